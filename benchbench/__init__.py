@@ -1,0 +1,1 @@
+"""benchbench: a referee for saliency methods."""

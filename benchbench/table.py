@@ -1,0 +1,146 @@
+"""The two tables of a run: their columns, types and what makes them valid."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from .errors import BenchError
+
+Status: TypeAlias = Literal["ok", "failed", "not_applicable"]
+FloatArray: TypeAlias = npt.NDArray[np.float32]
+
+KEYS = ["model", "dataset", "sample", "label", "target", "layer", "method", "metric", "protocol"]
+RESULTS = {
+    "model": "string",
+    "dataset": "string",
+    "sample": "string",  # missing for cost metrics
+    "label": "Int64",
+    "target": "Int64",
+    "layer": "string",
+    "method": "string",
+    "metric": "string",  # further values of a metric are rows "metric.part"
+    "protocol": "string",
+    "value": "float64",  # missing unless status is ok
+    "status": "string",
+    "reason": "string",  # empty where status is ok
+}
+CURVES = {
+    "model": "string",
+    "dataset": "string",
+    "sample": "string",
+    "layer": "string",
+    "method": "string",
+    "metric": "string",
+    "protocol": "string",
+    "x": "float64",
+    "y": "float64",
+}
+MAPS = {
+    "model": "string",
+    "dataset": "string",
+    "sample": "string",
+    "target": "Int64",
+    "layer": "string",
+    "method": "string",
+    "file": "string",  # in maps/: a .npy of (n, h, w)
+    "row": "Int64",  # the map's place in the file
+}
+PHOTOS = {
+    "model": "string",
+    "dataset": "string",
+    "sample": "string",
+    "target": "Int64",
+    "target_name": "string",
+    "label": "Int64",
+    "label_name": "string",
+    "probability": "float64",
+    "file": "string",  # in photos/
+}
+
+
+def typed(rows: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:
+    """The rows with exactly these columns, in order, in their types.
+
+    Raises:
+        BenchError: a column is missing.
+    """
+    if rows.empty and not len(rows.columns):
+        return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
+    missing = [name for name in columns if name not in rows.columns]
+    if missing:
+        raise BenchError(f"the table lacks the columns {missing}", hint="It was not written by benchbench, or by another version")
+    return rows[list(columns)].astype(columns)  # type: ignore[arg-type]
+
+
+def validate(results: pd.DataFrame) -> pd.DataFrame:
+    """The results, if every row says what a row must: a finite value, or a status with its reason.
+
+    Raises:
+        BenchError: the first rule that is broken, with the row.
+    """
+    ok = results["status"] == "ok"
+    rules = {
+        "status is one of ok, failed, not_applicable": results["status"].isin(["ok", "failed", "not_applicable"]),
+        "an ok row has a finite value": ~ok | results["value"].abs().lt(float("inf")),
+        "a row without a value has a reason": ok | results["reason"].str.len().gt(0),
+        "a failed or not applicable row has no value": ok | results["value"].isna(),
+        "rows are unique": ~results.duplicated(KEYS, keep=False),
+    }
+    for rule, holds in rules.items():
+        if not holds.fillna(False).all():
+            row = results[~holds.fillna(False)].iloc[0]
+            said = ", ".join(f"{key}={row[key]}" for key in KEYS)
+            raise BenchError(f"the results table is broken ({rule}) at {said}", hint="Please report this")
+    return results
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """A run's folder, read back: all that a report needs, without a network or a GPU.
+
+    Attributes:
+        folder: where it was read from.
+        info: run.json.
+        results, curves: the tables, by the columns above.
+        maps: one row per saliency map: model, dataset, sample, target, layer, method, file, row.
+        photos: one row per explained image: model, dataset, sample, target, target_name, label, label_name,
+            probability, file (a JPEG of what the network saw, in photos/).
+    """
+
+    folder: Path
+    info: dict[str, Any]
+    results: pd.DataFrame
+    curves: pd.DataFrame
+    maps: pd.DataFrame
+    photos: pd.DataFrame
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Record:
+        """Read a run's folder.
+
+        Raises:
+            BenchError: it is not the folder of a finished run.
+        """
+        folder = Path(folder)
+        if not (folder / "run.json").is_file():
+            raise BenchError(f"{folder} is not the folder of a finished run", hint="Give the folder that benchbench run wrote")
+        return cls(
+            folder,
+            json.loads((folder / "run.json").read_text(encoding="utf-8")),
+            typed(pd.read_parquet(folder / "results.parquet"), RESULTS),
+            typed(pd.read_parquet(folder / "curves.parquet"), CURVES),
+            typed(pd.read_parquet(folder / "maps" / "index.parquet"), MAPS),
+            typed(pd.read_parquet(folder / "photos" / "index.parquet"), PHOTOS),
+        )
+
+    def map(self, file: str, row: int) -> FloatArray:
+        """One saliency map (h, w), at layer resolution and not normalised."""
+        stack: FloatArray = np.load(self.folder / "maps" / file, allow_pickle=False)[row]
+        return stack

@@ -1,0 +1,231 @@
+"""The frozen records that travel between the rooms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, TypeAlias
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from .errors import BenchError
+
+ScoreKind: TypeAlias = Literal["probability", "logit"]
+
+
+@dataclass(frozen=True)
+class Head:
+    """The last linear layer of a network that ends in global average pooling: weight (C, K), bias (C,) or None."""
+
+    weight: Tensor
+    bias: Tensor | None
+
+
+class Services(Protocol):
+    """What the engine does for a method beyond the captured tensors. Every pass is counted."""
+
+    def rest(self, activation: Tensor) -> Tensor: ...
+    def score(self, images: Tensor, of: ScoreKind) -> Tensor: ...
+    def score_masked(self, masks: Tensor, of: ScoreKind) -> Tensor: ...
+    def look(self, images: Tensor) -> Layer: ...
+    def head(self) -> Head: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One layer of a network on one batch of images: what a saliency method is given.
+
+    Attributes:
+        name: the module's path in the network.
+        activation: (B, K, h, w), the layer's output, before anything behind it can overwrite it.
+        images: (B, 3, H, W), as the network sees them.
+        targets: (B,), the class explained for each image.
+        logits: (B, C).
+        seeds: one integer per image, the same whatever the batch; what ``uniform`` and ``normal`` draw from.
+    """
+
+    name: str
+    activation: Tensor
+    images: Tensor
+    targets: Tensor
+    logits: Tensor
+    seeds: tuple[int, ...]
+    services: Services
+    captured_gradient: Tensor | None = None
+
+    @property
+    def gradient(self) -> Tensor:
+        """(B, K, h, w): the derivative of the target's logit with respect to ``activation``."""
+        if self.captured_gradient is None:
+            raise BenchError(
+                "the method reads layer.gradient without having asked for it", hint='Say needs="gradient" in @method'
+            )
+        return self.captured_gradient
+
+    @property
+    def head(self) -> Head:
+        """The linear layer behind global average pooling.
+
+        Raises:
+            NotApplicable: the logits are not a linear function of the layer's spatial mean.
+        """
+        return self.services.head()
+
+    def rest(self, activation: Tensor) -> Tensor:
+        """Logits (n * B, C) of the network with this layer's output replaced by ``activation`` (n * B, K, h, w).
+
+        Row ``i`` belongs to image ``i % B``.
+        """
+        return self.services.rest(activation)
+
+    def score(self, images: Tensor, of: ScoreKind = "probability") -> Tensor:
+        """(n * B,): the target's softmax probability or logit on ``images`` (n * B, 3, H, W); row i is of image i % B."""
+        return self.services.score(images, of)
+
+    def score_masked(self, masks: Tensor, of: ScoreKind = "probability") -> Tensor:
+        """(B, n): the target's score on the images multiplied by each mask.
+
+        Each of the ``masks`` (B, n, h, w) is upsampled to the image (bilinear, align_corners=False) and min-max
+        normalised on the fly, a few at a time. A constant mask becomes all zero.
+        """
+        return self.services.score_masked(masks, of)
+
+    def look(self, images: Tensor) -> Layer:
+        """The same layer and targets on other images (B, 3, H, W)."""
+        return self.services.look(images)
+
+    def uniform(self, *shape: int) -> Tensor:
+        """(B, *shape), uniform in [0, 1): each image draws from its own seed."""
+        return torch.stack([torch.rand(shape, generator=g) for g in self._generators()]).to(self.images.device)
+
+    def normal(self, *shape: int) -> Tensor:
+        """(B, *shape), standard normal: each image draws from its own seed."""
+        return torch.stack([torch.randn(shape, generator=g) for g in self._generators()]).to(self.images.device)
+
+    def _generators(self) -> list[torch.Generator]:
+        return [torch.Generator().manual_seed(seed) for seed in self.seeds]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One image of a dataset, decoded.
+
+    Attributes:
+        id: unique in the dataset; names the rows of the table.
+        image: an RGB photograph, to be prepared by the model's own Preprocess, or a float tensor (3, H, W) that is
+            already what the network expects.
+        label: the class index, or None where unknown.
+        mask: bool (H, W) at the image's size, true on the object that ``label`` names; None where unknown.
+    """
+
+    id: str
+    image: Image.Image | Tensor
+    label: int | None = None
+    mask: Tensor | None = None
+
+
+class Dataset(Protocol):
+    """Samples by index, decoded when asked for.
+
+    ``dataset[i]`` raises BenchError where a file cannot be decoded: the sample's rows become ``failed`` with that reason.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def ids(self) -> Sequence[str]:
+        """One id per sample; known without decoding anything."""
+        ...
+
+    @property
+    def about(self) -> Mapping[str, str]:
+        """What the report says of the data: where it is, its licence, how it was made."""
+        ...
+
+    def __getitem__(self, index: int) -> Sample: ...
+    def fingerprint(self, index: int) -> str:
+        """A digest of the sample's content (file bytes and label), without decoding it."""
+        ...
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """How a photograph becomes a network's input: resize the shorter side, centre crop, scale, normalise."""
+
+    resize: int = 256
+    crop: int = 224
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+
+
+@dataclass(frozen=True, eq=False)
+class ModelSpec:
+    """A network, with what it takes to feed it and to say which one it was.
+
+    Attributes:
+        network: returns logits (B, C) from images (B, 3, H, W).
+        weights: where the weights come from, in words.
+        warning: what the run and the report must say loudly, such as random weights; empty where nothing.
+        classes: the names of the C classes, where known.
+    """
+
+    name: str
+    network: nn.Module
+    preprocess: Preprocess = field(default_factory=Preprocess)
+    weights: str = "as given"
+    warning: str = ""
+    classes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What a metric is given: the network's answers to the metric's own probes, for a batch of maps.
+
+    Attributes:
+        probability: (B, P), the target's softmax probability on each probe, in the order of the metric's probes.
+        logit: (B, P), the same in logits.
+        correct: (B, P), whether the target was the most likely class.
+        whole_probability: (B,), on the unperturbed image.
+        whole_logit: (B,).
+        map: (B, H, W), at the image's size, min-max normalised per image.
+        mask: (B, H, W) bool, or None where the dataset has none.
+    """
+
+    probability: Tensor
+    logit: Tensor
+    correct: Tensor
+    whole_probability: Tensor
+    whole_logit: Tensor
+    map: Tensor
+    mask: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one method alone cost on one image: see cost.py for how it is measured.
+
+    ``seconds``: one entry per timed call. ``peak_bytes``: above what was live before the call. Passes are per image.
+    """
+
+    seconds: tuple[float, ...]
+    peak_bytes: int
+    forwards: float
+    backwards: float
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """A metric's answer: one value per map, and what else it wants kept.
+
+    Attributes:
+        value: (B,), or a float for a cost metric. NaN is a failed row.
+        parts: further named values, written as rows ``metric.part``.
+        curve: x (S,) and y (B, S), written to curves.parquet.
+    """
+
+    value: Tensor | float
+    parts: Mapping[str, Tensor | float] = field(default_factory=dict)
+    curve: tuple[Tensor, Tensor] | None = None

@@ -1,0 +1,1 @@
+"""Saliency methods: one small file per method or family."""

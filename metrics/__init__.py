@@ -1,0 +1,1 @@
+"""Metrics: one small file per metric or family."""

@@ -1,0 +1,1 @@
+"""Reports: HTML, LaTeX and figures, from a stored run alone."""
