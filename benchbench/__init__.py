@@ -1,1 +1,52 @@
-"""benchbench: a referee for saliency methods."""
+"""benchbench: a referee for saliency methods.
+
+    import benchbench as bb
+    run = bb.Study(models={"mine": network}, datasets={"val": (images, labels)}, layers=["layer4"],
+                   methods=["gradcam", "scorecam"], metrics=["deletion", "insertion"]).run("runs/mine")
+
+Names are imported when first used, so that ``benchbench --help`` does not wait for torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .api import Run, Study, explain
+    from .errors import BenchError, NotApplicable
+    from .registry import dataset, method, metric, model
+    from .types import Dataset, Layer, ModelSpec, Preprocess, Sample, Scored, Seen
+
+_HOME = {
+    "api": ("Run", "Study", "explain"),
+    "errors": ("BenchError", "NotApplicable"),
+    "registry": ("dataset", "method", "metric", "model"),
+    "types": ("Dataset", "Layer", "ModelSpec", "Preprocess", "Sample", "Scored", "Seen"),
+}
+
+__all__ = [
+    "BenchError",
+    "Dataset",
+    "Layer",
+    "ModelSpec",
+    "NotApplicable",
+    "Preprocess",
+    "Run",
+    "Sample",
+    "Scored",
+    "Seen",
+    "Study",
+    "dataset",
+    "explain",
+    "method",
+    "metric",
+    "model",
+]
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _HOME.items():
+        if name in names:
+            return getattr(importlib.import_module(f".{module}", __name__), name)
+    raise AttributeError(f"module 'benchbench' has no attribute {name!r}")

@@ -72,6 +72,16 @@ def canonical(probe: Probe) -> Probe:
     return probe
 
 
+def fill_of(probe: Probe) -> FillName | None:
+    """The fill that the probe's pictures contain; None for the whole image."""
+    return None if isinstance(probe, Whole) else probe.fill
+
+
+def order_of(probe: Probe) -> Order:
+    """Which pixels go first; of no consequence for probes without an order."""
+    return probe.order if isinstance(probe, (Remove, Keep)) else "most"
+
+
 def needs_map(probe: Probe) -> bool:
     """Whether the picture depends on the map, or on the image alone."""
     return not isinstance(canonical(probe), (Whole, Filled))
@@ -89,12 +99,12 @@ def minmax(maps: Tensor) -> Tensor:
     return torch.where(span > 0, (maps - low) / torch.where(span > 0, span, 1), 0)
 
 
-def ranks(maps: Tensor) -> Tensor:
-    """(N, H, W): 0 for the most salient pixel of each map, H*W - 1 for the least; ties in row-major order."""
+def ranks(maps: Tensor, order: Order = "most") -> Tensor:
+    """(N, H, W): 0 for the most (or least) salient pixel of each map, H*W - 1 for the last; ties in row-major order."""
     flat = maps.flatten(1)
-    order = flat.argsort(dim=1, descending=True, stable=True)
-    places = torch.arange(flat.shape[1], device=maps.device).expand_as(order)
-    return torch.empty_like(order).scatter_(1, order, places).view_as(maps)
+    sequence = flat.argsort(dim=1, descending=order == "most", stable=True)
+    places = torch.arange(flat.shape[1], device=maps.device).expand_as(sequence)
+    return torch.empty_like(sequence).scatter_(1, sequence, places).view_as(maps)
 
 
 def fill_zero(images: Tensor) -> Tensor:

@@ -102,7 +102,9 @@ class Plugin:
                 raise BenchError(f"{self.name} has no parameter {key!r}", hint=hint)
         missing = [p.name for p in known.values() if p.required and p.name not in given]
         if missing:
-            raise BenchError(f"{self.name} needs {' and '.join(missing)}", hint=f"Say {{name: {self.name}, {missing[0]}: ...}}")
+            raise BenchError(
+                f"{self.name} needs {' and '.join(missing)}", hint=f"Say {{name: {self.name}, {missing[0]}: ...}}"
+            )
         return {k: p.check(given[k]) if k in given else p.default for k, p in known.items()}
 
     def label(self, params: Mapping[str, Any]) -> str:
@@ -261,7 +263,9 @@ def load_file(path: str | Path) -> Any:
         raise
     except BaseException as error:
         del sys.modules[name]
-        raise BenchError(f"{path} fails to import: {type(error).__name__}: {error}", hint="Run it alone to see where") from error
+        raise BenchError(
+            f"{path} fails to import: {type(error).__name__}: {error}", hint="Run it alone to see where"
+        ) from error
     return module
 
 
@@ -285,6 +289,7 @@ def _load_entry(entry: importlib.metadata.EntryPoint, kind: str) -> None:
     except Exception as error:
         owner = entry.dist.name if entry.dist else "an installed package"
         raise BenchError(
-            f"the {kind} plugin {entry.name!r} of {owner} ({entry.value}) fails to import: {type(error).__name__}: {error}",
+            f"the {kind} plugin {entry.name!r} of {owner} ({entry.value}) fails to import: "
+            f"{type(error).__name__}: {error}",
             hint=f"Mend it, or remove it with: pip uninstall {owner}",
         ) from error

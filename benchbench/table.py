@@ -75,8 +75,10 @@ def typed(rows: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:
         return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
     missing = [name for name in columns if name not in rows.columns]
     if missing:
-        raise BenchError(f"the table lacks the columns {missing}", hint="It was not written by benchbench, or by another version")
-    return rows[list(columns)].astype(columns)  # type: ignore[arg-type]
+        raise BenchError(
+            f"the table lacks the columns {missing}", hint="It was not written by benchbench, or by another version"
+        )
+    return rows[list(columns)].astype(columns)
 
 
 def validate(results: pd.DataFrame) -> pd.DataFrame:
@@ -130,7 +132,9 @@ class Record:
         """
         folder = Path(folder)
         if not (folder / "run.json").is_file():
-            raise BenchError(f"{folder} is not the folder of a finished run", hint="Give the folder that benchbench run wrote")
+            raise BenchError(
+                f"{folder} is not the folder of a finished run", hint="Give the folder that benchbench run wrote"
+            )
         return cls(
             folder,
             json.loads((folder / "run.json").read_text(encoding="utf-8")),

@@ -81,7 +81,7 @@ class Layer:
         return self.services.rest(activation)
 
     def score(self, images: Tensor, of: ScoreKind = "probability") -> Tensor:
-        """(n * B,): the target's softmax probability or logit on ``images`` (n * B, 3, H, W); row i is of image i % B."""
+        """(n * B,): the target's probability or logit on ``images`` (n * B, 3, H, W); row i is of image i % B."""
         return self.services.score(images, of)
 
     def score_masked(self, masks: Tensor, of: ScoreKind = "probability") -> Tensor:
@@ -129,7 +129,8 @@ class Sample:
 class Dataset(Protocol):
     """Samples by index, decoded when asked for.
 
-    ``dataset[i]`` raises BenchError where a file cannot be decoded: the sample's rows become ``failed`` with that reason.
+    ``dataset[i]`` raises BenchError where a file cannot be decoded: the sample's rows
+    become ``failed``, with its reason.
     """
 
     @property

@@ -1,0 +1,138 @@
+"""The Python faces: Study, Run and explain, with the same words as the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from . import study as _study
+from .capture import quiet
+from .errors import BenchError
+from .layers import resolve
+from .perturb import minmax, upsample
+from .plan import sample_seeds
+from .progress import Progress
+from .registry import METHODS
+from .reports import html, tables
+from .runner import run
+from .scoring import Scorer
+from .services import look, run_method
+from .stats import leaderboard
+from .table import Record
+
+
+class Run:
+    """A run's folder, read back."""
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Run:
+        """Read a folder that ``benchbench run`` or ``Study.run`` wrote.
+
+        Raises:
+            BenchError: it is not one.
+        """
+        return cls(Record.load(folder))
+
+    @property
+    def folder(self) -> Path:
+        return self.record.folder
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """results.parquet: one row per model x dataset x sample x layer x method x metric, or why there is none."""
+        return self.record.results
+
+    @property
+    def curves(self) -> pd.DataFrame:
+        """curves.parquet: one row per point of every deletion and insertion curve."""
+        return self.record.curves
+
+    @property
+    def failed(self) -> int:
+        """Rows that failed."""
+        return int((self.table["status"] == "failed").sum())
+
+    def leaderboard(self) -> pd.DataFrame:
+        """Mean and 95 % bootstrap interval of every method under every metric."""
+        return leaderboard(self.table, seed=int(self.record.info["seed"]))
+
+    def report(self) -> Path:
+        """Write report.html and tables/ into the folder; returns the page's path."""
+        tables.write_tables(self.record, self.folder / "tables")
+        return html.write(self.record, self.folder / "report.html")
+
+
+class Study(_study.Study):
+    """What to compare; see the study file's keys. ``models`` and ``datasets`` may be mappings of names to objects.
+
+    Example:
+        >>> Study(models={"mine": network}, datasets={"val": (images, labels)}, layers=["layer4"],
+        ...       methods=["gradcam", "scorecam"], metrics=["deletion", "insertion"]).run("runs/mine")  # doctest: +SKIP
+    """
+
+    def run(self, out: str | Path = "runs/study", *, progress: Progress | None = None, report: bool = True) -> Run:
+        """Compute whatever ``out`` does not hold yet, write its tables and its report, and read it back.
+
+        Raises:
+            BenchError: the request cannot be met.
+        """
+        run(self, Path(out), progress)
+        done = Run.load(out)
+        if report:
+            done.report()
+        return done
+
+
+def explain(
+    network: nn.Module,
+    images: Tensor,
+    *,
+    method: str = "gradcam",
+    layer: str = "last",
+    target: int | Tensor | None = None,
+    seed: int = 0,
+    **params: Any,
+) -> Tensor:
+    """Saliency maps (B, 1, H, W) in [0, 1] for images (B, 3, H, W), by one method at one layer.
+
+    Args:
+        network: returns logits (B, C); it is left as it was found.
+        target: the class to explain, for all images or (B,) one each; None for the most likely one.
+        params: the method's own parameters.
+
+    Raises:
+        BenchError: an unknown method, parameter, layer or target.
+        NotApplicable: the method has no meaning on this network; the message says why.
+    """
+    if images.ndim != 4:
+        raise BenchError(f"images have the shape {tuple(images.shape)}", where="explain", hint="Give (B, 3, H, W)")
+    plugin = METHODS[method]
+    bound = plugin.bind(params)
+    name = resolve(network, images[:1], layer)[-1]
+    seeds = sample_seeds(seed, plugin.name, [str(i) for i in range(len(images))])
+    with quiet(network):
+        batch = look(
+            network, Scorer(network), images, [name], _chooser(target, len(images)), gradient="gradient" in plugin.needs
+        )
+        maps = run_method(plugin.function, batch.layer(name, seeds), bound)
+    return minmax(upsample(maps, (images.shape[2], images.shape[3])))[:, None]
+
+
+def _chooser(target: int | Tensor | None, count: int) -> Any:
+    if target is None:
+        return lambda logits: logits.argmax(1)
+
+    def choose(logits: Tensor) -> Tensor:
+        wanted = torch.as_tensor(target, device=logits.device).expand(count)
+        if int(wanted.min()) < 0 or int(wanted.max()) >= logits.shape[1]:
+            raise BenchError(f"target {target} is not one of the network's {logits.shape[1]} classes", where="explain")
+        return wanted
+
+    return choose

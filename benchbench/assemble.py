@@ -1,0 +1,159 @@
+"""Cells to tables: one row for everything that was asked for, in the study's order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pandas as pd
+
+from .plan import CostCell, MapCell, Shard, Task
+from .store import Store
+from .study import MetricChoice, Study
+from .table import CURVES, MAPS, PHOTOS, RESULTS, typed, validate
+
+Row = dict[str, Any]
+
+
+def results(tasks: Sequence[Task], costs: Sequence[CostCell], study: Study, store: Store) -> pd.DataFrame:
+    """results.parquet."""
+    rows = [row for task in tasks for row in _metric_rows(task, store)]
+    rows += [row for cell in costs for row in _cost_rows(cell, study, store)]
+    return validate(typed(pd.DataFrame(rows), RESULTS))
+
+
+def curves(tasks: Sequence[Task], store: Store) -> pd.DataFrame:
+    """curves.parquet: one row per point."""
+    rows = []
+    for task in tasks:
+        for cell in task.metrics:
+            page = {} if cell.maps.skip else store.read_cell(cell.name)
+            base = {**_place(task.shard, cell.maps), **_which(cell.metric)}
+            for sample, entry in page.get("samples", {}).items():
+                points = zip(page.get("x", ()), entry.get("y", ()), strict=False)
+                rows += [{**base, "sample": sample, "x": x, "y": y} for x, y in points]
+    return typed(pd.DataFrame(rows), CURVES)
+
+
+def map_index(tasks: Sequence[Task], store: Store) -> pd.DataFrame:
+    """maps/index.parquet: where each map lies."""
+    rows = []
+    for task in tasks:
+        predicted = store.read_cell(task.predictions)["samples"]
+        for cell in task.maps:
+            samples = {} if cell.skip else store.read_cell(cell.name)["samples"]
+            for sample, entry in samples.items():
+                if entry["status"] == "ok":
+                    target = predicted[sample]["target"]
+                    rows.append({**_place(task.shard, cell), "sample": sample, "target": target, **_file(entry)})
+    return typed(pd.DataFrame(rows), MAPS)
+
+
+def photo_index(tasks: Sequence[Task], store: Store) -> pd.DataFrame:
+    """photos/index.parquet: what the network saw, and what it said."""
+    rows = []
+    for task in tasks:
+        names = task.shard.model.spec.classes
+        for sample, entry in store.read_cell(task.predictions)["samples"].items():
+            if not entry["photo"]:
+                continue
+            rows.append(
+                {
+                    "model": task.shard.model.spec.name,
+                    "dataset": task.shard.dataset_name,
+                    "sample": sample,
+                    "target": entry["target"],
+                    "target_name": _class_name(names, entry["target"]),
+                    "label": entry["label"],
+                    "label_name": _class_name(names, entry["label"]),
+                    "probability": entry["probability"],
+                    "file": entry["photo"],
+                }
+            )
+    return typed(pd.DataFrame(rows), PHOTOS)
+
+
+def accuracy(tasks: Sequence[Task], store: Store) -> list[Row]:
+    """Per model and dataset how often the most likely class was the label: a check of weights and preprocessing."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for task in tasks:
+        tally = found.setdefault((task.shard.model.spec.name, task.shard.dataset_name), [0, 0])
+        for entry in store.read_cell(task.predictions)["samples"].values():
+            if entry["label"] is not None and not entry["reason"]:
+                tally[0] += entry["predicted"] == entry["label"]
+                tally[1] += 1
+    return [{"model": m, "dataset": d, "right": r, "labelled": n} for (m, d), (r, n) in found.items()]
+
+
+def _metric_rows(task: Task, store: Store) -> Iterator[Row]:
+    predicted = store.read_cell(task.predictions)["samples"]
+    for cell in task.metrics:
+        samples = {} if cell.maps.skip else store.read_cell(cell.name)["samples"]
+        for sample in task.shard.ids:
+            known = predicted[sample]
+            base = {
+                **_place(task.shard, cell.maps),
+                **_which(cell.metric),
+                "sample": sample,
+                "label": known["label"],
+                "target": known["target"],
+            }
+            if known["reason"]:
+                yield {**base, "value": None, "status": "failed", "reason": known["reason"]}
+            elif cell.maps.skip:
+                yield {**base, "value": None, "status": "not_applicable", "reason": cell.maps.skip}
+            else:
+                yield from _valued(base, samples[sample])
+
+
+def _cost_rows(cell: CostCell, study: Study, store: Store) -> Iterator[Row]:
+    entry: Row = {} if cell.skip else store.read_cell(cell.name)
+    for metric in study.metrics:
+        if "cost" not in metric.plugin.needs:
+            continue
+        base = {
+            "model": cell.shard.model.spec.name,
+            "dataset": cell.shard.dataset_name,
+            "layer": cell.layer,
+            "method": cell.method.label,
+            **_which(metric),
+            "sample": None,
+            "label": None,
+            "target": None,
+        }
+        if cell.skip:
+            yield {**base, "value": None, "status": "not_applicable", "reason": cell.skip}
+        elif entry["reason"]:
+            yield {**base, "value": None, "status": entry["status"], "reason": entry["reason"]}
+        else:
+            yield from _valued(base, entry["metrics"][f"{metric.name}@{metric.protocol}"])
+
+
+def _valued(base: Row, entry: Row) -> Iterator[Row]:
+    """The row of a value, and one for each further part of it."""
+    yield {**base, "value": entry["value"], "status": entry["status"], "reason": entry["reason"]}
+    for part, value in entry.get("parts", {}).items():
+        yield {**base, "metric": f"{base['metric']}.{part}", "value": value, "status": "ok", "reason": ""}
+
+
+def _place(shard: Shard, cell: MapCell) -> Row:
+    return {
+        "model": shard.model.spec.name,
+        "dataset": shard.dataset_name,
+        "layer": cell.layer,
+        "method": cell.method.label,
+    }
+
+
+def _which(metric: MetricChoice) -> Row:
+    return {"metric": metric.name, "protocol": metric.protocol}
+
+
+def _file(entry: Row) -> Row:
+    return {"file": entry["file"], "row": entry["row"]}
+
+
+def _class_name(names: tuple[str, ...], index: int | None) -> str:
+    if index is None:
+        return ""
+    return names[index] if 0 <= index < len(names) else f"class {index}"

@@ -1,0 +1,190 @@
+"""One forward and one backward for every layer asked for; and the network behind a layer.
+
+The network is left as it was found: no hook, mode or requires_grad survives, also after an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .errors import BenchError, NotApplicable
+from .types import Head
+
+
+@dataclass(frozen=True, eq=False)
+class Capture:
+    """What one pass over a batch left: logits (B, C), targets (B,), and per layer activation and gradient (B, K, h, w).
+
+    ``classifier`` is the linear layer whose output the logits are, or None.
+    """
+
+    logits: Tensor
+    targets: Tensor
+    activations: dict[str, Tensor]
+    gradients: dict[str, Tensor]
+    classifier: nn.Linear | None
+
+
+@contextmanager
+def quiet(network: nn.Module) -> Iterator[None]:
+    """The network in eval mode with parameters that need no gradient; everything is put back at the end."""
+    modes = [(module, module.training) for module in network.modules()]
+    needed = [(parameter, parameter.requires_grad) for parameter in network.parameters()]
+    try:
+        network.eval()
+        for parameter, _ in needed:
+            parameter.requires_grad_(False)
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+        for parameter, need in needed:
+            parameter.requires_grad_(need)
+
+
+def capture(
+    network: nn.Module,
+    images: Tensor,
+    layers: Sequence[str],
+    choose: Callable[[Tensor], Tensor],
+    *,
+    gradient: bool = True,
+) -> Capture:
+    """Activations, and gradients of the target's logit, at all layers by one forward and at most one backward.
+
+    Args:
+        images: (B, 3, H, W).
+        layers: module paths.
+        choose: from logits (B, C) to the targets (B,).
+        gradient: whether the backward runs.
+
+    Raises:
+        BenchError: a layer does not exist, did not run, or ran more than once; the output is not logits (B, C).
+        NotApplicable: a layer's output is not a spatial map, or the target's logit does not depend on it.
+    """
+    kept: dict[str, Tensor] = {}
+    linears: list[tuple[nn.Linear, Tensor]] = []
+    with ExitStack() as stack:
+        stack.enter_context(quiet(network))
+        stack.enter_context(torch.set_grad_enabled(gradient))
+        for name in layers:
+            keep = _keeper(name, kept, gradient)
+            stack.enter_context(_hook(_module(network, name), keep))
+        for module in network.modules():
+            if isinstance(module, nn.Linear):
+                stack.enter_context(_hook(module, lambda m, _i, o: linears.append((m, o))))
+        logits = check_logits(network(images), images)
+        for name in layers:
+            if name not in kept:
+                raise BenchError(
+                    f"layer {name!r} did not run in the network's forward", hint="Choose a layer that runs"
+                )
+        targets = choose(logits.detach())
+        gradients = _gradients(logits, targets, kept) if gradient else {}
+    return Capture(
+        logits.detach(),
+        targets,
+        {name: tensor.detach() for name, tensor in kept.items()},
+        gradients,
+        next((m for m, output in reversed(linears) if output is logits), None),
+    )
+
+
+def rest(network: nn.Module, images: Tensor, layer: str, activation: Tensor) -> Tensor:
+    """Logits (n * B, C) with the layer's output replaced by ``activation`` (n * B, K, h, w); row i is of image i % B.
+
+    The whole network runs, on the same images, so that whatever else crosses the layer's level is right too.
+    """
+    copies = activation.shape[0] // images.shape[0]
+    if activation.shape[0] != copies * images.shape[0] or not copies:
+        raise BenchError(
+            f"rest() was given {activation.shape[0]} activations for {images.shape[0]} images", hint="Give a multiple"
+        )
+    with quiet(network), _hook(_module(network, layer), lambda _m, _i, _o: activation.clone()):
+        return check_logits(network(images.repeat(copies, 1, 1, 1)), activation)
+
+
+def pooled_head(captured: Capture, layer: str) -> Head:
+    """The linear layer, if the logits are exactly it on the layer's spatial mean.
+
+    Raises:
+        NotApplicable: they are not, with the reason.
+    """
+    linear, activation = captured.classifier, captured.activations[layer]
+    needed = f"CAM needs global average pooling and one linear layer behind {layer!r}"
+    if linear is None:
+        raise NotApplicable(f"{needed}; the network does not end in a linear layer")
+    if linear.in_features != activation.shape[1]:
+        features, channels = linear.in_features, activation.shape[1]
+        raise NotApplicable(
+            f"{needed}; the last linear layer takes {features} features, the layer has {channels} channels"
+        )
+    head = Head(linear.weight.detach(), None if linear.bias is None else linear.bias.detach())
+    expected = activation.mean((2, 3)) @ head.weight.T + (0 if head.bias is None else head.bias)
+    if (expected - captured.logits).abs().max() > 1e-3 * (1 + captured.logits.abs().max()):
+        raise NotApplicable(f"{needed}; the logits are not that of the layer's output")
+    return head
+
+
+def check_logits(output: Any, images: Tensor) -> Tensor:
+    """The network's output, if it is logits (B, C).
+
+    Raises:
+        BenchError: it is something else.
+    """
+    if not isinstance(output, Tensor) or output.ndim != 2 or output.shape[0] != images.shape[0]:
+        shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+        raise BenchError(
+            f"the network returned {shape} for {images.shape[0]} images, where logits (B, C) are needed",
+            hint="Wrap it in a module that returns the logits",
+        )
+    return output
+
+
+def _keeper(name: str, kept: dict[str, Tensor], gradient: bool) -> Callable[..., Tensor]:
+    def keep(_module: nn.Module, _inputs: Any, output: Any) -> Tensor:
+        if name in kept:
+            raise BenchError(f"layer {name!r} runs more than once in one forward", hint="Choose a layer that runs once")
+        if not isinstance(output, Tensor) or output.ndim != 4:
+            shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+            raise NotApplicable(f"layer {name!r} returns {shape}, not a spatial map (B, K, h, w)")
+        if gradient and not output.requires_grad:
+            output = output.detach().requires_grad_()  # the graph starts here, at the shallowest layer
+        kept[name] = output
+        return output.clone()  # whatever overwrites its input behind this layer overwrites the clone
+
+    return keep
+
+
+def _gradients(logits: Tensor, targets: Tensor, kept: dict[str, Tensor]) -> dict[str, Tensor]:
+    if not logits.requires_grad:
+        raise NotApplicable("the logits do not depend on any of the layers in a differentiable way")
+    score = logits.gather(1, targets[:, None]).sum()
+    gradients: dict[str, Tensor] = {}
+    for name, gradient in zip(kept, torch.autograd.grad(score, list(kept.values()), allow_unused=True), strict=True):
+        if gradient is None:
+            raise NotApplicable(f"the target's logit does not depend on layer {name!r}")
+        gradients[name] = gradient
+    return gradients
+
+
+def _module(network: nn.Module, name: str) -> nn.Module:
+    try:
+        return network.get_submodule(name)
+    except AttributeError:
+        raise BenchError(f"the network has no layer {name!r}", hint="See layers.resolve") from None
+
+
+@contextmanager
+def _hook(module: nn.Module, function: Callable[..., Any]) -> Iterator[None]:
+    handle = module.register_forward_hook(function)
+    try:
+        yield
+    finally:
+        handle.remove()

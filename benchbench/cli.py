@@ -1,0 +1,218 @@
+"""The command line. Exit codes: 0 done, 1 finished with failed cells, 2 the request itself was wrong.
+
+Nothing heavy is imported before a command runs, so that --help answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .errors import BenchError
+
+if TYPE_CHECKING:
+    from .registry import Plugin
+
+app = typer.Typer(
+    name="benchbench",
+    help="A referee for saliency methods: every CAM under one interface, every number under a named protocol.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=True,
+)
+
+Items = Annotated[str | None, typer.Option(help="Names, separated by commas; with parameters: name:key=value")]
+
+
+@app.command("run")
+def run_command(
+    study: Annotated[Path | None, typer.Argument(help="A study file; the embedded default study without one")] = None,
+    models: Items = None,
+    datasets: Items = None,
+    layers: Annotated[str | None, typer.Option(help="last, stages, or module paths separated by commas")] = None,
+    methods: Items = None,
+    metrics: Items = None,
+    samples: Annotated[str | None, typer.Option(help="How many images of each dataset")] = None,
+    seed: Annotated[str | None, typer.Option(help="Of the samples' choice and of every random draw")] = None,
+    target: Annotated[str | None, typer.Option(help="predicted, label, or a class index")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda")] = None,
+    engine: Annotated[str | None, typer.Option(help="local")] = None,
+    batch: Annotated[str | None, typer.Option(help="Images per forward")] = None,
+    plugin: Annotated[list[Path] | None, typer.Option(help="A Python file that registers methods or metrics")] = None,
+    out: Annotated[Path | None, typer.Option(help="The run's folder; runs/NAME by default")] = None,
+) -> None:
+    """Run a study: maps, metrics, tables and the report. What the folder already holds is not computed again."""
+    from .api import Study
+    from .registry import load_file
+    from .study import read_yaml
+
+    for file in plugin or []:
+        load_file(file)
+    listed = {"models": models, "datasets": datasets, "methods": methods, "metrics": metrics}
+    single = {"samples": samples, "seed": seed, "target": target, "device": device, "engine": engine, "batch": batch}
+    overrides: dict[str, Any] = {key: _items(text) for key, text in listed.items() if text is not None}
+    overrides |= {key: _number(text) for key, text in single.items() if text is not None}
+    if layers is not None:
+        overrides["layers"] = layers if layers in ("last", "stages") else layers.split(",")
+    if study is None:
+        embedded = Path(str(files("benchbench") / "default_study.yaml"))
+        asked = Study(**{**read_yaml(embedded), **overrides})
+    else:
+        asked = Study.from_yaml(study, **overrides)
+    _run(asked, out or Path("runs") / (study.stem if study else "default"))
+
+
+@app.command("report")
+def report_command(
+    run: Annotated[Path, typer.Argument(help="A run's folder")],
+    format: Annotated[str, typer.Option(help="html, latex, markdown or csv")] = "html",
+    out: Annotated[
+        Path | None, typer.Option(help="Where to write it; html goes to RUN/report.html, others to the screen")
+    ] = None,
+) -> None:
+    """Rebuild a report or a table from a run's folder, without a network."""
+    from .reports import html, tables
+    from .table import Record
+
+    record = Record.load(run)
+    if format == "html":
+        print(html.write(record, out or run / "report.html"))
+        return
+    if format not in ("latex", "markdown", "csv"):
+        from .errors import nearest
+
+        raise BenchError(
+            f"unknown format {format!r}", where="--format", hint=nearest(format, ["html", "latex", "markdown", "csv"])
+        )
+    text = tables.render_table(record, format)
+    if out is None:
+        sys.stdout.write(text)
+    else:
+        out.write_text(text, encoding="utf-8")
+        print(out)
+
+
+@app.command("list")
+def list_command(
+    kind: Annotated[str, typer.Argument(help="methods, metrics, models or datasets")],
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON")] = False,
+    plugin: Annotated[list[Path] | None, typer.Option(help="A Python file that registers more")] = None,
+) -> None:
+    """List what is registered: name, one line, parameters, paper, needs, direction."""
+    from . import registry
+    from .errors import nearest
+
+    for file in plugin or []:
+        registry.load_file(file)
+    known: dict[str, registry.Registry[Any]] = {
+        "methods": registry.METHODS,
+        "metrics": registry.METRICS,
+        "models": registry.MODELS,
+        "datasets": registry.DATASETS,
+    }
+    if kind not in known:
+        raise BenchError(f"cannot list {kind!r}", hint=nearest(kind, known))
+    entries = [_entry(p) for p in known[kind].load().values()]
+    if as_json:
+        print(json.dumps(entries, indent=1, default=str))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    columns = [
+        c for c in ("name", "better", "summary", "parameters", "needs", "paper") if any(e.get(c) for e in entries)
+    ]
+    for column in columns:
+        shown.add_column(column, overflow="fold", no_wrap=column in ("name", "better"))
+    for entry in entries:
+        shown.add_row(*(_plain(entry.get(column, "")) for column in columns))
+    Console().print(shown)
+
+
+def main() -> None:
+    """The entry point: a BenchError becomes one line and exit code 2."""
+    try:
+        app()
+    except BenchError as error:
+        print(f"benchbench: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("benchbench: stopped; what is done is kept, and the same command goes on from there", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _run(study: Any, out: Path) -> None:
+    from rich.console import Console
+
+    from .progress import Terminal
+    from .reports import terminal
+
+    console = Console()
+    progress = Terminal(Console(stderr=True))
+    try:
+        done = study.run(out, progress=progress)
+    finally:
+        progress.stop()
+    for shown in terminal.leaderboard(done.record):
+        console.print(shown)
+    info = done.record.info
+    work = info["work"]
+    console.print(
+        f"{work['cells_computed']} cells computed, {work['cells_reused']} reused; "
+        f"{work['forwards']} forwards in {info['seconds']:.0f} s",
+        highlight=False,
+    )
+    console.print(
+        f"Report: {out / 'report.html'}   Tables: {out / 'tables'}", highlight=False, markup=False, soft_wrap=True
+    )
+    if done.failed:
+        console.print(
+            f"{done.failed} rows failed: their reasons are in the report and in results.parquet", style="bold red"
+        )
+        raise typer.Exit(1)
+
+
+def _items(text: str) -> list[Any]:
+    from .study import parse_item
+
+    return [parse_item(item.strip()) for item in text.split(",") if item.strip()]
+
+
+def _number(text: str) -> int | str:
+    try:
+        return int(text)
+    except ValueError:
+        return text
+
+
+def _entry(plugin: Plugin) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "name": plugin.name,
+        "summary": plugin.summary,
+        "parameters": {p.name: "required" if p.required else p.default for p in plugin.parameters.values()},
+        "paper": plugin.paper,
+        "origin": plugin.origin,
+    }
+    for trait in ("needs", "control", "higher_is_better", "unit", "title"):
+        if hasattr(plugin, trait):
+            value = getattr(plugin, trait)
+            entry[trait] = sorted(value) if isinstance(value, frozenset) else value
+    if hasattr(plugin, "higher_is_better"):
+        entry["better"] = "higher" if plugin.higher_is_better else "lower"
+        entry["protocols"] = dict(plugin.protocols)  # type: ignore[attr-defined]
+    return entry
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{k}={v}" for k, v in value.items())
+    return ", ".join(value) if isinstance(value, list) else str(value)

@@ -1,0 +1,78 @@
+"""Time and memory of one method, alone: never on the shared pass, so that sharing flatters no one."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from .scoring import Passes
+from .types import Cost
+
+REPEATS = 10
+LEAST_REPEATS = 3
+ENOUGH_SECONDS = 3.0
+
+
+def measure(call: Callable[[], object], passes: Passes, device: torch.device, images: int = 1) -> Cost:
+    """Run ``call`` alone: once to warm up and count its passes, once for the peak of memory, then timed.
+
+    Timed up to 10 times, but no more than 3 times once 3 seconds are spent; synchronised around each call.
+
+    Args:
+        passes: what the call counts its forwards and backwards in.
+        images: how many images a call explains; passes are divided by it.
+    """
+    forwards, backwards = passes.forwards, passes.backwards
+    call()
+    forwards, backwards = passes.forwards - forwards, passes.backwards - backwards
+    peak = peak_bytes(call, device)
+    seconds: list[float] = []
+    while len(seconds) < LEAST_REPEATS or (len(seconds) < REPEATS and sum(seconds) < ENOUGH_SECONDS):
+        _synchronise(device)
+        start = time.perf_counter()
+        call()
+        _synchronise(device)
+        seconds.append(time.perf_counter() - start)
+    return Cost(tuple(seconds), peak, forwards / images, backwards / images)
+
+
+def peak_bytes(call: Callable[[], object], device: torch.device) -> int:
+    """The peak of live tensor bytes during the call, above what was live before it."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+        before = torch.cuda.memory_allocated(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        call()
+        torch.cuda.synchronize(device)
+        return torch.cuda.max_memory_allocated(device) - before
+    return _peak_on_cpu(call)
+
+
+def _peak_on_cpu(call: Callable[[], object]) -> int:
+    """From the profiler's record of every allocation and release by the CPU allocator, autograd's included."""
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True) as recorded:
+        call()
+    with tempfile.TemporaryDirectory() as folder:
+        trace = Path(folder) / "trace.json"
+        recorded.export_chrome_trace(str(trace))
+        events = json.loads(trace.read_text())["traceEvents"]
+    memory = [e for e in events if e.get("name") == "[memory]" and e["args"]["Device Type"] == 0]
+    changes = sorted(memory, key=lambda event: event["ts"])  # stable: equal times stay in the order recorded
+    live = peak = 0
+    for change in changes:
+        live += change["args"]["Bytes"]
+        peak = max(peak, live)
+    if not changes:
+        raise RuntimeError("the profiler recorded no allocation")
+    return peak
+
+
+def _synchronise(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

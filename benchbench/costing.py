@@ -1,0 +1,67 @@
+"""The cost of one method at one layer, as the engine would run the method alone on one image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from .cost import measure
+from .errors import BenchError, NotApplicable
+from .plan import CostCell, sample_seeds
+from .ready import load_sample
+from .scoring import Passes, Scorer
+from .services import look, run_method
+from .study import MetricChoice
+from .types import Cost, Scored
+from .work import Desk, blame
+
+
+def measure_cost(cell: CostCell, desk: Desk, metrics: Sequence[MetricChoice]) -> None:
+    """Measure and store a cost cell; a method that fails leaves the reason instead."""
+    try:
+        cost = _measure(cell, desk)
+    except NotApplicable as reason:
+        desk.store.write_cell(cell.name, {"status": "not_applicable", "reason": str(reason)})
+    except Exception as error:
+        desk.store.write_cell(cell.name, {"status": "failed", "reason": blame(error)})
+    else:
+        entries = {f"{m.name}@{m.protocol}": _entry(m.plugin.function(cost, **m.params)) for m in metrics}
+        desk.store.write_cell(cell.name, {"status": "ok", "reason": "", "metrics": entries})
+
+
+def _measure(cell: CostCell, desk: Desk) -> Cost:
+    name, image = _first_image(cell)
+    images = image[None].to(desk.device)
+    plugin = cell.method.plugin
+    passes = Passes()
+    scorer = Scorer(desk.scorer.network, desk.scorer.batch, desk.scorer.last, passes)
+    gradient = "gradient" in plugin.needs
+    seeds = sample_seeds(desk.study.seed, plugin.name, [name])
+    network = cell.shard.model.spec.network
+
+    def call() -> Tensor:
+        batch = look(network, scorer, images, [cell.layer], _most_likely, gradient=gradient)
+        return run_method(plugin.function, batch.layer(cell.layer, seeds), cell.method.params)
+
+    return measure(call, passes, desk.device)
+
+
+def _most_likely(logits: Tensor) -> Tensor:
+    return torch.argmax(logits, 1)
+
+
+def _first_image(cell: CostCell) -> tuple[str, Tensor]:
+    said = ""
+    for index, name in zip(cell.shard.indices, cell.shard.ids, strict=True):
+        try:
+            return name, load_sample(cell.shard.dataset, index, cell.shard.model.spec)[1]
+        except BenchError as error:
+            said = str(error)
+    raise BenchError(f"no image of the first shard can be read: {said}")
+
+
+def _entry(scored: Scored) -> dict[str, object]:
+    parts = {key: float(value) for key, value in scored.parts.items()}
+    return {"value": float(scored.value), "status": "ok", "reason": "", "parts": parts}

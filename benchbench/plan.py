@@ -1,0 +1,181 @@
+"""A Study on real networks and data: the ordered shards of work, the digest of every cell, and the reasons to skip."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from .store import digest
+from .study import MethodChoice, MetricChoice, Study
+from .types import Dataset, ModelSpec
+
+SHARD = 32  # samples; what is lost when a run is killed, and never a matter of the batch size
+_NUMERIC = ["capture", "perturb", "prepare", "preprocess", "scoring", "services", "types"]
+
+
+@dataclass(frozen=True, eq=False)
+class ReadyModel:
+    """A loaded network with its layers, and which (layer, need) pairs it cannot serve, with the reason.
+
+    ``channels`` per layer, for estimates of work. ``settings`` is whatever of the run's settings its numbers depend on.
+    """
+
+    spec: ModelSpec
+    fingerprint: str
+    layers: tuple[str, ...]
+    channels: Mapping[str, int]
+    classes: int
+    skips: Mapping[tuple[str, str], str]
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Shard:
+    """Some samples of one dataset, for one model."""
+
+    model: ReadyModel
+    dataset: Dataset
+    dataset_name: str
+    indices: tuple[int, ...]
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return tuple(self.dataset.ids[i] for i in self.indices)
+
+    @property
+    def fingerprints(self) -> list[str]:
+        return [self.dataset.fingerprint(i) for i in self.indices]
+
+
+@dataclass(frozen=True, eq=False)
+class MapCell:
+    """The maps of one method at one layer on a shard; ``skip`` is why it does not apply, or empty."""
+
+    name: str
+    layer: str
+    method: MethodChoice
+    skip: str
+
+
+@dataclass(frozen=True, eq=False)
+class MetricCell:
+    """One metric of one map cell's maps."""
+
+    name: str
+    maps: MapCell
+    metric: MetricChoice
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A shard with every cell asked of it; ``predictions`` names the cell of its targets."""
+
+    shard: Shard
+    predictions: str
+    maps: tuple[MapCell, ...]
+    metrics: tuple[MetricCell, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class CostCell:
+    """What a method costs alone, at one layer of a model, on a dataset's first readable image."""
+
+    name: str
+    shard: Shard
+    layer: str
+    method: MethodChoice
+    skip: str
+
+
+def choose_samples(available: int, wanted: int, seed: int) -> list[int]:
+    """The first ``wanted`` of a seeded shuffle: a larger study on the same data extends a smaller one."""
+    order = np.random.default_rng(seed).permutation(available)
+    return [int(i) for i in order[:wanted]]
+
+
+def shards(model: ReadyModel, dataset: Dataset, name: str, study: Study) -> Iterator[Shard]:
+    chosen = choose_samples(len(dataset.ids), study.samples, study.seed)
+    for start in range(0, len(chosen), SHARD):
+        yield Shard(model, dataset, name, tuple(chosen[start : start + SHARD]))
+
+
+def tasks(shard: Shard, study: Study) -> Task:
+    """Every cell of a shard, in the study's order."""
+    base = [
+        engine_digest(),
+        shard.model.fingerprint,
+        vars(shard.model.spec.preprocess),
+        shard.model.settings,
+        study.target,
+    ]
+    content = [shard.ids, shard.fingerprints]
+    maps = tuple(
+        MapCell(
+            digest(
+                "maps", base, content, study.seed, layer, method.plugin.name, method.plugin.source_digest, method.params
+            ),
+            layer,
+            method,
+            skip_reason(shard.model, layer, method),
+        )
+        for layer in shard.model.layers
+        for method in study.methods
+    )
+    metrics = tuple(
+        MetricCell(digest("metric", m.name, metric.name, metric.plugin.source_digest, metric.params), m, metric)
+        for m in maps
+        for metric in study.metrics
+        if "cost" not in metric.plugin.needs
+    )
+    return Task(shard, digest("predictions", base, content), maps, metrics)
+
+
+def cost_cells(shard: Shard, study: Study, machine: Mapping[str, Any]) -> list[CostCell]:
+    """One per layer and method, if any metric needs "cost"."""
+    if not any("cost" in metric.plugin.needs for metric in study.metrics):
+        return []
+    base = [
+        engine_digest(),
+        shard.model.fingerprint,
+        shard.model.settings,
+        study.seed,
+        study.batch,
+        machine,
+        shard.fingerprints,
+    ]
+    return [
+        CostCell(
+            digest("cost", base, layer, method.plugin.name, method.plugin.source_digest, method.params),
+            shard,
+            layer,
+            method,
+            skip_reason(shard.model, layer, method),
+        )
+        for layer in shard.model.layers
+        for method in study.methods
+    ]
+
+
+def skip_reason(model: ReadyModel, layer: str, method: MethodChoice) -> str:
+    """Why the method does not apply there; empty where it does."""
+    found = (model.skips.get((layer, need), "") for need in ("any", *sorted(method.plugin.needs)))
+    return next((reason for reason in found if reason), "")
+
+
+def sample_seeds(seed: int, method: str, ids: Sequence[str]) -> tuple[int, ...]:
+    """One seed per sample, from the study's seed, the method and the sample alone."""
+    return tuple(int.from_bytes(hashlib.sha256(f"{seed}/{method}/{i}".encode()).digest()[:7], "big") for i in ids)
+
+
+def engine_digest() -> str:
+    """Changes with every file of the engine that numbers depend on, and with torch: old results are then not reused."""
+    found = hashlib.sha256(torch.__version__.encode())
+    for name in _NUMERIC:
+        found.update((Path(__file__).parent / f"{name}.py").read_bytes())
+    return found.hexdigest()[:16]

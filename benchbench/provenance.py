@@ -1,0 +1,100 @@
+"""Which study, networks, data, methods, metrics and versions a run's numbers come from."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .plan import ReadyModel, choose_samples
+from .prepare import Prepared
+from .study import MethodChoice, MetricChoice, Study
+from .types import Dataset
+
+PACKAGES = ("torch", "torchvision", "timm", "numpy", "scipy", "pandas", "pillow")
+
+
+def describe(study: Study, loaded: Sequence[tuple[ReadyModel, Prepared, Mapping[str, Dataset]]]) -> dict[str, Any]:
+    """The part of run.json that says what was compared."""
+    models = [_model(model, prepared) for model, prepared, _ in loaded]
+    return {
+        "benchbench": importlib.metadata.version("benchbench"),
+        "study": study.plain(),
+        "seed": study.seed,
+        "versions": {"python": platform.python_version(), **_versions()},
+        "models": models,
+        "datasets": _datasets(study, loaded),
+        "methods": [_method(choice) for choice in study.methods],
+        "metrics": [_metric(choice) for choice in study.metrics],
+        "warnings": [model["warning"] for model in models if model["warning"]],
+    }
+
+
+def _model(model: ReadyModel, prepared: Prepared) -> dict[str, Any]:
+    spec = model.spec
+    return {
+        "name": spec.name,
+        "weights": spec.weights,
+        "fingerprint": model.fingerprint,
+        "warning": spec.warning,
+        "preprocess": vars(spec.preprocess),
+        "layers": list(model.layers),
+        "parameters": sum(p.numel() for p in spec.network.parameters()),
+        "classes": model.classes,
+        "scoring": {"prepared": prepared.used, "difference": prepared.difference, "reason": prepared.reason},
+    }
+
+
+def _datasets(
+    study: Study, loaded: Sequence[tuple[ReadyModel, Prepared, Mapping[str, Dataset]]]
+) -> list[dict[str, Any]]:
+    """One per dataset, as the first model has it."""
+    _, _, datasets = loaded[0]
+    return [
+        {
+            "name": name,
+            "available": len(data.ids),
+            "used": len(choose_samples(len(data.ids), study.samples, study.seed)),
+            "about": dict(data.about),
+        }
+        for name, data in datasets.items()
+    ]
+
+
+def _method(choice: MethodChoice) -> dict[str, Any]:
+    plugin = choice.plugin
+    return {
+        "name": choice.label,
+        "plugin": plugin.name,
+        "summary": plugin.summary,
+        "paper": plugin.paper,
+        "control": plugin.control,
+        "parameters": dict(choice.params),
+        "needs": sorted(plugin.needs),
+    }
+
+
+def _metric(choice: MetricChoice) -> dict[str, Any]:
+    plugin = choice.plugin
+    return {
+        "name": choice.name,
+        "protocol": choice.protocol,
+        "title": plugin.title,
+        "summary": plugin.summary,
+        "paper": plugin.paper,
+        "higher_is_better": plugin.higher_is_better,
+        "unit": plugin.unit,
+        "parameters": dict(choice.params),
+        "needs": sorted(plugin.needs),
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue  # timm is an extra
+    return found

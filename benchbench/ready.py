@@ -1,0 +1,117 @@
+"""Models and datasets made ready to run: loaded, fingerprinted, layers resolved, and what does not apply found out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .capture import capture, pooled_head
+from .datasets import as_dataset
+from .errors import BenchError, NotApplicable
+from .layers import resolve
+from .models import fingerprint, load_model
+from .plan import ReadyModel
+from .preprocess import prepare
+from .study import DatasetChoice, ModelChoice, Study
+from .types import Dataset, ModelSpec, Sample
+
+
+def device_of(study: Study) -> torch.device:
+    """The device asked for; ``auto`` is CUDA where there is one.
+
+    Raises:
+        BenchError: it is not there.
+    """
+    if study.device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(study.device)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise BenchError(f"this machine has no {device}", where="device", hint="Say auto or cpu")
+    return device
+
+
+def ready_spec(choice: ModelChoice, device: torch.device) -> ModelSpec:
+    """The network, loaded and on the device, under the study's name for it."""
+    value, params = (choice.plugin.function, choice.params) if choice.plugin else (choice.value, choice.params)
+    spec = load_model(choice.label, value, params)
+    return replace(spec, name=choice.label, network=spec.network.to(device))
+
+
+def ready_dataset(choice: DatasetChoice, spec: ModelSpec) -> Dataset:
+    """The dataset; one that needs the model is made for it."""
+    if choice.plugin is None:
+        return as_dataset(choice.label, choice.value)
+    first = (spec,) if "model" in choice.plugin.needs else ()
+    try:
+        return as_dataset(choice.label, choice.plugin.function(*first, **choice.params))
+    except BenchError as error:
+        raise error.at(f"datasets: {choice.label}") from None
+
+
+def ready_model(spec: ModelSpec, study: Study, example: Tensor, settings: dict[str, Any]) -> ReadyModel:
+    """Layers resolved on an example (1, 3, H, W), and what does not apply at each of them.
+
+    Raises:
+        BenchError: a layer is not in the network, or the target is not one of its classes.
+    """
+    try:
+        layers = resolve(spec.network, example, study.layers_of(spec.name))
+    except BenchError as error:
+        raise error.at(f"layers: {spec.name}") from None
+    channels: dict[str, int] = {}
+    skips: dict[tuple[str, str], str] = {}
+    classes = capture(spec.network, example, [], lambda logits: logits.argmax(1), gradient=False).logits.shape[1]
+    _check_target(study, classes, spec.name)
+    for layer in layers:
+        try:
+            seen = capture(spec.network, example, [layer], lambda logits: logits.argmax(1))
+        except NotApplicable as reason:
+            skips[layer, "any"] = str(reason)
+            continue
+        channels[layer] = seen.activations[layer].shape[1]
+        try:
+            pooled_head(seen, layer)
+        except NotApplicable as reason:
+            skips[layer, "head"] = str(reason)
+    return ReadyModel(spec, fingerprint(spec.network), tuple(layers), channels, classes, skips, settings)
+
+
+def load_sample(dataset: Dataset, index: int, spec: ModelSpec) -> tuple[Sample, Tensor, Tensor | None]:
+    """A sample, its image (3, H, W) as the network sees it, and its mask (H, W) in the same frame.
+
+    Raises:
+        BenchError: it cannot be decoded, or is not what the network takes.
+    """
+    sample = dataset[index]
+    if isinstance(sample.image, Tensor):
+        return sample, sample.image.float(), sample.mask
+    image, mask = prepare(sample.image, sample.mask, spec.preprocess)
+    return sample, image, mask
+
+
+def example_of(dataset: Dataset, spec: ModelSpec, device: torch.device) -> Tensor:
+    """The first readable image as (1, 3, H, W); without one, zeros at the network's own size."""
+    for image in _readable(dataset, spec):
+        return image[None].to(device)
+    return torch.zeros(1, 3, spec.preprocess.crop, spec.preprocess.crop, device=device)
+
+
+def _readable(dataset: Dataset, spec: ModelSpec) -> Iterator[Tensor]:
+    for index in range(len(dataset.ids)):
+        try:
+            yield load_sample(dataset, index, spec)[1]
+        except BenchError:
+            continue  # its rows will say why
+
+
+def _check_target(study: Study, classes: int, name: str) -> None:
+    if isinstance(study.target, int) and study.target >= classes:
+        raise BenchError(
+            f"class {study.target} is not one of the {classes} classes of {name}",
+            where="target",
+            hint=f"Give 0 to {classes - 1}",
+        )

@@ -1,0 +1,182 @@
+"""A Study to a run's folder: the only one who calls networks."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from . import assemble
+from .costing import measure_cost
+from .errors import BenchError
+from .plan import CostCell, ReadyModel, Task, cost_cells, shards, tasks
+from .prepare import Prepared, prepare
+from .progress import Progress, Silent
+from .provenance import describe
+from .ready import device_of, example_of, load_sample, ready_dataset, ready_model, ready_spec
+from .scoring import Passes, Scorer
+from .store import Store
+from .study import MetricChoice, Study
+from .types import Dataset, ModelSpec
+from .work import Desk, missing, work
+
+PROOF_IMAGES = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """One model with its datasets, ready, and every cell asked of it."""
+
+    model: ReadyModel
+    prepared: Prepared
+    datasets: Mapping[str, Dataset]
+    tasks: tuple[Task, ...]
+    costs: tuple[CostCell, ...]
+
+
+@dataclass
+class Tally:
+    """What a run did, for run.json."""
+
+    passes: Passes = field(default_factory=Passes)
+    computed: int = 0
+    reused: int = 0
+
+
+def run(study: Study, folder: Path, progress: Progress | None = None) -> None:
+    """Run whatever the folder does not yet hold, and write its tables.
+
+    Raises:
+        BenchError: the request cannot be met (an unknown layer, a model or dataset that does not load).
+    """
+    start = time.perf_counter()
+    progress = progress or Silent()
+    device, store, tally = device_of(study), Store(folder), Tally()
+    loaded = []
+    for choice in study.models:
+        progress.say(f"loading {choice.label}")
+        loaded.append(_load(ready_spec(choice, device), study, device))
+    for one in loaded:
+        if one.model.spec.warning:
+            progress.warn(one.model.spec.warning)
+    progress.start(sum(_estimate(one, store) for one in loaded))
+    for one in loaded:
+        _run_model(one, study, store, device, tally, progress)
+    progress.say("writing the tables")
+    _write(study, store, loaded, device, tally, time.perf_counter() - start)
+    progress.stop()
+
+
+def machine(device: torch.device) -> dict[str, Any]:
+    """What the cost figures depend on."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
+    return {"kind": device.type, "name": name, "threads": torch.get_num_threads()}
+
+
+def _load(spec: ModelSpec, study: Study, device: torch.device) -> Loaded:
+    datasets = {choice.label: ready_dataset(choice, spec) for choice in study.datasets}
+    for name, dataset in datasets.items():
+        _check_ids(name, dataset.ids)
+    first = next(iter(datasets.values()))
+    example = example_of(first, spec, device)
+    prepared = prepare(spec.network, _proof(first, spec, example))
+    settings = {"device": device.type, "prepared": prepared.used}
+    model = ready_model(spec, study, example, settings)
+    pieces = [shard for name, dataset in datasets.items() for shard in shards(model, dataset, name, study)]
+    firsts = {shard.dataset_name: shard for shard in reversed(pieces)}
+    return Loaded(
+        model,
+        prepared,
+        datasets,
+        tuple(tasks(shard, study) for shard in pieces),
+        tuple(cell for name in datasets for cell in cost_cells(firsts[name], study, machine(device))),
+    )
+
+
+def _proof(dataset: Dataset, spec: ModelSpec, example: torch.Tensor) -> torch.Tensor:
+    """The first readable images of the example's shape, for the prepared network to prove itself on."""
+    images = []
+    for index in range(min(len(dataset.ids), PROOF_IMAGES)):
+        try:
+            image = load_sample(dataset, index, spec)[1]
+        except BenchError:
+            continue
+        if image.shape == example.shape[1:]:
+            images.append(image)
+    return torch.stack(images).to(example.device) if images else example
+
+
+def _run_model(one: Loaded, study: Study, store: Store, device: torch.device, tally: Tally, progress: Progress) -> None:
+    scorer = Scorer(one.prepared.network, study.batch, one.prepared.used, tally.passes, progress.advance)
+    desk = Desk(study, store, scorer, device)
+    for task in one.tasks:
+        progress.say(f"{one.model.spec.name} on {task.shard.dataset_name}")
+        done = work(task, desk)
+        tally.computed += done
+        tally.reused += len(task.maps) + len(task.metrics) - done
+    for cell in one.costs:
+        if cell.skip or store.has_cell(cell.name):
+            tally.reused += 1
+            continue
+        progress.say(f"cost of {cell.method.label} at {cell.layer}")
+        measure_cost(cell, desk, [m for m in study.metrics if "cost" in m.plugin.needs])
+        tally.computed += 1
+
+
+def _estimate(one: Loaded, store: Store) -> int:
+    """Forwards still to do, roughly: what the progress bar counts."""
+    total = 0
+    for task in one.tasks:
+        maps, metrics = missing(task, store)
+        per_image = sum(one.model.channels.get(c.layer, 0) for c in maps if "scores" in c.method.plugin.needs)
+        per_image += sum(_probe_count(c.metric) for c in metrics)
+        total += per_image * len(task.shard.indices)
+    return total
+
+
+def _probe_count(metric: MetricChoice) -> int:
+    return len(metric.plugin.probes(**metric.params)) if metric.plugin.probes else 0
+
+
+def _write(
+    study: Study, store: Store, loaded: Sequence[Loaded], device: torch.device, tally: Tally, seconds: float
+) -> None:
+    work_done = [task for one in loaded for task in one.tasks]
+    table = assemble.results(work_done, [cell for one in loaded for cell in one.costs], study, store)
+    store.write_table("results.parquet", table)
+    store.write_table("curves.parquet", assemble.curves(work_done, store))
+    store.write_table("maps/index.parquet", assemble.map_index(work_done, store))
+    store.write_table("photos/index.parquet", assemble.photo_index(work_done, store))
+    info = describe(study, [(one.model, one.prepared, one.datasets) for one in loaded])
+    info |= {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": seconds,
+        "device": machine(device),
+        "accuracy": assemble.accuracy(work_done, store),
+        "counts": {s: int((table["status"] == s).sum()) for s in ("ok", "failed", "not_applicable")},
+        "work": {**vars(tally.passes), "cells_computed": tally.computed, "cells_reused": tally.reused},
+    }
+    store.write_json("run.json", info)
+
+
+def _check_ids(name: str, ids: Sequence[str]) -> None:
+    if not ids:
+        raise BenchError("the dataset is empty", where=f"datasets: {name}")
+    if len(set(ids)) != len(ids):
+        raise BenchError("the dataset has two samples of the same id", where=f"datasets: {name}")
+
+
+def _processor() -> str:
+    """The processor's model name, as the system tells it."""
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

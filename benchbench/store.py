@@ -1,0 +1,84 @@
+"""Digest to file: content-addressed and atomic. Nothing is computed twice; a killed run leaves no half file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pandas as pd
+
+from .table import FloatArray
+
+
+def digest(*parts: Any) -> str:
+    """A name for what these parts (plain data) determine."""
+    text = json.dumps(parts, sort_keys=True, default=str, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+@dataclass(frozen=True)
+class Store:
+    """A run's folder: ``cells/`` (JSON), ``maps/`` (.npy of (n, h, w)), ``photos/`` (JPEG) and the tables."""
+
+    folder: Path
+
+    def has_cell(self, name: str) -> bool:
+        return self._cell(name).is_file()
+
+    def has_maps(self, name: str) -> bool:
+        return self.has_cell(name) and self._maps(name).is_file()
+
+    def read_cell(self, name: str) -> dict[str, Any]:
+        cell: dict[str, Any] = json.loads(self._cell(name).read_text(encoding="utf-8"))
+        return cell
+
+    def write_cell(self, name: str, cell: dict[str, Any]) -> None:
+        text = json.dumps(cell, allow_nan=False)
+        write(self._cell(name), lambda file: file.write(text.encode()))
+
+    def read_maps(self, name: str) -> FloatArray:
+        maps: FloatArray = np.load(self._maps(name), allow_pickle=False)
+        return maps
+
+    def write_maps(self, name: str, maps: FloatArray) -> None:
+        write(self._maps(name), lambda file: np.save(file, maps, allow_pickle=False))
+
+    def write_photo(self, name: str, save: Callable[[BinaryIO], Any]) -> None:
+        write(self.folder / "photos" / name, save)
+
+    def has_photo(self, name: str) -> bool:
+        return (self.folder / "photos" / name).is_file()
+
+    def write_table(self, name: str, rows: pd.DataFrame) -> None:
+        write(self.folder / name, lambda file: rows.to_parquet(file, index=False))
+
+    def write_json(self, name: str, data: dict[str, Any]) -> None:
+        text = json.dumps(data, indent=1, default=str, allow_nan=False)
+        write(self.folder / name, lambda file: file.write(text.encode()))
+
+    def _cell(self, name: str) -> Path:
+        return self.folder / "cells" / f"{name}.json"
+
+    def _maps(self, name: str) -> Path:
+        return self.folder / "maps" / f"{name}.npy"
+
+
+def write(path: Path, save: Callable[[BinaryIO], Any]) -> None:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            save(file)
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise

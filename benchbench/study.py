@@ -1,0 +1,294 @@
+"""YAML or Python to a frozen, validated Study. Every name and parameter is checked here, before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeAlias
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from .errors import BenchError, nearest
+from .registry import (
+    DATASETS,
+    METHODS,
+    METRICS,
+    MODELS,
+    DatasetPlugin,
+    MethodPlugin,
+    MetricPlugin,
+    ModelPlugin,
+    load_file,
+)
+
+Target: TypeAlias = Literal["predicted", "label"] | Annotated[int, Field(ge=0)]
+
+
+@dataclass(frozen=True, eq=False)
+class ModelChoice:
+    """A network asked for: a registered one, or a value (an nn.Module, a ModelSpec or a function that returns one)."""
+
+    label: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    plugin: ModelPlugin | None = None
+    value: Any = None
+
+
+@dataclass(frozen=True, eq=False)
+class DatasetChoice:
+    """Data asked for: a registered dataset, or a value (a Dataset, tensors, a list of photographs)."""
+
+    label: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    plugin: DatasetPlugin | None = None
+    value: Any = None
+
+
+@dataclass(frozen=True, eq=False)
+class MethodChoice:
+    label: str
+    params: Mapping[str, Any]
+    plugin: MethodPlugin
+
+
+@dataclass(frozen=True, eq=False)
+class MetricChoice:
+    """A metric under a protocol; ``protocol`` is "custom(...)" for parameters that no named protocol has."""
+
+    name: str
+    protocol: str
+    params: Mapping[str, Any]
+    plugin: MetricPlugin
+
+
+class Study(BaseModel):
+    """What to compare: models x datasets x layers x methods x metrics.
+
+    The keys are those of a study file. In Python ``models`` and ``datasets`` may also be mappings of a name to a
+    network, or to ``(images, labels)``.
+
+    Raises:
+        BenchError: an unknown name, a wrong type, a missing file; it names the key.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    models: tuple[ModelChoice, ...]
+    datasets: tuple[DatasetChoice, ...]
+    layers: str | tuple[str, ...] | dict[str, str | tuple[str, ...]] = "last"
+    methods: tuple[MethodChoice, ...]
+    metrics: tuple[MetricChoice, ...]
+    target: Target = "predicted"
+    samples: Annotated[int, Field(gt=0)] = 64
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
+    engine: Literal["local"] = "local"
+    batch: Annotated[int, Field(gt=0)] = 16
+
+    def __init__(self, **keys: Any) -> None:
+        try:
+            super().__init__(**keys)
+        except ValidationError as error:
+            raise _plainly(error, type(self).model_fields) from None
+
+    @classmethod
+    def from_yaml(cls, path: str | Path, **overrides: Any) -> Self:
+        """The study of a file, with keys overridden.
+
+        Raises:
+            BenchError: no such file, unreadable YAML, or a key that is wrong.
+        """
+        try:
+            keys = read_yaml(Path(path))
+            return cls(**{**keys, **overrides})
+        except BenchError as error:
+            raise error if error.where.startswith(str(path)) else error.at(f"{path}") from None
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def _models(cls, given: Any) -> tuple[ModelChoice, ...]:
+        return _each("models", given, _model)
+
+    @field_validator("datasets", mode="before")
+    @classmethod
+    def _datasets(cls, given: Any) -> tuple[DatasetChoice, ...]:
+        return _each("datasets", given, _dataset)
+
+    @field_validator("methods", mode="before")
+    @classmethod
+    def _methods(cls, given: Any) -> tuple[MethodChoice, ...]:
+        return _each("methods", given, _method)
+
+    @field_validator("metrics", mode="before")
+    @classmethod
+    def _metrics(cls, given: Any) -> tuple[MetricChoice, ...]:
+        return _each("metrics", given, _metric)
+
+    @field_validator("layers", mode="before")
+    @classmethod
+    def _layers(cls, given: Any) -> Any:
+        if isinstance(given, Mapping):
+            return {name: cls._layers(value) for name, value in given.items()}
+        return tuple(given) if isinstance(given, list) else given
+
+    def layers_of(self, model: str) -> str | tuple[str, ...]:
+        """What was asked of one model.
+
+        Raises:
+            BenchError: the mapping does not name the model.
+        """
+        if not isinstance(self.layers, dict):
+            return self.layers
+        if model not in self.layers:
+            raise BenchError(f"no layers for model {model!r}", where="layers", hint=nearest(model, self.layers))
+        return self.layers[model]
+
+    def plain(self) -> dict[str, Any]:
+        """The study as a study file would say it, for run.json and the report."""
+        return {
+            "models": [_said(c.label, c.params) for c in self.models],
+            "datasets": [_said(c.label, c.params) for c in self.datasets],
+            "layers": self.layers if isinstance(self.layers, (str, dict)) else list(self.layers),
+            "methods": [c.label for c in self.methods],
+            "metrics": [f"{c.name}@{c.protocol}" for c in self.metrics],
+            **{key: getattr(self, key) for key in ("target", "samples", "seed", "device", "engine", "batch")},
+        }
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A study file's keys.
+
+    Raises:
+        BenchError: no such file, not YAML (with the line), or not a mapping.
+    """
+    if not path.is_file():
+        raise BenchError(
+            f"no study file {str(path)!r}", hint="Give the path of a YAML file, or none for the default study"
+        )
+    try:
+        keys = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        said = " ".join(str(error).split())
+        raise BenchError(f"not readable as YAML: {said}", where=str(path)) from None
+    if not isinstance(keys, dict) or not all(isinstance(key, str) for key in keys):
+        raise BenchError("a study is a mapping of keys such as models, methods, metrics", where=str(path))
+    return keys
+
+
+def parse_item(text: str) -> str | dict[str, Any]:
+    """``name:key=value:key=value``, as the command line spells an item with parameters."""
+    parts = text.split(":")
+    first = next((i for i, part in enumerate(parts) if i and "=" in part), len(parts))
+    name, pairs = ":".join(parts[:first]), [part.split("=", 1) for part in parts[first:]]
+    if any(len(pair) != 2 for pair in pairs):
+        raise BenchError(f"cannot read {text!r}", hint="Spell it name:key=value:key=value")
+    return {"name": name, **{key: yaml.safe_load(value) for key, value in pairs}} if pairs else name
+
+
+def _each(key: str, given: Any, make: Any) -> tuple[Any, ...]:
+    """Every item of a list (or of a mapping of names to values), checked; an error says which one."""
+    if isinstance(given, Mapping) and "name" not in given:
+        items: Sequence[Any] = [(str(name), value) for name, value in given.items()]
+    else:
+        items = given if isinstance(given, (list, tuple)) else [given]
+    if not items:
+        raise BenchError("the list is empty", where=key, hint="Name at least one")
+    made = []
+    for i, item in enumerate(items):
+        try:
+            made.append(make(item))
+        except BenchError as error:
+            raise error.at(f"{key}[{i}]") from None
+    labels = [getattr(m, "label", None) or f"{m.name}@{m.protocol}" for m in made]
+    for i, label in enumerate(labels):
+        if label in labels[:i]:
+            raise BenchError(f"{label!r} is asked for twice", where=f"{key}[{i}]", hint="Remove one of them")
+    return tuple(made)
+
+
+def _name_and_params(item: Any) -> tuple[str, dict[str, Any]]:
+    if isinstance(item, str):
+        return item, {}
+    if isinstance(item, Mapping) and isinstance(item.get("name"), str):
+        return item["name"], {str(k): v for k, v in item.items() if k != "name"}
+    raise BenchError(f"cannot read {item!r}", hint="Give a name, or {name: ..., parameter: ...}")
+
+
+def _model(item: Any) -> ModelChoice:
+    if isinstance(item, ModelChoice):
+        return item
+    if isinstance(item, tuple) and len(item) == 2 and not isinstance(item[1], str):
+        return ModelChoice(item[0], value=item[1])
+    if isinstance(item, tuple):
+        return _relabel(_model(item[1]), item[0])
+    name, params = _name_and_params(item)
+    file, colon, function = name.rpartition(":")
+    if colon and file.endswith(".py"):
+        found = getattr(load_file(file), function, None)
+        if not callable(found):
+            raise BenchError(f"{file} has no function {function!r}", hint="Give FILE.py:function")
+        return ModelChoice(function, params, value=found)
+    plugin = MODELS[name]
+    bound = plugin.bind(params)
+    return ModelChoice(plugin.label(bound), bound, plugin)
+
+
+def _relabel(choice: ModelChoice, label: str) -> ModelChoice:
+    return ModelChoice(label, choice.params, choice.plugin, choice.value)
+
+
+def _dataset(item: Any) -> DatasetChoice:
+    if isinstance(item, DatasetChoice):
+        return item
+    if isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str):
+        return DatasetChoice(item[0], value=item[1])
+    name, params = _name_and_params(item)
+    plugin = DATASETS[name]
+    bound = plugin.bind(params)
+    return DatasetChoice(plugin.label(bound), bound, plugin)
+
+
+def _method(item: Any) -> MethodChoice:
+    if isinstance(item, MethodChoice):
+        return item
+    name, params = _name_and_params(item)
+    plugin = METHODS[name]
+    bound = plugin.bind(params)
+    return MethodChoice(plugin.label(bound), bound, plugin)
+
+
+def _metric(item: Any) -> MetricChoice:
+    if isinstance(item, MetricChoice):
+        return item
+    name, params = _name_and_params(item)
+    name, _, protocol = name.partition("@")
+    plugin = METRICS[name]
+    if protocol and protocol not in plugin.protocols:
+        raise BenchError(f"{name} has no protocol {protocol!r}", hint=nearest(protocol, plugin.protocols))
+    if protocol and params:
+        raise BenchError(f"{name}@{protocol} fixes its parameters", hint=f"Leave out @{protocol}, or the parameters")
+    default = next(iter(plugin.protocols))
+    bound = plugin.bind(params or plugin.protocols[protocol or default])
+    for known, fixed in plugin.protocols.items():
+        if plugin.bind(fixed) == bound:
+            return MetricChoice(name, known, bound, plugin)
+    return MetricChoice(name, plugin.label(bound).replace(name, "custom", 1), bound, plugin)
+
+
+def _said(label: str, params: Mapping[str, Any]) -> Any:
+    said = {k: str(v) if isinstance(v, Path) else v for k, v in params.items() if v is not None}
+    return {"name": label, **said} if said else label
+
+
+def _plainly(error: ValidationError, known: Mapping[str, Any]) -> BenchError:
+    """The first thing that pydantic found, in one line that names the key."""
+    first = error.errors()[0]
+    key = str(first["loc"][0]) if first["loc"] else "study"
+    if first["type"] == "extra_forbidden":
+        return BenchError(f"unknown key {key!r}", hint=nearest(key, known))
+    if first["type"] == "missing":
+        return BenchError("missing", where=key, hint=f"Say {key}: ...")
+    choices = [e["msg"] for e in error.errors() if e["loc"] and e["loc"][0] == key]
+    return BenchError(f"{'; or '.join(dict.fromkeys(choices))} (got {first['input']!r})", where=key)

@@ -1,0 +1,219 @@
+"""One shard: capture once, every missing map, the union of probes, every missing score; each into its cell."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .errors import BenchError, NotApplicable
+from .judge import Maps, judge
+from .loading import Chunk, chunks, load
+from .plan import MapCell, MetricCell, Shard, Task, sample_seeds
+from .scoring import Scorer
+from .services import Batch, look, run_method
+from .store import Store
+from .study import Study, Target
+from .table import Status
+
+
+@dataclass(frozen=True, eq=False)
+class Desk:
+    """What a shard is worked on with."""
+
+    study: Study
+    store: Store
+    scorer: Scorer
+    device: torch.device
+
+
+@dataclass(frozen=True, eq=False)
+class _Pages:
+    """What is collected over the chunks of a shard, cell by cell, until the cells are written."""
+
+    predictions: dict[str, Any] = field(default_factory=dict)
+    maps: dict[str, dict[str, Any]] = field(default_factory=dict)
+    scores: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def missing(task: Task, store: Store) -> tuple[list[MapCell], list[MetricCell]]:
+    """The cells that the store lacks, of those that apply."""
+    maps = [cell for cell in task.maps if not cell.skip and not store.has_cell(cell.name)]
+    metrics = [cell for cell in task.metrics if not cell.maps.skip and not store.has_cell(cell.name)]
+    return maps, metrics
+
+
+def work(task: Task, desk: Desk) -> int:
+    """Compute and store every missing cell of a task; returns how many there were."""
+    maps, metrics = missing(task, desk.store)
+    predicted = desk.store.has_cell(task.predictions)
+    if predicted and not maps and not metrics:
+        return 0
+    pages = _Pages(
+        predictions=desk.store.read_cell(task.predictions)["samples"] if predicted else {},
+        maps={cell.name: {} for cell in maps},
+        scores={cell.name: {"samples": {}} for cell in metrics},
+    )
+    failures: dict[str, str] = {}
+    labels: dict[str, int | None] = {}
+    loaded = load(task.shard, desk.store, desk.study.target, failures, labels)
+    for number, chunk in enumerate(chunks(loaded, desk.scorer.batch, desk.device)):
+        _work_chunk(chunk, number, task.shard, maps, metrics, pages, desk)
+    _write(task, pages, failures, labels, desk.store)
+    return len(maps) + len(metrics)
+
+
+def _work_chunk(
+    chunk: Chunk,
+    number: int,
+    shard: Shard,
+    maps: list[MapCell],
+    metrics: list[MetricCell],
+    pages: _Pages,
+    desk: Desk,
+) -> None:
+    known = [pages.predictions[i]["target"] for i in chunk.ids if i in pages.predictions]
+    complete = len(known) == len(chunk.ids)
+    choose = _chooser(desk.study.target, chunk, known if complete else None)
+    batch = None
+    if maps or not complete:
+        batch = _look(shard, chunk, maps, choose, desk)
+        _note_predictions(chunk, batch, pages)
+    targets = torch.tensor([pages.predictions[i]["target"] for i in chunk.ids], device=desk.device)
+    fresh: dict[str, Maps] = {}
+    for cell in maps:
+        assert batch is not None
+        fresh[cell.name] = _explain(cell, batch, chunk, shard, desk)
+        _note_maps(cell, chunk, number, fresh[cell.name], pages, desk.store)
+    if metrics:
+        wanted = {cell.maps.name: cell.maps for cell in metrics}
+        ready = {name: fresh.get(name) or _stored(name, chunk, desk) for name in wanted}
+        found = judge(metrics, ready, chunk, targets, desk.scorer)
+        for name, page in found.items():
+            pages.scores[name]["samples"].update(page["samples"])
+            pages.scores[name].update({"x": page["x"]} if "x" in page else {})
+
+
+def _chooser(target: Target, chunk: Chunk, known: list[int] | None) -> Callable[[Tensor], Tensor]:
+    """From logits (B, C) to targets (B,), by the study's rule or by what was chosen before."""
+    if known is not None:
+        return lambda logits: torch.tensor(known, device=logits.device)
+    if target == "predicted":
+        return lambda logits: logits.argmax(1)
+    fixed = list(chunk.labels) if target == "label" else [target] * len(chunk.ids)
+    return lambda logits: torch.tensor(fixed, device=logits.device)
+
+
+def _look(shard: Shard, chunk: Chunk, maps: list[MapCell], choose: Callable[[Tensor], Tensor], desk: Desk) -> Batch:
+    layers = list(dict.fromkeys(cell.layer for cell in maps))
+    gradient = any("gradient" in cell.method.plugin.needs for cell in maps)
+    return look(shard.model.spec.network, desk.scorer, chunk.images, layers, choose, gradient=gradient)
+
+
+def _explain(cell: MapCell, batch: Batch, chunk: Chunk, shard: Shard, desk: Desk) -> Maps:
+    """The maps of a chunk. If the method fails on it, each image is tried alone, so that only the guilty ones fail."""
+    plugin = cell.method.plugin
+    layer = batch.layer(cell.layer, sample_seeds(desk.study.seed, plugin.name, chunk.ids))
+    try:
+        maps = run_method(plugin.function, layer, cell.method.params)
+    except NotApplicable as reason:
+        return Maps(None, (str(reason),) * len(chunk.ids), "not_applicable")
+    except torch.OutOfMemoryError as error:
+        raise BenchError(
+            f"out of memory in {cell.method.label} at {cell.layer}",
+            where="batch",
+            hint=f"Say batch: {desk.study.batch // 2 or 1}",
+        ) from error
+    except Exception as error:
+        if len(chunk.ids) == 1:
+            return Maps(None, (blame(error),))
+        parts = [chunk.one(i) for i in range(len(chunk.ids))]
+        return _join(
+            [_explain(cell, _alone(batch, part, i, cell.layer), part, shard, desk) for i, part in enumerate(parts)]
+        )
+    broken = ~torch.isfinite(maps).all(-1).all(-1)
+    return Maps(maps, tuple("the map has values that are not finite" if b else "" for b in broken.tolist()))
+
+
+def _alone(batch: Batch, part: Chunk, i: int, layer: str) -> Batch:
+    target = batch.captured.targets[i : i + 1]
+    gradient = bool(batch.captured.gradients)
+    return look(batch.network, batch.scorer, part.images, [layer], lambda _: target, gradient=gradient)
+
+
+def _join(parts: list[Maps]) -> Maps:
+    size = next((p.tensor.shape[1:] for p in parts if p.tensor is not None), None)
+    reasons = tuple(reason for part in parts for reason in part.reasons)
+    if size is None:
+        return Maps(None, reasons)
+    blank = torch.full((1, *size), float("nan"))
+    return Maps(torch.cat([blank if p.tensor is None else p.tensor.cpu() for p in parts]), reasons)
+
+
+def blame(error: Exception) -> str:
+    """What was raised, and in which file and line."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    said = " ".join(str(error).split())[:300]
+    return said if isinstance(error, BenchError) else f"{type(error).__name__}: {said}{place}"
+
+
+def _note_predictions(chunk: Chunk, batch: Batch, pages: _Pages) -> None:
+    probability = batch.captured.logits.float().softmax(1)
+    for i, name in enumerate(chunk.ids):
+        target = int(batch.captured.targets[i])
+        pages.predictions[name] = {
+            "label": chunk.labels[i],
+            "target": target,
+            "predicted": int(batch.captured.logits[i].argmax()),
+            "probability": float(probability[i, target]),
+            "photo": chunk.photos[i],
+            "reason": "",
+        }
+
+
+def _note_maps(cell: MapCell, chunk: Chunk, number: int, maps: Maps, pages: _Pages, store: Store) -> None:
+    """Maps of one chunk are one file, as chunks may differ in shape."""
+    file = f"{cell.name}-{number}"
+    if maps.tensor is not None:
+        store.write_maps(file, maps.tensor.cpu().numpy().astype(np.float32))
+    for i, name in enumerate(chunk.ids):
+        reason = maps.reasons[i]
+        pages.maps[cell.name][name] = {
+            "file": "" if maps.tensor is None else f"{file}.npy",
+            "row": i,
+            "status": maps.status if reason else "ok",
+            "reason": reason,
+        }
+
+
+def _stored(name: str, chunk: Chunk, desk: Desk) -> Maps:
+    """Maps that an earlier run left, in the order of the chunk."""
+    cell = desk.store.read_cell(name)["samples"]
+    found = [cell[i] for i in chunk.ids]
+    reasons = tuple(f["reason"] for f in found)
+    statuses: list[Status] = [f["status"] for f in found if f["status"] != "ok"]
+    status = statuses[0] if statuses else "failed"
+    files = {f["file"]: desk.store.read_maps(f["file"].removesuffix(".npy")) for f in found if f["file"]}
+    if not files:
+        return Maps(None, reasons, status)
+    blank = np.full(next(iter(files.values())).shape[1:], np.nan, np.float32)
+    stack = np.stack([files[f["file"]][f["row"]] if f["file"] else blank for f in found])
+    return Maps(torch.from_numpy(stack).to(desk.device), reasons, status)
+
+
+def _write(task: Task, pages: _Pages, failures: dict[str, str], labels: dict[str, int | None], store: Store) -> None:
+    """Maps first, then scores, then predictions: a cell that exists is whole, and so is what it stands on."""
+    for name, samples in pages.maps.items():
+        store.write_cell(name, {"samples": samples})
+    for name, page in pages.scores.items():
+        store.write_cell(name, page)
+    for sample, reason in failures.items():
+        pages.predictions[sample] = {"label": labels.get(sample), "target": None, "photo": "", "reason": reason}
+    store.write_cell(task.predictions, {"samples": pages.predictions})

@@ -1,0 +1,31 @@
+"""Grad-CAM++: Chattopadhyay et al. 2018, arXiv:1710.11063, equations 10 and 19."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, relu
+
+from benchbench.registry import method
+from benchbench.types import Layer
+
+
+@method("gradcam++", needs="gradient", paper="arXiv:1710.11063")
+def gradcam_plus_plus(layer: Layer, *, alpha: Literal["paper", "spatial-sum"] = "paper") -> Tensor:
+    """Activations weighted by positive gradients, each cell by the closed-form alpha, then ReLU.
+
+    alpha = g^2 / (2 g^2 + g^3 sum_ab A_ab), 0 where g = 0 or the denominator is 0: no epsilon. ``spatial-sum`` puts
+    sum_ab (g^3 A)_ab in the denominator, which is equal only where g is constant over space.
+    """
+    g, activation = layer.gradient.double(), layer.activation.double()
+    if alpha == "paper":
+        # divided by g^2, so that small gradients do not underflow
+        denominator = 2 + g * activation.sum((2, 3), keepdim=True)
+        share = torch.where((g != 0) & (denominator != 0), 1 / denominator, 0)
+    else:
+        square = g.square()
+        denominator = 2 * square + (g * square * activation).sum((2, 3), keepdim=True)
+        share = torch.where((g != 0) & (denominator != 0), square / denominator, 0)
+    weight = (share * relu(g)).sum((2, 3), keepdim=True)
+    return relu((weight * activation).sum(1)).to(layer.activation.dtype)

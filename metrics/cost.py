@@ -1,0 +1,30 @@
+"""What a method costs, measured on the method alone: see benchbench/cost.py."""
+
+from __future__ import annotations
+
+from statistics import median, quantiles
+
+from benchbench.registry import metric
+from benchbench.types import Cost, Scored
+
+ALONE: dict[str, dict[str, object]] = {"alone-b1": {}}
+
+
+@metric("runtime", higher_is_better=False, needs="cost", protocols=ALONE, unit="ms")
+def runtime(cost: Cost) -> Scored:
+    """Milliseconds per image at batch 1, after a warm-up, synchronised: the median, with quartiles as parts."""
+    times = sorted(1000 * s for s in cost.seconds)
+    low, _, high = quantiles(times, n=4, method="inclusive") if len(times) > 1 else (times[0],) * 3
+    return Scored(median(times), parts={"q1": low, "q3": high, "repeats": float(len(times))})
+
+
+@metric("peak_memory", title="peak memory", higher_is_better=False, needs="cost", protocols=ALONE, unit="MB")
+def peak_memory(cost: Cost) -> Scored:
+    """Peak of live tensor bytes at batch 1, in MB, above weights and image: from the CUDA or CPU allocator."""
+    return Scored(cost.peak_bytes / 1e6)
+
+
+@metric("passes", higher_is_better=False, needs="cost", protocols=ALONE, unit="passes per image")
+def passes(cost: Cost) -> Scored:
+    """Forwards plus backwards through the network, per image."""
+    return Scored(cost.forwards + cost.backwards, parts={"forward": cost.forwards, "backward": cost.backwards})

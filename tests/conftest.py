@@ -1,0 +1,29 @@
+"""What every test gets: one thread per process, and images that are not noise."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import pytest
+import torch
+from torch import Tensor
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def images() -> Tensor:
+    """(6, 3, 64, 64), smooth, so that maps have structure."""
+    generator = torch.Generator().manual_seed(0)
+    coarse = torch.randn(6, 3, 8, 8, generator=generator)
+    return torch.nn.functional.interpolate(coarse, size=64, mode="bicubic")
+
+
+@pytest.fixture(scope="session")
+def photos224() -> Tensor:
+    """(3, 3, 224, 224), smooth."""
+    generator = torch.Generator().manual_seed(1)
+    coarse = torch.randn(3, 3, 16, 16, generator=generator)
+    return torch.nn.functional.interpolate(coarse, size=224, mode="bicubic")

@@ -1,0 +1,54 @@
+"""Small networks with known answers."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+def seeded(build: type[nn.Module], *args: int, seed: int = 0) -> nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return build(*args).eval()
+
+
+class Pooled(nn.Module):
+    """Two stages, in-place ReLUs, batch norm with real statistics, global average pooling and one linear layer."""
+
+    def __init__(self, classes: int = 7) -> None:
+        super().__init__()
+        self.stage1 = nn.Sequential(nn.Conv2d(3, 6, 3, 2, 1), nn.BatchNorm2d(6), nn.ReLU(inplace=True))
+        self.conv = nn.Conv2d(6, 10, 3, 2, 1)
+        self.relu = nn.ReLU(inplace=True)
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.fc = nn.Linear(10, classes)
+        norm = self.stage1[1]
+        norm.running_mean.uniform_(-0.5, 0.5)
+        norm.running_var.uniform_(0.5, 2)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.fc(self.pool(self.relu(self.conv(self.stage1(images)))).flatten(1))
+
+
+class Flat(nn.Module):
+    """A head that is not pooled: a linear layer on all cells."""
+
+    def __init__(self, classes: int = 5, side: int = 16) -> None:
+        super().__init__()
+        self.features = nn.Sequential(nn.Conv2d(3, 4, 3, 2, 1), nn.ReLU(), nn.Conv2d(4, 8, 3, 2, 1), nn.ReLU())
+        self.fc = nn.Linear(8 * side * side, classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.fc(self.features(images).flatten(1))
+
+
+class Identity(nn.Module):
+    """The features are the image's channels; the head is a function given."""
+
+    def __init__(self, head) -> None:  # type: ignore[no-untyped-def]
+        super().__init__()
+        self.features = nn.Identity()
+        self.head = head
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.head(self.features(images))
