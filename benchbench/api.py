@@ -13,7 +13,7 @@ from . import study as _study
 from .capture import quiet
 from .errors import BenchError
 from .layers import resolve
-from .perturb import minmax, upsample
+from .perturb import saliency
 from .plan import sample_seeds
 from .progress import Progress
 from .registry import METHODS
@@ -122,7 +122,7 @@ def explain(
             network, Scorer(network), images, [name], _chooser(target, len(images)), gradient="gradient" in plugin.needs
         )
         maps = run_method(plugin.function, batch.layer(name, seeds), bound)
-    return minmax(upsample(maps, (images.shape[2], images.shape[3])))[:, None]
+    return saliency(maps, (images.shape[2], images.shape[3]))[:, None]
 
 
 def _chooser(target: int | Tensor | None, count: int) -> Any:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from .loading import Chunk
-from .perturb import Probe, Whole, canonical, minmax, upsample
+from .perturb import Probe, Whole, canonical, saliency
 from .plan import MetricCell
 from .scoring import Answers, Scorer, score_probes
 from .study import MetricChoice
@@ -67,7 +67,7 @@ def _stack(maps: Sequence[Maps], chunk: Chunk) -> Tensor:
     blank = torch.zeros(len(chunk.ids), *size, device=chunk.images.device)
     return torch.stack(
         [
-            blank if m.tensor is None else minmax(upsample(m.tensor.to(blank.device).nan_to_num(0, 0, 0), size))
+            blank if m.tensor is None else saliency(m.tensor.to(blank.device).nan_to_num(0, 0, 0), size)
             for m in maps
         ]
     )

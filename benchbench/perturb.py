@@ -99,6 +99,16 @@ def minmax(maps: Tensor) -> Tensor:
     return torch.where(span > 0, (maps - low) / torch.where(span > 0, span, 1), 0)
 
 
+def saliency(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    """Maps (N, h, w) as every metric sees them: (N, H, W), upsampled, then min-max normalised each by itself.
+
+    A constant map becomes all zero. Constancy is judged before upsampling, whose rounding would otherwise be stretched
+    to a full range of noise.
+    """
+    live = maps.amax((-2, -1), keepdim=True) > maps.amin((-2, -1), keepdim=True)
+    return minmax(upsample(maps, size)) * live
+
+
 def ranks(maps: Tensor, order: Order = "most") -> Tensor:
     """(N, H, W): 0 for the most (or least) salient pixel of each map, H*W - 1 for the last; ties in row-major order."""
     flat = maps.flatten(1)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from .capture import check_logits
-from .perturb import FILLS, FillName, Probe, apply, canonical, fill_of, minmax, needs_map, order_of, ranks, upsample
+from .perturb import FILLS, FillName, Probe, apply, canonical, fill_of, needs_map, order_of, ranks, saliency
 from .prepare import channels_last
 from .types import ScoreKind
 
@@ -96,7 +96,7 @@ def score_masked(scorer: Scorer, images: Tensor, targets: Tensor, masks: Tensor,
     scores = torch.empty(len(flat), device=images.device)
     for index in torch.split(alive, scorer.batch):
         owner = index // count
-        mask = minmax(upsample(flat[index], (images.shape[2], images.shape[3])))
+        mask = saliency(flat[index], (images.shape[2], images.shape[3]))
         found = scorer.answer(images[owner] * mask[:, None], targets[owner])
         scores[index] = getattr(found, of)
     scores = scores.view(-1, count)

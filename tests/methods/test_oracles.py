@@ -1,0 +1,126 @@
+"""Agreement with the libraries that are right, on four torchvision networks at two layers each.
+
+torch-cam and captum give raw maps; pytorch-grad-cam gives upsampled ones. Known to be wrong, and so left out:
+torch-cam 0.5's GradCAMpp and pytorch-grad-cam's GradCAMPlusPlus (an epsilon larger than the denominator).
+"""
+
+from __future__ import annotations
+
+import copy
+from functools import cache
+
+import pytest
+import torch
+import torchvision
+from captum.attr import LayerGradCam
+from pytorch_grad_cam import GradCAM, LayerCAM
+from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from torch import Tensor, nn
+from torchcam import methods as torchcam
+
+from benchbench.perturb import minmax, upsample
+
+from ..helpers import map_of, normalised
+
+NETWORKS = {
+    "resnet18": ["layer2", "layer4"],
+    "vgg11_bn": ["features.13", "features.27"],
+    "mobilenet_v3_large": ["features.3", "features.12"],
+    "densenet121": ["features.denseblock2", "features.denseblock4"],
+}
+CASES = [(name, layer) for name, layers in NETWORKS.items() for layer in layers]
+
+
+@cache
+def network_of(name: str) -> nn.Module:
+    """Random weights, with in-place ReLUs as torchvision builds them; statistics of the batch norms from real passes."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = torchvision.models.get_model(name, weights=None, num_classes=12)
+        network.train()
+        with torch.no_grad():
+            for _ in range(3):
+                network(torch.randn(4, 3, 96, 96))
+        linear = [module for module in network.modules() if isinstance(module, nn.Linear)][-1]
+        linear.weight.data *= 100  # maps of ordinary size: the peers add up to 1e-7 to what they divide by
+    return network.eval()
+
+
+def not_in_place(name: str) -> nn.Module:
+    """For the peers, whose hooks would see what an in-place activation left behind."""
+    network = copy.deepcopy(network_of(name))
+    for module in network.modules():
+        if hasattr(module, "inplace"):
+            module.inplace = False
+    return network
+
+
+def classes_of(name: str, pictures: Tensor) -> list[int]:
+    with torch.no_grad():
+        return [int(i) for i in network_of(name)(pictures).argmax(1)]
+
+
+@pytest.fixture(scope="module")
+def pictures() -> Tensor:
+    generator = torch.Generator().manual_seed(5)
+    return torch.nn.functional.interpolate(torch.randn(2, 3, 12, 12, generator=generator), size=96, mode="bicubic")
+
+
+def ours(method: str, name: str, layer: str, pictures: Tensor, **params: str) -> Tensor:
+    return map_of(method, network_of(name), pictures, layer, **params)
+
+
+@pytest.mark.parametrize(("name", "layer"), CASES)
+def test_captum_gradcam(name: str, layer: str, pictures: Tensor) -> None:
+    network = not_in_place(name)
+    expected = LayerGradCam(network, network.get_submodule(layer)).attribute(
+        pictures, classes_of(name, pictures), relu_attributions=True
+    )[:, 0].detach()
+    assert (expected.amax((1, 2)) > 0).any()
+    torch.testing.assert_close(
+        ours("gradcam", name, layer, pictures), expected, rtol=1e-4, atol=1e-5 * float(expected.max())
+    )
+
+
+@pytest.mark.parametrize(("name", "layer"), CASES)
+@pytest.mark.parametrize(("method", "peer"), [("gradcam", torchcam.GradCAM), ("layercam", torchcam.LayerCAM)])
+def test_torchcam(method: str, peer: type, name: str, layer: str, pictures: Tensor) -> None:
+    network = not_in_place(name)
+    with peer(network, target_layer=layer) as extractor:
+        scores = network(pictures)
+        expected = extractor(classes_of(name, pictures), scores, normalized=False)[0].detach()
+    found = ours(method, name, layer, pictures)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5 * float(expected.max()))
+
+
+@pytest.mark.parametrize(("name", "layer"), CASES)
+@pytest.mark.parametrize(("method", "peer"), [("gradcam", GradCAM), ("layercam", LayerCAM)])
+def test_pytorch_grad_cam(method: str, peer: type, name: str, layer: str, pictures: Tensor) -> None:
+    """It upsamples after min-max; both are affine, so a second min-max after upsampling makes them comparable."""
+    network = not_in_place(name)
+    with peer(model=network, target_layers=[network.get_submodule(layer)]) as extractor:
+        given = extractor(input_tensor=pictures, targets=[ClassifierOutputTarget(c) for c in classes_of(name, pictures)])
+    expected = minmax(torch.from_numpy(given))
+    found = minmax(upsample(ours(method, name, layer, pictures), (96, 96)))
+    torch.testing.assert_close(found, expected, rtol=0, atol=2e-5)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "densenet121"])
+def test_torchcam_scorecam(name: str, pictures: Tensor) -> None:
+    """torch-cam's rule normalises the masks before it upsamples them, so it agrees in rank, not to the digit."""
+    layer = {"resnet18": "layer3", "densenet121": "features.denseblock3"}[name]
+    network = not_in_place(name)
+    with torchcam.ScoreCAM(network, target_layer=layer, batch_size=16) as extractor:
+        scores = network(pictures)
+        expected = extractor(classes_of(name, pictures), scores)[0].detach()
+    found = normalised(ours("scorecam", name, layer, pictures, variant="torchcam"))
+    both = torch.stack([found.flatten(), expected.flatten()])
+    assert float(torch.corrcoef(both)[0, 1]) > 0.98
+
+
+@pytest.mark.parametrize(("name", "layer"), CASES)
+def test_an_inplace_relu_changes_nothing(name: str, layer: str, pictures: Tensor) -> None:
+    network = not_in_place(name)
+    for method in ("gradcam", "layercam", "gradcam++"):
+        plain = map_of(method, network, pictures, layer)
+        torch.testing.assert_close(ours(method, name, layer, pictures), plain, rtol=1e-4, atol=1e-6 * float(plain.max()))

@@ -1,0 +1,116 @@
+"""Every perturbation metric, through the engine's packed scoring, against plain numpy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from benchbench.judge import Maps, judge
+from benchbench.loading import Chunk
+from benchbench.plan import MapCell, MetricCell
+from benchbench.scoring import Scorer
+from benchbench.study import _method, _metric
+
+from ..networks import Pooled, seeded
+from . import plain
+
+SIZE = (28, 40)
+
+
+@pytest.fixture(scope="module")
+def network() -> nn.Module:
+    built = seeded(Pooled, seed=4)
+    built.fc.weight.data *= 6  # probabilities away from 1/7
+    return built
+
+
+@pytest.fixture(scope="module")
+def pictures() -> Tensor:
+    return torch.randn(5, 3, *SIZE, generator=torch.Generator().manual_seed(7))
+
+
+@pytest.fixture(scope="module")
+def maps() -> list[Tensor]:
+    """Two sets of coarse maps; the second has ties and a constant map."""
+    generator = torch.Generator().manual_seed(8)
+    one = torch.rand(5, 7, 10, generator=generator)
+    two = torch.relu(torch.randn(5, 4, 5, generator=generator))
+    two[2] = 0.5
+    return [one, two]
+
+
+def scores(
+    names: list[str], network: nn.Module, pictures: Tensor, maps: list[Tensor], batch: int
+) -> dict[str, list[list[float]]]:
+    """Per metric, per set of maps, the value of every image."""
+    chunk = Chunk(tuple("abcde"), pictures, (None,) * 5, None, ("",) * 5)
+    cells, given = [], {}
+    for m, tensor in enumerate(maps):
+        holder = MapCell(f"map{m}", "layer", _method("gradcam"), "")
+        given[holder.name] = Maps(tensor, ("",) * 5)
+        cells += [MetricCell(f"{name}/{m}", holder, _metric(name)) for name in names]
+    with torch.no_grad():
+        targets = network(pictures).argmax(1)
+    pages = judge(cells, given, chunk, targets, Scorer(network, batch))
+    return {
+        name: [[pages[f"{name}/{m}"]["samples"][i]["value"] for i in "abcde"] for m in range(len(maps))]
+        for name in names
+    }
+
+
+def expected(name: str, network: nn.Module, pictures: Tensor, maps: list[Tensor]) -> list[list[float]]:
+    with torch.no_grad():
+        targets = network(pictures).argmax(1)
+
+    def value(i: int, saliency: np.ndarray) -> float:
+        def probability(picture: np.ndarray) -> float:
+            with torch.no_grad():
+                logits = network(torch.from_numpy(picture)[None].float())[0].double().numpy()
+            exponent = np.exp(logits - logits.max())
+            return float(exponent[targets[i]] / exponent.sum())
+
+        image = pictures[i].double().numpy()
+        shown = plain.scaled(plain.upsample(saliency, SIZE))
+        kind, _, protocol = name.partition("@")
+        if kind in ("deletion", "insertion"):
+            steps = int(protocol.removeprefix("rise-") or 28)
+            return float(getattr(plain, kind)(image, shown, steps, probability))
+        return plain.confidence(image, shown, probability)[kind]
+
+    return [[value(i, tensor[i].double().numpy()) for i in range(len(pictures))] for tensor in maps]
+
+
+NAMES = ["deletion", "insertion", "average_drop", "increase", "average_gain", "deletion@rise-224", "insertion@rise-224"]
+
+
+@pytest.fixture(scope="module")
+def engine(network: nn.Module, pictures: Tensor, maps: list[Tensor]) -> dict[str, list[list[float]]]:
+    return scores(NAMES, network, pictures, maps, batch=16)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_equals_plain_numpy(
+    name: str, engine: dict[str, list[list[float]]], network: nn.Module, pictures: Tensor, maps: list[Tensor]
+) -> None:
+    wanted = expected(name, network, pictures, maps)
+    assert np.ptp(wanted) > 0.01, "values that are all alike test nothing"
+    np.testing.assert_allclose(engine[name], wanted, atol=2e-5)
+
+
+@pytest.mark.parametrize("batch", [1, 3, 64])
+def test_the_batch_size_changes_nothing(
+    batch: int, engine: dict[str, list[list[float]]], network: nn.Module, pictures: Tensor, maps: list[Tensor]
+) -> None:
+    names = ["deletion", "insertion", "average_drop"]
+    found = scores(names, network, pictures, maps, batch)
+    for name in names:
+        np.testing.assert_allclose(found[name], engine[name], atol=1e-6)
+
+
+def test_a_metric_alone_equals_the_same_metric_among_others(
+    engine: dict[str, list[list[float]]], network: nn.Module, pictures: Tensor, maps: list[Tensor]
+) -> None:
+    for name in ("insertion", "average_gain"):
+        np.testing.assert_allclose(scores([name], network, pictures, maps, 16)[name], engine[name], atol=1e-6)

@@ -1,0 +1,69 @@
+"""Cost: memory and passes against planted values. Time is never asserted, only that it is measured."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from benchbench.cost import LEAST_REPEATS, measure, peak_bytes
+from benchbench.scoring import Passes
+
+CPU = torch.device("cpu")
+MB = 1_000_000
+
+
+def test_peak_of_live_bytes_is_the_planted_one() -> None:
+    def call() -> torch.Tensor:
+        a = torch.zeros(1000, 1000)  # 4 MB
+        b = a + 1  # 8 MB
+        del a
+        c = b + 1  # 8 MB again
+        del b
+        return torch.cat([c, c])  # 4 + 8 MB
+
+    assert peak_bytes(call, CPU) == pytest.approx(12 * MB, rel=0.01)
+
+
+def test_what_was_live_before_is_not_counted() -> None:
+    held = torch.zeros(4000, 1000)
+
+    def call() -> float:
+        return float(held[:10].sum())
+
+    assert peak_bytes(call, CPU) < MB
+
+
+def test_autograd_s_own_memory_is_counted() -> None:
+    x = torch.ones(1000, 1000, requires_grad=True)
+
+    def graph() -> torch.Tensor:
+        return ((x.exp().exp()).exp()).sum()  # each result is kept for the backward
+
+    def plain() -> torch.Tensor:
+        with torch.no_grad():
+            return ((x.exp().exp()).exp()).sum()
+
+    assert peak_bytes(graph, CPU) == pytest.approx(12 * MB, rel=0.01)
+    assert peak_bytes(plain, CPU) == pytest.approx(8 * MB, rel=0.01)
+
+
+def test_passes_are_those_of_one_call_per_image() -> None:
+    passes, calls = Passes(), []
+
+    def call() -> torch.Tensor:
+        calls.append(1)
+        passes.forwards += 6
+        passes.backwards += 2
+        return torch.zeros(1)
+
+    cost = measure(call, passes, CPU, images=2)
+    assert (cost.forwards, cost.backwards) == (3, 1)
+    assert len(cost.seconds) >= LEAST_REPEATS
+    assert len(calls) == len(cost.seconds) + 2, "one to warm up, one for the memory"
+    assert all(s > 0 for s in cost.seconds)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_peak_on_cuda() -> None:
+    device = torch.device("cuda")
+    assert peak_bytes(lambda: torch.zeros(1000, 1000, device=device), device) == pytest.approx(4 * MB, rel=0.05)
