@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -13,6 +14,8 @@ from torch.profiler import ProfilerActivity, profile
 
 from .scoring import Passes
 from .types import Cost
+
+os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # or the profiler writes to the terminal at every start and stop
 
 REPEATS = 10
 LEAST_REPEATS = 3

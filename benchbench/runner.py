@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from . import assemble
+from .allocator import keep_memory
 from .costing import measure_cost
 from .errors import BenchError
 from .plan import CostCell, ReadyModel, Task, cost_cells, shards, tasks
@@ -58,6 +59,7 @@ def run(study: Study, folder: Path, progress: Progress | None = None) -> None:
     start = time.perf_counter()
     progress = progress or Silent()
     device, store, tally = device_of(study), Store(folder), Tally()
+    keep_memory()
     loaded = []
     for choice in study.models:
         progress.say(f"loading {choice.label}")
@@ -76,7 +78,7 @@ def run(study: Study, folder: Path, progress: Progress | None = None) -> None:
 def machine(device: torch.device) -> dict[str, Any]:
     """What the cost figures depend on."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
-    return {"kind": device.type, "name": name, "threads": torch.get_num_threads()}
+    return {"kind": device.type, "name": name, "threads": torch.get_num_threads(), "memory_kept": keep_memory()}
 
 
 def _load(spec: ModelSpec, study: Study, device: torch.device) -> Loaded:

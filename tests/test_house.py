@@ -20,7 +20,7 @@ FLOORS = [
     ["table", "preprocess", "perturb", "capture"],
     ["store", "stats", "layers", "prepare", "datasets", "models", "methods", "metrics", "study"],
     ["scoring", "reports", "plan"],
-    ["services", "cost", "ready", "provenance", "assemble", "progress"],
+    ["allocator", "services", "cost", "ready", "provenance", "assemble", "progress"],
     ["loading"],
     ["judge"],
     ["work"],

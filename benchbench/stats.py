@@ -1,0 +1,222 @@
+"""From one row per image to one row per method: means with bootstrap intervals, and who may be called best.
+
+The unit is the image. All methods that were scored on the same number of images are resampled with the same draws,
+so their intervals are paired. Nothing here tests a hypothesis.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.stats import norm
+
+Array: TypeAlias = npt.NDArray[np.float64]
+
+RESAMPLES = 10_000
+CONFIDENCE = 0.95
+CELL = ["model", "dataset", "layer", "method", "metric", "protocol"]
+CONTEST = ["model", "dataset", "layer", "metric", "protocol"]
+QUALITY, COST = "quality", "cost"
+_DRAWS_AT_ONCE = 4_000_000
+
+
+def bootstrap(values: Array, seed: int = 0, resamples: int = RESAMPLES) -> Array:
+    """The 95 % percentile bootstrap interval of each column's mean.
+
+    Args:
+        values: (n, m): n images, m quantities that are resampled together.
+        seed: the same seed and n give the same draws, whatever m is.
+        resamples: how many.
+
+    Returns:
+        (2, m): low and high; NaN where n < 2. Equal to ``scipy.stats.bootstrap(method="percentile", paired=True)``
+        with ``numpy.random.default_rng(seed)``.
+    """
+    images, columns = values.shape
+    if images < 2:
+        return np.full((2, columns), np.nan)
+    anchor = values[0]  # deviations from it, so that equal values have an interval of width 0, exactly
+    deviations = values - anchor
+    draw = np.random.default_rng(seed)
+    means = np.empty((resamples, columns))
+    step = max(1, _DRAWS_AT_ONCE // images)
+    for start in range(0, resamples, step):
+        rows = min(step, resamples - start)
+        drawn = draw.integers(0, images, (rows, images)) + images * np.arange(rows)[:, None]
+        counts = np.bincount(drawn.ravel(), minlength=rows * images).reshape(rows, images)
+        means[start : start + rows] = counts @ deviations / images
+    tail = (1 - CONFIDENCE) / 2
+    return np.asarray(anchor + np.quantile(means, [tail, 1 - tail], axis=0))
+
+
+def mean(values: Array) -> Array:
+    """The mean of each column (n, m) -> (m,); exact where all values of a column are equal, NaN where n is 0."""
+    if not len(values):
+        return np.full(values.shape[1], np.nan)
+    return np.asarray(values[0] + (values - values[0]).mean(0))
+
+
+def _summaries(groups: Sequence[Array], seed: int) -> Array:
+    """(g, 3): mean, low and high of each group of values; groups of one length share their draws and the work."""
+    found = np.full((len(groups), 3), np.nan)
+    lengths = np.array([len(group) for group in groups], dtype=np.int64)
+    for length in np.unique(lengths[lengths > 0]):
+        places = np.flatnonzero(lengths == length)
+        values = np.column_stack([group for group in groups if len(group) == length])
+        found[places, 0] = mean(values)
+        found[places, 1:] = bootstrap(values, seed).T
+    return found
+
+
+def leaderboard(results: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """One row per model, dataset, layer, method, metric and protocol, in the order of the results.
+
+    Returns:
+        The key, and
+
+        - ``kind``: ``quality`` (a mean over images) or ``cost`` (one measurement, without images);
+        - ``n``: ok rows; ``mean``: their mean, or the measurement;
+        - ``low``, ``high``: the 95 % percentile bootstrap interval (NaN where n < 2), or, for a cost, the quartiles
+          from the rows ``metric.q1`` and ``metric.q3`` (NaN where there are none);
+        - ``failed``, ``not_applicable``: rows of that status; ``reason``: their most frequent reason, else empty.
+    """
+    whole = results[~_is_part(results["metric"])]
+    cells = whole.groupby(CELL, sort=False, dropna=False)
+    keys = [key for key, _ in cells]
+    ok = [_by_image(rows) for _, rows in cells]
+    board = pd.DataFrame(keys, columns=CELL)
+    board["kind"] = _kinds(whole, board)
+    board["n"] = [len(values) for values in ok]
+    board[["mean", "low", "high"]] = _summaries(ok, seed)
+    board["failed"] = [int((rows["status"] == "failed").sum()) for _, rows in cells]
+    board["not_applicable"] = [int((rows["status"] == "not_applicable").sum()) for _, rows in cells]
+    board["reason"] = [_reason(rows) for _, rows in cells]
+    return _with_quartiles(board, results)
+
+
+def _is_part(metric: pd.Series[str]) -> pd.Series[bool]:
+    """Which rows are a further value (``runtime.q1``) of a metric that is itself in the table."""
+    parent = metric.str.split(".").str[0]
+    return (parent != metric) & parent.isin(set(metric))
+
+
+def _by_image(rows: pd.DataFrame) -> Array:
+    """The ok values, ordered by image: row i of every method is the same image."""
+    ok = rows[rows["status"] == "ok"].sort_values("sample", kind="stable")
+    return ok["value"].to_numpy(dtype=np.float64)
+
+
+def _kinds(whole: pd.DataFrame, board: pd.DataFrame) -> list[str]:
+    with_images = whole[whole["sample"].notna()]
+    quality = set(zip(with_images["metric"], with_images["protocol"], strict=True))
+    return [QUALITY if pair in quality else COST for pair in zip(board["metric"], board["protocol"], strict=True)]
+
+
+def _reason(rows: pd.DataFrame) -> str:
+    reasons = rows.loc[rows["status"] != "ok", "reason"]
+    return str(reasons.value_counts().index[0]) if len(reasons) else ""
+
+
+def _with_quartiles(board: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame:
+    for side, part in (("low", "q1"), ("high", "q3")):
+        given = measured(results, part)
+        for place in board.index[board["kind"] == COST]:
+            board.loc[place, side] = given.get(tuple(board.loc[place, CELL]), math.nan)
+    return board
+
+
+def measured(results: pd.DataFrame, part: str) -> dict[tuple[Any, ...], float]:
+    """The values of the rows ``metric.part``, by the key of the metric they belong to (see ``CELL``)."""
+    rows = results[results["metric"].str.endswith(f".{part}") & (results["status"] == "ok")]
+    owner = rows["metric"].str.removesuffix(f".{part}")
+    keys = rows.assign(metric=owner)[CELL].itertuples(index=False, name=None)
+    return dict(zip(keys, rows["value"].astype(float), strict=True))
+
+
+def curve_bands(curves: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """One row per curve and x: ``n`` images, ``mean``, and the pointwise 95 % bootstrap band ``low`` to ``high``."""
+    cells = curves.groupby([*CELL, "x"], sort=False, dropna=False)
+    values = [rows.sort_values("sample", kind="stable")["y"].to_numpy(dtype=np.float64) for _, rows in cells]
+    bands = pd.DataFrame([key for key, _ in cells], columns=[*CELL, "x"])
+    bands["n"] = [len(group) for group in values]
+    bands[["mean", "low", "high"]] = _summaries(values, seed)
+    return bands.sort_values([*CELL, "x"], kind="stable", ignore_index=True)
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Who is best at one metric on one model, dataset and layer.
+
+    Attributes:
+        key: model, dataset, layer, metric, protocol.
+        best: rows of the leaderboard with the best mean, controls apart; several when they tie; none when fewer
+            than two methods can be compared.
+        overlapping: rows of comparable methods whose interval overlaps that of the best.
+        above: rows of controls with a better mean than the best.
+        incomparable: rows of methods that have a mean over fewer images than the others, so may not be best.
+    """
+
+    key: tuple[Any, ...]
+    best: tuple[int, ...]
+    overlapping: tuple[int, ...]
+    above: tuple[int, ...]
+    incomparable: tuple[int, ...]
+
+
+def contests(
+    board: pd.DataFrame, higher_is_better: Mapping[tuple[str, str], bool], controls: Collection[str] = ()
+) -> list[Contest]:
+    """Who is best, for each model, dataset, layer, metric and protocol of a leaderboard.
+
+    Args:
+        board: what ``leaderboard`` gave.
+        higher_is_better: by (metric, protocol).
+        controls: methods that are never best.
+
+    Raises:
+        KeyError: a metric of the board has no direction.
+    """
+    found = []
+    for key, rows in board.groupby(CONTEST, sort=False, dropna=False):
+        assert isinstance(key, tuple)
+        metric, protocol = str(key[3]), str(key[4])
+        found.append(_contest(key, rows, higher_is_better[metric, protocol], controls))
+    return found
+
+
+def _contest(key: tuple[Any, ...], rows: pd.DataFrame, higher: bool, controls: Collection[str]) -> Contest:
+    rivals = rows[~rows["method"].isin(list(controls)) & (rows["n"] > 0)]
+    whole = (rivals["failed"] == 0) & (rivals["not_applicable"] == 0) & (rivals["n"] == rows["n"].max())
+    fair, incomparable = rivals[whole], tuple(rivals.index[~whole])
+    if len(fair) < 2:
+        return Contest(key, (), (), (), incomparable)
+    sign = 1.0 if higher else -1.0
+    top = float((sign * fair["mean"]).max()) * sign
+    is_best = np.isclose(fair["mean"], top, rtol=1e-9, atol=1e-12)
+    best, others = fair[is_best], fair[~is_best]
+    overlaps = (others["low"] <= best["high"].max()) & (others["high"] >= best["low"].min())
+    guards = rows[rows["method"].isin(list(controls)) & (rows["n"] > 0)]
+    above = guards[sign * guards["mean"] > sign * top + 1e-12]
+    return Contest(key, tuple(best.index), tuple(others.index[overlaps]), tuple(above.index), incomparable)
+
+
+def _power_factor(methods: int, power: float) -> float:
+    pairs = methods * (methods - 1) / 2
+    z = norm.ppf(1 - 0.05 / pairs / 2) + norm.ppf(power)
+    return float(z) ** 2 * math.pi / 3  # pi / 3: the Wilcoxon signed-rank test against the t test, normal differences
+
+
+def images_needed(methods: int, effect: float, power: float = 0.8) -> int:
+    """Images for a paired Wilcoxon test at Holm's strictest step, all pairs of ``methods``, to see d_z = ``effect``."""
+    return math.ceil(_power_factor(methods, power) / effect**2 - 1e-9)
+
+
+def smallest_visible_effect(methods: int, images: int, power: float = 0.8) -> float:
+    """The smallest standardised paired difference d_z that the test of ``images_needed`` sees with so many images."""
+    return math.sqrt(_power_factor(methods, power) / images)
