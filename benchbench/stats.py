@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -84,6 +85,7 @@ def leaderboard(results: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
         - ``n``: ok rows; ``mean``: their mean, or the measurement;
         - ``low``, ``high``: the 95 % percentile bootstrap interval (NaN where n < 2), or, for a cost, the quartiles
           from the rows ``metric.q1`` and ``metric.q3`` (NaN where there are none);
+        - ``images``: a digest of the ok rows' samples: equal digests, equal images; empty for a cost or where n is 0;
         - ``failed``, ``not_applicable``: rows of that status; ``reason``: their most frequent reason, else empty.
     """
     whole = results[~_is_part(results["metric"])]
@@ -94,6 +96,7 @@ def leaderboard(results: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     board["kind"] = _kinds(whole, board)
     board["n"] = [len(values) for values in ok]
     board[["mean", "low", "high"]] = _summaries(ok, seed)
+    board["images"] = [_images(rows) for _, rows in cells]
     board["failed"] = [int((rows["status"] == "failed").sum()) for _, rows in cells]
     board["not_applicable"] = [int((rows["status"] == "not_applicable").sum()) for _, rows in cells]
     board["reason"] = [_reason(rows) for _, rows in cells]
@@ -110,6 +113,11 @@ def _by_image(rows: pd.DataFrame) -> Array:
     """The ok values, ordered by image: row i of every method is the same image."""
     ok = rows[rows["status"] == "ok"].sort_values("sample", kind="stable")
     return ok["value"].to_numpy(dtype=np.float64)
+
+
+def _images(rows: pd.DataFrame) -> str:
+    samples = rows.loc[(rows["status"] == "ok") & rows["sample"].notna(), "sample"]
+    return sha256("\n".join(sorted(samples)).encode()).hexdigest()[:8] if len(samples) else ""
 
 
 def _kinds(whole: pd.DataFrame, board: pd.DataFrame) -> list[str]:
@@ -158,8 +166,9 @@ class Contest:
         best: rows of the leaderboard with the best mean, controls apart; several when they tie; none when fewer
             than two methods can be compared.
         overlapping: rows of comparable methods whose interval overlaps that of the best.
-        above: rows of controls with a better mean than the best.
-        incomparable: rows of methods that have a mean over fewer images than the others, so may not be best.
+        above: rows of comparable controls with a better mean than the best.
+        incomparable: rows with a mean over other images than the fullest: neither best nor compared. All of them,
+            where two rows are the fullest with different images.
     """
 
     key: tuple[Any, ...]
@@ -170,7 +179,10 @@ class Contest:
 
 
 def contests(
-    board: pd.DataFrame, higher_is_better: Mapping[tuple[str, str], bool], controls: Collection[str] = ()
+    board: pd.DataFrame,
+    higher_is_better: Mapping[tuple[str, str], bool],
+    controls: Collection[str] = (),
+    decimals: Mapping[tuple[Any, ...], int] | None = None,
 ) -> list[Contest]:
     """Who is best, for each model, dataset, layer, metric and protocol of a leaderboard.
 
@@ -178,6 +190,7 @@ def contests(
         board: what ``leaderboard`` gave.
         higher_is_better: by (metric, protocol).
         controls: methods that are never best.
+        decimals: by the contest's key; means that are equal when rounded so tie. Without it, only equal means do.
 
     Raises:
         KeyError: a metric of the board has no direction.
@@ -185,25 +198,26 @@ def contests(
     found = []
     for key, rows in board.groupby(CONTEST, sort=False, dropna=False):
         assert isinstance(key, tuple)
-        metric, protocol = str(key[3]), str(key[4])
-        found.append(_contest(key, rows, higher_is_better[metric, protocol], controls))
+        higher = higher_is_better[str(key[3]), str(key[4])]
+        digits = 12 if decimals is None else decimals[key]
+        found.append(_contest(key, rows, higher, controls, digits))
     return found
 
 
-def _contest(key: tuple[Any, ...], rows: pd.DataFrame, higher: bool, controls: Collection[str]) -> Contest:
-    rivals = rows[~rows["method"].isin(list(controls)) & (rows["n"] > 0)]
-    whole = (rivals["failed"] == 0) & (rivals["not_applicable"] == 0) & (rivals["n"] == rows["n"].max())
-    fair, incomparable = rivals[whole], tuple(rivals.index[~whole])
+def _contest(key: tuple[Any, ...], rows: pd.DataFrame, higher: bool, controls: Collection[str], digits: int) -> Contest:
+    scored, fullest = rows[rows["n"] > 0], rows[(rows["n"] > 0) & (rows["n"] == rows["n"].max())]
+    same = (scored["images"] == fullest["images"].iloc[0]) if fullest["images"].nunique() == 1 else scored["n"] < 0
+    is_control = scored["method"].isin(list(controls))
+    fair, guards, incomparable = scored[same & ~is_control], scored[same & is_control], tuple(scored.index[~same])
     if len(fair) < 2:
         return Contest(key, (), (), (), incomparable)
-    sign = 1.0 if higher else -1.0
-    top = float((sign * fair["mean"]).max()) * sign
-    is_best = np.isclose(fair["mean"], top, rtol=1e-9, atol=1e-12)
+    top = float(fair["mean"].max() if higher else fair["mean"].min())
+    is_best = np.isclose(fair["mean"], top, rtol=1e-9, atol=1e-12) | (fair["mean"].round(digits) == round(top, digits))
     best, others = fair[is_best], fair[~is_best]
     overlaps = (others["low"] <= best["high"].max()) & (others["high"] >= best["low"].min())
-    guards = rows[rows["method"].isin(list(controls)) & (rows["n"] > 0)]
-    above = guards[sign * guards["mean"] > sign * top + 1e-12]
-    return Contest(key, tuple(best.index), tuple(others.index[overlaps]), tuple(above.index), incomparable)
+    ahead = guards["mean"].round(digits) - round(top, digits)
+    above = guards.index[ahead > 0 if higher else ahead < 0]
+    return Contest(key, tuple(best.index), tuple(others.index[overlaps]), tuple(above), incomparable)
 
 
 def _power_factor(methods: int, power: float) -> float:

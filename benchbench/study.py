@@ -104,7 +104,10 @@ class Study(BaseModel):
             keys = read_yaml(Path(path))
             return cls(**{**keys, **overrides})
         except BenchError as error:
-            raise error if error.where.startswith(str(path)) else error.at(f"{path}") from None
+            if error.where.startswith(str(path)):
+                raise
+            where = f"{path}: {error.where}" if error.where else str(path)
+            raise BenchError(error.what, where=where, hint=error.hint) from None
 
     @field_validator("models", mode="before")
     @classmethod
@@ -229,7 +232,8 @@ def _model(item: Any) -> ModelChoice:
         found = getattr(load_file(file), function, None)
         if not callable(found):
             raise BenchError(f"{file} has no function {function!r}", hint="Give FILE.py:function")
-        return ModelChoice(function, params, value=found)
+        said = ", ".join(f"{k}={v}" for k, v in sorted(params.items()))
+        return ModelChoice(f"{function}({said})" if said else function, params, value=found)
     plugin = MODELS[name]
     bound = plugin.bind(params)
     return ModelChoice(plugin.label(bound), bound, plugin)

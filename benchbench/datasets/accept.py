@@ -1,0 +1,84 @@
+"""Images, labels and masks that a program hands over, each as a Sample holds it, or an error that names the place."""
+
+from __future__ import annotations
+
+import operator
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ..errors import BenchError
+from .decode import to_rgb
+
+
+def as_image(given: object, where: str) -> Image.Image | Tensor:
+    """A PIL image as RGB, or a float tensor (3, H, W) as float32 on the CPU.
+
+    Raises:
+        BenchError: anything else, values that are not finite, or no pixels.
+    """
+    if isinstance(given, Image.Image):
+        try:
+            return to_rgb(given)
+        except BenchError as error:
+            raise error.at(where) from None
+    if not isinstance(given, Tensor):
+        raise BenchError(
+            f"{type(given).__name__} is neither a tensor nor a PIL image",
+            where=where,
+            hint="Say torch.from_numpy of an array, or Image.fromarray",
+        )
+    if not given.is_floating_point():
+        hint = (
+            "Give what the network expects: images.float() / 255, normalised; or PIL images, which are prepared for you"
+        )
+        raise BenchError(f"the tensor's dtype is {given.dtype}, not a float", where=where, hint=hint)
+    if given.ndim != 3 or given.shape[0] != 3 or 0 in given.shape:
+        last = given.ndim == 3 and given.shape[-1] == 3
+        hint = "Say .permute(2, 0, 1): channels come first" if last else "Give RGB, channels first, without a batch"
+        raise BenchError(f"a tensor {tuple(given.shape)}, not (3, H, W)", where=where, hint=hint)
+    image = given.detach().cpu().float()
+    if not bool(image.isfinite().all()):
+        raise BenchError(
+            "the tensor has values that are not finite", where=where, hint="Look for NaN or infinity in it"
+        )
+    return image
+
+
+def as_label(given: object, where: str) -> int | None:
+    """An int of at least 0 from an int, a NumPy integer or an integer tensor of one value; None from None."""
+    if given is None:
+        return None
+    try:
+        label = None if _is_bool(given) else operator.index(given)  # type: ignore[arg-type]
+    except TypeError:
+        label = None
+    if label is None or label < 0:
+        raise BenchError(f"{given!r} is not a class index", where=where, hint="Give an integer of at least 0, or None")
+    return label
+
+
+def as_mask(given: object, image: Image.Image | Tensor, where: str) -> Tensor | None:
+    """A bool (H, W) of the image's size from a bool or integer tensor, where not zero is object; None from None."""
+    if given is None:
+        return None
+    if not isinstance(given, Tensor):
+        raise BenchError(f"{type(given).__name__} is not a tensor", where=where, hint="Say torch.from_numpy(mask)")
+    if given.is_floating_point() or given.is_complex():
+        raise BenchError(f"the mask's dtype is {given.dtype}", where=where, hint="Say mask > 0.5")
+    size = tuple(image.shape[1:]) if isinstance(image, Tensor) else (image.height, image.width)
+    if tuple(given.shape) != size:
+        raise BenchError(f"the mask is {tuple(given.shape)} and its image {size} (height, width)", where=where)
+    return given.detach().cpu() != 0
+
+
+def image_bytes(image: Image.Image | Tensor) -> bytes:
+    """All that makes the image what it is, as bytes."""
+    if isinstance(image, Tensor):
+        return f"tensor {tuple(image.shape)} ".encode() + image.contiguous().numpy().tobytes()
+    return f"{image.mode} {image.size} ".encode() + image.tobytes()
+
+
+def _is_bool(given: object) -> bool:
+    return isinstance(given, bool) or (isinstance(given, Tensor) and given.dtype == torch.bool)

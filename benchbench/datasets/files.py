@@ -1,0 +1,85 @@
+"""A dataset of files: what the folder and the photographs have in common."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..errors import BenchError
+from ..types import Sample
+from .decode import decode, decode_mask
+
+
+@dataclass(frozen=True)
+class Item:
+    """One photograph on disk, with its label and its mask's file where known."""
+
+    id: str
+    path: Path
+    label: int | None = None
+    mask: Path | None = None
+
+
+@dataclass(frozen=True)
+class Files:
+    """A Dataset of photographs on disk, decoded when asked for."""
+
+    name: str
+    items: Sequence[Item]
+    about: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def ids(self) -> Sequence[str]:
+        return [item.id for item in self.items]
+
+    def __getitem__(self, index: int) -> Sample:
+        """The photograph at its own size, with its mask.
+
+        Raises:
+            BenchError: a file cannot be decoded, or the mask is not of the photograph's size.
+        """
+        item = self.items[index]
+        image = decode(item.path)
+        mask = None if item.mask is None else _mask(item.mask, (image.height, image.width))
+        return Sample(item.id, image, item.label, mask)
+
+    def fingerprint(self, index: int) -> str:
+        """Of the file's bytes, the label and the mask's bytes.
+
+        Raises:
+            BenchError: a file cannot be read any more.
+        """
+        item = self.items[index]
+        return fingerprint(_bytes(item.path), str(item.label), b"" if item.mask is None else _bytes(item.mask))
+
+
+def fingerprint(*parts: bytes | str) -> str:
+    """A digest of the parts in their order; where one ends and the next begins is part of it."""
+    total = hashlib.sha256()
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        total.update(f"{len(data)}:".encode() + data)
+    return total.hexdigest()
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BenchError(f"the file cannot be read: {error.strerror}", where=path.name) from None
+
+
+def _mask(path: Path, size: tuple[int, int]) -> Tensor:
+    mask: Tensor = decode_mask(path)
+    if mask.shape != torch.Size(size):
+        raise BenchError(
+            f"the mask is {mask.shape[0]} x {mask.shape[1]} and its photograph {size[0]} x {size[1]} (height x width)",
+            where=path.name,
+            hint="Save the mask at the photograph's size",
+        )
+    return mask

@@ -1,0 +1,83 @@
+"""A user's own folder of photographs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from ..errors import BenchError
+from ..registry import dataset
+from ..types import Dataset
+from .files import Files, Item
+from .labels import Labels, labels_of_folders, labels_of_table, no_labels
+from .masks import masks_of
+from .scan import Scan, scan
+
+
+@dataset("folder")
+def folder(*, root: Path, labels: Path | None = None, masks: Path | None = None) -> Dataset:
+    """Your own photographs: a folder, with labels from a CSV or from sub-folders, and masks if you have them.
+
+    Photographs are found by extension (jpg, jpeg, png, bmp, webp, tif, tiff, gif, ppm) in ``root`` and below; names
+    that begin with a dot are ignored, other files are ignored and counted in ``about``. Ids are the paths relative to
+    ``root``, in sorted order.
+
+    Labels come from the CSV if there is one; else from the sub-folders of ``root``: the integer that names each, if
+    all are integers, or else their index in sorted order, as in torchvision's ImageFolder. Photographs in ``root``
+    itself have no label; photographs both there and in sub-folders are ambiguous, and an error.
+
+    Args:
+        root: the folder.
+        labels: a CSV with the columns ``file`` (relative to root) and ``label`` (an integer of at least 0), with its
+            header. A photograph it does not name has no label.
+        masks: a folder with the same relative names, as png, jpg, jpeg or bmp. Not zero is object. A photograph
+            without one has no mask.
+
+    Raises:
+        BenchError: there is nothing to read, or the labels or masks do not fit the photographs.
+    """
+    found = scan(_folder(root, "root"), apart=[p for p in (labels, masks) if p is not None])
+    if not found.photos:
+        raise BenchError(
+            f"no photographs in {root} ({found.others} other files)",
+            where="root",
+            hint="Give a folder with jpg, png, bmp, webp, tif, gif or ppm files",
+        )
+    known = _labels(found, labels)
+    masked = masks_of(found.photos, _folder(masks, "masks")) if masks is not None else {}
+    items = [Item(id, path, known.of.get(id), masked.get(id)) for id, path in found.photos.items()]
+    return Files(root.resolve().name, items, _about(root, found, known, items))
+
+
+def _labels(found: Scan, labels: Path | None) -> Labels:
+    if labels is not None:
+        return labels_of_table(labels, found.photos)
+    inside = Counter("/" in id for id in found.photos)
+    if inside[True] and inside[False]:
+        raise BenchError(
+            f"{inside[False]} photographs in the folder itself and {inside[True]} in sub-folders: "
+            "the sub-folders may or may not be classes",
+            where="root",
+            hint="Move all of them into sub-folders, or give labels: a CSV with the columns file,label",
+        )
+    return labels_of_folders(found) if inside[True] else no_labels()
+
+
+def _about(root: Path, found: Scan, known: Labels, items: list[Item]) -> dict[str, str]:
+    without = sum(item.label is None for item in items)
+    masks = sum(item.mask is not None for item in items)
+    return {
+        "root": str(root),
+        "photographs": str(len(items)),
+        "other files ignored": str(found.others),
+        "labels": known.rule + (f"; {without} photographs have none" if 0 < without < len(items) else ""),
+        "masks": f"{masks} of {len(items)} photographs",
+    }
+
+
+def _folder(path: Path, key: str) -> Path:
+    if not path.exists():
+        raise BenchError(f"no folder {str(path)!r}", where=key, hint="Relative paths start where benchbench is run")
+    if not path.is_dir():
+        raise BenchError(f"{str(path)!r} is a file", where=key, hint="Give a folder")
+    return path

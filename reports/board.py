@@ -1,0 +1,239 @@
+"""The leaderboard as people read it: one block per model, dataset and layer; methods down, metrics across."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import nan
+from typing import Any
+
+import pandas as pd
+
+from ..errors import BenchError
+from ..stats import CONTEST, COST, QUALITY, Contest, contests, leaderboard
+from ..table import Record
+from . import numbers
+
+BLOCK = ["model", "dataset", "layer"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A column: what run.json says of a metric under one protocol."""
+
+    name: str
+    protocol: str
+    title: str
+    higher: bool
+    unit: str
+    kind: str
+    decimals: int = numbers.USUAL
+
+    @property
+    def arrow(self) -> str:
+        return "↑" if self.higher else "↓"
+
+    @property
+    def direction(self) -> str:
+        return "higher is better" if self.higher else "lower is better"
+
+    @property
+    def is_cost(self) -> bool:
+        return self.kind == COST
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One method under one metric.
+
+    Attributes:
+        n: images (1 for a measured cost). 0: there is no number, and ``reason`` says why.
+        best: among the comparable methods of the block; controls and incomplete methods never are.
+        notes: numbers of the block's footnotes.
+    """
+
+    metric: Metric
+    n: int
+    mean: float
+    low: float
+    high: float
+    failed: int
+    not_applicable: int
+    reason: str
+    best: bool = False
+    notes: tuple[int, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The number, or ``n/a``, ``failed`` or ``none``."""
+        if self.n:
+            return numbers.fixed(self.mean, self.metric.decimals)
+        return "n/a" if self.not_applicable else "failed" if self.failed else "none"
+
+    @property
+    def interval(self) -> str:
+        return numbers.interval(self.low, self.high, self.metric.decimals) if self.n else ""
+
+    @property
+    def incomplete(self) -> str:
+        """``2 of 20 failed``: what keeps a number from being compared; empty where nothing does."""
+        asked = self.n + self.failed + self.not_applicable
+        lost = [(self.failed, "failed"), (self.not_applicable, "n/a")]
+        return ", ".join(f"{count} of {asked} {word}" for count, word in lost if count) if self.n else ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method of a block."""
+
+    method: str
+    control: bool
+    cells: tuple[Cell, ...]
+
+    def of_kind(self, cost: bool) -> tuple[Cell, ...]:
+        return tuple(cell for cell in self.cells if cell.metric.is_cost == cost)
+
+
+@dataclass(frozen=True)
+class Block:
+    """One model, dataset and layer."""
+
+    model: str
+    dataset: str
+    layer: str
+    metrics: tuple[Metric, ...]
+    rows: tuple[Row, ...]
+    footnotes: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        return f"{self.model} · {self.dataset} · {self.layer}"
+
+    @property
+    def methods(self) -> tuple[Row, ...]:
+        return tuple(row for row in self.rows if not row.control)
+
+    @property
+    def controls(self) -> tuple[Row, ...]:
+        return tuple(row for row in self.rows if row.control)
+
+    @property
+    def quality(self) -> tuple[Metric, ...]:
+        return tuple(metric for metric in self.metrics if not metric.is_cost)
+
+    @property
+    def costs(self) -> tuple[Metric, ...]:
+        return tuple(metric for metric in self.metrics if metric.is_cost)
+
+    def notes(self, cost: bool) -> tuple[tuple[int, str], ...]:
+        """The footnotes that the quality table, or the cost table, refers to."""
+        used = {note for row in self.rows for cell in row.of_kind(cost) for note in cell.notes}
+        return tuple((number, text) for number, text in enumerate(self.footnotes, start=1) if number in used)
+
+    @property
+    def images(self) -> int:
+        """Images behind the fullest mean."""
+        return max((cell.n for row in self.rows for cell in row.of_kind(cost=False)), default=0)
+
+    @property
+    def protocols(self) -> str:
+        """``deletion AUC rise-28; runtime alone-b1``: for captions."""
+        return "; ".join(f"{metric.title} {metric.protocol}" for metric in self.metrics)
+
+
+@dataclass(frozen=True, eq=False)
+class Board:
+    """A run's leaderboard, read once: the tidy table, the contests, and the blocks."""
+
+    record: Record
+
+    @cached_property
+    def tidy(self) -> pd.DataFrame:
+        return leaderboard(self.record.results, seed=int(self.record.info["seed"]))
+
+    @cached_property
+    def controls(self) -> frozenset[str]:
+        return frozenset(method["name"] for method in self.record.info["methods"] if method["control"])
+
+    @cached_property
+    def metrics(self) -> tuple[Metric, ...]:
+        """In the study's order.
+
+        Raises:
+            BenchError: the table has a metric that run.json does not describe.
+        """
+        given = {(m["name"], m["protocol"]): m for m in self.record.info["metrics"]}
+        kinds = dict(zip(zip(self.tidy["metric"], self.tidy["protocol"], strict=True), self.tidy["kind"], strict=True))
+        unknown = [pair for pair in kinds if pair not in given]
+        if unknown:
+            raise BenchError(
+                f"results.parquet has the metric {unknown[0]}, which run.json does not describe",
+                where=str(self.record.folder),
+                hint="The folder mixes two runs: run the study again",
+            )
+        return tuple(_metric(given[pair], kinds[pair]) for pair in given if pair in kinds)
+
+    @cached_property
+    def contests(self) -> tuple[Contest, ...]:
+        directions = {(metric.name, metric.protocol): metric.higher for metric in self.metrics}
+        return tuple(contests(self.tidy, directions, self.controls, self.decimals))
+
+    @cached_property
+    def decimals(self) -> dict[tuple[Any, ...], int]:
+        """Of each metric in each block, by (model, dataset, layer, metric, protocol)."""
+        return {key: _decimals(rows) for key, rows in self.tidy.groupby(CONTEST, sort=False, dropna=False)}
+
+    @cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        groups = self.tidy.groupby(BLOCK, sort=False, dropna=False)
+        return tuple(self._block(rows) for _, rows in groups)
+
+    @cached_property
+    def best(self) -> frozenset[int]:
+        """Rows of the tidy table that are best in their contest."""
+        return frozenset(place for contest in self.contests for place in contest.best)
+
+    @cached_property
+    def incomparable(self) -> frozenset[int]:
+        """Rows of the tidy table whose mean is over other images than their rivals'."""
+        return frozenset(place for contest in self.contests for place in contest.incomparable)
+
+    def of(self, kind: str = QUALITY) -> tuple[Metric, ...]:
+        return tuple(metric for metric in self.metrics if metric.kind == kind)
+
+    def _block(self, rows: pd.DataFrame) -> Block:
+        where = tuple(rows.iloc[0][BLOCK])
+        here = ((metric, self.decimals.get((*where, metric.name, metric.protocol))) for metric in self.metrics)
+        metrics = tuple(replace(metric, decimals=digits) for metric, digits in here if digits is not None)
+        notes = _Notes()
+        shown = tuple(self._row(name, part, metrics, notes) for name, part in self._by_method(rows))
+        model, dataset, layer = (str(value) for value in where)
+        return Block(model, dataset, layer, metrics, shown, tuple(notes.texts))
+
+    def _by_method(self, rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+        """Methods in the study's order, controls last."""
+        for name in sorted(rows["method"].unique(), key=lambda name: name in self.controls):
+            yield name, rows[rows["method"] == name]
+
+    def _row(self, name: str, rows: pd.DataFrame, metrics: Sequence[Metric], notes: _Notes) -> Row:
+        cells = []
+        for metric in metrics:
+            found = rows[(rows["metric"] == metric.name) & (rows["protocol"] == metric.protocol)]
+            cells.append(self._cell(metric, name, found, notes))
+        return Row(name, name in self.controls, tuple(cells))
+
+    def _why(method: str, n: int, failed: int, not_applicable: int, reason: str, incomparable: bool) -> str:
+    """The footnote of a cell that is not complete; empty for one that is."""
+    asked = n + failed + not_applicable
+    if not (failed or not_applicable):
+        return ""
+    if not n:
+        return f"{method}: {'not applicable' if not_applicable else 'failed'}: {reason}"
+    words = [f"{failed} failed"] * bool(failed) + [f"{not_applicable} not applicable"] * bool(not_applicable)
+    so = (
+        "its mean is over other images than its rivals', so it is not comparable and never marked best"
+        if incomparable
+        else "the same images as for its rivals, so the means are comparable"
+    )
+    return f"{method}: of {asked} images {numbers.listed(words)} ({reason}); {so}"

@@ -1,0 +1,52 @@
+"""How many decimals a column deserves, and numbers as text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from statistics import median
+
+MOST = 6
+USUAL = 3
+
+
+def decimals_for_intervals(widths: Iterable[float]) -> int:
+    """Decimals that show two digits of the median half-width; more would be noise, fewer would hide differences."""
+    halves = [width / 2 for width in widths if math.isfinite(width) and width > 0]
+    return _decimals(median(halves), digits=2) if halves else USUAL
+
+
+def decimals_for_measurements(values: Iterable[float]) -> int:
+    """Decimals that show three digits of the median; none where every value is whole."""
+    finite = [abs(value) for value in values if math.isfinite(value)]
+    if all(value == round(value) for value in finite):
+        return 0
+    return _decimals(median(finite), digits=3) if median(finite) > 0 else USUAL
+
+
+def _decimals(value: float, digits: int) -> int:
+    return min(MOST, max(0, digits - 1 - math.floor(math.log10(value))))
+
+
+def fixed(value: float, decimals: int) -> str:
+    """The number with so many decimals; never minus zero."""
+    text = f"{value:.{decimals}f}"
+    return text.lstrip("-") if float(text) == 0 else text
+
+
+def interval(low: float, high: float, decimals: int) -> str:
+    """``[low, high]``; empty where there is none."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return ""
+    return f"[{fixed(low, decimals)}, {fixed(high, decimals)}]"
+
+
+def several(count: int, one: str, many: str = "") -> str:
+    """``1 image``, ``20 images``, ``1,394 images``."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def listed(names: Iterable[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    *first, last = list(names) or [""]
+    return f"{', '.join(first)} and {last}" if first else last

@@ -1,0 +1,81 @@
+"""The Python faces: explain, Study.run and Run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+import benchbench as bb
+
+from .helpers import map_of
+from .networks import Flat, Pooled, seeded
+
+
+def test_explain_equals_the_method_upsampled(images: Tensor) -> None:
+    network = seeded(Pooled).train()
+    found = bb.explain(network, images, method="gradcam++", layer="conv", alpha="spatial-sum")
+    assert network.training
+    assert found.shape == (6, 1, 64, 64)
+    assert torch.equal(found.amin((2, 3)), torch.zeros(6, 1))
+    assert torch.equal(found.amax((2, 3)), torch.ones(6, 1))
+    raw = map_of("gradcam++", network, images, "conv", alpha="spatial-sum")
+    large = torch.nn.functional.interpolate(raw[:, None], size=64, mode="bilinear")
+    low, high = large.amin((2, 3), keepdim=True), large.amax((2, 3), keepdim=True)
+    torch.testing.assert_close(found, (large - low) / (high - low))
+
+
+def test_explain_a_class_or_one_per_image(images: Tensor) -> None:
+    network = seeded(Pooled)
+    classes = torch.tensor([0, 1, 2, 3, 4, 5])
+    each = bb.explain(network, images, layer="conv", target=classes)
+    for i in range(6):
+        alone = bb.explain(network, images[i : i + 1], layer="conv", target=int(classes[i]))
+        torch.testing.assert_close(each[i], alone[0], atol=1e-5, rtol=0)
+
+
+def test_explain_says_what_is_wrong(images: Tensor) -> None:
+    network = seeded(Pooled)
+    with pytest.raises(bb.BenchError, match="unknown method 'gradcan'. Did you mean 'gradcam'"):
+        bb.explain(network, images, method="gradcan")
+    with pytest.raises(bb.BenchError, match="no layer 'con'"):
+        bb.explain(network, images, layer="con")
+    with pytest.raises(bb.BenchError, match="has no parameter 'beta'"):
+        bb.explain(network, images, beta=3)
+    with pytest.raises(bb.BenchError, match="not one of the network's 7 classes"):
+        bb.explain(network, images, target=7)
+    with pytest.raises(bb.BenchError, match=r"Give \(B, 3, H, W\)"):
+        bb.explain(network, images[0])
+    with pytest.raises(bb.NotApplicable, match="global average pooling"):
+        bb.explain(seeded(Flat), images, method="cam")
+
+
+def test_a_study_in_python(images: Tensor, tmp_path: Path) -> None:
+    run = bb.Study(
+        models={"mine": seeded(Pooled)},
+        datasets={"val": (images, [0] * 6)},
+        layers=["relu"],
+        methods=["gradcam", "scorecam", "random"],
+        metrics=["deletion", "insertion"],
+    ).run(tmp_path / "mine")
+    assert len(run.table) == 6 * 3 * 2
+    assert run.failed == 0
+    board = run.leaderboard()
+    row = board[(board["method"] == "gradcam") & (board["metric"] == "deletion")].iloc[0]
+    rows = run.table[(run.table["method"] == "gradcam") & (run.table["metric"] == "deletion")]
+    assert row["mean"] == pytest.approx(rows["value"].mean())
+    assert row["low"] <= row["mean"] <= row["high"]
+    assert run.report() == tmp_path / "mine" / "report.html"
+    again = bb.Run.load(tmp_path / "mine")
+    assert again.table.equals(run.table)
+    with pytest.raises(bb.BenchError, match="not the folder of a finished run"):
+        bb.Run.load(tmp_path / "other")
+
+
+def test_names_are_all_there() -> None:
+    for name in bb.__all__:
+        assert getattr(bb, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'study_'"):
+        _ = bb.study_

