@@ -77,6 +77,9 @@ class Study(_study.Study):
         ...       methods=["gradcam", "scorecam"], metrics=["deletion", "insertion"]).run("runs/mine")  # doctest: +SKIP
     """
 
+    def __init__(self, **keys: Any) -> None:
+        super().__init__(**keys)
+
     def run(self, out: str | Path = "runs/study", *, progress: Progress | None = None, report: bool = True) -> Run:
         """Compute whatever ``out`` does not hold yet, write its tables and its report, and read it back.
 

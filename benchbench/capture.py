@@ -157,7 +157,8 @@ def _keeper(name: str, kept: dict[str, Tensor], gradient: bool) -> Callable[...,
         if gradient and not output.requires_grad:
             output = output.detach().requires_grad_()  # the graph starts here, at the shallowest layer
         kept[name] = output
-        return output.clone()  # whatever overwrites its input behind this layer overwrites the clone
+        clone: Tensor = output.clone()
+        return clone  # whatever overwrites its input behind this layer overwrites the clone
 
     return keep
 

@@ -84,12 +84,6 @@ def report_command(
     if format == "html":
         print(html.write(record, out or run / "report.html"))
         return
-    if format not in ("latex", "markdown", "csv"):
-        from .errors import nearest
-
-        raise BenchError(
-            f"unknown format {format!r}", where="--format", hint=nearest(format, ["html", "latex", "markdown", "csv"])
-        )
     text = tables.render_table(record, format)
     if out is None:
         sys.stdout.write(text)

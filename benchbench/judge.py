@@ -66,10 +66,7 @@ def _stack(maps: Sequence[Maps], chunk: Chunk) -> Tensor:
     size = (chunk.images.shape[2], chunk.images.shape[3])
     blank = torch.zeros(len(chunk.ids), *size, device=chunk.images.device)
     return torch.stack(
-        [
-            blank if m.tensor is None else saliency(m.tensor.to(blank.device).nan_to_num(0, 0, 0), size)
-            for m in maps
-        ]
+        [blank if m.tensor is None else saliency(m.tensor.to(blank.device).nan_to_num(0, 0, 0), size) for m in maps]
     )
 
 

@@ -102,11 +102,12 @@ def minmax(maps: Tensor) -> Tensor:
 def saliency(maps: Tensor, size: tuple[int, int]) -> Tensor:
     """Maps (N, h, w) as every metric sees them: (N, H, W), upsampled, then min-max normalised each by itself.
 
-    A constant map becomes all zero. Constancy is judged before upsampling, whose rounding would otherwise be stretched
-    to a full range of noise.
+    Computed in float64 and rounded to float32: pixels that are equal in exact arithmetic, as the borders that bilinear
+    upsampling clamps, are then equal, and their order is the protocol's and not rounding's. A constant map becomes all
+    zero; constancy is judged before upsampling, whose rounding would otherwise be stretched to a full range of noise.
     """
     live = maps.amax((-2, -1), keepdim=True) > maps.amin((-2, -1), keepdim=True)
-    return minmax(upsample(maps, size)) * live
+    return (minmax(upsample(maps.double(), size)) * live).float()
 
 
 def ranks(maps: Tensor, order: Order = "most") -> Tensor:

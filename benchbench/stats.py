@@ -25,6 +25,7 @@ CELL = ["model", "dataset", "layer", "method", "metric", "protocol"]
 CONTEST = ["model", "dataset", "layer", "metric", "protocol"]
 QUALITY, COST = "quality", "cost"
 _DRAWS_AT_ONCE = 4_000_000
+_GROUPS_AT_ONCE = 1_000
 
 
 def bootstrap(values: Array, seed: int = 0, resamples: int = RESAMPLES) -> Array:
@@ -64,14 +65,16 @@ def mean(values: Array) -> Array:
 
 
 def _summaries(groups: Sequence[Array], seed: int) -> Array:
-    """(g, 3): mean, low and high of each group of values; groups of one length share their draws and the work."""
+    """(g, 3): mean, low and high of each group of values; groups of one length have the same draws."""
     found = np.full((len(groups), 3), np.nan)
     lengths = np.array([len(group) for group in groups], dtype=np.int64)
     for length in np.unique(lengths[lengths > 0]):
         places = np.flatnonzero(lengths == length)
-        values = np.column_stack([group for group in groups if len(group) == length])
-        found[places, 0] = mean(values)
-        found[places, 1:] = bootstrap(values, seed).T
+        for start in range(0, len(places), _GROUPS_AT_ONCE):
+            some = places[start : start + _GROUPS_AT_ONCE]
+            values = np.column_stack([groups[int(place)] for place in some])
+            found[some, 0] = mean(values)
+            found[some, 1:] = bootstrap(values, seed).T
     return found
 
 
@@ -149,8 +152,9 @@ def measured(results: pd.DataFrame, part: str) -> dict[tuple[Any, ...], float]:
 
 def curve_bands(curves: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """One row per curve and x: ``n`` images, ``mean``, and the pointwise 95 % bootstrap band ``low`` to ``high``."""
-    cells = curves.groupby([*CELL, "x"], sort=False, dropna=False)
-    values = [rows.sort_values("sample", kind="stable")["y"].to_numpy(dtype=np.float64) for _, rows in cells]
+    ordered = curves.sort_values("sample", kind="stable")
+    cells = ordered.groupby([*CELL, "x"], sort=False, dropna=False)["y"]
+    values = [y.to_numpy(dtype=np.float64) for _, y in cells]
     bands = pd.DataFrame([key for key, _ in cells], columns=[*CELL, "x"])
     bands["n"] = [len(group) for group in values]
     bands[["mean", "low", "high"]] = _summaries(values, seed)

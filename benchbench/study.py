@@ -167,9 +167,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
         BenchError: no such file, not YAML (with the line), or not a mapping.
     """
     if not path.is_file():
-        raise BenchError(
-            f"no study file {str(path)!r}", hint="Give the path of a YAML file, or none for the default study"
-        )
+        hint = "Give the path of a YAML file, or none for the default study"
+        raise BenchError("no such study file", where=str(path), hint=hint)
     try:
         keys = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:

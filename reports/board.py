@@ -223,7 +223,52 @@ class Board:
             cells.append(self._cell(metric, name, found, notes))
         return Row(name, name in self.controls, tuple(cells))
 
-    def _why(method: str, n: int, failed: int, not_applicable: int, reason: str, incomparable: bool) -> str:
+    def _cell(self, metric: Metric, method: str, found: pd.DataFrame, notes: _Notes) -> Cell:
+        if found.empty:
+            note = notes.number(f"{method}: not in the results")
+            return Cell(metric, 0, nan, nan, nan, 0, 0, "not in the results", notes=(note,))
+        place, row = int(found.index[0]), found.iloc[0]
+        n, failed, not_applicable = int(row["n"]), int(row["failed"]), int(row["not_applicable"])
+        why = _why(method, n, failed, not_applicable, str(row["reason"]), place in self.incomparable)
+        return Cell(
+            metric,
+            n,
+            float(row["mean"]),
+            float(row["low"]),
+            float(row["high"]),
+            failed,
+            not_applicable,
+            str(row["reason"]),
+            best=place in self.best,
+            notes=(notes.number(why),) if why else (),
+        )
+
+
+class _Notes:
+    """A block's footnotes, each said once."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def number(self, text: str) -> int:
+        if text not in self.texts:
+            self.texts.append(text)
+        return self.texts.index(text) + 1
+
+
+def _metric(given: dict[str, Any], kind: str) -> Metric:
+    title = given["title"] or given["name"]
+    return Metric(given["name"], given["protocol"], title, given["higher_is_better"], given["unit"] or "", kind)
+
+
+def _decimals(column: pd.DataFrame) -> int:
+    """Of one metric in one block: by the size of its intervals, or of its measurements."""
+    if (column["kind"] == COST).all():
+        return numbers.decimals_for_measurements(column["mean"].dropna())
+    return numbers.decimals_for_intervals(column["high"] - column["low"])
+
+
+def _why(method: str, n: int, failed: int, not_applicable: int, reason: str, incomparable: bool) -> str:
     """The footnote of a cell that is not complete; empty for one that is."""
     asked = n + failed + not_applicable
     if not (failed or not_applicable):

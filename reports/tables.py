@@ -15,7 +15,7 @@ Format: TypeAlias = Literal["latex", "markdown", "csv"]
 SUFFIXES: dict[Format, str] = {"csv": "csv", "markdown": "md", "latex": "tex"}
 
 
-def render_table(record: Record, format: Format) -> str:
+def render_table(record: Record, format: str) -> str:
     """The run's leaderboard as text.
 
     ``csv`` is the tidy table of ``benchbench.stats.leaderboard`` at full precision; the others hold one table per
@@ -31,7 +31,7 @@ def render_table(record: Record, format: Format) -> str:
         return "\n".join(_markdown(block) for block in board.blocks)
     if format == "latex":
         return latex.render(board)
-    raise BenchError(f"unknown table format {format!r}", hint=nearest(str(format), SUFFIXES))
+    raise BenchError(f"unknown format {format!r}", where="--format", hint=nearest(format, ["html", *SUFFIXES]))
 
 
 def write_tables(record: Record, folder: Path) -> list[Path]:

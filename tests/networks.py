@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import torch
 from torch import Tensor, nn
 
+N = TypeVar("N", bound=nn.Module)
 
-def seeded(build: type[nn.Module], *args: int, seed: int = 0) -> nn.Module:
+
+def seeded(build: Callable[[], N], *, seed: int = 0) -> N:
+    """The network with the weights of a seed, in eval mode."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return build(*args).eval()
+        return build().eval()
 
 
 class Pooled(nn.Module):
@@ -22,12 +28,16 @@ class Pooled(nn.Module):
         self.relu = nn.ReLU(inplace=True)
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(10, classes)
-        norm = self.stage1[1]
+        norm = nn.BatchNorm2d(6)
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
         norm.running_mean.uniform_(-0.5, 0.5)
         norm.running_var.uniform_(0.5, 2)
+        self.stage1[1] = norm
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.fc(self.pool(self.relu(self.conv(self.stage1(images)))).flatten(1))
+        logits: Tensor = self.fc(self.pool(self.relu(self.conv(self.stage1(images)))).flatten(1))
+        return logits
 
 
 class Flat(nn.Module):
@@ -39,13 +49,14 @@ class Flat(nn.Module):
         self.fc = nn.Linear(8 * side * side, classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.fc(self.features(images).flatten(1))
+        logits: Tensor = self.fc(self.features(images).flatten(1))
+        return logits
 
 
 class Identity(nn.Module):
     """The features are the image's channels; the head is a function given."""
 
-    def __init__(self, head) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, head: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
         self.features = nn.Identity()
         self.head = head

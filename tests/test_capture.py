@@ -95,7 +95,7 @@ def test_a_layer_that_runs_twice_is_refused(images: Tensor) -> None:
             self.conv = nn.Conv2d(3, 3, 3, padding=1)
 
         def forward(self, x: Tensor) -> Tensor:
-            return self.conv(self.conv(x)).mean((2, 3))
+            return torch.as_tensor(self.conv(self.conv(x)).mean((2, 3)))
 
     with pytest.raises(BenchError, match="runs more than once"):
         capture(Twice(), images, ["conv"], most_likely)
@@ -114,7 +114,7 @@ def test_a_layer_that_the_logit_ignores_is_not_applicable(images: Tensor) -> Non
 
         def forward(self, x: Tensor) -> Tensor:
             self.ignored(x)
-            return self.used(x).mean((2, 3))
+            return torch.as_tensor(self.used(x).mean((2, 3)))
 
     with pytest.raises(NotApplicable, match="does not depend"):
         capture(Aside(), images, ["used", "ignored"], most_likely)

@@ -38,17 +38,17 @@ def test_explain_a_class_or_one_per_image(images: Tensor) -> None:
 
 def test_explain_says_what_is_wrong(images: Tensor) -> None:
     network = seeded(Pooled)
-    with pytest.raises(bb.BenchError, match="unknown method 'gradcan'. Did you mean 'gradcam'"):
+    with pytest.raises(bb.BenchError, match=r"unknown method 'gradcan'. Did you mean 'gradcam'"):
         bb.explain(network, images, method="gradcan")
-    with pytest.raises(bb.BenchError, match="no layer 'con'"):
+    with pytest.raises(bb.BenchError, match=r"no layer 'con'"):
         bb.explain(network, images, layer="con")
-    with pytest.raises(bb.BenchError, match="has no parameter 'beta'"):
+    with pytest.raises(bb.BenchError, match=r"has no parameter 'beta'"):
         bb.explain(network, images, beta=3)
-    with pytest.raises(bb.BenchError, match="not one of the network's 7 classes"):
+    with pytest.raises(bb.BenchError, match=r"not one of the network's 7 classes"):
         bb.explain(network, images, target=7)
     with pytest.raises(bb.BenchError, match=r"Give \(B, 3, H, W\)"):
         bb.explain(network, images[0])
-    with pytest.raises(bb.NotApplicable, match="global average pooling"):
+    with pytest.raises(bb.NotApplicable, match=r"global average pooling"):
         bb.explain(seeded(Flat), images, method="cam")
 
 
@@ -70,12 +70,12 @@ def test_a_study_in_python(images: Tensor, tmp_path: Path) -> None:
     assert run.report() == tmp_path / "mine" / "report.html"
     again = bb.Run.load(tmp_path / "mine")
     assert again.table.equals(run.table)
-    with pytest.raises(bb.BenchError, match="not the folder of a finished run"):
+    with pytest.raises(bb.BenchError, match=r"not the folder of a finished run"):
         bb.Run.load(tmp_path / "other")
 
 
 def test_names_are_all_there() -> None:
     for name in bb.__all__:
         assert getattr(bb, name) is not None
-    with pytest.raises(AttributeError, match="no attribute 'study_'"):
+    with pytest.raises(AttributeError, match=r"no attribute 'study_'"):
         _ = bb.study_

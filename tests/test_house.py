@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-# An arrow never runs upwards: a file may import files of the floors below its own, and no heavy package but those named.
+# An arrow never runs upwards: a file may import only files of the floors below its own.
 FLOORS = [
     ["errors"],
     ["registry"],

@@ -38,11 +38,11 @@ def test_parameters_are_read_from_the_signature(spare: str) -> None:
     assert plugin.bind({"samples": "3"}) == {"samples": 3, "kind": "a"}
     assert plugin.label(plugin.bind({"kind": "b"})) == "spare-method(kind=b)"
     assert plugin.label(plugin.bind({})) == spare
-    with pytest.raises(BenchError, match="no parameter 'sample'.*Did you mean 'samples'"):
+    with pytest.raises(BenchError, match=r"no parameter 'sample'.*Did you mean 'samples'"):
         plugin.bind({"sample": 3})
-    with pytest.raises(BenchError, match="samples: Input should be a valid integer"):
+    with pytest.raises(BenchError, match=r"samples: Input should be a valid integer"):
         plugin.bind({"samples": "many"})
-    with pytest.raises(BenchError, match="kind: Input should be 'a' or 'b'"):
+    with pytest.raises(BenchError, match=r"kind: Input should be 'a' or 'b'"):
         plugin.bind({"kind": "c"})
 
 
@@ -61,7 +61,7 @@ def test_a_collision_names_both_places(spare: str) -> None:
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:
     with pytest.raises(BenchError, match=r"unknown method 'gradcm'. Did you mean 'gradcam'"):
         METHODS["gradcm"]
-    with pytest.raises(BenchError, match="unknown metric 'delletion'. Did you mean 'deletion'"):
+    with pytest.raises(BenchError, match=r"unknown metric 'delletion'. Did you mean 'deletion'"):
         METRICS["delletion"]
 
 
@@ -93,7 +93,7 @@ def test_a_user_s_file_that_fails_is_named(tmp_path: Path, text: str, said: str)
     file.write_text(text)
     with pytest.raises(BenchError, match=f"broken.py fails to import: {said}"):
         load_file(file)
-    with pytest.raises(BenchError, match="no file"):
+    with pytest.raises(BenchError, match=r"no file"):
         load_file(tmp_path / "absent.py")
 
 
@@ -119,5 +119,5 @@ def test_entry_points_are_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_an_entry_point_that_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     Entries(monkeypatch, "module_that_is_absent")
-    with pytest.raises(BenchError, match="plugin 'theirs' of .*module_that_is_absent.* fails to import"):
+    with pytest.raises(BenchError, match=r"plugin 'theirs' of .*module_that_is_absent.* fails to import"):
         Registry("method", "benchbench.methods").load()

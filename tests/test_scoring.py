@@ -8,7 +8,7 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from benchbench.perturb import Filled, Keep, Multiply, Remove, Whole, minmax, ranks, upsample
+from benchbench.perturb import Filled, Keep, Multiply, Probe, Remove, Whole, minmax, ranks, upsample
 from benchbench.prepare import TOLERANCE, fold_batch_norm, prepare
 from benchbench.scoring import Scorer, score_masked, score_probes
 
@@ -30,7 +30,16 @@ def test_answers_equal_a_softmax_by_hand(images: Tensor) -> None:
 def test_equal_probes_are_scored_once(images: Tensor) -> None:
     network, batch = seeded(Pooled), 4
     maps = torch.rand(3, len(images), 64, 64, generator=torch.Generator().manual_seed(0))
-    probes = [Whole(), Remove(0.0), Remove(0.5), Remove(1.0), Keep(0.0), Keep(0.5, "blur"), Remove(0.5), Multiply()]
+    probes: list[Probe] = [
+        Whole(),
+        Remove(0.0),
+        Remove(0.5),
+        Remove(1.0),
+        Keep(0.0),
+        Keep(0.5, "blur"),
+        Remove(0.5),
+        Multiply(),
+    ]
     scorer = Scorer(network, batch)
     found = score_probes(scorer, images, torch.zeros(6, dtype=torch.long), maps, probes)
     assert set(found) == {Whole(), Filled("zero"), Remove(0.5), Keep(0.5, "blur"), Multiply()}
@@ -80,7 +89,9 @@ def calibrated(network: nn.Module) -> nn.Module:
     return network.eval()
 
 
-@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small", "densenet121", "vgg11_bn", "googlenet", "regnet_y_400mf"])
+@pytest.mark.parametrize(
+    "name", ["resnet18", "mobilenet_v3_small", "densenet121", "vgg11_bn", "googlenet", "regnet_y_400mf"]
+)
 def test_the_prepared_copy_gives_the_same_logits(name: str, images: Tensor) -> None:
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -112,7 +123,8 @@ def test_a_copy_that_is_wrong_is_not_used(images: Tensor) -> None:
 
         def forward(self, x: Tensor) -> Tensor:
             raw = self.stage1[0](x)
-            return self.fc(self.pool(self.relu(self.conv(self.stage1[1](raw) + raw))).flatten(1))
+            logits: Tensor = self.fc(self.pool(self.relu(self.conv(self.stage1[1](raw) + raw))).flatten(1))
+            return logits
 
     network = seeded(Shared)
     prepared = prepare(network, images)
@@ -123,7 +135,7 @@ def test_a_copy_that_is_wrong_is_not_used(images: Tensor) -> None:
 
 def test_a_network_that_cannot_be_copied_is_scored_as_it_is(images: Tensor) -> None:
     network = seeded(Flat)
-    network.handle = (i for i in range(3))  # a generator cannot be copied
+    network.__dict__["handle"] = (i for i in range(3))  # a generator cannot be copied
     prepared = prepare(network, torch.zeros(1, 3, 64, 64))
     assert not prepared.used
     assert "copy failed" in prepared.reason

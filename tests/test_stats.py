@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,10 @@ PLACE = {"model": "net", "dataset": "photos", "layer": "last", "label": None, "t
 
 
 def rows(
-    values: dict[str, list[float | None]], metric: str = "deletion", reason: str = "it broke", status: str = "failed"
+    values: Mapping[str, Sequence[float | None]],
+    metric: str = "deletion",
+    reason: str = "it broke",
+    status: str = "failed",
 ) -> pd.DataFrame:
     """A results table of one metric: per method one value per image, None where there is none."""
     said = [
@@ -73,6 +77,13 @@ def test_the_interval_does_not_depend_on_how_many_draws_are_made_at_once(monkeyp
     whole = bootstrap(values)
     monkeypatch.setattr("benchbench.stats._DRAWS_AT_ONCE", 13 * 999)
     np.testing.assert_array_equal(bootstrap(values), whole)
+
+
+def test_it_does_not_matter_how_many_groups_are_resampled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = rows({name: list(np.random.default_rng(i).normal(size=9)) for i, name in enumerate("abcde")})
+    whole = leaderboard(table)
+    monkeypatch.setattr("benchbench.stats._GROUPS_AT_ONCE", 2)
+    pd.testing.assert_frame_equal(leaderboard(table), whole)
 
 
 def test_two_images_have_the_closed_form() -> None:

@@ -26,7 +26,10 @@ GOOD: dict[str, Any] = {
 WRONG = [
     ({"methods": ["gradcm"]}, r"methods\[0\]: unknown method 'gradcm'. Did you mean 'gradcam'"),
     ({"methods": ["cam", {"name": "scorecam", "variant": "x"}]}, r"methods\[1\].variant: Input should be 'official'"),
-    ({"methods": [{"name": "scorecam", "varant": "x"}]}, r"methods\[0\]: scorecam has no parameter 'varant'. Did you mean"),
+    (
+        {"methods": [{"name": "scorecam", "varant": "x"}]},
+        r"methods\[0\]: scorecam has no parameter 'varant'. Did you mean",
+    ),
     ({"methods": [{"variant": "official"}]}, r"methods\[0\]: cannot read .* Give a name"),
     ({"methods": []}, "methods: the list is empty"),
     ({"methods": ["cam", "cam"]}, r"methods\[1\]: 'cam' is asked for twice"),
@@ -57,7 +60,7 @@ def test_a_mistake_is_one_line_that_names_the_key(change: dict[str, Any], said: 
 
 
 def test_a_missing_key_is_named() -> None:
-    with pytest.raises(BenchError, match="methods: missing"):
+    with pytest.raises(BenchError, match=r"methods: missing"):
         Study(**{key: value for key, value in GOOD.items() if key != "methods"})
 
 
@@ -77,7 +80,7 @@ def test_labels_carry_the_parameters_that_differ() -> None:
 def test_layers_by_model() -> None:
     study = Study(**{**GOOD, "layers": {"net": ["conv"]}})
     assert study.layers_of("net") == ("conv",)
-    with pytest.raises(BenchError, match="layers: no layers for model 'other'"):
+    with pytest.raises(BenchError, match=r"layers: no layers for model 'other'"):
         study.layers_of("other")
 
 
@@ -108,7 +111,7 @@ def test_a_study_file_that_is_wrong(tmp_path: Path, text: str, said: str) -> Non
 
 
 def test_a_study_file_that_is_absent(tmp_path: Path) -> None:
-    with pytest.raises(BenchError, match="no study file"):
+    with pytest.raises(BenchError, match=r"absent.yaml: no such study file"):
         Study.from_yaml(tmp_path / "absent.yaml")
 
 
@@ -128,11 +131,15 @@ def test_items_of_the_command_line(text: str, item: Any) -> None:
 
 
 def test_an_item_that_cannot_be_read() -> None:
-    with pytest.raises(BenchError, match="cannot read"):
+    with pytest.raises(BenchError, match=r"cannot read"):
         parse_item("folder:root=a:b")
 
 
-@given(st.dictionaries(st.text(max_size=8), st.one_of(st.none(), st.integers(), st.text(max_size=8), st.lists(st.integers()))))
+@given(
+    st.dictionaries(
+        st.text(max_size=8), st.one_of(st.none(), st.integers(), st.text(max_size=8), st.lists(st.integers()))
+    )
+)
 def test_any_mapping_is_a_study_or_a_bench_error(keys: dict[str, Any]) -> None:
     with pytest.raises(BenchError):
         Study(**{str(key): value for key, value in keys.items()})

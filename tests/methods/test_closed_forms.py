@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -57,7 +59,7 @@ def test_gradient_methods_equal_their_loops(network: type, place: str, images: T
         network.__name__
     ][place]
     a, g = captured(built, images[:2], layer)
-    expected = {
+    expected: dict[tuple[str, tuple[tuple[str, Any], ...]], np.ndarray] = {
         ("gradcam", ()): gradcam_by_loops(a, g),
         ("layercam", ()): layercam_by_loops(a, g),
         ("gradcam++", ()): plus_plus_by_loops(a, g, False),
@@ -104,7 +106,9 @@ def cam_by_hand(network: Pooled, images: Tensor) -> Tensor:
     with torch.no_grad():
         activation = network.relu(network.conv(network.stage1(images)))
         target = network(images).argmax(1)
-    return torch.stack([sum(network.fc.weight[t, k] * a[k] for k in range(10)) for a, t in zip(activation, target)])  # type: ignore[misc]
+    rows = [network.fc.weight[t].detach() for t in target]
+    maps = zip(activation, rows, strict=True)
+    return torch.stack([torch.stack([row[k] * a[k] for k in range(10)]).sum(0) for a, row in maps])
 
 
 def test_cam_is_the_classes_row_times_the_activations(images: Tensor) -> None:
@@ -138,6 +142,7 @@ def scorecam_by_loops(network: torch.nn.Module, image: Tensor, activation: Tenso
 @pytest.mark.parametrize("layer", ["stage1", "relu"])
 def test_scorecam_equals_its_loop(variant: str, layer: str, images: Tensor) -> None:
     network = seeded(Pooled, seed=3)
+    assert network.conv.bias is not None
     with torch.no_grad():
         network.conv.weight[0] = 0
         network.conv.bias[0] = 0.25  # a channel that is constant, and not zero

@@ -29,7 +29,9 @@ def test_does_not_depend_on_the_batch(name: str, images: Tensor) -> None:
     network, method = seeded(Pooled), METHODS[name]
     ids = [str(i) for i in range(len(images))]
     together = method.function(layer_of(network, images, "relu", batch=64))
-    torch.testing.assert_close(method.function(layer_of(network, images, "relu", batch=3)), together, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(
+        method.function(layer_of(network, images, "relu", batch=3)), together, rtol=1e-4, atol=1e-6
+    )
     for i in range(len(ids)):
         from benchbench.plan import sample_seeds
         from benchbench.scoring import Scorer

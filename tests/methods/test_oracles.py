@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from functools import cache
+from typing import Any
 
 import pytest
 import torch
@@ -33,10 +34,10 @@ CASES = [(name, layer) for name, layers in NETWORKS.items() for layer in layers]
 
 @cache
 def network_of(name: str) -> nn.Module:
-    """Random weights, with in-place ReLUs as torchvision builds them; statistics of the batch norms from real passes."""
+    """Random weights, in-place ReLUs as torchvision builds them, batch norms' statistics from real passes."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        network = torchvision.models.get_model(name, weights=None, num_classes=12)
+        network: nn.Module = torchvision.models.get_model(name, weights=None, num_classes=12)
         network.train()
         with torch.no_grad():
             for _ in range(3):
@@ -51,7 +52,7 @@ def not_in_place(name: str) -> nn.Module:
     network = copy.deepcopy(network_of(name))
     for module in network.modules():
         if hasattr(module, "inplace"):
-            module.inplace = False
+            module.__dict__["inplace"] = False
     return network
 
 
@@ -66,16 +67,18 @@ def pictures() -> Tensor:
     return torch.nn.functional.interpolate(torch.randn(2, 3, 12, 12, generator=generator), size=96, mode="bicubic")
 
 
-def ours(method: str, name: str, layer: str, pictures: Tensor, **params: str) -> Tensor:
+def ours(method: str, name: str, layer: str, pictures: Tensor, **params: Any) -> Tensor:
     return map_of(method, network_of(name), pictures, layer, **params)
 
 
 @pytest.mark.parametrize(("name", "layer"), CASES)
 def test_captum_gradcam(name: str, layer: str, pictures: Tensor) -> None:
     network = not_in_place(name)
-    expected = LayerGradCam(network, network.get_submodule(layer)).attribute(
-        pictures, classes_of(name, pictures), relu_attributions=True
-    )[:, 0].detach()
+    expected = (
+        LayerGradCam(network, network.get_submodule(layer))
+        .attribute(pictures, classes_of(name, pictures), relu_attributions=True)[:, 0]
+        .detach()
+    )
     assert (expected.amax((1, 2)) > 0).any()
     torch.testing.assert_close(
         ours("gradcam", name, layer, pictures), expected, rtol=1e-4, atol=1e-5 * float(expected.max())
@@ -99,7 +102,9 @@ def test_pytorch_grad_cam(method: str, peer: type, name: str, layer: str, pictur
     """It upsamples after min-max; both are affine, so a second min-max after upsampling makes them comparable."""
     network = not_in_place(name)
     with peer(model=network, target_layers=[network.get_submodule(layer)]) as extractor:
-        given = extractor(input_tensor=pictures, targets=[ClassifierOutputTarget(c) for c in classes_of(name, pictures)])
+        given = extractor(
+            input_tensor=pictures, targets=[ClassifierOutputTarget(c) for c in classes_of(name, pictures)]
+        )
     expected = minmax(torch.from_numpy(given))
     found = minmax(upsample(ours(method, name, layer, pictures), (96, 96)))
     torch.testing.assert_close(found, expected, rtol=0, atol=2e-5)
@@ -123,4 +128,6 @@ def test_an_inplace_relu_changes_nothing(name: str, layer: str, pictures: Tensor
     network = not_in_place(name)
     for method in ("gradcam", "layercam", "gradcam++"):
         plain = map_of(method, network, pictures, layer)
-        torch.testing.assert_close(ours(method, name, layer, pictures), plain, rtol=1e-4, atol=1e-6 * float(plain.max()))
+        torch.testing.assert_close(
+            ours(method, name, layer, pictures), plain, rtol=1e-4, atol=1e-6 * float(plain.max())
+        )

@@ -25,7 +25,8 @@ def upsample(saliency: Array, size: tuple[int, int]) -> Array:
             weights[i, high] += at - low
         return weights
 
-    return matrix(saliency.shape[0], size[0]) @ saliency @ matrix(saliency.shape[1], size[1]).T
+    large: Array = matrix(saliency.shape[0], size[0]) @ saliency @ matrix(saliency.shape[1], size[1]).T
+    return large
 
 
 def scaled(saliency: Array) -> Array:
@@ -34,7 +35,7 @@ def scaled(saliency: Array) -> Array:
 
 
 def blurred(image: Array) -> Array:
-    """RISE's blur: a delta through scipy's reflecting Gaussian in an 11 x 11 box, then convolution with zeros outside."""
+    """RISE's blur: a delta through scipy's reflecting Gaussian in an 11 x 11 box, convolved with zeros outside."""
     delta = np.zeros((11, 11))
     delta[5, 5] = 1
     kernel = gaussian_filter(delta, 5)

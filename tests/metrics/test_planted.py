@@ -66,7 +66,8 @@ def test_cost_metrics_read_the_cost() -> None:
     cost = Cost(seconds=(0.004, 0.001, 0.003, 0.002, 0.010), peak_bytes=2_500_000, forwards=11, backwards=1)
 
     def of(name: str) -> Scored:
-        return METRICS[name].function(cost)
+        scored: Scored = METRICS[name].function(cost)
+        return scored
 
     assert of("runtime").value == pytest.approx(3)
     assert of("runtime").parts == pytest.approx({"q1": 2, "q3": 4, "repeats": 5})

@@ -154,8 +154,15 @@ def _photos(fake: Fake, folder: Path, rng: np.random.Generator) -> Iterator[dict
                     picture = Image.fromarray(rng.integers(0, 255, (8, 8, 3), dtype=np.uint8)).resize((224, 224))
                 picture.save(folder / "photos" / file)
                 yield {
-                    **{"model": model, "dataset": dataset, "sample": sample, "target": 2, "target_name": "tabby cat"},
-                    **{"label": 1, "label_name": "tiger <cat>", "probability": 0.5 + index / 40, "file": file},
+                    "model": model,
+                    "dataset": dataset,
+                    "sample": sample,
+                    "target": 2,
+                    "target_name": "tabby cat",
+                    "label": 1,
+                    "label_name": "tiger <cat>",
+                    "probability": 0.5 + index / 40,
+                    "file": file,
                 }
 
 
@@ -182,8 +189,12 @@ def _info(fake: Fake, results: pd.DataFrame) -> dict[str, Any]:
         "warnings": [fake.warning] if fake.warning else [],
         "counts": counts,
         "work": {
-            **{"forwards": 1234, "backwards": 12, "probes_asked": 9000, "probes_scored": 8000},
-            **{"cells_computed": 14, "cells_reused": 0},
+            "forwards": 1234,
+            "backwards": 12,
+            "probes_asked": 9000,
+            "probes_scored": 8000,
+            "cells_computed": 14,
+            "cells_reused": 0,
         },
         "seed": fake.seed,
     }
@@ -191,15 +202,14 @@ def _info(fake: Fake, results: pd.DataFrame) -> dict[str, Any]:
 
 def _model(fake: Fake, name: str) -> dict[str, Any]:
     return {
-        **{
-            "name": name,
-            "weights": "shipped with the tests",
-            "fingerprint": "0123456789abcdef",
-            "warning": fake.warning,
-        },
+        "name": name,
+        "weights": "shipped with the tests",
+        "fingerprint": "0123456789abcdef",
+        "warning": fake.warning,
         "preprocess": {"resize": 256, "crop": 224, "mean": [0.5, 0.5, 0.5], "interpolation": "bicubic"},
         "layers": list(fake.layers),
-        **{"parameters": 4_652_008, "classes": 1000},
+        "parameters": 4_652_008,
+        "classes": 1000,
         "scoring": {"prepared": True, "difference": 3.2e-06, "reason": ""},
     }
 
@@ -208,15 +218,25 @@ def _method(name: str, control: bool) -> dict[str, Any]:
     plugin, _, rest = name.partition("(")
     parameters = dict([rest.rstrip(")").split("=", 1)]) if "=" in rest else {}
     return {
-        **{"name": name, "plugin": plugin, "summary": f"What {plugin} does.", "control": control},
-        **{"paper": "" if control else "arXiv:1610.02391", "parameters": parameters, "needs": ["gradient"]},
+        "name": name,
+        "plugin": plugin,
+        "summary": f"What {plugin} does.",
+        "control": control,
+        "paper": "" if control else "arXiv:1610.02391",
+        "parameters": parameters,
+        "needs": ["gradient"],
     }
 
 
 def _metric(name: str) -> dict[str, Any]:
     return {
-        **{"name": name, "protocol": protocol(name), "title": TITLES.get(name, name.replace("_", " "))},
-        **{"summary": f"What {name} is.", "paper": "" if name in UNITS else "arXiv:1806.07421"},
-        **{"higher_is_better": name in HIGHER, "unit": UNITS.get(name, "probability"), "parameters": {"steps": 28}},
+        "name": name,
+        "protocol": protocol(name),
+        "title": TITLES.get(name, name.replace("_", " ")),
+        "summary": f"What {name} is.",
+        "paper": "" if name in UNITS else "arXiv:1806.07421",
+        "higher_is_better": name in HIGHER,
+        "unit": UNITS.get(name, "probability"),
+        "parameters": {"steps": 28},
         "needs": ["cost"] if name in UNITS else ["probes"],
     }

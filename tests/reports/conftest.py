@@ -1,0 +1,52 @@
+"""Runs' folders that were written by hand, once per session, and the page made of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchbench.reports import html
+from benchbench.table import Record
+
+from .fake import Fake, fake_record
+
+SCRIPT = "<script>window.hacked=1</script>"
+HOSTILE = Fake(
+    models=[f"net{SCRIPT}"],
+    datasets=['"><img src=x onerror="window.hacked=1">'],
+    layers=["stage'4", "</script><script>window.hacked=1</script>"],
+    methods=["cam", "gradcam", f"{SCRIPT}", "שלום\u202eevil", "x" * 300, "100%_$#&{}~^\\|`*<b>"],
+    samples=[f"{SCRIPT}{i}" for i in range(4)],
+    failing="gradcam",
+    reason=f'RuntimeError: "{SCRIPT}" --> & ]]> </script>',
+    warning=f"random weights {SCRIPT}",
+)
+
+
+@pytest.fixture(scope="session")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Record:
+    """Five methods and two controls; layercam failed on two images, cam is not applicable."""
+    return fake_record(tmp_path_factory.mktemp("plain"), Fake(failing="layercam", warning="random weights"))
+
+
+@pytest.fixture(scope="session")
+def single(tmp_path_factory: pytest.TempPathFactory) -> Record:
+    """One model, dataset and layer."""
+    return fake_record(tmp_path_factory.mktemp("single"), Fake(layers=["last"]))
+
+
+@pytest.fixture(scope="session")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Record:
+    """Every name, label and reason tries to break out."""
+    return fake_record(tmp_path_factory.mktemp("hostile"), HOSTILE)
+
+
+@pytest.fixture(scope="session")
+def page(plain: Record, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return html.write(plain, tmp_path_factory.mktemp("page") / "report.html")
+
+
+@pytest.fixture(scope="session")
+def hostile_page(hostile: Record, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return html.write(hostile, tmp_path_factory.mktemp("page") / "report.html")

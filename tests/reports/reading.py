@@ -1,0 +1,64 @@
+"""Reads a page back, with the standard library's parser: tables as text, and every attribute that loads something."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+
+LOADING = {"src", "srcset", "data", "poster", "background", "action", "formaction", "ping"}
+VOID = {"meta", "link", "img", "input", "br", "hr", "col"}
+
+
+@dataclass
+class Element:
+    """A tag with its attributes and all the text inside."""
+
+    tag: str
+    attributes: dict[str, str]
+    text: str = ""
+    inside: list[Element] = field(default_factory=list)
+
+    def all(self, tag: str) -> list[Element]:
+        found = [element for element in self.inside if element.tag == tag]
+        return found + [deep for element in self.inside for deep in element.all(tag)]
+
+    def classes(self) -> set[str]:
+        return set(self.attributes.get("class", "").split())
+
+
+class _Reader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.root = Element("document", {})
+        self.open = [self.root]
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        element = Element(tag, {name: value or "" for name, value in attrs})
+        self.open[-1].inside.append(element)
+        if tag not in VOID:
+            self.open.append(element)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open[-1].tag == tag, f"</{tag}> closes <{self.open[-1].tag}>"
+        self.open.pop()
+
+    def handle_data(self, data: str) -> None:
+        for element in self.open:
+            element.text += data
+
+
+def read(page: str) -> Element:
+    """The page's elements; an assertion fails where tags are not nested."""
+    reader = _Reader()
+    reader.feed(page)
+    reader.close()
+    assert reader.open == [reader.root]
+    return reader.root
+
+
+def every(root: Element) -> list[Element]:
+    return [root, *(deep for element in root.inside for deep in every(element))]
+
+
+def words(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,158 @@
+"""The page in a real browser: silent, alone, usable, and deaf to hostile names."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from base64 import b64decode
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from PIL import Image
+
+pytestmark = pytest.mark.browser
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        if os.environ.get("BENCHBENCH_REQUIRE_BROWSER") == "1":
+            pytest.fail("BENCHBENCH_REQUIRE_BROWSER=1, and there is no Chromium")
+        pytest.skip("there is no Chromium on this machine")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=QUIET)
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Heard:
+    """A tab, and all that it complained of or asked for."""
+
+    tab: Any
+    complaints: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+
+def visit(browser: Any, path: Path, **options: Any) -> Heard:
+    heard = Heard(browser.new_page(**{"viewport": {"width": 1280, "height": 900}, **options}))
+    heard.tab.on("console", lambda message: heard.complaints.append(message.text))
+    heard.tab.on("pageerror", lambda error: heard.complaints.append(str(error)))
+    heard.tab.on("request", lambda request: heard.requests.append(request.url))
+    heard.tab.goto(path.as_uri())
+    heard.tab.wait_for_selector("div.dt-container")
+    return heard
+
+
+def column(tab: Any, number: int, body: str = "tbody:first-of-type") -> list[str]:
+    cells = tab.locator(f"table.board >> nth=0 >> {body} >> tr >> :nth-child({number})[data-value]")
+    return [cell.get_attribute("data-value") or "" for cell in cells.all()]
+
+
+def test_no_complaint_and_no_request_but_the_file(browser: Any, page: Path) -> None:
+    heard = visit(browser, page)
+    heard.tab.mouse.wheel(0, 20_000)
+    assert heard.complaints == []
+    outside = [url for url in heard.requests if not url.startswith(("data:", "blob:"))]
+    assert outside == [page.as_uri()]
+    heard.tab.close()
+
+
+@pytest.mark.parametrize("options", [{"viewport": {"width": 390, "height": 844}}, {"color_scheme": "dark"}])
+def test_the_page_fits_a_phone_and_goes_dark(browser: Any, page: Path, options: dict[str, Any]) -> None:
+    tab = visit(browser, page, **options).tab
+    assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    paper = tab.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (sum(int(part) for part in paper[4:-1].split(",")) < 150) == ("color_scheme" in options)
+    tab.close()
+
+
+def test_a_heading_sorts_its_rows_by_mouse_and_keyboard(browser: Any, page: Path) -> None:
+    tab = visit(browser, page).tab
+    before = column(tab, 2)
+    controls = column(tab, 2, "tbody.controls")
+    button = tab.get_by_role("button", name="deletion AUC").first
+    button.click()
+    ranked = sorted(float(value) for value in before if value)
+    assert [float(value) for value in column(tab, 2) if value] == ranked
+    assert column(tab, 2)[-1] == ""
+    assert tab.locator("table.board >> nth=0 >> th[aria-sort=ascending]").count() == 1
+    button.focus()
+    tab.keyboard.press("Enter")
+    assert [float(value) for value in column(tab, 2) if value] == ranked[::-1]
+    assert column(tab, 2)[-1] == ""
+    assert sorted(column(tab, 2, "tbody.controls")) == sorted(controls)
+    tab.close()
+
+
+def test_the_long_table_searches_and_sorts(browser: Any, page: Path) -> None:
+    from playwright.sync_api import expect
+
+    tab = visit(browser, page).tab
+    search = tab.locator("div.dt-container input[type=search]")
+    search.fill("scorecam insertion")
+    expect(tab.locator("#every-table tbody tr")).to_have_count(2)
+    search.fill("insertion")
+    expect(tab.locator("#every-table tbody tr")).to_have_count(14)
+    tab.locator("#every-table th", has_text="Mean").click()
+    expect(tab.locator("#every-table th[aria-sort=ascending]")).to_have_count(1)
+    shown = [float(text) for text in tab.locator("#every-table tbody td:nth-child(7)").all_inner_texts() if text]
+    assert shown == sorted(shown)
+    assert len(shown) == 12
+    tab.close()
+
+
+def test_opacity_and_layer_change_what_is_drawn(browser: Any, page: Path) -> None:
+    tab = visit(browser, page).tab
+    canvas = tab.locator("#gallery-photos canvas:visible").first
+    tab.locator("#gallery-opacity").evaluate("box => { box.value = 25; box.dispatchEvent(new Event('input')); }")
+    assert canvas.evaluate("element => getComputedStyle(element).opacity") == "0.25"
+    assert tab.locator("#gallery-opacity-shown").inner_text() == "25 %"
+    drawn, said = canvas.evaluate("element => element.toDataURL()"), canvas.get_attribute("aria-label")
+    assert "strongest in the" in said
+    tab.locator("#gallery-layer").select_option("stage3")
+    assert canvas.evaluate("element => element.toDataURL()") != drawn
+    assert tab.locator("#gallery-photos article").count() == 4
+    tab.locator("#gallery-more").click()
+    assert tab.locator("#gallery-photos article").count() == 8
+    tab.close()
+
+
+def test_maps_are_drawn_as_the_engine_upsamples_them(browser: Any, page: Path) -> None:
+    """Every pixel of a canvas: bilinear with half-pixel centres (Pillow's too), min-max, colour."""
+    tab = visit(browser, page).tab
+    kept = json.loads(tab.locator("#gallery-data").evaluate("element => element.textContent"))["sets"][0]
+    method = [m["name"] for m in kept["methods"]].index("gradcam")
+    cell = kept["items"][0]["cells"][-1][method]
+    small = np.frombuffer(b64decode(cell["map"]), np.uint8).reshape(cell["h"], cell["w"]).astype(np.float32)
+    large = np.asarray(Image.fromarray(small).resize((224, 224), Image.Resampling.BILINEAR))
+    wanted = mpl.colormaps["inferno"]((large - large.min()) / (large.max() - large.min()))[..., :3] * 255
+    canvas = tab.locator("#gallery-photos article").first.locator("canvas").nth(method)
+    pixels = canvas.evaluate("c => Array.from(c.getContext('2d').getImageData(0, 0, c.width, c.height).data)")
+    drawn = np.asarray(pixels).reshape(224, 224, 4)[..., :3]
+    assert np.abs(drawn - wanted).max() <= 6
+    tab.close()
+
+
+def test_hostile_names_do_nothing(browser: Any, hostile_page: Path) -> None:
+    heard = visit(browser, hostile_page)
+    tab = heard.tab
+    tab.locator("#gallery-layer").select_option(index=0)
+    tab.get_by_role("button", name="Method").first.click()
+    tab.locator("div.dt-container input[type=search]").fill("<script>")
+    tab.locator("#every-table th", has_text="Method").click()
+    assert tab.evaluate("window.hacked") is None
+    assert heard.complaints == []
+    assert [url for url in heard.requests if not url.startswith(("data:", "blob:"))] == [hostile_page.as_uri()]
+    assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    tab.close()

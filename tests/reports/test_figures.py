@@ -1,0 +1,53 @@
+"""Pictures are well-formed, the same each time, follow the theme, and tell methods apart without colour."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+from benchbench.reports import figures
+from benchbench.reports.board import Board
+from benchbench.stats import curve_bands
+from benchbench.table import Record
+
+
+def both(record: Record) -> tuple[figures.Picture, figures.Picture]:
+    board = Board(record)
+    methods = [method["name"] for method in record.info["methods"]]
+    look = figures.looks([m for m in methods if m not in board.controls], [m for m in methods if m in board.controls])
+    curves = figures.curves(board.blocks[0], curve_bands(record.curves), look)
+    scatter = figures.scatter(board.blocks[0], look)
+    assert curves is not None
+    assert scatter is not None
+    return curves, scatter
+
+
+def test_pictures_are_xml_without_references(plain: Record, hostile: Record) -> None:
+    for record in (plain, hostile):
+        for picture in both(record):
+            root = ElementTree.fromstring(picture.svg)
+            assert root.tag.endswith("svg")
+            used = [value for e in root.iter() for name, value in e.attrib.items() if name.endswith("href")]
+            assert all(value.startswith("#") for value in used)
+            assert not [e for e in root.iter() if e.tag.endswith("script")]
+
+
+def test_pictures_are_the_same_each_time(single: Record) -> None:
+    assert [picture.svg for picture in both(single)] == [picture.svg for picture in both(single)]
+
+
+def test_pictures_follow_the_theme(single: Record) -> None:
+    for picture in both(single):
+        assert "prefers-color-scheme:dark" in picture.svg
+        assert "currentColor" in picture.svg
+        assert figures.INK not in picture.svg
+
+
+def test_names_are_not_formulas(hostile: Record) -> None:
+    assert "100%_$#&amp;{}~^" in both(hostile)[0].svg
+
+
+def test_looks_differ_in_dash_and_marker_not_only_in_colour() -> None:
+    names = [str(i) for i in range(10)]
+    look = figures.looks(names, ["random", "center"])
+    assert len({(str(one.dash), one.marker) for one in look.values()}) == 12
+    assert look["random"].colour == look["center"].colour == figures.GREY

@@ -1,0 +1,234 @@
+"""The page says what the table says, loads nothing, and shows foreign text as text."""
+
+from __future__ import annotations
+
+import json
+import re
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from benchbench.errors import BenchError
+from benchbench.reports import html
+from benchbench.reports.board import Board
+from benchbench.reports.html import link
+from benchbench.reports.numbers import fixed
+from benchbench.stats import leaderboard
+from benchbench.table import Record
+
+from .conftest import HOSTILE
+from .fake import CAM_REASON, Fake, fake_record
+from .reading import LOADING, Element, every, read, words
+
+
+@pytest.fixture(scope="module")
+def root(page: Path) -> Element:
+    return read(page.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def hostile_root(hostile_page: Path) -> Element:
+    return read(hostile_page.read_text(encoding="utf-8"))
+
+
+def boards(root: Element) -> list[Element]:
+    return [table for table in root.all("table") if "board" in table.classes()]
+
+
+def test_headings_are_in_order_and_ids_are_unique(root: Element) -> None:
+    levels = [int(e.tag[1]) for e in every(root) if re.fullmatch(r"h[1-6]", e.tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    ids = [e.attributes["id"] for e in every(root) if "id" in e.attributes]
+    assert len(ids) == len(set(ids))
+    assert root.all("html")[0].attributes["lang"] == "en"
+
+
+def test_every_link_inside_the_page_leads_somewhere(root: Element) -> None:
+    ids = {e.attributes.get("id") for e in every(root)}
+    inner = [a.attributes["href"][1:] for a in root.all("a") if a.attributes["href"].startswith("#")]
+    assert inner
+    assert set(inner) <= ids
+    labelled = {e.attributes["aria-labelledby"] for e in every(root) if "aria-labelledby" in e.attributes}
+    assert labelled <= ids
+
+
+def test_nothing_is_loaded(root: Element) -> None:
+    loaded = [value for e in every(root) for name, value in e.attributes.items() if name in LOADING]
+    assert loaded
+    assert all(value.startswith("data:image/") for value in loaded)
+    assert [e.attributes["href"] for e in root.all("link")] == ["data:,"]
+    styles = " ".join(e.text for e in root.all("style"))
+    assert "@import" not in styles
+    assert re.findall(r"url\((?!['\"]?data:)", styles) == []
+    policy = next(e for e in root.all("meta") if e.attributes.get("http-equiv") == "Content-Security-Policy")
+    assert policy.attributes["content"].startswith("default-src 'none';")
+
+
+def test_each_number_is_the_tables(root: Element, plain: Record) -> None:
+    """Every cell of every leaderboard, against ``stats.leaderboard`` of the stored table."""
+    board = Board(plain)
+    tidy = leaderboard(plain.results, seed=0)
+    tables = boards(root)
+    assert len(tables) == 4
+    for kind, shown in (("quality", tables[:2]), ("cost", tables[2:])):
+        for block, table in zip(board.blocks, shown, strict=True):
+            metrics = block.quality if kind == "quality" else block.costs
+            rows = [tr for tr in table.all("tr") if tr.all("td")]
+            assert len(rows) == 7
+            for tr in rows:
+                method = words(tr.all("th")[0].text)
+                for metric, td in zip(metrics, tr.all("td"), strict=True):
+                    here = tidy[(tidy["layer"] == block.layer) & (tidy["method"] == method)]
+                    (row,) = here[here["metric"] == metric.name].to_dict("records")
+                    check_cell(td, row, metric.decimals)
+
+
+def check_cell(td: Element, row: dict[Any, Any], decimals: int) -> None:
+    if not row["n"]:
+        assert words(td.text).startswith("n/a")
+        assert td.attributes["title"] == CAM_REASON
+        return
+    assert float(td.attributes["data-value"]) == row["mean"]
+    said = words(td.text)
+    assert said.startswith(fixed(row["mean"], decimals))
+    if pd.notna(row["low"]):
+        assert f"[{fixed(row['low'], decimals)}, {fixed(row['high'], decimals)}]" in said
+
+
+def test_the_best_are_bold_and_no_one_else(root: Element, plain: Record) -> None:
+    board = Board(plain)
+    bold = 0
+    for table in boards(root):
+        for tr in [tr for tr in table.all("tr") if tr.all("td")]:
+            for td in tr.all("td"):
+                if td.all("strong"):
+                    bold += 1
+                    assert words(tr.all("th")[0].text) in {
+                        "gradcam",
+                        "gradcam++",
+                        "scorecam(variant=torchcam)",
+                        "layercam",
+                    }
+                    assert "failed" not in td.text
+    assert bold == sum(len(contest.best) for contest in board.contests)
+
+
+def test_failures_are_told_in_the_cell_in_a_footnote_and_above(root: Element) -> None:
+    text = words(root.text)
+    assert "2 of 12 failed" in text
+    assert "layercam: of 12 images 2 failed (RuntimeError: out of memory)" in text
+    assert f"cam: not applicable: {CAM_REASON}" in text
+    assert "20 values could not be computed (layercam)" in text
+    assert "tinynet: random weights" in text
+    assert "Few images (12)" in text
+
+
+def test_what_was_compared_is_told(root: Element) -> None:
+    text = words(root.text)
+    for said in (
+        "10 of 12 right on photos",
+        "0123456789abcdef",
+        "12 used of 20 available",
+        "4,652,008 parameters",
+        "torch 2.9.0",
+        "resize 256, crop 224, mean [0.5, 0.5, 0.5]",
+        "rise-28",
+        "Example CPU",
+        "No significance test is done",
+        "65 forward, 1 backward",
+    ):
+        assert said in text, said
+
+
+def test_findings_of_one_block_name_the_best_with_its_interval(single: Record) -> None:
+    board = Board(single)
+    text = words(read(html.render(single)).text)
+    (contest,) = [c for c in board.contests if c.key[3] == "insertion"]
+    row = board.tidy.loc[list(contest.best)].to_dict("records")[0]
+    digits = board.decimals[contest.key]
+    assert (
+        f"Insertion AUC (rise-28, higher is better): {row['method']} has the best mean, {fixed(row['mean'], digits)}, "
+        f"95 % interval [{fixed(row['low'], digits)}, {fixed(row['high'], digits)}], over 12 images."
+    ) in text
+
+
+def test_the_same_run_gives_the_same_page(plain: Record, page: Path) -> None:
+    assert html.render(plain) == page.read_text(encoding="utf-8")
+
+
+def test_pictures_say_what_they_show(root: Element) -> None:
+    pictures = root.all("img")
+    assert len(pictures) == 4
+    assert all(len(picture.attributes["alt"]) > 60 for picture in pictures)
+    assert "gradcam 0." in pictures[0].attributes["alt"]
+
+
+def test_hostile_names_are_text(hostile_root: Element) -> None:
+    plain_tags = {e.tag for e in every(hostile_root)}
+    assert "b" not in plain_tags
+    scripts = [e for e in hostile_root.all("script") if e.attributes.get("type") is None]
+    assert len(scripts) == len(html.SCRIPTS)
+    assert not any("hacked" in script.text for script in scripts)
+    assert all(not name.startswith("on") for e in every(hostile_root) for name in e.attributes)
+    shown = {words(th.text) for table in boards(hostile_root) for th in table.all("th")}
+    assert HOSTILE.methods[2] in shown
+    assert HOSTILE.methods[4] in shown
+    assert HOSTILE.methods[5] in shown
+    assert "שלום\ufffdevil" in shown
+
+
+def test_no_name_can_reorder_the_page(hostile_page: Path) -> None:
+    assert "\u202e" not in hostile_page.read_text(encoding="utf-8")
+
+
+def test_embedded_json_cannot_end_its_script(hostile_root: Element) -> None:
+    (data,) = [e for e in hostile_root.all("script") if e.attributes.get("type") == "application/json"]
+    assert "<" not in data.text
+    kept = json.loads(data.text)
+    assert kept["sets"][0]["items"][0]["sample"] == HOSTILE.samples[0]
+    assert kept["sets"][0]["methods"][2]["name"] == HOSTILE.methods[2]
+
+
+@pytest.mark.parametrize(
+    ("paper", "address"),
+    [
+        ("arXiv:1610.02391", "https://arxiv.org/abs/1610.02391"),
+        ("arXiv:1610.02391v4", "https://arxiv.org/abs/1610.02391"),
+        ("doi:10.1007/s11263-019-01228-7", "https://doi.org/10.1007/s11263-019-01228-7"),
+        ("https://example.org/a?b=1", "https://example.org/a?b=1"),
+        ("javascript:alert(1)", ""),
+        ('https://x" onclick="alert(1)', ""),
+        ("a talk, 2019", ""),
+        ("", ""),
+    ],
+)
+def test_papers_become_links_only_where_they_are_addresses(paper: str, address: str) -> None:
+    assert link(paper) == address
+
+
+def test_a_run_of_costs_alone_has_a_page(single: Record) -> None:
+    costs = single.results["sample"].isna()
+    text = words(read(html.render(Record(single.folder, single.info, single.results[costs], *empty(single)))).text)
+    assert "this run measures costs only" in text
+    assert "Deletion and insertion curves" not in text
+
+
+def test_a_run_where_everything_failed_has_a_page(tmp_path: Path) -> None:
+    record = fake_record(tmp_path, Fake(methods=["cam"], controls=[], layers=["last"]))
+    text = words(read(html.render(record)).text)
+    assert "fewer than two methods have a mean over the same images, so none is called best" in text
+
+
+def empty(record: Record) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    return record.curves.head(0), record.maps.head(0), record.photos.head(0)
+
+
+def test_a_metric_that_the_run_does_not_describe_is_an_error(single: Record) -> None:
+    info = {**single.info, "metrics": single.info["metrics"][1:]}
+    with pytest.raises(BenchError, match="deletion"):
+        html.render(Record(single.folder, info, single.results, single.curves, single.maps, single.photos))

@@ -1,0 +1,63 @@
+"""The terminal's tables: all numbers, in 80 columns."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from rich.console import Console
+
+from benchbench.reports.board import Board
+from benchbench.reports.terminal import leaderboard, leaderboard_table
+from benchbench.table import Record
+
+from .fake import CAM_REASON, Fake, fake_record
+
+
+def printed(record: Record, color: bool = False) -> str:
+    out = io.StringIO()
+    console = Console(file=out, width=80, force_terminal=color, color_system="standard" if color else None)
+    for part in leaderboard(record):
+        console.print(part)
+    return out.getvalue()
+
+
+def test_every_number_is_there_whole(plain: Record) -> None:
+    text = printed(plain)
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= 80
+    assert "…" not in text
+    for block in Board(plain).blocks:
+        for row in block.rows:
+            for cell in row.cells:
+                assert cell.text in text
+                assert cell.interval[1:-1].replace(", ", " ") in text
+    assert "del ↓" in text
+    assert "ins ↑" in text
+
+
+def test_why_there_is_no_number_is_said_once_per_block(plain: Record) -> None:
+    text = " ".join(printed(plain).split())
+    assert text.count(f"(1) cam: not applicable: {CAM_REASON}") == 2
+    assert "n/a (1)" in text
+
+
+def test_the_best_is_bold(single: Record) -> None:
+    board = Board(single)
+    (contest,) = [c for c in board.contests if c.key[3] == "deletion"]
+    (row,) = [row for row in board.blocks[0].rows if row.method == board.tidy.loc[contest.best[0], "method"]]
+    assert f"\x1b[1m{row.cells[0].text}\x1b[0m" in printed(single, color=True)
+
+
+def test_names_are_not_markup(hostile: Record, tmp_path: Path) -> None:
+    text = printed(
+        fake_record(tmp_path, Fake(models=["[bold]net[/]"], methods=["[link=x]a", "[/]"], samples=["s", "t"]))
+    )
+    assert "[bold]net[/]" in text
+    assert "[link=x]a" in text
+    assert "\u202e" not in printed(hostile)
+
+
+def test_it_is_one_renderable_too(single: Record) -> None:
+    out = io.StringIO()
+    Console(file=out, width=80).print(leaderboard_table(single))
+    assert "gradcam++" in out.getvalue()
