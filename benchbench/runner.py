@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -63,16 +64,26 @@ def run(study: Study, folder: Path, progress: Progress | None = None) -> None:
     loaded = []
     for choice in study.models:
         progress.say(f"loading {choice.label}")
-        loaded.append(_load(ready_spec(choice, device), study, device))
+        with exact():
+            loaded.append(_load(ready_spec(choice, device), study, device))
     for one in loaded:
         if one.model.spec.warning:
             progress.warn(one.model.spec.warning)
     progress.start(sum(_estimate(one, store) for one in loaded))
-    for one in loaded:
-        _run_model(one, study, store, device, tally, progress)
+    with exact():
+        for one in loaded:
+            _run_model(one, study, store, device, tally, progress)
     progress.say("writing the tables")
     _write(study, store, loaded, device, tally, time.perf_counter() - start)
     progress.stop()
+
+
+def exact() -> AbstractContextManager[None]:
+    """cuDNN in full float32, by the same algorithm each time: TF32 would differ by more than 1e-4."""
+    context: AbstractContextManager[None] = torch.backends.cudnn.flags(
+        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+    )
+    return context
 
 
 def machine(device: torch.device) -> dict[str, Any]:

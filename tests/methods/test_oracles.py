@@ -19,6 +19,8 @@ from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
 from torchcam import methods as torchcam
 
+from benchbench.errors import NotApplicable
+from benchbench.layers import resolve
 from benchbench.perturb import minmax, upsample
 
 from ..helpers import map_of, normalised
@@ -131,3 +133,23 @@ def test_an_inplace_relu_changes_nothing(name: str, layer: str, pictures: Tensor
         torch.testing.assert_close(
             ours(method, name, layer, pictures), plain, rtol=1e-4, atol=1e-6 * float(plain.max())
         )
+
+
+@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v2", "mnasnet0_5", "shufflenet_v2_x0_5", "regnet_y_400mf"])
+def test_gradcam_is_cam_on_torchvision_s_pooled_heads(name: str, pictures: Tensor) -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = torchvision.models.get_model(name, weights=None, num_classes=12).eval()
+    last = resolve(network, pictures[:1], "last")[0]
+    cam = torch.relu(map_of("cam", network, pictures, last))
+    alive = cam.amax((1, 2)) > 0
+    assert alive.any()
+    found = map_of("gradcam", network, pictures, last)
+    torch.testing.assert_close(normalised(found[alive]), normalised(cam[alive]), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["vgg11_bn", "mobilenet_v3_large", "densenet121"])
+def test_cam_does_not_apply_to_other_heads(name: str, pictures: Tensor) -> None:
+    network = network_of(name)
+    with pytest.raises(NotApplicable, match="global average pooling"):
+        map_of("cam", network, pictures, resolve(network, pictures[:1], "last")[0])

@@ -21,7 +21,7 @@ def upsample(saliency: Array, size: tuple[int, int]) -> Array:
             at = max((i + 0.5) * small / large - 0.5, 0)
             low = min(int(at), small - 1)
             high = min(low + 1, small - 1)
-            weights[i, low] += 1 - (at - low)
+            weights[i, low] += 1.0 - (at - low)
             weights[i, high] += at - low
         return weights
 

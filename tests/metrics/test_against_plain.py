@@ -24,7 +24,7 @@ def network() -> nn.Module:
     built = seeded(Pooled, seed=4)
     built.fc.weight.data *= 30
     with torch.no_grad():  # probabilities that depend on the picture, not on the bias
-        built.fc.bias -= built(torch.randn(16, 3, *SIZE, generator=torch.Generator().manual_seed(9))).mean(0)
+        built.fc.bias.sub_(built(torch.randn(16, 3, *SIZE, generator=torch.Generator().manual_seed(9))).mean(0))
     return built
 
 
