@@ -16,7 +16,19 @@ from .study import MethodChoice, MetricChoice, Study
 from .types import Dataset, ModelSpec
 
 SHARD = 32  # samples; what is lost when a run is killed, and never a matter of the batch size
-_NUMERIC = ["capture", "perturb", "prepare", "preprocess", "scoring", "services", "types"]
+_NUMERIC = [
+    "capture",
+    "cost",
+    "costing",
+    "judge",
+    "loading",
+    "perturb",
+    "prepare",
+    "preprocess",
+    "scoring",
+    "services",
+    "work",
+]
 
 
 @dataclass(frozen=True, eq=False)

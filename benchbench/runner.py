@@ -65,7 +65,7 @@ def run(study: Study, folder: Path, progress: Progress | None = None) -> None:
     for choice in study.models:
         progress.say(f"loading {choice.label}")
         with exact():
-            loaded.append(_load(ready_spec(choice, device), study, device))
+            loaded.append(_load_or_say(ready_spec(choice, device), study, device))
     for one in loaded:
         if one.model.spec.warning:
             progress.warn(one.model.spec.warning)
@@ -90,6 +90,17 @@ def machine(device: torch.device) -> dict[str, Any]:
     """What the cost figures depend on."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
     return {"kind": device.type, "name": name, "threads": torch.get_num_threads(), "memory_kept": keep_memory()}
+
+
+def _load_or_say(spec: ModelSpec, study: Study, device: torch.device) -> Loaded:
+    try:
+        return _load(spec, study, device)
+    except BenchError:
+        raise
+    except Exception as error:
+        said = f"the network fails on an image of the first dataset: {type(error).__name__}: {error}"
+        hint = "It is given (B, 3, H, W) as its Preprocess says, or tensors as they are"
+        raise BenchError(" ".join(said.split()), where=f"models: {spec.name}", hint=hint) from error
 
 
 def _load(spec: ModelSpec, study: Study, device: torch.device) -> Loaded:

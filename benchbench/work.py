@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -62,11 +63,35 @@ def work(task: Task, desk: Desk) -> int:
     )
     failures: dict[str, str] = {}
     labels: dict[str, int | None] = {}
+    failed_before = {name for name, entry in pages.predictions.items() if entry["reason"]}
     loaded = load(task.shard, desk.store, desk.study.target, failures, labels)
-    for number, chunk in enumerate(chunks(loaded, desk.scorer.batch, desk.device)):
-        _work_chunk(chunk, number, task.shard, maps, metrics, pages, desk)
+    queue = list(chunks([s for s in loaded if s.id not in failed_before], desk.scorer.batch, desk.device))
+    for number in itertools.count():
+        if not queue:
+            break
+        chunk = queue.pop(0)
+        try:
+            _work_chunk(chunk, number, task.shard, maps, metrics, pages, desk)
+        except torch.OutOfMemoryError as error:
+            hint = f"Say batch: {max(desk.study.batch // 2, 1)}"
+            raise BenchError(f"out of memory on {task.shard.model.spec.name}", where="batch", hint=hint) from error
+        except Exception as error:  # the network fails on these images: each is tried alone
+            if len(chunk.ids) > 1:
+                queue += [chunk.one(i) for i in range(len(chunk.ids))]
+            else:
+                failures[chunk.ids[0]] = blame(error)
+                _forget(chunk.ids[0], pages)
     _write(task, pages, failures, labels, desk.store)
     return len(maps) + len(metrics)
+
+
+def _forget(sample: str, pages: _Pages) -> None:
+    """Nothing of a sample that failed half-way is kept."""
+    pages.predictions.pop(sample, None)
+    for samples in pages.maps.values():
+        samples.pop(sample, None)
+    for page in pages.scores.values():
+        page["samples"].pop(sample, None)
 
 
 def _work_chunk(
@@ -84,6 +109,8 @@ def _work_chunk(
     batch = None
     if maps or not complete:
         batch = _look(shard, chunk, maps, choose, desk)
+        if not torch.isfinite(batch.captured.logits).all():
+            raise BenchError("the network's logits are not finite numbers")
         _note_predictions(chunk, batch, pages)
     targets = torch.tensor([pages.predictions[i]["target"] for i in chunk.ids], device=desk.device)
     fresh: dict[str, Maps] = {}
@@ -124,12 +151,8 @@ def _explain(cell: MapCell, batch: Batch, chunk: Chunk, shard: Shard, desk: Desk
         maps = run_method(plugin.function, layer, cell.method.params)
     except NotApplicable as reason:
         return Maps(None, (str(reason),) * len(chunk.ids), "not_applicable")
-    except torch.OutOfMemoryError as error:
-        raise BenchError(
-            f"out of memory in {cell.method.label} at {cell.layer}",
-            where="batch",
-            hint=f"Say batch: {desk.study.batch // 2 or 1}",
-        ) from error
+    except torch.OutOfMemoryError:
+        raise
     except Exception as error:
         if len(chunk.ids) == 1:
             return Maps(None, (blame(error),))

@@ -326,3 +326,42 @@ def test_the_network_is_left_as_it_was(images: Tensor, tmp_path: Path) -> None:
     assert all(p.requires_grad and p.grad is None for p in network.parameters())
     for key, value in network.state_dict().items():
         assert torch.equal(value, before[key])
+
+
+class Fussy(Pooled):
+    """Fails on one size, and has no finite answer for very bright images."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        if images.shape[-1] == 48:
+            raise RuntimeError("48 is not my size")
+        logits = super().forward(images)
+        return torch.where(images.amax((1, 2, 3))[:, None] > 50, torch.nan, logits)
+
+
+def test_images_that_the_network_fails_on_fail_alone(images: Tensor, tmp_path: Path) -> None:
+    bright = images[3].clone()
+    bright[0, 0, 0] = 99
+    mixed = [images[0], images[1][:, :48, :48], images[2], bright, images[4], images[5][:, :48, :48]]
+    keys: dict[str, Any] = {
+        "models": {"net": seeded(Fussy)},
+        "datasets": {"data": mixed},
+        "methods": ["gradcam", "random"],
+    }
+    for metrics in (["deletion"], ["deletion", "insertion"]):  # the second from the first one's cells
+        found = done(images, tmp_path, metrics=metrics, **keys).results
+        by_sample = found.groupby("sample").agg({"status": "unique", "reason": "max"})
+        assert [list(s) for s in by_sample["status"]] == [["ok"], ["failed"], ["ok"], ["failed"], ["ok"], ["failed"]]
+        assert by_sample["reason"].iloc[1].startswith("RuntimeError: 48 is not my size")
+        assert by_sample["reason"].iloc[3] == "the network's logits are not finite numbers"
+    alone = done(
+        images, tmp_path / "alone", **{**keys, "datasets": {"data": [images[0]]}}, metrics=["deletion"]
+    ).results
+    first = found[(found["sample"] == found["sample"].min()) & (found["metric"] == "deletion")]
+    np.testing.assert_allclose(first["value"], alone["value"], atol=1e-6)
+
+
+def test_a_network_that_fails_at_once_is_one_line(images: Tensor, tmp_path: Path) -> None:
+    with pytest.raises(
+        BenchError, match="models: net: the network fails on an image of the first dataset: RuntimeError: 48"
+    ):
+        done(images, tmp_path, models={"net": seeded(Fussy)}, datasets={"data": images[:, :, :48, :48]})
