@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import dataclass
 
 import torch
@@ -34,14 +35,17 @@ def prepare(network: nn.Module, images: Tensor) -> Prepared:
         folded = fold_batch_norm(twin, images[:1])
         twin = twin.to(memory_format=torch.channels_last)
         with torch.inference_mode(), quiet(network):
-            expected = network(images)
-            difference = float(
-                (twin(channels_last(images)) - expected).abs().max() / expected.abs().max().clamp_min(1e-12)
-            )
+            expected, found = network(images), twin(channels_last(images))
+            sound = torch.isfinite(expected).all(1)
+            gap, scale = (found - expected)[sound].abs(), expected[sound].abs()
+        if not sound.any():
+            return Prepared(network, False, None, "the network's logits on the first images are not finite numbers")
+        difference = float(gap.max() / scale.max().clamp_min(1e-12))
     except Exception as error:  # a network that cannot be copied is scored as it is, and the run says so
         return Prepared(network, False, None, f"the copy failed: {type(error).__name__}: {error}")
     if not difference <= TOLERANCE:
-        return Prepared(network, False, difference, f"its logits differ from the network's by {difference:.1e}")
+        shown = difference if math.isfinite(difference) else None
+        return Prepared(network, False, shown, f"its logits differ from the network's by {difference:.1e}")
     return Prepared(twin, True, difference, f"{folded} batch norms folded, channels-last")
 
 
