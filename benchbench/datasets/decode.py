@@ -16,7 +16,8 @@ from ..errors import BenchError
 T = TypeVar("T")
 
 MAX_PIXELS = 89_478_485  # Pillow's own first limit; kept here because a program may switch Pillow's off
-FORMATS = ("JPEG", "MPO", "PNG", "BMP", "WEBP", "TIFF", "GIF", "PPM")  # not EPS: opening one starts Ghostscript
+# JPEG opens MPO too. Not EPS: opening one starts Ghostscript.
+FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF", "PPM")
 _WHITE = (255, 255, 255, 255)
 
 
