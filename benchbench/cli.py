@@ -17,7 +17,7 @@ import typer
 from .errors import BenchError
 
 if TYPE_CHECKING:
-    from .registry import Plugin
+    from .registry import Parameter, Plugin
 
 app = typer.Typer(
     name="benchbench",
@@ -116,18 +116,8 @@ def list_command(
     if as_json:
         print(json.dumps(entries, indent=1, default=str))
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    shown = Table(box=None, pad_edge=False, header_style="bold")
-    columns = [
-        c for c in ("name", "better", "summary", "parameters", "needs", "paper") if any(e.get(c) for e in entries)
-    ]
-    for column in columns:
-        shown.add_column(column, overflow="fold", no_wrap=column in ("name", "better"))
     for entry in entries:
-        shown.add_row(*(_plain(entry.get(column, "")) for column in columns))
-    Console().print(shown)
+        _show(entry)
 
 
 def main() -> None:
@@ -192,7 +182,7 @@ def _entry(plugin: Plugin) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "name": plugin.name,
         "summary": plugin.summary,
-        "parameters": {p.name: "required" if p.required else p.default for p in plugin.parameters.values()},
+        "parameters": {p.name: _parameter(p) for p in plugin.parameters.values()},
         "paper": plugin.paper,
         "origin": plugin.origin,
     }
@@ -206,7 +196,26 @@ def _entry(plugin: Plugin) -> dict[str, Any]:
     return entry
 
 
-def _plain(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{k}={v}" for k, v in value.items())
-    return ", ".join(value) if isinstance(value, list) else str(value)
+def _parameter(parameter: Parameter) -> dict[str, Any]:
+    told = {"type": parameter.type_name, "required": parameter.required}
+    return told if parameter.required else {**told, "default": parameter.default}
+
+
+def _show(entry: dict[str, Any]) -> None:
+    """An entry on a few lines: name and traits, the summary, the parameters."""
+    from rich.console import Console
+    from rich.padding import Padding
+    from rich.text import Text
+
+    traits = [
+        f"{entry['better']} is better" if "better" in entry else "",
+        "control" if entry.get("control") else "",
+        f"needs {', '.join(entry['needs'])}" if entry.get("needs") else "",
+        f"protocols {', '.join(entry['protocols'])}" if entry.get("protocols") else "",
+        entry["paper"],
+    ]
+    params = ", ".join(f"{k}: {p['type']} = {p.get('default', 'required')}" for k, p in entry["parameters"].items())
+    console = Console(highlight=False)
+    console.print(Text.assemble((entry["name"], "bold"), "  ", (" · ".join(t for t in traits if t), "dim")))
+    for line in filter(None, [entry["summary"], params]):
+        console.print(Padding(Text(line), (0, 0, 0, 4)))
