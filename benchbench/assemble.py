@@ -85,6 +85,21 @@ def accuracy(tasks: Sequence[Task], store: Store) -> list[Row]:
     return [{"model": m, "dataset": d, "right": r, "labelled": n} for (m, d), (r, n) in found.items()]
 
 
+def failures(results: pd.DataFrame) -> list[Row]:
+    """Every distinct reason why rows failed, with the first sample and how many rows: for run.json."""
+    failed = results[results["status"] == "failed"]
+    keys = ["model", "dataset", "layer", "method", "metric", "reason"]
+    groups = failed.groupby(keys, sort=False)["sample"].agg(["first", "size"]).reset_index()
+    return [
+        {**{key: str(row[key]) for key in keys}, "first_sample": _or_none(row["first"]), "rows": int(row["size"])}
+        for _, row in groups.iterrows()
+    ]
+
+
+def _or_none(value: Any) -> str | None:
+    return None if pd.isna(value) else str(value)
+
+
 def _metric_rows(task: Task, store: Store) -> Iterator[Row]:
     predicted = store.read_cell(task.predictions)["samples"]
     for cell in task.metrics:

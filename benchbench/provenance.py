@@ -9,6 +9,7 @@ from typing import Any
 
 from .plan import ReadyModel, choose_samples
 from .prepare import Prepared
+from .store import digest
 from .study import MethodChoice, MetricChoice, Study
 from .types import Dataset
 
@@ -51,15 +52,18 @@ def _datasets(
 ) -> list[dict[str, Any]]:
     """One per dataset, as the first model has it."""
     _, _, datasets = loaded[0]
-    return [
-        {
-            "name": name,
-            "available": len(data.ids),
-            "used": len(choose_samples(len(data.ids), study.samples, study.seed)),
-            "about": dict(data.about),
-        }
-        for name, data in datasets.items()
-    ]
+    return [_dataset(name, data, study) for name, data in datasets.items()]
+
+
+def _dataset(name: str, data: Dataset, study: Study) -> dict[str, Any]:
+    chosen = choose_samples(len(data.ids), study.samples, study.seed)
+    return {
+        "name": name,
+        "available": len(data.ids),
+        "used": len(chosen),
+        "fingerprint": digest([data.fingerprint(i) for i in chosen])[:16],
+        "about": dict(data.about),
+    }
 
 
 def _method(choice: MethodChoice) -> dict[str, Any]:

@@ -183,6 +183,7 @@ def _write(
         "seconds": seconds,
         "device": machine(device),
         "accuracy": assemble.accuracy(work_done, store),
+        "failures": assemble.failures(table),
         "counts": {s: int((table["status"] == s).sum()) for s in ("ok", "failed", "not_applicable")},
         "work": {**vars(tally.passes), "cells_computed": tally.computed, "cells_reused": tally.reused},
     }

@@ -101,6 +101,8 @@ def test_run_json_is_plain_and_whole(record: Record) -> None:
     assert json.loads(json.dumps(info)) == info
     assert info["models"][0]["scoring"]["prepared"] is True
     assert info["counts"] == {"ok": len(record.results), "failed": 0, "not_applicable": 0}
+    assert info["failures"] == []
+    assert len(info["datasets"][0]["fingerprint"]) == 16
     assert info["study"]["metrics"][0] == "deletion@rise-28"
     assert [m["control"] for m in info["methods"]] == [False] * 5 + [True] * 2
 
@@ -240,6 +242,10 @@ def test_only_the_guilty_rows_fail(images: Tensor, tmp_path: Path, batch: int) -
     third = sorted(quality["sample"].unique())[2]
     assert failed["fails-on-one"] == failed["makes-nan"] == [third]
     assert len(failed["wrong-shape"]) == 6
+    told = {(f["method"], f["metric"]): f for f in record.info["failures"]}
+    assert told["makes-nan", "deletion"]["rows"] == 1
+    assert told["makes-nan", "deletion"]["first_sample"] == third
+    assert told["wrong-shape", "deletion"]["rows"] == 6
     assert "gradcam" not in failed
     reasons = quality.groupby("method")["reason"].max()
     assert reasons["fails-on-one"].startswith("ValueError: I do not like this image (test_run.py:")
