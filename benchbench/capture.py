@@ -101,13 +101,21 @@ def rest(network: nn.Module, images: Tensor, layer: str, activation: Tensor) -> 
 
     The whole network runs, on the same images, so that whatever else crosses the layer's level is right too.
     """
-    copies = activation.shape[0] // images.shape[0]
-    if activation.shape[0] != copies * images.shape[0] or not copies:
-        raise BenchError(
-            f"rest() was given {activation.shape[0]} activations for {images.shape[0]} images", hint="Give a multiple"
-        )
+    copies = check_copies(activation, images)
     with quiet(network), _hook(_module(network, layer), lambda _m, _i, _o: activation.clone()):
         return check_logits(network(images.repeat(copies, 1, 1, 1)), activation)
+
+
+def check_copies(activation: Tensor, images: Tensor) -> int:
+    """How many times the images ``activation`` holds.
+
+    Raises:
+        BenchError: not a whole number of times.
+    """
+    given, count = activation.shape[0], images.shape[0]
+    if not given or given % count:
+        raise BenchError(f"rest() was given {given} activations for {count} images", hint="Give a multiple")
+    return given // count
 
 
 def pooled_head(captured: Capture, layer: str) -> Head:

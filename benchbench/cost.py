@@ -31,9 +31,12 @@ def measure(call: Callable[[], object], passes: Passes, device: torch.device, im
         passes: what the call counts its forwards and backwards in.
         images: how many images a call explains; passes are divided by it.
     """
-    forwards, backwards = passes.forwards, passes.backwards
+    before = (passes.forwards, passes.backwards, passes.rests)
     call()
-    forwards, backwards = passes.forwards - forwards, passes.backwards - backwards
+    counted = [
+        (now - then) / images
+        for now, then in zip((passes.forwards, passes.backwards, passes.rests), before, strict=True)
+    ]
     peak = peak_bytes(call, device)
     seconds: list[float] = []
     while len(seconds) < LEAST_REPEATS or (len(seconds) < REPEATS and sum(seconds) < ENOUGH_SECONDS):
@@ -42,7 +45,7 @@ def measure(call: Callable[[], object], passes: Passes, device: torch.device, im
         call()
         _synchronise(device)
         seconds.append(time.perf_counter() - start)
-    return Cost(tuple(seconds), peak, forwards / images, backwards / images)
+    return Cost(tuple(seconds), peak, *counted)
 
 
 def peak_bytes(call: Callable[[], object], device: torch.device) -> int:

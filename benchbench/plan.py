@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +17,10 @@ from .study import MethodChoice, MetricChoice, Study
 from .types import Dataset, ModelSpec
 
 SHARD = 32  # samples; what is lost when a run is killed, and never a matter of the batch size
-_NUMERIC = [
-    "capture",
-    "cost",
-    "costing",
-    "judge",
-    "loading",
-    "perturb",
-    "prepare",
-    "preprocess",
-    "scoring",
-    "services",
-    "work",
-]
+_NUMERIC = (
+    *("capture", "cost", "costing", "cut", "judge", "loading", "perturb", "prepare", "preprocess", "scoring"),
+    *("services", "work"),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +52,7 @@ class Shard:
     def ids(self) -> tuple[str, ...]:
         return tuple(self.dataset.ids[i] for i in self.indices)
 
-    @property
+    @cached_property
     def fingerprints(self) -> list[str]:
         return [self.dataset.fingerprint(i) for i in self.indices]
 

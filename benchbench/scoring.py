@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from .capture import check_logits
+from .cut import Cut
 from .perturb import FILLS, FillName, Probe, apply, canonical, fill_of, needs_map, order_of, ranks, saliency
 from .prepare import channels_last
 from .types import ScoreKind
@@ -18,10 +19,14 @@ _FIELDS = ("probability", "logit", "correct")
 
 @dataclass
 class Passes:
-    """Images that went through the network, forwards and backwards; and probes asked for and scored."""
+    """Images that went through the network: forwards, backwards, and ``rests``, through what is behind a layer alone.
+
+    And probes: asked for, and scored.
+    """
 
     forwards: int = 0
     backwards: int = 0
+    rests: int = 0
     probes_asked: int = 0
     probes_scored: int = 0
 
@@ -63,6 +68,7 @@ class Scorer:
     last: bool = False  # channels-last input
     passes: Passes = field(default_factory=Passes)
     advance: Callable[[int], None] = lambda _: None
+    cuts: dict[str, Cut | None] = field(default_factory=dict)  # by layer; None where the network cannot be cut
 
     def answer(self, images: Tensor, targets: Tensor) -> Answers:
         """Answers (N,) on images (N, 3, H, W) for targets (N,)."""

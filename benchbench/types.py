@@ -208,13 +208,15 @@ class Seen:
 class Cost:
     """What one method alone cost on one image: see cost.py for how it is measured.
 
-    ``seconds``: one entry per timed call. ``peak_bytes``: above what was live before the call. Passes are per image.
+    ``seconds``: one entry per timed call. ``peak_bytes``: above what was live before the call. Passes are per image;
+    ``rests`` are those through what is behind the layer alone.
     """
 
     seconds: tuple[float, ...]
     peak_bytes: int
     forwards: float
     backwards: float
+    rests: float = 0
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,5 +26,6 @@ def peak_memory(cost: Cost) -> Scored:
 
 @metric("passes", higher_is_better=False, needs="cost", protocols=ALONE, unit="passes per image")
 def passes(cost: Cost) -> Scored:
-    """Forwards plus backwards through the network, per image."""
-    return Scored(cost.forwards + cost.backwards, parts={"forward": cost.forwards, "backward": cost.backwards})
+    """Forwards plus backwards per image; those through what is behind the layer alone ("rest") count whole."""
+    parts = {"forward": cost.forwards, "backward": cost.backwards, "rest": cost.rests}
+    return Scored(sum(parts.values()), parts=parts)

@@ -18,6 +18,7 @@ FLOORS = [
     ["registry"],
     ["types"],
     ["table", "preprocess", "perturb", "capture"],
+    ["cut"],
     ["store", "stats", "layers", "prepare", "datasets", "models", "methods", "metrics", "study"],
     ["scoring", "reports", "plan"],
     ["allocator", "services", "cost", "ready", "provenance", "assemble", "progress"],

@@ -54,7 +54,7 @@ def as_label(given: object, where: str) -> int | None:
         label = None if _is_bool(given) else operator.index(given)  # type: ignore[arg-type]
     except TypeError:
         label = None
-    if label is None or label < 0:
+    if label is None or not 0 <= label < 2**31:
         raise BenchError(f"{given!r} is not a class index", where=where, hint="Give an integer of at least 0, or None")
     return label
 

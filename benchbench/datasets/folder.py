@@ -46,7 +46,7 @@ def folder(*, root: Path, labels: Path | None = None, masks: Path | None = None)
     known = _labels(found, labels)
     masked = masks_of(found.photos, _folder(masks, "masks")) if masks is not None else {}
     items = [Item(id, path, known.of.get(id), masked.get(id)) for id, path in found.photos.items()]
-    return Files(root.resolve().name, items, _about(root, found, known, items))
+    return Files(root.resolve().name or "folder", items, _about(root, found, known, items))
 
 
 def _labels(found: Scan, labels: Path | None) -> Labels:

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from ..errors import BenchError
 from .scan import Scan
 
-_INTEGER = re.compile(r"[0-9]+")
+_INTEGER = re.compile(r"[0-9]{1,9}")  # longer ones are dates and serial numbers
 _WORDNET = re.compile(r"n[0-9]{8}")
 _HEADER = "Its first line must be: file,label"
 
@@ -67,7 +67,7 @@ def labels_of_table(path: Path, photos: Mapping[str, Path]) -> Labels:
             raise BenchError(f"{file!r} is on line {lines[id]} already", where=where, hint="Remove one of the two")
         if not _INTEGER.fullmatch(label.strip()):
             raise BenchError(
-                f"{file!r} has the label {label!r}, not an integer", where=where, hint="Give class indices, from 0"
+                f"{file!r} has the label {label!r}, not a class index", where=where, hint="Give integers of at least 0"
             )
         lines[id], labels[id] = line, int(label)
     if not labels:

@@ -94,14 +94,15 @@ class Mosaics:
 def mosaics(model: ModelSpec, *, count: int = 16, seed: int = 0) -> Mosaics:
     """2 x 2 grids of ImageNet photographs the network classifies right; the mask is the target's quadrant.
 
-    The grid pointing game (Böhle et al., CVPR 2021, arXiv:2104.00032) with the settings of Rao et al. (2022): a map
-    that explains the target's class should lie in the target's quadrant. Each photograph is prepared alone, by the
-    model's own Preprocess, and only those the network gets right are used; the four classes of a grid are distinct.
-    Targets take the four quadrants in turn, in a seeded order, so that no quadrant is preferred.
+    The grid pointing game (Böhle et al., CVPR 2021, arXiv:2104.00032), as Rao et al. (2022) play it: a map that
+    explains the target's class should lie in the target's quadrant. Each photograph is prepared alone, by the model's
+    own Preprocess, and only those the network gets right are used; the four classes of a grid are distinct. (Rao et
+    al. ask for a confidence of 0.99 too, of which twenty photographs would leave few.) Each four targets in a row take
+    the four quadrants, in a seeded order, so that no quadrant is preferred.
 
     The mask belongs to the label, so study this dataset with ``target: label``; and explain logits. The network was
-    trained on one object: at twice its size the right class is usually among the top few, with a small softmax
-    probability that the other three quadrants share, so scores in probability say little here.
+    trained on one object at half this size: EfficientNet-Lite0 ranks the target's class among the first four in 58 of
+    96 grids, with a median softmax probability of 0.005, so scores in probability say little here.
 
     Args:
         model: the network; it must have ImageNet-1k's 1000 classes.

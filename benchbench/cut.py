@@ -1,0 +1,112 @@
+"""The network behind a layer, alone, by torch.fx.
+
+Only the modules that contain the layer are traced; all others stay whole, whatever control flow is in them. A cut
+proves itself on the batch it is made for, or is not used.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+
+from .capture import quiet
+
+TOLERANCE = 1e-4  # of the largest logit
+
+
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """``behind`` gives logits from the layer's output and the ``crossing`` values, which ``before`` gives from images."""
+
+    before: fx.GraphModule
+    behind: fx.GraphModule
+    crossing: int
+
+    def logits(self, network: nn.Module, images: Tensor, activation: Tensor) -> Tensor:
+        """Logits (n * B, C) for ``activation`` (n * B, K, h, w); row i is of image i % B of ``images`` (B, 3, H, W)."""
+        copies = activation.shape[0] // images.shape[0]
+        with quiet(network):
+            across = self._across(images, copies) if self.crossing else ()
+            result: Tensor = self.behind(activation, *across)
+        return result
+
+    def _across(self, images: Tensor, copies: int) -> tuple[Any, ...]:
+        """Tensors of the batch are repeated; anything else (a size, say) is made again for as many images."""
+        values = self.before(images)
+        if all(isinstance(v, Tensor) and v.ndim and v.shape[0] == images.shape[0] for v in values):
+            return tuple(v.repeat(copies, *[1] * (v.ndim - 1)) for v in values)
+        return tuple(self.before(images.repeat(copies, 1, 1, 1)))
+
+
+def cut(network: nn.Module, layer: str, images: Tensor, activation: Tensor, logits: Tensor) -> Cut | None:
+    """The network cut behind a layer; None where it cannot be traced, or does not give the logits that it must.
+
+    Args:
+        images, activation, logits: (B, 3, H, W), (B, K, h, w) and (B, C) of one capture, which the cut must reproduce.
+    """
+    try:
+        made = _split(network, layer)
+        with torch.no_grad():
+            found = made.logits(network, images, activation)
+    except Exception:  # tracing fails in as many ways as there are networks; the whole network then serves
+        return None
+    close = (found - logits).abs().max() <= TOLERANCE * logits.abs().max() if found.shape == logits.shape else False
+    return made if close else None
+
+
+class _Tracer(fx.Tracer):
+    """Goes only into the modules on the way to the layer."""
+
+    def __init__(self, layer: str) -> None:
+        super().__init__()
+        parts = layer.split(".")
+        self.way = {".".join(parts[:i]) for i in range(1, len(parts))}
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return module_qualified_name not in self.way
+
+
+def _split(network: nn.Module, layer: str) -> Cut:
+    graph = _Tracer(layer).trace(network)
+    (at,) = [node for node in graph.nodes if node.op == "call_module" and node.target == layer]
+    (output,) = [node for node in graph.nodes if node.op == "output"]
+    later = _after(at)
+    crossing = [n for n in graph.nodes if n not in later and n is not at and any(user in later for user in n.users)]
+    before = fx.Graph()
+    made = _copy(before, graph, crossing, {})
+    before.output(tuple(made[node] for node in crossing))
+    behind = fx.Graph()
+    known = {at: behind.placeholder("activation")}
+    known |= {node: behind.placeholder(f"crossing_{i}") for i, node in enumerate(crossing)}
+    behind.output(_copy(behind, graph, [output.args[0]], known)[output.args[0]])
+    return Cut(fx.GraphModule(network, before), fx.GraphModule(network, behind), len(crossing))
+
+
+def _after(node: fx.Node) -> set[fx.Node]:
+    found: set[fx.Node] = set()
+    queue = [node]
+    while queue:
+        for user in queue.pop().users:
+            if user not in found:
+                found.add(user)
+                queue.append(user)
+    return found
+
+
+def _copy(into: fx.Graph, graph: fx.Graph, wanted: list[Any], known: dict[fx.Node, fx.Node]) -> dict[Any, fx.Node]:
+    """The nodes that ``wanted`` needs, in their order, down to those that are known already."""
+    needed: set[fx.Node] = set()
+    queue = list(wanted)
+    while queue:
+        node = queue.pop()
+        if node not in needed and node not in known:
+            needed.add(node)
+            queue += node.all_input_nodes
+    made = dict(known)
+    for node in graph.nodes:
+        if node in needed or (node.op == "placeholder" and not known):
+            made[node] = into.node_copy(node, lambda n: made[n])
+    return made

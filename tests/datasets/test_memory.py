@@ -1,0 +1,205 @@
+"""What a program already holds, as a dataset; and what is said of what cannot be one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import Dataset as TorchDataset
+from torch.utils.data import TensorDataset
+
+from benchbench.datasets import as_dataset, in_memory
+from benchbench.errors import BenchError
+
+
+def tensors(count: int = 3) -> Tensor:
+    return torch.randn(count, 3, 5, 4, generator=torch.Generator().manual_seed(0))
+
+
+def pictures(count: int = 3) -> list[Image.Image]:
+    return [Image.new("RGB", (4, 5), (i, i, i)) for i in range(count)]
+
+
+class Pairs(TorchDataset[tuple[Any, Any]]):
+    """A map-style dataset of given items, which counts what is fetched."""
+
+    def __init__(self, *items: Any) -> None:
+        self.items, self.fetched = items, 0
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: int) -> Any:
+        self.fetched += 1
+        item = self.items[index]
+        return item() if callable(item) else item
+
+
+@pytest.mark.parametrize("labels", [[4, 0, 9], torch.tensor([4, 0, 9]), np.array([4, 0, 9]), (4, 0, 9)])
+def test_tensors_and_labels(labels: Any) -> None:
+    images = tensors()
+    made = as_dataset("val", (images, labels))
+    assert (made.name, list(made.ids)) == ("val", ["0000", "0001", "0002"])
+    assert [made[i].label for i in range(3)] == [4, 0, 9]
+    assert all(type(made[i].label) is int for i in range(3))
+    for i in range(3):
+        assert torch.equal(made[i].image, images[i])  # type: ignore[arg-type]
+        assert made[i].mask is None
+
+
+def test_masks_are_bool_and_may_be_missing() -> None:
+    masks = torch.zeros(3, 5, 4, dtype=torch.uint8)
+    masks[1, 2, 3] = 200
+    made = as_dataset("val", (tensors(), [1, None, 3], [masks[0].bool(), masks[1], None]))
+    found = [made[i].mask for i in range(3)]
+    assert found[0] is not None
+    assert not found[0].any()
+    assert found[1] is not None
+    assert found[1].nonzero().tolist() == [[2, 3]]
+    assert found[2] is None
+    assert made[1].label is None
+    assert made.about["masks"] == "2 of 3 images"
+    assert as_dataset("val", (tensors(), None, masks))[1].mask is not None
+
+
+def test_other_floats_become_float32_on_the_cpu() -> None:
+    images = tensors().double().requires_grad_()
+    image = in_memory("val", [images[0], images[1].half()])[0].image
+    assert isinstance(image, Tensor)
+    assert image.dtype == torch.float32
+    assert not image.requires_grad
+
+
+def test_pil_images_become_rgb() -> None:
+    grey = Image.fromarray(np.full((5, 4), 30000, np.uint16))
+    made = as_dataset("val", [*pictures(1), Image.new("L", (4, 5), 9), grey])
+    found = [made[i].image for i in range(3)]
+    assert [image.getpixel((0, 0)) for image in found] == [(0,) * 3, (9,) * 3, (117,) * 3]  # type: ignore[union-attr]
+
+
+@settings(max_examples=20, deadline=None)
+@given(count=st.integers(1, 12))
+def test_ids_are_unique_and_sort_as_they_count(count: int) -> None:
+    ids = list(as_dataset("val", torch.zeros(count * 1000, 3, 1, 1)).ids)
+    assert len(set(ids)) == count * 1000
+    assert ids == sorted(ids)
+
+
+def test_the_value_range_is_told() -> None:
+    images = torch.full((2, 3, 2, 2), 255.0)
+    images[1] = 0
+    assert as_dataset("val", images).about["tensor values"] == "0.00 to 255.00, taken as already normalised"
+
+
+@pytest.mark.parametrize(
+    ("value", "said", "way_out"),
+    [
+        (torch.zeros(2, 3, 4, 4, dtype=torch.uint8), "images[0]: the tensor's dtype is torch.uint8", "/ 255"),
+        (torch.zeros(3, 4, 4), "images: a tensor (3, 4, 4), not (N, 3, H, W)", "images[None]"),
+        (torch.zeros(2, 4, 4, 3), "images[0]: a tensor (4, 4, 3), not (3, H, W)", "permute(2, 0, 1)"),
+        (torch.zeros(2, 1, 4, 4), "images[0]: a tensor (1, 4, 4), not (3, H, W)", "RGB"),
+        (torch.zeros(0, 3, 4, 4), "images: there are none", "at least one"),
+        ([], "images: there are none", "at least one"),
+        (torch.full((1, 3, 2, 2), torch.nan), "images[0]: the tensor has values that are not finite", "NaN"),
+        ([*pictures(1), "a.png"], "images[1]: str is neither a tensor nor a PIL image", "from_numpy"),
+        ([np.zeros((3, 4, 4))], "images[0]: ndarray is neither a tensor nor a PIL image", "from_numpy"),
+        ((tensors(), [1, 2]), "labels: 2 of them for 3 images", "one per image"),
+        ((tensors(), torch.zeros(3, 2)), "labels: a tensor (3, 2), not (N,)", ""),
+        ((tensors(), [1, 2.0, 3]), "labels[1]: 2.0 is not a class index", "integer"),
+        ((tensors(), [1, 2, True]), "labels[2]: True is not a class index", "integer"),
+        ((tensors(), [-1, 2, 3]), "labels[0]: -1 is not a class index", "integer"),
+        ((tensors(), ["cat", 2, 3]), "labels[0]: 'cat' is not a class index", "integer"),
+        ((tensors(), torch.tensor([0.5, 1, 2])), "labels[0]: tensor(0.5000) is not a class index", "integer"),
+        ((tensors(), None, torch.zeros(3, 4, 4) > 0), "masks[0]: the mask is (4, 4) and its image (5, 4)", ""),
+        ((tensors(), None, torch.zeros(3, 5, 4)), "masks[0]: the mask's dtype is torch.float32", "mask > 0.5"),
+        ((tensors(), None, torch.zeros(3, 1, 5, 4) > 0), "masks: a tensor (3, 1, 5, 4), not (N, H, W)", "squeeze(1)"),
+        ((pictures(), None, [None, None, "m"]), "masks[2]: str is not a tensor", "from_numpy"),
+    ],
+)
+def test_what_does_not_fit_names_the_place(value: Any, said: str, way_out: str) -> None:
+    with pytest.raises(BenchError) as caught:
+        as_dataset("val", value)
+    assert str(caught.value).startswith(f"datasets: val.{said}")
+    assert way_out in caught.value.hint
+
+
+@pytest.mark.parametrize("value", [None, 3, "photos", {"image": 1}, np.zeros((1, 3, 2, 2)), (1, 2), tuple(pictures())])
+def test_what_is_no_dataset_says_what_is(value: Any) -> None:
+    with pytest.raises(BenchError, match=r"^datasets: val: \w+ cannot be made a dataset\. Give a float tensor"):
+        as_dataset("val", value)
+
+
+def test_a_dataset_is_returned_as_it_is() -> None:
+    made = in_memory("mine", tensors())
+    assert as_dataset("val", made) is made
+
+
+@pytest.mark.parametrize("change", ["image", "label", "mask", "kind"])
+def test_the_fingerprint_is_of_the_content(change: str) -> None:
+    images, mask = tensors(1), torch.ones(1, 5, 4, dtype=torch.bool)
+    first = in_memory("a", images, [1], mask)
+    assert in_memory("b", images.clone(), [1], mask.clone()).fingerprint(0) == first.fingerprint(0)
+    other = {
+        "image": in_memory("a", images + 1e-6, [1], mask),
+        "label": in_memory("a", images, [2], mask),
+        "mask": in_memory("a", images, [1], ~mask),
+        "kind": in_memory("a", images.permute(0, 1, 3, 2).reshape(1, 3, 4, 5), [1]),
+    }[change]
+    assert other.fingerprint(0) != first.fingerprint(0)
+
+
+def test_pil_images_have_fingerprints_of_their_own() -> None:
+    made = in_memory("a", [*pictures(2), Image.new("RGB", (5, 4))])
+    assert len({made.fingerprint(i) for i in range(3)}) == 3
+
+
+def test_a_torch_dataset_is_wrapped_lazily() -> None:
+    inner = Pairs((tensors()[0], 4), (pictures(2)[1], torch.tensor(2)), (pictures()[2], np.int64(1)))
+    made = as_dataset("val", inner)
+    assert list(made.ids) == ["0000", "0001", "0002"]
+    assert inner.fetched == 0
+    assert torch.equal(made[0].image, tensors()[0])  # type: ignore[arg-type]
+    assert [made[i].label for i in range(3)] == [4, 2, 1]
+    assert len({made.fingerprint(i) for i in range(3)}) == 3
+    assert "Pairs, 3 items" in made.about["source"]
+
+
+def test_torchs_own_tensor_dataset() -> None:
+    made = as_dataset("val", TensorDataset(tensors(), torch.tensor([5, 6, 7])))
+    assert [made[i].label for i in range(3)] == [5, 6, 7]
+    with pytest.raises(BenchError, match=r"datasets: val\[0\]: is 1 values \(Tensor\), not a pair"):
+        as_dataset("val", TensorDataset(tensors()))[0]
+
+
+def boom() -> Any:
+    raise RuntimeError("disk is gone")
+
+
+@pytest.mark.parametrize(
+    ("item", "said"),
+    [
+        (boom, r"datasets: val\[0\]: cannot be fetched: RuntimeError: disk is gone"),
+        ({"image": 1}, r"datasets: val\[0\]: is dict, not a pair \(image, label\)"),
+        ((tensors()[0].byte(), 1), r"datasets: val\[0\]\.image: the tensor's dtype is torch\.uint8"),
+        ((tensors()[0], "cat"), r"datasets: val\[0\]\.label: 'cat' is not a class index"),
+    ],
+)
+def test_an_item_that_does_not_fit_fails_alone(item: Any, said: str) -> None:
+    made = as_dataset("val", Pairs(item, (tensors()[0], 1)))
+    assert made.fingerprint(0) == made.fingerprint(0)
+    with pytest.raises(BenchError, match=said):
+        made[0]
+    assert made[1].label == 1
+
+
+def test_a_random_transform_is_found_out() -> None:
+    made = as_dataset("val", Pairs(lambda: (torch.randn(3, 4, 4), 1)))
+    made.fingerprint(0)
+    with pytest.raises(BenchError, match=r"is not the same when fetched again\. Take the random transforms out"):
+        made[0]

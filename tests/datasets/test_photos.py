@@ -1,0 +1,54 @@
+"""The photographs that foolbox brings along: found without importing it."""
+
+from __future__ import annotations
+
+import importlib.machinery
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchbench.datasets.files import Files
+from benchbench.errors import BenchError
+from benchbench.registry import DATASETS
+
+
+def photos() -> Files:
+    made = DATASETS["photos"].function()
+    assert isinstance(made, Files)
+    return made
+
+
+def test_twenty_photographs_with_the_labels_of_their_names() -> None:
+    made = photos()
+    assert len(set(made.ids)) == 20
+    assert list(made.ids) == sorted(made.ids)
+    for i, name in enumerate(made.ids):
+        sample = made[i]
+        assert sample.id == name
+        assert sample.label == int(name.split("_")[2])
+        assert sample.mask is None
+        assert min(sample.image.size) >= 512  # type: ignore[union-attr, operator]
+    assert len({made.fingerprint(i) for i in range(20)}) == 20
+
+
+def test_foolbox_is_not_imported() -> None:
+    code = (
+        "import sys; from benchbench.datasets.photos import photos; photos()[0]; "
+        "print([m for m in sys.modules if m.split('.')[0] in ('foolbox', 'eagerpy')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("found", ["nothing", "a module", "an empty package"])
+def test_without_foolbox_the_way_out_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, found: str) -> None:
+    spec = None if found == "nothing" else importlib.machinery.ModuleSpec("foolbox", None)
+    if spec and found == "an empty package":
+        (tmp_path / "data").mkdir()
+        spec.submodule_search_locations = [str(tmp_path)]
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec)
+    with pytest.raises(BenchError, match=r"^photos: .*\. pip install 'benchbench\[demo\]'$"):
+        photos()
