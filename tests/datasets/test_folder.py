@@ -70,7 +70,7 @@ def test_photographs_are_found_by_extension_and_sorted(make: Make) -> None:
 
 
 def test_integer_sub_folders_are_labels(make: Make) -> None:
-    made = folder(make("7/a.png", "12/b.png", "007/../12/deep/c.png"))
+    made = folder(make("7/a.png", "12/b.png", "12/deep/c.png"))
     assert labels_of(made) == {"12/b.png": 12, "12/deep/c.png": 12, "7/a.png": 7}
     assert made.about["labels"].startswith("the integer that names the sub-folder")
 
@@ -194,7 +194,7 @@ def test_links_are_followed_once(make: Make, tmp_path: Path) -> None:
 def test_a_name_that_is_not_text(make: Make) -> None:
     root = make("a.png")
     photo(root / "bad\udcff.png")
-    with pytest.raises(BenchError, match="root: the name .* is not UTF-8 text"):
+    with pytest.raises(BenchError, match=r"root: the name .* is not UTF-8 text"):
         folder(root)
 
 
@@ -272,7 +272,7 @@ def test_a_broken_file_fails_when_it_is_asked_for(make: Make) -> None:
     assert made.fingerprint(0) != made.fingerprint(1)
     with pytest.raises(BenchError, match=r"^a\.png: the file is not an image"):
         made[0]
-    assert made[1].image.size == (4, 3)  # type: ignore[union-attr]
+    assert made[1].image.size == (4, 3)
 
 
 def test_the_fingerprint_changes_with_file_label_and_mask_alone(make: Make, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from benchbench.datasets.files import Files
 from benchbench.errors import BenchError
@@ -30,7 +31,8 @@ def test_twenty_photographs_with_the_labels_of_their_names() -> None:
         assert sample.id == name
         assert sample.label == int(name.split("_")[2])
         assert sample.mask is None
-        assert min(sample.image.size) >= 512  # type: ignore[union-attr, operator]
+        assert isinstance(sample.image, Image.Image)
+        assert min(sample.image.size) >= 512
     assert len({made.fingerprint(i) for i in range(20)}) == 20
 
 
