@@ -116,10 +116,12 @@ def explain(
     """
     if images.ndim != 4:
         raise BenchError(f"images have the shape {tuple(images.shape)}", where="explain", hint="Give (B, 3, H, W)")
+    if not isinstance(layer, str):
+        raise BenchError(f"layer is {layer!r}", where="explain", hint="Give a module path, or last")
     plugin = METHODS[method]
     bound = plugin.bind(params)
     name = resolve(network, images[:1], layer)[-1]
-    seeds = sample_seeds(seed, plugin.name, [str(i) for i in range(len(images))])
+    seeds = sample_seeds(seed, f"{plugin.name}/{name}", [str(i) for i in range(len(images))])
     with quiet(network):
         batch = look(
             network, Scorer(network), images, [name], _chooser(target, len(images)), gradient="gradient" in plugin.needs
@@ -129,12 +131,15 @@ def explain(
 
 
 def _chooser(target: int | Tensor | None, count: int) -> Any:
+    whole = isinstance(target, int) or (isinstance(target, Tensor) and target.shape in ((), (count,)))
+    if target is not None and not whole:
+        raise BenchError(f"target is {target!r}", where="explain", hint=f"Give a class, or a tensor of {count}")
     if target is None:
         return lambda logits: logits.argmax(1)
 
     def choose(logits: Tensor) -> Tensor:
         wanted = torch.as_tensor(target, device=logits.device).expand(count)
-        if int(wanted.min()) < 0 or int(wanted.max()) >= logits.shape[1]:
+        if wanted.dtype.is_floating_point or int(wanted.min()) < 0 or int(wanted.max()) >= logits.shape[1]:
             raise BenchError(f"target {target} is not one of the network's {logits.shape[1]} classes", where="explain")
         return wanted
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from .plan import CostCell, MapCell, Shard, Task
 from .store import Store
 from .study import MetricChoice, Study
 from .table import CURVES, MAPS, PHOTOS, RESULTS, typed, validate
+from .types import Cost
 
 Row = dict[str, Any]
 
@@ -141,7 +143,19 @@ def _cost_rows(cell: CostCell, study: Study, store: Store) -> Iterator[Row]:
         elif entry["reason"]:
             yield {**base, "value": None, "status": entry["status"], "reason": entry["reason"]}
         else:
-            yield from _valued(base, entry["metrics"][f"{metric.name}@{metric.protocol}"])
+            yield from _valued(base, _cost_entry(metric, entry["cost"]))
+
+
+def _cost_entry(metric: MetricChoice, cost: Row) -> Row:
+    """A metric's reading of a stored cost."""
+    try:
+        scored = metric.plugin.function(Cost(**{**cost, "seconds": tuple(cost["seconds"])}), **metric.params)
+        value, parts = float(scored.value), {key: float(part) for key, part in scored.parts.items()}
+    except Exception as error:  # a metric of someone's own
+        return {"value": None, "status": "failed", "reason": f"{type(error).__name__}: {error}"}
+    if not all(map(math.isfinite, [value, *parts.values()])):
+        return {"value": None, "status": "failed", "reason": f"{metric.name} is not a finite number here"}
+    return {"value": value, "status": "ok", "reason": "", "parts": parts}
 
 
 def _valued(base: Row, entry: Row) -> Iterator[Row]:

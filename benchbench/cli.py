@@ -59,7 +59,7 @@ def run_command(
     overrides: dict[str, Any] = {key: _items(text) for key, text in listed.items() if text is not None}
     overrides |= {key: _number(text) for key, text in single.items() if text is not None}
     if layers is not None:
-        overrides["layers"] = layers if layers in ("last", "stages") else layers.split(",")
+        overrides["layers"] = layers if layers in ("last", "stages") else [name.strip() for name in layers.split(",")]
     if study is None:
         embedded = Path(str(files("benchbench") / "default_study.yaml"))
         asked = Study(**{**read_yaml(embedded), **overrides})

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
 from .cost import measure
 from .errors import BenchError, NotApplicable
+from .judge import blame
 from .plan import CostCell, sample_seeds
 from .ready import load_sample
 from .scoring import Passes, Scorer
-from .services import look, run_method
-from .study import MetricChoice
-from .types import Cost, Scored
-from .work import Desk, blame
+from .services import WritesInPlace, look, run_method
+from .types import Cost
+from .work import Desk
 
 
-def measure_cost(cell: CostCell, desk: Desk, metrics: Sequence[MetricChoice]) -> None:
-    """Measure and store a cost cell; a method that fails leaves the reason instead."""
+def measure_cost(cell: CostCell, desk: Desk) -> None:
+    """Measure and store a cost cell, raw; a method that fails leaves the reason instead."""
     try:
         cost = _measure(cell, desk)
+    except (torch.OutOfMemoryError, WritesInPlace):
+        raise
     except NotApplicable as reason:
         desk.store.write_cell(cell.name, {"status": "not_applicable", "reason": str(reason)})
     except Exception as error:
         desk.store.write_cell(cell.name, {"status": "failed", "reason": blame(error)})
     else:
-        entries = {f"{m.name}@{m.protocol}": _entry(m.plugin.function(cost, **m.params)) for m in metrics}
-        desk.store.write_cell(cell.name, {"status": "ok", "reason": "", "metrics": entries})
+        desk.store.write_cell(cell.name, {"status": "ok", "reason": "", "cost": vars(cost)})
 
 
 def _measure(cell: CostCell, desk: Desk) -> Cost:
@@ -38,7 +37,7 @@ def _measure(cell: CostCell, desk: Desk) -> Cost:
     passes = Passes()
     scorer = Scorer(desk.scorer.network, desk.scorer.batch, desk.scorer.last, passes)
     gradient = "gradient" in plugin.needs
-    seeds = sample_seeds(desk.study.seed, plugin.name, [name])
+    seeds = sample_seeds(desk.study.seed, f"{plugin.name}/{cell.layer}", [name])
     network = cell.shard.model.spec.network
 
     def call() -> Tensor:
@@ -60,8 +59,3 @@ def _first_image(cell: CostCell) -> tuple[str, Tensor]:
         except BenchError as error:
             said = str(error)
     raise BenchError(f"no image of the first shard can be read: {said}")
-
-
-def _entry(scored: Scored) -> dict[str, object]:
-    parts = {key: float(value) for key, value in scored.parts.items()}
-    return {"value": float(scored.value), "status": "ok", "reason": "", "parts": parts}

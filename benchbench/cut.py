@@ -19,7 +19,7 @@ TOLERANCE = 1e-4  # of the largest logit
 
 @dataclass(frozen=True, eq=False)
 class Cut:
-    """``behind`` gives logits from the layer's output and the ``crossing`` values, which ``before`` gives from images."""
+    """``behind`` gives logits from the layer's output and the ``crossing`` values; ``before`` makes those of images."""
 
     before: fx.GraphModule
     behind: fx.GraphModule

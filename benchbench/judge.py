@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from .errors import BenchError
 from .loading import Chunk
 from .perturb import Probe, Whole, canonical, saliency
 from .plan import MetricCell
@@ -20,11 +24,15 @@ from .types import Scored, Seen
 
 @dataclass(frozen=True, eq=False)
 class Maps:
-    """One map cell's maps (B, h, w) on one chunk, and per image the reason why it has none, or ""."""
+    """One map cell's maps (B, h, w) on one chunk; per image its status, and the reason why it has none, or ""."""
 
     tensor: Tensor | None
     reasons: tuple[str, ...]
-    status: Status = "failed"
+    statuses: tuple[Status, ...]
+
+    def one(self, i: int) -> Maps:
+        tensor = None if self.tensor is None else self.tensor[i : i + 1]
+        return Maps(tensor, self.reasons[i : i + 1], self.statuses[i : i + 1])
 
 
 def judge(
@@ -44,12 +52,46 @@ def judge(
     for names in groups.values():
         stack = _stack([maps[name] for name in names], chunk)
         metrics = [cell.metric for cell in lacking[names[0]]]
-        answers = score_probes(scorer, chunk.images, targets, stack, _union(metrics))
+        try:
+            answers = score_probes(scorer, chunk.images, targets, stack, _union(metrics))
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:  # the network fails on a perturbed image: each is tried alone
+            if len(chunk.ids) == 1:
+                pages |= _all_failed([cell for name in names for cell in lacking[name]], chunk, blame(error))
+            else:
+                pages |= _each_alone([cell for name in names for cell in lacking[name]], maps, chunk, targets, scorer)
+            continue
         for m, name in enumerate(names):
             for cell in lacking[name]:
                 seen = _seen(cell.metric, answers, m, stack[m], chunk)
                 pages[cell.name] = _page(cell.metric, seen, maps[name], chunk)
     return pages
+
+
+def _all_failed(cells: Sequence[MetricCell], chunk: Chunk, reason: str) -> dict[str, dict[str, Any]]:
+    entry = {"value": None, "status": "failed", "reason": f"the network failed on a perturbed image: {reason}"}
+    return {cell.name: {"samples": dict.fromkeys(chunk.ids, entry)} for cell in cells}
+
+
+def _each_alone(
+    cells: Sequence[MetricCell], maps: Mapping[str, Maps], chunk: Chunk, targets: Tensor, scorer: Scorer
+) -> dict[str, dict[str, Any]]:
+    pages: dict[str, dict[str, Any]] = {cell.name: {"samples": {}} for cell in cells}
+    for i in range(len(chunk.ids)):
+        one = {name: found.one(i) for name, found in maps.items()}
+        for name, page in judge(cells, one, chunk.one(i), targets[i : i + 1], scorer).items():
+            pages[name]["samples"] |= page["samples"]
+            pages[name] |= {"x": page["x"]} if "x" in page else {}
+    return pages
+
+
+def blame(error: Exception) -> str:
+    """What was raised, and in which file and line."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    said = " ".join(str(error).split())[:300]
+    return said if isinstance(error, BenchError) else f"{type(error).__name__}: {said}{place}"
 
 
 def probes_of(metric: MetricChoice) -> list[Probe]:
@@ -74,7 +116,9 @@ def _seen(metric: MetricChoice, answers: Mapping[Probe, Answers], m: int, stack:
     whole = answers[Whole()][m]
     probes = [canonical(probe) for probe in probes_of(metric)]
     own = Answers.stack([answers[probe][m] for probe in probes] or [whole])
-    return Seen(own.probability, own.logit, own.correct, whole.probability, whole.logit, stack, chunk.masks)
+    p, z = whole.probability.clone(), whole.logit.clone()  # a metric may write into what it is given
+    masks = None if chunk.masks is None else chunk.masks.clone()
+    return Seen(own.probability.clone(), own.logit.clone(), own.correct.clone(), p, z, stack.clone(), masks)
 
 
 def _page(metric: MetricChoice, seen: Seen, maps: Maps, chunk: Chunk) -> dict[str, Any]:
@@ -82,7 +126,7 @@ def _page(metric: MetricChoice, seen: Seen, maps: Maps, chunk: Chunk) -> dict[st
     page: dict[str, Any] = {"samples": {}}
     for i, (name, (scored, row, reason)) in enumerate(zip(chunk.ids, _score(metric, seen), strict=True)):
         if maps.reasons[i]:
-            page["samples"][name] = {"value": None, "status": maps.status, "reason": maps.reasons[i]}
+            page["samples"][name] = {"value": None, "status": maps.statuses[i], "reason": maps.reasons[i]}
         elif scored is None or reason:
             page["samples"][name] = {"value": None, "status": "failed", "reason": reason}
         else:
@@ -113,12 +157,31 @@ def _score(metric: MetricChoice, seen: Seen) -> list[tuple[Scored | None, int, s
     try:
         scored = metric.plugin.function(seen, **metric.params)
         values = torch.as_tensor(scored.value).reshape(count)
+        _check_parts(scored, count)
     except Exception as error:
         if count == 1:
-            return [(None, 0, f"{type(error).__name__}: {error}")]
+            return [(None, 0, blame(error))]
         return [answer for i in range(count) for answer in _score(metric, _slice(seen, i))]
+    answers = torch.cat([seen.probability, seen.whole_probability[:, None]], 1)
+    sound = torch.isfinite(answers).all(1).tolist()
     finite = torch.isfinite(values).tolist()
-    return [(scored, i, "" if finite[i] else f"{metric.name} is not a finite number here") for i in range(count)]
+    return [(scored, i, _fault(metric, sound[i], finite[i], scored, i)) for i in range(count)]
+
+
+def _check_parts(scored: Scored, count: int) -> None:
+    parts = [part for part in scored.parts.values() if isinstance(part, Tensor)]
+    parts += [scored.curve[1]] if scored.curve is not None else []
+    if any(len(part) != count for part in parts):
+        raise BenchError(f"a part or the curve has not {count} rows, one per image")
+
+
+def _fault(metric: MetricChoice, sound: bool, finite: bool, scored: Scored, row: int) -> str:
+    """Why a score is none, or ""."""
+    if not sound:
+        return "the network's answers to the probes are not finite numbers"
+    rest = [_number(part, row) for part in scored.parts.values()]
+    rest += scored.curve[1][row].tolist() if scored.curve is not None else []
+    return "" if finite and all(map(math.isfinite, rest)) else f"{metric.name} is not a finite number here"
 
 
 def _slice(seen: Seen, i: int) -> Seen:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import inspect
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -15,10 +14,11 @@ from typing import Any
 
 import torch
 import torchvision
-from torch import nn
+from torch import Tensor, nn
 
 from .errors import BenchError
 from .registry import MODELS, ModelPlugin, model
+from .sources import class_digest
 from .types import ModelSpec, Preprocess
 
 LITE0_FILE = "models/efficientnet-lite0-57934424.pth"
@@ -71,16 +71,30 @@ def load_model(name: str, value: Any, params: Mapping[str, Any]) -> ModelSpec:
     raise BenchError(f"{name} is a {type(value).__name__}", where="models", hint="Give an nn.Module or a ModelSpec")
 
 
-def fingerprint(network: nn.Module) -> str:
-    """A digest of the weights, buffers, structure and the source file of the network's class."""
+def fingerprint(network: nn.Module, logits: Tensor | None = None) -> str:
+    """A digest of the weights, of every module's buffers, plain attributes and class, and of what it answers.
+
+    Args:
+        logits: the answer to an example, rounded to what does not depend on the number of threads: it tells networks
+            apart that differ in something that no attribute shows.
+    """
     found = hashlib.sha256(repr(network).encode())
-    for name, tensor in network.state_dict().items():
+    for name, tensor in [*network.named_parameters(), *network.named_buffers()]:
         found.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
         found.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
-    source = inspect.getsourcefile(type(network))
-    if source and Path(source).is_file():
-        found.update(Path(source).read_bytes())
+    for name, module in network.named_modules():
+        plain = {key: value for key, value in sorted(vars(module).items()) if _plain(value)}
+        plain.pop("training", None)
+        found.update(f"{name}{class_digest(type(module))}{plain}".encode())
+    if logits is not None:
+        found.update(str([f"{value:.2e}" for value in logits.flatten().tolist()]).encode())
     return found.hexdigest()[:16]
+
+
+def _plain(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return all(_plain(v) for v in value)
+    return value is None or isinstance(value, (bool, int, float, complex, str, torch.dtype))
 
 
 _INSTALL_DEMO = "Install it: pip install 'benchbench[demo]'"

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
+from .registry import Plugin
 from .store import digest
 from .study import MethodChoice, MetricChoice, Study
 from .types import Dataset, ModelSpec
 
 SHARD = 32  # samples; what is lost when a run is killed, and never a matter of the batch size
 _NUMERIC = (
-    *("capture", "cost", "costing", "cut", "judge", "loading", "perturb", "prepare", "preprocess", "scoring"),
-    *("services", "work"),
+    *("capture", "cost", "costing", "cut", "judge", "loading", "perturb", "prepare", "preprocess", "ready", "scoring"),
+    *("services", "types", "work"),
 )
 
 
@@ -121,9 +122,7 @@ def tasks(shard: Shard, study: Study) -> Task:
     content = [shard.ids, shard.fingerprints]
     maps = tuple(
         MapCell(
-            digest(
-                "maps", base, content, study.seed, layer, method.plugin.name, method.plugin.source_digest, method.params
-            ),
+            digest("maps", base, content, study.seed, layer, *_identity(method.plugin, method.params)),
             layer,
             method,
             skip_reason(shard.model, layer, method),
@@ -132,7 +131,7 @@ def tasks(shard: Shard, study: Study) -> Task:
         for method in study.methods
     )
     metrics = tuple(
-        MetricCell(digest("metric", m.name, metric.name, metric.plugin.source_digest, metric.params), m, metric)
+        MetricCell(digest("metric", m.name, *_identity(metric.plugin, metric.params)), m, metric)
         for m in maps
         for metric in study.metrics
         if "cost" not in metric.plugin.needs
@@ -155,7 +154,7 @@ def cost_cells(shard: Shard, study: Study, machine: Mapping[str, Any]) -> list[C
     ]
     return [
         CostCell(
-            digest("cost", base, layer, method.plugin.name, method.plugin.source_digest, method.params),
+            digest("cost", base, layer, *_identity(method.plugin, method.params)),
             shard,
             layer,
             method,
@@ -166,20 +165,33 @@ def cost_cells(shard: Shard, study: Study, machine: Mapping[str, Any]) -> list[C
     ]
 
 
+def _identity(plugin: Plugin, params: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What a plugin's numbers depend on; of a parameter that is a file, its content."""
+    said = {key: _content(value) if isinstance(value, Path) else value for key, value in params.items()}
+    return plugin.name, plugin.source_digest, said
+
+
+def _content(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else str(path)
+
+
 def skip_reason(model: ReadyModel, layer: str, method: MethodChoice) -> str:
     """Why the method does not apply there; empty where it does."""
     found = (model.skips.get((layer, need), "") for need in ("any", *sorted(method.plugin.needs)))
     return next((reason for reason in found if reason), "")
 
 
-def sample_seeds(seed: int, method: str, ids: Sequence[str]) -> tuple[int, ...]:
-    """One seed per sample, from the study's seed, the method and the sample alone."""
-    return tuple(int.from_bytes(hashlib.sha256(f"{seed}/{method}/{i}".encode()).digest()[:7], "big") for i in ids)
+def sample_seeds(seed: int, what: str, ids: Sequence[str]) -> tuple[int, ...]:
+    """One seed per sample, from the study's seed, the sample, and ``what``: the method and its layer."""
+    return tuple(int.from_bytes(hashlib.sha256(f"{seed}/{what}/{i}".encode()).digest()[:7], "big") for i in ids)
 
 
+@cache
 def engine_digest() -> str:
-    """Changes with every file of the engine that numbers depend on, and with torch: old results are then not reused."""
-    found = hashlib.sha256(torch.__version__.encode())
-    for name in _NUMERIC:
-        found.update((Path(__file__).parent / f"{name}.py").read_bytes())
+    """Changes with the engine's own files and the libraries that numbers depend on: old results are not reused then."""
+    versions = [importlib.metadata.version(name) for name in ("torch", "torchvision", "pillow", "numpy", "scipy")]
+    found = hashlib.sha256(repr(versions).encode())
+    home = Path(__file__).parent
+    for path in sorted([*(home / f"{name}.py" for name in _NUMERIC), *(home / "datasets").glob("*.py")]):
+        found.update(path.read_bytes())
     return found.hexdigest()[:16]

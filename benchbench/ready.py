@@ -38,6 +38,10 @@ def ready_spec(choice: ModelChoice, device: torch.device) -> ModelSpec:
     """The network, loaded and on the device, under the study's name for it."""
     value, params = (choice.plugin.function, choice.params) if choice.plugin else (choice.value, choice.params)
     spec = load_model(choice.label, value, params)
+    kinds = {p.dtype for p in spec.network.parameters() if p.is_floating_point()} - {torch.float32}
+    if kinds:
+        said = f"the network's parameters are {', '.join(map(str, kinds))}, where float32 is needed"
+        raise BenchError(said, where=f"models: {choice.label}", hint="Give network.float()")
     return replace(spec, name=choice.label, network=spec.network.to(device))
 
 
@@ -64,7 +68,14 @@ def ready_model(spec: ModelSpec, study: Study, example: Tensor, settings: dict[s
         raise error.at(f"layers: {spec.name}") from None
     channels: dict[str, int] = {}
     skips: dict[tuple[str, str], str] = {}
-    classes = capture(spec.network, example, [], lambda logits: logits.argmax(1), gradient=False).logits.shape[1]
+    logits = capture(spec.network, example, [], lambda logits: logits.argmax(1), gradient=False).logits
+    classes = logits.shape[1]
+    if classes < 2:
+        raise BenchError(
+            "the network has one output, and its softmax is always 1",
+            where=f"models: {spec.name}",
+            hint="Give two logits: [0, z]",
+        )
     _check_target(study, classes, spec.name)
     for layer in layers:
         try:
@@ -77,7 +88,17 @@ def ready_model(spec: ModelSpec, study: Study, example: Tensor, settings: dict[s
             pooled_head(seen, layer)
         except NotApplicable as reason:
             skips[layer, "head"] = str(reason)
-    return ReadyModel(spec, fingerprint(spec.network), tuple(layers), channels, classes, skips, settings)
+    return ReadyModel(
+        _warned(spec, logits), fingerprint(spec.network, logits), tuple(layers), channels, classes, skips, settings
+    )
+
+
+def _warned(spec: ModelSpec, logits: Tensor) -> ModelSpec:
+    """With a warning where the outputs look like probabilities: their softmax would be taken of a softmax."""
+    if bool((logits >= 0).all()) and bool(((logits.sum(1) - 1).abs() < 1e-4).all()):
+        said = f"{spec.name} returns numbers that sum to 1, as after a softmax, where logits are needed"
+        return replace(spec, warning="; ".join(filter(None, [spec.warning, said])))
+    return spec
 
 
 def load_sample(dataset: Dataset, index: int, spec: ModelSpec) -> tuple[Sample, Tensor, Tensor | None]:

@@ -12,16 +12,19 @@ import importlib
 import importlib.metadata
 import importlib.util
 import inspect
+import math
 import sys
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from .errors import BenchError, nearest
+from .sources import source_digest
 
 F = TypeVar("F", bound=Callable[..., Any])
 P = TypeVar("P", bound="Plugin")
@@ -41,15 +44,20 @@ class Parameter:
 
     @property
     def type_name(self) -> str:
+        if hasattr(self.type, "__metadata__"):
+            return str(self.type.__origin__.__name__)
         return self.type.__name__ if isinstance(self.type, type) else str(self.type).replace("typing.", "")
 
     def check(self, value: Any) -> Any:
         """The value as the parameter's type, or a BenchError that names the parameter."""
         try:
-            return TypeAdapter(self.type).validate_python(value)
+            checked = TypeAdapter(self.type).validate_python(value)
         except ValidationError as error:
             said = error.errors()[0]["msg"]
             raise BenchError(f"{said} (got {value!r})", where=self.name) from None
+        if isinstance(checked, float) and not math.isfinite(checked):
+            raise BenchError(f"Input should be a finite number (got {value!r})", where=self.name)
+        return checked
 
 
 @dataclass(frozen=True)
@@ -73,7 +81,7 @@ class Plugin:
 
     @property
     def parameters(self) -> dict[str, Parameter]:
-        hints = typing.get_type_hints(self.function)
+        hints = typing.get_type_hints(self.function, include_extras=True)
         signature = inspect.signature(self.function)
         return {
             p.name: Parameter(p.name, hints.get(p.name, Any), p.default)
@@ -81,13 +89,13 @@ class Plugin:
             if p.kind is p.KEYWORD_ONLY
         }
 
-    @property
+    @cached_property
     def source_digest(self) -> str:
-        """Changes when the file that defines the function changes, so that no stale result is reused."""
-        code = inspect.unwrap(self.function).__code__
-        path = Path(code.co_filename)
-        text = path.read_bytes() if path.is_file() else code.co_code + repr(code.co_consts).encode()
-        return hashlib.sha256(text).hexdigest()[:16]
+        """Changes when the code behind the function does, so that no stale result is reused; see sources.py.
+
+        Taken once, at registration: a file edited later is not the code that runs.
+        """
+        return source_digest(self.function)
 
     def bind(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """All parameters, checked: those given, the defaults for the others.
@@ -170,6 +178,9 @@ class Registry(Generic[P]):
                 f"{self.kind} {plugin.name!r} is registered twice: {old.origin} and {plugin.origin}",
                 hint="Rename one of them",
             )
+        if set(plugin.name) & set(".@:,"):
+            raise BenchError(f"{self.kind} {plugin.name!r} has one of . @ : , in its name", hint="Choose another name")
+        _ = plugin.source_digest  # of the code as it is now
         self._plugins[plugin.name] = plugin
 
     def remove(self, name: str) -> None:

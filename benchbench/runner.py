@@ -15,6 +15,7 @@ import torch
 
 from . import assemble
 from .allocator import keep_memory
+from .capture import quiet
 from .costing import measure_cost
 from .errors import BenchError
 from .plan import CostCell, ReadyModel, Task, cost_cells, shards, tasks
@@ -23,7 +24,7 @@ from .progress import Progress, Silent
 from .provenance import describe
 from .ready import device_of, example_of, load_sample, ready_dataset, ready_model, ready_spec
 from .scoring import Passes, Scorer
-from .store import Store
+from .store import Store, write
 from .study import MetricChoice, Study
 from .types import Dataset, ModelSpec
 from .work import Desk, missing, work
@@ -57,8 +58,26 @@ def run(study: Study, folder: Path, progress: Progress | None = None) -> None:
     Raises:
         BenchError: the request cannot be met (an unknown layer, a model or dataset that does not load).
     """
-    start = time.perf_counter()
     progress = progress or Silent()
+    try:
+        (folder / "cells").mkdir(parents=True, exist_ok=True)
+        write(folder / "cells" / ".probe", lambda file: file.write(b""))
+        (folder / "cells" / ".probe").unlink()
+    except OSError as error:
+        raise BenchError(f"cannot write there: {error}", where=str(folder), hint="Say another --out") from None
+    try:
+        _run(study, folder, progress)
+    except torch.OutOfMemoryError as error:
+        hint = f"Say batch: {max(study.batch // 2, 1)}"
+        raise BenchError("out of memory", where=f"batch: {study.batch}", hint=hint) from error
+    except OSError as error:
+        raise BenchError(f"{type(error).__name__}: {error}", where=str(folder), hint="What is done is kept") from error
+    finally:
+        progress.stop()
+
+
+def _run(study: Study, folder: Path, progress: Progress) -> None:
+    start = time.perf_counter()
     device, store, tally = device_of(study), Store(folder), Tally()
     keep_memory()
     loaded = []
@@ -75,7 +94,6 @@ def run(study: Study, folder: Path, progress: Progress | None = None) -> None:
             _run_model(one, study, store, device, tally, progress)
     progress.say("writing the tables")
     _write(study, store, loaded, device, tally, time.perf_counter() - start)
-    progress.stop()
 
 
 def exact() -> AbstractContextManager[None]:
@@ -137,6 +155,11 @@ def _proof(dataset: Dataset, spec: ModelSpec, example: torch.Tensor) -> torch.Te
 
 
 def _run_model(one: Loaded, study: Study, store: Store, device: torch.device, tally: Tally, progress: Progress) -> None:
+    with quiet(one.model.spec.network):
+        _work_all(one, study, store, device, tally, progress)
+
+
+def _work_all(one: Loaded, study: Study, store: Store, device: torch.device, tally: Tally, progress: Progress) -> None:
     scorer = Scorer(one.prepared.network, study.batch, one.prepared.used, tally.passes, progress.advance)
     desk = Desk(study, store, scorer, device)
     for task in one.tasks:
@@ -145,11 +168,11 @@ def _run_model(one: Loaded, study: Study, store: Store, device: torch.device, ta
         tally.computed += done
         tally.reused += len(task.maps) + len(task.metrics) - done
     for cell in one.costs:
-        if cell.skip or store.has_cell(cell.name):
+        if cell.skip or store.find_cell(cell.name):
             tally.reused += 1
             continue
         progress.say(f"cost of {cell.method.label} at {cell.layer}")
-        measure_cost(cell, desk, [m for m in study.metrics if "cost" in m.plugin.needs])
+        measure_cost(cell, desk)
         tally.computed += 1
 
 

@@ -78,7 +78,7 @@ class Scorer:
     def _batch(self, images: Tensor, targets: Tensor) -> Answers:
         self.passes.forwards += len(images)
         self.advance(len(images))
-        with torch.inference_mode():
+        with torch.inference_mode() if self.last else torch.no_grad():  # a user's network may cache a tensor
             output = self.network(channels_last(images) if self.last else images)
             logits = check_logits(output, images).float()
             logit = logits.gather(1, targets[:, None])[:, 0]

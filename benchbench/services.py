@@ -55,14 +55,28 @@ def look(
     return Batch(network, scorer, images, captured)
 
 
+class WritesInPlace(BenchError):  # noqa: N818 - what the method does
+    """A method changed what it shares with other methods: the run stops, as their numbers would be wrong."""
+
+
 def run_method(method: Callable[..., Any], layer: Layer, params: Mapping[str, Any]) -> Tensor:
     """The method's maps (B, h, w), detached.
 
     Raises:
+        WritesInPlace: it changed one of the layer's tensors.
         BenchError: it returned something else.
     """
+    shared = {"activation": layer.activation, "images": layer.images, "logits": layer.logits, "targets": layer.targets}
+    shared |= {} if layer.captured_gradient is None else {"gradient": layer.captured_gradient}
+    before = {name: tensor._version for name, tensor in shared.items()}
     maps = method(layer, **params)
-    if not isinstance(maps, Tensor) or maps.ndim != 3 or len(maps) != len(layer.images):
+    for name, tensor in shared.items():
+        if tensor._version != before[name]:
+            what = (
+                f"a method writes into layer.{name}, which other methods read: {method.__name__} of {method.__module__}"
+            )
+            raise WritesInPlace(what, hint=f"Say layer.{name}.clone() first")
+    if not isinstance(maps, Tensor) or maps.ndim != 3 or len(maps) != len(layer.images) or not maps.numel():
         shape = tuple(maps.shape) if isinstance(maps, Tensor) else type(maps).__name__
         raise BenchError(f"the method returned {shape}, where maps ({len(layer.images)}, h, w) are needed")
     return maps.detach().float()

@@ -29,26 +29,32 @@ class Store:
 
     folder: Path
 
-    def has_cell(self, name: str) -> bool:
-        return self._cell(name).is_file()
-
-    def has_maps(self, name: str) -> bool:
-        return self.has_cell(name) and self._maps(name).is_file()
+    def find_cell(self, name: str) -> dict[str, Any] | None:
+        """The cell; None where it is absent or unreadable, as after a power failure: it is then computed again."""
+        try:
+            cell = json.loads(self._cell(name).read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return None
+        return cell if isinstance(cell, dict) else None
 
     def read_cell(self, name: str) -> dict[str, Any]:
         cell: dict[str, Any] = json.loads(self._cell(name).read_text(encoding="utf-8"))
         return cell
 
+    def has_maps(self, file: str) -> bool:
+        path = self.folder / "maps" / file
+        return path.is_file() and path.stat().st_size > 0
+
     def write_cell(self, name: str, cell: dict[str, Any]) -> None:
         text = json.dumps(cell, allow_nan=False)
         write(self._cell(name), lambda file: file.write(text.encode()))
 
-    def read_maps(self, name: str) -> FloatArray:
-        maps: FloatArray = np.load(self._maps(name), allow_pickle=False)
+    def read_maps(self, file: str) -> FloatArray:
+        maps: FloatArray = np.load(self.folder / "maps" / file, allow_pickle=False)
         return maps
 
     def write_maps(self, name: str, maps: FloatArray) -> None:
-        write(self._maps(name), lambda file: np.save(file, maps, allow_pickle=False))
+        write(self.folder / "maps" / name, lambda file: np.save(file, maps, allow_pickle=False))
 
     def write_photo(self, name: str, save: Callable[[BinaryIO], Any]) -> None:
         write(self.folder / "photos" / name, save)
@@ -65,9 +71,6 @@ class Store:
 
     def _cell(self, name: str) -> Path:
         return self.folder / "cells" / f"{name}.json"
-
-    def _maps(self, name: str) -> Path:
-        return self.folder / "maps" / f"{name}.npy"
 
 
 def write(path: Path, save: Callable[[BinaryIO], Any]) -> None:

@@ -23,7 +23,7 @@ from .registry import (
     load_file,
 )
 
-Target: TypeAlias = Literal["predicted", "label"] | Annotated[int, Field(ge=0)]
+Target: TypeAlias = Literal["predicted", "label"] | Annotated[int, Field(ge=0, strict=True)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,11 +81,11 @@ class Study(BaseModel):
     methods: tuple[MethodChoice, ...]
     metrics: tuple[MetricChoice, ...]
     target: Target = "predicted"
-    samples: Annotated[int, Field(gt=0)] = 64
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    samples: Annotated[int, Field(gt=0, strict=True)] = 64
+    seed: Annotated[int, Field(ge=0, lt=2**31, strict=True)] = 0
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
     engine: Literal["local"] = "local"
-    batch: Annotated[int, Field(gt=0)] = 16
+    batch: Annotated[int, Field(gt=0, strict=True)] = 16
 
     def __init__(self, **keys: Any) -> None:
         try:
@@ -134,7 +134,10 @@ class Study(BaseModel):
     def _layers(cls, given: Any) -> Any:
         if isinstance(given, Mapping):
             return {name: cls._layers(value) for name, value in given.items()}
-        return tuple(given) if isinstance(given, list) else given
+        listed = tuple(given) if isinstance(given, list) else given
+        if listed == ():
+            raise BenchError("the list is empty", where="layers", hint="Name at least one, or say last, or stages")
+        return listed
 
     def layers_of(self, model: str) -> str | tuple[str, ...]:
         """What was asked of one model.
@@ -186,7 +189,10 @@ def parse_item(text: str) -> str | dict[str, Any]:
     name, pairs = ":".join(parts[:first]), [part.split("=", 1) for part in parts[first:]]
     if any(len(pair) != 2 for pair in pairs):
         raise BenchError(f"cannot read {text!r}", hint="Spell it name:key=value:key=value")
-    return {"name": name, **{key: yaml.safe_load(value) for key, value in pairs}} if pairs else name
+    given = {pair[0]: pair[1] for pair in pairs}  # as text: the parameter's own type reads it
+    if "name" in given:
+        raise BenchError(f"cannot read {text!r}", hint="The name comes first: name:key=value")
+    return {"name": name, **given} if given else name
 
 
 def _each(key: str, given: Any, make: Any) -> tuple[Any, ...]:
@@ -231,6 +237,7 @@ def _model(item: Any) -> ModelChoice:
         found = getattr(load_file(file), function, None)
         if not callable(found):
             raise BenchError(f"{file} has no function {function!r}", hint="Give FILE.py:function")
+        params = {key: _scalar(value) for key, value in params.items()}
         said = ", ".join(f"{k}={v}" for k, v in sorted(params.items()))
         return ModelChoice(f"{function}({said})" if said else function, params, value=found)
     plugin = MODELS[name]
@@ -240,6 +247,15 @@ def _model(item: Any) -> ModelChoice:
 
 def _relabel(choice: ModelChoice, label: str) -> ModelChoice:
     return ModelChoice(label, choice.params, choice.plugin, choice.value)
+
+
+def _scalar(value: Any) -> Any:
+    """A number or a truth value that the command line gave as text: one's own function may have no types."""
+    try:
+        read = yaml.safe_load(value) if isinstance(value, str) else value
+    except yaml.YAMLError:
+        return value
+    return read if isinstance(read, (bool, int, float)) else value
 
 
 def _dataset(item: Any) -> DatasetChoice:

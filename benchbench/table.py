@@ -135,6 +135,16 @@ class Record:
             raise BenchError(
                 f"{folder} is not the folder of a finished run", hint="Give the folder that benchbench run wrote"
             )
+        try:
+            return cls._read(folder)
+        except (OSError, ValueError, KeyError) as error:  # pyarrow's and json's errors are ValueErrors
+            said = " ".join(str(error).split())[:200]
+            raise BenchError(
+                f"a file of the run cannot be read: {said}", where=str(folder), hint="Run it again"
+            ) from None
+
+    @classmethod
+    def _read(cls, folder: Path) -> Record:
         return cls(
             folder,
             json.loads((folder / "run.json").read_text(encoding="utf-8")),

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,11 +12,11 @@ import torch
 from torch import Tensor
 
 from .errors import BenchError, NotApplicable
-from .judge import Maps, judge
+from .judge import Maps, blame, judge
 from .loading import Chunk, chunks, load
 from .plan import MapCell, MetricCell, Shard, Task, sample_seeds
 from .scoring import Scorer
-from .services import Batch, look, run_method
+from .services import Batch, WritesInPlace, look, run_method
 from .store import Store
 from .study import Study, Target
 from .table import Status
@@ -44,20 +42,28 @@ class _Pages:
 
 
 def missing(task: Task, store: Store) -> tuple[list[MapCell], list[MetricCell]]:
-    """The cells that the store lacks, of those that apply."""
-    maps = [cell for cell in task.maps if not cell.skip and not store.has_cell(cell.name)]
-    metrics = [cell for cell in task.metrics if not cell.maps.skip and not store.has_cell(cell.name)]
+    """The cells that the store lacks, of those that apply; a map cell whose files are gone is lacking."""
+    maps = [cell for cell in task.maps if not cell.skip and not _whole(store.find_cell(cell.name), store)]
+    metrics = [cell for cell in task.metrics if not cell.maps.skip and store.find_cell(cell.name) is None]
     return maps, metrics
 
 
+def _whole(cell: dict[str, Any] | None, store: Store) -> bool:
+    return cell is not None and all(store.has_maps(e["file"]) for e in cell["samples"].values() if e["file"])
+
+
 def work(task: Task, desk: Desk) -> int:
-    """Compute and store every missing cell of a task; returns how many there were."""
+    """Compute and store every missing cell of a task; returns how many there were.
+
+    Raises:
+        BenchError: out of memory, or a method writes into what it shares with others. Nothing of the task is stored.
+    """
     maps, metrics = missing(task, desk.store)
-    predicted = desk.store.has_cell(task.predictions)
+    predicted = desk.store.find_cell(task.predictions)
     if predicted and not maps and not metrics:
         return 0
     pages = _Pages(
-        predictions=desk.store.read_cell(task.predictions)["samples"] if predicted else {},
+        predictions=predicted["samples"] if predicted else {},
         maps={cell.name: {} for cell in maps},
         scores={cell.name: {"samples": {}} for cell in metrics},
     )
@@ -71,47 +77,44 @@ def work(task: Task, desk: Desk) -> int:
             break
         chunk = queue.pop(0)
         try:
-            _work_chunk(chunk, number, task.shard, maps, metrics, pages, desk)
-        except torch.OutOfMemoryError as error:
-            hint = f"Say batch: {max(desk.study.batch // 2, 1)}"
-            raise BenchError(f"out of memory on {task.shard.model.spec.name}", where="batch", hint=hint) from error
+            batch = _answers(task.shard, chunk, maps, pages, desk)
+        except torch.OutOfMemoryError:
+            raise
         except Exception as error:  # the network fails on these images: each is tried alone
-            if len(chunk.ids) > 1:
-                queue += [chunk.one(i) for i in range(len(chunk.ids))]
-            else:
+            queue += [chunk.one(i) for i in range(len(chunk.ids))] if len(chunk.ids) > 1 else []
+            if len(chunk.ids) == 1:
                 failures[chunk.ids[0]] = blame(error)
-                _forget(chunk.ids[0], pages)
+            continue
+        _work_chunk(chunk, number, batch, task.shard, (maps, metrics), pages, desk)
     _write(task, pages, failures, labels, desk.store)
     return len(maps) + len(metrics)
 
 
-def _forget(sample: str, pages: _Pages) -> None:
-    """Nothing of a sample that failed half-way is kept."""
-    pages.predictions.pop(sample, None)
-    for samples in pages.maps.values():
-        samples.pop(sample, None)
-    for page in pages.scores.values():
-        page["samples"].pop(sample, None)
+def _answers(shard: Shard, chunk: Chunk, maps: list[MapCell], pages: _Pages, desk: Desk) -> Batch | None:
+    """The capture, if maps or predictions are missing; the predictions are noted."""
+    known = [pages.predictions[i]["target"] for i in chunk.ids if i in pages.predictions]
+    complete = len(known) == len(chunk.ids)
+    if complete and not maps:
+        return None
+    choose = _chooser(desk.study.target, chunk, known if complete else None)
+    batch = _look(shard, chunk, maps, choose, desk)
+    if not torch.isfinite(batch.captured.logits).all():
+        raise BenchError("the network's logits are not finite numbers")
+    if not complete:
+        _note_predictions(chunk, batch, pages)
+    return batch
 
 
 def _work_chunk(
     chunk: Chunk,
     number: int,
+    batch: Batch | None,
     shard: Shard,
-    maps: list[MapCell],
-    metrics: list[MetricCell],
+    lacking: tuple[list[MapCell], list[MetricCell]],
     pages: _Pages,
     desk: Desk,
 ) -> None:
-    known = [pages.predictions[i]["target"] for i in chunk.ids if i in pages.predictions]
-    complete = len(known) == len(chunk.ids)
-    choose = _chooser(desk.study.target, chunk, known if complete else None)
-    batch = None
-    if maps or not complete:
-        batch = _look(shard, chunk, maps, choose, desk)
-        if not torch.isfinite(batch.captured.logits).all():
-            raise BenchError("the network's logits are not finite numbers")
-        _note_predictions(chunk, batch, pages)
+    maps, metrics = lacking
     targets = torch.tensor([pages.predictions[i]["target"] for i in chunk.ids], device=desk.device)
     fresh: dict[str, Maps] = {}
     for cell in maps:
@@ -146,22 +149,25 @@ def _look(shard: Shard, chunk: Chunk, maps: list[MapCell], choose: Callable[[Ten
 def _explain(cell: MapCell, batch: Batch, chunk: Chunk, shard: Shard, desk: Desk) -> Maps:
     """The maps of a chunk. If the method fails on it, each image is tried alone, so that only the guilty ones fail."""
     plugin = cell.method.plugin
-    layer = batch.layer(cell.layer, sample_seeds(desk.study.seed, plugin.name, chunk.ids))
+    layer = batch.layer(cell.layer, sample_seeds(desk.study.seed, f"{plugin.name}/{cell.layer}", chunk.ids))
     try:
         maps = run_method(plugin.function, layer, cell.method.params)
-    except NotApplicable as reason:
-        return Maps(None, (str(reason),) * len(chunk.ids), "not_applicable")
-    except torch.OutOfMemoryError:
+    except (torch.OutOfMemoryError, WritesInPlace):
         raise
     except Exception as error:
         if len(chunk.ids) == 1:
-            return Maps(None, (blame(error),))
+            status: Status = "not_applicable" if isinstance(error, NotApplicable) else "failed"
+            return Maps(None, (blame(error),), (status,))
         parts = [chunk.one(i) for i in range(len(chunk.ids))]
         return _join(
             [_explain(cell, _alone(batch, part, i, cell.layer), part, shard, desk) for i, part in enumerate(parts)]
         )
-    broken = ~torch.isfinite(maps).all(-1).all(-1)
-    return Maps(maps, tuple("the map has values that are not finite" if b else "" for b in broken.tolist()))
+    broken = (~torch.isfinite(maps).all(-1).all(-1)).tolist()
+    return Maps(
+        maps,
+        tuple("the map has values that are not finite" if b else "" for b in broken),
+        tuple("failed" if b else "ok" for b in broken),
+    )
 
 
 def _alone(batch: Batch, part: Chunk, i: int, layer: str) -> Batch:
@@ -173,18 +179,11 @@ def _alone(batch: Batch, part: Chunk, i: int, layer: str) -> Batch:
 def _join(parts: list[Maps]) -> Maps:
     size = next((p.tensor.shape[1:] for p in parts if p.tensor is not None), None)
     reasons = tuple(reason for part in parts for reason in part.reasons)
+    statuses = tuple(status for part in parts for status in part.statuses)
     if size is None:
-        return Maps(None, reasons)
+        return Maps(None, reasons, statuses)
     blank = torch.full((1, *size), float("nan"))
-    return Maps(torch.cat([blank if p.tensor is None else p.tensor.cpu() for p in parts]), reasons)
-
-
-def blame(error: Exception) -> str:
-    """What was raised, and in which file and line."""
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
-    said = " ".join(str(error).split())[:300]
-    return said if isinstance(error, BenchError) else f"{type(error).__name__}: {said}{place}"
+    return Maps(torch.cat([blank if p.tensor is None else p.tensor.cpu() for p in parts]), reasons, statuses)
 
 
 def _note_predictions(chunk: Chunk, batch: Batch, pages: _Pages) -> None:
@@ -203,15 +202,15 @@ def _note_predictions(chunk: Chunk, batch: Batch, pages: _Pages) -> None:
 
 def _note_maps(cell: MapCell, chunk: Chunk, number: int, maps: Maps, pages: _Pages, store: Store) -> None:
     """Maps of one chunk are one file, as chunks may differ in shape."""
-    file = f"{cell.name}-{number}"
+    file = f"{cell.name}-{number}.npy"
     if maps.tensor is not None:
         store.write_maps(file, maps.tensor.cpu().numpy().astype(np.float32))
     for i, name in enumerate(chunk.ids):
         reason = maps.reasons[i]
         pages.maps[cell.name][name] = {
-            "file": "" if maps.tensor is None else f"{file}.npy",
+            "file": "" if maps.tensor is None else file,
             "row": i,
-            "status": maps.status if reason else "ok",
+            "status": maps.statuses[i],
             "reason": reason,
         }
 
@@ -221,14 +220,13 @@ def _stored(name: str, chunk: Chunk, desk: Desk) -> Maps:
     cell = desk.store.read_cell(name)["samples"]
     found = [cell[i] for i in chunk.ids]
     reasons = tuple(f["reason"] for f in found)
-    statuses: list[Status] = [f["status"] for f in found if f["status"] != "ok"]
-    status = statuses[0] if statuses else "failed"
-    files = {f["file"]: desk.store.read_maps(f["file"].removesuffix(".npy")) for f in found if f["file"]}
+    statuses: tuple[Status, ...] = tuple(f["status"] for f in found)
+    files = {f["file"]: desk.store.read_maps(f["file"]) for f in found if f["file"]}
     if not files:
-        return Maps(None, reasons, status)
+        return Maps(None, reasons, statuses)
     blank = np.full(next(iter(files.values())).shape[1:], np.nan, np.float32)
     stack = np.stack([files[f["file"]][f["row"]] if f["file"] else blank for f in found])
-    return Maps(torch.from_numpy(stack).to(desk.device), reasons, status)
+    return Maps(torch.from_numpy(stack).to(desk.device), reasons, statuses)
 
 
 def _write(task: Task, pages: _Pages, failures: dict[str, str], labels: dict[str, int | None], store: Store) -> None:

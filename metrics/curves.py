@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
+from pydantic import Field
 
 from benchbench.perturb import Keep, Remove
 from benchbench.registry import metric
 from benchbench.types import Scored, Seen
 
+Steps = Annotated[int, Field(ge=1, le=100_000)]
 PROTOCOLS = {"rise-28": {"steps": 28}, "rise-224": {"steps": 224}}
 
 
@@ -36,7 +40,7 @@ def _area(seen: Seen, steps: int) -> Scored:
     unit="probability",
     paper="arXiv:1806.07421",
 )
-def deletion(seen: Seen, *, steps: int = 28) -> Scored:
+def deletion(seen: Seen, *, steps: Steps = 28) -> Scored:
     """Area under the target's probability as the most salient pixels are set to zero (normalised space) first."""
     return _area(seen, steps)
 
@@ -51,6 +55,6 @@ def deletion(seen: Seen, *, steps: int = 28) -> Scored:
     unit="probability",
     paper="arXiv:1806.07421",
 )
-def insertion(seen: Seen, *, steps: int = 28) -> Scored:
+def insertion(seen: Seen, *, steps: Steps = 28) -> Scored:
     """Area under the target's probability as the most salient pixels are put first onto RISE's blurred image."""
     return _area(seen, steps)

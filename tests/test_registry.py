@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
+import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from torch import Tensor
 
 from benchbench.errors import BenchError, nearest
 from benchbench.registry import METHODS, METRICS, Registry, load_file, method
+from benchbench.sources import source_digest
 from benchbench.types import Layer
 
 
@@ -81,7 +84,40 @@ def test_a_user_s_file_registers_once(tmp_path: Path, spare: str) -> None:
     assert METHODS[spare].origin.startswith(str(file))
     before = METHODS[spare].source_digest
     file.write_text(file.read_text().replace("mean(1)", "amax(1)"))
+    assert METHODS[spare].source_digest == before, "the code that runs is the code of the import"
+    del sys.modules[METHODS[spare].function.__module__]
+    METHODS.remove(spare)
+    load_file(file)
     assert METHODS[spare].source_digest != before, "an edited method is not the method whose results are kept"
+
+
+def test_a_helper_that_a_plugin_imports_is_part_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    digests = []
+    for body in ("return 1", "return 2"):
+        (tmp_path / "its_helper.py").write_text(f"def help():\n    {body}\n")
+        (tmp_path / "its_plugin.py").write_text("from its_helper import help\ndef plugin():\n    return help()\n")
+        for name in ("its_helper", "its_plugin"):
+            sys.modules.pop(name, None)
+        importlib.invalidate_caches()
+        digests.append(source_digest(importlib.import_module("its_plugin").plugin))
+    assert digests[0] != digests[1]
+
+
+def test_code_without_a_file_is_told_apart() -> None:
+    def of(body: str) -> str:
+        scope: dict[str, Any] = {}
+        exec(f"def f(x, *, k=2):\n    g = lambda y: {body}\n    return g(x)", scope)
+        return source_digest(scope["f"])
+
+    assert of("y.amax()") == of("y.amax()"), "no address in it"
+    assert len({of("y.amax()"), of("y.amin()"), of("y.amax() + 1")}) == 3
+
+
+@pytest.mark.parametrize("name", ["a.b", "a@b", "a:b", "a,b"])
+def test_names_that_the_table_or_the_command_line_would_split_are_refused(name: str) -> None:
+    with pytest.raises(BenchError, match="in its name"):
+        method(name, needs="activation")(lambda layer: layer.activation)
 
 
 @pytest.mark.parametrize(

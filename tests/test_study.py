@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchbench.errors import BenchError
+from benchbench.registry import DATASETS
 from benchbench.study import Study, parse_item, read_yaml
 
 from .networks import Pooled, seeded
@@ -48,6 +49,9 @@ WRONG = [
     ({"device": "tpu"}, "device: String should match"),
     ({"engine": "ray"}, "engine: Input should be 'local'"),
     ({"layers": 3}, "layers: "),
+    ({"layers": []}, "layers: the list is empty"),
+    ({"layers": {"net": []}}, "layers: the list is empty"),
+    ({"samples": True}, "samples: Input should be a valid integer"),
     ({"sample": 3}, "unknown key 'sample'. Did you mean 'samples'"),
 ]
 
@@ -120,14 +124,28 @@ def test_a_study_file_that_is_absent(tmp_path: Path) -> None:
     [
         ("gradcam", "gradcam"),
         ("scorecam:variant=torchcam", {"name": "scorecam", "variant": "torchcam"}),
-        ("deletion:steps=7", {"name": "deletion", "steps": 7}),
+        ("deletion:steps=7", {"name": "deletion", "steps": "7"}),
         ("net.py:build", "net.py:build"),
-        ("net.py:build:width=2", {"name": "net.py:build", "width": 2}),
+        ("net.py:build:width=2", {"name": "net.py:build", "width": "2"}),
         ("folder:root=a/b:labels=c.csv", {"name": "folder", "root": "a/b", "labels": "c.csv"}),
     ],
 )
 def test_items_of_the_command_line(text: str, item: Any) -> None:
     assert parse_item(text) == item
+
+
+def test_text_of_the_command_line_is_read_by_the_parameter_s_type() -> None:
+    study = Study(**{**GOOD, "metrics": [parse_item("deletion:steps=7")], "datasets": [parse_item("photos")]})
+    assert study.metrics[0].params == {"steps": 7}
+    with pytest.raises(BenchError, match=r"metrics\[0\].steps: Input should be greater than or equal to 1"):
+        Study(**{**GOOD, "metrics": [parse_item("deletion:steps=0")]})
+    with pytest.raises(BenchError, match=r"methods\[0\].sigma: Input should be a finite number"):
+        Study(**{**GOOD, "methods": [parse_item("center:sigma=nan")]})
+    with pytest.raises(BenchError, match="The name comes first"):
+        parse_item("gradcam:name=layercam")
+    plugin = DATASETS["folder"]
+    with pytest.raises(BenchError, match="no folder '2024'"):
+        plugin.function(**plugin.bind({"root": "2024"}))
 
 
 def test_an_item_that_cannot_be_read() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from torchvision.datasets import ImageFolder
 
-from benchbench.datasets.files import Files
+from benchbench.datasets.files import Files, fingerprint
 from benchbench.errors import BenchError
 from benchbench.registry import DATASETS
 
@@ -290,3 +290,9 @@ def test_the_fingerprint_changes_with_file_label_and_mask_alone(make: Make, tmp_
     (root / "1/a.png").unlink()
     with pytest.raises(BenchError, match=r"a\.png: the file cannot be read"):
         plain.fingerprint(0)
+
+
+@given(parts=st.lists(st.binary(max_size=3), max_size=4), other=st.lists(st.binary(max_size=3), max_size=4))
+def test_a_fingerprint_knows_where_one_part_ends(parts: list[bytes], other: list[bytes]) -> None:
+    assert (fingerprint(*parts) == fingerprint(*other)) == (parts == other)
+    assert fingerprint(b"ab", b"c") != fingerprint(b"a", b"bc")

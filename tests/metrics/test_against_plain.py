@@ -51,7 +51,7 @@ def scores(
     cells, given = [], {}
     for m, tensor in enumerate(maps):
         holder = MapCell(f"map{m}", "layer", _method("gradcam"), "")
-        given[holder.name] = Maps(tensor, ("",) * 5)
+        given[holder.name] = Maps(tensor, ("",) * 5, ("ok",) * 5)
         cells += [MetricCell(f"{name}/{m}", holder, _metric(name)) for name in names]
     with torch.no_grad():
         targets = network(pictures).argsort(1)[:, -2]
