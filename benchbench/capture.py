@@ -75,10 +75,10 @@ def capture(
         stack.enter_context(torch.set_grad_enabled(gradient))
         for name in layers:
             keep = _keeper(name, kept, gradient)
-            stack.enter_context(_hook(_module(network, name), keep))
+            stack.enter_context(hook(_module(network, name), keep))
         for module in network.modules():
             if isinstance(module, nn.Linear):
-                stack.enter_context(_hook(module, lambda m, _i, o: linears.append((m, o))))
+                stack.enter_context(hook(module, lambda m, _i, o: linears.append((m, o))))
         logits = check_logits(network(images), images)
         for name in layers:
             if name not in kept:
@@ -102,20 +102,21 @@ def rest(network: nn.Module, images: Tensor, layer: str, activation: Tensor) -> 
     The whole network runs, on the same images, so that whatever else crosses the layer's level is right too.
     """
     copies = check_copies(activation, images)
-    with quiet(network), _hook(_module(network, layer), lambda _m, _i, _o: activation.clone()):
+    with quiet(network), hook(_module(network, layer), lambda _m, _i, _o: activation.clone()):
         return check_logits(network(images.repeat(copies, 1, 1, 1)), activation)
 
 
-def check_copies(activation: Tensor, images: Tensor) -> int:
-    """How many times the images ``activation`` holds.
+def check_copies(given: Tensor, images: Tensor, asked: str = "rest") -> int:
+    """How many times the images ``given`` holds; ``asked`` is the service to blame.
 
     Raises:
         BenchError: not a whole number of times.
     """
-    given, count = activation.shape[0], images.shape[0]
-    if not given or given % count:
-        raise BenchError(f"rest() was given {given} activations for {count} images", hint="Give a multiple")
-    return given // count
+    rows, count = given.shape[0], images.shape[0]
+    if not rows or rows % count:
+        hint = "Give a multiple; row i belongs to image i % B"
+        raise BenchError(f"{asked}() was given {rows} rows for {count} images", hint=hint)
+    return rows // count
 
 
 def pooled_head(captured: Capture, layer: str) -> Head:
@@ -191,7 +192,8 @@ def _module(network: nn.Module, name: str) -> nn.Module:
 
 
 @contextmanager
-def _hook(module: nn.Module, function: Callable[..., Any]) -> Iterator[None]:
+def hook(module: nn.Module, function: Callable[..., Any]) -> Iterator[None]:
+    """A forward hook, for as long as the block runs."""
     handle = module.register_forward_hook(function)
     try:
         yield

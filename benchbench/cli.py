@@ -179,6 +179,8 @@ def _number(text: str) -> int | str:
 
 
 def _entry(plugin: Plugin) -> dict[str, Any]:
+    from .registry import MetricPlugin
+
     entry: dict[str, Any] = {
         "name": plugin.name,
         "summary": plugin.summary,
@@ -190,9 +192,9 @@ def _entry(plugin: Plugin) -> dict[str, Any]:
         if hasattr(plugin, trait):
             value = getattr(plugin, trait)
             entry[trait] = sorted(value) if isinstance(value, frozenset) else value
-    if hasattr(plugin, "higher_is_better"):
+    if isinstance(plugin, MetricPlugin):
         entry["better"] = "higher" if plugin.higher_is_better else "lower"
-        entry["protocols"] = dict(plugin.protocols)  # type: ignore[attr-defined]
+        entry["protocols"] = dict(plugin.protocols)
     return entry
 
 

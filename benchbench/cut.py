@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from .capture import quiet
+from .capture import check_copies, quiet
 
 TOLERANCE = 1e-4  # of the largest logit
 
@@ -27,7 +27,7 @@ class Cut:
 
     def logits(self, network: nn.Module, images: Tensor, activation: Tensor) -> Tensor:
         """Logits (n * B, C) for ``activation`` (n * B, K, h, w); row i is of image i % B of ``images`` (B, 3, H, W)."""
-        copies = activation.shape[0] // images.shape[0]
+        copies = check_copies(activation, images)
         with quiet(network):
             across = self._across(images, copies) if self.crossing else ()
             result: Tensor = self.behind(activation, *across)

@@ -47,7 +47,7 @@ def judge(
         lacking.setdefault(cell.maps.name, []).append(cell)
     groups: dict[tuple[str, ...], list[str]] = {}
     for name, lacks in lacking.items():
-        groups.setdefault(tuple(f"{c.metric.name}@{c.metric.protocol}" for c in lacks), []).append(name)
+        groups.setdefault(tuple(c.metric.label for c in lacks), []).append(name)
     pages: dict[str, dict[str, Any]] = {}
     for names in groups.values():
         stack = _stack([maps[name] for name in names], chunk)
@@ -80,10 +80,15 @@ def _each_alone(
     pages: dict[str, dict[str, Any]] = {cell.name: {"samples": {}} for cell in cells}
     for i in range(len(chunk.ids)):
         one = {name: found.one(i) for name, found in maps.items()}
-        for name, page in judge(cells, one, chunk.one(i), targets[i : i + 1], scorer).items():
-            pages[name]["samples"] |= page["samples"]
-            pages[name] |= {"x": page["x"]} if "x" in page else {}
+        merge(pages, judge(cells, one, chunk.one(i), targets[i : i + 1], scorer))
     return pages
+
+
+def merge(pages: Mapping[str, dict[str, Any]], more: Mapping[str, dict[str, Any]]) -> None:
+    """Add the samples of further chunks to their cells' pages; the curves' x is the same for all of them."""
+    for name, page in more.items():
+        pages[name]["samples"] |= page["samples"]
+        pages[name] |= {"x": page["x"]} if "x" in page else {}
 
 
 def blame(error: Exception) -> str:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from .capture import quiet
+from .capture import hook, quiet
 from .errors import BenchError, nearest
 
 _POOLS_TO_SIZE = re.compile(r"(Select)?Adaptive.*Pool")
@@ -33,17 +35,13 @@ def spatial_layers(network: nn.Module, images: Tensor) -> list[Spatial]:
     image's in proportion (channels-last tensors look like maps, but are not).
     """
     seen: list[tuple[str, Any]] = []
-    handles = [
-        module.register_forward_hook(lambda _m, _i, output, name=name: seen.append((name, _shape(output))))
-        for name, module in network.named_modules()
-        if name and not _POOLS_TO_SIZE.match(type(module).__name__)
-    ]
-    try:
+    with ExitStack() as stack:
+        for name, module in network.named_modules():
+            if name and not _POOLS_TO_SIZE.match(type(module).__name__):
+                note = partial(lambda name, _m, _i, output: seen.append((name, _shape(output))), name)
+                stack.enter_context(hook(module, note))
         with quiet(network), torch.no_grad():
             network(images[:1])
-    finally:
-        for handle in handles:
-            handle.remove()
     runs: dict[str, int] = {}
     for name, _ in seen:
         runs[name] = runs.get(name, 0) + 1

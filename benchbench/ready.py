@@ -42,7 +42,7 @@ def ready_spec(choice: ModelChoice, device: torch.device) -> ModelSpec:
     if kinds:
         said = f"the network's parameters are {', '.join(map(str, kinds))}, where float32 is needed"
         raise BenchError(said, where=f"models: {choice.label}", hint="Give network.float()")
-    return replace(spec, name=choice.label, network=spec.network.to(device))
+    return replace(spec, network=spec.network.to(device))
 
 
 def ready_dataset(choice: DatasetChoice, spec: ModelSpec) -> Dataset:

@@ -18,6 +18,7 @@ from .allocator import keep_memory
 from .capture import quiet
 from .costing import measure_cost
 from .errors import BenchError
+from .judge import probes_of
 from .plan import CostCell, ReadyModel, Task, cost_cells, shards, tasks
 from .prepare import Prepared, prepare
 from .progress import Progress, Silent
@@ -25,7 +26,7 @@ from .provenance import describe
 from .ready import device_of, example_of, load_sample, ready_dataset, ready_model, ready_spec
 from .scoring import Passes, Scorer
 from .store import Store, write
-from .study import MetricChoice, Study
+from .study import Study
 from .types import Dataset, ModelSpec
 from .work import Desk, missing, work
 
@@ -91,7 +92,9 @@ def _run(study: Study, folder: Path, progress: Progress) -> None:
     progress.start(sum(_estimate(one, store) for one in loaded))
     with exact():
         for one in loaded:
-            _run_model(one, study, store, device, tally, progress)
+            scorer = Scorer(one.prepared.network, study.batch, one.prepared.used, tally.passes, progress.advance)
+            with quiet(one.model.spec.network):
+                _run_model(one, Desk(study, store, scorer, device), tally, progress)
     progress.say("writing the tables")
     _write(study, store, loaded, device, tally, time.perf_counter() - start)
 
@@ -132,12 +135,13 @@ def _load(spec: ModelSpec, study: Study, device: torch.device) -> Loaded:
     model = ready_model(spec, study, example, settings)
     pieces = [shard for name, dataset in datasets.items() for shard in shards(model, dataset, name, study)]
     firsts = {shard.dataset_name: shard for shard in reversed(pieces)}
+    here = machine(device)
     return Loaded(
         model,
         prepared,
         datasets,
         tuple(tasks(shard, study) for shard in pieces),
-        tuple(cell for name in datasets for cell in cost_cells(firsts[name], study, machine(device))),
+        tuple(cell for name in datasets for cell in cost_cells(firsts[name], study, here)),
     )
 
 
@@ -154,21 +158,14 @@ def _proof(dataset: Dataset, spec: ModelSpec, example: torch.Tensor) -> torch.Te
     return torch.stack(images).to(example.device) if images else example
 
 
-def _run_model(one: Loaded, study: Study, store: Store, device: torch.device, tally: Tally, progress: Progress) -> None:
-    with quiet(one.model.spec.network):
-        _work_all(one, study, store, device, tally, progress)
-
-
-def _work_all(one: Loaded, study: Study, store: Store, device: torch.device, tally: Tally, progress: Progress) -> None:
-    scorer = Scorer(one.prepared.network, study.batch, one.prepared.used, tally.passes, progress.advance)
-    desk = Desk(study, store, scorer, device)
+def _run_model(one: Loaded, desk: Desk, tally: Tally, progress: Progress) -> None:
     for task in one.tasks:
         progress.say(f"{one.model.spec.name} on {task.shard.dataset_name}")
         done = work(task, desk)
         tally.computed += done
         tally.reused += len(task.maps) + len(task.metrics) - done
     for cell in one.costs:
-        if cell.skip or store.find_cell(cell.name):
+        if cell.skip or desk.store.find_cell(cell.name):
             tally.reused += 1
             continue
         progress.say(f"cost of {cell.method.label} at {cell.layer}")
@@ -180,15 +177,12 @@ def _estimate(one: Loaded, store: Store) -> int:
     """Forwards still to do, roughly: what the progress bar counts."""
     total = 0
     for task in one.tasks:
-        maps, metrics = missing(task, store)
-        per_image = sum(one.model.channels.get(c.layer, 0) for c in maps if "scores" in c.method.plugin.needs)
-        per_image += sum(_probe_count(c.metric) for c in metrics)
+        lacking = missing(task, store)
+        asking = [cell for cell in lacking.maps if "scores" in cell.method.plugin.needs]
+        per_image = sum(one.model.channels.get(cell.layer, 0) for cell in asking)
+        per_image += sum(len(probes_of(cell.metric)) for cell in lacking.metrics)
         total += per_image * len(task.shard.indices)
     return total
-
-
-def _probe_count(metric: MetricChoice) -> int:
-    return len(metric.plugin.probes(**metric.params)) if metric.plugin.probes else 0
 
 
 def _write(
@@ -200,7 +194,9 @@ def _write(
     store.write_table("curves.parquet", assemble.curves(work_done, store))
     store.write_table("maps/index.parquet", assemble.map_index(work_done, store))
     store.write_table("photos/index.parquet", assemble.photo_index(work_done, store))
-    info = describe(study, [(one.model, one.prepared, one.datasets) for one in loaded])
+    info = describe(
+        study, [(one.model, one.prepared) for one in loaded], loaded[0].datasets, [t.shard for t in loaded[0].tasks]
+    )
     info |= {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": seconds,

@@ -133,7 +133,7 @@ def score_probes(
     mapped = [probe for probe in wanted if needs_map(probe)]
     plain = [probe for probe in wanted if not needs_map(probe)]
     fills = {name: FILLS[name](images) for name in dict.fromkeys(map(fill_of, wanted)) if name}
-    found = _score_mapped(scorer, images, targets, maps, mapped, fills) if many else {}
+    found = _score_mapped(scorer, images, targets, maps, mapped, fills) if many and mapped else {}
     for probe in plain:
         name = fill_of(probe)
         found[probe] = scorer.answer(fills[name] if name else images, targets).reshape(1, batch).expand(many, batch)
@@ -155,12 +155,12 @@ def _score_mapped(
     pieces: dict[Probe, list[Answers]] = {probe: [] for probe in probes}
     for index in torch.split(torch.arange(many * batch, device=images.device), scorer.batch):
         owner = index % batch
-        saliency, shown, target = maps.flatten(0, 1)[index], images[owner], targets[owner]
-        rank = {order: ranks(saliency, order) for order in dict.fromkeys(map(order_of, probes))}
+        piece, shown, target = maps.flatten(0, 1)[index], images[owner], targets[owner]
+        rank = {order: ranks(piece, order) for order in dict.fromkeys(map(order_of, probes))}
         filled = {name: fill[owner] for name, fill in fills.items()}
         for probe in probes:
             name = fill_of(probe)
             fill = filled[name] if name else shown
-            pictures = apply(probe, shown, fill, rank[order_of(probe)], saliency)
+            pictures = apply(probe, shown, fill, rank[order_of(probe)], piece)
             pieces[probe].append(scorer.answer(pictures, target))
     return {probe: Answers.join(parts).reshape(many, batch) for probe, parts in pieces.items()}

@@ -90,7 +90,6 @@ class _Services:
 
     def rest(self, activation: Tensor) -> Tensor:
         b, cuts = self.batch, self.batch.scorer.cuts
-        check_copies(activation, b.images)
         if self.name not in cuts:
             seen = b.captured
             cuts[self.name] = cut(b.network, self.name, b.images, seen.activations[self.name], seen.logits)
@@ -102,13 +101,7 @@ class _Services:
         return made.logits(b.network, b.images, activation)
 
     def score(self, images: Tensor, of: ScoreKind) -> Tensor:
-        targets = self.batch.captured.targets
-        copies = images.shape[0] // len(targets)
-        if not copies or images.shape[0] != copies * len(targets):
-            raise BenchError(
-                f"score() was given {images.shape[0]} images for {len(targets)} targets",
-                hint="Give a multiple; row i belongs to image i % B",
-            )
+        targets, copies = self.batch.captured.targets, check_copies(images, self.batch.images, "score")
         found: Tensor = getattr(self.batch.scorer.answer(images, targets.repeat(copies)), of)
         return found
 

@@ -20,6 +20,8 @@ from .registry import (
     MethodPlugin,
     MetricPlugin,
     ModelPlugin,
+    P,
+    Registry,
     load_file,
 )
 
@@ -61,6 +63,10 @@ class MetricChoice:
     protocol: str
     params: Mapping[str, Any]
     plugin: MetricPlugin
+
+    @property
+    def label(self) -> str:
+        return f"{self.name}@{self.protocol}"
 
 
 class Study(BaseModel):
@@ -158,7 +164,7 @@ class Study(BaseModel):
             "datasets": [_said(c.label, c.params) for c in self.datasets],
             "layers": self.layers if isinstance(self.layers, (str, dict)) else list(self.layers),
             "methods": [c.label for c in self.methods],
-            "metrics": [f"{c.name}@{c.protocol}" for c in self.metrics],
+            "metrics": [c.label for c in self.metrics],
             **{key: getattr(self, key) for key in ("target", "samples", "seed", "device", "engine", "batch")},
         }
 
@@ -209,7 +215,7 @@ def _each(key: str, given: Any, make: Any) -> tuple[Any, ...]:
             made.append(make(item))
         except BenchError as error:
             raise error.at(f"{key}[{i}]") from None
-    labels = [getattr(m, "label", None) or f"{m.name}@{m.protocol}" for m in made]
+    labels = [m.label for m in made]
     for i, label in enumerate(labels):
         if label in labels[:i]:
             raise BenchError(f"{label!r} is asked for twice", where=f"{key}[{i}]", hint="Remove one of them")
@@ -222,6 +228,14 @@ def _name_and_params(item: Any) -> tuple[str, dict[str, Any]]:
     if isinstance(item, Mapping) and isinstance(item.get("name"), str):
         return item["name"], {str(k): v for k, v in item.items() if k != "name"}
     raise BenchError(f"cannot read {item!r}", hint="Give a name, or {name: ..., parameter: ...}")
+
+
+def _registered(registry: Registry[P], item: Any) -> tuple[str, dict[str, Any], P]:
+    """The label, the checked parameters and the plugin of an item that is registered."""
+    name, params = _name_and_params(item)
+    plugin = registry[name]
+    bound = plugin.bind(params)
+    return plugin.label(bound), bound, plugin
 
 
 def _model(item: Any) -> ModelChoice:
@@ -240,9 +254,7 @@ def _model(item: Any) -> ModelChoice:
         params = {key: _scalar(value) for key, value in params.items()}
         said = ", ".join(f"{k}={v}" for k, v in sorted(params.items()))
         return ModelChoice(f"{function}({said})" if said else function, params, value=found)
-    plugin = MODELS[name]
-    bound = plugin.bind(params)
-    return ModelChoice(plugin.label(bound), bound, plugin)
+    return ModelChoice(*_registered(MODELS, item))
 
 
 def _relabel(choice: ModelChoice, label: str) -> ModelChoice:
@@ -263,19 +275,13 @@ def _dataset(item: Any) -> DatasetChoice:
         return item
     if isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str):
         return DatasetChoice(item[0], value=item[1])
-    name, params = _name_and_params(item)
-    plugin = DATASETS[name]
-    bound = plugin.bind(params)
-    return DatasetChoice(plugin.label(bound), bound, plugin)
+    return DatasetChoice(*_registered(DATASETS, item))
 
 
 def _method(item: Any) -> MethodChoice:
     if isinstance(item, MethodChoice):
         return item
-    name, params = _name_and_params(item)
-    plugin = METHODS[name]
-    bound = plugin.bind(params)
-    return MethodChoice(plugin.label(bound), bound, plugin)
+    return MethodChoice(*_registered(METHODS, item))
 
 
 def _metric(item: Any) -> MetricChoice:

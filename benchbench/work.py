@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from .errors import BenchError, NotApplicable
-from .judge import Maps, blame, judge
+from .judge import Maps, blame, judge, merge
 from .loading import Chunk, chunks, load
 from .plan import MapCell, MetricCell, Shard, Task, sample_seeds
 from .scoring import Scorer
@@ -41,11 +41,19 @@ class _Pages:
     scores: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-def missing(task: Task, store: Store) -> tuple[list[MapCell], list[MetricCell]]:
+@dataclass(frozen=True, eq=False)
+class Lacking:
+    """The cells of a task that are to be computed."""
+
+    maps: list[MapCell]
+    metrics: list[MetricCell]
+
+
+def missing(task: Task, store: Store) -> Lacking:
     """The cells that the store lacks, of those that apply; a map cell whose files are gone is lacking."""
     maps = [cell for cell in task.maps if not cell.skip and not _whole(store.find_cell(cell.name), store)]
     metrics = [cell for cell in task.metrics if not cell.maps.skip and store.find_cell(cell.name) is None]
-    return maps, metrics
+    return Lacking(maps, metrics)
 
 
 def _whole(cell: dict[str, Any] | None, store: Store) -> bool:
@@ -53,41 +61,41 @@ def _whole(cell: dict[str, Any] | None, store: Store) -> bool:
 
 
 def work(task: Task, desk: Desk) -> int:
-    """Compute and store every missing cell of a task; returns how many there were.
+    """Compute and store what a task lacks; returns how many cells that were.
 
     Raises:
         BenchError: out of memory, or a method writes into what it shares with others. Nothing of the task is stored.
     """
-    maps, metrics = missing(task, desk.store)
+    lacking = missing(task, desk.store)  # now: an earlier task may have made it, for the same network by another name
     predicted = desk.store.find_cell(task.predictions)
-    if predicted and not maps and not metrics:
+    if predicted and not lacking.maps and not lacking.metrics:
         return 0
     pages = _Pages(
         predictions=predicted["samples"] if predicted else {},
-        maps={cell.name: {} for cell in maps},
-        scores={cell.name: {"samples": {}} for cell in metrics},
+        maps={cell.name: {} for cell in lacking.maps},
+        scores={cell.name: {"samples": {}} for cell in lacking.metrics},
     )
-    failures: dict[str, str] = {}
-    labels: dict[str, int | None] = {}
     failed_before = {name for name, entry in pages.predictions.items() if entry["reason"]}
-    loaded = load(task.shard, desk.store, desk.study.target, failures, labels)
-    queue = list(chunks([s for s in loaded if s.id not in failed_before], desk.scorer.batch, desk.device))
-    for number in itertools.count():
-        if not queue:
-            break
+    loading = load(task.shard, desk.store, desk.study.target)
+    failures = dict(loading.failures)
+    fit = [sample for sample in loading.samples if sample.id not in failed_before]
+    queue = list(chunks(fit, desk.scorer.batch, desk.device))
+    numbers = itertools.count()
+    while queue:
         chunk = queue.pop(0)
         try:
-            batch = _answers(task.shard, chunk, maps, pages, desk)
+            batch = _answers(task.shard, chunk, lacking.maps, pages, desk)
         except torch.OutOfMemoryError:
             raise
         except Exception as error:  # the network fails on these images: each is tried alone
-            queue += [chunk.one(i) for i in range(len(chunk.ids))] if len(chunk.ids) > 1 else []
             if len(chunk.ids) == 1:
                 failures[chunk.ids[0]] = blame(error)
+            else:
+                queue += [chunk.one(i) for i in range(len(chunk.ids))]
             continue
-        _work_chunk(chunk, number, batch, task.shard, (maps, metrics), pages, desk)
-    _write(task, pages, failures, labels, desk.store)
-    return len(maps) + len(metrics)
+        _work_chunk(chunk, next(numbers), batch, task.shard, lacking, pages, desk)
+    _write(task, pages, failures, loading.labels, desk.store)
+    return len(lacking.maps) + len(lacking.metrics)
 
 
 def _answers(shard: Shard, chunk: Chunk, maps: list[MapCell], pages: _Pages, desk: Desk) -> Batch | None:
@@ -110,24 +118,19 @@ def _work_chunk(
     number: int,
     batch: Batch | None,
     shard: Shard,
-    lacking: tuple[list[MapCell], list[MetricCell]],
+    lacking: Lacking,
     pages: _Pages,
     desk: Desk,
 ) -> None:
-    maps, metrics = lacking
     targets = torch.tensor([pages.predictions[i]["target"] for i in chunk.ids], device=desk.device)
     fresh: dict[str, Maps] = {}
-    for cell in maps:
+    for cell in lacking.maps:
         assert batch is not None
         fresh[cell.name] = _explain(cell, batch, chunk, shard, desk)
         _note_maps(cell, chunk, number, fresh[cell.name], pages, desk.store)
-    if metrics:
-        wanted = {cell.maps.name: cell.maps for cell in metrics}
-        ready = {name: fresh.get(name) or _stored(name, chunk, desk) for name in wanted}
-        found = judge(metrics, ready, chunk, targets, desk.scorer)
-        for name, page in found.items():
-            pages.scores[name]["samples"].update(page["samples"])
-            pages.scores[name].update({"x": page["x"]} if "x" in page else {})
+    wanted = dict.fromkeys(cell.maps.name for cell in lacking.metrics)
+    ready = {name: fresh.get(name) or _stored(name, chunk, desk) for name in wanted}
+    merge(pages.scores, judge(lacking.metrics, ready, chunk, targets, desk.scorer))
 
 
 def _chooser(target: Target, chunk: Chunk, known: list[int] | None) -> Callable[[Tensor], Tensor]:
@@ -206,12 +209,11 @@ def _note_maps(cell: MapCell, chunk: Chunk, number: int, maps: Maps, pages: _Pag
     if maps.tensor is not None:
         store.write_maps(file, maps.tensor.cpu().numpy().astype(np.float32))
     for i, name in enumerate(chunk.ids):
-        reason = maps.reasons[i]
         pages.maps[cell.name][name] = {
             "file": "" if maps.tensor is None else file,
             "row": i,
             "status": maps.statuses[i],
-            "reason": reason,
+            "reason": maps.reasons[i],
         }
 
 
@@ -229,7 +231,9 @@ def _stored(name: str, chunk: Chunk, desk: Desk) -> Maps:
     return Maps(torch.from_numpy(stack).to(desk.device), reasons, statuses)
 
 
-def _write(task: Task, pages: _Pages, failures: dict[str, str], labels: dict[str, int | None], store: Store) -> None:
+def _write(
+    task: Task, pages: _Pages, failures: Mapping[str, str], labels: Mapping[str, int | None], store: Store
+) -> None:
     """Maps first, then scores, then predictions: a cell that exists is whole, and so is what it stands on."""
     for name, samples in pages.maps.items():
         store.write_cell(name, {"samples": samples})
