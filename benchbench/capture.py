@@ -97,13 +97,12 @@ def capture(
 
 
 def rest(network: nn.Module, images: Tensor, layer: str, activation: Tensor) -> Tensor:
-    """Logits (n * B, C) with the layer's output replaced by ``activation`` (n * B, K, h, w); row i is of image i % B.
+    """Logits (N, C) on images (N, 3, H, W) with the layer's output replaced by ``activation`` (N, K, h, w).
 
     The whole network runs, on the same images, so that whatever else crosses the layer's level is right too.
     """
-    copies = check_copies(activation, images)
     with quiet(network), hook(_module(network, layer), lambda _m, _i, _o: activation.clone()):
-        return check_logits(network(images.repeat(copies, 1, 1, 1)), activation)
+        return check_logits(network(images), activation)
 
 
 def check_copies(given: Tensor, images: Tensor, asked: str = "rest") -> int:

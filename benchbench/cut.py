@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from .capture import check_copies, quiet
+from .capture import quiet
 
 TOLERANCE = 1e-4  # of the largest logit
 
@@ -25,20 +25,22 @@ class Cut:
     behind: fx.GraphModule
     crossing: int
 
-    def logits(self, network: nn.Module, images: Tensor, activation: Tensor) -> Tensor:
-        """Logits (n * B, C) for ``activation`` (n * B, K, h, w); row i is of image i % B of ``images`` (B, 3, H, W)."""
-        copies = check_copies(activation, images)
-        with quiet(network):
-            across = self._across(images, copies) if self.crossing else ()
-            result: Tensor = self.behind(activation, *across)
-        return result
+    def across(self, images: Tensor) -> tuple[Any, ...]:
+        """The values of images (B, 3, H, W) that go around the layer."""
+        return tuple(self.before(images)) if self.crossing else ()
 
-    def _across(self, images: Tensor, copies: int) -> tuple[Any, ...]:
-        """Tensors of the batch are repeated; anything else (a size, say) is made again for as many images."""
-        values = self.before(images)
-        if all(isinstance(v, Tensor) and v.ndim and v.shape[0] == images.shape[0] for v in values):
-            return tuple(v.repeat(copies, *[1] * (v.ndim - 1)) for v in values)
-        return tuple(self.before(images.repeat(copies, 1, 1, 1)))
+    def logits(self, activation: Tensor, images: Tensor, owner: Tensor, across: tuple[Any, ...]) -> Tensor:
+        """Logits (N, C) for ``activation`` (N, K, h, w).
+
+        Row i is of image ``owner[i]`` of ``images`` (B, 3, H, W), whose ``across`` is given. Tensors of the batch are
+        taken row by row; where anything else crosses (a size, say), all of it is made again for these rows.
+        """
+        if all(isinstance(v, Tensor) and v.ndim and v.shape[0] == images.shape[0] for v in across):
+            rows = tuple(v[owner] for v in across)
+        else:
+            rows = self.across(images[owner])
+        result: Tensor = self.behind(activation, *rows)
+        return result
 
 
 def cut(network: nn.Module, layer: str, images: Tensor, activation: Tensor, logits: Tensor) -> Cut | None:
@@ -49,8 +51,9 @@ def cut(network: nn.Module, layer: str, images: Tensor, activation: Tensor, logi
     """
     try:
         made = _split(network, layer)
-        with torch.no_grad():
-            found = made.logits(network, images, activation)
+        with torch.no_grad(), quiet(network):
+            owner = torch.arange(len(images), device=images.device)
+            found = made.logits(activation, images, owner, made.across(images))
     except Exception:  # tracing fails in as many ways as there are networks; the whole network then serves
         return None
     close = (found - logits).abs().max() <= TOLERANCE * logits.abs().max() if found.shape == logits.shape else False

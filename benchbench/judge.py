@@ -16,7 +16,8 @@ from .errors import BenchError
 from .loading import Chunk
 from .perturb import Probe, Whole, canonical, saliency
 from .plan import MetricCell
-from .scoring import Answers, Scorer, score_probes
+from .probing import score_probes
+from .scoring import Answers, Scorer
 from .study import MetricChoice
 from .table import Status
 from .types import Scored, Seen
@@ -50,7 +51,7 @@ def judge(
         groups.setdefault(tuple(c.metric.label for c in lacks), []).append(name)
     pages: dict[str, dict[str, Any]] = {}
     for names in groups.values():
-        stack = _stack([maps[name] for name in names], chunk)
+        stack = [_finite(maps[name], chunk) for name in names]
         metrics = [cell.metric for cell in lacking[names[0]]]
         try:
             answers = score_probes(scorer, chunk.images, targets, stack, _union(metrics))
@@ -63,8 +64,9 @@ def judge(
                 pages |= _each_alone([cell for name in names for cell in lacking[name]], maps, chunk, targets, scorer)
             continue
         for m, name in enumerate(names):
+            height = saliency(stack[m], (chunk.images.shape[2], chunk.images.shape[3]))
             for cell in lacking[name]:
-                seen = _seen(cell.metric, answers, m, stack[m], chunk)
+                seen = _seen(cell.metric, answers, m, height, chunk)
                 pages[cell.name] = _page(cell.metric, seen, maps[name], chunk)
     return pages
 
@@ -108,22 +110,20 @@ def _union(metrics: Sequence[MetricChoice]) -> list[Probe]:
     return [Whole(), *(probe for metric in metrics for probe in probes_of(metric))]
 
 
-def _stack(maps: Sequence[Maps], chunk: Chunk) -> Tensor:
-    """(M, B, H, W) at the images' size, min-max normalised; zero where there is no map."""
-    size = (chunk.images.shape[2], chunk.images.shape[3])
-    blank = torch.zeros(len(chunk.ids), *size, device=chunk.images.device)
-    return torch.stack(
-        [blank if m.tensor is None else saliency(m.tensor.to(blank.device).nan_to_num(0, 0, 0), size) for m in maps]
-    )
+def _finite(maps: Maps, chunk: Chunk) -> Tensor:
+    """(B, h, w); zero where there is no map."""
+    if maps.tensor is None:
+        return torch.zeros(len(chunk.ids), 1, 1, device=chunk.images.device)
+    return maps.tensor.to(chunk.images.device).nan_to_num(0, 0, 0)
 
 
-def _seen(metric: MetricChoice, answers: Mapping[Probe, Answers], m: int, stack: Tensor, chunk: Chunk) -> Seen:
+def _seen(metric: MetricChoice, answers: Mapping[Probe, Answers], m: int, height: Tensor, chunk: Chunk) -> Seen:
     whole = answers[Whole()][m]
     probes = [canonical(probe) for probe in probes_of(metric)]
     own = Answers.stack([answers[probe][m] for probe in probes] or [whole])
     p, z = whole.probability.clone(), whole.logit.clone()  # a metric may write into what it is given
     masks = None if chunk.masks is None else chunk.masks.clone()
-    return Seen(own.probability.clone(), own.logit.clone(), own.correct.clone(), p, z, stack.clone(), masks)
+    return Seen(own.probability.clone(), own.logit.clone(), own.correct.clone(), p, z, height.clone(), masks)
 
 
 def _page(metric: MetricChoice, seen: Seen, maps: Maps, chunk: Chunk) -> dict[str, Any]:

@@ -19,8 +19,8 @@ from .types import Dataset, ModelSpec
 
 SHARD = 32  # samples; what is lost when a run is killed, and never a matter of the batch size
 _NUMERIC = (
-    *("capture", "cost", "costing", "cut", "judge", "loading", "perturb", "prepare", "preprocess", "ready", "scoring"),
-    *("services", "types", "work"),
+    *("capture", "cost", "costing", "cut", "equal", "judge", "loading", "masked", "perturb", "prepare", "preprocess"),
+    *("probing", "ready", "scoring", "services", "types", "work"),
 )
 
 

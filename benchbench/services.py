@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from .capture import Capture, capture, check_copies, pooled_head, rest
-from .cut import cut
+from .allocator import out_of_memory
+from .capture import Capture, capture, check_copies, pooled_head, quiet, rest
+from .cut import Cut, cut
 from .errors import BenchError
-from .scoring import Scorer, score_masked
-from .types import Head, Layer, ScoreKind
+from .masked import score_masked
+from .scoring import Answers, Scorer, read
+from .types import Change, Head, Layer, ScoreKind
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +26,8 @@ class Batch:
     scorer: Scorer
     images: Tensor
     captured: Capture
+    masked: dict[str, Answers] = field(default_factory=dict)  # by layer: what its activations as masks scored
+    across: dict[str, tuple[Any, ...]] = field(default_factory=dict)  # by layer: what goes around it
 
     def layer(self, name: str, seeds: tuple[int, ...]) -> Layer:
         """The Layer that a method is given, with one seed per image."""
@@ -89,16 +93,10 @@ class _Services:
     seeds: tuple[int, ...]
 
     def rest(self, activation: Tensor) -> Tensor:
-        b, cuts = self.batch, self.batch.scorer.cuts
-        if self.name not in cuts:
-            seen = b.captured
-            cuts[self.name] = cut(b.network, self.name, b.images, seen.activations[self.name], seen.logits)
-        made = cuts[self.name]
-        if made is None:
-            b.scorer.passes.forwards += len(activation)
-            return rest(b.network, b.images, self.name, activation)
-        b.scorer.passes.rests += len(activation)
-        return made.logits(b.network, b.images, activation)
+        copies = check_copies(activation, self.batch.images)
+        owner = torch.arange(len(self.batch.images), device=activation.device).repeat(copies)
+        with quiet(self.batch.network):
+            return self._behind(activation, owner)
 
     def score(self, images: Tensor, of: ScoreKind) -> Tensor:
         targets, copies = self.batch.captured.targets, check_copies(images, self.batch.images, "score")
@@ -106,8 +104,66 @@ class _Services:
         return found
 
     def score_masked(self, masks: Tensor, of: ScoreKind) -> Tensor:
-        with torch.no_grad():
-            return score_masked(self.batch.scorer, self.batch.images, self.batch.captured.targets, masks, of)
+        """Where the masks are the layer's own activation, they are scored once for all methods that ask."""
+        b = self.batch
+        known = b.masked.get(self.name) if masks is b.captured.activations[self.name] else None
+        if known is None:
+            with torch.no_grad():
+                known = score_masked(b.scorer, b.images, b.captured.targets, masks)
+            if masks is b.captured.activations[self.name]:
+                b.masked[self.name] = known
+        found: Tensor = getattr(known, of)
+        return found.clone()
+
+    def score_changed(self, change: Change, count: int, of: ScoreKind) -> Tensor:
+        b, activation = self.batch, self.batch.captured.activations[self.name]
+        pairs = torch.arange(len(activation) * count, device=activation.device)
+        answers = []
+        with torch.no_grad(), quiet(b.network):
+            while len(pairs):
+                rows = pairs[: self._rows(activation)]
+                try:
+                    answers.append(self._changed(change, activation, rows, count))
+                    pairs = pairs[len(rows) :]
+                    continue
+                except Exception as error:
+                    if not out_of_memory(error) or b.scorer.batch == 1:
+                        raise
+                b.scorer.halve(b.scorer.batch)
+        found: Tensor = getattr(Answers.join(answers), of)
+        return found.view(-1, count)
+
+    def _changed(self, change: Change, activation: Tensor, pairs: Tensor, count: int) -> Answers:
+        owner = pairs // count
+        changed = change(activation[owner], pairs % count)
+        if changed.shape != (len(owner), *activation.shape[1:]):
+            given, needed = tuple(changed.shape), (len(owner), *activation.shape[1:])
+            raise BenchError(f"score_changed() was given a change to {given}, where {needed} is needed")
+        return read(self._behind(changed, owner).float(), self.batch.captured.targets[owner])
+
+    def _rows(self, activation: Tensor) -> int:
+        """As many activations as weigh what a batch of images weighs, and at least a batch."""
+        return self.batch.scorer.batch * max(1, self.batch.images[0].numel() // activation[0].numel())
+
+    def _behind(self, activation: Tensor, owner: Tensor) -> Tensor:
+        """Logits of activation (N, K, h, w), row i of image owner[i]."""
+        b, made = self.batch, self._cut()
+        if made is None:
+            b.scorer.passes.forwards += len(activation)
+            return rest(b.network, b.images[owner], self.name, activation)
+        b.scorer.passes.rests += len(activation)
+        if self.name not in b.across:
+            b.across[self.name] = made.across(b.images)
+        return made.logits(activation, b.images, owner, b.across[self.name])
+
+    def _cut(self) -> Cut | None:
+        """The prepared network behind the layer; else the network itself; None where neither can be cut."""
+        b, cuts = self.batch, self.batch.scorer.cuts
+        if self.name not in cuts:
+            seen = b.captured
+            given = (self.name, b.images, seen.activations[self.name], seen.logits)
+            cuts[self.name] = cut(b.scorer.network, *given) or cut(b.network, *given)
+        return cuts[self.name]
 
     def look(self, images: Tensor) -> Layer:
         b = self.batch

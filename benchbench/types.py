@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from .errors import BenchError
 
 ScoreKind: TypeAlias = Literal["probability", "logit"]
+Change: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Services(Protocol):
     def rest(self, activation: Tensor) -> Tensor: ...
     def score(self, images: Tensor, of: ScoreKind) -> Tensor: ...
     def score_masked(self, masks: Tensor, of: ScoreKind) -> Tensor: ...
+    def score_changed(self, change: Change, count: int, of: ScoreKind) -> Tensor: ...
     def look(self, images: Tensor) -> Layer: ...
     def head(self) -> Head: ...
 
@@ -91,6 +93,17 @@ class Layer:
         normalised on the fly, a few at a time. A constant mask becomes all zero.
         """
         return self.services.score_masked(masks, of)
+
+    def score_changed(self, change: Change, count: int, of: ScoreKind = "logit") -> Tensor:
+        """(B, count): the target's score of the network behind the layer on variants of each image's activation.
+
+        Args:
+            change: from activations (m, K, h, w), a copy that it may write into, and which variant each row is to
+                become, (m,) in 0 .. count - 1, to those variants (m, K, h, w).
+
+        (image, variant) pairs of all images fill the batches, a few at a time.
+        """
+        return self.services.score_changed(change, count, of)
 
     def look(self, images: Tensor) -> Layer:
         """The same layer and targets on other images (B, 3, H, W)."""

@@ -8,9 +8,11 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
+from benchbench.masked import score_masked
 from benchbench.perturb import Filled, Keep, Multiply, Probe, Remove, Whole, minmax, ranks, upsample
 from benchbench.prepare import TOLERANCE, fold_batch_norm, prepare
-from benchbench.scoring import Scorer, score_masked, score_probes
+from benchbench.probing import score_probes
+from benchbench.scoring import Scorer
 
 from .networks import Flat, Pooled, seeded
 
@@ -29,7 +31,7 @@ def test_answers_equal_a_softmax_by_hand(images: Tensor) -> None:
 
 def test_equal_probes_are_scored_once(images: Tensor) -> None:
     network, batch = seeded(Pooled), 4
-    maps = torch.rand(3, len(images), 64, 64, generator=torch.Generator().manual_seed(0))
+    maps = list(torch.rand(3, len(images), 8, 8, generator=torch.Generator().manual_seed(0)))
     probes: list[Probe] = [
         Whole(),
         Remove(0.0),
@@ -52,7 +54,8 @@ def test_probes_equal_one_picture_at_a_time(images: Tensor) -> None:
     network = seeded(Pooled)
     targets = torch.tensor([1, 1, 2, 2, 3, 3])
     maps = torch.rand(2, len(images), 64, 64, generator=torch.Generator().manual_seed(0))
-    found = score_probes(Scorer(network, 5), images, targets, maps, [Remove(0.25, "zero", "least"), Multiply()])
+    maps = torch.stack([minmax(m) for m in maps])
+    found = score_probes(Scorer(network, 5), images, targets, list(maps), [Remove(0.25, "zero", "least"), Multiply()])
     for m in range(2):
         for b in range(6):
             gone = ranks(maps[m, b][None], "least")[0] < 1024
@@ -70,7 +73,7 @@ def test_masked_scores_share_the_forward_of_dead_masks(images: Tensor) -> None:
     masks[:, 1] = 0.3
     masks[2, 4] = 0
     scorer = Scorer(network, 4)
-    found = score_masked(scorer, images, targets, masks, "logit")
+    found = score_masked(scorer, images, targets, masks).logit
     assert scorer.passes.forwards == (6 * 5 - 7) + 6
     for b in range(6):
         for k in range(5):

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 
 from benchbench.allocator import keep_memory
 from benchbench.judge import probes_of
-from benchbench.perturb import saliency
 from benchbench.prepare import prepare
+from benchbench.probing import score_probes
 from benchbench.registry import METHODS
-from benchbench.scoring import Scorer, score_probes
+from benchbench.scoring import Scorer
 from benchbench.services import look, run_method
 from benchbench.study import _metric
 
@@ -72,7 +72,7 @@ def test_3_deletion_and_insertion_of_one_map(benchmark: BenchmarkFixture, networ
     """56 pictures an image: divide by 56 for the cost of one, perturbation included."""
     prepared = prepare(network, batch[:2])
     scorer = Scorer(prepared.network, BATCH, prepared.used)
-    maps = saliency(torch.rand(BATCH, 7, 7, generator=torch.Generator().manual_seed(0)), (224, 224))[None]
+    maps = [torch.rand(BATCH, 7, 7, generator=torch.Generator().manual_seed(0))]
     probes = [probe for name in ("deletion", "insertion") for probe in probes_of(_metric(name))]
     targets = torch.zeros(BATCH, dtype=torch.long)
     benchmark(lambda: score_probes(scorer, batch, targets, maps, probes))
