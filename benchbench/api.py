@@ -107,7 +107,8 @@ def explain(
 
     Args:
         network: returns logits (B, C); it is left as it was found.
-        target: the class to explain, for all images or (B,) one each; None for the most likely one.
+        target: the class to explain, for all images or (B,) one each; None for the most likely one. With (B, T),
+            several classes of each image: the maps are (B, T, H, W), and masked forwards, as of Score-CAM, are shared.
         params: the method's own parameters.
 
     Raises:
@@ -118,16 +119,20 @@ def explain(
         raise BenchError(f"images have the shape {tuple(images.shape)}", where="explain", hint="Give (B, 3, H, W)")
     if not isinstance(layer, str):
         raise BenchError(f"layer is {layer!r}", where="explain", hint="Give a module path, or last")
+    several = target.shape[1] if isinstance(target, Tensor) and target.ndim == 2 else 1
+    if isinstance(target, Tensor) and target.ndim == 2 and len(target) == len(images) and several:
+        images, target = images.repeat_interleave(several, 0), target.flatten()
     plugin = METHODS[method]
     bound = plugin.bind(params)
     name = resolve(network, images[:1], layer)[-1]
-    seeds = sample_seeds(seed, f"{plugin.name}/{name}", [str(i) for i in range(len(images))])
+    seeds = sample_seeds(seed, f"{plugin.name}/{name}", [str(i // several) for i in range(len(images))])
     with quiet(network):
         batch = look(
             network, Scorer(network), images, [name], _chooser(target, len(images)), gradient="gradient" in plugin.needs
         )
         maps = run_method(plugin.function, batch.layer(name, seeds), bound)
-    return saliency(maps, (images.shape[2], images.shape[3]))[:, None]
+    height, width = images.shape[2:]
+    return saliency(maps, (height, width)).view(-1, several, height, width)
 
 
 def _chooser(target: int | Tensor | None, count: int) -> Any:

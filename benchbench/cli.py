@@ -43,7 +43,10 @@ def run_command(
     target: Annotated[str | None, typer.Option(help="predicted, label, or a class index")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda")] = None,
     engine: Annotated[str | None, typer.Option(help="local")] = None,
-    batch: Annotated[str | None, typer.Option(help="Images per forward")] = None,
+    batch: Annotated[str | None, typer.Option(help="Images per forward; auto measures what fits")] = None,
+    precision: Annotated[str | None, typer.Option(help="What scoring computes in: float32 or bf16")] = None,
+    compile: Annotated[bool | None, typer.Option(help="Score with torch.compile")] = None,
+    workers: Annotated[str | None, typer.Option(help="Threads that load the images to come")] = None,
     plugin: Annotated[list[Path] | None, typer.Option(help="A Python file that registers methods or metrics")] = None,
     out: Annotated[Path | None, typer.Option(help="The run's folder; runs/NAME by default")] = None,
 ) -> None:
@@ -55,9 +58,12 @@ def run_command(
     for file in plugin or []:
         load_file(file)
     listed = {"models": models, "datasets": datasets, "methods": methods, "metrics": metrics}
-    single = {"samples": samples, "seed": seed, "target": target, "device": device, "engine": engine, "batch": batch}
+    single = {"samples": samples, "seed": seed, "target": target, "device": device, "engine": engine}
+    single |= {"batch": batch, "precision": precision, "workers": workers}
     overrides: dict[str, Any] = {key: _items(text) for key, text in listed.items() if text is not None}
     overrides |= {key: _number(text) for key, text in single.items() if text is not None}
+    if compile is not None:
+        overrides["compile"] = compile
     if layers is not None:
         overrides["layers"] = layers if layers in ("last", "stages") else [name.strip() for name in layers.split(",")]
     if study is None:
@@ -139,6 +145,7 @@ def _run(study: Any, out: Path) -> None:
 
     from .progress import Terminal
     from .reports import terminal
+    from .reports.numbers import merged
 
     console = Console()
     progress = Terminal(Console(stderr=True))
@@ -152,7 +159,7 @@ def _run(study: Any, out: Path) -> None:
     work = info["work"]
     console.print(
         f"{work['cells_computed']} cells computed, {work['cells_reused']} reused; "
-        f"{work['forwards']} forwards in {info['seconds']:.0f} s",
+        f"{merged(work)}; {work['forwards']:,} forwards in {info['seconds']:.0f} s",
         highlight=False,
     )
     console.print(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .allocator import out_of_memory
 from .cost import measure
 from .errors import BenchError, NotApplicable
 from .judge import blame
@@ -20,11 +21,13 @@ def measure_cost(cell: CostCell, desk: Desk) -> None:
     """Measure and store a cost cell, raw; a method that fails leaves the reason instead."""
     try:
         cost = _measure(cell, desk)
-    except (torch.OutOfMemoryError, WritesInPlace):
+    except WritesInPlace:
         raise
     except NotApplicable as reason:
         desk.store.write_cell(cell.name, {"status": "not_applicable", "reason": str(reason)})
     except Exception as error:
+        if out_of_memory(error):
+            raise
         desk.store.write_cell(cell.name, {"status": "failed", "reason": blame(error)})
     else:
         desk.store.write_cell(cell.name, {"status": "ok", "reason": "", "cost": vars(cost)})
@@ -35,7 +38,8 @@ def _measure(cell: CostCell, desk: Desk) -> Cost:
     images = image[None].to(desk.device)
     plugin = cell.method.plugin
     passes = Passes()
-    scorer = Scorer(desk.scorer.network, desk.scorer.batch, desk.scorer.last, passes)
+    own = desk.scorer
+    scorer = Scorer(own.network, own.batch, own.last, passes, padded=own.padded)
     gradient = "gradient" in plugin.needs
     seeds = sample_seeds(desk.study.seed, f"{plugin.name}/{cell.layer}", [name])
     network = cell.shard.model.spec.network

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .allocator import out_of_memory
 from .errors import BenchError
 from .loading import Chunk
 from .perturb import Probe, Whole, canonical, saliency
@@ -55,9 +56,9 @@ def judge(
         metrics = [cell.metric for cell in lacking[names[0]]]
         try:
             answers = score_probes(scorer, chunk.images, targets, stack, _union(metrics))
-        except torch.OutOfMemoryError:
-            raise
         except Exception as error:  # the network fails on a perturbed image: each is tried alone
+            if out_of_memory(error):
+                raise
             if len(chunk.ids) == 1:
                 pages |= _all_failed([cell for name in names for cell in lacking[name]], chunk, blame(error))
             else:

@@ -1,8 +1,9 @@
-"""A shard's samples, decoded and stacked into batches of one shape; what cannot be read becomes a reason."""
+"""A shard's samples, decoded ahead by threads, in batches of one shape; what cannot be read becomes a reason."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -32,8 +33,12 @@ class Chunk:
     photos: tuple[str, ...]
 
     def one(self, i: int) -> Chunk:
-        masks = None if self.masks is None else self.masks[i : i + 1]
-        return Chunk(self.ids[i : i + 1], self.images[i : i + 1], self.labels[i : i + 1], masks, self.photos[i : i + 1])
+        return self.part(i, i + 1)
+
+    def part(self, start: int, stop: int) -> Chunk:
+        s = slice(start, stop)
+        masks = None if self.masks is None else self.masks[s]
+        return Chunk(self.ids[s], self.images[s], self.labels[s], masks, self.photos[s])
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,25 +65,62 @@ class Loading:
     labels: Mapping[str, int | None]
 
 
-def load(shard: Shard, store: Store, target: Target) -> Loading:
-    """Decode a shard, and store the photographs that the store lacks."""
-    loaded: list[Loaded] = []
-    failures: dict[str, str] = {}
-    labels: dict[str, int | None] = {}
-    for index, name, content in zip(shard.indices, shard.ids, shard.fingerprints, strict=True):
-        try:
-            sample, image, mask = load_sample(shard.dataset, index, shard.model.spec)
-            labels[name] = sample.label
-            _check_label(target, sample.label, shard.model.classes)
-        except BenchError as error:
-            failures[name] = str(error)
-            continue
-        photo = f"{digest('photo', content, vars(shard.model.spec.preprocess), name)}.jpg"
-        if not store.has_photo(photo):
-            thumbnail = _thumbnail(image, shard)
-            store.write_photo(photo, partial(thumbnail.save, format="JPEG", quality=88))
-        loaded.append(Loaded(name, image, sample.label, mask, photo))
-    return Loading(tuple(loaded), failures, labels)
+class Loader:
+    """Loads shards, by threads and ahead of their use: images are decoded while the network works."""
+
+    def __init__(self, store: Store, target: Target, workers: int) -> None:
+        """``workers`` threads; with none, a shard is loaded when it is asked for."""
+        self._store, self._target = store, target
+        self._pool = ThreadPoolExecutor(workers, "load") if workers else None
+        self._begun: dict[Shard, list[Future[_One]]] = {}
+
+    def begin(self, shard: Shard) -> None:
+        """Start on a shard that ``load`` will be asked for; nothing without threads."""
+        if self._pool is not None and shard not in self._begun:
+            one = partial(_load, shard, store=self._store, target=self._target)
+            self._begun[shard] = [self._pool.submit(one, k) for k in range(len(shard.indices))]
+
+    def load(self, shard: Shard) -> Loading:
+        """The shard, decoded; the photographs that the store lacked are stored."""
+        self.begin(shard)
+        begun = self._begun.pop(shard, None)
+        one = partial(_load, shard, store=self._store, target=self._target)
+        found = [one(k) for k in range(len(shard.indices))] if begun is None else [f.result() for f in begun]
+        return Loading(
+            tuple(answer.sample for answer in found if answer.sample),
+            {name: answer.reason for name, answer in zip(shard.ids, found, strict=True) if answer.reason},
+            {name: answer.label for name, answer in zip(shard.ids, found, strict=True) if answer.known},
+        )
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+
+@dataclass(frozen=True, eq=False)
+class _One:
+    """A sample, or the reason why it cannot be used; and its label, if the dataset said one or none."""
+
+    sample: Loaded | None
+    reason: str
+    label: int | None
+    known: bool
+
+
+def _load(shard: Shard, k: int, store: Store, target: Target) -> _One:
+    """The k-th sample of a shard."""
+    name, label, known = shard.ids[k], None, False
+    try:
+        sample, image, mask = load_sample(shard.dataset, shard.indices[k], shard.model.spec)
+        label, known = sample.label, True
+        _check_label(target, label, shard.model.classes)
+    except BenchError as error:
+        return _One(None, str(error), label, known)
+    photo = f"{digest('photo', shard.fingerprints[k], vars(shard.model.spec.preprocess), name)}.jpg"
+    if not store.has_photo(photo):
+        thumbnail = _thumbnail(image, shard)
+        store.write_photo(photo, partial(thumbnail.save, format="JPEG", quality=88))
+    return _One(Loaded(name, image, label, mask, photo), "", label, known)
 
 
 def chunks(loaded: Sequence[Loaded], size: int, device: torch.device) -> Iterator[Chunk]:
@@ -89,11 +131,17 @@ def chunks(loaded: Sequence[Loaded], size: int, device: torch.device) -> Iterato
             part = members[start : start + size]
             yield Chunk(
                 tuple(s.id for s in part),
-                torch.stack([s.image for s in part]).to(device),
+                _stacked([s.image for s in part], device),
                 tuple(s.label for s in part),
-                torch.stack([s.mask for s in part if s.mask is not None]).to(device) if masked else None,
+                _stacked([s.mask for s in part if s.mask is not None], device) if masked else None,
                 tuple(s.photo for s in part),
             )
+
+
+def _stacked(tensors: Sequence[Tensor], device: torch.device) -> Tensor:
+    """On the device; the way to a GPU goes through pinned memory and does not wait."""
+    stack = torch.stack(list(tensors))
+    return stack.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else stack.to(device)
 
 
 def _check_label(target: Target, label: int | None, classes: int) -> None:

@@ -139,8 +139,8 @@ def tasks(shard: Shard, study: Study) -> Task:
     return Task(shard, digest("predictions", base, content), maps, metrics)
 
 
-def cost_cells(shard: Shard, study: Study, machine: Mapping[str, Any]) -> list[CostCell]:
-    """One per layer and method, if any metric needs "cost"."""
+def cost_cells(shard: Shard, study: Study, batch: int, machine: Mapping[str, Any]) -> list[CostCell]:
+    """One per layer and method, if any metric needs "cost"; figures hold for a batch of the scorer and a machine."""
     if not any("cost" in metric.plugin.needs for metric in study.metrics):
         return []
     base = [
@@ -148,7 +148,7 @@ def cost_cells(shard: Shard, study: Study, machine: Mapping[str, Any]) -> list[C
         shard.model.fingerprint,
         shard.model.settings,
         study.seed,
-        study.batch,
+        batch,
         machine,
         shard.fingerprints,
     ]

@@ -33,8 +33,14 @@ def describe(
         "datasets": [_dataset(name, data, shards) for name, data in datasets.items()],
         "methods": [_method(choice) for choice in study.methods],
         "metrics": [_metric(choice) for choice in study.metrics],
-        "warnings": [model["warning"] for model in models if model["warning"]],
+        "warnings": [said for model, prepared in networks for said in warnings(model, prepared)],
     }
+
+
+def warnings(model: ReadyModel, prepared: Prepared) -> list[str]:
+    """What must be said loudly of a network, and of the copy of it that scores."""
+    scored = f"{model.spec.name} is {prepared.warning}" if prepared.warning else ""
+    return [said for said in (model.spec.warning, scored) if said]
 
 
 def _model(model: ReadyModel, prepared: Prepared) -> dict[str, Any]:
@@ -48,7 +54,10 @@ def _model(model: ReadyModel, prepared: Prepared) -> dict[str, Any]:
         "layers": list(model.layers),
         "parameters": sum(p.numel() for p in spec.network.parameters()),
         "classes": model.classes,
-        "scoring": {"prepared": prepared.used, "difference": prepared.difference, "reason": prepared.reason},
+        "scoring": {
+            "prepared": prepared.used,
+            **{key: value for key, value in vars(prepared).items() if key not in ("network", "used")},
+        },
     }
 
 

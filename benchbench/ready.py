@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from .capture import capture, pooled_head
-from .datasets import as_dataset
+from .datasets import as_dataset, serial
 from .errors import BenchError, NotApplicable
 from .layers import resolve
 from .models import fingerprint, load_model
@@ -48,10 +48,10 @@ def ready_spec(choice: ModelChoice, device: torch.device) -> ModelSpec:
 def ready_dataset(choice: DatasetChoice, spec: ModelSpec) -> Dataset:
     """The dataset; one that needs the model is made for it."""
     if choice.plugin is None:
-        return as_dataset(choice.label, choice.value)
+        return serial(as_dataset(choice.label, choice.value))
     first = (spec,) if "model" in choice.plugin.needs else ()
     try:
-        return as_dataset(choice.label, choice.plugin.function(*first, **choice.params))
+        return serial(as_dataset(choice.label, choice.plugin.function(*first, **choice.params)))
     except BenchError as error:
         raise error.at(f"datasets: {choice.label}") from None
 

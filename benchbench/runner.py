@@ -14,17 +14,19 @@ from typing import Any
 import torch
 
 from . import assemble
-from .allocator import keep_memory
+from .allocator import keep_memory, out_of_memory
 from .capture import quiet
 from .costing import measure_cost
 from .errors import BenchError
 from .judge import probes_of
+from .loading import Loader
 from .plan import CostCell, ReadyModel, Task, cost_cells, shards, tasks
 from .prepare import Prepared, prepare
 from .progress import Progress, Silent
-from .provenance import describe
+from .provenance import describe, warnings
 from .ready import device_of, example_of, load_sample, ready_dataset, ready_model, ready_spec
 from .scoring import Passes, Scorer
+from .sizing import Sizing, choose_batch
 from .store import Store, write
 from .study import Study
 from .types import Dataset, ModelSpec
@@ -42,6 +44,7 @@ class Loaded:
     datasets: Mapping[str, Dataset]
     tasks: tuple[Task, ...]
     costs: tuple[CostCell, ...]
+    sizing: Sizing
 
 
 @dataclass
@@ -51,6 +54,7 @@ class Tally:
     passes: Passes = field(default_factory=Passes)
     computed: int = 0
     reused: int = 0
+    batches: dict[str, dict[str, Any]] = field(default_factory=dict)  # by model
 
 
 def run(study: Study, folder: Path, progress: Progress | None = None) -> None:
@@ -68,11 +72,13 @@ def run(study: Study, folder: Path, progress: Progress | None = None) -> None:
         raise BenchError(f"cannot write there: {error}", where=str(folder), hint="Say another --out") from None
     try:
         _run(study, folder, progress)
-    except torch.OutOfMemoryError as error:
-        hint = f"Say batch: {max(study.batch // 2, 1)}"
-        raise BenchError("out of memory", where=f"batch: {study.batch}", hint=hint) from error
     except OSError as error:
         raise BenchError(f"{type(error).__name__}: {error}", where=str(folder), hint="What is done is kept") from error
+    except Exception as error:
+        if not out_of_memory(error):
+            raise
+        hint = "What is done is kept. Free some memory, or give smaller images"
+        raise BenchError("out of memory with a single image", where=f"device: {study.device}", hint=hint) from error
     finally:
         progress.stop()
 
@@ -87,14 +93,13 @@ def _run(study: Study, folder: Path, progress: Progress) -> None:
         with exact():
             loaded.append(_load_or_say(ready_spec(choice, device), study, device))
     for one in loaded:
-        if one.model.spec.warning:
-            progress.warn(one.model.spec.warning)
+        for said in warnings(one.model, one.prepared):
+            progress.warn(said)
     progress.start(sum(_estimate(one, store) for one in loaded))
     with exact():
         for one in loaded:
-            scorer = Scorer(one.prepared.network, study.batch, one.prepared.used, tally.passes, progress.advance)
             with quiet(one.model.spec.network):
-                _run_model(one, Desk(study, store, scorer, device), tally, progress)
+                _run_model(one, study, store, device, tally, progress)
     progress.say("writing the tables")
     _write(study, store, loaded, device, tally, time.perf_counter() - start)
 
@@ -119,6 +124,8 @@ def _load_or_say(spec: ModelSpec, study: Study, device: torch.device) -> Loaded:
     except BenchError:
         raise
     except Exception as error:
+        if out_of_memory(error):
+            raise
         said = f"the network fails on an image of the first dataset: {type(error).__name__}: {error}"
         hint = "It is given (B, 3, H, W) as its Preprocess says, or tensors as they are"
         raise BenchError(" ".join(said.split()), where=f"models: {spec.name}", hint=hint) from error
@@ -130,8 +137,20 @@ def _load(spec: ModelSpec, study: Study, device: torch.device) -> Loaded:
         _check_ids(name, dataset.ids)
     first = next(iter(datasets.values()))
     example = example_of(first, spec, device)
-    prepared = prepare(spec.network, _proof(first, spec, example))
-    settings = {"device": device.type, "prepared": prepared.used}
+    sizing = _sizing(spec, study, example)
+    prepared = prepare(
+        spec.network,
+        _proof(first, spec, example),
+        precision=study.precision,
+        compiled=study.compile,
+        batch=sizing.batch,
+    )
+    settings = {
+        "device": device.type,
+        "prepared": prepared.used,
+        "precision": prepared.precision,
+        "compiled": prepared.compiled,
+    }
     model = ready_model(spec, study, example, settings)
     pieces = [shard for name, dataset in datasets.items() for shard in shards(model, dataset, name, study)]
     firsts = {shard.dataset_name: shard for shard in reversed(pieces)}
@@ -141,7 +160,8 @@ def _load(spec: ModelSpec, study: Study, device: torch.device) -> Loaded:
         prepared,
         datasets,
         tuple(tasks(shard, study) for shard in pieces),
-        tuple(cell for name in datasets for cell in cost_cells(firsts[name], study, here)),
+        tuple(cell for name in datasets for cell in cost_cells(firsts[name], study, sizing.batch, here)),
+        sizing,
     )
 
 
@@ -158,9 +178,35 @@ def _proof(dataset: Dataset, spec: ModelSpec, example: torch.Tensor) -> torch.Te
     return torch.stack(images).to(example.device) if images else example
 
 
-def _run_model(one: Loaded, desk: Desk, tally: Tally, progress: Progress) -> None:
-    for task in one.tasks:
+def _sizing(spec: ModelSpec, study: Study, example: torch.Tensor) -> Sizing:
+    if study.batch != "auto":
+        return Sizing(study.batch, False, None)
+    gradient = any("gradient" in method.plugin.needs for method in study.methods)
+    return choose_batch(spec.network, example, gradient=gradient)
+
+
+def _run_model(one: Loaded, study: Study, store: Store, device: torch.device, tally: Tally, progress: Progress) -> None:
+    prepared = one.prepared
+    scorer = Scorer(
+        prepared.network,
+        one.sizing.batch,
+        prepared.used,
+        tally.passes,
+        progress.advance,
+        padded=prepared.compiled,
+    )
+    loader = Loader(store, study.target, study.workers)
+    try:
+        _work_all(one, Desk(study, store, scorer, device, loader), tally, progress)
+    finally:
+        loader.close()
+    tally.batches[one.model.spec.name] = {**vars(one.sizing), "at_end": scorer.batch}
+
+
+def _work_all(one: Loaded, desk: Desk, tally: Tally, progress: Progress) -> None:
+    for task, following in zip(one.tasks, [*one.tasks[1:], None], strict=True):
         progress.say(f"{one.model.spec.name} on {task.shard.dataset_name}")
+        _ahead(task, following, desk)
         done = work(task, desk)
         tally.computed += done
         tally.reused += len(task.maps) + len(task.metrics) - done
@@ -171,6 +217,14 @@ def _run_model(one: Loaded, desk: Desk, tally: Tally, progress: Progress) -> Non
         progress.say(f"cost of {cell.method.label} at {cell.layer}")
         measure_cost(cell, desk)
         tally.computed += 1
+
+
+def _ahead(task: Task, following: Task | None, desk: Desk) -> None:
+    """Have the next shard loaded while this one is worked on."""
+    for each in filter(None, (task, following)):
+        lacking = missing(each, desk.store)
+        if lacking.maps or lacking.metrics:
+            desk.loader.begin(each.shard)
 
 
 def _estimate(one: Loaded, store: Store) -> int:
@@ -204,7 +258,12 @@ def _write(
         "accuracy": assemble.accuracy(work_done, store),
         "failures": assemble.failures(table),
         "counts": {s: int((table["status"] == s).sum()) for s in ("ok", "failed", "not_applicable")},
-        "work": {**vars(tally.passes), "cells_computed": tally.computed, "cells_reused": tally.reused},
+        "work": {
+            **vars(tally.passes),
+            "cells_computed": tally.computed,
+            "cells_reused": tally.reused,
+            "batches": tally.batches,
+        },
     }
     store.write_json("run.json", info)
 

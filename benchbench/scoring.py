@@ -94,8 +94,7 @@ class Scorer:
             if not out_of_memory(error) or len(images) == 1:
                 raise
         self.halve(len(images))
-        halves = zip(torch.split(images, self.batch), torch.split(targets, self.batch), strict=True)
-        return Answers.join([self._answer(*half) for half in halves])
+        return self.answer_all([(images, targets)])
 
     def halve(self, tried: int) -> None:
         """After memory ran out on ``tried`` images."""

@@ -25,6 +25,7 @@ from .registry import (
     load_file,
 )
 
+_PLAIN = ("target", "samples", "seed", "device", "engine", "batch", "precision", "compile", "workers")
 Target: TypeAlias = Literal["predicted", "label"] | Annotated[int, Field(ge=0, strict=True)]
 
 
@@ -91,7 +92,10 @@ class Study(BaseModel):
     seed: Annotated[int, Field(ge=0, lt=2**31, strict=True)] = 0
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
     engine: Literal["local"] = "local"
-    batch: Annotated[int, Field(gt=0, strict=True)] = 16
+    batch: Literal["auto"] | Annotated[int, Field(gt=0, strict=True)] = "auto"
+    precision: Literal["float32", "bf16"] = "float32"
+    compile: Annotated[bool, Field(strict=True)] = False
+    workers: Annotated[int, Field(ge=0, le=64, strict=True)] = 2
 
     def __init__(self, **keys: Any) -> None:
         try:
@@ -165,7 +169,7 @@ class Study(BaseModel):
             "layers": self.layers if isinstance(self.layers, (str, dict)) else list(self.layers),
             "methods": [c.label for c in self.methods],
             "metrics": [c.label for c in self.metrics],
-            **{key: getattr(self, key) for key in ("target", "samples", "seed", "device", "engine", "batch")},
+            **{key: getattr(self, key) for key in _PLAIN},
         }
 
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from .errors import BenchError
 
 ScoreKind: TypeAlias = Literal["probability", "logit"]
+Precision: TypeAlias = Literal["float32", "bf16"]
 Change: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,9 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .allocator import out_of_memory
 from .errors import BenchError, NotApplicable
 from .judge import Maps, blame, judge, merge
-from .loading import Chunk, chunks, load
+from .loading import Chunk, Loader, chunks
 from .plan import MapCell, MetricCell, Shard, Task, sample_seeds
 from .scoring import Scorer
 from .services import Batch, WritesInPlace, look, run_method
@@ -30,6 +30,7 @@ class Desk:
     store: Store
     scorer: Scorer
     device: torch.device
+    loader: Loader
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,11 +61,23 @@ def _whole(cell: dict[str, Any] | None, store: Store) -> bool:
     return cell is not None and all(store.has_maps(e["file"]) for e in cell["samples"].values() if e["file"])
 
 
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """One shard being worked on; ``failures``: why an image has no answer of the network, by id."""
+
+    shard: Shard
+    lacking: Lacking
+    pages: _Pages
+    failures: dict[str, str]
+    desk: Desk
+
+
 def work(task: Task, desk: Desk) -> int:
     """Compute and store what a task lacks; returns how many cells that were.
 
     Raises:
-        BenchError: out of memory, or a method writes into what it shares with others. Nothing of the task is stored.
+        BenchError: a method writes into what it shares with others. Nothing of the task is stored.
+        RuntimeError: out of memory with a single image.
     """
     lacking = missing(task, desk.store)  # now: an earlier task may have made it, for the same network by another name
     predicted = desk.store.find_cell(task.predictions)
@@ -76,61 +89,94 @@ def work(task: Task, desk: Desk) -> int:
         scores={cell.name: {"samples": {}} for cell in lacking.metrics},
     )
     failed_before = {name for name, entry in pages.predictions.items() if entry["reason"]}
-    loading = load(task.shard, desk.store, desk.study.target)
-    failures = dict(loading.failures)
+    loading = desk.loader.load(task.shard)
+    job = _Job(task.shard, lacking, pages, dict(loading.failures), desk)
     fit = [sample for sample in loading.samples if sample.id not in failed_before]
     queue = list(chunks(fit, desk.scorer.batch, desk.device))
-    numbers = itertools.count()
+    finished = 0
     while queue:
         chunk = queue.pop(0)
-        try:
-            batch = _answers(task.shard, chunk, lacking.maps, pages, desk)
-        except torch.OutOfMemoryError:
-            raise
-        except Exception as error:  # the network fails on these images: each is tried alone
-            if len(chunk.ids) == 1:
-                failures[chunk.ids[0]] = blame(error)
-            else:
-                queue += [chunk.one(i) for i in range(len(chunk.ids))]
-            continue
-        _work_chunk(chunk, next(numbers), batch, task.shard, lacking, pages, desk)
-    _write(task, pages, failures, loading.labels, desk.store)
+        left = _attempt(job, chunk, finished)
+        finished += not left
+        queue[:0] = left
+    _write(task, pages, job.failures, loading.labels, desk.store)
     return len(lacking.maps) + len(lacking.metrics)
 
 
-def _answers(shard: Shard, chunk: Chunk, maps: list[MapCell], pages: _Pages, desk: Desk) -> Batch | None:
+def _attempt(job: _Job, chunk: Chunk, number: int) -> list[Chunk]:
+    """Work on a chunk; returns it in smaller pieces if it has to be tried again."""
+    try:
+        return _try(job, chunk, number)
+    except Exception as error:
+        if not out_of_memory(error) or len(chunk.ids) == 1:
+            raise
+    job.desk.scorer.halve(len(chunk.ids))
+    half = len(chunk.ids) // 2
+    return [chunk.part(0, half), chunk.part(half, len(chunk.ids))]
+
+
+def _try(job: _Job, chunk: Chunk, number: int) -> list[Chunk]:
+    """Work on a chunk; if the network fails on it, each image is to be tried alone."""
+    refused: dict[str, str] = {}
+    try:
+        batch = _answers(job, chunk, job.lacking.maps)
+    except Exception as error:
+        if out_of_memory(error):
+            raise
+        if len(chunk.ids) > 1:
+            return [chunk.one(i) for i in range(len(chunk.ids))]
+        batch, refused = _what_it_can(job, chunk, blame(error))
+    if chunk.ids[0] in job.pages.predictions:
+        _work_chunk(job, chunk, number, batch, refused)
+    return []
+
+
+def _what_it_can(job: _Job, chunk: Chunk, reason: str) -> tuple[Batch | None, dict[str, str]]:
+    """After the network failed on one image: what is left without a gradient, and which map cells are refused.
+
+    An image whose prediction is known keeps it; without one, and without an answer now, all its rows fail.
+    """
+    gentle = [cell for cell in job.lacking.maps if "gradient" not in cell.method.plugin.needs]
+    try:
+        batch = _answers(job, chunk, gentle)
+    except Exception as error:
+        if out_of_memory(error):
+            raise
+        if chunk.ids[0] not in job.pages.predictions:
+            job.failures[chunk.ids[0]] = reason
+        return None, {cell.name: reason for cell in job.lacking.maps}
+    return batch, {cell.name: reason for cell in job.lacking.maps if cell not in gentle}
+
+
+def _answers(job: _Job, chunk: Chunk, maps: list[MapCell]) -> Batch | None:
     """The capture, if maps or predictions are missing; the predictions are noted."""
-    known = [pages.predictions[i]["target"] for i in chunk.ids if i in pages.predictions]
+    known = [job.pages.predictions[i]["target"] for i in chunk.ids if i in job.pages.predictions]
     complete = len(known) == len(chunk.ids)
     if complete and not maps:
         return None
-    choose = _chooser(desk.study.target, chunk, known if complete else None)
-    batch = _look(shard, chunk, maps, choose, desk)
+    choose = _chooser(job.desk.study.target, chunk, known if complete else None)
+    batch = _look(job.shard, chunk, maps, choose, job.desk)
     if not torch.isfinite(batch.captured.logits).all():
         raise BenchError("the network's logits are not finite numbers")
     if not complete:
-        _note_predictions(chunk, batch, pages)
+        _note_predictions(chunk, batch, job.pages)
     return batch
 
 
-def _work_chunk(
-    chunk: Chunk,
-    number: int,
-    batch: Batch | None,
-    shard: Shard,
-    lacking: Lacking,
-    pages: _Pages,
-    desk: Desk,
-) -> None:
+def _work_chunk(job: _Job, chunk: Chunk, number: int, batch: Batch | None, refused: Mapping[str, str]) -> None:
+    desk, pages = job.desk, job.pages
     targets = torch.tensor([pages.predictions[i]["target"] for i in chunk.ids], device=desk.device)
     fresh: dict[str, Maps] = {}
-    for cell in lacking.maps:
-        assert batch is not None
-        fresh[cell.name] = _explain(cell, batch, chunk, shard, desk)
+    for cell in job.lacking.maps:
+        if cell.name in refused:
+            fresh[cell.name] = Maps(None, (refused[cell.name],), ("failed",))
+        else:
+            assert batch is not None
+            fresh[cell.name] = _explain(cell, batch, chunk, job.shard, desk)
         _note_maps(cell, chunk, number, fresh[cell.name], pages, desk.store)
-    wanted = dict.fromkeys(cell.maps.name for cell in lacking.metrics)
+    wanted = dict.fromkeys(cell.maps.name for cell in job.lacking.metrics)
     ready = {name: fresh.get(name) or _stored(name, chunk, desk) for name in wanted}
-    merge(pages.scores, judge(lacking.metrics, ready, chunk, targets, desk.scorer))
+    merge(pages.scores, judge(job.lacking.metrics, ready, chunk, targets, desk.scorer))
 
 
 def _chooser(target: Target, chunk: Chunk, known: list[int] | None) -> Callable[[Tensor], Tensor]:
@@ -155,9 +201,9 @@ def _explain(cell: MapCell, batch: Batch, chunk: Chunk, shard: Shard, desk: Desk
     layer = batch.layer(cell.layer, sample_seeds(desk.study.seed, f"{plugin.name}/{cell.layer}", chunk.ids))
     try:
         maps = run_method(plugin.function, layer, cell.method.params)
-    except (torch.OutOfMemoryError, WritesInPlace):
-        raise
     except Exception as error:
+        if isinstance(error, WritesInPlace) or out_of_memory(error):
+            raise
         if len(chunk.ids) == 1:
             status: Status = "not_applicable" if isinstance(error, NotApplicable) else "failed"
             return Maps(None, (blame(error),), (status,))

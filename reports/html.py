@@ -22,7 +22,7 @@ from ..table import Record
 from . import figures, summary
 from .board import Block, Board, Cell, Metric, Row
 from .gallery import COLOURS, gallery
-from .numbers import fixed, several
+from .numbers import fixed, merged, several
 from .text import visible
 
 SCRIPTS = ("sort.js", "gallery.js", "every.js")
@@ -217,7 +217,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(link=link, header=header, pairs=pairs, several=several)
+    environment.filters.update(link=link, header=header, pairs=pairs, several=several, merged=merged)
     return environment
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from statistics import median
 
 MOST = 6
@@ -50,3 +50,9 @@ def listed(names: Iterable[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     *first, last = list(names) or [""]
     return f"{', '.join(first)} and {last}" if first else last
+
+
+def merged(work: Mapping[str, int]) -> str:
+    """How many maps were scored, of those there were: equal maps of an image are scored once."""
+    asked, scored = work["maps_asked"], work["maps_scored"]
+    return f"scored {scored:,} of {several(asked, 'map')}, {asked - scored:,} were equal"

@@ -79,3 +79,25 @@ def test_names_are_all_there() -> None:
         assert getattr(bb, name) is not None
     with pytest.raises(AttributeError, match=r"no attribute 'study_'"):
         _ = bb.study_
+
+
+@pytest.mark.parametrize("method", ["gradcam", "scorecam", "random"])
+def test_several_classes_of_each_image(images: Tensor, method: str) -> None:
+    network = seeded(Flat)
+    targets = torch.tensor([[0, 3], [1, 1], [4, 2], [0, 1], [2, 3], [3, 4]])
+    found = bb.explain(network, images, method=method, layer="features", target=targets)
+    assert found.shape == (6, 2, 64, 64)
+    for t in range(2):
+        alone = bb.explain(network, images, method=method, layer="features", target=targets[:, t])
+        torch.testing.assert_close(found[:, t : t + 1], alone, atol=1e-5, rtol=0)
+
+
+def test_several_classes_share_score_cam_s_forwards(images: Tensor) -> None:
+    network = seeded(Flat)
+    seen: list[int] = []
+    network.register_forward_hook(lambda _m, given, _o: seen.append(len(given[0])))
+    bb.explain(network, images[:2], method="scorecam", layer="features", target=torch.tensor([[0], [1]]))
+    one = sum(seen)
+    seen.clear()
+    bb.explain(network, images[:2], method="scorecam", layer="features", target=torch.tensor([[0, 1, 2], [1, 2, 3]]))
+    assert sum(seen) == one + 2 * 2, "only the capture sees more rows"

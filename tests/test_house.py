@@ -24,7 +24,7 @@ FLOORS = [
     ["scoring", "reports", "plan"],
     ["masked", "probing"],
     ["services", "cost", "ready", "provenance", "assemble", "progress"],
-    ["loading"],
+    ["loading", "sizing"],
     ["judge"],
     ["work"],
     ["costing"],

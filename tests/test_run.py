@@ -371,3 +371,28 @@ def test_a_network_that_fails_at_once_is_one_line(images: Tensor, tmp_path: Path
         BenchError, match="models: net: the network fails on an image of the first dataset: RuntimeError: 48"
     ):
         done(images, tmp_path, models={"net": seeded(Fussy)}, datasets={"data": images[:, :, :48, :48]})
+
+
+class OnlyForward(Pooled):
+    """Has no backward on one image."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits = super().forward(images)
+        if torch.is_grad_enabled() and (images[:, 0, 0, 0] == 7).any():
+            raise RuntimeError("no gradient for this one")
+        return logits
+
+
+def test_a_gradient_that_fails_takes_only_what_needs_it(images: Tensor, tmp_path: Path) -> None:
+    odd = images.clone()
+    odd[2, 0, 0, 0] = 7
+    keys: dict[str, Any] = {"models": {"net": seeded(OnlyForward)}, "datasets": {"data": odd}, "metrics": ["deletion"]}
+    first = done(odd, tmp_path, methods=["random"], **keys).results
+    assert (first["status"] == "ok").all()
+    for folder in (tmp_path, tmp_path / "fresh"):  # from the cells of the first run, and from none
+        both = done(odd, folder, methods=["random", "gradcam", "scorecam"], **keys).results
+        failed = both[both["status"] == "failed"]
+        assert [tuple(row) for row in failed[["method", "sample"]].to_numpy()] == [("gradcam", "0002")]
+        assert "no gradient for this one" in failed["reason"].iloc[0]
+        again = both[both["method"] == "random"].reset_index(drop=True)
+        pd.testing.assert_frame_equal(again, first)

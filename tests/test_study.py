@@ -43,7 +43,7 @@ WRONG = [
     ({"samples": -3}, r"samples: Input should be greater than 0 \(got -3\)"),
     ({"samples": "many"}, r"samples: Input should be a valid integer.*\(got 'many'\)"),
     ({"seed": -1}, "seed: Input should be greater than or equal to 0"),
-    ({"batch": 0}, "batch: Input should be greater than 0"),
+    ({"batch": 0}, "batch: Input should be 'auto'; or Input should be greater than 0"),
     ({"target": "best"}, r"target: Input should be 'predicted' or 'label'; or .*integer"),
     ({"target": -1}, "target: .*greater than or equal to 0"),
     ({"device": "tpu"}, "device: String should match"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -46,6 +46,7 @@ class Cutout:
 class Cutouts:
     """A Dataset of cut-outs, composed when asked for: the same seed gives the same pictures."""
 
+    concurrent: ClassVar[bool] = True  # threads may read it at once
     name: str
     root: Path
     seed: int

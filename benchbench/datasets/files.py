@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -29,6 +30,7 @@ class Item:
 class Files:
     """A Dataset of photographs on disk, decoded when asked for."""
 
+    concurrent: ClassVar[bool] = True  # threads may read it at once
     name: str
     items: Sequence[Item]
     about: Mapping[str, str] = field(default_factory=dict)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from math import prod
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -67,6 +68,7 @@ class Mosaic:
 class Mosaics:
     """A Dataset of mosaics, put together when asked for."""
 
+    concurrent: ClassVar[bool] = True  # threads may read it at once
     name: str
     mosaics: Sequence[Mosaic]
     about: Mapping[str, str] = field(default_factory=dict)

@@ -193,6 +193,12 @@ def _info(fake: Fake, results: pd.DataFrame) -> dict[str, Any]:
             "backwards": 12,
             "probes_asked": 9000,
             "probes_scored": 8000,
+            "maps_asked": 2016,
+            "maps_scored": 1240,
+            "batches": {
+                model: {"batch": 16, "chosen": True, "bytes_per_image": 41_000_000, "at_end": 8}
+                for model in fake.models
+            },
             "cells_computed": 14,
             "cells_reused": 0,
         },
@@ -210,7 +216,14 @@ def _model(fake: Fake, name: str) -> dict[str, Any]:
         "layers": list(fake.layers),
         "parameters": 4_652_008,
         "classes": 1000,
-        "scoring": {"prepared": True, "difference": 3.2e-06, "reason": ""},
+        "scoring": {
+            "prepared": True,
+            "difference": 3.2e-06,
+            "probability_difference": 1.1e-07,
+            "reason": "20 batch norms folded, channels-last",
+            "precision": "float32",
+            "compiled": False,
+        },
     }
 
 

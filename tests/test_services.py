@@ -1,0 +1,154 @@
+"""What a method may ask of its layer, against the slow and obvious way."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torchvision
+from torch import Tensor, nn
+
+from benchbench.capture import rest
+from benchbench.errors import BenchError
+from benchbench.layers import resolve
+from benchbench.masked import score_masked
+from benchbench.perturb import saliency
+from benchbench.prepare import prepare
+from benchbench.registry import METHODS
+from benchbench.scoring import Scorer
+from benchbench.services import Batch, look, run_method
+from benchbench.types import Layer
+
+from .networks import Flat, Pooled, seeded
+from .test_packing import ERRORS, Small
+from .test_scoring import calibrated
+
+ARCHITECTURES = ["resnet18", "mobilenet_v3_small", "densenet121", "googlenet", "convnext_tiny", "vgg11_bn"]
+
+
+def build(name: str) -> nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        options = {"init_weights": False, "aux_logits": False} if name == "googlenet" else {}
+        return calibrated(torchvision.models.get_model(name, weights=None, num_classes=7, **options))
+
+
+def seen(network: nn.Module, images: Tensor, layer: str, scorer: Scorer | None = None) -> tuple[Layer, Batch]:
+    batch = look(network, scorer or Scorer(network, 4), images, [layer], lambda z: z.argmax(1), gradient=False)
+    return batch.layer(layer, (0,) * len(images)), batch
+
+
+def without(activation: Tensor, channel: Tensor) -> Tensor:
+    activation[torch.arange(len(activation)), channel] = 0
+    return activation
+
+
+def one_by_one(network: nn.Module, layer: Layer, images: Tensor, count: int) -> Tensor:
+    """(B, count, C): the whole network, one image and one channel at a time."""
+    rows = []
+    for b in range(len(images)):
+        for k in range(count):
+            changed = layer.activation[b : b + 1].clone()
+            changed[:, k] = 0
+            rows.append(rest(network, images[b : b + 1], layer.name, changed)[0])
+    return torch.stack(rows).view(len(images), count, -1)
+
+
+@pytest.mark.parametrize("ready", [False, True], ids=["as it is", "prepared"])
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_changes_behind_a_layer_equal_the_whole_network(name: str, ready: bool, images: Tensor) -> None:
+    network, pictures = build(name), images[:2]
+    stage = resolve(network, pictures[:1], "stages")[-2]
+    scorer = Scorer(prepare(network, pictures).network if ready else network, 4)
+    layer, _ = seen(network, pictures, stage, scorer)
+    before = layer.activation.clone()
+    scorer.passes.forwards = 0
+    with torch.no_grad():
+        expected = one_by_one(network, layer, pictures, 3)
+    found = layer.score_changed(without, 3)
+    rows = layer.targets[:, None, None].expand(-1, 3, 1)
+    scale = float(layer.logits.abs().max())
+    torch.testing.assert_close(found, expected.gather(2, rows)[..., 0], rtol=0, atol=1e-4 * scale)
+    wanted = expected.softmax(2).gather(2, rows)[..., 0]
+    torch.testing.assert_close(layer.score_changed(without, 3, of="probability"), wanted, rtol=0, atol=1e-4)
+    assert torch.equal(layer.activation, before), "a change writes into a copy"
+    assert (scorer.passes.forwards, scorer.passes.rests) == (0, 12), f"{name} is cut at {stage}"
+
+
+class Branches(Pooled):
+    """Cannot be traced."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) if x.mean() > 100 else super().forward(-x)
+
+
+class Around(Pooled):
+    """The logits depend on the images around the layer, and on how many there are."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        count = x.shape[0]
+        around = x.mean((2, 3)) @ torch.ones(3, 7)
+        logits: Tensor = self.fc(self.pool(self.relu(self.conv(self.stage1(x)))).reshape(count, 10)) + around
+        return logits
+
+
+@pytest.mark.parametrize("network", [Branches, Around, Flat])
+def test_changes_where_nothing_or_more_can_be_cut(network: type[nn.Module], images: Tensor) -> None:
+    built = seeded(network)
+    layer, batch = seen(built, images, "features.1" if network is Flat else "conv")
+    with torch.no_grad():
+        expected = one_by_one(built, layer, images, 4)
+    found = layer.score_changed(without, 4)
+    torch.testing.assert_close(found, expected.gather(2, layer.targets[:, None, None].expand(-1, 4, 1))[..., 0])
+    assert batch.scorer.passes.rests == (0 if network is Branches else 24)
+
+
+def test_a_change_of_shape_is_refused(images: Tensor) -> None:
+    layer, _ = seen(seeded(Pooled), images, "conv")
+    with pytest.raises(BenchError, match=r"score_changed\(\) was given a change to"):
+        layer.score_changed(lambda a, k: a[:, :3], 2)
+
+
+def test_changes_are_halved_when_memory_runs_out(images: Tensor) -> None:
+    class Sealed(Small):
+        """Cannot be traced, so that all of it runs."""
+
+        def forward(self, images: Tensor) -> Tensor:
+            return super().forward(images) if images.mean() > -100 else images
+
+    network = Sealed(seeded(Pooled), 6, ERRORS[0])
+    layer, batch = seen(network, images, "network.conv", Scorer(network, 16))
+    plain, _ = seen(seeded(Pooled), images, "conv")
+    torch.testing.assert_close(layer.score_changed(without, 10), plain.score_changed(without, 10))
+    assert batch.scorer.batch < 16
+
+
+def test_methods_that_mask_by_the_activation_share_its_forwards(images: Tensor) -> None:
+    network = seeded(Pooled)
+    layer, batch = seen(network, images, "relu")
+    plugin = METHODS["scorecam"]
+    first = run_method(plugin.function, layer, {"variant": "official"})
+    spent = batch.scorer.passes.forwards
+    others = [run_method(plugin.function, layer, {"variant": v}) for v in ("torchcam", "pytorch-grad-cam")]
+    assert batch.scorer.passes.forwards == spent, "three rules, one set of masked images"
+    alone = run_method(plugin.function, seen(network, images, "relu")[0], {"variant": "torchcam"})
+    torch.testing.assert_close(others[0], alone)
+    assert not torch.allclose(first, alone)
+    layer.score_masked(layer.activation * 1, of="logit")
+    assert batch.scorer.passes.forwards > spent, "other masks, other forwards"
+
+
+def test_many_targets_of_an_image_share_its_masked_forwards(images: Tensor) -> None:
+    network = seeded(Flat)
+    masks = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    masks[:, 1] = 0
+    rows = torch.tensor([0, 1, 0, 0, 1])
+    targets = torch.tensor([2, 2, 4, 2, 0])
+    scorer = Scorer(network, 4)
+    found = score_masked(scorer, images[:2][rows], targets, masks[rows])
+    assert scorer.passes.forwards == 2 * 3
+    for i, (row, target) in enumerate(zip(rows.tolist(), targets.tolist(), strict=True)):
+        for k in range(3):
+            picture = images[row] * (saliency(masks[row, k][None], (64, 64)) if k != 1 else 0)
+            with torch.no_grad():
+                expected = network(picture[None])[0].softmax(0)[target]
+            torch.testing.assert_close(found.probability[i, k], expected, rtol=1e-4, atol=1e-6)
