@@ -20,8 +20,12 @@ from .networks import Flat, Pooled, seeded
 TORCHVISION = [
     *("resnet18", "densenet121", "googlenet", "efficientnet_b0", "mobilenet_v3_small", "convnext_tiny", "vgg11_bn"),
     *("shufflenet_v2_x0_5", "regnet_y_400mf", "mnasnet0_5", "squeezenet1_1", "swin_t", "inception_v3"),
+    *("alexnet", "mobilenet_v2", "efficientnet_v2_s", "resnext50_32x4d", "swin_v2_t", "maxvit_t"),
 ]
-TIMM = ["tf_efficientnet_lite0", "resnet18", "mobilenetv3_small_100"]
+TIMM = [
+    *("tf_efficientnet_lite0", "resnet18", "mobilenetv3_small_100", "hrnet_w18_small", "convnext_atto"),
+    *("ghostnet_100", "resnetv2_50", "dla34"),
+]
 
 
 def build(name: str) -> nn.Module:
@@ -45,7 +49,8 @@ def behind(made: Cut, images: Tensor, activation: Tensor) -> Tensor:
 @pytest.mark.parametrize("place", [-1, -2])
 def test_equals_the_whole_network(name: str, place: int) -> None:
     network = build(name)
-    images = torch.randn(2, 3, 96, 96, generator=torch.Generator().manual_seed(0))
+    side = 224 if name == "maxvit_t" else 96
+    images = torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(0))
     stages = resolve(network, images[:1], "stages")
     layer = stages[place]
     found = capture(network, images, [layer], lambda z: z.argmax(1), gradient=False)
