@@ -30,7 +30,7 @@ class Cut:
         return tuple(self.before(images)) if self.crossing else ()
 
     def logits(self, activation: Tensor, images: Tensor, owner: Tensor, across: tuple[Any, ...]) -> Tensor:
-        """Logits (N, C) for ``activation`` (N, K, h, w).
+        """Logits (N, C) for ``activation`` (N, K, h, w), which the network may overwrite.
 
         Row i is of image ``owner[i]`` of ``images`` (B, 3, H, W), whose ``across`` is given. Tensors of the batch are
         taken row by row; where anything else crosses (a size, say), all of it is made again for these rows.
@@ -53,7 +53,7 @@ def cut(network: nn.Module, layer: str, images: Tensor, activation: Tensor, logi
         made = _split(network, layer)
         with torch.no_grad(), quiet(network):
             owner = torch.arange(len(images), device=images.device)
-            found = made.logits(activation, images, owner, made.across(images))
+            found = made.logits(activation.clone(), images, owner, made.across(images))
     except Exception:  # tracing fails in as many ways as there are networks; the whole network then serves
         return None
     close = (found - logits).abs().max() <= TOLERANCE * logits.abs().max() if found.shape == logits.shape else False

@@ -96,7 +96,7 @@ class _Services:
         copies = check_copies(activation, self.batch.images)
         owner = torch.arange(len(self.batch.images), device=activation.device).repeat(copies)
         with quiet(self.batch.network):
-            return self._behind(activation, owner)
+            return self._behind(activation.clone(), owner)
 
     def score(self, images: Tensor, of: ScoreKind) -> Tensor:
         targets, copies = self.batch.captured.targets, check_copies(images, self.batch.images, "score")
@@ -135,10 +135,12 @@ class _Services:
 
     def _changed(self, change: Change, activation: Tensor, pairs: Tensor, count: int) -> Answers:
         owner = pairs // count
-        changed = change(activation[owner], pairs % count)
+        given = activation[owner]
+        changed = change(given, pairs % count)
         if changed.shape != (len(owner), *activation.shape[1:]):
-            given, needed = tuple(changed.shape), (len(owner), *activation.shape[1:])
-            raise BenchError(f"score_changed() was given a change to {given}, where {needed} is needed")
+            made, needed = tuple(changed.shape), (len(owner), *activation.shape[1:])
+            raise BenchError(f"score_changed() was given a change to {made}, where {needed} is needed")
+        changed = changed if changed is given else changed.clone()  # the network may overwrite what it is given
         return read(self._behind(changed, owner).float(), self.batch.captured.targets[owner])
 
     def _rows(self, activation: Tensor) -> int:
@@ -146,7 +148,7 @@ class _Services:
         return self.batch.scorer.batch * max(1, self.batch.images[0].numel() // activation[0].numel())
 
     def _behind(self, activation: Tensor, owner: Tensor) -> Tensor:
-        """Logits of activation (N, K, h, w), row i of image owner[i]."""
+        """Logits of activation (N, K, h, w), row i of image owner[i]; the network may overwrite it."""
         b, made = self.batch, self._cut()
         if made is None:
             b.scorer.passes.forwards += len(activation)

@@ -3,6 +3,30 @@
 if __name__ != "benchbench.methods":
     raise ImportError("import this package as benchbench.methods: its folder must not become an import name of its own")
 
-from . import cam, controls, gradcam, gradcam_plus_plus, layercam, scorecam
+from . import (
+    ablationcam,
+    cam,
+    controls,
+    eigencam,
+    gradcam,
+    gradcam_plus_plus,
+    hirescam,
+    layercam,
+    reciprocam,
+    scorecam,
+    xgradcam,
+)
 
-__all__ = ["cam", "controls", "gradcam", "gradcam_plus_plus", "layercam", "scorecam"]
+__all__ = [
+    "ablationcam",
+    "cam",
+    "controls",
+    "eigencam",
+    "gradcam",
+    "gradcam_plus_plus",
+    "hirescam",
+    "layercam",
+    "reciprocam",
+    "scorecam",
+    "xgradcam",
+]

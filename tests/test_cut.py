@@ -137,3 +137,26 @@ def test_a_method_s_rest_is_either_way_the_same_and_counted(images: Tensor, cutt
     assert (scorer.passes.forwards, scorer.passes.rests) == ((6, 12) if cuttable else (18, 0))
     with pytest.raises(BenchError, match="multiple"):
         layer.rest(layer.activation[:5])
+
+
+@pytest.mark.parametrize("seal", [False, True], ids=["cut", "whole"])
+def test_what_the_network_overwrites_is_a_copy(images: Tensor, seal: bool) -> None:
+    class Overwrites(Pooled):
+        def forward(self, x: Tensor) -> Tensor:
+            if seal and x.mean() > 100:  # cannot be traced
+                return x
+            found = self.conv(self.stage1(x))
+            found.mul_(0.5)
+            logits: Tensor = self.fc(self.pool(found).flatten(1))
+            return logits
+
+    network = seeded(Overwrites)
+    batch = look(network, Scorer(network), images, ["conv"], lambda z: z.argmax(1), gradient=False)
+    layer = batch.layer("conv", (0,) * 6)
+    before = layer.activation.clone()
+    kept = torch.full((64, *before.shape[1:]), 0.3)
+    layer.rest(layer.activation)
+    first = layer.score_changed(lambda a, k: kept[: len(a)], 2)
+    assert torch.equal(layer.activation, before)
+    assert torch.equal(kept, torch.full_like(kept, 0.3))
+    torch.testing.assert_close(first[:, 0], first[:, 1])

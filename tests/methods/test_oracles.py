@@ -14,7 +14,7 @@ import pytest
 import torch
 import torchvision
 from captum.attr import LayerGradCam
-from pytorch_grad_cam import GradCAM, LayerCAM
+from pytorch_grad_cam import GradCAM, GradCAMElementWise, HiResCAM, LayerCAM, XGradCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
 from torchcam import methods as torchcam
@@ -88,7 +88,10 @@ def test_captum_gradcam(name: str, layer: str, pictures: Tensor) -> None:
 
 
 @pytest.mark.parametrize(("name", "layer"), CASES)
-@pytest.mark.parametrize(("method", "peer"), [("gradcam", torchcam.GradCAM), ("layercam", torchcam.LayerCAM)])
+@pytest.mark.parametrize(
+    ("method", "peer"),
+    [("gradcam", torchcam.GradCAM), ("layercam", torchcam.LayerCAM), ("xgradcam", torchcam.XGradCAM)],
+)
 def test_torchcam(method: str, peer: type, name: str, layer: str, pictures: Tensor) -> None:
     network = not_in_place(name)
     with peer(network, target_layer=layer) as extractor:
@@ -99,7 +102,16 @@ def test_torchcam(method: str, peer: type, name: str, layer: str, pictures: Tens
 
 
 @pytest.mark.parametrize(("name", "layer"), CASES)
-@pytest.mark.parametrize(("method", "peer"), [("gradcam", GradCAM), ("layercam", LayerCAM)])
+@pytest.mark.parametrize(
+    ("method", "peer"),
+    [
+        ("gradcam", GradCAM),
+        ("layercam", LayerCAM),
+        ("xgradcam", XGradCAM),
+        ("hirescam", HiResCAM),
+        ("gradcam-elementwise", GradCAMElementWise),
+    ],
+)
 def test_pytorch_grad_cam(method: str, peer: type, name: str, layer: str, pictures: Tensor) -> None:
     """It upsamples after min-max; both are affine, so a second min-max after upsampling makes them comparable."""
     network = not_in_place(name)

@@ -1,0 +1,24 @@
+"""HiResCAM: Draelos and Carin 2020, arXiv:2011.08891; and pytorch-grad-cam's element-wise Grad-CAM."""
+
+from __future__ import annotations
+
+from torch import Tensor, relu
+
+from benchbench.registry import method
+from benchbench.types import Layer
+
+
+@method("hirescam", needs="gradient", paper="arXiv:2011.08891")
+def hirescam(layer: Layer, *, rectified: bool = True) -> Tensor:
+    """Each cell of the activations weighted by its own gradient, summed over channels.
+
+    ``rectified`` keeps the positive part, as its implementations do; the paper has no ReLU.
+    """
+    found = (layer.gradient * layer.activation).sum(1)
+    return relu(found) if rectified else found
+
+
+@method("gradcam-elementwise", needs="gradient", paper="https://github.com/jacobgil/pytorch-grad-cam")
+def gradcam_elementwise(layer: Layer) -> Tensor:
+    """The positive part of each cell's activation times gradient, summed over channels."""
+    return relu(layer.gradient * layer.activation).sum(1)

@@ -1,0 +1,22 @@
+"""XGrad-CAM: Fu et al. 2020, arXiv:2008.02312."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, relu
+
+from benchbench.registry import method
+from benchbench.types import Layer
+
+
+@method("xgradcam", needs="gradient", paper="arXiv:2008.02312")
+def xgradcam(layer: Layer) -> Tensor:
+    """Activations weighted by the activation-weighted mean of the logit's gradient, then ReLU.
+
+    w_k = sum(g A_k) / sum(A_k), 0 where sum(A_k) = 0: no epsilon.
+    """
+    activation = layer.activation.double()
+    total = activation.sum((2, 3), keepdim=True)
+    share = (layer.gradient * activation).sum((2, 3), keepdim=True)
+    weight = torch.where(total != 0, share / torch.where(total != 0, total, 1), 0)
+    return relu((weight * activation).sum(1)).to(layer.activation.dtype)
