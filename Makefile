@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 # the venv is made and filled once, and again when pyproject.toml changes
 STAMP := $(VENV)/.installed-dev
 DEMO := $(VENV)/.installed-demo
+PEERS := $(VENV)/.installed-peers
 WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 
 .PHONY: demo test lint types bench clean
@@ -22,8 +23,13 @@ lint: $(STAMP)
 types: $(STAMP)
 	$(BIN)/mypy benchbench tests
 
-bench: $(STAMP)
-	$(BIN)/python -m pytest -q tests/benchmarks --override-ini addopts=
+# beside the peers, alone on the machine: about 25 minutes on two cores; writes docs/performance.md and its figure
+bench: $(STAMP) $(PEERS)
+	mkdir -p .benchmarks
+	status=0; $(BIN)/python -m pytest -q tests/benchmarks/test_peers.py --override-ini addopts= \
+		--benchmark-json=.benchmarks/peers.json --benchmark-columns=median,rounds || status=$$?; \
+	$(BIN)/python -m tests.benchmarks.growth .benchmarks/growth.json && \
+	$(BIN)/python -m tests.benchmarks.performance .benchmarks/peers.json .benchmarks/growth.json && exit $$status
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info
@@ -39,3 +45,10 @@ $(DEMO): pyproject.toml | $(VENV)/bin/python
 $(STAMP): pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@ $(DEMO)
+
+# Quantus asks for opencv-python, which would replace the headless one that pytorch-grad-cam brings and needs a display's
+# libraries: so it comes without what it asks for, and what is not there yet is named
+$(PEERS): $(STAMP)
+	$(BIN)/python -m pip install --quiet scikit-image cachetools
+	$(BIN)/python -m pip install --quiet --no-deps quantus==0.6.0
+	touch $@

@@ -32,14 +32,17 @@ def eigengradcam(layer: Layer, *, centered: bool = False) -> Tensor:
 
 def _projected(values: Tensor, activation: Tensor, centered: bool) -> Tensor:
     """(B, h, w): values (B, K, h, w) projected on the first right singular vector of the (h * w) x K matrix."""
-    rows = values.flatten(2).mT.double()
+    rows = values.flatten(2).mT
     peak = rows.abs().amax((1, 2), keepdim=True)  # so that small gradients do not underflow in the squares
     rows = rows / torch.where(peak > 0, peak, 1)
     if centered:
         rows = rows - rows.mean(1, keepdim=True)
     cells, channels = rows.shape[1:]
-    right = leading(rows.mT @ rows) if channels <= cells else _other_side(rows, leading(rows @ rows.mT))
-    found = (rows @ right[..., None])[..., 0]
+    if channels <= cells:
+        right = leading((rows.mT @ rows).double()).to(rows.dtype)
+    else:
+        right = _other_side(rows, leading((rows @ rows.mT).double()).to(rows.dtype))
+    found = (rows @ right[..., None])[..., 0].double()
     mean = activation.double().mean(1).flatten(1)
     agreement = ((found - found.mean(1, keepdim=True)) * (mean - mean.mean(1, keepdim=True))).sum(1, keepdim=True)
     signed = torch.where(agreement < 0, -found, found) * peak[..., 0]
