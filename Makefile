@@ -28,8 +28,10 @@ bench: $(STAMP) $(PEERS)
 	mkdir -p .benchmarks
 	status=0; $(BIN)/python -m pytest -q tests/benchmarks/test_peers.py --override-ini addopts= \
 		--benchmark-json=.benchmarks/peers.json --benchmark-columns=median,rounds || status=$$?; \
+	$(BIN)/python -m tests.benchmarks.plain_eager .benchmarks/plain.json && \
 	$(BIN)/python -m tests.benchmarks.growth .benchmarks/growth.json && \
-	$(BIN)/python -m tests.benchmarks.performance .benchmarks/peers.json .benchmarks/growth.json && exit $$status
+	$(BIN)/python -m tests.benchmarks.performance .benchmarks/peers.json .benchmarks/growth.json .benchmarks/plain.json \
+		&& exit $$status
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -144,8 +144,8 @@ class _Services:
         return read(self._behind(changed, owner).float(), self.batch.captured.targets[owner])
 
     def _rows(self, activation: Tensor) -> int:
-        """As many activations as weigh what a batch of images weighs, and at least a batch."""
-        return self.batch.scorer.batch * max(1, self.batch.images[0].numel() // activation[0].numel())
+        """As many activations as weigh what four batches of images weigh, and at least a batch."""
+        return self.batch.scorer.batch * max(1, 4 * self.batch.images[0].numel() // activation[0].numel())
 
     def _behind(self, activation: Tensor, owner: Tensor) -> Tensor:
         """Logits of activation (N, K, h, w), row i of image owner[i]; the network may overwrite it."""
