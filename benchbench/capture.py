@@ -90,8 +90,8 @@ def capture(
     return Capture(
         logits.detach(),
         targets,
-        {name: tensor.detach() for name, tensor in kept.items()},
-        gradients,
+        {name: tensor.detach().contiguous() for name, tensor in kept.items()},
+        {name: tensor.contiguous() for name, tensor in gradients.items()},
         next((m for m, output in reversed(linears) if output is logits), None),
     )
 

@@ -55,6 +55,7 @@ class Tally:
     computed: int = 0
     reused: int = 0
     batches: dict[str, dict[str, Any]] = field(default_factory=dict)  # by model
+    captures: dict[str, str] = field(default_factory=dict)
 
 
 def run(study: Study, folder: Path, progress: Progress | None = None) -> None:
@@ -194,6 +195,7 @@ def _run_model(one: Loaded, study: Study, store: Store, device: torch.device, ta
         tally.passes,
         progress.advance,
         padded=prepared.compiled,
+        captures=prepared.used and prepared.precision == "float32" and not prepared.compiled,
     )
     loader = Loader(store, study.target, study.workers)
     try:
@@ -201,6 +203,14 @@ def _run_model(one: Loaded, study: Study, store: Store, device: torch.device, ta
     finally:
         loader.close()
     tally.batches[one.model.spec.name] = {**vars(one.sizing), "at_end": scorer.batch}
+    tally.captures[one.model.spec.name] = _captured_on(scorer)
+
+
+def _captured_on(scorer: Scorer) -> str:
+    """Which network the maps come from, in words."""
+    if not scorer.captures or not scorer.proven:
+        return "the network"
+    return "the prepared copy" if all(scorer.proven.values()) else "the network, where the prepared copy differs"
 
 
 def _work_all(one: Loaded, desk: Desk, tally: Tally, progress: Progress) -> None:
@@ -263,6 +273,7 @@ def _write(
             "cells_computed": tally.computed,
             "cells_reused": tally.reused,
             "batches": tally.batches,
+            "captures": tally.captures,
         },
     }
     store.write_json("run.json", info)

@@ -67,6 +67,9 @@ class Scorer:
         batch: images per forward. Halved when memory runs out, for the rest of the scorer's life.
         last: channels-last input.
         padded: every batch is filled up to ``batch`` images, for a network that is compiled for one size.
+        rows: by layer, how many of its activations go through what is behind it at once.
+        captures: ``network`` may be captured too, at layers where it proves itself.
+        proven: by layers and whether with a gradient, whether it did.
         cuts: by layer; None where the network cannot be cut.
     """
 
@@ -77,6 +80,9 @@ class Scorer:
     advance: Callable[[int], None] = lambda _: None
     cuts: dict[str, Cut | None] = field(default_factory=dict)
     padded: bool = False
+    rows: dict[str, int] = field(default_factory=dict)
+    captures: bool = False
+    proven: dict[tuple[tuple[str, ...], bool], bool] = field(default_factory=dict)
 
     def answer(self, images: Tensor, targets: Tensor) -> Answers:
         """Answers (N,) on images (N, 3, H, W) for targets (N,); or (N, T) for targets (N, T)."""

@@ -14,8 +14,11 @@ from .capture import Capture, capture, check_copies, pooled_head, quiet, rest
 from .cut import Cut, cut
 from .errors import BenchError
 from .masked import score_masked
+from .prepare import TOLERANCE, channels_last
 from .scoring import Answers, Scorer, read
 from .types import Change, Head, Layer, ScoreKind
+
+PROOF_IMAGES = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,11 +55,53 @@ def look(
     *,
     gradient: bool,
 ) -> Batch:
-    """Capture a batch: one forward, and one backward if a gradient is needed, both counted."""
-    captured = capture(network, images, layers, choose, gradient=gradient)
+    """Capture a batch: one forward, and one backward if a gradient is needed, both counted.
+
+    On the scorer's prepared copy, where it gives what the network gives at these layers; else on the network.
+    """
+    if _may_capture(network, scorer, images, layers, gradient):
+        captured = capture(scorer.network, channels_last(images), layers, choose, gradient=gradient)
+    else:
+        captured = capture(network, images, layers, choose, gradient=gradient)
     scorer.passes.forwards += len(images)
     scorer.passes.backwards += len(images) if gradient else 0
     return Batch(network, scorer, images, captured)
+
+
+def _may_capture(network: nn.Module, scorer: Scorer, images: Tensor, layers: Sequence[str], gradient: bool) -> bool:
+    """Whether the prepared copy may stand for the network: decided once, on the first images seen."""
+    if not scorer.captures or network is scorer.network:
+        return False
+    key = (tuple(layers), gradient)
+    if key not in scorer.proven:
+        few = images[:PROOF_IMAGES]
+        try:
+            expected = capture(network, few, layers, _most_likely, gradient=gradient)
+            found = capture(scorer.network, channels_last(few), layers, lambda _: expected.targets, gradient=gradient)
+        except Exception as error:  # the network itself will say what is wrong
+            if out_of_memory(error):
+                raise
+            return False
+        scorer.proven[key] = _same(expected, found)
+    return scorer.proven[key]
+
+
+def _most_likely(logits: Tensor) -> Tensor:
+    return torch.argmax(logits, 1)
+
+
+def _same(expected: Capture, found: Capture) -> bool:
+    """Logits, activations and gradients, each to 1e-4 of its largest value, image by image."""
+    pairs = [(expected.logits, found.logits)]
+    for name, activation in expected.activations.items():
+        pairs.append((activation, found.activations[name]))
+    for name, gradient in expected.gradients.items():
+        pairs.append((gradient, found.gradients[name]))
+    return all(one.shape == other.shape and _near(one.flatten(1), other.flatten(1)) for one, other in pairs)
+
+
+def _near(one: Tensor, other: Tensor) -> bool:
+    return bool(((one - other).abs().amax(1) <= TOLERANCE * one.abs().amax(1)).all())
 
 
 class WritesInPlace(BenchError):  # noqa: N818 - what the method does
@@ -118,18 +163,19 @@ class _Services:
     def score_changed(self, change: Change, count: int, of: ScoreKind) -> Tensor:
         b, activation = self.batch, self.batch.captured.activations[self.name]
         pairs = torch.arange(len(activation) * count, device=activation.device)
-        answers = []
+        answers, most = [], b.scorer.rows
+        most.setdefault(self.name, self._rows(activation))
         with torch.no_grad(), quiet(b.network):
             while len(pairs):
-                rows = pairs[: self._rows(activation)]
+                rows = pairs[: most[self.name]]
                 try:
                     answers.append(self._changed(change, activation, rows, count))
                     pairs = pairs[len(rows) :]
                     continue
                 except Exception as error:
-                    if not out_of_memory(error) or b.scorer.batch == 1:
+                    if not out_of_memory(error) or len(rows) == 1:
                         raise
-                b.scorer.halve(b.scorer.batch)
+                most[self.name] = len(rows) // 2
         found: Tensor = getattr(Answers.join(answers), of)
         return found.view(-1, count)
 

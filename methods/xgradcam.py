@@ -13,7 +13,8 @@ from benchbench.types import Layer
 def xgradcam(layer: Layer) -> Tensor:
     """Activations weighted by the activation-weighted mean of the logit's gradient, then ReLU.
 
-    w_k = sum(g A_k) / sum(A_k), 0 where sum(A_k) = 0: no epsilon.
+    w_k = sum(g A_k) / sum(A_k), 0 where sum(A_k) = 0: no epsilon. On a layer that
+    is signed, before its ReLU, the sums come near zero, and the map is at the mercy of rounding.
     """
     activation = layer.activation.double()
     total = activation.sum((2, 3), keepdim=True)

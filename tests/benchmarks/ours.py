@@ -19,7 +19,7 @@ from benchbench.scoring import Scorer
 from benchbench.services import Batch, look, run_method
 from benchbench.study import _metric
 
-from .scenes import BATCH, SIZE, Call, Scene
+from .scenes import SIZE, Call, Scene
 
 EIGHT = ["gradcam", "gradcam++", "xgradcam", "hirescam", "gradcam-elementwise", "layercam", "eigencam", "eigengradcam"]
 READY = [name for name in EIGHT if name in METHODS]
@@ -39,10 +39,10 @@ def gradient_maps(scene: Scene, methods: Sequence[str], *, upsampled: bool = Fal
     """The methods at the case's layers from one capture; on request as large as the images, and min-maxed."""
     plugins = {name: METHODS[name] for name in methods}
     bound = {name: plugin.bind({}) for name, plugin in plugins.items()}
-    seeds = (0,) * len(scene.images)
+    seeds, scorer = (0,) * len(scene.images), scene.scorer()
 
     def call() -> Maps:
-        seen = _look(scene, Scorer(scene.network, BATCH), gradient=True)
+        seen = _look(scene, scorer, gradient=True)
         found = {}
         for name in scene.case.layers:
             layer = seen.layer(name, seeds)

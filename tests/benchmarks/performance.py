@@ -1,4 +1,4 @@
-"""docs/performance.md of `make bench`'s results: `python -m tests.benchmarks.performance PEERS.json GROWTH.json PLAIN.json`.
+"""docs/performance.md of what `make bench` saw: `python -m tests.benchmarks.performance PEERS GROWTH PLAIN [PAGE]`.
 
 Every number of the page comes from those files. The tables are printed too. A fourth argument is another page.
 """

@@ -134,7 +134,7 @@ class Scene:
     def scorer(self, prepared: Prepared | None = None) -> Scorer:
         """A scorer on a prepared copy, as the runner makes it."""
         prepared = prepared or self.prepared
-        return Scorer(prepared.network, BATCH, prepared.used)
+        return Scorer(prepared.network, BATCH, prepared.used, captures=prepared.precision == "float32")
 
 
 def full(images: Tensor) -> Tensor:

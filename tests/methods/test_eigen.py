@@ -67,7 +67,7 @@ def test_neighbours_change_nothing() -> None:
     easy, hard = spectrum([1.0], 200), spectrum([1.0 - 0.001 * i for i in range(40)], 200)
     together = leading(torch.stack([easy, hard, torch.zeros(200, 200, dtype=torch.float64)]))
     for row, gram in zip(together, (easy, hard), strict=False):
-        torch.testing.assert_close(row.abs(), leading(gram[None])[0].abs(), atol=1e-7, rtol=0)
+        torch.testing.assert_close(row.abs(), leading(gram[None])[0].abs(), atol=1e-5, rtol=0)
     assert torch.isfinite(together).all()
 
 
