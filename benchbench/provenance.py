@@ -56,6 +56,7 @@ def _model(model: ReadyModel, prepared: Prepared) -> dict[str, Any]:
         "classes": model.classes,
         "scoring": {
             "prepared": prepared.used,
+            "captures": model.settings.get("captures", False),
             **{key: value for key, value in vars(prepared).items() if key not in ("network", "used")},
         },
     }

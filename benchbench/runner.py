@@ -6,7 +6,7 @@ import platform
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from .progress import Progress, Silent
 from .provenance import describe, warnings
 from .ready import device_of, example_of, load_sample, ready_dataset, ready_model, ready_spec
 from .scoring import Passes, Scorer
+from .services import may_capture
 from .sizing import Sizing, choose_batch
 from .store import Store, write
 from .study import Study
@@ -55,7 +56,6 @@ class Tally:
     computed: int = 0
     reused: int = 0
     batches: dict[str, dict[str, Any]] = field(default_factory=dict)  # by model
-    captures: dict[str, str] = field(default_factory=dict)
 
 
 def run(study: Study, folder: Path, progress: Progress | None = None) -> None:
@@ -139,9 +139,10 @@ def _load(spec: ModelSpec, study: Study, device: torch.device) -> Loaded:
     first = next(iter(datasets.values()))
     example = example_of(first, spec, device)
     sizing = _sizing(spec, study, example)
+    proof = _proof(first, spec, example)
     prepared = prepare(
         spec.network,
-        _proof(first, spec, example),
+        proof,
         precision=study.precision,
         compiled=study.compile,
         batch=sizing.batch,
@@ -153,6 +154,7 @@ def _load(spec: ModelSpec, study: Study, device: torch.device) -> Loaded:
         "compiled": prepared.compiled,
     }
     model = ready_model(spec, study, example, settings)
+    model = replace(model, settings={**settings, "captures": _captures(model, prepared, proof, study)})
     pieces = [shard for name, dataset in datasets.items() for shard in shards(model, dataset, name, study)]
     firsts = {shard.dataset_name: shard for shard in reversed(pieces)}
     here = machine(device)
@@ -179,11 +181,22 @@ def _proof(dataset: Dataset, spec: ModelSpec, example: torch.Tensor) -> torch.Te
     return torch.stack(images).to(example.device) if images else example
 
 
+def _captures(model: ReadyModel, prepared: Prepared, proof: torch.Tensor, study: Study) -> bool:
+    """Whether maps may come from the copy that scores: decided on the same images whatever is still to be computed."""
+    if not prepared.used or prepared.precision != "float32" or prepared.compiled:
+        return False
+    layers = [layer for layer in model.layers if not model.skips.get((layer, "any"))]
+    return may_capture(model.spec.network, prepared.network, proof, layers, gradient=_needs_gradient(study))
+
+
+def _needs_gradient(study: Study) -> bool:
+    return any("gradient" in method.plugin.needs for method in study.methods)
+
+
 def _sizing(spec: ModelSpec, study: Study, example: torch.Tensor) -> Sizing:
     if study.batch != "auto":
         return Sizing(study.batch, False, None)
-    gradient = any("gradient" in method.plugin.needs for method in study.methods)
-    return choose_batch(spec.network, example, gradient=gradient)
+    return choose_batch(spec.network, example, gradient=_needs_gradient(study))
 
 
 def _run_model(one: Loaded, study: Study, store: Store, device: torch.device, tally: Tally, progress: Progress) -> None:
@@ -195,7 +208,7 @@ def _run_model(one: Loaded, study: Study, store: Store, device: torch.device, ta
         tally.passes,
         progress.advance,
         padded=prepared.compiled,
-        captures=prepared.used and prepared.precision == "float32" and not prepared.compiled,
+        captures=one.model.settings["captures"],
     )
     loader = Loader(store, study.target, study.workers)
     try:
@@ -203,14 +216,6 @@ def _run_model(one: Loaded, study: Study, store: Store, device: torch.device, ta
     finally:
         loader.close()
     tally.batches[one.model.spec.name] = {**vars(one.sizing), "at_end": scorer.batch}
-    tally.captures[one.model.spec.name] = _captured_on(scorer)
-
-
-def _captured_on(scorer: Scorer) -> str:
-    """Which network the maps come from, in words."""
-    if not scorer.captures or not scorer.proven:
-        return "the network"
-    return "the prepared copy" if all(scorer.proven.values()) else "the network, where the prepared copy differs"
 
 
 def _work_all(one: Loaded, desk: Desk, tally: Tally, progress: Progress) -> None:
@@ -273,7 +278,6 @@ def _write(
             "cells_computed": tally.computed,
             "cells_reused": tally.reused,
             "batches": tally.batches,
-            "captures": tally.captures,
         },
     }
     store.write_json("run.json", info)

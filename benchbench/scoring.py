@@ -68,8 +68,7 @@ class Scorer:
         last: channels-last input.
         padded: every batch is filled up to ``batch`` images, for a network that is compiled for one size.
         rows: by layer, how many of its activations go through what is behind it at once.
-        captures: ``network`` may be captured too, at layers where it proves itself.
-        proven: by layers and whether with a gradient, whether it did.
+        captures: ``network`` may be captured too: it gives the activations and gradients of the network it was made of.
         cuts: by layer; None where the network cannot be cut.
     """
 
@@ -82,7 +81,6 @@ class Scorer:
     padded: bool = False
     rows: dict[str, int] = field(default_factory=dict)
     captures: bool = False
-    proven: dict[tuple[tuple[str, ...], bool], bool] = field(default_factory=dict)
 
     def answer(self, images: Tensor, targets: Tensor) -> Answers:
         """Answers (N,) on images (N, 3, H, W) for targets (N,); or (N, T) for targets (N, T)."""

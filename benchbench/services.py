@@ -18,8 +18,6 @@ from .prepare import TOLERANCE, channels_last
 from .scoring import Answers, Scorer, read
 from .types import Change, Head, Layer, ScoreKind
 
-PROOF_IMAGES = 2
-
 
 @dataclass(frozen=True, eq=False)
 class Batch:
@@ -57,9 +55,9 @@ def look(
 ) -> Batch:
     """Capture a batch: one forward, and one backward if a gradient is needed, both counted.
 
-    On the scorer's prepared copy, where it gives what the network gives at these layers; else on the network.
+    On the scorer's prepared copy, if it may stand for the network; else on the network.
     """
-    if _may_capture(network, scorer, images, layers, gradient):
+    if scorer.captures:
         captured = capture(scorer.network, channels_last(images), layers, choose, gradient=gradient)
     else:
         captured = capture(network, images, layers, choose, gradient=gradient)
@@ -68,22 +66,17 @@ def look(
     return Batch(network, scorer, images, captured)
 
 
-def _may_capture(network: nn.Module, scorer: Scorer, images: Tensor, layers: Sequence[str], gradient: bool) -> bool:
-    """Whether the prepared copy may stand for the network: decided once, on the first images seen."""
-    if not scorer.captures or network is scorer.network:
+def may_capture(network: nn.Module, copy: nn.Module, images: Tensor, layers: Sequence[str], *, gradient: bool) -> bool:
+    """Whether the prepared copy gives what the network gives: logits, activations, and gradients if they are needed.
+
+    Each to 1e-4 of its largest value, image by image, on ``images`` (B, 3, H, W).
+    """
+    try:
+        expected = capture(network, images, layers, _most_likely, gradient=gradient)
+        found = capture(copy, channels_last(images), layers, lambda _: expected.targets, gradient=gradient)
+    except Exception:  # whatever is wrong, memory too, the network itself is used, and will say it
         return False
-    key = (tuple(layers), gradient)
-    if key not in scorer.proven:
-        few = images[:PROOF_IMAGES]
-        try:
-            expected = capture(network, few, layers, _most_likely, gradient=gradient)
-            found = capture(scorer.network, channels_last(few), layers, lambda _: expected.targets, gradient=gradient)
-        except Exception as error:  # the network itself will say what is wrong
-            if out_of_memory(error):
-                raise
-            return False
-        scorer.proven[key] = _same(expected, found)
-    return scorer.proven[key]
+    return _same(expected, found)
 
 
 def _most_likely(logits: Tensor) -> Tensor:
@@ -91,7 +84,6 @@ def _most_likely(logits: Tensor) -> Tensor:
 
 
 def _same(expected: Capture, found: Capture) -> bool:
-    """Logits, activations and gradients, each to 1e-4 of its largest value, image by image."""
     pairs = [(expected.logits, found.logits)]
     for name, activation in expected.activations.items():
         pairs.append((activation, found.activations[name]))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -11,7 +9,8 @@ from benchbench.registry import method
 from benchbench.types import Layer
 
 _DIRECT = 64  # up to this size all eigenvectors are found at once
-_BLOCK, _STEPS, _ROUND, _TOLERANCE = 16, 60, 5, 1e-7
+_STEPS, _ROUND, _TOLERANCE = 60, 10, 1e-7
+_LEAST = 1e-300
 
 
 @method("eigencam", needs="activation", paper="arXiv:2008.00299")
@@ -59,27 +58,46 @@ def _other_side(rows: Tensor, left: Tensor) -> Tensor:
 def leading(gram: Tensor) -> Tensor:
     """(B, n): the unit eigenvector of the largest eigenvalue of each symmetric, non-negative matrix (B, n, n).
 
-    By subspace iteration from a fixed start, as all eigenvectors of a large layer would cost many forward passes; those
+    By Lanczos's method from a fixed start, as all eigenvectors of a large layer would cost many forward passes; those
     whose residual is still above 1e-7 of the eigenvalue are found by torch.linalg.eigh.
     """
     size = gram.shape[-1]
     if size <= _DIRECT:
         vectors: Tensor = torch.linalg.eigh(gram)[1]
         return vectors[..., -1]
-    place = (torch.arange(size, dtype=gram.dtype, device=gram.device)[:, None] + 0.5) * math.pi / size
-    basis = torch.cos(place * torch.arange(_BLOCK, dtype=gram.dtype, device=gram.device)).expand(len(gram), -1, -1)
-    for _ in range(_STEPS // _ROUND):
+    basis = _start(gram)
+    while True:
         for _ in range(_ROUND):
-            basis = torch.linalg.qr(gram @ basis)[0]
+            basis = _extended(gram, basis)
         found, residual = _ritz(gram, basis)
-        if (residual <= _TOLERANCE).all():
-            return found
-    exact = torch.linalg.eigh(gram[residual > _TOLERANCE])[1][..., -1]
-    return found.index_copy(0, (residual > _TOLERANCE).nonzero()[:, 0], exact)
+        late = residual > _TOLERANCE
+        if basis.shape[-1] > _STEPS or not late.any():
+            break
+    exact = torch.linalg.eigh(gram[late])[1][..., -1]
+    return found.index_copy(0, late.nonzero()[:, 0], exact)
+
+
+def _start(gram: Tensor) -> Tensor:
+    """(B, n, 1): a sum of the matrix's columns by shares without any symmetry, so that nothing is orthogonal to it."""
+    place = torch.arange(gram.shape[-1], dtype=gram.dtype, device=gram.device) + 0.5
+    first = gram @ (1 + torch.cos(place * 2.4))[:, None]
+    unit: Tensor = first / first.norm(dim=1, keepdim=True).clamp_min(_LEAST)
+    return unit
+
+
+def _extended(gram: Tensor, basis: Tensor) -> Tensor:
+    """One more orthonormal vector, of the last one's image; zero where the space is exhausted."""
+    more = gram @ basis[..., -1:]
+    length = more.norm(dim=1, keepdim=True)
+    for _ in range(2):  # once is not enough in floating point
+        more = more - basis @ (basis.mT @ more)
+    left = more.norm(dim=1, keepdim=True)
+    fresh = left > 1e-12 * length
+    return torch.cat([basis, torch.where(fresh, more / left.clamp_min(_LEAST), 0)], -1)
 
 
 def _ritz(gram: Tensor, basis: Tensor) -> tuple[Tensor, Tensor]:
-    """The best unit vector (B, n) of each orthonormal basis (B, n, p), and by how much of its value it fails (B,)."""
+    """The best unit vector (B, n) of each basis (B, n, p), and by how much of its value it fails (B,)."""
     image = gram @ basis
     values, turns = torch.linalg.eigh(basis.mT @ image)
     top = turns[..., -1:]

@@ -18,14 +18,14 @@ def gradcam_plus_plus(layer: Layer, *, alpha: Literal["paper", "spatial-sum"] = 
     alpha = g^2 / (2 g^2 + g^3 sum_ab A_ab), 0 where g = 0 or the denominator is 0: no epsilon. ``spatial-sum`` puts
     sum_ab (g^3 A)_ab in the denominator, which is equal only where g is constant over space.
     """
-    g, activation = layer.gradient.double(), layer.activation.double()
     if alpha == "paper":
+        g, activation = layer.gradient, layer.activation
         # divided by g^2, so that small gradients do not underflow
-        denominator = 2 + g * activation.sum((2, 3), keepdim=True)
-        share = torch.where((g != 0) & (denominator != 0), 1 / denominator, 0)
+        numerator, denominator = relu(g), 2 + g * activation.sum((2, 3), keepdim=True)
     else:
+        g, activation = layer.gradient.double(), layer.activation.double()
         square = g.square()
+        numerator = square * relu(g)
         denominator = 2 * square + (g * square * activation).sum((2, 3), keepdim=True)
-        share = torch.where((g != 0) & (denominator != 0), square / denominator, 0)
-    weight = (share * relu(g)).sum((2, 3), keepdim=True)
+    weight = torch.where(denominator != 0, numerator / denominator, 0).sum((2, 3), keepdim=True)
     return relu((weight * activation).sum(1)).to(layer.activation.dtype)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from benchbench.prepare import Prepared, channels_last, prepare
 from benchbench.scoring import Scorer
+from benchbench.services import may_capture
 
 BATCH = 16  # images per forward: of ours, and of every peer that has the option
 SIZE = int(os.environ.get("BENCH_SIZE", "224"))  # smaller, a multiple of 56, to see only that all of it runs
@@ -116,6 +117,7 @@ class Scene:
     prepared: Prepared
     images: Tensor
     targets: Tensor
+    captures: bool  # whether the prepared copy may be captured, as a run decides it
     results: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -125,7 +127,8 @@ class Scene:
         assert prepared.used, prepared.reason
         with torch.no_grad():
             targets: Tensor = network(images).argmax(1)
-        return cls(case, network, not_in_place(network), prepared, images, targets)
+        captures = may_capture(network, prepared.network, images[:4], case.layers, gradient=True)
+        return cls(case, network, not_in_place(network), prepared, images, targets, captures)
 
     @property
     def classes(self) -> list[int]:
@@ -134,7 +137,7 @@ class Scene:
     def scorer(self, prepared: Prepared | None = None) -> Scorer:
         """A scorer on a prepared copy, as the runner makes it."""
         prepared = prepared or self.prepared
-        return Scorer(prepared.network, BATCH, prepared.used, captures=prepared.precision == "float32")
+        return Scorer(prepared.network, BATCH, prepared.used, captures=self.captures and prepared is self.prepared)
 
 
 def full(images: Tensor) -> Tensor:

@@ -218,6 +218,7 @@ def _model(fake: Fake, name: str) -> dict[str, Any]:
         "classes": 1000,
         "scoring": {
             "prepared": True,
+            "captures": True,
             "difference": 3.2e-06,
             "probability_difference": 1.1e-07,
             "reason": "20 batch norms folded, channels-last",
