@@ -42,7 +42,7 @@ def _projected(values: Tensor, activation: Tensor, centered: bool) -> Tensor:
     else:
         right = _other_side(rows, leading((rows @ rows.mT).double()).to(rows.dtype))
     found = (rows @ right[..., None])[..., 0].double()
-    mean = activation.double().mean(1).flatten(1)
+    mean = activation.mean(1).flatten(1).double()
     agreement = ((found - found.mean(1, keepdim=True)) * (mean - mean.mean(1, keepdim=True))).sum(1, keepdim=True)
     signed = torch.where(agreement < 0, -found, found) * peak[..., 0]
     return signed.view(len(values), *values.shape[2:]).to(activation.dtype)

@@ -16,8 +16,8 @@ def xgradcam(layer: Layer) -> Tensor:
     w_k = sum(g A_k) / sum(A_k), 0 where sum(A_k) = 0: no epsilon. On a layer that
     is signed, before its ReLU, the sums come near zero, and the map is at the mercy of rounding.
     """
-    activation = layer.activation.double()
-    total = activation.sum((2, 3), keepdim=True)
-    share = (layer.gradient * activation).sum((2, 3), keepdim=True)
-    weight = torch.where(total != 0, share / torch.where(total != 0, total, 1), 0)
-    return relu((weight * activation).sum(1)).to(layer.activation.dtype)
+    activation = layer.activation
+    total = activation.sum((2, 3), keepdim=True, dtype=torch.float64)
+    share = (layer.gradient * activation).sum((2, 3), keepdim=True, dtype=torch.float64)
+    weight = torch.where(total != 0, share / torch.where(total != 0, total, 1), 0).to(activation.dtype)
+    return relu((weight * activation).sum(1))
