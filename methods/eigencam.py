@@ -65,22 +65,24 @@ def leading(gram: Tensor) -> Tensor:
     if size <= _DIRECT:
         vectors: Tensor = torch.linalg.eigh(gram)[1]
         return vectors[..., -1]
-    basis = _start(gram)
-    while True:
+    basis, found, late = _start(gram), gram[..., 0], torch.ones(len(gram), dtype=torch.bool, device=gram.device)
+    while late.any() and basis.shape[-1] <= _STEPS:
         for _ in range(_ROUND):
             basis = _extended(gram, basis)
-        found, residual = _ritz(gram, basis)
-        late = residual > _TOLERANCE
-        if basis.shape[-1] > _STEPS or not late.any():
-            break
+        better, residual = _ritz(gram, basis)
+        found = torch.where(late[:, None], better, found)  # one that is found stays, whatever its neighbours need
+        late = late & (residual > _TOLERANCE)
     exact = torch.linalg.eigh(gram[late])[1][..., -1]
     return found.index_copy(0, late.nonzero()[:, 0], exact)
 
 
 def _start(gram: Tensor) -> Tensor:
-    """(B, n, 1): a sum of the matrix's columns by shares without any symmetry, so that nothing is orthogonal to it."""
+    """(B, n, 1): a sum of the matrix's columns by shares without any symmetry, so that nothing is orthogonal to it.
+
+    The shares lie in 1/2 .. 3/2: one near zero would hide an eigenvector that is that column alone.
+    """
     place = torch.arange(gram.shape[-1], dtype=gram.dtype, device=gram.device) + 0.5
-    first = gram @ (1 + torch.cos(place * 2.4))[:, None]
+    first = gram @ (1 + torch.cos(place * 2.4) / 2)[:, None]
     unit: Tensor = first / first.norm(dim=1, keepdim=True).clamp_min(_LEAST)
     return unit
 

@@ -9,22 +9,27 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from benchbench.registry import method
-from benchbench.types import Layer
+from benchbench.types import Layer, ScoreKind
 
 
 @method("reciprocam", needs=("activation", "rest"), paper="arXiv:2209.14074")
-def reciprocam(layer: Layer, *, mask: Literal["cell", "gaussian"] = "cell") -> Tensor:
-    """The target's probability when all channels are kept around one cell and are zero elsewhere, cell by cell.
+def reciprocam(layer: Layer, *, mask: Literal["cell", "gaussian"] = "cell", score: ScoreKind = "probability") -> Tensor:
+    """The target's probability when all channels are kept at one cell and are zero elsewhere, cell by cell.
 
-    Only the network behind the layer runs, once per cell. ``cell`` keeps the cell alone; ``gaussian`` keeps its eight
-    neighbours too, by the authors' 3 x 3 kernel: 1/4 at the centre, 1/8 beside it, 1/16 at the corners.
+    Only the network behind the layer runs, once per cell. ``cell`` keeps the cell alone; ``gaussian`` spreads its own
+    values over its eight neighbours, as the authors' code does: 1/4 at the centre, 1/8 beside it, 1/16 at the corners.
+    ``score``: the authors' is the softmax probability.
     """
     height, width = layer.activation.shape[2:]
-    masks = torch.eye(height * width).view(-1, 1, height, width).to(layer.activation)
+    masks = torch.eye(height * width).view(-1, height, width).to(layer.activation)
     if mask == "gaussian":
-        masks = F.conv2d(masks, _gaussian().to(masks), padding=1)
-    scores = layer.score_changed(lambda a, cell: a * masks[cell], height * width, of="probability")
-    return scores.view(-1, height, width)
+        masks = F.conv2d(masks[:, None], _gaussian().to(masks), padding=1)[:, 0]
+
+    def kept(activation: Tensor, cell: Tensor) -> Tensor:
+        values = activation.flatten(2)[torch.arange(len(cell), device=cell.device), :, cell]
+        return values[:, :, None, None] * masks[cell][:, None]
+
+    return layer.score_changed(kept, height * width, of=score).view(-1, height, width)
 
 
 def _gaussian() -> Tensor:

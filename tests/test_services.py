@@ -156,7 +156,7 @@ def test_a_study_says_where_its_maps_come_from(images: Tensor, tmp_path: Path) -
         expected = run_method(METHODS["hirescam"].function, plain.layer(layer, (0,) * 6), {})
         rows = run.record.maps.sort_values("sample")
         for i, (_, row) in enumerate(rows.iterrows()):
-            found = torch.from_numpy(run.record.map(row["file"], int(row["row"])))
+            found = torch.from_numpy(run.record.map(row["file"], int(row["row"])).copy())
             torch.testing.assert_close(found, expected[i], rtol=1e-4, atol=1e-5 * float(expected.max()))
 
 

@@ -36,12 +36,13 @@ def test_ablationcam_equals_its_loop(network: type[nn.Module], name: str, images
         torch.testing.assert_close(found[b], torch.relu(expected), rtol=1e-4, atol=1e-5 * float(found.max()))
 
 
-@pytest.mark.parametrize("mask", ["cell", "gaussian"])
+@pytest.mark.parametrize(("mask", "score"), [("cell", "probability"), ("cell", "logit"), ("gaussian", "probability")])
 @pytest.mark.parametrize(("network", "name"), PLACES[1:3])
-def test_reciprocam_equals_its_loop(network: type[nn.Module], name: str, mask: str, images: Tensor) -> None:
+def test_reciprocam_equals_its_loop(network: type[nn.Module], name: str, mask: str, score: str, images: Tensor) -> None:
+    """``gaussian`` spreads the cell's own values, as the authors' code does: its neighbours' values play no part."""
     built, pictures = seeded(network), images[:2]
     layer = layer_of(built, pictures, name)
-    found = map_of("reciprocam", built, pictures, name, mask=mask)
+    found = map_of("reciprocam", built, pictures, name, mask=mask, score=score)
     kernel = {(0, 0): 1 / 4, (0, 1): 1 / 8, (1, 0): 1 / 8, (1, 1): 1 / 16}
     for b in range(2):
         for i, j in [(0, 0), (3, 7), (15, 15), (8, 0)]:
@@ -49,11 +50,12 @@ def test_reciprocam_equals_its_loop(network: type[nn.Module], name: str, mask: s
             for y in range(16):
                 for x in range(16):
                     if mask == "cell" and (y, x) == (i, j):
-                        changed[0, :, y, x] = layer.activation[b, :, y, x]
+                        changed[0, :, y, x] = layer.activation[b, :, i, j]
                     if mask == "gaussian" and max(abs(y - i), abs(x - j)) <= 1:
-                        changed[0, :, y, x] = kernel[abs(y - i), abs(x - j)] * layer.activation[b, :, y, x]
+                        changed[0, :, y, x] = kernel[abs(y - i), abs(x - j)] * layer.activation[b, :, i, j]
             with torch.no_grad():
-                expected = rest(built, pictures[b : b + 1], name, changed)[0].softmax(0)[layer.targets[b]]
+                logits = rest(built, pictures[b : b + 1], name, changed)[0]
+            expected = (logits if score == "logit" else logits.softmax(0))[layer.targets[b]]
             torch.testing.assert_close(found[b, i, j], expected, rtol=1e-4, atol=1e-6)
 
 

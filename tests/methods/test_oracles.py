@@ -14,7 +14,15 @@ import pytest
 import torch
 import torchvision
 from captum.attr import LayerGradCam
-from pytorch_grad_cam import GradCAM, GradCAMElementWise, HiResCAM, LayerCAM, XGradCAM
+from pytorch_grad_cam import (
+    EigenCAM,
+    EigenGradCAM,
+    GradCAM,
+    GradCAMElementWise,
+    HiResCAM,
+    LayerCAM,
+    XGradCAM,
+)
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
 from torchcam import methods as torchcam
@@ -122,6 +130,22 @@ def test_pytorch_grad_cam(method: str, peer: type, name: str, layer: str, pictur
     expected = minmax(torch.from_numpy(given))
     found = minmax(upsample(ours(method, name, layer, pictures), (96, 96)))
     torch.testing.assert_close(found, expected, rtol=0, atol=2e-5)
+
+
+@pytest.mark.parametrize(("name", "layer"), CASES)
+@pytest.mark.parametrize(("method", "peer"), [("eigencam", EigenCAM), ("eigengradcam", EigenGradCAM)])
+def test_pytorch_grad_cam_eigen(method: str, peer: type, name: str, layer: str, pictures: Tensor) -> None:
+    """It centres, leaves the sign to the decomposition, and then keeps the positive part of whichever sign came."""
+    network = not_in_place(name)
+    with peer(model=network, target_layers=[network.get_submodule(layer)]) as extractor:
+        given = extractor(
+            input_tensor=pictures, targets=[ClassifierOutputTarget(c) for c in classes_of(name, pictures)]
+        )
+    found = ours(method, name, layer, pictures, centered=True)
+    for image, expected in zip(found, minmax(torch.from_numpy(given)), strict=True):
+        signs = [minmax(upsample(torch.relu(sign * image)[None], (96, 96)))[0] for sign in (1, -1)]
+        assert min(float((one - expected).abs().max()) for one in signs) < 1e-4
+        assert float((signs[0] - signs[1]).abs().max()) > 0.1
 
 
 @pytest.mark.parametrize("name", ["resnet18", "densenet121"])

@@ -96,3 +96,60 @@ def test_a_decoy_has_a_slope_and_no_effect() -> None:
     for method in ("gradcam", "xgradcam", "hirescam", "layercam"):
         assert share(method) == pytest.approx(1 / 6, abs=1e-3)
     assert share("ablationcam") == pytest.approx(1.0, abs=1e-3)
+
+
+def test_cause_by_place_is_not_a_channel_mean() -> None:
+    """A linear head blind to rows 4 to 6: only what is weighted cell by cell is the true contribution."""
+    generator = torch.Generator().manual_seed(0)
+    image = torch.rand(1, 3, 7, 7, generator=generator)
+    weight = torch.randn(3, 7, 7, generator=generator)
+    weight[:, 4:] = 0
+
+    def head(features: Tensor) -> Tensor:
+        y = (weight * features).sum((1, 2, 3))
+        return torch.stack([y, 0 * y], 1)
+
+    def map_by(method: str) -> Tensor:
+        return map_of(method, Identity(head), image, "features", torch.tensor([0]))[0]
+
+    contribution = torch.relu((weight * image[0]).sum(0))
+    torch.testing.assert_close(map_by("hirescam"), contribution)
+    for method in ("hirescam", "layercam", "gradcam-elementwise"):
+        assert float(map_by(method)[4:].abs().max()) == 0, method
+    for method in ("gradcam", "xgradcam", "ablationcam"):
+        found = map_by(method)
+        assert float(found[4:].sum() / found.sum()) > 0.2, method
+
+
+def either(features: Tensor) -> Tensor:
+    """min(1, a + b), with a and b the values of two regions: saturated while both are there."""
+    y = 1 - torch.relu(1 - features[:, 0, 0, 0] - features[:, 1, 3, 3])
+    return torch.stack([y, 0 * y], 1)
+
+
+def test_either_of_two_is_enough() -> None:
+    """Neither region has a gradient or is missed when it goes alone; each alone is enough to be seen by cells."""
+    image = torch.zeros(1, 3, 4, 4)
+    image[0, 0, 0, 0] = image[0, 1, 3, 3] = 1.5
+    maps = {
+        method: map_of(method, Identity(either), image, "features", torch.tensor([0]))[0]
+        for method in ("gradcam", "xgradcam", "hirescam", "gradcam-elementwise", "ablationcam", "reciprocam")
+    }
+    by_cells = maps.pop("reciprocam")
+    for method, found in maps.items():
+        assert torch.equal(found, torch.zeros(4, 4)), method
+    seen = by_cells - by_cells.min()
+    assert float(2 * seen[0, 0].minimum(seen[3, 3]) / seen.sum()) == pytest.approx(1, abs=1e-6)
+
+
+def test_the_positive_part_is_taken_before_or_after_the_sum() -> None:
+    """+2 and -1 in one cell: HiResCAM's sum is 1, the element-wise one is 2."""
+    image = torch.ones(1, 3, 2, 2)
+
+    def head(features: Tensor) -> Tensor:
+        y = (torch.tensor([2.0, -1.0, 0.0])[:, None, None] * features).sum((1, 2, 3))
+        return torch.stack([y, 0 * y], 1)
+
+    for method, expected in (("hirescam", 1.0), ("gradcam-elementwise", 2.0)):
+        found = map_of(method, Identity(head), image, "features", torch.tensor([0]))[0]
+        torch.testing.assert_close(found, torch.full((2, 2), expected))
