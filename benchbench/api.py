@@ -23,6 +23,7 @@ from .scoring import Scorer
 from .services import look, run_method
 from .stats import leaderboard
 from .table import Record
+from .types import INPUT
 
 
 class Run:
@@ -124,11 +125,12 @@ def explain(
         images, target = images.repeat_interleave(several, 0), target.flatten()
     plugin = METHODS[method]
     bound = plugin.bind(params)
-    name = resolve(network, images[:1], layer)[-1]
+    needs = plugin.needs_of(bound)
+    name = INPUT if "input" in needs else resolve(network, images[:1], layer)[-1]
     seeds = sample_seeds(seed, f"{plugin.name}/{name}", [str(i // several) for i in range(len(images))])
     with quiet(network):
         batch = look(
-            network, Scorer(network), images, [name], _chooser(target, len(images)), gradient="gradient" in plugin.needs
+            network, Scorer(network), images, [name], _chooser(target, len(images)), gradient="gradient" in needs
         )
         maps = run_method(plugin.function, batch.layer(name, seeds), bound)
     height, width = images.shape[2:]

@@ -5,7 +5,7 @@ The network is left as it was found: no hook, mode or requires_grad survives, al
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,14 +14,15 @@ import torch
 from torch import Tensor, nn
 
 from .errors import BenchError, NotApplicable
-from .types import Head
+from .layout import Layout, layout_of, token_widths
+from .types import INPUT, Head, Score
 
 
 @dataclass(frozen=True, eq=False)
 class Capture:
     """What one pass over a batch left: logits (B, C), targets (B,), and per layer activation and gradient (B, K, h, w).
 
-    ``classifier`` is the linear layer whose output the logits are, or None.
+    ``classifier`` is the linear layer whose output the logits are, or None. ``layouts``: how each layer holds its map.
     """
 
     logits: Tensor
@@ -29,6 +30,7 @@ class Capture:
     activations: dict[str, Tensor]
     gradients: dict[str, Tensor]
     classifier: nn.Linear | None
+    layouts: dict[str, Layout]
 
 
 @contextmanager
@@ -55,27 +57,35 @@ def capture(
     choose: Callable[[Tensor], Tensor],
     *,
     gradient: bool = True,
+    score: Score | None = None,
 ) -> Capture:
     """Activations, and gradients of the target's logit, at all layers by one forward and at most one backward.
 
     Args:
         images: (B, 3, H, W).
-        layers: module paths.
+        layers: module paths; INPUT is the images themselves.
         choose: from logits (B, C) to the targets (B,).
         gradient: whether the backward runs.
+        score: what is differentiated in place of the target's logit: from logits (B, C) to (B,).
 
     Raises:
         BenchError: a layer does not exist, did not run, or ran more than once; the output is not logits (B, C).
         NotApplicable: a layer's output is not a spatial map, or the target's logit does not depend on it.
     """
     kept: dict[str, Tensor] = {}
+    layouts: dict[str, Layout] = {}
     linears: list[tuple[nn.Linear, Tensor]] = []
     with ExitStack() as stack:
         stack.enter_context(quiet(network))
         stack.enter_context(torch.set_grad_enabled(gradient))
+        widths = token_widths(network)
+        if INPUT in layers:
+            images = images.detach().requires_grad_(gradient)
+            kept[INPUT], layouts[INPUT] = images, Layout("first", images.shape[2], images.shape[3])
         for name in layers:
-            keep = _keeper(name, kept, gradient)
-            stack.enter_context(hook(_module(network, name), keep))
+            if name != INPUT:
+                keep = _keeper(name, (images.shape[2], images.shape[3]), widths, kept, layouts, gradient)
+                stack.enter_context(hook(module_of(network, name), keep))
         for module in network.modules():
             if isinstance(module, nn.Linear):
                 stack.enter_context(hook(module, lambda m, _i, o: linears.append((m, o))))
@@ -86,13 +96,18 @@ def capture(
                     f"layer {name!r} did not run in the network's forward", hint="Choose a layer that runs"
                 )
         targets = choose(logits.detach())
-        gradients = _gradients(logits, targets, kept) if gradient else {}
+        if gradient:
+            wanted = logits.gather(1, targets[:, None])[:, 0] if score is None else score(logits)
+            gradients = _gradients(wanted, kept)
+        else:
+            gradients = {}
     return Capture(
         logits.detach(),
         targets,
         {name: tensor.detach().contiguous() for name, tensor in kept.items()},
         {name: tensor.contiguous() for name, tensor in gradients.items()},
         next((m for m, output in reversed(linears) if output is logits), None),
+        layouts,
     )
 
 
@@ -101,7 +116,17 @@ def rest(network: nn.Module, images: Tensor, layer: str, activation: Tensor) -> 
 
     The whole network runs, on the same images, so that whatever else crosses the layer's level is right too.
     """
-    with quiet(network), hook(_module(network, layer), lambda _m, _i, _o: activation.clone()):
+    if layer == INPUT:
+        with quiet(network):
+            return check_logits(network(activation), activation)
+    widths, size = token_widths(network), (images.shape[2], images.shape[3])
+
+    def replace(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
+        layout = layout_of(output.shape, size, widths)
+        assert layout is not None, "the layer was captured"
+        return layout.output_of(activation.clone(), output)
+
+    with quiet(network), hook(module_of(network, layer), replace):
         return check_logits(network(images), activation)
 
 
@@ -155,35 +180,49 @@ def check_logits(output: Any, images: Tensor) -> Tensor:
     return output
 
 
-def _keeper(name: str, kept: dict[str, Tensor], gradient: bool) -> Callable[..., Tensor]:
+def _keeper(
+    name: str,
+    size: tuple[int, int],
+    widths: Set[int],
+    kept: dict[str, Tensor],
+    layouts: dict[str, Layout],
+    gradient: bool,
+) -> Callable[..., Tensor]:
     def keep(_module: nn.Module, _inputs: Any, output: Any) -> Tensor:
         if name in kept:
             raise BenchError(f"layer {name!r} runs more than once in one forward", hint="Choose a layer that runs once")
-        if not isinstance(output, Tensor) or output.ndim != 4:
+        layout = layout_of(output.shape, size, widths) if isinstance(output, Tensor) else None
+        if layout is None:
             shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
-            raise NotApplicable(f"layer {name!r} returns {shape}, not a spatial map (B, K, h, w)")
+            raise NotApplicable(f"layer {name!r} returns {shape}, not a spatial map (B, K, h, w), nor tokens of a grid")
+        found = layout.map_of(output)
         if gradient and not output.requires_grad:
-            output = output.detach().requires_grad_()  # the graph starts here, at the shallowest layer
-        kept[name] = output
-        clone: Tensor = output.clone()
-        return clone  # whatever overwrites its input behind this layer overwrites the clone
+            found = found.detach().requires_grad_()  # the graph starts here, at the shallowest layer
+        kept[name], layouts[name] = found, layout
+        # whatever overwrites its input behind this layer overwrites the clone
+        return layout.output_of(found.clone(), output)
 
     return keep
 
 
-def _gradients(logits: Tensor, targets: Tensor, kept: dict[str, Tensor]) -> dict[str, Tensor]:
-    if not logits.requires_grad:
+def _gradients(score: Tensor, kept: dict[str, Tensor]) -> dict[str, Tensor]:
+    if not score.requires_grad:
         raise NotApplicable("the logits do not depend on any of the layers in a differentiable way")
-    score = logits.gather(1, targets[:, None]).sum()
     gradients: dict[str, Tensor] = {}
-    for name, gradient in zip(kept, torch.autograd.grad(score, list(kept.values()), allow_unused=True), strict=True):
+    found = torch.autograd.grad(score.sum(), list(kept.values()), allow_unused=True)
+    for name, gradient in zip(kept, found, strict=True):
         if gradient is None:
             raise NotApplicable(f"the target's logit does not depend on layer {name!r}")
         gradients[name] = gradient
     return gradients
 
 
-def _module(network: nn.Module, name: str) -> nn.Module:
+def module_of(network: nn.Module, name: str) -> nn.Module:
+    """The module of this path.
+
+    Raises:
+        BenchError: there is none.
+    """
     try:
         return network.get_submodule(name)
     except AttributeError:

@@ -40,7 +40,7 @@ def _measure(cell: CostCell, desk: Desk) -> Cost:
     passes = Passes()
     own = desk.scorer
     scorer = Scorer(own.network, own.batch, own.last, passes, padded=own.padded)
-    gradient = "gradient" in plugin.needs
+    gradient = "gradient" in cell.method.needs
     seeds = sample_seeds(desk.study.seed, f"{plugin.name}/{cell.layer}", [name])
     network = cell.shard.model.spec.network
 

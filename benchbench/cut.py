@@ -13,17 +13,22 @@ import torch
 from torch import Tensor, fx, nn
 
 from .capture import quiet
+from .layout import Layout
 
 TOLERANCE = 1e-4  # of the largest logit
 
 
 @dataclass(frozen=True, eq=False)
 class Cut:
-    """``behind`` gives logits from the layer's output and the ``crossing`` values; ``before`` makes those of images."""
+    """``behind`` gives logits from the layer's output and the ``crossing`` values; ``before`` makes those of images.
+
+    Of tokens the layer's own output crosses too, as the first of them: some of its tokens are not in the map.
+    """
 
     before: fx.GraphModule
     behind: fx.GraphModule
     crossing: int
+    layout: Layout
 
     def across(self, images: Tensor) -> tuple[Any, ...]:
         """The values of images (B, 3, H, W) that go around the layer."""
@@ -36,21 +41,27 @@ class Cut:
         taken row by row; where anything else crosses (a size, say), all of it is made again for these rows.
         """
         if all(isinstance(v, Tensor) and v.ndim and v.shape[0] == images.shape[0] for v in across):
-            rows = tuple(v[owner] for v in across)
+            rows = [v[owner] for v in across]
         else:
-            rows = self.across(images[owner])
-        result: Tensor = self.behind(activation, *rows)
+            rows = list(self.across(images[owner]))
+        output = activation
+        if self.layout.prefix:
+            output, *rows = rows
+        result: Tensor = self.behind(self.layout.output_of(activation, output), *rows)
         return result
 
 
-def cut(network: nn.Module, layer: str, images: Tensor, activation: Tensor, logits: Tensor) -> Cut | None:
+def cut(
+    network: nn.Module, layer: str, images: Tensor, activation: Tensor, logits: Tensor, layout: Layout
+) -> Cut | None:
     """The network cut behind a layer; None where it cannot be traced, or does not give the logits that it must.
 
     Args:
         images, activation, logits: (B, 3, H, W), (B, K, h, w) and (B, C) of one capture, which the cut must reproduce.
+        layout: how the layer's output holds its map.
     """
     try:
-        made = _split(network, layer)
+        made = _split(network, layer, layout)
         with torch.no_grad(), quiet(network):
             owner = torch.arange(len(images), device=images.device)
             found = made.logits(activation.clone(), images, owner, made.across(images))
@@ -72,20 +83,21 @@ class _Tracer(fx.Tracer):
         return module_qualified_name not in self.way
 
 
-def _split(network: nn.Module, layer: str) -> Cut:
+def _split(network: nn.Module, layer: str, layout: Layout) -> Cut:
     graph = _Tracer(layer).trace(network)
     (at,) = [node for node in graph.nodes if node.op == "call_module" and node.target == layer]
     (output,) = [node for node in graph.nodes if node.op == "output"]
     later = _after(at)
     crossing = [n for n in graph.nodes if n not in later and n is not at and any(user in later for user in n.users)]
+    over = [at, *crossing] if layout.prefix else crossing
     before = fx.Graph()
-    made = _copy(before, graph, crossing, {})
-    before.output(tuple(made[node] for node in crossing))
+    made = _copy(before, graph, over, {})
+    before.output(tuple(made[node] for node in over))
     behind = fx.Graph()
     known = {at: behind.placeholder("activation")}
     known |= {node: behind.placeholder(f"crossing_{i}") for i, node in enumerate(crossing)}
     behind.output(_copy(behind, graph, [output.args[0]], known)[output.args[0]])
-    return Cut(fx.GraphModule(network, before), fx.GraphModule(network, behind), len(crossing))
+    return Cut(fx.GraphModule(network, before), fx.GraphModule(network, behind), len(over), layout)
 
 
 def _after(node: fx.Node) -> set[fx.Node]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence, Set
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -12,57 +12,84 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .capture import hook, quiet
-from .errors import BenchError, nearest
+from .capture import capture, hook, quiet
+from .errors import BenchError, NotApplicable, nearest
+from .layout import layout_of, proportional, token_widths
 
 _POOLS_TO_SIZE = re.compile(r"(Select)?Adaptive.*Pool")
 
 
 @dataclass(frozen=True)
 class Spatial:
-    """A module that ran once and returned a spatial map."""
+    """A module that ran once and returned a spatial map; ``norm``: it is a layer norm of tokens."""
 
     name: str
     channels: int
     height: int
     width: int
+    norm: bool = False
 
 
 def spatial_layers(network: nn.Module, images: Tensor) -> list[Spatial]:
-    """Every module that runs exactly once and returns (B, K, h, w) larger than 1 x 1, in the order of finishing.
+    """Every module that runs exactly once and returns a map larger than 1 x 1, in the order of finishing.
 
-    Left out: pooling to a fixed size, which belongs to the head, and outputs whose last two sides are not the
-    image's in proportion (channels-last tensors look like maps, but are not).
+    Left out: pooling to a fixed size, which belongs to the head, and maps without the image's proportions.
     """
-    seen: list[tuple[str, Any]] = []
+    seen: list[tuple[str, Spatial | None]] = []
+    widths, size = token_widths(network), (images.shape[2], images.shape[3])
+
+    def note(name: str, module: nn.Module, _inputs: Any, output: Any) -> None:
+        seen.append((name, _spatial(name, module, output, size, widths)))
+
     with ExitStack() as stack:
         for name, module in network.named_modules():
             if name and not _POOLS_TO_SIZE.match(type(module).__name__):
-                note = partial(lambda name, _m, _i, output: seen.append((name, _shape(output))), name)
-                stack.enter_context(hook(module, note))
+                stack.enter_context(hook(module, partial(note, name)))
         with quiet(network), torch.no_grad():
             network(images[:1])
     runs: dict[str, int] = {}
     for name, _ in seen:
         runs[name] = runs.get(name, 0) + 1
-    return [
-        Spatial(name, shape[1], shape[2], shape[3])
-        for name, shape in seen
-        if shape is not None and runs[name] == 1 and shape[2] * shape[3] > 1 and _proportional(shape, images)
-    ]
+    return [layer for name, layer in seen if layer is not None and runs[name] == 1]
 
 
-def stages(found: Sequence[Spatial]) -> list[str]:
+def _spatial(name: str, module: nn.Module, output: Any, size: tuple[int, int], widths: Set[int]) -> Spatial | None:
+    layout = layout_of(output.shape, size, widths) if isinstance(output, Tensor) else None
+    if layout is None or layout.height * layout.width == 1 or not proportional(layout.height, layout.width, size):
+        return None
+    channels = output.shape[1] if layout.kind == "first" else output.shape[-1]
+    norm = layout.kind != "first" and hasattr(module, "normalized_shape")
+    return Spatial(name, channels, layout.height, layout.width, norm)
+
+
+def stages(found: Sequence[Spatial], heard: Callable[[str], bool] = lambda _: True) -> list[str]:
     """One layer for each resolution, from the finest: of the least nested modules there, the last to finish.
 
     The least nested, since the first layers inside a block that reduces the resolution still run at the finer one.
+    Where the logits do not listen to that layer's map (``heard``), as behind the last attention to a class token, it
+    is the last layer norm to which they do: what the last attention reads.
     """
     best: dict[tuple[int, int], Spatial] = {}
     for layer in found:
         key = (layer.height, layer.width)
         if key not in best or layer.name.count(".") <= best[key].name.count("."):
             best[key] = layer
+    for key, layer in best.items():
+        norms = [n for n in reversed(found) if n.norm and (n.height, n.width) == key]
+        if norms and not heard(layer.name):
+            best[key] = next((n for n in norms if heard(n.name)), layer)
     return [best[key].name for key in sorted(best, reverse=True)]
+
+
+def before(network: nn.Module, images: Tensor, layer: str) -> tuple[str, ...]:
+    """The layers of ``stages`` that are finer than ``layer``, from the finest, and the layer itself."""
+    found = spatial_layers(network, images)
+    order = [each.name for each in found]
+    if layer not in order:
+        return (layer,)
+    own = found[order.index(layer)]
+    finer = [each for each in found[: order.index(layer)] if each.height * each.width > own.height * own.width]
+    return (*stages(finer), layer)
 
 
 def resolve(network: nn.Module, images: Tensor, wanted: str | Sequence[str]) -> list[str]:
@@ -86,16 +113,16 @@ def resolve(network: nn.Module, images: Tensor, wanted: str | Sequence[str]) -> 
                 hint = nearest(name, spatial, most=12)
                 raise BenchError(f"the network has no layer {name!r}", hint=f"{hint}. Or say last, or stages")
         return list(dict.fromkeys(wanted))
-    found = stages(spatial_layers(network, images))
+    found = stages(spatial_layers(network, images), lambda name: _heard(network, images, name))
     if not found:
         raise BenchError("no layer of the network returns a spatial map (B, K, h, w)", hint="Name the layers")
     return found[-1:] if wanted == "last" else found
 
 
-def _shape(output: Any) -> tuple[int, ...] | None:
-    return tuple(output.shape) if isinstance(output, Tensor) and output.ndim == 4 else None
-
-
-def _proportional(shape: tuple[int, ...], images: Tensor) -> bool:
-    height, width = images.shape[-2:]
-    return abs(shape[2] * width - shape[3] * height) <= 2 * max(height, width)
+def _heard(network: nn.Module, images: Tensor, layer: str) -> bool:
+    """Whether the most likely class's logit depends on the layer's map."""
+    try:
+        seen = capture(network, images[:1], [layer], lambda logits: logits.argmax(1))
+    except NotApplicable:
+        return False
+    return bool(seen.gradients[layer].any())

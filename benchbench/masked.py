@@ -9,6 +9,7 @@ from torch import Tensor
 
 from .perturb import saliency
 from .scoring import Answers, Block, Scorer
+from .types import Pictures
 
 
 def score_masked(scorer: Scorer, images: Tensor, targets: Tensor, masks: Tensor) -> Answers:
@@ -22,6 +23,18 @@ def score_masked(scorer: Scorer, images: Tensor, targets: Tensor, masks: Tensor)
     own = slot.new_tensor([int((row == r).nonzero()[0]) for r in range(len(asked))])
     found = _score_masked(scorer, images[own], asked, masks[own])
     return found.each(lambda tensor: tensor[row, :, slot])
+
+
+def score_pictures(scorer: Scorer, targets: Tensor, make: Pictures, count: int) -> Answers:
+    """Answers (B, count) on ``count`` pictures of each image, which ``make`` makes a batch at a time."""
+    pairs = torch.arange(len(targets) * count, device=targets.device)
+
+    def blocks() -> Iterator[Block]:
+        for index in torch.split(pairs, scorer.batch):
+            owner = index // count
+            yield make(owner, index % count), targets[owner]
+
+    return scorer.answer_all(blocks()).each(lambda tensor: tensor.view(len(targets), count))
 
 
 def _distinct(images: Tensor, targets: Tensor, masks: Tensor) -> tuple[Tensor, Tensor, Tensor]:

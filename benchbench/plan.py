@@ -15,12 +15,25 @@ import numpy as np
 from .registry import Plugin
 from .store import digest
 from .study import MethodChoice, MetricChoice, Study
-from .types import Dataset, ModelSpec
+from .types import INPUT, Dataset, ModelSpec
 
 SHARD = 32  # samples; what is lost when a run is killed, and never a matter of the batch size
 _NUMERIC = (
-    *("capture", "cost", "costing", "cut", "equal", "judge", "loading", "masked", "perturb", "prepare", "preprocess"),
-    *("probing", "ready", "scoring", "services", "types", "work"),
+    *(
+        "attention",
+        "capture",
+        "cost",
+        "costing",
+        "cut",
+        "derivatives",
+        "equal",
+        "exported",
+        "judge",
+        "layers",
+        "layout",
+    ),
+    *("loading", "masked", "perturb", "prepare", "preprocess", "probing", "ready", "scoring", "services", "types"),
+    *("layout", "words", "work"),
 )
 
 
@@ -127,8 +140,7 @@ def tasks(shard: Shard, study: Study) -> Task:
             method,
             skip_reason(shard.model, layer, method),
         )
-        for layer in shard.model.layers
-        for method in study.methods
+        for layer, method in _pairs(shard.model, study)
     )
     metrics = tuple(
         MetricCell(digest("metric", m.name, *_identity(metric.plugin, metric.params)), m, metric)
@@ -160,24 +172,32 @@ def cost_cells(shard: Shard, study: Study, batch: int, machine: Mapping[str, Any
             method,
             skip_reason(shard.model, layer, method),
         )
-        for layer in shard.model.layers
-        for method in study.methods
+        for layer, method in _pairs(shard.model, study)
     ]
+
+
+def _pairs(model: ReadyModel, study: Study) -> Iterator[tuple[str, MethodChoice]]:
+    """Every method at every layer; those that explain the network as a whole once, at the input image."""
+    for layer in model.layers:
+        yield from ((layer, method) for method in study.methods if "input" not in method.needs)
+    yield from ((INPUT, method) for method in study.methods if "input" in method.needs)
 
 
 def _identity(plugin: Plugin, params: Mapping[str, Any]) -> tuple[Any, ...]:
     """What a plugin's numbers depend on; of a parameter that is a file, its content."""
-    said = {key: _content(value) if isinstance(value, Path) else value for key, value in params.items()}
+    said = {key: _content(value) for key, value in params.items()}
     return plugin.name, plugin.source_digest, said
 
 
-def _content(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else str(path)
+def _content(value: Any) -> Any:
+    if isinstance(value, Path):
+        return hashlib.sha256(value.read_bytes()).hexdigest() if value.is_file() else str(value)
+    return getattr(value, "identity", value)
 
 
 def skip_reason(model: ReadyModel, layer: str, method: MethodChoice) -> str:
     """Why the method does not apply there; empty where it does."""
-    found = (model.skips.get((layer, need), "") for need in ("any", *sorted(method.plugin.needs)))
+    found = (model.skips.get((layer, need), "") for need in ("any", *sorted(method.needs)))
     return next((reason for reason in found if reason), "")
 
 

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Set
 from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from .attention import attentions
 from .capture import capture, pooled_head
 from .datasets import as_dataset, serial
+from .derivatives import bias_gradients
 from .errors import BenchError, NotApplicable
+from .exported import exported
 from .layers import resolve
 from .models import fingerprint, load_model
 from .plan import ReadyModel
 from .preprocess import prepare
+from .scoring import Scorer
 from .study import DatasetChoice, ModelChoice, Study
-from .types import Dataset, ModelSpec, Sample
+from .types import INPUT, Dataset, ModelSpec, Sample
 
 
 def device_of(study: Study) -> torch.device:
@@ -88,9 +92,28 @@ def ready_model(spec: ModelSpec, study: Study, example: Tensor, settings: dict[s
             pooled_head(seen, layer)
         except NotApplicable as reason:
             skips[layer, "head"] = str(reason)
+    skips |= _network_skips(spec.network, example, {need for method in study.methods for need in method.needs})
     return ReadyModel(
         _warned(spec, logits), fingerprint(spec.network, logits), tuple(layers), channels, classes, skips, settings
     )
+
+
+def _network_skips(network: nn.Module, example: Tensor, needs: Set[str]) -> dict[tuple[str, str], str]:
+    """Why what the methods need of the network as a whole is not to be had."""
+    target = torch.zeros(1, dtype=torch.long, device=example.device)
+    checks: dict[str, Callable[[], object]] = {
+        "modules": lambda: exported(Scorer(network), network, example),
+        "biases": lambda: bias_gradients(network, example, target),
+        "attention": lambda: attentions(network, example, target, "none"),
+        "block-logits": lambda: attentions(network, example, target, "block"),
+    }
+    skips: dict[tuple[str, str], str] = {}
+    for need in needs & set(checks):
+        try:
+            checks[need]()
+        except NotApplicable as reason:
+            skips[INPUT, need] = str(reason)
+    return skips
 
 
 def _warned(spec: ModelSpec, logits: Tensor) -> ModelSpec:

@@ -26,6 +26,22 @@ from pydantic import TypeAdapter, ValidationError
 from .errors import BenchError, nearest
 from .sources import source_digest
 
+NEEDS = {
+    "activation": "the layer's output",
+    "gradient": "one backward pass, shared with every other method",
+    "input": "no layer: it explains the network as a whole, in pixels or patches",
+    "stages": "the stages before the layer too",
+    "head": "global average pooling and one linear layer behind the layer",
+    "rest": "passes through the network behind the layer",
+    "scores": "forward passes on other images",
+    "look": "forward and backward passes on other images, or for other scores",
+    "curvature": "second derivatives",
+    "mask": "the dataset's masks",
+    "modules": "the network traced by torch.fx, every module called once",
+    "biases": "the gradients of all biases",
+    "attention": "attention among the patches of the image",
+    "block-logits": "a head that reads logits off every block of a vision transformer",
+}
 F = TypeVar("F", bound=Callable[..., Any])
 P = TypeVar("P", bound="Plugin")
 
@@ -124,10 +140,14 @@ class Plugin:
 
 @dataclass(frozen=True)
 class MethodPlugin(Plugin):
-    """``needs``: any of "activation", "gradient", "scores", "head". A control is shown apart from the methods."""
+    """``needs``: any of NEEDS. A control is shown apart from the methods."""
 
     needs: frozenset[str] = frozenset()
     control: bool = False
+
+    def needs_of(self, params: Mapping[str, Any]) -> frozenset[str]:
+        """What it needs with these parameters: a method among them adds its own needs."""
+        return self.needs.union(*(getattr(value, "needs", ()) for value in params.values()))
 
 
 @dataclass(frozen=True)
@@ -217,7 +237,10 @@ DATASETS: Registry[DatasetPlugin] = Registry("dataset", "benchbench.datasets")
 
 def method(name: str, *, needs: str | Iterable[str], paper: str = "", control: bool = False) -> Callable[[F], F]:
     """Register a saliency method: a function of a Layer that returns a map (B, h, w), not normalised."""
-    return _adder(METHODS, lambda f: MethodPlugin(name, f, paper, _set(needs), control))
+    wanted = _set(needs)
+    for need in wanted - set(NEEDS):
+        raise BenchError(f"unknown need {need!r}", where=f"method {name}", hint=nearest(need, NEEDS))
+    return _adder(METHODS, lambda f: MethodPlugin(name, f, paper, wanted, control))
 
 
 def metric(

@@ -30,7 +30,7 @@ from .services import may_capture
 from .sizing import Sizing, choose_batch
 from .store import Store, write
 from .study import Study
-from .types import Dataset, ModelSpec
+from .types import INPUT, Dataset, ModelSpec
 from .work import Desk, missing, work
 
 PROOF_IMAGES = 4
@@ -186,11 +186,12 @@ def _captures(model: ReadyModel, prepared: Prepared, proof: torch.Tensor, study:
     if not prepared.used or prepared.precision != "float32" or prepared.compiled:
         return False
     layers = [layer for layer in model.layers if not model.skips.get((layer, "any"))]
+    layers += [INPUT] if any("input" in method.needs for method in study.methods) else []
     return may_capture(model.spec.network, prepared.network, proof, layers, gradient=_needs_gradient(study))
 
 
 def _needs_gradient(study: Study) -> bool:
-    return any("gradient" in method.plugin.needs for method in study.methods)
+    return any("gradient" in method.needs for method in study.methods)
 
 
 def _sizing(spec: ModelSpec, study: Study, example: torch.Tensor) -> Sizing:
@@ -247,7 +248,7 @@ def _estimate(one: Loaded, store: Store) -> int:
     total = 0
     for task in one.tasks:
         lacking = missing(task, store)
-        asking = [cell for cell in lacking.maps if "scores" in cell.method.plugin.needs]
+        asking = [cell for cell in lacking.maps if "scores" in cell.method.needs]
         per_image = sum(one.model.channels.get(cell.layer, 0) for cell in asking)
         per_image += sum(len(probes_of(cell.metric)) for cell in lacking.metrics)
         total += per_image * len(task.shard.indices)

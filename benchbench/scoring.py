@@ -70,6 +70,8 @@ class Scorer:
         rows: by layer, how many of its activations go through what is behind it at once.
         captures: ``network`` may be captured too: it gives the activations and gradients of the network it was made of.
         cuts: by layer; None where the network cannot be cut.
+        stages: by layer, the stages before it and itself.
+        copies: what was made of the network for other libraries, by purpose.
     """
 
     network: nn.Module
@@ -81,6 +83,8 @@ class Scorer:
     padded: bool = False
     rows: dict[str, int] = field(default_factory=dict)
     captures: bool = False
+    stages: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    copies: dict[str, nn.Module] = field(default_factory=dict)
 
     def answer(self, images: Tensor, targets: Tensor) -> Answers:
         """Answers (N,) on images (N, 3, H, W) for targets (N,); or (N, T) for targets (N, T)."""

@@ -10,13 +10,18 @@ import torch
 from torch import Tensor, nn
 
 from .allocator import out_of_memory
-from .capture import Capture, capture, check_copies, pooled_head, quiet, rest
+from .attention import attentions
+from .capture import Capture, capture, check_copies, check_logits, pooled_head, quiet, rest
 from .cut import Cut, cut
+from .derivatives import bias_gradients, curvature
 from .errors import BenchError
-from .masked import score_masked
+from .exported import exported
+from .layers import before
+from .layout import Layout
+from .masked import score_masked, score_pictures
 from .prepare import TOLERANCE, channels_last
 from .scoring import Answers, Scorer, read
-from .types import Change, Head, Layer, ScoreKind
+from .types import Attention, AttentionGradient, Change, Head, Layer, Pictures, Score, ScoreKind
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,9 +34,10 @@ class Batch:
     captured: Capture
     masked: dict[str, Answers] = field(default_factory=dict)  # by layer: what its activations as masks scored
     across: dict[str, tuple[Any, ...]] = field(default_factory=dict)  # by layer: what goes around it
+    more: dict[str, Batch] = field(default_factory=dict)  # by layer: captures of stages that were not asked for
 
-    def layer(self, name: str, seeds: tuple[int, ...]) -> Layer:
-        """The Layer that a method is given, with one seed per image."""
+    def layer(self, name: str, seeds: tuple[int, ...], masks: Tensor | None = None) -> Layer:
+        """The Layer that a method is given, with one seed per image, and the data's masks (B, H, W), if any."""
         return Layer(
             name=name,
             activation=self.captured.activations[name],
@@ -41,6 +47,7 @@ class Batch:
             seeds=seeds,
             services=_Services(self, name, seeds),
             captured_gradient=self.captured.gradients.get(name),
+            data_masks=masks,
         )
 
 
@@ -52,15 +59,16 @@ def look(
     choose: Callable[[Tensor], Tensor],
     *,
     gradient: bool,
+    score: Score | None = None,
 ) -> Batch:
     """Capture a batch: one forward, and one backward if a gradient is needed, both counted.
 
     On the scorer's prepared copy, if it may stand for the network; else on the network.
     """
     if scorer.captures:
-        captured = capture(scorer.network, channels_last(images), layers, choose, gradient=gradient)
+        captured = capture(scorer.network, channels_last(images), layers, choose, gradient=gradient, score=score)
     else:
-        captured = capture(network, images, layers, choose, gradient=gradient)
+        captured = capture(network, images, layers, choose, gradient=gradient, score=score)
     scorer.passes.forwards += len(images)
     scorer.passes.backwards += len(images) if gradient else 0
     return Batch(network, scorer, images, captured)
@@ -201,15 +209,61 @@ class _Services:
         b, cuts = self.batch, self.batch.scorer.cuts
         if self.name not in cuts:
             seen = b.captured
-            given = (self.name, b.images, seen.activations[self.name], seen.logits)
+            given = (self.name, b.images, seen.activations[self.name], seen.logits, seen.layouts[self.name])
             cuts[self.name] = cut(b.scorer.network, *given) or cut(b.network, *given)
         return cuts[self.name]
 
-    def look(self, images: Tensor) -> Layer:
+    def score_pictures(self, make: Pictures, count: int, of: ScoreKind) -> Tensor:
+        with torch.no_grad():
+            answers = score_pictures(self.batch.scorer, self.batch.captured.targets, make, count)
+        found: Tensor = getattr(answers, of)
+        return found
+
+    def look(self, images: Tensor, score: Score | None) -> Layer:
         b = self.batch
-        gradient = bool(b.captured.gradients)
-        again = look(b.network, b.scorer, images, [self.name], lambda _: b.captured.targets, gradient=gradient)
+        gradient = bool(b.captured.gradients) or score is not None
+        targets = b.captured.targets
+        again = look(b.network, b.scorer, images, [self.name], lambda _: targets, gradient=gradient, score=score)
         return again.layer(self.name, self.seeds)
+
+    def forward(self, images: Tensor) -> Tensor:
+        self._count(forwards=1, backwards=1)
+        with torch.enable_grad(), quiet(self.batch.network):
+            return check_logits(self.batch.network(images), images)
+
+    def stages(self) -> tuple[Layer, ...]:
+        b, known = self.batch, self.batch.scorer.stages
+        if self.name not in known:
+            known[self.name] = before(b.network, b.images, self.name)
+            self.batch.scorer.passes.forwards += 1
+        others = [name for name in known[self.name] if name not in b.captured.activations]
+        if others and self.name not in b.more:
+            targets, gradient = b.captured.targets, bool(b.captured.gradients)
+            b.more[self.name] = look(b.network, b.scorer, b.images, others, lambda _: targets, gradient=gradient)
+        return tuple((b.more[self.name] if name in others else b).layer(name, self.seeds) for name in known[self.name])
+
+    def curvature(self, direction: Tensor) -> Tensor:
+        b = self.batch
+        self._count(forwards=1, backwards=2)
+        return curvature(b.network, b.images, self.name, b.captured.targets, direction)
+
+    def bias_gradients(self) -> tuple[Tensor, tuple[Tensor, ...]]:
+        b = self.batch
+        self._count(forwards=1, backwards=1)
+        found = bias_gradients(b.network, b.images, b.captured.targets)
+        return found.image, found.biases
+
+    def attentions(self, gradient: AttentionGradient) -> tuple[tuple[Attention, ...], Layout]:
+        b = self.batch
+        self._count(forwards=1, backwards=int(gradient != "none"))
+        return attentions(b.network, b.images, b.captured.targets, gradient)
+
+    def network(self) -> nn.Module:
+        return exported(self.batch.scorer, self.batch.network, self.batch.images)
+
+    def _count(self, *, forwards: int, backwards: int) -> None:
+        self.batch.scorer.passes.forwards += forwards * len(self.batch.images)
+        self.batch.scorer.passes.backwards += backwards * len(self.batch.images)
 
     def head(self) -> Head:
         return pooled_head(self.batch.captured, self.name)

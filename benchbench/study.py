@@ -55,6 +55,10 @@ class MethodChoice:
     params: Mapping[str, Any]
     plugin: MethodPlugin
 
+    @property
+    def needs(self) -> frozenset[str]:
+        return self.plugin.needs_of(self.params)
+
 
 @dataclass(frozen=True, eq=False)
 class MetricChoice:

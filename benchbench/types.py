@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol
 
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from .errors import BenchError
-
-ScoreKind: TypeAlias = Literal["probability", "logit"]
-Precision: TypeAlias = Literal["float32", "bf16"]
-Change: TypeAlias = Callable[[Tensor, Tensor], Tensor]
-
-
-@dataclass(frozen=True)
-class Head:
-    """The last linear layer of a network that ends in global average pooling: weight (C, K), bias (C,) or None."""
-
-    weight: Tensor
-    bias: Tensor | None
+from .errors import BenchError, NotApplicable
+from .layout import Layout
+from .words import INPUT as INPUT
+from .words import Attention as Attention
+from .words import AttentionGradient as AttentionGradient
+from .words import Change as Change
+from .words import Head as Head
+from .words import Pictures as Pictures
+from .words import Precision as Precision
+from .words import Score as Score
+from .words import ScoreKind as ScoreKind
 
 
 class Services(Protocol):
@@ -32,8 +30,15 @@ class Services(Protocol):
     def score(self, images: Tensor, of: ScoreKind) -> Tensor: ...
     def score_masked(self, masks: Tensor, of: ScoreKind) -> Tensor: ...
     def score_changed(self, change: Change, count: int, of: ScoreKind) -> Tensor: ...
-    def look(self, images: Tensor) -> Layer: ...
+    def score_pictures(self, make: Pictures, count: int, of: ScoreKind) -> Tensor: ...
+    def look(self, images: Tensor, score: Score | None) -> Layer: ...
+    def forward(self, images: Tensor) -> Tensor: ...
     def head(self) -> Head: ...
+    def stages(self) -> tuple[Layer, ...]: ...
+    def curvature(self, direction: Tensor) -> Tensor: ...
+    def bias_gradients(self) -> tuple[Tensor, tuple[Tensor, ...]]: ...
+    def attentions(self, gradient: AttentionGradient) -> tuple[tuple[Attention, ...], Layout]: ...
+    def network(self) -> nn.Module: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +62,18 @@ class Layer:
     seeds: tuple[int, ...]
     services: Services
     captured_gradient: Tensor | None = None
+    data_masks: Tensor | None = None
+
+    @property
+    def mask(self) -> Tensor:
+        """(B, H, W) bool, true on the object that the image's label names.
+
+        Raises:
+            NotApplicable: the dataset has none.
+        """
+        if self.data_masks is None:
+            raise NotApplicable("the dataset has no masks")
+        return self.data_masks
 
     @property
     def gradient(self) -> Tensor:
@@ -106,9 +123,66 @@ class Layer:
         """
         return self.services.score_changed(change, count, of)
 
-    def look(self, images: Tensor) -> Layer:
-        """The same layer and targets on other images (B, 3, H, W)."""
-        return self.services.look(images)
+    def score_pictures(self, make: Pictures, count: int, of: ScoreKind = "probability") -> Tensor:
+        """(B, count): the target's score of pictures made on the fly, a few at a time.
+
+        Args:
+            make: from which image each picture is of, (m,) in 0 .. B - 1, and which of its variants it is, (m,) in
+                0 .. count - 1, to the pictures (m, 3, H, W).
+        """
+        return self.services.score_pictures(make, count, of)
+
+    def look(self, images: Tensor, *, score: Score | None = None) -> Layer:
+        """The same layer and targets on other images (B, 3, H, W); or with the gradient of another ``score``.
+
+        ``score``: from logits (B, C) to (B,), in place of the target's logit.
+        """
+        return self.services.look(images, score)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (B, C) of images (B, 3, H, W), differentiable in them. Counted as a forward and a backward."""
+        return self.services.forward(images)
+
+    @property
+    def stages(self) -> tuple[Layer, ...]:
+        """The network's stages of a finer resolution, from the finest, and this layer as the last."""
+        return self.services.stages()
+
+    def curvature(self, direction: Tensor) -> Tensor:
+        """(B, K, h, w): the Hessian of the target's logit in ``activation``, times ``direction`` (B, K, h, w)."""
+        return self.services.curvature(direction)
+
+    def bias_gradients(self) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Image times gradient (B, 3, H, W), and bias times gradient (B, K, h, w) of every convolution and batch norm.
+
+        Raises:
+            NotApplicable: there are none, or they and the linear layers' do not add up to the logit.
+        """
+        return self.services.bias_gradients()
+
+    def attentions(self, *, gradient: AttentionGradient = "logit") -> tuple[tuple[Attention, ...], Layout]:
+        """The attention of every block, and where the tokens lie: ``grid.tokens(values)`` is a map (B, h, w).
+
+        Args:
+            gradient: of the network's logit for the target, of the logit that the head reads off each block's own
+                tokens ("block"), or "none".
+
+        Raises:
+            NotApplicable: the network has none of a known kind, or none among all patches.
+        """
+        return self.services.attentions(gradient)
+
+    @property
+    def network(self) -> nn.Module:
+        """A copy of the network for other libraries that hook its modules; leave it as you found it.
+
+        Every call of a module is a module of its own, every ReLU a module, nothing is done in place. In eval mode,
+        with parameters that need no gradient. Its passes are counted.
+
+        Raises:
+            NotApplicable: the network cannot be traced.
+        """
+        return self.services.network()
 
     def uniform(self, *shape: int) -> Tensor:
         """(B, *shape), uniform in [0, 1): each image draws from its own seed."""

@@ -136,7 +136,7 @@ def _what_it_can(job: _Job, chunk: Chunk, reason: str) -> tuple[Batch | None, di
 
     An image whose prediction is known keeps it; without one, and without an answer now, all its rows fail.
     """
-    gentle = [cell for cell in job.lacking.maps if "gradient" not in cell.method.plugin.needs]
+    gentle = [cell for cell in job.lacking.maps if "gradient" not in cell.method.needs]
     try:
         batch = _answers(job, chunk, gentle)
     except Exception as error:
@@ -191,14 +191,15 @@ def _chooser(target: Target, chunk: Chunk, known: list[int] | None) -> Callable[
 
 def _look(shard: Shard, chunk: Chunk, maps: list[MapCell], choose: Callable[[Tensor], Tensor], desk: Desk) -> Batch:
     layers = list(dict.fromkeys(cell.layer for cell in maps))
-    gradient = any("gradient" in cell.method.plugin.needs for cell in maps)
+    gradient = any("gradient" in cell.method.needs for cell in maps)
     return look(shard.model.spec.network, desk.scorer, chunk.images, layers, choose, gradient=gradient)
 
 
 def _explain(cell: MapCell, batch: Batch, chunk: Chunk, shard: Shard, desk: Desk) -> Maps:
     """The maps of a chunk. If the method fails on it, each image is tried alone, so that only the guilty ones fail."""
     plugin = cell.method.plugin
-    layer = batch.layer(cell.layer, sample_seeds(desk.study.seed, f"{plugin.name}/{cell.layer}", chunk.ids))
+    seeds = sample_seeds(desk.study.seed, f"{plugin.name}/{cell.layer}", chunk.ids)
+    layer = batch.layer(cell.layer, seeds, chunk.masks)
     try:
         maps = run_method(plugin.function, layer, cell.method.params)
     except Exception as error:

@@ -3,30 +3,8 @@
 if __name__ != "benchbench.methods":
     raise ImportError("import this package as benchbench.methods: its folder must not become an import name of its own")
 
-from . import (
-    ablationcam,
-    cam,
-    controls,
-    eigencam,
-    gradcam,
-    gradcam_plus_plus,
-    hirescam,
-    layercam,
-    reciprocam,
-    scorecam,
-    xgradcam,
-)
+import importlib
+import pkgutil
 
-__all__ = [
-    "ablationcam",
-    "cam",
-    "controls",
-    "eigencam",
-    "gradcam",
-    "gradcam_plus_plus",
-    "hirescam",
-    "layercam",
-    "reciprocam",
-    "scorecam",
-    "xgradcam",
-]
+for _found in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_found.name}")

@@ -2,17 +2,94 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
+from pydantic import Field
 from torch import Tensor
+from torch.nn import functional as F
+from torchvision.transforms.functional import gaussian_blur
 
 from benchbench.registry import method
 from benchbench.types import Layer
+from benchbench.wrapping import AnyMethod, Method
+
+from .masking import grown
 
 
 @method("random", needs="activation", control=True)
 def random(layer: Layer) -> Tensor:
     """Uniform noise at the layer's resolution, from each sample's own seed."""
     return layer.uniform(*layer.activation.shape[2:])
+
+
+@method("uniform", needs="activation", control=True)
+def uniform(layer: Layer) -> Tensor:
+    """The same value everywhere: whatever is measured on it is measured in row-major order."""
+    return torch.ones_like(layer.activation[:, 0])
+
+
+@method("mean-activation", needs="activation", control=True)
+def mean_activation(layer: Layer) -> Tensor:
+    """The mean of the layer's channels: where it responds at all, whatever the class."""
+    return layer.activation.mean(1)
+
+
+@method("sobel", needs="input", control=True)
+def sobel(layer: Layer) -> Tensor:
+    """The image's edges: the magnitude of the mean channel's Sobel gradient. It has not seen the network."""
+    smooth, slope = torch.tensor([1.0, 2.0, 1.0]), torch.tensor([-1.0, 0.0, 1.0])
+    kernels = torch.stack([torch.outer(smooth, slope), torch.outer(slope, smooth)])[:, None].to(layer.images)
+    grey = F.pad(layer.images.mean(1, keepdim=True), (1, 1, 1, 1), mode="replicate")
+    found: Tensor = F.conv2d(grey, kernels).square().sum(1).sqrt()
+    return found
+
+
+@method("fakecam", needs="input", control=True, paper="arXiv:2104.10252")
+def fakecam(layer: Layer) -> Tensor:
+    """All ones but the first pixel (Poppi et al. 2021): what it wins, nothing can be learnt from."""
+    found = torch.ones_like(layer.images[:, 0])
+    found[:, 0, 0] = 0
+    return found
+
+
+@method("oracle", needs=("input", "mask"), control=True)
+def oracle(layer: Layer) -> Tensor:
+    """The mask of the object itself, where the dataset has one."""
+    return layer.mask.to(layer.images.dtype)
+
+
+@method("inverted", needs="activation", control=True)
+def inverted(layer: Layer, *, method: AnyMethod = Method("gradcam")) -> Tensor:  # noqa: B008 - frozen
+    """A method's map, upside down: least where it is most."""
+    found: Tensor = method(layer)
+    return -found
+
+
+@method("blurred", needs="activation", control=True)
+def blurred(
+    layer: Layer,
+    *,
+    method: AnyMethod = Method("gradcam"),  # noqa: B008 - frozen
+    sigma: Annotated[float, Field(gt=0)] = 0.05,
+) -> Tensor:
+    """A method's map at the image's size, blurred by a Gaussian; sigma as a share of the shorter side."""
+    large = grown(method(layer)[:, None], layer.images.shape[2:])
+    width = sigma * min(large.shape[2:])
+    span = [min(2 * int(4 * width) + 1, 2 * side - 1) for side in large.shape[2:]]
+    found: Tensor = gaussian_blur(large, [span[1], span[0]], [width, width])
+    return found[:, 0]
+
+
+@method("coarse", needs="activation", control=True)
+def coarse(
+    layer: Layer,
+    *,
+    method: AnyMethod = Method("gradcam"),  # noqa: B008 - frozen
+    cells: Annotated[int, Field(ge=1)] = 7,
+) -> Tensor:
+    """A method's map averaged into cells x cells: what is left of it without its fine lines."""
+    return F.adaptive_avg_pool2d(grown(method(layer)[:, None], layer.images.shape[2:]), cells)[:, 0]
 
 
 @method("center", needs="activation", control=True)

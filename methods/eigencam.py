@@ -41,11 +41,15 @@ def _projected(values: Tensor, activation: Tensor, centered: bool) -> Tensor:
         right = leading((rows.mT @ rows).double()).to(rows.dtype)
     else:
         right = _other_side(rows, leading((rows @ rows.mT).double()).to(rows.dtype))
-    found = (rows @ right[..., None])[..., 0].double()
+    return signed((rows @ right[..., None])[..., 0].double() * peak[..., 0], activation)
+
+
+def signed(found: Tensor, activation: Tensor) -> Tensor:
+    """(B, h, w): a value per cell (B, h * w), negated where it correlates negatively with the mean activation."""
     mean = activation.mean(1).flatten(1).double()
     agreement = ((found - found.mean(1, keepdim=True)) * (mean - mean.mean(1, keepdim=True))).sum(1, keepdim=True)
-    signed = torch.where(agreement < 0, -found, found) * peak[..., 0]
-    return signed.view(len(values), *values.shape[2:]).to(activation.dtype)
+    found = torch.where(agreement < 0, -found, found)
+    return found.view(len(found), *activation.shape[2:]).to(activation.dtype)
 
 
 def _other_side(rows: Tensor, left: Tensor) -> Tensor:

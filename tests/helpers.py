@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -11,17 +12,34 @@ from benchbench.plan import sample_seeds
 from benchbench.registry import METHODS
 from benchbench.scoring import Scorer
 from benchbench.services import look, run_method
-from benchbench.types import Layer
+from benchbench.types import INPUT, Layer
 
 
-def layer_of(network: nn.Module, images: Tensor, layer: str, targets: Tensor | None = None, batch: int = 16) -> Layer:
-    """The Layer with a gradient, for the given or the most likely classes."""
+def layer_of(
+    network: nn.Module,
+    images: Tensor,
+    layer: str,
+    targets: Tensor | None = None,
+    batch: int = 16,
+    *,
+    gradient: bool = True,
+    ids: Sequence[str] = (),
+) -> Layer:
+    """The Layer with a gradient, for the given or the most likely classes; the mask is the left half."""
 
     def choose(logits: Tensor) -> Tensor:
         return logits.argmax(1) if targets is None else targets
 
-    made = look(network, Scorer(network, batch), images, [layer], choose, gradient=True)
-    return made.layer(layer, sample_seeds(0, "test", [str(i) for i in range(len(images))]))
+    made = look(network, Scorer(network, batch), images, [layer], choose, gradient=gradient)
+    mask = torch.zeros(len(images), *images.shape[2:], dtype=torch.bool)
+    mask[:, :, : images.shape[3] // 2] = True
+    return made.layer(layer, sample_seeds(0, "test", ids or [str(i) for i in range(len(images))]), mask)
+
+
+def place_of(method: str, layer: str, **params: Any) -> str:
+    """The layer, or the input image for a method that explains the network as a whole."""
+    plugin = METHODS[method]
+    return INPUT if "input" in plugin.needs_of(plugin.bind(params)) else layer
 
 
 def map_of(
@@ -29,7 +47,8 @@ def map_of(
 ) -> Tensor:
     """(B, h, w), not normalised."""
     plugin = METHODS[method]
-    return run_method(plugin.function, layer_of(network, images, layer, targets), plugin.bind(params))
+    bound = plugin.bind(params)
+    return run_method(plugin.function, layer_of(network, images, place_of(method, layer, **params), targets), bound)
 
 
 def normalised(maps: Tensor) -> Tensor:

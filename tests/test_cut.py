@@ -54,7 +54,7 @@ def test_equals_the_whole_network(name: str, place: int) -> None:
     stages = resolve(network, images[:1], "stages")
     layer = stages[place]
     found = capture(network, images, [layer], lambda z: z.argmax(1), gradient=False)
-    made = cut(network, layer, images, found.activations[layer], found.logits)
+    made = cut(network, layer, images, found.activations[layer], found.logits, found.layouts[layer])
     assert made is not None, f"{name} cannot be cut at {layer}"
     other = torch.cat([0.5 * found.activations[layer], found.activations[layer].flip(1), 0 * found.activations[layer]])
     with torch.no_grad():
@@ -76,7 +76,7 @@ def test_what_crosses_the_cut_is_carried(images: Tensor) -> None:
 
     network = seeded(Skip)
     found = capture(network, images, ["conv"], lambda z: z.argmax(1), gradient=False)
-    made = cut(network, "conv", images, found.activations["conv"], found.logits)
+    made = cut(network, "conv", images, found.activations["conv"], found.logits, found.layouts["conv"])
     assert made is not None
     assert made.crossing == 2
     twice = torch.cat([found.activations["conv"], -found.activations["conv"]])
@@ -88,7 +88,7 @@ def test_what_crosses_the_cut_is_carried(images: Tensor) -> None:
 def test_only_what_is_behind_runs(images: Tensor) -> None:
     network = seeded(Pooled)
     found = capture(network, images, ["conv"], lambda z: z.argmax(1), gradient=False)
-    made = cut(network, "conv", images, found.activations["conv"], found.logits)
+    made = cut(network, "conv", images, found.activations["conv"], found.logits, found.layouts["conv"])
     assert made is not None
     assert made.crossing == 0
     runs: list[str] = []
@@ -101,7 +101,9 @@ def test_only_what_is_behind_runs(images: Tensor) -> None:
 def test_a_gradient_goes_through(images: Tensor) -> None:
     network = seeded(Flat)
     found = capture(network, images, ["features.1"], lambda z: z.argmax(1))
-    made = cut(network, "features.1", images, found.activations["features.1"], found.logits)
+    made = cut(
+        network, "features.1", images, found.activations["features.1"], found.logits, found.layouts["features.1"]
+    )
     assert made is not None
     activation = found.activations["features.1"].clone().requires_grad_()
     score = behind(made, images, activation).gather(1, found.targets[:, None]).sum()
@@ -116,13 +118,13 @@ def test_control_flow_that_cannot_be_traced_is_no_cut(images: Tensor) -> None:
 
     network = seeded(Branches)
     found = capture(network, images, ["conv"], lambda z: z.argmax(1), gradient=False)
-    assert cut(network, "conv", images, found.activations["conv"], found.logits) is None
+    assert cut(network, "conv", images, found.activations["conv"], found.logits, found.layouts["conv"]) is None
 
 
 def test_a_cut_that_is_wrong_is_not_used(images: Tensor) -> None:
     network = seeded(Pooled)
     found = capture(network, images, ["conv"], lambda z: z.argmax(1), gradient=False)
-    assert cut(network, "conv", images, found.activations["conv"], found.logits + 1) is None
+    assert cut(network, "conv", images, found.activations["conv"], found.logits + 1, found.layouts["conv"]) is None
 
 
 @pytest.mark.parametrize("cuttable", [True, False])

@@ -17,12 +17,13 @@ FLOORS = [
     ["errors"],
     ["sources"],
     ["registry"],
-    ["types"],
+    ["layout", "words"],
+    ["types", "wrapping"],
     ["table", "preprocess", "perturb", "capture", "allocator"],
-    ["cut", "equal"],
+    ["attention", "cut", "derivatives", "equal"],
     ["store", "stats", "layers", "prepare", "datasets", "models", "methods", "metrics", "study"],
     ["scoring", "reports", "plan"],
-    ["masked", "probing"],
+    ["exported", "masked", "probing"],
     ["services", "cost", "ready", "provenance", "assemble", "progress"],
     ["loading", "sizing"],
     ["judge"],
@@ -35,7 +36,7 @@ FLOORS = [
 ]
 FLOOR = {name: height for height, names in enumerate(FLOORS) for name in names}
 MAY = {
-    "methods": {"types", "registry", "errors"},
+    "methods": {"types", "registry", "errors", "wrapping"},
     "metrics": {"types", "registry", "errors", "perturb"},
     "reports": {"table", "stats", "errors"},
     "datasets": {"types", "registry", "errors", "preprocess"},

@@ -1,0 +1,144 @@
+"""The attention of a vision transformer: every block's softmax weights, and their gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .capture import check_logits, hook, quiet
+from .errors import NotApplicable
+from .layout import Layout, layout_of
+from .types import Attention, AttentionGradient
+
+
+def attentions(
+    network: nn.Module, images: Tensor, targets: Tensor, gradient: AttentionGradient
+) -> tuple[tuple[Attention, ...], Layout]:
+    """The attention of every block on images (B, 3, H, W), in their order, and where the tokens lie.
+
+    torch's nn.MultiheadAttention and timm's attention are known. What the network computes does not change.
+
+    Raises:
+        NotApplicable: no such block, windows or other tokens than the image's, or no head for each block's logit.
+    """
+    kept: list[Tensor] = []
+    outputs: list[Tensor] = []
+    wanted = gradient != "none"
+    with quiet(network), torch.set_grad_enabled(wanted), ExitStack() as stack:
+        for module in network.modules():
+            stack.enter_context(_watched(module, kept, wanted))
+        head = _head(network, outputs, stack) if gradient == "block" else None
+        logits = check_logits(network(images), images)
+        grid = _grid(kept, images)
+        if head is not None:
+            if len(outputs) != len(kept):
+                raise NotApplicable("its blocks have no attention each")
+            scores = [head(output.mean(1)).gather(1, targets[:, None]).sum() for output in outputs]
+        else:
+            scores = [logits.gather(1, targets[:, None]).sum()]
+        gradients = _gradients(scores, kept) if wanted else [None] * len(kept)
+    return tuple(Attention(w.detach(), g) for w, g in zip(kept, gradients, strict=True)), grid
+
+
+def _grid(kept: list[Tensor], images: Tensor) -> Layout:
+    if not kept:
+        raise NotApplicable("the network has no attention of a known kind (torch's or timm's)")
+    grid = layout_of((len(images), kept[0].shape[-1], 1), (images.shape[2], images.shape[3]), {1})
+    square = all(len(w) == len(images) and w.shape[-2:] == kept[0].shape[-1:] * 2 for w in kept)
+    if grid is None or not square:
+        raise NotApplicable("its attention is not among all patches of the image (windows, or pooled tokens)")
+    return grid
+
+
+def _gradients(scores: list[Tensor], kept: list[Tensor]) -> list[Tensor | None]:
+    """Of one score in every block's attention, or of each block's own score in its own."""
+    if len(scores) == 1:
+        found = torch.autograd.grad(scores[0], kept, allow_unused=True)
+    else:
+        found = tuple(
+            torch.autograd.grad(score, weight, retain_graph=True, allow_unused=True)[0]
+            for score, weight in zip(scores, kept, strict=True)
+        )
+    return [torch.zeros_like(w) if g is None else g for w, g in zip(kept, found, strict=True)]
+
+
+def _head(network: nn.Module, outputs: list[Tensor], stack: ExitStack) -> Callable[[Tensor], Tensor]:
+    """Logits (B, C) of mean tokens (B, width), by torchvision's and timm's names; the blocks' outputs are kept.
+
+    Raises:
+        NotApplicable: the network has neither's.
+    """
+    encoder = getattr(network, "encoder", None)
+    if isinstance(getattr(network, "heads", None), nn.Module) and isinstance(getattr(encoder, "ln", None), nn.Module):
+        blocks, parts = list(encoder.layers), [encoder.ln, network.heads]  # type: ignore[union-attr]
+    elif all(isinstance(getattr(network, name, None), nn.Module) for name in ("blocks", "norm", "head")):
+        parts = [network.norm, getattr(network, "fc_norm", nn.Identity()), network.head]
+        blocks = list(network.blocks)  # type: ignore[arg-type]
+    else:
+        raise NotApplicable("LeGrad reads logits off every block, which is known of torchvision's and timm's ViT alone")
+
+    def keep(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
+        outputs.append(output)
+
+    for block in blocks:
+        stack.enter_context(hook(block, keep))
+    return nn.Sequential(*parts)
+
+
+@contextmanager
+def _watched(module: nn.Module, kept: list[Tensor], gradient: bool) -> Iterator[None]:
+    """Keep the module's attention, (B, heads, tokens, tokens) and part of the graph, while the block runs."""
+    if isinstance(module, nn.MultiheadAttention):
+        handle = module.register_forward_pre_hook(_ask_for_weights, with_kwargs=True)
+        try:
+            with hook(module, partial(_replay, kept, gradient)):
+                yield
+        finally:
+            handle.remove()
+    elif isinstance(getattr(module, "fused_attn", None), bool) and isinstance(
+        getattr(module, "attn_drop", None), nn.Module
+    ):
+        fused = module.fused_attn
+        module.fused_attn = False  # type: ignore[assignment]
+        try:
+            with hook(module.attn_drop, partial(_keep, kept, gradient)):  # type: ignore[arg-type]
+                yield
+        finally:
+            module.fused_attn = fused
+    else:
+        yield
+
+
+def _keep(kept: list[Tensor], gradient: bool, _module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
+    kept.append(output if output.requires_grad or not gradient else output.detach().requires_grad_())
+    return kept[-1]
+
+
+def _ask_for_weights(module: nn.MultiheadAttention, given: tuple[Any, ...], named: dict[str, Any]) -> Any:
+    plain = module.in_proj_weight is not None and module.bias_k is None and not module.add_zero_attn
+    masked = any(named.get(key) is not None for key in ("attn_mask", "key_padding_mask"))
+    if len(given) != 3 or not plain or masked:
+        raise NotApplicable("its attention is masked, or has keys of its own")
+    return given, {**named, "need_weights": True, "average_attn_weights": False}
+
+
+def _replay(kept: list[Tensor], gradient: bool, module: nn.MultiheadAttention, given: Any, output: Any) -> Any:
+    """torch returns a view of the weights that its own output does not hang on: the output is made of it again."""
+    weight = _keep(kept, gradient, module, given, output[1])
+    return (_mixed(module, weight, given[2]), weight) if gradient else output
+
+
+def _mixed(module: nn.MultiheadAttention, weight: Tensor, value: Tensor) -> Tensor:
+    """The values (B, tokens, width), mixed by the weights, as the module gives them."""
+    width = module.embed_dim
+    bias = None if module.in_proj_bias is None else module.in_proj_bias[2 * width :]
+    rows = F.linear(value if module.batch_first else value.transpose(0, 1), module.in_proj_weight[2 * width :], bias)
+    heads = rows.reshape(*rows.shape[:2], module.num_heads, -1).transpose(1, 2)
+    mixed: Tensor = module.out_proj((weight @ heads).transpose(1, 2).flatten(2))
+    return mixed if module.batch_first else mixed.transpose(0, 1)

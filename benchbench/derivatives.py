@@ -1,0 +1,124 @@
+"""Derivatives beyond the shared backward: curvature at a layer, and the gradients of every bias."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .capture import check_logits, hook, module_of, quiet
+from .errors import NotApplicable
+from .layout import layout_of, token_widths
+from .types import INPUT
+
+_COMPLETE = 1e-3
+
+
+def curvature(network: nn.Module, images: Tensor, layer: str, targets: Tensor, direction: Tensor) -> Tensor:
+    """H v (B, K, h, w): the Hessian of the target's logit in the layer's map, times ``direction`` (B, K, h, w)."""
+    kept: list[Tensor] = []
+    size, widths = (images.shape[2], images.shape[3]), token_widths(network)
+
+    def keep(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
+        layout = layout_of(output.shape, size, widths)
+        assert layout is not None, "the layer was captured"
+        kept.append(layout.map_of(output).detach().requires_grad_())
+        return layout.output_of(kept[0].clone(), output)
+
+    with quiet(network), torch.enable_grad(), ExitStack() as stack:
+        if layer == INPUT:
+            kept.append(images.detach().requires_grad_())
+            images = kept[0]
+        else:
+            stack.enter_context(hook(module_of(network, layer), keep))
+        score = check_logits(network(images), images).gather(1, targets[:, None]).sum()
+        (gradient,) = torch.autograd.grad(score, kept, create_graph=True)
+        if not gradient.requires_grad:  # the logit is linear in the layer
+            return torch.zeros_like(direction)
+        (found,) = torch.autograd.grad((gradient * direction).sum(), kept, allow_unused=True)
+    return torch.zeros_like(direction) if found is None else found
+
+
+@dataclass(frozen=True, eq=False)
+class BiasGradients:
+    """The full gradient of Srinivas and Fleuret 2019, arXiv:1905.00780, equation 4, of the target's logit.
+
+    Attributes:
+        image: (B, 3, H, W), image times gradient.
+        biases: of each convolution and batch norm (B, K, h, w), the bias times the gradient of its output.
+        others: (B,), the same of the linear layers, summed.
+    """
+
+    image: Tensor
+    biases: tuple[Tensor, ...]
+    others: Tensor
+
+    def total(self) -> Tensor:
+        """(B,): the logit, where the decomposition is complete."""
+        return self.image.sum((1, 2, 3)) + sum(b.sum((1, 2, 3)) for b in self.biases) + self.others
+
+
+def bias_gradients(network: nn.Module, images: Tensor, targets: Tensor) -> BiasGradients:
+    """The full gradient on images (B, 3, H, W).
+
+    Raises:
+        NotApplicable: no convolution or batch norm has a bias, or the terms do not add up to the logit, as with
+            activation functions that are not piecewise linear.
+    """
+    images = images.detach().requires_grad_()
+    outputs: list[tuple[Tensor, Tensor]] = []
+    with quiet(network), torch.enable_grad(), ExitStack() as stack:
+        for module in network.modules():
+            bias = _bias_of(module)
+            if bias is not None:
+                stack.enter_context(hook(module, partial(_keep, outputs, bias)))
+        logits = check_logits(network(images), images)
+        score = logits.gather(1, targets[:, None])[:, 0]
+        inputs = [images, *(output for output, _ in outputs)]
+        gradients = torch.autograd.grad(score.sum(), inputs, allow_unused=True)
+    terms = [
+        bias.view(-1, *[1] * (gradient.ndim - 2)) * gradient
+        for (_, bias), gradient in zip(outputs, gradients[1:], strict=True)
+        if gradient is not None
+    ]
+    maps = tuple(term for term in terms if term.ndim == 4)
+    if gradients[0] is None or not maps:
+        raise NotApplicable("FullGrad needs biases in convolutions or batch norms; the network has none")
+    others = torch.stack([logits.new_zeros(len(images)), *(term.flatten(1).sum(1) for term in terms if term.ndim != 4)])
+    found = BiasGradients((images * gradients[0]).detach(), maps, others.sum(0))
+    _check_complete(found, score.detach())
+    return found
+
+
+def _check_complete(found: BiasGradients, logit: Tensor) -> None:
+    scale = 1 + found.image.abs().sum((1, 2, 3)) + torch.stack([b.abs().sum((1, 2, 3)) for b in found.biases]).sum(0)
+    total = found.total()
+    off = int(((total - logit).abs() / scale).argmax())
+    if abs(float(total[off] - logit[off])) > _COMPLETE * min(float(scale[off]), 1 + 10 * abs(float(logit[off]))):
+        raise NotApplicable(
+            f"FullGrad's terms add up to {float(total[off]):.4g}, where the logit is {float(logit[off]):.4g}: the "
+            "network has activation functions that are not piecewise linear, or biases elsewhere"
+        )
+
+
+def _keep(outputs: list[tuple[Tensor, Tensor]], bias: Tensor, _module: nn.Module, _inputs: Any, output: Any) -> Any:
+    if not isinstance(output, Tensor):
+        return output
+    outputs.append((output, bias))
+    return output.clone()  # whatever overwrites its input behind this layer overwrites the clone
+
+
+def _bias_of(module: nn.Module) -> Tensor | None:
+    """What the module adds to each channel: of a batch norm in eval mode, bias - mean * weight / deviation."""
+    if isinstance(module, nn.BatchNorm2d) and module.running_mean is not None and module.running_var is not None:
+        scale = torch.rsqrt(module.running_var + module.eps)
+        scale = scale if module.weight is None else scale * module.weight
+        shift = -module.running_mean * scale
+        return (shift if module.bias is None else shift + module.bias).detach()
+    if isinstance(module, (nn.Conv2d, nn.Linear)) and module.bias is not None:
+        return module.bias.detach()
+    return None

@@ -1,0 +1,85 @@
+"""A copy of the network for other libraries that hook its modules, with its passes counted."""
+
+from __future__ import annotations
+
+import copy
+import operator
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.nn import functional as F
+
+from .capture import quiet
+from .errors import NotApplicable
+from .scoring import Scorer
+
+_TOLERANCE = 1e-4
+_RELUS = (F.relu, torch.relu, torch.relu_, F.relu_)
+
+
+def exported(scorer: Scorer, network: nn.Module, images: Tensor) -> nn.Module:
+    """The copy, made once: traced by torch.fx, every call of a module a module of its own, and every ReLU a module.
+
+    In eval mode, with parameters that need no gradient and nothing done in place. It proves itself on ``images``.
+
+    Raises:
+        NotApplicable: the network cannot be traced, or the copy does not give its logits.
+    """
+    made = scorer.copies.get("exported")
+    if made is None:
+        made = scorer.copies["exported"] = _checked(network, images)
+
+        def count(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
+            scorer.passes.forwards += len(output)
+            scorer.passes.backwards += len(output) if output.requires_grad else 0
+
+        made.register_forward_hook(count)
+    return made
+
+
+def _checked(network: nn.Module, images: Tensor) -> nn.Module:
+    try:
+        made = _unrolled(copy.deepcopy(network)).eval().requires_grad_(False)
+        with torch.no_grad(), quiet(network):
+            found, expected = made(images), network(images)
+        same = (found - expected).abs().max() <= _TOLERANCE * expected.abs().max()
+    except Exception as error:  # tracing fails in as many ways as there are networks
+        said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise NotApplicable(f"the network cannot be traced, which rules on its modules need: {said}") from error
+    if not same:
+        raise NotApplicable("the traced network does not give the network's logits, which rules on its modules need")
+    return made
+
+
+def _unrolled(network: nn.Module) -> fx.GraphModule:
+    made = fx.symbolic_trace(network)
+    used: set[str] = set()
+    for node in list(made.graph.nodes):
+        if _is_relu(node):
+            with made.graph.inserting_after(node):
+                name = f"relu_of_{node.name}"
+                made.add_submodule(name, nn.ReLU())
+                replacement = made.graph.call_module(name, (node.args[0] if node.args else node.kwargs["input"],))
+                node.replace_all_uses_with(replacement)
+            made.graph.erase_node(node)
+        elif node.op == "call_module":
+            name = str(node.target)
+            if name in used:
+                name = f"again_{node.name}"
+                made.add_submodule(name, copy.deepcopy(made.get_submodule(str(node.target))))
+                node.target = name
+            used.add(name)
+        elif node.target in (operator.iadd, operator.imul):
+            node.target = {operator.iadd: operator.add, operator.imul: operator.mul}[node.target]
+    for module in made.modules():
+        if getattr(module, "inplace", False) is True:
+            module.inplace = False  # type: ignore[assignment]
+    made.recompile()
+    return made
+
+
+def _is_relu(node: fx.Node) -> bool:
+    if node.op == "call_method":
+        return node.target in ("relu", "relu_")
+    return node.op == "call_function" and node.target in _RELUS

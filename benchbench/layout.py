@@ -1,0 +1,85 @@
+"""How a layer's output holds its map: channels first, channels last, or as tokens behind some without a place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+_MOST_PREFIX = 16  # class token, distillation token, registers
+
+
+@dataclass(frozen=True)
+class Layout:
+    """``first``: (B, K, h, w). ``last``: (B, h, w, K). ``tokens``: (B, prefix + h * w, K), in row-major order."""
+
+    kind: Literal["first", "last", "tokens"]
+    height: int
+    width: int
+    prefix: int = 0
+
+    def map_of(self, output: Tensor) -> Tensor:
+        """The map (B, K, h, w) in a layer's output."""
+        if self.kind == "first":
+            return output
+        if self.kind == "last":
+            return output.permute(0, 3, 1, 2)
+        tokens = output[:, self.prefix :].mT
+        return tokens.reshape(len(output), -1, self.height, self.width)
+
+    def tokens(self, values: Tensor) -> Tensor:
+        """The map (B, h, w) of a value per token (B, tokens)."""
+        return self.map_of(values[..., None])[:, 0]
+
+    def output_of(self, found: Tensor, output: Tensor) -> Tensor:
+        """The layer's ``output`` with the map (B, K, h, w) in it; tokens that belong to no place stay."""
+        if self.kind == "first":
+            return found
+        if self.kind == "last":
+            return found.permute(0, 2, 3, 1)
+        tokens = found.flatten(2).mT
+        return torch.cat([output[:, : self.prefix], tokens], 1) if self.prefix else tokens
+
+
+def token_widths(network: nn.Module) -> frozenset[int]:
+    """What the network's layer norms normalise over: the widths that tokens have in it."""
+    shapes = (getattr(module, "normalized_shape", None) for module in network.modules())
+    return frozenset(int(shape[-1]) for shape in shapes if shape)
+
+
+def layout_of(shape: Sequence[int], size: tuple[int, int], widths: Set[int]) -> Layout | None:
+    """The layout of an output of this shape on images of this size (H, W); None where it holds no map.
+
+    Four dimensions are channels first, unless only the other reading has the image's proportions. Three are tokens if
+    they are of one of the ``widths``: a grid of the image's proportions behind the fewest other tokens.
+    """
+    if len(shape) == 4:
+        if not proportional(shape[2], shape[3], size) and proportional(shape[1], shape[2], size):
+            return Layout("last", shape[1], shape[2])
+        return Layout("first", shape[2], shape[3])
+    if len(shape) != 3 or shape[2] not in widths:
+        return None
+    for prefix in range(min(_MOST_PREFIX, shape[1] - 1) + 1):
+        grid = _grid(shape[1] - prefix, size)
+        if grid:
+            return Layout("tokens", *grid, prefix)
+    return None
+
+
+def proportional(height: int, width: int, size: tuple[int, int]) -> bool:
+    """Whether a map has the image's proportions, up to the rounding of a cell."""
+    return abs(height * size[1] - width * size[0]) <= 2 * max(size)
+
+
+def _grid(count: int, size: tuple[int, int]) -> tuple[int, int] | None:
+    """The grid (h, w) of ``count`` square patches that cover the image up to less than a patch; None without one."""
+    height = round((count * size[0] / size[1]) ** 0.5)
+    for rows in (height, height - 1, height + 1):
+        if rows > 0 and count % rows == 0:
+            patch = min(size[0] // rows, size[1] // (count // rows))
+            if patch and size[0] // patch == rows and size[1] // patch == count // rows:
+                return rows, count // rows
+    return None

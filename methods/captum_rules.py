@@ -1,0 +1,82 @@
+"""Rules on modules, through captum: DeepLift, guided backpropagation, guided Grad-CAM, LRP."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, relu
+
+from benchbench.errors import NotApplicable
+from benchbench.registry import method
+from benchbench.types import Layer
+
+from .masking import grown
+
+_COMPLETE = 1e-2
+
+
+@method("deeplift", needs=("input", "modules"), paper="arXiv:1704.02685")
+def deeplift(layer: Layer) -> Tensor:
+    """DeepLift's rescale rule against a zero image, summed over channels. Signed.
+
+    Not applicable where the contributions do not add up to the difference of the logits, as captum's rules do not
+    cover all that the network computes.
+    """
+    network, baseline = layer.network, torch.zeros_like(layer.images)
+    found = _attribute("DeepLift", layer, lambda captum: captum.DeepLift(network), baselines=baseline)
+    with torch.no_grad():
+        change = (network(layer.images) - network(baseline)).gather(1, layer.targets[:, None])[:, 0]
+    off = (found.sum((1, 2, 3)) - change).abs()
+    if bool((off > _COMPLETE * (1 + change.abs())).any()):
+        raise NotApplicable(f"DeepLift's contributions miss the logits' difference by {float(off.max()):.3g}")
+    return found.sum(1)
+
+
+@method("guidedbackprop", needs=("input", "modules"), paper="arXiv:1412.6806")
+def guidedbackprop(layer: Layer) -> Tensor:
+    """The gradient with the negative part cut at every ReLU on its way back; its largest magnitude among channels."""
+    return _guided(layer).abs().amax(1)
+
+
+@method("guidedgradcam", needs=("gradient", "modules"), paper="arXiv:1610.02391")
+def guidedgradcam(layer: Layer) -> Tensor:
+    """Grad-CAM, upsampled, times guided backpropagation; the largest magnitude among channels."""
+    cam = relu((layer.gradient.mean((2, 3), keepdim=True) * layer.activation).sum(1, keepdim=True))
+    return (grown(cam, layer.images.shape[2:]) * _guided(layer)).abs().amax(1)
+
+
+@method("lrp", needs=("input", "modules"), paper="doi:10.1371/journal.pone.0130140")
+def lrp(layer: Layer) -> Tensor:
+    """Layer-wise relevance propagation by captum's default, the epsilon rule; summed over channels. Signed.
+
+    Not applicable where captum has no rule for a module.
+    """
+    network = layer.network
+    return _attribute("LRP", layer, lambda captum: captum.LRP(network)).sum(1)
+
+
+def _guided(layer: Layer) -> Tensor:
+    network = layer.network
+    return _attribute("guided backpropagation", layer, lambda captum: captum.GuidedBackprop(network))
+
+
+def _attribute(name: str, layer: Layer, make: Callable[[Any], Any], **named: Any) -> Tensor:
+    """captum's attribution (B, 3, H, W) of the targets' logits.
+
+    Raises:
+        NotApplicable: captum has no rule for the network.
+    """
+    import captum.attr
+
+    images = layer.images.detach().clone().requires_grad_()
+    try:
+        with torch.enable_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that it sets hooks, each time
+            found: Tensor = make(captum.attr).attribute(images, target=layer.targets, **named)
+    except (AssertionError, TypeError, AttributeError) as error:
+        said = " ".join(str(error).split())[:200]
+        raise NotApplicable(f"captum's {name} has no rule for this network: {said}") from error
+    return found.detach()

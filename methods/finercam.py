@@ -1,0 +1,48 @@
+"""Finer-CAM: Zhang et al. 2025, arXiv:2501.11309."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from benchbench.registry import method
+from benchbench.types import Layer
+from benchbench.wrapping import AnyMethod, Method
+
+
+@method("finercam", needs=("gradient", "look"), paper="arXiv:2501.11309")
+def finercam(
+    layer: Layer,
+    *,
+    method: AnyMethod = Method("gradcam"),  # noqa: B008 - frozen
+    gamma: float = 0.6,
+    others: Annotated[int, Field(ge=1)] = 3,
+    weights: Literal["mean", "probability"] = "mean",
+) -> Tensor:
+    """A method on what tells the target from the classes nearest to it: y_c - gamma mean(y_d).
+
+    d are the ``others`` classes whose logits are nearest to the target's. ``probability`` weighs y_c - gamma y_d by the
+    softmax of d among all classes and differentiates that too, as the authors' code does (there gamma is 1).
+    """
+    rivals = _nearest(layer, others)
+
+    def score(logits: Tensor) -> Tensor:
+        own, theirs = logits.gather(1, layer.targets[:, None]), logits.gather(1, rivals)
+        if weights == "mean":
+            return own[:, 0] - gamma * theirs.mean(1)
+        share = logits.softmax(1).gather(1, rivals)
+        return (share * (own - gamma * theirs)).sum(1) / share.sum(1)
+
+    found: Tensor = method(layer.look(layer.images, score=score))
+    return found
+
+
+def _nearest(layer: Layer, count: int) -> Tensor:
+    """(B, at most count): the classes nearest to the target's logit, without the target."""
+    distance = (layer.logits - layer.logits.gather(1, layer.targets[:, None])).abs()
+    distance = distance.scatter(1, layer.targets[:, None], torch.inf)
+    order: Tensor = distance.argsort(dim=1, stable=True)
+    return order[:, : min(count, layer.logits.shape[1] - 1)]

@@ -1,0 +1,67 @@
+"""Gradients in pixels: saliency, input x gradient, SmoothGrad, integrated gradients, gradient SHAP."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from benchbench.registry import method
+from benchbench.types import Layer
+
+Count = Annotated[int, Field(ge=1)]
+
+
+@method("saliency", needs=("input", "gradient"), paper="arXiv:1312.6034")
+def saliency(layer: Layer) -> Tensor:
+    """The largest magnitude of the gradient among each pixel's channels (Simonyan et al. 2014, section 3.1)."""
+    return layer.gradient.abs().amax(1)
+
+
+@method("inputxgradient", needs=("input", "gradient"), paper="arXiv:1605.01713")
+def inputxgradient(layer: Layer) -> Tensor:
+    """Image times gradient, summed over channels. Signed; of the normalised image."""
+    return (layer.images * layer.gradient).sum(1)
+
+
+@method("smoothgrad", needs=("input", "gradient", "look"), paper="arXiv:1706.03825")
+def smoothgrad(layer: Layer, *, samples: Count = 25, sigma: Annotated[float, Field(ge=0)] = 0.15) -> Tensor:
+    """The gradient averaged over noisy images, then as saliency: its largest magnitude among channels.
+
+    ``sigma``: the noise's standard deviation as a share of each image's range (Smilkov et al. 2017, section 3.1).
+    """
+    span = layer.images.amax((1, 2, 3), keepdim=True) - layer.images.amin((1, 2, 3), keepdim=True)
+    total = torch.zeros_like(layer.images)
+    for noise in layer.normal(samples, *layer.images.shape[1:]).unbind(1):
+        total += layer.look(layer.images + sigma * span * noise).gradient
+    return (total / samples).abs().amax(1)
+
+
+@method("integratedgradients", needs=("input", "gradient", "look"), paper="arXiv:1703.01365")
+def integratedgradients(layer: Layer, *, steps: Count = 50) -> Tensor:
+    """Image times the gradient's mean on the way from a zero image, summed over channels. Signed.
+
+    Sundararajan et al. 2017, equation 3, by the midpoint rule. Zero is the normalised mean colour.
+    """
+    total = torch.zeros_like(layer.images)
+    for i in range(steps):
+        total += layer.look(layer.images * ((i + 0.5) / steps)).gradient
+    return (layer.images * total / steps).sum(1)
+
+
+@method("gradientshap", needs=("input", "gradient", "look"), paper="arXiv:1705.07874")
+def gradientshap(layer: Layer, *, samples: Count = 25, sigma: Annotated[float, Field(ge=0)] = 0.09) -> Tensor:
+    """Image times the gradient's mean at random points between a zero image and the noisy image. Signed.
+
+    As captum's GradientShap with a zero baseline: noise of standard deviation ``sigma`` on the image, then a point
+    drawn uniformly on the way; each gradient is times the noisy image.
+    """
+    noise = layer.normal(samples, *layer.images.shape[1:])
+    places = layer.uniform(samples)
+    total = torch.zeros_like(layer.images)
+    for i in range(samples):
+        noisy = layer.images + sigma * noise[:, i]
+        total += noisy * layer.look(noisy * places[:, i, None, None, None]).gradient
+    return (total / samples).sum(1)

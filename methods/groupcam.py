@@ -1,0 +1,53 @@
+"""Group-CAM: Zhang, Rao and Yang 2021, arXiv:2103.13859."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, relu
+from torchvision.transforms.functional import gaussian_blur
+
+from benchbench.registry import method
+from benchbench.types import Layer
+
+from .masking import grown, minmax, quantile
+
+
+@method("groupcam", needs=("gradient", "scores"), paper="arXiv:2103.13859")
+def groupcam(
+    layer: Layer,
+    *,
+    groups: Annotated[int, Field(ge=1)] = 32,
+    dropped: Annotated[float, Field(ge=0, le=1)] = 0.7,
+    rectified: Literal["sum", "weights"] = "sum",
+) -> Tensor:
+    """Groups of channels of Grad-CAM's sum as masks, weighted by what each adds to the blurred image's probability.
+
+    Each group's positive part, less the share ``dropped`` of its lowest values, is upsampled and min-max normalised to
+    a mask m; its weight is p(m image + (1 - m) blurred) - p(blurred). The map is ReLU(sum weight m), or the sum of
+    ReLU(weight) m, at the image's size. The blur is a Gaussian of 51 pixels, sigma 50.
+    """
+    size = (layer.images.shape[2], layer.images.shape[3])
+    masks = _masks(layer, min(groups, layer.activation.shape[1]), dropped, size)
+    span = [2 * min(25, side - 1) + 1 for side in size]
+    blurred: Tensor = gaussian_blur(layer.images, [span[1], span[0]], [50.0, 50.0])
+
+    def blend(image: Tensor, variant: Tensor) -> Tensor:
+        mask = masks[image, variant][:, None]
+        return mask * layer.images[image] + (1 - mask) * blurred[image]
+
+    weight = layer.score_pictures(blend, masks.shape[1]) - layer.score(blurred)[:, None]
+    if rectified == "weights":
+        weight = relu(weight)
+    found: Tensor = relu(torch.einsum("bg,bghw->bhw", weight, masks))
+    return found
+
+
+def _masks(layer: Layer, groups: int, least_share: float, size: tuple[int, int]) -> Tensor:
+    """(B, groups, H, W) in 0 .. 1; zero where a group is constant."""
+    weighted: Tensor = layer.gradient.mean((2, 3), keepdim=True) * layer.activation
+    sums = relu(torch.stack([part.sum(1) for part in torch.chunk(weighted, groups, 1)], 1))
+    least = quantile(sums, least_share)
+    return minmax(grown(torch.where(sums > least, sums, 0), size))

@@ -1,0 +1,58 @@
+"""RISE: Petsiuk, Das and Saenko 2018, arXiv:1806.07421, equations 6 and 7."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional as F
+
+from benchbench.registry import method
+from benchbench.types import Layer, ScoreKind
+
+
+@method("rise", needs=("input", "scores"), paper="arXiv:1806.07421")
+def rise(
+    layer: Layer,
+    *,
+    masks: Annotated[int, Field(ge=1)] = 4000,
+    cells: Annotated[int, Field(ge=1)] = 7,
+    keep: Annotated[float, Field(gt=0, lt=1)] = 0.5,
+    score: ScoreKind = "probability",
+) -> Tensor:
+    """The mean of random masks weighted by the score of the image under each, over the masks' expected value.
+
+    A mask is a grid of ``cells`` x ``cells``, each 1 with probability ``keep``, upsampled (bilinear) to one cell more
+    than the image and cropped at a random place. Every image draws its own masks, from its own seed.
+    """
+    size = (layer.images.shape[2], layer.images.shape[3])
+    grids = (layer.uniform(masks, cells, cells) < keep).to(layer.images)
+    shifts = layer.uniform(masks, 2)
+
+    def made(image: Tensor, variant: Tensor) -> Tensor:
+        return _masks(grids[image, variant], shifts[image, variant], size)
+
+    scores = layer.score_pictures(lambda i, n: layer.images[i] * made(i, n)[:, None], masks, of=score)
+    found = torch.zeros(len(layer.images), *size, device=layer.images.device)
+    every = torch.arange(masks, device=layer.images.device)
+    for i in range(len(layer.images)):
+        for some in torch.split(every, 64):
+            mask = made(torch.full_like(some, i), some)
+            found[i] += torch.einsum("n,nhw->hw", scores[i, some], mask)
+    return found / (masks * keep)
+
+
+def _masks(grids: Tensor, shifts: Tensor, size: tuple[int, int]) -> Tensor:
+    """(m, H, W) from grids (m, s, s) and shifts (m, 2) in 0 .. 1."""
+    cell = [-(-side // grids.shape[1]) for side in size]
+    large = F.interpolate(
+        grids[:, None], [(grids.shape[1] + 1) * c for c in cell], mode="bilinear", align_corners=False
+    )[:, 0]
+    top, left = (shifts * torch.tensor(cell).to(shifts)).long().unbind(1)
+    rows = top[:, None] + torch.arange(size[0], device=grids.device)
+    columns = left[:, None] + torch.arange(size[1], device=grids.device)
+    return large.gather(1, rows[:, :, None].expand(-1, -1, large.shape[2])).gather(
+        2, columns[:, None, :].expand(-1, size[0], -1)
+    )

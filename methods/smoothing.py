@@ -1,0 +1,40 @@
+"""A method averaged over changed images: noise (Smilkov et al. 2017, arXiv:1706.03825), or test-time augmentation."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from benchbench.registry import method
+from benchbench.types import Layer
+from benchbench.wrapping import AnyMethod, Method
+
+
+@method("smoothed", needs=("activation", "look"), paper="arXiv:1706.03825")
+def smoothed(
+    layer: Layer,
+    *,
+    method: AnyMethod = Method("gradcam"),  # noqa: B008 - frozen
+    samples: Annotated[int, Field(ge=1)] = 8,
+    sigma: Annotated[float, Field(ge=0)] = 0.15,
+) -> Tensor:
+    """A method's map, averaged over images with Gaussian noise.
+
+    ``sigma``: the noise's standard deviation as a share of each image's range, as in SmoothGrad.
+    """
+    span = layer.images.amax((1, 2, 3), keepdim=True) - layer.images.amin((1, 2, 3), keepdim=True)
+    noise = sigma * span[:, None] * layer.normal(samples, *layer.images.shape[1:])
+    return torch.stack([method(layer.look(layer.images + one)) for one in noise.unbind(1)]).mean(0)
+
+
+@method("augmented", needs=("activation", "look"), paper="https://github.com/jacobgil/pytorch-grad-cam")
+def augmented(layer: Layer, *, method: AnyMethod = Method("gradcam")) -> Tensor:  # noqa: B008 - frozen
+    """A method's map, averaged over the image and its mirror image, each times 0.9, 1 and 1.1."""
+    found = []
+    for scale in (0.9, 1.0, 1.1):
+        found.append(method(layer.look(layer.images * scale)))
+        found.append(method(layer.look(layer.images.flip(3) * scale)).flip(2))
+    return torch.stack(found).mean(0)

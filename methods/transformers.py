@@ -1,0 +1,63 @@
+"""Vision transformers: attention rollout, Chefer's relevance, LeGrad."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, relu
+
+from benchbench.registry import method
+from benchbench.types import Layer
+
+
+@method("attention-rollout", needs=("input", "attention"), paper="arXiv:2005.00928")
+def attention_rollout(layer: Layer, *, heads: Literal["mean", "max"] = "mean") -> Tensor:
+    """How much of each patch reaches the class token through all blocks: the product of (A + I), each row summing to 1.
+
+    Abnar and Zuidema 2020, section 3. A is the mean (or the largest) of the heads. No class is asked. Where no token
+    stands before the patches, the mean over all of them is taken in place of the class token's row.
+    """
+    blocks, grid = layer.attentions(gradient="none")
+    mixed = _identity(blocks[0].weight)
+    for block in blocks:
+        weight = block.weight.mean(1) if heads == "mean" else block.weight.amax(1)
+        weight = weight + _identity(weight)
+        mixed = weight / weight.sum(-1, keepdim=True) @ mixed
+    return grid.tokens(_read(mixed, grid.prefix))
+
+
+@method("chefer", needs=("input", "attention"), paper="arXiv:2103.15679")
+def chefer(layer: Layer) -> Tensor:
+    """Relevance by the rules of Chefer, Gur and Wolf 2021 for self-attention, equations 5 and 6.
+
+    R starts as the identity and takes up, block by block, the mean over heads of ReLU(gradient times attention) times
+    R. The class token's row is the map.
+    """
+    blocks, grid = layer.attentions()
+    relevance = _identity(blocks[0].weight)
+    for block in blocks:
+        assert block.gradient is not None
+        relevance = relevance + relu(block.gradient * block.weight).mean(1) @ relevance
+    return grid.tokens(_read(relevance, grid.prefix))
+
+
+@method("legrad", needs=("input", "attention", "block-logits"), paper="arXiv:2404.03214")
+def legrad(layer: Layer) -> Tensor:
+    """The positive gradient of each block's own logit in its attention, averaged over heads, queries and blocks.
+
+    Bousselham et al. 2024, equations 5 to 8. A block's logit is the head's on the mean of all its tokens.
+    """
+    blocks, grid = layer.attentions(gradient="block")
+    found = [relu(block.gradient).mean((1, 2)) for block in blocks if block.gradient is not None]
+    return grid.tokens(torch.stack(found).mean(0))
+
+
+def _identity(weight: Tensor) -> Tensor:
+    """(B, tokens, tokens)."""
+    return torch.eye(weight.shape[-1]).to(weight).expand(len(weight), -1, -1)
+
+
+def _read(mixed: Tensor, prefix: int) -> Tensor:
+    """(B, tokens): the first token's row, if it is no patch; else the mean over all rows."""
+    return mixed[:, 0] if prefix else mixed.mean(1)
