@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from .api import Run, Study, explain
     from .errors import BenchError, NotApplicable
     from .registry import dataset, method, metric, model
+    from .targets import scored
     from .types import Dataset, Layer, ModelSpec, Preprocess, Sample, Scored, Seen
 
 _HOME = {
     "api": ("Run", "Study", "explain"),
     "errors": ("BenchError", "NotApplicable"),
     "registry": ("dataset", "method", "metric", "model"),
+    "targets": ("scored",),
     "types": ("Dataset", "Layer", "ModelSpec", "Preprocess", "Sample", "Scored", "Seen"),
 }
 
@@ -42,6 +44,7 @@ __all__ = [
     "method",
     "metric",
     "model",
+    "scored",
 ]
 
 

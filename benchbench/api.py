@@ -23,6 +23,7 @@ from .scoring import Scorer
 from .services import look, run_method
 from .stats import leaderboard
 from .table import Record
+from .targets import chooser, is_scored
 from .types import INPUT
 
 
@@ -108,8 +109,9 @@ def explain(
 
     Args:
         network: returns logits (B, C); it is left as it was found.
-        target: the class to explain, for all images or (B,) one each; None for the most likely one. With (B, T),
-            several classes of each image: the maps are (B, T, H, W), and masked forwards, as of Score-CAM, are shared.
+        target: the class to explain, for all images or (B,) one each; None for the most likely one, or for the score
+            of a network that ``scored`` made. With (B, T), several classes of each image: the maps are (B, T, H, W),
+            and masked forwards, as of Score-CAM, are shared.
         params: the method's own parameters.
 
     Raises:
@@ -129,20 +131,19 @@ def explain(
     name = INPUT if "input" in needs else resolve(network, images[:1], layer)[-1]
     seeds = sample_seeds(seed, f"{plugin.name}/{name}", [str(i // several) for i in range(len(images))])
     with quiet(network):
-        batch = look(
-            network, Scorer(network), images, [name], _chooser(target, len(images)), gradient="gradient" in needs
-        )
+        choose = _chooser(target, len(images), only=is_scored(network))
+        batch = look(network, Scorer(network), images, [name], choose, gradient="gradient" in needs)
         maps = run_method(plugin.function, batch.layer(name, seeds), bound)
     height, width = images.shape[2:]
     return saliency(maps, (height, width)).view(-1, several, height, width)
 
 
-def _chooser(target: int | Tensor | None, count: int) -> Any:
+def _chooser(target: int | Tensor | None, count: int, *, only: bool) -> Any:
     whole = isinstance(target, int) or (isinstance(target, Tensor) and target.shape in ((), (count,)))
     if target is not None and not whole:
         raise BenchError(f"target is {target!r}", where="explain", hint=f"Give a class, or a tensor of {count}")
     if target is None:
-        return lambda logits: logits.argmax(1)
+        return chooser("predicted", [], only=only)
 
     def choose(logits: Tensor) -> Tensor:
         wanted = torch.as_tensor(target, device=logits.device).expand(count)

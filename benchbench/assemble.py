@@ -81,7 +81,7 @@ def accuracy(tasks: Sequence[Task], store: Store) -> list[Row]:
     for task in tasks:
         tally = found.setdefault((task.shard.model.spec.name, task.shard.dataset_name), [0, 0])
         for entry in store.read_cell(task.predictions)["samples"].values():
-            if entry["label"] is not None and not entry["reason"]:
+            if entry["label"] is not None and not entry["reason"] and not task.shard.model.settings["scored"]:
                 tally[0] += entry["predicted"] == entry["label"]
                 tally[1] += 1
     return [{"model": m, "dataset": d, "right": r, "labelled": n} for (m, d), (r, n) in found.items()]

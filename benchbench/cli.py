@@ -40,7 +40,7 @@ def run_command(
     metrics: Items = None,
     samples: Annotated[str | None, typer.Option(help="How many images of each dataset")] = None,
     seed: Annotated[str | None, typer.Option(help="Of the samples' choice and of every random draw")] = None,
-    target: Annotated[str | None, typer.Option(help="predicted, label, or a class index")] = None,
+    target: Annotated[str | None, typer.Option(help="predicted, label, a class, top-2, or 281-285")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda")] = None,
     engine: Annotated[str | None, typer.Option(help="local")] = None,
     batch: Annotated[str | None, typer.Option(help="Images per forward; auto measures what fits")] = None,

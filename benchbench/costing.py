@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from .allocator import out_of_memory
@@ -13,6 +12,7 @@ from .plan import CostCell, sample_seeds
 from .ready import load_sample
 from .scoring import Passes, Scorer
 from .services import WritesInPlace, look, run_method
+from .targets import chooser, is_scored
 from .types import Cost
 from .work import Desk
 
@@ -44,15 +44,13 @@ def _measure(cell: CostCell, desk: Desk) -> Cost:
     seeds = sample_seeds(desk.study.seed, f"{plugin.name}/{cell.layer}", [name])
     network = cell.shard.model.spec.network
 
+    choose = chooser("predicted", [None], only=is_scored(network))
+
     def call() -> Tensor:
-        batch = look(network, scorer, images, [cell.layer], _most_likely, gradient=gradient)
+        batch = look(network, scorer, images, [cell.layer], choose, gradient=gradient)
         return run_method(plugin.function, batch.layer(cell.layer, seeds), cell.method.params)
 
     return measure(call, passes, desk.device)
-
-
-def _most_likely(logits: Tensor) -> Tensor:
-    return torch.argmax(logits, 1)
 
 
 def _first_image(cell: CostCell) -> tuple[str, Tensor]:

@@ -32,8 +32,8 @@ _NUMERIC = (
         "layers",
         "layout",
     ),
-    *("loading", "masked", "perturb", "prepare", "preprocess", "probing", "ready", "scoring", "services", "types"),
-    *("layout", "words", "work"),
+    *("loading", "masked", "perturb", "prepare", "preprocess", "probing", "ready", "scoring", "services", "targets"),
+    *("layout", "types", "words", "work"),
 )
 
 

@@ -21,6 +21,7 @@ from .plan import ReadyModel
 from .preprocess import prepare
 from .scoring import Scorer
 from .study import DatasetChoice, ModelChoice, Study
+from .targets import difference, is_scored, pair_of, place_of, scored
 from .types import INPUT, Dataset, ModelSpec, Sample
 
 
@@ -47,6 +48,20 @@ def ready_spec(choice: ModelChoice, device: torch.device) -> ModelSpec:
         said = f"the network's parameters are {', '.join(map(str, kinds))}, where float32 is needed"
         raise BenchError(said, where=f"models: {choice.label}", hint="Give network.float()")
     return replace(spec, network=spec.network.to(device))
+
+
+def aimed(spec: ModelSpec, target: object) -> ModelSpec:
+    """The network with the difference of two classes as its score, where that is the target.
+
+    Raises:
+        BenchError: a class is not one of the network's.
+    """
+    pair = pair_of(target)
+    if pair is None:
+        return spec
+    names = [spec.classes[i] if i < len(spec.classes) else str(i) for i in pair]
+    classes = (f"{names[0]} rather than {names[1]}", f"{names[1]} rather than {names[0]}")
+    return replace(spec, network=scored(spec.network, difference(*pair)), classes=classes)
 
 
 def ready_dataset(choice: DatasetChoice, spec: ModelSpec) -> Dataset:
@@ -80,7 +95,7 @@ def ready_model(spec: ModelSpec, study: Study, example: Tensor, settings: dict[s
             where=f"models: {spec.name}",
             hint="Give two logits: [0, z]",
         )
-    _check_target(study, classes, spec.name)
+    _check_target(study, spec.network, classes, spec.name)
     for layer in layers:
         try:
             seen = capture(spec.network, example, [layer], lambda logits: logits.argmax(1))
@@ -152,7 +167,15 @@ def _readable(dataset: Dataset, spec: ModelSpec) -> Iterator[Tensor]:
             continue  # its rows will say why
 
 
-def _check_target(study: Study, classes: int, name: str) -> None:
+def _check_target(study: Study, network: nn.Module, classes: int, name: str) -> None:
+    if is_scored(network):
+        if study.target != "predicted" and pair_of(study.target) is None:
+            said = f"target is {study.target!r}, and the network is scored: its score is the target"
+            raise BenchError(said, where=f"models: {name}", hint="Leave target out")
+        return
+    place = place_of(study.target)
+    if place is not None and place > classes:
+        raise BenchError(f"{name} has {classes} classes", where="target", hint=f"Say top-1 to top-{classes}")
     if isinstance(study.target, int) and study.target >= classes:
         raise BenchError(
             f"class {study.target} is not one of the {classes} classes of {name}",

@@ -24,12 +24,13 @@ from .plan import CostCell, ReadyModel, Task, cost_cells, shards, tasks
 from .prepare import Prepared, prepare
 from .progress import Progress, Silent
 from .provenance import describe, warnings
-from .ready import device_of, example_of, load_sample, ready_dataset, ready_model, ready_spec
+from .ready import aimed, device_of, example_of, load_sample, ready_dataset, ready_model, ready_spec
 from .scoring import Passes, Scorer
 from .services import may_capture
 from .sizing import Sizing, choose_batch
 from .store import Store, write
 from .study import Study
+from .targets import is_scored
 from .types import INPUT, Dataset, ModelSpec
 from .work import Desk, missing, work
 
@@ -92,7 +93,7 @@ def _run(study: Study, folder: Path, progress: Progress) -> None:
     for choice in study.models:
         progress.say(f"loading {choice.label}")
         with exact():
-            loaded.append(_load_or_say(ready_spec(choice, device), study, device))
+            loaded.append(_load_or_say(aimed(ready_spec(choice, device), study.target), study, device))
     for one in loaded:
         for said in warnings(one.model, one.prepared):
             progress.warn(said)
@@ -152,6 +153,7 @@ def _load(spec: ModelSpec, study: Study, device: torch.device) -> Loaded:
         "prepared": prepared.used,
         "precision": prepared.precision,
         "compiled": prepared.compiled,
+        "scored": is_scored(spec.network),
     }
     model = ready_model(spec, study, example, settings)
     model = replace(model, settings={**settings, "captures": _captures(model, prepared, proof, study)})

@@ -26,7 +26,8 @@ from .registry import (
 )
 
 _PLAIN = ("target", "samples", "seed", "device", "engine", "batch", "precision", "compile", "workers")
-Target: TypeAlias = Literal["predicted", "label"] | Annotated[int, Field(ge=0, strict=True)]
+_Rule: TypeAlias = Annotated[str, Field(pattern=r"^(top-[1-9]\d*|\d+-\d+)$")]
+Target: TypeAlias = Literal["predicted", "label"] | Annotated[int, Field(ge=0, strict=True)] | _Rule
 
 
 @dataclass(frozen=True, eq=False)

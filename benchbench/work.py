@@ -18,8 +18,9 @@ from .plan import MapCell, MetricCell, Shard, Task, sample_seeds
 from .scoring import Scorer
 from .services import Batch, WritesInPlace, look, run_method
 from .store import Store
-from .study import Study, Target
+from .study import Study
 from .table import Status
+from .targets import chooser, is_scored
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,7 +155,7 @@ def _answers(job: _Job, chunk: Chunk, maps: list[MapCell]) -> Batch | None:
     complete = len(known) == len(chunk.ids)
     if complete and not maps:
         return None
-    choose = _chooser(job.desk.study.target, chunk, known if complete else None)
+    choose = _chooser(job, chunk, known if complete else None)
     batch = _look(job.shard, chunk, maps, choose, job.desk)
     if not torch.isfinite(batch.captured.logits).all():
         raise BenchError("the network's logits are not finite numbers")
@@ -179,14 +180,11 @@ def _work_chunk(job: _Job, chunk: Chunk, number: int, batch: Batch | None, refus
     merge(pages.scores, judge(job.lacking.metrics, ready, chunk, targets, desk.scorer))
 
 
-def _chooser(target: Target, chunk: Chunk, known: list[int] | None) -> Callable[[Tensor], Tensor]:
+def _chooser(job: _Job, chunk: Chunk, known: list[int] | None) -> Callable[[Tensor], Tensor]:
     """From logits (B, C) to targets (B,), by the study's rule or by what was chosen before."""
     if known is not None:
         return lambda logits: torch.tensor(known, device=logits.device)
-    if target == "predicted":
-        return lambda logits: logits.argmax(1)
-    fixed = list(chunk.labels) if target == "label" else [target] * len(chunk.ids)
-    return lambda logits: torch.tensor(fixed, device=logits.device)
+    return chooser(job.desk.study.target, chunk.labels, only=is_scored(job.shard.model.spec.network))
 
 
 def _look(shard: Shard, chunk: Chunk, maps: list[MapCell], choose: Callable[[Tensor], Tensor], desk: Desk) -> Batch:

@@ -13,14 +13,15 @@ from benchbench.errors import NotApplicable
 from benchbench.registry import method
 from benchbench.types import Layer
 
+from .evidence import Sign, evidence
 from .masking import grown
 
 _COMPLETE = 1e-2
 
 
 @method("deeplift", needs=("input", "modules"), paper="arXiv:1704.02685")
-def deeplift(layer: Layer) -> Tensor:
-    """DeepLift's rescale rule against a zero image, summed over channels. Signed.
+def deeplift(layer: Layer, *, sign: Sign = "positive") -> Tensor:
+    """DeepLift's rescale rule against a zero image, summed over channels; the positive part, or as ``sign`` says.
 
     Not applicable where the contributions do not add up to the difference of the logits, as captum's rules do not
     cover all that the network computes.
@@ -32,7 +33,7 @@ def deeplift(layer: Layer) -> Tensor:
     off = (found.sum((1, 2, 3)) - change).abs()
     if bool((off > _COMPLETE * (1 + change.abs())).any()):
         raise NotApplicable(f"DeepLift's contributions miss the logits' difference by {float(off.max()):.3g}")
-    return found.sum(1)
+    return evidence(found, sign)
 
 
 @method("guidedbackprop", needs=("input", "modules"), paper="arXiv:1412.6806")
@@ -49,17 +50,26 @@ def guidedgradcam(layer: Layer) -> Tensor:
 
 
 @method("lrp", needs=("input", "modules"), paper="doi:10.1371/journal.pone.0130140")
-def lrp(layer: Layer) -> Tensor:
-    """Layer-wise relevance propagation by captum's default, the epsilon rule; summed over channels. Signed.
+def lrp(layer: Layer, *, sign: Sign = "positive") -> Tensor:
+    """Layer-wise relevance propagation by captum's default, the epsilon rule; summed over channels, the positive part.
 
     Not applicable where captum has no rule for a module.
     """
     network = layer.network
-    return _attribute("LRP", layer, lambda captum: captum.LRP(network)).sum(1)
+    return evidence(_attribute("LRP", layer, lambda captum: captum.LRP(network)), sign)
 
 
 def _guided(layer: Layer) -> Tensor:
+    """(B, 3, H, W).
+
+    Raises:
+        NotApplicable: the network has other activation functions than ReLU, or none: captum would not change them.
+    """
     network = layer.network
+    kinds = {type(m).__name__ for m in network.modules() if type(m).__module__ == "torch.nn.modules.activation"}
+    if kinds != {"ReLU"}:
+        said = ", ".join(sorted(kinds)) or "none"
+        raise NotApplicable(f"guided backpropagation is defined for ReLU; the network's activation functions: {said}")
     return _attribute("guided backpropagation", layer, lambda captum: captum.GuidedBackprop(network))
 
 

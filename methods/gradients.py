@@ -11,6 +11,8 @@ from torch import Tensor
 from benchbench.registry import method
 from benchbench.types import Layer
 
+from .evidence import Sign, evidence
+
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -21,9 +23,9 @@ def saliency(layer: Layer) -> Tensor:
 
 
 @method("inputxgradient", needs=("input", "gradient"), paper="arXiv:1605.01713")
-def inputxgradient(layer: Layer) -> Tensor:
-    """Image times gradient, summed over channels. Signed; of the normalised image."""
-    return (layer.images * layer.gradient).sum(1)
+def inputxgradient(layer: Layer, *, sign: Sign = "positive") -> Tensor:
+    """Normalised image times gradient, summed over channels; its positive part, or as ``sign`` says."""
+    return evidence(layer.images * layer.gradient, sign)
 
 
 @method("smoothgrad", needs=("input", "gradient", "look"), paper="arXiv:1706.03825")
@@ -40,20 +42,22 @@ def smoothgrad(layer: Layer, *, samples: Count = 25, sigma: Annotated[float, Fie
 
 
 @method("integratedgradients", needs=("input", "gradient", "look"), paper="arXiv:1703.01365")
-def integratedgradients(layer: Layer, *, steps: Count = 50) -> Tensor:
-    """Image times the gradient's mean on the way from a zero image, summed over channels. Signed.
+def integratedgradients(layer: Layer, *, steps: Count = 50, sign: Sign = "positive") -> Tensor:
+    """Image times the gradient's mean on the way from a zero image, summed over channels; the positive part of it.
 
     Sundararajan et al. 2017, equation 3, by the midpoint rule. Zero is the normalised mean colour.
     """
     total = torch.zeros_like(layer.images)
     for i in range(steps):
         total += layer.look(layer.images * ((i + 0.5) / steps)).gradient
-    return (layer.images * total / steps).sum(1)
+    return evidence(layer.images * total / steps, sign)
 
 
 @method("gradientshap", needs=("input", "gradient", "look"), paper="arXiv:1705.07874")
-def gradientshap(layer: Layer, *, samples: Count = 25, sigma: Annotated[float, Field(ge=0)] = 0.09) -> Tensor:
-    """Image times the gradient's mean at random points between a zero image and the noisy image. Signed.
+def gradientshap(
+    layer: Layer, *, samples: Count = 25, sigma: Annotated[float, Field(ge=0)] = 0.09, sign: Sign = "positive"
+) -> Tensor:
+    """Image times the gradient's mean at random points between a zero image and the noisy one; the positive part.
 
     As captum's GradientShap with a zero baseline: noise of standard deviation ``sigma`` on the image, then a point
     drawn uniformly on the way; each gradient is times the noisy image.
@@ -64,4 +68,4 @@ def gradientshap(layer: Layer, *, samples: Count = 25, sigma: Annotated[float, F
     for i in range(samples):
         noisy = layer.images + sigma * noise[:, i]
         total += noisy * layer.look(noisy * places[:, i, None, None, None]).gradient
-    return (total / samples).sum(1)
+    return evidence(total / samples, sign)

@@ -19,7 +19,7 @@ FLOORS = [
     ["registry"],
     ["layout", "words"],
     ["types", "wrapping"],
-    ["table", "preprocess", "perturb", "capture", "allocator"],
+    ["table", "preprocess", "perturb", "capture", "allocator", "targets"],
     ["attention", "cut", "derivatives", "equal"],
     ["store", "stats", "layers", "prepare", "datasets", "models", "methods", "metrics", "study"],
     ["scoring", "reports", "plan"],

@@ -1,0 +1,113 @@
+"""What is explained: a class by rule, the difference of two, or any number read off the network's output."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import inspect
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .errors import BenchError
+from .sources import source_digest
+
+_TOP = re.compile(r"top-([1-9]\d*)")
+_DIFFERENCE = re.compile(r"(\d+)-(\d+)")
+
+
+def scored(network: nn.Module, score: Callable[[Any], Tensor]) -> nn.Module:
+    """The network, with ``score`` of its output as the logit to explain; layers keep their names.
+
+    Args:
+        score: from whatever the network returns for images (B, 3, H, W) to one number each, (B,). It must be
+            differentiable for methods that need a gradient. A number s stands for the logits (s, 0), so that its
+            probability is sigmoid(s). It may also return logits (B, C), C at least 2.
+
+    The network's parameters and modules are shared, not copied.
+
+    Example:
+        >>> def similarity(embedding):                                   # to a reference picture's embedding
+        ...     return torch.cosine_similarity(embedding, reference)
+        >>> bb.explain(bb.scored(encoder, similarity), images, method="gradcam")       # doctest: +SKIP
+    """
+    if not callable(score):
+        raise BenchError(f"the score is {type(score).__name__}", where="scored", hint="Give a function of the output")
+    kind = type(network)
+
+    def forward(self: nn.Module, images: Tensor) -> Tensor:
+        return _logits(score(kind.forward(self, images)))
+
+    made = copy.copy(network)
+    made.__class__ = type(f"Scored{kind.__name__}", (kind,), {"forward": forward, "__module__": kind.__module__})
+    made.benchbench_score = _digest(score)  # type: ignore[assignment]
+    return made
+
+
+def is_scored(network: nn.Module) -> bool:
+    """Whether the network has one target alone: the score."""
+    return hasattr(network, "benchbench_score")
+
+
+def difference(first: int, second: int) -> Callable[[Tensor], Tensor]:
+    """The score of what tells one class from another: its logit less the other's."""
+
+    def score(logits: Tensor) -> Tensor:
+        if max(first, second) >= logits.shape[1]:
+            said = f"class {max(first, second)} is not one of the network's {logits.shape[1]} classes"
+            raise BenchError(said, where="target")
+        return logits[:, first] - logits[:, second]
+
+    return score
+
+
+def pair_of(target: object) -> tuple[int, int] | None:
+    """The classes of a target such as "281-285"; None for any other."""
+    found = _DIFFERENCE.fullmatch(target) if isinstance(target, str) else None
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def place_of(target: object) -> int | None:
+    """2 for "top-2", 1 for "predicted"; None for a target that is no place in the order of classes."""
+    if target == "predicted":
+        return 1
+    found = _TOP.fullmatch(target) if isinstance(target, str) else None
+    return int(found[1]) if found else None
+
+
+def chooser(target: object, labels: Sequence[int | None], *, only: bool) -> Callable[[Tensor], Tensor]:
+    """From logits (B, C) to targets (B,), by the study's rule; ``only``: the network has one target, the score."""
+    place = place_of(target)
+    if only:
+        return lambda logits: torch.zeros(len(logits), dtype=torch.long, device=logits.device)
+    if place == 1:
+        return lambda logits: logits.argmax(1)
+    if place is not None:
+        return lambda logits: logits.argsort(dim=1, descending=True, stable=True)[:, place - 1]
+    wanted = list(labels) if target == "label" else [target] * len(labels)
+    return lambda logits: torch.tensor(wanted, device=logits.device)
+
+
+def _digest(score: Callable[[Any], Tensor]) -> str:
+    """Of its code, and of the numbers, names and tensors that it closes over: two scores are two networks."""
+    function = score if inspect.isroutine(score) else type(score).__call__
+    found = hashlib.sha256(source_digest(function).encode())
+    held = [cell.cell_contents for cell in getattr(score, "__closure__", None) or ()]
+    for value in [*held, *vars(score).values(), getattr(score, "__defaults__", None)]:
+        if isinstance(value, Tensor):
+            found.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+        elif isinstance(value, (bool, int, float, str, bytes, tuple)):
+            found.update(repr(value).encode())
+    return found.hexdigest()[:16]
+
+
+def _logits(found: Any) -> Tensor:
+    if isinstance(found, Tensor) and found.ndim == 1:
+        return torch.stack([found, torch.zeros_like(found)], 1)
+    if isinstance(found, Tensor) and found.ndim == 2 and found.shape[1] > 1:
+        return found
+    shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
+    raise BenchError(f"the score of scored() is {shape}, where one number per image (B,) is needed")
