@@ -34,7 +34,17 @@ class Batch:
     captured: Capture
     masked: dict[str, Answers] = field(default_factory=dict)  # by layer: what its activations as masks scored
     across: dict[str, tuple[Any, ...]] = field(default_factory=dict)  # by layer: what goes around it
+    whole: dict[str, list[bool]] = field(default_factory=dict)  # by layer: per image whether it is finite
     more: dict[str, Batch] = field(default_factory=dict)  # by layer: captures of stages that were not asked for
+
+    def sound(self, name: str) -> list[bool]:
+        """Per image whether the layer's activation, and its gradient if there is one, are finite numbers."""
+        if name not in self.whole:
+            found = torch.isfinite(self.captured.activations[name]).flatten(1).all(1)
+            if name in self.captured.gradients:
+                found = found & torch.isfinite(self.captured.gradients[name]).flatten(1).all(1)
+            self.whole[name] = found.tolist()
+        return self.whole[name]
 
     def layer(self, name: str, seeds: tuple[int, ...], masks: Tensor | None = None) -> Layer:
         """The Layer that a method is given, with one seed per image, and the data's masks (B, H, W), if any."""

@@ -210,12 +210,20 @@ def _explain(cell: MapCell, batch: Batch, chunk: Chunk, shard: Shard, desk: Desk
         return _join(
             [_explain(cell, _alone(batch, part, i, cell.layer), part, shard, desk) for i, part in enumerate(parts)]
         )
-    broken = (~torch.isfinite(maps).all(-1).all(-1)).tolist()
-    return Maps(
-        maps,
-        tuple("the map has values that are not finite" if b else "" for b in broken),
-        tuple("failed" if b else "ok" for b in broken),
-    )
+    reasons = tuple(_trouble(*pair) for pair in zip(_finite(maps), batch.sound(cell.layer), strict=True))
+    return Maps(maps, reasons, tuple("failed" if reason else "ok" for reason in reasons))
+
+
+def _finite(maps: Tensor) -> list[bool]:
+    found: list[bool] = torch.isfinite(maps).flatten(1).all(1).tolist()
+    return found
+
+
+def _trouble(finite: bool, sound: bool) -> str:
+    """Why a map is none, or ""; of a layer that is broken no method can make one, whatever it returns."""
+    if not sound:
+        return "the layer's activation or gradient has values that are not finite"
+    return "" if finite else "the map has values that are not finite"
 
 
 def _alone(batch: Batch, part: Chunk, i: int, layer: str) -> Batch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -55,8 +56,8 @@ def lrp(layer: Layer, *, sign: Sign = "positive") -> Tensor:
 
     Not applicable where captum has no rule for a module.
     """
-    network = layer.network
-    return evidence(_attribute("LRP", layer, lambda captum: captum.LRP(network)), sign)
+    network = copy.deepcopy(layer.network).double()  # sums near zero are divided by: float32 gives other maps
+    return evidence(_attribute("LRP", layer, lambda captum: captum.LRP(network), images=layer.images.double()), sign)
 
 
 def _guided(layer: Layer) -> Tensor:
@@ -73,7 +74,9 @@ def _guided(layer: Layer) -> Tensor:
     return _attribute("guided backpropagation", layer, lambda captum: captum.GuidedBackprop(network))
 
 
-def _attribute(name: str, layer: Layer, make: Callable[[Any], Any], **named: Any) -> Tensor:
+def _attribute(
+    name: str, layer: Layer, make: Callable[[Any], Any], *, images: Tensor | None = None, **named: Any
+) -> Tensor:
     """captum's attribution (B, 3, H, W) of the targets' logits.
 
     Raises:
@@ -81,7 +84,7 @@ def _attribute(name: str, layer: Layer, make: Callable[[Any], Any], **named: Any
     """
     import captum.attr
 
-    images = layer.images.detach().clone().requires_grad_()
+    images = (layer.images if images is None else images).detach().clone().requires_grad_()
     try:
         with torch.enable_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that it sets hooks, each time

@@ -29,7 +29,7 @@ FLOORS = [
     ["judge"],
     ["work"],
     ["costing"],
-    ["runner"],
+    ["runner", "testing"],
     ["api"],
     ["cli"],
     ["__main__", "__init__"],
