@@ -126,6 +126,24 @@ def list_command(
         _show(entry)
 
 
+@app.command("new")
+def new_command(
+    kind: Annotated[str, typer.Argument(help="method")],
+    name: Annotated[str, typer.Argument(help="The method's name, such as contrast-cam")],
+    folder: Annotated[Path, typer.Option(help="Where to write it")] = Path(),
+) -> None:
+    """Write one commented file that runs at once with --plugin, and its test."""
+    from .scaffold import new_method
+
+    if kind != "method":
+        raise BenchError(f"cannot make a new {kind!r}", hint="Say benchbench new method NAME")
+    if not folder.is_dir():
+        raise BenchError("no such folder", where=str(folder), hint="Make it first, or leave --folder out")
+    file, test = new_method(name, folder)
+    print(f"{file}\n{test}")
+    print(f"Try it: benchbench run --plugin {file} --methods gradcam,{name}   Test it: pytest {test}")
+
+
 def main() -> None:
     """The entry point: a BenchError becomes one line and exit code 2."""
     try:

@@ -21,7 +21,7 @@ FLOORS = [
     ["types", "wrapping"],
     ["table", "preprocess", "perturb", "capture", "allocator", "targets"],
     ["attention", "cut", "derivatives", "equal"],
-    ["store", "stats", "layers", "prepare", "datasets", "models", "methods", "metrics", "study"],
+    ["scaffold", "store", "stats", "layers", "prepare", "datasets", "models", "methods", "metrics", "study"],
     ["scoring", "reports", "plan"],
     ["exported", "masked", "probing"],
     ["services", "cost", "ready", "provenance", "assemble", "progress"],
@@ -45,6 +45,7 @@ MAY = {
     "table": {"errors"},
     "registry": {"errors", "sources"},
     "study": {"registry", "errors"},
+    "scaffold": {"errors"},
 }
 NO_TORCH = {
     "sources",
