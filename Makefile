@@ -8,7 +8,7 @@ DEMO := $(VENV)/.installed-demo
 PEERS := $(VENV)/.installed-peers
 WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: demo test lint types bench clean
+.PHONY: demo test lint types bench pages clean
 
 demo: $(DEMO)
 	$(BIN)/benchbench run
@@ -32,6 +32,10 @@ bench: $(STAMP) $(PEERS)
 	$(BIN)/python -m tests.benchmarks.growth .benchmarks/growth.json && \
 	$(BIN)/python -m tests.benchmarks.performance .benchmarks/peers.json .benchmarks/growth.json .benchmarks/plain.json \
 		&& exit $$status
+
+# the methods' pages under docs/methods, with the picture of all on one photograph: about four minutes
+pages: $(STAMP)
+	$(BIN)/python -m tests.docs.pages
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -52,8 +52,16 @@ def _checked(network: nn.Module, images: Tensor) -> nn.Module:
     return made
 
 
+class _Tracer(fx.Tracer):
+    """Goes into whatever has modules in it; a convolution of another library's is a convolution."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        known = any(kind.__module__.startswith("torch.nn") and kind is not nn.Module for kind in type(m).__mro__)
+        return super().is_leaf_module(m, module_qualified_name) or (known and not list(m.children()))
+
+
 def _unrolled(network: nn.Module) -> fx.GraphModule:
-    made = fx.symbolic_trace(network)
+    made = fx.GraphModule(network, _Tracer().trace(network))
     used: set[str] = set()
     for node in list(made.graph.nodes):
         if _is_relu(node):

@@ -9,7 +9,13 @@ from benchbench.registry import method
 from benchbench.types import Layer
 
 
-@method("ablationcam", needs=("activation", "rest"), paper="doi:10.1109/WACV45572.2020.9093360")
+@method(
+    "ablationcam",
+    needs=("activation", "rest"),
+    paper="doi:10.1109/WACV45572.2020.9093360",
+    fails="Where two channels can stand in for each other: leaving out one alone changes nothing, so both weigh "
+    "nothing. Where y is negative the weights change their sign.",
+)
 def ablationcam(layer: Layer) -> Tensor:
     """Activations weighted by the relative drop of the target's logit without each channel, then ReLU.
 

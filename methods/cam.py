@@ -8,7 +8,13 @@ from benchbench.registry import method
 from benchbench.types import Layer
 
 
-@method("cam", needs=("activation", "head"), paper="arXiv:1512.04150")
+@method(
+    "cam",
+    needs=("activation", "head"),
+    paper="arXiv:1512.04150",
+    fails="On every head but global average pooling and one linear layer, where it does not apply. Its signed map "
+    "keeps what speaks against the class.",
+)
 def cam(layer: Layer) -> Tensor:
     """Activations weighted by the class's row of the last linear layer, behind global average pooling.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +19,13 @@ from .masking import grown
 _COMPLETE = 1e-2
 
 
-@method("deeplift", needs=("input", "modules"), paper="arXiv:1704.02685")
+@method(
+    "deeplift",
+    needs=("input", "modules"),
+    paper="arXiv:1704.02685",
+    fails="Where captum has no rule for what the network computes, a product of two activations say; the "
+    "contributions then do not add up, and it does not apply.",
+)
 def deeplift(layer: Layer, *, sign: Sign = "positive") -> Tensor:
     """DeepLift's rescale rule against a zero image, summed over channels; the positive part, or as ``sign`` says.
 
@@ -37,27 +42,48 @@ def deeplift(layer: Layer, *, sign: Sign = "positive") -> Tensor:
     return evidence(found, sign)
 
 
-@method("guidedbackprop", needs=("input", "modules"), paper="arXiv:1412.6806")
+@method(
+    "guidedbackprop",
+    needs=("input", "modules"),
+    paper="arXiv:1412.6806",
+    fails="It hardly depends on the class or on the later layers' weights: it draws edges, and passes for an "
+    "explanation of any of them.",
+)
 def guidedbackprop(layer: Layer) -> Tensor:
     """The gradient with the negative part cut at every ReLU on its way back; its largest magnitude among channels."""
     return _guided(layer).abs().amax(1)
 
 
-@method("guidedgradcam", needs=("gradient", "modules"), paper="arXiv:1610.02391")
+@method(
+    "guidedgradcam",
+    needs=("gradient", "modules"),
+    paper="arXiv:1610.02391",
+    fails="As guided backpropagation does: its fine lines are edges of the image, wherever Grad-CAM is not zero.",
+)
 def guidedgradcam(layer: Layer) -> Tensor:
     """Grad-CAM, upsampled, times guided backpropagation; the largest magnitude among channels."""
     cam = relu((layer.gradient.mean((2, 3), keepdim=True) * layer.activation).sum(1, keepdim=True))
     return (grown(cam, layer.images.shape[2:]) * _guided(layer)).abs().amax(1)
 
 
-@method("lrp", needs=("input", "modules"), paper="doi:10.1371/journal.pone.0130140")
+@method(
+    "lrp",
+    needs=("input", "modules"),
+    paper="doi:10.1371/journal.pone.0130140",
+    fails="Sums near zero are divided by, so that relevance may grow without bound; residual sums and attention "
+    "have no rule of their own.",
+)
 def lrp(layer: Layer, *, sign: Sign = "positive") -> Tensor:
     """Layer-wise relevance propagation by captum's default, the epsilon rule; summed over channels, the positive part.
 
     Not applicable where captum has no rule for a module.
     """
-    network = copy.deepcopy(layer.network).double()  # sums near zero are divided by: float32 gives other maps
-    return evidence(_attribute("LRP", layer, lambda captum: captum.LRP(network), images=layer.images.double()), sign)
+    network = layer.network.double()  # sums near zero are divided by: float32 gives other maps
+    try:
+        found = _attribute("LRP", layer, lambda captum: captum.LRP(network), images=layer.images.double())
+    finally:
+        network.float()
+    return evidence(found, sign)
 
 
 def _guided(layer: Layer) -> Tensor:

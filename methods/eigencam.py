@@ -13,7 +13,12 @@ _STEPS, _ROUND, _TOLERANCE = 60, 10, 1e-7
 _LEAST = 1e-300
 
 
-@method("eigencam", needs="activation", paper="arXiv:2008.00299")
+@method(
+    "eigencam",
+    needs="activation",
+    paper="arXiv:2008.00299",
+    fails="It knows no class: of two objects it shows the one that the layer responds to most, whatever is asked.",
+)
 def eigencam(layer: Layer, *, centered: bool = False) -> Tensor:
     """The activations of each cell projected on their first right singular vector, over all cells.
 
@@ -23,7 +28,13 @@ def eigencam(layer: Layer, *, centered: bool = False) -> Tensor:
     return _projected(layer.activation, layer.activation, centered)
 
 
-@method("eigengradcam", needs="gradient", paper="https://github.com/jacobgil/pytorch-grad-cam")
+@method(
+    "eigengradcam",
+    needs="gradient",
+    paper="https://github.com/jacobgil/pytorch-grad-cam",
+    fails="Where the gradient is zero, and where the first component is of what the channels share and not of the "
+    "class.",
+)
 def eigengradcam(layer: Layer, *, centered: bool = False) -> Tensor:
     """Eigen-CAM of activation times gradient; its sign is by correlation with the mean activation."""
     return _projected(layer.gradient * layer.activation, layer.activation, centered)

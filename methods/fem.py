@@ -10,7 +10,13 @@ from benchbench.registry import method
 from benchbench.types import Layer
 
 
-@method("fem", needs="activation", paper="doi:10.1109/IPTA50016.2020.9286629")
+@method(
+    "fem",
+    needs="activation",
+    paper="doi:10.1109/IPTA50016.2020.9286629",
+    fails="It knows no class. Where a response is spread over more than a few cells, none of them is above its "
+    "threshold.",
+)
 def fem(layer: Layer, *, k: float = 2.0, variant: Literal["paper", "pytorch-grad-cam"] = "paper") -> Tensor:
     """Where each channel is at least its mean plus k standard deviations, weighted by its mean. No class is asked.
 

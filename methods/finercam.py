@@ -13,7 +13,12 @@ from benchbench.types import Layer
 from benchbench.wrapping import AnyMethod, Method
 
 
-@method("finercam", needs=("gradient", "look"), paper="arXiv:2501.11309")
+@method(
+    "finercam",
+    needs=("gradient", "look"),
+    paper="arXiv:2501.11309",
+    fails="Where the nearest classes share the evidence that matters: it is taken away with theirs.",
+)
 def finercam(
     layer: Layer,
     *,

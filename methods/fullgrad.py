@@ -12,7 +12,13 @@ from .masking import grown
 _LEAST = 1e-6  # as in the authors' code
 
 
-@method("fullgrad", needs=("input", "biases"), paper="arXiv:1905.00780")
+@method(
+    "fullgrad",
+    needs=("input", "biases"),
+    paper="arXiv:1905.00780",
+    fails="On networks with activation functions that are not piecewise linear, where its terms do not add up and "
+    "it does not apply.",
+)
 def fullgrad(layer: Layer) -> Tensor:
     """Image times gradient plus, for every layer, bias times gradient: each as psi, summed over channels.
 

@@ -15,7 +15,12 @@ from benchbench.wrapping import AnyMethod, Method
 from .masking import grown, minmax
 
 
-@method("fusion", needs=("activation", "stages"), paper="doi:10.1109/TIP.2021.3089943")
+@method(
+    "fusion",
+    needs=("activation", "stages"),
+    paper="doi:10.1109/TIP.2021.3089943",
+    fails="Where an early stage responds to texture: its fine map is noise that the fusion keeps.",
+)
 def fusion(
     layer: Layer,
     *,
@@ -36,7 +41,12 @@ def fusion(
     return maps.mean(0) if by == "mean" else maps.prod(0)
 
 
-@method("refinecam", needs=("activation", "stages"), paper="arXiv:2605.14641")
+@method(
+    "refinecam",
+    needs=("activation", "stages"),
+    paper="arXiv:2605.14641",
+    fails="Where one stage has nothing at a place, the product has nothing there either, whatever the others say.",
+)
 def refinecam(layer: Layer, *, method: AnyMethod = Method("gradcam++")) -> Tensor:  # noqa: B008 - frozen
     """The product of a method's maps at every stage up to this layer, each min-max normalised."""
     return _normalised([method(stage) for stage in layer.stages]).prod(0)

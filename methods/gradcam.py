@@ -8,7 +8,13 @@ from benchbench.registry import method
 from benchbench.types import Layer
 
 
-@method("gradcam", needs="gradient", paper="arXiv:1610.02391")
+@method(
+    "gradcam",
+    needs="gradient",
+    paper="arXiv:1610.02391",
+    fails="Where the gradient differs from place to place, as one mean weight per channel then lays evidence on "
+    "places without effect; of several instances the weaker fade; behind a saturated score it vanishes.",
+)
 def gradcam(layer: Layer) -> Tensor:
     """Activations weighted by the spatial mean of the logit's gradient, then ReLU."""
     weight = layer.gradient.mean((2, 3), keepdim=True)

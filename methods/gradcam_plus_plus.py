@@ -11,7 +11,13 @@ from benchbench.registry import method
 from benchbench.types import Layer
 
 
-@method("gradcam++", needs="gradient", paper="arXiv:1710.11063")
+@method(
+    "gradcam++",
+    needs="gradient",
+    paper="arXiv:1710.11063",
+    fails="Behind a saturated score it vanishes; a channel's weight is positive wherever its gradient is positive "
+    "somewhere, whatever it contributes.",
+)
 def gradcam_plus_plus(layer: Layer, *, alpha: Literal["paper", "spatial-sum"] = "paper") -> Tensor:
     """Activations weighted by positive gradients, each cell by the closed-form alpha, then ReLU.
 

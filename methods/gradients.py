@@ -16,19 +16,35 @@ from .evidence import Sign, evidence
 Count = Annotated[int, Field(ge=1)]
 
 
-@method("saliency", needs=("input", "gradient"), paper="arXiv:1312.6034")
+@method(
+    "saliency",
+    needs=("input", "gradient"),
+    paper="arXiv:1312.6034",
+    fails="It is noisy, as gradients of deep networks are, and tells where a change would matter, not what made the "
+    "score. Behind a saturated score it vanishes.",
+)
 def saliency(layer: Layer) -> Tensor:
     """The largest magnitude of the gradient among each pixel's channels (Simonyan et al. 2014, section 3.1)."""
     return layer.gradient.abs().amax(1)
 
 
-@method("inputxgradient", needs=("input", "gradient"), paper="arXiv:1605.01713")
+@method(
+    "inputxgradient",
+    needs=("input", "gradient"),
+    paper="arXiv:1605.01713",
+    fails="Pixels near the mean colour get nothing, whatever they mean. Behind a saturated score it vanishes.",
+)
 def inputxgradient(layer: Layer, *, sign: Sign = "positive") -> Tensor:
     """Normalised image times gradient, summed over channels; its positive part, or as ``sign`` says."""
     return evidence(layer.images * layer.gradient, sign)
 
 
-@method("smoothgrad", needs=("input", "gradient", "look"), paper="arXiv:1706.03825")
+@method(
+    "smoothgrad",
+    needs=("input", "gradient", "look"),
+    paper="arXiv:1706.03825",
+    fails="The noise moves the image off the data; its amount decides what is seen.",
+)
 def smoothgrad(layer: Layer, *, samples: Count = 25, sigma: Annotated[float, Field(ge=0)] = 0.15) -> Tensor:
     """The gradient averaged over noisy images, then as saliency: its largest magnitude among channels.
 
@@ -41,7 +57,13 @@ def smoothgrad(layer: Layer, *, samples: Count = 25, sigma: Annotated[float, Fie
     return (total / samples).abs().amax(1)
 
 
-@method("integratedgradients", needs=("input", "gradient", "look"), paper="arXiv:1703.01365")
+@method(
+    "integratedgradients",
+    needs=("input", "gradient", "look"),
+    paper="arXiv:1703.01365",
+    fails="Pixels near the mean colour, which is the baseline, get nothing; most of the path lies on images unlike "
+    "any seen in training.",
+)
 def integratedgradients(layer: Layer, *, steps: Count = 50, sign: Sign = "positive") -> Tensor:
     """Image times the gradient's mean on the way from a zero image, summed over channels; the positive part of it.
 
@@ -53,7 +75,12 @@ def integratedgradients(layer: Layer, *, steps: Count = 50, sign: Sign = "positi
     return evidence(layer.images * total / steps, sign)
 
 
-@method("gradientshap", needs=("input", "gradient", "look"), paper="arXiv:1705.07874")
+@method(
+    "gradientshap",
+    needs=("input", "gradient", "look"),
+    paper="arXiv:1705.07874",
+    fails="As integrated gradients, and a few random points are a rough mean.",
+)
 def gradientshap(
     layer: Layer, *, samples: Count = 25, sigma: Annotated[float, Field(ge=0)] = 0.09, sign: Sign = "positive"
 ) -> Tensor:

@@ -15,7 +15,12 @@ from benchbench.types import Layer
 from .masking import grown, minmax, quantile
 
 
-@method("groupcam", needs=("gradient", "scores"), paper="arXiv:2103.13859")
+@method(
+    "groupcam",
+    needs=("gradient", "scores"),
+    paper="arXiv:2103.13859",
+    fails="Channels are grouped by their number, not by what they show; a group of both signs is weighed as one.",
+)
 def groupcam(
     layer: Layer,
     *,

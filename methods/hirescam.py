@@ -8,7 +8,12 @@ from benchbench.registry import method
 from benchbench.types import Layer
 
 
-@method("hirescam", needs="gradient", paper="arXiv:2011.08891")
+@method(
+    "hirescam",
+    needs="gradient",
+    paper="arXiv:2011.08891",
+    fails="Behind a saturated score it vanishes; early layers' maps are noise, as their gradients are.",
+)
 def hirescam(layer: Layer, *, rectified: bool = True) -> Tensor:
     """Each cell of the activations weighted by its own gradient, summed over channels.
 
@@ -18,7 +23,12 @@ def hirescam(layer: Layer, *, rectified: bool = True) -> Tensor:
     return relu(found) if rectified else found
 
 
-@method("gradcam-elementwise", needs="gradient", paper="https://github.com/jacobgil/pytorch-grad-cam")
+@method(
+    "gradcam-elementwise",
+    needs="gradient",
+    paper="https://github.com/jacobgil/pytorch-grad-cam",
+    fails="What speaks against the class at a place is not set off against what speaks for it.",
+)
 def gradcam_elementwise(layer: Layer) -> Tensor:
     """The positive part of each cell's activation times gradient, summed over channels."""
     return relu(layer.gradient * layer.activation).sum(1)

@@ -12,7 +12,13 @@ from benchbench.registry import method
 from benchbench.types import Layer
 
 
-@method("integratedgradcam", needs=("gradient", "look"), paper="arXiv:2102.07805")
+@method(
+    "integratedgradcam",
+    needs=("gradient", "look"),
+    paper="arXiv:2102.07805",
+    fails="Most of the path lies on images unlike any seen in training. What speaks against the class at one step "
+    "is cut before it is averaged.",
+)
 def integratedgradcam(layer: Layer, *, steps: Annotated[int, Field(ge=1)] = 20) -> Tensor:
     """Grad-CAM averaged over the path from a zero image to the image, at i / steps of it for i = 0 .. steps - 1.
 

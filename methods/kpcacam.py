@@ -14,7 +14,12 @@ from benchbench.types import Layer
 from .eigencam import leading, signed
 
 
-@method("kpcacam", needs="activation", paper="arXiv:2410.00267")
+@method(
+    "kpcacam",
+    needs="activation",
+    paper="arXiv:2410.00267",
+    fails="It knows no class. With the sigmoid kernel, large activations saturate and differ no more.",
+)
 def kpcacam(
     layer: Layer,
     *,

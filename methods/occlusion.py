@@ -12,7 +12,13 @@ from benchbench.registry import method
 from benchbench.types import Layer, ScoreKind
 
 
-@method("occlusion", needs=("input", "scores"), paper="arXiv:1311.2901")
+@method(
+    "occlusion",
+    needs=("input", "scores"),
+    paper="arXiv:1311.2901",
+    fails="Evidence that is there twice does not fall with one square. Its squares are edges of their own, and "
+    "their size decides what is seen.",
+)
 def occlusion(
     layer: Layer,
     *,

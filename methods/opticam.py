@@ -14,7 +14,12 @@ from benchbench.types import Layer
 from .masking import grown, minmax
 
 
-@method("opticam", needs=("activation", "look"), paper="arXiv:2301.07002")
+@method(
+    "opticam",
+    needs=("activation", "look"),
+    paper="arXiv:2301.07002",
+    fails="It finds a mask that raises the score, which need not be what made it: dark borders and cut-out shapes may.",
+)
 def opticam(
     layer: Layer, *, steps: Annotated[int, Field(ge=1)] = 50, rate: Annotated[float, Field(gt=0)] = 0.1
 ) -> Tensor:

@@ -14,7 +14,12 @@ _OUTLIERS = 0.001  # on each side, as in the authors' code
 _LEAST = 1e-12
 
 
-@method("polycam+", needs=("activation", "stages", "scores"), paper="arXiv:2204.13359")
+@method(
+    "polycam+",
+    needs=("activation", "stages", "scores"),
+    paper="arXiv:2204.13359",
+    fails="Masks of early layers are fine textures, and masked images are unlike any seen in training.",
+)
 def polycam_plus(layer: Layer) -> Tensor:
     """From this layer up to the finest stage, maps of channels weighted by p(masked image), each times the coarser one.
 
@@ -24,13 +29,23 @@ def polycam_plus(layer: Layer) -> Tensor:
     return _product([_map(stage, _kept(stage)) for stage in layer.stages])
 
 
-@method("polycam-", needs=("activation", "stages", "scores"), paper="arXiv:2204.13359")
+@method(
+    "polycam-",
+    needs=("activation", "stages", "scores"),
+    paper="arXiv:2204.13359",
+    fails="Evidence that is there twice: taking away one channel's region does not lower the score.",
+)
 def polycam_minus(layer: Layer) -> Tensor:
     """As polycam+, with channels weighted by ReLU(p(image) - p(image times 1 - mask))."""
     return _product([_map(stage, relu(_whole(stage) - _removed(stage))) for stage in layer.stages])
 
 
-@method("polycam+-", needs=("activation", "stages", "scores"), paper="arXiv:2204.13359")
+@method(
+    "polycam+-",
+    needs=("activation", "stages", "scores"),
+    paper="arXiv:2204.13359",
+    fails="As polycam+ and polycam-: images with parts masked are unlike any seen in training.",
+)
 def polycam_plus_minus(layer: Layer) -> Tensor:
     """As polycam+, with channels weighted by ReLU(p(masked image) + p(image) - p(image times 1 - mask))."""
     return _product([_map(s, relu(_kept(s) + _whole(s) - _removed(s))) for s in layer.stages])

@@ -12,7 +12,13 @@ from benchbench.registry import method
 from benchbench.types import Layer, ScoreKind
 
 
-@method("reciprocam", needs=("activation", "rest"), paper="arXiv:2209.14074")
+@method(
+    "reciprocam",
+    needs=("activation", "rest"),
+    paper="arXiv:2209.14074",
+    fails="One cell alone may be too little for any score; with padding, cells at the border see other neighbours "
+    "than in the image.",
+)
 def reciprocam(layer: Layer, *, mask: Literal["cell", "gaussian"] = "cell", score: ScoreKind = "probability") -> Tensor:
     """The target's probability when all channels are kept at one cell and are zero elsewhere, cell by cell.
 

@@ -13,7 +13,12 @@ from benchbench.registry import method
 from benchbench.types import Layer, ScoreKind
 
 
-@method("rise", needs=("input", "scores"), paper="arXiv:1806.07421")
+@method(
+    "rise",
+    needs=("input", "scores"),
+    paper="arXiv:1806.07421",
+    fails="Small objects fall between its coarse masks; with few masks the map is noise.",
+)
 def rise(
     layer: Layer,
     *,

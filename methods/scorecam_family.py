@@ -14,7 +14,12 @@ from benchbench.types import Layer, ScoreKind
 from .masking import grown, minmax
 
 
-@method("sscam", needs=("activation", "scores"), paper="arXiv:2006.14255")
+@method(
+    "sscam",
+    needs=("activation", "scores"),
+    paper="arXiv:2006.14255",
+    fails="With noise as large as the masks themselves the weights hardly differ, and the map is the mean activation.",
+)
 def sscam(
     layer: Layer,
     *,
@@ -40,7 +45,13 @@ def sscam(
     return _weighted(layer, scores.view(len(masks), -1, samples).mean(2) * live)
 
 
-@method("iscam", needs=("activation", "scores"), paper="arXiv:2010.03023")
+@method(
+    "iscam",
+    needs=("activation", "scores"),
+    paper="arXiv:2010.03023",
+    fails="Darker images are unlike any seen in training; its mean over them weighs channels more alike than "
+    "Score-CAM does.",
+)
 def iscam(layer: Layer, *, steps: Annotated[int, Field(ge=1)] = 10, score: ScoreKind = "probability") -> Tensor:
     """Score-CAM with each mask scaled by 1 / steps .. 1 in turn, its scores averaged over the scales.
 

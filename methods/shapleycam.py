@@ -8,7 +8,12 @@ from benchbench.registry import method
 from benchbench.types import Layer
 
 
-@method("shapleycam", needs=("gradient", "curvature"), paper="arXiv:2501.06261")
+@method(
+    "shapleycam",
+    needs=("gradient", "curvature"),
+    paper="arXiv:2501.06261",
+    fails="Behind a piecewise linear network it is Grad-CAM, with Grad-CAM's faults.",
+)
 def shapleycam(layer: Layer) -> Tensor:
     """Grad-CAM with the gradient corrected by half the Hessian times the activation: w_k = <(g - H A / 2)_k>.
 

@@ -12,7 +12,12 @@ from benchbench.registry import method
 from benchbench.types import Layer
 
 
-@method("smoothgradcam++", needs=("gradient", "look"), paper="arXiv:1908.01224")
+@method(
+    "smoothgradcam++",
+    needs=("gradient", "look"),
+    paper="arXiv:1908.01224",
+    fails="As Grad-CAM++; and the noise moves the image off the data.",
+)
 def smoothgradcam_plus_plus(
     layer: Layer, *, samples: Annotated[int, Field(ge=1)] = 8, sigma: Annotated[float, Field(ge=0)] = 0.3
 ) -> Tensor:

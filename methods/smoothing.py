@@ -13,7 +13,12 @@ from benchbench.types import Layer
 from benchbench.wrapping import AnyMethod, Method
 
 
-@method("smoothed", needs=("activation", "look"), paper="arXiv:1706.03825")
+@method(
+    "smoothed",
+    needs=("activation", "look"),
+    paper="arXiv:1706.03825",
+    fails="The noise moves the image off the data, and blurs fine maps.",
+)
 def smoothed(
     layer: Layer,
     *,
@@ -30,7 +35,12 @@ def smoothed(
     return torch.stack([method(layer.look(layer.images + one)) for one in noise.unbind(1)]).mean(0)
 
 
-@method("augmented", needs=("activation", "look"), paper="https://github.com/jacobgil/pytorch-grad-cam")
+@method(
+    "augmented",
+    needs=("activation", "look"),
+    paper="https://github.com/jacobgil/pytorch-grad-cam",
+    fails="Where left and right mean different things to the network, as in text.",
+)
 def augmented(layer: Layer, *, method: AnyMethod = Method("gradcam")) -> Tensor:  # noqa: B008 - frozen
     """A method's map, averaged over the image and its mirror image, each times 0.9, 1 and 1.1."""
     found = []

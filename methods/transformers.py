@@ -11,7 +11,12 @@ from benchbench.registry import method
 from benchbench.types import Layer
 
 
-@method("attention-rollout", needs=("input", "attention"), paper="arXiv:2005.00928")
+@method(
+    "attention-rollout",
+    needs=("input", "attention"),
+    paper="arXiv:2005.00928",
+    fails="It knows no class, and takes attention for contribution: values and later layers do not count.",
+)
 def attention_rollout(layer: Layer, *, heads: Literal["mean", "max"] = "mean") -> Tensor:
     """How much of each patch reaches the class token through all blocks: the product of (A + I), each row summing to 1.
 
@@ -27,7 +32,12 @@ def attention_rollout(layer: Layer, *, heads: Literal["mean", "max"] = "mean") -
     return grid.tokens(_read(mixed, grid.prefix))
 
 
-@method("chefer", needs=("input", "attention"), paper="arXiv:2103.15679")
+@method(
+    "chefer",
+    needs=("input", "attention"),
+    paper="arXiv:2103.15679",
+    fails="Attention whose gradient is zero or negative does not count; the values that it mixes do not either.",
+)
 def chefer(layer: Layer) -> Tensor:
     """Relevance by the rules of Chefer, Gur and Wolf 2021 for self-attention, equations 5 and 6.
 
@@ -42,7 +52,13 @@ def chefer(layer: Layer) -> Tensor:
     return grid.tokens(_read(relevance, grid.prefix))
 
 
-@method("legrad", needs=("input", "attention", "block-logits"), paper="arXiv:2404.03214")
+@method(
+    "legrad",
+    needs=("input", "attention", "block-logits"),
+    paper="arXiv:2404.03214",
+    fails="The head was trained on the last block's tokens, not on the mean tokens of earlier ones whose logits it "
+    "is asked for.",
+)
 def legrad(layer: Layer) -> Tensor:
     """The positive gradient of each block's own logit in its attention, averaged over heads, queries and blocks.
 

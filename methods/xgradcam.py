@@ -9,7 +9,13 @@ from benchbench.registry import method
 from benchbench.types import Layer
 
 
-@method("xgradcam", needs="gradient", paper="arXiv:2008.02312")
+@method(
+    "xgradcam",
+    needs="gradient",
+    paper="arXiv:2008.02312",
+    fails="Where a channel's activations sum to nearly zero, its weight grows without bound. Behind a saturated "
+    "score it vanishes.",
+)
 def xgradcam(layer: Layer) -> Tensor:
     """Activations weighted by the activation-weighted mean of the logit's gradient, then ReLU.
 

@@ -16,6 +16,7 @@ ROOT = Path(__file__).parent.parent
 FLOORS = [
     ["errors"],
     ["sources"],
+    ["plugins"],
     ["registry"],
     ["layout", "words"],
     ["types", "wrapping"],
@@ -43,13 +44,15 @@ MAY = {
     "stats": {"table", "errors"},
     "store": {"table", "errors"},
     "table": {"errors"},
-    "registry": {"errors", "sources"},
+    "plugins": {"errors", "sources"},
+    "registry": {"errors", "plugins"},
     "study": {"registry", "errors"},
     "scaffold": {"errors"},
 }
 NO_TORCH = {
     "sources",
     "errors",
+    "plugins",
     "registry",
     "study",
     "store",

@@ -1,0 +1,119 @@
+"""docs/methods: a page per method from the registry and docs/definitions.md, and a picture of all on one photo.
+
+Run as ``python -m tests.docs.pages``; the texts are tested to be what it writes.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import torch
+from matplotlib import cbook
+from PIL import Image
+
+from benchbench.registry import METHODS, NEEDS, MethodPlugin
+from benchbench.scoring import Passes, Scorer
+from benchbench.services import look, run_method
+from benchbench.testing import Small, example_images, seeded, small_transformer
+from benchbench.types import INPUT
+
+ROOT = Path(__file__).parent.parent.parent
+FOLDER = ROOT / "docs" / "methods"
+PHOTO = "grace_hopper.jpg"  # a work of the United States Navy, in the public domain; matplotlib carries it
+
+
+def definitions() -> dict[str, tuple[str, str]]:
+    """By method: its formula and notes, from the table in docs/definitions.md."""
+    found: dict[str, tuple[str, str]] = {}
+    for line in (ROOT / "docs" / "definitions.md").read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip().strip("|").split(" | ")]
+        if line.startswith("| `") and len(cells) >= 2:
+            for name in re.findall(r"`([^`]+)`", cells[0]):
+                found.setdefault(name, (cells[1], " | ".join(cells[2:]).strip(" |")))
+    return found
+
+
+def page(plugin: MethodPlugin) -> str:
+    """The page's text."""
+    formula, notes = definitions()[plugin.name]
+    lines = [f"# {plugin.name}", "", _paragraphs(plugin), "", f"**Map.** {formula}" + (f" ({notes})" if notes else "")]
+    lines += ["", f"**Source.** {_link(plugin.paper)}"] if plugin.paper else []
+    lines += ["", "**Needs.** " + "; ".join(f"`{n}`: {NEEDS[n]}" for n in sorted(plugin.needs_of(plugin.bind({}))))]
+    lines += ["", f"**Cost.** {cost(plugin)}"]
+    if plugin.parameters:
+        lines += ["", "| parameter | type | default |", "|---|---|---|"]
+        lines += [f"| `{p.name}` | {_cell(p.type_name)} | `{p.default}` |" for p in plugin.parameters.values()]
+    lines += ["", f"**When it fails.** {plugin.fails}"] if plugin.fails else []
+    return "\n".join(lines) + "\n"
+
+
+def index() -> str:
+    """The list of all, with the picture."""
+    said = "Written from the registry; the formulas stand together in [definitions](../definitions.md)."
+    lines = ["# Methods", "", said]
+    for title, control in (("Methods", False), ("Controls", True)):
+        lines += ["", f"## {title}", "", "| name | in one line | cost on a small layer |", "|---|---|---|"]
+        for plugin in METHODS.load().values():
+            if plugin.control is control and plugin.function.__module__.startswith("benchbench."):
+                lines.append(f"| [{plugin.name}]({plugin.name}.md) | {_cell(plugin.summary)} | {cost(plugin)} |")
+    shown = "What applies to the embedded network (EfficientNet-Lite0) at its last layer, on one photograph:"
+    return "\n".join([*lines, "", shown, "", "![Every method's map of one photograph](all.jpg)"]) + "\n"
+
+
+def cost(plugin: MethodPlugin) -> str:
+    """Passes counted for one image, at a layer of 10 channels and 16 x 16 cells."""
+    network = seeded(small_transformer if "attention" in plugin.needs else Small)
+    images, passes, params = example_images(1), Passes(), plugin.bind({})
+    needs = plugin.needs_of(params)
+    place = INPUT if "input" in needs else "relu"
+    made = look(
+        network, Scorer(network, passes=passes), images, [place], lambda z: torch.argmax(z, 1),
+        gradient="gradient" in needs,
+    )  # fmt: skip
+    run_method(plugin.function, made.layer(place, (0,), torch.ones(1, 64, 64, dtype=torch.bool)), params)
+    said = [f"{passes.forwards} forward{'s' * (passes.forwards != 1)}"]
+    said += [f"{passes.backwards} backward{'s' * (passes.backwards != 1)}"] if passes.backwards else []
+    said += [f"{passes.rests} behind the layer"] if passes.rests else []
+    return ", ".join(said)
+
+
+def pages() -> dict[str, str]:
+    """By file name: every text."""
+    own = [p for p in METHODS.load().values() if p.function.__module__.startswith("benchbench.")]
+    return {"README.md": index(), **{f"{plugin.name}.md": page(plugin) for plugin in own}}
+
+
+def photo(size: int = 512) -> Image.Image:
+    """The photograph, cut to a square around the face."""
+    with Image.open(str(cbook.get_sample_data(PHOTO, asfileobj=False))) as found:
+        image = found.convert("RGB")
+    return image.crop((0, 0, image.width, image.width)).resize((size, size))
+
+
+def _paragraphs(plugin: MethodPlugin) -> str:
+    text = plugin.function.__doc__ or ""
+    blocks = [" ".join(block.split()) for block in text.strip().split("\n\n")]
+    return "\n\n".join(blocks).replace("``", "`")
+
+
+def _link(paper: str) -> str:
+    for prefix, address in (("arXiv:", "https://arxiv.org/abs/"), ("doi:", "https://doi.org/")):
+        if paper.startswith(prefix):
+            return f"[{paper}]({address}{paper.removeprefix(prefix)})"
+    return paper
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("``", "`")
+
+
+if __name__ == "__main__":
+    from .picture import draw
+
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for old in FOLDER.glob("*.md"):
+        old.unlink()
+    for name, text in pages().items():
+        (FOLDER / name).write_text(text, encoding="utf-8")
+    draw(photo(), FOLDER / "all.jpg")

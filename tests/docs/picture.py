@@ -1,0 +1,55 @@
+"""All methods on one photograph, for the documentation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from PIL import Image
+from torch import nn
+
+import benchbench as bb
+from benchbench.errors import NotApplicable
+from benchbench.models import efficientnet_lite0
+from benchbench.preprocess import denormalise, prepare
+from benchbench.registry import METHODS
+
+_FEW: dict[str, dict[str, Any]] = {"rise": {"masks": 1000}, "sscam": {"samples": 1}, "iscam": {"steps": 2}}
+_COLUMNS = 8
+
+
+def draw(photo: Image.Image, file: Path) -> None:
+    """A mosaic of overlays, in the order of the registry; what does not apply says so."""
+    spec = efficientnet_lite0()
+    image, _ = prepare(photo, None, spec.preprocess)
+    shown = denormalise(image, spec.preprocess).numpy()
+    names = [n for n, p in METHODS.load().items() if p.function.__module__.startswith("benchbench.")]
+    rows = -(-(len(names) + 1) // _COLUMNS)
+    figure = Figure(figsize=(1.5 * _COLUMNS, 1.72 * rows), dpi=90, layout="tight")
+    axes = figure.subplots(rows, _COLUMNS).flatten()
+    axes[0].imshow(shown)
+    axes[0].set_title("photograph", fontsize=8)
+    for axis, name in zip(axes[1:], names, strict=False):
+        axis.set_title(name, fontsize=8)
+        heat = _map(spec.network, image, name)
+        if heat is None:
+            axis.text(0.5, 0.5, "not applicable", ha="center", va="center", fontsize=7, transform=axis.transAxes)
+        else:
+            axis.imshow(shown)
+            axis.imshow(heat, cmap=mpl.colormaps["inferno"], alpha=0.6, vmin=0, vmax=1)
+    for axis in axes:
+        axis.set_axis_off()
+    figure.savefig(file, pil_kwargs={"quality": 82, "optimize": True})
+
+
+def _map(network: nn.Module, image: torch.Tensor, name: str) -> np.ndarray | None:
+    try:
+        found = bb.explain(network, image[None], method=name, **_FEW.get(name, {}))
+    except NotApplicable:
+        return None
+    heat: np.ndarray = found[0, 0].numpy()
+    return heat

@@ -1,0 +1,25 @@
+"""The methods' pages are what the registry says, and every method says what it is and when it fails."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchbench.registry import METHODS
+
+from .pages import FOLDER, definitions, pages
+
+OWN = [name for name, p in METHODS.load().items() if p.function.__module__.startswith("benchbench.")]
+
+
+def test_the_pages_are_up_to_date() -> None:
+    """Else: python -m tests.docs.pages."""
+    written = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.md")}
+    assert written == pages()
+    assert (FOLDER / "all.jpg").is_file()
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_every_method_is_defined_and_fails_somewhere(name: str) -> None:
+    plugin = METHODS[name]
+    assert name in definitions(), f"docs/definitions.md has no row of {name}"
+    assert plugin.control or plugin.fails, f"{name} does not say when it fails"
