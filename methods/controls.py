@@ -60,9 +60,9 @@ def oracle(layer: Layer) -> Tensor:
 
 
 @method("inverted", needs="activation", control=True)
-def inverted(layer: Layer, *, method: AnyMethod = Method("gradcam")) -> Tensor:  # noqa: B008 - frozen
+def inverted(layer: Layer, *, of: AnyMethod = Method("gradcam")) -> Tensor:  # noqa: B008 - frozen
     """A method's map, upside down: least where it is most."""
-    found: Tensor = method(layer)
+    found: Tensor = of(layer)
     return -found
 
 
@@ -70,11 +70,11 @@ def inverted(layer: Layer, *, method: AnyMethod = Method("gradcam")) -> Tensor: 
 def blurred(
     layer: Layer,
     *,
-    method: AnyMethod = Method("gradcam"),  # noqa: B008 - frozen
+    of: AnyMethod = Method("gradcam"),  # noqa: B008 - frozen
     sigma: Annotated[float, Field(gt=0)] = 0.05,
 ) -> Tensor:
     """A method's map at the image's size, blurred by a Gaussian; sigma as a share of the shorter side."""
-    large = grown(method(layer)[:, None], layer.images.shape[2:])
+    large = grown(of(layer)[:, None], layer.images.shape[2:])
     width = sigma * min(large.shape[2:])
     span = [min(2 * int(4 * width) + 1, 2 * side - 1) for side in large.shape[2:]]
     found: Tensor = gaussian_blur(large, [span[1], span[0]], [width, width])
@@ -85,11 +85,11 @@ def blurred(
 def coarse(
     layer: Layer,
     *,
-    method: AnyMethod = Method("gradcam"),  # noqa: B008 - frozen
+    of: AnyMethod = Method("gradcam"),  # noqa: B008 - frozen
     cells: Annotated[int, Field(ge=1)] = 7,
 ) -> Tensor:
     """A method's map averaged into cells x cells: what is left of it without its fine lines."""
-    return F.adaptive_avg_pool2d(grown(method(layer)[:, None], layer.images.shape[2:]), cells)[:, 0]
+    return F.adaptive_avg_pool2d(grown(of(layer)[:, None], layer.images.shape[2:]), cells)[:, 0]
 
 
 @method("center", needs="activation", control=True)

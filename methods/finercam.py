@@ -22,7 +22,7 @@ from benchbench.wrapping import AnyMethod, Method
 def finercam(
     layer: Layer,
     *,
-    method: AnyMethod = Method("gradcam"),  # noqa: B008 - frozen
+    of: AnyMethod = Method("gradcam"),  # noqa: B008 - frozen
     gamma: float = 0.6,
     others: Annotated[int, Field(ge=1)] = 3,
     weights: Literal["mean", "probability"] = "mean",
@@ -41,7 +41,7 @@ def finercam(
         share = logits.softmax(1).gather(1, rivals)
         return (share * (own - gamma * theirs)).sum(1) / share.sum(1)
 
-    found: Tensor = method(layer.look(layer.images, score=score))
+    found: Tensor = of(layer.look(layer.images, score=score))
     return found
 
 

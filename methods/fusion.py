@@ -24,7 +24,7 @@ from .masking import grown, minmax
 def fusion(
     layer: Layer,
     *,
-    method: AnyMethod = Method("layercam"),  # noqa: B008 - frozen
+    of: AnyMethod = Method("layercam"),  # noqa: B008 - frozen
     by: Literal["max", "mean", "product"] = "max",
     shallow: Annotated[int, Field(ge=0)] = 3,
     gamma: float = 2.0,
@@ -34,7 +34,7 @@ def fusion(
     ``max``: element-wise, after the maps M of the ``shallow`` finest stages became tanh(gamma M / max M), as in
     Layer-CAM's text (gamma 2, the first three of five stages). ``mean`` and ``product``: without tanh.
     """
-    maps = _normalised([method(stage) for stage in layer.stages])
+    maps = _normalised([of(stage) for stage in layer.stages])
     if by == "max":
         coarse = min(shallow, len(maps) - 1)
         return torch.cat([torch.tanh(gamma * maps[:coarse]), maps[coarse:]]).amax(0)
@@ -47,9 +47,9 @@ def fusion(
     paper="arXiv:2605.14641",
     fails="Where one stage has nothing at a place, the product has nothing there either, whatever the others say.",
 )
-def refinecam(layer: Layer, *, method: AnyMethod = Method("gradcam++")) -> Tensor:  # noqa: B008 - frozen
+def refinecam(layer: Layer, *, of: AnyMethod = Method("gradcam++")) -> Tensor:  # noqa: B008 - frozen
     """The product of a method's maps at every stage up to this layer, each min-max normalised."""
-    return _normalised([method(stage) for stage in layer.stages]).prod(0)
+    return _normalised([of(stage) for stage in layer.stages]).prod(0)
 
 
 def _normalised(maps: list[Tensor]) -> Tensor:

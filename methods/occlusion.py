@@ -11,6 +11,8 @@ from torch import Tensor
 from benchbench.registry import method
 from benchbench.types import Layer, ScoreKind
 
+from .evidence import Sign, evidence
+
 
 @method(
     "occlusion",
@@ -25,10 +27,12 @@ def occlusion(
     window: Annotated[int, Field(ge=1)] = 32,
     stride: Annotated[int, Field(ge=1)] = 16,
     score: ScoreKind = "logit",
+    sign: Sign = "positive",
 ) -> Tensor:
     """How much the score falls without a square of the image, averaged over the squares that cover each pixel.
 
     Squares of ``window`` pixels every ``stride``, set to 0; the last of a row or column is moved back into the image.
+    The positive part, or as ``sign`` says.
     """
     height, width = layer.images.shape[2:]
     tops, lefts = _starts(height, window, stride), _starts(width, window, stride)
@@ -38,7 +42,7 @@ def occlusion(
         square[top : top + window, left : left + window] = 1
     scores = layer.score_pictures(lambda i, n: layer.images[i] * (1 - squares[n])[:, None], len(squares), of=score)
     falls = layer.score(layer.images, of=score)[:, None] - scores
-    return torch.einsum("bn,nhw->bhw", falls, squares) / squares.sum(0)
+    return evidence((torch.einsum("bn,nhw->bhw", falls, squares) / squares.sum(0))[:, None], sign)
 
 
 def _starts(side: int, window: int, stride: int) -> list[int]:

@@ -22,7 +22,7 @@ from benchbench.wrapping import AnyMethod, Method
 def smoothed(
     layer: Layer,
     *,
-    method: AnyMethod = Method("gradcam"),  # noqa: B008 - frozen
+    of: AnyMethod = Method("gradcam"),  # noqa: B008 - frozen
     samples: Annotated[int, Field(ge=1)] = 8,
     sigma: Annotated[float, Field(ge=0)] = 0.15,
 ) -> Tensor:
@@ -32,7 +32,7 @@ def smoothed(
     """
     span = layer.images.amax((1, 2, 3), keepdim=True) - layer.images.amin((1, 2, 3), keepdim=True)
     noise = sigma * span[:, None] * layer.normal(samples, *layer.images.shape[1:])
-    return torch.stack([method(layer.look(layer.images + one)) for one in noise.unbind(1)]).mean(0)
+    return torch.stack([of(layer.look(layer.images + one)) for one in noise.unbind(1)]).mean(0)
 
 
 @method(
@@ -41,10 +41,10 @@ def smoothed(
     paper="https://github.com/jacobgil/pytorch-grad-cam",
     fails="Where left and right mean different things to the network, as in text.",
 )
-def augmented(layer: Layer, *, method: AnyMethod = Method("gradcam")) -> Tensor:  # noqa: B008 - frozen
+def augmented(layer: Layer, *, of: AnyMethod = Method("gradcam")) -> Tensor:  # noqa: B008 - frozen
     """A method's map, averaged over the image and its mirror image, each times 0.9, 1 and 1.1."""
     found = []
     for scale in (0.9, 1.0, 1.1):
-        found.append(method(layer.look(layer.images * scale)))
-        found.append(method(layer.look(layer.images.flip(3) * scale)).flip(2))
+        found.append(of(layer.look(layer.images * scale)))
+        found.append(of(layer.look(layer.images.flip(3) * scale)).flip(2))
     return torch.stack(found).mean(0)
