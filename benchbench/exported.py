@@ -65,26 +65,43 @@ def _unrolled(network: nn.Module) -> fx.GraphModule:
     used: set[str] = set()
     for node in list(made.graph.nodes):
         if _is_relu(node):
-            with made.graph.inserting_after(node):
-                name = f"relu_of_{node.name}"
-                made.add_submodule(name, nn.ReLU())
-                replacement = made.graph.call_module(name, (node.args[0] if node.args else node.kwargs["input"],))
-                node.replace_all_uses_with(replacement)
-            made.graph.erase_node(node)
+            _replace(made, node, _relu_module(made, node))
         elif node.op == "call_module":
-            name = str(node.target)
-            if name in used:
-                name = f"again_{node.name}"
-                made.add_submodule(name, copy.deepcopy(made.get_submodule(str(node.target))))
-                node.target = name
-            used.add(name)
+            _call_apart(made, node, used)
         elif node.target in (operator.iadd, operator.imul):
             node.target = {operator.iadd: operator.add, operator.imul: operator.mul}[node.target]
     for module in made.modules():
         if getattr(module, "inplace", False) is True:
             module.inplace = False  # type: ignore[assignment]
+    made.delete_all_unused_submodules()
     made.recompile()
     return made
+
+
+def _call_apart(made: fx.GraphModule, node: fx.Node, used: set[str]) -> None:
+    """Each call its own module; what only changes the shape is a function, as captum has no rule for such modules."""
+    name, module = str(node.target), made.get_submodule(str(node.target))
+    if isinstance(module, nn.Flatten):
+        with made.graph.inserting_after(node):
+            flat = made.graph.call_function(torch.flatten, (node.args[0], module.start_dim, module.end_dim))
+        _replace(made, node, flat)
+        return
+    if name in used:
+        node.target = f"again_{node.name}"
+        made.add_submodule(node.target, copy.deepcopy(module))
+    used.add(str(node.target))
+
+
+def _relu_module(made: fx.GraphModule, node: fx.Node) -> fx.Node:
+    name = f"relu_of_{node.name}"
+    made.add_submodule(name, nn.ReLU())
+    with made.graph.inserting_after(node):
+        return made.graph.call_module(name, (node.args[0] if node.args else node.kwargs["input"],))
+
+
+def _replace(made: fx.GraphModule, node: fx.Node, other: fx.Node) -> None:
+    node.replace_all_uses_with(other)
+    made.graph.erase_node(node)
 
 
 def _is_relu(node: fx.Node) -> bool:
