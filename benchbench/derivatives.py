@@ -15,7 +15,7 @@ from .errors import NotApplicable
 from .layout import layout_of, token_widths
 from .types import INPUT
 
-_COMPLETE = 1e-3
+_COMPLETE = 1e-5  # of the sum of all terms' sizes: rounding is a thousand times less, a smooth activation function more
 
 
 def curvature(network: nn.Module, images: Tensor, layer: str, targets: Tensor, direction: Tensor) -> Tensor:
@@ -81,27 +81,29 @@ def bias_gradients(network: nn.Module, images: Tensor, targets: Tensor) -> BiasG
         inputs = [images, *(output for output, _ in outputs)]
         gradients = torch.autograd.grad(score.sum(), inputs, allow_unused=True)
     terms = [
-        bias.view(-1, *[1] * (gradient.ndim - 2)) * gradient
+        (bias.ndim == 3, bias * gradient)
         for (_, bias), gradient in zip(outputs, gradients[1:], strict=True)
         if gradient is not None
     ]
-    maps = tuple(term for term in terms if term.ndim == 4)
+    maps = tuple(term for spatial, term in terms if spatial)
     if gradients[0] is None or not maps:
         raise NotApplicable("FullGrad needs biases in convolutions or batch norms; the network has none")
-    others = torch.stack([logits.new_zeros(len(images)), *(term.flatten(1).sum(1) for term in terms if term.ndim != 4)])
-    found = BiasGradients((images * gradients[0]).detach(), maps, others.sum(0))
+    others = [term.flatten(1).sum(1) for spatial, term in terms if not spatial]
+    rest = torch.stack([logits.new_zeros(len(images)), *others]).sum(0)
+    found = BiasGradients((images * gradients[0]).detach(), maps, rest)
     _check_complete(found, score.detach())
     return found
 
 
 def _check_complete(found: BiasGradients, logit: Tensor) -> None:
-    scale = 1 + found.image.abs().sum((1, 2, 3)) + torch.stack([b.abs().sum((1, 2, 3)) for b in found.biases]).sum(0)
     total = found.total()
-    off = int(((total - logit).abs() / scale).argmax())
-    if abs(float(total[off] - logit[off])) > _COMPLETE * min(float(scale[off]), 1 + 10 * abs(float(logit[off]))):
+    size = torch.stack([found.others.abs(), *(t.abs().sum((1, 2, 3)) for t in (found.image, *found.biases))]).sum(0)
+    wrong = ((total - logit).abs() > _COMPLETE * size).nonzero()[:, 0].tolist()
+    if wrong:
+        found_total, needed = float(total[wrong[0]]), float(logit[wrong[0]])
         raise NotApplicable(
-            f"FullGrad's terms add up to {float(total[off]):.4g}, where the logit is {float(logit[off]):.4g}: the "
-            "network has activation functions that are not piecewise linear, or biases elsewhere"
+            f"FullGrad's terms add up to {found_total:.4g}, where the logit is {needed:.4g}: "
+            "the network has activation functions that are not piecewise linear, or biases elsewhere"
         )
 
 
@@ -113,12 +115,14 @@ def _keep(outputs: list[tuple[Tensor, Tensor]], bias: Tensor, _module: nn.Module
 
 
 def _bias_of(module: nn.Module) -> Tensor | None:
-    """What the module adds to each channel: of a batch norm in eval mode, bias - mean * weight / deviation."""
+    """What the module adds to each channel, (K, 1, 1) or (C,): of a batch norm, bias - mean * weight / deviation."""
     if isinstance(module, nn.BatchNorm2d) and module.running_mean is not None and module.running_var is not None:
         scale = torch.rsqrt(module.running_var + module.eps)
         scale = scale if module.weight is None else scale * module.weight
         shift = -module.running_mean * scale
-        return (shift if module.bias is None else shift + module.bias).detach()
-    if isinstance(module, (nn.Conv2d, nn.Linear)) and module.bias is not None:
+        return (shift if module.bias is None else shift + module.bias).detach()[:, None, None]
+    if isinstance(module, nn.Conv2d) and module.bias is not None:
+        return module.bias.detach()[:, None, None]
+    if isinstance(module, nn.Linear) and module.bias is not None:
         return module.bias.detach()
     return None

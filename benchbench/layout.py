@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-_MOST_PREFIX = 16  # class token, distillation token, registers
+_MOST_PREFIX = 8  # class token, distillation token, registers; and at most one to eight patches
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def layout_of(shape: Sequence[int], size: tuple[int, int], widths: Set[int]) -> 
         return None
     for prefix in range(min(_MOST_PREFIX, shape[1] - 1) + 1):
         grid = _grid(shape[1] - prefix, size)
-        if grid:
+        if grid and 8 * prefix <= shape[1] - prefix:
             return Layout("tokens", *grid, prefix)
     return None
 
