@@ -11,6 +11,7 @@ from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
 from .capture import quiet
+from .cut import Cut
 from .errors import NotApplicable
 from .scoring import Scorer
 
@@ -36,6 +37,31 @@ def exported(scorer: Scorer, network: nn.Module, images: Tensor) -> nn.Module:
 
         made.register_forward_hook(count)
     return made
+
+
+def exported_behind(scorer: Scorer, network: nn.Module, layer: str, made: Cut) -> nn.Module:
+    """As ``exported``, of the network behind a layer: from its activation (N, K, h, w) to logits. Passes are rests.
+
+    Args:
+        made: the cut of ``network`` at the layer.
+
+    Raises:
+        NotApplicable: other values than the layer's go into what is behind it, or it cannot be traced.
+    """
+    name = f"behind {layer}"
+    if name not in scorer.copies:
+        if made.crossing or made.layout.kind != "first":
+            raise NotApplicable(f"other values than the output of {layer!r} go into the network behind it")
+        try:
+            behind = scorer.copies[name] = _unrolled(copy.deepcopy(made.behind)).eval().requires_grad_(False)
+        except Exception as error:  # as above
+            raise NotApplicable(f"the network behind {layer!r} cannot be traced, module by module") from error
+
+        def count(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
+            scorer.passes.rests += len(output)
+
+        behind.register_forward_hook(count)
+    return scorer.copies[name]
 
 
 def _checked(network: nn.Module, images: Tensor) -> nn.Module:

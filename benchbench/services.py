@@ -14,8 +14,8 @@ from .attention import attentions
 from .capture import Capture, capture, check_copies, check_logits, pooled_head, quiet, rest
 from .cut import Cut, cut
 from .derivatives import bias_gradients, curvature
-from .errors import BenchError
-from .exported import exported
+from .errors import BenchError, NotApplicable
+from .exported import exported, exported_behind
 from .layers import before
 from .layout import Layout
 from .masked import score_masked, score_pictures
@@ -270,6 +270,15 @@ class _Services:
 
     def network(self) -> nn.Module:
         return exported(self.batch.scorer, self.batch.network, self.batch.images)
+
+    def behind(self) -> nn.Module:
+        b = self.batch
+        seen = b.captured
+        given = (self.name, b.images, seen.activations[self.name], seen.logits, seen.layouts[self.name])
+        made = cut(b.network, *given)
+        if made is None:
+            raise NotApplicable(f"the network cannot be cut behind {self.name!r}")
+        return exported_behind(b.scorer, b.network, self.name, made)
 
     def _count(self, *, forwards: int, backwards: int) -> None:
         self.batch.scorer.passes.forwards += forwards * len(self.batch.images)

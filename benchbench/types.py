@@ -16,10 +16,12 @@ from .words import INPUT as INPUT
 from .words import Attention as Attention
 from .words import AttentionGradient as AttentionGradient
 from .words import Change as Change
+from .words import Cost as Cost
 from .words import Head as Head
 from .words import Pictures as Pictures
 from .words import Precision as Precision
 from .words import Score as Score
+from .words import Scored as Scored
 from .words import ScoreKind as ScoreKind
 
 
@@ -39,6 +41,7 @@ class Services(Protocol):
     def bias_gradients(self) -> tuple[Tensor, tuple[Tensor, ...]]: ...
     def attentions(self, gradient: AttentionGradient) -> tuple[tuple[Attention, ...], Layout]: ...
     def network(self) -> nn.Module: ...
+    def behind(self) -> nn.Module: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,6 +187,15 @@ class Layer:
         """
         return self.services.network()
 
+    @property
+    def behind(self) -> nn.Module:
+        """As ``network``, of what is behind the layer: from ``activation`` to logits.
+
+        Raises:
+            NotApplicable: it cannot be cut or traced, or needs more than the layer's output.
+        """
+        return self.services.behind()
+
     def uniform(self, *shape: int) -> Tensor:
         """(B, *shape), uniform in [0, 1): each image draws from its own seed."""
         return torch.stack([torch.rand(shape, generator=g) for g in self._generators()]).to(self.images.device)
@@ -290,33 +302,3 @@ class Seen:
     whole_logit: Tensor
     map: Tensor
     mask: Tensor | None = None
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What one method alone cost on one image: see cost.py for how it is measured.
-
-    ``seconds``: one entry per timed call. ``peak_bytes``: above what was live before the call. Passes are per image;
-    ``rests`` are those through what is behind the layer alone.
-    """
-
-    seconds: tuple[float, ...]
-    peak_bytes: int
-    forwards: float
-    backwards: float
-    rests: float = 0
-
-
-@dataclass(frozen=True, eq=False)
-class Scored:
-    """A metric's answer: one value per map, and what else it wants kept.
-
-    Attributes:
-        value: (B,), or a float for a cost metric. NaN is a failed row.
-        parts: further named values, written as rows ``metric.part``.
-        curve: x (S,) and y (B, S), written to curves.parquet.
-    """
-
-    value: Tensor | float
-    parts: Mapping[str, Tensor | float] = field(default_factory=dict)
-    curve: tuple[Tensor, Tensor] | None = None

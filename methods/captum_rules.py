@@ -34,12 +34,27 @@ def deeplift(layer: Layer, *, sign: Sign = "positive") -> Tensor:
     """
     network, baseline = layer.network, torch.zeros_like(layer.images)
     found = _attribute("DeepLift", layer, lambda captum: captum.DeepLift(network), baselines=baseline)
-    with torch.no_grad():
-        change = (network(layer.images) - network(baseline)).gather(1, layer.targets[:, None])[:, 0]
-    off = (found.sum((1, 2, 3)) - change).abs()
-    if bool((off > _COMPLETE * (1 + change.abs())).any()):
-        raise NotApplicable(f"DeepLift's contributions miss the logits' difference by {float(off.max()):.3g}")
+    _check_sum(found, network, layer.images, baseline, layer.targets)
     return evidence(found, sign)
+
+
+@method(
+    "liftcam",
+    needs=("activation", "rest"),
+    paper="arXiv:2102.05228",
+    fails="Where captum has no rule for what is behind the layer; the contributions then do not add up, and it does "
+    "not apply.",
+)
+def liftcam(layer: Layer) -> Tensor:
+    """Activations weighted by each channel's DeepLift contribution to the logit against a zero activation, then ReLU.
+
+    Jung and Oh 2021, equation 9. Not applicable where the contributions do not add up to the difference of the logits.
+    """
+    network, baseline = layer.behind, torch.zeros_like(layer.activation)
+    given = layer.activation
+    found = _attribute("DeepLift", layer, lambda captum: captum.DeepLift(network), images=given, baselines=baseline)
+    _check_sum(found, network, given, baseline, layer.targets)
+    return relu((found.sum((2, 3), keepdim=True) * given).sum(1))
 
 
 @method(
@@ -84,6 +99,14 @@ def lrp(layer: Layer, *, sign: Sign = "positive") -> Tensor:
     finally:
         network.float()
     return evidence(found, sign)
+
+
+def _check_sum(found: Tensor, network: Callable[[Tensor], Tensor], given: Tensor, baseline: Tensor, to: Tensor) -> None:
+    with torch.no_grad():
+        change = (network(given) - network(baseline)).gather(1, to[:, None])[:, 0]
+    off = (found.sum((1, 2, 3)) - change).abs()
+    if bool((off > _COMPLETE * (1 + change.abs())).any()):
+        raise NotApplicable(f"DeepLift's contributions miss the logits' difference by {float(off.max()):.3g}")
 
 
 def _guided(layer: Layer) -> Tensor:

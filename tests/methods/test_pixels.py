@@ -221,3 +221,31 @@ def test_the_traced_copy(build: Any, images: Tensor) -> None:
     if build is Functional:
         assert relus == 3
     assert all(p.requires_grad for p in network.parameters())
+
+
+def test_liftcam(images: Tensor) -> None:
+    """On a pooled linear head a channel contributes w_k <A_k>; behind more layers it is captum's, and adds up."""
+    network = seeded(Pooled)
+    layer = layer_of(network, images, "relu")
+    weight = network.get_submodule("fc").weight
+    assert isinstance(weight, Tensor)
+    share = weight[layer.targets].detach() * layer.activation.mean((2, 3))
+    expected = torch.einsum("bk,bkhw->bhw", share, layer.activation).relu()
+    close(map_of("liftcam", network, images, "relu"), expected)
+    behind = layer_of(network, images, "stage1")
+    found = attributed_behind(behind.behind, behind.activation, behind.targets)
+    own = (found.sum((2, 3), keepdim=True) * behind.activation).sum(1).relu()
+    close(map_of("liftcam", network, images, "stage1"), own)
+    for build in (Functional, resnet18):
+        place = "three" if build is Functional else "layer3"
+        assert map_of("liftcam", seeded(build), images, place).any()
+    with pytest.raises(NotApplicable, match="other values than the output of 'two'"):
+        map_of("liftcam", seeded(Functional), images, "two")
+
+
+def attributed_behind(network: nn.Module, activation: Tensor, targets: Tensor) -> Tensor:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        given = activation.clone().requires_grad_()
+        found: Tensor = captum.attr.DeepLift(network).attribute(given, torch.zeros_like(given), target=targets)
+    return found.detach()
