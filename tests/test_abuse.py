@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import benchbench as bb
 from benchbench.errors import BenchError, NotApplicable
 from benchbench.models import fingerprint
 from benchbench.registry import METHODS, METRICS, method, metric
@@ -268,3 +269,32 @@ def test_the_random_control_differs_between_layers(images: Tensor, tmp_path: Pat
     record = done(images, tmp_path, layers=["conv", "relu"], methods=["random"], metrics=["deletion"])
     by_layer = record.results.pivot(index="sample", columns="layer", values="value")
     assert not np.allclose(by_layer["conv"], by_layer["relu"])
+
+
+class Leaking(nn.Module):
+    """NaN in the layer "out" of images that are dark on average; what is behind it reads zeros there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.out, self.fc = nn.Conv2d(3, 4, 3), nn.Identity(), nn.Linear(4, 3)
+
+    def forward(self, images: Tensor) -> Tensor:
+        dark = images.mean((1, 2, 3), keepdim=True) < 0
+        seen = self.out(torch.where(dark, torch.nan, self.conv(images)))
+        logits: Tensor = self.fc(seen.nan_to_num(0).mean((2, 3)))
+        return logits
+
+
+def test_a_broken_layer_is_a_failed_row_whatever_the_method_returns(tmp_path: Path) -> None:
+    """Also of methods that would make a map of it: a threshold is false for NaN, noise does not look."""
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand(4, 3, 16, 16, generator=generator) / 4 + torch.tensor([1.0, -1.0, 0.5, -0.5]).view(4, 1, 1, 1)
+    methods = ["gradcam", "groupcam", "scorecam", "random", "fem"]
+    keys: dict[str, Any] = {"models": {"net": seeded(Leaking)}, "layers": ["out"], "methods": methods}
+    study = bb.Study(datasets={"d": images}, metrics=["average_drop"], **keys)
+    found = study.run(tmp_path, report=False).table
+    status = found.pivot(index="sample", columns="method", values="status").sort_index()
+    assert (status.iloc[[0, 2]] == "ok").all(axis=None)
+    assert (status.iloc[[1, 3]] == "failed").all(axis=None)
+    reasons = found[found["status"] == "failed"]["reason"].unique().tolist()
+    assert reasons == ["the layer's activation or gradient has values that are not finite"]
