@@ -34,8 +34,9 @@ def measure_cost(cell: CostCell, desk: Desk) -> None:
 
 
 def _measure(cell: CostCell, desk: Desk) -> Cost:
-    name, image = _first_image(cell)
+    name, image, mask = _first_image(cell)
     images = image[None].to(desk.device)
+    masks = None if mask is None else mask[None].to(desk.device)
     plugin = cell.method.plugin
     passes = Passes()
     own = desk.scorer
@@ -43,21 +44,20 @@ def _measure(cell: CostCell, desk: Desk) -> Cost:
     gradient = "gradient" in cell.method.needs
     seeds = sample_seeds(desk.study.seed, f"{plugin.name}/{cell.layer}", [name])
     network = cell.shard.model.spec.network
-
     choose = chooser("predicted", [None], only=is_scored(network))
 
     def call() -> Tensor:
         batch = look(network, scorer, images, [cell.layer], choose, gradient=gradient)
-        return run_method(plugin.function, batch.layer(cell.layer, seeds), cell.method.params)
+        return run_method(plugin.function, batch.layer(cell.layer, seeds, masks), cell.method.params)
 
     return measure(call, passes, desk.device)
 
 
-def _first_image(cell: CostCell) -> tuple[str, Tensor]:
+def _first_image(cell: CostCell) -> tuple[str, Tensor, Tensor | None]:
     said = ""
     for index, name in zip(cell.shard.indices, cell.shard.ids, strict=True):
         try:
-            return name, load_sample(cell.shard.dataset, index, cell.shard.model.spec)[1]
+            return name, *load_sample(cell.shard.dataset, index, cell.shard.model.spec)[1:]
         except BenchError as error:
             said = str(error)
     raise BenchError(f"no image of the first shard can be read: {said}")

@@ -19,7 +19,11 @@ _COMPLETE = 1e-5  # of the sum of all terms' sizes: rounding is a thousand times
 
 
 def curvature(network: nn.Module, images: Tensor, layer: str, targets: Tensor, direction: Tensor) -> Tensor:
-    """H v (B, K, h, w): the Hessian of the target's logit in the layer's map, times ``direction`` (B, K, h, w)."""
+    """H v (B, K, h, w): the Hessian of the target's logit in the layer's map, times ``direction`` (B, K, h, w).
+
+    Raises:
+        NotApplicable: torch has no second derivative of something behind the layer, as of hard sigmoids.
+    """
     kept: list[Tensor] = []
     size, widths = (images.shape[2], images.shape[3]), token_widths(network)
 
@@ -39,7 +43,12 @@ def curvature(network: nn.Module, images: Tensor, layer: str, targets: Tensor, d
         (gradient,) = torch.autograd.grad(score, kept, create_graph=True)
         if not gradient.requires_grad:  # the logit is linear in the layer
             return torch.zeros_like(direction)
-        (found,) = torch.autograd.grad((gradient * direction).sum(), kept, allow_unused=True)
+        try:
+            (found,) = torch.autograd.grad((gradient * direction).sum(), kept, allow_unused=True)
+        except RuntimeError as error:
+            if "is not implemented" not in str(error):
+                raise
+            raise NotApplicable(f"a second derivative that torch lacks: {error}") from error
     return torch.zeros_like(direction) if found is None else found
 
 

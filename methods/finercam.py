@@ -38,8 +38,8 @@ def finercam(
         own, theirs = logits.gather(1, layer.targets[:, None]), logits.gather(1, rivals)
         if weights == "mean":
             return own[:, 0] - gamma * theirs.mean(1)
-        share = logits.softmax(1).gather(1, rivals)
-        return (share * (own - gamma * theirs)).sum(1) / share.sum(1)
+        share = theirs.softmax(1)  # of all classes' softmax, divided by its sum: both may underflow
+        return (share * (own - gamma * theirs)).sum(1)
 
     found: Tensor = of(layer.look(layer.images, score=score))
     return found
