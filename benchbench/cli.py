@@ -40,7 +40,7 @@ def run_command(
     metrics: Items = None,
     samples: Annotated[str | None, typer.Option(help="How many images of each dataset")] = None,
     seed: Annotated[str | None, typer.Option(help="Of the samples' choice and of every random draw")] = None,
-    target: Annotated[str | None, typer.Option(help="predicted, label, a class, top-2, or 281-285")] = None,
+    target: Annotated[str | None, typer.Option(help="predicted, label, a class, top-2, 281-285; several: 3,7")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda")] = None,
     engine: Annotated[str | None, typer.Option(help="local")] = None,
     batch: Annotated[str | None, typer.Option(help="Images per forward; auto measures what fits")] = None,
@@ -62,6 +62,8 @@ def run_command(
     single |= {"batch": batch, "precision": precision, "workers": workers}
     overrides: dict[str, Any] = {key: _items(text) for key, text in listed.items() if text is not None}
     overrides |= {key: _number(text) for key, text in single.items() if text is not None}
+    if target is not None and "," in target:
+        overrides["target"] = [_number(part.strip()) for part in target.split(",")]
     if compile is not None:
         overrides["compile"] = compile
     if layers is not None:
@@ -190,9 +192,20 @@ def _run(study: Any, out: Path) -> None:
         raise typer.Exit(1)
 
 
-def _items(text: str) -> list[Any]:
-    from .study import parse_item
+def parse_item(text: str) -> str | dict[str, Any]:
+    """``name:key=value:key=value``, as the command line spells an item with parameters."""
+    parts = text.split(":")
+    first = next((i for i, part in enumerate(parts) if i and "=" in part), len(parts))
+    name, pairs = ":".join(parts[:first]), [part.split("=", 1) for part in parts[first:]]
+    if any(len(pair) != 2 for pair in pairs):
+        raise BenchError(f"cannot read {text!r}", hint="Spell it name:key=value:key=value")
+    given = {pair[0]: pair[1] for pair in pairs}  # as text: the parameter's own type reads it
+    if "name" in given:
+        raise BenchError(f"cannot read {text!r}", hint="The name comes first: name:key=value")
+    return {"name": name, **given} if given else name
 
+
+def _items(text: str) -> list[Any]:
     return [parse_item(item.strip()) for item in text.split(",") if item.strip()]
 
 

@@ -68,23 +68,23 @@ class Loading:
 class Loader:
     """Loads shards, by threads and ahead of their use: images are decoded while the network works."""
 
-    def __init__(self, store: Store, target: Target, workers: int) -> None:
+    def __init__(self, store: Store, workers: int) -> None:
         """``workers`` threads; with none, a shard is loaded when it is asked for."""
-        self._store, self._target = store, target
+        self._store = store
         self._pool = ThreadPoolExecutor(workers, "load") if workers else None
         self._begun: dict[Shard, list[Future[_One]]] = {}
 
     def begin(self, shard: Shard) -> None:
         """Start on a shard that ``load`` will be asked for; nothing without threads."""
         if self._pool is not None and shard not in self._begun:
-            one = partial(_load, shard, store=self._store, target=self._target)
+            one = partial(_load, shard, store=self._store)
             self._begun[shard] = [self._pool.submit(one, k) for k in range(len(shard.indices))]
 
     def load(self, shard: Shard) -> Loading:
         """The shard, decoded; the photographs that the store lacked are stored."""
         self.begin(shard)
         begun = self._begun.pop(shard, None)
-        one = partial(_load, shard, store=self._store, target=self._target)
+        one = partial(_load, shard, store=self._store)
         found = [one(k) for k in range(len(shard.indices))] if begun is None else [f.result() for f in begun]
         return Loading(
             tuple(answer.sample for answer in found if answer.sample),
@@ -107,13 +107,13 @@ class _One:
     known: bool
 
 
-def _load(shard: Shard, k: int, store: Store, target: Target) -> _One:
+def _load(shard: Shard, k: int, store: Store) -> _One:
     """The k-th sample of a shard."""
     name, label, known = shard.ids[k], None, False
     try:
         sample, image, mask = load_sample(shard.dataset, shard.indices[k], shard.model.spec)
         label, known = sample.label, True
-        _check_label(target, label, shard.model.classes)
+        _check_label(shard.target, label, shard.model.classes)
     except BenchError as error:
         return _One(None, str(error), label, known)
     photo = f"{digest('photo', shard.fingerprints[k], vars(shard.model.spec.preprocess), name)}.jpg"

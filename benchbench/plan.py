@@ -14,7 +14,7 @@ import numpy as np
 
 from .registry import Plugin
 from .store import digest
-from .study import MethodChoice, MetricChoice, Study
+from .study import MethodChoice, MetricChoice, Study, Target
 from .types import INPUT, Dataset, ModelSpec
 
 SHARD = 32  # samples; what is lost when a run is killed, and never a matter of the batch size
@@ -60,6 +60,7 @@ class Shard:
     model: ReadyModel
     dataset: Dataset
     dataset_name: str
+    target: Target
     indices: tuple[int, ...]
 
     @property
@@ -117,10 +118,17 @@ def choose_samples(available: int, wanted: int, seed: int) -> list[int]:
     return [int(i) for i in order[:wanted]]
 
 
-def shards(model: ReadyModel, dataset: Dataset, name: str, study: Study) -> Iterator[Shard]:
+def named_targets(label: str, study: Study) -> dict[str, Target]:
+    """By the name that the tables use: a dataset's targets. With several, each is a block of its own."""
+    if len(study.targets) == 1:
+        return {label: study.targets[0]}
+    return {f"{label}, target {target}": target for target in study.targets}
+
+
+def shards(model: ReadyModel, dataset: Dataset, name: str, target: Target, study: Study) -> Iterator[Shard]:
     chosen = choose_samples(len(dataset.ids), study.samples, study.seed)
     for start in range(0, len(chosen), SHARD):
-        yield Shard(model, dataset, name, tuple(chosen[start : start + SHARD]))
+        yield Shard(model, dataset, name, target, tuple(chosen[start : start + SHARD]))
 
 
 def tasks(shard: Shard, study: Study) -> Task:
@@ -130,7 +138,7 @@ def tasks(shard: Shard, study: Study) -> Task:
         shard.model.fingerprint,
         vars(shard.model.spec.preprocess),
         shard.model.settings,
-        study.target,
+        shard.target,
     ]
     content = [shard.ids, shard.fingerprints]
     maps = tuple(

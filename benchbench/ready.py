@@ -20,7 +20,7 @@ from .models import fingerprint, load_model
 from .plan import ReadyModel
 from .preprocess import prepare
 from .scoring import Scorer
-from .study import DatasetChoice, ModelChoice, Study
+from .study import DatasetChoice, ModelChoice, Study, Target
 from .targets import difference, is_scored, pair_of, place_of, scored
 from .types import INPUT, Dataset, ModelSpec, Sample
 
@@ -50,15 +50,19 @@ def ready_spec(choice: ModelChoice, device: torch.device) -> ModelSpec:
     return replace(spec, network=spec.network.to(device))
 
 
-def aimed(spec: ModelSpec, target: object) -> ModelSpec:
+def aimed(spec: ModelSpec, study: Study) -> ModelSpec:
     """The network with the difference of two classes as its score, where that is the target.
 
     Raises:
-        BenchError: a class is not one of the network's.
+        BenchError: a difference among several targets: each would be a network of its own.
     """
-    pair = pair_of(target)
-    if pair is None:
+    pairs = [pair_of(target) for target in study.targets]
+    if not any(pairs):
         return spec
+    if len(pairs) > 1:
+        raise BenchError("a difference of classes stands alone", where="target", hint="Run one study for each")
+    (pair,) = pairs
+    assert pair is not None
     names = [spec.classes[i] if i < len(spec.classes) else str(i) for i in pair]
     classes = (f"{names[0]} rather than {names[1]}", f"{names[1]} rather than {names[0]}")
     return replace(spec, network=scored(spec.network, difference(*pair)), classes=classes)
@@ -168,17 +172,22 @@ def _readable(dataset: Dataset, spec: ModelSpec) -> Iterator[Tensor]:
 
 
 def _check_target(study: Study, network: nn.Module, classes: int, name: str) -> None:
+    for target in study.targets:
+        _check_one_target(target, network, classes, name)
+
+
+def _check_one_target(target: Target, network: nn.Module, classes: int, name: str) -> None:
     if is_scored(network):
-        if study.target != "predicted" and pair_of(study.target) is None:
-            said = f"target is {study.target!r}, and the network is scored: its score is the target"
+        if target != "predicted" and pair_of(target) is None:
+            said = f"target is {target!r}, and the network is scored: its score is the target"
             raise BenchError(said, where=f"models: {name}", hint="Leave target out")
         return
-    place = place_of(study.target)
+    place = place_of(target)
     if place is not None and place > classes:
         raise BenchError(f"{name} has {classes} classes", where="target", hint=f"Say top-1 to top-{classes}")
-    if isinstance(study.target, int) and study.target >= classes:
+    if isinstance(target, int) and target >= classes:
         raise BenchError(
-            f"class {study.target} is not one of the {classes} classes of {name}",
+            f"class {target} is not one of the {classes} classes of {name}",
             where="target",
             hint=f"Give 0 to {classes - 1}",
         )

@@ -20,7 +20,7 @@ from .costing import measure_cost
 from .errors import BenchError
 from .judge import probes_of
 from .loading import Loader
-from .plan import CostCell, ReadyModel, Task, cost_cells, shards, tasks
+from .plan import CostCell, ReadyModel, Task, cost_cells, named_targets, shards, tasks
 from .prepare import Prepared, prepare
 from .progress import Progress, Silent
 from .provenance import describe, warnings
@@ -93,7 +93,7 @@ def _run(study: Study, folder: Path, progress: Progress) -> None:
     for choice in study.models:
         progress.say(f"loading {choice.label}")
         with exact():
-            loaded.append(_load_or_say(aimed(ready_spec(choice, device), study.target), study, device))
+            loaded.append(_load_or_say(aimed(ready_spec(choice, device), study), study, device))
     for one in loaded:
         for said in warnings(one.model, one.prepared):
             progress.warn(said)
@@ -134,7 +134,9 @@ def _load_or_say(spec: ModelSpec, study: Study, device: torch.device) -> Loaded:
 
 
 def _load(spec: ModelSpec, study: Study, device: torch.device) -> Loaded:
-    datasets = {choice.label: ready_dataset(choice, spec) for choice in study.datasets}
+    loaded = {choice.label: ready_dataset(choice, spec) for choice in study.datasets}
+    targets = {name: target for label in loaded for name, target in named_targets(label, study).items()}
+    datasets = {name: dataset for label, dataset in loaded.items() for name in named_targets(label, study)}
     for name, dataset in datasets.items():
         _check_ids(name, dataset.ids)
     first = next(iter(datasets.values()))
@@ -157,7 +159,7 @@ def _load(spec: ModelSpec, study: Study, device: torch.device) -> Loaded:
     }
     model = ready_model(spec, study, example, settings)
     model = replace(model, settings={**settings, "captures": _captures(model, prepared, proof, study)})
-    pieces = [shard for name, dataset in datasets.items() for shard in shards(model, dataset, name, study)]
+    pieces = [s for name, dataset in datasets.items() for s in shards(model, dataset, name, targets[name], study)]
     firsts = {shard.dataset_name: shard for shard in reversed(pieces)}
     here = machine(device)
     return Loaded(
@@ -213,7 +215,7 @@ def _run_model(one: Loaded, study: Study, store: Store, device: torch.device, ta
         padded=prepared.compiled,
         captures=one.model.settings["captures"],
     )
-    loader = Loader(store, study.target, study.workers)
+    loader = Loader(store, study.workers)
     try:
         _work_all(one, Desk(study, store, scorer, device, loader), tally, progress)
     finally:

@@ -92,7 +92,7 @@ class Study(BaseModel):
     layers: str | tuple[str, ...] | dict[str, str | tuple[str, ...]] = "last"
     methods: tuple[MethodChoice, ...]
     metrics: tuple[MetricChoice, ...]
-    target: Target = "predicted"
+    target: Target | Annotated[tuple[Target, ...], Field(min_length=1)] = "predicted"
     samples: Annotated[int, Field(gt=0, strict=True)] = 64
     seed: Annotated[int, Field(ge=0, lt=2**31, strict=True)] = 0
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
@@ -154,6 +154,10 @@ class Study(BaseModel):
             raise BenchError("the list is empty", where="layers", hint="Name at least one, or say last, or stages")
         return listed
 
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        return tuple(dict.fromkeys(self.target)) if isinstance(self.target, tuple) else (self.target,)
+
     def layers_of(self, model: str) -> str | tuple[str, ...]:
         """What was asked of one model.
 
@@ -195,19 +199,6 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(keys, dict) or not all(isinstance(key, str) for key in keys):
         raise BenchError("a study is a mapping of keys such as models, methods, metrics", where=str(path))
     return keys
-
-
-def parse_item(text: str) -> str | dict[str, Any]:
-    """``name:key=value:key=value``, as the command line spells an item with parameters."""
-    parts = text.split(":")
-    first = next((i for i, part in enumerate(parts) if i and "=" in part), len(parts))
-    name, pairs = ":".join(parts[:first]), [part.split("=", 1) for part in parts[first:]]
-    if any(len(pair) != 2 for pair in pairs):
-        raise BenchError(f"cannot read {text!r}", hint="Spell it name:key=value:key=value")
-    given = {pair[0]: pair[1] for pair in pairs}  # as text: the parameter's own type reads it
-    if "name" in given:
-        raise BenchError(f"cannot read {text!r}", hint="The name comes first: name:key=value")
-    return {"name": name, **given} if given else name
 
 
 def _each(key: str, given: Any, make: Any) -> tuple[Any, ...]:

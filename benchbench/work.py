@@ -184,7 +184,7 @@ def _chooser(job: _Job, chunk: Chunk, known: list[int] | None) -> Callable[[Tens
     """From logits (B, C) to targets (B,), by the study's rule or by what was chosen before."""
     if known is not None:
         return lambda logits: torch.tensor(known, device=logits.device)
-    return chooser(job.desk.study.target, chunk.labels, only=is_scored(job.shard.model.spec.network))
+    return chooser(job.shard.target, chunk.labels, only=is_scored(job.shard.model.spec.network))
 
 
 def _look(shard: Shard, chunk: Chunk, maps: list[MapCell], choose: Callable[[Tensor], Tensor], desk: Desk) -> Batch:

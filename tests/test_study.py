@@ -11,9 +11,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchbench.cli import parse_item
 from benchbench.errors import BenchError
 from benchbench.registry import DATASETS
-from benchbench.study import Study, parse_item, read_yaml
+from benchbench.study import Study, read_yaml
 
 from .networks import Pooled, seeded
 

@@ -204,3 +204,31 @@ def test_explain_a_score(images: Tensor) -> None:
     large = nn.functional.interpolate(own[:, None], 64, mode="bilinear")[:, 0]
     low, high = large.amin((1, 2), keepdim=True), large.amax((1, 2), keepdim=True)
     torch.testing.assert_close(found[:, 0], (large - low) / (high - low), rtol=1e-4, atol=1e-5)
+
+
+def test_every_class_of_a_list(images: Tensor, tmp_path: Path) -> None:
+    """Each is a block of its own, with the numbers of a study of it alone; costs are measured once."""
+    keys: dict[str, Any] = {"models": {"net": seeded(Pooled)}, "datasets": {"d": images}, "layers": ["relu"]}
+    keys |= {"methods": ["gradcam", "random"], "metrics": ["deletion", "passes"]}
+    run = bb.Study(target=[2, 5, "top-2"], **keys).run(tmp_path / "all", report=True)
+    assert run.table["dataset"].unique().tolist() == ["d, target 2", "d, target 5", "d, target top-2"]
+    for target in (2, 5, "top-2"):
+        alone = bb.Study(target=target, **keys).run(tmp_path / str(target), report=False).table
+        block = run.table[run.table["dataset"] == f"d, target {target}"]
+        for table in (alone, block):
+            assert (table["status"] == "ok").all()
+        key = ["sample", "method", "metric"]
+        one = alone[alone["metric"] == "deletion"].sort_values(key)["value"].to_numpy()
+        other = block[block["metric"] == "deletion"].sort_values(key)["value"].to_numpy()
+        torch.testing.assert_close(torch.from_numpy(one.copy()), torch.from_numpy(other.copy()), rtol=1e-5, atol=1e-7)
+    page = (tmp_path / "all" / "report.html").read_text()
+    assert "d, target 5" in page
+
+
+@pytest.mark.parametrize(("target", "said"), [([2, 9], "class 9 is not"), ([2, "3-4"], "stands alone"), ([], "target")])
+def test_lists_that_are_none(target: Any, said: str, images: Tensor, tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match=said):
+        bb.Study(
+            models={"net": seeded(Pooled)}, datasets={"d": images}, layers=["relu"], methods=["gradcam"],
+            metrics=["average_drop"], target=target,
+        ).run(tmp_path, report=False)  # fmt: skip
