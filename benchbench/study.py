@@ -315,5 +315,8 @@ def _plainly(error: ValidationError, known: Mapping[str, Any]) -> BenchError:
         return BenchError(f"unknown key {key!r}", hint=nearest(key, known))
     if first["type"] == "missing":
         return BenchError("missing", where=key, hint=f"Say {key}: ...")
+    if key == "target":
+        hint = "Say predicted, label, a class, top-2, 281-285, or a list of them"
+        return BenchError(f"cannot read {first['input']!r}", where=key, hint=hint)
     choices = [e["msg"] for e in error.errors() if e["loc"] and e["loc"][0] == key]
     return BenchError(f"{'; or '.join(dict.fromkeys(choices))} (got {first['input']!r})", where=key)
