@@ -1,0 +1,157 @@
+"""What agrees with other libraries, what differs on purpose, and by how much: docs/conformance.md.
+
+Run as ``python -m tests.methods.agreement``; the page is tested to hold these rows and verdicts.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..helpers import map_of
+from .peers import Peer, captum_layer_gradcam, captum_pixels, grad_cam, torch_cam
+from .test_oracles import NETWORKS, classes_of, network_of, not_in_place
+
+PAGE = Path(__file__).parent.parent.parent / "docs" / "conformance.md"
+SIDE, LEAST = 96, 1e-3
+LAYERS = tuple((network, layer) for network, layers in NETWORKS.items() for layer in layers)
+PLAIN = (("vgg11_bn", "features.13"), ("vgg11_bn", "features.27"))
+SOME = (("resnet18", "layer4"), ("mobilenet_v3_large", "features.12"), *PLAIN)
+PIXELS = tuple((network, "input") for network in NETWORKS)
+FEW = (("mobilenet_v3_large", "features.3"),)
+SIGNED = {"sign": "signed"}
+PGC, TORCHCAM = {"variant": "pytorch-grad-cam"}, {"variant": "torchcam"}
+MIDDLE = {"n_steps": 8, "method": "riemann_middle"}
+SQUARES, WINDOWS = {"window": 32, "stride": 32}, {"sliding_window_shapes": (3, 32, 32), "strides": (3, 32, 32)}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A method beside a peer's. ``differs``: why it does on purpose; empty where the two agree to ``bound``."""
+
+    method: str
+    peer: str
+    compute: Peer
+    places: tuple[tuple[str, str], ...] = LAYERS
+    params: Mapping[str, Any] = field(default_factory=dict)
+    differs: str = ""
+    bound: float = 1e-4
+    either_sign: bool = False
+
+    @property
+    def label(self) -> str:
+        said = ", ".join(f"{name}={str(value).lower()}" for name, value in self.params.items())
+        return f"{self.method}({said})" if said else self.method
+
+    @property
+    def verdict(self) -> str:
+        return "differs" if self.differs else "agrees"
+
+
+def _pgc(method: str, kind: str, **more: Any) -> Row:
+    return Row(method, f"pytorch-grad-cam {kind}", grad_cam(kind), **more)
+
+
+def _torchcam(method: str, kind: str, **more: Any) -> Row:
+    return Row(method, f"torch-cam {kind}", torch_cam(kind), **more)
+
+
+def _captum(method: str, kind: str, reduce: str = "sum", places: Any = PIXELS, named: Any = None, **more: Any) -> Row:
+    return Row(method, f"captum {kind}", captum_pixels(kind, reduce, **(named or {})), places, **more)
+
+
+ROWS = (
+    _pgc("gradcam", "GradCAM"),
+    _pgc("layercam", "LayerCAM"),
+    _pgc("xgradcam", "XGradCAM"),
+    _pgc("hirescam", "HiResCAM"),
+    _pgc("gradcam-elementwise", "GradCAMElementWise"),
+    _pgc("eigencam", "EigenCAM", params={"centered": True}, either_sign=True),
+    _pgc("eigengradcam", "EigenGradCAM", params={"centered": True}, either_sign=True),
+    _pgc("kpcacam", "KPCA_CAM", either_sign=True),
+    _pgc("fem", "FEM", params={"variant": "pytorch-grad-cam"}),
+    _pgc("fem", "FEM", differs="it sums activations; the paper sums binary maps weighted by the channels' means"),
+    _pgc("shapleycam", "ShapleyCAM", places=(("resnet18", "layer4"), *PLAIN)),
+    _pgc("gradcam++", "GradCAMPlusPlus", differs="an epsilon of 1e-6 in the denominator, which may exceed it"),
+    _pgc("scorecam", "ScoreCAM", places=FEW, params=PGC, differs="masks upsampled with align_corners=True"),
+    _pgc("fullgrad", "FullGrad", places=PIXELS[:2], differs="min-max by channel, in the original by layer"),
+    _torchcam("gradcam", "GradCAM"),
+    _torchcam("layercam", "LayerCAM"),
+    _torchcam("xgradcam", "XGradCAM"),
+    _torchcam("gradcam++", "GradCAMpp", differs="its division edits a copy: its weights are the sum of g^2 ReLU(g)"),
+    _torchcam("scorecam", "ScoreCAM", places=FEW, params=TORCHCAM, differs="masks normalised, then upsampled"),
+    _torchcam("iscam", "ISCAM", places=FEW, params={"score": "logit"}, differs="masks grow to 5.5 times"),
+    _torchcam("smoothgradcam++", "SmoothGradCAMpp", places=SOME, differs="the last noisy sample's gradient; unseeded"),
+    Row("gradcam", "captum LayerGradCam", captum_layer_gradcam),
+    _captum("saliency", "Saliency", "largest"),
+    _captum("inputxgradient", "InputXGradient", params=SIGNED),
+    _captum("integratedgradients", "IntegratedGradients", params={**SIGNED, "steps": 8}, named=MIDDLE, bound=1e-2),
+    _captum("guidedbackprop", "GuidedBackprop", "largest", places=PIXELS[1:2]),
+    _captum("lrp", "LRP", places=PIXELS[1:2], params=SIGNED, named={"double": True}, bound=1e-3),
+    _captum("occlusion", "Occlusion", places=PIXELS[:2], params={**SIGNED, **SQUARES}, named=WINDOWS),
+)
+
+
+@cache
+def pictures() -> Tensor:
+    coarse = torch.randn(2, 3, 12, 12, generator=torch.Generator().manual_seed(5))
+    return F.interpolate(coarse, size=SIDE, mode="bicubic")
+
+
+def unit(maps: Tensor) -> Tensor:
+    """(B, H, W) at the images' size, in 0 .. 1."""
+    large = F.interpolate(maps.detach().double()[:, None], SIDE, mode="bilinear", align_corners=False)[:, 0]
+    low, high = large.amin((1, 2), keepdim=True), large.amax((1, 2), keepdim=True)
+    return (large - low) / torch.where(high > low, high - low, 1)
+
+
+def difference(row: Row, network: str, layer: str) -> float:
+    """The largest difference of the two maps, upsampled and min-max normalised per image.
+
+    pytorch-grad-cam keeps the positive part of its maps and normalises them before it upsamples: so are ours beside it.
+    """
+    images = pictures()
+    classes = classes_of(network, images)
+    found = map_of(row.method, network_of(network), images, layer, torch.tensor(classes), **row.params)
+    theirs = row.compute(not_in_place(network), layer, images, classes)
+    candidates = [found, -found] if row.either_sign else [found]
+    if row.peer.startswith("pytorch-grad-cam"):
+        candidates = [each.clamp_min(0) for each in candidates]
+    elif row.peer.startswith("torch-cam"):
+        theirs = theirs.clamp_min(0)
+    expected = unit(theirs)
+    off = torch.stack([(unit(each) - expected).abs().amax((1, 2)) for each in candidates])
+    return float(off.amin(0).max())
+
+
+def cells(row: Row, network: str, layer: str) -> list[str]:
+    """A line of the page, without its number."""
+    return [f"`{row.label}`", row.peer, network, layer, row.verdict, row.differs]
+
+
+def page() -> str:
+    """The page's text."""
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("grad-cam", "torchcam", "captum"))
+    said = (
+        "Which methods give another library's maps, and which do not, and why: the largest difference of two maps in "
+        "0 .. 1, at the images' size, on networks with random weights and two images. "
+        f"Compared with {versions}; written by `python -m tests.methods.agreement`, and tested."
+    )
+    head = ["method", "peer", "network", "layer", "verdict", "why", "largest difference"]
+    lines = ["# Conformance", "", said, "", f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    for row in ROWS:
+        for network, layer in row.places:
+            lines.append(f"| {' | '.join(cells(row, network, layer))} | {difference(row, network, layer):.0e} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
