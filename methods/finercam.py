@@ -8,6 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from benchbench.errors import NotApplicable
 from benchbench.registry import method
 from benchbench.types import Layer
 from benchbench.wrapping import AnyMethod, Method
@@ -30,8 +31,11 @@ def finercam(
     """A method on what tells the target from the classes nearest to it: y_c - gamma mean(y_d).
 
     d are the ``others`` classes whose logits are nearest to the target's. ``probability`` weighs y_c - gamma y_d by the
-    softmax of d among all classes and differentiates that too, as the authors' code does (there gamma is 1).
+    softmax of d among all classes and differentiates that too, as the authors' code does (there gamma is 1). The method
+    must be one that reads the activation and the gradient alone.
     """
+    if "gradient" not in of.needs or of.needs - {"activation", "gradient", "input"}:
+        raise NotApplicable(f"Finer-CAM changes what is differentiated, and {of} asks for more or less than a gradient")
     rivals = _nearest(layer, others)
 
     def score(logits: Tensor) -> Tensor:

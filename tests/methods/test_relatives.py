@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchbench.errors import BenchError
+from benchbench.errors import BenchError, NotApplicable
 from benchbench.registry import METHODS
 from benchbench.wrapping import read_method
 
@@ -89,6 +89,12 @@ def test_finercam_without_rivals_is_the_method(network: nn.Module, images: Tenso
     for inner in ("gradcam", "layercam"):
         found = map_of("finercam", network, images, "relu", gamma=0.0, of=inner)
         close(found, map_of(inner, network, images, "relu"))
+
+
+@pytest.mark.parametrize("inner", ["scorecam", "ablationcam", "eigencam", "smoothgradcam++", "shapleycam"])
+def test_finercam_of_what_its_score_would_not_reach(inner: str, network: nn.Module, images: Tensor) -> None:
+    with pytest.raises(NotApplicable, match="changes what is differentiated"):
+        map_of("finercam", network, images, "relu", of=inner)
 
 
 def test_shapleycam_on_a_quadratic_head(images: Tensor) -> None:
