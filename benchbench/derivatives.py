@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from .capture import check_logits, hook, module_of, quiet
 from .errors import NotApplicable
@@ -34,6 +35,7 @@ def curvature(network: nn.Module, images: Tensor, layer: str, targets: Tensor, d
         return layout.output_of(kept[0].clone(), output)
 
     with quiet(network), torch.enable_grad(), ExitStack() as stack:
+        stack.enter_context(sdpa_kernel(SDPBackend.MATH))  # fused attention has no second derivative
         if layer == INPUT:
             kept.append(images.detach().requires_grad_())
             images = kept[0]

@@ -65,7 +65,7 @@ def test_the_full_gradient_adds_up(build: Any, photos224: Tensor) -> None:
             nn.init.uniform_(module.bias, -0.3, 0.3)
     targets = torch.tensor([1, 4])
     found = bias_gradients(network, images, targets)
-    expected = network(images).gather(1, targets[:, None])[:, 0]
+    expected = network(images).gather(1, targets[:, None])[:, 0].detach()
     scale = float(found.image.abs().sum() + sum(b.abs().sum() for b in found.biases)) / len(images)
     assert float((found.total() - expected).abs().max()) <= 1e-4 * max(scale, 1)
     torch.testing.assert_close(found.total(), expected, rtol=1e-3, atol=1e-3)
