@@ -32,7 +32,8 @@ def fusion(
     """A method at every stage up to this layer, min-max normalised at the finest stage's resolution, as one map.
 
     ``max``: element-wise, after the maps M of the ``shallow`` finest stages became tanh(gamma M / max M), as in
-    Layer-CAM's text (gamma 2, the first three of five stages). ``mean`` and ``product``: without tanh.
+    Layer-CAM's text (gamma 2, the first three of five stages); the coarsest stage never does. ``mean`` and
+    ``product``: without tanh.
     """
     maps = _normalised([of(stage) for stage in layer.stages])
     if by == "max":
