@@ -16,12 +16,12 @@ from .allocator import out_of_memory
 from .errors import BenchError
 from .loading import Chunk
 from .perturb import Probe, Whole, canonical, saliency
-from .plan import MetricCell
+from .plan import MetricCell, sample_seeds
 from .probing import score_probes
 from .scoring import Answers, Scorer
 from .study import MetricChoice
 from .table import Status
-from .types import Scored, Seen
+from .types import Pixels, Preprocess, Scored, Seen
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +37,21 @@ class Maps:
         return Maps(tensor, self.reasons[i : i + 1], self.statuses[i : i + 1])
 
 
+def pixels_of(chunk: Chunk, seed: int, preprocess: Preprocess) -> Pixels:
+    """The chunk's images, with what their probes are made of; images that are not RGB count as not normalised."""
+    images = chunk.images
+    colour = images.shape[1] == len(preprocess.mean)
+    mean, std = (preprocess.mean, preprocess.std) if colour else ((0.0,), (1.0,))
+    return Pixels(images, sample_seeds(seed, "probes", chunk.ids), images.new_tensor(mean), images.new_tensor(std))
+
+
 def judge(
-    cells: Sequence[MetricCell], maps: Mapping[str, Maps], chunk: Chunk, targets: Tensor, scorer: Scorer
+    cells: Sequence[MetricCell],
+    maps: Mapping[str, Maps],
+    chunk: Chunk,
+    pixels: Pixels,
+    targets: Tensor,
+    scorer: Scorer,
 ) -> dict[str, dict[str, Any]]:
     """Per metric cell a page: ``samples``, by id, with value, status, reason, parts and y; and the curve's ``x``.
 
@@ -55,19 +68,21 @@ def judge(
         stack = [_finite(maps[name], chunk) for name in names]
         metrics = [cell.metric for cell in lacking[names[0]]]
         try:
-            answers = score_probes(scorer, chunk.images, targets, stack, _union(metrics))
+            answers = score_probes(scorer, pixels, targets, stack, _union(metrics))
         except Exception as error:  # the network fails on a perturbed image: each is tried alone
             if out_of_memory(error):
                 raise
             if len(chunk.ids) == 1:
                 pages |= _all_failed([cell for name in names for cell in lacking[name]], chunk, blame(error))
             else:
-                pages |= _each_alone([cell for name in names for cell in lacking[name]], maps, chunk, targets, scorer)
+                pages |= _each_alone(
+                    [cell for name in names for cell in lacking[name]], maps, chunk, pixels, targets, scorer
+                )
             continue
         for m, name in enumerate(names):
-            height = saliency(stack[m], (chunk.images.shape[2], chunk.images.shape[3]))
+            height = saliency(stack[m], pixels.size)
             for cell in lacking[name]:
-                seen = _seen(cell.metric, answers, m, height, chunk)
+                seen = _seen(cell.metric, answers, m, height, stack[m], chunk, pixels)
                 pages[cell.name] = _page(cell.metric, seen, maps[name], chunk)
     return pages
 
@@ -78,12 +93,17 @@ def _all_failed(cells: Sequence[MetricCell], chunk: Chunk, reason: str) -> dict[
 
 
 def _each_alone(
-    cells: Sequence[MetricCell], maps: Mapping[str, Maps], chunk: Chunk, targets: Tensor, scorer: Scorer
+    cells: Sequence[MetricCell],
+    maps: Mapping[str, Maps],
+    chunk: Chunk,
+    pixels: Pixels,
+    targets: Tensor,
+    scorer: Scorer,
 ) -> dict[str, dict[str, Any]]:
     pages: dict[str, dict[str, Any]] = {cell.name: {"samples": {}} for cell in cells}
     for i in range(len(chunk.ids)):
         one = {name: found.one(i) for name, found in maps.items()}
-        merge(pages, judge(cells, one, chunk.one(i), targets[i : i + 1], scorer))
+        merge(pages, judge(cells, one, chunk.one(i), pixels.one(i), targets[i : i + 1], scorer))
     return pages
 
 
@@ -118,13 +138,23 @@ def _finite(maps: Maps, chunk: Chunk) -> Tensor:
     return maps.tensor.to(chunk.images.device).nan_to_num(0, 0, 0)
 
 
-def _seen(metric: MetricChoice, answers: Mapping[Probe, Answers], m: int, height: Tensor, chunk: Chunk) -> Seen:
+def _seen(
+    metric: MetricChoice,
+    answers: Mapping[Probe, Answers],
+    m: int,
+    height: Tensor,
+    raw: Tensor,
+    chunk: Chunk,
+    pixels: Pixels,
+) -> Seen:
     whole = answers[Whole()][m]
     probes = [canonical(probe) for probe in probes_of(metric)]
     own = Answers.stack([answers[probe][m] for probe in probes] or [whole])
     p, z = whole.probability.clone(), whole.logit.clone()  # a metric may write into what it is given
     masks = None if chunk.masks is None else chunk.masks.clone()
-    return Seen(own.probability.clone(), own.logit.clone(), own.correct.clone(), p, z, height.clone(), masks)
+    apart = replace(pixels, images=pixels.images.clone())
+    given = (own.probability.clone(), own.logit.clone(), own.correct.clone(), p, z, height.clone())
+    return Seen(*given, masks, raw.clone(), apart)
 
 
 def _page(metric: MetricChoice, seen: Seen, maps: Maps, chunk: Chunk) -> dict[str, Any]:
@@ -133,6 +163,8 @@ def _page(metric: MetricChoice, seen: Seen, maps: Maps, chunk: Chunk) -> dict[st
     for i, (name, (scored, row, reason)) in enumerate(zip(chunk.ids, _score(metric, seen), strict=True)):
         if maps.reasons[i]:
             page["samples"][name] = {"value": None, "status": maps.statuses[i], "reason": maps.reasons[i]}
+        elif scored is not None and scored.inapplicable and scored.inapplicable[row]:
+            page["samples"][name] = {"value": None, "status": "not_applicable", "reason": scored.inapplicable[row]}
         elif scored is None or reason:
             page["samples"][name] = {"value": None, "status": "failed", "reason": reason}
         else:
@@ -179,6 +211,8 @@ def _check_parts(scored: Scored, count: int) -> None:
     parts += [scored.curve[1]] if scored.curve is not None else []
     if any(len(part) != count for part in parts):
         raise BenchError(f"a part or the curve has not {count} rows, one per image")
+    if len(scored.inapplicable) not in (0, count):
+        raise BenchError(f"inapplicable has {len(scored.inapplicable)} reasons for {count} images")
 
 
 def _fault(metric: MetricChoice, sound: bool, finite: bool, scored: Scored, row: int) -> str:
@@ -191,7 +225,8 @@ def _fault(metric: MetricChoice, sound: bool, finite: bool, scored: Scored, row:
 
 
 def _slice(seen: Seen, i: int) -> Seen:
-    return replace(seen, **{name: value[i : i + 1] for name, value in vars(seen).items() if value is not None})
+    tensors = {name: value[i : i + 1] for name, value in vars(seen).items() if isinstance(value, Tensor)}
+    return replace(seen, **tensors, pixels=seen.pixels.one(i) if seen.pixels else None)
 
 
 def _number(value: Tensor | float, row: int) -> float:

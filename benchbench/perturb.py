@@ -1,20 +1,21 @@
 """Probes: perturbed images as data. What to remove, how much of it, and what to put there.
 
-A probe is a frozen record, so equal probes of different metrics are one probe, scored once.
+A probe is a frozen record, so equal probes of different metrics are one probe, scored once. One that does not depend
+on the map (a random part, a given region) is scored once for all methods.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import torch
-from scipy.ndimage import gaussian_filter
 from torch import Tensor
 from torch.nn import functional as F
 
-FillName: TypeAlias = Literal["zero", "blur"]
+from .fills import FillName, filled
+from .regions import PIXELS, Parts
+
 Order: TypeAlias = Literal["most", "least"]
 
 
@@ -32,23 +33,26 @@ class Filled:
 
 @dataclass(frozen=True)
 class Remove:
-    """The first round(fraction * H * W) pixels are replaced by the fill, the ``most`` (or ``least``) salient first.
+    """The first round(fraction * n) of the n parts are replaced by the fill, the ``most`` (or ``least``) salient first.
 
-    Pixels of equal saliency go in row-major order.
+    A part is a pixel, or a region, whose saliency is the mean over its pixels. Parts of equal saliency go in row-major
+    order.
     """
 
     fraction: float
     fill: FillName = "zero"
     order: Order = "most"
+    parts: str = PIXELS
 
 
 @dataclass(frozen=True)
 class Keep:
-    """All but the first round(fraction * H * W) pixels are replaced by the fill, the ``most`` salient kept first."""
+    """All but the first round(fraction * n) parts are replaced by the fill, the ``most`` salient kept first."""
 
     fraction: float
     fill: FillName = "zero"
     order: Order = "most"
+    parts: str = PIXELS
 
 
 @dataclass(frozen=True)
@@ -59,15 +63,34 @@ class Multiply:
     inverted: bool = False
 
 
-Probe: TypeAlias = Whole | Filled | Remove | Keep | Multiply
+@dataclass(frozen=True)
+class Region:
+    """One region alone is replaced by the fill; where the image has fewer, none."""
+
+    index: int
+    fill: FillName = "zero"
+    parts: str = "grid-4"
+
+
+@dataclass(frozen=True)
+class Random:
+    """A random round(fraction * n) of the n parts are replaced: the ``index``-th such draw of the image's seed."""
+
+    index: int
+    fraction: float
+    fill: FillName = "zero"
+    parts: str = PIXELS
+
+
+Probe: TypeAlias = Whole | Filled | Remove | Keep | Multiply | Region | Random
 
 
 def canonical(probe: Probe) -> Probe:
     """The same picture by its simplest name: removing nothing is Whole, keeping nothing is Filled."""
     match probe:
-        case Remove(fraction=0.0) | Keep(fraction=1.0):
+        case Remove(fraction=0.0) | Keep(fraction=1.0) | Random(fraction=0.0):
             return Whole()
-        case Remove(fraction=1.0, fill=fill) | Keep(fraction=0.0, fill=fill):
+        case Remove(fraction=1.0, fill=fill) | Keep(fraction=0.0, fill=fill) | Random(fraction=1.0, fill=fill):
             return Filled(fill)
     return probe
 
@@ -77,14 +100,19 @@ def fill_of(probe: Probe) -> FillName | None:
     return None if isinstance(probe, Whole) else probe.fill
 
 
-def order_of(probe: Probe) -> Order:
-    """Which pixels go first; of no consequence for probes without an order."""
-    return probe.order if isinstance(probe, (Remove, Keep)) else "most"
+def parts_of(probe: Probe) -> str:
+    """What the probe removes pieces of; pixels where it removes none."""
+    return probe.parts if isinstance(probe, (Remove, Keep, Region, Random)) else PIXELS
+
+
+def order_of(probe: Probe) -> Order | None:
+    """Which parts go first; None for probes without an order."""
+    return probe.order if isinstance(probe, (Remove, Keep)) else None
 
 
 def needs_map(probe: Probe) -> bool:
     """Whether the picture depends on the map, or on the image alone."""
-    return not isinstance(canonical(probe), (Whole, Filled))
+    return isinstance(canonical(probe), (Remove, Keep, Multiply))
 
 
 def upsample(maps: Tensor, size: tuple[int, int]) -> Tensor:
@@ -113,58 +141,62 @@ def saliency(maps: Tensor, size: tuple[int, int]) -> Tensor:
 def ranks(maps: Tensor, order: Order = "most") -> Tensor:
     """(N, H, W): 0 for the most (or least) salient pixel of each map, H*W - 1 for the last; ties in row-major order."""
     flat = maps.flatten(1)
-    sequence = flat.argsort(dim=1, descending=order == "most", stable=True)
-    places = torch.arange(flat.shape[1], device=maps.device).expand_as(sequence)
-    return torch.empty_like(sequence).scatter_(1, sequence, places).view_as(maps)
+    return _places(flat.argsort(dim=1, descending=order == "most", stable=True)).view_as(maps)
 
 
-def fill_zero(images: Tensor) -> Tensor:
-    """Zeros in the network's normalised space: the mean colour."""
-    return torch.zeros_like(images)
-
-
-def rise_kernel() -> Tensor:
-    """RISE's blur (11, 11): a delta filtered by scipy with sigma 5 in an 11 x 11 box with reflecting border.
-
-    The Gaussian folds back at the border, so this is nearly a box: centre 0.00883, corner 0.00774. Source: RISE's
-    evaluation code (arXiv:1806.07421); a plain 11 x 11 Gaussian of sigma 5 is another protocol.
-    """
-    delta = torch.zeros(11, 11, dtype=torch.float64)
-    delta[5, 5] = 1
-    return torch.from_numpy(gaussian_filter(delta.numpy(), 5)).float()
-
-
-def fill_blur(images: Tensor) -> Tensor:
-    """The image under RISE's blur, with zero padding, channel by channel."""
-    kernel = rise_kernel().to(images)
-    channels = images.shape[1]
-    return F.conv2d(images, kernel.expand(channels, 1, 11, 11), padding=5, groups=channels)
-
-
-FILLS: dict[FillName, Callable[[Tensor], Tensor]] = {"zero": fill_zero, "blur": fill_blur}
-
-
-def apply(probe: Probe, images: Tensor, fill: Tensor, rank: Tensor, maps: Tensor) -> Tensor:
-    """The probe's pictures (N, 3, H, W).
+def rank_parts(maps: Tensor, order: Order, parts: Parts) -> Tensor:
+    """(N, H, W): the rank of each pixel's part, the ``most`` (or ``least``) salient part first.
 
     Args:
-        images, fill: (N, 3, H, W), row by row.
-        rank: (N, H, W) from ``ranks``, for the probe's order.
-        maps: (N, H, W), min-max normalised.
+        maps: (N, H, W).
+        parts: of the same N images.
     """
-    match probe:
-        case Whole():
-            return images
-        case Filled():
-            return fill
-        case Remove(fraction=fraction):
-            return torch.where((rank < _count(fraction, rank))[:, None], fill, images)
-        case Keep(fraction=fraction):
-            return torch.where((rank < _count(fraction, rank))[:, None], images, fill)
-        case Multiply(inverted=inverted):
-            weight = (1 - maps if inverted else maps)[:, None]
-            return images * weight + fill * (1 - weight)
+    if parts.labels is None:
+        return ranks(maps, order)
+    means = parts.means(maps.double())
+    present = torch.arange(means.shape[1], device=means.device) < parts.count[:, None]
+    key = torch.where(present, -means if order == "most" else means, torch.inf)
+    return _places(key.argsort(dim=1, stable=True)).gather(1, parts.labels.flatten(1)).view_as(maps)
 
 
-def _count(fraction: float, rank: Tensor) -> int:
-    return round(fraction * rank.shape[-2] * rank.shape[-1])
+def _places(sequence: Tensor) -> Tensor:
+    """The inverse of each row's permutation."""
+    places = torch.arange(sequence.shape[1], device=sequence.device).expand_as(sequence)
+    return torch.empty_like(sequence).scatter_(1, sequence, places)
+
+
+def hidden(probe: Remove | Keep | Region | Random, parts: Parts, rank: Tensor | None) -> Tensor:
+    """(N, H, W) bool: which pixels the probe replaces by its fill.
+
+    Args:
+        parts: of the N images, of the probe's kind.
+        rank: (N, H, W) from ``rank_parts``, for the probe's order; None for probes without one.
+    """
+    if isinstance(probe, Region):
+        return parts.each() == probe.index
+    if isinstance(probe, Random):
+        rank = parts.shuffled(probe.index)
+    assert rank is not None, "a probe with an order has ranks"
+    first = rank < torch.round(probe.fraction * parts.count.double())[:, None, None]
+    return ~first if isinstance(probe, Keep) else first
+
+
+def apply(
+    probe: Probe, images: Tensor, fill: Tensor, parts: Parts, rank: Tensor | None = None, maps: Tensor | None = None
+) -> Tensor:
+    """The probe's pictures (N, C, H, W).
+
+    Args:
+        images, fill: (N, C, H, W), row by row; the fill from ``fills.FILLS``.
+        parts, rank: see ``hidden``.
+        maps: (N, H, W), min-max normalised, for Multiply.
+    """
+    if isinstance(probe, Whole):
+        return images
+    if isinstance(probe, Filled):
+        return fill
+    if isinstance(probe, Multiply):
+        assert maps is not None, "Multiply has a map"
+        weight = (1 - maps if probe.inverted else maps)[:, None]
+        return images * weight + fill * (1 - weight)
+    return filled(probe.fill, images, fill, hidden(probe, parts, rank))

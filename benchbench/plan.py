@@ -19,21 +19,9 @@ from .types import INPUT, Dataset, ModelSpec
 
 SHARD = 32  # samples; what is lost when a run is killed, and never a matter of the batch size
 _NUMERIC = (
-    *(
-        "attention",
-        "capture",
-        "cost",
-        "costing",
-        "cut",
-        "derivatives",
-        "equal",
-        "exported",
-        "judge",
-        "layers",
-        "layout",
-    ),
-    *("loading", "masked", "perturb", "prepare", "preprocess", "probing", "ready", "scoring", "services", "targets"),
-    *("layout", "types", "words", "work"),
+    *("attention", "capture", "cost", "costing", "cut", "derivatives", "equal", "exported", "fills", "imputation"),
+    *("judge", "layers", "layout", "loading", "masked", "perturb", "prepare", "preprocess", "probing", "ready"),
+    *("regions", "scoring", "services", "targets", "types", "words", "work"),
 )
 
 

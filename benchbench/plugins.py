@@ -33,6 +33,24 @@ NEEDS = {
 }
 
 
+METRIC_NEEDS = {
+    "probes": "the network's answers on perturbed images",
+    "map": "the map alone",
+    "mask": "the dataset's masks",
+    "again": "the method's maps of other images, of another target, or of the network with other weights",
+    "cost": "a measurement of the method alone",
+}
+FAMILIES = {
+    "faithfulness": "does the network listen to what the map points at?",
+    "localisation": "does the map point at the labelled object?",
+    "robustness": "does the map stay when the image hardly changes?",
+    "randomisation": "does the map change when the network or the target does?",
+    "complexity": "how much of the image does the map name?",
+    "cost": "what does the map take?",
+    "other": "metrics of one's own that say no family",
+}
+
+
 @dataclass(frozen=True)
 class Parameter:
     """One parameter of a plugin, as its signature says."""
@@ -142,8 +160,10 @@ class MethodPlugin(Plugin):
 class MetricPlugin(Plugin):
     """What the engine must provide for a metric, and how to read its number.
 
-    ``needs``: any of "probes", "map", "mask", "cost". ``probes`` takes the metric's parameters and returns the probes
-    whose class scores it wants. ``protocols`` maps a protocol's name to parameters; the first one is the default.
+    ``needs``: any of METRIC_NEEDS. ``probes`` takes the metric's parameters and returns the probes whose class scores
+    it wants. ``protocols`` maps a protocol's name to parameters; the first one is the default. ``family``: one of
+    FAMILIES. ``range``: what its values lie in. ``equation``: in words or symbols. ``ranks_only``: its value stays
+    under any increasing change of the map's values.
     """
 
     needs: frozenset[str] = frozenset()
@@ -152,6 +172,10 @@ class MetricPlugin(Plugin):
     protocols: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     unit: str = ""
     title: str = ""
+    family: str = "other"
+    range: tuple[float, float] = (-math.inf, math.inf)
+    equation: str = ""
+    ranks_only: bool = False
 
 
 @dataclass(frozen=True)

@@ -3,22 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from .equal import equal_to
-from .perturb import FILLS, FillName, Order, Probe, apply, canonical, fill_of, needs_map, order_of, ranks, saliency
+from .fills import FILLS, FillName, whole
+from .perturb import (
+    Filled,
+    Order,
+    Probe,
+    apply,
+    canonical,
+    fill_of,
+    needs_map,
+    order_of,
+    parts_of,
+    rank_parts,
+    saliency,
+)
+from .regions import Parts, parts_in
 from .scoring import Answers, Block, Passes, Scorer
+from .types import Pixels
+
+
+@dataclass(frozen=True, eq=False)
+class Palette:
+    """What the pictures of one batch of images are made of, each thing made once: fills and parts, by name."""
+
+    pixels: Pixels
+    fills: dict[FillName, Tensor]
+    parts: dict[str, Parts]
+
+    @classmethod
+    def of(cls, pixels: Pixels, probes: Sequence[Probe]) -> Palette:
+        fills = {name: FILLS[name](pixels) for name in dict.fromkeys(map(fill_of, probes)) if name}
+        return cls(pixels, fills, {name: parts_in(name, pixels) for name in dict.fromkeys(map(parts_of, probes))})
+
+    def plain(self, probe: Probe) -> Tensor:
+        """(B, C, H, W): the pictures of a probe that depends on the images alone."""
+        if isinstance(probe, Filled):
+            return whole(probe.fill, self.pixels)
+        name = fill_of(probe)
+        fill = self.fills[name] if name else self.pixels.images
+        return apply(probe, self.pixels.images, fill, self.parts[parts_of(probe)])
 
 
 def score_probes(
-    scorer: Scorer, images: Tensor, targets: Tensor, maps: Sequence[Tensor], probes: Sequence[Probe]
+    scorer: Scorer, pixels: Pixels, targets: Tensor, maps: Sequence[Tensor], probes: Sequence[Probe]
 ) -> dict[Probe, Answers]:
     """Answers (M, B) for every canonical probe on every map.
 
     Args:
-        images: (B, 3, H, W).
+        pixels: the images (B, C, H, W).
         maps: M of (B, h, w), each at its layer's resolution, finite, not normalised.
         probes: the union of what the metrics ask for.
 
@@ -27,17 +65,17 @@ def score_probes(
     wanted = list(dict.fromkeys(canonical(probe) for probe in probes))
     mapped = [probe for probe in wanted if needs_map(probe)]
     plain = [probe for probe in wanted if not needs_map(probe)]
-    fills = {name: FILLS[name](images) for name in dict.fromkeys(map(fill_of, wanted)) if name}
+    palette = Palette.of(pixels, wanted)
     first = equal_to(maps)
     chosen = (first == torch.arange(len(maps), device=first.device)[:, None]).nonzero()  # (U, 2): map and image
-    found = dict(zip(plain, _score_plain(scorer, images, targets, plain, fills, len(maps)), strict=True))
+    found = dict(zip(plain, _score_plain(scorer, palette, targets, plain, len(maps)), strict=True))
     if mapped:
         place = torch.empty_like(first)
         place[chosen[:, 0], chosen[:, 1]] = torch.arange(len(chosen), device=first.device)
         place = place.gather(0, first)
-        answers = _score_mapped(scorer, images, targets, maps, mapped, fills, chosen)
+        answers = _score_mapped(scorer, palette, targets, maps, mapped, chosen)
         found |= {probe: answers[i].each(lambda tensor: tensor[place]) for i, probe in enumerate(mapped)}
-    _count(scorer.passes, len(probes), len(mapped), len(plain), first.numel(), len(chosen), len(images))
+    _count(scorer.passes, len(probes), len(mapped), len(plain), first.numel(), len(chosen), len(pixels.images))
     return found
 
 
@@ -49,46 +87,42 @@ def _count(passes: Passes, asked: int, mapped: int, plain: int, maps: int, disti
 
 
 def _score_plain(
-    scorer: Scorer,
-    images: Tensor,
-    targets: Tensor,
-    probes: Sequence[Probe],
-    fills: dict[FillName, Tensor],
-    many: int,
+    scorer: Scorer, palette: Palette, targets: Tensor, probes: Sequence[Probe], many: int
 ) -> list[Answers]:
     """Per probe, which depends on the image alone, its answers (M, B)."""
-    names = [fill_of(probe) for probe in probes]
-    if not names:
+    if not probes:
         return []
-    found = scorer.answer_all((fills[name] if name else images, targets) for name in names)
-    each = found.each(lambda tensor: tensor.view(len(names), 1, -1).expand(-1, many, -1))
-    return [each[i] for i in range(len(names))]
+    found = scorer.answer_all((palette.plain(probe), targets) for probe in probes)
+    each = found.each(lambda tensor: tensor.view(len(probes), 1, -1).expand(-1, many, -1))
+    return [each[i] for i in range(len(probes))]
 
 
 def _score_mapped(
     scorer: Scorer,
-    images: Tensor,
+    palette: Palette,
     targets: Tensor,
     maps: Sequence[Tensor],
     probes: Sequence[Probe],
-    fills: dict[FillName, Tensor],
     pairs: Tensor,
 ) -> Answers:
     """Answers (P, U) on the (map, image) ``pairs`` (U, 2); a block's saliency and ranks serve all its probes."""
     pieces = torch.split(pairs, scorer.batch)
-    orders = list(dict.fromkeys(map(order_of, probes)))
+    sequences = dict.fromkeys((order, parts_of(probe)) for probe in probes if (order := order_of(probe)))
 
     def blocks() -> Iterator[Block]:
         for piece in pieces:
             owner = piece[:, 1]
-            shown, target = images[owner], targets[owner]
-            height = _saliency_of(maps, piece, (images.shape[2], images.shape[3]))
-            rank: dict[Order, Tensor] = {order: ranks(height, order) for order in orders}
-            filled = {name: fill[owner] for name, fill in fills.items()}
+            shown, target = palette.pixels.images[owner], targets[owner]
+            height = _saliency_of(maps, piece, palette.pixels.size)
+            parts = {name: kind[owner] for name, kind in palette.parts.items()}
+            rank: dict[tuple[Order | None, str], Tensor] = {
+                (order, name): rank_parts(height, order, parts[name]) for order, name in sequences
+            }
+            filled = {name: fill[owner] for name, fill in palette.fills.items()}
             for probe in probes:
-                name = fill_of(probe)
+                name, kind = fill_of(probe), parts_of(probe)
                 fill = filled[name] if name else shown
-                yield apply(probe, shown, fill, rank[order_of(probe)], height), target
+                yield apply(probe, shown, fill, parts[kind], rank.get((order_of(probe), kind)), height), target
 
     flat = scorer.answer_all(blocks())
     sizes = [len(probes) * len(piece) for piece in pieces]

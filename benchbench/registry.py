@@ -11,12 +11,15 @@ import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
+import math
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from .errors import BenchError, nearest
+from .plugins import FAMILIES as FAMILIES
+from .plugins import METRIC_NEEDS as METRIC_NEEDS
 from .plugins import NEEDS as NEEDS
 from .plugins import DatasetPlugin as DatasetPlugin
 from .plugins import MethodPlugin as MethodPlugin
@@ -90,9 +93,7 @@ def method(
     name: str, *, needs: str | Iterable[str], paper: str = "", control: bool = False, fails: str = ""
 ) -> Callable[[F], F]:
     """Register a saliency method: a function of a Layer that returns a map (B, h, w), not normalised."""
-    wanted = _set(needs)
-    for need in wanted - set(NEEDS):
-        raise BenchError(f"unknown need {need!r}", where=f"method {name}", hint=nearest(need, NEEDS))
+    wanted = _known(needs, NEEDS, f"method {name}")
     return _adder(METHODS, lambda f: MethodPlugin(name, f, paper, wanted, control, fails))
 
 
@@ -106,12 +107,32 @@ def metric(
     title: str = "",
     unit: str = "",
     paper: str = "",
+    family: str = "other",
+    range: tuple[float, float] = (-math.inf, math.inf),
+    equation: str = "",
+    ranks_only: bool = False,
 ) -> Callable[[F], F]:
     """Register a metric: a function of a Seen (or, where it needs "cost", of a Cost) that returns a Scored."""
+    wanted = _known(needs, METRIC_NEEDS, f"metric {name}")
+    if family not in FAMILIES:
+        raise BenchError(f"unknown family {family!r}", where=f"metric {name}", hint=nearest(family, FAMILIES))
+    title = title or name.replace("_", " ")
     return _adder(
         METRICS,
         lambda f: MetricPlugin(
-            name, f, paper, _set(needs), higher_is_better, probes, protocols, unit, title or name.replace("_", " ")
+            name,
+            f,
+            paper,
+            needs=wanted,
+            higher_is_better=higher_is_better,
+            probes=probes,
+            protocols=protocols,
+            unit=unit,
+            title=title,
+            family=family,
+            range=range,
+            equation=equation,
+            ranks_only=ranks_only,
         ),
     )
 
@@ -162,6 +183,12 @@ def _adder(registry: Registry[Any], make: Callable[[Callable[..., Any]], Plugin]
         return function
 
     return add
+
+
+def _known(needs: str | Iterable[str], words: Mapping[str, str], where: str) -> frozenset[str]:
+    for need in _set(needs) - set(words):
+        raise BenchError(f"unknown need {need!r}", where=where, hint=nearest(need, words))
+    return _set(needs)
 
 
 def _set(needs: str | Iterable[str]) -> frozenset[str]:

@@ -19,10 +19,12 @@ from .words import Change as Change
 from .words import Cost as Cost
 from .words import Head as Head
 from .words import Pictures as Pictures
+from .words import Pixels as Pixels
 from .words import Precision as Precision
 from .words import Score as Score
 from .words import Scored as Scored
 from .words import ScoreKind as ScoreKind
+from .words import Seen as Seen
 
 
 class Services(Protocol):
@@ -279,26 +281,3 @@ class ModelSpec:
     weights: str = "as given"
     warning: str = ""
     classes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class Seen:
-    """What a metric is given: the network's answers to the metric's own probes, for a batch of maps.
-
-    Attributes:
-        probability: (B, P), the target's softmax probability on each probe, in the order of the metric's probes.
-        logit: (B, P), the same in logits.
-        correct: (B, P), whether the target was the most likely class.
-        whole_probability: (B,), on the unperturbed image.
-        whole_logit: (B,).
-        map: (B, H, W), at the image's size, min-max normalised per image.
-        mask: (B, H, W) bool, or None where the dataset has none.
-    """
-
-    probability: Tensor
-    logit: Tensor
-    correct: Tensor
-    whole_probability: Tensor
-    whole_logit: Tensor
-    map: Tensor
-    mask: Tensor | None = None

@@ -56,8 +56,60 @@ class Scored:
         value: (B,), or a float for a cost metric. NaN is a failed row.
         parts: further named values, written as rows ``metric.part``.
         curve: x (S,) and y (B, S), written to curves.parquet.
+        inapplicable: per image why the metric does not apply to it, or ""; empty where it applies to all.
     """
 
     value: Tensor | float
     parts: Mapping[str, Tensor | float] = field(default_factory=dict)
     curve: tuple[Tensor, Tensor] | None = None
+    inapplicable: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Pixels:
+    """Images, and what perturbed pictures of them are made of.
+
+    Attributes:
+        images: (B, C, H, W), as the network sees them.
+        seeds: one integer per image, the same whatever the batch and the method: what random probes draw from.
+        mean, std: (C,), what was subtracted from pixels in [0, 1], and what they were divided by.
+    """
+
+    images: Tensor
+    seeds: tuple[int, ...]
+    mean: Tensor
+    std: Tensor
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.images.shape[2], self.images.shape[3]
+
+    def one(self, i: int) -> Pixels:
+        return Pixels(self.images[i : i + 1], self.seeds[i : i + 1], self.mean, self.std)
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What a metric is given: the network's answers to the metric's own probes, for a batch of maps.
+
+    Attributes:
+        probability: (B, P), the target's softmax probability on each probe, in the order of the metric's probes.
+        logit: (B, P), the same in logits.
+        correct: (B, P), whether the target was the most likely class.
+        whole_probability: (B,), on the unperturbed image.
+        whole_logit: (B,).
+        map: (B, H, W), at the image's size, min-max normalised per image.
+        mask: (B, H, W) bool, or None where the dataset has none.
+        raw: (B, h, w), the map at its layer's size, not normalised; None only in a test that does not need it.
+        pixels: the images; None only in a test that does not need them.
+    """
+
+    probability: Tensor
+    logit: Tensor
+    correct: Tensor
+    whole_probability: Tensor
+    whole_logit: Tensor
+    map: Tensor
+    mask: Tensor | None = None
+    raw: Tensor | None = None
+    pixels: Pixels | None = None

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .allocator import out_of_memory
 from .errors import BenchError, NotApplicable
-from .judge import Maps, blame, judge, merge
+from .judge import Maps, blame, judge, merge, pixels_of
 from .loading import Chunk, Loader, chunks
 from .plan import MapCell, MetricCell, Shard, Task, sample_seeds
 from .scoring import Scorer
@@ -177,7 +177,8 @@ def _work_chunk(job: _Job, chunk: Chunk, number: int, batch: Batch | None, refus
         _note_maps(cell, chunk, number, fresh[cell.name], pages, desk.store)
     wanted = dict.fromkeys(cell.maps.name for cell in job.lacking.metrics)
     ready = {name: fresh.get(name) or _stored(name, chunk, desk) for name in wanted}
-    merge(pages.scores, judge(job.lacking.metrics, ready, chunk, targets, desk.scorer))
+    pixels = pixels_of(chunk, desk.study.seed, job.shard.model.spec.preprocess)
+    merge(pages.scores, judge(job.lacking.metrics, ready, chunk, pixels, targets, desk.scorer))
 
 
 def _chooser(job: _Job, chunk: Chunk, known: list[int] | None) -> Callable[[Tensor], Tensor]:

@@ -12,7 +12,7 @@ from benchbench.plan import sample_seeds
 from benchbench.registry import METHODS
 from benchbench.scoring import Scorer
 from benchbench.services import look, run_method
-from benchbench.types import INPUT, Layer
+from benchbench.types import INPUT, Layer, Pixels
 
 
 def layer_of(
@@ -49,6 +49,12 @@ def map_of(
     plugin = METHODS[method]
     bound = plugin.bind(params)
     return run_method(plugin.function, layer_of(network, images, place_of(method, layer, **params), targets), bound)
+
+
+def pixels(images: Tensor) -> Pixels:
+    """Images that are not normalised, of seeds 0, 1, ..."""
+    channels = images.shape[1]
+    return Pixels(images, tuple(range(len(images))), torch.zeros(channels), torch.ones(channels))
 
 
 def normalised(maps: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from benchbench.perturb import Keep, Multiply, Probe, Remove
 from benchbench.probing import score_probes
 from benchbench.scoring import Scorer
 
-from .helpers import map_of
+from .helpers import map_of, pixels
 from .networks import Flat, Pooled, seeded
 
 
@@ -91,11 +91,11 @@ def test_merged_maps_have_the_numbers_of_their_own(images: Tensor) -> None:
     near = one * (1 + 1e-7 * noise(2, 6, 8, 8))
     maps = [one, near, other, 2 * other, torch.zeros(6, 4, 4)]
     scorer = Scorer(network, 4)
-    together = score_probes(scorer, images, targets, maps, PROBES)
+    together = score_probes(scorer, pixels(images), targets, maps, PROBES)
     assert (scorer.passes.maps_asked, scorer.passes.maps_scored) == (30, 18)
     assert scorer.passes.forwards == scorer.passes.probes_scored == 18 * 4
     for m, single in enumerate(maps):
-        alone = score_probes(Scorer(network, 4), images, targets, [single], PROBES)
+        alone = score_probes(Scorer(network, 4), pixels(images), targets, [single], PROBES)
         for probe in PROBES:
             torch.testing.assert_close(
                 together[probe].probability[m], alone[probe].probability[0], rtol=1e-4, atol=1e-5

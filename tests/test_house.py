@@ -20,7 +20,9 @@ FLOORS = [
     ["registry"],
     ["layout", "words"],
     ["types", "wrapping"],
-    ["table", "preprocess", "perturb", "capture", "allocator", "targets"],
+    ["table", "preprocess", "imputation", "regions", "capture", "allocator", "targets"],
+    ["fills"],
+    ["perturb"],
     ["attention", "cut", "derivatives", "equal"],
     ["scaffold", "store", "stats", "layers", "prepare", "datasets", "models", "methods", "metrics", "study"],
     ["scoring", "reports", "plan"],
@@ -38,7 +40,7 @@ FLOORS = [
 FLOOR = {name: height for height, names in enumerate(FLOORS) for name in names}
 MAY = {
     "methods": {"types", "registry", "errors", "wrapping"},
-    "metrics": {"types", "registry", "errors", "perturb"},
+    "metrics": {"types", "registry", "errors", "perturb", "fills", "regions"},
     "reports": {"table", "stats", "errors"},
     "datasets": {"types", "registry", "errors", "preprocess"},
     "stats": {"table", "errors"},

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from benchbench.fills import fill_blur, rise_kernel
 from benchbench.perturb import (
     Filled,
     Keep,
@@ -17,15 +18,15 @@ from benchbench.perturb import (
     Whole,
     apply,
     canonical,
-    fill_blur,
     minmax,
     needs_map,
     ranks,
-    rise_kernel,
     saliency,
     upsample,
 )
+from benchbench.regions import parts_in
 
+from .helpers import pixels
 from .metrics import plain
 
 
@@ -38,7 +39,7 @@ def test_rise_kernel_has_the_published_weights() -> None:
 
 def test_blur_equals_scipy_with_zeros_outside() -> None:
     image = torch.randn(1, 3, 20, 31, generator=torch.Generator().manual_seed(0))
-    np.testing.assert_allclose(fill_blur(image)[0].numpy(), plain.blurred(image[0].double().numpy()), atol=1e-6)
+    np.testing.assert_allclose(fill_blur(pixels(image))[0].numpy(), plain.blurred(image[0].double().numpy()), atol=1e-6)
 
 
 def test_upsampling_equals_half_pixel_centres() -> None:
@@ -77,8 +78,8 @@ def test_a_constant_map_is_zero_and_not_stretched_rounding(value: float) -> None
 def test_remove_and_keep_share_the_image_between_them(grid: np.ndarray, count: int) -> None:
     image = torch.arange(60.0).view(1, 3, 4, 5) + 1
     fill, rank = torch.zeros_like(image), ranks(torch.from_numpy(grid)[None])
-    removed = apply(Remove(count / 20), image, fill, rank, rank)
-    kept = apply(Keep(count / 20), image, fill, rank, rank)
+    removed = apply(Remove(count / 20), image, fill, parts_in("pixels", pixels(image)), rank)
+    kept = apply(Keep(count / 20), image, fill, parts_in("pixels", pixels(image)), rank)
     assert torch.equal(removed + kept, image)
     assert int((removed == 0).sum()) == 3 * count
 
@@ -86,9 +87,9 @@ def test_remove_and_keep_share_the_image_between_them(grid: np.ndarray, count: i
 def test_multiply_and_its_inverse() -> None:
     image, grid = torch.full((1, 3, 2, 2), 4.0), torch.tensor([[[0.0, 0.25], [0.5, 1.0]]])
     fill = torch.full_like(image, 8.0)
-    rank = ranks(grid)
-    assert apply(Multiply(), image, fill, rank, grid)[0, 0].tolist() == [[8, 7], [6, 4]]
-    assert apply(Multiply(inverted=True), image, fill, rank, grid)[0, 0].tolist() == [[4, 5], [6, 8]]
+    parts = parts_in("pixels", pixels(image))
+    assert apply(Multiply(), image, fill, parts, None, grid)[0, 0].tolist() == [[8, 7], [6, 4]]
+    assert apply(Multiply(inverted=True), image, fill, parts, None, grid)[0, 0].tolist() == [[4, 5], [6, 8]]
 
 
 def test_equal_pictures_have_one_name() -> None:

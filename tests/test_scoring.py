@@ -14,6 +14,7 @@ from benchbench.prepare import TOLERANCE, fold_batch_norm, prepare
 from benchbench.probing import score_probes
 from benchbench.scoring import Scorer
 
+from .helpers import pixels
 from .networks import Flat, Pooled, seeded
 
 
@@ -43,7 +44,7 @@ def test_equal_probes_are_scored_once(images: Tensor) -> None:
         Multiply(),
     ]
     scorer = Scorer(network, batch)
-    found = score_probes(scorer, images, torch.zeros(6, dtype=torch.long), maps, probes)
+    found = score_probes(scorer, pixels(images), torch.zeros(6, dtype=torch.long), maps, probes)
     assert set(found) == {Whole(), Filled("zero"), Remove(0.5), Keep(0.5, "blur"), Multiply()}
     assert scorer.passes.forwards == 6 * 2 + 6 * 3 * 3, "two probes need no map, three need each of the three maps"
     assert scorer.passes.probes_scored == scorer.passes.forwards
@@ -55,7 +56,9 @@ def test_probes_equal_one_picture_at_a_time(images: Tensor) -> None:
     targets = torch.tensor([1, 1, 2, 2, 3, 3])
     maps = torch.rand(2, len(images), 64, 64, generator=torch.Generator().manual_seed(0))
     maps = torch.stack([minmax(m) for m in maps])
-    found = score_probes(Scorer(network, 5), images, targets, list(maps), [Remove(0.25, "zero", "least"), Multiply()])
+    found = score_probes(
+        Scorer(network, 5), pixels(images), targets, list(maps), [Remove(0.25, "zero", "least"), Multiply()]
+    )
     for m in range(2):
         for b in range(6):
             gone = ranks(maps[m, b][None], "least")[0] < 1024

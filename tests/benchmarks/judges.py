@@ -18,8 +18,10 @@ from pytorch_grad_cam.utils.model_targets import ClassifierOutputSoftmaxTarget
 from torch import Tensor, nn
 from torchcam.metrics import DeletionInsertionMetric
 
-from benchbench.perturb import fill_blur, saliency
+from benchbench.fills import fill_blur
+from benchbench.perturb import saliency
 
+from ..helpers import pixels
 from .ours import STEPS, maps_of
 from .scenes import BATCH, SIZE, Call, Scene
 
@@ -99,7 +101,7 @@ def rise_loop(scene: Scene) -> Call:
 
 def _rise_curve(scene: Scene, b: int, explanation: np.ndarray[Any, Any], insert: bool) -> float:
     image, step = scene.images[b : b + 1], PIXELS // STEPS
-    start, finish = (fill_blur(image), image) if insert else (image, torch.zeros_like(image))
+    start, finish = (fill_blur(pixels(image)), image) if insert else (image, torch.zeros_like(image))
     current, final = start.clone().numpy().reshape(3, PIXELS), finish.numpy().reshape(3, PIXELS)
     order = np.flip(np.argsort(explanation.reshape(-1)))
     scores = np.empty(STEPS + 1)
@@ -116,7 +118,7 @@ def batched_insertion(scene: Scene, maps: Callable[[], list[Tensor]]) -> Call:
     """Plain code, as no peer has insertion from a blurred image: each step of each map scores all images at once."""
 
     def call() -> Tensor:
-        found, blurred = [], fill_blur(scene.images)
+        found, blurred = [], fill_blur(pixels(scene.images))
         for one in maps():
             rank = (-saliency(one, (SIZE, SIZE)).flatten(1)).argsort(dim=1, stable=True).argsort(1)
             rank = rank.view(-1, 1, SIZE, SIZE)

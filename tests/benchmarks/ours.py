@@ -19,6 +19,7 @@ from benchbench.scoring import Scorer
 from benchbench.services import Batch, look, run_method
 from benchbench.study import _metric
 
+from ..helpers import pixels
 from .scenes import SIZE, Call, Scene
 
 EIGHT = ["gradcam", "gradcam++", "xgradcam", "hirescam", "gradcam-elementwise", "layercam", "eigencam", "eigengradcam"]
@@ -112,7 +113,7 @@ def curves(scene: Scene, asked: Sequence[Probe], distinct: int = MAPS) -> Call:
     maps = maps_of(scene, distinct)
 
     def call() -> Tensor:
-        found = score_probes(scene.scorer(), scene.images, scene.targets, maps, asked)
+        found = score_probes(scene.scorer(), pixels(scene.images), scene.targets, maps, asked)
         return torch.stack([found[canonical(probe)].probability for probe in asked])
 
     return call

@@ -7,11 +7,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchbench.judge import Maps, judge
+from benchbench.judge import Maps, judge, pixels_of
 from benchbench.loading import Chunk
 from benchbench.plan import MapCell, MetricCell
 from benchbench.scoring import Scorer
 from benchbench.study import _method, _metric
+from benchbench.types import Preprocess
 
 from ..networks import Pooled, seeded
 from . import plain
@@ -55,7 +56,7 @@ def scores(
         cells += [MetricCell(f"{name}/{m}", holder, _metric(name)) for name in names]
     with torch.no_grad():
         targets = network(pictures).argsort(1)[:, -2]
-    pages = judge(cells, given, chunk, targets, Scorer(network, batch))
+    pages = judge(cells, given, chunk, pixels_of(chunk, 0, Preprocess()), targets, Scorer(network, batch))
     return {
         name: [[pages[f"{name}/{m}"]["samples"][i]["value"] for i in "abcde"] for m in range(len(maps))]
         for name in names

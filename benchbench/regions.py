@@ -1,0 +1,106 @@
+"""What a probe removes pieces of: pixels, the cells of a grid, or superpixels."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Annotated, TypeAlias
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from .types import Pixels
+
+PIXELS = "pixels"
+_NAMED = re.compile(r"(grid|slic)-([1-9]\d*)")
+PartsName: TypeAlias = Annotated[str, Field(pattern=r"^(pixels|(grid|slic)-[1-9]\d{0,3})$")]
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """The parts of N images (H, W).
+
+    Attributes:
+        labels: (N, H, W), 0 .. count - 1, or None where every pixel is a part.
+        count: (N,).
+        seeds: one per image.
+        size: (H, W).
+    """
+
+    labels: Tensor | None
+    count: Tensor
+    seeds: tuple[int, ...]
+    size: tuple[int, int]
+
+    def __getitem__(self, rows: Tensor) -> Parts:
+        labels = None if self.labels is None else self.labels[rows]
+        return Parts(labels, self.count[rows], tuple(self.seeds[i] for i in rows.tolist()), self.size)
+
+    def each(self) -> Tensor:
+        """(N, H, W): the number of each pixel's part."""
+        if self.labels is not None:
+            return self.labels
+        pixels = torch.arange(self.size[0] * self.size[1], device=self.count.device)
+        return pixels.view(self.size).expand(len(self.count), *self.size)
+
+    def means(self, maps: Tensor) -> Tensor:
+        """(N, n): the mean over each part's pixels of ``maps`` (N, H, W); zero beyond an image's last part."""
+        flat, labels = maps.flatten(1), self.each().flatten(1)
+        zeros = flat.new_zeros(len(flat), int(self.count.max()))
+        sums = zeros.scatter_add(1, labels, flat)
+        return sums / zeros.scatter_add(1, labels, torch.ones_like(flat)).clamp_min(1)
+
+    def shuffled(self, index: int) -> Tensor:
+        """(N, H, W): the rank of each pixel's part in a random order, the ``index``-th that the image's seed gives."""
+        most = int(self.count.max())
+        drawn = [_order(seed, index, int(n), most) for seed, n in zip(self.seeds, self.count.tolist(), strict=True)]
+        rank = torch.from_numpy(np.stack(drawn)).to(self.count.device)
+        if self.labels is None:
+            return rank.view(len(rank), *self.size)
+        return rank.gather(1, self.labels.flatten(1)).view_as(self.labels)
+
+
+def parts_in(name: str, pixels: Pixels) -> Parts:
+    """The parts of this name ("pixels", "grid-7", "slic-60") of the images.
+
+    ``grid-k`` has k x k cells, their borders at the nearest pixels; ``slic-n`` about n superpixels of SLIC (Achanta et
+    al. 2012), each connected, of the picture in RGB.
+    """
+    count, size, device = len(pixels.images), pixels.size, pixels.images.device
+    named = _NAMED.fullmatch(name)
+    if named is None:
+        return Parts(None, torch.full((count,), size[0] * size[1], device=device), pixels.seeds, size)
+    if named[1] == "grid":
+        labels = grid(size, int(named[2])).to(device).expand(count, *size)
+    else:
+        labels = superpixels(pixels, int(named[2])).to(device)
+    return Parts(labels, labels.flatten(1).amax(1) + 1, pixels.seeds, size)
+
+
+def grid(size: tuple[int, int], cells: int) -> Tensor:
+    """(H, W): the number of each pixel's cell of a grid of ``cells`` x ``cells``, row by row."""
+    rows, columns = (torch.arange(side) * min(cells, side) // side for side in size)
+    return rows[:, None] * min(cells, size[1]) + columns
+
+
+def superpixels(pixels: Pixels, wanted: int) -> Tensor:
+    """(B, H, W): SLIC's segments, numbered from 0, of each image in [0, 1]."""
+    from skimage.segmentation import slic  # half a second to import, and few studies need it
+
+    shown = pixels.images * pixels.std[:, None, None] + pixels.mean[:, None, None]
+    found = []
+    for image in shown.clamp(0, 1).permute(0, 2, 3, 1).cpu().double().numpy():
+        colour = image.shape[2] == 3
+        segments = slic(image, n_segments=wanted, compactness=10, start_label=0, convert2lab=colour)
+        found.append(torch.from_numpy(np.unique(segments, return_inverse=True)[1].reshape(segments.shape)))
+    return torch.stack(found)
+
+
+def _order(seed: int, index: int, count: int, length: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """A random permutation of 0 .. count - 1, then the rest up to ``length`` as it is."""
+    digest = hashlib.sha256(f"{seed}/parts/{index}".encode()).digest()
+    drawn = np.random.default_rng(int.from_bytes(digest[:8], "big")).permutation(count)
+    return np.concatenate([drawn, np.arange(count, length)]).astype(np.int64)
