@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .api import Run, Study, explain
     from .errors import BenchError, NotApplicable
+    from .layout import with_grid
     from .registry import dataset, method, metric, model
     from .targets import scored
     from .types import Dataset, Layer, ModelSpec, Preprocess, Sample, Scored, Seen
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _HOME = {
     "api": ("Run", "Study", "explain"),
     "errors": ("BenchError", "NotApplicable"),
+    "layout": ("with_grid",),
     "registry": ("dataset", "method", "metric", "model"),
     "targets": ("scored",),
     "types": ("Dataset", "Layer", "ModelSpec", "Preprocess", "Sample", "Scored", "Seen"),
@@ -45,6 +47,7 @@ __all__ = [
     "metric",
     "model",
     "scored",
+    "with_grid",
 ]
 
 

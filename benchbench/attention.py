@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from .capture import check_logits, hook, quiet
 from .errors import NotApplicable
-from .layout import Layout, layout_of
+from .layout import Layout, Tokens, layout_of, tokens_of
 from .types import Attention, AttentionGradient
 
 
@@ -35,7 +35,7 @@ def attentions(
             stack.enter_context(_watched(module, kept, wanted))
         head = _head(network, outputs, stack) if gradient == "block" else None
         logits = check_logits(network(images), images)
-        grid = _grid(kept, images)
+        grid = _grid(kept, images, tokens_of(network).grid)
         if head is not None:
             if len(outputs) != len(kept):
                 raise NotApplicable("its blocks have no attention each")
@@ -46,10 +46,12 @@ def attentions(
     return tuple(Attention(w.detach(), g) for w, g in zip(kept, gradients, strict=True)), grid
 
 
-def _grid(kept: list[Tensor], images: Tensor) -> Layout:
+def _grid(kept: list[Tensor], images: Tensor, given: tuple[int, int] | None) -> Layout:
     if not kept:
         raise NotApplicable("the network has no attention of a known kind (torch's or timm's)")
-    grid = layout_of((len(images), kept[0].shape[-1], 1), (images.shape[2], images.shape[3]), {1})
+    grid = layout_of(
+        (len(images), kept[0].shape[-1], 1), (images.shape[2], images.shape[3]), Tokens(frozenset({1}), given)
+    )
     square = all(len(w) == len(images) and w.shape[-2:] == kept[0].shape[-1:] * 2 for w in kept)
     if grid is None or not square:
         raise NotApplicable("its attention is not among all patches of the image (windows, or pooled tokens)")

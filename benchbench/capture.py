@@ -5,7 +5,7 @@ The network is left as it was found: no hook, mode or requires_grad survives, al
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from .errors import BenchError, NotApplicable
-from .layout import Layout, layout_of, token_widths
+from .layout import Layout, Tokens, layout_of, tokens_of
 from .types import INPUT, Head, Score
 
 
@@ -78,13 +78,13 @@ def capture(
     with ExitStack() as stack:
         stack.enter_context(quiet(network))
         stack.enter_context(torch.set_grad_enabled(gradient))
-        widths = token_widths(network)
+        tokens = tokens_of(network)
         if INPUT in layers:
             images = images.detach().requires_grad_(gradient)
             kept[INPUT], layouts[INPUT] = images, Layout("first", images.shape[2], images.shape[3])
         for name in layers:
             if name != INPUT:
-                keep = _keeper(name, (images.shape[2], images.shape[3]), widths, kept, layouts, gradient)
+                keep = _keeper(name, (images.shape[2], images.shape[3]), tokens, kept, layouts, gradient)
                 stack.enter_context(hook(module_of(network, name), keep))
         for module in network.modules():
             if isinstance(module, nn.Linear):
@@ -119,10 +119,10 @@ def rest(network: nn.Module, images: Tensor, layer: str, activation: Tensor) -> 
     if layer == INPUT:
         with quiet(network):
             return check_logits(network(activation), activation)
-    widths, size = token_widths(network), (images.shape[2], images.shape[3])
+    tokens, size = tokens_of(network), (images.shape[2], images.shape[3])
 
     def replace(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
-        layout = layout_of(output.shape, size, widths)
+        layout = layout_of(output.shape, size, tokens)
         assert layout is not None, "the layer was captured"
         return layout.output_of(activation.clone(), output)
 
@@ -183,7 +183,7 @@ def check_logits(output: Any, images: Tensor) -> Tensor:
 def _keeper(
     name: str,
     size: tuple[int, int],
-    widths: Set[int],
+    tokens: Tokens,
     kept: dict[str, Tensor],
     layouts: dict[str, Layout],
     gradient: bool,
@@ -191,7 +191,7 @@ def _keeper(
     def keep(_module: nn.Module, _inputs: Any, output: Any) -> Tensor:
         if name in kept:
             raise BenchError(f"layer {name!r} runs more than once in one forward", hint="Choose a layer that runs once")
-        layout = layout_of(output.shape, size, widths) if isinstance(output, Tensor) else None
+        layout = layout_of(output.shape, size, tokens) if isinstance(output, Tensor) else None
         if layout is None:
             shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
             raise NotApplicable(f"layer {name!r} returns {shape}, not a spatial map (B, K, h, w), nor tokens of a grid")

@@ -13,7 +13,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from .capture import check_logits, hook, module_of, quiet
 from .errors import NotApplicable
-from .layout import layout_of, token_widths
+from .layout import layout_of, tokens_of
 from .types import INPUT
 
 _COMPLETE = 1e-5  # of the sum of all terms' sizes: rounding is a thousand times less, a smooth activation function more
@@ -26,10 +26,10 @@ def curvature(network: nn.Module, images: Tensor, layer: str, targets: Tensor, d
         NotApplicable: torch has no second derivative of something behind the layer, as of hard sigmoids.
     """
     kept: list[Tensor] = []
-    size, widths = (images.shape[2], images.shape[3]), token_widths(network)
+    size, tokens = (images.shape[2], images.shape[3]), tokens_of(network)
 
     def keep(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
-        layout = layout_of(output.shape, size, widths)
+        layout = layout_of(output.shape, size, tokens)
         assert layout is not None, "the layer was captured"
         kept.append(layout.map_of(output).detach().requires_grad_())
         return layout.output_of(kept[0].clone(), output)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from .capture import capture, hook, quiet
 from .errors import BenchError, NotApplicable, nearest
-from .layout import layout_of, proportional, token_widths
+from .layout import Tokens, layout_of, proportional, tokens_of
 
 _POOLS_TO_SIZE = re.compile(r"(Select)?Adaptive.*Pool")
 
@@ -36,10 +36,10 @@ def spatial_layers(network: nn.Module, images: Tensor) -> list[Spatial]:
     Left out: pooling to a fixed size, which belongs to the head, and maps without the image's proportions.
     """
     seen: list[tuple[str, Spatial | None]] = []
-    widths, size = token_widths(network), (images.shape[2], images.shape[3])
+    tokens, size = tokens_of(network), (images.shape[2], images.shape[3])
 
     def note(name: str, module: nn.Module, _inputs: Any, output: Any) -> None:
-        seen.append((name, _spatial(name, module, output, size, widths)))
+        seen.append((name, _spatial(name, module, output, size, tokens)))
 
     with ExitStack() as stack:
         for name, module in network.named_modules():
@@ -53,9 +53,11 @@ def spatial_layers(network: nn.Module, images: Tensor) -> list[Spatial]:
     return [layer for name, layer in seen if layer is not None and runs[name] == 1]
 
 
-def _spatial(name: str, module: nn.Module, output: Any, size: tuple[int, int], widths: Set[int]) -> Spatial | None:
-    layout = layout_of(output.shape, size, widths) if isinstance(output, Tensor) else None
-    if layout is None or layout.height * layout.width == 1 or not proportional(layout.height, layout.width, size):
+def _spatial(name: str, module: nn.Module, output: Any, size: tuple[int, int], tokens: Tokens) -> Spatial | None:
+    layout = layout_of(output.shape, size, tokens) if isinstance(output, Tensor) else None
+    if layout is None or layout.height * layout.width == 1:
+        return None
+    if (layout.height, layout.width) != tokens.grid and not proportional(layout.height, layout.width, size):
         return None
     channels = output.shape[1] if layout.kind == "first" else output.shape[-1]
     norm = layout.kind != "first" and hasattr(module, "normalized_shape")

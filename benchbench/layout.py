@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
+
+from .errors import BenchError
 
 _MOST_PREFIX = 8  # class token, distillation token, registers; and at most one to eight patches
 
@@ -44,24 +47,53 @@ class Layout:
         return torch.cat([output[:, : self.prefix], tokens], 1) if self.prefix else tokens
 
 
-def token_widths(network: nn.Module) -> frozenset[int]:
-    """What the network's layer norms normalise over: the widths that tokens have in it."""
+@dataclass(frozen=True)
+class Tokens:
+    """How a network's tokens are told: by their ``widths``, and the ``grid`` (h, w) that was given by hand, if any."""
+
+    widths: frozenset[int]
+    grid: tuple[int, int] | None = None
+
+
+def with_grid(network: nn.Module, grid: tuple[int, int]) -> nn.Module:
+    """The network, with the grid (h, w) in which its tokens lie, where their number does not tell it.
+
+    Layers of so many tokens, or of at most eight more in front, are read by it; others as without it. The network's
+    parameters and modules are shared, not copied.
+
+    Raises:
+        BenchError: the grid is not two positive numbers.
+    """
+    given = tuple(grid) if isinstance(grid, (tuple, list)) else ()
+    if len(given) != 2 or not all(isinstance(side, int) and side > 0 for side in given):
+        raise BenchError(f"the grid is {grid!r}", where="with_grid", hint="Give (rows, columns) of tokens")
+    made = copy.copy(network)
+    made.benchbench_grid = given  # type: ignore[assignment]
+    return made
+
+
+def tokens_of(network: nn.Module) -> Tokens:
+    """The widths are what the network's layer norms normalise over."""
     shapes = (getattr(module, "normalized_shape", None) for module in network.modules())
-    return frozenset(int(shape[-1]) for shape in shapes if shape)
+    grid: tuple[int, int] | None = getattr(network, "benchbench_grid", None)
+    return Tokens(frozenset(int(shape[-1]) for shape in shapes if shape), grid)
 
 
-def layout_of(shape: Sequence[int], size: tuple[int, int], widths: Set[int]) -> Layout | None:
+def layout_of(shape: Sequence[int], size: tuple[int, int], tokens: Tokens) -> Layout | None:
     """The layout of an output of this shape on images of this size (H, W); None where it holds no map.
 
     Four dimensions are channels first, unless only the other reading has the image's proportions. Three are tokens if
-    they are of one of the ``widths``: a grid of the image's proportions behind the fewest other tokens.
+    they are of one of the widths: in the grid that was given, or in one of the image's proportions behind the fewest
+    other tokens.
     """
     if len(shape) == 4:
         if not proportional(shape[2], shape[3], size) and proportional(shape[1], shape[2], size):
             return Layout("last", shape[1], shape[2])
         return Layout("first", shape[2], shape[3])
-    if len(shape) != 3 or shape[2] not in widths:
+    if len(shape) != 3 or shape[2] not in tokens.widths:
         return None
+    if tokens.grid and 0 <= (others := shape[1] - tokens.grid[0] * tokens.grid[1]) <= _MOST_PREFIX:
+        return Layout("tokens", *tokens.grid, others)
     for prefix in range(min(_MOST_PREFIX, shape[1] - 1) + 1):
         grid = _grid(shape[1] - prefix, size)
         if grid and 8 * prefix <= shape[1] - prefix:

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from torchvision.models import SwinTransformer, vit_b_32
 
 from benchbench.capture import capture
+from benchbench.errors import BenchError
 from benchbench.layers import before, resolve
-from benchbench.layout import Layout, layout_of
+from benchbench.layout import Layout, Tokens, layout_of, tokens_of, with_grid
 
 from .helpers import layer_of, map_of
 from .networks import Pooled, Vit, seeded
@@ -65,7 +66,7 @@ def test_there_and_back(height: int, width: int, prefix: int, channels: int, kin
     ],
 )
 def test_layouts_that_are_known(shape: tuple[int, ...], size: tuple[int, int], expected: Layout | None) -> None:
-    assert layout_of(shape, size, {768}) == expected
+    assert layout_of(shape, size, Tokens(frozenset({768}))) == expected
 
 
 def test_the_layers_of_transformers(images: Tensor) -> None:
@@ -149,3 +150,47 @@ def test_several_layouts_in_one_pass(images: Tensor) -> None:
         alone = capture(network, images, [place], lambda z: z.argmax(1))
         torch.testing.assert_close(together.activations[place], alone.activations[place])
         torch.testing.assert_close(together.gradients[place], alone.gradients[place], rtol=1e-4, atol=1e-7)
+
+
+class Strips(nn.Module):
+    """Patches of 16 x 4 pixels, so that 64 x 64 pixels are 4 x 16 tokens: as many as of 8 x 8 pixels, and not so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Conv2d(3, 8, (16, 4), (16, 4))
+        self.norm = nn.LayerNorm(8)
+        self.head = nn.Linear(8, 5)
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.norm(self.embed(images).flatten(2).mT).mean(1))
+        return logits
+
+
+def test_a_grid_given_by_hand_is_believed() -> None:
+    network, images = seeded(Strips), torch.rand(2, 3, 64, 64)
+    guessed = capture(network, images, ["norm"], lambda z: z.argmax(1))
+    assert guessed.layouts["norm"] == Layout("tokens", 8, 8, 0), "64 tokens of a square image"
+    told = with_grid(network, (4, 16))
+    found = capture(told, images, ["norm"], lambda z: z.argmax(1))
+    assert found.layouts["norm"] == Layout("tokens", 4, 16, 0)
+    torch.testing.assert_close(found.activations["norm"][:, :, 1, 5], network.norm(network.embed(images)[:, :, 1, 5]))
+    assert not hasattr(network, "benchbench_grid"), "the user's network is as it was"
+    assert resolve(told, images, "last") == ["norm"]
+    assert map_of("gradcam", told, images, "norm").shape == (2, 4, 16)
+    assert map_of("shapleycam", told, images, "norm").shape == (2, 4, 16)
+    ablated = map_of("ablationcam", told, images, "norm").flatten(1)
+    torch.testing.assert_close(ablated, map_of("ablationcam", network, images, "norm").flatten(1))
+
+
+def test_a_grid_by_hand_leaves_room_for_other_tokens_and_other_layers() -> None:
+    tokens = Tokens(frozenset({8}), (4, 16))
+    assert layout_of((2, 66, 8), (64, 64), tokens) == Layout("tokens", 4, 16, 2)
+    assert layout_of((2, 256, 8), (64, 64), tokens) == Layout("tokens", 16, 16, 0), "another stage tells itself"
+    assert layout_of((2, 64, 9), (64, 64), tokens) is None, "not of a token's width"
+    assert tokens_of(seeded(Strips)) == Tokens(frozenset({8}), None)
+
+
+@pytest.mark.parametrize("grid", [(4,), (0, 3), "4x16", (4.0, 16.0), None])
+def test_a_grid_that_is_none(grid: Any) -> None:
+    with pytest.raises(BenchError, match="rows, columns"):
+        with_grid(seeded(Strips), grid)
