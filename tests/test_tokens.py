@@ -273,3 +273,44 @@ def test_curvature_in_tokens_by_differences_of_slopes(images: Tensor) -> None:
     assert expected.abs().max() > 1e-3
     found = curvature(network, pictures, place, targets, direction)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6 * float(expected.abs().max()))
+
+
+NAMED: dict[str, dict[str, Any]] = {
+    "deit_tiny_patch16_224": {"img_size": 64},
+    "deit3_small_patch16_224": {"img_size": 64, "depth": 2},
+    "deit_tiny_distilled_patch16_224": {"img_size": 64},
+    "swin_tiny_patch4_window7_224": {"img_size": 128, "window_size": 4, "depths": (1, 1, 2, 1)},
+    "swinv2_tiny_window8_256": {"img_size": 128, "window_size": 4, "depths": (1, 1, 2, 1)},
+}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_named_transformers_of_timm_under_the_cam_family(name: str) -> None:
+    """Each method at the last layer against the layer's own output and slope, read off by a hook."""
+    network = seeded(lambda: lively(timm.create_model(name, num_classes=7, **NAMED[name])))
+    side = NAMED[name]["img_size"]
+    pictures = torch.rand(2, 3, side, side, generator=torch.Generator().manual_seed(5))
+    (place,) = resolve(network, pictures[:1], "last")
+    kept: list[Tensor] = []
+    handle = network.get_submodule(place).register_forward_hook(lambda _m, _i, o: kept.append(o))
+    logits = network(pictures)
+    handle.remove()
+    (slope,) = torch.autograd.grad(logits.max(1).values.sum(), kept)
+    output, grid = kept[0].detach(), (4, 4)
+    if output.ndim == 3:
+        prefix = output.shape[1] - 16
+        assert prefix == (0 if "swin" in name else 2 if "distilled" in name else 1)
+        output, slope = (t[:, prefix:].reshape(2, *grid, -1) for t in (output, slope))
+    assert output.shape[1:3] == grid, "channels last, 4 x 4"
+    product = output * slope
+    expected = {
+        "gradcam": (output * slope.mean((1, 2), keepdim=True)).sum(3).relu(),
+        "hirescam": product.sum(3).relu(),
+        "gradcam-elementwise": product.relu().sum(3),
+        "layercam": (output * slope.relu()).sum(3).relu(),
+    }
+    assert sum(float(found.max()) > 0 for found in expected.values()) >= 3, "zeros everywhere test nothing"
+    for method, found in expected.items():
+        torch.testing.assert_close(
+            map_of(method, network, pictures, place), found, rtol=1e-3, atol=1e-5 * float(found.max())
+        )
