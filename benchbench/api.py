@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from . import study as _study
 from .capture import quiet
-from .errors import BenchError
+from .errors import BenchError, NotApplicable
 from .layers import resolve
 from .perturb import saliency
 from .plan import sample_seeds
@@ -128,6 +128,8 @@ def explain(
     plugin = METHODS[method]
     bound = plugin.bind(params)
     needs = plugin.needs_of(bound)
+    if "dataset" in needs:
+        raise NotApplicable(f"{method} is made of a whole dataset's maps: run a Study")
     name = INPUT if "input" in needs else resolve(network, images[:1], layer)[-1]
     seeds = sample_seeds(seed, f"{plugin.name}/{name}", [str(i // several) for i in range(len(images))])
     with quiet(network):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,24 @@ from .registry import Plugin
 from .store import digest
 from .study import MethodChoice, MetricChoice, Study, Target
 from .types import INPUT, Dataset, ModelSpec
+from .wrapping import Method
 
+NO_COST = "it is made of maps that are there, and costs no pass of its own"
 SHARD = 32  # samples; what is lost when a run is killed, and never a matter of the batch size
 _NUMERIC = (
-    *("attention", "capture", "cost", "costing", "cut", "derivatives", "equal", "exported", "fills", "imputation"),
+    *(
+        "attention",
+        "capture",
+        "cost",
+        "costing",
+        "cut",
+        "derivatives",
+        "derived",
+        "equal",
+        "exported",
+        "fills",
+        "imputation",
+    ),
     *("judge", "layers", "layout", "loading", "masked", "perturb", "prepare", "preprocess", "probing", "ready"),
     *("regions", "scoring", "services", "targets", "types", "words", "work"),
 )
@@ -50,6 +64,7 @@ class Shard:
     dataset_name: str
     target: Target
     indices: tuple[int, ...]
+    whole: tuple[int, ...]  # the indices of all the dataset's shards
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -59,15 +74,24 @@ class Shard:
     def fingerprints(self) -> list[str]:
         return [self.dataset.fingerprint(i) for i in self.indices]
 
+    @property
+    def all_content(self) -> list[tuple[str, str]]:
+        """Id and fingerprint of every sample of all the dataset's shards."""
+        return [(self.dataset.ids[i], self.dataset.fingerprint(i)) for i in self.whole]
+
 
 @dataclass(frozen=True, eq=False)
 class MapCell:
-    """The maps of one method at one layer on a shard; ``skip`` is why it does not apply, or empty."""
+    """The maps of one method at one layer on a shard; ``skip`` is why it does not apply, or empty.
+
+    ``base``: the cell that it is derived from, together with the other shards', where it is a whole dataset's.
+    """
 
     name: str
     layer: str
     method: MethodChoice
     skip: str
+    base: MapCell | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,12 +105,16 @@ class MetricCell:
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """A shard with every cell asked of it; ``predictions`` names the cell of its targets."""
+    """A shard with every cell asked of it; ``predictions`` names the cell of its targets.
+
+    ``bases``: cells that were not asked for, and that others are derived from.
+    """
 
     shard: Shard
     predictions: str
     maps: tuple[MapCell, ...]
     metrics: tuple[MetricCell, ...]
+    bases: tuple[MapCell, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +144,7 @@ def named_targets(label: str, study: Study) -> dict[str, Target]:
 def shards(model: ReadyModel, dataset: Dataset, name: str, target: Target, study: Study) -> Iterator[Shard]:
     chosen = choose_samples(len(dataset.ids), study.samples, study.seed)
     for start in range(0, len(chosen), SHARD):
-        yield Shard(model, dataset, name, target, tuple(chosen[start : start + SHARD]))
+        yield Shard(model, dataset, name, target, tuple(chosen[start : start + SHARD]), tuple(chosen))
 
 
 def tasks(shard: Shard, study: Study) -> Task:
@@ -129,22 +157,30 @@ def tasks(shard: Shard, study: Study) -> Task:
         shard.target,
     ]
     content = [shard.ids, shard.fingerprints]
-    maps = tuple(
-        MapCell(
-            digest("maps", base, content, study.seed, layer, *_identity(method.plugin, method.params)),
-            layer,
-            method,
-            skip_reason(shard.model, layer, method),
-        )
-        for layer, method in _pairs(shard.model, study)
-    )
+    bases: dict[tuple[str, str], MapCell] = {}
+
+    def direct(layer: str, method: MethodChoice) -> MapCell:
+        name = digest("maps", base, content, study.seed, layer, *_identity(method.plugin, method.params))
+        return MapCell(name, layer, method, skip_reason(shard.model, layer, method))
+
+    def cell(layer: str, method: MethodChoice) -> MapCell:
+        own = direct(layer, method)
+        if "dataset" not in method.needs:
+            return own
+        of: Method = method.params["of"]
+        found = bases.setdefault((layer, str(of)), direct(layer, MethodChoice(str(of), of.params, of.plugin)))
+        return replace(own, name=digest("derived", own.name, shard.all_content), base=found)
+
+    maps = tuple(cell(layer, method) for layer, method in _pairs(shard.model, study))
+    asked = {one.name for one in maps}
     metrics = tuple(
         MetricCell(digest("metric", m.name, *_identity(metric.plugin, metric.params)), m, metric)
         for m in maps
         for metric in study.metrics
         if "cost" not in metric.plugin.needs
     )
-    return Task(shard, digest("predictions", base, content), maps, metrics)
+    extra = tuple(one for one in bases.values() if one.name not in asked)
+    return Task(shard, digest("predictions", base, content), maps, metrics, extra)
 
 
 def cost_cells(shard: Shard, study: Study, batch: int, machine: Mapping[str, Any]) -> list[CostCell]:
@@ -166,7 +202,7 @@ def cost_cells(shard: Shard, study: Study, batch: int, machine: Mapping[str, Any
             shard,
             layer,
             method,
-            skip_reason(shard.model, layer, method),
+            skip_reason(shard.model, layer, method) or ("dataset" in method.needs and NO_COST) or "",
         )
         for layer, method in _pairs(shard.model, study)
     ]

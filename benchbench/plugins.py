@@ -26,6 +26,7 @@ NEEDS = {
     "look": "forward and backward passes on other images, or for other scores",
     "curvature": "second derivatives",
     "mask": "the dataset's masks",
+    "dataset": "the maps of all images of the dataset",
     "modules": "the network traced by torch.fx, every module called once",
     "biases": "the gradients of all biases",
     "attention": "attention among the patches of the image",

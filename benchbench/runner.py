@@ -17,6 +17,7 @@ from . import assemble
 from .allocator import keep_memory, out_of_memory
 from .capture import quiet
 from .costing import measure_cost
+from .derived import derive
 from .errors import BenchError
 from .judge import probes_of
 from .loading import Loader
@@ -224,12 +225,11 @@ def _run_model(one: Loaded, study: Study, store: Store, device: torch.device, ta
 
 
 def _work_all(one: Loaded, desk: Desk, tally: Tally, progress: Progress) -> None:
-    for task, following in zip(one.tasks, [*one.tasks[1:], None], strict=True):
-        progress.say(f"{one.model.spec.name} on {task.shard.dataset_name}")
-        _ahead(task, following, desk)
-        done = work(task, desk)
-        tally.computed += done
-        tally.reused += len(task.maps) + len(task.metrics) - done
+    done = _sweep(one, desk, progress)
+    if any(cell.base for task in one.tasks for cell in task.maps):
+        done += derive(one.tasks, desk.store) + _sweep(one, desk, progress)
+    tally.computed += done
+    tally.reused += sum(len(task.maps) + len(task.bases) + len(task.metrics) for task in one.tasks) - done
     for cell in one.costs:
         if cell.skip or desk.store.find_cell(cell.name):
             tally.reused += 1
@@ -237,6 +237,16 @@ def _work_all(one: Loaded, desk: Desk, tally: Tally, progress: Progress) -> None
         progress.say(f"cost of {cell.method.label} at {cell.layer}")
         measure_cost(cell, desk)
         tally.computed += 1
+
+
+def _sweep(one: Loaded, desk: Desk, progress: Progress) -> int:
+    """Work on every task; how many cells that computed."""
+    done = 0
+    for task, following in zip(one.tasks, [*one.tasks[1:], None], strict=True):
+        progress.say(f"{one.model.spec.name} on {task.shard.dataset_name}")
+        _ahead(task, following, desk)
+        done += work(task, desk)
+    return done
 
 
 def _ahead(task: Task, following: Task | None, desk: Desk) -> None:

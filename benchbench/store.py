@@ -41,6 +41,11 @@ class Store:
         cell: dict[str, Any] = json.loads(self._cell(name).read_text(encoding="utf-8"))
         return cell
 
+    def holds_maps(self, name: str) -> bool:
+        """Whether the cell is there, with all its maps."""
+        cell = self.find_cell(name)
+        return cell is not None and all(self.has_maps(e["file"]) for e in cell["samples"].values() if e["file"])
+
     def has_maps(self, file: str) -> bool:
         path = self.folder / "maps" / file
         return path.is_file() and path.stat().st_size > 0

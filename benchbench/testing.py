@@ -118,9 +118,11 @@ def check_method(name: str, *, constant: bool = False, tolerance: float = 1e-4, 
 
     Raises:
         AssertionError: it breaks one; the message says which, and how.
-        BenchError: no such method or parameter.
+        BenchError: no such method or parameter, or one made of a whole dataset's maps.
     """
     plugin = METHODS[name]
+    if "dataset" in plugin.needs:
+        raise BenchError(f"{name} is made of a whole dataset's maps, and reads no layer to be tested on")
     case = Case(name, plugin.bind(params), constant, tolerance)
     for title, check in CHECKS.items():
         try:

@@ -52,14 +52,15 @@ class Lacking:
 
 
 def missing(task: Task, store: Store) -> Lacking:
-    """The cells that the store lacks, of those that apply; a map cell whose files are gone is lacking."""
-    maps = [cell for cell in task.maps if not cell.skip and not _whole(store.find_cell(cell.name), store)]
+    """The cells that the store lacks, of those that apply; a map cell whose files are gone is lacking.
+
+    Not the maps that are derived from others, nor their metrics before these are there.
+    """
+    maps = [cell for cell in (*task.bases, *task.maps) if not cell.skip and not cell.base]
+    lacking = [cell for cell in maps if not store.holds_maps(cell.name)]
     metrics = [cell for cell in task.metrics if not cell.maps.skip and store.find_cell(cell.name) is None]
-    return Lacking(maps, metrics)
-
-
-def _whole(cell: dict[str, Any] | None, store: Store) -> bool:
-    return cell is not None and all(store.has_maps(e["file"]) for e in cell["samples"].values() if e["file"])
+    ready = [cell for cell in metrics if not cell.maps.base or store.holds_maps(cell.maps.name)]
+    return Lacking(lacking, ready)
 
 
 @dataclass(frozen=True, eq=False)

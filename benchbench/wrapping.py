@@ -65,7 +65,8 @@ def read_method(given: Any) -> Method:
         found = Method(given["name"], {str(key): value for key, value in given.items() if key != "name"})
     else:
         raise BenchError(f"cannot read {given!r} as a method", hint="Give a name, or {name: ..., parameter: ...}")
-    _ = found.params  # checked now
+    if "dataset" in found.needs:  # its parameters are checked now
+        raise BenchError(f"{found} is made of a whole dataset's maps", hint="It stands alone, in no other method")
     return found
 
 

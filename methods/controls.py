@@ -14,7 +14,7 @@ from benchbench.registry import method
 from benchbench.types import Layer
 from benchbench.wrapping import AnyMethod, Method
 
-from .masking import grown
+from .masking import grown, minmax
 
 
 @method("random", needs="activation", control=True)
@@ -64,6 +64,16 @@ def inverted(layer: Layer, *, of: AnyMethod = Method("gradcam")) -> Tensor:  # n
     """A method's map, upside down: least where it is most."""
     found: Tensor = of(layer)
     return -found
+
+
+@method("dataset-mean", needs="dataset", control=True)
+def dataset_mean(maps: Tensor, *, of: AnyMethod = Method("gradcam")) -> Tensor:  # noqa: B008 - frozen
+    """The mean of a method's maps of all images of the dataset, each min-max normalised: where objects usually are.
+
+    From the maps (N, h, w) of all images; the method's own, ``of``, are computed for it where they were not asked for.
+    A map that failed is left out.
+    """
+    return minmax(maps).mean(0)
 
 
 @method("blurred", needs="activation", control=True)

@@ -12,6 +12,8 @@ from benchbench.registry import method
 from benchbench.types import Layer
 from benchbench.wrapping import AnyMethod, Method
 
+from .masking import minmax
+
 
 @method(
     "smoothed",
@@ -42,9 +44,12 @@ def smoothed(
     fails="Where left and right mean different things to the network, as in text.",
 )
 def augmented(layer: Layer, *, of: AnyMethod = Method("gradcam")) -> Tensor:  # noqa: B008 - frozen
-    """A method's map, averaged over the image and its mirror image, each times 0.9, 1 and 1.1."""
+    """A method's map, averaged over the image and its mirror image, each times 0.9, 1 and 1.1.
+
+    As in pytorch-grad-cam's ``aug_smooth`` each map is min-max normalised first (there at the image's size).
+    """
     found = []
     for scale in (0.9, 1.0, 1.1):
-        found.append(of(layer.look(layer.images * scale)))
-        found.append(of(layer.look(layer.images.flip(3) * scale)).flip(2))
+        found.append(minmax(of(layer.look(layer.images * scale))))
+        found.append(minmax(of(layer.look(layer.images.flip(3) * scale)).flip(2)))
     return torch.stack(found).mean(0)

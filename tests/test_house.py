@@ -30,7 +30,7 @@ FLOORS = [
     ["services", "cost", "ready", "provenance", "assemble", "progress"],
     ["loading", "sizing"],
     ["judge"],
-    ["work"],
+    ["work", "derived"],
     ["costing"],
     ["runner", "testing"],
     ["api"],

@@ -170,15 +170,6 @@ def test_smoothed(network: nn.Module, images: Tensor) -> None:
     close(found, (maps[0] + maps[1]) / 2)
 
 
-def test_augmented(network: nn.Module, images: Tensor) -> None:
-    targets = layer_of(network, images, "relu").targets
-    maps = []
-    for scale in (0.9, 1.0, 1.1):
-        maps.append(map_of("gradcam", network, images * scale, "relu", targets))
-        maps.append(map_of("gradcam", network, images.flip(-1) * scale, "relu", targets).flip(-1))
-    close(map_of("augmented", network, images, "relu"), torch.stack(maps).mean(0))
-
-
 def test_controls(network: nn.Module, images: Tensor) -> None:
     layer = layer_of(network, images, "relu")
     inner = map_of("gradcam", network, images, "relu")
