@@ -19,6 +19,7 @@ from .perturb import Probe, Whole, canonical, saliency
 from .plan import MetricCell, sample_seeds
 from .probing import score_probes
 from .scoring import Answers, Scorer
+from .services import WritesInPlace
 from .study import MetricChoice
 from .table import Status
 from .types import Pixels, Preprocess, Scored, Seen
@@ -152,9 +153,8 @@ def _seen(
     own = Answers.stack([answers[probe][m] for probe in probes] or [whole])
     p, z = whole.probability.clone(), whole.logit.clone()  # a metric may write into what it is given
     masks = None if chunk.masks is None else chunk.masks.clone()
-    apart = replace(pixels, images=pixels.images.clone())
     given = (own.probability.clone(), own.logit.clone(), own.correct.clone(), p, z, height.clone())
-    return Seen(*given, masks, raw.clone(), apart)
+    return Seen(*given, masks, raw.clone(), pixels)
 
 
 def _page(metric: MetricChoice, seen: Seen, maps: Maps, chunk: Chunk) -> dict[str, Any]:
@@ -193,9 +193,11 @@ def _score(metric: MetricChoice, seen: Seen) -> list[tuple[Scored | None, int, s
     """
     count = len(seen.map)
     try:
-        scored = metric.plugin.function(seen, **metric.params)
+        scored = _scored(metric, seen)
         values = torch.as_tensor(scored.value).reshape(count)
         _check_parts(scored, count)
+    except WritesInPlace:
+        raise
     except Exception as error:
         if count == 1:
             return [(None, 0, blame(error))]
@@ -204,6 +206,15 @@ def _score(metric: MetricChoice, seen: Seen) -> list[tuple[Scored | None, int, s
     sound = torch.isfinite(answers).all(1).tolist()
     finite = torch.isfinite(values).tolist()
     return [(scored, i, _fault(metric, sound[i], finite[i], scored, i)) for i in range(count)]
+
+
+def _scored(metric: MetricChoice, seen: Seen) -> Scored:
+    """What the metric says; it may write into what it is given, but for the images, which others see too."""
+    version = seen.pixels.images._version if seen.pixels else 0
+    scored: Scored = metric.plugin.function(seen, **metric.params)
+    if seen.pixels and seen.pixels.images._version != version:
+        raise WritesInPlace(f"metric {metric.name} writes into seen.pixels.images", hint="Work on a clone()")
+    return scored
 
 
 def _check_parts(scored: Scored, count: int) -> None:

@@ -181,6 +181,14 @@ def hidden(probe: Remove | Keep | Region | Random, parts: Parts, rank: Tensor | 
     return ~first if isinstance(probe, Keep) else first
 
 
+def members(probe: Region | Random, parts: Parts) -> Tensor:
+    """(N, n) bool: which parts the probe replaces."""
+    if isinstance(probe, Region):
+        every = torch.arange(int(parts.count.max()), device=parts.count.device)
+        return (every == probe.index).expand(len(parts.count), -1)
+    return parts.drawn(probe.index) < torch.round(probe.fraction * parts.count.double())[:, None]
+
+
 def apply(
     probe: Probe, images: Tensor, fill: Tensor, parts: Parts, rank: Tensor | None = None, maps: Tensor | None = None
 ) -> Tensor:

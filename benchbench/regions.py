@@ -46,24 +46,40 @@ class Parts:
         pixels = torch.arange(self.size[0] * self.size[1], device=self.count.device)
         return pixels.view(self.size).expand(len(self.count), *self.size)
 
+    def sums(self, maps: Tensor) -> Tensor:
+        """(N, n): the sum over each part's pixels of ``maps`` (N, H, W); zero beyond an image's last part."""
+        flat = maps.flatten(1)
+        if self.labels is None:
+            return flat
+        return flat.new_zeros(len(flat), int(self.count.max())).scatter_add(1, self.labels.flatten(1), flat)
+
     def means(self, maps: Tensor) -> Tensor:
         """(N, n): the mean over each part's pixels of ``maps`` (N, H, W); zero beyond an image's last part."""
-        flat, labels = maps.flatten(1), self.each().flatten(1)
-        zeros = flat.new_zeros(len(flat), int(self.count.max()))
-        sums = zeros.scatter_add(1, labels, flat)
-        return sums / zeros.scatter_add(1, labels, torch.ones_like(flat)).clamp_min(1)
+        return self.sums(maps) / self.sums(torch.ones_like(maps)).clamp_min(1)
+
+    def drawn(self, index: int) -> Tensor:
+        """(N, n): the rank of each part in a random order, the ``index``-th that the image's seed gives."""
+        most = int(self.count.max())
+        found = [_order(seed, index, int(n), most) for seed, n in zip(self.seeds, self.count.tolist(), strict=True)]
+        return torch.from_numpy(np.stack(found)).to(self.count.device)
 
     def shuffled(self, index: int) -> Tensor:
-        """(N, H, W): the rank of each pixel's part in a random order, the ``index``-th that the image's seed gives."""
-        most = int(self.count.max())
-        drawn = [_order(seed, index, int(n), most) for seed, n in zip(self.seeds, self.count.tolist(), strict=True)]
-        rank = torch.from_numpy(np.stack(drawn)).to(self.count.device)
+        """(N, H, W): the rank of each pixel's part in that order."""
+        rank = self.drawn(index)
         if self.labels is None:
             return rank.view(len(rank), *self.size)
         return rank.gather(1, self.labels.flatten(1)).view_as(self.labels)
 
 
 def parts_in(name: str, pixels: Pixels) -> Parts:
+    """The parts of this name, made once for the same Pixels."""
+    if name not in pixels.made:
+        pixels.made[name] = _parts_in(name, pixels)
+    found: Parts = pixels.made[name]
+    return found
+
+
+def _parts_in(name: str, pixels: Pixels) -> Parts:
     """The parts of this name ("pixels", "grid-7", "slic-60") of the images.
 
     ``grid-k`` has k x k cells, their borders at the nearest pixels; ``slic-n`` about n superpixels of SLIC (Achanta et

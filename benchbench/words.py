@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from torch import Tensor
 
@@ -73,12 +73,14 @@ class Pixels:
         images: (B, C, H, W), as the network sees them.
         seeds: one integer per image, the same whatever the batch and the method: what random probes draw from.
         mean, std: (C,), what was subtracted from pixels in [0, 1], and what they were divided by.
+        made: what was made of the images and is used again, by name.
     """
 
     images: Tensor
     seeds: tuple[int, ...]
     mean: Tensor
     std: Tensor
+    made: dict[str, Any] = field(default_factory=dict)
 
     @property
     def size(self) -> tuple[int, int]:

@@ -7,21 +7,35 @@ image) x (min-max normalised map). A value per image; the mean over images is th
 
 from __future__ import annotations
 
-import torch
+from typing import Annotated
 
-from benchbench.perturb import Multiply
+import torch
+from pydantic import Field
+
+from benchbench.fills import FillName
+from benchbench.perturb import Keep, Multiply, Probe
 from benchbench.registry import metric
 from benchbench.types import Scored, Seen
 
-PROTOCOLS: dict[str, dict[str, object]] = {"masked-image": {}}
+Top = Annotated[float, Field(gt=0, lt=1)] | None
+PROTOCOLS: dict[str, dict[str, object]] = {
+    "masked-image": {},
+    "top50": {"top": 0.5},
+    **{f"masked-image-{fill}": {"fill": fill} for fill in ("mean", "blur", "noise")},
+}
 
 
-def _masked() -> list[Multiply]:
-    return [Multiply(fill="zero")]
+def _masked(fill: FillName, top: Top) -> list[Probe]:
+    return [Multiply(fill) if top is None else Keep(top, fill)]
 
 
 def _pq(seen: Seen) -> tuple[torch.Tensor, torch.Tensor]:
     return seen.whole_probability.double(), seen.probability[:, 0].double()
+
+
+def _drop(seen: Seen) -> torch.Tensor:
+    p, q = _pq(seen)
+    return torch.where(p > 0, (p - q).clamp_min(0) / p, 0)
 
 
 @metric(
@@ -32,11 +46,16 @@ def _pq(seen: Seen) -> tuple[torch.Tensor, torch.Tensor]:
     protocols=PROTOCOLS,
     unit="share of p",
     paper="arXiv:1710.11063",
+    family="faithfulness",
+    range=(0, 1),
+    equation="max(0, p - q) / p",
 )
-def average_drop(seen: Seen) -> Scored:
-    """max(0, p - q) / p: the share of the class's probability that image x map loses; 0 where p = 0."""
-    p, q = _pq(seen)
-    return Scored(torch.where(p > 0, (p - q).clamp_min(0) / p, 0))
+def average_drop(seen: Seen, *, fill: FillName = "zero", top: Top = None) -> Scored:
+    """max(0, p - q) / p: the share of the class's probability that image x map loses; 0 where p = 0.
+
+    With ``top`` q is of the image's most salient share of pixels, the others filled, as Score-CAM's text has it.
+    """
+    return Scored(_drop(seen))
 
 
 @metric(
@@ -48,8 +67,11 @@ def average_drop(seen: Seen) -> Scored:
     protocols=PROTOCOLS,
     unit="share of images",
     paper="arXiv:1710.11063",
+    family="faithfulness",
+    range=(0, 1),
+    equation="1 where q > p, else 0",
 )
-def increase(seen: Seen) -> Scored:
+def increase(seen: Seen, *, fill: FillName = "zero", top: Top = None) -> Scored:
     """1 where q > p, strictly: the class is more probable on image x map than on the image."""
     p, q = _pq(seen)
     return Scored((q > p).double())
@@ -63,8 +85,32 @@ def increase(seen: Seen) -> Scored:
     protocols=PROTOCOLS,
     unit="share of 1 - p",
     paper="arXiv:2301.07002",
+    family="faithfulness",
+    range=(0, 1),
+    equation="max(0, q - p) / (1 - p)",
 )
-def average_gain(seen: Seen) -> Scored:
+def average_gain(seen: Seen, *, fill: FillName = "zero", top: Top = None) -> Scored:
     """max(0, q - p) / (1 - p): the share of the missing probability that image x map wins; 0 where p = 1."""
     p, q = _pq(seen)
     return Scored(torch.where(p < 1, (q - p).clamp_min(0) / (1 - p), 0))
+
+
+@metric(
+    "drop_in_deletion",
+    title="average drop in deletion",
+    higher_is_better=True,
+    needs="probes",
+    probes=lambda fill: [Multiply(fill, inverted=True)],
+    protocols={"masked-image": {}, **{f"masked-image-{fill}": {"fill": fill} for fill in ("mean", "blur", "noise")}},
+    unit="share of p",
+    paper="arXiv:2102.05228",
+    family="faithfulness",
+    range=(0, 1),
+    equation="max(0, p - q') / p, with q' on image x (1 - map)",
+)
+def drop_in_deletion(seen: Seen, *, fill: FillName = "zero") -> Scored:
+    """max(0, p - q') / p: the share of the class's probability that image x (1 - map) loses; 0 where p = 0.
+
+    Jung and Oh 2021 (LIFT-CAM).
+    """
+    return Scored(_drop(seen))

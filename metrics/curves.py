@@ -1,32 +1,52 @@
-"""Deletion and insertion: Petsiuk et al. 2018 (RISE), arXiv:1806.07421, section 4.3."""
+"""Removal and insertion pixel by pixel: deletion, insertion, LeRF - MoRF, pixel flipping and the correlations.
+
+Deletion and insertion: Petsiuk et al. 2018 (RISE), arXiv:1806.07421, section 4.3.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal, TypeAlias
 
 import torch
 from pydantic import Field
+from torch import Tensor
 
-from benchbench.perturb import Keep, Remove
+from benchbench.fills import FillName
+from benchbench.perturb import Keep, Probe, Remove, ranks
 from benchbench.registry import metric
 from benchbench.types import Scored, Seen
 
+from .relation import pearson, varies
+
 Steps = Annotated[int, Field(ge=1, le=100_000)]
-PROTOCOLS = {"rise-28": {"steps": 28}, "rise-224": {"steps": 224}}
+Answer: TypeAlias = Literal["probability", "logit"]
+FLAT = "the network's answer does not change on any step"
+PROTOCOLS: dict[str, dict[str, object]] = {
+    "rise-28": {"steps": 28},
+    "rise-224": {"steps": 224},
+}
+FILLED: dict[str, dict[str, object]] = {
+    f"rise-28-{fill}": {"steps": 28, "fill": fill} for fill in ("zero", "mean", "blur", "noise", "noisy-linear")
+}
 
 
-def _deleted(steps: int) -> list[Remove]:
-    return [Remove(i / steps, fill="zero", order="most") for i in range(steps + 1)]
+def _deleted(steps: int, fill: FillName, answer: Answer) -> list[Probe]:
+    return [Remove(i / steps, fill, "most") for i in range(steps + 1)]
 
 
-def _inserted(steps: int) -> list[Keep]:
-    return [Keep(i / steps, fill="blur", order="most") for i in range(steps + 1)]
+def _inserted(steps: int, fill: FillName, answer: Answer) -> list[Probe]:
+    return [Keep(i / steps, fill, "most") for i in range(steps + 1)]
 
 
-def _area(seen: Seen, steps: int) -> Scored:
-    """Trapezoid over [0, 1] of the target's softmax probability."""
-    x = torch.arange(steps + 1, dtype=torch.float64, device=seen.probability.device) / steps
-    y = seen.probability.double()
+def answers(seen: Seen, answer: Answer) -> Tensor:
+    """(B, P): the network's answers to the metric's probes."""
+    return (seen.logit if answer == "logit" else seen.probability).double()
+
+
+def _area(seen: Seen, steps: int, answer: Answer) -> Scored:
+    """Trapezoid over [0, 1]."""
+    y = answers(seen, answer)
+    x = torch.arange(steps + 1, dtype=torch.float64, device=y.device) / steps
     return Scored(torch.trapezoid(y, x, dim=1), curve=(x, y))
 
 
@@ -36,13 +56,17 @@ def _area(seen: Seen, steps: int) -> Scored:
     higher_is_better=False,
     needs="probes",
     probes=_deleted,
-    protocols=PROTOCOLS,
+    protocols=PROTOCOLS | {name: params for name, params in FILLED.items() if name != "rise-28-zero"},
     unit="probability",
     paper="arXiv:1806.07421",
+    family="faithfulness",
+    range=(0, 1),
+    equation="area under p(share of pixels removed, the most salient first)",
+    ranks_only=True,
 )
-def deletion(seen: Seen, *, steps: Steps = 28) -> Scored:
-    """Area under the target's probability as the most salient pixels are set to zero (normalised space) first."""
-    return _area(seen, steps)
+def deletion(seen: Seen, *, steps: Steps = 28, fill: FillName = "zero", answer: Answer = "probability") -> Scored:
+    """Area under the target's probability as the most salient pixels are removed first."""
+    return _area(seen, steps, answer)
 
 
 @metric(
@@ -51,10 +75,126 @@ def deletion(seen: Seen, *, steps: Steps = 28) -> Scored:
     higher_is_better=True,
     needs="probes",
     probes=_inserted,
+    protocols=PROTOCOLS | {name: params for name, params in FILLED.items() if name != "rise-28-blur"},
+    unit="probability",
+    paper="arXiv:1806.07421",
+    family="faithfulness",
+    range=(0, 1),
+    equation="area under p(share of pixels put back, the most salient first)",
+    ranks_only=True,
+)
+def insertion(seen: Seen, *, steps: Steps = 28, fill: FillName = "blur", answer: Answer = "probability") -> Scored:
+    """Area under the target's probability as the most salient pixels are put first onto the image's blur."""
+    return _area(seen, steps, answer)
+
+
+def _both(steps: int) -> list[Probe]:
+    return _inserted(steps, "blur", "probability") + _deleted(steps, "zero", "probability")
+
+
+@metric(
+    "insertion_deletion",
+    title="insertion - deletion",
+    higher_is_better=True,
+    needs="probes",
+    probes=_both,
     protocols=PROTOCOLS,
     unit="probability",
     paper="arXiv:1806.07421",
+    family="faithfulness",
+    range=(-1, 1),
+    equation="insertion AUC - deletion AUC",
+    ranks_only=True,
 )
-def insertion(seen: Seen, *, steps: Steps = 28) -> Scored:
-    """Area under the target's probability as the most salient pixels are put first onto RISE's blurred image."""
-    return _area(seen, steps)
+def insertion_deletion(seen: Seen, *, steps: Steps = 28) -> Scored:
+    """Insertion AUC less deletion AUC, both with RISE's fills; their probes are shared with the two alone."""
+    y = seen.probability.double()
+    x = torch.arange(steps + 1, dtype=torch.float64, device=y.device) / steps
+    put, taken = (torch.trapezoid(half, x, dim=1) for half in (y[:, : steps + 1], y[:, steps + 1 :]))
+    return Scored(put - taken)
+
+
+def _flipped(steps: int, fill: FillName) -> list[Probe]:
+    return [Remove(i / steps, fill, "most") for i in range(1, steps + 1)]
+
+
+@metric(
+    "pixel_flipping",
+    title="pixel flipping AOPC",
+    higher_is_better=True,
+    needs="probes",
+    probes=_flipped,
+    protocols={"zero-28": {}, "noise-28": {"fill": "noise"}},
+    unit="probability",
+    paper="doi:10.1371/journal.pone.0130140",
+    family="faithfulness",
+    range=(-1, 1),
+    equation="1/(L+1) sum_{k=0..L} (p(x) - p(x without the k/L most salient pixels))",
+    ranks_only=True,
+)
+def pixel_flipping(seen: Seen, *, steps: Steps = 28, fill: FillName = "zero") -> Scored:
+    """Mean fall of the target's probability over the steps of removing the most salient pixels first.
+
+    Bach et al. 2015; the area over the curve (AOPC) is that of Samek et al. 2017, arXiv:1509.06321, equation 12, which
+    counts the step zero, where nothing is removed yet.
+    """
+    falls = seen.whole_probability.double()[:, None] - seen.probability.double()
+    return Scored(falls.sum(1) / (steps + 1))
+
+
+def _pieces(seen: Seen, steps: int) -> Tensor:
+    """(B, steps): the mean saliency of the pixels that each step takes."""
+    flat = seen.map.double().flatten(1)
+    edges = torch.round(torch.arange(steps + 1, device=flat.device).double() / steps * flat.shape[1]).long()
+    place = ranks(seen.map).flatten(1)
+    step = torch.bucketize(place, edges[1:], right=True)
+    sums = flat.new_zeros(len(flat), steps).scatter_add(1, step, flat)
+    return sums / (edges[1:] - edges[:-1]).clamp_min(1)
+
+
+def _correlated(seen: Seen, changes: Tensor, steps: int) -> Scored:
+    """Pearson's correlation of the changes (B, steps) and what the steps take, by the rules of the two metrics."""
+    live = varies(seen.probability.double())
+    reasons = tuple("" if one else FLAT for one in live.tolist())
+    return Scored(pearson(_pieces(seen, steps), changes), inapplicable=reasons)
+
+
+@metric(
+    "deletion_correlation",
+    higher_is_better=True,
+    needs="probes",
+    probes=lambda steps: _deleted(steps, "zero", "probability"),
+    protocols={"zero-28": {"steps": 28}, "zero-224": {"steps": 224}},
+    unit="correlation",
+    paper="arXiv:2201.13291",
+    family="faithfulness",
+    range=(-1, 1),
+    equation="Pearson over steps of (p before - p after; mean saliency of what the step removes)",
+)
+def deletion_correlation(seen: Seen, *, steps: Steps = 28) -> Scored:
+    """Whether what a step of deletion removes costs as much probability as its saliency says.
+
+    Gomez et al. 2022: the map's values matter, and not only their order. A constant map correlates with nothing: 0.
+    Where the network's answer never changes, the metric does not apply. Steps go down the map, and a probability falls
+    most in the first of them whatever they take, so that a random map correlates too: compare with that control.
+    """
+    y = seen.probability.double()
+    return _correlated(seen, y[:, :-1] - y[:, 1:], steps)
+
+
+@metric(
+    "insertion_correlation",
+    higher_is_better=True,
+    needs="probes",
+    probes=lambda steps: _inserted(steps, "blur", "probability"),
+    protocols={"blur-28": {"steps": 28}, "blur-224": {"steps": 224}},
+    unit="correlation",
+    paper="arXiv:2201.13291",
+    family="faithfulness",
+    range=(-1, 1),
+    equation="Pearson over steps of (p after - p before; mean saliency of what the step puts back)",
+)
+def insertion_correlation(seen: Seen, *, steps: Steps = 28) -> Scored:
+    """Whether what a step of insertion puts back wins as much probability as its saliency says; see deletion."""
+    y = seen.probability.double()
+    return _correlated(seen, y[:, 1:] - y[:, :-1], steps)

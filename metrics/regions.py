@@ -1,0 +1,69 @@
+"""Removal region by region: region flipping over a grid, and IROF over superpixels."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch
+from pydantic import Field
+
+from benchbench.fills import FillName
+from benchbench.perturb import Remove
+from benchbench.regions import PartsName
+from benchbench.registry import metric
+from benchbench.types import Scored, Seen
+
+Steps = Annotated[int, Field(ge=1, le=1000)]
+
+
+def _removed(steps: int, parts: str, fill: FillName) -> list[Remove]:
+    return [Remove(i / steps, fill, "most", parts) for i in range(1, steps + 1)]
+
+
+@metric(
+    "region_flipping",
+    title="region flipping AOPC",
+    higher_is_better=True,
+    needs="probes",
+    probes=_removed,
+    protocols={"grid14-7": {}, "grid14-7-noise": {"fill": "noise"}},
+    unit="probability",
+    paper="arXiv:1509.06321",
+    family="faithfulness",
+    range=(-1, 1),
+    equation="1/(L+1) sum_{k=0..L} (p(x) - p(x without the k/L most salient cells of a grid))",
+)
+def region_flipping(seen: Seen, *, steps: Steps = 7, parts: PartsName = "grid-14", fill: FillName = "mean") -> Scored:
+    """Mean fall of the target's probability over the steps of removing the most salient cells of a grid first.
+
+    Samek et al. 2017, equation 12 (AOPC), where a cell is as salient as the mean of its pixels.
+    """
+    falls = seen.whole_probability.double()[:, None] - seen.probability.double()
+    return Scored(falls.sum(1) / (steps + 1))
+
+
+@metric(
+    "irof",
+    title="IROF",
+    higher_is_better=True,
+    needs="probes",
+    probes=_removed,
+    protocols={"slic60-10": {}, "slic300-10": {"parts": "slic-300"}},
+    unit="share of p",
+    paper="arXiv:2003.08747",
+    family="faithfulness",
+    range=(-torch.inf, 1),
+    equation="1 - area under p(x without the most salient segments) / p(x), over the share of segments",
+)
+def irof(seen: Seen, *, steps: Steps = 10, parts: PartsName = "slic-60", fill: FillName = "mean") -> Scored:
+    """Area over the curve of the target's probability, relative to the whole image's, as superpixels are removed.
+
+    Rieger and Hansen 2020: the superpixels of SLIC, the one of the highest mean saliency first, each filled with the
+    image's mean colour; trapezoid over the share removed. Where p(x) is 0 nothing can fall: not applicable.
+    """
+    p = seen.whole_probability.double()
+    y = torch.cat([p[:, None], seen.probability.double()], 1)
+    x = torch.arange(steps + 1, dtype=torch.float64, device=y.device) / steps
+    area = torch.trapezoid(y, x, dim=1) / torch.where(p > 0, p, 1)
+    reasons = tuple("" if live else "the target's probability on the whole image is 0" for live in (p > 0).tolist())
+    return Scored(1 - area, inapplicable=reasons)

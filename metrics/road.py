@@ -1,0 +1,130 @@
+"""ROAD and its kin: the least against the most relevant pixels removed, at a few shares, with a fill that says little.
+
+Rong et al. 2022, arXiv:2202.00449. The shares, fill and probes are one and the same for all metrics here.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from annotated_types import Len
+from pydantic import Field
+from torch import Tensor
+
+from benchbench.fills import FillName
+from benchbench.perturb import Order, Probe, Remove
+from benchbench.registry import metric
+from benchbench.types import Scored, Seen
+
+Percent = Annotated[int, Field(ge=1, le=99)]
+Percents = Annotated[tuple[Percent, ...], Len(1)]
+TENS = (10, 20, 30, 40, 50, 60, 70, 80, 90)
+FILLS: dict[str, dict[str, object]] = {
+    "road-9": {},
+    **{f"{fill}-9": {"fill": fill} for fill in ("zero", "mean", "blur", "noise")},
+}
+
+
+def _removed(percents: Percents, fill: FillName, order: Order) -> list[Probe]:
+    return [Remove(percent / 100, fill, order) for percent in percents]
+
+
+def _most(percents: Percents, fill: FillName) -> list[Probe]:
+    return _removed(percents, fill, "most")
+
+
+def _least(percents: Percents, fill: FillName) -> list[Probe]:
+    return _removed(percents, fill, "least")
+
+
+def _both(percents: Percents, fill: FillName) -> list[Probe]:
+    return _most(percents, fill) + _least(percents, fill)
+
+
+def _mean(seen: Seen) -> Scored:
+    return Scored(seen.probability.double().mean(1), parts={"accuracy": seen.correct.double().mean(1)})
+
+
+@metric(
+    "road_morf",
+    title="ROAD MoRF",
+    higher_is_better=False,
+    needs="probes",
+    probes=_most,
+    protocols=FILLS,
+    unit="probability",
+    paper="arXiv:2202.00449",
+    family="faithfulness",
+    range=(0, 1),
+    equation="mean over 10 .. 90 % of p(x without the most salient)",
+    ranks_only=True,
+)
+def road_morf(seen: Seen, *, percents: Percents = TENS, fill: FillName = "noisy-linear") -> Scored:
+    """Mean probability of the target with the most relevant 10 .. 90 % of the pixels removed; part: the accuracy."""
+    return _mean(seen)
+
+
+@metric(
+    "road_lerf",
+    title="ROAD LeRF",
+    higher_is_better=True,
+    needs="probes",
+    probes=_least,
+    protocols=FILLS,
+    unit="probability",
+    paper="arXiv:2202.00449",
+    family="faithfulness",
+    range=(0, 1),
+    equation="mean over 10 .. 90 % of p(x without the least salient)",
+    ranks_only=True,
+)
+def road_lerf(seen: Seen, *, percents: Percents = TENS, fill: FillName = "noisy-linear") -> Scored:
+    """Mean probability of the target with the least relevant 10 .. 90 % of the pixels removed; part: the accuracy."""
+    return _mean(seen)
+
+
+@metric(
+    "road",
+    title="ROAD",
+    higher_is_better=True,
+    needs="probes",
+    probes=_both,
+    protocols={"combined-9": {}, "combined-4": {"percents": (20, 40, 60, 80)}},
+    unit="probability",
+    paper="arXiv:2202.00449",
+    family="faithfulness",
+    range=(-0.5, 0.5),
+    equation="(ROAD LeRF - ROAD MoRF) / 2",
+    ranks_only=True,
+)
+def road(seen: Seen, *, percents: Percents = TENS, fill: FillName = "noisy-linear") -> Scored:
+    """Half of what ROAD's LeRF leaves more than its MoRF, as pytorch-grad-cam combines the two."""
+    return Scored(_gap(seen) / 2)
+
+
+@metric(
+    "lerf_morf",
+    title="LeRF - MoRF",
+    higher_is_better=True,
+    needs="probes",
+    probes=_both,
+    protocols=FILLS,
+    unit="probability",
+    paper="arXiv:1509.06321",
+    family="faithfulness",
+    range=(-1, 1),
+    equation="mean over 10 .. 90 % of p(x without the least salient) - p(x without the most salient)",
+    ranks_only=True,
+)
+def lerf_morf(seen: Seen, *, percents: Percents = TENS, fill: FillName = "noisy-linear") -> Scored:
+    """How much more probability is left when the least relevant pixels are removed first than the most relevant.
+
+    A constant map has one order for both: 0. With the default fill its probes are ROAD's.
+    """
+    return Scored(_gap(seen))
+
+
+def _gap(seen: Seen) -> Tensor:
+    y = seen.probability.double()
+    half = y.shape[1] // 2
+    return y[:, half:].mean(1) - y[:, :half].mean(1)

@@ -1,0 +1,126 @@
+"""The faithfulness metrics in plain numpy, one image and one picture at a time: written apart from the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import numpy as np
+from scipy import stats
+
+from ..test_imputation import solved
+from . import plain
+
+Array = np.ndarray
+Answer = Callable[[Array], tuple[float, float]]  # a picture's probability and logit of the target
+
+
+class Judge:
+    """One image, its map at the image's size, and the network's answers; noise is what the engine drew."""
+
+    def __init__(self, image: Array, saliency: Array, answer: Answer, noise: Array, road: Array) -> None:
+        self.image, self.saliency, self.answer = image, saliency, answer
+        self.noise, self.road = noise, road
+        self.p, self.z = answer(image)
+
+    def filled(self, hidden: Array, fill: str) -> Array:
+        """The image with the hidden pixels (H, W) replaced."""
+        picture = self.image.copy()
+        if fill == "noisy-linear":
+            return np.where(hidden, solved(self.image, hidden) + self.road, picture)
+        mean = self.image.mean((1, 2))
+        values = {
+            "zero": np.zeros_like(picture),
+            "mean": np.broadcast_to(mean[:, None, None], picture.shape),
+            "blur": plain.blurred(self.image),
+            "noise": self.noise,
+        }
+        return np.where(hidden, values[fill], picture)
+
+    def without(self, hidden: Array, fill: str = "zero") -> float:
+        return self.answer(self.filled(hidden, fill))[0]
+
+    def logit_without(self, hidden: Array, fill: str = "zero") -> float:
+        return self.answer(self.filled(hidden, fill))[1]
+
+    def top(self, share: float, least: bool = False) -> Array:
+        """(H, W): the most (or least) salient share of the pixels."""
+        order = plain.by_saliency(-self.saliency if least else self.saliency)
+        hidden = np.zeros(self.saliency.shape, bool)
+        for cell in order[: round(share * len(order))]:
+            hidden[cell] = True
+        return hidden
+
+    def cells(self, side: int) -> list[Array]:
+        """The cells of a side x side grid, row by row, as masks."""
+        rows, columns = (np.arange(n) * side // n for n in self.saliency.shape)
+        return [np.outer(rows == i, columns == j) for i in range(side) for j in range(side)]
+
+    def by_mean(self, parts: Sequence[Array]) -> list[Array]:
+        means = [self.saliency[part].mean() for part in parts]
+        return [parts[i] for i in sorted(range(len(parts)), key=lambda i: (-means[i], i))]
+
+
+def road_morf(judge: Judge, fill: str = "noisy-linear") -> float:
+    return float(np.mean([judge.without(judge.top(k / 10), fill) for k in range(1, 10)]))
+
+
+def road_lerf(judge: Judge, fill: str = "noisy-linear") -> float:
+    return float(np.mean([judge.without(judge.top(k / 10, least=True), fill) for k in range(1, 10)]))
+
+
+def aopc(judge: Judge, hidden: Sequence[Array], fill: str) -> float:
+    falls = [0.0] + [judge.p - judge.without(one, fill) for one in hidden]
+    return float(np.mean(falls))
+
+
+def pixel_flipping(judge: Judge, fill: str = "zero") -> float:
+    return aopc(judge, [judge.top(k / 28) for k in range(1, 29)], fill)
+
+
+def flipped(judge: Judge, parts: Sequence[Array], steps: int) -> list[Array]:
+    """The union of the most salient parts, after each step."""
+    order = judge.by_mean(parts)
+    found = []
+    for k in range(1, steps + 1):
+        chosen = order[: round(k / steps * len(order))]
+        found.append(np.any(chosen, axis=0) if chosen else np.zeros(judge.saliency.shape, bool))
+    return found
+
+
+def region_flipping(judge: Judge, fill: str = "mean") -> float:
+    return aopc(judge, flipped(judge, judge.cells(14), 7), fill)
+
+
+def irof(judge: Judge, parts: Sequence[Array]) -> float:
+    curve = [judge.p] + [judge.without(one, "mean") for one in flipped(judge, parts, 10)]
+    return 1 - plain.area(curve) / judge.p
+
+
+def curve_correlation(judge: Judge, insert: bool) -> float:
+    order = plain.by_saliency(judge.saliency)
+    fill = "blur" if insert else "zero"
+    hidden = [judge.top(k / 28) for k in range(29)]
+    scores = [judge.without(~one if insert else one, fill) for one in hidden]
+    edges = [round(k / 28 * len(order)) for k in range(29)]
+    pieces = [np.mean([judge.saliency[cell] for cell in order[a:b]]) for a, b in pairwise(edges)]
+    changes = np.diff(scores) * (1 if insert else -1)
+    return float(stats.pearsonr(pieces, changes).statistic)
+
+
+def subset_pairs(judge: Judge, subsets: Sequence[Array], logit: bool) -> tuple[list[float], list[float]]:
+    """For each set its mass, and what removing it costs."""
+    mass = [float(judge.saliency[one].sum()) for one in subsets]
+    if logit:
+        return mass, [judge.z - judge.logit_without(one) for one in subsets]
+    return mass, [judge.p - judge.without(one) for one in subsets]
+
+
+def infidelity(mass: Sequence[float], falls: Sequence[float]) -> float:
+    (factor,), *_ = np.linalg.lstsq(np.array(mass)[:, None], np.array(falls), rcond=None)
+    return float(np.sum((factor * np.array(mass) - falls) ** 2) / np.sum(np.square(falls)))
+
+
+def single_deletion(judge: Judge, side: int = 4) -> float:
+    mass, falls = subset_pairs(judge, judge.cells(side), logit=False)
+    return float(stats.spearmanr(mass, falls).statistic)

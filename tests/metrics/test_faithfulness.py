@@ -1,0 +1,266 @@
+"""Every faithfulness metric, through the engine's packed scoring, against plain numpy; and what must hold of each."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from torch import Tensor, nn
+
+from benchbench.fills import FILLS
+from benchbench.judge import pixels_of
+from benchbench.loading import Chunk
+from benchbench.metrics.relation import midranks, pearson, spearman
+from benchbench.perturb import Random, hidden, saliency
+from benchbench.regions import parts_in
+from benchbench.registry import METRICS
+from benchbench.types import Pixels, Preprocess, Seen
+
+from ..helpers import pixels
+from . import faithful, plain
+from .test_against_plain import SIZE, maps, network, pictures, scores
+
+__all__ = ["maps", "network", "pictures"]
+
+NAMES = [
+    *("road", "road_morf", "road_lerf", "lerf_morf", "road_morf@zero-9", "road_morf@blur-9", "road_lerf@noise-9"),
+    *("pixel_flipping", "pixel_flipping@noise-28", "region_flipping", "region_flipping@grid14-7-noise", "irof"),
+    *("deletion_correlation", "insertion_correlation", "insertion_deletion", "drop_in_deletion"),
+    *("sensitivity_n", "faithfulness_correlation", "infidelity", "single_deletion", "single_deletion@grid7"),
+    *("average_drop@top50", "average_drop@masked-image-mean", "deletion@rise-28-mean", "insertion@rise-28-zero"),
+]
+EXACT = {name for name in NAMES if not name.startswith(("road", "lerf")) or "@" in name}
+
+
+def pixels_given(images: Tensor) -> Pixels:
+    chunk = Chunk(tuple("abcde"), images, (None,) * 5, None, ("",) * 5)
+    return pixels_of(chunk, 0, Preprocess())
+
+
+@pytest.fixture(scope="module")
+def judges(network: nn.Module, pictures: Tensor, maps: list[Tensor]) -> list[list[faithful.Judge]]:
+    """Per set of maps, per image."""
+    own = pixels_given(pictures)
+    noise, road = FILLS["noise"](own).double().numpy(), FILLS["noisy-linear"](own).double().numpy()
+    with torch.no_grad():
+        targets = network(pictures).argsort(1)[:, -2].tolist()
+
+    def made(i: int, tensor: Tensor) -> faithful.Judge:
+        def answer(picture: np.ndarray) -> tuple[float, float]:
+            with torch.no_grad():
+                logits = network(torch.from_numpy(picture)[None].float())[0].double()
+            return float(logits.softmax(0)[targets[i]]), float(logits[targets[i]])
+
+        height = saliency(tensor[i : i + 1], SIZE)[0].double().numpy()
+        return faithful.Judge(pictures[i].double().numpy(), height, answer, noise[i], road[i])
+
+    return [[made(i, tensor) for i in range(5)] for tensor in maps]
+
+
+@pytest.fixture(scope="module")
+def engine(network: nn.Module, pictures: Tensor, maps: list[Tensor]) -> dict[str, list[list[float]]]:
+    return scores(NAMES, network, pictures, maps, batch=16)
+
+
+def subsets(own: Pixels, i: int, shares: tuple[float, ...], draws: int) -> list[np.ndarray]:
+    """The random sets of one image: which sets they are is data, and the same for every map."""
+    parts = parts_in("grid-14", own)
+    return [
+        hidden(Random(d, share, "zero", "grid-14"), parts, None)[i].numpy() for share in shares for d in range(draws)
+    ]
+
+
+def expected(name: str, judge: faithful.Judge, own: Pixels, i: int) -> float:
+    shares = (0.1, 0.3, 0.5, 0.7, 0.9)
+    match name:
+        case "road":
+            return (faithful.road_lerf(judge) - faithful.road_morf(judge)) / 2
+        case "lerf_morf":
+            return faithful.road_lerf(judge) - faithful.road_morf(judge)
+        case "road_morf" | "road_lerf" | "pixel_flipping" | "region_flipping":
+            return float(getattr(faithful, name)(judge))
+        case "road_morf@zero-9" | "road_morf@blur-9":
+            return faithful.road_morf(judge, name.split("@")[1][:-2])
+        case "road_lerf@noise-9":
+            return faithful.road_lerf(judge, "noise")
+        case "pixel_flipping@noise-28":
+            return faithful.pixel_flipping(judge, "noise")
+        case "region_flipping@grid14-7-noise":
+            return faithful.region_flipping(judge, "noise")
+        case "irof":
+            parts = parts_in("slic-60", own)
+            labels = parts.each()[i].numpy()
+            return faithful.irof(judge, [labels == n for n in range(int(parts.count[i]))])
+        case "deletion_correlation" | "insertion_correlation":
+            return faithful.curve_correlation(judge, name.startswith("insertion"))
+        case "drop_in_deletion":
+            q = judge.answer(judge.image * (1 - judge.saliency))[0]
+            return max(0, judge.p - q) / judge.p
+        case "average_drop@top50":
+            return max(0, judge.p - judge.without(~judge.top(0.5))) / judge.p
+        case "average_drop@masked-image-mean":
+            mean = judge.image.mean((1, 2))[:, None, None]
+            q = judge.answer(judge.image * judge.saliency + mean * (1 - judge.saliency))[0]
+            return max(0, judge.p - q) / judge.p
+        case "sensitivity_n":
+            pairs = [faithful.subset_pairs(judge, subsets(own, i, (share,), 20), logit=True) for share in shares]
+            return float(np.mean([stats.pearsonr(*pair).statistic for pair in pairs]))
+        case "faithfulness_correlation":
+            pair = faithful.subset_pairs(judge, subsets(own, i, (0.3,), 50), logit=False)
+            return float(stats.pearsonr(*pair).statistic)
+        case "infidelity":
+            return faithful.infidelity(*faithful.subset_pairs(judge, subsets(own, i, shares, 20), logit=True))
+        case "single_deletion" | "single_deletion@grid7":
+            return faithful.single_deletion(judge, 7 if "7" in name else 4)
+    inserted = [judge.without(~judge.top(k / 28), "blur" if "@" not in name else "zero") for k in range(29)]
+    deleted = [judge.without(judge.top(k / 28), "zero" if "@" not in name else "mean") for k in range(29)]
+    if name == "insertion_deletion":
+        return plain.area(inserted) - plain.area(deleted)
+    return plain.area(inserted if name.startswith("insertion") else deleted)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_equals_plain_numpy(
+    name: str, engine: dict[str, list[list[float]]], judges: list[list[faithful.Judge]], pictures: Tensor
+) -> None:
+    own = pixels_given(pictures)
+    flat = {(1, 2)}  # the constant map has its own test
+    places = [(m, i) for m in range(2) for i in range(5) if (m, i) not in flat]
+    wanted = [expected(name, judges[m][i], own, i) for m, i in places]
+    assert np.ptp(wanted) > 0.01, "values that are all alike test nothing"
+    found = [engine[name][m][i] for m, i in places]
+    np.testing.assert_allclose(found, wanted, atol=1e-4 if name in EXACT else 1e-3)
+
+
+CONSTANT = {
+    **dict.fromkeys(["road", "lerf_morf"], 0),
+    **dict.fromkeys(["deletion_correlation", "insertion_correlation", "sensitivity_n"], 0),
+    **dict.fromkeys(["faithfulness_correlation", "single_deletion"], 0),
+    "infidelity": 1,
+}
+
+
+@pytest.mark.parametrize("name", CONSTANT)
+def test_a_constant_map_says_nothing(name: str, engine: dict[str, list[list[float]]]) -> None:
+    assert engine[name][1][2] == pytest.approx(CONSTANT[name], abs=1e-9)
+
+
+@pytest.mark.parametrize("batch", [1, 3, 64])
+def test_the_batch_size_changes_nothing(
+    batch: int, engine: dict[str, list[list[float]]], network: nn.Module, pictures: Tensor, maps: list[Tensor]
+) -> None:
+    found = scores(NAMES, network, pictures, maps, batch)
+    for name in NAMES:
+        np.testing.assert_allclose(found[name], engine[name], atol=2e-5, err_msg=name)
+
+
+RANKS_ONLY = [name for name in NAMES if METRICS[name.split("@")[0]].ranks_only]
+
+
+def test_what_reads_only_ranks_does_not_see_an_increasing_change(network: nn.Module, pictures: Tensor) -> None:
+    """At the image's own size, where upsampling changes nothing."""
+    generator = torch.Generator().manual_seed(3)
+    levels = torch.randint(0, 30, (5, *SIZE), generator=generator).float() / 30
+    found = scores(RANKS_ONLY, network, pictures, [levels, levels.square(), 5 * levels.square() - 3], 64)
+    assert len(RANKS_ONLY) > 10
+    for name in RANKS_ONLY:
+        np.testing.assert_allclose(found[name][1], found[name][0], atol=1e-5, err_msg=name)
+        np.testing.assert_allclose(found[name][2], found[name][0], atol=1e-5, err_msg=name)
+
+
+def test_regions_and_ranks() -> None:
+    """A region's mean is no rank: flipping regions does not promise what flipping pixels does."""
+    assert not METRICS["region_flipping"].ranks_only
+    assert not METRICS["irof"].ranks_only
+
+
+class Sum(nn.Module):
+    """Two logits: the sum of the image over a mask, which is the target, and one that is always above it."""
+
+    def __init__(self, weight: Tensor) -> None:
+        super().__init__()
+        self.weight = weight
+
+    def forward(self, images: Tensor) -> Tensor:
+        total = (images.mean(1) * self.weight).sum((1, 2))
+        return torch.stack([total, torch.full_like(total, 6.5)], 1)
+
+
+def test_perfect_inverted_and_random_maps() -> None:
+    """On a network that adds up pixels, the map of what each pixel adds wins every metric, and its inverse loses."""
+    generator = torch.Generator().manual_seed(0)
+    weight = torch.rand(*SIZE, generator=generator) ** 3
+    network = Sum(weight / weight.sum() * 6)
+    pictures = torch.ones(5, 3, *SIZE)
+    random = torch.rand(5, *SIZE, generator=generator)
+    given = [weight.expand(5, -1, -1), -weight.expand(5, -1, -1), random]
+    names = [n for n in NAMES if not n.startswith(("irof", "insertion", "average", "drop", "deletion@", "road_morf@b"))]
+    with_zero = [*(f"{n}@zero-9" for n in ("road_morf", "road_lerf", "lerf_morf")), "deletion", "drop_in_deletion"]
+    names = [n for n in names if "noise" not in n and not n.startswith(("road", "lerf"))] + with_zero
+    # left out: the mean colour changes nothing on one colour; a random map's early steps cost most of a sigmoid too
+    names = [n for n in names if not n.startswith(("region", "deletion_correlation"))]
+    found = scores(names, network, pictures, given, 64)
+    for name in names:
+        sign = 1 if METRICS[name.split("@")[0]].higher_is_better else -1
+        best, worst, chance = (sign * np.mean(found[name][m]) for m in range(3))
+        assert best > chance + 0.01, name
+        assert chance > worst + 0.01 or (name == "infidelity" and best > worst), name
+    for name in ("sensitivity_n", "faithfulness_correlation", "single_deletion"):
+        if name != "faithfulness_correlation":  # of a probability, which saturates
+            np.testing.assert_allclose(found[name][0], 1, atol=1e-3, err_msg=name)
+            np.testing.assert_allclose(found[name][1], -1, atol=1e-3, err_msg=name)
+    np.testing.assert_allclose(found["infidelity"][0], 0, atol=1e-4)
+
+
+def test_where_the_network_s_answer_never_changes(pictures: Tensor, maps: list[Tensor]) -> None:
+    names = ["sensitivity_n", "faithfulness_correlation", "single_deletion", "deletion_correlation", "infidelity"]
+    found = scores(names, Sum(torch.zeros(SIZE)), pictures, maps, 64)
+    assert all(value is None for name in names for row in found[name] for value in row), "not applicable"
+
+
+def test_probes_are_shared() -> None:
+    def asked(*names: str) -> int:
+        return len({probe for name in names for probe in METRICS[name].probes(**METRICS[name].bind({}))})  # type: ignore[misc]
+
+    assert asked("road", "road_morf", "road_lerf", "lerf_morf") == 18
+    assert asked("deletion", "insertion", "insertion_deletion", "pixel_flipping", "deletion_correlation") == 58
+    assert asked("sensitivity_n", "infidelity", "faithfulness_correlation") == 100 + 30
+
+
+rows = st.lists(st.lists(st.integers(-4, 4).map(float), min_size=6, max_size=6), min_size=2, max_size=2)
+
+
+@settings(max_examples=60)
+@given(rows)
+def test_correlations_equal_scipy(pair: list[list[float]]) -> None:
+    one, other = (torch.tensor([row]) for row in pair)
+    np.testing.assert_allclose(midranks(one)[0], stats.rankdata(pair[0]))
+    if len(set(pair[0])) > 1 and len(set(pair[1])) > 1:
+        assert float(pearson(one, other)) == pytest.approx(stats.pearsonr(*pair).statistic, abs=1e-9)
+        assert float(spearman(one, other)) == pytest.approx(stats.spearmanr(*pair).statistic, abs=1e-9)
+    else:
+        assert float(pearson(one, other)) == 0
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000))
+def test_values_stay_in_their_range(seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    own = pixels(torch.rand(2, 3, 16, 16, generator=generator))
+    for name, plugin in METRICS.load().items():
+        if plugin.family != "faithfulness" or plugin.probes is None:
+            continue
+        params = plugin.bind({})
+        count = len(plugin.probes(**params))
+        logit = 3 * torch.randn(2, count, generator=generator)
+        seen = Seen(
+            logit.sigmoid(), logit, (logit > 0).float(), torch.rand(2, generator=generator), torch.randn(2),
+            torch.rand(2, 16, 16, generator=generator), None, torch.rand(2, 4, 4, generator=generator), own,
+        )  # fmt: skip
+        value = torch.as_tensor(plugin.function(seen, **params).value)
+        low, high = plugin.range
+        assert (value >= low - 1e-6).all(), name
+        assert (value <= high + 1e-6).all(), name
