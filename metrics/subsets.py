@@ -111,41 +111,6 @@ def faithfulness_correlation(
     return Scored(pearson(said, falls), inapplicable=_inapplicable(falls))
 
 
-@metric(
-    "infidelity",
-    higher_is_better=False,
-    needs="probes",
-    probes=lambda shares, draws, parts, fill, answer: _drawn(shares, draws, parts, fill),
-    protocols={"removal-grid14-5x20": {}},
-    unit="share of the variance",
-    paper="arXiv:1901.09392",
-    family="faithfulness",
-    range=(0, 1),
-    equation="min_b mean over random S of (b sum of the map in S - (z(x) - z(x without S)))^2 / the same for b = 0",
-)
-def infidelity(
-    seen: Seen,
-    *,
-    shares: Shares = (0.1, 0.3, 0.5, 0.7, 0.9),
-    draws: Draws = 20,
-    parts: PartsName = "grid-14",
-    fill: FillName = "zero",
-    answer: Answer = "logit",
-) -> Scored:
-    """Squared error of the map's sum over a random set as a forecast of what removing the set costs.
-
-    Yeh et al. 2019, definition 2.1, for removals: I is 1 on the set. A CAM has no unit, so it is given the factor that
-    suits it best, and the error is told as a share of that of a map of zeros, which a constant map becomes: 1.
-    """
-    falls = _falls(seen, answer)
-    said = _said(seen, _drawn(shares, draws, parts, fill))
-    power, own = falls.square().mean(1), said.square().sum(1)
-    factor = torch.where(own > 0, (said * falls).sum(1) / torch.where(own > 0, own, 1), 0)
-    error = (factor[:, None] * said - falls).square().mean(1)
-    reasons = _inapplicable(torch.cat([falls, torch.zeros_like(falls[:, :1])], 1))
-    return Scored(torch.where(power > 0, error / torch.where(power > 0, power, 1), 1), inapplicable=reasons)
-
-
 def _regions(cells: int, fill: FillName) -> list[Region]:
     return [Region(index, fill, f"grid-{cells}") for index in range(cells * cells)]
 
@@ -176,3 +141,36 @@ def single_deletion(
     """
     falls = _falls(seen, answer)
     return Scored(spearman(_said(seen, _regions(cells, fill)), falls), inapplicable=_inapplicable(falls))
+
+
+@metric(
+    "infidelity",
+    higher_is_better=False,
+    needs="probes",
+    probes=lambda cells, fill, answer: _regions(cells, fill),
+    protocols={"grid7": {}, "grid4": {"cells": 4}},
+    unit="share of the falls",
+    paper="arXiv:1901.09392",
+    family="faithfulness",
+    range=(0, 1),
+    equation="min_b sum over cells S of (b sum of the map in S - (z(x) - z(x without S)))^2 / the same for b = 0",
+)
+def infidelity(
+    seen: Seen,
+    *,
+    cells: Annotated[int, Field(ge=2, le=32)] = 7,
+    fill: FillName = "zero",
+    answer: Answer = "logit",
+) -> Scored:
+    """Squared error of the map's sum over a square as a forecast of what removing the square costs.
+
+    Yeh et al. 2019, definition 2.1, for the removal of squares: I is 1 on the square. A CAM has no unit, so it is given
+    the factor that suits it best, and the error is told as a share of that of a map of zeros, which a constant map
+    becomes: 1. Squares of one size: over sets of many sizes every map forecasts well, as larger sets cost more.
+    """
+    falls = _falls(seen, answer)
+    said = _said(seen, _regions(cells, fill))
+    power, own = falls.square().sum(1), said.square().sum(1)
+    factor = torch.where(own > 0, (said * falls).sum(1) / torch.where(own > 0, own, 1), 0)
+    error = (factor[:, None] * said - falls).square().sum(1)
+    return Scored(error / torch.where(power > 0, power, 1), inapplicable=_inapplicable(falls))

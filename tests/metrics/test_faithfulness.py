@@ -112,7 +112,7 @@ def expected(name: str, judge: faithful.Judge, own: Pixels, i: int) -> float:
             pair = faithful.subset_pairs(judge, subsets(own, i, (0.3,), 50), logit=False)
             return float(stats.pearsonr(*pair).statistic)
         case "infidelity":
-            return faithful.infidelity(*faithful.subset_pairs(judge, subsets(own, i, shares, 20), logit=True))
+            return faithful.infidelity(*faithful.subset_pairs(judge, judge.cells(7), logit=True))
         case "single_deletion" | "single_deletion@grid7":
             return faithful.single_deletion(judge, 7 if "7" in name else 4)
     inserted = [judge.without(~judge.top(k / 28), "blur" if "@" not in name else "zero") for k in range(29)]
@@ -227,7 +227,8 @@ def test_probes_are_shared() -> None:
 
     assert asked("road", "road_morf", "road_lerf", "lerf_morf") == 18
     assert asked("deletion", "insertion", "insertion_deletion", "pixel_flipping", "deletion_correlation") == 58
-    assert asked("sensitivity_n", "infidelity", "faithfulness_correlation") == 100 + 30
+    assert asked("sensitivity_n", "faithfulness_correlation") == 100 + 30
+    assert asked("single_deletion", "infidelity") == 16 + 49
 
 
 rows = st.lists(st.lists(st.integers(-4, 4).map(float), min_size=6, max_size=6), min_size=2, max_size=2)
