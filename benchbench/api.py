@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from . import study as _study
 from .capture import quiet
 from .errors import BenchError, NotApplicable
+from .given import check_images, check_maps, check_network, check_target, names_of
 from .layers import resolve
 from .perturb import saliency
 from .plan import sample_seeds
@@ -23,7 +24,7 @@ from .scoring import Scorer
 from .services import look, run_method
 from .stats import leaderboard
 from .table import Record
-from .targets import chooser, is_scored
+from .targets import chooser, is_scored, unharmed
 from .types import INPUT
 
 
@@ -118,12 +119,27 @@ def explain(
         BenchError: an unknown method, parameter, layer or target.
         NotApplicable: the method has no meaning on this network; the message says why.
     """
-    if images.ndim != 4:
-        raise BenchError(f"images have the shape {tuple(images.shape)}", where="explain", hint="Give (B, 3, H, W)")
-    if not isinstance(layer, str):
+    if not isinstance(method, str):
+        raise BenchError(f"method is {method!r}", where="explain", hint="Give a name: benchbench list methods")
+    if not isinstance(layer, str) or layer == "stages":
         raise BenchError(f"layer is {layer!r}", where="explain", hint="Give a module path, or last")
+    with torch.inference_mode(False):  # autograd is needed
+        return _explain(check_network(network, "explain"), check_images(images), method, layer, target, seed, params)
+
+
+def _explain(
+    network: nn.Module,
+    images: Tensor,
+    method: str,
+    layer: str,
+    target: int | Tensor | None,
+    seed: int,
+    params: dict[str, Any],
+) -> Tensor:
+    check_target(target, len(images), only=is_scored(network))
+    network = unharmed(network, images[:1])
     several = target.shape[1] if isinstance(target, Tensor) and target.ndim == 2 else 1
-    if isinstance(target, Tensor) and target.ndim == 2 and len(target) == len(images) and several:
+    if isinstance(target, Tensor) and target.ndim == 2:
         images, target = images.repeat_interleave(several, 0), target.flatten()
     plugin = METHODS[method]
     bound = plugin.bind(params)
@@ -131,25 +147,26 @@ def explain(
     if "dataset" in needs:
         raise NotApplicable(f"{method} is made of a whole dataset's maps: run a Study")
     name = INPUT if "input" in needs else resolve(network, images[:1], layer)[-1]
-    seeds = sample_seeds(seed, f"{plugin.name}/{name}", [str(i // several) for i in range(len(images))])
+    seeds = sample_seeds(seed, f"{plugin.name}/{name}", names_of(images))
     with quiet(network):
         choose = _chooser(target, len(images), only=is_scored(network))
         batch = look(network, Scorer(network), images, [name], choose, gradient="gradient" in needs)
+        if batch.captured.logits.shape[1] < 2:
+            hint = "Give two logits, [0, z]; or bb.scored(network, lambda z: z[:, 0])"
+            raise BenchError("the network has one output, and its softmax is always 1", where="explain", hint=hint)
         maps = run_method(plugin.function, batch.layer(name, seeds), bound)
+        check_maps(maps, batch.sound(name), method)
     height, width = images.shape[2:]
     return saliency(maps, (height, width)).view(-1, several, height, width)
 
 
 def _chooser(target: int | Tensor | None, count: int, *, only: bool) -> Any:
-    whole = isinstance(target, int) or (isinstance(target, Tensor) and target.shape in ((), (count,)))
-    if target is not None and not whole:
-        raise BenchError(f"target is {target!r}", where="explain", hint=f"Give a class, or a tensor of {count}")
     if target is None:
         return chooser("predicted", [], only=only)
 
     def choose(logits: Tensor) -> Tensor:
-        wanted = torch.as_tensor(target, device=logits.device).expand(count)
-        if wanted.dtype.is_floating_point or int(wanted.min()) < 0 or int(wanted.max()) >= logits.shape[1]:
+        wanted = torch.as_tensor(target, device=logits.device).long().expand(count)
+        if int(wanted.min()) < 0 or int(wanted.max()) >= logits.shape[1]:
             raise BenchError(f"target {target} is not one of the network's {logits.shape[1]} classes", where="explain")
         return wanted
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -13,13 +14,13 @@ from torch.nn import functional as F
 
 from .capture import check_logits, hook, quiet
 from .errors import NotApplicable
-from .layout import Layout, Tokens, layout_of, tokens_of
+from .layout import Grid, Layout, Tokens, layout_of, tokens_of
 from .types import Attention, AttentionGradient
 
 
 def attentions(
     network: nn.Module, images: Tensor, targets: Tensor, gradient: AttentionGradient
-) -> tuple[tuple[Attention, ...], Layout]:
+) -> tuple[tuple[Attention, ...], Grid]:
     """The attention of every block on images (B, 3, H, W), in their order, and where the tokens lie.
 
     torch's nn.MultiheadAttention and timm's attention are known. What the network computes does not change.
@@ -30,12 +31,15 @@ def attentions(
     kept: list[Tensor] = []
     outputs: list[Tensor] = []
     wanted = gradient != "none"
-    with quiet(network), torch.set_grad_enabled(wanted), ExitStack() as stack:
+    with quiet(network), torch.enable_grad(), ExitStack() as stack:
+        _refuse_unknown(network)
         for module in network.modules():
-            stack.enter_context(_watched(module, kept, wanted))
+            stack.enter_context(_watched(module, kept, True))
         head = _head(network, outputs, stack) if gradient == "block" else None
         logits = check_logits(network(images), images)
+        kept = list(kept)  # what a block that is run again for its gradient leaves does not count
         grid = _grid(kept, images, tokens_of(network).grid)
+        read = _read(logits, kept[-1])
         if head is not None:
             if len(outputs) != len(kept):
                 raise NotApplicable("its blocks have no attention each")
@@ -43,12 +47,43 @@ def attentions(
         else:
             scores = [logits.gather(1, targets[:, None]).sum()]
         gradients = _gradients(scores, kept) if wanted else [None] * len(kept)
-    return tuple(Attention(w.detach(), g) for w, g in zip(kept, gradients, strict=True)), grid
+    return tuple(Attention(w.detach(), g) for w, g in zip(kept, gradients, strict=True)), Grid(grid, read)
+
+
+def _read(logits: Tensor, last: Tensor) -> tuple[int, ...]:
+    """The tokens behind the last block that the logits depend on: those whose row of its attention has a gradient.
+
+    Raises:
+        NotApplicable: there are none: the last attention is not the network's last, or it is run again (checkpoints).
+    """
+    weight = torch.linspace(1, 2, logits.shape[1], device=logits.device, dtype=logits.dtype)
+    (found,) = torch.autograd.grad((logits * weight).sum(), last, retain_graph=True, allow_unused=True)
+    rows = () if found is None else tuple(found.abs().amax((0, 1, 3)).nonzero()[:, 0].tolist())
+    if not rows:
+        raise NotApplicable("its logits do not depend on the last block's attention in a way that torch differentiates")
+    return rows
+
+
+def _refuse_unknown(network: nn.Module) -> None:
+    """Raises NotApplicable where a module is an attention, by its name, of a kind that is not known."""
+    for module in network.modules():
+        name = type(module).__name__
+        if re.search("attention|attn", name, re.IGNORECASE) and not any(map(_known, module.modules())):
+            raise NotApplicable(f"it has attention of another kind ({name}) than torch's or timm's")
+
+
+def _known(module: nn.Module) -> bool:
+    fused = isinstance(getattr(module, "fused_attn", None), bool)
+    return isinstance(module, nn.MultiheadAttention) or (
+        fused and isinstance(getattr(module, "attn_drop", None), nn.Module)
+    )
 
 
 def _grid(kept: list[Tensor], images: Tensor, given: tuple[int, int] | None) -> Layout:
     if not kept:
         raise NotApplicable("the network has no attention of a known kind (torch's or timm's)")
+    if any(w.ndim != 4 for w in kept):
+        raise NotApplicable("its attention is not among all patches of the image (windows, or pooled tokens)")
     grid = layout_of(
         (len(images), kept[0].shape[-1], 1), (images.shape[2], images.shape[3]), Tokens(frozenset({1}), given)
     )
@@ -79,6 +114,8 @@ def _head(network: nn.Module, outputs: list[Tensor], stack: ExitStack) -> Callab
     encoder = getattr(network, "encoder", None)
     if isinstance(getattr(network, "heads", None), nn.Module) and isinstance(getattr(encoder, "ln", None), nn.Module):
         blocks, parts = list(encoder.layers), [encoder.ln, network.heads]  # type: ignore[union-attr]
+    elif isinstance(getattr(network, "head_dist", None), nn.Module):
+        raise NotApplicable("LeGrad reads logits off one head, and the network has two (a distilled one)")
     elif all(isinstance(getattr(network, name, None), nn.Module) for name in ("blocks", "norm", "head")):
         parts = [network.norm, getattr(network, "fc_norm", nn.Identity()), network.head]
         blocks = list(network.blocks)  # type: ignore[arg-type]
@@ -103,9 +140,7 @@ def _watched(module: nn.Module, kept: list[Tensor], gradient: bool) -> Iterator[
                 yield
         finally:
             handle.remove()
-    elif isinstance(getattr(module, "fused_attn", None), bool) and isinstance(
-        getattr(module, "attn_drop", None), nn.Module
-    ):
+    elif _known(module):
         fused = module.fused_attn
         module.fused_attn = False  # type: ignore[assignment]
         try:

@@ -84,7 +84,7 @@ def capture(
             kept[INPUT], layouts[INPUT] = images, Layout("first", images.shape[2], images.shape[3])
         for name in layers:
             if name != INPUT:
-                keep = _keeper(name, (images.shape[2], images.shape[3]), tokens, kept, layouts, gradient)
+                keep = _keeper(name, len(images), (images.shape[2], images.shape[3]), tokens, kept, layouts, gradient)
                 stack.enter_context(hook(module_of(network, name), keep))
         for module in network.modules():
             if isinstance(module, nn.Linear):
@@ -122,7 +122,7 @@ def rest(network: nn.Module, images: Tensor, layer: str, activation: Tensor) -> 
     tokens, size = tokens_of(network), (images.shape[2], images.shape[3])
 
     def replace(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
-        layout = layout_of(output.shape, size, tokens)
+        layout = layout_of(output.shape, size, tokens, _module)
         assert layout is not None, "the layer was captured"
         return layout.output_of(activation.clone(), output)
 
@@ -160,7 +160,8 @@ def pooled_head(captured: Capture, layer: str) -> Head:
         )
     head = Head(linear.weight.detach(), None if linear.bias is None else linear.bias.detach())
     expected = activation.mean((2, 3)) @ head.weight.T + (0 if head.bias is None else head.bias)
-    if (expected - captured.logits).abs().max() > 1e-3 * (1 + captured.logits.abs().max()):
+    terms = activation.abs().mean((2, 3)) @ head.weight.abs().T  # what rounding is a share of
+    if ((expected - captured.logits).abs() > 1e-4 * terms.amax(1, keepdim=True)).any():
         raise NotApplicable(f"{needed}; the logits are not that of the layer's output")
     return head
 
@@ -182,6 +183,7 @@ def check_logits(output: Any, images: Tensor) -> Tensor:
 
 def _keeper(
     name: str,
+    count: int,
     size: tuple[int, int],
     tokens: Tokens,
     kept: dict[str, Tensor],
@@ -190,8 +192,10 @@ def _keeper(
 ) -> Callable[..., Tensor]:
     def keep(_module: nn.Module, _inputs: Any, output: Any) -> Tensor:
         if name in kept:
-            raise BenchError(f"layer {name!r} runs more than once in one forward", hint="Choose a layer that runs once")
-        layout = layout_of(output.shape, size, tokens) if isinstance(output, Tensor) else None
+            raise NotApplicable(f"layer {name!r} runs more than once in one forward, or again for its gradient")
+        layout = layout_of(output.shape, size, tokens, _module) if isinstance(output, Tensor) else None
+        if isinstance(output, Tensor) and layout is not None and len(output) != count:
+            raise NotApplicable(f"layer {name!r} returns {len(output)} maps for {count} images (windows or patches)")
         if layout is None:
             shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
             raise NotApplicable(f"layer {name!r} returns {shape}, not a spatial map (B, K, h, w), nor tokens of a grid")

@@ -6,7 +6,7 @@ proves itself on the batch it is made for, or is not used.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -23,12 +23,15 @@ class Cut:
     """``behind`` gives logits from the layer's output and the ``crossing`` values; ``before`` makes those of images.
 
     Of tokens the layer's own output crosses too, as the first of them: some of its tokens are not in the map.
+    ``kinds``: how each crossing value depends on the images, found out by trying: row by row ("row"), not at all
+    ("same"), or otherwise ("made": a size, say).
     """
 
     before: fx.GraphModule
     behind: fx.GraphModule
     crossing: int
     layout: Layout
+    kinds: tuple[str, ...] = ()
 
     def across(self, images: Tensor) -> tuple[Any, ...]:
         """The values of images (B, 3, H, W) that go around the layer."""
@@ -37,13 +40,13 @@ class Cut:
     def logits(self, activation: Tensor, images: Tensor, owner: Tensor, across: tuple[Any, ...]) -> Tensor:
         """Logits (N, C) for ``activation`` (N, K, h, w), which the network may overwrite.
 
-        Row i is of image ``owner[i]`` of ``images`` (B, 3, H, W), whose ``across`` is given. Tensors of the batch are
-        taken row by row; where anything else crosses (a size, say), all of it is made again for these rows.
+        Row i is of image ``owner[i]`` of ``images`` (B, 3, H, W), whose ``across`` is given. What depends on the images
+        row by row is taken so; where anything depends on them otherwise, all of it is made again for these rows.
         """
-        if all(isinstance(v, Tensor) and v.ndim and v.shape[0] == images.shape[0] for v in across):
-            rows = [v[owner] for v in across]
-        else:
+        if "made" in self.kinds:
             rows = list(self.across(images[owner]))
+        else:
+            rows = [v[owner] if kind == "row" else v for v, kind in zip(across, self.kinds, strict=True)]
         output = activation
         if self.layout.prefix:
             output, *rows = rows
@@ -63,12 +66,29 @@ def cut(
     try:
         made = _split(network, layer, layout)
         with torch.no_grad(), quiet(network):
-            owner = torch.arange(len(images), device=images.device)
-            found = made.logits(activation.clone(), images, owner, made.across(images))
+            owner = torch.arange(len(images), -1, -1, device=images.device) % len(images)  # another order, and one more
+            across, again = made.across(images), made.across(images[owner])
+            kinds = tuple(_kind(v, w, owner) for v, w in zip(across, again, strict=True))
+            made = replace(made, kinds=kinds)
+            found, expected = made.logits(activation[owner].clone(), images, owner, across), logits[owner]
     except Exception:  # tracing fails in as many ways as there are networks; the whole network then serves
         return None
-    close = (found - logits).abs().max() <= TOLERANCE * logits.abs().max() if found.shape == logits.shape else False
-    return made if close else None
+    if found.shape != expected.shape:
+        return None
+    return made if (found - expected).abs().max() <= TOLERANCE * expected.abs().max() else None
+
+
+def _kind(value: Any, again: Any, owner: Tensor) -> str:
+    """How a crossing value depends on the images: ``again`` is its value for the images ``owner``, one more of them."""
+    if not isinstance(value, Tensor) or not isinstance(again, Tensor):
+        return "made"
+    if value.shape == again.shape:
+        return "same" if torch.equal(value, again) else "made"
+    rows = value.ndim > 0 and again.shape == (len(owner), *value.shape[1:]) and len(value) == len(owner) - 1
+    if not rows:
+        return "made"
+    chosen, largest = value[owner], value.abs().max() if value.numel() else value.sum()
+    return "row" if bool(((chosen - again).abs() <= TOLERANCE * largest).all()) else "made"
 
 
 class _Tracer(fx.Tracer):

@@ -29,7 +29,7 @@ def curvature(network: nn.Module, images: Tensor, layer: str, targets: Tensor, d
     size, tokens = (images.shape[2], images.shape[3]), tokens_of(network)
 
     def keep(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
-        layout = layout_of(output.shape, size, tokens)
+        layout = layout_of(output.shape, size, tokens, _module)
         assert layout is not None, "the layer was captured"
         kept.append(layout.map_of(output).detach().requires_grad_())
         return layout.output_of(kept[0].clone(), output)
@@ -99,7 +99,10 @@ def bias_gradients(network: nn.Module, images: Tensor, targets: Tensor) -> BiasG
     maps = tuple(term for spatial, term in terms if spatial)
     if gradients[0] is None or not maps:
         raise NotApplicable("FullGrad needs biases in convolutions or batch norms; the network has none")
-    others = [term.flatten(1).sum(1) for spatial, term in terms if not spatial]
+    if any(len(term) % len(images) for _, term in terms):
+        raise NotApplicable("FullGrad's biases stand in modules that do not run image by image")
+    maps = tuple(term for term in maps if len(term) == len(images))
+    others = [term.reshape(len(images), -1).sum(1) for spatial, term in terms if not spatial or len(term) > len(images)]
     rest = torch.stack([logits.new_zeros(len(images)), *others]).sum(0)
     found = BiasGradients((images * gradients[0]).detach(), maps, rest)
     _check_complete(found, score.detach())

@@ -54,7 +54,12 @@ def spatial_layers(network: nn.Module, images: Tensor) -> list[Spatial]:
 
 
 def _spatial(name: str, module: nn.Module, output: Any, size: tuple[int, int], tokens: Tokens) -> Spatial | None:
-    layout = layout_of(output.shape, size, tokens) if isinstance(output, Tensor) else None
+    if not isinstance(output, Tensor) or len(output) != 1 or _is_attention(output):
+        return None
+    try:
+        layout = layout_of(output.shape, size, tokens, module)
+    except NotApplicable:
+        return None
     if layout is None or layout.height * layout.width == 1:
         return None
     if (layout.height, layout.width) != tokens.grid and not proportional(layout.height, layout.width, size):
@@ -62,6 +67,13 @@ def _spatial(name: str, module: nn.Module, output: Any, size: tuple[int, int], t
     channels = output.shape[1] if layout.kind == "first" else output.shape[-1]
     norm = layout.kind != "first" and hasattr(module, "normalized_shape")
     return Spatial(name, channels, layout.height, layout.width, norm)
+
+
+def _is_attention(output: Tensor) -> bool:
+    """Whether it is softmax weights, each row summing to 1: no map, whatever its shape."""
+    if output.ndim != 4 or not output.is_floating_point() or bool((output < 0).any()):
+        return False
+    return bool(((output.sum(-1) - 1).abs() < 1e-3).all())
 
 
 def stages(found: Sequence[Spatial], heard: Callable[[str], bool] = lambda _: True) -> list[str]:
@@ -80,7 +92,13 @@ def stages(found: Sequence[Spatial], heard: Callable[[str], bool] = lambda _: Tr
         norms = [n for n in reversed(found) if n.norm and (n.height, n.width) == key]
         if norms and not heard(layer.name):
             best[key] = next((n for n in norms if heard(n.name)), layer)
-    return [best[key].name for key in sorted(best, reverse=True)]
+    order = [layer.name for layer in found]
+    kept: list[str] = []
+    for key in sorted(best):  # from the coarsest: a stage comes before every coarser one, or it is none
+        name = best[key].name
+        if not kept or order.index(name) < order.index(kept[-1]):
+            kept.append(name)
+    return kept[::-1]
 
 
 def before(network: nn.Module, images: Tensor, layer: str) -> tuple[str, ...]:
@@ -109,12 +127,14 @@ def resolve(network: nn.Module, images: Tensor, wanted: str | Sequence[str]) -> 
         wanted = [wanted]
     if not isinstance(wanted, str):
         known = set(names) - {""}
+        listed: list[str] = []
         for name in wanted:
-            if name not in known:
+            if name not in known and name not in ("last", "stages"):
                 spatial = [layer.name for layer in spatial_layers(network, images)]
                 hint = nearest(name, spatial, most=12)
                 raise BenchError(f"the network has no layer {name!r}", hint=f"{hint}. Or say last, or stages")
-        return list(dict.fromkeys(wanted))
+            listed += [name] if name in known else resolve(network, images, name)
+        return list(dict.fromkeys(listed))
     found = stages(spatial_layers(network, images), lambda name: _heard(network, images, name))
     if not found:
         raise BenchError("no layer of the network returns a spatial map (B, K, h, w)", hint="Name the layers")

@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from .errors import BenchError
+from .errors import BenchError, NotApplicable
 
 _MOST_PREFIX = 8  # class token, distillation token, registers; and at most one to eight patches
 
@@ -48,6 +48,22 @@ class Layout:
 
 
 @dataclass(frozen=True)
+class Grid:
+    """Where a transformer's tokens lie, and off which of them (their numbers) the logits are read behind all blocks."""
+
+    layout: Layout
+    read: tuple[int, ...]
+
+    def tokens(self, values: Tensor) -> Tensor:
+        """The map (B, h, w) of a value per token (B, tokens)."""
+        return self.layout.tokens(values)
+
+    def readers(self, mixed: Tensor) -> Tensor:
+        """(B, tokens): of a matrix (B, tokens, tokens), the mean row of the tokens that the logits are read off."""
+        return mixed[:, list(self.read)].mean(1)
+
+
+@dataclass(frozen=True)
 class Tokens:
     """How a network's tokens are told: by their ``widths``, and the ``grid`` (h, w) that was given by hand, if any."""
 
@@ -79,17 +95,25 @@ def tokens_of(network: nn.Module) -> Tokens:
     return Tokens(frozenset(int(shape[-1]) for shape in shapes if shape), grid)
 
 
-def layout_of(shape: Sequence[int], size: tuple[int, int], tokens: Tokens) -> Layout | None:
+def layout_of(
+    shape: Sequence[int], size: tuple[int, int], tokens: Tokens, module: nn.Module | None = None
+) -> Layout | None:
     """The layout of an output of this shape on images of this size (H, W); None where it holds no map.
 
     Four dimensions are channels first, unless only the other reading has the image's proportions. Three are tokens if
     they are of one of the widths: in the grid that was given, or in one of the image's proportions behind the fewest
-    other tokens.
+    other tokens. Where both readings of four dimensions are possible, the ``module`` must tell.
+
+    Raises:
+        NotApplicable: it does not.
     """
     if len(shape) == 4:
-        if not proportional(shape[2], shape[3], size) and proportional(shape[1], shape[2], size):
-            return Layout("last", shape[1], shape[2])
-        return Layout("first", shape[2], shape[3])
+        last = proportional(shape[1], shape[2], size)
+        if last and proportional(shape[2], shape[3], size) and shape[3] in tokens.widths:
+            last = _says_last(module, shape)
+        elif proportional(shape[2], shape[3], size):
+            last = False
+        return Layout("last", shape[1], shape[2]) if last else Layout("first", shape[2], shape[3])
     if len(shape) != 3 or shape[2] not in tokens.widths:
         return None
     if tokens.grid and 0 <= (others := shape[1] - tokens.grid[0] * tokens.grid[1]) <= _MOST_PREFIX:
@@ -99,6 +123,23 @@ def layout_of(shape: Sequence[int], size: tuple[int, int], tokens: Tokens) -> La
         if grid and 8 * prefix <= shape[1] - prefix:
             return Layout("tokens", *grid, prefix)
     return None
+
+
+def _says_last(module: nn.Module | None, shape: Sequence[int]) -> bool:
+    """Whether the module tells that its output of this shape, which can be read in both ways, has channels last.
+
+    Raises:
+        NotApplicable: it does not tell.
+    """
+    if isinstance(module, (nn.LayerNorm, nn.Linear)) and type(module).forward in (
+        nn.LayerNorm.forward,
+        nn.Linear.forward,
+    ):
+        return True
+    if isinstance(module, (nn.Conv2d, nn.BatchNorm2d, nn.MaxPool2d, nn.AvgPool2d)):
+        return False
+    said = f"its output {tuple(shape)} can be read with its channels first or last"
+    raise NotApplicable(f"{said}: give images of another size, so that channels are not as many as cells on a side")
 
 
 def proportional(height: int, width: int, size: tuple[int, int]) -> bool:

@@ -9,12 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .allocator import out_of_memory
 from .attention import attentions
 from .capture import capture, pooled_head
 from .datasets import as_dataset, serial
 from .derivatives import bias_gradients
 from .errors import BenchError, NotApplicable
 from .exported import exported
+from .given import check_network
 from .layers import resolve
 from .models import fingerprint, load_model
 from .plan import ReadyModel
@@ -43,11 +45,7 @@ def ready_spec(choice: ModelChoice, device: torch.device) -> ModelSpec:
     """The network, loaded and on the device, under the study's name for it."""
     value, params = (choice.plugin.function, choice.params) if choice.plugin else (choice.value, choice.params)
     spec = load_model(choice.label, value, params)
-    kinds = {p.dtype for p in spec.network.parameters() if p.is_floating_point()} - {torch.float32}
-    if kinds:
-        said = f"the network's parameters are {', '.join(map(str, kinds))}, where float32 is needed"
-        raise BenchError(said, where=f"models: {choice.label}", hint="Give network.float()")
-    return replace(spec, network=spec.network.to(device))
+    return replace(spec, network=check_network(spec.network, f"models: {choice.label}").to(device))
 
 
 def aimed(spec: ModelSpec, study: Study) -> ModelSpec:
@@ -132,6 +130,10 @@ def _network_skips(network: nn.Module, example: Tensor, needs: Set[str]) -> dict
             checks[need]()
         except NotApplicable as reason:
             skips[INPUT, need] = str(reason)
+        except Exception as error:
+            if out_of_memory(error):
+                raise
+            skips[INPUT, need] = " ".join(f"{type(error).__name__}: {error}".split())[:200]
     return skips
 
 

@@ -31,7 +31,7 @@ from .services import may_capture
 from .sizing import Sizing, choose_batch
 from .store import Store, write
 from .study import Study
-from .targets import is_scored
+from .targets import is_scored, unharmed
 from .types import INPUT, Dataset, ModelSpec
 from .work import Desk, missing, work
 
@@ -142,6 +142,7 @@ def _load(spec: ModelSpec, study: Study, device: torch.device) -> Loaded:
         _check_ids(name, dataset.ids)
     first = next(iter(datasets.values()))
     example = example_of(first, spec, device)
+    spec = replace(spec, network=unharmed(spec.network, example))
     sizing = _sizing(spec, study, example)
     proof = _proof(first, spec, example)
     prepared = prepare(

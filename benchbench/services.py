@@ -17,11 +17,11 @@ from .derivatives import bias_gradients, curvature
 from .errors import BenchError, NotApplicable
 from .exported import exported, exported_behind
 from .layers import before
-from .layout import Layout
+from .layout import Grid
 from .masked import score_masked, score_pictures
 from .prepare import TOLERANCE, channels_last
 from .scoring import Answers, Scorer, read
-from .types import Attention, AttentionGradient, Change, Head, Layer, Pictures, Score, ScoreKind
+from .types import Attention, AttentionGradient, Change, Head, Layer, Pictures, Score, ScoreKind, streamed
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,12 +229,12 @@ class _Services:
         found: Tensor = getattr(answers, of)
         return found
 
-    def look(self, images: Tensor, score: Score | None) -> Layer:
+    def look(self, images: Tensor, score: Score | None, stream: str) -> Layer:
         b = self.batch
         gradient = bool(b.captured.gradients) or score is not None
         targets = b.captured.targets
         again = look(b.network, b.scorer, images, [self.name], lambda _: targets, gradient=gradient, score=score)
-        return again.layer(self.name, self.seeds)
+        return again.layer(self.name, streamed(self.seeds, stream))
 
     def forward(self, images: Tensor) -> Tensor:
         self._count(forwards=1, backwards=1)
@@ -263,9 +263,9 @@ class _Services:
         found = bias_gradients(b.network, b.images, b.captured.targets)
         return found.image, found.biases
 
-    def attentions(self, gradient: AttentionGradient) -> tuple[tuple[Attention, ...], Layout]:
+    def attentions(self, gradient: AttentionGradient) -> tuple[tuple[Attention, ...], Grid]:
         b = self.batch
-        self._count(forwards=1, backwards=int(gradient != "none"))
+        self._count(forwards=1, backwards=1)
         return attentions(b.network, b.images, b.captured.targets, gradient)
 
     def network(self) -> nn.Module:

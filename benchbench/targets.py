@@ -7,11 +7,13 @@ import hashlib
 import inspect
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from .capture import quiet
 from .errors import BenchError
 from .sources import source_digest
 
@@ -36,15 +38,49 @@ def scored(network: nn.Module, score: Callable[[Any], Tensor]) -> nn.Module:
     """
     if not callable(score):
         raise BenchError(f"the score is {type(score).__name__}", where="scored", hint="Give a function of the output")
-    kind = type(network)
-
-    def forward(self: nn.Module, images: Tensor) -> Tensor:
-        return _logits(score(kind.forward(self, images)))
-
-    made = copy.copy(network)
-    made.__class__ = type(f"Scored{kind.__name__}", (kind,), {"forward": forward, "__module__": kind.__module__})
+    if isinstance(score, nn.Module) and any(module.training for module in score.modules()):
+        raise BenchError("the score is a module in training mode", where="scored", hint="Give score.eval()")
+    made = around(network, "Scored", lambda forward, images: _logits(score(forward(images))))
     made.benchbench_score = _digest(score)  # type: ignore[assignment]
     return made
+
+
+def around(network: nn.Module, name: str, call: Callable[[Callable[[Tensor], Any], Tensor], Any]) -> nn.Module:
+    """The network with ``call(its forward, images)`` as its forward; modules are shared, and keep their names.
+
+    Raises:
+        BenchError: it is compiled or scripted, and its forward is no method that could be called in another's.
+    """
+    kind, own = type(network), vars(network).get("forward")
+    if isinstance(network, torch.jit.ScriptModule) or hasattr(network, "_orig_mod"):
+        raise BenchError(
+            f"the network is {kind.__name__}, whose forward cannot be changed",
+            where=name.lower(),
+            hint="Give the network itself; a study compiles with compile: true",
+        )
+
+    def forward(self: nn.Module, images: Tensor) -> Any:
+        return call(own or partial(kind.forward, self), images)
+
+    made = copy.copy(network)
+    vars(made).pop("forward", None)  # of the instance: it would hide the class's
+    made.__class__ = type(f"{name}{kind.__name__}", (kind,), {"forward": forward, "__module__": kind.__module__})
+    return made
+
+
+def unharmed(network: nn.Module, images: Tensor) -> nn.Module:
+    """The network, or, if it writes into the images that it is given, one that is given a copy of them.
+
+    Args:
+        images: (B, 3, H, W), an example; left as it is.
+    """
+    given = images.detach().clone()
+    version = given._version
+    with quiet(network), torch.no_grad():
+        network(given)
+    if given._version == version:
+        return network
+    return around(network, "Careful", lambda forward, pictures: forward(pictures.clone()))
 
 
 def is_scored(network: nn.Module) -> bool:
@@ -67,6 +103,8 @@ def difference(first: int, second: int) -> Callable[[Tensor], Tensor]:
 def pair_of(target: object) -> tuple[int, int] | None:
     """The classes of a target such as "281-285"; None for any other."""
     found = _DIFFERENCE.fullmatch(target) if isinstance(target, str) else None
+    if found and int(found[1]) == int(found[2]):
+        raise BenchError(f"{target} is the difference of a class and itself", where="target", hint="Name two classes")
     return (int(found[1]), int(found[2])) if found else None
 
 
@@ -93,7 +131,13 @@ def chooser(target: object, labels: Sequence[int | None], *, only: bool) -> Call
 
 def _digest(score: Callable[[Any], Tensor]) -> str:
     """Of its code, and of the numbers, names and tensors that it closes over: two scores are two networks."""
+    if isinstance(score, partial):
+        said = f"{_digest(score.func)}{_held(score.args)}{_held(score.keywords)}"
+        return hashlib.sha256(said.encode()).hexdigest()[:16]
     function = score if inspect.isroutine(score) else type(score).__call__
+    if not hasattr(inspect.unwrap(function), "__code__"):  # of C: its name, and what it holds
+        said = getattr(score, "__qualname__", None) or repr(score)
+        return hashlib.sha256(f"{getattr(score, '__module__', '')}.{said}".encode()).hexdigest()[:16]
     found = hashlib.sha256(source_digest(function).encode())
     held = [cell.cell_contents for cell in getattr(score, "__closure__", None) or ()]
     for value in [*held, *vars(score).values(), getattr(score, "__defaults__", None)]:
@@ -102,6 +146,12 @@ def _digest(score: Callable[[Any], Tensor]) -> str:
         elif isinstance(value, (bool, int, float, str, bytes, tuple)):
             found.update(repr(value).encode())
     return found.hexdigest()[:16]
+
+
+def _held(values: Any) -> str:
+    """What tells the arguments of one partial function from another's."""
+    listed = values.items() if isinstance(values, dict) else enumerate(values)
+    return str([(key, v.tolist() if isinstance(v, Tensor) else repr(v)) for key, v in listed])
 
 
 def _logits(found: Any) -> Tensor:

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from .errors import BenchError, NotApplicable
-from .layout import Layout
+from .layout import Grid
 from .words import INPUT as INPUT
 from .words import Attention as Attention
 from .words import AttentionGradient as AttentionGradient
@@ -25,6 +25,7 @@ from .words import Score as Score
 from .words import Scored as Scored
 from .words import ScoreKind as ScoreKind
 from .words import Seen as Seen
+from .words import streamed as streamed
 
 
 class Services(Protocol):
@@ -35,13 +36,13 @@ class Services(Protocol):
     def score_masked(self, masks: Tensor, of: ScoreKind) -> Tensor: ...
     def score_changed(self, change: Change, count: int, of: ScoreKind) -> Tensor: ...
     def score_pictures(self, make: Pictures, count: int, of: ScoreKind) -> Tensor: ...
-    def look(self, images: Tensor, score: Score | None) -> Layer: ...
+    def look(self, images: Tensor, score: Score | None, stream: str) -> Layer: ...
     def forward(self, images: Tensor) -> Tensor: ...
     def head(self) -> Head: ...
     def stages(self) -> tuple[Layer, ...]: ...
     def curvature(self, direction: Tensor) -> Tensor: ...
     def bias_gradients(self) -> tuple[Tensor, tuple[Tensor, ...]]: ...
-    def attentions(self, gradient: AttentionGradient) -> tuple[tuple[Attention, ...], Layout]: ...
+    def attentions(self, gradient: AttentionGradient) -> tuple[tuple[Attention, ...], Grid]: ...
     def network(self) -> nn.Module: ...
     def behind(self) -> nn.Module: ...
 
@@ -137,12 +138,13 @@ class Layer:
         """
         return self.services.score_pictures(make, count, of)
 
-    def look(self, images: Tensor, *, score: Score | None = None) -> Layer:
+    def look(self, images: Tensor, *, score: Score | None = None, stream: str = "") -> Layer:
         """The same layer and targets on other images (B, 3, H, W); or with the gradient of another ``score``.
 
-        ``score``: from logits (B, C) to (B,), in place of the target's logit.
+        ``score``: from logits (B, C) to (B,), in place of the target's logit. ``stream``: what its own draws differ by
+        from this layer's.
         """
-        return self.services.look(images, score)
+        return self.services.look(images, score, stream)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (B, C) of images (B, 3, H, W), differentiable in them. Counted as a forward and a backward."""
@@ -165,8 +167,10 @@ class Layer:
         """
         return self.services.bias_gradients()
 
-    def attentions(self, *, gradient: AttentionGradient = "logit") -> tuple[tuple[Attention, ...], Layout]:
-        """The attention of every block, and where the tokens lie: ``grid.tokens(values)`` is a map (B, h, w).
+    def attentions(self, *, gradient: AttentionGradient = "logit") -> tuple[tuple[Attention, ...], Grid]:
+        """The attention of every block, and a grid: ``grid.tokens(values)`` is the map (B, h, w) of a value per token.
+
+        ``grid.readers(matrix)`` is the mean of a matrix's rows of those tokens that the logits are read off.
 
         Args:
             gradient: of the network's logit for the target, of the logit that the head reads off each block's own
@@ -198,16 +202,16 @@ class Layer:
         """
         return self.services.behind()
 
-    def uniform(self, *shape: int) -> Tensor:
-        """(B, *shape), uniform in [0, 1): each image draws from its own seed."""
-        return torch.stack([torch.rand(shape, generator=g) for g in self._generators()]).to(self.images.device)
+    def uniform(self, *shape: int, stream: str = "") -> Tensor:
+        """(B, *shape), uniform in [0, 1): each image draws from its own seed, and anew for each ``stream``."""
+        return torch.stack([torch.rand(shape, generator=g) for g in self._generators(stream)]).to(self.images.device)
 
-    def normal(self, *shape: int) -> Tensor:
-        """(B, *shape), standard normal: each image draws from its own seed."""
-        return torch.stack([torch.randn(shape, generator=g) for g in self._generators()]).to(self.images.device)
+    def normal(self, *shape: int, stream: str = "") -> Tensor:
+        """(B, *shape), standard normal: each image draws from its own seed, and anew for each ``stream``."""
+        return torch.stack([torch.randn(shape, generator=g) for g in self._generators(stream)]).to(self.images.device)
 
-    def _generators(self) -> list[torch.Generator]:
-        return [torch.Generator().manual_seed(seed) for seed in self.seeds]
+    def _generators(self, stream: str) -> list[torch.Generator]:
+        return [torch.Generator().manual_seed(seed) for seed in streamed(self.seeds, stream)]
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
@@ -15,6 +16,13 @@ Pictures: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 AttentionGradient: TypeAlias = Literal["none", "logit", "block"]
 Score: TypeAlias = Callable[[Tensor], Tensor]
 INPUT = "input image"  # the layer of methods that explain in pixels: no module's path has a space in it
+
+
+def streamed(seeds: tuple[int, ...], stream: str) -> tuple[int, ...]:
+    """Seeds for draws that are independent of those with other streams; the same seeds for the empty stream."""
+    if not stream:
+        return seeds
+    return tuple(int.from_bytes(hashlib.sha256(f"{seed}/{stream}".encode()).digest()[:7], "big") for seed in seeds)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,11 @@ from benchbench.types import Layer
 from .evidence import Sign, evidence
 from .masking import grown
 
+_CURVED = {
+    *("celu", "elu", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "logsigmoid"),
+    *("mish", "prelu", "relu6", "rrelu", "selu", "sigmoid", "silu", "softmax", "softplus", "softshrink", "softsign"),
+    *("tanh", "tanhshrink", "threshold", "exp", "sin", "cos", "erf"),
+}
 _COMPLETE = 1e-4  # of the contributions' sizes: rounding is a hundred times less, a missing rule ten times more
 
 
@@ -117,10 +122,18 @@ def _guided(layer: Layer) -> Tensor:
     """
     network = layer.network
     kinds = {type(m).__name__ for m in network.modules() if type(m).__module__ == "torch.nn.modules.activation"}
+    kinds |= {name for name in map(_called, getattr(network, "graph").nodes) if name in _CURVED}  # noqa: B009
     if kinds != {"ReLU"}:
         said = ", ".join(sorted(kinds)) or "none"
         raise NotApplicable(f"guided backpropagation is defined for ReLU; the network's activation functions: {said}")
     return _attribute("guided backpropagation", layer, lambda captum: captum.GuidedBackprop(network))
+
+
+def _called(node: Any) -> str:
+    """The function or method of a traced network's node; of a module none."""
+    if node.op == "call_method":
+        return str(node.target)
+    return getattr(node.target, "__name__", "") if node.op == "call_function" else ""
 
 
 def _attribute(

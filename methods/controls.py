@@ -84,11 +84,12 @@ def blurred(
     sigma: Annotated[float, Field(gt=0)] = 0.05,
 ) -> Tensor:
     """A method's map at the image's size, blurred by a Gaussian; sigma as a share of the shorter side."""
-    large = grown(of(layer)[:, None], layer.images.shape[2:])
+    inner = of(layer)
+    large = grown(inner[:, None], layer.images.shape[2:])
     width = sigma * min(large.shape[2:])
     span = [min(2 * int(4 * width) + 1, 2 * side - 1) for side in large.shape[2:]]
     found: Tensor = gaussian_blur(large, [span[1], span[0]], [width, width])
-    return found[:, 0]
+    return _constant_where(inner, found[:, 0])
 
 
 @method("coarse", needs="activation", control=True)
@@ -99,11 +100,17 @@ def coarse(
     cells: Annotated[int, Field(ge=1)] = 7,
 ) -> Tensor:
     """A method's map averaged into cells x cells: what is left of it without its fine lines."""
-    return F.adaptive_avg_pool2d(grown(of(layer)[:, None], layer.images.shape[2:]), cells)[:, 0]
+    inner = of(layer)
+    return _constant_where(inner, F.adaptive_avg_pool2d(grown(inner[:, None], layer.images.shape[2:]), cells)[:, 0])
+
+
+def _constant_where(inner: Tensor, found: Tensor) -> Tensor:
+    """The maps found; zero where the inner map was constant, whose rounding would be stretched to a full range."""
+    return found * (inner.amax((1, 2), keepdim=True) > inner.amin((1, 2), keepdim=True))
 
 
 @method("center", needs="activation", control=True)
-def center(layer: Layer, *, sigma: float = 0.25) -> Tensor:
+def center(layer: Layer, *, sigma: Annotated[float, Field(gt=0)] = 0.25) -> Tensor:
     """A Gaussian at the centre of the image; sigma as a share of each side."""
     height, width = layer.activation.shape[2:]
     y = (torch.arange(height, device=layer.activation.device) + 0.5) / height - 0.5

@@ -90,7 +90,7 @@ def gradientshap(
     drawn uniformly on the way; each gradient is times the noisy image.
     """
     noise = layer.normal(samples, *layer.images.shape[1:])
-    places = layer.uniform(samples)
+    places = layer.uniform(samples, stream="places")
     total = torch.zeros_like(layer.images)
     for i in range(samples):
         noisy = layer.images + sigma * noise[:, i]

@@ -25,14 +25,15 @@ def groupcam(
     layer: Layer,
     *,
     groups: Annotated[int, Field(ge=1)] = 32,
-    dropped: Annotated[float, Field(ge=0, le=1)] = 0.7,
-    rectified: Literal["sum", "weights"] = "sum",
+    dropped: Annotated[float, Field(ge=0, le=1)] = 0.0,
+    rectified: Literal["sum", "weights"] = "weights",
 ) -> Tensor:
     """Groups of channels of Grad-CAM's sum as masks, weighted by what each adds to the blurred image's probability.
 
     Each group's positive part, less the share ``dropped`` of its lowest values, is upsampled and min-max normalised to
-    a mask m; its weight is p(m image + (1 - m) blurred) - p(blurred). The map is ReLU(sum weight m), or the sum of
-    ReLU(weight) m, at the image's size. The blur is a Gaussian of 51 pixels, sigma 50.
+    a mask m; its weight is ReLU(p(m image + (1 - m) blurred) - p(blurred)), and the map the sum of weight times m, at
+    the image's size. The blur is a Gaussian of 51 pixels, sigma 50. The authors' code drops the lowest 0.7 of each
+    group, and takes the ReLU of the ``sum`` with weights of both signs.
     """
     size = (layer.images.shape[2], layer.images.shape[3])
     masks = _masks(layer, min(groups, layer.activation.shape[1]), dropped, size)
@@ -54,5 +55,7 @@ def _masks(layer: Layer, groups: int, least_share: float, size: tuple[int, int])
     """(B, groups, H, W) in 0 .. 1; zero where a group is constant."""
     weighted: Tensor = layer.gradient.mean((2, 3), keepdim=True) * layer.activation
     sums = relu(torch.stack([part.sum(1) for part in torch.chunk(weighted, groups, 1)], 1))
-    least = quantile(sums, least_share)
-    return minmax(grown(torch.where(sums > least, sums, 0), size))
+    if least_share:
+        sums = torch.where(sums > quantile(sums, least_share), sums, 0)
+    live = sums.amax((2, 3), keepdim=True) > sums.amin((2, 3), keepdim=True)  # rounding is not to be stretched
+    return minmax(grown(sums, size)) * live

@@ -34,7 +34,7 @@ def rise(
     """
     size = (layer.images.shape[2], layer.images.shape[3])
     grids = (layer.uniform(masks, cells, cells) < keep).to(layer.images)
-    shifts = layer.uniform(masks, 2)
+    shifts = layer.uniform(masks, 2, stream="shifts")
 
     def made(image: Tensor, variant: Tensor) -> Tensor:
         return _masks(grids[image, variant], shifts[image, variant], size)

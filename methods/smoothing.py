@@ -33,8 +33,9 @@ def smoothed(
     ``sigma``: the noise's standard deviation as a share of each image's range, as in SmoothGrad.
     """
     span = layer.images.amax((1, 2, 3), keepdim=True) - layer.images.amin((1, 2, 3), keepdim=True)
-    noise = sigma * span[:, None] * layer.normal(samples, *layer.images.shape[1:])
-    return torch.stack([of(layer.look(layer.images + one)) for one in noise.unbind(1)]).mean(0)
+    noise = sigma * span[:, None] * layer.normal(samples, *layer.images.shape[1:], stream="smoothed")
+    looks = [layer.look(layer.images + one, stream=f"smoothed {n}") for n, one in enumerate(noise.unbind(1))]
+    return torch.stack([of(one) for one in looks]).mean(0)
 
 
 @method(

@@ -20,8 +20,8 @@ from benchbench.types import Layer
 def attention_rollout(layer: Layer, *, heads: Literal["mean", "max"] = "mean") -> Tensor:
     """How much of each patch reaches the class token through all blocks: the product of (A + I), each row summing to 1.
 
-    Abnar and Zuidema 2020, section 3. A is the mean (or the largest) of the heads. No class is asked. Where no token
-    stands before the patches, the mean over all of them is taken in place of the class token's row.
+    Abnar and Zuidema 2020, section 3. A is the mean (or the largest) of the heads. No class is asked. Where the logits
+    are read off other tokens than the class token (the mean of the patches, say), the mean of their rows is taken.
     """
     blocks, grid = layer.attentions(gradient="none")
     mixed = _identity(blocks[0].weight)
@@ -29,7 +29,7 @@ def attention_rollout(layer: Layer, *, heads: Literal["mean", "max"] = "mean") -
         weight = block.weight.mean(1) if heads == "mean" else block.weight.amax(1)
         weight = weight + _identity(weight)
         mixed = weight / weight.sum(-1, keepdim=True) @ mixed
-    return grid.tokens(_read(mixed, grid.prefix))
+    return grid.tokens(grid.readers(mixed))
 
 
 @method(
@@ -42,14 +42,14 @@ def chefer(layer: Layer) -> Tensor:
     """Relevance by the rules of Chefer, Gur and Wolf 2021 for self-attention, equations 5 and 6.
 
     R starts as the identity and takes up, block by block, the mean over heads of ReLU(gradient times attention) times
-    R. The class token's row is the map.
+    R. The class token's row is the map; where the logits are read off other tokens, the mean of their rows.
     """
     blocks, grid = layer.attentions()
     relevance = _identity(blocks[0].weight)
     for block in blocks:
         assert block.gradient is not None
         relevance = relevance + relu(block.gradient * block.weight).mean(1) @ relevance
-    return grid.tokens(_read(relevance, grid.prefix))
+    return grid.tokens(grid.readers(relevance))
 
 
 @method(
@@ -72,8 +72,3 @@ def legrad(layer: Layer) -> Tensor:
 def _identity(weight: Tensor) -> Tensor:
     """(B, tokens, tokens)."""
     return torch.eye(weight.shape[-1]).to(weight).expand(len(weight), -1, -1)
-
-
-def _read(mixed: Tensor, prefix: int) -> Tensor:
-    """(B, tokens): the first token's row, if it is no patch; else the mean over all rows."""
-    return mixed[:, 0] if prefix else mixed.mean(1)

@@ -45,7 +45,7 @@ def test_what_is_watched(network: nn.Module, images: Tensor) -> None:
     targets = logits.argmax(1)
     found, grid = attentions(network, images, targets, "logit")
     slopes = torch.autograd.grad(logits.gather(1, targets[:, None]).sum(), weights, retain_graph=True)
-    assert (grid.height, grid.width, grid.prefix) == (8, 8, 1)
+    assert (grid.layout.height, grid.layout.width, grid.layout.prefix) == (8, 8, 1)
     for block, weight, slope in zip(found, weights, slopes, strict=True):
         torch.testing.assert_close(block.weight, weight.detach(), rtol=1e-4, atol=1e-6)
         torch.testing.assert_close(block.weight.sum(-1), torch.ones(6, 2, 65))
@@ -116,7 +116,7 @@ def test_timm(images: Tensor) -> None:
     before = made(images)
     found, grid = attentions(made, images, before.argmax(1), "logit")
     assert torch.equal(made(images), before)
-    assert (len(found), grid.prefix, found[0].weight.shape) == (2, 1, (6, 2, 65, 65))
+    assert (len(found), grid.layout.prefix, found[0].weight.shape) == (2, 1, (6, 2, 65, 65))
     inside = made.blocks[0].attn
     tokens = made.blocks[0].norm1(made.norm_pre(made.patch_drop(made._pos_embed(made.patch_embed(images)))))
     q, k, _ = inside.qkv(tokens).reshape(6, 65, 3, 2, 8).permute(2, 0, 3, 1, 4)
@@ -125,7 +125,7 @@ def test_timm(images: Tensor) -> None:
         assert map_of(name, made, images, "").flatten(1).std(1).min() > 0
 
 
-@pytest.mark.parametrize(("build", "said"), [(Pooled, "no attention of a known kind"), (swin_t, "no attention")])
+@pytest.mark.parametrize(("build", "said"), [(Pooled, "no attention of a known kind"), (swin_t, "another kind")])
 def test_where_there_is_none(build: Any, said: str, images: Tensor) -> None:
     with pytest.raises(NotApplicable, match=said):
         attentions(seeded(build), images[:1], torch.zeros(1, dtype=torch.long), "logit")

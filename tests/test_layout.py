@@ -21,7 +21,7 @@ from .networks import Pooled, Vit, seeded
 
 
 def swin() -> nn.Module:
-    made: nn.Module = SwinTransformer([4, 4], 16, [2, 2], [2, 4], [2, 2], num_classes=7)
+    made: nn.Module = SwinTransformer([4, 4], 24, [2, 2], [2, 4], [2, 2], num_classes=7)
     return made
 
 

@@ -91,11 +91,12 @@ def group_masks(case: Case, image: Tensor, groups: int, dropped: float) -> list[
         for k in range(start, min(start + size, len(activation))):
             total += gradient[k].mean() * activation[k]
         total = np.maximum(total, 0)
-        masks.append(unit(grown(np.where(total > np.quantile(total, dropped), total, 0), case.size)))
+        kept = np.where(total > np.quantile(total, dropped), total, 0) if dropped else total
+        masks.append(unit(grown(kept, case.size)) if np.ptp(kept) else np.zeros(case.size))
     return masks
 
 
-@pytest.mark.parametrize(("groups", "dropped"), [(3, 0.7), (32, 0.25)])
+@pytest.mark.parametrize(("groups", "dropped"), [(3, 0.7), (32, 0.25), (32, 0.0)])
 @pytest.mark.parametrize("rectified", ["sum", "weights"])
 def test_groupcam(rectified: str, groups: int, dropped: float, case: Case, images: Tensor) -> None:
     params: dict[str, Any] = {"groups": groups, "dropped": dropped, "rectified": rectified}
@@ -112,13 +113,13 @@ def test_groupcam(rectified: str, groups: int, dropped: float, case: Case, image
 def test_groupcam_of_a_small_image(images: Tensor) -> None:
     """The blur reaches no further than a mirror image does."""
     case = replace(case_of("pooled"), size=(24, 16))
-    found = map_of("groupcam", case.network, case.of(images), case.layer, groups=4)
+    found = map_of("groupcam", case.network, case.of(images), case.layer, groups=4, dropped=0.7)
     for b, image in enumerate(case.of(images)):
         blurred = np.stack([gaussian(channel, 50.0, (23, 15)) for channel in array(image)])
         expected, target = np.zeros(case.size), case.target(image)
         for mask in group_masks(case, image, 4, 0.7):
             picture = mask * array(image) + (1 - mask) * blurred
-            expected += (case.score(picture, target) - case.score(blurred, target)) * mask
+            expected += max(case.score(picture, target) - case.score(blurred, target), 0) * mask
         close(found[b], np.maximum(expected, 0), rtol=1e-3)
 
 
@@ -271,7 +272,7 @@ def test_rise(score: str, case: Case, images: Tensor) -> None:
     pictures, masks = case.of(images), 70 if case.layer != "layer1" else 5
     layer = layer_of(case.network, pictures, case.layer)
     found = map_of("rise", case.network, pictures, case.layer, masks=masks, cells=5, keep=0.3, score=score)
-    grids, shifts = layer.uniform(masks, 5, 5), layer.uniform(masks, 2)
+    grids, shifts = layer.uniform(masks, 5, 5), layer.uniform(masks, 2, stream="shifts")
     cell = [math.ceil(side / 5) for side in case.size]
     for b, image in enumerate(pictures):
         expected = np.zeros(case.size)

@@ -122,7 +122,7 @@ def test_smoothgrad_and_gradientshap(images: Tensor) -> None:
     smooth = sum(slope(images + 0.3 * span * noise[:, n]) for n in range(3))
     assert isinstance(smooth, Tensor)
     close(map_of("smoothgrad", network, images, "", samples=3, sigma=0.3), (smooth / 3).abs().amax(1))
-    places, total = layer.uniform(3), torch.zeros_like(images)
+    places, total = layer.uniform(3, stream="places"), torch.zeros_like(images)
     for n in range(3):
         noisy = images + 0.2 * noise[:, n]
         total += noisy * slope(noisy * places[:, n].view(-1, 1, 1, 1)) / 3

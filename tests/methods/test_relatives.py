@@ -163,7 +163,7 @@ def test_fusion_and_refinecam(network: nn.Module, images: Tensor) -> None:
 def test_smoothed(network: nn.Module, images: Tensor) -> None:
     close(map_of("smoothed", network, images, "relu", sigma=0), map_of("gradcam", network, images, "relu"))
     layer = layer_of(network, images, "relu")
-    noise = layer.normal(2, 3, 64, 64)
+    noise = layer.normal(2, 3, 64, 64, stream="smoothed")
     span = torch.stack([image.max() - image.min() for image in images])[:, None, None, None]
     maps = [map_of("hirescam", network, images + 0.2 * span * noise[:, n], "relu", layer.targets) for n in range(2)]
     found = map_of("smoothed", network, images, "relu", samples=2, sigma=0.2, of="hirescam")

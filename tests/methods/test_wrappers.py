@@ -97,7 +97,7 @@ def test_fusion_of_one_stage_is_the_method(by: str, images: Tensor) -> None:
 def test_smoothed(inner: str, case: Case, images: Tensor) -> None:
     """The noise is a share of each image's own range: the second image is darker than the first."""
     pictures = case.of(images) * torch.tensor([1.0, 0.3])[: case.count, None, None, None]
-    noise = layer_of(case.network, pictures, case.layer).normal(3, 3, *case.size)
+    noise = layer_of(case.network, pictures, case.layer).normal(3, 3, *case.size, stream="smoothed")
     found = map_of("smoothed", case.network, pictures, case.layer, of=inner, samples=3, sigma=0.2)
     still = map_of("smoothed", case.network, pictures, case.layer, of=inner, samples=3, sigma=0.0)
     for b, image in enumerate(pictures):
