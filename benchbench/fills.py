@@ -10,12 +10,16 @@ import torch
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 from torch.nn import functional as F
+from torchvision.transforms.functional import gaussian_blur
 
 from .imputation import impute
 from .types import Pixels
 
-FillName: TypeAlias = Literal["zero", "mean", "blur", "noise", "grey", "noisy-linear"]
+FillName: TypeAlias = Literal[
+    "zero", "mean", "blur", "gaussian-15", "noise", "grey", "noisy-linear", "noisy-linear-normalised"
+]
 ROAD_SIGMA = 0.01
+_IMPUTED = ("noisy-linear", "noisy-linear-normalised")
 GREY = 127 / 255
 
 
@@ -59,6 +63,13 @@ def fill_blur(pixels: Pixels) -> Tensor:
     return F.conv2d(images, kernel.expand(channels, 1, 11, 11), padding=5, groups=channels)
 
 
+def fill_gaussian_15(pixels: Pixels) -> Tensor:
+    """The image under a Gaussian of 15 x 15 pixels, sigma 5, mirrored at the border, as LATEC has it."""
+    size = [min(15, 2 * side - 1) for side in pixels.size]
+    found: Tensor = gaussian_blur(pixels.images, [size[1], size[0]], [5.0, 5.0])
+    return found
+
+
 def fill_noisy_linear(pixels: Pixels) -> Tensor:
     """ROAD's noise alone, of spread 0.01 on pixels in [0, 1]; what it is added to depends on what is removed.
 
@@ -67,25 +78,32 @@ def fill_noisy_linear(pixels: Pixels) -> Tensor:
     return _normal(pixels, "road") * (ROAD_SIGMA / pixels.std)[:, None, None]
 
 
+def fill_noisy_linear_normalised(pixels: Pixels) -> Tensor:
+    """As noisy-linear, with the noise of spread 0.01 on normalised pixels, as pytorch-grad-cam has it."""
+    return _normal(pixels, "road") * ROAD_SIGMA
+
+
 FILLS: dict[FillName, Callable[[Pixels], Tensor]] = {
     "zero": fill_zero,
     "mean": fill_mean,
     "blur": fill_blur,
+    "gaussian-15": fill_gaussian_15,
     "noise": fill_noise,
     "grey": fill_grey,
     "noisy-linear": fill_noisy_linear,
+    "noisy-linear-normalised": fill_noisy_linear_normalised,
 }
 
 
 def whole(name: FillName, pixels: Pixels) -> Tensor:
     """(B, C, H, W): the fill alone. With nothing to interpolate from, noisy-linear is the image's mean colour."""
     fill = FILLS[name](pixels)
-    return fill + fill_mean(pixels) if name == "noisy-linear" else fill
+    return fill + fill_mean(pixels) if name in _IMPUTED else fill
 
 
 def filled(name: FillName, images: Tensor, fill: Tensor, hidden: Tensor) -> Tensor:
     """The images (N, C, H, W) with the ``hidden`` (N, H, W) pixels replaced, by what ``FILLS`` gave for them."""
-    if name == "noisy-linear":
+    if name in _IMPUTED:
         fill = impute(images, hidden) + fill
     return torch.where(hidden[:, None], fill, images)
 

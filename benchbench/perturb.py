@@ -56,6 +56,20 @@ class Keep:
 
 
 @dataclass(frozen=True)
+class Above:
+    """The pixels whose saliency is above the ``percent``-th percentile of the map's are replaced, however many.
+
+    ``strict``: those that are equal to it stay. ``order`` "least": of 1 - map. ``keep``: the others are replaced.
+    """
+
+    percent: float
+    fill: FillName = "zero"
+    order: Order = "most"
+    strict: bool = True
+    keep: bool = False
+
+
+@dataclass(frozen=True)
 class Multiply:
     """image * map + fill * (1 - map), with the min-max normalised map (or 1 - map where ``inverted``)."""
 
@@ -82,7 +96,7 @@ class Random:
     parts: str = PIXELS
 
 
-Probe: TypeAlias = Whole | Filled | Remove | Keep | Multiply | Region | Random
+Probe: TypeAlias = Whole | Filled | Remove | Keep | Above | Multiply | Region | Random
 
 
 def canonical(probe: Probe) -> Probe:
@@ -112,7 +126,7 @@ def order_of(probe: Probe) -> Order | None:
 
 def needs_map(probe: Probe) -> bool:
     """Whether the picture depends on the map, or on the image alone."""
-    return isinstance(canonical(probe), (Remove, Keep, Multiply))
+    return isinstance(canonical(probe), (Remove, Keep, Above, Multiply))
 
 
 def upsample(maps: Tensor, size: tuple[int, int]) -> Tensor:
@@ -189,6 +203,17 @@ def members(probe: Region | Random, parts: Parts) -> Tensor:
     return parts.drawn(probe.index) < torch.round(probe.fraction * parts.count.double())[:, None]
 
 
+def above(probe: Above, maps: Tensor) -> Tensor:
+    """(N, H, W) bool: which pixels the probe replaces, by maps (N, H, W) in 0 .. 1."""
+    values = (maps if probe.order == "most" else 1 - maps).double()
+    ordered = values.flatten(1).sort(1).values
+    place = probe.percent / 100 * (ordered.shape[1] - 1)
+    low, high = ordered[:, int(place)], ordered[:, min(int(place) + 1, ordered.shape[1] - 1)]
+    level = torch.lerp(low, high, place - int(place))[:, None, None]
+    chosen = values > level if probe.strict else values >= level
+    return ~chosen if probe.keep else chosen
+
+
 def apply(
     probe: Probe, images: Tensor, fill: Tensor, parts: Parts, rank: Tensor | None = None, maps: Tensor | None = None
 ) -> Tensor:
@@ -197,7 +222,7 @@ def apply(
     Args:
         images, fill: (N, C, H, W), row by row; the fill from ``fills.FILLS``.
         parts, rank: see ``hidden``.
-        maps: (N, H, W), min-max normalised, for Multiply.
+        maps: (N, H, W), min-max normalised, for Multiply and Above.
     """
     if isinstance(probe, Whole):
         return images
@@ -207,4 +232,7 @@ def apply(
         assert maps is not None, "Multiply has a map"
         weight = (1 - maps if probe.inverted else maps)[:, None]
         return images * weight + fill * (1 - weight)
+    if isinstance(probe, Above):
+        assert maps is not None, "Above has a map"
+        return filled(probe.fill, images, fill, above(probe, maps))
     return filled(probe.fill, images, fill, hidden(probe, parts, rank))

@@ -5,37 +5,46 @@ Deletion and insertion: Petsiuk et al. 2018 (RISE), arXiv:1806.07421, section 4.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
 from benchbench.fills import FillName
-from benchbench.perturb import Keep, Probe, Remove, ranks
+from benchbench.perturb import Probe, Remove, ranks
 from benchbench.registry import metric
 from benchbench.types import Scored, Seen
 
+from .protocols import Answer, Source, area, inserted, mindspore, removed, shares
 from .relation import pearson, varies
 
 Steps = Annotated[int, Field(ge=1, le=100_000)]
-Answer: TypeAlias = Literal["probability", "logit"]
 FLAT = "the network's answer does not change on any step"
-PROTOCOLS: dict[str, dict[str, object]] = {
-    "rise-28": {"steps": 28},
-    "rise-224": {"steps": 224},
-}
 FILLED: dict[str, dict[str, object]] = {
-    f"rise-28-{fill}": {"steps": 28, "fill": fill} for fill in ("zero", "mean", "blur", "noise", "noisy-linear")
+    f"rise-28-{fill}": {"fill": fill} for fill in ("zero", "mean", "blur", "noise", "noisy-linear")
 }
+PEERS: dict[str, dict[str, object]] = {
+    "torchcam-20": {"source": "torchcam", "steps": 20, "fill": "zero", "answer": "logit"},
+    "latec-50": {"source": "latec", "steps": 1003},
+    "xplique-10": {"source": "xplique", "steps": 10, "fill": "zero", "answer": "logit"},
+    "idl-20": {"source": "interpretdl", "steps": 20, "fill": "grey"},
+    "pnpxai-10": {"source": "pnpxai", "steps": 10, "fill": "zero"},
+    "mindspore-224": {"source": "mindspore", "steps": 224, "fill": "zero"},
+}
+RISE: dict[str, dict[str, object]] = {"rise-28": {}, "rise-224": {"steps": 224}}
+DELETION = RISE | {name: params for name, params in FILLED.items() if name != "rise-28-zero"} | PEERS
+INSERTION = RISE | {name: params for name, params in FILLED.items() if name != "rise-28-blur"} | PEERS
+INSERTION = {name: params for name, params in INSERTION.items() if name != "pnpxai-10"}  # it has a deletion alone
+INSERTION["latec-50"] = {"source": "latec", "steps": 1003, "fill": "gaussian-15"}
 
 
-def _deleted(steps: int, fill: FillName, answer: Answer) -> list[Probe]:
-    return [Remove(i / steps, fill, "most") for i in range(steps + 1)]
+def _deleted(steps: int, fill: FillName, answer: Answer, source: Source) -> list[Probe]:
+    return removed(source, steps, fill)
 
 
-def _inserted(steps: int, fill: FillName, answer: Answer) -> list[Probe]:
-    return [Keep(i / steps, fill, "most") for i in range(steps + 1)]
+def _inserted(steps: int, fill: FillName, answer: Answer, source: Source) -> list[Probe]:
+    return inserted(source, steps, fill)
 
 
 def answers(seen: Seen, answer: Answer) -> Tensor:
@@ -43,11 +52,10 @@ def answers(seen: Seen, answer: Answer) -> Tensor:
     return (seen.logit if answer == "logit" else seen.probability).double()
 
 
-def _area(seen: Seen, steps: int, answer: Answer) -> Scored:
-    """Trapezoid over [0, 1]."""
+def _area(seen: Seen, steps: int, answer: Answer, source: Source) -> Scored:
     y = answers(seen, answer)
-    x = torch.arange(steps + 1, dtype=torch.float64, device=y.device) / steps
-    return Scored(torch.trapezoid(y, x, dim=1), curve=(x, y))
+    x = torch.tensor(shares(source, steps), dtype=torch.float64, device=y.device)
+    return Scored(area(source, x, y), curve=(x, y))
 
 
 @metric(
@@ -56,7 +64,7 @@ def _area(seen: Seen, steps: int, answer: Answer) -> Scored:
     higher_is_better=False,
     needs="probes",
     probes=_deleted,
-    protocols=PROTOCOLS | {name: params for name, params in FILLED.items() if name != "rise-28-zero"},
+    protocols=DELETION,
     unit="probability",
     paper="arXiv:1806.07421",
     family="faithfulness",
@@ -64,9 +72,19 @@ def _area(seen: Seen, steps: int, answer: Answer) -> Scored:
     equation="area under p(share of pixels removed, the most salient first)",
     ranks_only=True,
 )
-def deletion(seen: Seen, *, steps: Steps = 28, fill: FillName = "zero", answer: Answer = "probability") -> Scored:
-    """Area under the target's probability as the most salient pixels are removed first."""
-    return _area(seen, steps, answer)
+def deletion(
+    seen: Seen,
+    *,
+    steps: Steps = 28,
+    fill: FillName = "zero",
+    answer: Answer = "probability",
+    source: Source = "rise",
+) -> Scored:
+    """Area under the target's probability as the most salient pixels are removed first.
+
+    ``source``: whose points and whose area; see docs/protocols.md.
+    """
+    return _area(seen, steps, answer, source)
 
 
 @metric(
@@ -75,7 +93,7 @@ def deletion(seen: Seen, *, steps: Steps = 28, fill: FillName = "zero", answer: 
     higher_is_better=True,
     needs="probes",
     probes=_inserted,
-    protocols=PROTOCOLS | {name: params for name, params in FILLED.items() if name != "rise-28-blur"},
+    protocols=INSERTION,
     unit="probability",
     paper="arXiv:1806.07421",
     family="faithfulness",
@@ -83,13 +101,28 @@ def deletion(seen: Seen, *, steps: Steps = 28, fill: FillName = "zero", answer: 
     equation="area under p(share of pixels put back, the most salient first)",
     ranks_only=True,
 )
-def insertion(seen: Seen, *, steps: Steps = 28, fill: FillName = "blur", answer: Answer = "probability") -> Scored:
-    """Area under the target's probability as the most salient pixels are put first onto the image's blur."""
-    return _area(seen, steps, answer)
+def insertion(
+    seen: Seen,
+    *,
+    steps: Steps = 28,
+    fill: FillName = "blur",
+    answer: Answer = "probability",
+    source: Source = "rise",
+) -> Scored:
+    """Area under the target's probability as the most salient pixels are put first onto the image's blur.
+
+    ``source``: whose points and whose area; see docs/protocols.md.
+    """
+    if source == "mindspore":  # what is won, as its insertion has it
+        y = answers(seen, answer)
+        x = torch.tensor(shares(source, steps), dtype=torch.float64, device=y.device)
+        gained = y[:, 1:] - y[:, :1]
+        return Scored((1 + mindspore(gained)) / 2, curve=(x, y))
+    return _area(seen, steps, answer, source)
 
 
 def _both(steps: int) -> list[Probe]:
-    return _inserted(steps, "blur", "probability") + _deleted(steps, "zero", "probability")
+    return inserted("rise", steps, "blur") + removed("rise", steps, "zero")
 
 
 @metric(
@@ -98,7 +131,7 @@ def _both(steps: int) -> list[Probe]:
     higher_is_better=True,
     needs="probes",
     probes=_both,
-    protocols=PROTOCOLS,
+    protocols=RISE,
     unit="probability",
     paper="arXiv:1806.07421",
     family="faithfulness",
@@ -163,7 +196,7 @@ def _correlated(seen: Seen, changes: Tensor, steps: int) -> Scored:
     "deletion_correlation",
     higher_is_better=True,
     needs="probes",
-    probes=lambda steps: _deleted(steps, "zero", "probability"),
+    probes=lambda steps: removed("rise", steps, "zero"),
     protocols={"zero-28": {"steps": 28}, "zero-224": {"steps": 224}},
     unit="correlation",
     paper="arXiv:2201.13291",
@@ -186,7 +219,7 @@ def deletion_correlation(seen: Seen, *, steps: Steps = 28) -> Scored:
     "insertion_correlation",
     higher_is_better=True,
     needs="probes",
-    probes=lambda steps: _inserted(steps, "blur", "probability"),
+    probes=lambda steps: inserted("rise", steps, "blur"),
     protocols={"blur-28": {"steps": 28}, "blur-224": {"steps": 224}},
     unit="correlation",
     paper="arXiv:2201.13291",

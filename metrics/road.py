@@ -5,22 +5,24 @@ Rong et al. 2022, arXiv:2202.00449. The shares, fill and probes are one and the 
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal, TypeAlias
 
 from annotated_types import Len
 from pydantic import Field
 from torch import Tensor
 
 from benchbench.fills import FillName
-from benchbench.perturb import Order, Probe, Remove
+from benchbench.perturb import Above, Order, Probe, Remove
 from benchbench.registry import metric
 from benchbench.types import Scored, Seen
 
 Percent = Annotated[int, Field(ge=1, le=99)]
 Percents = Annotated[tuple[Percent, ...], Len(1)]
+By: TypeAlias = Literal["share", "percentile"]
 TENS = (10, 20, 30, 40, 50, 60, 70, 80, 90)
 FILLS: dict[str, dict[str, object]] = {
     "road-9": {},
+    "road-7": {"percents": (10, 20, 30, 40, 50, 70, 90)},
     **{f"{fill}-9": {"fill": fill} for fill in ("zero", "mean", "blur", "noise")},
 }
 
@@ -83,13 +85,24 @@ def road_lerf(seen: Seen, *, percents: Percents = TENS, fill: FillName = "noisy-
     return _mean(seen)
 
 
+def _combined(percents: Percents, fill: FillName, by: By) -> list[Probe]:
+    if by == "share":
+        return _both(percents, fill)
+    orders: tuple[Order, Order] = ("most", "least")
+    return [Above(percent, fill, order, strict=False) for order in orders for percent in percents]
+
+
 @metric(
     "road",
     title="ROAD",
     higher_is_better=True,
     needs="probes",
-    probes=_both,
-    protocols={"combined-9": {}, "combined-4": {"percents": (20, 40, 60, 80)}},
+    probes=_combined,
+    protocols={
+        "combined-9": {},
+        "pgc": {"percents": (20, 40, 60, 80), "fill": "noisy-linear-normalised", "by": "percentile"},
+        "pgc-9": {"fill": "noisy-linear-normalised", "by": "percentile"},
+    },
     unit="probability",
     paper="arXiv:2202.00449",
     family="faithfulness",
@@ -97,8 +110,13 @@ def road_lerf(seen: Seen, *, percents: Percents = TENS, fill: FillName = "noisy-
     equation="(ROAD LeRF - ROAD MoRF) / 2",
     ranks_only=True,
 )
-def road(seen: Seen, *, percents: Percents = TENS, fill: FillName = "noisy-linear") -> Scored:
-    """Half of what ROAD's LeRF leaves more than its MoRF, as pytorch-grad-cam combines the two."""
+def road(seen: Seen, *, percents: Percents = TENS, fill: FillName = "noisy-linear", by: By = "share") -> Scored:
+    """Half of what ROAD's LeRF leaves more than its MoRF, as pytorch-grad-cam combines the two.
+
+    ``by="percentile"`` is its rule: every pixel at or above a percentile of the map goes, so that ties go together, and
+    a constant map's pixels all; its noise is on normalised pixels. ``pgc`` has the percentiles of its documentation,
+    ``pgc-9`` those of its class.
+    """
     return Scored(_gap(seen) / 2)
 
 

@@ -18,7 +18,8 @@ from benchbench.regions import PartsName, parts_in
 from benchbench.registry import metric
 from benchbench.types import Scored, Seen
 
-from .curves import FLAT, Answer, answers
+from .curves import FLAT, answers
+from .protocols import Answer
 from .relation import pearson, spearman, varies
 
 Draws = Annotated[int, Field(ge=2, le=10_000)]
