@@ -63,12 +63,10 @@ def engine(label: str, network: nn.Module, pixels: Pixels, maps: Tensor, targets
     assert choice.plugin.probes is not None
     probes = list(choice.plugin.probes(**choice.params))
     found = score_probes(Scorer(network, 64), pixels, targets, [maps], [Whole(), *probes])
-    stacked = [
-        torch.stack([getattr(found[canonical(p)], kind)[0] for p in probes], 1)
-        for kind in ("probability", "logit", "correct")
-    ]
-    whole = found[Whole()]
-    seen = Seen(*stacked, whole.probability[0], whole.logit[0], saliency(maps, pixels.size), None, maps, pixels)
+    own = Answers.stack([found[canonical(p)][0] for p in probes])
+    whole = found[Whole()][0]
+    given = (own.probability, own.logit, own.correct, whole.probability, whole.logit, saliency(maps, pixels.size))
+    seen = Seen(*given, None, maps, pixels)
     return [float(v) for v in torch.as_tensor(choice.plugin.function(seen, **choice.params).value)]
 
 
