@@ -18,7 +18,7 @@ from benchbench.metrics.protocols import area, shares
 from benchbench.perturb import Above, Whole, above, canonical, saliency
 from benchbench.probing import score_probes
 from benchbench.registry import METRICS
-from benchbench.scoring import Scorer
+from benchbench.scoring import Answers, Scorer
 from benchbench.study import _metric
 from benchbench.types import Pixels, Preprocess, Seen
 
