@@ -35,6 +35,7 @@ bench: $(STAMP) $(PEERS)
 
 # the methods' pages under docs/methods, with the picture of all on one photograph: about four minutes
 pages: $(STAMP)
+	$(BIN)/python -m tests.docs.metric_page
 	$(BIN)/python -m tests.docs.pages
 
 clean:

@@ -6,6 +6,7 @@ Nothing heavy is imported before a command runs, so that --help answers at once.
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from importlib.resources import files
@@ -233,6 +234,12 @@ def _entry(plugin: Plugin) -> dict[str, Any]:
     if isinstance(plugin, MetricPlugin):
         entry["better"] = "higher" if plugin.higher_is_better else "lower"
         entry["protocols"] = dict(plugin.protocols)
+        entry["family"], entry["equation"] = plugin.family, plugin.equation
+        entry["range"] = [side if math.isfinite(side) else None for side in plugin.range]
+        if plugin.probes:
+            from .probing import forwards
+
+            entry["forwards_per_map"], entry["forwards_per_image"] = forwards(plugin.probes(**plugin.bind({})))
     return entry
 
 
@@ -248,7 +255,10 @@ def _show(entry: dict[str, Any]) -> None:
     from rich.text import Text
 
     traits = [
+        entry.get("family", ""),
         f"{entry['better']} is better" if "better" in entry else "",
+        f"{entry['forwards_per_map']} forwards per map" if entry.get("forwards_per_map") else "",
+        f"{entry['forwards_per_image']} per image" if entry.get("forwards_per_image") else "",
         "control" if entry.get("control") else "",
         f"needs {', '.join(entry['needs'])}" if entry.get("needs") else "",
         f"protocols {', '.join(entry['protocols'])}" if entry.get("protocols") else "",
@@ -257,5 +267,5 @@ def _show(entry: dict[str, Any]) -> None:
     params = ", ".join(f"{k}: {p['type']} = {p.get('default', 'required')}" for k, p in entry["parameters"].items())
     console = Console(highlight=False)
     console.print(Text.assemble((entry["name"], "bold"), "  ", (" · ".join(t for t in traits if t), "dim")))
-    for line in filter(None, [entry["summary"], params]):
+    for line in filter(None, [entry["summary"], entry.get("equation", ""), params]):
         console.print(Padding(Text(line), (0, 0, 0, 4)))

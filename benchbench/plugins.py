@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 import math
+import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -66,9 +67,7 @@ class Parameter:
 
     @property
     def type_name(self) -> str:
-        if hasattr(self.type, "__metadata__"):
-            return str(self.type.__origin__.__name__)
-        return self.type.__name__ if isinstance(self.type, type) else str(self.type).replace("typing.", "")
+        return _type_name(self.type)
 
     def check(self, value: Any) -> Any:
         """The value as the parameter's type, or a BenchError that names the parameter."""
@@ -80,6 +79,22 @@ class Parameter:
         if isinstance(checked, float) and not math.isfinite(checked):
             raise BenchError(f"Input should be a finite number (got {value!r})", where=self.name)
         return checked
+
+
+def _type_name(kind: Any) -> str:
+    """A type as a listing says it: float, "cell" | "gaussian", tuple of int, float or none."""
+    if hasattr(kind, "__metadata__"):
+        return _type_name(kind.__origin__)
+    arguments = typing.get_args(kind)
+    if typing.get_origin(kind) is Literal:
+        return " | ".join(f'"{value}"' for value in arguments)
+    if typing.get_origin(kind) is tuple:
+        return f"tuple of {_type_name(arguments[0])}"
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        return " or ".join(_type_name(one) for one in arguments)
+    if kind is type(None):
+        return "none"
+    return kind.__name__ if isinstance(kind, type) else str(kind).replace("typing.", "")
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from .perturb import (
     Filled,
     Order,
     Probe,
+    Whole,
     apply,
     canonical,
     fill_of,
@@ -48,6 +49,16 @@ class Palette:
         name = fill_of(probe)
         fill = self.fills[name] if name else self.pixels.images
         return apply(probe, self.pixels.images, fill, self.parts[parts_of(probe)])
+
+
+def forwards(probes: Sequence[Probe]) -> tuple[int, int]:
+    """How many forwards a map costs that has these probes, and how many an image, whatever the number of its maps.
+
+    The whole image is not counted: every metric needs it.
+    """
+    asked = {canonical(probe) for probe in probes} - {Whole()}
+    mapped = sum(map(needs_map, asked))
+    return mapped, len(asked) - mapped
 
 
 def score_probes(

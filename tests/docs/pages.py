@@ -12,7 +12,7 @@ import torch
 from matplotlib import cbook
 from PIL import Image
 
-from benchbench.registry import METHODS, NEEDS, MethodPlugin
+from benchbench.registry import METHODS, NEEDS, MethodPlugin, Plugin
 from benchbench.scoring import Passes, Scorer
 from benchbench.services import look, run_method
 from benchbench.testing import Small, example_images, seeded, small_transformer
@@ -93,7 +93,7 @@ def photo(size: int = 512) -> Image.Image:
     return image.crop((0, 0, image.width, image.width)).resize((size, size))
 
 
-def _paragraphs(plugin: MethodPlugin) -> str:
+def _paragraphs(plugin: Plugin) -> str:
     text = plugin.function.__doc__ or ""
     blocks = [" ".join(block.split()) for block in text.strip().split("\n\n")]
     return "\n\n".join(blocks).replace("``", "`")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from benchbench.registry import METHODS
+from benchbench.registry import METHODS, METRICS
 
+from . import metric_page
 from .pages import FOLDER, definitions, pages
 
 OWN = [name for name, p in METHODS.load().items() if p.function.__module__.startswith("benchbench.")]
@@ -23,3 +24,18 @@ def test_every_method_is_defined_and_fails_somewhere(name: str) -> None:
     plugin = METHODS[name]
     assert name in definitions(), f"docs/definitions.md has no row of {name}"
     assert plugin.control or plugin.fails, f"{name} does not say when it fails"
+
+
+def test_the_metrics_page_is_up_to_date() -> None:
+    """Else: python -m tests.docs.metric_page."""
+    assert metric_page.FILE.read_text(encoding="utf-8") == metric_page.text()
+
+
+@pytest.mark.parametrize("name", METRICS.names())
+def test_every_metric_says_what_it_is(name: str) -> None:
+    plugin = METRICS[name]
+    assert plugin.family != "other", "its family"
+    assert plugin.equation, "its equation"
+    assert plugin.unit, "its unit"
+    assert plugin.paper or plugin.family == "cost", "its source"
+    assert plugin.range[0] < plugin.range[1]

@@ -1,0 +1,82 @@
+"""docs/metrics.md: every metric from the registry, by family.
+
+Run as ``python -m tests.docs.metric_page``; the text is tested to be what it writes.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import groupby
+
+from benchbench.probing import forwards
+from benchbench.registry import FAMILIES, METRIC_NEEDS, METRICS, MetricPlugin
+
+from .pages import ROOT, _cell, _link, _paragraphs
+
+FILE = ROOT / "docs" / "metrics.md"
+INTRO = """# Metrics
+
+Written from the registry. A number means nothing without its protocol: `deletion` in a study is
+`deletion@rise-28`, the first protocol below; another is asked for by name (`deletion@torchcam-20`) or by its
+parameters (`{name: deletion, steps: 14, fill: blur}`), and stands in the table's column `protocol`. Every metric has
+one value per image.
+
+Maps are upsampled (bilinear, align_corners=False) and min-max normalised per image before any metric sees them. p is
+the target's softmax probability, z its logit. Forwards: those that each map costs, and those that an image costs
+whatever the number of its maps; equal pictures of different metrics are scored once, and so are equal maps."""
+
+
+def text() -> str:
+    """The page."""
+    own = [p for p in METRICS.load().values() if p.function.__module__.startswith("benchbench.")]
+    order = {name: i for i, name in enumerate(FAMILIES)}
+    own.sort(key=lambda p: order[p.family])
+    lines = [INTRO, "", *_summary(own)]
+    for family, plugins in groupby(own, key=lambda p: p.family):
+        lines += ["", f"## {family.capitalize()}: {FAMILIES[family]}"]
+        for plugin in plugins:
+            lines += ["", *_entry(plugin)]
+    return "\n".join(lines) + "\n"
+
+
+def _summary(plugins: list[MetricPlugin]) -> list[str]:
+    lines = ["| metric | family | better | range | forwards per map | per image |", "|---|---|---|---|---|---|"]
+    for plugin in plugins:
+        mapped, plain = forwards(plugin.probes(**plugin.bind({}))) if plugin.probes else (0, 0)
+        better = "higher" if plugin.higher_is_better else "lower"
+        cells = [f"[{plugin.name}](#{plugin.name})", plugin.family, better, _range(plugin), mapped or "", plain or ""]
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return lines
+
+
+def _entry(plugin: MetricPlugin) -> list[str]:
+    default = next(iter(plugin.protocols))
+    better = "higher is better" if plugin.higher_is_better else "lower is better"
+    ranks = "; reads only the order of the map's values" if plugin.ranks_only else ""
+    lines = [
+        f"### {plugin.name}",
+        "",
+        _paragraphs(plugin),
+        "",
+        f"**Value.** {plugin.equation}" if plugin.equation else "",
+    ]
+    lines += ["", f"**Reading.** {better}; {_range(plugin)}; unit: {plugin.unit}{ranks}."]
+    lines += ["", "**Needs.** " + "; ".join(f"`{n}`: {METRIC_NEEDS[n]}" for n in sorted(plugin.needs)) + "."]
+    lines += ["", f"**Source.** {_link(plugin.paper)}"] if plugin.paper else []
+    lines += ["", "| protocol | parameters | forwards per map | per image |", "|---|---|---|---|"]
+    for name in plugin.protocols:
+        params = plugin.bind(plugin.protocols[name])
+        said = ", ".join(f"{key}={value}" for key, value in params.items()) or "none"
+        mapped, plain = forwards(plugin.probes(**params)) if plugin.probes else (0, 0)
+        mark = " (default)" if name == default else ""
+        lines.append(f"| `{name}`{mark} | {_cell(said)} | {mapped} | {plain} |")
+    return lines
+
+
+def _range(plugin: MetricPlugin) -> str:
+    low, high = (f"{side:g}" if math.isfinite(side) else "any" for side in plugin.range)
+    return f"{low} to {high}"
+
+
+if __name__ == "__main__":
+    FILE.write_text(text(), encoding="utf-8")
