@@ -22,7 +22,7 @@ from .reports import html, tables
 from .runner import run
 from .scoring import Scorer
 from .services import look, run_method
-from .stats import leaderboard
+from .stats import health, leaderboard
 from .table import Record
 from .targets import chooser, is_scored, unharmed
 from .types import INPUT
@@ -65,6 +65,10 @@ class Run:
     def leaderboard(self) -> pd.DataFrame:
         """Mean and 95 % bootstrap interval of every method under every metric."""
         return leaderboard(self.table, seed=int(self.record.info["seed"]))
+
+    def health(self) -> pd.DataFrame:
+        """Per method: maps, failures, dead maps (the same everywhere), distinct values and ties."""
+        return health(self.record.maps, self.record.results)
 
     def report(self) -> Path:
         """Write report.html and tables/ into the folder; returns the page's path."""

@@ -38,7 +38,7 @@ def curves(tasks: Sequence[Task], store: Store) -> pd.DataFrame:
 
 
 def map_index(tasks: Sequence[Task], store: Store) -> pd.DataFrame:
-    """maps/index.parquet: where each map lies."""
+    """maps/index.parquet: where each map lies, and its health."""
     rows = []
     for task in tasks:
         predicted = store.read_cell(task.predictions)["samples"]
@@ -47,7 +47,8 @@ def map_index(tasks: Sequence[Task], store: Store) -> pd.DataFrame:
             for sample, entry in samples.items():
                 if entry["status"] == "ok":
                     target = predicted[sample]["target"]
-                    rows.append({**_place(task.shard, cell), "sample": sample, "target": target, **_file(entry)})
+                    place = {**_place(task.shard, cell), "sample": sample, "target": target}
+                    rows.append({**place, **_file(entry), **entry["health"]})
     return typed(pd.DataFrame(rows), MAPS)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .health import health
 from .judge import blame
 from .plan import MapCell, Task
 from .store import Store
@@ -29,7 +30,7 @@ def _derive(group: Sequence[tuple[Task, MapCell]], store: Store) -> int:
     lacking = [(task, cell) for task, cell in group if not store.holds_maps(cell.name)]
     if not lacking:
         return 0
-    entry: dict[str, Any] = {"file": "", "row": 0, "status": "failed", "reason": ""}
+    entry: dict[str, Any] = {"file": "", "row": 0, "status": "failed", "reason": "", "health": {}}
     made: Tensor | None = None
     found = [one for _, cell in group if cell.base for one in _stored(store.read_cell(cell.base.name), store)]
     method = group[0][1].method
@@ -46,7 +47,7 @@ def _derive(group: Sequence[tuple[Task, MapCell]], store: Store) -> int:
         file = f"{cell.name}-0.npy"
         if made is not None:
             store.write_maps(file, made[None].numpy().astype(np.float32))
-            entry |= {"file": file, "status": "ok"}
+            entry |= {"file": file, "status": "ok", "health": health(made[None])[0]}
         assert cell.base is not None
         names = store.read_cell(cell.base.name)["samples"]
         store.write_cell(cell.name, {"samples": {name: dict(entry) for name in names}})

@@ -51,6 +51,9 @@ MAPS = {
     "method": "string",
     "file": "string",  # in maps/: a .npy of (n, h, w)
     "row": "Int64",  # the map's place in the file
+    "cells": "Int64",
+    "distinct": "Int64",  # values; a map of one is dead
+    "ties": "float64",  # the share of cells whose value another cell has too
 }
 PHOTOS = {
     "model": "string",
@@ -111,7 +114,7 @@ class Record:
         folder: where it was read from.
         info: run.json.
         results, curves: the tables, by the columns above.
-        maps: one row per saliency map: model, dataset, sample, target, layer, method, file, row.
+        maps: one row per saliency map: model, dataset, sample, target, layer, method, file, row, cells, distinct, ties.
         photos: one row per explained image: model, dataset, sample, target, target_name, label, label_name,
             probability, file (a JPEG of what the network saw, in photos/).
     """

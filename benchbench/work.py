@@ -12,6 +12,7 @@ from torch import Tensor
 
 from .allocator import out_of_memory
 from .errors import BenchError, NotApplicable
+from .health import health
 from .judge import Maps, blame, judge, merge, pixels_of
 from .loading import Chunk, Loader, chunks
 from .plan import MapCell, MetricCell, Shard, Task, sample_seeds
@@ -263,12 +264,14 @@ def _note_maps(cell: MapCell, chunk: Chunk, number: int, maps: Maps, pages: _Pag
     file = f"{cell.name}-{number}.npy"
     if maps.tensor is not None:
         store.write_maps(file, maps.tensor.cpu().numpy().astype(np.float32))
+    found = health(maps.tensor) if maps.tensor is not None else []
     for i, name in enumerate(chunk.ids):
         pages.maps[cell.name][name] = {
             "file": "" if maps.tensor is None else file,
             "row": i,
             "status": maps.statuses[i],
             "reason": maps.reasons[i],
+            "health": found[i] if found and maps.statuses[i] == "ok" else {},
         }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from ..errors import BenchError
-from ..stats import CONTEST, COST, QUALITY, Contest, contests, leaderboard
+from ..stats import CONTEST, COST, QUALITY, Contest, contests, health, leaderboard
 from ..table import Record
 from . import numbers
 
@@ -151,6 +151,10 @@ class Board:
     @cached_property
     def tidy(self) -> pd.DataFrame:
         return leaderboard(self.record.results, seed=int(self.record.info["seed"]))
+
+    @cached_property
+    def health(self) -> pd.DataFrame:
+        return health(self.record.maps, self.record.results)
 
     @cached_property
     def controls(self) -> frozenset[str]:

@@ -44,7 +44,7 @@ def loud(board: Board) -> list[str]:
     info = board.record.info
     said = [f"{m['name']}: {m['warning']}" for m in info["models"] if m["warning"]]
     said += [w for w in info["warnings"] if not any(w in sentence for sentence in said)]
-    return [*said, *_failures(board), *_few_images(board)]
+    return [*said, *_failures(board), *_dead(board), *_few_images(board)]
 
 
 def _finding(board: Board, metric: Metric) -> str:
@@ -114,6 +114,16 @@ def _failures(board: Board) -> list[str]:
         f"{several(counts['failed'], 'value')} could not be computed ({names}). The reasons are under the tables. A "
         "method that failed where others did not is never marked best."
     ]
+
+
+def _dead(board: Board) -> list[str]:
+    """Maps that are the same everywhere: whatever is measured on them is measured in row-major order."""
+    found = board.health.groupby("method", sort=False)[["dead", "maps"]].sum()
+    found = found[(found["dead"] > 0) & ~found.index.isin(board.controls)]
+    if found.empty:
+        return []
+    who = listed(f"{row.dead} of {several(int(row.maps), 'map')} of {method}" for method, row in found.iterrows())
+    return [f"Dead maps, the same everywhere: {who}. What is removed from them first is the image's top rows."]
 
 
 def _few_images(board: Board) -> list[str]:

@@ -13,8 +13,17 @@ from ..table import Record
 from .board import Block, Board, Cell, Metric, Row
 from .text import one_line
 
-WIDEST = 5  # metrics side by side
+WIDTH = 80
+METHOD = 16  # for the methods' names, which fold
 SHORT = {
+    "insertion_deletion": "ins - del",
+    "deletion_correlation": "del corr",
+    "insertion_correlation": "ins corr",
+    "pixel_flipping": "pixel flips",
+    "region_flipping": "region flips",
+    "drop_in_deletion": "drop in del",
+    "faithfulness_correlation": "faith corr",
+    "single_deletion": "single del",
     "deletion": "del",
     "insertion": "ins",
     "average_drop": "avg drop",
@@ -38,8 +47,8 @@ def _block(block: Block) -> Iterator[RenderableType]:
     yield Text(one_line(block.title), style="bold")
     yield Text(_meaning(block), style="dim")
     for cost, metrics in ((False, block.quality), (True, block.costs)):
-        for start in range(0, len(metrics), WIDEST):
-            yield _table(block, metrics[start : start + WIDEST], cost)
+        for some in _side_by_side(block, metrics):
+            yield _table(block, some, cost)
     for number, text in enumerate(block.footnotes, start=1):
         yield Text(f"({number}) {one_line(text)}", style="yellow")
     yield Text("")
@@ -48,6 +57,22 @@ def _block(block: Block) -> Iterator[RenderableType]:
 def _meaning(block: Block) -> str:
     images = f"Mean over {block.images} images, 95 % bootstrap interval below it" if block.quality else "Measured costs"
     return f"{images}. Best in bold, controls last. No significance test."
+
+
+def _side_by_side(block: Block, metrics: Sequence[Metric]) -> Iterator[list[Metric]]:
+    """The metrics, as many at a time as fit beside the methods."""
+    held: list[Metric] = []
+    left = WIDTH - METHOD
+    for metric in metrics:
+        cells = [_cell(cell) for row in block.rows for cell in row.cells if cell.metric == metric]
+        need = 1 + max(len(line) for text in (_heading(metric), *cells) for line in text.plain.split("\n"))
+        if held and need > left:
+            yield held
+            held, left = [], WIDTH - METHOD
+        held.append(metric)
+        left -= need
+    if held:
+        yield held
 
 
 def _table(block: Block, metrics: Sequence[Metric], cost: bool) -> Table:

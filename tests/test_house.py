@@ -20,7 +20,7 @@ FLOORS = [
     ["registry"],
     ["layout", "words"],
     ["types", "wrapping"],
-    ["table", "preprocess", "imputation", "regions", "capture", "allocator", "given"],
+    ["table", "preprocess", "imputation", "regions", "capture", "allocator", "given", "health"],
     ["targets"],
     ["fills"],
     ["perturb"],

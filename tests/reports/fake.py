@@ -29,6 +29,7 @@ class Fake:
     Attributes:
         methods: names; ``controls`` come on top. ``cam`` is not applicable anywhere.
         failing: a method that fails on the first two images, with ``reason``.
+        dead: methods whose first three maps are the same everywhere.
         means: the deletion mean of a method, where a test needs a planted one.
     """
 
@@ -40,6 +41,7 @@ class Fake:
     samples: Sequence[str] = tuple(f"photo-{i:02d}" for i in range(12))
     failing: str = ""
     reason: str = "RuntimeError: out of memory"
+    dead: Sequence[str] = ()
     warning: str = ""
     photos: Sequence[Path] = ()
     seed: int = 0
@@ -140,7 +142,9 @@ def _maps(fake: Fake, folder: Path, rng: np.random.Generator) -> Iterator[dict[s
         np.save(folder / "maps" / f"{number}.npy", np.stack(stack).astype(np.float32))
         for row, sample in enumerate(fake.samples):
             if not (place["method"] == fake.failing and row < 2):
-                yield {**place, "sample": sample, "target": 2, "file": f"{number}.npy", "row": row}
+                place_of = {**place, "sample": sample, "target": 2, "file": f"{number}.npy", "row": row}
+                dead = place["method"] in fake.dead and row < 3
+                yield {**place_of, "cells": size * size, "distinct": 1 if dead else 40, "ties": 1.0 if dead else 0.1}
 
 
 def _photos(fake: Fake, folder: Path, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
