@@ -68,6 +68,30 @@ PHOTOS = {
 }
 
 
+INPUT = "input image"  # the layer of methods that explain the network as a whole
+
+
+def beside(record: Record) -> Record:
+    """The record with what explains a network as a whole standing at each of its layers, to be compared there.
+
+    Where a model and dataset have no other layer, the input image stays one.
+    """
+    results, curves, maps = (_beside(rows) for rows in (record.results, record.curves, record.maps))
+    return Record(record.folder, record.info, results, curves, maps, record.photos)
+
+
+def _beside(rows: pd.DataFrame) -> pd.DataFrame:
+    whole = rows["layer"] == INPUT
+    if not whole.any() or whole.all():
+        return rows
+    places = rows.loc[~whole, ["model", "dataset", "layer"]].drop_duplicates()
+    copies = rows[whole].drop(columns="layer").merge(places, on=["model", "dataset"], how="left")
+    alone = copies["layer"].isna()
+    copies["layer"] = copies["layer"].astype("string").mask(alone, INPUT)
+    found = pd.concat([rows[~whole], copies[list(rows.columns)]], ignore_index=True)
+    return found.astype(rows.dtypes.to_dict())
+
+
 def typed(rows: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:
     """The rows with exactly these columns, in order, in their types.
 

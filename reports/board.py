@@ -12,7 +12,7 @@ import pandas as pd
 
 from ..errors import BenchError
 from ..stats import CONTEST, COST, QUALITY, Contest, contests, health, leaderboard
-from ..table import Record
+from ..table import Record, beside
 from . import numbers
 
 BLOCK = ["model", "dataset", "layer"]
@@ -29,6 +29,7 @@ class Metric:
     unit: str
     kind: str
     decimals: int = numbers.USUAL
+    gamed: tuple[str, ...] = ()  # controls that know nothing, and have a better mean than every method here
 
     @property
     def arrow(self) -> str:
@@ -149,8 +150,34 @@ class Board:
     record: Record
 
     @cached_property
+    def shown(self) -> Record:
+        """The record as it is compared: what explains the network as a whole stands at every layer."""
+        return beside(self.record)
+
+    @cached_property
     def tidy(self) -> pd.DataFrame:
+        """The leaderboard of ``shown``."""
+        return leaderboard(self.shown.results, seed=int(self.record.info["seed"]))
+
+    @cached_property
+    def plain(self) -> pd.DataFrame:
+        """The leaderboard of the record as it is, each row once."""
         return leaderboard(self.record.results, seed=int(self.record.info["seed"]))
+
+    @cached_property
+    def uninformed(self) -> frozenset[str]:
+        """Controls that know neither the network's reasons nor the object: a metric that one of them wins is gamed."""
+        methods = self.record.info["methods"]
+        twins = {m["name"] for m in methods if "of" in m["parameters"] and "dataset" not in m["needs"]}
+        return self.controls - twins - {m["name"] for m in methods if "mask" in m["needs"]}
+
+    @cached_property
+    def gamed(self) -> dict[tuple[Any, ...], list[str]]:
+        """By contest of a quality metric: the uninformed controls with a better mean than every method."""
+        quality = {(metric.name, metric.protocol) for metric in self.of(QUALITY)}
+        asked = [c for c in self.contests if c.key[3:] in quality]
+        found = {c.key: [str(name) for name in self.tidy.loc[list(c.above), "method"]] for c in asked}
+        return {key: here for key, names in found.items() if (here := [n for n in names if n in self.uninformed])}
 
     @cached_property
     def health(self) -> pd.DataFrame:
@@ -209,7 +236,11 @@ class Board:
     def _block(self, rows: pd.DataFrame) -> Block:
         where = tuple(rows.iloc[0][BLOCK])
         here = ((metric, self.decimals.get((*where, metric.name, metric.protocol))) for metric in self.metrics)
-        metrics = tuple(replace(metric, decimals=digits) for metric, digits in here if digits is not None)
+        metrics = tuple(
+            replace(metric, decimals=digits, gamed=tuple(self.gamed.get((*where, metric.name, metric.protocol), ())))
+            for metric, digits in here
+            if digits is not None
+        )
         notes = _Notes()
         shown = tuple(self._row(name, part, metrics, notes) for name, part in self._by_method(rows))
         model, dataset, layer = (str(value) for value in where)

@@ -77,13 +77,13 @@ class _Set:
 
     @cached_property
     def places(self) -> dict[Key, tuple[str, int]]:
-        rows = self._mine(self.board.record.maps)
+        rows = self._mine(self.board.shown.maps)
         keys = rows[["sample", "layer", "method"]].itertuples(index=False, name=None)
         return dict(zip(keys, zip(rows["file"], rows["row"].astype(int), strict=True), strict=True))
 
     @cached_property
     def numbers(self) -> dict[Key, dict[tuple[str, str], float]]:
-        rows = self._mine(self.board.record.results)
+        rows = self._mine(self.board.shown.results)
         columns = ["sample", "layer", "method", "metric", "protocol", "value"]
         found: dict[Key, dict[tuple[str, str], float]] = {}
         for *key, metric, protocol, value in rows.loc[rows["status"] == "ok", columns].to_numpy():
@@ -92,7 +92,7 @@ class _Set:
 
     @cached_property
     def reasons(self) -> dict[Key, str]:
-        rows = self._mine(self.board.record.results)
+        rows = self._mine(self.board.shown.results)
         rows = rows[(rows["status"] != "ok") & rows["sample"].notna()]
         keys = rows[["sample", "layer", "method"]].itertuples(index=False, name=None)
         return dict(zip(keys, rows["reason"].astype(str), strict=True))

@@ -98,7 +98,7 @@ class Page:
 
     @cached_property
     def studies(self) -> tuple[Study, ...]:
-        bands = curve_bands(self.board.record.curves, seed=int(self.info["seed"]))
+        bands = curve_bands(self.board.shown.curves, seed=int(self.info["seed"]))
         methods = [method["name"] for method in self.info["methods"]]
         controls = self.board.controls
         look = figures.looks([m for m in methods if m not in controls], [m for m in methods if m in controls])
@@ -110,7 +110,7 @@ class Page:
     @cached_property
     def every(self) -> list[dict[str, Any]]:
         """The tidy leaderboard, every row of it, as text and as numbers to sort by."""
-        rows = self.board.tidy.to_dict("records")
+        rows = self.board.plain.to_dict("records")
         return [{str(key): _missing_is_none(value) for key, value in row.items()} for row in rows]
 
     @property
@@ -147,7 +147,7 @@ class Page:
 
     @cached_property
     def _parts(self) -> dict[str, dict[tuple[Any, ...], float]]:
-        return {part: measured(self.board.record.results, part) for part in ("forward", "backward", "repeats")}
+        return {part: measured(self.board.shown.results, part) for part in ("forward", "backward", "repeats")}
 
     def detail(self, block: Block, row: Row, cell: Cell) -> str:
         """What stands under a measured cost: its quartiles, or forwards and backwards."""

@@ -83,9 +83,16 @@ def _overlap(board: Board, contest: Contest) -> list[str]:
 def _controls(board: Board, contest: Contest) -> list[str]:
     if not contest.above:
         return []
-    names = listed(board.tidy.loc[list(contest.above), "method"])
-    who = f"The control {names} has" if len(contest.above) == 1 else f"The controls {names} have"
-    return [f"{who} a better mean than every method, so this order says little about explanations."]
+    gamed = board.gamed.get(contest.key, [])
+    others = [name for name in board.tidy.loc[list(contest.above), "method"] if name not in gamed]
+    said = []
+    if gamed:
+        who = f"The control {gamed[0]} has" if len(gamed) == 1 else f"The controls {listed(gamed)} have"
+        said.append(f"{who} a better mean than every method: gameable here, so this order says little.")
+    if others:
+        who = f"{listed(others)} {'has' if len(others) == 1 else 'have'}"
+        said.append(f"Of the controls that know more, {who} a better mean than every method.")
+    return said
 
 
 def _many(board: Board, found: Sequence[Contest], name: str) -> str:
@@ -96,8 +103,8 @@ def _many(board: Board, found: Sequence[Contest], name: str) -> str:
     where = f"{several(decided, 'block')} (network × data × layer)"
     ranked = listed(f"{method} in {count}" for method, count in wins.most_common())
     clear = sum(bool(c.best) and not c.overlapping for c in found)
-    beaten = sum(bool(c.above) for c in found)
-    tail = f" In {beaten} of them a control has a better mean than every method." if beaten else ""
+    beaten = sum(c.key in board.gamed for c in found)
+    tail = f" It is gameable in {beaten} of them: a control that knows nothing beats every method." if beaten else ""
     return (
         f"{name}: of {where}, the best mean is that of {ranked}. "
         f"In {clear} of them no other method's interval overlaps with it.{tail}"

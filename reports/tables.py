@@ -26,7 +26,7 @@ def render_table(record: Record, format: str) -> str:
     """
     board = Board(record)
     if format == "csv":
-        return board.tidy.to_csv(index=False, lineterminator="\n")
+        return board.plain.to_csv(index=False, lineterminator="\n")
     if format == "markdown":
         return "\n".join(_markdown(block) for block in board.blocks)
     if format == "latex":

@@ -90,7 +90,9 @@ def _table(block: Block, metrics: Sequence[Metric], cost: bool) -> Table:
 def _heading(metric: Metric) -> Text:
     unit = f" {metric.unit}" if metric.is_cost and len(metric.unit) < 4 else ""
     name = SHORT.get(metric.name, metric.title)
-    return Text.assemble(one_line(f"{name}{unit} {metric.arrow}"), "\n", (one_line(metric.protocol), "not bold dim"))
+    gamed = ("\ngameable", "not bold yellow") if metric.gamed else ""
+    protocol = (one_line(metric.protocol), "not bold dim")
+    return Text.assemble(one_line(f"{name}{unit} {metric.arrow}"), "\n", protocol, gamed)
 
 
 def _cells(row: Row, metrics: Sequence[Metric]) -> list[Text]:

@@ -57,10 +57,10 @@ def test_a_run_tells_dead_and_failed_maps(images: Tensor, tmp_path: Path) -> Non
     finally:
         METHODS.remove("sickly")
     found = run.health().set_index("method")
-    assert found.loc["sickly", ["maps", "failed", "dead"]].tolist() == [5, 1, 2]
-    assert found.loc["gradcam", ["maps", "failed", "dead"]].tolist() == [6, 0, 0]
-    assert found.loc["uniform", ["maps", "failed", "dead", "distinct", "ties"]].tolist() == [6, 0, 6, 1, 1]
-    assert float(found["distinct"]["gradcam"]) > 100
+    assert [found[key].to_dict()["sickly"] for key in ("maps", "failed", "dead")] == [5, 1, 2]
+    assert [found[key].to_dict()["gradcam"] for key in ("maps", "failed", "dead")] == [6, 0, 0]
+    assert [found[key].to_dict()["uniform"] for key in ("maps", "dead", "distinct", "ties")] == [6, 6, 1, 1]
+    assert found["distinct"].to_dict()["gradcam"] > 100
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "Dead maps, the same everywhere: 2 of 5 maps of sickly." in page
 

@@ -1,0 +1,111 @@
+"""Controls that win: which of them make a metric gameable, and methods without a layer beside those with one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from torch import Tensor
+
+import benchbench as bb
+from benchbench import types
+from benchbench.reports import html, latex, summary, terminal
+from benchbench.reports.board import Board
+from benchbench.table import INPUT, Record, beside
+
+from ..networks import Pooled, seeded
+from .fake import Fake, fake_record
+from .reading import words
+
+assert INPUT == types.INPUT
+
+
+@pytest.fixture
+def won(tmp_path: Path) -> Record:
+    """random wins deletion at stage3; a blurred twin of a method wins insertion there, and the oracle average drop."""
+    twin, oracle = "blurred(of=gradcam)", "oracle"
+    record = fake_record(tmp_path, Fake(controls=("random", "center", twin, oracle)))
+    rows = record.results.copy()
+    here = (rows["layer"] == "stage3") & (rows["status"] == "ok")
+    for name, metric, value in (
+        ("random", "deletion", 0.001),
+        (twin, "insertion", 0.999),
+        (oracle, "average_drop", 0.0),
+    ):
+        rows.loc[here & (rows["method"] == name) & (rows["metric"] == metric), "value"] = value
+    info = {**record.info, "methods": [dict(m) for m in record.info["methods"]]}
+    for m in info["methods"]:
+        m["parameters"] = {"of": "gradcam"} if m["name"] == twin else m["parameters"]
+        m["needs"] = ["input", "mask"] if m["name"] == oracle else m["needs"]
+    return replace(record, results=rows, info=info)
+
+
+def test_only_a_control_that_knows_nothing_games_a_metric(won: Record) -> None:
+    board = Board(won)
+    assert board.uninformed == {"random", "center"}
+    assert board.gamed == {("tinynet", "photos", "stage3", "deletion", "rise-28"): ["random"]}
+    stage3, stage4 = board.blocks
+    assert {m.name: m.gamed for m in stage3.quality if m.gamed} == {"deletion": ("random",)}
+    assert not any(m.gamed for m in stage4.metrics)
+
+
+def test_the_mark_is_seen(won: Record) -> None:
+    page = html.render(won)
+    assert page.count("gameable here<span") == 1
+    assert "random beat every method" in page
+    said = " ".join(summary.findings(Board(won)))
+    assert "It is gameable in 1 of them" in said
+    from rich.console import Console
+
+    console = Console(width=80, record=True)
+    console.print(terminal.leaderboard_table(won))
+    assert console.export_text().count("gameable") == 1
+    assert latex.render(Board(won))
+
+
+@pytest.fixture(scope="module")
+def run(images: Tensor, tmp_path_factory: pytest.TempPathFactory) -> bb.Run:
+    study = bb.Study(
+        models={"net": seeded(Pooled)},
+        datasets={"data": images},
+        layers=["relu", "stage1"],
+        methods=["gradcam", "saliency", "fakecam", "random"],
+        metrics=["deletion", "average_drop", "passes"],
+    )
+    return study.run(tmp_path_factory.mktemp("run"))
+
+
+def test_what_has_no_layer_stands_at_every_layer(run: bb.Run) -> None:
+    shown = beside(run.record)
+    assert set(run.record.results["layer"]) == {"relu", "stage1", INPUT}
+    assert set(shown.results["layer"]) == set(shown.maps["layer"]) == set(shown.curves["layer"]) == {"relu", "stage1"}
+    whole = run.record.results[run.record.results["method"] == "saliency"]
+    for layer in ("relu", "stage1"):
+        here = shown.results[(shown.results["layer"] == layer) & (shown.results["method"] == "saliency")]
+        assert here["value"].tolist() == whole["value"].tolist()
+    assert dict(shown.results.dtypes) == dict(run.record.results.dtypes)
+    assert len(run.leaderboard()) == len(run.leaderboard().drop_duplicates())
+    assert set(run.leaderboard()["layer"]) == {"relu", "stage1", INPUT}, "the tidy table says where a map comes from"
+
+
+def test_the_report_compares_them_in_one_table(run: bb.Run) -> None:
+    board = Board(run.record)
+    assert [block.layer for block in board.blocks] == ["relu", "stage1"]
+    for block in board.blocks:
+        assert {row.method for row in block.methods} == {"gradcam", "saliency"}
+        assert {row.method for row in block.controls} == {"fakecam", "random"}
+    drop = [c for c in board.contests if c.key[3] == "average_drop"]
+    assert all("fakecam" in board.gamed[c.key] for c in drop), "image x ones is the image"
+
+
+def test_alone_the_input_image_stays_a_place(images: Tensor, tmp_path: Path) -> None:
+    study = bb.Study(
+        models={"net": seeded(Pooled)},
+        datasets={"data": images},
+        methods=["saliency", "occlusion"],
+        metrics=["deletion"],
+    )
+    board = Board(study.run(tmp_path).record)
+    assert [block.layer for block in board.blocks] == [INPUT]
+    assert words(html.render(board.record))
