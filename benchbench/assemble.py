@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from .plan import CostCell, MapCell, Shard, Task
+from .plan import CostCell, MapCell, Shard, Task, images_asked
 from .store import Store
 from .study import MetricChoice, Study
 from .table import CURVES, MAPS, PHOTOS, RESULTS, typed, validate
@@ -17,10 +17,10 @@ from .types import Cost
 Row = dict[str, Any]
 
 
-def results(tasks: Sequence[Task], costs: Sequence[CostCell], study: Study, store: Store) -> pd.DataFrame:
-    """results.parquet."""
+def results(tasks: Sequence[Task], costs: Sequence[tuple[CostCell, int]], study: Study, store: Store) -> pd.DataFrame:
+    """results.parquet. ``costs``: each with the scorer's batch."""
     rows = [row for task in tasks for row in _metric_rows(task, store)]
-    rows += [row for cell in costs for row in _cost_rows(cell, study, store)]
+    rows += [row for cell, batch in costs for row in _cost_rows(cell, study, batch, store)]
     return validate(typed(pd.DataFrame(rows), RESULTS))
 
 
@@ -124,10 +124,10 @@ def _metric_rows(task: Task, store: Store) -> Iterator[Row]:
                 yield from _valued(base, samples[sample])
 
 
-def _cost_rows(cell: CostCell, study: Study, store: Store) -> Iterator[Row]:
+def _cost_rows(cell: CostCell, study: Study, batch: int, store: Store) -> Iterator[Row]:
     entry: Row = {} if cell.skip else store.read_cell(cell.name)
     for metric in study.metrics:
-        if "cost" not in metric.plugin.needs:
+        if "cost" not in metric.plugin.needs or images_asked(metric, batch) != cell.images:
             continue
         base = {
             "model": cell.shard.model.spec.name,
@@ -150,7 +150,8 @@ def _cost_rows(cell: CostCell, study: Study, store: Store) -> Iterator[Row]:
 def _cost_entry(metric: MetricChoice, cost: Row) -> Row:
     """A metric's reading of a stored cost."""
     try:
-        scored = metric.plugin.function(Cost(**{**cost, "seconds": tuple(cost["seconds"])}), **metric.params)
+        listed = {key: tuple(cost[key]) for key in ("seconds", "forward_seconds")}
+        scored = metric.plugin.function(Cost(**{**cost, **listed}), **metric.params)
         value, parts = float(scored.value), {key: float(part) for key, part in scored.parts.items()}
     except Exception as error:  # a metric of someone's own
         return {"value": None, "status": "failed", "reason": f"{type(error).__name__}: {error}"}

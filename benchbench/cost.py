@@ -25,19 +25,22 @@ ENOUGH_SECONDS = 3.0
 def measure(call: Callable[[], object], passes: Passes, device: torch.device, images: int = 1) -> Cost:
     """Run ``call`` alone: once to warm up and count its passes, once for the peak of memory, then timed.
 
-    Timed up to 10 times, but no more than 3 times once 3 seconds are spent; synchronised around each call.
-
     Args:
         passes: what the call counts its forwards and backwards in.
         images: how many images a call explains; passes are divided by it.
     """
     before = (passes.forwards, passes.backwards, passes.rests)
     call()
-    counted = [
+    forwards, backwards, rests = [
         (now - then) / images
         for now, then in zip((passes.forwards, passes.backwards, passes.rests), before, strict=True)
     ]
     peak = peak_bytes(call, device)
+    return Cost(timed(call, device), peak, forwards, backwards, rests, images)
+
+
+def timed(call: Callable[[], object], device: torch.device) -> tuple[float, ...]:
+    """Seconds of each of 3 to 10 calls, synchronised; no more than 3 once 3 seconds are spent."""
     seconds: list[float] = []
     while len(seconds) < LEAST_REPEATS or (len(seconds) < REPEATS and sum(seconds) < ENOUGH_SECONDS):
         _synchronise(device)
@@ -45,7 +48,7 @@ def measure(call: Callable[[], object], passes: Passes, device: torch.device, im
         call()
         _synchronise(device)
         seconds.append(time.perf_counter() - start)
-    return Cost(tuple(seconds), peak, *counted)
+    return tuple(seconds)
 
 
 def peak_bytes(call: Callable[[], object], device: torch.device) -> int:

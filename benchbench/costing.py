@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import torch
 from torch import Tensor
 
 from .allocator import out_of_memory
-from .cost import measure
+from .cost import measure, timed
 from .errors import BenchError, NotApplicable
 from .judge import blame
 from .plan import CostCell, sample_seeds
@@ -34,23 +37,42 @@ def measure_cost(cell: CostCell, desk: Desk) -> None:
 
 
 def _measure(cell: CostCell, desk: Desk) -> Cost:
+    """Where memory does not suffice for all images, half of them, and so on."""
+    images = cell.images
+    while True:
+        try:
+            return _measure_on(cell, desk, images)
+        except Exception as error:
+            if not out_of_memory(error) or images == 1:
+                raise
+        images //= 2
+
+
+def _measure_on(cell: CostCell, desk: Desk, count: int) -> Cost:
     name, image, mask = _first_image(cell)
-    images = image[None].to(desk.device)
-    masks = None if mask is None else mask[None].to(desk.device)
+    images = image.to(desk.device).repeat(count, 1, 1, 1)
+    masks = None if mask is None else mask.to(desk.device).repeat(count, 1, 1)
     plugin = cell.method.plugin
     passes = Passes()
     own = desk.scorer
     scorer = Scorer(own.network, own.batch, own.last, passes, padded=own.padded)
     gradient = "gradient" in cell.method.needs
-    seeds = sample_seeds(desk.study.seed, f"{plugin.name}/{cell.layer}", [name])
+    seeds = sample_seeds(desk.study.seed, f"{plugin.name}/{cell.layer}", [name] * count)
     network = cell.shard.model.spec.network
-    choose = chooser("predicted", [None], only=is_scored(network))
+    choose = chooser("predicted", [None] * count, only=is_scored(network))
 
     def call() -> Tensor:
         batch = look(network, scorer, images, [cell.layer], choose, gradient=gradient)
         return run_method(plugin.function, batch.layer(cell.layer, seeds, masks), cell.method.params)
 
-    return measure(call, passes, desk.device)
+    def forward() -> Tensor:
+        with torch.no_grad():
+            found: Tensor = network(images)
+        return found
+
+    cost = measure(call, passes, desk.device, count)
+    forward()
+    return replace(cost, forward_seconds=timed(forward, desk.device))
 
 
 def _first_image(cell: CostCell) -> tuple[str, Tensor, Tensor | None]:

@@ -119,13 +119,14 @@ class Task:
 
 @dataclass(frozen=True, eq=False)
 class CostCell:
-    """What a method costs alone, at one layer of a model, on a dataset's first readable image."""
+    """What a method costs alone, at one layer of a model, on a dataset's first readable image, ``images`` times it."""
 
     name: str
     shard: Shard
     layer: str
     method: MethodChoice
     skip: str
+    images: int
 
 
 def choose_samples(available: int, wanted: int, seed: int) -> list[int]:
@@ -184,9 +185,12 @@ def tasks(shard: Shard, study: Study) -> Task:
 
 
 def cost_cells(shard: Shard, study: Study, batch: int, machine: Mapping[str, Any]) -> list[CostCell]:
-    """One per layer and method, if any metric needs "cost"; figures hold for a batch of the scorer and a machine."""
-    if not any("cost" in metric.plugin.needs for metric in study.metrics):
-        return []
+    """One per layer, method and number of images that a metric of cost asks for.
+
+    Figures hold for a batch of the scorer and a machine.
+    """
+    asked = (images_asked(metric, batch) for metric in study.metrics if "cost" in metric.plugin.needs)
+    sizes = list(dict.fromkeys(asked))
     base = [
         engine_digest(),
         shard.model.fingerprint,
@@ -198,14 +202,21 @@ def cost_cells(shard: Shard, study: Study, batch: int, machine: Mapping[str, Any
     ]
     return [
         CostCell(
-            digest("cost", base, layer, *_identity(method.plugin, method.params)),
+            digest("cost", base, layer, images, *_identity(method.plugin, method.params)),
             shard,
             layer,
             method,
             skip_reason(shard.model, layer, method) or ("dataset" in method.needs and NO_COST) or "",
+            images,
         )
+        for images in sizes
         for layer, method in _pairs(shard.model, study)
     ]
+
+
+def images_asked(metric: MetricChoice, batch: int) -> int:
+    """How many images a metric of cost is measured on: one, or the scorer's batch."""
+    return batch if metric.params.get("images") == "largest" else 1
 
 
 def _pairs(model: ReadyModel, study: Study) -> Iterator[tuple[str, MethodChoice]]:

@@ -274,7 +274,9 @@ def _write(
     study: Study, store: Store, loaded: Sequence[Loaded], device: torch.device, tally: Tally, seconds: float
 ) -> None:
     work_done = [task for one in loaded for task in one.tasks]
-    table = assemble.results(work_done, [cell for one in loaded for cell in one.costs], study, store)
+    table = assemble.results(
+        work_done, [(cell, one.sizing.batch) for one in loaded for cell in one.costs], study, store
+    )
     store.write_table("results.parquet", table)
     store.write_table("curves.parquet", assemble.curves(work_done, store))
     store.write_table("maps/index.parquet", assemble.map_index(work_done, store))

@@ -43,10 +43,11 @@ class Attention:
 
 @dataclass(frozen=True)
 class Cost:
-    """What one method alone cost on one image: see cost.py for how it is measured.
+    """What one method alone cost on a batch: see cost.py for how it is measured.
 
-    ``seconds``: one entry per timed call. ``peak_bytes``: above what was live before the call. Passes are per image;
-    ``rests`` are those through what is behind the layer alone.
+    ``seconds``: one entry per timed call, of all ``images`` together. ``peak_bytes``: above what was live before the
+    call. Passes are per image; ``rests`` are those through what is behind the layer alone. ``forward_seconds``: the
+    same of one forward of the network as it is, without a gradient, on the same images.
     """
 
     seconds: tuple[float, ...]
@@ -54,6 +55,8 @@ class Cost:
     forwards: float
     backwards: float
     rests: float = 0
+    images: int = 1
+    forward_seconds: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,6 +24,7 @@ from .text import one_line
 MOST_PHOTOS = 60
 MOST_BYTES = 6_000_000  # of maps per model and dataset
 FEWEST_PHOTOS = 4
+MOST_LINES = 5  # numbers under a map: of the study's first metrics; the tables have all
 SIDE = 224
 COLOURS = "inferno"
 
@@ -125,7 +126,7 @@ def _set(board: Board, shelf: _Shelf, model: str, dataset: str) -> Json | None:
     photos = board.record.photos
     photos = photos[(photos["model"] == model) & (photos["dataset"] == dataset)]
     shown = photos.head(_most(mine, str(photos.iloc[0]["sample"])))
-    metrics = board.of(QUALITY)
+    metrics = board.of(QUALITY)[:MOST_LINES]
     return {
         "name": one_line(f"{model} · {dataset}"),
         "layers": [one_line(layer) for layer in mine.layers],

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
 
+from benchbench import costing, services
 from benchbench.cost import LEAST_REPEATS, measure, peak_bytes
 from benchbench.scoring import Passes
+
+from .test_run import done
 
 CPU = torch.device("cpu")
 MB = 1_000_000
@@ -67,3 +73,37 @@ def test_passes_are_those_of_one_call_per_image() -> None:
 def test_peak_on_cuda() -> None:
     device = torch.device("cuda")
     assert peak_bytes(lambda: torch.zeros(1000, 1000, device=device), device) == pytest.approx(4 * MB, rel=0.05)
+
+
+def test_on_one_image_and_on_the_largest_batch(images: torch.Tensor, tmp_path: Path) -> None:
+    """A row of each protocol, with the network's forward apart, and as many images as the run scores at once."""
+    record = done(
+        images, tmp_path, methods=["gradcam", "scorecam"], metrics=["runtime", "runtime@alone-bmax", "overhead",
+        "peak_memory", "peak_memory@alone-bmax", "passes@alone-bmax"], batch=5
+    )  # fmt: skip
+    rows = record.results.set_index(["method", "metric", "protocol"])["value"]
+    assert len(rows) == len(set(rows.index))
+    for name in ("gradcam", "scorecam"):
+        assert rows[name, "peak_memory.images", "alone-b1"] == 1
+        assert rows[name, "peak_memory.images", "alone-bmax"] == 5
+        assert rows[name, "peak_memory", "alone-bmax"] > rows[name, "peak_memory", "alone-b1"]
+        forward = rows[name, "overhead.forward", "alone-b1"]
+        assert forward > 0
+        assert rows[name, "overhead", "alone-b1"] + forward == pytest.approx(rows[name, "runtime", "alone-b1"])
+    assert rows["gradcam", "passes", "alone-bmax"] == 2, "per image"
+    assert rows["scorecam", "passes.forward", "alone-bmax"] <= 11
+
+
+def test_memory_that_does_not_suffice_for_the_batch(
+    images: torch.Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = services.run_method
+
+    def scarce(method: Any, layer: Any, params: Any) -> torch.Tensor:
+        if len(layer.images) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return real(method, layer, params)
+
+    monkeypatch.setattr(costing, "run_method", scarce)
+    record = done(images, tmp_path, methods=["gradcam"], metrics=["peak_memory@alone-bmax"], batch=5)
+    assert record.results.set_index("metric")["value"]["peak_memory.images"] == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -72,6 +73,10 @@ def test_cost_metrics_read_the_cost() -> None:
     assert of("runtime").value == pytest.approx(3)
     assert of("runtime").parts == pytest.approx({"q1": 2, "q3": 4, "repeats": 5})
     assert of("peak_memory").value == 2.5
+    many = replace(cost, seconds=(0.4, 0.8), forward_seconds=(0.1, 0.3), images=10)
+    assert METRICS["runtime"].function(many).value == pytest.approx(60), "per image"
+    assert METRICS["overhead"].function(many).value == pytest.approx(60 - 20)
+    assert METRICS["overhead"].function(many).parts == pytest.approx({"forward": 20})
     assert of("passes").value == 12
     assert of("passes").parts == {"forward": 11, "backward": 1, "rest": 0}
 
