@@ -178,8 +178,8 @@ class MetricPlugin(Plugin):
 
     ``needs``: any of METRIC_NEEDS. ``probes`` takes the metric's parameters and returns the probes whose class scores
     it wants. ``protocols`` maps a protocol's name to parameters; the first one is the default. ``family``: one of
-    FAMILIES. ``range``: what its values lie in. ``equation``: in words or symbols. ``ranks_only``: its value stays
-    under any increasing change of the map's values.
+    FAMILIES. ``range``: what its values lie in, under its default protocol. ``equation``: in words or symbols.
+    ``ranks_only``: its value stays under any increasing change of the map's values.
     """
 
     needs: frozenset[str] = frozenset()

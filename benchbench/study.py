@@ -142,7 +142,7 @@ class Study(BaseModel):
     @field_validator("metrics", mode="before")
     @classmethod
     def _metrics(cls, given: Any) -> tuple[MetricChoice, ...]:
-        return _each("metrics", given, _metric)
+        return _each("metrics", given, read_metric)
 
     @field_validator("layers", mode="before")
     @classmethod
@@ -284,7 +284,8 @@ def _method(item: Any) -> MethodChoice:
     return MethodChoice(*_registered(METHODS, item))
 
 
-def _metric(item: Any) -> MetricChoice:
+def read_metric(item: Any) -> MetricChoice:
+    """From its name, name@protocol, or {name: ..., parameter: ...}."""
     if isinstance(item, MetricChoice):
         return item
     name, params = _name_and_params(item)

@@ -1,6 +1,6 @@
-"""The contract of a saliency method, as tests: what every registered method keeps, and yours can be held to.
+"""The contracts of a saliency method and of a metric, as tests: what all that are registered keep, and yours can too.
 
-    from benchbench.testing import check_method
+    from benchbench.testing import check_method, check_metric
 
     def test_mine() -> None:
         check_method("mine")
@@ -20,10 +20,13 @@ from torch import Tensor, nn
 from torchvision.models import VisionTransformer
 
 from .errors import BenchError, NotApplicable
+from .metric_testing import METRIC_CHECKS as METRIC_CHECKS
+from .metric_testing import trial
 from .plan import sample_seeds
 from .registry import METHODS
 from .scoring import Scorer
 from .services import look, run_method
+from .study import read_metric
 from .types import INPUT
 
 Check = Callable[["Case"], None]
@@ -127,6 +130,28 @@ def check_method(name: str, *, constant: bool = False, tolerance: float = 1e-4, 
     for title, check in CHECKS.items():
         try:
             check(case)
+        except AssertionError as error:
+            raise AssertionError(f"{name}: {title}: {error}") from error
+
+
+def check_metric(name: str, *, tolerance: float = 1e-4, **params: Any) -> None:
+    """Hold a registered metric, with these parameters or ``protocol``, to every check of METRIC_CHECKS.
+
+    Each runs it through the engine on a small network, maps and masks, as a run would. Metrics of cost, and those that
+    need the method again, are not checked here.
+
+    Raises:
+        AssertionError: it breaks one; the message says which, and how.
+        BenchError: no such metric or parameter, or one that this cannot run.
+    """
+    choice = read_metric(f"{name}@{params.pop('protocol')}" if "protocol" in params else {"name": name, **params})
+    odd = choice.plugin.needs - {"probes", "map", "mask"}
+    if odd:
+        raise BenchError(f"{name} needs {', '.join(sorted(odd))}, which check_metric does not make")
+    given = trial(choice, tolerance)
+    for title, check in METRIC_CHECKS.items():
+        try:
+            check(given)
         except AssertionError as error:
             raise AssertionError(f"{name}: {title}: {error}") from error
 

@@ -31,7 +31,7 @@ FLOORS = [
     ["services", "cost", "ready", "provenance", "assemble", "progress"],
     ["loading", "sizing"],
     ["judge"],
-    ["work", "derived"],
+    ["work", "derived", "metric_testing"],
     ["costing"],
     ["runner", "testing"],
     ["api"],

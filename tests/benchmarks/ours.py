@@ -17,7 +17,7 @@ from benchbench.probing import score_probes
 from benchbench.registry import METHODS
 from benchbench.scoring import Scorer
 from benchbench.services import Batch, look, run_method
-from benchbench.study import _metric
+from benchbench.study import read_metric
 
 from ..helpers import pixels
 from .scenes import SIZE, Call, Scene
@@ -105,7 +105,7 @@ def maps_of(scene: Scene, distinct: int = MAPS) -> list[Tensor]:
 
 
 def probes(*names: str) -> list[Probe]:
-    return [probe for name in names for probe in probes_of(_metric(name))]
+    return [probe for name in names for probe in probes_of(read_metric(name))]
 
 
 def curves(scene: Scene, asked: Sequence[Probe], distinct: int = MAPS) -> Call:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from benchbench.registry import METHODS, METRICS
+from benchbench.testing import check_metric
 
 from . import metric_page
 from .pages import FOLDER, definitions, pages
@@ -39,3 +42,16 @@ def test_every_metric_says_what_it_is(name: str) -> None:
     assert plugin.unit, "its unit"
     assert plugin.paper or plugin.family == "cost", "its source"
     assert plugin.range[0] < plugin.range[1]
+
+
+def test_the_example_of_a_metric_keeps_the_contract() -> None:
+    """The code of docs/add-a-metric.md, as it stands there."""
+    text = (metric_page.ROOT / "docs" / "add-a-metric.md").read_text(encoding="utf-8")
+    found = re.search(r"```python\n(.*?)```", text, re.DOTALL)
+    assert found is not None
+    try:
+        exec(compile(found[1], "half.py", "exec"), {"__name__": "half"})
+        check_metric("half")
+        check_metric("half", share=0.1)
+    finally:
+        METRICS.remove("half")

@@ -11,7 +11,7 @@ from benchbench.judge import Maps, judge, pixels_of
 from benchbench.loading import Chunk
 from benchbench.plan import MapCell, MetricCell
 from benchbench.scoring import Scorer
-from benchbench.study import _method, _metric
+from benchbench.study import _method, read_metric
 from benchbench.types import Preprocess
 
 from ..networks import Pooled, seeded
@@ -53,7 +53,7 @@ def scores(
     for m, tensor in enumerate(maps):
         holder = MapCell(f"map{m}", "layer", _method("gradcam"), "")
         given[holder.name] = Maps(tensor, ("",) * 5, ("ok",) * 5)
-        cells += [MetricCell(f"{name}/{m}", holder, _metric(name)) for name in names]
+        cells += [MetricCell(f"{name}/{m}", holder, read_metric(name)) for name in names]
     with torch.no_grad():
         targets = network(pictures).argsort(1)[:, -2]
     pages = judge(cells, given, chunk, pixels_of(chunk, 0, Preprocess()), targets, Scorer(network, batch))

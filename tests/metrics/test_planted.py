@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchbench.registry import METRICS
-from benchbench.study import _metric
+from benchbench.study import read_metric
 from benchbench.types import Cost, Scored, Seen
 
 
@@ -89,7 +89,7 @@ def test_every_metric_declares_itself(name: str) -> None:
     assert plugin.protocols
     for protocol, params in plugin.protocols.items():
         plugin.bind(params)
-        assert _metric(f"{name}@{protocol}").protocol == protocol
+        assert read_metric(f"{name}@{protocol}").protocol == protocol
         if plugin.probes:
             assert all(not math.isnan(getattr(p, "fraction", 0)) for p in plugin.probes(**plugin.bind(params)))
     assert ("probes" in plugin.needs) == (plugin.probes is not None)

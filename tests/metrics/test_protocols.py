@@ -19,7 +19,7 @@ from benchbench.perturb import Above, Whole, above, canonical, saliency
 from benchbench.probing import score_probes
 from benchbench.registry import METRICS
 from benchbench.scoring import Answers, Scorer
-from benchbench.study import _metric
+from benchbench.study import read_metric
 from benchbench.types import Pixels, Preprocess, Seen
 
 from ..test_imputation import solved
@@ -59,7 +59,7 @@ def scene() -> tuple[nn.Module, Pixels, Tensor, Tensor]:
 
 
 def engine(label: str, network: nn.Module, pixels: Pixels, maps: Tensor, targets: Tensor) -> list[float]:
-    choice = _metric(label)
+    choice = read_metric(label)
     assert choice.plugin.probes is not None
     probes = list(choice.plugin.probes(**choice.params))
     found = score_probes(Scorer(network, 64), pixels, targets, [maps], [Whole(), *probes])

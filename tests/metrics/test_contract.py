@@ -1,0 +1,93 @@
+"""What every registered metric keeps under every protocol: it runs over the registry, so registering gets it tested."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from benchbench.errors import BenchError
+from benchbench.metric_testing import trial
+from benchbench.registry import METRICS, metric
+from benchbench.study import read_metric
+from benchbench.testing import METRIC_CHECKS, check_metric
+from benchbench.types import Scored, Seen
+
+MADE = {"probes", "map", "mask"}
+LABELS = [
+    f"{name}@{protocol}"
+    for name, plugin in METRICS.load().items()
+    if plugin.needs <= MADE
+    for protocol in plugin.protocols
+    if protocol not in ("latec-50", "mindspore-224", "rise-224", "zero-224", "blur-224")  # hundreds of pictures each
+]
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_contract(label: str) -> None:
+    given = trial(read_metric(label), 1e-4)
+    for check in METRIC_CHECKS.values():
+        check(given)
+
+
+def mean(seen: Seen) -> torch.Tensor:
+    return seen.map.double().mean((1, 2))
+
+
+def moving(seen: Seen) -> Scored:
+    return Scored(mean(seen) + torch.arange(len(seen.map)))
+
+
+def drawing(seen: Seen) -> Scored:
+    return Scored(mean(seen) + torch.rand(len(seen.map)))
+
+
+def large(seen: Seen) -> Scored:
+    return Scored(mean(seen) + 7)
+
+
+def dividing(seen: Seen) -> Scored:
+    return Scored(1 / mean(seen).clamp_max(1) if (mean(seen) > 0).all() else mean(seen) / 0)
+
+
+def raw(seen: Seen) -> Scored:
+    assert seen.raw is not None
+    return Scored(seen.raw.double().mean((1, 2)).clamp(0, 1))
+
+
+BROKEN: dict[str, tuple[Any, str, dict[str, Any]]] = {
+    "mixes": (moving, "alone the value differs|in another order", {}),
+    "draws": (drawing, "two calls give different values", {}),
+    "large": (large, "is not in 0 .. 1", {}),
+    "divides": (dividing, "is not in 0 .. 1|it fails", {}),
+    "raw": (raw, "with the map scaled", {}),
+    "values": (lambda seen: Scored(mean(seen)), "with the map's exponential", {"ranks_only": True}),
+    "hit": (lambda seen: Scored(mean(seen)), "an empty mask gives", {"needs": {"map", "mask"}}),
+    "mute": (lambda seen: Scored(mean(seen)), "it has no unit", {"unit": ""}),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_metric_that_breaks_the_contract_is_found(name: str) -> None:
+    function, said, options = BROKEN[name]
+    given = {"needs": "map", "unit": "none", "equation": "mean", "range": (0, 1), "protocols": {"only": {}}} | options
+
+    @metric(f"broken {name}", higher_is_better=True, **given)
+    def broken(seen: Seen) -> Scored:
+        """A metric."""
+        found: Scored = function(seen)
+        return found
+
+    try:
+        with pytest.raises(AssertionError, match=said):
+            check_metric(f"broken {name}")
+    finally:
+        METRICS.remove(f"broken {name}")
+
+
+def test_what_it_cannot_run_is_said() -> None:
+    with pytest.raises(BenchError, match="needs cost"):
+        check_metric("runtime")
+    check_metric("deletion", protocol="rise-28-mean")
+    check_metric("deletion", steps=5)
