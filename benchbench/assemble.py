@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from .across import Chosen, across
 from .plan import CostCell, MapCell, Shard, Task, images_asked
 from .store import Store
 from .study import MetricChoice, Study
@@ -19,7 +20,8 @@ Row = dict[str, Any]
 
 def results(tasks: Sequence[Task], costs: Sequence[tuple[CostCell, int]], study: Study, store: Store) -> pd.DataFrame:
     """results.parquet. ``costs``: each with the scorer's batch."""
-    rows = [row for task in tasks for row in _metric_rows(task, store)]
+    chosen = across(tasks, store)
+    rows = [row for task in tasks for row in _metric_rows(task, store, chosen)]
     rows += [row for cell, batch in costs for row in _cost_rows(cell, study, batch, store)]
     return validate(typed(pd.DataFrame(rows), RESULTS))
 
@@ -103,7 +105,7 @@ def _or_none(value: Any) -> str | None:
     return None if pd.isna(value) else str(value)
 
 
-def _metric_rows(task: Task, store: Store) -> Iterator[Row]:
+def _metric_rows(task: Task, store: Store, chosen: Chosen) -> Iterator[Row]:
     predicted = store.read_cell(task.predictions)["samples"]
     for cell in task.metrics:
         samples = {} if cell.maps.skip else store.read_cell(cell.name)["samples"]
@@ -121,7 +123,7 @@ def _metric_rows(task: Task, store: Store) -> Iterator[Row]:
             elif cell.maps.skip:
                 yield {**base, "value": None, "status": "not_applicable", "reason": cell.maps.skip}
             else:
-                yield from _valued(base, samples[sample])
+                yield from _valued(base, chosen.get((cell.name, sample), samples[sample]))
 
 
 def _cost_rows(cell: CostCell, study: Study, batch: int, store: Store) -> Iterator[Row]:

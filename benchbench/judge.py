@@ -109,10 +109,10 @@ def _each_alone(
 
 
 def merge(pages: Mapping[str, dict[str, Any]], more: Mapping[str, dict[str, Any]]) -> None:
-    """Add the samples of further chunks to their cells' pages; the curves' x is the same for all of them."""
+    """Add the samples of further chunks to their cells' pages; the x of curves and levels is the same for all."""
     for name, page in more.items():
         pages[name]["samples"] |= page["samples"]
-        pages[name] |= {"x": page["x"]} if "x" in page else {}
+        pages[name] |= {key: page[key] for key in ("x", "at") if key in page}
 
 
 def blame(error: Exception) -> str:
@@ -171,6 +171,8 @@ def _page(metric: MetricChoice, seen: Seen, maps: Maps, chunk: Chunk) -> dict[st
             page["samples"][name] = _entry(scored, row)
             if scored.curve is not None:
                 page["x"] = scored.curve[0].tolist()
+            if scored.levels is not None:
+                page["at"] = scored.levels[0].tolist()
     return page
 
 
@@ -183,6 +185,8 @@ def _entry(scored: Scored, row: int) -> dict[str, Any]:
     }
     if scored.curve is not None:
         entry["y"] = scored.curve[1][row].tolist()
+    if scored.levels is not None:
+        entry["levels"] = scored.levels[1][row].tolist()
     return entry
 
 
@@ -219,7 +223,7 @@ def _scored(metric: MetricChoice, seen: Seen) -> Scored:
 
 def _check_parts(scored: Scored, count: int) -> None:
     parts = [part for part in scored.parts.values() if isinstance(part, Tensor)]
-    parts += [scored.curve[1]] if scored.curve is not None else []
+    parts += [pair[1] for pair in (scored.curve, scored.levels) if pair is not None]
     if any(len(part) != count for part in parts):
         raise BenchError(f"a part or the curve has not {count} rows, one per image")
     if len(scored.inapplicable) not in (0, count):

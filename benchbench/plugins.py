@@ -179,7 +179,9 @@ class MetricPlugin(Plugin):
     ``needs``: any of METRIC_NEEDS. ``probes`` takes the metric's parameters and returns the probes whose class scores
     it wants. ``protocols`` maps a protocol's name to parameters; the first one is the default. ``family``: one of
     FAMILIES. ``range``: what its values lie in, under its default protocol. ``equation``: in words or symbols.
-    ``ranks_only``: its value stays under any increasing change of the map's values.
+    ``ranks_only``: its value stays under any increasing change of the map's values. ``across``: from the x (S,) and y
+    (N, S) of ``Scored.levels`` for all images of one method, and the fold (N,) of each, 0 or 1, to the values (N,) that
+    stand in the table: what is chosen on other images. NaN where there are none.
     """
 
     needs: frozenset[str] = frozenset()
@@ -192,6 +194,7 @@ class MetricPlugin(Plugin):
     range: tuple[float, float] = (-math.inf, math.inf)
     equation: str = ""
     ranks_only: bool = False
+    across: Callable[..., Any] | None = None
 
 
 @dataclass(frozen=True)

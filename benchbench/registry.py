@@ -111,6 +111,7 @@ def metric(
     range: tuple[float, float] = (-math.inf, math.inf),
     equation: str = "",
     ranks_only: bool = False,
+    across: Callable[..., Any] | None = None,
 ) -> Callable[[F], F]:
     """Register a metric: a function of a Seen (or, where it needs "cost", of a Cost) that returns a Scored."""
     wanted = _known(needs, METRIC_NEEDS, f"metric {name}")
@@ -133,6 +134,7 @@ def metric(
             range=range,
             equation=equation,
             ranks_only=ranks_only,
+            across=across,
         ),
     )
 

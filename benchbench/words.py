@@ -67,6 +67,7 @@ class Scored:
         value: (B,), or a float for a cost metric. NaN is a failed row.
         parts: further named values, written as rows ``metric.part``.
         curve: x (S,) and y (B, S), written to curves.parquet.
+        levels: x (S,) and y (B, S) for a metric with ``across``, which chooses among them on other images.
         inapplicable: per image why the metric does not apply to it, or ""; empty where it applies to all.
     """
 
@@ -74,6 +75,7 @@ class Scored:
     parts: Mapping[str, Tensor | float] = field(default_factory=dict)
     curve: tuple[Tensor, Tensor] | None = None
     inapplicable: tuple[str, ...] = ()
+    levels: tuple[Tensor, Tensor] | None = None
 
 
 @dataclass(frozen=True, eq=False)

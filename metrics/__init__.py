@@ -3,6 +3,6 @@
 if __name__ != "benchbench.metrics":
     raise ImportError("import this package as benchbench.metrics: its folder must not become an import name of its own")
 
-from . import confidence, cost, curves, regions, road, subsets
+from . import boxes, complexity, confidence, cost, curves, localisation, regions, road, subsets
 
-__all__ = ["confidence", "cost", "curves", "regions", "road", "subsets"]
+__all__ = ["boxes", "complexity", "confidence", "cost", "curves", "localisation", "regions", "road", "subsets"]
