@@ -19,9 +19,10 @@ from .types import INPUT, Dataset, ModelSpec
 
 SHARD = 32  # samples; what is lost when a run is killed, and never a matter of the batch size
 _NUMERIC = (
-    *("attention", "capture", "cost", "costing", "cut", "derivatives", "equal", "exported", "fills", "imputation"),
-    *("judge", "layers", "layout", "loading", "masked", "perturb", "prepare", "preprocess", "probing", "ready"),
-    *("regions", "scoring", "services", "targets", "types", "words", "work"),
+    *("again", "attention", "capture", "changed", "cost", "costing", "cut", "derivatives", "equal", "explaining"),
+    *("exported", "fills", "imputation", "judge", "layers", "layout", "loading", "masked", "perturb", "prepare"),
+    *("preprocess", "probing", "ready", "redraw", "regions", "scoring", "services", "similarity", "targets", "types"),
+    *("views", "words", "work"),
 )
 
 

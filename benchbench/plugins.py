@@ -161,14 +161,15 @@ class MetricPlugin(Plugin):
     """What the engine must provide for a metric, and how to read its number.
 
     ``needs``: any of METRIC_NEEDS. ``probes`` takes the metric's parameters and returns the probes whose class scores
-    it wants. ``protocols`` maps a protocol's name to parameters; the first one is the default. ``family``: one of
-    FAMILIES. ``range``: what its values lie in. ``equation``: in words or symbols. ``ranks_only``: its value stays
-    under any increasing change of the map's values.
+    it wants; ``views`` likewise, the views on which it wants the method's map again. ``protocols`` maps a protocol's
+    name to parameters; the first one is the default. ``family``: one of FAMILIES. ``range``: what its values lie in.
+    ``equation``: in words or symbols. ``ranks_only``: its value stays under any increasing change of the map's values.
     """
 
     needs: frozenset[str] = frozenset()
     higher_is_better: bool = True
     probes: Callable[..., Any] | None = None
+    views: Callable[..., Any] | None = None
     protocols: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     unit: str = ""
     title: str = ""
