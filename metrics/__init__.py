@@ -3,6 +3,6 @@
 if __name__ != "benchbench.metrics":
     raise ImportError("import this package as benchbench.metrics: its folder must not become an import name of its own")
 
-from . import confidence, cost, curves
+from . import adcc, confidence, cost, curves, randomisation, robustness
 
-__all__ = ["confidence", "cost", "curves"]
+__all__ = ["adcc", "confidence", "cost", "curves", "randomisation", "robustness"]
