@@ -63,7 +63,8 @@ class Plain:
             found: Array = image.grad[0].abs().amax(0).double().numpy()
             return found
         weighted = g.mean((1, 2), keepdims=True) * a if self.method == "gradcam" else np.maximum(g, 0) * a
-        return np.maximum(weighted.sum(0), 0)
+        positive: Array = np.maximum(weighted.sum(0), 0)
+        return positive
 
     def shown(self) -> Array:
         return unit(grown(self.map(), self.size)).astype(np.float32).astype(float)
