@@ -10,7 +10,7 @@ from torch import Tensor
 from .allocator import out_of_memory
 from .cost import measure, timed
 from .errors import BenchError, NotApplicable
-from .judge import blame
+from .explaining import blame
 from .plan import CostCell, sample_seeds
 from .ready import load_sample
 from .scoring import Passes, Scorer

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .explaining import blame
 from .health import health
-from .judge import blame
 from .plan import MapCell, Task
 from .store import Store
 

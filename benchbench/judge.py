@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from .again import views_of
 from .allocator import out_of_memory
 from .errors import BenchError
+from .explaining import Maps as Maps
+from .explaining import blame as blame
 from .loading import Chunk
 from .perturb import Probe, Whole, canonical, saliency
 from .plan import MetricCell, sample_seeds
@@ -22,20 +24,8 @@ from .scoring import Answers, Scorer
 from .services import WritesInPlace
 from .study import MetricChoice
 from .table import Status
-from .types import Pixels, Preprocess, Scored, Seen
-
-
-@dataclass(frozen=True, eq=False)
-class Maps:
-    """One map cell's maps (B, h, w) on one chunk; per image its status, and the reason why it has none, or ""."""
-
-    tensor: Tensor | None
-    reasons: tuple[str, ...]
-    statuses: tuple[Status, ...]
-
-    def one(self, i: int) -> Maps:
-        tensor = None if self.tensor is None else self.tensor[i : i + 1]
-        return Maps(tensor, self.reasons[i : i + 1], self.statuses[i : i + 1])
+from .types import Again, Pixels, Preprocess, Scored, Seen
+from .views import View
 
 
 def pixels_of(chunk: Chunk, seed: int, preprocess: Preprocess) -> Pixels:
@@ -53,10 +43,11 @@ def judge(
     pixels: Pixels,
     targets: Tensor,
     scorer: Scorer,
+    again: Mapping[str, Mapping[View, Again]] = MappingProxyType({}),
 ) -> dict[str, dict[str, Any]]:
     """Per metric cell a page: ``samples``, by id, with value, status, reason, parts and y; and the curve's ``x``.
 
-    Map cells that lack the same metrics are scored together.
+    Map cells that lack the same metrics are scored together. ``again``: by map cell, the maps on the metrics' views.
     """
     lacking: dict[str, list[MetricCell]] = {}
     for cell in cells:
@@ -76,14 +67,14 @@ def judge(
             if len(chunk.ids) == 1:
                 pages |= _all_failed([cell for name in names for cell in lacking[name]], chunk, blame(error))
             else:
-                pages |= _each_alone(
-                    [cell for name in names for cell in lacking[name]], maps, chunk, pixels, targets, scorer
-                )
+                asked = [cell for name in names for cell in lacking[name]]
+                pages |= _each_alone(asked, maps, chunk, pixels, targets, scorer, again)
             continue
         for m, name in enumerate(names):
             height = saliency(stack[m], pixels.size)
             for cell in lacking[name]:
-                seen = _seen(cell.metric, answers, m, height, stack[m], chunk, pixels)
+                shown = _again_of(cell.metric, again.get(name, {}), chunk)
+                seen = _seen(cell.metric, answers, m, height, stack[m], chunk, pixels, shown)
                 pages[cell.name] = _page(cell.metric, seen, maps[name], chunk)
     return pages
 
@@ -100,11 +91,13 @@ def _each_alone(
     pixels: Pixels,
     targets: Tensor,
     scorer: Scorer,
+    again: Mapping[str, Mapping[View, Again]],
 ) -> dict[str, dict[str, Any]]:
     pages: dict[str, dict[str, Any]] = {cell.name: {"samples": {}} for cell in cells}
     for i in range(len(chunk.ids)):
         one = {name: found.one(i) for name, found in maps.items()}
-        merge(pages, judge(cells, one, chunk.one(i), pixels.one(i), targets[i : i + 1], scorer))
+        own = {name: {view: found.one(i) for view, found in views.items()} for name, views in again.items()}
+        merge(pages, judge(cells, one, chunk.one(i), pixels.one(i), targets[i : i + 1], scorer, own))
     return pages
 
 
@@ -113,14 +106,6 @@ def merge(pages: Mapping[str, dict[str, Any]], more: Mapping[str, dict[str, Any]
     for name, page in more.items():
         pages[name]["samples"] |= page["samples"]
         pages[name] |= {key: page[key] for key in ("x", "at") if key in page}
-
-
-def blame(error: Exception) -> str:
-    """What was raised, and in which file and line."""
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
-    said = " ".join(str(error).split())[:300]
-    return said if isinstance(error, BenchError) else f"{type(error).__name__}: {said}{place}"
 
 
 def probes_of(metric: MetricChoice) -> list[Probe]:
@@ -147,6 +132,7 @@ def _seen(
     raw: Tensor,
     chunk: Chunk,
     pixels: Pixels,
+    again: Mapping[View, Again],
 ) -> Seen:
     whole = answers[Whole()][m]
     probes = [canonical(probe) for probe in probes_of(metric)]
@@ -154,15 +140,26 @@ def _seen(
     p, z = whole.probability.clone(), whole.logit.clone()  # a metric may write into what it is given
     masks = None if chunk.masks is None else chunk.masks.clone()
     given = (own.probability.clone(), own.logit.clone(), own.correct.clone(), p, z, height.clone())
-    return Seen(*given, masks, raw.clone(), pixels)
+    return Seen(*given, masks, raw.clone(), pixels, again)
+
+
+def _again_of(metric: MetricChoice, found: Mapping[View, Again], chunk: Chunk) -> dict[View, Again]:
+    """The metric's own views, as copies on the device; nothing on them where the images have no map at all."""
+    device, count = chunk.images.device, len(chunk.ids)
+    nothing = torch.full((count,), float("nan"))
+    answers = (nothing, nothing, nothing > 0, nothing)
+    failed: Status = "failed"
+    blank = Again(torch.zeros(count, 1, 1), *answers, ("there is no map",) * count, (failed,) * count)
+    return {view: found.get(view, blank).copy(device) for view in views_of(metric)}
 
 
 def _page(metric: MetricChoice, seen: Seen, maps: Maps, chunk: Chunk) -> dict[str, Any]:
     """One entry per image of the chunk; see ``judge``."""
     page: dict[str, Any] = {"samples": {}}
     for i, (name, (scored, row, reason)) in enumerate(zip(chunk.ids, _score(metric, seen), strict=True)):
-        if maps.reasons[i]:
-            page["samples"][name] = {"value": None, "status": maps.statuses[i], "reason": maps.reasons[i]}
+        none = _no_map(maps, seen, i)
+        if none is not None:
+            page["samples"][name] = {"value": None, "status": none[0], "reason": none[1]}
         elif scored is not None and scored.inapplicable and scored.inapplicable[row]:
             page["samples"][name] = {"value": None, "status": "not_applicable", "reason": scored.inapplicable[row]}
         elif scored is None or reason:
@@ -174,6 +171,13 @@ def _page(metric: MetricChoice, seen: Seen, maps: Maps, chunk: Chunk) -> dict[st
             if scored.levels is not None:
                 page["at"] = scored.levels[0].tolist()
     return page
+
+
+def _no_map(maps: Maps, seen: Seen, i: int) -> tuple[str, str] | None:
+    """Status and reason of an image that lacks its map, or a map on one of the metric's views; None if it has all."""
+    if maps.reasons[i]:
+        return maps.statuses[i], maps.reasons[i]
+    return next(((v.statuses[i], v.reasons[i]) for v in seen.again.values() if v.reasons[i]), None)
 
 
 def _entry(scored: Scored, row: int) -> dict[str, Any]:
@@ -241,7 +245,8 @@ def _fault(metric: MetricChoice, sound: bool, finite: bool, scored: Scored, row:
 
 def _slice(seen: Seen, i: int) -> Seen:
     tensors = {name: value[i : i + 1] for name, value in vars(seen).items() if isinstance(value, Tensor)}
-    return replace(seen, **tensors, pixels=seen.pixels.one(i) if seen.pixels else None)
+    again = {view: found.one(i) for view, found in seen.again.items()}
+    return replace(seen, **tensors, pixels=seen.pixels.one(i) if seen.pixels else None, again=again)
 
 
 def _number(value: Tensor | float, row: int) -> float:

@@ -177,16 +177,18 @@ class MetricPlugin(Plugin):
     """What the engine must provide for a metric, and how to read its number.
 
     ``needs``: any of METRIC_NEEDS. ``probes`` takes the metric's parameters and returns the probes whose class scores
-    it wants. ``protocols`` maps a protocol's name to parameters; the first one is the default. ``family``: one of
-    FAMILIES. ``range``: what its values lie in, under its default protocol. ``equation``: in words or symbols.
-    ``ranks_only``: its value stays under any increasing change of the map's values. ``across``: from the x (S,) and y
-    (N, S) of ``Scored.levels`` for all images of one method, and the fold (N,) of each, 0 or 1, to the values (N,) that
-    stand in the table: what is chosen on other images. NaN where there are none.
+    it wants; ``views`` likewise, the views on which it wants the method's map again. ``protocols`` maps a protocol's
+    name to parameters; the first one is the default. ``family``: one of FAMILIES. ``range``: what its values lie in,
+    under its default protocol. ``equation``: in words or symbols. ``ranks_only``: its value stays under any increasing
+    change of the map's values. ``across``: from the x (S,) and y (N, S) of ``Scored.levels`` for all images of one
+    method, and the fold (N,) of each, 0 or 1, to the values (N,) that stand in the table: what is chosen on other
+    images. NaN where there are none.
     """
 
     needs: frozenset[str] = frozenset()
     higher_is_better: bool = True
     probes: Callable[..., Any] | None = None
+    views: Callable[..., Any] | None = None
     protocols: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     unit: str = ""
     title: str = ""

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from . import assemble
+from .again import passes_per_image
 from .allocator import keep_memory, out_of_memory
 from .capture import quiet
 from .costing import measure_cost
@@ -266,6 +267,7 @@ def _estimate(one: Loaded, store: Store) -> int:
         asking = [cell for cell in lacking.maps if "scores" in cell.method.needs]
         per_image = sum(one.model.channels.get(cell.layer, 0) for cell in asking)
         per_image += sum(len(probes_of(cell.metric)) for cell in lacking.metrics)
+        per_image += passes_per_image(lacking.metrics, one.model.channels)
         total += per_image * len(task.shard.indices)
     return total
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from .errors import BenchError, NotApplicable
 from .layout import Grid
 from .words import INPUT as INPUT
+from .words import Again as Again
 from .words import Attention as Attention
 from .words import AttentionGradient as AttentionGradient
 from .words import Change as Change

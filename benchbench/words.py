@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
+import torch
 from torch import Tensor
+
+from .views import View
 
 ScoreKind: TypeAlias = Literal["probability", "logit"]
 Precision: TypeAlias = Literal["float32", "bf16"]
@@ -104,6 +107,40 @@ class Pixels:
 
 
 @dataclass(frozen=True, eq=False)
+class Again:
+    """A method's maps on one view of a batch of images, and the network's answers there.
+
+    Attributes:
+        map: (B, h, w), at the layer's size, not normalised; zero where there is none.
+        probability, logit: (B,), of the class that was explained; NaN where the network failed.
+        kept: (B,) bool, whether the most likely class is that of the image itself.
+        moved: (B,), the Euclidean distance of the shown image from the image, in pixels of [0, 1]; 0 where the view is
+            of another network or class.
+        reasons: per image why there is no map, or "". Whoever has one is not judged.
+        statuses: per image "ok", or "failed" or "not_applicable".
+    """
+
+    map: Tensor
+    probability: Tensor
+    logit: Tensor
+    kept: Tensor
+    moved: Tensor
+    reasons: tuple[str, ...]
+    statuses: tuple[Literal["ok", "failed", "not_applicable"], ...]
+
+    def one(self, i: int) -> Again:
+        s = slice(i, i + 1)
+        answers = (self.map[s], self.probability[s], self.logit[s], self.kept[s], self.moved[s])
+        return Again(*answers, self.reasons[s], self.statuses[s])
+
+    def copy(self, device: torch.device) -> Again:
+        """On the device, to be written into."""
+        tensors = {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
+        moved: dict[str, Any] = {name: value.to(device, copy=True) for name, value in tensors.items()}
+        return replace(self, **moved)
+
+
+@dataclass(frozen=True, eq=False)
 class Seen:
     """What a metric is given: the network's answers to the metric's own probes, for a batch of maps.
 
@@ -117,6 +154,7 @@ class Seen:
         mask: (B, H, W) bool, or None where the dataset has none.
         raw: (B, h, w), the map at its layer's size, not normalised; None only in a test that does not need it.
         pixels: the images; None only in a test that does not need them.
+        again: by view, in the order of the metric's views, the method's maps there.
     """
 
     probability: Tensor
@@ -128,3 +166,4 @@ class Seen:
     mask: Tensor | None = None
     raw: Tensor | None = None
     pixels: Pixels | None = None
+    again: Mapping[View, Again] = field(default_factory=dict)

@@ -10,14 +10,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .again import Original, explain_again
 from .allocator import out_of_memory
-from .errors import BenchError, NotApplicable
+from .errors import BenchError
+from .explaining import Maps, blame, explain
 from .health import health
-from .judge import Maps, blame, judge, merge, pixels_of
+from .judge import judge, merge, pixels_of
 from .loading import Chunk, Loader, chunks
-from .plan import MapCell, MetricCell, Shard, Task, sample_seeds
+from .plan import MapCell, MetricCell, Shard, Task
 from .scoring import Scorer
-from .services import Batch, WritesInPlace, look, run_method
+from .services import Batch, look
 from .store import Store
 from .study import Study
 from .table import Status
@@ -175,12 +177,15 @@ def _work_chunk(job: _Job, chunk: Chunk, number: int, batch: Batch | None, refus
             fresh[cell.name] = Maps(None, (refused[cell.name],), ("failed",))
         else:
             assert batch is not None
-            fresh[cell.name] = _explain(cell, batch, chunk, job.shard, desk)
+            fresh[cell.name] = explain(cell, batch, chunk.ids, chunk.masks, desk.study.seed)
         _note_maps(cell, chunk, number, fresh[cell.name], pages, desk.store)
     wanted = dict.fromkeys(cell.maps.name for cell in job.lacking.metrics)
     ready = {name: fresh.get(name) or _stored(name, chunk, desk) for name in wanted}
     pixels = pixels_of(chunk, desk.study.seed, job.shard.model.spec.preprocess)
-    merge(pages.scores, judge(job.lacking.metrics, ready, chunk, pixels, targets, desk.scorer))
+    predicted = torch.tensor([pages.predictions[i]["predicted"] for i in chunk.ids], device=desk.device)
+    whole = (chunk.ids, pixels, chunk.masks, targets, predicted, desk.study.seed)
+    again = explain_again(job.lacking.metrics, ready, Original(job.shard.model.spec.network, desk.scorer, *whole))
+    merge(pages.scores, judge(job.lacking.metrics, ready, chunk, pixels, targets, desk.scorer, again))
 
 
 def _chooser(job: _Job, chunk: Chunk, known: list[int] | None) -> Callable[[Tensor], Tensor]:
@@ -194,55 +199,6 @@ def _look(shard: Shard, chunk: Chunk, maps: list[MapCell], choose: Callable[[Ten
     layers = list(dict.fromkeys(cell.layer for cell in maps))
     gradient = any("gradient" in cell.method.needs for cell in maps)
     return look(shard.model.spec.network, desk.scorer, chunk.images, layers, choose, gradient=gradient)
-
-
-def _explain(cell: MapCell, batch: Batch, chunk: Chunk, shard: Shard, desk: Desk) -> Maps:
-    """The maps of a chunk. If the method fails on it, each image is tried alone, so that only the guilty ones fail."""
-    plugin = cell.method.plugin
-    seeds = sample_seeds(desk.study.seed, f"{plugin.name}/{cell.layer}", chunk.ids)
-    layer = batch.layer(cell.layer, seeds, chunk.masks)
-    try:
-        maps = run_method(plugin.function, layer, cell.method.params)
-    except Exception as error:
-        if isinstance(error, WritesInPlace) or out_of_memory(error):
-            raise
-        if len(chunk.ids) == 1:
-            status: Status = "not_applicable" if isinstance(error, NotApplicable) else "failed"
-            return Maps(None, (blame(error),), (status,))
-        parts = [chunk.one(i) for i in range(len(chunk.ids))]
-        return _join(
-            [_explain(cell, _alone(batch, part, i, cell.layer), part, shard, desk) for i, part in enumerate(parts)]
-        )
-    reasons = tuple(_trouble(*pair) for pair in zip(_finite(maps), batch.sound(cell.layer), strict=True))
-    return Maps(maps, reasons, tuple("failed" if reason else "ok" for reason in reasons))
-
-
-def _finite(maps: Tensor) -> list[bool]:
-    found: list[bool] = torch.isfinite(maps).flatten(1).all(1).tolist()
-    return found
-
-
-def _trouble(finite: bool, sound: bool) -> str:
-    """Why a map is none, or ""; of a layer that is broken no method can make one, whatever it returns."""
-    if not sound:
-        return "the layer's activation or gradient has values that are not finite"
-    return "" if finite else "the map has values that are not finite"
-
-
-def _alone(batch: Batch, part: Chunk, i: int, layer: str) -> Batch:
-    target = batch.captured.targets[i : i + 1]
-    gradient = bool(batch.captured.gradients)
-    return look(batch.network, batch.scorer, part.images, [layer], lambda _: target, gradient=gradient)
-
-
-def _join(parts: list[Maps]) -> Maps:
-    size = next((p.tensor.shape[1:] for p in parts if p.tensor is not None), None)
-    reasons = tuple(reason for part in parts for reason in part.reasons)
-    statuses = tuple(status for part in parts for status in part.statuses)
-    if size is None:
-        return Maps(None, reasons, statuses)
-    blank = torch.full((1, *size), float("nan"))
-    return Maps(torch.cat([blank if p.tensor is None else p.tensor.cpu() for p in parts]), reasons, statuses)
 
 
 def _note_predictions(chunk: Chunk, batch: Batch, pages: _Pages) -> None:

@@ -3,6 +3,32 @@
 if __name__ != "benchbench.metrics":
     raise ImportError("import this package as benchbench.metrics: its folder must not become an import name of its own")
 
-from . import boxes, complexity, confidence, cost, curves, localisation, regions, road, subsets
+from . import (
+    adcc,
+    boxes,
+    complexity,
+    confidence,
+    cost,
+    curves,
+    localisation,
+    randomisation,
+    regions,
+    road,
+    robustness,
+    subsets,
+)
 
-__all__ = ["boxes", "complexity", "confidence", "cost", "curves", "localisation", "regions", "road", "subsets"]
+__all__ = [
+    "adcc",
+    "boxes",
+    "complexity",
+    "confidence",
+    "cost",
+    "curves",
+    "localisation",
+    "randomisation",
+    "regions",
+    "road",
+    "robustness",
+    "subsets",
+]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from benchbench.similarity import ranks
+
 
 def pearson(one: Tensor, other: Tensor) -> Tensor:
     """(B,): the linear correlation of the rows of (B, n) and (B, n); 0 where one of them is constant."""
@@ -21,10 +23,7 @@ def spearman(one: Tensor, other: Tensor) -> Tensor:
 
 def midranks(values: Tensor) -> Tensor:
     """(B, n): the rank of each value in its row, from 1; equal values share the mean of theirs."""
-    ordered = values.double().sort(1).values
-    low = torch.searchsorted(ordered, values.double(), side="left")
-    high = torch.searchsorted(ordered, values.double(), side="right")
-    return (low + high + 1).double() / 2
+    return ranks(values.double()) + 1
 
 
 def varies(values: Tensor) -> Tensor:

@@ -1,0 +1,99 @@
+"""A method on one captured batch: its maps, or per image why there is none."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from .allocator import out_of_memory
+from .errors import BenchError, NotApplicable
+from .plan import MapCell, sample_seeds
+from .services import Batch, WritesInPlace, look, run_method
+from .table import Status
+
+
+@dataclass(frozen=True, eq=False)
+class Maps:
+    """One map cell's maps (B, h, w) on one chunk; per image its status, and the reason why it has none, or ""."""
+
+    tensor: Tensor | None
+    reasons: tuple[str, ...]
+    statuses: tuple[Status, ...]
+
+    def one(self, i: int) -> Maps:
+        tensor = None if self.tensor is None else self.tensor[i : i + 1]
+        return Maps(tensor, self.reasons[i : i + 1], self.statuses[i : i + 1])
+
+    @classmethod
+    def none(cls, count: int, reason: str, status: Status) -> Maps:
+        """No map of any image, for one reason."""
+        return cls(None, (reason,) * count, (status,) * count)
+
+    @classmethod
+    def join(cls, parts: Sequence[Maps]) -> Maps:
+        """One after the other; NaN where one has no map."""
+        size = next((p.tensor.shape[1:] for p in parts if p.tensor is not None), None)
+        reasons = tuple(reason for part in parts for reason in part.reasons)
+        statuses = tuple(status for part in parts for status in part.statuses)
+        if size is None:
+            return cls(None, reasons, statuses)
+        found = [
+            torch.full((len(p.reasons), *size), float("nan")) if p.tensor is None else p.tensor.cpu() for p in parts
+        ]
+        return cls(torch.cat(found), reasons, statuses)
+
+
+def explain(cell: MapCell, batch: Batch, ids: Sequence[str], masks: Tensor | None, seed: int) -> Maps:
+    """The maps of a batch. If the method fails on it, each image is tried alone, so that only the guilty ones fail.
+
+    Args:
+        ids: of the batch's images; with the study's seed, what the method draws from.
+        masks: the data's (B, H, W), if any.
+    """
+    plugin = cell.method.plugin
+    seeds = sample_seeds(seed, f"{plugin.name}/{cell.layer}", ids)
+    layer = batch.layer(cell.layer, seeds, masks)
+    try:
+        maps = run_method(plugin.function, layer, cell.method.params)
+    except Exception as error:
+        if isinstance(error, WritesInPlace) or out_of_memory(error):
+            raise
+        if len(ids) == 1:
+            return Maps.none(1, blame(error), "not_applicable" if isinstance(error, NotApplicable) else "failed")
+        own = [None if masks is None else masks[i : i + 1] for i in range(len(ids))]
+        return Maps.join(
+            [explain(cell, _alone(batch, i, cell.layer), ids[i : i + 1], own[i], seed) for i in range(len(ids))]
+        )
+    reasons = tuple(_trouble(*pair) for pair in zip(_finite(maps), batch.sound(cell.layer), strict=True))
+    return Maps(maps, reasons, tuple("failed" if reason else "ok" for reason in reasons))
+
+
+def blame(error: Exception) -> str:
+    """What was raised, and in which file and line."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    said = " ".join(str(error).split())[:300]
+    return said if isinstance(error, BenchError) else f"{type(error).__name__}: {said}{place}"
+
+
+def _finite(maps: Tensor) -> list[bool]:
+    found: list[bool] = torch.isfinite(maps).flatten(1).all(1).tolist()
+    return found
+
+
+def _trouble(finite: bool, sound: bool) -> str:
+    """Why a map is none, or ""; of a layer that is broken no method can make one, whatever it returns."""
+    if not sound:
+        return "the layer's activation or gradient has values that are not finite"
+    return "" if finite else "the map has values that are not finite"
+
+
+def _alone(batch: Batch, i: int, layer: str) -> Batch:
+    target = batch.captured.targets[i : i + 1]
+    gradient = bool(batch.captured.gradients)
+    return look(batch.network, batch.scorer, batch.images[i : i + 1], [layer], lambda _: target, gradient=gradient)
