@@ -23,7 +23,8 @@ one value per image.
 
 Maps are upsampled (bilinear, align_corners=False) and min-max normalised per image before any metric sees them. p is
 the target's softmax probability, z its logit. Forwards: those that each map costs, and those that an image costs
-whatever the number of its maps; equal pictures of different metrics are scored once, and so are equal maps."""
+whatever the number of its maps; equal pictures of different metrics are scored once, and so are equal maps. Again: how
+often every method is run again, on changed images, another target or other weights, each captured once for all."""
 
 
 def text() -> str:
@@ -40,11 +41,15 @@ def text() -> str:
 
 
 def _summary(plugins: list[MetricPlugin]) -> list[str]:
-    lines = ["| metric | family | better | range | forwards per map | per image |", "|---|---|---|---|---|---|"]
+    lines = [
+        "| metric | family | better | range | forwards per map | per image | again |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for plugin in plugins:
         mapped, plain = forwards(plugin.probes(**plugin.bind({}))) if plugin.probes else (0, 0)
         better = "higher" if plugin.higher_is_better else "lower"
         cells = [f"[{plugin.name}](#{plugin.name})", plugin.family, better, _range(plugin), mapped or "", plain or ""]
+        cells.append(len(plugin.views(**plugin.bind({}))) if plugin.views else "")
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     return lines
 
@@ -62,14 +67,15 @@ def _entry(plugin: MetricPlugin) -> list[str]:
     ]
     lines += ["", f"**Reading.** {better}; {_range(plugin)}; unit: {plugin.unit}{ranks}."]
     lines += ["", "**Needs.** " + "; ".join(f"`{n}`: {METRIC_NEEDS[n]}" for n in sorted(plugin.needs)) + "."]
-    lines += ["", f"**Source.** {_link(plugin.paper)}"] if plugin.paper else []
-    lines += ["", "| protocol | parameters | forwards per map | per image |", "|---|---|---|---|"]
+    lines += ["", f"**Source.** {_link(plugin.paper)}" if plugin.paper else "**Source.** benchbench's own."]
+    lines += ["", "| protocol | parameters | forwards per map | per image | again |", "|---|---|---|---|---|"]
     for name in plugin.protocols:
         params = plugin.bind(plugin.protocols[name])
         said = ", ".join(f"{key}={value}" for key, value in params.items()) or "none"
         mapped, plain = forwards(plugin.probes(**params)) if plugin.probes else (0, 0)
         mark = " (default)" if name == default else ""
-        lines.append(f"| `{name}`{mark} | {_cell(said)} | {mapped} | {plain} |")
+        again = len(plugin.views(**params)) if plugin.views else 0
+        lines.append(f"| `{name}`{mark} | {_cell(said)} | {mapped} | {plain} | {again} |")
     return lines
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from captum.metrics import sensitivity_max
 from torch import Tensor
 
 from benchbench.runner import run
@@ -100,6 +103,34 @@ def test_equals_plain_loops(name: str, record: Record, network: Pooled) -> None:
         expected.append(wanted)
     assert np.ptp(expected) > 0.01, "values that are all alike test nothing"
     np.testing.assert_allclose(found, expected, atol=5e-4 if "efficient" in name else 1e-4)
+
+
+def test_max_sensitivity_is_captum_s(network: Pooled, tmp_path: Path) -> None:
+    """Of the same noise, one sample at a time, where no view is left out."""
+    found = done(network, tmp_path, methods=["saliency"], metrics=["max_sensitivity@radius-0.02-n10"]).results
+    results = found.set_index(["metric", "sample"])["value"]
+    pictures = photographs().double().numpy()
+    checked = 0
+    for i in range(5):
+        name = f"{i:04}"
+        if results.get(("max_sensitivity.left_out", name)) != 0:
+            continue
+        with torch.no_grad():
+            target = int(network(photographs())[i].argsort()[-2])
+        x = Plain(network, pictures[i], name, target, "saliency")
+        noisy = iter([torch.from_numpy(x.noisy(j, 0.02, "uniform").image)[None] for j in range(10)])
+
+        def explained(images: Tensor, x: Plain = x) -> Tensor:
+            return torch.stack([torch.from_numpy(replace(x, image=image.numpy()).map()) for image in images])
+
+        def next_one(images: Tensor, _radius: float, noisy: Iterator[Tensor] = noisy) -> Tensor:
+            return next(noisy)
+
+        given = torch.from_numpy(pictures[i])[None]
+        expected = sensitivity_max(explained, given, next_one, n_perturb_samples=10, max_examples_per_batch=1)
+        assert results["max_sensitivity", name] == pytest.approx(float(expected), rel=1e-4)
+        checked += 1
+    assert checked
 
 
 def test_views_that_change_the_prediction_are_counted(record: Record, network: Pooled) -> None:
