@@ -17,6 +17,9 @@ from .services import Batch, WritesInPlace, look, run_method
 from .table import Status
 
 
+NOT_AGAIN = "it is made of a whole dataset's maps, and not again for other images"
+
+
 @dataclass(frozen=True, eq=False)
 class Maps:
     """One map cell's maps (B, h, w) on one chunk; per image its status, and the reason why it has none, or ""."""
@@ -55,6 +58,8 @@ def explain(cell: MapCell, batch: Batch, ids: Sequence[str], masks: Tensor | Non
         ids: of the batch's images; with the study's seed, what the method draws from.
         masks: the data's (B, H, W), if any.
     """
+    if "dataset" in cell.method.needs:
+        return Maps.none(len(ids), NOT_AGAIN, "not_applicable")
     plugin = cell.method.plugin
     seeds = sample_seeds(seed, f"{plugin.name}/{cell.layer}", ids)
     layer = batch.layer(cell.layer, seeds, masks)

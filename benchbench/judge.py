@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .again import views_of
+from .again import Original, views_of
 from .allocator import out_of_memory
 from .errors import BenchError
 from .explaining import Maps as Maps
@@ -23,6 +23,7 @@ from .probing import score_probes
 from .scoring import Answers, Scorer
 from .services import WritesInPlace
 from .study import MetricChoice
+from .subject import subject_of
 from .table import Status
 from .types import Again, Pixels, Preprocess, Scored, Seen
 from .views import View
@@ -44,10 +45,12 @@ def judge(
     targets: Tensor,
     scorer: Scorer,
     again: Mapping[str, Mapping[View, Again]] = MappingProxyType({}),
+    original: Original | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Per metric cell a page: ``samples``, by id, with value, status, reason, parts and y; and the curve's ``x``.
 
     Map cells that lack the same metrics are scored together. ``again``: by map cell, the maps on the metrics' views.
+    ``original``: what a metric that needs "network" is given.
     """
     lacking: dict[str, list[MetricCell]] = {}
     for cell in cells:
@@ -68,13 +71,15 @@ def judge(
                 pages |= _all_failed([cell for name in names for cell in lacking[name]], chunk, blame(error))
             else:
                 asked = [cell for name in names for cell in lacking[name]]
-                pages |= _each_alone(asked, maps, chunk, pixels, targets, scorer, again)
+                pages |= _each_alone(asked, maps, chunk, pixels, targets, scorer, again, original)
             continue
         for m, name in enumerate(names):
             height = saliency(stack[m], pixels.size)
             for cell in lacking[name]:
                 shown = _again_of(cell.metric, again.get(name, {}), chunk)
                 seen = _seen(cell.metric, answers, m, height, stack[m], chunk, pixels, shown)
+                if original is not None and "network" in cell.metric.plugin.needs:
+                    seen = replace(seen, subject=subject_of(cell.maps, original))
                 pages[cell.name] = _page(cell.metric, seen, maps[name], chunk)
     return pages
 
@@ -92,12 +97,14 @@ def _each_alone(
     targets: Tensor,
     scorer: Scorer,
     again: Mapping[str, Mapping[View, Again]],
+    original: Original | None,
 ) -> dict[str, dict[str, Any]]:
     pages: dict[str, dict[str, Any]] = {cell.name: {"samples": {}} for cell in cells}
     for i in range(len(chunk.ids)):
         one = {name: found.one(i) for name, found in maps.items()}
         own = {name: {view: found.one(i) for view, found in views.items()} for name, views in again.items()}
-        merge(pages, judge(cells, one, chunk.one(i), pixels.one(i), targets[i : i + 1], scorer, own))
+        first = None if original is None else original.one(i)
+        merge(pages, judge(cells, one, chunk.one(i), pixels.one(i), targets[i : i + 1], scorer, own, first))
     return pages
 
 
@@ -246,7 +253,8 @@ def _fault(metric: MetricChoice, sound: bool, finite: bool, scored: Scored, row:
 def _slice(seen: Seen, i: int) -> Seen:
     tensors = {name: value[i : i + 1] for name, value in vars(seen).items() if isinstance(value, Tensor)}
     again = {view: found.one(i) for view, found in seen.again.items()}
-    return replace(seen, **tensors, pixels=seen.pixels.one(i) if seen.pixels else None, again=again)
+    pixels = seen.pixels.one(i) if seen.pixels else None
+    return replace(seen, **tensors, pixels=pixels, again=again, subject=seen.subject.one(i) if seen.subject else None)
 
 
 def _number(value: Tensor | float, row: int) -> float:

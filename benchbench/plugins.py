@@ -41,6 +41,7 @@ METRIC_NEEDS = {
     "mask": "the dataset's masks",
     "again": "the method's maps of other images, of another target, or of the network with other weights",
     "cost": "a measurement of the method alone",
+    "network": "the network and the method, for a metric of another library that runs them itself",
 }
 FAMILIES = {
     "faithfulness": "does the network listen to what the map points at?",

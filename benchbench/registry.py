@@ -38,6 +38,7 @@ class Registry(Generic[P]):
     def __init__(self, kind: str, builtin: str) -> None:
         self.kind, self.builtin = kind, builtin
         self._plugins: dict[str, P] = {}
+        self._families: dict[str, Callable[[str], P]] = {}
         self._loaded = False
 
     def add(self, plugin: P) -> None:
@@ -57,12 +58,19 @@ class Registry(Generic[P]):
         _ = plugin.source_digest  # of the code as it is now
         self._plugins[plugin.name] = plugin
 
+    def add_family(self, prefix: str, make: Callable[[str], P]) -> None:
+        """Plugins named ``prefix:NAME``, made when asked for; ``make`` raises BenchError for an unknown NAME."""
+        self._families[prefix] = make
+
     def remove(self, name: str) -> None:
         """Forget a plugin (for tests, and for a notebook that edits a method)."""
         self._plugins.pop(name, None)
 
     def __getitem__(self, name: str) -> P:
         plugins = self.load()
+        prefix, colon, rest = name.partition(":")
+        if colon and prefix in self._families:
+            return self._families[prefix](rest)
         if name not in plugins:
             raise BenchError(f"unknown {self.kind} {name!r}", hint=nearest(name, plugins))
         return plugins[name]

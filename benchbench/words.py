@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .views import View
 
@@ -141,6 +141,27 @@ class Again:
 
 
 @dataclass(frozen=True, eq=False)
+class Subject:
+    """What made the maps, for metrics of other libraries that run it themselves.
+
+    Attributes:
+        network: in eval mode while a metric runs; to be left as it is.
+        targets: (B,), the classes explained.
+        ids: of the images.
+        explain: from a network, images (n, C, H, W), targets (n,) and ids, whose seeds the method draws from, to maps
+            (n, H, W), upsampled and min-max normalised.
+    """
+
+    network: nn.Module
+    targets: Tensor
+    ids: tuple[str, ...]
+    explain: Callable[[nn.Module, Tensor, Tensor, tuple[str, ...]], Tensor]
+
+    def one(self, i: int) -> Subject:
+        return replace(self, targets=self.targets[i : i + 1], ids=self.ids[i : i + 1])
+
+
+@dataclass(frozen=True, eq=False)
 class Seen:
     """What a metric is given: the network's answers to the metric's own probes, for a batch of maps.
 
@@ -155,6 +176,7 @@ class Seen:
         raw: (B, h, w), the map at its layer's size, not normalised; None only in a test that does not need it.
         pixels: the images; None only in a test that does not need them.
         again: by view, in the order of the metric's views, the method's maps there.
+        subject: what made the maps, for a metric that needs "network"; else None.
     """
 
     probability: Tensor
@@ -167,3 +189,4 @@ class Seen:
     raw: Tensor | None = None
     pixels: Pixels | None = None
     again: Mapping[View, Again] = field(default_factory=dict)
+    subject: Subject | None = None

@@ -184,8 +184,9 @@ def _work_chunk(job: _Job, chunk: Chunk, number: int, batch: Batch | None, refus
     pixels = pixels_of(chunk, desk.study.seed, job.shard.model.spec.preprocess)
     predicted = torch.tensor([pages.predictions[i]["predicted"] for i in chunk.ids], device=desk.device)
     whole = (chunk.ids, pixels, chunk.masks, targets, predicted, desk.study.seed)
-    again = explain_again(job.lacking.metrics, ready, Original(job.shard.model.spec.network, desk.scorer, *whole))
-    merge(pages.scores, judge(job.lacking.metrics, ready, chunk, pixels, targets, desk.scorer, again))
+    original = Original(job.shard.model.spec.network, desk.scorer, *whole)
+    again = explain_again(job.lacking.metrics, ready, original)
+    merge(pages.scores, judge(job.lacking.metrics, ready, chunk, pixels, targets, desk.scorer, again, original))
 
 
 def _chooser(job: _Job, chunk: Chunk, known: list[int] | None) -> Callable[[Tensor], Tensor]:

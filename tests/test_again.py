@@ -239,7 +239,7 @@ def test_a_network_that_does_not_copy_has_no_other_weights(pictures: Tensor, tmp
 def test_every_method_can_be_asked_again(pictures: Tensor, tmp_path: Path) -> None:
     found = done(pictures[:1], tmp_path, methods=METHODS.names(), metrics=EVERY[:5]).results
     assert set(found["status"]) == {"ok", "not_applicable"}
-    bare = {"attention-rollout", "chefer", "legrad", "oracle"}
+    bare = {"attention-rollout", "chefer", "legrad", "oracle", "dataset-mean"}
     assert set(found[found["status"] == "not_applicable"]["method"]) == bare, "no attention and no masks here"
 
 

@@ -34,6 +34,7 @@ FLOORS = [
     ["loading", "sizing"],
     ["explaining"],
     ["again"],
+    ["subject"],
     ["judge"],
     ["work", "derived", "metric_testing"],
     ["costing"],
