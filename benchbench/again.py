@@ -191,9 +191,9 @@ def _on_view(
     found: dict[str, Again] = {}
     for group in _alike(cells, maps) if isinstance(view, Masked) else [cells]:
         shown = _shown(view, maps[group[0].name], original, weights)
-        seen = _explain(shown, group)
+        seen, distance = _explain(shown, group), moved(original.pixels, shown.images)
         for cell in group:
-            found[cell.name] = _again(shown, seen, seen.maps[cell.name])
+            found[cell.name] = _again(shown, seen, seen.maps[cell.name], distance)
     return found
 
 
@@ -214,15 +214,8 @@ def _finite(maps: Maps) -> Tensor:
 def _shown(view: View, maps: Maps, original: Original, weights: _Weights) -> _Shown:
     """What a method is shown; ``maps`` are its own, where the view is Masked."""
     pixels = original.pixels
-    shown = _Shown(
-        view,
-        original,
-        original.network,
-        original.scorer,
-        pixels.images,
-        original.masks,
-        ("",) * len(original.ids),
-    )
+    who = (original.network, original.scorer)
+    shown = _Shown(view, original, *who, pixels.images, original.masks, ("",) * len(original.ids))
     match view:
         case Noisy():
             return replace(shown, images=noisy(pixels, view))
@@ -294,7 +287,7 @@ def _nothing(shown: _Shown, maps: Mapping[str, Maps]) -> _Found:
     return _Found(maps, Answers(blank, blank, blank), torch.full_like(shown.original.targets, -1))
 
 
-def _again(shown: _Shown, found: _Found, maps: Maps) -> Again:
+def _again(shown: _Shown, found: _Found, maps: Maps, distance: Tensor) -> Again:
     """On the CPU, where many views of many maps have room."""
     count = len(shown.reasons)
     tensor = torch.zeros(count, 1, 1) if maps.tensor is None else _finite(maps)
@@ -307,7 +300,7 @@ def _again(shown: _Shown, found: _Found, maps: Maps) -> Again:
         found.answers.probability.cpu(),
         found.answers.logit.cpu(),
         (found.likely == shown.original.predicted).cpu(),
-        moved(shown.original.pixels, shown.images).cpu(),
+        distance.cpu(),
         said,
         statuses,
     )
