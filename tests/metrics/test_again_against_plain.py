@@ -120,10 +120,10 @@ def test_max_sensitivity_is_captum_s(network: Pooled, tmp_path: Path) -> None:
         x = Plain(network, pictures[i], name, target, "saliency")
         noisy = iter([torch.from_numpy(x.noisy(j, 0.02, "uniform").image)[None] for j in range(10)])
 
-        def explained(images: Any, x: Plain = x) -> Tensor:
+        def explained(images: Any, x: Plain = x) -> tuple[Tensor]:
             batch = images if isinstance(images, Tensor) else images[0]
             with torch.enable_grad():
-                return torch.stack([torch.from_numpy(replace(x, image=image.numpy()).map()) for image in batch])
+                return (torch.stack([torch.from_numpy(replace(x, image=image.numpy()).map()) for image in batch]),)
 
         def next_one(_images: Tensor, _radius: float, noisy: Iterator[Tensor] = noisy) -> Tensor:
             return next(noisy)
