@@ -30,7 +30,7 @@ FLOORS = [
     ["exported", "masked", "probing"],
     ["services", "cost", "ready", "provenance", "assemble", "progress"],
     ["loading", "sizing"],
-    ["explaining"],
+    ["explaining", "showing"],
     ["again"],
     ["judge"],
     ["work"],
