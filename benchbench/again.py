@@ -8,85 +8,24 @@ a method draws from: a method with noise of its own is not blamed for it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from .allocator import out_of_memory
-from .changed import jpeg, moved, noisy, shifted
+from .changed import moved
 from .equal import equal_to
-from .errors import BenchError, NotApplicable
+from .errors import BenchError
 from .explaining import Maps, blame, explain
-from .perturb import saliency
 from .plan import MapCell, MetricCell
-from .redraw import layers_of, layers_with_weights, redrawn
-from .scoring import Answers, Scorer, read
+from .scoring import Answers, read
 from .services import Batch, look
+from .showing import Original, Shown, Weights, show
 from .study import MetricChoice
 from .table import Status
-from .targets import is_scored
-from .types import Again, Pixels
-from .views import Jpeg, Masked, Noisy, OtherTarget, RandomWeights, Shifted, View
-
-
-@dataclass(frozen=True, eq=False)
-class Original:
-    """A batch of images as they are: what every view of them starts from.
-
-    Attributes:
-        ids, masks: of the images; the masks (B, H, W), if any.
-        targets, predicted: (B,), the classes explained, and the most likely ones.
-        seed: the study's.
-    """
-
-    network: nn.Module
-    scorer: Scorer
-    ids: tuple[str, ...]
-    pixels: Pixels
-    masks: Tensor | None
-    targets: Tensor
-    predicted: Tensor
-    seed: int
-
-    def one(self, i: int) -> Original:
-        s = slice(i, i + 1)
-        return replace(
-            self,
-            ids=self.ids[s],
-            pixels=self.pixels.one(i),
-            masks=None if self.masks is None else self.masks[s],
-            targets=self.targets[s],
-            predicted=self.predicted[s],
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class _Shown:
-    """What a method is shown of a batch: a network, images, their masks, and which class.
-
-    ``reasons``: per image why there is no such view of it, or "".
-    """
-
-    view: View
-    original: Original
-    network: nn.Module
-    scorer: Scorer
-    images: Tensor
-    masks: Tensor | None
-    reasons: tuple[str, ...]
-
-    def one(self, i: int) -> _Shown:
-        s = slice(i, i + 1)
-        masks = None if self.masks is None else self.masks[s]
-        own = self.original.one(i)
-        return replace(self, original=own, images=self.images[s], masks=masks, reasons=self.reasons[s])
-
-    def choose(self, logits: Tensor) -> Tensor:
-        """The classes (B,) to explain, from the logits (B, C) of what is shown."""
-        if not isinstance(self.view, OtherTarget):
-            return self.original.targets
-        return other_classes(logits, self.original.targets, self.original.pixels.seeds, self.view)
+from .types import Again
+from .views import Masked, RandomWeights, View
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,33 +40,6 @@ class _Found:
     def join(cls, parts: Sequence[_Found]) -> _Found:
         maps = {name: Maps.join([part.maps[name] for part in parts]) for name in parts[0].maps}
         return cls(maps, Answers.join([part.answers for part in parts]), torch.cat([part.likely for part in parts]))
-
-
-@dataclass(eq=False)
-class _Weights:
-    """Networks with other weights, one at a time: views of the same layers follow each other."""
-
-    original: Original
-    layers: tuple[str, ...] = ()
-    made: tuple[nn.Module, Scorer] | None = None
-    order: list[str] = field(default_factory=list)
-
-    def of(self, view: RandomWeights) -> tuple[nn.Module, Scorer]:
-        """The network, and a scorer on it whose passes are counted with all others."""
-        own = self.original.scorer
-        layers = self.layers_of(view)
-        if self.made is None or layers != self.layers:
-            self.made = None  # before the next one is made: one copy at a time
-            network = redrawn(self.original.network, layers, self.original.seed)
-            scorer = Scorer(network, own.batch, passes=own.passes, advance=own.advance)
-            self.layers, self.made = layers, (network, scorer)
-        return self.made
-
-    def layers_of(self, view: RandomWeights) -> tuple[str, ...]:
-        if not self.order:
-            self.order = layers_with_weights(self.original.network, self.original.pixels.images)
-            self.original.scorer.passes.forwards += 1
-        return layers_of(view, self.order)
 
 
 def views_of(metric: MetricChoice) -> list[View]:
@@ -165,7 +77,7 @@ def explain_again(
         view: [cell for cell in asking if "ok" in maps[cell.name].statuses]
         for view, asking in wanted_views(cells).items()
     }
-    weights = _Weights(original)
+    weights = Weights(original)
     found: dict[str, dict[View, Again]] = {}
     known: dict[tuple[object, ...], dict[str, Again]] = {}
     for view in _ordered([view for view, live in wanted.items() if live], weights):
@@ -179,21 +91,21 @@ def explain_again(
     return found
 
 
-def _ordered(views: Sequence[View], weights: _Weights) -> list[View]:
+def _ordered(views: Sequence[View], weights: Weights) -> list[View]:
     """Those of the same random layers beside each other."""
     drawn = sorted((view for view in views if isinstance(view, RandomWeights)), key=weights.layers_of)
     return [*(view for view in views if not isinstance(view, RandomWeights)), *drawn]
 
 
 def _on_view(
-    view: View, cells: Sequence[MapCell], maps: Mapping[str, Maps], original: Original, weights: _Weights
+    view: View, cells: Sequence[MapCell], maps: Mapping[str, Maps], original: Original, weights: Weights
 ) -> dict[str, Again]:
     found: dict[str, Again] = {}
     for group in _alike(cells, maps) if isinstance(view, Masked) else [cells]:
-        shown = _shown(view, maps[group[0].name], original, weights)
-        seen = _explain(shown, group)
+        shown = show(view, _finite(maps[group[0].name]), original, weights)
+        seen, distance = _explain(shown, group), moved(original.pixels, shown.images)
         for cell in group:
-            found[cell.name] = _again(shown, seen, seen.maps[cell.name])
+            found[cell.name] = _again(shown, seen, seen.maps[cell.name], distance)
     return found
 
 
@@ -211,47 +123,7 @@ def _finite(maps: Maps) -> Tensor:
     return maps.tensor.cpu().nan_to_num(0, 0, 0)
 
 
-def _shown(view: View, maps: Maps, original: Original, weights: _Weights) -> _Shown:
-    """What a method is shown; ``maps`` are its own, where the view is Masked."""
-    pixels = original.pixels
-    shown = _Shown(
-        view,
-        original,
-        original.network,
-        original.scorer,
-        pixels.images,
-        original.masks,
-        ("",) * len(original.ids),
-    )
-    match view:
-        case Noisy():
-            return replace(shown, images=noisy(pixels, view))
-        case Shifted(dx, dy):
-            masks = None if original.masks is None else shifted(original.masks, dx, dy)
-            return replace(shown, images=shifted(pixels.images, dx, dy), masks=masks)
-        case Jpeg(quality):
-            images, reasons = jpeg(pixels, quality)
-            return replace(shown, images=images, reasons=reasons)
-        case Masked():
-            height = saliency(_finite(maps), pixels.size).to(pixels.images)
-            return replace(shown, images=pixels.images * height[:, None])
-        case RandomWeights():
-            return _redrawn(view, shown, weights)
-        case OtherTarget() if is_scored(original.network):
-            return replace(shown, reasons=("the network's score is its only target",) * len(original.ids))
-    return shown
-
-
-def _redrawn(view: RandomWeights, shown: _Shown, weights: _Weights) -> _Shown:
-    images = noisy(shown.original.pixels, view.noise) if view.noise else shown.images
-    try:
-        network, scorer = weights.of(view)
-    except NotApplicable as error:
-        return replace(shown, reasons=(str(error),) * len(shown.reasons))
-    return replace(shown, network=network, scorer=scorer, images=images)
-
-
-def _explain(shown: _Shown, cells: Sequence[MapCell]) -> _Found:
+def _explain(shown: Shown, cells: Sequence[MapCell]) -> _Found:
     """If the network fails on the batch, each image is tried alone; then without what needs a gradient."""
     own = shown.original
     if all(shown.reasons):
@@ -269,7 +141,7 @@ def _explain(shown: _Shown, cells: Sequence[MapCell]) -> _Found:
     return _Found(maps, read(logits, batch.captured.targets), logits.argmax(1))
 
 
-def _look(shown: _Shown, cells: Sequence[MapCell]) -> Batch:
+def _look(shown: Shown, cells: Sequence[MapCell]) -> Batch:
     layers = list(dict.fromkeys(cell.layer for cell in cells))
     gradient = any("gradient" in cell.method.needs for cell in cells)
     batch = look(shown.network, shown.scorer, shown.images, layers, shown.choose, gradient=gradient)
@@ -279,7 +151,7 @@ def _look(shown: _Shown, cells: Sequence[MapCell]) -> Batch:
     return batch
 
 
-def _what_it_can(shown: _Shown, cells: Sequence[MapCell], reason: str) -> _Found:
+def _what_it_can(shown: Shown, cells: Sequence[MapCell], reason: str) -> _Found:
     """After the network failed on one image: what is left without a gradient."""
     gentle = [cell for cell in cells if "gradient" not in cell.method.needs]
     refused = {cell.name: Maps.none(1, reason, "failed") for cell in cells}
@@ -289,12 +161,12 @@ def _what_it_can(shown: _Shown, cells: Sequence[MapCell], reason: str) -> _Found
     return replace(found, maps=refused | dict(found.maps))
 
 
-def _nothing(shown: _Shown, maps: Mapping[str, Maps]) -> _Found:
+def _nothing(shown: Shown, maps: Mapping[str, Maps]) -> _Found:
     blank = torch.full((len(shown.reasons),), float("nan"), device=shown.images.device)
     return _Found(maps, Answers(blank, blank, blank), torch.full_like(shown.original.targets, -1))
 
 
-def _again(shown: _Shown, found: _Found, maps: Maps) -> Again:
+def _again(shown: Shown, found: _Found, maps: Maps, distance: Tensor) -> Again:
     """On the CPU, where many views of many maps have room."""
     count = len(shown.reasons)
     tensor = torch.zeros(count, 1, 1) if maps.tensor is None else _finite(maps)
@@ -307,20 +179,7 @@ def _again(shown: _Shown, found: _Found, maps: Maps) -> Again:
         found.answers.probability.cpu(),
         found.answers.logit.cpu(),
         (found.likely == shown.original.predicted).cpu(),
-        moved(shown.original.pixels, shown.images).cpu(),
+        distance.cpu(),
         said,
         statuses,
     )
-
-
-def other_classes(logits: Tensor, targets: Tensor, seeds: Sequence[int], view: OtherTarget) -> Tensor:
-    """(B,): per image a class that is not its target: the likeliest of logits (B, C), or one drawn from its seed."""
-    if view.which == "runner-up":
-        return logits.scatter(1, targets[:, None], -torch.inf).argmax(1)
-    drawn = targets.new_tensor([_drawn_class(seed, logits.shape[1] - 1) for seed in seeds])
-    return drawn + (drawn >= targets)
-
-
-def _drawn_class(seed: int, count: int) -> int:
-    generator = torch.Generator().manual_seed(seed)
-    return int(torch.randint(count, (1,), generator=generator))

@@ -16,7 +16,6 @@ from .plan import MapCell, sample_seeds
 from .services import Batch, WritesInPlace, look, run_method
 from .table import Status
 
-
 NOT_AGAIN = "it is made of a whole dataset's maps, and not again for other images"
 
 

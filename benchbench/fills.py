@@ -18,6 +18,7 @@ from .types import Pixels
 FillName: TypeAlias = Literal[
     "zero", "mean", "blur", "gaussian-15", "noise", "grey", "noisy-linear", "noisy-linear-normalised"
 ]
+PlainFill: TypeAlias = Literal["zero", "mean", "blur", "gaussian-15", "noise", "grey"]  # whatever is removed
 ROAD_SIGMA = 0.01
 _IMPUTED = ("noisy-linear", "noisy-linear-normalised")
 GREY = 127 / 255

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .again import Original, views_of
+from .again import views_of
 from .allocator import out_of_memory
 from .errors import BenchError
 from .explaining import Maps as Maps
@@ -22,6 +22,7 @@ from .plan import MetricCell, sample_seeds
 from .probing import score_probes
 from .scoring import Answers, Scorer
 from .services import WritesInPlace
+from .showing import Original
 from .study import MetricChoice
 from .subject import subject_of
 from .table import Status

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .fills import FillName, filled
+from .fills import FillName, PlainFill, filled
 from .regions import PIXELS, Parts
 
 Order: TypeAlias = Literal["most", "least"]
@@ -73,7 +73,7 @@ class Above:
 class Multiply:
     """image * map + fill * (1 - map), with the min-max normalised map (or 1 - map where ``inverted``)."""
 
-    fill: FillName = "zero"
+    fill: PlainFill = "zero"
     inverted: bool = False
 
 

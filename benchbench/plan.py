@@ -23,7 +23,7 @@ SHARD = 32  # samples; what is lost when a run is killed, and never a matter of 
 _NUMERIC = (
     *("again", "attention", "capture", "changed", "cost", "costing", "cut", "derivatives", "derived", "equal"),
     *("explaining", "exported", "fills", "imputation", "judge", "layers", "layout", "loading", "masked", "perturb"),
-    *("prepare", "preprocess", "probing", "ready", "redraw", "regions", "scoring", "services", "similarity"),
+    *("prepare", "preprocess", "probing", "ready", "redraw", "regions", "scoring", "services", "showing", "similarity"),
     *("subject", "targets", "types", "views", "words", "work"),
 )
 

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .allocator import out_of_memory
 from .capture import module_of, quiet
 from .errors import NotApplicable
 from .views import RandomWeights
@@ -75,6 +76,8 @@ def redrawn(network: nn.Module, layers: Sequence[str], seed: int) -> nn.Module:
     try:
         made = copy.deepcopy(network).eval().requires_grad_(False)
     except Exception as error:  # whatever a network holds that does not copy
+        if out_of_memory(error):
+            raise
         said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise NotApplicable(f"the network cannot be copied, to give it other weights: {said}") from error
     for name in layers:

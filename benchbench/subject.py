@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .again import Original
 from .capture import quiet
 from .errors import NotApplicable
 from .explaining import NOT_AGAIN
@@ -13,6 +12,7 @@ from .perturb import saliency
 from .plan import MapCell, sample_seeds
 from .scoring import Scorer
 from .services import look, run_method
+from .showing import Original
 from .types import Subject
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .again import Original, explain_again
+from .again import explain_again
 from .allocator import out_of_memory
 from .errors import BenchError
 from .explaining import Maps, blame, explain
@@ -20,6 +20,7 @@ from .loading import Chunk, Loader, chunks
 from .plan import MapCell, MetricCell, Shard, Task
 from .scoring import Scorer
 from .services import Batch, look
+from .showing import Original
 from .store import Store
 from .study import Study
 from .table import Status

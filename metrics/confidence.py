@@ -7,16 +7,17 @@ image) x (min-max normalised map). A value per image; the mean over images is th
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal, TypeAlias
 
 import torch
 from pydantic import Field
 
-from benchbench.fills import FillName
+from benchbench.fills import PlainFill
 from benchbench.perturb import Keep, Multiply, Probe
 from benchbench.registry import metric
 from benchbench.types import Scored, Seen
 
+Of: TypeAlias = Literal["probability", "logit"]
 Top = Annotated[float, Field(gt=0, lt=1)] | None
 PROTOCOLS: dict[str, dict[str, object]] = {
     "masked-image": {},
@@ -25,7 +26,7 @@ PROTOCOLS: dict[str, dict[str, object]] = {
 }
 
 
-def _masked(fill: FillName, top: Top) -> list[Probe]:
+def _masked(fill: PlainFill, top: Top) -> list[Probe]:
     return [Multiply(fill) if top is None else Keep(top, fill)]
 
 
@@ -38,23 +39,30 @@ def _drop(seen: Seen) -> torch.Tensor:
     return torch.where(p > 0, (p - q).clamp_min(0) / p, 0)
 
 
+def _masked_or_cut(fill: PlainFill, top: Top, of: Of) -> list[Probe]:
+    return _masked(fill, top)
+
+
 @metric(
     "average_drop",
     higher_is_better=False,
     needs="probes",
-    probes=_masked,
-    protocols=PROTOCOLS,
+    probes=_masked_or_cut,
+    protocols=PROTOCOLS | {"pgc": {"of": "logit"}},
     unit="share of p",
     paper="arXiv:1710.11063",
     family="faithfulness",
     range=(0, 1),
     equation="max(0, p - q) / p",
 )
-def average_drop(seen: Seen, *, fill: FillName = "zero", top: Top = None) -> Scored:
+def average_drop(seen: Seen, *, fill: PlainFill = "zero", top: Top = None, of: Of = "probability") -> Scored:
     """max(0, p - q) / p: the share of the class's probability that image x map loses; 0 where p = 0.
 
+    ``of`` the logit, it is max(0, z - z'), undivided, as pytorch-grad-cam's DropInConfidence has it of its targets.
     With ``top`` q is of the image's most salient share of pixels, the others filled, as Score-CAM's text has it.
     """
+    if of == "logit":
+        return Scored((seen.whole_logit.double() - seen.logit[:, 0].double()).clamp_min(0))
     return Scored(_drop(seen))
 
 
@@ -71,7 +79,7 @@ def average_drop(seen: Seen, *, fill: FillName = "zero", top: Top = None) -> Sco
     range=(0, 1),
     equation="1 where q > p, else 0",
 )
-def increase(seen: Seen, *, fill: FillName = "zero", top: Top = None) -> Scored:
+def increase(seen: Seen, *, fill: PlainFill = "zero", top: Top = None) -> Scored:
     """1 where q > p, strictly: the class is more probable on image x map than on the image."""
     p, q = _pq(seen)
     return Scored((q > p).double())
@@ -89,7 +97,7 @@ def increase(seen: Seen, *, fill: FillName = "zero", top: Top = None) -> Scored:
     range=(0, 1),
     equation="max(0, q - p) / (1 - p)",
 )
-def average_gain(seen: Seen, *, fill: FillName = "zero", top: Top = None) -> Scored:
+def average_gain(seen: Seen, *, fill: PlainFill = "zero", top: Top = None) -> Scored:
     """max(0, q - p) / (1 - p): the share of the missing probability that image x map wins; 0 where p = 1."""
     p, q = _pq(seen)
     return Scored(torch.where(p < 1, (q - p).clamp_min(0) / (1 - p), 0))
@@ -108,7 +116,7 @@ def average_gain(seen: Seen, *, fill: FillName = "zero", top: Top = None) -> Sco
     range=(0, 1),
     equation="max(0, p - q') / p, with q' on image x (1 - map)",
 )
-def drop_in_deletion(seen: Seen, *, fill: FillName = "zero") -> Scored:
+def drop_in_deletion(seen: Seen, *, fill: PlainFill = "zero") -> Scored:
     """max(0, p - q') / p: the share of the class's probability that image x (1 - map) loses; 0 where p = 0.
 
     Jung and Oh 2021 (LIFT-CAM).

@@ -12,12 +12,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchbench.again import Original, _shown, _Weights
 from benchbench.errors import NotApplicable
-from benchbench.explaining import Maps
 from benchbench.registry import METHODS, METRICS, method, metric
 from benchbench.runner import run
 from benchbench.scoring import Scorer
+from benchbench.showing import Original, Weights, show
 from benchbench.study import Study
 from benchbench.table import KEYS, Record
 from benchbench.types import Layer, Scored, Seen
@@ -269,7 +268,7 @@ def test_masks_move_with_their_image(tmp_path: Path, pictures: Tensor) -> None:
     zero = torch.zeros(4, dtype=torch.long)
     network = seeded(Pooled)
     original = Original(network, Scorer(network), tuple("abcd"), pixels(pictures), mask, zero, zero, 0)
-    shown = _shown(Shifted(3, -2), Maps.none(4, "", "ok"), original, _Weights(original))
+    shown = show(Shifted(3, -2), torch.zeros(4, 1, 1), original, Weights(original))
     assert shown.masks is not None
     assert shown.masks[:, 8:18, 33:43].all()
     assert shown.masks.sum() == mask.sum()

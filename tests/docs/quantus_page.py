@@ -13,8 +13,8 @@ FILE = ROOT / "docs" / "quantus.md"
 INTRO = """# Metrics of Quantus and captum
 
 `quantus:NAME`, with the parameters of its class that are plain values, runs a metric of
-[Quantus](https://github.com/understandable-machine-intelligence-lab/Quantus) (install it: `pip install 'benchbench[quantus]'`);
-`captum:infidelity` and `captum:sensitivity_max` run captum's:
+[Quantus](https://github.com/understandable-machine-intelligence-lab/Quantus)
+(`pip install 'benchbench[quantus]'`); `captum:infidelity` and `captum:sensitivity_max` run captum's:
 
 ```
 benchbench run --metrics deletion,quantus:FaithfulnessCorrelation:nr_runs=50,captum:infidelity:samples=20

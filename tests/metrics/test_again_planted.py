@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 import benchbench as bb
-from benchbench.again import other_classes
 from benchbench.perturb import saliency
 from benchbench.registry import METHODS, METRICS, method
 from benchbench.runner import run
+from benchbench.showing import other_classes
 from benchbench.study import Study
 from benchbench.table import Record
 from benchbench.types import Again, Layer, Scored, Seen
