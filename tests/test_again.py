@@ -209,6 +209,25 @@ def test_a_method_that_fails_on_a_view_fails_there_alone(batch: int, pictures: T
     assert (found[found["method"] == "gradcam"]["status"] == "ok").all()
 
 
+def test_images_that_are_tried_alone_keep_their_seeds(pictures: Tensor, tmp_path: Path) -> None:
+    odd = pictures.clamp(-0.5, 0.5)
+    odd[1, 0, 0, 0] = 1
+
+    @method("picky-noise", needs="activation")
+    def picky_noise(layer: Layer) -> Tensor:
+        """Random, and raises where an image has a bright corner."""
+        if (layer.images[:, 0, 0, 0] > 0.9).any():
+            raise ValueError("too bright")
+        return layer.uniform(4, 5)
+
+    try:
+        found = [done(odd, tmp_path / str(b), methods=["picky-noise"], metrics=EVERY[:1], batch=b) for b in (1, 16)]
+    finally:
+        METHODS.remove("picky-noise")
+    pd.testing.assert_series_equal(values(found[0]), values(found[1]))
+    assert found[0].results["value"].notna().sum() == 3 * 4
+
+
 def test_a_method_without_a_map_is_not_shown_anything(pictures: Tensor, tmp_path: Path) -> None:
     @method("never", needs="activation")
     def never(layer: Layer) -> Tensor:
