@@ -13,7 +13,7 @@ from .plan import MetricCell, Task
 from .store import Store
 
 Chosen: TypeAlias = Mapping[tuple[str, str], dict[str, Any]]  # by metric cell and sample: the entry that counts
-ALONE = "it is chosen on other images, and there are none in the other half"
+ALONE = "the threshold is chosen on other images, and there are none"
 
 
 def across(tasks: Sequence[Task], store: Store) -> Chosen:
@@ -29,7 +29,7 @@ def across(tasks: Sequence[Task], store: Store) -> Chosen:
 
 def fold_of(sample: str) -> int:
     """0 or 1, from the sample's id alone."""
-    return hashlib.sha256(f"half/{sample}".encode()).digest()[0] % 2
+    return hashlib.sha256(sample.encode()).digest()[-1] % 2
 
 
 def _chosen(cells: Sequence[MetricCell], store: Store) -> dict[tuple[str, str], dict[str, Any]]:
@@ -46,7 +46,13 @@ def _chosen(cells: Sequence[MetricCell], store: Store) -> dict[tuple[str, str], 
     assert function is not None
     x = np.array(next(page["at"] for page in pages.values() if "at" in page))
     y = np.array([entry["levels"] for _, _, entry in found])
-    values = function(x, y, np.array([fold_of(sample) for _, sample, _ in found]))
+    try:
+        values = list(function(x, y, np.array([fold_of(sample) for _, sample, _ in found])))
+        if len(values) != len(found):
+            raise ValueError(f"across gave {len(values)} values for {len(found)} images")
+    except Exception as error:  # a metric of someone's own
+        failed = {"value": None, "status": "failed", "reason": f"{type(error).__name__}: {error}"}
+        return {(name, sample): failed for name, sample, _ in found}
     return {
         (name, sample): _entry(entry, float(value)) for (name, sample, entry), value in zip(found, values, strict=True)
     }

@@ -211,7 +211,7 @@ def _score(metric: MetricChoice, seen: Seen) -> list[tuple[Scored | None, int, s
     try:
         scored = _scored(metric, seen)
         values = torch.as_tensor(scored.value).reshape(count)
-        _check_parts(scored, count)
+        _check_parts(metric, scored, count)
     except WritesInPlace:
         raise
     except Exception as error:
@@ -233,7 +233,9 @@ def _scored(metric: MetricChoice, seen: Seen) -> Scored:
     return scored
 
 
-def _check_parts(scored: Scored, count: int) -> None:
+def _check_parts(metric: MetricChoice, scored: Scored, count: int) -> None:
+    if metric.plugin.across and scored.levels is None and not all(scored.inapplicable or [""]):
+        raise BenchError(f"{metric.name} is made across images, and gave no levels to make it of")
     parts = [part for part in scored.parts.values() if isinstance(part, Tensor)]
     parts += [pair[1] for pair in (scored.curve, scored.levels) if pair is not None]
     if any(len(part) != count for part in parts):

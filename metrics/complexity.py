@@ -1,129 +1,149 @@
-"""How much of the image does the map name? On the min-max normalised map at the image's size.
+"""How much of the image does the map name? Metrics of the map alone.
 
-These say nothing about whether the map is right. A constant map names everything alike, and none of these is won by it.
+Protocols say the resolution: ``image``, the upsampled map that is seen and that other metrics use, so that maps of
+different layers are measured on the same pixels; ``layer``, the map's own cells. Both are min-max normalised: S lies
+in [0, 1] and its lowest cell is 0, whatever the method's sign and unit. A constant map names every pixel alike: it is
+taken as all ones, the most complex map, and never as an empty one, which would be the simplest.
 """
 
 from __future__ import annotations
 
-import math
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
+from benchbench.perturb import minmax
 from benchbench.registry import metric
 from benchbench.types import Scored, Seen
 
-from .localisation import live
-
-FLAT = "the map is constant: it has no variation"
-
-
-def _flat(seen: Seen) -> tuple[str, ...]:
-    return tuple("" if one else FLAT for one in live(seen).tolist())
+Size = Literal["image", "layer"]
+Height = Annotated[float, Field(ge=0, lt=1)]
+SIZES = {"image": {"size": "image"}, "layer": {"size": "layer"}}
+CONSTANT = "the map is constant: it varies least of all, and explains nothing"
 
 
 @metric(
     "sparseness",
     higher_is_better=True,
     needs="map",
-    protocols={"gini": {}},
+    protocols=SIZES,
     unit="Gini index",
     paper="arXiv:1810.06583",
     family="complexity",
     range=(0, 1),
-    equation="sum_i (2 i - n - 1) a_i / (n sum a), a in rising order",
+    equation="sum_i (2 i - n - 1) S_i / (n sum_i S_i), S ascending, i = 1 .. n",
 )
-def sparseness(seen: Seen) -> Scored:
-    """The Gini index of the map's values: 0 where all are equal, towards 1 where few have all the mass.
+def sparseness(seen: Seen, *, size: Size = "image") -> Scored:
+    """Gini index of the map's values: 0 where all are equal, towards 1 where one pixel has everything.
 
-    Chalasani et al. 2020, section 5. A constant map has 0.
+    Chalasani et al. 2020. A constant map: 0, the least sparse.
     """
-    ordered = seen.map.flatten(1).double().sort(1).values
-    n = ordered.shape[1]
-    weight = 2 * torch.arange(1, n + 1, device=ordered.device, dtype=torch.float64) - n - 1
-    mass = ordered.sum(1)
-    return Scored(torch.where(mass > 0, (weight * ordered).sum(1) / (n * torch.where(mass > 0, mass, 1)), 0))
+    ascending = _cells(seen, size).sort(1).values
+    n = ascending.shape[1]
+    weight = 2 * torch.arange(1, n + 1, dtype=torch.float64, device=ascending.device) - n - 1
+    return Scored(((ascending * weight).sum(1) / (n * ascending.sum(1))).clamp(0, 1))
 
 
 @metric(
     "entropy",
     higher_is_better=False,
     needs="map",
-    protocols={"nats": {}},
+    protocols=SIZES,
     unit="nats",
     paper="arXiv:2005.00631",
     family="complexity",
-    range=(0, math.inf),
-    equation="- sum_i p_i ln p_i, p = a / sum a",
+    range=(0, float("inf")),
+    equation="- sum_i p_i ln p_i, p_i = S_i / sum_j S_j",
 )
-def entropy(seen: Seen) -> Scored:
-    """The entropy of the map's mass over the pixels: complexity in Bhatt et al. 2020, equation 4.
+def entropy(seen: Seen, *, size: Size = "image") -> Scored:
+    """Entropy of the map as a distribution over its n pixels: from 0 (one pixel) to ln n (all alike).
 
-    A constant map has the most there is, ln of the number of pixels.
+    The complexity of Bhatt et al. 2020. A constant map: ln n, the most complex.
     """
-    height = seen.map.flatten(1).double()
-    height = torch.where(live(seen)[:, None], height, 1)
-    p = height / height.sum(1, keepdim=True)
-    return Scored(-torch.special.xlogy(p, p).sum(1))
+    cells = _cells(seen, size)
+    return Scored(torch.special.entr(cells / cells.sum(1, keepdim=True)).sum(1).clamp_min(0))
 
 
 @metric(
     "effective_complexity",
+    title="effective complexity",
     higher_is_better=False,
     needs="map",
-    protocols={"above-1-percent": {}, "quantus": {"above": 1e-5}},
+    protocols={
+        "quantus-1e-5": {"above": 1e-5, "size": "image"},
+        "quantus-1e-5-layer": {"above": 1e-5, "size": "layer"},
+        "above-half": {"above": 0.5, "size": "image"},
+    },
     unit="share of pixels",
     paper="arXiv:2007.07584",
     family="complexity",
     range=(0, 1),
-    equation="share of pixels with a > 0.01",
+    equation="|{i: S_i > eps}| / n",
 )
-def effective_complexity(seen: Seen, *, above: Annotated[float, Field(ge=0, lt=1)] = 0.01) -> Scored:
-    """The share of pixels that the map names at all (Nguyen and Martinez 2020). A constant map names all: 1."""
-    share = (seen.map > above).double().mean((1, 2))
-    return Scored(torch.where(live(seen), share, 1))
+def effective_complexity(seen: Seen, *, above: Height = 1e-5, size: Size = "image") -> Scored:
+    """The share of pixels higher than 1e-5 (or than half) of the map's maximum.
+
+    Quantus' reading of Nguyen & Martinez 2020, who count the features that a model's expectation needs; Quantus gives
+    the count, here it is divided by the number of pixels, so that image sizes compare. A constant map: 1, every pixel.
+    """
+    return Scored((_cells(seen, size) > above).double().mean(1))
 
 
 @metric(
     "total_variation",
+    title="total variation",
     higher_is_better=False,
     needs="map",
-    protocols={"mean": {}},
+    protocols=SIZES,
     unit="per pixel",
     paper="doi:10.1016/0167-2789(92)90242-F",
     family="complexity",
     range=(0, 2),
-    equation="mean of |a_i,j+1 - a_i,j| + mean of |a_i+1,j - a_i,j|",
+    equation="sum over neighbours i, j (beside or below) of |S_i - S_j| / n",
 )
-def total_variation(seen: Seen) -> Scored:
-    """How rough the map is: the mean absolute step between neighbours across plus that between neighbours down.
+def total_variation(seen: Seen, *, size: Size = "image") -> Scored:
+    """Sum of differences between neighbouring pixels, over the number of pixels: speckle is high, a smooth blob low.
 
-    Rudin, Osher and Fatemi 1992. Not applicable to a constant map, which would win.
+    Rudin et al. 1992, in the anisotropic form: absolute differences along rows and columns. Not applicable to a
+    constant map, which would win.
     """
-    height = seen.map.double()
-    steps = [_mean(torch.diff(height, dim=dim)) for dim in (1, 2)]
-    return Scored(steps[0] + steps[1], inapplicable=_flat(seen))
-
-
-def _mean(values: Tensor) -> Tensor:
-    """(B,): zero where there are none, as across an image of one pixel."""
-    return values.abs().sum((1, 2)) / max(values[0].numel(), 1)
+    height = _height(seen, size)
+    steps = height.diff(dim=1).abs().sum((1, 2)) + height.diff(dim=2).abs().sum((1, 2))
+    flat = (height.amax((1, 2)) == 0).tolist()
+    return Scored(steps / height[0].numel(), inapplicable=tuple(CONSTANT if same else "" for same in flat))
 
 
 @metric(
     "map_mean",
-    title="mean of the map",
+    title="map mean",
     higher_is_better=False,
     needs="map",
-    protocols={"adcc": {}},
-    unit="share of the highest",
+    protocols=SIZES,
+    unit="share of the maximum",
     paper="arXiv:2104.10252",
     family="complexity",
     range=(0, 1),
-    equation="mean of a",
+    equation="sum_i S_i / n",
 )
-def map_mean(seen: Seen) -> Scored:
-    """The mean of the min-max normalised map, complexity in ADCC (Poppi et al. 2021). Not applicable if constant."""
-    return Scored(seen.map.double().mean((1, 2)), inapplicable=_flat(seen))
+def map_mean(seen: Seen, *, size: Size = "image") -> Scored:
+    """Mean of the normalised map: the complexity in ADCC.
+
+    Poppi et al. 2021: the L1 norm over the number of pixels. A constant map: 1, every pixel.
+    """
+    return Scored(_cells(seen, size).mean(1))
+
+
+def _height(seen: Seen, size: Size) -> Tensor:
+    """(B, H, W) or (B, h, w), min-max normalised; a constant map is all zero."""
+    if size == "image":
+        return seen.map.double()
+    assert seen.raw is not None, "the engine gives the map at its layer's size"
+    return minmax(seen.raw.double())
+
+
+def _cells(seen: Seen, size: Size) -> Tensor:
+    """(B, n): the values of each map; a constant map is all one."""
+    cells = _height(seen, size).flatten(1)
+    return torch.where(cells.amax(1, keepdim=True) > 0, cells, 1)

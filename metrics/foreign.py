@@ -24,7 +24,7 @@ from benchbench.errors import BenchError, NotApplicable, nearest
 from benchbench.registry import METRICS, MetricPlugin, Parameter
 from benchbench.types import Scored, Seen, Subject
 
-from .localisation import masks_of
+from .masks import WHOLE, absent
 from .quantus_verdicts import FAMILY, REFUSED, RUNS
 
 _OURS = {
@@ -100,9 +100,10 @@ def _parameters(kind: Any) -> dict[str, Parameter]:
 
 
 def _run(name: str, seen: Seen, params: Mapping[str, Any]) -> Scored:
-    masks, reasons = masks_of(seen, full=name != "AUC")
-    if FAMILY[name] != "localisation":
-        reasons = ("",) * len(seen.map)
+    masks = torch.zeros_like(seen.map, dtype=torch.bool) if seen.mask is None else seen.mask
+    reasons = absent(seen) if FAMILY[name] == "localisation" else ("",) * len(masks)
+    if name == "AUC":
+        reasons = tuple(said or (WHOLE if mask.all() else "") for said, mask in zip(reasons, masks, strict=True))
     values = [0.0 if reasons[i] else _one(name, seen, i, masks[i], params) for i in range(len(seen.map))]
     return Scored(torch.tensor(values, dtype=torch.float64), inapplicable=reasons)
 

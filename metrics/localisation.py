@@ -1,7 +1,8 @@
-"""Does the map point at the labelled object? Against the dataset's mask, at the size that the network sees.
+"""Does the map point at the labelled object? Metrics of a map and a mask, both at the image's size.
 
-Without a mask, or with an empty one, nothing here applies: that is never a hit and never a zero. A constant map points
-nowhere: a miss, whatever its first pixel lies in.
+The map is upsampled and min-max normalised, as in docs/definitions.md. An image without a mask, with an empty one, or
+with one that no map can miss, is not applicable: never a hit and never a zero. What a constant map scores stands in
+each metric; it is never more than chance.
 """
 
 from __future__ import annotations
@@ -9,189 +10,224 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import torch
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from torch import Tensor
-from torch.nn import functional as F
 
-from benchbench.perturb import ranks
+from benchbench.perturb import upsample
 from benchbench.registry import metric
 from benchbench.types import Scored, Seen
 
-from .relation import midranks
+from .masks import boxed, on_region, within
 
-NONE, EMPTY, FULL = "the dataset has no mask of it", "the mask is empty", "the mask covers the whole image"
-_BOTH = ("map", "mask")
-
-
-def masks_of(seen: Seen, *, full: bool = True) -> tuple[Tensor, tuple[str, ...]]:
-    """The masks (B, H, W), and per image why there is none to be used; ``full``: one that covers everything may be."""
-    if seen.mask is None:
-        return torch.zeros_like(seen.map, dtype=torch.bool), (NONE,) * len(seen.map)
-    area = seen.mask.flatten(1).sum(1).tolist()
-    size = seen.mask[0].numel()
-    return seen.mask, tuple(EMPTY if a == 0 else FULL if a == size and not full else "" for a in area)
+Pixels = Annotated[int, Field(ge=1, le=100_000)]
+Levels = Annotated[int, Field(ge=0, le=100_000)]
+MASKED = {"map", "mask"}
 
 
-def live(seen: Seen) -> Tensor:
-    """(B,): whether the map is not constant."""
-    return seen.map.amax((1, 2)) > seen.map.amin((1, 2))
+def _whole(k: float) -> float:
+    if k > 1 and k != int(k):
+        raise ValueError("a number of pixels is whole")
+    return k
+
+
+PixelsOrShare = Annotated[float, Field(gt=0, le=100_000), AfterValidator(_whole)]
 
 
 @metric(
     "pointing_game",
     title="pointing game",
     higher_is_better=True,
-    needs=_BOTH,
-    protocols={"torchray-15": {}, "exact": {"tolerance": 0.0}},
+    needs=MASKED,
+    protocols={"torchray-15": {"tolerance": 15}, "exact": {"tolerance": 1}},
     unit="share of images",
     paper="arXiv:1608.00507",
     family="localisation",
     range=(0, 1),
-    equation="1 where the first highest pixel is less than 15 pixels from the mask, else 0",
+    equation="[min over pixels m of the mask of |argmax S - m| < tolerance]",
     ranks_only=True,
 )
-def pointing_game(seen: Seen, *, tolerance: Annotated[float, Field(ge=0)] = 15.0) -> Scored:
-    """Whether the most salient pixel, the first in row-major order, hits the object; strictly within the tolerance.
+def pointing_game(seen: Seen, *, tolerance: Pixels = 15) -> Scored:
+    """1 where the map's highest pixel lies on the object or less than 15 pixels from it, else 0.
 
-    Zhang et al. 2018; the tolerance is TorchRay's, there in pixels of the original image, here of the network's. With
-    0 the pixel itself must lie in the mask.
+    Zhang et al. 2016 (excitation backprop). The margin is TorchRay's: a pixel of the mask at a Euclidean
+    distance strictly below ``tolerance``; 1 is the highest pixel alone. TorchRay measures on the photograph at its own
+    size, here the image is what the network sees. Of equal pixels the first in row-major order points. A constant map
+    points nowhere: 0. Not applicable where the mask with its margin covers the image.
     """
-    masks, reasons = masks_of(seen)
-    height, width = seen.map.shape[1:]
-    place = seen.map.flatten(1).argmax(1)
-    y, x = place // width, place % width
-    rows = torch.arange(height, device=place.device)[:, None]
-    columns = torch.arange(width, device=place.device)
-    square = (rows - y[:, None, None]).square() + (columns - x[:, None, None]).square()
-    nearest = torch.where(masks, square, torch.iinfo(torch.int64).max).amin((1, 2)).double()
-    hit = (nearest < tolerance**2) | (nearest == 0)
-    return Scored((hit & live(seen)).double(), inapplicable=reasons)
+    height = seen.map.flatten(1)
+    points = height.amax(1) > height.amin(1)
+
+    def hit(region: Tensor) -> Tensor:
+        on = region.flatten(1).gather(1, height.argmax(1, keepdim=True))[:, 0]
+        return (on & points).double()
+
+    return on_region(seen, hit, lambda mask: within(mask, tolerance))
 
 
 @metric(
     "energy_pointing_game",
     title="energy pointing game",
     higher_is_better=True,
-    needs=_BOTH,
-    protocols={"minmax": {}, "positive": {"of": "positive"}},
+    needs=MASKED,
+    protocols={
+        "minmax-mask": {"mass": "minmax", "region": "mask"},
+        "scorecam-box": {"mass": "minmax", "region": "box"},
+        "positive-mask": {"mass": "positive", "region": "mask"},
+    },
     unit="share of the mass",
     paper="arXiv:1910.01279",
     family="localisation",
     range=(0, 1),
-    equation="sum of the map in the mask / sum of the map",
+    equation="sum of S over the region / sum of S",
 )
-def energy_pointing_game(seen: Seen, *, of: Literal["minmax", "positive"] = "minmax") -> Scored:
-    """The share of the map's mass that lies on the object (Wang et al. 2020, Score-CAM, section 4.3).
+def energy_pointing_game(
+    seen: Seen, *, mass: Literal["minmax", "positive"] = "minmax", region: Literal["mask", "box"] = "mask"
+) -> Scored:
+    """The share of the map's positive mass that lies on the object.
 
-    ``of``: the min-max normalised map, or the positive part of the map as the method gave it. Compare with the mask's
-    own share of the image, which part ``area`` tells: a map without preference has that.
+    Wang et al. 2020 (Score-CAM), whose region is the bounding ``box``. The mass is the min-max normalised
+    map, whose lowest pixel is 0; with ``positive`` it is the positive part of the map as the method gave it, upsampled:
+    the relevance mass accuracy of Arras et al. 2022, arXiv:2003.07258. No mass, as a constant map has after min-max,
+    has no share on the object: 0.
     """
-    masks, reasons = masks_of(seen)
     height = seen.map.double()
-    if of == "positive":
-        assert seen.raw is not None, "the engine gives the raw map"
-        grown = F.interpolate(seen.raw.double()[:, None], masks.shape[1:], mode="bilinear", align_corners=False)
-        height = grown[:, 0].clamp_min(0) * live(seen)[:, None, None]
-    mass = height.sum((1, 2))
-    inside = (height * masks).sum((1, 2))
-    value = torch.where(mass > 0, inside / torch.where(mass > 0, mass, 1), 0)
-    return Scored(value, parts={"area": masks.double().mean((1, 2))}, inapplicable=reasons)
+    if mass == "positive":
+        assert seen.raw is not None, "the engine gives the map at its layer's size"
+        height = upsample(seen.raw.double(), (seen.map.shape[1], seen.map.shape[2])).clamp_min(0)
+
+    def share(regions: Tensor) -> Tensor:
+        total = height.sum((1, 2))
+        return torch.where(total > 0, (height * regions).sum((1, 2)) / total, 0).clamp_max(1)
+
+    return on_region(seen, share, boxed if region == "box" else lambda mask: mask)
 
 
 @metric(
     "relevance_rank_accuracy",
+    title="relevance rank accuracy",
     higher_is_better=True,
-    needs=_BOTH,
-    protocols={"mask-sized": {}},
-    unit="share of pixels",
+    needs=MASKED,
+    protocols={"arras": {}},
+    unit="share of the mask's size",
     paper="arXiv:2003.07258",
     family="localisation",
     range=(0, 1),
-    equation="|the |mask| most salient pixels in the mask| / |mask|",
+    equation="|top-|M| pixels of S and M| / |M|",
     ranks_only=True,
 )
 def relevance_rank_accuracy(seen: Seen) -> Scored:
-    """Of as many most salient pixels as the mask has, the share that lies in it (Arras et al. 2022, equation 2)."""
-    masks, reasons = masks_of(seen)
-    area = masks.flatten(1).sum(1)
-    chosen = ranks(seen.map) < area[:, None, None]
-    return Scored(_share_inside(chosen, masks, area) * live(seen), inapplicable=reasons)
+    """Of the K highest pixels the share on the object, K the object's size in pixels.
+
+    Arras et al. 2022. Equal pixels at the limit count by the share of them that is on the object, which is
+    the mean over all orders of them: no corner of the image is favoured, and a constant map scores the mask's share.
+    """
+    return on_region(seen, lambda mask: _in_top(seen.map, mask, mask.flatten(1).sum(1)))
 
 
 @metric(
     "topk_intersection",
     title="top-k intersection",
     higher_is_better=True,
-    needs=_BOTH,
-    protocols={"quantus-1000": {}},
-    unit="share of pixels",
+    needs=MASKED,
+    protocols={"quantus-1000": {"k": 1000}, "top-5-percent": {"k": 0.05}},
+    unit="share of k",
     paper="arXiv:2104.14995",
     family="localisation",
     range=(0, 1),
-    equation="|the k most salient pixels in the mask| / k",
+    equation="|top-k pixels of S and M| / k",
     ranks_only=True,
 )
-def topk_intersection(seen: Seen, *, k: Annotated[int, Field(ge=1)] = 1000) -> Scored:
-    """Of the k most salient pixels the share that lies in the mask (Theiner et al. 2021); all pixels, if k is more."""
-    masks, reasons = masks_of(seen)
-    count = torch.full((len(masks),), min(k, masks[0].numel()), device=masks.device)
-    return Scored(_share_inside(ranks(seen.map) < count[0], masks, count) * live(seen), inapplicable=reasons)
+def topk_intersection(seen: Seen, *, k: PixelsOrShare = 1000) -> Scored:
+    """Of the k highest pixels the share on the object; k is a number of pixels or, below 1, a share of the image's.
 
-
-def _share_inside(chosen: Tensor, masks: Tensor, count: Tensor) -> Tensor:
-    return (chosen & masks).flatten(1).sum(1).double() / count.clamp_min(1)
+    Theiner et al. 2022; k = 1000 is Quantus' default. Where the object has fewer than k pixels, a perfect map scores
+    below 1. Equal pixels as in relevance_rank_accuracy. Not applicable to an image of fewer than k pixels.
+    """
+    pixels = seen.map[0].numel()
+    count = int(k) if k >= 1 else max(1, round(k * pixels))
+    if count > pixels:
+        why = f"the image has {pixels} pixels, fewer than k = {count}"
+        return Scored(torch.full((len(seen.map),), torch.nan), inapplicable=(why,) * len(seen.map))
+    return on_region(
+        seen, lambda mask: _in_top(seen.map, mask, torch.full_like(mask[:, 0, 0], count, dtype=torch.long))
+    )
 
 
 @metric(
     "attribution_auc",
     title="attribution AUC",
     higher_is_better=True,
-    needs=_BOTH,
-    protocols={"roc": {}},
+    needs=MASKED,
+    protocols={"mid-ranks": {}},
     unit="probability",
     paper="doi:10.1016/j.patrec.2005.10.010",
     family="localisation",
     range=(0, 1),
-    equation="P(a pixel of the mask is more salient than one outside) + P(equally salient) / 2",
+    equation="P(S(on) > S(off)) + P(S(on) = S(off)) / 2",
     ranks_only=True,
 )
 def attribution_auc(seen: Seen) -> Scored:
-    """Area under the ROC curve of the map as a classifier of the mask's pixels; a constant map has 1/2.
+    """Area under the ROC curve of the map as a classifier of the object's pixels.
 
-    By the rank sum (Fawcett 2006, section 7). Where the mask covers the image there is nothing outside: not applicable.
+    Fawcett 2006: the probability that a pixel of the object is higher than one outside it, equal ones counting half (by
+    mid-ranks). A constant map scores 1/2, as chance does.
     """
-    masks, reasons = masks_of(seen, full=False)
-    inside = masks.flatten(1).double()
-    ones = inside.sum(1)
-    pairs = ones * (inside.shape[1] - ones)
-    above = (midranks(seen.map.flatten(1)) * inside).sum(1) - ones * (ones + 1) / 2
-    return Scored(torch.where(pairs > 0, above / torch.where(pairs > 0, pairs, 1), 0.5), inapplicable=reasons)
+
+    def area(mask: Tensor) -> Tensor:
+        height, on = seen.map.flatten(1), mask.flatten(1)
+        ascending = height.sort(1).values
+        below = torch.searchsorted(ascending, height)
+        upto = torch.searchsorted(ascending, height, right=True)
+        rank = (below + upto + 1).double() / 2
+        inside = on.sum(1).double()
+        wins = (rank * on).sum(1) - inside * (inside + 1) / 2
+        return wins / (inside * (on.shape[1] - inside))
+
+    return on_region(seen, area)
 
 
 @metric(
     "pxap",
-    title="PxAP",
+    title="PxAP per image",
     higher_is_better=True,
-    needs=_BOTH,
-    protocols={"per-image-1000": {}},
-    unit="precision",
+    needs=MASKED,
+    protocols={"wsol-1000": {"levels": 1000}, "wsol-100": {"levels": 100}, "exact": {"levels": 0}},
+    unit="average precision",
     paper="arXiv:2001.07437",
     family="localisation",
     range=(0, 1),
-    equation="sum over thresholds of precision x gain in recall",
+    equation="sum over thresholds t, falling, of precision(t) (recall(t) - recall(t before))",
 )
-def pxap(seen: Seen, *, levels: Annotated[int, Field(ge=2, le=100_000)] = 1000) -> Scored:
-    """Average precision of the map as a classifier of the mask's pixels, at 1,000 thresholds of the min-max map.
+def pxap(seen: Seen, *, levels: Levels = 1000) -> Scored:
+    """Average precision of the map as a classifier of the object's pixels, for each image by itself.
 
-    Choe et al. 2020, section 3.3, image by image, where the paper pools the pixels of all images. A constant map has
-    the mask's share of the image, which part ``area`` tells.
+    Choe et al. 2020, who pool the pixels of all images; a value per image is what can be paired. Their code counts
+    pixels in steps of 1 / ``levels`` of the normalised map (1000; 100 in its evaluation script), the value 1 apart;
+    0 takes every distinct value as a threshold. A constant map scores the mask's share of the image.
     """
-    masks, reasons = masks_of(seen)
-    flat, inside = seen.map.flatten(1).double(), masks.flatten(1).double()
-    level = (levels - (flat * levels).floor().clamp(0, levels)).long()  # 0 for the most salient
-    zeros = flat.new_zeros(len(flat), levels + 1)
-    true = zeros.scatter_add(1, level, inside).cumsum(1)
-    chosen = zeros.scatter_add(1, level, torch.ones_like(flat)).cumsum(1)
-    recall = true / true[:, -1:].clamp_min(1)
-    gain = torch.diff(recall, dim=1, prepend=torch.zeros_like(recall[:, :1]))
-    return Scored((true / chosen.clamp_min(1) * gain).sum(1), parts={"area": inside.mean(1)}, inapplicable=reasons)
+
+    def precision(mask: Tensor) -> Tensor:
+        height = _steps(seen.map, levels) if levels else seen.map
+        falling, order = height.flatten(1).sort(dim=1, descending=True)
+        on = mask.flatten(1).gather(1, order)
+        shown = falling.shape[1] - torch.searchsorted(falling.flip(1), falling)  # pixels as high or higher
+        hits = on.long().cumsum(1).gather(1, shown - 1)
+        return (on * (hits.double() / shown)).sum(1) / on.sum(1)
+
+    return on_region(seen, precision)
+
+
+def _steps(height: Tensor, levels: int) -> Tensor:
+    """(B, H, W): in which of the ``levels`` equal steps of [0, 1) a pixel lies; 1 is in the last, which is its own."""
+    edges = torch.arange(levels, dtype=torch.float64, device=height.device) * (1 / levels)
+    return torch.bucketize(height.double(), torch.cat([edges, edges.new_ones(1)]), right=True)
+
+
+def _in_top(height: Tensor, mask: Tensor, count: Tensor) -> Tensor:
+    """(B,): of the ``count`` (B,) highest pixels the share in the mask, equal ones at the limit by expectation."""
+    flat, on = height.flatten(1), mask.flatten(1)
+    limit = flat.sort(dim=1, descending=True).values.gather(1, (count - 1).clamp_min(0)[:, None])
+    above, level = flat > limit, flat == limit
+    left = count - above.sum(1)
+    hits = (above & on).sum(1) + left * (level & on).sum(1).double() / level.sum(1)
+    return hits / count

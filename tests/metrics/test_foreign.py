@@ -20,7 +20,7 @@ from benchbench.table import Record
 from benchbench.types import Sample
 
 from ..docs import quantus_page
-from .test_localisation import masked, record_of
+from .test_held_out import masked, record_of
 
 quantus = pytest.importorskip("quantus")
 __all__ = ["masked"]
@@ -50,7 +50,7 @@ def test_every_metric_of_quantus_has_a_verdict() -> None:
 def record(masked: list[Sample], tmp_path_factory: pytest.TempPathFactory) -> Record:
     asked = [{"name": f"quantus:{name}", **FEW.get(name, {})} for name in RUNS]
     ours = ["attribution_auc", "energy_pointing_game", "relevance_rank_accuracy", "topk_intersection"]
-    ours += ["entropy", "effective_complexity@quantus", "sparseness"]
+    ours += ["entropy", "effective_complexity@quantus-1e-5", "sparseness"]
     captums = [{"name": "captum:infidelity", "samples": 4}, {"name": "captum:sensitivity_max", "samples": 3}]
     methods = ["gradcam", "random", "saliency"]
     return record_of(masked, tmp_path_factory.mktemp("run"), methods=methods, metrics=[*asked, *ours, *captums])

@@ -31,7 +31,7 @@ def test_confidence_by_hand() -> None:
     assert value("average_drop", p, q) == pytest.approx([0.5, 0, 0, 1])
     assert value("increase", p, q) == [0, 1, 0, 0], "strict: q = p is no increase"
     assert value("average_gain", p, q) == pytest.approx([0, 0.5, 0, 0])
-    raw = METRICS["average_drop"].function(seen(p, q[:3] + [[0.1]]), of="logit").value
+    raw = METRICS["average_drop"].function(seen(p, [*q[:3], [0.1]]), of="logit").value
     assert raw.tolist() == pytest.approx([math.log(2), 0, 0, math.log(5)]), "not divided, of logits"
 
 
