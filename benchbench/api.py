@@ -19,6 +19,7 @@ from .plan import sample_seeds
 from .progress import Progress
 from .registry import METHODS
 from .reports import html, tables
+from .reports.board import Board
 from .runner import run
 from .scoring import Scorer
 from .services import look, run_method
@@ -69,6 +70,10 @@ class Run:
     def health(self) -> pd.DataFrame:
         """Per method: maps, failures, dead maps (the same everywhere), distinct values and ties."""
         return health(self.record.maps, self.record.results)
+
+    def agreement(self) -> pd.DataFrame:
+        """How alike every two metrics, and protocols of one, order the methods: Kendall's tau of their means."""
+        return Board(self.record).agreement
 
     def report(self) -> Path:
         """Write report.html and tables/ into the folder; returns the page's path."""

@@ -6,6 +6,7 @@ so their intervals are paired. Nothing here tests a hypothesis.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import norm
+from scipy.stats import kendalltau, norm
 
 Array: TypeAlias = npt.NDArray[np.float64]
 
@@ -127,6 +128,37 @@ def health(maps: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame:
     for name in ("distinct", "ties"):
         board[name] = board[name].astype("float64")
     return board[[*place, "maps", "failed", "dead", "distinct", "ties"]]
+
+
+def agreement(
+    board: pd.DataFrame, higher_is_better: Mapping[tuple[str, str], bool], controls: Collection[str] = ()
+) -> pd.DataFrame:
+    """How alike two metrics, or two protocols of one, order the methods: Kendall's tau-b of the methods' means.
+
+    Args:
+        board: what ``leaderboard`` gave.
+        higher_is_better: by (metric, protocol), those to be compared.
+        controls: methods that are left out.
+
+    Returns:
+        One row per model, dataset, layer and pair: ``metric``, ``protocol``, ``other_metric``, ``other_protocol``,
+        ``methods`` (how many have a mean under both) and ``tau``, in [-1, 1], 1 where both order them alike; NaN with
+        fewer than two methods, or where all means are equal under one.
+    """
+    rows = board[~board["method"].isin(list(controls)) & (board["n"] > 0)]
+    found = []
+    for place, here in rows.groupby(["model", "dataset", "layer"], sort=False):
+        columns = {
+            (str(m), str(p)): part.set_index("method")["mean"] * (1 if higher_is_better[str(m), str(p)] else -1)
+            for (m, p), part in here.groupby(["metric", "protocol"], sort=False)
+            if (str(m), str(p)) in higher_is_better
+        }
+        for (one, first), (other, second) in itertools.combinations(columns.items(), 2):
+            both = pd.concat([first, second], axis=1, join="inner").to_numpy(dtype=np.float64)
+            tau = float(kendalltau(both[:, 0], both[:, 1]).statistic) if len(both) > 1 else math.nan
+            found.append((*place, *one, *other, len(both), tau))
+    names = ["model", "dataset", "layer", "metric", "protocol", "other_metric", "other_protocol", "methods", "tau"]
+    return pd.DataFrame(found, columns=names)
 
 
 def _is_part(metric: pd.Series[str]) -> pd.Series[bool]:

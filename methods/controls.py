@@ -104,6 +104,18 @@ def coarse(
     return _constant_where(inner, F.adaptive_avg_pool2d(grown(inner[:, None], layer.images.shape[2:]), cells)[:, 0])
 
 
+@method("noised", needs="activation", control=True)
+def noised(
+    layer: Layer,
+    *,
+    of: AnyMethod = Method("gradcam"),  # noqa: B008 - frozen
+    share: Annotated[float, Field(ge=0, le=1)] = 0.5,
+) -> Tensor:
+    """A method's map, min-max normalised, blended with uniform noise: a reliable metric falls as ``share`` grows."""
+    inner = minmax(of(layer))
+    return (1 - share) * inner + share * layer.uniform(*inner.shape[1:], stream="noised")
+
+
 def _constant_where(inner: Tensor, found: Tensor) -> Tensor:
     """The maps found; zero where the inner map was constant, whose rounding would be stretched to a full range."""
     return found * (inner.amax((1, 2), keepdim=True) > inner.amin((1, 2), keepdim=True))

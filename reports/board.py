@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from ..errors import BenchError
-from ..stats import CONTEST, COST, QUALITY, Contest, contests, health, leaderboard
+from ..stats import CONTEST, COST, QUALITY, Contest, agreement, contests, health, leaderboard
 from ..table import Record, beside
 from . import numbers
 
@@ -182,6 +182,12 @@ class Board:
     @cached_property
     def health(self) -> pd.DataFrame:
         return health(self.record.maps, self.record.results)
+
+    @cached_property
+    def agreement(self) -> pd.DataFrame:
+        """Of every two quality metrics and protocols, how alike they order the methods."""
+        directions = {(metric.name, metric.protocol): metric.higher for metric in self.of(QUALITY)}
+        return agreement(self.tidy, directions, self.controls)
 
     @cached_property
     def controls(self) -> frozenset[str]:

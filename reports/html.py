@@ -113,6 +113,13 @@ class Page:
         rows = self.board.plain.to_dict("records")
         return [{str(key): _missing_is_none(value) for key, value in row.items()} for row in rows]
 
+    @cached_property
+    def protocols_apart(self) -> list[dict[str, Any]]:
+        """How alike two protocols of one metric order the methods: other fills, steps, rules."""
+        found = self.board.agreement
+        rows = found[found["metric"] == found["other_metric"]].to_dict("records")
+        return [{str(key): _missing_is_none(value) for key, value in row.items()} for row in rows]
+
     @property
     def bundle(self) -> str:
         """DataTables, as itables ships it: compressed, base64."""

@@ -1,0 +1,63 @@
+"""Rank agreement between metrics and protocols: by hand, through a run, and in the report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from torch import Tensor
+
+import benchbench as bb
+from benchbench.reports import html
+from benchbench.stats import agreement
+
+from ..networks import Pooled, seeded
+
+
+def board(means: dict[tuple[str, str], list[float]]) -> pd.DataFrame:
+    rows = [
+        {"model": "m", "dataset": "d", "layer": "l", "method": name, "metric": metric, "protocol": protocol, "n": 3,
+         "mean": mean}
+        for (metric, protocol), column in means.items()
+        for name, mean in zip("abcd", column, strict=True)
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_by_hand() -> None:
+    up, down, swapped, flat = ("up", "p"), ("down", "p"), ("up", "q"), ("flat", "p")
+    given = board({up: [1, 2, 3, 4], down: [4, 3, 2, 1], swapped: [2, 1, 3, 4], flat: [5, 5, 5, 5]})
+    found = agreement(given, {up: True, down: False, swapped: True, flat: True})
+    tau = {((r.metric, r.protocol), (r.other_metric, r.other_protocol)): r.tau for r in found.itertuples()}
+    assert tau[up, down] == pytest.approx(1), "lower is better there"
+    assert tau[up, swapped] == pytest.approx(4 / 6), "one of six pairs the other way round"
+    assert tau[up, flat] != tau[up, flat], "NaN"
+    assert len(found) == 6
+    assert set(found["methods"]) == {4}
+    less = agreement(given, {up: True, swapped: True}, controls=["c", "d"])
+    assert less["tau"].tolist() == pytest.approx([-1])
+    assert less["methods"].tolist() == [2]
+    missing = given[~((given["method"] == "a") & (given["protocol"] == "q"))]
+    assert agreement(missing, {up: True, swapped: True})["methods"].tolist() == [3]
+
+
+def test_fills_of_one_metric_in_the_report(images: Tensor, tmp_path: Path) -> None:
+    run = bb.Study(
+        models={"net": seeded(Pooled)},
+        datasets={"data": images},
+        layers=["relu"],
+        methods=["gradcam", "layercam", "eigencam", "random"],
+        metrics=["deletion", "deletion@rise-28-mean", "deletion@rise-28-blur", "average_drop"],
+    ).run(tmp_path)
+    found = run.agreement()
+    assert len(found) == 6
+    assert found["tau"].between(-1, 1).all()
+    page = html.render(run.record)
+    assert 'id="agreement"' in page
+    assert page.count("rise-28-mean, ") + page.count(", <bdi>rise-28-mean") >= 1
+
+
+def test_without_a_second_protocol_there_is_no_such_section(images: Tensor, tmp_path: Path) -> None:
+    study = bb.Study(models={"n": seeded(Pooled)}, datasets={"d": images}, methods=["cam"], metrics=["deletion"])
+    assert 'id="agreement"' not in html.render(study.run(tmp_path).record)
