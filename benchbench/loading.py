@@ -71,7 +71,7 @@ class Loader:
     def __init__(self, store: Store, workers: int) -> None:
         """``workers`` threads; with none, a shard is loaded when it is asked for."""
         self._store = store
-        self._pool = ThreadPoolExecutor(workers, "load") if workers else None
+        self._pool = ThreadPoolExecutor(workers, "load", _alone) if workers else None
         self._begun: dict[Shard, list[Future[_One]]] = {}
 
     def begin(self, shard: Shard) -> None:
@@ -95,6 +95,11 @@ class Loader:
     def close(self) -> None:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
+
+
+def _alone() -> None:
+    """One thread each: torch's own threads under a loading thread would stay, and slow every forward pass down."""
+    torch.set_num_threads(1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -232,6 +232,7 @@ def _work_all(one: Loaded, desk: Desk, tally: Tally, progress: Progress) -> None
         done += derive(one.tasks, desk.store) + _sweep(one, desk, progress)
     tally.computed += done
     tally.reused += sum(len(task.maps) + len(task.bases) + len(task.metrics) for task in one.tasks) - done
+    desk.loader.close()  # what is measured is alone
     for cell in one.costs:
         if cell.skip or desk.store.find_cell(cell.name):
             tally.reused += 1

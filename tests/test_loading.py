@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 import pytest
@@ -13,11 +13,14 @@ import torch
 from torch import Tensor
 
 import benchbench as bb
+from benchbench import costing, runner
 from benchbench.datasets import serial
 from benchbench.errors import BenchError
+from benchbench.loading import Loader
 from benchbench.types import Sample
 
 from .networks import Pooled, seeded
+from .test_run import done
 
 
 class Watched:
@@ -149,3 +152,34 @@ def test_an_error_in_a_thread_stops_the_run(many: Tensor, tmp_path: Path) -> Non
 
     with pytest.raises(ZeroDivisionError):
         run(Faulty(many), tmp_path)
+
+
+def test_loading_threads_keep_torch_to_themselves() -> None:
+    """Else torch's own threads under them stay, and every forward of the network waits for them."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    loader = Loader(cast(Any, None), 2)
+    assert loader._pool is not None
+    try:
+        seen = set(loader._pool.map(lambda _: torch.get_num_threads(), range(8)))
+        here = torch.get_num_threads()
+    finally:
+        loader.close()
+        torch.set_num_threads(before)
+    assert (seen, here) == ({1}, 2)
+    loader.close()
+
+
+def test_no_thread_loads_while_costs_are_measured(
+    images: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alive: list[list[str]] = []
+    real = costing.measure_cost
+
+    def watched(cell: Any, desk: Any) -> None:
+        alive.append([thread.name for thread in threading.enumerate() if thread.name.startswith("load")])
+        real(cell, desk)
+
+    monkeypatch.setattr(runner, "measure_cost", watched)
+    done(images, tmp_path, methods=["gradcam"], metrics=["deletion", "runtime"], workers=2)
+    assert alive == [[]]
