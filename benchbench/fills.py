@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from typing import Literal, TypeAlias
 
@@ -13,7 +12,7 @@ from torch.nn import functional as F
 from torchvision.transforms.functional import gaussian_blur
 
 from .imputation import impute
-from .types import Pixels
+from .types import Pixels, streamed
 
 FillName: TypeAlias = Literal[
     "zero", "mean", "blur", "gaussian-15", "noise", "grey", "noisy-linear", "noisy-linear-normalised"
@@ -111,8 +110,7 @@ def filled(name: FillName, images: Tensor, fill: Tensor, hidden: Tensor) -> Tens
 
 def _normal(pixels: Pixels, what: str) -> Tensor:
     """Standard normal (B, C, H, W): each image draws from its own seed."""
-    drawn = []
-    for seed in pixels.seeds:
-        own = int.from_bytes(hashlib.sha256(f"{seed}/{what}".encode()).digest()[:7], "big")
-        drawn.append(torch.randn(pixels.images.shape[1:], generator=torch.Generator().manual_seed(own)))
-    return torch.stack(drawn).to(pixels.images)
+    own = [torch.Generator().manual_seed(seed) for seed in streamed(pixels.seeds, what)]
+    return torch.stack([torch.randn(pixels.images.shape[1:], generator=generator) for generator in own]).to(
+        pixels.images
+    )

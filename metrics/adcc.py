@@ -11,6 +11,8 @@ from benchbench.similarity import pearson
 from benchbench.types import Scored, Seen
 from benchbench.views import Masked
 
+from .confidence import share_lost
+
 PROTOCOLS: dict[str, dict[str, object]] = {"masked-image": {}}
 
 
@@ -64,8 +66,7 @@ def adcc(seen: Seen) -> Scored:
 
     0 where one of the three is 0.
     """
-    p, q = seen.whole_probability.double(), seen.probability[:, 0].double()
-    drop = torch.where(p > 0, (p - q).clamp_min(0) / p, 0)
-    parts = {"coherency": _coherency(seen), "complexity": seen.map.double().mean((1, 2)), "average_drop": drop}
+    complexity = seen.map.double().mean((1, 2))
+    parts = {"coherency": _coherency(seen), "complexity": complexity, "average_drop": share_lost(seen)}
     shares = torch.stack([parts["coherency"], 1 - parts["complexity"], 1 - parts["average_drop"]])
     return Scored(torch.where((shares > 0).all(0), 3 / shares.reciprocal().sum(0), 0), dict(parts))

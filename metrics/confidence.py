@@ -34,7 +34,8 @@ def _pq(seen: Seen) -> tuple[torch.Tensor, torch.Tensor]:
     return seen.whole_probability.double(), seen.probability[:, 0].double()
 
 
-def _drop(seen: Seen) -> torch.Tensor:
+def share_lost(seen: Seen) -> torch.Tensor:
+    """(B,): max(0, p - q) / p, 0 where p = 0; q is the answer to the first probe."""
     p, q = _pq(seen)
     return torch.where(p > 0, (p - q).clamp_min(0) / p, 0)
 
@@ -63,7 +64,7 @@ def average_drop(seen: Seen, *, fill: PlainFill = "zero", top: Top = None, of: O
     """
     if of == "logit":
         return Scored((seen.whole_logit.double() - seen.logit[:, 0].double()).clamp_min(0))
-    return Scored(_drop(seen))
+    return Scored(share_lost(seen))
 
 
 @metric(
@@ -121,4 +122,4 @@ def drop_in_deletion(seen: Seen, *, fill: PlainFill = "zero") -> Scored:
 
     Jung and Oh 2021 (LIFT-CAM).
     """
-    return Scored(_drop(seen))
+    return Scored(share_lost(seen))

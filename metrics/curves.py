@@ -16,7 +16,7 @@ from benchbench.perturb import Probe, Remove, ranks
 from benchbench.registry import metric
 from benchbench.types import Scored, Seen
 
-from .protocols import Answer, Source, area, inserted, mindspore, removed, shares
+from .protocols import Answer, Source, area, inserted, removed, shares
 from .relation import pearson, varies
 
 Steps = Annotated[int, Field(ge=1, le=100_000)]
@@ -52,10 +52,10 @@ def answers(seen: Seen, answer: Answer) -> Tensor:
     return (seen.logit if answer == "logit" else seen.probability).double()
 
 
-def _area(seen: Seen, steps: int, answer: Answer, source: Source) -> Scored:
+def _area(seen: Seen, steps: int, answer: Answer, source: Source, *, insert: bool = False) -> Scored:
     y = answers(seen, answer)
     x = torch.tensor(shares(source, steps), dtype=torch.float64, device=y.device)
-    return Scored(area(source, x, y), curve=(x, y))
+    return Scored(area(source, x, y, insert=insert), curve=(x, y))
 
 
 @metric(
@@ -82,7 +82,7 @@ def deletion(
 ) -> Scored:
     """Area under the target's probability as the most salient pixels are removed first.
 
-    ``source``: whose points and whose area; see docs/protocols.md.
+    ``source``: whose points and whose area; see metrics/protocols.py.
     """
     return _area(seen, steps, answer, source)
 
@@ -111,14 +111,9 @@ def insertion(
 ) -> Scored:
     """Area under the target's probability as the most salient pixels are put first onto the image's blur.
 
-    ``source``: whose points and whose area; see docs/protocols.md.
+    ``source``: whose points and whose area; see metrics/protocols.py.
     """
-    if source == "mindspore":  # what is won, as its insertion has it
-        y = answers(seen, answer)
-        x = torch.tensor(shares(source, steps), dtype=torch.float64, device=y.device)
-        gained = y[:, 1:] - y[:, :1]
-        return Scored((1 + mindspore(gained)) / 2, curve=(x, y))
-    return _area(seen, steps, answer, source)
+    return _area(seen, steps, answer, source, insert=True)
 
 
 def _both(steps: int) -> list[Probe]:
@@ -171,8 +166,13 @@ def pixel_flipping(seen: Seen, *, steps: Steps = 28, fill: FillName = "zero") ->
     Bach et al. 2015; the area over the curve (AOPC) is that of Samek et al. 2017, arXiv:1509.06321, equation 12, which
     counts the step zero, where nothing is removed yet.
     """
+    return Scored(aopc(seen, steps))
+
+
+def aopc(seen: Seen, steps: int) -> Tensor:
+    """(B,): the mean fall of the target's probability over the steps, the step of nothing removed counted too."""
     falls = seen.whole_probability.double()[:, None] - seen.probability.double()
-    return Scored(falls.sum(1) / (steps + 1))
+    return falls.sum(1) / (steps + 1)
 
 
 def _pieces(seen: Seen, steps: int) -> Tensor:

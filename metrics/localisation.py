@@ -18,6 +18,7 @@ from benchbench.registry import metric
 from benchbench.types import Scored, Seen
 
 from .masks import boxed, on_region, within
+from .relation import midranks
 
 Pixels = Annotated[int, Field(ge=1, le=100_000)]
 Levels = Annotated[int, Field(ge=0, le=100_000)]
@@ -175,10 +176,7 @@ def attribution_auc(seen: Seen) -> Scored:
 
     def area(mask: Tensor) -> Tensor:
         height, on = seen.map.flatten(1), mask.flatten(1)
-        ascending = height.sort(1).values
-        below = torch.searchsorted(ascending, height)
-        upto = torch.searchsorted(ascending, height, right=True)
-        rank = (below + upto + 1).double() / 2
+        rank = midranks(height)
         inside = on.sum(1).double()
         wins = (rank * on).sum(1) - inside * (inside + 1) / 2
         return wins / (inside * (on.shape[1] - inside))

@@ -62,8 +62,8 @@ def inserted(source: Source, steps: int, fill: FillName) -> list[Probe]:
     return [Keep(share, fill, "most") for share in shares(source, steps)]
 
 
-def area(source: Source, x: Tensor, y: Tensor) -> Tensor:
-    """(B,): the area under y (B, P) at the shares x (P,), by the source's rule."""
+def area(source: Source, x: Tensor, y: Tensor, *, insert: bool = False) -> Tensor:
+    """(B,): the area under y (B, P) at the shares x (P,), by the source's rule; mindspore's tells ``insert`` apart."""
     match source:
         case "rise" | "torchcam":
             return torch.trapezoid(y, x, dim=1)
@@ -74,9 +74,10 @@ def area(source: Source, x: Tensor, y: Tensor) -> Tensor:
         case "interpretdl" | "pnpxai":
             return y.mean(1)
         case "mindspore":
-            return (1 + (1 - mindspore(y[:, :1] - y[:, 1:]))) / 2
+            won = _mindspore(y[:, 1:] - y[:, :1])
+            return (1 + won) / 2 if insert else (1 + (1 + won)) / 2
 
 
-def mindspore(change: Tensor) -> Tensor:
+def _mindspore(change: Tensor) -> Tensor:
     """(B,): its area of a change (B, P): the first and the last value do not count, but their number does."""
     return (change.sum(1) - change[:, 0] - change[:, -1]) / change.shape[1]

@@ -13,6 +13,8 @@ from benchbench.regions import PartsName
 from benchbench.registry import metric
 from benchbench.types import Scored, Seen
 
+from .curves import aopc
+
 Steps = Annotated[int, Field(ge=1, le=1000)]
 
 
@@ -38,8 +40,7 @@ def region_flipping(seen: Seen, *, steps: Steps = 7, parts: PartsName = "grid-14
 
     Samek et al. 2017, equation 12 (AOPC), where a cell is as salient as the mean of its pixels.
     """
-    falls = seen.whole_probability.double()[:, None] - seen.probability.double()
-    return Scored(falls.sum(1) / (steps + 1))
+    return Scored(aopc(seen, steps))
 
 
 @metric(

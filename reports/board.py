@@ -162,6 +162,8 @@ class Board:
     @cached_property
     def plain(self) -> pd.DataFrame:
         """The leaderboard of the record as it is, each row once."""
+        if self.shown.results is self.record.results:
+            return self.tidy
         return leaderboard(self.record.results, seed=int(self.record.info["seed"]))
 
     @cached_property
