@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import math
 import platform
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -96,6 +97,8 @@ def _metric(choice: MetricChoice) -> dict[str, Any]:
         "paper": plugin.paper,
         "higher_is_better": plugin.higher_is_better,
         "unit": plugin.unit,
+        "family": plugin.family,
+        "range": [side if math.isfinite(side) else None for side in plugin.range],
         "parameters": dict(choice.params),
         "needs": sorted(plugin.needs),
     }

@@ -75,14 +75,14 @@ def test_the_interval_is_scipys(images: int, seed: int) -> None:
 def test_the_interval_does_not_depend_on_how_many_draws_are_made_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     values = np.random.default_rng(3).normal(size=(13, 2))
     whole = bootstrap(values)
-    monkeypatch.setattr("benchbench.stats._DRAWS_AT_ONCE", 13 * 999)
+    monkeypatch.setattr("benchbench.stats.resampling._DRAWS_AT_ONCE", 13 * 999)
     np.testing.assert_array_equal(bootstrap(values), whole)
 
 
 def test_it_does_not_matter_how_many_groups_are_resampled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     table = rows({name: list(np.random.default_rng(i).normal(size=9)) for i, name in enumerate("abcde")})
     whole = leaderboard(table)
-    monkeypatch.setattr("benchbench.stats._GROUPS_AT_ONCE", 2)
+    monkeypatch.setattr("benchbench.stats.resampling._GROUPS_AT_ONCE", 2)
     pd.testing.assert_frame_equal(leaderboard(table), whole)
 
 
