@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from torch import Tensor, nn
 
 from . import study as _study
 from .capture import quiet
-from .errors import BenchError, NotApplicable
+from .errors import BenchError, NotApplicable, nearest
 from .given import check_images, check_maps, check_network, check_target, names_of
 from .layers import resolve
 from .perturb import saliency
@@ -20,10 +22,11 @@ from .progress import Progress
 from .registry import METHODS
 from .reports import html, tables
 from .reports.board import Board
+from .reports.verdicts import Verdicts
 from .runner import run
 from .scoring import Scorer
 from .services import look, run_method
-from .stats import health, leaderboard
+from .stats import health, seen_from, versus
 from .table import Record
 from .targets import chooser, is_scored, unharmed
 from .types import INPUT
@@ -63,9 +66,71 @@ class Run:
         """Rows that failed."""
         return int((self.table["status"] == "failed").sum())
 
+    @cached_property
+    def _verdicts(self) -> Verdicts:
+        return Verdicts(Board(self.record))
+
     def leaderboard(self) -> pd.DataFrame:
-        """Mean and 95 % bootstrap interval of every method under every metric."""
-        return leaderboard(self.table, seed=int(self.record.info["seed"]))
+        """Mean, 95 % bootstrap interval, median, mean rank and groups of every method under every metric.
+
+        See ``benchbench.stats.leaderboard``; methods that explain a network as a whole stand at every layer. ``rank``
+        is the mean rank over images; methods that share a letter of ``groups`` are not told apart (Wilcoxon or McNemar,
+        Holm over all pairs).
+        """
+        return self._verdicts.leaderboard()
+
+    def compare(
+        self, method: str | None = None, other: str | None = None, *, margin: float | None = None
+    ) -> pd.DataFrame:
+        """Two methods against each other under every metric, or one against all, or all pairs.
+
+        Args:
+            margin: a difference of the means that matters to nobody, in the metric's unit; None for 1 % of its range.
+
+        Returns:
+            See ``benchbench.stats.pairs``: differences with intervals, p values, effects and a verdict of ``method``.
+
+        Raises:
+            BenchError: the run has no such method.
+        """
+        known = [m["name"] for m in self.record.info["methods"]]
+        for name in filter(None, [method, other]):
+            if name not in known:
+                raise BenchError(f"the run has no method {name!r}", where="compare", hint=nearest(name, known))
+        table = self._verdicts.pairs if margin is None else self._verdicts.with_margin(margin)
+        if method is not None:
+            table = seen_from(table, method)
+        if other is not None:
+            table = table[table["other"] == other] if method is not None else seen_from(table, other)
+        return table.reset_index(drop=True)
+
+    def versus(
+        self, other: Run, *, models: Mapping[str, str] | None = None, margin: float | None = None
+    ) -> pd.DataFrame:
+        """Another run against this one, on the images that both have: see ``benchbench.stats.versus``.
+
+        Raises:
+            BenchError: the runs have no model or no dataset in common.
+        """
+        return versus(self.record, other.record, models, margin)
+
+    def ranking(self) -> pd.DataFrame:
+        """One order over all metrics that no control wins here: mean ranks and Bradley-Terry strengths with intervals.
+
+        See ``benchbench.stats.overall``.
+        """
+        return self._verdicts.overall.copy()
+
+    def power(self) -> pd.DataFrame:
+        """Which difference this many images can show, and how many more would separate two methods.
+
+        See ``benchbench.stats.power``.
+        """
+        return self._verdicts.power.copy()
+
+    def split_half(self) -> pd.DataFrame:
+        """Whether two halves of the images order the methods alike: see ``benchbench.stats.split_half``."""
+        return self._verdicts.halves.copy()
 
     def health(self) -> pd.DataFrame:
         """Per method: maps, failures, dead maps (the same everywhere), distinct values and ties."""
@@ -73,7 +138,7 @@ class Run:
 
     def agreement(self) -> pd.DataFrame:
         """How alike every two metrics, and protocols of one, order the methods: Kendall's tau of their means."""
-        return Board(self.record).agreement
+        return self._verdicts.board.agreement.copy()
 
     def report(self) -> Path:
         """Write report.html and tables/ into the folder; returns the page's path."""

@@ -64,12 +64,15 @@ def _model(model: ReadyModel, prepared: Prepared) -> dict[str, Any]:
 
 
 def _dataset(name: str, data: Dataset, shards: Sequence[Shard]) -> dict[str, Any]:
-    used = [mark for shard in shards if shard.dataset_name == name for mark in shard.fingerprints]
+    mine = [shard for shard in shards if shard.dataset_name == name]
+    names = [sample for shard in mine for sample in shard.ids]
+    used = [mark for shard in mine for mark in shard.fingerprints]
     return {
         "name": name,
         "available": len(data.ids),
         "used": len(used),
         "fingerprint": digest(used)[:16],
+        "samples": dict(zip(names, (digest(mark)[:16] for mark in used), strict=True)),
         "about": dict(data.about),
     }
 

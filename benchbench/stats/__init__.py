@@ -1,13 +1,20 @@
-"""What a run's table says: means, intervals, tests, ranks and agreement."""
+"""What a run's table says: means, intervals, tests, ranks, agreement and power."""
 
 from .best import Contest, contests
+from .groups import Ranked, ranked
+from .halves import split_half
 from .maps import health
 from .means import CELL, CONTEST, COST, QUALITY, curve_bands, leaderboard, measured
 from .orders import agreement
-from .power import images_needed, smallest_visible_effect
+from .overall import overall
+from .pairs import ALPHA, pairs, seen_from
+from .power import fewest_images, images_needed, power, smallest_visible_effect
 from .resampling import CONFIDENCE, RESAMPLES, bootstrap, mean
+from .scores import Scale, Scales, scales
+from .versus import versus
 
 __all__ = [
+    "ALPHA",
     "CELL",
     "CONFIDENCE",
     "CONTEST",
@@ -15,14 +22,26 @@ __all__ = [
     "QUALITY",
     "RESAMPLES",
     "Contest",
+    "Ranked",
+    "Scale",
+    "Scales",
     "agreement",
     "bootstrap",
     "contests",
     "curve_bands",
+    "fewest_images",
     "health",
     "images_needed",
     "leaderboard",
     "mean",
     "measured",
+    "overall",
+    "pairs",
+    "power",
+    "ranked",
+    "scales",
+    "seen_from",
     "smallest_visible_effect",
+    "split_half",
+    "versus",
 ]

@@ -30,6 +30,7 @@ def leaderboard(results: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
         - ``n``: ok rows; ``mean``: their mean, or the measurement;
         - ``low``, ``high``: the 95 % percentile bootstrap interval (NaN where n < 2), or, for a cost, the quartiles
           from the rows ``metric.q1`` and ``metric.q3`` (NaN where there are none);
+        - ``median``: of the ok rows;
         - ``images``: a digest of the ok rows' samples: equal digests, equal images; empty for a cost or where n is 0;
         - ``failed``, ``not_applicable``: rows of that status; ``reason``: their most frequent reason, else empty.
     """
@@ -41,6 +42,7 @@ def leaderboard(results: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     board["kind"] = _kinds(whole, board)
     board["n"] = [len(values) for values in ok]
     board[["mean", "low", "high"]] = summaries(ok, seed)
+    board["median"] = [float(np.median(values)) if len(values) else math.nan for values in ok]
     board["images"] = [_images(rows) for _, rows in cells]
     board["failed"] = [int((rows["status"] == "failed").sum()) for _, rows in cells]
     board["not_applicable"] = [int((rows["status"] == "not_applicable").sum()) for _, rows in cells]

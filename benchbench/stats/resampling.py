@@ -31,7 +31,14 @@ def bootstrap(values: Array, seed: int = 0, resamples: int = RESAMPLES) -> Array
     images, columns = values.shape
     if images < 2:
         return np.full((2, columns), np.nan)
-    anchor = values[0]  # deviations from it, so that equal values have an interval of width 0, exactly
+    tail = (1 - CONFIDENCE) / 2
+    return np.asarray(np.quantile(resampled(values, seed, resamples), [tail, 1 - tail], axis=0))
+
+
+def resampled(values: Array, seed: int = 0, resamples: int = RESAMPLES) -> Array:
+    """(resamples, m): the means of the m columns of (n, m) when the rows are drawn again, with replacement."""
+    images, columns = values.shape
+    anchor = values[0]  # deviations from it, so that equal values have equal means, exactly
     deviations = values - anchor
     draw = np.random.default_rng(seed)
     means = np.empty((resamples, columns))
@@ -41,8 +48,7 @@ def bootstrap(values: Array, seed: int = 0, resamples: int = RESAMPLES) -> Array
         drawn = draw.integers(0, images, (rows, images)) + images * np.arange(rows)[:, None]
         counts = np.bincount(drawn.ravel(), minlength=rows * images).reshape(rows, images)
         means[start : start + rows] = counts @ deviations / images
-    tail = (1 - CONFIDENCE) / 2
-    return np.asarray(anchor + np.quantile(means, [tail, 1 - tail], axis=0))
+    return np.asarray(anchor + means)
 
 
 def mean(values: Array) -> Array:

@@ -14,11 +14,9 @@ from benchbench.stats import (
     bootstrap,
     contests,
     curve_bands,
-    images_needed,
     leaderboard,
     mean,
     measured,
-    smallest_visible_effect,
 )
 from benchbench.table import CURVES, RESULTS, typed
 
@@ -246,12 +244,3 @@ def test_overlapping_intervals_are_named() -> None:
     wide, apart = [0.1, 0.2, 0.3, 0.4, 0.5], [2.1, 2.2, 2.3, 2.4, 2.5]
     _, contest = best(rows({"a": wide, "b": [value + 0.05 for value in wide], "c": apart}))
     assert contest.overlapping == (1,)
-
-
-@pytest.mark.parametrize(
-    ("methods", "small", "medium"), [(2, 822, 206), (5, 1394, 349), (9, 1708, 427), (15, 1969, 493)]
-)
-def test_the_images_needed_are_those_of_the_conventions(methods: int, small: int, medium: int) -> None:
-    assert abs(images_needed(methods, 0.1) - small) <= 1
-    assert abs(images_needed(methods, 0.2) - medium) <= 1
-    assert smallest_visible_effect(methods, images_needed(methods, 0.2)) == pytest.approx(0.2, rel=0.01)

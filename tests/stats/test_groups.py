@@ -1,0 +1,91 @@
+"""Mean ranks and critical-difference groups, against planted ones and scipy's ranks."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.stats
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchbench.stats import Ranked, pairs, ranked
+from benchbench.stats.groups import _groups
+
+from .planted import FAILED, NOT_APPLICABLE, SCALES, Values, results
+
+
+def of(values: Values, metric: str = "score", controls: frozenset[str] = frozenset()) -> list[Ranked]:
+    table = results(values, metric)
+    return ranked(table, SCALES, pairs(table, SCALES, controls), controls)
+
+
+def steps(images: int = 60, **shifts: float) -> dict[str, np.ndarray]:
+    draw = np.random.default_rng(0)
+    return {name: shift + draw.normal(0, 0.02, images) for name, shift in shifts.items()}
+
+
+def test_two_clusters_are_two_groups() -> None:
+    (found,) = of(steps(a=0.50, b=0.501, c=0.2, d=0.201, e=0.199))
+    assert set(found.methods[:2]) == {"a", "b"}
+    assert found.groups == ((0, 1), (2, 4))
+    assert found.n == 60
+
+
+def test_a_chain_is_overlapping_groups() -> None:
+    """a and c differ, and b lies between without differing from either."""
+    draw = np.random.default_rng(4)
+    a = draw.normal(0.5, 0.1, 50)
+    values = {"a": a, "b": a - draw.normal(0.005, 0.02, 50), "c": a - draw.normal(0.009, 0.02, 50)}
+    (found,) = of(values)
+    tested = pairs(results(values), SCALES).set_index(["method", "other"])["p_holm"] < 0.05
+    assert tested.to_dict() == {("a", "b"): False, ("a", "c"): True, ("b", "c"): False}
+    assert found.methods == ("a", "b", "c")
+    assert found.groups == ((0, 1), (1, 2))
+
+
+def test_the_ranks_are_scipys_with_one_the_best() -> None:
+    values = {name: np.random.default_rng(i).integers(0, 4, 25) / 4 for i, name in enumerate("abcd")}
+    (found,) = of(values)
+    theirs = scipy.stats.rankdata(-np.column_stack(list(values.values())), axis=1).mean(0)
+    assert dict(zip(found.methods, found.ranks, strict=True)) == pytest.approx(dict(zip("abcd", theirs, strict=True)))
+    assert list(found.ranks) == sorted(found.ranks)
+    (lower,) = of(values, "loss")
+    assert dict(zip(lower.methods, lower.ranks, strict=True)) == pytest.approx(
+        {name: 5 - rank for name, rank in zip("abcd", theirs, strict=True)}
+    )
+
+
+def test_a_failure_is_last_on_its_image_and_two_failures_share_it() -> None:
+    (found,) = of({"a": [0.9, FAILED], "b": [0.1, 0.2], "c": [0.5, FAILED]})
+    assert dict(zip(found.methods, found.ranks, strict=True)) == {"a": 1.75, "b": 2.0, "c": 2.25}
+
+
+def test_controls_and_methods_on_other_images_are_not_ranked() -> None:
+    values: Values = {"a": [0.1, 0.2, 0.3], "b": [0.2, 0.3, 0.1], "c": [0.9, NOT_APPLICABLE, 0.9], "random": [1, 1, 1]}
+    (found,) = of(values, controls=frozenset({"random"}))
+    assert set(found.methods) == {"a", "b"}
+    assert of({"a": [0.1], "random": [0.2]}, controls=frozenset({"random"})) == []
+
+
+@given(st.integers(1, 7), st.data())
+@settings(max_examples=200, deadline=None)
+def test_the_groups_are_all_longest_runs_without_a_difference(size: int, data: st.DataObject) -> None:
+    apart = np.zeros((size, size), dtype=np.bool_)
+    for i, j in itertools.combinations(range(size), 2):
+        apart[i, j] = apart[j, i] = data.draw(st.booleans())
+    runs = [
+        (first, last)
+        for first, last in itertools.combinations(range(size), 2)
+        if not apart[first : last + 1, first : last + 1].any()
+    ]
+    longest = [(a, b) for a, b in runs if not any((c <= a and b <= d) and (c, d) != (a, b) for c, d in runs)]
+    assert sorted(_groups(apart)) == sorted(longest)
+
+
+def test_every_contest_has_its_own_ranking() -> None:
+    table = pd.concat([results(steps(a=0.5, b=0.2), layer="one"), results(steps(a=0.1, b=0.2), layer="two")])
+    found = ranked(table, SCALES, pairs(table, SCALES))
+    assert [(one.key[2], one.methods) for one in found] == [("one", ("a", "b")), ("two", ("b", "a"))]

@@ -1,0 +1,66 @@
+"""Split-half reliability: exact where halves can be counted, near theory where they cannot."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from benchbench.stats import split_half
+from benchbench.stats.halves import halves, kendall
+
+from .planted import FAILED, SCALES, Values, results
+
+
+def test_clear_differences_give_the_same_order_in_every_half() -> None:
+    values = {
+        name: shift + np.random.default_rng(0).normal(0, 0.01, 20) for name, shift in zip("abc", (1, 2, 3), strict=True)
+    }
+    row = split_half(results(values), SCALES).iloc[0]
+    assert (row["tau"], row["low"], row["high"], row["whole"]) == (1, 1, 1, 1)
+    assert (row["n"], row["methods"]) == (20, 3)
+
+
+def test_noise_gives_no_order() -> None:
+    values = {name: np.random.default_rng(i).normal(size=200) for i, name in enumerate("abcdefgh")}
+    row = split_half(results(values), SCALES).iloc[0]
+    assert abs(row["tau"]) < 0.35
+    assert row["low"] < 0 < row["high"]
+
+
+def test_four_images_have_three_splits() -> None:
+    """The halves of 1, 2, 3, 4 against 2.4: means 1.5 / 3.5, 2 / 3, 2.5 / 2.5. Only the last two agree: a third."""
+    row = split_half(results({"a": [1.0, 2.0, 3.0, 4.0], "b": [2.4] * 4}), SCALES, splits=20_000).iloc[0]
+    assert row["tau"] == pytest.approx(-1 / 3, abs=0.02)
+    assert row["whole"] == pytest.approx(2 * row["tau"] / (1 + row["tau"]))
+
+
+def test_halves_do_not_share_an_image() -> None:
+    values = np.eye(7)
+    one, other = halves(values, seed=0, splits=50)
+    assert ((one > 0) & (other > 0)).sum() == 0
+    np.testing.assert_allclose(one.sum(1), 1)
+    np.testing.assert_array_equal((one > 0).sum(1), 3)
+    np.testing.assert_array_equal((other > 0).sum(1), 3)
+
+
+def test_tau_is_scipys() -> None:
+    draw = np.random.default_rng(0)
+    one, other = draw.integers(0, 4, (30, 6)).astype(float), draw.integers(0, 4, (30, 6)).astype(float)
+    theirs = [scipy.stats.kendalltau(a, b).statistic for a, b in zip(one, other, strict=True)]
+    np.testing.assert_allclose(kendall(one, other), theirs, atol=1e-12)
+    assert np.isnan(kendall(np.ones((1, 3)), np.array([[1.0, 2, 3]]))).all()
+
+
+def test_images_where_a_method_failed_do_not_count() -> None:
+    values: Values = {"a": [0.1, 0.2, 0.3, 0.4, FAILED], "b": [0.5, 0.6, 0.7, 0.8, 0.9]}
+    row = split_half(results(values), SCALES).iloc[0]
+    assert row["n"] == 4
+    assert row["tau"] == 1
+
+
+def test_too_few_images_or_equal_methods_have_no_reliability() -> None:
+    few = split_half(results({"a": [0.1, 0.2, 0.3], "b": [0.2, 0.3, 0.4]}), SCALES).iloc[0]
+    same = split_half(results({"a": [0.1] * 6, "b": [0.1] * 6}), SCALES).iloc[0]
+    assert np.isnan(few["tau"])
+    assert np.isnan(same["tau"])
