@@ -26,8 +26,8 @@ from .reports.verdicts import Verdicts
 from .runner import run
 from .scoring import Scorer
 from .services import look, run_method
-from .stats import health, seen_from, versus
-from .table import Record
+from .stats import Bands, by_group, health, seen_from, versus
+from .table import Record, beside
 from .targets import chooser, is_scored, unharmed
 from .types import INPUT
 
@@ -131,6 +131,20 @@ class Run:
     def split_half(self) -> pd.DataFrame:
         """Whether two halves of the images order the methods alike: see ``benchbench.stats.split_half``."""
         return self._verdicts.halves.copy()
+
+    def by_group(self, by: str, *, bands: Bands = "thirds") -> pd.DataFrame:
+        """Mean and 95 % interval of every method under every metric, for each group of images by itself.
+
+        Args:
+            by: "size" of the object that the mask shows, or "class", the image's label.
+            bands: of sizes: "thirds" of the data's images, "coco", or shares of the image to cut at, as (0.1, 0.3).
+
+        See ``benchbench.stats.by_group``.
+
+        Raises:
+            BenchError: no image has a mask, or a label; or there is no such grouping.
+        """
+        return by_group(beside(self.record), by, bands)
 
     def health(self) -> pd.DataFrame:
         """Per method: maps, failures, dead maps (the same everywhere), distinct values and ties."""

@@ -73,6 +73,7 @@ def photo_index(tasks: Sequence[Task], store: Store) -> pd.DataFrame:
                     "label_name": _class_name(names, entry["label"]),
                     "probability": entry["probability"],
                     "file": entry["photo"],
+                    "object_share": entry["object_share"],
                 }
             )
     return typed(pd.DataFrame(rows), PHOTOS)

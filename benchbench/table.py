@@ -65,6 +65,7 @@ PHOTOS = {
     "label_name": "string",
     "probability": "float64",
     "file": "string",  # in photos/
+    "object_share": "float64",  # of the picture that its mask covers; missing where there is no mask
 }
 
 
@@ -108,6 +109,11 @@ def typed(rows: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:
     return rows[list(columns)].astype(columns)
 
 
+def _with_shares(photos: pd.DataFrame) -> pd.DataFrame:
+    """The photos' index, also of a folder that was written before masks were measured: nothing is known of them."""
+    return photos if "object_share" in photos else photos.assign(object_share=np.nan)
+
+
 def validate(results: pd.DataFrame) -> pd.DataFrame:
     """The results, if every row says what a row must: a finite value, or a status with its reason.
 
@@ -140,7 +146,8 @@ class Record:
         results, curves: the tables, by the columns above.
         maps: one row per saliency map: model, dataset, sample, target, layer, method, file, row, cells, distinct, ties.
         photos: one row per explained image: model, dataset, sample, target, target_name, label, label_name,
-            probability, file (a JPEG of what the network saw, in photos/).
+            probability, file (a JPEG of what the network saw, in photos/), object_share (the share of that picture
+            that the mask covers; missing without a mask, and in folders that were written before it was kept).
     """
 
     folder: Path
@@ -178,7 +185,7 @@ class Record:
             typed(pd.read_parquet(folder / "results.parquet"), RESULTS),
             typed(pd.read_parquet(folder / "curves.parquet"), CURVES),
             typed(pd.read_parquet(folder / "maps" / "index.parquet"), MAPS),
-            typed(pd.read_parquet(folder / "photos" / "index.parquet"), PHOTOS),
+            typed(_with_shares(pd.read_parquet(folder / "photos" / "index.parquet")), PHOTOS),
         )
 
     def map(self, file: str, row: int) -> FloatArray:

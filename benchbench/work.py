@@ -213,6 +213,7 @@ def _note_predictions(chunk: Chunk, batch: Batch, pages: _Pages) -> None:
             "predicted": int(batch.captured.logits[i].argmax()),
             "probability": float(probability[i, target]),
             "photo": chunk.photos[i],
+            "object_share": None if chunk.masks is None else float(chunk.masks[i].double().mean()),
             "reason": "",
         }
 

@@ -20,6 +20,7 @@ from markupsafe import Markup
 from ..stats import COST, QUALITY, curve_bands, measured
 from ..table import Record
 from . import figures, summary
+from . import groups as grouped
 from .board import Block, Board, Cell, Metric, Row
 from .gallery import COLOURS, gallery
 from .numbers import fixed, merged, several
@@ -119,6 +120,11 @@ class Page:
         found = self.board.agreement
         rows = found[found["metric"] == found["other_metric"]].to_dict("records")
         return [{str(key): _missing_is_none(value) for key, value in row.items()} for row in rows]
+
+    @cached_property
+    def groups(self) -> tuple[grouped.Table, ...]:
+        """Localisation by object size and by class."""
+        return grouped.tables(self.board)
 
     @property
     def bundle(self) -> str:

@@ -11,6 +11,7 @@ from .pairs import ALPHA, pairs, seen_from
 from .power import fewest_images, images_needed, power, smallest_visible_effect
 from .resampling import CONFIDENCE, RESAMPLES, bootstrap, mean
 from .scores import Scale, Scales, scales
+from .strata import Bands, by_group
 from .versus import versus
 
 __all__ = [
@@ -21,12 +22,14 @@ __all__ = [
     "COST",
     "QUALITY",
     "RESAMPLES",
+    "Bands",
     "Contest",
     "Ranked",
     "Scale",
     "Scales",
     "agreement",
     "bootstrap",
+    "by_group",
     "contests",
     "curve_bands",
     "fewest_images",

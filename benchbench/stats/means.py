@@ -35,11 +35,20 @@ def leaderboard(results: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
         - ``failed``, ``not_applicable``: rows of that status; ``reason``: their most frequent reason, else empty.
     """
     whole = results[~is_part(results["metric"])]
-    cells = whole.groupby(CELL, sort=False, dropna=False)
-    keys = [key for key, _ in cells]
+    board = tally(whole, CELL, seed)
+    board.insert(len(CELL), "kind", _kinds(whole, board))
+    return _with_quartiles(board, results)
+
+
+def tally(whole: pd.DataFrame, keys: list[str], seed: int) -> pd.DataFrame:
+    """One row per value of the ``keys``, in the order of the rows: the key, and ``n`` to ``reason`` of a leaderboard.
+
+    Args:
+        whole: results without parts.
+    """
+    cells = whole.groupby(keys, sort=False, dropna=False)
     ok = [_by_image(rows) for _, rows in cells]
-    board = pd.DataFrame(keys, columns=CELL)
-    board["kind"] = _kinds(whole, board)
+    board = pd.DataFrame([key for key, _ in cells], columns=keys)
     board["n"] = [len(values) for values in ok]
     board[["mean", "low", "high"]] = summaries(ok, seed)
     board["median"] = [float(np.median(values)) if len(values) else math.nan for values in ok]
@@ -47,7 +56,7 @@ def leaderboard(results: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     board["failed"] = [int((rows["status"] == "failed").sum()) for _, rows in cells]
     board["not_applicable"] = [int((rows["status"] == "not_applicable").sum()) for _, rows in cells]
     board["reason"] = [_reason(rows) for _, rows in cells]
-    return _with_quartiles(board, results)
+    return board
 
 
 def curve_bands(curves: pd.DataFrame, seed: int = 0) -> pd.DataFrame:

@@ -167,6 +167,7 @@ def _photos(fake: Fake, folder: Path, rng: np.random.Generator) -> Iterator[dict
                     "label_name": "tiger <cat>",
                     "probability": 0.5 + index / 40,
                     "file": file,
+                    "object_share": None,
                 }
 
 

@@ -1,0 +1,121 @@
+"""Localisation by object size and class in the page: from a study with masks, and against the run's own groups."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+import benchbench as bb
+from benchbench.reports import groups, html
+from benchbench.reports.board import Board
+from benchbench.table import Record
+
+from ..networks import Pooled, seeded
+from .fake import Fake, fake_record
+from .reading import read, words
+
+SIDES = (8, 16, 24, 32, 40, 48)
+
+
+@pytest.fixture(scope="module")
+def run(images: Tensor, tmp_path_factory: pytest.TempPathFactory) -> bb.Run:
+    """Six images of 64 x 64 with square objects of six sizes, in two classes."""
+    masks = torch.zeros(6, 64, 64, dtype=torch.bool)
+    for mask, side in zip(masks, SIDES, strict=True):
+        mask[4 : 4 + side, 8 : 8 + side] = True
+    return bb.Study(
+        models={"net": seeded(Pooled)},
+        datasets={"data": (images, [0, 1, 0, 1, 0, 0], masks)},
+        layers=["relu"],
+        methods=["gradcam", "layercam", "random"],
+        metrics=["energy_pointing_game", "attribution_auc", "deletion", "passes"],
+    ).run(tmp_path_factory.mktemp("groups"))
+
+
+def test_the_share_of_each_mask_is_kept(run: bb.Run) -> None:
+    photos = run.record.photos.sort_values("sample")
+    np.testing.assert_array_equal(photos["object_share"], [side**2 / 64**2 for side in SIDES])
+
+
+def test_groups_of_a_run_are_means_over_their_images(run: bb.Run) -> None:
+    for by, members in {
+        "size": {"small": [0, 1], "medium": [2, 3], "large": [4, 5]},
+        "class": {"class 0": [0, 2, 4, 5], "class 1": [1, 3]},
+    }.items():
+        board = run.by_group(by)
+        assert len(board) == 3 * 3 * len(members), "no cost is in a group"
+        for row in board.to_dict("records"):
+            rows = run.table[(run.table["method"] == row["method"]) & (run.table["metric"] == row["metric"])]
+            chosen = rows.sort_values("sample")["value"].to_numpy()[members[row["group"]]]
+            assert row["mean"] == pytest.approx(chosen.mean())
+            assert row["n"] == len(chosen)
+
+
+def test_the_page_says_what_the_groups_are(run: bb.Run) -> None:
+    found = groups.tables(Board(run.record))
+    assert [table.by for table in found] == ["size", "class"]
+    size, by_class = found
+    assert size.methods == ("gradcam", "layercam", "random"), "controls last"
+    sizes = ("small", "medium", "large")
+    assert [(line.metric.name, line.group, line.n) for line in size.lines] == [
+        (metric, group, 2) for metric in ("energy_pointing_game", "attribution_auc") for group in sizes
+    ]
+    assert [line.group for line in by_class.lines] == ["class 0", "class 1"] * 2
+    page = read(html.render(run.record))
+    (section,) = [s for s in page.all("section") if s.attributes.get("aria-labelledby") == "groups"]
+    told = words(section.text)
+    asked = "metric == 'attribution_auc' and method == 'gradcam' and group == 'medium'"
+    (row,) = run.by_group("size").query(asked).to_dict("records")
+    (line,) = [one for one in size.lines if (one.metric.name, one.group) == ("attribution_auc", "medium")]
+    mean, interval, few = line.cells[0]
+    assert float(mean) == pytest.approx(row["mean"], abs=0.5 * 10 ** -len(mean.partition(".")[2]))
+    assert f"{mean}{interval}" in told
+    assert not few
+    assert f"{100 * row['at_least']:.3g} to {100 * row['below']:.3g} %" in told
+
+
+def test_a_folder_of_before_is_read_and_has_no_sizes(run: bb.Run, tmp_path: Path) -> None:
+    for name in ("run.json", "results.parquet", "curves.parquet"):
+        (tmp_path / name).write_bytes((run.folder / name).read_bytes())
+    for name in ("maps", "photos"):
+        (tmp_path / name).symlink_to(run.folder / name)
+    (tmp_path / "photos").unlink()
+    (tmp_path / "photos").mkdir()
+    run.record.photos.drop(columns="object_share").to_parquet(tmp_path / "photos" / "index.parquet")
+    old = bb.Run.load(tmp_path)
+    assert old.record.photos["object_share"].isna().all()
+    with pytest.raises(bb.BenchError, match="a folder of an earlier version is to be run again"):
+        old.by_group("size")
+    assert [table.by for table in groups.tables(Board(old.record))] == ["class"]
+
+
+def test_many_classes_are_cut_and_said(run: bb.Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(groups, "MOST_CLASSES", 1)
+    _, by_class = groups.tables(Board(run.record))
+    assert {line.group for line in by_class.lines} == {"class 0"}, "of four images"
+    assert by_class.left_out == 1
+    assert "1 class of most images, 1 other class left out" in words(read(html.render(run.record)).text)
+
+
+def test_a_cell_of_fewer_images_says_so(run: bb.Run) -> None:
+    results = run.record.results.copy()
+    gone = (results["method"] == "layercam") & (results["sample"] == results["sample"].min())
+    results["value"] = results["value"].mask(gone)
+    results["status"] = results["status"].mask(gone, "failed")
+    results["reason"] = results["reason"].mask(gone, "planted")
+    record = replace(run.record, results=results)
+    size, _ = groups.tables(Board(record))
+    small = size.lines[0]
+    assert (small.n, [cell[2] for cell in small.cells]) == (2, ["", "n = 1", ""])
+    assert small.cells[1][1] == "", "one image has no interval"
+
+
+def test_without_localisation_there_is_no_section(tmp_path: Path) -> None:
+    record: Record = fake_record(tmp_path, Fake())
+    assert groups.tables(Board(record)) == ()
+    assert 'id="groups"' not in html.render(record)
