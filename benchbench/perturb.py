@@ -6,7 +6,7 @@ on the map (a random part, a given region) is scored once for all methods.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import torch
@@ -17,6 +17,7 @@ from .fills import FillName, PlainFill, filled
 from .regions import PIXELS, Parts
 
 Order: TypeAlias = Literal["most", "least"]
+Ties: TypeAlias = Literal["row-major", "reversed"] | int  # k: the k-th random order of the image's seed
 
 
 @dataclass(frozen=True)
@@ -36,13 +37,14 @@ class Remove:
     """The first round(fraction * n) of the n parts are replaced by the fill, the ``most`` (or ``least``) salient first.
 
     A part is a pixel, or a region, whose saliency is the mean over its pixels. Parts of equal saliency go in row-major
-    order.
+    order, or as ``ties`` says.
     """
 
     fraction: float
     fill: FillName = "zero"
     order: Order = "most"
     parts: str = PIXELS
+    ties: Ties = "row-major"
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class Keep:
     fill: FillName = "zero"
     order: Order = "most"
     parts: str = PIXELS
+    ties: Ties = "row-major"
 
 
 @dataclass(frozen=True)
@@ -119,9 +122,14 @@ def parts_of(probe: Probe) -> str:
     return probe.parts if isinstance(probe, (Remove, Keep, Region, Random)) else PIXELS
 
 
-def order_of(probe: Probe) -> Order | None:
-    """Which parts go first; None for probes without an order."""
-    return probe.order if isinstance(probe, (Remove, Keep)) else None
+def order_of(probe: Probe) -> tuple[Order, Ties] | None:
+    """Which parts go first, and which of equal ones; None for probes without an order."""
+    return (probe.order, probe.ties) if isinstance(probe, (Remove, Keep)) else None
+
+
+def by_rows(probe: Probe) -> Probe:
+    """The same probe with equal parts in row-major order."""
+    return replace(probe, ties="row-major") if isinstance(probe, (Remove, Keep)) else probe
 
 
 def needs_map(probe: Probe) -> bool:
@@ -158,19 +166,32 @@ def ranks(maps: Tensor, order: Order = "most") -> Tensor:
     return _places(flat.argsort(dim=1, descending=order == "most", stable=True)).view_as(maps)
 
 
-def rank_parts(maps: Tensor, order: Order, parts: Parts) -> Tensor:
+def rank_parts(maps: Tensor, order: Order, parts: Parts, ties: Ties = "row-major") -> Tensor:
     """(N, H, W): the rank of each pixel's part, the ``most`` (or ``least``) salient part first.
 
     Args:
         maps: (N, H, W).
         parts: of the same N images.
+        ties: in which order parts of equal saliency go.
     """
     if parts.labels is None:
-        return ranks(maps, order)
+        flat = maps.flatten(1)
+        return _ranked(-flat if order == "most" else flat, parts, ties).view_as(maps)
     means = parts.means(maps.double())
     present = torch.arange(means.shape[1], device=means.device) < parts.count[:, None]
     key = torch.where(present, -means if order == "most" else means, torch.inf)
-    return _places(key.argsort(dim=1, stable=True)).gather(1, parts.labels.flatten(1)).view_as(maps)
+    return _ranked(key, parts, ties).gather(1, parts.labels.flatten(1)).view_as(maps)
+
+
+def _ranked(key: Tensor, parts: Parts, ties: Ties) -> Tensor:
+    """(N, n): the rank of each part by a rising key (N, n)."""
+    if ties == "row-major":
+        return _places(key.argsort(dim=1, stable=True))
+    if ties == "reversed":
+        first = torch.arange(key.shape[1] - 1, -1, -1, device=key.device).expand_as(key)
+    else:
+        first = parts.drawn(f"ties/{ties}")  # a permutation, read as the order in which the parts go
+    return _places(first.gather(1, key.gather(1, first).argsort(dim=1, stable=True)))
 
 
 def _places(sequence: Tensor) -> Tensor:

@@ -49,6 +49,7 @@ FAMILIES = {
     "robustness": "does the map stay when the image hardly changes?",
     "randomisation": "does the map change when the network or the target does?",
     "complexity": "how much of the image does the map name?",
+    "health": "how much of the number is the map's, and how much an accident?",
     "cost": "what does the map take?",
     "other": "metrics of one's own that say no family",
 }

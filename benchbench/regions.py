@@ -57,8 +57,8 @@ class Parts:
         """(N, n): the mean over each part's pixels of ``maps`` (N, H, W); zero beyond an image's last part."""
         return self.sums(maps) / self.sums(torch.ones_like(maps)).clamp_min(1)
 
-    def drawn(self, index: int) -> Tensor:
-        """(N, n): the rank of each part in a random order, the ``index``-th that the image's seed gives."""
+    def drawn(self, index: int | str) -> Tensor:
+        """(N, n): the rank of each part in a random order, the one of this index that the image's seed gives."""
         most = int(self.count.max())
         found = [_order(seed, index, int(n), most) for seed, n in zip(self.seeds, self.count.tolist(), strict=True)]
         return torch.from_numpy(np.stack(found)).to(self.count.device)
@@ -115,7 +115,7 @@ def superpixels(pixels: Pixels, wanted: int) -> Tensor:
     return torch.stack(found)
 
 
-def _order(seed: int, index: int, count: int, length: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _order(seed: int, index: int | str, count: int, length: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """A random permutation of 0 .. count - 1, then the rest up to ``length`` as it is."""
     digest = hashlib.sha256(f"{seed}/parts/{index}".encode()).digest()
     drawn = np.random.default_rng(int.from_bytes(digest[:8], "big")).permutation(count)

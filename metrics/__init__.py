@@ -18,6 +18,7 @@ from . import (
     road,
     robustness,
     subsets,
+    ties,
 )
 
 __all__ = [
@@ -35,4 +36,5 @@ __all__ = [
     "road",
     "robustness",
     "subsets",
+    "ties",
 ]

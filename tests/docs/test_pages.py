@@ -34,7 +34,7 @@ def test_the_metrics_page_is_up_to_date() -> None:
     assert metric_page.FILE.read_text(encoding="utf-8") == metric_page.text()
 
 
-OF_OUR_OWN = {"noise_stability", "jpeg_stability", "shift_stability", "class_contrast"}
+OF_OUR_OWN = {"noise_stability", "jpeg_stability", "shift_stability", "class_contrast", "tie_spread"}
 
 
 @pytest.mark.parametrize("name", METRICS.names())
