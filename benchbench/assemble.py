@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from .across import Chosen, across
-from .plan import CostCell, MapCell, Shard, Task, images_asked
+from .plan import NO_COST, CostCell, MapCell, Shard, Task, images_asked
+from .sharing import User
 from .store import Store
 from .study import MetricChoice, Study
 from .table import CURVES, MAPS, PHOTOS, RESULTS, typed, validate
-from .types import Cost
+from .types import Cost, Share
 
 Row = dict[str, Any]
+NOT_IN_THIS_RUN = "some of the study's maps were there before this run: its work was not shared as in the whole study"
 
 
-def results(tasks: Sequence[Task], costs: Sequence[tuple[CostCell, int]], study: Study, store: Store) -> pd.DataFrame:
-    """results.parquet. ``costs``: each with the scorer's batch."""
+def results(
+    tasks: Sequence[Task],
+    costs: Sequence[tuple[CostCell, int]],
+    study: Study,
+    store: Store,
+    shares: Mapping[str, Mapping[User, Share]],
+) -> pd.DataFrame:
+    """results.parquet. ``costs``: each with the scorer's batch. ``shares``: by model, what this run's maps took."""
     chosen = across(tasks, store)
     rows = [row for task in tasks for row in _metric_rows(task, store, chosen)]
     rows += [row for cell, batch in costs for row in _cost_rows(cell, study, batch, store)]
+    rows += list(_share_rows(tasks, study, store, shares))
     return validate(typed(pd.DataFrame(rows), RESULTS))
 
 
@@ -150,11 +159,47 @@ def _cost_rows(cell: CostCell, study: Study, batch: int, store: Store) -> Iterat
             yield from _valued(base, _cost_entry(metric, entry["cost"]))
 
 
+def _share_rows(
+    tasks: Sequence[Task], study: Study, store: Store, shares: Mapping[str, Mapping[User, Share]]
+) -> Iterator[Row]:
+    """What each method's maps took in this run, once for all shards of a dataset."""
+    metrics = [metric for metric in study.metrics if "shared" in metric.plugin.needs]
+    groups: dict[tuple[str, User], list[tuple[Task, MapCell]]] = {}
+    for task in tasks if metrics else ():
+        for cell in task.maps:
+            user = (task.shard.dataset_name, cell.layer, cell.method.label)
+            groups.setdefault((task.shard.model.spec.name, user), []).append((task, cell))
+    for (model, user), cells in groups.items():
+        share, none = shares.get(model, {}).get(user), _no_share([cell for _, cell in cells], store)
+        for metric in metrics:
+            nobody = {"sample": None, "label": None, "target": None}
+            base = {**_place(cells[0][0].shard, cells[0][1]), **_which(metric), **nobody}
+            if none or share is None:
+                yield {**base, "value": None, **(none or {"status": "not_applicable", "reason": NOT_IN_THIS_RUN})}
+            else:
+                yield from _valued(base, _read(metric, share))
+
+
+def _no_share(cells: Sequence[MapCell], store: Store) -> Row | None:
+    """Status and reason, where the method has no map at all that this network made."""
+    if cells[0].skip or cells[0].base:
+        return {"status": "not_applicable", "reason": cells[0].skip or NO_COST}
+    entries = [entry for cell in cells for entry in store.read_cell(cell.name)["samples"].values()]
+    if not entries or any(entry["status"] == "ok" for entry in entries):
+        return None
+    return {"status": entries[0]["status"], "reason": entries[0]["reason"]}
+
+
 def _cost_entry(metric: MetricChoice, cost: Row) -> Row:
     """A metric's reading of a stored cost."""
+    listed = {key: tuple(cost[key]) for key in ("seconds", "forward_seconds")}
+    return _read(metric, Cost(**{**cost, **listed}))
+
+
+def _read(metric: MetricChoice, measured: Cost | Share) -> Row:
+    """The entry that a metric makes of what was measured."""
     try:
-        listed = {key: tuple(cost[key]) for key in ("seconds", "forward_seconds")}
-        scored = metric.plugin.function(Cost(**{**cost, **listed}), **metric.params)
+        scored = metric.plugin.function(measured, **metric.params)
         value, parts = float(scored.value), {key: float(part) for key, part in scored.parts.items()}
     except Exception as error:  # a metric of someone's own
         return {"value": None, "status": "failed", "reason": f"{type(error).__name__}: {error}"}

@@ -58,6 +58,7 @@ def capture(
     *,
     gradient: bool = True,
     score: Score | None = None,
+    mark: Callable[[], None] | None = None,
 ) -> Capture:
     """Activations, and gradients of the target's logit, at all layers by one forward and at most one backward.
 
@@ -67,6 +68,7 @@ def capture(
         choose: from logits (B, C) to the targets (B,).
         gradient: whether the backward runs.
         score: what is differentiated in place of the target's logit: from logits (B, C) to (B,).
+        mark: called between the forward and the backward.
 
     Raises:
         BenchError: a layer does not exist, did not run, or ran more than once; the output is not logits (B, C).
@@ -90,13 +92,11 @@ def capture(
             if isinstance(module, nn.Linear):
                 stack.enter_context(hook(module, lambda m, _i, o: linears.append((m, o))))
         logits = check_logits(network(images), images)
-        for name in layers:
-            if name not in kept:
-                raise BenchError(
-                    f"layer {name!r} did not run in the network's forward", hint="Choose a layer that runs"
-                )
+        _check_ran(layers, kept)
         targets = choose(logits.detach())
         if gradient:
+            if mark is not None:
+                mark()
             wanted = logits.gather(1, targets[:, None])[:, 0] if score is None else score(logits)
             gradients = _gradients(wanted, kept)
         else:
@@ -207,6 +207,12 @@ def _keeper(
         return layout.output_of(found.clone(), output)
 
     return keep
+
+
+def _check_ran(layers: Sequence[str], kept: dict[str, Tensor]) -> None:
+    for name in layers:
+        if name not in kept:
+            raise BenchError(f"layer {name!r} did not run in the network's forward", hint="Choose a layer that runs")
 
 
 def _gradients(score: Tensor, kept: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -23,7 +23,7 @@ ENOUGH_SECONDS = 3.0
 
 
 def measure(call: Callable[[], object], passes: Passes, device: torch.device, images: int = 1) -> Cost:
-    """Run ``call`` alone: once to warm up and count its passes, once for the peak of memory, then timed.
+    """Run ``call`` alone: once to warm up and count its passes, once for each memory's peak, then timed.
 
     Args:
         passes: what the call counts its forwards and backwards in.
@@ -36,7 +36,19 @@ def measure(call: Callable[[], object], passes: Passes, device: torch.device, im
         for now, then in zip((passes.forwards, passes.backwards, passes.rests), before, strict=True)
     ]
     peak = peak_bytes(call, device)
-    return Cost(timed(call, device), peak, forwards, backwards, rests, images)
+    on_device = device.type == "cuda"
+    host = host_peak(call) if on_device else peak
+    seconds = timed(call, device)
+    return Cost(
+        seconds,
+        peak,
+        forwards,
+        backwards,
+        rests,
+        images,
+        host_bytes=host,
+        device_bytes=peak if on_device else None,
+    )
 
 
 def timed(call: Callable[[], object], device: torch.device) -> tuple[float, ...]:
@@ -52,7 +64,7 @@ def timed(call: Callable[[], object], device: torch.device) -> tuple[float, ...]
 
 
 def peak_bytes(call: Callable[[], object], device: torch.device) -> int:
-    """The peak of live tensor bytes during the call, above what was live before it."""
+    """The peak of live tensor bytes during the call, above what was live before it, where the device keeps them."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
         before = torch.cuda.memory_allocated(device)
@@ -60,24 +72,29 @@ def peak_bytes(call: Callable[[], object], device: torch.device) -> int:
         call()
         torch.cuda.synchronize(device)
         return torch.cuda.max_memory_allocated(device) - before
-    return _peak_on_cpu(call)
+    return host_peak(call)
 
 
-def _peak_on_cpu(call: Callable[[], object]) -> int:
-    """From the profiler's record of every allocation and release by the CPU allocator, autograd's included."""
+def host_peak(call: Callable[[], object]) -> int:
+    """The same in the host's memory.
+
+    From the profiler's record of every allocation and release by the CPU allocator, autograd's included. A call that
+    works on a GPU alone may take none.
+    """
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True) as recorded:
         call()
     with tempfile.TemporaryDirectory() as folder:
         trace = Path(folder) / "trace.json"
         recorded.export_chrome_trace(str(trace))
         events = json.loads(trace.read_text())["traceEvents"]
-    memory = [e for e in events if e.get("name") == "[memory]" and e["args"]["Device Type"] == 0]
-    changes = sorted(memory, key=lambda event: event["ts"])  # stable: equal times stay in the order recorded
+    memory = [e for e in events if e.get("name") == "[memory]"]
+    host = [event for event in memory if event["args"]["Device Type"] == 0]
+    changes = sorted(host, key=lambda event: event["ts"])  # stable: equal times stay in the order recorded
     live = peak = 0
     for change in changes:
         live += change["args"]["Bytes"]
         peak = max(peak, live)
-    if not changes:
+    if not memory:
         raise RuntimeError("the profiler recorded no allocation")
     return peak
 

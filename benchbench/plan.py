@@ -23,8 +23,8 @@ SHARD = 32  # samples; what is lost when a run is killed, and never a matter of 
 _NUMERIC = (
     *("again", "attention", "capture", "changed", "cost", "costing", "cut", "derivatives", "derived", "equal"),
     *("explaining", "exported", "fills", "imputation", "judge", "layers", "layout", "loading", "masked", "perturb"),
-    *("prepare", "preprocess", "probing", "ready", "redraw", "regions", "scoring", "services", "showing", "similarity"),
-    *("subject", "targets", "types", "views", "words", "work"),
+    *("prepare", "preprocess", "probing", "ready", "redraw", "regions", "scoring", "services", "sharing", "showing"),
+    *("similarity", "subject", "targets", "types", "views", "words", "work"),
 )
 
 
@@ -167,7 +167,7 @@ def tasks(shard: Shard, study: Study) -> Task:
         MetricCell(digest("metric", m.name, *_identity(metric.plugin, metric.params)), m, metric)
         for m in maps
         for metric in study.metrics
-        if "cost" not in metric.plugin.needs
+        if metric.plugin.of_images
     )
     extra = tuple(one for one in bases.values() if one.name not in asked)
     return Task(shard, digest("predictions", base, content), maps, metrics, extra)

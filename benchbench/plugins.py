@@ -41,6 +41,7 @@ METRIC_NEEDS = {
     "mask": "the dataset's masks",
     "again": "the method's maps of other images, of another target, or of the network with other weights",
     "cost": "a measurement of the method alone",
+    "shared": "what the study itself took to make the method's maps, with the work that methods have in common divided",
     "network": "the network and the method, for a metric of another library that runs them itself",
 }
 FAMILIES = {
@@ -199,6 +200,11 @@ class MetricPlugin(Plugin):
     equation: str = ""
     ranks_only: bool = False
     across: Callable[..., Any] | None = None
+
+    @property
+    def of_images(self) -> bool:
+        """Whether it has a value per image; a cost is measured, and has none."""
+        return not self.needs & {"cost", "shared"}
 
 
 @dataclass(frozen=True)

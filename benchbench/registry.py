@@ -122,7 +122,7 @@ def metric(
     ranks_only: bool = False,
     across: Callable[..., Any] | None = None,
 ) -> Callable[[F], F]:
-    """Register a metric: a function of a Seen (or, where it needs "cost", of a Cost) that returns a Scored."""
+    """Register a metric: a function of a Seen that returns a Scored; of a Cost or a Share, where it needs that."""
     wanted = _known(needs, METRIC_NEEDS, f"metric {name}")
     if family not in FAMILIES:
         raise BenchError(f"unknown family {family!r}", where=f"metric {name}", hint=nearest(family, FAMILIES))

@@ -29,11 +29,12 @@ from .provenance import describe, warnings
 from .ready import aimed, device_of, example_of, load_sample, ready_dataset, ready_model, ready_spec
 from .scoring import Passes, Scorer
 from .services import may_capture
+from .sharing import Ledger, User
 from .sizing import Sizing, choose_batch
 from .store import Store, write
 from .study import Study
 from .targets import is_scored, unharmed
-from .types import INPUT, Dataset, ModelSpec
+from .types import INPUT, Dataset, ModelSpec, Share
 from .work import Desk, missing, work
 
 PROOF_IMAGES = 4
@@ -59,6 +60,7 @@ class Tally:
     computed: int = 0
     reused: int = 0
     batches: dict[str, dict[str, Any]] = field(default_factory=dict)  # by model
+    shares: dict[str, Mapping[User, Share]] = field(default_factory=dict)  # by model
 
 
 def run(study: Study, folder: Path, progress: Progress | None = None) -> None:
@@ -217,12 +219,14 @@ def _run_model(one: Loaded, study: Study, store: Store, device: torch.device, ta
         progress.advance,
         padded=prepared.compiled,
         captures=one.model.settings["captures"],
+        ledger=Ledger(tally.passes, any("shared" in metric.plugin.needs for metric in study.metrics)),
     )
     loader = Loader(store, study.workers)
     try:
         _work_all(one, Desk(study, store, scorer, device, loader), tally, progress)
     finally:
         loader.close()
+    tally.shares[one.model.spec.name] = scorer.ledger.shares()
     tally.batches[one.model.spec.name] = {**vars(one.sizing), "at_end": scorer.batch}
 
 
@@ -277,9 +281,8 @@ def _write(
     study: Study, store: Store, loaded: Sequence[Loaded], device: torch.device, tally: Tally, seconds: float
 ) -> None:
     work_done = [task for one in loaded for task in one.tasks]
-    table = assemble.results(
-        work_done, [(cell, one.sizing.batch) for one in loaded for cell in one.costs], study, store
-    )
+    costs = [(cell, one.sizing.batch) for one in loaded for cell in one.costs]
+    table = assemble.results(work_done, costs, study, store, tally.shares)
     store.write_table("results.parquet", table)
     store.write_table("curves.parquet", assemble.curves(work_done, store))
     store.write_table("maps/index.parquet", assemble.map_index(work_done, store))

@@ -12,25 +12,11 @@ from .allocator import out_of_memory
 from .capture import check_logits
 from .cut import Cut
 from .prepare import channels_last
+from .sharing import Ledger
+from .sharing import Passes as Passes
 
 _FIELDS = ("probability", "logit", "correct")
 Block = tuple[Tensor, Tensor]  # images (n, 3, H, W), and for each its target (n,), or its targets (n, T)
-
-
-@dataclass
-class Passes:
-    """Images that went through the network: forwards, backwards, and ``rests``, through what is behind a layer alone.
-
-    And probes and maps: asked for, and scored.
-    """
-
-    forwards: int = 0
-    backwards: int = 0
-    rests: int = 0
-    probes_asked: int = 0
-    probes_scored: int = 0
-    maps_asked: int = 0
-    maps_scored: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +58,7 @@ class Scorer:
         cuts: by layer; None where the network cannot be cut.
         stages: by layer, the stages before it and itself.
         copies: what was made of the network for other libraries, by purpose.
+        ledger: who caused which of the passes.
     """
 
     network: nn.Module
@@ -85,6 +72,7 @@ class Scorer:
     captures: bool = False
     stages: dict[str, tuple[str, ...]] = field(default_factory=dict)
     copies: dict[str, nn.Module] = field(default_factory=dict)
+    ledger: Ledger = field(default_factory=Ledger)
 
     def answer(self, images: Tensor, targets: Tensor) -> Answers:
         """Answers (N,) on images (N, 3, H, W) for targets (N,); or (N, T) for targets (N, T)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +37,7 @@ class Batch:
     across: dict[str, tuple[Any, ...]] = field(default_factory=dict)  # by layer: what goes around it
     whole: dict[str, list[bool]] = field(default_factory=dict)  # by layer: per image whether it is finite
     more: dict[str, Batch] = field(default_factory=dict)  # by layer: captures of stages that were not asked for
+    token: object = field(default_factory=object)  # tells it from other batches in the ledger
 
     def sound(self, name: str) -> list[bool]:
         """Per image whether the layer's activation, and its gradient if there is one, are finite numbers."""
@@ -70,15 +72,14 @@ def look(
     *,
     gradient: bool,
     score: Score | None = None,
+    mark: Callable[[], None] | None = None,
 ) -> Batch:
     """Capture a batch: one forward, and one backward if a gradient is needed, both counted.
 
-    On the scorer's prepared copy, if it may stand for the network; else on the network.
+    On the scorer's prepared copy, if it may stand for the network; else on the network. ``mark``: see ``capture``.
     """
-    if scorer.captures:
-        captured = capture(scorer.network, channels_last(images), layers, choose, gradient=gradient, score=score)
-    else:
-        captured = capture(network, images, layers, choose, gradient=gradient, score=score)
+    own, shown = (scorer.network, channels_last(images)) if scorer.captures else (network, images)
+    captured = capture(own, shown, layers, choose, gradient=gradient, score=score, mark=mark)
     scorer.passes.forwards += len(images)
     scorer.passes.backwards += len(images) if gradient else 0
     return Batch(network, scorer, images, captured)
@@ -161,13 +162,11 @@ class _Services:
     def score_masked(self, masks: Tensor, of: ScoreKind) -> Tensor:
         """Where the masks are the layer's own activation, they are scored once for all methods that ask."""
         b = self.batch
-        known = b.masked.get(self.name) if masks is b.captured.activations[self.name] else None
-        if known is None:
-            with torch.no_grad():
-                known = score_masked(b.scorer, b.images, b.captured.targets, masks)
-            if masks is b.captured.activations[self.name]:
-                b.masked[self.name] = known
-        found: Tensor = getattr(known, of)
+        known = b.masked if masks is b.captured.activations[self.name] else {}
+        with torch.no_grad(), self._shared("masked") if known is b.masked else nullcontext():
+            if self.name not in known:
+                known[self.name] = score_masked(b.scorer, b.images, b.captured.targets, masks)
+        found: Tensor = getattr(known[self.name], of)
         return found.clone()
 
     def score_changed(self, change: Change, count: int, of: ScoreKind) -> Tensor:
@@ -210,17 +209,19 @@ class _Services:
             b.scorer.passes.forwards += len(activation)
             return rest(b.network, b.images[owner], self.name, activation)
         b.scorer.passes.rests += len(activation)
-        if self.name not in b.across:
-            b.across[self.name] = made.across(b.images)
+        with self._shared("across"):
+            if self.name not in b.across:
+                b.across[self.name] = made.across(b.images)
         return made.logits(activation, b.images, owner, b.across[self.name])
 
     def _cut(self) -> Cut | None:
         """The prepared network behind the layer; else the network itself; None where neither can be cut."""
         b, cuts = self.batch, self.batch.scorer.cuts
-        if self.name not in cuts:
-            seen = b.captured
-            given = (self.name, b.images, seen.activations[self.name], seen.logits, seen.layouts[self.name])
-            cuts[self.name] = cut(b.scorer.network, *given) or cut(b.network, *given)
+        with self._shared("cut", once=True):
+            if self.name not in cuts:
+                seen = b.captured
+                given = (self.name, b.images, seen.activations[self.name], seen.logits, seen.layouts[self.name])
+                cuts[self.name] = cut(b.scorer.network, *given) or cut(b.network, *given)
         return cuts[self.name]
 
     def score_pictures(self, make: Pictures, count: int, of: ScoreKind) -> Tensor:
@@ -243,13 +244,15 @@ class _Services:
 
     def stages(self) -> tuple[Layer, ...]:
         b, known = self.batch, self.batch.scorer.stages
-        if self.name not in known:
-            known[self.name] = before(b.network, b.images, self.name)
-            self.batch.scorer.passes.forwards += 1
+        with self._shared("stages", once=True):
+            if self.name not in known:
+                known[self.name] = before(b.network, b.images, self.name)
+                self.batch.scorer.passes.forwards += 1
         others = [name for name in known[self.name] if name not in b.captured.activations]
-        if others and self.name not in b.more:
-            targets, gradient = b.captured.targets, bool(b.captured.gradients)
-            b.more[self.name] = look(b.network, b.scorer, b.images, others, lambda _: targets, gradient=gradient)
+        with self._shared("more") if others else nullcontext():
+            if others and self.name not in b.more:
+                targets, gradient = b.captured.targets, bool(b.captured.gradients)
+                b.more[self.name] = look(b.network, b.scorer, b.images, others, lambda _: targets, gradient=gradient)
         return tuple((b.more[self.name] if name in others else b).layer(name, self.seeds) for name in known[self.name])
 
     def curvature(self, direction: Tensor) -> Tensor:
@@ -269,7 +272,8 @@ class _Services:
         return attentions(b.network, b.images, b.captured.targets, gradient)
 
     def network(self) -> nn.Module:
-        return exported(self.batch.scorer, self.batch.network, self.batch.images)
+        with self.batch.scorer.ledger.shared(("exported", "")):
+            return exported(self.batch.scorer, self.batch.network, self.batch.images)
 
     def behind(self) -> nn.Module:
         b = self.batch
@@ -278,7 +282,12 @@ class _Services:
         made = cut(b.network, *given)
         if made is None:
             raise NotApplicable(f"the network cannot be cut behind {self.name!r}")
-        return exported_behind(b.scorer, b.network, self.name, made)
+        with self._shared("exported", once=True):
+            return exported_behind(b.scorer, b.network, self.name, made)
+
+    def _shared(self, what: str, *, once: bool = False) -> AbstractContextManager[None]:
+        """The block makes, or finds made, what the layer's methods have in common: of this batch, or of the run."""
+        return self.batch.scorer.ledger.shared((what, self.name) if once else (what, self.name, self.batch.token))
 
     def _count(self, *, forwards: int, backwards: int) -> None:
         self.batch.scorer.passes.forwards += forwards * len(self.batch.images)

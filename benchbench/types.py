@@ -26,6 +26,7 @@ from .words import Score as Score
 from .words import Scored as Scored
 from .words import ScoreKind as ScoreKind
 from .words import Seen as Seen
+from .words import Share as Share
 from .words import Subject as Subject
 from .words import streamed as streamed
 

@@ -50,7 +50,8 @@ class Cost:
 
     ``seconds``: one entry per timed call, of all ``images`` together. ``peak_bytes``: above what was live before the
     call. Passes are per image; ``rests`` are those through what is behind the layer alone. ``forward_seconds``: the
-    same of one forward of the network as it is, without a gradient, on the same images.
+    same of one forward of the network as it is, without a gradient, on the same images. ``host_bytes`` and
+    ``device_bytes``: the same peak in the host's memory, and in a CUDA device's; the latter None where there is none.
     """
 
     seconds: tuple[float, ...]
@@ -60,6 +61,24 @@ class Cost:
     rests: float = 0
     images: int = 1
     forward_seconds: tuple[float, ...] = ()
+    host_bytes: int | None = None
+    device_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one method's maps took inside a study, per image; see sharing.py for what is attributed to whom.
+
+    ``seconds``: its own work and its parts of what it had in common with others; ``own_seconds``: the former alone.
+    Passes are counted alike. ``images``: how many it is the mean over.
+    """
+
+    seconds: float
+    own_seconds: float
+    forwards: float
+    backwards: float
+    rests: float
+    images: int
 
 
 @dataclass(frozen=True, eq=False)

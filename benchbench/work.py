@@ -20,6 +20,7 @@ from .loading import Chunk, Loader, chunks
 from .plan import MapCell, MetricCell, Shard, Task
 from .scoring import Scorer
 from .services import Batch, look
+from .sharing import User
 from .showing import Original
 from .store import Store
 from .study import Study
@@ -60,11 +61,15 @@ def missing(task: Task, store: Store) -> Lacking:
 
     Not the maps that are derived from others, nor their metrics before these are there.
     """
-    maps = [cell for cell in (*task.bases, *task.maps) if not cell.skip and not cell.base]
-    lacking = [cell for cell in maps if not store.holds_maps(cell.name)]
+    lacking = [cell for cell in _drawn(task) if not store.holds_maps(cell.name)]
     metrics = [cell for cell in task.metrics if not cell.maps.skip and store.find_cell(cell.name) is None]
     ready = [cell for cell in metrics if not cell.maps.base or store.holds_maps(cell.maps.name)]
     return Lacking(lacking, ready)
+
+
+def _drawn(task: Task) -> list[MapCell]:
+    """The cells whose maps the network makes, not those that do not apply or are derived from others."""
+    return [cell for cell in (*task.bases, *task.maps) if not cell.skip and not cell.base]
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +103,7 @@ def work(task: Task, desk: Desk) -> int:
     loading = desk.loader.load(task.shard)
     job = _Job(task.shard, lacking, pages, dict(loading.failures), desk)
     fit = [sample for sample in loading.samples if sample.id not in failed_before]
+    desk.scorer.ledger.opened = len(lacking.maps) == len(_drawn(task))
     queue = list(chunks(fit, desk.scorer.batch, desk.device))
     finished = 0
     while queue:
@@ -124,6 +130,7 @@ def _attempt(job: _Job, chunk: Chunk, number: int) -> list[Chunk]:
 def _try(job: _Job, chunk: Chunk, number: int) -> list[Chunk]:
     """Work on a chunk; if the network fails on it, each image is to be tried alone."""
     refused: dict[str, str] = {}
+    job.desk.scorer.ledger.begin()
     try:
         batch = _answers(job, chunk, job.lacking.maps)
     except Exception as error:
@@ -134,6 +141,7 @@ def _try(job: _Job, chunk: Chunk, number: int) -> list[Chunk]:
         batch, refused = _what_it_can(job, chunk, blame(error))
     if chunk.ids[0] in job.pages.predictions:
         _work_chunk(job, chunk, number, batch, refused)
+        job.desk.scorer.ledger.commit()
     return []
 
 
@@ -178,7 +186,8 @@ def _work_chunk(job: _Job, chunk: Chunk, number: int, batch: Batch | None, refus
             fresh[cell.name] = Maps(None, (refused[cell.name],), ("failed",))
         else:
             assert batch is not None
-            fresh[cell.name] = explain(cell, batch, chunk.ids, chunk.masks, desk.study.seed)
+            with desk.scorer.ledger.own(user_of(job.shard, cell), len(chunk.ids)):
+                fresh[cell.name] = explain(cell, batch, chunk.ids, chunk.masks, desk.study.seed)
         _note_maps(cell, chunk, number, fresh[cell.name], pages, desk.store)
     wanted = dict.fromkeys(cell.maps.name for cell in job.lacking.metrics)
     ready = {name: fresh.get(name) or _stored(name, chunk, desk) for name in wanted}
@@ -199,8 +208,15 @@ def _chooser(job: _Job, chunk: Chunk, known: list[int] | None) -> Callable[[Tens
 
 def _look(shard: Shard, chunk: Chunk, maps: list[MapCell], choose: Callable[[Tensor], Tensor], desk: Desk) -> Batch:
     layers = list(dict.fromkeys(cell.layer for cell in maps))
-    gradient = any("gradient" in cell.method.needs for cell in maps)
-    return look(shard.model.spec.network, desk.scorer, chunk.images, layers, choose, gradient=gradient)
+    backward = [user_of(shard, cell) for cell in maps if "gradient" in cell.method.needs]
+    network, gradient = shard.model.spec.network, bool(backward)
+    with desk.scorer.ledger.capturing([user_of(shard, cell) for cell in maps], backward) as mark:
+        return look(network, desk.scorer, chunk.images, layers, choose, gradient=gradient, mark=mark)
+
+
+def user_of(shard: Shard, cell: MapCell) -> User:
+    """By what name the ledger knows who makes the cell's maps: the same for all shards of a dataset."""
+    return shard.dataset_name, cell.layer, cell.method.label
 
 
 def _note_predictions(chunk: Chunk, batch: Batch, pages: _Pages) -> None:

@@ -1,4 +1,4 @@
-"""What a method costs, measured on the method alone: see benchbench/cost.py."""
+"""What a method costs: measured on the method alone (benchbench/cost.py), and inside the study (sharing.py)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from statistics import median, quantiles
 from typing import Literal, TypeAlias
 
 from benchbench.registry import metric
-from benchbench.types import Cost, Scored
+from benchbench.types import Cost, Scored, Share
 
 Images: TypeAlias = Literal["one", "largest"]
 ALONE: dict[str, dict[str, object]] = {"alone-b1": {}, "alone-bmax": {"images": "largest"}}
@@ -73,9 +73,12 @@ def overhead(cost: Cost, *, images: Images = "one") -> Scored:
 def peak_memory(cost: Cost, *, images: Images = "one") -> Scored:
     """Peak of live tensor bytes during a call, in MB, above weights and images: from the CUDA or CPU allocator.
 
-    Part ``images``: how many they were.
+    Of the memory that the run's device has. Parts: ``images``, how many they were; ``host``, the peak in the host's
+    memory; ``device``, that in a CUDA device's, where there is one.
     """
-    return Scored(cost.peak_bytes / 1e6, parts={"images": float(cost.images)})
+    found = {"host": cost.host_bytes, "device": cost.device_bytes}
+    parts = {name: peak / 1e6 for name, peak in found.items() if peak is not None}
+    return Scored(cost.peak_bytes / 1e6, parts={"images": float(cost.images), **parts})
 
 
 @metric(
@@ -92,3 +95,46 @@ def passes(cost: Cost, *, images: Images = "one") -> Scored:
     """Forwards plus backwards per image; those through what is behind the layer alone ("rest") count whole."""
     parts = {"forward": cost.forwards, "backward": cost.backwards, "rest": cost.rests}
     return Scored(sum(parts.values()), parts=parts)
+
+
+@metric(
+    "study_runtime",
+    title="runtime in the study",
+    higher_is_better=False,
+    needs="shared",
+    protocols={"as-shared": {}},
+    unit="ms",
+    family="cost",
+    range=(0, inf),
+    equation="(own seconds + sum over what is shared of seconds / users) / images",
+)
+def study_runtime(share: Share) -> Scored:
+    """Milliseconds per image that this study took to make the method's maps, its part of shared work included.
+
+    What serves several methods is divided into equal parts among those that used it, at all layers: the forward among
+    all, the backward among those that need a gradient, masks' scores among those that ask for them; and what is made
+    once in a run (the network cut behind a layer) among all who ever used it. As it happened: no warm-up, in the run's
+    batches, beside the threads that load images. To prepare the network, load images, store maps and score metrics is
+    no method's. Parts: ``own`` and ``shared``, in ms; ``images``. Only of a run that made all of the study's maps of a
+    shard: see docs/definitions.md.
+    """
+    own = 1000 * share.own_seconds
+    parts = {"own": own, "shared": 1000 * share.seconds - own, "images": float(share.images)}
+    return Scored(1000 * share.seconds, parts=parts)
+
+
+@metric(
+    "study_passes",
+    title="passes in the study",
+    higher_is_better=False,
+    needs="shared",
+    protocols={"as-shared": {}},
+    unit="passes per image",
+    family="cost",
+    range=(0, inf),
+    equation="(own passes + sum over what is shared of passes / users) / images",
+)
+def study_passes(share: Share) -> Scored:
+    """Forwards plus backwards per image, divided as in study_runtime; "rest": those behind the layer alone."""
+    parts = {"forward": share.forwards, "backward": share.backwards, "rest": share.rests}
+    return Scored(sum(parts.values()), parts={**parts, "images": float(share.images)})

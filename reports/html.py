@@ -160,15 +160,21 @@ class Page:
 
     @cached_property
     def _parts(self) -> dict[str, dict[tuple[Any, ...], float]]:
-        return {part: measured(self.board.shown.results, part) for part in ("forward", "backward", "repeats")}
+        named = ("forward", "backward", "repeats", "own", "device", "host")
+        return {part: measured(self.board.shown.results, part) for part in named}
 
     def detail(self, block: Block, row: Row, cell: Cell) -> str:
-        """What stands under a measured cost: its quartiles, or forwards and backwards."""
+        """What stands under a measured cost: its quartiles, forwards and backwards, or what it is made up of."""
         metric = cell.metric
         key = (block.model, block.dataset, block.layer, row.method, metric.name, metric.protocol)
         forward, backward = (self._parts[part].get(key) for part in ("forward", "backward"))
         if forward is not None and backward is not None:
-            return f"{forward:g} forward, {backward:g} backward"
+            return f"{round(forward, 2):g} forward, {round(backward, 2):g} backward"
+        own, device, host = (self._parts[part].get(key) for part in ("own", "device", "host"))
+        if own is not None:
+            return f"{fixed(own, metric.decimals)} its own"
+        if device is not None and host is not None:
+            return f"on the device; {fixed(host, metric.decimals)} on the host"
         repeats = self._parts["repeats"].get(key)
         return f"{cell.interval} of {several(int(repeats), 'run')}" if repeats and cell.interval else cell.interval
 

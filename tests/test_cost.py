@@ -10,7 +10,9 @@ import torch
 
 from benchbench import costing, services
 from benchbench.cost import LEAST_REPEATS, measure, peak_bytes
+from benchbench.registry import METRICS
 from benchbench.scoring import Passes
+from benchbench.types import Cost
 
 from .test_run import done
 
@@ -67,6 +69,34 @@ def test_passes_are_those_of_one_call_per_image() -> None:
     assert len(cost.seconds) >= LEAST_REPEATS
     assert len(calls) == len(cost.seconds) + 2, "one to warm up, one for the memory"
     assert all(s > 0 for s in cost.seconds)
+
+
+def test_on_the_cpu_memory_is_the_host_s_and_there_is_no_device_s(images: torch.Tensor, tmp_path: Path) -> None:
+    record = done(images, tmp_path, methods=["gradcam", "scorecam"], metrics=["peak_memory"])
+    rows = record.results.pivot_table(index="method", columns="metric", values="value")
+    assert list(rows) == ["peak_memory", "peak_memory.host", "peak_memory.images"], "absent, and not zero"
+    assert (rows["peak_memory.host"] == rows["peak_memory"]).all()
+    assert (rows["peak_memory"] > 0).all()
+
+
+def test_a_device_s_memory_stands_beside_the_host_s() -> None:
+    cost = Cost((0.1,), 5_000_000, 1, 1, host_bytes=250_000, device_bytes=5_000_000)
+    found = METRICS["peak_memory"].function(cost)
+    assert (found.value, found.parts) == (5, {"images": 1, "host": 0.25, "device": 5})
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_host_and_device_are_measured_apart() -> None:
+    device = torch.device("cuda")
+
+    def call() -> torch.Tensor:
+        torch.zeros(2000, 1000)
+        return torch.zeros(1000, 1000, device=device)
+
+    cost = measure(call, Passes(), device)
+    assert cost.device_bytes == cost.peak_bytes == pytest.approx(4 * MB, rel=0.05)
+    assert cost.host_bytes == pytest.approx(8 * MB, rel=0.05)
+    assert measure(lambda: torch.zeros(9, device=device), Passes(), device).host_bytes == 0
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

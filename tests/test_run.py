@@ -59,7 +59,15 @@ def test_nothing_asked_for_is_missing(record: Record) -> None:
     cost = record.results[record.results["sample"].isna()]
     assert set(cost["metric"]) == {
         *("runtime", "runtime.q1", "runtime.q3", "runtime.repeats"),
-        *("peak_memory", "peak_memory.images", "passes", "passes.forward", "passes.backward", "passes.rest"),
+        *(
+            "peak_memory",
+            "peak_memory.images",
+            "peak_memory.host",
+            "passes",
+            "passes.forward",
+            "passes.backward",
+            "passes.rest",
+        ),
     }
     validate(record.results)
 
