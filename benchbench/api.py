@@ -146,6 +146,13 @@ class Run:
         """
         return by_group(beside(self.record), by, bands)
 
+    def pooled(self) -> pd.DataFrame:
+        """Values of all images together, as PxAP by its authors: value, n and the 95 % bootstrap interval over images.
+
+        A row per model, dataset, layer, method and metric that has one; ``reason`` where there is none.
+        """
+        return self.record.pooled
+
     def health(self) -> pd.DataFrame:
         """Per method: maps, failures, dead maps (the same everywhere), distinct values and ties."""
         return health(self.record.maps, self.record.results)

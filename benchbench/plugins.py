@@ -185,7 +185,8 @@ class MetricPlugin(Plugin):
     under its default protocol. ``equation``: in words or symbols. ``ranks_only``: its value stays under any increasing
     change of the map's values. ``across``: from the x (S,) and y (N, S) of ``Scored.levels`` for all images of one
     method, and the fold (N,) of each, 0 or 1, to the values (N,) that stand in the table: what is chosen on other
-    images. NaN where there are none.
+    images. NaN where there are none. ``pooled``: from sums (R, S) over images of the y of ``Scored.levels`` to values
+    (R,) of the whole data, which have a table of their own, pooled.parquet.
     """
 
     needs: frozenset[str] = frozenset()
@@ -200,6 +201,7 @@ class MetricPlugin(Plugin):
     equation: str = ""
     ranks_only: bool = False
     across: Callable[..., Any] | None = None
+    pooled: Callable[..., Any] | None = None
 
     @property
     def of_images(self) -> bool:

@@ -121,6 +121,7 @@ def metric(
     equation: str = "",
     ranks_only: bool = False,
     across: Callable[..., Any] | None = None,
+    pooled: Callable[..., Any] | None = None,
 ) -> Callable[[F], F]:
     """Register a metric: a function of a Seen that returns a Scored; of a Cost or a Share, where it needs that."""
     wanted = _known(needs, METRIC_NEEDS, f"metric {name}")
@@ -145,6 +146,7 @@ def metric(
             equation=equation,
             ranks_only=ranks_only,
             across=across,
+            pooled=pooled,
         ),
     )
 

@@ -23,6 +23,7 @@ from .errors import BenchError
 from .judge import probes_of
 from .loading import Loader
 from .plan import CostCell, ReadyModel, Task, cost_cells, named_targets, shards, tasks
+from .pooled import pooled
 from .prepare import Prepared, prepare
 from .progress import Progress, Silent
 from .provenance import describe, warnings
@@ -284,6 +285,7 @@ def _write(
     costs = [(cell, one.sizing.batch) for one in loaded for cell in one.costs]
     table = assemble.results(work_done, costs, study, store, tally.shares)
     store.write_table("results.parquet", table)
+    store.write_table("pooled.parquet", pooled(work_done, store, study.seed))
     store.write_table("curves.parquet", assemble.curves(work_done, store))
     store.write_table("maps/index.parquet", assemble.map_index(work_done, store))
     store.write_table("photos/index.parquet", assemble.photo_index(work_done, store))

@@ -67,6 +67,20 @@ PHOTOS = {
     "file": "string",  # in photos/
     "object_share": "float64",  # of the picture that its mask covers; missing where there is no mask
 }
+POOLED = {
+    "model": "string",
+    "dataset": "string",
+    "layer": "string",
+    "method": "string",
+    "metric": "string",
+    "protocol": "string",
+    "n": "Int64",  # images
+    "value": "float64",  # of all of them together; missing where n is 0
+    "low": "float64",
+    "high": "float64",
+    "images": "string",  # a digest of their ids: equal digests, equal images
+    "reason": "string",  # why there is no value
+}
 
 
 INPUT = "input image"  # the layer of methods that explain the network as a whole
@@ -187,6 +201,20 @@ class Record:
             typed(pd.read_parquet(folder / "maps" / "index.parquet"), MAPS),
             typed(_with_shares(pd.read_parquet(folder / "photos" / "index.parquet")), PHOTOS),
         )
+
+    @property
+    def pooled(self) -> pd.DataFrame:
+        """pooled.parquet, by the columns above; without rows in a folder that was written before there was one.
+
+        Raises:
+            BenchError: it cannot be read.
+        """
+        path = self.folder / "pooled.parquet"
+        try:
+            return typed(pd.read_parquet(path) if path.is_file() else pd.DataFrame(), POOLED)
+        except (OSError, ValueError) as error:
+            said = " ".join(str(error).split())[:200]
+            raise BenchError(f"it cannot be read: {said}", where=str(path), hint="Run it again") from None
 
     def map(self, file: str, row: int) -> FloatArray:
         """One saliency map (h, w), at layer resolution and not normalised."""

@@ -89,7 +89,8 @@ class Scored:
         value: (B,), or a float for a cost metric. NaN is a failed row.
         parts: further named values, written as rows ``metric.part``.
         curve: x (S,) and y (B, S), written to curves.parquet.
-        levels: x (S,) and y (B, S) for a metric with ``across``, which chooses among them on other images.
+        levels: x (S,) and y (B, S) for a metric with ``across``, which chooses among them on other images, or with
+            ``pooled``, which sums them over images.
         inapplicable: per image why the metric does not apply to it, or ""; empty where it applies to all.
     """
 

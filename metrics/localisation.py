@@ -7,8 +7,11 @@ each metric; it is never more than chance.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from pydantic import AfterValidator, Field
 from torch import Tensor
@@ -20,6 +23,7 @@ from benchbench.types import Scored, Seen
 from .masks import boxed, on_region, within
 from .relation import midranks
 
+Array = npt.NDArray[np.float64]
 Pixels = Annotated[int, Field(ge=1, le=100_000)]
 Levels = Annotated[int, Field(ge=0, le=100_000)]
 MASKED = {"map", "mask"}
@@ -184,6 +188,17 @@ def attribution_auc(seen: Seen) -> Scored:
     return on_region(seen, area)
 
 
+def pooled_precision(sums: Array) -> Array:
+    """(R,): average precision of (R, 2 S): the object's pixels in each step of the map, from the top, then all pixels.
+
+    Choe et al. 2020: the sum over thresholds of precision times the rise in recall, pixels of all images together.
+    """
+    on, every = np.split(sums, 2, axis=1)
+    hits, shown = on.cumsum(1), every.cumsum(1)
+    precision = np.divide(hits, shown, out=np.zeros_like(hits), where=shown > 0)
+    return np.asarray((precision * on).sum(1) / hits[:, -1])
+
+
 @metric(
     "pxap",
     title="PxAP per image",
@@ -195,11 +210,13 @@ def attribution_auc(seen: Seen) -> Scored:
     family="localisation",
     range=(0, 1),
     equation="sum over thresholds t, falling, of precision(t) (recall(t) - recall(t before))",
+    pooled=pooled_precision,
 )
 def pxap(seen: Seen, *, levels: Levels = 1000) -> Scored:
     """Average precision of the map as a classifier of the object's pixels, for each image by itself.
 
-    Choe et al. 2020, who pool the pixels of all images; a value per image is what can be paired. Their code counts
+    Choe et al. 2020, who pool the pixels of all images; a value per image is what can be paired. Theirs, of all images
+    together, stands in pooled.parquet and ``run.pooled()``, bootstrapped over images. Their code counts
     pixels in steps of 1 / ``levels`` of the normalised map (1000; 100 in its evaluation script), the value 1 apart;
     0 takes every distinct value as a threshold. A constant map scores the mask's share of the image.
     """
@@ -212,7 +229,16 @@ def pxap(seen: Seen, *, levels: Levels = 1000) -> Scored:
         hits = on.long().cumsum(1).gather(1, shown - 1)
         return (on * (hits.double() / shown)).sum(1) / on.sum(1)
 
-    return on_region(seen, precision)
+    found = on_region(seen, precision)
+    if seen.mask is None or not levels:
+        return found
+    step = levels + 1 - _steps(seen.map, levels).flatten(1)  # 0 is the top
+    on = [
+        torch.zeros_like(step[:, :1]).repeat(1, levels + 1).scatter_add(1, step, counted)
+        for counted in (seen.mask.flatten(1).long(), torch.ones_like(step))
+    ]
+    tops = torch.arange(levels, -1, -1, dtype=torch.float64) / levels
+    return replace(found, levels=(tops.repeat(2), torch.cat(on, 1)))
 
 
 def _steps(height: Tensor, levels: int) -> Tensor:

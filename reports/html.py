@@ -126,6 +126,13 @@ class Page:
         """Localisation by object size and by class."""
         return grouped.tables(self.board)
 
+    @cached_property
+    def pooled(self) -> list[dict[str, Any]]:
+        """Values of all images together, where there are any."""
+        rows = self.board.record.pooled
+        found = rows[rows["n"] > 0].to_dict("records")
+        return [{str(key): _missing_is_none(value) for key, value in row.items()} for row in found]
+
     @property
     def bundle(self) -> str:
         """DataTables, as itables ships it: compressed, base64."""

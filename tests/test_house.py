@@ -29,7 +29,7 @@ FLOORS = [
     ["scaffold", "store", "stats", "layers", "prepare", "datasets", "models", "methods", "metrics", "study"],
     ["scoring", "reports", "plan"],
     ["exported", "masked", "probing"],
-    ["services", "cost", "ready", "provenance", "across", "progress"],
+    ["services", "cost", "ready", "provenance", "across", "pooled", "progress"],
     ["assemble"],
     ["loading", "sizing"],
     ["explaining", "showing"],

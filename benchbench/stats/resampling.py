@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -40,15 +40,22 @@ def resampled(values: Array, seed: int = 0, resamples: int = RESAMPLES) -> Array
     images, columns = values.shape
     anchor = values[0]  # deviations from it, so that equal values have equal means, exactly
     deviations = values - anchor
-    draw = np.random.default_rng(seed)
     means = np.empty((resamples, columns))
+    done = 0
+    for counts in draws(images, seed, resamples):
+        means[done : done + len(counts)] = counts @ deviations / images
+        done += len(counts)
+    return np.asarray(anchor + means)
+
+
+def draws(images: int, seed: int = 0, resamples: int = RESAMPLES) -> Iterator[npt.NDArray[np.int64]]:
+    """How often each image is drawn: blocks (r, images), ``resamples`` rows in all. A seed gives the same draws."""
+    draw = np.random.default_rng(seed)
     step = max(1, _DRAWS_AT_ONCE // images)
     for start in range(0, resamples, step):
         rows = min(step, resamples - start)
         drawn = draw.integers(0, images, (rows, images)) + images * np.arange(rows)[:, None]
-        counts = np.bincount(drawn.ravel(), minlength=rows * images).reshape(rows, images)
-        means[start : start + rows] = counts @ deviations / images
-    return np.asarray(anchor + means)
+        yield np.bincount(drawn.ravel(), minlength=rows * images).reshape(rows, images)
 
 
 def mean(values: Array) -> Array:
