@@ -24,7 +24,7 @@ _NUMERIC = (
     *("again", "attention", "capture", "changed", "cost", "costing", "cut", "derivatives", "derived", "equal"),
     *("explaining", "exported", "fills", "imputation", "judge", "layers", "layout", "loading", "masked", "perturb"),
     *("prepare", "preprocess", "probing", "ready", "redraw", "regions", "scoring", "services", "showing", "similarity"),
-    *("subject", "targets", "types", "views", "words", "work"),
+    *("subject", "targets", "tray", "types", "views", "words", "work"),
 )
 
 

@@ -32,7 +32,7 @@ FLOORS = [
     ["services", "cost", "ready", "provenance", "across", "progress"],
     ["assemble"],
     ["loading", "sizing"],
-    ["explaining", "showing"],
+    ["explaining", "showing", "tray"],
     ["again"],
     ["subject"],
     ["judge"],
