@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -74,8 +74,15 @@ def run(study: Study, folder: Path, progress: Progress | None = None) -> None:
         (folder / "cells" / ".probe").unlink()
     except OSError as error:
         raise BenchError(f"cannot write there: {error}", where=str(folder), hint="Say another --out") from None
-    try:
+    with plainly(study, folder, progress):
         _run(study, folder, progress)
+
+
+@contextmanager
+def plainly(study: Study, folder: Path, progress: Progress) -> Iterator[None]:
+    """What can go wrong for want of disk or memory, as a BenchError; the progress is stopped."""
+    try:
+        yield
     except OSError as error:
         raise BenchError(f"{type(error).__name__}: {error}", where=str(folder), hint="What is done is kept") from error
     except Exception as error:
@@ -95,7 +102,7 @@ def _run(study: Study, folder: Path, progress: Progress) -> None:
     for choice in study.models:
         progress.say(f"loading {choice.label}")
         with exact():
-            loaded.append(_load_or_say(aimed(ready_spec(choice, device), study), study, device))
+            loaded.append(load_or_say(aimed(ready_spec(choice, device), study), study, device))
     for one in loaded:
         for said in warnings(one.model, one.prepared):
             progress.warn(said)
@@ -122,7 +129,7 @@ def machine(device: torch.device) -> dict[str, Any]:
     return {"kind": device.type, "name": name, "threads": torch.get_num_threads(), "memory_kept": keep_memory()}
 
 
-def _load_or_say(spec: ModelSpec, study: Study, device: torch.device) -> Loaded:
+def load_or_say(spec: ModelSpec, study: Study, device: torch.device) -> Loaded:
     try:
         return _load(spec, study, device)
     except BenchError:

@@ -39,6 +39,7 @@ FLOORS = [
     ["work", "derived", "metric_testing"],
     ["costing"],
     ["runner", "testing"],
+    ["disturbing", "reliability"],
     ["api"],
     ["cli"],
     ["__main__", "__init__"],
