@@ -22,14 +22,14 @@ from .plan import MapCell, MetricCell
 from .scoring import Answers, read
 from .services import Batch, look
 from .showing import Original, Shown, Weights, show
-from .study import MetricChoice
 from .table import Status
+from .tray import Tray, views_of
 from .types import Again
-from .views import Masked, RandomWeights, View
+from .views import Masked, RandomWeights, Single, View, singles
 
 
 @dataclass(frozen=True, eq=False)
-class _Found:
+class Found:
     """The maps by cell, and the network's answers (B,) with its most likely class; -1 where it failed."""
 
     maps: Mapping[str, Maps]
@@ -37,22 +37,18 @@ class _Found:
     likely: Tensor
 
     @classmethod
-    def join(cls, parts: Sequence[_Found]) -> _Found:
+    def join(cls, parts: Sequence[Found]) -> Found:
         maps = {name: Maps.join([part.maps[name] for part in parts]) for name in parts[0].maps}
         return cls(maps, Answers.join([part.answers for part in parts]), torch.cat([part.likely for part in parts]))
 
 
-def views_of(metric: MetricChoice) -> list[View]:
-    """The views that a metric asks for, in its order."""
-    return list(metric.plugin.views(**metric.params)) if metric.plugin.views else []
-
-
-def wanted_views(cells: Sequence[MetricCell]) -> dict[View, list[MapCell]]:
-    """By view, the map cells that some of the metric cells want it of."""
-    found: dict[View, dict[str, MapCell]] = {}
+def wanted_views(cells: Sequence[MetricCell]) -> dict[Single, list[MapCell]]:
+    """By view that is shown, the map cells that some of the metric cells want it of."""
+    found: dict[Single, dict[str, MapCell]] = {}
     for cell in cells:
         for view in views_of(cell.metric):
-            found.setdefault(view, {})[cell.maps.name] = cell.maps
+            for single in singles(view):
+                found.setdefault(single, {})[cell.maps.name] = cell.maps
     return {view: list(wanting.values()) for view, wanting in found.items()}
 
 
@@ -77,33 +73,36 @@ def explain_again(
         view: [cell for cell in asking if "ok" in maps[cell.name].statuses]
         for view, asking in wanted_views(cells).items()
     }
-    weights = Weights(original)
-    found: dict[str, dict[View, Again]] = {}
-    known: dict[tuple[object, ...], dict[str, Again]] = {}
+    weights, tray = Weights(original), Tray(cells)
+    last: tuple[object, dict[str, Again]] = (None, {})
     for view in _ordered([view for view, live in wanted.items() if live], weights):
         live = wanted[view]
         what = (weights.layers_of(view), view.noise) if isinstance(view, RandomWeights) else (view,)
         key = (*what, *(cell.name for cell in live))
-        if key not in known:  # of few layers, several blocks are the same
-            known[key] = _on_view(view, live, maps, original, weights)
-        for name, again in known[key].items():
-            found.setdefault(name, {})[view] = again
-    return found
+        if key != last[0]:  # of few layers, several blocks are the same
+            last = key, _on_view(view, live, maps, original, weights)
+        for name, again in last[1].items():
+            tray.add(name, view, again)
+    return tray.found()
 
 
-def _ordered(views: Sequence[View], weights: Weights) -> list[View]:
-    """Those of the same random layers beside each other."""
-    drawn = sorted((view for view in views if isinstance(view, RandomWeights)), key=weights.layers_of)
+def _ordered(views: Sequence[Single], weights: Weights) -> list[Single]:
+    """Those of the same random layers beside each other, and of these those of the same noise."""
+    noises = list(dict.fromkeys(view.noise for view in views if isinstance(view, RandomWeights)))
+    drawn = sorted(
+        (view for view in views if isinstance(view, RandomWeights)),
+        key=lambda view: (weights.layers_of(view), noises.index(view.noise)),
+    )
     return [*(view for view in views if not isinstance(view, RandomWeights)), *drawn]
 
 
 def _on_view(
-    view: View, cells: Sequence[MapCell], maps: Mapping[str, Maps], original: Original, weights: Weights
+    view: Single, cells: Sequence[MapCell], maps: Mapping[str, Maps], original: Original, weights: Weights
 ) -> dict[str, Again]:
     found: dict[str, Again] = {}
     for group in _alike(cells, maps) if isinstance(view, Masked) else [cells]:
         shown = show(view, _finite(maps[group[0].name]), original, weights)
-        seen, distance = _explain(shown, group), moved(original.pixels, shown.images)
+        seen, distance = explain_shown(shown, group), moved(original.pixels, shown.images)
         for cell in group:
             found[cell.name] = _again(shown, seen, seen.maps[cell.name], distance)
     return found
@@ -123,8 +122,11 @@ def _finite(maps: Maps) -> Tensor:
     return maps.tensor.cpu().nan_to_num(0, 0, 0)
 
 
-def _explain(shown: Shown, cells: Sequence[MapCell]) -> _Found:
-    """If the network fails on the batch, each image is tried alone; then without what needs a gradient."""
+def explain_shown(shown: Shown, cells: Sequence[MapCell]) -> Found:
+    """The cells' maps of what is shown.
+
+    If the network fails on the batch, each image is tried alone; then without what needs a gradient.
+    """
     own = shown.original
     if all(shown.reasons):
         return _nothing(shown, {cell.name: Maps.none(len(own.ids), "", "not_applicable") for cell in cells})
@@ -134,11 +136,11 @@ def _explain(shown: Shown, cells: Sequence[MapCell]) -> _Found:
         if out_of_memory(error):
             raise
         if len(own.ids) > 1:
-            return _Found.join([_explain(shown.one(i), cells) for i in range(len(own.ids))])
+            return Found.join([explain_shown(shown.one(i), cells) for i in range(len(own.ids))])
         return _what_it_can(shown, cells, f"the network failed: {blame(error)}")
     maps = {cell.name: explain(cell, batch, own.ids, shown.masks, own.seed) for cell in cells}
     logits = batch.captured.logits.float()
-    return _Found(maps, read(logits, batch.captured.targets), logits.argmax(1))
+    return Found(maps, read(logits, batch.captured.targets), logits.argmax(1))
 
 
 def _look(shown: Shown, cells: Sequence[MapCell]) -> Batch:
@@ -151,22 +153,22 @@ def _look(shown: Shown, cells: Sequence[MapCell]) -> Batch:
     return batch
 
 
-def _what_it_can(shown: Shown, cells: Sequence[MapCell], reason: str) -> _Found:
+def _what_it_can(shown: Shown, cells: Sequence[MapCell], reason: str) -> Found:
     """After the network failed on one image: what is left without a gradient."""
     gentle = [cell for cell in cells if "gradient" not in cell.method.needs]
     refused = {cell.name: Maps.none(1, reason, "failed") for cell in cells}
     if not gentle or len(gentle) == len(cells):
         return _nothing(shown, refused)
-    found = _explain(shown, gentle)
+    found = explain_shown(shown, gentle)
     return replace(found, maps=refused | dict(found.maps))
 
 
-def _nothing(shown: Shown, maps: Mapping[str, Maps]) -> _Found:
+def _nothing(shown: Shown, maps: Mapping[str, Maps]) -> Found:
     blank = torch.full((len(shown.reasons),), float("nan"), device=shown.images.device)
-    return _Found(maps, Answers(blank, blank, blank), torch.full_like(shown.original.targets, -1))
+    return Found(maps, Answers(blank, blank, blank), torch.full_like(shown.original.targets, -1))
 
 
-def _again(shown: Shown, found: _Found, maps: Maps, distance: Tensor) -> Again:
+def _again(shown: Shown, found: Found, maps: Maps, distance: Tensor) -> Again:
     """On the CPU, where many views of many maps have room."""
     count = len(shown.reasons)
     tensor = torch.zeros(count, 1, 1) if maps.tensor is None else _finite(maps)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from . import study as _study
 from .capture import quiet
+from .disturbing import Disturbances, disturb, read_trials
 from .errors import BenchError, NotApplicable, nearest
 from .given import check_images, check_maps, check_network, check_target, names_of
 from .layers import resolve
@@ -20,14 +21,15 @@ from .perturb import saliency
 from .plan import sample_seeds
 from .progress import Progress
 from .registry import METHODS
-from .reports import html, tables
+from .reliability import LEVELS, levels_of, with_levels
+from .reports import html, reliability, tables
 from .reports.board import Board
 from .reports.verdicts import Verdicts
 from .runner import run
 from .scoring import Scorer
 from .services import look, run_method
-from .stats import Bands, by_group, health, seen_from, versus
-from .table import Record, beside
+from .stats import Bands, by_group, consistency, decay, health, overview, scales, seen_from, versus
+from .table import Record, beside, beside_rows
 from .targets import chooser, is_scored, unharmed
 from .types import INPUT
 
@@ -153,6 +155,33 @@ class Run:
         """
         return self.record.pooled
 
+    def decay(self) -> pd.DataFrame:
+        """Whether each metric falls as maps are blended with noise: the run's methods ``noised`` at several shares.
+
+        See ``benchbench.stats.decay``.
+        """
+        levels = levels_of(self.record.info)
+        return decay(
+            self._verdicts.board.shown.results, levels, scales(self.record.info), int(self.record.info["seed"])
+        )
+
+    def consistency(self) -> pd.DataFrame:
+        """Noise resilience and adversary reactivity of each metric: see ``benchbench.stats.consistency``.
+
+        Raises:
+            BenchError: the run was not made by ``Study.reliability``.
+        """
+        shown, trials = self._verdicts.board.shown.results, beside_rows(read_trials(self.folder))
+        return consistency(shown, trials, scales(self.record.info), int(self.record.info["seed"]))
+
+    def reliability(self) -> pd.DataFrame:
+        """Which metrics are to be trusted on this network and data: see ``benchbench.stats.overview``.
+
+        Raises:
+            BenchError: the run was not made by ``Study.reliability``.
+        """
+        return overview(self.decay(), self.consistency(), self._verdicts.board.gamed)
+
     def health(self) -> pd.DataFrame:
         """Per method: maps, failures, dead maps (the same everywhere), distinct values and ties."""
         return health(self.record.maps, self.record.results)
@@ -188,6 +217,30 @@ class Study(_study.Study):
         done = Run.load(out)
         if report:
             done.report()
+        return done
+
+    def reliability(
+        self,
+        out: str | Path = "runs/reliability",
+        *,
+        disturbances: Disturbances | None = None,
+        levels: Sequence[float] = LEVELS,
+        progress: Progress | None = None,
+    ) -> Run:
+        """Study the study's metrics: whether each falls on maps that get worse, and what disturbances do to it.
+
+        The study is run with each method's map blended with noise at every level, with controls and without metrics
+        of cost; then all is scored again under disturbances. ``Run.reliability`` is the result; tables/reliability.csv
+        and .md hold it. docs/reliability.md defines every number. What ``out`` holds already is not computed again.
+
+        Raises:
+            BenchError: the request cannot be met.
+        """
+        asked = with_levels(self, levels)
+        run(asked, Path(out), progress)
+        disturb(asked, Path(out), disturbances or Disturbances(), progress)
+        done = Run.load(out)
+        reliability.write_tables(done.reliability(), done.folder / "tables")
         return done
 
 

@@ -28,11 +28,20 @@ def results(
     shares: Mapping[str, Mapping[User, Share]],
 ) -> pd.DataFrame:
     """results.parquet. ``costs``: each with the scorer's batch. ``shares``: by model, what this run's maps took."""
-    chosen = across(tasks, store)
-    rows = [row for task in tasks for row in _metric_rows(task, store, chosen)]
+    rows = _score_rows(tasks, store)
     rows += [row for cell, batch in costs for row in _cost_rows(cell, study, batch, store)]
     rows += list(_share_rows(tasks, study, store, shares))
     return validate(typed(pd.DataFrame(rows), RESULTS))
+
+
+def scores(tasks: Sequence[Task], store: Store) -> pd.DataFrame:
+    """The part of results.parquet that is about maps: a row per image, without costs."""
+    return validate(typed(pd.DataFrame(_score_rows(tasks, store)), RESULTS))
+
+
+def _score_rows(tasks: Sequence[Task], store: Store) -> list[Row]:
+    chosen = across(tasks, store)
+    return [row for task in tasks for row in _metric_rows(task, store, chosen)]
 
 
 def curves(tasks: Sequence[Task], store: Store) -> pd.DataFrame:

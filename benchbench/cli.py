@@ -52,29 +52,63 @@ def run_command(
     out: Annotated[Path | None, typer.Option(help="The run's folder; runs/NAME by default")] = None,
 ) -> None:
     """Run a study: maps, metrics, tables and the report. What the folder already holds is not computed again."""
-    from .api import Study
-    from .registry import load_file
-    from .study import read_yaml
-
-    for file in plugin or []:
-        load_file(file)
     listed = {"models": models, "datasets": datasets, "methods": methods, "metrics": metrics}
     single = {"samples": samples, "seed": seed, "target": target, "device": device, "engine": engine}
     single |= {"batch": batch, "precision": precision, "workers": workers}
-    overrides: dict[str, Any] = {key: _items(text) for key, text in listed.items() if text is not None}
-    overrides |= {key: _number(text) for key, text in single.items() if text is not None}
+    overrides: dict[str, Any] = {}
     if target is not None and "," in target:
         overrides["target"] = [_number(part.strip()) for part in target.split(",")]
     if compile is not None:
         overrides["compile"] = compile
     if layers is not None:
         overrides["layers"] = layers if layers in ("last", "stages") else [name.strip() for name in layers.split(",")]
-    if study is None:
-        embedded = Path(str(files("benchbench") / "default_study.yaml"))
-        asked = Study(**{**read_yaml(embedded), **overrides})
-    else:
-        asked = Study.from_yaml(study, **overrides)
+    asked = _study(study, plugin, listed, single, overrides)
     _run(asked, out or Path("runs") / (study.stem if study else "default"))
+
+
+@app.command("reliability")
+def reliability_command(
+    study: Annotated[Path | None, typer.Argument(help="A study file; the embedded default study without one")] = None,
+    methods: Items = None,
+    metrics: Items = None,
+    samples: Annotated[str | None, typer.Option(help="How many images of each dataset")] = None,
+    seed: Annotated[str | None, typer.Option(help="Of the samples' choice and of every random draw")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda")] = None,
+    draws: Annotated[int, typer.Option(help="Of each disturbance")] = 5,
+    input: Annotated[str, typer.Option(help="Minor and disruptive noise on pixels of [0, 1]")] = "0.001,1",
+    weights: Annotated[str, typer.Option(help="Minor and disruptive noise, as a share of each weight")] = "0.001,0.5",
+    plugin: Annotated[list[Path] | None, typer.Option(help="A Python file that registers methods or metrics")] = None,
+    out: Annotated[Path | None, typer.Option(help="The folder; runs/NAME-reliability by default")] = None,
+) -> None:
+    """Which metrics can be trusted on a study's networks and data: noisy maps, controls and disturbances."""
+    from rich.console import Console
+
+    from .disturbing import Disturbances
+    from .progress import Terminal
+    from .reports import reliability
+
+    given = Disturbances(draws, _two(input, "--input"), _two(weights, "--weights"))
+    listed = {"methods": methods, "metrics": metrics}
+    single = {"samples": samples, "seed": seed, "device": device}
+    asked = _study(study, plugin, listed, single, {})
+    folder = out or Path("runs") / f"{study.stem if study else 'default'}-reliability"
+    progress = Terminal(Console(stderr=True))
+    try:
+        done = asked.reliability(folder, disturbances=given, progress=progress)
+    finally:
+        progress.stop()
+    Console().print(reliability.terminal(done.reliability()))
+    print(f"Tables: {folder / 'tables' / 'reliability.md'}")
+    if done.failed:
+        raise typer.Exit(1)
+
+
+def _two(text: str, option: str) -> tuple[float, float]:
+    try:
+        minor, disruptive = map(float, text.split(","))
+    except ValueError:
+        raise BenchError(f"cannot read {text!r}", where=option, hint="Give two numbers: 0.001,0.5") from None
+    return minor, disruptive
 
 
 @app.command("report")
@@ -159,6 +193,27 @@ def main() -> None:
         sys.exit(130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _study(
+    file: Path | None,
+    plugins: list[Path] | None,
+    listed: dict[str, str | None],
+    single: dict[str, str | None],
+    overrides: dict[str, Any],
+) -> Any:
+    """The study of a file, or the embedded one, with the options that were given in place of its keys."""
+    from .api import Study
+    from .registry import load_file
+    from .study import read_yaml
+
+    for each in plugins or []:
+        load_file(each)
+    given = {key: _items(text) for key, text in listed.items() if text is not None}
+    given |= {key: _number(text) for key, text in single.items() if text is not None} | overrides
+    if file is not None:
+        return Study.from_yaml(file, **given)
+    return Study(**{**read_yaml(Path(str(files("benchbench") / "default_study.yaml"))), **given})
 
 
 def _run(study: Any, out: Path) -> None:

@@ -11,11 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .again import views_of
 from .allocator import out_of_memory
 from .errors import BenchError
-from .explaining import Maps as Maps
-from .explaining import blame as blame
+from .explaining import Maps, blame
 from .loading import Chunk
 from .perturb import Probe, Whole, canonical, saliency
 from .plan import MetricCell, sample_seeds
@@ -26,6 +24,7 @@ from .showing import Original
 from .study import MetricChoice
 from .subject import subject_of
 from .table import Status
+from .tray import views_of
 from .types import Again, Pixels, Preprocess, Scored, Seen
 from .views import View
 

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .judge import Maps, judge, pixels_of
+from .explaining import Maps
+from .judge import judge, pixels_of
 from .loading import Chunk
 from .plan import MapCell, MetricCell
 from .registry import METHODS

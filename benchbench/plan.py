@@ -21,10 +21,10 @@ from .wrapping import Method
 NO_COST = "it is made of maps that are there, and costs no pass of its own"
 SHARD = 32  # samples; what is lost when a run is killed, and never a matter of the batch size
 _NUMERIC = (
-    *("again", "attention", "capture", "changed", "cost", "costing", "cut", "derivatives", "derived", "equal"),
-    *("explaining", "exported", "fills", "imputation", "judge", "layers", "layout", "loading", "masked", "perturb"),
-    *("prepare", "preprocess", "probing", "ready", "redraw", "regions", "scoring", "services", "sharing", "showing"),
-    *("similarity", "subject", "targets", "types", "views", "words", "work"),
+    *("again", "attention", "capture", "changed", "cost", "costing", "cut", "derivatives", "derived", "disturbing"),
+    *("equal", "explaining", "exported", "fills", "imputation", "judge", "layers", "layout", "loading", "masked"),
+    *("perturb", "prepare", "preprocess", "probing", "ready", "redraw", "regions", "scoring", "services", "sharing"),
+    *("showing", "similarity", "subject", "targets", "tray", "types", "views", "words", "work"),
 )
 
 

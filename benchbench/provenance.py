@@ -6,8 +6,12 @@ import importlib.metadata
 import math
 import platform
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import torch
+
+from .allocator import keep_memory
 from .plan import ReadyModel, Shard
 from .prepare import Prepared
 from .store import digest
@@ -36,6 +40,12 @@ def describe(
         "metrics": [_metric(choice) for choice in study.metrics],
         "warnings": [said for model, prepared in networks for said in warnings(model, prepared)],
     }
+
+
+def machine(device: torch.device) -> dict[str, Any]:
+    """What the cost figures depend on."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
+    return {"kind": device.type, "name": name, "threads": torch.get_num_threads(), "memory_kept": keep_memory()}
 
 
 def warnings(model: ReadyModel, prepared: Prepared) -> list[str]:
@@ -115,3 +125,13 @@ def _versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue  # timm is an extra
     return found
+
+
+def _processor() -> str:
+    """The processor's model name, as the system tells it."""
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from .allocator import out_of_memory
 from .capture import module_of, quiet
 from .errors import NotApplicable
-from .views import RandomWeights
+from .views import NoisyWeights, RandomWeights
 
 
 def layers_with_weights(network: nn.Module, images: Tensor) -> list[str]:
@@ -73,16 +73,35 @@ def redrawn(network: nn.Module, layers: Sequence[str], seed: int) -> nn.Module:
     Raises:
         NotApplicable: the network cannot be copied.
     """
+    made = _copied(network)
+    for name in layers:
+        _draw(module_of(made, name), _seed(seed, name))
+    return made
+
+
+def noised(network: nn.Module, view: NoisyWeights, seed: int) -> nn.Module:
+    """A copy in eval mode with every parameter w as w (1 + size n), n standard normal from the seed, draw and path.
+
+    Raises:
+        NotApplicable: the network cannot be copied.
+    """
+    made = _copied(network)
+    with torch.no_grad():
+        for name, parameter in made.named_parameters():
+            generator = torch.Generator().manual_seed(_seed(seed, f"noise/{view.index}/{name}"))
+            drawn = torch.randn(parameter.shape, generator=generator)
+            parameter.mul_(1 + view.size * drawn.to(parameter))
+    return made
+
+
+def _copied(network: nn.Module) -> nn.Module:
     try:
-        made = copy.deepcopy(network).eval().requires_grad_(False)
+        return copy.deepcopy(network).eval().requires_grad_(False)
     except Exception as error:  # whatever a network holds that does not copy
         if out_of_memory(error):
             raise
         said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise NotApplicable(f"the network cannot be copied, to give it other weights: {said}") from error
-    for name in layers:
-        _draw(module_of(made, name), _seed(seed, name))
-    return made
 
 
 def _draw(module: nn.Module, seed: int) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import platform
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +25,7 @@ from .plan import CostCell, ReadyModel, Task, cost_cells, named_targets, shards,
 from .pooled import pooled
 from .prepare import Prepared, prepare
 from .progress import Progress, Silent
-from .provenance import describe, warnings
+from .provenance import describe, machine, warnings
 from .ready import aimed, device_of, example_of, load_sample, ready_dataset, ready_model, ready_spec
 from .scoring import Passes, Scorer
 from .services import may_capture
@@ -77,8 +76,15 @@ def run(study: Study, folder: Path, progress: Progress | None = None) -> None:
         (folder / "cells" / ".probe").unlink()
     except OSError as error:
         raise BenchError(f"cannot write there: {error}", where=str(folder), hint="Say another --out") from None
-    try:
+    with plainly(study, folder, progress):
         _run(study, folder, progress)
+
+
+@contextmanager
+def plainly(study: Study, folder: Path, progress: Progress) -> Iterator[None]:
+    """What can go wrong for want of disk or memory, as a BenchError; the progress is stopped."""
+    try:
+        yield
     except OSError as error:
         raise BenchError(f"{type(error).__name__}: {error}", where=str(folder), hint="What is done is kept") from error
     except Exception as error:
@@ -98,7 +104,7 @@ def _run(study: Study, folder: Path, progress: Progress) -> None:
     for choice in study.models:
         progress.say(f"loading {choice.label}")
         with exact():
-            loaded.append(_load_or_say(aimed(ready_spec(choice, device), study), study, device))
+            loaded.append(load_or_say(aimed(ready_spec(choice, device), study), study, device))
     for one in loaded:
         for said in warnings(one.model, one.prepared):
             progress.warn(said)
@@ -119,13 +125,7 @@ def exact() -> AbstractContextManager[None]:
     return context
 
 
-def machine(device: torch.device) -> dict[str, Any]:
-    """What the cost figures depend on."""
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
-    return {"kind": device.type, "name": name, "threads": torch.get_num_threads(), "memory_kept": keep_memory()}
-
-
-def _load_or_say(spec: ModelSpec, study: Study, device: torch.device) -> Loaded:
+def load_or_say(spec: ModelSpec, study: Study, device: torch.device) -> Loaded:
     try:
         return _load(spec, study, device)
     except BenchError:
@@ -314,13 +314,3 @@ def _check_ids(name: str, ids: Sequence[str]) -> None:
         raise BenchError("the dataset is empty", where=f"datasets: {name}")
     if len(set(ids)) != len(ids):
         raise BenchError("the dataset has two samples of the same id", where=f"datasets: {name}")
-
-
-def _processor() -> str:
-    """The processor's model name, as the system tells it."""
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text(errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from .changed import jpeg, noisy, shifted
 from .errors import NotApplicable
 from .perturb import saliency
-from .redraw import layers_of, layers_with_weights, redrawn
+from .redraw import layers_of, layers_with_weights, noised, redrawn
 from .scoring import Scorer
 from .targets import is_scored
 from .types import Pixels
-from .views import Jpeg, Masked, Noisy, OtherTarget, RandomWeights, Shifted, View
+from .views import Jpeg, Masked, Noisy, NoisyWeights, OtherTarget, RandomWeights, Shifted, Single
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,7 @@ class Shown:
     ``reasons``: per image why there is no such view of it, or "".
     """
 
-    view: View
+    view: Single
     original: Original
     network: nn.Module
     scorer: Scorer
@@ -82,20 +82,25 @@ class Weights:
     """Networks with other weights, one at a time: views of the same layers follow each other."""
 
     original: Original
-    layers: tuple[str, ...] = ()
+    key: object = None
     made: tuple[nn.Module, Scorer] | None = None
     order: list[str] = field(default_factory=list)
 
-    def of(self, view: RandomWeights) -> tuple[nn.Module, Scorer]:
+    def of(self, view: RandomWeights | NoisyWeights) -> tuple[nn.Module, Scorer]:
         """The network, and a scorer on it whose passes are counted with all others."""
         own = self.original.scorer
-        layers = self.layers_of(view)
-        if self.made is None or layers != self.layers:
+        key = view if isinstance(view, NoisyWeights) else self.layers_of(view)
+        if self.made is None or key != self.key:
             self.made = None  # before the next one is made: one copy at a time
-            network = redrawn(self.original.network, layers, self.original.seed)
+            network = self._network(view)
             scorer = Scorer(network, own.batch, passes=own.passes, advance=own.advance)
-            self.layers, self.made = layers, (network, scorer)
+            self.key, self.made = key, (network, scorer)
         return self.made
+
+    def _network(self, view: RandomWeights | NoisyWeights) -> nn.Module:
+        if isinstance(view, NoisyWeights):
+            return noised(self.original.network, view, self.original.seed)
+        return redrawn(self.original.network, self.layers_of(view), self.original.seed)
 
     def layers_of(self, view: RandomWeights) -> tuple[str, ...]:
         if not self.order:
@@ -104,7 +109,7 @@ class Weights:
         return layers_of(view, self.order)
 
 
-def show(view: View, maps: Tensor, original: Original, weights: Weights) -> Shown:
+def show(view: Single, maps: Tensor, original: Original, weights: Weights) -> Shown:
     """What a method is shown; ``maps`` (B, h, w) are its own, finite, where the view is Masked."""
     pixels = original.pixels
     who = (original.network, original.scorer)
@@ -121,15 +126,16 @@ def show(view: View, maps: Tensor, original: Original, weights: Weights) -> Show
         case Masked():
             height = saliency(maps, pixels.size).to(pixels.images)
             return replace(shown, images=pixels.images * height[:, None])
-        case RandomWeights():
+        case RandomWeights() | NoisyWeights():
             return _redrawn(view, shown, weights)
         case OtherTarget() if is_scored(original.network):
             return replace(shown, reasons=("the network's score is its only target",) * len(original.ids))
     return shown
 
 
-def _redrawn(view: RandomWeights, shown: Shown, weights: Weights) -> Shown:
-    images = noisy(shown.original.pixels, view.noise) if view.noise else shown.images
+def _redrawn(view: RandomWeights | NoisyWeights, shown: Shown, weights: Weights) -> Shown:
+    noise = view.noise if isinstance(view, RandomWeights) else None
+    images = noisy(shown.original.pixels, noise) if noise else shown.images
     try:
         network, scorer = weights.of(view)
     except NotApplicable as error:

@@ -91,11 +91,12 @@ def beside(record: Record) -> Record:
 
     Where a model and dataset have no other layer, the input image stays one.
     """
-    results, curves, maps = (_beside(rows) for rows in (record.results, record.curves, record.maps))
+    results, curves, maps = (beside_rows(rows) for rows in (record.results, record.curves, record.maps))
     return Record(record.folder, record.info, results, curves, maps, record.photos)
 
 
-def _beside(rows: pd.DataFrame) -> pd.DataFrame:
+def beside_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of one table of a record, as ``beside`` has them."""
     whole = rows["layer"] == INPUT
     if not whole.any() or whole.all():
         return rows

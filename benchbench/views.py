@@ -66,4 +66,30 @@ class OtherTarget:
     which: OtherClass = "runner-up"
 
 
-View: TypeAlias = Noisy | Shifted | Jpeg | Masked | RandomWeights | OtherTarget
+@dataclass(frozen=True)
+class NoisyWeights:
+    """The image before the network whose every parameter w is w (1 + size n), n standard normal.
+
+    The ``index``-th draw of the study's seed.
+    """
+
+    index: int
+    size: float
+
+
+Single: TypeAlias = Noisy | Shifted | Jpeg | Masked | RandomWeights | NoisyWeights | OtherTarget
+
+
+@dataclass(frozen=True)
+class Averaged:
+    """The mean of a method's maps on several views. They are added up as they come: none is kept."""
+
+    views: tuple[Single, ...]
+
+
+View: TypeAlias = Single | Averaged
+
+
+def singles(view: View) -> tuple[Single, ...]:
+    """The views that are shown for one."""
+    return view.views if isinstance(view, Averaged) else (view,)

@@ -190,7 +190,7 @@ def _work_chunk(job: _Job, chunk: Chunk, number: int, batch: Batch | None, refus
                 fresh[cell.name] = explain(cell, batch, chunk.ids, chunk.masks, desk.study.seed)
         _note_maps(cell, chunk, number, fresh[cell.name], pages, desk.store)
     wanted = dict.fromkeys(cell.maps.name for cell in job.lacking.metrics)
-    ready = {name: fresh.get(name) or _stored(name, chunk, desk) for name in wanted}
+    ready = {name: fresh.get(name) or stored(name, chunk, desk) for name in wanted}
     pixels = pixels_of(chunk, desk.study.seed, job.shard.model.spec.preprocess)
     predicted = torch.tensor([pages.predictions[i]["predicted"] for i in chunk.ids], device=desk.device)
     whole = (chunk.ids, pixels, chunk.masks, targets, predicted, desk.study.seed)
@@ -250,7 +250,7 @@ def _note_maps(cell: MapCell, chunk: Chunk, number: int, maps: Maps, pages: _Pag
         }
 
 
-def _stored(name: str, chunk: Chunk, desk: Desk) -> Maps:
+def stored(name: str, chunk: Chunk, desk: Desk) -> Maps:
     """Maps that an earlier run left, in the order of the chunk."""
     cell = desk.store.read_cell(name)["samples"]
     found = [cell[i] for i in chunk.ids]

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from benchbench.perturb import minmax
 from benchbench.registry import metric
+from benchbench.similarity import reasons
 from benchbench.types import Scored, Seen
 
 Size = Literal["image", "layer"]
@@ -111,8 +112,7 @@ def total_variation(seen: Seen, *, size: Size = "image") -> Scored:
     """
     height = _height(seen, size)
     steps = height.diff(dim=1).abs().sum((1, 2)) + height.diff(dim=2).abs().sum((1, 2))
-    flat = (height.amax((1, 2)) == 0).tolist()
-    return Scored(steps / height[0].numel(), inapplicable=tuple(CONSTANT if same else "" for same in flat))
+    return Scored(steps / height[0].numel(), inapplicable=reasons((height.amax((1, 2)) == 0, CONSTANT)))
 
 
 @metric(

@@ -14,6 +14,7 @@ from torch import Tensor
 from benchbench.fills import FillName
 from benchbench.perturb import Probe, Remove, ranks
 from benchbench.registry import metric
+from benchbench.similarity import reasons
 from benchbench.types import Scored, Seen
 
 from .protocols import Answer, Source, area, inserted, removed, shares
@@ -188,8 +189,7 @@ def _pieces(seen: Seen, steps: int) -> Tensor:
 def _correlated(seen: Seen, changes: Tensor, steps: int) -> Scored:
     """Pearson's correlation of the changes (B, steps) and what the steps take, by the rules of the two metrics."""
     live = varies(seen.probability.double())
-    reasons = tuple("" if one else FLAT for one in live.tolist())
-    return Scored(pearson(_pieces(seen, steps), changes), inapplicable=reasons)
+    return Scored(pearson(_pieces(seen, steps), changes), inapplicable=reasons((~live, FLAT)))
 
 
 @metric(

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import max_pool1d
 
+from benchbench.similarity import reasons
 from benchbench.types import Scored, Seen
 
 NO_MASK = "the image has no mask"
@@ -25,21 +26,21 @@ def on_region(
         score: takes the regions (B, H, W) bool; gives (B,). Its answer is dropped where the metric does not apply.
         region: takes the masks (B, H, W) bool; gives the regions. By default the masks themselves.
     """
-    why = absent(seen)
     if seen.mask is None:
-        return Scored(torch.full((len(seen.map),), torch.nan), inapplicable=why)
+        return Scored(torch.full((len(seen.map),), torch.nan), inapplicable=absent(seen))
     regions = region(seen.mask)
-    covered = regions.flatten(1).all(1).tolist()
-    return Scored(
-        score(regions), inapplicable=tuple(w or (WHOLE if c else "") for w, c in zip(why, covered, strict=True))
-    )
+    return Scored(score(regions), inapplicable=reasons(_empty(seen.mask), (regions.flatten(1).all(1), WHOLE)))
 
 
 def absent(seen: Seen) -> tuple[str, ...]:
     """Per image why there is no object to look for, or ""."""
     if seen.mask is None:
         return (NO_MASK,) * len(seen.map)
-    return tuple("" if found else EMPTY for found in seen.mask.flatten(1).any(1).tolist())
+    return reasons(_empty(seen.mask))
+
+
+def _empty(mask: Tensor) -> tuple[Tensor, str]:
+    return ~mask.flatten(1).any(1), EMPTY
 
 
 def within(mask: Tensor, tolerance: int) -> Tensor:

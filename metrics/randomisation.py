@@ -16,7 +16,7 @@ from benchbench.perturb import saliency
 from benchbench.registry import metric
 from benchbench.similarity import constant, histogram_entropy, reasons, spearman, ssim
 from benchbench.types import Again, Scored, Seen
-from benchbench.views import DrawKind, Noisy, OtherClass, OtherTarget, RandomWeights
+from benchbench.views import Averaged, DrawKind, Noisy, OtherClass, OtherTarget, RandomWeights
 
 Stages = Annotated[int, Field(ge=1, le=1000)]
 Samples = Annotated[int, Field(ge=1, le=1000)]
@@ -75,9 +75,10 @@ def mprt(seen: Seen, *, kind: DrawKind = "cascade", stages: Stages = 8, similari
     return Scored(y.mean(1), {"last": y[:, -1]}, (x, y), inapplicable=reasons((constant(raw), CONSTANT)))
 
 
-def _smooth(stages: int, samples: int, radius: float, similarity: str) -> list[Noisy | RandomWeights]:
+def _smooth(stages: int, samples: int, radius: float, similarity: str) -> list[Averaged]:
     noises = [Noisy(i, radius, "normal") for i in range(samples)]
-    return [*noises, *(RandomWeights("cascade", i, stages, n) for i in range(1, stages + 1) for n in noises)]
+    stage = [Averaged(tuple(RandomWeights("cascade", i, stages, n) for n in noises)) for i in range(1, stages + 1)]
+    return [Averaged(tuple(noises)), *stage]
 
 
 @metric(
@@ -108,17 +109,11 @@ def smooth_mprt(
 
     ``radius``: the noise's standard deviation in pixels of [0, 1]; the same noise before every network.
     """
-    means = [torch.stack(group).mean(0) for group in _groups(seen, samples)]
+    means = [view.map.double() for view in seen.again.values()]
     size = _size(seen)
     y = torch.stack([_similar(means[0], other, similarity, size) for other in means[1:]], 1)
     x = torch.arange(1, stages + 1, dtype=torch.float64, device=y.device) / stages
     return Scored(y.mean(1), {"last": y[:, -1]}, (x, y), inapplicable=reasons((constant(means[0]), CONSTANT)))
-
-
-def _groups(seen: Seen, samples: int) -> list[list[Tensor]]:
-    """The maps of the network itself, then of each stage, ``samples`` each."""
-    maps = [view.map.double() for view in seen.again.values()]
-    return [maps[i : i + samples] for i in range(0, len(maps), samples)]
 
 
 def _fully_random(bins: int) -> list[RandomWeights]:

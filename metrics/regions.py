@@ -11,6 +11,7 @@ from benchbench.fills import FillName
 from benchbench.perturb import Remove
 from benchbench.regions import PartsName
 from benchbench.registry import metric
+from benchbench.similarity import reasons
 from benchbench.types import Scored, Seen
 
 from .curves import aopc
@@ -66,5 +67,5 @@ def irof(seen: Seen, *, steps: Steps = 10, parts: PartsName = "slic-60", fill: F
     y = torch.cat([p[:, None], seen.probability.double()], 1)
     x = torch.arange(steps + 1, dtype=torch.float64, device=y.device) / steps
     area = torch.trapezoid(y, x, dim=1) / torch.where(p > 0, p, 1)
-    reasons = tuple("" if live else "the target's probability on the whole image is 0" for live in (p > 0).tolist())
-    return Scored(1 - area, inapplicable=reasons)
+    why = "the target's probability on the whole image is 0"
+    return Scored(1 - area, inapplicable=reasons((~(p > 0), why)))

@@ -16,6 +16,7 @@ from benchbench.fills import FillName
 from benchbench.perturb import Random, Region, members
 from benchbench.regions import PartsName, parts_in
 from benchbench.registry import metric
+from benchbench.similarity import reasons
 from benchbench.types import Scored, Seen
 
 from .curves import FLAT, answers
@@ -46,7 +47,7 @@ def _said(seen: Seen, probes: list[Random] | list[Region]) -> Tensor:
 
 
 def _inapplicable(falls: Tensor) -> tuple[str, ...]:
-    return tuple("" if live else FLAT for live in varies(falls).tolist())
+    return reasons((~varies(falls), FLAT))
 
 
 @metric(

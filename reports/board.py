@@ -14,6 +14,7 @@ from ..errors import BenchError
 from ..stats import CONTEST, COST, QUALITY, Contest, agreement, contests, health, leaderboard
 from ..table import Record, beside
 from . import numbers
+from .footnotes import Notes, why
 
 BLOCK = ["model", "dataset", "layer"]
 
@@ -249,30 +250,30 @@ class Board:
             for metric, digits in here
             if digits is not None
         )
-        notes = _Notes()
+        notes = Notes()
         shown = tuple(self._row(name, part, metrics, notes) for name, part in self._by_method(rows))
         model, dataset, layer = (str(value) for value in where)
-        return Block(model, dataset, layer, metrics, shown, tuple(notes.texts))
+        return Block(model, dataset, layer, metrics, shown, notes.texts)
 
     def _by_method(self, rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
         """Methods in the study's order, controls last."""
         for name in sorted(rows["method"].unique(), key=lambda name: name in self.controls):
             yield name, rows[rows["method"] == name]
 
-    def _row(self, name: str, rows: pd.DataFrame, metrics: Sequence[Metric], notes: _Notes) -> Row:
+    def _row(self, name: str, rows: pd.DataFrame, metrics: Sequence[Metric], notes: Notes) -> Row:
         cells = []
         for metric in metrics:
             found = rows[(rows["metric"] == metric.name) & (rows["protocol"] == metric.protocol)]
             cells.append(self._cell(metric, name, found, notes))
         return Row(name, name in self.controls, tuple(cells))
 
-    def _cell(self, metric: Metric, method: str, found: pd.DataFrame, notes: _Notes) -> Cell:
+    def _cell(self, metric: Metric, method: str, found: pd.DataFrame, notes: Notes) -> Cell:
         if found.empty:
-            note = notes.number(f"{method}: not in the results")
+            note = notes.number(method, "not in the results")
             return Cell(metric, 0, nan, nan, nan, 0, 0, "not in the results", notes=(note,))
         place, row = int(found.index[0]), found.iloc[0]
         n, failed, not_applicable = int(row["n"]), int(row["failed"]), int(row["not_applicable"])
-        why = _why(method, n, failed, not_applicable, str(row["reason"]), place in self.incomparable)
+        said = why(n, failed, not_applicable, str(row["reason"]), place in self.incomparable)
         return Cell(
             metric,
             n,
@@ -283,20 +284,8 @@ class Board:
             not_applicable,
             str(row["reason"]),
             best=place in self.best,
-            notes=(notes.number(why),) if why else (),
+            notes=(notes.number(method, said),) if said else (),
         )
-
-
-class _Notes:
-    """A block's footnotes, each said once."""
-
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-
-    def number(self, text: str) -> int:
-        if text not in self.texts:
-            self.texts.append(text)
-        return self.texts.index(text) + 1
 
 
 def _metric(given: dict[str, Any], kind: str) -> Metric:
@@ -309,19 +298,3 @@ def _decimals(column: pd.DataFrame) -> int:
     if (column["kind"] == COST).all():
         return numbers.decimals_for_measurements(column["mean"].dropna())
     return numbers.decimals_for_intervals(column["high"] - column["low"])
-
-
-def _why(method: str, n: int, failed: int, not_applicable: int, reason: str, incomparable: bool) -> str:
-    """The footnote of a cell that is not complete; empty for one that is."""
-    asked = n + failed + not_applicable
-    if not (failed or not_applicable):
-        return ""
-    if not n:
-        return f"{method}: {'not applicable' if not_applicable else 'failed'}: {reason}"
-    words = [f"{failed} failed"] * bool(failed) + [f"{not_applicable} not applicable"] * bool(not_applicable)
-    so = (
-        "its mean is over other images than its rivals', so it is not comparable and never marked best"
-        if incomparable
-        else "the same images as for its rivals, so the means are comparable"
-    )
-    return f"{method}: of {asked} images {numbers.listed(words)} ({reason}); {so}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 
 MOST = 6
@@ -50,6 +50,11 @@ def listed(names: Iterable[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     *first, last = list(names) or [""]
     return f"{', '.join(first)} and {last}" if first else last
+
+
+def first_few(names: Sequence[str], most: int = 3) -> str:
+    """``listed``, of more than ``most`` the first two and how many more: ``a, b and 5 more``."""
+    return listed(names) if len(names) <= most else listed([*names[:2], f"{len(names) - 2} more"])
 
 
 def merged(work: Mapping[str, int]) -> str:

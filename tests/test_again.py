@@ -20,7 +20,7 @@ from benchbench.showing import Original, Weights, show
 from benchbench.study import Study
 from benchbench.table import KEYS, Record
 from benchbench.types import Layer, Scored, Seen
-from benchbench.views import Jpeg, Masked, Noisy, OtherTarget, RandomWeights, Shifted, View
+from benchbench.views import Averaged, Jpeg, Masked, Noisy, NoisyWeights, OtherTarget, RandomWeights, Shifted, View
 
 from .helpers import pixels
 from .networks import Pooled, seeded
@@ -28,6 +28,7 @@ from .networks import Pooled, seeded
 VIEWS: list[View] = [
     *(Noisy(0, 0.02), Shifted(3, -2), Masked(), OtherTarget("random")),
     *(RandomWeights("cascade", 1, 1), RandomWeights("independent", 2, 4, Noisy(0, 0.02))),
+    *(NoisyWeights(0, 0.1), Averaged((Noisy(0, 0.02), NoisyWeights(1, 0.1), Shifted(3, -2)))),
 ]
 
 
@@ -327,3 +328,47 @@ def test_the_bar_knows_of_views(pictures: Tensor, tmp_path: Path) -> None:
 def test_views_are_words_that_errors_can_say() -> None:
     assert str(Jpeg(30)) == "Jpeg(quality=30)"
     assert len({Noisy(0, 0.1), Noisy(0, 0.1), Noisy(1, 0.1), Noisy(0, 0.1, "normal")}) == 3
+
+
+def test_an_average_is_the_mean_of_its_views(pictures: Tensor, tmp_path: Path) -> None:
+    """Each of them shown once for all who ask, itself and inside of two averages."""
+    parts: tuple[Noisy | NoisyWeights, ...] = (Noisy(0, 0.02), Noisy(1, 0.02), NoisyWeights(0, 0.1))
+    kept: dict[str, Seen] = {}
+
+    @metric(
+        "keeps",
+        higher_is_better=True,
+        needs="again",
+        views=lambda: [*parts, Averaged(parts), Averaged(parts[:2])],
+        protocols={"first": {}},
+        unit="none",
+    )
+    def keeps(seen: Seen) -> Scored:
+        """Nothing; it lets a test see."""
+        kept["seen"] = seen
+        return Scored(seen.map.double().mean((1, 2)))
+
+    try:
+        work = done(pictures, tmp_path, methods=["gradcam"], metrics=["keeps"]).info["work"]
+    finally:
+        METRICS.remove("keeps")
+    assert work["backwards"] == 4 * (1 + 3)
+    again = kept["seen"].again
+    for view in (Averaged(parts), Averaged(parts[:2])):
+        alone, mean = [again[part] for part in view.views], again[view]
+        for name in ("map", "probability", "logit", "moved"):
+            expected = torch.stack([getattr(one, name).double() for one in alone]).mean(0)
+            torch.testing.assert_close(getattr(mean, name), expected, atol=1e-12, rtol=0)
+        assert mean.kept.tolist() == torch.stack([one.kept for one in alone]).all(0).tolist()
+        assert mean.statuses == ("ok",) * 4
+
+
+def test_an_average_lacks_what_one_of_its_views_lacks(pictures: Tensor, tmp_path: Path) -> None:
+    odd = pictures.clamp(-0.5, 0.5)
+    odd[2, 0, 0, 0] = 1  # so that noise moves it
+    network = seeded(lambda: Touchy("fails"))
+    average = {"name": "says", "which": len(VIEWS) - 1}
+    found = done(odd, tmp_path, models={"net": network}, methods=["gradcam"], metrics=[average]).results
+    bad = found[found["status"] != "ok"]
+    assert set(bad["sample"]) == {"0002"}
+    assert bad["reason"].str.startswith("on Noisy(index=0, radius=0.02, kind='uniform'): the network failed").all()

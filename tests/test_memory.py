@@ -155,3 +155,30 @@ def test_memory_stays_flat_as_samples_grow(tmp_path: Path) -> None:
     few, many = map(float, done.stdout.split())
     images = (512 - 32) * 3 * 160 * 160 * 4 / 2**20
     assert many - few < images / 2, f"{few:.0f} MB with 32 samples, {many:.0f} MB with 512"
+
+
+VIEWS = """
+import resource, sys, torch
+import benchbench as bb
+from tests.networks import Pooled, seeded
+
+images = torch.randn(4, 3, 160, 160, generator=torch.Generator().manual_seed(0))
+
+def run(draws, folder):
+    bb.Study(models={"net": seeded(Pooled)}, datasets={"data": images}, layers=["relu"], batch=4, methods=["saliency"],
+             metrics=[{"name": "smooth_mprt", "stages": 2, "samples": draws}]).run(folder, report=False)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+torch.set_num_threads(1)
+print(run(4, sys.argv[1] + "/few"), run(200, sys.argv[1] + "/many"))
+"""
+
+
+def test_memory_stays_flat_as_views_are_averaged(tmp_path: Path) -> None:
+    """12 views of four images, then 600: their maps, in float32, would be 230 MiB more."""
+    done = subprocess.run(
+        [sys.executable, "-c", VIEWS, str(tmp_path)],
+        capture_output=True, text=True, check=True, cwd=Path(__file__).parent.parent,
+    )  # fmt: skip
+    few, many = map(float, done.stdout.split())
+    assert many - few < 40

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from benchbench.errors import NotApplicable
-from benchbench.redraw import layers_of, layers_with_weights, redrawn
+from benchbench.redraw import layers_of, layers_with_weights, noised, redrawn
 from benchbench.targets import scored
-from benchbench.views import DrawKind, RandomWeights
+from benchbench.views import DrawKind, NoisyWeights, RandomWeights
 
 from .networks import Pooled, Vit, seeded
 
@@ -147,3 +147,23 @@ def test_a_network_that_does_not_copy_says_so() -> None:
     network.kept = (x for x in "generators do not copy")  # type: ignore[assignment]
     with pytest.raises(NotApplicable, match="cannot be copied, to give it other weights: TypeError"):
         redrawn(network, ["fc"], 0)
+
+
+def test_noise_on_weights_is_a_share_of_each() -> None:
+    network = seeded(Pooled)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    small, large, other = (noised(network, NoisyWeights(*which), 0) for which in ((0, 0.01), (0, 1.0), (1, 1.0)))
+    drawn = []
+    for name, weight in network.named_parameters():
+        one, ten, new = (dict(made.named_parameters())[name] for made in (small, large, other))
+        shares = (ten / weight - 1).flatten()[weight.flatten() != 0]
+        torch.testing.assert_close(one, weight + 0.01 * (ten - weight), msg="one draw, at another size")
+        assert not torch.equal(ten, new) or not weight.any()
+        drawn.append(shares.detach())
+    shares = torch.cat(drawn)
+    assert abs(float(shares.mean())) < 4 / len(shares) ** 0.5
+    assert abs(float(shares.std()) - 1) < 4 / (2 * len(shares)) ** 0.5
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, before[name])
+        if "running" in name:
+            assert torch.equal(value, large.state_dict()[name]), "what is no parameter stays"

@@ -4,11 +4,12 @@ from .best import Contest, contests
 from .groups import Ranked, ranked
 from .halves import split_half
 from .maps import health
-from .means import CELL, CONTEST, COST, QUALITY, curve_bands, leaderboard, measured
+from .means import CELL, CONTEST, COST, QUALITY, curve_bands, is_part, leaderboard, measured
 from .orders import agreement
 from .overall import overall
 from .pairs import ALPHA, pairs, seen_from
 from .power import fewest_images, images_needed, power, smallest_visible_effect
+from .reliability import consistency, decay, overview
 from .resampling import CONFIDENCE, RESAMPLES, bootstrap, mean
 from .scores import Scale, Scales, scales
 from .strata import Bands, by_group
@@ -30,15 +31,19 @@ __all__ = [
     "agreement",
     "bootstrap",
     "by_group",
+    "consistency",
     "contests",
     "curve_bands",
+    "decay",
     "fewest_images",
     "health",
     "images_needed",
+    "is_part",
     "leaderboard",
     "mean",
     "measured",
     "overall",
+    "overview",
     "pairs",
     "power",
     "ranked",

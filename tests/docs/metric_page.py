@@ -6,10 +6,12 @@ Run as ``python -m tests.docs.metric_page``; the text is tested to be what it wr
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from itertools import groupby
 
 from benchbench.probing import forwards
 from benchbench.registry import FAMILIES, METRIC_NEEDS, METRICS, MetricPlugin
+from benchbench.views import View, singles
 
 from .pages import ROOT, _cell, _link, _paragraphs
 
@@ -25,6 +27,11 @@ Maps are upsampled (bilinear, align_corners=False) and min-max normalised per im
 the target's softmax probability, z its logit. Forwards: those that each map costs, and those that an image costs
 whatever the number of its maps; equal pictures of different metrics are scored once, and so are equal maps. Again: how
 often every method is run again, on changed images, another target or other weights, each captured once for all."""
+
+
+def _shown(views: Iterable[View]) -> int:
+    """How many views are shown: each of an average's."""
+    return sum(len(singles(view)) for view in views)
 
 
 def text() -> str:
@@ -49,7 +56,7 @@ def _summary(plugins: list[MetricPlugin]) -> list[str]:
         mapped, plain = forwards(plugin.probes(**plugin.bind({}))) if plugin.probes else (0, 0)
         better = "higher" if plugin.higher_is_better else "lower"
         cells = [f"[{plugin.name}](#{plugin.name})", plugin.family, better, _range(plugin), mapped or "", plain or ""]
-        cells.append(len(plugin.views(**plugin.bind({}))) if plugin.views else "")
+        cells.append(_shown(plugin.views(**plugin.bind({}))) if plugin.views else "")
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     return lines
 
@@ -74,7 +81,7 @@ def _entry(plugin: MetricPlugin) -> list[str]:
         said = ", ".join(f"{key}={value}" for key, value in params.items()) or "none"
         mapped, plain = forwards(plugin.probes(**params)) if plugin.probes else (0, 0)
         mark = " (default)" if name == default else ""
-        again = len(plugin.views(**params)) if plugin.views else 0
+        again = _shown(plugin.views(**params)) if plugin.views else 0
         lines.append(f"| `{name}`{mark} | {_cell(said)} | {mapped} | {plain} | {again} |")
     return lines
 

@@ -23,7 +23,7 @@ from benchbench.showing import other_classes
 from benchbench.study import Study
 from benchbench.table import Record
 from benchbench.types import Again, Layer, Scored, Seen
-from benchbench.views import Masked, OtherTarget, RandomWeights, View
+from benchbench.views import Masked, OtherTarget, RandomWeights, View, singles
 
 from ..helpers import pixels
 from ..networks import Identity, Pooled, seeded
@@ -270,4 +270,5 @@ def test_every_protocol_has_views(metric: str) -> None:
     assert len(set(views)) == len(views) > 0
     assert plugin.family in ("robustness", "randomisation", "faithfulness")
     assert plugin.equation
-    assert all(1 <= v.index <= v.of for v in views if isinstance(v, RandomWeights))
+    shown = [single for view in views for single in singles(view)]
+    assert all(1 <= v.index <= v.of for v in shown if isinstance(v, RandomWeights))

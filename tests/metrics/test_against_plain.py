@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchbench.judge import Maps, judge, pixels_of
+from benchbench.explaining import Maps
+from benchbench.judge import judge, pixels_of
 from benchbench.loading import Chunk
 from benchbench.plan import MapCell, MetricCell
 from benchbench.scoring import Scorer

@@ -1,0 +1,39 @@
+"""Metrics beside other libraries', row by row; the page says the same."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("quantus")
+pytest.importorskip("cv2")
+pytest.importorskip("sklearn")
+
+from benchbench.metrics.quantus_verdicts import REFUSED
+
+from .agreement import FAULTS, LEAST, PAGE, ROWS, Row
+
+
+def written() -> list[list[str]]:
+    lines = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+
+
+@pytest.mark.parametrize("number", range(len(ROWS)), ids=lambda i: f"{ROWS[i].metric} {ROWS[i].peer} {ROWS[i].on}")
+def test_a_row_is_what_is_measured(number: int) -> None:
+    """Within its bound where the two agree, beyond doubt where they do not; and the page's number is of that size."""
+    row: Row = ROWS[number]
+    found, said = row.off(), float(written()[number][5])
+    if row.differs:
+        assert found > LEAST, "else the peer was mended, and the row is to be changed"
+        assert found == pytest.approx(said, rel=0.2)
+    else:
+        assert found <= row.bound
+        assert said <= row.bound
+
+
+def test_the_page_holds_these_rows() -> None:
+    """Else: python -m tests.metrics.agreement."""
+    assert [cells[:5] for cells in written()] == [row.cells for row in ROWS]
+    text = PAGE.read_text(encoding="utf-8")
+    assert all(f"| Quantus {name} | {why} |" in text for name, why in REFUSED.items())
+    assert all(f"| {peer} | {why} |" in text for peer, why in FAULTS.items())

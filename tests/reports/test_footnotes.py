@@ -1,0 +1,89 @@
+"""Footnotes: what holds of several methods is one note, in every format; what differs stays apart."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from benchbench.reports import html, latex, tables, terminal
+from benchbench.reports.board import Board
+from benchbench.reports.numbers import first_few
+from benchbench.table import Record
+
+from .fake import CAM_REASON, Fake, fake_record
+from .reading import words
+
+MASK = "the image has no mask"
+METHODS = ("cam", "gradcam", "gradcam++", "scorecam", "layercam", "xgradcam")
+SAID = f"of 12 images 3 not applicable ({MASK}); the same images as for the rivals, so the means are comparable"
+
+
+@pytest.fixture
+def masked(tmp_path: Path) -> Record:
+    """At stage3 three images have no deletion of any method but cam; gradcam++ lacks one more, xgradcam fails twice."""
+    record = fake_record(tmp_path, Fake(methods=METHODS, controls=("random",)))
+    rows = record.results.copy()
+    here = (rows["layer"] == "stage3") & (rows["metric"] == "deletion") & (rows["method"] != "cam")
+
+    def lose(where: object, status: str, reason: str) -> None:
+        rows.loc[where, ["value", "status", "reason"]] = [None, status, reason]
+
+    lose(here & rows["sample"].isin(["photo-00", "photo-01", "photo-02"]), "not_applicable", MASK)
+    lose(here & (rows["sample"] == "photo-03") & (rows["method"] == "gradcam++"), "not_applicable", MASK)
+    also = (rows["layer"] == "stage3") & (rows["metric"] == "insertion") & (rows["method"] == "xgradcam")
+    lose(also & rows["sample"].isin(["photo-00", "photo-01"]), "failed", "RuntimeError: no")
+    return replace(record, results=rows)
+
+
+def test_what_holds_of_several_is_said_once(masked: Record) -> None:
+    block = Board(masked).blocks[0]
+    assert f"gradcam, scorecam and 3 more: {SAID}" in block.footnotes
+    assert f"cam: not applicable: {CAM_REASON}" in block.footnotes
+    assert any(note.startswith("gradcam++: of 12 images 4 not applicable") for note in block.footnotes)
+    assert any(note.startswith("xgradcam: of 12 images 2 failed (RuntimeError: no)") for note in block.footnotes)
+    assert len(block.footnotes) == 4
+
+
+def test_each_cell_points_to_its_note(masked: Record) -> None:
+    block = Board(masked).blocks[0]
+    number = block.footnotes.index(f"gradcam, scorecam and 3 more: {SAID}") + 1
+    pointing = {row.method for row in block.rows for cell in row.cells if number in cell.notes}
+    assert pointing == {"gradcam", "scorecam", "layercam", "xgradcam", "random"}
+    for row in block.rows:
+        for cell in row.cells:
+            incomplete = cell.failed or cell.not_applicable
+            assert len(cell.notes) == bool(incomplete)
+
+
+def test_a_mean_over_other_images_says_so(masked: Record) -> None:
+    (note,) = [note for note in Board(masked).blocks[0].footnotes if note.startswith("gradcam++")]
+    assert note.endswith(
+        "the mean is over other images than the rivals', so it is not comparable and never marked best"
+    )
+
+
+def test_every_format_has_the_merged_note(masked: Record) -> None:
+    head = "gradcam, scorecam and 3 more: of 12 images 3 not applicable"
+    assert words(html.render(masked)).count(head) == 1
+    assert tables.render_table(masked, "markdown").count(head) == 1
+    assert latex.render(Board(masked)).count(head) == 1
+    console = Console(width=80, record=True)
+    console.print(terminal.leaderboard_table(masked))
+    assert " ".join(console.export_text().split()).count(head) == 1
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ("a", "a"),
+        ("ab", "a and b"),
+        ("abc", "a, b and c"),
+        ("abcd", "a, b and 2 more"),
+        ("abcdefg", "a, b and 5 more"),
+    ],
+)
+def test_the_first_few(names: str, said: str) -> None:
+    assert first_few(list(names)) == said
