@@ -1,10 +1,11 @@
 """What a run's table says: means, intervals, tests, ranks, agreement and power."""
 
 from .best import Contest, contests
+from .cost_ratio import cost_ratios
 from .groups import Ranked, ranked
 from .halves import split_half
 from .maps import health
-from .means import CELL, CONTEST, COST, QUALITY, curve_bands, leaderboard, measured
+from .means import CELL, CONTEST, COST, QUALITY, curve_bands, leaderboard, measured, standard_errors
 from .orders import agreement
 from .overall import overall
 from .pairs import ALPHA, pairs, seen_from
@@ -28,6 +29,7 @@ __all__ = [
     "agreement",
     "bootstrap",
     "contests",
+    "cost_ratios",
     "curve_bands",
     "fewest_images",
     "health",
@@ -43,5 +45,6 @@ __all__ = [
     "seen_from",
     "smallest_visible_effect",
     "split_half",
+    "standard_errors",
     "versus",
 ]

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.lines import Line2D
 
@@ -51,6 +51,7 @@ def test_marks_and_bars_lie_where_the_ranks_say() -> None:
     assert height(bars[0]) == height(bars[2]) > height(bars[1])
 
 
+@settings(deadline=None)
 @given(st.sets(st.tuples(st.integers(0, 12), st.integers(1, 6)), max_size=8))
 def test_bars_of_one_row_share_no_method(spans: set[tuple[int, int]]) -> None:
     groups = sorted((first, first + wide) for first, wide in spans)
