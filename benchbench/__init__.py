@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .api import Run, Study, explain
     from .errors import BenchError, NotApplicable
     from .layout import with_grid
+    from .overlays import Overlay, overlay
     from .registry import dataset, method, metric, model
     from .targets import scored
     from .types import Dataset, Layer, ModelSpec, Preprocess, Sample, Scored, Seen
@@ -24,6 +25,7 @@ _HOME = {
     "api": ("Run", "Study", "explain"),
     "errors": ("BenchError", "NotApplicable"),
     "layout": ("with_grid",),
+    "overlays": ("Overlay", "overlay"),
     "registry": ("dataset", "method", "metric", "model"),
     "targets": ("scored",),
     "types": ("Dataset", "Layer", "ModelSpec", "Preprocess", "Sample", "Scored", "Seen"),
@@ -35,6 +37,7 @@ __all__ = [
     "Layer",
     "ModelSpec",
     "NotApplicable",
+    "Overlay",
     "Preprocess",
     "Run",
     "Sample",
@@ -46,6 +49,7 @@ __all__ = [
     "method",
     "metric",
     "model",
+    "overlay",
     "scored",
     "with_grid",
 ]
