@@ -20,13 +20,17 @@ from .perturb import saliency
 from .plan import sample_seeds
 from .progress import Progress
 from .registry import METHODS
-from .reports import html, tables
+from .reports import html, latex, tables
 from .reports.board import Board
+from .reports.markdown import markdown_table
+from .reports.marks import Marked
+from .reports.notebook import notebook
+from .reports.pictures import write_figures
 from .reports.verdicts import Verdicts
 from .runner import run
 from .scoring import Scorer
 from .services import look, run_method
-from .stats import health, seen_from, versus
+from .stats import cost_ratios, health, seen_from, versus
 from .table import Record
 from .targets import chooser, is_scored, unharmed
 from .types import INPUT
@@ -69,6 +73,10 @@ class Run:
     @cached_property
     def _verdicts(self) -> Verdicts:
         return Verdicts(Board(self.record))
+
+    @cached_property
+    def _marked(self) -> Marked:
+        return Marked(self._verdicts)
 
     def leaderboard(self) -> pd.DataFrame:
         """Mean, 95 % bootstrap interval, median, mean rank and groups of every method under every metric.
@@ -114,6 +122,14 @@ class Run:
         """
         return versus(self.record, other.record, models, margin)
 
+    def cost_ratios(self, other: Run, *, models: Mapping[str, str] | None = None) -> pd.DataFrame:
+        """What another run's methods cost beside this one's: see ``benchbench.stats.cost_ratios``.
+
+        Raises:
+            BenchError: the runs have no model or no dataset in common.
+        """
+        return cost_ratios(self.record, other.record, models)
+
     def ranking(self) -> pd.DataFrame:
         """One order over all metrics that no control wins here: mean ranks and Bradley-Terry strengths with intervals.
 
@@ -139,6 +155,31 @@ class Run:
     def agreement(self) -> pd.DataFrame:
         """How alike every two metrics, and protocols of one, order the methods: Kendall's tau of their means."""
         return self._verdicts.board.agreement.copy()
+
+    def to_latex(self, style: str = "full", spread: str = "interval") -> str:
+        """The leaderboard for a paper: booktabs tables that stay within the page, and a paragraph on the statistics.
+
+        Args:
+            style: ``full`` (all metrics with their spread), ``compact`` (means and marks) or ``supplementary`` (every
+                number, in a longtable).
+            spread: ``interval`` (95 % bootstrap), ``se`` (standard error) or ``none``.
+
+        Raises:
+            BenchError: another style or spread.
+        """
+        return latex.render(self._marked, style, spread)
+
+    def to_markdown(self, spread: str = "interval") -> str:
+        """The leaderboard as Markdown, with the same marks."""
+        return markdown_table(self._marked, spread)
+
+    def figures(self, folder: str | Path) -> list[Path]:
+        """Write curves, quality against cost and critical-difference diagrams as PDF; returns their paths."""
+        return write_figures(self.record, Path(folder))
+
+    def _repr_html_(self) -> str:
+        """In a notebook: the leaderboard, without any script."""
+        return notebook(self._marked)
 
     def report(self) -> Path:
         """Write report.html and tables/ into the folder; returns the page's path."""

@@ -25,7 +25,7 @@ FLOORS = [
     ["targets"],
     ["fills", "changed", "redraw"],
     ["perturb"],
-    ["attention", "cut", "derivatives", "equal", "similarity"],
+    ["attention", "cut", "derivatives", "equal", "overlays", "similarity"],
     ["scaffold", "store", "stats", "layers", "prepare", "datasets", "models", "methods", "metrics", "study"],
     ["scoring", "reports", "plan"],
     ["exported", "masked", "probing"],
@@ -40,6 +40,7 @@ FLOORS = [
     ["costing"],
     ["runner", "testing"],
     ["api"],
+    ["illustrating", "listing"],
     ["cli"],
     ["__main__", "__init__"],
 ]
@@ -70,6 +71,7 @@ NO_TORCH = {
     "progress",
     "assemble",
     "cli",
+    "listing",
 }
 
 
