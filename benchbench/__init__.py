@@ -13,17 +13,21 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .api import Run, Study, explain
+    from .api import Study, explain
     from .errors import BenchError, NotApplicable
+    from .finished import Run
     from .layout import with_grid
+    from .overlays import Overlay, overlay
     from .registry import dataset, method, metric, model
     from .targets import scored
     from .types import Dataset, Layer, ModelSpec, Preprocess, Sample, Scored, Seen
 
 _HOME = {
-    "api": ("Run", "Study", "explain"),
+    "api": ("Study", "explain"),
     "errors": ("BenchError", "NotApplicable"),
+    "finished": ("Run",),
     "layout": ("with_grid",),
+    "overlays": ("Overlay", "overlay"),
     "registry": ("dataset", "method", "metric", "model"),
     "targets": ("scored",),
     "types": ("Dataset", "Layer", "ModelSpec", "Preprocess", "Sample", "Scored", "Seen"),
@@ -35,6 +39,7 @@ __all__ = [
     "Layer",
     "ModelSpec",
     "NotApplicable",
+    "Overlay",
     "Preprocess",
     "Run",
     "Sample",
@@ -46,6 +51,7 @@ __all__ = [
     "method",
     "metric",
     "model",
+    "overlay",
     "scored",
     "with_grid",
 ]

@@ -2,198 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import cached_property
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import torch
 from torch import Tensor, nn
 
 from . import study as _study
 from .capture import quiet
-from .disturbing import Disturbances, disturb, read_trials
-from .errors import BenchError, NotApplicable, nearest
+from .disturbing import Disturbances, disturb
+from .errors import BenchError, NotApplicable
+from .finished import Run
 from .given import check_images, check_maps, check_network, check_target, names_of
 from .layers import resolve
 from .perturb import saliency
 from .plan import sample_seeds
 from .progress import Progress
 from .registry import METHODS
-from .reliability import LEVELS, levels_of, with_levels
-from .reports import html, reliability, tables
-from .reports.board import Board
-from .reports.verdicts import Verdicts
+from .reliability import LEVELS, with_levels
+from .reports import reliability
 from .runner import run
 from .scoring import Scorer
 from .services import look, run_method
-from .stats import Bands, by_group, consistency, decay, health, overview, scales, seen_from, versus
-from .table import Record, beside, beside_rows
 from .targets import chooser, is_scored, unharmed
 from .types import INPUT
-
-
-class Run:
-    """A run's folder, read back."""
-
-    def __init__(self, record: Record) -> None:
-        self.record = record
-
-    @classmethod
-    def load(cls, folder: str | Path) -> Run:
-        """Read a folder that ``benchbench run`` or ``Study.run`` wrote.
-
-        Raises:
-            BenchError: it is not one.
-        """
-        return cls(Record.load(folder))
-
-    @property
-    def folder(self) -> Path:
-        return self.record.folder
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """results.parquet: one row per model x dataset x sample x layer x method x metric, or why there is none."""
-        return self.record.results
-
-    @property
-    def curves(self) -> pd.DataFrame:
-        """curves.parquet: one row per point of every deletion and insertion curve."""
-        return self.record.curves
-
-    @property
-    def failed(self) -> int:
-        """Rows that failed."""
-        return int((self.table["status"] == "failed").sum())
-
-    @cached_property
-    def _verdicts(self) -> Verdicts:
-        return Verdicts(Board(self.record))
-
-    def leaderboard(self) -> pd.DataFrame:
-        """Mean, 95 % bootstrap interval, median, mean rank and groups of every method under every metric.
-
-        See ``benchbench.stats.leaderboard``; methods that explain a network as a whole stand at every layer. ``rank``
-        is the mean rank over images; methods that share a letter of ``groups`` are not told apart (Wilcoxon or McNemar,
-        Holm over all pairs).
-        """
-        return self._verdicts.leaderboard()
-
-    def compare(
-        self, method: str | None = None, other: str | None = None, *, margin: float | None = None
-    ) -> pd.DataFrame:
-        """Two methods against each other under every metric, or one against all, or all pairs.
-
-        Args:
-            margin: a difference of the means that matters to nobody, in the metric's unit; None for 1 % of its range.
-
-        Returns:
-            See ``benchbench.stats.pairs``: differences with intervals, p values, effects and a verdict of ``method``.
-
-        Raises:
-            BenchError: the run has no such method.
-        """
-        known = [m["name"] for m in self.record.info["methods"]]
-        for name in filter(None, [method, other]):
-            if name not in known:
-                raise BenchError(f"the run has no method {name!r}", where="compare", hint=nearest(name, known))
-        table = self._verdicts.pairs if margin is None else self._verdicts.with_margin(margin)
-        if method is not None:
-            table = seen_from(table, method)
-        if other is not None:
-            table = table[table["other"] == other] if method is not None else seen_from(table, other)
-        return table.reset_index(drop=True)
-
-    def versus(
-        self, other: Run, *, models: Mapping[str, str] | None = None, margin: float | None = None
-    ) -> pd.DataFrame:
-        """Another run against this one, on the images that both have: see ``benchbench.stats.versus``.
-
-        Raises:
-            BenchError: the runs have no model or no dataset in common.
-        """
-        return versus(self.record, other.record, models, margin)
-
-    def ranking(self) -> pd.DataFrame:
-        """One order over all metrics that no control wins here: mean ranks and Bradley-Terry strengths with intervals.
-
-        See ``benchbench.stats.overall``.
-        """
-        return self._verdicts.overall.copy()
-
-    def power(self) -> pd.DataFrame:
-        """Which difference this many images can show, and how many more would separate two methods.
-
-        See ``benchbench.stats.power``.
-        """
-        return self._verdicts.power.copy()
-
-    def split_half(self) -> pd.DataFrame:
-        """Whether two halves of the images order the methods alike: see ``benchbench.stats.split_half``."""
-        return self._verdicts.halves.copy()
-
-    def by_group(self, by: str, *, bands: Bands = "thirds") -> pd.DataFrame:
-        """Mean and 95 % interval of every method under every metric, for each group of images by itself.
-
-        Args:
-            by: "size" of the object that the mask shows, or "class", the image's label.
-            bands: of sizes: "thirds" of the data's images, "coco", or shares of the image to cut at, as (0.1, 0.3).
-
-        See ``benchbench.stats.by_group``.
-
-        Raises:
-            BenchError: no image has a mask, or a label; or there is no such grouping.
-        """
-        return by_group(beside(self.record), by, bands)
-
-    def pooled(self) -> pd.DataFrame:
-        """Values of all images together, as PxAP by its authors: value, n and the 95 % bootstrap interval over images.
-
-        A row per model, dataset, layer, method and metric that has one; ``reason`` where there is none.
-        """
-        return self.record.pooled
-
-    def decay(self) -> pd.DataFrame:
-        """Whether each metric falls as maps are blended with noise: the run's methods ``noised`` at several shares.
-
-        See ``benchbench.stats.decay``.
-        """
-        levels = levels_of(self.record.info)
-        return decay(
-            self._verdicts.board.shown.results, levels, scales(self.record.info), int(self.record.info["seed"])
-        )
-
-    def consistency(self) -> pd.DataFrame:
-        """Noise resilience and adversary reactivity of each metric: see ``benchbench.stats.consistency``.
-
-        Raises:
-            BenchError: the run was not made by ``Study.reliability``.
-        """
-        shown, trials = self._verdicts.board.shown.results, beside_rows(read_trials(self.folder))
-        return consistency(shown, trials, scales(self.record.info), int(self.record.info["seed"]))
-
-    def reliability(self) -> pd.DataFrame:
-        """Which metrics are to be trusted on this network and data: see ``benchbench.stats.overview``.
-
-        Raises:
-            BenchError: the run was not made by ``Study.reliability``.
-        """
-        return overview(self.decay(), self.consistency(), self._verdicts.board.gamed)
-
-    def health(self) -> pd.DataFrame:
-        """Per method: maps, failures, dead maps (the same everywhere), distinct values and ties."""
-        return health(self.record.maps, self.record.results)
-
-    def agreement(self) -> pd.DataFrame:
-        """How alike every two metrics, and protocols of one, order the methods: Kendall's tau of their means."""
-        return self._verdicts.board.agreement.copy()
-
-    def report(self) -> Path:
-        """Write report.html and tables/ into the folder; returns the page's path."""
-        tables.write_tables(self.record, self.folder / "tables")
-        return html.write(self.record, self.folder / "report.html")
 
 
 class Study(_study.Study):

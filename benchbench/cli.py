@@ -11,14 +11,12 @@ import os
 import sys
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from .errors import BenchError
-
-if TYPE_CHECKING:
-    from .registry import Parameter, Plugin
+from .spelling import items, named, number, parse_item, two
 
 app = typer.Typer(
     name="benchbench",
@@ -28,6 +26,7 @@ app = typer.Typer(
     add_completion=True,
 )
 
+DEMO = "efficientnet_lite0"  # whose weights come with a package
 Items = Annotated[str | None, typer.Option(help="Names, separated by commas; with parameters: name:key=value")]
 
 
@@ -57,7 +56,7 @@ def run_command(
     single |= {"batch": batch, "precision": precision, "workers": workers}
     overrides: dict[str, Any] = {}
     if target is not None and "," in target:
-        overrides["target"] = [_number(part.strip()) for part in target.split(",")]
+        overrides["target"] = [number(part.strip()) for part in target.split(",")]
     if compile is not None:
         overrides["compile"] = compile
     if layers is not None:
@@ -87,7 +86,7 @@ def reliability_command(
     from .progress import Terminal
     from .reports import reliability
 
-    given = Disturbances(draws, _two(input, "--input"), _two(weights, "--weights"))
+    given = Disturbances(draws, two(input, "--input"), two(weights, "--weights"))
     listed = {"methods": methods, "metrics": metrics}
     single = {"samples": samples, "seed": seed, "device": device}
     asked = _study(study, plugin, listed, single, {})
@@ -103,36 +102,79 @@ def reliability_command(
         raise typer.Exit(1)
 
 
-def _two(text: str, option: str) -> tuple[float, float]:
-    try:
-        minor, disruptive = map(float, text.split(","))
-    except ValueError:
-        raise BenchError(f"cannot read {text!r}", where=option, hint="Give two numbers: 0.001,0.5") from None
-    return minor, disruptive
-
-
 @app.command("report")
 def report_command(
     run: Annotated[Path, typer.Argument(help="A run's folder")],
-    format: Annotated[str, typer.Option(help="html, latex, markdown or csv")] = "html",
+    format: Annotated[str, typer.Option(help="html, latex, markdown, csv, or pdf: the figures")] = "html",
     out: Annotated[
-        Path | None, typer.Option(help="Where to write it; html goes to RUN/report.html, others to the screen")
+        Path | None,
+        typer.Option(help="Where to write it; html goes to RUN/report.html, pdf to RUN/figures, others to the screen"),
     ] = None,
+    style: Annotated[str, typer.Option(help="Of latex: full, compact or supplementary")] = "full",
+    spread: Annotated[str, typer.Option(help="Of latex and markdown: interval, se or none")] = "interval",
 ) -> None:
-    """Rebuild a report or a table from a run's folder, without a network."""
-    from .reports import html, tables
+    """Rebuild a report, its tables or its figures from a run's folder, without a network."""
+    from .reports import html, pictures, tables
     from .table import Record
 
     record = Record.load(run)
     if format == "html":
         print(html.write(record, out or run / "report.html"))
         return
-    text = tables.render_table(record, format)
-    if out is None:
-        sys.stdout.write(text)
-    else:
-        out.write_text(text, encoding="utf-8")
-        print(out)
+    if format == "pdf":
+        print("\n".join(map(str, pictures.write_figures(record, out or run / "figures"))))
+        return
+    _put(tables.render_table(record, format, style, spread), out)
+
+
+@app.command("compare")
+def compare_command(
+    run_a: Annotated[Path, typer.Argument(help="A run's folder")],
+    run_b: Annotated[Path, typer.Argument(help="The run that is judged beside it, on the same images")],
+    models: Annotated[str | None, typer.Option(help="Which is which: NAME_IN_A=NAME_IN_B, ...")] = None,
+    margin: Annotated[
+        float | None,
+        typer.Option(help="A difference of means that matters to nobody; 1 % of a metric's range without it"),
+    ] = None,
+    format: Annotated[str, typer.Option(help="table, csv, markdown or json")] = "table",
+    out: Annotated[Path | None, typer.Option(help="Where to write it; the screen without it")] = None,
+) -> None:
+    """Compare two runs on the images that both have: other weights, other code, another machine."""
+    from .errors import nearest
+    from .reports.compared import FORMATS, Compared
+    from .table import Record
+
+    if format not in FORMATS:
+        raise BenchError(f"unknown format {format!r}", where="--format", hint=nearest(format, FORMATS))
+    if margin is not None and not 0 <= margin < math.inf:
+        raise BenchError(f"margin is {margin}", where="--margin", hint="Give a difference, 0 or more")
+    found = Compared.of(Record.load(run_a), Record.load(run_b), named(models), margin)
+    _put(_rendered(found.renderable()) if format == "table" else found.text(format), out)
+
+
+@app.command("explain")
+def explain_command(
+    images: Annotated[list[Path], typer.Argument(help="Photographs")],
+    model: Annotated[str, typer.Option(help="A name, or FILE.py:function; with parameters: name:key=value")] = DEMO,
+    method: Annotated[
+        str, typer.Option(help="Names, separated by commas; with parameters: name:key=value")
+    ] = "gradcam",
+    layer: Annotated[str, typer.Option(help="last, or a module path")] = "last",
+    target: Annotated[str, typer.Option(help="predicted, a class, top-2, or 281-285")] = "predicted",
+    plugin: Annotated[list[Path] | None, typer.Option(help="A Python file that registers methods or models")] = None,
+    out: Annotated[Path, typer.Option(help="A PNG, JPEG, WebP or PDF file")] = Path("explained.png"),
+) -> None:
+    """Lay the maps of one method or several over photographs, and say what the network sees."""
+    from .illustrating import illustrate
+    from .registry import load_file
+
+    for file in plugin or []:
+        load_file(file)
+    found = illustrate(images, parse_item(model), items(method), layer, number(target))
+    path = found.overlay.save(out)
+    if found.warning:
+        print(f"WARNING: {found.warning}", file=sys.stderr)
+    print("\n".join([*found.said, str(path)]))
 
 
 @app.command("list")
@@ -142,7 +184,7 @@ def list_command(
     plugin: Annotated[list[Path] | None, typer.Option(help="A Python file that registers more")] = None,
 ) -> None:
     """List what is registered: name, one line, parameters, paper, needs, direction."""
-    from . import registry
+    from . import listing, registry
     from .errors import nearest
 
     for file in plugin or []:
@@ -155,12 +197,12 @@ def list_command(
     }
     if kind not in known:
         raise BenchError(f"cannot list {kind!r}", hint=nearest(kind, known))
-    entries = [_entry(p) for p in known[kind].load().values()]
+    entries = [listing.entry(p) for p in known[kind].load().values()]
     if as_json:
         print(json.dumps(entries, indent=1, default=str))
         return
     for entry in entries:
-        _show(entry)
+        listing.show(entry)
 
 
 @app.command("new")
@@ -209,11 +251,33 @@ def _study(
 
     for each in plugins or []:
         load_file(each)
-    given = {key: _items(text) for key, text in listed.items() if text is not None}
-    given |= {key: _number(text) for key, text in single.items() if text is not None} | overrides
+    given = {key: items(text) for key, text in listed.items() if text is not None}
+    given |= {key: number(text) for key, text in single.items() if text is not None} | overrides
     if file is not None:
         return Study.from_yaml(file, **given)
     return Study(**{**read_yaml(Path(str(files("benchbench") / "default_study.yaml"))), **given})
+
+
+def _rendered(shown: Any) -> str:
+    """As the terminal shows it, in 80 columns or the terminal's own; plain where there is none."""
+    from rich.console import Console
+
+    console = Console(width=None if sys.stdout.isatty() else 80)
+    with console.capture() as captured:
+        console.print(shown)
+    return captured.get()
+
+
+def _put(text: str, out: Path | None) -> None:
+    """The text to the screen, or to a file whose path is then said."""
+    if out is None:
+        sys.stdout.write(text)
+        return
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BenchError(f"cannot write it: {error.strerror}", where=str(out), hint="Give another --out") from None
+    print(out)
 
 
 def _run(study: Any, out: Path) -> None:
@@ -246,81 +310,3 @@ def _run(study: Any, out: Path) -> None:
             f"{done.failed} rows failed: their reasons are in the report and in results.parquet", style="bold red"
         )
         raise typer.Exit(1)
-
-
-def parse_item(text: str) -> str | dict[str, Any]:
-    """``name:key=value:key=value``, as the command line spells an item with parameters."""
-    parts = text.split(":")
-    first = next((i for i, part in enumerate(parts) if i and "=" in part), len(parts))
-    name, pairs = ":".join(parts[:first]), [part.split("=", 1) for part in parts[first:]]
-    if any(len(pair) != 2 for pair in pairs):
-        raise BenchError(f"cannot read {text!r}", hint="Spell it name:key=value:key=value")
-    given = {pair[0]: pair[1] for pair in pairs}  # as text: the parameter's own type reads it
-    if "name" in given:
-        raise BenchError(f"cannot read {text!r}", hint="The name comes first: name:key=value")
-    return {"name": name, **given} if given else name
-
-
-def _items(text: str) -> list[Any]:
-    return [parse_item(item.strip()) for item in text.split(",") if item.strip()]
-
-
-def _number(text: str) -> int | str:
-    try:
-        return int(text)
-    except ValueError:
-        return text
-
-
-def _entry(plugin: Plugin) -> dict[str, Any]:
-    from .registry import MetricPlugin
-
-    entry: dict[str, Any] = {
-        "name": plugin.name,
-        "summary": plugin.summary,
-        "parameters": {p.name: _parameter(p) for p in plugin.parameters.values()},
-        "paper": plugin.paper,
-        "origin": plugin.origin,
-    }
-    for trait in ("needs", "control", "higher_is_better", "unit", "title"):
-        if hasattr(plugin, trait):
-            value = getattr(plugin, trait)
-            entry[trait] = sorted(value) if isinstance(value, frozenset) else value
-    if isinstance(plugin, MetricPlugin):
-        entry["better"] = "higher" if plugin.higher_is_better else "lower"
-        entry["protocols"] = dict(plugin.protocols)
-        entry["family"], entry["equation"] = plugin.family, plugin.equation
-        entry["range"] = [side if math.isfinite(side) else None for side in plugin.range]
-        if plugin.probes:
-            from .probing import forwards
-
-            entry["forwards_per_map"], entry["forwards_per_image"] = forwards(plugin.probes(**plugin.bind({})))
-    return entry
-
-
-def _parameter(parameter: Parameter) -> dict[str, Any]:
-    told = {"type": parameter.type_name, "required": parameter.required}
-    return told if parameter.required else {**told, "default": parameter.default}
-
-
-def _show(entry: dict[str, Any]) -> None:
-    """An entry on a few lines: name and traits, the summary, the parameters."""
-    from rich.console import Console
-    from rich.padding import Padding
-    from rich.text import Text
-
-    traits = [
-        entry.get("family", ""),
-        f"{entry['better']} is better" if "better" in entry else "",
-        f"{entry['forwards_per_map']} forwards per map" if entry.get("forwards_per_map") else "",
-        f"{entry['forwards_per_image']} per image" if entry.get("forwards_per_image") else "",
-        "control" if entry.get("control") else "",
-        f"needs {', '.join(entry['needs'])}" if entry.get("needs") else "",
-        f"protocols {', '.join(entry['protocols'])}" if entry.get("protocols") else "",
-        entry["paper"],
-    ]
-    params = ", ".join(f"{k}: {p['type']} = {p.get('default', 'required')}" for k, p in entry["parameters"].items())
-    console = Console(highlight=False)
-    console.print(Text.assemble((entry["name"], "bold"), "  ", (" · ".join(t for t in traits if t), "dim")))
-    for line in filter(None, [entry["summary"], entry.get("equation", ""), params]):
-        console.print(Padding(Text(line), (0, 0, 0, 4)))

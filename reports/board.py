@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import nan
+from math import inf, nan
 from typing import Any
 
 import pandas as pd
@@ -30,6 +30,7 @@ class Metric:
     unit: str
     kind: str
     decimals: int = numbers.USUAL
+    range: tuple[float, float] = (-inf, inf)
     gamed: tuple[str, ...] = ()  # controls that know nothing, and have a better mean than every method here
 
     @property
@@ -52,7 +53,7 @@ class Cell:
     Attributes:
         n: images (1 for a measured cost). 0: there is no number, and ``reason`` says why.
         best: among the comparable methods of the block; controls and incomplete methods never are.
-        notes: numbers of the block's footnotes.
+        notes: numbers of the block's footnotes. median: of the images' values.
     """
 
     metric: Metric
@@ -65,12 +66,13 @@ class Cell:
     reason: str
     best: bool = False
     notes: tuple[int, ...] = ()
+    median: float = nan
 
     @property
     def text(self) -> str:
         """The number, or ``n/a``, ``failed`` or ``none``."""
         if self.n:
-            return numbers.fixed(self.mean, self.metric.decimals)
+            return numbers.within(self.mean, self.metric.decimals, *self.metric.range)
         return "n/a" if self.not_applicable else "failed" if self.failed else "none"
 
     @property
@@ -163,9 +165,8 @@ class Board:
     @cached_property
     def plain(self) -> pd.DataFrame:
         """The leaderboard of the record as it is, each row once."""
-        if self.shown.results is self.record.results:
-            return self.tidy
-        return leaderboard(self.record.results, seed=int(self.record.info["seed"]))
+        same = self.shown.results is self.record.results
+        return self.tidy if same else leaderboard(self.record.results, seed=int(self.record.info["seed"]))
 
     @cached_property
     def uninformed(self) -> frozenset[str]:
@@ -261,10 +262,8 @@ class Board:
             yield name, rows[rows["method"] == name]
 
     def _row(self, name: str, rows: pd.DataFrame, metrics: Sequence[Metric], notes: Notes) -> Row:
-        cells = []
-        for metric in metrics:
-            found = rows[(rows["metric"] == metric.name) & (rows["protocol"] == metric.protocol)]
-            cells.append(self._cell(metric, name, found, notes))
+        found = [rows[(rows["metric"] == metric.name) & (rows["protocol"] == metric.protocol)] for metric in metrics]
+        cells = [self._cell(metric, name, part, notes) for metric, part in zip(metrics, found, strict=True)]
         return Row(name, name in self.controls, tuple(cells))
 
     def _cell(self, metric: Metric, method: str, found: pd.DataFrame, notes: Notes) -> Cell:
@@ -285,12 +284,15 @@ class Board:
             str(row["reason"]),
             best=place in self.best,
             notes=(notes.number(method, said),) if said else (),
+            median=float(row["median"]),
         )
 
 
 def _metric(given: dict[str, Any], kind: str) -> Metric:
-    title = given["title"] or given["name"]
-    return Metric(given["name"], given["protocol"], title, given["higher_is_better"], given["unit"] or "", kind)
+    names, title = (given["name"], given["protocol"]), given["title"] or given["name"]
+    low, high = given.get("range", (None, None))
+    bounds = (-inf if low is None else low, inf if high is None else high)
+    return Metric(*names, title, given["higher_is_better"], given["unit"] or "", kind, range=bounds)
 
 
 def _decimals(column: pd.DataFrame) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import cycle
 from typing import Any
 
@@ -40,6 +40,7 @@ STYLE: dict[Any, Any] = {
     "font.size": 9,
     "svg.fonttype": "none",
     "svg.hashsalt": "benchbench",
+    "pdf.fonttype": 42,  # TrueType: journals refuse type 3
     "text.color": INK,
     "axes.labelcolor": INK,
     "axes.edgecolor": INK,
@@ -58,10 +59,18 @@ class Picture:
     alt: str
     width: int
     height: int
+    figure: Figure = field(repr=False, compare=False)
 
     @property
     def uri(self) -> str:
         return f"data:image/svg+xml;base64,{b64encode(self.svg.encode()).decode()}"
+
+    def pdf(self) -> bytes:
+        """The same picture as a PDF, its fonts within; the same bytes each time."""
+        out = io.BytesIO()
+        with mpl.rc_context(STYLE):
+            self.figure.savefig(out, format="pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
+        return out.getvalue()
 
 
 @dataclass(frozen=True)
@@ -97,7 +106,7 @@ def curves(block: Block, bands: pd.DataFrame, look: Mapping[str, Look]) -> Pictu
             _curve_panel(axis, metric, part, look)
         names = [row.method for row in block.rows if (here["method"] == row.method).any()]
         _legend(figure, names, look, lines=True)
-        return _picture(figure, _curves_alt(block, metrics))
+        return picture(figure, _curves_alt(block, metrics))
 
 
 def _curve_panel(axis: Axes, metric: Metric, part: pd.DataFrame, look: Mapping[str, Look]) -> None:
@@ -134,7 +143,7 @@ def scatter(block: Block, look: Mapping[str, Look]) -> Picture | None:
         for axis, metric in zip(axes, block.quality, strict=True):
             _scatter_panel(axis, metric, cost, points, look)
         _legend(figure, [row.method for row in points], look, lines=False)
-        return _picture(figure, _scatter_alt(block, cost, len(points)))
+        return picture(figure, _scatter_alt(block, cost, len(points)))
 
 
 def _scatter_panel(axis: Axes, metric: Metric, cost: Metric, points: Sequence[Row], look: Mapping[str, Look]) -> None:
@@ -189,7 +198,7 @@ def _legend(figure: Figure, names: Sequence[str], look: Mapping[str, Look], line
             color=look[name].colour,
             marker=look[name].marker,
             linestyle=look[name].dash if lines else "none",
-            label=_short(name) + (" (control)" if look[name].control else ""),
+            label=short(name) + (" (control)" if look[name].control else ""),
         )
         for name in names
     ]
@@ -198,12 +207,14 @@ def _legend(figure: Figure, names: Sequence[str], look: Mapping[str, Look], line
     )
 
 
-def _short(name: str, most: int = 40) -> str:
+def short(name: str, most: int = 40) -> str:
+    """The text on one line, and no longer than ``most`` characters."""
     name = one_line(name)
     return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
-def _picture(figure: Figure, alt: str) -> Picture:
+def picture(figure: Figure, alt: str) -> Picture:
+    """The figure as a picture; to be called within ``mpl.rc_context(STYLE)``."""
     out = io.StringIO()
     figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     svg = out.getvalue()
@@ -211,7 +222,7 @@ def _picture(figure: Figure, alt: str) -> Picture:
     svg = svg.replace(INK, "currentColor").replace(RULE, "var(--rule)")
     head = svg.index(">") + 1
     width, height = (round(side * 96) for side in figure.get_size_inches())
-    return Picture(svg[:head] + THEME + svg[head:], alt, width, height)
+    return Picture(svg[:head] + THEME + svg[head:], alt, width, height, figure)
 
 
 def _curves_alt(block: Block, metrics: Sequence[Metric]) -> str:

@@ -6,8 +6,11 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 
+from ..stats import ALPHA
+
 MOST = 6
 USUAL = 3
+P_STEP = 0.001
 
 
 def decimals_for_intervals(widths: Iterable[float]) -> int:
@@ -32,6 +35,33 @@ def fixed(value: float, decimals: int) -> str:
     """The number with so many decimals; never minus zero."""
     text = f"{value:.{decimals}f}"
     return text.lstrip("-") if float(text) == 0 else text
+
+
+def within(value: float, decimals: int, low: float = -math.inf, high: float = math.inf) -> str:
+    """``fixed``; but what rounds to a bound of its range without being it says so: ``< 0.001``, ``> 99.9``.
+
+    Args:
+        low, high: the range; infinite where it has no bound.
+    """
+    step = 10.0**-decimals
+    if low < value and fixed(value, decimals) == fixed(low, decimals):
+        return f"< {fixed(low + step, decimals)}"
+    if value < high and fixed(value, decimals) == fixed(high, decimals):
+        return f"> {fixed(high - step, decimals)}"
+    return fixed(value, decimals)
+
+
+def p_value(p: float) -> str:
+    """``p = 0.034``, ``p < 0.001``, ``p > 0.999``; never on the wrong side of 0.05; empty without one."""
+    if math.isnan(p):
+        return ""
+    if p < P_STEP:
+        return f"p < {P_STEP}"
+    if p < ALPHA and fixed(p, 3) == fixed(ALPHA, 3):
+        return f"p < {ALPHA}"
+    if p > 1 - P_STEP:
+        return "p = 1" if p == 1 else f"p > {1 - P_STEP:.3f}"
+    return f"p = {fixed(p, 3)}"
 
 
 def interval(low: float, high: float, decimals: int) -> str:

@@ -8,84 +8,51 @@ from typing import Literal, TypeAlias
 from ..errors import BenchError, nearest
 from ..table import Record
 from . import latex
-from .board import Block, Board, Cell, Metric, Row
-from .text import markdown
+from .markdown import markdown_table
+from .marks import Marked
 
 Format: TypeAlias = Literal["latex", "markdown", "csv"]
 SUFFIXES: dict[Format, str] = {"csv": "csv", "markdown": "md", "latex": "tex"}
 
 
-def render_table(record: Record, format: str) -> str:
+def render_table(record: Record, format: str, style: str = "full", spread: str = "interval") -> str:
     """The run's leaderboard as text.
 
-    ``csv`` is the tidy table of ``benchbench.stats.leaderboard`` at full precision; the others hold one table per
-    model, dataset and layer, methods x metrics, rounded by the size of the intervals.
+    ``csv`` is the tidy table of ``Run.leaderboard`` at full precision, with its marks; the others hold methods x
+    metrics, rounded by the size of the intervals.
+
+    Args:
+        style, spread: of ``latex``, see ``latex.render``; ``spread`` of ``markdown`` too.
 
     Raises:
-        BenchError: an unknown format.
+        BenchError: an unknown format, style or spread.
     """
-    board = Board(record)
+    return _render(Marked.of(record), format, style, spread)
+
+
+def _render(marked: Marked, format: str, style: str = "full", spread: str = "interval") -> str:
+    if style != "full" and format in ("csv", "markdown"):
+        raise BenchError(
+            f"{format} has no style {style!r}", where="--style", hint="Leave it out, or say --format latex"
+        )
     if format == "csv":
-        return board.plain.to_csv(index=False, lineterminator="\n")
+        return marked.table().to_csv(index=False, lineterminator="\n")
     if format == "markdown":
-        return "\n".join(_markdown(block) for block in board.blocks)
+        return markdown_table(marked, spread)
     if format == "latex":
-        return latex.render(board)
-    raise BenchError(f"unknown format {format!r}", where="--format", hint=nearest(format, ["html", *SUFFIXES]))
+        return latex.render(marked, style, spread)
+    raise BenchError(f"unknown format {format!r}", where="--format", hint=nearest(format, ["html", "pdf", *SUFFIXES]))
 
 
 def write_tables(record: Record, folder: Path) -> list[Path]:
-    """Write leaderboard.csv, leaderboard.md and leaderboard.tex into the folder; returns their paths."""
+    """Write leaderboard.csv, .md and .tex, compact.tex and supplementary.tex into the folder; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
+    marked = Marked.of(record)
+    texts = {f"leaderboard.{suffix}": _render(marked, format) for format, suffix in SUFFIXES.items()}
+    texts |= {f"{style}.tex": _render(marked, "latex", style) for style in ("compact", "supplementary")}
     written = []
-    for format, suffix in SUFFIXES.items():
-        path = folder / f"leaderboard.{suffix}"
-        path.write_text(render_table(record, format), encoding="utf-8")
+    for name, text in texts.items():
+        path = folder / name
+        path.write_text(text, encoding="utf-8")
         written.append(path)
     return written
-
-
-def _markdown(block: Block) -> str:
-    title = " · ".join(markdown(part) for part in (block.model, block.dataset, block.layer))
-    lines = [
-        f"### {title}",
-        "",
-        _caption(block),
-        "",
-        _line(["Method", *(_heading(metric) for metric in block.metrics)]),
-        _line([":--", *("--:" for _ in block.metrics)]),
-        *(_row(row) for row in block.methods),
-    ]
-    if block.controls:
-        lines += [_line(["*Controls*", *("" for _ in block.metrics)]), *(_row(row) for row in block.controls)]
-    lines.append("")
-    lines += [f"{number}. {markdown(text)}" for number, text in enumerate(block.footnotes, start=1)]
-    return "\n".join(lines) + ("\n" if block.footnotes else "")
-
-
-def _caption(block: Block) -> str:
-    protocols = "; ".join(f"{markdown(m.title)} {markdown(m.protocol)}, {m.direction}" for m in block.metrics)
-    quartiles = " (quartiles for measured costs)" if block.costs else ""
-    return (
-        f"Mean over images ({block.images} at most) with 95 % bootstrap interval{quartiles}; best mean in bold, "
-        f"controls apart; no significance test. Protocols: {protocols}."
-    )
-
-
-def _heading(metric: Metric) -> str:
-    unit = f" ({markdown(metric.unit)})" if metric.is_cost and metric.unit else ""
-    return f"{markdown(metric.title)}{unit} {metric.arrow}"
-
-
-def _row(row: Row) -> str:
-    return _line([markdown(row.method), *(_cell(cell) for cell in row.cells)])
-
-
-def _cell(cell: Cell) -> str:
-    marks = "".join(f"<sup>{note}</sup>" for note in cell.notes)
-    number = f"**{cell.text}**" if cell.best else cell.text
-    return " ".join(part for part in (number + marks, cell.interval) if part)
-
-
-def _line(cells: list[str]) -> str:
-    return f"| {' | '.join(cells)} |"

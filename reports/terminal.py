@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ..table import Record
-from .board import Block, Board, Cell, Metric, Row
+from .board import Block, Metric, Row
+from .marks import DAGGER, Marked, Shown
 from .text import one_line
 
 WIDTH = 80
@@ -35,7 +36,8 @@ SHORT = {
 
 def leaderboard(record: Record) -> list[RenderableType]:
     """Tables and notes, in reading order: per model, dataset and layer, quality first, then cost."""
-    return [part for block in Board(record).blocks for part in _block(block)]
+    marked = Marked.of(record)
+    return [part for block in marked.board.blocks for part in _block(marked, block)]
 
 
 def leaderboard_table(record: Record) -> Group:
@@ -43,28 +45,34 @@ def leaderboard_table(record: Record) -> Group:
     return Group(*leaderboard(record))
 
 
-def _block(block: Block) -> Iterator[RenderableType]:
+def _block(marked: Marked, block: Block) -> Iterator[RenderableType]:
     yield Text(one_line(block.title), style="bold")
-    yield Text(_meaning(block), style="dim")
+    yield Text(_meaning(marked, block), style="dim")
     for cost, metrics in ((False, block.quality), (True, block.costs)):
-        for some in _side_by_side(block, metrics):
-            yield _table(block, some, cost)
+        for some in _side_by_side(marked, block, metrics):
+            yield _table(marked, block, some, cost)
     for number, text in enumerate(block.footnotes, start=1):
         yield Text(f"({number}) {one_line(text)}", style="yellow")
     yield Text("")
 
 
-def _meaning(block: Block) -> str:
-    images = f"Mean over {block.images} images, 95 % bootstrap interval below it" if block.quality else "Measured costs"
-    return f"{images}. Best in bold, controls last. No significance test."
+def _meaning(marked: Marked, block: Block) -> str:
+    if not block.quality:
+        return "Measured costs. Best in bold, second underlined, controls last."
+    said = [f"Mean over {block.images} images, 95 % bootstrap interval below it. Best in bold, second underlined,"]
+    said.append("controls last.")
+    if any(marked.tested(block, metric) for metric in block.quality):
+        said.append(f"{DAGGER} significantly worse than the best. #: mean rank; methods that share a letter are not")
+        said.append("told apart (Wilcoxon or McNemar on the same images, Holm, 5 %).")
+    return " ".join(said)
 
 
-def _side_by_side(block: Block, metrics: Sequence[Metric]) -> Iterator[list[Metric]]:
+def _side_by_side(marked: Marked, block: Block, metrics: Sequence[Metric]) -> Iterator[list[Metric]]:
     """The metrics, as many at a time as fit beside the methods."""
     held: list[Metric] = []
     left = WIDTH - METHOD
     for metric in metrics:
-        cells = [_cell(cell) for row in block.rows for cell in row.cells if cell.metric == metric]
+        cells = [cell for row in block.rows for cell in _cells(marked, block, row, [metric])]
         need = 1 + max(len(line) for text in (_heading(metric), *cells) for line in text.plain.split("\n"))
         if held and need > left:
             yield held
@@ -75,14 +83,14 @@ def _side_by_side(block: Block, metrics: Sequence[Metric]) -> Iterator[list[Metr
         yield held
 
 
-def _table(block: Block, metrics: Sequence[Metric], cost: bool) -> Table:
+def _table(marked: Marked, block: Block, metrics: Sequence[Metric], cost: bool) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("cost" if cost else "method", overflow="fold", min_width=10, vertical="top")
     for metric in metrics:
         table.add_column(_heading(metric), justify="right", no_wrap=True, vertical="top")
     for rows, style in ((block.methods, ""), (block.controls, "dim")):
         for row in rows:
-            table.add_row(Text(one_line(row.method)), *_cells(row, metrics), style=style)
+            table.add_row(Text(one_line(row.method)), *_cells(marked, block, row, metrics), style=style)
         table.add_section()
     return table
 
@@ -95,13 +103,19 @@ def _heading(metric: Metric) -> Text:
     return Text.assemble(one_line(f"{name}{unit} {metric.arrow}"), "\n", protocol, gamed)
 
 
-def _cells(row: Row, metrics: Sequence[Metric]) -> list[Text]:
-    return [_cell(cell) for cell in row.cells if cell.metric in metrics]
+def _cells(marked: Marked, block: Block, row: Row, metrics: Sequence[Metric]) -> list[Text]:
+    found = (marked.shown(block, row.method, metric.name, metric.protocol) for metric in metrics)
+    return [Text("") if shown is None else _cell(shown) for shown in found]
 
 
-def _cell(cell: Cell) -> Text:
-    marks = "".join(f" ({note})" for note in cell.notes)
-    text = Text.assemble((cell.text, "bold" if cell.best else ""), (marks, "yellow"))
+def _cell(shown: Shown) -> Text:
+    """The mean with its marks; below it the interval; below that the mean rank and the letters of its groups."""
+    cell, mark = shown.cell, shown.mark
+    style = "bold" if mark.best else "underline" if mark.second else ""
+    text = Text.assemble((cell.text, style), DAGGER if mark.worse else "")
+    text.append("".join(f" ({note})" for note in cell.notes), style="yellow")
     if cell.interval:
         text.append(f"\n{cell.interval[1:-1].replace(', ', ' ')}", style="dim")
+    if mark.rank == mark.rank:
+        text.append(f"\n#{mark.rank:.1f} {mark.letters}", style="dim")
     return text

@@ -43,6 +43,7 @@ _ACCENTS = {
     "\u030c": "v",
     "\u0327": "c",
 }
+_BREAKS = "(),=./_:+"
 _MARKDOWN = re.compile(r"([\\`*_\[\]|~$])")
 
 
@@ -70,6 +71,18 @@ def _latex(character: str) -> str:
     if len(parts) == 2 and parts[0].isascii() and parts[0].isalpha() and parts[1] in _ACCENTS:
         return rf"\{_ACCENTS[parts[1]]}{{{parts[0]}}}"
     return rf"\texttt{{U+{ord(character):04X}}}"
+
+
+def latex_breaking(text: str, most: int = 12) -> str:
+    """``latex``, that may break after punctuation and within long words: no name is wider than its column."""
+    found, run = [], 0
+    for character in one_line(text):
+        found.append(_latex(character))
+        run = 0 if character == " " else run + (1 if character.isascii() else 6)
+        if (character in _BREAKS and run > 3) or run >= most:
+            found.append(r"\allowbreak{}")
+            run = 0
+    return "".join(found).replace(r" \%", r"\,\%")
 
 
 def markdown(text: str) -> str:

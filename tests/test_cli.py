@@ -85,7 +85,8 @@ def test_as_a_process_of_its_own(place: Path) -> None:
 def test_a_run_leaves_its_folder(finished: Path) -> None:
     for name in ("run.json", "results.parquet", "curves.parquet", "report.html"):
         assert (finished / name).is_file()
-    assert {p.name for p in (finished / "tables").iterdir()} == {"leaderboard.csv", "leaderboard.md", "leaderboard.tex"}
+    tables = {"leaderboard.csv", "leaderboard.md", "leaderboard.tex", "compact.tex", "supplementary.tex"}
+    assert {p.name for p in (finished / "tables").iterdir()} == tables
     assert len(pd.read_parquet(finished / "results.parquet")) == 3 * 2
 
 
@@ -118,11 +119,14 @@ def test_options_override_the_file(place: Path) -> None:
         (["run", "study.yaml", "--datasets", "folder:root=nowhere"], "nowhere"),
         (["run", "study.yaml", "--plugin", "absent.py"], "no file 'absent.py'"),
         (["report", "nowhere"], "nowhere is not the folder of a finished run"),
+        (["report", "{run}", "--format", "latex", "--style", "ful"], "unknown style 'ful'. Did you mean 'full'"),
+        (["report", "{run}", "--format", "latex", "--spread", "sd"], "unknown spread 'sd'"),
+        (["report", "{run}", "--format", "csv", "--style", "compact"], "csv has no style 'compact'"),
         (["list", "method"], "cannot list 'method'. Did you mean 'methods'"),
     ],
 )
-def test_a_wrong_request_is_one_line_and_exit_code_2(place: Path, words: list[str], said: str) -> None:
-    done = benchbench(*words, cwd=place)
+def test_a_wrong_request_is_one_line_and_exit_code_2(place: Path, finished: Path, words: list[str], said: str) -> None:
+    done = benchbench(*(word.format(run=finished) for word in words), cwd=place)
     assert done.returncode == 2
     assert said in done.stderr
     assert done.stderr.startswith("benchbench: ")
@@ -169,6 +173,15 @@ def test_tables_to_the_screen_and_to_a_file(finished: Path, place: Path, format:
     written = benchbench("report", str(finished), "--format", format, "--out", "table.txt", cwd=place)
     assert written.stdout.strip() == "table.txt"
     assert (place / "table.txt").read_text() == shown.stdout
+
+
+def test_figures_and_styles(finished: Path, place: Path) -> None:
+    done = benchbench("report", str(finished), "--format", "pdf", "--out", "figures", cwd=place)
+    written = [place / line for line in done.stdout.splitlines()]
+    assert {path.name.split("-")[0] for path in written} >= {"curves"}
+    assert all(path.read_bytes().startswith(b"%PDF-") for path in written)
+    words = ["report", str(finished), "--format", "latex", "--style", "supplementary"]
+    assert r"\begin{longtable}" in benchbench(*words, cwd=place).stdout
 
 
 def test_a_report_is_rebuilt_elsewhere(finished: Path, place: Path, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ FLOORS = [
     ["targets"],
     ["fills", "changed", "redraw"],
     ["perturb"],
-    ["attention", "cut", "derivatives", "equal", "sharing", "similarity"],
+    ["attention", "cut", "derivatives", "equal", "overlays", "sharing", "similarity"],
     ["scaffold", "store", "stats", "layers", "prepare", "datasets", "models", "methods", "metrics", "study"],
     ["scoring", "reports", "plan"],
     ["exported", "masked", "probing"],
@@ -40,7 +40,9 @@ FLOORS = [
     ["costing"],
     ["runner", "testing"],
     ["disturbing", "reliability"],
+    ["finished"],
     ["api"],
+    ["illustrating", "listing", "spelling"],
     ["cli"],
     ["__main__", "__init__"],
 ]
@@ -71,6 +73,7 @@ NO_TORCH = {
     "progress",
     "assemble",
     "cli",
+    "listing",
 }
 
 

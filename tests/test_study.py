@@ -11,9 +11,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchbench.cli import parse_item
 from benchbench.errors import BenchError
 from benchbench.registry import DATASETS
+from benchbench.spelling import parse_item
 from benchbench.study import Study, read_yaml
 
 from .networks import Pooled, seeded

@@ -1,10 +1,11 @@
 """What a run's table says: means, intervals, tests, ranks, agreement and power."""
 
 from .best import Contest, contests
+from .cost_ratio import cost_ratios
 from .groups import Ranked, ranked
 from .halves import split_half
 from .maps import health
-from .means import CELL, CONTEST, COST, QUALITY, curve_bands, is_part, leaderboard, measured
+from .means import CELL, CONTEST, COST, QUALITY, curve_bands, is_part, leaderboard, measured, standard_errors
 from .orders import agreement
 from .overall import overall
 from .pairs import ALPHA, pairs, seen_from
@@ -33,6 +34,7 @@ __all__ = [
     "by_group",
     "consistency",
     "contests",
+    "cost_ratios",
     "curve_bands",
     "decay",
     "fewest_images",
@@ -51,5 +53,6 @@ __all__ = [
     "seen_from",
     "smallest_visible_effect",
     "split_half",
+    "standard_errors",
     "versus",
 ]

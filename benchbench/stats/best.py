@@ -24,6 +24,7 @@ class Contest:
         above: rows of comparable controls with a better mean than the best.
         incomparable: rows with a mean over other images than the fullest: neither best nor compared. All of them,
             where two rows are the fullest with different images.
+        second: rows of comparable methods with the next mean; several when they tie; none where two share the best.
     """
 
     key: tuple[Any, ...]
@@ -31,6 +32,7 @@ class Contest:
     overlapping: tuple[int, ...]
     above: tuple[int, ...]
     incomparable: tuple[int, ...]
+    second: tuple[int, ...] = ()
 
 
 def contests(
@@ -66,10 +68,24 @@ def _contest(key: tuple[Any, ...], rows: pd.DataFrame, higher: bool, controls: C
     fair, guards, incomparable = scored[same & ~is_control], scored[same & is_control], tuple(scored.index[~same])
     if len(fair) < 2:
         return Contest(key, (), (), (), incomparable)
-    top = float(fair["mean"].max() if higher else fair["mean"].min())
-    is_best = np.isclose(fair["mean"], top, rtol=1e-9, atol=1e-12) | (fair["mean"].round(digits) == round(top, digits))
+    top = _top(fair, higher)
+    is_best = _same(fair["mean"], top, digits)
     best, others = fair[is_best], fair[~is_best]
+    second = (
+        others[:0] if len(best) > 1 or others.empty else others[_same(others["mean"], _top(others, higher), digits)]
+    )
     overlaps = (others["low"] <= best["high"].max()) & (others["high"] >= best["low"].min())
     ahead = guards["mean"].round(digits) - round(top, digits)
     above = guards.index[ahead > 0 if higher else ahead < 0]
-    return Contest(key, tuple(best.index), tuple(others.index[overlaps]), tuple(above), incomparable)
+    rest = (tuple(others.index[overlaps]), tuple(above), incomparable, tuple(second.index))
+    return Contest(key, tuple(best.index), *rest)
+
+
+def _top(rows: pd.DataFrame, higher: bool) -> float:
+    return float(rows["mean"].max() if higher else rows["mean"].min())
+
+
+def _same(means: pd.Series[float], value: float, digits: int) -> pd.Series[bool]:
+    """Which means are equal to the value, exactly or when rounded."""
+    close = pd.Series(np.isclose(means, value, rtol=1e-9, atol=1e-12), index=means.index)
+    return close | (means.round(digits) == round(value, digits))

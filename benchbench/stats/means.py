@@ -59,6 +59,13 @@ def tally(whole: pd.DataFrame, keys: list[str], seed: int) -> pd.DataFrame:
     return board
 
 
+def standard_errors(results: pd.DataFrame) -> dict[tuple[Any, ...], float]:
+    """The standard error of each quality mean, s / sqrt(n) with s of n - 1, by the key ``CELL``; where n > 1."""
+    ok = results[(results["status"] == "ok") & results["sample"].notna()]
+    found = ok.groupby(CELL, sort=False)["value"].sem()
+    return {key: float(error) for key, error in found.items() if not math.isnan(error)}  # type: ignore[misc]
+
+
 def curve_bands(curves: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """One row per curve and x: ``n`` images, ``mean``, and the pointwise 95 % bootstrap band ``low`` to ``high``."""
     ordered = curves.sort_values("sample", kind="stable")

@@ -64,7 +64,7 @@ def versus(
     Raises:
         BenchError: no model, or no dataset, of the first run is in the second.
     """
-    names = _matched(first, second, models)
+    names = matched(first, second, models)
     rows = [_rows(first, names, FIRST, second), _rows(second, {name: name for name in names.values()}, SECOND, first)]
     back = {new: old for old, new in names.items()}
     rows[1]["model"] = rows[1]["model"].map(back).astype("string")
@@ -81,7 +81,7 @@ def versus(
     return table[COLUMNS]
 
 
-def _matched(first: Record, second: Record, models: Mapping[str, str] | None) -> dict[str, str]:
+def matched(first: Record, second: Record, models: Mapping[str, str] | None) -> dict[str, str]:
     """By model of the first run, that of the second."""
     mine, theirs = ([str(model["name"]) for model in run.info["models"]] for run in (first, second))
     if models is not None:

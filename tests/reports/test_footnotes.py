@@ -10,6 +10,7 @@ from rich.console import Console
 
 from benchbench.reports import html, latex, tables, terminal
 from benchbench.reports.board import Board
+from benchbench.reports.marks import Marked
 from benchbench.reports.numbers import first_few
 from benchbench.table import Record
 
@@ -69,7 +70,7 @@ def test_every_format_has_the_merged_note(masked: Record) -> None:
     head = "gradcam, scorecam and 3 more: of 12 images 3 not applicable"
     assert words(html.render(masked)).count(head) == 1
     assert tables.render_table(masked, "markdown").count(head) == 1
-    assert latex.render(Board(masked)).count(head) == 1
+    assert latex.render(Marked.of(masked)).count(head) == 1
     console = Console(width=80, record=True)
     console.print(terminal.leaderboard_table(masked))
     assert " ".join(console.export_text().split()).count(head) == 1

@@ -12,6 +12,7 @@ import benchbench as bb
 from benchbench import types
 from benchbench.reports import html, latex, summary, terminal
 from benchbench.reports.board import Board
+from benchbench.reports.marks import Marked
 from benchbench.table import INPUT, Record, beside
 
 from ..networks import Pooled, seeded
@@ -61,7 +62,7 @@ def test_the_mark_is_seen(won: Record) -> None:
     console = Console(width=80, record=True)
     console.print(terminal.leaderboard_table(won))
     assert console.export_text().count("gameable") == 1
-    assert latex.render(Board(won))
+    assert r"$^{\ddagger}$" in latex.render(Marked.of(won))
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchbench.reports.board import Board
+from benchbench.reports.marks import Marked
 from benchbench.reports.terminal import leaderboard, leaderboard_table
 from benchbench.table import Record
 
@@ -46,6 +47,24 @@ def test_the_best_is_bold(single: Record) -> None:
     (contest,) = [c for c in board.contests if c.key[3] == "deletion"]
     (row,) = [row for row in board.blocks[0].rows if row.method == board.tidy.loc[contest.best[0], "method"]]
     assert f"\x1b[1m{row.cells[0].text}\x1b[0m" in printed(single, color=True)
+
+
+def test_ranks_letters_and_daggers(plain: Record) -> None:
+    text, marked = printed(plain), Marked.of(plain)
+    ranked = [shown.mark for shown in marked.cells.values() if shown.mark.letters]
+    assert ranked
+    assert all(f"#{mark.rank:.1f} {mark.letters}" in text for mark in ranked)
+    daggers = sum(shown.mark.worse for shown in marked.cells.values())
+    assert daggers > 0
+    assert text.count("†") == daggers + len(marked.board.blocks), "and once in each legend"
+    assert "share a letter are not told apart" in " ".join(text.split())
+
+
+def test_long_names_fold(tmp_path: Path) -> None:
+    name = "scorecam(" + "variant=torchcam, " * 6 + ")"
+    text = printed(fake_record(tmp_path, Fake(methods=["gradcam", name], samples=["s", "t", "u"])))
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= 80
+    assert "…" not in text
 
 
 def test_names_are_not_markup(hostile: Record, tmp_path: Path) -> None:

@@ -1,0 +1,221 @@
+"""A finished run: its tables, what the tests say of them, and the ways to show them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from .disturbing import read_trials
+from .errors import BenchError, nearest
+from .reliability import levels_of
+from .reports import html, latex, tables
+from .reports.board import Board
+from .reports.markdown import markdown_table
+from .reports.marks import Marked
+from .reports.notebook import notebook
+from .reports.pictures import write_figures
+from .reports.verdicts import Verdicts
+from .stats import Bands, by_group, consistency, cost_ratios, decay, health, overview, scales, seen_from, versus
+from .table import Record, beside, beside_rows
+
+
+class Run:
+    """A run's folder, read back."""
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Run:
+        """Read a folder that ``benchbench run`` or ``Study.run`` wrote.
+
+        Raises:
+            BenchError: it is not one.
+        """
+        return cls(Record.load(folder))
+
+    @property
+    def folder(self) -> Path:
+        return self.record.folder
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """results.parquet: one row per model x dataset x sample x layer x method x metric, or why there is none."""
+        return self.record.results
+
+    @property
+    def curves(self) -> pd.DataFrame:
+        """curves.parquet: one row per point of every deletion and insertion curve."""
+        return self.record.curves
+
+    @property
+    def failed(self) -> int:
+        """Rows that failed."""
+        return int((self.table["status"] == "failed").sum())
+
+    @cached_property
+    def _verdicts(self) -> Verdicts:
+        return Verdicts(Board(self.record))
+
+    @cached_property
+    def _marked(self) -> Marked:
+        return Marked(self._verdicts)
+
+    def leaderboard(self) -> pd.DataFrame:
+        """Mean, 95 % bootstrap interval, median, mean rank and groups of every method under every metric.
+
+        See ``benchbench.stats.leaderboard``; methods that explain a network as a whole stand at every layer. ``rank``
+        is the mean rank over images; methods that share a letter of ``groups`` are not told apart (Wilcoxon or McNemar,
+        Holm over all pairs).
+        """
+        return self._verdicts.leaderboard()
+
+    def compare(
+        self, method: str | None = None, other: str | None = None, *, margin: float | None = None
+    ) -> pd.DataFrame:
+        """Two methods against each other under every metric, or one against all, or all pairs.
+
+        Args:
+            margin: a difference of the means that matters to nobody, in the metric's unit; None for 1 % of its range.
+
+        Returns:
+            See ``benchbench.stats.pairs``: differences with intervals, p values, effects and a verdict of ``method``.
+
+        Raises:
+            BenchError: the run has no such method.
+        """
+        known = [m["name"] for m in self.record.info["methods"]]
+        for name in filter(None, [method, other]):
+            if name not in known:
+                raise BenchError(f"the run has no method {name!r}", where="compare", hint=nearest(name, known))
+        table = self._verdicts.pairs if margin is None else self._verdicts.with_margin(margin)
+        if method is not None:
+            table = seen_from(table, method)
+        if other is not None:
+            table = table[table["other"] == other] if method is not None else seen_from(table, other)
+        return table.reset_index(drop=True)
+
+    def versus(
+        self, other: Run, *, models: Mapping[str, str] | None = None, margin: float | None = None
+    ) -> pd.DataFrame:
+        """Another run against this one, on the images that both have: see ``benchbench.stats.versus``.
+
+        Raises:
+            BenchError: the runs have no model or no dataset in common.
+        """
+        return versus(self.record, other.record, models, margin)
+
+    def cost_ratios(self, other: Run, *, models: Mapping[str, str] | None = None) -> pd.DataFrame:
+        """What another run's methods cost beside this one's: see ``benchbench.stats.cost_ratios``.
+
+        Raises:
+            BenchError: the runs have no model or no dataset in common.
+        """
+        return cost_ratios(self.record, other.record, models)
+
+    def ranking(self) -> pd.DataFrame:
+        """One order over all metrics that no control wins here: mean ranks and Bradley-Terry strengths with intervals.
+
+        See ``benchbench.stats.overall``.
+        """
+        return self._verdicts.overall.copy()
+
+    def power(self) -> pd.DataFrame:
+        """Which difference this many images can show, and how many more would separate two methods.
+
+        See ``benchbench.stats.power``.
+        """
+        return self._verdicts.power.copy()
+
+    def split_half(self) -> pd.DataFrame:
+        """Whether two halves of the images order the methods alike: see ``benchbench.stats.split_half``."""
+        return self._verdicts.halves.copy()
+
+    def by_group(self, by: str, *, bands: Bands = "thirds") -> pd.DataFrame:
+        """Mean and 95 % interval of every method under every metric, for each group of images by itself.
+
+        Args:
+            by: "size" of the object that the mask shows, or "class", the image's label.
+            bands: of sizes: "thirds" of the data's images, "coco", or shares of the image to cut at, as (0.1, 0.3).
+
+        See ``benchbench.stats.by_group``.
+
+        Raises:
+            BenchError: no image has a mask, or a label; or there is no such grouping.
+        """
+        return by_group(beside(self.record), by, bands)
+
+    def pooled(self) -> pd.DataFrame:
+        """Values of all images together, as PxAP by its authors: value, n and the 95 % bootstrap interval over images.
+
+        A row per model, dataset, layer, method and metric that has one; ``reason`` where there is none.
+        """
+        return self.record.pooled
+
+    def decay(self) -> pd.DataFrame:
+        """Whether each metric falls as maps are blended with noise: the run's methods ``noised`` at several shares.
+
+        See ``benchbench.stats.decay``.
+        """
+        levels = levels_of(self.record.info)
+        return decay(
+            self._verdicts.board.shown.results, levels, scales(self.record.info), int(self.record.info["seed"])
+        )
+
+    def consistency(self) -> pd.DataFrame:
+        """Noise resilience and adversary reactivity of each metric: see ``benchbench.stats.consistency``.
+
+        Raises:
+            BenchError: the run was not made by ``Study.reliability``.
+        """
+        shown, trials = self._verdicts.board.shown.results, beside_rows(read_trials(self.folder))
+        return consistency(shown, trials, scales(self.record.info), int(self.record.info["seed"]))
+
+    def reliability(self) -> pd.DataFrame:
+        """Which metrics are to be trusted on this network and data: see ``benchbench.stats.overview``.
+
+        Raises:
+            BenchError: the run was not made by ``Study.reliability``.
+        """
+        return overview(self.decay(), self.consistency(), self._verdicts.board.gamed)
+
+    def health(self) -> pd.DataFrame:
+        """Per method: maps, failures, dead maps (the same everywhere), distinct values and ties."""
+        return health(self.record.maps, self.record.results)
+
+    def agreement(self) -> pd.DataFrame:
+        """How alike every two metrics, and protocols of one, order the methods: Kendall's tau of their means."""
+        return self._verdicts.board.agreement.copy()
+
+    def to_latex(self, style: str = "full", spread: str = "interval") -> str:
+        """The leaderboard for a paper: booktabs tables that stay within the page, and a paragraph on the statistics.
+
+        Args:
+            style: ``full`` (all metrics with their spread), ``compact`` (means and marks) or ``supplementary`` (every
+                number, in a longtable).
+            spread: ``interval`` (95 % bootstrap), ``se`` (standard error) or ``none``.
+
+        Raises:
+            BenchError: another style or spread.
+        """
+        return latex.render(self._marked, style, spread)
+
+    def to_markdown(self, spread: str = "interval") -> str:
+        """The leaderboard as Markdown, with the same marks."""
+        return markdown_table(self._marked, spread)
+
+    def figures(self, folder: str | Path) -> list[Path]:
+        """Write curves, quality against cost and critical-difference diagrams as PDF; returns their paths."""
+        return write_figures(self.record, Path(folder))
+
+    def _repr_html_(self) -> str:
+        """In a notebook: the leaderboard, without any script."""
+        return notebook(self._marked)
+
+    def report(self) -> Path:
+        """Write report.html and tables/ into the folder; returns the page's path."""
+        tables.write_tables(self.record, self.folder / "tables")
+        return html.write(self.record, self.folder / "report.html")

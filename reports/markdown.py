@@ -1,0 +1,85 @@
+"""The leaderboard as Markdown: a table per network, dataset and layer, with the marks of the LaTeX one."""
+
+from __future__ import annotations
+
+from ..errors import BenchError, nearest
+from .board import Block, Metric, Row
+from .marks import DAGGER, Marked, Shown
+from .numbers import fixed
+from .statement import statement
+from .text import markdown
+
+
+def markdown_table(marked: Marked, spread: str = "interval") -> str:
+    """Best bold, second underlined, a dagger on what is significantly worse than the best.
+
+    Args:
+        spread: ``interval``, ``se`` (standard error) or ``none``.
+
+    Raises:
+        BenchError: an unknown spread.
+    """
+    if spread not in SPREADS:
+        raise BenchError(f"unknown spread {spread!r}", where="--spread", hint=nearest(spread, SPREADS))
+    tables = [_markdown(marked, block, spread) for block in marked.board.blocks]
+    return "\n".join([*tables, f"{markdown(statement(marked))}\n"])
+
+
+SPREADS = {"interval": " with 95 % bootstrap interval", "se": " ± standard error", "none": ""}
+
+
+def _markdown(marked: Marked, block: Block, spread: str) -> str:
+    title = " · ".join(markdown(part) for part in (block.model, block.dataset, block.layer))
+    lines = [
+        f"### {title}",
+        "",
+        _caption(marked, block, spread),
+        "",
+        _line(["Method", *(_heading(metric) for metric in block.metrics)]),
+        _line([":--", *("--:" for _ in block.metrics)]),
+        *(_row(marked, block, row, spread) for row in block.methods),
+    ]
+    if block.controls:
+        lines += [
+            _line(["*Controls*", *("" for _ in block.metrics)]),
+            *(_row(marked, block, row, spread) for row in block.controls),
+        ]
+    lines.append("")
+    lines += [f"{number}. {markdown(text)}" for number, text in enumerate(block.footnotes, start=1)]
+    return "\n".join(lines) + ("\n" if block.footnotes else "")
+
+
+def _caption(marked: Marked, block: Block, spread: str) -> str:
+    protocols = "; ".join(f"{markdown(m.title)} {markdown(m.protocol)}, {m.direction}" for m in block.metrics)
+    quartiles = " (quartiles for measured costs)" if block.costs and spread == "interval" else ""
+    tested = any(marked.tested(block, metric) for metric in block.quality)
+    worse = f" {DAGGER} significantly worse than the best (Wilcoxon or McNemar, Holm, p < 0.05)." if tested else ""
+    gamed = " ‡ a control that knows nothing has a better mean." if any(m.gamed for m in block.metrics) else ""
+    return (
+        f"Mean over images ({block.images} at most){SPREADS[spread]}{quartiles}; best mean in bold, second underlined, "
+        f"controls apart.{worse}{gamed} Protocols: {protocols}."
+    )
+
+
+def _heading(metric: Metric) -> str:
+    unit = f" ({markdown(metric.unit)})" if metric.is_cost and metric.unit else ""
+    return f"{markdown(metric.title)}{unit} {metric.arrow}{' ‡' if metric.gamed else ''}"
+
+
+def _row(marked: Marked, block: Block, row: Row, spread: str) -> str:
+    found = [marked.shown(block, row.method, cell.metric.name, cell.metric.protocol) for cell in row.cells]
+    return _line([markdown(row.method), *(_cell(shown, spread) for shown in found if shown)])
+
+
+def _cell(shown: Shown, spread: str) -> str:
+    cell, mark = shown.cell, shown.mark
+    text = markdown(cell.text)
+    number = f"**{text}**" if mark.best else f"<ins>{text}</ins>" if mark.second else text
+    number += (DAGGER if mark.worse else "") + "".join(f"<sup>{note}</sup>" for note in cell.notes)
+    if spread == "se" and mark.error == mark.error:
+        return f"{number} ± {fixed(mark.error, cell.metric.decimals)}"
+    return f"{number} {cell.interval}" if spread == "interval" and cell.interval else number
+
+
+def _line(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"

@@ -1,0 +1,33 @@
+"""docs/statistics.md: its numbers are those of the code."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from benchbench.stats import ALPHA, RESAMPLES, fewest_images, images_needed
+from benchbench.stats.halves import FEWEST, SPLITS
+from benchbench.stats.overall import RESAMPLES as TWO_LEVEL
+from benchbench.stats.scores import MARGIN, RESOLUTION
+from benchbench.stats.signed_rank import EXACT
+
+PAGE = (Path(__file__).parents[2] / "docs" / "statistics.md").read_text(encoding="utf-8")
+
+
+def test_images_needed() -> None:
+    rows = re.findall(r"^\| (\d+) \| ([\d,]+) \| ([\d,]+) \| ([\d,]+) \| (\d+) \|$", PAGE, re.MULTILINE)
+    assert len(rows) == 4
+    for methods, *needed, fewest in rows:
+        assert [int(text.replace(",", "")) for text in needed] == [
+            images_needed(int(methods), effect) for effect in (0.1, 0.2, 0.5)
+        ]
+        assert int(fewest) == fewest_images(int(methods))
+
+
+def test_constants() -> None:
+    assert f"({RESAMPLES:,} resamples of the images" in PAGE
+    assert f"two-level bootstrap ({TWO_LEVEL:,} resamples)" in PAGE
+    assert f"up to {EXACT} differences" in PAGE
+    assert f"`p_holm` < {ALPHA}" in PAGE
+    assert f"{SPLITS:,} random splits" in PAGE
+    assert (MARGIN, RESOLUTION, FEWEST) == (0.01, 1e-6, 4), "1 % of the range, a millionth, fewer than four"
