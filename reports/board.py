@@ -28,6 +28,7 @@ class Metric:
     higher: bool
     unit: str
     kind: str
+    family: str = ""  # faithfulness, localisation, ...; empty in the runs of older versions
     decimals: int = numbers.USUAL
     gamed: tuple[str, ...] = ()  # controls that know nothing, and have a better mean than every method here
 
@@ -50,7 +51,7 @@ class Cell:
 
     Attributes:
         n: images (1 for a measured cost). 0: there is no number, and ``reason`` says why.
-        best: among the comparable methods of the block; controls and incomplete methods never are.
+        best: among the comparable methods of the block (means over the same images); controls never are.
         notes: numbers of the block's footnotes.
     """
 
@@ -64,6 +65,7 @@ class Cell:
     reason: str
     best: bool = False
     notes: tuple[int, ...] = ()
+    comparable: bool = True
 
     @property
     def text(self) -> str:
@@ -284,6 +286,7 @@ class Board:
             str(row["reason"]),
             best=place in self.best,
             notes=(notes.number(why),) if why else (),
+            comparable=place not in self.incomparable,
         )
 
 
@@ -300,8 +303,8 @@ class _Notes:
 
 
 def _metric(given: dict[str, Any], kind: str) -> Metric:
-    title = given["title"] or given["name"]
-    return Metric(given["name"], given["protocol"], title, given["higher_is_better"], given["unit"] or "", kind)
+    title, unit, family = given["title"] or given["name"], given["unit"] or "", given.get("family", "")
+    return Metric(given["name"], given["protocol"], title, given["higher_is_better"], unit, kind, family)
 
 
 def _decimals(column: pd.DataFrame) -> int:

@@ -17,15 +17,42 @@ def render(board: Board) -> str:
     return PREAMBLE + "\n".join(tables)
 
 
+def block_table(block: Block, number: int, cost: bool) -> str:
+    """The quality, or the cost, of one block as a ``table*`` of its own."""
+    metrics = block.costs if cost else block.quality
+    label = f"benchbench-{'cost' if cost else 'quality'}-{number}"
+    notes = _footnotes(block.notes(cost))
+    return PREAMBLE + _float(_caption(block, metrics), label, [_tabular(block, metrics)], notes)
+
+
+def plain_table(caption: str, label: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Any table of texts: the first column to the left, the others centred; every text is escaped."""
+    lines = [
+        rf"\begin{{tabular}}{{l{'c' * (len(header) - 1)}}}",
+        r"\toprule",
+        *(" & ".join(latex(text) for text in row) + r" \\" for row in [header]),
+        r"\midrule",
+        *(" & ".join(latex(text) for text in row) + r" \\" for row in rows),
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
+    return PREAMBLE + _float(latex(caption), f"benchbench-{label}", ["\n".join(lines)], [])
+
+
 def _table(block: Block, number: int) -> str:
     parts = [_tabular(block, metrics) for metrics in (block.quality, block.costs) if metrics]
+    notes = _footnotes(tuple(enumerate(block.footnotes, start=1)))
+    return _float(_caption(block, block.metrics), f"benchbench-{number}", parts, notes)
+
+
+def _float(caption: str, label: str, parts: Sequence[str], notes: Sequence[str]) -> str:
     lines = [
         r"\begin{table*}[t]",
         r"\centering\footnotesize\setlength{\tabcolsep}{3pt}",
-        rf"\caption{{{_caption(block)}}}",
-        rf"\label{{tab:benchbench-{number}}}",
+        rf"\caption{{{caption}}}",
+        rf"\label{{tab:{label}}}",
         "\n\\par\\medskip\n".join(parts),
-        *_footnotes(block),
+        *notes,
         r"\end{table*}",
     ]
     return "\n".join(lines) + "\n"
@@ -45,11 +72,11 @@ def _tabular(block: Block, metrics: Sequence[Metric]) -> str:
     return "\n".join(lines)
 
 
-def _caption(block: Block) -> str:
+def _caption(block: Block, metrics: Sequence[Metric]) -> str:
     where = f"{latex(block.model)}, {latex(block.dataset)} ({block.images} images), layer {latex(block.layer)}."
-    protocols = ", ".join(f"{latex(metric.title)} {latex(metric.protocol)}" for metric in block.metrics)
+    protocols = ", ".join(f"{latex(metric.title)} {latex(metric.protocol)}" for metric in metrics)
     controls = " Controls are below the line and are never best." if block.controls else ""
-    quartiles = " For measured costs the brackets hold quartiles." if block.costs else ""
+    quartiles = " For measured costs the brackets hold quartiles." if any(metric.is_cost for metric in metrics) else ""
     return (
         f"{where} Mean over images with 95\\,\\% bootstrap interval; best mean in bold; no significance test."
         f"{quartiles}{controls} Protocols: {protocols}."
@@ -78,8 +105,8 @@ def _mean(cell: Cell) -> str:
     return number + marks
 
 
-def _footnotes(block: Block) -> list[str]:
-    notes = [rf"$^{{{number}}}$\,{latex(text)}." for number, text in enumerate(block.footnotes, start=1)]
+def _footnotes(numbered: Sequence[tuple[int, str]]) -> list[str]:
+    notes = [rf"$^{{{number}}}$\,{latex(text)}." for number, text in numbered]
     if not notes:
         return []
     return [r"\par\smallskip", r"\parbox{\linewidth}{\footnotesize\raggedright " + r"\\ ".join(notes) + "}"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,11 @@ def root(page: Path) -> Element:
 @pytest.fixture(scope="module")
 def hostile_root(hostile_page: Path) -> Element:
     return read(hostile_page.read_text(encoding="utf-8"))
+
+
+def section(root: Element, name: str) -> Element:
+    (found,) = [e for e in root.all("section") if e.attributes.get("aria-labelledby") == name]
+    return found
 
 
 def boards(root: Element) -> list[Element]:
@@ -73,9 +79,8 @@ def test_each_number_is_the_tables(root: Element, plain: Record) -> None:
     """Every cell of every leaderboard, against ``stats.leaderboard`` of the stored table."""
     board = Board(plain)
     tidy = leaderboard(plain.results, seed=0)
-    *tables, _health = boards(root)
-    assert len(tables) == 4
-    for kind, shown in (("quality", tables[:2]), ("cost", tables[2:])):
+    for kind, shown in (("quality", boards(section(root, "leaderboard"))), ("cost", boards(section(root, "cost")))):
+        assert len(shown) == 2
         for block, table in zip(board.blocks, shown, strict=True):
             metrics = block.quality if kind == "quality" else block.costs
             rows = [tr for tr in table.all("tr") if tr.all("td")]
@@ -103,7 +108,7 @@ def check_cell(td: Element, row: dict[Any, Any], decimals: int) -> None:
 def test_the_best_are_bold_and_no_one_else(root: Element, plain: Record) -> None:
     board = Board(plain)
     bold = 0
-    for table in boards(root):
+    for table in [*boards(section(root, "leaderboard")), *boards(section(root, "cost"))]:
         for tr in [tr for tr in table.all("tr") if tr.all("td")]:
             for td in tr.all("td"):
                 if td.all("strong"):
@@ -129,13 +134,14 @@ def test_failures_are_told_in_the_cell_in_a_footnote_and_above(root: Element) ->
 
 
 def test_what_was_compared_is_told(root: Element) -> None:
-    text = words(root.text)
+    text = words(root.text.replace("torch2.9.0", "torch: 2.9.0"))
     for said in (
         "10 of 12 right on photos",
         "0123456789abcdef",
         "12 used of 20 available",
         "4,652,008 parameters",
-        "torch 2.9.0",
+        "torch: 2.9.0",
+        "photos: 12 of 20 images, fedcba9876543210",
         "resize 256, crop 224, mean [0.5, 0.5, 0.5]",
         "rise-28",
         "Example CPU",
@@ -162,10 +168,76 @@ def test_the_same_run_gives_the_same_page(plain: Record, page: Path) -> None:
 
 
 def test_pictures_say_what_they_show(root: Element) -> None:
-    pictures = root.all("img")
-    assert len(pictures) == 4
+    """Curves, cost and agreement of two blocks, and the depth of one network."""
+    pictures = [img for img in root.all("img") if img.attributes.get("src")]
+    assert len(pictures) == 7
     assert all(len(picture.attributes["alt"]) > 60 for picture in pictures)
     assert "gradcam 0." in pictures[0].attributes["alt"]
+
+
+def test_each_number_by_depth_is_the_tables(root: Element, plain: Record) -> None:
+    tidy = leaderboard(plain.results, seed=0)
+    metrics = Board(plain).blocks[0].quality
+    shown = boards(section(root, "depth"))
+    assert len(shown) == len(metrics) == 5
+    for metric, table in zip(metrics, shown, strict=True):
+        assert [words(th.text) for th in table.all("thead")[0].all("th")] == ["Method", "stage3", "stage4"]
+        rows = [tr for tr in table.all("tr") if tr.all("td")]
+        assert len(rows) == 7
+        for tr in rows:
+            method = words(tr.all("th")[0].text).removesuffix(" control")
+            for layer, td in zip(("stage3", "stage4"), tr.all("td"), strict=True):
+                here = tidy[(tidy["layer"] == layer) & (tidy["method"] == method) & (tidy["metric"] == metric.name)]
+                assert td.attributes["data-value"] == (str(here["mean"].iloc[0]) if here["n"].iloc[0] else "")
+
+
+def test_the_matrix_is_the_agreement(root: Element, plain: Record) -> None:
+    board = Board(plain)
+    first, second = boards(section(root, "agreement"))
+    for layer, table in (("stage3", first), ("stage4", second)):
+        names = [words(th.text) for th in table.all("thead")[0].all("th")]
+        titles = {metric.title: metric.name for metric in board.metrics}
+        for place, tr in enumerate([tr for tr in table.all("tr") if len(tr.all("td")) > 1]):
+            assert [words(td.text) for td in tr.all("td")][place] == "1.00"
+            for at, td in enumerate(tr.all("td")):
+                pair = {titles[names[place]], titles[names[at]]}
+                rows = board.agreement[board.agreement["layer"] == layer].to_dict("records")
+                wanted = [row["tau"] for row in rows if {row["metric"], row["other_metric"]} == pair and len(pair) == 2]
+                assert wanted == [] or words(td.text) == fixed(wanted[0], 2)
+
+
+def test_the_files_are_named_with_their_digests(root: Element, plain: Record) -> None:
+    text = section(root, "provenance").text
+    for name in ("run.json", "results.parquet", "maps/index.parquet"):
+        assert f"{name}{sha256((plain.folder / name).read_bytes()).hexdigest()[:16]}" in text
+
+
+def test_what_is_missing_is_counted_by_reason(root: Element) -> None:
+    (table,) = boards(section(root, "provenance"))
+    rows = [[words(cell.text) for cell in tr.inside] for tr in table.all("tr")][1:]
+    assert rows[0] == ["layercam", "tinynet · photos · stage3", "failed", "5", "10", "RuntimeError: out of memory"]
+    assert rows[2] == ["cam", "tinynet · photos · stage3", "not applicable", "8", "63", CAM_REASON]
+    assert len(rows) == 4
+
+
+def test_there_is_a_box_for_each_thing_to_choose_from(tmp_path: Path, root: Element) -> None:
+    many = fake_record(tmp_path, Fake(models=["a", "b"], datasets=["c", "d"], samples=["one", "two"]))
+    read_back = read(html.render(many))
+    boxes = [box.attributes for box in read_back.all("input") if box.attributes.get("type") == "checkbox"]
+    named = [(box["name"], box["data-name"]) for box in boxes]
+    assert named == [
+        ("network", "a"),
+        ("network", "b"),
+        ("data", "c"),
+        ("data", "d"),
+        ("layer", "stage3"),
+        ("layer", "stage4"),
+        ("family", "faithfulness"),
+        ("family", "localisation"),
+    ]
+    assert len(boards(section(read_back, "leaderboard"))) == 8
+    one = [box.attributes["name"] for box in root.all("input") if box.attributes.get("type") == "checkbox"]
+    assert set(one) == {"layer", "family"}
 
 
 def test_hostile_names_are_text(hostile_root: Element) -> None:
@@ -187,11 +259,14 @@ def test_no_name_can_reorder_the_page(hostile_page: Path) -> None:
 
 
 def test_embedded_json_cannot_end_its_script(hostile_root: Element) -> None:
-    (data,) = [e for e in hostile_root.all("script") if e.attributes.get("type") == "application/json"]
-    assert "<" not in data.text
-    kept = json.loads(data.text)
-    assert kept["sets"][0]["items"][0]["sample"] == HOSTILE.samples[0]
-    assert kept["sets"][0]["methods"][2]["name"] == HOSTILE.methods[2]
+    found = [e for e in hostile_root.all("script") if e.attributes.get("type") == "application/json"]
+    kept = {e.attributes["id"]: json.loads(e.text) for e in found}
+    assert all("<" not in e.text for e in found)
+    only = kept["gallery-data"]["sets"][0]
+    assert only["images"][0]["sample"] == HOSTILE.samples[0]
+    assert only["methods"][2]["name"] == HOSTILE.methods[2]
+    assert HOSTILE.methods[2] in kept["downloads"]["block-1"]["csv"]
+    assert all(re.fullmatch(r"benchbench-[a-z0-9.-]{1,80}", file["name"]) for file in kept["downloads"].values())
 
 
 @pytest.mark.parametrize(
