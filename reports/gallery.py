@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import matplotlib as mpl
@@ -35,15 +35,14 @@ Json: TypeAlias = dict[str, Any]
 def gallery(board: Board, most_bytes: int = MOST_BYTES) -> Json:
     """What atlas.js reads: the colour table, the metrics, the photos once each, and a set per model and dataset.
 
-    Thumbnails and maps take ``most_bytes`` at most, but for the fewest photos: maps lose resolution first, then the
-    last photos their pictures; a set says both (``side``, ``pictured``).
+    It takes ``most_bytes`` at most, but for the fewest photos: numbers a third, where they need more, the last images
+    have none; of what is left maps lose resolution first, then the last photos their pictures. A set says so (``side``,
+    ``pictured``, ``total``).
     """
-    sets = [
-        found for model, dataset in _pairs(board.record.photos) if (found := ImageSet(board, model, dataset)).layers
-    ]
-    shelf = _Shelf(board.record)
+    sets, shelf = _image_sets(board, most_bytes // 3), _Shelf(board.record)
     counts = [min(MOST_PHOTOS, len(each.photos)) for each in sets]
-    side, counts = _fit(sets, shelf, counts, most_bytes)
+    numbers = sum(each.weight * len(each.photos) for each in sets)
+    side, counts = _fit(sets, shelf, counts, most_bytes - numbers)
     lut = mpl.colormaps[COLOURS](np.arange(256), bytes=True)[:, :3]
     made = [_set(each, shelf, count, side) for each, count in zip(sets, counts, strict=True)]
     metrics = [
@@ -51,6 +50,14 @@ def gallery(board: Board, most_bytes: int = MOST_BYTES) -> Json:
         for metric, title in zip(board.of(QUALITY), titles(board), strict=True)
     ]
     return {"lut": _base64(lut.tobytes()), "metrics": metrics, "photos": shelf.photos, "sets": made}
+
+
+def _image_sets(board: Board, most_bytes: int) -> list[ImageSet]:
+    pairs = list(_pairs(board.record.photos))
+    every = [ImageSet(board, model, dataset, len(board.record.photos)) for model, dataset in pairs]
+    sets = [each for each in every if each.layers]
+    most = max(FEWEST_PHOTOS, most_bytes // max(1, sum(each.weight for each in sets)))
+    return [replace(each, most=most) for each in sets]
 
 
 def titles(board: Board) -> list[str]:
@@ -156,6 +163,7 @@ def _set(images: ImageSet, shelf: _Shelf, count: int, side: int) -> Json:
             for at, row in enumerate(rows)
         ],
         "pictured": count,
+        "total": images.total,
         "side": side if images.largest > side else 0,
         "maps": [[plate.code, plate.height, plate.width] for plate in plates],
         "places": places,

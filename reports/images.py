@@ -18,23 +18,33 @@ from .board import Board
 from .disagreement import disagreement
 from .text import one_line
 
-MOST_IMAGES = 2_000  # with numbers in the page
-
 Key: TypeAlias = tuple[str, str, str]  # sample, layer, method
 
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """The images of one network and data, in the study's order, the first ``MOST_IMAGES`` of them."""
+    """The images of one network and data, in the study's order, the first ``most`` of them."""
 
     board: Board
     model: str
     dataset: str
+    most: int
 
     @cached_property
     def photos(self) -> pd.DataFrame:
         """Rows of the record's photos."""
-        return self._mine(self.board.record.photos).head(MOST_IMAGES)
+        return self._mine(self.board.record.photos).head(self.most)
+
+    @property
+    def total(self) -> int:
+        """Images of the record, those beyond ``most`` too."""
+        return len(self._mine(self.board.record.photos))
+
+    @property
+    def weight(self) -> int:
+        """Bytes in the page of an image's numbers, names and places: 8 a value, as base64."""
+        here = len(self.layers) * len(self.methods)
+        return here * len(self._metrics) * 32 // 3 + here * 6 + 200
 
     @cached_property
     def samples(self) -> list[str]:

@@ -111,16 +111,27 @@ def test_first_maps_lose_resolution_then_photos_their_pictures(plain: Record) ->
     assert (full["sets"][0]["side"], full["sets"][0]["pictured"]) == (0, 12)
     large = plain.maps.assign(cells=200 * 200)
     record = Record(plain.folder, plain.info, plain.results, plain.curves, large, plain.photos)
-    sets, shelf = [ImageSet(Board(record), "tinynet", "photos")], module._Shelf(record)
+    sets, shelf = [ImageSet(Board(record), "tinynet", "photos", 12)], module._Shelf(record)
     for side, coarser in pairwise(module.SIDES):
         needed = module._bytes(sets, shelf, [12], side)
         assert module._fit(sets, shelf, [12], needed) == (side, [12])
         assert module._fit(sets, shelf, [12], needed - 1) == (coarser, [12])
-    most = size(full) // 2
+    most = len(json.dumps(full)) - size(full) // 2
     less = gallery(Board(plain), most)
     assert module.FEWEST_PHOTOS < less["sets"][0]["pictured"] < 12
-    assert size(less) <= most * 1.02
+    assert len(json.dumps(less)) <= most + 2_000, "the colour table, the names and the reasons are small"
     assert gallery(Board(plain), 0)["sets"][0]["pictured"] == module.FEWEST_PHOTOS
+
+
+def test_then_images_their_numbers(plain: Record) -> None:
+    (full,) = gallery(Board(plain))["sets"]
+    assert len(full["images"]) == full["total"] == 12
+    weight = ImageSet(Board(plain), "tinynet", "photos", 12).weight
+    (less,) = gallery(Board(plain), 3 * 7 * weight)["sets"]
+    assert (len(less["images"]), less["total"]) == (7, 12)
+    np.testing.assert_array_equal(values(less, 0, 0), values(full, 0, 0)[:7])
+    told = (json.dumps(full[part]) for part in ("values", "images", "places", "disagreement", "failed", "why"))
+    assert 0.5 * 12 * weight < sum(map(len, told)) < 1.3 * 12 * weight
 
 
 def test_a_missing_photo_is_an_error(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from benchbench.table import Record
 
 from .conftest import HOSTILE
 from .fake import CAM_REASON, Fake, fake_record
-from .reading import LOADING, Element, every, read, words
+from .reading import LOADING, Element, every, read, section, words
 
 
 @pytest.fixture(scope="module")
@@ -33,11 +33,6 @@ def root(page: Path) -> Element:
 @pytest.fixture(scope="module")
 def hostile_root(hostile_page: Path) -> Element:
     return read(hostile_page.read_text(encoding="utf-8"))
-
-
-def section(root: Element, name: str) -> Element:
-    (found,) = [e for e in root.all("section") if e.attributes.get("aria-labelledby") == name]
-    return found
 
 
 def boards(root: Element) -> list[Element]:
