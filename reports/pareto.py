@@ -15,7 +15,8 @@ class Front:
 
     Attributes:
         points: by method, cost and mean; controls and means over other images are left out.
-        methods: those that no other dominates, from the cheapest to the best.
+        methods: those that no other dominates, from the cheapest to the best; numbers that are equal as shown, with
+            the columns' decimals, are equal here.
     """
 
     metric: Metric
@@ -57,7 +58,12 @@ def _front(block: Block, metric: Metric, cost: Metric) -> Front:
         if price.n and quality.n and quality.comparable:
             points[row.method] = (price.mean, quality.mean)
     sign = 1 if metric.higher else -1
-    kept = undominated({name: (price, sign * mean) for name, (price, mean) in points.items()})
+    kept = undominated(
+        {
+            name: (round(price, cost.decimals), sign * round(mean, metric.decimals))
+            for name, (price, mean) in points.items()
+        }
+    )
     return Front(metric, cost, points, kept)
 
 

@@ -97,16 +97,17 @@
     if (set().images[image].photo !== undefined) photoGallery.open(setBox.selectedIndex, image, layerBox.selectedIndex);
   }
 
-  // Who is better, where both axes are one metric; counts, not a test.
+  // Who is better, where both axes are one metric; counts, not a test. What three decimals do not tell apart is equal:
+  // methods that are the same by definition differ by rounding.
   function summary() {
     const total = set().images.length;
     const missing = total - points.length ? ` ${total - points.length} have no number on one axis.` : "";
     if (!same()) return `${points.length} of ${total} images.${missing}`;
     const sign = data.metrics[axes[0].metric.selectedIndex].higher ? 1 : -1;
-    const ahead = points.map(({ at: [x, y] }) => Math.sign(sign * (x - y)));
+    const ahead = points.map(({ at: [x, y] }) => (Math.abs(x - y) < 0.0005 ? 0 : Math.sign(sign * (x - y))));
     const [first, second] = axes.map(({ method }) => set().methods[method.selectedIndex].name);
     const times = (wanted) => ahead.filter((one) => one === wanted).length;
-    return `${points.length} of ${total} images: ${first} is better on ${times(1)}, ${second} on ${times(-1)}, equal on ${times(0)}.${missing}`;
+    return `${points.length} of ${total} images: ${first} is better on ${times(1)}, ${second} on ${times(-1)}, equal to three decimals on ${times(0)}.${missing}`;
   }
 
   function table() {

@@ -71,7 +71,7 @@ def test_reasons_and_failures_are_the_tables(plain: Record) -> None:
 
 def test_the_objects_share_is_taken_where_the_data_says_it(plain: Record) -> None:
     assert gallery(Board(plain))["sets"][0]["share"] is None
-    photos = plain.photos.assign(object_share=[0.25, None, *[0.5] * 10])
+    photos = plain.photos.assign(object_share=[0.25, float("nan"), *[0.5] * 10])
     record = Record(plain.folder, plain.info, plain.results, plain.curves, plain.maps, photos)
     assert gallery(Board(record))["sets"][0]["share"] == [0.25, None, *[0.5] * 10]
 

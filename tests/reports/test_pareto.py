@@ -36,8 +36,9 @@ def test_the_front_of_a_block_leaves_controls_and_other_images_out(plain: Record
     for front in fronts.values():
         assert set(front.points) == {"gradcam", "gradcam++", "scorecam(variant=torchcam)"}, "layercam failed on two"
         assert front.cost.name == "runtime"
-        costs = [front.points[name][0] for name in front.methods]
-        worth = [front.points[name][1] * (1 if front.metric.higher else -1) for name in front.methods]
+        costs = [round(front.points[name][0], front.cost.decimals) for name in front.methods]
+        sign = 1 if front.metric.higher else -1
+        worth = [sign * round(front.points[name][1], front.metric.decimals) for name in front.methods]
         assert costs == sorted(costs)
         assert (np.diff(worth) > 0).all()
         cheapest = min(front.points, key=lambda name: front.points[name][0])
@@ -59,3 +60,16 @@ def test_without_a_cost_there_is_no_front(single: Record) -> None:
     results = single.results[single.results["sample"].notna()]
     record = Record(single.folder, single.info, results, single.curves, single.maps, single.photos)
     assert pareto.fronts(Board(record).blocks[0]) == ()
+
+
+def test_what_is_equal_as_shown_is_not_worth_more(single: Record) -> None:
+    """Two methods that are one by definition differ by rounding: the dearer of them is no trade-off."""
+    results = single.results.copy()
+    quality = results["metric"] == "deletion"
+    same = results.loc[quality & (results["method"] == "gradcam"), "value"].to_numpy()
+    results.loc[quality & (results["method"] == "layercam"), "value"] = same - 1e-9
+    results.loc[(results["metric"] == "runtime") & (results["method"] == "layercam"), "value"] = 900.0
+    board = Board(Record(single.folder, single.info, results, single.curves, single.maps, single.photos))
+    (front,) = [front for front in pareto.fronts(board.blocks[0]) if front.metric.name == "deletion"]
+    assert front.points["layercam"][1] < front.points["gradcam"][1]
+    assert "layercam" not in front.methods
