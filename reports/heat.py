@@ -92,7 +92,7 @@ def drawn(agreement: Agreement) -> Picture:
             annot=True,
             fmt=".2f",
             annot_kws={"fontsize": 8.5},
-            linewidths=1,
+            linewidths=0,
             cbar_kws={"label": "Kendall's tau", "shrink": 0.8},
             xticklabels=names[:-1],
             yticklabels=names[1:],

@@ -136,7 +136,7 @@ const photoGallery = (() => {
   }
 
   function start() {
-    const { layers: names, methods: all, share, maps } = set();
+    const { layers: names, methods: all, share } = set();
     atlas.options(layerBox, names.length > 1 ? [...names, "all, side by side"] : names);
     layerBox.selectedIndex = names.length - 1;
     for (const value of ["small", "large"]) orderBox.querySelector(`[value=${value}]`).hidden = !share;
@@ -155,8 +155,8 @@ const photoGallery = (() => {
     if (layerBox.selectedIndex < set().layers.length) layerBox.selectedIndex = layer;
     only = image;
     again();
-    photos.querySelector("h3").focus();
-    photos.scrollIntoView({ block: "nearest" });
+    photos.querySelector("h3").focus({ preventScroll: true });
+    photos.scrollIntoView();
   }
 
   function fade() {

@@ -13,6 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchbench.reports import html
+from benchbench.table import Record
+
 from .chromium import visit
 
 pytestmark = pytest.mark.browser
@@ -130,3 +133,15 @@ def test_hostile_names_do_nothing(browser: Any, hostile_page: Path) -> None:
     assert heard.outside == [hostile_page.as_uri()]
     assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
     tab.close()
+
+
+def test_a_page_without_photos_is_silent_too(browser: Any, single: Record, tmp_path: Path) -> None:
+    costs = single.results[single.results["sample"].isna()]
+    nothing = (single.curves.head(0), single.maps.head(0), single.photos.head(0))
+    path = html.write(Record(single.folder, single.info, costs, *nothing), tmp_path / "report.html")
+    heard = visit(browser, path)
+    assert heard.complaints == []
+    assert heard.tab.locator("#gallery").count() == heard.tab.locator("#images").count() == 0
+    with heard.tab.expect_download():
+        heard.tab.locator("[data-table=cost-1] [data-as=csv]").click()
+    heard.tab.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchbench.reports import html, pareto
@@ -16,6 +16,7 @@ from .reading import read, words
 COSTS = st.dictionaries(st.text("abcdef", min_size=1), st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=8)
 
 
+@settings(deadline=None)
 @given(COSTS)
 def test_a_kept_point_is_beaten_by_none_and_a_dropped_one_by_a_kept_one(points: dict[str, tuple[float, float]]) -> None:
     kept = pareto.undominated(points)
