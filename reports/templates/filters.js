@@ -23,7 +23,7 @@
     for (const block of blocks) block.classList.toggle("out", out(block));
     for (const table of document.querySelectorAll("table.board:has([data-family])")) columns(table, hidden.family);
     for (const section of document.querySelectorAll("main > section")) {
-      const inside = [...section.querySelectorAll("[data-layer]")];
+      const inside = [...section.querySelectorAll("[data-layer]:not(li)")];
       const gone = inside.filter((block) => block.classList.contains("out")).length;
       const note = section.querySelector(".filtered");
       if (note) note.textContent = gone ? `${gone} of ${inside.length} are hidden by the boxes above the leaderboard.` : "";

@@ -105,11 +105,11 @@ const photoGallery = (() => {
       const maps = make("div", { class: "maps" }, original, ...methods().map((method) => mapFigure(image, where[0], method)));
       return make("article", {}, title, maps);
     }
-    const rows = methods().flatMap((method) => where.map((layer) => mapFigure(image, layer, method)));
-    const grid = make("div", { class: "maps beside" }, ...rows);
-    grid.style.setProperty("--layers", where.length);
+    const groups = methods().map((method) => make("div", { class: "layers" }, ...where.map((layer) => mapFigure(image, layer, method))));
+    const beside = make("div", { class: "beside" }, make("div", { class: "layers" }, original), ...groups);
+    beside.style.setProperty("--layers", where.length);
     const region = { class: "scroll", role: "region", tabindex: "0", "aria-label": `All layers on ${sample}` };
-    return make("article", {}, title, make("div", { class: "maps" }, original), make("div", region, grid));
+    return make("article", {}, title, make("div", region, beside));
   }
 
   function show(images) {
@@ -156,6 +156,7 @@ const photoGallery = (() => {
     only = image;
     again();
     photos.querySelector("h3").focus({ preventScroll: true });
+    photos.style.scrollMarginTop = `${find("controls").offsetHeight + 12}px`; // the bar above stays in sight
     photos.scrollIntoView();
   }
 

@@ -32,8 +32,9 @@ def test_a_box_hides_its_blocks_everywhere_and_says_so(browser: Any, many_page: 
     tab.keyboard.press("Space")
     assert [shown(tab, name) for name in ("leaderboard", "depth")] == [2, 2]
     assert tab.locator("#filters output").inner_text() == "Hidden: othernet, stage3."
-    note = tab.locator("section[aria-labelledby=curves] .filtered")
-    assert note.inner_text() == "6 of 8 are hidden by the boxes above the leaderboard."
+    for name in ("leaderboard", "curves", "cost", "agreement"):
+        note = tab.locator(f"section[aria-labelledby={name}] .filtered")
+        assert note.inner_text() == "6 of 8 are hidden by the boxes above the leaderboard."
     assert tab.locator("ol.jump li:visible").count() == 2
     tab.get_by_role("button", name="Show all", exact=True).click()
     assert shown(tab, "leaderboard") == 8

@@ -182,12 +182,12 @@ def test_all_layers_stand_side_by_side(browser: Any, page: Path) -> None:
     tab = visit(browser, page).tab
     tab.locator("#gallery-layer").select_option("all, side by side")
     article = tab.locator("#gallery-photos article").first
-    captions = article.locator(".maps.beside figcaption")
-    assert captions.count() == 14
-    places = [figure.bounding_box() for figure in article.locator(".maps.beside figure").all()]
+    captions = article.locator(".beside figcaption")
+    assert captions.count() == 15
+    places = [figure.bounding_box() for figure in article.locator(".beside figure").all()[1:]]
     assert all(a["y"] == b["y"] and a["x"] < b["x"] for a, b in zip(places[::2], places[1::2], strict=True))
     assert article.locator(".where").all_inner_texts() == ["stage3", "stage4"] * 7
-    canvases = article.locator(".maps.beside canvas")
+    canvases = article.locator(".beside canvas")
     canvases.nth(0).scroll_into_view_if_needed()
     for at, layer in ((0, "stage3"), (1, "stage4")):
         expect(canvases.nth(at)).to_have_attribute(
