@@ -112,3 +112,16 @@ def test_hostile_names_are_only_text_in_boxes_and_files(browser: Any, hostile_pa
     assert tab.evaluate("window.hacked") is None
     assert heard.complaints == []
     tab.close()
+
+
+def test_paper_opens_what_is_said_once(browser: Any, page: Path) -> None:
+    """The study, and not the tables that repeat what a figure and the leaderboard say."""
+    tab = visit(browser, page).tab
+    tab.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert tab.locator("section[aria-labelledby=provenance] details[open]").count() == 1
+    assert tab.locator("details.again").count() == 3
+    assert tab.locator("details.again[open]").count() == 0
+    tab.emulate_media(media="print")
+    assert tab.locator("details.again:visible").count() == 0
+    assert tab.locator("section[aria-labelledby=provenance] pre").is_visible()
+    tab.close()
