@@ -115,16 +115,17 @@ def report_command(
 ) -> None:
     """Rebuild a report, its tables or its figures from a run's folder, without a network."""
     from .reports import html, pictures, tables
+    from .reports.marks import Marked
     from .table import Record
 
-    record = Record.load(run)
+    marked = Marked.of(Record.load(run))
     if format == "html":
-        print(html.write(record, out or run / "report.html"))
+        print(html.write(marked, out or run / "report.html"))
         return
     if format == "pdf":
-        print("\n".join(map(str, pictures.write_figures(record, out or run / "figures"))))
+        print("\n".join(map(str, pictures.write_figures(marked, out or run / "figures"))))
         return
-    _put(tables.render_table(record, format, style, spread), out)
+    _put(tables.render_table(marked, format, style, spread), out)
 
 
 @app.command("compare")
@@ -284,7 +285,6 @@ def _run(study: Any, out: Path) -> None:
     from rich.console import Console
 
     from .progress import Terminal
-    from .reports import terminal
     from .reports.numbers import merged
 
     console = Console()
@@ -293,7 +293,7 @@ def _run(study: Any, out: Path) -> None:
         done = study.run(out, progress=progress)
     finally:
         progress.stop()
-    for shown in terminal.leaderboard(done.record):
+    for shown in done.printed():
         console.print(shown)
     info = done.record.info
     work = info["work"]

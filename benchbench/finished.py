@@ -7,12 +7,12 @@ from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
+from rich.console import RenderableType
 
 from .disturbing import read_trials
 from .errors import BenchError, nearest
 from .reliability import levels_of
-from .reports import html, latex, tables
-from .reports.board import Board
+from .reports import html, latex, tables, terminal
 from .reports.markdown import markdown_table
 from .reports.marks import Marked
 from .reports.notebook import notebook
@@ -56,13 +56,13 @@ class Run:
         """Rows that failed."""
         return int((self.table["status"] == "failed").sum())
 
-    @cached_property
+    @property
     def _verdicts(self) -> Verdicts:
-        return Verdicts(Board(self.record))
+        return self._marked.verdicts
 
     @cached_property
     def _marked(self) -> Marked:
-        return Marked(self._verdicts)
+        return Marked.of(self.record)
 
     def leaderboard(self) -> pd.DataFrame:
         """Mean, 95 % bootstrap interval, median, mean rank and groups of every method under every metric.
@@ -209,7 +209,11 @@ class Run:
 
     def figures(self, folder: str | Path) -> list[Path]:
         """Write curves, quality against cost and critical-difference diagrams as PDF; returns their paths."""
-        return write_figures(self.record, Path(folder))
+        return write_figures(self._marked, Path(folder))
+
+    def printed(self) -> list[RenderableType]:
+        """The leaderboard for a terminal of 80 columns, part by part, for rich to print."""
+        return terminal.leaderboard(self._marked)
 
     def _repr_html_(self) -> str:
         """In a notebook: the leaderboard, without any script."""
@@ -217,5 +221,5 @@ class Run:
 
     def report(self) -> Path:
         """Write report.html and tables/ into the folder; returns the page's path."""
-        tables.write_tables(self.record, self.folder / "tables")
-        return html.write(self.record, self.folder / "report.html")
+        tables.write_tables(self._marked, self.folder / "tables")
+        return html.write(self._marked, self.folder / "report.html")

@@ -29,6 +29,7 @@ class Metric:
     higher: bool
     unit: str
     kind: str
+    family: str = ""  # faithfulness, localisation, ...; empty in the runs of older versions
     decimals: int = numbers.USUAL
     range: tuple[float, float] = (-inf, inf)
     gamed: tuple[str, ...] = ()  # controls that know nothing, and have a better mean than every method here
@@ -52,7 +53,7 @@ class Cell:
 
     Attributes:
         n: images (1 for a measured cost). 0: there is no number, and ``reason`` says why.
-        best: among the comparable methods of the block; controls and incomplete methods never are.
+        best: among the comparable methods of the block (means over the same images); controls never are.
         notes: numbers of the block's footnotes. median: of the images' values.
     """
 
@@ -67,6 +68,7 @@ class Cell:
     best: bool = False
     notes: tuple[int, ...] = ()
     median: float = nan
+    comparable: bool = True
 
     @property
     def text(self) -> str:
@@ -285,14 +287,15 @@ class Board:
             best=place in self.best,
             notes=(notes.number(method, said),) if said else (),
             median=float(row["median"]),
+            comparable=place not in self.incomparable,
         )
 
 
 def _metric(given: dict[str, Any], kind: str) -> Metric:
-    names, title = (given["name"], given["protocol"]), given["title"] or given["name"]
+    title, unit, family = given["title"] or given["name"], given["unit"] or "", given.get("family", "")
     low, high = given.get("range", (None, None))
     bounds = (-inf if low is None else low, inf if high is None else high)
-    return Metric(*names, title, given["higher_is_better"], given["unit"] or "", kind, range=bounds)
+    return Metric(given["name"], given["protocol"], title, given["higher_is_better"], unit, kind, family, range=bounds)
 
 
 def _decimals(column: pd.DataFrame) -> int:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..stats import Ranked
-from .figures import INK, RULE, STYLE, Look, Picture, picture, short
+from .drawing import INK, RULE, STYLE, Look, Picture, picture, short
 from .numbers import listed, several
 from .text import one_line
 

@@ -1,12 +1,11 @@
-"""The gallery's data: thumbnails and maps, small enough to live in the page; the drawing is done by gallery.js."""
+"""What the gallery and the scatter of images draw: thumbnails, maps and numbers, small enough to live in the page."""
 
 from __future__ import annotations
 
 import io
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import matplotlib as mpl
@@ -17,27 +16,55 @@ from PIL import Image
 from ..errors import BenchError
 from ..stats import QUALITY
 from ..table import FloatArray, Record
-from .board import Board, Metric
+from .board import Board
+from .disagreement import reduced
+from .images import ImageSet
 from .numbers import USUAL, fixed
 from .text import one_line
 
-MOST_PHOTOS = 60
-MOST_BYTES = 6_000_000  # of maps per model and dataset
+MOST_PHOTOS = 200  # pictures of one network and data
 FEWEST_PHOTOS = 4
-MOST_LINES = 5  # numbers under a map: of the study's first metrics; the tables have all
+MOST_BYTES = 9_000_000  # of the page, for thumbnails and maps
+SIDES = (224, 112, 56, 28)  # maps with a longer side are averaged down to the first of these that fits
 SIDE = 224
 COLOURS = "inferno"
 
-Key: TypeAlias = tuple[str, ...]
 Json: TypeAlias = dict[str, Any]
 
 
-def gallery(board: Board) -> Json:
-    """What gallery.js draws: the colour table, the photos once each, and a set per model and dataset."""
-    shelf = _Shelf(board.record)
-    sets = [_set(board, shelf, model, dataset) for model, dataset in _pairs(board.record.photos)]
+def gallery(board: Board, most_bytes: int = MOST_BYTES) -> Json:
+    """What atlas.js reads: the colour table, the metrics, the photos once each, and a set per model and dataset.
+
+    It takes ``most_bytes`` at most, but for the fewest photos: numbers a third, where they need more, the last images
+    have none; of what is left maps lose resolution first, then the last photos their pictures. A set says so (``side``,
+    ``pictured``, ``total``).
+    """
+    sets, shelf = _image_sets(board, most_bytes // 3), _Shelf(board.record)
+    counts = [min(MOST_PHOTOS, len(each.photos)) for each in sets]
+    numbers = sum(each.weight * len(each.photos) for each in sets)
+    side, counts = _fit(sets, shelf, counts, most_bytes - numbers)
     lut = mpl.colormaps[COLOURS](np.arange(256), bytes=True)[:, :3]
-    return {"lut": _base64(lut.tobytes()), "photos": shelf.photos, "sets": [found for found in sets if found]}
+    made = [_set(each, shelf, count, side) for each, count in zip(sets, counts, strict=True)]
+    metrics = [
+        {"title": title, "arrow": metric.arrow, "higher": metric.higher}
+        for metric, title in zip(board.of(QUALITY), titles(board), strict=True)
+    ]
+    return {"lut": _base64(lut.tobytes()), "metrics": metrics, "photos": shelf.photos, "sets": made}
+
+
+def _image_sets(board: Board, most_bytes: int) -> list[ImageSet]:
+    pairs = list(_pairs(board.record.photos))
+    every = [ImageSet(board, model, dataset, len(board.record.photos)) for model, dataset in pairs]
+    sets = [each for each in every if each.layers]
+    most = max(FEWEST_PHOTOS, most_bytes // max(1, sum(each.weight for each in sets)))
+    return [replace(each, most=most) for each in sets]
+
+
+def titles(board: Board) -> list[str]:
+    """Of the quality metrics: with the protocol where two have one title."""
+    metrics = board.of(QUALITY)
+    same = [metric.title for metric in metrics]
+    return [one_line(f"{m.title} {m.protocol}" if same.count(m.title) > 1 else m.title) for m in metrics]
 
 
 class _Shelf:
@@ -47,14 +74,21 @@ class _Shelf:
         self.folder = record.folder / "photos"
         self.photos: list[Json] = []
         self._places: dict[bytes, int] = {}
+        self._read: dict[str, tuple[bytes, int, int]] = {}
 
     def put(self, file: str) -> int:
         """The place of a photo's thumbnail among ``photos``."""
-        data, width, height = self._thumbnail(file)
+        data, width, height = self.thumbnail(file)
         if data not in self._places:
             self._places[data] = len(self.photos)
             self.photos.append({"src": f"data:image/jpeg;base64,{_base64(data)}", "width": width, "height": height})
         return self._places[data]
+
+    def thumbnail(self, file: str) -> tuple[bytes, int, int]:
+        """A JPEG, its width and height."""
+        if file not in self._read:
+            self._read[file] = self._thumbnail(file)
+        return self._read[file]
 
     def _thumbnail(self, file: str) -> tuple[bytes, int, int]:
         path = self.folder / file
@@ -68,89 +102,82 @@ class _Shelf:
         return out.getvalue(), picture.width, picture.height
 
 
-@dataclass(frozen=True, eq=False)
-class _Set:
-    """One model and dataset: where its maps and its numbers lie, by (sample, layer, method)."""
-
-    board: Board
-    model: str
-    dataset: str
-
-    @cached_property
-    def places(self) -> dict[Key, tuple[str, int]]:
-        rows = self._mine(self.board.shown.maps)
-        keys = rows[["sample", "layer", "method"]].itertuples(index=False, name=None)
-        return dict(zip(keys, zip(rows["file"], rows["row"].astype(int), strict=True), strict=True))
-
-    @cached_property
-    def numbers(self) -> dict[Key, dict[tuple[str, str], float]]:
-        rows = self._mine(self.board.shown.results)
-        columns = ["sample", "layer", "method", "metric", "protocol", "value"]
-        found: dict[Key, dict[tuple[str, str], float]] = {}
-        for *key, metric, protocol, value in rows.loc[rows["status"] == "ok", columns].to_numpy():
-            found.setdefault(tuple(key), {})[metric, protocol] = float(value)
-        return found
-
-    @cached_property
-    def reasons(self) -> dict[Key, str]:
-        rows = self._mine(self.board.shown.results)
-        rows = rows[(rows["status"] != "ok") & rows["sample"].notna()]
-        keys = rows[["sample", "layer", "method"]].itertuples(index=False, name=None)
-        return dict(zip(keys, rows["reason"].astype(str), strict=True))
-
-    @cached_property
-    def layers(self) -> list[str]:
-        return [
-            block.layer for block in self.board.blocks if (block.model, block.dataset) == (self.model, self.dataset)
-        ]
-
-    @cached_property
-    def methods(self) -> list[str]:
-        names = [method["name"] for method in self.board.record.info["methods"]]
-        return sorted(names, key=lambda name: name in self.board.controls)
-
-    def _mine(self, rows: pd.DataFrame) -> pd.DataFrame:
-        mine: pd.DataFrame = rows[(rows["model"] == self.model) & (rows["dataset"] == self.dataset)]
-        return mine
-
-
 def _pairs(photos: pd.DataFrame) -> Iterator[tuple[str, str]]:
     for model, dataset in photos[["model", "dataset"]].drop_duplicates().itertuples(index=False, name=None):
         yield str(model), str(dataset)
 
 
-def _set(board: Board, shelf: _Shelf, model: str, dataset: str) -> Json | None:
-    mine = _Set(board, model, dataset)
-    if not mine.layers:
-        return None
-    photos = board.record.photos
-    photos = photos[(photos["model"] == model) & (photos["dataset"] == dataset)]
-    shown = photos.head(_most(mine, str(photos.iloc[0]["sample"])))
-    metrics = board.of(QUALITY)[:MOST_LINES]
+def _fit(sets: Sequence[ImageSet], shelf: _Shelf, counts: Sequence[int], most: int) -> tuple[int, list[int]]:
+    """The finest side of maps, and how many photos of each set, that take ``most`` bytes."""
+    for side in SIDES:
+        if _bytes(sets, shelf, counts, side) <= most:
+            return side, list(counts)
+    low, high = FEWEST_PHOTOS, max(counts, default=FEWEST_PHOTOS)
+    while low < high:
+        middle = (low + high + 1) // 2
+        fits = _bytes(sets, shelf, [min(middle, count) for count in counts], SIDES[-1]) <= most
+        low, high = (middle, high) if fits else (low, middle - 1)
+    return SIDES[-1], [min(low, count) for count in counts]
+
+
+def _bytes(sets: Sequence[ImageSet], shelf: _Shelf, counts: Sequence[int], side: int) -> int:
+    """What the thumbnails and maps take in the page, as base64 in JSON."""
+    total, seen = 0, set()
+    for each, count in zip(sets, counts, strict=True):
+        for file in each.photos["file"].head(count):
+            data = shelf.thumbnail(str(file))[0]
+            total += 0 if data in seen else 4 * len(data) // 3 + 80
+            seen.add(data)
+        total += sum(4 * min(cells, side * side) // 3 + 12 for cells in each.sizes(count))
+    return total
+
+
+@dataclass(frozen=True)
+class _Plate:
+    """A map as the page has it."""
+
+    code: str
+    height: int
+    width: int
+
+
+def _set(images: ImageSet, shelf: _Shelf, count: int, side: int) -> Json:
+    """One network and data; the images' order is that of the study."""
+    plates: dict[_Plate, int] = {}
+    places = [
+        [
+            [_place(images, plates, (sample, layer, method), side) for method in images.methods]
+            for sample in images.samples[:count]
+        ]
+        for layer in images.layers
+    ]
+    rows = images.photos.to_dict("records")
     return {
-        "name": one_line(f"{model} · {dataset}"),
-        "layers": [one_line(layer) for layer in mine.layers],
-        "methods": [{"name": one_line(name), "control": name in board.controls} for name in mine.methods],
-        "total": len(photos),
-        "items": [_item(mine, shelf, row, metrics) for row in shown.to_dict("records")],
+        "name": one_line(f"{images.model} · {images.dataset}"),
+        "layers": [one_line(layer) for layer in images.layers],
+        "methods": [{"name": one_line(name), "control": name in images.board.controls} for name in images.methods],
+        "images": [
+            {"sample": one_line(str(row["sample"])), "said": _said(row), "photo": shelf.put(str(row["file"]))}
+            if at < count
+            else {"sample": one_line(str(row["sample"])), "said": _said(row)}
+            for at, row in enumerate(rows)
+        ],
+        "pictured": count,
+        "total": images.total,
+        "side": side if images.largest > side else 0,
+        "maps": [[plate.code, plate.height, plate.width] for plate in plates],
+        "places": places,
+        **images.tables(count),
     }
 
 
-def _most(mine: _Set, sample: str) -> int:
-    """Photos to show: up to the cap, fewer where large maps would make the page heavy."""
-    here = [(layer, method) for layer in mine.layers for method in mine.methods]
-    sizes = [mine.board.record.map(*mine.places[sample, *at]).size for at in here if (sample, *at) in mine.places]
-    return min(MOST_PHOTOS, max(FEWEST_PHOTOS, MOST_BYTES // max(1, sum(sizes))))
-
-
-def _item(mine: _Set, shelf: _Shelf, photo: Mapping[Any, Any], metrics: Sequence[Metric]) -> Json:
-    sample = str(photo["sample"])
-    return {
-        "sample": one_line(sample),
-        "photo": shelf.put(str(photo["file"])),
-        "said": _said(photo),
-        "cells": [[_cell(mine, (sample, layer, method), metrics) for method in mine.methods] for layer in mine.layers],
-    }
+def _place(images: ImageSet, plates: dict[_Plate, int], key: tuple[str, str, str], side: int) -> int:
+    """The place of a map among the set's; -1 where there is none. Equal maps are kept once."""
+    saliency = images.map(key)
+    if saliency is None:
+        return -1
+    plate = _plate(saliency, side)
+    return plates.setdefault(plate, len(plates))
 
 
 def _said(photo: Mapping[Any, Any]) -> str:
@@ -163,28 +190,13 @@ def _said(photo: Mapping[Any, Any]) -> str:
     return one_line(said)
 
 
-def _cell(mine: _Set, key: Key, metrics: Sequence[Metric]) -> Json:
-    """A map and its numbers, or why there is none."""
-    if key not in mine.places:
-        return {"why": one_line(mine.reasons.get(key, "no map was kept"))}
-    values = mine.numbers.get(key, {})
-    known = [metric for metric in metrics if (metric.name, metric.protocol) in values]
-    lines = [f"{fixed(values[m.name, m.protocol], USUAL)}\u00a0{m.arrow} {_title(m, metrics)}" for m in known]
-    return {**_quantised(mine.board.record.map(*mine.places[key])), "lines": [one_line(line) for line in lines]}
-
-
-def _title(metric: Metric, metrics: Sequence[Metric]) -> str:
-    """The title, with the protocol where two of them are in the run."""
-    same = [other for other in metrics if other.name == metric.name]
-    return f"{metric.title} {metric.protocol}" if len(same) > 1 else metric.title
-
-
-def _quantised(saliency: FloatArray) -> Json:
-    """The map at layer resolution as bytes, min-max normalised; good for looking, not for computing."""
-    low, high = float(saliency.min()), float(saliency.max())
-    scaled = (saliency - low) / (high - low) if high > low else np.zeros_like(saliency)
-    height, width = saliency.shape
-    return {"map": _base64(np.round(scaled * 255).astype(np.uint8).tobytes()), "h": height, "w": width}
+def _plate(saliency: FloatArray, side: int) -> _Plate:
+    """The map as bytes, min-max normalised, no side longer than ``side``; good for looking, not for computing."""
+    height, width = (min(length, side) for length in saliency.shape)
+    small = reduced(saliency, height, width)
+    low, high = float(small.min()), float(small.max())
+    scaled = (small - low) / (high - low) if high > low else np.zeros_like(small)
+    return _Plate(_base64(np.round(scaled * 255).astype(np.uint8).tobytes()), height, width)
 
 
 def _base64(data: bytes) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
@@ -37,6 +37,7 @@ class Table:
     methods: tuple[str, ...]
     lines: tuple[Line, ...]
     left_out: int = 0
+    rows: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False, compare=False)  # as ``by_group`` gave them
 
     @property
     def title(self) -> str:
@@ -75,9 +76,8 @@ def _table(by: str, key: Any, rows: pd.DataFrame, board: Board) -> Table:
     shown = sizes if by == "size" else sizes.sort_values(ascending=False, kind="stable").head(MOST_CLASSES)
     rows = rows[rows["group"].isin(list(shown.index))]
     model, dataset, layer = map(str, key)
-    return Table(
-        by, model, dataset, layer, tuple(methods), tuple(_lines(rows, methods, board)), len(sizes) - len(shown)
-    )
+    lines = tuple(_lines(rows, methods, board))
+    return Table(by, model, dataset, layer, tuple(methods), lines, len(sizes) - len(shown), rows)
 
 
 def _lines(rows: pd.DataFrame, methods: Sequence[str], board: Board) -> Iterator[Line]:

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias, get_args
 from ..errors import BenchError, nearest
 from . import latex_long
 from .board import Block, Metric
-from .latex_parts import LINE, SEP, Column, Line, Sheet, Spread, key_of, line_height, tabular
+from .latex_parts import LINE, SEP, Column, Line, Scope, Sheet, Spread, key_of, line_height, tabular
 from .marks import Marked
 from .numbers import listed
 from .places import constant_title, images_of, short_titles
@@ -47,20 +47,28 @@ def render(marked: Marked, style: str = "full", spread: str = "interval") -> str
         body = latex_long.render(marked)
     else:
         asked: Spread = "none" if style == "compact" else spread  # type: ignore[assignment]
-        body = _floats(marked, _full(marked, asked) if style == "full" else _compact(marked), asked)
+        scope = Scope(marked.board.blocks, marked.board.metrics)
+        sheets = _full(marked, scope, asked) if style == "full" else _compact(marked, scope)
+        body = _floats(marked, scope, sheets, asked)
     return f"{PREAMBLE}{said}\n{body}"
 
 
-def _full(marked: Marked, spread: Spread) -> Iterator[Sheet]:
+def block_table(marked: Marked, block: Block, label: str, cost: bool) -> str:
+    """The quality, or the costs, of one block, with intervals; ``label`` is what ``\\ref`` calls it after ``tab:``."""
+    scope = Scope([block], block.costs if cost else block.quality, label)
+    said = "".join(f"% {latex(line)}\n" for line in _wrapped(statement(marked)))
+    return f"{PREAMBLE}{said}\n{_floats(marked, scope, _full(marked, scope, 'interval'), 'interval')}"
+
+
+def _full(marked: Marked, scope: Scope, spread: Spread) -> Iterator[Sheet]:
     """Metrics across, as many as fit; methods down, in a group per block."""
-    blocks = marked.board.blocks
-    labels = short_titles(blocks)
+    labels = short_titles(scope.blocks)
     for cost in (False, True):
-        metrics = dict.fromkeys(key_of(m) for m in marked.board.metrics if m.is_cost == cost)
+        metrics = dict.fromkeys(key_of(m) for m in scope.metrics if m.is_cost == cost)
         columns = [Column(*key) for key in metrics]
         if columns:
-            lines = [line for block in blocks for line in _block_lines(block, labels[block.title])]
-            yield from _split(Sheet(marked, columns, lines, spread, {}, []))
+            lines = [line for block in scope.blocks for line in _block_lines(block, labels[block.title])]
+            yield from _split(Sheet(marked, scope, columns, lines, spread, {}, []))
 
 
 def _block_lines(block: Block, label: str) -> Iterator[Line]:
@@ -71,9 +79,9 @@ def _block_lines(block: Block, label: str) -> Iterator[Line]:
         yield Line(row.method, row.method, row.control, block, rule=row.method == first_control)
 
 
-def _compact(marked: Marked) -> Iterator[Sheet]:
+def _compact(marked: Marked, scope: Scope) -> Iterator[Sheet]:
     """Methods down; a block's metrics beside those of the next, as many as fit."""
-    blocks = marked.board.blocks
+    blocks = scope.blocks
     rows = {row.method: row.control for block in blocks for row in (*block.methods, *block.controls)}
     ordered = sorted(rows, key=lambda name: rows[name])
     guards = [name for name in ordered if rows[name]]
@@ -86,7 +94,7 @@ def _compact(marked: Marked) -> Iterator[Sheet]:
             Column(*key_of(m), block.title, block) for block in blocks for m in block.metrics if m.is_cost == cost
         ]
         if columns:
-            yield from _split(Sheet(marked, columns, lines, "none", groups, []))
+            yield from _split(Sheet(marked, scope, columns, lines, "none", groups, []))
 
 
 def _split(sheet: Sheet) -> Iterator[Sheet]:
@@ -156,11 +164,11 @@ def _apparatus(sheet: Sheet) -> float:
     """Points that the caption and the sheet's footnotes take."""
     found = [sheet.cell(line, column) for line in sheet.lines for column in sheet.columns]
     notes = {text for shown in found if shown for text in shown.said}
-    caption = len(_caption(sheet.marked, sheet.spread)) / 68 + 2
+    caption = len(_caption(sheet.marked, sheet.scope, sheet.spread)) / 68 + 2
     return caption * 13 + sum(10.5 * (len(latex(text)) // 80 + 1) for text in notes)
 
 
-def _floats(marked: Marked, sheets: Iterator[Sheet], spread: Spread) -> str:
+def _floats(marked: Marked, scope: Scope, sheets: Iterator[Sheet], spread: Spread) -> str:
     """The sheets as tables, as many in one as a page holds; all notes of one table are below it."""
     waiting: list[list[Sheet]] = []
     left = 0.0
@@ -170,20 +178,21 @@ def _floats(marked: Marked, sheets: Iterator[Sheet], spread: Spread) -> str:
             left = PAGE - _apparatus(sheet)
         waiting[-1].append(replace(sheet, notes=waiting[-1][0].notes) if waiting[-1] else replace(sheet, notes=[]))
         left -= sheet.height + 12
-    count = len(waiting)
-    return "\n".join(_float(marked, group, number, count, spread) for number, group in enumerate(waiting, start=1))
+    labels = [
+        f"tab:{scope.label}" + (f"-{number}" if len(waiting) > 1 else "") for number in range(1, len(waiting) + 1)
+    ]
+    captions = [_caption(marked, scope, spread), *[rf"Table~\ref{{{labels[0]}}} continued." for _ in waiting[1:]]]
+    return "\n".join(map(_float, waiting, labels, captions))
 
 
-def _float(marked: Marked, sheets: Sequence[Sheet], number: int, count: int, spread: Spread) -> str:
+def _float(sheets: Sequence[Sheet], label: str, caption: str) -> str:
     narrow = all(sheet.total_width <= ONE_COLUMN for sheet in sheets)
     name = "table" if narrow else "table*"
     parts = "\n\\par\\medskip\n".join(tabular(sheet) for sheet in sheets)
-    label = "tab:benchbench" if count == 1 else f"tab:benchbench-{number}"
-    said = _caption(marked, spread) if number == 1 else "Table~\\ref{tab:benchbench-1} continued."
     lines = [
         rf"\begin{{{name}}}[t]",
         rf"\centering\footnotesize\sloppy\setlength{{\tabcolsep}}{{{SEP:g}pt}}",
-        rf"\caption{{{said}}}\label{{{label}}}\vspace{{3pt}}",
+        rf"\caption{{{caption}}}\label{{{label}}}\vspace{{3pt}}",
         parts,
         *_footnotes(sheets),
         rf"\end{{{name}}}",
@@ -191,36 +200,44 @@ def _float(marked: Marked, sheets: Sequence[Sheet], number: int, count: int, spr
     return "\n".join(lines) + "\n"
 
 
-def _caption(marked: Marked, spread: Spread) -> str:
-    board = marked.board
+def _caption(marked: Marked, scope: Scope, spread: Spread) -> str:
     spans = {
         "interval": " with 95 % bootstrap interval below",
         "se": " and standard error",
         "none": "",
     }[spread]
-    said = [f"{constant_title(board.blocks)}: mean over {images_of(board.blocks)}{spans}."]
+    said = [f"{constant_title(scope.blocks)}: mean over {images_of(scope.blocks)}{spans}."]
     said.append("Best mean in bold, second best underlined, among methods with a mean over the same images.")
     text = latex_breaking(" ".join(said))
-    return " ".join([text, *_legend(marked, spread), _protocols(board.metrics)])
+    return " ".join([text, *_legend(marked, scope, spread), _protocols(scope.metrics)])
 
 
-def _legend(marked: Marked, spread: Spread) -> Iterator[str]:
-    board = marked.board
+def _legend(marked: Marked, scope: Scope, spread: Spread) -> Iterator[str]:
+    metrics = [metric for block in scope.blocks for metric in block.metrics if key_of(metric) in scope.keys]
+    used = {marked.tested(block, metric) for block in scope.blocks for metric in scope.metrics}
     tests = listed(
         [
-            *(["paired Wilcoxon signed-rank test"] if "wilcoxon" in marked.tests.values() else []),
-            *(["McNemar's test where values are 0 or 1"] if "mcnemar" in marked.tests.values() else []),
+            *(["paired Wilcoxon signed-rank test"] if "wilcoxon" in used else []),
+            *(["McNemar's test where values are 0 or 1"] if "mcnemar" in used else []),
         ]
     )
     if tests:
-        none = "" if any(mark.worse for mark in marked.marks.values()) else " (none is)"
+        none = "" if any(_marks_of(marked, scope)) else " (none is)"
         yield rf"$\dagger$: significantly worse than the best{none} ({latex(tests)}, Holm, $p<0.05$)."
-    if any(metric.gamed for block in board.blocks for metric in block.metrics):
+    if any(metric.gamed for metric in metrics):
         yield r"$\ddagger$: a control that knows nothing has a better mean than every method."
-    if board.controls and any(block.methods and block.controls for block in board.blocks):
+    if any(block.methods and block.controls for block in scope.blocks):
         yield "Controls, in grey, are never best."
-    if any(metric.is_cost for metric in board.metrics):
+    if any(metric.is_cost for metric in metrics):
         yield "Costs are measured" + (", with quartiles below," if spread == "interval" else "") + " and not tested."
+
+
+def _marks_of(marked: Marked, scope: Scope) -> Iterator[bool]:
+    for block in scope.blocks:
+        for row in block.rows:
+            for metric in block.metrics:
+                shown = marked.shown(block, row.method, metric.name, metric.protocol)
+                yield bool(shown and shown.mark.worse and key_of(metric) in scope.keys)
 
 
 def _protocols(metrics: Sequence[Metric]) -> str:

@@ -55,6 +55,19 @@ class Line:
     rule: bool = False  # above it
 
 
+@dataclass(frozen=True)
+class Scope:
+    """What a table is about: its caption, its marks and its label say no more than that."""
+
+    blocks: Sequence[Block]
+    metrics: Sequence[Metric]
+    label: str = "benchbench"
+
+    @property
+    def keys(self) -> set[tuple[str, str]]:
+        return {key_of(metric) for metric in self.metrics}
+
+
 @dataclass(frozen=True, eq=False)
 class Sheet:
     """Columns and lines that make one tabular.
@@ -66,6 +79,7 @@ class Sheet:
     """
 
     marked: Marked
+    scope: Scope
     columns: Sequence[Column]
     lines: Sequence[Line]
     spread: Spread

@@ -8,14 +8,13 @@ from pathlib import Path
 
 from ..errors import BenchError
 from ..stats import curve_bands
-from ..table import Record
-from . import figures
+from . import drawing, figures
 from .board import Block, Metric
 from .diagrams import critical_difference
 from .marks import Marked
 
 
-def write_figures(record: Record, folder: Path) -> list[Path]:
+def write_figures(marked: Marked, folder: Path) -> list[Path]:
     """Write the figures of every network, dataset and layer into the folder; returns their paths.
 
     Raises:
@@ -25,14 +24,14 @@ def write_figures(record: Record, folder: Path) -> list[Path]:
         raise BenchError("not a folder", where=str(folder), hint="Name a folder: the figures are several files")
     folder.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
-    for name, picture in pictures(Marked.of(record)):
+    for name, picture in pictures(marked):
         path = _free(folder, _file_name(name), written)
         path.write_bytes(picture.pdf())
         written.append(path)
     return written
 
 
-def pictures(marked: Marked) -> Iterator[tuple[str, figures.Picture]]:
+def pictures(marked: Marked) -> Iterator[tuple[str, drawing.Picture]]:
     """Each figure with a name: the kind, then what tells it from the others."""
     board = marked.board
     bands = curve_bands(board.shown.curves, seed=int(board.record.info["seed"]))
@@ -47,13 +46,13 @@ def pictures(marked: Marked) -> Iterator[tuple[str, figures.Picture]]:
                 yield f"ranks-{place}-{metric.name}-{metric.protocol}", picture
 
 
-def looks(marked: Marked) -> dict[str, figures.Look]:
+def looks(marked: Marked) -> dict[str, drawing.Look]:
     """By method, as in every figure of the run."""
     names, controls = [m["name"] for m in marked.board.record.info["methods"]], marked.board.controls
-    return figures.looks([n for n in names if n not in controls], [n for n in names if n in controls])
+    return drawing.looks([n for n in names if n not in controls], [n for n in names if n in controls])
 
 
-def _diagram(marked: Marked, block: Block, metric: Metric) -> figures.Picture | None:
+def _diagram(marked: Marked, block: Block, metric: Metric) -> drawing.Picture | None:
     ranked = marked.verdicts.ranked.get((block.model, block.dataset, block.layer, metric.name, metric.protocol))
     if ranked is None:
         return None

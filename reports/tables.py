@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from ..errors import BenchError, nearest
-from ..table import Record
 from . import latex
 from .markdown import markdown_table
 from .marks import Marked
@@ -15,7 +14,7 @@ Format: TypeAlias = Literal["latex", "markdown", "csv"]
 SUFFIXES: dict[Format, str] = {"csv": "csv", "markdown": "md", "latex": "tex"}
 
 
-def render_table(record: Record, format: str, style: str = "full", spread: str = "interval") -> str:
+def render_table(marked: Marked, format: str, style: str = "full", spread: str = "interval") -> str:
     """The run's leaderboard as text.
 
     ``csv`` is the tidy table of ``Run.leaderboard`` at full precision, with its marks; the others hold methods x
@@ -27,10 +26,6 @@ def render_table(record: Record, format: str, style: str = "full", spread: str =
     Raises:
         BenchError: an unknown format, style or spread.
     """
-    return _render(Marked.of(record), format, style, spread)
-
-
-def _render(marked: Marked, format: str, style: str = "full", spread: str = "interval") -> str:
     if style != "full" and format in ("csv", "markdown"):
         raise BenchError(
             f"{format} has no style {style!r}", where="--style", hint="Leave it out, or say --format latex"
@@ -44,12 +39,11 @@ def _render(marked: Marked, format: str, style: str = "full", spread: str = "int
     raise BenchError(f"unknown format {format!r}", where="--format", hint=nearest(format, ["html", "pdf", *SUFFIXES]))
 
 
-def write_tables(record: Record, folder: Path) -> list[Path]:
+def write_tables(marked: Marked, folder: Path) -> list[Path]:
     """Write leaderboard.csv, .md and .tex, compact.tex and supplementary.tex into the folder; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    marked = Marked.of(record)
-    texts = {f"leaderboard.{suffix}": _render(marked, format) for format, suffix in SUFFIXES.items()}
-    texts |= {f"{style}.tex": _render(marked, "latex", style) for style in ("compact", "supplementary")}
+    texts = {f"leaderboard.{suffix}": render_table(marked, format) for format, suffix in SUFFIXES.items()}
+    texts |= {f"{style}.tex": render_table(marked, "latex", style) for style in ("compact", "supplementary")}
     written = []
     for name, text in texts.items():
         path = folder / name

@@ -9,7 +9,6 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ..table import Record
 from .board import Block, Metric, Row
 from .marks import DAGGER, Marked, Shown
 from .text import one_line
@@ -34,15 +33,14 @@ SHORT = {
 }
 
 
-def leaderboard(record: Record) -> list[RenderableType]:
+def leaderboard(marked: Marked) -> list[RenderableType]:
     """Tables and notes, in reading order: per model, dataset and layer, quality first, then cost."""
-    marked = Marked.of(record)
     return [part for block in marked.board.blocks for part in _block(marked, block)]
 
 
-def leaderboard_table(record: Record) -> Group:
+def leaderboard_table(marked: Marked) -> Group:
     """``leaderboard`` as one renderable."""
-    return Group(*leaderboard(record))
+    return Group(*leaderboard(marked))
 
 
 def _block(marked: Marked, block: Block) -> Iterator[RenderableType]:

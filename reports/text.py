@@ -24,6 +24,9 @@ _LATEX = {
     "'": r"{'}",
     "`": r"{`}",
     "-": "{-}",  # no en-dash out of two
+    "[": "{[}",  # a row may begin with it, and would be read as the space before it
+    "]": "{]}",
+    "*": "{*}",
     "\u00b7": r"\textperiodcentered{}",
     "\u2013": "--",
     "\u2014": "---",

@@ -14,6 +14,7 @@ import benchbench as bb
 from benchbench.health import health
 from benchbench.registry import METHODS, method
 from benchbench.reports import html
+from benchbench.reports.marks import Marked
 from benchbench.types import Layer
 
 from .networks import Pooled, seeded
@@ -66,7 +67,7 @@ def test_a_run_tells_dead_and_failed_maps(images: Tensor, tmp_path: Path) -> Non
 
 
 def test_the_report_shows_it_and_leaves_controls_out_of_the_warning(tmp_path: Path) -> None:
-    page = html.render(fake_record(tmp_path, Fake(dead=("gradcam", "random"))))
+    page = html.render(Marked.of(fake_record(tmp_path, Fake(dead=("gradcam", "random")))))
     assert "6 of 24 maps of gradcam." in page
     assert "maps of random" not in page
     assert 'id="health"' in page

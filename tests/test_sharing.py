@@ -19,6 +19,7 @@ from benchbench.judge import judge
 from benchbench.plan import NO_COST
 from benchbench.registry import METHODS, METRICS, method
 from benchbench.reports import html
+from benchbench.reports.marks import Marked
 from benchbench.sharing import Ledger, Passes, Spent, User
 from benchbench.table import Record
 from benchbench.types import Layer, Share
@@ -182,7 +183,7 @@ def test_seconds_are_within_the_run_and_their_parts_add_up(images: Tensor, tmp_p
         assert row["own"] + row["shared"] == pytest.approx(row[""])
         assert min(row["own"], row["shared"]) > 0
     assert 6 * sum(row[""] for row in found.values()) / 1000 < record.info["seconds"]
-    assert "its own" in html.render(record)
+    assert "its own" in html.render(Marked.of(record))
 
 
 def reasons(record: Record) -> set[tuple[str, str]]:

@@ -1,142 +1,187 @@
-// Draws the gallery from the data in the page: maps are upsampled (bilinear, half-pixel centres), stretched to
-// their own range, coloured, and laid over their photo with the chosen opacity.
-(() => {
+// The gallery: photos in a chosen order, each method's map over them, one layer or all of them side by side.
+const photoGallery = (() => {
   "use strict";
-  const source = document.getElementById("gallery-data");
-  if (!source) return;
-  const data = JSON.parse(source.textContent);
-  const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-  const lut = bytes(data.lut);
-  const find = (id) => document.getElementById(id);
-  const [setBox, layerBox, opacity, opacityShown] = ["set", "layer", "opacity", "opacity-shown"].map((n) => find(`gallery-${n}`));
-  const [photos, more, count] = ["photos", "more", "count"].map((n) => find(`gallery-${n}`));
+  if (!atlas) return null;
+  const { data, make } = atlas;
+  const find = (id) => document.getElementById(`gallery-${id}`);
+  const [setBox, layerBox, orderBox, byBox, opacity] = ["set", "layer", "order", "by", "opacity"].map(find);
+  const [photos, more, whole, count] = ["photos", "more", "whole", "count"].map(find);
   const STEP = 4;
-  let drawn = [];
+  const NUMBERS = 4; // under a map, before the reader chooses
+  let [order, shown, only, methods, metrics] = [[], STEP, null, () => [], () => []];
 
-  function make(tag, attributes = {}, ...children) {
-    const element = document.createElement(tag);
-    for (const [name, text] of Object.entries(attributes)) element.setAttribute(name, text);
-    element.append(...children);
-    return element;
+  const set = () => data.sets[setBox.selectedIndex];
+  const layers = () => {
+    const names = set().layers;
+    return layerBox.selectedIndex < names.length ? [layerBox.selectedIndex] : [...names.keys()];
+  };
+  const judged = () => methods().filter((method) => !set().methods[method].control);
+
+  // What photos are ordered by: a number per image and what to say of it; the smallest comes first, none last.
+  const ORDERS = {
+    study: () => ({ key: (image) => image }),
+    disagreement: () => ordered("disagreement of the methods", (image) => layers().map((l) => set().disagreement[l][image]), -1),
+    score: () => {
+      const metric = byBox.selectedIndex;
+      const of = (image) => layers().flatMap((l) => judged().map((m) => atlas.value(set(), l, metric, image, m)));
+      return ordered(`mean ${data.metrics[metric].title}`, of, data.metrics[metric].higher ? 1 : -1);
+    },
+    failures: () => {
+      const key = (image) => layers().reduce((sum, layer) => sum + set().failed[layer][image], 0);
+      return { key: (image) => -key(image), say: (image) => `${key(image)} failed values` };
+    },
+    small: () => ordered("share of the image that the object covers", (image) => [set().share?.[image] ?? null], 1),
+    large: () => ordered("share of the image that the object covers", (image) => [set().share?.[image] ?? null], -1),
+  };
+
+  function ordered(name, numbers, sign) {
+    const key = (image) => atlas.mean(numbers(image));
+    return { key: (image) => sign * key(image), say: (image) => (Number.isNaN(key(image)) ? "" : `${name} ${atlas.fixed(key(image))}`) };
   }
 
-  // For each of `size` pixels: the two cells it lies between, and the weight of the second.
-  function taps(size, cells) {
-    return Array.from({ length: size }, (_, i) => {
-      const at = Math.max(0, ((i + 0.5) * cells) / size - 0.5);
-      const low = Math.min(Math.floor(at), cells - 1);
-      return [low, Math.min(low + 1, cells - 1), at - low];
+  const sorted = (images, key) =>
+    images
+      .map((image) => [image, key(image)])
+      .sort(([a, x], [b, y]) => Number.isNaN(x) - Number.isNaN(y) || x - y || a - b)
+      .map(([image]) => image);
+
+  // Maps are painted when they come near the window; all of them before printing.
+  const waiting = new Map();
+  const near = new IntersectionObserver((seen) => seen.filter((one) => one.isIntersecting).forEach((one) => draw(one.target)), {
+    rootMargin: "300px",
+  });
+
+  function draw(canvas) {
+    const wanted = waiting.get(canvas);
+    if (!wanted) return;
+    waiting.delete(canvas);
+    near.unobserve(canvas);
+    canvas.setAttribute("aria-label", `${canvas.getAttribute("aria-label")}: ${atlas.paint(canvas, wanted())}`);
+  }
+
+  function lines(image, layer, method) {
+    const numbers = metrics().flatMap((metric) => {
+      const number = atlas.value(set(), layer, metric, image, method);
+      const { title, arrow } = data.metrics[metric];
+      return Number.isNaN(number) ? [] : [`${atlas.fixed(number)}\u00a0${arrow} ${title}`];
     });
+    return numbers.map((line) => make("span", {}, line));
   }
 
-  function upsample(map, h, w, height, width) {
-    const rows = taps(height, h);
-    const columns = taps(width, w);
-    const out = new Float32Array(height * width);
-    rows.forEach(([top, bottom, v], y) =>
-      columns.forEach(([left, right, u], x) => {
-        const upper = map[top * w + left] * (1 - u) + map[top * w + right] * u;
-        const lower = map[bottom * w + left] * (1 - u) + map[bottom * w + right] * u;
-        out[y * width + x] = upper * (1 - v) + lower * v;
-      }),
-    );
-    return out;
-  }
+  const frame = (photo, alt, ...over) =>
+    make("div", { class: "frame" }, make("img", { src: photo.src, alt, width: photo.width, height: photo.height }), ...over);
 
-  function paint(canvas, values) {
-    let [low, high, peak] = [Infinity, -Infinity, 0];
-    values.forEach((value, i) => {
-      if (value < low) low = value;
-      if (value > high) [high, peak] = [value, i];
-    });
-    const scale = high > low ? 255 / (high - low) : 0;
-    const context = canvas.getContext("2d");
-    const image = context.createImageData(canvas.width, canvas.height);
-    let marked = 0;
-    values.forEach((value, i) => {
-      const level = Math.round((value - low) * scale);
-      if (level > 127) marked += 1;
-      image.data.set([lut[3 * level], lut[3 * level + 1], lut[3 * level + 2], 255], 4 * i);
-    });
-    context.putImageData(image, 0, 0);
-    if (!scale) return "the same everywhere";
-    const third = (part, whole, names) => names[Math.min(2, Math.floor((3 * part) / whole))];
-    const y = third(Math.floor(peak / canvas.width), canvas.height, ["upper", "middle", "lower"]);
-    const x = third(peak % canvas.width, canvas.width, ["left", "centre", "right"]);
-    return `strongest in the ${y} ${x}; ${Math.round((100 * marked) / values.length)} % of the image above half`;
-  }
-
-  function fill(entry) {
-    const cell = entry.cells[layerBox.selectedIndex][entry.method];
-    entry.numbers.replaceChildren(...(cell.lines || [cell.why]).map((line) => make("span", {}, line)));
-    entry.canvas.hidden = !cell.map;
-    entry.figure.classList.toggle("none", !cell.map);
-    if (!cell.map) return;
-    const values = upsample(bytes(cell.map), cell.h, cell.w, entry.canvas.height, entry.canvas.width);
-    const said = paint(entry.canvas, values);
-    entry.canvas.setAttribute("aria-label", `Map of ${entry.name} on ${entry.sample}: ${said}`);
-  }
-
-  function frame(photo, alt, ...over) {
-    const image = make("img", { src: photo.src, alt, width: photo.width, height: photo.height });
-    return make("div", { class: "frame" }, image, ...over);
-  }
-
-  function mapFigure(item, photo, method, index) {
-    const canvas = make("canvas", { width: photo.width, height: photo.height, role: "img" });
-    const numbers = make("span", { class: "numbers" });
-    const title = make("bdi", { class: "method" }, method.name);
-    const caption = make("figcaption", {}, title, numbers);
-    const figure = make("figure", { class: method.control ? "control" : "" }, frame(photo, "", canvas), caption);
-    const entry = { figure, canvas, numbers, cells: item.cells, method: index, name: method.name, sample: item.sample };
-    drawn.push(entry);
-    fill(entry);
+  function mapFigure(image, layer, method) {
+    const [photo, { name, control }] = [data.photos[set().images[image].photo], set().methods[method]];
+    const title = make("bdi", { class: "method" }, name);
+    const caption = make("figcaption", {}, title, ...(layers().length > 1 ? [make("bdi", { class: "where" }, set().layers[layer])] : []));
+    const figure = make("figure", { class: control ? "control" : "" });
+    const map = atlas.map(set(), layer, image, method);
+    if (map) {
+      const said = `Map of ${name} at ${set().layers[layer]} on ${set().images[image].sample}`;
+      const canvas = make("canvas", { width: photo.width, height: photo.height, role: "img", "aria-label": said });
+      waiting.set(canvas, () => map);
+      near.observe(canvas);
+      figure.append(frame(photo, "", canvas));
+    } else {
+      figure.classList.add("none");
+      figure.append(frame(photo, ""));
+      caption.append(make("span", { class: "numbers" }, make("span", {}, atlas.why(set(), layer, image, method))));
+    }
+    caption.append(make("span", { class: "numbers" }, ...lines(image, layer, method)));
+    figure.append(caption);
     return figure;
   }
 
-  function show(item, set) {
-    const photo = data.photos[item.photo];
+  function article(image) {
+    const { sample, said, photo } = set().images[image];
+    const extra = ORDERS[orderBox.value]().say?.(image);
+    const text = make("span", { class: "said" }, extra ? `${said}; ${extra}` : said);
+    const title = make("h3", { tabindex: "-1" }, make("bdi", {}, sample), " ", text);
     const caption = make("figcaption", {}, make("bdi", { class: "method" }, "photo"));
-    const original = make("figure", {}, frame(photo, `Photo ${item.sample}; ${item.said}`), caption);
-    const figures = set.methods.map((method, index) => mapFigure(item, photo, method, index));
-    const title = make("h3", {}, make("bdi", {}, item.sample), " ", make("span", { class: "said" }, item.said));
-    photos.append(make("article", {}, title, make("div", { class: "maps" }, original, ...figures)));
+    const original = make("figure", {}, frame(data.photos[photo], `Photo ${sample}; ${said}`), caption);
+    const where = layers();
+    if (where.length === 1) {
+      const maps = make("div", { class: "maps" }, original, ...methods().map((method) => mapFigure(image, where[0], method)));
+      return make("article", {}, title, maps);
+    }
+    const groups = methods().map((method) => make("div", { class: "layers" }, ...where.map((layer) => mapFigure(image, layer, method))));
+    const beside = make("div", { class: "beside" }, make("div", { class: "layers" }, original), ...groups);
+    beside.style.setProperty("--layers", where.length);
+    const region = { class: "scroll", role: "region", tabindex: "0", "aria-label": `All layers on ${sample}` };
+    return make("article", {}, title, make("div", region, beside));
   }
 
-  function showMore(step) {
-    const set = data.sets[setBox.selectedIndex];
-    const start = photos.childElementCount;
-    set.items.slice(start, start + step).forEach((item) => show(item, set));
-    more.hidden = photos.childElementCount >= set.items.length;
-    count.textContent = `${photos.childElementCount} of ${set.items.length} photos shown`;
+  function show(images) {
+    photos.append(...images.map(article));
+    const total = only === null ? order.length : 1;
+    more.hidden = photos.childElementCount >= total;
+    whole.hidden = only === null;
+    const all = `${photos.childElementCount} of ${order.length} photos shown`;
+    count.textContent = only === null ? all : `1 of ${order.length} photos shown, the one that was chosen`;
   }
 
-  function options(box, names) {
-    box.replaceChildren(...names.map((name) => make("option", {}, name)));
+  function again() {
+    near.disconnect();
+    waiting.clear();
+    photos.replaceChildren();
+    find("by-label").hidden = orderBox.value !== "score";
+    order = sorted([...Array(set().pictured).keys()], ORDERS[orderBox.value]().key);
+    show(only === null ? order.slice(0, shown) : [only]);
+  }
+
+  function restart() {
+    [shown, only] = [STEP, null];
+    again();
   }
 
   function start() {
-    drawn = [];
-    photos.replaceChildren();
-    const { layers } = data.sets[setBox.selectedIndex];
-    options(layerBox, layers);
-    layerBox.selectedIndex = layers.length - 1;
-    showMore(STEP);
+    const { layers: names, methods: all, share } = set();
+    atlas.options(layerBox, names.length > 1 ? [...names, "all, side by side"] : names);
+    layerBox.selectedIndex = names.length - 1;
+    for (const value of ["small", "large"]) orderBox.querySelector(`[value=${value}]`).hidden = !share;
+    if (!share && ["small", "large"].includes(orderBox.value)) orderBox.value = "study";
+    methods = atlas.choices(find("methods"), all.map((method) => method.name), () => true, restart);
+    metrics = atlas.choices(find("metrics"), data.metrics.map((metric) => metric.title), (at) => at < NUMBERS, again);
+    restart();
+  }
+
+  // Shows one photo alone, and goes there.
+  function open(place, image, layer) {
+    if (setBox.selectedIndex !== place) {
+      setBox.selectedIndex = place;
+      start();
+    }
+    if (layerBox.selectedIndex < set().layers.length) layerBox.selectedIndex = layer;
+    only = image;
+    again();
+    photos.querySelector("h3").focus({ preventScroll: true });
+    photos.style.scrollMarginTop = `${find("controls").offsetHeight + 12}px`; // the bar above stays in sight
+    photos.scrollIntoView();
   }
 
   function fade() {
     photos.style.setProperty("--opacity", opacity.value / 100);
-    opacityShown.textContent = `${opacity.value} %`;
+    find("opacity-shown").textContent = `${opacity.value} %`;
   }
 
-  options(setBox, data.sets.map((set) => set.name));
-  find("gallery-set-label").hidden = data.sets.length < 2;
-  find("gallery-controls").hidden = false;
-  find("gallery-controls").addEventListener("submit", (event) => event.preventDefault());
+  atlas.options(setBox, data.sets.map((one) => one.name));
+  atlas.options(byBox, data.metrics.map((metric) => `${metric.title} ${metric.arrow}`));
+  find("set-label").hidden = data.sets.length < 2;
+  orderBox.querySelector("[value=score]").hidden = !data.metrics.length;
+  find("controls").hidden = false;
+  find("controls").addEventListener("submit", (event) => event.preventDefault());
   setBox.addEventListener("change", start);
-  layerBox.addEventListener("change", () => drawn.forEach(fill));
+  layerBox.addEventListener("change", again);
+  for (const box of [orderBox, byBox]) box.addEventListener("change", restart);
   opacity.addEventListener("input", fade);
-  more.addEventListener("click", () => showMore(STEP));
+  whole.addEventListener("click", restart);
+  more.addEventListener("click", () => {
+    show(order.slice(shown, shown + STEP));
+    shown += STEP;
+  });
+  addEventListener("beforeprint", () => [...waiting.keys()].forEach(draw));
   fade();
   start();
+  return { open };
 })();

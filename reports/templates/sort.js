@@ -24,5 +24,5 @@
   }
 
   for (const button of document.querySelectorAll("button.sort")) button.addEventListener("click", () => sort(button));
-  addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((part) => (part.open = true)));
+  addEventListener("beforeprint", () => document.querySelectorAll("details:not(.again)").forEach((part) => (part.open = true)));
 })();

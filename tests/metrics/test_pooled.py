@@ -17,6 +17,7 @@ from benchbench.perturb import saliency
 from benchbench.pooled import NO_COUNTS, interval
 from benchbench.registry import METRICS
 from benchbench.reports import html
+from benchbench.reports.marks import Marked
 from benchbench.table import Record
 from benchbench.types import Sample, Seen
 
@@ -120,7 +121,7 @@ def test_of_a_study_over_all_its_shards(masked: list[Sample], tmp_path: Path, mo
     on, off = histograms(np.stack(maps), np.stack(masks), 1000)
     assert found["gradcam"]["value"] == pytest.approx(theirs(on.sum(0), off.sum(0)), abs=1e-9)
     assert found["gradcam"]["low"] < found["gradcam"]["value"] < found["gradcam"]["high"]
-    told = words(read(html.render(record)).text)
+    told = words(read(html.render(Marked.of(record))).text)
     assert f"{found['gradcam']['value']:.4f}[{found['gradcam']['low']:.4f}, " in told
     exact = by_method(record, "exact")
     assert {(row["n"], row["reason"]) for row in exact.values()} == {(0, NO_COUNTS)}

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchbench.reports import html
+from benchbench.reports.marks import Marked
 from benchbench.table import Record
 
+from .chromium import chromium
 from .fake import Fake, fake_record
 
 SCRIPT = "<script>window.hacked=1</script>"
@@ -44,9 +48,25 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Record:
 
 @pytest.fixture(scope="session")
 def page(plain: Record, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return html.write(plain, tmp_path_factory.mktemp("page") / "report.html")
+    return html.write(Marked.of(plain), tmp_path_factory.mktemp("page") / "report.html")
 
 
 @pytest.fixture(scope="session")
 def hostile_page(hostile: Record, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return html.write(hostile, tmp_path_factory.mktemp("page") / "report.html")
+    return html.write(Marked.of(hostile), tmp_path_factory.mktemp("page") / "report.html")
+
+
+@pytest.fixture(scope="session")
+def many_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two networks, two data sets, two layers: eight blocks."""
+    fake = Fake(
+        models=["tinynet", "othernet"], datasets=["photos", "cutouts"], samples=[f"photo-{i}" for i in range(6)]
+    )
+    record = fake_record(tmp_path_factory.mktemp("many"), fake)
+    return html.write(Marked.of(record), tmp_path_factory.mktemp("page") / "report.html")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as found:
+        yield found

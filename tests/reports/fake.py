@@ -183,7 +183,13 @@ def _info(fake: Fake, results: pd.DataFrame) -> dict[str, Any]:
         "device": {"kind": "cpu", "name": "Example CPU", "threads": 2},
         "models": [_model(fake, name) for name in fake.models],
         "datasets": [
-            {"name": name, "available": 20, "used": len(fake.samples), "about": {"licence": "CC0", "what": "a & b"}}
+            {
+                "name": name,
+                "available": 20,
+                "used": len(fake.samples),
+                "fingerprint": "fedcba9876543210",
+                "about": {"licence": "CC0", "what": "a & b"},
+            }
             for name in fake.datasets
         ],
         "accuracy": [
@@ -256,6 +262,8 @@ def _metric(name: str) -> dict[str, Any]:
         "paper": "" if name in UNITS else "arXiv:1806.07421",
         "higher_is_better": name in HIGHER,
         "unit": UNITS.get(name, "probability"),
+        "family": "cost" if name in UNITS else "localisation" if name == "increase" else "faithfulness",
+        "range": [0.0, None if name in UNITS else 1.0],
         "parameters": {"steps": 28},
         "needs": ["cost"] if name in UNITS else ["probes"],
     }

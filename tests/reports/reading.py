@@ -62,3 +62,9 @@ def every(root: Element) -> list[Element]:
 
 def words(text: str) -> str:
     return " ".join(text.split())
+
+
+def section(root: Element, name: str) -> Element:
+    """The section under the heading of that id."""
+    (found,) = [e for e in root.all("section") if e.attributes.get("aria-labelledby") == name]
+    return found

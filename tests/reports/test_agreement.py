@@ -10,6 +10,7 @@ from torch import Tensor
 
 import benchbench as bb
 from benchbench.reports import html
+from benchbench.reports.marks import Marked
 from benchbench.stats import agreement
 
 from ..networks import Pooled, seeded
@@ -56,11 +57,11 @@ def test_fills_of_one_metric_in_the_report(images: Tensor, tmp_path: Path) -> No
     found = run.agreement()
     assert len(found) == 6
     assert found["tau"].between(-1, 1).all()
-    page = html.render(run.record)
+    page = html.render(Marked.of(run.record))
     assert 'id="agreement"' in page
     assert page.count("rise-28-mean, ") + page.count(", <bdi>rise-28-mean") >= 1
 
 
 def test_without_a_second_protocol_there_is_no_such_section(images: Tensor, tmp_path: Path) -> None:
     study = bb.Study(models={"n": seeded(Pooled)}, datasets={"d": images}, methods=["cam"], metrics=["deletion"])
-    assert 'id="agreement"' not in html.render(study.run(tmp_path).record)
+    assert 'id="agreement"' not in html.render(Marked.of(study.run(tmp_path).record))

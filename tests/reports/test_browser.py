@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
+import re
 from base64 import b64decode
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,42 +13,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchbench.reports import html
+from benchbench.reports.marks import Marked
+from benchbench.table import Record
+
+from .chromium import visit
+
 pytestmark = pytest.mark.browser
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        if os.environ.get("BENCHBENCH_REQUIRE_BROWSER") == "1":
-            pytest.fail("BENCHBENCH_REQUIRE_BROWSER=1, and there is no Chromium")
-        pytest.skip("there is no Chromium on this machine")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=QUIET)
-        yield browser
-        browser.close()
-
-
-@dataclass
-class Heard:
-    """A tab, and all that it complained of or asked for."""
-
-    tab: Any
-    complaints: list[str] = field(default_factory=list)
-    requests: list[str] = field(default_factory=list)
-
-
-def visit(browser: Any, path: Path, **options: Any) -> Heard:
-    heard = Heard(browser.new_page(**{"viewport": {"width": 1280, "height": 900}, **options}))
-    heard.tab.on("console", lambda message: heard.complaints.append(message.text))
-    heard.tab.on("pageerror", lambda error: heard.complaints.append(str(error)))
-    heard.tab.on("request", lambda request: heard.requests.append(request.url))
-    heard.tab.goto(path.as_uri())
-    heard.tab.wait_for_selector("div.dt-container")
-    return heard
 
 
 def column(tab: Any, number: int, body: str = "tbody:first-of-type") -> list[str]:
@@ -63,8 +31,7 @@ def test_no_complaint_and_no_request_but_the_file(browser: Any, page: Path) -> N
     heard = visit(browser, page)
     heard.tab.mouse.wheel(0, 20_000)
     assert heard.complaints == []
-    outside = [url for url in heard.requests if not url.startswith(("data:", "blob:"))]
-    assert outside == [page.as_uri()]
+    assert heard.outside == [page.as_uri()]
     heard.tab.close()
 
 
@@ -115,12 +82,14 @@ def test_the_long_table_searches_and_sorts(browser: Any, page: Path) -> None:
 def test_opacity_and_layer_change_what_is_drawn(browser: Any, page: Path) -> None:
     tab = visit(browser, page).tab
     canvas = tab.locator("#gallery-photos canvas:visible").first
+    painted(canvas)
     tab.locator("#gallery-opacity").evaluate("box => { box.value = 25; box.dispatchEvent(new Event('input')); }")
     assert canvas.evaluate("element => getComputedStyle(element).opacity") == "0.25"
     assert tab.locator("#gallery-opacity-shown").inner_text() == "25 %"
     drawn, said = canvas.evaluate("element => element.toDataURL()"), canvas.get_attribute("aria-label")
     assert "strongest in the" in said
     tab.locator("#gallery-layer").select_option("stage3")
+    painted(canvas)
     assert canvas.evaluate("element => element.toDataURL()") != drawn
     assert tab.locator("#gallery-photos article").count() == 4
     tab.locator("#gallery-more").click()
@@ -128,16 +97,25 @@ def test_opacity_and_layer_change_what_is_drawn(browser: Any, page: Path) -> Non
     tab.close()
 
 
+def painted(canvas: Any) -> None:
+    """Bring a canvas near the window and wait until its map is drawn."""
+    from playwright.sync_api import expect
+
+    canvas.scroll_into_view_if_needed()
+    expect(canvas).to_have_attribute("aria-label", re.compile("strongest in the"))
+
+
 def test_maps_are_drawn_as_the_engine_upsamples_them(browser: Any, page: Path) -> None:
     """Every pixel of a canvas: bilinear with half-pixel centres (Pillow's too), min-max, colour."""
     tab = visit(browser, page).tab
     kept = json.loads(tab.locator("#gallery-data").evaluate("element => element.textContent"))["sets"][0]
     method = [m["name"] for m in kept["methods"]].index("gradcam")
-    cell = kept["items"][0]["cells"][-1][method]
-    small = np.frombuffer(b64decode(cell["map"]), np.uint8).reshape(cell["h"], cell["w"]).astype(np.float32)
+    code, height, width = kept["maps"][kept["places"][-1][0][method]]
+    small = np.frombuffer(b64decode(code), np.uint8).reshape(height, width).astype(np.float32)
     large = np.asarray(Image.fromarray(small).resize((224, 224), Image.Resampling.BILINEAR))
     wanted = mpl.colormaps["inferno"]((large - large.min()) / (large.max() - large.min()))[..., :3] * 255
-    canvas = tab.locator("#gallery-photos article").first.locator("canvas").nth(method)
+    canvas = tab.locator("#gallery-photos article").first.locator("figure").nth(1 + method).locator("canvas")
+    painted(canvas)
     pixels = canvas.evaluate("c => Array.from(c.getContext('2d').getImageData(0, 0, c.width, c.height).data)")
     drawn = np.asarray(pixels).reshape(224, 224, 4)[..., :3]
     assert np.abs(drawn - wanted).max() <= 6
@@ -153,6 +131,18 @@ def test_hostile_names_do_nothing(browser: Any, hostile_page: Path) -> None:
     tab.locator("#every-table th", has_text="Method").click()
     assert tab.evaluate("window.hacked") is None
     assert heard.complaints == []
-    assert [url for url in heard.requests if not url.startswith(("data:", "blob:"))] == [hostile_page.as_uri()]
+    assert heard.outside == [hostile_page.as_uri()]
     assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
     tab.close()
+
+
+def test_a_page_without_photos_is_silent_too(browser: Any, single: Record, tmp_path: Path) -> None:
+    costs = single.results[single.results["sample"].isna()]
+    nothing = (single.curves.head(0), single.maps.head(0), single.photos.head(0))
+    path = html.write(Marked.of(Record(single.folder, single.info, costs, *nothing)), tmp_path / "report.html")
+    heard = visit(browser, path)
+    assert heard.complaints == []
+    assert heard.tab.locator("#gallery").count() == heard.tab.locator("#images").count() == 0
+    with heard.tab.expect_download():
+        heard.tab.locator("[data-table=cost-1] [data-as=csv]").click()
+    heard.tab.close()

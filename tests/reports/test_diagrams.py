@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 
 from benchbench.reports.board import Board
 from benchbench.reports.diagrams import BAR, bar_levels, critical_difference
-from benchbench.reports.figures import Picture, looks
+from benchbench.reports.drawing import Picture, looks
 from benchbench.reports.verdicts import Verdicts
 from benchbench.stats import Ranked
 from benchbench.table import Record

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
-from benchbench.reports import figures
+from benchbench.reports import drawing, figures
 from benchbench.reports.board import Board
 from benchbench.stats import curve_bands
 from benchbench.table import Record
 
 
-def both(record: Record) -> tuple[figures.Picture, figures.Picture]:
+def both(record: Record) -> tuple[drawing.Picture, drawing.Picture]:
     board = Board(record)
     methods = [method["name"] for method in record.info["methods"]]
-    look = figures.looks([m for m in methods if m not in board.controls], [m for m in methods if m in board.controls])
+    look = drawing.looks([m for m in methods if m not in board.controls], [m for m in methods if m in board.controls])
     curves = figures.curves(board.blocks[0], curve_bands(record.curves), look)
     scatter = figures.scatter(board.blocks[0], look)
     assert curves is not None
@@ -39,7 +39,7 @@ def test_pictures_follow_the_theme(single: Record) -> None:
     for picture in both(single):
         assert "prefers-color-scheme:dark" in picture.svg
         assert "currentColor" in picture.svg
-        assert figures.INK not in picture.svg
+        assert drawing.INK not in picture.svg
 
 
 def test_names_are_not_formulas(hostile: Record) -> None:
@@ -48,6 +48,6 @@ def test_names_are_not_formulas(hostile: Record) -> None:
 
 def test_looks_differ_in_dash_and_marker_not_only_in_colour() -> None:
     names = [str(i) for i in range(10)]
-    look = figures.looks(names, ["random", "center"])
+    look = drawing.looks(names, ["random", "center"])
     assert len({(str(one.dash), one.marker) for one in look.values()}) == 12
-    assert look["random"].colour == look["center"].colour == figures.GREY
+    assert look["random"].colour == look["center"].colour == drawing.GREY

@@ -68,11 +68,11 @@ def test_a_mean_over_other_images_says_so(masked: Record) -> None:
 
 def test_every_format_has_the_merged_note(masked: Record) -> None:
     head = "gradcam, scorecam and 3 more: of 12 images 3 not applicable"
-    assert words(html.render(masked)).count(head) == 1
-    assert tables.render_table(masked, "markdown").count(head) == 1
-    assert latex.render(Marked.of(masked)).count(head) == 1
+    assert words(html.render(Marked.of(masked))).count(head) == 1
+    assert tables.render_table(Marked.of(masked), "markdown").count(head) == 1
+    assert latex.render(Marked.of(masked)).replace(r"\allowbreak{}", "").count(head) == 1
     console = Console(width=80, record=True)
-    console.print(terminal.leaderboard_table(masked))
+    console.print(terminal.leaderboard_table(Marked.of(masked)))
     assert " ".join(console.export_text().split()).count(head) == 1
 
 

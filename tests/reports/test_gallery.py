@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
+from itertools import combinations, pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
 from benchbench.errors import BenchError
 from benchbench.reports import gallery as module
 from benchbench.reports.board import Board
+from benchbench.reports.disagreement import disagreement
 from benchbench.reports.gallery import gallery
+from benchbench.reports.images import ImageSet
 from benchbench.table import Record
 
 from .fake import CAM_REASON, Fake, fake_record
@@ -23,30 +28,61 @@ def test_a_map_is_the_stored_one_stretched_to_256_levels(plain: Record) -> None:
     (only,) = kept["sets"]
     assert only["layers"] == ["stage3", "stage4"]
     method = [m["name"] for m in only["methods"]].index("gradcam")
-    cell = only["items"][3]["cells"][1][method]
+    code, height, width = only["maps"][only["places"][1][3][method]]
     row = plain.maps[
         (plain.maps["layer"] == "stage4") & (plain.maps["method"] == "gradcam") & (plain.maps["sample"] == "photo-03")
     ].iloc[0]
     stored = plain.map(str(row["file"]), int(row["row"]))
-    shown = np.frombuffer(b64decode(cell["map"]), np.uint8).reshape(cell["h"], cell["w"]) / 255
+    shown = np.frombuffer(b64decode(code), np.uint8).reshape(height, width) / 255
     scaled = (stored - stored.min()) / (stored.max() - stored.min())
     assert np.abs(shown - scaled).max() <= 0.5 / 255 + 1e-6
 
 
-def test_numbers_and_reasons_are_the_tables(plain: Record) -> None:
+def values(only: dict[str, Any], layer: int, metric: int) -> np.ndarray[Any, Any]:
+    """(images, methods), as atlas.js reads them."""
+    flat = np.frombuffer(b64decode(only["values"][layer][metric]), "<f8")
+    return flat.reshape(len(only["images"]), len(only["methods"]))
+
+
+def test_every_number_is_the_tables_bit_for_bit(plain: Record) -> None:
+    kept = gallery(Board(plain))
+    (only,) = kept["sets"]
+    metrics = [metric["title"] for metric in kept["metrics"]]
+    assert metrics == ["deletion AUC", "insertion AUC", "average drop", "increase in confidence", "average gain"]
+    found = values(only, 0, metrics.index("insertion AUC"))
+    rows = plain.results[(plain.results["layer"] == "stage3") & (plain.results["metric"] == "insertion")]
+    wide = rows.pivot_table(index="sample", columns="method", values="value", dropna=False)
+    for at, method in enumerate(only["methods"]):
+        wanted = wide[method["name"]] if method["name"] in wide else np.full(12, np.nan)
+        np.testing.assert_array_equal(found[:, at], wanted)
+    assert [m["name"] for m in only["methods"]][-2:] == ["random", "center"]
+    assert [image["sample"] for image in only["images"]] == list(wide.index)
+
+
+def test_reasons_and_failures_are_the_tables(plain: Record) -> None:
     (only,) = gallery(Board(plain))["sets"]
     names = [m["name"] for m in only["methods"]]
-    cells = only["items"][0]["cells"][0]
-    assert cells[names.index("cam")] == {"why": CAM_REASON}
-    assert cells[names.index("layercam")] == {"why": "RuntimeError: out of memory"}
-    here = plain.results[
-        (plain.results["sample"] == "photo-00")
-        & (plain.results["layer"] == "stage3")
-        & (plain.results["method"] == "gradcam")
-        & (plain.results["metric"] == "insertion")
-    ]
-    assert f"{here['value'].iloc[0]:.3f}\u00a0↑ insertion AUC" in cells[names.index("gradcam")]["lines"]
-    assert names[-2:] == ["random", "center"]
+    assert only["places"][0][0][names.index("cam")] == -1
+    assert only["reasons"][only["why"][f"0,0,{names.index('cam')}"]] == CAM_REASON
+    assert only["reasons"][only["why"][f"1,1,{names.index('layercam')}"]] == "RuntimeError: out of memory"
+    assert f"0,2,{names.index('layercam')}" not in only["why"]
+    assert only["failed"] == [[5, 5, *[0] * 10]] * 2
+
+
+def test_the_objects_share_is_taken_where_the_data_says_it(plain: Record) -> None:
+    assert gallery(Board(plain))["sets"][0]["share"] is None
+    photos = plain.photos.assign(object_share=[0.25, float("nan"), *[0.5] * 10])
+    record = Record(plain.folder, plain.info, plain.results, plain.curves, plain.maps, photos)
+    assert gallery(Board(record))["sets"][0]["share"] == [0.25, None, *[0.5] * 10]
+
+
+def test_equal_maps_are_kept_once(tmp_path: Path) -> None:
+    record = fake_record(tmp_path, Fake(methods=["a", "b"], controls=[], samples=["one", "two"], layers=["last"]))
+    first, second = (tmp_path / "maps" / f"{number}.npy" for number in (0, 1))
+    second.write_bytes(first.read_bytes())
+    (only,) = gallery(Board(record))["sets"]
+    assert only["places"] == [[[0, 0], [1, 1]]]
+    assert only["disagreement"] == [[0.0, 0.0]]
 
 
 def test_a_photo_is_kept_once_for_all_networks(tmp_path: Path) -> None:
@@ -57,11 +93,45 @@ def test_a_photo_is_kept_once_for_all_networks(tmp_path: Path) -> None:
     json.dumps(kept, allow_nan=False)
 
 
-def test_there_is_a_cap_on_photos_and_on_bytes(plain: Record, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_there_is_a_cap_on_photos(plain: Record, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_PHOTOS", 5)
-    assert len(gallery(Board(plain))["sets"][0]["items"]) == 5
-    monkeypatch.setattr(module, "MOST_BYTES", 1)
-    assert len(gallery(Board(plain))["sets"][0]["items"]) == module.FEWEST_PHOTOS
+    (only,) = gallery(Board(plain))["sets"]
+    assert only["pictured"] == 5
+    assert ["photo" in image for image in only["images"]] == [True] * 5 + [False] * 7
+    assert len(only["places"][0]) == len(only["disagreement"][0]) == 5
+    assert values(only, 0, 0).shape == (12, 7), "the scatter has every image"
+
+
+def size(kept: dict[str, Any]) -> int:
+    return sum(len(json.dumps(part)) for part in (kept["photos"], *(only["maps"] for only in kept["sets"])))
+
+
+def test_first_maps_lose_resolution_then_photos_their_pictures(plain: Record) -> None:
+    full = gallery(Board(plain))
+    assert (full["sets"][0]["side"], full["sets"][0]["pictured"]) == (0, 12)
+    large = plain.maps.assign(cells=200 * 200)
+    record = Record(plain.folder, plain.info, plain.results, plain.curves, large, plain.photos)
+    sets, shelf = [ImageSet(Board(record), "tinynet", "photos", 12)], module._Shelf(record)
+    for side, coarser in pairwise(module.SIDES):
+        needed = module._bytes(sets, shelf, [12], side)
+        assert module._fit(sets, shelf, [12], needed) == (side, [12])
+        assert module._fit(sets, shelf, [12], needed - 1) == (coarser, [12])
+    most = len(json.dumps(full)) - size(full) // 2
+    less = gallery(Board(plain), most)
+    assert module.FEWEST_PHOTOS < less["sets"][0]["pictured"] < 12
+    assert len(json.dumps(less)) <= most + 2_000, "the colour table, the names and the reasons are small"
+    assert gallery(Board(plain), 0)["sets"][0]["pictured"] == module.FEWEST_PHOTOS
+
+
+def test_then_images_their_numbers(plain: Record) -> None:
+    (full,) = gallery(Board(plain))["sets"]
+    assert len(full["images"]) == full["total"] == 12
+    weight = ImageSet(Board(plain), "tinynet", "photos", 12).weight
+    (less,) = gallery(Board(plain), 3 * 7 * weight)["sets"]
+    assert (len(less["images"]), less["total"]) == (7, 12)
+    np.testing.assert_array_equal(values(less, 0, 0), values(full, 0, 0)[:7])
+    told = (json.dumps(full[part]) for part in ("values", "images", "places", "disagreement", "failed", "why"))
+    assert 0.5 * 12 * weight < sum(map(len, told)) < 1.3 * 12 * weight
 
 
 def test_a_missing_photo_is_an_error(tmp_path: Path) -> None:
@@ -72,4 +142,29 @@ def test_a_missing_photo_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_map_that_is_the_same_everywhere_is_dark() -> None:
-    assert b64decode(module._quantised(np.full((2, 3), 7.0, np.float32))["map"]) == bytes(6)
+    assert b64decode(module._plate(np.full((2, 3), 7.0, np.float32), 224).code) == bytes(6)
+
+
+def test_large_maps_are_averaged_down() -> None:
+    saliency = np.arange(16, dtype=np.float32).reshape(4, 4)
+    plate = module._plate(saliency, 2)
+    assert (plate.height, plate.width) == (2, 2)
+    means = saliency.reshape(2, 2, 2, 2).mean((1, 3)).ravel()
+    assert list(b64decode(plate.code)) == np.round((means - 2.5) / 10 * 255).tolist()
+
+
+def test_disagreement_is_that_of_spearmans_correlation() -> None:
+    rng = np.random.default_rng(0)
+    maps = [rng.random((5, 6)).astype(np.float32) for _ in range(3)]
+    pairs = [spearmanr(a.ravel(), b.ravel()).statistic for a, b in combinations(maps, 2)]
+    assert disagreement(maps) == pytest.approx(1 - np.mean(pairs))
+    assert disagreement([maps[0], 3 * maps[0] + 1]) == pytest.approx(0)
+    assert disagreement([maps[0], -maps[0]]) == pytest.approx(2)
+
+
+def test_disagreement_leaves_dead_maps_out_and_averages_large_ones_down() -> None:
+    small = np.array([[1, 2], [3, 5]], np.float32)
+    large = np.kron(small, np.ones((3, 3), np.float32))
+    assert disagreement([small, large, np.zeros((2, 2), np.float32)]) == pytest.approx(0)
+    assert np.isnan(disagreement([small, np.zeros((2, 2), np.float32)]))
+    assert np.isnan(disagreement([]))

@@ -52,7 +52,7 @@ def test_only_a_control_that_knows_nothing_games_a_metric(won: Record) -> None:
 
 
 def test_the_mark_is_seen(won: Record) -> None:
-    page = html.render(won)
+    page = html.render(Marked.of(won))
     assert page.count("gameable here<span") == 1
     assert "random beat every method" in page
     said = " ".join(summary.findings(Board(won)))
@@ -60,7 +60,7 @@ def test_the_mark_is_seen(won: Record) -> None:
     from rich.console import Console
 
     console = Console(width=80, record=True)
-    console.print(terminal.leaderboard_table(won))
+    console.print(terminal.leaderboard_table(Marked.of(won)))
     assert console.export_text().count("gameable") == 1
     assert r"$^{\ddagger}$" in latex.render(Marked.of(won))
 
@@ -86,8 +86,9 @@ def test_what_has_no_layer_stands_at_every_layer(run: bb.Run) -> None:
         here = shown.results[(shown.results["layer"] == layer) & (shown.results["method"] == "saliency")]
         assert here["value"].tolist() == whole["value"].tolist()
     assert dict(shown.results.dtypes) == dict(run.record.results.dtypes)
-    assert len(run.leaderboard()) == len(run.leaderboard().drop_duplicates())
-    assert set(run.leaderboard()["layer"]) == {"relu", "stage1", INPUT}, "the tidy table says where a map comes from"
+    assert not run.leaderboard().duplicated(["layer", "method", "metric", "protocol"]).any()
+    assert set(run.leaderboard()["layer"]) == {"relu", "stage1"}, "as the report compares them"
+    assert set(run.table["layer"]) == {"relu", "stage1", INPUT}, "the tidy table says where a map comes from"
 
 
 def test_the_report_compares_them_in_one_table(run: bb.Run) -> None:
@@ -109,4 +110,4 @@ def test_alone_the_input_image_stays_a_place(images: Tensor, tmp_path: Path) -> 
     )
     board = Board(study.run(tmp_path).record)
     assert [block.layer for block in board.blocks] == [INPUT]
-    assert words(html.render(board.record))
+    assert words(html.render(Marked.of(board.record)))

@@ -13,6 +13,7 @@ from torch import Tensor
 import benchbench as bb
 from benchbench.reports import groups, html
 from benchbench.reports.board import Board
+from benchbench.reports.marks import Marked
 from benchbench.table import Record
 
 from ..networks import Pooled, seeded
@@ -66,7 +67,7 @@ def test_the_page_says_what_the_groups_are(run: bb.Run) -> None:
         (metric, group, 2) for metric in ("energy_pointing_game", "attribution_auc") for group in sizes
     ]
     assert [line.group for line in by_class.lines] == ["class 0", "class 1"] * 2
-    page = read(html.render(run.record))
+    page = read(html.render(Marked.of(run.record)))
     (section,) = [s for s in page.all("section") if s.attributes.get("aria-labelledby") == "groups"]
     told = words(section.text)
     asked = "metric == 'attribution_auc' and method == 'gradcam' and group == 'medium'"
@@ -99,7 +100,7 @@ def test_many_classes_are_cut_and_said(run: bb.Run, monkeypatch: pytest.MonkeyPa
     _, by_class = groups.tables(Board(run.record))
     assert {line.group for line in by_class.lines} == {"class 0"}, "of four images"
     assert by_class.left_out == 1
-    assert "1 class of most images, 1 other class left out" in words(read(html.render(run.record)).text)
+    assert "1 class of most images, 1 other class left out" in words(read(html.render(Marked.of(run.record))).text)
 
 
 def test_a_cell_of_fewer_images_says_so(run: bb.Run) -> None:
@@ -117,5 +118,7 @@ def test_a_cell_of_fewer_images_says_so(run: bb.Run) -> None:
 
 def test_without_localisation_there_is_no_section(tmp_path: Path) -> None:
     record: Record = fake_record(tmp_path, Fake())
+    metrics = [{**each, "family": "faithfulness"} for each in record.info["metrics"]]
+    record = replace(record, info={**record.info, "metrics": metrics})
     assert groups.tables(Board(record)) == ()
-    assert 'id="groups"' not in html.render(record)
+    assert 'id="groups"' not in html.render(Marked.of(record))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,14 @@ from benchbench.errors import BenchError
 from benchbench.reports import html
 from benchbench.reports.board import Board
 from benchbench.reports.html import link
+from benchbench.reports.marks import Marked
 from benchbench.reports.numbers import fixed
 from benchbench.stats import leaderboard
 from benchbench.table import Record
 
 from .conftest import HOSTILE
 from .fake import CAM_REASON, Fake, fake_record
-from .reading import LOADING, Element, every, read, words
+from .reading import LOADING, Element, every, read, section, words
 
 
 @pytest.fixture(scope="module")
@@ -73,9 +75,8 @@ def test_each_number_is_the_tables(root: Element, plain: Record) -> None:
     """Every cell of every leaderboard, against ``stats.leaderboard`` of the stored table."""
     board = Board(plain)
     tidy = leaderboard(plain.results, seed=0)
-    *tables, _health = boards(root)
-    assert len(tables) == 4
-    for kind, shown in (("quality", tables[:2]), ("cost", tables[2:])):
+    for kind, shown in (("quality", boards(section(root, "leaderboard"))), ("cost", boards(section(root, "cost")))):
+        assert len(shown) == 2
         for block, table in zip(board.blocks, shown, strict=True):
             metrics = block.quality if kind == "quality" else block.costs
             rows = [tr for tr in table.all("tr") if tr.all("td")]
@@ -103,7 +104,7 @@ def check_cell(td: Element, row: dict[Any, Any], decimals: int) -> None:
 def test_the_best_are_bold_and_no_one_else(root: Element, plain: Record) -> None:
     board = Board(plain)
     bold = 0
-    for table in boards(root):
+    for table in [*boards(section(root, "leaderboard")), *boards(section(root, "cost"))]:
         for tr in [tr for tr in table.all("tr") if tr.all("td")]:
             for td in tr.all("td"):
                 if td.all("strong"):
@@ -129,13 +130,14 @@ def test_failures_are_told_in_the_cell_in_a_footnote_and_above(root: Element) ->
 
 
 def test_what_was_compared_is_told(root: Element) -> None:
-    text = words(root.text)
+    text = words(root.text.replace("torch2.9.0", "torch: 2.9.0"))
     for said in (
         "10 of 12 right on photos",
         "0123456789abcdef",
         "12 used of 20 available",
         "4,652,008 parameters",
-        "torch 2.9.0",
+        "torch: 2.9.0",
+        "photos: 12 of 20 images, fedcba9876543210",
         "resize 256, crop 224, mean [0.5, 0.5, 0.5]",
         "rise-28",
         "Example CPU",
@@ -147,7 +149,7 @@ def test_what_was_compared_is_told(root: Element) -> None:
 
 def test_findings_of_one_block_name_the_best_with_its_interval(single: Record) -> None:
     board = Board(single)
-    text = words(read(html.render(single)).text)
+    text = words(read(html.render(Marked.of(single))).text)
     (contest,) = [c for c in board.contests if c.key[3] == "insertion"]
     row = board.tidy.loc[list(contest.best)].to_dict("records")[0]
     digits = board.decimals[contest.key]
@@ -158,14 +160,80 @@ def test_findings_of_one_block_name_the_best_with_its_interval(single: Record) -
 
 
 def test_the_same_run_gives_the_same_page(plain: Record, page: Path) -> None:
-    assert html.render(plain) == page.read_text(encoding="utf-8")
+    assert html.render(Marked.of(plain)) == page.read_text(encoding="utf-8")
 
 
 def test_pictures_say_what_they_show(root: Element) -> None:
-    pictures = root.all("img")
-    assert len(pictures) == 4
+    """Curves, cost and agreement of two blocks, and the depth of one network."""
+    pictures = [img for img in root.all("img") if img.attributes.get("src")]
+    assert len(pictures) == 7
     assert all(len(picture.attributes["alt"]) > 60 for picture in pictures)
     assert "gradcam 0." in pictures[0].attributes["alt"]
+
+
+def test_each_number_by_depth_is_the_tables(root: Element, plain: Record) -> None:
+    tidy = leaderboard(plain.results, seed=0)
+    metrics = Board(plain).blocks[0].quality
+    shown = boards(section(root, "depth"))
+    assert len(shown) == len(metrics) == 5
+    for metric, table in zip(metrics, shown, strict=True):
+        assert [words(th.text) for th in table.all("thead")[0].all("th")] == ["Method", "stage3", "stage4"]
+        rows = [tr for tr in table.all("tr") if tr.all("td")]
+        assert len(rows) == 7
+        for tr in rows:
+            method = words(tr.all("th")[0].text).removesuffix(" control")
+            for layer, td in zip(("stage3", "stage4"), tr.all("td"), strict=True):
+                here = tidy[(tidy["layer"] == layer) & (tidy["method"] == method) & (tidy["metric"] == metric.name)]
+                assert td.attributes["data-value"] == (str(here["mean"].iloc[0]) if here["n"].iloc[0] else "")
+
+
+def test_the_matrix_is_the_agreement(root: Element, plain: Record) -> None:
+    board = Board(plain)
+    first, second = boards(section(root, "agreement"))
+    for layer, table in (("stage3", first), ("stage4", second)):
+        names = [words(th.text) for th in table.all("thead")[0].all("th")]
+        titles = {metric.title: metric.name for metric in board.metrics}
+        for place, tr in enumerate([tr for tr in table.all("tr") if len(tr.all("td")) > 1]):
+            assert [words(td.text) for td in tr.all("td")][place] == "1.00"
+            for at, td in enumerate(tr.all("td")):
+                pair = {titles[names[place]], titles[names[at]]}
+                rows = board.agreement[board.agreement["layer"] == layer].to_dict("records")
+                wanted = [row["tau"] for row in rows if {row["metric"], row["other_metric"]} == pair and len(pair) == 2]
+                assert wanted == [] or words(td.text) == fixed(wanted[0], 2)
+
+
+def test_the_files_are_named_with_their_digests(root: Element, plain: Record) -> None:
+    text = section(root, "provenance").text
+    for name in ("run.json", "results.parquet", "maps/index.parquet"):
+        assert f"{name}{sha256((plain.folder / name).read_bytes()).hexdigest()[:16]}" in text
+
+
+def test_what_is_missing_is_counted_by_reason(root: Element) -> None:
+    (table,) = boards(section(root, "provenance"))
+    rows = [[words(cell.text) for cell in tr.inside] for tr in table.all("tr")][1:]
+    assert rows[0] == ["layercam", "tinynet · photos · stage3", "failed", "5", "10", "RuntimeError: out of memory"]
+    assert rows[2] == ["cam", "tinynet · photos · stage3", "not applicable", "8", "63", CAM_REASON]
+    assert len(rows) == 4
+
+
+def test_there_is_a_box_for_each_thing_to_choose_from(tmp_path: Path, root: Element) -> None:
+    many = fake_record(tmp_path, Fake(models=["a", "b"], datasets=["c", "d"], samples=["one", "two"]))
+    read_back = read(html.render(Marked.of(many)))
+    boxes = [box.attributes for box in read_back.all("input") if box.attributes.get("type") == "checkbox"]
+    named = [(box["name"], box["data-name"]) for box in boxes]
+    assert named == [
+        ("network", "a"),
+        ("network", "b"),
+        ("data", "c"),
+        ("data", "d"),
+        ("layer", "stage3"),
+        ("layer", "stage4"),
+        ("family", "faithfulness"),
+        ("family", "localisation"),
+    ]
+    assert len(boards(section(read_back, "leaderboard"))) == 8
+    one = [box.attributes["name"] for box in root.all("input") if box.attributes.get("type") == "checkbox"]
+    assert set(one) == {"layer", "family"}
 
 
 def test_hostile_names_are_text(hostile_root: Element) -> None:
@@ -187,11 +255,14 @@ def test_no_name_can_reorder_the_page(hostile_page: Path) -> None:
 
 
 def test_embedded_json_cannot_end_its_script(hostile_root: Element) -> None:
-    (data,) = [e for e in hostile_root.all("script") if e.attributes.get("type") == "application/json"]
-    assert "<" not in data.text
-    kept = json.loads(data.text)
-    assert kept["sets"][0]["items"][0]["sample"] == HOSTILE.samples[0]
-    assert kept["sets"][0]["methods"][2]["name"] == HOSTILE.methods[2]
+    found = [e for e in hostile_root.all("script") if e.attributes.get("type") == "application/json"]
+    kept = {e.attributes["id"]: json.loads(e.text) for e in found}
+    assert all("<" not in e.text for e in found)
+    only = kept["gallery-data"]["sets"][0]
+    assert only["images"][0]["sample"] == HOSTILE.samples[0]
+    assert only["methods"][2]["name"] == HOSTILE.methods[2]
+    assert HOSTILE.methods[2] in kept["downloads"]["block-1"]["csv"]
+    assert all(re.fullmatch(r"benchbench-[a-z0-9.-]{1,80}", file["name"]) for file in kept["downloads"].values())
 
 
 @pytest.mark.parametrize(
@@ -213,14 +284,16 @@ def test_papers_become_links_only_where_they_are_addresses(paper: str, address: 
 
 def test_a_run_of_costs_alone_has_a_page(single: Record) -> None:
     costs = single.results["sample"].isna()
-    text = words(read(html.render(Record(single.folder, single.info, single.results[costs], *empty(single)))).text)
+    text = words(
+        read(html.render(Marked.of(Record(single.folder, single.info, single.results[costs], *empty(single))))).text
+    )
     assert "this run measures costs only" in text
     assert "Deletion and insertion curves" not in text
 
 
 def test_a_run_where_everything_failed_has_a_page(tmp_path: Path) -> None:
     record = fake_record(tmp_path, Fake(methods=["cam"], controls=[], layers=["last"]))
-    text = words(read(html.render(record)).text)
+    text = words(read(html.render(Marked.of(record))).text)
     assert "fewer than two methods have a mean over the same images, so none is called best" in text
 
 
@@ -231,4 +304,4 @@ def empty(record: Record) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
 def test_a_metric_that_the_run_does_not_describe_is_an_error(single: Record) -> None:
     info = {**single.info, "metrics": single.info["metrics"][1:]}
     with pytest.raises(BenchError, match="deletion"):
-        html.render(Record(single.folder, info, single.results, single.curves, single.maps, single.photos))
+        html.render(Marked.of(Record(single.folder, info, single.results, single.curves, single.maps, single.photos)))

@@ -13,18 +13,18 @@ from benchbench.table import Record
 
 
 def test_a_file_per_figure_the_same_each_time(single: Record, tmp_path: Path) -> None:
-    written = write_figures(single, tmp_path / "a")
+    written = write_figures(Marked.of(single), tmp_path / "a")
     names = [path.name for path in written]
     assert names[:2] == ["curves-tinynet-photos-last.pdf", "cost-tinynet-photos-last.pdf"]
     assert names[2] == "ranks-tinynet-photos-last-deletion-rise-28.pdf"
     assert len(names) == 2 + 5
     assert all(path.read_bytes().startswith(b"%PDF-") for path in written)
-    again = write_figures(single, tmp_path / "b")
+    again = write_figures(Marked.of(single), tmp_path / "b")
     assert [path.read_bytes() for path in again] == [path.read_bytes() for path in written]
 
 
 def test_hostile_names_stay_in_the_folder_and_do_not_meet(hostile: Record, tmp_path: Path) -> None:
-    written = write_figures(hostile, tmp_path / "figures")
+    written = write_figures(Marked.of(hostile), tmp_path / "figures")
     assert len({path.name.lower() for path in written}) == len(written) == len(list(pictures(Marked.of(hostile))))
     assert {path.parent for path in written} == {tmp_path / "figures"}
     assert all(path.is_file() for path in written)
@@ -33,4 +33,4 @@ def test_hostile_names_stay_in_the_folder_and_do_not_meet(hostile: Record, tmp_p
 def test_a_file_is_no_folder(single: Record, tmp_path: Path) -> None:
     (tmp_path / "x").write_text("")
     with pytest.raises(BenchError, match="Name a folder"):
-        write_figures(single, tmp_path / "x")
+        write_figures(Marked.of(single), tmp_path / "x")

@@ -20,7 +20,9 @@ from benchbench.table import Record
 
 
 def test_csv_is_the_leaderboard_at_full_precision(plain: Record) -> None:
-    read = pd.read_csv(io.StringIO(render_table(plain, "csv")), keep_default_na=False, na_values={"mean": [""]})
+    read = pd.read_csv(
+        io.StringIO(render_table(Marked.of(plain), "csv")), keep_default_na=False, na_values={"mean": [""]}
+    )
     tidy = leaderboard(plain.results, seed=0)
     assert list(read.columns) == [*tidy.columns, "rank", "groups", "error", "best", "second", "worse", "p"]
     pd.testing.assert_series_equal(read["mean"], tidy["mean"], check_exact=True)
@@ -28,7 +30,7 @@ def test_csv_is_the_leaderboard_at_full_precision(plain: Record) -> None:
 
 
 def test_csv_keeps_hostile_names(hostile: Record) -> None:
-    read = pd.read_csv(io.StringIO(render_table(hostile, "csv")))
+    read = pd.read_csv(io.StringIO(render_table(Marked.of(hostile), "csv")))
     assert set(read["method"]) == set(hostile.results["method"])
 
 
@@ -37,7 +39,7 @@ def cells(line: str) -> list[str]:
 
 
 def test_markdown_has_a_row_per_method_with_its_numbers(plain: Record) -> None:
-    text = render_table(plain, "markdown")
+    text = render_table(Marked.of(plain), "markdown")
     marked = Marked.of(plain)
     block = marked.board.blocks[0]
     lines = [cells(line) for line in text.split("### ")[1].splitlines() if line.startswith("|")]
@@ -56,7 +58,7 @@ def test_markdown_has_a_row_per_method_with_its_numbers(plain: Record) -> None:
 
 
 def test_markdown_shows_hostile_names_as_text(hostile: Record) -> None:
-    text = render_table(hostile, "markdown")
+    text = render_table(Marked.of(hostile), "markdown")
     assert "<script" not in text
     assert "\u202e" not in text
     widths = {len(cells(line)) for line in text.splitlines() if line.startswith("|")}
@@ -88,29 +90,29 @@ def test_invisible_characters_are_made_visible() -> None:
 
 
 def test_files_are_written(plain: Record, tmp_path: Path) -> None:
-    written = write_tables(plain, tmp_path / "tables")
+    written = write_tables(Marked.of(plain), tmp_path / "tables")
     names = ["leaderboard.csv", "leaderboard.md", "leaderboard.tex", "compact.tex", "supplementary.tex"]
     assert [path.name for path in written] == names
-    assert written[1].read_text(encoding="utf-8") == render_table(plain, "markdown")
+    assert written[1].read_text(encoding="utf-8") == render_table(Marked.of(plain), "markdown")
 
 
 def test_an_unknown_format_is_an_error(plain: Record) -> None:
     with pytest.raises(BenchError, match="Did you mean 'markdown'"):
-        render_table(plain, cast(Any, "markdwn"))
+        render_table(Marked.of(plain), cast(Any, "markdwn"))
 
 
 def test_what_has_no_meaning_is_refused(plain: Record) -> None:
     with pytest.raises(BenchError, match="csv has no style 'compact'"):
-        render_table(plain, "csv", style="compact")
+        render_table(Marked.of(plain), "csv", style="compact")
     with pytest.raises(BenchError, match="unknown spread 'sd'"):
-        render_table(plain, "markdown", spread="sd")
+        render_table(Marked.of(plain), "markdown", spread="sd")
 
 
 def test_markdown_says_the_spread_that_was_asked(plain: Record) -> None:
     shown = next(each for each in Marked.of(plain).cells.values() if each.mark.best and not each.cell.metric.is_cost)
     assert f"**{shown.cell.text}** ± {fixed(shown.mark.error, shown.cell.metric.decimals)}" in render_table(
-        plain, "markdown", spread="se"
+        Marked.of(plain), "markdown", spread="se"
     )
     assert "[" not in "".join(
-        line for line in render_table(plain, "markdown", spread="none").splitlines() if line.startswith("|")
+        line for line in render_table(Marked.of(plain), "markdown", spread="none").splitlines() if line.startswith("|")
     )

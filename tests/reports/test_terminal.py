@@ -18,7 +18,7 @@ from .fake import CAM_REASON, Fake, fake_record
 def printed(record: Record, color: bool = False) -> str:
     out = io.StringIO()
     console = Console(file=out, width=80, force_terminal=color, color_system="standard" if color else None)
-    for part in leaderboard(record):
+    for part in leaderboard(Marked.of(record)):
         console.print(part)
     return out.getvalue()
 
@@ -78,5 +78,5 @@ def test_names_are_not_markup(hostile: Record, tmp_path: Path) -> None:
 
 def test_it_is_one_renderable_too(single: Record) -> None:
     out = io.StringIO()
-    Console(file=out, width=80).print(leaderboard_table(single))
+    Console(file=out, width=80).print(leaderboard_table(Marked.of(single)))
     assert "gradcam++" in out.getvalue()

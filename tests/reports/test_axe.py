@@ -1,0 +1,71 @@
+"""axe-core finds nothing that keeps a reader with a keyboard, a screen reader or weak eyes from the page.
+
+``npm ci --prefix tests/reports/axe`` brings it; .ci/run does.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .chromium import visit
+
+pytestmark = pytest.mark.browser
+AXE = Path(__file__).parent / "axe" / "node_modules" / "axe-core" / "axe.min.js"
+LOOKS: dict[str, dict[str, Any]] = {
+    "light": {},
+    "dark": {"color_scheme": "dark"},
+    "phone": {"viewport": {"width": 390, "height": 844}, "has_touch": True},
+}
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    if not AXE.is_file():
+        if os.environ.get("BENCHBENCH_REQUIRE_BROWSER") == "1":
+            pytest.fail("BENCHBENCH_REQUIRE_BROWSER=1, and there is no axe-core: npm ci --prefix tests/reports/axe")
+        pytest.skip("there is no axe-core: npm ci --prefix tests/reports/axe")
+    return AXE.read_text(encoding="utf-8")
+
+
+def violations(tab: Any, axe: str) -> list[str]:
+    tab.evaluate(axe)
+    found = tab.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+    assert len(found["passes"]) > 20, "the rules ran"
+    return [f"{rule['id']}: {rule['nodes'][0]['html'][:200]}" for rule in found["violations"]]
+
+
+def unfold(tab: Any) -> None:
+    """Everything open: details, the table of points, all layers side by side."""
+    tab.evaluate("document.querySelectorAll('details').forEach((part) => (part.open = true))")
+    tab.locator("#gallery-layer").select_option("all, side by side")
+    tab.locator("#points-plot").focus()
+    tab.locator("#points-table tbody tr").first.wait_for(state="attached")
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_axe_finds_nothing(browser: Any, page: Path, axe: str, look: str) -> None:
+    tab = visit(browser, page, **LOOKS[look]).tab
+    assert violations(tab, axe) == []
+    unfold(tab)
+    assert violations(tab, axe) == []
+    tab.close()
+
+
+def test_axe_finds_nothing_among_hostile_names(browser: Any, hostile_page: Path, axe: str) -> None:
+    tab = visit(browser, hostile_page).tab
+    unfold(tab)
+    assert violations(tab, axe) == []
+    tab.close()
+
+
+def test_axe_finds_what_is_planted(browser: Any, page: Path, axe: str) -> None:
+    tab = visit(browser, page).tab
+    tab.evaluate("document.querySelector('figure.plot img').removeAttribute('alt')")
+    tab.evaluate("document.querySelector('p.lead').style.color = '#ccc'")
+    found = violations(tab, axe)
+    assert {line.split(":")[0] for line in found} == {"image-alt", "color-contrast"}
+    tab.close()

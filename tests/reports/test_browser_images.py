@@ -1,0 +1,217 @@
+"""The scatter of images and the gallery's order, in a real browser: by mouse, by keyboard, against the table."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchbench.reports.board import Board
+from benchbench.reports.gallery import gallery
+from benchbench.table import Record
+
+from .chromium import visit
+
+pytestmark = pytest.mark.browser
+
+
+def column(record: Record, method: str, metric: str, layer: str = "stage4") -> pd.Series[float]:
+    rows = record.results
+    rows = rows[(rows["method"] == method) & (rows["metric"] == metric) & (rows["layer"] == layer)]
+    return rows.set_index("sample")["value"].astype(float)
+
+
+def pick(tab: Any, **chosen: str) -> None:
+    for name, text in chosen.items():
+        tab.locator(f"#points-{name.replace('_', '-')}").select_option(text)
+
+
+def points(tab: Any) -> dict[str, tuple[float, float]]:
+    said = [p.get_attribute("aria-label") for p in tab.locator("#points-plot [role=option]").all()]
+    found = [re.fullmatch(r"(.+): (-?[\d.]+) across, (-?[\d.]+) up", text) for text in said]
+    return {match[1]: (float(match[2]), float(match[3])) for match in found if match}
+
+
+def test_the_points_are_the_tables_numbers(browser: Any, page: Path, plain: Record) -> None:
+    tab = visit(browser, page).tab
+    pick(tab, x_method="gradcam", y_method="layercam", x_metric="insertion AUC ↑", y_metric="insertion AUC ↑")
+    across, up = column(plain, "gradcam", "insertion"), column(plain, "layercam", "insertion")
+    found = points(tab)
+    assert set(found) == set(up.dropna().index), "layercam failed on two"
+    for sample, (x, y) in found.items():
+        assert (x, y) == pytest.approx((across[sample], up[sample]), abs=0.0006)
+    both = pd.concat([across, up], axis=1).dropna().to_numpy()
+    better = [int((sign * (both[:, 0] - both[:, 1]) >= 0.0005).sum()) for sign in (1, -1)]
+    assert tab.locator("#points-said").inner_text() == (
+        f"10 of 12 images: gradcam is better on {better[0]}, layercam on {better[1]}, "
+        f"equal to three decimals on {10 - sum(better)}. "
+        "2 have no number on one axis."
+    )
+    tab.close()
+
+
+def test_lower_is_better_where_the_metric_says_so(browser: Any, page: Path, plain: Record) -> None:
+    tab = visit(browser, page).tab
+    pick(tab, x_method="gradcam", y_method="gradcam++", x_metric="deletion AUC ↓", y_metric="deletion AUC ↓")
+    less = column(plain, "gradcam++", "deletion") - column(plain, "gradcam", "deletion")
+    assert less.abs().min() > 0.0005
+    said = f"gradcam is better on {(less > 0).sum()}, gradcam++ on {(less < 0).sum()}, equal to three decimals on 0."
+    assert said in tab.locator("#points-said").inner_text()
+    pick(tab, y_method="gradcam")
+    assert "equal to three decimals on 12." in tab.locator("#points-said").inner_text()
+    tab.close()
+
+
+def test_a_point_lies_where_its_axes_say(browser: Any, page: Path) -> None:
+    """Positions are affine in the numbers, x to the right and y up, on one scale where both axes are one metric."""
+    tab = visit(browser, page).tab
+    numbers = np.array(list(points(tab).values()))
+    places = np.array(
+        [[float(p.get_attribute(a)) for a in ("cx", "cy")] for p in tab.locator("#points-plot [role=option]").all()]
+    )
+    for side, sign in ((0, 1), (1, -1)):
+        slope, _ = np.polyfit(numbers[:, side], places[:, side], 1)
+        assert np.sign(slope) == sign
+        assert np.corrcoef(numbers[:, side], places[:, side])[0, 1] * sign > 0.9999
+    line = tab.locator("#points-plot line.equal")
+    x1, y1, x2, y2 = (float(line.get_attribute(name)) for name in ("x1", "y1", "x2", "y2"))
+    equal = [(x - x1) / (x2 - x1) - (y - y1) / (y2 - y1) for x, y in places]
+    assert [value > 0.005 for value in equal] == [a > b + 0.003 for a, b in numbers]
+    tab.close()
+
+
+def test_a_click_opens_the_photo_in_the_gallery(browser: Any, page: Path) -> None:
+    heard = visit(browser, page)
+    tab = heard.tab
+    tab.locator("#points-layer").select_option("stage3")
+    point = tab.locator("#points-plot [role=option]").nth(4)
+    sample = point.get_attribute("aria-label").split(":")[0]
+    point.click()
+    assert tab.locator("#gallery-photos article").count() == 1
+    assert tab.locator("#gallery-photos h3 bdi").inner_text() == sample
+    assert tab.locator("#gallery-layer").evaluate("box => box.value") == "stage3"
+    assert tab.evaluate("document.activeElement.tagName") == "H3"
+    assert "the one that was chosen" in tab.locator("#gallery-count").inner_text()
+    tab.get_by_role("button", name="Show all photos again").click()
+    assert tab.locator("#gallery-photos article").count() == 4
+    assert heard.complaints == []
+    tab.close()
+
+
+def test_the_keyboard_goes_from_point_to_point_and_opens_one(browser: Any, page: Path) -> None:
+    tab = visit(browser, page).tab
+    plot = tab.locator("#points-plot")
+    plot.focus()
+    names = [p.get_attribute("aria-label") for p in plot.locator("[role=option]").all()]
+    for press, place in (("ArrowRight", 1), ("ArrowRight", 2), ("ArrowLeft", 1), ("End", 11), ("Home", 0)):
+        tab.keyboard.press(press)
+        chosen = plot.locator("[aria-selected=true]")
+        assert chosen.count() == 1
+        assert chosen.get_attribute("aria-label") == names[place]
+        assert plot.get_attribute("aria-activedescendant") == chosen.get_attribute("id")
+        assert tab.locator("#points-chosen").inner_text() == names[place]
+    tab.keyboard.press("Enter")
+    assert tab.locator("#gallery-photos h3 bdi").inner_text() == names[0].split(":")[0]
+    tab.close()
+
+
+def test_the_points_are_a_table_too(browser: Any, page: Path) -> None:
+    tab = visit(browser, page).tab
+    tab.locator("#points-list summary").click()
+    rows = tab.locator("#points-table tbody tr")
+    rows.first.wait_for()
+    assert rows.count() == 12
+    said = {row.locator("th").inner_text(): row.locator("td").all_inner_texts() for row in rows.all()}
+    assert {name: tuple(map(float, numbers)) for name, numbers in said.items()} == points(tab)
+    rows.nth(3).locator("button").click()
+    assert tab.locator("#gallery-photos h3 bdi").inner_text() == rows.nth(3).locator("th").inner_text()
+    tab.close()
+
+
+def order(tab: Any) -> list[str]:
+    while tab.locator("#gallery-more").is_visible():
+        tab.locator("#gallery-more").click()
+    return [str(name) for name in tab.locator("#gallery-photos h3 bdi").all_inner_texts()]
+
+
+def test_the_gallery_is_ordered_by_disagreement_score_and_failures(browser: Any, page: Path, plain: Record) -> None:
+    tab = visit(browser, page).tab
+    (kept,) = gallery(Board(plain))["sets"]
+    names = [image["sample"] for image in kept["images"]]
+    assert order(tab) == names
+    tab.locator("#gallery-order").select_option("disagreement")
+    unlike = kept["disagreement"][-1]
+    assert order(tab) == [names[at] for at in sorted(range(12), key=lambda at: (-unlike[at], at))]
+    tab.locator("#gallery-order").select_option("failures")
+    assert order(tab) == names, "the first two failed already"
+    tab.locator("#gallery-order").select_option("score")
+    for metric, title, sign in (("insertion", "insertion AUC ↑", 1), ("deletion", "deletion AUC ↓", -1)):
+        tab.locator("#gallery-by").select_option(title)
+        judged = ["gradcam", "gradcam++", "scorecam(variant=torchcam)", "layercam"]
+        means = pd.concat([column(plain, name, metric) for name in judged], axis=1).mean(axis=1)
+        assert order(tab) == [str(name) for name in (sign * means).sort_values(kind="stable").index]
+    assert tab.locator("#gallery-order option[value=small]").evaluate("option => option.hidden")
+    tab.close()
+
+
+def test_methods_and_numbers_are_chosen(browser: Any, page: Path, plain: Record) -> None:
+    tab = visit(browser, page).tab
+    article = tab.locator("#gallery-photos article").first
+    assert article.locator("figure").count() == 8
+    tab.locator("#gallery-methods summary").click()
+    tab.locator("#gallery-methods").get_by_label("random").uncheck()
+    tab.locator("#gallery-methods").get_by_label("gradcam", exact=True).uncheck()
+    assert article.locator("figure").count() == 6
+    assert tab.locator("#gallery-methods output").inner_text() == "5 of 7"
+    tab.locator("#gallery-metrics summary").click()
+    for title in ("deletion AUC", "insertion AUC", "average drop", "increase in confidence"):
+        tab.locator("#gallery-metrics").get_by_label(title).uncheck()
+    tab.locator("#gallery-metrics").get_by_label("average gain").check()
+    figure = article.locator("figure", has=tab.get_by_text("gradcam++", exact=True))
+    wanted = column(plain, "gradcam++", "average_gain")["photo-00"]
+    assert figure.locator(".numbers span").all_inner_texts() == [f"{wanted:.3f}\u00a0↑ average gain"]
+    tab.close()
+
+
+def test_all_layers_stand_side_by_side(browser: Any, page: Path) -> None:
+    from playwright.sync_api import expect
+
+    tab = visit(browser, page).tab
+    tab.locator("#gallery-layer").select_option("all, side by side")
+    article = tab.locator("#gallery-photos article").first
+    captions = article.locator(".beside figcaption")
+    assert captions.count() == 15
+    places = [figure.bounding_box() for figure in article.locator(".beside figure").all()[1:]]
+    assert all(a["y"] == b["y"] and a["x"] < b["x"] for a, b in zip(places[::2], places[1::2], strict=True))
+    assert article.locator(".where").all_inner_texts() == ["stage3", "stage4"] * 7
+    canvases = article.locator(".beside canvas")
+    canvases.nth(0).scroll_into_view_if_needed()
+    for at, layer in ((0, "stage3"), (1, "stage4")):
+        expect(canvases.nth(at)).to_have_attribute(
+            "aria-label", re.compile(f"at {layer} on photo-00: strongest in the")
+        )
+    tab.close()
+
+
+def test_hostile_names_do_nothing_in_points_and_gallery(browser: Any, hostile_page: Path) -> None:
+    heard = visit(browser, hostile_page)
+    tab = heard.tab
+    for box in ("x-method", "y-method", "x-metric"):
+        tab.locator(f"#points-{box}").select_option(index=2)
+    tab.locator("#points-list summary").click()
+    tab.locator("#gallery-layer").select_option(index=2)
+    tab.locator("#gallery-order").select_option("failures")
+    tab.locator("#gallery-methods summary").click()
+    if tab.locator("#points-plot [role=option]").count():
+        tab.locator("#points-plot").focus()
+        tab.keyboard.press("Enter")
+    assert tab.evaluate("window.hacked") is None
+    assert heard.complaints == []
+    assert heard.outside == [hostile_page.as_uri()]
+    assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert "\u202e" not in tab.evaluate("document.body.innerText")
+    tab.close()

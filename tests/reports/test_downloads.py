@@ -1,0 +1,102 @@
+"""Every table of the page as CSV and LaTeX: the table's own numbers, and no name that breaks the file."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pandas as pd
+
+from benchbench.reports import html, latex
+from benchbench.reports.board import Board
+from benchbench.reports.downloads import failures
+from benchbench.reports.latex_parts import number_text
+from benchbench.reports.marks import Marked
+from benchbench.reports.page import Page
+from benchbench.stats import agreement, leaderboard
+from benchbench.table import Record
+
+from .fake import Fake, fake_record
+from .reading import read
+from .test_latex import BAD, CLASSES, USES, compiled
+
+
+def rows_of(record: Record, id: str) -> pd.DataFrame:
+    return pd.read_csv(
+        io.StringIO(Page(Marked.of(record)).downloads[id]["csv"]),
+        keep_default_na=False,
+        na_values={"mean": [""], "tau": [""]},
+    )
+
+
+def test_every_table_of_the_page_has_its_files_and_every_file_its_table(plain: Record) -> None:
+    page = read(html.render(Marked.of(plain)))
+    bars = [p.attributes["data-table"] for p in page.all("p") if "data-table" in p.attributes]
+    assert sorted(bars) == sorted(Page(Marked.of(plain)).downloads)
+    assert len(set(bars)) == len(bars)
+    tables = [table for table in page.all("table") if table.attributes.get("id") != "points-table"]
+    assert len(bars) == len(tables)
+
+
+def test_a_leaderboard_is_saved_at_full_precision(plain: Record) -> None:
+    tidy = leaderboard(plain.results, seed=0)
+    for number, layer in enumerate(("stage3", "stage4"), start=1):
+        for id, kind in (("block", "quality"), ("cost", "cost")):
+            read_back = rows_of(plain, f"{id}-{number}")
+            wanted = tidy[(tidy["layer"] == layer) & (tidy["kind"] == kind)]
+            assert read_back["method"].tolist() == wanted["method"].tolist()
+            pd.testing.assert_series_equal(
+                read_back["mean"], wanted["mean"].reset_index(drop=True), check_exact=True, check_names=False
+            )
+
+
+def test_the_long_table_is_all_of_it(plain: Record) -> None:
+    assert len(rows_of(plain, "every")) == len(leaderboard(plain.results, seed=0))
+    assert Page(Marked.of(plain)).downloads["every"]["tex"] == latex.render(Marked.of(plain), "supplementary")
+
+
+def test_a_metric_by_depth_and_an_agreement_are_the_tables(plain: Record) -> None:
+    board = Board(plain)
+    depth = rows_of(plain, "depth-1-2")
+    assert set(depth["metric"]) == {"insertion"}
+    assert depth.groupby("layer")["method"].count().to_dict() == {"stage3": 7, "stage4": 7}
+    directions = {(metric.name, metric.protocol): metric.higher for metric in board.of()}
+    wanted = agreement(board.tidy, directions, board.controls)
+    wanted = wanted[wanted["layer"] == "stage4"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(rows_of(plain, "agreement-2"), wanted, check_dtype=False, check_exact=True)
+
+
+def test_failures_count_every_value_without_a_number(plain: Record) -> None:
+    found = failures(Board(plain))
+    assert found["values"].sum() == (plain.results["status"] != "ok").sum()
+    assert found["status"].tolist() == sorted(found["status"])
+
+
+def test_latex_of_a_block_has_its_own_metrics_and_footnotes_alone(plain: Record) -> None:
+    marked = Marked.of(plain)
+    block = marked.board.blocks[0]
+    quality, cost = (latex.block_table(marked, block, "one", cost=kind) for kind in (False, True))
+    for text, shown, hidden in ((quality, block.quality, block.costs), (cost, block.costs, block.quality)):
+        table = text[text.index(r"\begin{table*}") :].replace(r"\allowbreak{}", "")
+        assert all(latex_title(metric.protocol) in table for metric in shown)
+        assert not any(latex_title(metric.protocol) in table for metric in hidden)
+    assert "out of memory" in quality
+    assert "out of memory" not in cost
+    for row in block.rows:
+        for cell in row.cells:
+            assert number_text(cell.interval) in (cost if cell.metric.is_cost else quality)
+
+
+def latex_title(text: str) -> str:
+    return text.replace("-", "{-}")
+
+
+def test_every_file_compiles_whatever_the_names(plain: Record, hostile: Record, tmp_path: Path) -> None:
+    odd = fake_record(tmp_path / "odd", Fake(methods=["[2cm]a", "*", "b&", "c\\"], samples=["one", "two", "three"]))
+    for name, record in (("plain", plain), ("hostile", hostile), ("odd", odd)):
+        texts = [file["tex"] for file in Page(Marked.of(record)).downloads.values()]
+        text = "\n\\clearpage\n".join(texts)
+        log = compiled(
+            rf"{CLASSES[0]}{USES}\usepackage{{graphicx}}\begin{{document}}{text}\end{{document}}", tmp_path, name
+        )
+        assert BAD.findall(log) == []

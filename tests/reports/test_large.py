@@ -1,0 +1,81 @@
+"""Twenty methods on two hundred photos: what the page weighs and how much of it a browser must lay out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchbench.reports import html
+from benchbench.reports.marks import Marked
+from benchbench.table import Record
+
+from .chromium import visit
+from .fake import Fake, fake_record
+from .reading import Element, read, section, words
+
+METHODS, PHOTOS = 18, 200  # and two controls
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Record:
+    fake = Fake(
+        methods=[f"method{i:02d}" for i in range(METHODS)],
+        samples=[f"photo-{i:03d}" for i in range(PHOTOS)],
+        layers=["last"],
+    )
+    record = fake_record(tmp_path_factory.mktemp("large"), fake)
+    return Record(record.folder, record.info, record.results, record.curves.head(0), record.maps, record.photos)
+
+
+@pytest.fixture(scope="module")
+def large_page(large: Record, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return html.write(Marked.of(large), tmp_path_factory.mktemp("page") / "report.html")
+
+
+def data(root: Element) -> dict[str, Any]:
+    (found,) = [e for e in root.all("script") if e.attributes.get("id") == "gallery-data"]
+    return dict(json.loads(found.text))
+
+
+def test_every_photo_and_map_is_there_once(large_page: Path) -> None:
+    text = large_page.read_text(encoding="utf-8")
+    kept = data(read(text))
+    (only,) = kept["sets"]
+    assert len(text.encode()) < 6_000_000
+    assert len(kept["photos"]) == only["pictured"] == PHOTOS
+    assert text.count("data:image/jpeg;base64,") == PHOTOS
+    assert only["side"] == 0
+    assert np.shape(only["places"]) == (1, PHOTOS, METHODS + 2)
+    assert len(only["maps"]) > PHOTOS * (METHODS + 2) - 5, "but for two that are equal at 256 levels by chance"
+    assert {(height, width) for _, height, width in only["maps"]} == {(7, 7)}
+
+
+@pytest.mark.browser
+def test_a_browser_lays_out_a_small_part_of_it(browser: Any, large_page: Path) -> None:
+    heard = visit(browser, large_page)
+    count = heard.tab.evaluate("document.querySelectorAll('*').length")
+    assert count < 6_000, "not a figure per photo and method, which would be 4,000 of ten elements each"
+    assert heard.tab.locator("canvas").count() == 4 * (METHODS + 2)
+    assert heard.tab.locator("canvas[aria-label*=strongest]").count() == 0, "none is near the window, so none is drawn"
+    heard.tab.locator("#gallery-order").select_option("disagreement")
+    assert heard.tab.locator("canvas").count() == 4 * (METHODS + 2)
+    assert heard.complaints == []
+    heard.tab.close()
+
+
+def test_a_page_that_would_be_too_large_says_what_it_left_out(
+    large: Record, large_page: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    most = large_page.stat().st_size - 500_000
+    monkeypatch.setattr(html, "MOST", most)
+    text = html.render(Marked.of(large))
+    assert len(text.encode()) <= most
+    root = read(text)
+    pictured = data(root)["sets"][0]["pictured"]
+    assert 4 < pictured < PHOTOS
+    assert f"the first {pictured} of {PHOTOS} photos are shown" in words(section(root, "gallery").text)
+    assert len(data(root)["sets"][0]["images"]) == PHOTOS, "the scatter has every image"
