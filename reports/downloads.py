@@ -10,6 +10,7 @@ import pandas as pd
 from ..stats import COST, QUALITY
 from . import groups, latex
 from .board import BLOCK, Block, Board
+from .decided import VERDICTS, Decided
 from .depth import Depth, Table
 from .heat import Agreement
 from .latex_plain import plain_table
@@ -20,7 +21,11 @@ LOST = ["model", "dataset", "layer", "method", "status", "reason"]
 
 
 def downloads(
-    marked: Marked, depths: Sequence[Depth], agreements: Sequence[Agreement], groups: Sequence[groups.Table]
+    marked: Marked,
+    decided: Decided,
+    depths: Sequence[Depth],
+    agreements: Sequence[Agreement],
+    groups: Sequence[groups.Table],
 ) -> dict[str, dict[str, str]]:
     """By the table's id in the page: ``name`` (of the file, without suffix), ``csv`` and ``tex``."""
     board, tidy = marked.board, marked.table()
@@ -38,7 +43,7 @@ def downloads(
         found[f"agreement-{number}"] = _agreement(board, agreement, f"agreement-{number}")
     for number, group in enumerate(groups, start=1):
         found[f"groups-{number}"] = _groups(group, f"groups-{number}")
-    found |= _whole(marked)
+    found |= decided_files(decided) | _whole(marked)
     return found
 
 
@@ -49,6 +54,40 @@ def failures(board: Board) -> pd.DataFrame:
     lost = lost.assign(metrics=lost["metric"] + " " + lost["protocol"])
     counts = lost.groupby(LOST, sort=False, dropna=False)["metrics"].agg(metrics="nunique", values="size")
     return counts.reset_index().sort_values("status", kind="stable", ignore_index=True)
+
+
+def decided_files(decided: Decided) -> dict[str, dict[str, str]]:
+    """What the tests decided: the order over metrics, every pair, and what each contest can show."""
+    found = {}
+    for number, duel in enumerate(decided.duels, start=1):
+        said = f"{duel.block.title}: metrics on which the row is significantly better : worse than the column."
+        texts = [
+            [name, *("" if cell is None else f"{cell[0]} : {cell[1]}" for cell in row)]
+            for name, row in zip(duel.methods, duel.cells, strict=True)
+        ]
+        tex = plain_table(said, f"duels-{number}", ["", *duel.methods], texts)
+        found[f"duels-{number}"] = _file(["pairs", duel.block.title], duel.rows, tex)
+    verdicts = decided.marked.verdicts
+    if decided.order:
+        rows = verdicts.overall
+        said = "Mean rank over all metrics that no control wins, and Bradley-Terry strength, with 95 % intervals."
+        found["order"] = _file(["order"], rows, plain_table(said, "order", list(rows.columns), _texts(rows)))
+    if decided.contests:
+        header = ["Metric", "Network, data, layer", "Images", *VERDICTS, "can see", "halves"]
+        texts = [
+            [
+                f"{c.metric.title} {c.metric.protocol}",
+                c.block.title,
+                str(c.images),
+                *map(str, c.counts),
+                c.visible,
+                c.halves,
+            ]
+            for c in decided.contests
+        ]
+        said = "Pairs of methods by what their test decided, and what so many images can show."
+        found["power"] = _file(["power"], verdicts.power, plain_table(said, "power", header, texts))
+    return found
 
 
 def _whole(marked: Marked) -> dict[str, dict[str, str]]:

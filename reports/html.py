@@ -17,7 +17,7 @@ from . import summary
 from .board import Metric
 from .gallery import COLOURS, MOST_BYTES, gallery
 from .marks import Marked
-from .numbers import fixed, merged, several
+from .numbers import fixed, merged, several, share
 from .page import Page
 from .text import visible
 
@@ -116,7 +116,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        link=link, header=header, pairs=pairs, several=several, merged=merged, visible=visible, fixed=fixed
+        link=link, header=header, pairs=pairs, several=several, merged=merged, visible=visible, fixed=fixed, share=share
     )
     return environment
 

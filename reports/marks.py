@@ -90,7 +90,7 @@ class Marked:
     @cached_property
     def tests(self) -> Mapping[Key, str]:
         """By contest, the test of its methods."""
-        rows = self._pairs[[*CONTEST, "test"]].drop_duplicates(CONTEST)
+        rows = self.tested_pairs[[*CONTEST, "test"]].drop_duplicates(CONTEST)
         return {tuple(map(str, key)): str(test) for *key, test in rows.itertuples(index=False, name=None)}
 
     @cached_property
@@ -128,7 +128,7 @@ class Marked:
         return table
 
     @cached_property
-    def _pairs(self) -> pd.DataFrame:
+    def tested_pairs(self) -> pd.DataFrame:
         """The pairs of two methods that were tested."""
         pairs = self.verdicts.pairs
         return pairs[~pairs["against_control"].astype(bool) & pairs["p_holm"].notna()]
@@ -136,7 +136,7 @@ class Marked:
     @cached_property
     def pairs_of(self) -> Mapping[Key, pd.DataFrame]:
         """By contest, the pairs of two methods that were tested."""
-        return {tuple(map(str, key)): rows for key, rows in self._pairs.groupby(CONTEST, sort=False)}
+        return {tuple(map(str, key)): rows for key, rows in self.tested_pairs.groupby(CONTEST, sort=False)}
 
     def _against(self, key: Key, best: list[str]) -> dict[str, float]:
         """By method, p against the best."""

@@ -91,3 +91,12 @@ def merged(work: Mapping[str, int]) -> str:
     """How many maps were scored, of those there were: equal maps of an image are scored once."""
     asked, scored = work["maps_asked"], work["maps_scored"]
     return f"scored {scored:,} of {several(asked, 'map')}, {asked - scored:,} were equal"
+
+
+def share(value: float) -> str:
+    """A share as per cent, never rounded to none or to all of it: ``< 1 %``, ``> 99 %``."""
+    if 0 < value < 0.01:
+        return "< 1 %"
+    if 0.99 < value < 1:
+        return "> 99 %"
+    return f"{100 * value:.0f} %"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -19,9 +19,10 @@ from ..stats import COST, QUALITY, curve_bands, measured
 from . import depth, figures, heat, pareto
 from . import groups as grouped
 from .board import Block, Board, Cell, Metric, Row
+from .decided import Decided
 from .downloads import downloads, failures
 from .drawing import Look, Picture, looks
-from .marks import Marked
+from .marks import NONE, Mark, Marked
 from .numbers import fixed, several
 
 
@@ -33,6 +34,7 @@ class Study:
     curves: Picture | None
     scatter: Picture | None
     fronts: tuple[pareto.Front, ...]
+    ranks: Sequence[Picture]
 
 
 @dataclass(frozen=True)
@@ -75,11 +77,26 @@ class Page:
         return self.board.record.info
 
     @cached_property
+    def decided(self) -> Decided:
+        return Decided(self.marked)
+
+    def mark_of(self, block: Block, row: Row, cell: Cell) -> Mark:
+        """Best, second, significantly worse, rank and letters of a cell."""
+        shown = self.marked.shown(block, row.method, cell.metric.name, cell.metric.protocol)
+        return shown.mark if shown else NONE
+
+    @cached_property
     def studies(self) -> tuple[Study, ...]:
         bands = curve_bands(self.board.shown.curves, seed=int(self.info["seed"]))
         look = self._look
         return tuple(
-            Study(block, figures.curves(block, bands, look), figures.scatter(block, look), pareto.fronts(block))
+            Study(
+                block,
+                figures.curves(block, bands, look),
+                figures.scatter(block, look),
+                pareto.fronts(block),
+                self.decided.diagrams(block, look),
+            )
             for block in self.board.blocks
         )
 
@@ -115,7 +132,7 @@ class Page:
     @cached_property
     def downloads(self) -> dict[str, dict[str, str]]:
         depths, agreements = [each.depth for each in self.depths], [each.found for each in self.agreements]
-        return downloads(self.marked, depths, agreements, self.groups)
+        return downloads(self.marked, self.decided, depths, agreements, self.groups)
 
     @cached_property
     def failures(self) -> list[dict[str, Any]]:

@@ -4,12 +4,51 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from math import inf
 
-from ..stats import RESAMPLES, Contest, images_needed, smallest_visible_effect
+from ..stats import RESAMPLES, Contest, fewest_images, images_needed, smallest_visible_effect
 from .board import Board, Metric
-from .numbers import fixed, interval, listed, several
+from .marks import Marked
+from .numbers import fixed, interval, listed, several, share
 
 FEW_IMAGES = 30
+
+
+def quotable(marked: Marked) -> list[str]:
+    """Three sentences, at most, that may be quoted: what was compared, in which order, what the tests decide."""
+    return [opening(marked.board), *_order(marked), *_decided(marked)]
+
+
+def _order(marked: Marked) -> list[str]:
+    table = marked.verdicts.overall
+    if table.empty:
+        return []
+    first, second = table.iloc[0], table.iloc[1]
+    contests, units = int(table.attrs["contests"]), int(table.attrs["units"])
+    among = f"{several(contests, 'contest')} (network × data × layer × metric)" if contests > 1 else "one metric"
+    drawn = "the images" if units == 1 else "networks, data and images"
+    return [
+        f"Over {among} that no control wins, {first['method']} has the best mean rank of {len(table)} methods, "
+        f"{fixed(first['rank'], 2)} (95 % interval {fixed(first['rank_low'], 2)} to {fixed(first['rank_high'], 2)}), "
+        f"before {second['method']}, {fixed(second['rank'], 2)} ({fixed(second['rank_low'], 2)} to "
+        f"{fixed(second['rank_high'], 2)}); it is first in {share(float(first['first']))} of resamples of {drawn}."
+    ]
+
+
+def _decided(marked: Marked) -> list[str]:
+    """How many comparisons are settled."""
+    pairs = marked.tested_pairs
+    if pairs.empty:
+        return []
+    apart = pairs["p_holm"] < marked.verdicts.alpha
+    alike = int((~apart & (pairs["verdict"] == "equivalent")).sum())
+    images = sorted({int(n) for n in pairs["n"]})
+    over = several(images[0], "image") if len(images) == 1 else f"{images[0]:,} to {several(images[-1], 'image')}"
+    return [
+        f"Of {several(len(pairs), 'comparison')} of two methods under one metric, on the same {over}, "
+        f"{int(apart.sum()):,} show a significant difference (Wilcoxon or McNemar, Holm, 5 %), {alike:,} show "
+        f"equivalence within 1 % of the metric's range, and {len(pairs) - int(apart.sum()) - alike:,} settle nothing."
+    ]
 
 
 def opening(board: Board) -> str:
@@ -25,17 +64,19 @@ def opening(board: Board) -> str:
     )
 
 
-def findings(board: Board) -> list[str]:
+def findings(marked: Marked) -> list[str]:
     """One sentence or two per quality metric: who has the best mean, how certain that is, and the controls."""
-    return [_finding(board, metric) for metric in board.of()]
+    return [_finding(marked, metric) for metric in marked.board.of()]
 
 
 def caution(board: Board) -> str:
     """How the intervals were made, and what they cannot say."""
     return (
         f"Intervals are 95 % percentile bootstrap over images ({RESAMPLES:,} resamples, the same for every method). "
-        "They say how far a mean could move with other images of the same kind. No significance test is done in this "
-        "version: that two intervals overlap, or do not, is not one."
+        "They say how far a mean could move with other images of the same kind; that two of them overlap says nothing "
+        "of the difference, which is paired. Differences are tested (Wilcoxon's signed-rank test, McNemar's where "
+        "values are 0 or 1, Holm's correction over the pairs of one metric), and one that is not significant is not "
+        "shown to be none."
     )
 
 
@@ -47,15 +88,17 @@ def loud(board: Board) -> list[str]:
     return [*said, *_failures(board), *_dead(board), *_few_images(board)]
 
 
-def _finding(board: Board, metric: Metric) -> str:
+def _finding(marked: Marked, metric: Metric) -> str:
+    board = marked.board
     found = [c for c in board.contests if c.key[3:] == (metric.name, metric.protocol)]
     name = f"{metric.title[:1].upper()}{metric.title[1:]} ({metric.protocol}, {metric.direction})"
     if len(found) == 1:
-        return _one(board, found[0], name)
-    return _many(board, found, name)
+        return _one(marked, found[0], name)
+    return _many(marked, found, name)
 
 
-def _one(board: Board, contest: Contest, name: str) -> str:
+def _one(marked: Marked, contest: Contest, name: str) -> str:
+    board = marked.board
     if not contest.best:
         return f"{name}: fewer than two methods have a mean over the same images, so none is called best."
     tidy = board.tidy
@@ -67,17 +110,22 @@ def _one(board: Board, contest: Contest, name: str) -> str:
     value += f", 95 % interval{'s within' if tie else ''} {span}" if span else ""
     verb = "tie (as far as shown) for the best mean" if tie else "has the best mean"
     said = f"{name}: {listed(best['method'])} {verb}, {value}, over {several(int(best['n'].iloc[0]), 'image')}."
-    return " ".join([said, *_overlap(board, contest), *_controls(board, contest)])
+    return " ".join([said, *_against(marked, contest), *_controls(board, contest)])
 
 
-def _overlap(board: Board, contest: Contest) -> list[str]:
-    tidy = board.tidy
-    if contest.overlapping:
-        names = listed(tidy.loc[list(contest.overlapping), "method"])
-        return [f"The interval overlaps with those of {names}: do not read the order among these as settled."]
-    if tidy.loc[list(contest.best), "low"].isna().any():
-        return ["One image gives no interval."]
-    return ["No other method's interval overlaps with it."] if len(contest.best) == 1 else []
+def _against(marked: Marked, contest: Contest) -> list[str]:
+    """From whom the best differs significantly, and from whom that is not shown."""
+    worse, level = marked.verdicts.beaten_by(contest)
+    if not worse and not level:
+        return ["Nothing could be tested."] if len(contest.best) == 1 else []
+    alone = len(contest.best) == 1
+    said = []
+    if worse:
+        better = "It is significantly better than" if alone else "At least one of them is significantly better than"
+        said.append(f"{better} {listed(worse)}.")
+    if level:
+        said.append(f"That {'it differs' if alone else 'they differ'} from {listed(level)} is not shown.")
+    return said
 
 
 def _controls(board: Board, contest: Contest) -> list[str]:
@@ -95,20 +143,28 @@ def _controls(board: Board, contest: Contest) -> list[str]:
     return said
 
 
-def _many(board: Board, found: Sequence[Contest], name: str) -> str:
+def _many(marked: Marked, found: Sequence[Contest], name: str) -> str:
+    board = marked.board
     wins = Counter(method for contest in found for method in board.tidy.loc[list(contest.best), "method"])
     decided = sum(bool(contest.best) for contest in found)
     if not decided:
         return f"{name}: fewer than two methods have a mean over the same images, so none is called best."
     where = f"{several(decided, 'block')} (network × data × layer)"
     ranked = listed(f"{method} in {count}" for method, count in wins.most_common())
-    clear = sum(bool(c.best) and not c.overlapping for c in found)
+    clear = sum(_all_worse(marked, contest) for contest in found)
     beaten = sum(c.key in board.gamed for c in found)
     tail = f" It is gameable in {beaten} of them: a control that knows nothing beats every method." if beaten else ""
     return (
         f"{name}: of {where}, the best mean is that of {ranked}. "
-        f"In {clear} of them no other method's interval overlaps with it.{tail}"
+        f"In {clear} of them every other method is significantly worse.{tail}"
     )
+
+
+def _all_worse(marked: Marked, contest: Contest) -> bool:
+    if not contest.best:
+        return False
+    worse, level = marked.verdicts.beaten_by(contest)
+    return bool(worse) and not level
 
 
 def _failures(board: Board) -> list[str]:
@@ -138,10 +194,16 @@ def _few_images(board: Board) -> list[str]:
     images = min((block.images for block in board.blocks if block.images), default=0)
     if methods < 2 or images < 1 or images >= images_needed(methods, 0.2):
         return []
+    if images < fewest_images(methods):
+        return [
+            f"With {several(images, 'image')} and {methods} methods no paired test of all pairs can be significant, "
+            f"whatever the values: that takes {several(fewest_images(methods), 'image')} at least."
+        ]
     few = f"Few images ({images}). " if images < FEW_IMAGES else ""
     seen = smallest_visible_effect(methods, images)
+    sees = f"see only differences of at least {seen:.2f}" if seen < inf else "miss most differences, even of 5"
     return [
         f"{few}With {several(images, 'image')} and {methods} methods, a paired test of all pairs (Wilcoxon, Holm, "
-        f"power 80 %) would see only differences of at least {seen:.2f} standard deviations; for 0.2 it needs "
+        f"power 80 %) would {sees} standard deviations; for 0.2 it needs "
         f"{several(images_needed(methods, 0.2), 'image')}, for 0.1 {images_needed(methods, 0.1):,}."
     ]

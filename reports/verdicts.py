@@ -47,6 +47,7 @@ class Verdicts:
     """The statistics of a board's quality metrics, each computed when it is first asked for."""
 
     board: Board
+    alpha: float = ALPHA
 
     @cached_property
     def scales(self) -> dict[tuple[str, str], Scale]:
@@ -93,7 +94,7 @@ class Verdicts:
     def apart(self) -> Mapping[Key, frozenset[tuple[str, str]]]:
         """By contest: (better, worse) of each two that differ significantly, a control among them or not."""
         found: dict[Key, set[tuple[str, str]]] = {}
-        rows = self.pairs[self.pairs["p_holm"] < ALPHA]
+        rows = self.pairs[self.pairs["p_holm"] < self.alpha]
         columns = [*CONTEST, "method", "other", "effect"]
         for *key, method, other, effect in rows[columns].itertuples(index=False, name=None):
             pair = (str(method), str(other))

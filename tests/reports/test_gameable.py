@@ -55,7 +55,7 @@ def test_the_mark_is_seen(won: Record) -> None:
     page = html.render(Marked.of(won))
     assert page.count("gameable here<span") == 1
     assert "random beat every method" in page
-    said = " ".join(summary.findings(Board(won)))
+    said = " ".join(summary.findings(Marked.of(won)))
     assert "It is gameable in 1 of them" in said
     from rich.console import Console
 

@@ -141,7 +141,7 @@ def test_what_was_compared_is_told(root: Element) -> None:
         "resize 256, crop 224, mean [0.5, 0.5, 0.5]",
         "rise-28",
         "Example CPU",
-        "No significance test is done",
+        "one that is not significant is not shown to be none",
         "65 forward, 1 backward",
     ):
         assert said in text, said
@@ -164,11 +164,12 @@ def test_the_same_run_gives_the_same_page(plain: Record, page: Path) -> None:
 
 
 def test_pictures_say_what_they_show(root: Element) -> None:
-    """Curves, cost and agreement of two blocks, and the depth of one network."""
+    """Curves, cost, agreement and five diagrams of ranks of two blocks, and the depth of one network."""
     pictures = [img for img in root.all("img") if img.attributes.get("src")]
-    assert len(pictures) == 7
+    assert len(pictures) == 17
     assert all(len(picture.attributes["alt"]) > 60 for picture in pictures)
-    assert "gradcam 0." in pictures[0].attributes["alt"]
+    (curves, _) = [p.attributes["alt"] for p in pictures if p.attributes["alt"].startswith("Mean probability")]
+    assert "gradcam 0." in curves
 
 
 def test_each_number_by_depth_is_the_tables(root: Element, plain: Record) -> None:

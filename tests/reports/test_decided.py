@@ -1,0 +1,138 @@
+"""What the tests decide, on the page: the same as the tables of the statistics say."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchbench.reports import html, numbers, summary
+from benchbench.reports.decided import Decided
+from benchbench.reports.marks import Marked
+from benchbench.stats import QUALITY
+from benchbench.table import Record
+
+from .fake import Fake, fake_record
+from .reading import read, words
+
+SURE = Fake(
+    methods=["gradcam", "layercam", "hirescam"],
+    samples=[f"s{i}" for i in range(30)],
+)
+
+
+@pytest.fixture(scope="module")
+def sure(tmp_path_factory: pytest.TempPathFactory) -> Record:
+    """Thirty images, on which gradcam deletes best by far, and the other two are the same."""
+    record = fake_record(tmp_path_factory.mktemp("sure"), SURE)
+    results = record.results.copy()
+    hit = (results["metric"] == "deletion") & results["method"].isin(SURE.methods)
+    number = results["sample"].str.removeprefix("s").astype("float")
+    results.loc[hit, "value"] = 0.4 + 0.001 * number[hit]
+    results.loc[hit & (results["method"] == "gradcam"), "value"] -= 0.2
+    return replace(record, results=results)
+
+
+def test_a_matrix_counts_what_the_pairs_say(plain: Record) -> None:
+    decided = Decided(Marked.of(plain))
+    assert len(decided.duels) == 2
+    for duel in decided.duels:
+        assert "random" not in duel.methods
+        for i, one in enumerate(duel.methods):
+            assert duel.cells[i][i] is None
+            for j, two in enumerate(duel.methods):
+                if i == j:
+                    continue
+                cell, mirrored = duel.cells[i][j], duel.cells[j][i]
+                assert cell is not None
+                assert mirrored is not None
+                assert cell == (mirrored[1], mirrored[0], mirrored[2])
+                own = duel.rows[
+                    ((duel.rows["method"] == one) & (duel.rows["other"] == two))
+                    | ((duel.rows["method"] == two) & (duel.rows["other"] == one))
+                ]
+                sign = own["effect"].where(own["method"] == one, -own["effect"])
+                apart = own["p_holm"] < 0.05
+                assert cell == ((apart & (sign > 0)).sum(), (apart & (sign < 0)).sum(), len(own))
+
+
+def test_planted_differences_are_decided(sure: Record) -> None:
+    decided = Decided(Marked.of(sure))
+    (found, _) = [each for each in decided.contests if each.metric.name == "deletion"]
+    assert found.counts == (2, 1, 0), "gradcam from both, and the others equal"
+    assert found.images == 30
+    matrix = decided.duels[0]
+    first, second = matrix.methods.index("gradcam"), matrix.methods.index("layercam")
+    cell = matrix.cells[first][second]
+    assert cell is not None
+    assert cell[0] >= 1
+    told = [text for text in summary.findings(Marked.of(sure)) if text.startswith("Deletion")]
+    assert told[0].count("In 2 of them every other method is significantly worse.") == 1
+
+
+def test_every_pair_is_counted_once(plain: Record) -> None:
+    marked = Marked.of(plain)
+    decided = Decided(marked)
+    assert sum(sum(each.counts) for each in decided.contests) == len(marked.tested_pairs)
+    sentence = summary.quotable(marked)[-1]
+    counts = [int(n.replace(",", "")) for n in re.findall(r"[\d,]*\d", sentence)]
+    total, significant, alike, open_ = counts[0], *(sum(each.counts[i] for each in decided.contests) for i in range(3))
+    assert total == significant + alike + open_ == len(marked.tested_pairs)
+    for count in (significant, alike, open_):
+        assert f"{count:,} s" in sentence
+
+
+def test_the_order_is_the_ranking(plain: Record) -> None:
+    marked = Marked.of(plain)
+    table = marked.verdicts.overall
+    page = read(html.render(marked))
+    (board,) = [t for t in page.all("table") if "Mean rank and strength" in words(t.text)]
+    shown = [words(row.all("th")[0].text) for row in board.all("tr") if row.all("td")]
+    assert shown == table["method"].tolist()
+    said = summary.quotable(marked)[1]
+    assert f"{table['method'].iloc[0]} has the best mean rank of {len(table)} methods" in said
+    assert numbers.fixed(table["rank_low"].iloc[0], 2) in said
+
+
+def test_the_leaderboard_has_the_marks(sure: Record) -> None:
+    marked = Marked.of(sure)
+    page = html.render(marked)
+    worse = sum(mark.worse for key, mark in marked.marks.items())
+    assert worse
+    assert page.count("(significantly worse than the best)") == worse
+    assert page.count("(second best)") >= sum(mark.second for mark in marked.marks.values())
+
+
+def test_too_few_images_are_said_to_settle_nothing(tmp_path: Path) -> None:
+    """With four images 2 / 2^4 is above 5 %, whatever the values are."""
+    record = fake_record(tmp_path, Fake(samples=["a", "b", "c", "d"]))
+    loud = " ".join(summary.loud(Marked.of(record).board))
+    assert "no paired test of all pairs can be significant, whatever the values" in loud
+    assert " 0 show a significant difference" in summary.quotable(Marked.of(record))[-1]
+
+
+def test_one_method_has_no_verdict(tmp_path: Path) -> None:
+    marked = Marked.of(fake_record(tmp_path, Fake(methods=["gradcam"])))
+    assert 'id="verdict"' not in html.render(marked)
+    assert len(summary.quotable(marked)) == 1
+
+
+def test_many_contests_have_no_diagrams(plain: Record, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchbench.reports.decided.MOST_DIAGRAMS", 9)
+    page = html.render(Marked.of(plain))
+    assert "too many metrics, layers, networks and data for a diagram of each" in page
+    assert "Mean ranks 1" not in page
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(0, "0 %"), (1, "100 %"), (0.004, "< 1 %"), (0.9996, "> 99 %"), (0.5, "50 %"), (0.99, "99 %")]
+)
+def test_a_share_is_never_rounded_to_none_or_all(value: float, said: str) -> None:
+    assert numbers.share(value) == said
+
+
+def test_quality_alone_is_tested(plain: Record) -> None:
+    marked = Marked.of(plain)
+    assert {each.metric.kind for each in Decided(marked).contests} == {QUALITY}
