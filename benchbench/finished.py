@@ -187,7 +187,10 @@ class Run:
         return health(self.record.maps, self.record.results)
 
     def agreement(self) -> pd.DataFrame:
-        """How alike every two metrics, and protocols of one, order the methods: Kendall's tau of their means."""
+        """How alike every two metrics, and protocols of one, order the methods: Kendall's tau of their means.
+
+        See ``benchbench.stats.agreement``; ``family`` and ``other_family`` are the metrics' families.
+        """
         return self._verdicts.board.agreement.copy()
 
     def to_latex(self, style: str = "full", spread: str = "interval") -> str:

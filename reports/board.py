@@ -191,9 +191,14 @@ class Board:
 
     @cached_property
     def agreement(self) -> pd.DataFrame:
-        """Of every two quality metrics and protocols, how alike they order the methods."""
+        """Of every two quality metrics and protocols, how alike they order the methods, and the families of both."""
         directions = {(metric.name, metric.protocol): metric.higher for metric in self.of(QUALITY)}
-        return agreement(self.tidy, directions, self.controls)
+        found = agreement(self.tidy, directions, self.controls)
+        families = {(metric.name, metric.protocol): metric.family for metric in self.of(QUALITY)}
+        for side in ("", "other_"):
+            keys = zip(found[f"{side}metric"], found[f"{side}protocol"], strict=True)
+            found[f"{side}family"] = pd.Series([families[key] for key in keys], dtype="string")
+        return found
 
     @cached_property
     def controls(self) -> frozenset[str]:

@@ -30,12 +30,15 @@ class Agreement:
     Attributes:
         tau: by the keys of two metrics, in both orders; NaN where nothing is ordered.
         methods: the fewest and the most that a pair orders.
+        within, across: the mean tau of two metrics of one family, and of two families, with the number of pairs.
     """
 
     block: Block
     metrics: tuple[Metric, ...]
     tau: Mapping[tuple[Key, Key], float]
     methods: tuple[int, int]
+    within: tuple[float, int] = (math.nan, 0)
+    across: tuple[float, int] = (math.nan, 0)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -71,7 +74,9 @@ def _agreement(block: Block, found: pd.DataFrame) -> Agreement | None:
         tau[one, other] = tau[other, one] = float(row["tau"])
     known = {key for pair in tau for key in pair}
     metrics = tuple(metric for metric in block.quality if _key(metric) in known)
-    return Agreement(block, metrics, tau, (int(here["methods"].min()), int(here["methods"].max())))
+    kin = here["family"] == here["other_family"]
+    means = [(float(part.mean()), int(part.notna().sum())) for part in (here["tau"][kin], here["tau"][~kin])]
+    return Agreement(block, metrics, tau, (int(here["methods"].min()), int(here["methods"].max())), *means)
 
 
 def drawn(agreement: Agreement) -> Picture:

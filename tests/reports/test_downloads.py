@@ -63,7 +63,9 @@ def test_a_metric_by_depth_and_an_agreement_are_the_tables(plain: Record) -> Non
     directions = {(metric.name, metric.protocol): metric.higher for metric in board.of()}
     wanted = agreement(board.tidy, directions, board.controls)
     wanted = wanted[wanted["layer"] == "stage4"].reset_index(drop=True)
-    pd.testing.assert_frame_equal(rows_of(plain, "agreement-2"), wanted, check_dtype=False, check_exact=True)
+    read_back = rows_of(plain, "agreement-2")
+    assert set(read_back.pop("family")) | set(read_back.pop("other_family")) == {m.family for m in board.of()}
+    pd.testing.assert_frame_equal(read_back, wanted, check_dtype=False, check_exact=True)
 
 
 def test_failures_count_every_value_without_a_number(plain: Record) -> None:
