@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from math import inf
 
-from ..stats import RESAMPLES, Contest, fewest_images, images_needed, smallest_visible_effect
+from ..stats import CONTEST, RESAMPLES, Contest, fewest_images, images_needed, smallest_visible_effect
 from .board import Board, Metric
 from .marks import Marked
 from .numbers import fixed, interval, listed, several, share
@@ -31,8 +31,20 @@ def _order(marked: Marked) -> list[str]:
         f"Over {among} that no control wins, {first['method']} has the best mean rank of {len(table)} methods, "
         f"{fixed(first['rank'], 2)} (95 % interval {fixed(first['rank_low'], 2)} to {fixed(first['rank_high'], 2)}), "
         f"before {second['method']}, {fixed(second['rank'], 2)} ({fixed(second['rank_low'], 2)} to "
-        f"{fixed(second['rank_high'], 2)}); it is first in {share(float(first['first']))} of resamples of {drawn}."
+        f"{fixed(second['rank_high'], 2)}); it is first in {share(float(first['first']))} of resamples of {drawn}, and "
+        f"{_top_two(marked, str(first['method']), str(second['method']))}."
     ]
+
+
+def _top_two(marked: Marked, first: str, second: str) -> str:
+    """In how many contests that count the tests tell the two apart: near-equal methods have an order of ranks too."""
+    pairs = marked.tested_pairs
+    rows = pairs[pairs["method"].isin([first, second]) & pairs["other"].isin([first, second])]
+    gamed = {tuple(map(str, key)) for key in marked.board.gamed}
+    fair = rows[[tuple(map(str, key)) not in gamed for key in rows[CONTEST].itertuples(index=False, name=None)]]
+    apart, alike = fair["p_holm"] < marked.verdicts.alpha, fair["verdict"] == "equivalent"
+    said = f"the two differ significantly in {int(apart.sum())} of the {several(len(fair), 'contest')} of both"
+    return said + (f" and are equivalent in {int((alike & ~apart).sum())}" if (alike & ~apart).any() else "")
 
 
 def _decided(marked: Marked) -> list[str]:

@@ -1,0 +1,5 @@
+"""``python -m benchbench``."""
+
+from .cli import main
+
+main()
