@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import pandas as pd
 
-from ..stats import CELL, CONTEST, standard_errors
+from ..stats import CELL, CONTEST, fewest_images, standard_errors
 from ..table import Record
 from .board import Block, Board, Cell, Metric
 from .verdicts import Verdicts
@@ -132,6 +132,13 @@ class Marked:
         """The pairs of two methods that were tested."""
         pairs = self.verdicts.pairs
         return pairs[~pairs["against_control"].astype(bool) & pairs["p_holm"].notna()]
+
+    @property
+    def settles(self) -> bool:
+        """Whether there are as many images as a significant difference of two methods takes."""
+        images = max((block.images for block in self.board.blocks), default=0)
+        methods = max((len(block.methods) for block in self.board.blocks), default=0)
+        return methods > 1 and images >= fewest_images(methods)
 
     @cached_property
     def pairs_of(self) -> Mapping[Key, pd.DataFrame]:

@@ -21,9 +21,13 @@ def quotable(marked: Marked) -> list[str]:
 
 def _order(marked: Marked) -> list[str]:
     table = marked.verdicts.overall
-    if table.empty:
+    if table.empty or not marked.settles:
         return []
     first, second = table.iloc[0], table.iloc[1]
+    shown = [fixed(rank, 2) for rank in table["rank"]]
+    if shown[0] == shown[1]:
+        tied = listed(table["method"][[rank == shown[0] for rank in shown]])
+        return [f"Over all metrics that no control wins, {tied} tie for the best mean rank, {shown[0]}."]
     contests, units = int(table.attrs["contests"]), int(table.attrs["units"])
     among = f"{several(contests, 'contest')} (network × data × layer × metric)" if contests > 1 else "one metric"
     drawn = "the images" if units == 1 else "networks, data and images"
@@ -50,7 +54,7 @@ def _top_two(marked: Marked, first: str, second: str) -> str:
 def _decided(marked: Marked) -> list[str]:
     """How many comparisons are settled."""
     pairs = marked.tested_pairs
-    if pairs.empty:
+    if pairs.empty or not pairs["n"].any():
         return []
     apart = pairs["p_holm"] < marked.verdicts.alpha
     alike = int((~apart & (pairs["verdict"] == "equivalent")).sum())

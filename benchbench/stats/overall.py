@@ -45,7 +45,8 @@ def overall(
         of this module say, with its 95 % interval; ``strength``: of a Bradley-Terry model of the same comparisons, in
         log-odds, of mean 0 (1.1 more: wins three times of four), with its interval; ``first``: in which share of the
         resamples it has the best rank; ``contests``: to how many it was a party, of ``attrs["contests"]``.
-        ``attrs["units"]``: networks x datasets. Empty with fewer than two methods.
+        ``attrs["units"]``: networks x datasets. Empty with fewer than two methods; with a single
+        image there is neither interval nor ``first``.
     """
     fair = [one for one in scores(results, scales, controls) if one.key not in set(leave_out)]
     names = list(dict.fromkeys(name for one in fair for name in _fair(one)))
@@ -63,6 +64,8 @@ def overall(
     table[["strength_low", "strength_high"]] = np.quantile(strengths, tails, axis=0).T
     table["first"] = _first(ranks)
     table["contests"] = [sum(name in _fair(one) for one in fair) for name in names]
+    if sum(len(unit.wins) for unit in units) == 1:  # one image says nothing of others
+        table[["rank_low", "rank_high", "strength_low", "strength_high", "first"]] = np.nan
     table = table.sort_values("rank", kind="stable", ignore_index=True)[COLUMNS]
     table.attrs.update(contests=len(fair), units=len(units))
     return table

@@ -29,6 +29,7 @@ from .signed_rank import holm, mcnemar, median_interval, signed_rank
 
 Places: TypeAlias = npt.NDArray[np.int64]
 ALPHA = 0.05
+FEWEST_EQUIVALENT = 5  # images: 1 / 2^4 is above 5 %, 1 / 2^5 is not, and the bootstrap of fewer is too sure
 BETTER, WORSE, EQUIVALENT, UNDECIDED, INCOMPARABLE = "better", "worse", "equivalent", "undecided", "incomparable"
 COLUMNS = [
     *CONTEST,
@@ -75,7 +76,8 @@ def pairs(
         correlation in [-1, 1], positive where ``method`` is better; ``p_better``: the share of images where it is,
         ties counting half; ``margin``; and ``verdict`` of ``method``:
 
-        - ``equivalent``: the 90 % bootstrap interval of the mean difference lies within the margin, and neither failed
+        - ``equivalent``: the 90 % bootstrap interval of the mean difference lies within the margin, neither failed,
+          and there are five images or more, as a one-sided sign test at 5 % needs
           (two one-sided tests at 5 %, of this pair alone; whatever p says);
         - ``better``, ``worse``: p_holm < 0.05, by the sign of the effect;
         - ``undecided``: neither; ``incomparable``: no image where both could be compared.
@@ -182,14 +184,16 @@ def _alike(known: Flags) -> Iterator[tuple[list[int], Places]]:
 
 def verdicts(table: pd.DataFrame) -> list[str]:
     """The verdict of each row that has its interval, test and margin."""
-    columns = ["_low90", "_high90", "margin", "failed", "other_failed", "p_holm", "effect"]
+    columns = ["n", "_low90", "_high90", "margin", "failed", "other_failed", "p_holm", "effect"]
     return [_verdict(*row) for row in table[columns].itertuples(index=False, name=None)]
 
 
-def _verdict(low: float, high: float, margin: float, failed: int, other_failed: int, p: float, effect: float) -> str:
+def _verdict(
+    n: int, low: float, high: float, margin: float, failed: int, other_failed: int, p: float, effect: float
+) -> str:
     if math.isnan(p):
         return INCOMPARABLE
-    if not failed and not other_failed and -margin <= low and high <= margin:
+    if n >= FEWEST_EQUIVALENT and not failed and not other_failed and -margin <= low and high <= margin:
         return EQUIVALENT
     if p < ALPHA and effect:
         return BETTER if effect > 0 else WORSE

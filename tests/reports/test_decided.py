@@ -110,7 +110,24 @@ def test_too_few_images_are_said_to_settle_nothing(tmp_path: Path) -> None:
     record = fake_record(tmp_path, Fake(samples=["a", "b", "c", "d"]))
     loud = " ".join(summary.loud(Marked.of(record).board))
     assert "no paired test of all pairs can be significant, whatever the values" in loud
-    assert " 0 show a significant difference" in summary.quotable(Marked.of(record))[-1]
+    said = summary.quotable(Marked.of(record))
+    assert len(said) == 2, "and no order over metrics"
+    assert " 0 show a significant difference" in said[-1]
+
+
+def test_one_image_has_no_interval_of_the_order(tmp_path: Path) -> None:
+    page = read(html.render(Marked.of(fake_record(tmp_path, Fake(samples=["a"])))))
+    (board,) = [t for t in page.all("table") if "Mean rank and strength" in words(t.text)]
+    assert not re.search(r"nan|\[|%", words("".join(row.text for row in board.all("tr") if row.all("td"))))
+
+
+def test_equal_methods_tie(tmp_path: Path) -> None:
+    plain = fake_record(tmp_path, Fake())
+    results = plain.results.copy()
+    scored = (results["status"] == "ok") & results["sample"].notna()
+    results.loc[scored, "value"] = 0.5
+    marked = Marked.of(replace(plain, results=results))
+    assert "tie for the best mean rank, 2.50." in summary.quotable(marked)[1]
 
 
 def test_one_method_has_no_verdict(tmp_path: Path) -> None:

@@ -138,3 +138,9 @@ def test_controls_are_not_ranked_and_the_seed_gives_the_same_table() -> None:
 def test_one_method_has_no_order() -> None:
     assert overall(results({"a": [0.5]}), SCALES).empty
     assert overall(results({"a": [0.5], "random": [0.1]}), SCALES, controls={"random"}).empty
+
+
+def test_one_image_gives_no_interval() -> None:
+    table = overall(results({"a": [0.1], "b": [0.2]}, "loss"), SCALES)
+    assert table["rank"].tolist() == [1.0, 2.0]
+    assert table[["rank_low", "rank_high", "strength_low", "strength_high", "first"]].isna().all(axis=None)

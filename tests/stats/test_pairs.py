@@ -172,3 +172,11 @@ def test_the_order_of_the_rows_and_of_the_methods_changes_no_number() -> None:
 def test_an_empty_table_and_one_method_have_no_pairs() -> None:
     assert pairs(results({"a": [0.5, 0.6]}), SCALES).empty
     assert pairs(results({"a": [0.5, 0.6]}).iloc[:0], SCALES).columns.tolist() == COLUMNS
+
+
+def test_too_few_images_are_never_equivalent() -> None:
+    """Four equal images are one chance in sixteen of a one-sided test."""
+    for count, verdict in ((4, "undecided"), (5, "equivalent")):
+        base = [0.1 * i for i in range(count)]
+        table = pairs(results({"a": base, "b": base}, "loss"), SCALES, margin=0.1)
+        assert table["verdict"].tolist() == [verdict]
