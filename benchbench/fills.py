@@ -15,9 +15,9 @@ from .imputation import impute
 from .types import Pixels, streamed
 
 FillName: TypeAlias = Literal[
-    "zero", "mean", "blur", "gaussian-15", "noise", "grey", "noisy-linear", "noisy-linear-normalised"
+    "zero", "mean", "blur", "gaussian-15", "box", "noise", "grey", "noisy-linear", "noisy-linear-normalised"
 ]
-PlainFill: TypeAlias = Literal["zero", "mean", "blur", "gaussian-15", "noise", "grey"]  # whatever is removed
+PlainFill: TypeAlias = Literal["zero", "mean", "blur", "gaussian-15", "box", "noise", "grey"]  # whatever is removed
 ROAD_SIGMA = 0.01
 _IMPUTED = ("noisy-linear", "noisy-linear-normalised")
 GREY = 127 / 255
@@ -70,6 +70,16 @@ def fill_gaussian_15(pixels: Pixels) -> Tensor:
     return found
 
 
+def fill_box(pixels: Pixels) -> Tensor:
+    """The mean over a square of a fifth of the image's height on a side (45 at 224), with zeros outside.
+
+    Gomez et al. 2022, arXiv:2201.13291, in the authors' code: at least 9 pixels, and an odd number of them.
+    """
+    side = max(pixels.size[0] // 5, 9)
+    side += side % 2 == 0
+    return F.avg_pool2d(pixels.images, side, 1, side // 2)
+
+
 def fill_noisy_linear(pixels: Pixels) -> Tensor:
     """ROAD's noise alone, of spread 0.01 on pixels in [0, 1]; what it is added to depends on what is removed.
 
@@ -88,6 +98,7 @@ FILLS: dict[FillName, Callable[[Pixels], Tensor]] = {
     "mean": fill_mean,
     "blur": fill_blur,
     "gaussian-15": fill_gaussian_15,
+    "box": fill_box,
     "noise": fill_noise,
     "grey": fill_grey,
     "noisy-linear": fill_noisy_linear,

@@ -6,6 +6,7 @@ on the map (a random part, a given region) is scored once for all methods.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
@@ -36,8 +37,8 @@ class Filled:
 class Remove:
     """The first round(fraction * n) of the n parts are replaced by the fill, the ``most`` (or ``least``) salient first.
 
-    A part is a pixel, or a region, whose saliency is the mean over its pixels. Parts of equal saliency go in row-major
-    order, or as ``ties`` says.
+    A part is a pixel, a region, whose saliency is the mean over its pixels, or a cell of the map itself (``map``).
+    Parts of equal saliency go in row-major order, or as ``ties`` says.
     """
 
     fraction: float
@@ -166,18 +167,21 @@ def ranks(maps: Tensor, order: Order = "most") -> Tensor:
     return _places(flat.argsort(dim=1, descending=order == "most", stable=True)).view_as(maps)
 
 
-def rank_parts(maps: Tensor, order: Order, parts: Parts, ties: Ties = "row-major") -> Tensor:
+def rank_parts(
+    maps: Tensor, order: Order, parts: Parts, ties: Ties = "row-major", values: Tensor | None = None
+) -> Tensor:
     """(N, H, W): the rank of each pixel's part, the ``most`` (or ``least``) salient part first.
 
     Args:
         maps: (N, H, W).
         parts: of the same N images.
         ties: in which order parts of equal saliency go.
+        values: (N, n), the saliency of each part; None for the mean over its pixels.
     """
     if parts.labels is None:
         flat = maps.flatten(1)
         return _ranked(-flat if order == "most" else flat, parts, ties).view_as(maps)
-    means = parts.means(maps.double())
+    means = parts.means(maps.double()) if values is None else values.double()
     present = torch.arange(means.shape[1], device=means.device) < parts.count[:, None]
     key = torch.where(present, -means if order == "most" else means, torch.inf)
     return _ranked(key, parts, ties).gather(1, parts.labels.flatten(1)).view_as(maps)
@@ -212,8 +216,14 @@ def hidden(probe: Remove | Keep | Region | Random, parts: Parts, rank: Tensor | 
     if isinstance(probe, Random):
         rank = parts.shuffled(probe.index)
     assert rank is not None, "a probe with an order has ranks"
-    first = rank < torch.round(probe.fraction * parts.count.double())[:, None, None]
+    first = rank < amounts([probe.fraction], parts)[0, :, None, None]
     return ~first if isinstance(probe, Keep) else first
+
+
+def amounts(fractions: Sequence[float], parts: Parts) -> Tensor:
+    """(F, N): how many of each image's parts each fraction is."""
+    shares = torch.tensor(fractions, dtype=torch.float64, device=parts.count.device)
+    return torch.round(shares[:, None] * parts.count.double())
 
 
 def members(probe: Region | Random, parts: Parts) -> Tensor:
@@ -221,7 +231,7 @@ def members(probe: Region | Random, parts: Parts) -> Tensor:
     if isinstance(probe, Region):
         every = torch.arange(int(parts.count.max()), device=parts.count.device)
         return (every == probe.index).expand(len(parts.count), -1)
-    return parts.drawn(probe.index) < torch.round(probe.fraction * parts.count.double())[:, None]
+    return parts.drawn(probe.index) < amounts([probe.fraction], parts)[0, :, None]
 
 
 def above(probe: Above, maps: Tensor) -> Tensor:

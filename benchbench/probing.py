@@ -3,57 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from .equal import equal_to
-from .fills import FILLS, FillName, whole
-from .perturb import (
-    Filled,
-    Keep,
-    Order,
-    Probe,
-    Remove,
-    Ties,
-    Whole,
-    apply,
-    by_rows,
-    canonical,
-    fill_of,
-    hidden,
-    needs_map,
-    order_of,
-    parts_of,
-    rank_parts,
-    saliency,
-)
-from .regions import Parts, parts_in
+from .perturb import Probe, Whole, by_rows, canonical, needs_map
+from .pictures import Palette, Piece
 from .scoring import Answers, Block, Passes, Scorer
 from .types import Pixels
-
-
-@dataclass(frozen=True, eq=False)
-class Palette:
-    """What the pictures of one batch of images are made of, each thing made once: fills and parts, by name."""
-
-    pixels: Pixels
-    fills: dict[FillName, Tensor]
-    parts: dict[str, Parts]
-
-    @classmethod
-    def of(cls, pixels: Pixels, probes: Sequence[Probe]) -> Palette:
-        fills = {name: FILLS[name](pixels) for name in dict.fromkeys(map(fill_of, probes)) if name}
-        return cls(pixels, fills, {name: parts_in(name, pixels) for name in dict.fromkeys(map(parts_of, probes))})
-
-    def plain(self, probe: Probe) -> Tensor:
-        """(B, C, H, W): the pictures of a probe that depends on the images alone."""
-        if isinstance(probe, Filled):
-            return whole(probe.fill, self.pixels)
-        name = fill_of(probe)
-        fill = self.fills[name] if name else self.pixels.images
-        return apply(probe, self.pixels.images, fill, self.parts[parts_of(probe)])
 
 
 def forwards(probes: Sequence[Probe]) -> tuple[int, int]:
@@ -128,55 +86,32 @@ def _score_mapped(
 
     A block's saliency and ranks serve all its probes.
     """
-    sequences = dict.fromkeys((order, parts_of(probe)) for probe in probes if (order := order_of(probe)))
     places: list[Tensor] = []  # by block, which of the P * U answers it gives
+    lent: list[Tensor] = []  # by block (P, u), whose answer each one is
 
     def blocks() -> Iterator[Block]:
         start = 0
-        for piece in torch.split(pairs, scorer.batch):
-            owner = piece[:, 1]
-            shown, target = palette.pixels.images[owner], targets[owner]
-            height = _saliency_of(maps, piece, palette.pixels.size)
-            parts = {name: kind[owner] for name, kind in palette.parts.items()}
-            rank: dict[tuple[tuple[Order, Ties] | None, str], Tensor] = {
-                (order, name): rank_parts(height, order[0], parts[name], order[1]) for order, name in sequences
-            }
-            filled = {name: fill[owner] for name, fill in palette.fills.items()}
+        for few in torch.split(pairs, scorer.batch):
+            piece = Piece.of(palette, maps, few, probes)
+            target = targets[few[:, 1]]
+            lent.append(piece.lenders(probes))
             for i, probe in enumerate(probes):
-                name, kind = fill_of(probe), parts_of(probe)
-                own, fill = rank.get((order_of(probe), kind)), filled[name] if name else shown
-                rows = _rows_of_its_own(probe, parts[kind], own, rank.get((order_of(by_rows(probe)), kind)))
+                rows = (lent[-1][i] == i).nonzero()[:, 0]
                 places.append(i * len(pairs) + start + rows)
-                if len(rows) == len(piece):
-                    yield apply(probe, shown, fill, parts[kind], own, height), target
-                elif len(rows):
-                    some = None if own is None else own[rows]
-                    yield apply(probe, shown[rows], fill[rows], parts[kind][rows], some, height[rows]), target[rows]
-            start += len(piece)
+                if len(rows):
+                    yield piece.picture(probe, rows), target[rows]
+            start += len(few)
 
     flat = scorer.answer_all(blocks())
-    source = _sources(torch.cat(places), probes, len(pairs))
+    source = _sources(torch.cat(places), torch.cat(lent, 1), probes)
     return flat.each(lambda tensor: tensor[source]), len(flat.logit)
 
 
-def _rows_of_its_own(probe: Probe, parts: Parts, rank: Tensor | None, by_row: Tensor | None) -> Tensor:
-    """Which of the rows have a picture that is not that of the probe with ties in row-major order."""
-    if isinstance(probe, (Remove, Keep)) and by_rows(probe) != probe:
-        return (hidden(probe, parts, rank) != hidden(probe, parts, by_row)).flatten(1).any(1).nonzero()[:, 0]
-    return torch.arange(len(parts.count), device=parts.count.device)
-
-
-def _sources(places: Tensor, probes: Sequence[Probe], pairs: int) -> Tensor:
-    """(P, U): which answer is whose; one that was not asked for is that of the probe with ties in row-major order."""
-    source = torch.full((len(probes) * pairs,), -1, device=places.device)
+def _sources(places: Tensor, lent: Tensor, probes: Sequence[Probe]) -> Tensor:
+    """(P, U): which answer is whose, by whose answer each probe takes (P, U); who lends may itself have taken one."""
+    source = torch.full((lent.numel(),), -1, device=places.device)
     source[places] = torch.arange(len(places), device=places.device)
-    found = source.view(len(probes), pairs)
-    base = found[[probes.index(by_rows(probe)) for probe in probes]]
-    return torch.where(found < 0, base, found)
-
-
-def _saliency_of(maps: Sequence[Tensor], pairs: Tensor, size: tuple[int, int]) -> Tensor:
-    """(U, H, W) of the pairs (U, 2), which are sorted by map."""
-    numbers, counts = torch.unique_consecutive(pairs[:, 0], return_counts=True)
-    owners = torch.split(pairs[:, 1], counts.tolist())
-    return torch.cat([saliency(maps[m][owner], size) for m, owner in zip(numbers.tolist(), owners, strict=True)])
+    found = source.view(lent.shape)
+    for i in sorted(range(len(probes)), key=lambda i: by_rows(probes[i]) != probes[i]):
+        found[i] = found.gather(0, lent[i : i + 1])[0]
+    return found

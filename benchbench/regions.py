@@ -1,9 +1,10 @@
-"""What a probe removes pieces of: pixels, the cells of a grid, or superpixels."""
+"""What a probe removes pieces of: pixels, the cells of a grid or of the map itself, or superpixels."""
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, TypeAlias
 
@@ -11,10 +12,13 @@ import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
+from torch.nn import functional as F
 
+from .errors import BenchError
 from .types import Pixels
 
 PIXELS = "pixels"
+MAP = "map"  # the cells of the saliency map at its own resolution
 _NAMED = re.compile(r"(grid|slic)-([1-9]\d*)")
 PartsName: TypeAlias = Annotated[str, Field(pattern=r"^(pixels|(grid|slic)-[1-9]\d{0,3})$")]
 
@@ -86,9 +90,11 @@ def _parts_in(name: str, pixels: Pixels) -> Parts:
     al. 2012), each connected, of the picture in RGB.
     """
     count, size, device = len(pixels.images), pixels.size, pixels.images.device
+    if name == PIXELS:
+        return Parts(None, torch.full((count,), size[0] * size[1], device=device), pixels.seeds, size)
     named = _NAMED.fullmatch(name)
     if named is None:
-        return Parts(None, torch.full((count,), size[0] * size[1], device=device), pixels.seeds, size)
+        raise BenchError(f"no image has parts called {name!r}", hint="There are pixels, grid-K and slic-N")
     if named[1] == "grid":
         labels = grid(size, int(named[2])).to(device).expand(count, *size)
     else:
@@ -98,8 +104,30 @@ def _parts_in(name: str, pixels: Pixels) -> Parts:
 
 def grid(size: tuple[int, int], cells: int) -> Tensor:
     """(H, W): the number of each pixel's cell of a grid of ``cells`` x ``cells``, row by row."""
-    rows, columns = (torch.arange(side) * min(cells, side) // side for side in size)
-    return rows[:, None] * min(cells, size[1]) + columns
+    return _cells(size, (min(cells, size[0]), min(cells, size[1])))
+
+
+def map_cells(maps: Sequence[Tensor], seeds: tuple[int, ...], size: tuple[int, int]) -> tuple[Parts, Tensor]:
+    """The cells of saliency maps as parts of images (H, W), as nearest-neighbour upsampling has them, and their values.
+
+    Args:
+        maps: (n_i, h_i, w_i) each; N images in all.
+        seeds: of the N images.
+
+    Returns:
+        The parts of the N images; and (N, n), the value of each part, zero beyond a map's last cell.
+    """
+    labels = [_cells(size, (m.shape[1], m.shape[2])).to(m.device).expand(len(m), *size) for m in maps]
+    counts = torch.cat([torch.full((len(m),), m[0].numel(), device=m.device) for m in maps])
+    most = int(counts.max())
+    values = torch.cat([F.pad(m.flatten(1), (0, most - m[0].numel())) for m in maps])
+    return Parts(torch.cat(labels), counts, seeds, size), values
+
+
+def _cells(size: tuple[int, int], shape: tuple[int, int]) -> Tensor:
+    """(H, W): the number of each pixel's cell of a grid of this shape, row by row."""
+    rows, columns = (torch.arange(side) * cells // side for side, cells in zip(size, shape, strict=True))
+    return rows[:, None] * shape[1] + columns
 
 
 def superpixels(pixels: Pixels, wanted: int) -> Tensor:

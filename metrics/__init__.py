@@ -6,6 +6,7 @@ if __name__ != "benchbench.metrics":
 from . import (
     adcc,
     boxes,
+    calibration,
     complexity,
     confidence,
     cost,
@@ -24,6 +25,7 @@ from . import (
 __all__ = [
     "adcc",
     "boxes",
+    "calibration",
     "complexity",
     "confidence",
     "cost",

@@ -1,4 +1,4 @@
-"""Removal and insertion pixel by pixel: deletion, insertion, LeRF - MoRF, pixel flipping and the correlations.
+"""Removal and insertion pixel by pixel: deletion, insertion, the two together, and pixel flipping.
 
 Deletion and insertion: Petsiuk et al. 2018 (RISE), arXiv:1806.07421, section 4.3.
 """
@@ -12,19 +12,13 @@ from pydantic import Field
 from torch import Tensor
 
 from benchbench.fills import FillName
-from benchbench.perturb import Probe, Remove, ranks
+from benchbench.perturb import Probe, Remove
 from benchbench.registry import metric
-from benchbench.similarity import reasons
 from benchbench.types import Scored, Seen
 
-from .protocols import Answer, Source, area, inserted, removed, shares
-from .relation import pearson, varies
+from .protocols import EVERY_FILL, Answer, Source, area, in_other_fills, inserted, removed, shares
 
 Steps = Annotated[int, Field(ge=1, le=100_000)]
-FLAT = "the network's answer does not change on any step"
-FILLED: dict[str, dict[str, object]] = {
-    f"rise-28-{fill}": {"fill": fill} for fill in ("zero", "mean", "blur", "noise", "noisy-linear")
-}
 PEERS: dict[str, dict[str, object]] = {
     "torchcam-20": {"source": "torchcam", "steps": 20, "fill": "zero", "answer": "logit"},
     "latec-50": {"source": "latec", "steps": 1003},
@@ -34,8 +28,8 @@ PEERS: dict[str, dict[str, object]] = {
     "mindspore-224": {"source": "mindspore", "steps": 224, "fill": "zero"},
 }
 RISE: dict[str, dict[str, object]] = {"rise-28": {}, "rise-224": {"steps": 224}}
-DELETION = RISE | {name: params for name, params in FILLED.items() if name != "rise-28-zero"} | PEERS
-INSERTION = RISE | {name: params for name, params in FILLED.items() if name != "rise-28-blur"} | PEERS
+DELETION = RISE | in_other_fills("rise-28", "zero") | PEERS
+INSERTION = RISE | in_other_fills("rise-28", "blur") | PEERS
 INSERTION = {name: params for name, params in INSERTION.items() if name != "pnpxai-10"}  # it has a deletion alone
 INSERTION["latec-50"] = {"source": "latec", "steps": 1003, "fill": "gaussian-15"}
 
@@ -117,8 +111,8 @@ def insertion(
     return _area(seen, steps, answer, source, insert=True)
 
 
-def _both(steps: int) -> list[Probe]:
-    return inserted("rise", steps, "blur") + removed("rise", steps, "zero")
+def _both(steps: int, fill: FillName | None) -> list[Probe]:
+    return inserted("rise", steps, fill or "blur") + removed("rise", steps, fill or "zero")
 
 
 @metric(
@@ -127,7 +121,7 @@ def _both(steps: int) -> list[Probe]:
     higher_is_better=True,
     needs="probes",
     probes=_both,
-    protocols=RISE,
+    protocols=RISE | {f"rise-28-{fill}": {"fill": fill} for fill in EVERY_FILL},
     unit="probability",
     paper="arXiv:1806.07421",
     family="faithfulness",
@@ -135,8 +129,11 @@ def _both(steps: int) -> list[Probe]:
     equation="insertion AUC - deletion AUC",
     ranks_only=True,
 )
-def insertion_deletion(seen: Seen, *, steps: Steps = 28) -> Scored:
-    """Insertion AUC less deletion AUC, both with RISE's fills; their probes are shared with the two alone."""
+def insertion_deletion(seen: Seen, *, steps: Steps = 28, fill: FillName | None = None) -> Scored:
+    """Insertion AUC less deletion AUC; their probes are shared with the two alone.
+
+    ``fill``: of both; None for RISE's own, zero for deletion and the blur for insertion.
+    """
     y = seen.probability.double()
     x = torch.arange(steps + 1, dtype=torch.float64, device=y.device) / steps
     put, taken = (torch.trapezoid(half, x, dim=1) for half in (y[:, : steps + 1], y[:, steps + 1 :]))
@@ -153,7 +150,7 @@ def _flipped(steps: int, fill: FillName) -> list[Probe]:
     higher_is_better=True,
     needs="probes",
     probes=_flipped,
-    protocols={"zero-28": {}, "noise-28": {"fill": "noise"}},
+    protocols={f"{fill}-28": {"fill": fill} for fill in EVERY_FILL},
     unit="probability",
     paper="doi:10.1371/journal.pone.0130140",
     family="faithfulness",
@@ -174,60 +171,3 @@ def aopc(seen: Seen, steps: int) -> Tensor:
     """(B,): the mean fall of the target's probability over the steps, the step of nothing removed counted too."""
     falls = seen.whole_probability.double()[:, None] - seen.probability.double()
     return falls.sum(1) / (steps + 1)
-
-
-def _pieces(seen: Seen, steps: int) -> Tensor:
-    """(B, steps): the mean saliency of the pixels that each step takes."""
-    flat = seen.map.double().flatten(1)
-    edges = torch.round(torch.arange(steps + 1, device=flat.device).double() / steps * flat.shape[1]).long()
-    place = ranks(seen.map).flatten(1)
-    step = torch.bucketize(place, edges[1:], right=True)
-    sums = flat.new_zeros(len(flat), steps).scatter_add(1, step, flat)
-    return sums / (edges[1:] - edges[:-1]).clamp_min(1)
-
-
-def _correlated(seen: Seen, changes: Tensor, steps: int) -> Scored:
-    """Pearson's correlation of the changes (B, steps) and what the steps take, by the rules of the two metrics."""
-    live = varies(seen.probability.double())
-    return Scored(pearson(_pieces(seen, steps), changes), inapplicable=reasons((~live, FLAT)))
-
-
-@metric(
-    "deletion_correlation",
-    higher_is_better=True,
-    needs="probes",
-    probes=lambda steps: removed("rise", steps, "zero"),
-    protocols={"zero-28": {"steps": 28}, "zero-224": {"steps": 224}},
-    unit="correlation",
-    paper="arXiv:2201.13291",
-    family="faithfulness",
-    range=(-1, 1),
-    equation="Pearson over steps of (p before - p after; mean saliency of what the step removes)",
-)
-def deletion_correlation(seen: Seen, *, steps: Steps = 28) -> Scored:
-    """Whether what a step of deletion removes costs as much probability as its saliency says.
-
-    Gomez et al. 2022: the map's values matter, and not only their order. A constant map correlates with nothing: 0.
-    Where the network's answer never changes, the metric does not apply. Steps go down the map, and a probability falls
-    most in the first of them whatever they take, so that a random map correlates too: compare with that control.
-    """
-    y = seen.probability.double()
-    return _correlated(seen, y[:, :-1] - y[:, 1:], steps)
-
-
-@metric(
-    "insertion_correlation",
-    higher_is_better=True,
-    needs="probes",
-    probes=lambda steps: inserted("rise", steps, "blur"),
-    protocols={"blur-28": {"steps": 28}, "blur-224": {"steps": 224}},
-    unit="correlation",
-    paper="arXiv:2201.13291",
-    family="faithfulness",
-    range=(-1, 1),
-    equation="Pearson over steps of (p after - p before; mean saliency of what the step puts back)",
-)
-def insertion_correlation(seen: Seen, *, steps: Steps = 28) -> Scored:
-    """Whether what a step of insertion puts back wins as much probability as its saliency says; see deletion."""
-    y = seen.probability.double()
-    return _correlated(seen, y[:, 1:] - y[:, :-1], steps)

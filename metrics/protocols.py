@@ -26,6 +26,12 @@ from benchbench.perturb import Above, Keep, Probe, Remove, Whole
 Source: TypeAlias = Literal["rise", "torchcam", "latec", "xplique", "interpretdl", "pnpxai", "mindspore"]
 Answer: TypeAlias = Literal["probability", "logit"]
 PIXELS = 224 * 224
+EVERY_FILL: tuple[FillName, ...] = ("zero", "mean", "blur", "noise", "noisy-linear")
+
+
+def in_other_fills(name: str, own: FillName) -> dict[str, dict[str, object]]:
+    """The protocol ``name``, whose fill is ``own``, with each of the other fills: ``name-mean`` and so on."""
+    return {f"{name}-{fill}": {"fill": fill} for fill in EVERY_FILL if fill != own}
 
 
 def shares(source: Source, steps: int) -> list[float]:

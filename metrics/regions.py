@@ -15,6 +15,7 @@ from benchbench.similarity import reasons
 from benchbench.types import Scored, Seen
 
 from .curves import aopc
+from .protocols import in_other_fills
 
 Steps = Annotated[int, Field(ge=1, le=1000)]
 
@@ -29,7 +30,7 @@ def _removed(steps: int, parts: str, fill: FillName) -> list[Remove]:
     higher_is_better=True,
     needs="probes",
     probes=_removed,
-    protocols={"grid14-7": {}, "grid14-7-noise": {"fill": "noise"}},
+    protocols={"grid14-7": {}, **in_other_fills("grid14-7", "mean")},
     unit="probability",
     paper="arXiv:1509.06321",
     family="faithfulness",
@@ -50,7 +51,7 @@ def region_flipping(seen: Seen, *, steps: Steps = 7, parts: PartsName = "grid-14
     higher_is_better=True,
     needs="probes",
     probes=_removed,
-    protocols={"slic60-10": {}, "slic300-10": {"parts": "slic-300"}},
+    protocols={"slic60-10": {}, "slic300-10": {"parts": "slic-300"}, **in_other_fills("slic60-10", "mean")},
     unit="share of p",
     paper="arXiv:2003.08747",
     family="faithfulness",

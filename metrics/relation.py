@@ -7,6 +7,8 @@ from torch import Tensor
 
 from benchbench.similarity import ranks
 
+FLAT = "the network's answer does not change on any step"
+
 
 def pearson(one: Tensor, other: Tensor) -> Tensor:
     """(B,): the linear correlation of the rows of (B, n) and (B, n); 0 where one of them is constant."""

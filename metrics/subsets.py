@@ -19,9 +19,9 @@ from benchbench.registry import metric
 from benchbench.similarity import reasons
 from benchbench.types import Scored, Seen
 
-from .curves import FLAT, answers
-from .protocols import Answer
-from .relation import pearson, spearman, varies
+from .curves import answers
+from .protocols import Answer, in_other_fills
+from .relation import FLAT, pearson, spearman, varies
 
 Draws = Annotated[int, Field(ge=2, le=10_000)]
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -56,7 +56,7 @@ def _inapplicable(falls: Tensor) -> tuple[str, ...]:
     higher_is_better=True,
     needs="probes",
     probes=lambda shares, draws, parts, fill, answer: _drawn(shares, draws, parts, fill),
-    protocols={"grid14-5x20": {}, "pixels-5x20": {"parts": "pixels"}},
+    protocols={"grid14-5x20": {}, "pixels-5x20": {"parts": "pixels"}, **in_other_fills("grid14-5x20", "zero")},
     unit="correlation",
     paper="arXiv:1711.06104",
     family="faithfulness",
@@ -87,7 +87,7 @@ def sensitivity_n(
     higher_is_better=True,
     needs="probes",
     probes=lambda share, draws, parts, fill, answer: _drawn((share,), draws, parts, fill),
-    protocols={"grid14-50": {}, "pixels-100": {"draws": 100, "parts": "pixels"}},
+    protocols={"grid14-50": {}, "pixels-100": {"draws": 100, "parts": "pixels"}, **in_other_fills("grid14-50", "zero")},
     unit="correlation",
     paper="arXiv:2005.00631",
     family="faithfulness",
@@ -122,7 +122,7 @@ def _regions(cells: int, fill: FillName) -> list[Region]:
     higher_is_better=True,
     needs="probes",
     probes=lambda cells, fill, answer: _regions(cells, fill),
-    protocols={"grid4": {}, "grid7": {"cells": 7}},
+    protocols={"grid4": {}, "grid7": {"cells": 7}, **in_other_fills("grid4", "zero")},
     unit="rank correlation",
     paper="arXiv:2407.11910",
     family="faithfulness",
@@ -150,7 +150,7 @@ def single_deletion(
     higher_is_better=False,
     needs="probes",
     probes=lambda cells, fill, answer: _regions(cells, fill),
-    protocols={"grid7": {}, "grid4": {"cells": 4}},
+    protocols={"grid4": {}, "grid7": {"cells": 7}, **in_other_fills("grid4", "zero")},
     unit="share of the falls",
     paper="arXiv:1901.09392",
     family="faithfulness",
@@ -160,7 +160,7 @@ def single_deletion(
 def infidelity(
     seen: Seen,
     *,
-    cells: Annotated[int, Field(ge=2, le=32)] = 7,
+    cells: Annotated[int, Field(ge=2, le=32)] = 4,
     fill: FillName = "zero",
     answer: Answer = "logit",
 ) -> Scored:
@@ -168,7 +168,8 @@ def infidelity(
 
     Yeh et al. 2019, definition 2.1, for the removal of squares: I is 1 on the square. A CAM has no unit, so it is given
     the factor that suits it best, and the error is told as a share of that of a map of zeros, which a constant map
-    becomes: 1. Squares of one size: over sets of many sizes every map forecasts well, as larger sets cost more.
+    becomes: 1. Squares of one size: over sets of many sizes every map forecasts well, as larger sets cost more. By
+    default they are those of ``single_deletion``; of 7 x 7 squares each costs little, and maps are hardly told apart.
     """
     falls = _falls(seen, answer)
     said = _said(seen, _regions(cells, fill))

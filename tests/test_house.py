@@ -25,7 +25,7 @@ FLOORS = [
     ["targets"],
     ["fills", "changed", "redraw"],
     ["perturb"],
-    ["attention", "cut", "derivatives", "equal", "overlays", "sharing", "similarity"],
+    ["attention", "cut", "derivatives", "equal", "overlays", "pictures", "sharing", "similarity"],
     ["scaffold", "store", "stats", "layers", "prepare", "datasets", "models", "methods", "metrics", "study"],
     ["scoring", "reports", "plan"],
     ["exported", "masked", "probing"],

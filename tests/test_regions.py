@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from benchbench.fills import FILLS, FillName, whole
 from benchbench.perturb import Keep, Multiply, Random, Region, Remove, apply, hidden, needs_map, rank_parts
-from benchbench.probing import Palette
+from benchbench.pictures import Palette
 from benchbench.regions import grid, parts_in
 
 from .helpers import pixels

@@ -25,10 +25,10 @@ class Judge:
 
     def filled(self, hidden: Array, fill: str) -> Array:
         """The image with the hidden pixels (H, W) replaced."""
-        picture = self.image.copy()
+        picture, mean = self.image.copy(), self.image.mean((1, 2))
         if fill == "noisy-linear":
-            return np.where(hidden, solved(self.image, hidden) + self.road, picture)
-        mean = self.image.mean((1, 2))
+            left = np.broadcast_to(mean[:, None, None], picture.shape) if hidden.all() else solved(self.image, hidden)
+            return np.where(hidden, left + self.road, picture)
         values = {
             "zero": np.zeros_like(picture),
             "mean": np.broadcast_to(mean[:, None, None], picture.shape),
@@ -92,14 +92,13 @@ def region_flipping(judge: Judge, fill: str = "mean") -> float:
     return aopc(judge, flipped(judge, judge.cells(14), 7), fill)
 
 
-def irof(judge: Judge, parts: Sequence[Array]) -> float:
-    curve = [judge.p] + [judge.without(one, "mean") for one in flipped(judge, parts, 10)]
+def irof(judge: Judge, parts: Sequence[Array], fill: str = "mean") -> float:
+    curve = [judge.p] + [judge.without(one, fill) for one in flipped(judge, parts, 10)]
     return 1 - plain.area(curve) / judge.p
 
 
-def curve_correlation(judge: Judge, insert: bool) -> float:
+def curve_correlation(judge: Judge, insert: bool, fill: str) -> float:
     order = plain.by_saliency(judge.saliency)
-    fill = "blur" if insert else "zero"
     hidden = [judge.top(k / 28) for k in range(29)]
     scores = [judge.without(~one if insert else one, fill) for one in hidden]
     edges = [round(k / 28 * len(order)) for k in range(29)]
@@ -108,12 +107,14 @@ def curve_correlation(judge: Judge, insert: bool) -> float:
     return float(stats.pearsonr(pieces, changes).statistic)
 
 
-def subset_pairs(judge: Judge, subsets: Sequence[Array], logit: bool) -> tuple[list[float], list[float]]:
+def subset_pairs(
+    judge: Judge, subsets: Sequence[Array], logit: bool, fill: str = "zero"
+) -> tuple[list[float], list[float]]:
     """For each set its mass, and what removing it costs."""
     mass = [float(judge.saliency[one].sum()) for one in subsets]
     if logit:
-        return mass, [judge.z - judge.logit_without(one) for one in subsets]
-    return mass, [judge.p - judge.without(one) for one in subsets]
+        return mass, [judge.z - judge.logit_without(one, fill) for one in subsets]
+    return mass, [judge.p - judge.without(one, fill) for one in subsets]
 
 
 def infidelity(mass: Sequence[float], falls: Sequence[float]) -> float:

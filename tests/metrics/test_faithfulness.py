@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -15,6 +18,7 @@ from benchbench.judge import pixels_of
 from benchbench.loading import Chunk
 from benchbench.metrics.relation import midranks, pearson, spearman
 from benchbench.perturb import Random, hidden, saliency
+from benchbench.probing import forwards
 from benchbench.regions import parts_in
 from benchbench.registry import METRICS
 from benchbench.types import Pixels, Preprocess, Seen
@@ -32,7 +36,14 @@ NAMES = [
     *("sensitivity_n", "faithfulness_correlation", "infidelity", "single_deletion", "single_deletion@grid7"),
     *("average_drop@top50", "average_drop@masked-image-mean", "deletion@rise-28-mean", "insertion@rise-28-zero"),
 ]
-EXACT = {name for name in NAMES if not name.startswith(("road", "lerf")) or "@" in name}
+FILLED = [
+    *("deletion_correlation@mean-28", "deletion_correlation@noisy-linear-28", "insertion_correlation@zero-28"),
+    *("insertion_deletion@rise-28-mean", "pixel_flipping@blur-28", "region_flipping@grid14-7-blur"),
+    *("irof@slic60-10-blur", "sensitivity_n@grid14-5x20-mean", "faithfulness_correlation@grid14-50-blur"),
+    *("infidelity@grid7", "infidelity@grid4-mean", "single_deletion@grid4-noise"),
+]
+NAMES += FILLED
+EXACT = {name for name in NAMES if "noisy" not in name and (not name.startswith(("road", "lerf")) or "@" in name)}
 
 
 def pixels_given(images: Tensor) -> Pixels:
@@ -75,6 +86,8 @@ def subsets(own: Pixels, i: int, shares: tuple[float, ...], draws: int) -> list[
 
 def expected(name: str, judge: faithful.Judge, own: Pixels, i: int) -> float:
     shares = (0.1, 0.3, 0.5, 0.7, 0.9)
+    if name in FILLED:
+        return filled(name, judge, own, i)
     match name:
         case "road":
             return (faithful.road_lerf(judge) - faithful.road_morf(judge)) / 2
@@ -95,7 +108,8 @@ def expected(name: str, judge: faithful.Judge, own: Pixels, i: int) -> float:
             labels = parts.each()[i].numpy()
             return faithful.irof(judge, [labels == n for n in range(int(parts.count[i]))])
         case "deletion_correlation" | "insertion_correlation":
-            return faithful.curve_correlation(judge, name.startswith("insertion"))
+            insert = name.startswith("insertion")
+            return faithful.curve_correlation(judge, insert, "blur" if insert else "zero")
         case "drop_in_deletion":
             q = judge.answer(judge.image * (1 - judge.saliency))[0]
             return max(0, judge.p - q) / judge.p
@@ -112,7 +126,7 @@ def expected(name: str, judge: faithful.Judge, own: Pixels, i: int) -> float:
             pair = faithful.subset_pairs(judge, subsets(own, i, (0.3,), 50), logit=False)
             return float(stats.pearsonr(*pair).statistic)
         case "infidelity":
-            return faithful.infidelity(*faithful.subset_pairs(judge, judge.cells(7), logit=True))
+            return faithful.infidelity(*faithful.subset_pairs(judge, judge.cells(4), logit=True))
         case "single_deletion" | "single_deletion@grid7":
             return faithful.single_deletion(judge, 7 if "7" in name else 4)
     inserted = [judge.without(~judge.top(k / 28), "blur" if "@" not in name else "zero") for k in range(29)]
@@ -120,6 +134,33 @@ def expected(name: str, judge: faithful.Judge, own: Pixels, i: int) -> float:
     if name == "insertion_deletion":
         return plain.area(inserted) - plain.area(deleted)
     return plain.area(inserted if name.startswith("insertion") else deleted)
+
+
+def filled(name: str, judge: faithful.Judge, own: Pixels, i: int) -> float:
+    """The same with another fill than the metric's own."""
+    metric, protocol = name.split("@")
+    fill = next((f for f in ("noisy-linear", "zero", "mean", "blur", "noise") if f in protocol), "zero")
+    pairs = partial(faithful.subset_pairs, judge, fill=fill)
+    match metric:
+        case "deletion_correlation" | "insertion_correlation":
+            return faithful.curve_correlation(judge, metric.startswith("insertion"), fill)
+        case "insertion_deletion":
+            put = [judge.without(~judge.top(k / 28), fill) for k in range(29)]
+            return plain.area(put) - plain.area([judge.without(judge.top(k / 28), fill) for k in range(29)])
+        case "pixel_flipping" | "region_flipping":
+            return float(getattr(faithful, metric)(judge, fill))
+        case "irof":
+            parts = parts_in("slic-60", own)
+            labels = parts.each()[i].numpy()
+            return faithful.irof(judge, [labels == n for n in range(int(parts.count[i]))], fill)
+        case "sensitivity_n":
+            each = [pairs(subsets(own, i, (s,), 20), logit=True) for s in (0.1, 0.3, 0.5, 0.7, 0.9)]
+            return float(np.mean([stats.pearsonr(*pair).statistic for pair in each]))
+        case "faithfulness_correlation":
+            return float(stats.pearsonr(*pairs(subsets(own, i, (0.3,), 50), logit=False)).statistic)
+        case "infidelity":
+            return faithful.infidelity(*pairs(judge.cells(7 if "7" in protocol else 4), logit=True))
+    return float(stats.spearmanr(*pairs(judge.cells(4), logit=False)).statistic)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -201,7 +242,7 @@ def test_perfect_inverted_and_random_maps() -> None:
     with_zero = [*(f"{n}@zero-9" for n in ("road_morf", "road_lerf", "lerf_morf")), "deletion", "drop_in_deletion"]
     names = [n for n in names if "noise" not in n and not n.startswith(("road", "lerf"))] + with_zero
     # left out: the mean colour changes nothing on one colour; a random map's early steps cost most of a sigmoid too
-    names = [n for n in names if not n.startswith(("region", "deletion_correlation"))]
+    names = [n for n in names if not n.startswith(("region", "deletion_correlation")) and n not in FILLED]
     found = scores(names, network, pictures, given, 64)
     for name in names:
         sign = 1 if METRICS[name.split("@")[0]].higher_is_better else -1
@@ -227,7 +268,26 @@ def test_probes_are_shared() -> None:
     assert asked("road", "road_morf", "road_lerf", "lerf_morf") == 18
     assert asked("deletion", "insertion", "insertion_deletion", "pixel_flipping", "deletion_correlation") == 58
     assert asked("sensitivity_n", "faithfulness_correlation") == 100 + 30
-    assert asked("single_deletion", "infidelity") == 16 + 49
+    assert asked("single_deletion", "infidelity") == 16
+
+
+def test_what_the_family_costs_together() -> None:
+    """The figures that docs/definitions.md quotes."""
+    family = {
+        name: list(plugin.probes(**plugin.bind({})))
+        for name, plugin in METRICS.load().items()
+        if plugin.family == "faithfulness" and plugin.probes is not None
+    }
+    together = forwards([probe for probes in family.values() for probe in probes])
+    alone = [forwards(probes)[0] for probes in family.values()]
+    core = forwards([probe for name in ("deletion", "insertion", "road") for probe in family[name]])
+    page = (Path(__file__).parents[2] / "docs" / "definitions.md").read_text(encoding="utf-8")
+    said = " ".join(page.split())
+    assert f"under their defaults: {together[0]} forwards per map" in said
+    assert f"would need {sum(alone)} in all" in said
+    assert f"and {together[1] - core[1]} per image" in said
+    assert f"ROAD alone need {core[0]} per map" in said
+    assert f"make the {together[0] - core[0]} more" in said
 
 
 rows = st.lists(st.lists(st.integers(-4, 4).map(float), min_size=6, max_size=6), min_size=2, max_size=2)
