@@ -201,7 +201,7 @@ def _no_share(cells: Sequence[MapCell], store: Store) -> Row | None:
 
 def _cost_entry(metric: MetricChoice, cost: Row) -> Row:
     """A metric's reading of a stored cost."""
-    listed = {key: tuple(cost[key]) for key in ("seconds", "forward_seconds")}
+    listed = {key: tuple(cost.get(key, ())) for key in ("seconds", "forward_seconds", "reference_seconds")}
     return _read(metric, Cost(**{**cost, **listed}))
 
 

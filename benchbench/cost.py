@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from torch.nn import functional as F
 from torch.profiler import ProfilerActivity, profile
 
 from .scoring import Passes
@@ -17,6 +18,7 @@ from .types import Cost
 
 os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # or the profiler writes to the terminal at every start and stop
 
+REFERENCE = (64, 56)  # channels and side of the reference kernel's input
 REPEATS = 10
 LEAST_REPEATS = 3
 ENOUGH_SECONDS = 3.0
@@ -61,6 +63,23 @@ def timed(call: Callable[[], object], device: torch.device) -> tuple[float, ...]
         _synchronise(device)
         seconds.append(time.perf_counter() - start)
     return tuple(seconds)
+
+
+def reference(device: torch.device) -> Callable[[], object]:
+    """A fixed piece of work: a 3 x 3 convolution of 64 channels at 56 x 56, as in a ResNet's first stage.
+
+    How long it takes says how fast the machine is at the moment: times in its units are compared between machines.
+    """
+    channels, side = REFERENCE
+    weight = torch.full((channels, channels, 3, 3), 0.01, device=device)
+    images = torch.ones(1, channels, side, side, device=device)
+
+    def kernel() -> object:
+        with torch.no_grad():
+            return F.conv2d(images, weight, padding=1)
+
+    kernel()
+    return kernel
 
 
 def peak_bytes(call: Callable[[], object], device: torch.device) -> int:

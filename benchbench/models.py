@@ -92,6 +92,16 @@ def fingerprint(network: nn.Module, logits: Tensor | None = None) -> str:
     return found.hexdigest()[:16]
 
 
+def weights_digest(network: nn.Module) -> str:
+    """A digest of the parameters and buffers alone: the same on every machine and with every version of a library."""
+    found = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        if isinstance(tensor, Tensor):
+            found.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
+            found.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return found.hexdigest()[:16]
+
+
 def _plain(value: Any) -> bool:
     if isinstance(value, (list, tuple)):
         return all(_plain(v) for v in value)

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from .allocator import keep_memory
+from .models import weights_digest
 from .plan import ReadyModel, Shard
 from .prepare import Prepared
 from .store import digest
@@ -60,6 +61,7 @@ def _model(model: ReadyModel, prepared: Prepared) -> dict[str, Any]:
         "name": spec.name,
         "weights": spec.weights,
         "fingerprint": model.fingerprint,
+        "state": weights_digest(spec.network),
         "warning": spec.warning,
         "preprocess": vars(spec.preprocess),
         "layers": list(model.layers),
@@ -97,6 +99,7 @@ def _method(choice: MethodChoice) -> dict[str, Any]:
         "control": plugin.control,
         "parameters": dict(choice.params),
         "needs": sorted(plugin.needs),
+        "code": plugin.source_digest,
     }
 
 
@@ -114,6 +117,7 @@ def _metric(choice: MetricChoice) -> dict[str, Any]:
         "range": [side if math.isfinite(side) else None for side in plugin.range],
         "parameters": dict(choice.params),
         "needs": sorted(plugin.needs),
+        "code": plugin.source_digest,
     }
 
 

@@ -52,6 +52,7 @@ class Cost:
     call. Passes are per image; ``rests`` are those through what is behind the layer alone. ``forward_seconds``: the
     same of one forward of the network as it is, without a gradient, on the same images. ``host_bytes`` and
     ``device_bytes``: the same peak in the host's memory, and in a CUDA device's; the latter None where there is none.
+    ``reference_seconds``: of one call of a fixed piece of work, before and after: how fast the machine was meanwhile.
     """
 
     seconds: tuple[float, ...]
@@ -63,6 +64,7 @@ class Cost:
     forward_seconds: tuple[float, ...] = ()
     host_bytes: int | None = None
     device_bytes: int | None = None
+    reference_seconds: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -33,11 +33,15 @@ def runtime(cost: Cost, *, images: Images = "one") -> Scored:
     """Milliseconds per image, after a warm-up, synchronised: the median, with quartiles as parts.
 
     On one image, or on the ``largest`` batch that the run scores with (what fits in memory); the network's own forward
-    is part of it.
+    is part of it. Part ``reference``: milliseconds of a fixed convolution, timed right before and after: in its units,
+    times of two machines, or of two days, can be compared.
     """
     times = _each(cost.seconds, cost.images)
     low, _, high = quantiles(times, n=4, method="inclusive") if len(times) > 1 else (times[0],) * 3
-    return Scored(median(times), parts={"q1": low, "q3": high, "repeats": float(len(times))})
+    parts = {"q1": low, "q3": high, "repeats": float(len(times))}
+    if cost.reference_seconds:
+        parts["reference"] = median(_each(cost.reference_seconds, 1))
+    return Scored(median(times), parts=parts)
 
 
 @metric(

@@ -1,0 +1,8 @@
+"""What a run said, kept, and what a later one says otherwise: baselines and the gate."""
+
+from .baseline import Baseline
+from .changes import Change, Checked, Place, Tolerances
+from .check import check
+from .sketch import Sketch, difference
+
+__all__ = ["Baseline", "Change", "Checked", "Place", "Sketch", "Tolerances", "check", "difference"]

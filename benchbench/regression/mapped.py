@@ -1,0 +1,83 @@
+"""Maps against those of the baseline."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from .baseline import Baseline, Maps
+from .changes import Change, Compared, Place, Tolerances
+from .ground import Ground
+from .sketch import Difference, difference
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """One method's maps at one place, on the images that can be compared.
+
+    Attributes:
+        same: images whose map is the same, within the tolerance.
+        other: by image, by how much.
+        dead: images whose map is the same everywhere now, and was not.
+        gone: images that have no map now.
+    """
+
+    place: Place
+    same: frozenset[str]
+    other: Mapping[str, Difference]
+    dead: tuple[str, ...]
+    gone: tuple[str, ...]
+
+    @classmethod
+    def of(cls, then: Maps, now: Maps | None, images: frozenset[str], tolerance: float) -> Mapped:
+        known = {} if now is None else now.sketches
+        asked = [name for name in then.sketches if name in images]
+        both = {name: difference(then.sketches[name], known[name]) for name in asked if name in known}
+        dead = tuple(n for n in both if known[n].flat and not then.sketches[n].flat)
+        other = {name: found for name, found in both.items() if found.largest > tolerance and name not in dead}
+        return cls(
+            Place(then.model, then.dataset, then.layer, then.method),
+            frozenset(both) - {*other, *dead},
+            other,
+            dead,
+            tuple(name for name in asked if name not in known),
+        )
+
+    @property
+    def count(self) -> int:
+        return len(self.same) + len(self.other) + len(self.dead) + len(self.gone)
+
+    @property
+    def compared(self) -> Compared:
+        return Compared("maps", self.place, count=self.count)
+
+    def changes(self, tolerances: Tolerances) -> Iterator[Change]:
+        if self.gone:
+            yield Change("failure", True, f"{len(self.gone)} of {self.count} maps are gone", self.place, images=self.gone)
+        if self.dead:
+            said = f"{len(self.dead)} of {self.count} maps are the same everywhere now"
+            yield Change("dead", True, said, self.place, images=self.dead)
+        if self.other:
+            accepted = self.place.method in tolerances.accept
+            yield Change("map", not accepted, self._said(), self.place, images=tuple(self.other))
+
+    def _said(self) -> str:
+        name, worst = max(self.other.items(), key=lambda item: item[1].largest)
+        said = f"{len(self.other)} of {self.count} maps are others, "
+        if math.isinf(worst.largest):
+            return f"{said}of another size or live where they were dead"
+        ranks = [found.rank for found in self.other.values() if not math.isnan(found.rank)]
+        said += f"by up to {worst.largest:.2g} of their range ({name})"
+        return f"{said}; rank correlation down to {min(ranks):.3f}" if ranks else said
+
+
+def mapped(then: Baseline, now: Baseline, ground: Ground, tolerance: float) -> list[Mapped]:
+    """Every method's maps that can be compared; a method or a layer that the run lacks altogether is left out."""
+    known = {maps.key: maps for maps in now.maps}
+    places = {cell.key[:4] for cell in now.scores} | set(known)
+    return [
+        Mapped.of(maps, known.get(maps.key), ground.images[maps.model, maps.dataset], tolerance)
+        for maps in then.maps
+        if maps.method in ground.methods and (maps.model, maps.dataset) in ground.images and maps.key in places
+    ]
