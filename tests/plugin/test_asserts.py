@@ -59,6 +59,18 @@ def test_a_method_matches_its_closed_form(method: str, formula: Callable[[Facts]
     assert_matches_closed_form(method, formula)
 
 
+def test_a_method_of_pixels_has_a_closed_form_too() -> None:
+    def formula(facts: Facts) -> Tensor:
+        images = facts.images.clone().requires_grad_()
+        facts.network(images).gather(1, facts.targets[:, None]).sum().backward()
+        assert images.grad is not None
+        return torch.relu((images * images.grad).sum(1))
+
+    assert_matches_closed_form("inputxgradient", formula)
+    with pytest.raises(AssertionError, match="is not its closed form"):
+        assert_matches_closed_form("inputxgradient", formula, sign="absolute")
+
+
 WRONG: dict[str, Callable[[Facts], Tensor]] = {
     "no ReLU": without_relu,
     "transposed": lambda facts: cam(facts).mT,
