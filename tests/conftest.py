@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+pytest_plugins = ["pytester"]  # sessions of pytest inside a test
 torch.set_num_threads(1)
 
 

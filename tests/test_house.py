@@ -25,7 +25,7 @@ FLOORS = [
     ["targets"],
     ["fills", "changed", "redraw"],
     ["perturb"],
-    ["attention", "cut", "derivatives", "equal", "overlays", "pictures", "sharing", "similarity"],
+    ["attention", "cut", "derivatives", "equal", "overlays", "pictures", "sharing", "similarity", "snapshots"],
     ["scaffold", "store", "stats", "layers", "prepare", "datasets", "models", "methods", "metrics", "study"],
     ["scoring", "reports", "plan"],
     ["exported", "masked", "probing"],
@@ -36,13 +36,15 @@ FLOORS = [
     ["again"],
     ["subject"],
     ["judge"],
-    ["work", "derived", "metric_testing"],
-    ["costing"],
-    ["runner", "testing"],
+    ["work", "derived", "method_testing", "metric_testing", "weaknesses"],
+    ["costing", "contracts", "costs_alone"],
+    ["runner"],
     ["disturbing", "reliability"],
     ["finished"],
     ["api"],
-    ["illustrating", "listing", "spelling"],
+    ["illustrating", "listing", "spelling", "asserting", "session_runs"],
+    ["testing"],
+    ["pytest_plugin"],
     ["cli"],
     ["__main__", "__init__"],
 ]
@@ -74,6 +76,8 @@ NO_TORCH = {
     "assemble",
     "cli",
     "listing",
+    "pytest_plugin",
+    "snapshots",
 }
 
 
@@ -139,6 +143,12 @@ def modules_after(code: str) -> set[str]:
     script = f"import sys, json\n{code}\nprint(json.dumps(sorted(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
     return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_pytest_does_not_wait_for_torch() -> None:
+    """The plugin is loaded in every session of whoever has benchbench installed."""
+    loaded = modules_after("import benchbench.pytest_plugin")
+    assert not loaded & {"torch", "numpy", "pandas", "pydantic", "benchbench.registry"}
 
 
 def test_the_command_line_does_not_wait_for_torch() -> None:

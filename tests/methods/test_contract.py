@@ -10,7 +10,7 @@ from torch import Tensor
 
 from benchbench.errors import BenchError
 from benchbench.registry import METHODS, method
-from benchbench.testing import CHECKS, Case, check_method
+from benchbench.testing import check_method, contract_suite
 from benchbench.types import Layer
 
 from ..helpers import map_of
@@ -23,10 +23,9 @@ CONSTANT = {"uniform"}
 LOOSE = {"opticam": 1e-3}  # Adam divides by the gradient's own size, which makes more of a rounding
 
 
-@pytest.mark.parametrize("check", CHECKS)
-@pytest.mark.parametrize("name", NAMES)
-def test_contract(name: str, check: str) -> None:
-    CHECKS[check](Case(name, METHODS[name].bind(FEW.get(name, {})), name in CONSTANT, LOOSE.get(name, 1e-4)))
+test_contract = contract_suite(
+    methods=[{**FEW.get(name, {}), "name": name} for name in NAMES], constant=CONSTANT, tolerance=LOOSE
+)
 
 
 def test_random_differs_between_samples_and_not_between_runs(images: Tensor) -> None:

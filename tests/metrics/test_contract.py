@@ -8,10 +8,8 @@ import pytest
 import torch
 
 from benchbench.errors import BenchError
-from benchbench.metric_testing import trial
 from benchbench.registry import METRICS, metric
-from benchbench.study import read_metric
-from benchbench.testing import METRIC_CHECKS, check_metric
+from benchbench.testing import check_metric, contract_suite
 from benchbench.types import Scored, Seen
 
 MADE = {"probes", "map", "mask"}
@@ -24,11 +22,7 @@ LABELS = [
 ]
 
 
-@pytest.mark.parametrize("label", LABELS)
-def test_contract(label: str) -> None:
-    given = trial(read_metric(label), 1e-4)
-    for check in METRIC_CHECKS.values():
-        check(given)
+test_contract = contract_suite(metrics=LABELS)
 
 
 def mean(seen: Seen) -> torch.Tensor:

@@ -1,0 +1,1 @@
+"""A saliency method and a metric for benchbench."""

@@ -1,0 +1,104 @@
+"""The contract in one line: an id per check, faults found in the check that they break, nothing left out silently."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchbench.errors import BenchError
+from benchbench.registry import METHODS, METRICS
+from benchbench.testing import CHECKS, METRIC_CHECKS, contract_suite
+
+from .conftest import Session
+
+PLUGINS = '''
+import torch
+import benchbench as bb
+
+@bb.method("sound", needs="gradient", control=True)
+def sound(layer, *, power: float = 1.0):
+    """For a test."""
+    return torch.relu((layer.gradient.mean((2, 3), keepdim=True) * layer.activation).sum(1)) ** power
+
+@bb.method("mixing", needs="activation", control=True)
+def mixing(layer):
+    """For a test."""
+    found = layer.activation.mean(1)
+    return found - found.mean(0)
+
+@bb.metric("large", higher_is_better=True, needs="map", unit="none", equation="mean", range=(0, 1),
+           protocols={"only": {}})
+def large(seen):
+    """For a test."""
+    return bb.Scored(seen.map.double().mean((1, 2)) + 7)
+
+@bb.metric("again", higher_is_better=True, needs=("map", "again"), unit="none", equation="0", range=(0, 1),
+           protocols={"only": {}})
+def again(seen):
+    """For a test."""
+'''
+
+
+@pytest.fixture
+def plugins(pytester: pytest.Pytester) -> pytest.Pytester:
+    (pytester.mkpydir("mine") / "plugins.py").write_text(PLUGINS)
+    pytester.makeconftest("import sys\nsys.path.insert(0, '.')\nimport mine.plugins")
+    return pytester
+
+
+def test_every_check_has_an_id_and_a_fault_fails_its_own(plugins: pytest.Pytester, session: Session) -> None:
+    plugins.makepyfile("""
+        from benchbench.testing import contract_suite
+        test_contract = contract_suite(methods=["sound", {"name": "sound", "power": 2.0}, "mixing"], metrics=["large"])
+    """)
+    done = session("-v", "-rf")
+    said = done.stdout.str()
+    for title in CHECKS:
+        for label in ("sound", "sound(power=2.0)"):
+            assert f"::test_contract[{label}-{title}] PASSED" in said, title
+    failed = {line.split("[")[1].split("]")[0] for line in said.splitlines() if line.startswith("FAILED")}
+    assert {"mixing-batches and order", "large@only-in its range"} <= failed
+    assert "mixing-seeds and traces" not in failed
+    done.assert_outcomes(passed=3 * len(CHECKS) + len(METRIC_CHECKS) - len(failed), failed=len(failed))
+    assert "AssertionError: mixing: batches and order: " in said
+    assert "AssertionError: large: in its range: " in said
+    assert "contracts.py" not in said, "the place is the check, and not what calls it"
+
+
+def test_a_package_is_checked_as_a_whole(plugins: pytest.Pytester, session: Session) -> None:
+    plugins.makepyfile("""
+        from benchbench.testing import contract_suite
+        test_contract = contract_suite(package="mine")
+    """)
+    done = session("-q", "-n", "2", "-rs", "-k", "sound or large or again")
+    said = done.stdout.str()
+    assert "again needs again: its contract is not checked here" in said
+    outcomes = done.parseoutcomes()
+    assert outcomes["skipped"] == 1
+    assert outcomes["passed"] + outcomes["failed"] == len(CHECKS) + len(METRIC_CHECKS)
+
+
+def test_our_own_package_is_all_there() -> None:
+    made = contract_suite(package="benchbench.methods")
+    (mark,) = made.pytestmark  # type: ignore[attr-defined]
+    ids = [str(param.id) for param in mark.args[1]]
+    own = [name for name, p in METHODS.load().items() if p.function.__module__.startswith("benchbench.methods.")]
+    assert {name for name in own if not any(i.startswith(f"{name}-") for i in ids)} == set()
+    assert len(METRICS.names()) > 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({}, "there is nothing to check"),
+        ({"package": "nobody"}, "there is nothing to check"),
+        ({"methods": "gradcam"}, r"methods is no list. Say methods=\['gradcam'\]"),
+        ({"methods": ["gradcm"]}, "Did you mean 'gradcam'"),
+        ({"methods": [{"name": "gradcam", "power": 2}]}, "no parameter 'power'"),
+        ({"methods": ["dataset-mean"]}, "whole dataset"),
+        ({"metrics": ["runtime"]}, "needs cost"),
+        ({"metrics": ["deletion@rise"]}, "no protocol 'rise'"),
+    ],
+)
+def test_what_cannot_be_checked_is_an_error(asked: dict[str, object], said: str) -> None:
+    with pytest.raises(BenchError, match=said):
+        contract_suite(**asked)  # type: ignore[arg-type]

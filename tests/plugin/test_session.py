@@ -1,0 +1,277 @@
+"""The fixtures in sessions of pytest of their own, in one process and under pytest-xdist."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from .conftest import Session
+
+ALONE_AND_TWO = pytest.mark.parametrize("workers", [0, 2])
+
+# every call of the method leaves a line in calls.txt: how often a study was computed
+CONFTEST = '''
+import os
+from pathlib import Path
+import pytest, torch
+import benchbench as bb
+from benchbench.testing import Small, example_images, seeded
+
+HERE = Path(__file__).parent
+
+@bb.method("counted", needs="activation", control=True)
+def counted(layer):
+    """For a test."""
+    with open(HERE / "calls.txt", "a") as file:
+        file.write(f"{os.getpid()}\\n")
+    return layer.activation.mean(1)
+
+@bb.method("raising", needs="activation", control=True)
+def raising(layer):
+    """For a test."""
+    raise ValueError("it is broken")
+
+@pytest.fixture
+def keys():
+    return {"models": {"net": seeded(Small)}, "datasets": {"data": (example_images(3), [0, 1, 2])},
+            "layers": ["relu"], "methods": ["counted"], "metrics": ["average_drop"]}
+'''
+ASKS = """
+import pytest
+@pytest.mark.parametrize("i", range(4))
+def test_it(benchbench_run, keys, i):
+    run = benchbench_run(**keys)
+    assert len(run.table) == 3 and run.failed == 0
+    assert benchbench_run(**keys) is run
+"""
+
+
+@pytest.fixture
+def place(pytester: pytest.Pytester) -> Path:
+    pytester.makeconftest(CONFTEST)
+    return pytester.path
+
+
+def calls(place: Path) -> int:
+    return len((place / "calls.txt").read_text().splitlines())
+
+
+@ALONE_AND_TWO
+def test_a_study_is_computed_once(pytester: pytest.Pytester, place: Path, session: Session, workers: int) -> None:
+    pytester.makepyfile(test_one=ASKS, test_two=ASKS)
+    session("-n", str(workers)).assert_outcomes(passed=8)
+    assert calls(place) == 1
+    if not workers:
+        session().assert_outcomes(passed=8)
+        assert calls(place) == 2, "another session computes it anew"
+
+
+def test_another_network_of_the_same_name_is_another_study(
+    pytester: pytest.Pytester, place: Path, session: Session
+) -> None:
+    pytester.makepyfile("""
+        import torch
+        from benchbench.testing import Small, seeded, example_images
+
+        def test_content(benchbench_run, keys):
+            first = benchbench_run(**keys)
+            other = seeded(Small)
+            with torch.no_grad():
+                other.fc.bias += torch.arange(7.0)
+            assert benchbench_run(**{**keys, "models": {"net": other}}).folder != first.folder
+            images = {"data": (example_images(3) + 1e-3, [0, 1, 2])}
+            assert benchbench_run(**{**keys, "datasets": images}).folder != first.folder
+            assert benchbench_run(**{**keys, "seed": 1}).folder != first.folder
+            assert benchbench_run(**keys) is first
+    """)
+    session().assert_outcomes(passed=1)
+    assert calls(place) == 4
+
+
+def test_a_study_file_and_what_overrides_it(pytester: pytest.Pytester, place: Path, session: Session) -> None:
+    pytester.makefile(
+        ".py",
+        net="import torch\nfrom benchbench import ModelSpec, Preprocess\nfrom benchbench.testing import Small, seeded\n"
+        "def net():\n    return ModelSpec('net', seeded(Small), Preprocess(64, 64))\n",
+    )
+    pytester.makefile(
+        ".yaml",
+        study="models: [net.py:net]\ndatasets: [photos]\nlayers: [relu]\nmethods: [counted]\nmetrics: [average_drop]\n"
+        "samples: 2\n",
+    )
+    pytester.makepyfile("""
+        def test_file(benchbench_run):
+            assert len(benchbench_run("study.yaml").table) == 2
+            assert len(benchbench_run("study.yaml", samples=1).table) == 1
+
+        def test_no_file(benchbench_run):
+            benchbench_run("none.yaml")
+
+        def test_wrong_key(benchbench_run):
+            benchbench_run("study.yaml", sample=1)
+    """)
+    done = session()
+    done.assert_outcomes(passed=1, failed=2)
+    done.stdout.fnmatch_lines(["*the study failed: none.yaml: no such study file*", "*unknown key 'sample'. Did you*"])
+
+
+@ALONE_AND_TWO
+def test_a_study_that_fails_fails_every_test_that_asks(
+    pytester: pytest.Pytester, place: Path, session: Session, workers: int
+) -> None:
+    pytester.makepyfile("""
+        import pytest
+        @pytest.mark.parametrize("i", range(4))
+        def test_layer(benchbench_run, keys, i):
+            benchbench_run(**{**keys, "layers": ["nope"]})
+
+        def test_rows(benchbench_run, keys):
+            benchbench_run(**{**keys, "methods": ["counted", "raising"]})
+
+        def test_allowed(benchbench_run, keys):
+            assert benchbench_run(allow_failed=True, **{**keys, "methods": ["counted", "raising"]}).failed == 3
+    """)
+    done = session("-n", str(workers))
+    done.assert_outcomes(passed=1, failed=5)
+    said = done.stdout.str()
+    assert said.count("Failed: the study failed: layers: net: ") + said.count("\nthe study failed: layers: net: ") >= 4
+    assert "3 rows of the study failed: raising under average_drop: ValueError: it is broken" in said
+    assert "Traceback" not in said
+
+
+def test_a_worker_that_dies_lets_go_of_the_study(pytester: pytest.Pytester, place: Path, session: Session) -> None:
+    """Its own test is lost; the others compute what it did not."""
+    pytester.makepyfile(
+        dying='''
+            import os
+            from pathlib import Path
+            import benchbench as bb
+
+            @bb.method("dying", needs="activation", control=True)
+            def dying(layer):
+                """For a test."""
+                if not Path("died").exists():
+                    Path("died").touch()
+                    os._exit(1)
+                return layer.activation.mean(1)
+        ''',
+        test_one="""
+            import pytest, dying
+            @pytest.mark.parametrize("i", range(4))
+            def test_it(benchbench_run, keys, i):
+                assert len(benchbench_run(**{**keys, "methods": ["dying"]}).table) == 3
+        """,
+    )
+    session("-n", "2").assert_outcomes(passed=3, failed=1)
+
+
+SNAPSHOT = """
+import pytest
+from benchbench.testing import example_maps
+
+@pytest.mark.parametrize("method", ["gradcam", "layercam"])
+def test_maps(benchbench_snapshot, method):
+    benchbench_snapshot(example_maps(method))
+    benchbench_snapshot(example_maps(method)[:1], "first")
+"""
+
+
+def test_snapshots_are_written_by_the_flag_alone(pytester: pytest.Pytester, session: Session) -> None:
+    pytester.makepyfile(test_it=SNAPSHOT)
+    done = session(here=True)
+    done.assert_outcomes(failed=2)
+    done.stdout.fnmatch_lines(["*there is no snapshot yet. Run pytest --benchbench-update*"])
+    assert not (pytester.path / "snapshots").exists()
+
+    done = session("--benchbench-update", here=True)
+    done.assert_outcomes(passed=2)
+    done.stdout.fnmatch_lines(["*benchbench wrote*", "*snapshots/test_it/test_maps*.json"])
+    written = snapshots(pytester)
+    assert len(written) == 4
+    assert max(map(len, written.values())) < 20_000
+
+    done = session(here=True)
+    done.assert_outcomes(passed=2)
+    assert "benchbench wrote" not in done.stdout.str()
+    assert "benchbench wrote" not in session("--benchbench-update", here=True).stdout.str()
+    assert written == snapshots(pytester)
+
+    spoil(written)
+    done = session(here=True)
+    done.assert_outcomes(failed=2)
+    done.stdout.fnmatch_lines(["*maps differ from *snapshots/test_it/test_maps*", "*off by 0.1 at row *"])
+
+
+def test_snapshots_under_xdist(pytester: pytest.Pytester, session: Session) -> None:
+    pytester.makepyfile(test_it=SNAPSHOT)
+    done = session("-n", "2", "--benchbench-update")
+    done.assert_outcomes(passed=2)
+    done.stdout.fnmatch_lines(["*benchbench wrote*", "*snapshots/test_it/test_maps*.json"])
+    session(here=True).assert_outcomes(passed=2)
+    spoil(snapshots(pytester))
+    session("-n", "2").assert_outcomes(failed=2)
+
+
+def snapshots(pytester: pytest.Pytester) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in (pytester.path / "snapshots" / "test_it").iterdir()}
+
+
+def spoil(written: dict[Path, bytes]) -> None:
+    for path, text in written.items():
+        path.write_bytes(text.replace(b"1.0", b"0.9", 1))
+
+
+def test_one_name_is_for_one_snapshot(pytester: pytest.Pytester, session: Session) -> None:
+    pytester.makepyfile("""
+        from benchbench.testing import example_maps
+        def test_twice(benchbench_snapshot):
+            benchbench_snapshot(example_maps("gradcam"))
+            benchbench_snapshot(example_maps("layercam"))
+    """)
+    done = session("--benchbench-update", here=True)
+    done.assert_outcomes(failed=1)
+    done.stdout.fnmatch_lines(["*uses the name '' twice: name each snapshot*"])
+
+
+COST = """
+import torch
+from benchbench.testing import Small, example_images, seeded
+
+def test_scorecam(benchbench_cost):
+    cost = benchbench_cost("scorecam", seeded(Small), example_images(1), layer="relu")
+    assert cost.forwards == 1 + 10
+
+def test_gradcam(benchbench_cost):
+    assert benchbench_cost("gradcam").backwards == 1
+"""
+
+
+def test_cost_is_benchmarked_with_what_is_no_time(pytester: pytest.Pytester, session: Session) -> None:
+    pytester.makepyfile(test_cost=COST)
+    session("--benchmark-json=found.json", "--benchmark-max-time=0.1").assert_outcomes(passed=2)
+    found = json.loads((pytester.path / "found.json").read_text())["benchmarks"]
+    info = {one["name"]: one["extra_info"] for one in found}
+    assert info["test_scorecam"]["forwards"] == 11
+    assert info["test_gradcam"]["forwards"] == info["test_gradcam"]["backwards"] == 1
+    assert info["test_scorecam"]["method"] == "scorecam"
+    for one in info.values():
+        assert one["peak_memory_bytes"] > 5 * 6 * 32 * 32  # the first stage's output, at least
+    assert all(one["stats"]["rounds"] >= 5 for one in found)
+
+
+def test_without_pytest_benchmark_the_way_to_it_is_said(pytester: pytest.Pytester, session: Session) -> None:
+    pytester.makepyfile(test_cost=COST)
+    done = session(bare=True)
+    done.assert_outcomes(errors=2)
+    done.stdout.fnmatch_lines(["*benchbench_cost needs pytest-benchmark: pip install 'benchbench?pytest?'*"])
+
+
+def test_a_session_that_asks_for_nothing_loads_nothing(pytester: pytest.Pytester, session: Session) -> None:
+    pytester.makepyfile("""
+        import sys
+        def test_light():
+            assert not {"torch", "numpy", "pandas", "benchbench.registry"} & set(sys.modules)
+    """)
+    session(bare=True).assert_outcomes(passed=1)
