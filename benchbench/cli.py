@@ -16,6 +16,8 @@ from typing import Annotated, Any
 import typer
 
 from .errors import BenchError
+from .gating import baseline_command, check_command
+from .screen import put, rendered
 from .spelling import items, named, number, parse_item, two
 
 app = typer.Typer(
@@ -125,7 +127,7 @@ def report_command(
     if format == "pdf":
         print("\n".join(map(str, pictures.write_figures(marked, out or run / "figures"))))
         return
-    _put(tables.render_table(marked, format, style, spread), out)
+    put(tables.render_table(marked, format, style, spread), out)
 
 
 @app.command("compare")
@@ -150,7 +152,11 @@ def compare_command(
     if margin is not None and not 0 <= margin < math.inf:
         raise BenchError(f"margin is {margin}", where="--margin", hint="Give a difference, 0 or more")
     found = Compared.of(Record.load(run_a), Record.load(run_b), named(models), margin)
-    _put(_rendered(found.renderable()) if format == "table" else found.text(format), out)
+    put(rendered(found.renderable()) if format == "table" else found.text(format), out)
+
+
+app.command("baseline")(baseline_command)
+app.command("check")(check_command)
 
 
 @app.command("explain")
@@ -257,28 +263,6 @@ def _study(
     if file is not None:
         return Study.from_yaml(file, **given)
     return Study(**{**read_yaml(Path(str(files("benchbench") / "default_study.yaml"))), **given})
-
-
-def _rendered(shown: Any) -> str:
-    """As the terminal shows it, in 80 columns or the terminal's own; plain where there is none."""
-    from rich.console import Console
-
-    console = Console(width=None if sys.stdout.isatty() else 80)
-    with console.capture() as captured:
-        console.print(shown)
-    return captured.get()
-
-
-def _put(text: str, out: Path | None) -> None:
-    """The text to the screen, or to a file whose path is then said."""
-    if out is None:
-        sys.stdout.write(text)
-        return
-    try:
-        out.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise BenchError(f"cannot write it: {error.strerror}", where=str(out), hint="Give another --out") from None
-    print(out)
 
 
 def _run(study: Any, out: Path) -> None:

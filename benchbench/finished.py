@@ -11,6 +11,7 @@ from rich.console import RenderableType
 
 from .disturbing import read_trials
 from .errors import BenchError, nearest
+from .regression import Baseline, Checked, Tolerances, check
 from .reliability import levels_of
 from .reports import html, latex, tables, terminal
 from .reports.markdown import markdown_table
@@ -115,6 +116,23 @@ class Run:
             BenchError: the runs have no model or no dataset in common.
         """
         return cost_ratios(self.record, other.record, models)
+
+    def baseline(self, path: str | Path) -> Path:
+        """Keep what the run says in a JSON file, for ``check``: see docs/gate.md.
+
+        Raises:
+            BenchError: there is nothing to keep, or it cannot be written there.
+        """
+        return Baseline.of(self.record).save(path)
+
+    def check(self, baseline: str | Path | Run, tolerances: Tolerances | None = None) -> Checked:
+        """The run against a baseline's file, or against another run: see ``benchbench.regression.check``.
+
+        Raises:
+            BenchError: no such file, or nothing to compare.
+        """
+        then = Baseline.of(baseline.record) if isinstance(baseline, Run) else Baseline.load(baseline)
+        return check(self.record, then, tolerances)
 
     def ranking(self) -> pd.DataFrame:
         """One order over all metrics that no control wins here: mean ranks and Bradley-Terry strengths with intervals.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,16 +13,18 @@ from typing import Any
 import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
-from ..errors import BenchError
+from ..errors import BenchError, nearest
 from ..stats import is_part
 from ..table import CURVES, MAPS, PHOTOS, RESULTS, Record, typed
-from .costs import Cost, costs_of
+from .costs import ALONE, Cost, costs_of
 from .sketch import Sketch
+from .text import lines
 
 FORMAT = 1
 _DIGITS = 7  # float32 carries no more
 _MODEL = ("name", "weights", "state", "fingerprint", "preprocess", "classes", "precision")
 _METHOD = ("name", "plugin", "parameters", "control", "code")
+_AGAIN = "Make it again: benchbench baseline RUN --out FILE.json"
 _METRIC = ("name", "protocol", "parameters", "higher_is_better", "unit", "family", "range", "code")
 
 
@@ -165,6 +167,46 @@ class Baseline:
                 if not fits:
                     raise ValueError(f"the map of {name} by {one.method} does not fit its shape")
 
+    def narrowed(
+        self, methods: Collection[str] = (), metrics: Collection[str] = (), *, strict: bool = False
+    ) -> Baseline:
+        """With these methods and metrics alone; a metric by its name, or as ``name@protocol``. All, of nothing.
+
+        Raises:
+            BenchError: ``strict``, and there is none of this name.
+        """
+        measures = [(str(one["name"]), str(one["protocol"])) for one in self.metrics]
+        measures += [(name, ALONE) for name in dict.fromkeys(cost.metric for cost in self.costs)]
+        names = {"methods": [str(one["name"]) for one in self.methods]}
+        names["metrics"] = [*(f"{name}@{protocol}" for name, protocol in measures), *(name for name, _ in measures)]
+        for kind, asked in (("methods", methods), ("metrics", metrics)):
+            for name in asked if strict else ():
+                if name not in names[kind]:
+                    said = f"the baseline has no {kind[:-1]} {name!r}"
+                    raise BenchError(said, where=f"--{kind}", hint=nearest(name, dict.fromkeys(names[kind])))
+
+        def kept(method: str, measure: tuple[str, str] | None = None) -> bool:
+            wanted = not metrics or measure is None or bool({measure[0], "@".join(measure)} & set(metrics))
+            return wanted and (not methods or method in methods)
+
+        return replace(
+            self,
+            methods=tuple(one for one in self.methods if kept(str(one["name"]))),
+            metrics=tuple(
+                one
+                for one in self.metrics
+                if not metrics or {one["name"], f"{one['name']}@{one['protocol']}"} & set(metrics)
+            ),
+            scores=tuple(cell for cell in self.scores if kept(cell.method, (cell.metric, cell.protocol))),
+            maps=tuple(one for one in self.maps if kept(one.method)),
+            costs=tuple(cost for cost in self.costs if kept(cost.method, (cost.metric, ALONE))),
+        )
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """What run.json says of models, data, methods and metrics."""
+        return {name: list(getattr(self, name)) for name in ("models", "datasets", "methods", "metrics")}
+
     @cached_property
     def samples(self) -> Mapping[tuple[str, ...], tuple[str, ...]]:
         """By model and dataset, the images in the order of the cells' values."""
@@ -173,16 +215,17 @@ class Baseline:
     @cached_property
     def record(self) -> Record:
         """The scores as a run's record, for the statistics; it has no folder, curves, maps or photographs."""
-        info = {name: list(getattr(self, name)) for name in ("models", "datasets", "methods", "metrics")}
         rows = typed(pd.DataFrame([row for cell in self.scores for row in self._rows(cell)]), RESULTS)
         empty = (typed(pd.DataFrame(), columns) for columns in (CURVES, MAPS, PHOTOS))
-        return Record(Path("baseline"), {"seed": self.seed, "device": self.device, **info}, rows, *empty)
+        return Record(Path("baseline"), {"seed": self.seed, "device": self.device, **self.info}, rows, *empty)
 
     def _rows(self, cell: Cell) -> Iterator[dict[str, Any]]:
         images = next(one for one in self.images if (one.model, one.dataset) == cell.key[:2])
         key = dict(zip(("model", "dataset", "layer", "method", "metric", "protocol"), cell.key, strict=True))
         for sample, target, value in zip(images.samples, images.targets, cell.values, strict=True):
-            status, reason = ("ok", "") if value is not None else cell.reasons.get(sample, ("not_applicable", "unknown"))
+            status, reason = (
+                ("ok", "") if value is not None else cell.reasons.get(sample, ("not_applicable", "unknown"))
+            )
             yield {
                 **key,
                 "sample": sample,
@@ -195,8 +238,7 @@ class Baseline:
 
     def text(self) -> str:
         """JSON with a line per cell, so that a diff names what changed."""
-        plain = {"baseline": FORMAT, **asdict(self)}
-        return "{\n" + ",\n".join(_entry(key, value) for key, value in plain.items()) + "\n}\n"
+        return lines({"baseline": FORMAT, **asdict(self)})
 
     def save(self, path: str | Path) -> Path:
         """Write it; the same run gives the same bytes.
@@ -211,31 +253,6 @@ class Baseline:
         except OSError as error:
             raise BenchError(f"cannot write it: {error.strerror}", where=str(path), hint="Give another --out") from None
         return path
-
-
-_AGAIN = "Make it again: benchbench baseline RUN --out FILE.json"
-
-
-def _entry(key: str, value: Any) -> str:
-    if key == "maps":
-        value = [one for maps in value for one in [maps]]
-        lines = ",\n".join(_map_lines(one) for one in value)
-        return f'"maps": [\n{lines}\n]' if value else '"maps": []'
-    if isinstance(value, (list, tuple)) and value:
-        lines = ",\n".join(f"  {_json(one)}" for one in value)
-        return f"{json.dumps(key)}: [\n{lines}\n]"
-    return f"{json.dumps(key)}: {_json(value)}"
-
-
-def _map_lines(maps: Mapping[str, Any]) -> str:
-    """A line per map."""
-    head = ", ".join(f"{json.dumps(key)}: {_json(value)}" for key, value in maps.items() if key != "sketches")
-    lines = ",\n".join(f"    {json.dumps(name)}: {_json(one)}" for name, one in maps["sketches"].items())
-    return f'  {{{head}, "sketches": {{\n{lines}\n  }}}}'
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, allow_nan=False, ensure_ascii=False)
 
 
 def _only(given: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
@@ -261,7 +278,8 @@ def _cells(quality: pd.DataFrame, samples: Mapping[tuple[str, str], tuple[str, .
             for name in order
             if name in found and found[name].status != "ok"
         }
-        yield Cell(*names, values, reasons)
+        model, dataset, layer, method, metric, protocol = names
+        yield Cell(model, dataset, layer, method, metric, protocol, values, reasons)
 
 
 def _rounded(value: Any) -> float | None:
@@ -271,5 +289,7 @@ def _rounded(value: Any) -> float | None:
 def _maps(record: Record) -> Iterator[Maps]:
     for key, rows in record.maps.groupby(["model", "dataset", "layer", "method"], sort=False):
         names = [str(part) for part in key]
-        sketches = {str(r.sample): Sketch.of(record.map(str(r.file), int(r.row))) for r in rows.itertuples(index=False)}
-        yield Maps(*names, sketches)
+        found = zip(rows["sample"], rows["file"], rows["row"], strict=True)
+        sketches = {str(sample): Sketch.of(record.map(str(file), int(row))) for sample, file, row in found}
+        model, dataset, layer, method = names
+        yield Maps(model, dataset, layer, method, sketches)

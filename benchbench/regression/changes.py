@@ -42,6 +42,9 @@ class Place:
         return self.model, self.dataset, self.layer, self.method
 
 
+ANYWHERE = Place()
+
+
 @dataclass(frozen=True)
 class Change:
     """One difference between a run and its baseline.
@@ -58,7 +61,7 @@ class Change:
     kind: Kind
     fails: bool
     said: str
-    place: Place = Place()
+    place: Place = ANYWHERE
     metric: str = ""
     protocol: str = ""
     was: float = math.nan

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ..table import Record
 from .baseline import Baseline
-from .changes import KINDS, Change, Checked, Place, Tolerances
+from .changes import KINDS, Change, Checked, Kind, Place, Tolerances
 from .costs import cost_changes
 from .ground import Ground
 from .mapped import mapped
@@ -53,7 +53,8 @@ def check(
 
 def _missing(then: Baseline, now: Baseline) -> Iterator[Change]:
     """What one has and the other has not, said once, as high up as it is true."""
-    for kind, one, other in (("missing", then, now), ("new", now, then)):
+    sides: tuple[tuple[Kind, Baseline, Baseline], ...] = (("missing", then, now), ("new", now, then))
+    for kind, one, other in sides:
         said: dict[Change, None] = {}
         known = {cell.key for cell in other.scores}
         for cell in one.scores:
@@ -62,13 +63,13 @@ def _missing(then: Baseline, now: Baseline) -> Iterator[Change]:
         yield from said
 
 
-def _lacking(kind: str, key: tuple[str, ...], other: Baseline) -> Change:
+def _lacking(kind: Kind, key: tuple[str, ...], other: Baseline) -> Change:
     model, dataset, layer, method, metric, protocol = key
     cells = {cell.key for cell in other.scores}
     where = "the run" if kind == "missing" else "the baseline"
 
-    def change(what: str, place: Place, metric: str = "", protocol: str = "") -> Change:
-        return Change(kind, kind == "missing", f"{what} is not in {where}", place, metric, protocol)  # type: ignore[arg-type]
+    def change(what: str, place: Place, measure: tuple[str, str] = ("", "")) -> Change:
+        return Change(kind, kind == "missing", f"{what} is not in {where}", place, *measure)
 
     if model not in {cell[0] for cell in cells}:
         return change("the model", Place(model))
@@ -77,7 +78,7 @@ def _lacking(kind: str, key: tuple[str, ...], other: Baseline) -> Change:
     if method not in {cell[3] for cell in cells}:
         return change("the method", Place(method=method))
     if (metric, protocol) not in {cell[4:] for cell in cells}:
-        return change("the metric", Place(), metric, protocol)
+        return change("the metric", Place(), (metric, protocol))
     if (model, dataset, layer) not in {cell[:3] for cell in cells}:
         return change("the layer", Place(model, dataset, layer))
-    return change("it", Place(model, dataset, layer, method), metric, protocol)
+    return change("it", Place(model, dataset, layer, method), (metric, protocol))

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from .baseline import Baseline
-from .changes import Change, Place
+from .changes import ANYWHERE, Change, Place
 
 _MODEL = {"state": "weights", "preprocess": "preprocessing", "classes": "classes", "precision": "precision"}
-_NOTED = ("benchbench",)
 
 
 @dataclass(frozen=True)
@@ -41,6 +40,7 @@ class Ground:
         lost = {change.place.model for change in models}
         common = {key: same for key, (same, _) in images.items() if key[0] not in lost}
         methods, metrics = list(_methods(then, now)), list(_metrics(then, now))
+        other = [change for key, (_, each) in images.items() if key[0] not in lost for change in each]
         mine, theirs = (_by_measure(each.metrics) for each in (then, now))
         shared = mine.keys() & theirs.keys()
         odd = {(change.metric, change.protocol) for change in metrics}
@@ -49,13 +49,14 @@ class Ground:
             frozenset(_names(then.methods) & _names(now.methods)) - {change.place.method for change in methods},
             frozenset(shared - odd),
             frozenset(key for key in shared if mine[key].get("code") != theirs[key].get("code")),
-            (*models, *(c for key, (_, each) in images.items() if key[0] not in lost for c in each))
-            + (*methods, *metrics, *notes),
+            (*models, *other, *methods, *metrics, *notes),
         )
 
 
-def _apart(said: str, place: Place = Place(), images: Sequence[str] = (), **keys: str) -> Change:
-    return Change("not comparable", True, said, place, images=tuple(images), **keys)
+def _apart(
+    said: str, place: Place = ANYWHERE, images: Sequence[str] = (), measure: tuple[str, str] = ("", "")
+) -> Change:
+    return Change("not comparable", True, said, place, *measure, images=tuple(images))
 
 
 def _names(given: Sequence[Mapping[str, Any]]) -> set[str]:
@@ -96,7 +97,9 @@ def _images(then: Baseline, now: Baseline) -> Iterator[tuple[tuple[str, ...], tu
         ]
         every = len(one.samples)
         if lost:
-            changes.append(Change("missing", True, f"{len(lost)} of {every} images are not in the run", place, images=tuple(lost)))
+            changes.append(
+                Change("missing", True, f"{len(lost)} of {every} images are not in the run", place, images=tuple(lost))
+            )
         if other:
             changes.append(_apart(f"{len(other)} of {every} images have another content", place, other))
         if turned:
@@ -124,7 +127,7 @@ def _metrics(then: Baseline, now: Baseline) -> Iterator[Change]:
             said = "its direction, range or unit is another"
         else:
             continue
-        yield _apart(said, metric=key[0], protocol=key[1])
+        yield _apart(said, measure=key)
 
 
 def _asked(plugin: Mapping[str, Any]) -> Any:

@@ -54,7 +54,9 @@ class Mapped:
 
     def changes(self, tolerances: Tolerances) -> Iterator[Change]:
         if self.gone:
-            yield Change("failure", True, f"{len(self.gone)} of {self.count} maps are gone", self.place, images=self.gone)
+            yield Change(
+                "failure", True, f"{len(self.gone)} of {self.count} maps are gone", self.place, images=self.gone
+            )
         if self.dead:
             said = f"{len(self.dead)} of {self.count} maps are the same everywhere now"
             yield Change("dead", True, said, self.place, images=self.dead)
@@ -63,12 +65,12 @@ class Mapped:
             yield Change("map", not accepted, self._said(), self.place, images=tuple(self.other))
 
     def _said(self) -> str:
-        name, worst = max(self.other.items(), key=lambda item: item[1].largest)
+        worst = max(self.other.values(), key=lambda found: found.largest)
         said = f"{len(self.other)} of {self.count} maps are others, "
         if math.isinf(worst.largest):
             return f"{said}of another size or live where they were dead"
         ranks = [found.rank for found in self.other.values() if not math.isnan(found.rank)]
-        said += f"by up to {worst.largest:.2g} of their range ({name})"
+        said += f"by up to {worst.largest:.2g} of their range"
         return f"{said}; rank correlation down to {min(ranks):.3f}" if ranks else said
 
 

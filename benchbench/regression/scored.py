@@ -1,20 +1,23 @@
-"""Scores against those of the baseline: what moved though its map did not, and what the paired tests say of the rest."""
+"""Scores against those of the baseline: what moved though its map did not, and the paired tests of the rest."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from ..stats import ALPHA, Scale, scales, versus
-from ..table import FloatArray, Record
+from ..table import Record
 from .baseline import Baseline, Cell
-from .changes import Change, Compared, Place, Tolerances
+from .changes import Change, Compared, Kind, Place, Tolerances
 from .ground import Ground
 from .mapped import Mapped
 
+Values: TypeAlias = npt.NDArray[np.float64]
 FEWEST = 6  # images: fewer cannot be significant at 5 % by a signed-rank test, so their mean alone decides
 FLIPS = 0.1  # of images, by which a metric of 0 and 1 may flip: answers at a limit do, from machine to machine
 
@@ -35,8 +38,8 @@ class Pair:
     metric: str
     protocol: str
     names: tuple[str, ...]
-    was: FloatArray
-    now: FloatArray
+    was: Values
+    now: Values
     lost: tuple[str, ...]
     mended: tuple[str, ...]
     reason: str
@@ -73,18 +76,10 @@ class Pair:
         far = np.abs(self.now - self.was) > tolerance * self.width
         return tuple(name for name, one in zip(self.names, far, strict=True) if one)
 
-    def change(self, kind: str, fails: bool, said: str, images: Sequence[str], better: bool = False) -> Change:
-        return Change(
-            kind,  # type: ignore[arg-type]
-            fails,
-            said,
-            self.place,
-            self.metric,
-            self.protocol,
-            *(float(side.mean()) if side.size else math.nan for side in (self.was, self.now)),
-            tuple(images),
-            better,
-        )
+    def change(self, kind: Kind, fails: bool, said: str, images: Sequence[str], better: bool = False) -> Change:
+        was, now = (float(side.mean()) if side.size else math.nan for side in (self.was, self.now))
+        measure = (self.metric, self.protocol)
+        return Change(kind, fails, said, self.place, *measure, was, now, tuple(images), better)
 
 
 def paired(then: Baseline, now: Baseline, ground: Ground) -> list[Pair]:
@@ -133,7 +128,8 @@ def _qualities(pairs: Sequence[Pair], sides: tuple[Record, Record], tolerances: 
     known = {pair.key: pair for pair in pairs}
     images = {(pair.place.model, pair.place.dataset, name) for pair in pairs for name in (*pair.names, *pair.lost)}
     models = {pair.place.model: pair.place.model for pair in pairs}
-    table = versus(*(_only(side, known, images) for side in sides), models)
+    first, second = (_only(side, known, images) for side in sides)
+    table = versus(first, second, models)
     higher = {key: one.higher for key, one in scales(sides[0].info).items()}
     for row in table.to_dict("records"):
         key = tuple(str(row[name]) for name in ("model", "dataset", "layer", "method", "metric", "protocol"))

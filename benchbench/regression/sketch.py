@@ -45,8 +45,8 @@ class Sketch:
         if normal is None:
             return cls((values.shape[0], values.shape[1]), "", "", "")
         kept = np.round(_parts(normal) * _STEPS).astype("<u2")
-        digests = (_digest(normal, step) for step in (FINE, COARSE))
-        return cls((values.shape[0], values.shape[1]), *digests, base64.b64encode(kept.tobytes()).decode())
+        cells = base64.b64encode(kept.tobytes()).decode()
+        return cls((values.shape[0], values.shape[1]), _digest(normal, FINE), _digest(normal, COARSE), cells)
 
     @property
     def flat(self) -> bool:

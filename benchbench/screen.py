@@ -1,0 +1,35 @@
+"""What a command shows: text to the screen, or to a file that is then named."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from .errors import BenchError
+
+
+def rendered(shown: Any) -> str:
+    """As the terminal shows it, in 80 columns or the terminal's own; plain where there is none."""
+    from rich.console import Console
+
+    console = Console(width=None if sys.stdout.isatty() else 80)
+    with console.capture() as captured:
+        console.print(shown)
+    return captured.get()
+
+
+def put(text: str, out: Path | None) -> None:
+    """The text to the screen, or to a file whose path is then said.
+
+    Raises:
+        BenchError: it cannot be written there.
+    """
+    if out is None:
+        sys.stdout.write(text)
+        return
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BenchError(f"cannot write it: {error.strerror}", where=str(out), hint="Give another --out") from None
+    print(out)

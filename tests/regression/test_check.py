@@ -1,0 +1,266 @@
+"""Changes planted one at a time in a real run's baseline: each is found, called by its name, and nothing else is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchbench.errors import BenchError
+from benchbench.regression import Baseline, Checked, Sketch, Tolerances, check
+from benchbench.regression.baseline import Cell
+from benchbench.regression.costs import Cost
+
+Edit = Callable[[Baseline], Baseline]
+
+
+def scores(edit: Callable[[Cell], Cell], method: str, metric: str = "") -> Edit:
+    def edited(base: Baseline) -> Baseline:
+        chosen = tuple(edit(c) if c.method == method and metric in ("", c.metric) else c for c in base.scores)
+        return replace(base, scores=chosen)
+
+    return edited
+
+
+def values(change: Callable[[np.ndarray], np.ndarray]) -> Callable[[Cell], Cell]:
+    return lambda cell: replace(cell, values=tuple(change(np.array(cell.values, float)).tolist()))
+
+
+def maps(change: Callable[[np.ndarray], np.ndarray], method: str, count: int = 8) -> Edit:
+    def edited(base: Baseline) -> Baseline:
+        def one(i: int, sketch: Sketch) -> Sketch:
+            return Sketch.of(change(sketch.grid).astype(np.float32)) if i < count else sketch
+
+        return replace(
+            base,
+            maps=tuple(
+                replace(m, sketches={n: one(i, s) for i, (n, s) in enumerate(m.sketches.items())})
+                if m.method == method
+                else m
+                for m in base.maps
+            ),
+        )
+
+    return edited
+
+
+def costs(metric: str, method: str = "layercam", **keys: float) -> Edit:
+    def one(cost: Cost) -> Cost:
+        return replace(cost, **{k: getattr(cost, k) * v for k, v in keys.items()})  # type: ignore[arg-type]
+
+    return lambda base: replace(
+        base, costs=tuple(one(c) if (c.method, c.metric) == (method, metric) else c for c in base.costs)
+    )
+
+
+def both(*edits: Edit) -> Edit:
+    def edited(base: Baseline) -> Baseline:
+        for edit in edits:
+            base = edit(base)
+        return base
+
+    return edited
+
+
+def kinds(found: Checked, failing: bool = True) -> set[str]:
+    return {change.kind for change in found.changes if change.fails or not failing}
+
+
+def turned(grid: np.ndarray) -> np.ndarray:
+    return grid[::-1]
+
+
+def listed(kind: str, name: str, **keys: Any) -> Edit:
+    return lambda base: replace(
+        base, **{kind: tuple({**one, **keys} if one["name"] == name else one for one in getattr(base, kind))}
+    )
+
+
+def without(base: Baseline, method: str) -> Baseline:
+    return base.narrowed([str(one["name"]) for one in base.methods if one["name"] != method])
+
+
+def lost(cell: Cell) -> Cell:
+    first, *rest = cell.values
+    return replace(cell, values=(None, *rest), reasons={"0": ("failed", "RuntimeError: no")})
+
+
+def dead_first(base: Baseline) -> Baseline:
+    return maps(lambda grid: grid * 0, "gradcam", 3)(base)
+
+
+def other_image(base: Baseline) -> Baseline:
+    first = {**base.datasets[0], "samples": {**base.datasets[0]["samples"], _first(base): "another"}}
+    return replace(base, datasets=(first,))
+
+
+def other_class(base: Baseline) -> Baseline:
+    one = base.images[0]
+    return replace(base, images=(replace(one, targets=(99, *one.targets[1:])),))
+
+
+def _first(base: Baseline) -> str:
+    return base.images[0].samples[0]
+
+
+WORSE = both(maps(turned, "gradcam"), scores(values(lambda v: np.clip(v + 0.1, 0, 1)), "gradcam", "deletion"))
+SLOWER = costs("runtime", value=1.3, low=1.3, high=1.3)
+FAILING: dict[str, tuple[Edit, set[str], str]] = {
+    "maps turned over": (maps(turned, "gradcam"), {"map"}, "gradcam: 8 maps are others"),
+    "one map moved": (maps(lambda g: np.clip(g + 0.02 * (g > 0.5), 0, 1.02), "layercam", 1), {"map"}, "1 map is another"),
+    "three maps dead": (dead_first, {"dead"}, "gradcam: 3 maps went dead"),
+    "worse": (WORSE, {"map", "quality"}, "worse on 1 metric"),
+    "other scores of the same maps": (
+        scores(values(lambda v: v + 0.01), "layercam", "insertion"), {"score"}, "other scores on 1 metric of the same"
+    ),
+    "half of the answers flipped": (scores(values(lambda v: 1 - v), "layercam", "increase"), {"score"}, "increase"),
+    "an unbounded metric": (scores(values(lambda v: v * 1.02), "gradcam", "max_sensitivity"), {"score"}, "gradcam"),
+    "a value lost": (scores(lost, "gradcam", "deletion"), {"failure"}, "1 image without a value"),
+    "slower": (SLOWER, {"cost"}, "layercam: slower by 30%"),
+    "more passes": (costs("passes", value=1.5), {"cost"}, "passes per image"),
+    "more memory": (costs("peak_memory", value=1.2), {"cost"}, "peak_memory"),
+    "another seed": (lambda base: replace(base, seed=1), {"not comparable"}, "the seed was 0 and is 1"),
+    "other weights": (listed("models", "small", state="x"), {"not comparable"}, "weights"),
+    "another image": (other_image, {"not comparable"}, "1 of 8 images have another content"),
+    "another class": (other_class, {"not comparable"}, "another class is explained"),
+    "another parameter": (listed("methods", "gradcam", parameters={"a": 1}), {"not comparable"}, "a None, 1"),
+    "another protocol": (listed("metrics", "deletion", parameters={"steps": 9}), {"not comparable"}, "steps 28, 9"),
+    "another direction": (listed("metrics", "deletion", higher_is_better=True), {"not comparable"}, "direction"),
+    "a metric of other code": (
+        both(listed("metrics", "deletion", code="x"), scores(values(lambda v: v + 0.01), "gradcam", "deletion")),
+        {"not comparable"}, "its own code is another",
+    ),
+    "a method gone": (lambda base: without(base, "gradcam"), {"missing"}, "the method is not in the run"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FAILING)
+def test_each_planted_change_is_found_and_named(name: str, then: Baseline) -> None:
+    edit, expected, said = FAILING[name]
+    found = check(edit(then), then)
+    assert not found.ok
+    assert kinds(found) == expected
+    whole = found.summary + " ".join(f"{c.metric} {c.said}" for c in found.failing)
+    assert said in whole
+
+
+def test_the_same_run_changes_nothing(then: Baseline) -> None:
+    found = check(then, then)
+    assert found.ok
+    assert not found.changes
+    assert found.summary == "Nothing changed: 160 scores, 32 maps and 12 costs compared."
+
+
+PASSING: dict[str, tuple[Edit, set[str]]] = {
+    "rounding": (scores(values(lambda v: v + 1e-5), "gradcam", "deletion"), set()),
+    "a method of other code with the same numbers": (listed("methods", "gradcam", code="x"), set()),
+    "a metric of other code with the same numbers": (listed("metrics", "deletion", code="x"), set()),
+    "faster": (costs("runtime", value=0.5, low=0.5, high=0.5), {"cost"}),
+    "slower within the ratio": (costs("runtime", value=1.2, low=1.2, high=1.2), set()),
+    "slower with a machine that is slower": (SLOWER_MACHINE := costs("runtime", value=3, low=3, high=3, reference=3), set()),
+    "longer, with quartiles that meet": (costs("runtime", value=1.5, low=0.9, high=2), set()),
+    "other versions": (lambda base: replace(base, versions={**base.versions, "torch": "9.9"}), {"note"}),
+    "other threads": (both(SLOWER, lambda b: replace(b, device={**b.device, "threads": 99})), {"note"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PASSING)
+def test_what_is_no_regression_passes(name: str, then: Baseline) -> None:
+    edit, expected = PASSING[name]
+    found = check(edit(then), then)
+    assert found.ok, found.summary
+    assert kinds(found, failing=False) == expected
+
+
+def test_another_machine_may_differ_by_twice_as_much(then: Baseline) -> None:
+    elsewhere = replace(then, device={**then.device, "name": "another"})
+    assert check(SLOWER(elsewhere), then).ok
+    assert not check(costs("runtime", value=1.6, low=1.6, high=1.6)(elsewhere), then).ok
+
+
+def test_maps_that_are_meant_to_be_others(then: Baseline) -> None:
+    """Their quality is judged all the same."""
+    accepting = Tolerances(accept=frozenset({"gradcam"}))
+    better = both(maps(turned, "gradcam"), scores(values(lambda v: np.clip(v - 0.1, 0, 1)), "gradcam", "deletion"))
+    assert check(better(then), then, accepting).ok
+    assert any(change.better for change in check(better(then), then, accepting).changes)
+    assert kinds(check(WORSE(then), then, accepting)) == {"quality"}
+    assert kinds(check(dead_first(then), then, accepting)) == {"dead"}
+    within = both(maps(turned, "gradcam"), scores(values(lambda v: v + 0.005), "gradcam", "deletion"))
+    assert check(within(then), then, accepting).ok, "half a hundredth of the range matters to nobody"
+
+
+def test_few_images_are_judged_by_their_mean(then: Baseline) -> None:
+    def first(base: Baseline, n: int) -> Baseline:
+        one = replace(base.images[0], samples=base.images[0].samples[:n], targets=base.images[0].targets[:n])
+        cells = tuple(replace(c, values=c.values[:n]) for c in base.scores)
+        return replace(base, images=(one,), scores=cells)
+
+    accepting = Tolerances(accept=frozenset({"gradcam"}))
+    for n in (1, 5):
+        found = check(WORSE(first(then, n)), first(then, n), accepting)
+        assert kinds(found) == {"quality"}
+        assert "too few to test" in found.failing[0].said
+    noisy = both(
+        maps(turned, "gradcam"), scores(values(lambda v: v + np.resize([0.2, -0.15], len(v))), "gradcam", "deletion")
+    )
+    assert check(noisy(then), then, accepting).ok, "eight images that go both ways decide nothing"
+
+
+def test_a_flip_at_a_limit_is_told_and_does_not_fail(then: Baseline) -> None:
+    many = replace(
+        then,
+        images=(replace(then.images[0], samples=tuple(map(str, range(80))), targets=then.images[0].targets * 10),),
+        datasets=({**then.datasets[0], "samples": {str(i): "x" for i in range(80)}},),
+        scores=tuple(replace(c, values=c.values * 10) for c in then.scores),
+        maps=tuple(
+            replace(m, sketches={str(i): next(iter(m.sketches.values())) for i in range(80)}) for m in then.maps
+        ),
+    )
+    one = scores(lambda c: replace(c, values=(1 - (c.values[0] or 0), *c.values[1:])), "gradcam", "increase")(many)
+    found = check(one, many)
+    assert found.ok
+    assert kinds(found, failing=False) == {"score"}
+    assert not check(one, many, Tolerances(strict=True)).ok
+
+
+def test_strict_fails_on_what_is_better_too(then: Baseline) -> None:
+    faster = costs("runtime", value=0.5, low=0.5, high=0.5)(then)
+    assert kinds(check(faster, then, Tolerances(strict=True))) == {"cost"}
+
+
+def test_narrowed(then: Baseline) -> None:
+    found = check(WORSE(then), then, methods=["layercam"])
+    assert found.ok
+    assert found.counts == {"scores": 40, "maps": 8, "cost": 3}
+    assert check(WORSE(then), then, Tolerances(accept=frozenset({"gradcam"})), metrics=["insertion@rise-28"]).ok
+    with pytest.raises(BenchError, match="no method 'gradcm'.*gradcam"):
+        check(then, then, methods=["gradcm"])
+    with pytest.raises(BenchError, match="no metric 'deletion@rise-29'"):
+        check(then, then, metrics=["deletion@rise-29"])
+
+
+def test_new_methods_are_told_and_do_not_fail(then: Baseline) -> None:
+    found = check(then, without(then, "gradcam"))
+    assert found.ok
+    assert kinds(found, failing=False) == {"new"}
+
+
+def test_nothing_compared_is_no_pass(then: Baseline) -> None:
+    empty = replace(then, scores=(), maps=(), costs=())
+    assert not check(then, empty).ok
+
+
+def test_a_value_that_came_back(then: Baseline) -> None:
+    found = check(then, scores(lost, "gradcam", "deletion")(then))
+    assert found.ok
+    assert kinds(found, failing=False) == {"mended"}
+
+
+@pytest.mark.parametrize("keys", [{"margin": -1.0}, {"map": 2.0}, {"cost": 0.5}, {"memory": float("inf")}])
+def test_tolerances_that_are_none(keys: dict[str, float]) -> None:
+    with pytest.raises(BenchError, match="tolerances"):
+        Tolerances(**keys)  # type: ignore[arg-type]
