@@ -106,10 +106,10 @@ def _junit(checked: Checked) -> str:
         _case(
             suite, _place(change.place), f"{change.kind} {_measure(change.metric, change.protocol)}".strip(), [change]
         )
-    suite.set("tests", str(len(suite)))
-    suite.set("failures", str(sum(case.find("failure") is not None for case in suite)))
     if not checked.compared and not checked.changes:
         _fail(_case(suite, "the run", "compared", []), checked.summary)
+    suite.set("tests", str(len(suite)))
+    suite.set("failures", str(sum(case.find("failure") is not None for case in suite)))
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
 
 

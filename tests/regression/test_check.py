@@ -17,6 +17,13 @@ from benchbench.regression.costs import Cost
 Edit = Callable[[Baseline], Baseline]
 
 
+@pytest.fixture(scope="module")
+def then(then: Baseline) -> Baseline:
+    """With times whose quartiles are close: how busy the machine was is not the tests' matter."""
+    close = (replace(c, low=0.99 * c.value, high=1.01 * c.value) if c.unit == "ms" else c for c in then.costs)
+    return replace(then, costs=tuple(close))
+
+
 def scores(edit: Callable[[Cell], Cell], method: str, metric: str = "") -> Edit:
     def edited(base: Baseline) -> Baseline:
         chosen = tuple(edit(c) if c.method == method and metric in ("", c.metric) else c for c in base.scores)
@@ -49,7 +56,7 @@ def maps(change: Callable[[np.ndarray], np.ndarray], method: str, count: int = 8
 
 def costs(metric: str, method: str = "layercam", **keys: float) -> Edit:
     def one(cost: Cost) -> Cost:
-        return replace(cost, **{k: getattr(cost, k) * v for k, v in keys.items()})  # type: ignore[arg-type]
+        return replace(cost, **{k: getattr(cost, k) * v for k, v in keys.items()})
 
     return lambda base: replace(
         base, costs=tuple(one(c) if (c.method, c.metric) == (method, metric) else c for c in base.costs)
@@ -73,10 +80,19 @@ def turned(grid: np.ndarray) -> np.ndarray:
     return grid[::-1]
 
 
+def nudged(grid: np.ndarray) -> np.ndarray:
+    moved: np.ndarray = grid + 0.02 * (grid > 0.5)
+    return moved
+
+
 def listed(kind: str, name: str, **keys: Any) -> Edit:
-    return lambda base: replace(
-        base, **{kind: tuple({**one, **keys} if one["name"] == name else one for one in getattr(base, kind))}
-    )
+    def edited(base: Baseline) -> Baseline:
+        changed: dict[str, Any] = {
+            kind: tuple({**one, **keys} if one["name"] == name else one for one in getattr(base, kind))
+        }
+        return replace(base, **changed)
+
+    return edited
 
 
 def without(base: Baseline, method: str) -> Baseline:
@@ -84,8 +100,7 @@ def without(base: Baseline, method: str) -> Baseline:
 
 
 def lost(cell: Cell) -> Cell:
-    first, *rest = cell.values
-    return replace(cell, values=(None, *rest), reasons={"0": ("failed", "RuntimeError: no")})
+    return replace(cell, values=(None, *cell.values[1:]), reasons={"0": ("failed", "RuntimeError: no")})
 
 
 def dead_first(base: Baseline) -> Baseline:
@@ -110,7 +125,7 @@ WORSE = both(maps(turned, "gradcam"), scores(values(lambda v: np.clip(v + 0.1, 0
 SLOWER = costs("runtime", value=1.3, low=1.3, high=1.3)
 FAILING: dict[str, tuple[Edit, set[str], str]] = {
     "maps turned over": (maps(turned, "gradcam"), {"map"}, "gradcam: 8 maps are others"),
-    "one map moved": (maps(lambda g: np.clip(g + 0.02 * (g > 0.5), 0, 1.02), "layercam", 1), {"map"}, "1 map is another"),
+    "one map moved": (maps(nudged, "layercam", 1), {"map"}, "1 map is another"),
     "three maps dead": (dead_first, {"dead"}, "gradcam: 3 maps went dead"),
     "worse": (WORSE, {"map", "quality"}, "worse on 1 metric"),
     "other scores of the same maps": (
@@ -160,7 +175,7 @@ PASSING: dict[str, tuple[Edit, set[str]]] = {
     "a metric of other code with the same numbers": (listed("metrics", "deletion", code="x"), set()),
     "faster": (costs("runtime", value=0.5, low=0.5, high=0.5), {"cost"}),
     "slower within the ratio": (costs("runtime", value=1.2, low=1.2, high=1.2), set()),
-    "slower with a machine that is slower": (SLOWER_MACHINE := costs("runtime", value=3, low=3, high=3, reference=3), set()),
+    "slower with a machine that is slower": (costs("runtime", value=3, low=3, high=3, reference=3), set()),
     "longer, with quartiles that meet": (costs("runtime", value=1.5, low=0.9, high=2), set()),
     "other versions": (lambda base: replace(base, versions={**base.versions, "torch": "9.9"}), {"note"}),
     "other threads": (both(SLOWER, lambda b: replace(b, device={**b.device, "threads": 99})), {"note"}),
@@ -237,7 +252,7 @@ def test_narrowed(then: Baseline) -> None:
     assert found.ok
     assert found.counts == {"scores": 40, "maps": 8, "cost": 3}
     assert check(WORSE(then), then, Tolerances(accept=frozenset({"gradcam"})), metrics=["insertion@rise-28"]).ok
-    with pytest.raises(BenchError, match="no method 'gradcm'.*gradcam"):
+    with pytest.raises(BenchError, match=r"no method 'gradcm'.*gradcam"):
         check(then, then, methods=["gradcm"])
     with pytest.raises(BenchError, match="no metric 'deletion@rise-29'"):
         check(then, then, metrics=["deletion@rise-29"])

@@ -1,0 +1,87 @@
+"""A check as a terminal, a pull request and a test runner show it; hostile names harm none of them."""
+
+from __future__ import annotations
+
+import json
+from xml.etree import ElementTree
+
+import pytest
+
+from benchbench.errors import BenchError
+from benchbench.regression import Change, Checked, Place
+from benchbench.regression.changes import Compared
+from benchbench.reports.gated import render, renderable, verdict
+from benchbench.screen import rendered
+
+HOSTILE = "<script>alert(1)</script>|`\x1b[31m\u202e&\"'"
+HERE = Place("net", "photos", "layer4", HOSTILE)
+COMPARED = (
+    Compared("maps", HERE, count=3),
+    Compared("scores", HERE, "deletion", "rise-28", 3),
+    Compared("scores", Place("net", "photos", "layer4", "gradcam"), "deletion", "rise-28", 3),
+    Compared("cost", HERE, "runtime", "alone-b1"),
+)
+CHANGES = (
+    Change("dead", True, "3 of 3 maps are the same everywhere now", HERE, images=("a", "b", "c")),
+    Change("quality", True, "worse: 0.1 -> 0.2", HERE, "deletion", "rise-28", 0.1, 0.2, ("a",)),
+    Change("cost", True, "slower by 12%: 10 -> 11.2 ms", HERE, "runtime", "alone-b1", 10.0, 11.2),
+    Change("not comparable", True, "its weights are others", Place("other")),
+    Change("note", False, "other versions: torch 2.4, 2.5"),
+)
+BAD, GOOD = Checked(CHANGES, COMPARED), Checked((), COMPARED)
+
+
+def test_the_first_line_says_who_got_worse_at_what() -> None:
+    said = verdict(BAD)
+    assert said.startswith("FAIL: ")
+    assert "3 maps went dead, worse on 1 metric, slower by 12%: 10 -> 11.2 ms; its weights are others." in said
+    assert verdict(GOOD) == "PASS: Nothing changed: 6 scores, 3 maps and 1 cost compared."
+
+
+def test_a_terminal_of_80_columns() -> None:
+    shown = rendered(renderable(BAD))
+    assert max(map(len, shown.splitlines())) <= 80
+    assert "\x1b" not in shown
+    assert "\u202e" not in shown
+    assert shown.count("FAIL") == 1 + 4
+
+
+def test_markdown_is_one_table_that_no_name_breaks() -> None:
+    text = render(BAD, "markdown")
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(rows) == 2 + len(CHANGES)
+    unescaped = [row.replace("\\|", "").count("|") for row in rows]
+    assert set(unescaped) == {5}
+    assert "<script>" not in text
+
+
+def test_junit_has_a_case_for_everything_compared_and_for_what_could_not_be() -> None:
+    suite = ElementTree.fromstring(render(BAD, "junit"))
+    cases = list(suite)
+    assert suite.get("tests") == str(len(cases)) == str(len(COMPARED) + 2)
+    assert suite.get("failures") == "4"
+    found = ((case.get("name"), case.find("failure")) for case in cases)
+    failing = {name: failure.get("message") for name, failure in found if failure is not None}
+    assert set(failing) == {"maps", "scores deletion@rise-28", "cost runtime@alone-b1", "not comparable"}
+    assert failing["scores deletion@rise-28"] == "worse: 0.1 -> 0.2 (a)"
+    good = ElementTree.fromstring(render(GOOD, "junit"))
+    assert (good.get("tests"), good.get("failures")) == ("4", "0")
+
+
+def test_a_check_that_compared_nothing_fails_in_junit_too() -> None:
+    suite = ElementTree.fromstring(render(Checked(()), "junit"))
+    assert suite.get("failures") == "1"
+
+
+def test_json_has_every_image_and_no_nan() -> None:
+    found = json.loads(render(BAD, "json"))
+    assert found["ok"] is False
+    assert found["compared"] == {"scores": 6, "maps": 3, "cost": 1}
+    assert found["changes"][0]["images"] == ["a", "b", "c"]
+    assert found["changes"][0]["was"] is None
+    assert found["changes"][1]["now"] == 0.2
+
+
+def test_an_unknown_format() -> None:
+    with pytest.raises(BenchError, match="unknown format 'xml'"):
+        render(GOOD, "xml")
