@@ -15,6 +15,7 @@ from .errors import BenchError, NotApplicable
 from .finished import Run
 from .method_testing import Case, Small, example_images, seeded
 from .registry import METHODS
+from .regression import Baseline, Tolerances, check
 from .snapshots import Array, Maps, Unlike, compare, normalised, write
 from .weaknesses import weakness
 
@@ -149,6 +150,38 @@ def assert_same_maps(
             return
         line = f"maps differ from {path}:\n{said}" if isinstance(said, Unlike) else str(said)
         raise AssertionError(line) from None
+
+
+def assert_not_worse(
+    run: Run, baseline: str | Path | Run, *, tolerances: Tolerances | None = None, update: bool = False
+) -> None:
+    """A run is not worse than a baseline; the fixture ``benchbench_gate`` names the file after the test.
+
+    Args:
+        baseline: a file that ``benchbench baseline`` or ``update`` wrote, or another run.
+        tolerances: what counts as a change; see ``benchbench.regression.Tolerances``.
+        update: write the baseline where it is absent or the run is worse, in place of failing.
+
+    Raises:
+        AssertionError: it is worse, or not comparable; the message is what ``benchbench check`` says.
+        BenchError: the run has nothing to compare.
+    """
+    __tracebackhide__ = True
+    try:
+        then = Baseline.of(baseline.record) if isinstance(baseline, Run) else Baseline.load(baseline)
+        found = check(run.record, then, tolerances)
+    except BenchError as error:
+        said = str(error)
+    else:
+        if found.ok:
+            return
+        lines = [
+            f"  {' / '.join(filter(None, [*c.place.parts, c.metric, c.protocol]))}: {c.said}" for c in found.failing
+        ]
+        said = "\n".join([found.summary, *lines])
+    if not update or isinstance(baseline, Run):
+        raise AssertionError(said)
+    Baseline.of(run.record).save(baseline)
 
 
 def assert_passes_weakness(method: str, case: str, **params: Any) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from .cost import measure
+from .cost import measure, reference, timed
 from .errors import BenchError
 from .layers import resolve
 from .method_testing import Case, example_images
@@ -43,8 +44,9 @@ class Alone:
         """Benchmark a registered method on its own: a pass of the network with all that the method asks for.
 
         pytest-benchmark's options and tables hold; a call is synchronised on CUDA. ``extra_info`` has
-        ``method``, ``images``, ``device``, ``peak_memory_bytes``, and ``forwards``, ``backwards`` and ``rests`` per
-        image.
+        ``peak_memory_bytes``, ``forwards``, ``backwards`` and ``rests`` per image, ``images``, ``device``,
+        ``reference_seconds`` of a fixed piece of work beside it, and ``in_references``: the median time in its units,
+        which can be compared between machines.
 
         Args:
             network: returns logits (B, C); None for a small one of ``benchbench.testing``.
@@ -62,7 +64,10 @@ class Alone:
         given = (example_images(1) if images is None else images).to(where)
         passes = Passes()
         call = _call(case, net, given, layer, passes)
+        kernel = reference(where)
+        before = timed(kernel, where)
         cost = measure(call, passes, where, len(given))
+        seconds = (*before, *timed(kernel, where))
         self.benchmark(_synchronised(call, where))
         self.benchmark.extra_info.update(
             {
@@ -73,6 +78,8 @@ class Alone:
                 "forwards": cost.forwards,
                 "backwards": cost.backwards,
                 "rests": cost.rests,
+                "reference_seconds": median(seconds),
+                "in_references": median(cost.seconds) / median(seconds),
             }
         )
         return cost

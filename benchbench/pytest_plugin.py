@@ -1,4 +1,4 @@
-"""The pytest plugin: fixtures that run studies once, keep snapshots, and measure what a method costs.
+"""The pytest plugin: fixtures that run studies once, keep snapshots and baselines, and measure what a method costs.
 
 Installed with ``pip install benchbench[pytest]``, and found by pytest through the entry point ``benchbench``. Nothing
 heavy is imported before a test asks for a fixture.
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .asserting import MapsLike
     from .costs_alone import Alone
     from .finished import Run
+    from .regression import Tolerances
     from .session_runs import SessionRuns
 
 UPDATE = "--benchbench-update"
@@ -32,7 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         UPDATE,
         action="store_true",
         default=False,
-        help="write the snapshots of the tests that run, where they are absent or differ",
+        help="write the snapshots and baselines of the tests that run, where they are absent or differ",
     )
 
 
@@ -123,6 +124,24 @@ class Snapshot(Beside):
         self.wrote(path, before)
 
 
+class Gate(Beside):
+    """The fixture ``benchbench_gate``: a run is not worse than the baseline that the file beside the test holds."""
+
+    def __call__(self, run: Run, name: str = "", *, tolerances: Tolerances | None = None) -> None:
+        """Compare, or write with --benchbench-update; see ``benchbench.testing.assert_not_worse``."""
+        __tracebackhide__ = True
+        from .asserting import assert_not_worse
+
+        path = self.path(name)
+        before = _bytes(path)
+        if before is None and not self.update:
+            pytest.fail(
+                f"{path}: there is no baseline yet. Run pytest {UPDATE}, and commit what it wrote", pytrace=False
+            )
+        assert_not_worse(run, path, tolerances=tolerances, update=self.update)
+        self.wrote(path, before)
+
+
 @pytest.fixture(scope="session")
 def benchbench_run(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> StudyRuns:
     """A function from a study (a file, a bb.Study or its keys) to its finished run, computed once per session."""
@@ -135,6 +154,12 @@ def benchbench_run(tmp_path_factory: pytest.TempPathFactory, request: pytest.Fix
 def benchbench_snapshot(request: pytest.FixtureRequest) -> Snapshot:
     """A function that holds maps, or a run's maps, to a snapshot beside the test."""
     return Snapshot(request, "snapshot")
+
+
+@pytest.fixture
+def benchbench_gate(request: pytest.FixtureRequest) -> Gate:
+    """A function that holds a run to a baseline beside the test."""
+    return Gate(request, "baseline")
 
 
 @pytest.fixture

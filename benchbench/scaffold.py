@@ -59,7 +59,7 @@ def test_weakness() -> None:
     assert_passes_weakness("{name}", "several instances, pooled")
 
 
-# Maps that must stay as they are, studies run once, cost: docs/testing-a-method.md of benchbench.
+# Maps that must stay as they are, a study's numbers that must not get worse, cost: docs/testing-a-method.md.
 '''
 
 

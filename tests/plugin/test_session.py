@@ -235,6 +235,39 @@ def test_one_name_is_for_one_snapshot(pytester: pytest.Pytester, session: Sessio
     done.stdout.fnmatch_lines(["*uses the name '' twice: name each snapshot*"])
 
 
+GATE = """
+def test_not_worse(benchbench_run, benchbench_gate, keys):
+    benchbench_gate(benchbench_run(**keys))
+"""
+
+
+def test_a_baseline_is_written_by_the_flag_and_holds(pytester: pytest.Pytester, place: Path, session: Session) -> None:
+    pytester.makepyfile(test_it=GATE)
+    done = session()
+    done.assert_outcomes(failed=1)
+    done.stdout.fnmatch_lines(["*there is no baseline yet. Run pytest --benchbench-update*"])
+    baseline = place / "baselines" / "test_it" / "test_not_worse.json"
+    assert not baseline.exists()
+
+    done = session("--benchbench-update")
+    done.assert_outcomes(passed=1)
+    done.stdout.fnmatch_lines(["*benchbench wrote*", "*baselines/test_it/test_not_worse.json"])
+    before = baseline.read_bytes()
+    session("-n", "2").assert_outcomes(passed=1)
+
+    conftest = place / "conftest.py"
+    conftest.write_text(
+        conftest.read_text().replace("return layer.activation.mean(1)", "return -layer.activation.mean(1)")
+    )
+    done = session("-n", "2")
+    done.assert_outcomes(failed=1)
+    assert "counted" in done.stdout.str()
+    assert baseline.read_bytes() == before
+    session("--benchbench-update").assert_outcomes(passed=1)
+    assert baseline.read_bytes() != before
+    session().assert_outcomes(passed=1)
+
+
 COST = """
 import torch
 from benchbench.testing import Small, example_images, seeded
@@ -258,6 +291,8 @@ def test_cost_is_benchmarked_with_what_is_no_time(pytester: pytest.Pytester, ses
     assert info["test_scorecam"]["method"] == "scorecam"
     for one in info.values():
         assert one["peak_memory_bytes"] > 5 * 6 * 32 * 32  # the first stage's output, at least
+        assert one["reference_seconds"] > 0
+        assert one["in_references"] > 0
     assert all(one["stats"]["rounds"] >= 5 for one in found)
 
 

@@ -59,6 +59,10 @@ def test_it_names_less_of_the_image_than_gradcam(run: bb.Run) -> None:
     assert area["contrastcam"] < area["gradcam"]
 
 
+def test_it_is_not_worse_than_it_was(run: bb.Run, benchbench_gate) -> None:
+    benchbench_gate(run)
+
+
 def test_it_costs_one_forward_and_one_backward(benchbench_cost) -> None:
     cost = benchbench_cost("contrastcam")
     assert (cost.forwards, cost.backwards) == (1, 1)
