@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from ..errors import BenchError
-from .summary import sentence, several
 
 Kind: TypeAlias = Literal[
     "not comparable", "missing", "failure", "dead", "map", "score", "quality", "cost", "mended", "new", "note"
 ]
-KINDS: Mapping[Kind, str] = {
-    "not comparable": "seed, weights, data, classes, parameters or a metric's own code changed",
+KINDS: Mapping[str, str] = {
+    "not comparable": "seed, weights, data, classes, parameters or a metric's own code are others",
     "missing": "the baseline has it, the run does not",
     "failure": "there was a value, and now there is a reason why there is none",
     "dead": "maps that are the same everywhere now, and were not",
-    "map": "maps that changed",
-    "score": "scores that changed, though their maps did not",
-    "quality": "scores of maps that changed, by paired tests",
+    "map": "maps that are others",
+    "score": "scores that are others, though their maps are the same",
+    "quality": "scores of maps that are others, by paired tests",
     "cost": "time, memory or passes",
     "mended": "there was no value, and now there is one",
     "new": "the run has it, the baseline does not",
-    "note": "what else is otherwise, and cannot fail",
+    "note": "what else was otherwise, and cannot fail",
 }
 
 
@@ -55,8 +54,6 @@ class Change:
         said: one sentence, without the place: what was, what is.
         metric, protocol: empty where it is not about one.
         was, now: the two numbers, where it is about numbers; NaN elsewhere.
-        by: how much: of quality, the mean of the paired differences, in the metric's unit; of scores and maps, the
-            largest difference; of a cost, how many times as much, time in units of the reference kernel. Else NaN.
         images: which, where it is about some of them.
         better: it is an improvement.
     """
@@ -69,7 +66,6 @@ class Change:
     protocol: str = ""
     was: float = math.nan
     now: float = math.nan
-    by: float = math.nan
     images: tuple[str, ...] = ()
     better: bool = False
 
@@ -84,8 +80,8 @@ class Tolerances:
         map: by how much a cell of a map may move, as a share of the map's own range.
         cost: how many times as long a method may take, in units of the reference kernel.
         memory: how many times as much memory.
-        accept: methods whose maps are meant to change; their quality, failures and costs are judged all the same.
-        strict: whatever is not as it was fails, improvements and what is new too.
+        accept: methods whose maps are meant to be others; their quality, failures and costs are judged all the same.
+        strict: whatever is not as it was fails, improvements too.
 
     Raises:
         BenchError: a share or a ratio that is none.
@@ -112,7 +108,7 @@ class Tolerances:
 class Compared:
     """One thing that was compared: of one place, its scores under one metric, its maps, or one of its costs."""
 
-    what: Literal["scores", "maps", "costs"]
+    what: Literal["scores", "maps", "cost"]
     place: Place
     metric: str = ""
     protocol: str = ""
@@ -134,32 +130,64 @@ class Checked:
     @property
     def ok(self) -> bool:
         """Nothing fails, and something was compared."""
-        return bool(self.compared) and not self.failing
+        return bool(self.compared) and not any(change.fails for change in self.changes)
 
     @property
     def failing(self) -> tuple[Change, ...]:
         return tuple(change for change in self.changes if change.fails)
 
     @property
-    def incomparable(self) -> tuple[Change, ...]:
-        return tuple(change for change in self.changes if change.kind == "not comparable")
-
-    @property
     def counts(self) -> dict[str, int]:
-        """How many ``scores``, ``maps`` and ``costs`` were compared."""
-        found = Counter({"scores": 0, "maps": 0, "costs": 0})
+        """How many scores, maps and costs were compared."""
+        found = Counter({"scores": 0, "maps": 0, "cost": 0})
         for one in self.compared:
             found[one.what] += one.count
         return dict(found)
 
     @property
     def summary(self) -> str:
-        """A sentence: who got worse at what; or that nothing changed."""
-        if self.failing:
-            return sentence(self.failing)
-        if not self.compared:
+        """In a sentence or a few: who got worse at what; or that nothing changed."""
+        if not self.compared and not self.changes:
             return "Nothing was compared."
-        scores, maps, costs = (several(self.counts[what], what[:-1]) for what in ("scores", "maps", "costs"))
-        seen = f"{scores}, {maps} and {costs} compared."
+        said = list(self._said())
+        if said:
+            return f"{'; '.join(said)}."
+        seen = f"{_many(self.counts['scores'], 'score')}, {_many(self.counts['maps'], 'map')} and "
+        seen += f"{_many(self.counts['cost'], 'cost')} compared"
         moved = sum(change.kind not in ("note", "new") for change in self.changes)
-        return f"Nothing got worse ({several(moved, 'change')}): {seen}" if moved else f"Nothing changed: {seen}"
+        return f"Nothing got worse ({_many(moved, 'change')}): {seen}." if moved else f"Nothing changed: {seen}."
+
+    def _said(self) -> Iterator[str]:
+        """By method what fails, and then what concerns no method."""
+        for method in dict.fromkeys(change.place.method for change in self.failing):
+            mine = [change for change in self.failing if change.place.method == method]
+            if method:
+                yield f"{method}: {', '.join(_of_method(mine))}"
+            else:
+                yield from dict.fromkeys(change.said for change in mine)
+
+
+def _of_method(changes: list[Change]) -> Iterator[str]:
+    by_kind: dict[str, list[Change]] = {}
+    for change in changes:
+        by_kind.setdefault(change.kind, []).append(change)
+    for kind, mine in by_kind.items():
+        images = len({(change.place, image) for change in mine for image in change.images})
+        metrics = len({(change.metric, change.protocol) for change in mine})
+        match kind:
+            case "quality":
+                yield f"worse on {_many(metrics, 'metric')}"
+            case "score":
+                yield f"other scores on {_many(metrics, 'metric')} of the same maps"
+            case "map":
+                yield f"{_many(images, 'map')} are others" if images != 1 else "1 map is another"
+            case "dead":
+                yield f"{_many(images, 'map')} went dead"
+            case "failure":
+                yield f"{_many(images, 'image')} without a value now"
+            case _:
+                yield from dict.fromkeys(change.said for change in mine)
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
