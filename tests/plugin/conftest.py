@@ -22,6 +22,8 @@ def session(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Sessi
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    for name in ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID"):
+        monkeypatch.delenv(name, raising=False)  # or it takes itself for a worker of the session that tests it
 
     def run(*arguments: str, bare: bool = False, here: bool = False) -> pytest.RunResult:
         named = ["benchbench.pytest_plugin", "xdist.plugin", *([] if bare else ["pytest_benchmark.plugin"])]
