@@ -44,8 +44,8 @@ def test_its_maps_are_what_they_were(benchbench_snapshot) -> None:
 @pytest.fixture
 def run(benchbench_run) -> bb.Run:
     """Computed once per session, however many tests and workers ask; images of squares, the same bytes everywhere."""
-    images = torch.rand(12, 3, 8, 8, generator=torch.Generator().manual_seed(0))
-    images = images.repeat_interleave(8, 2).repeat_interleave(8, 3)
+    images = torch.rand(12, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 4 - 2
+    images = images.repeat_interleave(4, 2).repeat_interleave(4, 3)
     return benchbench_run(
         models={"small": seeded(Small)},
         datasets={"squares": (images, [0] * 12)},
