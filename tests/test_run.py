@@ -58,7 +58,7 @@ def test_nothing_asked_for_is_missing(record: Record) -> None:
     assert (quality["status"] == "ok").all()
     cost = record.results[record.results["sample"].isna()]
     assert set(cost["metric"]) == {
-        *("runtime", "runtime.q1", "runtime.q3", "runtime.repeats"),
+        *("runtime", "runtime.q1", "runtime.q3", "runtime.repeats", "runtime.reference"),
         *(
             "peak_memory",
             "peak_memory.images",
