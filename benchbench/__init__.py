@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .layout import with_grid
     from .overlays import Overlay, overlay
     from .registry import dataset, method, metric, model
+    from .regression import Baseline, Tolerances
     from .targets import scored
     from .types import Dataset, Layer, ModelSpec, Preprocess, Sample, Scored, Seen
 
@@ -28,12 +29,14 @@ _HOME = {
     "finished": ("Run",),
     "layout": ("with_grid",),
     "overlays": ("Overlay", "overlay"),
+    "regression": ("Baseline", "Tolerances"),
     "registry": ("dataset", "method", "metric", "model"),
     "targets": ("scored",),
     "types": ("Dataset", "Layer", "ModelSpec", "Preprocess", "Sample", "Scored", "Seen"),
 }
 
 __all__ = [
+    "Baseline",
     "BenchError",
     "Dataset",
     "Layer",
@@ -46,6 +49,7 @@ __all__ = [
     "Scored",
     "Seen",
     "Study",
+    "Tolerances",
     "dataset",
     "explain",
     "method",

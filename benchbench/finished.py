@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -125,14 +125,21 @@ class Run:
         """
         return Baseline.of(self.record).save(path)
 
-    def check(self, baseline: str | Path | Run, tolerances: Tolerances | None = None) -> Checked:
+    def check(
+        self,
+        baseline: str | Path | Run,
+        tolerances: Tolerances | None = None,
+        *,
+        methods: Collection[str] = (),
+        metrics: Collection[str] = (),
+    ) -> Checked:
         """The run against a baseline's file, or against another run: see ``benchbench.regression.check``.
 
         Raises:
-            BenchError: no such file, or nothing to compare.
+            BenchError: no such file, no method or metric of that name, or nothing to compare.
         """
         then = Baseline.of(baseline.record) if isinstance(baseline, Run) else Baseline.load(baseline)
-        return check(self.record, then, tolerances)
+        return check(self.record, then, tolerances, methods=methods, metrics=metrics)
 
     def ranking(self) -> pd.DataFrame:
         """One order over all metrics that no control wins here: mean ranks and Bradley-Terry strengths with intervals.

@@ -27,8 +27,13 @@ def check_command(
     baseline: Annotated[Path, typer.Option(help="The file that benchbench baseline wrote")],
     methods: Annotated[str | None, typer.Option(help="Compare these alone, separated by commas")] = None,
     metrics: Annotated[str | None, typer.Option(help="Compare these alone: names, or name@protocol")] = None,
-    accept: Annotated[str | None, typer.Option(help="Methods whose maps are meant to be others")] = None,
-    margin: Annotated[float, typer.Option(help="A loss of a mean that matters, as a share of the range")] = 0.01,
+    accept: Annotated[str | None, typer.Option(help="Methods whose maps are meant to change")] = None,
+    margin: Annotated[
+        float, typer.Option("--margin", "--tolerance", help="A loss of a mean that matters, as a share of the range")
+    ] = 0.01,
+    map_tolerance: Annotated[
+        float, typer.Option(help="A change of a map that matters, as a share of its range")
+    ] = 5e-3,
     cost_ratio: Annotated[float, typer.Option(help="How many times as long is too long")] = 1.25,
     strict: Annotated[bool, typer.Option("--strict", help="Fail on whatever is not as it was")] = False,
     format: Annotated[str, typer.Option(help="table, markdown, junit or json")] = "table",
@@ -41,7 +46,7 @@ def check_command(
 
     if format not in FORMATS:
         raise BenchError(f"unknown format {format!r}", where="--format", hint=nearest(format, FORMATS))
-    limits = Tolerances(margin=margin, cost=cost_ratio, accept=frozenset(_names(accept)), strict=strict)
+    limits = Tolerances(margin, map=map_tolerance, cost=cost_ratio, accept=frozenset(_names(accept)), strict=strict)
     then = Baseline.load(baseline)
     found = check(Record.load(run), then, limits, methods=_names(methods), metrics=_names(metrics))
     put(rendered(renderable(found)) if format == "table" else render(found, format), out)

@@ -1,8 +1,19 @@
 """What a run said, kept, and what a later one says otherwise: baselines and the gate."""
 
 from .baseline import Baseline
-from .changes import Change, Checked, Place, Tolerances
+from .changes import Change, Checked, Compared, Place, Tolerances
 from .check import check
-from .sketch import Sketch, difference
+from .sketch import Difference, Sketch, difference
 
-__all__ = ["Baseline", "Change", "Checked", "Place", "Sketch", "Tolerances", "check", "difference"]
+__all__ = [
+    "Baseline",
+    "Change",
+    "Checked",
+    "Compared",
+    "Difference",
+    "Place",
+    "Sketch",
+    "Tolerances",
+    "check",
+    "difference",
+]

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from ..errors import BenchError
+from .summary import sentence, several
 
 Kind: TypeAlias = Literal[
     "not comparable", "missing", "failure", "dead", "map", "score", "quality", "cost", "mended", "new", "note"
 ]
-KINDS: Mapping[str, str] = {
-    "not comparable": "seed, weights, data, classes, parameters or a metric's own code are others",
+KINDS: Mapping[Kind, str] = {
+    "not comparable": "seed, weights, data, classes, parameters or a metric's own code changed",
     "missing": "the baseline has it, the run does not",
     "failure": "there was a value, and now there is a reason why there is none",
     "dead": "maps that are the same everywhere now, and were not",
-    "map": "maps that are others",
-    "score": "scores that are others, though their maps are the same",
-    "quality": "scores of maps that are others, by paired tests",
+    "map": "maps that changed",
+    "score": "scores that changed, though their maps did not",
+    "quality": "scores of maps that changed, by paired tests",
     "cost": "time, memory or passes",
     "mended": "there was no value, and now there is one",
     "new": "the run has it, the baseline does not",
-    "note": "what else was otherwise, and cannot fail",
+    "note": "what else is otherwise, and cannot fail",
 }
 
 
@@ -56,6 +57,8 @@ class Change:
         was, now: the two numbers, where it is about numbers; NaN elsewhere.
         images: which, where it is about some of them.
         better: it is an improvement.
+        by: how much: of quality, the mean of the paired differences, in the metric's unit; of scores and maps, the
+            largest difference; of a cost, how many times as much, as it was judged. Else NaN.
     """
 
     kind: Kind
@@ -68,6 +71,7 @@ class Change:
     now: float = math.nan
     images: tuple[str, ...] = ()
     better: bool = False
+    by: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -80,8 +84,8 @@ class Tolerances:
         map: by how much a cell of a map may move, as a share of the map's own range.
         cost: how many times as long a method may take, in units of the reference kernel.
         memory: how many times as much memory.
-        accept: methods whose maps are meant to be others; their quality, failures and costs are judged all the same.
-        strict: whatever is not as it was fails, improvements too.
+        accept: methods whose maps are meant to change; their quality, failures and costs are judged all the same.
+        strict: whatever is not as it was fails, improvements too; but notes and what is new.
 
     Raises:
         BenchError: a share or a ratio that is none.
@@ -130,15 +134,19 @@ class Checked:
     @property
     def ok(self) -> bool:
         """Nothing fails, and something was compared."""
-        return bool(self.compared) and not any(change.fails for change in self.changes)
+        return bool(self.compared) and not self.failing
 
     @property
     def failing(self) -> tuple[Change, ...]:
         return tuple(change for change in self.changes if change.fails)
 
     @property
+    def incomparable(self) -> tuple[Change, ...]:
+        return tuple(change for change in self.changes if change.kind == "not comparable")
+
+    @property
     def counts(self) -> dict[str, int]:
-        """How many scores, maps and costs were compared."""
+        """How many ``scores``, ``maps`` and measurements of ``cost`` were compared."""
         found = Counter({"scores": 0, "maps": 0, "cost": 0})
         for one in self.compared:
             found[one.what] += one.count
@@ -146,48 +154,12 @@ class Checked:
 
     @property
     def summary(self) -> str:
-        """In a sentence or a few: who got worse at what; or that nothing changed."""
-        if not self.compared and not self.changes:
+        """A sentence: who got worse at what; or that nothing changed."""
+        if self.failing:
+            return sentence(self.failing)
+        if not self.compared:
             return "Nothing was compared."
-        said = list(self._said())
-        if said:
-            return f"{'; '.join(said)}."
-        seen = f"{_many(self.counts['scores'], 'score')}, {_many(self.counts['maps'], 'map')} and "
-        seen += f"{_many(self.counts['cost'], 'cost')} compared"
+        scores, maps, costs = (several(self.counts[what], what.rstrip("s")) for what in ("scores", "maps", "cost"))
+        seen = f"{scores}, {maps} and {costs} compared."
         moved = sum(change.kind not in ("note", "new") for change in self.changes)
-        return f"Nothing got worse ({_many(moved, 'change')}): {seen}." if moved else f"Nothing changed: {seen}."
-
-    def _said(self) -> Iterator[str]:
-        """By method what fails, and then what concerns no method."""
-        for method in dict.fromkeys(change.place.method for change in self.failing):
-            mine = [change for change in self.failing if change.place.method == method]
-            if method:
-                yield f"{method}: {', '.join(_of_method(mine))}"
-            else:
-                yield from dict.fromkeys(change.said for change in mine)
-
-
-def _of_method(changes: list[Change]) -> Iterator[str]:
-    by_kind: dict[str, list[Change]] = {}
-    for change in changes:
-        by_kind.setdefault(change.kind, []).append(change)
-    for kind, mine in by_kind.items():
-        images = len({(change.place, image) for change in mine for image in change.images})
-        metrics = len({(change.metric, change.protocol) for change in mine})
-        match kind:
-            case "quality":
-                yield f"worse on {_many(metrics, 'metric')}"
-            case "score":
-                yield f"other scores on {_many(metrics, 'metric')} of the same maps"
-            case "map":
-                yield f"{_many(images, 'map')} are others" if images != 1 else "1 map is another"
-            case "dead":
-                yield f"{_many(images, 'map')} went dead"
-            case "failure":
-                yield f"{_many(images, 'image')} without a value now"
-            case _:
-                yield from dict.fromkeys(change.said for change in mine)
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
+        return f"Nothing got worse ({several(moved, 'change')}): {seen}" if moved else f"Nothing changed: {seen}"

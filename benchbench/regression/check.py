@@ -1,16 +1,19 @@
-"""A run against its baseline: what got worse, what is another, and what cannot be compared."""
+"""A run against its baseline: what got worse, what changed, and what cannot be compared."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 
+from ..errors import BenchError, nearest
 from ..table import Record
 from .baseline import Baseline
-from .changes import KINDS, Change, Checked, Kind, Place, Tolerances
+from .changes import ANYWHERE, KINDS, Change, Checked, Kind, Place, Tolerances
 from .costs import cost_changes
 from .ground import Ground
 from .mapped import mapped
+from .quality import quality_changes
 from .scored import paired, score_changes
 
 
@@ -22,7 +25,7 @@ def check(
     methods: Collection[str] = (),
     metrics: Collection[str] = (),
 ) -> Checked:
-    """Compare a run with a baseline.
+    """Compare a run with a baseline; the rules stand in docs/gate.md.
 
     Args:
         methods, metrics: compare these alone; a metric by its name, or as ``name@protocol``.
@@ -31,54 +34,72 @@ def check(
         BenchError: the baseline has none of this name, or the run has nothing to compare.
     """
     limits = tolerances or Tolerances()
+    for name in limits.accept:
+        if name not in baseline.method_names:
+            hint = nearest(name, baseline.method_names)
+            raise BenchError(f"the baseline has no method {name!r}", where="--accept", hint=hint)
     now = run if isinstance(run, Baseline) else Baseline.of(run)
     then, now = baseline.narrowed(methods, metrics, strict=True), now.narrowed(methods, metrics)
     ground = Ground.of(then, now)
     maps, pairs = mapped(then, now, ground, limits.map), paired(then, now, ground)
+    scores, tested = score_changes(pairs, maps, ground, limits)
     costs, compared = cost_changes(then, now, ground, limits)
     changes = [
         *ground.changes,
-        *(_missing(then, now) if ground.images or then.seed == now.seed else ()),
+        *_absent(then, now),
         *(change for one in maps for change in one.changes(limits)),
-        *score_changes(pairs, maps, (then.record, now.record), ground, limits),
+        *scores,
+        *quality_changes(tested, then, now, limits),
         *costs,
     ]
     if limits.strict:
         changes = [replace(one, fails=one.fails or one.kind not in ("note", "new")) for one in changes]
     order = {kind: i for i, kind in enumerate(KINDS)}
     changes.sort(key=lambda one: (not one.fails, order[one.kind]))
-    seen = [one.compared for one in maps if one.count] + [pair.compared for pair in pairs]
+    seen = [one.compared for one in maps if one.count] + [pair.compared for pair in pairs if pair.compared.count]
     return Checked(tuple(changes), (*seen, *compared))
 
 
-def _missing(then: Baseline, now: Baseline) -> Iterator[Change]:
+@dataclass(frozen=True)
+class _Has:
+    """What a run or a baseline has, by how much of a cell's key."""
+
+    baseline: Baseline
+
+    @cached_property
+    def keys(self) -> frozenset[tuple[str, ...]]:
+        return frozenset(cell.key for cell in self.baseline.scores)
+
+    @cached_property
+    def parts(self) -> frozenset[tuple[int, tuple[str, ...]]]:
+        """(where it begins, that part of a key)."""
+        spans = ((0, 1), (0, 2), (0, 3), (3, 4), (4, 6))
+        return frozenset((start, key[start:end]) for key in self.keys for start, end in spans)
+
+
+def _absent(then: Baseline, now: Baseline) -> Iterator[Change]:
     """What one has and the other has not, said once, as high up as it is true."""
     sides: tuple[tuple[Kind, Baseline, Baseline], ...] = (("missing", then, now), ("new", now, then))
     for kind, one, other in sides:
-        said: dict[Change, None] = {}
-        known = {cell.key for cell in other.scores}
-        for cell in one.scores:
-            if cell.key not in known:
-                said.setdefault(_lacking(kind, cell.key, other))
-        yield from said
+        has = _Has(other)
+        yield from dict.fromkeys(_lacking(kind, cell.key, has) for cell in one.scores if cell.key not in has.keys)
 
 
-def _lacking(kind: Kind, key: tuple[str, ...], other: Baseline) -> Change:
+def _lacking(kind: Kind, key: tuple[str, ...], has: _Has) -> Change:
     model, dataset, layer, method, metric, protocol = key
-    cells = {cell.key for cell in other.scores}
     where = "the run" if kind == "missing" else "the baseline"
 
-    def change(what: str, place: Place, measure: tuple[str, str] = ("", "")) -> Change:
+    def change(what: str, place: Place = ANYWHERE, measure: tuple[str, str] = ("", "")) -> Change:
         return Change(kind, kind == "missing", f"{what} is not in {where}", place, *measure)
 
-    if model not in {cell[0] for cell in cells}:
+    if (0, (model,)) not in has.parts:
         return change("the model", Place(model))
-    if (model, dataset) not in {cell[:2] for cell in cells}:
+    if (0, (model, dataset)) not in has.parts:
         return change("the dataset", Place(model, dataset))
-    if method not in {cell[3] for cell in cells}:
+    if (3, (method,)) not in has.parts:
         return change("the method", Place(method=method))
-    if (metric, protocol) not in {cell[4:] for cell in cells}:
-        return change("the metric", Place(), (metric, protocol))
-    if (model, dataset, layer) not in {cell[:3] for cell in cells}:
+    if (4, (metric, protocol)) not in has.parts:
+        return change("the metric", ANYWHERE, (metric, protocol))
+    if (0, (model, dataset, layer)) not in has.parts:
         return change("the layer", Place(model, dataset, layer))
     return change("it", Place(model, dataset, layer, method), (metric, protocol))

@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from .baseline import Baseline, Maps
+from .baseline import Baseline
 from .changes import Change, Compared, Place, Tolerances
 from .ground import Ground
+from .parts import Maps
 from .sketch import Difference, difference
 
 
@@ -34,8 +35,8 @@ class Mapped:
         known = {} if now is None else now.sketches
         asked = [name for name in then.sketches if name in images]
         both = {name: difference(then.sketches[name], known[name]) for name in asked if name in known}
-        dead = tuple(n for n in both if known[n].flat and not then.sketches[n].flat)
-        other = {name: found for name, found in both.items() if found.largest > tolerance and name not in dead}
+        dead = tuple(name for name in both if known[name].flat and not then.sketches[name].flat)
+        other = {name: found for name, found in both.items() if found.beyond(tolerance) and name not in dead}
         return cls(
             Place(then.model, then.dataset, then.layer, then.method),
             frozenset(both) - {*other, *dead},
@@ -54,24 +55,24 @@ class Mapped:
 
     def changes(self, tolerances: Tolerances) -> Iterator[Change]:
         if self.gone:
-            yield Change(
-                "failure", True, f"{len(self.gone)} of {self.count} maps are gone", self.place, images=self.gone
-            )
+            said = f"{len(self.gone)} of {self.count} maps are gone"
+            yield Change("failure", True, said, self.place, images=self.gone)
         if self.dead:
             said = f"{len(self.dead)} of {self.count} maps are the same everywhere now"
             yield Change("dead", True, said, self.place, images=self.dead)
         if self.other:
             accepted = self.place.method in tolerances.accept
-            yield Change("map", not accepted, self._said(), self.place, images=tuple(self.other))
+            by = max(found.size for found in self.other.values())
+            yield Change("map", not accepted, self._said(), self.place, by=by, images=tuple(self.other))
 
     def _said(self) -> str:
-        worst = max(self.other.values(), key=lambda found: found.largest)
-        said = f"{len(self.other)} of {self.count} maps are others, "
-        if math.isinf(worst.largest):
-            return f"{said}of another size or live where they were dead"
+        name, worst = max(self.other.items(), key=lambda item: item[1].size)
+        said = f"{len(self.other)} of {self.count} maps changed"
+        if math.isinf(worst.size):
+            return f"{said}: another size, or no longer dead"
+        said += f", by up to {worst.size:.2g} of their range ({name})"
         ranks = [found.rank for found in self.other.values() if not math.isnan(found.rank)]
-        said += f"by up to {worst.largest:.2g} of their range"
-        return f"{said}; rank correlation down to {min(ranks):.3f}" if ranks else said
+        return f"{said}, rank correlation down to {min(ranks):.3f}" if ranks else said
 
 
 def mapped(then: Baseline, now: Baseline, ground: Ground, tolerance: float) -> list[Mapped]:

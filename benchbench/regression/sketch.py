@@ -6,7 +6,7 @@ import base64
 import hashlib
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -16,7 +16,7 @@ from scipy.stats import rankdata
 from ..table import FloatArray
 
 Grid: TypeAlias = npt.NDArray[np.float64]
-SIDE = 16  # a larger map is kept as the means of so many parts on a side
+SIDE = 16  # a larger map is kept by so many parts on a side
 FINE, COARSE = 1e-5, 1e-3  # of the map's own range: what the two digests are rounded to
 FLAT = 1e-6  # of the largest magnitude: a smaller range is what rounding leaves of a map that says nothing
 _STEPS = 65535
@@ -28,25 +28,40 @@ class Sketch:
 
     Attributes:
         shape: of the map, (h, w).
+        contrast: the map's range over its largest magnitude: the smaller, the more of the map is rounding.
         fine, coarse: digests of the whole map, rounded to 1e-5 and to 1e-3 of its range. Equal digests are equal maps;
             unequal ones say nothing by themselves, as a value may lie on the border of two roundings.
-        cells: the map, or the means of at most 16 x 16 parts of it, as 16-bit numbers in base64; empty if it is flat.
+        cells: the map, or the means of 16 x 16 parts of it, as 16-bit numbers in base64; empty if it is flat.
+        signed: of a map that is larger, its parts' sums under fixed random signs over the root of their size, as
+            16-bit floats in base64: their differences have the mean square of the pixels' differences (Charikar,
+            Chen and Farach-Colton 2002), which means may hide.
     """
 
     shape: tuple[int, int]
+    contrast: float
     fine: str
     coarse: str
     cells: str
+    signed: str = ""
 
     @classmethod
     def of(cls, values: FloatArray) -> Sketch:
         """Of a map (h, w), not normalised; it is finite, as the engine stores no other."""
-        normal = normalised(values)
-        if normal is None:
-            return cls((values.shape[0], values.shape[1]), "", "", "")
-        kept = np.round(_parts(normal) * _STEPS).astype("<u2")
-        cells = base64.b64encode(kept.tobytes()).decode()
-        return cls((values.shape[0], values.shape[1]), _digest(normal, FINE), _digest(normal, COARSE), cells)
+        shape, contrast = (values.shape[0], values.shape[1]), _contrast(values)
+        if contrast <= FLAT:
+            return cls(shape, 0.0, "", "", "")
+        normal = _normalised(values)
+        cells = np.round(_summed(normal) / _sizes(shape) * _STEPS).astype("<u2")
+        signed = (_summed(normal * _signs(shape)) / np.sqrt(_sizes(shape))).astype("<f2")
+        larger = max(shape) > SIDE
+        return cls(
+            shape,
+            float(f"{contrast:.1e}"),
+            _digest(normal, FINE),
+            _digest(normal, COARSE),
+            _encoded(cells),
+            _encoded(signed) if larger else "",
+        )
 
     @property
     def flat(self) -> bool:
@@ -60,20 +75,51 @@ class Sketch:
         Raises:
             ValueError: they do not fit the shape.
         """
-        found = np.frombuffer(base64.b64decode(self.cells, validate=True), "<u2") / _STEPS
+        return self._decoded(self.cells, "<u2") / _STEPS
+
+    @cached_property
+    def hashed(self) -> Grid:
+        """What ``signed`` holds, (min(h, 16), min(w, 16)); the grid itself of a map that is no larger.
+
+        Raises:
+            ValueError: it does not fit the shape.
+        """
+        return self._decoded(self.signed, "<f2") if max(self.shape) > SIDE else self.grid
+
+    def _decoded(self, text: str, kind: str) -> Grid:
+        found = np.frombuffer(base64.b64decode(text, validate=True), kind).astype(np.float64)
+        if not np.isfinite(found).all():
+            raise ValueError("a number is not finite")
         return found.reshape(min(self.shape[0], SIDE), min(self.shape[1], SIDE))
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Between two maps: the largest of a cell, in shares of the range, and Spearman's correlation of the cells."""
+    """Between two maps, in shares of the maps' range.
+
+    Attributes:
+        largest: of a cell, or of a part's mean.
+        rms: the root of the mean square over all pixels, estimated of maps larger than 16 x 16.
+        rank: Spearman's correlation of the cells.
+        noise: what rounding may make of a map of so little contrast.
+    """
 
     largest: float
+    rms: float
     rank: float
+    noise: float = 0.0
+
+    @property
+    def size(self) -> float:
+        """The larger of ``largest`` and ``rms``."""
+        return max(self.largest, self.rms)
+
+    def beyond(self, tolerance: float) -> bool:
+        return self.size > tolerance + self.noise
 
 
-SAME = Difference(0.0, 1.0)
-OTHER = Difference(math.inf, math.nan)
+SAME = Difference(0.0, 0.0, 1.0)
+OTHER = Difference(math.inf, math.inf, math.nan)
 
 
 def difference(one: Sketch, other: Sketch) -> Difference:
@@ -82,7 +128,10 @@ def difference(one: Sketch, other: Sketch) -> Difference:
         return OTHER
     if one.flat or one.fine == other.fine:
         return SAME
-    return Difference(float(np.abs(one.grid - other.grid).max()), spearman(one.grid, other.grid))
+    off = one.grid - other.grid
+    rms = math.sqrt(float(((one.hashed - other.hashed) ** 2).mean()))
+    noise = FLAT / min(one.contrast, other.contrast)
+    return Difference(float(np.abs(off).max()), rms, spearman(one.grid, other.grid), noise)
 
 
 def spearman(one: Grid, other: Grid) -> float:
@@ -92,25 +141,50 @@ def spearman(one: Grid, other: Grid) -> float:
     return float((first * second).sum()) / scale if scale else math.nan
 
 
-def normalised(values: FloatArray) -> Grid | None:
-    """(h, w) in [0, 1]; None where the map is flat."""
+def _contrast(values: FloatArray) -> float:
+    low, high = float(values.min()), float(values.max())
+    largest = max(abs(low), abs(high))
+    return (high - low) / largest if largest else 0.0
+
+
+def _normalised(values: FloatArray) -> Grid:
+    """(h, w) in [0, 1], of a map that varies."""
     exact = values.astype(np.float64)
-    low, high = float(exact.min()), float(exact.max())
-    if high - low <= FLAT * max(abs(low), abs(high)):
-        return None
-    return (exact - low) / (high - low)
-
-
-def _parts(normal: Grid) -> Grid:
-    for axis in (0, 1):
-        length = normal.shape[axis]
-        if length > SIDE:
-            edges = np.arange(SIDE + 1) * length // SIDE
-            sums = np.add.reduceat(normal, edges[:-1], axis=axis)
-            sizes = np.diff(edges)
-            normal = sums / (sizes[:, None] if axis == 0 else sizes)
+    normal: Grid = (exact - exact.min()) / (exact.max() - exact.min())
     return normal
+
+
+def _summed(values: Grid) -> Grid:
+    """The sums of at most 16 x 16 parts."""
+    for axis in (0, 1):
+        if values.shape[axis] > SIDE:
+            values = np.add.reduceat(values, _edges(values.shape[axis]), axis=axis)
+    return values
+
+
+def _sizes(shape: tuple[int, int]) -> Grid:
+    """How many pixels each part has."""
+    rows, columns = (np.diff([*_edges(length), length]) for length in shape)
+    return np.outer(rows, columns).astype(np.float64)
+
+
+def _edges(length: int) -> npt.NDArray[np.int64]:
+    parts = min(length, SIDE)
+    return np.arange(parts) * length // parts
+
+
+@lru_cache(maxsize=16)
+def _signs(shape: tuple[int, int]) -> Grid:
+    """-1 or 1 for each pixel: the same on every machine, as no random generator is asked."""
+    count = shape[0] * shape[1]
+    drawn = hashlib.shake_128(f"{shape[0]} x {shape[1]}".encode()).digest(count // 8 + 1)
+    bits = np.unpackbits(np.frombuffer(drawn, np.uint8))[:count].reshape(shape)
+    return np.where(bits == 1, 1.0, -1.0)
 
 
 def _digest(normal: Grid, step: float) -> str:
     return hashlib.sha256(np.round(normal / step).astype("<i4").tobytes()).hexdigest()[:8]
+
+
+def _encoded(values: npt.NDArray[np.generic]) -> str:
+    return base64.b64encode(values.tobytes()).decode()

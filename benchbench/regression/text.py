@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+FORMAT = 1
+
 
 def lines(plain: Mapping[str, Any]) -> str:
     """The same data are the same bytes."""

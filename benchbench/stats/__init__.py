@@ -13,6 +13,7 @@ from .power import fewest_images, images_needed, power, smallest_visible_effect
 from .reliability import consistency, decay, overview
 from .resampling import CONFIDENCE, RESAMPLES, bootstrap, mean
 from .scores import Scale, Scales, scales
+from .signed_rank import holm
 from .strata import Bands, by_group
 from .versus import versus
 
@@ -39,6 +40,7 @@ __all__ = [
     "decay",
     "fewest_images",
     "health",
+    "holm",
     "images_needed",
     "is_part",
     "leaderboard",

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +15,8 @@ import pytest
 import benchbench as bb
 from benchbench.errors import BenchError
 from benchbench.regression import Baseline, check
+from benchbench.regression.quality import as_record
+from benchbench.regression.taking import without_folders
 
 from .conftest import METHODS, tiny
 
@@ -37,7 +42,8 @@ def test_it_holds_the_run_s_scores(run: bb.Run, then: Baseline) -> None:
 
 def test_its_scores_are_those_of_the_run_for_the_statistics(run: bb.Run, then: Baseline) -> None:
     mine = run.leaderboard().query("kind == 'quality'").set_index(["method", "metric"])["mean"]
-    rows = then.record.results
+    images = {("small", "smooth", name) for name in then.samples["small", "smooth"]}
+    rows = as_record(then, {cell.key for cell in then.scores}, images).results
     theirs = rows[rows["status"] == "ok"].groupby(["method", "metric"])["value"].mean()
     assert len(theirs)
     np.testing.assert_allclose(theirs, mine.loc[theirs.index], rtol=1e-5)
@@ -48,6 +54,29 @@ def test_it_names_no_place_and_no_time(run: bb.Run, then: Baseline) -> None:
     assert str(run.folder) not in text
     assert str(Path.home()) not in text
     assert not any(key in text for key in ("started", "seconds", "date"))
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("FileNotFoundError: '/home/ann/photos/a b.jpg' is gone", "FileNotFoundError: 'a b.jpg' is gone"),
+        (r"cannot read C:\Users\ann\net.pth", "cannot read net.pth"),
+        ("layer4/conv1 has 3/4 of 1/2; n/a", "layer4/conv1 has 3/4 of 1/2; n/a"),
+        ("see https://example.org/a/b", "see https://example.org/a/b"),
+        ("/ and /a", "/ and /a"),
+    ],
+)
+def test_a_reason_keeps_names_of_files_and_not_where_they_lie(text: str, kept: str) -> None:
+    assert without_folders(text) == kept
+
+
+def test_a_run_that_recorded_no_digests_has_no_baseline(run: bb.Run) -> None:
+    """What is unknown on both sides is not the same."""
+    for part, key in (("models", "state"), ("datasets", "samples"), ("methods", "code"), ("metrics", "code")):
+        info = json.loads(json.dumps(run.record.info))
+        del info[part][0][key]
+        with pytest.raises(BenchError, match=f"does not say '{key}'"):
+            Baseline.of(replace(run.record, info=info))
 
 
 def test_one_thing_a_line(then: Baseline) -> None:
@@ -62,9 +91,40 @@ SPOILED: dict[str, tuple[Callable[[str], str], str]] = {
     "another version": (lambda text: text.replace('"baseline": 1', '"baseline": 99'), "another version"),
     "a number that is a word": (lambda text: text.replace('"seed": 0', '"seed": "x"'), "seed"),
     "fewer values": (lambda text: _fewer(text), "do not fit the images"),
+    "a value that is no number": (lambda text: _edited(text, "scores", values=[math.nan] * 8), "NaN is no number"),
+    "an infinite value": (
+        lambda text: re.sub(r'"values": \[[^,]*', '"values": [1e999', text, count=1),
+        "is not finite",
+    ),
+    "a key that nothing reads": (lambda text: text.replace('"seed": 0', '"seed": 0, "sede": 1', 1), "sede is not as"),
+    "a number that is text": (lambda text: text.replace('"seed": 0', '"seed": "0"', 1), "seed is not as"),
+    "a method that is gone": (lambda text: _edited(text, "methods", name="x"), "gradcam is no method of the baseline"),
+    "a metric that is gone": (lambda text: _edited(text, "metrics", name="x"), "is no metric of the baseline"),
+    "a key that is gone": (lambda text: text.replace('"higher_is_better": false, ', "", 1), "higher_is_better"),
+    "an image without a mark": (lambda text: _edited(text, "datasets", samples={}), "has no fingerprint"),
+    "a line that is there twice": (lambda text: _twice(text), "is there twice"),
+    "a time of nothing": (lambda text: _edited(text, "costs", unit="ms", value=0.0), "is no cost"),
+    "a shape of nothing": (lambda text: text.replace('"shape": [', '"shape": [0, ', 1), "shape"),
+    "half a letter": (lambda text: text.replace('"name": "small"', '"name": "\\ud800"'), "cannot be read"),
+    "a deep well": (lambda text: "[" * 100_000, "cannot be read"),
+    "a merge that was left": (lambda text: "<<<<<<< HEAD\n" + text, "cannot be read"),
     "cells of another shape": (lambda text: text.replace('"cells": "', '"cells": "AAAA', 1), "does not fit its shape"),
     "cells that are no base64": (lambda text: text.replace('"cells": "', '"cells": "!', 1), "does not fit its shape"),
 }
+
+
+def _edited(text: str, part: str, **keys: object) -> str:
+    """With the first line of a part edited by hand."""
+    found = json.loads(text)
+    found[part][0].update(keys)
+    return json.dumps(found)
+
+
+def _twice(text: str) -> str:
+    """As a merge of two branches leaves it."""
+    found = json.loads(text)
+    found["scores"].append(found["scores"][0])
+    return json.dumps(found)
 
 
 def _fewer(text: str) -> str:

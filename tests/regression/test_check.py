@@ -11,8 +11,7 @@ import pytest
 
 from benchbench.errors import BenchError
 from benchbench.regression import Baseline, Checked, Sketch, Tolerances, check
-from benchbench.regression.baseline import Cell
-from benchbench.regression.costs import Cost
+from benchbench.regression.parts import Cell, Cost
 
 Edit = Callable[[Baseline], Baseline]
 
@@ -88,7 +87,7 @@ def nudged(grid: np.ndarray) -> np.ndarray:
 def listed(kind: str, name: str, **keys: Any) -> Edit:
     def edited(base: Baseline) -> Baseline:
         changed: dict[str, Any] = {
-            kind: tuple({**one, **keys} if one["name"] == name else one for one in getattr(base, kind))
+            kind: tuple(replace(one, **keys) if one.name == name else one for one in getattr(base, kind))
         }
         return replace(base, **changed)
 
@@ -96,7 +95,7 @@ def listed(kind: str, name: str, **keys: Any) -> Edit:
 
 
 def without(base: Baseline, method: str) -> Baseline:
-    return base.narrowed([str(one["name"]) for one in base.methods if one["name"] != method])
+    return base.narrowed([name for name in base.method_names if name != method])
 
 
 def lost(cell: Cell) -> Cell:
@@ -108,8 +107,8 @@ def dead_first(base: Baseline) -> Baseline:
 
 
 def other_image(base: Baseline) -> Baseline:
-    first = {**base.datasets[0], "samples": {**base.datasets[0]["samples"], _first(base): "another"}}
-    return replace(base, datasets=(first,))
+    one = base.datasets[0]
+    return replace(base, datasets=(replace(one, samples={**one.samples, _first(base): "another"}),))
 
 
 def other_class(base: Baseline) -> Baseline:
@@ -124,8 +123,8 @@ def _first(base: Baseline) -> str:
 WORSE = both(maps(turned, "gradcam"), scores(values(lambda v: np.clip(v + 0.1, 0, 1)), "gradcam", "deletion"))
 SLOWER = costs("runtime", value=1.3, low=1.3, high=1.3)
 FAILING: dict[str, tuple[Edit, set[str], str]] = {
-    "maps turned over": (maps(turned, "gradcam"), {"map"}, "gradcam: 8 maps are others"),
-    "one map moved": (maps(nudged, "layercam", 1), {"map"}, "1 map is another"),
+    "maps turned over": (maps(turned, "gradcam"), {"map"}, "gradcam: 8 maps changed"),
+    "one map moved": (maps(nudged, "layercam", 1), {"map"}, "1 map changed"),
     "three maps dead": (dead_first, {"dead"}, "gradcam: 3 maps went dead"),
     "worse": (WORSE, {"map", "quality"}, "worse on 1 metric"),
     "other scores of the same maps": (
@@ -133,20 +132,20 @@ FAILING: dict[str, tuple[Edit, set[str], str]] = {
     ),
     "half of the answers flipped": (scores(values(lambda v: 1 - v), "layercam", "increase"), {"score"}, "increase"),
     "an unbounded metric": (scores(values(lambda v: v * 1.02), "gradcam", "max_sensitivity"), {"score"}, "gradcam"),
-    "a value lost": (scores(lost, "gradcam", "deletion"), {"failure"}, "1 image without a value"),
-    "slower": (SLOWER, {"cost"}, "layercam: slower by 30%"),
-    "more passes": (costs("passes", value=1.5), {"cost"}, "passes per image"),
-    "more memory": (costs("peak_memory", value=1.2), {"cost"}, "peak_memory"),
+    "a value lost": (scores(lost, "gradcam", "deletion"), {"failure"}, "no value for 1 image"),
+    "slower": (SLOWER, {"cost"}, "layercam: slower by 30 %"),
+    "more passes": (costs("passes", value=1.5), {"cost"}, "layercam: 50 % more passes"),
+    "more memory": (costs("peak_memory", value=1.2), {"cost"}, "layercam: 20 % more peak memory"),
     "another seed": (lambda base: replace(base, seed=1), {"not comparable"}, "the seed was 0 and is 1"),
     "other weights": (listed("models", "small", state="x"), {"not comparable"}, "weights"),
-    "another image": (other_image, {"not comparable"}, "1 of 8 images have another content"),
+    "another image": (other_image, {"not comparable"}, "the content of 1 of 8 images changed"),
     "another class": (other_class, {"not comparable"}, "another class is explained"),
-    "another parameter": (listed("methods", "gradcam", parameters={"a": 1}), {"not comparable"}, "a None, 1"),
-    "another protocol": (listed("metrics", "deletion", parameters={"steps": 9}), {"not comparable"}, "steps 28, 9"),
+    "another parameter": (listed("methods", "gradcam", parameters={"a": 1}), {"not comparable"}, "a None -> 1"),
+    "another protocol": (listed("metrics", "deletion", parameters={"steps": 9}), {"not comparable"}, "steps 28 -> 9"),
     "another direction": (listed("metrics", "deletion", higher_is_better=True), {"not comparable"}, "direction"),
     "a metric of other code": (
         both(listed("metrics", "deletion", code="x"), scores(values(lambda v: v + 0.01), "gradcam", "deletion")),
-        {"not comparable"}, "its own code is another",
+        {"not comparable"}, "the metric's own code changed",
     ),
     "a method gone": (lambda base: without(base, "gradcam"), {"missing"}, "the method is not in the run"),
 }  # fmt: skip
@@ -229,7 +228,7 @@ def test_a_flip_at_a_limit_is_told_and_does_not_fail(then: Baseline) -> None:
     many = replace(
         then,
         images=(replace(then.images[0], samples=tuple(map(str, range(80))), targets=then.images[0].targets * 10),),
-        datasets=({**then.datasets[0], "samples": {str(i): "x" for i in range(80)}},),
+        datasets=(replace(then.datasets[0], samples={str(i): "x" for i in range(80)}),),
         scores=tuple(replace(c, values=c.values * 10) for c in then.scores),
         maps=tuple(
             replace(m, sketches={str(i): next(iter(m.sketches.values())) for i in range(80)}) for m in then.maps
@@ -262,6 +261,90 @@ def test_new_methods_are_told_and_do_not_fail(then: Baseline) -> None:
     found = check(then, without(then, "gradcam"))
     assert found.ok
     assert kinds(found, failing=False) == {"new"}
+
+
+def test_a_metric_s_few_jumps_are_told_and_a_mean_that_moves_fails(then: Baseline) -> None:
+    """One image of ten, by less than the margin lets the mean move: two equal values that a machine ranks otherwise."""
+    ten = _repeated(then, 10)
+
+    def jump(size: float) -> Edit:
+        def one(cell: Cell) -> Cell:
+            return replace(cell, values=((cell.values[0] or 0) + size, *cell.values[1:]))
+
+        return scores(one, "gradcam", "deletion")
+
+    assert check(jump(0.05)(ten), ten).ok
+    assert kinds(check(jump(0.05)(ten), ten), failing=False) == {"score"}
+    assert kinds(check(jump(0.2)(ten), ten)) == {"score"}
+    assert kinds(check(jump(0.05)(then), then)) == {"score"}, "one of eight is more than a tenth"
+
+
+def _repeated(base: Baseline, count: int) -> Baseline:
+    """The first image, so many times."""
+    names = tuple(map(str, range(count)))
+    return replace(
+        base,
+        images=(replace(base.images[0], samples=names, targets=base.images[0].targets[:1] * count),),
+        datasets=(replace(base.datasets[0], samples=dict.fromkeys(names, "x")),),
+        scores=tuple(replace(c, values=c.values[:1] * count) for c in base.scores),
+        maps=tuple(
+            replace(m, sketches=dict.fromkeys(names, next(iter(m.sketches.values())))) for m in base.maps
+        ),
+    )  # fmt: skip
+
+
+def test_holm_s_correction_is_over_all_that_moved(then: Baseline) -> None:
+    """Of eight images that all got worse p is 1/128: six comparisons are significant at 5 %, and of eight none is."""
+    accepting = Tolerances(accept=frozenset({"gradcam", "layercam", "smoothgradcam++", "random"}))
+    measures = ["deletion", "average_drop"]
+    shift = np.linspace(0.1, 0.2, 8)
+    for count, worse in ((1, 1), (6, 6), (8, 0)):
+        chosen = [(method, metric) for metric in measures for method in sorted(accepting.accept)][:count]
+        edits = [maps(turned, method) for method in sorted(accepting.accept)]
+        edits += [scores(values(lambda v: v + shift), *one) for one in chosen]
+        found = check(both(*edits)(then), then, accepting)
+        assert len([change for change in found.failing if change.kind == "quality"]) == worse
+
+
+def test_costs_that_one_side_lacks_are_told_and_fail_when_asked(then: Baseline) -> None:
+    none = replace(then, costs=())
+    found = check(none, then)
+    assert found.ok
+    assert kinds(found, failing=False) == {"missing"}
+    assert not check(none, then, Tolerances(strict=True)).ok
+    assert kinds(check(then, none), failing=False) == {"new"}
+    part = replace(then, costs=tuple(c for c in then.costs if c.method != "gradcam"))
+    assert kinds(check(part, then)) == {"missing"}
+
+
+def test_more_images_are_told_and_the_common_ones_are_compared(then: Baseline) -> None:
+    few = replace(
+        then,
+        images=(replace(then.images[0], samples=then.images[0].samples[:3], targets=then.images[0].targets[:3]),),
+        scores=tuple(replace(c, values=c.values[:3]) for c in then.scores),
+        maps=tuple(replace(m, sketches=dict(list(m.sketches.items())[:3])) for m in then.maps),
+    )
+    found = check(then, few)
+    assert found.ok
+    assert found.counts["scores"] == 3 * len(then.scores)
+    assert [change.said for change in found.changes] == ["5 images are not in the baseline"]
+    assert kinds(check(few, then)) == {"missing"}
+
+
+def test_a_name_that_is_accepted_must_be_there(then: Baseline) -> None:
+    with pytest.raises(BenchError, match=r"no method 'gradcm'.*gradcam"):
+        check(then, then, Tolerances(accept=frozenset({"gradcm"})))
+
+
+def test_by_how_much(then: Baseline) -> None:
+    found = {change.kind: change for change in check(WORSE(then), then).changes}
+    then_mean = np.mean([cell.values for cell in then.scores if (cell.method, cell.metric) == ("gradcam", "deletion")])
+    quality = found["quality"]
+    assert quality.was == pytest.approx(then_mean)
+    assert quality.by == pytest.approx(quality.now - quality.was)
+    assert 0.05 < found["map"].by <= 1
+    (slower,) = check(SLOWER(then), then).changes
+    assert slower.by == pytest.approx(1.3)
 
 
 def test_nothing_compared_is_no_pass(then: Baseline) -> None:

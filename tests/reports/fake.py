@@ -18,7 +18,7 @@ QUALITY = ("deletion", "insertion", "average_drop", "increase", "average_gain")
 TITLES = {"deletion": "deletion AUC", "insertion": "insertion AUC", "increase": "increase in confidence"}
 HIGHER = {"insertion", "increase", "average_gain"}
 UNITS = {"runtime": "ms", "peak_memory": "MB", "passes": "passes per image"}
-COSTS = {"runtime": {"": 41.25, "q1": 40.5, "q3": 43.0, "repeats": 5}, "peak_memory": {"": 12.5}}
+COSTS = {"runtime": {"": 41.25, "q1": 40.5, "q3": 43.0, "repeats": 5, "reference": 1.25}, "peak_memory": {"": 12.5}}
 CAM_REASON = "the head is not global average pooling and one linear layer"
 
 
@@ -115,7 +115,7 @@ def _costs(fake: Fake, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
                 if place["method"] == "cam" and part:
                     continue
                 name = f"{metric}.{part}" if part else metric
-                scaled = value * slow if metric in COSTS and part != "repeats" else value
+                scaled = value * slow if metric in COSTS and part not in ("repeats", "reference") else value
                 row = {**place, "sample": None, "label": None, "target": None, "metric": name}
                 yield {**row, "protocol": protocol(metric), **_status(fake, place["method"], 99, scaled)}
 
@@ -188,6 +188,7 @@ def _info(fake: Fake, results: pd.DataFrame) -> dict[str, Any]:
                 "available": 20,
                 "used": len(fake.samples),
                 "fingerprint": "fedcba9876543210",
+                "samples": {sample: f"mark of {sample}" for sample in fake.samples},
                 "about": {"licence": "CC0", "what": "a & b"},
             }
             for name in fake.datasets
@@ -222,6 +223,7 @@ def _model(fake: Fake, name: str) -> dict[str, Any]:
         "name": name,
         "weights": "shipped with the tests",
         "fingerprint": "0123456789abcdef",
+        "state": "89abcdef01234567",
         "warning": fake.warning,
         "preprocess": {"resize": 256, "crop": 224, "mean": [0.5, 0.5, 0.5], "interpolation": "bicubic"},
         "layers": list(fake.layers),
@@ -250,6 +252,7 @@ def _method(name: str, control: bool) -> dict[str, Any]:
         "paper": "" if control else "arXiv:1610.02391",
         "parameters": parameters,
         "needs": ["gradient"],
+        "code": f"code of {plugin}",
     }
 
 
@@ -266,4 +269,5 @@ def _metric(name: str) -> dict[str, Any]:
         "range": [0.0, None if name in UNITS else 1.0],
         "parameters": {"steps": 28},
         "needs": ["cost"] if name in UNITS else ["probes"],
+        "code": f"code of {name}",
     }

@@ -24,8 +24,8 @@ COMPARED = (
 CHANGES = (
     Change("dead", True, "3 of 3 maps are the same everywhere now", HERE, images=("a", "b", "c")),
     Change("quality", True, "worse: 0.1 -> 0.2", HERE, "deletion", "rise-28", 0.1, 0.2, ("a",)),
-    Change("cost", True, "slower by 12%: 10 -> 11.2 ms", HERE, "runtime", "alone-b1", 10.0, 11.2),
-    Change("not comparable", True, "its weights are others", Place("other")),
+    Change("cost", True, "slower by 12 %: 10 -> 11.2 ms", HERE, "runtime", "alone-b1", 10.0, 11.2, by=1.12),
+    Change("not comparable", True, "its weights changed", Place("other")),
     Change("note", False, "other versions: torch 2.4, 2.5"),
 )
 BAD, GOOD = Checked(CHANGES, COMPARED), Checked((), COMPARED)
@@ -34,7 +34,7 @@ BAD, GOOD = Checked(CHANGES, COMPARED), Checked((), COMPARED)
 def test_the_first_line_says_who_got_worse_at_what() -> None:
     said = verdict(BAD)
     assert said.startswith("FAIL: ")
-    assert "3 maps went dead, worse on 1 metric, slower by 12%: 10 -> 11.2 ms; its weights are others." in said
+    assert "worse on 1 metric, slower by 12 % and 3 maps went dead; other: its weights changed." in said
     assert verdict(GOOD) == "PASS: Nothing changed: 6 scores, 3 maps and 1 cost compared."
 
 
@@ -71,6 +71,22 @@ def test_junit_has_a_case_for_everything_compared_and_for_what_could_not_be() ->
 def test_a_check_that_compared_nothing_fails_in_junit_too() -> None:
     suite = ElementTree.fromstring(render(Checked(()), "junit"))
     assert suite.get("failures") == "1"
+
+
+def test_junit_takes_what_xml_cannot_hold() -> None:
+    """Half a surrogate pair and the two code points that are no characters are no XML, escaped or not."""
+    odd = Place("a\x00b", "c.d", "\ufffe\uffff", "\ud800]]>&'\"")
+    suite = ElementTree.fromstring(render(Checked((Change("dead", True, "\x1b<", odd),), ()), "junit").encode())
+    assert suite[0].get("classname") == "a\ufffdb.c_d.\ufffd\ufffd.\ufffd]]>&'\""
+
+
+def test_thousands_of_changes_are_cut_and_counted() -> None:
+    """A step's summary on GitHub holds a megabyte; the failing ones come first."""
+    many = Checked(tuple(Change("quality", True, f"worse {i}", HERE) for i in range(3000)), COMPARED)
+    text = render(many, "markdown")
+    assert sum(line.startswith("| FAIL") for line in text.splitlines()) == 100
+    assert "2900 more changes" in text
+    assert len(json.loads(render(many, "json"))["changes"]) == 3000
 
 
 def test_json_has_every_image_and_no_nan() -> None:
