@@ -15,8 +15,9 @@ from .errors import BenchError, NotApplicable
 from .finished import Run
 from .method_testing import Case, Small, example_images, seeded
 from .registry import METHODS
-from .regression import Baseline, Tolerances, check
-from .snapshots import Array, Maps, Unlike, compare, normalised, write
+from .regression import Tolerances
+from .regression.grids import normalised
+from .snapshots import Array, Maps, Unlike, compare, write
 from .weaknesses import weakness
 
 MapsLike: TypeAlias = Tensor | Array  # (N, h, w) or (N, 1, H, W)
@@ -168,8 +169,7 @@ def assert_not_worse(
     """
     __tracebackhide__ = True
     try:
-        then = Baseline.of(baseline.record) if isinstance(baseline, Run) else Baseline.load(baseline)
-        found = check(run.record, then, tolerances)
+        found = run.check(baseline, tolerances)
     except BenchError as error:
         said = str(error)
     else:
@@ -181,7 +181,7 @@ def assert_not_worse(
         said = "\n".join([found.summary, *lines])
     if not update or isinstance(baseline, Run):
         raise AssertionError(said)
-    Baseline.of(run.record).save(baseline)
+    run.baseline(baseline)
 
 
 def assert_passes_weakness(method: str, case: str, **params: Any) -> None:
@@ -218,7 +218,7 @@ def _write(maps: Maps, path: Path) -> None:
 def _by_name(found: Run | MapsLike) -> dict[str, Array]:
     if isinstance(found, Run):
         if found.failed:
-            raise AssertionError(f"{found.failed} rows of the run failed: {_first_failure(found)}")
+            raise AssertionError(f"{found.failed} rows of the run failed: {found.first_failure}")
         keys = ("model", "dataset", "layer", "method", "sample")
         rows = found.record.maps.to_dict("records")
         named = {" / ".join(str(row[key]) for key in keys): row for row in rows}
@@ -229,11 +229,6 @@ def _by_name(found: Run | MapsLike) -> dict[str, Array]:
     if not maps:
         raise AssertionError("there is no map to compare")
     return maps
-
-
-def _first_failure(run: Run) -> str:
-    failed = run.table[run.table["status"] == "failed"].iloc[0]
-    return f"{failed['method']} under {failed['metric']}: {failed['reason']}"
 
 
 def _stack(maps: MapsLike, what: str) -> Array:

@@ -94,7 +94,7 @@ def _method_checks(
             raise BenchError(f"{name} is made of a whole dataset's maps, and reads no layer to be tested on")
         case = Case(name, params, name in constant, _of(tolerance, name))
         for title, check in CHECKS.items():
-            yield f"{plugin.label(params)}-{title}", partial(_held, f"{name}: {title}", check, case)
+            yield f"{plugin.label(params)}-{title}", partial(_held, f"{name}: {title}", partial(check, case))
 
 
 def _metric_checks(
@@ -107,8 +107,8 @@ def _metric_checks(
         if odd:
             raise BenchError(f"{name} needs {', '.join(sorted(odd))}, which check_metric does not make")
         for title, check in METRIC_CHECKS.items():
-            run = partial(_held_metric, f"{name}: {title}", check, choice, _of(tolerance, name))
-            yield f"{choice.label}-{title}", run
+            run = partial(_tried, check, choice, _of(tolerance, name))
+            yield f"{choice.label}-{title}", partial(_held, f"{name}: {title}", run)
 
 
 def _package_checks(
@@ -139,20 +139,18 @@ def _belongs(plugin: Plugin, package: str) -> bool:
     return module == package or module.startswith(f"{package}.")
 
 
-def _held(what: str, check: Callable[[Case], None], case: Case) -> None:
+def _held(what: str, check: Callable[[], None]) -> None:
     __tracebackhide__ = True
     try:
-        check(case)
+        check()
     except AssertionError as error:
         raise AssertionError(f"{what}: {error}") from error
 
 
-def _held_metric(what: str, check: Callable[[Trial], None], choice: MetricChoice, tolerance: float) -> None:
+def _tried(check: Callable[[Trial], None], choice: MetricChoice, tolerance: float) -> None:
+    """The images and the network of a trial are made when the check runs, and not when tests are collected."""
     __tracebackhide__ = True
-    try:
-        check(trial(choice, tolerance))
-    except AssertionError as error:
-        raise AssertionError(f"{what}: {error}") from error
+    check(trial(choice, tolerance))
 
 
 def _skip(reason: str) -> None:

@@ -27,10 +27,14 @@ ENOUGH_SECONDS = 3.0
 def measure(call: Callable[[], object], passes: Passes, device: torch.device, images: int = 1) -> Cost:
     """Run ``call`` alone: once to warm up and count its passes, once for each memory's peak, then timed.
 
+    The reference kernel is timed before and after.
+
     Args:
         passes: what the call counts its forwards and backwards in.
         images: how many images a call explains; passes are divided by it.
     """
+    kernel = reference(device)
+    kernel_before = timed(kernel, device)
     before = (passes.forwards, passes.backwards, passes.rests)
     call()
     forwards, backwards, rests = [
@@ -50,6 +54,7 @@ def measure(call: Callable[[], object], passes: Passes, device: torch.device, im
         images,
         host_bytes=host,
         device_bytes=peak if on_device else None,
+        reference_seconds=kernel_before + timed(kernel, device),
     )
 
 
@@ -57,10 +62,10 @@ def timed(call: Callable[[], object], device: torch.device) -> tuple[float, ...]
     """Seconds of each of 3 to 10 calls, synchronised; no more than 3 once 3 seconds are spent."""
     seconds: list[float] = []
     while len(seconds) < LEAST_REPEATS or (len(seconds) < REPEATS and sum(seconds) < ENOUGH_SECONDS):
-        _synchronise(device)
+        synchronise(device)
         start = time.perf_counter()
         call()
-        _synchronise(device)
+        synchronise(device)
         seconds.append(time.perf_counter() - start)
     return tuple(seconds)
 
@@ -118,6 +123,7 @@ def host_peak(call: Callable[[], object]) -> int:
     return peak
 
 
-def _synchronise(device: torch.device) -> None:
+def synchronise(device: torch.device) -> None:
+    """Wait for what a CUDA device still has to do."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from .allocator import out_of_memory
-from .cost import measure, reference, timed
+from .cost import measure, timed
 from .errors import BenchError, NotApplicable
 from .explaining import blame
 from .plan import CostCell, sample_seeds
@@ -70,12 +70,9 @@ def _measure_on(cell: CostCell, desk: Desk, count: int) -> Cost:
             found: Tensor = network(images)
         return found
 
-    kernel = reference(desk.device)
-    before = timed(kernel, desk.device)
     cost = measure(call, passes, desk.device, count)
-    after = timed(kernel, desk.device)
     forward()
-    return replace(cost, forward_seconds=timed(forward, desk.device), reference_seconds=before + after)
+    return replace(cost, forward_seconds=timed(forward, desk.device))
 
 
 def _first_image(cell: CostCell) -> tuple[str, Tensor, Tensor | None]:

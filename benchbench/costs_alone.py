@@ -10,11 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .cost import measure, reference, timed
+from .cost import measure, synchronise
 from .errors import BenchError
 from .layers import resolve
 from .method_testing import Case, example_images
 from .plan import sample_seeds
+from .ready import found_device
 from .registry import METHODS
 from .scoring import Passes, Scorer
 from .services import look, run_method
@@ -58,16 +59,14 @@ class Alone:
         Raises:
             BenchError: no such method, parameter, layer or device.
         """
-        where = _device(device)
+        where = found_device(device, "benchbench_cost", "Say device='cpu'")
         case = Case(method, METHODS[method].bind(params))
         net = (case.network() if network is None else network).to(where)
         given = (example_images(1) if images is None else images).to(where)
         passes = Passes()
         call = _call(case, net, given, layer, passes)
-        kernel = reference(where)
-        before = timed(kernel, where)
         cost = measure(call, passes, where, len(given))
-        seconds = (*before, *timed(kernel, where))
+        reference = median(cost.reference_seconds)
         self.benchmark(_synchronised(call, where))
         self.benchmark.extra_info.update(
             {
@@ -78,8 +77,8 @@ class Alone:
                 "forwards": cost.forwards,
                 "backwards": cost.backwards,
                 "rests": cost.rests,
-                "reference_seconds": median(seconds),
-                "in_references": median(cost.seconds) / median(seconds),
+                "reference_seconds": reference,
+                "in_references": median(cost.seconds) / reference,
             }
         )
         return cost
@@ -102,20 +101,10 @@ def _call(case: Case, network: nn.Module, images: Tensor, layer: str, passes: Pa
 
 
 def _synchronised(call: Callable[[], Tensor], device: torch.device) -> Callable[[], Tensor]:
-    if device.type != "cuda":
-        return call
-
     def synchronised() -> Tensor:
-        torch.cuda.synchronize(device)
+        synchronise(device)
         found = call()
-        torch.cuda.synchronize(device)
+        synchronise(device)
         return found
 
     return synchronised
-
-
-def _device(name: str) -> torch.device:
-    device = torch.device(name)
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise BenchError(f"this machine has no {name}", where="benchbench_cost", hint="Say device='cpu'")
-    return device

@@ -58,6 +58,13 @@ class Run:
         return int((self.table["status"] == "failed").sum())
 
     @property
+    def first_failure(self) -> str:
+        """Of the first row that failed: the method, the metric and the reason; empty where none did."""
+        for row in self.table[self.table["status"] == "failed"].head(1).to_dict("records"):
+            return f"{row['method']} under {row['metric']}: {row['reason']}"
+        return ""
+
+    @property
     def _verdicts(self) -> Verdicts:
         return self._marked.verdicts
 

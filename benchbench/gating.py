@@ -9,6 +9,7 @@ import typer
 
 from .errors import BenchError, nearest
 from .screen import put, rendered
+from .spelling import labels
 
 
 def baseline_command(
@@ -46,23 +47,11 @@ def check_command(
 
     if format not in FORMATS:
         raise BenchError(f"unknown format {format!r}", where="--format", hint=nearest(format, FORMATS))
-    limits = Tolerances(margin, map=map_tolerance, cost=cost_ratio, accept=frozenset(_names(accept)), strict=strict)
+    limits = Tolerances(margin, map=map_tolerance, cost=cost_ratio, accept=frozenset(labels(accept)), strict=strict)
     then = Baseline.load(baseline)
-    found = check(Record.load(run), then, limits, methods=_names(methods), metrics=_names(metrics))
+    found = check(Record.load(run), then, limits, methods=labels(methods), metrics=labels(metrics))
     put(rendered(renderable(found)) if format == "table" else render(found, format), out)
     if out is not None:
         print(verdict(found))
     if not found.ok:
         raise typer.Exit(1)
-
-
-def _names(text: str | None) -> tuple[str, ...]:
-    """Separated by commas outside brackets, which a method's label may have."""
-    found, depth = [""], 0
-    for letter in text or "":
-        depth += (letter in "([") - (letter in ")]")
-        if letter == "," and not depth:
-            found.append("")
-        else:
-            found[-1] += letter
-    return tuple(name.strip() for name in found if name.strip())

@@ -81,8 +81,7 @@ def fingerprint(network: nn.Module, logits: Tensor | None = None) -> str:
     """
     found = hashlib.sha256(repr(network).encode())
     for name, tensor in [*network.named_parameters(), *network.named_buffers()]:
-        found.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
-        found.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+        found.update(_bytes(name, tensor))
     for name, module in network.named_modules():
         plain = {key: value for key, value in sorted(vars(module).items()) if _plain(value)}
         plain.pop("training", None)
@@ -97,9 +96,14 @@ def weights_digest(network: nn.Module) -> str:
     found = hashlib.sha256()
     for name, tensor in sorted(network.state_dict().items()):
         if isinstance(tensor, Tensor):
-            found.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
-            found.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+            found.update(_bytes(name, tensor))
     return found.hexdigest()[:16]
+
+
+def _bytes(name: str, tensor: Tensor) -> bytes:
+    """Its name, shape, type and values."""
+    values = tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes()
+    return f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode() + values
 
 
 def _plain(value: Any) -> bool:

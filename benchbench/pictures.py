@@ -30,7 +30,34 @@ from .perturb import (
 from .regions import MAP, Parts, map_cells, parts_in
 from .types import Pixels
 
-Sequenced: TypeAlias = tuple[tuple[Order, Ties] | None, str]  # an order, and of which parts
+Sequenced: TypeAlias = tuple[tuple[Order, Ties], str]  # an order, and of which parts
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Probes that depend on the map, and what is known of them before any map is.
+
+    Attributes:
+        orders: in which their parts are ranked.
+        families: the places of probes with equal parts in row-major order, by all but the fraction, with the fractions.
+    """
+
+    probes: tuple[Probe, ...]
+    orders: tuple[Sequenced, ...]
+    families: tuple[tuple[str, tuple[int, ...], tuple[float, ...]], ...]
+
+    @classmethod
+    def of(cls, probes: Sequence[Probe]) -> Asked:
+        orders = dict.fromkeys((order, parts_of(probe)) for probe in probes if (order := order_of(probe)))
+        alike: dict[Remove | Keep, list[tuple[int, float]]] = {}
+        for i, probe in enumerate(probes):
+            if isinstance(probe, (Remove, Keep)) and by_rows(probe) == probe:
+                alike.setdefault(replace(probe, fraction=0.0), []).append((i, probe.fraction))
+        families = tuple(
+            (probe.parts, tuple(place for place, _ in found), tuple(fraction for _, fraction in found))
+            for probe, found in alike.items()
+        )
+        return cls(tuple(probes), tuple(orders), families)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +92,7 @@ class Piece:
         height: (U, H, W), the maps at the image's size, min-max normalised.
         fills, parts: by name, of the U images.
         ranks: by order and parts, (U, H, W).
+        asked: the probes.
     """
 
     images: Tensor
@@ -72,9 +100,10 @@ class Piece:
     fills: Mapping[FillName, Tensor]
     parts: Mapping[str, Parts]
     ranks: Mapping[Sequenced, Tensor]
+    asked: Asked
 
     @classmethod
-    def of(cls, palette: Palette, maps: Sequence[Tensor], pairs: Tensor, probes: Sequence[Probe]) -> Piece:
+    def of(cls, palette: Palette, maps: Sequence[Tensor], pairs: Tensor, asked: Asked) -> Piece:
         """Of the pairs (U, 2), sorted by map, of which map and which image."""
         pixels, owner = palette.pixels, pairs[:, 1]
         numbers, counts = torch.unique_consecutive(pairs[:, 0], return_counts=True)
@@ -83,38 +112,36 @@ class Piece:
         height = torch.cat([saliency(each, pixels.size) for each in own])
         parts = {name: kind[owner] for name, kind in palette.parts.items()}
         values: dict[str, Tensor] = {}
-        if MAP in map(parts_of, probes):
+        if MAP in map(parts_of, asked.probes):
             seeds = tuple(pixels.seeds[i] for i in owner.tolist())
             parts[MAP], values[MAP] = map_cells(own, seeds, pixels.size)
-        asked = dict.fromkeys((order, parts_of(probe)) for probe in probes if (order := order_of(probe)))
         ranks: dict[Sequenced, Tensor] = {
             (order, name): rank_parts(height, order[0], parts[name], order[1], values.get(name))
-            for order, name in asked
+            for order, name in asked.orders
         }
         fills = {name: fill[owner] for name, fill in palette.fills.items()}
-        return cls(pixels.images[owner], height, fills, parts, ranks)
+        return cls(pixels.images[owner], height, fills, parts, ranks, asked)
 
     def picture(self, probe: Probe, rows: Tensor) -> Tensor:
         """(R, C, H, W): the probe's pictures of these rows (R,), rising."""
-        every = len(rows) == len(self.images)
-        fill, parts, rank = self.fills.get(fill_of(probe) or "zero"), self.parts[parts_of(probe)], self._rank(probe)
-        fill = self.images if fill is None else fill
-        if every:
+        name, parts, rank = fill_of(probe), self.parts[parts_of(probe)], self._rank(probe)
+        fill = self.fills[name] if name else self.images
+        if len(rows) == len(self.images):
             return apply(probe, self.images, fill, parts, rank, self.height)
         rank = None if rank is None else rank[rows]
         return apply(probe, self.images[rows], fill[rows], parts[rows], rank, self.height[rows])
 
-    def lenders(self, probes: Sequence[Probe]) -> Tensor:
+    def lenders(self) -> Tensor:
         """(P, U): by probe and pair, the first of the probes that has the same picture: itself, where it has its own.
 
         Probes are one picture where they take the same number of the same parts in the same order, and where other
         orders of equal parts take the same ones.
         """
+        probes = self.asked.probes
         found = torch.arange(len(probes), device=self.height.device)[:, None].repeat(1, len(self.height))
-        for places in _families(probes):
-            shares = [getattr(probes[i], "fraction", 0.0) for i in places]
+        for parts_name, places, fractions in self.asked.families:
             members = torch.tensor(places, device=found.device)
-            found[members] = members[_first_equal(amounts(shares, self.parts[parts_of(probes[places[0]])]))]
+            found[members] = members[_first_equal(amounts(fractions, self.parts[parts_name]))]
         for i, probe in enumerate(probes):
             if isinstance(probe, (Remove, Keep)) and by_rows(probe) != probe:
                 plain, parts = by_rows(probe), self.parts[probe.parts]
@@ -123,18 +150,8 @@ class Piece:
         return found
 
     def _rank(self, probe: Probe) -> Tensor | None:
-        return self.ranks.get((order_of(probe), parts_of(probe)))
-
-
-def _families(probes: Sequence[Probe]) -> list[list[int]]:
-    """The places of the probes that take the most (or least) salient parts, equal ones in row-major order, together
-    with those that differ from them in the fraction alone.
-    """
-    found: dict[Probe, list[int]] = {}
-    for i, probe in enumerate(probes):
-        if isinstance(probe, (Remove, Keep)) and by_rows(probe) == probe:
-            found.setdefault(replace(probe, fraction=0.0), []).append(i)
-    return list(found.values())
+        order = order_of(probe)
+        return self.ranks[order, parts_of(probe)] if order else None
 
 
 def _first_equal(counts: Tensor) -> Tensor:

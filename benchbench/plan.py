@@ -23,7 +23,19 @@ SHARD = 32  # samples; what is lost when a run is killed, and never a matter of 
 _NUMERIC = (
     *("again", "attention", "capture", "changed", "cost", "costing", "cut", "derivatives", "derived", "disturbing"),
     *("equal", "explaining", "exported", "fills", "imputation", "judge", "layers", "layout", "loading", "masked"),
-    *("perturb", "prepare", "preprocess", "probing", "ready", "redraw", "regions", "scoring", "services", "sharing"),
+    *(
+        "perturb",
+        "pictures",
+        "prepare",
+        "preprocess",
+        "probing",
+        "ready",
+        "redraw",
+        "regions",
+        "scoring",
+        "services",
+        "sharing",
+    ),
     *("showing", "similarity", "subject", "targets", "tray", "types", "views", "words", "work"),
 )
 
@@ -150,7 +162,7 @@ def tasks(shard: Shard, study: Study) -> Task:
     bases: dict[tuple[str, str], MapCell] = {}
 
     def direct(layer: str, method: MethodChoice) -> MapCell:
-        name = digest("maps", base, content, study.seed, layer, *_identity(method.plugin, method.params))
+        name = digest("maps", base, content, study.seed, layer, *identity(method.plugin, method.params))
         return MapCell(name, layer, method, skip_reason(shard.model, layer, method))
 
     def cell(layer: str, method: MethodChoice) -> MapCell:
@@ -164,7 +176,7 @@ def tasks(shard: Shard, study: Study) -> Task:
     maps = tuple(cell(layer, method) for layer, method in _pairs(shard.model, study))
     asked = {one.name for one in maps}
     metrics = tuple(
-        MetricCell(digest("metric", m.name, *_identity(metric.plugin, metric.params)), m, metric)
+        MetricCell(digest("metric", m.name, *identity(metric.plugin, metric.params)), m, metric)
         for m in maps
         for metric in study.metrics
         if metric.plugin.of_images
@@ -191,7 +203,7 @@ def cost_cells(shard: Shard, study: Study, batch: int, machine: Mapping[str, Any
     ]
     return [
         CostCell(
-            digest("cost", base, layer, images, *_identity(method.plugin, method.params)),
+            digest("cost", base, layer, images, *identity(method.plugin, method.params)),
             shard,
             layer,
             method,
@@ -215,7 +227,7 @@ def _pairs(model: ReadyModel, study: Study) -> Iterator[tuple[str, MethodChoice]
     yield from ((INPUT, method) for method in study.methods if "input" in method.needs)
 
 
-def _identity(plugin: Plugin, params: Mapping[str, Any]) -> tuple[Any, ...]:
+def identity(plugin: Plugin, params: Mapping[str, Any]) -> tuple[Any, ...]:
     """What a plugin's numbers depend on; of a parameter that is a file, its content."""
     said = {key: _content(value) for key, value in params.items()}
     return plugin.name, plugin.source_digest, said

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .equal import equal_to
 from .perturb import Probe, Whole, by_rows, canonical, needs_map
-from .pictures import Palette, Piece
+from .pictures import Asked, Palette, Piece
 from .scoring import Answers, Block, Passes, Scorer
 from .types import Pixels
 
@@ -86,15 +86,16 @@ def _score_mapped(
 
     A block's saliency and ranks serve all its probes.
     """
+    asked = Asked.of(probes)
     places: list[Tensor] = []  # by block, which of the P * U answers it gives
     lent: list[Tensor] = []  # by block (P, u), whose answer each one is
 
     def blocks() -> Iterator[Block]:
         start = 0
         for few in torch.split(pairs, scorer.batch):
-            piece = Piece.of(palette, maps, few, probes)
+            piece = Piece.of(palette, maps, few, asked)
             target = targets[few[:, 1]]
-            lent.append(piece.lenders(probes))
+            lent.append(piece.lenders())
             for i, probe in enumerate(probes):
                 rows = (lent[-1][i] == i).nonzero()[:, 0]
                 places.append(i * len(pairs) + start + rows)

@@ -77,7 +77,7 @@ class StudyRuns:
         except BenchError as error:
             pytest.fail(f"the study failed: {error}", pytrace=False)
         if made.failed and not allow_failed:
-            pytest.fail(f"{made.failed} rows of the study failed: {_first_reason(made)}", pytrace=False)
+            pytest.fail(f"{made.failed} rows of the study failed: {made.first_failure}", pytrace=False)
         return made
 
 
@@ -172,11 +172,6 @@ def benchbench_cost(request: pytest.FixtureRequest) -> Alone:
     from .costs_alone import Alone
 
     return Alone(benchmark)
-
-
-def _first_reason(run: Run) -> str:
-    failed = run.table[run.table["status"] == "failed"].iloc[0]
-    return f"{failed['method']} under {failed['metric']}: {failed['reason']}"
 
 
 def _bytes(path: Path) -> bytes | None:

@@ -35,9 +35,18 @@ def device_of(study: Study) -> torch.device:
     """
     if study.device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    device = torch.device(study.device)
+    return found_device(study.device, "device", "Say auto or cpu")
+
+
+def found_device(name: str, where: str, hint: str) -> torch.device:
+    """The device of a name.
+
+    Raises:
+        BenchError: this machine has none, with where it was asked for and what to say instead.
+    """
+    device = torch.device(name)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise BenchError(f"this machine has no {device}", where="device", hint="Say auto or cpu")
+        raise BenchError(f"this machine has no {device}", where=where, hint=hint)
     return device
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,8 +18,9 @@ from .datasets import as_dataset
 from .errors import BenchError
 from .finished import Run
 from .models import fingerprint
+from .plan import identity
 from .ready import device_of, example_of, ready_dataset, ready_spec
-from .store import digest
+from .store import digest, write
 from .study import DatasetChoice, MethodChoice, MetricChoice, ModelChoice
 
 DONE, FAILED = "done", "failed.json"
@@ -63,14 +62,13 @@ class SessionRuns:
                 made = study.run(folder, report=False)
             except Exception as error:
                 return self._failed(folder, error)
-            _put(folder / DONE, "")
+            write(folder / DONE, lambda file: file.write(b""))
             return made
 
     def _failed(self, folder: Path, error: Exception) -> str:
         known = isinstance(error, BenchError)
         reason = str(error) if known else "".join(traceback.format_exception(error)).rstrip()
-        folder.mkdir(parents=True, exist_ok=True)
-        _put(folder / FAILED, json.dumps(reason))
+        write(folder / FAILED, lambda file: file.write(json.dumps(reason).encode()))
         return reason
 
 
@@ -90,15 +88,10 @@ def read_study(study: str | Path | Study | None, keys: Mapping[str, Any]) -> Stu
 def content(study: Study) -> str:
     """A digest that tells studies apart by what their numbers come from."""
     judged: list[MethodChoice | MetricChoice] = [*study.methods, *study.metrics]
-    code = [(one.label, _parameters(one.params), one.plugin.source_digest) for one in judged]
+    code = [(one.label, *identity(one.plugin, one.params)) for one in judged]
     loaded: list[ModelChoice | DatasetChoice] = [*study.models, *study.datasets]
     builders = [one.plugin.source_digest for one in loaded if one.plugin]
     return digest(study.plain(), code, builders, list(_given(study)))
-
-
-def _parameters(params: Mapping[str, Any]) -> dict[str, Any]:
-    """A method among them by what it is, code included."""
-    return {key: getattr(value, "identity", value) for key, value in params.items()}
 
 
 def _given(study: Study) -> Iterator[Any]:
@@ -120,11 +113,3 @@ def _answers(model: ModelChoice, study: Study) -> tuple[str, dict[str, Any]]:
     with quiet(spec.network), torch.no_grad():
         logits = capture(spec.network, example, [], lambda z: z.argmax(1), gradient=False).logits
     return fingerprint(spec.network, logits), vars(spec.preprocess)
-
-
-def _put(path: Path, text: str) -> None:
-    """Atomically: whoever sees the file sees all of it."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-    os.replace(temporary, path)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -12,28 +10,20 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from . import store
 from .errors import BenchError
+from .regression.grids import normalised, part_means
 
 Array: TypeAlias = npt.NDArray[np.floating[Any]]
 Maps: TypeAlias = Mapping[str, Array]  # by what they are of, (h, w) each, not normalised
 FORMAT = 1
 SIDE = 32  # a larger map is stored as the means of so many parts on a side
 DIGITS = 4
-FLAT = 1e-6  # of the largest magnitude: a smaller range is what rounding leaves of a map that says nothing
 _MOST = 8  # differences that are told
 
 
 class Unlike(Exception):  # noqa: N818 - an answer: what differs, a line each
     """What is found is not what is stored."""
-
-
-def normalised(values: Array) -> Array:
-    """(h, w) min-max normalised in float64; all 0 where the map is the same everywhere, up to rounding."""
-    exact = values.astype(np.float64)
-    low, high = float(exact.min()), float(exact.max())
-    if high - low <= FLAT * max(abs(low), abs(high)):
-        return np.zeros_like(exact)
-    return (exact - low) / (high - low)
 
 
 def kept(values: Array) -> Array:
@@ -44,14 +34,7 @@ def kept(values: Array) -> Array:
     """
     if not np.isfinite(values).all():
         raise Unlike("it has values that are not finite")
-    normal = normalised(values)
-    for axis in (0, 1):
-        length = normal.shape[axis]
-        if length > SIDE:
-            edges = np.arange(SIDE + 1) * length // SIDE
-            sizes = np.diff(edges)
-            normal = np.add.reduceat(normal, edges[:-1], axis=axis) / (sizes[:, None] if axis == 0 else sizes)
-    return np.round(normal, DIGITS) + 0.0  # without -0
+    return np.round(part_means(normalised(values), SIDE), DIGITS) + 0.0  # without -0
 
 
 def compare(found: Maps, path: Path, tolerance: float) -> None:
@@ -81,12 +64,7 @@ def write(found: Maps, path: Path) -> None:
     blocks = ",\n".join(_block(name, values) for name, values in found.items())
     text = f'{{\n"snapshot": {FORMAT},\n"maps": {{\n{blocks}\n}}\n}}\n'
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(temporary).chmod(0o644)
-        os.replace(temporary, path)
+        store.write(path, lambda file: file.write(text.encode()))
     except OSError as error:
         raise BenchError(f"cannot write the snapshot: {error.strerror}", where=str(path)) from None
 

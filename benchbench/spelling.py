@@ -24,6 +24,18 @@ def items(text: str) -> list[Any]:
     return [parse_item(item.strip()) for item in text.split(",") if item.strip()]
 
 
+def labels(text: str | None) -> tuple[str, ...]:
+    """Separated by commas outside brackets, which a method's label may have."""
+    found, depth = [""], 0
+    for letter in text or "":
+        depth += (letter in "([") - (letter in ")]")
+        if letter == "," and not depth:
+            found.append("")
+        else:
+            found[-1] += letter
+    return tuple(name.strip() for name in found if name.strip())
+
+
 def number(text: str) -> int | str:
     try:
         return int(text)

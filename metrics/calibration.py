@@ -12,13 +12,13 @@ from pydantic import Field
 from torch import Tensor
 
 from benchbench.fills import FillName
-from benchbench.perturb import Keep, Probe, Remove, ranks
+from benchbench.perturb import Probe, ranks
 from benchbench.regions import MAP
 from benchbench.registry import metric
 from benchbench.similarity import reasons
 from benchbench.types import Scored, Seen
 
-from .protocols import EVERY_FILL
+from .protocols import EVERY_FILL, inserted, removed
 from .relation import FLAT, pearson, varies
 
 Steps = Annotated[int, Field(ge=2, le=100_000)]
@@ -36,11 +36,11 @@ def _protocols(own: FillName, gomez: FillName) -> dict[str, dict[str, object]]:
 
 
 def _taken(steps: int, fill: FillName, parts: Of) -> list[Probe]:
-    return [Remove(k / steps, fill, "most", parts) for k in range(steps + 1)]
+    return removed("rise", steps, fill, parts)
 
 
 def _put(steps: int, fill: FillName, parts: Of) -> list[Probe]:
-    return [Keep(k / steps, fill, "most", parts) for k in range(steps + 1)]
+    return inserted("rise", steps, fill, parts)
 
 
 def _correlated(seen: Seen, steps: int, parts: Of, *, rises: bool) -> Scored:

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from benchbench.fills import FillName
 from benchbench.perturb import Above, Keep, Probe, Remove, Whole
+from benchbench.regions import PIXELS as PARTS
 
 Source: TypeAlias = Literal["rise", "torchcam", "latec", "xplique", "interpretdl", "pnpxai", "mindspore"]
 Answer: TypeAlias = Literal["probability", "logit"]
@@ -54,18 +55,18 @@ def shares(source: Source, steps: int) -> list[float]:
             return [0.0, *(k * (PIXELS // 2 // steps) / PIXELS for k in range(1, steps + 1))]
 
 
-def removed(source: Source, steps: int, fill: FillName) -> list[Probe]:
-    """The pictures of deletion, from the whole image on."""
+def removed(source: Source, steps: int, fill: FillName, parts: str = PARTS) -> list[Probe]:
+    """The pictures of deletion, from the whole image on; ``parts``: of what the shares are, but interpretdl's."""
     if source == "interpretdl":
         return [Whole(), *(Above(100 - 100 * k / steps, fill) for k in range(1, steps + 1))]
-    return [Remove(share, fill, "most") for share in shares(source, steps)]
+    return [Remove(share, fill, "most", parts) for share in shares(source, steps)]
 
 
-def inserted(source: Source, steps: int, fill: FillName) -> list[Probe]:
+def inserted(source: Source, steps: int, fill: FillName, parts: str = PARTS) -> list[Probe]:
     """The pictures of insertion, up to the whole image."""
     if source == "interpretdl":
         return [*(Above(100 - 100 * k / steps, fill, keep=True) for k in range(1, steps + 1)), Whole()]
-    return [Keep(share, fill, "most") for share in shares(source, steps)]
+    return [Keep(share, fill, "most", parts) for share in shares(source, steps)]
 
 
 def area(source: Source, x: Tensor, y: Tensor, *, insert: bool = False) -> Tensor:

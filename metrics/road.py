@@ -16,6 +16,8 @@ from benchbench.perturb import Above, Order, Probe, Remove
 from benchbench.registry import metric
 from benchbench.types import Scored, Seen
 
+from .protocols import EVERY_FILL
+
 Percent = Annotated[int, Field(ge=1, le=99)]
 Percents = Annotated[tuple[Percent, ...], Len(1)]
 By: TypeAlias = Literal["share", "percentile"]
@@ -23,7 +25,7 @@ TENS = (10, 20, 30, 40, 50, 60, 70, 80, 90)
 FILLS: dict[str, dict[str, object]] = {
     "road-9": {},
     "road-7": {"percents": (10, 20, 30, 40, 50, 70, 90)},
-    **{f"{fill}-9": {"fill": fill} for fill in ("zero", "mean", "blur", "noise")},
+    **{f"{fill}-9": {"fill": fill} for fill in EVERY_FILL if fill != "noisy-linear"},
 }
 
 

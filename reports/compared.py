@@ -19,7 +19,8 @@ from rich.text import Text
 from ..errors import BenchError, nearest
 from ..stats import cost_ratios, versus
 from ..table import Record
-from .numbers import decimals_for_intervals, decimals_for_measurements, fixed, interval, listed, p_value, several
+from ..wording import listed, several
+from .numbers import decimals_for_intervals, decimals_for_measurements, fixed, interval, p_value
 from .text import markdown, one_line
 
 FORMATS = ("table", "csv", "markdown", "json")

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..stats import Ranked
+from ..wording import listed, several
 from .drawing import INK, RULE, STYLE, Look, Picture, picture, short
-from .numbers import listed, several
 from .text import one_line
 
 WIDTH = 9.6  # inches, as the other figures

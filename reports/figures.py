@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator
 
+from ..wording import several
 from . import pareto
 from .board import Block, Metric, Row
 from .drawing import INK, STYLE, Look, Picture, grid, label, legend, picture
-from .numbers import several
 
 FRONT: dict[str, Any] = {
     "color": INK,

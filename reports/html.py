@@ -13,11 +13,12 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from ..wording import several
 from . import summary
 from .board import Metric
 from .gallery import COLOURS, MOST_BYTES, gallery
 from .marks import Marked
-from .numbers import fixed, merged, several, share
+from .numbers import fixed, merged, share
 from .page import Page
 from .text import visible
 

@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import Literal, TypeAlias, get_args
 
 from ..errors import BenchError, nearest
+from ..wording import listed
 from . import latex_long
 from .board import Block, Metric
 from .latex_parts import LINE, SEP, Column, Line, Scope, Sheet, Spread, key_of, line_height, tabular
 from .marks import Marked
-from .numbers import listed
 from .places import constant_title, images_of, short_titles
 from .statement import statement
 from .text import latex, latex_breaking, one_line

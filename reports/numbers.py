@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 
 from ..stats import ALPHA
+from ..wording import listed, several
 
 MOST = 6
 USUAL = 3
@@ -69,17 +70,6 @@ def interval(low: float, high: float, decimals: int) -> str:
     if not (math.isfinite(low) and math.isfinite(high)):
         return ""
     return f"[{fixed(low, decimals)}, {fixed(high, decimals)}]"
-
-
-def several(count: int, one: str, many: str = "") -> str:
-    """``1 image``, ``20 images``, ``1,394 images``."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
-
-
-def listed(names: Iterable[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``."""
-    *first, last = list(names) or [""]
-    return f"{', '.join(first)} and {last}" if first else last
 
 
 def first_few(names: Sequence[str], most: int = 3) -> str:

@@ -16,6 +16,7 @@ import yaml
 from markupsafe import Markup
 
 from ..stats import COST, QUALITY, curve_bands, measured
+from ..wording import several
 from . import depth, figures, heat, pareto
 from . import groups as grouped
 from .board import Block, Board, Cell, Metric, Row
@@ -23,7 +24,7 @@ from .decided import Decided
 from .downloads import downloads, failures
 from .drawing import Look, Picture, looks
 from .marks import NONE, Mark, Marked
-from .numbers import fixed, several
+from .numbers import fixed
 
 
 @dataclass(frozen=True)

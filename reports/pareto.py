@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ..wording import listed
 from .board import Block, Cell, Metric
-from .numbers import fixed, listed
+from .numbers import fixed
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..wording import several
 from .board import Block
-from .numbers import several
 
 
 def short_titles(blocks: Sequence[Block]) -> dict[str, str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..stats import ALPHA, QUALITY, RESAMPLES
+from ..wording import listed, several
 from .marks import Marked
-from .numbers import listed, several
 
 
 def statement(marked: Marked) -> str:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from math import inf
 
 from ..stats import CONTEST, RESAMPLES, Contest, fewest_images, images_needed, smallest_visible_effect
+from ..wording import listed, several
 from .board import Board, Metric
 from .marks import Marked
-from .numbers import fixed, interval, listed, several, share
+from .numbers import fixed, interval, share
 
 FEW_IMAGES = 30
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from ..errors import BenchError
-from .summary import sentence, several
+from ..wording import several
+from .summary import sentence
 
 Kind: TypeAlias = Literal[
     "not comparable", "missing", "failure", "dead", "map", "score", "quality", "cost", "mended", "new", "note"

@@ -7,18 +7,16 @@ import hashlib
 import math
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
 
 from ..table import FloatArray
+from .grids import FLAT, Grid, contrast, normalised, part_means, part_sizes, part_sums
 
-Grid: TypeAlias = npt.NDArray[np.float64]
 SIDE = 16  # a larger map is kept by so many parts on a side
 FINE, COARSE = 1e-5, 1e-3  # of the map's own range: what the two digests are rounded to
-FLAT = 1e-6  # of the largest magnitude: a smaller range is what rounding leaves of a map that says nothing
 _STEPS = 65535
 
 
@@ -47,16 +45,16 @@ class Sketch:
     @classmethod
     def of(cls, values: FloatArray) -> Sketch:
         """Of a map (h, w), not normalised; it is finite, as the engine stores no other."""
-        shape, contrast = (values.shape[0], values.shape[1]), _contrast(values)
-        if contrast <= FLAT:
+        shape, range_of = (values.shape[0], values.shape[1]), contrast(values)
+        if range_of <= FLAT:
             return cls(shape, 0.0, "", "", "")
-        normal = _normalised(values)
-        cells = np.round(_summed(normal) / _sizes(shape) * _STEPS).astype("<u2")
-        signed = (_summed(normal * _signs(shape)) / np.sqrt(_sizes(shape))).astype("<f2")
+        normal = normalised(values)
+        cells = np.round(part_means(normal, SIDE) * _STEPS).astype("<u2")
+        signed = (part_sums(normal * _signs(shape), SIDE) / np.sqrt(part_sizes(shape, SIDE))).astype("<f2")
         larger = max(shape) > SIDE
         return cls(
             shape,
-            float(f"{contrast:.1e}"),
+            float(f"{range_of:.1e}"),
             _digest(normal, FINE),
             _digest(normal, COARSE),
             _encoded(cells),
@@ -139,38 +137,6 @@ def spearman(one: Grid, other: Grid) -> float:
     first, second = (rankdata(grid) - (grid.size + 1) / 2 for grid in (one, other))
     scale = math.sqrt(float((first**2).sum() * (second**2).sum()))
     return float((first * second).sum()) / scale if scale else math.nan
-
-
-def _contrast(values: FloatArray) -> float:
-    low, high = float(values.min()), float(values.max())
-    largest = max(abs(low), abs(high))
-    return (high - low) / largest if largest else 0.0
-
-
-def _normalised(values: FloatArray) -> Grid:
-    """(h, w) in [0, 1], of a map that varies."""
-    exact = values.astype(np.float64)
-    normal: Grid = (exact - exact.min()) / (exact.max() - exact.min())
-    return normal
-
-
-def _summed(values: Grid) -> Grid:
-    """The sums of at most 16 x 16 parts."""
-    for axis in (0, 1):
-        if values.shape[axis] > SIDE:
-            values = np.add.reduceat(values, _edges(values.shape[axis]), axis=axis)
-    return values
-
-
-def _sizes(shape: tuple[int, int]) -> Grid:
-    """How many pixels each part has."""
-    rows, columns = (np.diff([*_edges(length), length]) for length in shape)
-    return np.outer(rows, columns).astype(np.float64)
-
-
-def _edges(length: int) -> npt.NDArray[np.int64]:
-    parts = min(length, SIDE)
-    return np.arange(parts) * length // parts
 
 
 @lru_cache(maxsize=16)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from ..wording import listed, several
+
 if TYPE_CHECKING:
     from .changes import Change
 
@@ -19,18 +21,13 @@ def sentence(failing: Sequence[Change]) -> str:
     return f"{'; '.join(parts)}."
 
 
-def several(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
-
-
 def _of(method: str, changes: Sequence[Change]) -> str:
     by_kind: dict[str, list[Change]] = {}
     for change in changes:
         by_kind.setdefault(change.kind, []).append(change)
     order = [*(kind for kind in _FIRST if kind in by_kind), *(kind for kind in by_kind if kind not in _FIRST)]
     found = [said for kind in order for said in _said(kind, by_kind[kind])]
-    whole = found[0] if len(found) == 1 else f"{', '.join(found[:-1])} and {found[-1]}"
-    return f"{method}: {whole}" if method else whole
+    return f"{method}: {listed(found)}" if method else listed(found)
 
 
 def _said(kind: str, changes: Sequence[Change]) -> Iterator[str]:

@@ -12,10 +12,11 @@ from torch import Tensor, nn
 
 from benchbench.fills import FILLS
 from benchbench.perturb import Keep, Probe, Remove, amounts, canonical, saliency
-from benchbench.pictures import Palette, Piece
+from benchbench.pictures import Asked, Palette, Piece
 from benchbench.probing import score_probes
 from benchbench.registry import METRICS
 from benchbench.scoring import Scorer
+from benchbench.types import Seen
 
 from ..helpers import pixels
 from .test_against_plain import SIZE, maps, network, pictures, scores
@@ -105,8 +106,6 @@ def _correlations(name: str, network: nn.Module, shown: Tensor, maps: list[Tenso
     own = pixels(shown)
     probes = list(plugin.probes(**params))  # type: ignore[misc]
     answers = score_probes(Scorer(network, 16), own, torch.ones(len(shown), dtype=torch.long), maps, probes)
-    from benchbench.types import Seen
-
     values = []
     for m, cells in enumerate(maps):
         p = torch.stack([answers[canonical(probe)][m].probability for probe in probes], 1)
@@ -136,8 +135,8 @@ def test_probes_that_take_the_same_parts_are_one_picture(
     own = pixels(torch.rand(3, 3, 12, 18, generator=torch.Generator().manual_seed(0)))
     cells = torch.rand(3, height, width, generator=torch.Generator().manual_seed(1))
     pairs = torch.stack([torch.zeros(3, dtype=torch.long), torch.arange(3)], 1)
-    piece = Piece.of(Palette.of(own, probes), [cells], pairs, probes)
-    lent = piece.lenders(probes)
+    piece = Piece.of(Palette.of(own, probes), [cells], pairs, Asked.of(probes))
+    lent = piece.lenders()
     every = torch.arange(3)
     shown = [piece.picture(probe, every) for probe in probes]
     for i, probe in enumerate(probes):

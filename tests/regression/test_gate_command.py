@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+
+from benchbench.gating import check_command
+from benchbench.regression import Tolerances
 
 ROOT = Path(__file__).parents[2]
 PLUGIN = '''
@@ -62,6 +66,13 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = benchbench("baseline", folder / "good", "--out", folder / "baseline.json")
     assert (done.returncode, done.stdout) == (0, f"{folder / 'baseline.json'}\n")
     return folder
+
+
+def test_the_options_defaults_are_the_tolerances() -> None:
+    """They are written twice, as the command line does not wait for pandas."""
+    given, limits = inspect.signature(check_command).parameters, Tolerances()
+    for option, name in (("margin", "margin"), ("map_tolerance", "map"), ("cost_ratio", "cost"), ("strict", "strict")):
+        assert given[option].default == getattr(limits, name)
 
 
 def test_nothing_changed(place: Path) -> None:

@@ -13,11 +13,11 @@ from benchbench.reports.numbers import (
     decimals_for_measurements,
     fixed,
     interval,
-    listed,
     p_value,
     within,
 )
 from benchbench.stats import ALPHA
+from benchbench.wording import listed
 
 BOUNDS = [(0.0, 1.0), (0.0, 100.0), (-1.0, 1.0), (0.0, math.inf), (-math.inf, math.inf), (-math.inf, 0.0)]
 
