@@ -172,6 +172,31 @@ def test_foolbox_is_never_imported() -> None:
     assert "foolbox" not in modules_after("import benchbench.datasets as d\nd.photos.photos().ids")
 
 
+BOOKKEEPING = {  # what says which numbers are asked for and where they lie, and makes none; datasets are digested whole
+    *("allocator", "errors", "plan", "plugins", "registry", "sources", "store", "study", "table", "wrapping"),
+    *("datasets", "given", "health", "models", "sizing"),  # a network's own digest is its weights, code and answers
+}
+
+
+def test_an_edit_of_what_numbers_come_from_makes_them_anew() -> None:
+    """Whatever the makers of maps, scores and costs import is in the engine's digest: else old cells are reused."""
+    from benchbench.plan import _NUMERIC
+
+    known: dict[str, set[str]] = {}
+    for path in files():
+        named = {name.split(".")[1] for name, _ in imports(path, top_only=False) if name.startswith("benchbench.")}
+        known.setdefault(room(path), set()).update(named)
+    reached: set[str] = set()
+    left = ["work", "judge", "explaining", "costing", "tray", "again"]
+    while left:
+        name = left.pop()
+        if name not in reached | BOOKKEEPING:
+            reached.add(name)
+            left += known[name]
+    assert reached - set(_NUMERIC) == set()
+    assert set(_NUMERIC) <= set(known)
+
+
 def test_files_and_functions_stay_small() -> None:
     for path in files():
         text = path.read_text(encoding="utf-8")
