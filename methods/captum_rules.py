@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -98,11 +99,10 @@ def lrp(layer: Layer, *, sign: Sign = "positive") -> Tensor:
 
     Not applicable where captum has no rule for a module.
     """
-    network = layer.network.double()  # sums near zero are divided by: float32 gives other maps
-    try:
-        found = _attribute("LRP", layer, lambda captum: captum.LRP(network), images=layer.images.double())
-    finally:
-        network.float()
+    # float64, as sums near zero are divided by and float32 gives other maps; a copy, as captum leaves its hooks and
+    # rules on a network that it gives up on
+    network = copy.deepcopy(layer.network).double()
+    found = _attribute("LRP", layer, lambda captum: captum.LRP(network), images=layer.images.double())
     return evidence(found, sign)
 
 

@@ -19,7 +19,7 @@ from benchbench.services import look, run_method
 from benchbench.types import INPUT
 
 from ..helpers import map_of
-from ..networks import Pooled, seeded
+from ..networks import Pooled, Vit, seeded
 
 RULES = ("deeplift", "guidedbackprop", "lrp")
 
@@ -105,6 +105,21 @@ def test_one_copy_serves_all(images: Tensor) -> None:
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     assert all(parameter.requires_grad for parameter in network.parameters())
     assert all(module.inplace for module in network.modules() if isinstance(module, nn.ReLU))
+
+
+def test_one_that_gives_up_leaves_nothing_on_the_copy(images: Tensor) -> None:
+    """The reason is the same the second time, and whoever comes next finds no hook but the one that counts passes."""
+    network = seeded(Vit)
+    batch = look(network, Scorer(network), images, [INPUT], lambda z: z.argmax(1), gradient=False)
+    layer = batch.layer(INPUT, (0,) * len(images))
+    said = []
+    for name in ("lrp", "deeplift", "lrp"):
+        with pytest.raises(NotApplicable) as why:
+            run_method(METHODS[name].function, layer, {})
+        said.append(str(why.value))
+        hooks = [len(m._forward_hooks) + len(m._forward_pre_hooks) for m in layer.network.modules()]
+        assert (hooks[0], sum(hooks)) == (1, 1)
+    assert said[0] == said[2]
 
 
 def test_passes_of_the_copy_are_counted(images: Tensor) -> None:
