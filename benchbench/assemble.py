@@ -14,7 +14,7 @@ from .sharing import User
 from .store import Store
 from .study import MetricChoice, Study
 from .table import CURVES, MAPS, PHOTOS, RESULTS, typed, validate
-from .types import Cost, Share
+from .types import Cost, Count, Share
 
 Row = dict[str, Any]
 NOT_IN_THIS_RUN = "some of the study's maps were there before this run: its work was not shared as in the whole study"
@@ -148,7 +148,7 @@ def _metric_rows(task: Task, store: Store, chosen: Chosen) -> Iterator[Row]:
 def _cost_rows(cell: CostCell, study: Study, batch: int, store: Store) -> Iterator[Row]:
     entry: Row = {} if cell.skip else store.read_cell(cell.name)
     for metric in study.metrics:
-        if "cost" not in metric.plugin.needs or images_asked(metric, batch) != cell.images:
+        if not metric.plugin.alone or images_asked(metric, batch) != cell.images:
             continue
         base = {
             "model": cell.shard.model.spec.name,
@@ -200,12 +200,14 @@ def _no_share(cells: Sequence[MapCell], store: Store) -> Row | None:
 
 
 def _cost_entry(metric: MetricChoice, cost: Row) -> Row:
-    """A metric's reading of a stored cost."""
+    """A metric's reading of a stored cost, or of passes alone."""
+    if "cost" not in metric.plugin.needs:
+        return _read(metric, Count(**{name: cost[name] for name in ("forwards", "backwards", "rests", "images")}))
     listed = {key: tuple(cost.get(key, ())) for key in ("seconds", "forward_seconds", "reference_seconds")}
     return _read(metric, Cost(**{**cost, **listed}))
 
 
-def _read(metric: MetricChoice, measured: Cost | Share) -> Row:
+def _read(metric: MetricChoice, measured: Cost | Count | Share) -> Row:
     """The entry that a metric makes of what was measured."""
     try:
         scored = metric.plugin.function(measured, **metric.params)

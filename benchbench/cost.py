@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from torch.profiler import ProfilerActivity, profile
 
 from .scoring import Passes
-from .types import Cost
+from .types import Cost, Count
 
 os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # or the profiler writes to the terminal at every start and stop
 
@@ -35,12 +35,7 @@ def measure(call: Callable[[], object], passes: Passes, device: torch.device, im
     """
     kernel = reference(device)
     kernel_before = timed(kernel, device)
-    before = (passes.forwards, passes.backwards, passes.rests)
-    call()
-    forwards, backwards, rests = [
-        (now - then) / images
-        for now, then in zip((passes.forwards, passes.backwards, passes.rests), before, strict=True)
-    ]
+    count = counted(call, passes, images)
     peak = peak_bytes(call, device)
     on_device = device.type == "cuda"
     host = host_peak(call) if on_device else peak
@@ -48,14 +43,22 @@ def measure(call: Callable[[], object], passes: Passes, device: torch.device, im
     return Cost(
         seconds,
         peak,
-        forwards,
-        backwards,
-        rests,
+        count.forwards,
+        count.backwards,
+        count.rests,
         images,
         host_bytes=host,
         device_bytes=peak if on_device else None,
         reference_seconds=kernel_before + timed(kernel, device),
     )
+
+
+def counted(call: Callable[[], object], passes: Passes, images: int = 1) -> Count:
+    """The passes per image of one call."""
+    forwards, backwards, rests = passes.forwards, passes.backwards, passes.rests
+    call()
+    found = (passes.forwards - forwards, passes.backwards - backwards, passes.rests - rests)
+    return Count(found[0] / images, found[1] / images, found[2] / images, images)
 
 
 def timed(call: Callable[[], object], device: torch.device) -> tuple[float, ...]:

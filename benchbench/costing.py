@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from .allocator import out_of_memory
-from .cost import measure, timed
+from .cost import counted, measure, timed
 from .errors import BenchError, NotApplicable
 from .explaining import blame
 from .plan import CostCell, sample_seeds
@@ -16,7 +16,7 @@ from .ready import load_sample
 from .scoring import Passes, Scorer
 from .services import WritesInPlace, look, run_method
 from .targets import chooser, is_scored
-from .types import Cost
+from .types import Cost, Count
 from .work import Desk
 
 
@@ -36,7 +36,7 @@ def measure_cost(cell: CostCell, desk: Desk) -> None:
         desk.store.write_cell(cell.name, {"status": "ok", "reason": "", "cost": vars(cost)})
 
 
-def _measure(cell: CostCell, desk: Desk) -> Cost:
+def _measure(cell: CostCell, desk: Desk) -> Cost | Count:
     """Where memory does not suffice for all images, half of them, and so on."""
     images = cell.images
     while True:
@@ -48,7 +48,7 @@ def _measure(cell: CostCell, desk: Desk) -> Cost:
         images //= 2
 
 
-def _measure_on(cell: CostCell, desk: Desk, count: int) -> Cost:
+def _measure_on(cell: CostCell, desk: Desk, count: int) -> Cost | Count:
     name, image, mask = _first_image(cell)
     images = image.to(desk.device).repeat(count, 1, 1, 1)
     masks = None if mask is None else mask.to(desk.device).repeat(count, 1, 1)
@@ -70,6 +70,8 @@ def _measure_on(cell: CostCell, desk: Desk, count: int) -> Cost:
             found: Tensor = network(images)
         return found
 
+    if not cell.timed:
+        return counted(call, passes, count)
     cost = measure(call, passes, desk.device, count)
     forward()
     return replace(cost, forward_seconds=timed(forward, desk.device))

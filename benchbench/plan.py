@@ -120,7 +120,10 @@ class Task:
 
 @dataclass(frozen=True, eq=False)
 class CostCell:
-    """What a method costs alone, at one layer of a model, on a dataset's first readable image, ``images`` times it."""
+    """What a method costs alone, at one layer of a model, on a dataset's first readable image, ``images`` times it.
+
+    ``timed``: with time and memory; without, passes are counted, by one call.
+    """
 
     name: str
     shard: Shard
@@ -128,6 +131,7 @@ class CostCell:
     method: MethodChoice
     skip: str
     images: int
+    timed: bool
 
 
 def choose_samples(available: int, wanted: int, seed: int) -> list[int]:
@@ -190,8 +194,11 @@ def cost_cells(shard: Shard, study: Study, batch: int, machine: Mapping[str, Any
 
     Figures hold for a batch of the scorer and a machine.
     """
-    asked = (images_asked(metric, batch) for metric in study.metrics if "cost" in metric.plugin.needs)
-    sizes = list(dict.fromkeys(asked))
+    timed: dict[int, bool] = {}
+    for metric in study.metrics:
+        if metric.plugin.alone:
+            images = images_asked(metric, batch)
+            timed[images] = timed.get(images, False) or "cost" in metric.plugin.needs
     base = [
         engine_digest(),
         shard.model.fingerprint,
@@ -203,14 +210,15 @@ def cost_cells(shard: Shard, study: Study, batch: int, machine: Mapping[str, Any
     ]
     return [
         CostCell(
-            digest("cost", base, layer, images, *identity(method.plugin, method.params)),
+            digest("cost", base, layer, images, clock, *identity(method.plugin, method.params)),
             shard,
             layer,
             method,
             skip_reason(shard.model, layer, method) or ("dataset" in method.needs and NO_COST) or "",
             images,
+            clock,
         )
-        for images in sizes
+        for images, clock in timed.items()
         for layer, method in _pairs(shard.model, study)
     ]
 

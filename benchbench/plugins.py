@@ -41,6 +41,7 @@ METRIC_NEEDS = {
     "mask": "the dataset's masks",
     "again": "the method's maps of other images, of another target, or of the network with other weights",
     "cost": "a measurement of the method alone",
+    "passes": "the passes of the method alone, counted and not timed",
     "shared": "what the study itself took to make the method's maps, with the work that methods have in common divided",
     "network": "the network and the method, for a metric of another library that runs them itself",
 }
@@ -206,7 +207,12 @@ class MetricPlugin(Plugin):
     @property
     def of_images(self) -> bool:
         """Whether it has a value per image; a cost is measured, and has none."""
-        return not self.needs & {"cost", "shared"}
+        return not (self.alone or "shared" in self.needs)
+
+    @property
+    def alone(self) -> bool:
+        """Whether it reads what a method takes by itself, outside the study."""
+        return bool(self.needs & {"cost", "passes"})
 
 
 @dataclass(frozen=True)

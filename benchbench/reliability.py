@@ -24,7 +24,7 @@ def with_levels(study: S, levels: Sequence[float] = LEVELS) -> S:
     if len(set(levels)) < 3 or not all(0 <= level <= 1 for level in levels):
         hint = "Give three or more shares of noise in 0 .. 1"
         raise BenchError(f"levels are {list(levels)}", where="reliability", hint=hint)
-    metrics = tuple(metric for metric in study.metrics if "cost" not in metric.plugin.needs)
+    metrics = tuple(metric for metric in study.metrics if metric.plugin.of_images)
     if not metrics:
         raise BenchError("every metric of the study is one of cost", where="metrics", hint="Name one of quality")
     methods = [m for m in study.methods if not m.plugin.control]

@@ -18,6 +18,7 @@ from .words import Attention as Attention
 from .words import AttentionGradient as AttentionGradient
 from .words import Change as Change
 from .words import Cost as Cost
+from .words import Count as Count
 from .words import Head as Head
 from .words import Pictures as Pictures
 from .words import Pixels as Pixels

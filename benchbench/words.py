@@ -68,6 +68,16 @@ class Cost:
 
 
 @dataclass(frozen=True)
+class Count:
+    """The passes of one method alone, per image; ``rests`` are those through what is behind the layer alone."""
+
+    forwards: float
+    backwards: float
+    rests: float = 0
+    images: int = 1
+
+
+@dataclass(frozen=True)
 class Share:
     """What one method's maps took inside a study, per image; see sharing.py for what is attributed to whom.
 

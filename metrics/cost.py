@@ -8,7 +8,7 @@ from statistics import median, quantiles
 from typing import Literal, TypeAlias
 
 from benchbench.registry import metric
-from benchbench.types import Cost, Scored, Share
+from benchbench.types import Cost, Count, Scored, Share
 
 Images: TypeAlias = Literal["one", "largest"]
 ALONE: dict[str, dict[str, object]] = {"alone-b1": {}, "alone-bmax": {"images": "largest"}}
@@ -88,16 +88,16 @@ def peak_memory(cost: Cost, *, images: Images = "one") -> Scored:
 @metric(
     "passes",
     higher_is_better=False,
-    needs="cost",
+    needs="passes",
     protocols=ALONE,
     unit="passes per image",
     family="cost",
     range=(0, inf),
     equation="forwards + backwards + passes behind the layer",
 )
-def passes(cost: Cost, *, images: Images = "one") -> Scored:
+def passes(count: Count, *, images: Images = "one") -> Scored:
     """Forwards plus backwards per image; those through what is behind the layer alone ("rest") count whole."""
-    parts = {"forward": cost.forwards, "backward": cost.backwards, "rest": cost.rests}
+    parts = {"forward": count.forwards, "backward": count.backwards, "rest": count.rests}
     return Scored(sum(parts.values()), parts=parts)
 
 

@@ -71,6 +71,23 @@ def test_passes_are_those_of_one_call_per_image() -> None:
     assert all(s > 0 for s in cost.seconds)
 
 
+def test_passes_alone_are_counted_by_one_call_and_nothing_is_timed(
+    images: torch.Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same count as beside a clock; the cell is another, so that a clock asked for later gets its own."""
+    timed = done(images, tmp_path / "timed", methods=["gradcam", "scorecam"], metrics=["passes", "runtime"])
+    with monkeypatch.context() as patch:
+        patch.setattr("benchbench.costing.measure", None)
+        patch.setattr("benchbench.costing.timed", None)
+        alone = done(images, tmp_path / "alone", methods=["gradcam", "scorecam"], metrics=["passes"])
+    keys = ["method", "metric", "value", "status"]
+    assert alone.results[keys].to_numpy().tolist() == (
+        timed.results[timed.results["metric"].str.startswith("passes")][keys].to_numpy().tolist()
+    )
+    later = done(images, tmp_path / "alone", methods=["gradcam"], metrics=["passes", "runtime"])
+    assert later.results.query("metric == 'runtime'")["value"].gt(0).all()
+
+
 def test_on_the_cpu_memory_is_the_host_s_and_there_is_no_device_s(images: torch.Tensor, tmp_path: Path) -> None:
     record = done(images, tmp_path, methods=["gradcam", "scorecam"], metrics=["peak_memory"])
     rows = record.results.pivot_table(index="method", columns="metric", values="value")
