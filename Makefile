@@ -8,7 +8,9 @@ DEMO := $(VENV)/.installed-demo
 PEERS := $(VENV)/.installed-peers
 WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: demo test lint types bench pages clean
+GUARDED := embedded methods middle small metrics
+
+.PHONY: demo test lint types guard guard-update proof bench pages clean
 
 demo: $(DEMO)
 	$(BIN)/benchbench run
@@ -22,6 +24,25 @@ lint: $(STAMP)
 
 types: $(STAMP)
 	$(BIN)/mypy benchbench tests
+
+# our own gate: the embedded study and four more against what they said when their baselines were made; four minutes
+guard: $(STAMP)
+	@mkdir -p runs/guard; status=0; for name in $(GUARDED); do \
+		$(BIN)/benchbench run tests/guard/$$name.yaml --out runs/guard/$$name > runs/guard/$$name.txt || \
+			{ cat runs/guard/$$name.txt; status=1; }; \
+		echo "$$name:"; $(BIN)/benchbench check runs/guard/$$name --baseline tests/guard/$$name.json || status=1; \
+	done; exit $$status
+
+# after a change that is meant; the diff of tests/guard shows what moved
+guard-update: $(STAMP)
+	for name in $(GUARDED); do \
+		$(BIN)/benchbench run tests/guard/$$name.yaml --out runs/guard/$$name && \
+		$(BIN)/benchbench baseline runs/guard/$$name --out tests/guard/$$name.json || exit 1; \
+	done
+
+# plants each of tests/guard/faults.py in a copy of this code, sees the gate catch it, and writes docs/gate-proof.md
+proof: $(STAMP)
+	$(BIN)/python -m tests.guard.proof
 
 # beside the peers, alone on the machine: about 25 minutes on two cores; writes docs/performance.md and its figure
 bench: $(STAMP) $(PEERS)

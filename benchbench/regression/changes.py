@@ -81,7 +81,8 @@ class Tolerances:
 
     Attributes:
         margin: by how much a metric's mean may get worse, as a share of its range.
-        score: by how much an image's score may move while its map stays, as a share of the metric's range.
+        score: by how much an image's score may move while its map stays, as a share of the metric's range; by
+            ``margin`` where the map moved within ``map``, by more than rounding makes of it.
         map: by how much a cell of a map may move, as a share of the map's own range.
         cost: how many times as long a method may take, in units of the reference kernel.
         memory: how many times as much memory.

@@ -12,6 +12,8 @@ from .ground import Ground
 from .parts import Maps
 from .sketch import Difference, difference
 
+ROUNDING = 1e-4  # of a map's range: other machines, threads and batches make less of nearly all methods' maps
+
 
 @dataclass(frozen=True)
 class Mapped:
@@ -19,6 +21,7 @@ class Mapped:
 
     Attributes:
         same: images whose map is the same, within the tolerance.
+        near: those of them whose map moved all the same, by more than rounding makes of it.
         other: by image, by how much.
         dead: images whose map is the same everywhere now, and was not.
         gone: images that have no map now.
@@ -26,6 +29,7 @@ class Mapped:
 
     place: Place
     same: frozenset[str]
+    near: frozenset[str]
     other: Mapping[str, Difference]
     dead: tuple[str, ...]
     gone: tuple[str, ...]
@@ -37,9 +41,11 @@ class Mapped:
         both = {name: difference(then.sketches[name], known[name]) for name in asked if name in known}
         dead = tuple(name for name in both if known[name].flat and not then.sketches[name].flat)
         other = {name: found for name, found in both.items() if found.beyond(tolerance) and name not in dead}
+        same = frozenset(both) - {*other, *dead}
         return cls(
             Place(then.model, then.dataset, then.layer, then.method),
-            frozenset(both) - {*other, *dead},
+            same,
+            frozenset(name for name in same if both[name].beyond(ROUNDING)),
             other,
             dead,
             tuple(name for name in asked if name not in known),

@@ -48,7 +48,7 @@ def _judged(row: Mapping[Any, Any], pair: Pair, higher: bool, tolerances: Tolera
     word = side if settled else f"{side}, within the margin" if sure else "not told apart"
     said = f"{word}: {row['mean']:.4g} -> {row['other_mean']:.4g} over {n} images"
     said += ", too few to test" if few else f", p {row['p_holm']:.2g}"
-    moved = pair.moved(tolerances.score)
+    moved = pair.moved(tolerances)
     return pair.change("quality", settled and gain < 0, said, moved, by=by, better=settled and gain > 0)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -75,9 +75,10 @@ class Pair:
         """The mean of the differences, now - was."""
         return float((self.now - self.was).mean()) if self.names else 0.0
 
-    def moved(self, tolerance: float) -> tuple[str, ...]:
-        """The images whose score moved by more than this share of the range."""
-        far = np.abs(self.now - self.was) > tolerance * self.width
+    def moved(self, tolerances: Tolerances, near: Collection[str] = ()) -> tuple[str, ...]:
+        """The images whose score moved by more than its share of the range; ``near`` ones' maps did, a little."""
+        share = np.array([tolerances.margin if name in near else tolerances.score for name in self.names])
+        far = np.abs(self.now - self.was) > np.maximum(share, tolerances.score) * self.width
         return tuple(name for name, one in zip(self.names, far, strict=True) if one)
 
     def furthest(self, images: Sequence[str]) -> float:
@@ -123,7 +124,7 @@ def score_changes(
     for pair in pairs:
         mine = by_place.get(pair.place)
         changes += _lost(pair, mine)
-        moved = pair.moved(tolerances.score)
+        moved = pair.moved(tolerances, mine.near if mine is not None else ())
         if moved and (pair.metric, pair.protocol) in ground.other_code:
             said = f"the metric's own code changed, and so did {pair.share(moved)} scores"
             changes.append(pair.change("not comparable", True, said, moved, by=pair.furthest(moved)))

@@ -79,9 +79,16 @@ def turned(grid: np.ndarray) -> np.ndarray:
     return grid[::-1]
 
 
-def nudged(grid: np.ndarray) -> np.ndarray:
-    moved: np.ndarray = grid + 0.02 * (grid > 0.5)
+def nudged(grid: np.ndarray, by: float = 0.02) -> np.ndarray:
+    moved: np.ndarray = grid + by * (grid > 0.5)
     return moved
+
+
+def with_scores(nudge: float, by: float) -> Edit:
+    """Grad-CAM's maps, and its scores under deletion."""
+    return both(
+        maps(lambda grid: nudged(grid, nudge), "gradcam"), scores(values(lambda v: v + by), "gradcam", "deletion")
+    )
 
 
 def listed(kind: str, name: str, **keys: Any) -> Edit:
@@ -131,6 +138,8 @@ FAILING: dict[str, tuple[Edit, set[str], str]] = {
         scores(values(lambda v: v + 0.01), "layercam", "insertion"), {"score"}, "other scores on 1 metric of the same"
     ),
     "half of the answers flipped": (scores(values(lambda v: 1 - v), "layercam", "increase"), {"score"}, "increase"),
+    "scores of maps that moved by rounding": (with_scores(2e-5, 5e-3), {"score"}, "gradcam: other scores on 1 metric"),
+    "scores that moved further than maps that did": (with_scores(3e-3, 2e-2), {"score"}, "other scores on 1 metric"),
     "an unbounded metric": (scores(values(lambda v: v * 1.02), "gradcam", "max_sensitivity"), {"score"}, "gradcam"),
     "a value lost": (scores(lost, "gradcam", "deletion"), {"failure"}, "no value for 1 image"),
     "slower": (SLOWER, {"cost"}, "layercam: slower by 30 %"),
@@ -170,6 +179,7 @@ def test_the_same_run_changes_nothing(then: Baseline) -> None:
 
 PASSING: dict[str, tuple[Edit, set[str]]] = {
     "rounding": (scores(values(lambda v: v + 1e-5), "gradcam", "deletion"), set()),
+    "scores of maps that moved a little": (with_scores(3e-3, 5e-3), set()),
     "a method of other code with the same numbers": (listed("methods", "gradcam", code="x"), set()),
     "a metric of other code with the same numbers": (listed("metrics", "deletion", code="x"), set()),
     "faster": (costs("runtime", value=0.5, low=0.5, high=0.5), {"cost"}),

@@ -1,0 +1,52 @@
+"""Small networks for the methods that the embedded one has no answer to: rules for ReLU, and attention.
+
+Their weights come from integers, so that they are the same to the bit on every machine; what the networks say means
+nothing, and their maps are maps all the same.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+from torchvision.models.vision_transformer import VisionTransformer
+
+from benchbench import ModelSpec
+from benchbench.types import Preprocess
+
+SIDE, CLASSES = 64, 10
+_STEPS = 4096
+
+
+def rectified() -> ModelSpec:
+    """Convolutions with biases and ReLU, some in place: FullGrad's terms add up, and captum's rules hold."""
+    stages = ((3, 12), (12, 24), (24, 32))
+    blocks = [
+        nn.Sequential(
+            nn.Conv2d(before, after, 3, 2, 1), nn.ReLU(), nn.Conv2d(after, after, 3, 1, 1), nn.ReLU(inplace=True)
+        )
+        for before, after in stages
+    ]
+    head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(1), nn.Linear(32, 24), nn.ReLU(), nn.Linear(24, CLASSES)]
+    return _spec("rectified", nn.Sequential(*blocks, *head))
+
+
+def attentive() -> ModelSpec:
+    """A vision transformer of 8 x 8 patches and three blocks."""
+    return _spec("attentive", VisionTransformer(SIDE, 8, 3, 4, 48, 96, num_classes=CLASSES))
+
+
+def _spec(name: str, network: nn.Module) -> ModelSpec:
+    draws = np.random.default_rng(0)
+    with torch.no_grad():
+        for key, values in network.named_parameters():
+            whole = torch.from_numpy(draws.integers(-_STEPS, _STEPS, values.shape, endpoint=True)).to(values)
+            spread = 2.0 ** -round(np.log2(max(1, values[0].numel() if values.ndim > 1 else 16)) / 2)
+            values.copy_(whole / _STEPS * 2 * spread + (1 if _scales(key, values) else 0))
+    said = f"integers of a fixed seed: what {name!r} says means nothing"
+    return ModelSpec(name, network.eval(), Preprocess(resize=SIDE, crop=SIDE), weights=said, warning=said)
+
+
+def _scales(key: str, values: torch.Tensor) -> bool:
+    """The weight of a normalisation, which is 1 and not 0 where it does nothing."""
+    return values.ndim == 1 and key.endswith("weight")
