@@ -10,7 +10,7 @@ WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 
 GUARDED := embedded methods middle small metrics
 
-.PHONY: demo test lint types guard guard-update proof bench pages clean
+.PHONY: demo test lint types guard guard-update proof again bench pages clean
 
 demo: $(DEMO)
 	$(BIN)/benchbench run
@@ -40,9 +40,13 @@ guard-update: $(STAMP)
 		$(BIN)/benchbench baseline runs/guard/$$name --out tests/guard/$$name.json || exit 1; \
 	done
 
-# plants each of tests/guard/faults.py in a copy of this code, sees the gate catch it, and writes docs/gate-proof.md
+# plants each fault of tests/guard/of_*.py in a copy of this code, sees the gate catch it, writes docs/gate-proof.md
 proof: $(STAMP)
 	$(BIN)/python -m tests.guard.proof
+
+# fifty re-runs of the same code in other ways, none of which may fail; writes docs/gate-again.md; about forty minutes
+again: $(STAMP)
+	$(BIN)/python -m tests.guard.again
 
 # beside the peers, alone on the machine: about 25 minutes on two cores; writes docs/performance.md and its figure
 bench: $(STAMP) $(PEERS)

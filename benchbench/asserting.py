@@ -17,12 +17,15 @@ from .method_testing import Case, Small, example_images, seeded
 from .registry import METHODS
 from .regression import Tolerances
 from .regression.grids import normalised
+from .reports.gated import renderable
+from .screen import rendered
 from .snapshots import Array, Maps, Unlike, compare, write
 from .weaknesses import weakness
 
 MapsLike: TypeAlias = Tensor | Array  # (N, h, w) or (N, 1, H, W)
 CLOSED_FORM = 1e-5
 SNAPSHOT = 1e-3
+MEANT = "If this is meant, write the baseline again: pytest --benchbench-update."
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,10 +178,7 @@ def assert_not_worse(
     else:
         if found.ok:
             return
-        lines = [
-            f"  {' / '.join(filter(None, [*c.place.parts, c.metric, c.protocol]))}: {c.said}" for c in found.failing
-        ]
-        said = "\n".join([found.summary, *lines])
+        said = rendered(renderable(found, MEANT))
     if not update or isinstance(baseline, Run):
         raise AssertionError(said)
     run.baseline(baseline)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 
 from rich import box
@@ -44,40 +44,57 @@ def verdict(checked: Checked) -> str:
     return f"{'PASS' if checked.ok else 'FAIL'}: {one_line(checked.summary)}"
 
 
-def renderable(checked: Checked) -> Group:
-    """For a terminal of 80 columns."""
-    return Group(*_shown(checked))
+def renderable(checked: Checked, meant: str = MEANT) -> Group:
+    """For a terminal of 80 columns; ``meant``: what to do where a change is."""
+    return Group(*_shown(checked, meant))
 
 
-def _shown(checked: Checked) -> Iterator[RenderableType]:
+def _shown(checked: Checked, meant: str) -> Iterator[RenderableType]:
     yield Text(verdict(checked), style="bold green" if checked.ok else "bold red")
     if not checked.changes:
         return
+    shared = _shared(checked)
+    if any(shared):
+        yield Text(f"At {one_line(_joined(shared))}:")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for head, least in (("", 4), ("kind", 7), ("where", 16), ("what", 24)):
         table.add_column(head, overflow="fold", min_width=least)
     for change in checked.changes[:MOST_ROWS]:
         style = "red" if change.fails else "green" if change.better else ""
-        cells = (_mark(change), change.kind, _where(change), said(change))
+        cells = (_mark(change), change.kind, _where(change, shared), said(change))
         table.add_row(*(Text(one_line(cell), style=style) for cell in cells))
     yield table
-    yield from (Text(line) for line in _footer(checked))
+    yield from (Text(line) for line in _footer(checked, meant))
 
 
-def _footer(checked: Checked) -> Iterator[str]:
+def _footer(checked: Checked, meant: str = MEANT) -> Iterator[str]:
     if len(checked.changes) > MOST_ROWS:
         yield f"{len(checked.changes) - MOST_ROWS} more changes: --format json has them all."
     if not checked.ok:
-        yield MEANT
+        yield meant
 
 
 def _mark(change: Change) -> str:
     return "FAIL" if change.fails else "+" if change.better else ""
 
 
-def _where(change: Change) -> str:
+def _shared(checked: Checked) -> tuple[str, ...]:
+    """Model, dataset, layer and method, each where all changes that name one name the same; said once, not in a row."""
+    if len(checked.changes) < 2:
+        return ()
+    named = [{part for part in parts if part} for parts in zip(*(c.place.parts for c in checked.changes), strict=True)]
+    return tuple(next(iter(each)) if len(each) == 1 else "" for each in named)
+
+
+def _where(change: Change, shared: tuple[str, ...] = ()) -> str:
+    """The place, less what is shared, and the metric."""
     measure = f"{change.metric}@{change.protocol}" if change.metric else ""
-    return " · ".join(filter(None, [*change.place.parts, measure])) or "the run"
+    own = [part for i, part in enumerate(change.place.parts) if part and part not in shared[i : i + 1]]
+    return _joined([*own, measure]) or ("" if any(change.place.parts) else "the run")
+
+
+def _joined(parts: Iterable[str]) -> str:
+    return " · ".join(filter(None, parts))
 
 
 def said(change: Change) -> str:
@@ -89,10 +106,13 @@ def said(change: Change) -> str:
 def _markdown(checked: Checked) -> Iterator[str]:
     yield f"### benchbench check: {'passed' if checked.ok else 'failed'}\n"
     yield markdown(checked.summary)
+    shared = _shared(checked)
+    if any(shared):
+        yield f"\nAt {markdown(_joined(shared))}:"
     if checked.changes:
         yield "\n| | kind | where | what |\n| :-- | :-- | :-- | :-- |"
     for change in checked.changes[:MOST_ROWS]:
-        cells = (_mark(change), change.kind, _where(change), said(change))
+        cells = (_mark(change), change.kind, _where(change, shared), said(change))
         yield f"| {' | '.join(markdown(cell) for cell in cells)} |"
     yield from (f"\n{markdown(line)}" for line in _footer(checked))
 

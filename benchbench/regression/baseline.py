@@ -55,7 +55,7 @@ class Baseline:
         except KeyError as missing:
             said = f"run.json does not say {missing}: the run is of an earlier version of benchbench"
             raise BenchError(said, where=str(record.folder), hint="Run it again") from None
-        images = tuple(taking.images(rows))
+        images = tuple(taking.images(rows, record.maps))
         return cls(
             int(info["seed"]),
             str(info["benchbench"]),

@@ -75,8 +75,11 @@ def quality(record: Record) -> pd.DataFrame:
     return found
 
 
-def images(rows: pd.DataFrame) -> Iterator[Images]:
-    for (model, dataset), mine in rows.groupby(["model", "dataset"], sort=False):
+def images(rows: pd.DataFrame, mapped: pd.DataFrame) -> Iterator[Images]:
+    """Those with a score, and those with a map alone, as in a study of costs."""
+    keys = ["model", "dataset", "sample", "target"]
+    every = pd.concat([rows[keys], mapped[keys]], ignore_index=True)
+    for (model, dataset), mine in every.groupby(["model", "dataset"], sort=False):
         known = mine.drop_duplicates("sample")
         targets = (None if pd.isna(target) else int(target) for target in known["target"])
         yield Images(str(model), str(dataset), tuple(map(str, known["sample"])), tuple(targets))

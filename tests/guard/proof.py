@@ -25,8 +25,12 @@ from benchbench.regression import Baseline, Checked, check
 from benchbench.study import read_metric
 from benchbench.table import Record
 
-from .faults import ENGINE, FAULTS, METHODS, METRICS, Fault
+from .fault import Fault
+from .of_engine import ENGINE
+from .of_methods import METHODS
+from .of_metrics import METRICS
 
+FAULTS = (*METHODS, *ENGINE, *METRICS)
 ROOT = Path(__file__).parents[2]
 HERE = Path("tests/guard")
 PAGE = ROOT / "docs/gate-proof.md"
@@ -150,7 +154,7 @@ def _cell(outcome: Outcome) -> str:
 _HEAD = (
     "# What the gate catches\n\n"
     "{caught} of {faults} faults, each of the kind that people make in saliency methods and metrics; many stood in "
-    "published code. Each was planted by itself in a copy of this code\n(tests/guard/faults.py has the edits); the part "
+    "published code. Each was planted by itself in a copy of this code\n(tests/guard/of_*.py have the edits); the part "
     "of a guarded study that uses it was run, in batches of {batch} where the baseline has the engine's own size, and "
     "compared with the\nstudy's stored baseline by the rules of [the gate](gate.md). Written by `make proof`.\n"
 )

@@ -28,14 +28,15 @@ from .plain import blurred
 SIDE = 224
 N = SIDE * SIDE
 Array = np.ndarray
+Scene = tuple[nn.Module, Pixels, Tensor, Tensor]
 
 
 class Glance(nn.Module):
     """Cheap, and not linear: means over coarse cells, then a small head."""
 
-    def __init__(self) -> None:
+    def __init__(self, side: int = SIDE) -> None:
         super().__init__()
-        self.pool, self.body, self.head = nn.AvgPool2d(14), nn.Linear(3 * 256, 16), nn.Linear(16, 5)
+        self.pool, self.body, self.head = nn.AvgPool2d(side // 16), nn.Linear(3 * 256, 16), nn.Linear(16, 5)
 
     def forward(self, images: Tensor) -> Tensor:
         logits: Tensor = self.head(torch.tanh(2 * self.body(self.pool(images).flatten(1))))
@@ -43,14 +44,18 @@ class Glance(nn.Module):
 
 
 @pytest.fixture(scope="module")
-def scene() -> tuple[nn.Module, Pixels, Tensor, Tensor]:
+def scene() -> Scene:
+    return scene_of(SIDE)
+
+
+def scene_of(side: int) -> Scene:
     """A network, two images, their maps of 14 x 14 cells, and targets."""
     with torch.random.fork_rng():
         torch.manual_seed(3)
-        network = Glance().eval()
+        network = Glance(side).eval()
     generator = torch.Generator().manual_seed(1)
     coarse = torch.randn(2, 3, 16, 16, generator=generator)
-    images = nn.functional.interpolate(coarse, size=(SIDE, SIDE), mode="bilinear")
+    images = nn.functional.interpolate(coarse, size=(side, side), mode="bilinear")
     maps = torch.rand(2, 14, 14, generator=generator)
     chunk = Chunk(("a", "b"), images, (None, None), None, ("", ""))
     with torch.no_grad():
@@ -76,7 +81,7 @@ class Plain:
     def __init__(self, network: nn.Module, pixels: Pixels, maps: Tensor, targets: Tensor, i: int) -> None:
         self.network, self.pixels, self.i, self.target = network, pixels, i, int(targets[i])
         self.image = pixels.images[i].double().numpy()
-        self.map = saliency(maps, (SIDE, SIDE))[i].double().numpy()
+        self.map = saliency(maps, pixels.size)[i].double().numpy()
         self.order = np.argsort(-self.map.ravel(), kind="stable")
 
     def score(self, picture: Array, logit: bool = False) -> float:
@@ -168,7 +173,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("kind", "name"), CASES)
-def test_a_protocol_is_its_source_s_rule(kind: str, name: str, scene: tuple[nn.Module, Pixels, Tensor, Tensor]) -> None:
+def test_a_protocol_is_its_source_s_rule(kind: str, name: str, scene: Scene) -> None:
     found = engine(f"{kind}@{name}", *scene)
     for i in range(2):
         expected = RULES[name](Plain(*scene, i), kind == "insertion")
@@ -181,7 +186,7 @@ def test_every_named_source_has_a_rule_here() -> None:
         assert named == {name for k, name in CASES if k == kind}
 
 
-def test_the_same_curve_is_another_number_under_each_rule(scene: tuple[nn.Module, Pixels, Tensor, Tensor]) -> None:
+def test_the_same_curve_is_another_number_under_each_rule(scene: Scene) -> None:
     """What a number means without its protocol: one falling curve, at each source's own points."""
 
     def of(source: str, steps: int) -> float:
@@ -199,8 +204,11 @@ def test_the_same_curve_is_another_number_under_each_rule(scene: tuple[nn.Module
 
 
 @pytest.mark.parametrize("name", ["pgc", "pgc-9"])
-def test_road_as_pytorch_grad_cam_has_it(name: str, scene: tuple[nn.Module, Pixels, Tensor, Tensor]) -> None:
-    """The noise of the engine's seeds; its thresholds, by numpy's percentiles."""
+def test_road_as_pytorch_grad_cam_has_it(name: str) -> None:
+    """The noise of the engine's seeds; its thresholds, by numpy's percentiles. Of 112 x 112 pixels, as each picture is
+    a sparse system solved directly.
+    """
+    scene = scene_of(112)
     found, percents = engine(f"road@{name}", *scene), (20, 40, 60, 80) if name == "pgc" else range(10, 100, 10)
     for i in range(2):
         plain = Plain(*scene, i)
@@ -243,7 +251,7 @@ class Given:
         return torch.no_grad()
 
 
-def test_torchcam_itself(scene: tuple[nn.Module, Pixels, Tensor, Tensor]) -> None:
+def test_torchcam_itself(scene: Scene) -> None:
     """Its own metric on the same maps, whose ties it orders as we do."""
     network, pixels, maps, targets = scene
     theirs = DeletionInsertionMetric(Given(network, maps), None, steps=20)

@@ -46,6 +46,24 @@ def test_a_terminal_of_80_columns() -> None:
     assert shown.count("FAIL") == 1 + 4
 
 
+def test_what_all_changes_share_is_said_once() -> None:
+    """And a change of all of it stands with an empty place, beside one of the run."""
+    mine = Place("net", "photos", "layer4", "mine")
+    found = Checked(
+        (Change("dead", True, "3 maps", mine), Change("quality", True, "worse", mine, "deletion", "rise-28")), ()
+    )
+    shown = [" ".join(line.split()) for line in rendered(renderable(found)).splitlines()]
+    assert "At net · photos · layer4 · mine:" in shown
+    assert "FAIL dead 3 maps" in shown
+    assert "FAIL quality deletion@rise-28 worse" in shown
+    text = render(found, "markdown")
+    assert "\nAt net · photos · layer4 · mine:\n" in text
+    assert text.count("net") == 1
+    apart = Checked((*found.changes, Change("dead", True, "1 map", Place("net", "photos", "layer3", "other"))), ())
+    assert "At net · photos:" in rendered(renderable(apart))
+    assert "layer3 · other" in rendered(renderable(apart))
+
+
 def test_markdown_is_one_table_that_no_name_breaks() -> None:
     text = render(BAD, "markdown")
     rows = [line for line in text.splitlines() if line.startswith("|")]

@@ -1,0 +1,106 @@
+"""Faults in the engine, shown by a method or two."""
+
+from __future__ import annotations
+
+from .fault import Fault
+
+
+def _engine(says: str, file: str, old: str, new: str, methods: str, *metrics: str, study: str = "metrics") -> Fault:
+    return Fault(says, f"benchbench/{file}.py", old, new, study, tuple(methods.split()), metrics)
+
+
+ENGINE = (
+    _engine(
+        "the gradient of the softmax in place of the logit", "capture",
+        "wanted = logits.gather(1, targets[:, None])[:, 0] if",
+        "wanted = logits.softmax(1).gather(1, targets[:, None])[:, 0] if",
+        "gradcam++ shapleycam", "average_drop", study="small",
+    ),
+    _engine(
+        "a hook that hands out what an in-place ReLU then overwrites", "capture",
+        "return layout.output_of(found.clone(), output)", "return layout.output_of(found, output)",
+        "gradcam layercam", "average_drop", study="small",
+    ),
+    _engine(
+        "a hook on the stage before the last", "layers",
+        "return found[-1:] if", "return found[-2:-1] if", "gradcam", "average_drop", study="methods",
+    ),
+    _engine(
+        "a transformer's tokens laid out by columns", "layout",
+        "return tokens.reshape(len(output), -1, self.height, self.width)",
+        "return tokens.reshape(len(output), -1, self.width, self.height).mT",
+        "gradcam chefer", "average_drop", study="small",
+    ),
+    _engine(
+        "maps upsampled with align_corners=True", "perturb",
+        'mode="bilinear", align_corners=False', 'mode="bilinear", align_corners=True', "gradcam", "deletion",
+    ),
+    _engine(
+        "maps upsampled to the nearest cell", "perturb",
+        'mode="bilinear", align_corners=False', 'mode="nearest"', "gradcam", "deletion",
+    ),
+    _engine(
+        "maps normalised over the batch and not each by itself", "perturb",
+        "low, high = maps.amin((-2, -1), keepdim=True), maps.amax((-2, -1), keepdim=True)",
+        "low, high = maps.amin(), maps.amax()", "gradcam", "average_drop",
+    ),
+    _engine(
+        "the least salient pixels removed first", "perturb",
+        '-flat if order == "most" else flat', 'flat if order == "most" else -flat', "gradcam", "deletion",
+    ),
+    _engine(
+        "equal pixels in an order of their own", "perturb",
+        "return _places(key.argsort(dim=1, stable=True))",
+        "return _places(key.flip(1).argsort(dim=1, stable=True).sub(key.shape[1] - 1).neg())", "oracle", "deletion",
+    ),
+    _engine(
+        "one pixel more in every step", "perturb",
+        "first = rank < amounts([probe.fraction], parts)[0, :, None, None]",
+        "first = rank <= amounts([probe.fraction], parts)[0, :, None, None] + 500", "gradcam", "deletion",
+    ),
+    _engine(
+        "a blur that mirrors the border in place of zeros", "fills",
+        "F.conv2d(images, kernel.expand(channels, 1, 11, 11), padding=5, groups=channels)",
+        'F.conv2d(F.pad(images, [5] * 4, mode="reflect"), kernel.expand(channels, 1, 11, 11), groups=channels)',
+        "gradcam random", "insertion",
+    ),
+    _engine(
+        "black in place of the data's mean colour", "fills",
+        "return torch.zeros_like(pixels.images)",
+        "return (-pixels.mean / pixels.std)[:, None, None].expand_as(pixels.images)", "gradcam random", "deletion",
+    ),
+    _engine(
+        "ROAD: direct and diagonal neighbours weigh the same", "imputation",
+        "found = 2 * values", "found = values.clone()", "gradcam random", "road",
+    ),
+    _engine(
+        "the answer for the perturbed image's own best class", "scoring",
+        "found = Answers(logits.softmax(1).gather(1, asked)",
+        "found = Answers(logits.softmax(1).amax(1, keepdim=True).expand_as(asked)",
+        "gradcam random", "deletion",
+    ),
+    _engine(
+        "random draws by the place in the batch and not by the image", "plan",
+        'f"{seed}/{what}/{i}".encode()).digest()[:7], "big") for i in ids)',
+        'f"{seed}/{what}/{n}".encode()).digest()[:7], "big") for n, i in enumerate(ids))', "random", "average_drop",
+    ),
+    _engine(
+        "images as BGR", "preprocess",
+        "np.array(framed)).permute(2, 0, 1)", "np.array(framed)).permute(2, 0, 1).flip(0)",
+        "gradcam random", "deletion", "pointing_game",
+    ),
+    _engine(
+        "images divided by the standard deviation before the mean is taken off", "preprocess",
+        "return (pixels - mean) / std", "return pixels / std - mean", "gradcam random", "deletion",
+    ),
+    _engine(
+        "masks moved by the crop's margin", "preprocess",
+        "return torch.from_numpy(np.array(_frame(picture, preprocess, Image.Resampling.NEAREST)) > 0)",
+        "return torch.from_numpy(np.array(picture.resize((preprocess.crop, preprocess.crop))) > 0)",
+        "gradcam random", "energy_pointing_game",
+    ),
+    _engine(
+        "passes counted twice", "scoring",
+        "self.passes.forwards += count", "self.passes.forwards += 2 * count", "scorecam", "passes", study="middle",
+    ),
+)  # fmt: skip

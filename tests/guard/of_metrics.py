@@ -1,0 +1,89 @@
+"""Faults in metrics, shown by the scores of the same maps."""
+
+from __future__ import annotations
+
+from .fault import Fault
+
+
+def _metric(says: str, file: str, old: str, new: str, *metrics: str) -> Fault:
+    return Fault(says, f"metrics/{file}.py", old, new, "metrics", ("gradcam", "random"), metrics)
+
+
+METRICS = (
+    _metric(
+        "deletion: the mean of its points in place of the trapezoid", "protocols",
+        "return torch.trapezoid(y, x, dim=1)", "return y.mean(1)", "deletion",
+    ),
+    _metric(
+        "deletion: a step too few", "protocols",
+        "return [k / steps for k in range(steps + 1)]\n        case \"torchcam\"",
+        "return [k / (steps + 1) for k in range(steps + 1)]\n        case \"torchcam\"", "deletion",
+    ),
+    _metric(
+        "average drop, not divided by p", "confidence",
+        "(p - q).clamp_min(0) / p, 0)", "(p - q).clamp_min(0), 0)", "average_drop",
+    ),
+    _metric(
+        "average drop that counts rises as negative drops", "confidence",
+        "(p - q).clamp_min(0) / p, 0)", "(p - q) / p, 0)", "average_drop",
+    ),
+    _metric(
+        "increase where the drop is", "confidence",
+        "Scored((q > p).double())", "Scored((q < p).double())", "increase",
+    ),
+    _metric(
+        "average gain, divided by p in place of 1 - p", "confidence",
+        "(q - p).clamp_min(0) / (1 - p)", "(q - p).clamp_min(0) / p", "average_gain",
+    ),
+    _metric(
+        "ADCC with complexity in place of 1 - complexity", "adcc",
+        '1 - parts["complexity"]', 'parts["complexity"]', "adcc",
+    ),
+    _metric(
+        "LeRF and MoRF the wrong way round", "road",
+        "return y[:, half:].mean(1) - y[:, :half].mean(1)", "return y[:, :half].mean(1) - y[:, half:].mean(1)",
+        "lerf_morf",
+    ),
+    _metric(
+        "pointing game: the lowest pixel points", "localisation",
+        "height.argmax(1, keepdim=True)", "height.argmin(1, keepdim=True)", "pointing_game",
+    ),
+    _metric(
+        "energy pointing game: over the mask's size in place of the map's mass", "localisation",
+        "total = height.sum((1, 2))", "total = regions.sum((1, 2)).double()", "energy_pointing_game",
+    ),
+    _metric(
+        "attribution AUC: ranks from 0", "localisation",
+        "rank = midranks(height)", "rank = midranks(height) - 1000", "attribution_auc",
+    ),
+    _metric(
+        "sensitivity-n: the map's mean over a set in place of its sum", "subsets",
+        "return torch.stack([(sums * members(probe, parts)).sum(1) for probe in probes], 1)",
+        "return torch.stack([(sums * members(probe, parts)).amax(1) for probe in probes], 1)", "sensitivity_n",
+    ),
+    _metric(
+        "infidelity without the factor that suits the map best", "subsets",
+        "error = (factor[:, None] * said - falls)", "error = (said - falls)", "infidelity",
+    ),
+    _metric(
+        "correlations without the means taken off", "relation",
+        "(x.double() - x.double().mean(1, keepdim=True) for x in (one, other))", "(x.double() for x in (one, other))",
+        "faithfulness_correlation",
+    ),
+    _metric(
+        "total variation along one axis", "complexity",
+        " + height.diff(dim=2).abs().sum((1, 2))", "", "total_variation",
+    ),
+    _metric(
+        "entropy of the map without making it a distribution", "complexity",
+        "torch.special.entr(cells / cells.sum(1, keepdim=True))", "torch.special.entr(cells)", "entropy",
+    ),
+    _metric(
+        "class contrast: masses not made one", "randomisation",
+        "(own / mass - other / others)", "(own - other)", "class_contrast",
+    ),
+    _metric(
+        "stability under shifts: maps not shifted back", "robustness",
+        "other[:, rows[1], columns[1]]", "other[:, rows[0], columns[0]]", "shift_stability",
+    ),
+)  # fmt: skip

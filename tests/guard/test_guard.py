@@ -1,0 +1,94 @@
+"""What guards this code: every method and metric stands in a guarded study, every fault can still be planted, and the
+pages say what the last proof found. The studies themselves are run by ``make guard``, the faults by ``make proof``.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from benchbench.registry import METHODS, METRICS
+from benchbench.regression import Baseline
+from benchbench.study import Study
+
+from .again import PAGE as AGAIN
+from .again import RERUNS, TIMED, ways
+from .fault import Fault
+from .proof import FAULTS, HERE, PAGE, ROOT, Outcome, narrowed, page, planted
+
+STUDIES = sorted(path.stem for path in (ROOT / HERE).glob("*.yaml"))
+# of metrics: smooth_mprt is mprt on means and would take as long as all the others; the rest read a clock or an
+# allocator, which tells more of the machine than of the code
+UNGUARDED = {"smooth_mprt", "runtime", "overhead", "peak_memory", "study_runtime", "study_passes"}
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_study_and_its_baseline_are_of_one_mind(name: str) -> None:
+    """Whoever edits a study makes its baseline again; and the Makefile knows it."""
+    study, then = Study.from_yaml(ROOT / HERE / f"{name}.yaml"), Baseline.load(ROOT / HERE / f"{name}.json")
+    assert [choice.label for choice in study.methods] == [one.name for one in then.methods]
+    asked = {(c.name, c.protocol) for c in study.metrics if c.plugin.of_images}
+    assert asked == {one.key for one in then.metrics}
+    assert then.seed == study.seed
+    assert {len(one.samples) for one in then.images} == {study.samples}
+    guarded = re.search(r"^GUARDED := (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert guarded is not None
+    assert name in guarded[1].split()
+
+
+def test_every_method_and_metric_is_guarded() -> None:
+    thens = [Baseline.load(ROOT / HERE / f"{name}.json") for name in STUDIES]
+    mapped = {(m.method, i) for i, then in enumerate(thens) for m in then.maps if any(True for _ in m.sketches)}
+    plugins = {one.plugin for i, then in enumerate(thens) for one in then.methods if (one.name, i) in mapped}
+    assert plugins == set(METHODS.names()), "a method without a map in any guarded study"
+    scored = {cell.metric for then in thens for cell in then.scores if any(v is not None for v in cell.values)}
+    counted = {cost.metric for then in thens for cost in then.costs}
+    assert scored | counted == set(METRICS.names()) - UNGUARDED
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.says)
+def test_it_can_be_planted_and_its_study_has_what_shows_it(fault: Fault) -> None:
+    text = (ROOT / fault.file).read_text(encoding="utf-8")
+    assert text.count(fault.old) == 1
+    compile(text.replace(fault.old, fault.new), fault.file, "exec")
+    keys, then = narrowed(fault.study, fault.methods, fault.metrics)
+    assert {plugin.plugin for plugin in then.methods} == set(fault.methods)
+    assert len(keys["metrics"]) == len(fault.metrics)
+
+
+def test_a_planted_fault_is_taken_out_again(tmp_path: Path) -> None:
+    fault = FAULTS[0]
+    file = tmp_path / fault.file
+    file.parent.mkdir()
+    file.write_text(f"a {fault.old} b", encoding="utf-8")
+    with planted(fault, tmp_path):
+        assert file.read_text(encoding="utf-8") == f"a {fault.new} b"
+    assert file.read_text(encoding="utf-8") == f"a {fault.old} b"
+    file.write_text("", encoding="utf-8")
+    with pytest.raises(SystemExit, match="has 0 times"), planted(fault, tmp_path):
+        pass
+
+
+def test_the_page_has_a_row_of_every_fault_and_misses_none() -> None:
+    """Else: make proof."""
+    said = PAGE.read_text(encoding="utf-8")
+    empty = page({}, [Outcome(True, "") for _ in FAULTS])
+    rows = [line.rsplit("|", 2)[0] for line in empty.splitlines() if line.startswith("| ")]
+    assert len(rows) > len(FAULTS)
+    assert [row for row in rows if row not in said] == []
+    assert f"{len(FAULTS)} of {len(FAULTS)} faults" in said
+    assert "**missed**" not in said
+    missed = page({}, [Outcome(False, "Nothing changed") for _ in FAULTS])
+    assert missed.count("**missed**") == len(FAULTS)
+
+
+def test_the_page_of_clean_runs_has_no_false_alarm() -> None:
+    """Else: make again."""
+    said = AGAIN.read_text(encoding="utf-8")
+    rows = [line for line in said.splitlines() if re.match(r"\| [a-z]+ \| (\d+|auto) \|", line)]
+    assert len(rows) == RERUNS + TIMED == 50
+    assert len(set(ways())) == RERUNS
+    assert "false alarm**" not in said
+    assert all(f"| {study} | {way.batch} | {way.threads} | {way.workers} |" in said for study, way in ways())
