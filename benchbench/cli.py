@@ -217,6 +217,7 @@ def new_command(
     kind: Annotated[str, typer.Argument(help="method")],
     name: Annotated[str, typer.Argument(help="The method's name, such as contrast-cam")],
     folder: Annotated[Path, typer.Option(help="Where to write it")] = Path(),
+    gate: Annotated[bool, typer.Option("--gate", help="A study too, and a test that holds the method to it")] = False,
 ) -> None:
     """Write one commented file that runs at once with --plugin, and its test."""
     from .scaffold import new_method
@@ -225,9 +226,12 @@ def new_command(
         raise BenchError(f"cannot make a new {kind!r}", hint="Say benchbench new method NAME")
     if not folder.is_dir():
         raise BenchError("no such folder", where=str(folder), hint="Make it first, or leave --folder out")
-    file, test = new_method(name, folder)
-    print(f"{file}\n{test}")
-    print(f"Try it: benchbench run --plugin {file} --methods gradcam,{name}   Test it: pytest {test}")
+    file, test, *study = written = new_method(name, folder, gate=gate)
+    print(*written, sep="\n")
+    asked = study[0] if study else f"--methods gradcam,{name}"
+    print(f"Try it: benchbench run {asked} --plugin {file}   Test it: pytest {test}")
+    if study:
+        print("Its baseline, now and after each change that you mean: pytest --benchbench-update")
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What ``benchbench new`` writes: one commented file that runs at once, and its test."""
+"""What ``benchbench new`` writes: one commented file that runs at once, its test, and a study that gates it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ _METHOD = '''"""{name}: who made it up, where and when; which equation this file
 
 from __future__ import annotations
 
-from torch import Tensor, relu
-
 from benchbench import Layer, method
+from torch import Tensor, relu
 
 
 # needs: "activation" and "gradient" are the layer's; "scores", "rest" and "look" are more passes of the network, which
@@ -37,7 +36,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-
 from benchbench.registry import load_file
 from benchbench.testing import assert_matches_closed_form, assert_passes_weakness, contract_suite
 
@@ -62,9 +60,26 @@ def test_weakness() -> None:
 # Maps that must stay as they are, a study's numbers that must not get worse, cost: docs/testing-a-method.md.
 '''
 
+_GATE_TEST = '''
 
-def new_method(name: str, folder: Path) -> tuple[Path, Path]:
-    """Write ``name``'s file and its test into a folder.
+def test_gate(benchbench_run: StudyRuns, benchbench_gate: Gate) -> None:
+    """No worse than it was when pytest --benchbench-update wrote the baseline: the rules are benchbench check's."""
+    benchbench_gate(benchbench_run(Path(__file__).with_name("{study}")))
+'''
+
+_STUDY = """# What {name} is held to: beside a rival and a control, on real photographs, and nothing that reads a clock.
+models: [efficientnet_lite0]    # yours: mynet.py:build
+datasets: [photos]              # yours: {{name: folder, root: val/}}
+layers: last
+methods: ["{name}", gradcam, random]
+metrics: [deletion, insertion, average_drop, passes]
+samples: 12                     # six are the fewest that a paired test can tell apart at 5 %
+seed: 0
+"""
+
+
+def new_method(name: str, folder: Path, *, gate: bool = False) -> tuple[Path, ...]:
+    """Write ``name``'s file and its test into a folder; with ``gate`` a study too, and a test that holds it to it.
 
     Raises:
         BenchError: not a name for a method, or a file is there already.
@@ -72,10 +87,20 @@ def new_method(name: str, folder: Path) -> tuple[Path, Path]:
     stem = re.sub(r"\W+", "_", name.replace("+", "_plus")).strip("_").lower()
     if not stem or set(name) & set(".@:,'\"\\\n{}") or not stem[0].isalpha() or keyword.iskeyword(stem):
         raise BenchError(f"{name!r} is no name for a method", hint="Take letters, digits, - and +: contrast-cam")
-    written = (folder / f"{stem}.py", folder / f"test_{stem}.py")
-    for path in written:
+    test = _gated(_TEST) if gate else _TEST
+    texts = {folder / f"{stem}.py": _METHOD, folder / f"test_{stem}.py": test}
+    if gate:
+        texts[folder / f"{stem}.yaml"] = _STUDY
+    for path in texts:
         if path.exists():
             raise BenchError("there is a file already", where=str(path), hint="Take another name, or remove it")
-    for path, text in zip(written, (_METHOD, _TEST), strict=True):
-        path.write_text(text.format(name=name, function=stem, stem=stem), encoding="utf-8")
-    return written
+    for path, text in texts.items():
+        path.write_text(text.format(name=name, function=stem, stem=stem, study=f"{stem}.yaml"), encoding="utf-8")
+    return tuple(texts)
+
+
+def _gated(test: str) -> str:
+    """The test with one more, which pytest's fixtures are imported for."""
+    body, _ = test.split("\n\n# Maps that must stay")
+    before = "from benchbench.registry import load_file\n"
+    return body.replace(before, f"from benchbench.pytest_plugin import Gate, StudyRuns\n{before}") + _GATE_TEST

@@ -10,6 +10,7 @@ import pytest
 
 from benchbench.errors import BenchError
 from benchbench.scaffold import new_method
+from benchbench.study import Study
 
 from .test_cli import benchbench
 
@@ -29,13 +30,43 @@ def test_it_runs_and_passes_its_own_test(tmp_path: Path) -> None:
         env={"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PATH": ""},
     )
     assert "10 passed" in tested.stdout, tested.stdout + tested.stderr
-    clean = subprocess.run(
-        [sys.executable, "-m", "ruff", "check", "--config", str(ROOT / "pyproject.toml"), str(tmp_path)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert clean.returncode == 0, clean.stdout
+    clean(tmp_path)
+
+
+def clean(folder: Path) -> None:
+    """By our own rules, where benchbench is somebody else's package."""
+    for rule in (["check"], ["format", "--check"]):
+        words = [sys.executable, "-m", "ruff", *rule, "--config", str(ROOT / "pyproject.toml"), "."]
+        found = subprocess.run(words, capture_output=True, text=True, check=False, cwd=folder)
+        assert found.returncode == 0, found.stdout
+
+
+def test_with_a_gate_it_holds_itself_to_its_baseline(tmp_path: Path) -> None:
+    """Without a baseline it fails and says how to write it; then it passes, and another formula fails."""
+    done = benchbench("new", "method", "contrast-cam", "--gate", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "contrast_cam.yaml" in done.stdout.splitlines()
+    clean(tmp_path)
+    study = tmp_path / "contrast_cam.yaml"
+    assert Study.from_yaml(study, methods=["gradcam"]).samples == 12
+    quick = study.read_text().replace("samples: 12 ", "samples: 2 ").replace("deletion, insertion, ", "")
+    study.write_text(quick)
+    (tmp_path / "conftest.py").write_text('pytest_plugins = ["benchbench.pytest_plugin"]\n')
+
+    def gate(*words: str) -> str:
+        asked = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:benchbench", "-k", "gate"]
+        env = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PATH": ""}
+        found = subprocess.run([*asked, *words], capture_output=True, text=True, cwd=tmp_path, check=False, env=env)
+        return found.stdout + found.stderr
+
+    assert "Run pytest --benchbench-update" in gate()
+    assert "1 passed" in gate("--benchbench-update")
+    assert "1 passed" in gate()
+    file = tmp_path / "contrast_cam.py"
+    file.write_text(file.read_text().replace("weight * layer.activation)", "weight * layer.activation.flip(1))"))
+    said = gate()
+    assert "FAIL: contrast-cam: " in said, said
+    assert "2 maps changed" in said
 
 
 def test_its_test_fails_when_the_method_does(tmp_path: Path) -> None:
