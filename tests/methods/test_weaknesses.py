@@ -92,6 +92,13 @@ def test_what_knows_nothing_passes_none(name: str) -> None:
     assert not [case.name for case in WEAKNESSES.values() if case.passes(name)]
 
 
+def test_what_asks_no_class_passes_four() -> None:
+    """They have no features but those of the objects; of two channels that respond alike it takes half each."""
+    passed = {case.name for case in WEAKNESSES.values() if case.passes("mean-activation")}
+    assert passed == {"several instances", "several instances, pooled", "saturation", "no forward effect"}
+    assert WEAKNESSES["weight is not contribution"].score("mean-activation") == pytest.approx(0.5, abs=1e-6)
+
+
 @pytest.mark.parametrize("case", WEAKNESSES)
 def test_every_case_tells_methods_apart(case: str) -> None:
     """Integrated gradients keep completeness, which is an answer to all of these; Grad-CAM fails all but one."""
