@@ -220,18 +220,27 @@ def new_command(
     gate: Annotated[bool, typer.Option("--gate", help="A study too, and a test that holds the method to it")] = False,
 ) -> None:
     """Write one commented file that runs at once with --plugin, and its test."""
+    from .registry import METHODS
     from .scaffold import new_method
 
     if kind != "method":
         raise BenchError(f"cannot make a new {kind!r}", hint="Say benchbench new method NAME")
     if not folder.is_dir():
         raise BenchError("no such folder", where=str(folder), hint="Make it first, or leave --folder out")
+    taken = next((one for one in METHODS.names() if _plain(one) == _plain(name)), None)
+    if taken is not None:
+        raise BenchError(f"there is a method {taken!r} already", hint="Take another name")
     file, test, *study = written = new_method(name, folder, gate=gate)
     print(*written, sep="\n")
     asked = study[0] if study else f"--methods gradcam,{name}"
     print(f"Try it: benchbench run {asked} --plugin {file}   Test it: pytest {test}")
     if study:
         print("Its baseline, now and after each change that you mean: pytest --benchbench-update")
+
+
+def _plain(name: str) -> str:
+    """Without what people spell one way and the other: Grad-CAM is gradcam."""
+    return name.lower().replace("-", "").replace("_", "")
 
 
 def main() -> None:

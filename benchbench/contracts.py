@@ -143,8 +143,11 @@ def _held(what: str, check: Callable[[], None]) -> None:
     __tracebackhide__ = True
     try:
         check()
+    except BenchError as error:
+        raise AssertionError(f"{what}: {error}") from None
     except AssertionError as error:
-        raise AssertionError(f"{what}: {error}") from error
+        said = str(error).split("\nassert ")[0]  # pytest adds the expression, which is of our code and not of theirs
+        raise AssertionError(f"{what}: {said}") from None
 
 
 def _tried(check: Callable[[Trial], None], choice: MetricChoice, tolerance: float) -> None:

@@ -72,10 +72,13 @@ class StudyRuns:
         from .errors import BenchError
         from .session_runs import read_study
 
+        why = ""
         try:
             made = self._runs.run(read_study(study, keys))
         except BenchError as error:
-            pytest.fail(f"the study failed: {error}", pytrace=False)
+            why = str(error)
+        if why:  # outside of the handler, or pytest prints the error twice
+            pytest.fail(f"the study failed: {why}", pytrace=False)
         if made.failed and not allow_failed:
             pytest.fail(f"{made.failed} rows of the study failed: {made.first_failure}", pytrace=False)
         return made

@@ -72,7 +72,8 @@ class Registry(Generic[P]):
         if colon and prefix in self._families:
             return self._families[prefix](rest)
         if name not in plugins:
-            raise BenchError(f"unknown {self.kind} {name!r}", hint=nearest(name, plugins))
+            own = ". One of your own: --plugin FILE.py" if self.kind in ("method", "metric") else ""
+            raise BenchError(f"unknown {self.kind} {name!r}", hint=nearest(name, plugins) + own)
         return plugins[name]
 
     def __contains__(self, name: object) -> bool:

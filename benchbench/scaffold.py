@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import keyword
 import re
 from pathlib import Path
@@ -85,8 +86,9 @@ def new_method(name: str, folder: Path, *, gate: bool = False) -> tuple[Path, ..
         BenchError: not a name for a method, or a file is there already.
     """
     stem = re.sub(r"\W+", "_", name.replace("+", "_plus")).strip("_").lower()
-    if not stem or set(name) & set(".@:,'\"\\\n{}") or not stem[0].isalpha() or keyword.iskeyword(stem):
-        raise BenchError(f"{name!r} is no name for a method", hint="Take letters, digits, - and +: contrast-cam")
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_+-]*", name) or keyword.iskeyword(stem):
+        hint = "Take a letter, then letters, digits, -, _ and +: contrast-cam"
+        raise BenchError(f"{name!r} is no name for a method", hint=hint)
     test = _gated(_TEST) if gate else _TEST
     texts = {folder / f"{stem}.py": _METHOD, folder / f"test_{stem}.py": test}
     if gate:
@@ -94,6 +96,8 @@ def new_method(name: str, folder: Path, *, gate: bool = False) -> tuple[Path, ..
     for path in texts:
         if path.exists():
             raise BenchError("there is a file already", where=str(path), hint="Take another name, or remove it")
+    if importlib.util.find_spec(stem) is not None:
+        raise BenchError(f"{stem}.py would hide the installed module {stem!r}", hint="Take another name")
     for path, text in texts.items():
         path.write_text(text.format(name=name, function=stem, stem=stem, study=f"{stem}.yaml"), encoding="utf-8")
     return tuple(texts)

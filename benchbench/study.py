@@ -194,7 +194,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         keys = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        said = " ".join(str(error).split())
+        said = " ".join(str(error).replace(' in "<unicode string>",', " at").split())
         raise BenchError(f"not readable as YAML: {said}", where=str(path)) from None
     if not isinstance(keys, dict) or not all(isinstance(key, str) for key in keys):
         raise BenchError("a study is a mapping of keys such as models, methods, metrics", where=str(path))

@@ -226,7 +226,8 @@ _ALL = (
     ),
     Weakness(
         "several instances, pooled",
-        "The same before global average pooling and a linear layer, where all channels count alike",
+        "Objects of 15, 4 and 2 cells before global average pooling and a linear layer, where all channels count "
+        "alike: the lowest peak over the highest",
         "Grad-CAM++, arXiv:1710.11063",
         0.5,
         _smallest_peak(pooled),

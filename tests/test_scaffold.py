@@ -83,10 +83,16 @@ def test_its_test_fails_when_the_method_does(tmp_path: Path) -> None:
     assert "mine: batches and order" in tested.stdout, tested.stdout
 
 
-@pytest.mark.parametrize("name", ["a:b", "", "-", "9lives", "a{b}", 'a"b', "class", "a@b", "../x/.."])
+@pytest.mark.parametrize("name", ["a:b", "", "-", "9lives", "a{b}", 'a"b', "class", "a@b", "../x/..", "my cam/x"])
 def test_names_that_are_none(name: str, tmp_path: Path) -> None:
     with pytest.raises(BenchError, match="no name for a method"):
         new_method(name, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_would_hide_a_module_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match=r"torch\.py would hide the installed module 'torch'"):
+        new_method("torch", tmp_path)
     assert not list(tmp_path.iterdir())
 
 
@@ -100,7 +106,13 @@ def test_nothing_is_written_over(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"), [(["metric", "x"], "cannot make"), (["method", "x", "--folder", "no"], "no such folder")]
+    ("words", "said"),
+    [
+        (["metric", "x"], "cannot make"),
+        (["method", "x", "--folder", "no"], "no such folder"),
+        (["method", "Grad-CAM"], "there is a method 'gradcam' already"),
+        (["method", "scorecam"], "there is a method 'scorecam' already"),
+    ],
 )
 def test_mistakes_are_one_line(words: list[str], said: str, tmp_path: Path) -> None:
     done = benchbench("new", *words, cwd=tmp_path)

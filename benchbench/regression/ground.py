@@ -33,7 +33,7 @@ class Ground:
 
     @classmethod
     def of(cls, then: Baseline, now: Baseline) -> Ground:
-        notes = tuple(_notes(then, now))
+        notes = (*_notes(then, now), *_parameters(then, now))
         if then.seed != now.seed:
             said = f"the seed was {then.seed} and is {now.seed}: other images and other draws"
             return cls({}, frozenset(), frozenset(), frozenset(), (_apart(said), *notes))
@@ -117,13 +117,28 @@ def _metrics(then: Baseline, now: Baseline) -> Iterator[Change]:
 
 
 def _differ(one: Way | Measure, other: Way | Measure) -> str:
-    """What was asked otherwise; empty where nothing was."""
+    """What was asked otherwise; empty where nothing was. A parameter that is new, or gone, asks nothing else."""
     if isinstance(one, Way) and isinstance(other, Way) and one.plugin != other.plugin:
         return f"it is another method: {one.plugin} -> {other.plugin}"
     mine, theirs = one.parameters, other.parameters
-    keys = [key for key in {**mine, **theirs} if mine.get(key, ...) != theirs.get(key, ...)]
-    each = ", ".join(f"{key} {mine.get(key)!r} -> {theirs.get(key)!r}" for key in keys)
+    keys = [key for key in mine if key in theirs and mine[key] != theirs[key]]
+    each = ", ".join(f"{key} {mine[key]!r} -> {theirs[key]!r}" for key in keys)
     return f"its parameters changed: {each}" if each else ""
+
+
+def _parameters(then: Baseline, now: Baseline) -> Iterator[Change]:
+    """Parameters that one side alone has: what they do is told by maps and scores, which are compared all the same."""
+    methods, metrics = {one.name: one for one in now.methods}, {one.key: one for one in now.metrics}
+    pairs: list[tuple[Way | Measure, Way | Measure, Place, tuple[str, str]]] = [
+        (one, methods[one.name], Place(method=one.name), ("", "")) for one in then.methods if one.name in methods
+    ]
+    pairs += [(one, metrics[one.key], ANYWHERE, one.key) for one in then.metrics if one.key in metrics]
+    for one, other, place, measure in pairs:
+        mine, theirs = one.parameters, other.parameters
+        told = [f"{key} is new ({theirs[key]!r})" for key in theirs if key not in mine]
+        told += [f"{key} is gone (it was {mine[key]!r})" for key in mine if key not in theirs]
+        if told:
+            yield Change("note", False, f"of its parameters {', '.join(told)}", place, *measure)
 
 
 def _notes(then: Baseline, now: Baseline) -> Iterator[Change]:

@@ -115,6 +115,7 @@ def test_a_study_file_and_what_overrides_it(pytester: pytest.Pytester, place: Pa
     done = session()
     done.assert_outcomes(passed=1, failed=2)
     done.stdout.fnmatch_lines(["*the study failed: none.yaml: no such study file*", "*unknown key 'sample'. Did you*"])
+    assert "During handling" not in done.stdout.str(), "each is said once"
 
 
 @ALONE_AND_TWO

@@ -149,8 +149,16 @@ FAILING: dict[str, tuple[Edit, set[str], str]] = {
     "other weights": (listed("models", "small", state="x"), {"not comparable"}, "weights"),
     "another image": (other_image, {"not comparable"}, "the content of 1 of 8 images changed"),
     "another class": (other_class, {"not comparable"}, "another class is explained"),
-    "another parameter": (listed("methods", "gradcam", parameters={"a": 1}), {"not comparable"}, "a None -> 1"),
-    "another protocol": (listed("metrics", "deletion", parameters={"steps": 9}), {"not comparable"}, "steps 28 -> 9"),
+    "another parameter": (
+        listed("methods", "smoothgradcam++", parameters={"samples": 9, "sigma": 0.3}),
+        {"not comparable"}, "samples 8 -> 9",
+    ),
+    "a new parameter, and other maps": (
+        both(listed("methods", "gradcam", parameters={"a": 1}), maps(turned, "gradcam")), {"map"}, "8 maps changed"
+    ),
+    "another protocol": (
+        listed("metrics", "deletion", parameters={"steps": 9, "fill": "zero"}), {"not comparable"}, "steps 28 -> 9"
+    ),
     "another direction": (listed("metrics", "deletion", higher_is_better=True), {"not comparable"}, "direction"),
     "a metric of other code": (
         both(listed("metrics", "deletion", code="x"), scores(values(lambda v: v + 0.01), "gradcam", "deletion")),
@@ -182,6 +190,8 @@ PASSING: dict[str, tuple[Edit, set[str]]] = {
     "scores of maps that moved a little": (with_scores(3e-3, 5e-3), set()),
     "a method of other code with the same numbers": (listed("methods", "gradcam", code="x"), set()),
     "a metric of other code with the same numbers": (listed("metrics", "deletion", code="x"), set()),
+    "a new parameter that does nothing": (listed("methods", "gradcam", parameters={"a": 1}), {"note"}),
+    "a metric's parameter that is gone": (listed("metrics", "increase", parameters={}), {"note"}),
     "faster": (costs("runtime", value=0.5, low=0.5, high=0.5), {"cost"}),
     "slower within the ratio": (costs("runtime", value=1.2, low=1.2, high=1.2), set()),
     "slower with a machine that is slower": (costs("runtime", value=3, low=3, high=3, reference=3), set()),
