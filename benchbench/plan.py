@@ -26,6 +26,7 @@ _NUMERIC = (
     *(
         "perturb",
         "pictures",
+        "plan",
         "prepare",
         "preprocess",
         "probing",

@@ -106,6 +106,9 @@ def method(
     return _adder(METHODS, lambda f: MethodPlugin(name, f, paper, wanted, control, fails))
 
 
+_MEASURED = frozenset({"cost", "passes", "shared"})
+
+
 def metric(
     name: str,
     *,
@@ -126,6 +129,9 @@ def metric(
 ) -> Callable[[F], F]:
     """Register a metric: a function of a Seen that returns a Scored; of a Cost or a Share, where it needs that."""
     wanted = _known(needs, METRIC_NEEDS, f"metric {name}")
+    if wanted & _MEASURED and not wanted <= {"cost", "passes"} and wanted != {"shared"}:
+        said = f"needs {' and '.join(sorted(wanted))} together: what a method takes has no value per image"
+        raise BenchError(said, where=f"metric {name}", hint="Make two metrics of it")
     if family not in FAMILIES:
         raise BenchError(f"unknown family {family!r}", where=f"metric {name}", hint=nearest(family, FAMILIES))
     title = title or name.replace("_", " ")

@@ -60,6 +60,7 @@ def test_weakness() -> None:
 
 # Maps that must stay as they are, a study's numbers that must not get worse, cost: docs/testing-a-method.md.
 '''
+_READ = re.compile(r"relu|layer|method|conftest|setup|test_.*|.*_test")  # by the file itself, or by pytest and pip
 
 _GATE_TEST = '''
 
@@ -86,7 +87,7 @@ def new_method(name: str, folder: Path, *, gate: bool = False) -> tuple[Path, ..
         BenchError: not a name for a method, or a file is there already.
     """
     stem = re.sub(r"\W+", "_", name.replace("+", "_plus")).strip("_").lower()
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_+-]*", name) or keyword.iskeyword(stem):
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_+-]{,59}", name) or keyword.iskeyword(stem) or _READ.fullmatch(stem):
         hint = "Take a letter, then letters, digits, -, _ and +: contrast-cam"
         raise BenchError(f"{name!r} is no name for a method", hint=hint)
     test = _gated(_TEST) if gate else _TEST
@@ -96,8 +97,9 @@ def new_method(name: str, folder: Path, *, gate: bool = False) -> tuple[Path, ..
     for path in texts:
         if path.exists():
             raise BenchError("there is a file already", where=str(path), hint="Take another name, or remove it")
-    if importlib.util.find_spec(stem) is not None:
-        raise BenchError(f"{stem}.py would hide the installed module {stem!r}", hint="Take another name")
+    found = importlib.util.find_spec(stem)
+    if found is not None and found.origin is not None:  # a folder without code is no module
+        raise BenchError(f"{stem}.py would hide the module {stem!r}", hint="Take another name")
     for path, text in texts.items():
         path.write_text(text.format(name=name, function=stem, stem=stem, study=f"{stem}.yaml"), encoding="utf-8")
     return tuple(texts)

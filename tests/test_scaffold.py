@@ -83,7 +83,25 @@ def test_its_test_fails_when_the_method_does(tmp_path: Path) -> None:
     assert "mine: batches and order" in tested.stdout, tested.stdout
 
 
-@pytest.mark.parametrize("name", ["a:b", "", "-", "9lives", "a{b}", 'a"b', "class", "a@b", "../x/..", "my cam/x"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a:b",
+        "",
+        "-",
+        "9lives",
+        "a{b}",
+        'a"b',
+        "class",
+        "a@b",
+        "../x/..",
+        "my cam/x",
+        "relu",
+        "test-x",
+        "conftest",
+        "a" * 61,
+    ],
+)
 def test_names_that_are_none(name: str, tmp_path: Path) -> None:
     with pytest.raises(BenchError, match="no name for a method"):
         new_method(name, tmp_path)
@@ -91,7 +109,7 @@ def test_names_that_are_none(name: str, tmp_path: Path) -> None:
 
 
 def test_a_file_that_would_hide_a_module_is_not_written(tmp_path: Path) -> None:
-    with pytest.raises(BenchError, match=r"torch\.py would hide the installed module 'torch'"):
+    with pytest.raises(BenchError, match=r"torch\.py would hide the module 'torch'"):
         new_method("torch", tmp_path)
     assert not list(tmp_path.iterdir())
 

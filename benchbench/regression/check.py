@@ -74,7 +74,13 @@ class _Has:
     def parts(self) -> frozenset[tuple[int, tuple[str, ...]]]:
         """(where it begins, that part of a key)."""
         spans = ((0, 1), (0, 2), (0, 3), (3, 4), (4, 6))
-        return frozenset((start, key[start:end]) for key in self.keys for start, end in spans)
+        every = [*self.keys, *_without_scores(self.baseline)]
+        return frozenset((start, key[start:end]) for key in every for start, end in spans)
+
+    @cached_property
+    def places(self) -> frozenset[tuple[str, ...]]:
+        """Model, dataset, layer and method."""
+        return frozenset(key[:4] for key in (*self.keys, *_without_scores(self.baseline)))
 
 
 def _absent(then: Baseline, now: Baseline) -> Iterator[Change]:
@@ -82,7 +88,16 @@ def _absent(then: Baseline, now: Baseline) -> Iterator[Change]:
     sides: tuple[tuple[Kind, Baseline, Baseline], ...] = (("missing", then, now), ("new", now, then))
     for kind, one, other in sides:
         has = _Has(other)
-        yield from dict.fromkeys(_lacking(kind, cell.key, has) for cell in one.scores if cell.key not in has.keys)
+        lacking = [cell.key for cell in one.scores if cell.key not in has.keys]
+        # what a place lacks is told with its maps and costs; here, that there is no such place
+        lacking += [key for key in _without_scores(one) if key[:4] not in has.places]
+        yield from dict.fromkeys(_lacking(kind, key, has) for key in lacking)
+
+
+def _without_scores(baseline: Baseline) -> Iterator[tuple[str, ...]]:
+    """Where there are maps or costs, as the keys of scores of no metric."""
+    yield from ((*maps.key, "", "") for maps in baseline.maps)
+    yield from ((*cost.key[:4], "", "") for cost in baseline.costs)
 
 
 def _lacking(kind: Kind, key: tuple[str, ...], has: _Has) -> Change:
@@ -98,7 +113,7 @@ def _lacking(kind: Kind, key: tuple[str, ...], has: _Has) -> Change:
         return change("the dataset", Place(model, dataset))
     if (3, (method,)) not in has.parts:
         return change("the method", Place(method=method))
-    if (4, (metric, protocol)) not in has.parts:
+    if metric and (4, (metric, protocol)) not in has.parts:
         return change("the metric", ANYWHERE, (metric, protocol))
     if (0, (model, dataset, layer)) not in has.parts:
         return change("the layer", Place(model, dataset, layer))

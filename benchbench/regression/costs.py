@@ -51,7 +51,8 @@ def cost_changes(
 
 def _none(then: Baseline, now: Baseline) -> Iterator[Change]:
     if then.costs:
-        yield Change("missing", False, "the run has no costs: none is compared")
+        alone = not then.scores  # costs are what was asked
+        yield Change("missing", alone, "the run has no costs: none is compared")
     if now.costs:
         yield Change("new", False, "the baseline has no costs: none is compared")
 

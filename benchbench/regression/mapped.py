@@ -12,8 +12,6 @@ from .ground import Ground
 from .parts import Maps
 from .sketch import Difference, difference
 
-ROUNDING = 1e-4  # of a map's range: other machines, threads and batches make less of nearly all methods' maps
-
 
 @dataclass(frozen=True)
 class Mapped:
@@ -45,7 +43,7 @@ class Mapped:
         return cls(
             Place(then.model, then.dataset, then.layer, then.method),
             same,
-            frozenset(name for name in same if both[name].beyond(ROUNDING)),
+            frozenset(name for name in same if both[name].moved),
             other,
             dead,
             tuple(name for name in asked if name not in known),
@@ -84,7 +82,7 @@ class Mapped:
 def mapped(then: Baseline, now: Baseline, ground: Ground, tolerance: float) -> list[Mapped]:
     """Every method's maps that can be compared; a method or a layer that the run lacks altogether is left out."""
     known = {maps.key: maps for maps in now.maps}
-    places = {cell.key[:4] for cell in now.scores} | set(known)
+    places = {cell.key[:4] for cell in now.scores} | {cost.key[:4] for cost in now.costs} | set(known)
     return [
         Mapped.of(maps, known.get(maps.key), ground.images[maps.model, maps.dataset], tolerance)
         for maps in then.maps

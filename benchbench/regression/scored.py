@@ -124,8 +124,12 @@ def score_changes(
     for pair in pairs:
         mine = by_place.get(pair.place)
         changes += _lost(pair, mine)
-        moved = pair.moved(tolerances, mine.near if mine is not None else ())
-        if moved and (pair.metric, pair.protocol) in ground.other_code:
+        other = (pair.metric, pair.protocol) in ground.other_code
+        near = mine.near if mine is not None and not other else frozenset[str]()
+        every, moved = pair.moved(tolerances), pair.moved(tolerances, near)
+        if len(every) > len(moved):
+            changes.append(_near(pair, [name for name in every if name not in moved]))
+        if moved and other:
             said = f"the metric's own code changed, and so did {pair.share(moved)} scores"
             changes.append(pair.change("not comparable", True, said, moved, by=pair.furthest(moved)))
             continue
@@ -144,6 +148,14 @@ def _lost(pair: Pair, maps: Mapped | None) -> Iterator[Change]:
         yield pair.change("failure", True, f"{pair.share(lost)} have no value now: {pair.reason}", lost)
     if pair.mended:
         yield pair.change("mended", False, f"{len(pair.mended)} have a value now", pair.mended, better=True)
+
+
+def _near(pair: Pair, near: Sequence[str]) -> Change:
+    """Told, as their maps moved too, and not failing, as neither moved far."""
+    by = pair.furthest(near)
+    return pair.change(
+        "score", False, f"{pair.share(near)} scores moved by up to {by:.2g}, as their maps did a little", near, by=by
+    )
 
 
 def _still(pair: Pair, still: Sequence[str], tolerances: Tolerances) -> Change:

@@ -16,6 +16,8 @@ from ..table import FloatArray
 from .grids import FLAT, Grid, contrast, normalised, part_means, part_sizes, part_sums
 
 SIDE = 16  # a larger map is kept by so many parts on a side
+ROUNDING = 1e-4  # of a map's range
+HASHED = 5e-4  # of the root mean square, whose 16-bit floats differ by half of it where pixels do by hardly anything
 FINE, COARSE = 1e-5, 1e-3  # of the map's own range: what the two digests are rounded to
 _STEPS = 65535
 
@@ -114,6 +116,11 @@ class Difference:
 
     def beyond(self, tolerance: float) -> bool:
         return self.size > tolerance + self.noise
+
+    @property
+    def moved(self) -> bool:
+        """By more than other machines, threads and batches make of nearly all methods' maps."""
+        return self.largest > ROUNDING + self.noise or self.rms > HASHED
 
 
 SAME = Difference(0.0, 0.0, 1.0)

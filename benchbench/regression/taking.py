@@ -47,7 +47,7 @@ def ways(info: Mapping[str, Any]) -> Iterator[Way]:
 def measures(info: Mapping[str, Any]) -> Iterator[Measure]:
     """The metrics of maps; those of cost say what they are beside each measurement."""
     for one in info["metrics"]:
-        if one["family"] != "cost":
+        if not _measured(one):
             low, high = (None if side is None else float(side) for side in one["range"])
             yield Measure(
                 str(one["name"]),
@@ -110,7 +110,7 @@ def maps(record: Record) -> Iterator[Maps]:
 
 def costs(record: Record) -> Iterator[Cost]:
     """The measurements that can be compared with another run's: alone, on one image, of metrics that start at 0."""
-    units = {m["name"]: m["unit"] for m in record.info["metrics"] if m["family"] == "cost" and m["range"][0] == 0}
+    units = {m["name"]: m["unit"] for m in record.info["metrics"] if _measured(m) and m["range"][0] == 0}
     rows = record.results[record.results["sample"].isna() & (record.results["protocol"] == ALONE)]
     ok = rows[rows["status"] == "ok"]
     keys = [*_PLACE, "metric"]
@@ -121,6 +121,11 @@ def costs(record: Record) -> Iterator[Cost]:
         low, high, kernel = (None if one is None else _short(one) for one in parts)
         model, dataset, layer, method, metric = key
         yield Cost(model, dataset, layer, method, metric, str(units[metric]), _short(known[key]), low, high, kernel)
+
+
+def _measured(metric: Mapping[str, Any]) -> bool:
+    """Whether it tells what a method takes, and has no value per image."""
+    return metric["family"] == "cost" or not {"cost", "passes", "shared"}.isdisjoint(metric["needs"])
 
 
 def without_folders(text: str) -> str:

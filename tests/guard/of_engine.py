@@ -54,9 +54,9 @@ ENGINE = (
         "return _places(key.flip(1).argsort(dim=1, stable=True).sub(key.shape[1] - 1).neg())", "oracle", "deletion",
     ),
     _engine(
-        "one pixel more in every step", "perturb",
+        "five hundred pixels more in every step", "perturb",
         "first = rank < amounts([probe.fraction], parts)[0, :, None, None]",
-        "first = rank <= amounts([probe.fraction], parts)[0, :, None, None] + 500", "gradcam", "deletion",
+        "first = rank < amounts([probe.fraction], parts)[0, :, None, None] + 500", "gradcam", "deletion",
     ),
     _engine(
         "a blur that mirrors the border in place of zeros", "fills",
@@ -94,7 +94,7 @@ ENGINE = (
         "return (pixels - mean) / std", "return pixels / std - mean", "gradcam random", "deletion",
     ),
     _engine(
-        "masks moved by the crop's margin", "preprocess",
+        "masks squashed to the image's size and not cropped", "preprocess",
         "return torch.from_numpy(np.array(_frame(picture, preprocess, Image.Resampling.NEAREST)) > 0)",
         "return torch.from_numpy(np.array(picture.resize((preprocess.crop, preprocess.crop))) > 0)",
         "gradcam random", "energy_pointing_game",

@@ -53,11 +53,11 @@ METRICS = (
         "total = height.sum((1, 2))", "total = regions.sum((1, 2)).double()", "energy_pointing_game",
     ),
     _metric(
-        "attribution AUC: ranks from 0", "localisation",
-        "rank = midranks(height)", "rank = midranks(height) - 1000", "attribution_auc",
+        "attribution AUC of the map upside down", "localisation",
+        "rank = midranks(height)", "rank = midranks(-height)", "attribution_auc",
     ),
     _metric(
-        "sensitivity-n: the map's mean over a set in place of its sum", "subsets",
+        "sensitivity-n: a set's most salient part in place of its sum", "subsets",
         "return torch.stack([(sums * members(probe, parts)).sum(1) for probe in probes], 1)",
         "return torch.stack([(sums * members(probe, parts)).amax(1) for probe in probes], 1)", "sensitivity_n",
     ),

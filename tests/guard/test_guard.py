@@ -16,7 +16,7 @@ from benchbench.study import Study
 from .again import PAGE as AGAIN
 from .again import RERUNS, TIMED, ways
 from .fault import Fault
-from .proof import FAULTS, HERE, PAGE, ROOT, Outcome, narrowed, page, planted
+from .proof import ENDS, FAULTS, HERE, PAGE, ROOT, Outcome, narrowed, page, planted
 
 STUDIES = sorted(path.stem for path in (ROOT / HERE).glob("*.yaml"))
 # of metrics: smooth_mprt is mprt on means and would take as long as all the others; the rest read a clock or an
@@ -80,6 +80,10 @@ def test_the_page_has_a_row_of_every_fault_and_misses_none() -> None:
     assert [row for row in rows if row not in said] == []
     assert f"{len(FAULTS)} of {len(FAULTS)} faults" in said
     assert "**missed**" not in said
+    assert "**false alarm**" not in said
+    assert said.count(" | Nothing changed: ") == len({fault.study for fault in FAULTS})
+    assert said.count(ENDS) <= 1, "a run that ends shows nothing of the gate"
+    assert page({"small": Outcome(True, "worse")}, [Outcome(True, "") for _ in FAULTS]).count("**false alarm**") == 1
     missed = page({}, [Outcome(False, "Nothing changed") for _ in FAULTS])
     assert missed.count("**missed**") == len(FAULTS)
 

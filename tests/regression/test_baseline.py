@@ -14,9 +14,11 @@ import pytest
 
 import benchbench as bb
 from benchbench.errors import BenchError
+from benchbench.registry import METRICS, metric
 from benchbench.regression import Baseline, check
 from benchbench.regression.quality import as_record
 from benchbench.regression.taking import without_folders
+from benchbench.types import Count, Scored, Seen
 
 from .conftest import METHODS, tiny
 
@@ -38,6 +40,35 @@ def test_it_holds_the_run_s_scores(run: bb.Run, then: Baseline) -> None:
     assert {cost.metric for cost in then.costs} == {"runtime", "peak_memory", "passes"}
     assert all(cost.reference for cost in then.costs if cost.metric == "runtime")
     assert {maps.method for maps in then.maps} == set(METHODS)
+
+
+def test_a_study_of_passes_alone_and_a_measure_of_one_s_own(tmp_path: Path) -> None:
+    """What reads passes is a cost, whatever family it says; maps are compared though nothing is scored."""
+
+    @metric("own_forwards", needs="passes", higher_is_better=False, protocols={"alone-b1": {}}, range=(0, math.inf))
+    def own_forwards(count: Count) -> Scored:
+        """Forwards alone."""
+        return Scored(count.forwards)
+
+    try:
+        done = tiny(tmp_path, metrics=["passes", "own_forwards"])
+        found = Baseline.of(done.record)
+        assert {cost.metric for cost in found.costs} == {"passes", "own_forwards"}
+        assert not found.metrics
+        said = check(found, found).summary
+    finally:
+        METRICS.remove("own_forwards")
+    assert said == "Nothing changed: 0 scores, 32 maps and 8 costs compared."
+
+
+@pytest.mark.parametrize("needs", [("passes", "shared"), ("passes", "map"), ("cost", "probes"), ("shared", "map")])
+def test_a_metric_of_an_image_and_of_a_cost_is_two_metrics(needs: tuple[str, ...]) -> None:
+    with pytest.raises(BenchError, match="Make two metrics of it"):
+
+        @metric("both", needs=needs, higher_is_better=False, protocols={"one": {}})
+        def both(seen: Seen) -> Scored:
+            """None."""
+            return Scored(0.0)
 
 
 def test_its_scores_are_those_of_the_run_for_the_statistics(run: bb.Run, then: Baseline) -> None:

@@ -178,6 +178,51 @@ def test_each_planted_change_is_found_and_named(name: str, then: Baseline) -> No
     assert said in whole
 
 
+COSTS: dict[str, tuple[Edit, str]] = {
+    "a method gone": (lambda base: without(base, "gradcam"), "gradcam: the method is not in the run"),
+    "its maps gone": (
+        lambda base: replace(base, maps=tuple(m for m in base.maps if m.method != "gradcam")), "8 of 8 maps are gone"
+    ),
+    "a layer gone": (
+        lambda base: replace(
+            base,
+            scores=tuple(replace(one, layer="other") for one in base.scores),
+            maps=tuple(replace(one, layer="other") for one in base.maps),
+            costs=tuple(replace(one, layer="other") for one in base.costs),
+        ),
+        "the layer is not in the run",
+    ),
+    "costs gone": (lambda base: replace(base, costs=()), "the run has no costs: none is compared"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COSTS)
+def test_what_is_gone_is_seen_where_costs_are_all_that_is_compared(name: str, then: Baseline) -> None:
+    edit, said = COSTS[name]
+    found = check(edit(then), then, metrics=["passes"])
+    assert not found.ok
+    assert said in found.summary + " ".join(one.said for one in found.failing)
+    assert check(then, then, metrics=["passes"]).ok
+
+
+def test_a_run_of_costs_alone_lacks_the_metrics_and_nothing_else(then: Baseline) -> None:
+    found = check(then.narrowed(metrics=["passes"]), then)
+    assert {change.said for change in found.failing} <= {"the metric is not in the run", "its cost is not in the run"}
+    back = check(then, then.narrowed(metrics=["passes"]))
+    assert back.ok
+    assert {change.said for change in back.changes} == {"the metric is not in the baseline"}
+
+
+def test_scores_that_move_with_their_maps_are_told_and_strictly_fail(then: Baseline) -> None:
+    edited = with_scores(3e-3, 5e-3)(then)
+    (told,) = check(edited, then).changes
+    assert (told.kind, told.fails) == ("score", False)
+    assert "as their maps did a little" in told.said
+    assert not check(edited, then, Tolerances(strict=True)).ok
+    other = check(listed("metrics", "deletion", code="x")(edited), then)
+    assert kinds(other) == {"not comparable"}, "the metric's own code changed: no map excuses that"
+
+
 def test_the_same_run_changes_nothing(then: Baseline) -> None:
     found = check(then, then)
     assert found.ok
@@ -187,7 +232,7 @@ def test_the_same_run_changes_nothing(then: Baseline) -> None:
 
 PASSING: dict[str, tuple[Edit, set[str]]] = {
     "rounding": (scores(values(lambda v: v + 1e-5), "gradcam", "deletion"), set()),
-    "scores of maps that moved a little": (with_scores(3e-3, 5e-3), set()),
+    "scores of maps that moved a little": (with_scores(3e-3, 5e-3), {"score"}),
     "a method of other code with the same numbers": (listed("methods", "gradcam", code="x"), set()),
     "a metric of other code with the same numbers": (listed("metrics", "deletion", code="x"), set()),
     "a new parameter that does nothing": (listed("methods", "gradcam", parameters={"a": 1}), {"note"}),
