@@ -99,7 +99,7 @@ def main() -> None:
 _HEAD = """# Fifty runs of the same code
 
 {failed} of {count} clean re-runs failed [the gate](gate.md). The studies are those of tests/guard, against their stored
-baselines; `costs` has times and memory, against a run made right before. Instruction sets stand for other machines:
+baselines; `costs` has times and memory, against a run made at the start. Instruction sets stand for other machines:
 torch and oneDNN were held to what a processor with no more than that would run. Written by `make again`, on two cores.
 
 | study | batch | threads | loading threads | instructions | what the gate says |
