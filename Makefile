@@ -35,7 +35,7 @@ guard: $(STAMP)
 
 # after a change that is meant; the diff of tests/guard shows what moved
 guard-update: $(STAMP)
-	for name in $(GUARDED); do \
+	rm -rf runs/guard; for name in $(GUARDED); do \
 		$(BIN)/benchbench run tests/guard/$$name.yaml --out runs/guard/$$name && \
 		$(BIN)/benchbench baseline runs/guard/$$name --out tests/guard/$$name.json || exit 1; \
 	done

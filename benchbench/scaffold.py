@@ -37,7 +37,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from benchbench.registry import load_file
+{imports}from benchbench.registry import load_file
 from benchbench.testing import assert_matches_closed_form, assert_passes_weakness, contract_suite
 
 load_file(Path(__file__).with_name("{stem}.py"))
@@ -58,15 +58,16 @@ def test_weakness() -> None:
     assert_passes_weakness("{name}", "several instances, pooled")
 
 
-# Maps that must stay as they are, a study's numbers that must not get worse, cost: docs/testing-a-method.md.
-'''
+{more}'''
+_NO_GATE = (
+    "# Maps that must stay as they are, a study's numbers that must not get worse, cost: docs/testing-a-method.md.\n"
+)
 _READ = re.compile(r"relu|layer|method|conftest|setup|test_.*|.*_test")  # by the file itself, or by pytest and pip
 
-_GATE_TEST = '''
-
-def test_gate(benchbench_run: StudyRuns, benchbench_gate: Gate) -> None:
+_GATE_IMPORT = "from benchbench.pytest_plugin import Gate, StudyRuns\n"
+_GATE = '''def test_gate(benchbench_run: StudyRuns, benchbench_gate: Gate) -> None:
     """No worse than it was when pytest --benchbench-update wrote the baseline: the rules are benchbench check's."""
-    benchbench_gate(benchbench_run(Path(__file__).with_name("{study}")))
+    benchbench_gate(benchbench_run(Path(__file__).with_name("{stem}.yaml")))
 '''
 
 _STUDY = """# What {name} is held to: beside a rival and a control, on real photographs, and nothing that reads a clock.
@@ -90,8 +91,9 @@ def new_method(name: str, folder: Path, *, gate: bool = False) -> tuple[Path, ..
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_+-]{,59}", name) or keyword.iskeyword(stem) or _READ.fullmatch(stem):
         hint = "Take a letter, then letters, digits, -, _ and +: contrast-cam"
         raise BenchError(f"{name!r} is no name for a method", hint=hint)
-    test = _gated(_TEST) if gate else _TEST
-    texts = {folder / f"{stem}.py": _METHOD, folder / f"test_{stem}.py": test}
+    words = {"name": name, "function": stem, "stem": stem}
+    more = {"imports": _GATE_IMPORT if gate else "", "more": _GATE.format(**words) if gate else _NO_GATE}
+    texts = {folder / f"{stem}.py": _METHOD, folder / f"test_{stem}.py": _TEST}
     if gate:
         texts[folder / f"{stem}.yaml"] = _STUDY
     for path in texts:
@@ -101,12 +103,5 @@ def new_method(name: str, folder: Path, *, gate: bool = False) -> tuple[Path, ..
     if found is not None and found.origin is not None:  # a folder without code is no module
         raise BenchError(f"{stem}.py would hide the module {stem!r}", hint="Take another name")
     for path, text in texts.items():
-        path.write_text(text.format(name=name, function=stem, stem=stem, study=f"{stem}.yaml"), encoding="utf-8")
+        path.write_text(text.format(**words, **more), encoding="utf-8")
     return tuple(texts)
-
-
-def _gated(test: str) -> str:
-    """The test with one more, which pytest's fixtures are imported for."""
-    body, _ = test.split("\n\n# Maps that must stay")
-    before = "from benchbench.registry import load_file\n"
-    return body.replace(before, f"from benchbench.pytest_plugin import Gate, StudyRuns\n{before}") + _GATE_TEST

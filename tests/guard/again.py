@@ -1,15 +1,12 @@
 """Fifty clean re-runs of the guarded studies: other batches, threads, loaders and instruction sets; none may fail.
 
 python -m tests.guard.again writes docs/gate-again.md. Forty of the studies against their stored baselines, in which no
-clock is read; ten of one with times and memory, whose baseline is made here first. Alone on the
-machine; about forty minutes.
+clock is read; ten of one with times and memory, whose baseline is made here first. Alone on the machine; about forty
+minutes.
 """
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +14,13 @@ from pathlib import Path
 from benchbench.regression import Baseline, check
 from benchbench.table import Record
 
-from .proof import HERE, ROOT
+from .proof import HERE, ROOT, run_study
 
 PAGE = ROOT / "docs/gate-again.md"
 STUDIES = ("small", "methods", "middle", "metrics") * 4 + ("small", "middle", "methods") * 8  # metrics takes longest
 BATCHES = ("1", "2", "3", "5", "8", "16", "auto")
 THREADS = (1, 2, 4)
-SETS = {  # torch's own kernels, and oneDNN's
+SETS: dict[str, dict[str, str]] = {  # torch's own kernels, and oneDNN's
     "as it is": {},
     "AVX2": {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"},
     "SSE 4.1": {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41"},
@@ -63,10 +60,8 @@ def ways() -> list[tuple[str, Way]]:
 
 def run(study: Path, way: Way, out: Path) -> None:
     """By the command line, in a process of its own."""
-    alone = os.environ | {"OMP_NUM_THREADS": str(way.threads)} | SETS[way.instructions]
-    options = ["--batch", way.batch, "--workers", str(way.workers), "--out", str(out)]
-    command = [sys.executable, "-m", "benchbench", "run", str(study), *options]
-    done = subprocess.run(command, cwd=ROOT, env=alone, capture_output=True, text=True, check=False)
+    options = ["--batch", way.batch, "--workers", str(way.workers)]
+    done = run_study(str(study), out, options, ROOT, {"OMP_NUM_THREADS": str(way.threads), **SETS[way.instructions]})
     if done.returncode:
         raise SystemExit(f"{study.name}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}")
 

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from typing import Any
 
 import yaml
 
-from benchbench.regression import Baseline, Checked, check
+from benchbench.regression import Baseline, check
 from benchbench.study import read_metric
 from benchbench.table import Record
 
@@ -69,19 +69,23 @@ def ran(copy: Path, study: str, methods: Sequence[str] = (), metrics: Sequence[s
     (copy / "one.yaml").write_text(yaml.safe_dump(keys), encoding="utf-8")
     out = copy / "run"
     shutil.rmtree(out, ignore_errors=True)
-    command = [sys.executable, "-m", "benchbench", "run", "one.yaml", "--batch", BATCH, "--out", str(out)]
     # an edit may keep a file's size within a second: stored byte code would pass for it
-    alone = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(command, cwd=copy, env=alone, capture_output=True, text=True, check=False)
+    alone = {"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    done = run_study("one.yaml", out, ["--batch", BATCH], copy, alone)
     if done.returncode not in (0, 1):
         last = (done.stderr.strip() or done.stdout.strip()).splitlines()
         return Outcome(True, f"{ENDS}: {last[-1] if last else f'exit code {done.returncode}'}")
     found = check(Record.load(out), then)
-    return Outcome(not found.ok, _said(found))
+    return Outcome(not found.ok, found.summary.rstrip("."))
 
 
-def _said(found: Checked) -> str:
-    return found.summary.rstrip(".")
+def run_study(
+    study: str, out: Path, options: Sequence[str], folder: Path, settings: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """A study by the command line of the code in a folder, in a process with these variables of the environment."""
+    command = [sys.executable, "-m", "benchbench", "run", study, *options, "--out", str(out)]
+    alone = os.environ | dict(settings)
+    return subprocess.run(command, cwd=folder, env=alone, capture_output=True, text=True, check=False)
 
 
 @contextmanager
@@ -115,20 +119,21 @@ def prove(faults: Sequence[Fault]) -> tuple[dict[str, Outcome], list[Outcome]]:
         for i in range(AT_ONCE):
             free.put(copied(Path(folder) / str(i)))
 
-        def without(study: str) -> Outcome:
+        @contextmanager
+        def borrowed() -> Iterator[Path]:
             copy = free.get()
             try:
-                return ran(copy, study)
+                yield copy
             finally:
                 free.put(copy)
 
+        def without(study: str) -> Outcome:
+            with borrowed() as copy:
+                return ran(copy, study)
+
         def having(fault: Fault) -> Outcome:
-            copy = free.get()
-            try:
-                with planted(fault, copy):
-                    found = ran(copy, fault.study, fault.methods, fault.metrics)
-            finally:
-                free.put(copy)
+            with borrowed() as copy, planted(fault, copy):
+                found = ran(copy, fault.study, fault.methods, fault.metrics)
             print(f"{'caught' if found.caught else 'MISSED'}  {fault.says}: {found.said}", flush=True)
             return found
 
