@@ -145,7 +145,7 @@ def explain_shown(shown: Shown, cells: Sequence[MapCell]) -> Found:
 
 def _look(shown: Shown, cells: Sequence[MapCell]) -> Batch:
     layers = list(dict.fromkeys(cell.layer for cell in cells))
-    gradient = any("gradient" in cell.method.needs for cell in cells)
+    gradient = {cell.layer for cell in cells if "gradient" in cell.method.needs}
     batch = look(shown.network, shown.scorer, shown.images, layers, shown.choose, gradient=gradient)
     if not torch.isfinite(batch.captured.logits).all():
         raise BenchError("the network's logits are not finite numbers")

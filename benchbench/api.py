@@ -135,8 +135,8 @@ def _explain(
         if batch.captured.logits.shape[1] < 2:
             hint = "Give two logits, [0, z]; or bb.scored(network, lambda z: z[:, 0])"
             raise BenchError("the network has one output, and its softmax is always 1", where="explain", hint=hint)
-        maps = run_method(plugin.function, batch.layer(name, seeds), bound)
-        check_maps(maps, batch.sound(name), method)
+        maps = run_method(plugin, batch.layer(name, seeds), bound)
+        check_maps(maps, batch.sound(name, gradient="gradient" in needs), method)
     height, width = images.shape[2:]
     return saliency(maps, (height, width)).view(-1, several, height, width)
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .capture import check_logits, hook, quiet
+from .capture import check_logits, hook, quiet, widened
 from .errors import NotApplicable
 from .layout import Grid, Layout, Tokens, layout_of, tokens_of
 from .types import Attention, AttentionGradient
@@ -47,15 +47,20 @@ def attentions(
         else:
             scores = [logits.gather(1, targets[:, None]).sum()]
         gradients = _gradients(scores, kept) if wanted else [None] * len(kept)
-    return tuple(Attention(w.detach(), g) for w, g in zip(kept, gradients, strict=True)), Grid(grid, read)
+    pairs = zip(kept, gradients, strict=True)
+    found = tuple(Attention(widened(w.detach()), None if g is None else widened(g)) for w, g in pairs)
+    return found, Grid(grid, read)
 
 
 def _read(logits: Tensor, last: Tensor) -> tuple[int, ...]:
     """The tokens behind the last block that the logits depend on: those whose row of its attention has a gradient.
 
     Raises:
-        NotApplicable: there are none: the last attention is not the network's last, or it is run again (checkpoints).
+        NotApplicable: there are none: the last attention is not the network's last, or it is run again (checkpoints);
+            or the forward keeps no graph, which tells them.
     """
+    if not logits.requires_grad:
+        raise NotApplicable("the forward runs without gradients, which tell off which tokens the logits are read")
     weight = torch.linspace(1, 2, logits.shape[1], device=logits.device, dtype=logits.dtype)
     (found,) = torch.autograd.grad((logits * weight).sum(), last, retain_graph=True, allow_unused=True)
     rows = () if found is None else tuple(found.abs().amax((0, 1, 3)).nonzero()[:, 0].tolist())

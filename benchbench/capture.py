@@ -5,7 +5,7 @@ The network is left as it was found: no hook, mode or requires_grad survives, al
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +16,12 @@ from torch import Tensor, nn
 from .errors import BenchError, NotApplicable
 from .layout import Layout, Tokens, layout_of, tokens_of
 from .types import INPUT, Head, Score
+
+NO_GRADIENT = "no gradient flows from"
+WHY = (
+    ": the logit does not depend on it, or the forward runs under torch.no_grad() or in a way that torch does not "
+    "differentiate"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +62,7 @@ def capture(
     layers: Sequence[str],
     choose: Callable[[Tensor], Tensor],
     *,
-    gradient: bool = True,
+    gradient: bool | Collection[str] = True,
     score: Score | None = None,
     mark: Callable[[], None] | None = None,
 ) -> Capture:
@@ -66,49 +72,65 @@ def capture(
         images: (B, 3, H, W).
         layers: module paths; INPUT is the images themselves.
         choose: from logits (B, C) to the targets (B,).
-        gradient: whether the backward runs.
+        gradient: the layers whose gradient is wanted; True for all of them, False for none.
         score: what is differentiated in place of the target's logit: from logits (B, C) to (B,).
         mark: called between the forward and the backward.
 
+    Activations, gradients and logits are float32, whatever the network computes in.
+
     Raises:
         BenchError: a layer does not exist, did not run, or ran more than once; the output is not logits (B, C).
-        NotApplicable: a layer's output is not a spatial map, or the target's logit does not depend on it.
+        NotApplicable: a layer's output is not a spatial map; or its gradient is wanted, and the target's logit does not
+            depend on it in a way that torch differentiates.
     """
+    wanted = frozenset(layers) if gradient is True else frozenset(gradient or ())
     kept: dict[str, Tensor] = {}
     layouts: dict[str, Layout] = {}
-    linears: list[tuple[nn.Linear, Tensor]] = []
     with ExitStack() as stack:
         stack.enter_context(quiet(network))
-        stack.enter_context(torch.set_grad_enabled(gradient))
+        stack.enter_context(torch.set_grad_enabled(bool(wanted)))
         tokens = tokens_of(network)
         if INPUT in layers:
-            images = images.detach().requires_grad_(gradient)
+            images = images.detach().requires_grad_(INPUT in wanted)
             kept[INPUT], layouts[INPUT] = images, Layout("first", images.shape[2], images.shape[3])
         for name in layers:
             if name != INPUT:
-                keep = _keeper(name, len(images), (images.shape[2], images.shape[3]), tokens, kept, layouts, gradient)
+                size, own = (images.shape[2], images.shape[3]), name in wanted
+                keep = _keeper(name, len(images), size, tokens, kept, layouts, own)
                 stack.enter_context(hook(module_of(network, name), keep))
-        for module in network.modules():
-            if isinstance(module, nn.Linear):
-                stack.enter_context(hook(module, lambda m, _i, o: linears.append((m, o))))
-        logits = check_logits(network(images), images)
+        linears = _linears(network, stack)
+        output = check_logits(network(images), images)
+        logits = widened(output)
         _check_ran(layers, kept)
         targets = choose(logits.detach())
-        if gradient:
+        gradients: dict[str, Tensor] = {}
+        if wanted:
             if mark is not None:
                 mark()
-            wanted = logits.gather(1, targets[:, None])[:, 0] if score is None else score(logits)
-            gradients = _gradients(wanted, kept)
-        else:
-            gradients = {}
+            aim = logits.gather(1, targets[:, None])[:, 0] if score is None else score(logits)
+            gradients = _gradients(aim, {name: tensor for name, tensor in kept.items() if name in wanted})
     return Capture(
         logits.detach(),
         targets,
         {name: tensor.detach().contiguous() for name, tensor in kept.items()},
         {name: tensor.contiguous() for name, tensor in gradients.items()},
-        next((m for m, output in reversed(linears) if output is logits), None),
+        next((m for m, found in reversed(linears) if found is output), None),
         layouts,
     )
+
+
+def _linears(network: nn.Module, stack: ExitStack) -> list[tuple[nn.Linear, Tensor]]:
+    """A list that the forward fills with every linear layer and its output, as long as the stack is open."""
+    linears: list[tuple[nn.Linear, Tensor]] = []
+    for module in network.modules():
+        if isinstance(module, nn.Linear):
+            stack.enter_context(hook(module, lambda m, _i, o: linears.append((m, o))))
+    return linears
+
+
+def widened(tensor: Tensor) -> Tensor:
+    """The tensor in float32, where a forward under autocast computes in less."""
+    return tensor if tensor.dtype in (torch.float32, torch.float64) else tensor.float()
 
 
 def rest(network: nn.Module, images: Tensor, layer: str, activation: Tensor) -> Tensor:
@@ -118,16 +140,16 @@ def rest(network: nn.Module, images: Tensor, layer: str, activation: Tensor) -> 
     """
     if layer == INPUT:
         with quiet(network):
-            return check_logits(network(activation), activation)
+            return widened(check_logits(network(activation), activation))
     tokens, size = tokens_of(network), (images.shape[2], images.shape[3])
 
     def replace(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
         layout = layout_of(output.shape, size, tokens, _module)
         assert layout is not None, "the layer was captured"
-        return layout.output_of(activation.clone(), output)
+        return layout.output_of(activation.to(output.dtype, copy=True), output)
 
     with quiet(network), hook(module_of(network, layer), replace):
-        return check_logits(network(images), activation)
+        return widened(check_logits(network(images), activation))
 
 
 def check_copies(given: Tensor, images: Tensor, asked: str = "rest") -> int:
@@ -199,12 +221,12 @@ def _keeper(
         if layout is None:
             shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
             raise NotApplicable(f"layer {name!r} returns {shape}, not a spatial map (B, K, h, w), nor tokens of a grid")
-        found = layout.map_of(output)
-        if gradient and not output.requires_grad:
+        found = widened(layout.map_of(output))
+        if gradient and not found.requires_grad:
             found = found.detach().requires_grad_()  # the graph starts here, at the shallowest layer
         kept[name], layouts[name] = found, layout
         # whatever overwrites its input behind this layer overwrites the clone
-        return layout.output_of(found.clone(), output)
+        return layout.output_of(found.to(output.dtype, copy=True), output)
 
     return keep
 
@@ -217,14 +239,12 @@ def _check_ran(layers: Sequence[str], kept: dict[str, Tensor]) -> None:
 
 def _gradients(score: Tensor, kept: dict[str, Tensor]) -> dict[str, Tensor]:
     if not score.requires_grad:
-        raise NotApplicable("the logits do not depend on any of the layers in a differentiable way")
-    gradients: dict[str, Tensor] = {}
+        raise NotApplicable(f"{NO_GRADIENT} the logits to {' or '.join(map(repr, kept))}{WHY}")
     found = torch.autograd.grad(score.sum(), list(kept.values()), allow_unused=True)
     for name, gradient in zip(kept, found, strict=True):
         if gradient is None:
-            raise NotApplicable(f"the target's logit does not depend on layer {name!r}")
-        gradients[name] = gradient
-    return gradients
+            raise NotApplicable(f"{NO_GRADIENT} the target's logit to {name!r}{WHY}")
+    return dict(zip(kept, found, strict=True))
 
 
 def module_of(network: nn.Module, name: str) -> nn.Module:

@@ -1,4 +1,4 @@
-"""The cost of one method at one layer, as the engine would run the method alone on one image."""
+"""The cost of one method at one layer, as the engine would run the method alone, on one image or on a batch."""
 
 from __future__ import annotations
 
@@ -49,21 +49,20 @@ def _measure(cell: CostCell, desk: Desk) -> Cost | Count:
 
 
 def _measure_on(cell: CostCell, desk: Desk, count: int) -> Cost | Count:
-    name, image, mask = _first_image(cell)
-    images = image.to(desk.device).repeat(count, 1, 1, 1)
-    masks = None if mask is None else mask.to(desk.device).repeat(count, 1, 1)
+    names, pictures, shapes = _different(cell, count)
+    images, masks = pictures.to(desk.device), None if shapes is None else shapes.to(desk.device)
     plugin = cell.method.plugin
     passes = Passes()
     own = desk.scorer
     scorer = Scorer(own.network, own.batch, own.last, passes, padded=own.padded)
     gradient = "gradient" in cell.method.needs
-    seeds = sample_seeds(desk.study.seed, f"{plugin.name}/{cell.layer}", [name] * count)
+    seeds = sample_seeds(desk.study.seed, f"{plugin.name}/{cell.layer}", names)
     network = cell.shard.model.spec.network
     choose = chooser("predicted", [None] * count, only=is_scored(network))
 
     def call() -> Tensor:
         batch = look(network, scorer, images, [cell.layer], choose, gradient=gradient)
-        return run_method(plugin.function, batch.layer(cell.layer, seeds, masks), cell.method.params)
+        return run_method(plugin, batch.layer(cell.layer, seeds, masks), cell.method.params)
 
     def forward() -> Tensor:
         with torch.no_grad():
@@ -77,11 +76,46 @@ def _measure_on(cell: CostCell, desk: Desk, count: int) -> Cost | Count:
     return replace(cost, forward_seconds=timed(forward, desk.device))
 
 
-def _first_image(cell: CostCell) -> tuple[str, Tensor, Tensor | None]:
-    said = ""
+def _different(cell: CostCell, count: int) -> tuple[list[str], Tensor, Tensor | None]:
+    """``count`` different images (n, C, H, W) of one shape, with their names, and masks (n, H, W) or None.
+
+    The readable images of the first shard; where these are too few, they come again, moved sideways by some pixels. A
+    batch of equal images would be cheaper than a study's, as equal pictures are scored once.
+    """
+    names, images, masks = _readable(cell, count)
+    own = len(images)
+    for number in range(own, count):
+        turn, source = divmod(number, own)
+        names.append(f"{names[source]}, moved by {turn}")
+        images.append(images[source].roll(turn, -1))
+        mask = masks[source]
+        masks.append(None if mask is None else mask.roll(turn, -1))
+    whole = [mask for mask in masks if mask is not None]
+    return names, torch.stack(images), torch.stack(whole) if len(whole) == count else None
+
+
+def _readable(cell: CostCell, most: int) -> tuple[list[str], list[Tensor], list[Tensor | None]]:
+    """Up to ``most`` of the first shard's images of the shape that its first readable image has.
+
+    Raises:
+        BenchError: none can be read.
+    """
+    names: list[str] = []
+    images: list[Tensor] = []
+    masks: list[Tensor | None] = []
+    reason = ""
     for index, name in zip(cell.shard.indices, cell.shard.ids, strict=True):
+        if len(images) == most:
+            break
         try:
-            return name, *load_sample(cell.shard.dataset, index, cell.shard.model.spec)[1:]
+            _, image, mask = load_sample(cell.shard.dataset, index, cell.shard.model.spec)
         except BenchError as error:
-            said = str(error)
-    raise BenchError(f"no image of the first shard can be read: {said}")
+            reason = str(error)
+            continue
+        if not any(torch.equal(image, other) for other in images) and image.shape == (images or [image])[0].shape:
+            names.append(name)
+            images.append(image)
+            masks.append(mask)
+    if not images:
+        raise BenchError(f"no image of the first shard can be read: {reason}")
+    return names, images, masks

@@ -95,7 +95,7 @@ def _call(case: Case, network: nn.Module, images: Tensor, layer: str, passes: Pa
 
     def call() -> Tensor:
         made = look(network, scorer, images, [place], lambda z: z.argmax(1), gradient="gradient" in case.needs)
-        return run_method(plugin.function, made.layer(place, seeds, masks), params)
+        return run_method(plugin, made.layer(place, seeds, masks), params)
 
     return call
 

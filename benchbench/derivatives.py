@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from .capture import check_logits, hook, module_of, quiet
+from .capture import NO_GRADIENT, WHY, check_logits, hook, module_of, quiet, widened
 from .errors import NotApplicable
 from .layout import layout_of, tokens_of
 from .types import INPUT
@@ -19,8 +19,10 @@ from .types import INPUT
 _COMPLETE = 1e-5  # of the sum of all terms' sizes: rounding is a thousand times less, a smooth activation function more
 
 
-def curvature(network: nn.Module, images: Tensor, layer: str, targets: Tensor, direction: Tensor) -> Tensor:
+def curvature(network: nn.Module, images: Tensor, layer: str, targets: Tensor, direction: Tensor) -> tuple[Tensor, int]:
     """H v (B, K, h, w): the Hessian of the target's logit in the layer's map, times ``direction`` (B, K, h, w).
+
+    And how many backward passes that took: two, or one where the logit is linear in the layer.
 
     Raises:
         NotApplicable: torch has no second derivative of something behind the layer, as of hard sigmoids.
@@ -31,8 +33,8 @@ def curvature(network: nn.Module, images: Tensor, layer: str, targets: Tensor, d
     def keep(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
         layout = layout_of(output.shape, size, tokens, _module)
         assert layout is not None, "the layer was captured"
-        kept.append(layout.map_of(output).detach().requires_grad_())
-        return layout.output_of(kept[0].clone(), output)
+        kept.append(widened(layout.map_of(output).detach()).requires_grad_())
+        return layout.output_of(kept[0].to(output.dtype, copy=True), output)
 
     with quiet(network), torch.enable_grad(), ExitStack() as stack:
         stack.enter_context(sdpa_kernel(SDPBackend.MATH))  # fused attention has no second derivative
@@ -44,14 +46,14 @@ def curvature(network: nn.Module, images: Tensor, layer: str, targets: Tensor, d
         score = check_logits(network(images), images).gather(1, targets[:, None]).sum()
         (gradient,) = torch.autograd.grad(score, kept, create_graph=True)
         if not gradient.requires_grad:  # the logit is linear in the layer
-            return torch.zeros_like(direction)
+            return torch.zeros_like(direction), 1
         try:
             (found,) = torch.autograd.grad((gradient * direction).sum(), kept, allow_unused=True)
         except RuntimeError as error:
             if "is not implemented" not in str(error):
                 raise
             raise NotApplicable(f"a second derivative that torch lacks: {error}") from error
-    return torch.zeros_like(direction) if found is None else found
+    return (torch.zeros_like(direction) if found is None else found), 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +91,8 @@ def bias_gradients(network: nn.Module, images: Tensor, targets: Tensor) -> BiasG
                 stack.enter_context(hook(module, partial(_keep, outputs, bias)))
         logits = check_logits(network(images), images)
         score = logits.gather(1, targets[:, None])[:, 0]
+        if not score.requires_grad:
+            raise NotApplicable(f"{NO_GRADIENT} the logits to the images{WHY}")
         inputs = [images, *(output for output, _ in outputs)]
         gradients = torch.autograd.grad(score.sum(), inputs, allow_unused=True)
     terms = [

@@ -63,17 +63,16 @@ def explain(cell: MapCell, batch: Batch, ids: Sequence[str], masks: Tensor | Non
     seeds = sample_seeds(seed, f"{plugin.name}/{cell.layer}", ids)
     layer = batch.layer(cell.layer, seeds, masks)
     try:
-        maps = run_method(plugin.function, layer, cell.method.params)
+        maps = run_method(plugin, layer, cell.method.params)
     except Exception as error:
         if isinstance(error, WritesInPlace) or out_of_memory(error):
             raise
         if len(ids) == 1:
             return Maps.none(1, blame(error), "not_applicable" if isinstance(error, NotApplicable) else "failed")
         own = [None if masks is None else masks[i : i + 1] for i in range(len(ids))]
-        return Maps.join(
-            [explain(cell, _alone(batch, i, cell.layer), ids[i : i + 1], own[i], seed) for i in range(len(ids))]
-        )
-    reasons = tuple(_trouble(*pair) for pair in zip(_finite(maps), batch.sound(cell.layer), strict=True))
+        return Maps.join([explain(cell, _alone(batch, i, cell), ids[i : i + 1], own[i], seed) for i in range(len(ids))])
+    sound = batch.sound(cell.layer, gradient="gradient" in cell.method.needs)
+    reasons = tuple(_trouble(*pair) for pair in zip(_finite(maps), sound, strict=True))
     return Maps(maps, reasons, tuple("failed" if reason else "ok" for reason in reasons))
 
 
@@ -97,7 +96,6 @@ def _trouble(finite: bool, sound: bool) -> str:
     return "" if finite else "the map has values that are not finite"
 
 
-def _alone(batch: Batch, i: int, layer: str) -> Batch:
-    target = batch.captured.targets[i : i + 1]
-    gradient = bool(batch.captured.gradients)
-    return look(batch.network, batch.scorer, batch.images[i : i + 1], [layer], lambda _: target, gradient=gradient)
+def _alone(batch: Batch, i: int, cell: MapCell) -> Batch:
+    target, gradient = batch.captured.targets[i : i + 1], "gradient" in cell.method.needs
+    return look(batch.network, batch.scorer, batch.images[i : i + 1], [cell.layer], lambda _: target, gradient=gradient)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import operator
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ from torch.nn import functional as F
 from .capture import quiet
 from .cut import Cut
 from .errors import NotApplicable
-from .scoring import Scorer
+from .scoring import Passes, Scorer
 
 _TOLERANCE = 1e-4
 _RELUS = (F.relu, torch.relu, torch.relu_, F.relu_)
@@ -27,41 +28,45 @@ def exported(scorer: Scorer, network: nn.Module, images: Tensor) -> nn.Module:
     Raises:
         NotApplicable: the network cannot be traced, or the copy does not give its logits.
     """
-    made = scorer.copies.get("exported")
-    if made is None:
-        made = scorer.copies["exported"] = _checked(network, images)
-
-        def count(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
-            scorer.passes.forwards += len(output)
-            scorer.passes.backwards += len(output) if output.requires_grad else 0
-
-        made.register_forward_hook(count)
-    return made
+    if "exported" not in scorer.copies:
+        scorer.copies["exported"] = _counted(_checked(network, images), scorer.passes, behind=False)
+    return scorer.copies["exported"]
 
 
-def exported_behind(scorer: Scorer, network: nn.Module, layer: str, made: Cut) -> nn.Module:
+def exported_behind(scorer: Scorer, layer: str, make: Callable[[], Cut | None]) -> nn.Module:
     """As ``exported``, of the network behind a layer: from its activation (N, K, h, w) to logits. Passes are rests.
 
     Args:
-        made: the cut of ``network`` at the layer.
+        make: the cut of the network at the layer; called once.
 
     Raises:
-        NotApplicable: other values than the layer's go into what is behind it, or it cannot be traced.
+        NotApplicable: the network cannot be cut there, other values than the layer's go into what is behind it, or it
+            cannot be traced.
     """
     name = f"behind {layer}"
     if name not in scorer.copies:
+        made = make()
+        if made is None:
+            raise NotApplicable(f"the network cannot be cut behind {layer!r}")
         if made.crossing or made.layout.kind != "first":
             raise NotApplicable(f"other values than the output of {layer!r} go into the network behind it")
         try:
-            behind = scorer.copies[name] = _unrolled(copy.deepcopy(made.behind)).eval().requires_grad_(False)
+            behind = _unrolled(copy.deepcopy(made.behind)).eval().requires_grad_(False)
         except Exception as error:  # as above
             raise NotApplicable(f"the network behind {layer!r} cannot be traced, module by module") from error
-
-        def count(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
-            scorer.passes.rests += len(output)
-
-        behind.register_forward_hook(count)
+        scorer.copies[name] = _counted(behind, scorer.passes, behind=True)
     return scorer.copies[name]
+
+
+def _counted(made: nn.Module, passes: Passes, *, behind: bool) -> nn.Module:
+    """The module in another that counts its passes, also those of a deep copy: a copied GraphModule loses its hooks."""
+    outer = nn.Sequential(made).eval()
+
+    def count(_module: nn.Module, _inputs: Any, output: Tensor) -> None:  # a closure: a copy of the module shares it
+        passes.forward(output, behind=behind)
+
+    outer.register_forward_hook(count)
+    return outer
 
 
 def _checked(network: nn.Module, images: Tensor) -> nn.Module:

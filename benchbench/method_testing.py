@@ -58,7 +58,7 @@ class Case:
         masks = torch.zeros(len(images), *images.shape[2:], dtype=torch.bool, device=images.device)
         masks[:, :, : images.shape[3] // 2] = True
         seeds = sample_seeds(0, "test", ids or [str(i) for i in range(len(images))])
-        return run_method(METHODS[self.name].function, made.layer(place, seeds, masks), self.params)
+        return run_method(METHODS[self.name], made.layer(place, seeds, masks), self.params)
 
 
 class Small(nn.Module):

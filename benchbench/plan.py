@@ -46,6 +46,7 @@ class ReadyModel:
     """A loaded network with its layers, and which (layer, need) pairs it cannot serve, with the reason.
 
     ``channels`` per layer, for estimates of work. ``settings`` is whatever of the run's settings its numbers depend on.
+    ``proven``: see scoring.Scorer.
     """
 
     spec: ModelSpec
@@ -55,6 +56,7 @@ class ReadyModel:
     classes: int
     skips: Mapping[tuple[str, str], str]
     settings: Mapping[str, Any]
+    proven: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -92,10 +92,7 @@ def ready_model(spec: ModelSpec, study: Study, example: Tensor, settings: dict[s
     Raises:
         BenchError: a layer is not in the network, or the target is not one of its classes.
     """
-    try:
-        layers = resolve(spec.network, example, study.layers_of(spec.name))
-    except BenchError as error:
-        raise error.at(f"layers: {spec.name}") from None
+    layers = _layers(spec, study, example)
     channels: dict[str, int] = {}
     skips: dict[tuple[str, str], str] = {}
     logits = capture(spec.network, example, [], lambda logits: logits.argmax(1), gradient=False).logits
@@ -109,7 +106,7 @@ def ready_model(spec: ModelSpec, study: Study, example: Tensor, settings: dict[s
     _check_target(study, spec.network, classes, spec.name)
     for layer in layers:
         try:
-            seen = capture(spec.network, example, [layer], lambda logits: logits.argmax(1))
+            seen = capture(spec.network, example, [layer], _most_likely, gradient=False)
         except NotApplicable as reason:
             skips[layer, "any"] = str(reason)
             continue
@@ -118,10 +115,49 @@ def ready_model(spec: ModelSpec, study: Study, example: Tensor, settings: dict[s
             pooled_head(seen, layer)
         except NotApplicable as reason:
             skips[layer, "head"] = str(reason)
-    skips |= _network_skips(spec.network, example, {need for method in study.methods for need in method.needs})
+    needs = {need for method in study.methods for need in method.needs}
+    if "gradient" in needs:
+        skips |= _gradient_skips(spec.network, example, [*channels, *([INPUT] if "input" in needs else [])])
+    skips |= _network_skips(spec.network, example, needs)
     return ReadyModel(
         _warned(spec, logits), fingerprint(spec.network, logits), tuple(layers), channels, classes, skips, settings
     )
+
+
+def _layers(spec: ModelSpec, study: Study, example: Tensor) -> list[str]:
+    """The study's layers on this network; none where every method explains the network as a whole.
+
+    Raises:
+        BenchError: a layer is not in the network, or there is none to choose.
+    """
+    wanted = study.layers_of(spec.name)
+    chosen = wanted in ("last", "stages")
+    if chosen and all("input" in method.needs for method in study.methods):
+        return []
+    try:
+        return resolve(spec.network, example, wanted)
+    except BenchError as error:
+        raise error.at(f"layers: {spec.name}") from None
+
+
+def _most_likely(logits: Tensor) -> Tensor:
+    return torch.argmax(logits, 1)
+
+
+def _gradient_skips(network: nn.Module, example: Tensor, layers: Sequence[str]) -> dict[tuple[str, str], str]:
+    """By layer, why the logit has no gradient there: of no concern to methods that need none."""
+    skips: dict[tuple[str, str], str] = {}
+    for layer in layers:
+        try:
+            capture(network, example, [layer], _most_likely)
+        except NotApplicable as reason:
+            skips[layer, "gradient"] = str(reason)
+        except Exception as error:
+            if out_of_memory(error):
+                raise
+            said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            skips[layer, "gradient"] = f"the backward pass to {layer!r} fails: {said}"
+    return skips
 
 
 def _network_skips(network: nn.Module, example: Tensor, needs: Set[str]) -> dict[tuple[str, str], str]:

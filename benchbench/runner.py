@@ -20,6 +20,7 @@ from .costing import measure_cost
 from .derived import derive
 from .errors import BenchError
 from .judge import probes_of
+from .layers import before
 from .loading import Loader
 from .plan import CostCell, ReadyModel, Task, cost_cells, named_targets, shards, tasks
 from .pooled import pooled
@@ -28,7 +29,7 @@ from .progress import Progress, Silent
 from .provenance import describe, machine, warnings
 from .ready import aimed, device_of, example_of, load_sample, ready_dataset, ready_model, ready_spec
 from .scoring import Passes, Scorer
-from .services import may_capture
+from .services import proven_layers
 from .sharing import Ledger, User
 from .sizing import Sizing, choose_batch
 from .store import Store, write
@@ -164,7 +165,7 @@ def _load(spec: ModelSpec, study: Study, device: torch.device) -> Loaded:
         "scored": is_scored(spec.network),
     }
     model = ready_model(spec, study, example, settings)
-    model = replace(model, settings={**settings, "captures": _captures(model, prepared, proof, study)})
+    model = _captured(model, prepared, proof, study)
     pieces = [s for name, dataset in datasets.items() for s in shards(model, dataset, name, targets[name], study)]
     firsts = {shard.dataset_name: shard for shard in reversed(pieces)}
     here = machine(device)
@@ -191,13 +192,22 @@ def _proof(dataset: Dataset, spec: ModelSpec, example: torch.Tensor) -> torch.Te
     return torch.stack(images).to(example.device) if images else example
 
 
-def _captures(model: ReadyModel, prepared: Prepared, proof: torch.Tensor, study: Study) -> bool:
-    """Whether maps may come from the copy that scores: decided on the same images whatever is still to be computed."""
+def _captured(model: ReadyModel, prepared: Prepared, proof: torch.Tensor, study: Study) -> ReadyModel:
+    """With the layers at which maps may come from the copy that scores, decided on the same images every time.
+
+    If the copy fails at one of the study's layers, every map comes from the network. A finer stage, which some methods
+    ask for besides, is captured on the copy if it is proven itself.
+    """
     if not prepared.used or prepared.precision != "float32" or prepared.compiled:
-        return False
+        return replace(model, settings={**model.settings, "captures": False})
     layers = [layer for layer in model.layers if not model.skips.get((layer, "any"))]
     layers += [INPUT] if any("input" in method.needs for method in study.methods) else []
-    return may_capture(model.spec.network, prepared.network, proof, layers, gradient=_needs_gradient(study))
+    finer: list[str] = []
+    if any("stages" in method.needs for method in study.methods):
+        finer = [name for layer in layers if layer != INPUT for name in before(model.spec.network, proof[:1], layer)]
+    proven = proven_layers(model.spec.network, prepared.network, proof, list(dict.fromkeys([*layers, *finer])))
+    captures = proven.issuperset(layers)
+    return replace(model, proven=proven if captures else None, settings={**model.settings, "captures": captures})
 
 
 def _needs_gradient(study: Study) -> bool:
@@ -219,7 +229,7 @@ def _run_model(one: Loaded, study: Study, store: Store, device: torch.device, ta
         tally.passes,
         progress.advance,
         padded=prepared.compiled,
-        captures=one.model.settings["captures"],
+        proven=one.model.proven,
         ledger=Ledger(tally.passes, any("shared" in metric.plugin.needs for metric in study.metrics)),
     )
     loader = Loader(store, study.workers)

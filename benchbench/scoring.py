@@ -54,7 +54,8 @@ class Scorer:
         last: channels-last input.
         padded: every batch is filled up to ``batch`` images, for a network that is compiled for one size.
         rows: by layer, how many of its activations go through what is behind it at once.
-        captures: ``network`` may be captured too: it gives the activations and gradients of the network it was made of.
+        proven: the layers at which ``network`` may be captured, as it gives what the network that it was made of gives
+            there; None where it may not be captured at all, not even for its logits.
         cuts: by layer; None where the network cannot be cut.
         stages: by layer, the stages before it and itself.
         copies: what was made of the network for other libraries, by purpose.
@@ -69,7 +70,7 @@ class Scorer:
     cuts: dict[str, Cut | None] = field(default_factory=dict)
     padded: bool = False
     rows: dict[str, int] = field(default_factory=dict)
-    captures: bool = False
+    proven: frozenset[str] | None = None
     stages: dict[str, tuple[str, ...]] = field(default_factory=dict)
     copies: dict[str, nn.Module] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Ledger)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from .allocator import out_of_memory
 from .attention import attentions
-from .capture import Capture, capture, check_copies, check_logits, pooled_head, quiet, rest
+from .capture import NO_GRADIENT, WHY, Capture, capture, check_copies, check_logits, pooled_head, quiet, rest, widened
 from .cut import Cut, cut
 from .derivatives import bias_gradients, curvature
 from .errors import BenchError, NotApplicable
@@ -20,6 +21,7 @@ from .exported import exported, exported_behind
 from .layers import before
 from .layout import Grid
 from .masked import score_masked, score_pictures
+from .plugins import MethodPlugin
 from .prepare import TOLERANCE, channels_last
 from .scoring import Answers, Scorer, read
 from .types import Attention, AttentionGradient, Change, Head, Layer, Pictures, Score, ScoreKind, streamed
@@ -35,18 +37,19 @@ class Batch:
     captured: Capture
     masked: dict[str, Answers] = field(default_factory=dict)  # by layer: what its activations as masks scored
     across: dict[str, tuple[Any, ...]] = field(default_factory=dict)  # by layer: what goes around it
-    whole: dict[str, list[bool]] = field(default_factory=dict)  # by layer: per image whether it is finite
-    more: dict[str, Batch] = field(default_factory=dict)  # by layer: captures of stages that were not asked for
+    whole: dict[tuple[str, bool], list[bool]] = field(default_factory=dict)  # by layer, with its gradient or without
+    more: dict[tuple[str, bool], Batch] = field(default_factory=dict)  # by layer and gradient: of its other stages
     token: object = field(default_factory=object)  # tells it from other batches in the ledger
 
-    def sound(self, name: str) -> list[bool]:
-        """Per image whether the layer's activation, and its gradient if there is one, are finite numbers."""
-        if name not in self.whole:
+    def sound(self, name: str, *, gradient: bool) -> list[bool]:
+        """Per image whether the layer's activation, and its ``gradient`` if that is asked, are finite numbers."""
+        key = (name, gradient)
+        if key not in self.whole:
             found = torch.isfinite(self.captured.activations[name]).flatten(1).all(1)
-            if name in self.captured.gradients:
+            if gradient:
                 found = found & torch.isfinite(self.captured.gradients[name]).flatten(1).all(1)
-            self.whole[name] = found.tolist()
-        return self.whole[name]
+            self.whole[key] = found.tolist()
+        return self.whole[key]
 
     def layer(self, name: str, seeds: tuple[int, ...], masks: Tensor | None = None) -> Layer:
         """The Layer that a method is given, with one seed per image, and the data's masks (B, H, W), if any."""
@@ -70,36 +73,55 @@ def look(
     layers: Sequence[str],
     choose: Callable[[Tensor], Tensor],
     *,
-    gradient: bool,
+    gradient: bool | Collection[str],
     score: Score | None = None,
     mark: Callable[[], None] | None = None,
 ) -> Batch:
     """Capture a batch: one forward, and one backward if a gradient is needed, both counted.
 
-    On the scorer's prepared copy, if it may stand for the network; else on the network. ``mark``: see ``capture``.
+    On the scorer's prepared copy, where it is proven to give what the network gives at all these layers; else on the
+    network. ``gradient``, ``mark``: see ``capture``.
     """
-    own, shown = (scorer.network, channels_last(images)) if scorer.captures else (network, images)
+    proven = scorer.proven is not None and scorer.proven.issuperset(layers)
+    own, shown = (scorer.network, channels_last(images)) if proven else (network, images)
     captured = capture(own, shown, layers, choose, gradient=gradient, score=score, mark=mark)
     scorer.passes.forwards += len(images)
     scorer.passes.backwards += len(images) if gradient else 0
     return Batch(network, scorer, images, captured)
 
 
-def may_capture(network: nn.Module, copy: nn.Module, images: Tensor, layers: Sequence[str], *, gradient: bool) -> bool:
-    """Whether the prepared copy gives what the network gives: logits, activations, and gradients if they are needed.
+def proven_layers(network: nn.Module, copy: nn.Module, images: Tensor, layers: Sequence[str]) -> frozenset[str]:
+    """The layers at which the prepared copy gives what the network gives: logits, activation, and gradient.
 
-    Each to 1e-4 of its largest value, image by image, on ``images`` (B, 3, H, W).
+    Each to 1e-4 of its largest value, image by image, on ``images`` (B, 3, H, W). The gradient counts where the network
+    has one. Every layer is proven alone, so that the answer does not depend on the other layers.
     """
-    try:
-        expected = capture(network, images, layers, _most_likely, gradient=gradient)
-        found = capture(copy, channels_last(images), layers, lambda _: expected.targets, gradient=gradient)
-    except Exception:  # whatever is wrong, memory too, the network itself is used, and will say it
-        return False
-    return _same(expected, found)
+    return frozenset(name for name in layers if _proven(network, copy, images, name))
+
+
+def _proven(network: nn.Module, copy: nn.Module, images: Tensor, layer: str) -> bool:
+    for gradient in (True, False):
+        try:
+            expected = capture(network, images, [layer], _most_likely, gradient=gradient)
+        except Exception as error:  # the network has no gradient there, or fails: it is used itself, and says why
+            if out_of_memory(error):
+                return False
+            continue
+        try:
+            choose = partial(_given, expected.targets)
+            found = capture(copy, channels_last(images), [layer], choose, gradient=gradient)
+        except Exception:  # whatever is wrong with the copy, the network itself is used
+            return False
+        return _same(expected, found)
+    return False
 
 
 def _most_likely(logits: Tensor) -> Tensor:
     return torch.argmax(logits, 1)
+
+
+def _given(targets: Tensor, _logits: Tensor) -> Tensor:
+    return targets
 
 
 def _same(expected: Capture, found: Capture) -> bool:
@@ -119,8 +141,8 @@ class WritesInPlace(BenchError):  # noqa: N818 - what the method does
     """A method changed what it shares with other methods: the run stops, as their numbers would be wrong."""
 
 
-def run_method(method: Callable[..., Any], layer: Layer, params: Mapping[str, Any]) -> Tensor:
-    """The method's maps (B, h, w), detached.
+def run_method(plugin: MethodPlugin, layer: Layer, params: Mapping[str, Any]) -> Tensor:
+    """The method's maps (B, h, w), detached. The layer lends what the method declared that it needs, and no more.
 
     Raises:
         WritesInPlace: it changed one of the layer's tensors.
@@ -129,12 +151,11 @@ def run_method(method: Callable[..., Any], layer: Layer, params: Mapping[str, An
     shared = {"activation": layer.activation, "images": layer.images, "logits": layer.logits, "targets": layer.targets}
     shared |= {} if layer.captured_gradient is None else {"gradient": layer.captured_gradient}
     before = {name: tensor._version for name, tensor in shared.items()}
-    maps = method(layer, **params)
+    maps = plugin.function(layer.lending(plugin.needs_of(params)), **params)
     for name, tensor in shared.items():
         if tensor._version != before[name]:
-            what = (
-                f"a method writes into layer.{name}, which other methods read: {method.__name__} of {method.__module__}"
-            )
+            who = f"{plugin.function.__name__} of {plugin.function.__module__}"
+            what = f"a method writes into layer.{name}, which other methods read: {who}"
             raise WritesInPlace(what, hint=f"Say layer.{name}.clone() first")
     if not isinstance(maps, Tensor) or maps.ndim != 3 or len(maps) != len(layer.images) or not maps.numel():
         shape = tuple(maps.shape) if isinstance(maps, Tensor) else type(maps).__name__
@@ -209,9 +230,11 @@ class _Services:
             b.scorer.passes.forwards += len(activation)
             return rest(b.network, b.images[owner], self.name, activation)
         b.scorer.passes.rests += len(activation)
+        b.scorer.passes.forwards += len(activation) if "made" in made.kinds else 0  # what goes around is made again
         with self._shared("across"):
             if self.name not in b.across:
                 b.across[self.name] = made.across(b.images)
+                b.scorer.passes.forwards += len(b.images) if made.crossing else 0
         return made.logits(activation, b.images, owner, b.across[self.name])
 
     def _cut(self) -> Cut | None:
@@ -230,35 +253,39 @@ class _Services:
         found: Tensor = getattr(answers, of)
         return found
 
-    def look(self, images: Tensor, score: Score | None, stream: str) -> Layer:
+    def look(self, images: Tensor, score: Score | None, stream: str, *, gradient: bool) -> Layer:
         b = self.batch
-        gradient = bool(b.captured.gradients) or score is not None
         targets = b.captured.targets
         again = look(b.network, b.scorer, images, [self.name], lambda _: targets, gradient=gradient, score=score)
         return again.layer(self.name, streamed(self.seeds, stream))
 
     def forward(self, images: Tensor) -> Tensor:
-        self._count(forwards=1, backwards=1)
         with torch.enable_grad(), quiet(self.batch.network):
-            return check_logits(self.batch.network(images), images)
+            logits = widened(check_logits(self.batch.network(images), images))
+        if images.requires_grad and not logits.requires_grad:
+            raise NotApplicable(f"{NO_GRADIENT} the logits to the images{WHY}")
+        self.batch.scorer.passes.forward(logits)
+        return logits
 
-    def stages(self) -> tuple[Layer, ...]:
+    def stages(self, *, gradient: bool) -> tuple[Layer, ...]:
         b, known = self.batch, self.batch.scorer.stages
         with self._shared("stages", once=True):
             if self.name not in known:
                 known[self.name] = before(b.network, b.images, self.name)
                 self.batch.scorer.passes.forwards += 1
-        others = [name for name in known[self.name] if name not in b.captured.activations]
-        with self._shared("more") if others else nullcontext():
-            if others and self.name not in b.more:
-                targets, gradient = b.captured.targets, bool(b.captured.gradients)
-                b.more[self.name] = look(b.network, b.scorer, b.images, others, lambda _: targets, gradient=gradient)
-        return tuple((b.more[self.name] if name in others else b).layer(name, self.seeds) for name in known[self.name])
+        captured = b.captured.gradients if gradient else b.captured.activations
+        others, key = [name for name in known[self.name] if name not in captured], (self.name, gradient)
+        with self._shared(f"more, gradient {gradient}") if others else nullcontext():
+            if others and key not in b.more:
+                targets = b.captured.targets
+                b.more[key] = look(b.network, b.scorer, b.images, others, lambda _: targets, gradient=gradient)
+        return tuple((b.more[key] if name in others else b).layer(name, self.seeds) for name in known[self.name])
 
     def curvature(self, direction: Tensor) -> Tensor:
         b = self.batch
-        self._count(forwards=1, backwards=2)
-        return curvature(b.network, b.images, self.name, b.captured.targets, direction)
+        found, slopes = curvature(b.network, b.images, self.name, b.captured.targets, direction)
+        self._count(forwards=1, backwards=slopes)
+        return found
 
     def bias_gradients(self) -> tuple[Tensor, tuple[Tensor, ...]]:
         b = self.batch
@@ -268,7 +295,7 @@ class _Services:
 
     def attentions(self, gradient: AttentionGradient) -> tuple[tuple[Attention, ...], Grid]:
         b = self.batch
-        self._count(forwards=1, backwards=1)
+        self._count(forwards=1, backwards=1 if gradient == "none" else 2)  # one tells off which tokens logits are read
         return attentions(b.network, b.images, b.captured.targets, gradient)
 
     def network(self) -> nn.Module:
@@ -279,11 +306,8 @@ class _Services:
         b = self.batch
         seen = b.captured
         given = (self.name, b.images, seen.activations[self.name], seen.logits, seen.layouts[self.name])
-        made = cut(b.network, *given)
-        if made is None:
-            raise NotApplicable(f"the network cannot be cut behind {self.name!r}")
         with self._shared("exported", once=True):
-            return exported_behind(b.scorer, b.network, self.name, made)
+            return exported_behind(b.scorer, self.name, lambda: cut(b.network, *given))
 
     def _shared(self, what: str, *, once: bool = False) -> AbstractContextManager[None]:
         """The block makes, or finds made, what the layer's methods have in common: of this batch, or of the run."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TypeAlias
 
 import torch
+from torch import Tensor
 
 from .types import Share
 
@@ -33,6 +34,22 @@ class Passes:
     probes_scored: int = 0
     maps_asked: int = 0
     maps_scored: int = 0
+
+    def forward(self, output: Tensor, *, behind: bool = False) -> None:
+        """Count a forward pass by its output, one row per image, and every backward pass that starts there.
+
+        Args:
+            behind: the pass is through what is behind a layer alone.
+        """
+        if behind:
+            self.rests += len(output)
+        else:
+            self.forwards += len(output)
+        if output.requires_grad:
+            output.register_hook(self._backward)  # type: ignore[no-untyped-call]
+
+    def _backward(self, gradient: Tensor) -> None:
+        self.backwards += len(gradient)
 
 
 @dataclass(frozen=True)

@@ -28,9 +28,10 @@ def subject_of(cell: MapCell, original: Original) -> Subject:
         with torch.enable_grad(), quiet(network):
             scorer = Scorer(network, original.scorer.batch)
             batch = look(network, scorer, images, [cell.layer], lambda _: targets, gradient=gradient)
-            maps = run_method(cell.method.plugin.function, batch.layer(cell.layer, seeds), cell.method.params)
+            maps = run_method(cell.method.plugin, batch.layer(cell.layer, seeds), cell.method.params)
         original.scorer.passes.forwards += scorer.passes.forwards
         original.scorer.passes.backwards += scorer.passes.backwards
+        original.scorer.passes.rests += scorer.passes.rests
         return saliency(maps, (images.shape[2], images.shape[3]))
 
     return Subject(original.network, original.targets, original.ids, explain)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from .errors import BenchError, NotApplicable
 from .layout import Grid
+from .plugins import NEEDS
 from .words import INPUT as INPUT
 from .words import Again as Again
 from .words import Attention as Attention
@@ -40,10 +41,10 @@ class Services(Protocol):
     def score_masked(self, masks: Tensor, of: ScoreKind) -> Tensor: ...
     def score_changed(self, change: Change, count: int, of: ScoreKind) -> Tensor: ...
     def score_pictures(self, make: Pictures, count: int, of: ScoreKind) -> Tensor: ...
-    def look(self, images: Tensor, score: Score | None, stream: str) -> Layer: ...
+    def look(self, images: Tensor, score: Score | None, stream: str, *, gradient: bool) -> Layer: ...
     def forward(self, images: Tensor) -> Tensor: ...
     def head(self) -> Head: ...
-    def stages(self) -> tuple[Layer, ...]: ...
+    def stages(self, *, gradient: bool) -> tuple[Layer, ...]: ...
     def curvature(self, direction: Tensor) -> Tensor: ...
     def bias_gradients(self) -> tuple[Tensor, tuple[Tensor, ...]]: ...
     def attentions(self, gradient: AttentionGradient) -> tuple[tuple[Attention, ...], Grid]: ...
@@ -62,6 +63,8 @@ class Layer:
         targets: (B,), the class explained for each image.
         logits: (B, C).
         seeds: one integer per image, the same whatever the batch; what ``uniform`` and ``normal`` draw from.
+        lends: the needs that the method declared. Reading anything else raises BenchError, whatever other methods of
+            the study need.
     """
 
     name: str
@@ -73,6 +76,16 @@ class Layer:
     services: Services
     captured_gradient: Tensor | None = None
     data_masks: Tensor | None = None
+    lends: Set[str] = frozenset(NEEDS)
+
+    def lending(self, needs: Set[str]) -> Layer:
+        """The same layer for a method that declared ``needs``, any of registry.NEEDS: what it lends is that alone."""
+        return replace(self, lends=needs)
+
+    def _ask(self, need: str, what: str) -> None:
+        if need not in self.lends:
+            said = f"the method reads layer.{what} and does not declare the need {need!r}"
+            raise BenchError(said, hint=f'Say needs="{need}" in @method')
 
     @property
     def mask(self) -> Tensor:
@@ -81,6 +94,7 @@ class Layer:
         Raises:
             NotApplicable: the dataset has none.
         """
+        self._ask("mask", "mask")
         if self.data_masks is None:
             raise NotApplicable("the dataset has no masks")
         return self.data_masks
@@ -88,10 +102,9 @@ class Layer:
     @property
     def gradient(self) -> Tensor:
         """(B, K, h, w): the derivative of the target's logit with respect to ``activation``."""
+        self._ask("gradient", "gradient")
         if self.captured_gradient is None:
-            raise BenchError(
-                "the method reads layer.gradient without having asked for it", hint='Say needs="gradient" in @method'
-            )
+            raise BenchError(f"layer {self.name!r} was captured without its gradient", hint="Capture it with gradient")
         return self.captured_gradient
 
     @property
@@ -101,6 +114,7 @@ class Layer:
         Raises:
             NotApplicable: the logits are not a linear function of the layer's spatial mean.
         """
+        self._ask("head", "head")
         return self.services.head()
 
     def rest(self, activation: Tensor) -> Tensor:
@@ -108,10 +122,12 @@ class Layer:
 
         Row ``i`` belongs to image ``i % B``.
         """
+        self._ask("rest", "rest()")
         return self.services.rest(activation)
 
     def score(self, images: Tensor, of: ScoreKind = "probability") -> Tensor:
         """(n * B,): the target's probability or logit on ``images`` (n * B, 3, H, W); row i is of image i % B."""
+        self._ask("scores", "score()")
         return self.services.score(images, of)
 
     def score_masked(self, masks: Tensor, of: ScoreKind = "probability") -> Tensor:
@@ -120,6 +136,7 @@ class Layer:
         Each of the ``masks`` (B, n, h, w) is upsampled to the image (bilinear, align_corners=False) and min-max
         normalised on the fly, a few at a time. A constant mask becomes all zero.
         """
+        self._ask("scores", "score_masked()")
         return self.services.score_masked(masks, of)
 
     def score_changed(self, change: Change, count: int, of: ScoreKind = "logit") -> Tensor:
@@ -131,6 +148,7 @@ class Layer:
 
         (image, variant) pairs of all images fill the batches, a few at a time.
         """
+        self._ask("rest", "score_changed()")
         return self.services.score_changed(change, count, of)
 
     def score_pictures(self, make: Pictures, count: int, of: ScoreKind = "probability") -> Tensor:
@@ -140,6 +158,7 @@ class Layer:
             make: from which image each picture is of, (m,) in 0 .. B - 1, and which of its variants it is, (m,) in
                 0 .. count - 1, to the pictures (m, 3, H, W).
         """
+        self._ask("scores", "score_pictures()")
         return self.services.score_pictures(make, count, of)
 
     def look(self, images: Tensor, *, score: Score | None = None, stream: str = "") -> Layer:
@@ -148,19 +167,24 @@ class Layer:
         ``score``: from logits (B, C) to (B,), in place of the target's logit. ``stream``: what its own draws differ by
         from this layer's.
         """
-        return self.services.look(images, score, stream)
+        self._ask("look", "look()")
+        return self.services.look(images, score, stream, gradient="gradient" in self.lends).lending(self.lends)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (B, C) of images (B, 3, H, W), differentiable in them. Counted as a forward and a backward."""
+        self._ask("look", "forward()")
         return self.services.forward(images)
 
     @property
     def stages(self) -> tuple[Layer, ...]:
         """The network's stages of a finer resolution, from the finest, and this layer as the last."""
-        return self.services.stages()
+        self._ask("stages", "stages")
+        found = self.services.stages(gradient="gradient" in self.lends)
+        return tuple(stage.lending(self.lends) for stage in found)
 
     def curvature(self, direction: Tensor) -> Tensor:
         """(B, K, h, w): the Hessian of the target's logit in ``activation``, times ``direction`` (B, K, h, w)."""
+        self._ask("curvature", "curvature()")
         return self.services.curvature(direction)
 
     def bias_gradients(self) -> tuple[Tensor, tuple[Tensor, ...]]:
@@ -169,6 +193,7 @@ class Layer:
         Raises:
             NotApplicable: there are none, or they and the linear layers' do not add up to the logit.
         """
+        self._ask("biases", "bias_gradients()")
         return self.services.bias_gradients()
 
     def attentions(self, *, gradient: AttentionGradient = "logit") -> tuple[tuple[Attention, ...], Grid]:
@@ -183,6 +208,9 @@ class Layer:
         Raises:
             NotApplicable: the network has none of a known kind, or none among all patches.
         """
+        self._ask("attention", "attentions()")
+        if gradient == "block":
+            self._ask("block-logits", 'attentions(gradient="block")')
         return self.services.attentions(gradient)
 
     @property
@@ -195,6 +223,7 @@ class Layer:
         Raises:
             NotApplicable: the network cannot be traced.
         """
+        self._ask("modules", "network")
         return self.services.network()
 
     @property
@@ -204,6 +233,7 @@ class Layer:
         Raises:
             NotApplicable: it cannot be cut or traced, or needs more than the layer's output.
         """
+        self._ask("rest", "behind")
         return self.services.behind()
 
     def uniform(self, *shape: int, stream: str = "") -> Tensor:

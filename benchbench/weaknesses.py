@@ -194,7 +194,7 @@ def _map(method: str, params: Mapping[str, Any], head: Head, image: Tensor) -> T
     needs = plugin.needs_of(params)
     layer = INPUT if "input" in needs else "features"
     made = look(network, Scorer(network), image, [layer], _first, gradient="gradient" in needs)
-    found = run_method(plugin.function, made.layer(layer, sample_seeds(0, method, ["planted"])), params)
+    found = run_method(plugin, made.layer(layer, sample_seeds(0, method, ["planted"])), params)
     return saliency(found, (image.shape[2], image.shape[3]))[0]
 
 

@@ -208,8 +208,9 @@ def _chooser(job: _Job, chunk: Chunk, known: list[int] | None) -> Callable[[Tens
 
 def _look(shard: Shard, chunk: Chunk, maps: list[MapCell], choose: Callable[[Tensor], Tensor], desk: Desk) -> Batch:
     layers = list(dict.fromkeys(cell.layer for cell in maps))
-    backward = [user_of(shard, cell) for cell in maps if "gradient" in cell.method.needs]
-    network, gradient = shard.model.spec.network, bool(backward)
+    sloped = [cell for cell in maps if "gradient" in cell.method.needs]
+    backward, gradient = [user_of(shard, cell) for cell in sloped], {cell.layer for cell in sloped}
+    network = shard.model.spec.network
     with desk.scorer.ledger.capturing([user_of(shard, cell) for cell in maps], backward) as mark:
         return look(network, desk.scorer, chunk.images, layers, choose, gradient=gradient, mark=mark)
 

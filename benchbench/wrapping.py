@@ -29,7 +29,7 @@ class Method:
         return self.plugin.bind(self.given)
 
     def __call__(self, layer: Any) -> Any:
-        return self.plugin.function(layer, **self.params)
+        return self.plugin.function(layer.lending(self.needs), **self.params)
 
     def __str__(self) -> str:
         return self.plugin.label(self.params)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, relu
+from torch import Tensor, fx, relu
 
 from benchbench.errors import NotApplicable
 from benchbench.registry import method
@@ -22,6 +22,7 @@ _CURVED = {
     *("mish", "prelu", "relu6", "rrelu", "selu", "sigmoid", "silu", "softmax", "softplus", "softshrink", "softsign"),
     *("tanh", "tanhshrink", "threshold", "exp", "sin", "cos", "erf"),
 }
+_NO_GRADIENT = ("does not require grad", "not have been used in the graph")  # as torch says it
 _COMPLETE = 1e-4  # of the contributions' sizes: rounding is a hundred times less, a missing rule ten times more
 
 
@@ -122,7 +123,8 @@ def _guided(layer: Layer) -> Tensor:
     """
     network = layer.network
     kinds = {type(m).__name__ for m in network.modules() if type(m).__module__ == "torch.nn.modules.activation"}
-    kinds |= {name for name in map(_called, getattr(network, "graph").nodes) if name in _CURVED}  # noqa: B009
+    nodes = [node for m in network.modules() if isinstance(m, fx.GraphModule) for node in m.graph.nodes]
+    kinds |= {name for name in map(_called, nodes) if name in _CURVED}
     if kinds != {"ReLU"}:
         said = ", ".join(sorted(kinds)) or "none"
         raise NotApplicable(f"guided backpropagation is defined for ReLU; the network's activation functions: {said}")
@@ -151,7 +153,11 @@ def _attribute(
         with torch.enable_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that it sets hooks, each time
             found: Tensor = make(captum.attr).attribute(images, target=layer.targets, **named)
-    except (AssertionError, TypeError, AttributeError) as error:
+    except (AssertionError, TypeError, AttributeError, RuntimeError) as error:
         said = " ".join(str(error).split())[:200]
+        if isinstance(error, RuntimeError):
+            if not any(words in said for words in _NO_GRADIENT):
+                raise
+            raise NotApplicable(f"captum's {name} differentiates the network, and it has no gradient here") from error
         raise NotApplicable(f"captum's {name} has no rule for this network: {said}") from error
     return found.detach()

@@ -48,7 +48,7 @@ def map_of(
     """(B, h, w), not normalised."""
     plugin = METHODS[method]
     bound = plugin.bind(params)
-    return run_method(plugin.function, layer_of(network, images, place_of(method, layer, **params), targets), bound)
+    return run_method(plugin, layer_of(network, images, place_of(method, layer, **params), targets), bound)
 
 
 def pixels(images: Tensor) -> Pixels:

@@ -35,7 +35,7 @@ def test_curvature_is_the_hessian_times_the_direction() -> None:
     images = torch.randn(2, 3, 12, 12, generator=torch.Generator().manual_seed(3))
     direction = torch.randn(2, 2, 3, 3, generator=torch.Generator().manual_seed(4))
     targets = torch.tensor([1, 3])
-    found = curvature(network, images, "conv", targets, direction)
+    found, _ = curvature(network, images, "conv", targets, direction)
     for b in range(2):
 
         def score(activation: Tensor, b: int = b) -> Tensor:
@@ -54,7 +54,7 @@ def test_no_curvature_behind_what_is_piecewise_linear(build: Any, layer: str, im
     network = seeded(build)
     direction = images if layer == INPUT else network.get_submodule(layer)(images) if layer == "stage1" else None
     given = torch.ones(6, 4, 32, 32) if direction is None else direction.detach()
-    assert not curvature(network, images, layer, torch.zeros(6, dtype=torch.long), given).any()
+    assert not curvature(network, images, layer, torch.zeros(6, dtype=torch.long), given)[0].any()
 
 
 @pytest.mark.parametrize("build", [Pooled, resnet18, vgg11_bn])

@@ -276,7 +276,7 @@ def test_curvature_in_tokens_by_differences_of_slopes(images: Tensor) -> None:
 
     expected = (slope(1) - slope(-1)) / 2e-5
     assert expected.abs().max() > 1e-3
-    found = curvature(network, pictures, place, targets, direction)
+    found, _ = curvature(network, pictures, place, targets, direction)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6 * float(expected.abs().max()))
 
 

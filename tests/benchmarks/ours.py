@@ -48,7 +48,7 @@ def gradient_maps(scene: Scene, methods: Sequence[str], *, upsampled: bool = Fal
         for name in scene.case.layers:
             layer = seen.layer(name, seeds)
             for method, plugin in plugins.items():
-                maps = run_method(plugin.function, layer, bound[method])
+                maps = run_method(plugin, layer, bound[method])
                 found[method, name] = saliency(maps, (SIZE, SIZE)) if upsampled else maps
         return found
 
@@ -65,7 +65,7 @@ def one_method(scene: Scene, method: str, *, bf16: bool = False, **params: Any) 
 
     def call() -> Maps:
         seen = _look(scene, scene.scorer(prepared), gradient=False)
-        return {(method, layer): run_method(plugin.function, seen.layer(layer, seeds), bound)}
+        return {(method, layer): run_method(plugin, seen.layer(layer, seeds), bound)}
 
     return call
 

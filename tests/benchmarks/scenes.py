@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from benchbench.prepare import Prepared, channels_last, prepare
 from benchbench.scoring import Scorer
-from benchbench.services import may_capture
+from benchbench.services import proven_layers
 
 BATCH = 16  # images per forward: of ours, and of every peer that has the option
 SIZE = int(os.environ.get("BENCH_SIZE", "224"))  # smaller, a multiple of 56, to see only that all of it runs
@@ -117,7 +117,7 @@ class Scene:
     prepared: Prepared
     images: Tensor
     targets: Tensor
-    captures: bool  # whether the prepared copy may be captured, as a run decides it
+    proven: frozenset[str]  # the layers at which the prepared copy may be captured, as a run decides it
     results: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -127,8 +127,8 @@ class Scene:
         assert prepared.used, prepared.reason
         with torch.no_grad():
             targets: Tensor = network(images).argmax(1)
-        captures = may_capture(network, prepared.network, images[:4], case.layers, gradient=True)
-        return cls(case, network, not_in_place(network), prepared, images, targets, captures)
+        proven = proven_layers(network, prepared.network, images[:4], case.layers)
+        return cls(case, network, not_in_place(network), prepared, images, targets, proven)
 
     @property
     def classes(self) -> list[int]:
@@ -137,7 +137,8 @@ class Scene:
     def scorer(self, prepared: Prepared | None = None) -> Scorer:
         """A scorer on a prepared copy, as the runner makes it."""
         prepared = prepared or self.prepared
-        return Scorer(prepared.network, BATCH, prepared.used, captures=self.captures and prepared is self.prepared)
+        proven = self.proven if prepared is self.prepared else None
+        return Scorer(prepared.network, BATCH, prepared.used, proven=proven)
 
 
 def full(images: Tensor) -> Tensor:

@@ -73,7 +73,7 @@ def cost(plugin: MethodPlugin) -> str:
         network, Scorer(network, passes=passes), images, [place], lambda z: torch.argmax(z, 1),
         gradient="gradient" in needs,
     )  # fmt: skip
-    run_method(plugin.function, made.layer(place, (0,), torch.ones(1, 64, 64, dtype=torch.bool)), params)
+    run_method(plugin, made.layer(place, (0,), torch.ones(1, 64, 64, dtype=torch.bool)), params)
     said = [f"{passes.forwards} forward{'s' * (passes.forwards != 1)}"]
     said += [f"{passes.backwards} backward{'s' * (passes.backwards != 1)}"] if passes.backwards else []
     said += [f"{passes.rests} behind the layer"] if passes.rests else []

@@ -81,7 +81,7 @@ def test_a_last_stage_costs_one_forward_and_what_is_behind(name: str, method: st
     last = resolve(network, images[:1], "last")[0]
     scorer = Scorer(prepare(network, images).network, 8)
     batch = look(network, scorer, images, [last], lambda z: z.argmax(1), gradient=False)
-    found = run_method(METHODS[method].function, batch.layer(last, (0, 0)), {})
+    found = run_method(METHODS[method], batch.layer(last, (0, 0)), {})
     assert torch.isfinite(found).all()
     channels, height, width = batch.captured.activations[last].shape[1:]
     assert scorer.passes.forwards == 2

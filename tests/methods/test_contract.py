@@ -20,7 +20,9 @@ NAMES = [name for name in METHODS.names() if "dataset" not in METHODS[name].need
 # Methods whose defaults ask for thousands of passes are tried with fewer; each still has every step of its own.
 FEW: dict[str, dict[str, Any]] = {"rise": {"masks": 40}, "sscam": {"samples": 3}}
 CONSTANT = {"uniform"}
-LOOSE = {"opticam": 1e-3}  # Adam divides by the gradient's own size, which makes more of a rounding
+# opticam: Adam divides by the gradient's size, which amplifies rounding. groupcam: its weights are differences of
+# probabilities that hardly differ on the small network.
+LOOSE = {"opticam": 1e-3, "groupcam": 1e-3}
 
 
 test_contract = contract_suite(
@@ -47,7 +49,7 @@ BROKEN: dict[str, tuple[Any, str]] = {
     "flat": (lambda layer: layer.activation.mean(1) * 0, "the same everywhere"),
     "mixes": (lambda layer: layer.activation.mean(1) - layer.activation.mean(1).mean(0), "a map differs"),
     "draws": (lambda layer: torch.rand(layer.activation[:, 0].shape), "differ"),
-    "asks": (lambda layer: (layer.gradient * layer.activation).sum(1), "without having asked"),
+    "asks": (lambda layer: (layer.gradient * layer.activation).sum(1), "does not declare"),
     "divides": (lambda layer: layer.activation.mean(1) / layer.images.std((1, 2, 3))[:, None, None], "plain image"),
 }
 

@@ -96,7 +96,7 @@ def test_one_copy_serves_all(images: Tensor) -> None:
     layer = batch.layer(INPUT, (0,) * len(images))
     alone = {name: map_of(name, network, images, "") for name in RULES}
     for name in (*RULES, *reversed(RULES)):
-        torch.testing.assert_close(run_method(METHODS[name].function, layer, {}), alone[name])
+        torch.testing.assert_close(run_method(METHODS[name], layer, {}), alone[name])
     made = layer.network
     assert made is not network
     assert {p.dtype for p in made.parameters()} == {torch.float32}
@@ -115,7 +115,7 @@ def test_one_that_gives_up_leaves_nothing_on_the_copy(images: Tensor) -> None:
     said = []
     for name in ("lrp", "deeplift", "lrp"):
         with pytest.raises(NotApplicable) as why:
-            run_method(METHODS[name].function, layer, {})
+            run_method(METHODS[name], layer, {})
         said.append(str(why.value))
         hooks = [len(m._forward_hooks) + len(m._forward_pre_hooks) for m in layer.network.modules()]
         assert (hooks[0], sum(hooks)) == (1, 1)
@@ -127,9 +127,9 @@ def test_passes_of_the_copy_are_counted(images: Tensor) -> None:
     network = seeded(Plain)
     scorer = Scorer(network)
     layer = look(network, scorer, images, [INPUT], lambda z: z.argmax(1), gradient=False).layer(INPUT, (0,) * 6)
-    run_method(METHODS["guidedbackprop"].function, layer, {})
+    run_method(METHODS["guidedbackprop"], layer, {})
     assert (scorer.passes.forwards, scorer.passes.backwards) == (12, 6)
-    run_method(METHODS["guidedbackprop"].function, layer, {})
+    run_method(METHODS["guidedbackprop"], layer, {})
     assert (scorer.passes.forwards, scorer.passes.backwards) == (18, 12)
 
 

@@ -1,0 +1,114 @@
+"""Passes are what really went through the network: counted a second time by torch's own dispatcher."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+import benchbench as bb
+from benchbench.method_testing import Small, seeded, small_transformer
+from benchbench.registry import METHODS
+from benchbench.scoring import Scorer
+from benchbench.services import look, run_method
+from benchbench.sharing import Passes
+from benchbench.types import INPUT
+
+FEW: dict[str, dict[str, Any]] = {
+    "rise": {"masks": 5},
+    "sscam": {"samples": 2},
+    "opticam": {"steps": 3},
+    "smoothgrad": {"samples": 3},
+    "occlusion": {"window": 32, "stride": 32},
+}
+NAMES = [name for name in METHODS.names() if "dataset" not in METHODS[name].needs]
+CLASSES, FEATURES = 7, {"Small": 10, "VisionTransformer": 16}
+
+
+class Rows(TorchDispatchMode):
+    """Counts the rows that go through the last linear layer, forth and back, whoever calls it and on whichever copy."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.features, self.forth, self.back = features, 0, 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        shapes = [tuple(a.shape) for a in args if isinstance(a, Tensor)]
+        if func in (torch.ops.aten.addmm.default, torch.ops.aten.linear.default) and shapes[-1] in (
+            (self.features, CLASSES),
+            (CLASSES, self.features),
+        ):
+            self.forth += shapes[-2][0]
+        if func is torch.ops.aten.mm.default and shapes[1] == (CLASSES, self.features):
+            self.back += shapes[0][0]
+        return func(*args, **(kwargs or {}))
+
+
+def counted(name: str, params: Mapping[str, Any], images: Tensor) -> tuple[Passes, Rows]:
+    """The second call's passes, as the engine and as the dispatcher count them: the first one makes what is kept."""
+    plugin = METHODS[name]
+    bound = plugin.bind(params)
+    needs = plugin.needs_of(bound)
+    network: nn.Module = seeded(small_transformer if "attention" in needs else Small)
+    passes, place = Passes(), INPUT if "input" in needs else "relu"
+    scorer = Scorer(network, 8, passes=passes)
+    masks = torch.zeros(len(images), 64, 64, dtype=torch.bool)
+
+    def call() -> None:
+        batch = look(network, scorer, images, [place], lambda z: z.argmax(1), gradient="gradient" in needs)
+        run_method(plugin, batch.layer(place, tuple(range(len(images))), masks), bound)
+
+    call()
+    scorer.passes.forwards = scorer.passes.backwards = scorer.passes.rests = 0
+    with Rows(FEATURES[type(network).__name__]) as rows:
+        call()
+    return passes, rows
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_pass_of_a_method_is_counted(name: str, images: Tensor) -> None:
+    passes, rows = counted(name, FEW.get(name, {}), images[:3])
+    if name == "legrad":  # the head runs once more for each of the two blocks, and back from each through its part
+        assert (rows.forth, rows.back) == (passes.forwards + 2 * 3, passes.backwards + 3)
+    else:
+        assert (rows.forth, rows.back) == (passes.forwards + passes.rests, passes.backwards)
+
+
+EXPECTED = {  # forwards, backwards and passes behind the layer per image, by hand; one forward finds the target
+    "gradcam": (1, 1, 0),
+    "saliency": (1, 1, 0),
+    "deeplift": (1 + 2 + 2, 2, 0),  # captum runs image and baseline; the check of the sum both again
+    "liftcam": (1, 2, 4),
+    "lrp": (1 + 2, 1, 0),  # captum's LRP runs two forwards and a backward, in a copy in float64
+    "guidedbackprop": (1 + 1, 1, 0),
+}
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_passes_by_hand(name: str, images: Tensor) -> None:
+    passes, _ = counted(name, {}, images[:3])
+    assert (passes.forwards / 3, passes.backwards / 3, passes.rests / 3) == EXPECTED[name]
+
+
+def test_a_batch_costs_what_its_images_cost(images: Tensor, tmp_path: Path) -> None:
+    metrics = ["passes@alone-b1", "passes@alone-bmax"]
+    for data in (images[:6], images[:1].expand(2, -1, -1, -1).contiguous()):
+        study = bb.Study(
+            models={"net": seeded(Small)},
+            datasets={"d": data},
+            layers=["stage1"],
+            methods=["scorecam", "gradcam", "lrp"],
+            metrics=metrics,
+            batch=6,
+        )
+        table = study.run(tmp_path / str(len(data)), report=False).table.set_index(["method", "metric", "protocol"])
+        for method in ("scorecam", "gradcam", "lrp"):
+            one, many = (table["value"][method, "passes", p.split("@")[1]] for p in metrics)
+            assert many > 0.9 * one, "different images share no forward but that of a channel that is zero"
