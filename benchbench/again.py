@@ -140,7 +140,7 @@ def explain_shown(shown: Shown, cells: Sequence[MapCell]) -> Found:
         return _what_it_can(shown, cells, f"the network failed: {blame(error)}")
     maps = {cell.name: explain(cell, batch, own.ids, shown.masks, own.seed) for cell in cells}
     logits = batch.captured.logits.float()
-    return Found(maps, read(logits, batch.captured.targets), logits.argmax(1))
+    return Found(maps, read(logits, batch.captured.targets, shown.scorer.activation), logits.argmax(1))
 
 
 def _look(shown: Shown, cells: Sequence[MapCell]) -> Batch:

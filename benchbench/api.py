@@ -22,6 +22,7 @@ from .progress import Progress
 from .registry import METHODS
 from .reliability import LEVELS, with_levels
 from .reports import reliability
+from .rounding import doubted, made_of_rounding
 from .runner import run
 from .scoring import Scorer
 from .services import look, run_method
@@ -135,7 +136,13 @@ def _explain(
         if batch.captured.logits.shape[1] < 2:
             hint = "Give two logits, [0, z]; or bb.scored(network, lambda z: z[:, 0])"
             raise BenchError("the network has one output, and its softmax is always 1", where="explain", hint=hint)
-        maps = run_method(plugin, batch.layer(name, seeds), bound)
+        if not torch.isfinite(batch.captured.logits).all():
+            raise BenchError("the network's logits are not finite numbers", where="explain", hint="Look at its weights")
+        place = batch.layer(name, seeds)
+        maps = run_method(plugin, doubted(place), bound)
+        rounding = made_of_rounding(plugin, place, bound, maps)
+        if any(rounding):
+            raise NotApplicable(next(filter(None, rounding)))
         check_maps(maps, batch.sound(name, gradient="gradient" in needs), method)
     height, width = images.shape[2:]
     return saliency(maps, (height, width)).view(-1, several, height, width)

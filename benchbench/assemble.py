@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from .across import Chosen, across
+from .cautions import Answer, of_labels
 from .plan import NO_COST, CostCell, MapCell, Shard, Task, images_asked
 from .sharing import User
 from .store import Store
@@ -107,6 +108,19 @@ def accuracy(tasks: Sequence[Task], store: Store) -> list[Row]:
                 tally[0] += entry["predicted"] == entry["label"]
                 tally[1] += 1
     return [{"model": m, "dataset": d, "right": r, "labelled": n} for (m, d), (r, n) in found.items()]
+
+
+def label_cautions(tasks: Sequence[Task], store: Store) -> list[str]:
+    """What is unlikely to be meant in the labels, per model and dataset, by the network's answers."""
+    found: dict[tuple[str, str], list[Answer]] = {}
+    classes: dict[tuple[str, str], int] = {}
+    for task in tasks:
+        key = (task.shard.model.spec.name, task.shard.dataset_name)
+        classes[key] = task.shard.model.classes
+        for entry in store.read_cell(task.predictions)["samples"].values():
+            if not entry["reason"] and not task.shard.model.settings["scored"]:
+                found.setdefault(key, []).append(Answer(entry["label"], entry["predicted"]))
+    return [said for key, answers in found.items() for said in of_labels(*key, answers, classes[key])]
 
 
 def failures(results: pd.DataFrame) -> list[Row]:

@@ -54,7 +54,7 @@ def _measure_on(cell: CostCell, desk: Desk, count: int) -> Cost | Count:
     plugin = cell.method.plugin
     passes = Passes()
     own = desk.scorer
-    scorer = Scorer(own.network, own.batch, own.last, passes, padded=own.padded)
+    scorer = Scorer(own.network, own.batch, own.last, passes, padded=own.padded, activation=own.activation)
     gradient = "gradient" in cell.method.needs
     seeds = sample_seeds(desk.study.seed, f"{plugin.name}/{cell.layer}", names)
     network = cell.shard.model.spec.network

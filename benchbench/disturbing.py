@@ -27,8 +27,9 @@ from .plan import MetricCell, Task
 from .prepare import prepare
 from .progress import Progress, Silent
 from .ready import aimed, device_of, ready_spec
-from .runner import PROOF_IMAGES, Loaded, exact, load_or_say, plainly
+from .runner import exact, plainly
 from .scoring import Scorer
+from .setup import PROOF_IMAGES, Loaded, load_or_say
 from .showing import Original, Shown, Weights, show
 from .stats import is_part
 from .store import Store, digest
@@ -126,7 +127,9 @@ def read_trials(folder: Path) -> pd.DataFrame:
 
 def _scorer(loaded: Loaded, progress: Progress) -> Scorer:
     prepared, batch = loaded.prepared, loaded.sizing.batch
-    return Scorer(prepared.network, batch, prepared.used, advance=progress.advance, padded=prepared.compiled)
+    activation = loaded.model.settings.get("score", "softmax")
+    own = (prepared.network, batch, prepared.used)
+    return Scorer(*own, advance=progress.advance, padded=prepared.compiled, activation=activation)
 
 
 def _estimate(loaded: Loaded, given: Disturbances) -> int:
@@ -221,4 +224,6 @@ def _shown(each: Disturbance, original: Original, desk: Desk) -> Shown:
         return shown
     own = desk.scorer
     made = prepare(shown.network, shown.images[:PROOF_IMAGES], precision=desk.study.precision)
-    return replace(shown, scorer=Scorer(made.network, own.batch, made.used, own.passes, own.advance))
+    return replace(
+        shown, scorer=Scorer(made.network, own.batch, made.used, own.passes, own.advance, activation=own.activation)
+    )

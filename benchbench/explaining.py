@@ -13,6 +13,7 @@ from torch import Tensor
 from .allocator import out_of_memory
 from .errors import BenchError, NotApplicable
 from .plan import MapCell, sample_seeds
+from .rounding import doubted, made_of_rounding
 from .services import Batch, WritesInPlace, look, run_method
 from .table import Status
 
@@ -63,7 +64,9 @@ def explain(cell: MapCell, batch: Batch, ids: Sequence[str], masks: Tensor | Non
     seeds = sample_seeds(seed, f"{plugin.name}/{cell.layer}", ids)
     layer = batch.layer(cell.layer, seeds, masks)
     try:
-        maps = run_method(plugin, layer, cell.method.params)
+        maps = run_method(plugin, doubted(layer), cell.method.params)
+        with batch.scorer.ledger.apart():
+            rounding = made_of_rounding(plugin, layer, cell.method.params, maps)
     except Exception as error:
         if isinstance(error, WritesInPlace) or out_of_memory(error):
             raise
@@ -72,8 +75,9 @@ def explain(cell: MapCell, batch: Batch, ids: Sequence[str], masks: Tensor | Non
         own = [None if masks is None else masks[i : i + 1] for i in range(len(ids))]
         return Maps.join([explain(cell, _alone(batch, i, cell), ids[i : i + 1], own[i], seed) for i in range(len(ids))])
     sound = batch.sound(cell.layer, gradient="gradient" in cell.method.needs)
-    reasons = tuple(_trouble(*pair) for pair in zip(_finite(maps), sound, strict=True))
-    return Maps(maps, reasons, tuple("failed" if reason else "ok" for reason in reasons))
+    broken = [_trouble(*pair) for pair in zip(_finite(maps), sound, strict=True)]
+    statuses = tuple(_status(*pair) for pair in zip(broken, rounding, strict=True))
+    return Maps(maps, tuple(one or other for one, other in zip(broken, rounding, strict=True)), statuses)
 
 
 def blame(error: Exception) -> str:
@@ -94,6 +98,10 @@ def _trouble(finite: bool, sound: bool) -> str:
     if not sound:
         return "the layer's activation or gradient has values that are not finite"
     return "" if finite else "the map has values that are not finite"
+
+
+def _status(broken: str, rounding: str) -> Status:
+    return "failed" if broken else "not_applicable" if rounding else "ok"
 
 
 def _alone(batch: Batch, i: int, cell: MapCell) -> Batch:

@@ -33,6 +33,7 @@ _NUMERIC = (
         "ready",
         "redraw",
         "regions",
+        "rounding",
         "scoring",
         "services",
         "sharing",

@@ -119,9 +119,7 @@ def ready_model(spec: ModelSpec, study: Study, example: Tensor, settings: dict[s
     if "gradient" in needs:
         skips |= _gradient_skips(spec.network, example, [*channels, *([INPUT] if "input" in needs else [])])
     skips |= _network_skips(spec.network, example, needs)
-    return ReadyModel(
-        _warned(spec, logits), fingerprint(spec.network, logits), tuple(layers), channels, classes, skips, settings
-    )
+    return ReadyModel(spec, fingerprint(spec.network, logits), tuple(layers), channels, classes, skips, settings)
 
 
 def _layers(spec: ModelSpec, study: Study, example: Tensor) -> list[str]:
@@ -180,14 +178,6 @@ def _network_skips(network: nn.Module, example: Tensor, needs: Set[str]) -> dict
                 raise
             skips[INPUT, need] = " ".join(f"{type(error).__name__}: {error}".split())[:200]
     return skips
-
-
-def _warned(spec: ModelSpec, logits: Tensor) -> ModelSpec:
-    """With a warning where the outputs look like probabilities: their softmax would be taken of a softmax."""
-    if bool((logits >= 0).all()) and bool(((logits.sum(1) - 1).abs() < 1e-4).all()):
-        said = f"{spec.name} returns numbers that sum to 1, as after a softmax, where logits are needed"
-        return replace(spec, warning="; ".join(filter(None, [spec.warning, said])))
-    return spec
 
 
 def load_sample(dataset: Dataset, index: int, spec: ModelSpec) -> tuple[Sample, Tensor, Tensor | None]:

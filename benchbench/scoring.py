@@ -14,6 +14,7 @@ from .cut import Cut
 from .prepare import channels_last
 from .sharing import Ledger
 from .sharing import Passes as Passes
+from .types import Activation
 
 _FIELDS = ("probability", "logit", "correct")
 Block = tuple[Tensor, Tensor]  # images (n, 3, H, W), and for each its target (n,), or its targets (n, T)
@@ -60,6 +61,7 @@ class Scorer:
         stages: by layer, the stages before it and itself.
         copies: what was made of the network for other libraries, by purpose.
         ledger: who caused which of the passes.
+        activation: what makes probabilities of logits.
     """
 
     network: nn.Module
@@ -74,6 +76,7 @@ class Scorer:
     stages: dict[str, tuple[str, ...]] = field(default_factory=dict)
     copies: dict[str, nn.Module] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Ledger)
+    activation: Activation = "softmax"
 
     def answer(self, images: Tensor, targets: Tensor) -> Answers:
         """Answers (N,) on images (N, 3, H, W) for targets (N,); or (N, T) for targets (N, T)."""
@@ -108,14 +111,20 @@ class Scorer:
             logits = check_logits(output, images).float()[:count]
             self.passes.forwards += count
             self.advance(count)
-            return read(logits, targets)
+            return read(logits, targets, self.activation)
 
 
-def read(logits: Tensor, targets: Tensor) -> Answers:
-    """Answers (N,) from logits (N, C) for targets (N,); or (N, T) for targets (N, T)."""
+def read(logits: Tensor, targets: Tensor, activation: Activation) -> Answers:
+    """Answers (N,) from logits (N, C) for targets (N,); or (N, T) for targets (N, T).
+
+    With a sigmoid, every class has its own probability, and an answer is correct where that is at least a half.
+    """
     asked = targets if targets.ndim == 2 else targets[:, None]
     logit = logits.gather(1, asked)
-    found = Answers(logits.softmax(1).gather(1, asked), logit, (logit >= logits.amax(1, keepdim=True)).float())
+    if activation == "sigmoid":
+        found = Answers(logit.sigmoid(), logit, (logit >= 0).float())
+    else:
+        found = Answers(logits.softmax(1).gather(1, asked), logit, (logit >= logits.amax(1, keepdim=True)).float())
     return found if targets.ndim == 2 else found.each(lambda tensor: tensor[:, 0])
 
 

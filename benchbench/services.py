@@ -217,7 +217,8 @@ class _Services:
             made, needed = tuple(changed.shape), (len(owner), *activation.shape[1:])
             raise BenchError(f"score_changed() was given a change to {made}, where {needed} is needed")
         changed = changed if changed is given else changed.clone()  # the network may overwrite what it is given
-        return read(self._behind(changed, owner).float(), self.batch.captured.targets[owner])
+        b = self.batch
+        return read(self._behind(changed, owner).float(), b.captured.targets[owner], b.scorer.activation)
 
     def _rows(self, activation: Tensor) -> int:
         """As many activations as weigh what four batches of images weigh, and at least a batch."""
@@ -316,6 +317,10 @@ class _Services:
     def _count(self, *, forwards: int, backwards: int) -> None:
         self.batch.scorer.passes.forwards += forwards * len(self.batch.images)
         self.batch.scorer.passes.backwards += backwards * len(self.batch.images)
+
+    def probability(self) -> Tensor:
+        seen = self.batch.captured
+        return read(seen.logits, seen.targets, self.batch.scorer.activation).probability
 
     def head(self) -> Head:
         return pooled_head(self.batch.captured, self.name)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, fields, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -151,6 +151,10 @@ class Ledger:
             self._user = None
         self._draft.own[user] = self._draft.own.get(user, Spent()) + found[0]
         self._draft.images[user] = self._draft.images.get(user, 0) + images
+
+    def apart(self) -> AbstractContextManager[Any]:
+        """The block is the study's own care, and no method's cost."""
+        return nullcontext() if self._user is None else self._measured()
 
     def shared(self, what: Hashable) -> AbstractContextManager[None]:
         """The block makes, or finds made, something that whoever asks for ``what`` has in common."""

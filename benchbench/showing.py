@@ -93,7 +93,7 @@ class Weights:
         if self.made is None or key != self.key:
             self.made = None  # before the next one is made: one copy at a time
             network = self._network(view)
-            scorer = Scorer(network, own.batch, passes=own.passes, advance=own.advance)
+            scorer = Scorer(network, own.batch, passes=own.passes, advance=own.advance, activation=own.activation)
             self.key, self.made = key, (network, scorer)
         return self.made
 

@@ -25,7 +25,7 @@ from .registry import (
     load_file,
 )
 
-_PLAIN = ("target", "samples", "seed", "device", "engine", "batch", "precision", "compile", "workers")
+_PLAIN = ("target", "samples", "seed", "device", "engine", "batch", "score", "precision", "compile", "workers")
 _Rule: TypeAlias = Annotated[str, Field(pattern=r"^(top-[1-9]\d*|\d+-\d+)$")]
 Target: TypeAlias = Literal["predicted", "label"] | Annotated[int, Field(ge=0, strict=True)] | _Rule
 
@@ -98,6 +98,7 @@ class Study(BaseModel):
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
     engine: Literal["local"] = "local"
     batch: Literal["auto"] | Annotated[int, Field(gt=0, strict=True)] = "auto"
+    score: Literal["softmax", "sigmoid"] = "softmax"
     precision: Literal["float32", "bf16"] = "float32"
     compile: Annotated[bool, Field(strict=True)] = False
     workers: Annotated[int, Field(ge=0, le=64, strict=True)] = 2

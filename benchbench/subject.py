@@ -26,7 +26,7 @@ def subject_of(cell: MapCell, original: Original) -> Subject:
         gradient = "gradient" in cell.method.needs
         seeds = sample_seeds(original.seed, f"{cell.method.plugin.name}/{cell.layer}", ids)
         with torch.enable_grad(), quiet(network):
-            scorer = Scorer(network, original.scorer.batch)
+            scorer = Scorer(network, original.scorer.batch, activation=original.scorer.activation)
             batch = look(network, scorer, images, [cell.layer], lambda _: targets, gradient=gradient)
             maps = run_method(cell.method.plugin, batch.layer(cell.layer, seeds), cell.method.params)
         original.scorer.passes.forwards += scorer.passes.forwards

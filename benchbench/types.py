@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
@@ -14,6 +14,7 @@ from .errors import BenchError, NotApplicable
 from .layout import Grid
 from .plugins import NEEDS
 from .words import INPUT as INPUT
+from .words import Activation as Activation
 from .words import Again as Again
 from .words import Attention as Attention
 from .words import AttentionGradient as AttentionGradient
@@ -49,6 +50,7 @@ class Services(Protocol):
     def bias_gradients(self) -> tuple[Tensor, tuple[Tensor, ...]]: ...
     def attentions(self, gradient: AttentionGradient) -> tuple[tuple[Attention, ...], Grid]: ...
     def network(self) -> nn.Module: ...
+    def probability(self) -> Tensor: ...
     def behind(self) -> nn.Module: ...
 
 
@@ -65,6 +67,7 @@ class Layer:
         seeds: one integer per image, the same whatever the batch; what ``uniform`` and ``normal`` draw from.
         lends: the needs that the method declared. Reading anything else raises BenchError, whatever other methods of
             the study need.
+        verify: checks the maps of a method inside another; see rounding.doubted.
     """
 
     name: str
@@ -77,6 +80,7 @@ class Layer:
     captured_gradient: Tensor | None = None
     data_masks: Tensor | None = None
     lends: Set[str] = frozenset(NEEDS)
+    verify: Callable[..., None] | None = None
 
     def lending(self, needs: Set[str]) -> Layer:
         """The same layer for a method that declared ``needs``, any of registry.NEEDS: what it lends is that alone."""
@@ -84,8 +88,8 @@ class Layer:
 
     def _ask(self, need: str, what: str) -> None:
         if need not in self.lends:
-            said = f"the method reads layer.{what} and does not declare the need {need!r}"
-            raise BenchError(said, hint=f'Say needs="{need}" in @method')
+            what = f"the method reads layer.{what} and does not declare the need {need!r}"
+            raise BenchError(what, hint=f'Say needs="{need}" in @method')
 
     @property
     def mask(self) -> Tensor:
@@ -106,6 +110,11 @@ class Layer:
         if self.captured_gradient is None:
             raise BenchError(f"layer {self.name!r} was captured without its gradient", hint="Capture it with gradient")
         return self.captured_gradient
+
+    @property
+    def probability(self) -> Tensor:
+        """(B,): the target's probability on ``images``, by the study's ``score``: of a softmax, or of a sigmoid."""
+        return self.services.probability()
 
     @property
     def head(self) -> Head:
@@ -168,7 +177,8 @@ class Layer:
         from this layer's.
         """
         self._ask("look", "look()")
-        return self.services.look(images, score, stream, gradient="gradient" in self.lends).lending(self.lends)
+        found = self.services.look(images, score, stream, gradient="gradient" in self.lends)
+        return replace(found, lends=self.lends, verify=self.verify)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (B, C) of images (B, 3, H, W), differentiable in them. Counted as a forward and a backward."""
@@ -180,7 +190,7 @@ class Layer:
         """The network's stages of a finer resolution, from the finest, and this layer as the last."""
         self._ask("stages", "stages")
         found = self.services.stages(gradient="gradient" in self.lends)
-        return tuple(stage.lending(self.lends) for stage in found)
+        return tuple(replace(stage, lends=self.lends, verify=self.verify) for stage in found)
 
     def curvature(self, direction: Tensor) -> Tensor:
         """(B, K, h, w): the Hessian of the target's logit in ``activation``, times ``direction`` (B, K, h, w)."""

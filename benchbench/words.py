@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from .views import View
 
 ScoreKind: TypeAlias = Literal["probability", "logit"]
+Activation: TypeAlias = Literal["softmax", "sigmoid"]  # from logits to probabilities
 Precision: TypeAlias = Literal["float32", "bf16"]
 Change: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 Pictures: TypeAlias = Callable[[Tensor, Tensor], Tensor]

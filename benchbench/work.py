@@ -18,7 +18,7 @@ from .health import health
 from .judge import judge, merge, pixels_of
 from .loading import Chunk, Loader, chunks
 from .plan import MapCell, MetricCell, Shard, Task
-from .scoring import Scorer
+from .scoring import Scorer, read
 from .services import Batch, look
 from .sharing import User
 from .showing import Original
@@ -221,14 +221,15 @@ def user_of(shard: Shard, cell: MapCell) -> User:
 
 
 def _note_predictions(chunk: Chunk, batch: Batch, pages: _Pages) -> None:
-    probability = batch.captured.logits.float().softmax(1)
+    seen = batch.captured
+    probability = read(seen.logits, seen.targets, batch.scorer.activation).probability.tolist()
     for i, name in enumerate(chunk.ids):
         target = int(batch.captured.targets[i])
         pages.predictions[name] = {
             "label": chunk.labels[i],
             "target": target,
             "predicted": int(batch.captured.logits[i].argmax()),
-            "probability": float(probability[i, target]),
+            "probability": probability[i],
             "photo": chunk.photos[i],
             "object_share": None if chunk.masks is None else float(chunk.masks[i].double().mean()),
             "reason": "",

@@ -52,7 +52,7 @@ def polycam_plus_minus(layer: Layer) -> Tensor:
 
 
 def _whole(stage: Layer) -> Tensor:
-    return stage.logits.softmax(1).gather(1, stage.targets[:, None])
+    return stage.probability[:, None]
 
 
 def _kept(stage: Layer) -> Tensor:

@@ -39,6 +39,11 @@ class Files:
     def ids(self) -> Sequence[str]:
         return [item.id for item in self.items]
 
+    @property
+    def masked(self) -> bool:
+        """Whether any photograph has a mask."""
+        return any(item.mask is not None for item in self.items)
+
     def __getitem__(self, index: int) -> Sample:
         """The photograph at its own size, with its mask.
 

@@ -33,6 +33,11 @@ class InMemory:
     def ids(self) -> Sequence[str]:
         return [sample.id for sample in self.samples]
 
+    @property
+    def masked(self) -> bool:
+        """Whether any sample has a mask."""
+        return any(sample.mask is not None for sample in self.samples)
+
     def __getitem__(self, index: int) -> Sample:
         return self.samples[index]
 

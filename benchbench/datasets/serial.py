@@ -28,6 +28,12 @@ class Serial:
     def about(self) -> Mapping[str, str]:
         return self.of.about
 
+    @property
+    def masked(self) -> bool | None:
+        """Whether any sample has a mask, where the dataset says so."""
+        found = getattr(self.of, "masked", None)
+        return found if isinstance(found, bool) else None
+
     def __getitem__(self, index: int) -> Sample:
         with self.lock:
             return self.of[index]

@@ -1,0 +1,66 @@
+"""What is unlikely to be meant in data: images of another range, labels beyond the classes, no label that is right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scipy.stats import binom
+from torch import Tensor
+
+LARGEST = 25.0  # normalised images stay below 3; 0 .. 255 does not
+CHANCE = 0.05
+FEWEST = 10  # labels; fewer say nothing of accuracy
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A sample's label and the network's most likely class."""
+
+    label: int | None
+    predicted: int
+
+
+def of_images(dataset: str, images: Tensor) -> list[str]:
+    """Of images (B, C, H, W) that came as tensors: whether they look like 0 .. 255.
+
+    Returns:
+        Sentences to be said loudly.
+    """
+    low, high = float(images.min()), float(images.max())
+    if high > LARGEST and low >= 0:
+        return [
+            f"the images of {dataset} have values up to {high:.3g}. Most networks expect normalised images, between -3 "
+            "and 3: divide by 255, subtract the mean, divide by the standard deviation"
+        ]
+    return []
+
+
+def of_labels(model: str, dataset: str, answers: Sequence[Answer], classes: int) -> list[str]:
+    """Whether the labels can be those of the network's classes, by its answers.
+
+    Args:
+        classes: how many the network has.
+
+    Returns:
+        Sentences to be said loudly, the first cause alone.
+    """
+    known = [a for a in answers if a.label is not None]
+    labels = [a.label for a in known if a.label is not None]
+    if not labels:
+        return []
+    where = f"of {len(labels):,} labels of {dataset}"
+    beyond = [label for label in labels if not 0 <= label < classes]
+    if beyond:
+        shifted = 0 not in labels and max(labels) == classes
+        hint = "They look one-based: subtract 1" if shifted else "Are they labels of other classes?"
+        return [f"{len(beyond):,} {where} are none of the {classes:,} classes of {model} (0 to {classes - 1}). {hint}"]
+    right = sum(a.label == a.predicted for a in known)
+    if len(labels) < FEWEST:
+        return []
+    if not right:
+        return [f"none {where} is what {model} predicts. Do labels, weights and preprocessing belong together?"]
+    if float(binom.sf(right - 1, len(labels), 1 / classes)) > CHANCE:
+        share = f"{right:,} ({right / len(labels):.0%})"
+        return [f"{share} {where} are what {model} predicts: no better than chance among {classes:,} classes"]
+    return []
