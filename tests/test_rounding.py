@@ -24,7 +24,7 @@ class ChannelNorm(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.stage1 = nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1), nn.ReLU())
-        self.norm = nn.LayerNorm(8, eps=0, elementwise_affine=False)
+        self.norm = nn.LayerNorm(8, eps=1e-12, elementwise_affine=False)
         self.stage2 = nn.Sequential(nn.Conv2d(8, 10, 3, 2, 1), nn.ReLU())
         self.fc = nn.Linear(10, 7)
         nn.init.constant_(self.stage1[0].bias, 0.5)  # no cell is zero in every channel: it would have no norm
@@ -74,7 +74,7 @@ def test_the_cancelled_sum_is_zero_in_double_precision(images: Tensor) -> None:
     network = copy.deepcopy(seeded(ChannelNorm)).double()
     layer = layer_of(network, images.double(), "stage1")
     terms = (layer.gradient * layer.activation).abs().sum(1).amax((1, 2))
-    assert ((layer.gradient * layer.activation).sum(1).abs().amax((1, 2)) < 1e-13 * terms).all()
+    assert ((layer.gradient * layer.activation).sum(1).abs().amax((1, 2)) < 1e-9 * terms).all()
     assert (terms > 1e-6).all()
 
 
@@ -92,7 +92,8 @@ def test_a_study_says_it_and_does_not_score_it(images: Tensor, tmp_path: Path) -
     assert found["stage1", "smoothed(of=hirescam, samples=2)"] == {"not_applicable"}
     assert found["stage2", "hirescam"] == found["stage1", "gradcam"] == {"ok"}
     reasons = table[(table["layer"] == "stage1") & (table["method"] == "hirescam")]["reason"]
-    assert all("its terms cancel" in reason for reason in reasons)
+    (reason,) = set(reasons)
+    assert "its terms cancel" in reason
 
 
 @pytest.mark.parametrize("name", sorted(set(METHODS.names()) - {"dataset-mean", "oracle"}))
