@@ -69,12 +69,14 @@ class Siamese(nn.Module):
 def quantised() -> nn.Module:
     if not hasattr(torch.ao.quantization, "quantize_dynamic"):
         pytest.skip("this torch has no dynamic quantisation of its own")
-    made: nn.Module = torch.ao.quantization.quantize_dynamic(seeded(Plain), {nn.Linear}, dtype=torch.qint8)
+    made: nn.Module = torch.ao.quantization.quantize_dynamic(  # type: ignore[no-untyped-call]
+        seeded(Plain), {nn.Linear}, dtype=torch.qint8
+    )
     return made
 
 
 def traced() -> nn.Module:
-    made: nn.Module = torch.jit.trace(seeded(Plain), torch.zeros(1, 3, 64, 64))
+    made: nn.Module = torch.jit.trace(seeded(Plain), torch.zeros(1, 3, 64, 64))  # type: ignore[no-untyped-call]
     return made
 
 
@@ -95,14 +97,17 @@ def test_where_no_gradient_is_to_be_had(kind: str, images: Tensor, tmp_path: Pat
         methods=[*GRADIENT_FREE, *WITH_GRADIENT],
         metrics=["average_drop"],
     )
-    table = study.run(tmp_path, report=False).table.set_index("method")
+    table = study.run(tmp_path, report=False).table
+    statuses, reasons = (
+        {name: set(rows[key]) for name, rows in table.groupby("method")} for key in ("status", "reason")
+    )
     for name in GRADIENT_FREE:
         if (name, kind) == ("cam", "dynamic quantisation"):  # its head is no linear layer that CAM could read
             continue
-        assert set(table.loc[name, "status"]) == {"ok"}, (name, set(table.loc[name, "reason"]))
+        assert statuses[name] == {"ok"}, (name, reasons[name])
     for name in WITH_GRADIENT:
-        assert set(table.loc[name, "status"]) == {"not_applicable"}, name
-        (reason,) = set(table.loc[name, "reason"])
+        assert statuses[name] == {"not_applicable"}, name
+        (reason,) = reasons[name]
         assert "no gradient flows from" in reason or name == "fullgrad", (name, reason)
     found = bb.explain(network, images[:3], method="scorecam", layer="relu")
     layer = layer_of(network, images[:3], "relu", gradient=False)
@@ -116,7 +121,8 @@ def masked_probability(network: nn.Module, layer: Layer, channel: int) -> Tensor
     with torch.no_grad():
         logits = network(layer.images * mask[:, None])
     live = layer.activation[:, channel].amax((1, 2)) > layer.activation[:, channel].amin((1, 2))
-    return logits.softmax(1).gather(1, layer.targets[:, None])[:, 0] * live
+    found: Tensor = logits.softmax(1).gather(1, layer.targets[:, None])[:, 0] * live
+    return found
 
 
 def saliency_of(maps: Tensor) -> Tensor:
@@ -240,7 +246,8 @@ def test_a_broken_gradient_breaks_no_method_that_needs_none(images: Tensor, tmp_
         def forward(self, images: Tensor) -> Tensor:
             found = self.relu(self.conv(self.stage1(images)))
             logits: Tensor = self.fc(found.mean((2, 3)))
-            return logits + (found.sum((1, 2, 3)) * 0).sqrt()[:, None]  # the root's slope at 0 is not finite
+            broken: Tensor = logits + (found.sum((1, 2, 3)) * 0).sqrt()[:, None]  # the root's slope at 0 is not finite
+            return broken
 
     study = bb.Study(
         models={"net": seeded(RootOfNothing)},

@@ -30,11 +30,11 @@ NAMES = [name for name in METHODS.names() if "dataset" not in METHODS[name].need
 CLASSES, FEATURES = 7, {"Small": 10, "VisionTransformer": 16}
 
 
-class Rows(TorchDispatchMode):
+class Rows(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the rows that go through the last linear layer, forth and back, whoever calls it and on whichever copy."""
 
     def __init__(self, features: int) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.features, self.forth, self.back = features, 0, 0
 
     def __torch_dispatch__(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -197,7 +197,7 @@ def test_images_of_0_to_255(images: Tensor, tmp_path: Path) -> None:
 
 
 def test_metrics_of_masks_without_a_mask_are_refused_before_anything_runs(images: Tensor, tmp_path: Path) -> None:
-    none = [None] * 6
+    none: list[Tensor | None] = [None] * 6
     for data in (images, (images, [0] * 6), (images, [0] * 6, none)):
         with pytest.raises(bb.BenchError, match=r"pointing_game@.* needs masks, and d has none"):
             run(seeded(Small), data, tmp_path, metrics=["pointing_game", "average_drop"])
@@ -212,7 +212,8 @@ def test_metrics_of_masks_without_a_mask_are_refused_before_anything_runs(images
 class Scans:
     """A dataset of one's own, which does not say whether it has masks."""
 
-    name, about = "own", {}
+    name = "own"
+    about: ClassVar[dict[str, str]] = {}
     ids = ("a", "b")
 
     def __init__(self, mask: Tensor | None) -> None:

@@ -27,7 +27,9 @@ class ChannelNorm(nn.Module):
         self.norm = nn.LayerNorm(8, eps=1e-12, elementwise_affine=False)
         self.stage2 = nn.Sequential(nn.Conv2d(8, 10, 3, 2, 1), nn.ReLU())
         self.fc = nn.Linear(10, 7)
-        nn.init.constant_(self.stage1[0].bias, 0.5)  # no cell is zero in every channel: it would have no norm
+        nn.init.constant_(
+            self.get_parameter("stage1.0.bias"), 0.5
+        )  # no cell is zero in every channel: it would have no norm
 
     def forward(self, images: Tensor) -> Tensor:
         found = self.norm(self.stage1(images).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
