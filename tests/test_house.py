@@ -22,7 +22,7 @@ FLOORS = [
     ["words"],
     ["types", "wrapping"],
     ["table", "preprocess", "imputation", "regions", "capture", "allocator", "given", "health"],
-    ["targets"],
+    ["targets", "lending"],
     ["fills", "changed", "redraw"],
     ["perturb"],
     ["attention", "cut", "derivatives", "equal", "overlays", "pictures", "sharing", "similarity"],
