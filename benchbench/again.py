@@ -1,8 +1,8 @@
 """A method's maps again: of changed images, for another class, or of the network with other weights.
 
 Each view is looked at once per batch of images, for all methods and layers that want it; a view that shows the map
-itself once for all methods of equal maps. The class explained stays that of the image itself, and so do the seeds that
-a method draws from: a method with noise of its own is not blamed for it.
+itself once for all methods whose maps are the same. The class explained stays that of the image itself, and so do the
+seeds that a method draws from: a method with noise of its own is not blamed for it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from .allocator import out_of_memory
 from .changed import moved
-from .equal import equal_to
+from .equal import same_shown
 from .errors import BenchError
 from .explaining import Maps, blame, explain
 from .plan import MapCell, MetricCell
@@ -100,7 +100,7 @@ def _on_view(
     view: Single, cells: Sequence[MapCell], maps: Mapping[str, Maps], original: Original, weights: Weights
 ) -> dict[str, Again]:
     found: dict[str, Again] = {}
-    for group in _alike(cells, maps) if isinstance(view, Masked) else [cells]:
+    for group in _alike(cells, maps, original.pixels.size) if isinstance(view, Masked) else [cells]:
         shown = show(view, _finite(maps[group[0].name]), original, weights)
         seen, distance = explain_shown(shown, group), moved(original.pixels, shown.images)
         for cell in group:
@@ -108,13 +108,10 @@ def _on_view(
     return found
 
 
-def _alike(cells: Sequence[MapCell], maps: Mapping[str, Maps]) -> list[list[MapCell]]:
-    """The cells whose maps are equal for every image of the batch."""
-    first = equal_to([_finite(maps[cell.name]) for cell in cells])
-    groups: dict[tuple[int, ...], list[MapCell]] = {}
-    for cell, row in zip(cells, first.tolist(), strict=True):
-        groups.setdefault(tuple(row), []).append(cell)
-    return list(groups.values())
+def _alike(cells: Sequence[MapCell], maps: Mapping[str, Maps], size: tuple[int, int]) -> list[list[MapCell]]:
+    """The cells whose maps, at the images' size, are the same to the last bit for every image of the batch."""
+    groups = same_shown([_finite(maps[cell.name]) for cell in cells], size)
+    return [[cells[i] for i in group] for group in groups]
 
 
 def _finite(maps: Maps) -> Tensor:

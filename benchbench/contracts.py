@@ -13,7 +13,7 @@ from .registry import METHODS, METRICS, Plugin
 from .study import MetricChoice, read_metric
 
 Asked: TypeAlias = str | Mapping[str, Any]  # a name (a metric's, with @protocol), or {"name": ..., parameter: ...}
-_TESTABLE = {"probes", "map", "mask"}
+_TESTABLE = {"probes", "map", "mask", "pixels"}
 TOLERANCE = 1e-4
 
 

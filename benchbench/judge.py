@@ -14,6 +14,7 @@ from torch import Tensor
 from .allocator import out_of_memory
 from .errors import BenchError
 from .explaining import Maps, blame
+from .lending import NotLent, lend
 from .loading import Chunk
 from .perturb import Probe, Whole, canonical, saliency
 from .plan import MetricCell, sample_seeds
@@ -67,11 +68,14 @@ def judge(
         except Exception as error:  # the network fails on a perturbed image: each is tried alone
             if out_of_memory(error):
                 raise
-            if len(chunk.ids) == 1:
-                pages |= _all_failed([cell for name in names for cell in lacking[name]], chunk, blame(error))
-            else:
-                asked = [cell for name in names for cell in lacking[name]]
+            asked = [cell for name in names for cell in lacking[name]]
+            if len(chunk.ids) > 1:
                 pages |= _each_alone(asked, maps, chunk, pixels, targets, scorer, again, original)
+            elif len(asked) > 1:  # a picture of one metric on one map says nothing of the others
+                for cell in asked:
+                    pages |= judge([cell], maps, chunk, pixels, targets, scorer, again, original)
+            else:
+                pages |= _all_failed(asked, chunk, blame(error))
             continue
         for m, name in enumerate(names):
             height = saliency(stack[m], pixels.size)
@@ -214,8 +218,8 @@ def _score(metric: MetricChoice, seen: Seen) -> list[tuple[Scored | None, int, s
     except WritesInPlace:
         raise
     except Exception as error:
-        if count == 1:
-            return [(None, 0, blame(error))]
+        if count == 1 or isinstance(error, NotLent):
+            return [(None, 0, blame(error))] * count
         return [answer for i in range(count) for answer in _score(metric, _slice(seen, i))]
     answers = torch.cat([seen.probability, seen.whole_probability[:, None]], 1)
     sound = torch.isfinite(answers).all(1).tolist()
@@ -224,9 +228,10 @@ def _score(metric: MetricChoice, seen: Seen) -> list[tuple[Scored | None, int, s
 
 
 def _scored(metric: MetricChoice, seen: Seen) -> Scored:
-    """What the metric says; it may write into what it is given, but for the images, which others see too."""
+    """Call the metric on what it declared. It may write into that, but not into the images, which others see too."""
     version = seen.pixels.images._version if seen.pixels else 0
-    scored: Scored = metric.plugin.function(seen, **metric.params)
+    given = lend(seen, metric.name, metric.plugin.needs)
+    scored: Scored = metric.plugin.function(given, **metric.params)
     if seen.pixels and seen.pixels.images._version != version:
         raise WritesInPlace(f"metric {metric.name} writes into seen.pixels.images", hint="Work on a clone()")
     return scored

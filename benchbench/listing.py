@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .registry import Parameter, Plugin
+    from .registry import MetricPlugin, Parameter, Plugin
 
 
 def entry(plugin: Plugin) -> dict[str, Any]:
@@ -20,20 +21,46 @@ def entry(plugin: Plugin) -> dict[str, Any]:
         "paper": plugin.paper,
         "origin": plugin.origin,
     }
-    for trait in ("needs", "control", "higher_is_better", "unit", "title"):
+    for trait in ("needs", "control", "title"):
         if hasattr(plugin, trait):
             value = getattr(plugin, trait)
             told[trait] = sorted(value) if isinstance(value, frozenset) else value
     if isinstance(plugin, MetricPlugin):
-        told["better"] = "higher" if plugin.higher_is_better else "lower"
         told["protocols"] = dict(plugin.protocols)
-        told["family"], told["equation"] = plugin.family, plugin.equation
-        told["range"] = [side if math.isfinite(side) else None for side in plugin.range]
+        told["readings"] = {name: _reading(plugin, params) for name, params in plugin.protocols.items()}
+        told |= next(iter(told["readings"].values()))  # of the default protocol
+        told["higher_is_better"] = told["better"] == "higher"
+        told["family"] = plugin.family
         if plugin.probes:
             from .probing import forwards
 
             told["forwards_per_map"], told["forwards_per_image"] = forwards(plugin.probes(**plugin.bind({})))
     return told
+
+
+def _sides(bounds: tuple[float, float]) -> list[float | None]:
+    """A range as JSON has it: None on a side without a bound."""
+    return [side if math.isfinite(side) else None for side in bounds]
+
+
+def _reading(plugin: MetricPlugin, params: Mapping[str, Any]) -> dict[str, Any]:
+    """How numbers under one protocol are read."""
+    found = plugin.reading_of(plugin.bind(params))
+    better = "higher" if found.higher_is_better else "lower"
+    return {"better": better, "unit": found.unit, "range": _sides(found.range), "equation": found.equation}
+
+
+def _others(entry: dict[str, Any]) -> list[str]:
+    """A line for the protocols whose numbers are read otherwise than those of the first one."""
+    first, *rest = entry.get("readings", {}).items() or [("", None)]
+    alike: dict[str, list[str]] = {}
+    for name, reading in rest:
+        if reading != first[1]:
+            low, high = reading["range"]
+            bounds = f"{'-inf' if low is None else f'{low:g}'} to {'inf' if high is None else f'{high:g}'}"
+            said = f"{reading['better']} is better, {reading['unit']}, {bounds}, {reading['equation']}"
+            alike.setdefault(said, []).append(name)
+    return [f"@{', @'.join(names)}: {said}" for said, names in alike.items()]
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:
@@ -60,5 +87,5 @@ def show(entry: dict[str, Any]) -> None:
     params = ", ".join(f"{k}: {p['type']} = {p.get('default', 'required')}" for k, p in entry["parameters"].items())
     console = Console(highlight=False)
     console.print(Text.assemble((entry["name"], "bold"), "  ", (" · ".join(t for t in traits if t), "dim")))
-    for line in filter(None, [entry["summary"], entry.get("equation", ""), params]):
+    for line in filter(None, [entry["summary"], entry.get("equation", ""), *_others(entry), params]):
         console.print(Padding(Text(line), (0, 0, 0, 4)))

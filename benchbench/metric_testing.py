@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -55,10 +54,8 @@ class Trial:
 
     @property
     def range(self) -> tuple[float, float]:
-        """What its values lie in: known of the default protocol."""
-        plugin = self.choice.plugin
-        default = plugin.bind(next(iter(plugin.protocols.values()))) == dict(self.choice.params)
-        return plugin.range if default else (-math.inf, math.inf)
+        """What its values lie in, with its parameters."""
+        return self.choice.plugin.reading_of(self.choice.params).range
 
     def entries(
         self, *, batch: int = 16, maps: Tensor | None = None, masks: Tensor | None = None, rows: Sequence[int] = ()
@@ -94,13 +91,14 @@ def trial(choice: MetricChoice, tolerance: float) -> Trial:
 
 
 def declares_itself(given: Trial) -> None:
-    """A summary, a unit, an equation, a range, and protocols whose parameters it takes."""
+    """A summary; and under every protocol, whose parameters it takes, a unit, an equation and a range."""
     plugin = given.choice.plugin
-    for trait in ("summary", "unit", "equation"):
-        assert getattr(plugin, trait), f"it has no {trait}"
-    assert plugin.range[0] < plugin.range[1], f"its range is {plugin.range}"
-    for params in plugin.protocols.values():
-        plugin.bind(params)
+    assert plugin.summary, "it has no summary"
+    for name, params in plugin.protocols.items():
+        reading = plugin.reading_of(plugin.bind(params))
+        for trait in ("unit", "equation"):
+            assert getattr(reading, trait), f"it has no {trait} under {name}"
+        assert reading.range[0] < reading.range[1], f"its range is {reading.range} under {name}"
     assert ("probes" in plugin.needs) == (plugin.probes is not None), (
         "probes are said in one place and not in the other"
     )

@@ -7,7 +7,7 @@ on the map (a random part, a given region) is scored once for all methods.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import torch
@@ -126,11 +126,6 @@ def parts_of(probe: Probe) -> str:
 def order_of(probe: Probe) -> tuple[Order, Ties] | None:
     """Which parts go first, and which of equal ones; None for probes without an order."""
     return (probe.order, probe.ties) if isinstance(probe, (Remove, Keep)) else None
-
-
-def by_rows(probe: Probe) -> Probe:
-    """The same probe with equal parts in row-major order."""
-    return replace(probe, ties="row-major") if isinstance(probe, (Remove, Keep)) else probe
 
 
 def needs_map(probe: Probe) -> bool:

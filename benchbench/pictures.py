@@ -1,27 +1,23 @@
-"""Perturbed pictures of a batch: what they are made of, made once, and which of them are one picture."""
+"""Perturbed pictures of a batch: what they are made of, made once, and what tells one from another."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
+from .equal import marks, sums
 from .fills import FILLS, FillName, whole
 from .perturb import (
     Filled,
-    Keep,
     Order,
     Probe,
-    Remove,
     Ties,
-    amounts,
     apply,
-    by_rows,
     fill_of,
-    hidden,
     order_of,
     parts_of,
     rank_parts,
@@ -39,25 +35,15 @@ class Asked:
 
     Attributes:
         orders: in which their parts are ranked.
-        families: the places of probes with equal parts in row-major order, by all but the fraction, with the fractions.
     """
 
     probes: tuple[Probe, ...]
     orders: tuple[Sequenced, ...]
-    families: tuple[tuple[str, tuple[int, ...], tuple[float, ...]], ...]
 
     @classmethod
     def of(cls, probes: Sequence[Probe]) -> Asked:
         orders = dict.fromkeys((order, parts_of(probe)) for probe in probes if (order := order_of(probe)))
-        alike: dict[Remove | Keep, list[tuple[int, float]]] = {}
-        for i, probe in enumerate(probes):
-            if isinstance(probe, (Remove, Keep)) and by_rows(probe) == probe:
-                alike.setdefault(replace(probe, fraction=0.0), []).append((i, probe.fraction))
-        families = tuple(
-            (probe.parts, tuple(place for place, _ in found), tuple(fraction for _, fraction in found))
-            for probe, found in alike.items()
-        )
-        return cls(tuple(probes), tuple(orders), families)
+        return cls(tuple(probes), tuple(orders))
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,35 +117,15 @@ class Piece:
         rank = None if rank is None else rank[rows]
         return apply(probe, self.images[rows], fill[rows], parts[rows], rank, self.height[rows])
 
-    def lenders(self) -> Tensor:
-        """(P, U): by probe and pair, the first of the probes that has the same picture: itself, where it has its own.
-
-        Probes are one picture where they take the same number of the same parts in the same order, and where other
-        orders of equal parts take the same ones.
-        """
-        probes = self.asked.probes
-        found = torch.arange(len(probes), device=self.height.device)[:, None].repeat(1, len(self.height))
-        for parts_name, places, fractions in self.asked.families:
-            members = torch.tensor(places, device=found.device)
-            found[members] = members[_first_equal(amounts(fractions, self.parts[parts_name]))]
-        for i, probe in enumerate(probes):
-            if isinstance(probe, (Remove, Keep)) and by_rows(probe) != probe:
-                plain, parts = by_rows(probe), self.parts[probe.parts]
-                own, by_row = hidden(probe, parts, self._rank(probe)), hidden(probe, parts, self._rank(plain))
-                found[i] = torch.where((own != by_row).flatten(1).any(1), i, probes.index(plain))
-        return found
+    def marks(self, key: Tensor) -> Tensor:
+        """(P, U) int64: by probe and pair, what tells its picture from others of the same name: see equal.py."""
+        first = {which: sums(rank, key) for which, rank in self.ranks.items()}
+        found = []
+        for probe in self.asked.probes:
+            order, parts = order_of(probe), parts_of(probe)
+            found.append(marks(probe, self.height, self.parts[parts], first[order, parts] if order else None, key))
+        return torch.stack(found)
 
     def _rank(self, probe: Probe) -> Tensor | None:
         order = order_of(probe)
         return self.ranks[order, parts_of(probe)] if order else None
-
-
-def _first_equal(counts: Tensor) -> Tensor:
-    """(F, U): by column, the first row that has the same number as each."""
-    order = counts.argsort(dim=0, stable=True)
-    ordered = counts.gather(0, order)
-    fresh = torch.ones_like(ordered, dtype=torch.bool)
-    fresh[1:] = ordered[1:] != ordered[:-1]
-    rows = torch.arange(len(counts), device=counts.device)[:, None].expand_as(counts)
-    start = torch.where(fresh, rows, 0).cummax(0).values
-    return torch.empty_like(order).scatter_(0, order, order.gather(0, start))

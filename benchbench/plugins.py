@@ -7,7 +7,7 @@ import math
 import types
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -37,7 +37,8 @@ NEEDS = {
 
 METRIC_NEEDS = {
     "probes": "the network's answers on perturbed images",
-    "map": "the map alone",
+    "map": "the map",
+    "pixels": "the images, and what perturbed pictures of them are made of",
     "mask": "the dataset's masks",
     "again": "the method's maps of other images, of another target, or of the network with other weights",
     "cost": "a measurement of the method alone",
@@ -177,17 +178,35 @@ class MethodPlugin(Plugin):
 
 
 @dataclass(frozen=True)
+class Reading:
+    """How a metric's numbers are read under one protocol.
+
+    Attributes:
+        higher_is_better: the direction.
+        unit: in words.
+        range: what the values lie in; infinite on a side without a bound.
+        equation: in words or symbols.
+    """
+
+    higher_is_better: bool
+    unit: str
+    range: tuple[float, float]
+    equation: str
+
+
+@dataclass(frozen=True)
 class MetricPlugin(Plugin):
     """What the engine must provide for a metric, and how to read its number.
 
     ``needs``: any of METRIC_NEEDS. ``probes`` takes the metric's parameters and returns the probes whose class scores
     it wants; ``views`` likewise, the views on which it wants the method's map again. ``protocols`` maps a protocol's
-    name to parameters; the first one is the default. ``family``: one of FAMILIES. ``range``: what its values lie in,
-    under its default protocol. ``equation``: in words or symbols. ``ranks_only``: its value stays under any increasing
-    change of the map's values. ``across``: from the x (S,) and y (N, S) of ``Scored.levels`` for all images of one
-    method, and the fold (N,) of each, 0 or 1, to the values (N,) that stand in the table: what is chosen on other
-    images. NaN where there are none. ``pooled``: from sums (R, S) over images of the y of ``Scored.levels`` to values
-    (R,) of the whole data, which have a table of their own, pooled.parquet.
+    name to parameters; the first one is the default. ``family``: one of FAMILIES. ``range``: what its values lie in.
+    ``equation``: in words or symbols. ``reading`` takes the metric's parameters and returns what is different with
+    them, of higher_is_better, unit, range and equation: a mapping, empty where nothing is. ``ranks_only``: its value
+    stays under any increasing change of the map's values. ``across``: from the x (S,) and y (N, S) of
+    ``Scored.levels`` for all images of one method, and the fold (N,) of each, 0 or 1, to the values (N,) that stand in
+    the table: what is chosen on other images. NaN where there are none. ``pooled``: from sums (R, S) over images of
+    the y of ``Scored.levels`` to values (R,) of the whole data, which have a table of their own, pooled.parquet.
     """
 
     needs: frozenset[str] = frozenset()
@@ -200,9 +219,28 @@ class MetricPlugin(Plugin):
     family: str = "other"
     range: tuple[float, float] = (-math.inf, math.inf)
     equation: str = ""
+    reading: Callable[..., Mapping[str, Any]] | None = None
     ranks_only: bool = False
     across: Callable[..., Any] | None = None
     pooled: Callable[..., Any] | None = None
+
+    def reading_of(self, params: Mapping[str, Any]) -> Reading:
+        """Direction, unit, range and equation with these parameters, all of them: see ``bind``.
+
+        Raises:
+            BenchError: ``reading`` names something else, or a range that is empty.
+        """
+        own = Reading(self.higher_is_better, self.unit, self.range, self.equation)
+        given = dict(self.reading(**params)) if self.reading else {}
+        known = [each.name for each in fields(Reading)]
+        for key in given:
+            if key not in known:
+                raise BenchError(f"reading= returns {key!r}", where=f"metric {self.name}", hint=nearest(key, known))
+        found = replace(own, **given)
+        if not found.range[0] < found.range[1]:
+            hint = "Give (low, high), with math.inf on a side without a bound"
+            raise BenchError(f"the range is {found.range}", where=f"metric {self.name}", hint=hint)
+        return found
 
     @property
     def of_images(self) -> bool:

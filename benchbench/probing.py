@@ -1,4 +1,4 @@
-"""Probes on maps to class scores: equal probes and equal maps are scored once, and fill the batches together."""
+"""Probes on maps to class scores: equal pictures are scored once, and fill the batches together."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from .equal import equal_to
-from .perturb import Probe, Whole, by_rows, canonical, needs_map
+from .equal import Name, keys, name_of
+from .perturb import Probe, Whole, canonical, needs_map
 from .pictures import Asked, Palette, Piece
 from .scoring import Answers, Block, Passes, Scorer
 from .types import Pixels
@@ -34,31 +34,26 @@ def score_probes(
         maps: M of (B, h, w), each at its layer's resolution, finite, not normalised.
         probes: the union of what the metrics ask for.
 
-    The probes that do not depend on the map are scored once per image, and equal maps of an image once. Where another
-    order of ties hides the same pixels, the picture is that of the row-major order, and is not scored again.
+    The probes that do not depend on the map are scored once per image, and so are pictures of an image that are the
+    same, whichever maps and probes they come from.
     """
-    wanted = list(dict.fromkeys(canonical(one) for probe in probes for one in (by_rows(probe), probe)))
+    wanted = list(dict.fromkeys(map(canonical, probes)))
     mapped = [probe for probe in wanted if needs_map(probe)]
     plain = [probe for probe in wanted if not needs_map(probe)]
     palette = Palette.of(pixels, wanted)
-    first = equal_to(maps)
-    chosen = (first == torch.arange(len(maps), device=first.device)[:, None]).nonzero()  # (U, 2): map and image
     found = dict(zip(plain, _score_plain(scorer, palette, targets, plain, len(maps)), strict=True))
-    scored = len(plain) * len(pixels.images)
+    scored, own = len(plain) * len(pixels.images), 0
     if mapped:
-        place = torch.empty_like(first)
-        place[chosen[:, 0], chosen[:, 1]] = torch.arange(len(chosen), device=first.device)
-        place = place.gather(0, first)
-        answers, pictures = _score_mapped(scorer, palette, targets, maps, mapped, chosen)
+        answers, pictures, own = _score_mapped(scorer, palette, targets, maps, mapped)
         scored += pictures
-        found |= {probe: answers[i].each(lambda tensor: tensor[place]) for i, probe in enumerate(mapped)}
-    _count(scorer.passes, len(probes), bool(mapped), first.numel(), len(chosen), scored)
+        found |= {probe: answers[i].each(lambda tensor: tensor.view(len(maps), -1)) for i, probe in enumerate(mapped)}
+    _count(scorer.passes, len(probes), len(maps) * len(pixels.images), bool(mapped), own, scored)
     return found
 
 
-def _count(passes: Passes, asked: int, mapped: bool, maps: int, distinct: int, scored: int) -> None:
+def _count(passes: Passes, asked: int, maps: int, mapped: bool, own: int, scored: int) -> None:
     passes.maps_asked += maps if mapped else 0
-    passes.maps_scored += distinct if mapped else 0
+    passes.maps_scored += own
     passes.probes_asked += asked * maps
     passes.probes_scored += scored
 
@@ -75,44 +70,54 @@ def _score_plain(
 
 
 def _score_mapped(
-    scorer: Scorer,
-    palette: Palette,
-    targets: Tensor,
-    maps: Sequence[Tensor],
-    probes: Sequence[Probe],
-    pairs: Tensor,
-) -> tuple[Answers, int]:
-    """Answers (P, U) on the (map, image) ``pairs`` (U, 2), and how many pictures that took.
+    scorer: Scorer, palette: Palette, targets: Tensor, maps: Sequence[Tensor], probes: Sequence[Probe]
+) -> tuple[Answers, int, int]:
+    """Answers (P, M * B); how many pictures that took; and how many maps have a picture that no map before them has.
 
     A block's saliency and ranks serve all its probes.
     """
-    asked = Asked.of(probes)
-    places: list[Tensor] = []  # by block, which of the P * U answers it gives
-    lent: list[Tensor] = []  # by block (P, u), whose answer each one is
+    asked, ledger = Asked.of(probes), _Pictures(probes)
+    key = keys(palette.pixels.size, targets.device)
+    pairs = torch.cartesian_prod(*(torch.arange(n, device=targets.device) for n in (len(maps), len(targets))))
 
     def blocks() -> Iterator[Block]:
-        start = 0
         for few in torch.split(pairs, scorer.batch):
             piece = Piece.of(palette, maps, few, asked)
             target = targets[few[:, 1]]
-            lent.append(piece.lenders())
-            for i, probe in enumerate(probes):
-                rows = (lent[-1][i] == i).nonzero()[:, 0]
-                places.append(i * len(pairs) + start + rows)
-                if len(rows):
-                    yield piece.picture(probe, rows), target[rows]
-            start += len(few)
+            for i, rows in enumerate(ledger.fresh(few[:, 1].tolist(), piece.marks(key).tolist())):
+                if rows:
+                    chosen = torch.tensor(rows, device=targets.device)
+                    yield piece.picture(probes[i], chosen), target[chosen]
 
     flat = scorer.answer_all(blocks())
-    source = _sources(torch.cat(places), torch.cat(lent, 1), probes)
-    return flat.each(lambda tensor: tensor[source]), len(flat.logit)
+    source = torch.tensor(ledger.source, device=targets.device)
+    return flat.each(lambda tensor: tensor[source]), len(flat.logit), ledger.own
 
 
-def _sources(places: Tensor, lent: Tensor, probes: Sequence[Probe]) -> Tensor:
-    """(P, U): which answer is whose, by whose answer each probe takes (P, U); who lends may itself have taken one."""
-    source = torch.full((lent.numel(),), -1, device=places.device)
-    source[places] = torch.arange(len(places), device=places.device)
-    found = source.view(lent.shape)
-    for i in sorted(range(len(probes)), key=lambda i: by_rows(probes[i]) != probes[i]):
-        found[i] = found.gather(0, lent[i : i + 1])[0]
-    return found
+class _Pictures:
+    """The pictures so far, in the order in which they are scored.
+
+    Attributes:
+        source: (P, U), by probe and pair the place of its picture.
+        own: how many pairs have a picture that no pair before them has.
+    """
+
+    def __init__(self, probes: Sequence[Probe]) -> None:
+        self.source: list[list[int]] = [[] for _ in probes]
+        self.own = 0
+        self._names = [name_of(probe) for probe in probes]
+        self._known: dict[tuple[Name, int, int], int] = {}
+
+    def fresh(self, owners: Sequence[int], marks: Sequence[Sequence[int]]) -> list[list[int]]:
+        """By probe, which of the next pairs, of these images, have a picture that is to be scored; ``marks`` (P, u)."""
+        found: list[list[int]] = []
+        for name, source, own in zip(self._names, self.source, marks, strict=True):
+            rows = []
+            for row, mark in enumerate(zip(owners, own, strict=True)):
+                count = len(self._known)
+                source.append(self._known.setdefault((name, *mark), count))
+                if source[-1] == count:
+                    rows.append(row)
+            found.append(rows)
+        self.own += len({row for rows in found for row in rows})
+        return found

@@ -105,16 +105,17 @@ def _method(choice: MethodChoice) -> dict[str, Any]:
 
 def _metric(choice: MetricChoice) -> dict[str, Any]:
     plugin = choice.plugin
+    reading = plugin.reading_of(choice.params)
     return {
         "name": choice.name,
         "protocol": choice.protocol,
         "title": plugin.title,
         "summary": plugin.summary,
         "paper": plugin.paper,
-        "higher_is_better": plugin.higher_is_better,
-        "unit": plugin.unit,
+        "higher_is_better": reading.higher_is_better,
+        "unit": reading.unit,
         "family": plugin.family,
-        "range": [side if math.isfinite(side) else None for side in plugin.range],
+        "range": [side if math.isfinite(side) else None for side in reading.range],
         "parameters": dict(choice.params),
         "needs": sorted(plugin.needs),
         "code": plugin.source_digest,

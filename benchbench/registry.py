@@ -27,6 +27,7 @@ from .plugins import MetricPlugin as MetricPlugin
 from .plugins import ModelPlugin as ModelPlugin
 from .plugins import Parameter as Parameter
 from .plugins import Plugin as Plugin
+from .plugins import Reading as Reading
 
 F = TypeVar("F", bound=Callable[..., Any])
 P = TypeVar("P", bound="Plugin")
@@ -123,11 +124,17 @@ def metric(
     family: str = "other",
     range: tuple[float, float] = (-math.inf, math.inf),
     equation: str = "",
+    reading: Callable[..., Mapping[str, Any]] | None = None,
     ranks_only: bool = False,
     across: Callable[..., Any] | None = None,
     pooled: Callable[..., Any] | None = None,
 ) -> Callable[[F], F]:
-    """Register a metric: a function of a Seen that returns a Scored; of a Cost or a Share, where it needs that."""
+    """Register a metric: a function of a Seen that returns a Scored; of a Cost or a Share, where it needs that.
+
+    Every keyword is an attribute of MetricPlugin, which says what it is. The Seen lends what ``needs`` names, and
+    nothing else. ``higher_is_better``, ``unit``, ``range`` and ``equation`` hold under every protocol but where
+    ``reading``, a function of the metric's parameters, returns others.
+    """
     wanted = _known(needs, METRIC_NEEDS, f"metric {name}")
     if wanted & _MEASURED and not wanted <= {"cost", "passes"} and wanted != {"shared"}:
         said = f"needs {' and '.join(sorted(wanted))} together: what a method takes has no value per image"
@@ -151,6 +158,7 @@ def metric(
             family=family,
             range=range,
             equation=equation,
+            reading=reading,
             ranks_only=ranks_only,
             across=across,
             pooled=pooled,

@@ -198,6 +198,10 @@ class Subject:
 class Seen:
     """What a metric is given: the network's answers to the metric's own probes, for a batch of maps.
 
+    The engine lends what the metric's ``needs`` name: "probes" the answers and ``pixels``, "map" ``map`` and ``raw``,
+    "mask" ``mask``, "pixels" ``pixels``, "again" ``again``, "network" ``subject`` and ``pixels``. To read anything
+    else raises an error that says which need is missing.
+
     Attributes:
         probability: (B, P), the target's softmax probability on each probe, in the order of the metric's probes.
         logit: (B, P), the same in logits.

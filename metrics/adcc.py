@@ -30,7 +30,7 @@ def _coherency(seen: Seen) -> Tensor:
 @metric(
     "coherency",
     higher_is_better=True,
-    needs="again",
+    needs={"again", "map"},
     views=_masked,
     protocols=PROTOCOLS,
     unit="correlation, of 0 to 1",
@@ -51,7 +51,7 @@ def coherency(seen: Seen) -> Scored:
     "adcc",
     title="ADCC",
     higher_is_better=True,
-    needs=("again", "probes"),
+    needs={"again", "probes", "map"},
     probes=lambda: [Multiply(fill="zero")],
     views=_masked,
     protocols=PROTOCOLS,

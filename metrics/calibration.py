@@ -71,7 +71,7 @@ def _pieces(maps: Tensor, edges: Tensor) -> Tensor:
 @metric(
     "deletion_correlation",
     higher_is_better=True,
-    needs="probes",
+    needs={"probes", "map"},
     probes=_taken,
     protocols=_protocols("zero", gomez="zero"),
     unit="correlation",
@@ -97,7 +97,7 @@ def deletion_correlation(seen: Seen, *, steps: Steps = 28, fill: FillName = "zer
 @metric(
     "insertion_correlation",
     higher_is_better=True,
-    needs="probes",
+    needs={"probes", "map"},
     probes=_put,
     protocols=_protocols("blur", gomez="box"),
     unit="correlation",

@@ -8,7 +8,7 @@ taken as all ones, the most complex map, and never as an empty one, which would 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
@@ -23,6 +23,11 @@ Size = Literal["image", "layer"]
 Height = Annotated[float, Field(ge=0, lt=1)]
 SIZES = {"image": {"size": "image"}, "layer": {"size": "layer"}}
 CONSTANT = "the map is constant: it varies least of all, and explains nothing"
+
+
+def _counted(unit: str, size: str) -> dict[str, Any]:
+    """At the layer's size it is cells that are counted."""
+    return {"unit": unit} if size == "layer" else {}
 
 
 @metric(
@@ -82,6 +87,7 @@ def entropy(seen: Seen, *, size: Size = "image") -> Scored:
     family="complexity",
     range=(0, 1),
     equation="|{i: S_i > eps}| / n",
+    reading=lambda above, size: _counted("share of cells", size),
 )
 def effective_complexity(seen: Seen, *, above: Height = 1e-5, size: Size = "image") -> Scored:
     """The share of pixels higher than 1e-5 (or than half) of the map's maximum.
@@ -103,6 +109,7 @@ def effective_complexity(seen: Seen, *, above: Height = 1e-5, size: Size = "imag
     family="complexity",
     range=(0, 2),
     equation="sum over neighbours i, j (beside or below) of |S_i - S_j| / n",
+    reading=lambda size: _counted("per cell", size),
 )
 def total_variation(seen: Seen, *, size: Size = "image") -> Scored:
     """Sum of differences between neighbouring pixels, over the number of pixels: speckle is high, a smooth blob low.

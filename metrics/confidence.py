@@ -7,7 +7,8 @@ image) x (min-max normalised map). A value per image; the mean over images is th
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+import math
+from typing import Annotated, Any, Literal, TypeAlias
 
 import torch
 from pydantic import Field
@@ -44,6 +45,11 @@ def _masked_or_cut(fill: PlainFill, top: Top, of: Of) -> list[Probe]:
     return _masked(fill, top)
 
 
+def _read(fill: PlainFill, top: Top, of: Of) -> dict[str, Any]:
+    """A fall in logits has no largest value."""
+    return {} if of == "probability" else {"unit": "logit", "range": (0.0, math.inf), "equation": "max(0, z - z')"}
+
+
 @metric(
     "average_drop",
     higher_is_better=False,
@@ -55,6 +61,7 @@ def _masked_or_cut(fill: PlainFill, top: Top, of: Of) -> list[Probe]:
     family="faithfulness",
     range=(0, 1),
     equation="max(0, p - q) / p",
+    reading=_read,
 )
 def average_drop(seen: Seen, *, fill: PlainFill = "zero", top: Top = None, of: Of = "probability") -> Scored:
     """max(0, p - q) / p: the share of the class's probability that image x map loses; 0 where p = 0.

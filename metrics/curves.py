@@ -5,7 +5,7 @@ Deletion and insertion: Petsiuk et al. 2018 (RISE), arXiv:1806.07421, section 4.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field
@@ -16,7 +16,7 @@ from benchbench.perturb import Probe, Remove
 from benchbench.registry import metric
 from benchbench.types import Scored, Seen
 
-from .protocols import EVERY_FILL, Answer, Source, area, in_other_fills, inserted, removed, shares
+from .protocols import EVERY_FILL, Answer, Source, area, in_other_fills, inserted, read, removed, shares
 
 Steps = Annotated[int, Field(ge=1, le=100_000)]
 PEERS: dict[str, dict[str, object]] = {
@@ -42,6 +42,14 @@ def _inserted(steps: int, fill: FillName, answer: Answer, source: Source) -> lis
     return inserted(source, steps, fill)
 
 
+def _read_deletion(steps: int, fill: FillName, answer: Answer, source: Source) -> dict[str, Any]:
+    return read(source, answer)
+
+
+def _read_insertion(steps: int, fill: FillName, answer: Answer, source: Source) -> dict[str, Any]:
+    return read(source, answer, insert=True)
+
+
 def answers(seen: Seen, answer: Answer) -> Tensor:
     """(B, P): the network's answers to the metric's probes."""
     return (seen.logit if answer == "logit" else seen.probability).double()
@@ -65,6 +73,7 @@ def _area(seen: Seen, steps: int, answer: Answer, source: Source, *, insert: boo
     family="faithfulness",
     range=(0, 1),
     equation="area under p(share of pixels removed, the most salient first)",
+    reading=_read_deletion,
     ranks_only=True,
 )
 def deletion(
@@ -94,6 +103,7 @@ def deletion(
     family="faithfulness",
     range=(0, 1),
     equation="area under p(share of pixels put back, the most salient first)",
+    reading=_read_insertion,
     ranks_only=True,
 )
 def insertion(

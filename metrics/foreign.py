@@ -100,9 +100,9 @@ def _parameters(kind: Any) -> dict[str, Parameter]:
 
 
 def _run(name: str, seen: Seen, params: Mapping[str, Any]) -> Scored:
-    masks = torch.zeros_like(seen.map, dtype=torch.bool) if seen.mask is None else seen.mask
-    reasons = absent(seen) if FAMILY[name] == "localisation" else ("",) * len(masks)
-    if name == "AUC":
+    masks, reasons = torch.zeros_like(seen.map, dtype=torch.bool), ("",) * len(seen.map)
+    if FAMILY[name] == "localisation":
+        masks, reasons = masks if seen.mask is None else seen.mask, absent(seen)
         reasons = tuple(said or (WHOLE if mask.all() else "") for said, mask in zip(reasons, masks, strict=True))
     values = [0.0 if reasons[i] else _one(name, seen, i, masks[i], params) for i in range(len(seen.map))]
     return Scored(torch.tensor(values, dtype=torch.float64), inapplicable=reasons)

@@ -15,7 +15,8 @@ same shares.
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+import math
+from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor
@@ -33,6 +34,25 @@ EVERY_FILL: tuple[FillName, ...] = ("zero", "mean", "blur", "noise", "noisy-line
 def in_other_fills(name: str, own: FillName) -> dict[str, dict[str, object]]:
     """The protocol ``name``, whose fill is ``own``, with each of the other fills: ``name-mean`` and so on."""
     return {f"{name}-{fill}": {"fill": fill} for fill in EVERY_FILL if fill != own}
+
+
+LOGIT: dict[str, Any] = {"unit": "logit", "range": (-math.inf, math.inf)}
+
+
+def read(source: Source, answer: Answer, *, insert: bool = False) -> dict[str, Any]:
+    """What an area's numbers are where they are no probability: a logit has no bounds, and mindspore adds a constant.
+
+    Its deletion is 1 - A / 2, with A the mean change of p turned round, which lies in -1 .. 1.
+    """
+    if source == "mindspore":
+        equation = "(1 + A) / 2, A the mean of what is won" if insert else "1 - A / 2, A the mean of what is lost"
+        bounds = (0.0, 1.0) if insert else (0.5, 1.5)
+        unit = f"(1 + {answer}) / 2" if insert else f"1 - {answer} / 2"
+        return {"unit": unit, "range": LOGIT["range"] if answer == "logit" else bounds, "equation": equation}
+    if answer == "logit":
+        kind = "put back" if insert else "removed"
+        return LOGIT | {"equation": f"area under z(share of pixels {kind}, the most salient first)"}
+    return {}
 
 
 def shares(source: Source, steps: int) -> list[float]:

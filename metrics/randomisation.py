@@ -6,7 +6,7 @@ How weights are drawn is in benchbench/redraw.py.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import torch
 from pydantic import Field
@@ -30,6 +30,10 @@ def _raw(seen: Seen) -> Tensor:
     return seen.raw
 
 
+def _unit(similarity: str) -> dict[str, Any]:
+    return {"unit": "SSIM" if similarity == "ssim" else "rank correlation"}
+
+
 def _size(seen: Seen) -> tuple[int, int]:
     return seen.map.shape[1], seen.map.shape[2]
 
@@ -49,7 +53,7 @@ def _stages(kind: DrawKind, stages: int, similarity: str) -> list[RandomWeights]
     "mprt",
     title="parameter randomisation test",
     higher_is_better=False,
-    needs="again",
+    needs={"again", "map"},
     views=_stages,
     protocols={
         "cascade-8-spearman": {"kind": "cascade", "stages": 8, "similarity": "spearman"},
@@ -62,6 +66,7 @@ def _stages(kind: DrawKind, stages: int, similarity: str) -> list[RandomWeights]
     family="randomisation",
     range=(-1, 1),
     equation="mean over stages s of similarity(M(x; w), M(x; w_s))",
+    reading=lambda kind, stages, similarity: _unit(similarity),
 )
 def mprt(seen: Seen, *, kind: DrawKind = "cascade", stages: Stages = 8, similarity: Similarity = "spearman") -> Scored:
     """How alike the map stays as weights become random, from the logits down to the input, averaged over stages.
@@ -85,7 +90,7 @@ def _smooth(stages: int, samples: int, radius: float, similarity: str) -> list[A
     "smooth_mprt",
     title="smooth parameter randomisation test",
     higher_is_better=False,
-    needs="again",
+    needs={"again", "map"},
     views=_smooth,
     protocols={
         "cascade-4-n10": {"stages": 4, "samples": 10, "radius": 0.1, "similarity": "spearman"},
@@ -96,6 +101,7 @@ def _smooth(stages: int, samples: int, radius: float, similarity: str) -> list[A
     family="randomisation",
     range=(-1, 1),
     equation="mean over stages s of similarity(mean_n M(x + n; w), mean_n M(x + n; w_s))",
+    reading=lambda stages, samples, radius, similarity: _unit(similarity),
 )
 def smooth_mprt(
     seen: Seen,
@@ -124,7 +130,7 @@ def _fully_random(bins: int) -> list[RandomWeights]:
     "efficient_mprt",
     title="efficient parameter randomisation test",
     higher_is_better=True,
-    needs="again",
+    needs={"again", "map"},
     views=_fully_random,
     protocols={"bins-100": {"bins": 100}},
     unit="share of the entropy",
@@ -158,7 +164,7 @@ def _only(seen: Seen) -> Again:
     "random_logit",
     title="random logit test",
     higher_is_better=False,
-    needs="again",
+    needs={"again", "map"},
     views=_other,
     protocols={
         "random-ssim": {"which": "random", "similarity": "ssim"},
@@ -170,6 +176,7 @@ def _only(seen: Seen) -> Again:
     family="randomisation",
     range=(-1, 1),
     equation="similarity(M(x, c), M(x, d)), d another class",
+    reading=lambda which, similarity: _unit(similarity),
 )
 def random_logit(seen: Seen, *, which: OtherClass = "random", similarity: Similarity = "ssim") -> Scored:
     """How alike the map is to the same method's map for another class, drawn from the image's seed or the runner-up."""
@@ -181,7 +188,7 @@ def random_logit(seen: Seen, *, which: OtherClass = "random", similarity: Simila
     "class_contrast",
     title="class contrast",
     higher_is_better=True,
-    needs="again",
+    needs={"again", "map"},
     views=lambda: [OtherTarget("runner-up")],
     protocols={"runner-up": {}},
     unit="share of the map's mass",

@@ -6,7 +6,7 @@ out, ``left_out`` says how many they were, and where none is left the metric doe
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
@@ -38,6 +38,13 @@ def _ball(radius: float, samples: int) -> list[Noisy]:
 
 def _scaled_ball(radius: float, samples: int, scale: str) -> list[Noisy]:
     return _ball(radius, samples)
+
+
+def _read_steepness(radius: float, samples: int, scale: str) -> dict[str, Any]:
+    """Without the division by the map's norm the value is in the method's unit."""
+    if scale == "relative":
+        return {}
+    return {"unit": "the method's unit per unit of distance", "equation": "max_n ||M(x + n) - M(x)|| / ||n||"}
 
 
 def _kept(seen: Seen) -> Tensor:
@@ -86,7 +93,7 @@ def _zero(seen: Seen) -> tuple[Tensor, str]:
     "max_sensitivity",
     title="max-sensitivity",
     higher_is_better=False,
-    needs="again",
+    needs={"again", "map"},
     views=_ball,
     protocols=BALL,
     unit="share of the map's norm",
@@ -108,7 +115,7 @@ def max_sensitivity(seen: Seen, *, radius: Radius = 0.02, samples: Count = 10) -
     "avg_sensitivity",
     title="average sensitivity",
     higher_is_better=False,
-    needs="again",
+    needs={"again", "map"},
     views=_ball,
     protocols=BALL,
     unit="share of the map's norm",
@@ -126,18 +133,19 @@ def avg_sensitivity(seen: Seen, *, radius: Radius = 0.02, samples: Count = 10) -
     "local_lipschitz",
     title="local Lipschitz estimate",
     higher_is_better=False,
-    needs="again",
+    needs={"again", "map"},
     views=_scaled_ball,
     protocols={
         "relative-radius-0.02-n10": {"radius": 0.02, "samples": 10, "scale": "relative"},
         "raw-radius-0.02-n10": {"radius": 0.02, "samples": 10, "scale": "raw"},
         "relative-radius-0.1-n10": {"radius": 0.1, "samples": 10, "scale": "relative"},
     },
-    unit="per unit of distance",
+    unit="share of the map's norm per unit of distance",
     paper="arXiv:1806.08049",
     family="robustness",
     range=(0, float("inf")),
-    equation="max_n ||M(x + n) - M(x)|| / ||n||, over ||M(x)|| where relative",
+    equation="max_n ||M(x + n) - M(x)|| / (||n|| ||M(x)||)",
+    reading=_read_steepness,
 )
 def local_lipschitz(
     seen: Seen, *, radius: Radius = 0.02, samples: Count = 10, scale: Literal["relative", "raw"] = "relative"
@@ -170,7 +178,7 @@ def _noise(radius: float, samples: int, kind: NoiseKind) -> list[Noisy]:
     "noise_stability",
     title="stability under noise",
     higher_is_better=True,
-    needs="again",
+    needs={"again", "map"},
     views=_noise,
     protocols={
         "normal-0.05-n5": {"radius": 0.05, "samples": 5, "kind": "normal"},
@@ -197,7 +205,7 @@ def _jpegs(qualities: tuple[int, ...]) -> list[Jpeg]:
     "jpeg_stability",
     title="stability under JPEG",
     higher_is_better=True,
-    needs="again",
+    needs={"again", "map"},
     views=_jpegs,
     protocols={"q90-q70-q50": {"qualities": (90, 70, 50)}, "q30": {"qualities": (30,)}},
     unit="rank correlation",
@@ -223,7 +231,7 @@ def _shifts(pixels: int) -> list[Shifted]:
     "shift_stability",
     title="stability under shifts",
     higher_is_better=True,
-    needs="again",
+    needs={"again", "map"},
     views=_shifts,
     protocols={"shift-4": {"pixels": 4}, "shift-16": {"pixels": 16}},
     unit="rank correlation",

@@ -54,7 +54,7 @@ def _inapplicable(falls: Tensor) -> tuple[str, ...]:
     "sensitivity_n",
     title="sensitivity-n",
     higher_is_better=True,
-    needs="probes",
+    needs={"probes", "map"},
     probes=lambda shares, draws, parts, fill, answer: _drawn(shares, draws, parts, fill),
     protocols={"grid14-5x20": {}, "pixels-5x20": {"parts": "pixels"}, **in_other_fills("grid14-5x20", "zero")},
     unit="correlation",
@@ -85,7 +85,7 @@ def sensitivity_n(
 @metric(
     "faithfulness_correlation",
     higher_is_better=True,
-    needs="probes",
+    needs={"probes", "map"},
     probes=lambda share, draws, parts, fill, answer: _drawn((share,), draws, parts, fill),
     protocols={"grid14-50": {}, "pixels-100": {"draws": 100, "parts": "pixels"}, **in_other_fills("grid14-50", "zero")},
     unit="correlation",
@@ -120,7 +120,7 @@ def _regions(cells: int, fill: FillName) -> list[Region]:
 @metric(
     "single_deletion",
     higher_is_better=True,
-    needs="probes",
+    needs={"probes", "map"},
     probes=lambda cells, fill, answer: _regions(cells, fill),
     protocols={"grid4": {}, "grid7": {"cells": 7}, **in_other_fills("grid4", "zero")},
     unit="rank correlation",
@@ -148,7 +148,7 @@ def single_deletion(
 @metric(
     "infidelity",
     higher_is_better=False,
-    needs="probes",
+    needs={"probes", "map"},
     probes=lambda cells, fill, answer: _regions(cells, fill),
     protocols={"grid4": {}, "grid7": {"cells": 7}, **in_other_fills("grid4", "zero")},
     unit="share of the falls",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import torch
 from pydantic import Field
@@ -34,6 +35,11 @@ def _with(probe: Probe, ties: Ties) -> Probe:
     return replace(probe, ties=ties) if isinstance(probe, (Remove, Keep)) else probe
 
 
+def _read(of: Of, steps: int, fill: FillName | None, answer: Answer, source: Source, draws: int) -> dict[str, Any]:
+    """The spread of logits has no largest value."""
+    return {"unit": "logit", "range": (0.0, math.inf)} if answer == "logit" else {}
+
+
 @metric(
     "tie_spread",
     title="spread over orders of ties",
@@ -49,6 +55,7 @@ def _with(probe: Probe, ties: Ties) -> Probe:
     family="health",
     range=(0, 1),
     equation="max - min of the AUC over orders of equal pixels: row-major, reversed, and `draws` random ones",
+    reading=_read,
     ranks_only=True,
 )
 def tie_spread(

@@ -338,7 +338,7 @@ def test_an_average_is_the_mean_of_its_views(pictures: Tensor, tmp_path: Path) -
     @metric(
         "keeps",
         higher_is_better=True,
-        needs="again",
+        needs=("again", "map"),
         views=lambda: [*parts, Averaged(parts), Averaged(parts[:2])],
         protocols={"first": {}},
         unit="none",

@@ -220,7 +220,14 @@ def planted() -> Iterator[None]:
         """Channels are left in."""
         return layer.activation
 
-    @metric("picky", higher_is_better=True, needs="map", protocols={"only": {}}, unit="none")
+    @metric(
+        "picky",
+        higher_is_better=True,
+        needs=("map", "probes"),
+        probes=list,
+        protocols={"only": {}},
+        unit="none",
+    )
     def picky(seen: Seen) -> Scored:
         """Raises if it sees a map whose corner is bright."""
         if (seen.whole_probability > 0.999).any():

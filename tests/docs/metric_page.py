@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from itertools import groupby
 
 from benchbench.probing import forwards
-from benchbench.registry import FAMILIES, METRIC_NEEDS, METRICS, MetricPlugin
+from benchbench.registry import FAMILIES, METRIC_NEEDS, METRICS, MetricPlugin, Reading
 from benchbench.views import View, singles
 
 from .pages import ROOT, _cell, _link, _paragraphs
@@ -25,7 +25,7 @@ one value per image.
 
 Maps are upsampled (bilinear, align_corners=False) and min-max normalised per image before any metric sees them. p is
 the target's softmax probability, z its logit. Forwards: those that each map costs, and those that an image costs
-whatever the number of its maps; equal pictures of different metrics are scored once, and so are equal maps. Again: how
+whatever the number of its maps; equal pictures of an image are scored once, whichever maps and metrics they come from. Again: how
 often every method is run again, on changed images, another target or other weights, each captured once for all."""
 
 
@@ -54,8 +54,9 @@ def _summary(plugins: list[MetricPlugin]) -> list[str]:
     ]
     for plugin in plugins:
         mapped, plain = forwards(plugin.probes(**plugin.bind({}))) if plugin.probes else (0, 0)
-        better = "higher" if plugin.higher_is_better else "lower"
-        cells = [f"[{plugin.name}](#{plugin.name})", plugin.family, better, _range(plugin), mapped or "", plain or ""]
+        reading = plugin.reading_of(plugin.bind(next(iter(plugin.protocols.values()))))
+        name = f"[{plugin.name}](#{plugin.name})"
+        cells = [name, plugin.family, _better(reading), _range(reading), mapped or "", plain or ""]
         cells.append(_shown(plugin.views(**plugin.bind({}))) if plugin.views else "")
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     return lines
@@ -63,16 +64,17 @@ def _summary(plugins: list[MetricPlugin]) -> list[str]:
 
 def _entry(plugin: MetricPlugin) -> list[str]:
     default = next(iter(plugin.protocols))
-    better = "higher is better" if plugin.higher_is_better else "lower is better"
+    reading = plugin.reading_of(plugin.bind(plugin.protocols[default]))
     ranks = "; reads only the order of the map's values" if plugin.ranks_only else ""
     lines = [
         f"### {plugin.name}",
         "",
         _paragraphs(plugin),
         "",
-        f"**Value.** {plugin.equation}" if plugin.equation else "",
+        f"**Value.** {reading.equation}" if reading.equation else "",
     ]
-    lines += ["", f"**Reading.** {better}; {_range(plugin)}; unit: {plugin.unit}{ranks}."]
+    lines += ["", f"**Reading.** {_better(reading)} is better; {_range(reading)}; unit: {reading.unit}{ranks}."]
+    lines += [f"Under {said}." for said in _otherwise(plugin, reading)]
     lines += ["", "**Needs.** " + "; ".join(f"`{n}`: {METRIC_NEEDS[n]}" for n in sorted(plugin.needs)) + "."]
     lines += ["", f"**Source.** {_link(plugin.paper)}" if plugin.paper else "**Source.** benchbench's own."]
     lines += ["", "| protocol | parameters | forwards per map | per image | again |", "|---|---|---|---|---|"]
@@ -86,8 +88,24 @@ def _entry(plugin: MetricPlugin) -> list[str]:
     return lines
 
 
-def _range(plugin: MetricPlugin) -> str:
-    low, high = (f"{side:g}" if math.isfinite(side) else "any" for side in plugin.range)
+def _otherwise(plugin: MetricPlugin, default: Reading) -> list[str]:
+    """Per reading that is not the default protocol's, the protocols that have it, and what it is."""
+    alike: dict[Reading, list[str]] = {}
+    for name, params in plugin.protocols.items():
+        alike.setdefault(plugin.reading_of(plugin.bind(params)), []).append(f"`{name}`")
+    return [
+        f"{', '.join(names)}: {reading.equation}; {_better(reading)} is better; {_range(reading)}; unit: {reading.unit}"
+        for reading, names in alike.items()
+        if reading != default
+    ]
+
+
+def _better(reading: Reading) -> str:
+    return "higher" if reading.higher_is_better else "lower"
+
+
+def _range(reading: Reading) -> str:
+    low, high = (f"{side:g}" if math.isfinite(side) else "any" for side in reading.range)
     return f"{low} to {high}"
 
 

@@ -80,6 +80,15 @@ ENGINE = (
         "gradcam random", "deletion",
     ),
     _engine(
+        "an image's picture lent to another image", "probing",
+        "self._known.setdefault((name, *mark), count)", "self._known.setdefault((name, 0, mark[1]), count)",
+        "center", "deletion", study="embedded",
+    ),
+    _engine(
+        "a picture lent to another fill", "equal",
+        'return "hidden", probe.fill', 'return ("hidden",)', "gradcam random", "deletion", "insertion",
+    ),
+    _engine(
         "random draws by the place in the batch and not by the image", "plan",
         'f"{seed}/{what}/{i}".encode()).digest()[:7], "big") for i in ids)',
         'f"{seed}/{what}/{n}".encode()).digest()[:7], "big") for n, i in enumerate(ids))', "random", "average_drop",

@@ -1,0 +1,152 @@
+"""A metric sees what it declared, whatever the data and the study have besides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from benchbench.lending import LENT, NotLent, lend
+from benchbench.perturb import Remove
+from benchbench.registry import METRICS, metric
+from benchbench.runner import run
+from benchbench.study import Study
+from benchbench.table import Record
+from benchbench.types import Pixels, Scored, Seen, Subject
+from benchbench.views import Noisy
+
+from ..networks import Pooled, seeded
+
+EVERY = ("probes", "map", "pixels", "mask", "again", "network")
+MORE: dict[str, dict[str, Any]] = {
+    "probes": {"probes": lambda: [Remove(0.5)]},
+    "again": {"views": lambda: [Noisy(0, 0.1)]},
+}
+
+
+@pytest.fixture
+def registered() -> Iterator[Any]:
+    """Registers a metric that reads one attribute of what it is given, and forgets it."""
+    names: list[str] = []
+
+    def add(reads: str, needs: tuple[str, ...]) -> str:
+        name = f"reads {reads} declares {' '.join(needs)}"
+        more: dict[str, Any] = {}
+        for need in needs:
+            more |= MORE.get(need, {})
+
+        @metric(name, higher_is_better=True, needs=needs, protocols={"only": {}}, unit="none", **more)
+        def reading(seen: Seen) -> Scored:
+            """1 where it could read."""
+            getattr(seen, reads)
+            return Scored(torch.ones(len(seen.map)))
+
+        names.append(name)
+        return name
+
+    yield add
+    for name in names:
+        METRICS.remove(name)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("beside", [[], ["deletion", "pointing_game", "noise_stability"]])
+def test_what_was_not_declared_is_never_seen(
+    images: Tensor, tmp_path: Path, registered: Any, masked: bool, beside: list[str]
+) -> None:
+    """The rows fail in every study alike, and say the need."""
+    asked = {name: registered(name, ("map",)) for name in LENT if name not in ("map", "raw")}
+    lent = {name: registered(name, tuple({"map", needs[0]})) for name, needs in LENT.items()}
+    masks = torch.zeros(len(images), *images.shape[2:], dtype=torch.bool)
+    masks[:, 3:9, 3:9] = True
+    labels = torch.zeros(len(images), dtype=torch.long)
+    study = Study(
+        models={"net": seeded(Pooled)},
+        datasets={"data": (images, labels, masks) if masked else (images, labels)},
+        layers=["relu"],
+        methods=["gradcam"],
+        metrics=[*asked.values(), *lent.values(), *beside],
+    )
+    run(study, tmp_path)
+    found = Record.load(tmp_path).results
+    for name, metric_name in asked.items():
+        rows = found[found["metric"] == metric_name]
+        said = f'reads seen.{name} and does not declare it. Add "{LENT[name][0]}" to its needs'
+        assert set(rows["status"]) == {"failed"}
+        assert rows["reason"].str.contains(said, regex=False).all()
+    for metric_name in lent.values():
+        rows = found[found["metric"] == metric_name]
+        assert set(rows["status"]) == {"ok"}, rows["reason"].iloc[0]
+        assert set(rows["value"]) == {1.0}
+
+
+def full() -> Seen:
+    images = torch.rand(2, 3, 8, 8)
+    answers = torch.rand(2, 1)
+    pixels = Pixels(images, (0, 1), torch.zeros(3), torch.ones(3))
+    subject = Subject(nn.Identity(), torch.zeros(2), ("a", "b"), lambda *_: torch.zeros(2, 8, 8))
+    whole = (torch.rand(2), torch.rand(2), torch.rand(2, 8, 8))
+    return Seen(answers, answers, answers, *whole, torch.ones(2, 8, 8) > 0, torch.rand(2, 4, 4), pixels, {}, subject)
+
+
+@pytest.mark.parametrize("need", EVERY)
+def test_each_need_lends_its_own(need: str) -> None:
+    """Nor is anything else to be got at behind the attributes' backs."""
+    seen = full()
+    given = lend(seen, "mine", {need})
+    held: Mapping[str, Any] = vars(given)
+    for name, needs in LENT.items():
+        if need in needs:
+            assert getattr(given, name) is getattr(seen, name)
+            continue
+        assert held[name] is None
+        with pytest.raises(NotLent, match=f'metric mine reads seen.{name} .* Add "{needs[0]}" to its needs'):
+            getattr(given, name)
+
+
+def test_every_attribute_and_every_need_of_a_seen_is_known() -> None:
+    assert set(LENT) == set(vars(full()))
+    assert {need for needs in LENT.values() for need in needs} == set(EVERY)
+
+
+class Touchy(nn.Module):
+    """Refuses pictures with much of zero in them."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        if (images == 0).float().mean((1, 2, 3)).amax() > 0.7:
+            raise ValueError("too little of a picture")
+        return torch.stack([images.mean((1, 2, 3)), images.square().mean((1, 2, 3))], 1)
+
+
+def test_a_picture_that_the_network_refuses_costs_the_metric_that_asks_for_it(images: Tensor, tmp_path: Path) -> None:
+    """What another metric of the study asks about another picture keeps its value."""
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.features, self.touchy = nn.Conv2d(3, 3, 1), Touchy()
+
+        def forward(self, shown: Tensor) -> Tensor:
+            logits: Tensor = self.touchy(shown) + self.features(shown).mean((2, 3))[:, :2]
+            return logits
+
+    def done(*metrics: str) -> Any:
+        study = Study(
+            models={"net": seeded(Net)},
+            datasets={"data": images},
+            layers=["features"],
+            methods=["random", "center"],
+            metrics=list(metrics),
+        )
+        folder = tmp_path / "-".join(metrics)
+        run(study, folder)
+        found = Record.load(folder).results
+        return found[found["metric"] == "average_drop"].set_index(["method", "sample"])["value"]
+
+    alone, beside = done("average_drop"), done("average_drop", "deletion")
+    assert alone.notna().all()
+    assert (alone == beside).all()
