@@ -25,7 +25,7 @@ from .plan import CostCell, ReadyModel, Task, cost_cells, named_targets, shards,
 from .pooled import pooled
 from .prepare import Prepared, prepare
 from .progress import Progress, Silent
-from .provenance import describe, machine, warnings
+from .provenance import describe, earlier, machine, warnings
 from .ready import aimed, device_of, example_of, load_sample, ready_dataset, ready_model, ready_spec
 from .scoring import Passes, Scorer
 from .services import may_capture
@@ -292,6 +292,8 @@ def _write(
     info = describe(
         study, [(one.model, one.prepared) for one in loaded], loaded[0].datasets, [t.shard for t in loaded[0].tasks]
     )
+    info["datasets"] = assemble.with_units(info["datasets"], loaded[0].tasks, store)
+    info["earlier"] = earlier(info, store.read_info())
     info |= {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": seconds,

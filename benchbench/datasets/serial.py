@@ -28,6 +28,10 @@ class Serial:
     def about(self) -> Mapping[str, str]:
         return self.of.about
 
+    @property
+    def groups(self) -> Sequence[str | None] | None:
+        return getattr(self.of, "groups", None)
+
     def __getitem__(self, index: int) -> Sample:
         with self.lock:
             return self.of[index]

@@ -115,8 +115,8 @@ def _contest(contest: Scores, margin: float | None, seed: int) -> pd.DataFrame:
 
 
 def measured_pairs(contest: Scores, asked: Sequence[Pair], margin: float | None, seed: int) -> pd.DataFrame:
-    """One row per pair: the columns of ``pairs`` without the key, Holm's correction and the verdicts, and ``_low90``, ``_high90`` and
-    ``_exact`` that equivalence needs.
+    """One row per pair: the columns of ``pairs`` without the key, Holm's correction and the verdicts, and what
+    equivalence needs: ``_low90``, ``_high90`` and ``_exact``.
     """
     gain, values = contest.gain, contest.values
     one, two = [pair.method for pair in asked], [pair.other for pair in asked]
