@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import inf, nan
@@ -12,6 +12,7 @@ import pandas as pd
 
 from ..errors import BenchError
 from ..stats import (
+    CELL,
     CONTEST,
     COST,
     QUALITY,
@@ -22,6 +23,7 @@ from ..stats import (
     health,
     leaderboard,
     scales,
+    standard_errors,
     trusted,
 )
 from ..table import Record, beside, with_units
@@ -266,7 +268,8 @@ class Board:
     @cached_property
     def decimals(self) -> dict[tuple[Any, ...], int]:
         """Of each metric in each block, by (model, dataset, layer, metric, protocol)."""
-        return {key: _decimals(rows) for key, rows in self.tidy.groupby(CONTEST, sort=False, dropna=False)}
+        errors = standard_errors(self.shown.results)
+        return {key: _decimals(rows, errors) for key, rows in self.tidy.groupby(CONTEST, sort=False, dropna=False)}
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
@@ -341,8 +344,13 @@ def _metric(given: dict[str, Any], kind: str) -> Metric:
     return Metric(given["name"], given["protocol"], title, given["higher_is_better"], unit, kind, family, range=bounds)
 
 
-def _decimals(column: pd.DataFrame) -> int:
-    """Of one metric in one block: by the size of its intervals, or of its measurements."""
+def _decimals(column: pd.DataFrame, errors: Mapping[tuple[Any, ...], float]) -> int:
+    """Of one metric in one block: by its standard errors, or the size of its measurements.
+
+    Not by the intervals: those of few images are wide for what these images cannot have shown, and would hide digits
+    in which methods differ on the same images.
+    """
     if (column["kind"] == COST).all():
         return numbers.decimals_for_measurements(column["mean"].dropna())
-    return numbers.decimals_for_intervals(column["high"] - column["low"])
+    own = [errors.get(key, 0.0) for key in column[CELL].itertuples(index=False, name=None)]
+    return numbers.decimals_for_intervals(4 * error for error in own)

@@ -48,7 +48,9 @@ def _order(marked: Marked) -> list[str]:
     drawn = "the images" if units == 1 else "networks, data and images"
     return [
         f"Over {among} that no control wins, {first['method']} has the best mean rank of {len(table)} methods, "
-        f"{_ranked(first, '95 % interval ')}, before {second['method']}, {_ranked(second)}; it is first in {share(float(first['first']))} of resamples of {drawn}, and "
+        f"{_ranked(first, '95 % interval ')}, "
+        f"before {second['method']}, {_ranked(second)}; it is first in {share(float(first['first']))} of resamples "
+        f"of {drawn}, and "
         f"{_top_two(marked, str(first['method']), str(second['method']))}."
     ]
 
@@ -171,7 +173,8 @@ def _one(marked: Marked, contest: Contest, name: str) -> str:
     value = fixed(best["mean"].iloc[0], decimals)
     value += f", 95 % interval{'s within' if tie else ''} {span}" if span else ""
     verb = "tie (as far as shown) for the best mean" if tie else "has the best mean"
-    said = f"{name}: {listed(best['method'])} {verb}, {value}, over {images(int(best['n'].iloc[0]), int(best['scored'].iloc[0]))}."
+    over = images(int(best["n"].iloc[0]), int(best["scored"].iloc[0]))
+    said = f"{name}: {listed(best['method'])} {verb}, {value}, over {over}."
     return " ".join([said, *_against(marked, contest), *_controls(board, contest)])
 
 

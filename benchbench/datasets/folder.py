@@ -16,9 +16,7 @@ from .scan import Scan, scan
 
 
 @dataset("folder")
-def folder(
-    *, root: Path, labels: Path | None = None, masks: Path | None = None, groups: Path | None = None
-) -> Dataset:
+def folder(*, root: Path, labels: Path | None = None, masks: Path | None = None, groups: Path | None = None) -> Dataset:
     """Your own photographs: a folder, with labels from a CSV or from sub-folders, and masks if you have them.
 
     Photographs are found by extension (jpg, jpeg, png, bmp, webp, tif, tiff, gif, ppm) in ``root`` and below; names
@@ -55,9 +53,7 @@ def folder(
     known = _labels(found, labels)
     masked = masks_of(found.photos, masks) if masks is not None else {}
     grouped = _groups(found, labels, groups)
-    items = [
-        Item(id, path, known.of.get(id), masked.get(id), grouped.get(id)) for id, path in found.photos.items()
-    ]
+    items = [Item(id, path, known.of.get(id), masked.get(id), grouped.get(id)) for id, path in found.photos.items()]
     return Files(root.resolve().name or "folder", items, _about(root, found, known, items))
 
 

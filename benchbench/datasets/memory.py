@@ -16,7 +16,8 @@ from .wrap import Wrapped, looks_map_style
 
 _HINT = (
     "Give a float tensor (N, 3, H, W), a list of tensors or PIL images, a tuple (images, labels), "
-    "(images, labels, masks) or (images, labels, masks, groups), a torch Dataset of (image, label), or an object with benchbench's Dataset interface"
+    "(images, labels, masks) or (images, labels, masks, groups), a torch Dataset of (image, label), or an object with "
+    "benchbench's Dataset interface"
 )
 _INTERFACE = ("name", "ids", "about", "__getitem__", "fingerprint")
 

@@ -30,9 +30,7 @@ _WEIGHTS_AT_ONCE = 2_000_000
 _GROUPS_AT_ONCE = 1_000
 
 
-def limits(
-    values: Array, low: float = -math.inf, high: float = math.inf, seed: int = 0, tail: float = TAIL
-) -> Array:
+def limits(values: Array, low: float = -math.inf, high: float = math.inf, seed: int = 0, tail: float = TAIL) -> Array:
     """Lower and upper limit of each column's mean.
 
     Args:
@@ -59,24 +57,24 @@ def limits_at(values: Array, tails: Sequence[float], low: float, high: float, se
     sides = [side for side in (0, 1) if math.isfinite((low, high)[side])]
     for side, drawn in _weighted(values, ends, sides, seed).items():
         wanted = [1 - tail if side else tail for tail in tails]
-        quantiles = np.quantile(drawn, wanted, axis=0)
+        quantiles = np.quantile(drawn, wanted, axis=1, overwrite_input=True)
         exact = np.stack([_exact(values, ends[side], 1 if side else -1, tail) for tail in tails])
         found[:, side] = np.where(np.isnan(exact), quantiles, exact)
     return found
 
 
 def _weighted(values: Array, ends: tuple[float, float], sides: Sequence[int], seed: int) -> dict[int, Array]:
-    """By side (resamples, m): means of the values and of the range's end there, weighted at random."""
+    """By side (m, resamples): means of the values and of the range's end there, weighted at random."""
     units, columns = values.shape
     values = np.sort(values, axis=0)  # so that the order of the images changes nothing
     anchor = values[0]
-    drawn = {side: np.empty((RESAMPLES, columns)) for side in sides}
+    drawn = {side: np.empty((columns, RESAMPLES)) for side in sides}
     done = 0
     for weights in _weights(units, seed):
-        rows = slice(done, done + len(weights))
-        inside = weights[:, :units] @ (values - anchor)
+        these = slice(done, done + len(weights))
+        inside = anchor[:, None] + (values - anchor).T @ weights[:, :units].T
         for side in sides:
-            drawn[side][rows] = anchor + inside + weights[:, units:] * (ends[side] - anchor)
+            drawn[side][:, these] = inside + (ends[side] - anchor)[:, None] * weights[:, units]
         done += len(weights)
     return drawn
 

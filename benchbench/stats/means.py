@@ -112,7 +112,8 @@ def _by_image(rows: pd.DataFrame) -> Array:
     """The ok values, ordered by image and then averaged over units: row i of every method is the same unit."""
     ok = rows[rows["status"] == "ok"].sort_values("sample", kind="stable")
     values = ok["value"].to_numpy(dtype=np.float64)
-    return by_unit(values, numbered(units_of(ok).tolist())) if "unit" in ok else values
+    of_images = "unit" in ok and ok["sample"].notna().all()
+    return by_unit(values, numbered(units_of(ok).tolist())) if of_images else values
 
 
 def _images(rows: pd.DataFrame) -> str:

@@ -61,9 +61,9 @@ def power(results: pd.DataFrame, scales: Scales, controls: Collection[str] = (),
 
     Returns:
         The contest's key, ``method``, ``other``; ``n``: independent images with both values; ``mean_difference`` and
-        ``spread``, the standard deviation of the paired differences, in the metric's unit; ``d_z``: their ratio; ``visible``: the
-        smallest mean difference that a Wilcoxon signed-rank test at Holm's strictest step sees with this power and so
-        many images, for normal differences of this spread; ``needed``: images to see the difference that was found,
+        ``spread``, the standard deviation of the paired differences, in the metric's unit; ``d_z``: their ratio;
+        ``visible``: the smallest mean difference that a Wilcoxon signed-rank test at Holm's strictest step sees with
+        this power and so many images, for normal differences of this spread; ``needed``: images to see the difference,
         were it the true one; ``more``: how many of them are missing. ``needed`` and ``more`` are missing (NA)
         where the difference or the spread is zero, or n < 2.
     """

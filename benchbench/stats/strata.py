@@ -39,9 +39,9 @@ def by_group(record: Record, by: str, bands: Bands = "thirds") -> pd.DataFrame:
           where the object lies outside the picture, "no mask", and "not read" where the image could not be; or the
           class with its index, in the order of the indices, then "no label";
         - ``at_least``, ``below``: the bounds of the share, by size alone (NaN where there are none);
-        - ``n``, ``scored``, ``mean``, ``low``, ``high``, ``median``, ``images``, ``failed``, ``not_applicable``,
-          ``reason``: as in ``leaderboard``; no interval where n < 2. A group is tested against no other: with many of them, some interval
-          lies apart by chance.
+        - ``n``, ``scored``, ``mean``, ``low``, ``high``, ``median``, ``images``, ``failed``, ``not_applicable`` and
+          ``reason``: as in ``leaderboard``; no interval where n < 2. A group is tested against no other: with many of
+          them, some interval lies apart by chance.
 
     Raises:
         BenchError: no image has a mask, or a label; there is no such grouping, or bands.

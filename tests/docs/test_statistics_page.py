@@ -26,7 +26,7 @@ def test_images_needed() -> None:
 
 
 def test_constants() -> None:
-    assert f"({RESAMPLES:,} draws" in PAGE
+    assert f"{RESAMPLES:,} draws; a seed" in PAGE
     assert f"fewer than {FEWEST_RESAMPLED} independent images" in PAGE
     assert f"two-level bootstrap ({TWO_LEVEL:,} resamples)" in PAGE
     assert f"up to {EXACT} differences" in PAGE
