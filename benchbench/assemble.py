@@ -123,6 +123,29 @@ def label_cautions(tasks: Sequence[Task], store: Store) -> list[str]:
     return [said for key, answers in found.items() for said in of_labels(*key, answers, classes[key])]
 
 
+def with_units(described: Sequence[Row], tasks: Sequence[Task], store: Store) -> list[Row]:
+    """The datasets of run.json with what makes images dependent, where something does.
+
+    ``copies``: by sample, the first sample with the same picture; ``groups``: by sample, its group.
+    """
+    found: dict[str, tuple[dict[str, str], dict[str, str]]] = {}
+    first: dict[tuple[str, str], str] = {}
+    for task in tasks:
+        data = task.shard.dataset_name
+        copies, groups = found.setdefault(data, ({}, {}))
+        for sample, entry in store.read_cell(task.predictions)["samples"].items():
+            known = task.shard.groups
+            group = entry.get("group") if known is None else known.get(sample)
+            if group is not None:
+                groups[sample] = str(group)
+            if entry.get("picture"):
+                original = first.setdefault((data, entry["picture"]), sample)
+                if original != sample:
+                    copies[sample] = original
+    named = {name: {"copies": copies, "groups": groups} for name, (copies, groups) in found.items()}
+    return [{**data, **{key: own for key, own in named.get(data["name"], {}).items() if own}} for data in described]
+
+
 def failures(results: pd.DataFrame) -> list[Row]:
     """Every distinct reason why rows failed, with the first sample and how many rows: for run.json."""
     failed = results[results["status"] == "failed"]

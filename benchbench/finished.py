@@ -73,11 +73,11 @@ class Run:
         return Marked.of(self.record)
 
     def leaderboard(self) -> pd.DataFrame:
-        """Mean, 95 % bootstrap interval, median, mean rank and groups of every method under every metric.
+        """Mean, 95 % interval, median, mean rank and groups of every method under every metric.
 
         See ``benchbench.stats.leaderboard``; methods that explain a network as a whole stand at every layer. ``rank``
-        is the mean rank over images; methods that share a letter of ``groups`` are not told apart (Wilcoxon or McNemar,
-        Holm over all pairs).
+        is the mean rank over images; two methods share a letter of ``groups`` if and only if they do not differ
+        significantly (Wilcoxon or McNemar, Holm over all pairs). ``n`` counts independent images.
         """
         return self._verdicts.leaderboard()
 
@@ -87,7 +87,7 @@ class Run:
         """Two methods against each other under every metric, or one against all, or all pairs.
 
         Args:
-            margin: a difference of the means that matters to nobody, in the metric's unit; None for 1 % of its range.
+            margin: the equivalence margin, in the metric's unit; None for 1 % of its range.
 
         Returns:
             See ``benchbench.stats.pairs``: differences with intervals, p values, effects and a verdict of ``method``.
@@ -231,7 +231,7 @@ class Run:
         Args:
             style: ``full`` (all metrics with their spread), ``compact`` (means and marks) or ``supplementary`` (every
                 number, in a longtable).
-            spread: ``interval`` (95 % bootstrap), ``se`` (standard error) or ``none``.
+            spread: ``interval`` (95 %), ``se`` (standard error) or ``none``.
 
         Raises:
             BenchError: another style or spread.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
 
@@ -58,11 +59,15 @@ class Loaded:
 
 @dataclass(frozen=True, eq=False)
 class Loading:
-    """A shard's readable samples; by id, the reasons of the others, and every label that is known."""
+    """A shard's readable samples; by id, the reasons of the others, and every label that is known.
+
+    ``origins``: by id of a readable sample, a digest of the picture as the network sees it, and its group.
+    """
 
     samples: tuple[Loaded, ...]
     failures: Mapping[str, str]
     labels: Mapping[str, int | None]
+    origins: Mapping[str, dict[str, str | None]]
 
 
 class Loader:
@@ -90,6 +95,7 @@ class Loader:
             tuple(answer.sample for answer in found if answer.sample),
             {name: answer.reason for name, answer in zip(shard.ids, found, strict=True) if answer.reason},
             {name: answer.label for name, answer in zip(shard.ids, found, strict=True) if answer.known},
+            {answer.sample.id: answer.origin for answer in found if answer.sample},
         )
 
     def close(self) -> None:
@@ -104,12 +110,13 @@ def _alone() -> None:
 
 @dataclass(frozen=True, eq=False)
 class _One:
-    """A sample, or the reason why it cannot be used; and its label, if the dataset said one or none."""
+    """A sample, or the reason why it cannot be used; its label, if the dataset said one or none; and its origin."""
 
     sample: Loaded | None
     reason: str
     label: int | None
     known: bool
+    origin: dict[str, str | None] = field(default_factory=dict)
 
 
 def _load(shard: Shard, k: int, store: Store) -> _One:
@@ -125,7 +132,9 @@ def _load(shard: Shard, k: int, store: Store) -> _One:
     if not store.has_photo(photo):
         thumbnail = _thumbnail(image, shard)
         store.write_photo(photo, partial(thumbnail.save, format="JPEG", quality=88))
-    return _One(Loaded(name, image, label, mask, photo), "", label, known)
+    picture = hashlib.sha256(f"{tuple(image.shape)} ".encode() + image.contiguous().numpy().tobytes()).hexdigest()
+    origin = {"picture": picture[:16], "group": sample.group}
+    return _One(Loaded(name, image, label, mask, photo), "", label, known, origin)
 
 
 def chunks(loaded: Sequence[Loaded], size: int, device: torch.device) -> Iterator[Chunk]:

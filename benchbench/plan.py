@@ -81,6 +81,12 @@ class Shard:
         return [self.dataset.fingerprint(i) for i in self.indices]
 
     @property
+    def groups(self) -> dict[str, str | None] | None:
+        """By id, its group; None where the dataset tells them with each sample alone."""
+        known = getattr(self.dataset, "groups", None)
+        return None if known is None else {self.dataset.ids[i]: known[i] for i in self.indices}
+
+    @property
     def all_content(self) -> list[tuple[str, str]]:
         """Id and fingerprint of every sample of all the dataset's shards."""
         return [(self.dataset.ids[i], self.dataset.fingerprint(i)) for i in self.whole]

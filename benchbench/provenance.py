@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import math
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,43 @@ def describe(
         "metrics": [_metric(choice) for choice in study.metrics],
         "warnings": [said for model, prepared in networks for said in warnings(model, prepared)],
     }
+
+
+def earlier(info: Mapping[str, Any], before: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """Of a run into a folder that had results: when these were written, and by what this run extends them.
+
+    Args:
+        info: of this run. before: run.json of the results that were there, if any.
+
+    Returns:
+        What ``before`` says of earlier results still, and, where this run extends ``before``: ``created``; ``images``,
+        by dataset with more samples now, how many there were; ``added``, the methods, metrics, networks, layers and
+        datasets that are new, in words.
+    """
+    if before is None:
+        return []
+    had = {data["name"]: data for data in before["datasets"]}
+    images = {
+        data["name"]: len(had[data["name"]]["samples"])
+        for data in info["datasets"]
+        if data["name"] in had and set(data["samples"]) - set(had[data["name"]]["samples"])
+    }
+    added = [
+        f"{kind} {', '.join(new)}"
+        for kind, names in _NAMES.items()
+        if (new := [name for name in names(info) if name not in names(before)])
+    ]
+    grown = [{"created": before["created"], "images": images, "added": added}] if images or added else []
+    return [*before.get("earlier", ()), *grown]
+
+
+_NAMES: Mapping[str, Callable[[Mapping[str, Any]], list[str]]] = {
+    "the methods": lambda info: [method["name"] for method in info["methods"]],
+    "the metrics": lambda info: [f"{metric['name']}@{metric['protocol']}" for metric in info["metrics"]],
+    "the networks": lambda info: [model["name"] for model in info["models"]],
+    "the layers": lambda info: list(dict.fromkeys(layer for model in info["models"] for layer in model["layers"])),
+    "the data": lambda info: [data["name"] for data in info["datasets"]],
+}
 
 
 def machine(device: torch.device) -> dict[str, Any]:

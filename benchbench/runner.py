@@ -25,7 +25,7 @@ from .plan import Task
 from .pooled import pooled
 from .preflight import image_cautions, refuse_without_masks
 from .progress import Progress, Silent
-from .provenance import describe, machine, warnings
+from .provenance import describe, earlier, machine, warnings
 from .ready import aimed, device_of, ready_spec
 from .scoring import Passes, Scorer
 from .setup import Loaded, load_or_say
@@ -204,6 +204,8 @@ def _write(
         study, [(one.model, one.prepared) for one in loaded], loaded[0].datasets, [t.shard for t in loaded[0].tasks]
     )
     info["warnings"] = [*info["warnings"], *cautions]
+    info["datasets"] = assemble.with_units(info["datasets"], loaded[0].tasks, store)
+    info["earlier"] = earlier(info, store.read_info())
     info |= {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": seconds,

@@ -37,6 +37,14 @@ class Store:
             return None
         return cell if isinstance(cell, dict) else None
 
+    def read_info(self) -> dict[str, Any] | None:
+        """run.json of the results that the folder holds; None where there are none, or it cannot be read."""
+        try:
+            info = json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return None
+        return info if isinstance(info, dict) and {"created", "datasets"} <= set(info) else None
+
     def read_cell(self, name: str) -> dict[str, Any]:
         cell: dict[str, Any] = json.loads(self._cell(name).read_text(encoding="utf-8"))
         return cell

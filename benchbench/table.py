@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -89,9 +90,11 @@ INPUT = "input image"  # the layer of methods that explain the network as a whol
 def beside(record: Record) -> Record:
     """The record with what explains a network as a whole standing at each of its layers, to be compared there.
 
-    Where a model and dataset have no other layer, the input image stays one.
+    Where a model and dataset have no other layer, the input image stays one. Where images are not independent,
+    results and curves say so in a column ``unit`` (``with_units``).
     """
     results, curves, maps = (beside_rows(rows) for rows in (record.results, record.curves, record.maps))
+    results, curves = (with_units(rows, record.info) for rows in (results, curves))
     return Record(record.folder, record.info, results, curves, maps, record.photos)
 
 
@@ -106,6 +109,45 @@ def beside_rows(rows: pd.DataFrame) -> pd.DataFrame:
     copies["layer"] = copies["layer"].astype("string").mask(alone, INPUT)
     found = pd.concat([rows[~whole], copies[list(rows.columns)]], ignore_index=True)
     return found.astype(rows.dtypes.to_dict())
+
+
+def with_units(rows: pd.DataFrame, info: Mapping[str, Any]) -> pd.DataFrame:
+    """The rows with a column ``unit``, the independent unit of each image; as they are where each image is one.
+
+    Args:
+        rows: of a table with ``dataset`` and ``sample``.
+        info: run.json.
+    """
+    known = {(d["name"], sample): unit for d in info.get("datasets", ()) for sample, unit in units_of(d).items()}
+    if all(sample == unit for (_, sample), unit in known.items()):
+        return rows
+    keys = zip(rows["dataset"], rows["sample"], strict=True)
+    own = [None if pd.isna(sample) else known.get((dataset, sample), sample) for dataset, sample in keys]
+    return rows.assign(unit=pd.Series(own, index=rows.index, dtype="string"))
+
+
+def units_of(dataset: Mapping[str, Any]) -> dict[str, str]:
+    """By sample of a dataset of run.json, the first sample of its unit.
+
+    Samples are one unit where their content is equal (their fingerprints, or the pictures that the network sees), and
+    where they are of one group.
+    """
+    found: dict[str, str] = {}
+
+    def root(sample: str) -> str:
+        while found[sample] != sample:
+            sample = found[sample]
+        return sample
+
+    marks: dict[tuple[str, str], str] = {}
+    copies, groups = dataset.get("copies", {}), dataset.get("groups", {})
+    for sample, mark in dataset.get("samples", {}).items():
+        found[sample] = sample
+        named = [("mark", mark), ("picture", copies.get(sample, sample)), ("group", groups.get(sample))]
+        for key in ((kind, name) for kind, name in named if name is not None):
+            other = root(marks.setdefault(key, sample))
+            found[max(root(sample), other)] = min(root(sample), other)
+    return {sample: root(sample) for sample in found}
 
 
 def typed(rows: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:

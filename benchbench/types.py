@@ -268,19 +268,23 @@ class Sample:
             already what the network expects.
         label: the class index, or None where unknown.
         mask: bool (H, W) at the image's size, true on the object that ``label`` names; None where unknown.
+        group: what the image shares with others that are not independent of it: a patient, an object, a film; None
+            where it is independent. Tests and intervals count each group once.
     """
 
     id: str
     image: Image.Image | Tensor
     label: int | None = None
     mask: Tensor | None = None
+    group: str | None = None
 
 
 class Dataset(Protocol):
     """Samples by index, decoded when asked for.
 
     ``dataset[i]`` raises BenchError where a file cannot be decoded: the sample's rows
-    become ``failed``, with its reason.
+    become ``failed``, with its reason. A dataset may have an attribute ``groups``, the ``Sample.group`` of each id in
+    order: groups are then known of images that cannot be decoded, and may change without any work done again.
     """
 
     @property

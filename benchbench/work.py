@@ -111,6 +111,8 @@ def work(task: Task, desk: Desk) -> int:
         left = _attempt(job, chunk, finished)
         finished += not left
         queue[:0] = left
+    for name in pages.predictions:
+        pages.predictions[name] |= loading.origins.get(name, {})
     _write(task, pages, job.failures, loading.labels, desk.store)
     return len(lacking.maps) + len(lacking.metrics)
 

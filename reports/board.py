@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import inf, nan
@@ -11,8 +11,22 @@ from typing import Any
 import pandas as pd
 
 from ..errors import BenchError
-from ..stats import CONTEST, COST, QUALITY, Contest, agreement, contests, health, leaderboard
-from ..table import Record, beside
+from ..stats import (
+    CELL,
+    CONTEST,
+    COST,
+    QUALITY,
+    Contest,
+    Scale,
+    agreement,
+    contests,
+    health,
+    leaderboard,
+    scales,
+    standard_errors,
+    trusted,
+)
+from ..table import Record, beside, with_units
 from . import numbers
 from .footnotes import Notes, why
 
@@ -52,7 +66,8 @@ class Cell:
     """One method under one metric.
 
     Attributes:
-        n: images (1 for a measured cost). 0: there is no number, and ``reason`` says why.
+        n: independent images (1 for a measured cost). 0: there is no number, and ``reason`` says why.
+        scored: images with a value; more than ``n`` where some are not independent.
         best: among the comparable methods of the block (means over the same images); controls never are.
         notes: numbers of the block's footnotes. median: of the images' values.
     """
@@ -69,6 +84,7 @@ class Cell:
     notes: tuple[int, ...] = ()
     median: float = nan
     comparable: bool = True
+    scored: int = 0
 
     @property
     def text(self) -> str:
@@ -84,7 +100,7 @@ class Cell:
     @property
     def incomplete(self) -> str:
         """``2 of 20 failed``: what keeps a number from being compared; empty where nothing does."""
-        asked = self.n + self.failed + self.not_applicable
+        asked = self.scored + self.failed + self.not_applicable
         lost = [(self.failed, "failed"), (self.not_applicable, "n/a")]
         return ", ".join(f"{count} of {asked} {word}" for count, word in lost if count) if self.n else ""
 
@@ -140,7 +156,17 @@ class Block:
     @property
     def images(self) -> int:
         """Images behind the fullest mean."""
+        return max((cell.scored for row in self.rows for cell in row.of_kind(cost=False)), default=0)
+
+    @property
+    def units(self) -> int:
+        """Independent images behind the fullest mean."""
         return max((cell.n for row in self.rows for cell in row.of_kind(cost=False)), default=0)
+
+    @property
+    def counted(self) -> str:
+        """``20 images``, or ``48 images (6 independent)``."""
+        return numbers.images(self.units, self.images)
 
     @property
     def protocols(self) -> str:
@@ -162,13 +188,25 @@ class Board:
     @cached_property
     def tidy(self) -> pd.DataFrame:
         """The leaderboard of ``shown``."""
-        return leaderboard(self.shown.results, seed=int(self.record.info["seed"]))
+        return leaderboard(self.shown.results, int(self.record.info["seed"]), self.scales)
+
+    @cached_property
+    def scales(self) -> dict[tuple[str, str], Scale]:
+        """By (metric, protocol), what run.json says of each."""
+        return scales(self.record.info)
+
+    @cached_property
+    def left_ranges(self) -> tuple[tuple[str, str], ...]:
+        """Metrics and protocols with values outside the range that they state."""
+        kept = trusted(self.scales, self.record.results)
+        return tuple(key for key, scale in self.scales.items() if kept[key] != scale)
 
     @cached_property
     def plain(self) -> pd.DataFrame:
         """The leaderboard of the record as it is, each row once."""
-        same = self.shown.results is self.record.results
-        return self.tidy if same else leaderboard(self.record.results, seed=int(self.record.info["seed"]))
+        same = len(self.shown.results) == len(self.record.results)
+        rows = with_units(self.record.results, self.record.info)
+        return self.tidy if same else leaderboard(rows, int(self.record.info["seed"]), self.scales)
 
     @cached_property
     def uninformed(self) -> frozenset[str]:
@@ -230,7 +268,8 @@ class Board:
     @cached_property
     def decimals(self) -> dict[tuple[Any, ...], int]:
         """Of each metric in each block, by (model, dataset, layer, metric, protocol)."""
-        return {key: _decimals(rows) for key, rows in self.tidy.groupby(CONTEST, sort=False, dropna=False)}
+        errors = standard_errors(self.shown.results)
+        return {key: _decimals(rows, errors) for key, rows in self.tidy.groupby(CONTEST, sort=False, dropna=False)}
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
@@ -279,7 +318,8 @@ class Board:
             return Cell(metric, 0, nan, nan, nan, 0, 0, "not in the results", notes=(note,))
         place, row = int(found.index[0]), found.iloc[0]
         n, failed, not_applicable = int(row["n"]), int(row["failed"]), int(row["not_applicable"])
-        said = why(n, failed, not_applicable, str(row["reason"]), place in self.incomparable)
+        scored = int(row["scored"])
+        said = why(scored, failed, not_applicable, str(row["reason"]), place in self.incomparable)
         return Cell(
             metric,
             n,
@@ -293,6 +333,7 @@ class Board:
             notes=(notes.number(method, said),) if said else (),
             median=float(row["median"]),
             comparable=place not in self.incomparable,
+            scored=scored,
         )
 
 
@@ -303,8 +344,13 @@ def _metric(given: dict[str, Any], kind: str) -> Metric:
     return Metric(given["name"], given["protocol"], title, given["higher_is_better"], unit, kind, family, range=bounds)
 
 
-def _decimals(column: pd.DataFrame) -> int:
-    """Of one metric in one block: by the size of its intervals, or of its measurements."""
+def _decimals(column: pd.DataFrame, errors: Mapping[tuple[Any, ...], float]) -> int:
+    """Of one metric in one block: by its standard errors, or the size of its measurements.
+
+    Not by the intervals: those of few images are wide for what these images cannot have shown, and would hide digits
+    in which methods differ on the same images.
+    """
     if (column["kind"] == COST).all():
         return numbers.decimals_for_measurements(column["mean"].dropna())
-    return numbers.decimals_for_intervals(column["high"] - column["low"])
+    own = [errors.get(key, 0.0) for key in column[CELL].itertuples(index=False, name=None)]
+    return numbers.decimals_for_intervals(4 * error for error in own)

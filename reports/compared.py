@@ -89,10 +89,11 @@ def _sections(compared: Compared) -> Iterator[tuple[str, tuple[str, ...], list[t
 
 
 def _decimals(rows: pd.DataFrame) -> int:
-    """Of a metric at one place: by its intervals, or its measurements."""
+    """Of a metric at one place: by the intervals of its median differences, which few images bound; or its costs."""
     if "ratio" in rows:
         return decimals_for_measurements([*rows["cost"], *rows["other_cost"]])
-    return decimals_for_intervals(rows["high"].astype(float) - rows["low"].astype(float))
+    medians, means = (rows[f"{side}high"].astype(float) - rows[f"{side}low"].astype(float) for side in ("median_", ""))
+    return decimals_for_intervals(medians if (medians > 0).any() else means)
 
 
 def _quality(row: Mapping[Any, Any], decimals: int) -> list[str]:
@@ -105,7 +106,9 @@ def _quality(row: Mapping[Any, Any], decimals: int) -> list[str]:
     notes += (
         [f"failed {row['other_failed']} in A, {row['failed']} in B"] if row["failed"] or row["other_failed"] else []
     )
-    return [name, *numbers, said, "\n".join([str(row["verdict"]), p_value(row["p_holm"]), *notes])]
+    verdict = str(row["verdict"])
+    verdict += ", within the margin" if row["equivalent"] and verdict != "equivalent" else ""
+    return [name, *numbers, said, "\n".join([verdict, p_value(row["p_holm"]), *notes])]
 
 
 def _cost(row: Mapping[Any, Any], decimals: int) -> list[str]:
@@ -131,7 +134,7 @@ def _tables(compared: Compared) -> Iterator[RenderableType]:
             )
         for name, rows in methods:
             for number, cells in enumerate(rows):
-                style = STYLES.get(re.split("[\n:]", cells[-1])[0], "")
+                style = STYLES.get(re.split("[\n:,]", cells[-1])[0], "")
                 texts = [Text(_lines(cell)) for cell in ("" if number else name, *cells)]
                 texts[-1].stylize(style)
                 table.add_row(*texts)

@@ -15,6 +15,7 @@ from .diagrams import critical_difference
 from .drawing import Look, Picture
 from .marks import Marked
 from .numbers import fixed, interval
+from .verdicts import counted
 
 MOST_DIAGRAMS = 100
 VERDICTS = ("significant", "equivalent", "undecided")
@@ -109,8 +110,8 @@ class Decided:
         here = set(tested["method"]) | set(tested["other"])
         methods = tuple(row.method for row in block.methods if row.method in here)
         counts = {(one, two): [0, 0, 0] for one in methods for two in methods if one != two}
-        for one, two, p, effect in tested[["method", "other", "p_holm", "effect"]].itertuples(index=False, name=None):
-            won = (effect > 0) - (effect < 0) if p < self.marked.verdicts.alpha else 0
+        for one, two, verdict in tested[["method", "other", "verdict"]].itertuples(index=False, name=None):
+            won = (verdict == "better") - (verdict == "worse")
             for pair, sign in (((one, two), won), ((two, one), -won)):
                 for place, hit in enumerate((sign > 0, sign < 0, True)):
                     counts[pair][place] += hit
@@ -138,7 +139,7 @@ class Decided:
                 metric,
                 int(rows["n"].max()),
                 str(rows["test"].iloc[0]),
-                _counted(rows, self.marked.verdicts.alpha),
+                counted(rows),
                 fixed(seen, metric.decimals) if 0 < seen < float("inf") else "",
                 span,
                 tau,
@@ -158,13 +159,6 @@ class Decided:
 
 def _triple(counts: list[int] | None) -> tuple[int, int, int] | None:
     return (counts[0], counts[1], counts[2]) if counts else None
-
-
-def _counted(rows: pd.DataFrame, alpha: float) -> tuple[int, int, int]:
-    """Significant pairs; of the others those that are equivalent, and those that are not."""
-    apart = rows["p_holm"] < alpha
-    alike = ~apart & (rows["verdict"] == "equivalent")
-    return int(apart.sum()), int(alike.sum()), int((~apart & ~alike).sum())
 
 
 def _key(block: Block, metric: Metric) -> tuple[str, ...]:

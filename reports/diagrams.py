@@ -1,4 +1,4 @@
-"""Critical-difference diagrams: methods on an axis of mean ranks, and bars over those that are not told apart."""
+"""Critical-difference diagrams: methods on an axis of mean ranks, and bars over those that do not differ."""
 
 from __future__ import annotations
 
@@ -21,20 +21,23 @@ LETTER = 0.078  # inches, a wide one in the labels' size
 LABEL = 34  # characters of a name
 GAP = 0.12  # inches
 BAR = 3.4  # points
+THIN = 0.8  # over a method that is not in the group
 
 
 def critical_difference(ranked: Ranked, title: str, look: Mapping[str, Look]) -> Picture:
     """A contest's methods by their mean rank over images, the best to the left (Demsar 2006, figure 1).
 
-    A bar joins a run of methods of which no two differ significantly. The runs are the groups of ``ranked``: paired
-    tests over images with Holm's correction. Nemenyi's critical distance is for ranks over datasets and is not drawn.
+    A bar joins methods of which no two differ significantly: a group of ``ranked``, by paired tests over images with
+    Holm's correction. Where a method between them is not in the group, the bar is a thin line there. Nemenyi's critical
+    distance is for ranks over datasets and is not drawn.
 
     Args:
         ranked: one of what ``benchbench.stats.ranked`` gave.
         title: stands above, such as ``deletion AUC, lower is better``.
         look: by method; its mark on the axis has that colour and shape.
     """
-    levels = bar_levels(ranked.groups)
+    groups = [group for group in ranked.groups if len(group) > 1]
+    levels = bar_levels([(group[0], group[-1]) for group in groups])
     depth = max(levels, default=0)
     half = (len(ranked.methods) + 1) // 2
     sides = ranked.methods[:half], ranked.methods[half:]
@@ -52,8 +55,8 @@ def critical_difference(ranked: Ranked, title: str, look: Mapping[str, Look]) ->
         _rule(axis, f"mean rank over {several(ranked.n, 'image')}, 1 is the best", low, high)
         figure.text(0.01, 1 - 0.22 / tall, short(title, 110), fontsize=10, va="center")
         _names(axis, ranked, look, half, depth, inch=(high - low) / wide)
-        for (first, last), level in zip(ranked.groups, levels, strict=True):
-            _bar(axis, ranked.ranks[first], ranked.ranks[last], level, inch=(high - low) / wide)
+        for group, level in zip(groups, levels, strict=True):
+            _bar(axis, ranked.ranks, group, level, inch=(high - low) / wide)
         return picture(figure, _alt(ranked, title))
 
 
@@ -101,9 +104,24 @@ def _names(axis: Axes, ranked: Ranked, look: Mapping[str, Look], half: int, dept
         axis.text(end, y, _label(name, rank), ha="right" if left else "left", va="center", clip_on=False)
 
 
-def _bar(axis: Axes, first: float, last: float, level: int, inch: float) -> None:
+def _bar(axis: Axes, ranks: Sequence[float], group: Sequence[int], level: int, inch: float) -> None:
     over = 0.05 * inch  # beyond the marks, so that equal ranks have a bar too
-    axis.plot([first - over, last + over], [-level + 0.25] * 2, linewidth=BAR, color=INK, clip_on=False, zorder=4)
+    y = [-level + 0.25] * 2
+    for first, last in stretches(group):
+        ends = [ranks[first] - over, ranks[last] + over]
+        axis.plot(ends, y, linewidth=BAR, color=INK, clip_on=False, zorder=4)
+    axis.plot([ranks[group[0]], ranks[group[-1]]], y, linewidth=THIN, color=INK, clip_on=False, zorder=4)
+
+
+def stretches(group: Sequence[int]) -> list[tuple[int, int]]:
+    """The first and the last of each run of neighbours in the group."""
+    found: list[tuple[int, int]] = []
+    for place in group:
+        if found and found[-1][1] == place - 1:
+            found[-1] = (found[-1][0], place)
+        else:
+            found.append((place, place))
+    return found
 
 
 def _label(name: str, rank: float) -> str:
@@ -116,7 +134,8 @@ def _alt(ranked: Ranked, title: str) -> str:
 
 
 def _said(ranked: Ranked) -> Iterator[str]:
-    for first, last in ranked.groups:
-        yield f"Not told apart: {listed(one_line(name) for name in ranked.methods[first : last + 1])}."
-    if not ranked.groups:
-        yield "Every two neighbours differ significantly."
+    for group in ranked.groups:
+        if len(group) > 1:
+            yield f"No significant difference among {listed(one_line(ranked.methods[place]) for place in group)}."
+    if not any(len(group) > 1 for group in ranked.groups):
+        yield "Every two methods differ significantly."

@@ -119,7 +119,7 @@ def _depth(board: Board, depth: Depth, table: Table, label: str) -> dict[str, st
 
 
 def _groups(table: groups.Table, label: str) -> dict[str, str]:
-    said = f"Localisation by {table.by}, {table.title}: means with 95 % bootstrap intervals."
+    said = f"Localisation by {table.by}, {table.title}: means with 95 % intervals."
     texts = [
         [line.group, f"{line.metric.title} {line.metric.protocol}", str(line.n), *(" ".join(c) for c in line.cells)]
         for line in table.lines

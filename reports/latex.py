@@ -34,7 +34,7 @@ def render(marked: Marked, style: str = "full", spread: str = "interval") -> str
     where that is enough. ``supplementary``: a longtable of all numbers. What is too wide or too high is split.
 
     Args:
-        spread: ``interval`` (95 % bootstrap, below the mean), ``se`` (standard error, beside it) or ``none``.
+        spread: ``interval`` (95 %, below the mean), ``se`` (standard error, beside it) or ``none``.
 
     Raises:
         BenchError: an unknown style or spread.
@@ -202,7 +202,7 @@ def _float(sheets: Sequence[Sheet], label: str, caption: str) -> str:
 
 def _caption(marked: Marked, scope: Scope, spread: Spread) -> str:
     spans = {
-        "interval": " with 95 % bootstrap interval below",
+        "interval": " with 95 % interval below",
         "se": " and standard error",
         "none": "",
     }[spread]

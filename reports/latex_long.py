@@ -63,10 +63,10 @@ def _head(end: str) -> list[str]:
 
 def _caption(marked: Marked) -> str:
     said = (
-        f"{constant_title(marked.board.blocks)}: every number. Mean over n images with its 95 % bootstrap interval "
-        "(quartiles for measured costs) and median; mean rank over images, and the groups of methods that are not told "
-        "apart; p against the best mean (paired Wilcoxon, or McNemar for 0 and 1; Holm over all pairs). Best in bold, "
-        "second underlined; controls in grey."
+        f"{constant_title(marked.board.blocks)}: every number. Mean over n images with its 95 % interval "
+        "(quartiles for measured costs) and median; mean rank over images, and letters: two methods share one if they "
+        "do not differ significantly; p against the best mean (paired Wilcoxon, or McNemar for 0 and 1; Holm over all "
+        "pairs). Best in bold, second underlined; controls in grey."
     )
     return latex_breaking(said)
 

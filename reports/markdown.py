@@ -25,7 +25,7 @@ def markdown_table(marked: Marked, spread: str = "interval") -> str:
     return "\n".join([*tables, f"{markdown(statement(marked))}\n"])
 
 
-SPREADS = {"interval": " with 95 % bootstrap interval", "se": " ± standard error", "none": ""}
+SPREADS = {"interval": " with 95 % interval", "se": " ± standard error", "none": ""}
 
 
 def _markdown(marked: Marked, block: Block, spread: str) -> str:
@@ -56,7 +56,7 @@ def _caption(marked: Marked, block: Block, spread: str) -> str:
     worse = f" {DAGGER} significantly worse than the best (Wilcoxon or McNemar, Holm, p < 0.05)." if tested else ""
     gamed = " ‡ a control that knows nothing has a better mean." if any(m.gamed for m in block.metrics) else ""
     return (
-        f"Mean over images ({block.images} at most){SPREADS[spread]}{quartiles}; best mean in bold, second underlined, "
+        f"Mean over at most {block.counted}{SPREADS[spread]}{quartiles}; best mean in bold, second underlined, "
         f"controls apart.{worse}{gamed} Protocols: {protocols}."
     )
 

@@ -28,7 +28,8 @@ class Mark:
         worse: it is significantly worse than a best one (Wilcoxon or McNemar, Holm over all pairs, p < 0.05). Costs
             are not tested, nor are controls.
         p: of the test against the best, corrected; the smallest where several are best; NaN for these and without one.
-        rank, letters: the mean rank over images, NaN where it is not ranked; and the groups of those not told apart.
+        rank, letters: the mean rank over images, NaN where it is not ranked; and letters: two methods share one if and
+            only if they do not differ significantly.
         error: the standard error of the mean; NaN for a cost and for one image.
     """
 
@@ -100,7 +101,7 @@ class Marked:
         errors = standard_errors(self.board.shown.results)
         for contest in self.board.contests:
             key = tuple(map(str, contest.key))
-            worse = set(self.verdicts.beaten_by(contest)[0]) if contest.best else set()
+            worse = self.verdicts.against(contest).worse
             against = self._against(key, [str(name) for name in tidy.loc[list(contest.best), "method"]])
             rows = tidy.index[(tidy[CONTEST] == pd.Series(contest.key, index=CONTEST)).all(axis=1)]
             for place in rows:
@@ -136,7 +137,7 @@ class Marked:
     @property
     def settles(self) -> bool:
         """Whether there are as many images as a significant difference of two methods takes."""
-        images = max((block.images for block in self.board.blocks), default=0)
+        images = max((block.units for block in self.board.blocks), default=0)
         methods = max((len(block.methods) for block in self.board.blocks), default=0)
         return methods > 1 and images >= fewest_images(methods)
 

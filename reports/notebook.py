@@ -28,7 +28,7 @@ def notebook(marked: Marked) -> str:
 def _table(marked: Marked, block: Block) -> str:
     heads = "".join(f"<th>{_head(metric)}</th>" for metric in block.metrics)
     rows = "\n".join(_row(marked, block, row) for row in (*block.methods, *block.controls))
-    images = f"{block.images} images" if block.quality else "measured costs"
+    images = block.counted if block.quality else "measured costs"
     notes = "".join(f"<br><small>{n} {_text(text)}</small>" for n, text in enumerate(block.footnotes, start=1))
     return (
         f"<table><caption>{_text(block.title)}, {images}{notes}</caption>\n"

@@ -72,6 +72,12 @@ def interval(low: float, high: float, decimals: int) -> str:
     return f"[{fixed(low, decimals)}, {fixed(high, decimals)}]"
 
 
+def images(units: int, scored: int) -> str:
+    """``20 images``; ``48 images (6 independent)`` where some are copies, or of one group."""
+    said = several(scored, "image")
+    return said if units == scored else f"{said} ({units:,} independent)"
+
+
 def first_few(names: Sequence[str], most: int = 3) -> str:
     """``listed``, of more than ``most`` the first two and how many more: ``a, b and 5 more``."""
     return listed(names) if len(names) <= most else listed([*names[:2], f"{len(names) - 2} more"])

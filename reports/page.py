@@ -88,7 +88,7 @@ class Page:
 
     @cached_property
     def studies(self) -> tuple[Study, ...]:
-        bands = curve_bands(self.board.shown.curves, seed=int(self.info["seed"]))
+        bands = curve_bands(self.board.shown.curves, int(self.info["seed"]), self.board.scales)
         look = self._look
         return tuple(
             Study(
@@ -206,12 +206,6 @@ class Page:
     @cached_property
     def has_curves(self) -> bool:
         return any(study.curves for study in self.studies)
-
-    @cached_property
-    def flat(self) -> bool:
-        """Whether some interval has no width: every image gave the same value."""
-        tidy = self.board.tidy
-        return bool(((tidy["kind"] == QUALITY) & (tidy["n"] > 1) & (tidy["low"] == tidy["high"])).any())
 
     @cached_property
     def _parts(self) -> dict[str, dict[tuple[Any, ...], float]]:

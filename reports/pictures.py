@@ -34,7 +34,7 @@ def write_figures(marked: Marked, folder: Path) -> list[Path]:
 def pictures(marked: Marked) -> Iterator[tuple[str, drawing.Picture]]:
     """Each figure with a name: the kind, then what tells it from the others."""
     board = marked.board
-    bands = curve_bands(board.shown.curves, seed=int(board.record.info["seed"]))
+    bands = curve_bands(board.shown.curves, int(board.record.info["seed"]), board.scales)
     look = looks(marked)
     for block in board.blocks:
         place = f"{block.model}-{block.dataset}-{block.layer}"

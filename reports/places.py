@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..wording import several
 from .board import Block
+from .numbers import images
 
 
 def short_titles(blocks: Sequence[Block]) -> dict[str, str]:
@@ -28,11 +28,16 @@ def constant_title(blocks: Sequence[Block]) -> str:
 
 
 def images_of(blocks: Sequence[Block]) -> str:
-    """``20 images``, or ``12 to 20 images``."""
-    counts = sorted({block.images for block in blocks if block.images})
-    if len(counts) > 1:
-        return f"{counts[0]:,} to {several(counts[-1], 'image')}"
-    return several(counts[0] if counts else 0, "image")
+    """``20 images``, ``12 to 20 images``, or ``48 images (6 independent)``."""
+    scored, units = (sorted({n for n in found if n}) or [0] for found in _counts(blocks))
+    if len(scored) == len(units) == 1:
+        return images(units[0], scored[0])
+    said, independent = (f"{own[0]:,} to {own[-1]:,}" if len(own) > 1 else f"{own[0]:,}" for own in (scored, units))
+    return f"{said} images" + (f" ({independent} independent)" if scored != units else "")
+
+
+def _counts(blocks: Sequence[Block]) -> tuple[list[int], list[int]]:
+    return [block.images for block in blocks], [block.units for block in blocks]
 
 
 def parts(block: Block) -> tuple[str, str, str]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..stats import ALPHA, QUALITY, RESAMPLES
+from ..stats import ALPHA, QUALITY
 from ..wording import listed, several
+from .independence import dependence, extended
 from .marks import Marked
+from .summary import intervals
 
 
 def statement(marked: Marked) -> str:
@@ -20,13 +22,14 @@ def _sentences(marked: Marked) -> Iterator[str]:
     if not board.of(QUALITY):
         yield f"Costs were measured on the method alone (benchbench {info['benchbench']})."
         return
-    images = listed(f"{several(data['used'], 'image')} of {data['name']}" for data in info["datasets"])
-    yield (
-        f"Every method was scored on the same {images}. Means are over images, with 95 % percentile bootstrap "
-        f"intervals ({RESAMPLES:,} resamples of the images, the same for every method)."
-    )
+    data = listed(f"{several(data['used'], 'image')} of {data['name']}" for data in info["datasets"])
+    left_out = list(_left_out(marked))
+    yield f"Every method was {'asked for scores' if left_out else 'scored'} on the same {data}."
+    yield from dependence(info)
+    yield from extended(info)
+    yield f"Means are over images. {intervals(board)}"
     yield from _tests(marked)
-    yield from _left_out(marked)
+    yield from left_out
     if board.controls:
         names = listed(m["name"] for m in info["methods"] if m["name"] in board.controls)
         yield f"The controls ({names}) are neither ranked nor called best."

@@ -4,13 +4,27 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from math import inf
+from math import inf, isfinite, isnan
+from typing import Any
 
-from ..stats import CONTEST, RESAMPLES, Contest, fewest_images, images_needed, smallest_visible_effect
+import pandas as pd
+
+from ..stats import (
+    CONTEST,
+    MARGIN,
+    Contest,
+    fewest_equivalent,
+    fewest_images,
+    images_needed,
+    smallest_visible_effect,
+    trusted,
+)
 from ..wording import listed, several
 from .board import Board, Metric
+from .independence import dependence, extended
 from .marks import Marked
-from .numbers import fixed, interval, share
+from .numbers import fixed, images, interval, share
+from .verdicts import Against, counted
 
 FEW_IMAGES = 30
 
@@ -34,11 +48,18 @@ def _order(marked: Marked) -> list[str]:
     drawn = "the images" if units == 1 else "networks, data and images"
     return [
         f"Over {among} that no control wins, {first['method']} has the best mean rank of {len(table)} methods, "
-        f"{fixed(first['rank'], 2)} (95 % interval {fixed(first['rank_low'], 2)} to {fixed(first['rank_high'], 2)}), "
-        f"before {second['method']}, {fixed(second['rank'], 2)} ({fixed(second['rank_low'], 2)} to "
-        f"{fixed(second['rank_high'], 2)}); it is first in {share(float(first['first']))} of resamples of {drawn}, and "
+        f"{_ranked(first, '95 % interval ')}, "
+        f"before {second['method']}, {_ranked(second)}; it is first in {share(float(first['first']))} of resamples "
+        f"of {drawn}, and "
         f"{_top_two(marked, str(first['method']), str(second['method']))}."
     ]
+
+
+def _ranked(row: pd.Series[Any], what: str = "") -> str:
+    """A mean rank with its interval, where there is one."""
+    if isnan(row["rank_low"]):
+        return fixed(row["rank"], 2)
+    return f"{fixed(row['rank'], 2)} ({what}{fixed(row['rank_low'], 2)} to {fixed(row['rank_high'], 2)})"
 
 
 def _top_two(marked: Marked, first: str, second: str) -> str:
@@ -47,9 +68,9 @@ def _top_two(marked: Marked, first: str, second: str) -> str:
     rows = pairs[pairs["method"].isin([first, second]) & pairs["other"].isin([first, second])]
     gamed = {tuple(map(str, key)) for key in marked.board.gamed}
     fair = rows[[tuple(map(str, key)) not in gamed for key in rows[CONTEST].itertuples(index=False, name=None)]]
-    apart, alike = fair["p_holm"] < marked.verdicts.alpha, fair["verdict"] == "equivalent"
-    said = f"the two differ significantly in {int(apart.sum())} of the {several(len(fair), 'contest')} of both"
-    return said + (f" and are equivalent in {int((alike & ~apart).sum())}" if (alike & ~apart).any() else "")
+    apart, alike, _ = counted(fair)
+    said = f"the two differ significantly in {apart} of the {several(len(fair), 'contest')} of both"
+    return said + (f" and are equivalent in {alike}" if alike else "")
 
 
 def _decided(marked: Marked) -> list[str]:
@@ -57,14 +78,14 @@ def _decided(marked: Marked) -> list[str]:
     pairs = marked.tested_pairs
     if pairs.empty or not pairs["n"].any():
         return []
-    apart = pairs["p_holm"] < marked.verdicts.alpha
-    alike = int((~apart & (pairs["verdict"] == "equivalent")).sum())
-    images = sorted({int(n) for n in pairs["n"]})
-    over = several(images[0], "image") if len(images) == 1 else f"{images[0]:,} to {several(images[-1], 'image')}"
+    apart, alike, undecided = counted(pairs)
+    counts = sorted({int(n) for n in pairs["n"]})
+    kind = "image" if not dependence(marked.board.record.info) else "independent image"
+    over = several(counts[0], kind) if len(counts) == 1 else f"{counts[0]:,} to {several(counts[-1], kind)}"
     return [
         f"Of {several(len(pairs), 'comparison')} of two methods under one metric, on the same {over}, "
-        f"{int(apart.sum()):,} show a significant difference (Wilcoxon or McNemar, Holm, 5 %), {alike:,} show "
-        f"equivalence within 1 % of the metric's range, and {len(pairs) - int(apart.sum()) - alike:,} settle nothing."
+        f"{apart:,} show a significant difference (Wilcoxon or McNemar, Holm, 5 %), {alike:,} show "
+        f"equivalence within 1 % of the metric's range, and {undecided:,} settle nothing."
     ]
 
 
@@ -89,12 +110,27 @@ def findings(marked: Marked) -> list[str]:
 def caution(board: Board) -> str:
     """How the intervals were made, and what they cannot say."""
     return (
-        f"Intervals are 95 % percentile bootstrap over images ({RESAMPLES:,} resamples, the same for every method). "
-        "They say how far a mean could move with other images of the same kind; that two of them overlap says nothing "
-        "of the difference, which is paired. Differences are tested (Wilcoxon's signed-rank test, McNemar's where "
-        "values are 0 or 1, Holm's correction over the pairs of one metric), and one that is not significant is not "
-        "shown to be none."
+        f"{intervals(board)} An interval says how far a mean could move with other images of the same kind. "
+        "Overlapping intervals do not mean that two methods are equal: their difference is paired. Differences are "
+        "tested (Wilcoxon's signed-rank test, McNemar's where values are 0 or 1, Holm's correction over the pairs of "
+        "one metric). A difference that is not significant is no evidence of equality."
     )
+
+
+def intervals(board: Board) -> str:
+    """Which intervals the quality metrics of this run have."""
+    names = {(m.name, m.protocol): m.title for m in board.of()}
+    kept = trusted(board.scales, board.record.results)
+    free = list(dict.fromkeys(title for key, title in names.items() if not isfinite(kept[key].width)))
+    exact = (
+        "95 % intervals of means hold at every number of images (Gaffke 2005; for values of 0 and 1 they are Clopper "
+        "and Pearson's)."
+    )
+    if not free:
+        return exact
+    without = f"{listed(free)} {'has' if len(free) == 1 else 'have'} no range: there"
+    student = "the open side of the 95 % interval is Student's, which assumes a nearly normal mean."
+    return f"{exact} {without} {student}" if len(free) < len(set(names.values())) else f"{without} {student}"
 
 
 def loud(board: Board) -> list[str]:
@@ -102,7 +138,18 @@ def loud(board: Board) -> list[str]:
     info = board.record.info
     said = [f"{m['name']}: {m['warning']}" for m in info["models"] if m["warning"]]
     said += [w for w in info["warnings"] if not any(w in sentence for sentence in said)]
+    said += [*dependence(info), *extended(info), *_left_ranges(board)]
     return [*said, *_failures(board), *_dead(board), *_few_images(board)]
+
+
+def _left_ranges(board: Board) -> list[str]:
+    """Metrics whose values contradict the range that they state."""
+    return [
+        f"{name} ({protocol}) has values outside the range that it states, {scale.low:g} to {scale.high:g}. Its "
+        "intervals are Student's there, and no two methods are called equivalent."
+        for name, protocol in board.left_ranges
+        for scale in [board.scales[name, protocol]]
+    ]
 
 
 def _finding(marked: Marked, metric: Metric) -> str:
@@ -126,20 +173,27 @@ def _one(marked: Marked, contest: Contest, name: str) -> str:
     value = fixed(best["mean"].iloc[0], decimals)
     value += f", 95 % interval{'s within' if tie else ''} {span}" if span else ""
     verb = "tie (as far as shown) for the best mean" if tie else "has the best mean"
-    said = f"{name}: {listed(best['method'])} {verb}, {value}, over {several(int(best['n'].iloc[0]), 'image')}."
+    over = images(int(best["n"].iloc[0]), int(best["scored"].iloc[0]))
+    said = f"{name}: {listed(best['method'])} {verb}, {value}, over {over}."
     return " ".join([said, *_against(marked, contest), *_controls(board, contest)])
 
 
 def _against(marked: Marked, contest: Contest) -> list[str]:
     """From whom the best differs significantly, and from whom that is not shown."""
-    worse, level = marked.verdicts.beaten_by(contest)
-    if not worse and not level:
+    against = marked.verdicts.against(contest)
+    worse, level = against.worse, against.level
+    if against == Against():
         return ["Nothing could be tested."] if len(contest.best) == 1 else []
     alone = len(contest.best) == 1
     said = []
     if worse:
         better = "It is significantly better than" if alone else "At least one of them is significantly better than"
         said.append(f"{better} {listed(worse)}.")
+    if against.better:
+        said.append(
+            f"{listed(against.better)} {'is' if len(against.better) == 1 else 'are'} significantly better than "
+            f"{'it' if alone else 'one of them'} by the paired test, which compares ranks and not means."
+        )
     if level:
         said.append(f"That {'it differs' if alone else 'they differ'} from {listed(level)} is not shown.")
     return said
@@ -180,8 +234,8 @@ def _many(marked: Marked, found: Sequence[Contest], name: str) -> str:
 def _all_worse(marked: Marked, contest: Contest) -> bool:
     if not contest.best:
         return False
-    worse, level = marked.verdicts.beaten_by(contest)
-    return bool(worse) and not level
+    against = marked.verdicts.against(contest)
+    return bool(against.worse) and not against.level and not against.better
 
 
 def _failures(board: Board) -> list[str]:
@@ -208,7 +262,7 @@ def _dead(board: Board) -> list[str]:
 
 def _few_images(board: Board) -> list[str]:
     methods = len(board.record.info["methods"]) - len(board.controls)
-    images = min((block.images for block in board.blocks if block.images), default=0)
+    images = min((block.units for block in board.blocks if block.units), default=0)
     if methods < 2 or images < 1 or images >= images_needed(methods, 0.2):
         return []
     if images < fewest_images(methods):
@@ -222,5 +276,7 @@ def _few_images(board: Board) -> list[str]:
     return [
         f"{few}With {several(images, 'image')} and {methods} methods, a paired test of all pairs (Wilcoxon, Holm, "
         f"power 80 %) would {sees} standard deviations; for 0.2 it needs "
-        f"{several(images_needed(methods, 0.2), 'image')}, for 0.1 {images_needed(methods, 0.1):,}."
+        f"{several(images_needed(methods, 0.2), 'image')}, for 0.1 {images_needed(methods, 0.1):,}. "
+        f"No two methods can be shown equivalent within 1 % of a metric's range with fewer than "
+        f"{several(fewest_equivalent(MARGIN), 'image')}."
     ]

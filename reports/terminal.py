@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .board import Block, Metric, Row
+from .independence import dependence
 from .marks import DAGGER, Marked, Shown
 from .text import one_line
 
@@ -35,7 +36,8 @@ SHORT = {
 
 def leaderboard(marked: Marked) -> list[RenderableType]:
     """Tables and notes, in reading order: per model, dataset and layer, quality first, then cost."""
-    return [part for block in marked.board.blocks for part in _block(marked, block)]
+    said = [Text(one_line(text), style="yellow") for text in dependence(marked.board.record.info)]
+    return [*said, *(part for block in marked.board.blocks for part in _block(marked, block))]
 
 
 def leaderboard_table(marked: Marked) -> Group:
@@ -57,11 +59,11 @@ def _block(marked: Marked, block: Block) -> Iterator[RenderableType]:
 def _meaning(marked: Marked, block: Block) -> str:
     if not block.quality:
         return "Measured costs. Best in bold, second underlined, controls last."
-    said = [f"Mean over {block.images} images, 95 % bootstrap interval below it. Best in bold, second underlined,"]
+    said = [f"Mean over {block.counted}, 95 % interval below it. Best in bold, second underlined,"]
     said.append("controls last.")
     if any(marked.tested(block, metric) for metric in block.quality):
-        said.append(f"{DAGGER} significantly worse than the best. #: mean rank; methods that share a letter are not")
-        said.append("told apart (Wilcoxon or McNemar on the same images, Holm, 5 %).")
+        said.append(f"{DAGGER} significantly worse than the best. #: mean rank; two methods share a letter if they do")
+        said.append("not differ significantly (Wilcoxon or McNemar on the same images, Holm, 5 %).")
     return " ".join(said)
 
 

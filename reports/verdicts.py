@@ -10,16 +10,16 @@ from typing import Any, TypeAlias
 import pandas as pd
 
 from ..stats import (
-    ALPHA,
     CONTEST,
     Contest,
     Ranked,
     Scale,
+    letters,
     overall,
     pairs,
     power,
     ranked,
-    scales,
+    significant,
     split_half,
 )
 from .board import Board
@@ -33,25 +33,40 @@ class Standing:
 
     Attributes:
         rank: its mean rank over images, 1 the best.
-        letters: of the groups it belongs to; methods that share one are not told apart.
-        worse_than_best: it differs significantly from the method with the best mean rank, or the best mean.
+        letters: of the groups it belongs to; two methods share one if and only if they do not differ significantly.
     """
 
     rank: float
     letters: str
-    worse_than_best: bool
+
+
+@dataclass(frozen=True)
+class Against:
+    """The other tested methods of a contest, by their verdict against those with the best mean.
+
+    Attributes:
+        worse: significantly worse than a best one.
+        better: significantly better than a best one, as the test is of ranks and best is by the mean.
+        level: neither.
+    """
+
+    worse: tuple[str, ...] = ()
+    better: tuple[str, ...] = ()
+    level: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class Verdicts:
-    """The statistics of a board's quality metrics, each computed when it is first asked for."""
+    """The statistics of a board's quality metrics, each computed when it is first asked for.
+
+    Whatever is said of significance - letters, daggers, counts, sentences - is read from the verdicts of ``pairs``.
+    """
 
     board: Board
-    alpha: float = ALPHA
 
-    @cached_property
+    @property
     def scales(self) -> dict[tuple[str, str], Scale]:
-        return scales(self.board.record.info)
+        return self.board.scales
 
     @property
     def results(self) -> pd.DataFrame:
@@ -94,38 +109,39 @@ class Verdicts:
     def apart(self) -> Mapping[Key, frozenset[tuple[str, str]]]:
         """By contest: (better, worse) of each two that differ significantly, a control among them or not."""
         found: dict[Key, set[tuple[str, str]]] = {}
-        rows = self.pairs[self.pairs["p_holm"] < self.alpha]
-        columns = [*CONTEST, "method", "other", "effect"]
-        for *key, method, other, effect in rows[columns].itertuples(index=False, name=None):
+        rows = self.pairs[significant(self.pairs)]
+        columns = [*CONTEST, "method", "other", "verdict"]
+        for *key, method, other, verdict in rows[columns].itertuples(index=False, name=None):
             pair = (str(method), str(other))
-            found.setdefault(tuple(map(str, key)), set()).add(pair if effect > 0 else pair[::-1])
+            found.setdefault(tuple(map(str, key)), set()).add(pair if verdict == "better" else pair[::-1])
         return {key: frozenset(both) for key, both in found.items()}
 
-    def beaten_by(self, contest: Contest) -> tuple[list[str], list[str]]:
-        """Methods that are significantly worse than a best one of the contest, and those not told apart from it."""
+    def against(self, contest: Contest) -> Against:
+        """The methods that were tested against the best ones of the contest; none where none is best."""
         board, key = self.board, tuple(map(str, contest.key))
         best = [str(name) for name in board.tidy.loc[list(contest.best), "method"]]
         apart = self.apart.get(key, frozenset())
         rows = self.pairs[(self.pairs[CONTEST] == pd.Series(key, index=CONTEST)).all(axis=1)]
-        rows = rows[~rows["against_control"] & rows["p_holm"].notna()]
+        rows = rows[~rows["against_control"].astype(bool) & rows["p_holm"].notna()]
+        rows = rows[rows["method"].isin(best) | rows["other"].isin(best)]
         tested = [name for name in dict.fromkeys([*rows["method"], *rows["other"]]) if name not in best]
-        worse = [name for name in tested if any((winner, name) in apart for winner in best)]
-        return worse, [name for name in tested if name not in worse]
+        worse = tuple(name for name in tested if any((winner, name) in apart for winner in best))
+        better = tuple(name for name in tested if any((name, winner) in apart for winner in best))
+        return Against(worse, better, tuple(name for name in tested if name not in (*worse, *better)))
 
     @cached_property
     def standings(self) -> dict[tuple[Key, str], Standing]:
         """By contest and method."""
         found = {}
         for key, contest in self.ranked.items():
-            letters = lettered(len(contest.methods), contest.groups)
-            apart, first = self.apart.get(key, frozenset()), contest.methods[0]
-            for name, rank, own in zip(contest.methods, contest.ranks, letters, strict=True):
-                found[key, name] = Standing(rank, own, (first, name) in apart)
+            of_each = letters(len(contest.methods), contest.groups)
+            for name, rank, own in zip(contest.methods, contest.ranks, of_each, strict=True):
+                found[key, name] = Standing(rank, own)
         return found
 
     def leaderboard(self) -> pd.DataFrame:
         """The tidy leaderboard with the mean ``rank`` over images (NaN where it is not ranked) and ``groups``: letters,
-        one at least for each ranked method; methods that share one are not told apart.
+        one at least for each ranked method; two methods share one if and only if they do not differ significantly.
         """
         tidy = self.board.tidy.copy()
         places: list[Any] = [
@@ -137,15 +153,7 @@ class Verdicts:
         return tidy
 
 
-def lettered(count: int, groups: tuple[tuple[int, int], ...]) -> list[str]:
-    """Of ``count`` methods in order, the letters of the groups each is in; who is in none has a letter alone."""
-    alone = [(at, at) for at in range(count) if not any(first <= at <= last for first, last in groups)]
-    letters = [""] * count
-    for number, (first, last) in enumerate(sorted([*groups, *alone])):
-        for at in range(first, last + 1):
-            letters[at] += _letter(number)
-    return letters
-
-
-def _letter(number: int) -> str:
-    return chr(ord("a") + number) if number < 26 else f"({number + 1})"
+def counted(rows: pd.DataFrame) -> tuple[int, int, int]:
+    """Pairs by their verdict: significant, equivalent, neither."""
+    apart, alike = int(significant(rows).sum()), int((rows["verdict"] == "equivalent").sum())
+    return apart, alike, len(rows) - apart - alike

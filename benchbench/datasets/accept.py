@@ -73,6 +73,23 @@ def as_mask(given: object, image: Image.Image | Tensor, where: str) -> Tensor | 
     return given.detach().cpu() != 0
 
 
+def as_group(given: object, where: str) -> str | None:
+    """A text from a text that is not empty, or from an integer; None from None.
+
+    Raises:
+        BenchError: anything else.
+    """
+    if given is None:
+        return None
+    if isinstance(given, str) and given.strip():
+        return given.strip()
+    try:
+        return str(operator.index(given))  # type: ignore[arg-type]
+    except TypeError:
+        hint = "Give a text or an integer, or None where the image is independent"
+        raise BenchError(f"{given!r} is not a group", where=where, hint=hint) from None
+
+
 def image_bytes(image: Image.Image | Tensor) -> bytes:
     """All that makes the image what it is, as bytes."""
     if isinstance(image, Tensor):

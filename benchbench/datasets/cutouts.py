@@ -57,6 +57,11 @@ class Cutouts:
     def ids(self) -> Sequence[str]:
         return [cutout.id for cutout in self.cutouts]
 
+    @property
+    def groups(self) -> Sequence[str | None]:
+        """The stamp: its pictures on several backgrounds are not independent."""
+        return [cutout.stamp for cutout in self.cutouts]
+
     def __getitem__(self, index: int) -> Sample:
         """An RGB picture of 320 x 320 with its mask.
 
@@ -65,7 +70,7 @@ class Cutouts:
         """
         cutout = self.cutouts[index]
         image, mask = compose(open_rgba(self.root / cutout.stamp), cutout.background, f"{self.seed}/{cutout.id}")
-        return Sample(cutout.id, image, cutout.label, mask)
+        return Sample(cutout.id, image, cutout.label, mask, cutout.stamp)
 
     def fingerprint(self, index: int) -> str:
         """Of the stamp's bytes, the label, the seed, and the code that composes."""
@@ -92,7 +97,8 @@ def cutouts(
     is composited on a canvas of 320 x 320: its longer side is 160 to 224 pixels, enlarged at most twice, and it lies
     whole, at a seeded place, in the middle 256 x 256, so that the usual centre crop keeps all of it. The mask is where
     alpha, at the composite's size, is more than a half. Objects on made-up backgrounds are not what networks are
-    trained on: see the run's accuracy before trusting a ranking.
+    trained on: see the run's accuracy before trusting a ranking. The pictures of one stamp are a group, which tests and
+    intervals count once.
 
     Args:
         background: plain, gradient or texture; or all three, for three samples of each stamp.

@@ -18,12 +18,13 @@ from .decode import decode, decode_mask
 
 @dataclass(frozen=True)
 class Item:
-    """One photograph on disk, with its label and its mask's file where known."""
+    """One photograph on disk, with its label, its mask's file and its group where known."""
 
     id: str
     path: Path
     label: int | None = None
     mask: Path | None = None
+    group: str | None = None
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,10 @@ class Files:
         """Whether any photograph has a mask."""
         return any(item.mask is not None for item in self.items)
 
+    @property
+    def groups(self) -> Sequence[str | None]:
+        return [item.group for item in self.items]
+
     def __getitem__(self, index: int) -> Sample:
         """The photograph at its own size, with its mask.
 
@@ -53,7 +58,7 @@ class Files:
         item = self.items[index]
         image = decode(item.path)
         mask = None if item.mask is None else _mask(item.mask, (image.height, image.width))
-        return Sample(item.id, image, item.label, mask)
+        return Sample(item.id, image, item.label, mask, item.group)
 
     def fingerprint(self, index: int) -> str:
         """Of the file's bytes, the label and the mask's bytes.

@@ -9,13 +9,14 @@ from ..errors import BenchError
 from ..registry import dataset
 from ..types import Dataset
 from .files import Files, Item
+from .groups import groups_of_table, has_groups
 from .labels import Labels, labels_of_folders, labels_of_table, no_labels
 from .masks import masks_of
 from .scan import Scan, scan
 
 
 @dataset("folder")
-def folder(*, root: Path, labels: Path | None = None, masks: Path | None = None) -> Dataset:
+def folder(*, root: Path, labels: Path | None = None, masks: Path | None = None, groups: Path | None = None) -> Dataset:
     """Your own photographs: a folder, with labels from a CSV or from sub-folders, and masks if you have them.
 
     Photographs are found by extension (jpg, jpeg, png, bmp, webp, tif, tiff, gif, ppm) in ``root`` and below; names
@@ -32,6 +33,9 @@ def folder(*, root: Path, labels: Path | None = None, masks: Path | None = None)
             header. A photograph it does not name has no label.
         masks: a folder with the same relative names, as png, jpg, jpeg or bmp. Not zero is object. A photograph
             without one has no mask.
+        groups: a CSV with the columns ``file`` and ``group``. Photographs of one group (a patient, an object, a film)
+            are not independent, and tests and intervals count them once. Not needed where the CSV of ``labels`` has
+            the column ``group``. A photograph without a group is independent.
 
     Raises:
         BenchError: there is nothing to read, or the labels or masks do not fit the photographs.
@@ -39,7 +43,7 @@ def folder(*, root: Path, labels: Path | None = None, masks: Path | None = None)
     _require_folder(root, "root")
     if masks is not None:
         _require_folder(masks, "masks")
-    found = scan(root, apart=[p for p in (labels, masks) if p is not None])
+    found = scan(root, apart=[p for p in (labels, masks, groups) if p is not None])
     if not found.photos:
         raise BenchError(
             f"no photographs in {root} ({found.others} other files)",
@@ -48,8 +52,17 @@ def folder(*, root: Path, labels: Path | None = None, masks: Path | None = None)
         )
     known = _labels(found, labels)
     masked = masks_of(found.photos, masks) if masks is not None else {}
-    items = [Item(id, path, known.of.get(id), masked.get(id)) for id, path in found.photos.items()]
+    grouped = _groups(found, labels, groups)
+    items = [Item(id, path, known.of.get(id), masked.get(id), grouped.get(id)) for id, path in found.photos.items()]
     return Files(root.resolve().name or "folder", items, _about(root, found, known, items))
+
+
+def _groups(found: Scan, labels: Path | None, groups: Path | None) -> dict[str, str]:
+    if groups is not None:
+        return groups_of_table(groups, found.photos, "groups")
+    if labels is not None and has_groups(labels):
+        return groups_of_table(labels, found.photos, "labels")
+    return {}
 
 
 def _labels(found: Scan, labels: Path | None) -> Labels:
@@ -69,13 +82,15 @@ def _labels(found: Scan, labels: Path | None) -> Labels:
 def _about(root: Path, found: Scan, known: Labels, items: list[Item]) -> dict[str, str]:
     without = sum(item.label is None for item in items)
     masks = sum(item.mask is not None for item in items)
-    return {
+    about = {
         "root": str(root),
         "photographs": str(len(items)),
         "other files ignored": str(found.others),
         "labels": known.rule + (f"; {without} photographs have none" if 0 < without < len(items) else ""),
         "masks": f"{masks} of {len(items)} photographs",
     }
+    groups = {item.group for item in items if item.group is not None}
+    return about | ({"groups": f"{len(groups)}"} if groups else {})
 
 
 def _require_folder(path: Path, key: str) -> None:

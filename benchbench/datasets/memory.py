@@ -10,13 +10,14 @@ from torch import Tensor
 
 from ..errors import BenchError
 from ..types import Dataset, Sample
-from .accept import as_image, as_label, as_mask, image_bytes
+from .accept import as_group, as_image, as_label, as_mask, image_bytes
 from .files import fingerprint
 from .wrap import Wrapped, looks_map_style
 
 _HINT = (
-    "Give a float tensor (N, 3, H, W), a list of tensors or PIL images, a tuple (images, labels) or "
-    "(images, labels, masks), a torch Dataset of (image, label), or an object with benchbench's Dataset interface"
+    "Give a float tensor (N, 3, H, W), a list of tensors or PIL images, a tuple (images, labels), "
+    "(images, labels, masks) or (images, labels, masks, groups), a torch Dataset of (image, label), or an object with "
+    "benchbench's Dataset interface"
 )
 _INTERFACE = ("name", "ids", "about", "__getitem__", "fingerprint")
 
@@ -38,6 +39,10 @@ class InMemory:
         """Whether any sample has a mask."""
         return any(sample.mask is not None for sample in self.samples)
 
+    @property
+    def groups(self) -> Sequence[str | None]:
+        return [sample.group for sample in self.samples]
+
     def __getitem__(self, index: int) -> Sample:
         return self.samples[index]
 
@@ -58,14 +63,16 @@ def as_dataset(name: str, value: object) -> Dataset:
         return value  # type: ignore[return-value]
     if isinstance(value, (Tensor, list)):
         return in_memory(name, value)
-    if isinstance(value, tuple) and len(value) in (2, 3) and isinstance(value[0], (Tensor, list, tuple)):
+    if isinstance(value, tuple) and len(value) in (2, 3, 4) and isinstance(value[0], (Tensor, list, tuple)):
         return in_memory(name, *value)
     if looks_map_style(value):
         return Wrapped(name, value)
     raise BenchError(f"{type(value).__name__} cannot be made a dataset", where=f"datasets: {name}", hint=_HINT)
 
 
-def in_memory(name: str, images: object, labels: object = None, masks: object = None) -> InMemory:
+def in_memory(
+    name: str, images: object, labels: object = None, masks: object = None, groups: object = None
+) -> InMemory:
     """A Dataset of images in memory, with the ids "0000", "0001", ...
 
     Args:
@@ -74,6 +81,8 @@ def in_memory(name: str, images: object, labels: object = None, masks: object = 
             expects; or a list of PIL images, which the model's own Preprocess prepares.
         labels: N integers (a list or a tensor); None where a label, or all of them, is unknown.
         masks: N masks, bool or integer (H, W), at their images' sizes; None where a mask, or all, is unknown.
+        groups: N texts or integers: images with the same one are not independent (one patient, one object), and tests
+            and intervals count them once; None where an image, or all of them, is independent.
 
     Raises:
         BenchError: a dtype or shape is not that, or the counts differ. The place is named: ``images[3]``.
@@ -87,10 +96,19 @@ def in_memory(name: str, images: object, labels: object = None, masks: object = 
             raise BenchError("there are none", where="images", hint="Give at least one image")
         given_labels = _each(labels, "labels", 1, "(N,)", count)
         given_masks = _each(masks, "masks", 3, "(N, H, W)", count)
+        given_groups = _each(groups, "groups", 1, "(N,)", count)
         width = max(4, len(str(count - 1)))
         samples = [
-            Sample(f"{i:0{width}d}", image, as_label(label, f"labels[{i}]"), as_mask(mask, image, f"masks[{i}]"))
-            for i, (image, label, mask) in enumerate(zip(pictures, given_labels, given_masks, strict=True))
+            Sample(
+                f"{i:0{width}d}",
+                image,
+                as_label(label, f"labels[{i}]"),
+                as_mask(mask, image, f"masks[{i}]"),
+                as_group(group, f"groups[{i}]"),
+            )
+            for i, (image, label, mask, group) in enumerate(
+                zip(pictures, given_labels, given_masks, given_groups, strict=True)
+            )
         ]
     except BenchError as error:
         raise error.at(f"datasets: {name}") from None

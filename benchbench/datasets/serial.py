@@ -34,6 +34,10 @@ class Serial:
         found = getattr(self.of, "masked", None)
         return found if isinstance(found, bool) else None
 
+    @property
+    def groups(self) -> Sequence[str | None] | None:
+        return getattr(self.of, "groups", None)
+
     def __getitem__(self, index: int) -> Sample:
         with self.lock:
             return self.of[index]

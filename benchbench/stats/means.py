@@ -1,7 +1,6 @@
-"""From one row per image to one row per method: means with bootstrap intervals.
+"""From one row per image to one row per method: means with intervals that hold at every number of images.
 
-The unit is the image. All methods that were scored on the same number of images are resampled with the same draws,
-so their intervals are paired.
+The unit is the image, or the images that belong together (see ``units``).
 """
 
 from __future__ import annotations
@@ -13,44 +12,57 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .resampling import Array, summaries
+from .intervals import summaries
+from .resampling import Array
+from .scale import Scale, Scales, trusted
+from .units import by_unit, numbered, units_of
 
 CELL = ["model", "dataset", "layer", "method", "metric", "protocol"]
 CONTEST = ["model", "dataset", "layer", "metric", "protocol"]
 QUALITY, COST = "quality", "cost"
+_OPEN = Scale(True)
 
 
-def leaderboard(results: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+def leaderboard(results: pd.DataFrame, seed: int = 0, scales: Scales | None = None) -> pd.DataFrame:
     """One row per model, dataset, layer, method, metric and protocol, in the order of the results.
+
+    Args:
+        results: rows as in results.parquet; a column ``unit`` names the images that belong together.
+        seed: of the intervals' weights.
+        scales: by (metric, protocol); a metric without one is taken as one without bounds.
 
     Returns:
         The key, and
 
         - ``kind``: ``quality`` (a mean over images) or ``cost`` (one measurement, without images);
-        - ``n``: ok rows; ``mean``: their mean, or the measurement;
-        - ``low``, ``high``: the 95 % percentile bootstrap interval (NaN where n < 2), or, for a cost, the quartiles
-          from the rows ``metric.q1`` and ``metric.q3`` (NaN where there are none);
-        - ``median``: of the ok rows;
+        - ``n``: independent units with a value; ``scored``: ok rows, as many as ``n`` where each image is a unit;
+        - ``mean``: over the units, each of which counts by the mean of its images; or the measurement;
+        - ``low``, ``high``: the 95 % interval of ``intervals.limits``, exact for values with a range (NaN where
+          n < 2), or, for a cost, the quartiles from the rows ``metric.q1`` and ``metric.q3`` (NaN where there are
+          none);
+        - ``median``: of the units' values;
         - ``images``: a digest of the ok rows' samples: equal digests, equal images; empty for a cost or where n is 0;
         - ``failed``, ``not_applicable``: rows of that status; ``reason``: their most frequent reason, else empty.
     """
     whole = results[~is_part(results["metric"])]
-    board = tally(whole, CELL, seed)
+    board = tally(whole, CELL, seed, scales)
     board.insert(len(CELL), "kind", _kinds(whole, board))
     return _with_quartiles(board, results)
 
 
-def tally(whole: pd.DataFrame, keys: list[str], seed: int) -> pd.DataFrame:
+def tally(whole: pd.DataFrame, keys: list[str], seed: int, scales: Scales | None = None) -> pd.DataFrame:
     """One row per value of the ``keys``, in the order of the rows: the key, and ``n`` to ``reason`` of a leaderboard.
 
     Args:
         whole: results without parts.
+        keys: the columns of ``CELL``, and more after them.
     """
     cells = whole.groupby(keys, sort=False, dropna=False)
     ok = [_by_image(rows) for _, rows in cells]
     board = pd.DataFrame([key for key, _ in cells], columns=keys)
     board["n"] = [len(values) for values in ok]
-    board[["mean", "low", "high"]] = summaries(ok, seed)
+    board["scored"] = [int((rows["status"] == "ok").sum()) for _, rows in cells]
+    board[["mean", "low", "high"]] = summaries(ok, _bounds(board, trusted(scales or {}, whole)), seed)
     board["median"] = [float(np.median(values)) if len(values) else math.nan for values in ok]
     board["images"] = [_images(rows) for _, rows in cells]
     board["failed"] = [int((rows["status"] == "failed").sum()) for _, rows in cells]
@@ -59,21 +71,34 @@ def tally(whole: pd.DataFrame, keys: list[str], seed: int) -> pd.DataFrame:
     return board
 
 
+def _bounds(board: pd.DataFrame, scales: Scales) -> list[tuple[float, float]]:
+    """The range of each row's metric."""
+    keys = zip(board["metric"].map(str), board["protocol"].map(str), strict=True)
+    return [((scale := scales.get(key, _OPEN)).low, scale.high) for key in keys]
+
+
 def standard_errors(results: pd.DataFrame) -> dict[tuple[Any, ...], float]:
     """The standard error of each quality mean, s / sqrt(n) with s of n - 1, by the key ``CELL``; where n > 1."""
     ok = results[(results["status"] == "ok") & results["sample"].notna()]
-    found = ok.groupby(CELL, sort=False)["value"].sem()
-    return {key: float(error) for key, error in found.items() if not math.isnan(error)}  # type: ignore[misc]
+    values = ((key, _by_image(rows)) for key, rows in ok.groupby(CELL, sort=False))
+    return {
+        key: float(own.std(ddof=1) / math.sqrt(len(own)))  # type: ignore[misc]
+        for key, own in values
+        if len(own) > 1
+    }
 
 
-def curve_bands(curves: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """One row per curve and x: ``n`` images, ``mean``, and the pointwise 95 % bootstrap band ``low`` to ``high``."""
-    ordered = curves.sort_values("sample", kind="stable")
-    cells = ordered.groupby([*CELL, "x"], sort=False, dropna=False)["y"]
-    values = [y.to_numpy(dtype=np.float64) for _, y in cells]
+def curve_bands(curves: pd.DataFrame, seed: int = 0, scales: Scales | None = None) -> pd.DataFrame:
+    """One row per curve and x: ``n`` units, ``mean``, and the pointwise 95 % band ``low`` to ``high`` of ``limits``.
+
+    The range is the metric's, where every point of its curves lies in it.
+    """
+    points = curves.rename(columns={"y": "value"}).assign(status="ok")
+    cells = points.groupby([*CELL, "x"], sort=False, dropna=False)
+    values = [_by_image(rows) for _, rows in cells]
     bands = pd.DataFrame([key for key, _ in cells], columns=[*CELL, "x"])
     bands["n"] = [len(group) for group in values]
-    bands[["mean", "low", "high"]] = summaries(values, seed)
+    bands[["mean", "low", "high"]] = summaries(values, _bounds(bands, trusted(scales or {}, points)), seed)
     return bands.sort_values([*CELL, "x"], kind="stable", ignore_index=True)
 
 
@@ -84,9 +109,11 @@ def is_part(metric: pd.Series[str]) -> pd.Series[bool]:
 
 
 def _by_image(rows: pd.DataFrame) -> Array:
-    """The ok values, ordered by image: row i of every method is the same image."""
+    """The ok values, ordered by image and then averaged over units: row i of every method is the same unit."""
     ok = rows[rows["status"] == "ok"].sort_values("sample", kind="stable")
-    return ok["value"].to_numpy(dtype=np.float64)
+    values = ok["value"].to_numpy(dtype=np.float64)
+    of_images = "unit" in ok and ok["sample"].notna().all()
+    return by_unit(values, numbered(units_of(ok).tolist())) if of_images else values
 
 
 def _images(rows: pd.DataFrame) -> str:

@@ -7,7 +7,8 @@ The rules:
 - Protocols of a metric count the same, then metrics of a family, then families: ten ways to remove pixels are not ten
   opinions. Layers count the same.
 - A unit is a network with a dataset: its layers and metrics see the same images. The bootstrap draws units, then
-  images within them; with one unit it draws images alone, and says nothing of other networks or data.
+  images within them; with one unit it draws images alone, and says nothing of other networks or data. Images of equal
+  content, and of a group, are drawn together.
 """
 
 from __future__ import annotations
@@ -20,9 +21,12 @@ import pandas as pd
 from scipy.special import expit
 
 from .resampling import CONFIDENCE, Array
-from .scores import Scales, Scores, scores
+from .scale import Scales
+from .scores import Scores, beats, scores
+from .units import by_unit, numbered
 
 RESAMPLES = 2_000
+FEWEST = 20  # independent images: percentile intervals of fewer cover less than 93 %, and 86 % with five
 _ROUNDS = 60
 COLUMNS = ["method", "rank", "rank_low", "rank_high", "strength", "strength_low", "strength_high", "first", "contests"]
 
@@ -45,8 +49,8 @@ def overall(
         of this module say, with its 95 % interval; ``strength``: of a Bradley-Terry model of the same comparisons, in
         log-odds, of mean 0 (1.1 more: wins three times of four), with its interval; ``first``: in which share of the
         resamples it has the best rank; ``contests``: to how many it was a party, of ``attrs["contests"]``.
-        ``attrs["units"]``: networks x datasets. Empty with fewer than two methods; with a single
-        image there is neither interval nor ``first``.
+        ``attrs["units"]``: networks x datasets. Empty with fewer than two methods. There is no interval where a
+        network and dataset have fewer than 20 independent images, and no ``first`` with a single one.
     """
     fair = [one for one in scores(results, scales, controls) if one.key not in set(leave_out)]
     names = list(dict.fromkeys(name for one in fair for name in _fair(one)))
@@ -64,8 +68,10 @@ def overall(
     table[["strength_low", "strength_high"]] = np.quantile(strengths, tails, axis=0).T
     table["first"] = _first(ranks)
     table["contests"] = [sum(name in _fair(one) for one in fair) for name in names]
+    if min(len(unit.wins) for unit in units) < FEWEST:
+        table[["rank_low", "rank_high", "strength_low", "strength_high"]] = np.nan
     if sum(len(unit.wins) for unit in units) == 1:  # one image says nothing of others
-        table[["rank_low", "rank_high", "strength_low", "strength_high", "first"]] = np.nan
+        table["first"] = np.nan
     table = table.sort_values("rank", kind="stable", ignore_index=True)[COLUMNS]
     table.attrs.update(contests=len(fair), units=len(units))
     return table
@@ -89,7 +95,8 @@ class _Unit:
     """Who beats whom on a network with a dataset.
 
     Attributes:
-        wins: (n, m * m): the weighted share of contests of image i in which method a beats method b, times ``known``.
+        wins: (n, m * m): the weighted share of contests of image i in which method a beats method b, times ``known``;
+            n independent images, see ``units``.
         known: (n, m * m): the weight of the contests that say anything of the pair.
     """
 
@@ -110,20 +117,12 @@ def _unit(members: Sequence[Scores], names: Sequence[str]) -> _Unit:
         at = np.array([names.index(one.methods[place]) for place in keep])
         gain = one.gain[:, keep]
         here = np.ix_(np.array([row[image] for image in one.images]), at, at)
-        beats, told = _beats(gain, one.resolution)
-        wins[here] += weight * beats
+        won, told = beats(gain, one.scale.floor)
+        wins[here] += weight * won
         known[here] += weight * told
-    return _Unit(wins.reshape(len(images), -1), known.reshape(len(images), -1))
-
-
-def _beats(gain: Array, resolution: float) -> tuple[Array, Array]:
-    """(n, m, m) twice: 1, 1/2 or 0 where method a beats b, ties, loses; and whether the pair can be compared."""
-    one, two = gain[:, :, None], gain[:, None, :]
-    told = ~np.isnan(one) & ~np.isnan(two)
-    lost = np.isneginf(one) & np.isneginf(two)
-    gap = np.where(lost | ~told, 0.0, np.where(told, one, 0.0) - np.where(told & ~lost, two, 0.0))
-    beats = np.where(np.abs(gap) <= resolution, 0.5, (gap > 0).astype(np.float64))
-    return np.where(told, beats, 0.0), told.astype(np.float64)
+    of = {image: unit for one in members for image, unit in zip(one.images, one.belongs, strict=True)}
+    places = numbered([of[image] for image in images])
+    return _Unit(*(by_unit(each.reshape(len(images), -1), places) for each in (wins, known)))
 
 
 def _weights(members: Sequence[Scores]) -> Array:

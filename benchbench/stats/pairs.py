@@ -2,12 +2,14 @@
 
 The rules:
 
-- The unit is the image: two methods are compared on the images where both were to be scored.
+- The unit is the image, or the images that belong together (see ``units``): two methods are compared on the images
+  where both were to be scored, and each unit counts by the mean of its images' differences.
 - A failure loses to any value (the worst rank, Lachin 1999); two failures tie. A method never wins by failing.
 - An image where the metric does not apply to one of the two is left out for both, and counted.
-- Values that differ by less than a millionth of the largest are equal: float32 carries no more.
+- Two values tie by the precision of these two values (``scores.tied``).
 - Holm's correction is over all pairs of methods of one model, dataset, layer, metric and protocol; pairs with a control
   are a family of their own, and controls are not tested against each other.
+- The column ``verdict`` is the only source of letters, daggers, counts and sentences on significance.
 """
 
 from __future__ import annotations
@@ -16,20 +18,19 @@ import itertools
 import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from .intervals import TAIL, limits_at
 from .means import CONTEST
-from .resampling import CONFIDENCE, Array, resampled
-from .scores import Flags, Scales, Scores, scores
+from .resampling import Array, mean
+from .scale import Scales
+from .scores import Flags, Scores, differences, scores
 from .signed_rank import holm, mcnemar, median_interval, signed_rank
+from .units import Places, by_unit, gaps_by_unit
 
-Places: TypeAlias = npt.NDArray[np.int64]
 ALPHA = 0.05
-FEWEST_EQUIVALENT = 5  # images: 1 / 2^4 is above 5 %, 1 / 2^5 is not, and the bootstrap of fewer is too sure
 BETTER, WORSE, EQUIVALENT, UNDECIDED, INCOMPARABLE = "better", "worse", "equivalent", "undecided", "incomparable"
 COLUMNS = [
     *CONTEST,
@@ -52,6 +53,7 @@ COLUMNS = [
     "effect",
     "p_better",
     "margin",
+    "equivalent",
     "verdict",
 ]
 
@@ -64,22 +66,22 @@ def pairs(
     Args:
         results: rows as in results.parquet.
         scales: by (metric, protocol); metrics without one are left out.
-        margin: the difference that matters to nobody, in the metric's unit; None for 1 % of the metric's range.
-        seed: of the bootstrap.
+        margin: the equivalence margin, in the metric's unit; None for 1 % of the metric's range.
+        seed: of the intervals' weights.
 
     Returns:
-        The contest's key; ``method``, ``other``, ``against_control``; ``n``, images where both have a value;
+        The contest's key; ``method``, ``other``, ``against_control``; ``n``, independent units where both have a value;
         ``left_out``, images where the metric applies to one only; ``failed``, ``other_failed``, images;
-        ``mean_difference`` of method - other in the metric's unit, with its 95 % percentile bootstrap interval ``low``,
-        ``high``; ``median_difference`` with its distribution-free interval ``median_low``, ``median_high``; ``test``:
-        ``wilcoxon`` or ``mcnemar`` (metrics of 0 and 1); ``p`` and ``p_holm``; ``effect``: the rank-biserial
-        correlation in [-1, 1], positive where ``method`` is better; ``p_better``: the share of images where it is,
-        ties counting half; ``margin``; and ``verdict`` of ``method``:
+        ``mean_difference`` of method - other in the metric's unit, with its 95 % interval ``low``, ``high`` (exact
+        where the metric has a range, see ``intervals``); ``median_difference`` with its distribution-free interval
+        ``median_low``, ``median_high``; ``test``: ``wilcoxon`` or ``mcnemar`` (metrics of 0 and 1); ``p`` and
+        ``p_holm``; ``effect``: the rank-biserial correlation in [-1, 1], positive where ``method`` is better;
+        ``p_better``: the share of units where it is, ties counting half; ``margin``; ``equivalent``: the 90 % interval
+        of the mean difference lies within the margin, and neither failed (two one-sided tests at 5 %, of this pair
+        alone; never for a metric without bounds); and ``verdict`` of ``method``:
 
-        - ``equivalent``: the 90 % bootstrap interval of the mean difference lies within the margin, neither failed,
-          and there are five images or more, as a one-sided sign test at 5 % needs
-          (two one-sided tests at 5 %, of this pair alone; whatever p says);
         - ``better``, ``worse``: p_holm < 0.05, by the sign of the effect;
+        - ``equivalent``: not significantly different, and ``equivalent``;
         - ``undecided``: neither; ``incomparable``: no image where both could be compared.
     """
     found = [_contest(one, margin, seed) for one in scores(results, scales, controls)]
@@ -106,18 +108,19 @@ def _contest(contest: Scores, margin: float | None, seed: int) -> pd.DataFrame:
     for family in (True, False):
         rows = table["against_control"] == family
         table.loc[rows, "p_holm"] = holm(table.loc[rows, "p"].to_numpy())
+    table["equivalent"] = equivalent(table)
     table["verdict"] = verdicts(table)
     table[CONTEST] = [contest.key] * len(table)
     return table
 
 
 def measured_pairs(contest: Scores, asked: Sequence[Pair], margin: float | None, seed: int) -> pd.DataFrame:
-    """One row per pair: the columns of ``pairs`` without the key, Holm's correction and the verdict, and the limits
-    ``_low90`` and ``_high90`` that the verdict needs.
+    """One row per pair: the columns of ``pairs`` without the key, Holm's correction and the verdicts, and what
+    equivalence needs: ``_low90``, ``_high90`` and ``_exact``.
     """
     gain, values = contest.gain, contest.values
     one, two = [pair.method for pair in asked], [pair.other for pair in asked]
-    gap = differences(gain[:, one], gain[:, two], contest.resolution)
+    gap = gaps_by_unit(differences(gain[:, one], gain[:, two], contest.scale.floor), contest.units)
     test = mcnemar if contest.binary else signed_rank
     p, effect = test(gap)
     seen = ~np.isnan(gap)
@@ -125,11 +128,11 @@ def measured_pairs(contest: Scores, asked: Sequence[Pair], margin: float | None,
     p = np.where(counted > 0, p, np.nan)
     table = pd.DataFrame({"method": [contest.methods[place] for place in one]})
     table["other"] = [contest.methods[place] for place in two]
-    plain = values[:, one] - values[:, two]
+    plain = by_unit(values[:, one] - values[:, two], contest.units)
     table["n"] = (~np.isnan(plain)).sum(0)
     table["left_out"] = (np.isnan(gain[:, one]) != np.isnan(gain[:, two])).sum(0)
     table["failed"], table["other_failed"] = contest.failed[:, one].sum(0), contest.failed[:, two].sum(0)
-    table[["mean_difference", "low", "high", "_low90", "_high90"]] = mean_differences(plain, seed)
+    table[["mean_difference", "low", "high", "_low90", "_high90"]] = mean_differences(plain, contest.scale.width, seed)
     medians = [median_interval(column[~np.isnan(column)]) for column in plain.T]
     table[["median_difference", "median_low", "median_high"]] = medians
     table["test"] = "mcnemar" if contest.binary else "wilcoxon"
@@ -138,6 +141,7 @@ def measured_pairs(contest: Scores, asked: Sequence[Pair], margin: float | None,
     wins = (gap > 0).sum(0) + (seen & (gap == 0)).sum(0) / 2
     table["p_better"] = np.divide(wins, counted, out=np.full(len(asked), np.nan), where=counted > 0)
     table["margin"] = contest.scale.margin if margin is None else margin
+    table["_exact"] = math.isfinite(contest.scale.width)
     return table
 
 
@@ -151,23 +155,18 @@ def _asked(contest: Scores) -> Iterator[Pair]:
             yield Pair(*((two, one) if first else (one, two)), True)
 
 
-def differences(one: Array, two: Array, resolution: float) -> Array:
-    """one - two, where a failure is below any value, two failures are equal, and so is what differs by no more than
-    ``resolution``."""
-    both = np.isneginf(one) & np.isneginf(two)
-    found = np.where(both, 0.0, one - np.where(both, 0.0, two))
-    return np.where(np.abs(found) <= resolution, 0.0, found)
+def mean_differences(plain: Array, width: float, seed: int) -> Array:
+    """(k, 5): of each column of (n, k) differences, NaN left out: mean, its 95 % interval, its 90 % interval.
 
-
-def mean_differences(plain: Array, seed: int) -> Array:
-    """(k, 5): of each column of (n, k) differences, NaN left out: mean, its 95 % interval, its 90 % interval."""
+    Args:
+        width: of the metric's range: a difference lies in -width to width.
+    """
     found = np.full((plain.shape[1], 5), np.nan)
     for columns, rows in _alike(~np.isnan(plain)):
         values = plain[rows][:, columns]
-        found[columns, 0] = values[0] + (values - values[0]).mean(0)
-        if len(rows) > 1:
-            tail = (1 - CONFIDENCE) / 2
-            found[columns, 1:] = np.quantile(resampled(values, seed), [tail, 1 - tail, 0.05, 0.95], axis=0).T
+        found[columns, 0] = mean(values)
+        both = limits_at(values, [TAIL, ALPHA], -width, width, seed)
+        found[columns, 1:] = both.transpose(2, 0, 1).reshape(len(columns), 4)
     return found
 
 
@@ -182,22 +181,29 @@ def _alike(known: Flags) -> Iterator[tuple[list[int], Places]]:
             yield places, rows
 
 
+def equivalent(table: pd.DataFrame) -> pd.Series[bool]:
+    """Whether each row's 90 % interval lies within its margin, where that interval is exact and neither failed."""
+    inside = (table["_low90"] >= -table["margin"]) & (table["_high90"] <= table["margin"])
+    return inside & table["_exact"] & (table["failed"] == 0) & (table["other_failed"] == 0)
+
+
 def verdicts(table: pd.DataFrame) -> list[str]:
-    """The verdict of each row that has its interval, test and margin."""
-    columns = ["n", "_low90", "_high90", "margin", "failed", "other_failed", "p_holm", "effect"]
+    """The verdict of each row that has its corrected p and ``equivalent``."""
+    columns = ["p_holm", "effect", "equivalent"]
     return [_verdict(*row) for row in table[columns].itertuples(index=False, name=None)]
 
 
-def _verdict(
-    n: int, low: float, high: float, margin: float, failed: int, other_failed: int, p: float, effect: float
-) -> str:
+def _verdict(p: float, effect: float, equivalent: bool) -> str:
     if math.isnan(p):
         return INCOMPARABLE
-    if n >= FEWEST_EQUIVALENT and not failed and not other_failed and -margin <= low and high <= margin:
-        return EQUIVALENT
     if p < ALPHA and effect:
         return BETTER if effect > 0 else WORSE
-    return UNDECIDED
+    return EQUIVALENT if equivalent else UNDECIDED
+
+
+def significant(table: pd.DataFrame) -> pd.Series[bool]:
+    """Which pairs differ significantly, as their verdict says."""
+    return table["verdict"].isin([BETTER, WORSE])
 
 
 def seen_from(table: pd.DataFrame, method: str) -> pd.DataFrame:

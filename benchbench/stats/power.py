@@ -13,9 +13,12 @@ from scipy.special import ndtr, ndtri, owens_t
 
 from .means import CONTEST
 from .pairs import ALPHA
-from .scores import Scales, Scores, scores
+from .scale import Scales
+from .scores import Scores, differences, scores
+from .units import by_unit
 
 POWER = 0.8
+_ROUNDING = 1e-12
 LARGEST = 5.0  # standard deviations: nearly every difference has one sign
 COLUMNS = [*CONTEST, "method", "other", "n", "mean_difference", "spread", "d_z", "visible", "needed", "more"]
 
@@ -57,10 +60,10 @@ def power(results: pd.DataFrame, scales: Scales, controls: Collection[str] = (),
     """One row per model, dataset, layer, metric, protocol and pair of methods.
 
     Returns:
-        The contest's key, ``method``, ``other``; ``n``: images with both values; ``mean_difference`` and ``spread``,
-        the standard deviation of the paired differences, in the metric's unit; ``d_z``: their ratio; ``visible``: the
-        smallest mean difference that a Wilcoxon signed-rank test at Holm's strictest step sees with this power and so
-        many images, for normal differences of this spread; ``needed``: images to see the difference that was found,
+        The contest's key, ``method``, ``other``; ``n``: independent images with both values; ``mean_difference`` and
+        ``spread``, the standard deviation of the paired differences, in the metric's unit; ``d_z``: their ratio;
+        ``visible``: the smallest mean difference that a Wilcoxon signed-rank test at Holm's strictest step sees with
+        this power and so many images, for normal differences of this spread; ``needed``: images to see the difference,
         were it the true one; ``more``: how many of them are missing. ``needed`` and ``more`` are missing (NA)
         where the difference or the spread is zero, or n < 2.
     """
@@ -75,18 +78,19 @@ def _rows(contest: Scores, power: float) -> list[tuple[object, ...]]:
     found = []
     for number, one in enumerate(places):
         for two in places[number + 1 :]:
-            gap = contest.values[:, one] - contest.values[:, two]
-            gap = gap[~np.isnan(gap)]
+            gap = differences(contest.values[:, one], contest.values[:, two], contest.scale.floor)
+            gap = by_unit(gap, contest.units)
             names = (contest.methods[one], contest.methods[two])
-            found.append((*contest.key, *names, *_needs(gap, methods, power, contest.resolution)))
+            found.append((*contest.key, *names, *_needs(gap[~np.isnan(gap)], methods, power)))
     return found
 
 
-def _needs(gap: np.ndarray, methods: int, power: float, resolution: float) -> tuple[object, ...]:
+def _needs(gap: np.ndarray, methods: int, power: float) -> tuple[object, ...]:
     n = len(gap)
     average = float(gap.mean()) if n else math.nan
     spread = float(gap.std(ddof=1)) if n > 1 else math.nan
-    if n < 2 or spread <= resolution or abs(average) <= resolution:
+    rounding = _ROUNDING * float(np.abs(gap).max(initial=0.0))
+    if n < 2 or spread <= rounding or abs(average) <= rounding:
         visible = smallest_visible_effect(methods, n, power) * spread if n > 1 else math.nan
         return n, average, spread, math.nan, visible, pd.NA, pd.NA
     effect = average / spread

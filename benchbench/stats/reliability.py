@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import kendalltau, rankdata, wilcoxon
+from scipy.stats import kendalltau, wilcoxon
 
+from .intervals import limits, summaries
 from .means import CONTEST, is_part
-from .resampling import Array, bootstrap, mean, summaries
-from .scores import Scales
+from .resampling import Array, mean
+from .scale import RESOLUTION, Scale, Scales, trusted
+from .scores import differences, image_ranks
+from .units import Places, by_unit, numbered, units_of
 
-FEWEST = 6  # images: with fewer, no two-sided signed-rank test falls below 0.05 whatever the scores are
-ROUNDING = 1e-6  # of the spread of a metric's scores: smaller changes are those of the arithmetic
+FEWEST = 6  # independent images: with fewer, no two-sided signed-rank test falls below 0.05 whatever the scores are
 INTRA, INTER = ("iac_nr", "iac_ar"), ("iec_nr", "iec_ar")
 STRENGTHS = ("minor", "disruptive")
 
@@ -38,10 +41,10 @@ def decay(
         One row per model, dataset, layer, metric, protocol and ``of``, the method blended; then one with ``of`` empty
         for all of them together (the mean over methods of each image):
 
-        - ``images``: those with a score at every level; ``levels``: how many;
+        - ``images``: independent ones with a score at every level; ``levels``: how many;
         - ``tau``: the mean over images of Kendall's tau-b between the share of noise and how bad the score is: 1 where
           each level is worse than the one before, 0 for an image whose scores are all equal; ``low``, ``high``: its
-          95 % bootstrap interval over images;
+          95 % interval (``limits``, in [-1, 1]);
         - ``monotone``: the share of images whose score never gets better from one level to the next, and is worse at
           the last than at the first.
     """
@@ -56,18 +59,20 @@ def decay(
 def _decays(
     key: tuple[Any, ...], rows: pd.DataFrame, levels: Mapping[str, tuple[str, float]], scales: Scales, seed: int
 ) -> Iterator[tuple[Any, ...]]:
-    sign = 1 if scales[str(key[3]), str(key[4])].higher else -1
-    scores = sign * _rounded(_matrix(rows))
+    scale = trusted(scales, rows)[str(key[3]), str(key[4])]
+    scores = _goodness(_matrix(rows), scale)
+    unit = _units(rows)
     each: dict[str, pd.DataFrame] = {}
     for of in dict.fromkeys(levels[str(name)][0] for name in scores.columns):
         mine = sorted((name for name in scores.columns if levels[str(name)][0] == of), key=lambda name: levels[name][1])
         shares = np.array([levels[name][1] for name in mine])
-        complete = scores[mine].dropna().to_numpy(dtype=np.float64)
+        complete = _rounded(scores[mine].dropna().to_numpy(dtype=np.float64), scale)
         each[of] = pd.DataFrame(
             {"tau": [_tau(shares, row) for row in complete], "monotone": [_monotone(row) for row in complete]},
             index=scores[mine].dropna().index,
             dtype=np.float64,
         )
+        each[of] = each[of].groupby(unit.reindex(each[of].index), sort=False).mean()
         yield (*key, of, len(mine), *_summary(each[of], seed))
     together = pd.concat(list(each.values())).groupby(level=0).mean()
     yield (*key, "", len({share for _, share in levels.values()}), *_summary(together, seed))
@@ -75,7 +80,7 @@ def _decays(
 
 def _summary(images: pd.DataFrame, seed: int) -> tuple[Any, ...]:
     tau = images["tau"].to_numpy(dtype=np.float64)
-    (average, low, high) = summaries([tau], seed)[0]
+    (average, low, high) = summaries([tau], [(-1.0, 1.0)], seed)[0]
     return len(tau), average, low, high, images["monotone"].mean() if len(tau) else math.nan
 
 
@@ -104,7 +109,7 @@ def consistency(results: pd.DataFrame, trials: pd.DataFrame, scales: Scales, see
           before and after a minor disturbance, on images whose prediction stayed; ``iac_ar``: of 1 - p after a
           disruptive one, on images whose prediction changed;
         - ``iec_nr``: the share of (image, method) whose rank among the methods stayed; ``iec_ar``: whose score fell;
-        - ``mc``: the mean of the four; ``low``, ``high``: its 95 % bootstrap interval over draws;
+        - ``mc``: the mean of the four; ``low``, ``high``: its 95 % interval over draws (``limits``, in [0, 1]);
         - ``methods``, ``draws``, ``images_nr``, ``images_ar``: how many, the images on average over draws;
         - ``reason``: why there is no ``mc``, or empty.
     """
@@ -120,23 +125,23 @@ def consistency(results: pd.DataFrame, trials: pd.DataFrame, scales: Scales, see
 
 
 def _meta(before: pd.DataFrame, after: pd.DataFrame, scales: Scales, seed: int) -> dict[str, Any]:
-    higher = scales[str(after["metric"].iloc[0]), str(after["protocol"].iloc[0])].higher
-    first = _matrix(before)
-    rounding = _rounding(first)
-    first, draws = (1 if higher else -1) * _rounded(first), sorted(after["draw"].unique())
+    both = pd.concat([before, after])
+    scale = trusted(scales, both)[str(after["metric"].iloc[0]), str(after["protocol"].iloc[0])]
+    unit = _units(both)
+    first, draws = _goodness(_matrix(before), scale), sorted(after["draw"].unique())
     parts = np.full((len(draws), 4), math.nan)  # iac_nr, iac_ar, iec_nr, iec_ar
     images = np.zeros((len(draws), 2))
     for d, draw in enumerate(draws):
         for s, strength in enumerate(STRENGTHS):
             rows = after[(after["draw"] == draw) & (after["strength"] == strength)]
             wanted = rows[rows["kept"].eq(strength == "minor").fillna(False).astype(bool)]
-            then = (1 if higher else -1) * _rounded(_matrix(wanted), rounding)
-            one, other = first.align(then, join="inner")
-            images[d, s] = len(one.dropna(how="all"))
+            one, other = first.align(_goodness(_matrix(wanted), scale), join="inner")
+            units = numbered(unit.reindex(one.index).tolist())
+            images[d, s] = len(np.unique(units[one.notna().any(axis=1)]))
             if images[d, s] >= FEWEST:
-                parts[d, s], parts[d, 2 + s] = _consistent(one, other, strength)
+                parts[d, s], parts[d, 2 + s] = _Trial(one, other, units, scale).consistent(strength)
     scored = parts[np.isfinite(parts).all(1)].mean(1)
-    low, high = bootstrap(scored[:, None], seed)[:, 0] if len(scored) else (math.nan, math.nan)
+    low, high = limits(scored[:, None], 0.0, 1.0, seed)[:, 0]
     means = [float(mean(column[np.isfinite(column)][:, None])[0]) for column in parts.T]
     return {
         **dict(zip([*INTRA, *INTER], means, strict=True)),
@@ -165,26 +170,47 @@ def _why(methods: int, images: Array, after: pd.DataFrame) -> str:
     return "; ".join(said) or "no draw has images enough under both disturbances: give more images"
 
 
-def _consistent(before: pd.DataFrame, after: pd.DataFrame, strength: str) -> tuple[float, float]:
-    """IAC and IEC of one draw; scores (images x methods) whose higher values are better."""
-    one, other = before.to_numpy(dtype=np.float64), after.to_numpy(dtype=np.float64)
-    known = np.isfinite(one) & np.isfinite(other)
-    enough = known.sum(0) >= FEWEST
-    p = [_unchanged(other[known[:, m], m] - one[known[:, m], m]) for m in np.flatnonzero(enough)]
-    intra = float(np.mean(p)) if p else math.nan
-    if strength == "minor":
-        stayed = [_ranks_stayed(a[k], b[k]) for a, b, k in zip(one, other, known, strict=True) if k.sum() > 1]
-        return intra, float(np.concatenate(stayed).mean()) if stayed else math.nan
-    return 1 - intra, float((other < one)[known].mean()) if known.any() else math.nan
+@dataclass(frozen=True, eq=False)
+class _Trial:
+    """Scores (images x methods), higher is better, before and after one disturbance."""
+
+    before: pd.DataFrame
+    after: pd.DataFrame
+    units: Places
+    scale: Scale
+
+    def consistent(self, strength: str) -> tuple[float, float]:
+        """IAC and IEC of one draw."""
+        one, other = (side.to_numpy(dtype=np.float64) for side in (self.before, self.after))
+        change = differences(other, one, self.scale.floor)
+        of_units = by_unit(change, self.units)
+        enough = (~np.isnan(of_units)).sum(0) >= FEWEST
+        p = [_unchanged(column[~np.isnan(column)]) for column in of_units.T[enough]]
+        intra = float(np.mean(p)) if p else math.nan
+        if strength == "minor":
+            return intra, self._mean(self._stayed(one, other))
+        return 1 - intra, self._mean(np.where(np.isnan(change), np.nan, change < 0))
+
+    def _stayed(self, one: Array, other: Array) -> Array:
+        """(n, m): whether a method's rank on an image stayed; NaN where it has none, and where it has no rival."""
+        known = np.isfinite(one) & np.isfinite(other)
+        ranks = [image_ranks(np.where(known, side, np.nan), self.scale.floor) for side in (one, other)]
+        return np.where(known & (known.sum(1) > 1)[:, None], ranks[0] == ranks[1], np.nan)
+
+    def _mean(self, values: Array) -> float:
+        """Over all known (image, method) of a unit, then over units."""
+        flat = values.reshape(len(values), -1)
+        if np.isnan(flat).all():
+            return math.nan
+        if len(np.unique(self.units)) == len(self.units):
+            return float(np.nanmean(flat))
+        places = np.repeat(self.units, flat.shape[1])
+        return float(np.nanmean(by_unit(flat.reshape(-1, 1), places)))
 
 
 def _unchanged(change: Array) -> float:
     """The p value that scores did not move; 1 where none did."""
     return float(wilcoxon(change, zero_method="zsplit").pvalue) if change.any() else 1.0
-
-
-def _ranks_stayed(one: Array, other: Array) -> Array:
-    return np.asarray(rankdata(one) == rankdata(other), dtype=np.float64)
 
 
 def overview(
@@ -219,13 +245,16 @@ def _matrix(rows: pd.DataFrame) -> pd.DataFrame:
     return wide.astype(np.float64)
 
 
-def _rounding(scores: pd.DataFrame) -> float:
-    values = scores.to_numpy(dtype=np.float64)
-    values = values[np.isfinite(values)]
-    return ROUNDING * float(np.ptp(values)) if len(values) else 0.0
+def _goodness(scores: pd.DataFrame, scale: Scale) -> pd.DataFrame:
+    return scores if scale.higher else -scores
 
 
-def _rounded(scores: pd.DataFrame, step: float | None = None) -> pd.DataFrame:
-    """In whole steps, so that what differs by less is equal."""
-    step = _rounding(scores) if step is None else step
-    return (scores / step).round() * step if step > 0 else scores
+def _units(rows: pd.DataFrame) -> pd.Series[str]:
+    """By sample, the unit that it belongs to."""
+    return pd.Series(units_of(rows).to_numpy(), index=rows["sample"].to_numpy()).groupby(level=0).first()
+
+
+def _rounded(scores: Array, scale: Scale) -> Array:
+    """Each image's scores (n, m) in whole steps of their own precision, so that what differs by less is equal."""
+    step = np.maximum(RESOLUTION * np.abs(scores).max(1, initial=0.0), scale.floor)[:, None]
+    return np.where(step > 0, np.round(scores / np.where(step > 0, step, 1.0)) * step, scores)

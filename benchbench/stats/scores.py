@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -13,46 +13,11 @@ import pandas as pd
 
 from .means import CONTEST
 from .resampling import Array
+from .scale import RESOLUTION, Scale, Scales, trusted
+from .units import Places, numbered, units_of
 
 Flags: TypeAlias = npt.NDArray[np.bool_]
-RESOLUTION = 1e-6
-MARGIN = 0.01  # of a metric's range: differences below it matter to nobody
-
-
-@dataclass(frozen=True)
-class Scale:
-    """What run.json says of a metric under one protocol.
-
-    Attributes:
-        higher: whether higher is better.
-        low, high: its range; infinite where it has no bound.
-        family: ``faithfulness`` and so on.
-    """
-
-    higher: bool
-    low: float = -math.inf
-    high: float = math.inf
-    family: str = "other"
-
-    @property
-    def margin(self) -> float:
-        """The practical margin: 1 % of the range; NaN for a metric without bounds, which has none by itself."""
-        width = self.high - self.low
-        return MARGIN * width if math.isfinite(width) else math.nan
-
-
-Scales: TypeAlias = Mapping[tuple[str, str], Scale]
-
-
-def scales(info: Mapping[str, Any]) -> dict[tuple[str, str], Scale]:
-    """By (metric, protocol), what run.json says of each."""
-    return {(m["name"], m["protocol"]): _scale(m) for m in info["metrics"]}
-
-
-def _scale(metric: Mapping[str, Any]) -> Scale:
-    low, high = metric.get("range", (None, None))
-    bounds = (-math.inf if low is None else float(low), math.inf if high is None else float(high))
-    return Scale(bool(metric["higher_is_better"]), *bounds, str(metric.get("family", "other")))
+_RANKS_AT_ONCE = 4_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +30,7 @@ class Scores:
         failed: (n, m): the method failed on the image, or its map did.
         controls: (m,): which methods are controls.
         binary: every value of the metric in this run is 0 or 1.
+        belongs: (n,): the name of the independent unit that each image belongs to.
     """
 
     key: tuple[str, ...]
@@ -75,6 +41,12 @@ class Scores:
     failed: Flags
     controls: Flags
     binary: bool
+    belongs: tuple[str, ...]
+
+    @cached_property
+    def units(self) -> Places:
+        """(n,): the number of the unit that each image belongs to, 0, 1, ..."""
+        return numbered(self.belongs)
 
     @property
     def gain(self) -> Array:
@@ -82,11 +54,48 @@ class Scores:
         oriented = self.values if self.scale.higher else -self.values
         return np.where(self.failed, -np.inf, oriented)
 
-    @property
-    def resolution(self) -> float:
-        """Two values that differ by no more are equal: a millionth of the largest, as float32 carries no more."""
-        known = np.abs(self.values[~np.isnan(self.values)])
-        return RESOLUTION * float(known.max(initial=0.0))
+
+def tied(one: Array, other: Array, floor: float = 0.0) -> Flags:
+    """Where two values are equal: they differ by no more than the precision of these two values.
+
+    That is a millionth of the larger one, as float32 carries no more.
+
+    Args:
+        floor: the resolution of the metric's own computation, ``Scale.floor``: a metric in [0, 1] is made of numbers
+            near 1, so that a value near 0 is no more precise than these.
+    """
+    larger = np.maximum(np.abs(one), np.abs(other))
+    return np.asarray(np.abs(one - other) <= np.maximum(RESOLUTION * larger, floor), dtype=np.bool_)
+
+
+def differences(one: Array, two: Array, floor: float = 0.0) -> Array:
+    """one - two; a failure (-inf) is below any value, two failures are equal, and so are values that are ``tied``."""
+    both = np.isneginf(one) & np.isneginf(two)
+    finite = np.isfinite(one) & np.isfinite(two)
+    found = np.where(both, 0.0, one - np.where(both, 0.0, two))
+    equal = tied(np.where(finite, one, 0.0), np.where(finite, two, 0.0), floor) & finite
+    return np.where(equal, 0.0, found)
+
+
+def beats(gain: Array, floor: float = 0.0) -> tuple[Array, Array]:
+    """(n, m, m) twice: 1, 1/2 or 0 where method a beats b, ties, loses; and whether the pair can be compared.
+
+    Args:
+        gain: (n, m), ``Scores.gain``.
+    """
+    one, two = np.broadcast_arrays(gain[:, :, None], gain[:, None, :])
+    told = ~np.isnan(one) & ~np.isnan(two)
+    gap = differences(np.where(told, one, 0.0), np.where(told, two, 0.0), floor)
+    won = np.where(gap == 0, 0.5, (gap > 0).astype(np.float64))
+    return np.where(told, won, 0.0), told.astype(np.float64)
+
+
+def image_ranks(gain: Array, floor: float = 0.0) -> Array:
+    """(n, m): the rank of each method on each image: 1, and 1 for each method that beats it, 1/2 for each tie."""
+    images, methods = gain.shape
+    step = max(1, _RANKS_AT_ONCE // max(1, methods**2))
+    blocks = (beats(gain[start : start + step], floor)[0].sum(1) + 0.5 for start in range(0, images, step))
+    return np.concatenate([np.empty((0, methods)), *blocks])
 
 
 def scores(
@@ -105,7 +114,7 @@ def scores(
     rows = results[results["sample"].notna()]
     known = [pair in scales for pair in zip(rows["metric"], rows["protocol"], strict=True)]
     rows = rows[np.array(known, dtype=np.bool_)]
-    binary = _binary(rows)
+    binary, scales = _binary(rows), trusted(scales, rows)
     for key, part in rows.groupby(list(by), sort=False, dropna=False):
         names = tuple(str(name) for name in key)
         measure = (names[3], names[4])
@@ -130,9 +139,10 @@ def _scores(
     ok = (rows["status"] == "ok").to_numpy(dtype=np.bool_)
     values[at] = np.where(ok, rows["value"].to_numpy(dtype=np.float64, na_value=np.nan), np.nan)
     failed[at] = (rows["status"] == "failed").to_numpy(dtype=np.bool_)
+    unit = dict(zip(rows["sample"], units_of(rows), strict=True))
     is_control = np.array([name in set(controls) for name in methods], dtype=np.bool_)
     names = (tuple(str(image) for image in images), tuple(str(name) for name in methods))
-    return Scores(key, scale, *names, values, failed, is_control, binary)
+    return Scores(key, scale, *names, values, failed, is_control, binary, tuple(str(unit[image]) for image in images))
 
 
 def _binary(rows: pd.DataFrame) -> dict[tuple[str, str], bool]:

@@ -13,6 +13,7 @@ import pandas as pd
 from ..errors import BenchError, nearest
 from ..table import Record
 from .means import CELL, is_part, tally
+from .scale import scales
 
 Bands: TypeAlias = str | Sequence[float]
 IMAGE = ["model", "dataset", "sample"]
@@ -38,9 +39,9 @@ def by_group(record: Record, by: str, bands: Bands = "thirds") -> pd.DataFrame:
           where the object lies outside the picture, "no mask", and "not read" where the image could not be; or the
           class with its index, in the order of the indices, then "no label";
         - ``at_least``, ``below``: the bounds of the share, by size alone (NaN where there are none);
-        - ``n``, ``mean``, ``low``, ``high``, ``median``, ``images``, ``failed``, ``not_applicable``, ``reason``: as in
-          ``leaderboard``; no interval where n < 2. A group is tested against no other: with many of them, some interval
-          lies apart by chance.
+        - ``n``, ``scored``, ``mean``, ``low``, ``high``, ``median``, ``images``, ``failed``, ``not_applicable`` and
+          ``reason``: as in ``leaderboard``; no interval where n < 2. A group is tested against no other: with many of
+          them, some interval lies apart by chance.
 
     Raises:
         BenchError: no image has a mask, or a label; there is no such grouping, or bands.
@@ -62,7 +63,7 @@ def by_group(record: Record, by: str, bands: Bands = "thirds") -> pd.DataFrame:
     extra = [str(name) for name in groups if name not in (*IMAGE, "place")]
     table = rows.merge(groups, on=IMAGE).assign(order=np.arange(len(rows)))
     table = table.sort_values(["place", "order"], kind="stable")
-    board = tally(table, [*CELL, *extra], int(record.info["seed"]))
+    board = tally(table, [*CELL, *extra], int(record.info["seed"]), scales(record.info))
     first = rows[CELL].drop_duplicates().reset_index(drop=True).reset_index(names="first")
     return board.merge(first, on=CELL).sort_values("first", kind="stable", ignore_index=True).drop(columns="first")
 

@@ -10,12 +10,14 @@ import numpy as np
 import pandas as pd
 
 from ..errors import BenchError
-from ..table import Record
+from ..table import Record, with_units
 from .means import CELL, CONTEST
-from .pairs import INCOMPARABLE, Pair, measured_pairs, verdicts
+from .pairs import INCOMPARABLE, Pair, equivalent, measured_pairs, verdicts
 from .resampling import mean
-from .scores import Scores, scales, scores
+from .scale import scales
+from .scores import Scores, scores
 from .signed_rank import holm
+from .units import by_unit, numbered
 
 FIRST, SECOND = "first", "second"
 QUALITY = [
@@ -29,12 +31,16 @@ QUALITY = [
     "mean_difference",
     "low",
     "high",
+    "median_difference",
+    "median_low",
+    "median_high",
     "test",
     "p",
     "p_holm",
     "effect",
     "p_better",
     "margin",
+    "equivalent",
     "verdict",
     "reason",
 ]
@@ -55,7 +61,8 @@ def versus(
 
     Returns:
         The key as in the first run, ``other_model``; ``mean`` of the first and ``other_mean`` of the second run over
-        the ``n`` common images; ``mean_difference``, second - first, with its 95 % interval ``low``, ``high``;
+        the ``n`` common independent images; ``mean_difference``, second - first, with its 95 % interval ``low``,
+        ``high``;
         ``failed`` in the second, ``other_failed`` in the first; ``other_targets``: common images on which the second
         explains another class; ``effect``, ``p_better`` and ``verdict`` of the second run; ``reason``
         where it is incomparable. Holm's correction is over all rows of one metric and protocol. The rest as in
@@ -68,7 +75,7 @@ def versus(
     rows = [_rows(first, names, FIRST, second), _rows(second, {name: name for name in names.values()}, SECOND, first)]
     back = {new: old for old, new in names.items()}
     rows[1]["model"] = rows[1]["model"].map(back).astype("string")
-    both = pd.concat(rows, ignore_index=True)
+    both = with_units(pd.concat(rows, ignore_index=True), first.info)
     odd = _odd(first.info, second.info)
     known = {**scales(second.info), **scales(first.info)}
     contests = scores(both, known, by=[*CONTEST, "method"], across="run")
@@ -124,14 +131,15 @@ def _row(contest: Scores, margin: float | None, seed: int) -> pd.DataFrame:
         return table.assign(reason=f"only the {contest.methods[0]} run has it")
     second, first = contest.methods.index(SECOND), contest.methods.index(FIRST)
     found = measured_pairs(contest, [Pair(second, first)], margin, seed).drop(columns=["method", "other"])
-    common = contest.values[~np.isnan(contest.values).any(1)]
-    found["mean"], found["other_mean"] = mean(common)[[first, second]]
+    both = ~np.isnan(contest.values).any(1)
+    units = numbered([name for name, known in zip(contest.belongs, both, strict=True) if known])
+    found["mean"], found["other_mean"] = mean(by_unit(contest.values[both], units))[[first, second]]
     return pd.concat([table, found], axis=1).assign(reason="")
 
 
 def _judged(table: pd.DataFrame, odd: Mapping[tuple[str, ...], str]) -> pd.DataFrame:
     """With Holm's correction, the verdict, and why there is none."""
-    wanted = dict.fromkeys([*table, *QUALITY, "_low90", "_high90"])
+    wanted = dict.fromkeys([*table, *QUALITY, "_low90", "_high90", "_exact"])
     table = table.reindex(columns=[name for name in wanted if name != "other_targets"])
     for name in ("n", "left_out", "failed", "other_failed"):
         table[name] = table[name].fillna(0).astype("int64")
@@ -145,6 +153,8 @@ def _judged(table: pd.DataFrame, odd: Mapping[tuple[str, ...], str]) -> pd.DataF
     table["reason"] = [own or why or "" for own, why in zip(table["reason"], strange, strict=True)]
     table.loc[table["reason"] != "", "p"] = math.nan
     table["p_holm"] = table.groupby(["metric", "protocol"], sort=False)["p"].transform(lambda p: holm(p.to_numpy()))
+    table["_exact"] = table["_exact"].eq(True)
+    table["equivalent"] = equivalent(table) & table["p"].notna()
     table["verdict"] = verdicts(table)
     empty = (table["verdict"] == INCOMPARABLE) & (table["reason"] == "")
     table.loc[empty, "reason"] = "no image can be compared"

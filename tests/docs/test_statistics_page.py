@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from benchbench.stats import ALPHA, RESAMPLES, fewest_images, images_needed
+from benchbench.stats import ALPHA, MARGIN, RESAMPLES, fewest_equivalent, fewest_images, images_needed
 from benchbench.stats.halves import FEWEST, SPLITS
+from benchbench.stats.overall import FEWEST as FEWEST_RESAMPLED
 from benchbench.stats.overall import RESAMPLES as TWO_LEVEL
-from benchbench.stats.scores import MARGIN, RESOLUTION
+from benchbench.stats.scale import RESOLUTION
 from benchbench.stats.signed_rank import EXACT
 
 PAGE = (Path(__file__).parents[2] / "docs" / "statistics.md").read_text(encoding="utf-8")
@@ -25,9 +26,16 @@ def test_images_needed() -> None:
 
 
 def test_constants() -> None:
-    assert f"({RESAMPLES:,} resamples of the images" in PAGE
+    assert f"{RESAMPLES:,} draws; a seed" in PAGE
+    assert f"fewer than {FEWEST_RESAMPLED} independent images" in PAGE
     assert f"two-level bootstrap ({TWO_LEVEL:,} resamples)" in PAGE
     assert f"up to {EXACT} differences" in PAGE
     assert f"`p_holm` < {ALPHA}" in PAGE
     assert f"{SPLITS:,} random splits" in PAGE
     assert (MARGIN, RESOLUTION, FEWEST) == (0.01, 1e-6, 4), "1 % of the range, a millionth, fewer than four"
+
+
+def test_images_needed_for_equivalence() -> None:
+    rows = re.findall(r"^\| (\d+) % of the range \| (\d+) \|$", PAGE, re.MULTILINE)
+    assert [int(share) for share, _ in rows] == [1, 2, 5, 10]
+    assert all(int(images) == fewest_equivalent(int(share) / 100) for share, images in rows)

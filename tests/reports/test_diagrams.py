@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from matplotlib.lines import Line2D
 
 from benchbench.reports.board import Board
-from benchbench.reports.diagrams import BAR, bar_levels, critical_difference
+from benchbench.reports.diagrams import BAR, THIN, bar_levels, critical_difference
 from benchbench.reports.drawing import Picture, looks
 from benchbench.reports.verdicts import Verdicts
 from benchbench.stats import Ranked
@@ -33,12 +33,24 @@ def height(line: Line2D) -> float:
     return float(np.asarray(line.get_ydata(), dtype=np.float64)[0])
 
 
-def planted(count: int, groups: tuple[tuple[int, int], ...]) -> Ranked:
+def planted(count: int, groups: tuple[tuple[int, ...], ...]) -> Ranked:
     return Ranked(KEY, 20, tuple(f"m{i}" for i in range(count)), tuple(1 + i * 0.75 for i in range(count)), groups)
 
 
+def test_a_bar_is_thin_over_a_method_that_is_not_in_its_group() -> None:
+    contest = planted(5, ((0, 1, 3), (2,), (4,)))
+    (axis,) = drawn(contest).figure.axes
+    bars = sorted(ends(line) for line in axis.lines if line.get_linewidth() == BAR)
+    over = contest.ranks[0] - bars[0][0]
+    assert 0 < over < 0.05
+    expected = [[contest.ranks[a] - over, contest.ranks[b] + over] for a, b in ((0, 1), (3, 3))]
+    np.testing.assert_allclose(bars, expected)
+    (thin,) = [ends(line) for line in axis.lines if line.get_linewidth() == THIN]
+    assert thin == [contest.ranks[0], contest.ranks[3]]
+
+
 def test_marks_and_bars_lie_where_the_ranks_say() -> None:
-    contest = planted(6, ((0, 2), (1, 3), (4, 5)))
+    contest = planted(6, ((0, 1, 2), (1, 2, 3), (4, 5)))
     (axis,) = drawn(contest).figure.axes
     marks = sorted(ends(line)[0] for line in axis.lines if line.get_marker() not in ("", "None"))
     assert marks == pytest.approx(contest.ranks)
@@ -46,8 +58,8 @@ def test_marks_and_bars_lie_where_the_ranks_say() -> None:
     assert len(bars) == 3
     over = contest.ranks[0] - ends(bars[0])[0]
     assert 0 < over < 0.05
-    for bar, (first, last) in zip(bars, contest.groups, strict=True):
-        assert ends(bar) == pytest.approx([contest.ranks[first] - over, contest.ranks[last] + over])
+    for bar, group in zip(bars, contest.groups, strict=True):
+        assert ends(bar) == pytest.approx([contest.ranks[group[0]] - over, contest.ranks[group[-1]] + over])
     assert height(bars[0]) == height(bars[2]) > height(bars[1])
 
 
@@ -81,8 +93,8 @@ def test_names_do_not_overlap_and_stay_within(count: int) -> None:
 def test_it_is_said_in_words() -> None:
     said = drawn(planted(3, ((0, 1),))).alt
     assert "over 20 images" in said
-    assert "m0 1.00, m1 1.75, m2 2.50. Not told apart: m0 and m1." in said
-    assert drawn(planted(2, ())).alt.endswith("Every two neighbours differ significantly.")
+    assert "m0 1.00, m1 1.75, m2 2.50. No significant difference among m0 and m1." in said
+    assert drawn(planted(2, ())).alt.endswith("Every two methods differ significantly.")
 
 
 def test_equal_ranks_and_hostile_names(hostile: Record) -> None:

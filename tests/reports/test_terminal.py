@@ -57,7 +57,7 @@ def test_ranks_letters_and_daggers(plain: Record) -> None:
     daggers = sum(shown.mark.worse for shown in marked.cells.values())
     assert daggers > 0
     assert text.count("†") == daggers + len(marked.board.blocks), "and once in each legend"
-    assert "share a letter are not told apart" in " ".join(text.split())
+    assert "two methods share a letter if they do not differ significantly" in " ".join(text.split())
 
 
 def test_long_names_fold(tmp_path: Path) -> None:

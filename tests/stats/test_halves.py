@@ -7,7 +7,7 @@ import pytest
 import scipy.stats
 
 from benchbench.stats import split_half
-from benchbench.stats.halves import halves, kendall
+from benchbench.stats.halves import halves, kendall, stepped_up
 
 from .planted import FAILED, SCALES, Values, results
 
@@ -32,7 +32,23 @@ def test_four_images_have_three_splits() -> None:
     """The halves of 1, 2, 3, 4 against 2.4: means 1.5 / 3.5, 2 / 3, 2.5 / 2.5. Only the last two agree: a third."""
     row = split_half(results({"a": [1.0, 2.0, 3.0, 4.0], "b": [2.4] * 4}), SCALES, splits=20_000).iloc[0]
     assert row["tau"] == pytest.approx(-1 / 3, abs=0.02)
-    assert row["whole"] == pytest.approx(2 * row["tau"] / (1 + row["tau"]))
+    assert row["whole"] == pytest.approx(2 * row["tau"] / (1 - row["tau"]))
+
+
+@pytest.mark.parametrize(
+    ("tau", "whole"), [(1, 1), (0.5, 2 / 3), (0, 0), (-1 / 3, -1 / 2), (-0.5, -2 / 3), (-0.9, -18 / 19), (-1, -1)]
+)
+def test_the_stepped_up_tau_stays_a_correlation(tau: float, whole: float) -> None:
+    """Spearman and Brown's own formula gives -2 at -1/2 and minus infinity at -1."""
+    assert stepped_up(tau) == pytest.approx(whole)
+    assert abs(stepped_up(tau)) <= 1
+
+
+def test_halves_that_disagree_wholly_have_minus_one() -> None:
+    """Each method is best on its image alone: whoever leads in a half is last in the other."""
+    values = {name: np.eye(4)[i] for i, name in enumerate("abcd")}
+    row = split_half(results(values), SCALES).iloc[0]
+    assert (row["tau"], row["whole"]) == (-1, -1)
 
 
 def test_halves_do_not_share_an_image() -> None:

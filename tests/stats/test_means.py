@@ -11,10 +11,11 @@ import pytest
 import scipy.stats
 
 from benchbench.stats import (
-    bootstrap,
+    Scale,
     contests,
     curve_bands,
     leaderboard,
+    limits,
     mean,
     measured,
 )
@@ -61,66 +62,47 @@ def of(board: pd.DataFrame, method: str, metric: str = "deletion") -> Any:
     return found.iloc[0]
 
 
-@pytest.mark.parametrize(("images", "seed"), [(2, 0), (7, 1), (64, 2)])
-def test_the_interval_is_scipys(images: int, seed: int) -> None:
-    values = np.random.default_rng(9).lognormal(size=images)
-    theirs = scipy.stats.bootstrap(
-        (values,), np.mean, n_resamples=10_000, method="percentile", rng=np.random.default_rng(seed)
-    ).confidence_interval
-    np.testing.assert_allclose(bootstrap(values[:, None], seed)[:, 0], [theirs.low, theirs.high], rtol=1e-12)
+UNIT = {("deletion", "p"): Scale(False, 0, 1)}
 
 
-def test_the_interval_does_not_depend_on_how_many_draws_are_made_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    values = np.random.default_rng(3).normal(size=(13, 2))
-    whole = bootstrap(values)
-    monkeypatch.setattr("benchbench.stats.resampling._DRAWS_AT_ONCE", 13 * 999)
-    np.testing.assert_array_equal(bootstrap(values), whole)
+def test_a_metric_with_a_range_has_exact_limits_and_one_without_students() -> None:
+    values = np.random.default_rng(9).uniform(size=12)
+    table = rows({"a": list(values)})
+    exact, open_ended = of(leaderboard(table, 3, UNIT), "a"), of(leaderboard(table, 3), "a")
+    assert [exact["low"], exact["high"]] == limits(values[:, None], 0, 1, 3)[:, 0].tolist()
+    theirs = scipy.stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    assert [open_ended["low"], open_ended["high"]] == pytest.approx([theirs.low, theirs.high])
 
 
-def test_it_does_not_matter_how_many_groups_are_resampled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    table = rows({name: list(np.random.default_rng(i).normal(size=9)) for i, name in enumerate("abcde")})
-    whole = leaderboard(table)
-    monkeypatch.setattr("benchbench.stats.resampling._GROUPS_AT_ONCE", 2)
-    pd.testing.assert_frame_equal(leaderboard(table), whole)
+def test_it_does_not_matter_how_many_groups_are_weighted_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = rows({name: list(np.random.default_rng(i).uniform(size=9)) for i, name in enumerate("abcde")})
+    whole = leaderboard(table, 0, UNIT)
+    monkeypatch.setattr("benchbench.stats.intervals._GROUPS_AT_ONCE", 2)
+    pd.testing.assert_frame_equal(leaderboard(table, 0, UNIT), whole)
 
 
-def test_two_images_have_the_closed_form() -> None:
-    """Of two images, a resample's mean is a, (a + b) / 2 or b with 1/4, 1/2, 1/4: the 2.5 % tails are a and b."""
-    np.testing.assert_array_equal(bootstrap(np.array([[0.25], [0.75]]))[:, 0], [0.25, 0.75])
-
-
-def test_the_interval_of_many_images_is_the_normal_one() -> None:
-    values = np.random.default_rng(5).normal(size=(2000, 1))
-    half = 1.96 * values.std() / np.sqrt(2000)
-    np.testing.assert_allclose(bootstrap(values)[:, 0], [values.mean() - half, values.mean() + half], atol=0.1 * half)
-
-
-def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
-    """300 studies of 40 images: 95 % percentile intervals of a mean cover it in some 93 to 95 %."""
-    values = np.random.default_rng(7).uniform(size=(40, 300))
-    low, high = bootstrap(values, resamples=2000)
-    assert 0.89 <= ((low <= 0.5) & (high >= 0.5)).mean() <= 0.985
-
-
-def test_methods_are_resampled_together() -> None:
-    """A method that is another one plus a constant has its interval plus the constant, in whatever order rows come."""
-    first = [0.1, 0.5, 0.3, 0.9]
-    table = rows({"a": first, "b": [value + 1 for value in first]}).sample(frac=1, random_state=0)
-    board = leaderboard(table)
-    for side in ("mean", "low", "high"):
-        assert of(board, "b")[side] == pytest.approx(of(board, "a")[side] + 1, abs=1e-12)
+def test_the_order_of_the_rows_changes_no_interval() -> None:
+    table = rows({"a": [0.1, 0.5, 0.3, 0.9], "b": [0.2, 0.6, 0.4, 0.95]})
+    board, other = leaderboard(table, 0, UNIT), leaderboard(table.sample(frac=1, random_state=0), 0, UNIT)
+    for name in "ab":
+        for side in ("mean", "low", "high"):
+            assert of(board, name)[side] == pytest.approx(of(other, name)[side], abs=1e-12)
 
 
 def test_the_same_seed_gives_the_same_numbers_and_another_one_others() -> None:
-    table = rows({"a": list(np.random.default_rng(0).normal(size=9))})
-    pd.testing.assert_frame_equal(leaderboard(table, seed=4), leaderboard(table, seed=4))
-    assert of(leaderboard(table, seed=4), "a")["low"] != of(leaderboard(table, seed=5), "a")["low"]
+    table = rows({"a": list(np.random.default_rng(0).uniform(size=9))})
+    pd.testing.assert_frame_equal(leaderboard(table, 4, UNIT), leaderboard(table, 4, UNIT))
+    assert of(leaderboard(table, 4, UNIT), "a")["low"] != of(leaderboard(table, 5, UNIT), "a")["low"]
 
 
 @pytest.mark.parametrize("value", [0.1, 0.3, 1 / 3, 0.0])
-def test_equal_values_have_an_interval_without_width(value: float) -> None:
-    row = of(leaderboard(rows({"a": [value] * 7})), "a")
-    assert row["mean"] == row["low"] == row["high"] == value
+def test_equal_values_are_not_certain(value: float) -> None:
+    """Seven equal images: a share of 1 - .025^(1/7) of others may lie anywhere in the range."""
+    share = 1 - 0.025 ** (1 / 7)
+    row = of(leaderboard(rows({"a": [value] * 7}), 0, UNIT), "a")
+    assert row["mean"] == value
+    assert [row["low"], row["high"]] == pytest.approx([value * (1 - share), value + (1 - value) * share])
+    assert np.isnan(of(leaderboard(rows({"a": [value] * 7})), "a")[["low", "high"]].astype(float)).all()
 
 
 def test_one_image_has_a_mean_and_no_interval() -> None:
@@ -177,10 +159,12 @@ def test_bands_are_the_intervals_at_each_x() -> None:
         for i in reversed(range(12))
         for j, x in enumerate((0.0, 0.5, 1.0))
     ]
-    bands = curve_bands(typed(pd.DataFrame(said), CURVES), seed=1)
+    bands = curve_bands(typed(pd.DataFrame(said), CURVES), 1, UNIT)
     assert bands["x"].tolist() == [0.0, 0.5, 1.0]
     np.testing.assert_allclose(bands["mean"], draw.mean(0))
-    np.testing.assert_allclose(bands[["low", "high"]].to_numpy().T, bootstrap(draw, 1))
+    np.testing.assert_allclose(bands[["low", "high"]].to_numpy().T, limits(draw, 0, 1, 1))
+    narrow = curve_bands(typed(pd.DataFrame(said), CURVES), 1, {("deletion", "p"): Scale(False, 0, 0.5)})
+    np.testing.assert_allclose(narrow["high"], limits(draw, 0, seed=1)[1], err_msg="the range is not the points'")
 
 
 def best(

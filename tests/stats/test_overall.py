@@ -49,7 +49,7 @@ def test_families_count_the_same_then_metrics_then_protocols() -> None:
 
 
 def test_networks_count_the_same_however_many_images_they_have() -> None:
-    few = results({"a": [0.9], "b": [0.1]}, model="few")
+    few = results({"a": [0.9] * 20, "b": [0.1] * 20}, model="few")
     many = results({"a": [0.1] * 50, "b": [0.9] * 50}, model="many")
     table = overall(pd.concat([few, many]), SCALES)
     assert by_name(table) == pytest.approx({"a": 1.5, "b": 1.5})
@@ -138,6 +138,15 @@ def test_controls_are_not_ranked_and_the_seed_gives_the_same_table() -> None:
 def test_one_method_has_no_order() -> None:
     assert overall(results({"a": [0.5]}), SCALES).empty
     assert overall(results({"a": [0.5], "random": [0.1]}), SCALES, controls={"random"}).empty
+
+
+@pytest.mark.parametrize(("images", "interval"), [(19, False), (20, True)])
+def test_few_images_give_no_interval(images: int, interval: bool) -> None:
+    """Percentile intervals of fewer than twenty images cover less than they say."""
+    draw = np.random.default_rng(0)
+    table = overall(results({name: draw.uniform(size=images) for name in "ab"}), SCALES)
+    assert table[["rank_low", "strength_high"]].notna().all(axis=None) == interval
+    assert table["first"].notna().all()
 
 
 def test_one_image_gives_no_interval() -> None:

@@ -10,7 +10,7 @@ import pytest
 import scipy.stats
 from statsmodels.stats.multitest import multipletests
 
-from benchbench.stats import bootstrap, pairs
+from benchbench.stats import Scale, fewest_equivalent, limits, pairs
 from benchbench.stats.pairs import COLUMNS
 
 from .planted import FAILED, NOT_APPLICABLE, SCALES, Values, results
@@ -42,7 +42,7 @@ def test_a_row_says_what_scipy_says_of_it() -> None:
         raw.append(scipy.stats.wilcoxon(gap, method="exact").pvalue)
         assert row.n == 40
         assert row.mean_difference == pytest.approx(gap.mean(), abs=1e-12)
-        low, high = bootstrap(gap[:, None], 3)[:, 0]
+        low, high = limits(gap[:, None], -1, 1, 3)[:, 0]
         assert (row.low, row.high) == pytest.approx((low, high), abs=1e-12)
         assert row.median_difference == np.median(gap)
         assert row.p_better == np.mean(gap > 0)
@@ -64,24 +64,31 @@ def test_lower_is_better_turns_the_effect_and_not_the_difference() -> None:
 
 def test_the_verdict_is_equivalent_within_one_percent_of_the_range() -> None:
     draw = np.random.default_rng(0)
-    base = draw.uniform(0, 1, 200)
-    values = {"a": base, "b": base + draw.normal(0.004, 0.004, 200), "c": base + 0.05}
+    base = draw.uniform(0.1, 0.9, 600)
+    values = {"a": base, "b": base + draw.normal(0, 0.004, 600), "c": base + 0.05}
     table = pairs(results(values), SCALES)
     near = pair(table, "a", "b")
-    assert near["verdict"] == "equivalent"
-    assert near["p_holm"] < 0.05, "it differs, surely, and it does not matter"
-    assert near["margin"] == 0.01
-    assert pair(table, "a", "c")["verdict"] == "worse"
-    strict = pairs(results(values), SCALES, margin=0.001)
-    assert pair(strict, "a", "b")["verdict"] == "worse"
+    assert (near["verdict"], near["equivalent"], near["margin"]) == ("equivalent", True, 0.01)
+    assert near["p_holm"] > 0.05
+    assert (pair(table, "a", "c")["verdict"], pair(table, "a", "c")["equivalent"]) == ("worse", False)
+    assert pair(pairs(results(values), SCALES, margin=0.001), "a", "b")["verdict"] == "undecided"
 
 
-def test_a_metric_without_bounds_has_no_margin_of_its_own() -> None:
-    base = np.random.default_rng(0).normal(size=40)
-    table = pairs(results({"a": base, "b": base}, "loss"), SCALES)
-    assert np.isnan(table["margin"]).all()
-    assert table["verdict"].tolist() == ["undecided"]
-    assert pairs(results({"a": base, "b": base}, "loss"), SCALES, margin=0.1)["verdict"].tolist() == ["equivalent"]
+def test_a_significant_difference_within_the_margin_is_called_significant_and_marked_equivalent() -> None:
+    """The verdict, the letters and the daggers are of one test; that the difference is small is said beside it."""
+    base = np.random.default_rng(0).uniform(0, 1, 900)
+    row = pairs(results({"a": base + 0.002, "b": base}), {("score", "plain"): Scale(True, 0, 1.5)}).iloc[0]
+    assert (row["verdict"], row["equivalent"]) == ("better", True)
+    assert row["p_holm"] < 0.05
+
+
+def test_a_metric_without_bounds_is_never_equivalent() -> None:
+    """No finite number of equal images bounds the mean of values that may be anything."""
+    base = np.random.default_rng(0).normal(size=400)
+    for margin in (None, 0.1):
+        table = pairs(results({"a": base, "b": base}, "loss"), SCALES, margin=margin)
+        assert table["verdict"].tolist() == ["undecided"]
+    assert pairs(results({"a": base, "b": base}, "loss"), SCALES, margin=0.1)["margin"].tolist() == [0.1]
 
 
 def test_a_method_that_fails_on_hard_images_does_not_win_by_it() -> None:
@@ -174,9 +181,16 @@ def test_an_empty_table_and_one_method_have_no_pairs() -> None:
     assert pairs(results({"a": [0.5, 0.6]}).iloc[:0], SCALES).columns.tolist() == COLUMNS
 
 
-def test_too_few_images_are_never_equivalent() -> None:
-    """Four equal images are one chance in sixteen of a one-sided test."""
-    for count, verdict in ((4, "undecided"), (5, "equivalent")):
-        base = [0.1 * i for i in range(count)]
-        table = pairs(results({"a": base, "b": base}, "loss"), SCALES, margin=0.1)
-        assert table["verdict"].tolist() == [verdict]
+@pytest.mark.parametrize(("count", "verdict"), [(298, "undecided"), (299, "equivalent")])
+def test_equal_values_are_equivalent_from_as_many_images_as_the_rule_of_three_asks(count: int, verdict: str) -> None:
+    """0.99^298 is above 5 %: a method that is worse by the whole range on 1 % of the images could look like this."""
+    base = np.linspace(0, 1, count)
+    assert pairs(results({"a": base, "b": base}), SCALES)["verdict"].tolist() == [verdict]
+    assert fewest_equivalent(0.01) == 299
+
+
+def test_values_outside_the_stated_range_have_no_margin_and_no_exact_interval() -> None:
+    base = np.linspace(0, 4.9, 400)
+    row = pairs(results({"a": base, "b": base}), SCALES).iloc[0]
+    assert np.isnan(row["margin"])
+    assert row["verdict"] == "undecided"

@@ -1,0 +1,72 @@
+"""What run.json says of a metric under a protocol: its direction, its range, its family."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import pandas as pd
+
+RESOLUTION = 1e-6
+MARGIN = 0.01  # of a metric's range: the equivalence margin
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What run.json says of a metric under one protocol.
+
+    Attributes:
+        higher: whether higher is better.
+        low, high: its range; infinite where it has no bound.
+        family: ``faithfulness`` and so on.
+    """
+
+    higher: bool
+    low: float = -math.inf
+    high: float = math.inf
+    family: str = "other"
+
+    @property
+    def width(self) -> float:
+        """Of the range; infinite where a bound is missing."""
+        return self.high - self.low
+
+    @property
+    def margin(self) -> float:
+        """The equivalence margin: 1 % of the range; NaN for a metric without bounds, which has none by itself."""
+        return MARGIN * self.width if math.isfinite(self.width) else math.nan
+
+    @property
+    def floor(self) -> float:
+        """The resolution of the metric's own computation: a millionth of its range; 0 without one."""
+        return RESOLUTION * self.width if math.isfinite(self.width) else 0.0
+
+
+Scales: TypeAlias = Mapping[tuple[str, str], Scale]
+
+
+def scales(info: Mapping[str, Any]) -> dict[tuple[str, str], Scale]:
+    """By (metric, protocol), what run.json says of each."""
+    return {(m["name"], m["protocol"]): _scale(m) for m in info.get("metrics", ())}
+
+
+def _scale(metric: Mapping[str, Any]) -> Scale:
+    low, high = metric.get("range", (None, None))
+    bounds = (-math.inf if low is None else float(low), math.inf if high is None else float(high))
+    return Scale(bool(metric["higher_is_better"]), *bounds, str(metric.get("family", "other")))
+
+
+def trusted(scales: Scales, results: pd.DataFrame) -> dict[tuple[str, str], Scale]:
+    """The scales without the bounds that values of the results leave: intervals and margins cannot rest on them."""
+    found = dict(scales)
+    ok = results[(results["status"] == "ok") & results["sample"].notna()]
+    seen = ok.groupby(["metric", "protocol"], sort=False)["value"].agg(["min", "max"])
+    for key, least, most in seen.itertuples(name=None):
+        scale = found.get(key)
+        if scale is not None:
+            low = scale.low if least >= scale.low - scale.floor else -math.inf
+            high = scale.high if most <= scale.high + scale.floor else math.inf
+            found[key] = replace(scale, low=low, high=high)
+    return found

@@ -1,0 +1,138 @@
+"""Letters, daggers, counts and sentences are read off one matrix of verdicts, whatever that matrix is."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchbench.reports import summary
+from benchbench.reports.decided import Decided
+from benchbench.reports.independence import dependence, extended
+from benchbench.reports.marks import Marked
+from benchbench.reports.statement import statement
+from benchbench.table import Record
+
+from .fake import Fake, fake_record
+
+METHODS = ("a", "b", "c", "d", "e", "f")
+
+
+@pytest.fixture(scope="module")
+def record(tmp_path_factory: pytest.TempPathFactory) -> Record:
+    return fake_record(tmp_path_factory.mktemp("one"), Fake(layers=["last"], methods=METHODS, controls=["random"]))
+
+
+def judged(record: Record, seed: int) -> tuple[Marked, pd.DataFrame]:
+    """The run with verdicts drawn at random, and the p values that go with them; and the pairs of deletion."""
+    marked, draw = Marked.of(record), np.random.default_rng(seed)
+    table = marked.verdicts.pairs.copy()
+    words = draw.choice(["better", "worse", "equivalent", "undecided"], len(table))
+    table["verdict"] = words
+    table["p_holm"] = np.where(np.isin(words, ["better", "worse"]), 0.01, 0.5)
+    table["effect"] = np.select([words == "better", words == "worse"], [0.7, -0.7], 0.1)
+    marked.verdicts.__dict__["pairs"] = table  # in place of the cached one
+    own = table[(table["metric"] == "deletion") & ~table["against_control"].astype(bool)]
+    return marked, own
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_letters_daggers_and_counts_agree_with_every_verdict(record: Record, seed: int) -> None:
+    marked, own = judged(record, seed)
+    verdict = {(row.method, row.other): row.verdict for row in own.itertuples()}
+    verdict |= {(b, a): {"better": "worse", "worse": "better"}.get(word, word) for (a, b), word in verdict.items()}
+    marks = {key[3]: shown.mark for key, shown in marked.cells.items() if key[4] == "deletion" and key[3] in METHODS}
+    best = [name for name in METHODS if marks[name].best]
+    for one, two in itertools.combinations(METHODS, 2):
+        share = bool(set(marks[one].letters) & set(marks[two].letters))
+        assert share == (verdict[one, two] not in ("better", "worse"))
+    for name in METHODS:
+        worse = name not in best and any(verdict[name, winner] == "worse" for winner in best)
+        assert marks[name].worse == worse
+    decided = Decided(marked)
+    (found,) = [each for each in decided.contests if each.metric.name == "deletion"]
+    words = list(own["verdict"])
+    significant, alike = sum(w in ("better", "worse") for w in words), words.count("equivalent")
+    assert found.counts == (significant, alike, len(words) - significant - alike)
+    said = next(text for text in summary.findings(marked) if text.startswith("Deletion"))
+    told = {name: re.search(rf"\b{name}\b", said.split(" is not shown")[0].rsplit("from", 1)[-1]) for name in METHODS}
+    if len(best) == 1 and "is not shown" in said:
+        level = [name for name in METHODS if name not in best and verdict[name, best[0]] not in ("better", "worse")]
+        assert [name for name in METHODS if told[name] and name not in best] == level
+
+
+def test_a_method_that_beats_the_best_mean_by_ranks_is_named(record: Record) -> None:
+    """One image on which it is far off costs it the mean; it wins all others."""
+    rows = record.results.copy()
+    number = rows["sample"].str.removeprefix("photo-").astype("float")
+    for method, level in zip(METHODS, (0.3, 0.31, 0.5, 0.5, 0.5, 0.5), strict=True):
+        mine = (rows["metric"] == "deletion") & (rows["method"] == method)
+        rows.loc[mine, "value"] = level + 0.001 * number[mine]
+    rare = (rows["metric"] == "deletion") & (rows["method"] == "b")
+    rows.loc[rare, "value"] -= 0.02
+    rows.loc[rare & (number == 3), "value"] = 0.95
+    marked = Marked.of(replace(record, results=rows))
+    said = next(text for text in summary.findings(marked) if text.startswith("Deletion"))
+    assert "a has the best mean" in said
+    assert "b is significantly better than it by the paired test, which compares ranks and not means." in said
+    assert "from b" not in said
+
+
+def with_info(record: Record, **more: object) -> Record:
+    return replace(record, info={**record.info, **more})
+
+
+def test_images_that_belong_together_are_said_everywhere(record: Record) -> None:
+    data = record.info["datasets"][0]
+    samples = list(data["samples"])
+    changed = {
+        **data,
+        "samples": {name: f"mark {i % 6}" for i, name in enumerate(samples)},
+        "groups": {samples[0]: "film", samples[1]: "film"},
+    }
+    own = with_info(record, datasets=[changed])
+    (said,) = dependence(own.info)
+    expected = (
+        "photos: 12 images, 5 independent units: 6 images are copies of others and 2 images share a group with others."
+    )
+    assert said.startswith(expected)
+    marked = Marked.of(own)
+    assert said in summary.loud(marked.board)
+    assert said in statement(marked)
+    assert {block.counted for block in marked.board.blocks} == {"12 images (5 independent)"}
+    assert set(marked.verdicts.pairs["n"]) == {5}
+    assert dependence(record.info) == []
+
+
+def test_a_run_that_grew_says_so(record: Record) -> None:
+    earlier = [{"created": "2026-01-01T10:00:00+00:00", "images": {"photos": 6}, "added": ["the methods b, c"]}]
+    own = with_info(record, earlier=earlier)
+    first, second = extended(own.info)
+    assert first.startswith("This run was extended after results existed (2026-01-01: 6 images of photos).")
+    assert second == "After results existed (2026-01-01), this run was extended by the methods b, c."
+    marked = Marked.of(own)
+    assert {first, second} <= set(summary.loud(marked.board))
+    assert first in statement(marked)
+    assert extended(record.info) == []
+
+
+def test_a_run_in_which_something_failed_does_not_claim_that_all_was_scored(record: Record, tmp_path: Path) -> None:
+    assert "Every method was scored on the same 12 images of photos." in statement(Marked.of(record))
+    failing = fake_record(tmp_path, Fake(layers=["last"], methods=METHODS, failing="b"))
+    said = statement(Marked.of(failing))
+    assert "was scored on the same" not in said
+    assert "Every method was asked for scores on the same 12 images of photos." in said
+    assert "Without a value: b" in said
+
+
+def test_a_range_that_values_leave_is_said(record: Record) -> None:
+    rows = record.results.copy()
+    rows.loc[(rows["metric"] == "deletion") & (rows["method"] == "a"), "value"] = 4.9
+    loud = " ".join(summary.loud(Marked.of(replace(record, results=rows)).board))
+    assert "deletion (rise-28) has values outside the range that it states, 0 to 1." in loud
+    assert "outside the range" not in " ".join(summary.loud(Marked.of(record).board))
