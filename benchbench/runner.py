@@ -26,7 +26,7 @@ from .pooled import pooled
 from .prepare import Prepared, prepare
 from .progress import Progress, Silent
 from .provenance import describe, machine, warnings
-from .ready import aimed, device_of, example_of, load_sample, ready_dataset, ready_model, ready_spec
+from .ready import aimed, device_of, example_of, load_sample, ready_dataset, ready_model, ready_spec, suited
 from .scoring import Passes, Scorer
 from .services import may_capture
 from .sharing import Ledger, User
@@ -134,7 +134,7 @@ def load_or_say(spec: ModelSpec, study: Study, device: torch.device) -> Loaded:
         if out_of_memory(error):
             raise
         said = f"the network fails on an image of the first dataset: {type(error).__name__}: {error}"
-        hint = "It is given (B, 3, H, W) as its Preprocess says, or tensors as they are"
+        hint = "Photographs are given as its Preprocess says, in RGB or with one mean in grey; tensors as they are"
         raise BenchError(" ".join(said.split()), where=f"models: {spec.name}", hint=hint) from error
 
 
@@ -146,7 +146,7 @@ def _load(spec: ModelSpec, study: Study, device: torch.device) -> Loaded:
         _check_ids(name, dataset.ids)
     first = next(iter(datasets.values()))
     example = example_of(first, spec, device)
-    spec = replace(spec, network=unharmed(spec.network, example))
+    spec = suited(replace(spec, network=unharmed(spec.network, example)), example)
     sizing = _sizing(spec, study, example)
     proof = _proof(first, spec, example)
     prepared = prepare(

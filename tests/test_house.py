@@ -35,7 +35,7 @@ FLOORS = [
     ["loading", "sizing"],
     ["explaining", "showing", "tray"],
     ["again"],
-    ["subject"],
+    ["subject", "asked"],
     ["judge"],
     ["work", "derived", "method_testing", "metric_testing", "weaknesses"],
     ["costing", "contracts", "costs_alone"],
