@@ -39,9 +39,9 @@ def shifted(images: Tensor, dx: int, dy: int) -> Tensor:
 
 
 def jpeg(pixels: Pixels, quality: int) -> tuple[Tensor, tuple[str, ...]]:
-    """(B, 3, H, W): the images after Pillow's JPEG; and per image why there is none of it, or "".
+    """(B, channels, H, W): the images after Pillow's JPEG; and per image why there is no JPEG of it, or "".
 
-    Only what is a photograph has one: three channels, in [0, 1] before they were normalised. Others stay as they are.
+    Only a photograph has one: three channels, or one as grey, in [0, 1] before normalisation. Others stay as they are.
     """
     reasons = []
     found = pixels.images.clone()
@@ -52,15 +52,15 @@ def jpeg(pixels: Pixels, quality: int) -> tuple[Tensor, tuple[str, ...]]:
         if not reasons[-1]:
             levels = (plain.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
             file = BytesIO()
-            Image.fromarray(levels).save(file, format="JPEG", quality=quality)
-            again = torch.from_numpy(np.array(Image.open(file), dtype=np.float32)).to(image) / 255
+            Image.fromarray(levels.squeeze(2) if len(plain) == 1 else levels).save(file, format="JPEG", quality=quality)
+            again = torch.from_numpy(np.atleast_3d(np.array(Image.open(file), dtype=np.float32))).to(image) / 255
             found[i] = (again.permute(2, 0, 1) - mean) / std
     return found, tuple(reasons)
 
 
 def _no_photograph(plain: Tensor) -> str:
-    if len(plain) != 3:
-        return f"the image has {len(plain)} channels: JPEG needs three"
+    if len(plain) not in (1, 3):
+        return f"the image has {len(plain)} channels: JPEG needs three, or one"
     if plain.min() < -_SLACK or plain.max() > 1 + _SLACK:
         return "the image's pixels leave [0, 1]: there is no JPEG of it"
     return ""

@@ -1,4 +1,4 @@
-"""What a user gives to ``explain``, checked before anything runs: images, network, target; and the maps that go out."""
+"""What a user gives to ``explain``, checked before anything runs: images and network; and the maps that go out."""
 
 from __future__ import annotations
 
@@ -10,32 +10,34 @@ import torch
 from torch import Tensor, nn
 
 from .errors import BenchError
+from .types import ModelSpec
 
 
-def check_images(images: Any) -> Tensor:
-    """The images (B, C, H, W), as tensors that autograd may use.
+def check_images(images: Tensor) -> Tensor:
+    """The images (B, channels, H, W) in float32, as tensors that autograd may use.
 
     Raises:
-        BenchError: they are something else.
+        BenchError: another shape, integers, or values that are not finite.
     """
-    if not isinstance(images, Tensor):
-        hint = "Give a float tensor (B, 3, H, W), as the network takes it: torch.from_numpy(...), torch.stack(...)"
-        raise BenchError(f"images are {type(images).__name__}", where="explain", hint=hint)
-    if images.ndim != 4 or not len(images):
-        raise BenchError(f"images have the shape {tuple(images.shape)}", where="explain", hint="Give (B, 3, H, W)")
-    if images.dtype != torch.float32:
-        raise BenchError(f"images are {images.dtype}", where="explain", hint="Give images.float(), normalised")
+    if images.ndim != 4 or not images.numel():
+        hint = "Give (B, channels, H, W): images[None] for a single image, images[:, None] for one channel"
+        raise BenchError(f"images have the shape {tuple(images.shape)}", where="explain", hint=hint)
+    if not images.is_floating_point():
+        hint = "Give what the network takes: images.float() / 255, normalised"
+        raise BenchError(f"images are {images.dtype}", where="explain", hint=hint)
     if not torch.isfinite(images).all():
         raise BenchError("images have values that are not finite", where="explain", hint="Look at their normalisation")
-    return images.clone() if images.is_inference() else images.detach()
+    plain = images.float()
+    return plain.clone() if plain.is_inference() else plain.detach()
 
 
 def check_network(network: Any, where: str) -> nn.Module:
-    """The network, in float32.
+    """The network, or that of a ModelSpec, in float32.
 
     Raises:
         BenchError: it is no module, or of another type.
     """
+    network = network.network if isinstance(network, ModelSpec) else network
     if not isinstance(network, nn.Module):
         hint = "Give an nn.Module that returns logits (B, C)"
         raise BenchError(f"the network is {type(network).__name__}", where=where, hint=hint)
@@ -44,32 +46,6 @@ def check_network(network: Any, where: str) -> nn.Module:
         said = f"the network's parameters are {', '.join(map(str, kinds))}, where float32 is needed"
         raise BenchError(said, where=where, hint="Give network.float()")
     return network
-
-
-def check_target(target: Any, count: int, *, only: bool) -> None:
-    """A class, or (B,) or (B, T) of them, or None.
-
-    Raises:
-        BenchError: something else; or a class of a network with a score, which is its only target.
-    """
-    if target is None:
-        return
-    if only:
-        raise BenchError("the network is scored: its score is the target", where="explain", hint="Leave target out")
-    if isinstance(target, Tensor):
-        integers = target.dtype in (torch.int64, torch.int32, torch.int16)
-        if (
-            integers
-            and target.numel()
-            and (target.shape in ((), (count,)) or (target.ndim == 2 and len(target) == count))
-        ):
-            return
-        said = f"a tensor of {target.dtype} {tuple(target.shape)}"
-    elif isinstance(target, int) and not isinstance(target, bool):
-        return
-    else:
-        said = repr(target)
-    raise BenchError(f"target is {said}", where="explain", hint=f"Give a class, or a tensor of {count} classes")
 
 
 def check_maps(maps: Tensor, sound: Sequence[bool], method: str) -> None:

@@ -18,6 +18,7 @@ from .lending import NotLent, lend
 from .loading import Chunk
 from .perturb import Probe, Whole, canonical, saliency
 from .plan import MetricCell, sample_seeds
+from .preprocess import fitted
 from .probing import score_probes
 from .scoring import Answers, Scorer
 from .services import WritesInPlace
@@ -31,11 +32,14 @@ from .views import View
 
 
 def pixels_of(chunk: Chunk, seed: int, preprocess: Preprocess) -> Pixels:
-    """The chunk's images, with what their probes are made of; images that are not RGB count as not normalised."""
-    images = chunk.images
-    colour = images.shape[1] == len(preprocess.mean)
-    mean, std = (preprocess.mean, preprocess.std) if colour else ((0.0,), (1.0,))
-    return Pixels(images, sample_seeds(seed, "probes", chunk.ids), images.new_tensor(mean), images.new_tensor(std))
+    """The chunk's images, with what their probes are made of, in units of their own normalisation.
+
+    Raises:
+        BenchError: the Preprocess has a mean and a standard deviation for another number of channels.
+    """
+    images, own = chunk.images, fitted(preprocess, chunk.images.shape[1])
+    mean, std = images.new_tensor(own.mean), images.new_tensor(own.std)
+    return Pixels(images, sample_seeds(seed, "probes", chunk.ids), mean, std)
 
 
 def judge(

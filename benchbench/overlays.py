@@ -17,7 +17,7 @@ from torch import Tensor
 
 from .errors import BenchError
 from .perturb import saliency
-from .preprocess import denormalise
+from .preprocess import colours, denormalise
 from .types import Preprocess
 
 COLOURS = "inferno"
@@ -86,8 +86,9 @@ def overlay(
     """A picture with one map or several beside it, coloured and laid over it.
 
     Args:
-        image: a PIL image; or a tensor (3, H, W), or a batch of one, in [0, 1], or as a network takes it with its
-            ``preprocess``.
+        image: a PIL image; or a tensor (channels, H, W), or a batch of one, in [0, 1], or as a network takes it with
+            its ``preprocess``. One channel is shown as grey, two as the grey of their mean, and of three or more the
+            first three as red, green and blue.
         maps: (h, w), (1, h, w) or (1, 1, h, w) at any size, as ``explain`` gives; or several in a list. Each is
             min-max normalised by itself.
         strength: of the map's colour, in [0, 1].
@@ -122,14 +123,17 @@ def _picture(image: Any, preprocess: Preprocess | None) -> Image.Image:
         raise BenchError(f"the image is {type(image).__name__}", where="overlay", hint="Give a PIL image or a tensor")
     plain = image.detach().float().cpu()
     plain = plain[0] if plain.ndim == 4 and len(plain) == 1 else plain
-    if plain.ndim != 3 or len(plain) != 3:
-        raise BenchError(f"the image's shape is {tuple(image.shape)}", where="overlay", hint="Give (3, H, W)")
+    if plain.ndim != 3 or not plain.numel():
+        raise BenchError(f"the image's shape is {tuple(image.shape)}", where="overlay", hint="Give (channels, H, W)")
+    if preprocess is not None and len(preprocess.mean) != len(plain):
+        said = f"the image has {len(plain)} channels, and preprocess has a mean for {len(preprocess.mean)}"
+        raise BenchError(said, where="overlay", hint="Give the Preprocess that the image was normalised with")
     if preprocess is not None:
         return Image.fromarray(denormalise(plain, preprocess).numpy())
     if not (torch.isfinite(plain).all() and plain.min() >= 0 and plain.max() <= 1):
         hint = "Give preprocess=bb.Preprocess(...), whose mean and std it was normalised with"
         raise BenchError("the image's values are not in [0, 1]", where="overlay", hint=hint)
-    return Image.fromarray((plain * 255).round().to(torch.uint8).permute(1, 2, 0).numpy())
+    return Image.fromarray((colours(plain) * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy())
 
 
 def _short(text: str, most: int = 34) -> str:

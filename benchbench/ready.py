@@ -20,10 +20,10 @@ from .given import check_network
 from .layers import resolve
 from .models import fingerprint, load_model
 from .plan import ReadyModel
-from .preprocess import prepare
+from .preprocess import fitted, prepare
 from .scoring import Scorer
 from .study import DatasetChoice, ModelChoice, Study, Target
-from .targets import difference, is_scored, pair_of, place_of, scored
+from .targets import ONE_TARGET, difference, is_scored, pair_of, place_of, scored
 from .types import INPUT, Dataset, ModelSpec, Sample
 
 
@@ -72,7 +72,7 @@ def aimed(spec: ModelSpec, study: Study) -> ModelSpec:
     assert pair is not None
     names = [spec.classes[i] if i < len(spec.classes) else str(i) for i in pair]
     classes = (f"{names[0]} rather than {names[1]}", f"{names[1]} rather than {names[0]}")
-    return replace(spec, network=scored(spec.network, difference(*pair)), classes=classes)
+    return replace(spec, network=scored(spec.network, difference(*pair, of=spec.network)), classes=classes)
 
 
 def ready_dataset(choice: DatasetChoice, spec: ModelSpec) -> Dataset:
@@ -87,7 +87,7 @@ def ready_dataset(choice: DatasetChoice, spec: ModelSpec) -> Dataset:
 
 
 def ready_model(spec: ModelSpec, study: Study, example: Tensor, settings: dict[str, Any]) -> ReadyModel:
-    """Layers resolved on an example (1, 3, H, W), and what does not apply at each of them.
+    """Layers resolved on an example (1, channels, H, W), and what does not apply at each of them.
 
     Raises:
         BenchError: a layer is not in the network, or the target is not one of its classes.
@@ -181,7 +181,7 @@ def _network_skips(network: nn.Module, example: Tensor, needs: Set[str]) -> dict
 
 
 def load_sample(dataset: Dataset, index: int, spec: ModelSpec) -> tuple[Sample, Tensor, Tensor | None]:
-    """A sample, its image (3, H, W) as the network sees it, and its mask (H, W) in the same frame.
+    """A sample, its image (channels, H, W) as the network sees it, and its mask (H, W) in the same frame.
 
     Raises:
         BenchError: it cannot be decoded, or is not what the network takes.
@@ -194,10 +194,33 @@ def load_sample(dataset: Dataset, index: int, spec: ModelSpec) -> tuple[Sample, 
 
 
 def example_of(dataset: Dataset, spec: ModelSpec, device: torch.device) -> Tensor:
-    """The first readable image as (1, 3, H, W); without one, zeros at the network's own size."""
+    """The first readable image as (1, channels, H, W); without one, zeros of the network's own size and channels."""
     for image in _readable(dataset, spec):
         return image[None].to(device)
-    return torch.zeros(1, 3, spec.preprocess.crop, spec.preprocess.crop, device=device)
+    own = spec.preprocess
+    return torch.zeros(1, len(own.mean), own.crop, own.crop, device=device)
+
+
+def suited(spec: ModelSpec, example: Tensor) -> ModelSpec:
+    """The network with a Preprocess for the example's (1, channels, H, W) number of channels.
+
+    Where images are not RGB and only ImageNet's Preprocess is known, a warning says how their values are read.
+
+    Raises:
+        BenchError: the Preprocess is another one, and has a mean for another number of channels.
+    """
+    channels = example.shape[1]
+    try:
+        own = fitted(spec.preprocess, channels)
+    except BenchError as error:
+        raise error.at(f"models: {spec.name}") from None
+    if own == spec.preprocess:
+        return spec
+    said = (
+        f"{spec.name} has no Preprocess for images of {channels} channel{'s' * (channels > 1)}: metrics take their "
+        "values as pixels in [0, 1]. If that is wrong, give a ModelSpec with Preprocess(mean=..., std=...)"
+    )
+    return replace(spec, preprocess=own, warning="; ".join(filter(None, [spec.warning, said])))
 
 
 def _readable(dataset: Dataset, spec: ModelSpec) -> Iterator[Tensor]:
@@ -216,7 +239,7 @@ def _check_target(study: Study, network: nn.Module, classes: int, name: str) -> 
 def _check_one_target(target: Target, network: nn.Module, classes: int, name: str) -> None:
     if is_scored(network):
         if target != "predicted" and pair_of(target) is None:
-            said = f"target is {target!r}, and the network is scored: its score is the target"
+            said = f"target is {target!r}, and {ONE_TARGET}"
             raise BenchError(said, where=f"models: {name}", hint="Leave target out")
         return
     place = place_of(target)

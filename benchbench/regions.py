@@ -131,14 +131,21 @@ def _cells(size: tuple[int, int], shape: tuple[int, int]) -> Tensor:
 
 
 def superpixels(pixels: Pixels, wanted: int) -> Tensor:
-    """(B, H, W): SLIC's segments, numbered from 0, of each image in [0, 1]."""
+    """(B, H, W): SLIC's segments, numbered from 0, of each image in [0, 1].
+
+    Distances of colours are CIELAB's where the image is RGB or grey. Images of other channels have distances in their
+    own values: the mean square over the channels, times 100, which is the range of CIELAB's lightness.
+    """
     from skimage.segmentation import slic  # half a second to import, and few studies need it
 
     shown = pixels.images * pixels.std[:, None, None] + pixels.mean[:, None, None]
+    shown = shown.clamp(0, 1) if shown.shape[1] in (1, 3) else shown  # what CIELAB is defined on
     found = []
-    for image in shown.clamp(0, 1).permute(0, 2, 3, 1).cpu().double().numpy():
-        colour = image.shape[2] == 3
-        segments = slic(image, n_segments=wanted, compactness=10, start_label=0, convert2lab=colour)
+    for image in shown.permute(0, 2, 3, 1).cpu().double().numpy():
+        channels = image.shape[2]
+        image, colour = (np.repeat(image, 3, axis=2) if channels == 1 else image), channels in (1, 3)
+        compactness = 10 if colour else 0.1 * np.sqrt(channels)  # SLIC scales values to [0, 1], where L reaches 100
+        segments = slic(image, n_segments=wanted, compactness=compactness, start_label=0, convert2lab=colour)
         found.append(torch.from_numpy(np.unique(segments, return_inverse=True)[1].reshape(segments.shape)))
     return torch.stack(found)
 

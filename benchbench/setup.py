@@ -14,7 +14,7 @@ from .plan import CostCell, ReadyModel, Task, cost_cells, named_targets, shards,
 from .prepare import Prepared, prepare
 from .promises import broken_promises
 from .provenance import machine
-from .ready import example_of, load_sample, ready_dataset, ready_model
+from .ready import example_of, load_sample, ready_dataset, ready_model, suited
 from .services import proven_layers
 from .sizing import Sizing, choose_batch
 from .study import Study
@@ -45,7 +45,7 @@ def load_or_say(spec: ModelSpec, study: Study, device: torch.device) -> Loaded:
         if out_of_memory(error):
             raise
         said = f"the network fails on an image of the first dataset: {type(error).__name__}: {error}"
-        hint = "It is given (B, 3, H, W) as its Preprocess says, or tensors as they are"
+        hint = "Photographs are given as its Preprocess says, in RGB or with one mean in grey; tensors as they are"
         raise BenchError(" ".join(said.split()), where=f"models: {spec.name}", hint=hint) from error
 
 
@@ -57,7 +57,7 @@ def _load(spec: ModelSpec, study: Study, device: torch.device) -> Loaded:
         _check_ids(name, dataset.ids)
     first = next(iter(datasets.values()))
     example = example_of(first, spec, device)
-    spec = replace(spec, network=unharmed(spec.network, example))
+    spec = suited(replace(spec, network=unharmed(spec.network, example)), example)
     sizing = _sizing(spec, study, example)
     proof = _proof(first, spec, example)
     prepared = prepare(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
-from typing import Literal, Protocol
+from typing import Protocol
 
 import torch
 from PIL import Image
@@ -25,6 +25,7 @@ from .words import Head as Head
 from .words import Pictures as Pictures
 from .words import Pixels as Pixels
 from .words import Precision as Precision
+from .words import Preprocess as Preprocess
 from .words import Score as Score
 from .words import Scored as Scored
 from .words import ScoreKind as ScoreKind
@@ -61,7 +62,7 @@ class Layer:
     Attributes:
         name: the module's path in the network.
         activation: (B, K, h, w), the layer's output, before anything behind it can overwrite it.
-        images: (B, 3, H, W), as the network sees them.
+        images: (B, channels, H, W), as the network sees them.
         targets: (B,), the class explained for each image.
         logits: (B, C).
         seeds: one integer per image, the same whatever the batch; what ``uniform`` and ``normal`` draw from.
@@ -135,7 +136,7 @@ class Layer:
         return self.services.rest(activation)
 
     def score(self, images: Tensor, of: ScoreKind = "probability") -> Tensor:
-        """(n * B,): the target's probability or logit on ``images`` (n * B, 3, H, W); row i is of image i % B."""
+        """(n * B,): the target's score on ``images`` (n * B, channels, H, W); row i is of image i % B."""
         self._ask("scores", "score()")
         return self.services.score(images, of)
 
@@ -165,13 +166,13 @@ class Layer:
 
         Args:
             make: from which image each picture is of, (m,) in 0 .. B - 1, and which of its variants it is, (m,) in
-                0 .. count - 1, to the pictures (m, 3, H, W).
+                0 .. count - 1, to the pictures (m, channels, H, W).
         """
         self._ask("scores", "score_pictures()")
         return self.services.score_pictures(make, count, of)
 
     def look(self, images: Tensor, *, score: Score | None = None, stream: str = "") -> Layer:
-        """The same layer and targets on other images (B, 3, H, W); or with the gradient of another ``score``.
+        """The same layer and targets on other images (B, channels, H, W); or with the gradient of another ``score``.
 
         ``score``: from logits (B, C) to (B,), in place of the target's logit. ``stream``: what its own draws differ by
         from this layer's.
@@ -181,7 +182,7 @@ class Layer:
         return replace(found, lends=self.lends, verify=self.verify)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits (B, C) of images (B, 3, H, W), differentiable in them. Counted as a forward and a backward."""
+        """Logits (B, C) of images (B, channels, H, W), differentiable in them. Every pass is counted."""
         self._ask("look", "forward()")
         return self.services.forward(images)
 
@@ -198,7 +199,7 @@ class Layer:
         return self.services.curvature(direction)
 
     def bias_gradients(self) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Image times gradient (B, 3, H, W), and bias times gradient (B, K, h, w) of every convolution and batch norm.
+        """Image times gradient (B, channels, H, W); bias times gradient (B, K, h, w) of convolutions and batch norms.
 
         Raises:
             NotApplicable: there are none, or they and the linear layers' do not add up to the logit.
@@ -264,8 +265,8 @@ class Sample:
 
     Attributes:
         id: unique in the dataset; names the rows of the table.
-        image: an RGB photograph, to be prepared by the model's own Preprocess, or a float tensor (3, H, W) that is
-            already what the network expects.
+        image: a photograph as RGB, which the model's own Preprocess makes the network's input, in RGB or in grey; or a
+            float tensor (channels, H, W) that is already what the network expects.
         label: the class index, or None where unknown.
         mask: bool (H, W) at the image's size, true on the object that ``label`` names; None where unknown.
         group: what the image shares with others that are not independent of it: a patient, an object, a film; None
@@ -305,23 +306,12 @@ class Dataset(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Preprocess:
-    """How a photograph becomes a network's input: resize the shorter side, centre crop, scale, normalise."""
-
-    resize: int = 256
-    crop: int = 224
-    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
-    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
-
-
 @dataclass(frozen=True, eq=False)
 class ModelSpec:
     """A network, with what it takes to feed it and to say which one it was.
 
     Attributes:
-        network: returns logits (B, C) from images (B, 3, H, W).
+        network: returns logits (B, C) from images (B, channels, H, W).
         weights: where the weights come from, in words.
         warning: what the run and the report must say loudly, such as random weights; empty where nothing.
         classes: the names of the C classes, where known.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
@@ -10,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 import torch
 from torch import Tensor, nn
 
+from .errors import BenchError
 from .views import View
 
 ScoreKind: TypeAlias = Literal["probability", "logit"]
@@ -112,6 +114,49 @@ class Scored:
     curve: tuple[Tensor, Tensor] | None = None
     inapplicable: tuple[str, ...] = ()
     levels: tuple[Tensor, Tensor] | None = None
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """How a photograph becomes a network's input: resize the shorter side, centre crop, scale, normalise.
+
+    Attributes:
+        resize: the length of the shorter side, in pixels, after resizing.
+        crop: the side of the square that is cut from the centre, in pixels.
+        mean, std: one number per channel of the network's input: pixels in [0, 1] become (pixel - mean) / std. With
+            three channels a photograph is taken as RGB, with one as grey. With another number of channels the data
+            must be tensors. Metrics use ``mean`` and ``std`` to express noise and colours in pixels of [0, 1].
+        interpolation: the filter that resizes.
+
+    Raises:
+        BenchError: ``mean`` and ``std`` are empty or of two lengths, or a ``std`` is not positive.
+    """
+
+    resize: int = 256
+    crop: int = 224
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+
+    def __post_init__(self) -> None:
+        for name in ("mean", "std"):
+            object.__setattr__(self, name, _per_channel(getattr(self, name), name))
+        if len(self.mean) != len(self.std):
+            said = f"mean has {len(self.mean)} numbers and std {len(self.std)}"
+            raise BenchError(said, where="Preprocess", hint="Give both one number per channel")
+        if min(self.std) <= 0:
+            raise BenchError(f"std is {self.std}", where="Preprocess", hint="Give positive numbers")
+
+
+def _per_channel(given: Any, name: str) -> tuple[float, ...]:
+    try:
+        found = tuple(float(value) for value in given)
+    except (TypeError, ValueError):
+        found = ()
+    if not found or not all(math.isfinite(value) for value in found):
+        hint = f"Give one number per channel: {name}=(0.5,) for one channel"
+        raise BenchError(f"{name} is {given!r}", where="Preprocess", hint=hint)
+    return found
 
 
 @dataclass(frozen=True, eq=False)

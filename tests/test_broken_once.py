@@ -264,19 +264,19 @@ def test_inside_inference_mode(images: Tensor) -> None:
 
 explain: Any = bb.explain
 REQUESTS: dict[str, tuple[Any, str]] = {
-    "numpy": (lambda n, x: explain(n, x.numpy()), "images are ndarray"),
-    "list": (lambda n, x: explain(n, list(x)), "images are list"),
+    "text": (lambda n, x: explain(n, "a.png"), "images are str"),
+    "files": (lambda n, x: explain(n, ["a.png"]), r"images\[0\]: is str"),
     "empty": (lambda n, x: explain(n, x[:0]), "images have the shape"),
     "integers": (lambda n, x: explain(n, (x * 255).byte()), "images are torch.uint8"),
-    "double": (lambda n, x: explain(n, x.double()), "images are torch.float64"),
     "nan": (lambda n, x: explain(n, x * float("nan")), "images have values that are not finite"),
     "double network": (lambda n, x: explain(seeded(Pooled).double(), x), "parameters are torch.float64"),
     "function": (lambda n, x: explain(lambda y: y, x), "the network is function"),
     "method": (lambda n, x: explain(n, x, method=None), "method is None"),
-    "stages": (lambda n, x: explain(n, x, layer="stages"), "layer is 'stages'"),
+    "no layer": (lambda n, x: explain(n, x, layer=3), "layer is 3"),
+    "no layers": (lambda n, x: explain(n, x, layer=[]), "list of layers is empty"),
     "true": (lambda n, x: explain(n, x, target=True), "target is True"),
-    "bool": (lambda n, x: explain(n, x, target=torch.ones(6, dtype=torch.bool)), "target is a tensor of torch.bool"),
-    "no targets": (lambda n, x: explain(n, x, target=torch.zeros(6, 0, dtype=torch.long)), "target is a tensor"),
+    "bool": (lambda n, x: explain(n, x, target=torch.ones(6, dtype=torch.bool)), r"the shape \(6,\) of bool"),
+    "no targets": (lambda n, x: explain(n, x, target=torch.zeros(6, 0, dtype=torch.long)), r"the shape \(6, 0\)"),
     "one output": (lambda n, x: explain(nn.Sequential(n, nn.Linear(7, 1)), x, layer="0.relu"), "one output"),
 }
 

@@ -82,5 +82,5 @@ def test_there_is_no_jpeg_of_what_is_no_photograph(pixels: Pixels) -> None:
     assert [bool(reason) for reason in reasons] == [False, True, False]
     assert "leave [0, 1]" in reasons[1]
     assert torch.equal(found[1], images[1])
-    grey = Pixels(images[:, :1], pixels.seeds, torch.zeros(1), torch.ones(1))
-    assert "1 channels" in jpeg(grey, 40)[1][0]
+    two = Pixels(images[:, :2], pixels.seeds, torch.zeros(2), torch.ones(2))
+    assert "2 channels" in jpeg(two, 40)[1][0]

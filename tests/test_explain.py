@@ -46,7 +46,7 @@ def test_explain_says_what_is_wrong(images: Tensor) -> None:
         bb.explain(network, images, beta=3)
     with pytest.raises(bb.BenchError, match=r"not one of the network's 7 classes"):
         bb.explain(network, images, target=7)
-    with pytest.raises(bb.BenchError, match=r"Give \(B, 3, H, W\)"):
+    with pytest.raises(bb.BenchError, match=r"Give \(B, channels, H, W\): images\[None\]"):
         bb.explain(network, images[0])
     with pytest.raises(bb.NotApplicable, match=r"global average pooling"):
         bb.explain(seeded(Flat), images, method="cam")

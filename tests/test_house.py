@@ -37,7 +37,7 @@ FLOORS = [
     ["loading", "sizing", "preflight"],
     ["explaining", "showing", "tray"],
     ["again"],
-    ["subject"],
+    ["subject", "asked"],
     ["judge"],
     ["work", "derived", "method_testing", "metric_testing", "weaknesses"],
     ["costing", "contracts", "costs_alone"],

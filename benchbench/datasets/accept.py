@@ -10,10 +10,11 @@ from torch import Tensor
 
 from ..errors import BenchError
 from .decode import to_rgb
+from .forms import as_tensor, class_of
 
 
 def as_image(given: object, where: str) -> Image.Image | Tensor:
-    """A PIL image as RGB, or a float tensor (3, H, W) as float32 on the CPU.
+    """A PIL image as RGB, or a float tensor or NumPy array (channels, H, W) as a float32 tensor on the CPU.
 
     Raises:
         BenchError: anything else, values that are not finite, or no pixels.
@@ -23,21 +24,21 @@ def as_image(given: object, where: str) -> Image.Image | Tensor:
             return to_rgb(given)
         except BenchError as error:
             raise error.at(where) from None
+    given = as_tensor(given)
     if not isinstance(given, Tensor):
-        raise BenchError(
-            f"{type(given).__name__} is neither a tensor nor a PIL image",
-            where=where,
-            hint="Say torch.from_numpy of an array, or Image.fromarray",
-        )
+        hint = "Give a float tensor or array (channels, H, W), or a PIL image: Image.open(file)"
+        raise BenchError(f"{type(given).__name__} is neither a tensor nor a PIL image", where=where, hint=hint)
     if not given.is_floating_point():
         hint = (
-            "Give what the network expects: images.float() / 255, normalised; or PIL images, which are prepared for you"
+            "Give what the network expects: images.float() / 255, normalised; or PIL images, Image.fromarray(array), "
+            "which are prepared for you"
         )
         raise BenchError(f"the tensor's dtype is {given.dtype}, not a float", where=where, hint=hint)
-    if given.ndim != 3 or given.shape[0] != 3 or 0 in given.shape:
-        last = given.ndim == 3 and given.shape[-1] == 3
-        hint = "Say .permute(2, 0, 1): channels come first" if last else "Give RGB, channels first, without a batch"
-        raise BenchError(f"a tensor {tuple(given.shape)}, not (3, H, W)", where=where, hint=hint)
+    if given.ndim != 3 or 0 in given.shape or channels_last(given):
+        last = given.ndim == 3 and channels_last(given)
+        plane = "Say image[None] for one channel" if given.ndim == 2 else "Give channels first, without a batch"
+        hint = "Say .permute(2, 0, 1): channels come first" if last else plane
+        raise BenchError(f"a tensor {tuple(given.shape)}, not (channels, H, W)", where=where, hint=hint)
     image = given.detach().cpu().float()
     if not bool(image.isfinite().all()):
         raise BenchError(
@@ -46,10 +47,16 @@ def as_image(given: object, where: str) -> Image.Image | Tensor:
     return image
 
 
+def channels_last(image: Tensor) -> bool:
+    """Whether an image (a, b, c) must be (H, W, channels): else it would have more channels than its few columns."""
+    return image.shape[-1] in (1, 3, 4) and image.shape[-3] > max(3, image.shape[-1])
+
+
 def as_label(given: object, where: str) -> int | None:
-    """An int of at least 0 from an int, a NumPy integer or an integer tensor of one value; None from None."""
+    """An int of at least 0 from an int, integer tensor or array of one value, or a one-hot vector; None from None."""
     if given is None:
         return None
+    given = as_tensor(class_of(given, where))
     try:
         label = None if _is_bool(given) else operator.index(given)  # type: ignore[arg-type]
     except TypeError:
@@ -60,11 +67,13 @@ def as_label(given: object, where: str) -> int | None:
 
 
 def as_mask(given: object, image: Image.Image | Tensor, where: str) -> Tensor | None:
-    """A bool (H, W) of the image's size from a bool or integer tensor, where not zero is object; None from None."""
+    """A bool (H, W) of the image's size from bools or integers, a tensor or array: not 0 is object; None from None."""
     if given is None:
         return None
+    given = as_tensor(given)
     if not isinstance(given, Tensor):
-        raise BenchError(f"{type(given).__name__} is not a tensor", where=where, hint="Say torch.from_numpy(mask)")
+        hint = "Say torch.from_numpy(np.array(mask))"
+        raise BenchError(f"{type(given).__name__} is not a tensor", where=where, hint=hint)
     if given.is_floating_point() or given.is_complex():
         raise BenchError(f"the mask's dtype is {given.dtype}", where=where, hint="Say mask > 0.5")
     size = tuple(image.shape[1:]) if isinstance(image, Tensor) else (image.height, image.width)

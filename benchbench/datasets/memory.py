@@ -7,17 +7,19 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from torch import Tensor
+from torch.utils.data import DataLoader
 
 from ..errors import BenchError
 from ..types import Dataset, Sample
 from .accept import as_group, as_image, as_label, as_mask, image_bytes
 from .files import fingerprint
+from .forms import as_tensor, dataset_of, labels_of, parts_of
 from .wrap import Wrapped, looks_map_style
 
 _HINT = (
-    "Give a float tensor (N, 3, H, W), a list of tensors or PIL images, a tuple (images, labels), "
-    "(images, labels, masks) or (images, labels, masks, groups), a torch Dataset of (image, label), or an object with "
-    "benchbench's Dataset interface"
+    "Give a float tensor or array (N, channels, H, W), a list of tensors or PIL images, a tuple (images, labels), "
+    "(images, labels, masks) or (images, labels, masks, groups), a mapping of pixel_values and labels, a torch Dataset "
+    "of (image, label), a DataLoader, or an object with benchbench's Dataset interface"
 )
 _INTERFACE = ("name", "ids", "about", "__getitem__", "fingerprint")
 
@@ -61,10 +63,14 @@ def as_dataset(name: str, value: object) -> Dataset:
     """
     if all(hasattr(value, part) for part in _INTERFACE):
         return value  # type: ignore[return-value]
-    if isinstance(value, (Tensor, list)):
-        return in_memory(name, value)
-    if isinstance(value, tuple) and len(value) in (2, 3, 4) and isinstance(value[0], (Tensor, list, tuple)):
-        return in_memory(name, *value)
+    try:
+        if isinstance(value, DataLoader):
+            return as_dataset(name, dataset_of(value))
+        parts = parts_of(value)
+    except BenchError as error:
+        raise error.at(f"datasets: {name}") from None
+    if isinstance(parts.images, (Tensor, np.ndarray, list)) or parts.images is not value:
+        return in_memory(name, *parts)
     if looks_map_style(value):
         return Wrapped(name, value)
     raise BenchError(f"{type(value).__name__} cannot be made a dataset", where=f"datasets: {name}", hint=_HINT)
@@ -77,9 +83,9 @@ def in_memory(
 
     Args:
         name: what the dataset is called in errors.
-        images: a float tensor (N, 3, H, W), or a list of float tensors (3, H, W), already normalised as the network
-            expects; or a list of PIL images, which the model's own Preprocess prepares.
-        labels: N integers (a list or a tensor); None where a label, or all of them, is unknown.
+        images: a float tensor or array (N, channels, H, W), or a list of them (channels, H, W), already normalised as
+            the network expects; or a list of PIL images, which the model's own Preprocess prepares.
+        labels: N integers (a list, a tensor or an array), or one-hot (N, C); None where a label, or all, is unknown.
         masks: N masks, bool or integer (H, W), at their images' sizes; None where a mask, or all, is unknown.
         groups: N texts or integers: images with the same one are not independent (one patient, one object), and tests
             and intervals count them once; None where an image, or all of them, is independent.
@@ -89,12 +95,12 @@ def in_memory(
     """
     try:
         pictures = [
-            as_image(image, f"images[{i}]") for i, image in enumerate(_each(images, "images", 4, "(N, 3, H, W)"))
+            as_image(image, f"images[{i}]") for i, image in enumerate(_each(images, "images", 4, "(N, channels, H, W)"))
         ]
         count = len(pictures)
         if not count:
             raise BenchError("there are none", where="images", hint="Give at least one image")
-        given_labels = _each(labels, "labels", 1, "(N,)", count)
+        given_labels = [None] * count if labels is None else labels_of(labels, count)
         given_masks = _each(masks, "masks", 3, "(N, H, W)", count)
         given_groups = _each(groups, "groups", 1, "(N,)", count)
         width = max(4, len(str(count - 1)))
@@ -116,7 +122,8 @@ def in_memory(
 
 
 def _each(given: object, what: str, dimensions: int, shape: str, count: int | None = None) -> Sequence[object]:
-    """The parts of a tensor or a list, one per image; as many Nones for None."""
+    """The parts of a tensor, an array or a list, one per image; as many Nones for None."""
+    given = as_tensor(given)
     if given is None and count is not None:
         return [None] * count
     if isinstance(given, Tensor):
@@ -125,7 +132,7 @@ def _each(given: object, what: str, dimensions: int, shape: str, count: int | No
                 f"a tensor {tuple(given.shape)}, not {shape}", where=what, hint=_reshape(given, dimensions)
             )
         parts: Sequence[object] = list(given.unbind())
-    elif isinstance(given, (list, tuple, np.ndarray)):
+    elif isinstance(given, (list, tuple)):
         parts = list(given)
     else:
         raise BenchError(f"{type(given).__name__} is neither a tensor nor a list", where=what, hint=_HINT)
@@ -136,7 +143,7 @@ def _each(given: object, what: str, dimensions: int, shape: str, count: int | No
 
 def _reshape(given: Tensor, dimensions: int) -> str:
     if given.ndim == dimensions - 1 and dimensions == 4:
-        return "Say images[None] for a single image"
+        return "Say images[None] for a single image, images[:, None] for images of one channel"
     if given.ndim == dimensions + 1 and 1 in given.shape:
         return f"Say .squeeze({list(given.shape).index(1)})"
     return _HINT

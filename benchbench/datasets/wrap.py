@@ -8,13 +8,14 @@ from typing import Any
 
 from ..errors import BenchError
 from ..types import Sample
-from .accept import as_image, as_label, image_bytes
+from .accept import as_image, as_label, as_mask, image_bytes
 from .files import fingerprint
+from .forms import Parts, of_mapping
 
 
 @dataclass(frozen=True, eq=False)
 class Wrapped:
-    """A Dataset of the (image, label) pairs of an object with ``__len__`` and ``__getitem__``.
+    """A Dataset of the (image, label) pairs, or mappings of both, of an object with ``__len__`` and ``__getitem__``.
 
     The fingerprint has to fetch the image: there is nothing else to tell two contents apart by. An item that is not
     the same when fetched again, as with a random transform, is an error: its rows could not be trusted or reused.
@@ -62,12 +63,16 @@ class Wrapped:
             item = self.inner[index]
         except Exception as error:  # whatever the user's dataset raises belongs to this sample alone
             raise BenchError(f"cannot be fetched: {type(error).__name__}: {error}") from error
-        if not isinstance(item, (tuple, list)) or len(item) != 2:
+        if not isinstance(item, Mapping) and (not isinstance(item, (tuple, list)) or len(item) != 2):
             raise BenchError(
                 f"is {_described(item)}, not a pair (image, label)", hint="Wrap it in one that gives pairs"
             )
-        sample = Sample(self.ids[index], as_image(item[0], "image"), as_label(item[1], "label"))
-        digest = fingerprint(image_bytes(sample.image), str(sample.label))
+        parts = of_mapping(item) if isinstance(item, Mapping) else Parts(*item)
+        image = as_image(parts.images, "image")
+        mask = as_mask(parts.masks, image, "mask")
+        sample = Sample(self.ids[index], image, as_label(parts.labels, "label"), mask)
+        shown = b"" if mask is None else mask.numpy().tobytes()
+        digest = fingerprint(image_bytes(sample.image), str(sample.label), shown)
         if self.digests.setdefault(index, digest) != digest:
             raise BenchError("is not the same when fetched again", hint="Take the random transforms out of the dataset")
         return sample
