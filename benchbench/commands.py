@@ -92,6 +92,13 @@ def run_study(study: Any, out: Path) -> None:
     for shown in done.printed():
         console.print(shown)
     info = done.record.info
+    for row in info["accuracy"]:
+        if row.get("readings") and row["labelled"]:
+            others = ", ".join(f"{right} with classes: {name}" for name, right in row["readings"].items())
+            said = (
+                f"{row['model']} is right on {row['right']} of {row['labelled']} images of {row['dataset']}; {others}"
+            )
+            console.print(said, highlight=False, markup=False)
     work = info["work"]
     console.print(
         f"{work['cells_computed']} cells computed, {work['cells_reused']} reused; "

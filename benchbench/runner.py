@@ -25,7 +25,7 @@ from .plan import CostCell, ReadyModel, Task, cost_cells, named_targets, shards,
 from .pooled import pooled
 from .prepare import Prepared, prepare
 from .progress import Progress, Silent
-from .provenance import describe, machine, warnings
+from .provenance import data_warnings, describe, machine, warnings
 from .ready import aimed, device_of, example_of, load_sample, ready_dataset, ready_model, ready_spec
 from .scoring import Passes, Scorer
 from .services import may_capture
@@ -108,6 +108,8 @@ def _run(study: Study, folder: Path, progress: Progress) -> None:
     for one in loaded:
         for said in warnings(one.model, one.prepared):
             progress.warn(said)
+    for said in data_warnings(loaded[0].datasets):
+        progress.warn(said)
     progress.start(sum(_estimate(one, store) for one in loaded))
     with exact():
         for one in loaded:
