@@ -99,15 +99,24 @@ def photo_index(tasks: Sequence[Task], store: Store) -> pd.DataFrame:
 
 
 def accuracy(tasks: Sequence[Task], store: Store) -> list[Row]:
-    """Per model and dataset how often the most likely class was the label: a check of weights and preprocessing."""
-    found: dict[tuple[str, str], list[int]] = {}
+    """Per model and dataset how often the most likely class was the label: a check of weights and preprocessing.
+
+    ``readings``: how often it would be, were the classes numbered in the dataset's other ways.
+    """
+    found: dict[tuple[str, str], Row] = {}
     for task in tasks:
-        tally = found.setdefault((task.shard.model.spec.name, task.shard.dataset_name), [0, 0])
+        others = getattr(task.shard.dataset, "readings", {})
+        key = {"model": task.shard.model.spec.name, "dataset": task.shard.dataset_name}
+        row = found.setdefault((key["model"], key["dataset"]), {**key, "right": 0, "labelled": 0})
+        if others:
+            row.setdefault("readings", dict.fromkeys(others, 0))
         for entry in store.read_cell(task.predictions)["samples"].values():
             if entry["label"] is not None and not entry["reason"] and not task.shard.model.settings["scored"]:
-                tally[0] += entry["predicted"] == entry["label"]
-                tally[1] += 1
-    return [{"model": m, "dataset": d, "right": r, "labelled": n} for (m, d), (r, n) in found.items()]
+                row["right"] += entry["predicted"] == entry["label"]
+                row["labelled"] += 1
+                for name, labels in others.items():
+                    row["readings"][name] += entry["predicted"] == labels.get(entry["label"])
+    return list(found.values())
 
 
 def label_cautions(tasks: Sequence[Task], store: Store) -> list[str]:

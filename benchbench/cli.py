@@ -9,13 +9,13 @@ import json
 import math
 import os
 import sys
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from .errors import BenchError
+from .commands import Once, run_study, study_of
+from .errors import BenchError, folded
 from .gating import baseline_command, check_command
 from .screen import put, rendered
 from .spelling import items, named, number, parse_item, two
@@ -29,21 +29,45 @@ app = typer.Typer(
 )
 
 DEMO = "efficientnet_lite0"  # whose weights come with a package
-Items = Annotated[str | None, typer.Option(help="Names, separated by commas; with parameters: name:key=value")]
+_NAMES = "Names, separated by commas; with parameters: name:key=value"
+Models = Annotated[str | None, typer.Option("--models", "--model", help=_NAMES)]
+Datasets = Annotated[str | None, typer.Option("--datasets", "--dataset", help=_NAMES)]
+Methods = Annotated[str | None, typer.Option("--methods", "--method", help=_NAMES)]
+Metrics = Annotated[str | None, typer.Option("--metrics", "--metric", help=_NAMES)]
+Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1 or mps")]
 
 
-@app.command("run")
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(f"benchbench {version('benchbench')}")
+        raise typer.Exit
+
+
+@app.callback()
+def benchbench(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit")
+    ] = False,
+) -> None:
+    """Compare saliency methods: every CAM under one interface, every number under a named protocol."""
+
+
+@app.command("run", cls=Once)
 def run_command(
     study: Annotated[Path | None, typer.Argument(help="A study file; the embedded default study without one")] = None,
-    models: Items = None,
-    datasets: Items = None,
-    layers: Annotated[str | None, typer.Option(help="last, stages, or module paths separated by commas")] = None,
-    methods: Items = None,
-    metrics: Items = None,
+    models: Models = None,
+    datasets: Datasets = None,
+    layers: Annotated[
+        str | None, typer.Option("--layers", "--layer", help="last, stages, or module paths separated by commas")
+    ] = None,
+    methods: Methods = None,
+    metrics: Metrics = None,
     samples: Annotated[str | None, typer.Option(help="How many images of each dataset")] = None,
     seed: Annotated[str | None, typer.Option(help="Of the samples' choice and of every random draw")] = None,
     target: Annotated[str | None, typer.Option(help="predicted, label, a class, top-2, 281-285; several: 3,7")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda")] = None,
+    device: Device = None,
     engine: Annotated[str | None, typer.Option(help="local")] = None,
     batch: Annotated[str | None, typer.Option(help="Images per forward; auto measures what fits")] = None,
     precision: Annotated[str | None, typer.Option(help="What scoring computes in: float32 or bf16")] = None,
@@ -63,18 +87,18 @@ def run_command(
         overrides["compile"] = compile
     if layers is not None:
         overrides["layers"] = layers if layers in ("last", "stages") else [name.strip() for name in layers.split(",")]
-    asked = _study(study, plugin, listed, single, overrides)
-    _run(asked, out or Path("runs") / (study.stem if study else "default"))
+    asked = study_of(study, plugin, listed, single, overrides)
+    run_study(asked, out or Path("runs") / (study.stem if study else "default"))
 
 
-@app.command("reliability")
+@app.command("reliability", cls=Once)
 def reliability_command(
     study: Annotated[Path | None, typer.Argument(help="A study file; the embedded default study without one")] = None,
-    methods: Items = None,
-    metrics: Items = None,
+    methods: Methods = None,
+    metrics: Metrics = None,
     samples: Annotated[str | None, typer.Option(help="How many images of each dataset")] = None,
     seed: Annotated[str | None, typer.Option(help="Of the samples' choice and of every random draw")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda")] = None,
+    device: Device = None,
     draws: Annotated[int, typer.Option(help="Of each disturbance")] = 5,
     input: Annotated[str, typer.Option(help="Minor and disruptive noise on pixels of [0, 1]")] = "0.001,1",
     weights: Annotated[str, typer.Option(help="Minor and disruptive noise, as a share of each weight")] = "0.001,0.5",
@@ -91,7 +115,7 @@ def reliability_command(
     given = Disturbances(draws, two(input, "--input"), two(weights, "--weights"))
     listed = {"methods": methods, "metrics": metrics}
     single = {"samples": samples, "seed": seed, "device": device}
-    asked = _study(study, plugin, listed, single, {})
+    asked = study_of(study, plugin, listed, single, {})
     folder = out or Path("runs") / f"{study.stem if study else 'default'}-reliability"
     progress = Terminal(Console(stderr=True))
     try:
@@ -104,7 +128,7 @@ def reliability_command(
         raise typer.Exit(1)
 
 
-@app.command("report")
+@app.command("report", cls=Once)
 def report_command(
     run: Annotated[Path, typer.Argument(help="A run's folder")],
     format: Annotated[str, typer.Option(help="html, latex, markdown, csv, or pdf: the figures")] = "html",
@@ -130,7 +154,7 @@ def report_command(
     put(tables.render_table(marked, format, style, spread), out)
 
 
-@app.command("compare")
+@app.command("compare", cls=Once)
 def compare_command(
     run_a: Annotated[Path, typer.Argument(help="A run's folder")],
     run_b: Annotated[Path, typer.Argument(help="The run that is judged beside it, on the same images")],
@@ -155,18 +179,19 @@ def compare_command(
     put(rendered(found.renderable()) if format == "table" else found.text(format), out)
 
 
-app.command("baseline")(baseline_command)
-app.command("check")(check_command)
+app.command("baseline", cls=Once)(baseline_command)
+app.command("check", cls=Once)(check_command)
 
 
-@app.command("explain")
+@app.command("explain", cls=Once)
 def explain_command(
     images: Annotated[list[Path], typer.Argument(help="Photographs")],
-    model: Annotated[str, typer.Option(help="A name, or FILE.py:function; with parameters: name:key=value")] = DEMO,
-    method: Annotated[
-        str, typer.Option(help="Names, separated by commas; with parameters: name:key=value")
-    ] = "gradcam",
-    layer: Annotated[str, typer.Option(help="last, or a module path")] = "last",
+    model: Annotated[
+        str,
+        typer.Option("--model", "--models", help="A name, or FILE.py:function; with parameters: name:key=value"),
+    ] = DEMO,
+    methods: Annotated[str, typer.Option("--methods", "--method", help=_NAMES)] = "gradcam",
+    layer: Annotated[str, typer.Option("--layer", "--layers", help="last, or a module path")] = "last",
     target: Annotated[str, typer.Option(help="predicted, a class, top-2, or 281-285")] = "predicted",
     plugin: Annotated[list[Path] | None, typer.Option(help="A Python file that registers methods or models")] = None,
     out: Annotated[Path, typer.Option(help="A PNG, JPEG, WebP or PDF file")] = Path("explained.png"),
@@ -177,14 +202,14 @@ def explain_command(
 
     for file in plugin or []:
         load_file(file)
-    found = illustrate(images, parse_item(model), items(method), layer, number(target))
+    found = illustrate(images, parse_item(model), items(methods), layer, number(target))
     path = found.overlay.save(out)
     if found.warning:
         print(f"WARNING: {found.warning}", file=sys.stderr)
     print("\n".join([*found.said, str(path)]))
 
 
-@app.command("list")
+@app.command("list", cls=Once)
 def list_command(
     kind: Annotated[str, typer.Argument(help="methods, metrics, models or datasets")],
     as_json: Annotated[bool, typer.Option("--json", help="As JSON")] = False,
@@ -212,7 +237,7 @@ def list_command(
         listing.show(entry)
 
 
-@app.command("new")
+@app.command("new", cls=Once)
 def new_command(
     kind: Annotated[str, typer.Argument(help="method")],
     name: Annotated[str, typer.Argument(help="The method's name, such as contrast-cam")],
@@ -227,7 +252,7 @@ def new_command(
         raise BenchError(f"cannot make a new {kind!r}", hint="Say benchbench new method NAME")
     if not folder.is_dir():
         raise BenchError("no such folder", where=str(folder), hint="Make it first, or leave --folder out")
-    taken = next((one for one in METHODS.names() if _plain(one) == _plain(name)), None)
+    taken = next((one for one in METHODS.names() if folded(one) == folded(name)), None)
     if taken is not None:
         raise BenchError(f"there is a method {taken!r} already", hint="Take another name")
     file, test, *study = written = new_method(name, folder, gate=gate)
@@ -236,11 +261,6 @@ def new_command(
     print(f"Try it: benchbench run {asked} --plugin {file}   Test it: pytest {test}")
     if study:
         print("Its baseline, now and after each change that you mean: pytest --benchbench-update")
-
-
-def _plain(name: str) -> str:
-    """Without what people spell one way and the other: Grad-CAM is gradcam."""
-    return name.lower().replace("-", "").replace("_", "")
 
 
 def main() -> None:
@@ -255,55 +275,3 @@ def main() -> None:
         sys.exit(130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _study(
-    file: Path | None,
-    plugins: list[Path] | None,
-    listed: dict[str, str | None],
-    single: dict[str, str | None],
-    overrides: dict[str, Any],
-) -> Any:
-    """The study of a file, or the embedded one, with the options that were given in place of its keys."""
-    from .api import Study
-    from .registry import load_file
-    from .study import read_yaml
-
-    for each in plugins or []:
-        load_file(each)
-    given = {key: items(text) for key, text in listed.items() if text is not None}
-    given |= {key: number(text) for key, text in single.items() if text is not None} | overrides
-    if file is not None:
-        return Study.from_yaml(file, **given)
-    return Study(**{**read_yaml(Path(str(files("benchbench") / "default_study.yaml"))), **given})
-
-
-def _run(study: Any, out: Path) -> None:
-    from rich.console import Console
-
-    from .progress import Terminal
-    from .reports.numbers import merged
-
-    console = Console()
-    progress = Terminal(Console(stderr=True))
-    try:
-        done = study.run(out, progress=progress)
-    finally:
-        progress.stop()
-    for shown in done.printed():
-        console.print(shown)
-    info = done.record.info
-    work = info["work"]
-    console.print(
-        f"{work['cells_computed']} cells computed, {work['cells_reused']} reused; "
-        f"{merged(work)}; {work['forwards']:,} forwards in {info['seconds']:.0f} s",
-        highlight=False,
-    )
-    console.print(
-        f"Report: {out / 'report.html'}   Tables: {out / 'tables'}", highlight=False, markup=False, soft_wrap=True
-    )
-    if done.failed:
-        console.print(
-            f"{done.failed} rows failed: their reasons are in the report and in results.parquet", style="bold red"
-        )
-        raise typer.Exit(1)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
 
 
 class BenchError(Exception):
@@ -34,10 +36,43 @@ class NotApplicable(BenchError):  # noqa: N818 - an answer, not a mistake
     """What was asked has no meaning here (CAM on a head that is not pooled); the row says so, with the reason."""
 
 
+def folded(name: str) -> str:
+    """A name without what people spell in different ways: Grad-CAM, GradCAM and grad_cam are ``gradcam``.
+
+    Case, spaces, ``-``, ``_`` and ``.`` are left out. Kept is what tells names apart: a separator between two digits
+    (regnet_x_16gf is not regnet_x_1_6gf), ``+`` as plus, a minus at the end, and ``pp`` behind CAM as plusplus.
+    """
+    text = unicodedata.normalize("NFKC", name).casefold().replace("\u00b1", "+-")
+    text = re.sub(r"[-\u2212]$", "minus", text.strip()).replace("+", "plus")
+    text = re.sub(r"(?<=\d)[-_.\s](?=\d)", ":", text)
+    return re.sub(r"(?<=cam)pp$", "plusplus", re.sub(r"[-_.\s\u2010-\u2015]+", "", text))
+
+
+def meant(name: str, valid: Iterable[str]) -> list[str]:
+    """The valid names that ``name`` may be a spelling of; the name itself where it is valid."""
+    names = list(valid)
+    return [name] if name in names else [each for each in names if folded(each) == folded(name)]
+
+
 def nearest(name: str, valid: Iterable[str], most: int = 20) -> str:
     """A hint that names the nearest and the valid names: ``Did you mean 'gradcam'? Available: ...``."""
     names = sorted(valid)
-    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    guess = f"Did you mean {' or '.join(repr(c) for c in close)}? " if close else ""
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    return f"{guess}Available: {', '.join(names[:most]) or 'none'}{more}"
+    return f"{_guess(name, names)}Available: {', '.join(names[:most]) or 'none'}{more}"
+
+
+def nearest_by_family(name: str, families: Mapping[str, Sequence[str]]) -> str:
+    """A hint that names the nearest names first, and then every valid name by family."""
+    names = sorted(name for family in families.values() for name in family)
+    listed = "; ".join(
+        f"{family}: {', '.join(names)}" if family else ", ".join(names) for family, names in families.items()
+    )
+    return f"{_guess(name, names)}Available: {listed or 'none'}"
+
+
+def _guess(name: str, names: Sequence[str]) -> str:
+    spelled: dict[str, str] = {}
+    for each in names:
+        spelled.setdefault(folded(each), each)
+    close = [spelled[found] for found in difflib.get_close_matches(folded(name), spelled, n=3, cutoff=0.5)]
+    return f"Did you mean {' or '.join(repr(c) for c in close)}? " if close else ""

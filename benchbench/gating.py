@@ -26,9 +26,16 @@ def baseline_command(
 def check_command(
     run: Annotated[Path, typer.Argument(help="A run's folder")],
     baseline: Annotated[Path, typer.Option(help="The file that benchbench baseline wrote")],
-    methods: Annotated[str | None, typer.Option(help="Compare these alone, separated by commas")] = None,
-    metrics: Annotated[str | None, typer.Option(help="Compare these alone: names, or name@protocol")] = None,
-    accept: Annotated[str | None, typer.Option(help="Methods whose maps are meant to change")] = None,
+    methods: Annotated[
+        str | None, typer.Option("--methods", "--method", help="Compare these alone, separated by commas")
+    ] = None,
+    metrics: Annotated[
+        str | None,
+        typer.Option("--metrics", "--metric", help="Compare these alone, separated by commas: names, or name@protocol"),
+    ] = None,
+    accept: Annotated[
+        str | None, typer.Option(help="Methods whose maps are meant to change, separated by commas")
+    ] = None,
     margin: Annotated[
         float, typer.Option("--margin", "--tolerance", help="A loss of a mean that matters, as a share of the range")
     ] = 0.01,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,11 @@ from .api import explain
 from .capture import quiet
 from .datasets.decode import decode
 from .errors import BenchError
+from .explaining import blame
 from .overlays import Overlay, laid
 from .preprocess import denormalise, prepare
-from .ready import aimed, ready_spec
-from .study import Study
+from .ready import aimed, check_target, ready_spec
+from .study import MethodChoice, Study
 from .targets import chooser, is_scored
 from .types import ModelSpec
 
@@ -56,14 +57,13 @@ def illustrate(
     if target == "label":
         raise BenchError("a photograph has no label", where="target", hint="Give a class, or leave it out")
     pictures = [_decoded(file) for file in files]
-    spec = aimed(ready_spec(study.models[0], torch.device("cpu")), study)
-    images = torch.stack([prepare(picture, None, spec.preprocess)[0] for picture in pictures])
+    loaded = ready_spec(study.models[0], torch.device("cpu"))
+    images = torch.stack([prepare(picture, None, loaded.preprocess)[0] for picture in pictures])
+    check_target(study, loaded.network, _logits(loaded, images).shape[1], loaded.name)
+    spec = aimed(loaded, study)
     classes, said = _classes(spec, images, study.targets[0])
     aim = None if is_scored(spec.network) else classes
-    maps = [
-        explain(spec.network, images, method=m.plugin.name, layer=layer, target=aim, seed=study.seed, **m.params)
-        for m in study.methods
-    ]
+    maps = [_maps(spec, images, method, layer, aim, study.seed) for method in study.methods]
     seen = [Image.fromarray(denormalise(image, spec.preprocess).numpy()) for image in images]
     rows = tuple((one, *(laid(one, each[i]) for each in maps)) for i, one in enumerate(seen))
     heads = (spec.name, *(m.label for m in study.methods))
@@ -79,12 +79,56 @@ def _decoded(file: Path) -> Image.Image:
         raise BenchError(error.what, where=str(file), hint=error.hint) from None
 
 
+def _maps(
+    spec: ModelSpec, images: Tensor, method: MethodChoice, layer: str, target: Tensor | None, seed: int
+) -> Tensor:
+    name = method.plugin.name
+    try:
+        return explain(spec.network, images, method=name, layer=layer, target=target, seed=seed, **method.params)
+    except BenchError:
+        raise
+    except Exception as error:  # whatever the network or a method of the user's own raises
+        raise BenchError(blame(error), where=f"{method.label} on {spec.name}") from error
+
+
+def _logits(spec: ModelSpec, images: Tensor) -> Tensor:
+    """What the network answers.
+
+    Raises:
+        BenchError: it cannot take the photographs, or its answer is no logits (B, C).
+    """
+    where = f"models: {spec.name}"
+    try:
+        with quiet(spec.network), torch.no_grad():
+            found = spec.network(images)
+    except BenchError:
+        raise
+    except Exception as error:
+        shape = f"(B, {', '.join(map(str, images.shape[1:]))})"
+        hint = f"It is given {shape}; a ModelSpec with its own Preprocess says another size"
+        raise BenchError(f"the network fails on the photograph: {blame(error)}", where=where, hint=hint) from error
+    if isinstance(found, Tensor) and found.ndim == 2 and len(found) == len(images):
+        return found
+    said, way = _described(found)
+    hint = f"Return the logits from forward, or give bb.scored(network, lambda out: {way})"
+    raise BenchError(f"the network returns {said}, where logits (B, C) are needed", where=where, hint=hint)
+
+
+def _described(found: Any) -> tuple[str, str]:
+    """What a network returned, and how the logits might be read off it."""
+    if isinstance(found, Tensor):
+        return f"a tensor of the shape {tuple(found.shape)}", "..."
+    if isinstance(found, Mapping):
+        names = ", ".join(map(repr, list(found)[:5]))
+        return f"a {type(found).__name__} with the keys {names}", f"out[{next(iter(found), '')!r}]"
+    if isinstance(found, (tuple, list)):
+        return f"a {type(found).__name__} of {len(found)} values", "out[0]"
+    return f"a {type(found).__name__}", "out.logits" if hasattr(found, "logits") else "..."
+
+
 def _classes(spec: ModelSpec, images: Tensor, target: Any) -> tuple[Tensor, list[str]]:
     """The class of each image that is explained, and what is said of it."""
-    with quiet(spec.network), torch.no_grad():
-        logits = spec.network(images)
-    if isinstance(target, int) and target >= logits.shape[1]:
-        raise BenchError(f"class {target} is not one of the {logits.shape[1]} classes", where="target")
+    logits = _logits(spec, images)
     only = is_scored(spec.network)
     classes = chooser(target, [None] * len(images), only=only)(logits)
     chances = logits.softmax(1).gather(1, classes[:, None])[:, 0].tolist()

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from .capture import capture, hook, quiet
 from .errors import BenchError, NotApplicable, nearest
 from .layout import Tokens, layout_of, proportional, tokens_of
+from .unmapped import no_map
 
 _POOLS_TO_SIZE = re.compile(r"(Select)?Adaptive.*Pool")
 
@@ -137,7 +138,7 @@ def resolve(network: nn.Module, images: Tensor, wanted: str | Sequence[str]) -> 
         return list(dict.fromkeys(listed))
     found = stages(spatial_layers(network, images), lambda name: _heard(network, images, name))
     if not found:
-        raise BenchError("no layer of the network returns a spatial map (B, K, h, w)", hint="Name the layers")
+        raise no_map(network, images)
     return found[-1:] if wanted == "last" else found
 
 

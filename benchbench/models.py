@@ -17,13 +17,17 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
+from .checkpoints import load_weights, read_weights
 from .errors import BenchError
+from .importing import calling
+from .paths import expanded
 from .registry import MODELS, ModelPlugin, model
 from .sources import class_digest
 from .types import ModelSpec, Preprocess
 
 LITE0_FILE = "models/efficientnet-lite0-57934424.pth"
 INIT_SEED = 0
+IMAGENET = 1000  # classes
 
 
 @model("efficientnet_lite0", paper="arXiv:1905.11946")
@@ -37,7 +41,7 @@ def efficientnet_lite0() -> ModelSpec:
     from timm import create_model
 
     network: nn.Module = create_model("tf_efficientnet_lite0", pretrained=False)
-    network.load_state_dict(_lite0_keys(_read_weights(path), network.state_dict()))
+    network.load_state_dict(_lite0_keys(read_weights(path), network.state_dict()))
     return ModelSpec(
         "efficientnet_lite0",
         network,
@@ -60,16 +64,25 @@ def load_model(name: str, value: Any, params: Mapping[str, Any]) -> ModelSpec:
     """
     if not isinstance(value, (nn.Module, ModelSpec)) and callable(value):
         try:
-            value = value(**params)
+            value = calling(value, **params)
         except BenchError:
             raise
         except Exception as error:
             raise BenchError(f"{name}() failed: {type(error).__name__}: {error}", where="models") from error
     if isinstance(value, nn.Module):
-        return ModelSpec(name, value)
+        value = ModelSpec(name, value)
     if isinstance(value, ModelSpec):
-        return replace(value, name=name)
+        return replace(value, name=name, classes=value.classes or _torchvision_classes(value.network))
     raise BenchError(f"{name} is a {type(value).__name__}", where="models", hint="Give an nn.Module or a ModelSpec")
+
+
+def _torchvision_classes(network: Any) -> tuple[str, ...]:
+    """ImageNet's names for a classifier of torchvision with as many outputs; none for another network."""
+    if not type(network).__module__.startswith("torchvision.models.") or not isinstance(network, nn.Module):
+        return ()
+    sizes = [getattr(m, "out_features", getattr(m, "out_channels", None)) for m in network.modules()]
+    last = [size for size in sizes if isinstance(size, int)][-1:]
+    return imagenet_classes() if last == [IMAGENET] else ()
 
 
 def fingerprint(network: nn.Module, logits: Tensor | None = None) -> str:
@@ -136,46 +149,31 @@ def _lite0_keys(given: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str
     return dict(zip(wanted, given.values(), strict=True))
 
 
-def _read_weights(path: Path) -> dict[str, Any]:
-    """A state dict, read without running any code in it."""
-    try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        said = str(error).split("\n")[0]
-        raise BenchError(
-            f"{path} is not a checkpoint of weights alone: {said}", hint="Save model.state_dict()"
-        ) from None
-    found = found.get("state_dict", found) if isinstance(found, dict) else found
-    if not isinstance(found, dict) or not all(isinstance(v, torch.Tensor) for v in found.values()):
-        raise BenchError(f"{path} does not hold a state dict", hint="Save model.state_dict()")
-    return {str(k).removeprefix("module."): v for k, v in found.items()}
-
-
-def _torchvision(name: str, *, weights: str = "auto", classes: int = 1000) -> ModelSpec:
+def _torchvision(name: str, *, weights: str = "auto", classes: int = IMAGENET) -> ModelSpec:
     """A torchvision network. weights: auto (cached ImageNet weights, else random), random, or a checkpoint."""
     default = torchvision.models.get_model_weights(name).DEFAULT
     preset = default.transforms()
     spec = partial(ModelSpec, name, preprocess=_preprocess(preset))
     cached = Path(torch.hub.get_dir()) / "checkpoints" / Path(default.url).name
-    source = Path(weights)
+    source = expanded(weights)
     if weights == "auto" and cached.is_file():
         network = torchvision.models.get_model(name)
-        network.load_state_dict(_read_weights(cached))
+        network.load_state_dict(read_weights(cached))
         return spec(network=network, weights=f"torchvision {default}", classes=tuple(default.meta["categories"]))
     if weights in ("auto", "random"):
         why = f" (no cached weights: put {default.url} at {cached})" if weights == "auto" else ""
         warning = f"{name} has RANDOM weights{why}: its numbers say nothing about a trained network"
-        return spec(network=_random(name, classes), weights=f"random, seed {INIT_SEED}", warning=warning)
+        weights = f"random, seed {INIT_SEED}"
+        return spec(network=_random(name, classes), weights=weights, warning=warning, classes=_names(classes))
     if not source.is_file():
         raise BenchError(f"no checkpoint {weights!r}", where="weights", hint="Give a path, auto, or random")
     network = _random(name, classes)
-    try:
-        network.load_state_dict(_read_weights(source))
-    except RuntimeError as error:
-        said = " ".join(str(error).split())[:300]
-        raise BenchError(f"{source} does not fit {name}: {said}", where="weights", hint="Say classes: N") from None
-    names = imagenet_classes() if classes == 1000 else ()
-    return spec(network=network, weights=f"checkpoint {source.name}", classes=names)
+    load_weights(network, source, name)
+    return spec(network=network, weights=f"checkpoint {source.name}", classes=_names(classes))
+
+
+def _names(classes: int) -> tuple[str, ...]:
+    return imagenet_classes() if classes == IMAGENET else ()
 
 
 def _random(name: str, classes: int) -> nn.Module:
@@ -197,7 +195,7 @@ def _register_torchvision() -> None:
 
 
 def _named(name: str) -> Callable[..., ModelSpec]:
-    def build(*, weights: str = "auto", classes: int = 1000) -> ModelSpec:
+    def build(*, weights: str = "auto", classes: int = IMAGENET) -> ModelSpec:
         return _torchvision(name, weights=weights, classes=classes)
 
     build.__doc__ = (

@@ -9,11 +9,13 @@ import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
 from .errors import BenchError, nearest
+from .paths import expanded
 from .sources import source_digest
 
 NEEDS = {
@@ -83,7 +85,7 @@ class Parameter:
             raise BenchError(f"{said} (got {value!r})", where=self.name) from None
         if isinstance(checked, float) and not math.isfinite(checked):
             raise BenchError(f"Input should be a finite number (got {value!r})", where=self.name)
-        return checked
+        return expanded(checked) if isinstance(checked, Path) else checked
 
 
 def _type_name(kind: Any) -> str:

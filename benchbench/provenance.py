@@ -39,7 +39,10 @@ def describe(
         "datasets": [_dataset(name, data, shards) for name, data in datasets.items()],
         "methods": [_method(choice) for choice in study.methods],
         "metrics": [_metric(choice) for choice in study.metrics],
-        "warnings": [said for model, prepared in networks for said in warnings(model, prepared)],
+        "warnings": [
+            *(said for model, prepared in networks for said in warnings(model, prepared)),
+            *data_warnings(datasets),
+        ],
     }
 
 
@@ -90,6 +93,12 @@ def warnings(model: ReadyModel, prepared: Prepared) -> list[str]:
     """What must be said loudly of a network, and of the copy of it that scores."""
     scored = f"{model.spec.name} is {prepared.warning}" if prepared.warning else ""
     return [said for said in (model.spec.warning, scored) if said]
+
+
+def data_warnings(datasets: Mapping[str, Dataset]) -> list[str]:
+    """What must be said loudly of the data: what each dataset says of itself under ``warning``."""
+    said = {name: data.about.get("warning") for name, data in datasets.items()}
+    return [f"datasets: {name}: {warning}" for name, warning in said.items() if warning]
 
 
 def _model(model: ReadyModel, prepared: Prepared) -> dict[str, Any]:

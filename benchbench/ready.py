@@ -103,7 +103,7 @@ def ready_model(spec: ModelSpec, study: Study, example: Tensor, settings: dict[s
             where=f"models: {spec.name}",
             hint="Give two logits: [0, z]",
         )
-    _check_target(study, spec.network, classes, spec.name)
+    check_target(study, spec.network, classes, spec.name)
     for layer in layers:
         try:
             seen = capture(spec.network, example, [layer], _most_likely, gradient=False)
@@ -231,7 +231,12 @@ def _readable(dataset: Dataset, spec: ModelSpec) -> Iterator[Tensor]:
             continue  # its rows will say why
 
 
-def _check_target(study: Study, network: nn.Module, classes: int, name: str) -> None:
+def check_target(study: Study, network: nn.Module, classes: int, name: str) -> None:
+    """Refuse a target that the network's logits (B, classes) do not have.
+
+    Raises:
+        BenchError: there is no such class or place; or a class of a network with a score, which is its only target.
+    """
     for target in study.targets:
         _check_one_target(target, network, classes, name)
 

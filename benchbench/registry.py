@@ -7,17 +7,15 @@ and ``.datasets``; ``benchbench run --plugin FILE.py`` imports a file that uses 
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import importlib.metadata
-import importlib.util
 import math
-import sys
+import re
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from .errors import BenchError, nearest
+from .errors import BenchError, meant, nearest, nearest_by_family
+from .importing import load_file as load_file
 from .plugins import FAMILIES as FAMILIES
 from .plugins import METRIC_NEEDS as METRIC_NEEDS
 from .plugins import NEEDS as NEEDS
@@ -68,17 +66,34 @@ class Registry(Generic[P]):
         self._plugins.pop(name, None)
 
     def __getitem__(self, name: str) -> P:
+        """The plugin of a name, or of another spelling of it: GradCAM, Grad-CAM and grad_cam are ``gradcam``.
+
+        Raises:
+            BenchError: no plugin has the name, or two have it in other spellings.
+        """
         plugins = self.load()
         prefix, colon, rest = name.partition(":")
-        if colon and prefix in self._families:
-            return self._families[prefix](rest)
-        if name not in plugins:
+        family = meant(prefix, self._families) if colon else []
+        if len(family) == 1:
+            return self._families[family[0]](rest)
+        spelled = meant(name, plugins)
+        if len(spelled) > 1:
+            listed = " or ".join(repr(each) for each in spelled)
+            raise BenchError(f"{self.kind} {name!r} can be {listed}", hint="Write the name as it is registered")
+        if not spelled:
             own = ". One of your own: --plugin FILE.py" if self.kind in ("method", "metric") else ""
-            raise BenchError(f"unknown {self.kind} {name!r}", hint=nearest(name, plugins) + own)
-        return plugins[name]
+            raise BenchError(f"unknown {self.kind} {name!r}", hint=nearest_by_family(name, self.families()) + own)
+        return plugins[spelled[0]]
+
+    def families(self) -> dict[str, list[str]]:
+        """Every registered name by family: a metric's own, a method by what it needs, a model by its name's stem."""
+        found: dict[str, list[str]] = {}
+        for plugin in self.load().values():
+            found.setdefault(_family(plugin), []).append(plugin.name)
+        return {family: sorted(found[family]) for family in sorted(found)}
 
     def __contains__(self, name: object) -> bool:
-        return name in self.load()
+        return isinstance(name, str) and bool(meant(name, self.load()))
 
     def names(self) -> list[str]:
         return list(self.load())
@@ -176,42 +191,38 @@ def dataset(name: str, *, needs: str | Iterable[str] = (), paper: str = "") -> C
     return _adder(DATASETS, lambda f: DatasetPlugin(name, f, paper, _set(needs)))
 
 
-def load_file(path: str | Path) -> Any:
-    """Import a user's FILE.py under a name of its own, once.
-
-    Raises:
-        BenchError: there is no such file, or it fails to import.
-    """
-    file = Path(path).resolve()
-    if not file.is_file():
-        raise BenchError(f"no file {str(path)!r}", hint="Give the path of a Python file")
-    name = f"benchbench_user_{hashlib.sha256(str(file).encode()).hexdigest()[:12]}"
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, file)
-    if spec is None or spec.loader is None:
-        raise BenchError(f"{path} is not a Python file", hint="Give a path that ends in .py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BenchError:
-        del sys.modules[name]
-        raise
-    except BaseException as error:
-        del sys.modules[name]
-        raise BenchError(
-            f"{path} fails to import: {type(error).__name__}: {error}", hint="Run it alone to see where"
-        ) from error
-    return module
-
-
 def _adder(registry: Registry[Any], make: Callable[[Callable[..., Any]], Plugin]) -> Callable[[F], F]:
     def add(function: F) -> F:
         registry.add(make(function))
         return function
 
     return add
+
+
+def _family(plugin: Plugin) -> str:
+    if isinstance(plugin, MetricPlugin):
+        return plugin.family
+    if isinstance(plugin, ModelPlugin):
+        stem = re.match(r"(wide_)?[a-z]+", plugin.name.lower())
+        return stem[0] if stem else plugin.name
+    if not isinstance(plugin, MethodPlugin):
+        return ""
+    if plugin.control:
+        return "controls"
+    if any(p.type_name == "Method" for p in plugin.parameters.values()):
+        return "of another method"
+    return next((family for need, family in _FAMILIES.items() if need in plugin.needs), "from activations")
+
+
+_FAMILIES = {
+    "attention": "from attention",
+    "input": "in pixels",
+    "modules": "in pixels",
+    "scores": "from forward passes",
+    "rest": "from forward passes",
+    "gradient": "from gradients",
+    "look": "from gradients",
+}
 
 
 def _known(needs: str | Iterable[str], words: Mapping[str, str], where: str) -> frozenset[str]:

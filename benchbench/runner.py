@@ -25,7 +25,7 @@ from .plan import Task
 from .pooled import pooled
 from .preflight import image_cautions, refuse_without_masks
 from .progress import Progress, Silent
-from .provenance import describe, earlier, machine, warnings
+from .provenance import data_warnings, describe, earlier, machine, warnings
 from .ready import aimed, device_of, ready_spec
 from .scoring import Passes, Scorer
 from .setup import Loaded, load_or_say
@@ -91,8 +91,8 @@ def _run(study: Study, folder: Path, progress: Progress) -> None:
             loaded.append(load_or_say(aimed(ready_spec(choice, device), study), study, device))
     pieces = [task.shard for task in loaded[0].tasks]
     refuse_without_masks(study, pieces)
-    cautions = image_cautions(pieces)
-    for said in [*(said for one in loaded for said in warnings(one.model, one.prepared)), *cautions]:
+    cautions, first = image_cautions(pieces), data_warnings(loaded[0].datasets)
+    for said in [*(said for one in loaded for said in warnings(one.model, one.prepared)), *first, *cautions]:
         progress.warn(said)
     progress.start(sum(_estimate(one, store) for one in loaded))
     with exact():

@@ -53,14 +53,35 @@ def _of_code(code: CodeType) -> bytes:
 
 def _users_modules(function: Callable[..., Any]) -> Iterator[Path]:
     """Files of modules that the function's module names and that are neither a library's nor benchbench's."""
-    named = getattr(function, "__globals__", {}).values()
-    modules = {v.__name__ if isinstance(v, ModuleType) else getattr(v, "__module__", None) for v in named}
+    files = {_file_of(value) for value in getattr(function, "__globals__", {}).values()}
+    files -= {None, _resolved(function.__code__.co_filename)}
     own = Path(__file__).parent
-    for name in modules - {None, function.__module__}:
-        file = getattr(sys.modules.get(str(name)), "__file__", None)
-        path = Path(file).resolve() if file else None
-        if path and path.is_file() and not str(path).startswith(_LIBRARIES) and own not in path.parents:
+    for path in files:
+        if path and path.is_file() and not is_library(path) and own not in path.parents:
             yield path
+
+
+def is_library(path: Path) -> bool:
+    """Whether it belongs to Python or to an installed package."""
+    return str(path).startswith(_LIBRARIES)
+
+
+def _file_of(value: Any) -> Path | None:
+    """The file of a module, or of the module that something comes from: two folders may each have a helper.py."""
+    if isinstance(value, ModuleType):
+        return _resolved(getattr(value, "__file__", None))
+    if inspect.isfunction(value):
+        return _resolved(inspect.unwrap(value).__code__.co_filename)
+    for each in vars(value).values() if isinstance(value, type) else ():
+        if inspect.isfunction(each) and each.__module__ == value.__module__:
+            file = Path(each.__code__.co_filename)
+            if file.is_file():  # a function that dataclass wrote has none
+                return file.resolve()
+    return _resolved(getattr(sys.modules.get(str(getattr(value, "__module__", None))), "__file__", None))
+
+
+def _resolved(file: str | None) -> Path | None:
+    return Path(file).resolve() if file else None
 
 
 @cache

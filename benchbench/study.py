@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeAlias
@@ -10,7 +11,9 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from .errors import BenchError, nearest
+from .errors import BenchError, meant, nearest
+from .importing import load_file
+from .paths import expanded
 from .registry import (
     DATASETS,
     METHODS,
@@ -22,9 +25,11 @@ from .registry import (
     ModelPlugin,
     P,
     Registry,
-    load_file,
 )
+from .studyfile import name_and_params, read_each
+from .studyfile import read_yaml as read_yaml
 
+_DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?|mps")
 _PLAIN = ("target", "samples", "seed", "device", "engine", "batch", "score", "precision", "compile", "workers")
 _Rule: TypeAlias = Annotated[str, Field(pattern=r"^(top-[1-9]\d*|\d+-\d+)$")]
 Target: TypeAlias = Literal["predicted", "label"] | Annotated[int, Field(ge=0, strict=True)] | _Rule
@@ -95,7 +100,7 @@ class Study(BaseModel):
     target: Target | Annotated[tuple[Target, ...], Field(min_length=1)] = "predicted"
     samples: Annotated[int, Field(gt=0, strict=True)] = 64
     seed: Annotated[int, Field(ge=0, lt=2**31, strict=True)] = 0
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
+    device: str = "auto"
     engine: Literal["local"] = "local"
     batch: Literal["auto"] | Annotated[int, Field(gt=0, strict=True)] = "auto"
     score: Literal["softmax", "sigmoid"] = "softmax"
@@ -117,7 +122,7 @@ class Study(BaseModel):
             BenchError: no such file, unreadable YAML, or a key that is wrong.
         """
         try:
-            keys = read_yaml(Path(path))
+            keys = read_yaml(expanded(path))
             return cls(**{**keys, **overrides})
         except BenchError as error:
             if error.where.startswith(str(path)):
@@ -128,22 +133,30 @@ class Study(BaseModel):
     @field_validator("models", mode="before")
     @classmethod
     def _models(cls, given: Any) -> tuple[ModelChoice, ...]:
-        return _each("models", given, _model)
+        return read_each("models", given, _model)
 
     @field_validator("datasets", mode="before")
     @classmethod
     def _datasets(cls, given: Any) -> tuple[DatasetChoice, ...]:
-        return _each("datasets", given, _dataset)
+        return read_each("datasets", given, _dataset)
 
     @field_validator("methods", mode="before")
     @classmethod
     def _methods(cls, given: Any) -> tuple[MethodChoice, ...]:
-        return _each("methods", given, _method)
+        return read_each("methods", given, _method)
 
     @field_validator("metrics", mode="before")
     @classmethod
     def _metrics(cls, given: Any) -> tuple[MetricChoice, ...]:
-        return _each("metrics", given, read_metric)
+        return read_each("metrics", given, read_metric)
+
+    @field_validator("device", mode="before")
+    @classmethod
+    def _device(cls, given: Any) -> str:
+        if not isinstance(given, str) or not _DEVICE.fullmatch(given):
+            hint = "Say auto, cpu, cuda, cuda:1 (any number), or mps"
+            raise BenchError(f"unknown device {given!r}", where="device", hint=hint)
+        return given
 
     @field_validator("layers", mode="before")
     @classmethod
@@ -183,57 +196,9 @@ class Study(BaseModel):
         }
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """A study file's keys.
-
-    Raises:
-        BenchError: no such file, not YAML (with the line), or not a mapping.
-    """
-    if not path.is_file():
-        hint = "Give the path of a YAML file, or none for the default study"
-        raise BenchError("no such study file", where=str(path), hint=hint)
-    try:
-        keys = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        said = " ".join(str(error).replace(' in "<unicode string>",', " at").split())
-        raise BenchError(f"not readable as YAML: {said}", where=str(path)) from None
-    if not isinstance(keys, dict) or not all(isinstance(key, str) for key in keys):
-        raise BenchError("a study is a mapping of keys such as models, methods, metrics", where=str(path))
-    return keys
-
-
-def _each(key: str, given: Any, make: Any) -> tuple[Any, ...]:
-    """Every item of a list (or of a mapping of names to values), checked; an error says which one."""
-    if isinstance(given, Mapping) and "name" not in given:
-        items: Sequence[Any] = [(str(name), value) for name, value in given.items()]
-    else:
-        items = given if isinstance(given, (list, tuple)) else [given]
-    if not items:
-        raise BenchError("the list is empty", where=key, hint="Name at least one")
-    made = []
-    for i, item in enumerate(items):
-        try:
-            made.append(make(item))
-        except BenchError as error:
-            raise error.at(f"{key}[{i}]") from None
-    labels = [m.label for m in made]
-    for i, label in enumerate(labels):
-        if label in labels[:i]:
-            raise BenchError(f"{label!r} is asked for twice", where=f"{key}[{i}]", hint="Remove one of them")
-    return tuple(made)
-
-
-def _name_and_params(item: Any) -> tuple[str, dict[str, Any]]:
-    if isinstance(item, str):
-        return item, {}
-    if isinstance(item, Mapping) and isinstance(item.get("name"), str):
-        return item["name"], {str(k): v for k, v in item.items() if k != "name"}
-    raise BenchError(f"cannot read {item!r}", hint="Give a name, or {name: ..., parameter: ...}")
-
-
 def _registered(registry: Registry[P], item: Any) -> tuple[str, dict[str, Any], P]:
     """The label, the checked parameters and the plugin of an item that is registered."""
-    name, params = _name_and_params(item)
+    name, params = name_and_params(item)
     plugin = registry[name]
     bound = plugin.bind(params)
     return plugin.label(bound), bound, plugin
@@ -246,7 +211,7 @@ def _model(item: Any) -> ModelChoice:
         return ModelChoice(item[0], value=item[1])
     if isinstance(item, tuple):
         return _relabel(_model(item[1]), item[0])
-    name, params = _name_and_params(item)
+    name, params = name_and_params(item)
     file, colon, function = name.rpartition(":")
     if colon and file.endswith(".py"):
         found = getattr(load_file(file), function, None)
@@ -289,11 +254,15 @@ def read_metric(item: Any) -> MetricChoice:
     """From its name, name@protocol, or {name: ..., parameter: ...}."""
     if isinstance(item, MetricChoice):
         return item
-    name, params = _name_and_params(item)
+    name, params = name_and_params(item)
     name, _, protocol = name.partition("@")
     plugin = METRICS[name]
-    if protocol and protocol not in plugin.protocols:
-        raise BenchError(f"{name} has no protocol {protocol!r}", hint=nearest(protocol, plugin.protocols))
+    name = plugin.name
+    if protocol:
+        spelled = meant(protocol, plugin.protocols)
+        if len(spelled) != 1:
+            raise BenchError(f"{name} has no protocol {protocol!r}", hint=nearest(protocol, plugin.protocols))
+        protocol = spelled[0]
     if protocol and params:
         raise BenchError(f"{name}@{protocol} fixes its parameters", hint=f"Leave out @{protocol}, or the parameters")
     default = next(iter(plugin.protocols))

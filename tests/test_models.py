@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from torch import nn
 
 from benchbench.datasets import photos
 from benchbench.errors import BenchError
-from benchbench.models import _lite0_keys, efficientnet_lite0, fingerprint, load_model
+from benchbench.models import _lite0_keys, efficientnet_lite0, fingerprint, imagenet_classes, load_model
 from benchbench.preprocess import prepare
 from benchbench.registry import MODELS
 from benchbench.study import Study
@@ -122,7 +123,9 @@ def test_a_checkpoint_by_path(tmp_path: Path) -> None:
     torch.save({"state_dict": {f"module.{k}": v for k, v in planted.state_dict().items()}}, path)
     spec = load("mobilenet_v2", weights=str(path), classes=3)
     assert torch.equal(spec.network.classifier[1].weight, planted.classifier[1].weight)  # type: ignore[index, union-attr]
-    with pytest.raises(BenchError, match=r"weights: .*mine\.pth does not fit mobilenet_v2"):
+    with pytest.raises(
+        BenchError, match=r"weights: .*mine\.pth has 3 classes, and mobilenet_v2 is made with 1000. Say classes: 3"
+    ):
         load("mobilenet_v2", weights=str(path))
     with pytest.raises(BenchError, match="weights: no checkpoint"):
         load("mobilenet_v2", weights=str(tmp_path / "absent.pth"))
@@ -138,7 +141,7 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path: Path, monkeypatch: pytest.Mon
     torch.save(Evil(), tmp_path / "torch.pth")
     (tmp_path / "plain.pth").write_bytes(pickle.dumps(Evil()))
     for name in ("torch.pth", "plain.pth"):
-        with pytest.raises(BenchError, match="not a checkpoint of weights alone"):
+        with pytest.raises(BenchError, match=r"a pickle .*reading it could run code"):
             load("resnet18", weights=str(tmp_path / name))
     assert not (tmp_path / "pwned").exists()
 
@@ -175,3 +178,87 @@ def test_a_fingerprint_is_of_weights_and_structure() -> None:
     b.weight.data[0, 0] += 1e-6
     assert fingerprint(a) != fingerprint(b)
     assert fingerprint(nn.Sequential(nn.ReLU())) != fingerprint(nn.Sequential(nn.GELU()))
+
+
+def state() -> dict[str, torch.Tensor]:
+    return dict(torchvision.models.mobilenet_v2(num_classes=3).state_dict())
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module."])
+@pytest.mark.parametrize("inside", ["", "state_dict", "model", "model_state_dict"])
+def test_what_wrappers_put_in_front_is_left_out(tmp_path: Path, prefix: str, inside: str) -> None:
+    given = {prefix + key: value for key, value in state().items()}
+    torch.save({"epoch": 3, inside: given} if inside else given, tmp_path / "mine.pth")
+    network = load("mobilenet_v2", weights=str(tmp_path / "mine.pth"), classes=3).network
+    for key, value in network.state_dict().items():
+        assert torch.equal(value, given[prefix + key])
+
+
+class Whole(torch.nn.Linear):
+    """Pickled as a whole."""
+
+
+def _zip_cut(path: Path) -> None:
+    torch.save(state(), path)
+    path.write_bytes(path.read_bytes()[:-2000])
+
+
+MAKE: dict[str, tuple[Callable[[Path], object], str]] = {
+    "lfs": (
+        lambda path: path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 3\n"),
+        r"mine\.pth is a pointer of git-lfs, not the weights\. Fetch the file: git lfs pull",
+    ),
+    "page": (lambda path: path.write_text("\n<!DOCTYPE html><html>"), "is a web page, not the weights"),
+    "empty": (lambda path: path.write_bytes(b""), "is empty"),
+    "whole": (lambda path: torch.save(Whole(2, 2), path), r"is a pickle with \S*Whole in it, .* Save model.state_dict"),
+    "pickle": (lambda path: path.write_bytes(pickle.dumps({"a": 1})), "is a pickle of something else|but the keys a"),
+    "cut": (_zip_cut, "is damaged or cut short"),
+    "text": (lambda path: path.write_text("weights"), "is not a file that torch.save wrote"),
+    "keys": (
+        lambda path: torch.save({"epoch": 1, "loss": 2.0}, path),
+        "not hold a state dict, but the keys epoch, loss",
+    ),
+    "list": (lambda path: torch.save([1, 2], path), "does not hold a state dict, but list"),
+    "tensors": (
+        lambda path: path.write_bytes(b"\x10\0\0\0\0\0\0\0" + b'{"a":1}         '),
+        "is a safetensors file",
+    ),
+    "other": (
+        lambda path: torch.save(torch.nn.Linear(2, 2).state_dict(), path),
+        r"does not fit mobilenet_v2: it lacks features\.0\.0\.weight, \S+ and \d+ more; it has more weight, bias",
+    ),
+    "shape": (
+        lambda path: torch.save({**state(), "features.0.0.weight": torch.zeros(32, 1, 3, 3)}, path),
+        r"its features\.0\.0\.weight is \(32, 1, 3, 3\), where \(32, 3, 3, 3\) is needed",
+    ),
+    "classes": (
+        lambda path: torch.save(state(), path),
+        r"has 3 classes, and mobilenet_v2 is made with 4\. Say classes: 3",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MAKE)
+def test_what_is_wrong_with_a_checkpoint_is_said_in_one_line(tmp_path: Path, name: str) -> None:
+    make, said = MAKE[name]
+    make(tmp_path / "mine.pth")
+    with pytest.raises(BenchError, match=said) as caught:
+        load("mobilenet_v2", weights=str(tmp_path / "mine.pth"), classes=4 if name == "classes" else 3)
+    assert "\n" not in str(caught.value)
+    assert "\x1b" not in str(caught.value)
+    assert str(caught.value).startswith("weights: ")
+
+
+def test_googlenet_s_other_heads_count_as_its_classes(tmp_path: Path) -> None:
+    torch.save(load("googlenet", weights="random", classes=7).network.state_dict(), tmp_path / "mine.pth")
+    with pytest.raises(BenchError, match=r"has 7 classes, and googlenet is made with 5"):
+        load("googlenet", weights=str(tmp_path / "mine.pth"), classes=5)
+
+
+def test_torchvision_s_classes_have_names() -> None:
+    names = imagenet_classes()
+    assert names[281] == "tabby"
+    assert load("squeezenet1_1", weights="random").classes == names
+    assert load_model("mine", torchvision.models.squeezenet1_1(), {}).classes == names
+    assert load_model("mine", torchvision.models.squeezenet1_1(num_classes=7), {}).classes == ()
+    assert load_model("mine", torch.nn.Linear(3, 1000), {}).classes == ()

@@ -12,8 +12,9 @@ from typing import Any, Literal
 import pytest
 from torch import Tensor
 
-from benchbench.errors import BenchError, nearest
-from benchbench.registry import METHODS, METRICS, Registry, load_file, method
+from benchbench.errors import BenchError, folded, nearest
+from benchbench.importing import calling
+from benchbench.registry import DATASETS, METHODS, METRICS, MODELS, Registry, load_file, method
 from benchbench.sources import source_digest
 from benchbench.types import Layer
 
@@ -66,6 +67,91 @@ def test_an_unknown_name_is_answered_with_the_nearest() -> None:
         METHODS["gradcm"]
     with pytest.raises(BenchError, match=r"unknown metric 'delletion'. Did you mean 'deletion'"):
         METRICS["delletion"]
+
+
+PEERS = {
+    "gradcam": ["GradCAM", "Grad-CAM", "grad_cam", "Grad CAM", "GRADCAM", "GradCam"],
+    "gradcam++": ["GradCAMPlusPlus", "GradCAMpp", "Grad-CAM++", "gradcam_plus_plus"],
+    "smoothgradcam++": ["SmoothGradCAMpp", "Smooth Grad-CAM++"],
+    "gradcam-elementwise": ["GradCAMElementWise"],
+    "scorecam": ["ScoreCAM", "Score-CAM"],
+    "eigengradcam": ["EigenGradCAM"],
+    "kpcacam": ["KPCA_CAM"],
+    "polycam+-": ["PolyCAM\u00b1", "Poly-CAM+-"],
+    "polycam+": ["PolyCAM+", "PolyCAMPlus"],
+    "polycam-": ["PolyCAM-", "Poly_CAM\u2212"],
+    "integratedgradients": ["IntegratedGradients", "Integrated Gradients", "integrated_gradients"],
+    "inputxgradient": ["InputXGradient"],
+    "guidedgradcam": ["GuidedGradCam"],
+    "deeplift": ["DeepLift"],
+    "cam": ["CAM"],
+    "attention-rollout": ["AttentionRollout"],
+}
+
+
+@pytest.mark.parametrize(("name", "spelling"), [(name, each) for name, all_ in PEERS.items() for each in all_])
+def test_other_spellings_of_a_method(name: str, spelling: str) -> None:
+    assert METHODS[spelling].name == name
+
+
+@pytest.mark.parametrize(
+    ("name", "spelling"),
+    [
+        ("deletion", "Deletion"),
+        ("average_drop", "AverageDrop"),
+        ("average_drop", "average-drop"),
+        ("pixel_flipping", "PixelFlipping"),
+        ("irof", "IROF"),
+        ("efficient_mprt", "EfficientMPRT"),
+        ("topk_intersection", "TopKIntersection"),
+        ("max_box_acc_v2", "MaxBoxAccV2"),
+    ],
+)
+def test_other_spellings_of_a_metric(name: str, spelling: str) -> None:
+    assert METRICS[spelling].name == name
+
+
+def test_what_the_classes_of_peers_are_called() -> None:
+    """Every class of pytorch-grad-cam whose map we have is found by its own name."""
+    peers = pytest.importorskip("pytorch_grad_cam")
+    theirs = {"AblationCAM", "EigenCAM", "EigenGradCAM", "FEM", "FullGrad", "GradCAM", "GradCAMElementWise"}
+    theirs |= {"GradCAMPlusPlus", "HiResCAM", "KPCA_CAM", "LayerCAM", "ScoreCAM", "ShapleyCAM", "XGradCAM", "FinerCAM"}
+    for name in theirs & set(vars(peers)):
+        assert name in METHODS
+
+
+@pytest.mark.parametrize("registry", [METHODS, METRICS, MODELS, DATASETS], ids=lambda r: r.kind)
+def test_no_spelling_means_two(registry: Registry[Any]) -> None:
+    spelled = [folded(name) for name in registry.names()]
+    assert len(set(spelled)) == len(spelled)
+    assert all(registry[name].name == name and registry[name.upper()].name == name for name in registry.names())
+
+
+def test_a_name_of_one_s_own_wins_as_it_is_written(spare: str) -> None:
+    method(spare, needs="activation")(lambda layer: layer.activation)
+    method("Spare_Method", needs="activation")(lambda layer: layer.activation)
+    try:
+        assert METHODS["Spare_Method"].name == "Spare_Method"
+        assert METHODS[spare].name == spare
+        with pytest.raises(BenchError, match=r"'sparemethod' can be 'spare-method' or 'Spare_Method'"):
+            METHODS["sparemethod"]
+    finally:
+        METHODS.remove("Spare_Method")
+
+
+def test_an_unknown_name_lists_near_ones_and_then_all_by_family() -> None:
+    with pytest.raises(BenchError) as caught:
+        METHODS["GradCAMM"]
+    said = str(caught.value)
+    assert "Did you mean 'gradcam'" in said
+    listed = said.split("Available: ")[1].split(". One of your own")[0]
+    families = dict(each.split(": ") for each in listed.split("; "))
+    assert {n for names in families.values() for n in names.split(", ")} == set(METHODS.names())
+    assert "random" in families["controls"]
+    assert "layercam" in families["from gradients"]
+    assert "rise" in families["in pixels"]
+    with pytest.raises(BenchError, match=r"faithfulness: adcc, .*; health: tie_spread; localisation: "):
+        METRICS["dletion"]
 
 
 def test_a_hint_is_cut_where_it_would_be_too_long() -> None:
@@ -157,3 +243,80 @@ def test_an_entry_point_that_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     Entries(monkeypatch, "module_that_is_absent")
     with pytest.raises(BenchError, match=r"plugin 'theirs' of .*module_that_is_absent.* fails to import"):
         Registry("method", "benchbench.methods").load()
+
+
+SIBLINGS = """import helper
+from helper import Net
+def build(): return helper.name(), Net
+def late():
+    import later
+    return later.NAME
+"""
+
+
+def folder_with(folder: Path, name: str) -> Path:
+    folder.mkdir()
+    (folder / "net.py").write_text(SIBLINGS)
+    (folder / "helper.py").write_text(f"def name(): return {name!r}\nclass Net:\n    def f(self): return {name!r}\n")
+    (folder / "later.py").write_text(f"NAME = {name!r}\n")
+    return folder / "net.py"
+
+
+def test_a_file_imports_what_stands_beside_it(tmp_path: Path) -> None:
+    """Two folders with siblings of the same names, in any order; nothing is left on the path."""
+    path = list(sys.path)
+    first, second = (folder_with(tmp_path / name, name) for name in ("first", "second"))
+    one, two = load_file(first), load_file(second)
+    assert (one.build()[0], two.build()[0]) == ("first", "second")
+    assert [calling(each.late) for each in (one, two, one, two)] == ["first", "second", "first", "second"]
+    assert sys.path == path
+    digests = {source_digest(each.build) for each in (one, two)}
+    assert len(digests) == 2, "what a function imports is part of it, whichever folder it is in"
+    (tmp_path / "second" / "helper.py").write_text("name = 3\n")
+    assert source_digest(one.build) in digests
+    assert source_digest(two.build) not in digests
+
+
+def test_a_file_does_not_find_another_s_sibling(tmp_path: Path) -> None:
+    load_file(folder_with(tmp_path / "first", "first"))
+    (tmp_path / "alone").mkdir()
+    (tmp_path / "alone" / "net.py").write_text("import helper\n")
+    with pytest.raises(BenchError, match="No module named 'helper'"):
+        load_file(tmp_path / "alone" / "net.py")
+
+
+@pytest.mark.parametrize(
+    ("text", "sibling", "place", "hint"),
+    [
+        ("x = 1\nimport beside_it\n", "y = 2\n\n1/0\n", "beside_it.py:3", "Look at"),
+        ("x = 1\nimport beside_it\n", "def f(:\n", "beside_it.py:1", "Look at"),
+        (
+            "\n\nimport nothing_of_this_name\n",
+            "",
+            "net.py:3",
+            "Install nothing_of_this_name, or put its file beside net.py",
+        ),
+        ("from . import beside_it\n", "", "net.py:1", "write import NAME, without a dot"),
+        ("def f(:\n", "", "net.py:1", "Look at"),
+    ],
+)
+def test_a_failing_import_says_the_line(tmp_path: Path, text: str, sibling: str, place: str, hint: str) -> None:
+    (tmp_path / "net.py").write_text(text)
+    (tmp_path / "beside_it.py").write_text(sibling)
+    with pytest.raises(BenchError) as caught:
+        load_file(tmp_path / "net.py")
+    assert f"{tmp_path / place})" in str(caught.value)
+    assert hint in str(caught.value)
+    (tmp_path / "net.py").write_text("import beside_it\n")
+    (tmp_path / "beside_it.py").write_text("GOOD = True\n")
+    assert load_file(tmp_path / "net.py").beside_it.GOOD, "mended, it is imported anew"
+
+
+def test_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "mine.py").write_text("X = 3\n")
+    assert load_file("~/mine.py").X == 3
+    folder = DATASETS["folder"]
+    assert folder.bind({"root": "~/photos"})["root"] == tmp_path / "photos"
+    with pytest.raises(BenchError, match=r"no home folder for '~nobody_here/mine.py'"):
+        load_file("~nobody_here/mine.py")

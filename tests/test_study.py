@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from benchbench.errors import BenchError
 from benchbench.registry import DATASETS
-from benchbench.spelling import parse_item
+from benchbench.spelling import items, parse_item
 from benchbench.study import Study, read_yaml
 
 from .networks import Pooled, seeded
@@ -47,7 +47,7 @@ WRONG = [
     ({"batch": 0}, "batch: Input should be 'auto'; or Input should be greater than 0"),
     ({"target": "best"}, "target: cannot read 'best'. Say predicted, label, a class"),
     ({"target": -1}, "target: cannot read -1. Say predicted, label, a class"),
-    ({"device": "tpu"}, "device: String should match"),
+    ({"device": "tpu"}, "device: unknown device 'tpu'. Say auto, cpu, cuda, cuda:1"),
     ({"engine": "ray"}, "engine: Input should be 'local'"),
     ({"layers": 3}, "layers: "),
     ({"layers": []}, "layers: the list is empty"),
@@ -149,9 +149,107 @@ def test_text_of_the_command_line_is_read_by_the_parameter_s_type() -> None:
         plugin.function(**plugin.bind({"root": "2024"}))
 
 
-def test_an_item_that_cannot_be_read() -> None:
-    with pytest.raises(BenchError, match=r"cannot read"):
-        parse_item("folder:root=a:b")
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('folder:root="a', "a quote is not closed"),
+        ("a:b=1:b=2", "b stands twice"),
+        ("k=3", "The name comes first"),
+    ],
+)
+def test_an_item_that_cannot_be_read(text: str, said: str) -> None:
+    with pytest.raises(BenchError, match=said):
+        parse_item(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (r"C:\nets\mine.py:build", [r"C:\nets\mine.py:build"]),
+        (r"C:/nets/mine.py:build:width=2", [{"name": "C:/nets/mine.py:build", "width": "2"}]),
+        (r"folder:root=C:\x:labels=D:\y.csv", [{"name": "folder", "root": r"C:\x", "labels": r"D:\y.csv"}]),
+        (r'folder:root="C:\a,b:masks=3"', [{"name": "folder", "root": r"C:\a,b:masks=3"}]),
+        ("folder:root='a, b',photos", [{"name": "folder", "root": "a, b"}, "photos"]),
+        (r"folder:root=a\,b\:labels=3", [{"name": "folder", "root": "a,b:labels=3"}]),
+        ("folder:root=it's,photos", [{"name": "folder", "root": "it's"}, "photos"]),
+        ('"a,b.py:build":width=2,gradcam', [{"name": "a,b.py:build", "width": "2"}, "gradcam"]),
+        ("quantus:Sparseness:abs=1", [{"name": "quantus:Sparseness", "abs": "1"}]),
+    ],
+)
+def test_colons_and_commas_in_paths(text: str, found: list[Any]) -> None:
+    assert items(text) == found
+
+
+TWICE = [
+    ("methods: [cam]\nmetrics: [deletion]\nmetrics: [insertion]\n", "'metrics'", 2, 3),
+    ("methods:\n- name: scorecam\n  variant: official\n  variant: torchcam\n", "'variant'", 3, 4),
+    ("models: {net: a,\n  'net': b}\n", "'net'", 1, 2),
+    ("layers:\n  a: [x]\n  b: [y]\n  a: [z]\n", "'a'", 2, 4),
+    ("base: &b {x: 1}\nother:\n  <<: *b\n  y: 1\n  <<: *b\n", "'<<'", 3, 5),
+    ("1: a\n2: b\n0x1: c\n", "1", 1, 3),
+]
+
+
+@pytest.mark.parametrize(("text", "key", "first", "second"), TWICE)
+def test_a_key_that_stands_twice_is_refused(tmp_path: Path, text: str, key: str, first: int, second: int) -> None:
+    file = tmp_path / "study.yaml"
+    file.write_text(text)
+    with pytest.raises(BenchError, match=f"the key {key} stands twice: on line {first} and on line {second}"):
+        read_yaml(file)
+
+
+def test_a_key_may_replace_a_merged_one(tmp_path: Path) -> None:
+    file = tmp_path / "study.yaml"
+    file.write_text("base: &b {samples: 1, seed: 2}\nstudy: {<<: *b, samples: 3}\n")
+    assert read_yaml(file)["study"] == {"samples": 3, "seed": 2}
+
+
+@pytest.mark.parametrize(
+    ("key", "listed", "said"),
+    [
+        (
+            "methods",
+            ["GradCAM", "cam", "grad_cam"],
+            r"'gradcam' is asked for twice: methods\[0\] \(GradCAM\) and methods\[2\]",
+        ),
+        (
+            "methods",
+            ["scorecam", {"name": "ScoreCAM", "variant": "official"}],
+            r"\(scorecam\) .*\(ScoreCAM:variant=official\)",
+        ),
+        (
+            "metrics",
+            ["deletion", "Deletion@RISE-28"],
+            r"'deletion@rise-28' is asked for twice: metrics\[0\] \(deletion\)",
+        ),
+        (
+            "metrics",
+            [{"name": "deletion", "steps": 28}, "insertion", "deletion"],
+            r"metrics\[0\] \(deletion:steps=28\)",
+        ),
+        ("datasets", ["photos", "Photos"], r"'photos' is asked for twice"),
+        ("models", ["resnet18", "ResNet-18"], r"'resnet18' is asked for twice"),
+    ],
+)
+def test_a_thing_in_two_places_is_refused(key: str, listed: list[Any], said: str) -> None:
+    with pytest.raises(BenchError, match=said):
+        Study(**{**GOOD, key: listed})
+
+
+def test_two_networks_of_one_name_are_told_apart_from_one_twice(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.py").write_text("def build(): ...\n")
+    twice, two = ([f"{tmp_path / name}.py:build" for name in names] for names in ("aa", "ab"))
+    with pytest.raises(BenchError, match="'build' is asked for twice"):
+        Study(**{**GOOD, "models": twice})
+    with pytest.raises(BenchError, match=r"two are called 'build'.* Give each a name"):
+        Study(**{**GOOD, "models": two})
+    assert [m.label for m in Study(**{**GOOD, "models": dict(zip("ab", two, strict=True))}).models] == ["a", "b"]
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu", "cuda", "cuda:3", "mps"])
+def test_the_words_for_a_device(device: str) -> None:
+    assert Study(**{**GOOD, "device": device}).device == device
 
 
 @given(

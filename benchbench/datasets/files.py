@@ -29,12 +29,16 @@ class Item:
 
 @dataclass(frozen=True)
 class Files:
-    """A Dataset of photographs on disk, decoded when asked for."""
+    """A Dataset of photographs on disk, decoded when asked for.
+
+    ``readings``: other numberings of its classes, by name, from the label to the label that it would be.
+    """
 
     concurrent: ClassVar[bool] = True  # threads may read it at once
     name: str
     items: Sequence[Item]
     about: Mapping[str, str] = field(default_factory=dict)
+    readings: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
 
     @property
     def ids(self) -> Sequence[str]:

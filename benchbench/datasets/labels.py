@@ -4,47 +4,102 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Mapping
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import Literal, TypeAlias
 
 from ..errors import BenchError
 from .scan import Scan
 
 _INTEGER = re.compile(r"[0-9]{1,9}")  # longer ones are dates and serial numbers
 _WORDNET = re.compile(r"n[0-9]{8}")
+Classes: TypeAlias = Literal["numeric", "one-based", "sorted"]
+_RULES = {
+    "numeric": "the integer that names the sub-folder",
+    "one-based": "the integer that names the sub-folder, less one",
+    "sorted": "the sub-folder's index in sorted order, as in torchvision's ImageFolder",
+}
 _HEADER = "Its first line must be: file,label"
 
 
 @dataclass(frozen=True)
 class Labels:
-    """The label of each photograph by id, and the rule they follow, in words."""
+    """The label of each photograph by id, and the rule they follow, in words.
+
+    Attributes:
+        readings: other ways to number the classes, by name: from the label to the label that it would be.
+        warning: what the user should know of the rule, or "".
+    """
 
     rule: str
     of: Mapping[str, int] = field(default_factory=dict)
+    readings: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
+    warning: str = ""
 
 
 def no_labels() -> Labels:
     return Labels("none: the photographs are in root itself, and there is no labels file")
 
 
-def labels_of_folders(found: Scan) -> Labels:
-    """The integer that names each photograph's sub-folder, if all are integers; or else its index in sorted order.
+def labels_of_folders(found: Scan, classes: Classes | None = None) -> Labels:
+    """The label of each photograph by its sub-folder.
+
+    Args:
+        classes: ``numeric`` is the number that names the sub-folder, ``one-based`` that number less one, ``sorted`` the
+            sub-folder's index in the order of names, as in torchvision's ImageFolder. None is ``numeric`` where all
+            names are numbers, with a warning where ImageFolder has other labels, and ``sorted`` elsewhere.
 
     Raises:
-        BenchError: two sub-folders mean one integer; or an empty sub-folder would shift the other indices.
+        BenchError: two sub-folders mean one integer; an empty sub-folder would shift the other indices; the names are
+            not the numbers that ``classes`` asks for.
     """
-    if all(_INTEGER.fullmatch(name) for name in found.folders):
-        index = {name: int(name) for name in found.folders}
-        _refuse_twins(index)
-        rule = f"the integer that names the sub-folder ({len(index)} sub-folders)"
-    else:
-        index = {name: i for i, name in enumerate(found.folders)}
+    rules = _rules(found.folders)
+    chosen = classes or next(iter(rules))
+    if chosen not in rules:
+        said = (
+            "a sub-folder is named 0" if chosen == "one-based" and "numeric" in rules else "not all names are numbers"
+        )
+        raise BenchError(f"classes is {chosen}, and {said}", where="root", hint=f"Say classes: {' or '.join(rules)}")
+    index = rules[chosen]
+    if chosen == "sorted":
         _refuse_empty(found)
-        rule = f"the sub-folder's index in sorted order ({len(index)} sub-folders), as in torchvision's ImageFolder"
-        if len(index) != 1000 and all(_WORDNET.fullmatch(name) for name in index):
-            rule += "; the names are WordNet ids but not ImageNet's 1000, so this is not ImageNet's class index"
-    return Labels(rule, {id: index[id.split("/")[0]] for id in found.photos})
+    else:
+        _refuse_twins(index)
+    readings = {rule: {index[name]: of[name] for name in index} for rule, of in rules.items() if of != index}
+    rule = f"{_RULES[chosen]} ({len(index)} sub-folders)"
+    if chosen == "sorted" and len(index) != 1000 and all(_WORDNET.fullmatch(name) for name in index):
+        rule += "; the names are WordNet ids but not ImageNet's 1000, so this is not ImageNet's class index"
+    warning = "" if classes else _warning(rules)
+    return Labels(rule, {id: index[id.split("/")[0]] for id in found.photos}, readings, warning)
+
+
+def _rules(folders: Sequence[str]) -> dict[str, dict[str, int]]:
+    """The label of each sub-folder under every rule that can be followed; the default is the first."""
+    rules: dict[str, dict[str, int]] = {}
+    if all(_INTEGER.fullmatch(name) for name in folders):
+        rules["numeric"] = {name: int(name) for name in folders}
+        if min(rules["numeric"].values()) > 0:
+            rules["one-based"] = {name: int(name) - 1 for name in folders}
+    rules["sorted"] = {name: i for i, name in enumerate(sorted(folders))}
+    return rules
+
+
+def _warning(rules: Mapping[str, Mapping[str, int]]) -> str:
+    """What must be said where the numbers are read otherwise than by ImageFolder: the first sub-folder that differs."""
+    if "numeric" not in rules:
+        return ""
+    for name, label in rules["numeric"].items():
+        theirs = rules["sorted"][name]
+        if theirs != label:
+            start = " No folder is 0, so the numbers may start at 1." if "one-based" in rules else ""
+            return (
+                f"class folders are numbers, and the label is the number. torchvision's ImageFolder would number them "
+                f"differently: folder {name!r} is class {label} here and {theirs} there.{start} "
+                f"Choose with classes: {', '.join(rules)}"
+            )
+    return ""
 
 
 def labels_of_table(path: Path, photos: Mapping[str, Path]) -> Labels:
@@ -56,9 +111,11 @@ def labels_of_table(path: Path, photos: Mapping[str, Path]) -> Labels:
     """
     lines: dict[str, int] = {}
     labels: dict[str, int] = {}
+    composed = {unicodedata.normalize("NFC", id): id for id in photos}
     for line, file, label in _rows(path):
         where = f"labels: {path.name} line {line}"
         id = str(PurePosixPath(file))
+        id = id if id in photos else composed.get(unicodedata.normalize("NFC", id), id)
         if id not in photos:
             raise BenchError(
                 f"{file!r} is not a photograph in root", where=where, hint="Name files relative to root, or remove it"

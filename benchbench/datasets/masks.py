@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
@@ -11,8 +12,10 @@ from .scan import scan
 EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".bmp"})
 
 
-def masks_of(photos: Mapping[str, Path], folder: Path) -> dict[str, Path]:
-    """The mask's file of each photograph's id that has one: the same relative name but for the extension.
+def masks_of(photos: Mapping[str, Path], folder: Path) -> tuple[dict[str, Path], list[str]]:
+    """The mask's file of each photograph's id that has one, and the masks that fit no photograph.
+
+    They have the same relative name but for the extension; names are compared as composed Unicode (NFC).
 
     Raises:
         BenchError: no mask fits any photograph, or two files fit each other's one.
@@ -37,11 +40,11 @@ def masks_of(photos: Mapping[str, Path], folder: Path) -> dict[str, Path]:
             where="masks",
             hint="Name them as the photographs: the mask of cats/a.jpg is cats/a.png",
         )
-    return masks
+    return masks, [name for name in by_stem.values() if name not in taken]
 
 
 def _stem(name: str) -> str:
-    return PurePosixPath(name).with_suffix("").as_posix()
+    return unicodedata.normalize("NFC", PurePosixPath(name).with_suffix("").as_posix())
 
 
 def _ambiguous(what: str) -> BenchError:

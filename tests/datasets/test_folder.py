@@ -75,6 +75,95 @@ def test_integer_sub_folders_are_labels(make: Make) -> None:
     assert made.about["labels"].startswith("the integer that names the sub-folder")
 
 
+def by_hand(root: Path) -> dict[str, int]:
+    """Independent implementation: torchvision's ImageFolder."""
+    return {Path(path).relative_to(root).as_posix(): label for path, label in ImageFolder(str(root)).samples}
+
+
+@pytest.mark.parametrize(
+    "names",
+    [range(12), range(1, 13), range(1, 10), (5, 30, 200), (281, 285)],
+    ids=["0..11", "1..12", "1..9", "gaps", "few of ImageNet"],
+)
+def test_numbers_that_image_folder_reads_otherwise_are_said(make: Make, names: Iterable[int]) -> None:
+    root = make(*(f"{i}/a.png" for i in names))
+    made, theirs = folder(root), by_hand(root)
+    assert labels_of(made) == {f"{i}/a.png": i for i in names}
+    assert made.about["warning"].startswith("class folders are numbers, and the label is the number")
+    assert "ImageFolder would number them differently" in made.about["warning"]
+    assert {id: made.readings["sorted"][label] for id, label in labels_of(made).items()} == theirs  # type: ignore[index]
+    sorted_ = folder(root, classes="sorted")
+    assert labels_of(sorted_) == theirs
+    assert {id: sorted_.readings["numeric"][label] for id, label in theirs.items()} == labels_of(made)
+    assert "warning" not in sorted_.about
+    assert "warning" not in folder(root, classes="numeric").about
+
+
+@pytest.mark.parametrize("names", [[str(i) for i in range(10)], [f"{i:02d}" for i in range(12)], ["cat", "10", "9"]])
+def test_where_both_readings_agree_nothing_is_said(make: Make, names: Iterable[str]) -> None:
+    root = make(*(f"{name}/a.png" for name in names))
+    made = folder(root)
+    assert "warning" not in made.about
+    assert made.readings == {}
+    assert labels_of(made) == by_hand(root)
+
+
+def test_numbers_from_one(make: Make) -> None:
+    root = make(*(f"{i}/a.png" for i in range(1, 13)))
+    assert "may start at 1" in folder(root).about["warning"]
+    made = folder(root, classes="one-based")
+    assert labels_of(made) == {f"{i}/a.png": i - 1 for i in range(1, 13)}
+    assert made.readings["numeric"] == {i - 1: i for i in range(1, 13)}
+
+
+@pytest.mark.parametrize(
+    ("names", "classes", "said"),
+    [
+        (
+            ("cat", "7"),
+            "numeric",
+            "root: classes is numeric, and not all names are numbers",
+        ),
+        (("0", "1"), "one-based", "root: classes is one-based, and a sub-folder is named 0"),
+        (("0", "1"), "other", "classes: Input should be 'numeric', 'one-based' or 'sorted'"),
+    ],
+)
+def test_a_numbering_that_the_names_do_not_have(make: Make, names: tuple[str, ...], classes: str, said: str) -> None:
+    root = make(*(f"{name}/a.png" for name in names))
+    with pytest.raises(BenchError, match=said):
+        folder(root, classes=classes)
+
+
+def test_a_numbering_without_sub_folders(make: Make) -> None:
+    with pytest.raises(BenchError, match="classes says how sub-folders become labels, and there are none"):
+        folder(make("a.png"), classes="sorted")
+
+
+COMPOSED, DECOMPOSED = "caf\u00e9", "cafe\u0301"
+
+
+@pytest.mark.parametrize(("photos", "masks"), [(COMPOSED, DECOMPOSED), (DECOMPOSED, COMPOSED)])
+def test_names_compare_whichever_way_a_letter_is_composed(make: Make, tmp_path: Path, photos: str, masks: str) -> None:
+    root = make(f"{photos}.png", "tea.png")
+    photo(tmp_path / "masks" / f"{masks}.png", 255)
+    listed = table(tmp_path / "labels.csv", "file,label", f"{masks}.png,3", "tea.png,1")
+    made = folder(root, masks=str(tmp_path / "masks"), labels=str(listed))
+    assert labels_of(made) == {f"{photos}.png": 3, "tea.png": 1}
+    assert made.about["masks"] == "1 of 2 photographs"
+    mask = made[list(made.ids).index(f"{photos}.png")].mask
+    assert mask is not None
+    assert bool(mask.all())
+
+
+def test_masks_that_fit_no_photograph_are_said(make: Make, tmp_path: Path) -> None:
+    root = make("a.png", "b.png")
+    for name in ("a", "b_mask", "deep/c"):
+        photo(tmp_path / "masks" / f"{name}.png", 255)
+    made = folder(root, masks=str(tmp_path / "masks"))
+    assert made.about["masks"] == "1 of 2 photographs; 2 masks fit no photograph: b_mask.png, deep/c.png"
+    assert made.about["warning"] == "2 masks fit no photograph: b_mask.png, deep/c.png"
+
+
 @settings(max_examples=20, deadline=None)
 @given(names=st.sets(st.from_regex(r"[a-zA-Z0-9_]{1,6}", fullmatch=True), min_size=1, max_size=6))
 def test_named_sub_folders_follow_image_folder(tmp_path_factory: pytest.TempPathFactory, names: Iterable[str]) -> None:

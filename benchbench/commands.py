@@ -1,0 +1,115 @@
+"""What commands have in common: an option stands once, ``~`` is the home folder; a study of options, and its run."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import typer
+from typer.core import TyperCommand
+
+from .errors import BenchError
+from .paths import expanded
+from .spelling import items, number
+
+
+class Once(TyperCommand):
+    """A command that refuses an option given twice, of which the last alone would count, and expands its paths."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As the parent does.
+
+        Raises:
+            BenchError: an option that takes one value is given twice; both are shown.
+        """
+        _, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        for i, option in enumerate(order):
+            if option in order[:i] and not getattr(option, "multiple", False) and option.nargs == 1:
+                spellings = [*option.opts, *option.secondary_opts]
+                hint = "Give it once, its values separated by commas" if _lists(option) else "Remove one of them"
+                raise BenchError(f"it stands twice: {_shown(args, spellings)}", where=spellings[0], hint=hint)
+        rest = super().parse_args(ctx, args)
+        ctx.params = {name: _home(value) for name, value in ctx.params.items()}
+        return rest
+
+
+def _shown(args: list[str], spellings: list[str]) -> str:
+    """The option as it stands in the arguments, each time with its value."""
+    found = []
+    for i, word in enumerate(args):
+        if word.partition("=")[0] in spellings:
+            value = [] if "=" in word else args[i + 1 : i + 2]
+            found.append(" ".join([word, *(each for each in value if not each.startswith("--"))]))
+    return " and ".join(found)
+
+
+def _lists(option: Any) -> bool:
+    return "commas" in (getattr(option, "help", "") or "")
+
+
+def _home(value: Any) -> Any:
+    if isinstance(value, Path):
+        return expanded(value)
+    if isinstance(value, (list, tuple)):
+        return type(value)(_home(each) for each in value)
+    return value
+
+
+def study_of(
+    file: Path | None,
+    plugins: list[Path] | None,
+    listed: dict[str, str | None],
+    single: dict[str, str | None],
+    overrides: dict[str, Any],
+) -> Any:
+    """The study of a file, or the embedded one, with the options that were given in place of its keys."""
+    from .api import Study
+    from .registry import load_file
+    from .study import read_yaml
+
+    for each in plugins or []:
+        load_file(each)
+    given = {key: items(text) for key, text in listed.items() if text is not None}
+    given |= {key: number(text) for key, text in single.items() if text is not None} | overrides
+    if file is not None:
+        return Study.from_yaml(file, **given)
+    return Study(**{**read_yaml(Path(str(files("benchbench") / "default_study.yaml"))), **given})
+
+
+def run_study(study: Any, out: Path) -> None:
+    from rich.console import Console
+
+    from .progress import Terminal
+    from .reports.numbers import merged
+
+    console = Console()
+    progress = Terminal(Console(stderr=True))
+    try:
+        done = study.run(out, progress=progress)
+    finally:
+        progress.stop()
+    for shown in done.printed():
+        console.print(shown)
+    info = done.record.info
+    for row in info["accuracy"]:
+        if row.get("readings") and row["labelled"]:
+            others = ", ".join(f"{right} with classes: {name}" for name, right in row["readings"].items())
+            said = (
+                f"{row['model']} is right on {row['right']} of {row['labelled']} images of {row['dataset']}; {others}"
+            )
+            console.print(said, highlight=False, markup=False)
+    work = info["work"]
+    console.print(
+        f"{work['cells_computed']} cells computed, {work['cells_reused']} reused; "
+        f"{merged(work)}; {work['forwards']:,} forwards in {info['seconds']:.0f} s",
+        highlight=False,
+    )
+    console.print(
+        f"Report: {out / 'report.html'}   Tables: {out / 'tables'}", highlight=False, markup=False, soft_wrap=True
+    )
+    if done.failed:
+        console.print(
+            f"{done.failed} rows failed: their reasons are in the report and in results.parquet", style="bold red"
+        )
+        raise typer.Exit(1)
