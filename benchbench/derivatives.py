@@ -11,28 +11,37 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from .capture import check_logits, hook, module_of, quiet
+from .capture import check_logits, hook, layout_at, module_of, quiet
 from .errors import NotApplicable
-from .layout import layout_of, tokens_of
+from .layout import Layout
 from .types import INPUT
 
 _COMPLETE = 1e-5  # of the sum of all terms' sizes: rounding is a thousand times less, a smooth activation function more
 
 
-def curvature(network: nn.Module, images: Tensor, layer: str, targets: Tensor, direction: Tensor) -> Tensor:
+def curvature(
+    network: nn.Module,
+    images: Tensor,
+    layer: str,
+    targets: Tensor,
+    direction: Tensor,
+    layout: Layout | None = None,
+) -> Tensor:
     """H v (B, K, h, w): the Hessian of the target's logit in the layer's map, times ``direction`` (B, K, h, w).
+
+    Args:
+        layout: how the layer's output holds its map, as a capture tells; None to find it out.
 
     Raises:
         NotApplicable: torch has no second derivative of something behind the layer, as of hard sigmoids.
     """
     kept: list[Tensor] = []
-    size, tokens = (images.shape[2], images.shape[3]), tokens_of(network)
+    known = layout or (None if layer == INPUT else layout_at(network, images, layer))
 
     def keep(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
-        layout = layout_of(output.shape, size, tokens, _module)
-        assert layout is not None, "the layer was captured"
-        kept.append(layout.map_of(output).detach().requires_grad_())
-        return layout.output_of(kept[0].clone(), output)
+        assert known is not None, "a layer has one"
+        kept.append(known.map_of(output).detach().requires_grad_())
+        return known.output_of(kept[0].clone(), output)
 
     with quiet(network), torch.enable_grad(), ExitStack() as stack:
         stack.enter_context(sdpa_kernel(SDPBackend.MATH))  # fused attention has no second derivative

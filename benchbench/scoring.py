@@ -12,6 +12,7 @@ from .allocator import out_of_memory
 from .capture import check_logits
 from .cut import Cut
 from .prepare import channels_last
+from .reading import Reading
 from .sharing import Ledger
 from .sharing import Passes as Passes
 
@@ -57,6 +58,7 @@ class Scorer:
         captures: ``network`` may be captured too: it gives the activations and gradients of the network it was made of.
         cuts: by layer; None where the network cannot be cut.
         stages: by layer, the stages before it and itself.
+        readings: by image size, where the layers of the network hold their maps.
         copies: what was made of the network for other libraries, by purpose.
         ledger: who caused which of the passes.
     """
@@ -72,6 +74,7 @@ class Scorer:
     captures: bool = False
     stages: dict[str, tuple[str, ...]] = field(default_factory=dict)
     copies: dict[str, nn.Module] = field(default_factory=dict)
+    readings: dict[tuple[int, int], Reading] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Ledger)
 
     def answer(self, images: Tensor, targets: Tensor) -> Answers:

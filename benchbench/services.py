@@ -21,8 +21,10 @@ from .layers import before
 from .layout import Grid
 from .masked import score_masked, score_pictures
 from .prepare import TOLERANCE, channels_last
+from .reading import Reading
+from .reading import read as read_network
 from .scoring import Answers, Scorer, read
-from .types import Attention, AttentionGradient, Change, Head, Layer, Pictures, Score, ScoreKind, streamed
+from .types import INPUT, Attention, AttentionGradient, Change, Head, Layer, Pictures, Score, ScoreKind, streamed
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,10 +81,21 @@ def look(
     On the scorer's prepared copy, if it may stand for the network; else on the network. ``mark``: see ``capture``.
     """
     own, shown = (scorer.network, channels_last(images)) if scorer.captures else (network, images)
-    captured = capture(own, shown, layers, choose, gradient=gradient, score=score, mark=mark)
+    reading = reading_of(network, scorer, images) if any(name != INPUT for name in layers) else None
+    captured = capture(own, shown, layers, choose, gradient=gradient, score=score, mark=mark, reading=reading)
     scorer.passes.forwards += len(images)
     scorer.passes.backwards += len(images) if gradient else 0
     return Batch(network, scorer, images, captured)
+
+
+def reading_of(network: nn.Module, scorer: Scorer, images: Tensor) -> Reading:
+    """The network's reading on images of this size, made once in the scorer's life: layouts hold for its copies too."""
+    size = (images.shape[2], images.shape[3])
+    known = scorer.readings.get(size)
+    if known is None or known.network is not network:
+        with quiet(network):
+            known = scorer.readings[size] = read_network(network, images)
+    return known
 
 
 def may_capture(network: nn.Module, copy: nn.Module, images: Tensor, layers: Sequence[str], *, gradient: bool) -> bool:
@@ -91,8 +104,11 @@ def may_capture(network: nn.Module, copy: nn.Module, images: Tensor, layers: Seq
     Each to 1e-4 of its largest value, image by image, on ``images`` (B, 3, H, W).
     """
     try:
-        expected = capture(network, images, layers, _most_likely, gradient=gradient)
-        found = capture(copy, channels_last(images), layers, lambda _: expected.targets, gradient=gradient)
+        with quiet(network):
+            reading = read_network(network, images)
+        expected = capture(network, images, layers, _most_likely, gradient=gradient, reading=reading)
+        shown = channels_last(images)
+        found = capture(copy, shown, layers, lambda _: expected.targets, gradient=gradient, reading=reading)
     except Exception:  # whatever is wrong, memory too, the network itself is used, and will say it
         return False
     return _same(expected, found)
@@ -207,7 +223,7 @@ class _Services:
         b, made = self.batch, self._cut()
         if made is None:
             b.scorer.passes.forwards += len(activation)
-            return rest(b.network, b.images[owner], self.name, activation)
+            return rest(b.network, b.images[owner], self.name, activation, b.captured.layouts[self.name])
         b.scorer.passes.rests += len(activation)
         with self._shared("across"):
             if self.name not in b.across:
@@ -246,8 +262,7 @@ class _Services:
         b, known = self.batch, self.batch.scorer.stages
         with self._shared("stages", once=True):
             if self.name not in known:
-                known[self.name] = before(b.network, b.images, self.name)
-                self.batch.scorer.passes.forwards += 1
+                known[self.name] = before(b.network, b.images, self.name, reading_of(b.network, b.scorer, b.images))
         others = [name for name in known[self.name] if name not in b.captured.activations]
         with self._shared("more") if others else nullcontext():
             if others and self.name not in b.more:
@@ -258,7 +273,7 @@ class _Services:
     def curvature(self, direction: Tensor) -> Tensor:
         b = self.batch
         self._count(forwards=1, backwards=2)
-        return curvature(b.network, b.images, self.name, b.captured.targets, direction)
+        return curvature(b.network, b.images, self.name, b.captured.targets, direction, b.captured.layouts[self.name])
 
     def bias_gradients(self) -> tuple[Tensor, tuple[Tensor, ...]]:
         b = self.batch
