@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .api import Study, explain
     from .errors import BenchError, NotApplicable
     from .finished import Run
-    from .layout import with_grid
+    from .layout import with_grid, with_layout
     from .overlays import Overlay, overlay
     from .registry import dataset, method, metric, model
     from .regression import Baseline, Tolerances
@@ -27,7 +27,7 @@ _HOME = {
     "api": ("Study", "explain"),
     "errors": ("BenchError", "NotApplicable"),
     "finished": ("Run",),
-    "layout": ("with_grid",),
+    "layout": ("with_grid", "with_layout"),
     "overlays": ("Overlay", "overlay"),
     "regression": ("Baseline", "Tolerances"),
     "registry": ("dataset", "method", "metric", "model"),
@@ -58,6 +58,7 @@ __all__ = [
     "overlay",
     "scored",
     "with_grid",
+    "with_layout",
 ]
 
 

@@ -14,7 +14,9 @@ from torch.nn import functional as F
 
 from .capture import check_logits, hook, quiet, widened
 from .errors import NotApplicable
-from .layout import Grid, Layout, Tokens, layout_of, tokens_of
+from .layout import Grid, Layout, Tokens, layout_of
+from .reading import Reading
+from .reading import read as read_network
 from .types import Attention, AttentionGradient
 
 
@@ -33,12 +35,13 @@ def attentions(
     wanted = gradient != "none"
     with quiet(network), torch.enable_grad(), ExitStack() as stack:
         _refuse_unknown(network)
+        reading = read_network(network, images)
         for module in network.modules():
             stack.enter_context(_watched(module, kept, True))
         head = _head(network, outputs, stack) if gradient == "block" else None
         logits = check_logits(network(images), images)
         kept = list(kept)  # what a block that is run again for its gradient leaves does not count
-        grid = _grid(kept, images, tokens_of(network).grid)
+        grid = _grid(kept, len(images), reading)
         read = _read(logits, kept[-1])
         if head is not None:
             if len(outputs) != len(kept):
@@ -84,15 +87,16 @@ def _known(module: nn.Module) -> bool:
     )
 
 
-def _grid(kept: list[Tensor], images: Tensor, given: tuple[int, int] | None) -> Layout:
+def _grid(kept: list[Tensor], images: int, reading: Reading) -> Layout:
     if not kept:
         raise NotApplicable("the network has no attention of a known kind (torch's or timm's)")
     if any(w.ndim != 4 for w in kept):
         raise NotApplicable("its attention is not among all patches of the image (windows, or pooled tokens)")
-    grid = layout_of(
-        (len(images), kept[0].shape[-1], 1), (images.shape[2], images.shape[3]), Tokens(frozenset({1}), given)
-    )
-    square = all(len(w) == len(images) and w.shape[-2:] == kept[0].shape[-1:] * 2 for w in kept)
+    count = kept[0].shape[-1]
+    grid = reading.grid(count)
+    if grid is None:
+        grid = layout_of((1, count, 1), reading.size, Tokens(frozenset({1}), reading.tokens.grid))
+    square = all(len(w) == images and w.shape[-2:] == kept[0].shape[-1:] * 2 for w in kept)
     if grid is None or not square:
         raise NotApplicable("its attention is not among all patches of the image (windows, or pooled tokens)")
     return grid

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from .errors import BenchError, NotApplicable
-from .layout import Layout, Tokens, layout_of, tokens_of
+from .layout import Layout
+from .reading import Reading, read
 from .types import INPUT, Head, Score
 
 NO_GRADIENT = "no gradient flows from"
@@ -65,6 +66,7 @@ def capture(
     gradient: bool | Collection[str] = True,
     score: Score | None = None,
     mark: Callable[[], None] | None = None,
+    reading: Reading | None = None,
 ) -> Capture:
     """Activations, and gradients of the target's logit, at all layers by one forward and at most one backward.
 
@@ -75,6 +77,7 @@ def capture(
         gradient: the layers whose gradient is wanted; True for all of them, False for none.
         score: what is differentiated in place of the target's logit: from logits (B, C) to (B,).
         mark: called between the forward and the backward.
+        reading: of the network on images of this size, if there is one; else one more forward of one image makes it.
 
     Activations, gradients and logits are float32, whatever the network computes in.
 
@@ -89,14 +92,15 @@ def capture(
     with ExitStack() as stack:
         stack.enter_context(quiet(network))
         stack.enter_context(torch.set_grad_enabled(bool(wanted)))
-        tokens = tokens_of(network)
+        if reading is None and any(name != INPUT for name in layers):
+            reading = read(network, images)
         if INPUT in layers:
             images = images.detach().requires_grad_(INPUT in wanted)
             kept[INPUT], layouts[INPUT] = images, Layout("first", images.shape[2], images.shape[3])
         for name in layers:
             if name != INPUT:
-                size, own = (images.shape[2], images.shape[3]), name in wanted
-                keep = _keeper(name, len(images), size, tokens, kept, layouts, own)
+                assert reading is not None, "it was made"
+                keep = _keeper(name, len(images), reading, kept, layouts, name in wanted)
                 stack.enter_context(hook(module_of(network, name), keep))
         linears = _linears(network, stack)
         output = check_logits(network(images), images)
@@ -133,20 +137,29 @@ def widened(tensor: Tensor) -> Tensor:
     return tensor if tensor.dtype in (torch.float32, torch.float64) else tensor.float()
 
 
-def rest(network: nn.Module, images: Tensor, layer: str, activation: Tensor) -> Tensor:
+def layout_at(network: nn.Module, images: Tensor, layer: str) -> Layout:
+    """How a layer that can be captured holds its map."""
+    with quiet(network):
+        found = read(network, images).layout(layer)
+    assert found is not None, "the layer was captured"
+    return found
+
+
+def rest(network: nn.Module, images: Tensor, layer: str, activation: Tensor, layout: Layout | None = None) -> Tensor:
     """Logits (N, C) on images (N, 3, H, W) with the layer's output replaced by ``activation`` (N, K, h, w).
 
     The whole network runs, on the same images, so that whatever else crosses the layer's level is right too.
+
+    Args:
+        layout: how the layer's output holds its map, as a capture tells; None to find it out.
     """
     if layer == INPUT:
         with quiet(network):
             return widened(check_logits(network(activation), activation))
-    tokens, size = tokens_of(network), (images.shape[2], images.shape[3])
+    known = layout or layout_at(network, images, layer)
 
     def replace(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
-        layout = layout_of(output.shape, size, tokens, _module)
-        assert layout is not None, "the layer was captured"
-        return layout.output_of(activation.to(output.dtype, copy=True), output)
+        return known.output_of(activation.to(output.dtype, copy=True), output)
 
     with quiet(network), hook(module_of(network, layer), replace):
         return widened(check_logits(network(images), activation))
@@ -204,23 +217,21 @@ def check_logits(output: Any, images: Tensor) -> Tensor:
 
 
 def _keeper(
-    name: str,
-    count: int,
-    size: tuple[int, int],
-    tokens: Tokens,
-    kept: dict[str, Tensor],
-    layouts: dict[str, Layout],
-    gradient: bool,
+    name: str, count: int, reading: Reading, kept: dict[str, Tensor], layouts: dict[str, Layout], gradient: bool
 ) -> Callable[..., Tensor]:
     def keep(_module: nn.Module, _inputs: Any, output: Any) -> Tensor:
-        if name in kept:
+        if not reading.runs[name]:
+            raise NotApplicable(f"layer {name!r} runs in some forwards and not in others")
+        if name in kept or reading.runs[name] > 1:
             raise NotApplicable(f"layer {name!r} runs more than once in one forward, or again for its gradient")
-        layout = layout_of(output.shape, size, tokens, _module) if isinstance(output, Tensor) else None
-        if isinstance(output, Tensor) and layout is not None and len(output) != count:
+        layout = reading.layout(name) if isinstance(output, Tensor) else None
+        if isinstance(output, Tensor) and output.ndim in (3, 4) and len(output) != count:
             raise NotApplicable(f"layer {name!r} returns {len(output)} maps for {count} images (windows or patches)")
         if layout is None:
             shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
             raise NotApplicable(f"layer {name!r} returns {shape}, not a spatial map (B, K, h, w), nor tokens of a grid")
+        if tuple(output.shape[1:]) != reading.outputs[name].shape[1:]:
+            raise NotApplicable(f"the shape of what layer {name!r} returns depends on the images")
         found = widened(layout.map_of(output))
         if gradient and not found.requires_grad:
             found = found.detach().requires_grad_()  # the graph starts here, at the shallowest layer

@@ -11,30 +11,39 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from .capture import NO_GRADIENT, WHY, check_logits, hook, module_of, quiet, widened
+from .capture import NO_GRADIENT, WHY, check_logits, hook, layout_at, module_of, quiet, widened
 from .errors import NotApplicable
-from .layout import layout_of, tokens_of
+from .layout import Layout
 from .types import INPUT
 
 _COMPLETE = 1e-5  # of the sum of all terms' sizes: rounding is a thousand times less, a smooth activation function more
 
 
-def curvature(network: nn.Module, images: Tensor, layer: str, targets: Tensor, direction: Tensor) -> tuple[Tensor, int]:
+def curvature(
+    network: nn.Module,
+    images: Tensor,
+    layer: str,
+    targets: Tensor,
+    direction: Tensor,
+    layout: Layout | None = None,
+) -> tuple[Tensor, int]:
     """H v (B, K, h, w): the Hessian of the target's logit in the layer's map, times ``direction`` (B, K, h, w).
 
     And how many backward passes that took: two, or one where the logit is linear in the layer.
+
+    Args:
+        layout: how the layer's output holds its map, as a capture tells; None to find it out.
 
     Raises:
         NotApplicable: torch has no second derivative of something behind the layer, as of hard sigmoids.
     """
     kept: list[Tensor] = []
-    size, tokens = (images.shape[2], images.shape[3]), tokens_of(network)
+    known = layout or (None if layer == INPUT else layout_at(network, images, layer))
 
     def keep(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
-        layout = layout_of(output.shape, size, tokens, _module)
-        assert layout is not None, "the layer was captured"
-        kept.append(widened(layout.map_of(output).detach()).requires_grad_())
-        return layout.output_of(kept[0].to(output.dtype, copy=True), output)
+        assert known is not None, "a layer has one"
+        kept.append(widened(known.map_of(output).detach()).requires_grad_())
+        return known.output_of(kept[0].to(output.dtype, copy=True), output)
 
     with quiet(network), torch.enable_grad(), ExitStack() as stack:
         stack.enter_context(sdpa_kernel(SDPBackend.MATH))  # fused attention has no second derivative

@@ -1,116 +1,208 @@
-"""Which layers: module paths, ``last`` (the last stage with a spatial map) or ``stages`` (one per resolution)."""
+"""Which layers: module paths, ``last`` (the last spatial map on the way to the logits) or ``stages``.
+
+``last`` and ``stages`` are chosen by what the logits come of: see ``Way`` in flow.py.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from itertools import groupby
 
-import torch
 from torch import Tensor, nn
 
-from .capture import capture, hook, quiet
+from .capture import capture, quiet
 from .errors import BenchError, NotApplicable, nearest
-from .layout import Tokens, layout_of, proportional, tokens_of
+from .flow import Way
+from .reading import Reading, read
 from .unmapped import no_map
 
 _POOLS_TO_SIZE = re.compile(r"(Select)?Adaptive.*Pool")
+_WORDS = ("last", "stages")
+_MODULE = "module:"  # in front of a path that is one of the words
 
 
 @dataclass(frozen=True)
 class Spatial:
-    """A module that ran once and returned a spatial map; ``norm``: it is a layer norm of tokens."""
+    """A module that ran once and returned a spatial map; ``norm``: it is a layer norm of tokens.
+
+    ``node``: the operation that made the map; None where it is not known.
+    """
 
     name: str
     channels: int
     height: int
     width: int
     norm: bool = False
+    node: int | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.height, self.width
 
 
 def spatial_layers(network: nn.Module, images: Tensor) -> list[Spatial]:
     """Every module that runs exactly once and returns a map larger than 1 x 1, in the order of finishing.
 
-    Left out: pooling to a fixed size, which belongs to the head, and maps without the image's proportions.
+    Left out: pooling to a fixed size, which belongs to the head.
     """
-    seen: list[tuple[str, Spatial | None]] = []
-    tokens, size = tokens_of(network), (images.shape[2], images.shape[3])
-
-    def note(name: str, module: nn.Module, _inputs: Any, output: Any) -> None:
-        seen.append((name, _spatial(name, module, output, size, tokens)))
-
-    with ExitStack() as stack:
-        for name, module in network.named_modules():
-            if name and not _POOLS_TO_SIZE.match(type(module).__name__):
-                stack.enter_context(hook(module, partial(note, name)))
-        with quiet(network), torch.no_grad():
-            network(images[:1])
-    runs: dict[str, int] = {}
-    for name, _ in seen:
-        runs[name] = runs.get(name, 0) + 1
-    return [layer for name, layer in seen if layer is not None and runs[name] == 1]
+    return _spatial_layers(_reading(network, images))
 
 
-def _spatial(name: str, module: nn.Module, output: Any, size: tuple[int, int], tokens: Tokens) -> Spatial | None:
-    if not isinstance(output, Tensor) or len(output) != 1 or _is_attention(output):
+def _reading(network: nn.Module, images: Tensor) -> Reading:
+    with quiet(network):
+        return read(network, images)
+
+
+def _spatial_layers(reading: Reading) -> list[Spatial]:
+    found = [_spatial(reading, name) for name in reading.outputs]
+    return [layer for layer in found if layer is not None]
+
+
+def _spatial(reading: Reading, name: str) -> Spatial | None:
+    output, way = reading.outputs[name], reading.trace.way
+    if not output.shape or output.shape[0] != 1 or output.weights:
+        return None
+    if _POOLS_TO_SIZE.match(type(output.module).__name__):
+        return None
+    if way is not None and output.node is not None and way.flow.head[output.node]:
         return None
     try:
-        layout = layout_of(output.shape, size, tokens, module)
+        layout = reading.layout(name)
     except NotApplicable:
         return None
-    if layout is None or layout.height * layout.width == 1:
+    if layout is None or layout.height * layout.width == 1 or not reading.has_proportions(layout, name):
         return None
-    if (layout.height, layout.width) != tokens.grid and not proportional(layout.height, layout.width, size):
-        return None
-    channels = output.shape[1] if layout.kind == "first" else output.shape[-1]
-    norm = layout.kind != "first" and hasattr(module, "normalized_shape")
-    return Spatial(name, channels, layout.height, layout.width, norm)
+    norm = layout.kind != "first" and hasattr(output.module, "normalized_shape")
+    return Spatial(name, layout.channels(output.shape), layout.height, layout.width, norm, output.node)
 
 
-def _is_attention(output: Tensor) -> bool:
-    """Whether it is softmax weights, each row summing to 1: no map, whatever its shape."""
-    if output.ndim != 4 or not output.is_floating_point() or bool((output < 0).any()):
-        return False
-    return bool(((output.sum(-1) - 1).abs() < 1e-3).all())
+def _line(found: Sequence[Spatial], way: Way) -> list[Spatial]:
+    """The layers on the main way, in the order of finishing.
 
-
-def stages(found: Sequence[Spatial], heard: Callable[[str], bool] = lambda _: True) -> list[str]:
-    """One layer for each resolution, from the finest: of the least nested modules there, the last to finish.
-
-    The least nested, since the first layers inside a block that reduces the resolution still run at the finer one.
-    Where the logits do not listen to that layer's map (``heard``), as behind the last attention to a class token, it
-    is the last layer norm to which they do: what the last attention reads.
+    Everything that the logits come of passes through their map. Or all other maps of the way come before theirs or
+    follow it, as of a U-net's inner stages, which its skip connections go around; of these, no layer within a module
+    that returns a map itself, as the branch of a residual block.
     """
+    names = {layer.name for layer in found}
+
+    def inner(name: str) -> bool:
+        parts = name.split(".")
+        return any(".".join(parts[:i]) in names for i in range(1, len(parts)))
+
+    line = []
+    for layer in found:
+        node = layer.node
+        if node is None or node not in way.on:
+            continue
+        if node in way.through or (not inner(layer.name) and way.in_line(node)):
+            line.append(layer)
+    return line
+
+
+def _upto_last(line: Sequence[Spatial], found: Sequence[Spatial], way: Way) -> list[Spatial]:
+    """The line up to the last layer of which all later maps come alone.
+
+    Raises:
+        BenchError: behind it the way divides into coarser branches that meet in no module's map.
+    """
+    count = len(line)
+    while count and not _closes(line[count - 1], way):
+        count -= 1
+    on = [layer for layer in found if layer.node in way.on]
+    if not count:
+        if on:
+            raise _divided(on)
+        return []
+    last = line[count - 1]
+    beyond = [layer for layer in on if layer.size != last.size and _follows(layer, last, way)]
+    if beyond and last.node is not None and way.ends(last.node) - {last.size}:
+        raise _divided(beyond)
+    return list(line[:count])
+
+
+def _follows(later: Spatial, layer: Spatial, way: Way) -> bool:
+    return later.node is not None and layer.node is not None and way.follows(later.node, layer.node)
+
+
+def _closes(layer: Spatial, way: Way) -> bool:
+    return layer.node is not None and (layer.node in way.through or not way.joins(layer.node))
+
+
+def _divided(layers: Sequence[Spatial]) -> BenchError:
+    least = min(layer.name.count(".") for layer in layers)
+    names = [layer.name for layer in layers if layer.name.count(".") == least]
+    some = ", ".join(names[-6:])
+    return BenchError("the network has no last layer: its way to the logits divides", hint=f"Name layers, as of {some}")
+
+
+def _outermost(layers: Sequence[Spatial]) -> Spatial:
+    """Of the least nested, the last to finish: the first layers inside a block may run at a finer resolution."""
+    least = min(layer.name.count(".") for layer in layers)
+    return [layer for layer in layers if layer.name.count(".") == least][-1]
+
+
+def stages(reading: Reading, heard: Callable[[str], bool] = lambda _: True) -> list[str]:
+    """One layer for each stretch of the main way at one resolution, in the order of the forward.
+
+    Of the layers of a stretch it is the least nested that finishes last. Where the logits do not listen to that
+    layer's map (``heard``), as behind the last attention to a class token, it is the last layer norm to which they do:
+    what the last attention reads.
+
+    Raises:
+        BenchError: the way divides.
+    """
+    found, way = _spatial_layers(reading), reading.trace.way
+    if way is None:
+        chosen = _by_resolution(found)
+    else:
+        line = _upto_last(_line(found, way), found, way)
+        chosen = [_outermost(list(stretch)) for _, stretch in groupby(line, key=lambda layer: layer.size)]
+    names = []
+    for layer in chosen:
+        norms = [n for n in reversed(found) if n.norm and n.size == layer.size and _on(n, way)]
+        if norms and not heard(layer.name):
+            names.append(next((n.name for n in norms if heard(n.name)), layer.name))
+        else:
+            names.append(layer.name)
+    return names
+
+
+def _on(layer: Spatial, way: Way | None) -> bool:
+    return way is None or layer.node in way.on
+
+
+def _by_resolution(found: Sequence[Spatial]) -> list[Spatial]:
+    """One layer for each resolution, from the finest; each comes before every coarser one."""
     best: dict[tuple[int, int], Spatial] = {}
     for layer in found:
-        key = (layer.height, layer.width)
-        if key not in best or layer.name.count(".") <= best[key].name.count("."):
-            best[key] = layer
-    for key, layer in best.items():
-        norms = [n for n in reversed(found) if n.norm and (n.height, n.width) == key]
-        if norms and not heard(layer.name):
-            best[key] = next((n for n in norms if heard(n.name)), layer)
-    order = [layer.name for layer in found]
-    kept: list[str] = []
-    for key in sorted(best):  # from the coarsest: a stage comes before every coarser one, or it is none
-        name = best[key].name
-        if not kept or order.index(name) < order.index(kept[-1]):
-            kept.append(name)
+        if layer.size not in best or layer.name.count(".") <= best[layer.size].name.count("."):
+            best[layer.size] = layer
+    kept: list[Spatial] = []
+    for size in sorted(best):
+        if not kept or found.index(best[size]) < found.index(kept[-1]):
+            kept.append(best[size])
     return kept[::-1]
 
 
-def before(network: nn.Module, images: Tensor, layer: str) -> tuple[str, ...]:
-    """The layers of ``stages`` that are finer than ``layer``, from the finest, and the layer itself."""
-    found = spatial_layers(network, images)
-    order = [each.name for each in found]
-    if layer not in order:
+def before(network: nn.Module, images: Tensor, layer: str, reading: Reading | None = None) -> tuple[str, ...]:
+    """The stages that ``layer`` comes of and that are finer than it, from the finest, and the layer itself.
+
+    Args:
+        reading: of the network on images of this size, if there is one.
+    """
+    reading = reading or _reading(network, images)
+    found, way = _spatial_layers(reading), reading.trace.way
+    at = next((i for i, each in enumerate(found) if each.name == layer), None)
+    if at is None:
         return (layer,)
-    own = found[order.index(layer)]
-    finer = [each for each in found[: order.index(layer)] if each.height * each.width > own.height * own.width]
-    return (*stages(finer), layer)
+    own = found[at]
+    finer = [each for each in found[:at] if each.height * each.width > own.height * own.width]
+    if way is not None and own.node is not None:
+        line = _line(found, way)
+        finer = [each for each in finer if each in line and _follows(own, each, way)]
+    return (*(each.name for each in _by_resolution(finer)), layer)
 
 
 def resolve(network: nn.Module, images: Tensor, wanted: str | Sequence[str]) -> list[str]:
@@ -118,34 +210,39 @@ def resolve(network: nn.Module, images: Tensor, wanted: str | Sequence[str]) -> 
 
     Args:
         images: (1, 3, H, W), an example of what the network sees.
+        wanted: ``last``, ``stages``, a module path, or several of these. A module that is itself called ``last`` or
+            ``stages`` is spelled ``module:last`` or ``module:stages``.
 
     Raises:
-        BenchError: a path is not a layer of the network (the nearest and the valid are named), or no layer has a
-            spatial map.
+        BenchError: a path is not a layer of the network (the nearest and the valid are named), no layer has a spatial
+            map, or the way to the logits divides.
     """
-    names = dict(network.named_modules())
-    if isinstance(wanted, str) and wanted not in ("last", "stages"):
-        wanted = [wanted]
-    if not isinstance(wanted, str):
-        known = set(names) - {""}
-        listed: list[str] = []
-        for name in wanted:
-            if name not in known and name not in ("last", "stages"):
-                spatial = [layer.name for layer in spatial_layers(network, images)]
-                hint = nearest(name, spatial, most=12)
-                raise BenchError(f"the network has no layer {name!r}", hint=f"{hint}. Or say last, or stages")
-            listed += [name] if name in known else resolve(network, images, name)
-        return list(dict.fromkeys(listed))
-    found = stages(spatial_layers(network, images), lambda name: _heard(network, images, name))
+    known = {name for name, _ in network.named_modules() if name}
+    listed: list[str] = []
+    for name in [wanted] if isinstance(wanted, str) else wanted:
+        path = name.removeprefix(_MODULE)
+        if name in _WORDS:
+            listed += _resolved(network, images, name)
+        elif path in known:
+            listed.append(path)
+        else:
+            hint = nearest(path, [layer.name for layer in spatial_layers(network, images)], most=12)
+            raise BenchError(f"the network has no layer {path!r}", hint=f"{hint}. Or say last, or stages")
+    return list(dict.fromkeys(listed))
+
+
+def _resolved(network: nn.Module, images: Tensor, word: str) -> list[str]:
+    reading = _reading(network, images)
+    found = stages(reading, lambda name: _heard(network, images, name, reading))
     if not found:
         raise no_map(network, images)
-    return found[-1:] if wanted == "last" else found
+    return found[-1:] if word == "last" else found
 
 
-def _heard(network: nn.Module, images: Tensor, layer: str) -> bool:
+def _heard(network: nn.Module, images: Tensor, layer: str, reading: Reading) -> bool:
     """Whether the most likely class's logit depends on the layer's map."""
     try:
-        seen = capture(network, images[:1], [layer], lambda logits: logits.argmax(1))
+        seen = capture(network, images[:1], [layer], lambda logits: logits.argmax(1), reading=reading)
     except NotApplicable:
         return False
     return bool(seen.gradients[layer].any())

@@ -12,6 +12,7 @@ from .allocator import out_of_memory
 from .capture import check_logits
 from .cut import Cut
 from .prepare import channels_last
+from .reading import Reading
 from .sharing import Ledger
 from .sharing import Passes as Passes
 from .types import Activation
@@ -59,6 +60,7 @@ class Scorer:
             there; None where it may not be captured at all, not even for its logits.
         cuts: by layer; None where the network cannot be cut.
         stages: by layer, the stages before it and itself.
+        readings: by image size, where the layers of the network hold their maps.
         copies: what was made of the network for other libraries, by purpose.
         ledger: who caused which of the passes.
         activation: what makes probabilities of logits.
@@ -75,6 +77,7 @@ class Scorer:
     proven: frozenset[str] | None = None
     stages: dict[str, tuple[str, ...]] = field(default_factory=dict)
     copies: dict[str, nn.Module] = field(default_factory=dict)
+    readings: dict[tuple[int, int], Reading] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Ledger)
     activation: Activation = "softmax"
 

@@ -23,8 +23,10 @@ from .layout import Grid
 from .masked import score_masked, score_pictures
 from .plugins import MethodPlugin
 from .prepare import TOLERANCE, channels_last
+from .reading import Reading
+from .reading import read as read_network
 from .scoring import Answers, Scorer, read
-from .types import Attention, AttentionGradient, Change, Head, Layer, Pictures, Score, ScoreKind, streamed
+from .types import INPUT, Attention, AttentionGradient, Change, Head, Layer, Pictures, Score, ScoreKind, streamed
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,10 +86,21 @@ def look(
     """
     proven = scorer.proven is not None and scorer.proven.issuperset(layers)
     own, shown = (scorer.network, channels_last(images)) if proven else (network, images)
-    captured = capture(own, shown, layers, choose, gradient=gradient, score=score, mark=mark)
+    reading = reading_of(network, scorer, images) if any(name != INPUT for name in layers) else None
+    captured = capture(own, shown, layers, choose, gradient=gradient, score=score, mark=mark, reading=reading)
     scorer.passes.forwards += len(images)
     scorer.passes.backwards += len(images) if gradient else 0
     return Batch(network, scorer, images, captured)
+
+
+def reading_of(network: nn.Module, scorer: Scorer, images: Tensor) -> Reading:
+    """The network's reading on images of this size, made once in the scorer's life: layouts hold for its copies too."""
+    size = (images.shape[2], images.shape[3])
+    known = scorer.readings.get(size)
+    if known is None or known.network is not network:
+        with quiet(network):
+            known = scorer.readings[size] = read_network(network, images)
+    return known
 
 
 def proven_layers(network: nn.Module, copy: nn.Module, images: Tensor, layers: Sequence[str]) -> frozenset[str]:
@@ -96,20 +109,27 @@ def proven_layers(network: nn.Module, copy: nn.Module, images: Tensor, layers: S
     Each to 1e-4 of its largest value, image by image, on ``images`` (B, 3, H, W). The gradient counts where the network
     has one. Every layer is proven alone, so that the answer does not depend on the other layers.
     """
-    return frozenset(name for name in layers if _proven(network, copy, images, name))
+    try:
+        with quiet(network):
+            reading = read_network(network, images)
+    except Exception as error:  # the network fails, and says why where it is used
+        if out_of_memory(error):
+            raise
+        return frozenset()
+    return frozenset(name for name in layers if _proven(network, copy, images, name, reading))
 
 
-def _proven(network: nn.Module, copy: nn.Module, images: Tensor, layer: str) -> bool:
+def _proven(network: nn.Module, copy: nn.Module, images: Tensor, layer: str, reading: Reading) -> bool:
     for gradient in (True, False):
         try:
-            expected = capture(network, images, [layer], _most_likely, gradient=gradient)
+            expected = capture(network, images, [layer], _most_likely, gradient=gradient, reading=reading)
         except Exception as error:  # the network has no gradient there, or fails: it is used itself, and says why
             if out_of_memory(error):
                 return False
             continue
         try:
-            choose = partial(_given, expected.targets)
-            found = capture(copy, channels_last(images), [layer], choose, gradient=gradient)
+            choose, shown = partial(_given, expected.targets), channels_last(images)
+            found = capture(copy, shown, [layer], choose, gradient=gradient, reading=reading)
         except Exception:  # whatever is wrong with the copy, the network itself is used
             return False
         return _same(expected, found)
@@ -229,7 +249,7 @@ class _Services:
         b, made = self.batch, self._cut()
         if made is None:
             b.scorer.passes.forwards += len(activation)
-            return rest(b.network, b.images[owner], self.name, activation)
+            return rest(b.network, b.images[owner], self.name, activation, b.captured.layouts[self.name])
         b.scorer.passes.rests += len(activation)
         b.scorer.passes.forwards += len(activation) if "made" in made.kinds else 0  # what goes around is made again
         with self._shared("across"):
@@ -272,8 +292,7 @@ class _Services:
         b, known = self.batch, self.batch.scorer.stages
         with self._shared("stages", once=True):
             if self.name not in known:
-                known[self.name] = before(b.network, b.images, self.name)
-                self.batch.scorer.passes.forwards += 1
+                known[self.name] = before(b.network, b.images, self.name, reading_of(b.network, b.scorer, b.images))
         captured = b.captured.gradients if gradient else b.captured.activations
         others, key = [name for name in known[self.name] if name not in captured], (self.name, gradient)
         with self._shared(f"more, gradient {gradient}") if others else nullcontext():
@@ -284,7 +303,9 @@ class _Services:
 
     def curvature(self, direction: Tensor) -> Tensor:
         b = self.batch
-        found, slopes = curvature(b.network, b.images, self.name, b.captured.targets, direction)
+        seen = b.captured
+        layout = seen.layouts[self.name]
+        found, slopes = curvature(b.network, b.images, self.name, seen.targets, direction, layout)
         self._count(forwards=1, backwards=slopes)
         return found
 

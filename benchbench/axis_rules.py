@@ -1,0 +1,343 @@
+"""How torch's operations move rows, columns and channels: the axes of an operation's results from those it is given.
+
+The operations are those of ATen below autograd, as ``TorchDispatchMode`` shows them. An operation without a rule here
+has results of unknown axes, and whoever asks must then find another way.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from torch import Tensor
+
+from .axes import Axes, Axis, agreed, has, join, plain, reshaped, resized, sliced
+
+Found: TypeAlias = "Axes | None"
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """One operation: its arguments by the schema's names, its results, and the axes of a tensor, None if unknown."""
+
+    named: dict[str, Any]
+    results: list[Tensor]
+    axes: Callable[[Tensor], Found]
+    depends: Callable[[Tensor], bool]  # whether a tensor is made of the image
+
+    def __getitem__(self, name: str) -> Any:
+        return self.named[name]
+
+    @property
+    def first(self) -> Tensor:
+        found: Tensor = next(iter(self.named.values()))
+        return found
+
+    @property
+    def given(self) -> Axes:
+        """The axes of the first argument; of one that the image does not reach, none of them a place."""
+        return self.of(self.first)
+
+    def of(self, tensor: Tensor) -> Axes:
+        """The axes of an argument.
+
+        Raises:
+            Unknown: they are not known.
+        """
+        found = self.axes(tensor)
+        if found is None:
+            if self.depends(tensor):
+                raise Unknown
+            return tuple(map(plain, tensor.shape))
+        return found
+
+
+class Unknown(Exception):  # noqa: N818 - an answer inside this file and the tracer
+    """The axes of a result are not known."""
+
+
+Rule: TypeAlias = Callable[[Call], Sequence[Found]]
+
+
+def axes_of(name: str, pointwise: bool, call: Call) -> Sequence[Found]:
+    """The axes of each result of the operation; None where they are not known."""
+    rule = _RULES.get(name) or next((rule for pattern, rule in _PATTERNS if re.fullmatch(pattern, name)), None)
+    if rule is None and pointwise:
+        rule = _pointwise
+    nothing: list[Found] = [None] * len(call.results)
+    if rule is None:
+        return nothing
+    try:
+        found = list(rule(call))
+    except Unknown:
+        return nothing
+    right = [f if f is not None and len(f) == r.ndim else None for f, r in zip(found, call.results, strict=False)]
+    return [*right, *nothing][: len(nothing)]
+
+
+def _dim(call: Call, name: str = "dim") -> int:
+    return int(call[name]) % max(1, call.first.ndim)
+
+
+def _same(call: Call) -> Sequence[Found]:
+    return [call.given if call.results[0].shape == call.first.shape else None]
+
+
+def _pointwise(call: Call) -> Sequence[Found]:
+    """Element by element, broadcast; tensors of unknown axes take those of the known ones that they meet."""
+    shape = call.results[0].shape
+    tensors = [t for t in call.named.values() if isinstance(t, Tensor) and t.ndim and call.depends(t)]
+    known = [(t, axes) for t in tensors if (axes := call.axes(t)) is not None]
+    if not known:
+        return [None]
+    found: list[Axis] = []
+    for d in range(1, len(shape) + 1):
+        here = [axes[-d] for t, axes in known if t.ndim >= d and t.shape[-d] == shape[-d]]
+        unknown = any(t.ndim >= d and t.shape[-d] == shape[-d] for t in tensors if call.axes(t) is None)
+        found.append(agreed(here) if here else plain(shape[-d], "lost" if unknown else "none"))
+    return [tuple(reversed(found))]
+
+
+def _reshape(call: Call) -> Sequence[Found]:
+    return [reshaped(call.given, call.first.shape, call.results[0].shape)]
+
+
+def _permute(call: Call) -> Sequence[Found]:
+    return [tuple(call.given[d] for d in call["dims"])]
+
+
+def _transpose(call: Call) -> Sequence[Found]:
+    order = list(call.given)
+    a, b = _dim(call, "dim0"), _dim(call, "dim1")
+    order[a], order[b] = order[b], order[a]
+    return [tuple(order)]
+
+
+def _turned(call: Call) -> Sequence[Found]:
+    return [tuple(reversed(call.given))]
+
+
+def _unsqueeze(call: Call) -> Sequence[Found]:
+    axes, place = list(call.given), call["dim"]
+    axes.insert(place % (len(axes) + 1), ())
+    return [tuple(axes)]
+
+
+def _squeeze(call: Call) -> Sequence[Found]:
+    dims = call.named.get("dim")
+    asked = range(call.first.ndim) if dims is None else [dims] if isinstance(dims, int) else dims
+    gone = {d % call.first.ndim for d in asked if call.first.shape[d] == 1}
+    return [tuple(axis for d, axis in enumerate(call.given) if d not in gone)]
+
+
+def _select(call: Call) -> Sequence[Found]:
+    dim = _dim(call)
+    return [(*call.given[:dim], *call.given[dim + 1 :])]
+
+
+def _slice(call: Call) -> Sequence[Found]:
+    dim, size = _dim(call), call.first.shape[_dim(call)]
+    start = call.named.get("start") or 0
+    start = min(max(start + size if start < 0 else start, 0), size)
+    return [_cut(call.given, dim, size, start, call.named.get("step") or 1, call.results[0].shape[dim])]
+
+
+def _cut(axes: Axes, dim: int, size: int, start: int, step: int, after: int) -> Axes:
+    return (*axes[:dim], sliced(axes[dim], size, start, step, after), *axes[dim + 1 :])
+
+
+def _split(call: Call) -> Sequence[Found]:
+    dim, start, found = _dim(call), 0, []
+    for result in call.results:
+        found.append(_cut(call.given, dim, call.first.shape[dim], start, 1, result.shape[dim]))
+        start += result.shape[dim]
+    return found
+
+
+def _unbind(call: Call) -> Sequence[Found]:
+    return list(_select(call)) * len(call.results)
+
+
+def _cat(call: Call) -> Sequence[Found]:
+    tensors = [t for t in call["tensors"] if t.numel()]
+    dim = int(call.named.get("dim") or 0) % call.results[0].ndim
+    parts = [call.of(t) for t in tensors]
+    axes: list[Axis] = []
+    for d in range(call.results[0].ndim):
+        if d == dim:
+            axes.append(join([part[d] for part in parts]))
+        else:
+            axes.append(agreed([p[d] for p, t in zip(parts, tensors, strict=True) if call.depends(t)]))
+    return [tuple(axes)]
+
+
+def _stack(call: Call) -> Sequence[Found]:
+    axes = [agreed(same) for same in zip(*(call.of(t) for t in call["tensors"] if call.depends(t)), strict=True)]
+    axes.insert(int(call.named.get("dim") or 0) % call.results[0].ndim, plain(len(call["tensors"])))
+    return [tuple(axes)]
+
+
+def _expand(call: Call) -> Sequence[Found]:
+    shape, given = call.results[0].shape, call.given
+    more = len(shape) - len(given)
+    old = [axis if call.first.shape[d] == shape[d + more] else plain(shape[d + more]) for d, axis in enumerate(given)]
+    return [(*map(plain, shape[:more]), *old)]
+
+
+def _repeat(call: Call) -> Sequence[Found]:
+    shape, given = call.results[0].shape, call.given
+    more = len(shape) - len(given)
+    old = [(*plain(shape[d + more] // call.first.shape[d]), *axis) for d, axis in enumerate(given)]
+    return [(*map(plain, shape[:more]), *old)]
+
+
+def _reduce(call: Call) -> Sequence[Found]:
+    dims = call.named.get("dim")
+    asked = range(call.first.ndim) if dims is None or dims == [] else [dims] if isinstance(dims, int) else dims
+    gone = {d % max(1, call.first.ndim) for d in asked}
+    if call.named.get("keepdim"):
+        found = tuple(() if d in gone else axis for d, axis in enumerate(call.given))
+    else:
+        found = tuple(axis for d, axis in enumerate(call.given) if d not in gone)
+    return [found] * len(call.results)
+
+
+def _resized(call: Call, count: int) -> Sequence[Found]:
+    """The last ``count`` dimensions change their sizes."""
+    before, after = call.first.shape, call.results[0].shape
+    lead, given = len(before) - count, call.given
+    found = [resized(axis, before[d], after[d]) for d, axis in enumerate(given)]
+    return [(*given[:lead], *found[lead:])] * len(call.results)
+
+
+def _convolution(call: Call) -> Sequence[Found]:
+    """A 2-D convolution of what is not known has rows and columns all the same: its last two dimensions."""
+    weight, result = call["weight"], call.results[0]
+    count, groups = weight.ndim - 2, call.named.get("groups", 1)
+    lead = result.ndim - count - 1
+    given = call.axes(call.first)
+    if given is None:
+        if count != 2:
+            return [None]
+        return [(*map(plain, result.shape[:-2]), plain(result.shape[-2], "row"), plain(result.shape[-1], "column"))]
+    (moved,) = _resized(call, count)
+    assert moved is not None
+    own = groups > 1 and groups == result.shape[lead] == call.first.shape[lead]
+    return [(*moved[:lead], moved[lead] if own else plain(result.shape[lead]), *moved[lead + 1 :])]
+
+
+def _shuffled(call: Call) -> Sequence[Found]:
+    """Pixels into channels or back: rows and columns of another size."""
+    (found,) = _resized(call, 2)
+    assert found is not None
+    return [(*found[:-3], plain(call.results[0].shape[-3]), *found[-2:])]
+
+
+def _unfold_patches(call: Call) -> Sequence[Found]:
+    """``nn.Unfold``: patches as tokens, row by row."""
+    before, rows, columns = call.first.shape[-2:], *call.given[-2:]
+    counts = []
+    for i, size in enumerate(before):
+        reach = call["dilation"][i] * (call["kernel_size"][i] - 1) + 1
+        counts.append((size + 2 * call["padding"][i] - reach) // call["stride"][i] + 1)
+    places = (*resized(rows, before[0], counts[0]), *resized(columns, before[1], counts[1]))
+    return [(*call.given[:-3], plain(call.results[0].shape[-2]), places)]
+
+
+def _fold_patches(call: Call) -> Sequence[Found]:
+    height, width = call["output_size"]
+    lead = call.given[:-2]
+    if any(has(axis, "lost") for axis in call.given[-1:]):
+        raise Unknown
+    return [(*lead, plain(call.results[0].shape[-3]), plain(height, "row"), plain(width, "column"))]
+
+
+def _windows(call: Call) -> Sequence[Found]:
+    """``Tensor.unfold``: windows along a dimension, their contents as a new last one."""
+    dim = _dim(call, "dimension")
+    axis = resized(call.given[dim], call.first.shape[dim], call.results[0].shape[dim])
+    return [(*call.given[:dim], axis, *call.given[dim + 1 :], plain(call.results[0].shape[-1]))]
+
+
+def _product(call: Call) -> Sequence[Found]:
+    """A matrix product: rows of the one, columns of the other."""
+    one, other = (call["mat1"], call["mat2"]) if "mat1" in call.named else _pair(call)
+    left, right = call.of(one), call.of(other)
+    lead = [agreed(both) for both in zip(left[:-2], right[:-2], strict=True)]
+    return [(*lead, left[-2], right[-1])]
+
+
+def _pair(call: Call) -> tuple[Tensor, Tensor]:
+    if "batch1" in call.named:
+        return call["batch1"], call["batch2"]
+    one, other = list(call.named.values())[:2]
+    return one, other
+
+
+def _linear(call: Call) -> Sequence[Found]:
+    return [(*call.given[:-1], plain(call.results[0].shape[-1]))]
+
+
+def _attention(call: Call) -> Sequence[Found]:
+    """One output for each query."""
+    return [(*call.given[:-1], plain(call.results[0].shape[-1]))]
+
+
+def _flip(call: Call) -> Sequence[Found]:
+    gone = {d % call.first.ndim for d in call["dims"]}
+    return [tuple(_shuffle(axis, call.first.shape[d]) if d in gone else axis for d, axis in enumerate(call.given))]
+
+
+def _shuffle(axis: Axis, after: int) -> Axis:
+    return plain(after, "lost" if has(axis, "row", "column", "lost") else "none")
+
+
+def _index(call: Call) -> Sequence[Found]:
+    """Of one index alone; several at once may move dimensions."""
+    indices = call["indices"]
+    places = [d for d, index in enumerate(indices) if index is not None]
+    if len(places) != 1 or indices[places[0]].ndim != 1:
+        raise Unknown
+    return [_picked(call, places[0])]
+
+
+def _picked(call: Call, dim: int) -> Axes:
+    axes = list(call.given)
+    axes[dim] = _shuffle(axes[dim], call.results[0].shape[dim])
+    return tuple(axes)
+
+
+def _picks(call: Call) -> Sequence[Found]:
+    return [_picked(call, _dim(call))] * len(call.results)
+
+
+def _of_kind(rule: Callable[[Call, int], Sequence[Found]], count: int) -> Rule:
+    return lambda call: rule(call, count)
+
+
+_RULES: dict[str, Rule] = {
+    "permute": _permute, "transpose": _transpose, "t": _turned, "unsqueeze": _unsqueeze, "squeeze": _squeeze,
+    "select": _select, "slice": _slice, "narrow": _slice, "unbind": _unbind, "cat": _cat, "stack": _stack,
+    "expand": _expand, "repeat": _repeat, "convolution": _convolution, "im2col": _unfold_patches,
+    "col2im": _fold_patches, "unfold": _windows, "constant_pad_nd": lambda call: _resized(call, call.first.ndim),
+    "pixel_shuffle": _shuffled, "pixel_unshuffle": _shuffled, "linear": _linear, "_flip": _flip, "flip": _flip,
+    "index": _index, "index_select": _picks, "gather": _picks, "topk": _picks, "sort": _picks,
+    "_native_multi_head_attention": _same, "_transformer_encoder_layer_fwd": _same,
+}  # fmt: skip
+_PATTERNS: list[tuple[str, Rule]] = [
+    (r"_?softmax|_?log_softmax|clone|_to_copy|detach|alias|contiguous|lift_fresh|cum(sum|prod)|tri[lu]|roll", _same),
+    (r"(native|cudnn|miopen|_native|_fused)?_?(layer|group|batch|rms)_norm.*|(native_|feature_)?dropout", _same),
+    (r"channel_shuffle|native_channel_shuffle|_?prelu(_kernel)?|rrelu.*|log_sigmoid_forward", _same),
+    (r"view|_unsafe_view|reshape|_reshape_alias|_reshape_copy|view_copy|flatten|unflatten", _reshape),
+    (r"(unsafe_)?(split|split_with_sizes|chunk|tensor_split)", _split),
+    (r"mean|sum|nansum|am(ax|in)|max|min|arg(max|min)|logsumexp|prod|any|all|median|(var|std)(_mean)?", _reduce),
+    (r"linalg_vector_norm|norm|count_nonzero", _reduce),
+    (r".*(pool1d|upsample\w*1d|pad1d).*", _of_kind(_resized, 1)),
+    (r".*(pool2d|upsample\w*2d|pad2d).*", _of_kind(_resized, 2)),
+    (r".*(pool3d|upsample\w*3d|pad3d).*", _of_kind(_resized, 3)),
+    (r"mm|addmm|bmm|baddbmm", _product),
+    (r"_?scaled_dot_product_.*attention.*", _attention),
+    (r"hardswish|masked_fill|fill|where|addcmul|addcdiv|lerp", _pointwise),
+]
