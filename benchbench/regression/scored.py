@@ -30,7 +30,8 @@ class Pair:
         was, now: (n,), their values.
         lost, mended: images that had a value and have none, and the other way round.
         reason: of the first lost one.
-        width: of the metric's range; of the largest magnitude of the values where it has no bound.
+        width: of the metric's range; where it has no bound, the median magnitude of the values: one extreme image
+            does not hide what moves on the others.
     """
 
     place: Place
@@ -43,6 +44,7 @@ class Pair:
     mended: tuple[str, ...]
     reason: str
     width: float
+    bounded: bool = True
 
     @classmethod
     def of(cls, then: Cell, now: Cell, orders: Sequence[Sequence[str]], images: frozenset[str], scale: Scale) -> Pair:
@@ -53,10 +55,10 @@ class Pair:
         mended = tuple(name for name in asked if mine[name] is None and theirs[name] is not None)
         was, is_now = (np.array([side[name] for name in both], dtype=np.float64) for side in (mine, theirs))
         bounded = math.isfinite(scale.high - scale.low)
-        width = scale.high - scale.low if bounded else float(np.abs([*was, *is_now]).max(initial=0.0))
+        width = scale.high - scale.low if bounded else _typical(was, is_now)
         reason = now.reasons.get(lost[0], ("", "it is absent"))[1] if lost else ""
         place = Place(then.model, then.dataset, then.layer, then.method)
-        return cls(place, then.metric, then.protocol, both, was, is_now, lost, mended, reason, width)
+        return cls(place, then.metric, then.protocol, both, was, is_now, lost, mended, reason, width, bounded)
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -78,7 +80,9 @@ class Pair:
     def moved(self, tolerances: Tolerances, near: Collection[str] = ()) -> tuple[str, ...]:
         """The images whose score moved by more than its share of the range; ``near`` ones' maps did, a little."""
         share = np.array([tolerances.margin if name in near else tolerances.score for name in self.names])
-        far = np.abs(self.now - self.was) > np.maximum(share, tolerances.score) * self.width
+        sizes = np.maximum(np.abs(self.was), np.abs(self.now))
+        width = self.width if self.bounded else np.maximum(self.width, sizes)  # an image's own precision, where larger
+        far = np.abs(self.now - self.was) > np.maximum(share, tolerances.score) * width
         return tuple(name for name, one in zip(self.names, far, strict=True) if one)
 
     def furthest(self, images: Sequence[str]) -> float:
@@ -96,6 +100,11 @@ class Pair:
 
     def share(self, images: Sequence[str]) -> str:
         return f"{len(images)} of {len(self.names) + len(self.lost)}"
+
+
+def _typical(was: Values, now: Values) -> float:
+    sizes = np.maximum(np.abs(was), np.abs(now))
+    return float(np.median(sizes)) if len(sizes) else 0.0
 
 
 def paired(then: Baseline, now: Baseline, ground: Ground) -> list[Pair]:

@@ -39,7 +39,7 @@ def split_half(
 
 def _row(contest: Scores, seed: int, splits: int) -> tuple[object, ...]:
     values = contest.values[:, ~contest.controls & ~np.isnan(contest.values).all(0)]
-    complete = ~np.isnan(values).any(1)
+    complete = np.asarray(~np.isnan(values).any(1))
     left, right = np.triu_indices(values.shape[1], 1)
     gaps = differences(values[complete][:, left], values[complete][:, right], contest.scale.floor)
     gaps = by_unit(gaps, numbered([name for name, own in zip(contest.belongs, complete, strict=True) if own]))

@@ -42,7 +42,7 @@ def limits(values: Array, low: float = -math.inf, high: float = math.inf, seed: 
     Returns:
         (2, m); NaN where n < 2, and, on a side without a bound, where all values are equal.
     """
-    return limits_at(values, [tail], low, high, seed)[0]
+    return np.asarray(limits_at(values, [tail], low, high, seed)[0])
 
 
 def limits_at(values: Array, tails: Sequence[float], low: float, high: float, seed: int = 0) -> Array:

@@ -81,11 +81,7 @@ def standard_errors(results: pd.DataFrame) -> dict[tuple[Any, ...], float]:
     """The standard error of each quality mean, s / sqrt(n) with s of n - 1, by the key ``CELL``; where n > 1."""
     ok = results[(results["status"] == "ok") & results["sample"].notna()]
     values = ((key, _by_image(rows)) for key, rows in ok.groupby(CELL, sort=False))
-    return {
-        key: float(own.std(ddof=1) / math.sqrt(len(own)))  # type: ignore[misc]
-        for key, own in values
-        if len(own) > 1
-    }
+    return {key: float(own.std(ddof=1) / math.sqrt(len(own))) for key, own in values if len(own) > 1}
 
 
 def curve_bands(curves: pd.DataFrame, seed: int = 0, scales: Scales | None = None) -> pd.DataFrame:

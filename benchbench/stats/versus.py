@@ -131,7 +131,7 @@ def _row(contest: Scores, margin: float | None, seed: int) -> pd.DataFrame:
         return table.assign(reason=f"only the {contest.methods[0]} run has it")
     second, first = contest.methods.index(SECOND), contest.methods.index(FIRST)
     found = measured_pairs(contest, [Pair(second, first)], margin, seed).drop(columns=["method", "other"])
-    both = ~np.isnan(contest.values).any(1)
+    both = np.asarray(~np.isnan(contest.values).any(1))
     units = numbered([name for name, known in zip(contest.belongs, both, strict=True) if known])
     found["mean"], found["other_mean"] = mean(by_unit(contest.values[both], units))[[first, second]]
     return pd.concat([table, found], axis=1).assign(reason="")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
@@ -10,13 +11,13 @@ import scipy.stats
 
 from benchbench.stats import Scale, fewest_equivalent, limits, pairs
 from benchbench.stats.intervals import limits_at
-from benchbench.stats.resampling import Array
 
 from .planted import results
 
 STUDIES = 1_000
 ERROR = 3 * np.sqrt(0.05 * 0.95 / STUDIES)
 Draw = np.random.Generator
+Make: TypeAlias = Callable[[Draw, tuple[int, int]], Any]
 
 
 @pytest.mark.parametrize(("n", "k"), [(2, 0), (2, 1), (10, 1), (10, 5), (20, 20), (299, 0), (1000, 400)])
@@ -78,7 +79,7 @@ def test_one_image_has_none() -> None:
     assert limits(np.empty((0, 3)), 0, 1).shape == (2, 3)
 
 
-MEANS: dict[str, tuple[Callable[[Draw, tuple[int, int]], Array], float]] = {
+MEANS: dict[str, tuple[Make, float]] = {
     "normal": (lambda draw, shape: np.clip(draw.normal(0.5, 0.1, shape), 0, 1), 0.5),
     "uniform": (lambda draw, shape: draw.uniform(size=shape), 0.5),
     "skewed": (lambda draw, shape: draw.beta(0.5, 5, shape), 0.5 / 5.5),
@@ -104,7 +105,7 @@ def test_students_intervals_cover_normal_means(images: int) -> None:
     assert ((low <= 3) & (high >= 3)).mean() == pytest.approx(0.95, abs=ERROR)
 
 
-GAPS: dict[str, tuple[Callable[[Draw, tuple[int, int]], Array], float]] = {
+GAPS: dict[str, tuple[Make, float]] = {
     "binary, true difference .05": (
         lambda draw, shape: (draw.uniform(size=shape) < 0.05) * 1.0, 0.01
     ),
@@ -132,7 +133,7 @@ def test_equivalence_is_claimed_falsely_in_no_more_than_five_per_cent(kind: str,
     assert table["equivalent"].mean() <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 400)
 
 
-AT_MARGIN: dict[str, tuple[Callable[[Draw, tuple[int, int]], Array], float]] = {
+AT_MARGIN: dict[str, tuple[Make, float]] = {
     "binary": (lambda draw, shape: (draw.uniform(size=shape) < 0.3) * 1.0, 0.3),
     "binary both ways": (
         lambda draw, shape: np.select([(u := draw.uniform(size=shape)) < 0.4, u < 0.6], [1.0, -1.0], 0.0), 0.2

@@ -41,7 +41,7 @@ def test_eight_copies_of_each_image_change_no_number() -> None:
         assert (found.n, found.methods, found.groups) == (other.n, other.methods, other.groups)
         assert found.ranks == pytest.approx(other.ranks)
     for function in (overall, split_half, power):
-        pd.testing.assert_frame_equal(function(once, SCALES), function(copies, SCALES))  # type: ignore[operator]
+        pd.testing.assert_frame_equal(function(once, SCALES), function(copies, SCALES))
     assert standard_errors(once) == pytest.approx(standard_errors(copies))
 
 
