@@ -23,7 +23,7 @@ SHARD = 32  # samples; what is lost when a run is killed, and never a matter of 
 _NUMERIC = (
     *("again", "attention", "capture", "changed", "cost", "costing", "cut", "derivatives", "derived", "disturbing"),
     *("equal", "explaining", "exported", "fills", "imputation", "judge", "layers", "layout", "lending", "loading"),
-    "masked",
+    *("masked", "moot"),
     *(
         "perturb",
         "pictures",

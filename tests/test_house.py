@@ -30,6 +30,7 @@ FLOORS = [
     ["screen", "scaffold", "store", "stats", "layers", "prepare", "datasets", "models", "methods", "metrics", "study"],
     ["regression"],
     ["scoring", "reports", "plan", "snapshots"],
+    ["moot"],
     ["exported", "masked", "probing"],
     ["services", "cost", "ready", "provenance", "across", "pooled", "progress"],
     ["assemble"],
