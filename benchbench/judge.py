@@ -16,6 +16,7 @@ from .errors import BenchError
 from .explaining import Maps, blame
 from .lending import NotLent, lend
 from .loading import Chunk
+from .moot import moot, references
 from .perturb import Probe, Whole, canonical, saliency
 from .plan import MetricCell, sample_seeds
 from .preprocess import fitted
@@ -88,7 +89,8 @@ def judge(
                 seen = _seen(cell.metric, answers, m, height, stack[m], chunk, pixels, shown)
                 if original is not None and "network" in cell.metric.plugin.needs:
                     seen = replace(seen, subject=subject_of(cell.maps, original))
-                pages[cell.name] = _page(cell.metric, seen, maps[name], chunk)
+                why = _moot(cell.metric, answers, m, stack[m], pixels)
+                pages[cell.name] = _page(cell.metric, seen, maps[name], chunk, why)
     return pages
 
 
@@ -129,7 +131,15 @@ def probes_of(metric: MetricChoice) -> list[Probe]:
 
 
 def _union(metrics: Sequence[MetricChoice]) -> list[Probe]:
-    return [Whole(), *(probe for metric in metrics for probe in probes_of(metric))]
+    asked = [probe for metric in metrics for probe in probes_of(metric)]
+    return [Whole(), *asked, *(fill for metric in metrics for fill in references(probes_of(metric)))]
+
+
+def _moot(metric: MetricChoice, answers: Mapping[Probe, Answers], m: int, raw: Tensor, pixels: Pixels) -> Sequence[str]:
+    """Per image why the metric's value would be the same for every map, or ""; of a metric of probes alone."""
+    if metric.plugin.needs & {"again", "network"}:
+        return ("",) * len(raw)
+    return moot(probes_of(metric), answers, m, pixels, raw[0].numel())
 
 
 def _finite(maps: Maps, chunk: Chunk) -> Tensor:
@@ -168,13 +178,15 @@ def _again_of(metric: MetricChoice, found: Mapping[View, Again], chunk: Chunk) -
     return {view: found.get(view, blank).copy(device) for view in views_of(metric)}
 
 
-def _page(metric: MetricChoice, seen: Seen, maps: Maps, chunk: Chunk) -> dict[str, Any]:
-    """One entry per image of the chunk; see ``judge``."""
+def _page(metric: MetricChoice, seen: Seen, maps: Maps, chunk: Chunk, moot: Sequence[str]) -> dict[str, Any]:
+    """One entry per image of the chunk; see ``judge``. ``moot``: why no map can change the value, or ""."""
     page: dict[str, Any] = {"samples": {}}
     for i, (name, (scored, row, reason)) in enumerate(zip(chunk.ids, _score(metric, seen), strict=True)):
         none = _no_map(maps, seen, i)
         if none is not None:
             page["samples"][name] = {"value": None, "status": none[0], "reason": none[1]}
+        elif moot[i]:
+            page["samples"][name] = {"value": None, "status": "not_applicable", "reason": moot[i]}
         elif scored is not None and scored.inapplicable and scored.inapplicable[row]:
             page["samples"][name] = {"value": None, "status": "not_applicable", "reason": scored.inapplicable[row]}
         elif scored is None or reason:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -160,6 +160,43 @@ def empty_mask(given: Trial) -> None:
     assert statuses == {"not_applicable"}, f"without masks it is {statuses}"
 
 
+def depends_on_the_map(given: Trial) -> None:
+    """Two of several maps, some of them opposite, score differently; or it says of every image why none can.
+
+    On ordinary images; before a network that answers the same to everything; on noise, of which SLIC makes one
+    segment; on images of one colour; under masks that cover the image.
+    """
+    alike = [name for name, scene in _scenes(given).items() if not _tells(scene)]
+    where = " and on ".join(alike)
+    assert not alike, f"every map has the same value on {where}: say inapplicable where no map can change it"
+
+
+def _scenes(given: Trial) -> dict[str, Trial]:
+    mute = Telling().eval()
+    torch.nn.init.zeros_(mute.fc.weight)
+    noise = torch.rand(given.images.shape, generator=torch.Generator().manual_seed(5))
+    scenes = {
+        "the trial's images": given,
+        "a network that answers the same to everything": replace(given, network=mute),
+        "images of noise": replace(given, images=noise),
+        "images of one colour": replace(given, images=torch.full_like(given.images, 0.4)),
+    }
+    if given.masks is not None and "mask" in given.choice.plugin.needs:
+        scenes["masks that cover the image"] = replace(given, masks=torch.ones_like(given.masks))
+    return scenes
+
+
+def _tells(given: Trial) -> bool:
+    """Whether two maps differ on some image, or no image has a value under any map."""
+    spike = torch.zeros_like(given.maps)
+    spike[:, 1, 1] = 1
+    tried, rows = [given.maps, -given.maps, spike, -spike], range(min(2, len(given.images)))
+    per_map = [given.entries(maps=maps, rows=rows) for maps in tried]
+    values = [[e["value"] for e in entries if e["status"] == "ok"] for entries in zip(*per_map, strict=True)]
+    spans = [max(each) - min(each) for each in values if each]
+    return not spans or max(spans) > 1e-6 * max(abs(value) for each in values for value in each)
+
+
 METRIC_CHECKS: dict[str, Callable[[Trial], None]] = {
     "declares itself": declares_itself,
     "batches and order": batches_and_order,
@@ -168,6 +205,7 @@ METRIC_CHECKS: dict[str, Callable[[Trial], None]] = {
     "one pixel": one_pixel,
     "only ranks": only_ranks,
     "empty mask": empty_mask,
+    "depends on the map": depends_on_the_map,
 }
 
 

@@ -24,7 +24,7 @@ _NUMERIC = (
     *("axes", "axis_rules", "flow", "reading", "tracing"),
     *("again", "attention", "capture", "changed", "cost", "costing", "cut", "derivatives", "derived", "disturbing"),
     *("equal", "explaining", "exported", "fills", "imputation", "judge", "layers", "layout", "lending", "loading"),
-    "masked",
+    *("masked", "moot"),
     *(
         "perturb",
         "pictures",

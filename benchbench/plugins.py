@@ -226,6 +226,13 @@ class MetricPlugin(Plugin):
     across: Callable[..., Any] | None = None
     pooled: Callable[..., Any] | None = None
 
+    def bind(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """As of any plugin; and the probes can be made of them."""
+        bound = super().bind(given)
+        if self.probes:
+            self.probes(**bound)
+        return bound
+
     def reading_of(self, params: Mapping[str, Any]) -> Reading:
         """Direction, unit, range and equation with these parameters, all of them: see ``bind``.
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from benchbench.errors import NotApplicable
 from benchbench.registry import method
 from benchbench.types import Layer
 
 _DIRECT = 64  # up to this size all eigenvectors are found at once
 _STEPS, _ROUND, _TOLERANCE = 60, 10, 1e-7
+_TELLS = 1e-4  # of a reference's magnitude, and a correlation: float32 and another batch move both by less
+_FLAT = 1e-6  # of a component's largest value: one that varies less is the same everywhere, and has no use for a sign
 _LEAST = 1e-300
 
 
@@ -22,8 +25,10 @@ _LEAST = 1e-300
 def eigencam(layer: Layer, *, centered: bool = False) -> Tensor:
     """The activations of each cell projected on their first right singular vector, over all cells.
 
-    Its sign, which is arbitrary, is that of a positive correlation with the mean activation. Signed, and the same for
-    every class. ``centered`` subtracts each channel's mean first, as pytorch-grad-cam does.
+    Its sign, which is arbitrary, is that of a positive correlation with the mean activation. Where that is the same in
+    every cell, as behind a layer norm without scale and shift, it is that of the cells' norm; where this is the same
+    too, the fewer cells that stand out are high. Not applicable where nothing tells the two signs apart. Signed, and
+    the same for every class. ``centered`` subtracts each channel's mean first, as pytorch-grad-cam does.
     """
     return _projected(layer.activation, layer.activation, centered)
 
@@ -36,7 +41,11 @@ def eigencam(layer: Layer, *, centered: bool = False) -> Tensor:
     "class.",
 )
 def eigengradcam(layer: Layer, *, centered: bool = False) -> Tensor:
-    """Eigen-CAM of activation times gradient; its sign is by correlation with the mean activation."""
+    """Eigen-CAM of activation times gradient; its sign is by correlation with the mean activation.
+
+    Where that is the same in every cell, the sign is that of the evidence for the class, the sum over channels of
+    activation times gradient; then as Eigen-CAM's.
+    """
     return _projected(layer.gradient * layer.activation, layer.activation, centered)
 
 
@@ -52,15 +61,52 @@ def _projected(values: Tensor, activation: Tensor, centered: bool) -> Tensor:
         right = leading((rows.mT @ rows).double()).to(rows.dtype)
     else:
         right = _other_side(rows, leading((rows @ rows.mT).double()).to(rows.dtype))
-    return signed((rows @ right[..., None])[..., 0].double() * peak[..., 0], activation)
+    return signed((rows @ right[..., None])[..., 0].double() * peak[..., 0], activation, values)
 
 
-def signed(found: Tensor, activation: Tensor) -> Tensor:
-    """(B, h, w): a value per cell (B, h * w), negated where it correlates negatively with the mean activation."""
-    mean = activation.mean(1).flatten(1).double()
-    agreement = ((found - found.mean(1, keepdim=True)) * (mean - mean.mean(1, keepdim=True))).sum(1, keepdim=True)
+def signed(found: Tensor, activation: Tensor, values: Tensor) -> Tensor:
+    """(B, h, w): a value per cell (B, h * w), turned round where it goes against the first reference that tells.
+
+    In this order: the mean activation; the mean of ``values``, which of activation times gradient is the evidence for
+    the class; the norm of the values in each cell; and the square of the component about its mean, so that the fewer
+    and further cells are high, as an object is smaller than its background. Behind a layer norm without scale and
+    shift the first is 0 and the third 1 in every cell, but for rounding. A reference tells if it varies by more than
+    1e-4 of its own magnitude and correlates with the component by more than 1e-4.
+
+    Args:
+        activation, values: (B, K, h, w); ``values`` are what was decomposed.
+
+    Raises:
+        NotApplicable: no reference tells the two signs of an image apart.
+    """
+    about = found - found.mean(1, keepdim=True)
+    agreement = torch.zeros_like(found[:, :1])
+    for reference, magnitude in _references(about, activation, values):
+        agreement = torch.where(agreement != 0, agreement, _told(about, reference, magnitude))
+    live = about.abs().amax(1, keepdim=True) > _FLAT * found.abs().amax(1, keepdim=True)
+    if (live & (agreement == 0)).any():
+        raise NotApplicable(
+            "the first component has no sign: neither the activation's mean and norm nor the component's own skewness "
+            "tells it from its negative"
+        )
     found = torch.where(agreement < 0, -found, found)
     return found.view(len(found), *activation.shape[2:]).to(activation.dtype)
+
+
+def _references(about: Tensor, activation: Tensor, values: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """Each (B, h * w), with the magnitude (B, h * w) of what it was added up from."""
+    first, own = activation.flatten(2).double(), values.flatten(2).double()
+    norm, square = own.norm(dim=1), about.square()
+    return [(first.mean(1), first.abs().mean(1)), (own.mean(1), own.abs().mean(1)), (norm, norm), (square, square)]
+
+
+def _told(about: Tensor, reference: Tensor, magnitude: Tensor) -> Tensor:
+    """(B, 1): the correlation of a component about its mean and a reference; 0 where that is rounding."""
+    other = reference - reference.mean(1, keepdim=True)
+    lengths = about.norm(dim=1, keepdim=True) * other.norm(dim=1, keepdim=True)
+    found = (about * other).sum(1, keepdim=True) / torch.where(lengths > 0, lengths, 1)
+    varies = other.norm(dim=1, keepdim=True) > _TELLS * magnitude.norm(dim=1, keepdim=True)
+    return torch.where(varies & (found.abs() > _TELLS), found, 0)
 
 
 def _other_side(rows: Tensor, left: Tensor) -> Tensor:

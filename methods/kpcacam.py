@@ -43,4 +43,4 @@ def kpcacam(
     vector = leading(centred)
     value = torch.einsum("bi,bij,bj->b", vector, centred, vector)
     component = vector * value.clamp_min(0).sqrt()[:, None]
-    return signed(component, layer.activation)
+    return signed(component, layer.activation, layer.activation)

@@ -19,10 +19,11 @@ from benchbench.similarity import reasons
 from benchbench.types import Scored, Seen
 
 from .protocols import EVERY_FILL, inserted, removed
-from .relation import FLAT, pearson, varies
+from .relation import FLAT, pearson, responds
 
 Steps = Annotated[int, Field(ge=2, le=100_000)]
 Of: TypeAlias = Literal["pixels", "map"]
+SINGLE = "the map has one cell: there is one step, whatever the map"
 
 
 def _protocols(own: FillName, gomez: FillName) -> dict[str, dict[str, object]]:
@@ -56,7 +57,8 @@ def _correlated(seen: Seen, steps: int, parts: Of, *, rises: bool) -> Scored:
     edges = torch.round(points.double() / steps * count).long().to(values.device)
     y = seen.probability.double()[:, points.to(seen.probability.device)]
     changes = (y[:, 1:] - y[:, :-1]) * (1 if rises else -1)
-    why = reasons((~varies(y), FLAT))
+    single = torch.full_like(y[:, 0], count < 2, dtype=torch.bool)
+    why = reasons((single, SINGLE), (~responds(y), FLAT))
     return Scored(pearson(_pieces(values, edges), changes), inapplicable=why)
 
 

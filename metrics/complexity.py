@@ -22,6 +22,7 @@ from benchbench.types import Scored, Seen
 Size = Literal["image", "layer"]
 Height = Annotated[float, Field(ge=0, lt=1)]
 SIZES = {"image": {"size": "image"}, "layer": {"size": "layer"}}
+SINGLE = "the map has one cell: every such map has the same complexity"
 CONSTANT = "the map is constant: it varies least of all, and explains nothing"
 
 
@@ -49,7 +50,7 @@ def sparseness(seen: Seen, *, size: Size = "image") -> Scored:
     ascending = _cells(seen, size).sort(1).values
     n = ascending.shape[1]
     weight = 2 * torch.arange(1, n + 1, dtype=torch.float64, device=ascending.device) - n - 1
-    return Scored(((ascending * weight).sum(1) / (n * ascending.sum(1))).clamp(0, 1))
+    return _scored(((ascending * weight).sum(1) / (n * ascending.sum(1))).clamp(0, 1), n)
 
 
 @metric(
@@ -69,7 +70,7 @@ def entropy(seen: Seen, *, size: Size = "image") -> Scored:
     The complexity of Bhatt et al. 2020. A constant map: ln n, the most complex.
     """
     cells = _cells(seen, size)
-    return Scored(torch.special.entr(cells / cells.sum(1, keepdim=True)).sum(1).clamp_min(0))
+    return _scored(torch.special.entr(cells / cells.sum(1, keepdim=True)).sum(1).clamp_min(0), cells.shape[1])
 
 
 @metric(
@@ -95,7 +96,8 @@ def effective_complexity(seen: Seen, *, above: Height = 1e-5, size: Size = "imag
     Quantus' reading of Nguyen & Martinez 2020, who count the features that a model's expectation needs; Quantus gives
     the count, here it is divided by the number of pixels, so that image sizes compare. A constant map: 1, every pixel.
     """
-    return Scored((_cells(seen, size) > above).double().mean(1))
+    cells = _cells(seen, size)
+    return _scored((cells > above).double().mean(1), cells.shape[1])
 
 
 @metric(
@@ -139,7 +141,13 @@ def map_mean(seen: Seen, *, size: Size = "image") -> Scored:
 
     Poppi et al. 2021: the L1 norm over the number of pixels. A constant map: 1, every pixel.
     """
-    return Scored(_cells(seen, size).mean(1))
+    cells = _cells(seen, size)
+    return _scored(cells.mean(1), cells.shape[1])
+
+
+def _scored(value: Tensor, cells: int) -> Scored:
+    """Of maps of so many cells: those of one have one value, whatever it is."""
+    return Scored(value, inapplicable=(SINGLE,) * len(value) if cells < 2 else ())
 
 
 def _height(seen: Seen, size: Size) -> Tensor:

@@ -16,9 +16,12 @@ from pydantic import Field
 from benchbench.fills import PlainFill
 from benchbench.perturb import Keep, Multiply, Probe
 from benchbench.registry import metric
+from benchbench.similarity import reasons
 from benchbench.types import Scored, Seen
 
 Of: TypeAlias = Literal["probability", "logit"]
+CERTAIN = "the target's probability on the image is 1: no map can raise it"
+IMPOSSIBLE = "the target's probability on the image is 0: no map can lower it"
 Top = Annotated[float, Field(gt=0, lt=1)] | None
 PROTOCOLS: dict[str, dict[str, object]] = {
     "masked-image": {},
@@ -39,6 +42,10 @@ def share_lost(seen: Seen) -> torch.Tensor:
     """(B,): max(0, p - q) / p, 0 where p = 0; q is the answer to the first probe."""
     p, q = _pq(seen)
     return torch.where(p > 0, (p - q).clamp_min(0) / p, 0)
+
+
+def _drop(seen: Seen) -> Scored:
+    return Scored(share_lost(seen), inapplicable=reasons((~(seen.whole_probability > 0), IMPOSSIBLE)))
 
 
 def _masked_or_cut(fill: PlainFill, top: Top, of: Of) -> list[Probe]:
@@ -64,14 +71,14 @@ def _read(fill: PlainFill, top: Top, of: Of) -> dict[str, Any]:
     reading=_read,
 )
 def average_drop(seen: Seen, *, fill: PlainFill = "zero", top: Top = None, of: Of = "probability") -> Scored:
-    """max(0, p - q) / p: the share of the class's probability that image x map loses; 0 where p = 0.
+    """max(0, p - q) / p: the share of the class's probability that image x map loses. Not applicable where p = 0.
 
     ``of`` the logit, it is max(0, z - z'), undivided, as pytorch-grad-cam's DropInConfidence has it of its targets.
     With ``top`` q is of the image's most salient share of pixels, the others filled, as Score-CAM's text has it.
     """
     if of == "logit":
         return Scored((seen.whole_logit.double() - seen.logit[:, 0].double()).clamp_min(0))
-    return Scored(share_lost(seen))
+    return _drop(seen)
 
 
 @metric(
@@ -88,9 +95,12 @@ def average_drop(seen: Seen, *, fill: PlainFill = "zero", top: Top = None, of: O
     equation="1 where q > p, else 0",
 )
 def increase(seen: Seen, *, fill: PlainFill = "zero", top: Top = None) -> Scored:
-    """1 where q > p, strictly: the class is more probable on image x map than on the image."""
+    """1 where q > p, strictly: the class is more probable on image x map than on the image.
+
+    Not applicable where p = 1 (in float32), as every map has 0 there; the paper counts such images as 0.
+    """
     p, q = _pq(seen)
-    return Scored((q > p).double())
+    return Scored((q > p).double(), inapplicable=reasons((~(p < 1), CERTAIN)))
 
 
 @metric(
@@ -106,9 +116,13 @@ def increase(seen: Seen, *, fill: PlainFill = "zero", top: Top = None) -> Scored
     equation="max(0, q - p) / (1 - p)",
 )
 def average_gain(seen: Seen, *, fill: PlainFill = "zero", top: Top = None) -> Scored:
-    """max(0, q - p) / (1 - p): the share of the missing probability that image x map wins; 0 where p = 1."""
+    """max(0, q - p) / (1 - p): the share of the missing probability that image x map wins.
+
+    Not applicable where p = 1 (in float32): nothing is missing, whatever the map.
+    """
     p, q = _pq(seen)
-    return Scored(torch.where(p < 1, (q - p).clamp_min(0) / (1 - p), 0))
+    value = torch.where(p < 1, (q - p).clamp_min(0) / (1 - p), 0)
+    return Scored(value, inapplicable=reasons((~(p < 1), CERTAIN)))
 
 
 @metric(
@@ -125,8 +139,8 @@ def average_gain(seen: Seen, *, fill: PlainFill = "zero", top: Top = None) -> Sc
     equation="max(0, p - q') / p, with q' on image x (1 - map)",
 )
 def drop_in_deletion(seen: Seen, *, fill: PlainFill = "zero") -> Scored:
-    """max(0, p - q') / p: the share of the class's probability that image x (1 - map) loses; 0 where p = 0.
+    """max(0, p - q') / p: the share of the class's probability that image x (1 - map) loses.
 
-    Jung and Oh 2021 (LIFT-CAM).
+    Jung and Oh 2021 (LIFT-CAM). Not applicable where p = 0.
     """
-    return Scored(share_lost(seen))
+    return _drop(seen)

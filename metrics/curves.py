@@ -18,7 +18,7 @@ from benchbench.types import Scored, Seen
 
 from .protocols import EVERY_FILL, Answer, Source, area, in_other_fills, inserted, read, removed, shares
 
-Steps = Annotated[int, Field(ge=1, le=100_000)]
+Steps = Annotated[int, Field(ge=2, le=100_000)]  # of one step every map has the same pictures
 PEERS: dict[str, dict[str, object]] = {
     "torchcam-20": {"source": "torchcam", "steps": 20, "fill": "zero", "answer": "logit"},
     "latec-50": {"source": "latec", "steps": 1003},

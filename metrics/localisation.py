@@ -146,12 +146,12 @@ def topk_intersection(seen: Seen, *, k: PixelsOrShare = 1000) -> Scored:
     """Of the k highest pixels the share on the object; k is a number of pixels or, below 1, a share of the image's.
 
     Theiner et al. 2022; k = 1000 is Quantus' default. Where the object has fewer than k pixels, a perfect map scores
-    below 1. Equal pixels as in relevance_rank_accuracy. Not applicable to an image of fewer than k pixels.
+    below 1. Equal pixels as in relevance_rank_accuracy. Not applicable to an image of k pixels or fewer.
     """
     pixels = seen.map[0].numel()
     count = int(k) if k >= 1 else max(1, round(k * pixels))
-    if count > pixels:
-        why = f"the image has {pixels} pixels, fewer than k = {count}"
+    if count >= pixels:
+        why = f"the image has {pixels} pixels, not more than k = {count}: every map takes all of them"
         return Scored(torch.full((len(seen.map),), torch.nan), inapplicable=(why,) * len(seen.map))
     return on_region(
         seen, lambda mask: _in_top(seen.map, mask, torch.full_like(mask[:, 0, 0], count, dtype=torch.long))

@@ -21,6 +21,7 @@ from typing import Any, Literal, TypeAlias
 import torch
 from torch import Tensor
 
+from benchbench.errors import BenchError
 from benchbench.fills import FillName
 from benchbench.perturb import Above, Keep, Probe, Remove, Whole
 from benchbench.regions import PIXELS as PARTS
@@ -36,6 +37,7 @@ def in_other_fills(name: str, own: FillName) -> dict[str, dict[str, object]]:
     return {f"{name}-{fill}": {"fill": fill} for fill in EVERY_FILL if fill != own}
 
 
+LEAST: dict[Source, int] = {"pnpxai": 3, "mindspore": 3}  # the others need two steps
 LOGIT: dict[str, Any] = {"unit": "logit", "range": (-math.inf, math.inf)}
 
 
@@ -56,7 +58,14 @@ def read(source: Source, answer: Answer, *, insert: bool = False) -> dict[str, A
 
 
 def shares(source: Source, steps: int) -> list[float]:
-    """The share of pixels at each point, in order."""
+    """The share of pixels at each point, in order.
+
+    Raises:
+        BenchError: of so few steps every map has the same value.
+    """
+    if steps < LEAST.get(source, 2):
+        hint = f"Give {LEAST.get(source, 2)} or more"
+        raise BenchError(f"by {source}'s rule {steps} steps give every map the same value", where="steps", hint=hint)
     match source:
         case "rise":
             return [k / steps for k in range(steps + 1)]

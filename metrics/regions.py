@@ -9,7 +9,7 @@ from pydantic import Field
 
 from benchbench.fills import FillName
 from benchbench.perturb import Remove
-from benchbench.regions import PartsName
+from benchbench.regions import PartsName, parts_in
 from benchbench.registry import metric
 from benchbench.similarity import reasons
 from benchbench.types import Scored, Seen
@@ -17,7 +17,13 @@ from benchbench.types import Scored, Seen
 from .curves import aopc
 from .protocols import in_other_fills
 
-Steps = Annotated[int, Field(ge=1, le=1000)]
+Steps = Annotated[int, Field(ge=2, le=1000)]  # of one step every map has the same pictures
+
+
+def least_of(parts: str) -> int:
+    """Of how many parts at least a curve is taken: a tenth of the superpixels that are asked for, and never one."""
+    kind, _, wanted = parts.partition("-")
+    return max(2, int(wanted) // 10) if kind == "slic" else 2
 
 
 def _removed(steps: int, parts: str, fill: FillName) -> list[Remove]:
@@ -62,11 +68,18 @@ def irof(seen: Seen, *, steps: Steps = 10, parts: PartsName = "slic-60", fill: F
     """Area over the curve of the target's probability, relative to the whole image's, as superpixels are removed.
 
     Rieger and Hansen 2020: the superpixels of SLIC, the one of the highest mean saliency first, each filled with the
-    image's mean colour; trapezoid over the share removed. Where p(x) is 0 nothing can fall: not applicable.
+    image's mean colour; trapezoid over the share removed. Not applicable where p(x) is 0, as nothing can fall; nor
+    where SLIC finds fewer than a tenth of the superpixels that are asked for (6 of 60, 30 of 300) or one, as in a noisy
+    photograph: of one segment every map has the same value. Part ``segments``: how many there are.
     """
     p = seen.whole_probability.double()
     y = torch.cat([p[:, None], seen.probability.double()], 1)
     x = torch.arange(steps + 1, dtype=torch.float64, device=y.device) / steps
     area = torch.trapezoid(y, x, dim=1) / torch.where(p > 0, p, 1)
     why = "the target's probability on the whole image is 0"
-    return Scored(1 - area, inapplicable=reasons((~(p > 0), why)))
+    assert seen.pixels is not None, "the engine gives the images"
+    segments = parts_in(parts, seen.pixels).count.to(p)
+    least = least_of(parts)
+    few = f"SLIC finds fewer than {least} segments in the image: a curve of so few says next to nothing of a map"
+    reason = reasons((segments < least, few), (~(p > 0), why))
+    return Scored(1 - area, parts={"segments": segments}, inapplicable=reason)

@@ -10,6 +10,14 @@ from benchbench.similarity import ranks
 FLAT = "the network's answer does not change on any step"
 
 
+ROUNDING = 1e-6  # of the largest answer: float32 tells no less
+
+
+def responds(answers: Tensor) -> Tensor:
+    """(...,): whether a network's answers (..., P) differ by more than their own rounding does."""
+    return answers.amax(-1) - answers.amin(-1) > ROUNDING * answers.abs().amax(-1)
+
+
 def pearson(one: Tensor, other: Tensor) -> Tensor:
     """(B,): the linear correlation of the rows of (B, n) and (B, n); 0 where one of them is constant."""
     one, other = (x.double() - x.double().mean(1, keepdim=True) for x in (one, other))

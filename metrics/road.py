@@ -12,8 +12,9 @@ from pydantic import Field
 from torch import Tensor
 
 from benchbench.fills import FillName
-from benchbench.perturb import Above, Order, Probe, Remove
+from benchbench.perturb import Above, Order, Probe, Remove, above
 from benchbench.registry import metric
+from benchbench.similarity import reasons
 from benchbench.types import Scored, Seen
 
 from .protocols import EVERY_FILL
@@ -98,7 +99,7 @@ def _combined(percents: Percents, fill: FillName, by: By) -> list[Probe]:
     "road",
     title="ROAD",
     higher_is_better=True,
-    needs="probes",
+    needs={"probes", "map"},
     probes=_combined,
     protocols={
         "combined-9": {},
@@ -115,11 +116,24 @@ def _combined(percents: Percents, fill: FillName, by: By) -> list[Probe]:
 def road(seen: Seen, *, percents: Percents = TENS, fill: FillName = "noisy-linear", by: By = "share") -> Scored:
     """Half of what ROAD's LeRF leaves more than its MoRF, as pytorch-grad-cam combines the two.
 
-    ``by="percentile"`` is its rule: every pixel at or above a percentile of the map goes, so that ties go together, and
-    a constant map's pixels all; its noise is on normalised pixels. ``pgc`` has the percentiles of its documentation,
-    ``pgc-9`` those of its class.
+    ``by="percentile"`` is its rule: every pixel at or above a percentile of the map goes, so that ties go together; its
+    noise is on normalised pixels. ``pgc`` has the percentiles of its documentation, ``pgc-9`` those of its class. Where
+    the lowest percentile (20 in ``pgc``) is the map's lowest value, as on a map with 20 % zeros, the rule takes the
+    whole image and nothing is left to interpolate from (its linear system is singular): not applicable, and so it is
+    where so many pixels share the highest value. ``combined-9`` takes exact shares and applies to every map.
     """
-    return Scored(_gap(seen) / 2)
+    return Scored(_gap(seen) / 2, inapplicable=_emptied(seen, min(percents)) if by == "percentile" else ())
+
+
+def _emptied(seen: Seen, percent: int) -> tuple[str, ...]:
+    """Per map why pytorch-grad-cam's rule takes every pixel at its lowest percentile, or ""."""
+    orders: tuple[tuple[Order, str], ...] = (("most", "lowest"), ("least", "highest"))
+    found = []
+    for order, which in orders:
+        gone = above(Above(percent, order=order, strict=False), seen.map).flatten(1).all(1)
+        said = f"{percent} % or more of the map's pixels share its {which} value"
+        found.append((gone, f"{said}: the percentile rule takes the whole image. Use road@combined-9"))
+    return reasons(*found)
 
 
 @metric(

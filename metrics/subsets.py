@@ -21,10 +21,11 @@ from benchbench.types import Scored, Seen
 
 from .curves import answers
 from .protocols import Answer, in_other_fills
-from .relation import FLAT, pearson, spearman, varies
+from .relation import FLAT, pearson, responds, spearman
 
 Draws = Annotated[int, Field(ge=2, le=10_000)]
 Share = Annotated[float, Field(gt=0, lt=1)]
+ONE_SET = "every set has the same parts of this image, whatever the map"
 Shares = Annotated[tuple[Share, ...], Len(1)]
 
 
@@ -46,8 +47,20 @@ def _said(seen: Seen, probes: list[Random] | list[Region]) -> Tensor:
     return torch.stack([(sums * members(probe, parts)).sum(1) for probe in probes], 1)
 
 
-def _inapplicable(falls: Tensor) -> tuple[str, ...]:
-    return reasons((~varies(falls), FLAT))
+def _draws_tell(seen: Seen, probes: list[Random] | list[Region]) -> Tensor:
+    """(B,): whether the probes do not all remove the same parts, as they do of an image of one."""
+    assert seen.pixels is not None, "the engine gives the images"
+    parts = parts_in(probes[0].parts, seen.pixels)
+    first = members(probes[0], parts)
+    return torch.stack([(members(probe, parts) != first).any(1) for probe in probes[1:]]).any(0)
+
+
+def _inapplicable(seen: Seen, answer: Answer, sets: list[list[Random]] | list[list[Region]]) -> tuple[str, ...]:
+    """Per image why no map can be right or wrong about the sets, of one size each, or ""."""
+    sizes = zip(answers(seen, answer).split([len(each) for each in sets], 1), sets, strict=True)
+    tells, heard = zip(*((_draws_tell(seen, each), responds(y)) for y, each in sizes), strict=True)
+    told = torch.stack(tells)
+    return reasons((~told.any(0), ONE_SET), (~(told & torch.stack(heard)).any(0), FLAT))
 
 
 @metric(
@@ -76,10 +89,11 @@ def sensitivity_n(
 
     Ancona et al. 2018. A constant map correlates with nothing: 0.
     """
-    said = _said(seen, _drawn(shares, draws, parts, fill)).view(-1, len(shares), draws)
+    sets = [_drawn((share,), draws, parts, fill) for share in shares]
+    said = torch.stack([_said(seen, each) for each in sets], 1)
     falls = _falls(seen, answer).view(-1, len(shares), draws)
     each = torch.stack([pearson(said[:, n], falls[:, n]) for n in range(len(shares))])
-    return Scored(each.mean(0), inapplicable=_inapplicable(falls.flatten(1)))
+    return Scored(each.mean(0), inapplicable=_inapplicable(seen, answer, sets))
 
 
 @metric(
@@ -109,8 +123,8 @@ def faithfulness_correlation(
     same size, and more.
     """
     falls = _falls(seen, answer)
-    said = _said(seen, _drawn((share,), draws, parts, fill))
-    return Scored(pearson(said, falls), inapplicable=_inapplicable(falls))
+    sets = _drawn((share,), draws, parts, fill)
+    return Scored(pearson(_said(seen, sets), falls), inapplicable=_inapplicable(seen, answer, [sets]))
 
 
 def _regions(cells: int, fill: FillName) -> list[Region]:
@@ -142,7 +156,8 @@ def single_deletion(
     first; here the network is the user's own. A constant map orders nothing: 0.
     """
     falls = _falls(seen, answer)
-    return Scored(spearman(_said(seen, _regions(cells, fill)), falls), inapplicable=_inapplicable(falls))
+    squares = _regions(cells, fill)
+    return Scored(spearman(_said(seen, squares), falls), inapplicable=_inapplicable(seen, answer, [squares]))
 
 
 @metric(
@@ -171,9 +186,12 @@ def infidelity(
     becomes: 1. Squares of one size: over sets of many sizes every map forecasts well, as larger sets cost more. By
     default they are those of ``single_deletion``; of 7 x 7 squares each costs little, and maps are hardly told apart.
     """
-    falls = _falls(seen, answer)
-    said = _said(seen, _regions(cells, fill))
+    falls, squares = _falls(seen, answer), _regions(cells, fill)
+    said = _said(seen, squares)
     power, own = falls.square().sum(1), said.square().sum(1)
     factor = torch.where(own > 0, (said * falls).sum(1) / torch.where(own > 0, own, 1), 0)
     error = (factor[:, None] * said - falls).square().sum(1)
-    return Scored(error / torch.where(power > 0, power, 1), inapplicable=_inapplicable(falls))
+    whole = (seen.whole_logit if answer == "logit" else seen.whole_probability).double()
+    heard = responds(torch.cat([whole[:, None], whole[:, None] - falls], 1))  # one fall for all squares is a fall
+    why = reasons((~_draws_tell(seen, squares), ONE_SET), (~heard, FLAT))
+    return Scored(error / torch.where(power > 0, power, 1), inapplicable=why)

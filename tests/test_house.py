@@ -35,6 +35,7 @@ FLOORS = [
     ["methods", "metrics", "study"],
     ["regression"],
     ["scoring", "reports", "plan", "snapshots"],
+    ["moot"],
     ["exported", "masked", "probing"],
     ["services", "cost", "ready", "provenance", "across", "pooled", "progress"],
     ["assemble"],

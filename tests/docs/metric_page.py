@@ -25,8 +25,8 @@ one value per image.
 
 Maps are upsampled (bilinear, align_corners=False) and min-max normalised per image before any metric sees them. p is
 the target's softmax probability, z its logit. Forwards: those that each map costs, and those that an image costs
-whatever the number of its maps; equal pictures of an image are scored once, whichever maps and metrics they come from.
-Again: how often every method is run again, on changed images, another target or other weights, each captured once."""
+whatever the number of its maps; equal pictures of an image are scored once, whichever maps they come from. Again: how
+often every method is run again, on changed images, another target or other weights, each captured once for all."""
 
 
 def _shown(views: Iterable[View]) -> int:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
-from benchbench.methods.eigencam import leading
+from benchbench.errors import NotApplicable
+from benchbench.methods import kpcacam
+from benchbench.methods.eigencam import _projected, leading
 
 from ..helpers import layer_of, map_of
 from ..networks import Flat, Pooled, seeded
@@ -103,3 +107,102 @@ def test_small_gradients_do_not_underflow(images: Tensor) -> None:
     assert float(layer.gradient.abs().max()) < 1e-24
     found = map_of("eigengradcam", network, images, "features", layer.targets)
     torch.testing.assert_close(found / found.abs().max(), plain / plain.abs().max(), rtol=1e-3, atol=1e-5)
+
+
+def unit(cells: Tensor) -> Tensor:
+    """(1, K, h, w): what a layer norm without scale and shift makes of cells (h, w, K)."""
+    made: Tensor = nn.functional.layer_norm(cells, cells.shape[-1:], eps=0.0).permute(2, 0, 1)[None]
+    return made
+
+
+def clusters(few: int, spread: float = 0.1, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Activations (1, 24, 6, 6) of two kinds of cells, with a mean of 0 and a norm of 1 in each; which are the few."""
+    generator = torch.Generator().manual_seed(seed)
+    rare, usual = torch.randn(2, 24, generator=generator).double()
+    on = torch.zeros(36, dtype=torch.bool)
+    on[torch.randperm(36, generator=generator)[:few]] = True
+    cells = torch.where(on[:, None], rare, usual) + spread * torch.randn(36, 24, generator=generator).double()
+    return unit(cells.view(6, 6, 24)), on.view(6, 6)
+
+
+@pytest.mark.parametrize("turned", [1, -1])
+@pytest.mark.parametrize("seed", range(6))
+def test_behind_a_unit_layer_norm_the_fewer_cells_are_high(seed: int, turned: int) -> None:
+    """Neither the mean nor the norm differs between cells; and the direction of an eigenvector means nothing."""
+    activation, few = clusters(5, seed=seed)
+    assert float(activation.mean(1).abs().max()) < 1e-12
+    assert float((activation.norm(dim=1) / 24**0.5 - 1).abs().max()) < 1e-12
+    shown = (turned * activation).float()
+    for found in (_projected(shown, shown, True)[0], kpca(shown)[0]):
+        assert float(found[few].min()) > float(found[~few].max())
+    torch.testing.assert_close(
+        _projected(shown, shown, False), _projected(activation.float(), activation.float(), False), atol=1e-5, rtol=0
+    )
+
+
+def kpca(activation: Tensor) -> Tensor:
+    return kpcacam.kpcacam(SimpleNamespace(activation=activation), kernel="rbf")  # type: ignore[arg-type]
+
+
+def test_cells_of_more_energy_are_high_where_the_mean_is_the_same_everywhere() -> None:
+    """The many strong cells, though the few weak ones lie further from the mean."""
+    activation, few = clusters(5, spread=0.01)
+    strong = activation * torch.where(few, 0.2, 3.0)
+    for turned in (1, -1):
+        found = _projected((turned * strong).float(), (turned * strong).float(), False)[0]
+        assert float(found[~few].min()) > float(found[few].max())
+
+
+def test_the_evidence_for_the_class_comes_before_the_norm() -> None:
+    """Eigen-Grad-CAM behind a unit layer norm: the weak cells speak for the class, the strong ones against it."""
+    activation, few = clusters(5, spread=0.01)
+    gradient = torch.where(few, 1.0, -3.0) * activation
+    found = _projected((gradient * activation).float(), activation.float(), False)[0]
+    assert float(found[few].min()) > float(found[~few].max())
+
+
+@pytest.mark.parametrize("centered", [True, False])
+def test_a_component_that_nothing_tells_from_its_negative_is_refused(centered: bool) -> None:
+    """Half of the cells are the negative of the other half: either could be high."""
+    one = torch.randn(24, generator=torch.Generator().manual_seed(0)).double()
+    halves = torch.where(torch.arange(36) % 2 == 0, 1.0, -1.0)
+    tie = unit((halves[:, None] * one).view(6, 6, 24)).float()
+    fine = clusters(5)[0].float()
+    with pytest.raises(NotApplicable, match="the first component has no sign"):
+        _projected(tie, tie, centered)
+    with pytest.raises(NotApplicable, match="the first component has no sign"):
+        kpca(tie)
+    assert torch.isfinite(_projected(fine, fine, centered)).all()
+
+
+def test_a_component_that_is_the_same_everywhere_needs_no_sign() -> None:
+    flat = torch.ones(1, 24, 6, 6) * torch.randn(1, 24, 1, 1, generator=torch.Generator().manual_seed(0))
+    found = _projected(flat, flat, False)
+    assert float(found.amax() - found.amin()) <= 1e-5 * float(found.abs().amax())
+
+
+class Normed(nn.Module):
+    """A layer norm without scale and shift over the channels of each cell."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm, self.out = (
+            nn.Conv2d(3, 16, 8, 8),
+            nn.LayerNorm(16, elementwise_affine=False),
+            nn.Identity(),
+        )
+        self.fc = nn.Linear(16 * 64, 5)
+
+    def forward(self, images: Tensor) -> Tensor:
+        cells = self.norm(self.conv(images).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        logits: Tensor = self.fc(self.out(cells).flatten(1).square())
+        return logits
+
+
+@pytest.mark.parametrize("method", ["eigencam", "eigengradcam", "kpcacam"])
+def test_no_batch_turns_a_sign_round_behind_a_unit_layer_norm(method: str, images: Tensor) -> None:
+    network = seeded(Normed)
+    together = map_of(method, network, images, "out")
+    for order in ([5, 4, 3, 2, 1, 0], [2, 0], [1], [3, 1, 5]):
+        found = map_of(method, network, images[order], "out")
+        torch.testing.assert_close(found, together[order], rtol=1e-3, atol=1e-5 * float(together.abs().max()))
