@@ -36,6 +36,59 @@ def attentive() -> ModelSpec:
     return _spec("attentive", VisionTransformer(SIDE, 8, 3, 4, 48, 96, num_classes=CLASSES))
 
 
+def strided() -> ModelSpec:
+    """A convolution that is coarser on one side, as for text lines and spectrograms: as many channels as rows."""
+    layers = [nn.Conv2d(3, 64, 3, (1, 4), 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(1), nn.Linear(64, CLASSES)]
+    return _spec("strided", nn.Sequential(*layers))
+
+
+class Normed(nn.Module):
+    """As ConvNeXt: a normalisation over the channels of each cell behind the first stage."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stage1 = nn.Sequential(nn.Conv2d(3, 12, 4, 4), nn.Softplus())
+        self.norm = nn.LayerNorm(12)
+        self.stage2 = nn.Sequential(nn.Conv2d(12, 24, 3, 2, 1), nn.ReLU())
+        self.fc = nn.Linear(24, CLASSES)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        found = self.norm(self.stage1(images).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        logits: torch.Tensor = self.fc(self.stage2(found).mean((2, 3)))
+        return logits
+
+
+def normed() -> ModelSpec:
+    """HiResCAM is constant at its first stage, but for rounding."""
+    return _spec("normed", Normed())
+
+
+def preactivated() -> ModelSpec:
+    """Batch norms before convolutions: folded into the convolution in front, they change what that one returns."""
+    stages = [
+        nn.Conv2d(3, 12, 3, 2, 1),
+        nn.Sequential(nn.BatchNorm2d(12), nn.ReLU(), nn.Conv2d(12, 24, 3, 2, 1)),
+        nn.Sequential(nn.BatchNorm2d(24), nn.ReLU()),
+    ]
+    head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(1), nn.Linear(24, CLASSES)]
+    return _spec("preactivated", nn.Sequential(*stages, *head))
+
+
+class Ungraded(nn.Sequential):
+    """Its forward keeps no graph."""
+
+    @torch.no_grad()
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = super().forward(images)
+        return logits
+
+
+def ungraded() -> ModelSpec:
+    """Methods that need no gradient apply to it, the others do not."""
+    head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(1), nn.Linear(12, CLASSES)]
+    return _spec("ungraded", Ungraded(nn.Conv2d(3, 12, 3, 2, 1), nn.ReLU(), *head))
+
+
 def _spec(name: str, network: nn.Module) -> ModelSpec:
     draws = np.random.default_rng(0)
     with torch.no_grad():

@@ -12,13 +12,13 @@ def _engine(says: str, file: str, old: str, new: str, methods: str, *metrics: st
 ENGINE = (
     _engine(
         "the gradient of the softmax in place of the logit", "capture",
-        "wanted = logits.gather(1, targets[:, None])[:, 0] if",
-        "wanted = logits.softmax(1).gather(1, targets[:, None])[:, 0] if",
+        "aim = logits.gather(1, targets[:, None])[:, 0] if",
+        "aim = logits.softmax(1).gather(1, targets[:, None])[:, 0] if",
         "gradcam++ shapleycam", "average_drop", study="small",
     ),
     _engine(
         "a hook that hands out what an in-place ReLU then overwrites", "capture",
-        "return layout.output_of(found.clone(), output)", "return layout.output_of(found, output)",
+        "return layout.output_of(found.to(output.dtype, copy=True), output)", "return layout.output_of(found, output)",
         "gradcam layercam", "average_drop", study="small",
     ),
     _engine(
@@ -95,7 +95,7 @@ ENGINE = (
     ),
     _engine(
         "images as BGR", "preprocess",
-        "np.array(framed)).permute(2, 0, 1)", "np.array(framed)).permute(2, 0, 1).flip(0)",
+        "np.array(framed))).permute(2, 0, 1)", "np.array(framed))).permute(2, 0, 1).flip(0)",
         "gradcam random", "deletion", "pointing_game",
     ),
     _engine(
@@ -111,5 +111,34 @@ ENGINE = (
     _engine(
         "passes counted twice", "scoring",
         "self.passes.forwards += count", "self.passes.forwards += 2 * count", "scorecam", "passes", study="middle",
+    ),
+    _engine(
+        "passes of a copy that another library makes are not counted", "exported",
+        "outer.register_forward_hook(count)", "made.register_forward_hook(count)", "lrp", "passes", study="small",
+    ),
+    _engine(
+        "a backward that a method makes itself is not counted", "sharing",
+        "output.register_hook(self._backward)", "assert self._backward", "liftcam deeplift", "passes", study="small",
+    ),
+    _engine(
+        "a layout by the shape alone", "reading",
+        "found = None if output.axes is None else layout_from(output.axes, output.shape)", "found = None",
+        "hirescam", "average_drop", study="odd",
+    ),
+    _engine(
+        "what has no gradient is refused to every method", "ready",
+        "seen = capture(spec.network, example, [layer], _most_likely, gradient=False)",
+        "seen = capture(spec.network, example, [layer], _most_likely)", "eigencam scorecam", "average_drop", study="odd",
+    ),
+    _engine(
+        "stages from a copy that was not proven there", "services",
+        "proven = scorer.proven is not None and scorer.proven.issuperset(layers)",
+        "proven = scorer.proven is not None", "fusion", "average_drop", study="odd",
+    ),
+    _engine(
+        "a map that is made of rounding, scored", "explaining",
+        "rounding = made_of_rounding(plugin, layer, cell.method.params, maps)",
+        'rounding = made_of_rounding(plugin, layer, cell.method.params, maps) and ("",) * len(maps)',
+        "hirescam", "average_drop", study="odd",
     ),
 )  # fmt: skip
