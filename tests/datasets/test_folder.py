@@ -385,3 +385,35 @@ def test_the_fingerprint_changes_with_file_label_and_mask_alone(make: Make, tmp_
 def test_a_fingerprint_knows_where_one_part_ends(parts: list[bytes], other: list[bytes]) -> None:
     assert (fingerprint(*parts) == fingerprint(*other)) == (parts == other)
     assert fingerprint(b"ab", b"c") != fingerprint(b"a", b"bc")
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_groups_come_from_a_csv(tmp_path: Path, apart: bool) -> None:
+    """From a column of the labels' own CSV, or from another; an empty one is none."""
+    for name in ("a.png", "b.png", "c.png"):
+        Image.new("RGB", (4, 4), "red").save(tmp_path / name)
+    table = tmp_path / "table.csv"
+    if apart:
+        table.write_text("file,group\na.png, film \nb.png,film\nc.png,\n")
+        data = folder(root=tmp_path, groups=table)
+    else:
+        table.write_text("file,label,group\na.png,1,film\nb.png,2,film\nc.png,3,\n")
+        data = folder(root=tmp_path, labels=table)
+    assert list(data.groups) == ["film", "film", None]  # type: ignore[attr-defined]
+    assert data[0].group == "film"
+    assert data.about["groups"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("file,label\na.png,1\n", "there is no column 'group'"),
+        ("file,group\nb.png,x\n", "'b.png' is not a photograph in root"),
+        ("file,group\na.png,x\na.png,y\n", "'a.png' is on line 2 already"),
+    ],
+)
+def test_groups_that_do_not_fit_are_refused(tmp_path: Path, text: str, said: str) -> None:
+    Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
+    (tmp_path / "groups.csv").write_text(text)
+    with pytest.raises(BenchError, match=said):
+        folder(root=tmp_path, groups=tmp_path / "groups.csv")
