@@ -86,7 +86,7 @@ ENGINE = (
     ),
     _engine(
         "images as BGR", "preprocess",
-        "np.array(framed)).permute(2, 0, 1)", "np.array(framed)).permute(2, 0, 1).flip(0)",
+        "np.array(framed))).permute(2, 0, 1)", "np.array(framed))).permute(2, 0, 1).flip(0)",
         "gradcam random", "deletion", "pointing_game",
     ),
     _engine(
@@ -98,6 +98,12 @@ ENGINE = (
         "return torch.from_numpy(np.array(_frame(picture, preprocess, Image.Resampling.NEAREST)) > 0)",
         "return torch.from_numpy(np.array(picture.resize((preprocess.crop, preprocess.crop))) > 0)",
         "gradcam random", "energy_pointing_game",
+    ),
+    _engine(
+        "a scored network of many outputs explained for its first class", "work",
+        "chunk.labels, only=is_scored(job.shard.model.spec.network))",
+        'chunk.labels, only=hasattr(job.shard.model.spec.network, "benchbench_score"))',
+        "gradcam random", "average_drop", study="small",
     ),
     _engine(
         "passes counted twice", "scoring",
