@@ -211,7 +211,7 @@ def check_logits(output: Any, images: Tensor) -> Tensor:
         shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
         raise BenchError(
             f"the network returned {shape} for {images.shape[0]} images, where logits (B, C) are needed",
-            hint="Wrap it in a module that returns the logits",
+            hint="Give bb.scored(network, lambda output: ...), with a function that takes the logits out",
         )
     return output
 

@@ -6,12 +6,14 @@ nothing, and their maps are maps all the same.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import nn
 from torchvision.models.vision_transformer import VisionTransformer
 
-from benchbench import ModelSpec
+from benchbench import ModelSpec, scored
 from benchbench.types import Preprocess
 
 SIDE, CLASSES = 64, 10
@@ -19,7 +21,10 @@ _STEPS = 4096
 
 
 def rectified() -> ModelSpec:
-    """Convolutions with biases and ReLU, some in place: FullGrad's terms add up, and captum's rules hold."""
+    """Convolutions with biases and ReLU, some in place: FullGrad's terms add up, and captum's rules hold.
+
+    The logits come from a mapping by ``scored``, so that the study guards scored classifiers too.
+    """
     stages = ((3, 12), (12, 24), (24, 32))
     blocks = [
         nn.Sequential(
@@ -28,7 +33,16 @@ def rectified() -> ModelSpec:
         for before, after in stages
     ]
     head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(1), nn.Linear(32, 24), nn.ReLU(), nn.Linear(24, CLASSES)]
-    return _spec("rectified", nn.Sequential(*blocks, *head))
+    made = _spec("rectified", Keyed(*blocks, *head))
+    return replace(made, network=scored(made.network, lambda out: out["logits"]))
+
+
+class Keyed(nn.Sequential):
+    """Its logits are in a mapping, and ``scored`` takes them out: the scored network is a classifier."""
+
+    def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+        logits: torch.Tensor = super().forward(images)  # type: ignore[no-untyped-call]
+        return {"logits": logits}
 
 
 def attentive() -> ModelSpec:

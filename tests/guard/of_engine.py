@@ -109,6 +109,18 @@ ENGINE = (
         "gradcam random", "energy_pointing_game",
     ),
     _engine(
+        "a scored network of many outputs explained for its first class", "work",
+        "chunk.labels, only=is_scored(job.shard.model.spec.network))",
+        'chunk.labels, only=hasattr(job.shard.model.spec.network, "benchbench_score"))',
+        "gradcam random", "average_drop", study="small",
+    ),
+    _engine(
+        "images with a Preprocess counted as not normalised", "judge",
+        "mean, std = images.new_tensor(own.mean), images.new_tensor(own.std)",
+        "mean, std = images.new_zeros(len(own.mean)), images.new_ones(len(own.std))",
+        "gradcam random", "deletion@idl-20", "noise_stability",
+    ),
+    _engine(
         "passes counted twice", "scoring",
         "self.passes.forwards += count", "self.passes.forwards += 2 * count", "scorecam", "passes", study="middle",
     ),
