@@ -34,7 +34,7 @@ Models = Annotated[str | None, typer.Option("--models", "--model", help=_NAMES)]
 Datasets = Annotated[str | None, typer.Option("--datasets", "--dataset", help=_NAMES)]
 Methods = Annotated[str | None, typer.Option("--methods", "--method", help=_NAMES)]
 Metrics = Annotated[str | None, typer.Option("--metrics", "--metric", help=_NAMES)]
-Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1 or mps")]
+Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, or cuda:1 for the second GPU")]
 
 
 def _version(asked: bool) -> None:

@@ -29,7 +29,7 @@ from .registry import (
 from .studyfile import name_and_params, read_each
 from .studyfile import read_yaml as read_yaml
 
-_DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?|mps")
+_DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
 _PLAIN = ("target", "samples", "seed", "device", "engine", "batch", "score", "precision", "compile", "workers")
 _Rule: TypeAlias = Annotated[str, Field(pattern=r"^(top-[1-9]\d*|\d+-\d+)$")]
 Target: TypeAlias = Literal["predicted", "label"] | Annotated[int, Field(ge=0, strict=True)] | _Rule
@@ -153,8 +153,11 @@ class Study(BaseModel):
     @field_validator("device", mode="before")
     @classmethod
     def _device(cls, given: Any) -> str:
+        if given == "mps":
+            said = "mps has no float64, in which maps are normalised and ranked"
+            raise BenchError(said, where="device", hint="Say cpu")
         if not isinstance(given, str) or not _DEVICE.fullmatch(given):
-            hint = "Say auto, cpu, cuda, cuda:1 (any number), or mps"
+            hint = "Say auto, cpu, cuda, or cuda:1 for the second GPU"
             raise BenchError(f"unknown device {given!r}", where="device", hint=hint)
         return given
 

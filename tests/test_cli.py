@@ -8,17 +8,19 @@ import subprocess
 import sys
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from unittest import mock
 
 import pandas as pd
 import pytest
 import yaml
+from PIL import Image
 
 from benchbench.cli import main
 from benchbench.registry import METHODS
 
-QUICK = ["--methods", "gradcam,center", "--metrics", "deletion", "--samples", "2"]
+QUICK = ["--methods", "center", "--metrics", "deletion", "--samples", "2"]
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def test_what_is_printed(place: Path, finished: Path) -> None:
 
 
 def test_options_override_the_file(place: Path) -> None:
-    done = benchbench("run", "study.yaml", *QUICK, "--methods", "center", "--seed", "3", "--out", "other", cwd=place)
+    done = benchbench("run", "study.yaml", *QUICK, "--seed", "3", "--out", "other", cwd=place)
     assert done.returncode == 0, done.stderr
     info = json.loads((place / "other" / "run.json").read_text())
     assert (info["study"]["methods"], info["study"]["samples"], info["seed"]) == (["center"], 2, 3)
@@ -132,6 +134,186 @@ def test_a_wrong_request_is_one_line_and_exit_code_2(place: Path, finished: Path
     assert done.stderr.startswith("benchbench: ")
     assert done.stderr.count("\n") == 1
     assert "Traceback" not in done.stderr + done.stdout
+
+
+NETS = """
+import torch
+from torch import nn
+from beside import body  # a sibling
+from benchbench import ModelSpec, Preprocess
+class Dict(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = body()
+    def forward(self, images):
+        return self.read(self.body(images))
+    def read(self, logits):
+        return {"out": logits}
+class Pair(Dict):
+    def read(self, logits):
+        return logits, None
+class Cube(Dict):
+    def read(self, logits):
+        return logits[..., None]
+class Twice(Dict):
+    def forward(self, images):
+        return self.body(images) + self.body(images.flip(3))
+def spec(network):
+    return ModelSpec("x", network, Preprocess(64, 56))
+def ten(): return spec(body())
+def grey(): return spec(nn.Sequential(nn.Conv2d(1, 4, 3), nn.Flatten()))
+def dict_(): return spec(Dict())
+def pair(): return spec(Pair())
+def cube(): return spec(Cube())
+def twice(): return spec(Twice())
+def late():
+    import beside_late
+    return spec(beside_late.body())
+"""
+BESIDE = """
+import torch
+from torch import nn
+def body():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(3, 5, 3, 4), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(5, 10))
+"""
+
+
+@pytest.fixture(scope="module")
+def nets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with networks, the module beside them that they import, and a photograph."""
+    folder = tmp_path_factory.mktemp("explain, it")
+    (folder / "nets.py").write_text(NETS)
+    (folder / "beside.py").write_text(BESIDE)
+    (folder / "beside_late.py").write_text(BESIDE)
+    Image.effect_noise((80, 70), 60).convert("RGB").save(folder / "a.png")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--model", "nets.py:dict_"], "the network returns a dict with the keys 'out', where logits"),
+        (["--model", "nets.py:pair"], "the network returns a tuple of 2 values, where logits"),
+        (["--model", "nets.py:cube"], "the network returns a tensor of the shape (1, 10, 1)"),
+        (["--model", "nets.py:grey"], "to have 1 channels, but got 3 channels instead"),
+        (["--model", "nets.py:twice"], "every layer with a spatial map runs more than once in a forward"),
+        (["--model", "nets.py:ten", "--target", "top-20"], "target: ten has 10 classes. Say top-1 to top-10"),
+        (["--model", "nets.py:ten", "--target", "10"], "class 10 is not one of the 10 classes"),
+        (["--model", "nets.py:ten", "--target", "3-99"], "class 99 is not one of the network's 10 classes"),
+        (["--method", "gradcam", "--methods", "cam"], "twice: --method gradcam and --methods cam"),
+    ],
+)  # fmt: skip
+def test_what_explain_cannot_do_is_one_line(nets: Path, words: list[str], said: str) -> None:
+    done = benchbench("explain", "a.png", *words, cwd=nets)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert done.stderr.startswith("benchbench: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_network_imports_what_stands_beside_its_file(nets: Path, tmp_path: Path) -> None:
+    """From another folder, by a path with a comma in it; at the top of the file, and inside the function."""
+    for name in ("ten", "late"):
+        words = [str(nets / "a.png"), "--models", f'"{nets}/nets.py:{name}"', "--methods", "GradCAM,Layer-CAM"]
+        done = benchbench("explain", *words, "--out", "seen.png", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.splitlines()[-1] == "seen.png"
+
+
+def test_explain_names_the_classes_of_torchvision(nets: Path) -> None:
+    done = benchbench("explain", "a.png", "--model", "squeezenet1_1:weights=random", "--target", "281", cwd=nets)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("a.png: tabby, probability ")
+
+
+def test_the_home_folder_stands_for_a_tilde(place: Path, finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(place))
+    for words in (
+        ["report", "~/runs/study", "--format=csv"],
+        ["report", "runs/study", "--format=csv", "--out=~/t.csv"],
+    ):
+        assert benchbench(*words, cwd=place).returncode == 0
+    assert (place / "t.csv").is_file()
+    assert "/absent" in benchbench("run", "study.yaml", "--datasets", "folder:root=~/absent", cwd=place).stderr
+    done = benchbench("run", "~/study.yaml", "--models", "~/net.py:small", "--out=~/runs/study", cwd=place)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["--metrics", "deletion", "--metrics", "insertion"],
+            "--metrics: it stands twice: --metrics deletion and --metrics",
+        ),
+        (["--method=cam", "--methods", "cam"], "--methods: it stands twice: --method=cam and --methods cam"),
+        (["--seed", "1", "--seed=2"], "--seed: it stands twice: --seed 1 and --seed=2. Remove one of them"),
+        (["--compile", "--no-compile"], "--compile: it stands twice: --compile and --no-compile"),
+        (
+            ["--methods", "GradCAM,grad-cam"],
+            "'gradcam' is asked for twice: methods[0] (GradCAM) and methods[1] (grad-cam)",
+        ),
+        (["--methods", "scorecam:variant=official:variant=torchcam"], "variant stands twice"),
+        (["--metrics", "deletion,deletion@rise-28"], "'deletion@rise-28' is asked for twice"),
+        (["--device", "gpu"], "device: unknown device 'gpu'. Say auto, cpu, cuda"),
+    ],
+)
+def test_what_stands_twice_is_refused(place: Path, words: list[str], said: str) -> None:
+    done = benchbench("run", "study.yaml", *words, cwd=place)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert said in done.stderr
+
+
+def test_a_key_twice_in_a_study_file(place: Path) -> None:
+    text = (place / "study.yaml").read_text()
+    (place / "twice.yaml").write_text(text + "metrics: [insertion]\n")
+    second = text.count("\n") + 1
+    done = benchbench("run", "twice.yaml", cwd=place)
+    assert done.returncode == 2
+    assert f"the key 'metrics' stands twice: on line {text[: text.index('metrics')].count(chr(10)) + 1}" in done.stderr
+    assert f"and on line {second}" in done.stderr
+
+
+def test_peers_names_are_shown_as_ours(place: Path) -> None:
+    words = ["--method", "GradCAM,Center", "--metric", "Deletion@RISE-28", "--out", "aliases"]
+    assert benchbench("run", "study.yaml", *words, cwd=place).returncode == 0
+    table = pd.read_parquet(place / "aliases" / "results.parquet")
+    assert set(table["method"]) == {"gradcam", "center"}
+    assert set(zip(table["metric"], table["protocol"], strict=True)) == {("deletion", "rise-28")}
+
+
+def test_class_folders_that_are_numbers_are_said(place: Path) -> None:
+    """A network that is right by ImageFolder's order, on folders 1 to 12: every reading has its accuracy."""
+    (place / "order.py").write_text(
+        "import torch\nfrom torch import nn\nfrom benchbench import ModelSpec, Preprocess\n"
+        "class Net(nn.Module):\n"
+        "    def __init__(self):\n        super().__init__()\n        self.conv = nn.Conv2d(3, 3, 1, bias=False)\n"
+        "        self.conv.weight.data = torch.eye(3)[..., None, None]\n"
+        "    def forward(self, images):\n"
+        "        red = self.conv(images).mean((2, 3))[:, :1]\n"
+        "        return -100 * (red - torch.tensor([int(n) * 20 / 255 for n in sorted(map(str, range(1, 13)))])) ** 2\n"
+        "def build():\n    return ModelSpec('order', Net(), Preprocess(32, 32, (0, 0, 0), (1, 1, 1)))\n"
+    )
+    for i in range(1, 13):
+        (place / "numbers" / str(i)).mkdir(parents=True)
+        Image.new("RGB", (32, 32), (20 * i, 0, 0)).save(place / "numbers" / str(i) / "a.png")
+    study = ["--models", "order.py:build", "--methods", "gradcam", "--metrics", "map_mean", "--layers", "conv"]
+    done = benchbench("run", "study.yaml", *study, "--datasets", "folder:root=numbers", "--samples", "12",
+                      "--out", "numbered", cwd=place)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    said = " ".join(done.stderr.split())
+    assert "class folders are numbers, and the label is the number" in said
+    info = json.loads((place / "numbered" / "run.json").read_text())
+    (row,) = info["accuracy"]
+    assert (row["right"], row["labelled"], row["readings"]) == (0, 12, {"one-based": 1, "sorted": 12})
+    assert any("class folders are numbers" in said for said in info["warnings"])
+    assert "12 with classes: sorted" in done.stdout.replace("\n", " ")
+    assert "(12 with classes: sorted)" in (place / "numbered" / "report.html").read_text()
+
+
+def test_the_version(place: Path) -> None:
+    assert benchbench("--version", cwd=place).stdout == f"benchbench {version('benchbench')}\n"
 
 
 def test_failed_rows_are_exit_code_1(place: Path) -> None:

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 import benchbench as bb
 from benchbench.cli import app
+from benchbench.disturbing import Disturbances
 from benchbench.registry import DATASETS, METHODS, METRICS, MODELS
 from benchbench.spelling import items
 from benchbench.study import Study, read_metric
@@ -113,7 +114,8 @@ def registries() -> Iterator[None]:
 
 @pytest.mark.usefixtures("registries")
 @pytest.mark.parametrize("block", PYTHON, ids=lambda b: b.name)
-def test_python(block: Block, tmp_path: Path) -> None:
+def test_python(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchbench.api.Disturbances", lambda: Disturbances(1))  # five draws take a minute more
     if block.page == "docs/testing-a-method.md":
         for each in PYTHON:
             if each.page in PAGES:
