@@ -19,6 +19,7 @@ FLOORS = [
     ["plugins"],
     ["registry"],
     ["axes", "flow"],
+    ["axis_moves"],
     ["axis_rules", "layout", "views"],
     ["tracing"],
     ["reading"],
