@@ -21,7 +21,7 @@ from .wrapping import Method
 NO_COST = "it is made of maps that are there, and costs no pass of its own"
 SHARD = 32  # samples; what is lost when a run is killed, and never a matter of the batch size
 _NUMERIC = (
-    *("axes", "axis_rules", "flow", "reading", "tracing"),
+    *("axes", "axis_moves", "axis_rules", "flow", "reading", "tracing"),
     *("again", "attention", "capture", "changed", "cost", "costing", "cut", "derivatives", "derived", "disturbing"),
     *("equal", "explaining", "exported", "fills", "imputation", "judge", "layers", "layout", "lending", "loading"),
     *("masked", "moot"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -13,13 +14,15 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakIdKeyDictionary
 
 from .axes import Axes, Place, is_place, place_of, plain, resized
-from .axis_rules import Call, axes_of
+from .axis_moves import Call
+from .axis_rules import axes_of
 from .flow import Flow, Way
 from .layout import layout_from
 
 _FIRST_ONLY = ("convolution", "index", "gather", "index_select", "masked_fill", "linear", "grid_sampler_2d")
 _SQUASH = ("sigmoid", "hardsigmoid", "_softmax", "softmax", "tanh", "hardtanh", "clamp")
 _PRODUCTS = ("mul", "div", "bmm", "baddbmm", "mm")
+_CONSTANT = re.compile(r"aten::(new_\w+|\w+_like)")  # of a tensor's shape alone
 _TO_SIZE = ("_adaptive_avg_pool2d", "adaptive_avg_pool2d", "adaptive_max_pool2d")
 
 
@@ -144,7 +147,7 @@ class _Follow(TorchDispatchMode):  # type: ignore[no-untyped-call]
         inputs = list(_tensors(named))
         depends = [t for t in inputs if t in self.known]
         result = func(*args, **kwargs)
-        if depends:
+        if depends and not _CONSTANT.fullmatch(func._schema.name):
             self._follow(func, named, inputs, list(_tensors(result)))
         return result
 

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchbench.capture import capture, pooled_head, rest
+from benchbench.capture import capture, pooled_head, quiet, rest
 from benchbench.errors import BenchError, NotApplicable
+from benchbench.reading import read
 
 from .networks import Flat, Pooled, seeded
 
@@ -77,9 +78,14 @@ def test_leaves_nothing_behind(images: Tensor, broken: bool) -> None:
 def test_one_forward_and_one_backward_from_the_shallowest_layer(images: Tensor) -> None:
     network = seeded(Pooled)
     seen = []
-    network.stage1[0].register_forward_hook(lambda m, i, o: seen.append(o.requires_grad))
+    with quiet(network):
+        reading = read(network, images)
+    network.stage1[0].register_forward_hook(lambda m, i, o: seen.append((len(o), o.requires_grad)))
+    capture(network, images, ["stage1", "conv", "relu"], most_likely, reading=reading)
+    assert seen == [(6, False)], "one forward, and no graph in front of the shallowest layer"
+    seen.clear()
     capture(network, images, ["stage1", "conv", "relu"], most_likely)
-    assert seen == [False], "one forward, and no graph in front of the shallowest layer"
+    assert seen == [(1, False), (6, False)], "without a reading, one more forward of one image"
 
 
 def test_no_gradient_is_made_when_none_is_asked_for(images: Tensor) -> None:

@@ -19,6 +19,7 @@ FLOORS = [
     ["checkpoints", "importing", "plugins", "studyfile"],
     ["registry"],
     ["axes", "flow"],
+    ["axis_moves"],
     ["axis_rules", "layout", "views"],
     ["tracing"],
     ["reading"],

@@ -26,6 +26,15 @@ ENGINE = (
         "return found[-1:] if", "return found[-2:-1] if", "gradcam", "average_drop", study="methods",
     ),
     _engine(
+        "the first layer of the last stage and not its last", "layers",
+        'if layer.name.count(".") == least][-1]', 'if layer.name.count(".") == least][0]',
+        "gradcam", "average_drop", study="methods",
+    ),
+    _engine(
+        "the rows of a transformer's tokens taken for its columns", "axes",
+        'first.role == "column"', 'first.role == "row"', "gradcam chefer", "average_drop", study="small",
+    ),
+    _engine(
         "a transformer's tokens laid out by columns", "layout",
         "return tokens.reshape(len(output), -1, self.height, self.width)",
         "return tokens.reshape(len(output), -1, self.width, self.height).mT",
