@@ -57,10 +57,10 @@ def _draws_tell(seen: Seen, probes: list[Random] | list[Region]) -> Tensor:
 
 def _inapplicable(seen: Seen, answer: Answer, sets: list[list[Random]] | list[list[Region]]) -> tuple[str, ...]:
     """Per image why no map can be right or wrong about the sets, of one size each, or ""."""
-    sizes = zip(answers(seen, answer).split([len(each) for each in sets], 1), sets, strict=True)
-    tells, heard = zip(*((_draws_tell(seen, each), responds(y)) for y, each in sizes), strict=True)
-    told = torch.stack(tells)
-    return reasons((~told.any(0), ONE_SET), (~(told & torch.stack(heard)).any(0), FLAT))
+    parts = torch.split(answers(seen, answer), [len(each) for each in sets], 1)
+    told = torch.stack([_draws_tell(seen, each) for each in sets])
+    heard = torch.stack([responds(part) for part in parts])
+    return reasons((~told.any(0), ONE_SET), (~(told & heard).any(0), FLAT))
 
 
 @metric(

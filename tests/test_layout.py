@@ -90,7 +90,7 @@ def test_a_shape_that_tells_nothing_is_refused(shape: tuple[int, ...], size: tup
 
 @pytest.mark.parametrize("shape", [(2, 64, 64, 16), (2, 28, 28, 28)])
 def test_a_module_of_a_known_kind_tells_whatever_the_shape(shape: tuple[int, ...]) -> None:
-    first, last = Layout("first", *shape[2:]), Layout("last", *shape[1:3])
+    first, last = Layout("first", shape[2], shape[3]), Layout("last", shape[1], shape[2])
     for module in (
         nn.Conv2d(3, 4, 1),
         nn.BatchNorm2d(4),
@@ -99,8 +99,8 @@ def test_a_module_of_a_known_kind_tells_whatever_the_shape(shape: tuple[int, ...
         nn.ConvTranspose2d(3, 4, 1),
     ):
         assert layout_of(shape, (64, 64), Tokens(frozenset()), module) == first
-    for module in (nn.LayerNorm(4), nn.Linear(4, 4)):
-        assert layout_of(shape, (64, 64), Tokens(frozenset({28})), module) == last
+    for other in (nn.LayerNorm(4), nn.Linear(4, 4)):
+        assert layout_of(shape, (64, 64), Tokens(frozenset({28})), other) == last
 
 
 def test_the_layers_of_transformers(images: Tensor) -> None:
@@ -340,7 +340,7 @@ def test_explain_and_the_prepared_copy_read_uneven_networks_alike(name: str, ima
     copied = prepare(network, images[:2])
     assert copied.used
     plain = look(network, Scorer(network), images[:2], ["relu"], lambda z: z.argmax(1), gradient=True)
-    scorer = Scorer(copied.network, 4, True, captures=True)
+    scorer = Scorer(copied.network, 4, True, proven=frozenset({"relu"}))
     fast = look(network, scorer, images[:2], ["relu"], lambda z: z.argmax(1), gradient=True)
     assert fast.captured.layouts == plain.captured.layouts
     torch.testing.assert_close(

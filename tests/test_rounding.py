@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
+from typing import Any
 
 import pytest
 from torch import Tensor, nn
@@ -59,16 +60,14 @@ STAYS = [
 
 
 @pytest.mark.parametrize(("method", "layer", "params"), CANCELS)
-def test_a_map_that_cancels_is_not_applicable(
-    method: str, layer: str, params: dict[str, object], images: Tensor
-) -> None:
+def test_a_map_that_cancels_is_not_applicable(method: str, layer: str, params: dict[str, Any], images: Tensor) -> None:
     with pytest.raises(NotApplicable, match="is constant but for rounding"):
-        bb.explain(seeded(ChannelNorm), images, method=method, layer=layer, **params)  # type: ignore[arg-type]
+        bb.explain(seeded(ChannelNorm), images, method=method, layer=layer, **params)
 
 
 @pytest.mark.parametrize(("method", "layer", "params"), STAYS)
-def test_other_maps_stay(method: str, layer: str, params: dict[str, object], images: Tensor) -> None:
-    found = bb.explain(seeded(ChannelNorm), images, method=method, layer=layer, **params)  # type: ignore[arg-type]
+def test_other_maps_stay(method: str, layer: str, params: dict[str, Any], images: Tensor) -> None:
+    found = bb.explain(seeded(ChannelNorm), images, method=method, layer=layer, **params)
     assert (found.amax((1, 2, 3)) == 1).all()
 
 

@@ -56,7 +56,7 @@ def labels_of_folders(found: Scan, classes: Classes | None = None) -> Labels:
             not the numbers that ``classes`` asks for.
     """
     rules = _rules(found.folders)
-    chosen = classes or next(iter(rules.keys()))
+    chosen = classes or list(rules)[0]  # noqa: RUF015 - mypy
     if chosen not in rules:
         said = (
             "a sub-folder is named 0" if chosen == "one-based" and "numeric" in rules else "not all names are numbers"

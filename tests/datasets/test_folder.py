@@ -399,7 +399,7 @@ def test_groups_come_from_a_csv(tmp_path: Path, apart: bool) -> None:
     else:
         table.write_text("file,label,group\na.png,1,film\nb.png,2,film\nc.png,3,\n")
         data = folder(root=tmp_path, labels=table)
-    assert list(data.groups) == ["film", "film", None]  # type: ignore[attr-defined]
+    assert list(data.groups) == ["film", "film", None]
     assert data[0].group == "film"
     assert data.about["groups"] == "1"
 

@@ -93,7 +93,7 @@ class Ungraded(nn.Sequential):
 
     @torch.no_grad()
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = super().forward(images)
+        logits: torch.Tensor = super().forward(images)  # type: ignore[no-untyped-call]
         return logits
 
 

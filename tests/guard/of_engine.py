@@ -149,7 +149,8 @@ ENGINE = (
     _engine(
         "what has no gradient is refused to every method", "ready",
         "seen = capture(spec.network, example, [layer], _most_likely, gradient=False)",
-        "seen = capture(spec.network, example, [layer], _most_likely)", "eigencam scorecam", "average_drop", study="odd",
+        "seen = capture(spec.network, example, [layer], _most_likely)",
+        "eigencam scorecam", "average_drop", study="odd",
     ),
     _engine(
         "stages from a copy that was not proven there", "services",

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from benchbench.errors import BenchError
+from benchbench.judge import probes_of
 from benchbench.metric_testing import Entry, Telling, Trial, trial
 from benchbench.metrics.regions import least_of
 from benchbench.moot import DEAF, SETTLED
@@ -123,7 +124,7 @@ def test_a_fill_that_is_the_image() -> None:
 )
 def test_where_nothing_is_left_to_win_or_lose(label: str, p: int, reason: str) -> None:
     choice = read_metric(label)
-    probes = len(list(choice.plugin.probes(**choice.params)))
+    probes = len(probes_of(choice))
     q, whole = torch.rand(2, probes), torch.tensor([float(p), 0.5])
     images = trial(choice, 0).images[:2]
     seen = Seen(q, q, q, whole, whole, q, pixels=Pixels(images, (0, 1), torch.zeros(3), torch.ones(3)))

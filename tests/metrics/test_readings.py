@@ -15,7 +15,7 @@ from benchbench.errors import BenchError
 from benchbench.listing import entry
 from benchbench.registry import METRICS, metric
 from benchbench.runner import run
-from benchbench.stats.scores import scales
+from benchbench.stats.scale import scales
 from benchbench.study import MetricChoice, Study, read_metric
 from benchbench.table import Status
 from benchbench.types import Again, Pixels, Scored, Seen
