@@ -93,11 +93,12 @@ def _grid(kept: list[Tensor], images: int, reading: Reading) -> Layout:
     if any(w.ndim != 4 for w in kept):
         raise NotApplicable("its attention is not among all patches of the image (windows, or pooled tokens)")
     count = kept[0].shape[-1]
+    if any(len(w) != images or w.shape[-2:] != (count, count) for w in kept):
+        raise NotApplicable("its attention is not among all patches of the image (windows, or pooled tokens)")
     grid = reading.grid(count)
     if grid is None:
         grid = layout_of((1, count, 1), reading.size, Tokens(frozenset({1}), reading.tokens.grid))
-    square = all(len(w) == images and w.shape[-2:] == kept[0].shape[-1:] * 2 for w in kept)
-    if grid is None or not square:
+    if grid is None:
         raise NotApplicable("its attention is not among all patches of the image (windows, or pooled tokens)")
     return grid
 

@@ -35,6 +35,13 @@ def _same(call: Call) -> Sequence[Found]:
     return [call.given if call.results[0].shape == call.first.shape else None]
 
 
+def _strided(call: Call) -> Sequence[Found]:
+    """Other strides of one line of numbers, as behind global pooling, move nothing."""
+    if call.results[0].shape != call.first.shape or sum(size > 1 for size in call.first.shape) > 1:
+        raise Unknown
+    return [call.given]
+
+
 def _pointwise(call: Call) -> Sequence[Found]:
     """Element by element, broadcast; tensors of unknown axes take those of the known ones that they meet."""
     shape = call.results[0].shape
@@ -175,7 +182,7 @@ def _of_kind(rule: Callable[[Call, int], Sequence[Found]], count: int) -> Rule:
 
 
 _RULES: dict[str, Rule] = {
-    **MOVES, "convolution": _convolution, "im2col": _unfold_patches, "col2im": _fold_patches, "unfold": _windows,
+    **MOVES, "as_strided": _strided, "convolution": _convolution, "im2col": _unfold_patches, "col2im": _fold_patches, "unfold": _windows,
     "constant_pad_nd": lambda call: _resized(call, call.first.ndim), "linear": _linear, "flip": _flip,
     "pixel_shuffle": _shuffled, "pixel_unshuffle": _shuffled, "index": _index, "index_select": _picks,
     "gather": _picks, "topk": _picks, "sort": _picks, "_native_multi_head_attention": _same,

@@ -92,16 +92,13 @@ def capture(
     with ExitStack() as stack:
         stack.enter_context(quiet(network))
         stack.enter_context(torch.set_grad_enabled(bool(wanted)))
-        if reading is None and any(name != INPUT for name in layers):
-            reading = read(network, images)
         if INPUT in layers:
             images = images.detach().requires_grad_(INPUT in wanted)
             kept[INPUT], layouts[INPUT] = images, Layout("first", images.shape[2], images.shape[3])
-        for name in layers:
-            if name != INPUT:
-                assert reading is not None, "it was made"
-                keep = _keeper(name, len(images), reading, kept, layouts, name in wanted)
-                stack.enter_context(hook(module_of(network, name), keep))
+        modules = {name: module_of(network, name) for name in layers if name != INPUT}
+        known = (reading or read(network, images)) if modules else None
+        for name, module in modules.items():
+            stack.enter_context(hook(module, _keeper(name, len(images), known, kept, layouts, name in wanted)))
         linears = _linears(network, stack)
         output = check_logits(network(images), images)
         logits = widened(output)
@@ -217,9 +214,10 @@ def check_logits(output: Any, images: Tensor) -> Tensor:
 
 
 def _keeper(
-    name: str, count: int, reading: Reading, kept: dict[str, Tensor], layouts: dict[str, Layout], gradient: bool
+    name: str, count: int, reading: Reading | None, kept: dict[str, Tensor], layouts: dict[str, Layout], gradient: bool
 ) -> Callable[..., Tensor]:
     def keep(_module: nn.Module, _inputs: Any, output: Any) -> Tensor:
+        assert reading is not None, "it was made"
         if not reading.runs[name]:
             raise NotApplicable(f"layer {name!r} runs in some forwards and not in others")
         if name in kept or reading.runs[name] > 1:

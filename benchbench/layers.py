@@ -151,7 +151,7 @@ def stages(reading: Reading, heard: Callable[[str], bool] = lambda _: True) -> l
     what the last attention reads.
 
     Raises:
-        BenchError: the way divides.
+        BenchError: the way divides, or a later layer may be the last one.
     """
     found, way = _spatial_layers(reading), reading.trace.way
     if way is None:
@@ -159,6 +159,7 @@ def stages(reading: Reading, heard: Callable[[str], bool] = lambda _: True) -> l
     else:
         line = _upto_last(_line(found, way), found, way)
         chosen = [_outermost(list(stretch)) for _, stretch in groupby(line, key=lambda layer: layer.size)]
+    _refuse_unclear(reading, chosen)
     names = []
     for layer in chosen:
         norms = [n for n in reversed(found) if n.norm and n.size == layer.size and _on(n, way)]
@@ -167,6 +168,22 @@ def stages(reading: Reading, heard: Callable[[str], bool] = lambda _: True) -> l
         else:
             names.append(layer.name)
     return names
+
+
+def _refuse_unclear(reading: Reading, chosen: Sequence[Spatial]) -> None:
+    """Raises BenchError where a later layer on the way may be the last one, and its layout is not clear."""
+    names, way = list(reading.outputs), reading.trace.way
+    for name in names[names.index(chosen[-1].name) + 1 if chosen else 0 :]:
+        output = reading.outputs[name]
+        if way is not None and output.node not in way.through:
+            continue
+        try:
+            if len(output.shape) in (3, 4) and not output.weights:
+                reading.layout(name)
+        except NotApplicable as error:
+            raise BenchError(
+                f"the last layer cannot be found: {error.what}", where=error.where, hint=error.hint
+            ) from None
 
 
 def _on(layer: Spatial, way: Way | None) -> bool:

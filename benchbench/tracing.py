@@ -126,6 +126,12 @@ def _tensors(given: Any) -> Iterator[Tensor]:
             yield from _tensors(each)
 
 
+def _named(func: Any, args: Any, kwargs: Any) -> dict[str, Any]:
+    """The arguments by the schema's names and in its order, with defaults."""
+    given = dict(zip((a.name for a in func._schema.arguments), args, strict=False)) | kwargs
+    return {a.name: given.get(a.name, a.default_value) for a in func._schema.arguments}
+
+
 class _Follow(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Follows what is made of the image: each tensor's axes, and the operation that made it."""
 
@@ -143,12 +149,11 @@ class _Follow(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        named = dict(zip((a.name for a in func._schema.arguments), args, strict=False)) | kwargs
-        inputs = list(_tensors(named))
-        depends = [t for t in inputs if t in self.known]
+        inputs = list(_tensors([args, kwargs]))
+        depends = any(t in self.known for t in inputs)
         result = func(*args, **kwargs)
         if depends and not _CONSTANT.fullmatch(func._schema.name):
-            self._follow(func, named, inputs, list(_tensors(result)))
+            self._follow(func, _named(func, args, kwargs), inputs, list(_tensors(result)))
         return result
 
     def _follow(self, func: Any, named: dict[str, Any], inputs: list[Tensor], results: list[Tensor]) -> None:

@@ -10,9 +10,11 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
+import benchbench as bb
 from benchbench.capture import rest
 from benchbench.errors import BenchError
 from benchbench.layers import before, resolve, spatial_layers
+from benchbench.tracing import _Follow, _traced
 
 from .helpers import layer_of
 from .networks import Pooled, seeded
@@ -227,6 +229,69 @@ def test_everything_passes_through_the_last_layer(name: str, images: Tensor) -> 
     apart = float((layer.logits[0] - layer.logits[1]).abs().max())
     assert apart > 0
     torch.testing.assert_close(swapped, layer.logits.flip(0), rtol=0, atol=1e-3 * apart)
+
+
+@pytest.mark.parametrize("name", THROUGH)
+def test_every_operation_of_common_networks_is_followed(name: str, images: Tensor) -> None:
+    """No rule fails inside: else ``traced`` would go on without the operations, and the shapes be asked."""
+    network = seeded(THROUGH[name])
+    trace = _traced(network, images[:1], _Follow())
+    assert trace.way is not None
+    unknown = [o.name for o in trace.outputs if o.axes is None and len(o.shape) == 4]
+    assert not unknown
+
+
+class Registers(nn.Module):
+    """A class token and four registers in front of 4 x 4 patches; the logits are the class token's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed, self.block = nn.Conv2d(3, 16, 16, 16), Block()
+        self.norm, self.head = nn.LayerNorm(16), nn.Linear(16, 5)
+        self.more = nn.Parameter(torch.ones(1, 5, 16))
+
+    def forward(self, images: Tensor) -> Tensor:
+        tokens = self.embed(images).flatten(2).mT
+        tokens = self.block(torch.cat([self.more.expand(len(tokens), -1, -1), tokens], 1))
+        logits: Tensor = self.head(self.norm(tokens)[:, 0])
+        return logits
+
+
+class Block(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.attention = nn.LayerNorm(16), nn.MultiheadAttention(16, 2, batch_first=True)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        normed = self.norm(tokens)
+        found: Tensor = tokens + self.attention(normed, normed, normed, need_weights=False)[0]
+        return found
+
+
+def test_the_last_layer_behind_many_tokens_and_few_patches(images: Tensor) -> None:
+    network = seeded(Registers)
+    assert resolve(network, images[:1], "last") == ["block.norm"]
+    assert layer_of(network, images[:1], "block.norm").activation.shape == (1, 16, 4, 4)
+
+
+class Fourier(nn.Module):
+    """Where operations are unknown and the shape is ambiguous, behind a convolution."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.show, self.fc = nn.Conv2d(3, 16, 4, 4), nn.Identity(), nn.Linear(16, 5)
+
+    def forward(self, images: Tensor) -> Tensor:
+        found = self.show(torch.fft.ifft2(torch.fft.fft2(self.conv(images))).real)
+        logits: Tensor = self.fc(found.mean((2, 3)))
+        return logits
+
+
+def test_an_earlier_layer_does_not_stand_in_for_one_that_is_unclear(images: Tensor) -> None:
+    network = seeded(Fourier)
+    with pytest.raises(BenchError, match=r"'show'.*the last layer cannot be found.*with_layout"):
+        resolve(network, images[:1], "last")
+    assert resolve(bb.with_layout(network, {"show": "first"}), images[:1], "last") == ["show"]
 
 
 def test_a_residual_branch_at_the_top_is_not_the_last_layer(images: Tensor) -> None:
