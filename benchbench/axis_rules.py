@@ -182,7 +182,8 @@ def _of_kind(rule: Callable[[Call, int], Sequence[Found]], count: int) -> Rule:
 
 
 _RULES: dict[str, Rule] = {
-    **MOVES, "as_strided": _strided, "convolution": _convolution, "im2col": _unfold_patches, "col2im": _fold_patches, "unfold": _windows,
+    **MOVES, "as_strided": _strided, "convolution": _convolution,
+    "im2col": _unfold_patches, "col2im": _fold_patches, "unfold": _windows,
     "constant_pad_nd": lambda call: _resized(call, call.first.ndim), "linear": _linear, "flip": _flip,
     "pixel_shuffle": _shuffled, "pixel_unshuffle": _shuffled, "index": _index, "index_select": _picks,
     "gather": _picks, "topk": _picks, "sort": _picks, "_native_multi_head_attention": _same,
