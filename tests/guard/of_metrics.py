@@ -29,7 +29,7 @@ METRICS = (
     ),
     _metric(
         "increase where the drop is", "confidence",
-        "Scored((q > p).double())", "Scored((q < p).double())", "increase",
+        "Scored((q > p).double()", "Scored((q < p).double()", "increase",
     ),
     _metric(
         "average gain, divided by p in place of 1 - p", "confidence",
