@@ -5,6 +5,8 @@ Which parts are removed depends on the image alone, so all methods share these f
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import accumulate
 from typing import Annotated
 
 import torch
@@ -55,11 +57,12 @@ def _draws_tell(seen: Seen, probes: list[Random] | list[Region]) -> Tensor:
     return torch.stack([(members(probe, parts) != first).any(1) for probe in probes[1:]]).any(0)
 
 
-def _inapplicable(seen: Seen, answer: Answer, sets: list[list[Random]] | list[list[Region]]) -> tuple[str, ...]:
+def _inapplicable(seen: Seen, answer: Answer, sets: Sequence[list[Random] | list[Region]]) -> tuple[str, ...]:
     """Per image why no map can be right or wrong about the sets, of one size each, or ""."""
-    sizes = zip(answers(seen, answer).split([len(each) for each in sets], 1), sets, strict=True)
-    tells, heard = zip(*((_draws_tell(seen, each), responds(y)) for y, each in sizes), strict=True)
-    told = torch.stack(tells)
+    y = answers(seen, answer)
+    ends = list(accumulate(len(each) for each in sets))
+    told = torch.stack([_draws_tell(seen, each) for each in sets])
+    heard = [responds(y[:, end - len(each) : end]) for each, end in zip(sets, ends, strict=True)]
     return reasons((~told.any(0), ONE_SET), (~(told & torch.stack(heard)).any(0), FLAT))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def saturated(seed: int) -> Tensor:
     return torch.tanh(8 * noise(seed, 1, 6, 8))
 
 
-CLOSE = {
+CLOSE: dict[str, Callable[[Tensor, int], Tensor]] = {
     "another unit": lambda one, seed: 3 * one + 1,
     "rounding": lambda one, seed: one * (1 + 1e-7 * noise(seed + 1, *one.shape)),
     "tiny noise": lambda one, seed: one + 1e-6 * noise(seed + 1, *one.shape),

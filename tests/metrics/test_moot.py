@@ -123,6 +123,7 @@ def test_a_fill_that_is_the_image() -> None:
 )
 def test_where_nothing_is_left_to_win_or_lose(label: str, p: int, reason: str) -> None:
     choice = read_metric(label)
+    assert choice.plugin.probes is not None
     probes = len(list(choice.plugin.probes(**choice.params)))
     q, whole = torch.rand(2, probes), torch.tensor([float(p), 0.5])
     images = trial(choice, 0).images[:2]
