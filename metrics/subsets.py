@@ -5,6 +5,7 @@ Which parts are removed depends on the image alone, so all methods share these f
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import torch
@@ -55,7 +56,7 @@ def _draws_tell(seen: Seen, probes: list[Random] | list[Region]) -> Tensor:
     return torch.stack([(members(probe, parts) != first).any(1) for probe in probes[1:]]).any(0)
 
 
-def _inapplicable(seen: Seen, answer: Answer, sets: list[list[Random]] | list[list[Region]]) -> tuple[str, ...]:
+def _inapplicable(seen: Seen, answer: Answer, sets: Sequence[list[Random] | list[Region]]) -> tuple[str, ...]:
     """Per image why no map can be right or wrong about the sets, of one size each, or ""."""
     parts = torch.split(answers(seen, answer), [len(each) for each in sets], 1)
     told = torch.stack([_draws_tell(seen, each) for each in sets])

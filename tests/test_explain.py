@@ -136,7 +136,7 @@ LABELS = [6, 0, 1, 2, 3, 4]
         (nn.functional.one_hot(torch.tensor(LABELS), 7).bool().numpy(), lambda z: torch.tensor(LABELS)),
         (nn.functional.one_hot(torch.tensor(LABELS), 7).double().tolist(), lambda z: torch.tensor(LABELS)),
     ],
-    ids=str,
+    ids=[f"rule{i}" for i in range(13)],
 )
 def test_targets_by_word_and_by_number(target: Any, rule: Any, images: Tensor) -> None:
     """Against the classes themselves."""
