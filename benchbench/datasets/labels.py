@@ -67,7 +67,9 @@ def labels_of_folders(found: Scan, classes: Classes | None = None) -> Labels:
         _refuse_empty(found)
     else:
         _refuse_twins(index)
-    readings = {rule: {index[name]: of[name] for name in index} for rule, of in rules.items() if of != index}
+    readings: dict[str, dict[int, int]] = {
+        rule: {index[name]: of[name] for name in index} for rule, of in rules.items() if of != index
+    }
     rule = f"{_RULES[chosen]} ({len(index)} sub-folders)"
     if chosen == "sorted" and len(index) != 1000 and all(_WORDNET.fullmatch(name) for name in index):
         rule += "; the names are WordNet ids but not ImageNet's 1000, so this is not ImageNet's class index"
@@ -75,9 +77,9 @@ def labels_of_folders(found: Scan, classes: Classes | None = None) -> Labels:
     return Labels(rule, {id: index[id.split("/")[0]] for id in found.photos}, readings, warning)
 
 
-def _rules(folders: Sequence[str]) -> dict[str, dict[str, int]]:
+def _rules(folders: Sequence[str]) -> dict[Classes, dict[str, int]]:
     """The label of each sub-folder under every rule that can be followed; the default is the first."""
-    rules: dict[str, dict[str, int]] = {}
+    rules: dict[Classes, dict[str, int]] = {}
     if all(_INTEGER.fullmatch(name) for name in folders):
         rules["numeric"] = {name: int(name) for name in folders}
         if min(rules["numeric"].values()) > 0:
@@ -86,7 +88,7 @@ def _rules(folders: Sequence[str]) -> dict[str, dict[str, int]]:
     return rules
 
 
-def _warning(rules: Mapping[str, Mapping[str, int]]) -> str:
+def _warning(rules: Mapping[Classes, Mapping[str, int]]) -> str:
     """What must be said where the numbers are read otherwise than by ImageFolder: the first sub-folder that differs."""
     if "numeric" not in rules:
         return ""
