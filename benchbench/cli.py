@@ -70,6 +70,7 @@ def run_command(
     device: Device = None,
     engine: Annotated[str | None, typer.Option(help="local")] = None,
     batch: Annotated[str | None, typer.Option(help="Images per forward; auto measures what fits")] = None,
+    score: Annotated[str | None, typer.Option(help="softmax, or sigmoid for several labels")] = None,
     precision: Annotated[str | None, typer.Option(help="What scoring computes in: float32 or bf16")] = None,
     compile: Annotated[bool | None, typer.Option(help="Score with torch.compile")] = None,
     workers: Annotated[str | None, typer.Option(help="Threads that load the images to come")] = None,
@@ -79,7 +80,7 @@ def run_command(
     """Run a study: maps, metrics, tables and the report. What the folder already holds is not computed again."""
     listed = {"models": models, "datasets": datasets, "methods": methods, "metrics": metrics}
     single = {"samples": samples, "seed": seed, "target": target, "device": device, "engine": engine}
-    single |= {"batch": batch, "precision": precision, "workers": workers}
+    single |= {"batch": batch, "score": score, "precision": precision, "workers": workers}
     overrides: dict[str, Any] = {}
     if target is not None and "," in target:
         overrides["target"] = [number(part.strip()) for part in target.split(",")]
