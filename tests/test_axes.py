@@ -91,10 +91,13 @@ STEPS: dict[str, list[Callable[[Tensor], Tensor]]] = {
     "windows": [nhwc, lambda x: back(4)(windows(4)(x))],
     "windows by view alone": [
         nhwc,
-        lambda x: x.unflatten(1, (2, 4)).unflatten(3, (3, 4)),
+        lambda x: x.view(1, 2, 4, 3, 4, -1),
         lambda x: x.reshape(1, 8, 12, -1),
     ],
-    "split and joined": [lambda x: torch.cat(x.split(2, 1)[::-1], 1), lambda x: torch.stack(x.chunk(2, 1)).mean(0)],
+    "split and joined": [
+        lambda x: torch.cat(torch.split(x, 2, 1)[::-1], 1),
+        lambda x: torch.stack(x.chunk(2, 1)).mean(0),
+    ],
     "through numbers of channels": [nhwc, lambda x: x @ torch.eye(4), nchw, lambda x: x.unsqueeze(1).squeeze(1)],
     "an attention that looks at itself": [
         tokens,
