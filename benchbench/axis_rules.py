@@ -189,7 +189,10 @@ _RULES: dict[str, Rule] = {
     "sort": _picks, "_native_multi_head_attention": _same, "_transformer_encoder_layer_fwd": _same,
 }  # fmt: skip
 _PATTERNS: list[tuple[str, Rule]] = [
-    (r"_?softmax|_?log_softmax|clone|_to_copy|detach|alias|contiguous|lift_fresh|cum(sum|prod)|tri[lu]|roll", _same),
+    (
+        r"_?softmax|_safe_softmax|_?log_softmax|clone|_to_copy|detach|alias|contiguous|lift_fresh|cum(sum|prod)|tri[lu]|roll",
+        _same,
+    ),
     (r"(native|cudnn|miopen|_native|_fused)?_?(layer|group|batch|rms)_norm.*|(native_|feature_)?dropout", _same),
     (r"channel_shuffle|native_channel_shuffle|_?prelu(_kernel)?|rrelu.*|log_sigmoid_forward", _same),
     (r"mean|sum|nansum|am(ax|in)|max|min|arg(max|min)|logsumexp|prod|any|all|median|(var|std)(_mean)?", _reduce),
