@@ -182,15 +182,17 @@ def _of_kind(rule: Callable[[Call, int], Sequence[Found]], count: int) -> Rule:
 
 
 _RULES: dict[str, Rule] = {
-    **MOVES, "as_strided": _strided, "convolution": _convolution,
-    "im2col": _unfold_patches, "col2im": _fold_patches, "unfold": _windows,
-    "constant_pad_nd": lambda call: _resized(call, call.first.ndim), "linear": _linear, "flip": _flip,
-    "pixel_shuffle": _shuffled, "pixel_unshuffle": _shuffled, "index": _index, "index_select": _picks,
-    "gather": _picks, "topk": _picks, "sort": _picks, "_native_multi_head_attention": _same,
-    "_transformer_encoder_layer_fwd": _same,
+    **MOVES, "as_strided": _strided, "convolution": _convolution, "im2col": _unfold_patches,
+    "col2im": _fold_patches, "unfold": _windows, "linear": _linear, "flip": _flip,
+    "constant_pad_nd": lambda call: _resized(call, call.first.ndim), "pixel_shuffle": _shuffled,
+    "pixel_unshuffle": _shuffled, "index": _index, "index_select": _picks, "gather": _picks, "topk": _picks,
+    "sort": _picks, "_native_multi_head_attention": _same, "_transformer_encoder_layer_fwd": _same,
 }  # fmt: skip
 _PATTERNS: list[tuple[str, Rule]] = [
-    (r"_?softmax|_?log_softmax|clone|_to_copy|detach|alias|contiguous|lift_fresh|cum(sum|prod)|tri[lu]|roll", _same),
+    (
+        r"_?softmax|_safe_softmax|_?log_softmax|clone|_to_copy|detach|alias|contiguous|lift_fresh|cum(sum|prod)|tri[lu]|roll",
+        _same,
+    ),
     (r"(native|cudnn|miopen|_native|_fused)?_?(layer|group|batch|rms)_norm.*|(native_|feature_)?dropout", _same),
     (r"channel_shuffle|native_channel_shuffle|_?prelu(_kernel)?|rrelu.*|log_sigmoid_forward", _same),
     (r"mean|sum|nansum|am(ax|in)|max|min|arg(max|min)|logsumexp|prod|any|all|median|(var|std)(_mean)?", _reduce),

@@ -74,6 +74,8 @@ def _spatial(reading: Reading, name: str) -> Spatial | None:
         return None
     if layout is None or layout.height * layout.width == 1 or not reading.has_proportions(layout, name):
         return None
+    if way is not None and output.node not in way.through and not reading.told(name):
+        return None
     norm = layout.kind != "first" and hasattr(output.module, "normalized_shape")
     return Spatial(name, layout.channels(output.shape), layout.height, layout.width, norm, output.node)
 
@@ -108,7 +110,7 @@ def _upto_last(line: Sequence[Spatial], found: Sequence[Spatial], way: Way) -> l
         BenchError: behind it the way divides into coarser branches that meet in no module's map.
     """
     count = len(line)
-    while count and not _closes(line[count - 1], way):
+    while count and not _closes(count - 1, line, way):
         count -= 1
     on = [layer for layer in found if layer.node in way.on]
     if not count:
@@ -126,8 +128,13 @@ def _follows(later: Spatial, layer: Spatial, way: Way) -> bool:
     return later.node is not None and layer.node is not None and way.follows(later.node, layer.node)
 
 
-def _closes(layer: Spatial, way: Way) -> bool:
-    return layer.node is not None and (layer.node in way.through or not way.joins(layer.node))
+def _closes(at: int, line: Sequence[Spatial], way: Way) -> bool:
+    """Whether everything passes through the layer; or it is a further stage, which nothing joins before the head."""
+    layer = line[at]
+    if layer.node is None or layer.node in way.through:
+        return True
+    through = [each for each in line[:at] if each.node in way.through]
+    return not way.joins(layer.node) and not (through and through[-1].size == layer.size)
 
 
 def _divided(layers: Sequence[Spatial]) -> BenchError:

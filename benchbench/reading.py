@@ -55,6 +55,9 @@ class Reading:
             return found
         if output.axes is not None and clear(output.axes):
             return None
+        if len(output.shape) == 3 and output.shape[1] in self.trace.shuffled:
+            said = f"the network holds {output.shape[1]} tokens in another order than the image's"
+            raise NotApplicable(said, where=f"layer {name!r}", hint="Say bb.with_layout if this layer does not")
         try:
             return layout_of(output.shape, self.size, self.tokens, output.module)
         except NotApplicable as error:
@@ -74,10 +77,15 @@ class Reading:
             _agree(found, self.tokens.grid, "")
         return found
 
+    def told(self, name: str) -> bool:
+        """Whether a layer's layout was given by hand, or is known from the operations and not from the shape."""
+        output = self.outputs[name]
+        known = output.axes is not None and layout_from(output.axes, output.shape) is not None
+        return known or name in layouts_given(self.network)
+
     def has_proportions(self, layout: Layout, name: str) -> bool:
         """Whether a map of the layer may be one of the whole image: it is known to be, or is shaped like the image."""
-        output = self.outputs[name]
-        if name in layouts_given(self.network) or (output.axes is not None and layout_from(output.axes, output.shape)):
+        if self.told(name):
             return True
         grid = (layout.height, layout.width)
         return grid == self.tokens.grid or proportional(*grid, self.size)

@@ -20,7 +20,7 @@ from .flow import Flow, Way
 from .layout import layout_from
 
 _FIRST_ONLY = ("convolution", "index", "gather", "index_select", "masked_fill", "linear", "grid_sampler_2d")
-_SQUASH = ("sigmoid", "hardsigmoid", "_softmax", "softmax", "tanh", "hardtanh", "clamp")
+_SQUASH = ("sigmoid", "hardsigmoid", "_softmax", "_safe_softmax", "softmax", "tanh", "hardtanh", "clamp")
 _PRODUCTS = ("mul", "div", "bmm", "baddbmm", "mm")
 _CONSTANT = re.compile(r"aten::(new_\w+|\w+_like)")  # of a tensor's shape alone
 _TO_SIZE = ("_adaptive_avg_pool2d", "adaptive_avg_pool2d", "adaptive_max_pool2d")
@@ -45,12 +45,14 @@ class Output:
 class Trace:
     """The modules' outputs in the order of finishing; the way to the logits, None if it cannot be followed.
 
-    ``places``: by number of tokens, the grids in which so many lie.
+    ``places``: by number of tokens, the grids in which so many lie. ``shuffled``: numbers of tokens that lie otherwise,
+    as in windows.
     """
 
     outputs: list[Output]
     way: Way | None
     places: dict[int, set[Place]]
+    shuffled: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,9 @@ def _traced(network: nn.Module, image: Tensor, follow: _Follow | None) -> Trace:
         with follow:
             logits = network(image)
     known = follow.known.get(logits) if isinstance(logits, Tensor) else None
-    return Trace(outputs, None if known is None else follow.flow.way(known.node), follow.places)
+    return Trace(
+        outputs, None if known is None else follow.flow.way(known.node), follow.places, frozenset(follow.shuffled)
+    )
 
 
 def _noting(name: str, outputs: list[Output], follow: _Follow | None) -> Callable[..., None]:
@@ -140,6 +144,7 @@ class _Follow(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.known: Any = WeakIdKeyDictionary()
         self.flow = Flow()
         self.places: dict[int, set[Place]] = {}
+        self.shuffled: set[int] = set()
 
     def start(self, image: Tensor) -> None:
         lead = tuple(map(plain, image.shape[:-2]))
@@ -225,6 +230,8 @@ class _Follow(TorchDispatchMode):  # type: ignore[no-untyped-call]
             place = place_of(axis) if is_place(axis) else None
             if place is not None:
                 self.places.setdefault(int(size), set()).add(place)
+            elif is_place(axis):
+                self.shuffled.add(int(size))
         layout = layout_from(axes, tuple(tensor.shape))
         if layout is not None and layout.height * layout.width > 1:
             self.flow.sizes[node] = (layout.height, layout.width)

@@ -91,7 +91,7 @@ STEPS: dict[str, list[Callable[[Tensor], Tensor]]] = {
     "windows": [nhwc, lambda x: back(4)(windows(4)(x))],
     "windows by view alone": [
         nhwc,
-        lambda x: x.unflatten(1, (2, 4)).unflatten(3, (3, 4)),  # type: ignore[no-untyped-call]
+        lambda x: x.view(1, 2, 4, 3, 4, -1),
         lambda x: x.reshape(1, 8, 12, -1),
     ],
     "split and joined": [

@@ -298,6 +298,24 @@ def test_a_residual_branch_at_the_top_is_not_the_last_layer(images: Tensor) -> N
     assert resolve(seeded(Residual), images[:1], "last") == ["stem"]
 
 
+class Beside(nn.Module):
+    """Logits of the class token, and of the best of the patches' own, as in VOLO."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed, self.norm = nn.Conv2d(3, 16, 16, 16), nn.LayerNorm(16)
+        self.head, self.beside = nn.Linear(16, 5), nn.Linear(16, 5)
+
+    def forward(self, images: Tensor) -> Tensor:
+        tokens = self.norm(self.embed(images).flatten(2).mT)
+        logits: Tensor = self.head(tokens.mean(1)) + self.beside(tokens).amax(1) / 2
+        return logits
+
+
+def test_a_second_head_on_the_same_tokens_is_not_the_last_layer(images: Tensor) -> None:
+    assert resolve(seeded(Beside), images[:1], "last") == ["norm"]
+
+
 class Words(nn.Module):
     """Modules that are called as the words are."""
 

@@ -420,3 +420,33 @@ def test_an_unclear_layout_is_refused_and_can_be_given(last: bool, images: Tenso
         expected = (network.fc.weight[targets][:, :, None, None] / 256 * activation).sum(1).relu()
     torch.testing.assert_close(map_of("hirescam", told, images[:2], "show", targets), expected, rtol=1e-3, atol=1e-5)
     assert resolve(told, images[:1], "last") == ["show"]
+
+
+class Unrolled(nn.Module):
+    """Tokens window by window, as in Hiera, that pass an operation without a rule; then pooled to rows of tokens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed, self.norm, self.fc = nn.Conv2d(3, 8, 8, 8), nn.LayerNorm(8), nn.Linear(8, 5)
+        self.show, self.pooled = nn.LayerNorm(8), nn.LayerNorm(8)
+
+    def forward(self, images: Tensor) -> Tensor:
+        parts = self.embed(images).unflatten(3, (4, 2)).unflatten(2, (4, 2))  # (B, K, 4, 2, 4, 2)
+        tokens = self.norm(parts.permute(0, 3, 5, 2, 4, 1).flatten(1, 4))
+        tokens = self.show(torch.fft.ifft(torch.fft.fft(tokens)).real) + tokens
+        logits: Tensor = self.fc(self.pooled(tokens.unflatten(1, (4, 16)).amax(1)).mean(1))
+        return logits
+
+
+def test_tokens_that_are_not_in_rows_are_refused_and_pooled_ones_read(images: Tensor) -> None:
+    network = seeded(Unrolled)
+    for name, said in (("norm", "not a spatial map"), ("show", "in another order")):
+        with pytest.raises(NotApplicable, match=said):
+            capture(network, images, [name], lambda z: z.argmax(1))
+    assert resolve(network, images[:1], "last") == ["pooled"]
+    kept: list[Tensor] = []
+    handle = network.pooled.register_forward_hook(lambda _m, _i, o: kept.append(o))
+    network(images)
+    handle.remove()
+    found = capture(network, images, ["pooled"], lambda z: z.argmax(1)).activations["pooled"]
+    torch.testing.assert_close(found[:, :, 1, 2], kept[0][:, 1 * 4 + 2].detach(), msg="row 1 of 4, column 2")
