@@ -129,10 +129,12 @@ def test_of_a_study_over_all_its_shards(masked: list[Sample], tmp_path: Path, mo
     assert by_method(record, "wsol-100")["gradcam"]["value"] == pytest.approx(found["gradcam"]["value"], abs=0.02)
 
 
-def test_where_there_is_no_mask_there_is_a_reason(images: Tensor, tmp_path: Path) -> None:
-    record = done(images, tmp_path, methods=["gradcam"], metrics=["pxap"])
+def test_where_every_mask_is_empty_there_is_a_reason(images: Tensor, tmp_path: Path) -> None:
+    empty = torch.zeros(len(images), *images.shape[2:], dtype=torch.bool)
+    data = {"d": (images, [0] * len(images), empty)}
+    record = done(images, tmp_path, datasets=data, target="label", methods=["gradcam"], metrics=["pxap"])
     (row,) = record.pooled.to_dict("records")
-    assert (row["n"], row["reason"]) == (0, "the image has no mask")
+    assert (row["n"], row["reason"]) == (0, "the image's mask is empty")
     (tmp_path / "pooled.parquet").unlink()
     assert bb.Run.load(tmp_path).pooled().empty, "a folder of an earlier version"
     (tmp_path / "pooled.parquet").write_bytes(b"no")

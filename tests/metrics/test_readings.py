@@ -74,7 +74,8 @@ def seen_by(choice: MetricChoice, kind: str, seed: int) -> Seen:
     mask = torch.zeros(COUNT, *SIZE, dtype=torch.bool)
     for i in range(COUNT):
         mask[i, i : 2 * i + 3, 2 * i : 3 * i + 4] = True
-    images = torch.rand(COUNT, 3, *SIZE, generator=GENERATOR)
+    coarse = torch.rand(COUNT, 3, 4, 5, generator=GENERATOR)  # smooth: of noise, SLIC makes one superpixel
+    images = nn.functional.interpolate(coarse, size=SIZE, mode="bilinear")
     views = choice.plugin.views(**choice.params) if choice.plugin.views else []
     ok: Status = "ok"
     again = {
