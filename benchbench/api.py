@@ -18,7 +18,7 @@ from .datasets.forms import Parts, each_batch, parts_of, stacked
 from .disturbing import Disturbances, disturb
 from .errors import BenchError, NotApplicable
 from .finished import Run
-from .given import check_images, check_maps, check_network, names_of
+from .given import check_answers, check_images, check_maps, check_network, names_of
 from .layers import resolve
 from .perturb import saliency
 from .plan import sample_seeds
@@ -208,8 +208,7 @@ def _explain(
     names = [INPUT] if "input" in needs else resolve(network, images[:1], layer)
     with quiet(network):
         batch = look(network, Scorer(network), images, names, aim.choose, gradient="gradient" in needs)
-        if not torch.isfinite(batch.captured.logits).all():
-            raise BenchError("the network's logits are not finite numbers", where="explain", hint="Look at its weights")
+        check_answers(batch.captured.logits)
         maps = {name: _maps(plugin, batch, name, bound, seed) for name in names}
     height, width = images.shape[2:]
     return {name: saliency(own, (height, width)).view(-1, aim.several, height, width) for name, own in maps.items()}

@@ -48,6 +48,18 @@ def check_network(network: Any, where: str) -> nn.Module:
     return network
 
 
+def check_answers(logits: Tensor) -> None:
+    """Every image's logits (B, C) are finite.
+
+    Raises:
+        BenchError: the first image whose logits are not.
+    """
+    broken = (~torch.isfinite(logits).all(1)).nonzero()[:, 0].tolist()
+    if broken:
+        said = f"the network's answer of image {broken[0]} has values that are not finite"
+        raise BenchError(said, where="explain", hint="Look at the network's weights")
+
+
 def check_maps(maps: Tensor, sound: Sequence[bool], method: str) -> None:
     """Every map is finite, and so is what it was made of.
 

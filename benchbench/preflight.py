@@ -10,7 +10,7 @@ from . import cautions
 from .errors import BenchError
 from .plan import Shard
 from .study import Study
-from .types import Sample
+from .types import Dataset, Sample
 from .wording import listed
 
 
@@ -34,8 +34,8 @@ def image_cautions(shards: Sequence[Shard]) -> list[str]:
     """What is unlikely to be meant in the images that came as tensors, by each dataset's first readable one."""
     said: list[str] = []
     for name in dict.fromkeys(shard.dataset_name for shard in shards):
-        own = (shard for shard in shards if shard.dataset_name == name)
-        sample = next((sample for shard in own for sample in _samples(shard)), None)
+        dataset = next(shard.dataset for shard in shards if shard.dataset_name == name)
+        sample = next(_samples(dataset, range(len(dataset.ids))), None)
         if sample is not None and isinstance(sample.image, Tensor):
             said += cautions.of_images(name, sample.image[None])
     return said
@@ -50,15 +50,16 @@ def _has_mask(shard: Shard) -> bool:
 
 
 def _up_to_a_mask(shard: Shard) -> Iterator[Sample]:
-    for sample in _samples(shard):
+    for sample in _samples(shard.dataset, shard.indices):
         yield sample
         if sample.mask is not None:
             return
 
 
-def _samples(shard: Shard) -> Iterator[Sample]:
-    for index in shard.indices:
+def _samples(dataset: Dataset, indices: Sequence[int]) -> Iterator[Sample]:
+    """The readable ones."""
+    for index in indices:
         try:
-            yield shard.dataset[index]
+            yield dataset[index]
         except BenchError:
             continue  # its rows will say why

@@ -13,9 +13,9 @@ from .layers import before
 from .plan import CostCell, ReadyModel, Task, cost_cells, named_targets, shards, tasks
 from .prepare import Prepared, prepare
 from .promises import broken_promises
+from .proven import proven_layers
 from .provenance import machine
 from .ready import example_of, load_sample, ready_dataset, ready_model, suited
-from .services import proven_layers
 from .sizing import Sizing, choose_batch
 from .study import Study
 from .targets import is_scored, unharmed

@@ -30,7 +30,12 @@ SIZES = Disturbances(draws=2, input=(0.001, 20.0), weights=(0.001, 2.0))
 
 
 def study(images: Tensor, **keys: Any) -> bb.Study:
-    given = {"models": {"net": seeded(Pooled)}, "datasets": {"data": images}, "layers": ["relu"]}
+    unseen = torch.zeros(len(images), *images.shape[2:], dtype=torch.bool)
+    given = {
+        "models": {"net": seeded(Pooled)},
+        "datasets": {"data": (images, [0] * len(images), unseen)},
+        "layers": ["relu"],
+    }
     return bb.Study(**{**given, "methods": METHODS, "metrics": METRICS, **keys})
 
 
@@ -132,7 +137,7 @@ def test_every_row_is_there_with_its_reason(trials: pd.DataFrame, images: Tensor
     assert len(trials) == 2 * 2 * 2 * len(METHODS) * 4 * len(images)
     lacking = trials[trials["metric"] == "energy_pointing_game"]
     assert set(lacking["status"]) == {"not_applicable"}
-    assert set(lacking["reason"]) == {"the image has no mask"}
+    assert set(lacking["reason"]) == {"the image's mask is empty"}
     assert trials.groupby(["on", "strength", "draw", "sample"])["kept"].nunique().eq(1).all()
 
 
@@ -152,11 +157,11 @@ def test_the_table_has_every_metric(run: bb.Run) -> None:
     found = run.reliability()
     assert found["metric"].tolist() == ["average_drop", "sparseness", "noise_stability", "energy_pointing_game"]
     mask = found[found["metric"] == "energy_pointing_game"].iloc[0]
-    assert mask["reason"] == "input: the image has no mask; weights: the image has no mask"
+    assert mask["reason"] == "input: the image's mask is empty; weights: the image's mask is empty"
     assert (run.folder / "tables" / "reliability.csv").read_text().count("\n") == 1 + len(found)
     page = (run.folder / "tables" / "reliability.md").read_text()
     assert "energy\\_pointing\\_game@rise" not in page
-    assert "the image has no mask" in page
+    assert "the image's mask is empty" in page
 
 
 def test_batch_and_resume_change_nothing(images: Tensor, trials: pd.DataFrame, tmp_path: Path) -> None:

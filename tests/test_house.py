@@ -37,7 +37,7 @@ FLOORS = [
     ["regression"],
     ["scoring", "reports", "plan", "snapshots"],
     ["moot"],
-    ["exported", "masked", "probing"],
+    ["exported", "masked", "probing", "proven"],
     ["services", "cost", "ready", "provenance", "across", "pooled", "progress"],
     ["assemble"],
     ["loading", "sizing", "preflight"],

@@ -240,7 +240,7 @@ def test_logits_that_are_no_numbers_explain_nothing(images: Tensor) -> None:
         def forward(self, images: Tensor) -> Tensor:
             return super().forward(images) * torch.nan
 
-    with pytest.raises(bb.BenchError, match="logits are not finite"):
+    with pytest.raises(bb.BenchError, match="answer of image 0 has values that are not finite"):
         bb.explain(seeded(Broken), images[:2], method="eigencam", layer="relu")
 
 

@@ -17,9 +17,10 @@ from benchbench.layers import resolve
 from benchbench.masked import score_masked
 from benchbench.perturb import saliency
 from benchbench.prepare import prepare
+from benchbench.proven import proven_layers
 from benchbench.registry import METHODS
 from benchbench.scoring import Scorer
-from benchbench.services import Batch, look, proven_layers, run_method
+from benchbench.services import Batch, look, run_method
 from benchbench.types import Layer
 
 from .networks import Flat, Pooled, seeded

@@ -139,7 +139,7 @@ def test_items_of_the_command_line(text: str, item: Any) -> None:
 def test_text_of_the_command_line_is_read_by_the_parameter_s_type() -> None:
     study = Study(**{**GOOD, "metrics": [parse_item("deletion:steps=7")], "datasets": [parse_item("photos")]})
     assert study.metrics[0].params == {"steps": 7, "fill": "zero", "answer": "probability", "source": "rise"}
-    with pytest.raises(BenchError, match=r"metrics\[0\].steps: Input should be greater than or equal to 1"):
+    with pytest.raises(BenchError, match=r"metrics\[0\].steps: Input should be greater than or equal to 2"):
         Study(**{**GOOD, "metrics": [parse_item("deletion:steps=0")]})
     with pytest.raises(BenchError, match=r"methods\[0\].sigma: Input should be greater than 0"):
         Study(**{**GOOD, "methods": [parse_item("center:sigma=nan")]})

@@ -13,8 +13,8 @@ import torchvision
 from torch import Tensor, nn
 
 from benchbench.prepare import Prepared, channels_last, prepare
+from benchbench.proven import proven_layers
 from benchbench.scoring import Scorer
-from benchbench.services import proven_layers
 
 BATCH = 16  # images per forward: of ours, and of every peer that has the option
 SIZE = int(os.environ.get("BENCH_SIZE", "224"))  # smaller, a multiple of 56, to see only that all of it runs
