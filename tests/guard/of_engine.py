@@ -95,7 +95,7 @@ ENGINE = (
     ),
     _engine(
         "a picture lent to another fill", "equal",
-        'return "hidden", probe.fill', 'return ("hidden",)', "gradcam random", "deletion", "insertion",
+        'return "hidden", probe.fill', 'return ("hidden",)', "gradcam random", "deletion", "deletion@rise-28-noise",
     ),
     _engine(
         "random draws by the place in the batch and not by the image", "plan",
@@ -134,16 +134,14 @@ ENGINE = (
         "self.passes.forwards += count", "self.passes.forwards += 2 * count", "scorecam", "passes", study="middle",
     ),
     _engine(
-        "passes of a copy that another library makes are not counted", "exported",
-        "outer.register_forward_hook(count)", "made.register_forward_hook(count)", "lrp", "passes", study="small",
-    ),
-    _engine(
-        "a backward that a method makes itself is not counted", "sharing",
-        "output.register_hook(self._backward)", "assert self._backward", "liftcam deeplift", "passes", study="small",
+        "a backward that a method makes itself, counted twice", "sharing",
+        "self.backwards += len(gradient)", "self.backwards += 2 * len(gradient)",
+        "liftcam deeplift", "passes", study="small",
     ),
     _engine(
         "a layout by the shape alone", "reading",
-        "found = None if output.axes is None else layout_from(output.axes, output.shape)", "found = None",
+        "found = None if output.axes is None else layout_from(output.axes, output.shape)",
+        "found = layout_of(output.shape, self.size, self.tokens)",
         "hirescam", "average_drop", study="odd",
     ),
     _engine(
@@ -156,11 +154,5 @@ ENGINE = (
         "stages from a copy that was not proven there", "services",
         "proven = scorer.proven is not None and scorer.proven.issuperset(layers)",
         "proven = scorer.proven is not None", "fusion", "average_drop", study="odd",
-    ),
-    _engine(
-        "a map that is made of rounding, scored", "explaining",
-        "rounding = made_of_rounding(plugin, layer, cell.method.params, maps)",
-        'rounding = made_of_rounding(plugin, layer, cell.method.params, maps) and ("",) * len(maps)',
-        "hirescam", "average_drop", study="odd",
     ),
 )  # fmt: skip

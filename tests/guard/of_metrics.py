@@ -78,11 +78,6 @@ METRICS = (
         "an area under logits that is read as one under probabilities", "protocols",
         "    if answer == \"logit\":\n        kind", "    if answer != answer:\n        kind", "deletion@torchcam-20",
     ),
-    Fault(
-        "ROAD by percentiles on a map with so many zeros that its first step hides the whole image", "metrics/road.py",
-        'inapplicable=_emptied(seen, min(percents)) if by == "percentile" else ()', "inapplicable=()",
-        "metrics", ("oracle",), ("road@pgc",),
-    ),
     _metric(
         "entropy of the map without making it a distribution", "complexity",
         "torch.special.entr(cells / cells.sum(1, keepdim=True))", "torch.special.entr(cells)", "entropy",
