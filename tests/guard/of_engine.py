@@ -89,11 +89,6 @@ ENGINE = (
         "gradcam random", "deletion",
     ),
     _engine(
-        "an image's picture lent to another image", "probing",
-        "self._known.setdefault((name, *mark), count)", "self._known.setdefault((name, 0, mark[1]), count)",
-        "center", "deletion", study="embedded",
-    ),
-    _engine(
         "a picture lent to another fill", "equal",
         'return "hidden", probe.fill', 'return ("hidden",)', "gradcam random", "deletion", "deletion@rise-28-noise",
     ),
