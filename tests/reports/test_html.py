@@ -19,6 +19,7 @@ from benchbench.reports.html import link
 from benchbench.reports.marks import Marked
 from benchbench.reports.numbers import fixed
 from benchbench.stats import leaderboard
+from benchbench.stats.scale import scales
 from benchbench.table import Record
 
 from .conftest import HOSTILE
@@ -74,7 +75,7 @@ def test_nothing_is_loaded(root: Element) -> None:
 def test_each_number_is_the_tables(root: Element, plain: Record) -> None:
     """Every cell of every leaderboard, against ``stats.leaderboard`` of the stored table."""
     board = Board(plain)
-    tidy = leaderboard(plain.results, seed=0)
+    tidy = leaderboard(plain.results, 0, scales(plain.info))
     for kind, shown in (("quality", boards(section(root, "leaderboard"))), ("cost", boards(section(root, "cost")))):
         assert len(shown) == 2
         for block, table in zip(board.blocks, shown, strict=True):
@@ -141,7 +142,7 @@ def test_what_was_compared_is_told(root: Element) -> None:
         "resize 256, crop 224, mean [0.5, 0.5, 0.5]",
         "rise-28",
         "Example CPU",
-        "one that is not significant is not shown to be none",
+        "A difference that is not significant is no evidence of equality",
         "65 forward, 1 backward",
     ):
         assert said in text, said
@@ -173,7 +174,7 @@ def test_pictures_say_what_they_show(root: Element) -> None:
 
 
 def test_each_number_by_depth_is_the_tables(root: Element, plain: Record) -> None:
-    tidy = leaderboard(plain.results, seed=0)
+    tidy = leaderboard(plain.results, 0, scales(plain.info))
     metrics = Board(plain).blocks[0].quality
     shown = boards(section(root, "depth"))
     assert len(shown) == len(metrics) == 5
