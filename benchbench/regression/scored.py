@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ..stats import Scale, scales
+from ..stats import LOGIT, Scale, scales
 from .baseline import Baseline
 from .changes import Change, Compared, Kind, Place, Tolerances
 from .ground import Ground
@@ -31,7 +31,8 @@ class Pair:
         lost, mended: images that had a value and have none, and the other way round.
         reason: of the first lost one.
         width: of the metric's range; where it has no bound, the median magnitude of the values: one extreme image
-            does not hide what moves on the others.
+            does not hide what moves on the others. At least 1 for logits: a thousandth of a logit is nothing that
+            float32 promises of a difference, and it moves no probability by more than 0.00025.
     """
 
     place: Place
@@ -55,7 +56,7 @@ class Pair:
         mended = tuple(name for name in asked if mine[name] is None and theirs[name] is not None)
         was, is_now = (np.array([side[name] for name in both], dtype=np.float64) for side in (mine, theirs))
         bounded = math.isfinite(scale.high - scale.low)
-        width = scale.high - scale.low if bounded else _typical(was, is_now)
+        width = scale.high - scale.low if bounded else _typical(was, is_now, scale.unit)
         reason = now.reasons.get(lost[0], ("", "it is absent"))[1] if lost else ""
         place = Place(then.model, then.dataset, then.layer, then.method)
         return cls(place, then.metric, then.protocol, both, was, is_now, lost, mended, reason, width, bounded)
@@ -102,9 +103,9 @@ class Pair:
         return f"{len(images)} of {len(self.names) + len(self.lost)}"
 
 
-def _typical(was: Values, now: Values) -> float:
+def _typical(was: Values, now: Values, unit: str) -> float:
     sizes = np.maximum(np.abs(was), np.abs(now))
-    return float(np.median(sizes)) if len(sizes) else 0.0
+    return max(float(np.median(sizes)) if len(sizes) else 0.0, 1.0 if unit == LOGIT else 0.0)
 
 
 def paired(then: Baseline, now: Baseline, ground: Ground) -> list[Pair]:

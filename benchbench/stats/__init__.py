@@ -13,7 +13,7 @@ from .pairs import ALPHA, pairs, seen_from, significant
 from .power import fewest_images, images_needed, power, smallest_visible_effect
 from .reliability import consistency, decay, overview
 from .resampling import CONFIDENCE, RESAMPLES, mean
-from .scale import MARGIN, Scale, Scales, scales, trusted
+from .scale import LOGIT, MARGIN, Scale, Scales, scales, trusted
 from .signed_rank import holm
 from .strata import Bands, by_group
 from .versus import versus
@@ -24,6 +24,7 @@ __all__ = [
     "CONFIDENCE",
     "CONTEST",
     "COST",
+    "LOGIT",
     "MARGIN",
     "QUALITY",
     "RESAMPLES",

@@ -11,6 +11,8 @@ import pandas as pd
 
 RESOLUTION = 1e-6
 MARGIN = 0.01  # of a metric's range: the equivalence margin
+LOGIT = "logit"  # the unit of scores that are logits, or differences of them
+LOGITS = 10.0  # a common size of a classifier's logits: float32 computes them to about a millionth of it
 
 
 @dataclass(frozen=True)
@@ -21,12 +23,14 @@ class Scale:
         higher: whether higher is better.
         low, high: its range; infinite where it has no bound.
         family: ``faithfulness`` and so on.
+        unit: what its values count.
     """
 
     higher: bool
     low: float = -math.inf
     high: float = math.inf
     family: str = "other"
+    unit: str = ""
 
     @property
     def width(self) -> float:
@@ -40,8 +44,12 @@ class Scale:
 
     @property
     def floor(self) -> float:
-        """The resolution of the metric's own computation: a millionth of its range; 0 without one."""
-        return RESOLUTION * self.width if math.isfinite(self.width) else 0.0
+        """The resolution of the metric's own computation: a millionth of its range; without one, of a logit's size
+        where it counts logits (their difference is as uncertain as they are, however small it is), else 0.
+        """
+        if math.isfinite(self.width):
+            return RESOLUTION * self.width
+        return RESOLUTION * LOGITS if self.unit == LOGIT else 0.0
 
 
 Scales: TypeAlias = Mapping[tuple[str, str], Scale]
@@ -55,7 +63,7 @@ def scales(info: Mapping[str, Any]) -> dict[tuple[str, str], Scale]:
 def _scale(metric: Mapping[str, Any]) -> Scale:
     low, high = metric.get("range", (None, None))
     bounds = (-math.inf if low is None else float(low), math.inf if high is None else float(high))
-    return Scale(bool(metric["higher_is_better"]), *bounds, str(metric.get("family", "other")))
+    return Scale(bool(metric["higher_is_better"]), *bounds, str(metric.get("family", "other")), str(metric.get("unit", "")))
 
 
 def trusted(scales: Scales, results: pd.DataFrame) -> dict[tuple[str, str], Scale]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -194,6 +195,17 @@ COSTS: dict[str, tuple[Edit, str]] = {
     ),
     "costs gone": (lambda base: replace(base, costs=()), "the run has no costs: none is compared"),
 }  # fmt: skip
+
+
+@pytest.mark.parametrize(("by", "fails"), [(4e-6, False), (9e-4, False), (2e-3, True)])
+def test_a_fall_in_logits_moves_as_far_as_logits_are_rounded(by: float, fails: bool, then: Baseline) -> None:
+    """A fall near 0 is a difference of numbers near 10: a share of the fall itself would be less than their rounding."""
+    in_logits = both(
+        listed("metrics", "average_drop", unit="logit", range=(0.0, math.inf)),
+        scores(values(lambda v: 1e-3 * v), "gradcam", "average_drop"),
+    )(then)
+    found = check(scores(values(lambda v: v + by), "gradcam", "average_drop")(in_logits), in_logits)
+    assert kinds(found) == ({"score"} if fails else set())
 
 
 @pytest.mark.parametrize("name", COSTS)

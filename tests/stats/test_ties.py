@@ -75,6 +75,16 @@ def test_a_metric_in_zero_to_one_has_the_resolution_of_its_range() -> None:
     assert (row["p"], row["p_better"]) == (1, 0.5)
 
 
+def test_differences_of_logits_have_the_resolution_of_logits() -> None:
+    """Two falls of a logit near 0 are differences of numbers near 10: rounding, though they differ by a half."""
+    noise = np.random.default_rng(0).uniform(1e-8, 4e-6, 40)
+    of_logits = {("score", "plain"): Scale(True, 0, np.inf, unit="logit")}
+    row = pairs(results({"a": noise, "b": noise / 2}), of_logits).iloc[0]
+    assert (row["p"], row["p_better"]) == (1, 0.5)
+    far = pairs(results({"a": 1e3 * noise, "b": 1e3 * noise / 2}), of_logits).iloc[0]
+    assert far["p"] < 1e-6
+
+
 def test_ranks_are_those_of_scipy_where_ties_are_exact() -> None:
     import scipy.stats
 
