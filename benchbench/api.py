@@ -20,6 +20,7 @@ from .errors import BenchError, NotApplicable
 from .finished import Run
 from .given import check_answers, check_images, check_maps, check_network, names_of
 from .layers import resolve
+from .paths import expanded
 from .perturb import saliency
 from .plan import sample_seeds
 from .progress import Progress
@@ -51,7 +52,7 @@ class Study(_study.Study):
         Raises:
             BenchError: the request cannot be met.
         """
-        run(self, Path(out), progress)
+        run(self, expanded(out), progress)
         done = Run.load(out)
         if report:
             done.report()
@@ -75,8 +76,8 @@ class Study(_study.Study):
             BenchError: the request cannot be met.
         """
         asked = with_levels(self, levels)
-        run(asked, Path(out), progress)
-        disturb(asked, Path(out), disturbances or Disturbances(), progress)
+        run(asked, expanded(out), progress)
+        disturb(asked, expanded(out), disturbances or Disturbances(), progress)
         done = Run.load(out)
         reliability.write_tables(done.reliability(), done.folder / "tables")
         return done

@@ -14,6 +14,7 @@ from torch import Tensor
 from .errors import BenchError, NotApplicable
 from .finished import Run
 from .method_testing import Case, Small, example_images, seeded
+from .paths import expanded
 from .registry import METHODS
 from .regression import Tolerances
 from .regression.grids import normalised
@@ -145,7 +146,7 @@ def assert_same_maps(
         AssertionError: they differ, there is no snapshot, or no map to compare.
     """
     __tracebackhide__ = True
-    maps, path = _by_name(found), Path(snapshot)
+    maps, path = _by_name(found), expanded(snapshot)
     try:
         compare(maps, path, tolerance)
     except (Unlike, BenchError) as said:

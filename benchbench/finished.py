@@ -11,6 +11,7 @@ from rich.console import RenderableType
 
 from .disturbing import read_trials
 from .errors import BenchError, nearest
+from .paths import expanded
 from .regression import Baseline, Checked, Tolerances, check
 from .reliability import levels_of
 from .reports import html, latex, tables, terminal
@@ -244,7 +245,7 @@ class Run:
 
     def figures(self, folder: str | Path) -> list[Path]:
         """Write curves, quality against cost and critical-difference diagrams as PDF; returns their paths."""
-        return write_figures(self._marked, Path(folder))
+        return write_figures(self._marked, expanded(folder))
 
     def printed(self) -> list[RenderableType]:
         """The leaderboard for a terminal of 80 columns, part by part, for rich to print."""

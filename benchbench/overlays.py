@@ -16,6 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from .errors import BenchError
+from .paths import expanded
 from .perturb import saliency
 from .preprocess import colours, denormalise
 from .types import Preprocess
@@ -44,7 +45,7 @@ class Overlay:
         Raises:
             BenchError: another suffix, or a folder that is not there.
         """
-        path = Path(path)
+        path = expanded(path)
         if path.suffix.lower() not in SUFFIXES:
             raise BenchError(f"cannot write {path.suffix or 'a file without suffix'!r}", where=str(path), hint=_SUFFIX)
         if not path.parent.is_dir():

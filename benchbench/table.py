@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from .errors import BenchError
+from .paths import expanded
 
 Status: TypeAlias = Literal["ok", "failed", "not_applicable"]
 FloatArray: TypeAlias = npt.NDArray[np.float32]
@@ -221,7 +222,7 @@ class Record:
         Raises:
             BenchError: it is not the folder of a finished run.
         """
-        folder = Path(folder)
+        folder = expanded(folder)
         if not (folder / "run.json").is_file():
             raise BenchError(
                 f"{folder} is not the folder of a finished run", hint="Give the folder that benchbench run wrote"

@@ -17,8 +17,10 @@ import pytest
 import yaml
 from PIL import Image
 
+import benchbench as bb
 from benchbench.cli import main
 from benchbench.registry import METHODS
+from benchbench.regression import Baseline
 
 QUICK = ["--methods", "center", "--metrics", "deletion", "--samples", "2"]
 
@@ -238,6 +240,10 @@ def test_the_home_folder_stands_for_a_tilde(place: Path, finished: Path, monkeyp
     assert "/absent" in benchbench("run", "study.yaml", "--datasets", "folder:root=~/absent", cwd=place).stderr
     done = benchbench("run", "~/study.yaml", "--models", "~/net.py:small", "--out=~/runs/study", cwd=place)
     assert done.returncode == 0, done.stderr
+    run = bb.Run.load("~/runs/study")
+    assert run.baseline("~/b.json").is_relative_to(place)
+    assert Baseline.load("~/b.json").method_names == Baseline.of(run.record).method_names
+    assert all(path.is_relative_to(place) for path in run.figures("~/figures"))
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BenchError, nearest
+from ..paths import expanded
 from ..table import Record
 from . import taking
 from .parts import Cell, Cost, Data, Images, Maps, Measure, Network, Way
@@ -80,7 +81,7 @@ class Baseline:
         """
         from .reading import read
 
-        return read(Path(path))
+        return read(expanded(path))
 
     def narrowed(
         self, methods: Collection[str] = (), metrics: Collection[str] = (), *, strict: bool = False
@@ -141,7 +142,7 @@ class Baseline:
         Raises:
             BenchError: it cannot be written there.
         """
-        path = Path(path)
+        path = expanded(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(self.text().encode())

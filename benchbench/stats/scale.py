@@ -63,7 +63,8 @@ def scales(info: Mapping[str, Any]) -> dict[tuple[str, str], Scale]:
 def _scale(metric: Mapping[str, Any]) -> Scale:
     low, high = metric.get("range", (None, None))
     bounds = (-math.inf if low is None else float(low), math.inf if high is None else float(high))
-    return Scale(bool(metric["higher_is_better"]), *bounds, str(metric.get("family", "other")), str(metric.get("unit", "")))
+    family, unit = str(metric.get("family", "other")), str(metric.get("unit", ""))
+    return Scale(bool(metric["higher_is_better"]), *bounds, family, unit)
 
 
 def trusted(scales: Scales, results: pd.DataFrame) -> dict[tuple[str, str], Scale]:

@@ -25,7 +25,7 @@ def test_a_row_is_what_is_measured(number: int) -> None:
     found, said = row.off(), float(written()[number][5])
     if row.differs:
         assert found > LEAST, "else the peer was mended, and the row is to be changed"
-        assert found == pytest.approx(said, rel=0.2)
+        assert said / 2 < found < 2 * said, "peers that sort equal pixels in no order do it by the processor's kind"
     else:
         assert found <= row.bound
         assert said <= row.bound

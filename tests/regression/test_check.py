@@ -199,7 +199,7 @@ COSTS: dict[str, tuple[Edit, str]] = {
 
 @pytest.mark.parametrize(("by", "fails"), [(4e-6, False), (9e-4, False), (2e-3, True)])
 def test_a_fall_in_logits_moves_as_far_as_logits_are_rounded(by: float, fails: bool, then: Baseline) -> None:
-    """A fall near 0 is a difference of numbers near 10: a share of the fall itself would be less than their rounding."""
+    """A fall near 0 is a difference of numbers near 10: a share of the fall would be less than their rounding."""
     in_logits = both(
         listed("metrics", "average_drop", unit="logit", range=(0.0, math.inf)),
         scores(values(lambda v: 1e-3 * v), "gradcam", "average_drop"),
