@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from torch.autograd.profiler import profile
 from torch.nn import functional as F
-from torch.profiler import ProfilerActivity, profile
 
 from .scoring import Passes
 from .types import Cost, Count
@@ -108,7 +108,7 @@ def host_peak(call: Callable[[], object]) -> int:
     From the profiler's record of every allocation and release by the CPU allocator, autograd's included. A call that
     works on a GPU alone may take none.
     """
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True) as recorded:
+    with profile(use_kineto=True, profile_memory=True) as recorded:  # torch.profiler's imports inductor, for seconds
         call()
     with tempfile.TemporaryDirectory() as folder:
         trace = Path(folder) / "trace.json"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal, TypeAlias
 
 import torch
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 from torch.nn import functional as F
-from torchvision.transforms.functional import gaussian_blur
 
 from .imputation import impute
 from .types import Pixels, streamed
@@ -63,11 +62,17 @@ def fill_blur(pixels: Pixels) -> Tensor:
     return F.conv2d(images, kernel.expand(channels, 1, 11, 11), padding=5, groups=channels)
 
 
+def gaussian(images: Tensor, size: Sequence[int], sigma: float) -> Tensor:
+    """The images (N, C, H, W) under a Gaussian of ``size`` (height, width; odd), mirrored at the border."""
+    from torchvision.transforms.functional import gaussian_blur  # importing torchvision takes seconds
+
+    found: Tensor = gaussian_blur(images, [size[1], size[0]], [sigma, sigma])
+    return found
+
+
 def fill_gaussian_15(pixels: Pixels) -> Tensor:
     """The image under a Gaussian of 15 x 15 pixels, sigma 5, mirrored at the border, as LATEC has it."""
-    size = [min(15, 2 * side - 1) for side in pixels.size]
-    found: Tensor = gaussian_blur(pixels.images, [size[1], size[0]], [5.0, 5.0])
-    return found
+    return gaussian(pixels.images, [min(15, 2 * side - 1) for side in pixels.size], 5.0)
 
 
 def fill_box(pixels: Pixels) -> Tensor:

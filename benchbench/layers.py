@@ -16,7 +16,7 @@ from .capture import capture, quiet
 from .errors import BenchError, NotApplicable, nearest
 from .flow import Way
 from .reading import Reading, read
-from .unmapped import no_map
+from .unmapped import no_map, unwatched
 
 _POOLS_TO_SIZE = re.compile(r"(Select)?Adaptive.*Pool")
 _WORDS = ("last", "stages")
@@ -256,6 +256,9 @@ def resolve(network: nn.Module, images: Tensor, wanted: str | Sequence[str]) -> 
 
 
 def _resolved(network: nn.Module, images: Tensor, word: str) -> list[str]:
+    unseen = unwatched(network)
+    if unseen:
+        raise unseen
     reading = _reading(network, images)
     found = stages(reading, lambda name: _heard(network, images, name, reading))
     if not found:

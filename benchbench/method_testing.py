@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torchvision.models import VisionTransformer
 
 from .errors import BenchError, NotApplicable
 from .plan import sample_seeds
@@ -81,6 +80,8 @@ class Small(nn.Module):
 
 def small_transformer(classes: int = 7) -> nn.Module:
     """torchvision's vision transformer with two blocks of two heads, for 64 x 64 pixels."""
+    from torchvision.models import VisionTransformer  # importing torchvision takes seconds
+
     made: nn.Module = VisionTransformer(
         image_size=64, patch_size=8, num_layers=2, num_heads=2, hidden_dim=16, mlp_dim=32, num_classes=classes
     )

@@ -110,7 +110,7 @@ class Registry(Generic[P]):
 
 METHODS: Registry[MethodPlugin] = Registry("method", "benchbench.methods")
 METRICS: Registry[MetricPlugin] = Registry("metric", "benchbench.metrics")
-MODELS: Registry[ModelPlugin] = Registry("model", "benchbench.models")
+MODELS: Registry[ModelPlugin] = Registry("model", "benchbench.networks")
 DATASETS: Registry[DatasetPlugin] = Registry("dataset", "benchbench.datasets")
 
 

@@ -146,6 +146,11 @@ class _Follow(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.places: dict[int, set[Place]] = {}
         self.shuffled: set[int] = set()
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Not asked of torch, as it would import its compiler, which takes seconds."""
+        return False
+
     def start(self, image: Tensor) -> None:
         lead = tuple(map(plain, image.shape[:-2]))
         axes = (*lead, plain(image.shape[-2], "row"), plain(image.shape[-1], "column"))

@@ -17,16 +17,23 @@ _ITSELF = "Give the network itself; a study compiles with compile: true"
 _NO_LAYER = "Methods that need no layer run: saliency, occlusion, rise"
 
 
-def no_map(network: nn.Module, images: Tensor) -> BenchError:
-    """The error that says why no layer can be chosen on ``images`` (B, C, H, W), with the way out."""
+def unwatched(network: nn.Module) -> BenchError | None:
+    """The error that says why no layer of the network can be watched, with the way out; None where layers can be."""
     for module in network.modules():
         if hasattr(module, "_orig_mod"):
-            return BenchError(
-                "the network is compiled, and a compiled network's layers cannot be watched", hint=_ITSELF
-            )
+            said = "the network is compiled, and a compiled network's layers cannot be watched"
+            return BenchError(said, hint=_ITSELF)
         if isinstance(module, torch.jit.ScriptModule):
             said = "the network is traced or scripted, and its layers cannot be watched"
             return BenchError(said, hint=f"Give the nn.Module that it was made of. {_NO_LAYER}")
+    return None
+
+
+def no_map(network: nn.Module, images: Tensor) -> BenchError:
+    """The error that says why no layer can be chosen on ``images`` (B, C, H, W), with the way out."""
+    unseen = unwatched(network)
+    if unseen:
+        return unseen
     shapes, runs = _outputs(network, images)
     maps = {name: shape for name, shape in shapes.items() if len(shape) == 4 and shape[2] * shape[3] > 1}
     often = [name for name in maps if runs[name] > 1]

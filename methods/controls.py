@@ -8,8 +8,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
-from torchvision.transforms.functional import gaussian_blur
 
+from benchbench.fills import gaussian
 from benchbench.registry import method
 from benchbench.types import Layer
 from benchbench.wrapping import AnyMethod, Method
@@ -88,8 +88,7 @@ def blurred(
     large = grown(inner[:, None], layer.images.shape[2:])
     width = sigma * min(large.shape[2:])
     span = [min(2 * int(4 * width) + 1, 2 * side - 1) for side in large.shape[2:]]
-    found: Tensor = gaussian_blur(large, [span[1], span[0]], [width, width])
-    return _constant_where(inner, found[:, 0])
+    return _constant_where(inner, gaussian(large, span, width)[:, 0])
 
 
 @method("coarse", needs="activation", control=True)

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 import torch
 from pydantic import Field
 from torch import Tensor, relu
-from torchvision.transforms.functional import gaussian_blur
 
+from benchbench.fills import gaussian
 from benchbench.registry import method
 from benchbench.types import Layer
 
@@ -38,7 +38,7 @@ def groupcam(
     size = (layer.images.shape[2], layer.images.shape[3])
     masks = _masks(layer, min(groups, layer.activation.shape[1]), dropped, size)
     span = [2 * min(25, side - 1) + 1 for side in size]
-    blurred: Tensor = gaussian_blur(layer.images, [span[1], span[0]], [50.0, 50.0])
+    blurred = gaussian(layer.images, span, 50.0)
 
     def blend(image: Tensor, variant: Tensor) -> Tensor:
         mask = masks[image, variant][:, None]

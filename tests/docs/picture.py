@@ -14,7 +14,7 @@ from torch import nn
 
 import benchbench as bb
 from benchbench.errors import NotApplicable
-from benchbench.models import efficientnet_lite0
+from benchbench.networks import efficientnet_lite0
 from benchbench.preprocess import denormalise, prepare
 from benchbench.registry import METHODS
 

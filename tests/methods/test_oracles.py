@@ -154,12 +154,12 @@ def test_pytorch_grad_cam_eigen(method: str, peer: type, name: str, layer: str, 
 @pytest.mark.parametrize("name", ["resnet18", "densenet121"])
 def test_torchcam_scorecam(name: str, pictures: Tensor) -> None:
     """torch-cam's rule normalises the masks before it upsamples them, so it agrees in rank, not to the digit."""
-    layer = {"resnet18": "layer3", "densenet121": "features.denseblock3"}[name]
-    network = not_in_place(name)
+    layer = {"resnet18": "layer3", "densenet121": "features.denseblock2"}[name]
+    network, one = not_in_place(name), pictures[:1]
     with torchcam.ScoreCAM(network, target_layer=layer, batch_size=16) as extractor:
-        scores = network(pictures)
-        expected = extractor(classes_of(name, pictures), scores)[0].detach()
-    found = normalised(ours("scorecam", name, layer, pictures, variant="torchcam"))
+        scores = network(one)
+        expected = extractor(classes_of(name, one), scores)[0].detach()
+    found = normalised(ours("scorecam", name, layer, one, variant="torchcam"))
     both = torch.stack([found.flatten(), expected.flatten()])
     assert float(torch.corrcoef(both)[0, 1]) > 0.98
 
