@@ -21,11 +21,12 @@ from .types import Attention, AttentionGradient
 
 
 def attentions(
-    network: nn.Module, images: Tensor, targets: Tensor, gradient: AttentionGradient
+    network: nn.Module, images: Tensor, targets: Tensor, gradient: AttentionGradient, reading: Reading | None = None
 ) -> tuple[tuple[Attention, ...], Grid]:
     """The attention of every block on images (B, 3, H, W), in their order, and where the tokens lie.
 
     torch's nn.MultiheadAttention and timm's attention are known. What the network computes does not change.
+    ``reading``: of the network on images of this size; without it, the network is read: one forward more.
 
     Raises:
         NotApplicable: no such block, windows or other tokens than the image's, or no head for each block's logit.
@@ -35,7 +36,7 @@ def attentions(
     wanted = gradient != "none"
     with quiet(network), torch.enable_grad(), ExitStack() as stack:
         _refuse_unknown(network)
-        reading = read_network(network, images)
+        reading = reading or read_network(network, images)
         for module in network.modules():
             stack.enter_context(_watched(module, kept, True))
         head = _head(network, outputs, stack) if gradient == "block" else None

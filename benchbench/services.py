@@ -263,7 +263,8 @@ class _Services:
     def attentions(self, gradient: AttentionGradient) -> tuple[tuple[Attention, ...], Grid]:
         b = self.batch
         self._count(forwards=1, backwards=1 if gradient == "none" else 2)  # one tells off which tokens logits are read
-        return attentions(b.network, b.images, b.captured.targets, gradient)
+        reading = reading_of(b.network, b.scorer, b.images)
+        return attentions(b.network, b.images, b.captured.targets, gradient, reading)
 
     def network(self) -> nn.Module:
         with self.batch.scorer.ledger.shared(("exported", "")):
