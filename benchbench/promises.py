@@ -16,8 +16,17 @@ def broken_promises(name: str, network: nn.Module, images: Tensor) -> list[str]:
     """One sentence, with the network's ``name``, for each promise that it does not keep on images (B, 3, H, W).
 
     That equal images have equal logits, twice and whatever is in the batch beside them; that eval() reaches every
-    module; that outputs are logits, in float32.
+    module; that outputs are logits, in float32. Where memory runs out, it is tried on fewer images.
     """
+    try:
+        return _broken(name, network, images)
+    except Exception as error:
+        if not out_of_memory(error) or len(images) == 1:
+            raise
+    return broken_promises(name, network, images[: len(images) // 2])
+
+
+def _broken(name: str, network: nn.Module, images: Tensor) -> list[str]:
     with quiet(network), torch.no_grad():
         training = [path or "the network itself" for path, module in network.named_modules() if module.training]
         output = check_logits(network(images), images)
@@ -45,15 +54,19 @@ def broken_promises(name: str, network: nn.Module, images: Tensor) -> list[str]:
 
 
 def _beside(network: nn.Module, images: Tensor) -> Tensor:
-    """Logits (1, C) of the first image beside others: its mirror image, upside down, and less bright."""
+    """Logits (1, C) of the first image beside others: its mirror image, upside down, and less bright.
+
+    Beside fewer others where memory runs out; alone where the network takes one image at a time.
+    """
     first = images[:1]
     others = torch.cat([first, first.flip(3), first.flip(2) * 0.5])
-    try:
-        return check_logits(network(others), others)[:1].float()
-    except Exception as error:  # a network that takes one image at a time is given one at a time
-        if out_of_memory(error):
-            raise
-        return check_logits(network(first), first).float()
+    while True:
+        try:
+            return check_logits(network(others), others)[:1].float()
+        except Exception as error:
+            if len(others) == 1:
+                raise
+            others = others[: len(others) - 1 if out_of_memory(error) else 1]
 
 
 def _gap(one: Tensor, other: Tensor) -> float:

@@ -33,7 +33,7 @@ FLOORS = [
     ["attention", "cut", "derivatives", "overlays", "pictures", "rounding", "sharing", "similarity"],
     ["unmapped"],
     ["screen", "scaffold", "store", "stats", "layers", "prepare", "promises", "cautions", "datasets", "models"],
-    ["methods", "metrics", "study"],
+    ["methods", "metrics", "study", "networks"],
     ["regression"],
     ["scoring", "reports", "plan", "snapshots"],
     ["moot"],
@@ -61,14 +61,14 @@ FLOORS = [
 ]
 FLOOR = {name: height for height, names in enumerate(FLOORS) for name in names}
 MAY = {
-    "methods": {"types", "registry", "errors", "wrapping"},
+    "methods": {"types", "registry", "errors", "wrapping", "fills"},
     "metrics": {"types", "registry", "errors", "perturb", "fills", "regions", "similarity", "views"},
     "reports": {"table", "stats", "regression", "errors", "wording"},
-    "regression": {"table", "stats", "errors", "wording"},
+    "regression": {"table", "stats", "errors", "wording", "paths"},
     "datasets": {"types", "registry", "errors", "paths", "preprocess"},
     "stats": {"table", "errors"},
     "store": {"table", "errors"},
-    "table": {"errors"},
+    "table": {"errors", "paths"},
     "importing": {"errors", "paths", "sources"},
     "plugins": {"errors", "paths", "sources"},
     "registry": {"errors", "importing", "plugins"},
@@ -207,6 +207,7 @@ BOOKKEEPING = {  # what says which numbers are asked for and where they lie, and
         "given",
         "health",
         "models",
+        "networks",
         "sizing",
         "unmapped",
     ),  # a network's own digest is its weights, code and answers

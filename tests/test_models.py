@@ -13,8 +13,8 @@ from torch import nn
 
 from benchbench.datasets import photos
 from benchbench.errors import BenchError
-from benchbench.models import fingerprint, load_model
-from benchbench.networks import _lite0_keys, efficientnet_lite0, imagenet_classes
+from benchbench.models import fingerprint, imagenet_classes, load_model
+from benchbench.networks import _lite0_keys, efficientnet_lite0
 from benchbench.preprocess import prepare
 from benchbench.registry import MODELS
 from benchbench.study import Study
