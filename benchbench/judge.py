@@ -14,9 +14,10 @@ from torch import Tensor
 from .allocator import out_of_memory
 from .errors import BenchError
 from .explaining import Maps, blame
+from .fills import FillName
 from .lending import NotLent, lend
 from .loading import Chunk
-from .moot import moot, references
+from .moot import moot
 from .perturb import Probe, Whole, canonical, saliency
 from .plan import MetricCell, sample_seeds
 from .preprocess import fitted
@@ -65,6 +66,7 @@ def judge(
     for name, lacks in lacking.items():
         groups.setdefault(tuple(c.metric.label for c in lacks), []).append(name)
     pages: dict[str, dict[str, Any]] = {}
+    differ: dict[FillName, Tensor] = {}
     for names in groups.values():
         stack = [_finite(maps[name], chunk) for name in names]
         metrics = [cell.metric for cell in lacking[names[0]]]
@@ -89,7 +91,7 @@ def judge(
                 seen = _seen(cell.metric, answers, m, height, stack[m], chunk, pixels, shown)
                 if original is not None and "network" in cell.metric.plugin.needs:
                     seen = replace(seen, subject=subject_of(cell.maps, original))
-                why = _moot(cell.metric, answers, m, stack[m], pixels)
+                why = _moot(cell.metric, pixels, stack[m][0].numel(), differ)
                 pages[cell.name] = _page(cell.metric, seen, maps[name], chunk, why)
     return pages
 
@@ -132,14 +134,14 @@ def probes_of(metric: MetricChoice) -> list[Probe]:
 
 def _union(metrics: Sequence[MetricChoice]) -> list[Probe]:
     asked = [probe for metric in metrics for probe in probes_of(metric)]
-    return [Whole(), *asked, *(fill for metric in metrics for fill in references(probes_of(metric)))]
+    return [Whole(), *asked]
 
 
-def _moot(metric: MetricChoice, answers: Mapping[Probe, Answers], m: int, raw: Tensor, pixels: Pixels) -> Sequence[str]:
+def _moot(metric: MetricChoice, pixels: Pixels, cells: int, differ: dict[FillName, Tensor]) -> Sequence[str]:
     """Per image why the metric's value would be the same for every map, or ""; of a metric of probes alone."""
     if metric.plugin.needs & {"again", "network"}:
-        return ("",) * len(raw)
-    return moot(probes_of(metric), answers, m, pixels, raw[0].numel())
+        return ("",) * len(pixels.images)
+    return moot(probes_of(metric), pixels, cells, differ)
 
 
 def _finite(maps: Maps, chunk: Chunk) -> Tensor:

@@ -1,52 +1,46 @@
 """Where a metric cannot depend on the map: it does not apply there, as every map would have the same value.
 
 A metric of answers to perturbed pictures depends on the map by its pictures. On an image of one part, or where each
-step takes nothing or everything, all maps give the same pictures. Where the network answers the same on the image and
-on each fill alone, it does not listen to what the fill hides. Both are of the image, the same for every map.
+step takes nothing or everything, all maps give the same pictures; and so they do where the fill is the image. Both are
+of the image, the same for every map, and are told without asking the network.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from .perturb import Filled, Keep, Probe, Remove, Whole, amounts, canonical, fill_of, needs_map
+from .fills import FillName, whole
+from .perturb import Keep, Probe, Remove, amounts, canonical, fill_of, needs_map
 from .regions import MAP, Parts, parts_in
-from .scoring import Answers
 from .types import Pixels
 
-ROUNDING = 1e-5  # of the larger of two answers: a network in float32 tells no less
+ROUNDING = 1e-5  # of the image's largest value: a blur of one colour is that colour to a few parts in a million
 SETTLED = "every map gives the same pictures of this image: no step takes a part of it and leaves another"
-DEAF = "the network answers the same on the image and on the fill alone, whatever the map"
+UNFILLED = "every map gives the same pictures of this image: the fill is the image itself"
 
 
-def references(probes: Sequence[Probe]) -> list[Probe]:
-    """The fills alone of the probes that depend on the map: what their pictures go to as everything is hidden."""
-    fills = dict.fromkeys(fill_of(probe) for probe in probes if needs_map(probe))
-    return [Filled(fill) for fill in fills if fill is not None]
-
-
-def moot(
-    probes: Sequence[Probe], answers: Mapping[Probe, Answers], m: int, pixels: Pixels, cells: int
-) -> tuple[str, ...]:
+def moot(probes: Sequence[Probe], pixels: Pixels, cells: int, differ: dict[FillName, Tensor]) -> tuple[str, ...]:
     """Per image why no map can change the answers to a metric's probes, or "".
 
     Args:
         probes: the metric's; without one that depends on the map there is no reason.
-        answers: by probe (M, B), the whole image's and the ``references`` among them.
-        m: which of the M maps is judged.
         cells: how many the map has at its own resolution.
+        differ: (B,) by fill, whether it differs from the image; kept here between metrics.
     """
     mapped = [canonical(probe) for probe in probes if needs_map(probe)]
     if not mapped:
         return ("",) * len(pixels.images)
     free = torch.stack([_free(probe, pixels, cells) for probe in mapped]).any(0)
-    whole = answers[Whole()]
-    heard = torch.stack([_differ(whole, answers[fill], m) for fill in references(mapped)]).any(0)
-    pairs = zip(free.tolist(), heard.tolist(), strict=True)
-    return tuple(SETTLED if not can else "" if hears else DEAF for can, hears in pairs)
+    fills = dict.fromkeys(fill for probe in mapped if (fill := fill_of(probe)))
+    for fill in fills:
+        if fill not in differ:
+            differ[fill] = _differs(fill, pixels)
+    seen = torch.stack([differ[fill] for fill in fills]).any(0)
+    pairs = zip(free.tolist(), seen.tolist(), strict=True)
+    return tuple(SETTLED if not can else "" if differs else UNFILLED for can, differs in pairs)
 
 
 def _free(probe: Probe, pixels: Pixels, cells: int) -> Tensor:
@@ -59,8 +53,7 @@ def _free(probe: Probe, pixels: Pixels, cells: int) -> Tensor:
     return (taken > 0) & (taken < parts.count)
 
 
-def _differ(one: Answers, other: Answers, m: int) -> Tensor:
-    """(B,): whether the target's logit or probability differs by more than rounding."""
-    pairs = [(one.logit[m], other.logit[m]), (one.probability[m], other.probability[m])]
-    far = [(a - b).abs() > ROUNDING * torch.maximum(a.abs(), b.abs()) for a, b in pairs]
-    return far[0] | far[1] | ~torch.isfinite(pairs[0][0] - pairs[0][1])
+def _differs(fill: FillName, pixels: Pixels) -> Tensor:
+    """(B,): whether the fill alone differs from the image by more than rounding."""
+    images = pixels.images.flatten(1)
+    return (whole(fill, pixels).flatten(1) - images).abs().amax(1) > ROUNDING * images.abs().amax(1)

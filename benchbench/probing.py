@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from .equal import Name, keys, name_of
-from .moot import references
 from .perturb import Probe, Whole, canonical, needs_map
 from .pictures import Asked, Palette, Piece
 from .scoring import Answers, Block, Passes, Scorer
@@ -18,9 +17,9 @@ from .types import Pixels
 def forwards(probes: Sequence[Probe]) -> tuple[int, int]:
     """How many forwards a map costs that has these probes, and how many an image, whatever the number of its maps.
 
-    The whole image is not counted: every metric needs it. The fills alone are: see moot.py.
+    The whole image is not counted: every metric needs it.
     """
-    asked = {canonical(probe) for probe in [*probes, *references(probes)]} - {Whole()}
+    asked = {canonical(probe) for probe in probes} - {Whole()}
     mapped = sum(map(needs_map, asked))
     return mapped, len(asked) - mapped
 

@@ -32,7 +32,11 @@ def network() -> nn.Module:
 
 @pytest.fixture(scope="module")
 def pictures() -> Tensor:
-    return torch.randn(5, 3, *SIZE, generator=torch.Generator().manual_seed(7))
+    """Smooth, or SLIC finds no segments, with some noise."""
+    generator = torch.Generator().manual_seed(7)
+    coarse = torch.randn(5, 3, SIZE[0] // 4, SIZE[1] // 4, generator=generator)
+    smooth = nn.functional.interpolate(coarse, SIZE, mode="bicubic")
+    return smooth + 0.05 * torch.randn(5, 3, *SIZE, generator=generator)
 
 
 @pytest.fixture(scope="module")
