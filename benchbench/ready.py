@@ -129,8 +129,8 @@ def _layers(spec: ModelSpec, study: Study, example: Tensor) -> list[str]:
         BenchError: a layer is not in the network, or there is none to choose.
     """
     wanted = study.layers_of(spec.name)
-    chosen = wanted in ("last", "stages")
-    if chosen and all("input" in method.needs for method in study.methods):
+    words = {wanted} if isinstance(wanted, str) else set(wanted)
+    if words <= {"last", "stages"} and all("input" in method.needs for method in study.methods):
         return []
     try:
         return resolve(spec.network, example, wanted)

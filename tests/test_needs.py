@@ -154,14 +154,16 @@ class HalfFrozen(Small):
 
 
 @pytest.mark.parametrize("build", [traced, lambda: seeded(Siamese)], ids=["traced", "siamese"])
+@pytest.mark.parametrize("layers", ["last", ["last"], {"net": ["stages", "last"]}], ids=["word", "list", "mapping"])
 def test_methods_of_the_whole_network_need_no_layer(
-    build: Callable[[], nn.Module], images: Tensor, tmp_path: Path
+    build: Callable[[], nn.Module], layers: Any, images: Tensor, tmp_path: Path
 ) -> None:
     network = build()
     study = bb.Study(
         models={"net": network},
         datasets={"d": images[:3]},
-        methods=["saliency", "occlusion"],
+        layers=layers,
+        methods=["saliency", "occlusion", "rise"],
         metrics=["average_drop"],
     )
     run = study.run(tmp_path)
