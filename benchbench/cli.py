@@ -266,6 +266,7 @@ def new_command(
 
 def main() -> None:
     """The entry point: a BenchError becomes one line and exit code 2."""
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # or its allocator writes lines of its own
     try:
         app()
     except BenchError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,19 @@ from .errors import BenchError
 from .paths import expanded
 from .spelling import items, number
 
+_OTHER = "Give another --out"
+
 
 class Once(TyperCommand):
-    """A command that refuses an option given twice, of which the last alone would count, and expands its paths."""
+    """A command that refuses an option given twice, of which the last alone would count, and an output that is one of
+    its inputs; it expands its paths.
+    """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """As the parent does.
 
         Raises:
-            BenchError: an option that takes one value is given twice; both are shown.
+            BenchError: an option that takes one value is given twice; both are shown. Or --out is what is read.
         """
         _, _, order = self.make_parser(ctx).parse_args(args=list(args))
         for i, option in enumerate(order):
@@ -31,7 +36,45 @@ class Once(TyperCommand):
                 raise BenchError(f"it stands twice: {_shown(args, spellings)}", where=spellings[0], hint=hint)
         rest = super().parse_args(ctx, args)
         ctx.params = {name: _home(value) for name, value in ctx.params.items()}
+        refuse_overwriting(ctx.params)
         return rest
+
+
+def refuse_overwriting(params: Mapping[str, Any]) -> None:
+    """Raises BenchError where ``out`` is a file or folder that the command reads, by whatever path, or a run's data."""
+    out = params.get("out")
+    if not isinstance(out, Path) or not out.exists():
+        return
+    for name, value in params.items():
+        for path in () if name == "out" else _read_by(value):
+            if _overwritten(out, path):
+                raise BenchError(f"{out} is read by this command, and would be overwritten", where="--out", hint=_OTHER)
+
+
+def _read_by(value: Any) -> Iterator[Path]:
+    """The files and folders that an argument names: a path, a list of paths, or items such as folder:root=PATH."""
+    if isinstance(value, Path):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for each in value:
+            yield from _read_by(each)
+    elif isinstance(value, str) and value:
+        for item in items(value):
+            for text in [item] if isinstance(item, str) else map(str, item.values()):
+                yield from (expanded(part) for part in (text, text.rpartition(":")[0]) if part)
+
+
+def _overwritten(out: Path, read: Path) -> bool:
+    """Whether the output is what is read: the same file or folder, or one of the files of a run's data."""
+    try:
+        if not read.exists():
+            return False
+        if not (read / "run.json").is_file():
+            return out.samefile(read)
+        inside = out.resolve().relative_to(read.resolve()).parts
+    except (OSError, ValueError):  # a name that is no path; not in the run's folder
+        return False
+    return bool(inside) and (inside[0] in ("cells", "maps", "photos", "run.json") or inside[0].endswith(".parquet"))
 
 
 def _shown(args: list[str], spellings: list[str]) -> str:

@@ -246,6 +246,45 @@ def test_the_home_folder_stands_for_a_tilde(place: Path, finished: Path, monkeyp
     assert all(path.is_relative_to(place) for path in run.figures("~/figures"))
 
 
+@pytest.fixture
+def owned(place: Path, finished: Path) -> Path:
+    """A folder with photographs, a network, a study and its finished run, and a link to one of the photographs."""
+    (place / "own").mkdir(exist_ok=True)
+    for name in ("a.png", "b.png"):
+        Image.new("RGB", (32, 32), "red").save(place / "own" / name)
+    (place / "linked.png").unlink(missing_ok=True)
+    (place / "linked.png").symlink_to(place / "own" / "a.png")
+    return place
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["explain", "own/a.png", "--out", "own/a.png"],
+        ["explain", "own/b.png", "own/a.png", "--out", "own/../own/a.png"],
+        ["explain", "own/a.png", "--out", "linked.png"],
+        ["explain", "own/a.png", "--model", "net.py:small", "--out", "net.py"],
+        ["run", "study.yaml", "--out", "study.yaml"],
+        ["run", "study.yaml", "--datasets", "folder:root=own", "--out", "own"],
+        ["report", "runs/study", "--format", "csv", "--out", "runs/study/run.json"],
+        ["report", "runs/study", "--format", "csv", "--out", "runs/study/results.parquet"],
+        ["report", "runs/study", "--format", "pdf", "--out", "runs/study/maps"],
+        ["baseline", "runs/study", "--out", "runs/study/run.json"],
+        ["compare", "runs/study", "runs/study", "--out", "runs/study/results.parquet"],
+        ["check", "runs/study", "--baseline", "own.json", "--out", "own.json"],
+    ],
+    ids=" ".join,
+)
+def test_no_output_is_an_input(owned: Path, words: list[str]) -> None:
+    (owned / "own.json").write_text("{}")
+    before = {path: path.read_bytes() for path in owned.rglob("*") if path.is_file()}
+    done = benchbench(*words, cwd=owned)
+    assert done.returncode == 2
+    assert done.stderr.startswith("benchbench: --out: ")
+    assert "is read by this command, and would be overwritten. Give another --out" in " ".join(done.stderr.split())
+    assert {path: path.read_bytes() for path in owned.rglob("*") if path.is_file()} == before
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
