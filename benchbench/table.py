@@ -262,5 +262,5 @@ class Record:
 
     def map(self, file: str, row: int) -> FloatArray:
         """One saliency map (h, w), at layer resolution and not normalised."""
-        stack: FloatArray = np.load(self.folder / "maps" / file, mmap_mode="r", allow_pickle=False)[row]
-        return stack
+        stack: FloatArray = np.load(self.folder / "maps" / file, mmap_mode="r", allow_pickle=False)
+        return np.array(stack[row])  # a view would keep the file open

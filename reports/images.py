@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,6 +19,7 @@ from .disagreement import disagreement
 from .text import one_line
 
 Key: TypeAlias = tuple[str, str, str]  # sample, layer, method
+OPEN = 64  # files of maps at a time, whatever a run has
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +71,7 @@ class ImageSet:
     def map(self, key: Key) -> FloatArray | None:
         """The stored map; None where there is none."""
         place = self._places.get(key)
-        return None if place is None else self._stack(place[0])[place[1]]
+        return None if place is None else np.array(self._stack(place[0])[place[1]])  # no view: it keeps the file open
 
     def sizes(self, count: int) -> Iterator[int]:
         """Cells of each map of the first ``count`` images; of one that stands at several layers, once."""
@@ -106,14 +107,10 @@ class ImageSet:
         return dict(zip(keys, zip(self._maps["file"], self._maps["row"].astype(int), strict=True), strict=True))
 
     @cached_property
-    def _stacks(self) -> dict[str, npt.NDArray[np.float32]]:
-        return {}
-
-    def _stack(self, file: str) -> npt.NDArray[np.float32]:
-        if file not in self._stacks:
-            path = self.board.record.folder / "maps" / file
-            self._stacks[file] = np.load(path, mmap_mode="r", allow_pickle=False)
-        return self._stacks[file]
+    def _stack(self) -> Callable[[str], npt.NDArray[np.float32]]:
+        """A file's maps (n, h, w), not read before they are looked at; a few files are open at a time."""
+        folder = self.board.record.folder / "maps"
+        return lru_cache(maxsize=OPEN)(lambda file: np.load(folder / file, mmap_mode="r", allow_pickle=False))
 
     @cached_property
     def _metrics(self) -> list[tuple[str, str]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +57,27 @@ def test_every_photo_and_map_is_there_once(large_page: Path) -> None:
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize("samples", [40, 120])
+def test_a_page_opens_few_files_at_a_time(tmp_path: Path, samples: int) -> None:
+    """Of 160 files of maps, and of 480, under a limit of what is open already and a hundred more."""
+    fake = Fake(methods=["one", "two"], layers=["last"], samples=[f"photo-{i:03d}" for i in range(samples)])
+    whole = fake_record(tmp_path, fake)
+    for i, (file, row) in enumerate(zip(whole.maps["file"], whole.maps["row"].astype(int), strict=True)):
+        np.save(tmp_path / "maps" / f"own-{i}.npy", whole.map(file, row)[None])
+    maps = whole.maps.assign(file=[f"own-{i}.npy" for i in range(len(whole.maps))], row=0)
+    apart = Record(whole.folder, whole.info, whole.results, whole.curves.head(0), maps, whole.photos)
+    assert len(maps) > 3 * samples
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 100, hard))
+    try:
+        page = html.render(Marked.of(apart))
+        held = [apart.map(file, 0) for file in maps["file"]]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert len(held) == len(maps)
+    assert "photo-039" in page
+
+
 def test_a_browser_lays_out_a_small_part_of_it(browser: Any, large_page: Path) -> None:
     heard = visit(browser, large_page)
     count = heard.tab.evaluate("document.querySelectorAll('*').length")
