@@ -17,7 +17,7 @@ import typer
 from .commands import Once, run_study, study_of
 from .errors import BenchError, folded
 from .gating import baseline_command, check_command
-from .screen import put, rendered
+from .screen import put, rendered, screen
 from .spelling import items, named, number, parse_item, two
 
 app = typer.Typer(
@@ -123,7 +123,7 @@ def reliability_command(
         done = asked.reliability(folder, disturbances=given, progress=progress)
     finally:
         progress.stop()
-    Console().print(reliability.terminal(done.reliability()))
+    screen().print(reliability.terminal(done.reliability()))
     print(f"Tables: {folder / 'tables' / 'reliability.md'}")
     if done.failed:
         raise typer.Exit(1)
@@ -272,8 +272,3 @@ def main() -> None:
     except BenchError as error:
         print(f"benchbench: {error}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("benchbench: stopped; what is done is kept, and the same command goes on from there", file=sys.stderr)
-        sys.exit(130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

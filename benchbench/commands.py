@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -12,14 +14,16 @@ from typer.core import TyperCommand
 
 from .errors import BenchError
 from .paths import expanded
+from .screen import screen
 from .spelling import items, number
 
 _OTHER = "Give another --out"
+_RUNS = ("run", "reliability")  # their exit codes, and that of check, say something: it is never 0 unless they do
 
 
 class Once(TyperCommand):
     """A command that refuses an option given twice, of which the last alone would count, and an output that is one of
-    its inputs; it expands its paths.
+    its inputs; it expands its paths, and ends in one line when it is stopped.
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -38,6 +42,20 @@ class Once(TyperCommand):
         ctx.params = {name: _home(value) for name, value in ctx.params.items()}
         refuse_overwriting(ctx.params)
         return rest
+
+    def invoke(self, ctx: Any) -> Any:
+        """As the parent does; Ctrl-C, and a reader that has gone, end the command as they end others of the shell."""
+        try:
+            found = super().invoke(ctx)
+            sys.stdout.flush()
+        except KeyboardInterrupt:
+            kept = "; what is done is kept, and the same command goes on from there" if self.name in _RUNS else ""
+            print(f"benchbench: stopped{kept}", file=sys.stderr)
+            sys.exit(130)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(141 if self.name in (*_RUNS, "check") else 0)
+        return found
 
 
 def refuse_overwriting(params: Mapping[str, Any]) -> None:
@@ -126,7 +144,7 @@ def run_study(study: Any, out: Path) -> None:
     from .progress import Terminal
     from .reports.numbers import merged
 
-    console = Console()
+    console = screen()
     progress = Terminal(Console(stderr=True))
     try:
         done = study.run(out, progress=progress)

@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from .screen import screen
+
 if TYPE_CHECKING:
     from .registry import MetricPlugin, Parameter, Plugin
 
@@ -70,7 +72,6 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
 
 def show(entry: dict[str, Any]) -> None:
     """An entry on a few lines: name and traits, the summary, the parameters."""
-    from rich.console import Console
     from rich.padding import Padding
     from rich.text import Text
 
@@ -85,7 +86,7 @@ def show(entry: dict[str, Any]) -> None:
         entry["paper"],
     ]
     params = ", ".join(f"{k}: {p['type']} = {p.get('default', 'required')}" for k, p in entry["parameters"].items())
-    console = Console(highlight=False)
+    console = screen(highlight=False)
     console.print(Text.assemble((entry["name"], "bold"), "  ", (" · ".join(t for t in traits if t), "dim")))
     for line in filter(None, [entry["summary"], entry.get("equation", ""), *_others(entry), params]):
         console.print(Padding(Text(line), (0, 0, 0, 4)))

@@ -9,6 +9,21 @@ from typing import Any
 from .errors import BenchError
 
 
+def screen(**options: Any) -> Any:
+    """A rich Console on standard output that leaves it to the command how it ends where the reader has gone.
+
+    Args:
+        options: the Console's own.
+    """
+    from rich.console import Console
+
+    class Screen(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # rich would exit with code 1
+
+    return Screen(**options)
+
+
 def rendered(shown: Any) -> str:
     """As the terminal shows it, in 80 columns or the terminal's own; plain where there is none."""
     from rich.console import Console

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
 from contextlib import chdir, redirect_stderr, redirect_stdout
@@ -244,6 +245,45 @@ def test_the_home_folder_stands_for_a_tilde(place: Path, finished: Path, monkeyp
     assert run.baseline("~/b.json").is_relative_to(place)
     assert Baseline.load("~/b.json").method_names == Baseline.of(run.record).method_names
     assert all(path.is_relative_to(place) for path in run.figures("~/figures"))
+
+
+@pytest.mark.parametrize(
+    ("words", "inside", "said"),
+    [
+        (
+            ["run", "study.yaml"],
+            "benchbench.cli.run_study",
+            "; what is done is kept, and the same command goes on from",
+        ),
+        (["list", "metrics"], "benchbench.listing.show", "\n"),
+    ],
+)
+def test_ctrl_c_is_one_line(place: Path, words: list[str], inside: str, said: str) -> None:
+    with mock.patch(inside, side_effect=KeyboardInterrupt):
+        done = benchbench(*words, cwd=place)
+    assert done.returncode == 130
+    assert done.stderr.startswith(f"benchbench: stopped{said}")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["list", "metrics"], 0),
+        (["report", "runs/study", "--format=csv"], 0),
+        (["check", "runs/study", "--baseline=kept.json", "--format=json"], 141),
+    ],
+)
+@pytest.mark.usefixtures("finished")
+def test_a_reader_that_has_gone_is_no_failure(place: Path, words: list[str], code: int) -> None:
+    """As ``| head -1``; but the exit code of a check is its answer, and an answer that nobody got is not a pass."""
+    assert benchbench("baseline", "runs/study", "--out=kept.json", cwd=place).returncode == 0
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "benchbench", *words]
+    done = subprocess.run(command, cwd=place, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (code, "")
 
 
 @pytest.fixture
