@@ -25,7 +25,7 @@ lint: $(STAMP)
 types: $(STAMP)
 	$(BIN)/mypy benchbench tests
 
-# our own gate: the embedded study and five more against what they said when their baselines were made; four minutes
+# our own gate: the embedded study and five more against what they said when their baselines were made; 4 to 14 minutes
 guard: $(STAMP)
 	@rm -rf runs/guard; mkdir -p runs/guard; status=0; for name in $(GUARDED); do \
 		$(BIN)/benchbench run tests/guard/$$name.yaml --out runs/guard/$$name > runs/guard/$$name.txt || \
