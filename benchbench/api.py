@@ -76,9 +76,10 @@ class Study(_study.Study):
             BenchError: the request cannot be met.
         """
         asked = with_levels(self, levels)
-        run(asked, expanded(out), progress)
-        disturb(asked, expanded(out), disturbances or Disturbances(), progress)
-        done = Run.load(out)
+        folder = expanded(out)
+        run(asked, folder, progress)
+        disturb(asked, folder, disturbances or Disturbances(), progress)
+        done = Run.load(folder)
         reliability.write_tables(done.reliability(), done.folder / "tables")
         return done
 

@@ -19,7 +19,7 @@ from .reading import Reading, read
 from .unmapped import no_map, unwatched
 
 _POOLS_TO_SIZE = re.compile(r"(Select)?Adaptive.*Pool")
-_WORDS = ("last", "stages")
+WORDS = ("last", "stages")
 _MODULE = "module:"  # in front of a path that is one of the words
 
 
@@ -245,7 +245,7 @@ def resolve(network: nn.Module, images: Tensor, wanted: str | Sequence[str]) -> 
     listed: list[str] = []
     for name in [wanted] if isinstance(wanted, str) else wanted:
         path = name.removeprefix(_MODULE)
-        if name in _WORDS:
+        if name in WORDS:
             listed += _resolved(network, images, name)
         elif path in known:
             listed.append(path)

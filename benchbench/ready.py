@@ -17,7 +17,7 @@ from .derivatives import bias_gradients
 from .errors import BenchError, NotApplicable
 from .exported import exported
 from .given import check_network
-from .layers import resolve
+from .layers import WORDS, resolve
 from .models import fingerprint, load_model
 from .plan import ReadyModel
 from .preprocess import fitted, prepare
@@ -130,7 +130,7 @@ def _layers(spec: ModelSpec, study: Study, example: Tensor) -> list[str]:
     """
     wanted = study.layers_of(spec.name)
     words = {wanted} if isinstance(wanted, str) else set(wanted)
-    if words <= {"last", "stages"} and all("input" in method.needs for method in study.methods):
+    if words <= set(WORDS) and all("input" in method.needs for method in study.methods):
         return []
     try:
         return resolve(spec.network, example, wanted)

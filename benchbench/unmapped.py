@@ -30,10 +30,10 @@ def unwatched(network: nn.Module) -> BenchError | None:
 
 
 def no_map(network: nn.Module, images: Tensor) -> BenchError:
-    """The error that says why no layer can be chosen on ``images`` (B, C, H, W), with the way out."""
-    unseen = unwatched(network)
-    if unseen:
-        return unseen
+    """The error that says why no layer can be chosen on ``images`` (B, C, H, W), with the way out.
+
+    Of a network whose layers can be watched: see ``unwatched``.
+    """
     shapes, runs = _outputs(network, images)
     maps = {name: shape for name, shape in shapes.items() if len(shape) == 4 and shape[2] * shape[3] > 1}
     often = [name for name in maps if runs[name] > 1]
