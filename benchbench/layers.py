@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from math import prod
 
 from torch import Tensor, nn
 
@@ -88,17 +89,12 @@ def _line(found: Sequence[Spatial], way: Way) -> list[Spatial]:
     that returns a map itself, as the branch of a residual block.
     """
     names = {layer.name for layer in found}
-
-    def inner(name: str) -> bool:
-        parts = name.split(".")
-        return any(".".join(parts[:i]) in names for i in range(1, len(parts)))
-
     line = []
     for layer in found:
         node = layer.node
         if node is None or node not in way.on:
             continue
-        if node in way.through or (not inner(layer.name) and way.in_line(node)):
+        if node in way.through or (not _depth(layer.name, names) and way.in_line(node)):
             line.append(layer)
     return line
 
@@ -144,16 +140,30 @@ def _divided(layers: Sequence[Spatial]) -> BenchError:
     return BenchError("the network has no last layer: its way to the logits divides", hint=f"Name layers, as of {some}")
 
 
-def _outermost(layers: Sequence[Spatial]) -> Spatial:
+def _wholes(reading: Reading, found: Sequence[Spatial]) -> frozenset[str]:
+    """The modules within which a layer is but a part: those that return a map themselves, and heads."""
+    count = reading.trace.logits
+    heads = [name for name, output in reading.outputs.items() if output.shape and prod(output.shape) == count]
+    return frozenset([*(layer.name for layer in found), *heads])
+
+
+def _depth(name: str, wholes: Collection[str]) -> int:
+    """Within how many of these modules a layer lies; a list of modules, for instance, returns nothing."""
+    parts = name.split(".")
+    return sum(".".join(parts[:i]) in wholes for i in range(1, len(parts)))
+
+
+def _outermost(layers: Sequence[Spatial], wholes: Collection[str]) -> Spatial:
     """Of the least nested, the last to finish: the first layers inside a block may run at a finer resolution."""
-    least = min(layer.name.count(".") for layer in layers)
-    return [layer for layer in layers if layer.name.count(".") == least][-1]
+    least = min(_depth(layer.name, wholes) for layer in layers)
+    return [layer for layer in layers if _depth(layer.name, wholes) == least][-1]
 
 
 def stages(reading: Reading, heard: Callable[[str], bool] = lambda _: True) -> list[str]:
     """One layer for each stretch of the main way at one resolution, in the order of the forward.
 
-    Of the layers of a stretch it is the least nested that finishes last. Where the logits do not listen to that
+    Of the layers of a stretch it is the last to finish of those that lie in the fewest modules that return a map or the
+    logits. Where the logits do not listen to that
     layer's map (``heard``), as behind the last attention to a class token, it is the last layer norm to which they do:
     what the last attention reads.
 
@@ -161,11 +171,12 @@ def stages(reading: Reading, heard: Callable[[str], bool] = lambda _: True) -> l
         BenchError: the way divides, or a later layer may be the last one.
     """
     found, way = _spatial_layers(reading), reading.trace.way
+    wholes = _wholes(reading, found)
     if way is None:
-        chosen = _by_resolution(found)
+        chosen = _by_resolution(found, wholes)
     else:
         line = _upto_last(_line(found, way), found, way)
-        chosen = [_outermost(list(stretch)) for _, stretch in groupby(line, key=lambda layer: layer.size)]
+        chosen = [_outermost(list(stretch), wholes) for _, stretch in groupby(line, key=lambda layer: layer.size)]
     _refuse_unclear(reading, chosen)
     names = []
     for layer in chosen:
@@ -197,11 +208,11 @@ def _on(layer: Spatial, way: Way | None) -> bool:
     return way is None or layer.node in way.on
 
 
-def _by_resolution(found: Sequence[Spatial]) -> list[Spatial]:
+def _by_resolution(found: Sequence[Spatial], wholes: Collection[str]) -> list[Spatial]:
     """One layer for each resolution, from the finest; each comes before every coarser one."""
     best: dict[tuple[int, int], Spatial] = {}
     for layer in found:
-        if layer.size not in best or layer.name.count(".") <= best[layer.size].name.count("."):
+        if layer.size not in best or _depth(layer.name, wholes) <= _depth(best[layer.size].name, wholes):
             best[layer.size] = layer
     kept: list[Spatial] = []
     for size in sorted(best):
@@ -226,7 +237,7 @@ def before(network: nn.Module, images: Tensor, layer: str, reading: Reading | No
     if way is not None and own.node is not None:
         line = _line(found, way)
         finer = [each for each in finer if each in line and _follows(own, each, way)]
-    return (*(each.name for each in _by_resolution(finer)), layer)
+    return (*(each.name for each in _by_resolution(finer, _wholes(reading, found))), layer)
 
 
 def resolve(network: nn.Module, images: Tensor, wanted: str | Sequence[str]) -> list[str]:

@@ -46,13 +46,14 @@ class Trace:
     """The modules' outputs in the order of finishing; the way to the logits, None if it cannot be followed.
 
     ``places``: by number of tokens, the grids in which so many lie. ``shuffled``: numbers of tokens that lie otherwise,
-    as in windows.
+    as in windows. ``logits``: how many numbers the network returned for the image; 0 where it returned no tensor.
     """
 
     outputs: list[Output]
     way: Way | None
     places: dict[int, set[Place]]
     shuffled: frozenset[int] = frozenset()
+    logits: int = 0
 
 
 @dataclass(frozen=True)
@@ -79,16 +80,18 @@ def _traced(network: nn.Module, image: Tensor, follow: _Follow | None) -> Trace:
             if name:
                 stack.enter_context(_after(module, _noting(name, outputs, follow)))
         if follow is None:
-            network(image)
-            return Trace(outputs, None, {})
+            return Trace(outputs, None, {}, logits=_count(network(image)))
         image = image.detach().clone()
         follow.start(image)
         with follow:
             logits = network(image)
     known = follow.known.get(logits) if isinstance(logits, Tensor) else None
-    return Trace(
-        outputs, None if known is None else follow.flow.way(known.node), follow.places, frozenset(follow.shuffled)
-    )
+    way = None if known is None else follow.flow.way(known.node)
+    return Trace(outputs, way, follow.places, frozenset(follow.shuffled), _count(logits))
+
+
+def _count(logits: object) -> int:
+    return logits.numel() if isinstance(logits, Tensor) else 0
 
 
 def _noting(name: str, outputs: list[Output], follow: _Follow | None) -> Callable[..., None]:
