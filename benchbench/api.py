@@ -46,13 +46,33 @@ class Study(_study.Study):
     def __init__(self, **keys: Any) -> None:
         super().__init__(**keys)
 
-    def run(self, out: str | Path = "runs/study", *, progress: Progress | None = None, report: bool = True) -> Run:
+    def run(
+        self,
+        out: str | Path = "runs/study",
+        *,
+        progress: Progress | None = None,
+        report: bool = True,
+        overwrite: bool = False,
+        retry_failed: bool = False,
+    ) -> Run:
         """Compute whatever ``out`` does not hold yet, write its tables and its report, and read it back.
 
+        A folder is one study's. If it holds results of a study with fewer methods, metrics, samples, layers, networks
+        or datasets, this study extends them; methods and metrics that this study does not name are kept.
+
+        Args:
+            out: the run's folder.
+            progress: what is told of the run's progress and of warnings; nothing by default.
+            report: write report.html and tables/ too.
+            overwrite: the folder's results become this study's alone. What the folder holds of the same work is still
+                not computed again.
+            retry_failed: also try again what failed the same way twice. What failed once is always tried again.
+
         Raises:
-            BenchError: the request cannot be met.
+            BenchError: the request cannot be met, another run writes into the folder, or the folder holds results of
+                another study: other networks, data, target or seed.
         """
-        run(self, expanded(out), progress)
+        run(self, expanded(out), progress, overwrite=overwrite, retry_failed=retry_failed)
         done = Run.load(out)
         if report:
             done.report()
@@ -65,19 +85,22 @@ class Study(_study.Study):
         disturbances: Disturbances | None = None,
         levels: Sequence[float] = LEVELS,
         progress: Progress | None = None,
+        overwrite: bool = False,
+        retry_failed: bool = False,
     ) -> Run:
         """Study the study's metrics: whether each falls on maps that get worse, and what disturbances do to it.
 
         The study is run with each method's map blended with noise at every level, with controls and without metrics
         of cost; then all is scored again under disturbances. ``Run.reliability`` is the result; tables/reliability.csv
-        and .md hold it. docs/reliability.md defines every number. What ``out`` holds already is not computed again.
+        and .md hold it. docs/reliability.md defines every number. What ``out`` holds already is not computed again;
+        ``overwrite`` and ``retry_failed`` are those of ``run``.
 
         Raises:
             BenchError: the request cannot be met.
         """
         asked = with_levels(self, levels)
         folder = expanded(out)
-        run(asked, folder, progress)
+        run(asked, folder, progress, overwrite=overwrite, retry_failed=retry_failed)
         disturb(asked, folder, disturbances or Disturbances(), progress)
         done = Run.load(folder)
         reliability.write_tables(done.reliability(), done.folder / "tables")

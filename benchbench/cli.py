@@ -35,6 +35,10 @@ Datasets = Annotated[str | None, typer.Option("--datasets", "--dataset", help=_N
 Methods = Annotated[str | None, typer.Option("--methods", "--method", help=_NAMES)]
 Metrics = Annotated[str | None, typer.Option("--metrics", "--metric", help=_NAMES)]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, or cuda:1 for the second GPU")]
+_OVERWRITE = "Keep this study's results alone, also where the folder holds another study's"
+Overwrite = Annotated[bool, typer.Option("--overwrite", help=_OVERWRITE)]
+_RETRY = "Also try again what failed the same way twice; what failed once is always tried again"
+RetryFailed = Annotated[bool, typer.Option("--retry-failed", help=_RETRY)]
 
 
 def _version(asked: bool) -> None:
@@ -76,6 +80,8 @@ def run_command(
     workers: Annotated[str | None, typer.Option(help="Threads that load the images to come")] = None,
     plugin: Annotated[list[Path] | None, typer.Option(help="A Python file that registers methods or metrics")] = None,
     out: Annotated[Path | None, typer.Option(help="The run's folder; runs/NAME by default")] = None,
+    overwrite: Overwrite = False,
+    retry_failed: RetryFailed = False,
 ) -> None:
     """Run a study: maps, metrics, tables and the report. What the folder already holds is not computed again."""
     listed = {"models": models, "datasets": datasets, "methods": methods, "metrics": metrics}
@@ -89,7 +95,8 @@ def run_command(
     if layers is not None:
         overrides["layers"] = layers if layers in ("last", "stages") else [name.strip() for name in layers.split(",")]
     asked = study_of(study, plugin, listed, single, overrides)
-    run_study(asked, out or Path("runs") / (study.stem if study else "default"))
+    folder = out or Path("runs") / (study.stem if study else "default")
+    run_study(asked, folder, overwrite=overwrite, retry_failed=retry_failed)
 
 
 @app.command("reliability", cls=Once)
@@ -105,6 +112,8 @@ def reliability_command(
     weights: Annotated[str, typer.Option(help="Minor and disruptive noise, as a share of each weight")] = "0.001,0.5",
     plugin: Annotated[list[Path] | None, typer.Option(help="A Python file that registers methods or metrics")] = None,
     out: Annotated[Path | None, typer.Option(help="The folder; runs/NAME-reliability by default")] = None,
+    overwrite: Overwrite = False,
+    retry_failed: RetryFailed = False,
 ) -> None:
     """Which metrics can be trusted on a study's networks and data: noisy maps, controls and disturbances."""
     from rich.console import Console
@@ -120,7 +129,9 @@ def reliability_command(
     folder = out or Path("runs") / f"{study.stem if study else 'default'}-reliability"
     progress = Terminal(Console(stderr=True))
     try:
-        done = asked.reliability(folder, disturbances=given, progress=progress)
+        done = asked.reliability(
+            folder, disturbances=given, progress=progress, overwrite=overwrite, retry_failed=retry_failed
+        )
     finally:
         progress.stop()
     screen().print(reliability.terminal(done.reliability()))

@@ -138,7 +138,7 @@ def study_of(
     return Study(**{**read_yaml(Path(str(files("benchbench") / "default_study.yaml"))), **given})
 
 
-def run_study(study: Any, out: Path) -> None:
+def run_study(study: Any, out: Path, **how: bool) -> None:
     from rich.console import Console
 
     from .progress import Terminal
@@ -147,7 +147,7 @@ def run_study(study: Any, out: Path) -> None:
     console = screen()
     progress = Terminal(Console(stderr=True))
     try:
-        done = study.run(out, progress=progress)
+        done = study.run(out, progress=progress, **how)
     finally:
         progress.stop()
     for shown in done.printed():

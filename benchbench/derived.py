@@ -27,7 +27,7 @@ def derive(tasks: Sequence[Task], store: Store) -> int:
 
 def _derive(group: Sequence[tuple[Task, MapCell]], store: Store) -> int:
     """One derived map for all shards of a dataset."""
-    lacking = [(task, cell) for task, cell in group if not store.holds_maps(cell.name)]
+    lacking = [(task, cell) for task, cell in group if store.wants(cell.name)]
     if not lacking:
         return 0
     entry: dict[str, Any] = {"file": "", "row": 0, "status": "failed", "reason": "", "health": {}}

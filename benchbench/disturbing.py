@@ -23,10 +23,12 @@ from .errors import BenchError
 from .explaining import Maps
 from .judge import judge, merge, pixels_of, probes_of
 from .loading import Chunk, Loader, chunks
+from .lock import locked
 from .plan import MetricCell, Task
 from .prepare import prepare
 from .progress import Progress, Silent
 from .ready import aimed, device_of, ready_spec
+from .runfolder import read_table
 from .runner import exact, plainly
 from .scoring import Scorer
 from .setup import PROOF_IMAGES, Loaded, load_or_say
@@ -34,6 +36,7 @@ from .showing import Original, Shown, Weights, show
 from .stats import is_part
 from .store import Store, digest
 from .study import Study
+from .table import Record
 from .views import Noisy, NoisyWeights
 from .work import Desk, stored
 
@@ -97,7 +100,7 @@ def disturb(study: Study, folder: Path, given: Disturbances, progress: Progress 
     """
     progress = progress or Silent()
     device, store, tables = device_of(study), Store(folder), []
-    with plainly(study, folder, progress), exact():
+    with locked(folder, progress.warn), plainly(study, folder, progress), exact():
         for choice in study.models:
             loaded = load_or_say(aimed(ready_spec(choice, device), study), study, device)
             progress.start(_estimate(loaded, given))
@@ -110,7 +113,8 @@ def disturb(study: Study, folder: Path, given: Disturbances, progress: Progress 
                         tables.append(_table(loaded, each, desk))
             finally:
                 loader.close()
-        store.write_table(FILE, pd.concat(tables, ignore_index=True))
+        info = Record.load(folder).info
+        store.write_results({FILE: pd.concat(tables, ignore_index=True)}, info)
 
 
 def read_trials(folder: Path) -> pd.DataFrame:
@@ -122,7 +126,7 @@ def read_trials(folder: Path) -> pd.DataFrame:
     if not (folder / FILE).is_file():
         hint = "Make one: benchbench reliability STUDY.yaml, or Study.reliability"
         raise BenchError(f"the run has no {FILE}", where=str(folder), hint=hint)
-    return pd.read_parquet(folder / FILE)
+    return read_table(folder, Record.load(folder).info, FILE)
 
 
 def _scorer(loaded: Loaded, progress: Progress) -> Scorer:
@@ -162,8 +166,8 @@ def _table(loaded: Loaded, each: Disturbance, desk: Desk) -> pd.DataFrame:
 def _work(task: Task, cells: Sequence[MetricCell], answers: str, each: Disturbance, desk: Desk) -> None:
     """Write the cells that the store lacks, and whether each image's prediction stayed."""
     live = [cell for cell in cells if not cell.maps.skip]
-    lacking = [cell for cell in live if desk.store.find_cell(cell.name) is None]
-    if not lacking and desk.store.find_cell(answers) is not None:
+    lacking = [cell for cell in live if desk.store.wants(cell.name)]
+    if not lacking and not desk.store.wants(answers):
         return
     predicted = desk.store.read_cell(task.predictions)["samples"]
     pages: dict[str, dict[str, Any]] = {cell.name: {"samples": {}} for cell in lacking}

@@ -256,6 +256,13 @@ class Run:
         return notebook(self._marked)
 
     def report(self) -> Path:
-        """Write report.html and tables/ into the folder; returns the page's path."""
+        """Write report.html and tables/ into the folder; returns the page's path.
+
+        Raises:
+            BenchError: they cannot be written there, or a link stands in their place, which may lead anywhere.
+        """
+        for path in (self.folder / "tables", self.folder / "report.html"):
+            if path.is_symlink():
+                raise BenchError("it is a link, and the report belongs there", where=str(path), hint="Remove it")
         tables.write_tables(self._marked, self.folder / "tables")
         return html.write(self._marked, self.folder / "report.html")

@@ -16,6 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from .errors import BenchError
+from .files import publish
 from .paths import expanded
 from .perturb import saliency
 from .preprocess import colours, denormalise
@@ -50,8 +51,7 @@ class Overlay:
             raise BenchError(f"cannot write {path.suffix or 'a file without suffix'!r}", where=str(path), hint=_SUFFIX)
         if not path.parent.is_dir():
             raise BenchError("no such folder", where=str(path.parent), hint="Make it first")
-        path.write_bytes(self._drawn(path.suffix.lower().removeprefix(".")))
-        return path
+        return publish(path, self._drawn(path.suffix.lower().removeprefix(".")), hint="Give another path")
 
     def _repr_png_(self) -> bytes:
         return self._drawn("png")

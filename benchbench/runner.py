@@ -16,21 +16,24 @@ from . import assemble
 from .again import passes_per_image
 from .allocator import keep_memory, out_of_memory
 from .capture import quiet
+from .continuing import extended, refuse_changed
 from .costing import measure_cost
 from .derived import derive
 from .errors import BenchError
 from .judge import probes_of
 from .loading import Loader
+from .lock import locked, mark, unmark
 from .plan import Task
 from .pooled import pooled
 from .preflight import image_cautions, refuse_without_masks
 from .progress import Progress, Silent
 from .provenance import data_warnings, describe, earlier, machine, warnings
 from .ready import aimed, device_of, ready_spec
+from .retries import Retries
 from .scoring import Passes, Scorer
 from .setup import Loaded, load_or_say
 from .sharing import Ledger, User
-from .store import Store, write
+from .store import Store
 from .study import Study
 from .types import Share
 from .work import Desk, missing, work
@@ -47,21 +50,42 @@ class Tally:
     shares: dict[str, Mapping[User, Share]] = field(default_factory=dict)  # by model
 
 
-def run(study: Study, folder: Path, progress: Progress | None = None) -> None:
+def run(
+    study: Study,
+    folder: Path,
+    progress: Progress | None = None,
+    *,
+    overwrite: bool = False,
+    retry_failed: bool = False,
+) -> None:
     """Run whatever the folder does not yet hold, and write its tables.
 
+    A folder is one study's. More methods, metrics or samples extend it: the folder's and the new ones are kept.
+
+    Args:
+        overwrite: the folder's results become this study's alone. What it holds of the same work is still used.
+        retry_failed: also try again what failed the same way twice.
+
     Raises:
-        BenchError: the request cannot be met (an unknown layer, a model or dataset that does not load).
+        BenchError: the request cannot be met (an unknown layer, a model or dataset that does not load), another run
+            writes into the folder, or it holds another study's results.
     """
     progress = progress or Silent()
-    try:
-        (folder / "cells").mkdir(parents=True, exist_ok=True)
-        write(folder / "cells" / ".probe", lambda file: file.write(b""))
-        (folder / "cells" / ".probe").unlink()
-    except OSError as error:
-        raise BenchError(f"cannot write there: {error}", where=str(folder), hint="Say another --out") from None
-    with plainly(study, folder, progress):
-        _run(study, folder, progress)
+    with locked(folder, progress.warn), plainly(study, folder, progress):
+        store = Store(folder, Retries(retry_failed))
+        damaged = store.mend()
+        if damaged:
+            progress.warn(f"{_counted(damaged)} in {folder}: what was in it is computed again")
+        before = None if overwrite else store.read_info()
+        whole, kept = extended(study, before, folder)
+        if kept:
+            progress.warn(f"{folder} holds a study already, which this one extends. Kept of it: {'; '.join(kept)}")
+        _run(whole, store, progress, before)
+
+
+def _counted(damaged: Sequence[str]) -> str:
+    some = ", ".join([*damaged[:3], *["..."] * (len(damaged) > 3)])
+    return f"{len(damaged)} damaged {'file' if len(damaged) == 1 else 'files'} ({some})"
 
 
 @contextmanager
@@ -80,9 +104,9 @@ def plainly(study: Study, folder: Path, progress: Progress) -> Iterator[None]:
         progress.stop()
 
 
-def _run(study: Study, folder: Path, progress: Progress) -> None:
+def _run(study: Study, store: Store, progress: Progress, before: Mapping[str, Any] | None) -> None:
     start = time.perf_counter()
-    device, store, tally = device_of(study), Store(folder), Tally()
+    device, tally = device_of(study), Tally()
     keep_memory()
     loaded = []
     for choice in study.models:
@@ -94,6 +118,11 @@ def _run(study: Study, folder: Path, progress: Progress) -> None:
     cautions, first = image_cautions(pieces), data_warnings(loaded[0].datasets)
     for said in [*(said for one in loaded for said in warnings(one.model, one.prepared)), *first, *cautions]:
         progress.warn(said)
+    described = describe(
+        study, [(one.model, one.prepared) for one in loaded], loaded[0].datasets, [t.shard for t in loaded[0].tasks]
+    )
+    refuse_changed(before, described, store.folder)
+    mark(store.folder)
     progress.start(sum(_estimate(one, store) for one in loaded))
     with exact():
         for one in loaded:
@@ -103,7 +132,18 @@ def _run(study: Study, folder: Path, progress: Progress) -> None:
     labels = assemble.label_cautions([task for one in loaded for task in one.tasks], store)
     for said in labels:
         progress.warn(said)
-    _write(study, store, loaded, device, tally, time.perf_counter() - start, [*cautions, *labels])
+    described |= {
+        "warnings": [*described["warnings"], *cautions, *labels],
+        "earlier": earlier(described, before),
+        "files": dict(before["files"]) if before else {},
+    }
+    _write(study, store, loaded, device, tally, time.perf_counter() - start, described)
+    unmark(store.folder)
+    if store.retries.settled:
+        progress.warn(
+            f"{len(store.retries.settled)} cells failed the same way twice and were not tried again; "
+            "--retry-failed tries them"
+        )
 
 
 def exact() -> AbstractContextManager[None]:
@@ -144,7 +184,7 @@ def _work_all(one: Loaded, desk: Desk, tally: Tally, progress: Progress) -> None
     tally.reused += sum(len(task.maps) + len(task.bases) + len(task.metrics) for task in one.tasks) - done
     desk.loader.close()  # what is measured is alone
     for cell in one.costs:
-        if cell.skip or desk.store.find_cell(cell.name):
+        if cell.skip or not desk.store.wants(cell.name):
             tally.reused += 1
             continue
         progress.say(f"cost of {cell.method.label} at {cell.layer}")
@@ -190,23 +230,20 @@ def _write(
     device: torch.device,
     tally: Tally,
     seconds: float,
-    cautions: Sequence[str],
+    info: dict[str, Any],
 ) -> None:
     work_done = [task for one in loaded for task in one.tasks]
     costs = [(cell, one.sizing.batch) for one in loaded for cell in one.costs]
     table = assemble.results(work_done, costs, study, store, tally.shares)
-    store.write_table("results.parquet", table)
-    store.write_table("pooled.parquet", pooled(work_done, store, study.seed))
-    store.write_table("curves.parquet", assemble.curves(work_done, store))
-    store.write_table("maps/index.parquet", assemble.map_index(work_done, store))
-    store.write_table("photos/index.parquet", assemble.photo_index(work_done, store))
-    info = describe(
-        study, [(one.model, one.prepared) for one in loaded], loaded[0].datasets, [t.shard for t in loaded[0].tasks]
-    )
-    info["warnings"] = [*info["warnings"], *cautions]
-    info["datasets"] = assemble.with_units(info["datasets"], loaded[0].tasks, store)
-    info["earlier"] = earlier(info, store.read_info())
-    info |= {
+    tables = {
+        "results.parquet": table,
+        "pooled.parquet": pooled(work_done, store, study.seed),
+        "curves.parquet": assemble.curves(work_done, store),
+        "maps/index.parquet": assemble.map_index(work_done, store),
+        "photos/index.parquet": assemble.photo_index(work_done, store),
+    }
+    info = info | {
+        "datasets": assemble.with_units(info["datasets"], loaded[0].tasks, store),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": seconds,
         "device": machine(device),
@@ -220,4 +257,4 @@ def _write(
             "batches": tally.batches,
         },
     }
-    store.write_json("run.json", info)
+    store.write_results(tables, info)

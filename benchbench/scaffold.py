@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from .errors import BenchError
+from .files import publish
 
 _METHOD = '''"""{name}: who made it up, where and when; which equation this file is."""
 
@@ -103,5 +104,5 @@ def new_method(name: str, folder: Path, *, gate: bool = False) -> tuple[Path, ..
     if found is not None and found.origin is not None:  # a folder without code is no module
         raise BenchError(f"{stem}.py would hide the module {stem!r}", hint="Take another name")
     for path, text in texts.items():
-        path.write_text(text.format(**words, **more), encoding="utf-8")
+        publish(path, text.format(**words, **more), hint="Go to a folder that can be written")
     return tuple(texts)

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from .errors import BenchError
+from .files import publish
 
 
 def screen(**options: Any) -> Any:
@@ -43,8 +43,4 @@ def put(text: str, out: Path | None) -> None:
     if out is None:
         sys.stdout.write(text)
         return
-    try:
-        out.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise BenchError(f"cannot write it: {error.strerror}", where=str(out), hint="Give another --out") from None
-    print(out)
+    print(publish(out, text))

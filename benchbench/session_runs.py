@@ -16,11 +16,12 @@ from .api import Study
 from .capture import capture, quiet
 from .datasets import as_dataset
 from .errors import BenchError
+from .files import write
 from .finished import Run
 from .models import fingerprint
 from .plan import identity
 from .ready import device_of, example_of, ready_dataset, ready_spec
-from .store import digest, write
+from .store import digest
 from .study import DatasetChoice, MethodChoice, MetricChoice, ModelChoice
 
 DONE, FAILED = "done", "failed.json"

@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from . import store
 from .errors import BenchError
+from .files import publish
 from .regression.grids import normalised, part_means
 
 Array: TypeAlias = npt.NDArray[np.floating[Any]]
@@ -63,10 +63,7 @@ def write(found: Maps, path: Path) -> None:
     """
     blocks = ",\n".join(_block(name, values) for name, values in found.items())
     text = f'{{\n"snapshot": {FORMAT},\n"maps": {{\n{blocks}\n}}\n}}\n'
-    try:
-        store.write(path, lambda file: file.write(text.encode()))
-    except OSError as error:
-        raise BenchError(f"cannot write the snapshot: {error.strerror}", where=str(path)) from None
+    publish(path, text, hint="Snapshots lie beside their test")
 
 
 def read(path: Path) -> dict[str, tuple[tuple[int, int], Array]]:

@@ -143,7 +143,7 @@ class Study(BaseModel):
     @field_validator("methods", mode="before")
     @classmethod
     def _methods(cls, given: Any) -> tuple[MethodChoice, ...]:
-        return read_each("methods", given, _method)
+        return read_each("methods", given, read_method)
 
     @field_validator("metrics", mode="before")
     @classmethod
@@ -247,7 +247,7 @@ def _dataset(item: Any) -> DatasetChoice:
     return DatasetChoice(*_registered(DATASETS, item))
 
 
-def _method(item: Any) -> MethodChoice:
+def read_method(item: Any) -> MethodChoice:
     if isinstance(item, MethodChoice):
         return item
     return MethodChoice(*_registered(METHODS, item))

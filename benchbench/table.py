@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -13,7 +13,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from .errors import BenchError
+from .files import Damaged, unsealed
 from .paths import expanded
+from .runfolder import checked_info, plainly, read_table, refuse_unfinished
 
 Status: TypeAlias = Literal["ok", "failed", "not_applicable"]
 FloatArray: TypeAlias = npt.NDArray[np.float32]
@@ -167,11 +169,6 @@ def typed(rows: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:
     return rows[list(columns)].astype(columns)
 
 
-def _with_shares(photos: pd.DataFrame) -> pd.DataFrame:
-    """The photos' index, also of a folder that was written before masks were measured: nothing is known of them."""
-    return photos if "object_share" in photos else photos.assign(object_share=np.nan)
-
-
 def validate(results: pd.DataFrame) -> pd.DataFrame:
     """The results, if every row says what a row must: a finite value, or a status with its reason.
 
@@ -205,7 +202,7 @@ class Record:
         maps: one row per saliency map: model, dataset, sample, target, layer, method, file, row, cells, distinct, ties.
         photos: one row per explained image: model, dataset, sample, target, target_name, label, label_name,
             probability, file (a JPEG of what the network saw, in photos/), object_share (the share of that picture
-            that the mask covers; missing without a mask, and in folders that were written before it was kept).
+            that the mask covers; missing without a mask).
     """
 
     folder: Path
@@ -220,47 +217,58 @@ class Record:
         """Read a run's folder.
 
         Raises:
-            BenchError: it is not the folder of a finished run.
+            BenchError: it is not the folder of a finished run, or a file of it is not what the run wrote.
         """
         folder = expanded(folder)
-        if not (folder / "run.json").is_file():
-            raise BenchError(
-                f"{folder} is not the folder of a finished run", hint="Give the folder that benchbench run wrote"
-            )
-        try:
-            return cls._read(folder)
-        except (OSError, ValueError, KeyError) as error:  # pyarrow's and json's errors are ValueErrors
-            said = " ".join(str(error).split())[:200]
-            raise BenchError(
-                f"a file of the run cannot be read: {said}", where=str(folder), hint="Run it again"
-            ) from None
-
-    @classmethod
-    def _read(cls, folder: Path) -> Record:
+        refuse_unfinished(folder)
+        info = checked_info(folder)
         return cls(
             folder,
-            json.loads((folder / "run.json").read_text(encoding="utf-8")),
-            typed(pd.read_parquet(folder / "results.parquet"), RESULTS),
-            typed(pd.read_parquet(folder / "curves.parquet"), CURVES),
-            typed(pd.read_parquet(folder / "maps" / "index.parquet"), MAPS),
-            typed(_with_shares(pd.read_parquet(folder / "photos" / "index.parquet")), PHOTOS),
+            info,
+            typed(read_table(folder, info, "results.parquet"), RESULTS),
+            typed(read_table(folder, info, "curves.parquet"), CURVES),
+            typed(read_table(folder, info, "maps/index.parquet"), MAPS),
+            typed(read_table(folder, info, "photos/index.parquet"), PHOTOS),
         )
 
     @property
     def pooled(self) -> pd.DataFrame:
-        """pooled.parquet, by the columns above; without rows in a folder that was written before there was one.
+        """pooled.parquet, by the columns above.
 
         Raises:
             BenchError: it cannot be read.
         """
-        path = self.folder / "pooled.parquet"
-        try:
-            return typed(pd.read_parquet(path) if path.is_file() else pd.DataFrame(), POOLED)
-        except (OSError, ValueError) as error:
-            said = " ".join(str(error).split())[:200]
-            raise BenchError(f"it cannot be read: {said}", where=str(path), hint="Run it again") from None
+        return typed(read_table(self.folder, self.info, "pooled.parquet"), POOLED)
 
     def map(self, file: str, row: int) -> FloatArray:
-        """One saliency map (h, w), at layer resolution and not normalised."""
-        stack: FloatArray = np.load(self.folder / "maps" / file, mmap_mode="r", allow_pickle=False)
+        """One saliency map (h, w), at layer resolution and not normalised.
+
+        Raises:
+            BenchError: the file is not what the run wrote.
+        """
+        path = self.folder / "maps" / file
+        if file not in self._sound:
+            with plainly(self.folder):
+                unsealed(self._inside(path))
+            self._sound.add(file)
+        stack: FloatArray = np.load(path, mmap_mode="r", allow_pickle=False)
         return np.array(stack[row])  # a view would keep the file open
+
+    def photo(self, file: str) -> bytes:
+        """The JPEG of one image as the network saw it.
+
+        Raises:
+            BenchError: the file is not what the run wrote.
+        """
+        with plainly(self.folder):
+            return unsealed(self._inside(self.folder / "photos" / file))
+
+    def _inside(self, path: Path) -> Path:
+        if path.parent.parent != self.folder or path.parent.is_symlink():
+            raise Damaged(f"{path} is not in the run's folder")
+        return path
+
+    @cached_property
+    def _sound(self) -> set[str]:
+        """The map files that were read whole."""
+        return set()

@@ -18,6 +18,7 @@ from .health import health
 from .judge import judge, merge, pixels_of
 from .loading import Chunk, Loader, chunks
 from .plan import MapCell, MetricCell, Shard, Task
+from .retries import reasons
 from .scoring import Scorer, read
 from .services import Batch, look
 from .sharing import User
@@ -59,12 +60,26 @@ class Lacking:
 def missing(task: Task, store: Store) -> Lacking:
     """The cells that the store lacks, of those that apply; a map cell whose files are gone is lacking.
 
-    Not the maps that are derived from others, nor their metrics before these are there.
+    So is a cell that failed and is to be tried again, a metric of maps that failed, and, where an image failed, every
+    cell of its shard. Not the maps that are derived from others, nor their metrics before these are there.
     """
-    lacking = [cell for cell in _drawn(task) if not store.holds_maps(cell.name)]
-    metrics = [cell for cell in task.metrics if not cell.maps.skip and store.find_cell(cell.name) is None]
+    predicted = store.find_cell(task.predictions)
+    whole = predicted is not None and store.retries.due(task.predictions, predicted)
+    lacking = [c for c in _drawn(task) if whole or store.wants(c.name)]
+    renewed = {cell.name for cell in lacking}
+    asked = [cell for cell in task.metrics if not cell.maps.skip]
+    metrics = [c for c in asked if whole or store.wants(c.name) or (c.maps.name in renewed and _failed(c.name, store))]
     ready = [cell for cell in metrics if not cell.maps.base or store.holds_maps(cell.maps.name)]
     return Lacking(lacking, ready)
+
+
+def _failed(name: str, store: Store) -> bool:
+    cell = store.find_cell(name)
+    return cell is not None and bool(reasons(cell))
+
+
+def _has_photos(predicted: Mapping[str, Any], store: Store) -> bool:
+    return all(store.has_photo(entry["photo"]) for entry in predicted["samples"].values() if entry["photo"])
 
 
 def _drawn(task: Task) -> list[MapCell]:
@@ -92,7 +107,9 @@ def work(task: Task, desk: Desk) -> int:
     """
     lacking = missing(task, desk.store)  # now: an earlier task may have made it, for the same network by another name
     predicted = desk.store.find_cell(task.predictions)
-    if predicted and not lacking.maps and not lacking.metrics:
+    if predicted and desk.store.retries.due(task.predictions, predicted):
+        predicted = None
+    if predicted and not lacking.maps and not lacking.metrics and _has_photos(predicted, desk.store):
         return 0
     pages = _Pages(
         predictions=predicted["samples"] if predicted else {},

@@ -71,7 +71,7 @@ class _Shelf:
     """Thumbnails, each kept once however many networks saw the same picture."""
 
     def __init__(self, record: Record) -> None:
-        self.folder = record.folder / "photos"
+        self._record = record
         self.photos: list[Json] = []
         self._places: dict[bytes, int] = {}
         self._read: dict[str, tuple[bytes, int, int]] = {}
@@ -91,11 +91,8 @@ class _Shelf:
         return self._read[file]
 
     def _thumbnail(self, file: str) -> tuple[bytes, int, int]:
-        path = self.folder / file
-        if not path.is_file():
-            raise BenchError(f"the photo {file} is missing", where=str(self.folder), hint="Run the study again")
         out = io.BytesIO()
-        with Image.open(path) as opened:
+        with Image.open(io.BytesIO(self._record.photo(file))) as opened:
             picture = opened.convert("RGB")
         picture.thumbnail((SIDE, SIDE))
         picture.save(out, "JPEG", quality=82, optimize=True)

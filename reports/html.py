@@ -13,6 +13,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from ..files import publish
 from ..wording import several
 from . import summary
 from .board import Metric
@@ -29,9 +30,7 @@ _SLOT = "<!-- the gallery, of what is left of the page -->"  # no foreign text h
 
 def write(marked: Marked, out: Path) -> Path:
     """Write the report to ``out``; returns the path."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(render(marked), encoding="utf-8")
-    return out
+    return publish(out, render(marked))
 
 
 def render(marked: Marked) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import BenchError
+from ..files import publish
 from ..stats import curve_bands
 from . import drawing, figures
 from .board import Block, Metric
@@ -26,8 +27,7 @@ def write_figures(marked: Marked, folder: Path) -> list[Path]:
     written: list[Path] = []
     for name, picture in pictures(marked):
         path = _free(folder, _file_name(name), written)
-        path.write_bytes(picture.pdf())
-        written.append(path)
+        written.append(publish(path, picture.pdf()))
     return written
 
 

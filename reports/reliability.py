@@ -13,6 +13,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from ..files import publish
 from .numbers import fixed, interval
 from .text import markdown, one_line
 
@@ -61,9 +62,8 @@ def render(found: pd.DataFrame) -> str:
 
 def write_tables(found: pd.DataFrame, folder: Path) -> None:
     """Write reliability.csv, at full precision, and reliability.md into the folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "reliability.csv").write_text(found.to_csv(index=False, lineterminator="\n"), encoding="utf-8")
-    (folder / "reliability.md").write_text(render(found), encoding="utf-8")
+    publish(folder / "reliability.csv", found.to_csv(index=False, lineterminator="\n"))
+    publish(folder / "reliability.md", render(found))
 
 
 def _cells(row: dict[Any, Any], between: str) -> list[str]:

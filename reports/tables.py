@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from ..errors import BenchError, nearest
+from ..files import publish
 from . import latex
 from .markdown import markdown_table
 from .marks import Marked
@@ -44,9 +45,4 @@ def write_tables(marked: Marked, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     texts = {f"leaderboard.{suffix}": render_table(marked, format) for format, suffix in SUFFIXES.items()}
     texts |= {f"{style}.tex": render_table(marked, "latex", style) for style in ("compact", "supplementary")}
-    written = []
-    for name, text in texts.items():
-        path = folder / name
-        path.write_text(text, encoding="utf-8")
-        written.append(path)
-    return written
+    return [publish(folder / name, text) for name, text in texts.items()]

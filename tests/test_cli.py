@@ -120,8 +120,11 @@ def test_options_override_the_file(place: Path) -> None:
         (["run", "study.yaml", "--samples", "few"], "samples: Input should be a valid integer"),
         (["run", "absent.yaml"], "absent.yaml: no such study file"),
         (["run", "study.yaml", "--layers", "1,9"], "layers: small: the network has no layer '9'"),
-        (["run", "study.yaml", "--target", "1000"], "target: class 1000 is not one of the 1000 classes"),
-        (["run", "study.yaml", "--datasets", "folder:root=nowhere"], "nowhere"),
+        (
+            ["run", "study.yaml", "--target", "1000", "--out", "new"],
+            "target: class 1000 is not one of the 1000 classes",
+        ),
+        (["run", "study.yaml", "--datasets", "folder:root=nowhere", "--out", "new"], "nowhere"),
         (["run", "study.yaml", "--plugin", "absent.py"], "no file 'absent.py'"),
         (["report", "nowhere"], "nowhere is not the folder of a finished run"),
         (["report", "{run}", "--format", "latex", "--style", "ful"], "unknown style 'ful'. Did you mean 'full'"),
@@ -238,7 +241,9 @@ def test_the_home_folder_stands_for_a_tilde(place: Path, finished: Path, monkeyp
     ):
         assert benchbench(*words, cwd=place).returncode == 0
     assert (place / "t.csv").is_file()
-    assert "/absent" in benchbench("run", "study.yaml", "--datasets", "folder:root=~/absent", cwd=place).stderr
+    assert (
+        "/absent" in benchbench("run", "study.yaml", "--datasets=folder:root=~/absent", "--out=new", cwd=place).stderr
+    )
     done = benchbench("run", "~/study.yaml", "--models", "~/net.py:small", "--out=~/runs/study", cwd=place)
     assert done.returncode == 0, done.stderr
     run = bb.Run.load("~/runs/study")

@@ -38,8 +38,8 @@ def study(images: Tensor, **keys: Any) -> Study:
     return Study(**{**given, **keys})
 
 
-def done(images: Tensor, folder: Path, **keys: Any) -> Record:
-    run(study(images, **keys), folder)
+def done(images: Tensor, folder: Path, *, overwrite: bool = False, **keys: Any) -> Record:
+    run(study(images, **keys), folder, overwrite=overwrite)
     return Record.load(folder)
 
 
@@ -267,7 +267,12 @@ def test_only_the_guilty_rows_fail(images: Tensor, tmp_path: Path, batch: int) -
     assert "not finite" in reasons["makes-nan"]
     assert "maps (" in reasons["wrong-shape"]
     again = done(
-        odd, tmp_path, methods=["gradcam", "fails-on-one", "makes-nan"], metrics=["deletion", "insertion"], batch=batch
+        odd,
+        tmp_path,
+        methods=["gradcam", "fails-on-one", "makes-nan"],
+        metrics=["deletion", "insertion"],
+        batch=batch,
+        overwrite=True,
     ).results
     insertion = again[(again["metric"] == "insertion") & (again["status"] == "failed")]
     assert insertion.groupby("method")["sample"].apply(list).to_dict() == {
@@ -335,7 +340,7 @@ def test_target_label_and_class(images: Tensor, tmp_path: Path) -> None:
 def test_other_weights_are_other_cells(images: Tensor, tmp_path: Path) -> None:
     keys: dict[str, Any] = {"methods": ["gradcam"], "metrics": ["deletion"]}
     done(images, tmp_path, models={"net": seeded(Pooled, seed=0)}, **keys)
-    other = done(images, tmp_path, models={"net": seeded(Pooled, seed=1)}, **keys)
+    other = done(images, tmp_path, models={"net": seeded(Pooled, seed=1)}, overwrite=True, **keys)
     assert other.info["work"]["cells_reused"] == 0
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BenchError, nearest
+from ..files import publish
 from ..paths import expanded
 from ..table import Record
 from . import taking
@@ -142,13 +143,7 @@ class Baseline:
         Raises:
             BenchError: it cannot be written there.
         """
-        path = expanded(path)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(self.text().encode())
-        except OSError as error:
-            raise BenchError(f"cannot write it: {error.strerror}", where=str(path), hint="Give another --out") from None
-        return path
+        return publish(expanded(path), self.text())
 
 
 def _known(kind: str, asked: Collection[str], names: list[str]) -> None:

@@ -27,7 +27,7 @@ ENGINE = (
     ),
     _engine(
         "the first layer of the last stage and not its last", "layers",
-        'if layer.name.count(".") == least][-1]', 'if layer.name.count(".") == least][0]',
+        "if _depth(layer.name, wholes) == least][-1]", "if _depth(layer.name, wholes) == least][0]",
         "gradcam", "average_drop", study="methods",
     ),
     _engine(

@@ -12,7 +12,7 @@ from benchbench.judge import judge, pixels_of
 from benchbench.loading import Chunk
 from benchbench.plan import MapCell, MetricCell
 from benchbench.scoring import Scorer
-from benchbench.study import _method, read_metric
+from benchbench.study import read_method, read_metric
 from benchbench.types import Preprocess
 
 from ..networks import Pooled, seeded
@@ -56,7 +56,7 @@ def scores(
     chunk = Chunk(tuple("abcde"), pictures, (None,) * 5, None, ("",) * 5)
     cells, given = [], {}
     for m, tensor in enumerate(maps):
-        holder = MapCell(f"map{m}", "layer", _method("gradcam"), "")
+        holder = MapCell(f"map{m}", "layer", read_method("gradcam"), "")
         given[holder.name] = Maps(tensor, ("",) * 5, ("ok",) * 5)
         cells += [MetricCell(f"{name}/{m}", holder, read_metric(name)) for name in names]
     with torch.no_grad():

@@ -135,8 +135,6 @@ def test_where_every_mask_is_empty_there_is_a_reason(images: Tensor, tmp_path: P
     record = done(images, tmp_path, datasets=data, target="label", methods=["gradcam"], metrics=["pxap"])
     (row,) = record.pooled.to_dict("records")
     assert (row["n"], row["reason"]) == (0, "the image's mask is empty")
-    (tmp_path / "pooled.parquet").unlink()
-    assert bb.Run.load(tmp_path).pooled().empty, "a folder of an earlier version"
     (tmp_path / "pooled.parquet").write_bytes(b"no")
-    with pytest.raises(bb.BenchError, match=r"pooled\.parquet: it cannot be read"):
+    with pytest.raises(bb.BenchError, match=r"pooled\.parquet is not what the run wrote.*Run it again"):
         bb.Run.load(tmp_path).pooled()

@@ -1,0 +1,116 @@
+"""Files that are whole or not there, and that are read back only as they were written."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from .errors import BenchError
+
+ASIDE = ".writing-"  # in front of the names of files that are not whole yet
+_SEAL = hashlib.sha256().digest_size
+_FLAGS = os.O_RDONLY | sum(getattr(os, flag, 0) for flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
+
+
+class Damaged(ValueError):  # noqa: N818 - what a file is
+    """A file is not what was written under its name."""
+
+
+def write(path: Path, save: Callable[[BinaryIO], Any]) -> None:
+    """Write a file whole or not at all, also if the machine loses its power.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=ASIDE)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            save(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
+def publish(path: Path, content: str | bytes, hint: str = "Give another --out") -> Path:
+    """Write a file for people, whole or not at all; a link is followed, a device is written to. Returns the path.
+
+    Args:
+        content: text is written in UTF-8, what is no Unicode in it as its escape.
+
+    Raises:
+        BenchError: it cannot be written there.
+    """
+    data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
+    try:
+        place = path.resolve()
+        if place.exists() and not place.is_file() and not place.is_dir():
+            place.write_bytes(data)
+        else:
+            write(place, lambda file: file.write(data))
+    except OSError as error:
+        raise BenchError(f"cannot write it: {error.strerror}", where=str(path), hint=hint) from None
+    return path
+
+
+def read(path: Path) -> bytes:
+    """The content of a file. A pipe is not waited for, and a link, which may lead anywhere, is not followed.
+
+    Raises:
+        Damaged: it is a folder, a link, a pipe or a device.
+        OSError: it is not there, or cannot be read.
+    """
+    try:
+        handle = os.open(path, _FLAGS)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise Damaged(f"{path.name} is a link") from None
+        raise
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise Damaged(f"{path.name} is not a file")
+    except BaseException:
+        os.close(handle)
+        raise
+    with os.fdopen(handle, "rb") as file:
+        return file.read()
+
+
+def sealed(name: str, data: bytes) -> bytes:
+    """The data with a digest of its name and content behind it, which readers of .npy and JPEG files do not see."""
+    return data + _seal(name, data)
+
+
+def unsealed(path: Path) -> bytes:
+    """The data of a sealed file.
+
+    Raises:
+        Damaged: the file is not what was written under this name.
+        OSError: as ``read``.
+    """
+    whole = read(path)
+    data, seal = whole[:-_SEAL], whole[-_SEAL:]
+    if seal != _seal(path.name, data):
+        raise Damaged(f"{path.name} is not what was written")
+    return data
+
+
+def _seal(name: str, data: bytes) -> bytes:
+    found = hashlib.sha256(f"{name}\n".encode())
+    found.update(data)
+    return found.digest()
+
+
+def safe(text: str) -> str:
+    """The text with what is no Unicode, as of a file's name in another encoding, as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()

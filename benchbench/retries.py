@@ -1,0 +1,52 @@
+"""What failed is tried again at the next run, unless it failed the same way twice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+TRIES = "tries"  # of a cell that failed: how often it did so with the same reasons
+
+
+@dataclass(frozen=True)
+class Retries:
+    """The rule of one run.
+
+    Attributes:
+        forced: try again however often it failed.
+        written: the cells that this run wrote: each is tried once a run.
+        settled: the cells that failed the same way twice and are left as they are.
+    """
+
+    forced: bool = False
+    written: set[str] = field(default_factory=set)
+    settled: set[str] = field(default_factory=set)
+
+    def due(self, name: str, cell: Mapping[str, Any]) -> bool:
+        """Whether a cell that is there failed and is to be tried again."""
+        if name in self.written or not reasons(cell):
+            return False
+        if self.forced or cell.get(TRIES, 1) < 2:
+            return True
+        self.settled.add(name)
+        return False
+
+    def counted(self, name: str, cell: dict[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:
+        """The cell to be written, with how often it failed like this."""
+        self.written.add(name)
+        found = reasons(cell)
+        if not found:
+            return cell
+        tries = 1 + before.get(TRIES, 1) if before is not None and reasons(before) == found else 1
+        return {**cell, TRIES: tries}
+
+
+def reasons(cell: Mapping[str, Any]) -> dict[str, str]:
+    """By sample ("" of a cell of cost), why it failed."""
+    if "samples" not in cell:
+        return {"": str(cell["reason"])} if cell.get("status") == "failed" else {}
+    entries = cell["samples"].items()
+    return {
+        name: str(e["reason"]) for name, e in entries if e.get("status", "failed" if e["reason"] else "") == "failed"
+    }
