@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import re
-import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -128,7 +128,20 @@ class Store:
             elif _OURS.fullmatch(path.name) and not self._is_sound(path):
                 _remove(path)
                 damaged.append(f"{path.parent.name}/{path.name}")
-        return damaged
+        return [*damaged, *self._damaged_tables()]
+
+    def _damaged_tables(self) -> list[str]:
+        """run.json and the tables that it names; they are written anew at the end of a run."""
+        path = self.folder / INFO
+        if not os.path.lexists(path):
+            return []
+        _refuse_folder(path)
+        info = self.read_info()
+        if info is None:
+            return [INFO]
+        for name in info["files"]:
+            _refuse_folder(self.folder / name)
+        return [name for name, seal in info["files"].items() if _digest_of(self.folder / name) != seal]
 
     def _stored(self) -> Iterator[Path]:
         for name in FOLDERS:
@@ -181,8 +194,18 @@ def _cell_of(name: str, data: bytes) -> dict[str, Any]:
     return cell
 
 
+def _digest_of(path: Path) -> str:
+    try:
+        return hashlib.sha256(read(path)).hexdigest()
+    except (OSError, Damaged):
+        return ""
+
+
 def _remove(path: Path) -> None:
-    if stat.S_ISDIR(path.lstat().st_mode):
-        hint = "Remove it: a run's file belongs there"
-        raise BenchError("it is a folder", where=str(path), hint=hint)
+    _refuse_folder(path)
     path.unlink()
+
+
+def _refuse_folder(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        raise BenchError("it is a folder", where=str(path), hint="Remove it: a file of the run belongs there")

@@ -246,13 +246,21 @@ class Record:
         Raises:
             BenchError: the file is not what the run wrote.
         """
+        return np.array(self.stack(file)[row])  # a view would keep the file open
+
+    def stack(self, file: str) -> FloatArray:
+        """A file's maps (n, h, w), which are read from disk as they are looked at; the file is open meanwhile.
+
+        Raises:
+            BenchError: the file is not what the run wrote.
+        """
         path = self.folder / "maps" / file
         if file not in self._sound:
             with plainly(self.folder):
                 unsealed(self._inside(path))
             self._sound.add(file)
-        stack: FloatArray = np.load(path, mmap_mode="r", allow_pickle=False)
-        return np.array(stack[row])  # a view would keep the file open
+        maps: FloatArray = np.load(path, mmap_mode="r", allow_pickle=False)
+        return maps
 
     def photo(self, file: str) -> bytes:
         """The JPEG of one image as the network saw it.

@@ -109,8 +109,7 @@ class ImageSet:
     @cached_property
     def _stack(self) -> Callable[[str], npt.NDArray[np.float32]]:
         """A file's maps (n, h, w), not read before they are looked at; a few files are open at a time."""
-        folder = self.board.record.folder / "maps"
-        return lru_cache(maxsize=OPEN)(lambda file: np.load(folder / file, mmap_mode="r", allow_pickle=False))
+        return lru_cache(maxsize=OPEN)(self.board.record.stack)
 
     @cached_property
     def _metrics(self) -> list[tuple[str, str]]:
