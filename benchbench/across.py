@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from .containing import contained, told
 from .plan import MetricCell, Task
 from .store import Store
 
@@ -47,15 +48,15 @@ def _chosen(cells: Sequence[MetricCell], store: Store) -> dict[tuple[str, str], 
     x = np.array(next(page["at"] for page in pages.values() if "at" in page))
     y = np.array([entry["levels"] for _, _, entry in found])
     try:
-        values = list(function(x, y, np.array([fold_of(sample) for _, sample, _ in found])))
+        with contained(f"metric {cells[0].metric.name}"):
+            given = list(function(x, y, np.array([fold_of(sample) for _, sample, _ in found])))
+        values = [float(value) for value in given]
         if len(values) != len(found):
             raise ValueError(f"across gave {len(values)} values for {len(found)} images")
     except Exception as error:  # a metric of someone's own
-        failed = {"value": None, "status": "failed", "reason": f"{type(error).__name__}: {error}"}
+        failed = {"value": None, "status": "failed", "reason": f"{type(error).__name__}: {told(error)}"}
         return {(name, sample): failed for name, sample, _ in found}
-    return {
-        (name, sample): _entry(entry, float(value)) for (name, sample, entry), value in zip(found, values, strict=True)
-    }
+    return {(name, sample): _entry(entry, value) for (name, sample, entry), value in zip(found, values, strict=True)}
 
 
 def _entry(entry: dict[str, Any], value: float) -> dict[str, Any]:

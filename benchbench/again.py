@@ -130,7 +130,7 @@ def explain_shown(shown: Shown, cells: Sequence[MapCell]) -> Found:
     try:
         batch = _look(shown, cells)
     except Exception as error:
-        if out_of_memory(error):
+        if out_of_memory(error) and len(own.ids) > 1:
             raise
         if len(own.ids) > 1:
             return Found.join([explain_shown(shown.one(i), cells) for i in range(len(own.ids))])

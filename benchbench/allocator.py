@@ -13,6 +13,8 @@ import platform
 import psutil
 import torch
 
+from .containing import told
+
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _KEPT = 1 << 30  # bytes
 
@@ -40,4 +42,4 @@ def out_of_memory(error: BaseException) -> bool:
     """Whether it says that memory ran out: torch has a type for it on CUDA only."""
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
-    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in told(error)

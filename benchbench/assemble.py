@@ -10,6 +10,7 @@ import pandas as pd
 
 from .across import Chosen, across
 from .cautions import Answer, of_labels
+from .containing import contained, told
 from .plan import NO_COST, CostCell, MapCell, Shard, Task, images_asked
 from .sharing import User
 from .store import Store
@@ -256,10 +257,11 @@ def _cost_entry(metric: MetricChoice, cost: Row) -> Row:
 def _read(metric: MetricChoice, measured: Cost | Count | Share) -> Row:
     """The entry that a metric makes of what was measured."""
     try:
-        scored = metric.plugin.function(measured, **metric.params)
+        with contained(f"metric {metric.name}"):
+            scored = metric.plugin.function(measured, **metric.params)
         value, parts = float(scored.value), {key: float(part) for key, part in scored.parts.items()}
     except Exception as error:  # a metric of someone's own
-        return {"value": None, "status": "failed", "reason": f"{type(error).__name__}: {error}"}
+        return {"value": None, "status": "failed", "reason": f"{type(error).__name__}: {told(error)}"}
     if not all(map(math.isfinite, [value, *parts.values()])):
         return {"value": None, "status": "failed", "reason": f"{metric.name} is not a finite number here"}
     return {"value": value, "status": "ok", "reason": "", "parts": parts}

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .containing import no_exit
 from .errors import BenchError, NotApplicable
 from .layout import Layout
 from .reading import Reading, read
@@ -100,7 +101,8 @@ def capture(
         for name, module in modules.items():
             stack.enter_context(hook(module, _keeper(name, len(images), known, kept, layouts, name in wanted)))
         linears = _linears(network, stack)
-        output = check_logits(network(images), images)
+        with no_exit("the network"):
+            output = check_logits(network(images), images)
         logits = widened(output)
         _check_ran(layers, kept)
         targets = choose(logits.detach())

@@ -8,13 +8,14 @@ import torch
 from torch import Tensor
 
 from .allocator import out_of_memory
+from .containing import told
 from .cost import counted, measure, timed
 from .errors import BenchError, NotApplicable
 from .explaining import blame
 from .plan import CostCell, sample_seeds
 from .ready import load_sample
 from .scoring import Passes, Scorer
-from .services import WritesInPlace, look, run_method
+from .services import look, run_method
 from .targets import chooser, is_scored
 from .types import Cost, Count
 from .work import Desk
@@ -24,13 +25,9 @@ def measure_cost(cell: CostCell, desk: Desk) -> None:
     """Measure and store a cost cell, raw; a method that fails leaves the reason instead."""
     try:
         cost = _measure(cell, desk)
-    except WritesInPlace:
-        raise
     except NotApplicable as reason:
-        desk.store.write_cell(cell.name, {"status": "not_applicable", "reason": str(reason)})
+        desk.store.write_cell(cell.name, {"status": "not_applicable", "reason": told(reason)})
     except Exception as error:
-        if out_of_memory(error):
-            raise
         desk.store.write_cell(cell.name, {"status": "failed", "reason": blame(error)})
     else:
         desk.store.write_cell(cell.name, {"status": "ok", "reason": "", "cost": vars(cost)})

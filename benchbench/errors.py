@@ -19,7 +19,7 @@ class BenchError(Exception):
 
     def __init__(self, what: str, *, where: str = "", hint: str = "") -> None:
         super().__init__(what, where, hint)
-        self.what, self.where, self.hint = what, where, hint
+        self.what, self.where, self.hint = safe(what), safe(where), safe(hint)
 
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
@@ -34,6 +34,11 @@ class BenchError(Exception):
 
 class NotApplicable(BenchError):  # noqa: N818 - an answer, not a mistake
     """What was asked has no meaning here (CAM on a head that is not pooled); the row says so, with the reason."""
+
+
+def safe(text: str) -> str:
+    """The text with what is no Unicode, as of a file's name in another encoding, as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def folded(name: str) -> str:

@@ -11,10 +11,12 @@ import torch
 from torch import Tensor
 
 from .allocator import out_of_memory
+from .containing import told
 from .errors import BenchError, NotApplicable
+from .exported import refuse_spoiled
 from .plan import MapCell, sample_seeds
 from .rounding import doubted, made_of_rounding
-from .services import Batch, WritesInPlace, look, run_method
+from .services import Batch, look, run_method
 from .table import Status
 
 NOT_AGAIN = "it is made of a whole dataset's maps, and not again for other images"
@@ -54,6 +56,8 @@ class Maps:
 def explain(cell: MapCell, batch: Batch, ids: Sequence[str], masks: Tensor | None, seed: int) -> Maps:
     """The maps of a batch. If the method fails on it, each image is tried alone, so that only the guilty ones fail.
 
+    So it is where memory runs out: a method that takes too much of it spoils no other method's batches.
+
     Args:
         ids: of the batch's images; with the study's seed, what the method draws from.
         masks: the data's (B, H, W), if any.
@@ -65,15 +69,21 @@ def explain(cell: MapCell, batch: Batch, ids: Sequence[str], masks: Tensor | Non
     layer = batch.layer(cell.layer, seeds, masks)
     try:
         maps = run_method(plugin, doubted(layer), cell.method.params)
+        refuse_spoiled(batch.scorer)
         with batch.scorer.ledger.apart():
             rounding = made_of_rounding(plugin, layer, cell.method.params, maps)
     except Exception as error:
-        if isinstance(error, WritesInPlace) or out_of_memory(error):
-            raise
-        if len(ids) == 1:
-            return Maps.none(1, blame(error), "not_applicable" if isinstance(error, NotApplicable) else "failed")
-        own = [None if masks is None else masks[i : i + 1] for i in range(len(ids))]
-        return Maps.join([explain(cell, _alone(batch, i, cell), ids[i : i + 1], own[i], seed) for i in range(len(ids))])
+        failed: tuple[str, Status] = blame(error), "not_applicable" if isinstance(error, NotApplicable) else "failed"
+    else:
+        return _sound(cell, batch, maps, rounding)
+    if len(ids) == 1:  # here, as memory that the exception held is free now
+        return Maps.none(1, *failed)
+    own = [None if masks is None else masks[i : i + 1] for i in range(len(ids))]
+    return Maps.join([explain(cell, _alone(batch, i, cell), ids[i : i + 1], own[i], seed) for i in range(len(ids))])
+
+
+def _sound(cell: MapCell, batch: Batch, maps: Tensor, rounding: Sequence[str]) -> Maps:
+    """The maps of a method that returned, with what is wrong with each."""
     sound = batch.sound(cell.layer, gradient="gradient" in cell.method.needs)
     broken = [_trouble(*pair) for pair in zip(_finite(maps), sound, strict=True)]
     statuses = tuple(_status(*pair) for pair in zip(broken, rounding, strict=True))
@@ -82,10 +92,13 @@ def explain(cell: MapCell, batch: Batch, ids: Sequence[str], masks: Tensor | Non
 
 def blame(error: Exception) -> str:
     """What was raised, and in which file and line."""
+    if isinstance(error, BenchError):
+        return told(error)
+    if out_of_memory(error):
+        return "out of memory with a single image"
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
-    said = " ".join(str(error).split())[:300]
-    return said if isinstance(error, BenchError) else f"{type(error).__name__}: {said}{place}"
+    return f"{type(error).__name__}: {told(error)}{place}"
 
 
 def _finite(maps: Tensor) -> list[bool]:

@@ -12,8 +12,9 @@ from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
 from .capture import quiet
+from .containing import Mark
 from .cut import Cut
-from .errors import NotApplicable
+from .errors import BenchError, NotApplicable
 from .scoring import Passes, Scorer
 
 _TOLERANCE = 1e-4
@@ -29,7 +30,7 @@ def exported(scorer: Scorer, network: nn.Module, images: Tensor) -> nn.Module:
         NotApplicable: the network cannot be traced, or the copy does not give its logits.
     """
     if "exported" not in scorer.copies:
-        scorer.copies["exported"] = _counted(_checked(network, images), scorer.passes, behind=False)
+        _keep(scorer, "exported", _counted(_checked(network, images), scorer.passes, behind=False))
     return scorer.copies["exported"]
 
 
@@ -54,8 +55,26 @@ def exported_behind(scorer: Scorer, layer: str, make: Callable[[], Cut | None]) 
             behind = _unrolled(copy.deepcopy(made.behind)).eval().requires_grad_(False)
         except Exception as error:  # as above
             raise NotApplicable(f"the network behind {layer!r} cannot be traced, module by module") from error
-        scorer.copies[name] = _counted(behind, scorer.passes, behind=True)
+        _keep(scorer, name, _counted(behind, scorer.passes, behind=True))
     return scorer.copies[name]
+
+
+def _keep(scorer: Scorer, name: str, made: nn.Module) -> None:
+    scorer.copies[name], scorer.marks[name] = made, Mark(made)
+
+
+def refuse_spoiled(scorer: Scorer) -> None:
+    """Forget the copies that are not as they were made: the next who asks gets new ones.
+
+    Raises:
+        BenchError: there are such copies.
+    """
+    spoiled = [name for name, made in scorer.copies.items() if Mark(made) != scorer.marks[name]]
+    for name in spoiled:
+        del scorer.copies[name]
+    if spoiled:
+        said = "the method leaves weights, modes or hooks of layer.network or layer.behind changed"
+        raise BenchError(said, hint="Remove hooks, or work on a copy.deepcopy")
 
 
 def _counted(made: nn.Module, passes: Passes, *, behind: bool) -> nn.Module:

@@ -109,8 +109,3 @@ def _seal(name: str, data: bytes) -> bytes:
     found = hashlib.sha256(f"{name}\n".encode())
     found.update(data)
     return found.digest()
-
-
-def safe(text: str) -> str:
-    """The text with what is no Unicode, as of a file's name in another encoding, as escapes."""
-    return text.encode("utf-8", "backslashreplace").decode()

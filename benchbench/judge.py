@@ -6,12 +6,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor
 
 from .allocator import out_of_memory
+from .containing import Kept, contained
 from .errors import BenchError
 from .explaining import Maps, blame
 from .fills import FillName
@@ -23,7 +24,6 @@ from .plan import MetricCell, sample_seeds
 from .preprocess import fitted
 from .probing import score_probes
 from .scoring import Answers, Scorer
-from .services import WritesInPlace
 from .showing import Original
 from .study import MetricChoice
 from .subject import subject_of
@@ -59,13 +59,16 @@ def judge(
     Map cells that lack the same metrics are scored together. ``again``: by map cell, the maps on the metrics' views.
     ``original``: what a metric that needs "network" is given.
     """
+    pages: dict[str, dict[str, Any]] = {}
     lacking: dict[str, list[MetricCell]] = {}
     for cell in cells:
-        lacking.setdefault(cell.maps.name, []).append(cell)
+        if "ok" in maps[cell.maps.name].statuses:
+            lacking.setdefault(cell.maps.name, []).append(cell)
+        else:
+            pages[cell.name] = _unmapped(maps[cell.maps.name], chunk)
     groups: dict[tuple[str, ...], list[str]] = {}
     for name, lacks in lacking.items():
         groups.setdefault(tuple(c.metric.label for c in lacks), []).append(name)
-    pages: dict[str, dict[str, Any]] = {}
     differ: dict[FillName, Tensor] = {}
     for names in groups.values():
         stack = [_finite(maps[name], chunk) for name in names]
@@ -73,7 +76,7 @@ def judge(
         try:
             answers = score_probes(scorer, pixels, targets, stack, _union(metrics))
         except Exception as error:  # the network fails on a perturbed image: each is tried alone
-            if out_of_memory(error):
+            if out_of_memory(error) and len(chunk.ids) > 1:
                 raise
             asked = [cell for name in names for cell in lacking[name]]
             if len(chunk.ids) > 1:
@@ -96,8 +99,15 @@ def judge(
     return pages
 
 
+def _unmapped(maps: Maps, chunk: Chunk) -> dict[str, Any]:
+    """The page of a metric where no image has a map: nothing is scored, so that no other picture's batch changes."""
+    entries = zip(chunk.ids, maps.statuses, maps.reasons, strict=True)
+    return {"samples": {name: {"value": None, "status": status, "reason": why} for name, status, why in entries}}
+
+
 def _all_failed(cells: Sequence[MetricCell], chunk: Chunk, reason: str) -> dict[str, dict[str, Any]]:
-    entry = {"value": None, "status": "failed", "reason": f"the network failed on a perturbed image: {reason}"}
+    said = f"a perturbed image could not be made or scored: {reason}"
+    entry = {"value": None, "status": "failed", "reason": said}
     return {cell.name: {"samples": dict.fromkeys(chunk.ids, entry)} for cell in cells}
 
 
@@ -128,8 +138,17 @@ def merge(pages: Mapping[str, dict[str, Any]], more: Mapping[str, dict[str, Any]
 
 
 def probes_of(metric: MetricChoice) -> list[Probe]:
-    """The probes that a metric asks for, in its order."""
-    return list(metric.plugin.probes(**metric.params)) if metric.plugin.probes else []
+    """The probes that a metric asks for, in its order.
+
+    Raises:
+        BenchError: something that it asks for is no probe.
+    """
+    found = list(metric.plugin.probes(**metric.params)) if metric.plugin.probes else []
+    for probe in found:
+        if not isinstance(probe, get_args(Probe)):
+            hint = "Return Remove, Keep, ... of benchbench.perturb"
+            raise BenchError(f"probes= returns {probe!r}", where=f"metric {metric.name}", hint=hint)
+    return found
 
 
 def _union(metrics: Sequence[MetricChoice]) -> list[Probe]:
@@ -233,25 +252,37 @@ def _score(metric: MetricChoice, seen: Seen) -> list[tuple[Scored | None, int, s
         scored = _scored(metric, seen)
         values = torch.as_tensor(scored.value).reshape(count)
         _check_parts(metric, scored, count)
-    except WritesInPlace:
-        raise
+        finite = torch.isfinite(values).tolist()
+        faults = [_fault(metric, finite[i], scored, i) for i in range(count)]
     except Exception as error:
         if count == 1 or isinstance(error, NotLent):
             return [(None, 0, blame(error))] * count
         return [answer for i in range(count) for answer in _score(metric, _slice(seen, i))]
     answers = torch.cat([seen.probability, seen.whole_probability[:, None]], 1)
+    broken = "the network's answers to the probes are not finite numbers"
     sound = torch.isfinite(answers).all(1).tolist()
-    finite = torch.isfinite(values).tolist()
-    return [(scored, i, _fault(metric, sound[i], finite[i], scored, i)) for i in range(count)]
+    return [(scored, i, fault if sound[i] else broken) for i, fault in enumerate(faults)]
 
 
 def _scored(metric: MetricChoice, seen: Seen) -> Scored:
-    """Call the metric on what it declared. It may write into that, but not into the images, which others see too."""
-    version = seen.pixels.images._version if seen.pixels else 0
-    given = lend(seen, metric.name, metric.plugin.needs)
-    scored: Scored = metric.plugin.function(given, **metric.params)
-    if seen.pixels and seen.pixels.images._version != version:
-        raise WritesInPlace(f"metric {metric.name} writes into seen.pixels.images", hint="Work on a clone()")
+    """Call the metric on copies of what it declared; the network, of which there is none, is put back.
+
+    Raises:
+        BenchError: it returned something else, called sys.exit, or left the network or a setting changed.
+    """
+    who = f"metric {metric.name}"
+    pixels = replace(seen.pixels, images=seen.pixels.images.clone()) if seen.pixels else None
+    given = lend(replace(seen, pixels=pixels), metric.name, metric.plugin.needs)
+    kept = Kept(seen.subject.network) if seen.subject is not None else None
+    try:
+        with contained(who):
+            scored = metric.plugin.function(given, **metric.params)
+    finally:
+        spoiled = kept is not None and kept.put_back()
+    if spoiled:
+        raise BenchError(f"{who} leaves weights, modes or hooks of the network changed", hint="Work on a deep copy")
+    if not isinstance(scored, Scored):
+        raise BenchError(f"{who} returned {type(scored).__name__}", hint="Return a Scored")
     return scored
 
 
@@ -266,10 +297,8 @@ def _check_parts(metric: MetricChoice, scored: Scored, count: int) -> None:
         raise BenchError(f"inapplicable has {len(scored.inapplicable)} reasons for {count} images")
 
 
-def _fault(metric: MetricChoice, sound: bool, finite: bool, scored: Scored, row: int) -> str:
+def _fault(metric: MetricChoice, finite: bool, scored: Scored, row: int) -> str:
     """Why a score is none, or ""."""
-    if not sound:
-        return "the network's answers to the probes are not finite numbers"
     rest = [_number(part, row) for part in scored.parts.values()]
     rest += scored.curve[1][row].tolist() if scored.curve is not None else []
     return "" if finite and all(map(math.isfinite, rest)) else f"{metric.name} is not a finite number here"

@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from .containing import told
 from .errors import BenchError
 from .plan import Shard
 from .preprocess import denormalise
@@ -127,7 +128,7 @@ def _load(shard: Shard, k: int, store: Store) -> _One:
         label, known = sample.label, True
         _check_label(shard.target, label, shard.model.classes)
     except BenchError as error:
-        return _One(None, str(error), label, known)
+        return _One(None, told(error), label, known)
     photo = f"{digest('photo', shard.fingerprints[k], vars(shard.model.spec.preprocess), name)}.jpg"
     if not store.has_photo(photo):
         thumbnail = _thumbnail(image, shard)

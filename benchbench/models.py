@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .containing import contained, told
 from .errors import BenchError
 from .importing import calling
 from .sources import class_digest
@@ -33,11 +34,12 @@ def load_model(name: str, value: Any, params: Mapping[str, Any]) -> ModelSpec:
     """
     if not isinstance(value, (nn.Module, ModelSpec)) and callable(value):
         try:
-            value = calling(value, **params)
+            with contained(f"models: {name}()"):
+                value = calling(value, **params)
         except BenchError:
             raise
         except Exception as error:
-            raise BenchError(f"{name}() failed: {type(error).__name__}: {error}", where="models") from error
+            raise BenchError(f"{name}() failed: {type(error).__name__}: {told(error)}", where="models") from error
     if isinstance(value, nn.Module):
         value = ModelSpec(name, value)
     if isinstance(value, ModelSpec):

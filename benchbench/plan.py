@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from .errors import safe
 from .registry import Plugin
 from .store import digest
 from .study import MethodChoice, MetricChoice, Study, Target
@@ -75,7 +76,7 @@ class Shard:
 
     @property
     def ids(self) -> tuple[str, ...]:
-        return tuple(self.dataset.ids[i] for i in self.indices)
+        return tuple(safe(self.dataset.ids[i]) for i in self.indices)
 
     @cached_property
     def fingerprints(self) -> list[str]:

@@ -125,7 +125,11 @@ class Plugin:
 
     @property
     def parameters(self) -> dict[str, Parameter]:
-        hints = typing.get_type_hints(self.function, include_extras=True)
+        try:
+            hints = typing.get_type_hints(self.function, include_extras=True)
+        except Exception as error:  # NameError, SyntaxError, ...: an annotation is code
+            said = f"its annotations cannot be read: {error}"
+            raise BenchError(said, where=self.origin, hint="Import what they name") from None
         signature = inspect.signature(self.function)
         return {
             p.name: Parameter(p.name, hints.get(p.name, Any), p.default)
@@ -229,8 +233,14 @@ class MetricPlugin(Plugin):
     def bind(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """As of any plugin; and the probes can be made of them."""
         bound = super().bind(given)
-        if self.probes:
-            self.probes(**bound)
+        for name, make in (("probes", self.probes), ("views", self.views)):
+            try:
+                list(make(**bound)) if make else None
+            except BenchError:
+                raise
+            except Exception as error:  # code of one's own
+                said = f"{name}= fails: {' '.join(f'{type(error).__name__}: {error}'.split())}"
+                raise BenchError(said, where=f"metric {self.name}") from None
         return bound
 
     def reading_of(self, params: Mapping[str, Any]) -> Reading:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from .containing import contained, told
 from .plan import MetricCell, Task
 from .stats.resampling import CONFIDENCE, Array, draws
 from .store import Store
@@ -48,9 +49,13 @@ def _row(cells: Sequence[MetricCell], store: Store, seed: int) -> dict[str, Any]
     function = cells[0].metric.plugin.pooled
     assert function is not None
     counts = np.array([entry["levels"] for entry in ok.values()], dtype=np.float64)
-    low, high = interval(function, counts, seed)
+    try:
+        with contained(f"metric {cells[0].metric.name}"):
+            low, high = interval(function, counts, seed)
+            value = float(function(counts.sum(0, keepdims=True))[0])
+    except Exception as error:  # a metric of someone's own
+        return none | {"reason": f"{type(error).__name__}: {told(error)}"}
     images = sha256("\n".join(ok).encode()).hexdigest()[:8]
-    value = float(function(counts.sum(0, keepdims=True))[0])
     return {"n": len(ok), "value": value, "low": low, "high": high, "images": images, "reason": ""}
 
 

@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from .allocator import out_of_memory
 from .attention import attentions
 from .capture import capture, pooled_head
+from .containing import contained, no_exit, told
 from .datasets import as_dataset, serial
+from .datasets.accept import as_label
 from .derivatives import bias_gradients
 from .errors import BenchError, NotApplicable
 from .exported import exported
@@ -81,7 +83,8 @@ def ready_dataset(choice: DatasetChoice, spec: ModelSpec) -> Dataset:
         return serial(as_dataset(choice.label, choice.value))
     first = (spec,) if "model" in choice.plugin.needs else ()
     try:
-        return serial(as_dataset(choice.label, choice.plugin.function(*first, **choice.params)))
+        with contained("the dataset"):
+            return serial(as_dataset(choice.label, choice.plugin.function(*first, **choice.params)))
     except BenchError as error:
         raise error.at(f"datasets: {choice.label}") from None
 
@@ -186,11 +189,29 @@ def load_sample(dataset: Dataset, index: int, spec: ModelSpec) -> tuple[Sample, 
     Raises:
         BenchError: it cannot be decoded, or is not what the network takes.
     """
-    sample = dataset[index]
+    sample = _sample(dataset, index)
     if isinstance(sample.image, Tensor):
         return sample, sample.image.float(), sample.mask
     image, mask = prepare(sample.image, sample.mask, spec.preprocess)
     return sample, image, mask
+
+
+def _sample(dataset: Dataset, index: int) -> Sample:
+    """A sample of a dataset, which may be anyone's code, with its label as a plain number.
+
+    Raises:
+        BenchError: the dataset raises something, or calls sys.exit; or the label is no class index.
+    """
+    try:
+        with no_exit("the dataset"):
+            sample = dataset[index]
+            label = as_label(sample.label, "label")
+    except BenchError:
+        raise
+    except Exception as error:
+        said = f"the dataset fails: {type(error).__name__}: {told(error)}"
+        raise BenchError(said, where=f"image {dataset.ids[index]}") from None
+    return sample if label is sample.label else replace(sample, label=label)
 
 
 def example_of(dataset: Dataset, spec: ModelSpec, device: torch.device) -> Tensor:

@@ -154,6 +154,9 @@ def metric(
     if wanted & _MEASURED and not wanted <= {"cost", "passes"} and wanted != {"shared"}:
         said = f"needs {' and '.join(sorted(wanted))} together: what a method takes has no value per image"
         raise BenchError(said, where=f"metric {name}", hint="Make two metrics of it")
+    if not protocols:
+        hint = 'Name one, such as protocols={"default": {}}'
+        raise BenchError("protocols is empty", where=f"metric {name}", hint=hint)
     if family not in FAMILIES:
         raise BenchError(f"unknown family {family!r}", where=f"metric {name}", hint=nearest(family, FAMILIES))
     title = title or name.replace("_", " ")

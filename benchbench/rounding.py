@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .containing import contained
 from .errors import NotApplicable
 from .perturb import minmax
 from .plugins import MethodPlugin
@@ -39,7 +40,8 @@ def made_of_rounding(plugin: MethodPlugin, layer: Layer, params: Mapping[str, An
     needs = plugin.needs_of(params)
     if not needs <= PURE or not _doubtful(layer, maps, gradient="gradient" in needs).any():
         return ("",) * len(maps)
-    again = plugin.function(shaken(layer).lending(needs), **params).detach()
+    with contained(f"method {plugin.name}"):
+        again = plugin.function(shaken(layer).copied().lending(needs), **params).detach().to(maps)
     change = (minmax(again.double()) - minmax(maps.double())).abs().amax((1, 2))
     said = (
         f"the map of {plugin.name} at {layer.name!r} is constant but for rounding: its terms cancel. Activations and "

@@ -16,6 +16,7 @@ from . import assemble
 from .again import passes_per_image
 from .allocator import keep_memory, out_of_memory
 from .capture import quiet
+from .containing import no_exit
 from .continuing import extended, refuse_changed
 from .costing import measure_cost
 from .derived import derive
@@ -80,7 +81,8 @@ def run(
         whole, kept = extended(study, before, folder)
         if kept:
             progress.warn(f"{folder} holds a study already, which this one extends. Kept of it: {'; '.join(kept)}")
-        _run(whole, store, progress, before)
+        with no_exit("code that the run calls"):
+            _run(whole, store, progress, before)
 
 
 def _counted(damaged: Sequence[str]) -> str:
@@ -122,8 +124,8 @@ def _run(study: Study, store: Store, progress: Progress, before: Mapping[str, An
         study, [(one.model, one.prepared) for one in loaded], loaded[0].datasets, [t.shard for t in loaded[0].tasks]
     )
     refuse_changed(before, described, store.folder)
-    mark(store.folder)
     progress.start(sum(_estimate(one, store) for one in loaded))
+    mark(store.folder)
     with exact():
         for one in loaded:
             with quiet(one.model.spec.network):

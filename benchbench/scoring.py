@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from .allocator import out_of_memory
 from .capture import check_logits
+from .containing import Mark, no_exit
 from .cut import Cut
 from .prepare import channels_last
 from .reading import Reading
@@ -61,7 +62,7 @@ class Scorer:
         cuts: by layer; None where the network cannot be cut.
         stages: by layer, the stages before it and itself.
         readings: by image size, where the layers of the network hold their maps.
-        copies: what was made of the network for other libraries, by purpose.
+        copies: what was made of the network for other libraries, by purpose; ``marks``: as they were made.
         ledger: who caused which of the passes.
         activation: what makes probabilities of logits.
     """
@@ -77,6 +78,7 @@ class Scorer:
     proven: frozenset[str] | None = None
     stages: dict[str, tuple[str, ...]] = field(default_factory=dict)
     copies: dict[str, nn.Module] = field(default_factory=dict)
+    marks: dict[str, Mark] = field(default_factory=dict)
     readings: dict[tuple[int, int], Reading] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Ledger)
     activation: Activation = "softmax"
@@ -110,7 +112,8 @@ class Scorer:
         if self.padded and count < self.batch:
             images = torch.cat([images, images[:1].expand(self.batch - count, *images.shape[1:])])
         with torch.inference_mode() if self.last else torch.no_grad():  # a user's network may cache a tensor
-            output = self.network(channels_last(images) if self.last else images)
+            with no_exit("the network"):
+                output = self.network(channels_last(images) if self.last else images)
             logits = check_logits(output, images).float()[:count]
             self.passes.forwards += count
             self.advance(count)

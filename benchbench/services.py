@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from .allocator import out_of_memory
 from .attention import attentions
 from .capture import NO_GRADIENT, WHY, Capture, capture, check_copies, check_logits, pooled_head, quiet, rest, widened
+from .containing import contained
 from .cut import Cut, cut
 from .derivatives import bias_gradients, curvature
 from .errors import BenchError, NotApplicable
@@ -102,30 +103,23 @@ def reading_of(network: nn.Module, scorer: Scorer, images: Tensor) -> Reading:
     return known
 
 
-class WritesInPlace(BenchError):  # noqa: N818 - what the method does
-    """A method changed what it shares with other methods: the run stops, as their numbers would be wrong."""
-
-
 def run_method(plugin: MethodPlugin, layer: Layer, params: Mapping[str, Any]) -> Tensor:
     """The method's maps (B, h, w), detached. The layer lends what the method declared that it needs, and no more.
 
+    The method works on copies of the layer's tensors, and what it sets for the whole process is put back.
+
     Raises:
-        WritesInPlace: it changed one of the layer's tensors.
-        BenchError: it returned something else.
+        BenchError: it returned something else, called sys.exit, or left a setting of the process changed.
     """
-    shared = {"activation": layer.activation, "images": layer.images, "logits": layer.logits, "targets": layer.targets}
-    shared |= {} if layer.captured_gradient is None else {"gradient": layer.captured_gradient}
-    before = {name: tensor._version for name, tensor in shared.items()}
-    maps = plugin.function(layer.lending(plugin.needs_of(params)), **params)
-    for name, tensor in shared.items():
-        if tensor._version != before[name]:
-            who = f"{plugin.function.__name__} of {plugin.function.__module__}"
-            what = f"a method writes into layer.{name}, which other methods read: {who}"
-            raise WritesInPlace(what, hint=f"Say layer.{name}.clone() first")
+    with contained(f"method {plugin.name}"):
+        maps = plugin.function(layer.copied().lending(plugin.needs_of(params)), **params)
     if not isinstance(maps, Tensor) or maps.ndim != 3 or len(maps) != len(layer.images) or not maps.numel():
         shape = tuple(maps.shape) if isinstance(maps, Tensor) else type(maps).__name__
         raise BenchError(f"the method returned {shape}, where maps ({len(layer.images)}, h, w) are needed")
-    return maps.detach().float()
+    if maps.layout != torch.strided or maps.is_meta or maps.is_complex() or maps.is_quantized:
+        kind = "meta" if maps.is_meta else maps.layout if maps.layout != torch.strided else maps.dtype
+        raise BenchError(f"the method returned a tensor of {kind}, where real numbers are needed")
+    return maps.detach().to(layer.images.device, torch.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,6 +127,10 @@ class _Services:
     batch: Batch
     name: str
     seeds: tuple[int, ...]
+    lent: Tensor | None = None  # the method's copy of the activation
+
+    def lending(self, activation: Tensor) -> _Services:
+        return replace(self, lent=activation)
 
     def rest(self, activation: Tensor) -> Tensor:
         copies = check_copies(activation, self.batch.images)
@@ -148,7 +146,8 @@ class _Services:
     def score_masked(self, masks: Tensor, of: ScoreKind) -> Tensor:
         """Where the masks are the layer's own activation, they are scored once for all methods that ask."""
         b = self.batch
-        known = b.masked if masks is b.captured.activations[self.name] else {}
+        own = b.captured.activations[self.name]
+        known = b.masked if masks is own or (masks is self.lent and torch.equal(masks, own)) else {}
         with torch.no_grad(), self._shared("masked") if known is b.masked else nullcontext():
             if self.name not in known:
                 known[self.name] = score_masked(b.scorer, b.images, b.captured.targets, masks)
@@ -244,7 +243,9 @@ class _Services:
             if others and key not in b.more:
                 targets = b.captured.targets
                 b.more[key] = look(b.network, b.scorer, b.images, others, lambda _: targets, gradient=gradient)
-        return tuple((b.more[key] if name in others else b).layer(name, self.seeds) for name in known[self.name])
+        return tuple(
+            (b.more[key] if name in others else b).layer(name, self.seeds).copied() for name in known[self.name]
+        )
 
     def curvature(self, direction: Tensor) -> Tensor:
         b = self.batch
@@ -290,4 +291,6 @@ class _Services:
         return read(seen.logits, seen.targets, self.batch.scorer.activation).probability
 
     def head(self) -> Head:
-        return pooled_head(self.batch.captured, self.name)
+        found = pooled_head(self.batch.captured, self.name)
+        bias = None if found.bias is None else found.bias.clone()
+        return replace(found, weight=found.weight.clone(), bias=bias)

@@ -53,6 +53,7 @@ class Services(Protocol):
     def network(self) -> nn.Module: ...
     def probability(self) -> Tensor: ...
     def behind(self) -> nn.Module: ...
+    def lending(self, activation: Tensor) -> Services: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +87,12 @@ class Layer:
     def lending(self, needs: Set[str]) -> Layer:
         """The same layer for a method that declared ``needs``, any of registry.NEEDS: what it lends is that alone."""
         return replace(self, lends=needs)
+
+    def copied(self) -> Layer:
+        """The same layer with tensors of its own: whatever is written into them, no other method sees it."""
+        names = ("activation", "images", "targets", "logits", "captured_gradient", "data_masks")
+        own = {name: held.detach().clone() for name in names if (held := getattr(self, name)) is not None}
+        return replace(self, **own, services=self.services.lending(own["activation"]))
 
     def _ask(self, need: str, what: str) -> None:
         if need not in self.lends:
@@ -128,10 +135,7 @@ class Layer:
         return self.services.head()
 
     def rest(self, activation: Tensor) -> Tensor:
-        """Logits (n * B, C) of the network with this layer's output replaced by ``activation`` (n * B, K, h, w).
-
-        Row ``i`` belongs to image ``i % B``.
-        """
+        """Logits (n * B, C) with ``activation`` (n * B, K, h, w) as the layer's output; row i is of image i % B."""
         self._ask("rest", "rest()")
         return self.services.rest(activation)
 
@@ -152,11 +156,11 @@ class Layer:
     def score_changed(self, change: Change, count: int, of: ScoreKind = "logit") -> Tensor:
         """(B, count): the target's score of the network behind the layer on variants of each image's activation.
 
+        A few (image, variant) pairs are scored at a time, which fill the batches.
+
         Args:
             change: from activations (m, K, h, w), a copy that it may write into, and which variant each row is to
                 become, (m,) in 0 .. count - 1, to those variants (m, K, h, w).
-
-        (image, variant) pairs of all images fill the batches, a few at a time.
         """
         self._ask("rest", "score_changed()")
         return self.services.score_changed(change, count, of)

@@ -29,7 +29,7 @@ class Method:
         return self.plugin.bind(self.given)
 
     def __call__(self, layer: Any) -> Any:
-        maps = self.plugin.function(layer.lending(self.needs), **self.params)
+        maps = self.plugin.function(layer.copied().lending(self.needs), **self.params)
         if layer.verify is not None:
             layer.verify(self.plugin, layer, self.params, maps)
         return maps

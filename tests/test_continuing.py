@@ -238,9 +238,9 @@ def test_what_failed_once_is_tried_again_by_itself(busy: Path, tmp_path: Path) -
 
 
 def test_an_image_that_could_not_be_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from benchbench import loading
+    from benchbench import loading, ready
 
-    load = loading.load_sample
+    load = ready.load_sample
 
     def busy(dataset: Any, index: int, spec: Any) -> Any:
         if index == 1:
