@@ -101,8 +101,8 @@ def capture(
         for name, module in modules.items():
             stack.enter_context(hook(module, _keeper(name, len(images), known, kept, layouts, name in wanted)))
         linears = _linears(network, stack)
-        with no_exit("the network"):
-            output = check_logits(network(images), images)
+        stack.enter_context(no_exit("the network"))
+        output = check_logits(network(images), images)
         logits = widened(output)
         _check_ran(layers, kept)
         targets = choose(logits.detach())
