@@ -90,8 +90,7 @@ def capture(
     wanted = frozenset(layers) if gradient is True else frozenset(gradient or ())
     kept: dict[str, Tensor] = {}
     layouts: dict[str, Layout] = {}
-    with ExitStack() as stack:
-        stack.enter_context(quiet(network))
+    with ExitStack() as stack, quiet(network), no_exit("the network"):
         stack.enter_context(torch.set_grad_enabled(bool(wanted)))
         if INPUT in layers:
             images = images.detach().requires_grad_(INPUT in wanted)
@@ -101,7 +100,6 @@ def capture(
         for name, module in modules.items():
             stack.enter_context(hook(module, _keeper(name, len(images), known, kept, layouts, name in wanted)))
         linears = _linears(network, stack)
-        stack.enter_context(no_exit("the network"))
         output = check_logits(network(images), images)
         logits = widened(output)
         _check_ran(layers, kept)
