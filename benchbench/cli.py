@@ -5,6 +5,7 @@ Nothing heavy is imported before a command runs, so that --help answers at once.
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
@@ -278,8 +279,11 @@ def new_command(
 def main() -> None:
     """The entry point: a BenchError becomes one line and exit code 2."""
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # or its allocator writes lines of its own
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that has no arrows shows question marks
     try:
         app()
-    except BenchError as error:
+    except (BenchError, OSError) as error:  # an OSError says what and where: a full disk, a folder that is a file
         print(f"benchbench: {error}", file=sys.stderr)
         sys.exit(2)

@@ -49,13 +49,15 @@ def publish(path: Path, content: str | bytes, hint: str = "Give another --out") 
         content: text is written in UTF-8, what is no Unicode in it as its escape.
 
     Raises:
-        BenchError: it cannot be written there.
+        BenchError: it cannot be written there; its folder has to be there.
     """
     data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
     try:
         place = path.resolve()
         if place.exists() and not place.is_file() and not place.is_dir():
             place.write_bytes(data)
+        elif not place.parent.exists():
+            raise BenchError("cannot write it: no such folder", where=str(path), hint=hint)
         else:
             write(place, lambda file: file.write(data))
     except OSError as error:

@@ -10,10 +10,11 @@ import importlib.util
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
 import torch
 import torchvision
+from pydantic import Field
 from torch import nn
 
 from .checkpoints import load_weights, read_weights
@@ -72,6 +73,9 @@ def _lite0_keys(given: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str
     return dict(zip(wanted, given.values(), strict=True))
 
 
+Classes: TypeAlias = Annotated[int, Field(ge=2, le=1_000_000)]
+
+
 def _torchvision(name: str, *, weights: str = "auto", classes: int = IMAGENET) -> ModelSpec:
     """A torchvision network. weights: auto (cached ImageNet weights, else random), random, or a checkpoint."""
     default = torchvision.models.get_model_weights(name).DEFAULT
@@ -118,7 +122,7 @@ def _register_torchvision() -> None:
 
 
 def _named(name: str) -> Callable[..., ModelSpec]:
-    def build(*, weights: str = "auto", classes: int = IMAGENET) -> ModelSpec:
+    def build(*, weights: str = "auto", classes: Classes = IMAGENET) -> ModelSpec:
         return _torchvision(name, weights=weights, classes=classes)
 
     build.__doc__ = (

@@ -64,6 +64,31 @@ class ReadyModel:
 
 
 @dataclass(frozen=True, eq=False)
+class Chosen:
+    """A dataset's samples that a study takes, all shards together; what the dataset says of them is asked once."""
+
+    dataset: Dataset
+    indices: tuple[int, ...]
+
+    @cached_property
+    def ids(self) -> dict[int, str]:
+        """By index."""
+        known = self.dataset.ids
+        return {i: safe(known[i]) for i in self.indices}
+
+    @cached_property
+    def groups(self) -> Mapping[int, str | None] | None:
+        """By index; None where the dataset tells them with each sample alone."""
+        known = getattr(self.dataset, "groups", None)
+        return None if known is None else {i: known[i] for i in self.indices}
+
+    @cached_property
+    def content(self) -> str:
+        """A digest of the id and fingerprint of every sample."""
+        return digest([(self.ids[i], self.dataset.fingerprint(i)) for i in self.indices])
+
+
+@dataclass(frozen=True, eq=False)
 class Shard:
     """Some samples of one dataset, for one model."""
 
@@ -72,11 +97,11 @@ class Shard:
     dataset_name: str
     target: Target
     indices: tuple[int, ...]
-    whole: tuple[int, ...]  # the indices of all the dataset's shards
+    whole: Chosen  # the samples of all the dataset's shards
 
-    @property
+    @cached_property
     def ids(self) -> tuple[str, ...]:
-        return tuple(safe(self.dataset.ids[i]) for i in self.indices)
+        return tuple(self.whole.ids[i] for i in self.indices)
 
     @cached_property
     def fingerprints(self) -> list[str]:
@@ -85,13 +110,8 @@ class Shard:
     @property
     def groups(self) -> dict[str, str | None] | None:
         """By id, its group; None where the dataset tells them with each sample alone."""
-        known = getattr(self.dataset, "groups", None)
-        return None if known is None else {self.dataset.ids[i]: known[i] for i in self.indices}
-
-    @property
-    def all_content(self) -> list[tuple[str, str]]:
-        """Id and fingerprint of every sample of all the dataset's shards."""
-        return [(self.dataset.ids[i], self.dataset.fingerprint(i)) for i in self.whole]
+        known = self.whole.groups
+        return None if known is None else {name: known[i] for name, i in zip(self.ids, self.indices, strict=True)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,9 +181,9 @@ def named_targets(label: str, study: Study) -> dict[str, Target]:
 
 
 def shards(model: ReadyModel, dataset: Dataset, name: str, target: Target, study: Study) -> Iterator[Shard]:
-    chosen = choose_samples(len(dataset.ids), study.samples, study.seed)
-    for start in range(0, len(chosen), SHARD):
-        yield Shard(model, dataset, name, target, tuple(chosen[start : start + SHARD]), tuple(chosen))
+    chosen = Chosen(dataset, tuple(choose_samples(len(dataset.ids), study.samples, study.seed)))
+    for start in range(0, len(chosen.indices), SHARD):
+        yield Shard(model, dataset, name, target, chosen.indices[start : start + SHARD], chosen)
 
 
 def tasks(shard: Shard, study: Study) -> Task:
@@ -188,7 +208,7 @@ def tasks(shard: Shard, study: Study) -> Task:
             return own
         of: Method = method.params["of"]
         found = bases.setdefault((layer, str(of)), direct(layer, MethodChoice(str(of), of.params, of.plugin)))
-        return replace(own, name=digest("derived", own.name, shard.all_content), base=found)
+        return replace(own, name=digest("derived", own.name, shard.whole.content), base=found)
 
     maps = tuple(cell(layer, method) for layer, method in _pairs(shard.model, study))
     asked = {one.name for one in maps}

@@ -12,6 +12,8 @@ from .errors import BenchError
 from .paths import expanded
 
 _MERGE = "tag:yaml.org,2002:merge"
+MOST = 20_000  # keys and values of a study file
+_BYTES = 4_000_000
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -23,8 +25,12 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not expanded(path).is_file():
         hint = "Give the path of a YAML file, or none for the default study"
         raise BenchError("no such study file", where=str(path), hint=hint)
+    if expanded(path).stat().st_size > _BYTES:
+        raise BenchError(f"it has more than {_BYTES:,} bytes", where=str(path), hint="Give a study file")
     try:
         keys = _once(expanded(path).read_text(encoding="utf-8"), str(path))
+    except RecursionError:
+        raise BenchError("it is nested too deeply", where=str(path), hint="A study has three levels") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         said = " ".join(str(error).replace(' in "<unicode string>",', " at").split())
         raise BenchError(f"not readable as YAML: {said}", where=str(path)) from None
@@ -39,12 +45,26 @@ def _once(text: str, where: str) -> Any:
         root = loader.get_single_node()
         if root is None:
             return None
+        if _size(root, {}) > MOST:
+            said = f"it has more than {MOST:,} keys and values, those that it repeats by & and * counted each time"
+            raise BenchError(said, where=where, hint="Make several studies of it")
         for first, second, key in _twice(loader, root, set()):
             lines = f"on line {first.start_mark.line + 1} and on line {second.start_mark.line + 1}"
             raise BenchError(f"the key {key!r} stands twice: {lines}", where=where, hint="Remove one of them")
         return loader.construct_document(root)
     finally:
         loader.dispose()
+
+
+def _size(node: yaml.Node, known: dict[int, int]) -> int:
+    """How many nodes there are at and below a node; endless where the node lies within itself."""
+    if id(node) not in known:
+        known[id(node)] = MOST  # while it is counted: who meets it again is below it
+        below = node.value if isinstance(node, yaml.SequenceNode) else []
+        if isinstance(node, yaml.MappingNode):
+            below = [each for pair in node.value for each in pair]
+        known[id(node)] = 1 + sum(_size(each, known) for each in below)
+    return known[id(node)]
 
 
 def _twice(loader: yaml.SafeLoader, node: yaml.Node, seen: set[int]) -> Iterator[tuple[yaml.Node, yaml.Node, Any]]:

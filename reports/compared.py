@@ -21,7 +21,7 @@ from ..stats import cost_ratios, versus
 from ..table import Record
 from ..wording import listed, several
 from .numbers import decimals_for_intervals, decimals_for_measurements, fixed, interval, p_value
-from .text import markdown, one_line
+from .text import csv, markdown, one_line
 
 FORMATS = ("table", "csv", "markdown", "json")
 VERDICTS = ("better", "worse", "equivalent", "undecided", "incomparable")
@@ -60,7 +60,7 @@ class Compared:
         """
         if format == "csv":
             both = pd.concat([self.quality.assign(kind="quality"), self.costs.assign(kind="cost")], ignore_index=True)
-            return both.to_csv(index=False, lineterminator="\n")
+            return csv(both)
         if format == "json":
             tables = {name: _records(table) for name, table in (("quality", self.quality), ("costs", self.costs))}
             return json.dumps({**tables, "summary": self.summary}, indent=1, allow_nan=False) + "\n"

@@ -16,6 +16,7 @@ from .heat import Agreement
 from .latex_plain import plain_table
 from .marks import Marked
 from .numbers import fixed
+from .text import csv
 
 LOST = ["model", "dataset", "layer", "method", "status", "reason"]
 
@@ -147,7 +148,7 @@ def _of(rows: pd.DataFrame, block: Block) -> pd.DataFrame:
 
 def _file(parts: Sequence[str], rows: pd.DataFrame, tex: str) -> dict[str, str]:
     slug = re.sub(r"[^a-z0-9.]+", "-", " ".join(parts).lower()).strip("-.")[:80]
-    return {"name": f"benchbench-{slug}", "csv": rows.to_csv(index=False, lineterminator="\n"), "tex": tex}
+    return {"name": f"benchbench-{slug}", "csv": csv(rows), "tex": tex}
 
 
 def _texts(rows: pd.DataFrame) -> list[list[str]]:

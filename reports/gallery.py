@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from ..errors import BenchError
 from ..stats import QUALITY
 from ..table import FloatArray, Record
 from .board import Board

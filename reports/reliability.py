@@ -15,7 +15,7 @@ from rich.text import Text
 
 from ..files import publish
 from .numbers import fixed, interval
-from .text import markdown, one_line
+from .text import csv, markdown, one_line
 
 PLACE = ["model", "dataset", "layer"]
 COLUMNS = ("MC, input", "MC, weights", "tau, noisy maps", "monotone", "won by")
@@ -62,7 +62,8 @@ def render(found: pd.DataFrame) -> str:
 
 def write_tables(found: pd.DataFrame, folder: Path) -> None:
     """Write reliability.csv, at full precision, and reliability.md into the folder."""
-    publish(folder / "reliability.csv", found.to_csv(index=False, lineterminator="\n"))
+    folder.mkdir(parents=True, exist_ok=True)
+    publish(folder / "reliability.csv", csv(found))
     publish(folder / "reliability.md", render(found))
 
 

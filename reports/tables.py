@@ -10,6 +10,7 @@ from ..files import publish
 from . import latex
 from .markdown import markdown_table
 from .marks import Marked
+from .text import csv
 
 Format: TypeAlias = Literal["latex", "markdown", "csv"]
 SUFFIXES: dict[Format, str] = {"csv": "csv", "markdown": "md", "latex": "tex"}
@@ -32,7 +33,7 @@ def render_table(marked: Marked, format: str, style: str = "full", spread: str =
             f"{format} has no style {style!r}", where="--style", hint="Leave it out, or say --format latex"
         )
     if format == "csv":
-        return marked.table().to_csv(index=False, lineterminator="\n")
+        return csv(marked.table())
     if format == "markdown":
         return markdown_table(marked, spread)
     if format == "latex":

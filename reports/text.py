@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import Any
+
+import pandas as pd
 
 _INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029]")
 _LATEX = {
@@ -92,3 +95,19 @@ def markdown(text: str) -> str:
     """The text for a Markdown table's cell: no markup, no HTML, no column border."""
     safe = one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"(https?|ftp)://", r"\1&#58;//", _MARKDOWN.sub(r"\\\1", safe))
+
+
+def csv(rows: pd.DataFrame) -> str:
+    """The rows as CSV. A text that a spreadsheet would run as a formula has an apostrophe in front.
+
+    A carriage return, which ends a row for some, becomes a space.
+    """
+    texts = rows.select_dtypes(include=["object", "string"]).columns
+    return rows.assign(**{name: rows[name].map(_inert) for name in texts}).to_csv(index=False, lineterminator="\n")
+
+
+def _inert(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    text = value.replace("\r", " ")
+    return f"'{text}" if text.lstrip(" ").startswith(("=", "+", "-", "@", "\t")) else text

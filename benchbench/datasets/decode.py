@@ -15,27 +15,30 @@ from ..errors import BenchError
 
 T = TypeVar("T")
 
-MAX_PIXELS = 89_478_485  # Pillow's own first limit; kept here because a program may switch Pillow's off
+MAX_PIXELS = 50_000_000  # takes some 0.8 GB to decode; more than any usual camera's
 # JPEG opens MPO too. Not EPS: opening one starts Ghostscript.
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF", "PPM")
 _WHITE = (255, 255, 255, 255)
 
 
-def decode(path: Path) -> Image.Image:
+def decode(path: Path, most: int = MAX_PIXELS) -> Image.Image:
     """The picture in a file as RGB, upright, at least 1 x 1; of an animation the first frame.
 
     EXIF orientation is applied. Transparency is composited on white. Sixteen-bit grey is scaled by its range, 0 to
     65535 (Pillow's own conversion clips it at 255). Four-colour JPEGs are read inverted, as Adobe writes them and
     Pillow and the browsers assume; no colour profile is applied.
 
+    Args:
+        most: the most pixels that a picture may have.
+
     Raises:
         BenchError: the file is missing, empty, not an image, truncated, too large, or of 32-bit pixels, whose range
             is not known. ``where`` is the file's name.
     """
-    return _guarded(path, to_rgb)
+    return _guarded(path, to_rgb, most)
 
 
-def decode_mask(path: Path) -> Tensor:
+def decode_mask(path: Path, most: int = MAX_PIXELS) -> Tensor:
     """The mask in a file, bool (H, W): true where any colour channel is not zero.
 
     A JPEG blurs its edges, so there the threshold is half the range. EXIF orientation is applied, as to photographs.
@@ -43,7 +46,7 @@ def decode_mask(path: Path) -> Tensor:
     Raises:
         BenchError: as ``decode``; or the mask has transparency, which may mean object or background.
     """
-    return _guarded(path, _to_mask)
+    return _guarded(path, _to_mask, most)
 
 
 def open_rgba(path: Path) -> Image.Image:
@@ -102,11 +105,12 @@ def _transparent(image: Image.Image) -> bool:
     return image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info
 
 
-def _guarded(path: Path, convert: Callable[[Image.Image], T]) -> T:
+def _guarded(path: Path, convert: Callable[[Image.Image], T], most: int = MAX_PIXELS) -> T:
     try:
         if path.stat().st_size == 0:
             raise BenchError("the file is empty (0 bytes)")
         with Image.open(path, formats=FORMATS) as image:
+            _check_size(image, most)
             return convert(_upright(image))
     except BenchError as error:
         raise error.at(path.name) from None
@@ -115,20 +119,23 @@ def _guarded(path: Path, convert: Callable[[Image.Image], T]) -> T:
     except UnidentifiedImageError:
         reason = f"the file is not an image of a known format ({', '.join(FORMATS)})"
     except Image.DecompressionBombError:
-        reason = _too_large()
+        reason = _too_large(most)
     except Exception as error:  # a decoder raises whatever broken bytes lead it to
         reason = f"the file cannot be decoded: {type(error).__name__}: {error}"
     raise BenchError(reason, where=path.name)
 
 
+def _check_size(image: Image.Image, most: int) -> None:
+    if image.width * image.height > most:
+        raise BenchError(_too_large(most), hint="Scale it down; a dataset of files takes max_pixels: NUMBER")
+
+
 def _upright(image: Image.Image) -> Image.Image:
-    if image.width * image.height > MAX_PIXELS:
-        raise BenchError(_too_large())
     image.load()
     upright = ImageOps.exif_transpose(image)
     upright.format = image.format  # lost in the copy, and the only sign of what "I" pixels mean
     return upright
 
 
-def _too_large() -> str:
-    return f"the image has more than {MAX_PIXELS:,} pixels, as a decompression bomb has"
+def _too_large(most: int) -> str:
+    return f"the image has more than {most:,} pixels"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from ..errors import BenchError
 from ..types import Sample
-from .decode import decode, decode_mask
+from .decode import MAX_PIXELS, decode, decode_mask
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,9 @@ class Files:
     items: Sequence[Item]
     about: Mapping[str, str] = field(default_factory=dict)
     readings: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
+    max_pixels: int = MAX_PIXELS
 
-    @property
+    @cached_property
     def ids(self) -> Sequence[str]:
         return [item.id for item in self.items]
 
@@ -49,7 +51,7 @@ class Files:
         """Whether any photograph has a mask."""
         return any(item.mask is not None for item in self.items)
 
-    @property
+    @cached_property
     def groups(self) -> Sequence[str | None]:
         return [item.group for item in self.items]
 
@@ -60,8 +62,8 @@ class Files:
             BenchError: a file cannot be decoded, or the mask is not of the photograph's size.
         """
         item = self.items[index]
-        image = decode(item.path)
-        mask = None if item.mask is None else _mask(item.mask, (image.height, image.width))
+        image = decode(item.path, self.max_pixels)
+        mask = None if item.mask is None else _mask(item.mask, (image.height, image.width), self.max_pixels)
         return Sample(item.id, image, item.label, mask, item.group)
 
     def fingerprint(self, index: int) -> str:
@@ -90,8 +92,8 @@ def _bytes(path: Path) -> bytes:
         raise BenchError(f"the file cannot be read: {error.strerror}", where=path.name) from None
 
 
-def _mask(path: Path, size: tuple[int, int]) -> Tensor:
-    mask: Tensor = decode_mask(path)
+def _mask(path: Path, size: tuple[int, int], most: int) -> Tensor:
+    mask: Tensor = decode_mask(path, most)
     if mask.shape != torch.Size(size):
         raise BenchError(
             f"the mask is {mask.shape[0]} x {mask.shape[1]} and its photograph {size[0]} x {size[1]} (height x width)",

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
 
 from ..errors import BenchError
 from ..registry import dataset
 from ..types import Dataset
+from .decode import MAX_PIXELS
 from .files import Files, Item
 from .groups import groups_of_table, has_groups
 from .labels import Classes, Labels, labels_of_folders, labels_of_table, no_labels
@@ -23,6 +27,7 @@ def folder(
     masks: Path | None = None,
     groups: Path | None = None,
     classes: Classes | None = None,
+    max_pixels: Annotated[int, Field(gt=0)] = MAX_PIXELS,
 ) -> Dataset:
     """Your own photographs: a folder, with labels from a CSV or from sub-folders, and masks if you have them.
 
@@ -46,6 +51,7 @@ def folder(
             the column ``group``. A photograph without a group is independent.
         classes: how sub-folders become labels: ``numeric`` (the number that names each), ``one-based`` (that number
             less one) or ``sorted`` (as ImageFolder does). Saying it silences the warning.
+        max_pixels: a photograph with more is not decoded, as its pixels may not fit in memory.
 
     Raises:
         BenchError: there is nothing to read, or the labels or masks do not fit the photographs.
@@ -65,7 +71,7 @@ def folder(
     grouped = _groups(found, labels, groups)
     items = [Item(id, path, known.of.get(id), masked.get(id), grouped.get(id)) for id, path in found.photos.items()]
     about = _about(root, found, known, items, spare)
-    return Files(root.resolve().name or "folder", items, about, known.readings)
+    return Files(root.resolve().name or "folder", items, about, known.readings, max_pixels)
 
 
 def _groups(found: Scan, labels: Path | None, groups: Path | None) -> dict[str, str]:

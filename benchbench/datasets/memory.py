@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from torch import Tensor
@@ -32,7 +33,7 @@ class InMemory:
     samples: Sequence[Sample]
     about: Mapping[str, str] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def ids(self) -> Sequence[str]:
         return [sample.id for sample in self.samples]
 
@@ -41,7 +42,7 @@ class InMemory:
         """Whether any sample has a mask."""
         return any(sample.mask is not None for sample in self.samples)
 
-    @property
+    @cached_property
     def groups(self) -> Sequence[str | None]:
         return [sample.group for sample in self.samples]
 

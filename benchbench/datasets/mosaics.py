@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import combinations
 from math import prod
 from typing import ClassVar
@@ -73,7 +74,7 @@ class Mosaics:
     mosaics: Sequence[Mosaic]
     about: Mapping[str, str] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def ids(self) -> Sequence[str]:
         return [f"{i:02d}-{mosaic.name}" for i, mosaic in enumerate(self.mosaics)]
 

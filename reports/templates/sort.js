@@ -1,7 +1,7 @@
 // Column headings of the leaderboards sort their rows; methods and controls stay apart. Details open for printing.
 (() => {
   "use strict";
-  const value = (row, column) => row.cells[column].dataset.value;
+  const value = (row, column) => row.cells[column].dataset.value ?? row.cells[column].textContent.trim();
 
   function compare(a, b, column, sign) {
     const [x, y] = [value(a, column), value(b, column)];

@@ -198,13 +198,13 @@ def test_a_missing_file_and_a_folder_are_errors(tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 @pytest.mark.parametrize("pixels", [MAX_PIXELS + 1, 3 * MAX_PIXELS])
 def test_a_decompression_bomb_is_refused(tmp_path: Path, pixels: int) -> None:
-    with pytest.raises(BenchError, match=r"bomb\.png: the image has more than 89,478,485 pixels"):
+    with pytest.raises(BenchError, match=r"bomb\.png: the image has more than 50,000,000 pixels"):
         decode(claims(tmp_path / "bomb.png", pixels, 1))
 
 
 def test_a_bomb_is_refused_where_pillows_own_limit_is_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
-    with pytest.raises(BenchError, match="decompression bomb"):
+    with pytest.raises(BenchError, match=r"more than 50,000,000 pixels\. Scale it down.*max_pixels"):
         decode(claims(tmp_path / "bomb.png", 60_000, 60_000))
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from benchbench.table import CURVES, MAPS, PHOTOS, RESULTS, Record, typed, validate
+from benchbench.store import Store
+from benchbench.table import CURVES, MAPS, PHOTOS, POOLED, RESULTS, Record, typed, validate
 
 QUALITY = ("deletion", "insertion", "average_drop", "increase", "average_gain")
 TITLES = {"deletion": "deletion AUC", "insertion": "insertion AUC", "increase": "increase in confidence"}
@@ -50,15 +51,17 @@ class Fake:
 def fake_record(folder: Path, fake: Fake | None = None) -> Record:
     """Write the folder of ``fake`` and read it back."""
     fake = fake or Fake()
-    for part in ("maps", "photos"):
-        (folder / part).mkdir(parents=True, exist_ok=True)
+    store = Store(folder)
     rng = np.random.default_rng(fake.seed)
     results = validate(typed(pd.DataFrame([*_scores(fake, rng), *_costs(fake, rng)]), RESULTS))
-    results.to_parquet(folder / "results.parquet")
-    typed(pd.DataFrame(list(_curves(fake, results))), CURVES).to_parquet(folder / "curves.parquet")
-    typed(pd.DataFrame(list(_maps(fake, folder, rng))), MAPS).to_parquet(folder / "maps" / "index.parquet")
-    typed(pd.DataFrame(list(_photos(fake, folder, rng))), PHOTOS).to_parquet(folder / "photos" / "index.parquet")
-    (folder / "run.json").write_text(json.dumps(_info(fake, results)), encoding="utf-8")
+    tables = {
+        "results.parquet": results,
+        "curves.parquet": typed(pd.DataFrame(list(_curves(fake, results))), CURVES),
+        "maps/index.parquet": typed(pd.DataFrame(list(_maps(fake, store, rng))), MAPS),
+        "photos/index.parquet": typed(pd.DataFrame(list(_photos(fake, store, rng))), PHOTOS),
+        "pooled.parquet": typed(pd.DataFrame(), POOLED),
+    }
+    store.write_results(tables, _info(fake, results))
     return Record.load(folder)
 
 
@@ -130,7 +133,7 @@ def _curves(fake: Fake, results: pd.DataFrame) -> Iterator[dict[str, Any]]:
         yield from ({**keys, "x": float(a), "y": float(b)} for a, b in zip(x, y, strict=True))
 
 
-def _maps(fake: Fake, folder: Path, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
+def _maps(fake: Fake, store: Store, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
     for number, place in enumerate(_places(fake)):
         if place["method"] == "cam":
             continue
@@ -139,7 +142,7 @@ def _maps(fake: Fake, folder: Path, rng: np.random.Generator) -> Iterator[dict[s
         stack = [
             np.exp(-((x - a) ** 2 + (y - b) ** 2) * 12) * 3 for a, b in rng.uniform(0.3, 0.7, (len(fake.samples), 2))
         ]
-        np.save(folder / "maps" / f"{number}.npy", np.stack(stack).astype(np.float32))
+        store.write_maps(f"{number}.npy", np.stack(stack).astype(np.float32))
         for row, sample in enumerate(fake.samples):
             if not (place["method"] == fake.failing and row < 2):
                 place_of = {**place, "sample": sample, "target": 2, "file": f"{number}.npy", "row": row}
@@ -147,7 +150,7 @@ def _maps(fake: Fake, folder: Path, rng: np.random.Generator) -> Iterator[dict[s
                 yield {**place_of, "cells": size * size, "distinct": 1 if dead else 40, "ties": 1.0 if dead else 0.1}
 
 
-def _photos(fake: Fake, folder: Path, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
+def _photos(fake: Fake, store: Store, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
     for model in fake.models:
         for dataset in fake.datasets:
             for index, sample in enumerate(fake.samples):
@@ -156,7 +159,7 @@ def _photos(fake: Fake, folder: Path, rng: np.random.Generator) -> Iterator[dict
                     picture = Image.open(fake.photos[index % len(fake.photos)]).convert("RGB").resize((224, 224))
                 else:
                     picture = Image.fromarray(rng.integers(0, 255, (8, 8, 3), dtype=np.uint8)).resize((224, 224))
-                picture.save(folder / "photos" / file)
+                store.write_photo(file, partial(picture.save, format="JPEG"))
                 yield {
                     "model": model,
                     "dataset": dataset,

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from benchbench.reports.compared import Compared
 from benchbench.stats import cost_ratios, versus
+from benchbench.store import Store
 from benchbench.table import RESULTS, Record, typed
 
 from ..test_cli import benchbench
@@ -27,7 +28,7 @@ def with_marks(record: Record, fake: Fake) -> Record:
     info = json.loads(json.dumps(record.info))
     for data in info["datasets"]:
         data["samples"] = {name: f"mark of {name}" for name in fake.samples}
-    (record.folder / "run.json").write_text(json.dumps(info))
+    Store(record.folder).write_results({}, info)
     return Record.load(record.folder)
 
 
@@ -40,7 +41,7 @@ def pair(folder: Path, fake: Fake = QUIET) -> tuple[Record, Record]:
         mine = (rows["metric"] == "deletion") & (rows["method"] == method)
         rows.loc[mine, "value"] += shift
     rows.loc[rows["metric"].isin(["runtime", "runtime.q1", "runtime.q3"]), "value"] *= 2
-    typed(rows, RESULTS).to_parquet(second.folder / "results.parquet")
+    Store(second.folder).write_results({"results.parquet": typed(rows, RESULTS)}, second.info)
     return first, Record.load(second.folder)
 
 

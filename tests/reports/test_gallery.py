@@ -18,6 +18,7 @@ from benchbench.reports.board import Board
 from benchbench.reports.disagreement import disagreement
 from benchbench.reports.gallery import gallery
 from benchbench.reports.images import ImageSet
+from benchbench.store import Store
 from benchbench.table import Record
 
 from .fake import CAM_REASON, Fake, fake_record
@@ -78,8 +79,7 @@ def test_the_objects_share_is_taken_where_the_data_says_it(plain: Record) -> Non
 
 def test_equal_maps_are_kept_once(tmp_path: Path) -> None:
     record = fake_record(tmp_path, Fake(methods=["a", "b"], controls=[], samples=["one", "two"], layers=["last"]))
-    first, second = (tmp_path / "maps" / f"{number}.npy" for number in (0, 1))
-    second.write_bytes(first.read_bytes())
+    Store(tmp_path).write_maps("1.npy", Store(tmp_path).read_maps("0.npy"))
     (only,) = gallery(Board(record))["sets"]
     assert only["places"] == [[[0, 0], [1, 1]]]
     assert only["disagreement"] == [[0.0, 0.0]]
@@ -137,7 +137,7 @@ def test_then_images_their_numbers(plain: Record) -> None:
 def test_a_missing_photo_is_an_error(tmp_path: Path) -> None:
     record = fake_record(tmp_path, Fake(samples=["one"]))
     (tmp_path / "photos" / "0.jpg").unlink()
-    with pytest.raises(BenchError, match=r"0\.jpg is missing"):
+    with pytest.raises(BenchError, match=r"photos/0\.jpg.*Run it again"):
         gallery(Board(record))
 
 

@@ -80,21 +80,6 @@ def test_the_page_says_what_the_groups_are(run: bb.Run) -> None:
     assert f"{100 * row['at_least']:.3g} to {100 * row['below']:.3g} %" in told
 
 
-def test_a_folder_of_before_is_read_and_has_no_sizes(run: bb.Run, tmp_path: Path) -> None:
-    for name in ("run.json", "results.parquet", "curves.parquet"):
-        (tmp_path / name).write_bytes((run.folder / name).read_bytes())
-    for name in ("maps", "photos"):
-        (tmp_path / name).symlink_to(run.folder / name)
-    (tmp_path / "photos").unlink()
-    (tmp_path / "photos").mkdir()
-    run.record.photos.drop(columns="object_share").to_parquet(tmp_path / "photos" / "index.parquet")
-    old = bb.Run.load(tmp_path)
-    assert old.record.photos["object_share"].isna().all()
-    with pytest.raises(bb.BenchError, match="a folder of an earlier version is to be run again"):
-        old.by_group("size")
-    assert [table.by for table in groups.tables(Board(old.record))] == ["class"]
-
-
 def test_many_classes_are_cut_and_said(run: bb.Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(groups, "MOST_CLASSES", 1)
     _, by_class = groups.tables(Board(run.record))

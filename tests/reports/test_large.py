@@ -13,6 +13,7 @@ import pytest
 
 from benchbench.reports import html
 from benchbench.reports.marks import Marked
+from benchbench.store import Store
 from benchbench.table import Record
 
 from .chromium import visit
@@ -63,7 +64,7 @@ def test_a_page_opens_few_files_at_a_time(tmp_path: Path, samples: int) -> None:
     fake = Fake(methods=["one", "two"], layers=["last"], samples=[f"photo-{i:03d}" for i in range(samples)])
     whole = fake_record(tmp_path, fake)
     for i, (file, row) in enumerate(zip(whole.maps["file"], whole.maps["row"].astype(int), strict=True)):
-        np.save(tmp_path / "maps" / f"own-{i}.npy", whole.map(file, row)[None])
+        Store(tmp_path).write_maps(f"own-{i}.npy", whole.map(file, row)[None])
     maps = whole.maps.assign(file=[f"own-{i}.npy" for i in range(len(whole.maps))], row=0)
     apart = Record(whole.folder, whole.info, whole.results, whole.curves.head(0), maps, whole.photos)
     assert len(maps) > 3 * samples
