@@ -171,7 +171,7 @@ def test_a_map_of_zeros_has_no_scale(tmp_path: Path) -> None:
     found = results(tmp_path, network, ["gradcam"], ["max_sensitivity", "avg_sensitivity", "local_lipschitz"])
     assert (found["status"] == "not_applicable").all()
     assert found["reason"].str.contains("zero everywhere").all()
-    raw = results(tmp_path, network, ["gradcam"], ["local_lipschitz@raw-radius-0.02-n10"])
+    raw = results(tmp_path / "raw", network, ["gradcam"], ["local_lipschitz@raw-radius-0.02-n10"])
     assert of(raw, "local_lipschitz", "gradcam") == [0] * 3
 
 

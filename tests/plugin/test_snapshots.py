@@ -94,7 +94,7 @@ def test_a_file_that_is_none_fails_and_says_so(stored: Path, text: str) -> None:
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(BenchError, match="cannot write the snapshot"):
+    with pytest.raises(BenchError, match="cannot write it"):
         write({"0": MAPS[0].numpy()}, tmp_path / "file" / "snapshot.json")
 
 
