@@ -11,6 +11,7 @@ import pandas as pd
 from .across import Chosen, across
 from .cautions import Answer, of_labels
 from .containing import contained, told
+from .errors import safe
 from .plan import NO_COST, CostCell, MapCell, Shard, Task, images_asked
 from .sharing import User
 from .store import Store
@@ -294,4 +295,4 @@ def _file(entry: Row) -> Row:
 def _class_name(names: tuple[str, ...], index: int | None) -> str:
     if index is None:
         return ""
-    return names[index] if 0 <= index < len(names) else f"class {index}"
+    return safe(names[index]) if 0 <= index < len(names) else f"class {index}"

@@ -44,6 +44,16 @@ def _hooks_of_all(name: str) -> _Setting:
     return _Setting("hooks of all modules", lambda: dict(getattr(_module, name)), put)
 
 
+def _folder() -> str:
+    with suppress(FileNotFoundError):  # someone removed it
+        return os.getcwd()
+    return ""
+
+
+def _set_default_device(device: torch.device) -> None:
+    torch.set_default_device(None if device.type == "cpu" else device)  # None: no mode that looks at every call
+
+
 def _set_autocast(value: list[tuple[bool, torch.dtype]]) -> None:
     for device, (on, dtype) in zip(_DEVICES, value, strict=True):
         torch.set_autocast_enabled(device, on)
@@ -52,7 +62,7 @@ def _set_autocast(value: list[tuple[bool, torch.dtype]]) -> None:
 
 SETTINGS = (
     _Setting("torch's default dtype", torch.get_default_dtype, torch.set_default_dtype),
-    _Setting("torch's default device", torch.get_default_device, torch.set_default_device),
+    _Setting("torch's default device", torch.get_default_device, _set_default_device),
     _Setting("whether torch tracks gradients", torch.is_grad_enabled, torch.set_grad_enabled),
     _Setting("torch's number of threads", torch.get_num_threads, torch.set_num_threads),
     _Setting("torch's matmul precision", torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
@@ -74,7 +84,7 @@ SETTINGS = (
     ),
     _attribute(torch.backends.cuda.matmul, "allow_tf32", "cuda.matmul.allow_tf32"),
     *(_hooks_of_all(name) for name in _GLOBAL_HOOKS),
-    _Setting("the current folder", os.getcwd, os.chdir),
+    _Setting("the current folder", _folder, os.chdir),
 )
 
 

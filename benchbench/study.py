@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from .errors import BenchError, meant, nearest
+from .errors import BenchError, meant, nearest, safe
 from .importing import load_file
 from .paths import expanded
 from .registry import (
@@ -211,7 +211,7 @@ def _model(item: Any) -> ModelChoice:
     if isinstance(item, ModelChoice):
         return item
     if isinstance(item, tuple) and len(item) == 2 and not isinstance(item[1], str):
-        return ModelChoice(item[0], value=item[1])
+        return ModelChoice(safe(item[0]), value=item[1])
     if isinstance(item, tuple):
         return _relabel(_model(item[1]), item[0])
     name, params = name_and_params(item)
@@ -227,7 +227,7 @@ def _model(item: Any) -> ModelChoice:
 
 
 def _relabel(choice: ModelChoice, label: str) -> ModelChoice:
-    return ModelChoice(label, choice.params, choice.plugin, choice.value)
+    return ModelChoice(safe(label), choice.params, choice.plugin, choice.value)
 
 
 def _scalar(value: Any) -> Any:
@@ -243,7 +243,7 @@ def _dataset(item: Any) -> DatasetChoice:
     if isinstance(item, DatasetChoice):
         return item
     if isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str):
-        return DatasetChoice(item[0], value=item[1])
+        return DatasetChoice(safe(item[0]), value=item[1])
     return DatasetChoice(*_registered(DATASETS, item))
 
 

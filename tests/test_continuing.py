@@ -254,3 +254,15 @@ def test_an_image_that_could_not_be_read_once(tmp_path: Path, monkeypatch: pytes
     assert broken.failed == 2
     mended, _ = _run(tmp_path / "run")
     pd.testing.assert_frame_equal(mended.table, clean.table)
+
+
+def test_names_that_are_no_unicode(tmp_path: Path) -> None:
+    """As a file system with another encoding gives them to Python."""
+    spec = bb.ModelSpec("net", seeded(Pooled), classes=tuple(f"\udc80{i}" for i in range(7)))
+    keys: dict[str, Any] = {"models": {"n\udc80t": spec}, "datasets": {"d\udcff": _pictures()}}
+    run = _study(**keys).run(tmp_path)
+    assert set(run.table["model"]) == {"n\\udc80t"}
+    assert set(run.table["dataset"]) == {"d\\udcff"}
+    assert "\\udc80" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    again, _ = _run(tmp_path, **keys)
+    assert again.record.info["work"]["cells_computed"] == 0

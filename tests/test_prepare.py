@@ -87,7 +87,7 @@ def study(images: Tensor, folder: Path, **keys: Any) -> bb.Run:
         "methods": ["gradcam", "scorecam"],
         "metrics": ["deletion", "average_drop"],
     }
-    return bb.Study(**{**asked, **keys}).run(folder)
+    return bb.Study(**{**asked, **keys}).run(folder, overwrite=True)
 
 
 def test_a_study_in_bfloat16_says_so(images: Tensor, tmp_path: Path) -> None:
