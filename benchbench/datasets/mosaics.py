@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from itertools import combinations
 from math import prod
 from typing import ClassVar
@@ -74,7 +73,7 @@ class Mosaics:
     mosaics: Sequence[Mosaic]
     about: Mapping[str, str] = field(default_factory=dict)
 
-    @cached_property
+    @property
     def ids(self) -> Sequence[str]:
         return [f"{i:02d}-{mosaic.name}" for i, mosaic in enumerate(self.mosaics)]
 
