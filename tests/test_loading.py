@@ -184,3 +184,23 @@ def test_no_thread_loads_while_costs_are_measured(
     monkeypatch.setattr(runner, "measure_cost", watched)
     done(images, tmp_path, methods=["gradcam"], metrics=["deletion", "runtime"], workers=2)
     assert alive == [[]]
+
+
+@pytest.mark.parametrize("count", [40, 400])
+def test_a_dataset_is_asked_for_its_ids_a_fixed_number_of_times(count: int, tmp_path: Path) -> None:
+    """Whatever the number of images: else planning takes quadratic time."""
+    asked: list[int] = []
+
+    class Counting(Watched):
+        @property
+        def ids(self) -> list[str]:
+            asked.append(1)
+            return [str(i) for i in range(len(self.images))]
+
+    images = torch.rand(count, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    study = bb.Study(
+        models={"net": seeded(Pooled)}, datasets={"data": (data := Counting(images))}, layers=["relu"],
+        methods=["random"], metrics=["sparseness"], samples=count,
+    )  # fmt: skip
+    study.run(tmp_path, report=False)
+    assert len(asked) - len(data.read) < 20, "it asks itself for each image that it gives"
