@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .containing import contained, told
+from .containing import contained
+from .errors import raised
 from .plan import MetricCell, Task
 from .store import Store
 
@@ -54,7 +55,7 @@ def _chosen(cells: Sequence[MetricCell], store: Store) -> dict[tuple[str, str], 
         if len(values) != len(found):
             raise ValueError(f"across gave {len(values)} values for {len(found)} images")
     except Exception as error:  # a metric of someone's own
-        failed = {"value": None, "status": "failed", "reason": f"{type(error).__name__}: {told(error)}"}
+        failed = {"value": None, "status": "failed", "reason": raised(error)}
         return {(name, sample): failed for name, sample, _ in found}
     return {(name, sample): _entry(entry, value) for (name, sample, entry), value in zip(found, values, strict=True)}
 

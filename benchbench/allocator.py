@@ -13,7 +13,7 @@ import platform
 import psutil
 import torch
 
-from .containing import told
+from .errors import told
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _KEPT = 1 << 30  # bytes

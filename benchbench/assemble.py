@@ -10,8 +10,8 @@ import pandas as pd
 
 from .across import Chosen, across
 from .cautions import Answer, of_labels
-from .containing import contained, told
-from .errors import safe
+from .containing import contained
+from .errors import raised, safe
 from .plan import NO_COST, CostCell, MapCell, Shard, Task, images_asked
 from .sharing import User
 from .store import Store
@@ -262,7 +262,7 @@ def _read(metric: MetricChoice, measured: Cost | Count | Share) -> Row:
             scored = metric.plugin.function(measured, **metric.params)
         value, parts = float(scored.value), {key: float(part) for key, part in scored.parts.items()}
     except Exception as error:  # a metric of someone's own
-        return {"value": None, "status": "failed", "reason": f"{type(error).__name__}: {told(error)}"}
+        return {"value": None, "status": "failed", "reason": raised(error)}
     if not all(map(math.isfinite, [value, *parts.values()])):
         return {"value": None, "status": "failed", "reason": f"{metric.name} is not a finite number here"}
     return {"value": value, "status": "ok", "reason": "", "parts": parts}

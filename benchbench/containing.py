@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as _module
 
-from .errors import BenchError, safe
+from .errors import BenchError
 
 _DEVICES = ("cpu", "cuda")
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
@@ -129,38 +129,22 @@ def no_exit(who: str) -> Iterator[None]:
         raise BenchError(f"{who} {did}", hint="Raise an Exception instead") from None
 
 
-def told(error: BaseException) -> str:
-    """What an exception says, in one line; its kind where it says nothing, or raises when it is asked."""
-    said = ""
-    with suppress(Exception):
-        said = safe(" ".join(str(error).split()))[:300]
-    return said or f"{type(error).__name__}, without a message"
-
-
-class Mark:
-    """What a network's numbers depend on: its weights, buffers, modes and hooks, as checksums."""
-
-    def __init__(self, network: nn.Module) -> None:
-        self._weights = [_checksum(tensor) for tensor in _tensors(network)]
-        self._hooks = [_state(module) for module in network.modules()]
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Mark) and (self._weights, self._hooks) == (other._weights, other._hooks)
-
-    __hash__ = None  # type: ignore[assignment]
+def state_of(network: nn.Module) -> tuple[Any, ...]:
+    """What a network's numbers depend on, to be compared: checksums of weights and buffers, modes and hooks."""
+    return [_checksum(tensor) for tensor in _tensors(network)], [_state(module) for module in network.modules()]
 
 
 class Kept:
     """A network's weights, buffers, modes and hooks, to be put back."""
 
     def __init__(self, network: nn.Module) -> None:
-        self._network, self._mark = network, Mark(network)
+        self._network, self._state = network, state_of(network)
         self._tensors = [(tensor, tensor.detach().clone()) for tensor in _tensors(network)]
         self._modules = [(module, module.training, _hooks(module)) for module in network.modules()]
 
     def put_back(self) -> bool:
         """Whether something had changed."""
-        if Mark(self._network) == self._mark:
+        if state_of(self._network) == self._state:
             return False
         with torch.no_grad():
             for tensor, value in self._tensors:

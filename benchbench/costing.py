@@ -8,9 +8,8 @@ import torch
 from torch import Tensor
 
 from .allocator import out_of_memory
-from .containing import told
 from .cost import counted, measure, timed
-from .errors import BenchError, NotApplicable
+from .errors import BenchError, NotApplicable, told
 from .explaining import blame
 from .plan import CostCell, sample_seeds
 from .ready import load_sample

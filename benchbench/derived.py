@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from .containing import contained
-from .errors import BenchError
 from .explaining import blame
 from .health import health
 from .plan import MapCell, Task
+from .services import real_numbers
 from .store import Store
 
 
@@ -43,7 +43,9 @@ def _derive(group: Sequence[tuple[Task, MapCell]], store: Store) -> int:
     else:
         try:
             with contained(f"method {method.label}"):
-                made = _checked(method.plugin.function(torch.from_numpy(np.stack(found)), **method.params))
+                given = method.plugin.function(torch.from_numpy(np.stack(found)), **method.params)
+            fits = isinstance(given, Tensor) and given.ndim == 2
+            made = real_numbers(given, fits=fits, needed="a map (h, w) is").cpu()
         except Exception as error:  # a plugin of someone's own
             entry["reason"] = blame(error)
     for _, cell in lacking:
@@ -55,13 +57,6 @@ def _derive(group: Sequence[tuple[Task, MapCell]], store: Store) -> int:
         names = store.read_cell(cell.base.name)["samples"]
         store.write_cell(cell.name, {"samples": {name: dict(entry) for name in names}})
     return len(lacking)
-
-
-def _checked(made: Any) -> Tensor:
-    if not isinstance(made, Tensor) or made.ndim != 2 or not made.numel():
-        shape = tuple(made.shape) if isinstance(made, Tensor) else type(made).__name__
-        raise BenchError(f"the method returned {shape}, where a map (h, w) is needed")
-    return made.detach().float()
 
 
 def _stored(cell: dict[str, Any], store: Store) -> Iterator[np.ndarray[Any, np.dtype[np.float32]]]:

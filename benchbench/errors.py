@@ -6,6 +6,7 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 
 
 class BenchError(Exception):
@@ -39,6 +40,19 @@ class NotApplicable(BenchError):  # noqa: N818 - an answer, not a mistake
 def safe(text: str) -> str:
     """The text with what is no Unicode, as of a file's name in another encoding, as escapes."""
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def told(error: BaseException) -> str:
+    """What an exception says, in one line; its kind where it says nothing, or raises when it is asked."""
+    said = ""
+    with suppress(Exception):
+        said = safe(" ".join(str(error).split()))[:300]
+    return said or f"{type(error).__name__}, without a message"
+
+
+def raised(error: BaseException) -> str:
+    """An exception's kind and what it says: ``ValueError: no``."""
+    return f"{type(error).__name__}: {told(error)}"
 
 
 def folded(name: str) -> str:

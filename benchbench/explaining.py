@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from .allocator import out_of_memory
-from .containing import told
-from .errors import BenchError, NotApplicable
+from .errors import BenchError, NotApplicable, raised, told
 from .exported import refuse_spoiled
 from .plan import MapCell, sample_seeds
 from .rounding import doubted, made_of_rounding
@@ -98,7 +97,7 @@ def blame(error: Exception) -> str:
         return "out of memory with a single image"
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
-    return f"{type(error).__name__}: {told(error)}{place}"
+    return f"{raised(error)}{place}"
 
 
 def _finite(maps: Tensor) -> list[bool]:

@@ -12,7 +12,7 @@ from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
 from .capture import quiet
-from .containing import Mark
+from .containing import state_of
 from .cut import Cut
 from .errors import BenchError, NotApplicable
 from .scoring import Passes, Scorer
@@ -60,7 +60,7 @@ def exported_behind(scorer: Scorer, layer: str, make: Callable[[], Cut | None]) 
 
 
 def _keep(scorer: Scorer, name: str, made: nn.Module) -> None:
-    scorer.copies[name], scorer.marks[name] = made, Mark(made)
+    scorer.copies[name], scorer.states[name] = made, state_of(made)
 
 
 def refuse_spoiled(scorer: Scorer) -> None:
@@ -69,7 +69,7 @@ def refuse_spoiled(scorer: Scorer) -> None:
     Raises:
         BenchError: there are such copies.
     """
-    spoiled = [name for name, made in scorer.copies.items() if Mark(made) != scorer.marks[name]]
+    spoiled = [name for name, made in scorer.copies.items() if state_of(made) != scorer.states[name]]
     for name in spoiled:
         del scorer.copies[name]
     if spoiled:

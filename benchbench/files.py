@@ -42,21 +42,22 @@ def write(path: Path, save: Callable[[BinaryIO], Any]) -> None:
         raise
 
 
-def publish(path: Path, content: str | bytes, hint: str = "Give another --out") -> Path:
+def publish(path: Path, content: str | bytes, hint: str = "Give another --out", *, parents: bool = False) -> Path:
     """Write a file for people, whole or not at all; a link is followed, a device is written to. Returns the path.
 
     Args:
+        parents: make its folder where it is not there.
         content: text is written in UTF-8, what is no Unicode in it as its escape.
 
     Raises:
-        BenchError: it cannot be written there; its folder has to be there.
+        BenchError: it cannot be written there.
     """
     data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
     try:
         place = path.resolve()
         if place.exists() and not place.is_file() and not place.is_dir():
             place.write_bytes(data)
-        elif not place.parent.exists():
+        elif not parents and not place.parent.exists():
             raise BenchError("cannot write it: no such folder", where=str(path), hint=hint)
         else:
             write(place, lambda file: file.write(data))

@@ -265,7 +265,7 @@ def _score(metric: MetricChoice, seen: Seen) -> list[tuple[Scored | None, int, s
 
 
 def _scored(metric: MetricChoice, seen: Seen) -> Scored:
-    """Call the metric on copies of what it declared; the network, of which there is none, is put back.
+    """Call the metric on copies of what it declared; the network, which is not copied, is put back.
 
     Raises:
         BenchError: it returned something else, called sys.exit, or left the network or a setting changed.

@@ -13,8 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from .containing import told
-from .errors import BenchError
+from .errors import BenchError, told
 from .plan import Shard
 from .preprocess import denormalise
 from .ready import load_sample

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .containing import contained, told
-from .errors import BenchError
+from .containing import contained
+from .errors import BenchError, raised
 from .importing import calling
 from .sources import class_digest
 from .types import ModelSpec
@@ -39,7 +39,7 @@ def load_model(name: str, value: Any, params: Mapping[str, Any]) -> ModelSpec:
         except BenchError:
             raise
         except Exception as error:
-            raise BenchError(f"{name}() failed: {type(error).__name__}: {told(error)}", where="models") from error
+            raise BenchError(f"{name}() failed: {raised(error)}", where="models") from error
     if isinstance(value, nn.Module):
         value = ModelSpec(name, value)
     if isinstance(value, ModelSpec):

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from .errors import BenchError, nearest
+from .errors import BenchError, nearest, raised
 from .paths import expanded
 from .sources import source_digest
 
@@ -239,7 +239,7 @@ class MetricPlugin(Plugin):
             except BenchError:
                 raise
             except Exception as error:  # code of one's own
-                said = f"{name}= fails: {' '.join(f'{type(error).__name__}: {error}'.split())}"
+                said = f"{name}= fails: {raised(error)}"
                 raise BenchError(said, where=f"metric {self.name}") from None
         return bound
 

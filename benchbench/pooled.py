@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .containing import contained, told
+from .containing import contained
+from .errors import raised
 from .plan import MetricCell, Task
 from .stats.resampling import CONFIDENCE, Array, draws
 from .store import Store
@@ -54,7 +55,7 @@ def _row(cells: Sequence[MetricCell], store: Store, seed: int) -> dict[str, Any]
             low, high = interval(function, counts, seed)
             value = float(function(counts.sum(0, keepdims=True))[0])
     except Exception as error:  # a metric of someone's own
-        return none | {"reason": f"{type(error).__name__}: {told(error)}"}
+        return none | {"reason": raised(error)}
     images = sha256("\n".join(ok).encode()).hexdigest()[:8]
     return {"n": len(ok), "value": value, "low": low, "high": high, "images": images, "reason": ""}
 

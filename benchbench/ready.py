@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from .allocator import out_of_memory
 from .attention import attentions
 from .capture import capture, pooled_head
-from .containing import contained, no_exit, told
+from .containing import contained, no_exit
 from .datasets import as_dataset, serial
 from .datasets.accept import as_label
 from .derivatives import bias_gradients
-from .errors import BenchError, NotApplicable
+from .errors import BenchError, NotApplicable, raised
 from .exported import exported
 from .given import check_network
 from .layers import WORDS, resolve
@@ -209,7 +209,7 @@ def _sample(dataset: Dataset, index: int) -> Sample:
     except BenchError:
         raise
     except Exception as error:
-        said = f"the dataset fails: {type(error).__name__}: {told(error)}"
+        said = f"the dataset fails: {raised(error)}"
         raise BenchError(said, where=f"image {dataset.ids[index]}") from None
     return sample if label is sample.label else replace(sample, label=label)
 

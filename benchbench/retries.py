@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,12 +32,15 @@ class Retries:
         self.settled.add(name)
         return False
 
-    def counted(self, name: str, cell: dict[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:
-        """The cell to be written, with how often it failed like this."""
+    def counted(
+        self, name: str, cell: dict[str, Any], find: Callable[[str], Mapping[str, Any] | None]
+    ) -> dict[str, Any]:
+        """The cell to be written, with how often it failed like this; ``find`` gives the cell that was there."""
         self.written.add(name)
         found = reasons(cell)
         if not found:
             return cell
+        before = find(name)
         tries = 1 + before.get(TRIES, 1) if before is not None and reasons(before) == found else 1
         return {**cell, TRIES: tries}
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from .errors import BenchError
+from .errors import BenchError, told
 from .files import Damaged, read
 
 INFO = "run.json"
@@ -81,6 +81,5 @@ def plainly(folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, RecursionError) as error:  # pyarrow's and json's errors are ValueErrors
-        said = " ".join(str(error).split())[:200]
         hint = "Run it again: what is whole is not computed again"
-        raise BenchError(f"a file of the run cannot be read: {said}", where=str(folder), hint=hint) from None
+        raise BenchError(f"a file of the run cannot be read: {told(error)}", where=str(folder), hint=hint) from None

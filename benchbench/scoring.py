@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from .allocator import out_of_memory
 from .capture import check_logits
-from .containing import Mark, no_exit
+from .containing import no_exit
 from .cut import Cut
 from .prepare import channels_last
 from .reading import Reading
@@ -62,7 +63,7 @@ class Scorer:
         cuts: by layer; None where the network cannot be cut.
         stages: by layer, the stages before it and itself.
         readings: by image size, where the layers of the network hold their maps.
-        copies: what was made of the network for other libraries, by purpose; ``marks``: as they were made.
+        copies: what was made of the network for other libraries, by purpose; ``states``: as they were made.
         ledger: who caused which of the passes.
         activation: what makes probabilities of logits.
     """
@@ -78,7 +79,7 @@ class Scorer:
     proven: frozenset[str] | None = None
     stages: dict[str, tuple[str, ...]] = field(default_factory=dict)
     copies: dict[str, nn.Module] = field(default_factory=dict)
-    marks: dict[str, Mark] = field(default_factory=dict)
+    states: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     readings: dict[tuple[int, int], Reading] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Ledger)
     activation: Activation = "softmax"

@@ -113,13 +113,28 @@ def run_method(plugin: MethodPlugin, layer: Layer, params: Mapping[str, Any]) ->
     """
     with contained(f"method {plugin.name}"):
         maps = plugin.function(layer.copied().lending(plugin.needs_of(params)), **params)
-    if not isinstance(maps, Tensor) or maps.ndim != 3 or len(maps) != len(layer.images) or not maps.numel():
+    count = len(layer.images)
+    fits = isinstance(maps, Tensor) and maps.ndim == 3 and len(maps) == count
+    return real_numbers(maps, fits=fits, needed=f"maps ({count}, h, w) are").to(layer.images.device)
+
+
+def real_numbers(maps: Any, *, fits: bool, needed: str) -> Tensor:
+    """What a method returned, detached and in float32.
+
+    Args:
+        fits: whether it is a tensor of the right shape. needed: what is, in words.
+
+    Raises:
+        BenchError: it does not fit, is empty, or holds something else than real numbers.
+    """
+    if not fits or not maps.numel():
         shape = tuple(maps.shape) if isinstance(maps, Tensor) else type(maps).__name__
-        raise BenchError(f"the method returned {shape}, where maps ({len(layer.images)}, h, w) are needed")
+        raise BenchError(f"the method returned {shape}, where {needed} needed")
     if maps.layout != torch.strided or maps.is_meta or maps.is_complex() or maps.is_quantized:
         kind = "meta" if maps.is_meta else maps.layout if maps.layout != torch.strided else maps.dtype
         raise BenchError(f"the method returned a tensor of {kind}, where real numbers are needed")
-    return maps.detach().to(layer.images.device, torch.float32)
+    found: Tensor = maps.detach().float()
+    return found
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -64,9 +63,7 @@ def write(found: Maps, path: Path) -> None:
     """
     blocks = ",\n".join(_block(name, values) for name, values in found.items())
     text = f'{{\n"snapshot": {FORMAT},\n"maps": {{\n{blocks}\n}}\n}}\n'
-    with suppress(OSError):  # publish says what is wrong
-        path.parent.mkdir(parents=True, exist_ok=True)
-    publish(path, text, hint="Snapshots lie beside their test")
+    publish(path, text, hint="Snapshots lie beside their test", parents=True)
 
 
 def read(path: Path) -> dict[str, tuple[tuple[int, int], Array]]:

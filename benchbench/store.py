@@ -80,7 +80,7 @@ class Store:
         return all((self.folder / "maps" / file).is_file() for file in files)
 
     def write_cell(self, name: str, cell: dict[str, Any]) -> None:
-        text = json.dumps(self.retries.counted(name, cell, self.find_cell(name)), allow_nan=False).encode()
+        text = json.dumps(self.retries.counted(name, cell, self.find_cell), allow_nan=False).encode()
         self._write(f"cells/{name}.json", _head(name, text) + text + b"}")
 
     def read_maps(self, file: str) -> FloatArray:

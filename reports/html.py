@@ -30,7 +30,7 @@ _SLOT = "<!-- the gallery, of what is left of the page -->"  # no foreign text h
 
 def write(marked: Marked, out: Path) -> Path:
     """Write the report to ``out``; returns the path."""
-    return publish(out, render(marked))
+    return publish(out, render(marked), parents=True)
 
 
 def render(marked: Marked) -> str:

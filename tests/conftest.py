@@ -6,9 +6,13 @@ import os
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 from torch import Tensor
+
+from benchbench.registry import METHODS, METRICS
 
 pytest_plugins = ["pytester"]  # sessions of pytest inside a test
 torch.set_num_threads(1)
@@ -28,3 +32,14 @@ def photos224() -> Tensor:
     generator = torch.Generator().manual_seed(1)
     coarse = torch.randn(3, 3, 16, 16, generator=generator)
     return torch.nn.functional.interpolate(coarse, size=224, mode="bicubic")
+
+
+@pytest.fixture
+def planted() -> Iterator[None]:
+    """What is registered in a test is forgotten after it."""
+    before = set(METHODS.names()), set(METRICS.names())
+    yield
+    for name in set(METHODS.names()) - before[0]:
+        METHODS.remove(name)
+    for name in set(METRICS.names()) - before[1]:
+        METRICS.remove(name)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from benchbench.plan import sample_seeds
+from benchbench.progress import Silent
 from benchbench.registry import METHODS
 from benchbench.scoring import Scorer
 from benchbench.services import look, run_method
@@ -62,3 +63,13 @@ def normalised(maps: Tensor) -> Tensor:
     flat = maps.flatten(1)
     low, high = flat.min(1).values, flat.max(1).values
     return torch.stack([(m - a) / (b - a) for m, a, b in zip(maps, low, high, strict=True)])
+
+
+class Told(Silent):
+    """Keeps the warnings of a run."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warn(self, what: str) -> None:
+        self.warnings.append(what)

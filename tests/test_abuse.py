@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +15,13 @@ from torch import Tensor, nn
 import benchbench as bb
 from benchbench.errors import BenchError, NotApplicable
 from benchbench.models import fingerprint
-from benchbench.registry import METHODS, METRICS, method, metric
+from benchbench.registry import method, metric
 from benchbench.types import Layer, Scored, Seen
 
 from .networks import Pooled, seeded
 from .test_run import done, values
 
 BASE: dict[str, Any] = {"methods": ["gradcam", "random"], "metrics": ["deletion"]}
-
-
-@pytest.fixture
-def planted() -> Iterator[None]:
-    """What is registered in a test is forgotten after it."""
-    before = set(METHODS.names()), set(METRICS.names())
-    yield
-    for name in set(METHODS.names()) - before[0]:
-        METHODS.remove(name)
-    for name in set(METRICS.names()) - before[1]:
-        METRICS.remove(name)
 
 
 class Scaled(Pooled):

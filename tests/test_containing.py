@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 
 import benchbench as bb
-from benchbench.containing import SETTINGS, Kept, Mark, contained
+from benchbench.containing import SETTINGS, Kept, contained, state_of
 from benchbench.errors import BenchError, NotApplicable
-from benchbench.registry import METHODS, METRICS, method, metric
+from benchbench.registry import method, metric
 from benchbench.types import Layer, Sample, Scored, Seen
 from benchbench.wrapping import Method
 
@@ -152,16 +152,6 @@ FAILING: dict[str, Callable[[Layer], Any]] = {
 }
 HARMLESS = {f"writes: {name}": _writing(act) for name, act in WRITES.items()}
 WORKING = {"ends: without words"}  # not applicable, and not failed
-
-
-@pytest.fixture
-def planted() -> Iterator[None]:
-    before = set(METHODS.names()), set(METRICS.names())
-    yield
-    for name in set(METHODS.names()) - before[0]:
-        METHODS.remove(name)
-    for name in set(METRICS.names()) - before[1]:
-        METRICS.remove(name)
 
 
 def _pictures() -> Tensor:
@@ -323,9 +313,9 @@ def test_a_metric_spoils_its_own_cells_alone(name: str, few: pd.DataFrame, tmp_p
         return {**BAD_METRICS, **WRITING_METRICS}[name](seen)
 
     network = seeded(Pooled)
-    before, settings = Mark(network), [setting.get() for setting in SETTINGS]
+    before, settings = state_of(network), [setting.get() for setting in SETTINGS]
     found = _run(tmp_path, GOOD[:2], ["bad", *JUDGES], models={"net": network})
-    assert Mark(network) == before
+    assert state_of(network) == before
     assert [setting.get() for setting in SETTINGS] == settings
     _same(found, few)
     own = found[(found["metric"] == "bad") & found["sample"].notna()]
@@ -457,11 +447,11 @@ def test_contained_puts_back_also_where_the_code_raises() -> None:
 
 def test_kept_puts_a_network_back() -> None:
     network = seeded(Pooled)
-    before, kept = Mark(network), Kept(network)
+    before, kept = state_of(network), Kept(network)
     assert not kept.put_back()
     _zero(network)
     _hook(network)
     network.train()
-    assert Mark(network) != before
+    assert state_of(network) != before
     assert kept.put_back()
-    assert Mark(network) == before
+    assert state_of(network) == before

@@ -19,17 +19,10 @@ from benchbench.registry import METHODS, method
 from benchbench.runfolder import UNFINISHED
 from benchbench.types import Layer
 
+from .helpers import Told
 from .networks import Pooled, seeded
 
 NOTHING = Silent().warn
-
-
-class Told(Silent):
-    def __init__(self) -> None:
-        self.warnings: list[str] = []
-
-    def warn(self, what: str) -> None:
-        self.warnings.append(what)
 
 
 def _pictures(count: int = 4, seed: int = 0) -> Tensor:

@@ -17,26 +17,16 @@ from torch import Tensor
 
 import benchbench as bb
 from benchbench.errors import BenchError
-from benchbench.progress import Silent
 from benchbench.runfolder import UNFINISHED
 from benchbench.store import Store
 from benchbench.table import Record
 
+from .helpers import Told
 from .networks import Pooled, seeded
 from .test_run import values
 
 METHODS = ["gradcam", "random"]
 METRICS = ["deletion", "passes"]
-
-
-class Told(Silent):
-    """Keeps the warnings."""
-
-    def __init__(self) -> None:
-        self.warnings: list[str] = []
-
-    def warn(self, what: str) -> None:
-        self.warnings.append(what)
 
 
 @pytest.fixture(scope="module")

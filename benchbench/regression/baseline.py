@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -144,10 +143,7 @@ class Baseline:
         Raises:
             BenchError: it cannot be written there.
         """
-        path = expanded(path)
-        with suppress(OSError):  # publish says what is wrong
-            path.parent.mkdir(parents=True, exist_ok=True)
-        return publish(path, self.text())
+        return publish(expanded(path), self.text(), parents=True)
 
 
 def _known(kind: str, asked: Collection[str], names: list[str]) -> None:
