@@ -100,6 +100,24 @@ def test_outside_the_object_the_background_is_untouched() -> None:
     assert len(np.unique(outside, axis=0)) == 1
 
 
+PICTURES = {  # of recipe 1: the mean colour of each quarter, and the pixels of the object
+    "plain": ([171, 91, 2, 174, 88, 2, 187, 74, 1, 191, 69, 1], 31277),
+    "gradient": ([175, 98, 47, 188, 105, 131, 182, 86, 31, 196, 91, 109], 28253),
+    "texture": ([178, 111, 110, 185, 100, 99, 178, 103, 79, 188, 94, 88], 24024),
+}
+
+
+@pytest.mark.parametrize("kind", PICTURES)
+def test_pictures_change_with_the_recipe_alone(kind: str) -> None:
+    """Who changes the pictures raises RECIPE, which fingerprints hold, and writes the new colours here."""
+    image, mask = compose(disc(), kind, "0/picture")
+    quarters = np.asarray(image, dtype=float).reshape(2, 160, 2, 160, 3).mean((1, 3)).reshape(-1)
+    colours, pixels = PICTURES[kind]
+    assert room.RECIPE == "1"
+    assert quarters == pytest.approx(colours, abs=0.75)
+    assert int(mask.sum()) == pytest.approx(pixels, abs=20)
+
+
 @pytest.mark.parametrize("paint", [plain, gradient, texture])
 def test_backgrounds_are_colours_and_seeded(paint: object) -> None:
     assert callable(paint)
