@@ -11,22 +11,22 @@ import numpy as np
 
 from .containing import contained
 from .errors import raised
+from .pages import PageReader
 from .plan import MetricCell, Task
-from .store import Store
 
 Chosen: TypeAlias = Mapping[tuple[str, str], dict[str, Any]]  # by metric cell and sample: the entry that counts
 ALONE = "the threshold is chosen on other images, and there are none"
 
 
-def across(tasks: Sequence[Task], store: Store) -> Chosen:
+def across(tasks: Sequence[Task], read: PageReader) -> Chosen:
     """The entries of all metrics with ``across``: per model, dataset, layer, method and metric over all its shards."""
     groups: dict[tuple[str, ...], list[MetricCell]] = {}
     for task in tasks:
         for cell in task.metrics:
             if cell.metric.plugin.across is not None and not cell.maps.skip:
-                place = (task.shard.model.spec.name, task.shard.dataset_name, cell.maps.layer, cell.maps.method.label)
+                place = (task.shard.model.name, task.shard.dataset_name, cell.maps.layer, cell.maps.method.label)
                 groups.setdefault((*place, cell.metric.label), []).append(cell)
-    return {key: entry for cells in groups.values() for key, entry in _chosen(cells, store).items()}
+    return {key: entry for cells in groups.values() for key, entry in _chosen(cells, read).items()}
 
 
 def fold_of(sample: str) -> int:
@@ -34,8 +34,8 @@ def fold_of(sample: str) -> int:
     return hashlib.sha256(sample.encode()).digest()[-1] % 2
 
 
-def _chosen(cells: Sequence[MetricCell], store: Store) -> dict[tuple[str, str], dict[str, Any]]:
-    pages = {cell.name: store.read_cell(cell.name) for cell in cells}
+def _chosen(cells: Sequence[MetricCell], read: PageReader) -> dict[tuple[str, str], dict[str, Any]]:
+    pages = {cell.name: read(cell.name) for cell in cells}
     found = [
         (name, sample, entry)
         for name, page in pages.items()

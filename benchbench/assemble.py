@@ -1,160 +1,94 @@
-"""Cells to tables: one row for everything that was asked for, in the study's order."""
+"""Cells to tables: one row for everything that was asked for, in the study's order; each cell is parsed once."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
 from .across import Chosen, across
-from .cautions import Answer, of_labels
-from .containing import contained
-from .errors import raised, safe
-from .plan import NO_COST, CostCell, MapCell, Shard, Task, images_asked
+from .answers import Answers, accuracy, label_cautions, photo_rows, units_of
+from .cost_rows import Made, cost_rows, made_of, share_rows
+from .pages import PageReader
+from .plan import CostCell, MapCell, Task
+from .pooled import pooled
+from .rows import Row, place, valued, which
 from .sharing import User
 from .store import Store
-from .study import MetricChoice, Study
+from .study import Study
 from .table import CURVES, MAPS, PHOTOS, RESULTS, typed, validate
-from .types import Cost, Count, Share
-
-Row = dict[str, Any]
-NOT_IN_THIS_RUN = "some of the study's maps were there before this run: its work was not shared as in the whole study"
+from .types import Share
 
 
-def results(
+@dataclass(frozen=True, eq=False)
+class Tables:
+    """What a run's cells say.
+
+    Attributes:
+        results, pooled, curves, maps, photos: the parquet files of these names (maps/index, photos/index).
+        accuracy: for run.json, see answers.accuracy.
+        label_cautions: what is unlikely to be meant in the labels, in words.
+        units: by dataset, which samples depend on each other, see answers.units_of.
+    """
+
+    results: pd.DataFrame
+    pooled: pd.DataFrame
+    curves: pd.DataFrame
+    maps: pd.DataFrame
+    photos: pd.DataFrame
+    accuracy: list[Row]
+    label_cautions: list[str]
+    units: dict[str, dict[str, dict[str, str]]]
+
+
+@dataclass(eq=False)
+class _Rows:
+    """Rows as they are collected over the tasks, with what later rows need of the cells."""
+
+    scores: list[Row] = field(default_factory=list)
+    curves: list[Row] = field(default_factory=list)
+    maps: list[Row] = field(default_factory=list)
+    answers: list[Answers] = field(default_factory=list)
+    made: dict[str, Made] = field(default_factory=dict)  # by map cell
+
+
+def tables(
     tasks: Sequence[Task],
     costs: Sequence[tuple[CostCell, int]],
     study: Study,
     store: Store,
     shares: Mapping[str, Mapping[User, Share]],
-) -> pd.DataFrame:
-    """results.parquet. ``costs``: each with the scorer's batch. ``shares``: by model, what this run's maps took."""
-    rows = _score_rows(tasks, store)
-    rows += [row for cell, batch in costs for row in _cost_rows(cell, study, batch, store)]
-    rows += list(_share_rows(tasks, study, store, shares))
-    return validate(typed(pd.DataFrame(rows), RESULTS))
+) -> Tables:
+    """Every table of a run. ``costs``: each with the scorer's batch. ``shares``: by model, what this run took."""
+    read = PageReader(tasks, store)
+    rows, chosen = _Rows(), across(tasks, read)
+    for task in tasks:
+        _collect(task, read, chosen, rows)
+    scores = rows.scores
+    scores += [row for cell, batch in costs for row in cost_rows(cell, study, batch, store)]
+    scores += share_rows(tasks, study, shares, rows.made)
+    return Tables(
+        validate(typed(pd.DataFrame(scores), RESULTS)),
+        pooled(tasks, read, study.seed),
+        typed(pd.DataFrame(rows.curves), CURVES),
+        typed(pd.DataFrame(rows.maps), MAPS),
+        typed(pd.DataFrame(photo_rows(rows.answers)), PHOTOS),
+        accuracy(rows.answers),
+        label_cautions(rows.answers),
+        units_of(rows.answers),
+    )
 
 
 def scores(tasks: Sequence[Task], store: Store) -> pd.DataFrame:
     """The part of results.parquet that is about maps: a row per image, without costs."""
-    return validate(typed(pd.DataFrame(_score_rows(tasks, store)), RESULTS))
-
-
-def _score_rows(tasks: Sequence[Task], store: Store) -> list[Row]:
-    chosen = across(tasks, store)
-    return [row for task in tasks for row in _metric_rows(task, store, chosen)]
-
-
-def curves(tasks: Sequence[Task], store: Store) -> pd.DataFrame:
-    """curves.parquet: one row per point."""
+    read = PageReader(tasks, store)
+    chosen = across(tasks, read)
     rows = []
     for task in tasks:
-        for cell in task.metrics:
-            page = {} if cell.maps.skip else store.read_cell(cell.name)
-            base = {**_place(task.shard, cell.maps), **_which(cell.metric)}
-            for sample, entry in page.get("samples", {}).items():
-                points = zip(page.get("x", ()), entry.get("y", ()), strict=False)
-                rows += [{**base, "sample": sample, "x": x, "y": y} for x, y in points]
-    return typed(pd.DataFrame(rows), CURVES)
-
-
-def map_index(tasks: Sequence[Task], store: Store) -> pd.DataFrame:
-    """maps/index.parquet: where each map lies, and its health."""
-    rows = []
-    for task in tasks:
-        predicted = store.read_cell(task.predictions)["samples"]
-        for cell in task.maps:
-            samples = {} if cell.skip else store.read_cell(cell.name)["samples"]
-            for sample, entry in samples.items():
-                if entry["status"] == "ok":
-                    target = predicted[sample]["target"]
-                    place = {**_place(task.shard, cell), "sample": sample, "target": target}
-                    rows.append({**place, **_file(entry), **entry["health"]})
-    return typed(pd.DataFrame(rows), MAPS)
-
-
-def photo_index(tasks: Sequence[Task], store: Store) -> pd.DataFrame:
-    """photos/index.parquet: what the network saw, and what it said."""
-    rows = []
-    for task in tasks:
-        names = task.shard.model.spec.classes
-        for sample, entry in store.read_cell(task.predictions)["samples"].items():
-            if not entry["photo"]:
-                continue
-            rows.append(
-                {
-                    "model": task.shard.model.spec.name,
-                    "dataset": task.shard.dataset_name,
-                    "sample": sample,
-                    "target": entry["target"],
-                    "target_name": _class_name(names, entry["target"]),
-                    "label": entry["label"],
-                    "label_name": _class_name(names, entry["label"]),
-                    "probability": entry["probability"],
-                    "file": entry["photo"],
-                    "object_share": entry["object_share"],
-                }
-            )
-    return typed(pd.DataFrame(rows), PHOTOS)
-
-
-def accuracy(tasks: Sequence[Task], store: Store) -> list[Row]:
-    """Per model and dataset how often the most likely class was the label: a check of weights and preprocessing.
-
-    ``readings``: how often it would be, were the classes numbered in the dataset's other ways.
-    """
-    found: dict[tuple[str, str], Row] = {}
-    for task in tasks:
-        others = getattr(task.shard.dataset, "readings", {})
-        key = {"model": task.shard.model.spec.name, "dataset": task.shard.dataset_name}
-        row = found.setdefault((key["model"], key["dataset"]), {**key, "right": 0, "labelled": 0})
-        if others:
-            row.setdefault("readings", dict.fromkeys(others, 0))
-        for entry in store.read_cell(task.predictions)["samples"].values():
-            if entry["label"] is not None and not entry["reason"] and not task.shard.model.settings["scored"]:
-                row["right"] += entry["predicted"] == entry["label"]
-                row["labelled"] += 1
-                for name, labels in others.items():
-                    row["readings"][name] += entry["predicted"] == labels.get(entry["label"])
-    return list(found.values())
-
-
-def label_cautions(tasks: Sequence[Task], store: Store) -> list[str]:
-    """What is unlikely to be meant in the labels, per model and dataset, by the network's answers."""
-    found: dict[tuple[str, str], list[Answer]] = {}
-    classes: dict[tuple[str, str], int] = {}
-    for task in tasks:
-        key = (task.shard.model.spec.name, task.shard.dataset_name)
-        classes[key] = task.shard.model.classes
-        for entry in store.read_cell(task.predictions)["samples"].values():
-            if not entry["reason"] and not task.shard.model.settings["scored"]:
-                found.setdefault(key, []).append(Answer(entry["label"], entry["predicted"]))
-    return [said for key, answers in found.items() for said in of_labels(*key, answers, classes[key])]
-
-
-def with_units(described: Sequence[Row], tasks: Sequence[Task], store: Store) -> list[Row]:
-    """The datasets of run.json with what makes images dependent, where something does.
-
-    ``copies``: by sample, the first sample with the same picture; ``groups``: by sample, its group.
-    """
-    found: dict[str, tuple[dict[str, str], dict[str, str]]] = {}
-    first: dict[tuple[str, str], str] = {}
-    for task in tasks:
-        data = task.shard.dataset_name
-        copies, groups = found.setdefault(data, ({}, {}))
-        for sample, entry in store.read_cell(task.predictions)["samples"].items():
-            known = task.shard.groups
-            group = entry.get("group") if known is None else known.get(sample)
-            if group is not None:
-                groups[sample] = str(group)
-            if entry.get("picture"):
-                original = first.setdefault((data, entry["picture"]), sample)
-                if original != sample:
-                    copies[sample] = original
-    named = {name: {"copies": copies, "groups": groups} for name, (copies, groups) in found.items()}
-    return [{**data, **{key: own for key, own in named.get(data["name"], {}).items() if own}} for data in described]
+        rows += list(_metric_rows(task, read(task.predictions)["samples"], _metric_pages(task, read), chosen))
+    return validate(typed(pd.DataFrame(rows), RESULTS))
 
 
 def failures(results: pd.DataFrame) -> list[Row]:
@@ -172,15 +106,30 @@ def _or_none(value: Any) -> str | None:
     return None if pd.isna(value) else str(value)
 
 
-def _metric_rows(task: Task, store: Store, chosen: Chosen) -> Iterator[Row]:
-    predicted = store.read_cell(task.predictions)["samples"]
+def _collect(task: Task, read: PageReader, chosen: Chosen, rows: _Rows) -> None:
+    """The rows of one task, of cells that are read here and nowhere else."""
+    predicted, pages = read(task.predictions)["samples"], _metric_pages(task, read)
+    rows.scores += list(_metric_rows(task, predicted, pages, chosen))
+    rows.curves += list(_curve_rows(task, pages))
+    for cell in task.maps:
+        samples = {} if cell.skip else read(cell.name)["samples"]
+        rows.maps += list(_map_rows(task, cell, samples, predicted))
+        rows.made[cell.name] = made_of(samples)
+    rows.answers.append(Answers(task.shard, predicted))
+
+
+def _metric_pages(task: Task, read: PageReader) -> dict[str, Row]:
+    return {cell.name: {} if cell.maps.skip else read(cell.name) for cell in task.metrics}
+
+
+def _metric_rows(task: Task, predicted: Mapping[str, Row], pages: Mapping[str, Row], chosen: Chosen) -> Iterator[Row]:
     for cell in task.metrics:
-        samples = {} if cell.maps.skip else store.read_cell(cell.name)["samples"]
+        samples = pages[cell.name].get("samples", {})
         for sample in task.shard.ids:
             known = predicted[sample]
             base = {
-                **_place(task.shard, cell.maps),
-                **_which(cell.metric),
+                **place(task.shard, cell.maps),
+                **which(cell.metric),
                 "sample": sample,
                 "label": known["label"],
                 "target": known["target"],
@@ -190,109 +139,22 @@ def _metric_rows(task: Task, store: Store, chosen: Chosen) -> Iterator[Row]:
             elif cell.maps.skip:
                 yield {**base, "value": None, "status": "not_applicable", "reason": cell.maps.skip}
             else:
-                yield from _valued(base, chosen.get((cell.name, sample), samples[sample]))
+                yield from valued(base, chosen.get((cell.name, sample), samples[sample]))
 
 
-def _cost_rows(cell: CostCell, study: Study, batch: int, store: Store) -> Iterator[Row]:
-    entry: Row = {} if cell.skip else store.read_cell(cell.name)
-    for metric in study.metrics:
-        if not metric.plugin.alone or images_asked(metric, batch) != cell.images:
-            continue
-        base = {
-            "model": cell.shard.model.spec.name,
-            "dataset": cell.shard.dataset_name,
-            "layer": cell.layer,
-            "method": cell.method.label,
-            **_which(metric),
-            "sample": None,
-            "label": None,
-            "target": None,
-        }
-        if cell.skip:
-            yield {**base, "value": None, "status": "not_applicable", "reason": cell.skip}
-        elif entry["reason"]:
-            yield {**base, "value": None, "status": entry["status"], "reason": entry["reason"]}
-        else:
-            yield from _valued(base, _cost_entry(metric, entry["cost"]))
+def _curve_rows(task: Task, pages: Mapping[str, Row]) -> Iterator[Row]:
+    """Of curves.parquet: one per point."""
+    for cell in task.metrics:
+        page = pages[cell.name]
+        base = {**place(task.shard, cell.maps), **which(cell.metric)}
+        for sample, entry in page.get("samples", {}).items():
+            points = zip(page.get("x", ()), entry.get("y", ()), strict=False)
+            yield from ({**base, "sample": sample, "x": x, "y": y} for x, y in points)
 
 
-def _share_rows(
-    tasks: Sequence[Task], study: Study, store: Store, shares: Mapping[str, Mapping[User, Share]]
-) -> Iterator[Row]:
-    """What each method's maps took in this run, once for all shards of a dataset."""
-    metrics = [metric for metric in study.metrics if "shared" in metric.plugin.needs]
-    groups: dict[tuple[str, User], list[tuple[Task, MapCell]]] = {}
-    for task in tasks if metrics else ():
-        for cell in task.maps:
-            user = (task.shard.dataset_name, cell.layer, cell.method.label)
-            groups.setdefault((task.shard.model.spec.name, user), []).append((task, cell))
-    for (model, user), cells in groups.items():
-        share, none = shares.get(model, {}).get(user), _no_share([cell for _, cell in cells], store)
-        for metric in metrics:
-            nobody = {"sample": None, "label": None, "target": None}
-            base = {**_place(cells[0][0].shard, cells[0][1]), **_which(metric), **nobody}
-            if none or share is None:
-                yield {**base, "value": None, **(none or {"status": "not_applicable", "reason": NOT_IN_THIS_RUN})}
-            else:
-                yield from _valued(base, _read(metric, share))
-
-
-def _no_share(cells: Sequence[MapCell], store: Store) -> Row | None:
-    """Status and reason, where the method has no map at all that this network made."""
-    if cells[0].skip or cells[0].base:
-        return {"status": "not_applicable", "reason": cells[0].skip or NO_COST}
-    entries = [entry for cell in cells for entry in store.read_cell(cell.name)["samples"].values()]
-    if not entries or any(entry["status"] == "ok" for entry in entries):
-        return None
-    return {"status": entries[0]["status"], "reason": entries[0]["reason"]}
-
-
-def _cost_entry(metric: MetricChoice, cost: Row) -> Row:
-    """A metric's reading of a stored cost, or of passes alone."""
-    if "cost" not in metric.plugin.needs:
-        return _read(metric, Count(**{name: cost[name] for name in ("forwards", "backwards", "rests", "images")}))
-    listed = {key: tuple(cost.get(key, ())) for key in ("seconds", "forward_seconds", "reference_seconds")}
-    return _read(metric, Cost(**{**cost, **listed}))
-
-
-def _read(metric: MetricChoice, measured: Cost | Count | Share) -> Row:
-    """The entry that a metric makes of what was measured."""
-    try:
-        with contained(f"metric {metric.name}"):
-            scored = metric.plugin.function(measured, **metric.params)
-        value, parts = float(scored.value), {key: float(part) for key, part in scored.parts.items()}
-    except Exception as error:  # a metric of someone's own
-        return {"value": None, "status": "failed", "reason": raised(error)}
-    if not all(map(math.isfinite, [value, *parts.values()])):
-        return {"value": None, "status": "failed", "reason": f"{metric.name} is not a finite number here"}
-    return {"value": value, "status": "ok", "reason": "", "parts": parts}
-
-
-def _valued(base: Row, entry: Row) -> Iterator[Row]:
-    """The row of a value, and one for each further part of it."""
-    yield {**base, "value": entry["value"], "status": entry["status"], "reason": entry["reason"]}
-    for part, value in entry.get("parts", {}).items():
-        yield {**base, "metric": f"{base['metric']}.{part}", "value": value, "status": "ok", "reason": ""}
-
-
-def _place(shard: Shard, cell: MapCell) -> Row:
-    return {
-        "model": shard.model.spec.name,
-        "dataset": shard.dataset_name,
-        "layer": cell.layer,
-        "method": cell.method.label,
-    }
-
-
-def _which(metric: MetricChoice) -> Row:
-    return {"metric": metric.name, "protocol": metric.protocol}
-
-
-def _file(entry: Row) -> Row:
-    return {"file": entry["file"], "row": entry["row"]}
-
-
-def _class_name(names: tuple[str, ...], index: int | None) -> str:
-    if index is None:
-        return ""
-    return safe(names[index]) if 0 <= index < len(names) else f"class {index}"
+def _map_rows(task: Task, cell: MapCell, samples: Mapping[str, Row], predicted: Mapping[str, Row]) -> Iterator[Row]:
+    """Of maps/index.parquet: where each map is, and its health."""
+    for sample, entry in samples.items():
+        if entry["status"] == "ok":
+            file = {"sample": sample, "target": predicted[sample]["target"], "file": entry["file"], "row": entry["row"]}
+            yield {**place(task.shard, cell), **file, **entry["health"]}

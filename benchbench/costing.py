@@ -53,7 +53,7 @@ def _measure_on(cell: CostCell, desk: Desk, count: int) -> Cost | Count:
     scorer = Scorer(own.network, own.batch, own.last, passes, padded=own.padded, activation=own.activation)
     gradient = "gradient" in cell.method.needs
     seeds = sample_seeds(desk.study.seed, f"{plugin.name}/{cell.layer}", names)
-    network = cell.shard.model.spec.network
+    network = desk.network
     choose = chooser("predicted", [None] * count, only=is_scored(network))
 
     def call() -> Tensor:
@@ -104,7 +104,7 @@ def _readable(cell: CostCell, most: int) -> tuple[list[str], list[Tensor], list[
         if len(images) == most:
             break
         try:
-            _, image, mask = load_sample(cell.shard.dataset, index, cell.shard.model.spec)
+            _, image, mask = load_sample(cell.shard.dataset, index, cell.shard.model.preprocess)
         except BenchError as error:
             reason = str(error)
             continue

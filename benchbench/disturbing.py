@@ -27,11 +27,11 @@ from .lock import locked
 from .plan import MetricCell, Task
 from .prepare import prepare
 from .progress import Progress, Silent
-from .ready import aimed, device_of, ready_spec
+from .ready import device_of
 from .runfolder import read_table
 from .runner import exact, plainly
 from .scoring import Scorer
-from .setup import PROOF_IMAGES, Loaded, load_or_say
+from .setup import PROOF_IMAGES, Loaded, ModelPlan, load
 from .showing import Original, Shown, Weights, show
 from .stats import is_part
 from .store import Store, digest
@@ -102,15 +102,15 @@ def disturb(study: Study, folder: Path, given: Disturbances, progress: Progress 
     device, store, tables = device_of(study), Store(folder), []
     with locked(folder, progress.warn), plainly(study, folder, progress), exact():
         for choice in study.models:
-            loaded = load_or_say(aimed(ready_spec(choice, device), study), study, device)
-            progress.start(_estimate(loaded, given))
+            loaded = load(choice, study, device)
+            progress.start(_estimate(loaded.plan, given))
             loader = Loader(store, study.workers)
-            desk = Desk(study, store, _scorer(loaded, progress), device, loader)
+            desk = Desk(study, loaded.network, store, _scorer(loaded, progress), device, loader)
             try:
-                with quiet(loaded.model.spec.network):
+                with quiet(loaded.network):
                     for each in given.all():
-                        progress.say(f"{loaded.model.spec.name}: {each.strength} noise on {each.on}, draw {each.draw}")
-                        tables.append(_table(loaded, each, desk))
+                        progress.say(f"{loaded.plan.model.name}: {each.strength} noise on {each.on}, draw {each.draw}")
+                        tables.append(_table(loaded.plan, each, desk))
             finally:
                 loader.close()
         info = Record.load(folder).info
@@ -130,15 +130,15 @@ def read_trials(folder: Path) -> pd.DataFrame:
 
 
 def _scorer(loaded: Loaded, progress: Progress) -> Scorer:
-    prepared, batch = loaded.prepared, loaded.sizing.batch
-    activation = loaded.model.settings.get("score", "softmax")
+    prepared, batch = loaded.prepared, loaded.plan.sizing.batch
+    activation = loaded.plan.model.settings.get("score", "softmax")
     own = (prepared.network, batch, prepared.used)
     return Scorer(*own, advance=progress.advance, padded=prepared.compiled, activation=activation)
 
 
-def _estimate(loaded: Loaded, given: Disturbances) -> int:
+def _estimate(plan: ModelPlan, given: Disturbances) -> int:
     """Forwards, roughly: what the progress bar counts."""
-    each = sum(len(t.shard.ids) * sum(len(probes_of(c.metric)) for c in _asked(t)) for t in loaded.tasks)
+    each = sum(len(t.shard.ids) * sum(len(probes_of(c.metric)) for c in _asked(t)) for t in plan.tasks)
     return 4 * given.draws * each
 
 
@@ -146,11 +146,11 @@ def _asked(task: Task) -> list[MetricCell]:
     return [cell for cell in task.metrics if not cell.maps.method.plugin.control]
 
 
-def _table(loaded: Loaded, each: Disturbance, desk: Desk) -> pd.DataFrame:
+def _table(plan: ModelPlan, each: Disturbance, desk: Desk) -> pd.DataFrame:
     """The results' rows under one disturbance, with what it was and whether the prediction stayed."""
     tasks = []
     kept: dict[tuple[str, str], bool | None] = {}
-    for task in loaded.tasks:
+    for task in plan.tasks:
         cells = [replace(cell, name=digest("disturbed", cell.name, vars(each))) for cell in _asked(task)]
         answers = digest("answers", task.predictions, vars(each))
         _work(task, cells, answers, each, desk)
@@ -196,11 +196,11 @@ def _score(
     task: Task, cells: Sequence[MetricCell], chunk: Chunk, predicted: dict[str, Any], each: Disturbance, desk: Desk
 ) -> tuple[list[bool | None], dict[str, dict[str, Any]]]:
     """Whether each prediction stayed (None where the network failed), and the cells' pages."""
-    spec, seed = task.shard.model.spec, desk.study.seed
+    seed = desk.study.seed
     targets = torch.tensor([predicted[i]["target"] for i in chunk.ids], device=desk.device)
     first = torch.tensor([predicted[i]["predicted"] for i in chunk.ids], device=desk.device)
-    own = (chunk.ids, pixels_of(chunk, seed, spec.preprocess), chunk.masks, targets, first, seed)
-    original = Original(spec.network, desk.scorer, *own)
+    own = (chunk.ids, pixels_of(chunk, seed, task.shard.model.preprocess), chunk.masks, targets, first, seed)
+    original = Original(desk.network, desk.scorer, *own)
     shown = _shown(each, original, desk)
     if all(shown.reasons):
         entries = {i: {"value": None, "status": "not_applicable", "reason": shown.reasons[0]} for i in chunk.ids}

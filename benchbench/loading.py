@@ -123,12 +123,12 @@ def _load(shard: Shard, k: int, store: Store) -> _One:
     """The k-th sample of a shard."""
     name, label, known = shard.ids[k], None, False
     try:
-        sample, image, mask = load_sample(shard.dataset, shard.indices[k], shard.model.spec)
+        sample, image, mask = load_sample(shard.dataset, shard.indices[k], shard.model.preprocess)
         label, known = sample.label, True
         _check_label(shard.target, label, shard.model.classes)
     except BenchError as error:
         return _One(None, told(error), label, known)
-    photo = f"{digest('photo', shard.fingerprints[k], vars(shard.model.spec.preprocess), name)}.jpg"
+    photo = f"{digest('photo', shard.fingerprints[k], vars(shard.model.preprocess), name)}.jpg"
     if not store.has_photo(photo):
         thumbnail = _thumbnail(image, shard)
         store.write_photo(photo, partial(thumbnail.save, format="JPEG", quality=88))
@@ -166,6 +166,6 @@ def _check_label(target: Target, label: int | None, classes: int) -> None:
 
 
 def _thumbnail(image: Tensor, shard: Shard) -> Image.Image:
-    picture = Image.fromarray(denormalise(image, shard.model.spec.preprocess).numpy())
+    picture = Image.fromarray(denormalise(image, shard.model.preprocess).numpy())
     picture.thumbnail((THUMBNAIL, THUMBNAIL))
     return picture

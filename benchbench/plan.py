@@ -3,57 +3,44 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
-from pathlib import Path
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from .errors import safe
-from .registry import Plugin
+from .identity import engine_digest, identity
 from .store import digest
 from .study import MethodChoice, MetricChoice, Study, Target
-from .types import INPUT, Dataset, ModelSpec
+from .types import INPUT, Dataset, Preprocess
 from .wrapping import Method
 
 NO_COST = "it is made of maps that are there, and costs no pass of its own"
 SHARD = 32  # samples; what is lost when a run is killed, and never a matter of the batch size
-_NUMERIC = (
-    *("axes", "axis_moves", "axis_rules", "flow", "reading", "tracing"),
-    *("again", "attention", "capture", "changed", "cost", "costing", "cut", "derivatives", "derived", "disturbing"),
-    *("equal", "explaining", "exported", "fills", "imputation", "judge", "layers", "layout", "lending", "loading"),
-    *("masked", "moot"),
-    *(
-        "perturb",
-        "pictures",
-        "plan",
-        "prepare",
-        "preprocess",
-        "probing",
-        "ready",
-        "redraw",
-        "regions",
-        "rounding",
-        "scoring",
-        "services",
-        "sharing",
-    ),
-    *("showing", "similarity", "subject", "targets", "tray", "types", "views", "words", "work"),
-)
 
 
 @dataclass(frozen=True, eq=False)
 class ReadyModel:
-    """A loaded network with its layers, and which (layer, need) pairs it cannot serve, with the reason.
+    """What the plan of a study knows of a network, without the network itself: a plan outlives it.
 
-    ``channels`` per layer, for estimates of work. ``settings`` is whatever of the run's settings its numbers depend on.
-    ``proven``: see scoring.Scorer.
+    Attributes:
+        name: of the study's tables.
+        preprocess: from photographs to the network's images.
+        class_names: by class index; may be shorter than ``classes``.
+        fingerprint: of the weights and the answers, in hex.
+        layers: the study's layers on this network.
+        channels: by layer, for estimates of work.
+        classes: how many logits.
+        skips: by (layer, need), why the network cannot serve the need there.
+        settings: whatever of the run's settings the numbers depend on.
+        proven: see scoring.Scorer.
     """
 
-    spec: ModelSpec
+    name: str
+    preprocess: Preprocess
+    class_names: tuple[str, ...]
     fingerprint: str
     layers: tuple[str, ...]
     channels: Mapping[str, int]
@@ -191,7 +178,7 @@ def tasks(shard: Shard, study: Study) -> Task:
     base = [
         engine_digest(),
         shard.model.fingerprint,
-        vars(shard.model.spec.preprocess),
+        vars(shard.model.preprocess),
         shard.model.settings,
         shard.target,
     ]
@@ -268,18 +255,6 @@ def _pairs(model: ReadyModel, study: Study) -> Iterator[tuple[str, MethodChoice]
     yield from ((INPUT, method) for method in study.methods if "input" in method.needs)
 
 
-def identity(plugin: Plugin, params: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What a plugin's numbers depend on; of a parameter that is a file, its content."""
-    said = {key: _content(value) for key, value in params.items()}
-    return plugin.name, plugin.source_digest, said
-
-
-def _content(value: Any) -> Any:
-    if isinstance(value, Path):
-        return hashlib.sha256(value.read_bytes()).hexdigest() if value.is_file() else str(value)
-    return getattr(value, "identity", value)
-
-
 def skip_reason(model: ReadyModel, layer: str, method: MethodChoice) -> str:
     """Why the method does not apply there; empty where it does."""
     found = (model.skips.get((layer, need), "") for need in ("any", *sorted(method.needs)))
@@ -289,14 +264,3 @@ def skip_reason(model: ReadyModel, layer: str, method: MethodChoice) -> str:
 def sample_seeds(seed: int, what: str, ids: Sequence[str]) -> tuple[int, ...]:
     """One seed per sample, from the study's seed, the sample, and ``what``: the method and its layer."""
     return tuple(int.from_bytes(hashlib.sha256(f"{seed}/{what}/{i}".encode()).digest()[:7], "big") for i in ids)
-
-
-@cache
-def engine_digest() -> str:
-    """Changes with the engine's own files and the libraries that numbers depend on: old results are not reused then."""
-    versions = [importlib.metadata.version(name) for name in ("torch", "torchvision", "pillow", "numpy", "scipy")]
-    found = hashlib.sha256(repr(versions).encode())
-    home = Path(__file__).parent
-    for path in sorted([*(home / f"{name}.py" for name in _NUMERIC), *(home / "datasets").glob("*.py")]):
-        found.update(path.read_bytes())
-    return found.hexdigest()[:16]

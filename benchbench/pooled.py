@@ -16,33 +16,33 @@ import pandas as pd
 
 from .containing import contained
 from .errors import raised
+from .pages import PageReader
 from .plan import MetricCell, Task
 from .stats.resampling import CONFIDENCE, Array, draws
-from .store import Store
 from .table import POOLED, typed
 
 NO_COUNTS = "under this protocol the metric keeps no counts that could be pooled"
 _ROWS_AT_ONCE = 250
 
 
-def pooled(tasks: Sequence[Task], store: Store, seed: int) -> pd.DataFrame:
+def pooled(tasks: Sequence[Task], read: PageReader, seed: int) -> pd.DataFrame:
     """pooled.parquet: one row per model, dataset, layer, method and metric that has such a value, over all shards."""
     groups: dict[tuple[str, ...], list[MetricCell]] = {}
     for task in tasks:
         for cell in task.metrics:
             if cell.metric.plugin.pooled is not None:
-                place = (task.shard.model.spec.name, task.shard.dataset_name, cell.maps.layer, cell.maps.method.label)
+                place = (task.shard.model.name, task.shard.dataset_name, cell.maps.layer, cell.maps.method.label)
                 groups.setdefault((*place, cell.metric.name, cell.metric.protocol), []).append(cell)
     keys = ("model", "dataset", "layer", "method", "metric", "protocol")
-    rows = [dict(zip(keys, key, strict=True)) | _row(cells, store, seed) for key, cells in groups.items()]
+    rows = [dict(zip(keys, key, strict=True)) | _row(cells, read, seed) for key, cells in groups.items()]
     return typed(pd.DataFrame(rows), POOLED)
 
 
-def _row(cells: Sequence[MetricCell], store: Store, seed: int) -> dict[str, Any]:
+def _row(cells: Sequence[MetricCell], read: PageReader, seed: int) -> dict[str, Any]:
     none = {"n": 0, "value": math.nan, "low": math.nan, "high": math.nan, "images": "", "reason": ""}
     if cells[0].maps.skip:
         return none | {"reason": cells[0].maps.skip}
-    entries = {name: e for cell in cells for name, e in store.read_cell(cell.name)["samples"].items()}
+    entries = {name: e for cell in cells for name, e in read(cell.name)["samples"].items()}
     ok = {name: entries[name] for name in sorted(entries) if entries[name]["status"] == "ok"}
     if not ok or not all("levels" in entry for entry in ok.values()):
         said = next((entry["reason"] for entry in entries.values() if entry["reason"]), "no image could be read")

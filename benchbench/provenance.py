@@ -17,32 +17,31 @@ from .plan import ReadyModel, Shard
 from .prepare import Prepared
 from .store import digest
 from .study import MethodChoice, MetricChoice, Study
-from .types import Dataset
+from .types import Dataset, ModelSpec
 
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "scipy", "pandas", "pillow")
 
 
 def describe(
     study: Study,
-    networks: Sequence[tuple[ReadyModel, Prepared]],
+    models: Sequence[Mapping[str, Any]],
     datasets: Mapping[str, Dataset],
     shards: Sequence[Shard],
 ) -> dict[str, Any]:
-    """The part of run.json that says what was compared; ``datasets`` and ``shards`` as the first model has them."""
-    models = [_model(model, prepared) for model, prepared in networks]
+    """The part of run.json that says what was compared, without warnings.
+
+    Args:
+        models: what ``describe_model`` says of each. datasets, shards: as the first model has them.
+    """
     return {
         "benchbench": importlib.metadata.version("benchbench"),
         "study": study.plain(),
         "seed": study.seed,
         "versions": {"python": platform.python_version(), **_versions()},
-        "models": models,
+        "models": [dict(model) for model in models],
         "datasets": [_dataset(name, data, shards) for name, data in datasets.items()],
         "methods": [_method(choice) for choice in study.methods],
         "metrics": [_metric(choice) for choice in study.metrics],
-        "warnings": [
-            *(said for model, prepared in networks for said in warnings(model, prepared)),
-            *data_warnings(datasets),
-        ],
     }
 
 
@@ -89,10 +88,10 @@ def machine(device: torch.device) -> dict[str, Any]:
     return {"kind": device.type, "name": name, "threads": torch.get_num_threads(), "memory_kept": keep_memory()}
 
 
-def warnings(model: ReadyModel, prepared: Prepared) -> list[str]:
+def warnings(spec: ModelSpec, prepared: Prepared) -> tuple[str, ...]:
     """What must be said loudly of a network, and of the copy of it that scores."""
-    scored = f"{model.spec.name} is {prepared.warning}" if prepared.warning else ""
-    return [said for said in (model.spec.warning, scored) if said]
+    scored = f"{spec.name} is {prepared.warning}" if prepared.warning else ""
+    return tuple(said for said in (spec.warning, scored) if said)
 
 
 def data_warnings(datasets: Mapping[str, Dataset]) -> list[str]:
@@ -101,8 +100,8 @@ def data_warnings(datasets: Mapping[str, Dataset]) -> list[str]:
     return [f"datasets: {name}: {warning}" for name, warning in said.items() if warning]
 
 
-def _model(model: ReadyModel, prepared: Prepared) -> dict[str, Any]:
-    spec = model.spec
+def describe_model(model: ReadyModel, spec: ModelSpec, prepared: Prepared) -> dict[str, Any]:
+    """What run.json says of a network."""
     return {
         "name": spec.name,
         "weights": spec.weights,

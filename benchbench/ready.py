@@ -26,7 +26,7 @@ from .preprocess import fitted, prepare
 from .scoring import Scorer
 from .study import DatasetChoice, ModelChoice, Study, Target
 from .targets import ONE_TARGET, difference, is_scored, pair_of, place_of, scored
-from .types import INPUT, Dataset, ModelSpec, Sample
+from .types import INPUT, Dataset, ModelSpec, Preprocess, Sample
 
 
 def device_of(study: Study) -> torch.device:
@@ -122,7 +122,9 @@ def ready_model(spec: ModelSpec, study: Study, example: Tensor, settings: dict[s
     if "gradient" in needs:
         skips |= _gradient_skips(spec.network, example, [*channels, *([INPUT] if "input" in needs else [])])
     skips |= _network_skips(spec.network, example, needs)
-    return ReadyModel(spec, fingerprint(spec.network, logits), tuple(layers), channels, classes, skips, settings)
+    mark = fingerprint(spec.network, logits)
+    own = (spec.name, spec.preprocess, spec.classes, mark)
+    return ReadyModel(*own, tuple(layers), channels, classes, skips, settings)
 
 
 def _layers(spec: ModelSpec, study: Study, example: Tensor) -> list[str]:
@@ -183,7 +185,7 @@ def _network_skips(network: nn.Module, example: Tensor, needs: Set[str]) -> dict
     return skips
 
 
-def load_sample(dataset: Dataset, index: int, spec: ModelSpec) -> tuple[Sample, Tensor, Tensor | None]:
+def load_sample(dataset: Dataset, index: int, preprocess: Preprocess) -> tuple[Sample, Tensor, Tensor | None]:
     """A sample, its image (channels, H, W) as the network sees it, and its mask (H, W) in the same frame.
 
     Raises:
@@ -192,7 +194,7 @@ def load_sample(dataset: Dataset, index: int, spec: ModelSpec) -> tuple[Sample, 
     sample = _sample(dataset, index)
     if isinstance(sample.image, Tensor):
         return sample, sample.image.float(), sample.mask
-    image, mask = prepare(sample.image, sample.mask, spec.preprocess)
+    image, mask = prepare(sample.image, sample.mask, preprocess)
     return sample, image, mask
 
 
@@ -247,7 +249,7 @@ def suited(spec: ModelSpec, example: Tensor) -> ModelSpec:
 def _readable(dataset: Dataset, spec: ModelSpec) -> Iterator[Tensor]:
     for index in range(len(dataset.ids)):
         try:
-            yield load_sample(dataset, index, spec)[1]
+            yield load_sample(dataset, index, spec.preprocess)[1]
         except BenchError:
             continue  # its rows will say why
 

@@ -10,6 +10,24 @@ TRIES = "tries"  # of a cell that failed: how often it did so with the same reas
 
 
 @dataclass(frozen=True)
+class Outcome:
+    """What the engine has to know of a stored cell, without the cell.
+
+    Attributes:
+        complete: all its maps are there.
+        reasons: by sample ("" of a cell of cost), why it failed.
+        tries: how often it failed like this.
+    """
+
+    complete: bool
+    reasons: Mapping[str, str]
+    tries: int
+
+
+SOUND = Outcome(True, {}, 1)
+
+
+@dataclass(frozen=True)
 class Retries:
     """The rule of one run.
 
@@ -23,26 +41,29 @@ class Retries:
     written: set[str] = field(default_factory=set)
     settled: set[str] = field(default_factory=set)
 
-    def due(self, name: str, cell: Mapping[str, Any]) -> bool:
+    def due(self, name: str, cell: Outcome) -> bool:
         """Whether a cell that is there failed and is to be tried again."""
-        if name in self.written or not reasons(cell):
+        if name in self.written or not cell.reasons:
             return False
-        if self.forced or cell.get(TRIES, 1) < 2:
+        if self.forced or cell.tries < 2:
             return True
         self.settled.add(name)
         return False
 
-    def counted(
-        self, name: str, cell: dict[str, Any], find: Callable[[str], Mapping[str, Any] | None]
-    ) -> dict[str, Any]:
-        """The cell to be written, with how often it failed like this; ``find`` gives the cell that was there."""
+    def counted(self, name: str, cell: dict[str, Any], find: Callable[[str], Outcome | None]) -> dict[str, Any]:
+        """The cell to be written, with how often it failed like this; ``find`` tells of the cell that was there."""
         self.written.add(name)
-        found = reasons(cell)
-        if not found:
+        now = reasons(cell)
+        if not now:
             return cell
         before = find(name)
-        tries = 1 + before.get(TRIES, 1) if before is not None and reasons(before) == found else 1
-        return {**cell, TRIES: tries}
+        return {**cell, TRIES: 1 + before.tries if before is not None and before.reasons == now else 1}
+
+
+def outcome(cell: Mapping[str, Any], complete: bool) -> Outcome:
+    """Of a cell as it is stored."""
+    failed = reasons(cell)
+    return Outcome(complete, failed, cell.get(TRIES, 1)) if failed or not complete else SOUND
 
 
 def reasons(cell: Mapping[str, Any]) -> dict[str, str]:

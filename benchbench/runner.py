@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import torch
 from . import assemble
 from .again import passes_per_image
 from .allocator import keep_memory, out_of_memory
+from .assemble import Tables
 from .capture import quiet
 from .containing import no_exit
 from .continuing import extended, refuse_changed
@@ -25,17 +26,16 @@ from .judge import probes_of
 from .loading import Loader
 from .lock import locked, mark, unmark
 from .plan import Task
-from .pooled import pooled
 from .preflight import image_cautions, refuse_without_masks
 from .progress import Progress, Silent
-from .provenance import data_warnings, describe, earlier, machine, warnings
-from .ready import aimed, device_of, ready_spec
+from .provenance import data_warnings, describe, earlier, machine
+from .ready import device_of
 from .retries import Retries
 from .scoring import Passes, Scorer
-from .setup import Loaded, load_or_say
+from .setup import Loaded, ModelPlan, load
 from .sharing import Ledger, User
 from .store import Store
-from .study import Study
+from .study import ModelChoice, Study
 from .types import Share
 from .work import Desk, missing, work
 
@@ -110,42 +110,76 @@ def _run(study: Study, store: Store, progress: Progress, before: Mapping[str, An
     start = time.perf_counter()
     device, tally = device_of(study), Tally()
     keep_memory()
-    loaded = []
-    for choice in study.models:
-        progress.say(f"loading {choice.label}")
-        with exact():
-            loaded.append(load_or_say(aimed(ready_spec(choice, device), study), study, device))
-    pieces = [task.shard for task in loaded[0].tasks]
+    plans, loaded = _survey(study, device, progress)
+    pieces = [task.shard for task in plans[0].tasks]
     refuse_without_masks(study, pieces)
-    cautions, first = image_cautions(pieces), data_warnings(loaded[0].datasets)
-    for said in [*(said for one in loaded for said in warnings(one.model, one.prepared)), *first, *cautions]:
+    cautions = [
+        *(said for plan in plans for said in plan.warnings),
+        *data_warnings(plans[0].datasets),
+        *image_cautions(pieces),
+    ]
+    for said in cautions:
         progress.warn(said)
-    described = describe(
-        study, [(one.model, one.prepared) for one in loaded], loaded[0].datasets, [t.shard for t in loaded[0].tasks]
-    )
+    described = describe(study, [plan.about for plan in plans], plans[0].datasets, pieces)
     refuse_changed(before, described, store.folder)
-    progress.start(sum(_estimate(one, store) for one in loaded))
+    progress.start(sum(_estimate(plan, store) for plan in plans))
     mark(store.folder)
     with exact():
-        for one in loaded:
-            with quiet(one.model.spec.network):
-                _run_model(one, study, store, device, tally, progress)
+        for choice, plan in zip(study.models, plans, strict=True):
+            progress.say(f"loading {choice.label}")
+            loaded = loaded or _load_again(choice, plan, study, device)
+            with quiet(loaded.network):
+                _run_model(loaded, study, store, device, tally, progress)
+            loaded = None  # before the next is loaded
     progress.say("writing the tables")
-    labels = assemble.label_cautions([task for one in loaded for task in one.tasks], store)
-    for said in labels:
+    costs = [(cell, plan.sizing.batch) for plan in plans for cell in plan.costs]
+    tables = assemble.tables([task for plan in plans for task in plan.tasks], costs, study, store, tally.shares)
+    for said in tables.label_cautions:
         progress.warn(said)
     described |= {
-        "warnings": [*described["warnings"], *cautions, *labels],
+        "warnings": [*cautions, *tables.label_cautions],
         "earlier": earlier(described, before),
         "files": dict(before["files"]) if before else {},
+        "seconds": time.perf_counter() - start,
+        "device": machine(device),
     }
-    _write(study, store, loaded, device, tally, time.perf_counter() - start, described)
+    _write(store, tables, tally, described)
     unmark(store.folder)
     if store.retries.settled:
         progress.warn(
             f"{len(store.retries.settled)} cells failed the same way twice and were not tried again; "
             "--retry-failed tries them"
         )
+
+
+def _survey(study: Study, device: torch.device, progress: Progress) -> tuple[list[ModelPlan], Loaded | None]:
+    """The plan of each model, and the first network, ready.
+
+    Every network is loaded once before anything runs, so that what cannot be met is refused then. One network is in
+    memory at a time: the first is loaded last, as it stays for its turn.
+    """
+    plans: list[ModelPlan] = []
+    loaded = None
+    for choice in reversed(study.models):
+        progress.say(f"loading {choice.label}")
+        loaded = None
+        with exact():
+            loaded = load(choice, study, device)
+        plans.insert(0, loaded.plan)
+    return plans, loaded
+
+
+def _load_again(choice: ModelChoice, plan: ModelPlan, study: Study, device: torch.device) -> Loaded:
+    """The network of a plan that was made before.
+
+    Raises:
+        BenchError: it is another network now.
+    """
+    loaded = load(choice, study, device)
+    if loaded.plan.model.fingerprint != plan.model.fingerprint:
+        said = "the network has other weights or answers each time that it is loaded, so no run of it can be repeated"
+        raise BenchError(said, where=f"models: {choice.label}", hint="Call torch.manual_seed first, or load weights")
+    return replace(loaded, plan=plan)
 
 
 def exact() -> AbstractContextManager[None]:
@@ -156,36 +190,38 @@ def exact() -> AbstractContextManager[None]:
     return context
 
 
-def _run_model(one: Loaded, study: Study, store: Store, device: torch.device, tally: Tally, progress: Progress) -> None:
-    prepared = one.prepared
+def _run_model(
+    loaded: Loaded, study: Study, store: Store, device: torch.device, tally: Tally, progress: Progress
+) -> None:
+    prepared, plan = loaded.prepared, loaded.plan
     scorer = Scorer(
         prepared.network,
-        one.sizing.batch,
+        plan.sizing.batch,
         prepared.used,
         tally.passes,
         progress.advance,
         padded=prepared.compiled,
-        proven=one.model.proven,
+        proven=plan.model.proven,
         activation=study.score,
         ledger=Ledger(tally.passes, any("shared" in metric.plugin.needs for metric in study.metrics)),
     )
     loader = Loader(store, study.workers)
     try:
-        _work_all(one, Desk(study, store, scorer, device, loader), tally, progress)
+        _work_all(plan, Desk(study, loaded.network, store, scorer, device, loader), tally, progress)
     finally:
         loader.close()
-    tally.shares[one.model.spec.name] = scorer.ledger.shares()
-    tally.batches[one.model.spec.name] = {**vars(one.sizing), "at_end": scorer.batch}
+    tally.shares[plan.model.name] = scorer.ledger.shares()
+    tally.batches[plan.model.name] = {**vars(plan.sizing), "at_end": scorer.batch}
 
 
-def _work_all(one: Loaded, desk: Desk, tally: Tally, progress: Progress) -> None:
-    done = _sweep(one, desk, progress)
-    if any(cell.base for task in one.tasks for cell in task.maps):
-        done += derive(one.tasks, desk.store) + _sweep(one, desk, progress)
+def _work_all(plan: ModelPlan, desk: Desk, tally: Tally, progress: Progress) -> None:
+    done = _sweep(plan, desk, progress)
+    if any(cell.base for task in plan.tasks for cell in task.maps):
+        done += derive(plan.tasks, desk.store) + _sweep(plan, desk, progress)
     tally.computed += done
-    tally.reused += sum(len(task.maps) + len(task.bases) + len(task.metrics) for task in one.tasks) - done
+    tally.reused += sum(len(task.maps) + len(task.bases) + len(task.metrics) for task in plan.tasks) - done
     desk.loader.close()  # what is measured is alone
-    for cell in one.costs:
+    for cell in plan.costs:
         if cell.skip or not desk.store.wants(cell.name):
             tally.reused += 1
             continue
@@ -194,11 +230,11 @@ def _work_all(one: Loaded, desk: Desk, tally: Tally, progress: Progress) -> None
         tally.computed += 1
 
 
-def _sweep(one: Loaded, desk: Desk, progress: Progress) -> int:
+def _sweep(plan: ModelPlan, desk: Desk, progress: Progress) -> int:
     """Work on every task; how many cells that computed."""
     done = 0
-    for task, following in zip(one.tasks, [*one.tasks[1:], None], strict=True):
-        progress.say(f"{one.model.spec.name} on {task.shard.dataset_name}")
+    for task, following in zip(plan.tasks, [*plan.tasks[1:], None], strict=True):
+        progress.say(f"{plan.model.name} on {task.shard.dataset_name}")
         _ahead(task, following, desk)
         done += work(task, desk)
     return done
@@ -212,46 +248,36 @@ def _ahead(task: Task, following: Task | None, desk: Desk) -> None:
             desk.loader.begin(each.shard)
 
 
-def _estimate(one: Loaded, store: Store) -> int:
+def _estimate(plan: ModelPlan, store: Store) -> int:
     """Forwards still to do, roughly: what the progress bar counts."""
     total = 0
-    for task in one.tasks:
+    for task in plan.tasks:
         lacking = missing(task, store)
         asking = [cell for cell in lacking.maps if "scores" in cell.method.needs]
-        per_image = sum(one.model.channels.get(cell.layer, 0) for cell in asking)
+        per_image = sum(plan.model.channels.get(cell.layer, 0) for cell in asking)
         per_image += sum(len(probes_of(cell.metric)) for cell in lacking.metrics)
-        per_image += passes_per_image(lacking.metrics, one.model.channels)
+        per_image += passes_per_image(lacking.metrics, plan.model.channels)
         total += per_image * len(task.shard.indices)
     return total
 
 
-def _write(
-    study: Study,
-    store: Store,
-    loaded: Sequence[Loaded],
-    device: torch.device,
-    tally: Tally,
-    seconds: float,
-    info: dict[str, Any],
-) -> None:
-    work_done = [task for one in loaded for task in one.tasks]
-    costs = [(cell, one.sizing.batch) for one in loaded for cell in one.costs]
-    table = assemble.results(work_done, costs, study, store, tally.shares)
-    tables = {
-        "results.parquet": table,
-        "pooled.parquet": pooled(work_done, store, study.seed),
-        "curves.parquet": assemble.curves(work_done, store),
-        "maps/index.parquet": assemble.map_index(work_done, store),
-        "photos/index.parquet": assemble.photo_index(work_done, store),
+def _write(store: Store, tables: Tables, tally: Tally, info: Mapping[str, Any]) -> None:
+    """The tables and run.json; ``info``: what run.json says besides."""
+    files = {
+        "results.parquet": tables.results,
+        "pooled.parquet": tables.pooled,
+        "curves.parquet": tables.curves,
+        "maps/index.parquet": tables.maps,
+        "photos/index.parquet": tables.photos,
     }
-    info = info | {
-        "datasets": assemble.with_units(info["datasets"], loaded[0].tasks, store),
+    status = tables.results["status"]
+    whole = {
+        **info,
+        "datasets": [{**data, **tables.units.get(data["name"], {})} for data in info["datasets"]],
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seconds": seconds,
-        "device": machine(device),
-        "accuracy": assemble.accuracy(work_done, store),
-        "failures": assemble.failures(table),
-        "counts": {s: int((table["status"] == s).sum()) for s in ("ok", "failed", "not_applicable")},
+        "accuracy": tables.accuracy,
+        "failures": assemble.failures(tables.results),
+        "counts": {s: int((status == s).sum()) for s in ("ok", "failed", "not_applicable")},
         "work": {
             **vars(tally.passes),
             "cells_computed": tally.computed,
@@ -259,4 +285,4 @@ def _write(
             "batches": tally.batches,
         },
     }
-    store.write_results(tables, info)
+    store.write_results(files, whole)

@@ -18,8 +18,8 @@ from .datasets import as_dataset
 from .errors import BenchError
 from .files import write
 from .finished import Run
+from .identity import identity
 from .models import fingerprint
-from .plan import identity
 from .ready import device_of, example_of, ready_dataset, ready_spec
 from .store import digest
 from .study import DatasetChoice, MethodChoice, MetricChoice, ModelChoice

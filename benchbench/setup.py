@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
+from torch import nn
 
 from .allocator import out_of_memory
 from .errors import BenchError
@@ -14,10 +16,10 @@ from .plan import CostCell, ReadyModel, Task, cost_cells, named_targets, shards,
 from .prepare import Prepared, prepare
 from .promises import broken_promises
 from .proven import proven_layers
-from .provenance import machine
-from .ready import example_of, load_sample, ready_dataset, ready_model, suited
+from .provenance import describe_model, machine, warnings
+from .ready import aimed, example_of, load_sample, ready_dataset, ready_model, ready_spec, suited
 from .sizing import Sizing, choose_batch
-from .study import Study
+from .study import ModelChoice, Study
 from .targets import is_scored, unharmed
 from .types import INPUT, Dataset, ModelSpec
 
@@ -25,18 +27,34 @@ PROOF_IMAGES = 4
 
 
 @dataclass(frozen=True, eq=False)
-class Loaded:
-    """One model with its datasets, ready, and every cell asked of it."""
+class ModelPlan:
+    """One model's part of a study, without the network: what run.json says of it, its datasets, and every cell."""
 
     model: ReadyModel
-    prepared: Prepared
+    about: Mapping[str, Any]
+    warnings: tuple[str, ...]
     datasets: Mapping[str, Dataset]
     tasks: tuple[Task, ...]
     costs: tuple[CostCell, ...]
     sizing: Sizing
 
 
-def load_or_say(spec: ModelSpec, study: Study, device: torch.device) -> Loaded:
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """A network in memory, the copy of it that scores, and its plan."""
+
+    network: nn.Module
+    prepared: Prepared
+    plan: ModelPlan
+
+
+def load(choice: ModelChoice, study: Study, device: torch.device) -> Loaded:
+    """The network of a choice, ready to run.
+
+    Raises:
+        BenchError: the network does not load, fails on an image, or cannot do what the study asks of it.
+    """
+    spec = aimed(ready_spec(choice, device), study)
     try:
         return _load(spec, study, device)
     except BenchError:
@@ -79,18 +97,20 @@ def _load(spec: ModelSpec, study: Study, device: torch.device) -> Loaded:
         spec, warning="; ".join(filter(None, [spec.warning, *broken_promises(spec.name, spec.network, proof)]))
     )
     model = ready_model(spec, study, example, settings)
-    model = _captured(model, prepared, proof, study)
+    model = _captured(model, spec.network, prepared, proof, study)
     pieces = [s for name, dataset in datasets.items() for s in shards(model, dataset, name, targets[name], study)]
     firsts = {shard.dataset_name: shard for shard in reversed(pieces)}
     here = machine(device)
-    return Loaded(
+    plan = ModelPlan(
         model,
-        prepared,
+        describe_model(model, spec, prepared),
+        warnings(spec, prepared),
         datasets,
         tuple(tasks(shard, study) for shard in pieces),
         tuple(cell for name in datasets for cell in cost_cells(firsts[name], study, sizing.batch, here)),
         sizing,
     )
+    return Loaded(spec.network, prepared, plan)
 
 
 def _proof(dataset: Dataset, spec: ModelSpec, example: torch.Tensor) -> torch.Tensor:
@@ -98,7 +118,7 @@ def _proof(dataset: Dataset, spec: ModelSpec, example: torch.Tensor) -> torch.Te
     images = []
     for index in range(min(len(dataset.ids), PROOF_IMAGES)):
         try:
-            image = load_sample(dataset, index, spec)[1]
+            image = load_sample(dataset, index, spec.preprocess)[1]
         except BenchError:
             continue
         if image.shape == example.shape[1:]:
@@ -106,7 +126,9 @@ def _proof(dataset: Dataset, spec: ModelSpec, example: torch.Tensor) -> torch.Te
     return torch.stack(images).to(example.device) if images else example
 
 
-def _captured(model: ReadyModel, prepared: Prepared, proof: torch.Tensor, study: Study) -> ReadyModel:
+def _captured(
+    model: ReadyModel, network: nn.Module, prepared: Prepared, proof: torch.Tensor, study: Study
+) -> ReadyModel:
     """With the layers at which maps may come from the copy that scores, decided on the same images every time.
 
     If the copy fails at one of the study's layers, every map comes from the network. A finer stage, which some methods
@@ -118,8 +140,8 @@ def _captured(model: ReadyModel, prepared: Prepared, proof: torch.Tensor, study:
     layers += [INPUT] if any("input" in method.needs for method in study.methods) else []
     finer: list[str] = []
     if any("stages" in method.needs for method in study.methods):
-        finer = [name for layer in layers if layer != INPUT for name in before(model.spec.network, proof[:1], layer)]
-    proven = proven_layers(model.spec.network, prepared.network, proof, list(dict.fromkeys([*layers, *finer])))
+        finer = [name for layer in layers if layer != INPUT for name in before(network, proof[:1], layer)]
+    proven = proven_layers(network, prepared.network, proof, list(dict.fromkeys([*layers, *finer])))
     captures = proven.issuperset(layers)
     return replace(model, proven=proven if captures else None, settings={**model.settings, "captures": captures})
 

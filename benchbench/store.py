@@ -17,7 +17,7 @@ import pandas as pd
 
 from .errors import BenchError
 from .files import ASIDE, Damaged, read, sealed, unsealed, write
-from .retries import Retries
+from .retries import Outcome, Retries, outcome
 from .runfolder import INFO, info_digest, read_info
 from .table import FloatArray
 
@@ -41,18 +41,28 @@ class Store:
 
     folder: Path
     retries: Retries = field(default_factory=Retries)
+    outcomes: dict[str, Outcome] = field(default_factory=dict)  # of the cells that are there, as far as they are known
 
     def wants(self, name: str) -> bool:
         """Whether the cell is to be computed: it or a map of it is absent, or it failed and is to be tried again."""
-        cell = self.find_cell(name)
-        return cell is None or not self._has_files(cell) or self.retries.due(name, cell)
+        cell = self.outcome(name)
+        return cell is None or not cell.complete or self.retries.due(name, cell)
 
-    def find_cell(self, name: str) -> dict[str, Any] | None:
-        """The cell; None where it is absent or not what was written: it is then computed again."""
-        try:
-            return self.read_cell(name)
-        except (OSError, Damaged):
-            return None
+    def due(self, name: str) -> bool:
+        """Whether the cell is there, failed, and is to be tried again."""
+        cell = self.outcome(name)
+        return cell is not None and self.retries.due(name, cell)
+
+    def outcome(self, name: str) -> Outcome | None:
+        """What is known of a cell, which is parsed once; None where it is absent or not what was written."""
+        known = self.outcomes.get(name)
+        if known is None and (self.folder / "cells" / f"{name}.json").is_file():
+            try:
+                cell = self.read_cell(name)
+            except (OSError, Damaged):
+                return None  # it is computed again
+            known = self.outcomes[name] = outcome(cell, self._has_files(cell))
+        return known
 
     def read_cell(self, name: str) -> dict[str, Any]:
         """The cell.
@@ -72,16 +82,18 @@ class Store:
 
     def holds_maps(self, name: str) -> bool:
         """Whether the cell is there, with all its maps."""
-        cell = self.find_cell(name)
-        return cell is not None and self._has_files(cell)
+        cell = self.outcome(name)
+        return cell is not None and cell.complete
 
     def _has_files(self, cell: Mapping[str, Any]) -> bool:
         files = {entry.get("file") for entry in cell.get("samples", {}).values()} - {None, ""}
         return all((self.folder / "maps" / file).is_file() for file in files)
 
     def write_cell(self, name: str, cell: dict[str, Any]) -> None:
-        text = json.dumps(self.retries.counted(name, cell, self.find_cell), allow_nan=False).encode()
+        whole = self.retries.counted(name, cell, self.outcome)
+        text = json.dumps(whole, allow_nan=False).encode()
         self._write(f"cells/{name}.json", _head(name, text) + text + b"}")
+        self.outcomes[name] = outcome(whole, True)
 
     def read_maps(self, file: str) -> FloatArray:
         """The maps of a file (n, h, w).

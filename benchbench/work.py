@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .again import explain_again
 from .allocator import out_of_memory
@@ -18,7 +18,6 @@ from .health import health
 from .judge import judge, merge, pixels_of
 from .loading import Chunk, Loader, chunks
 from .plan import MapCell, MetricCell, Shard, Task
-from .retries import reasons
 from .scoring import Scorer, read
 from .services import Batch, look
 from .sharing import User
@@ -31,9 +30,10 @@ from .targets import chooser, is_scored
 
 @dataclass(frozen=True, eq=False)
 class Desk:
-    """What a shard is worked on with."""
+    """What a shard is worked on with; ``network``: as it was loaded, beside the scorer's copy of it."""
 
     study: Study
+    network: nn.Module
     store: Store
     scorer: Scorer
     device: torch.device
@@ -63,8 +63,7 @@ def missing(task: Task, store: Store) -> Lacking:
     So is a cell that failed and is to be tried again, a metric of maps that failed, and, where an image failed, every
     cell of its shard. Not the maps that are derived from others, nor their metrics before these are there.
     """
-    predicted = store.find_cell(task.predictions)
-    whole = predicted is not None and store.retries.due(task.predictions, predicted)
+    whole = store.due(task.predictions)
     lacking = [c for c in _drawn(task) if whole or store.wants(c.name)]
     renewed = {cell.name for cell in lacking}
     asked = [cell for cell in task.metrics if not cell.maps.skip]
@@ -74,8 +73,8 @@ def missing(task: Task, store: Store) -> Lacking:
 
 
 def _failed(name: str, store: Store) -> bool:
-    cell = store.find_cell(name)
-    return cell is not None and bool(reasons(cell))
+    cell = store.outcome(name)
+    return cell is not None and bool(cell.reasons)
 
 
 def _has_photos(predicted: Mapping[str, Any], store: Store) -> bool:
@@ -106,9 +105,7 @@ def work(task: Task, desk: Desk) -> int:
         RuntimeError: out of memory with a single image.
     """
     lacking = missing(task, desk.store)  # now: an earlier task may have made it, for the same network by another name
-    predicted = desk.store.find_cell(task.predictions)
-    if predicted and desk.store.retries.due(task.predictions, predicted):
-        predicted = None
+    predicted = None if desk.store.wants(task.predictions) else desk.store.read_cell(task.predictions)
     if predicted and not lacking.maps and not lacking.metrics and _has_photos(predicted, desk.store):
         return 0
     pages = _Pages(
@@ -210,10 +207,10 @@ def _work_chunk(job: _Job, chunk: Chunk, number: int, batch: Batch | None, refus
         _note_maps(cell, chunk, number, fresh[cell.name], pages, desk.store)
     wanted = dict.fromkeys(cell.maps.name for cell in job.lacking.metrics)
     ready = {name: fresh.get(name) or stored(name, chunk, desk) for name in wanted}
-    pixels = pixels_of(chunk, desk.study.seed, job.shard.model.spec.preprocess)
+    pixels = pixels_of(chunk, desk.study.seed, job.shard.model.preprocess)
     predicted = torch.tensor([pages.predictions[i]["predicted"] for i in chunk.ids], device=desk.device)
     whole = (chunk.ids, pixels, chunk.masks, targets, predicted, desk.study.seed)
-    original = Original(job.shard.model.spec.network, desk.scorer, *whole)
+    original = Original(job.desk.network, desk.scorer, *whole)
     again = explain_again(job.lacking.metrics, ready, original)
     merge(pages.scores, judge(job.lacking.metrics, ready, chunk, pixels, targets, desk.scorer, again, original))
 
@@ -222,16 +219,15 @@ def _chooser(job: _Job, chunk: Chunk, known: list[int] | None) -> Callable[[Tens
     """From logits (B, C) to targets (B,), by the study's rule or by what was chosen before."""
     if known is not None:
         return lambda logits: torch.tensor(known, device=logits.device)
-    return chooser(job.shard.target, chunk.labels, only=is_scored(job.shard.model.spec.network))
+    return chooser(job.shard.target, chunk.labels, only=is_scored(job.desk.network))
 
 
 def _look(shard: Shard, chunk: Chunk, maps: list[MapCell], choose: Callable[[Tensor], Tensor], desk: Desk) -> Batch:
     layers = list(dict.fromkeys(cell.layer for cell in maps))
     sloped = [cell for cell in maps if "gradient" in cell.method.needs]
     backward, gradient = [user_of(shard, cell) for cell in sloped], {cell.layer for cell in sloped}
-    network = shard.model.spec.network
     with desk.scorer.ledger.capturing([user_of(shard, cell) for cell in maps], backward) as mark:
-        return look(network, desk.scorer, chunk.images, layers, choose, gradient=gradient, mark=mark)
+        return look(desk.network, desk.scorer, chunk.images, layers, choose, gradient=gradient, mark=mark)
 
 
 def user_of(shard: Shard, cell: MapCell) -> User:

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchbench.registry import METHODS, METRICS
+from benchbench.registry import METHODS, METRICS, MODELS
 
 pytest_plugins = ["pytester"]  # sessions of pytest inside a test
 torch.set_num_threads(1)
@@ -37,9 +37,11 @@ def photos224() -> Tensor:
 @pytest.fixture
 def planted() -> Iterator[None]:
     """What is registered in a test is forgotten after it."""
-    before = set(METHODS.names()), set(METRICS.names())
+    before = set(METHODS.names()), set(METRICS.names()), set(MODELS.names())
     yield
     for name in set(METHODS.names()) - before[0]:
         METHODS.remove(name)
     for name in set(METRICS.names()) - before[1]:
         METRICS.remove(name)
+    for name in set(MODELS.names()) - before[2]:
+        MODELS.remove(name)

@@ -17,7 +17,7 @@ FLOORS = [
     ["errors", "wording"],
     ["paths", "sources", "files", "retries", "containing"],
     ["checkpoints", "importing", "runfolder", "plugins", "studyfile"],
-    ["registry"],
+    ["registry", "identity"],
     ["axes", "flow"],
     ["axis_moves"],
     ["axis_rules", "layout", "views"],
@@ -38,7 +38,8 @@ FLOORS = [
     ["scoring", "reports", "plan", "snapshots"],
     ["moot"],
     ["exported", "masked", "probing", "proven"],
-    ["services", "cost", "ready", "provenance", "across", "pooled", "progress"],
+    ["services", "cost", "ready", "provenance", "progress", "rows", "pages"],
+    ["across", "pooled", "answers", "cost_rows"],
     ["assemble"],
     ["loading", "sizing", "preflight"],
     ["explaining", "showing", "tray"],
@@ -189,53 +190,34 @@ def test_foolbox_is_never_imported() -> None:
     assert "foolbox" not in modules_after("import benchbench.datasets as d\nd.photos.photos().ids")
 
 
-BOOKKEEPING = {  # what says which numbers are asked for and where they lie, and makes none; datasets are digested whole
-    *(
-        "allocator",
-        "containing",
-        "errors",
-        "importing",
-        "paths",
-        "studyfile",
-        "plan",
-        "plugins",
-        "registry",
-        "retries",
-        "sources",
-        "store",
-        "study",
-        "table",
-        "wrapping",
-    ),
-    *(
-        "datasets",
-        "given",
-        "health",
-        "models",
-        "networks",
-        "sizing",
-        "unmapped",
-    ),  # a network's own digest is its weights, code and answers
-}
+def test_no_number_comes_from_what_the_engine_s_digest_leaves_out() -> None:
+    """What makes maps, scores and costs imports nothing that NO_NUMBERS lists, but to keep, to count and to fail."""
+    from benchbench.identity import NO_NUMBERS
 
-
-def test_an_edit_of_what_numbers_come_from_makes_them_anew() -> None:
-    """Whatever the makers of maps, scores and costs import is in the engine's digest: else old cells are reused."""
-    from benchbench.plan import _NUMERIC
-
-    known: dict[str, set[str]] = {}
+    kept = {"files", "retries", "runfolder", "store", "table", "wording"}  # where results are, and their words
+    loaded = {"checkpoints", "models", "networks"}  # a network's digest is its weights, code and answers
+    beside = {  # they make numbers, and write or summarise them too
+        "setup": {"provenance"},
+        "disturbing": {"assemble", "lock", "progress", "runner", "stats"},
+        "pooled": {"pages", "stats"},
+        "across": {"pages"},
+    }
+    rooms = {room(path) for path in files()}
+    assert rooms >= NO_NUMBERS - {"methods", "metrics", "reports"}
     for path in files():
+        if room(path) in NO_NUMBERS:
+            continue
         named = {name.split(".")[1] for name, _ in imports(path, top_only=False) if name.startswith("benchbench.")}
-        known.setdefault(room(path), set()).update(named)
-    reached: set[str] = set()
-    left = ["work", "judge", "explaining", "costing", "tray", "again"]
-    while left:
-        name = left.pop()
-        if name not in reached | BOOKKEEPING:
-            reached.add(name)
-            left += known[name]
-    assert reached - set(_NUMERIC) == set()
-    assert set(_NUMERIC) <= set(known)
+        outside = beside.get(room(path), set())
+        assert (named & NO_NUMBERS) - kept - loaded - outside == set(), path
+
+
+def test_an_edit_of_any_other_file_makes_numbers_anew() -> None:
+    from benchbench.identity import NO_NUMBERS, numeric_files
+
+    digested = {path.relative_to(ROOT / "benchbench").as_posix() for path in numeric_files()}
+    assert {"judge.py", "datasets/cutouts.py", "scoring.py", "perturb.py"} <= digested
+    assert not any(name.split("/")[0].removesuffix(".py") in NO_NUMBERS for name in digested)
 
 
 def test_files_and_functions_stay_small() -> None:

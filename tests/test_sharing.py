@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from benchbench import sharing, work
-from benchbench.assemble import NOT_IN_THIS_RUN
+from benchbench.cost_rows import NOT_IN_THIS_RUN
 from benchbench.judge import judge
 from benchbench.plan import NO_COST
 from benchbench.registry import METHODS, METRICS, method

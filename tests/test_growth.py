@@ -1,0 +1,113 @@
+"""Bookkeeping grows with the cells: what is asked once per sample is asked once, and a cell is parsed once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchbench.assemble import tables
+from benchbench.plan import SHARD, ReadyModel, Task, shards, tasks
+from benchbench.store import Store
+from benchbench.study import Study
+from benchbench.types import Preprocess, Sample
+from benchbench.work import missing
+
+HEALTH = {"cells": 49, "distinct": 49, "ties": 1}
+METHODS, METRICS, LAYERS = ["gradcam", "layercam", "random"], ["deletion", "max_box_acc", "sparseness"], ("a", "b")
+
+
+@dataclass(frozen=True, eq=False)
+class Counted:
+    """A dataset of names alone, which counts what it is asked."""
+
+    samples: int
+    asked: Counter[str] = field(default_factory=Counter)
+    name: str = "counted"
+    about: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def ids(self) -> Sequence[str]:
+        self.asked["ids"] += 1
+        return [f"image-{i:05d}.jpg" for i in range(self.samples)]
+
+    def __getitem__(self, index: int) -> Sample:
+        raise AssertionError("bookkeeping reads no image")
+
+    def fingerprint(self, index: int) -> str:
+        self.asked["fingerprint"] += 1
+        return f"{index:064d}"
+
+
+def model() -> ReadyModel:
+    channels = dict.fromkeys(LAYERS, 8)
+    return ReadyModel("net", Preprocess(), (), "0" * 64, LAYERS, channels, 10, {}, {"scored": False})
+
+
+def study(samples: int) -> Study:
+    return Study.model_validate(
+        {"models": ["resnet18"], "datasets": ["photos"], "methods": METHODS, "metrics": METRICS, "samples": samples}
+    )
+
+
+def planned(data: Counted) -> list[Task]:
+    wanted = study(data.samples)
+    return [tasks(shard, wanted) for shard in shards(model(), data, "counted", "predicted", wanted)]
+
+
+def fill(store: Store, work: Sequence[Task]) -> None:
+    """Cells as an earlier run left them; the maps' files are empty, as nobody reads them here."""
+    (store.folder / "maps").mkdir(parents=True, exist_ok=True)
+    for task in work:
+        ids = task.shard.ids
+        answer = {"label": 1, "target": 1, "predicted": 1, "probability": 0.5, "photo": "", "object_share": None}
+        store.write_cell(task.predictions, {"samples": {i: {**answer, "reason": ""} for i in ids}})
+        for cell in task.maps:
+            (store.folder / "maps" / f"{cell.name}.npy").touch()
+            entry = {"file": f"{cell.name}.npy", "row": 0, "status": "ok", "reason": "", "health": HEALTH}
+            store.write_cell(cell.name, {"samples": dict.fromkeys(ids, entry)})
+        for score in task.metrics:
+            scored: dict[str, Any] = {"value": 0.5, "status": "ok", "reason": "", "levels": [1.0, 0.0]}
+            store.write_cell(score.name, {"samples": dict.fromkeys(ids, scored), "at": [0.1, 0.2]})
+
+
+def test_a_plan_of_50_000_names_asks_each_thing_once() -> None:
+    data = Counted(50_000)
+    work = planned(data)
+    assert len(work) == -(-50_000 // SHARD)
+    assert sum(len(task.shard.ids) for task in work) == 50_000
+    assert data.asked["ids"] <= 2
+    assert data.asked["fingerprint"] == 50_000
+
+
+@pytest.mark.parametrize("shards_of_data", [2, 6])
+def test_resuming_and_the_tables_parse_each_cell_once(
+    shards_of_data: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = Counted(shards_of_data * SHARD)
+    work = planned(data)
+    fill(Store(tmp_path), work)
+    read: Counter[str] = Counter()
+    honest = Store.read_cell
+
+    def counting(self: Store, name: str) -> dict[str, Any]:
+        read[name] += 1
+        return honest(self, name)
+
+    monkeypatch.setattr(Store, "read_cell", counting)
+    cells = shards_of_data * (1 + len(LAYERS) * len(METHODS) * (1 + len(METRICS)))
+    store = Store(tmp_path)
+    for _ in range(4):  # a run asks that often
+        assert not any(missing(task, store).maps or missing(task, store).metrics for task in work)
+    assert len(read) == cells
+    assert set(read.values()) == {1}
+    read.clear()
+    made = tables(work, [], study(data.samples), store, {})
+    assert len(made.results) == data.samples * len(LAYERS) * len(METHODS) * len(METRICS)
+    assert len(read) == cells
+    assert set(read.values()) == {1}
+    assert data.asked["ids"] <= 2
