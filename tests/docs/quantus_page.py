@@ -12,18 +12,19 @@ from .pages import ROOT
 FILE = ROOT / "docs" / "quantus.md"
 INTRO = """# Metrics of Quantus and captum
 
-`quantus:NAME`, with the parameters of its class that are plain values, runs a metric of
+`quantus:NAME` runs a metric of
 [Quantus](https://github.com/understandable-machine-intelligence-lab/Quantus)
-(`pip install 'benchbench[quantus]'`); `captum:infidelity` and `captum:sensitivity_max` run captum's:
+(`pip install 'benchbench[quantus]'`), with those parameters of its class that are plain values.
+`captum:infidelity` and `captum:sensitivity_max` run captum's metrics:
 
 ```
 benchbench run --metrics deletion,quantus:FaithfulnessCorrelation:nr_runs=50,captum:infidelity:samples=20
 ```
 
-They are given one image at a time, so that nothing is normalised, averaged or cut off over a batch; the map as every
-metric here sees it, upsampled and min-max normalised; a random state seeded by the image, which is put back. What they
-change of the image, they change in their own way: a number of theirs is not comparable with one of ours of the same
-name. They are slow: their forwards are shared with nothing.
+These metrics get one image at a time, so that nothing is normalised, averaged or cut off over a batch. They get the map
+like every metric here, upsampled and min-max normalised, and a random state seeded by the image, which is restored
+afterwards. Metrics that change images do so in their own way, so their numbers are not comparable with benchbench's
+metrics of the same name. They are slow, because they share no forward passes.
 
 All metrics of Quantus 0.6.0 were tried on CAMs of RGB images. """
 
