@@ -13,25 +13,25 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .api import Study, explain
+    from .api.run import Run
+    from .api.study import Study, explain
     from .errors import BenchError, NotApplicable
-    from .finished import Run
-    from .layout import with_grid, with_layout
-    from .overlays import Overlay, overlay
+    from .network.targets import scored
     from .registry import dataset, method, metric, model
     from .regression import Baseline, Tolerances
-    from .targets import scored
+    from .tracing.layout import with_grid, with_layout
     from .types import Dataset, Layer, ModelSpec, Preprocess, Sample, Scored, Seen
+    from .viz.overlay import Overlay, overlay
 
 _HOME = {
-    "api": ("Study", "explain"),
+    "api.study": ("Study", "explain"),
+    "api.run": ("Run",),
     "errors": ("BenchError", "NotApplicable"),
-    "finished": ("Run",),
-    "layout": ("with_grid", "with_layout"),
-    "overlays": ("Overlay", "overlay"),
+    "tracing.layout": ("with_grid", "with_layout"),
+    "viz.overlay": ("Overlay", "overlay"),
     "regression": ("Baseline", "Tolerances"),
     "registry": ("dataset", "method", "metric", "model"),
-    "targets": ("scored",),
+    "network.targets": ("scored",),
     "types": ("Dataset", "Layer", "ModelSpec", "Preprocess", "Sample", "Scored", "Seen"),
 }
 

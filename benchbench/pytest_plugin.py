@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from .api import Study
-    from .asserting import MapsLike
-    from .costs_alone import Alone
-    from .finished import Run
+    from .api.run import Run
+    from .api.study import Study
     from .regression import Tolerances
-    from .session_runs import SessionRuns
+    from .testing.asserts import MapsLike
+    from .testing.benchmark import Alone
+    from .testing.session_runs import SessionRuns
 
 UPDATE = "--benchbench-update"
 WRITTEN = "benchbench_written"  # user property of a test: it crosses from xdist's workers with the report
@@ -56,7 +56,7 @@ class StudyRuns:
 
     @cached_property
     def _runs(self) -> SessionRuns:
-        from .session_runs import SessionRuns
+        from .testing.session_runs import SessionRuns
 
         return SessionRuns(self.folder)
 
@@ -70,7 +70,7 @@ class StudyRuns:
         """
         __tracebackhide__ = True
         from .errors import BenchError
-        from .session_runs import read_study
+        from .testing.session_runs import read_study
 
         why = ""
         try:
@@ -119,7 +119,7 @@ class Snapshot(Beside):
     def __call__(self, found: Run | MapsLike, name: str = "", *, tolerance: float = 1e-3) -> None:
         """Compare, or write with --benchbench-update; see ``benchbench.testing.assert_same_maps``."""
         __tracebackhide__ = True
-        from .asserting import assert_same_maps
+        from .testing.asserts import assert_same_maps
 
         path = self.path(name)
         before = _bytes(path)
@@ -133,7 +133,7 @@ class Gate(Beside):
     def __call__(self, run: Run, name: str = "", *, tolerances: Tolerances | None = None) -> None:
         """Compare, or write with --benchbench-update; see ``benchbench.testing.assert_not_worse``."""
         __tracebackhide__ = True
-        from .asserting import assert_not_worse
+        from .testing.asserts import assert_not_worse
 
         path = self.path(name)
         before = _bytes(path)
@@ -172,7 +172,7 @@ def benchbench_cost(request: pytest.FixtureRequest) -> Alone:
         benchmark = request.getfixturevalue("benchmark")
     except pytest.FixtureLookupError:
         pytest.fail("benchbench_cost needs pytest-benchmark: pip install 'benchbench[pytest]'", pytrace=False)
-    from .costs_alone import Alone
+    from .testing.benchmark import Alone
 
     return Alone(benchmark)
 

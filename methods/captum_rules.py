@@ -14,8 +14,8 @@ from benchbench.errors import NotApplicable
 from benchbench.registry import method
 from benchbench.types import Layer
 
-from .evidence import Sign, evidence
-from .masking import grown
+from ._masking import grown
+from ._sign import Sign, evidence
 
 _CURVED = {
     *("celu", "elu", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "logsigmoid"),

@@ -9,12 +9,12 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from benchbench.fills import gaussian
 from benchbench.registry import method
 from benchbench.types import Layer
-from benchbench.wrapping import AnyMethod, Method
 
-from .masking import grown, minmax
+from ..perturbation.fills import gaussian
+from ..registry.method_parameter import AnyMethod, Method
+from ._masking import grown, minmax
 
 
 @method("random", needs="activation", control=True)

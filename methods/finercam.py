@@ -11,7 +11,8 @@ from torch import Tensor
 from benchbench.errors import NotApplicable
 from benchbench.registry import method
 from benchbench.types import Layer
-from benchbench.wrapping import AnyMethod, Method
+
+from ..registry.method_parameter import AnyMethod, Method
 
 
 @method(

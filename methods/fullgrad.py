@@ -7,7 +7,7 @@ from torch import Tensor
 from benchbench.registry import method
 from benchbench.types import Layer
 
-from .masking import grown
+from ._masking import grown
 
 _LEAST = 1e-6  # as in the authors' code
 

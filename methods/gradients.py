@@ -11,7 +11,7 @@ from torch import Tensor
 from benchbench.registry import method
 from benchbench.types import Layer
 
-from .evidence import Sign, evidence
+from ._sign import Sign, evidence
 
 Count = Annotated[int, Field(ge=1)]
 

@@ -8,11 +8,11 @@ import torch
 from pydantic import Field
 from torch import Tensor, relu
 
-from benchbench.fills import gaussian
 from benchbench.registry import method
 from benchbench.types import Layer
 
-from .masking import grown, minmax, quantile
+from ..perturbation.fills import gaussian
+from ._masking import grown, minmax, quantile
 
 
 @method(

@@ -11,7 +11,7 @@ from torch import Tensor, relu
 from benchbench.registry import method
 from benchbench.types import Layer
 
-from .masking import grown, minmax
+from ._masking import grown, minmax
 
 
 @method(

@@ -8,7 +8,7 @@ from torch import Tensor, relu
 from benchbench.registry import method
 from benchbench.types import Layer
 
-from .masking import grown, quantile
+from ._masking import grown, quantile
 
 _OUTLIERS = 0.001  # on each side, as in the authors' code
 _LEAST = 1e-12

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from benchbench.registry import method
 from benchbench.types import Layer
-from benchbench.wrapping import AnyMethod, Method
 
-from .masking import minmax
+from ..registry.method_parameter import AnyMethod, Method
+from ._masking import minmax
 
 
 @method(

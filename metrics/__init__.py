@@ -3,40 +3,9 @@
 if __name__ != "benchbench.metrics":
     raise ImportError("import this package as benchbench.metrics: its folder must not become an import name of its own")
 
-from . import (
-    adcc,
-    boxes,
-    calibration,
-    complexity,
-    confidence,
-    cost,
-    curves,
-    foreign,
-    foreign_captum,
-    localisation,
-    randomisation,
-    regions,
-    road,
-    robustness,
-    subsets,
-    ties,
-)
+import importlib
+import pkgutil
 
-__all__ = [
-    "adcc",
-    "boxes",
-    "calibration",
-    "complexity",
-    "confidence",
-    "cost",
-    "curves",
-    "foreign",
-    "foreign_captum",
-    "localisation",
-    "randomisation",
-    "regions",
-    "road",
-    "robustness",
-    "subsets",
-    "ties",
-]
+for _module in pkgutil.iter_modules(__path__):
+    if not _module.name.startswith("_"):
+        importlib.import_module(f"{__name__}.{_module.name}")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from benchbench.perturb import Multiply, saliency
 from benchbench.registry import metric
-from benchbench.similarity import pearson
 from benchbench.types import Scored, Seen
-from benchbench.views import Masked
 
-from .confidence import share_lost
+from ..maps.similarity import pearson
+from ..perturbation.ranking import Multiply, saliency
+from ..types.views import Masked
+from .average_drop import share_lost
 
 PROTOCOLS: dict[str, dict[str, object]] = {"masked-image": {}}
 

@@ -14,10 +14,11 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from benchbench.perturb import minmax
 from benchbench.registry import metric
-from benchbench.similarity import reasons
 from benchbench.types import Scored, Seen
+
+from ..maps.similarity import reasons
+from ..perturbation.ranking import minmax
 
 Size = Literal["image", "layer"]
 Height = Annotated[float, Field(ge=0, lt=1)]

@@ -16,12 +16,12 @@ import torch
 from pydantic import AfterValidator, Field
 from torch import Tensor
 
-from benchbench.perturb import upsample
 from benchbench.registry import metric
 from benchbench.types import Scored, Seen
 
-from .masks import boxed, on_region, within
-from .relation import midranks
+from ..perturbation.ranking import upsample
+from ._correlation import midranks
+from ._regions import boxed, on_region, within
 
 Array = npt.NDArray[np.float64]
 Pixels = Annotated[int, Field(ge=1, le=100_000)]

@@ -12,11 +12,12 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from benchbench.perturb import saliency
 from benchbench.registry import metric
-from benchbench.similarity import constant, histogram_entropy, reasons, spearman, ssim
 from benchbench.types import Again, Scored, Seen
-from benchbench.views import Averaged, DrawKind, Noisy, OtherClass, OtherTarget, RandomWeights
+
+from ..maps.similarity import constant, histogram_entropy, reasons, spearman, ssim
+from ..perturbation.ranking import saliency
+from ..types.views import Averaged, DrawKind, Noisy, OtherClass, OtherTarget, RandomWeights
 
 Stages = Annotated[int, Field(ge=1, le=1000)]
 Samples = Annotated[int, Field(ge=1, le=1000)]

@@ -11,13 +11,13 @@ from annotated_types import Len
 from pydantic import Field
 from torch import Tensor
 
-from benchbench.fills import FillName
-from benchbench.perturb import Above, Order, Probe, Remove, above
 from benchbench.registry import metric
-from benchbench.similarity import reasons
 from benchbench.types import Scored, Seen
 
-from .protocols import EVERY_FILL
+from ..maps.similarity import reasons
+from ..perturbation.fills import FillName
+from ..perturbation.ranking import Above, Order, Probe, Remove, above
+from ._removal_protocols import EVERY_FILL
 
 Percent = Annotated[int, Field(ge=1, le=99)]
 Percents = Annotated[tuple[Percent, ...], Len(1)]

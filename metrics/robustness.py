@@ -12,11 +12,12 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from benchbench.perturb import saliency
 from benchbench.registry import metric
-from benchbench.similarity import constant, reasons, spearman
 from benchbench.types import Again, Scored, Seen
-from benchbench.views import Jpeg, NoiseKind, Noisy, Shifted
+
+from ..maps.similarity import constant, reasons, spearman
+from ..perturbation.ranking import saliency
+from ..types.views import Jpeg, NoiseKind, Noisy, Shifted
 
 Radius = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1, le=10_000)]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from ..errors import BenchError, nearest
-from .board import Block, Metric, Row
-from .marks import DAGGER, Marked, Shown
-from .numbers import fixed
-from .statement import statement
-from .text import markdown
+from .escape import markdown
+from .leaderboard.board import Block, Metric, Row
+from .leaderboard.marks import DAGGER, Marked, Shown
+from .leaderboard.statement import statement
+from .number_format import fixed
 
 
 def markdown_table(marked: Marked, spread: str = "interval") -> str:

@@ -7,10 +7,10 @@ from typing import Literal, TypeAlias
 
 from ..errors import BenchError, nearest
 from ..files import publish
-from . import latex
+from .escape import csv
+from .latex import leaderboard as latex
+from .leaderboard.marks import Marked
 from .markdown import markdown_table
-from .marks import Marked
-from .text import csv
 
 Format: TypeAlias = Literal["latex", "markdown", "csv"]
 SUFFIXES: dict[Format, str] = {"csv": "csv", "markdown": "md", "latex": "tex"}

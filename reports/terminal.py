@@ -9,10 +9,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from .board import Block, Metric, Row
-from .independence import dependence
-from .marks import DAGGER, Marked, Shown
-from .text import one_line
+from .escape import one_line
+from .leaderboard.board import Block, Metric, Row
+from .leaderboard.independence import dependence
+from .leaderboard.marks import DAGGER, Marked, Shown
 
 WIDTH = 80
 METHOD = 16  # for the methods' names, which fold

@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchbench.plan import sample_seeds
-from benchbench.progress import Silent
+from benchbench.attribution.services import look, run_method
+from benchbench.engine.progress import Silent
+from benchbench.network.scorer import Scorer
 from benchbench.registry import METHODS
-from benchbench.scoring import Scorer
-from benchbench.services import look, run_method
+from benchbench.study.plan import sample_seeds
 from benchbench.types import INPUT, Layer, Pixels
 
 

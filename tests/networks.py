@@ -8,7 +8,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from benchbench.method_testing import small_transformer
+from benchbench.testing.method_contract import small_transformer
 
 N = TypeVar("N", bound=nn.Module)
 Vit = small_transformer  # stands beside the classes

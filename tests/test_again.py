@@ -12,15 +12,25 @@ import pytest
 import torch
 from torch import Tensor
 
+from benchbench.attribution.apply_view import Original, Weights, show
+from benchbench.engine.runner import run
 from benchbench.errors import NotApplicable
+from benchbench.network.scorer import Scorer
 from benchbench.registry import METHODS, METRICS, method, metric
-from benchbench.runner import run
-from benchbench.scoring import Scorer
-from benchbench.showing import Original, Weights, show
-from benchbench.study import Study
-from benchbench.table import KEYS, Record
+from benchbench.results.schema import KEYS, Record
+from benchbench.study.spec import Study
 from benchbench.types import Layer, Scored, Seen
-from benchbench.views import Averaged, Jpeg, Masked, Noisy, NoisyWeights, OtherTarget, RandomWeights, Shifted, View
+from benchbench.types.views import (
+    Averaged,
+    Jpeg,
+    Masked,
+    Noisy,
+    NoisyWeights,
+    OtherTarget,
+    RandomWeights,
+    Shifted,
+    View,
+)
 
 from .helpers import pixels
 from .networks import Pooled, seeded

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import swin_t
 
-from benchbench.attention import attentions
 from benchbench.errors import NotApplicable
+from benchbench.network.attention import attentions
 
 from .helpers import map_of
 from .networks import Pooled, Vit, seeded

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from benchbench.axes import Atom, Joined, Place, join, place_of, plain, reshaped, sliced
-from benchbench.capture import capture
 from benchbench.errors import NotApplicable
+from benchbench.network.capture import capture
+from benchbench.tracing.axes import Atom, Joined, Place, join, place_of, plain, reshaped, sliced
 
 HEIGHT, WIDTH = 8, 12
 

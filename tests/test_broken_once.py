@@ -14,13 +14,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import benchbench as bb
-from benchbench.attention import attentions
-from benchbench.capture import capture
 from benchbench.errors import BenchError, NotApplicable
-from benchbench.layers import before, resolve
-from benchbench.layout import Layout, layout_of, tokens_of
-from benchbench.perturb import saliency
-from benchbench.targets import scored, unharmed
+from benchbench.network.attention import attentions
+from benchbench.network.capture import capture
+from benchbench.network.layers import before, resolve
+from benchbench.network.targets import scored, unharmed
+from benchbench.perturbation.ranking import saliency
+from benchbench.tracing.layout import Layout, layout_of, tokens_of
 
 from .helpers import layer_of, map_of
 from .networks import Pooled, seeded

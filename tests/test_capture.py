@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchbench.capture import capture, pooled_head, quiet, rest
 from benchbench.errors import BenchError, NotApplicable
-from benchbench.reading import read
+from benchbench.network.capture import capture, pooled_head, quiet, rest
+from benchbench.tracing.reading import read
 
 from .networks import Flat, Pooled, seeded
 

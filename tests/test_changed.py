@@ -11,9 +11,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from benchbench.changed import jpeg, moved, noisy, shifted
+from benchbench.perturbation.corruptions import jpeg, moved, noisy, shifted
 from benchbench.types import Pixels, Preprocess
-from benchbench.views import Noisy
+from benchbench.types.views import Noisy
 
 MEAN, STD = (torch.tensor(value) for value in (Preprocess().mean, Preprocess().std))
 

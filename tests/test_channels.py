@@ -13,13 +13,13 @@ from torch import Tensor, nn
 from torchvision import transforms
 
 import benchbench as bb
-from benchbench.changed import jpeg, moved, noisy
 from benchbench.errors import BenchError
-from benchbench.fills import FILLS, GREY, fill_grey, fill_mean, fill_noisy_linear, whole
-from benchbench.preprocess import colours, denormalise, fitted, prepare
-from benchbench.regions import superpixels
+from benchbench.models.preprocess import colours, denormalise, fitted, prepare
+from benchbench.perturbation.corruptions import jpeg, moved, noisy
+from benchbench.perturbation.fills import FILLS, GREY, fill_grey, fill_mean, fill_noisy_linear, whole
+from benchbench.perturbation.parts import superpixels
 from benchbench.types import Pixels, Preprocess
-from benchbench.views import Noisy
+from benchbench.types.views import Noisy
 
 from .networks import seeded
 

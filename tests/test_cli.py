@@ -19,7 +19,7 @@ import yaml
 from PIL import Image
 
 import benchbench as bb
-from benchbench.cli import main
+from benchbench.cli.app import main
 from benchbench.registry import METHODS
 from benchbench.regression import Baseline
 
@@ -260,7 +260,7 @@ def test_the_home_folder_stands_for_a_tilde(place: Path, finished: Path, monkeyp
             "benchbench.cli.run_study",
             "; what is done is kept, and the same command goes on from",
         ),
-        (["list", "metrics"], "benchbench.listing.show", "\n"),
+        (["list", "metrics"], "benchbench.cli.listing.show", "\n"),
     ],
 )
 def test_ctrl_c_is_one_line(place: Path, words: list[str], inside: str, said: str) -> None:

@@ -16,11 +16,11 @@ import torch
 from torch import Tensor, nn
 
 import benchbench as bb
-from benchbench.containing import SETTINGS, Kept, contained, state_of
+from benchbench.containment import SETTINGS, Kept, contained, state_of
 from benchbench.errors import BenchError, NotApplicable
 from benchbench.registry import method, metric
+from benchbench.registry.method_parameter import Method
 from benchbench.types import Layer, Sample, Scored, Seen
-from benchbench.wrapping import Method
 
 from .networks import Pooled, seeded
 

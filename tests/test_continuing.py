@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 import benchbench as bb
+from benchbench.engine.lock import locked
+from benchbench.engine.progress import Silent
 from benchbench.errors import BenchError
-from benchbench.lock import locked
-from benchbench.progress import Silent
 from benchbench.registry import METHODS, method
-from benchbench.runfolder import UNFINISHED
+from benchbench.results.run_folder import UNFINISHED
 from benchbench.types import Layer
 
 from .helpers import Told
@@ -172,7 +172,7 @@ def test_a_run_that_was_stopped_is_told_from_one_that_ended(tmp_path: Path, monk
         raise KeyboardInterrupt
 
     with monkeypatch.context() as context:
-        context.setattr("benchbench.runner._work_all", stopped)
+        context.setattr("benchbench.engine.runner._work_all", stopped)
         with pytest.raises(KeyboardInterrupt):
             _run(tmp_path)
     with pytest.raises(BenchError, match=r"a run into this folder has not ended\. Run it again"):
@@ -231,7 +231,8 @@ def test_what_failed_once_is_tried_again_by_itself(busy: Path, tmp_path: Path) -
 
 
 def test_an_image_that_could_not_be_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from benchbench import loading, ready
+    from benchbench.engine import applicability as ready
+    from benchbench.engine import loader as loading
 
     load = ready.load_sample
 

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import torch
 
-from benchbench import costing, services
-from benchbench.cost import LEAST_REPEATS, measure, peak_bytes
+from benchbench.attribution import services
+from benchbench.cost.measure import LEAST_REPEATS, measure, peak_bytes
+from benchbench.engine import method_cost as costing
+from benchbench.network.scorer import Passes
 from benchbench.registry import METRICS
-from benchbench.scoring import Passes
 from benchbench.types import Cost
 
 from .test_run import done
@@ -77,8 +78,8 @@ def test_passes_alone_are_counted_by_one_call_and_nothing_is_timed(
     """The same count as beside a clock; the cell is another, so that a clock asked for later gets its own."""
     timed = done(images, tmp_path / "timed", methods=["gradcam", "scorecam"], metrics=["passes", "runtime"])
     with monkeypatch.context() as patch:
-        patch.setattr("benchbench.costing.measure", None)
-        patch.setattr("benchbench.costing.timed", None)
+        patch.setattr("benchbench.engine.method_cost.measure", None)
+        patch.setattr("benchbench.engine.method_cost.timed", None)
         alone = done(images, tmp_path / "alone", methods=["gradcam", "scorecam"], metrics=["passes"])
     keys = ["method", "metric", "value", "status"]
     assert alone.results[keys].to_numpy().tolist() == (

@@ -8,12 +8,12 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from benchbench.capture import capture, rest
-from benchbench.cut import Cut, cut
+from benchbench.attribution.services import look
 from benchbench.errors import BenchError
-from benchbench.layers import resolve
-from benchbench.scoring import Scorer
-from benchbench.services import look
+from benchbench.network.capture import capture, rest
+from benchbench.network.layers import resolve
+from benchbench.network.rest import Cut, cut
+from benchbench.network.scorer import Scorer
 
 from .networks import Flat, Pooled, seeded
 

@@ -17,9 +17,9 @@ from torch import Tensor
 
 import benchbench as bb
 from benchbench.errors import BenchError
-from benchbench.runfolder import UNFINISHED
-from benchbench.store import Store
-from benchbench.table import Record
+from benchbench.results.run_folder import UNFINISHED
+from benchbench.results.schema import Record
+from benchbench.results.store import Store
 
 from .helpers import Told
 from .networks import Pooled, seeded

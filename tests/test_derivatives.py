@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models import efficientnet_b0, resnet18, vgg11_bn
 
-from benchbench.derivatives import bias_gradients, curvature
 from benchbench.errors import NotApplicable
+from benchbench.network.derivatives import bias_gradients, curvature
 from benchbench.types import INPUT
 
 from .helpers import map_of

@@ -10,11 +10,11 @@ import pytest
 from torch import Tensor
 
 import benchbench as bb
-from benchbench import plan
+from benchbench.engine.runner import run
 from benchbench.errors import BenchError, NotApplicable
 from benchbench.registry import METHODS, method
-from benchbench.runner import run
-from benchbench.table import Record
+from benchbench.results.schema import Record
+from benchbench.study import plan
 from benchbench.testing import check_method
 from benchbench.types import Layer
 

@@ -13,13 +13,13 @@ from torch import Tensor, nn
 from typer.testing import CliRunner
 
 import benchbench as bb
-from benchbench.cli import app
-from benchbench.disturbing import FIRST, Disturbance, Disturbances, disturb
+from benchbench.cli.app import app
 from benchbench.errors import BenchError
-from benchbench.plan import sample_seeds
-from benchbench.redraw import noised
-from benchbench.reliability import CONTROLS, LEVELS, levels_of, with_levels
-from benchbench.views import NoisyWeights
+from benchbench.network.randomise import noised
+from benchbench.study.plan import sample_seeds
+from benchbench.suites.disturbances import FIRST, Disturbance, Disturbances, disturb
+from benchbench.suites.reliability import CONTROLS, LEVELS, levels_of, with_levels
+from benchbench.types.views import NoisyWeights
 
 from .helpers import map_of, normalised
 from .networks import Pooled, seeded

@@ -13,8 +13,8 @@ from PIL import Image
 
 from benchbench.errors import BenchError
 from benchbench.files import ASIDE, publish
-from benchbench.study import Study
-from benchbench.studyfile import MOST, read_yaml
+from benchbench.study.spec import Study
+from benchbench.study.study_file import MOST, read_yaml
 
 from .test_cli import benchbench
 

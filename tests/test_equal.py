@@ -12,16 +12,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from benchbench.equal import keys, marks, name_of, same_shown, sums
-from benchbench.perturb import Above, Keep, Multiply, Order, Probe, Remove, above, hidden, rank_parts, saliency
-from benchbench.pictures import Asked, Palette, Piece
-from benchbench.probing import score_probes
-from benchbench.regions import Parts, parts_in
+from benchbench.engine.runner import run
+from benchbench.evaluation.probe_scores import score_probes
+from benchbench.network.scorer import Answers, Scorer
+from benchbench.perturbation.equality import keys, marks, name_of, same_shown, sums
+from benchbench.perturbation.parts import Parts, parts_in
+from benchbench.perturbation.pictures import Asked, Palette, Piece
+from benchbench.perturbation.ranking import (
+    Above,
+    Keep,
+    Multiply,
+    Order,
+    Probe,
+    Remove,
+    above,
+    hidden,
+    rank_parts,
+    saliency,
+)
 from benchbench.registry import METHODS, method
-from benchbench.runner import run
-from benchbench.scoring import Answers, Scorer
-from benchbench.study import Study
-from benchbench.table import Record
+from benchbench.results.schema import Record
+from benchbench.study.spec import Study
 from benchbench.types import Layer
 
 from .helpers import map_of, pixels

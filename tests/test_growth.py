@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from benchbench.assemble import tables
-from benchbench.plan import SHARD, ReadyModel, Task, shards, tasks
-from benchbench.store import Store
-from benchbench.study import Study
+from benchbench.engine.shard import missing
+from benchbench.engine.tables import tables
+from benchbench.results.store import Store
+from benchbench.study.plan import SHARD, ReadyModel, Task, shards, tasks
+from benchbench.study.spec import Study
 from benchbench.types import Preprocess, Sample
-from benchbench.work import missing
 
 HEALTH = {"cells": 49, "distinct": 49, "ties": 1}
 METHODS, METRICS, LAYERS = ["gradcam", "layercam", "random"], ["deletion", "max_box_acc", "sparseness"], ("a", "b")

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 import benchbench as bb
-from benchbench.health import health
+from benchbench.maps.health import health
 from benchbench.registry import METHODS, method
-from benchbench.reports import html
-from benchbench.reports.marks import Marked
+from benchbench.reports.html import document as html
+from benchbench.reports.leaderboard.marks import Marked
 from benchbench.types import Layer
 
 from .networks import Pooled, seeded

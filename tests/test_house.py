@@ -182,7 +182,7 @@ def test_the_command_line_does_not_wait_for_torch() -> None:
 
 
 def test_a_report_is_rebuilt_without_torch() -> None:
-    loaded = modules_after("import benchbench.table, benchbench.stats\nfrom benchbench.reports import html, tables")
+    loaded = modules_after("import benchbench.results.schema, benchbench.stats\nfrom benchbench.reports import html, tables")
     assert "torch" not in loaded
 
 
@@ -192,7 +192,7 @@ def test_foolbox_is_never_imported() -> None:
 
 def test_no_number_comes_from_what_the_engine_s_digest_leaves_out() -> None:
     """What makes maps, scores and costs imports nothing that NO_NUMBERS lists, but to keep, to count and to fail."""
-    from benchbench.identity import NO_NUMBERS
+    from benchbench.study.identity import NO_NUMBERS
 
     kept = {"files", "retries", "runfolder", "store", "table", "wording"}  # where results are, and their words
     loaded = {"checkpoints", "models", "networks"}  # a network's digest is its weights, code and answers
@@ -213,7 +213,7 @@ def test_no_number_comes_from_what_the_engine_s_digest_leaves_out() -> None:
 
 
 def test_an_edit_of_any_other_file_makes_numbers_anew() -> None:
-    from benchbench.identity import NO_NUMBERS, numeric_files
+    from benchbench.study.identity import NO_NUMBERS, numeric_files
 
     digested = {path.relative_to(ROOT / "benchbench").as_posix() for path in numeric_files()}
     assert {"judge.py", "datasets/cutouts.py", "scoring.py", "perturb.py"} <= digested

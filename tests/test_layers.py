@@ -11,10 +11,10 @@ import torchvision
 from torch import Tensor, nn
 
 import benchbench as bb
-from benchbench.capture import rest
 from benchbench.errors import BenchError
-from benchbench.layers import before, resolve, spatial_layers
-from benchbench.tracing import _Follow, _traced
+from benchbench.network.capture import rest
+from benchbench.network.layers import before, resolve, spatial_layers
+from benchbench.tracing.forward import _Follow, _traced
 
 from .helpers import layer_of
 from .networks import Pooled, seeded

@@ -12,15 +12,15 @@ from torch import Tensor, nn
 from torchvision.models import SwinTransformer, vit_b_32
 
 import benchbench as bb
-from benchbench.attention import attentions
-from benchbench.capture import capture
-from benchbench.cut import cut
+from benchbench.attribution.services import look
 from benchbench.errors import BenchError, NotApplicable
-from benchbench.layers import before, resolve
-from benchbench.layout import Layout, Tokens, layout_of, tokens_of, with_grid, with_layout
-from benchbench.prepare import prepare
-from benchbench.scoring import Scorer
-from benchbench.services import look
+from benchbench.network.attention import attentions
+from benchbench.network.capture import capture
+from benchbench.network.layers import before, resolve
+from benchbench.network.prepared import prepare
+from benchbench.network.rest import cut
+from benchbench.network.scorer import Scorer
+from benchbench.tracing.layout import Layout, Tokens, layout_of, tokens_of, with_grid, with_layout
 
 from .helpers import layer_of, map_of
 from .networks import Pooled, Vit, seeded

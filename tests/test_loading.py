@@ -13,10 +13,11 @@ import torch
 from torch import Tensor
 
 import benchbench as bb
-from benchbench import costing, runner
-from benchbench.datasets import serial
+from benchbench.datasets.sources.serial import serial
+from benchbench.engine import method_cost as costing
+from benchbench.engine import runner
+from benchbench.engine.loader import Loader
 from benchbench.errors import BenchError
-from benchbench.loading import Loader
 from benchbench.types import Sample
 
 from .networks import Pooled, seeded
@@ -135,7 +136,7 @@ def test_what_is_not_needed_is_not_read(many: Tensor, tmp_path: Path) -> None:
 
 
 def test_the_built_in_datasets_may_be_read_at_once() -> None:
-    from benchbench.datasets.files import Files
+    from benchbench.datasets.sources.files import Files
 
     files = Files("none", [])
     assert serial(files) is files

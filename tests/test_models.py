@@ -11,13 +11,13 @@ import torch
 import torchvision
 from torch import nn
 
-from benchbench.datasets import photos
+from benchbench.datasets.builtin import photos
 from benchbench.errors import BenchError
-from benchbench.models import fingerprint, imagenet_classes, load_model
-from benchbench.networks import _lite0_keys, efficientnet_lite0
-from benchbench.preprocess import prepare
+from benchbench.models.builtin import _lite0_keys, efficientnet_lite0
+from benchbench.models.load import fingerprint, imagenet_classes, load_model
+from benchbench.models.preprocess import prepare
 from benchbench.registry import MODELS
-from benchbench.study import Study
+from benchbench.study.spec import Study
 from benchbench.types import ModelSpec, Preprocess
 
 

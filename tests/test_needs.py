@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 import benchbench as bb
 from benchbench.errors import NotApplicable
-from benchbench.method_testing import Small, seeded
 from benchbench.registry import METHODS, method
+from benchbench.testing.method_contract import Small, seeded
 from benchbench.types import Layer
 
 from .helpers import layer_of
@@ -231,7 +231,7 @@ def test_a_layer_lends_what_was_declared_whatever_else_is_in_the_study(
 def test_a_wrapper_lends_its_inner_method_no_more(peeking: str, images: Tensor) -> None:
     @method("outer", needs="gradient", control=True)
     def outer(layer: Layer) -> Tensor:
-        from benchbench.wrapping import Method
+        from benchbench.registry.method_parameter import Method
 
         found: Tensor = Method("peeking")(layer)
         return found

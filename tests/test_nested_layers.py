@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchbench.layers import resolve
+from benchbench.network.layers import resolve
 
 from .networks import seeded
 

@@ -11,10 +11,10 @@ from PIL import Image
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms import v2 as transforms
 
-from benchbench.preprocess import denormalise, prepare
-from benchbench.runner import run
-from benchbench.study import Study
-from benchbench.table import Record
+from benchbench.engine.runner import run
+from benchbench.models.preprocess import denormalise, prepare
+from benchbench.results.schema import Record
+from benchbench.study.spec import Study
 from benchbench.types import ModelSpec, Preprocess
 
 from .networks import Pooled, seeded

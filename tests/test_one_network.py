@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from benchbench.api import Study
+from benchbench.api.study import Study
 from benchbench.errors import BenchError
 from benchbench.registry import model
 

@@ -13,8 +13,8 @@ from PIL import Image
 from torch import Tensor
 
 import benchbench as bb
-from benchbench.overlays import laid
-from benchbench.perturb import saliency
+from benchbench.perturbation.ranking import saliency
+from benchbench.viz.overlay import laid
 
 from .networks import Pooled, seeded
 from .test_cli import benchbench
@@ -92,7 +92,7 @@ def test_the_command(place: Path) -> None:
     exec(NET, namespace)
     spec = namespace["small"]()  # type: ignore[operator]
     network = spec.network.eval()
-    from benchbench.preprocess import prepare
+    from benchbench.models.preprocess import prepare
 
     for line, name in ((first, "a.png"), (second, "b.jpg")):
         with Image.open(place / name) as opened:

@@ -56,7 +56,7 @@ def test_the_wheel_works_away_from_the_checkout(wheel: Path, tmp_path: Path) -> 
         archive.extractall(tmp_path)
     script = (
         f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
-        "import benchbench.methods, benchbench.reports.html\n"
+        "import benchbench.methods, benchbench.reports.html.document\n"
         "from benchbench.registry import METHODS, METRICS\n"
         "assert 'gradcam' in METHODS and 'deletion' in METRICS\n"
         "print(benchbench.methods.__file__)\n"

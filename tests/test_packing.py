@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from benchbench.scoring import Scorer, packed
+from benchbench.network.scorer import Scorer, packed
 
 from .networks import Pooled, seeded
 

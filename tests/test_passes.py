@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import benchbench as bb
-from benchbench.method_testing import Small, seeded, small_transformer
+from benchbench.attribution.services import look, run_method
+from benchbench.cost.ledger import Passes
+from benchbench.network.scorer import Scorer
 from benchbench.registry import METHODS
-from benchbench.scoring import Scorer
-from benchbench.services import look, run_method
-from benchbench.sharing import Passes
+from benchbench.testing.method_contract import Small, seeded, small_transformer
 from benchbench.types import INPUT
 
 FEW: dict[str, dict[str, Any]] = {

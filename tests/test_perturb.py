@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from benchbench.fills import fill_blur, rise_kernel
-from benchbench.perturb import (
+from benchbench.perturbation.fills import fill_blur, rise_kernel
+from benchbench.perturbation.parts import parts_in
+from benchbench.perturbation.ranking import (
     Filled,
     Keep,
     Multiply,
@@ -24,7 +25,6 @@ from benchbench.perturb import (
     saliency,
     upsample,
 )
-from benchbench.regions import parts_in
 
 from .helpers import pixels
 from .metrics import plain

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 import benchbench as bb
 from benchbench.errors import BenchError
-from benchbench.prepare import TOLERANCE, Half, prepare
-from benchbench.scoring import Scorer
+from benchbench.network.prepared import TOLERANCE, Half, prepare
+from benchbench.network.scorer import Scorer
 
 from .networks import Flat, Pooled, seeded
 from .test_scoring import calibrated

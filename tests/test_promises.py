@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import benchbench as bb
-from benchbench.method_testing import Small, seeded
-from benchbench.progress import Silent
-from benchbench.promises import broken_promises
+from benchbench.engine.progress import Silent
+from benchbench.network.assumptions import broken_promises
+from benchbench.testing.method_contract import Small, seeded
 
 
 class Dropping(Small):

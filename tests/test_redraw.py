@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from benchbench.errors import NotApplicable
-from benchbench.redraw import layers_of, layers_with_weights, noised, redrawn
-from benchbench.targets import scored
-from benchbench.views import DrawKind, NoisyWeights, RandomWeights
+from benchbench.network.randomise import layers_of, layers_with_weights, noised, redrawn
+from benchbench.network.targets import scored
+from benchbench.types.views import DrawKind, NoisyWeights, RandomWeights
 
 from .networks import Pooled, Vit, seeded
 

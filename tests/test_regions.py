@@ -8,10 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from benchbench.fills import FILLS, FillName, whole
-from benchbench.perturb import Keep, Multiply, Random, Region, Remove, apply, hidden, needs_map, rank_parts
-from benchbench.pictures import Palette
-from benchbench.regions import grid, parts_in
+from benchbench.perturbation.fills import FILLS, FillName, whole
+from benchbench.perturbation.parts import grid, parts_in
+from benchbench.perturbation.pictures import Palette
+from benchbench.perturbation.ranking import (
+    Keep,
+    Multiply,
+    Random,
+    Region,
+    Remove,
+    apply,
+    hidden,
+    needs_map,
+    rank_parts,
+)
 
 from .helpers import pixels
 

@@ -12,10 +12,10 @@ from typing import Any, Literal
 import pytest
 from torch import Tensor
 
+from benchbench.digests import source_digest
 from benchbench.errors import BenchError, folded, nearest
-from benchbench.importing import calling
 from benchbench.registry import DATASETS, METHODS, METRICS, MODELS, Registry, load_file, method
-from benchbench.sources import source_digest
+from benchbench.registry.importing import calling
 from benchbench.types import Layer
 
 

@@ -10,10 +10,10 @@ import pytest
 from torch import Tensor, nn
 
 import benchbench as bb
+from benchbench.attribution.rounding import PURE, made_of_rounding
 from benchbench.errors import NotApplicable
-from benchbench.method_testing import Small, seeded
 from benchbench.registry import METHODS
-from benchbench.rounding import PURE, made_of_rounding
+from benchbench.testing.method_contract import Small, seeded
 from benchbench.types import INPUT
 
 from .helpers import layer_of, map_of

@@ -13,12 +13,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from benchbench.engine.runner import run
 from benchbench.errors import BenchError
-from benchbench.judge import judge
+from benchbench.evaluation.evaluate import judge
 from benchbench.registry import METHODS, METRICS, method, metric
-from benchbench.runner import run
-from benchbench.study import Study
-from benchbench.table import KEYS, Record, validate
+from benchbench.results.schema import KEYS, Record, validate
+from benchbench.study.spec import Study
 from benchbench.types import Layer, Scored, Seen
 
 from .networks import Flat, Pooled, seeded
@@ -305,7 +305,7 @@ def test_a_killed_run_goes_on_from_what_it_has(images: Tensor, tmp_path: Path, m
             raise KeyboardInterrupt
         return real(*given)
 
-    monkeypatch.setattr("benchbench.work.judge", dies)
+    monkeypatch.setattr("benchbench.engine.shard.judge", dies)
     with pytest.raises(KeyboardInterrupt):
         done(many, tmp_path, **keys)
     assert not (tmp_path / "run.json").exists()

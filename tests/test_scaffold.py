@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from benchbench.cli.scaffold import new_method
 from benchbench.errors import BenchError
-from benchbench.scaffold import new_method
-from benchbench.study import Study
+from benchbench.study.spec import Study
 
 from .test_cli import benchbench
 

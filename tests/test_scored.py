@@ -14,12 +14,12 @@ import torch
 from torch import Tensor, nn
 
 import benchbench as bb
-from benchbench.capture import capture
+from benchbench.attribution.services import look
 from benchbench.errors import BenchError
-from benchbench.models import fingerprint
-from benchbench.scoring import Scorer
-from benchbench.services import look
-from benchbench.targets import is_scored, scored
+from benchbench.models.load import fingerprint
+from benchbench.network.capture import capture
+from benchbench.network.scorer import Scorer
+from benchbench.network.targets import is_scored, scored
 
 from .networks import Flat, Pooled, seeded
 

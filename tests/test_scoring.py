@@ -8,11 +8,11 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from benchbench.masked import score_masked
-from benchbench.perturb import Filled, Keep, Multiply, Probe, Remove, Whole, minmax, ranks, upsample
-from benchbench.prepare import TOLERANCE, fold_batch_norm, prepare
-from benchbench.probing import score_probes
-from benchbench.scoring import Scorer
+from benchbench.evaluation.probe_scores import score_probes
+from benchbench.network.masked_scores import score_masked
+from benchbench.network.prepared import TOLERANCE, fold_batch_norm, prepare
+from benchbench.network.scorer import Scorer
+from benchbench.perturbation.ranking import Filled, Keep, Multiply, Probe, Remove, Whole, minmax, ranks, upsample
 
 from .helpers import pixels
 from .networks import Flat, Pooled, seeded

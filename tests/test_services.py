@@ -11,16 +11,16 @@ import torchvision
 from torch import Tensor, nn
 
 import benchbench as bb
-from benchbench.capture import rest
+from benchbench.attribution.services import Batch, look, run_method
 from benchbench.errors import BenchError
-from benchbench.layers import resolve
-from benchbench.masked import score_masked
-from benchbench.perturb import saliency
-from benchbench.prepare import prepare
-from benchbench.proven import proven_layers
+from benchbench.network.capture import rest
+from benchbench.network.layers import resolve
+from benchbench.network.masked_scores import score_masked
+from benchbench.network.prepared import prepare
+from benchbench.network.proven_layers import proven_layers
+from benchbench.network.scorer import Scorer
+from benchbench.perturbation.ranking import saliency
 from benchbench.registry import METHODS
-from benchbench.scoring import Scorer
-from benchbench.services import Batch, look, run_method
 from benchbench.types import Layer
 
 from .networks import Flat, Pooled, seeded

@@ -13,15 +13,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchbench import sharing, work
-from benchbench.cost_rows import NOT_IN_THIS_RUN
-from benchbench.judge import judge
-from benchbench.plan import NO_COST
+from benchbench.cost import ledger as sharing
+from benchbench.cost.ledger import Ledger, Passes, Spent, User
+from benchbench.engine import shard as work
+from benchbench.engine.cost_tables import NOT_IN_THIS_RUN
+from benchbench.evaluation.evaluate import judge
 from benchbench.registry import METHODS, METRICS, method
-from benchbench.reports import html
-from benchbench.reports.marks import Marked
-from benchbench.sharing import Ledger, Passes, Spent, User
-from benchbench.table import Record
+from benchbench.reports.html import document as html
+from benchbench.reports.leaderboard.marks import Marked
+from benchbench.results.schema import Record
+from benchbench.study.plan import NO_COST
 from benchbench.types import Layer, Share
 
 from .networks import Flat, Pooled, seeded

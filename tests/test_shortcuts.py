@@ -17,9 +17,9 @@ import torchvision
 from torch import Tensor, nn
 
 import benchbench as bb
-from benchbench.fills import rise_kernel
-from benchbench.layers import resolve
-from benchbench.models import load_model
+from benchbench.models.load import load_model
+from benchbench.network.layers import resolve
+from benchbench.perturbation.fills import rise_kernel
 from benchbench.registry import MODELS
 
 from .test_scoring import calibrated

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from benchbench.similarity import constant, histogram_entropy, levels, pearson, ranks, reasons, spearman, ssim
+from benchbench.maps.similarity import constant, histogram_entropy, levels, pearson, ranks, reasons, spearman, ssim
 
 
 @pytest.fixture(scope="module")

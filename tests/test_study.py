@@ -11,10 +11,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchbench.cli.parsing import items, parse_item
 from benchbench.errors import BenchError
 from benchbench.registry import DATASETS
-from benchbench.spelling import items, parse_item
-from benchbench.study import Study, read_yaml
+from benchbench.study.spec import Study, read_yaml
 
 from .networks import Pooled, seeded
 

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 import benchbench as bb
 from benchbench.errors import BenchError
-from benchbench.models import fingerprint
-from benchbench.targets import scored
+from benchbench.models.load import fingerprint
+from benchbench.network.targets import scored
 
 from .helpers import map_of
 from .networks import Pooled, seeded

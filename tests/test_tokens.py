@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from torchcam.methods import LeGrad
 from torchvision.models import swin_t
 
-from benchbench.attention import attentions
-from benchbench.capture import capture
-from benchbench.derivatives import curvature
 from benchbench.errors import NotApplicable
-from benchbench.layers import resolve
+from benchbench.network.attention import attentions
+from benchbench.network.capture import capture
+from benchbench.network.derivatives import curvature
+from benchbench.network.layers import resolve
 
 from .helpers import layer_of, map_of
 from .networks import Vit, seeded

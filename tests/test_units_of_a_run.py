@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchbench.api import Study
-from benchbench.datasets.memory import in_memory
+from benchbench.api.run import Run
+from benchbench.api.study import Study
+from benchbench.datasets.sources.memory import in_memory
+from benchbench.engine.provenance import earlier
 from benchbench.errors import BenchError
-from benchbench.finished import Run
-from benchbench.provenance import earlier
 from benchbench.types import Sample
 
 from .networks import Pooled, seeded

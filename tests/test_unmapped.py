@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchbench.capture import quiet
 from benchbench.errors import BenchError
-from benchbench.layers import resolve
+from benchbench.network.capture import quiet
+from benchbench.network.layers import resolve
 
 
 class Siamese(nn.Module):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from . import cutouts, folder, mosaics, photos  # imported so that they register
-from .memory import as_dataset, in_memory
-from .serial import serial
+from .builtin import cutouts, mosaics, photos
+from .sources import folder
+from .sources.memory import as_dataset, in_memory
+from .sources.serial import serial
 
 __all__ = ["as_dataset", "cutouts", "folder", "in_memory", "mosaics", "photos", "serial"]

@@ -2,8 +2,8 @@
 
 from .baseline import Baseline
 from .changes import Change, Checked, Compared, Place, Tolerances
-from .check import check
-from .sketch import Difference, Sketch, difference
+from .comparison import check
+from .map_sketch import Difference, Sketch, difference
 
 __all__ = [
     "Baseline",

@@ -11,11 +11,11 @@ from typing import Any
 from ..errors import BenchError, nearest
 from ..files import publish
 from ..paths import expanded
-from ..table import Record
-from . import taking
-from .parts import Cell, Cost, Data, Images, Maps, Measure, Network, Way
-from .taking import ALONE
-from .text import FORMAT, lines
+from ..results.schema import Record
+from . import extract as taking
+from .extract import ALONE
+from .records import Cell, Cost, Data, Images, Maps, Measure, Network, Way
+from .serialise import FORMAT, lines
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Baseline:
         Raises:
             BenchError: there is none, or it is none, or of another format, or an edit left it at odds with itself.
         """
-        from .reading import read
+        from .load import read
 
         return read(expanded(path))
 

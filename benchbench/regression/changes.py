@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from ..errors import BenchError
-from ..wording import several
+from ..formatting import several
 from .summary import sentence
 
 Kind: TypeAlias = Literal[

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from ..wording import listed, several
+from ..formatting import listed, several
 
 if TYPE_CHECKING:
     from .changes import Change

@@ -1,22 +1,22 @@
 """What a run's table says: means, intervals, tests, ranks, agreement and power."""
 
-from .best import Contest, contests
 from .cost_ratio import cost_ratios
-from .groups import Ranked, letters, ranked
-from .halves import split_half
 from .intervals import fewest_equivalent, limits
-from .maps import health
-from .means import CELL, CONTEST, COST, QUALITY, curve_bands, is_part, leaderboard, measured, standard_errors
-from .orders import agreement
-from .overall import overall
-from .pairs import ALPHA, pairs, seen_from, significant
-from .power import fewest_images, images_needed, power, smallest_visible_effect
-from .reliability import consistency, decay, overview
+from .leaderboards import CELL, CONTEST, COST, QUALITY, curve_bands, is_part, leaderboard, measured, standard_errors
+from .map_health import health
+from .metric_agreement import agreement
+from .metric_reliability import consistency, decay, overview
+from .overall_ranking import overall
+from .paired_tests import holm
+from .pairwise import ALPHA, pairs, seen_from, significant
+from .rank_groups import Ranked, letters, ranked
 from .resampling import CONFIDENCE, RESAMPLES, mean
+from .run_comparison import versus
+from .sample_size import fewest_images, images_needed, power, smallest_visible_effect
 from .scale import LOGIT, MARGIN, Scale, Scales, scales, trusted
-from .signed_rank import holm
-from .strata import Bands, by_group
-from .versus import versus
+from .split_halves import split_half
+from .subgroups import Bands, by_group
+from .winners import Contest, contests
 
 __all__ = [
     "ALPHA",

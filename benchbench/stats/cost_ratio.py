@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..table import Record
-from .means import CELL, COST, leaderboard
-from .versus import matched
+from ..results.schema import Record
+from .leaderboards import CELL, COST, leaderboard
+from .run_comparison import matched
 
 DEVICE = ("kind", "name", "threads")
 COLUMNS = [*CELL, "other_model", "cost", "other_cost", "ratio", "low", "high", "reason"]

@@ -22,7 +22,7 @@ import psutil
 import torch
 
 import benchbench
-from benchbench.allocator import keep_memory
+from benchbench.cost.memory import keep_memory
 from benchbench.registry import metric
 from benchbench.types import Scored, Seen
 

@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 import benchbench
-from benchbench.judge import probes_of
-from benchbench.perturb import Probe, canonical, needs_map, saliency
-from benchbench.prepare import channels_last, prepare
-from benchbench.probing import score_probes
+from benchbench.attribution.services import Batch, look, run_method
+from benchbench.evaluation.evaluate import probes_of
+from benchbench.evaluation.probe_scores import score_probes
+from benchbench.network.prepared import channels_last, prepare
+from benchbench.network.scorer import Scorer
+from benchbench.perturbation.ranking import Probe, canonical, needs_map, saliency
 from benchbench.registry import METHODS
-from benchbench.scoring import Scorer
-from benchbench.services import Batch, look, run_method
-from benchbench.study import read_metric
+from benchbench.study.spec import read_metric
 
 from ..helpers import pixels
 from .scenes import SIZE, Call, Scene

@@ -12,9 +12,9 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from benchbench.prepare import Prepared, channels_last, prepare
-from benchbench.proven import proven_layers
-from benchbench.scoring import Scorer
+from benchbench.network.prepared import Prepared, channels_last, prepare
+from benchbench.network.proven_layers import proven_layers
+from benchbench.network.scorer import Scorer
 
 BATCH = 16  # images per forward: of ours, and of every peer that has the option
 SIZE = int(os.environ.get("BENCH_SIZE", "224"))  # smaller, a multiple of 56, to see only that all of it runs

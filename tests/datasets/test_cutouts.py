@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from PIL import Image
 from torchvision.models import ResNet18_Weights
 
-from benchbench.datasets import cutouts as room
-from benchbench.datasets.backgrounds import gradient, plain, texture
-from benchbench.datasets.cutouts import CANVAS, ROOT, Cutouts, compose
-from benchbench.datasets.stamps import STAMPS
+from benchbench.datasets.builtin import cutouts as room
+from benchbench.datasets.builtin.backgrounds import gradient, plain, texture
+from benchbench.datasets.builtin.cutouts import CANVAS, ROOT, Cutouts, compose
+from benchbench.datasets.builtin.stamps import STAMPS
 from benchbench.errors import BenchError
-from benchbench.preprocess import prepare
+from benchbench.models.preprocess import prepare
 from benchbench.registry import DATASETS
 from benchbench.types import Preprocess
 

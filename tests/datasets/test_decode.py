@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from benchbench.datasets.decode import MAX_PIXELS, decode, decode_mask, open_rgba
+from benchbench.datasets.sources.decode import MAX_PIXELS, decode, decode_mask, open_rgba
 from benchbench.errors import BenchError
 
 ROTATE = 0x0112

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from benchbench.datasets.mosaics import Mosaics, Tile, draw
-from benchbench.datasets.photos import photos
+from benchbench.datasets.builtin.mosaics import Mosaics, Tile, draw
+from benchbench.datasets.builtin.photos import photos
 from benchbench.errors import BenchError, NotApplicable
-from benchbench.preprocess import prepare
+from benchbench.models.preprocess import prepare
 from benchbench.registry import DATASETS
 from benchbench.types import ModelSpec, Preprocess
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from benchbench.datasets.files import Files
+from benchbench.datasets.sources.files import Files
 from benchbench.errors import BenchError
 from benchbench.registry import DATASETS
 
@@ -38,7 +38,7 @@ def test_twenty_photographs_with_the_labels_of_their_names() -> None:
 
 def test_foolbox_is_not_imported() -> None:
     code = (
-        "import sys; from benchbench.datasets.photos import photos; photos()[0]; "
+        "import sys; from benchbench.datasets.builtin.photos import photos; photos()[0]; "
         "print([m for m in sys.modules if m.split('.')[0] in ('foolbox', 'eagerpy')])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

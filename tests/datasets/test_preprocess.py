@@ -15,9 +15,9 @@ from torch import Tensor
 from torchvision import transforms
 from torchvision.transforms import InterpolationMode
 
-from benchbench import preprocess as module
 from benchbench.errors import BenchError
-from benchbench.preprocess import denormalise, prepare
+from benchbench.models import preprocess as module
+from benchbench.models.preprocess import denormalise, prepare
 from benchbench.types import Preprocess
 
 LITE0 = Preprocess(256, 224, (127 / 255,) * 3, (128 / 255,) * 3, "bicubic")

@@ -9,9 +9,9 @@ import math
 from collections.abc import Iterable
 from itertools import groupby
 
-from benchbench.probing import forwards
+from benchbench.evaluation.probe_scores import forwards
 from benchbench.registry import FAMILIES, METRIC_NEEDS, METRICS, MetricPlugin, Reading
-from benchbench.views import View, singles
+from benchbench.types.views import View, singles
 
 from .pages import ROOT, _cell, _link, _paragraphs
 

@@ -12,9 +12,9 @@ import torch
 from matplotlib import cbook
 from PIL import Image
 
+from benchbench.attribution.services import look, run_method
+from benchbench.network.scorer import Passes, Scorer
 from benchbench.registry import METHODS, NEEDS, MethodPlugin, Plugin
-from benchbench.scoring import Passes, Scorer
-from benchbench.services import look, run_method
 from benchbench.testing import Small, example_images, seeded, small_transformer
 from benchbench.types import INPUT
 

@@ -14,8 +14,8 @@ from torch import nn
 
 import benchbench as bb
 from benchbench.errors import NotApplicable
-from benchbench.networks import efficientnet_lite0
-from benchbench.preprocess import denormalise, prepare
+from benchbench.models.builtin import efficientnet_lite0
+from benchbench.models.preprocess import denormalise, prepare
 from benchbench.registry import METHODS
 
 _FEW: dict[str, dict[str, Any]] = {"rise": {"masks": 1000}, "sscam": {"samples": 1}, "iscam": {"steps": 2}}

@@ -5,7 +5,7 @@ Run as ``python -m tests.docs.quantus_page``; the text is tested to be what it w
 
 from __future__ import annotations
 
-from benchbench.metrics.quantus_verdicts import FAMILY, REFUSED, RUNS
+from benchbench.metrics._quantus_support import FAMILY, REFUSED, RUNS
 
 from .pages import ROOT
 

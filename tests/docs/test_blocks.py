@@ -22,12 +22,12 @@ import yaml
 from torch import Tensor, nn
 
 import benchbench as bb
-from benchbench.cli import app
-from benchbench.disturbing import Disturbances
+from benchbench.cli.app import app
+from benchbench.cli.parsing import items
 from benchbench.registry import DATASETS, METHODS, METRICS, MODELS
-from benchbench.spelling import items
-from benchbench.study import Study, read_metric
-from benchbench.studyfile import name_and_params
+from benchbench.study.spec import Study, read_metric
+from benchbench.study.study_file import name_and_params
+from benchbench.suites.disturbances import Disturbances
 
 from .blocks import Block, blocks, commands
 

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from benchbench import pytest_plugin, testing
-from benchbench.weaknesses import WEAKNESSES
+from benchbench.suites.weaknesses import WEAKNESSES
 
 from .pages import ROOT
 

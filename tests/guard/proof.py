@@ -22,8 +22,8 @@ from typing import Any
 import yaml
 
 from benchbench.regression import Baseline, check
-from benchbench.study import read_metric
-from benchbench.table import Record
+from benchbench.results.schema import Record
+from benchbench.study.spec import read_metric
 
 from .fault import Fault
 from .of_engine import ENGINE

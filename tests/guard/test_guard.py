@@ -11,7 +11,7 @@ import pytest
 
 from benchbench.registry import METHODS, METRICS
 from benchbench.regression import Baseline
-from benchbench.study import Study
+from benchbench.study.spec import Study
 
 from .again import PAGE as AGAIN
 from .again import RERUNS, TIMED, ways

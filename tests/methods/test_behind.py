@@ -7,11 +7,11 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from benchbench.capture import rest
-from benchbench.prepare import prepare
+from benchbench.attribution.services import look, run_method
+from benchbench.network.capture import rest
+from benchbench.network.prepared import prepare
+from benchbench.network.scorer import Scorer
 from benchbench.registry import METHODS
-from benchbench.scoring import Scorer
-from benchbench.services import look, run_method
 
 from ..helpers import layer_of, map_of
 from ..networks import Flat, Pooled, seeded
@@ -72,7 +72,7 @@ def test_on_a_pooled_head_ablation_is_the_contribution(images: Tensor) -> None:
 @pytest.mark.parametrize("method", ["ablationcam", "reciprocam"])
 @pytest.mark.parametrize("name", ["resnet18", "mobilenet_v2", "densenet121", "regnet_y_400mf", "squeezenet1_1"])
 def test_a_last_stage_costs_one_forward_and_what_is_behind(name: str, method: str) -> None:
-    from benchbench.layers import resolve
+    from benchbench.network.layers import resolve
 
     with torch.random.fork_rng():
         torch.manual_seed(0)

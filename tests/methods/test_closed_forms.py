@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchbench.capture import capture
 from benchbench.errors import NotApplicable
+from benchbench.network.capture import capture
 
 from ..helpers import layer_of, map_of, normalised
 from ..networks import Flat, Pooled, seeded

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from benchbench.errors import BenchError, NotApplicable
 from benchbench.registry import METHODS
-from benchbench.wrapping import read_method
+from benchbench.registry.method_parameter import read_method
 
 from ..helpers import layer_of, map_of, normalised
 from ..networks import Flat, Identity, Pooled, seeded

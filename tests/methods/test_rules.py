@@ -11,11 +11,11 @@ from pytorch_grad_cam import FinerCAM
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from benchbench.attribution.services import look, run_method
 from benchbench.errors import NotApplicable
-from benchbench.perturb import minmax, saliency
+from benchbench.network.scorer import Scorer
+from benchbench.perturbation.ranking import minmax, saliency
 from benchbench.registry import METHODS
-from benchbench.scoring import Scorer
-from benchbench.services import look, run_method
 from benchbench.types import INPUT
 
 from ..helpers import map_of

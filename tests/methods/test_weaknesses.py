@@ -11,8 +11,8 @@ from torch import Tensor
 
 from benchbench.errors import BenchError, NotApplicable
 from benchbench.registry import METHODS, method
+from benchbench.suites.weaknesses import BLIND, FOOTPRINTS, WEAKNESSES, Planted, by_place, instances, total, weakness
 from benchbench.types import Layer
-from benchbench.weaknesses import BLIND, FOOTPRINTS, WEAKNESSES, Planted, by_place, instances, total, weakness
 
 from ..helpers import map_of
 

@@ -21,15 +21,15 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 from torchcam.metrics import DeletionInsertionMetric
 
-from benchbench.changed import noisy
-from benchbench.fills import FILLS
-from benchbench.imputation import impute
-from benchbench.metrics.boxes import _every, _largest
-from benchbench.metrics.quantus_verdicts import REFUSED
+from benchbench.maps.similarity import levels, pearson, spearman, ssim
+from benchbench.metrics._quantus_support import REFUSED
+from benchbench.metrics.object_boxes import _every, _largest
+from benchbench.perturbation.corruptions import noisy
+from benchbench.perturbation.fills import FILLS
+from benchbench.perturbation.imputation import impute
 from benchbench.registry import METRICS
-from benchbench.similarity import levels, pearson, spearman, ssim
 from benchbench.types import Again, Pixels, Seen
-from benchbench.views import Noisy
+from benchbench.types.views import Noisy
 
 from ..helpers import pixels
 from ..test_imputation import picture, solved

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchbench.perturb import saliency
+from benchbench.perturbation.ranking import saliency
 from benchbench.registry import METRICS
-from benchbench.study import read_metric
+from benchbench.study.spec import read_metric
 from benchbench.types import Scored, Seen
 
 Array = np.ndarray

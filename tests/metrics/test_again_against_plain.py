@@ -14,9 +14,9 @@ import torch
 from captum.metrics import sensitivity_max
 from torch import Tensor
 
-from benchbench.runner import run
-from benchbench.study import Study
-from benchbench.table import KEYS, Record
+from benchbench.engine.runner import run
+from benchbench.results.schema import KEYS, Record
+from benchbench.study.spec import Study
 
 from ..networks import Pooled, seeded
 from .again_plain import MEAN, METRICS, STD, Plain

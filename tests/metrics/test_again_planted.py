@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 import benchbench as bb
-from benchbench.perturb import saliency
+from benchbench.attribution.apply_view import other_classes
+from benchbench.engine.runner import run
+from benchbench.perturbation.ranking import saliency
 from benchbench.registry import METHODS, METRICS, method
-from benchbench.runner import run
-from benchbench.showing import other_classes
-from benchbench.study import Study
-from benchbench.table import Record
+from benchbench.results.schema import Record
+from benchbench.study.spec import Study
 from benchbench.types import Again, Layer, Scored, Seen
-from benchbench.views import Masked, OtherTarget, RandomWeights, View, singles
+from benchbench.types.views import Masked, OtherTarget, RandomWeights, View, singles
 
 from ..helpers import pixels
 from ..networks import Identity, Pooled, seeded

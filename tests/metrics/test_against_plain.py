@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchbench.explaining import Maps
-from benchbench.judge import judge, pixels_of
-from benchbench.loading import Chunk
-from benchbench.plan import MapCell, MetricCell
-from benchbench.scoring import Scorer
-from benchbench.study import read_method, read_metric
+from benchbench.attribution.explain import Maps
+from benchbench.engine.loader import Chunk
+from benchbench.evaluation.evaluate import judge, pixels_of
+from benchbench.network.scorer import Scorer
+from benchbench.study.plan import MapCell, MetricCell
+from benchbench.study.spec import read_method, read_metric
 from benchbench.types import Preprocess
 
 from ..networks import Pooled, seeded

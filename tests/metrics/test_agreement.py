@@ -8,7 +8,7 @@ pytest.importorskip("quantus")
 pytest.importorskip("cv2")
 pytest.importorskip("sklearn")
 
-from benchbench.metrics.quantus_verdicts import REFUSED
+from benchbench.metrics._quantus_support import REFUSED
 
 from .agreement import FAULTS, LEAST, PAGE, ROWS, Row
 

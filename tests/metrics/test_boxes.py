@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
-from benchbench.metrics.boxes import _every, _largest, best_elsewhere
-from benchbench.metrics.masks import EMPTY, NO_MASK
+from benchbench.engine.runner import run
+from benchbench.metrics._regions import EMPTY, NO_MASK
+from benchbench.metrics.object_boxes import _every, _largest, best_elsewhere
 from benchbench.registry import METRICS, metric
-from benchbench.runner import run
-from benchbench.study import Study
-from benchbench.table import Record
+from benchbench.results.schema import Record
+from benchbench.study.spec import Study
 from benchbench.types import Scored, Seen
 
 from ..networks import Pooled, seeded

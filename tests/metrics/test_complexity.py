@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from benchbench.metrics.complexity import CONSTANT
-from benchbench.perturb import minmax, upsample
+from benchbench.perturbation.ranking import minmax, upsample
 from benchbench.registry import METRICS
 
 from . import plain_maps as plain

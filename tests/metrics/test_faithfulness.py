@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from scipy import stats
 from torch import Tensor, nn
 
-from benchbench.fills import FILLS
-from benchbench.judge import pixels_of
-from benchbench.loading import Chunk
-from benchbench.metrics.relation import midranks, pearson, spearman
-from benchbench.perturb import Random, hidden, saliency
-from benchbench.probing import forwards
-from benchbench.regions import parts_in
+from benchbench.engine.loader import Chunk
+from benchbench.evaluation.evaluate import pixels_of
+from benchbench.evaluation.probe_scores import forwards
+from benchbench.metrics._correlation import midranks, pearson, spearman
+from benchbench.perturbation.fills import FILLS
+from benchbench.perturbation.parts import parts_in
+from benchbench.perturbation.ranking import Random, hidden, saliency
 from benchbench.registry import METRICS
 from benchbench.types import Pixels, Preprocess, Seen
 

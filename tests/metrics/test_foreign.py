@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from benchbench.errors import BenchError
-from benchbench.metrics.quantus_verdicts import FAMILY, REFUSED, RUNS
+from benchbench.metrics._quantus_support import FAMILY, REFUSED, RUNS
 from benchbench.registry import METRICS
-from benchbench.study import read_metric
-from benchbench.table import Record
+from benchbench.results.schema import Record
+from benchbench.study.spec import read_metric
 from benchbench.types import Sample
 
 from ..docs import quantus_page
@@ -126,7 +126,7 @@ def test_seeds_hold_and_global_states_are_left_alone(masked: list[Sample], tmp_p
 
 def test_captum_s_infidelity_by_hand(images: Tensor) -> None:
     """The formula of captum's page, with the same draws."""
-    from benchbench.metrics.foreign import seeded as put
+    from benchbench.metrics.quantus_adapter import seeded as put
     from benchbench.types import Pixels, Seen, Subject
 
     from ..networks import Pooled, seeded

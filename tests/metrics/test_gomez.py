@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from scipy.ndimage import uniform_filter
 from torch import Tensor, nn
 
-from benchbench.equal import keys
-from benchbench.fills import FILLS
-from benchbench.perturb import Keep, Probe, Remove, amounts, canonical, saliency
-from benchbench.pictures import Asked, Palette, Piece
-from benchbench.probing import score_probes
+from benchbench.evaluation.probe_scores import score_probes
+from benchbench.network.scorer import Scorer
+from benchbench.perturbation.equality import keys
+from benchbench.perturbation.fills import FILLS
+from benchbench.perturbation.pictures import Asked, Palette, Piece
+from benchbench.perturbation.ranking import Keep, Probe, Remove, amounts, canonical, saliency
 from benchbench.registry import METRICS
-from benchbench.scoring import Scorer
 from benchbench.types import Seen
 
 from ..helpers import pixels

@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchbench import across
+from benchbench.engine.runner import run
+from benchbench.evaluation import held_out as across
 from benchbench.registry import METRICS
-from benchbench.runner import run
-from benchbench.study import Study
-from benchbench.table import Record
+from benchbench.results.schema import Record
+from benchbench.study.spec import Study
 from benchbench.types import Sample
 
 from ..networks import Pooled, seeded
@@ -69,7 +69,7 @@ def record_of(samples: list[Sample], folder: Path, **keys: Any) -> Record:
 def test_a_study_judges_each_half_by_the_other(
     masked: list[Sample], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("benchbench.plan.SHARD", 4)  # two shards: the halves do not follow them
+    monkeypatch.setattr("benchbench.study.plan.SHARD", 4)  # two shards: the halves do not follow them
     record = record_of(masked, tmp_path)
     rows = record.results[record.results["metric"] == "iou"].set_index(["method", "sample"])
     assert rows.loc[("oracle", "image-0"), "value"] == pytest.approx(1)

@@ -10,14 +10,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchbench.lending import LENT, NotLent, lend
-from benchbench.perturb import Remove
+from benchbench.engine.runner import run
+from benchbench.evaluation.declared_needs import LENT, NotLent, lend
+from benchbench.perturbation.ranking import Remove
 from benchbench.registry import METRICS, metric
-from benchbench.runner import run
-from benchbench.study import Study
-from benchbench.table import Record
+from benchbench.results.schema import Record
+from benchbench.study.spec import Study
 from benchbench.types import Pixels, Scored, Seen, Subject
-from benchbench.views import Noisy
+from benchbench.types.views import Noisy
 
 from ..networks import Pooled, seeded
 

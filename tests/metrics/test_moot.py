@@ -10,15 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from benchbench.errors import BenchError
-from benchbench.judge import probes_of
-from benchbench.metric_testing import Entry, Telling, Trial, trial
-from benchbench.metrics.regions import least_of
-from benchbench.moot import SETTLED, UNFILLED
-from benchbench.perturb import Above, above
-from benchbench.regions import superpixels
+from benchbench.evaluation.degenerate import SETTLED, UNFILLED
+from benchbench.evaluation.evaluate import probes_of
+from benchbench.metrics.region_removal import least_of
+from benchbench.perturbation.parts import superpixels
+from benchbench.perturbation.ranking import Above, above
 from benchbench.registry import METRICS, metric
-from benchbench.study import read_metric
+from benchbench.study.spec import read_metric
 from benchbench.testing import check_metric
+from benchbench.testing.metric_contract import Entry, Telling, Trial, trial
 from benchbench.types import Pixels, Scored, Seen
 
 BY_PICTURES = ["deletion", "insertion", "insertion_deletion", "pixel_flipping", "region_flipping", "road", "road_morf"]

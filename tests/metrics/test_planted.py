@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchbench.registry import METRICS
-from benchbench.study import read_metric
+from benchbench.study.spec import read_metric
 from benchbench.types import Cost, Scored, Seen
 
 

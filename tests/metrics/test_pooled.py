@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 
 import benchbench as bb
+from benchbench.evaluation.pooled import NO_COUNTS, interval
 from benchbench.metrics.localisation import pooled_precision
-from benchbench.perturb import saliency
-from benchbench.pooled import NO_COUNTS, interval
+from benchbench.perturbation.ranking import saliency
 from benchbench.registry import METRICS
-from benchbench.reports import html
-from benchbench.reports.marks import Marked
-from benchbench.table import Record
+from benchbench.reports.html import document as html
+from benchbench.reports.leaderboard.marks import Marked
+from benchbench.results.schema import Record
 from benchbench.types import Sample, Seen
 
 from ..reports.reading import read, words
@@ -102,7 +102,7 @@ def by_method(record: Record, protocol: str = "wsol-1000") -> dict[str, dict[Any
 def test_of_a_study_over_all_its_shards(masked: list[Sample], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = ["pxap", "pxap@wsol-100", "pxap@exact", "attribution_auc"]
     whole = record_of(masked, tmp_path / "whole", metrics=asked)
-    monkeypatch.setattr("benchbench.plan.SHARD", 4)
+    monkeypatch.setattr("benchbench.study.plan.SHARD", 4)
     record = record_of(masked, tmp_path / "shards", metrics=asked)
     assert record.pooled.equals(whole.pooled)
     assert set(record.pooled["metric"]) == {"pxap"}

@@ -11,15 +11,15 @@ from torch import Tensor, nn
 from torchcam.metrics import DeletionInsertionMetric
 from torchvision.transforms import GaussianBlur
 
-from benchbench.fills import FILLS
-from benchbench.judge import pixels_of
-from benchbench.loading import Chunk
-from benchbench.metrics.protocols import area, shares
-from benchbench.perturb import Above, Whole, above, canonical, saliency
-from benchbench.probing import score_probes
+from benchbench.engine.loader import Chunk
+from benchbench.evaluation.evaluate import pixels_of
+from benchbench.evaluation.probe_scores import score_probes
+from benchbench.metrics._removal_protocols import area, shares
+from benchbench.network.scorer import Answers, Scorer
+from benchbench.perturbation.fills import FILLS
+from benchbench.perturbation.ranking import Above, Whole, above, canonical, saliency
 from benchbench.registry import METRICS
-from benchbench.scoring import Answers, Scorer
-from benchbench.study import read_metric
+from benchbench.study.spec import read_metric
 from benchbench.types import Pixels, Preprocess, Seen
 
 from ..test_imputation import solved

@@ -11,13 +11,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from benchbench.cli.listing import entry
+from benchbench.engine.runner import run
 from benchbench.errors import BenchError
-from benchbench.listing import entry
 from benchbench.registry import METRICS, metric
-from benchbench.runner import run
+from benchbench.results.schema import Status
 from benchbench.stats.scale import scales
-from benchbench.study import MetricChoice, Study, read_metric
-from benchbench.table import Status
+from benchbench.study.spec import MetricChoice, Study, read_metric
 from benchbench.types import Again, Pixels, Scored, Seen
 
 SIZE, COUNT = (40, 48), 6

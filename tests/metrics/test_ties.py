@@ -11,13 +11,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchbench.metric_testing import Trial
-from benchbench.perturb import Keep, Remove, rank_parts
-from benchbench.plan import sample_seeds
-from benchbench.probing import forwards, score_probes
-from benchbench.regions import parts_in
-from benchbench.scoring import Scorer
-from benchbench.study import read_metric
+from benchbench.evaluation.probe_scores import forwards, score_probes
+from benchbench.network.scorer import Scorer
+from benchbench.perturbation.parts import parts_in
+from benchbench.perturbation.ranking import Keep, Remove, rank_parts
+from benchbench.study.plan import sample_seeds
+from benchbench.study.spec import read_metric
+from benchbench.testing.metric_contract import Trial
 from benchbench.types import Pixels
 
 from . import plain

@@ -14,8 +14,8 @@ from hypothesis.extra.numpy import arrays
 
 import benchbench as bb
 from benchbench.errors import BenchError
-from benchbench.snapshots import SIDE, Unlike, compare, kept, write
 from benchbench.testing import Small, assert_same_maps, example_images, example_maps, seeded
+from benchbench.testing.snapshots import SIDE, Unlike, compare, kept, write
 
 MAPS = torch.rand(2, 6, 7, generator=torch.Generator().manual_seed(0))
 

@@ -16,8 +16,8 @@ import benchbench as bb
 from benchbench.errors import BenchError
 from benchbench.registry import METRICS, metric
 from benchbench.regression import Baseline, check
-from benchbench.regression.quality import as_record
-from benchbench.regression.taking import without_folders
+from benchbench.regression.extract import without_folders
+from benchbench.regression.quality_changes import as_record
 from benchbench.types import Count, Scored, Seen
 
 from .conftest import METHODS, tiny

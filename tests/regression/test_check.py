@@ -12,7 +12,7 @@ import pytest
 
 from benchbench.errors import BenchError
 from benchbench.regression import Baseline, Checked, Sketch, Tolerances, check
-from benchbench.regression.parts import Cell, Cost
+from benchbench.regression.records import Cell, Cost
 
 Edit = Callable[[Baseline], Baseline]
 

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchbench.gating import check_command
+from benchbench.cli.gate import check_command
 from benchbench.regression import Tolerances
 
 ROOT = Path(__file__).parents[2]

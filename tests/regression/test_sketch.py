@@ -11,8 +11,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from benchbench.regression import Sketch, difference
-from benchbench.regression.sketch import OTHER, SAME
-from benchbench.table import FloatArray
+from benchbench.regression.map_sketch import OTHER, SAME
+from benchbench.results.schema import FloatArray
 
 SMALL = [(7, 7), (14, 14), (1, 9), (16, 16), (12, 3)]
 LARGE = [(224, 224), (17, 16), (33, 5), (40, 100)]

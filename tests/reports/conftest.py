@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from benchbench.reports import html
-from benchbench.reports.marks import Marked
-from benchbench.table import Record
+from benchbench.reports.html import document as html
+from benchbench.reports.leaderboard.marks import Marked
+from benchbench.results.schema import Record
 
 from .chromium import chromium
 from .fake import Fake, fake_record

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from benchbench.store import Store
-from benchbench.table import CURVES, MAPS, PHOTOS, POOLED, RESULTS, Record, typed, validate
+from benchbench.results.schema import CURVES, MAPS, PHOTOS, POOLED, RESULTS, Record, typed, validate
+from benchbench.results.store import Store
 
 QUALITY = ("deletion", "insertion", "average_drop", "increase", "average_gain")
 TITLES = {"deletion": "deletion AUC", "insertion": "insertion AUC", "increase": "increase in confidence"}

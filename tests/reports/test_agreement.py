@@ -9,8 +9,8 @@ import pytest
 from torch import Tensor
 
 import benchbench as bb
-from benchbench.reports import html
-from benchbench.reports.marks import Marked
+from benchbench.reports.html import document as html
+from benchbench.reports.leaderboard.marks import Marked
 from benchbench.stats import agreement
 
 from ..networks import Pooled, seeded

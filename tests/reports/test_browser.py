@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchbench.reports import html
-from benchbench.reports.marks import Marked
-from benchbench.table import Record
+from benchbench.reports.html import document as html
+from benchbench.reports.leaderboard.marks import Marked
+from benchbench.results.schema import Record
 
 from .chromium import visit
 

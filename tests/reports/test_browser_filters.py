@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from benchbench.reports.marks import Marked
-from benchbench.reports.page import Page
-from benchbench.table import Record
+from benchbench.reports.html.page import Page
+from benchbench.reports.leaderboard.marks import Marked
+from benchbench.results.schema import Record
 
 from .chromium import visit
 

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchbench.reports.board import Board
-from benchbench.reports.gallery import gallery
-from benchbench.table import Record
+from benchbench.reports.html.gallery import gallery
+from benchbench.reports.leaderboard.board import Board
+from benchbench.results.schema import Record
 
 from .chromium import visit
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchbench.reports.compared import Compared
+from benchbench.reports.checks.comparison import Compared
+from benchbench.results.schema import RESULTS, Record, typed
+from benchbench.results.store import Store
 from benchbench.stats import cost_ratios, versus
-from benchbench.store import Store
-from benchbench.table import RESULTS, Record, typed
 
 from ..test_cli import benchbench
 from .conftest import HOSTILE

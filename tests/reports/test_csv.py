@@ -8,7 +8,7 @@ from csv import reader
 import pandas as pd
 import pytest
 
-from benchbench.reports.text import csv
+from benchbench.reports.escape import csv
 
 
 @pytest.mark.parametrize("name", ["=1+1", "+cam", "-cam", "@SUM(A1)", "\tcam", " =1+1", '=HYPERLINK("x")'])

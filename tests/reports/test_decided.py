@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from benchbench.reports import html, numbers, summary
-from benchbench.reports.decided import Decided
-from benchbench.reports.marks import Marked
+from benchbench.reports import number_format as numbers
+from benchbench.reports.html import document as html
+from benchbench.reports.html.tests import Decided
+from benchbench.reports.leaderboard import summary
+from benchbench.reports.leaderboard.marks import Marked
+from benchbench.results.schema import Record
 from benchbench.stats import QUALITY
-from benchbench.table import Record
 
 from .fake import Fake, fake_record
 from .reading import read, words
@@ -139,7 +141,7 @@ def test_one_method_has_no_verdict(tmp_path: Path) -> None:
 
 
 def test_many_contests_have_no_diagrams(plain: Record, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("benchbench.reports.decided.MOST_DIAGRAMS", 9)
+    monkeypatch.setattr("benchbench.reports.html.tests.MOST_DIAGRAMS", 9)
     page = html.render(Marked.of(plain))
     assert "too many metrics, layers, networks and data for a diagram of each" in page
     assert "Mean ranks 1" not in page

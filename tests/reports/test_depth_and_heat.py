@@ -8,9 +8,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchbench.reports import depth, drawing, heat
-from benchbench.reports.board import Board
-from benchbench.table import Record
+from benchbench.reports.figures import agreement as heat
+from benchbench.reports.figures import depth
+from benchbench.reports.figures import style as drawing
+from benchbench.reports.leaderboard.board import Board
+from benchbench.results.schema import Record
 
 from .fake import Fake, fake_record
 

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.lines import Line2D
 
-from benchbench.reports.board import Board
-from benchbench.reports.diagrams import BAR, THIN, bar_levels, critical_difference
-from benchbench.reports.drawing import Picture, looks
-from benchbench.reports.verdicts import Verdicts
+from benchbench.reports.figures.critical_difference import BAR, THIN, bar_levels, critical_difference
+from benchbench.reports.figures.style import Picture, looks
+from benchbench.reports.leaderboard.board import Board
+from benchbench.reports.leaderboard.verdicts import Verdicts
+from benchbench.results.schema import Record
 from benchbench.stats import Ranked
-from benchbench.table import Record
 
 KEY = ("net", "photos", "last", "deletion", "rise-28")
 

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchbench.reports import html, latex
-from benchbench.reports.board import Board
-from benchbench.reports.downloads import failures
-from benchbench.reports.latex_parts import number_text
-from benchbench.reports.marks import Marked
-from benchbench.reports.page import Page
+from benchbench.reports.html import document as html
+from benchbench.reports.html.downloads import failures
+from benchbench.reports.html.page import Page
+from benchbench.reports.latex import leaderboard as latex
+from benchbench.reports.latex.blocks import number_text
+from benchbench.reports.leaderboard.board import Board
+from benchbench.reports.leaderboard.marks import Marked
+from benchbench.results.schema import Record
 from benchbench.stats import agreement, leaderboard
-from benchbench.table import Record
 
 from .fake import Fake, fake_record
 from .reading import read

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
-from benchbench.reports import drawing, figures
-from benchbench.reports.board import Board
+from benchbench.reports.figures import curves as figures
+from benchbench.reports.figures import style as drawing
+from benchbench.reports.leaderboard.board import Board
+from benchbench.results.schema import Record
 from benchbench.stats import curve_bands
-from benchbench.table import Record
 
 
 def both(record: Record) -> tuple[drawing.Picture, drawing.Picture]:

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchbench.reports import html, latex, tables, terminal
-from benchbench.reports.board import Board
-from benchbench.reports.marks import Marked
-from benchbench.reports.numbers import first_few
-from benchbench.table import Record
+from benchbench.reports import tables, terminal
+from benchbench.reports.html import document as html
+from benchbench.reports.latex import leaderboard as latex
+from benchbench.reports.leaderboard.board import Board
+from benchbench.reports.leaderboard.marks import Marked
+from benchbench.reports.number_format import first_few
+from benchbench.results.schema import Record
 
 from .fake import CAM_REASON, Fake, fake_record
 from .reading import words

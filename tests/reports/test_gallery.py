@@ -13,13 +13,13 @@ import pytest
 from scipy.stats import spearmanr
 
 from benchbench.errors import BenchError
-from benchbench.reports import gallery as module
-from benchbench.reports.board import Board
-from benchbench.reports.disagreement import disagreement
-from benchbench.reports.gallery import gallery
-from benchbench.reports.images import ImageSet
-from benchbench.store import Store
-from benchbench.table import Record
+from benchbench.reports.html import gallery as module
+from benchbench.reports.html.disagreement import disagreement
+from benchbench.reports.html.gallery import gallery
+from benchbench.reports.html.images import ImageSet
+from benchbench.reports.leaderboard.board import Board
+from benchbench.results.schema import Record
+from benchbench.results.store import Store
 
 from .fake import CAM_REASON, Fake, fake_record
 

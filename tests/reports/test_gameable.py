@@ -9,11 +9,14 @@ import pytest
 from torch import Tensor
 
 import benchbench as bb
-from benchbench import types
-from benchbench.reports import html, latex, summary, terminal
-from benchbench.reports.board import Board
-from benchbench.reports.marks import Marked
-from benchbench.table import INPUT, Record, beside
+from benchbench.reports import terminal
+from benchbench.reports.html import document as html
+from benchbench.reports.latex import leaderboard as latex
+from benchbench.reports.leaderboard import summary
+from benchbench.reports.leaderboard.board import Board
+from benchbench.reports.leaderboard.marks import Marked
+from benchbench.results.schema import INPUT, Record, beside
+from benchbench.types import layer as types
 
 from ..networks import Pooled, seeded
 from .fake import Fake, fake_record

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 import benchbench as bb
-from benchbench.reports import groups, html
-from benchbench.reports.board import Board
-from benchbench.reports.marks import Marked
-from benchbench.table import Record
+from benchbench.reports.html import document as html
+from benchbench.reports.html import subgroups as groups
+from benchbench.reports.leaderboard.board import Board
+from benchbench.reports.leaderboard.marks import Marked
+from benchbench.results.schema import Record
 
 from ..networks import Pooled, seeded
 from .fake import Fake, fake_record

@@ -13,14 +13,14 @@ import pandas as pd
 import pytest
 
 from benchbench.errors import BenchError
-from benchbench.reports import html
-from benchbench.reports.board import Board
-from benchbench.reports.html import link
-from benchbench.reports.marks import Marked
-from benchbench.reports.numbers import fixed
+from benchbench.reports.html import document as html
+from benchbench.reports.html.document import link
+from benchbench.reports.leaderboard.board import Board
+from benchbench.reports.leaderboard.marks import Marked
+from benchbench.reports.number_format import fixed
+from benchbench.results.schema import Record
 from benchbench.stats import leaderboard
 from benchbench.stats.scale import scales
-from benchbench.table import Record
 
 from .conftest import HOSTILE
 from .fake import CAM_REASON, Fake, fake_record

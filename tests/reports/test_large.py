@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchbench.reports import html
-from benchbench.reports.marks import Marked
-from benchbench.store import Store
-from benchbench.table import Record
+from benchbench.reports.html import document as html
+from benchbench.reports.leaderboard.marks import Marked
+from benchbench.results.schema import Record
+from benchbench.results.store import Store
 
 from .chromium import visit
 from .fake import Fake, fake_record

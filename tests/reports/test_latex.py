@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from benchbench.errors import BenchError
-from benchbench.reports.latex import render
-from benchbench.reports.latex_parts import number_text
-from benchbench.reports.marks import Marked
-from benchbench.reports.statement import statement
-from benchbench.table import Record
+from benchbench.reports.latex.blocks import number_text
+from benchbench.reports.latex.leaderboard import render
+from benchbench.reports.leaderboard.marks import Marked
+from benchbench.reports.leaderboard.statement import statement
+from benchbench.results.schema import Record
 
 from .fake import Fake, fake_record
 

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchbench.reports.marks import Marked
-from benchbench.table import Record
+from benchbench.reports.leaderboard.marks import Marked
+from benchbench.results.schema import Record
 
 from .fake import Fake, fake_record
 

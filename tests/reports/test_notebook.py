@@ -6,9 +6,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import benchbench as bb
-from benchbench.reports.marks import Marked
-from benchbench.reports.notebook import MOST_BLOCKS
-from benchbench.table import Record
+from benchbench.reports.html.notebook import MOST_BLOCKS
+from benchbench.reports.leaderboard.marks import Marked
+from benchbench.results.schema import Record
 
 from .fake import Fake, fake_record
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchbench.reports.numbers import (
+from benchbench.formatting import listed
+from benchbench.reports.number_format import (
     decimals_for_intervals,
     decimals_for_measurements,
     fixed,
@@ -17,7 +18,6 @@ from benchbench.reports.numbers import (
     within,
 )
 from benchbench.stats import ALPHA
-from benchbench.wording import listed
 
 BOUNDS = [(0.0, 1.0), (0.0, 100.0), (-1.0, 1.0), (0.0, math.inf), (-math.inf, math.inf), (-math.inf, 0.0)]
 

@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchbench.reports import summary
-from benchbench.reports.decided import Decided
-from benchbench.reports.independence import dependence, extended
-from benchbench.reports.marks import Marked
-from benchbench.reports.statement import statement
-from benchbench.table import Record
+from benchbench.reports.html.tests import Decided
+from benchbench.reports.leaderboard import summary
+from benchbench.reports.leaderboard.independence import dependence, extended
+from benchbench.reports.leaderboard.marks import Marked
+from benchbench.reports.leaderboard.statement import statement
+from benchbench.results.schema import Record
 
 from .fake import Fake, fake_record
 

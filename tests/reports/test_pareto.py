@@ -6,11 +6,12 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchbench.reports import html, pareto
-from benchbench.reports.board import Board
-from benchbench.reports.marks import Marked
-from benchbench.reports.numbers import fixed
-from benchbench.table import Record
+from benchbench.reports.figures import pareto
+from benchbench.reports.html import document as html
+from benchbench.reports.leaderboard.board import Board
+from benchbench.reports.leaderboard.marks import Marked
+from benchbench.reports.number_format import fixed
+from benchbench.results.schema import Record
 
 from .reading import read, words
 

@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 
 from benchbench.errors import BenchError
-from benchbench.reports.marks import Marked
-from benchbench.reports.numbers import fixed
+from benchbench.reports.escape import latex, markdown, visible
+from benchbench.reports.leaderboard.marks import Marked
+from benchbench.reports.number_format import fixed
 from benchbench.reports.tables import render_table, write_tables
-from benchbench.reports.text import latex, markdown, visible
+from benchbench.results.schema import Record
 from benchbench.stats import leaderboard
-from benchbench.table import Record
 
 
 def test_csv_is_the_leaderboard_at_full_precision(plain: Record) -> None:

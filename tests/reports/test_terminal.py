@@ -7,10 +7,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchbench.reports.board import Board
-from benchbench.reports.marks import Marked
+from benchbench.reports.leaderboard.board import Board
+from benchbench.reports.leaderboard.marks import Marked
 from benchbench.reports.terminal import leaderboard, leaderboard_table
-from benchbench.table import Record
+from benchbench.results.schema import Record
 
 from .fake import CAM_REASON, Fake, fake_record
 

@@ -8,8 +8,8 @@ from typing import TypeAlias
 import numpy as np
 import pandas as pd
 
+from benchbench.results.schema import RESULTS, typed
 from benchbench.stats import Scale
-from benchbench.table import RESULTS, typed
 
 FAILED, NOT_APPLICABLE = "failed", "not_applicable"
 Values: TypeAlias = Mapping[str, "Sequence[float | str] | np.ndarray"]

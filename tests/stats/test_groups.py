@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchbench.stats import Ranked, letters, pairs, ranked
-from benchbench.stats.groups import letter_groups
+from benchbench.stats.rank_groups import letter_groups
 
 from .planted import FAILED, NOT_APPLICABLE, SCALES, Values, results
 

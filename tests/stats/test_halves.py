@@ -7,7 +7,7 @@ import pytest
 import scipy.stats
 
 from benchbench.stats import split_half
-from benchbench.stats.halves import halves, kendall, stepped_up
+from benchbench.stats.split_halves import halves, kendall, stepped_up
 
 from .planted import FAILED, SCALES, Values, results
 

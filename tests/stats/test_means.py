@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import scipy.stats
 
+from benchbench.results.schema import CURVES, RESULTS, typed
 from benchbench.stats import (
     Scale,
     contests,
@@ -19,7 +20,6 @@ from benchbench.stats import (
     mean,
     measured,
 )
-from benchbench.table import CURVES, RESULTS, typed
 
 PLACE = {"model": "net", "dataset": "photos", "layer": "last", "label": None, "target": 1}
 

@@ -10,7 +10,7 @@ import pytest
 import statsmodels.api as sm
 
 from benchbench.stats import Scale, overall
-from benchbench.stats.overall import COLUMNS, _strengths
+from benchbench.stats.overall_ranking import COLUMNS, _strengths
 
 from .planted import FAILED, NOT_APPLICABLE, SCALES, Values, results
 

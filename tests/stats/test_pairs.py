@@ -11,7 +11,7 @@ import scipy.stats
 from statsmodels.stats.multitest import multipletests
 
 from benchbench.stats import Scale, fewest_equivalent, limits, pairs
-from benchbench.stats.pairs import COLUMNS
+from benchbench.stats.pairwise import COLUMNS
 
 from .planted import FAILED, NOT_APPLICABLE, SCALES, Values, results
 

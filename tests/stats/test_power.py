@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchbench.stats import fewest_images, images_needed, power, smallest_visible_effect
-from benchbench.stats.signed_rank import signed_rank
+from benchbench.stats.paired_tests import signed_rank
 
 from .planted import SCALES, results
 

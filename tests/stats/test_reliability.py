@@ -12,9 +12,9 @@ import pytest
 from scipy.stats import wilcoxon
 
 from benchbench.stats import Scale, consistency, decay, overview
-from benchbench.stats.reliability import FEWEST
+from benchbench.stats.metric_reliability import FEWEST
 from benchbench.stats.resampling import Array
-from benchbench.stats.scores import Flags
+from benchbench.stats.score_matrix import Flags
 
 from .planted import results
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from statsmodels.stats.contingency_tables import mcnemar as their_mcnemar
 from statsmodels.stats.multitest import multipletests
 
-from benchbench.stats.signed_rank import holm, mcnemar, median_interval, signed_rank
+from benchbench.stats.paired_tests import holm, mcnemar, median_interval, signed_rank
 
 
 def test_the_depression_data_of_rs_documentation() -> None:

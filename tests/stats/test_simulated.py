@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchbench.stats import images_needed, pairs
-from benchbench.stats.signed_rank import holm, mcnemar, signed_rank
+from benchbench.stats.paired_tests import holm, mcnemar, signed_rank
 
 from .planted import SCALES, results
 

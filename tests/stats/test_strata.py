@@ -12,8 +12,8 @@ import pytest
 import scipy.stats
 
 from benchbench.errors import BenchError
+from benchbench.results.schema import PHOTOS, RESULTS, Record, typed
 from benchbench.stats import by_group, leaderboard
-from benchbench.table import PHOTOS, RESULTS, Record, typed
 
 MISSING = math.nan
 SHARES = (0.01, 0.02, 0.1, 0.18, 0.19, 0.5, 0.6, 0.9, 0.0, MISSING)  # of image-0 ..; image-10 could not be read

@@ -6,8 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchbench.stats import Scale, overall, pairs, power, ranked, split_half
-from benchbench.stats.scores import differences, image_ranks, tied
+from benchbench.stats import (
+    Scale,
+    overall,
+    pairs,
+    power,
+    ranked,
+    split_half,
+)
+from benchbench.stats.score_matrix import differences, image_ranks, tied
 
 from .planted import FAILED, NOT_APPLICABLE, SCALES, Values, results
 

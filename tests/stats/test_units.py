@@ -8,10 +8,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchbench.stats import Scale, leaderboard, overall, pairs, power, ranked, split_half, standard_errors
-from benchbench.stats.signed_rank import signed_rank
+from benchbench.results.schema import units_of, with_units
+from benchbench.stats import (
+    Scale,
+    leaderboard,
+    overall,
+    pairs,
+    power,
+    ranked,
+    split_half,
+    standard_errors,
+)
+from benchbench.stats.paired_tests import signed_rank
 from benchbench.stats.units import by_unit, gaps_by_unit, numbered
-from benchbench.table import units_of, with_units
 
 from .planted import FAILED, SCALES, Values, results
 

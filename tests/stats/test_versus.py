@@ -12,8 +12,8 @@ import pytest
 import scipy.stats
 
 from benchbench.errors import BenchError
+from benchbench.results.schema import Record
 from benchbench.stats import versus
-from benchbench.table import Record
 
 from .planted import FAILED, Values, results
 

@@ -1,0 +1,1 @@
+"""The Python interface: Study, explain, Run."""

@@ -1,0 +1,141 @@
+"""``benchbench explain``: photographs, a network, some methods; an overlay of each, and what the network says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ..attribution.explain import blame
+from ..datasets.sources.decode import decode
+from ..engine.applicability import aimed, check_target, ready_spec
+from ..errors import BenchError
+from ..models.preprocess import denormalise, prepare
+from ..network.capture import quiet
+from ..network.targets import chooser, is_scored
+from ..study.spec import MethodChoice, Study
+from ..types import ModelSpec
+from ..viz.overlay import Overlay, laid
+from .study import explain
+
+
+@dataclass(frozen=True, eq=False)
+class Illustrated:
+    """What the command writes and says.
+
+    Attributes:
+        said: a line per image: its name, the explained class, and its probability.
+        warning: of the network, such as random weights; empty without.
+    """
+
+    overlay: Overlay
+    said: tuple[str, ...]
+    warning: str
+
+
+def illustrate(
+    files: Sequence[Path], model: Any, methods: Sequence[Any], layer: str = "last", target: int | str = "predicted"
+) -> Illustrated:
+    """A row per image: what the network sees of it, and it under the map of each method.
+
+    Args:
+        model, methods: as in a study.
+        target: ``predicted``, a class, ``top-2``, or ``281-285`` for what tells one class from another.
+
+    Raises:
+        BenchError: a file that is no image; an unknown model, method, layer or target.
+    """
+    layers = layer if layer == "last" else [layer]
+    study = Study(
+        models=[model], datasets=["photos"], methods=list(methods), metrics=["deletion"], layers=layers, target=target
+    )
+    if target == "label":
+        raise BenchError("a photograph has no label", where="target", hint="Give a class, or leave it out")
+    pictures = [_decoded(file) for file in files]
+    loaded = ready_spec(study.models[0], torch.device("cpu"))
+    images = torch.stack([prepare(picture, None, loaded.preprocess)[0] for picture in pictures])
+    check_target(study, loaded.network, _logits(loaded, images).shape[1], loaded.name)
+    spec = aimed(loaded, study)
+    classes, said = _classes(spec, images, study.targets[0])
+    aim = None if is_scored(spec.network) else classes
+    maps = [_maps(spec, images, method, layer, aim, study.seed) for method in study.methods]
+    seen = [Image.fromarray(denormalise(image, spec.preprocess).numpy()) for image in images]
+    rows = tuple((one, *(laid(one, each[i]) for each in maps)) for i, one in enumerate(seen))
+    heads = (spec.name, *(m.label for m in study.methods))
+    captions = tuple(f"{file.name}\n{words}" for file, words in zip(files, said, strict=True))
+    lines = tuple(f"{file}: {words}" for file, words in zip(files, said, strict=True))
+    return Illustrated(Overlay(rows, heads, captions), lines, spec.warning)
+
+
+def _decoded(file: Path) -> Image.Image:
+    try:
+        return decode(file)
+    except BenchError as error:
+        raise BenchError(error.what, where=str(file), hint=error.hint) from None
+
+
+def _maps(
+    spec: ModelSpec, images: Tensor, method: MethodChoice, layer: str, target: Tensor | None, seed: int
+) -> Tensor:
+    name = method.plugin.name
+    try:
+        return explain(spec.network, images, method=name, layer=layer, target=target, seed=seed, **method.params)
+    except BenchError:
+        raise
+    except Exception as error:  # whatever the network or a method of the user's own raises
+        raise BenchError(blame(error), where=f"{method.label} on {spec.name}") from error
+
+
+def _logits(spec: ModelSpec, images: Tensor) -> Tensor:
+    """What the network answers.
+
+    Raises:
+        BenchError: it cannot take the photographs, or its answer is no logits (B, C).
+    """
+    where = f"models: {spec.name}"
+    try:
+        with quiet(spec.network), torch.no_grad():
+            found = spec.network(images)
+    except BenchError:
+        raise
+    except Exception as error:
+        shape = f"(B, {', '.join(map(str, images.shape[1:]))})"
+        hint = f"It is given {shape}; a ModelSpec with its own Preprocess says another size"
+        raise BenchError(f"the network fails on the photograph: {blame(error)}", where=where, hint=hint) from error
+    if isinstance(found, Tensor) and found.ndim == 2 and len(found) == len(images):
+        return found
+    said, way = _described(found)
+    hint = f"Return the logits from forward, or give bb.scored(network, lambda out: {way})"
+    raise BenchError(f"the network returns {said}, where logits (B, C) are needed", where=where, hint=hint)
+
+
+def _described(found: Any) -> tuple[str, str]:
+    """What a network returned, and how the logits might be read off it."""
+    if isinstance(found, Tensor):
+        return f"a tensor of the shape {tuple(found.shape)}", "..."
+    if isinstance(found, Mapping):
+        names = ", ".join(map(repr, list(found)[:5]))
+        return f"a {type(found).__name__} with the keys {names}", f"out[{next(iter(found), '')!r}]"
+    if isinstance(found, (tuple, list)):
+        return f"a {type(found).__name__} of {len(found)} values", "out[0]"
+    return f"a {type(found).__name__}", "out.logits" if hasattr(found, "logits") else "..."
+
+
+def _classes(spec: ModelSpec, images: Tensor, target: Any) -> tuple[Tensor, list[str]]:
+    """The class of each image that is explained, and what is said of it."""
+    logits = _logits(spec, images)
+    only = is_scored(spec.network)
+    classes = chooser(target, [None] * len(images), only=only)(logits)
+    chances = logits.softmax(1).gather(1, classes[:, None])[:, 0].tolist()
+    names = [spec.classes[c] if c < len(spec.classes) else f"class {c}" for c in classes.tolist()]
+    said = [name if only else f"{name}, probability {_chance(p)}" for name, p in zip(names, chances, strict=True)]
+    return classes, said
+
+
+def _chance(p: float) -> str:
+    return "> 0.999" if 0.9995 <= p < 1 else "< 0.001" if 0 < p < 0.0005 else f"{p:.3f}"

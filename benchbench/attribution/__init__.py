@@ -1,0 +1,1 @@
+"""A method on captured images, and on views of them."""

@@ -1,0 +1,156 @@
+"""What a view shows to a method: a network, images, their masks, and which class to explain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import NotApplicable
+from ..network.randomise import layers_of, layers_with_weights, noised, redrawn
+from ..network.scorer import Scorer
+from ..network.targets import is_scored
+from ..perturbation.corruptions import jpeg, noisy, shifted
+from ..perturbation.ranking import saliency
+from ..types import Pixels
+from ..types.views import Jpeg, Masked, Noisy, NoisyWeights, OtherTarget, RandomWeights, Shifted, Single
+
+
+@dataclass(frozen=True, eq=False)
+class Original:
+    """A batch of images as they are: what every view of them starts from.
+
+    Attributes:
+        ids, masks: of the images; the masks (B, H, W), if any.
+        targets, predicted: (B,), the classes explained, and the most likely ones.
+        seed: the study's.
+    """
+
+    network: nn.Module
+    scorer: Scorer
+    ids: tuple[str, ...]
+    pixels: Pixels
+    masks: Tensor | None
+    targets: Tensor
+    predicted: Tensor
+    seed: int
+
+    def one(self, i: int) -> Original:
+        s = slice(i, i + 1)
+        return replace(
+            self,
+            ids=self.ids[s],
+            pixels=self.pixels.one(i),
+            masks=None if self.masks is None else self.masks[s],
+            targets=self.targets[s],
+            predicted=self.predicted[s],
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """What a method is shown of a batch: a network, images, their masks, and which class.
+
+    ``reasons``: per image why there is no such view of it, or "".
+    """
+
+    view: Single
+    original: Original
+    network: nn.Module
+    scorer: Scorer
+    images: Tensor
+    masks: Tensor | None
+    reasons: tuple[str, ...]
+
+    def one(self, i: int) -> Shown:
+        s = slice(i, i + 1)
+        masks = None if self.masks is None else self.masks[s]
+        own = self.original.one(i)
+        return replace(self, original=own, images=self.images[s], masks=masks, reasons=self.reasons[s])
+
+    def choose(self, logits: Tensor) -> Tensor:
+        """The classes (B,) to explain, from the logits (B, C) of what is shown."""
+        if not isinstance(self.view, OtherTarget):
+            return self.original.targets
+        return other_classes(logits, self.original.targets, self.original.pixels.seeds, self.view)
+
+
+@dataclass(eq=False)
+class Weights:
+    """Networks with other weights, one at a time: views of the same layers follow each other."""
+
+    original: Original
+    key: object = None
+    made: tuple[nn.Module, Scorer] | None = None
+    order: list[str] = field(default_factory=list)
+
+    def of(self, view: RandomWeights | NoisyWeights) -> tuple[nn.Module, Scorer]:
+        """The network, and a scorer on it whose passes are counted with all others."""
+        own = self.original.scorer
+        key = view if isinstance(view, NoisyWeights) else self.layers_of(view)
+        if self.made is None or key != self.key:
+            self.made = None  # before the next one is made: one copy at a time
+            network = self._network(view)
+            scorer = Scorer(network, own.batch, passes=own.passes, advance=own.advance, activation=own.activation)
+            self.key, self.made = key, (network, scorer)
+        return self.made
+
+    def _network(self, view: RandomWeights | NoisyWeights) -> nn.Module:
+        if isinstance(view, NoisyWeights):
+            return noised(self.original.network, view, self.original.seed)
+        return redrawn(self.original.network, self.layers_of(view), self.original.seed)
+
+    def layers_of(self, view: RandomWeights) -> tuple[str, ...]:
+        if not self.order:
+            self.order = layers_with_weights(self.original.network, self.original.pixels.images)
+            self.original.scorer.passes.forwards += 1
+        return layers_of(view, self.order)
+
+
+def show(view: Single, maps: Tensor, original: Original, weights: Weights) -> Shown:
+    """What a method is shown; ``maps`` (B, h, w) are its own, finite, where the view is Masked."""
+    pixels = original.pixels
+    who = (original.network, original.scorer)
+    shown = Shown(view, original, *who, pixels.images, original.masks, ("",) * len(original.ids))
+    match view:
+        case Noisy():
+            return replace(shown, images=noisy(pixels, view))
+        case Shifted(dx, dy):
+            masks = None if original.masks is None else shifted(original.masks, dx, dy)
+            return replace(shown, images=shifted(pixels.images, dx, dy), masks=masks)
+        case Jpeg(quality):
+            images, reasons = jpeg(pixels, quality)
+            return replace(shown, images=images, reasons=reasons)
+        case Masked():
+            height = saliency(maps, pixels.size).to(pixels.images)
+            return replace(shown, images=pixels.images * height[:, None])
+        case RandomWeights() | NoisyWeights():
+            return _redrawn(view, shown, weights)
+        case OtherTarget() if is_scored(original.network):
+            return replace(shown, reasons=("the network's score is its only target",) * len(original.ids))
+    return shown
+
+
+def _redrawn(view: RandomWeights | NoisyWeights, shown: Shown, weights: Weights) -> Shown:
+    noise = view.noise if isinstance(view, RandomWeights) else None
+    images = noisy(shown.original.pixels, noise) if noise else shown.images
+    try:
+        network, scorer = weights.of(view)
+    except NotApplicable as error:
+        return replace(shown, reasons=(str(error),) * len(shown.reasons))
+    return replace(shown, network=network, scorer=scorer, images=images)
+
+
+def other_classes(logits: Tensor, targets: Tensor, seeds: Sequence[int], view: OtherTarget) -> Tensor:
+    """(B,): per image a class that is not its target: the likeliest of logits (B, C), or one drawn from its seed."""
+    if view.which == "runner-up":
+        return logits.scatter(1, targets[:, None], -torch.inf).argmax(1)
+    drawn = targets.new_tensor([_drawn_class(seed, logits.shape[1] - 1) for seed in seeds])
+    return drawn + (drawn >= targets)
+
+
+def _drawn_class(seed: int, count: int) -> int:
+    generator = torch.Generator().manual_seed(seed)
+    return int(torch.randint(count, (1,), generator=generator))

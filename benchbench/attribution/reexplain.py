@@ -1,0 +1,184 @@
+"""A method's maps again: of changed images, for another class, or of the network with other weights.
+
+Each view is looked at once per batch of images, for all methods and layers that want it; a view that shows the map
+itself once for all methods whose maps are the same. The class explained stays that of the image itself, and so do the
+seeds that a method draws from: a method with noise of its own is not blamed for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from ..cost.memory import out_of_memory
+from ..errors import BenchError
+from ..network.scorer import Answers, read
+from ..perturbation.corruptions import moved
+from ..perturbation.equality import same_shown
+from ..results.schema import Status
+from ..study.plan import MapCell, MetricCell
+from ..types import Again
+from ..types.views import Masked, RandomWeights, Single, View, singles
+from .apply_view import Original, Shown, Weights, show
+from .explain import Maps, blame, explain
+from .services import Batch, look
+from .view_collector import Tray, views_of
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """The maps by cell, and the network's answers (B,) with its most likely class; -1 where it failed."""
+
+    maps: Mapping[str, Maps]
+    answers: Answers
+    likely: Tensor
+
+    @classmethod
+    def join(cls, parts: Sequence[Found]) -> Found:
+        maps = {name: Maps.join([part.maps[name] for part in parts]) for name in parts[0].maps}
+        return cls(maps, Answers.join([part.answers for part in parts]), torch.cat([part.likely for part in parts]))
+
+
+def wanted_views(cells: Sequence[MetricCell]) -> dict[Single, list[MapCell]]:
+    """By view that is shown, the map cells that some of the metric cells want it of."""
+    found: dict[Single, dict[str, MapCell]] = {}
+    for cell in cells:
+        for view in views_of(cell.metric):
+            for single in singles(view):
+                found.setdefault(single, {})[cell.maps.name] = cell.maps
+    return {view: list(wanting.values()) for view, wanting in found.items()}
+
+
+def passes_per_image(cells: Sequence[MetricCell], channels: Mapping[str, int]) -> int:
+    """Roughly how many forwards the views of an image take: a look each, and what methods that score pictures add."""
+    total = 0
+    for view, wanting in wanted_views(cells).items():
+        total += len(wanting) if isinstance(view, Masked) else 1
+        total += sum(channels.get(cell.layer, 0) for cell in wanting if "scores" in cell.method.needs)
+    return total
+
+
+def explain_again(
+    cells: Sequence[MetricCell], maps: Mapping[str, Maps], original: Original
+) -> dict[str, dict[View, Again]]:
+    """By map cell, the maps on every view that the metric cells ask for.
+
+    Args:
+        maps: by map cell, the maps of the images as they are. A cell without any is not shown anything.
+    """
+    wanted = {
+        view: [cell for cell in asking if "ok" in maps[cell.name].statuses]
+        for view, asking in wanted_views(cells).items()
+    }
+    weights, tray = Weights(original), Tray(cells)
+    last: tuple[object, dict[str, Again]] = (None, {})
+    for view in _ordered([view for view, live in wanted.items() if live], weights):
+        live = wanted[view]
+        what = (weights.layers_of(view), view.noise) if isinstance(view, RandomWeights) else (view,)
+        key = (*what, *(cell.name for cell in live))
+        if key != last[0]:  # of few layers, several blocks are the same
+            last = key, _on_view(view, live, maps, original, weights)
+        for name, again in last[1].items():
+            tray.add(name, view, again)
+    return tray.found()
+
+
+def _ordered(views: Sequence[Single], weights: Weights) -> list[Single]:
+    """Those of the same random layers beside each other, and of these those of the same noise."""
+    noises = list(dict.fromkeys(view.noise for view in views if isinstance(view, RandomWeights)))
+    drawn = sorted(
+        (view for view in views if isinstance(view, RandomWeights)),
+        key=lambda view: (weights.layers_of(view), noises.index(view.noise)),
+    )
+    return [*(view for view in views if not isinstance(view, RandomWeights)), *drawn]
+
+
+def _on_view(
+    view: Single, cells: Sequence[MapCell], maps: Mapping[str, Maps], original: Original, weights: Weights
+) -> dict[str, Again]:
+    found: dict[str, Again] = {}
+    for group in _alike(cells, maps, original.pixels.size) if isinstance(view, Masked) else [cells]:
+        shown = show(view, _finite(maps[group[0].name]), original, weights)
+        seen, distance = explain_shown(shown, group), moved(original.pixels, shown.images)
+        for cell in group:
+            found[cell.name] = _again(shown, seen, seen.maps[cell.name], distance)
+    return found
+
+
+def _alike(cells: Sequence[MapCell], maps: Mapping[str, Maps], size: tuple[int, int]) -> list[list[MapCell]]:
+    """The cells whose maps, at the images' size, are the same to the last bit for every image of the batch."""
+    groups = same_shown([_finite(maps[cell.name]) for cell in cells], size)
+    return [[cells[i] for i in group] for group in groups]
+
+
+def _finite(maps: Maps) -> Tensor:
+    assert maps.tensor is not None, "some image has a map"
+    return maps.tensor.cpu().nan_to_num(0, 0, 0)
+
+
+def explain_shown(shown: Shown, cells: Sequence[MapCell]) -> Found:
+    """The cells' maps of what is shown.
+
+    If the network fails on the batch, each image is tried alone; then without what needs a gradient.
+    """
+    own = shown.original
+    if all(shown.reasons):
+        return _nothing(shown, {cell.name: Maps.none(len(own.ids), "", "not_applicable") for cell in cells})
+    try:
+        batch = _look(shown, cells)
+    except Exception as error:
+        if out_of_memory(error) and len(own.ids) > 1:
+            raise
+        if len(own.ids) > 1:
+            return Found.join([explain_shown(shown.one(i), cells) for i in range(len(own.ids))])
+        return _what_it_can(shown, cells, f"the network failed: {blame(error)}")
+    maps = {cell.name: explain(cell, batch, own.ids, shown.masks, own.seed) for cell in cells}
+    logits = batch.captured.logits.float()
+    return Found(maps, read(logits, batch.captured.targets, shown.scorer.activation), logits.argmax(1))
+
+
+def _look(shown: Shown, cells: Sequence[MapCell]) -> Batch:
+    layers = list(dict.fromkeys(cell.layer for cell in cells))
+    gradient = {cell.layer for cell in cells if "gradient" in cell.method.needs}
+    batch = look(shown.network, shown.scorer, shown.images, layers, shown.choose, gradient=gradient)
+    if not torch.isfinite(batch.captured.logits).all():
+        raise BenchError("the network's logits are not finite numbers")
+    shown.scorer.advance(len(shown.images))
+    return batch
+
+
+def _what_it_can(shown: Shown, cells: Sequence[MapCell], reason: str) -> Found:
+    """After the network failed on one image: what is left without a gradient."""
+    gentle = [cell for cell in cells if "gradient" not in cell.method.needs]
+    refused = {cell.name: Maps.none(1, reason, "failed") for cell in cells}
+    if not gentle or len(gentle) == len(cells):
+        return _nothing(shown, refused)
+    found = explain_shown(shown, gentle)
+    return replace(found, maps=refused | dict(found.maps))
+
+
+def _nothing(shown: Shown, maps: Mapping[str, Maps]) -> Found:
+    blank = torch.full((len(shown.reasons),), float("nan"), device=shown.images.device)
+    return Found(maps, Answers(blank, blank, blank), torch.full_like(shown.original.targets, -1))
+
+
+def _again(shown: Shown, found: Found, maps: Maps, distance: Tensor) -> Again:
+    """On the CPU, where many views of many maps have room."""
+    count = len(shown.reasons)
+    tensor = torch.zeros(count, 1, 1) if maps.tensor is None else _finite(maps)
+    pairs = list(zip(shown.reasons, maps.reasons, strict=True))
+    said = tuple(why or (own and f"on {shown.view}: {own}") for why, own in pairs)
+    refused: Status = "not_applicable"
+    statuses = tuple(refused if why else own for why, own in zip(shown.reasons, maps.statuses, strict=True))
+    return Again(
+        tensor,
+        found.answers.probability.cpu(),
+        found.answers.logit.cpu(),
+        (found.likely == shown.original.predicted).cpu(),
+        distance.cpu(),
+        said,
+        statuses,
+    )

@@ -1,0 +1,322 @@
+"""What stands behind a Layer: the engine's services on one batch of images, every pass counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..containment import contained
+from ..cost.memory import out_of_memory
+from ..errors import BenchError, NotApplicable
+from ..network.attention import attentions
+from ..network.capture import (
+    NO_GRADIENT,
+    WHY,
+    Capture,
+    capture,
+    check_copies,
+    check_logits,
+    pooled_head,
+    quiet,
+    rest,
+    widened,
+)
+from ..network.derivatives import bias_gradients, curvature
+from ..network.exported import exported, exported_behind
+from ..network.layers import before
+from ..network.masked_scores import score_masked, score_pictures
+from ..network.prepared import channels_last
+from ..network.rest import Cut, cut
+from ..network.scorer import Answers, Scorer, read
+from ..registry.plugin import MethodPlugin
+from ..tracing.layout import Grid
+from ..tracing.reading import Reading
+from ..tracing.reading import read as read_network
+from ..types import INPUT, Attention, AttentionGradient, Change, Head, Layer, Pictures, Score, ScoreKind, streamed
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """One captured batch: the network, its images (B, 3, H, W), and what the pass over them left."""
+
+    network: nn.Module
+    scorer: Scorer
+    images: Tensor
+    captured: Capture
+    masked: dict[str, Answers] = field(default_factory=dict)  # by layer: what its activations as masks scored
+    across: dict[str, tuple[Any, ...]] = field(default_factory=dict)  # by layer: what goes around it
+    whole: dict[tuple[str, bool], list[bool]] = field(default_factory=dict)  # by layer, with its gradient or without
+    more: dict[tuple[str, bool], Batch] = field(default_factory=dict)  # by layer and gradient: of its other stages
+    token: object = field(default_factory=object)  # tells it from other batches in the ledger
+
+    def sound(self, name: str, *, gradient: bool) -> list[bool]:
+        """Per image whether the layer's activation, and its ``gradient`` if that is asked, are finite numbers."""
+        key = (name, gradient)
+        if key not in self.whole:
+            found = torch.isfinite(self.captured.activations[name]).flatten(1).all(1)
+            if gradient:
+                found = found & torch.isfinite(self.captured.gradients[name]).flatten(1).all(1)
+            self.whole[key] = found.tolist()
+        return self.whole[key]
+
+    def layer(self, name: str, seeds: tuple[int, ...], masks: Tensor | None = None) -> Layer:
+        """The Layer that a method is given, with one seed per image, and the data's masks (B, H, W), if any."""
+        return Layer(
+            name=name,
+            activation=self.captured.activations[name],
+            images=self.images,
+            targets=self.captured.targets,
+            logits=self.captured.logits,
+            seeds=seeds,
+            services=_Services(self, name, seeds),
+            captured_gradient=self.captured.gradients.get(name),
+            data_masks=masks,
+        )
+
+
+def look(
+    network: nn.Module,
+    scorer: Scorer,
+    images: Tensor,
+    layers: Sequence[str],
+    choose: Callable[[Tensor], Tensor],
+    *,
+    gradient: bool | Collection[str],
+    score: Score | None = None,
+    mark: Callable[[], None] | None = None,
+) -> Batch:
+    """Capture a batch: one forward, and one backward if a gradient is needed, both counted.
+
+    On the scorer's prepared copy, where it is proven to give what the network gives at all these layers; else on the
+    network. ``gradient``, ``mark``: see ``capture``.
+    """
+    proven = scorer.proven is not None and scorer.proven.issuperset(layers)
+    own, shown = (scorer.network, channels_last(images)) if proven else (network, images)
+    reading = reading_of(network, scorer, images) if any(name != INPUT for name in layers) else None
+    captured = capture(own, shown, layers, choose, gradient=gradient, score=score, mark=mark, reading=reading)
+    scorer.passes.forwards += len(images)
+    scorer.passes.backwards += len(images) if gradient else 0
+    return Batch(network, scorer, images, captured)
+
+
+def reading_of(network: nn.Module, scorer: Scorer, images: Tensor) -> Reading:
+    """The network's reading on images of this size, made once in the scorer's life: layouts hold for its copies too."""
+    size = (images.shape[2], images.shape[3])
+    known = scorer.readings.get(size)
+    if known is None or known.network is not network:
+        with quiet(network):
+            known = scorer.readings[size] = read_network(network, images)
+    return known
+
+
+def run_method(plugin: MethodPlugin, layer: Layer, params: Mapping[str, Any]) -> Tensor:
+    """The method's maps (B, h, w), detached. The layer lends what the method declared that it needs, and no more.
+
+    The method works on copies of the layer's tensors, and what it sets for the whole process is put back.
+
+    Raises:
+        BenchError: it returned something else, called sys.exit, or left a setting of the process changed.
+    """
+    with contained(f"method {plugin.name}"):
+        maps = plugin.function(layer.copied().lending(plugin.needs_of(params)), **params)
+    count = len(layer.images)
+    fits = isinstance(maps, Tensor) and maps.ndim == 3 and len(maps) == count
+    return real_numbers(maps, fits=fits, needed=f"maps ({count}, h, w) are").to(layer.images.device)
+
+
+def real_numbers(maps: Any, *, fits: bool, needed: str) -> Tensor:
+    """What a method returned, detached and in float32.
+
+    Args:
+        fits: whether it is a tensor of the right shape. needed: what is, in words.
+
+    Raises:
+        BenchError: it does not fit, is empty, or holds something else than real numbers.
+    """
+    if not fits or not maps.numel():
+        shape = tuple(maps.shape) if isinstance(maps, Tensor) else type(maps).__name__
+        raise BenchError(f"the method returned {shape}, where {needed} needed")
+    if maps.layout != torch.strided or maps.is_meta or maps.is_complex() or maps.is_quantized:
+        kind = "meta" if maps.is_meta else maps.layout if maps.layout != torch.strided else maps.dtype
+        raise BenchError(f"the method returned a tensor of {kind}, where real numbers are needed")
+    found: Tensor = maps.detach().float()
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Services:
+    batch: Batch
+    name: str
+    seeds: tuple[int, ...]
+    lent: Tensor | None = None  # the method's copy of the activation
+
+    def lending(self, activation: Tensor) -> _Services:
+        return replace(self, lent=activation)
+
+    def rest(self, activation: Tensor) -> Tensor:
+        copies = check_copies(activation, self.batch.images)
+        owner = torch.arange(len(self.batch.images), device=activation.device).repeat(copies)
+        with quiet(self.batch.network):
+            return self._behind(activation.clone(), owner)
+
+    def score(self, images: Tensor, of: ScoreKind) -> Tensor:
+        targets, copies = self.batch.captured.targets, check_copies(images, self.batch.images, "score")
+        found: Tensor = getattr(self.batch.scorer.answer(images, targets.repeat(copies)), of)
+        return found
+
+    def score_masked(self, masks: Tensor, of: ScoreKind) -> Tensor:
+        """Where the masks are the layer's own activation, they are scored once for all methods that ask."""
+        b = self.batch
+        own = b.captured.activations[self.name]
+        known = b.masked if masks is own or (masks is self.lent and torch.equal(masks, own)) else {}
+        with torch.no_grad(), self._shared("masked") if known is b.masked else nullcontext():
+            if self.name not in known:
+                known[self.name] = score_masked(b.scorer, b.images, b.captured.targets, masks)
+        found: Tensor = getattr(known[self.name], of)
+        return found.clone()
+
+    def score_changed(self, change: Change, count: int, of: ScoreKind) -> Tensor:
+        b, activation = self.batch, self.batch.captured.activations[self.name]
+        pairs = torch.arange(len(activation) * count, device=activation.device)
+        answers, most = [], b.scorer.rows
+        most.setdefault(self.name, self._rows(activation))
+        with torch.no_grad(), quiet(b.network):
+            while len(pairs):
+                rows = pairs[: most[self.name]]
+                try:
+                    answers.append(self._changed(change, activation, rows, count))
+                    pairs = pairs[len(rows) :]
+                    continue
+                except Exception as error:
+                    if not out_of_memory(error) or len(rows) == 1:
+                        raise
+                most[self.name] = len(rows) // 2
+        found: Tensor = getattr(Answers.join(answers), of)
+        return found.view(-1, count)
+
+    def _changed(self, change: Change, activation: Tensor, pairs: Tensor, count: int) -> Answers:
+        owner = pairs // count
+        given = activation[owner]
+        changed = change(given, pairs % count)
+        if changed.shape != (len(owner), *activation.shape[1:]):
+            made, needed = tuple(changed.shape), (len(owner), *activation.shape[1:])
+            raise BenchError(f"score_changed() was given a change to {made}, where {needed} is needed")
+        changed = changed if changed is given else changed.clone()  # the network may overwrite what it is given
+        b = self.batch
+        return read(self._behind(changed, owner).float(), b.captured.targets[owner], b.scorer.activation)
+
+    def _rows(self, activation: Tensor) -> int:
+        """As many activations as weigh what four batches of images weigh, and at least a batch."""
+        return self.batch.scorer.batch * max(1, 4 * self.batch.images[0].numel() // activation[0].numel())
+
+    def _behind(self, activation: Tensor, owner: Tensor) -> Tensor:
+        """Logits of activation (N, K, h, w), row i of image owner[i]; the network may overwrite it."""
+        b, made = self.batch, self._cut()
+        if made is None:
+            b.scorer.passes.forwards += len(activation)
+            return rest(b.network, b.images[owner], self.name, activation, b.captured.layouts[self.name])
+        b.scorer.passes.rests += len(activation)
+        b.scorer.passes.forwards += len(activation) if "made" in made.kinds else 0  # what goes around is made again
+        with self._shared("across"):
+            if self.name not in b.across:
+                b.across[self.name] = made.across(b.images)
+                b.scorer.passes.forwards += len(b.images) if made.crossing else 0
+        return made.logits(activation, b.images, owner, b.across[self.name])
+
+    def _cut(self) -> Cut | None:
+        """The prepared network behind the layer; else the network itself; None where neither can be cut."""
+        b, cuts = self.batch, self.batch.scorer.cuts
+        with self._shared("cut", once=True):
+            if self.name not in cuts:
+                seen = b.captured
+                given = (self.name, b.images, seen.activations[self.name], seen.logits, seen.layouts[self.name])
+                cuts[self.name] = cut(b.scorer.network, *given) or cut(b.network, *given)
+        return cuts[self.name]
+
+    def score_pictures(self, make: Pictures, count: int, of: ScoreKind) -> Tensor:
+        with torch.no_grad():
+            answers = score_pictures(self.batch.scorer, self.batch.captured.targets, make, count)
+        found: Tensor = getattr(answers, of)
+        return found
+
+    def look(self, images: Tensor, score: Score | None, stream: str, *, gradient: bool) -> Layer:
+        b = self.batch
+        targets = b.captured.targets
+        again = look(b.network, b.scorer, images, [self.name], lambda _: targets, gradient=gradient, score=score)
+        return again.layer(self.name, streamed(self.seeds, stream))
+
+    def forward(self, images: Tensor) -> Tensor:
+        with torch.enable_grad(), quiet(self.batch.network):
+            logits = widened(check_logits(self.batch.network(images), images))
+        if images.requires_grad and not logits.requires_grad:
+            raise NotApplicable(f"{NO_GRADIENT} the logits to the images{WHY}")
+        self.batch.scorer.passes.forward(logits)
+        return logits
+
+    def stages(self, *, gradient: bool) -> tuple[Layer, ...]:
+        b, known = self.batch, self.batch.scorer.stages
+        with self._shared("stages", once=True):
+            if self.name not in known:
+                known[self.name] = before(b.network, b.images, self.name, reading_of(b.network, b.scorer, b.images))
+        captured = b.captured.gradients if gradient else b.captured.activations
+        others, key = [name for name in known[self.name] if name not in captured], (self.name, gradient)
+        with self._shared(f"more, gradient {gradient}") if others else nullcontext():
+            if others and key not in b.more:
+                targets = b.captured.targets
+                b.more[key] = look(b.network, b.scorer, b.images, others, lambda _: targets, gradient=gradient)
+        return tuple(
+            (b.more[key] if name in others else b).layer(name, self.seeds).copied() for name in known[self.name]
+        )
+
+    def curvature(self, direction: Tensor) -> Tensor:
+        b = self.batch
+        seen = b.captured
+        layout = seen.layouts[self.name]
+        found, slopes = curvature(b.network, b.images, self.name, seen.targets, direction, layout)
+        self._count(forwards=1, backwards=slopes)
+        return found
+
+    def bias_gradients(self) -> tuple[Tensor, tuple[Tensor, ...]]:
+        b = self.batch
+        self._count(forwards=1, backwards=1)
+        found = bias_gradients(b.network, b.images, b.captured.targets)
+        return found.image, found.biases
+
+    def attentions(self, gradient: AttentionGradient) -> tuple[tuple[Attention, ...], Grid]:
+        b = self.batch
+        self._count(forwards=1, backwards=1 if gradient == "none" else 2)  # one tells off which tokens logits are read
+        reading = reading_of(b.network, b.scorer, b.images)
+        return attentions(b.network, b.images, b.captured.targets, gradient, reading)
+
+    def network(self) -> nn.Module:
+        with self.batch.scorer.ledger.shared(("exported", "")):
+            return exported(self.batch.scorer, self.batch.network, self.batch.images)
+
+    def behind(self) -> nn.Module:
+        b = self.batch
+        seen = b.captured
+        given = (self.name, b.images, seen.activations[self.name], seen.logits, seen.layouts[self.name])
+        with self._shared("exported", once=True):
+            return exported_behind(b.scorer, self.name, lambda: cut(b.network, *given))
+
+    def _shared(self, what: str, *, once: bool = False) -> AbstractContextManager[None]:
+        """The block makes, or finds made, what the layer's methods have in common: of this batch, or of the run."""
+        return self.batch.scorer.ledger.shared((what, self.name) if once else (what, self.name, self.batch.token))
+
+    def _count(self, *, forwards: int, backwards: int) -> None:
+        self.batch.scorer.passes.forwards += forwards * len(self.batch.images)
+        self.batch.scorer.passes.backwards += backwards * len(self.batch.images)
+
+    def probability(self) -> Tensor:
+        seen = self.batch.captured
+        return read(seen.logits, seen.targets, self.batch.scorer.activation).probability
+
+    def head(self) -> Head:
+        found = pooled_head(self.batch.captured, self.name)
+        bias = None if found.bias is None else found.bias.clone()
+        return replace(found, weight=found.weight.clone(), bias=bias)

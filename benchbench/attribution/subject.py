@@ -1,0 +1,37 @@
+"""The network and the method behind a map, for metrics of other libraries that run them themselves."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import NotApplicable
+from ..network.capture import quiet
+from ..network.scorer import Scorer
+from ..perturbation.ranking import saliency
+from ..study.plan import MapCell, sample_seeds
+from ..types import Subject
+from .apply_view import Original
+from .explain import NOT_AGAIN
+from .services import look, run_method
+
+
+def subject_of(cell: MapCell, original: Original) -> Subject:
+    """The subject of one map cell on a batch."""
+
+    def explain(network: nn.Module, images: Tensor, targets: Tensor, ids: tuple[str, ...]) -> Tensor:
+        """(n, H, W): maps as metrics see them, of images (n, C, H, W), by the method at its layer of ``network``."""
+        if "dataset" in cell.method.needs:
+            raise NotApplicable(NOT_AGAIN)
+        gradient = "gradient" in cell.method.needs
+        seeds = sample_seeds(original.seed, f"{cell.method.plugin.name}/{cell.layer}", ids)
+        with torch.enable_grad(), quiet(network):
+            scorer = Scorer(network, original.scorer.batch, activation=original.scorer.activation)
+            batch = look(network, scorer, images, [cell.layer], lambda _: targets, gradient=gradient)
+            maps = run_method(cell.method.plugin, batch.layer(cell.layer, seeds), cell.method.params)
+        original.scorer.passes.forwards += scorer.passes.forwards
+        original.scorer.passes.backwards += scorer.passes.backwards
+        original.scorer.passes.rests += scorer.passes.rests
+        return saliency(maps, (images.shape[2], images.shape[3]))
+
+    return Subject(original.network, original.targets, original.ids, explain)

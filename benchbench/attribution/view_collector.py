@@ -1,0 +1,88 @@
+"""What is kept of the maps on views: those that a metric asked for itself, and the running sums of averaged ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from torch import Tensor
+
+from ..study.plan import MetricCell
+from ..study.spec import MetricChoice
+from ..types import Again
+from ..types.views import Averaged, Single, View, singles
+
+
+def views_of(metric: MetricChoice) -> list[View]:
+    """The views that a metric asks for, in its order."""
+    return list(metric.plugin.views(**metric.params)) if metric.plugin.views else []
+
+
+@dataclass(eq=False)
+class _Sum:
+    """The sums over the views that came so far; in float64, one map of each image whatever the number of views."""
+
+    first: Again
+    sums: dict[str, Tensor]
+    count: int = 1
+
+    @classmethod
+    def of(cls, again: Again) -> _Sum:
+        return cls(again, {name: getattr(again, name).double() for name in ("map", "probability", "logit", "moved")})
+
+    def add(self, again: Again) -> None:
+        kept = self.first.kept & again.kept
+        pairs = list(zip(self.first.reasons, again.reasons, strict=True))
+        statuses = zip(pairs, self.first.statuses, again.statuses, strict=True)
+        self.sums = {name: total + getattr(again, name) for name, total in self.sums.items()}
+        self.first = replace(
+            self.first,
+            map=self.first.map[:, :1, :1],
+            kept=kept,
+            reasons=tuple(one or other for one, other in pairs),
+            statuses=tuple(mine if one else its for (one, _), mine, its in statuses),
+        )
+        self.count += 1
+
+    def mean(self) -> Again:
+        """Where a view has no map, there is none, for the first one's reason."""
+        means: dict[str, Any] = {name: total / self.count for name, total in self.sums.items()}
+        return replace(self.first, **means)
+
+
+@dataclass(eq=False)
+class Tray:
+    """By map cell and view, what metrics of these cells will be given."""
+
+    cells: Sequence[MetricCell]
+    kept: dict[str, dict[View, Again]] = field(default_factory=dict)
+    sums: dict[str, dict[Averaged, _Sum]] = field(default_factory=dict)
+    asked: dict[tuple[str, Single], list[View]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.asked = {}
+        for cell in self.cells:
+            for view in views_of(cell.metric):
+                for single in singles(view):
+                    askers = self.asked.setdefault((cell.maps.name, single), [])
+                    if view not in askers:
+                        askers.append(view)
+
+    def add(self, cell: str, view: Single, again: Again) -> None:
+        """The maps of one cell on one view; they are forgotten unless a metric asked for this view itself."""
+        for asker in self.asked[cell, view]:
+            if not isinstance(asker, Averaged):
+                self.kept.setdefault(cell, {})[asker] = again
+                continue
+            sums = self.sums.setdefault(cell, {})
+            if asker in sums:
+                sums[asker].add(again)
+            else:
+                sums[asker] = _Sum.of(again)
+
+    def found(self) -> dict[str, dict[View, Again]]:
+        found = {cell: dict(views) for cell, views in self.kept.items()}
+        for cell, sums in self.sums.items():
+            found.setdefault(cell, {}).update({view: each.mean() for view, each in sums.items()})
+        return found

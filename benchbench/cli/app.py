@@ -1,0 +1,292 @@
+"""The command line. Exit codes: 0 done, 1 finished with failed cells, 2 the request itself was wrong.
+
+Nothing heavy is imported before a command runs, so that --help answers at once.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..errors import BenchError, folded
+from .common import Once, run_study, study_of
+from .gate import baseline_command, check_command
+from .output import put, rendered, screen
+from .parsing import items, named, number, parse_item, two
+
+app = typer.Typer(
+    name="benchbench",
+    help="A referee for saliency methods: every CAM under one interface, every number under a named protocol.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=True,
+)
+
+DEMO = "efficientnet_lite0"  # whose weights come with a package
+_NAMES = "Names, separated by commas; with parameters: name:key=value"
+Models = Annotated[str | None, typer.Option("--models", "--model", help=_NAMES)]
+Datasets = Annotated[str | None, typer.Option("--datasets", "--dataset", help=_NAMES)]
+Methods = Annotated[str | None, typer.Option("--methods", "--method", help=_NAMES)]
+Metrics = Annotated[str | None, typer.Option("--metrics", "--metric", help=_NAMES)]
+Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, or cuda:1 for the second GPU")]
+_OVERWRITE = "Keep this study's results alone, also where the folder holds another study's"
+Overwrite = Annotated[bool, typer.Option("--overwrite", help=_OVERWRITE)]
+_RETRY = "Also try again what failed the same way twice; what failed once is always tried again"
+RetryFailed = Annotated[bool, typer.Option("--retry-failed", help=_RETRY)]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(f"benchbench {version('benchbench')}")
+        raise typer.Exit
+
+
+@app.callback()
+def benchbench(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit")
+    ] = False,
+) -> None:
+    """Compare saliency methods: every CAM under one interface, every number under a named protocol."""
+
+
+@app.command("run", cls=Once)
+def run_command(
+    study: Annotated[Path | None, typer.Argument(help="A study file; the embedded default study without one")] = None,
+    models: Models = None,
+    datasets: Datasets = None,
+    layers: Annotated[
+        str | None, typer.Option("--layers", "--layer", help="last, stages, or module paths separated by commas")
+    ] = None,
+    methods: Methods = None,
+    metrics: Metrics = None,
+    samples: Annotated[str | None, typer.Option(help="How many images of each dataset")] = None,
+    seed: Annotated[str | None, typer.Option(help="Of the samples' choice and of every random draw")] = None,
+    target: Annotated[str | None, typer.Option(help="predicted, label, a class, top-2, 281-285; several: 3,7")] = None,
+    device: Device = None,
+    engine: Annotated[str | None, typer.Option(help="local")] = None,
+    batch: Annotated[str | None, typer.Option(help="Images per forward; auto measures what fits")] = None,
+    score: Annotated[str | None, typer.Option(help="softmax, or sigmoid for several labels")] = None,
+    precision: Annotated[str | None, typer.Option(help="What scoring computes in: float32 or bf16")] = None,
+    compile: Annotated[bool | None, typer.Option(help="Score with torch.compile")] = None,
+    workers: Annotated[str | None, typer.Option(help="Threads that load the images to come")] = None,
+    plugin: Annotated[list[Path] | None, typer.Option(help="A Python file that registers methods or metrics")] = None,
+    out: Annotated[Path | None, typer.Option(help="The run's folder; runs/NAME by default")] = None,
+    overwrite: Overwrite = False,
+    retry_failed: RetryFailed = False,
+) -> None:
+    """Run a study: maps, metrics, tables and the report. What the folder already holds is not computed again."""
+    listed = {"models": models, "datasets": datasets, "methods": methods, "metrics": metrics}
+    single = {"samples": samples, "seed": seed, "target": target, "device": device, "engine": engine}
+    single |= {"batch": batch, "score": score, "precision": precision, "workers": workers}
+    overrides: dict[str, Any] = {}
+    if target is not None and "," in target:
+        overrides["target"] = [number(part.strip()) for part in target.split(",")]
+    if compile is not None:
+        overrides["compile"] = compile
+    if layers is not None:
+        overrides["layers"] = layers if layers in ("last", "stages") else [name.strip() for name in layers.split(",")]
+    asked = study_of(study, plugin, listed, single, overrides)
+    folder = out or Path("runs") / (study.stem if study else "default")
+    run_study(asked, folder, overwrite=overwrite, retry_failed=retry_failed)
+
+
+@app.command("reliability", cls=Once)
+def reliability_command(
+    study: Annotated[Path | None, typer.Argument(help="A study file; the embedded default study without one")] = None,
+    methods: Methods = None,
+    metrics: Metrics = None,
+    samples: Annotated[str | None, typer.Option(help="How many images of each dataset")] = None,
+    seed: Annotated[str | None, typer.Option(help="Of the samples' choice and of every random draw")] = None,
+    device: Device = None,
+    draws: Annotated[int, typer.Option(help="Of each disturbance")] = 5,
+    input: Annotated[str, typer.Option(help="Minor and disruptive noise on pixels of [0, 1]")] = "0.001,1",
+    weights: Annotated[str, typer.Option(help="Minor and disruptive noise, as a share of each weight")] = "0.001,0.5",
+    plugin: Annotated[list[Path] | None, typer.Option(help="A Python file that registers methods or metrics")] = None,
+    out: Annotated[Path | None, typer.Option(help="The folder; runs/NAME-reliability by default")] = None,
+    overwrite: Overwrite = False,
+    retry_failed: RetryFailed = False,
+) -> None:
+    """Which metrics can be trusted on a study's networks and data: noisy maps, controls and disturbances."""
+    from rich.console import Console
+
+    from ..engine.progress import Terminal
+    from ..reports.checks import reliability
+    from ..suites.disturbances import Disturbances
+
+    given = Disturbances(draws, two(input, "--input"), two(weights, "--weights"))
+    listed = {"methods": methods, "metrics": metrics}
+    single = {"samples": samples, "seed": seed, "device": device}
+    asked = study_of(study, plugin, listed, single, {})
+    folder = out or Path("runs") / f"{study.stem if study else 'default'}-reliability"
+    progress = Terminal(Console(stderr=True))
+    try:
+        done = asked.reliability(
+            folder, disturbances=given, progress=progress, overwrite=overwrite, retry_failed=retry_failed
+        )
+    finally:
+        progress.stop()
+    screen().print(reliability.terminal(done.reliability()))
+    print(f"Tables: {folder / 'tables' / 'reliability.md'}")
+    if done.failed:
+        raise typer.Exit(1)
+
+
+@app.command("report", cls=Once)
+def report_command(
+    run: Annotated[Path, typer.Argument(help="A run's folder")],
+    format: Annotated[str, typer.Option(help="html, latex, markdown, csv, or pdf: the figures")] = "html",
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Where to write it; html goes to RUN/report.html, pdf to RUN/figures, others to the screen"),
+    ] = None,
+    style: Annotated[str, typer.Option(help="Of latex: full, compact or supplementary")] = "full",
+    spread: Annotated[str, typer.Option(help="Of latex and markdown: interval, se or none")] = "interval",
+) -> None:
+    """Rebuild a report, its tables or its figures from a run's folder, without a network."""
+    from ..reports import tables
+    from ..reports.figures import pdf as pictures
+    from ..reports.html import document as html
+    from ..reports.leaderboard.marks import Marked
+    from ..results.schema import Record
+
+    marked = Marked.of(Record.load(run))
+    if format == "html":
+        print(html.write(marked, out or run / "report.html"))
+        return
+    if format == "pdf":
+        print("\n".join(map(str, pictures.write_figures(marked, out or run / "figures"))))
+        return
+    put(tables.render_table(marked, format, style, spread), out)
+
+
+@app.command("compare", cls=Once)
+def compare_command(
+    run_a: Annotated[Path, typer.Argument(help="A run's folder")],
+    run_b: Annotated[Path, typer.Argument(help="The run that is judged beside it, on the same images")],
+    models: Annotated[str | None, typer.Option(help="Which is which: NAME_IN_A=NAME_IN_B, ...")] = None,
+    margin: Annotated[
+        float | None,
+        typer.Option(help="A difference of means that matters to nobody; 1 % of a metric's range without it"),
+    ] = None,
+    format: Annotated[str, typer.Option(help="table, csv, markdown or json")] = "table",
+    out: Annotated[Path | None, typer.Option(help="Where to write it; the screen without it")] = None,
+) -> None:
+    """Compare two runs on the images that both have: other weights, other code, another machine."""
+    from ..errors import nearest
+    from ..reports.checks.comparison import FORMATS, Compared
+    from ..results.schema import Record
+
+    if format not in FORMATS:
+        raise BenchError(f"unknown format {format!r}", where="--format", hint=nearest(format, FORMATS))
+    if margin is not None and not 0 <= margin < math.inf:
+        raise BenchError(f"margin is {margin}", where="--margin", hint="Give a difference, 0 or more")
+    found = Compared.of(Record.load(run_a), Record.load(run_b), named(models), margin)
+    put(rendered(found.renderable()) if format == "table" else found.text(format), out)
+
+
+app.command("baseline", cls=Once)(baseline_command)
+app.command("check", cls=Once)(check_command)
+
+
+@app.command("explain", cls=Once)
+def explain_command(
+    images: Annotated[list[Path], typer.Argument(help="Photographs")],
+    model: Annotated[
+        str,
+        typer.Option("--model", "--models", help="A name, or FILE.py:function; with parameters: name:key=value"),
+    ] = DEMO,
+    methods: Annotated[str, typer.Option("--methods", "--method", help=_NAMES)] = "gradcam",
+    layer: Annotated[str, typer.Option("--layer", "--layers", help="last, or a module path")] = "last",
+    target: Annotated[str, typer.Option(help="predicted, a class, top-2, or 281-285")] = "predicted",
+    plugin: Annotated[list[Path] | None, typer.Option(help="A Python file that registers methods or models")] = None,
+    out: Annotated[Path, typer.Option(help="A PNG, JPEG, WebP or PDF file")] = Path("explained.png"),
+) -> None:
+    """Lay the maps of one method or several over photographs, and say what the network sees."""
+    from ..api.sheet import illustrate
+    from ..registry import load_file
+
+    for file in plugin or []:
+        load_file(file)
+    found = illustrate(images, parse_item(model), items(methods), layer, number(target))
+    path = found.overlay.save(out)
+    if found.warning:
+        print(f"WARNING: {found.warning}", file=sys.stderr)
+    print("\n".join([*found.said, str(path)]))
+
+
+@app.command("list", cls=Once)
+def list_command(
+    kind: Annotated[str, typer.Argument(help="methods, metrics, models or datasets")],
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON")] = False,
+    plugin: Annotated[list[Path] | None, typer.Option(help="A Python file that registers more")] = None,
+) -> None:
+    """List what is registered: name, one line, parameters, paper, needs, direction."""
+    from ..errors import nearest
+    from ..registry import registry
+    from . import listing
+
+    for file in plugin or []:
+        registry.load_file(file)
+    known: dict[str, registry.Registry[Any]] = {
+        "methods": registry.METHODS,
+        "metrics": registry.METRICS,
+        "models": registry.MODELS,
+        "datasets": registry.DATASETS,
+    }
+    if kind not in known:
+        raise BenchError(f"cannot list {kind!r}", hint=nearest(kind, known))
+    entries = [listing.entry(p) for p in known[kind].load().values()]
+    if as_json:
+        print(json.dumps(entries, indent=1, default=str))
+        return
+    for entry in entries:
+        listing.show(entry)
+
+
+@app.command("new", cls=Once)
+def new_command(
+    kind: Annotated[str, typer.Argument(help="method")],
+    name: Annotated[str, typer.Argument(help="The method's name, such as contrast-cam")],
+    folder: Annotated[Path, typer.Option(help="Where to write it")] = Path(),
+    gate: Annotated[bool, typer.Option("--gate", help="A study too, and a test that holds the method to it")] = False,
+) -> None:
+    """Write one commented file that runs at once with --plugin, and its test."""
+    from ..registry import METHODS
+    from .scaffold import new_method
+
+    if kind != "method":
+        raise BenchError(f"cannot make a new {kind!r}", hint="Say benchbench new method NAME")
+    if not folder.is_dir():
+        raise BenchError("no such folder", where=str(folder), hint="Make it first, or leave --folder out")
+    taken = next((one for one in METHODS.names() if folded(one) == folded(name)), None)
+    if taken is not None:
+        raise BenchError(f"there is a method {taken!r} already", hint="Take another name")
+    file, test, *study = written = new_method(name, folder, gate=gate)
+    print(*written, sep="\n")
+    asked = study[0] if study else f"--methods gradcam,{name}"
+    print(f"Try it: benchbench run {asked} --plugin {file}   Test it: pytest {test}")
+    if study:
+        print("Its baseline, now and after each change that you mean: pytest --benchbench-update")
+
+
+def main() -> None:
+    """The entry point: a BenchError becomes one line and exit code 2."""
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # or its allocator writes lines of its own
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that has no arrows shows question marks
+    try:
+        app()
+    except (BenchError, OSError) as error:  # an OSError says what and where: a full disk, a folder that is a file
+        print(f"benchbench: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,176 @@
+"""What commands have in common: an option stands once, ``~`` is the home folder; a study of options, and its run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import typer
+from typer.core import TyperCommand
+
+from ..errors import BenchError
+from ..paths import expanded
+from .output import screen
+from .parsing import items, number
+
+_OTHER = "Give another --out"
+_RUNS = ("run", "reliability")  # their exit codes, and that of check, say something: it is never 0 unless they do
+
+
+class Once(TyperCommand):
+    """A command that refuses an option given twice, of which the last alone would count, and an output that is one of
+    its inputs; it expands its paths, and ends in one line when it is stopped.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As the parent does.
+
+        Raises:
+            BenchError: an option that takes one value is given twice; both are shown. Or --out is what is read.
+        """
+        _, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        for i, option in enumerate(order):
+            if option in order[:i] and not getattr(option, "multiple", False) and option.nargs == 1:
+                spellings = [*option.opts, *option.secondary_opts]
+                hint = "Give it once, its values separated by commas" if _lists(option) else "Remove one of them"
+                raise BenchError(f"it stands twice: {_shown(args, spellings)}", where=spellings[0], hint=hint)
+        rest = super().parse_args(ctx, args)
+        ctx.params = {name: _home(value) for name, value in ctx.params.items()}
+        refuse_overwriting(ctx.params)
+        return rest
+
+    def invoke(self, ctx: Any) -> Any:
+        """As the parent does; Ctrl-C, and a reader that has gone, end the command as they end others of the shell."""
+        try:
+            found = super().invoke(ctx)
+            sys.stdout.flush()
+        except KeyboardInterrupt:
+            kept = "; what is done is kept, and the same command goes on from there" if self.name in _RUNS else ""
+            print(f"benchbench: stopped{kept}", file=sys.stderr)
+            sys.exit(130)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(141 if self.name in (*_RUNS, "check") else 0)
+        return found
+
+
+def refuse_overwriting(params: Mapping[str, Any]) -> None:
+    """Raises BenchError where ``out`` is a file or folder that the command reads, by whatever path, or a run's data."""
+    out = params.get("out")
+    if not isinstance(out, Path) or not out.exists():
+        return
+    for name, value in params.items():
+        for path in () if name == "out" else _read_by(value):
+            if _overwritten(out, path):
+                raise BenchError(f"{out} is read by this command, and would be overwritten", where="--out", hint=_OTHER)
+
+
+def _read_by(value: Any) -> Iterator[Path]:
+    """The files and folders that an argument names: a path, a list of paths, or items such as folder:root=PATH."""
+    if isinstance(value, Path):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for each in value:
+            yield from _read_by(each)
+    elif isinstance(value, str) and value:
+        for item in items(value):
+            for text in [item] if isinstance(item, str) else map(str, item.values()):
+                yield from (expanded(part) for part in (text, text.rpartition(":")[0]) if part)
+
+
+def _overwritten(out: Path, read: Path) -> bool:
+    """Whether the output is what is read: the same file or folder, or one of the files of a run's data."""
+    try:
+        if not read.exists():
+            return False
+        if not (read / "run.json").is_file():
+            return out.samefile(read)
+        inside = out.resolve().relative_to(read.resolve()).parts
+    except (OSError, ValueError):  # a name that is no path; not in the run's folder
+        return False
+    return bool(inside) and (inside[0] in ("cells", "maps", "photos", "run.json") or inside[0].endswith(".parquet"))
+
+
+def _shown(args: list[str], spellings: list[str]) -> str:
+    """The option as it stands in the arguments, each time with its value."""
+    found = []
+    for i, word in enumerate(args):
+        if word.partition("=")[0] in spellings:
+            value = [] if "=" in word else args[i + 1 : i + 2]
+            found.append(" ".join([word, *(each for each in value if not each.startswith("--"))]))
+    return " and ".join(found)
+
+
+def _lists(option: Any) -> bool:
+    return "commas" in (getattr(option, "help", "") or "")
+
+
+def _home(value: Any) -> Any:
+    if isinstance(value, Path):
+        return expanded(value)
+    if isinstance(value, (list, tuple)):
+        return type(value)(_home(each) for each in value)
+    return value
+
+
+def study_of(
+    file: Path | None,
+    plugins: list[Path] | None,
+    listed: dict[str, str | None],
+    single: dict[str, str | None],
+    overrides: dict[str, Any],
+) -> Any:
+    """The study of a file, or the embedded one, with the options that were given in place of its keys."""
+    from ..api.study import Study
+    from ..registry import load_file
+    from ..study.spec import read_yaml
+
+    for each in plugins or []:
+        load_file(each)
+    given = {key: items(text) for key, text in listed.items() if text is not None}
+    given |= {key: number(text) for key, text in single.items() if text is not None} | overrides
+    if file is not None:
+        return Study.from_yaml(file, **given)
+    return Study(**{**read_yaml(Path(str(files("benchbench") / "default_study.yaml"))), **given})
+
+
+def run_study(study: Any, out: Path, **how: bool) -> None:
+    from rich.console import Console
+
+    from ..engine.progress import Terminal
+    from ..reports.number_format import merged
+
+    console = screen()
+    progress = Terminal(Console(stderr=True))
+    try:
+        done = study.run(out, progress=progress, **how)
+    finally:
+        progress.stop()
+    for shown in done.printed():
+        console.print(shown)
+    info = done.record.info
+    for row in info["accuracy"]:
+        if row.get("readings") and row["labelled"]:
+            others = ", ".join(f"{right} with classes: {name}" for name, right in row["readings"].items())
+            said = (
+                f"{row['model']} is right on {row['right']} of {row['labelled']} images of {row['dataset']}; {others}"
+            )
+            console.print(said, highlight=False, markup=False)
+    work = info["work"]
+    console.print(
+        f"{work['cells_computed']} cells computed, {work['cells_reused']} reused; "
+        f"{merged(work)}; {work['forwards']:,} forwards in {info['seconds']:.0f} s",
+        highlight=False,
+    )
+    console.print(
+        f"Report: {out / 'report.html'}   Tables: {out / 'tables'}", highlight=False, markup=False, soft_wrap=True
+    )
+    if done.failed:
+        console.print(
+            f"{done.failed} rows failed: their reasons are in the report and in results.parquet", style="bold red"
+        )
+        raise typer.Exit(1)

@@ -1,0 +1,64 @@
+"""The commands ``benchbench baseline`` and ``benchbench check``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import BenchError, nearest
+from .output import put, rendered
+from .parsing import labels
+
+
+def baseline_command(
+    run: Annotated[Path, typer.Argument(help="A run's folder")],
+    out: Annotated[Path, typer.Option(help="A JSON file, small enough to be committed")],
+) -> None:
+    """Keep what a run said, for check: scores, maps, costs, and what they depend on."""
+    from ..regression import Baseline
+    from ..results.schema import Record
+
+    print(Baseline.of(Record.load(run)).save(out))
+
+
+def check_command(
+    run: Annotated[Path, typer.Argument(help="A run's folder")],
+    baseline: Annotated[Path, typer.Option(help="The file that benchbench baseline wrote")],
+    methods: Annotated[
+        str | None, typer.Option("--methods", "--method", help="Compare these alone, separated by commas")
+    ] = None,
+    metrics: Annotated[
+        str | None,
+        typer.Option("--metrics", "--metric", help="Compare these alone, separated by commas: names, or name@protocol"),
+    ] = None,
+    accept: Annotated[
+        str | None, typer.Option(help="Methods whose maps are meant to change, separated by commas")
+    ] = None,
+    margin: Annotated[
+        float, typer.Option("--margin", "--tolerance", help="A loss of a mean that matters, as a share of the range")
+    ] = 0.01,
+    map_tolerance: Annotated[
+        float, typer.Option(help="A change of a map that matters, as a share of its range")
+    ] = 5e-3,
+    cost_ratio: Annotated[float, typer.Option(help="How many times as long is too long")] = 1.25,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail on whatever is not as it was")] = False,
+    format: Annotated[str, typer.Option(help="table, markdown, junit or json")] = "table",
+    out: Annotated[Path | None, typer.Option(help="Where to write it; the screen without it")] = None,
+) -> None:
+    """Compare a run with a baseline: exit code 1 where something got worse, or cannot be compared."""
+    from ..regression import Baseline, Tolerances, check
+    from ..reports.checks.gate import FORMATS, render, renderable, verdict
+    from ..results.schema import Record
+
+    if format not in FORMATS:
+        raise BenchError(f"unknown format {format!r}", where="--format", hint=nearest(format, FORMATS))
+    limits = Tolerances(margin, map=map_tolerance, cost=cost_ratio, accept=frozenset(labels(accept)), strict=strict)
+    then = Baseline.load(baseline)
+    found = check(Record.load(run), then, limits, methods=labels(methods), metrics=labels(metrics))
+    put(rendered(renderable(found)) if format == "table" else render(found, format), out)
+    if out is not None:
+        print(verdict(found))
+    if not found.ok:
+        raise typer.Exit(1)

@@ -1,0 +1,92 @@
+"""``benchbench list``: what is registered, as data and as a few lines each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from .output import screen
+
+if TYPE_CHECKING:
+    from ..registry import MetricPlugin, Parameter, Plugin
+
+
+def entry(plugin: Plugin) -> dict[str, Any]:
+    """All that is known of a plugin, as plain values."""
+    from ..registry import MetricPlugin
+
+    told: dict[str, Any] = {
+        "name": plugin.name,
+        "summary": plugin.summary,
+        "parameters": {p.name: _parameter(p) for p in plugin.parameters.values()},
+        "paper": plugin.paper,
+        "origin": plugin.origin,
+    }
+    for trait in ("needs", "control", "title"):
+        if hasattr(plugin, trait):
+            value = getattr(plugin, trait)
+            told[trait] = sorted(value) if isinstance(value, frozenset) else value
+    if isinstance(plugin, MetricPlugin):
+        told["protocols"] = dict(plugin.protocols)
+        told["readings"] = {name: _reading(plugin, params) for name, params in plugin.protocols.items()}
+        told |= next(iter(told["readings"].values()))  # of the default protocol
+        told["higher_is_better"] = told["better"] == "higher"
+        told["family"] = plugin.family
+        if plugin.probes:
+            from ..evaluation.probe_scores import forwards
+
+            told["forwards_per_map"], told["forwards_per_image"] = forwards(plugin.probes(**plugin.bind({})))
+    return told
+
+
+def _sides(bounds: tuple[float, float]) -> list[float | None]:
+    """A range as JSON has it: None on a side without a bound."""
+    return [side if math.isfinite(side) else None for side in bounds]
+
+
+def _reading(plugin: MetricPlugin, params: Mapping[str, Any]) -> dict[str, Any]:
+    """How numbers under one protocol are read."""
+    found = plugin.reading_of(plugin.bind(params))
+    better = "higher" if found.higher_is_better else "lower"
+    return {"better": better, "unit": found.unit, "range": _sides(found.range), "equation": found.equation}
+
+
+def _others(entry: dict[str, Any]) -> list[str]:
+    """A line for the protocols whose numbers are read otherwise than those of the first one."""
+    first, *rest = entry.get("readings", {}).items() or [("", None)]
+    alike: dict[str, list[str]] = {}
+    for name, reading in rest:
+        if reading != first[1]:
+            low, high = reading["range"]
+            bounds = f"{'-inf' if low is None else f'{low:g}'} to {'inf' if high is None else f'{high:g}'}"
+            said = f"{reading['better']} is better, {reading['unit']}, {bounds}, {reading['equation']}"
+            alike.setdefault(said, []).append(name)
+    return [f"@{', @'.join(names)}: {said}" for said, names in alike.items()]
+
+
+def _parameter(parameter: Parameter) -> dict[str, Any]:
+    told = {"type": parameter.type_name, "required": parameter.required}
+    return told if parameter.required else {**told, "default": parameter.default}
+
+
+def show(entry: dict[str, Any]) -> None:
+    """An entry on a few lines: name and traits, the summary, the parameters."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    traits = [
+        entry.get("family", ""),
+        f"{entry['better']} is better" if "better" in entry else "",
+        f"{entry['forwards_per_map']} forwards per map" if entry.get("forwards_per_map") else "",
+        f"{entry['forwards_per_image']} per image" if entry.get("forwards_per_image") else "",
+        "control" if entry.get("control") else "",
+        f"needs {', '.join(entry['needs'])}" if entry.get("needs") else "",
+        f"protocols {', '.join(entry['protocols'])}" if entry.get("protocols") else "",
+        entry["paper"],
+    ]
+    params = ", ".join(f"{k}: {p['type']} = {p.get('default', 'required')}" for k, p in entry["parameters"].items())
+    console = screen(highlight=False)
+    console.print(Text.assemble((entry["name"], "bold"), "  ", (" · ".join(t for t in traits if t), "dim")))
+    for line in filter(None, [entry["summary"], entry.get("equation", ""), *_others(entry), params]):
+        console.print(Padding(Text(line), (0, 0, 0, 4)))

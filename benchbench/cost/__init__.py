@@ -1,0 +1,1 @@
+"""Passes, time and memory: counted, measured, divided among their users."""

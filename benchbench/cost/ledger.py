@@ -1,0 +1,226 @@
+"""Who caused which seconds and passes while a study's maps are made, and what several methods had in common.
+
+A method's own work is what runs while it makes its maps. What was made for several, as one forward and backward for
+every method at every layer, is divided into equal parts among those who used it, whoever asked first.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+
+from ..types import Share
+
+User: TypeAlias = tuple[str, str, str]  # dataset, layer, method
+
+
+@dataclass
+class Passes:
+    """Images that went through the network: forwards, backwards, and ``rests``, through what is behind a layer alone.
+
+    And probes and maps: asked for, and scored.
+    """
+
+    forwards: int = 0
+    backwards: int = 0
+    rests: int = 0
+    probes_asked: int = 0
+    probes_scored: int = 0
+    maps_asked: int = 0
+    maps_scored: int = 0
+
+    def forward(self, output: Tensor, *, behind: bool = False) -> None:
+        """Count a forward pass by its output, one row per image, and every backward pass that starts there.
+
+        Args:
+            behind: the pass is through what is behind a layer alone.
+        """
+        if behind:
+            self.rests += len(output)
+        else:
+            self.forwards += len(output)
+        if output.requires_grad:
+            output.register_hook(self._backward)  # type: ignore[no-untyped-call]
+
+    def _backward(self, gradient: Tensor) -> None:
+        self.backwards += len(gradient)
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Wall seconds, and images through the network."""
+
+    seconds: float = 0.0
+    forwards: float = 0.0
+    backwards: float = 0.0
+    rests: float = 0.0
+
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+    def __sub__(self, other: Spent) -> Spent:
+        return self + other * -1
+
+    def __mul__(self, factor: float) -> Spent:
+        return Spent(*(getattr(self, f.name) * factor for f in fields(self)))
+
+
+@dataclass(eq=False)
+class _Page:
+    """What was spent: by user alone, and by thing in common, with its users; and how many images a user explained."""
+
+    own: dict[User, Spent] = field(default_factory=dict)
+    images: dict[User, int] = field(default_factory=dict)
+    common: dict[Hashable, Spent] = field(default_factory=dict)
+    users: dict[Hashable, set[User]] = field(default_factory=dict)
+
+    def add(self, other: _Page) -> None:
+        for user, spent in other.own.items():
+            self.own[user] = self.own.get(user, Spent()) + spent
+            self.images[user] = self.images.get(user, 0) + other.images[user]
+        for what, spent in other.common.items():
+            self.common[what] = self.common.get(what, Spent()) + spent
+            self.users.setdefault(what, set()).update(other.users[what])
+
+
+@dataclass(eq=False)
+class Ledger:
+    """The account of one model's maps. What it is told counts once ``commit`` follows: an attempt that failed does not.
+
+    Attributes:
+        passes: what the network's passes are counted in.
+        asked: whether any metric wants it; nothing is timed otherwise.
+        opened: whether the shard at work counts.
+    """
+
+    passes: Passes = field(default_factory=Passes)
+    asked: bool = False
+    opened: bool = False
+    _total: _Page = field(default_factory=_Page)
+    _draft: _Page = field(default_factory=_Page)
+    _under: list[Spent] = field(default_factory=list)  # by open block, what was spent in blocks inside it
+    _user: User | None = None
+
+    def begin(self) -> None:
+        """A batch of images; what was not committed is forgotten."""
+        self._draft, self._under, self._user = _Page(), [], None
+
+    def commit(self) -> None:
+        """The batch was worked on to its end."""
+        self._total.add(self._draft)
+        self.begin()
+
+    def shares(self) -> dict[User, Share]:
+        """By user its own work and its parts of what it had in common, per image."""
+        found = {}
+        for user, own in self._total.own.items():
+            parts = [self._total.common[w] * (1 / len(u)) for w, u in self._total.users.items() if user in u]
+            whole, images = sum(parts, own), self._total.images[user]
+            found[user] = Share(
+                whole.seconds / images,
+                own.seconds / images,
+                whole.forwards / images,
+                whole.backwards / images,
+                whole.rests / images,
+                images,
+            )
+        return found
+
+    @property
+    def spent(self) -> Spent:
+        """All that is in the account."""
+        return sum([*self._total.own.values(), *self._total.common.values()], Spent())
+
+    @contextmanager
+    def own(self, user: User, images: int) -> Iterator[None]:
+        """The block is the user's own work on so many images, but for what it has in common with others."""
+        if not (self.asked and self.opened):
+            yield
+            return
+        self._user = user
+        try:
+            with self._measured() as found:
+                yield
+        finally:
+            self._user = None
+        self._draft.own[user] = self._draft.own.get(user, Spent()) + found[0]
+        self._draft.images[user] = self._draft.images.get(user, 0) + images
+
+    def apart(self) -> AbstractContextManager[Any]:
+        """The block is the study's own care, and no method's cost."""
+        return nullcontext() if self._user is None else self._measured()
+
+    def shared(self, what: Hashable) -> AbstractContextManager[None]:
+        """The block makes, or finds made, something that whoever asks for ``what`` has in common."""
+        return nullcontext() if self._user is None else self._shared(what, self._user)
+
+    @contextmanager
+    def _shared(self, what: Hashable, user: User) -> Iterator[None]:
+        found: list[Spent] = []
+        try:
+            with self._measured() as found:
+                yield
+        finally:
+            self._note(what, found[0], [user])
+
+    @contextmanager
+    def capturing(self, users: Sequence[User], gradient: Sequence[User]) -> Iterator[Mark | None]:
+        """The block is one forward for all ``users`` and, from the mark on, one backward for those of a ``gradient``.
+
+        A block that fails is nobody's.
+        """
+        if not (self.asked and self.opened and users):
+            yield None
+            return
+        mark, start = Mark(), self._now()
+        yield mark
+        whole = self._now() - start
+        back = (start.seconds + whole.seconds - mark.at) if mark.at else 0.0
+        forth = replace(whole, seconds=whole.seconds - back, backwards=0.0)
+        self._note(("forward", mark), forth, users)
+        if gradient:
+            self._note(("backward", mark), Spent(back, backwards=whole.backwards), gradient)
+
+    def _note(self, what: Hashable, spent: Spent, users: Sequence[User]) -> None:
+        self._draft.common[what] = self._draft.common.get(what, Spent()) + spent
+        self._draft.users.setdefault(what, set()).update(users)
+
+    @contextmanager
+    def _measured(self) -> Iterator[list[Spent]]:
+        """A list that the end of the block fills: what was spent in it, less what was in blocks inside."""
+        found: list[Spent] = []
+        self._under.append(Spent())
+        start = self._now()
+        try:
+            yield found
+        finally:
+            gross = self._now() - start
+            found.append(gross - self._under.pop())
+            if self._under:
+                self._under[-1] += gross
+
+    def _now(self) -> Spent:
+        return Spent(now(), self.passes.forwards, self.passes.backwards, self.passes.rests)
+
+
+@dataclass(eq=False)
+class Mark:
+    """Called where a forward ends and its backward begins."""
+
+    at: float = 0.0
+
+    def __call__(self) -> None:
+        self.at = now()
+
+
+def now() -> float:
+    """Seconds on the clock, once the device has done what it was given."""
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        torch.cuda.synchronize()
+    return time.perf_counter()

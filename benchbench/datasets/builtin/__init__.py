@@ -1,0 +1,1 @@
+"""Data sets that ship with benchbench or are made from a seed."""

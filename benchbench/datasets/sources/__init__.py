@@ -1,0 +1,1 @@
+"""How images come in: files, folders, tensors, torch data sets."""

@@ -1,0 +1,110 @@
+"""Images, labels and masks that a program hands over, each as a Sample holds it, or an error that names the place."""
+
+from __future__ import annotations
+
+import operator
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ...errors import BenchError
+from .decode import to_rgb
+from .forms import as_tensor, class_of
+
+
+def as_image(given: object, where: str) -> Image.Image | Tensor:
+    """A PIL image as RGB, or a float tensor or NumPy array (channels, H, W) as a float32 tensor on the CPU.
+
+    Raises:
+        BenchError: anything else, values that are not finite, or no pixels.
+    """
+    if isinstance(given, Image.Image):
+        try:
+            return to_rgb(given)
+        except BenchError as error:
+            raise error.at(where) from None
+    given = as_tensor(given)
+    if not isinstance(given, Tensor):
+        hint = "Give a float tensor or array (channels, H, W), or a PIL image: Image.open(file)"
+        raise BenchError(f"{type(given).__name__} is neither a tensor nor a PIL image", where=where, hint=hint)
+    if not given.is_floating_point():
+        hint = (
+            "Give what the network expects: images.float() / 255, normalised; or PIL images, Image.fromarray(array), "
+            "which are prepared for you"
+        )
+        raise BenchError(f"the tensor's dtype is {given.dtype}, not a float", where=where, hint=hint)
+    if given.ndim != 3 or 0 in given.shape or channels_last(given):
+        last = given.ndim == 3 and channels_last(given)
+        plane = "Say image[None] for one channel" if given.ndim == 2 else "Give channels first, without a batch"
+        hint = "Say .permute(2, 0, 1): channels come first" if last else plane
+        raise BenchError(f"a tensor {tuple(given.shape)}, not (channels, H, W)", where=where, hint=hint)
+    image = given.detach().cpu().float()
+    if not bool(image.isfinite().all()):
+        raise BenchError(
+            "the tensor has values that are not finite", where=where, hint="Look for NaN or infinity in it"
+        )
+    return image
+
+
+def channels_last(image: Tensor) -> bool:
+    """Whether an image (a, b, c) must be (H, W, channels): else it would have more channels than its few columns."""
+    return image.shape[-1] in (1, 3, 4) and image.shape[-3] > max(3, image.shape[-1])
+
+
+def as_label(given: object, where: str) -> int | None:
+    """An int of at least 0 from an int, integer tensor or array of one value, or a one-hot vector; None from None."""
+    if given is None:
+        return None
+    given = as_tensor(class_of(given, where))
+    try:
+        label = None if _is_bool(given) else operator.index(given)  # type: ignore[arg-type]
+    except TypeError:
+        label = None
+    if label is None or not 0 <= label < 2**31:
+        raise BenchError(f"{given!r} is not a class index", where=where, hint="Give an integer of at least 0, or None")
+    return label
+
+
+def as_mask(given: object, image: Image.Image | Tensor, where: str) -> Tensor | None:
+    """A bool (H, W) of the image's size from bools or integers, a tensor or array: not 0 is object; None from None."""
+    if given is None:
+        return None
+    given = as_tensor(given)
+    if not isinstance(given, Tensor):
+        hint = "Say torch.from_numpy(np.array(mask))"
+        raise BenchError(f"{type(given).__name__} is not a tensor", where=where, hint=hint)
+    if given.is_floating_point() or given.is_complex():
+        raise BenchError(f"the mask's dtype is {given.dtype}", where=where, hint="Say mask > 0.5")
+    size = tuple(image.shape[1:]) if isinstance(image, Tensor) else (image.height, image.width)
+    if tuple(given.shape) != size:
+        raise BenchError(f"the mask is {tuple(given.shape)} and its image {size} (height, width)", where=where)
+    return given.detach().cpu() != 0
+
+
+def as_group(given: object, where: str) -> str | None:
+    """A text from a text that is not empty, or from an integer; None from None.
+
+    Raises:
+        BenchError: anything else.
+    """
+    if given is None:
+        return None
+    if isinstance(given, str) and given.strip():
+        return given.strip()
+    try:
+        return str(operator.index(given))  # type: ignore[arg-type]
+    except TypeError:
+        hint = "Give a text or an integer, or None where the image is independent"
+        raise BenchError(f"{given!r} is not a group", where=where, hint=hint) from None
+
+
+def image_bytes(image: Image.Image | Tensor) -> bytes:
+    """All that makes the image what it is, as bytes."""
+    if isinstance(image, Tensor):
+        return f"tensor {tuple(image.shape)} ".encode() + image.contiguous().numpy().tobytes()
+    return f"{image.mode} {image.size} ".encode() + image.tobytes()
+
+
+def _is_bool(given: object) -> bool:
+    return isinstance(given, bool) or (isinstance(given, Tensor) and given.dtype == torch.bool)

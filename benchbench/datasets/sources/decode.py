@@ -1,0 +1,141 @@
+"""Files to pictures: any usual image file to RGB, any usual mask file to bool, or one plain reason why not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+from ...errors import BenchError
+
+T = TypeVar("T")
+
+MAX_PIXELS = 50_000_000  # takes some 0.8 GB to decode; more than any usual camera's
+# JPEG opens MPO too. Not EPS: opening one starts Ghostscript.
+FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF", "PPM")
+_WHITE = (255, 255, 255, 255)
+
+
+def decode(path: Path, most: int = MAX_PIXELS) -> Image.Image:
+    """The picture in a file as RGB, upright, at least 1 x 1; of an animation the first frame.
+
+    EXIF orientation is applied. Transparency is composited on white. Sixteen-bit grey is scaled by its range, 0 to
+    65535 (Pillow's own conversion clips it at 255). Four-colour JPEGs are read inverted, as Adobe writes them and
+    Pillow and the browsers assume; no colour profile is applied.
+
+    Args:
+        most: the most pixels that a picture may have.
+
+    Raises:
+        BenchError: the file is missing, empty, not an image, truncated, too large, or of 32-bit pixels, whose range
+            is not known. ``where`` is the file's name.
+    """
+    return _guarded(path, to_rgb, most)
+
+
+def decode_mask(path: Path, most: int = MAX_PIXELS) -> Tensor:
+    """The mask in a file, bool (H, W): true where any colour channel is not zero.
+
+    A JPEG blurs its edges, so there the threshold is half the range. EXIF orientation is applied, as to photographs.
+
+    Raises:
+        BenchError: as ``decode``; or the mask has transparency, which may mean object or background.
+    """
+    return _guarded(path, _to_mask, most)
+
+
+def open_rgba(path: Path) -> Image.Image:
+    """The picture in a file as RGBA, transparency kept.
+
+    Raises:
+        BenchError: as ``decode``.
+    """
+    return _guarded(path, lambda image: image.convert("RGBA"))
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """An opened picture as RGB, as ``decode`` says, orientation apart.
+
+    Raises:
+        BenchError: 32-bit pixels.
+    """
+    if image.mode == "RGB" and "transparency" not in image.info:
+        return image
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM")):
+        return _from_sixteen_bits(image)
+    if image.mode in ("I", "F"):
+        raise BenchError("32-bit pixels, whose range is not known", hint="Save it with 8 or 16 bits per channel")
+    if _transparent(image):
+        opaque = Image.new("RGBA", image.size, _WHITE)
+        return Image.alpha_composite(opaque, image.convert("RGBA")).convert("RGB")
+    return image.convert("RGB")
+
+
+def _from_sixteen_bits(image: Image.Image) -> Image.Image:
+    values = np.asarray(image).astype(np.float64)
+    grey = np.rint(values.clip(0, 65535) / 257).astype(np.uint8)
+    if isinstance(image.info.get("transparency"), int):
+        grey[values == image.info["transparency"]] = 255
+    return Image.fromarray(grey).convert("RGB")
+
+
+def _to_mask(image: Image.Image) -> Tensor:
+    if _transparent(image) and image.convert("RGBA").getchannel("A").getextrema() != (255, 255):
+        raise BenchError(
+            "the mask has transparent pixels, which may mean object or background",
+            hint="Save it as grey, zero on the background",
+        )
+    # A palette's index says nothing of its colour: white may be index 0.
+    known = image.mode in ("1", "L", "I", "F") or image.mode.startswith("I;16")
+    values = np.asarray(image if known else image.convert("RGB")).astype(np.float64)
+    values = values if values.ndim == 2 else values.max(axis=2)
+    if image.format not in ("JPEG", "MPO"):
+        return torch.from_numpy(values != 0)
+    if 0 < values.max() < 128:
+        raise BenchError("a JPEG mask whose brightest pixel is below 128", hint="Save it as PNG, or object as 255")
+    return torch.from_numpy(values >= 128)
+
+
+def _transparent(image: Image.Image) -> bool:
+    return image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info
+
+
+def _guarded(path: Path, convert: Callable[[Image.Image], T], most: int = MAX_PIXELS) -> T:
+    try:
+        if path.stat().st_size == 0:
+            raise BenchError("the file is empty (0 bytes)")
+        with Image.open(path, formats=FORMATS) as image:
+            _check_size(image, most)
+            return convert(_upright(image))
+    except BenchError as error:
+        raise error.at(path.name) from None
+    except FileNotFoundError:
+        reason = "there is no such file"
+    except UnidentifiedImageError:
+        reason = f"the file is not an image of a known format ({', '.join(FORMATS)})"
+    except Image.DecompressionBombError:
+        reason = _too_large(most)
+    except Exception as error:  # a decoder raises whatever broken bytes lead it to
+        reason = f"the file cannot be decoded: {type(error).__name__}: {error}"
+    raise BenchError(reason, where=path.name)
+
+
+def _check_size(image: Image.Image, most: int) -> None:
+    if image.width * image.height > most:
+        raise BenchError(_too_large(most), hint="Scale it down; a dataset of files takes max_pixels: NUMBER")
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    image.load()
+    upright = ImageOps.exif_transpose(image)
+    upright.format = image.format  # lost in the copy, and the only sign of what "I" pixels mean
+    return upright
+
+
+def _too_large(most: int) -> str:
+    return f"the image has more than {most:,} pixels"

@@ -1,0 +1,166 @@
+"""Datasets made of what a program already holds: tensors, PIL images, a torch Dataset, or a Dataset of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from ...errors import BenchError
+from ...types import Dataset, Sample
+from .accept import as_group, as_image, as_label, as_mask, image_bytes
+from .files import fingerprint
+from .forms import as_tensor, dataset_of, labels_of, parts_of
+from .torch_dataset import Wrapped, looks_map_style
+
+_HINT = (
+    "Give a float tensor or array (N, channels, H, W), a list of tensors or PIL images, a tuple (images, labels), "
+    "(images, labels, masks) or (images, labels, masks, groups), a mapping of pixel_values and labels, a torch Dataset "
+    "of (image, label), a DataLoader, or an object with benchbench's Dataset interface"
+)
+_INTERFACE = ("name", "ids", "about", "__getitem__", "fingerprint")
+
+
+@dataclass(frozen=True, eq=False)
+class InMemory:
+    """A Dataset of samples that are all in memory."""
+
+    name: str
+    samples: Sequence[Sample]
+    about: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def ids(self) -> Sequence[str]:
+        return [sample.id for sample in self.samples]
+
+    @property
+    def masked(self) -> bool:
+        """Whether any sample has a mask."""
+        return any(sample.mask is not None for sample in self.samples)
+
+    @cached_property
+    def groups(self) -> Sequence[str | None]:
+        return [sample.group for sample in self.samples]
+
+    def __getitem__(self, index: int) -> Sample:
+        return self.samples[index]
+
+    def fingerprint(self, index: int) -> str:
+        """Of the image's and the mask's bytes and the label."""
+        sample = self.samples[index]
+        mask = b"" if sample.mask is None else sample.mask.numpy().tobytes()
+        return fingerprint(image_bytes(sample.image), str(sample.label), mask)
+
+
+def as_dataset(name: str, value: object) -> Dataset:
+    """Whatever a program holds, as a Dataset; what already is one is returned as it is.
+
+    Raises:
+        BenchError: it is none of the things that can be made one, or its parts do not fit together.
+    """
+    if all(hasattr(value, part) for part in _INTERFACE):
+        return value  # type: ignore[return-value]
+    try:
+        if isinstance(value, DataLoader):
+            return as_dataset(name, dataset_of(value))
+        parts = parts_of(value)
+    except BenchError as error:
+        raise error.at(f"datasets: {name}") from None
+    if isinstance(parts.images, (Tensor, np.ndarray, list)) or parts.images is not value:
+        return in_memory(name, *parts)
+    if looks_map_style(value):
+        return Wrapped(name, value)
+    raise BenchError(f"{type(value).__name__} cannot be made a dataset", where=f"datasets: {name}", hint=_HINT)
+
+
+def in_memory(
+    name: str, images: object, labels: object = None, masks: object = None, groups: object = None
+) -> InMemory:
+    """A Dataset of images in memory, with the ids "0000", "0001", ...
+
+    Args:
+        name: what the dataset is called in errors.
+        images: a float tensor or array (N, channels, H, W), or a list of them (channels, H, W), already normalised as
+            the network expects; or a list of PIL images, which the model's own Preprocess prepares.
+        labels: N integers (a list, a tensor or an array), or one-hot (N, C); None where a label, or all, is unknown.
+        masks: N masks, bool or integer (H, W), at their images' sizes; None where a mask, or all, is unknown.
+        groups: N texts or integers: images with the same one are not independent (one patient, one object), and tests
+            and intervals count them once; None where an image, or all of them, is independent.
+
+    Raises:
+        BenchError: a dtype or shape is not that, or the counts differ. The place is named: ``images[3]``.
+    """
+    try:
+        pictures = [
+            as_image(image, f"images[{i}]") for i, image in enumerate(_each(images, "images", 4, "(N, channels, H, W)"))
+        ]
+        count = len(pictures)
+        if not count:
+            raise BenchError("there are none", where="images", hint="Give at least one image")
+        given_labels = [None] * count if labels is None else labels_of(labels, count)
+        given_masks = _each(masks, "masks", 3, "(N, H, W)", count)
+        given_groups = _each(groups, "groups", 1, "(N,)", count)
+        width = max(4, len(str(count - 1)))
+        samples = [
+            Sample(
+                f"{i:0{width}d}",
+                image,
+                as_label(label, f"labels[{i}]"),
+                as_mask(mask, image, f"masks[{i}]"),
+                as_group(group, f"groups[{i}]"),
+            )
+            for i, (image, label, mask, group) in enumerate(
+                zip(pictures, given_labels, given_masks, given_groups, strict=True)
+            )
+        ]
+    except BenchError as error:
+        raise error.at(f"datasets: {name}") from None
+    return InMemory(name, samples, _about(samples))
+
+
+def _each(given: object, what: str, dimensions: int, shape: str, count: int | None = None) -> Sequence[object]:
+    """The parts of a tensor, an array or a list, one per image; as many Nones for None."""
+    given = as_tensor(given)
+    if given is None and count is not None:
+        return [None] * count
+    if isinstance(given, Tensor):
+        if given.ndim != dimensions:
+            raise BenchError(
+                f"a tensor {tuple(given.shape)}, not {shape}", where=what, hint=_reshape(given, dimensions)
+            )
+        parts: Sequence[object] = list(given.unbind())
+    elif isinstance(given, (list, tuple)):
+        parts = list(given)
+    else:
+        raise BenchError(f"{type(given).__name__} is neither a tensor nor a list", where=what, hint=_HINT)
+    if count is not None and len(parts) != count:
+        raise BenchError(f"{len(parts)} of them for {count} images", where=what, hint="Give one per image, or None")
+    return parts
+
+
+def _reshape(given: Tensor, dimensions: int) -> str:
+    if given.ndim == dimensions - 1 and dimensions == 4:
+        return "Say images[None] for a single image, images[:, None] for images of one channel"
+    if given.ndim == dimensions + 1 and 1 in given.shape:
+        return f"Say .squeeze({list(given.shape).index(1)})"
+    return _HINT
+
+
+def _about(samples: Sequence[Sample]) -> dict[str, str]:
+    tensors = [sample.image for sample in samples if isinstance(sample.image, Tensor)]
+    labels = sum(sample.label is not None for sample in samples)
+    masks = sum(sample.mask is not None for sample in samples)
+    about = {
+        "source": "in memory",
+        "images": f"{len(samples)}, {len(tensors)} of them tensors, the others PIL images",
+        "labels": f"{labels} of {len(samples)} images",
+        "masks": f"{masks} of {len(samples)} images",
+    }
+    if tensors:
+        low, high = min(float(t.min()) for t in tensors), max(float(t.max()) for t in tensors)
+        about["tensor values"] = f"{low:.2f} to {high:.2f}, taken as already normalised"
+    return about

@@ -1,0 +1,52 @@
+"""One reader at a time, for datasets that several threads may not read at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from threading import Lock
+
+from ...types import Dataset, Sample
+
+
+@dataclass(frozen=True, eq=False)
+class Serial:
+    """A dataset behind a lock: a user's may hold one open file."""
+
+    of: Dataset
+    lock: Lock = field(default_factory=Lock)
+
+    @property
+    def name(self) -> str:
+        return self.of.name
+
+    @property
+    def ids(self) -> Sequence[str]:
+        return self.of.ids
+
+    @property
+    def about(self) -> Mapping[str, str]:
+        return self.of.about
+
+    @property
+    def masked(self) -> bool | None:
+        """Whether any sample has a mask, where the dataset says so."""
+        found = getattr(self.of, "masked", None)
+        return found if isinstance(found, bool) else None
+
+    @property
+    def groups(self) -> Sequence[str | None] | None:
+        return getattr(self.of, "groups", None)
+
+    def __getitem__(self, index: int) -> Sample:
+        with self.lock:
+            return self.of[index]
+
+    def fingerprint(self, index: int) -> str:
+        with self.lock:
+            return self.of.fingerprint(index)
+
+
+def serial(dataset: Dataset) -> Dataset:
+    """The dataset, behind a lock unless it says ``concurrent = True``: that threads may read it at once."""
+    return dataset if getattr(dataset, "concurrent", False) else Serial(dataset)

@@ -1,0 +1,1 @@
+"""Runs a plan, resumes it, and writes its tables."""

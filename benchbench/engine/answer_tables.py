@@ -1,0 +1,112 @@
+"""What the networks answered: photographs with classes, accuracy, cautions, and samples that are not independent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..errors import safe
+from ..study.plan import Shard
+from .cautions import Answer, of_labels
+from .rows import Row
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """The samples of a shard's cell of predictions, by id."""
+
+    shard: Shard
+    samples: Mapping[str, Row]
+
+    @property
+    def place(self) -> tuple[str, str]:
+        return self.shard.model.name, self.shard.dataset_name
+
+    def readable(self) -> Iterator[Row]:
+        """Samples with an answer, of networks whose classes are those of the labels."""
+        if not self.shard.model.settings["scored"]:
+            yield from (entry for entry in self.samples.values() if not entry["reason"])
+
+
+def photo_rows(answers: Sequence[Answers]) -> Iterator[Row]:
+    """Of photos/index.parquet: what the network saw, and what it said."""
+    for one in answers:
+        names = one.shard.model.class_names
+        for sample, entry in one.samples.items():
+            if not entry["photo"]:
+                continue
+            yield {
+                "model": one.shard.model.name,
+                "dataset": one.shard.dataset_name,
+                "sample": sample,
+                "target": entry["target"],
+                "target_name": _class_name(names, entry["target"]),
+                "label": entry["label"],
+                "label_name": _class_name(names, entry["label"]),
+                "probability": entry["probability"],
+                "file": entry["photo"],
+                "object_share": entry["object_share"],
+            }
+
+
+def accuracy(answers: Sequence[Answers]) -> list[Row]:
+    """Per model and dataset how often the most likely class was the label: a check of weights and preprocessing.
+
+    ``readings``: how often it would be, were the classes numbered in the dataset's other ways.
+    """
+    rows: dict[tuple[str, str], Row] = {}
+    for one in answers:
+        others = getattr(one.shard.dataset, "readings", {})
+        model, dataset = one.place
+        row = rows.setdefault(one.place, {"model": model, "dataset": dataset, "right": 0, "labelled": 0})
+        if others:
+            row.setdefault("readings", dict.fromkeys(others, 0))
+        for entry in one.readable():
+            if entry["label"] is not None:
+                row["right"] += entry["predicted"] == entry["label"]
+                row["labelled"] += 1
+                for name, labels in others.items():
+                    row["readings"][name] += entry["predicted"] == labels.get(entry["label"])
+    return list(rows.values())
+
+
+def label_cautions(answers: Sequence[Answers]) -> list[str]:
+    """What is unlikely to be meant in the labels, per model and dataset, by the network's answers."""
+    known: dict[tuple[str, str], list[Answer]] = {}
+    classes: dict[tuple[str, str], int] = {}
+    for one in answers:
+        classes[one.place] = one.shard.model.classes
+        for entry in one.readable():
+            known.setdefault(one.place, []).append(Answer(entry["label"], entry["predicted"]))
+    return [caution for place, those in known.items() for caution in of_labels(*place, those, classes[place])]
+
+
+def units_of(answers: Sequence[Answers]) -> dict[str, dict[str, dict[str, str]]]:
+    """By dataset, what makes samples dependent, where something does.
+
+    ``copies``: by sample, the first sample with the same picture; ``groups``: by sample, its group. The first model's
+    answers count: a sample's picture is the same for all models, but for its size.
+    """
+    units: dict[str, dict[str, dict[str, str]]] = {}
+    first: dict[tuple[str, str], str] = {}
+    for one in answers:
+        model, dataset = one.place
+        if model != answers[0].shard.model.name:
+            continue
+        unit = units.setdefault(dataset, {"copies": {}, "groups": {}})
+        groups = one.shard.groups
+        for sample, entry in one.samples.items():
+            group = entry.get("group") if groups is None else groups.get(sample)
+            if group is not None:
+                unit["groups"][sample] = str(group)
+            if entry.get("picture"):
+                original = first.setdefault((dataset, entry["picture"]), sample)
+                if original != sample:
+                    unit["copies"][sample] = original
+    return {name: {key: kept for key, kept in unit.items() if kept} for name, unit in units.items()}
+
+
+def _class_name(names: tuple[str, ...], index: int | None) -> str:
+    if index is None:
+        return ""
+    return safe(names[index]) if 0 <= index < len(names) else f"class {index}"

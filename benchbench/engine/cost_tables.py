@@ -1,0 +1,108 @@
+"""Rows of results.parquet that are about what methods cost, measured alone or in the study."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..containment import contained
+from ..cost.ledger import User
+from ..errors import raised
+from ..results.store import Store
+from ..study.plan import NO_COST, CostCell, MapCell, Task, images_asked
+from ..study.spec import MetricChoice, Study
+from ..types import Cost, Count, Share
+from .rows import Row, place, valued, which
+
+NOT_IN_THIS_RUN = "some of the study's maps were there before this run: its work was not shared as in the whole study"
+
+
+@dataclass(frozen=True)
+class Made:
+    """Whether a map cell has any sound map; the status and reason of its first sample."""
+
+    any_map: bool
+    status: str
+    reason: str
+
+
+def cost_rows(cell: CostCell, study: Study, batch: int, store: Store) -> Iterator[Row]:
+    entry: Row = {} if cell.skip else store.read_cell(cell.name)
+    for metric in study.metrics:
+        if not metric.plugin.alone or images_asked(metric, batch) != cell.images:
+            continue
+        base = {
+            "model": cell.shard.model.name,
+            "dataset": cell.shard.dataset_name,
+            "layer": cell.layer,
+            "method": cell.method.label,
+            **which(metric),
+            "sample": None,
+            "label": None,
+            "target": None,
+        }
+        if cell.skip:
+            yield {**base, "value": None, "status": "not_applicable", "reason": cell.skip}
+        elif entry["reason"]:
+            yield {**base, "value": None, "status": entry["status"], "reason": entry["reason"]}
+        else:
+            yield from valued(base, _cost_entry(metric, entry["cost"]))
+
+
+def share_rows(
+    tasks: Sequence[Task], study: Study, shares: Mapping[str, Mapping[User, Share]], made: Mapping[str, Made]
+) -> Iterator[Row]:
+    """What each method's maps took in this run, once for all shards of a dataset."""
+    metrics = [metric for metric in study.metrics if "shared" in metric.plugin.needs]
+    groups: dict[tuple[str, User], list[tuple[Task, MapCell]]] = {}
+    for task in tasks if metrics else ():
+        for cell in task.maps:
+            user = (task.shard.dataset_name, cell.layer, cell.method.label)
+            groups.setdefault((task.shard.model.name, user), []).append((task, cell))
+    for (model, user), cells in groups.items():
+        share, none = shares.get(model, {}).get(user), _no_share([cell for _, cell in cells], made)
+        for metric in metrics:
+            nobody = {"sample": None, "label": None, "target": None}
+            base = {**place(cells[0][0].shard, cells[0][1]), **which(metric), **nobody}
+            if none or share is None:
+                yield {**base, "value": None, **(none or {"status": "not_applicable", "reason": NOT_IN_THIS_RUN})}
+            else:
+                yield from valued(base, _read(metric, share))
+
+
+def made_of(samples: Mapping[str, Row]) -> Made:
+    """What a map cell's samples come to."""
+    first = next(iter(samples.values()), {"status": "ok", "reason": ""})
+    return Made(any(entry["status"] == "ok" for entry in samples.values()), first["status"], first["reason"])
+
+
+def _no_share(cells: Sequence[MapCell], made: Mapping[str, Made]) -> Row | None:
+    """Status and reason, where the method has no map at all that this network made."""
+    if cells[0].skip or cells[0].base:
+        return {"status": "not_applicable", "reason": cells[0].skip or NO_COST}
+    maps = [made[cell.name] for cell in cells]
+    if any(one.any_map for one in maps):
+        return None
+    return next(({"status": one.status, "reason": one.reason} for one in maps if one.status != "ok"), None)
+
+
+def _cost_entry(metric: MetricChoice, cost: Row) -> Row:
+    """A metric's reading of a stored cost, or of passes alone."""
+    if "cost" not in metric.plugin.needs:
+        return _read(metric, Count(**{name: cost[name] for name in ("forwards", "backwards", "rests", "images")}))
+    listed = {key: tuple(cost.get(key, ())) for key in ("seconds", "forward_seconds", "reference_seconds")}
+    return _read(metric, Cost(**{**cost, **listed}))
+
+
+def _read(metric: MetricChoice, measured: Cost | Count | Share) -> Row:
+    """The entry that a metric makes of what was measured."""
+    try:
+        with contained(f"metric {metric.name}"):
+            scored = metric.plugin.function(measured, **metric.params)
+        value, parts = float(scored.value), {key: float(part) for key, part in scored.parts.items()}
+    except Exception as error:  # a metric of someone's own
+        return {"value": None, "status": "failed", "reason": raised(error)}
+    if not all(map(math.isfinite, [value, *parts.values()])):
+        return {"value": None, "status": "failed", "reason": f"{metric.name} is not a finite number here"}
+    return {"value": value, "status": "ok", "reason": "", "parts": parts}

@@ -1,0 +1,67 @@
+"""Maps that are made of a whole dataset's maps, after all of these are stored: no network runs for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..attribution.explain import blame
+from ..attribution.services import real_numbers
+from ..containment import contained
+from ..maps.health import health
+from ..results.store import Store
+from ..study.plan import MapCell, Task
+
+
+def derive(tasks: Sequence[Task], store: Store) -> int:
+    """Make and store the derived map cells that are missing, of one model's tasks; returns how many that were."""
+    groups: dict[tuple[str, str, str], list[tuple[Task, MapCell]]] = {}
+    for task in tasks:
+        for cell in task.maps:
+            if cell.base is not None and not cell.skip:
+                groups.setdefault((task.shard.dataset_name, cell.layer, cell.method.label), []).append((task, cell))
+    return sum(_derive(group, store) for group in groups.values())
+
+
+def _derive(group: Sequence[tuple[Task, MapCell]], store: Store) -> int:
+    """One derived map for all shards of a dataset."""
+    lacking = [(task, cell) for task, cell in group if store.wants(cell.name)]
+    if not lacking:
+        return 0
+    entry: dict[str, Any] = {"file": "", "row": 0, "status": "failed", "reason": "", "health": {}}
+    made: Tensor | None = None
+    found = [one for _, cell in group if cell.base for one in _stored(store.read_cell(cell.base.name), store)]
+    method = group[0][1].method
+    if not found:
+        entry["reason"] = "no image of the dataset has a map to be averaged"
+    elif len({one.shape for one in found}) > 1:
+        entry |= {"status": "not_applicable", "reason": "the dataset's maps have several sizes, and no mean"}
+    else:
+        try:
+            with contained(f"method {method.label}"):
+                given = method.plugin.function(torch.from_numpy(np.stack(found)), **method.params)
+            fits = isinstance(given, Tensor) and given.ndim == 2
+            made = real_numbers(given, fits=fits, needed="a map (h, w) is").cpu()
+        except Exception as error:  # a plugin of someone's own
+            entry["reason"] = blame(error)
+    for _, cell in lacking:
+        file = f"{cell.name}-0.npy"
+        if made is not None:
+            store.write_maps(file, made[None].numpy().astype(np.float32))
+            entry |= {"file": file, "status": "ok", "health": health(made[None])[0]}
+        assert cell.base is not None
+        names = store.read_cell(cell.base.name)["samples"]
+        store.write_cell(cell.name, {"samples": {name: dict(entry) for name in names}})
+    return len(lacking)
+
+
+def _stored(cell: dict[str, Any], store: Store) -> Iterator[np.ndarray[Any, np.dtype[np.float32]]]:
+    """The sound maps of a cell, each (h, w), in the order of the samples."""
+    files = {e["file"]: store.read_maps(e["file"]) for e in cell["samples"].values() if e["status"] == "ok"}
+    for entry in cell["samples"].values():
+        if entry["status"] == "ok":
+            yield files[entry["file"]][entry["row"]]

@@ -1,0 +1,171 @@
+"""A shard's samples, decoded ahead by threads, in batches of one shape; what cannot be read becomes a reason."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import groupby
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ..errors import BenchError, told
+from ..models.preprocess import denormalise
+from ..results.store import Store, digest
+from ..study.plan import Shard
+from ..study.spec import Target
+from .applicability import load_sample
+
+THUMBNAIL = 320  # pixels, the longer side
+
+
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """A batch of one shape: ids, images (B, 3, H, W), labels, masks (B, H, W) or None, photos' file names."""
+
+    ids: tuple[str, ...]
+    images: Tensor
+    labels: tuple[int | None, ...]
+    masks: Tensor | None
+    photos: tuple[str, ...]
+
+    def one(self, i: int) -> Chunk:
+        return self.part(i, i + 1)
+
+    def part(self, start: int, stop: int) -> Chunk:
+        s = slice(start, stop)
+        masks = None if self.masks is None else self.masks[s]
+        return Chunk(self.ids[s], self.images[s], self.labels[s], masks, self.photos[s])
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """One readable sample, as the network sees it."""
+
+    id: str
+    image: Tensor
+    label: int | None
+    mask: Tensor | None
+    photo: str
+
+    @property
+    def kind(self) -> tuple[tuple[int, ...], bool]:
+        return tuple(self.image.shape), self.mask is not None
+
+
+@dataclass(frozen=True, eq=False)
+class Loading:
+    """A shard's readable samples; by id, the reasons of the others, and every label that is known.
+
+    ``origins``: by id of a readable sample, a digest of the picture as the network sees it, and its group.
+    """
+
+    samples: tuple[Loaded, ...]
+    failures: Mapping[str, str]
+    labels: Mapping[str, int | None]
+    origins: Mapping[str, dict[str, str | None]]
+
+
+class Loader:
+    """Loads shards, by threads and ahead of their use: images are decoded while the network works."""
+
+    def __init__(self, store: Store, workers: int) -> None:
+        """``workers`` threads; with none, a shard is loaded when it is asked for."""
+        self._store = store
+        self._pool = ThreadPoolExecutor(workers, "load", _alone) if workers else None
+        self._begun: dict[Shard, list[Future[_One]]] = {}
+
+    def begin(self, shard: Shard) -> None:
+        """Start on a shard that ``load`` will be asked for; nothing without threads."""
+        if self._pool is not None and shard not in self._begun:
+            one = partial(_load, shard, store=self._store)
+            self._begun[shard] = [self._pool.submit(one, k) for k in range(len(shard.indices))]
+
+    def load(self, shard: Shard) -> Loading:
+        """The shard, decoded; the photographs that the store lacked are stored."""
+        self.begin(shard)
+        begun = self._begun.pop(shard, None)
+        one = partial(_load, shard, store=self._store)
+        found = [one(k) for k in range(len(shard.indices))] if begun is None else [f.result() for f in begun]
+        return Loading(
+            tuple(answer.sample for answer in found if answer.sample),
+            {name: answer.reason for name, answer in zip(shard.ids, found, strict=True) if answer.reason},
+            {name: answer.label for name, answer in zip(shard.ids, found, strict=True) if answer.known},
+            {answer.sample.id: answer.origin for answer in found if answer.sample},
+        )
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+
+def _alone() -> None:
+    """One thread each: torch's own threads under a loading thread would stay, and slow every forward pass down."""
+    torch.set_num_threads(1)
+
+
+@dataclass(frozen=True, eq=False)
+class _One:
+    """A sample, or the reason why it cannot be used; its label, if the dataset said one or none; and its origin."""
+
+    sample: Loaded | None
+    reason: str
+    label: int | None
+    known: bool
+    origin: dict[str, str | None] = field(default_factory=dict)
+
+
+def _load(shard: Shard, k: int, store: Store) -> _One:
+    """The k-th sample of a shard."""
+    name, label, known = shard.ids[k], None, False
+    try:
+        sample, image, mask = load_sample(shard.dataset, shard.indices[k], shard.model.preprocess)
+        label, known = sample.label, True
+        _check_label(shard.target, label, shard.model.classes)
+    except BenchError as error:
+        return _One(None, told(error), label, known)
+    photo = f"{digest('photo', shard.fingerprints[k], vars(shard.model.preprocess), name)}.jpg"
+    if not store.has_photo(photo):
+        thumbnail = _thumbnail(image, shard)
+        store.write_photo(photo, partial(thumbnail.save, format="JPEG", quality=88))
+    picture = hashlib.sha256(f"{tuple(image.shape)} ".encode() + image.contiguous().numpy().tobytes()).hexdigest()
+    origin = {"picture": picture[:16], "group": sample.group}
+    return _One(Loaded(name, image, label, mask, photo), "", label, known, origin)
+
+
+def chunks(loaded: Sequence[Loaded], size: int, device: torch.device) -> Iterator[Chunk]:
+    """Batches of at most ``size`` images of one shape, all with a mask or all without."""
+    for (_, masked), group in groupby(sorted(loaded, key=lambda s: s.kind), key=lambda s: s.kind):
+        members = list(group)
+        for start in range(0, len(members), size):
+            part = members[start : start + size]
+            yield Chunk(
+                tuple(s.id for s in part),
+                _stacked([s.image for s in part], device),
+                tuple(s.label for s in part),
+                _stacked([s.mask for s in part if s.mask is not None], device) if masked else None,
+                tuple(s.photo for s in part),
+            )
+
+
+def _stacked(tensors: Sequence[Tensor], device: torch.device) -> Tensor:
+    """On the device; the way to a GPU goes through pinned memory and does not wait."""
+    stack = torch.stack(list(tensors))
+    return stack.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else stack.to(device)
+
+
+def _check_label(target: Target, label: int | None, classes: int) -> None:
+    if target == "label" and label is None:
+        raise BenchError("target is label, and the sample has none")
+    if target == "label" and label is not None and not 0 <= label < classes:
+        raise BenchError(f"target is label, and label {label} is not one of the network's {classes} classes")
+
+
+def _thumbnail(image: Tensor, shard: Shard) -> Image.Image:
+    picture = Image.fromarray(denormalise(image, shard.model.preprocess).numpy())
+    picture.thumbnail((THUMBNAIL, THUMBNAIL))
+    return picture

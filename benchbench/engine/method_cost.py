@@ -1,0 +1,117 @@
+"""The cost of one method at one layer, as the engine would run the method alone, on one image or on a batch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from ..attribution.explain import blame
+from ..attribution.services import look, run_method
+from ..cost.measure import counted, measure, timed
+from ..cost.memory import out_of_memory
+from ..errors import BenchError, NotApplicable, told
+from ..network.scorer import Passes, Scorer
+from ..network.targets import chooser, is_scored
+from ..study.plan import CostCell, sample_seeds
+from ..types import Cost, Count
+from .applicability import load_sample
+from .shard import Desk
+
+
+def measure_cost(cell: CostCell, desk: Desk) -> None:
+    """Measure and store a cost cell, raw; a method that fails leaves the reason instead."""
+    try:
+        cost = _measure(cell, desk)
+    except NotApplicable as reason:
+        desk.store.write_cell(cell.name, {"status": "not_applicable", "reason": told(reason)})
+    except Exception as error:
+        desk.store.write_cell(cell.name, {"status": "failed", "reason": blame(error)})
+    else:
+        desk.store.write_cell(cell.name, {"status": "ok", "reason": "", "cost": vars(cost)})
+
+
+def _measure(cell: CostCell, desk: Desk) -> Cost | Count:
+    """Where memory does not suffice for all images, half of them, and so on."""
+    images = cell.images
+    while True:
+        try:
+            return _measure_on(cell, desk, images)
+        except Exception as error:
+            if not out_of_memory(error) or images == 1:
+                raise
+        images //= 2
+
+
+def _measure_on(cell: CostCell, desk: Desk, count: int) -> Cost | Count:
+    names, pictures, shapes = _different(cell, count)
+    images, masks = pictures.to(desk.device), None if shapes is None else shapes.to(desk.device)
+    plugin = cell.method.plugin
+    passes = Passes()
+    own = desk.scorer
+    scorer = Scorer(own.network, own.batch, own.last, passes, padded=own.padded, activation=own.activation)
+    gradient = "gradient" in cell.method.needs
+    seeds = sample_seeds(desk.study.seed, f"{plugin.name}/{cell.layer}", names)
+    network = desk.network
+    choose = chooser("predicted", [None] * count, only=is_scored(network))
+
+    def call() -> Tensor:
+        batch = look(network, scorer, images, [cell.layer], choose, gradient=gradient)
+        return run_method(plugin, batch.layer(cell.layer, seeds, masks), cell.method.params)
+
+    def forward() -> Tensor:
+        with torch.no_grad():
+            found: Tensor = network(images)
+        return found
+
+    if not cell.timed:
+        return counted(call, passes, count)
+    cost = measure(call, passes, desk.device, count)
+    forward()
+    return replace(cost, forward_seconds=timed(forward, desk.device))
+
+
+def _different(cell: CostCell, count: int) -> tuple[list[str], Tensor, Tensor | None]:
+    """``count`` different images (n, C, H, W) of one shape, with their names, and masks (n, H, W) or None.
+
+    The readable images of the first shard; where these are too few, they come again, moved sideways by some pixels. A
+    batch of equal images would be cheaper than a study's, as equal pictures are scored once.
+    """
+    names, images, masks = _readable(cell, count)
+    own = len(images)
+    for number in range(own, count):
+        turn, source = divmod(number, own)
+        names.append(f"{names[source]}, moved by {turn}")
+        images.append(images[source].roll(turn, -1))
+        mask = masks[source]
+        masks.append(None if mask is None else mask.roll(turn, -1))
+    whole = [mask for mask in masks if mask is not None]
+    return names, torch.stack(images), torch.stack(whole) if len(whole) == count else None
+
+
+def _readable(cell: CostCell, most: int) -> tuple[list[str], list[Tensor], list[Tensor | None]]:
+    """Up to ``most`` of the first shard's images of the shape that its first readable image has.
+
+    Raises:
+        BenchError: none can be read.
+    """
+    names: list[str] = []
+    images: list[Tensor] = []
+    masks: list[Tensor | None] = []
+    reason = ""
+    for index, name in zip(cell.shard.indices, cell.shard.ids, strict=True):
+        if len(images) == most:
+            break
+        try:
+            _, image, mask = load_sample(cell.shard.dataset, index, cell.shard.model.preprocess)
+        except BenchError as error:
+            reason = str(error)
+            continue
+        if not any(torch.equal(image, other) for other in images) and image.shape == (images or [image])[0].shape:
+            names.append(name)
+            images.append(image)
+            masks.append(mask)
+    if not images:
+        raise BenchError(f"no image of the first shard can be read: {reason}")
+    return names, images, masks

@@ -1,0 +1,187 @@
+"""Which study, networks, data, methods, metrics and versions a run's numbers come from."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import math
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..cost.memory import keep_memory
+from ..models.load import weights_digest
+from ..network.prepared import Prepared
+from ..results.store import digest
+from ..study.plan import ReadyModel, Shard
+from ..study.spec import MethodChoice, MetricChoice, Study
+from ..types import Dataset, ModelSpec
+
+PACKAGES = ("torch", "torchvision", "timm", "numpy", "scipy", "pandas", "pillow")
+
+
+def describe(
+    study: Study,
+    models: Sequence[Mapping[str, Any]],
+    datasets: Mapping[str, Dataset],
+    shards: Sequence[Shard],
+) -> dict[str, Any]:
+    """The part of run.json that says what was compared, without warnings.
+
+    Args:
+        models: what ``describe_model`` says of each. datasets, shards: as the first model has them.
+    """
+    return {
+        "benchbench": importlib.metadata.version("benchbench"),
+        "study": study.plain(),
+        "seed": study.seed,
+        "versions": {"python": platform.python_version(), **_versions()},
+        "models": [dict(model) for model in models],
+        "datasets": [_dataset(name, data, shards) for name, data in datasets.items()],
+        "methods": [_method(choice) for choice in study.methods],
+        "metrics": [_metric(choice) for choice in study.metrics],
+    }
+
+
+def earlier(info: Mapping[str, Any], before: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """Of a run into a folder that had results: when these were written, and by what this run extends them.
+
+    Args:
+        info: of this run. before: run.json of the results that were there, if any.
+
+    Returns:
+        What ``before`` says of earlier results still, and, where this run extends ``before``: ``created``; ``images``,
+        by dataset with more samples now, how many there were; ``added``, the methods, metrics, networks, layers and
+        datasets that are new, in words.
+    """
+    if before is None:
+        return []
+    had = {data["name"]: data for data in before["datasets"]}
+    images = {
+        data["name"]: len(had[data["name"]]["samples"])
+        for data in info["datasets"]
+        if data["name"] in had and set(data["samples"]) - set(had[data["name"]]["samples"])
+    }
+    added = [
+        f"{kind} {', '.join(new)}"
+        for kind, names in _NAMES.items()
+        if (new := [name for name in names(info) if name not in names(before)])
+    ]
+    grown = [{"created": before["created"], "images": images, "added": added}] if images or added else []
+    return [*before.get("earlier", ()), *grown]
+
+
+_NAMES: Mapping[str, Callable[[Mapping[str, Any]], list[str]]] = {
+    "the methods": lambda info: [method["name"] for method in info["methods"]],
+    "the metrics": lambda info: [f"{metric['name']}@{metric['protocol']}" for metric in info["metrics"]],
+    "the networks": lambda info: [model["name"] for model in info["models"]],
+    "the layers": lambda info: list(dict.fromkeys(layer for model in info["models"] for layer in model["layers"])),
+    "the data": lambda info: [data["name"] for data in info["datasets"]],
+}
+
+
+def machine(device: torch.device) -> dict[str, Any]:
+    """What the cost figures depend on."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
+    return {"kind": device.type, "name": name, "threads": torch.get_num_threads(), "memory_kept": keep_memory()}
+
+
+def warnings(spec: ModelSpec, prepared: Prepared) -> tuple[str, ...]:
+    """What must be said loudly of a network, and of the copy of it that scores."""
+    scored = f"{spec.name} is {prepared.warning}" if prepared.warning else ""
+    return tuple(said for said in (spec.warning, scored) if said)
+
+
+def data_warnings(datasets: Mapping[str, Dataset]) -> list[str]:
+    """What must be said loudly of the data: what each dataset says of itself under ``warning``."""
+    said = {name: data.about.get("warning") for name, data in datasets.items()}
+    return [f"datasets: {name}: {warning}" for name, warning in said.items() if warning]
+
+
+def describe_model(model: ReadyModel, spec: ModelSpec, prepared: Prepared) -> dict[str, Any]:
+    """What run.json says of a network."""
+    return {
+        "name": spec.name,
+        "weights": spec.weights,
+        "fingerprint": model.fingerprint,
+        "state": weights_digest(spec.network),
+        "warning": spec.warning,
+        "preprocess": vars(spec.preprocess),
+        "layers": list(model.layers),
+        "parameters": sum(p.numel() for p in spec.network.parameters()),
+        "classes": model.classes,
+        "scoring": {
+            "prepared": prepared.used,
+            "captures": model.settings.get("captures", False),
+            **{key: value for key, value in vars(prepared).items() if key not in ("network", "used")},
+        },
+    }
+
+
+def _dataset(name: str, data: Dataset, shards: Sequence[Shard]) -> dict[str, Any]:
+    mine = [shard for shard in shards if shard.dataset_name == name]
+    names = [sample for shard in mine for sample in shard.ids]
+    used = [mark for shard in mine for mark in shard.fingerprints]
+    return {
+        "name": name,
+        "available": len(data.ids),
+        "used": len(used),
+        "fingerprint": digest(used)[:16],
+        "samples": dict(zip(names, (digest(mark)[:16] for mark in used), strict=True)),
+        "about": dict(data.about),
+    }
+
+
+def _method(choice: MethodChoice) -> dict[str, Any]:
+    plugin = choice.plugin
+    return {
+        "name": choice.label,
+        "plugin": plugin.name,
+        "summary": plugin.summary,
+        "paper": plugin.paper,
+        "control": plugin.control,
+        "parameters": dict(choice.params),
+        "needs": sorted(plugin.needs),
+        "code": plugin.source_digest,
+    }
+
+
+def _metric(choice: MetricChoice) -> dict[str, Any]:
+    plugin = choice.plugin
+    reading = plugin.reading_of(choice.params)
+    return {
+        "name": choice.name,
+        "protocol": choice.protocol,
+        "title": plugin.title,
+        "summary": plugin.summary,
+        "paper": plugin.paper,
+        "higher_is_better": reading.higher_is_better,
+        "unit": reading.unit,
+        "family": plugin.family,
+        "range": [side if math.isfinite(side) else None for side in reading.range],
+        "parameters": dict(choice.params),
+        "needs": sorted(plugin.needs),
+        "code": plugin.source_digest,
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue  # timm is an extra
+    return found
+
+
+def _processor() -> str:
+    """The processor's model name, as the system tells it."""
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,288 @@
+"""A Study to a run's folder: the only one who calls networks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..attribution.reexplain import passes_per_image
+from ..containment import no_exit
+from ..cost.ledger import Ledger, User
+from ..cost.memory import keep_memory, out_of_memory
+from ..errors import BenchError
+from ..evaluation.evaluate import probes_of
+from ..network.capture import quiet
+from ..network.scorer import Passes, Scorer
+from ..results.retries import Retries
+from ..results.store import Store
+from ..study.extension import extended, refuse_changed
+from ..study.plan import Task
+from ..study.spec import ModelChoice, Study
+from ..types import Share
+from . import tables as assemble
+from .applicability import device_of
+from .data_checks import image_cautions, refuse_without_masks
+from .dataset_maps import derive
+from .loader import Loader
+from .lock import locked, mark, unmark
+from .method_cost import measure_cost
+from .progress import Progress, Silent
+from .provenance import data_warnings, describe, earlier, machine
+from .setup import Loaded, ModelPlan, load
+from .shard import Desk, missing, work
+from .tables import Tables
+
+
+@dataclass
+class Tally:
+    """What a run did, for run.json."""
+
+    passes: Passes = field(default_factory=Passes)
+    computed: int = 0
+    reused: int = 0
+    batches: dict[str, dict[str, Any]] = field(default_factory=dict)  # by model
+    shares: dict[str, Mapping[User, Share]] = field(default_factory=dict)  # by model
+
+
+def run(
+    study: Study,
+    folder: Path,
+    progress: Progress | None = None,
+    *,
+    overwrite: bool = False,
+    retry_failed: bool = False,
+) -> None:
+    """Run whatever the folder does not yet hold, and write its tables.
+
+    A folder is one study's. More methods, metrics or samples extend it: the folder's and the new ones are kept.
+
+    Args:
+        overwrite: the folder's results become this study's alone. What it holds of the same work is still used.
+        retry_failed: also try again what failed the same way twice.
+
+    Raises:
+        BenchError: the request cannot be met (an unknown layer, a model or dataset that does not load), another run
+            writes into the folder, or it holds another study's results.
+    """
+    progress = progress or Silent()
+    with locked(folder, progress.warn), plainly(study, folder, progress):
+        store = Store(folder, Retries(retry_failed))
+        damaged = store.mend()
+        if damaged:
+            progress.warn(f"{_counted(damaged)} in {folder}: what was in it is computed again")
+        before = None if overwrite else store.read_info()
+        whole, kept = extended(study, before, folder)
+        if kept:
+            progress.warn(f"{folder} holds a study already, which this one extends. Kept of it: {'; '.join(kept)}")
+        with no_exit("code that the run calls"):
+            _run(whole, store, progress, before)
+
+
+def _counted(damaged: Sequence[str]) -> str:
+    some = ", ".join([*damaged[:3], *["..."] * (len(damaged) > 3)])
+    return f"{len(damaged)} damaged {'file' if len(damaged) == 1 else 'files'} ({some})"
+
+
+@contextmanager
+def plainly(study: Study, folder: Path, progress: Progress) -> Iterator[None]:
+    """What can go wrong for want of disk or memory, as a BenchError; the progress is stopped."""
+    try:
+        yield
+    except OSError as error:
+        raise BenchError(f"{type(error).__name__}: {error}", where=str(folder), hint="What is done is kept") from error
+    except Exception as error:
+        if not out_of_memory(error):
+            raise
+        hint = "What is done is kept. Free some memory, or give smaller images"
+        raise BenchError("out of memory with a single image", where=f"device: {study.device}", hint=hint) from error
+    finally:
+        progress.stop()
+
+
+def _run(study: Study, store: Store, progress: Progress, before: Mapping[str, Any] | None) -> None:
+    start = time.perf_counter()
+    device, tally = device_of(study), Tally()
+    keep_memory()
+    plans, loaded = _survey(study, device, progress)
+    pieces = [task.shard for task in plans[0].tasks]
+    refuse_without_masks(study, pieces)
+    cautions = [
+        *(said for plan in plans for said in plan.warnings),
+        *data_warnings(plans[0].datasets),
+        *image_cautions(pieces),
+    ]
+    for said in cautions:
+        progress.warn(said)
+    described = describe(study, [plan.about for plan in plans], plans[0].datasets, pieces)
+    refuse_changed(before, described, store.folder)
+    progress.start(sum(_estimate(plan, store) for plan in plans))
+    mark(store.folder)
+    with exact():
+        for choice, plan in zip(study.models, plans, strict=True):
+            progress.say(f"loading {choice.label}")
+            loaded = loaded or _load_again(choice, plan, study, device)
+            with quiet(loaded.network):
+                _run_model(loaded, study, store, device, tally, progress)
+            loaded = None  # before the next is loaded
+    progress.say("writing the tables")
+    costs = [(cell, plan.sizing.batch) for plan in plans for cell in plan.costs]
+    tables = assemble.tables([task for plan in plans for task in plan.tasks], costs, study, store, tally.shares)
+    for said in tables.label_cautions:
+        progress.warn(said)
+    described |= {
+        "warnings": [*cautions, *tables.label_cautions],
+        "earlier": earlier(described, before),
+        "files": dict(before["files"]) if before else {},
+        "seconds": time.perf_counter() - start,
+        "device": machine(device),
+    }
+    _write(store, tables, tally, described)
+    unmark(store.folder)
+    if store.retries.settled:
+        progress.warn(
+            f"{len(store.retries.settled)} cells failed the same way twice and were not tried again; "
+            "--retry-failed tries them"
+        )
+
+
+def _survey(study: Study, device: torch.device, progress: Progress) -> tuple[list[ModelPlan], Loaded | None]:
+    """The plan of each model, and the first network, ready.
+
+    Every network is loaded once before anything runs, so that what cannot be met is refused then. One network is in
+    memory at a time: the first is loaded last, as it stays for its turn.
+    """
+    plans: list[ModelPlan] = []
+    loaded = None
+    for choice in reversed(study.models):
+        progress.say(f"loading {choice.label}")
+        loaded = None
+        with exact():
+            loaded = load(choice, study, device)
+        plans.insert(0, loaded.plan)
+    return plans, loaded
+
+
+def _load_again(choice: ModelChoice, plan: ModelPlan, study: Study, device: torch.device) -> Loaded:
+    """The network of a plan that was made before.
+
+    Raises:
+        BenchError: it is another network now.
+    """
+    loaded = load(choice, study, device)
+    if loaded.plan.model.fingerprint != plan.model.fingerprint:
+        said = "the network has other weights or answers each time that it is loaded, so no run of it can be repeated"
+        raise BenchError(said, where=f"models: {choice.label}", hint="Call torch.manual_seed first, or load weights")
+    return replace(loaded, plan=plan)
+
+
+def exact() -> AbstractContextManager[None]:
+    """cuDNN in full float32, by the same algorithm each time: TF32 would differ by more than 1e-4."""
+    context: AbstractContextManager[None] = torch.backends.cudnn.flags(
+        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+    )
+    return context
+
+
+def _run_model(
+    loaded: Loaded, study: Study, store: Store, device: torch.device, tally: Tally, progress: Progress
+) -> None:
+    prepared, plan = loaded.prepared, loaded.plan
+    scorer = Scorer(
+        prepared.network,
+        plan.sizing.batch,
+        prepared.used,
+        tally.passes,
+        progress.advance,
+        padded=prepared.compiled,
+        proven=plan.model.proven,
+        activation=study.score,
+        ledger=Ledger(tally.passes, any("shared" in metric.plugin.needs for metric in study.metrics)),
+    )
+    loader = Loader(store, study.workers)
+    try:
+        _work_all(plan, Desk(study, loaded.network, store, scorer, device, loader), tally, progress)
+    finally:
+        loader.close()
+    tally.shares[plan.model.name] = scorer.ledger.shares()
+    tally.batches[plan.model.name] = {**vars(plan.sizing), "at_end": scorer.batch}
+
+
+def _work_all(plan: ModelPlan, desk: Desk, tally: Tally, progress: Progress) -> None:
+    done = _sweep(plan, desk, progress)
+    if any(cell.base for task in plan.tasks for cell in task.maps):
+        done += derive(plan.tasks, desk.store) + _sweep(plan, desk, progress)
+    tally.computed += done
+    tally.reused += sum(len(task.maps) + len(task.bases) + len(task.metrics) for task in plan.tasks) - done
+    desk.loader.close()  # what is measured is alone
+    for cell in plan.costs:
+        if cell.skip or not desk.store.wants(cell.name):
+            tally.reused += 1
+            continue
+        progress.say(f"cost of {cell.method.label} at {cell.layer}")
+        measure_cost(cell, desk)
+        tally.computed += 1
+
+
+def _sweep(plan: ModelPlan, desk: Desk, progress: Progress) -> int:
+    """Work on every task; how many cells that computed."""
+    done = 0
+    for task, following in zip(plan.tasks, [*plan.tasks[1:], None], strict=True):
+        progress.say(f"{plan.model.name} on {task.shard.dataset_name}")
+        _ahead(task, following, desk)
+        done += work(task, desk)
+    return done
+
+
+def _ahead(task: Task, following: Task | None, desk: Desk) -> None:
+    """Have the next shard loaded while this one is worked on."""
+    for each in filter(None, (task, following)):
+        lacking = missing(each, desk.store)
+        if lacking.maps or lacking.metrics:
+            desk.loader.begin(each.shard)
+
+
+def _estimate(plan: ModelPlan, store: Store) -> int:
+    """Forwards still to do, roughly: what the progress bar counts."""
+    total = 0
+    for task in plan.tasks:
+        lacking = missing(task, store)
+        asking = [cell for cell in lacking.maps if "scores" in cell.method.needs]
+        per_image = sum(plan.model.channels.get(cell.layer, 0) for cell in asking)
+        per_image += sum(len(probes_of(cell.metric)) for cell in lacking.metrics)
+        per_image += passes_per_image(lacking.metrics, plan.model.channels)
+        total += per_image * len(task.shard.indices)
+    return total
+
+
+def _write(store: Store, tables: Tables, tally: Tally, info: Mapping[str, Any]) -> None:
+    """The tables and run.json; ``info``: what run.json says besides."""
+    files = {
+        "results.parquet": tables.results,
+        "pooled.parquet": tables.pooled,
+        "curves.parquet": tables.curves,
+        "maps/index.parquet": tables.maps,
+        "photos/index.parquet": tables.photos,
+    }
+    status = tables.results["status"]
+    whole = {
+        **info,
+        "datasets": [{**data, **tables.units.get(data["name"], {})} for data in info["datasets"]],
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "accuracy": tables.accuracy,
+        "failures": assemble.failures(tables.results),
+        "counts": {s: int((status == s).sum()) for s in ("ok", "failed", "not_applicable")},
+        "work": {
+            **vars(tally.passes),
+            "cells_computed": tally.computed,
+            "cells_reused": tally.reused,
+            "batches": tally.batches,
+        },
+    }
+    store.write_results(files, whole)

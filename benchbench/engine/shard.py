@@ -1,0 +1,294 @@
+"""One shard: capture once, every missing map, the union of probes, every missing score; each into its cell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..attribution.apply_view import Original
+from ..attribution.explain import Maps, blame, explain
+from ..attribution.reexplain import explain_again
+from ..attribution.services import Batch, look
+from ..cost.ledger import User
+from ..cost.memory import out_of_memory
+from ..errors import BenchError
+from ..evaluation.evaluate import judge, merge, pixels_of
+from ..maps.health import health
+from ..network.scorer import Scorer, read
+from ..network.targets import chooser, is_scored
+from ..results.schema import Status
+from ..results.store import Store
+from ..study.plan import MapCell, MetricCell, Shard, Task
+from ..study.spec import Study
+from .loader import Chunk, Loader, chunks
+
+
+@dataclass(frozen=True, eq=False)
+class Desk:
+    """What a shard is worked on with; ``network``: as it was loaded, beside the scorer's copy of it."""
+
+    study: Study
+    network: nn.Module
+    store: Store
+    scorer: Scorer
+    device: torch.device
+    loader: Loader
+
+
+@dataclass(frozen=True, eq=False)
+class _Pages:
+    """What is collected over the chunks of a shard, cell by cell, until the cells are written."""
+
+    predictions: dict[str, Any] = field(default_factory=dict)
+    maps: dict[str, dict[str, Any]] = field(default_factory=dict)
+    scores: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Lacking:
+    """The cells of a task that are to be computed."""
+
+    maps: list[MapCell]
+    metrics: list[MetricCell]
+
+
+def missing(task: Task, store: Store) -> Lacking:
+    """The cells that the store lacks, of those that apply; a map cell whose files are gone is lacking.
+
+    So is a cell that failed and is to be tried again, a metric of maps that failed, and, where an image failed, every
+    cell of its shard. Not the maps that are derived from others, nor their metrics before these are there.
+    """
+    whole = store.due(task.predictions)
+    lacking = [c for c in _drawn(task) if whole or store.wants(c.name)]
+    renewed = {cell.name for cell in lacking}
+    asked = [cell for cell in task.metrics if not cell.maps.skip]
+    metrics = [c for c in asked if whole or store.wants(c.name) or (c.maps.name in renewed and _failed(c.name, store))]
+    ready = [cell for cell in metrics if not cell.maps.base or store.holds_maps(cell.maps.name)]
+    return Lacking(lacking, ready)
+
+
+def _failed(name: str, store: Store) -> bool:
+    cell = store.outcome(name)
+    return cell is not None and bool(cell.reasons)
+
+
+def _has_photos(predicted: Mapping[str, Any], store: Store) -> bool:
+    return all(store.has_photo(entry["photo"]) for entry in predicted["samples"].values() if entry["photo"])
+
+
+def _drawn(task: Task) -> list[MapCell]:
+    """The cells whose maps the network makes, not those that do not apply or are derived from others."""
+    return [cell for cell in (*task.bases, *task.maps) if not cell.skip and not cell.base]
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """One shard being worked on; ``failures``: why an image has no answer of the network, by id."""
+
+    shard: Shard
+    lacking: Lacking
+    pages: _Pages
+    failures: dict[str, str]
+    desk: Desk
+
+
+def work(task: Task, desk: Desk) -> int:
+    """Compute and store what a task lacks; returns how many cells that were.
+
+    Raises:
+        BenchError: a method writes into what it shares with others. Nothing of the task is stored.
+        RuntimeError: out of memory with a single image.
+    """
+    lacking = missing(task, desk.store)  # now: an earlier task may have made it, for the same network by another name
+    predicted = None if desk.store.wants(task.predictions) else desk.store.read_cell(task.predictions)
+    if predicted and not lacking.maps and not lacking.metrics and _has_photos(predicted, desk.store):
+        return 0
+    pages = _Pages(
+        predictions=predicted["samples"] if predicted else {},
+        maps={cell.name: {} for cell in lacking.maps},
+        scores={cell.name: {"samples": {}} for cell in lacking.metrics},
+    )
+    failed_before = {name for name, entry in pages.predictions.items() if entry["reason"]}
+    loading = desk.loader.load(task.shard)
+    job = _Job(task.shard, lacking, pages, dict(loading.failures), desk)
+    fit = [sample for sample in loading.samples if sample.id not in failed_before]
+    desk.scorer.ledger.opened = len(lacking.maps) == len(_drawn(task))
+    queue = list(chunks(fit, desk.scorer.batch, desk.device))
+    finished = 0
+    while queue:
+        chunk = queue.pop(0)
+        left = _attempt(job, chunk, finished)
+        finished += not left
+        queue[:0] = left
+    for name in pages.predictions:
+        pages.predictions[name] |= loading.origins.get(name, {})
+    _write(task, pages, job.failures, loading.labels, desk.store)
+    return len(lacking.maps) + len(lacking.metrics)
+
+
+def _attempt(job: _Job, chunk: Chunk, number: int) -> list[Chunk]:
+    """Work on a chunk; returns it in smaller pieces if it has to be tried again."""
+    try:
+        return _try(job, chunk, number)
+    except Exception as error:
+        if not out_of_memory(error) or len(chunk.ids) == 1:
+            raise
+    job.desk.scorer.halve(len(chunk.ids))
+    half = len(chunk.ids) // 2
+    return [chunk.part(0, half), chunk.part(half, len(chunk.ids))]
+
+
+def _try(job: _Job, chunk: Chunk, number: int) -> list[Chunk]:
+    """Work on a chunk; if the network fails on it, each image is to be tried alone."""
+    refused: dict[str, str] = {}
+    job.desk.scorer.ledger.begin()
+    try:
+        batch = _answers(job, chunk, job.lacking.maps)
+    except Exception as error:
+        if out_of_memory(error):
+            raise
+        if len(chunk.ids) > 1:
+            return [chunk.one(i) for i in range(len(chunk.ids))]
+        batch, refused = _what_it_can(job, chunk, blame(error))
+    if chunk.ids[0] in job.pages.predictions:
+        _work_chunk(job, chunk, number, batch, refused)
+        job.desk.scorer.ledger.commit()
+    return []
+
+
+def _what_it_can(job: _Job, chunk: Chunk, reason: str) -> tuple[Batch | None, dict[str, str]]:
+    """After the network failed on one image: what is left without a gradient, and which map cells are refused.
+
+    An image whose prediction is known keeps it; without one, and without an answer now, all its rows fail.
+    """
+    gentle = [cell for cell in job.lacking.maps if "gradient" not in cell.method.needs]
+    try:
+        batch = _answers(job, chunk, gentle)
+    except Exception as error:
+        if out_of_memory(error):
+            raise
+        if chunk.ids[0] not in job.pages.predictions:
+            job.failures[chunk.ids[0]] = reason
+        return None, {cell.name: reason for cell in job.lacking.maps}
+    return batch, {cell.name: reason for cell in job.lacking.maps if cell not in gentle}
+
+
+def _answers(job: _Job, chunk: Chunk, maps: list[MapCell]) -> Batch | None:
+    """The capture, if maps or predictions are missing; the predictions are noted."""
+    known = [job.pages.predictions[i]["target"] for i in chunk.ids if i in job.pages.predictions]
+    complete = len(known) == len(chunk.ids)
+    if complete and not maps:
+        return None
+    choose = _chooser(job, chunk, known if complete else None)
+    batch = _look(job.shard, chunk, maps, choose, job.desk)
+    if not torch.isfinite(batch.captured.logits).all():
+        raise BenchError("the network's logits are not finite numbers")
+    if not complete:
+        _note_predictions(chunk, batch, job.pages)
+    return batch
+
+
+def _work_chunk(job: _Job, chunk: Chunk, number: int, batch: Batch | None, refused: Mapping[str, str]) -> None:
+    desk, pages = job.desk, job.pages
+    targets = torch.tensor([pages.predictions[i]["target"] for i in chunk.ids], device=desk.device)
+    fresh: dict[str, Maps] = {}
+    for cell in job.lacking.maps:
+        if cell.name in refused:
+            fresh[cell.name] = Maps(None, (refused[cell.name],), ("failed",))
+        else:
+            assert batch is not None
+            with desk.scorer.ledger.own(user_of(job.shard, cell), len(chunk.ids)):
+                fresh[cell.name] = explain(cell, batch, chunk.ids, chunk.masks, desk.study.seed)
+        _note_maps(cell, chunk, number, fresh[cell.name], pages, desk.store)
+    wanted = dict.fromkeys(cell.maps.name for cell in job.lacking.metrics)
+    ready = {name: fresh.get(name) or stored(name, chunk, desk) for name in wanted}
+    pixels = pixels_of(chunk, desk.study.seed, job.shard.model.preprocess)
+    predicted = torch.tensor([pages.predictions[i]["predicted"] for i in chunk.ids], device=desk.device)
+    whole = (chunk.ids, pixels, chunk.masks, targets, predicted, desk.study.seed)
+    original = Original(job.desk.network, desk.scorer, *whole)
+    again = explain_again(job.lacking.metrics, ready, original)
+    merge(pages.scores, judge(job.lacking.metrics, ready, chunk, pixels, targets, desk.scorer, again, original))
+
+
+def _chooser(job: _Job, chunk: Chunk, known: list[int] | None) -> Callable[[Tensor], Tensor]:
+    """From logits (B, C) to targets (B,), by the study's rule or by what was chosen before."""
+    if known is not None:
+        return lambda logits: torch.tensor(known, device=logits.device)
+    return chooser(job.shard.target, chunk.labels, only=is_scored(job.desk.network))
+
+
+def _look(shard: Shard, chunk: Chunk, maps: list[MapCell], choose: Callable[[Tensor], Tensor], desk: Desk) -> Batch:
+    layers = list(dict.fromkeys(cell.layer for cell in maps))
+    sloped = [cell for cell in maps if "gradient" in cell.method.needs]
+    backward, gradient = [user_of(shard, cell) for cell in sloped], {cell.layer for cell in sloped}
+    with desk.scorer.ledger.capturing([user_of(shard, cell) for cell in maps], backward) as mark:
+        return look(desk.network, desk.scorer, chunk.images, layers, choose, gradient=gradient, mark=mark)
+
+
+def user_of(shard: Shard, cell: MapCell) -> User:
+    """By what name the ledger knows who makes the cell's maps: the same for all shards of a dataset."""
+    return shard.dataset_name, cell.layer, cell.method.label
+
+
+def _note_predictions(chunk: Chunk, batch: Batch, pages: _Pages) -> None:
+    seen = batch.captured
+    probability = read(seen.logits, seen.targets, batch.scorer.activation).probability.tolist()
+    for i, name in enumerate(chunk.ids):
+        target = int(batch.captured.targets[i])
+        pages.predictions[name] = {
+            "label": chunk.labels[i],
+            "target": target,
+            "predicted": int(batch.captured.logits[i].argmax()),
+            "probability": probability[i],
+            "photo": chunk.photos[i],
+            "object_share": None if chunk.masks is None else float(chunk.masks[i].double().mean()),
+            "reason": "",
+        }
+
+
+def _note_maps(cell: MapCell, chunk: Chunk, number: int, maps: Maps, pages: _Pages, store: Store) -> None:
+    """Maps of one chunk are one file, as chunks may differ in shape."""
+    file = f"{cell.name}-{number}.npy"
+    if maps.tensor is not None:
+        store.write_maps(file, maps.tensor.cpu().numpy().astype(np.float32))
+    found = health(maps.tensor) if maps.tensor is not None else []
+    for i, name in enumerate(chunk.ids):
+        pages.maps[cell.name][name] = {
+            "file": "" if maps.tensor is None else file,
+            "row": i,
+            "status": maps.statuses[i],
+            "reason": maps.reasons[i],
+            "health": found[i] if found and maps.statuses[i] == "ok" else {},
+        }
+
+
+def stored(name: str, chunk: Chunk, desk: Desk) -> Maps:
+    """Maps that an earlier run left, in the order of the chunk."""
+    cell = desk.store.read_cell(name)["samples"]
+    found = [cell[i] for i in chunk.ids]
+    reasons = tuple(f["reason"] for f in found)
+    statuses: tuple[Status, ...] = tuple(f["status"] for f in found)
+    files = {f["file"]: desk.store.read_maps(f["file"]) for f in found if f["file"]}
+    if not files:
+        return Maps(None, reasons, statuses)
+    blank = np.full(next(iter(files.values())).shape[1:], np.nan, np.float32)
+    stack = np.stack([files[f["file"]][f["row"]] if f["file"] else blank for f in found])
+    return Maps(torch.from_numpy(stack).to(desk.device), reasons, statuses)
+
+
+def _write(
+    task: Task, pages: _Pages, failures: Mapping[str, str], labels: Mapping[str, int | None], store: Store
+) -> None:
+    """Maps first, then scores, then predictions: a cell that exists is whole, and so is what it stands on."""
+    for name, samples in pages.maps.items():
+        store.write_cell(name, {"samples": samples})
+    for name, page in pages.scores.items():
+        store.write_cell(name, page)
+    for sample, reason in failures.items():
+        pages.predictions[sample] = {"label": labels.get(sample), "target": None, "photo": "", "reason": reason}
+    store.write_cell(task.predictions, {"samples": pages.predictions})

@@ -1,0 +1,160 @@
+"""Cells to tables: one row for everything that was asked for, in the study's order; each cell is parsed once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from ..cost.ledger import User
+from ..evaluation.cell_reader import PageReader
+from ..evaluation.held_out import Chosen, across
+from ..evaluation.pooled import pooled
+from ..results.schema import CURVES, MAPS, PHOTOS, RESULTS, typed, validate
+from ..results.store import Store
+from ..study.plan import CostCell, MapCell, Task
+from ..study.spec import Study
+from ..types import Share
+from .answer_tables import Answers, accuracy, label_cautions, photo_rows, units_of
+from .cost_tables import Made, cost_rows, made_of, share_rows
+from .rows import Row, place, valued, which
+
+
+@dataclass(frozen=True, eq=False)
+class Tables:
+    """What a run's cells say.
+
+    Attributes:
+        results, pooled, curves, maps, photos: the parquet files of these names (maps/index, photos/index).
+        accuracy: for run.json, see answers.accuracy.
+        label_cautions: what is unlikely to be meant in the labels, in words.
+        units: by dataset, which samples depend on each other, see answers.units_of.
+    """
+
+    results: pd.DataFrame
+    pooled: pd.DataFrame
+    curves: pd.DataFrame
+    maps: pd.DataFrame
+    photos: pd.DataFrame
+    accuracy: list[Row]
+    label_cautions: list[str]
+    units: dict[str, dict[str, dict[str, str]]]
+
+
+@dataclass(eq=False)
+class _Rows:
+    """Rows as they are collected over the tasks, with what later rows need of the cells."""
+
+    scores: list[Row] = field(default_factory=list)
+    curves: list[Row] = field(default_factory=list)
+    maps: list[Row] = field(default_factory=list)
+    answers: list[Answers] = field(default_factory=list)
+    made: dict[str, Made] = field(default_factory=dict)  # by map cell
+
+
+def tables(
+    tasks: Sequence[Task],
+    costs: Sequence[tuple[CostCell, int]],
+    study: Study,
+    store: Store,
+    shares: Mapping[str, Mapping[User, Share]],
+) -> Tables:
+    """Every table of a run. ``costs``: each with the scorer's batch. ``shares``: by model, what this run took."""
+    read = PageReader(tasks, store)
+    rows, chosen = _Rows(), across(tasks, read)
+    for task in tasks:
+        _collect(task, read, chosen, rows)
+    scores = rows.scores
+    scores += [row for cell, batch in costs for row in cost_rows(cell, study, batch, store)]
+    scores += share_rows(tasks, study, shares, rows.made)
+    return Tables(
+        validate(typed(pd.DataFrame(scores), RESULTS)),
+        pooled(tasks, read, study.seed),
+        typed(pd.DataFrame(rows.curves), CURVES),
+        typed(pd.DataFrame(rows.maps), MAPS),
+        typed(pd.DataFrame(photo_rows(rows.answers)), PHOTOS),
+        accuracy(rows.answers),
+        label_cautions(rows.answers),
+        units_of(rows.answers),
+    )
+
+
+def scores(tasks: Sequence[Task], store: Store) -> pd.DataFrame:
+    """The part of results.parquet that is about maps: a row per image, without costs."""
+    read = PageReader(tasks, store)
+    chosen = across(tasks, read)
+    rows = []
+    for task in tasks:
+        rows += list(_metric_rows(task, read(task.predictions)["samples"], _metric_pages(task, read), chosen))
+    return validate(typed(pd.DataFrame(rows), RESULTS))
+
+
+def failures(results: pd.DataFrame) -> list[Row]:
+    """Every distinct reason why rows failed, with the first sample and how many rows: for run.json."""
+    failed = results[results["status"] == "failed"]
+    keys = ["model", "dataset", "layer", "method", "metric", "reason"]
+    groups = failed.groupby(keys, sort=False)["sample"].agg(["first", "size"]).reset_index()
+    return [
+        {**{key: str(row[key]) for key in keys}, "first_sample": _or_none(row["first"]), "rows": int(row["size"])}
+        for _, row in groups.iterrows()
+    ]
+
+
+def _or_none(value: Any) -> str | None:
+    return None if pd.isna(value) else str(value)
+
+
+def _collect(task: Task, read: PageReader, chosen: Chosen, rows: _Rows) -> None:
+    """The rows of one task, of cells that are read here and nowhere else."""
+    predicted, pages = read(task.predictions)["samples"], _metric_pages(task, read)
+    rows.scores += list(_metric_rows(task, predicted, pages, chosen))
+    rows.curves += list(_curve_rows(task, pages))
+    for cell in task.maps:
+        samples = {} if cell.skip else read(cell.name)["samples"]
+        rows.maps += list(_map_rows(task, cell, samples, predicted))
+        rows.made[cell.name] = made_of(samples)
+    rows.answers.append(Answers(task.shard, predicted))
+
+
+def _metric_pages(task: Task, read: PageReader) -> dict[str, Row]:
+    return {cell.name: {} if cell.maps.skip else read(cell.name) for cell in task.metrics}
+
+
+def _metric_rows(task: Task, predicted: Mapping[str, Row], pages: Mapping[str, Row], chosen: Chosen) -> Iterator[Row]:
+    for cell in task.metrics:
+        samples = pages[cell.name].get("samples", {})
+        for sample in task.shard.ids:
+            known = predicted[sample]
+            base = {
+                **place(task.shard, cell.maps),
+                **which(cell.metric),
+                "sample": sample,
+                "label": known["label"],
+                "target": known["target"],
+            }
+            if known["reason"]:
+                yield {**base, "value": None, "status": "failed", "reason": known["reason"]}
+            elif cell.maps.skip:
+                yield {**base, "value": None, "status": "not_applicable", "reason": cell.maps.skip}
+            else:
+                yield from valued(base, chosen.get((cell.name, sample), samples[sample]))
+
+
+def _curve_rows(task: Task, pages: Mapping[str, Row]) -> Iterator[Row]:
+    """Of curves.parquet: one per point."""
+    for cell in task.metrics:
+        page = pages[cell.name]
+        base = {**place(task.shard, cell.maps), **which(cell.metric)}
+        for sample, entry in page.get("samples", {}).items():
+            points = zip(page.get("x", ()), entry.get("y", ()), strict=False)
+            yield from ({**base, "sample": sample, "x": x, "y": y} for x, y in points)
+
+
+def _map_rows(task: Task, cell: MapCell, samples: Mapping[str, Row], predicted: Mapping[str, Row]) -> Iterator[Row]:
+    """Of maps/index.parquet: where each map is, and its health."""
+    for sample, entry in samples.items():
+        if entry["status"] == "ok":
+            file = {"sample": sample, "target": predicted[sample]["target"], "file": entry["file"], "row": entry["row"]}
+            yield {**place(task.shard, cell), **file, **entry["health"]}

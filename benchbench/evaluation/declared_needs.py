@@ -1,0 +1,52 @@
+"""What a metric sees: what it declared in ``needs``, and nothing else, whatever the data and the study have besides."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import fields
+from typing import Any
+
+from ..errors import BenchError
+from ..types import Seen
+
+ANSWERS = ("probability", "logit", "correct", "whole_probability", "whole_logit")
+LENT: dict[str, tuple[str, ...]] = {  # by attribute of Seen the needs that lend it: any of them does
+    **dict.fromkeys(ANSWERS, ("probes",)),
+    "map": ("map",),
+    "raw": ("map",),
+    "mask": ("mask",),
+    "pixels": ("pixels", "probes", "network"),
+    "again": ("again",),
+    "subject": ("network",),
+}
+
+
+class NotLent(BenchError):  # noqa: N818 - what the metric reads
+    """A metric reads what it did not declare."""
+
+
+class _Lent(Seen):
+    """A Seen that holds what was declared; the rest raises NotLent."""
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in LENT and name not in object.__getattribute__(self, "_lent"):
+            metric = object.__getattribute__(self, "_metric")
+            raise NotLent(
+                f"metric {metric} reads seen.{name} and does not declare it", hint=f'Add "{LENT[name][0]}" to its needs'
+            )
+        return super().__getattribute__(name)
+
+
+def lend(seen: Seen, metric: str, needs: Collection[str]) -> Seen:
+    """The Seen that a metric with these needs is given.
+
+    Returns:
+        A Seen whose other attributes raise NotLent, which names the need that is missing.
+    """
+    lent = {name for name, lending in LENT.items() if set(lending) & set(needs)}
+    names = [each.name for each in fields(Seen)]
+    given: dict[str, Any] = {name: getattr(seen, name) if name in lent else None for name in names}
+    found = _Lent(**given)
+    object.__setattr__(found, "_lent", frozenset(lent))
+    object.__setattr__(found, "_metric", metric)
+    return found

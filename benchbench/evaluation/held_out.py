@@ -1,0 +1,66 @@
+"""Values chosen on other images: a threshold that suits a method is picked on one half, and judged on the other."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ..containment import contained
+from ..errors import raised
+from ..study.plan import MetricCell, Task
+from .cell_reader import PageReader
+
+Chosen: TypeAlias = Mapping[tuple[str, str], dict[str, Any]]  # by metric cell and sample: the entry that counts
+ALONE = "the threshold is chosen on other images, and there are none"
+
+
+def across(tasks: Sequence[Task], read: PageReader) -> Chosen:
+    """The entries of all metrics with ``across``: per model, dataset, layer, method and metric over all its shards."""
+    groups: dict[tuple[str, ...], list[MetricCell]] = {}
+    for task in tasks:
+        for cell in task.metrics:
+            if cell.metric.plugin.across is not None and not cell.maps.skip:
+                place = (task.shard.model.name, task.shard.dataset_name, cell.maps.layer, cell.maps.method.label)
+                groups.setdefault((*place, cell.metric.label), []).append(cell)
+    return {key: entry for cells in groups.values() for key, entry in _chosen(cells, read).items()}
+
+
+def fold_of(sample: str) -> int:
+    """0 or 1, from the sample's id alone."""
+    return hashlib.sha256(sample.encode()).digest()[-1] % 2
+
+
+def _chosen(cells: Sequence[MetricCell], read: PageReader) -> dict[tuple[str, str], dict[str, Any]]:
+    pages = {cell.name: read(cell.name) for cell in cells}
+    found = [
+        (name, sample, entry)
+        for name, page in pages.items()
+        for sample, entry in page["samples"].items()
+        if entry["status"] == "ok"
+    ]
+    if not found:
+        return {}
+    function = cells[0].metric.plugin.across
+    assert function is not None
+    x = np.array(next(page["at"] for page in pages.values() if "at" in page))
+    y = np.array([entry["levels"] for _, _, entry in found])
+    try:
+        with contained(f"metric {cells[0].metric.name}"):
+            given = list(function(x, y, np.array([fold_of(sample) for _, sample, _ in found])))
+        values = [float(value) for value in given]
+        if len(values) != len(found):
+            raise ValueError(f"across gave {len(values)} values for {len(found)} images")
+    except Exception as error:  # a metric of someone's own
+        failed = {"value": None, "status": "failed", "reason": raised(error)}
+        return {(name, sample): failed for name, sample, _ in found}
+    return {(name, sample): _entry(entry, value) for (name, sample, entry), value in zip(found, values, strict=True)}
+
+
+def _entry(entry: dict[str, Any], value: float) -> dict[str, Any]:
+    if math.isfinite(value):
+        return {**entry, "value": value}
+    return {"value": None, "status": "not_applicable", "reason": ALONE}

@@ -1,0 +1,1 @@
+"""Functions of saliency maps alone."""

@@ -1,0 +1,96 @@
+"""What a study names as a network, as a ModelSpec; and digests that tell networks apart."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..containment import contained
+from ..digests import class_digest
+from ..errors import BenchError, raised
+from ..registry.importing import calling
+from ..types import ModelSpec
+
+IMAGENET = 1000  # classes
+
+
+def imagenet_classes() -> tuple[str, ...]:
+    """The 1,000 names in ImageNet-1k's order, as torchvision has them."""
+    import torchvision  # takes seconds
+
+    return tuple(torchvision.models.ResNet18_Weights.DEFAULT.meta["categories"])
+
+
+def load_model(name: str, value: Any, params: Mapping[str, Any]) -> ModelSpec:
+    """A ModelSpec from what a study names: a registered function, a user's function, an nn.Module or a ModelSpec.
+
+    Raises:
+        BenchError: it is none of these.
+    """
+    if not isinstance(value, (nn.Module, ModelSpec)) and callable(value):
+        try:
+            with contained(f"models: {name}()"):
+                value = calling(value, **params)
+        except BenchError:
+            raise
+        except Exception as error:
+            raise BenchError(f"{name}() failed: {raised(error)}", where="models") from error
+    if isinstance(value, nn.Module):
+        value = ModelSpec(name, value)
+    if isinstance(value, ModelSpec):
+        return replace(value, name=name, classes=value.classes or _torchvision_classes(value.network))
+    raise BenchError(f"{name} is a {type(value).__name__}", where="models", hint="Give an nn.Module or a ModelSpec")
+
+
+def _torchvision_classes(network: Any) -> tuple[str, ...]:
+    """ImageNet's names for a classifier of torchvision with as many outputs; none for another network."""
+    if not type(network).__module__.startswith("torchvision.models.") or not isinstance(network, nn.Module):
+        return ()
+    sizes = [getattr(m, "out_features", getattr(m, "out_channels", None)) for m in network.modules()]
+    last = [size for size in sizes if isinstance(size, int)][-1:]
+    return imagenet_classes() if last == [IMAGENET] else ()
+
+
+def fingerprint(network: nn.Module, logits: Tensor | None = None) -> str:
+    """A digest of the weights, of every module's buffers, plain attributes and class, and of what it answers.
+
+    Args:
+        logits: the answer to an example, rounded to what does not depend on the number of threads: it tells networks
+            apart that differ in something that no attribute shows.
+    """
+    found = hashlib.sha256(repr(network).encode())
+    for name, tensor in [*network.named_parameters(), *network.named_buffers()]:
+        found.update(_bytes(name, tensor))
+    for name, module in network.named_modules():
+        plain = {key: value for key, value in sorted(vars(module).items()) if _plain(value)}
+        plain.pop("training", None)
+        found.update(f"{name}{class_digest(type(module))}{plain}".encode())
+    if logits is not None:
+        found.update(str([f"{value:.2e}" for value in logits.flatten().tolist()]).encode())
+    return found.hexdigest()[:16]
+
+
+def weights_digest(network: nn.Module) -> str:
+    """A digest of the parameters and buffers alone: the same on every machine and with every version of a library."""
+    found = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        if isinstance(tensor, Tensor):
+            found.update(_bytes(name, tensor))
+    return found.hexdigest()[:16]
+
+
+def _bytes(name: str, tensor: Tensor) -> bytes:
+    """Its name, shape, type and values."""
+    values = tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes()
+    return f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode() + values
+
+
+def _plain(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return all(_plain(v) for v in value)
+    return value is None or isinstance(value, (bool, int, float, complex, str, torch.dtype))

@@ -1,0 +1,110 @@
+"""What the engine takes for granted of a network, tried on the first images: what does not hold is said loudly."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ..cost.memory import out_of_memory
+from .capture import check_logits, quiet
+
+TOLERANCE = 1e-4  # of the largest logit
+_SUM = 1e-4
+
+
+def broken_promises(name: str, network: nn.Module, images: Tensor) -> list[str]:
+    """One sentence, with the network's ``name``, for each promise that it does not keep on images (B, 3, H, W).
+
+    That equal images have equal logits, twice and whatever is in the batch beside them; that eval() reaches every
+    module; that outputs are logits, in float32. Where memory runs out, it is tried on fewer images.
+    """
+    try:
+        return _broken(name, network, images)
+    except Exception as error:
+        if not out_of_memory(error) or len(images) == 1:
+            raise
+    return broken_promises(name, network, images[: len(images) // 2])
+
+
+def _broken(name: str, network: nn.Module, images: Tensor) -> list[str]:
+    with quiet(network), torch.no_grad():
+        training = [path or "the network itself" for path, module in network.named_modules() if module.training]
+        output = check_logits(network(images), images)
+        logits = output.float()
+        repeated = _gap(logits, network(images).float())
+        alone = _gap(logits[:1], _beside(network, images))
+    cause = f" Its eval() leaves {_few(training)} in training mode." if training else ""
+    said = []
+    if repeated > TOLERANCE:
+        said.append(
+            f"{name} is not deterministic: the same images get other logits the second time, by up to {repeated:.2g} "
+            f"of the largest.{cause} Something random stays on, such as dropout; maps and scores cannot be reproduced"
+        )
+    elif alone > TOLERANCE:
+        said.append(
+            f"{name} depends on the batch: beside other images, an image gets other logits, by up to {alone:.2g} "
+            f"of the largest.{cause} It computes with statistics of the batch; every number depends on the batch size"
+        )
+    elif training:
+        said.append(f"{name} ignores eval(): {_few(training)} stays in training mode")
+    if output.dtype not in (torch.float32, torch.float64):
+        kind = str(output.dtype).removeprefix("torch.")
+        said.append(f"{name} returns {kind}, as under autocast: its logits carry two or three digits")
+    return said + _no_logits(name, network, images, logits)
+
+
+def _beside(network: nn.Module, images: Tensor) -> Tensor:
+    """Logits (1, C) of the first image beside others: its mirror image, upside down, and less bright.
+
+    Beside fewer others where memory runs out; alone where the network takes one image at a time.
+    """
+    first = images[:1]
+    others = torch.cat([first, first.flip(3), first.flip(2) * 0.5])
+    while True:
+        try:
+            return check_logits(network(others), others)[:1].float()
+        except Exception as error:
+            if len(others) == 1:
+                raise
+            others = others[: len(others) - 1 if out_of_memory(error) else 1]
+
+
+def _gap(one: Tensor, other: Tensor) -> float:
+    """The largest difference as a share of the largest value; what is not finite is said elsewhere."""
+    known = torch.isfinite(one) & torch.isfinite(other)
+    if not known.any():
+        return 0.0
+    return float((one - other)[known].abs().max() / one[known].abs().max().clamp_min(1e-12))
+
+
+def _no_logits(name: str, network: nn.Module, images: Tensor, output: Tensor) -> list[str]:
+    """Where the outputs are probabilities: their softmax would be taken of a softmax, or of a sigmoid."""
+    if not bool(((output >= 0) & (output <= 1)).all()):
+        return []
+    if bool(((output.sum(1) - 1).abs() < _SUM).all()):
+        return [
+            f"{name} returns numbers that sum to 1, as after a softmax, where logits are needed. Remove the softmax"
+        ]
+    if _ends_in_sigmoid(network, images[:1]):
+        return [
+            f"{name} ends in a sigmoid, where logits are needed. Remove the sigmoid, and say score: sigmoid for images "
+            "with several labels"
+        ]
+    return []
+
+
+def _ends_in_sigmoid(network: nn.Module, image: Tensor) -> bool:
+    """Whether the last operation, but for changes of shape, is a sigmoid, as autograd's graph tells it."""
+    with quiet(network), torch.enable_grad():
+        node = network(image.clone().requires_grad_()).grad_fn
+    for _ in range(4):
+        if node is None or "Sigmoid" in node.name():
+            return node is not None
+        node = node.next_functions[0][0] if node.next_functions else None
+        if node is not None and not any(w in node.name() for w in ("View", "Reshape", "Squeeze", "Sigmoid", "Copy")):
+            return False
+    return False
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -1,0 +1,192 @@
+"""The attention of a vision transformer: every block's softmax weights, and their gradients."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..errors import NotApplicable
+from ..tracing.layout import Grid, Layout, Tokens, layout_of
+from ..tracing.reading import Reading
+from ..tracing.reading import read as read_network
+from ..types import Attention, AttentionGradient
+from .capture import check_logits, hook, quiet, widened
+
+
+def attentions(
+    network: nn.Module, images: Tensor, targets: Tensor, gradient: AttentionGradient, reading: Reading | None = None
+) -> tuple[tuple[Attention, ...], Grid]:
+    """The attention of every block on images (B, 3, H, W), in their order, and where the tokens lie.
+
+    torch's nn.MultiheadAttention and timm's attention are known. What the network computes does not change.
+    ``reading``: of the network on images of this size; without it, the network is read: one forward more.
+
+    Raises:
+        NotApplicable: no such block, windows or other tokens than the image's, or no head for each block's logit.
+    """
+    kept: list[Tensor] = []
+    outputs: list[Tensor] = []
+    wanted = gradient != "none"
+    with quiet(network), torch.enable_grad(), ExitStack() as stack:
+        _refuse_unknown(network)
+        reading = reading or read_network(network, images)
+        for module in network.modules():
+            stack.enter_context(_watched(module, kept, True))
+        head = _head(network, outputs, stack) if gradient == "block" else None
+        logits = check_logits(network(images), images)
+        kept = list(kept)  # what a block that is run again for its gradient leaves does not count
+        grid = _grid(kept, len(images), reading)
+        read = _read(logits, kept[-1])
+        if head is not None:
+            if len(outputs) != len(kept):
+                raise NotApplicable("its blocks have no attention each")
+            scores = [head(output.mean(1)).gather(1, targets[:, None]).sum() for output in outputs]
+        else:
+            scores = [logits.gather(1, targets[:, None]).sum()]
+        gradients = _gradients(scores, kept) if wanted else [None] * len(kept)
+    pairs = zip(kept, gradients, strict=True)
+    found = tuple(Attention(widened(w.detach()), None if g is None else widened(g)) for w, g in pairs)
+    return found, Grid(grid, read)
+
+
+def _read(logits: Tensor, last: Tensor) -> tuple[int, ...]:
+    """The tokens behind the last block that the logits depend on: those whose row of its attention has a gradient.
+
+    Raises:
+        NotApplicable: there are none: the last attention is not the network's last, or it is run again (checkpoints);
+            or the forward keeps no graph, which tells them.
+    """
+    if not logits.requires_grad:
+        raise NotApplicable("the forward runs without gradients, which tell off which tokens the logits are read")
+    weight = torch.linspace(1, 2, logits.shape[1], device=logits.device, dtype=logits.dtype)
+    (found,) = torch.autograd.grad((logits * weight).sum(), last, retain_graph=True, allow_unused=True)
+    rows = () if found is None else tuple(found.abs().amax((0, 1, 3)).nonzero()[:, 0].tolist())
+    if not rows:
+        raise NotApplicable("its logits do not depend on the last block's attention in a way that torch differentiates")
+    return rows
+
+
+def _refuse_unknown(network: nn.Module) -> None:
+    """Raises NotApplicable where a module is an attention, by its name, of a kind that is not known."""
+    for module in network.modules():
+        name = type(module).__name__
+        if re.search("attention|attn", name, re.IGNORECASE) and not any(map(_known, module.modules())):
+            raise NotApplicable(f"it has attention of another kind ({name}) than torch's or timm's")
+
+
+def _known(module: nn.Module) -> bool:
+    fused = isinstance(getattr(module, "fused_attn", None), bool)
+    return isinstance(module, nn.MultiheadAttention) or (
+        fused and isinstance(getattr(module, "attn_drop", None), nn.Module)
+    )
+
+
+def _grid(kept: list[Tensor], images: int, reading: Reading) -> Layout:
+    if not kept:
+        raise NotApplicable("the network has no attention of a known kind (torch's or timm's)")
+    if any(w.ndim != 4 for w in kept):
+        raise NotApplicable("its attention is not among all patches of the image (windows, or pooled tokens)")
+    count = kept[0].shape[-1]
+    if any(len(w) != images or w.shape[-2:] != (count, count) for w in kept):
+        raise NotApplicable("its attention is not among all patches of the image (windows, or pooled tokens)")
+    grid = reading.grid(count)
+    if grid is None:
+        grid = layout_of((1, count, 1), reading.size, Tokens(frozenset({1}), reading.tokens.grid))
+    if grid is None:
+        raise NotApplicable("its attention is not among all patches of the image (windows, or pooled tokens)")
+    return grid
+
+
+def _gradients(scores: list[Tensor], kept: list[Tensor]) -> list[Tensor | None]:
+    """Of one score in every block's attention, or of each block's own score in its own."""
+    if len(scores) == 1:
+        found = torch.autograd.grad(scores[0], kept, allow_unused=True)
+    else:
+        found = tuple(
+            torch.autograd.grad(score, weight, retain_graph=True, allow_unused=True)[0]
+            for score, weight in zip(scores, kept, strict=True)
+        )
+    return [torch.zeros_like(w) if g is None else g for w, g in zip(kept, found, strict=True)]
+
+
+def _head(network: nn.Module, outputs: list[Tensor], stack: ExitStack) -> Callable[[Tensor], Tensor]:
+    """Logits (B, C) of mean tokens (B, width), by torchvision's and timm's names; the blocks' outputs are kept.
+
+    Raises:
+        NotApplicable: the network has neither's.
+    """
+    encoder = getattr(network, "encoder", None)
+    if isinstance(getattr(network, "heads", None), nn.Module) and isinstance(getattr(encoder, "ln", None), nn.Module):
+        blocks, parts = list(encoder.layers), [encoder.ln, network.heads]  # type: ignore[union-attr]
+    elif isinstance(getattr(network, "head_dist", None), nn.Module):
+        raise NotApplicable("LeGrad reads logits off one head, and the network has two (a distilled one)")
+    elif all(isinstance(getattr(network, name, None), nn.Module) for name in ("blocks", "norm", "head")):
+        parts = [network.norm, getattr(network, "fc_norm", nn.Identity()), network.head]
+        blocks = list(network.blocks)  # type: ignore[arg-type]
+    else:
+        raise NotApplicable("LeGrad reads logits off every block, which is known of torchvision's and timm's ViT alone")
+
+    def keep(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
+        outputs.append(output)
+
+    for block in blocks:
+        stack.enter_context(hook(block, keep))
+    return nn.Sequential(*parts)
+
+
+@contextmanager
+def _watched(module: nn.Module, kept: list[Tensor], gradient: bool) -> Iterator[None]:
+    """Keep the module's attention, (B, heads, tokens, tokens) and part of the graph, while the block runs."""
+    if isinstance(module, nn.MultiheadAttention):
+        handle = module.register_forward_pre_hook(_ask_for_weights, with_kwargs=True)
+        try:
+            with hook(module, partial(_replay, kept, gradient)):
+                yield
+        finally:
+            handle.remove()
+    elif _known(module):
+        fused = module.fused_attn
+        module.fused_attn = False  # type: ignore[assignment]
+        try:
+            with hook(module.attn_drop, partial(_keep, kept, gradient)):  # type: ignore[arg-type]
+                yield
+        finally:
+            module.fused_attn = fused
+    else:
+        yield
+
+
+def _keep(kept: list[Tensor], gradient: bool, _module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
+    kept.append(output if output.requires_grad or not gradient else output.detach().requires_grad_())
+    return kept[-1]
+
+
+def _ask_for_weights(module: nn.MultiheadAttention, given: tuple[Any, ...], named: dict[str, Any]) -> Any:
+    plain = module.in_proj_weight is not None and module.bias_k is None and not module.add_zero_attn
+    masked = any(named.get(key) is not None for key in ("attn_mask", "key_padding_mask"))
+    if len(given) != 3 or not plain or masked:
+        raise NotApplicable("its attention is masked, or has keys of its own")
+    return given, {**named, "need_weights": True, "average_attn_weights": False}
+
+
+def _replay(kept: list[Tensor], gradient: bool, module: nn.MultiheadAttention, given: Any, output: Any) -> Any:
+    """torch returns a view of the weights that its own output does not hang on: the output is made of it again."""
+    weight = _keep(kept, gradient, module, given, output[1])
+    return (_mixed(module, weight, given[2]), weight) if gradient else output
+
+
+def _mixed(module: nn.MultiheadAttention, weight: Tensor, value: Tensor) -> Tensor:
+    """The values (B, tokens, width), mixed by the weights, as the module gives them."""
+    width = module.embed_dim
+    bias = None if module.in_proj_bias is None else module.in_proj_bias[2 * width :]
+    rows = F.linear(value if module.batch_first else value.transpose(0, 1), module.in_proj_weight[2 * width :], bias)
+    heads = rows.reshape(*rows.shape[:2], module.num_heads, -1).transpose(1, 2)
+    mixed: Tensor = module.out_proj((weight @ heads).transpose(1, 2).flatten(2))
+    return mixed if module.batch_first else mixed.transpose(0, 1)

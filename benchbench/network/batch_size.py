@@ -1,0 +1,58 @@
+"""How many images go through a network at once: from what one image takes, measured, and what memory is free."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ..cost.measure import peak_bytes
+from ..cost.memory import free_bytes, out_of_memory
+from .capture import quiet
+
+SHARE = 0.5  # of what is free: the rest is for maps, perturbed images, and others
+MOST = {"cpu": 16, "cuda": 256}  # beyond it a batch is no faster: on a CPU it outgrows the caches
+
+
+@dataclass(frozen=True)
+class Sizing:
+    """The batch a run begins with, whether it was asked for, and the bytes that one image took where it was measured.
+
+    ``bytes_per_image`` is the peak of live tensors, of a forward, and of the backward if the study needs one.
+    """
+
+    batch: int
+    chosen: bool
+    bytes_per_image: int | None
+
+
+def choose_batch(network: nn.Module, example: Tensor, *, gradient: bool) -> Sizing:
+    """The largest batch that fits into half of the free memory, up to what a device gains from.
+
+    Args:
+        example: one image (1, 3, H, W), on the device.
+        gradient: whether the study needs a backward.
+    """
+    taken = max(1, *(_footprint(network, example, gradient=g) for g in {False, gradient}))
+    fits = int(SHARE * free_bytes(example.device) / taken)
+    return Sizing(max(1, min(fits, MOST.get(example.device.type, MOST["cpu"]))), True, taken)
+
+
+def _footprint(network: nn.Module, example: Tensor, *, gradient: bool) -> int:
+    """Bytes per image of a pass over two; a network that fails on two copies of an image will say so in its place."""
+    pair = example.repeat(2, 1, 1, 1)
+
+    def call() -> None:
+        with torch.set_grad_enabled(gradient):
+            output = network(pair.clone().requires_grad_(gradient))
+            if gradient and isinstance(output, Tensor) and output.requires_grad:
+                torch.autograd.backward(output.sum())
+
+    try:
+        with quiet(network):
+            return peak_bytes(call, example.device) // 2
+    except Exception as error:
+        if out_of_memory(error):
+            return free_bytes(example.device)  # one at a time, then
+        return 0

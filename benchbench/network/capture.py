@@ -1,0 +1,278 @@
+"""One forward and one backward for every layer asked for; and the network behind a layer.
+
+The network is left as it was found: no hook, mode or requires_grad survives, also after an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..containment import no_exit
+from ..errors import BenchError, NotApplicable
+from ..tracing.layout import Layout
+from ..tracing.reading import Reading, read
+from ..types import INPUT, Head, Score
+
+NO_GRADIENT = "no gradient flows from"
+WHY = (
+    ": the logit does not depend on it, or the forward runs under torch.no_grad() or in a way that torch does not "
+    "differentiate"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Capture:
+    """What one pass over a batch left: logits (B, C), targets (B,), and per layer activation and gradient (B, K, h, w).
+
+    ``classifier`` is the linear layer whose output the logits are, or None. ``layouts``: how each layer holds its map.
+    """
+
+    logits: Tensor
+    targets: Tensor
+    activations: dict[str, Tensor]
+    gradients: dict[str, Tensor]
+    classifier: nn.Linear | None
+    layouts: dict[str, Layout]
+
+
+@contextmanager
+def quiet(network: nn.Module) -> Iterator[None]:
+    """The network in eval mode with parameters that need no gradient; everything is put back at the end."""
+    modes = [(module, module.training) for module in network.modules()]
+    needed = [(parameter, parameter.requires_grad) for parameter in network.parameters()]
+    try:
+        network.eval()
+        for parameter, _ in needed:
+            parameter.requires_grad_(False)
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+        for parameter, need in needed:
+            parameter.requires_grad_(need)
+
+
+def capture(
+    network: nn.Module,
+    images: Tensor,
+    layers: Sequence[str],
+    choose: Callable[[Tensor], Tensor],
+    *,
+    gradient: bool | Collection[str] = True,
+    score: Score | None = None,
+    mark: Callable[[], None] | None = None,
+    reading: Reading | None = None,
+) -> Capture:
+    """Activations, and gradients of the target's logit, at all layers by one forward and at most one backward.
+
+    Args:
+        images: (B, 3, H, W).
+        layers: module paths; INPUT is the images themselves.
+        choose: from logits (B, C) to the targets (B,).
+        gradient: the layers whose gradient is wanted; True for all of them, False for none.
+        score: what is differentiated in place of the target's logit: from logits (B, C) to (B,).
+        mark: called between the forward and the backward.
+        reading: of the network on images of this size, if there is one; else one more forward of one image makes it.
+
+    Activations, gradients and logits are float32, whatever the network computes in.
+
+    Raises:
+        BenchError: a layer does not exist, did not run, or ran more than once; the output is not logits (B, C).
+        NotApplicable: a layer's output is not a spatial map; or its gradient is wanted, and the target's logit does not
+            depend on it in a way that torch differentiates.
+    """
+    wanted = frozenset(layers) if gradient is True else frozenset(gradient or ())
+    kept: dict[str, Tensor] = {}
+    layouts: dict[str, Layout] = {}
+    with ExitStack() as stack, quiet(network), no_exit("the network"):
+        stack.enter_context(torch.set_grad_enabled(bool(wanted)))
+        if INPUT in layers:
+            images = images.detach().requires_grad_(INPUT in wanted)
+            kept[INPUT], layouts[INPUT] = images, Layout("first", images.shape[2], images.shape[3])
+        modules = {name: module_of(network, name) for name in layers if name != INPUT}
+        known = (reading or read(network, images)) if modules else None
+        for name, module in modules.items():
+            stack.enter_context(hook(module, _keeper(name, len(images), known, kept, layouts, name in wanted)))
+        linears = _linears(network, stack)
+        output = check_logits(network(images), images)
+        logits = widened(output)
+        _check_ran(layers, kept)
+        targets = choose(logits.detach())
+        gradients: dict[str, Tensor] = {}
+        if wanted:
+            if mark is not None:
+                mark()
+            aim = logits.gather(1, targets[:, None])[:, 0] if score is None else score(logits)
+            gradients = _gradients(aim, {name: tensor for name, tensor in kept.items() if name in wanted})
+    return Capture(
+        logits.detach(),
+        targets,
+        {name: tensor.detach().contiguous() for name, tensor in kept.items()},
+        {name: tensor.contiguous() for name, tensor in gradients.items()},
+        next((m for m, found in reversed(linears) if found is output), None),
+        layouts,
+    )
+
+
+def _linears(network: nn.Module, stack: ExitStack) -> list[tuple[nn.Linear, Tensor]]:
+    """A list that the forward fills with every linear layer and its output, as long as the stack is open."""
+    linears: list[tuple[nn.Linear, Tensor]] = []
+    for module in network.modules():
+        if isinstance(module, nn.Linear):
+            stack.enter_context(hook(module, lambda m, _i, o: linears.append((m, o))))
+    return linears
+
+
+def widened(tensor: Tensor) -> Tensor:
+    """The tensor in float32, where a forward under autocast computes in less."""
+    return tensor if tensor.dtype in (torch.float32, torch.float64) else tensor.float()
+
+
+def layout_at(network: nn.Module, images: Tensor, layer: str) -> Layout:
+    """How a layer that can be captured holds its map."""
+    with quiet(network):
+        found = read(network, images).layout(layer)
+    assert found is not None, "the layer was captured"
+    return found
+
+
+def rest(network: nn.Module, images: Tensor, layer: str, activation: Tensor, layout: Layout | None = None) -> Tensor:
+    """Logits (N, C) on images (N, 3, H, W) with the layer's output replaced by ``activation`` (N, K, h, w).
+
+    The whole network runs, on the same images, so that whatever else crosses the layer's level is right too.
+
+    Args:
+        layout: how the layer's output holds its map, as a capture tells; None to find it out.
+    """
+    if layer == INPUT:
+        with quiet(network):
+            return widened(check_logits(network(activation), activation))
+    known = layout or layout_at(network, images, layer)
+
+    def replace(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
+        return known.output_of(activation.to(output.dtype, copy=True), output)
+
+    with quiet(network), hook(module_of(network, layer), replace):
+        return widened(check_logits(network(images), activation))
+
+
+def check_copies(given: Tensor, images: Tensor, asked: str = "rest") -> int:
+    """How many times the images ``given`` holds; ``asked`` is the service to blame.
+
+    Raises:
+        BenchError: not a whole number of times.
+    """
+    rows, count = given.shape[0], images.shape[0]
+    if not rows or rows % count:
+        hint = "Give a multiple; row i belongs to image i % B"
+        raise BenchError(f"{asked}() was given {rows} rows for {count} images", hint=hint)
+    return rows // count
+
+
+def pooled_head(captured: Capture, layer: str) -> Head:
+    """The linear layer, if the logits are exactly it on the layer's spatial mean.
+
+    Raises:
+        NotApplicable: they are not, with the reason.
+    """
+    linear, activation = captured.classifier, captured.activations[layer]
+    needed = f"CAM needs global average pooling and one linear layer behind {layer!r}"
+    if linear is None:
+        raise NotApplicable(f"{needed}; the network does not end in a linear layer")
+    if linear.in_features != activation.shape[1]:
+        features, channels = linear.in_features, activation.shape[1]
+        raise NotApplicable(
+            f"{needed}; the last linear layer takes {features} features, the layer has {channels} channels"
+        )
+    head = Head(linear.weight.detach(), None if linear.bias is None else linear.bias.detach())
+    expected = activation.mean((2, 3)) @ head.weight.T + (0 if head.bias is None else head.bias)
+    terms = activation.abs().mean((2, 3)) @ head.weight.abs().T  # what rounding is a share of
+    if ((expected - captured.logits).abs() > 1e-4 * terms.amax(1, keepdim=True)).any():
+        raise NotApplicable(f"{needed}; the logits are not that of the layer's output")
+    return head
+
+
+def check_logits(output: Any, images: Tensor) -> Tensor:
+    """The network's output, if it is logits (B, C).
+
+    Raises:
+        BenchError: it is something else.
+    """
+    if not isinstance(output, Tensor) or output.ndim != 2 or output.shape[0] != images.shape[0]:
+        shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+        raise BenchError(
+            f"the network returned {shape} for {images.shape[0]} images, where logits (B, C) are needed",
+            hint="Give bb.scored(network, lambda output: ...), with a function that takes the logits out",
+        )
+    return output
+
+
+def _keeper(
+    name: str, count: int, reading: Reading | None, kept: dict[str, Tensor], layouts: dict[str, Layout], gradient: bool
+) -> Callable[..., Tensor]:
+    def keep(_module: nn.Module, _inputs: Any, output: Any) -> Tensor:
+        assert reading is not None, "it was made"
+        if not reading.runs[name]:
+            raise NotApplicable(f"layer {name!r} runs in some forwards and not in others")
+        if name in kept or reading.runs[name] > 1:
+            raise NotApplicable(f"layer {name!r} runs more than once in one forward, or again for its gradient")
+        layout = reading.layout(name) if isinstance(output, Tensor) else None
+        if isinstance(output, Tensor) and output.ndim in (3, 4) and len(output) != count:
+            raise NotApplicable(f"layer {name!r} returns {len(output)} maps for {count} images (windows or patches)")
+        if layout is None:
+            shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+            raise NotApplicable(f"layer {name!r} returns {shape}, not a spatial map (B, K, h, w), nor tokens of a grid")
+        if tuple(output.shape[1:]) != reading.outputs[name].shape[1:]:
+            raise NotApplicable(f"the shape of what layer {name!r} returns depends on the images")
+        found = widened(layout.map_of(output))
+        if gradient and not found.requires_grad:
+            found = found.detach().requires_grad_()  # the graph starts here, at the shallowest layer
+        kept[name], layouts[name] = found, layout
+        # whatever overwrites its input behind this layer overwrites the clone
+        return layout.output_of(found.to(output.dtype, copy=True), output)
+
+    return keep
+
+
+def _check_ran(layers: Sequence[str], kept: dict[str, Tensor]) -> None:
+    for name in layers:
+        if name not in kept:
+            raise BenchError(f"layer {name!r} did not run in the network's forward", hint="Choose a layer that runs")
+
+
+def _gradients(score: Tensor, kept: dict[str, Tensor]) -> dict[str, Tensor]:
+    if not score.requires_grad:
+        raise NotApplicable(f"{NO_GRADIENT} the logits to {' or '.join(map(repr, kept))}{WHY}")
+    found = torch.autograd.grad(score.sum(), list(kept.values()), allow_unused=True)
+    for name, gradient in zip(kept, found, strict=True):
+        if gradient is None:
+            raise NotApplicable(f"{NO_GRADIENT} the target's logit to {name!r}{WHY}")
+    return dict(zip(kept, found, strict=True))
+
+
+def module_of(network: nn.Module, name: str) -> nn.Module:
+    """The module of this path.
+
+    Raises:
+        BenchError: there is none.
+    """
+    try:
+        return network.get_submodule(name)
+    except AttributeError:
+        raise BenchError(f"the network has no layer {name!r}", hint="See layers.resolve") from None
+
+
+@contextmanager
+def hook(module: nn.Module, function: Callable[..., Any]) -> Iterator[None]:
+    """A forward hook, for as long as the block runs."""
+    handle = module.register_forward_hook(function)
+    try:
+        yield
+    finally:
+        handle.remove()

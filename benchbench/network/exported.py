@@ -1,0 +1,160 @@
+"""A copy of the network for other libraries that hook its modules, with its passes counted."""
+
+from __future__ import annotations
+
+import copy
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.nn import functional as F
+
+from ..containment import state_of
+from ..errors import BenchError, NotApplicable
+from .capture import quiet
+from .rest import Cut
+from .scorer import Passes, Scorer
+
+_TOLERANCE = 1e-4
+_RELUS = (F.relu, torch.relu, torch.relu_, F.relu_)
+
+
+def exported(scorer: Scorer, network: nn.Module, images: Tensor) -> nn.Module:
+    """The copy, made once: traced by torch.fx, every call of a module a module of its own, and every ReLU a module.
+
+    In eval mode, with parameters that need no gradient and nothing done in place. It proves itself on ``images``.
+
+    Raises:
+        NotApplicable: the network cannot be traced, or the copy does not give its logits.
+    """
+    if "exported" not in scorer.copies:
+        _keep(scorer, "exported", _counted(_checked(network, images), scorer.passes, behind=False))
+    return scorer.copies["exported"]
+
+
+def exported_behind(scorer: Scorer, layer: str, make: Callable[[], Cut | None]) -> nn.Module:
+    """As ``exported``, of the network behind a layer: from its activation (N, K, h, w) to logits. Passes are rests.
+
+    Args:
+        make: the cut of the network at the layer; called once.
+
+    Raises:
+        NotApplicable: the network cannot be cut there, other values than the layer's go into what is behind it, or it
+            cannot be traced.
+    """
+    name = f"behind {layer}"
+    if name not in scorer.copies:
+        made = make()
+        if made is None:
+            raise NotApplicable(f"the network cannot be cut behind {layer!r}")
+        if made.crossing or made.layout.kind != "first":
+            raise NotApplicable(f"other values than the output of {layer!r} go into the network behind it")
+        try:
+            behind = _unrolled(copy.deepcopy(made.behind)).eval().requires_grad_(False)
+        except Exception as error:  # as above
+            raise NotApplicable(f"the network behind {layer!r} cannot be traced, module by module") from error
+        _keep(scorer, name, _counted(behind, scorer.passes, behind=True))
+    return scorer.copies[name]
+
+
+def _keep(scorer: Scorer, name: str, made: nn.Module) -> None:
+    scorer.copies[name], scorer.states[name] = made, state_of(made)
+
+
+def refuse_spoiled(scorer: Scorer) -> None:
+    """Forget the copies that are not as they were made: the next who asks gets new ones.
+
+    Raises:
+        BenchError: there are such copies.
+    """
+    spoiled = [name for name, made in scorer.copies.items() if state_of(made) != scorer.states[name]]
+    for name in spoiled:
+        del scorer.copies[name]
+    if spoiled:
+        said = "the method leaves weights, modes or hooks of layer.network or layer.behind changed"
+        raise BenchError(said, hint="Remove hooks, or work on a copy.deepcopy")
+
+
+def _counted(made: nn.Module, passes: Passes, *, behind: bool) -> nn.Module:
+    """The module in another that counts its passes, also those of a deep copy: a copied GraphModule loses its hooks."""
+    outer = nn.Sequential(made).eval()
+
+    def count(_module: nn.Module, _inputs: Any, output: Tensor) -> None:  # a closure: a copy of the module shares it
+        passes.forward(output, behind=behind)
+
+    outer.register_forward_hook(count)
+    return outer
+
+
+def _checked(network: nn.Module, images: Tensor) -> nn.Module:
+    try:
+        made = _unrolled(copy.deepcopy(network)).eval().requires_grad_(False)
+        with torch.no_grad(), quiet(network):
+            found, expected = made(images), network(images)
+        same = (found - expected).abs().max() <= _TOLERANCE * expected.abs().max()
+    except Exception as error:  # tracing fails in as many ways as there are networks
+        said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise NotApplicable(f"the network cannot be traced, which rules on its modules need: {said}") from error
+    if not same:
+        raise NotApplicable("the traced network does not give the network's logits, which rules on its modules need")
+    return made
+
+
+class _Tracer(fx.Tracer):
+    """Goes into whatever has modules in it; a convolution of another library's is a convolution."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        known = any(kind.__module__.startswith("torch.nn") and kind is not nn.Module for kind in type(m).__mro__)
+        return super().is_leaf_module(m, module_qualified_name) or (known and not list(m.children()))
+
+
+def _unrolled(network: nn.Module) -> fx.GraphModule:
+    made = fx.GraphModule(network, _Tracer().trace(network))
+    used: set[str] = set()
+    for node in list(made.graph.nodes):
+        if _is_relu(node):
+            _replace(made, node, _relu_module(made, node))
+        elif node.op == "call_module":
+            _call_apart(made, node, used)
+        elif node.target in (operator.iadd, operator.imul):
+            node.target = {operator.iadd: operator.add, operator.imul: operator.mul}[node.target]
+    for module in made.modules():
+        if getattr(module, "inplace", False) is True:
+            module.inplace = False  # type: ignore[assignment]
+    made.delete_all_unused_submodules()
+    made.recompile()
+    return made
+
+
+def _call_apart(made: fx.GraphModule, node: fx.Node, used: set[str]) -> None:
+    """Each call its own module; what only changes the shape is a function, as captum has no rule for such modules."""
+    name, module = str(node.target), made.get_submodule(str(node.target))
+    if isinstance(module, nn.Flatten):
+        with made.graph.inserting_after(node):
+            flat = made.graph.call_function(torch.flatten, (node.args[0], module.start_dim, module.end_dim))
+        _replace(made, node, flat)
+        return
+    if name in used:
+        node.target = f"again_{node.name}"
+        made.add_submodule(node.target, copy.deepcopy(module))
+    used.add(str(node.target))
+
+
+def _relu_module(made: fx.GraphModule, node: fx.Node) -> fx.Node:
+    name = f"relu_of_{node.name}"
+    made.add_submodule(name, nn.ReLU())
+    with made.graph.inserting_after(node):
+        return made.graph.call_module(name, (node.args[0] if node.args else node.kwargs["input"],))
+
+
+def _replace(made: fx.GraphModule, node: fx.Node, other: fx.Node) -> None:
+    node.replace_all_uses_with(other)
+    made.graph.erase_node(node)
+
+
+def _is_relu(node: fx.Node) -> bool:
+    if node.op == "call_method":
+        return node.target in ("relu", "relu_")
+    return node.op == "call_function" and node.target in _RELUS

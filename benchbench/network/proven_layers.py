@@ -1,0 +1,68 @@
+"""At which layers the prepared copy may be captured in place of the network: where it gives what the network gives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from ..cost.memory import out_of_memory
+from ..tracing.reading import Reading, read
+from .capture import Capture, capture, quiet
+from .prepared import TOLERANCE, channels_last
+
+
+def proven_layers(network: nn.Module, copy: nn.Module, images: Tensor, layers: Sequence[str]) -> frozenset[str]:
+    """The layers at which the prepared copy gives what the network gives: logits, activation, and gradient.
+
+    Each to 1e-4 of its largest value, image by image, on ``images`` (B, 3, H, W). The gradient counts where the network
+    has one. Every layer is proven alone, so that the answer does not depend on the other layers.
+    """
+    try:
+        with quiet(network):
+            reading = read(network, images)
+    except Exception as error:  # the network fails, and says why where it is used
+        if out_of_memory(error):
+            raise
+        return frozenset()
+    return frozenset(name for name in layers if _proven(network, copy, images, name, reading))
+
+
+def _proven(network: nn.Module, copy: nn.Module, images: Tensor, layer: str, reading: Reading) -> bool:
+    for gradient in (True, False):
+        try:
+            expected = capture(network, images, [layer], _most_likely, gradient=gradient, reading=reading)
+        except Exception as error:  # the network has no gradient there, or fails: it is used itself, and says why
+            if out_of_memory(error):
+                return False
+            continue
+        try:
+            choose, shown = partial(_given, expected.targets), channels_last(images)
+            found = capture(copy, shown, [layer], choose, gradient=gradient, reading=reading)
+        except Exception:  # whatever is wrong with the copy, the network itself is used
+            return False
+        return _same(expected, found)
+    return False
+
+
+def _most_likely(logits: Tensor) -> Tensor:
+    return torch.argmax(logits, 1)
+
+
+def _given(targets: Tensor, _logits: Tensor) -> Tensor:
+    return targets
+
+
+def _same(expected: Capture, found: Capture) -> bool:
+    pairs = [(expected.logits, found.logits)]
+    for name, activation in expected.activations.items():
+        pairs.append((activation, found.activations[name]))
+    for name, gradient in expected.gradients.items():
+        pairs.append((gradient, found.gradients[name]))
+    return all(one.shape == other.shape and _near(one.flatten(1), other.flatten(1)) for one, other in pairs)
+
+
+def _near(one: Tensor, other: Tensor) -> bool:
+    return bool(((one - other).abs().amax(1) <= TOLERANCE * one.abs().amax(1)).all())

@@ -1,0 +1,147 @@
+"""The network behind a layer, alone, by torch.fx.
+
+Only the modules that contain the layer are traced; all others stay whole, whatever control flow is in them. A cut
+proves itself on the batch it is made for, or is not used.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+
+from ..tracing.layout import Layout
+from .capture import quiet
+
+TOLERANCE = 1e-4  # of the largest logit
+
+
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """``behind`` gives logits from the layer's output and the ``crossing`` values; ``before`` makes those of images.
+
+    Of tokens the layer's own output crosses too, as the first of them: some of its tokens are not in the map.
+    ``kinds``: how each crossing value depends on the images, found out by trying: row by row ("row"), not at all
+    ("same"), or otherwise ("made": a size, say).
+    """
+
+    before: fx.GraphModule
+    behind: fx.GraphModule
+    crossing: int
+    layout: Layout
+    kinds: tuple[str, ...] = ()
+
+    def across(self, images: Tensor) -> tuple[Any, ...]:
+        """The values of images (B, 3, H, W) that go around the layer."""
+        return tuple(self.before(images)) if self.crossing else ()
+
+    def logits(self, activation: Tensor, images: Tensor, owner: Tensor, across: tuple[Any, ...]) -> Tensor:
+        """Logits (N, C) for ``activation`` (N, K, h, w), which the network may overwrite.
+
+        Row i is of image ``owner[i]`` of ``images`` (B, 3, H, W), whose ``across`` is given. What depends on the images
+        row by row is taken so; where anything depends on them otherwise, all of it is made again for these rows.
+        """
+        if "made" in self.kinds:
+            rows = list(self.across(images[owner]))
+        else:
+            rows = [v[owner] if kind == "row" else v for v, kind in zip(across, self.kinds, strict=True)]
+        output = activation
+        if self.layout.prefix:
+            output, *rows = rows
+        result: Tensor = self.behind(self.layout.output_of(activation, output), *rows)
+        return result
+
+
+def cut(
+    network: nn.Module, layer: str, images: Tensor, activation: Tensor, logits: Tensor, layout: Layout
+) -> Cut | None:
+    """The network cut behind a layer; None where it cannot be traced, or does not give the logits that it must.
+
+    Args:
+        images, activation, logits: (B, 3, H, W), (B, K, h, w) and (B, C) of one capture, which the cut must reproduce.
+        layout: how the layer's output holds its map.
+    """
+    try:
+        made = _split(network, layer, layout)
+        with torch.no_grad(), quiet(network):
+            owner = torch.arange(len(images), -1, -1, device=images.device) % len(images)  # another order, and one more
+            across, again = made.across(images), made.across(images[owner])
+            kinds = tuple(_kind(v, w, owner) for v, w in zip(across, again, strict=True))
+            made = replace(made, kinds=kinds)
+            found, expected = made.logits(activation[owner].clone(), images, owner, across), logits[owner]
+    except Exception:  # tracing fails in as many ways as there are networks; the whole network then serves
+        return None
+    if found.shape != expected.shape:
+        return None
+    return made if (found - expected).abs().max() <= TOLERANCE * expected.abs().max() else None
+
+
+def _kind(value: Any, again: Any, owner: Tensor) -> str:
+    """How a crossing value depends on the images: ``again`` is its value for the images ``owner``, one more of them."""
+    if not isinstance(value, Tensor) or not isinstance(again, Tensor):
+        return "made"
+    if value.shape == again.shape:
+        return "same" if torch.equal(value, again) else "made"
+    rows = value.ndim > 0 and again.shape == (len(owner), *value.shape[1:]) and len(value) == len(owner) - 1
+    if not rows:
+        return "made"
+    chosen, largest = value[owner], value.abs().max() if value.numel() else value.sum()
+    return "row" if bool(((chosen - again).abs() <= TOLERANCE * largest).all()) else "made"
+
+
+class _Tracer(fx.Tracer):
+    """Goes only into the modules on the way to the layer."""
+
+    def __init__(self, layer: str) -> None:
+        super().__init__()
+        parts = layer.split(".")
+        self.way = {".".join(parts[:i]) for i in range(1, len(parts))}
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return module_qualified_name not in self.way
+
+
+def _split(network: nn.Module, layer: str, layout: Layout) -> Cut:
+    graph = _Tracer(layer).trace(network)
+    (at,) = [node for node in graph.nodes if node.op == "call_module" and node.target == layer]
+    (output,) = [node for node in graph.nodes if node.op == "output"]
+    later = _after(at)
+    crossing = [n for n in graph.nodes if n not in later and n is not at and any(user in later for user in n.users)]
+    over = [at, *crossing] if layout.prefix else crossing
+    before = fx.Graph()
+    made = _copy(before, graph, over, {})
+    before.output(tuple(made[node] for node in over))
+    behind = fx.Graph()
+    known = {at: behind.placeholder("activation")}
+    known |= {node: behind.placeholder(f"crossing_{i}") for i, node in enumerate(crossing)}
+    behind.output(_copy(behind, graph, [output.args[0]], known)[output.args[0]])
+    return Cut(fx.GraphModule(network, before), fx.GraphModule(network, behind), len(over), layout)
+
+
+def _after(node: fx.Node) -> set[fx.Node]:
+    found: set[fx.Node] = set()
+    queue = [node]
+    while queue:
+        for user in queue.pop().users:
+            if user not in found:
+                found.add(user)
+                queue.append(user)
+    return found
+
+
+def _copy(into: fx.Graph, graph: fx.Graph, wanted: list[Any], known: dict[fx.Node, fx.Node]) -> dict[Any, fx.Node]:
+    """The nodes that ``wanted`` needs, in their order, down to those that are known already."""
+    needed: set[fx.Node] = set()
+    queue = list(wanted)
+    while queue:
+        node = queue.pop()
+        if node not in needed and node not in known:
+            needed.add(node)
+            queue += node.all_input_nodes
+    made = dict(known)
+    for node in graph.nodes:
+        if node in needed or (node.op == "placeholder" and not known):
+            made[node] = into.node_copy(node, lambda n: made[n])
+    return made

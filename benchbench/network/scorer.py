@@ -1,0 +1,158 @@
+"""Many images to class scores: packed into batches of one size, counted, halved where memory runs out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..containment import no_exit
+from ..cost.ledger import Ledger
+from ..cost.ledger import Passes as Passes
+from ..cost.memory import out_of_memory
+from ..tracing.reading import Reading
+from ..types import Activation
+from .capture import check_logits
+from .prepared import channels_last
+from .rest import Cut
+
+_FIELDS = ("probability", "logit", "correct")
+Block = tuple[Tensor, Tensor]  # images (n, 3, H, W), and for each its target (n,), or its targets (n, T)
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """Probability and logit of the target, and whether it was the most likely class: three tensors of one shape."""
+
+    probability: Tensor
+    logit: Tensor
+    correct: Tensor
+
+    @classmethod
+    def join(cls, parts: Sequence[Answers]) -> Answers:
+        """One after the other, along the first dimension."""
+        return cls(*(torch.cat([getattr(part, name) for part in parts]) for name in _FIELDS))
+
+    @classmethod
+    def stack(cls, parts: Sequence[Answers]) -> Answers:
+        """Side by side, along a new last dimension."""
+        return cls(*(torch.stack([getattr(part, name) for part in parts], -1) for name in _FIELDS))
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> Answers:
+        """The three tensors, each changed alike."""
+        return Answers(*(change(getattr(self, name)) for name in _FIELDS))
+
+    def __getitem__(self, index: int | slice | Tensor) -> Answers:
+        return self.each(lambda tensor: tensor[index])
+
+
+@dataclass(eq=False)
+class Scorer:
+    """The one way images reach the network for a score.
+
+    Attributes:
+        batch: images per forward. Halved when memory runs out, for the rest of the scorer's life.
+        last: channels-last input.
+        padded: every batch is filled up to ``batch`` images, for a network that is compiled for one size.
+        rows: by layer, how many of its activations go through what is behind it at once.
+        proven: the layers at which ``network`` may be captured, as it gives what the network that it was made of gives
+            there; None where it may not be captured at all, not even for its logits.
+        cuts: by layer; None where the network cannot be cut.
+        stages: by layer, the stages before it and itself.
+        readings: by image size, where the layers of the network hold their maps.
+        copies: what was made of the network for other libraries, by purpose; ``states``: as they were made.
+        ledger: who caused which of the passes.
+        activation: what makes probabilities of logits.
+    """
+
+    network: nn.Module
+    batch: int = 16
+    last: bool = False
+    passes: Passes = field(default_factory=Passes)
+    advance: Callable[[int], None] = lambda _: None
+    cuts: dict[str, Cut | None] = field(default_factory=dict)
+    padded: bool = False
+    rows: dict[str, int] = field(default_factory=dict)
+    proven: frozenset[str] | None = None
+    stages: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    copies: dict[str, nn.Module] = field(default_factory=dict)
+    states: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    readings: dict[tuple[int, int], Reading] = field(default_factory=dict)
+    ledger: Ledger = field(default_factory=Ledger)
+    activation: Activation = "softmax"
+
+    def answer(self, images: Tensor, targets: Tensor) -> Answers:
+        """Answers (N,) on images (N, 3, H, W) for targets (N,); or (N, T) for targets (N, T)."""
+        return self.answer_all([(images, targets)])
+
+    def answer_all(self, blocks: Iterable[Block]) -> Answers:
+        """Answers to all blocks, in their order; they are packed into full batches, and made as they are needed."""
+        return Answers.join([self._answer(*block) for block in packed(blocks, lambda: self.batch)])
+
+    def _answer(self, images: Tensor, targets: Tensor) -> Answers:
+        """One batch, in smaller pieces if memory runs out."""
+        try:
+            return self._forward(images, targets)
+        except Exception as error:
+            if not out_of_memory(error) or len(images) == 1:
+                raise
+        self.halve(len(images))
+        return self.answer_all([(images, targets)])
+
+    def halve(self, tried: int) -> None:
+        """After memory ran out on ``tried`` images."""
+        self.batch = max(min(self.batch, tried) // 2, 1)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def _forward(self, images: Tensor, targets: Tensor) -> Answers:
+        count = len(images)
+        if self.padded and count < self.batch:
+            images = torch.cat([images, images[:1].expand(self.batch - count, *images.shape[1:])])
+        with torch.inference_mode() if self.last else torch.no_grad():  # a user's network may cache a tensor
+            with no_exit("the network"):
+                output = self.network(channels_last(images) if self.last else images)
+            logits = check_logits(output, images).float()[:count]
+            self.passes.forwards += count
+            self.advance(count)
+            return read(logits, targets, self.activation)
+
+
+def read(logits: Tensor, targets: Tensor, activation: Activation) -> Answers:
+    """Answers (N,) from logits (N, C) for targets (N,); or (N, T) for targets (N, T).
+
+    With a sigmoid, every class has its own probability, and an answer is correct where that is at least a half.
+    """
+    asked = targets if targets.ndim == 2 else targets[:, None]
+    logit = logits.gather(1, asked)
+    if activation == "sigmoid":
+        found = Answers(logit.sigmoid(), logit, (logit >= 0).float())
+    else:
+        found = Answers(logits.softmax(1).gather(1, asked), logit, (logit >= logits.amax(1, keepdim=True)).float())
+    return found if targets.ndim == 2 else found.each(lambda tensor: tensor[:, 0])
+
+
+def packed(blocks: Iterable[Block], size: Callable[[], int]) -> Iterator[Block]:
+    """The blocks' rows in the same order, ``size`` at a time; at most a batch and a block are held."""
+    held: list[Block] = []
+    for block in blocks:
+        held.append(block)
+        if sum(len(images) for images, _ in held) < size():
+            continue
+        images, targets = _joined(held)
+        held = []
+        while len(images) >= (now := size()):
+            yield images[:now], targets[:now]
+            images, targets = images[now:], targets[now:]
+        held = [(images, targets)] if len(images) else []
+    if held:
+        yield _joined(held)
+
+
+def _joined(blocks: Sequence[Block]) -> Block:
+    if len(blocks) == 1:
+        return blocks[0]
+    return torch.cat([images for images, _ in blocks]), torch.cat([targets for _, targets in blocks])

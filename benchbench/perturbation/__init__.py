@@ -1,0 +1,1 @@
+"""From probes to pictures: fills, parts, rankings, corruptions. No network."""

@@ -1,0 +1,157 @@
+"""What a probe removes pieces of: pixels, the cells of a grid or of the map itself, or superpixels."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, TypeAlias
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..errors import BenchError
+from ..types import Pixels
+
+PIXELS = "pixels"
+MAP = "map"  # the cells of the saliency map at its own resolution
+_NAMED = re.compile(r"(grid|slic)-([1-9]\d*)")
+PartsName: TypeAlias = Annotated[str, Field(pattern=r"^(pixels|(grid|slic)-[1-9]\d{0,3})$")]
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """The parts of N images (H, W).
+
+    Attributes:
+        labels: (N, H, W), 0 .. count - 1, or None where every pixel is a part.
+        count: (N,).
+        seeds: one per image.
+        size: (H, W).
+    """
+
+    labels: Tensor | None
+    count: Tensor
+    seeds: tuple[int, ...]
+    size: tuple[int, int]
+
+    def __getitem__(self, rows: Tensor) -> Parts:
+        labels = None if self.labels is None else self.labels[rows]
+        return Parts(labels, self.count[rows], tuple(self.seeds[i] for i in rows.tolist()), self.size)
+
+    def each(self) -> Tensor:
+        """(N, H, W): the number of each pixel's part."""
+        if self.labels is not None:
+            return self.labels
+        pixels = torch.arange(self.size[0] * self.size[1], device=self.count.device)
+        return pixels.view(self.size).expand(len(self.count), *self.size)
+
+    def sums(self, maps: Tensor) -> Tensor:
+        """(N, n): the sum over each part's pixels of ``maps`` (N, H, W); zero beyond an image's last part."""
+        flat = maps.flatten(1)
+        if self.labels is None:
+            return flat
+        return flat.new_zeros(len(flat), int(self.count.max())).scatter_add(1, self.labels.flatten(1), flat)
+
+    def means(self, maps: Tensor) -> Tensor:
+        """(N, n): the mean over each part's pixels of ``maps`` (N, H, W); zero beyond an image's last part."""
+        return self.sums(maps) / self.sums(torch.ones_like(maps)).clamp_min(1)
+
+    def drawn(self, index: int | str) -> Tensor:
+        """(N, n): the rank of each part in a random order, the one of this index that the image's seed gives."""
+        most = int(self.count.max())
+        found = [_order(seed, index, int(n), most) for seed, n in zip(self.seeds, self.count.tolist(), strict=True)]
+        return torch.from_numpy(np.stack(found)).to(self.count.device)
+
+    def shuffled(self, index: int) -> Tensor:
+        """(N, H, W): the rank of each pixel's part in that order."""
+        rank = self.drawn(index)
+        if self.labels is None:
+            return rank.view(len(rank), *self.size)
+        return rank.gather(1, self.labels.flatten(1)).view_as(self.labels)
+
+
+def parts_in(name: str, pixels: Pixels) -> Parts:
+    """The parts of this name, made once for the same Pixels."""
+    if name not in pixels.made:
+        pixels.made[name] = _parts_in(name, pixels)
+    found: Parts = pixels.made[name]
+    return found
+
+
+def _parts_in(name: str, pixels: Pixels) -> Parts:
+    """The parts of this name ("pixels", "grid-7", "slic-60") of the images.
+
+    ``grid-k`` has k x k cells, their borders at the nearest pixels; ``slic-n`` about n superpixels of SLIC (Achanta et
+    al. 2012), each connected, of the picture in RGB.
+    """
+    count, size, device = len(pixels.images), pixels.size, pixels.images.device
+    if name == PIXELS:
+        return Parts(None, torch.full((count,), size[0] * size[1], device=device), pixels.seeds, size)
+    named = _NAMED.fullmatch(name)
+    if named is None:
+        raise BenchError(f"no image has parts called {name!r}", hint="There are pixels, grid-K and slic-N")
+    if named[1] == "grid":
+        labels = grid(size, int(named[2])).to(device).expand(count, *size)
+    else:
+        labels = superpixels(pixels, int(named[2])).to(device)
+    return Parts(labels, labels.flatten(1).amax(1) + 1, pixels.seeds, size)
+
+
+def grid(size: tuple[int, int], cells: int) -> Tensor:
+    """(H, W): the number of each pixel's cell of a grid of ``cells`` x ``cells``, row by row."""
+    return _cells(size, (min(cells, size[0]), min(cells, size[1])))
+
+
+def map_cells(maps: Sequence[Tensor], seeds: tuple[int, ...], size: tuple[int, int]) -> tuple[Parts, Tensor]:
+    """The cells of saliency maps as parts of images (H, W), as nearest-neighbour upsampling has them, and their values.
+
+    Args:
+        maps: (n_i, h_i, w_i) each; N images in all.
+        seeds: of the N images.
+
+    Returns:
+        The parts of the N images; and (N, n), the value of each part, zero beyond a map's last cell.
+    """
+    labels = [_cells(size, (m.shape[1], m.shape[2])).to(m.device).expand(len(m), *size) for m in maps]
+    counts = torch.cat([torch.full((len(m),), m[0].numel(), device=m.device) for m in maps])
+    most = int(counts.max())
+    values = torch.cat([F.pad(m.flatten(1), (0, most - m[0].numel())) for m in maps])
+    return Parts(torch.cat(labels), counts, seeds, size), values
+
+
+def _cells(size: tuple[int, int], shape: tuple[int, int]) -> Tensor:
+    """(H, W): the number of each pixel's cell of a grid of this shape, row by row."""
+    rows, columns = (torch.arange(side) * cells // side for side, cells in zip(size, shape, strict=True))
+    return rows[:, None] * shape[1] + columns
+
+
+def superpixels(pixels: Pixels, wanted: int) -> Tensor:
+    """(B, H, W): SLIC's segments, numbered from 0, of each image in [0, 1].
+
+    Distances of colours are CIELAB's where the image is RGB or grey. Images of other channels have distances in their
+    own values: the mean square over the channels, times 100, which is the range of CIELAB's lightness.
+    """
+    from skimage.segmentation import slic  # half a second to import, and few studies need it
+
+    shown = pixels.images * pixels.std[:, None, None] + pixels.mean[:, None, None]
+    shown = shown.clamp(0, 1) if shown.shape[1] in (1, 3) else shown  # what CIELAB is defined on
+    found = []
+    for image in shown.permute(0, 2, 3, 1).cpu().double().numpy():
+        channels = image.shape[2]
+        image, colour = (np.repeat(image, 3, axis=2) if channels == 1 else image), channels in (1, 3)
+        compactness = 10 if colour else 0.1 * np.sqrt(channels)  # SLIC scales values to [0, 1], where L reaches 100
+        segments = slic(image, n_segments=wanted, compactness=compactness, start_label=0, convert2lab=colour)
+        found.append(torch.from_numpy(np.unique(segments, return_inverse=True)[1].reshape(segments.shape)))
+    return torch.stack(found)
+
+
+def _order(seed: int, index: int | str, count: int, length: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """A random permutation of 0 .. count - 1, then the rest up to ``length`` as it is."""
+    digest = hashlib.sha256(f"{seed}/parts/{index}".encode()).digest()
+    drawn = np.random.default_rng(int.from_bytes(digest[:8], "big")).permutation(count)
+    return np.concatenate([drawn, np.arange(count, length)]).astype(np.int64)

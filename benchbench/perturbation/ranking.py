@@ -1,0 +1,264 @@
+"""Probes: perturbed images as data. What to remove, how much of it, and what to put there.
+
+A probe is a frozen record, so equal probes of different metrics are one probe, scored once. One that does not depend
+on the map (a random part, a given region) is scored once for all methods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from .fills import FillName, PlainFill, filled
+from .parts import PIXELS, Parts
+
+Order: TypeAlias = Literal["most", "least"]
+Ties: TypeAlias = Literal["row-major", "reversed"] | int  # k: the k-th random order of the image's seed
+
+
+@dataclass(frozen=True)
+class Whole:
+    """The image as it is."""
+
+
+@dataclass(frozen=True)
+class Filled:
+    """Nothing of the image: the fill alone."""
+
+    fill: FillName
+
+
+@dataclass(frozen=True)
+class Remove:
+    """The first round(fraction * n) of the n parts are replaced by the fill, the ``most`` (or ``least``) salient first.
+
+    A part is a pixel, a region, whose saliency is the mean over its pixels, or a cell of the map itself (``map``).
+    Parts of equal saliency go in row-major order, or as ``ties`` says.
+    """
+
+    fraction: float
+    fill: FillName = "zero"
+    order: Order = "most"
+    parts: str = PIXELS
+    ties: Ties = "row-major"
+
+
+@dataclass(frozen=True)
+class Keep:
+    """All but the first round(fraction * n) parts are replaced by the fill, the ``most`` salient kept first."""
+
+    fraction: float
+    fill: FillName = "zero"
+    order: Order = "most"
+    parts: str = PIXELS
+    ties: Ties = "row-major"
+
+
+@dataclass(frozen=True)
+class Above:
+    """The pixels whose saliency is above the ``percent``-th percentile of the map's are replaced, however many.
+
+    ``strict``: those that are equal to it stay. ``order`` "least": of 1 - map. ``keep``: the others are replaced.
+    """
+
+    percent: float
+    fill: FillName = "zero"
+    order: Order = "most"
+    strict: bool = True
+    keep: bool = False
+
+
+@dataclass(frozen=True)
+class Multiply:
+    """image * map + fill * (1 - map), with the min-max normalised map (or 1 - map where ``inverted``)."""
+
+    fill: PlainFill = "zero"
+    inverted: bool = False
+
+
+@dataclass(frozen=True)
+class Region:
+    """One region alone is replaced by the fill; where the image has fewer, none."""
+
+    index: int
+    fill: FillName = "zero"
+    parts: str = "grid-4"
+
+
+@dataclass(frozen=True)
+class Random:
+    """A random round(fraction * n) of the n parts are replaced: the ``index``-th such draw of the image's seed."""
+
+    index: int
+    fraction: float
+    fill: FillName = "zero"
+    parts: str = PIXELS
+
+
+Probe: TypeAlias = Whole | Filled | Remove | Keep | Above | Multiply | Region | Random
+
+
+def canonical(probe: Probe) -> Probe:
+    """The same picture by its simplest name: removing nothing is Whole, keeping nothing is Filled."""
+    match probe:
+        case Remove(fraction=0.0) | Keep(fraction=1.0) | Random(fraction=0.0):
+            return Whole()
+        case Remove(fraction=1.0, fill=fill) | Keep(fraction=0.0, fill=fill) | Random(fraction=1.0, fill=fill):
+            return Filled(fill)
+    return probe
+
+
+def fill_of(probe: Probe) -> FillName | None:
+    """The fill that the probe's pictures contain; None for the whole image."""
+    return None if isinstance(probe, Whole) else probe.fill
+
+
+def parts_of(probe: Probe) -> str:
+    """What the probe removes pieces of; pixels where it removes none."""
+    return probe.parts if isinstance(probe, (Remove, Keep, Region, Random)) else PIXELS
+
+
+def order_of(probe: Probe) -> tuple[Order, Ties] | None:
+    """Which parts go first, and which of equal ones; None for probes without an order."""
+    return (probe.order, probe.ties) if isinstance(probe, (Remove, Keep)) else None
+
+
+def needs_map(probe: Probe) -> bool:
+    """Whether the picture depends on the map, or on the image alone."""
+    return isinstance(canonical(probe), (Remove, Keep, Above, Multiply))
+
+
+def upsample(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    """Maps (N, h, w) at the image's size (N, H, W): bilinear, align_corners=False."""
+    return F.interpolate(maps[:, None], size=size, mode="bilinear", align_corners=False)[:, 0]
+
+
+def minmax(maps: Tensor) -> Tensor:
+    """Maps (N, H, W) scaled to [0, 1], each by itself; a constant map becomes all zero."""
+    low, high = maps.amin((-2, -1), keepdim=True), maps.amax((-2, -1), keepdim=True)
+    span = high - low
+    return torch.where(span > 0, (maps - low) / torch.where(span > 0, span, 1), 0)
+
+
+def saliency(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    """Maps (N, h, w) as every metric sees them: (N, H, W), upsampled, then min-max normalised each by itself.
+
+    Computed in float64 and rounded to float32: pixels that are equal in exact arithmetic, as the borders that bilinear
+    upsampling clamps, are then equal, and their order is the protocol's and not rounding's. A constant map becomes all
+    zero; constancy is judged before upsampling, whose rounding would otherwise be stretched to a full range of noise.
+    """
+    live = maps.amax((-2, -1), keepdim=True) > maps.amin((-2, -1), keepdim=True)
+    return (minmax(upsample(maps.double(), size)) * live).float()
+
+
+def ranks(maps: Tensor, order: Order = "most") -> Tensor:
+    """(N, H, W): 0 for the most (or least) salient pixel of each map, H*W - 1 for the last; ties in row-major order."""
+    flat = maps.flatten(1)
+    return _places(flat.argsort(dim=1, descending=order == "most", stable=True)).view_as(maps)
+
+
+def rank_parts(
+    maps: Tensor, order: Order, parts: Parts, ties: Ties = "row-major", values: Tensor | None = None
+) -> Tensor:
+    """(N, H, W): the rank of each pixel's part, the ``most`` (or ``least``) salient part first.
+
+    Args:
+        maps: (N, H, W).
+        parts: of the same N images.
+        ties: in which order parts of equal saliency go.
+        values: (N, n), the saliency of each part; None for the mean over its pixels.
+    """
+    if parts.labels is None:
+        flat = maps.flatten(1)
+        return _ranked(-flat if order == "most" else flat, parts, ties).view_as(maps)
+    means = parts.means(maps.double()) if values is None else values.double()
+    present = torch.arange(means.shape[1], device=means.device) < parts.count[:, None]
+    key = torch.where(present, -means if order == "most" else means, torch.inf)
+    return _ranked(key, parts, ties).gather(1, parts.labels.flatten(1)).view_as(maps)
+
+
+def _ranked(key: Tensor, parts: Parts, ties: Ties) -> Tensor:
+    """(N, n): the rank of each part by a rising key (N, n)."""
+    if ties == "row-major":
+        return _places(key.argsort(dim=1, stable=True))
+    if ties == "reversed":
+        first = torch.arange(key.shape[1] - 1, -1, -1, device=key.device).expand_as(key)
+    else:
+        first = parts.drawn(f"ties/{ties}")  # a permutation, read as the order in which the parts go
+    return _places(first.gather(1, key.gather(1, first).argsort(dim=1, stable=True)))
+
+
+def _places(sequence: Tensor) -> Tensor:
+    """The inverse of each row's permutation."""
+    places = torch.arange(sequence.shape[1], device=sequence.device).expand_as(sequence)
+    return torch.empty_like(sequence).scatter_(1, sequence, places)
+
+
+def hidden(probe: Remove | Keep | Region | Random, parts: Parts, rank: Tensor | None) -> Tensor:
+    """(N, H, W) bool: which pixels the probe replaces by its fill.
+
+    Args:
+        parts: of the N images, of the probe's kind.
+        rank: (N, H, W) from ``rank_parts``, for the probe's order; None for probes without one.
+    """
+    if isinstance(probe, Region):
+        return parts.each() == probe.index
+    if isinstance(probe, Random):
+        rank = parts.shuffled(probe.index)
+    assert rank is not None, "a probe with an order has ranks"
+    first = rank < amounts([probe.fraction], parts)[0, :, None, None]
+    return ~first if isinstance(probe, Keep) else first
+
+
+def amounts(fractions: Sequence[float], parts: Parts) -> Tensor:
+    """(F, N): how many of each image's parts each fraction is."""
+    shares = torch.tensor(fractions, dtype=torch.float64, device=parts.count.device)
+    return torch.round(shares[:, None] * parts.count.double())
+
+
+def members(probe: Region | Random, parts: Parts) -> Tensor:
+    """(N, n) bool: which parts the probe replaces."""
+    if isinstance(probe, Region):
+        every = torch.arange(int(parts.count.max()), device=parts.count.device)
+        return (every == probe.index).expand(len(parts.count), -1)
+    return parts.drawn(probe.index) < amounts([probe.fraction], parts)[0, :, None]
+
+
+def above(probe: Above, maps: Tensor) -> Tensor:
+    """(N, H, W) bool: which pixels the probe replaces, by maps (N, H, W) in 0 .. 1."""
+    values = (maps if probe.order == "most" else 1 - maps).double()
+    ordered = values.flatten(1).sort(1).values
+    place = probe.percent / 100 * (ordered.shape[1] - 1)
+    low, high = ordered[:, int(place)], ordered[:, min(int(place) + 1, ordered.shape[1] - 1)]
+    level = torch.lerp(low, high, place - int(place))[:, None, None]
+    chosen = values > level if probe.strict else values >= level
+    return ~chosen if probe.keep else chosen
+
+
+def apply(
+    probe: Probe, images: Tensor, fill: Tensor, parts: Parts, rank: Tensor | None = None, maps: Tensor | None = None
+) -> Tensor:
+    """The probe's pictures (N, C, H, W).
+
+    Args:
+        images, fill: (N, C, H, W), row by row; the fill from ``fills.FILLS``.
+        parts, rank: see ``hidden``.
+        maps: (N, H, W), min-max normalised, for Multiply and Above.
+    """
+    if isinstance(probe, Whole):
+        return images
+    if isinstance(probe, Filled):
+        return fill
+    if isinstance(probe, Multiply):
+        assert maps is not None, "Multiply has a map"
+        weight = (1 - maps if probe.inverted else maps)[:, None]
+        return images * weight + fill * (1 - weight)
+    if isinstance(probe, Above):
+        assert maps is not None, "Above has a map"
+        return filled(probe.fill, images, fill, above(probe, maps))
+    return filled(probe.fill, images, fill, hidden(probe, parts, rank))

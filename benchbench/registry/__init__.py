@@ -1,0 +1,39 @@
+"""Plugins: how methods, metrics, networks and data sets are registered, found and bound."""
+
+from .importing import load_file
+from .plugin import (
+    FAMILIES,
+    METRIC_NEEDS,
+    NEEDS,
+    DatasetPlugin,
+    MethodPlugin,
+    MetricPlugin,
+    ModelPlugin,
+    Parameter,
+    Plugin,
+    Reading,
+)
+from .registry import DATASETS, METHODS, METRICS, MODELS, Registry, dataset, method, metric, model
+
+__all__ = [
+    "DATASETS",
+    "FAMILIES",
+    "METHODS",
+    "METRICS",
+    "METRIC_NEEDS",
+    "MODELS",
+    "NEEDS",
+    "DatasetPlugin",
+    "MethodPlugin",
+    "MetricPlugin",
+    "ModelPlugin",
+    "Parameter",
+    "Plugin",
+    "Reading",
+    "Registry",
+    "dataset",
+    "load_file",
+    "method",
+    "metric",
+    "model",
+]

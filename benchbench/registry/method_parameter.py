@@ -1,0 +1,76 @@
+"""A method as the parameter of another: what fuses, smooths or inverts any method takes it as ``method``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import BeforeValidator, InstanceOf
+
+from ..errors import BenchError
+from . import METHODS, MethodPlugin
+
+
+@dataclass(frozen=True, eq=False)
+class Method:
+    """A method by name, with the parameters given. Called with a Layer it returns maps (B, h, w)."""
+
+    name: str
+    given: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def plugin(self) -> MethodPlugin:
+        return METHODS[self.name]
+
+    @cached_property
+    def params(self) -> dict[str, Any]:
+        return self.plugin.bind(self.given)
+
+    def __call__(self, layer: Any) -> Any:
+        maps = self.plugin.function(layer.copied().lending(self.needs), **self.params)
+        if layer.verify is not None:
+            layer.verify(self.plugin, layer, self.params, maps)
+        return maps
+
+    def __str__(self) -> str:
+        return self.plugin.label(self.params)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Method) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return self.plugin.needs_of(self.params)
+
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        """What its numbers depend on."""
+        said = {key: getattr(value, "identity", value) for key, value in self.params.items()}
+        return self.plugin.name, self.plugin.source_digest, said
+
+
+def read_method(given: Any) -> Method:
+    """A method from its name, or from {name: ..., parameter: ...}.
+
+    Raises:
+        BenchError: it is neither, or an unknown name or parameter.
+    """
+    if isinstance(given, Method):
+        found = given
+    elif isinstance(given, str):
+        found = Method(given)
+    elif isinstance(given, Mapping) and isinstance(given.get("name"), str):
+        found = Method(given["name"], {str(key): value for key, value in given.items() if key != "name"})
+    else:
+        raise BenchError(f"cannot read {given!r} as a method", hint="Give a name, or {name: ..., parameter: ...}")
+    if "dataset" in found.needs:  # its parameters are checked now
+        raise BenchError(f"{found} is made of a whole dataset's maps", hint="It stands alone, in no other method")
+    return found
+
+
+AnyMethod: TypeAlias = Annotated[InstanceOf[Method], BeforeValidator(read_method)]

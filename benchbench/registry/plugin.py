@@ -1,0 +1,284 @@
+"""What is registered: a function with its parameters, read off its signature, and what a listing shows of it."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import types
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from ..digests import source_digest
+from ..errors import BenchError, nearest, raised
+from ..paths import expanded
+
+NEEDS = {
+    "activation": "the layer's output",
+    "gradient": "one backward pass, shared with every other method",
+    "input": "no layer: it explains the network as a whole, in pixels or patches",
+    "stages": "the stages before the layer too",
+    "head": "global average pooling and one linear layer behind the layer",
+    "rest": "passes through the network behind the layer",
+    "scores": "forward passes on other images",
+    "look": "forward and backward passes on other images, or for other scores",
+    "curvature": "second derivatives",
+    "mask": "the dataset's masks",
+    "dataset": "the maps of all images of the dataset",
+    "modules": "the network traced by torch.fx, every module called once",
+    "biases": "the gradients of all biases",
+    "attention": "attention among the patches of the image",
+    "block-logits": "a head that reads logits off every block of a vision transformer",
+}
+
+
+METRIC_NEEDS = {
+    "probes": "the network's answers on perturbed images",
+    "map": "the map",
+    "pixels": "the images, and what perturbed pictures of them are made of",
+    "mask": "the dataset's masks",
+    "again": "the method's maps of other images, of another target, or of the network with other weights",
+    "cost": "a measurement of the method alone",
+    "passes": "the passes of the method alone, counted and not timed",
+    "shared": "what the study itself took to make the method's maps, with the work that methods have in common divided",
+    "network": "the network and the method, for a metric of another library that runs them itself",
+}
+FAMILIES = {
+    "faithfulness": "does the network listen to what the map points at?",
+    "localisation": "does the map point at the labelled object?",
+    "robustness": "does the map stay when the image hardly changes?",
+    "randomisation": "does the map change when the network or the target does?",
+    "complexity": "how much of the image does the map name?",
+    "health": "how much of the number is the map's, and how much an accident?",
+    "cost": "what does the map take?",
+    "other": "metrics of one's own that say no family",
+}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a plugin, as its signature says."""
+
+    name: str
+    type: Any
+    default: Any = inspect.Parameter.empty
+
+    @property
+    def required(self) -> bool:
+        return self.default is inspect.Parameter.empty
+
+    @property
+    def type_name(self) -> str:
+        return _type_name(self.type)
+
+    def check(self, value: Any) -> Any:
+        """The value as the parameter's type, or a BenchError that names the parameter."""
+        try:
+            checked = TypeAdapter(self.type).validate_python(value)
+        except ValidationError as error:
+            said = error.errors()[0]["msg"]
+            raise BenchError(f"{said} (got {value!r})", where=self.name) from None
+        if isinstance(checked, float) and not math.isfinite(checked):
+            raise BenchError(f"Input should be a finite number (got {value!r})", where=self.name)
+        return expanded(checked) if isinstance(checked, Path) else checked
+
+
+def _type_name(kind: Any) -> str:
+    """A type as a listing says it: float, "cell" | "gaussian", tuple of int, float or none."""
+    if hasattr(kind, "__metadata__"):
+        return _type_name(kind.__origin__)
+    arguments = typing.get_args(kind)
+    if typing.get_origin(kind) is Literal:
+        return " | ".join(f'"{value}"' for value in arguments)
+    if typing.get_origin(kind) is tuple:
+        return f"tuple of {_type_name(arguments[0])}"
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        return " or ".join(_type_name(one) for one in arguments)
+    if kind is type(None):
+        return "none"
+    return kind.__name__ if isinstance(kind, type) else str(kind).replace("typing.", "")
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A registered function, with what a listing shows of it."""
+
+    name: str
+    function: Callable[..., Any]
+    paper: str = ""
+
+    @property
+    def summary(self) -> str:
+        """The first line of the docstring."""
+        return (inspect.getdoc(self.function) or "").split("\n")[0]
+
+    @property
+    def origin(self) -> str:
+        """``file:line`` of the function."""
+        code = inspect.unwrap(self.function).__code__
+        return f"{code.co_filename}:{code.co_firstlineno}"
+
+    @property
+    def parameters(self) -> dict[str, Parameter]:
+        try:
+            hints = typing.get_type_hints(self.function, include_extras=True)
+        except Exception as error:  # NameError, SyntaxError, ...: an annotation is code
+            said = f"its annotations cannot be read: {error}"
+            raise BenchError(said, where=self.origin, hint="Import what they name") from None
+        signature = inspect.signature(self.function)
+        return {
+            p.name: Parameter(p.name, hints.get(p.name, Any), p.default)
+            for p in signature.parameters.values()
+            if p.kind is p.KEYWORD_ONLY
+        }
+
+    @cached_property
+    def source_digest(self) -> str:
+        """Changes when the code behind the function does, so that no stale result is reused; see sources.py.
+
+        Taken once, at registration: a file edited later is not the code that runs.
+        """
+        return source_digest(self.function)
+
+    def bind(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """All parameters, checked: those given, the defaults for the others.
+
+        Raises:
+            BenchError: an unknown parameter, a wrong type, or a required one that is missing.
+        """
+        known = self.parameters
+        for key in given:
+            if key not in known:
+                hint = nearest(key, known) if known else f"{self.name} has no parameters"
+                raise BenchError(f"{self.name} has no parameter {key!r}", hint=hint)
+        missing = [p.name for p in known.values() if p.required and p.name not in given]
+        if missing:
+            raise BenchError(
+                f"{self.name} needs {' and '.join(missing)}", hint=f"Say {{name: {self.name}, {missing[0]}: ...}}"
+            )
+        return {k: p.check(given[k]) if k in given else p.default for k, p in known.items()}
+
+    def label(self, params: Mapping[str, Any]) -> str:
+        """The name, with the parameters that differ from their defaults: ``scorecam(variant=torchcam)``."""
+        known = self.parameters
+        said = [f"{k}={v}" for k, v in sorted(params.items()) if k in known and v != known[k].default]
+        return f"{self.name}({', '.join(said)})" if said else self.name
+
+
+@dataclass(frozen=True)
+class MethodPlugin(Plugin):
+    """``needs``: any of NEEDS. A control is shown apart from the methods. ``fails``: when its maps mislead."""
+
+    needs: frozenset[str] = frozenset()
+    control: bool = False
+    fails: str = ""
+
+    def needs_of(self, params: Mapping[str, Any]) -> frozenset[str]:
+        """What it needs with these parameters: a method among them adds its own needs."""
+        return self.needs.union(*(getattr(value, "needs", ()) for value in params.values()))
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a metric's numbers are read under one protocol.
+
+    Attributes:
+        higher_is_better: the direction.
+        unit: in words.
+        range: what the values lie in; infinite on a side without a bound.
+        equation: in words or symbols.
+    """
+
+    higher_is_better: bool
+    unit: str
+    range: tuple[float, float]
+    equation: str
+
+
+@dataclass(frozen=True)
+class MetricPlugin(Plugin):
+    """What the engine must provide for a metric, and how to read its number.
+
+    ``needs``: any of METRIC_NEEDS. ``probes`` takes the metric's parameters and returns the probes whose class scores
+    it wants; ``views`` likewise, the views on which it wants the method's map again. ``protocols`` maps a protocol's
+    name to parameters; the first one is the default. ``family``: one of FAMILIES. ``range``: what its values lie in.
+    ``equation``: in words or symbols. ``reading`` takes the metric's parameters and returns what is different with
+    them, of higher_is_better, unit, range and equation: a mapping, empty where nothing is. ``ranks_only``: its value
+    stays under any increasing change of the map's values. ``across``: from the x (S,) and y (N, S) of
+    ``Scored.levels`` for all images of one method, and the fold (N,) of each, 0 or 1, to the values (N,) that stand in
+    the table: what is chosen on other images. NaN where there are none. ``pooled``: from sums (R, S) over images of
+    the y of ``Scored.levels`` to values (R,) of the whole data, which have a table of their own, pooled.parquet.
+    """
+
+    needs: frozenset[str] = frozenset()
+    higher_is_better: bool = True
+    probes: Callable[..., Any] | None = None
+    views: Callable[..., Any] | None = None
+    protocols: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    unit: str = ""
+    title: str = ""
+    family: str = "other"
+    range: tuple[float, float] = (-math.inf, math.inf)
+    equation: str = ""
+    reading: Callable[..., Mapping[str, Any]] | None = None
+    ranks_only: bool = False
+    across: Callable[..., Any] | None = None
+    pooled: Callable[..., Any] | None = None
+
+    def bind(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """As of any plugin; and the probes can be made of them."""
+        bound = super().bind(given)
+        for name, make in (("probes", self.probes), ("views", self.views)):
+            try:
+                list(make(**bound)) if make else None
+            except BenchError:
+                raise
+            except Exception as error:  # code of one's own
+                said = f"{name}= fails: {raised(error)}"
+                raise BenchError(said, where=f"metric {self.name}") from None
+        return bound
+
+    def reading_of(self, params: Mapping[str, Any]) -> Reading:
+        """Direction, unit, range and equation with these parameters, all of them: see ``bind``.
+
+        Raises:
+            BenchError: ``reading`` names something else, or a range that is empty.
+        """
+        own = Reading(self.higher_is_better, self.unit, self.range, self.equation)
+        given = dict(self.reading(**params)) if self.reading else {}
+        known = [each.name for each in fields(Reading)]
+        for key in given:
+            if key not in known:
+                raise BenchError(f"reading= returns {key!r}", where=f"metric {self.name}", hint=nearest(key, known))
+        found = replace(own, **given)
+        if not found.range[0] < found.range[1]:
+            hint = "Give (low, high), with math.inf on a side without a bound"
+            raise BenchError(f"the range is {found.range}", where=f"metric {self.name}", hint=hint)
+        return found
+
+    @property
+    def of_images(self) -> bool:
+        """Whether it has a value per image; a cost is measured, and has none."""
+        return not (self.alone or "shared" in self.needs)
+
+    @property
+    def alone(self) -> bool:
+        """Whether it reads what a method takes by itself, outside the study."""
+        return bool(self.needs & {"cost", "passes"})
+
+
+@dataclass(frozen=True)
+class ModelPlugin(Plugin):
+    """A function that returns a ModelSpec or an nn.Module."""
+
+
+@dataclass(frozen=True)
+class DatasetPlugin(Plugin):
+    """A function that returns a Dataset; one that needs "model" is given the ModelSpec as its first argument."""
+
+    needs: frozenset[str] = frozenset()

@@ -1,0 +1,252 @@
+"""Registries of methods, metrics, models and datasets: one decorator each, and nothing else to edit.
+
+A plugin is a function. Its keyword-only arguments are its parameters: name, type and default are read from the
+signature. Third parties register through the entry-point groups ``benchbench.methods``, ``.metrics``, ``.models``
+and ``.datasets``; ``benchbench run --plugin FILE.py`` imports a file that uses the decorators.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Generic, TypeVar
+
+from ..errors import BenchError, meant, nearest, nearest_by_family
+from .importing import load_file as load_file
+from .plugin import FAMILIES as FAMILIES
+from .plugin import METRIC_NEEDS as METRIC_NEEDS
+from .plugin import NEEDS as NEEDS
+from .plugin import DatasetPlugin as DatasetPlugin
+from .plugin import MethodPlugin as MethodPlugin
+from .plugin import MetricPlugin as MetricPlugin
+from .plugin import ModelPlugin as ModelPlugin
+from .plugin import Parameter as Parameter
+from .plugin import Plugin as Plugin
+from .plugin import Reading as Reading
+
+F = TypeVar("F", bound=Callable[..., Any])
+P = TypeVar("P", bound="Plugin")
+
+
+class Registry(Generic[P]):
+    """Names to plugins of one kind. Built-in and entry-point plugins are imported at the first look."""
+
+    def __init__(self, kind: str, builtin: str) -> None:
+        self.kind, self.builtin = kind, builtin
+        self._plugins: dict[str, P] = {}
+        self._families: dict[str, Callable[[str], P]] = {}
+        self._loaded = False
+
+    def add(self, plugin: P) -> None:
+        """Register a plugin.
+
+        Raises:
+            BenchError: the name is taken; both places are named.
+        """
+        old = self._plugins.get(plugin.name)
+        if old is not None:
+            raise BenchError(
+                f"{self.kind} {plugin.name!r} is registered twice: {old.origin} and {plugin.origin}",
+                hint="Rename one of them",
+            )
+        if set(plugin.name) & set(".@:,"):
+            raise BenchError(f"{self.kind} {plugin.name!r} has one of . @ : , in its name", hint="Choose another name")
+        _ = plugin.source_digest  # of the code as it is now
+        self._plugins[plugin.name] = plugin
+
+    def add_family(self, prefix: str, make: Callable[[str], P]) -> None:
+        """Plugins named ``prefix:NAME``, made when asked for; ``make`` raises BenchError for an unknown NAME."""
+        self._families[prefix] = make
+
+    def remove(self, name: str) -> None:
+        """Forget a plugin (for tests, and for a notebook that edits a method)."""
+        self._plugins.pop(name, None)
+
+    def __getitem__(self, name: str) -> P:
+        """The plugin of a name, or of another spelling of it: GradCAM, Grad-CAM and grad_cam are ``gradcam``.
+
+        Raises:
+            BenchError: no plugin has the name, or two have it in other spellings.
+        """
+        plugins = self.load()
+        prefix, colon, rest = name.partition(":")
+        family = meant(prefix, self._families) if colon else []
+        if len(family) == 1:
+            return self._families[family[0]](rest)
+        spelled = meant(name, plugins)
+        if len(spelled) > 1:
+            listed = " or ".join(repr(each) for each in spelled)
+            raise BenchError(f"{self.kind} {name!r} can be {listed}", hint="Write the name as it is registered")
+        if not spelled:
+            own = ". One of your own: --plugin FILE.py" if self.kind in ("method", "metric") else ""
+            raise BenchError(f"unknown {self.kind} {name!r}", hint=nearest_by_family(name, self.families()) + own)
+        return plugins[spelled[0]]
+
+    def families(self) -> dict[str, list[str]]:
+        """Every registered name by family: a metric's own, a method by what it needs, a model by its name's stem."""
+        found: dict[str, list[str]] = {}
+        for plugin in self.load().values():
+            found.setdefault(_family(plugin), []).append(plugin.name)
+        return {family: sorted(found[family]) for family in sorted(found)}
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and bool(meant(name, self.load()))
+
+    def names(self) -> list[str]:
+        return list(self.load())
+
+    def load(self) -> Mapping[str, P]:
+        """Every plugin of this kind; an entry point that fails to import is an error that names it."""
+        if not self._loaded:
+            importlib.import_module(self.builtin)
+            for entry in importlib.metadata.entry_points(group=f"benchbench.{self.kind}s"):
+                _load_entry(entry, self.kind)
+            self._loaded = True
+        return self._plugins
+
+
+METHODS: Registry[MethodPlugin] = Registry("method", "benchbench.methods")
+METRICS: Registry[MetricPlugin] = Registry("metric", "benchbench.metrics")
+MODELS: Registry[ModelPlugin] = Registry("model", "benchbench.models.builtin")
+DATASETS: Registry[DatasetPlugin] = Registry("dataset", "benchbench.datasets")
+
+
+def method(
+    name: str, *, needs: str | Iterable[str], paper: str = "", control: bool = False, fails: str = ""
+) -> Callable[[F], F]:
+    """Register a saliency method: a function of a Layer that returns a map (B, h, w), not normalised."""
+    wanted = _known(needs, NEEDS, f"method {name}")
+    return _adder(METHODS, lambda f: MethodPlugin(name, f, paper, wanted, control, fails))
+
+
+_MEASURED = frozenset({"cost", "passes", "shared"})
+
+
+def metric(
+    name: str,
+    *,
+    higher_is_better: bool,
+    needs: str | Iterable[str],
+    protocols: Mapping[str, Mapping[str, Any]],
+    probes: Callable[..., Any] | None = None,
+    views: Callable[..., Any] | None = None,
+    title: str = "",
+    unit: str = "",
+    paper: str = "",
+    family: str = "other",
+    range: tuple[float, float] = (-math.inf, math.inf),
+    equation: str = "",
+    reading: Callable[..., Mapping[str, Any]] | None = None,
+    ranks_only: bool = False,
+    across: Callable[..., Any] | None = None,
+    pooled: Callable[..., Any] | None = None,
+) -> Callable[[F], F]:
+    """Register a metric: a function of a Seen that returns a Scored; of a Cost or a Share, where it needs that.
+
+    Every keyword is an attribute of MetricPlugin, which says what it is. The Seen lends what ``needs`` names, and
+    nothing else. ``higher_is_better``, ``unit``, ``range`` and ``equation`` hold under every protocol but where
+    ``reading``, a function of the metric's parameters, returns others.
+    """
+    wanted = _known(needs, METRIC_NEEDS, f"metric {name}")
+    if wanted & _MEASURED and not wanted <= {"cost", "passes"} and wanted != {"shared"}:
+        said = f"needs {' and '.join(sorted(wanted))} together: what a method takes has no value per image"
+        raise BenchError(said, where=f"metric {name}", hint="Make two metrics of it")
+    if not protocols:
+        hint = 'Name one, such as protocols={"default": {}}'
+        raise BenchError("protocols is empty", where=f"metric {name}", hint=hint)
+    if family not in FAMILIES:
+        raise BenchError(f"unknown family {family!r}", where=f"metric {name}", hint=nearest(family, FAMILIES))
+    title = title or name.replace("_", " ")
+    return _adder(
+        METRICS,
+        lambda f: MetricPlugin(
+            name,
+            f,
+            paper,
+            needs=wanted,
+            higher_is_better=higher_is_better,
+            probes=probes,
+            views=views,
+            protocols=protocols,
+            unit=unit,
+            title=title,
+            family=family,
+            range=range,
+            equation=equation,
+            reading=reading,
+            ranks_only=ranks_only,
+            across=across,
+            pooled=pooled,
+        ),
+    )
+
+
+def model(name: str, *, paper: str = "") -> Callable[[F], F]:
+    """Register a model: a function that returns a ModelSpec or an nn.Module."""
+    return _adder(MODELS, lambda f: ModelPlugin(name, f, paper))
+
+
+def dataset(name: str, *, needs: str | Iterable[str] = (), paper: str = "") -> Callable[[F], F]:
+    """Register a dataset: a function that returns a Dataset."""
+    return _adder(DATASETS, lambda f: DatasetPlugin(name, f, paper, _set(needs)))
+
+
+def _adder(registry: Registry[Any], make: Callable[[Callable[..., Any]], Plugin]) -> Callable[[F], F]:
+    def add(function: F) -> F:
+        registry.add(make(function))
+        return function
+
+    return add
+
+
+def _family(plugin: Plugin) -> str:
+    if isinstance(plugin, MetricPlugin):
+        return plugin.family
+    if isinstance(plugin, ModelPlugin):
+        stem = re.match(r"(wide_)?[a-z]+", plugin.name.lower())
+        return stem[0] if stem else plugin.name
+    if not isinstance(plugin, MethodPlugin):
+        return ""
+    if plugin.control:
+        return "controls"
+    if any(p.type_name == "Method" for p in plugin.parameters.values()):
+        return "of another method"
+    return next((family for need, family in _FAMILIES.items() if need in plugin.needs), "from activations")
+
+
+_FAMILIES = {
+    "attention": "from attention",
+    "input": "in pixels",
+    "modules": "in pixels",
+    "scores": "from forward passes",
+    "rest": "from forward passes",
+    "gradient": "from gradients",
+    "look": "from gradients",
+}
+
+
+def _known(needs: str | Iterable[str], words: Mapping[str, str], where: str) -> frozenset[str]:
+    for need in _set(needs) - set(words):
+        raise BenchError(f"unknown need {need!r}", where=where, hint=nearest(need, words))
+    return _set(needs)
+
+
+def _set(needs: str | Iterable[str]) -> frozenset[str]:
+    return frozenset([needs] if isinstance(needs, str) else needs)
+
+
+def _load_entry(entry: importlib.metadata.EntryPoint, kind: str) -> None:
+    try:
+        entry.load()
+    except BenchError:
+        raise
+    except Exception as error:
+        owner = entry.dist.name if entry.dist else "an installed package"
+        raise BenchError(
+            f"the {kind} plugin {entry.name!r} of {owner} ({entry.value}) fails to import: "
+            f"{type(error).__name__}: {error}",
+            hint=f"Mend it, or remove it with: pip uninstall {owner}",
+        ) from error

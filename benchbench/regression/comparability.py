@@ -1,0 +1,152 @@
+"""What of a run can be compared with its baseline, and what cannot, with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from .baseline import Baseline
+from .changes import ANYWHERE, Change, Place
+from .records import Images, Measure, Way
+
+_NETWORK = {"state": "weights", "preprocess": "preprocessing", "classes": "number of classes", "precision": "precision"}
+_MEASURE = {"higher_is_better": "direction", "range": "range", "unit": "unit"}
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What both have, under the same conditions.
+
+    Attributes:
+        images: by model and dataset, those that are the same and are explained for the same class.
+        methods: whose parameters are the same.
+        metrics: name and protocol, whose parameters are the same.
+        other_code: of the metrics, those whose own code changed.
+        changes: why the rest cannot be compared, and notes.
+    """
+
+    images: Mapping[tuple[str, ...], frozenset[str]]
+    methods: frozenset[str]
+    metrics: frozenset[tuple[str, str]]
+    other_code: frozenset[tuple[str, str]]
+    changes: tuple[Change, ...]
+
+    @classmethod
+    def of(cls, then: Baseline, now: Baseline) -> Ground:
+        notes = (*_notes(then, now), *_parameters(then, now))
+        if then.seed != now.seed:
+            said = f"the seed was {then.seed} and is {now.seed}: other images and other draws"
+            return cls({}, frozenset(), frozenset(), frozenset(), (_apart(said), *notes))
+        models, methods, metrics = list(_models(then, now)), list(_methods(then, now)), list(_metrics(then, now))
+        lost = {change.place.model for change in models}
+        images = {key: found for key, found in _images(then, now) if key[0] not in lost}
+        mine, theirs = ({one.key: one for one in each.metrics} for each in (then, now))
+        shared = mine.keys() & theirs.keys()
+        return cls(
+            {key: same for key, (same, _) in images.items()},
+            frozenset({*then.method_names} & {*now.method_names}) - {change.place.method for change in methods},
+            frozenset(shared - {(change.metric, change.protocol) for change in metrics}),
+            frozenset(key for key in shared if mine[key].code != theirs[key].code),
+            (*models, *(change for _, found in images.values() for change in found), *methods, *metrics, *notes),
+        )
+
+
+def _apart(
+    said: str, place: Place = ANYWHERE, images: Sequence[str] = (), measure: tuple[str, str] = ("", "")
+) -> Change:
+    return Change("not comparable", True, said, place, *measure, images=tuple(images))
+
+
+def _models(then: Baseline, now: Baseline) -> Iterator[Change]:
+    known = {model.name: model for model in now.models}
+    for model in then.models:
+        other = known.get(model.name, model)
+        odd = [said for key, said in _NETWORK.items() if getattr(model, key) != getattr(other, key)]
+        if odd:
+            yield _apart(f"its {' and '.join(odd)} changed", Place(model.name))
+
+
+def _images(then: Baseline, now: Baseline) -> Iterator[tuple[tuple[str, ...], tuple[frozenset[str], list[Change]]]]:
+    """By model and dataset: the comparable images, and what is otherwise."""
+    mine, theirs = ({data.name: data.samples for data in each.datasets} for each in (then, now))
+    known = {one.key: one for one in now.images}
+    for one in then.images:
+        if one.key in known:
+            yield one.key, _same(one, known[one.key], mine[one.dataset], theirs[one.dataset])
+
+
+def _same(
+    then: Images, now: Images, marks: Mapping[str, str], others: Mapping[str, str]
+) -> tuple[frozenset[str], list[Change]]:
+    place, every = Place(*then.key), len(then.samples)
+    targets = dict(zip(now.samples, now.targets, strict=True))
+    lost = [name for name in then.samples if name not in targets]
+    other = [name for name in then.samples if name in targets and marks[name] != others[name]]
+    both = zip(then.samples, then.targets, strict=True)
+    turned = [n for n, target in both if n in targets and n not in other and targets[n] != target]
+    more = tuple(name for name in now.samples if name not in then.samples)
+    changes = []
+    if lost:
+        said = f"{len(lost)} of {every} images are not in the run"
+        changes.append(Change("missing", True, said, place, images=tuple(lost)))
+    if other:
+        changes.append(_apart(f"the content of {len(other)} of {every} images changed", place, other))
+    if turned:
+        changes.append(_apart(f"on {len(turned)} of {every} images another class is explained", place, turned))
+    if more:
+        changes.append(Change("new", False, f"{len(more)} images are not in the baseline", place, images=more))
+    return frozenset(then.samples) - {*lost, *other, *turned}, changes
+
+
+def _methods(then: Baseline, now: Baseline) -> Iterator[Change]:
+    known = {method.name: method for method in now.methods}
+    for method in then.methods:
+        odd = _differ(method, known.get(method.name, method))
+        if odd:
+            yield _apart(odd, Place(method=method.name))
+
+
+def _metrics(then: Baseline, now: Baseline) -> Iterator[Change]:
+    known = {metric.key: metric for metric in now.metrics}
+    for metric in then.metrics:
+        other = known.get(metric.key, metric)
+        odd = [said for key, said in _MEASURE.items() if getattr(metric, key) != getattr(other, key)]
+        said = _differ(metric, other) or (f"its {' and '.join(odd)} changed" if odd else "")
+        if said:
+            yield _apart(said, measure=metric.key)
+
+
+def _differ(one: Way | Measure, other: Way | Measure) -> str:
+    """What was asked otherwise; empty where nothing was. A parameter that is new, or gone, asks nothing else."""
+    if isinstance(one, Way) and isinstance(other, Way) and one.plugin != other.plugin:
+        return f"it is another method: {one.plugin} -> {other.plugin}"
+    mine, theirs = one.parameters, other.parameters
+    keys = [key for key in mine if key in theirs and mine[key] != theirs[key]]
+    each = ", ".join(f"{key} {mine[key]!r} -> {theirs[key]!r}" for key in keys)
+    return f"its parameters changed: {each}" if each else ""
+
+
+def _parameters(then: Baseline, now: Baseline) -> Iterator[Change]:
+    """Parameters that one side alone has: what they do is told by maps and scores, which are compared all the same."""
+    methods, metrics = {one.name: one for one in now.methods}, {one.key: one for one in now.metrics}
+    pairs: list[tuple[Way | Measure, Way | Measure, Place, tuple[str, str]]] = [
+        (one, methods[one.name], Place(method=one.name), ("", "")) for one in then.methods if one.name in methods
+    ]
+    pairs += [(one, metrics[one.key], ANYWHERE, one.key) for one in then.metrics if one.key in metrics]
+    for one, other, place, measure in pairs:
+        mine, theirs = one.parameters, other.parameters
+        told = [f"{key} is new ({theirs[key]!r})" for key in theirs if key not in mine]
+        told += [f"{key} is gone (it was {mine[key]!r})" for key in mine if key not in theirs]
+        if told:
+            yield Change("note", False, f"of its parameters {', '.join(told)}", place, *measure)
+
+
+def _notes(then: Baseline, now: Baseline) -> Iterator[Change]:
+    mine, theirs = ({**each.versions, "benchbench": each.benchbench} for each in (then, now))
+    odd = [name for name in {**mine, **theirs} if mine.get(name) != theirs.get(name)]
+    if odd:
+        said = ", ".join(f"{name} {mine.get(name, 'none')} -> {theirs.get(name, 'none')}" for name in odd)
+        yield Change("note", False, f"other versions: {said}")
+    if then.device != now.device:
+        was, now_is = (", ".join(f"{value}" for value in each.device.values()) for each in (then, now))
+        yield Change("note", False, f"another machine, or other threads: {was} -> {now_is}")

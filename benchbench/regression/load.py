@@ -1,0 +1,129 @@
+"""A baseline's file read back: whatever a hand or a merge left wrong in it is said in one line."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+from pydantic import TypeAdapter, ValidationError
+
+from ..errors import BenchError
+from .baseline import Baseline
+from .map_sketch import Sketch
+from .records import Cell, Cost
+from .serialise import FORMAT
+
+_AGAIN = "Make it again: benchbench baseline RUN --out FILE.json"
+
+
+def read(path: Path) -> Baseline:
+    """Raises: BenchError: there is no such file, or it is not what ``Baseline.save`` writes."""
+    found = _parsed(path)
+    if not isinstance(found, dict) or "baseline" not in found:
+        raise BenchError("this is no baseline", where=str(path), hint=_AGAIN)
+    if found.pop("baseline") != FORMAT:
+        raise BenchError("the baseline is of another version of benchbench", where=str(path), hint=_AGAIN)
+    try:
+        made: Baseline = TypeAdapter(Baseline).validate_python(found)
+        odd = next(_odd(made), None) or _reworded(made, found)
+    except ValidationError as error:
+        first = error.errors()[0]
+        odd = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    if odd:
+        raise BenchError(f"the baseline cannot be used: {odd}", where=str(path), hint=_AGAIN) from None
+    return made
+
+
+def _parsed(path: Path) -> Any:
+    try:
+        text = path.read_text(encoding="utf-8")
+        found = json.loads(text, parse_constant=_no_number)
+        json.dumps(found, ensure_ascii=False).encode()  # an escape may stand for half a letter, which no file can hold
+    except FileNotFoundError:
+        hint = "Make it: benchbench baseline RUN --out FILE.json"
+        raise BenchError("there is no such baseline", where=str(path), hint=hint) from None
+    except (OSError, ValueError, RecursionError) as error:
+        said = " ".join(str(error).split())[:200]
+        raise BenchError(f"the baseline cannot be read: {said}", where=str(path), hint=_AGAIN) from None
+    return found
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number")
+
+
+def _reworded(made: Baseline, found: dict[str, Any]) -> str | None:
+    """A key that nothing reads, or a value of another type, is a mistake and not a matter of taste."""
+    plain = json.loads(made.text())
+    for key in plain.keys() - {"baseline"} | found.keys():
+        if plain.get(key) != found.get(key):
+            return f"{key} is not as benchbench writes it"
+    return None
+
+
+def _odd(made: Baseline) -> Iterator[str]:
+    """What does not fit the rest."""
+    for name in ("models", "datasets", "methods"):
+        yield from _twice(name, (one.name for one in getattr(made, name)))
+    yield from _twice("metrics", (one.key for one in made.metrics))
+    for part in ("images", "scores", "maps", "costs"):
+        yield from _twice(part, (one.key for one in getattr(made, part)))
+        for one in getattr(made, part):
+            yield from _unknown(part, one, made)
+    for images in made.images:
+        marks = next((data.samples for data in made.datasets if data.name == images.dataset), {})
+        if len(images.samples) != len(images.targets) or len(set(images.samples)) != len(images.samples):
+            yield f"the images of {' '.join(images.key)} and their targets do not fit"
+        if set(images.samples) - set(marks):
+            yield f"an image of {images.dataset} has no fingerprint"
+    for cell in made.scores:
+        yield from _odd_cell(cell, made.samples.get((cell.model, cell.dataset), ()))
+    for maps in made.maps:
+        for name, sketch in maps.sketches.items():
+            if not _fits(sketch):
+                yield f"the map of {name} by {maps.method} does not fit its shape"
+    yield from (f"the {cost.metric} of {cost.method} is no cost" for cost in made.costs if not _sound(cost))
+
+
+def _twice(part: str, keys: Iterable[Any]) -> Iterator[str]:
+    counts = Counter(keys)
+    for key in (key for key, count in counts.items() if count > 1):
+        yield f"{part}: {key if isinstance(key, str) else ' '.join(key)} is there twice"
+
+
+def _unknown(part: str, one: Any, made: Baseline) -> Iterator[str]:
+    """Of images, scores, maps and costs: a name that the lists above do not have."""
+    for kind, names in (("model", made.models), ("dataset", made.datasets), ("method", made.methods)):
+        name = getattr(one, kind, None)
+        if name is not None and name not in {each.name for each in names}:
+            yield f"{part}: {name} is no {kind} of the baseline"
+    if isinstance(one, Cell) and (one.metric, one.protocol) not in {each.key for each in made.metrics}:
+        yield f"{part}: {one.metric}@{one.protocol} is no metric of the baseline"
+
+
+def _odd_cell(cell: Cell, images: tuple[str, ...]) -> Iterator[str]:
+    if len(images) != len(cell.values) or set(cell.reasons) - set(images):
+        yield f"the scores of {' '.join(cell.key)} do not fit the images"
+    if any(value is not None and not math.isfinite(value) for value in cell.values):
+        yield f"a score of {' '.join(cell.key)} is not finite"
+
+
+def _fits(sketch: Sketch) -> bool:
+    if min(sketch.shape) < 1 or not 0 <= sketch.contrast < math.inf:
+        return False
+    if sketch.flat:
+        return True
+    try:
+        return sketch.contrast > 0 and sketch.grid.size > 0 and sketch.hashed.size > 0
+    except ValueError:
+        return False
+
+
+def _sound(cost: Cost) -> bool:
+    given = [one for one in (cost.value, cost.low, cost.high, cost.reference) if one is not None]
+    least = 0.0 if not cost.timed else math.ulp(0.0)
+    return all(math.isfinite(one) and one >= least for one in given)

@@ -1,0 +1,90 @@
+"""Maps against those of the baseline."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from .baseline import Baseline
+from .changes import Change, Compared, Place, Tolerances
+from .comparability import Ground
+from .map_sketch import Difference, difference
+from .records import Maps
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """One method's maps at one place, on the images that can be compared.
+
+    Attributes:
+        same: images whose map is the same, within the tolerance.
+        near: those of them whose map moved all the same, by more than rounding makes of it.
+        other: by image, by how much.
+        dead: images whose map is the same everywhere now, and was not.
+        gone: images that have no map now.
+    """
+
+    place: Place
+    same: frozenset[str]
+    near: frozenset[str]
+    other: Mapping[str, Difference]
+    dead: tuple[str, ...]
+    gone: tuple[str, ...]
+
+    @classmethod
+    def of(cls, then: Maps, now: Maps | None, images: frozenset[str], tolerance: float) -> Mapped:
+        known = {} if now is None else now.sketches
+        asked = [name for name in then.sketches if name in images]
+        both = {name: difference(then.sketches[name], known[name]) for name in asked if name in known}
+        dead = tuple(name for name in both if known[name].flat and not then.sketches[name].flat)
+        other = {name: found for name, found in both.items() if found.beyond(tolerance) and name not in dead}
+        same = frozenset(both) - {*other, *dead}
+        return cls(
+            Place(then.model, then.dataset, then.layer, then.method),
+            same,
+            frozenset(name for name in same if both[name].moved),
+            other,
+            dead,
+            tuple(name for name in asked if name not in known),
+        )
+
+    @property
+    def count(self) -> int:
+        return len(self.same) + len(self.other) + len(self.dead) + len(self.gone)
+
+    @property
+    def compared(self) -> Compared:
+        return Compared("maps", self.place, count=self.count)
+
+    def changes(self, tolerances: Tolerances) -> Iterator[Change]:
+        if self.gone:
+            said = f"{len(self.gone)} of {self.count} maps are gone"
+            yield Change("failure", True, said, self.place, images=self.gone)
+        if self.dead:
+            said = f"{len(self.dead)} of {self.count} maps are the same everywhere now"
+            yield Change("dead", True, said, self.place, images=self.dead)
+        if self.other:
+            accepted = self.place.method in tolerances.accept
+            by = max(found.size for found in self.other.values())
+            yield Change("map", not accepted, self._said(), self.place, by=by, images=tuple(self.other))
+
+    def _said(self) -> str:
+        name, worst = max(self.other.items(), key=lambda item: item[1].size)
+        said = f"{len(self.other)} of {self.count} maps changed"
+        if math.isinf(worst.size):
+            return f"{said}: another size, or no longer dead"
+        said += f", by up to {worst.size:.2g} of their range ({name})"
+        ranks = [found.rank for found in self.other.values() if not math.isnan(found.rank)]
+        return f"{said}, rank correlation down to {min(ranks):.3f}" if ranks else said
+
+
+def mapped(then: Baseline, now: Baseline, ground: Ground, tolerance: float) -> list[Mapped]:
+    """Every method's maps that can be compared; a method or a layer that the run lacks altogether is left out."""
+    known = {maps.key: maps for maps in now.maps}
+    places = {cell.key[:4] for cell in now.scores} | {cost.key[:4] for cost in now.costs} | set(known)
+    return [
+        Mapped.of(maps, known.get(maps.key), ground.images[maps.model, maps.dataset], tolerance)
+        for maps in then.maps
+        if maps.method in ground.methods and (maps.model, maps.dataset) in ground.images and maps.key in places
+    ]

@@ -1,0 +1,85 @@
+"""What a run wrote into its folder, read back only as it was written."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..errors import BenchError, told
+from ..files import Damaged, read
+
+INFO = "run.json"
+UNFINISHED = "unfinished.json"  # is there from the start of a run to its end
+
+
+def refuse_unfinished(folder: Path) -> None:
+    """Raises BenchError where the folder holds no run, or one that has not ended."""
+    if (folder / UNFINISHED).exists():
+        hint = f"Run it again, and it goes on from there. What earlier runs wrote is readable without {UNFINISHED}"
+        raise BenchError("a run into this folder has not ended", where=str(folder), hint=hint)
+    if not (folder / INFO).exists():
+        hint = "Give the folder that benchbench run wrote"
+        raise BenchError(f"{folder} is not the folder of a finished run", hint=hint)
+
+
+def read_info(folder: Path) -> dict[str, Any]:
+    """run.json.
+
+    Raises:
+        ValueError: it is not what a run wrote.
+        OSError: it is absent.
+    """
+    info = json.loads(read(folder / INFO))
+    if not isinstance(info, dict) or info.pop("digest", None) != info_digest(info):
+        raise Damaged(f"{INFO} is not what was written, or another version of benchbench wrote it")
+    return info
+
+
+def info_digest(info: Mapping[str, Any]) -> str:
+    """Of what run.json says, but for the digest itself."""
+    return hashlib.sha256(json.dumps(info, sort_keys=True).encode()).hexdigest()
+
+
+def read_table(folder: Path, info: Mapping[str, Any], name: str) -> pd.DataFrame:
+    """A table of a run.
+
+    Args:
+        info: run.json, which has the table's digest.
+
+    Raises:
+        BenchError: it is not what the run wrote.
+    """
+    with plainly(folder):
+        if (folder / name).parent.is_symlink():
+            raise Damaged(f"{Path(name).parent} is a link")
+        data = read(folder / name)
+        if hashlib.sha256(data).hexdigest() != info.get("files", {}).get(name):
+            raise Damaged(f"{name} is not what the run wrote")
+        return pd.read_parquet(io.BytesIO(data))
+
+
+def checked_info(folder: Path) -> dict[str, Any]:
+    """run.json.
+
+    Raises:
+        BenchError: it is not what a run wrote.
+    """
+    with plainly(folder):
+        return read_info(folder)
+
+
+@contextmanager
+def plainly(folder: Path) -> Iterator[None]:
+    """What is wrong with a run's file, as a BenchError."""
+    try:
+        yield
+    except (OSError, ValueError, RecursionError) as error:  # pyarrow's and json's errors are ValueErrors
+        hint = "Run it again: what is whole is not computed again"
+        raise BenchError(f"a file of the run cannot be read: {told(error)}", where=str(folder), hint=hint) from None

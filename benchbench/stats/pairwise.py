@@ -1,0 +1,221 @@
+"""Every two methods against each other: by how much, how surely, and whether it matters.
+
+The rules:
+
+- The unit is the image, or the images that belong together (see ``units``): two methods are compared on the images
+  where both were to be scored, and each unit counts by the mean of its images' differences.
+- A failure loses to any value (the worst rank, Lachin 1999); two failures tie. A method never wins by failing.
+- An image where the metric does not apply to one of the two is left out for both, and counted.
+- Two values tie by the precision of these two values (``scores.tied``).
+- Holm's correction is over all pairs of methods of one model, dataset, layer, metric and protocol; pairs with a control
+  are a family of their own, and controls are not tested against each other.
+- The column ``verdict`` is the only source of letters, daggers, counts and sentences on significance.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from .intervals import TAIL, limits_at
+from .leaderboards import CONTEST
+from .paired_tests import holm, mcnemar, median_interval, signed_rank
+from .resampling import Array, mean
+from .scale import Scales
+from .score_matrix import Flags, Scores, differences, scores
+from .units import Places, by_unit, gaps_by_unit
+
+ALPHA = 0.05
+BETTER, WORSE, EQUIVALENT, UNDECIDED, INCOMPARABLE = "better", "worse", "equivalent", "undecided", "incomparable"
+COLUMNS = [
+    *CONTEST,
+    "method",
+    "other",
+    "against_control",
+    "n",
+    "left_out",
+    "failed",
+    "other_failed",
+    "mean_difference",
+    "low",
+    "high",
+    "median_difference",
+    "median_low",
+    "median_high",
+    "test",
+    "p",
+    "p_holm",
+    "effect",
+    "p_better",
+    "margin",
+    "equivalent",
+    "verdict",
+]
+
+
+def pairs(
+    results: pd.DataFrame, scales: Scales, controls: Collection[str] = (), margin: float | None = None, seed: int = 0
+) -> pd.DataFrame:
+    """One row per model, dataset, layer, metric, protocol and pair of methods, or of a method and a control.
+
+    Args:
+        results: rows as in results.parquet.
+        scales: by (metric, protocol); metrics without one are left out.
+        margin: the equivalence margin, in the metric's unit; None for 1 % of the metric's range.
+        seed: of the intervals' weights.
+
+    Returns:
+        The contest's key; ``method``, ``other``, ``against_control``; ``n``, independent units where both have a value;
+        ``left_out``, images where the metric applies to one only; ``failed``, ``other_failed``, images;
+        ``mean_difference`` of method - other in the metric's unit, with its 95 % interval ``low``, ``high`` (exact
+        where the metric has a range, see ``intervals``); ``median_difference`` with its distribution-free interval
+        ``median_low``, ``median_high``; ``test``: ``wilcoxon`` or ``mcnemar`` (metrics of 0 and 1); ``p`` and
+        ``p_holm``; ``effect``: the rank-biserial correlation in [-1, 1], positive where ``method`` is better;
+        ``p_better``: the share of units where it is, ties counting half; ``margin``; ``equivalent``: the 90 % interval
+        of the mean difference lies within the margin, and neither failed (two one-sided tests at 5 %, of this pair
+        alone; never for a metric without bounds); and ``verdict`` of ``method``:
+
+        - ``better``, ``worse``: p_holm < 0.05, by the sign of the effect;
+        - ``equivalent``: not significantly different, and ``equivalent``;
+        - ``undecided``: neither; ``incomparable``: no image where both could be compared.
+    """
+    found = [_contest(one, margin, seed) for one in scores(results, scales, controls)]
+    filled = [table for table in found if len(table)]
+    return pd.concat(filled, ignore_index=True)[COLUMNS] if filled else pd.DataFrame(columns=COLUMNS)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two columns of a contest's matrices."""
+
+    method: int
+    other: int
+    against_control: bool = False
+
+
+def _contest(contest: Scores, margin: float | None, seed: int) -> pd.DataFrame:
+    asked = list(_asked(contest))
+    if not asked:
+        return pd.DataFrame(columns=COLUMNS)
+    table = measured_pairs(contest, asked, margin, seed)
+    table.insert(0, "against_control", [pair.against_control for pair in asked])
+    table["p_holm"] = np.nan
+    for family in (True, False):
+        rows = table["against_control"] == family
+        table.loc[rows, "p_holm"] = holm(table.loc[rows, "p"].to_numpy())
+    table["equivalent"] = equivalent(table)
+    table["verdict"] = verdicts(table)
+    table[CONTEST] = [contest.key] * len(table)
+    return table
+
+
+def measured_pairs(contest: Scores, asked: Sequence[Pair], margin: float | None, seed: int) -> pd.DataFrame:
+    """One row per pair: the columns of ``pairs`` without the key, Holm's correction and the verdicts, and what
+    equivalence needs: ``_low90``, ``_high90`` and ``_exact``.
+    """
+    gain, values = contest.gain, contest.values
+    one, two = [pair.method for pair in asked], [pair.other for pair in asked]
+    gap = gaps_by_unit(differences(gain[:, one], gain[:, two], contest.scale.floor), contest.units)
+    test = mcnemar if contest.binary else signed_rank
+    p, effect = test(gap)
+    seen = ~np.isnan(gap)
+    counted = seen.sum(0)
+    p = np.where(counted > 0, p, np.nan)
+    table = pd.DataFrame({"method": [contest.methods[place] for place in one]})
+    table["other"] = [contest.methods[place] for place in two]
+    plain = by_unit(values[:, one] - values[:, two], contest.units)
+    table["n"] = (~np.isnan(plain)).sum(0)
+    table["left_out"] = (np.isnan(gain[:, one]) != np.isnan(gain[:, two])).sum(0)
+    table["failed"], table["other_failed"] = contest.failed[:, one].sum(0), contest.failed[:, two].sum(0)
+    table[["mean_difference", "low", "high", "_low90", "_high90"]] = mean_differences(plain, contest.scale.width, seed)
+    medians = [median_interval(column[~np.isnan(column)]) for column in plain.T]
+    table[["median_difference", "median_low", "median_high"]] = medians
+    table["test"] = "mcnemar" if contest.binary else "wilcoxon"
+    table["p"] = p
+    table["effect"] = np.where(counted > 0, effect, np.nan)
+    wins = (gap > 0).sum(0) + (seen & (gap == 0)).sum(0) / 2
+    table["p_better"] = np.divide(wins, counted, out=np.full(len(asked), np.nan), where=counted > 0)
+    table["margin"] = contest.scale.margin if margin is None else margin
+    table["_exact"] = math.isfinite(contest.scale.width)
+    return table
+
+
+def _asked(contest: Scores) -> Iterator[Pair]:
+    """Every two methods, and every method with every control."""
+    for one, two in itertools.combinations(range(len(contest.methods)), 2):
+        first, second = contest.controls[[one, two]]
+        if not first and not second:
+            yield Pair(one, two, False)
+        elif not (first and second):
+            yield Pair(*((two, one) if first else (one, two)), True)
+
+
+def mean_differences(plain: Array, width: float, seed: int) -> Array:
+    """(k, 5): of each column of (n, k) differences, NaN left out: mean, its 95 % interval, its 90 % interval.
+
+    Args:
+        width: of the metric's range: a difference lies in -width to width.
+    """
+    found = np.full((plain.shape[1], 5), np.nan)
+    for columns, rows in _alike(~np.isnan(plain)):
+        values = plain[rows][:, columns]
+        found[columns, 0] = mean(values)
+        both = limits_at(values, [TAIL, ALPHA], -width, width, seed)
+        found[columns, 1:] = both.transpose(2, 0, 1).reshape(len(columns), 4)
+    return found
+
+
+def _alike(known: Flags) -> Iterator[tuple[list[int], Places]]:
+    """The columns that know the same rows, and these rows; columns without any are left out."""
+    groups: dict[bytes, list[int]] = {}
+    for place, column in enumerate(known.T):
+        groups.setdefault(column.tobytes(), []).append(place)
+    for places in groups.values():
+        rows = np.flatnonzero(known[:, places[0]])
+        if len(rows):
+            yield places, rows
+
+
+def equivalent(table: pd.DataFrame) -> pd.Series[bool]:
+    """Whether each row's 90 % interval lies within its margin, where that interval is exact and neither failed."""
+    inside = (table["_low90"] >= -table["margin"]) & (table["_high90"] <= table["margin"])
+    return inside & table["_exact"] & (table["failed"] == 0) & (table["other_failed"] == 0)
+
+
+def verdicts(table: pd.DataFrame) -> list[str]:
+    """The verdict of each row that has its corrected p and ``equivalent``."""
+    columns = ["p_holm", "effect", "equivalent"]
+    return [_verdict(*row) for row in table[columns].itertuples(index=False, name=None)]
+
+
+def _verdict(p: float, effect: float, equivalent: bool) -> str:
+    if math.isnan(p):
+        return INCOMPARABLE
+    if p < ALPHA and effect:
+        return BETTER if effect > 0 else WORSE
+    return EQUIVALENT if equivalent else UNDECIDED
+
+
+def significant(table: pd.DataFrame) -> pd.Series[bool]:
+    """Which pairs differ significantly, as their verdict says."""
+    return table["verdict"].isin([BETTER, WORSE])
+
+
+def seen_from(table: pd.DataFrame, method: str) -> pd.DataFrame:
+    """The pairs of ``method``, each with it as ``method``; in the order of the table."""
+    mine = table[(table["method"] == method) | (table["other"] == method)].copy()
+    turn = mine["other"] == method
+    for one, other in (("method", "other"), ("failed", "other_failed")):
+        mine.loc[turn, [one, other]] = mine.loc[turn, [other, one]].to_numpy()
+    for name in ("mean_difference", "median_difference", "effect"):
+        mine.loc[turn, name] = 0.0 - mine.loc[turn, name]
+    for low, high in (("low", "high"), ("median_low", "median_high")):
+        mine.loc[turn, [low, high]] = 0.0 - mine.loc[turn, [high, low]].to_numpy()
+    mine.loc[turn, "p_better"] = 1 - mine.loc[turn, "p_better"]
+    mine.loc[turn, "verdict"] = mine.loc[turn, "verdict"].replace({BETTER: WORSE, WORSE: BETTER})
+    return mine

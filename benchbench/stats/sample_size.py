@@ -1,0 +1,116 @@
+"""What a study of so many images can see, and how many more would settle what it leaves open."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import brentq
+from scipy.special import ndtr, ndtri, owens_t
+
+from .leaderboards import CONTEST
+from .pairwise import ALPHA
+from .scale import Scales
+from .score_matrix import Scores, differences, scores
+from .units import by_unit
+
+POWER = 0.8
+_ROUNDING = 1e-12
+LARGEST = 5.0  # standard deviations: nearly every difference has one sign
+COLUMNS = [*CONTEST, "method", "other", "n", "mean_difference", "spread", "d_z", "visible", "needed", "more"]
+
+
+def images_needed(methods: int, effect: float, power: float = POWER) -> int:
+    """Images for a paired Wilcoxon test at Holm's strictest step, all pairs of ``methods``, to see d_z = ``effect``.
+
+    For normal differences, from the mean and the variance of the signed-rank sum under the alternative (Lehmann 1975,
+    "Nonparametrics", section 4.2). For small effects that is the usual (z_alpha + z_power)^2 pi / (3 d_z^2), which
+    promises too much for large ones.
+    """
+    fewest, most = fewest_images(methods), 1 << 40
+    while fewest < most:
+        middle = (fewest + most) // 2
+        if _power(middle, effect, methods) >= power:
+            most = middle
+        else:
+            fewest = middle + 1
+    return fewest
+
+
+@lru_cache(maxsize=1024)
+def smallest_visible_effect(methods: int, images: int, power: float = POWER) -> float:
+    """The smallest standardised paired difference d_z that the test of ``images_needed`` sees with so many images.
+
+    Infinite where even differences of one sign on every image are too few.
+    """
+    if images < fewest_images(methods) or _power(images, LARGEST, methods) < power:
+        return math.inf
+    return float(brentq(lambda effect: _power(images, effect, methods) - power, 0.0, LARGEST, xtol=1e-9))
+
+
+def fewest_images(methods: int, alpha: float = ALPHA) -> int:
+    """With fewer images no pair can be significant, whatever the values: 2 / 2^n stays above Holm's strictest step."""
+    return 1 + math.ceil(math.log2(_pairs(methods) / alpha) - 1e-12)
+
+
+def power(results: pd.DataFrame, scales: Scales, controls: Collection[str] = (), power: float = POWER) -> pd.DataFrame:
+    """One row per model, dataset, layer, metric, protocol and pair of methods.
+
+    Returns:
+        The contest's key, ``method``, ``other``; ``n``: independent images with both values; ``mean_difference`` and
+        ``spread``, the standard deviation of the paired differences, in the metric's unit; ``d_z``: their ratio;
+        ``visible``: the smallest mean difference that a Wilcoxon signed-rank test at Holm's strictest step sees with
+        this power and so many images, for normal differences of this spread; ``needed``: images to see the difference,
+        were it the true one; ``more``: how many of them are missing. ``needed`` and ``more`` are missing (NA)
+        where the difference or the spread is zero, or n < 2.
+    """
+    found = [row for one in scores(results, scales, controls) for row in _rows(one, power)]
+    table = pd.DataFrame(found, columns=COLUMNS)
+    return table.astype({"n": "int64", "needed": "Int64", "more": "Int64"})
+
+
+def _rows(contest: Scores, power: float) -> list[tuple[object, ...]]:
+    places = [int(place) for place in np.flatnonzero(~contest.controls)]
+    methods = int((~np.isnan(contest.values[:, places]).all(0)).sum())
+    found = []
+    for number, one in enumerate(places):
+        for two in places[number + 1 :]:
+            gap = differences(contest.values[:, one], contest.values[:, two], contest.scale.floor)
+            gap = by_unit(gap, contest.units)
+            names = (contest.methods[one], contest.methods[two])
+            found.append((*contest.key, *names, *_needs(gap[~np.isnan(gap)], methods, power)))
+    return found
+
+
+def _needs(gap: np.ndarray, methods: int, power: float) -> tuple[object, ...]:
+    n = len(gap)
+    average = float(gap.mean()) if n else math.nan
+    spread = float(gap.std(ddof=1)) if n > 1 else math.nan
+    rounding = _ROUNDING * float(np.abs(gap).max(initial=0.0))
+    if n < 2 or spread <= rounding or abs(average) <= rounding:
+        visible = smallest_visible_effect(methods, n, power) * spread if n > 1 else math.nan
+        return n, average, spread, math.nan, visible, pd.NA, pd.NA
+    effect = average / spread
+    needed = images_needed(methods, abs(effect), power)
+    return n, average, spread, effect, smallest_visible_effect(methods, n, power) * spread, needed, max(0, needed - n)
+
+
+def _pairs(methods: int) -> float:
+    return methods * (methods - 1) / 2
+
+
+def _power(n: int, effect: float, methods: int) -> float:
+    """The chance that the test is significant, with normal differences of mean ``effect`` and variance 1."""
+    step = math.sqrt(2) * effect
+    one, two = ndtr(effect), ndtr(step)  # P(d > 0), P(d + d' > 0)
+    three = two - 2 * owens_t(step, math.sqrt(1 / 3))  # P(d + d' > 0 and d + d'' > 0)
+    pairs = n * (n - 1) / 2
+    mean = n * one + pairs * two
+    variance = n * one * (1 - one) + pairs * (2 * (one - two) ** 2 + 3 * two * (1 - two))
+    variance += 2 * pairs * (n - 2) * (three - two**2)
+    null = math.sqrt(n * (n + 1) * (2 * n + 1) / 24)
+    threshold = n * (n + 1) / 4 - ndtri(ALPHA / _pairs(methods) / 2) * null
+    return float(ndtr((mean - threshold) / math.sqrt(max(variance, 1e-12))))

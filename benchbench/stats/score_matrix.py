@@ -1,0 +1,154 @@
+"""A contest's values as matrices: images down, methods across."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from .leaderboards import CONTEST
+from .resampling import Array
+from .scale import RESOLUTION, Scale, Scales, trusted
+from .units import Places, numbered, units_of
+
+Flags: TypeAlias = npt.NDArray[np.bool_]
+_RANKS_AT_ONCE = 4_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """One model, dataset, layer, metric and protocol.
+
+    Attributes:
+        key: model, dataset, layer, metric, protocol.
+        values: (n, m): n images, sorted by name, m methods in the order of the results; NaN where there is none.
+        failed: (n, m): the method failed on the image, or its map did.
+        controls: (m,): which methods are controls.
+        binary: every value of the metric in this run is 0 or 1.
+        belongs: (n,): the name of the independent unit that each image belongs to.
+    """
+
+    key: tuple[str, ...]
+    scale: Scale
+    images: tuple[str, ...]
+    methods: tuple[str, ...]
+    values: Array
+    failed: Flags
+    controls: Flags
+    binary: bool
+    belongs: tuple[str, ...]
+
+    @cached_property
+    def units(self) -> Places:
+        """(n,): the number of the unit that each image belongs to, 0, 1, ..."""
+        return numbered(self.belongs)
+
+    @property
+    def gain(self) -> Array:
+        """(n, m): the values so that more is better; -inf for a failure, which loses to any value; NaN elsewhere."""
+        oriented = self.values if self.scale.higher else -self.values
+        return np.where(self.failed, -np.inf, oriented)
+
+
+def tied(one: Array, other: Array, floor: float = 0.0) -> Flags:
+    """Where two values are equal: they differ by no more than the precision of these two values.
+
+    That is a millionth of the larger one, as float32 carries no more.
+
+    Args:
+        floor: the resolution of the metric's own computation, ``Scale.floor``: a metric in [0, 1] is made of numbers
+            near 1, so that a value near 0 is no more precise than these.
+    """
+    larger = np.maximum(np.abs(one), np.abs(other))
+    return np.asarray(np.abs(one - other) <= np.maximum(RESOLUTION * larger, floor), dtype=np.bool_)
+
+
+def differences(one: Array, two: Array, floor: float = 0.0) -> Array:
+    """one - two; a failure (-inf) is below any value, two failures are equal, and so are values that are ``tied``."""
+    both = np.isneginf(one) & np.isneginf(two)
+    finite = np.isfinite(one) & np.isfinite(two)
+    found = np.where(both, 0.0, one - np.where(both, 0.0, two))
+    equal = tied(np.where(finite, one, 0.0), np.where(finite, two, 0.0), floor) & finite
+    return np.where(equal, 0.0, found)
+
+
+def beats(gain: Array, floor: float = 0.0) -> tuple[Array, Array]:
+    """(n, m, m) twice: 1, 1/2 or 0 where method a beats b, ties, loses; and whether the pair can be compared.
+
+    Args:
+        gain: (n, m), ``Scores.gain``.
+    """
+    one, two = np.broadcast_arrays(gain[:, :, None], gain[:, None, :])
+    told = ~np.isnan(one) & ~np.isnan(two)
+    gap = differences(np.where(told, one, 0.0), np.where(told, two, 0.0), floor)
+    won = np.where(gap == 0, 0.5, (gap > 0).astype(np.float64))
+    return np.where(told, won, 0.0), told.astype(np.float64)
+
+
+def image_ranks(gain: Array, floor: float = 0.0) -> Array:
+    """(n, m): the rank of each method on each image: 1, and 1 for each method that beats it, 1/2 for each tie."""
+    images, methods = gain.shape
+    step = max(1, _RANKS_AT_ONCE // max(1, methods**2))
+    blocks = (beats(gain[start : start + step], floor)[0].sum(1) + 0.5 for start in range(0, images, step))
+    return np.concatenate([np.empty((0, methods)), *blocks])
+
+
+def scores(
+    results: pd.DataFrame,
+    scales: Scales,
+    controls: Collection[str] = (),
+    by: Sequence[str] = CONTEST,
+    across: str = "method",
+) -> Iterator[Scores]:
+    """The quality metrics of the results that have a scale, in the order of the results.
+
+    Args:
+        by: the columns of a contest's key: ``CONTEST``, and more after them.
+        across: the column whose values are compared.
+    """
+    rows = results[results["sample"].notna()]
+    known = [pair in scales for pair in zip(rows["metric"], rows["protocol"], strict=True)]
+    rows = rows[np.array(known, dtype=np.bool_)]
+    binary, scales = _binary(rows), trusted(scales, rows)
+    for key, part in rows.groupby(list(by), sort=False, dropna=False):
+        names = tuple(str(name) for name in key)
+        measure = (names[3], names[4])
+        yield _scores(names, part, part[across], scales[measure], controls, binary[measure])
+
+
+def _scores(
+    key: tuple[str, ...],
+    rows: pd.DataFrame,
+    rivals: pd.Series[str],
+    scale: Scale,
+    controls: Collection[str],
+    binary: bool,
+) -> Scores:
+    images, methods = sorted(rows["sample"].unique()), list(rivals.unique())
+    at = (
+        pd.Index(images).get_indexer(pd.Index(rows["sample"])),
+        pd.Index(methods).get_indexer(pd.Index(rivals)),
+    )
+    values = np.full((len(images), len(methods)), np.nan)
+    failed = np.zeros(values.shape, dtype=np.bool_)
+    ok = (rows["status"] == "ok").to_numpy(dtype=np.bool_)
+    values[at] = np.where(ok, rows["value"].to_numpy(dtype=np.float64, na_value=np.nan), np.nan)
+    failed[at] = (rows["status"] == "failed").to_numpy(dtype=np.bool_)
+    unit = dict(zip(rows["sample"], units_of(rows), strict=True))
+    is_control = np.array([name in set(controls) for name in methods], dtype=np.bool_)
+    names = (tuple(str(image) for image in images), tuple(str(name) for name in methods))
+    return Scores(key, scale, *names, values, failed, is_control, binary, tuple(str(unit[image]) for image in images))
+
+
+def _binary(rows: pd.DataFrame) -> dict[tuple[str, str], bool]:
+    ok = rows[rows["status"] == "ok"]
+    measures = list(zip(rows["metric"], rows["protocol"], strict=True))
+    other = ok[~ok["value"].isin([0.0, 1.0])]
+    seen = set(zip(ok["metric"], ok["protocol"], strict=True))
+    mixed = set(zip(other["metric"], other["protocol"], strict=True))
+    return {pair: pair in seen - mixed for pair in set(measures)}

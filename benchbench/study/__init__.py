@@ -1,0 +1,1 @@
+"""What a study asks for, and the plan of its cells."""

@@ -1,0 +1,115 @@
+"""A study into a folder that holds one: the same study goes on, a larger one extends it, another one is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ..errors import BenchError
+from .spec import MethodChoice, MetricChoice, Study, read_method, read_metric
+
+_FIXED = ("target", "seed", "score", "precision")
+_WAY_OUT = "Give another --out, or --overwrite to keep this study's results alone"
+C = TypeVar("C", bound=MethodChoice | MetricChoice)
+
+
+def extended(study: Study, info: Mapping[str, Any] | None, folder: Path) -> tuple[Study, list[str]]:
+    """The study with the methods, metrics and samples that the folder's study has besides, and these in words.
+
+    Args:
+        info: run.json of the folder's results; None where there are none.
+
+    Raises:
+        BenchError: the folder's study differs in another way: it has other networks or data, target or seed. Or one
+            of its methods or metrics is not there now.
+    """
+    if info is None:
+        return study, []
+    then, now = info["study"], json.loads(json.dumps(study.plain(), default=str))
+    for key in _FIXED:
+        if then[key] != now[key]:
+            raise _refused(f"{key} is {then[key]} in the folder's study, and {now[key]} in this one", folder)
+    for key in ("models", "datasets"):
+        gone = [each for each in then[key] if each not in now[key]]
+        if gone:
+            raise _refused(f"the folder's study has the {key} {_listed(gone)}, and this one has not", folder)
+    methods, old_methods = _union(study.methods, info["methods"], _method, folder)
+    metrics, old_metrics = _union(study.metrics, info["metrics"], _metric, folder)
+    samples = max(study.samples, then["samples"])
+    kept = [f"the methods {', '.join(old_methods)}"] if old_methods else []
+    kept += [f"the metrics {', '.join(old_metrics)}"] if old_metrics else []
+    kept += [f"{samples} images of each dataset"] if samples > study.samples else []
+    return study.model_copy(update={"methods": methods, "metrics": metrics, "samples": samples}), kept
+
+
+def refuse_changed(info: Mapping[str, Any] | None, described: Mapping[str, Any], folder: Path) -> None:
+    """Raises BenchError where networks, layers or images that the folder's results are of have changed or are missing.
+
+    Args:
+        info: run.json of the folder's results; None where there are none.
+        described: the part of run.json that says what is compared now.
+    """
+    for said in _changes(info, described) if info is not None else ():
+        raise _refused(said, folder)
+
+
+def _changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    datasets = {data["name"]: data["samples"] for data in now["datasets"]}
+    for data in then["datasets"]:
+        name, samples = data["name"], datasets[data["name"]]
+        if any(samples.get(sample) != mark for sample, mark in data["samples"].items()):
+            yield f"the images of {name} have changed since the folder's results were made"
+    models = {model["name"]: model for model in now["models"]}
+    for model in then["models"]:
+        name, found = model["name"], models[model["name"]]
+        gone = [layer for layer in model["layers"] if layer not in found["layers"]]
+        if gone:
+            yield f"the folder's study has the layers {', '.join(gone)} of {name}, and this one has not"
+        if model["fingerprint"] != found["fingerprint"]:
+            yield f"the network {name} has changed since the folder's results were made"
+        if model["preprocess"] != json.loads(json.dumps(found["preprocess"], default=str)):
+            yield f"the preprocessing of {name} has changed since the folder's results were made"
+
+
+def _union(
+    chosen: Sequence[C], earlier: Sequence[Mapping[str, Any]], read: Callable[[Mapping[str, Any]], C], folder: Path
+) -> tuple[tuple[C, ...], list[str]]:
+    """The earlier choices and the new ones, in this order; and the labels of the earlier ones that were not chosen.
+
+    Where all earlier ones are chosen, their order is the study's.
+    """
+    labels = {one.label for one in chosen}
+    try:
+        before: list[C] = [read(one) for one in earlier]
+    except BenchError as error:
+        said = f"the folder's study has something that is not there now: {error}"
+        raise BenchError(said, where=str(folder), hint=f"Name its --plugin. {_WAY_OUT}") from None
+    kept = [one.label for one in before if one.label not in labels]
+    if not kept:
+        return tuple(chosen), []
+    had = {one.label for one in before}
+    return (*before, *(one for one in chosen if one.label not in had)), kept
+
+
+def _method(said: Mapping[str, Any]) -> MethodChoice:
+    return _same(read_method({"name": said["plugin"], **said["parameters"]}), str(said["name"]))
+
+
+def _metric(said: Mapping[str, Any]) -> MetricChoice:
+    return _same(read_metric({"name": said["name"], **said["parameters"]}), f"{said['name']}@{said['protocol']}")
+
+
+def _same(choice: C, label: str) -> C:
+    if choice.label != label:
+        raise BenchError(f"{label} would be {choice.label} now")
+    return choice
+
+
+def _refused(said: str, folder: Path) -> BenchError:
+    return BenchError(said, where=str(folder), hint=_WAY_OUT)
+
+
+def _listed(items: Sequence[Any]) -> str:
+    return ", ".join(str(each["name"]) if isinstance(each, dict) else str(each) for each in items)

@@ -1,0 +1,266 @@
+"""A Study on real networks and data: the ordered shards of work, the digest of every cell, and the reasons to skip."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..errors import safe
+from ..registry.method_parameter import Method
+from ..results.store import digest
+from ..types import INPUT, Dataset, Preprocess
+from .identity import engine_digest, identity
+from .spec import MethodChoice, MetricChoice, Study, Target
+
+NO_COST = "it is made of maps that are there, and costs no pass of its own"
+SHARD = 32  # samples; what is lost when a run is killed, and never a matter of the batch size
+
+
+@dataclass(frozen=True, eq=False)
+class ReadyModel:
+    """What the plan of a study knows of a network, without the network itself: a plan outlives it.
+
+    Attributes:
+        name: of the study's tables.
+        preprocess: from photographs to the network's images.
+        class_names: by class index; may be shorter than ``classes``.
+        fingerprint: of the weights and the answers, in hex.
+        layers: the study's layers on this network.
+        channels: by layer, for estimates of work.
+        classes: how many logits.
+        skips: by (layer, need), why the network cannot serve the need there.
+        settings: whatever of the run's settings the numbers depend on.
+        proven: see scoring.Scorer.
+    """
+
+    name: str
+    preprocess: Preprocess
+    class_names: tuple[str, ...]
+    fingerprint: str
+    layers: tuple[str, ...]
+    channels: Mapping[str, int]
+    classes: int
+    skips: Mapping[tuple[str, str], str]
+    settings: Mapping[str, Any]
+    proven: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """A dataset's samples that a study takes, all shards together; what the dataset says of them is asked once."""
+
+    dataset: Dataset
+    indices: tuple[int, ...]
+
+    @cached_property
+    def ids(self) -> dict[int, str]:
+        """By index."""
+        known = self.dataset.ids
+        return {i: safe(known[i]) for i in self.indices}
+
+    @cached_property
+    def groups(self) -> Mapping[int, str | None] | None:
+        """By index; None where the dataset tells them with each sample alone."""
+        known = getattr(self.dataset, "groups", None)
+        return None if known is None else {i: known[i] for i in self.indices}
+
+    @cached_property
+    def content(self) -> str:
+        """A digest of the id and fingerprint of every sample."""
+        return digest([(self.ids[i], self.dataset.fingerprint(i)) for i in self.indices])
+
+
+@dataclass(frozen=True, eq=False)
+class Shard:
+    """Some samples of one dataset, for one model."""
+
+    model: ReadyModel
+    dataset: Dataset
+    dataset_name: str
+    target: Target
+    indices: tuple[int, ...]
+    whole: Chosen  # the samples of all the dataset's shards
+
+    @cached_property
+    def ids(self) -> tuple[str, ...]:
+        return tuple(self.whole.ids[i] for i in self.indices)
+
+    @cached_property
+    def fingerprints(self) -> list[str]:
+        return [self.dataset.fingerprint(i) for i in self.indices]
+
+    @property
+    def groups(self) -> dict[str, str | None] | None:
+        """By id, its group; None where the dataset tells them with each sample alone."""
+        known = self.whole.groups
+        return None if known is None else {name: known[i] for name, i in zip(self.ids, self.indices, strict=True)}
+
+
+@dataclass(frozen=True, eq=False)
+class MapCell:
+    """The maps of one method at one layer on a shard; ``skip`` is why it does not apply, or empty.
+
+    ``base``: the cell that it is derived from, together with the other shards', where it is a whole dataset's.
+    """
+
+    name: str
+    layer: str
+    method: MethodChoice
+    skip: str
+    base: MapCell | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class MetricCell:
+    """One metric of one map cell's maps."""
+
+    name: str
+    maps: MapCell
+    metric: MetricChoice
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A shard with every cell asked of it; ``predictions`` names the cell of its targets.
+
+    ``bases``: cells that were not asked for, and that others are derived from.
+    """
+
+    shard: Shard
+    predictions: str
+    maps: tuple[MapCell, ...]
+    metrics: tuple[MetricCell, ...]
+    bases: tuple[MapCell, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class CostCell:
+    """What a method costs alone, at one layer of a model, on a dataset's first readable image, ``images`` times it.
+
+    ``timed``: with time and memory; without, passes are counted, by one call.
+    """
+
+    name: str
+    shard: Shard
+    layer: str
+    method: MethodChoice
+    skip: str
+    images: int
+    timed: bool
+
+
+def choose_samples(available: int, wanted: int, seed: int) -> list[int]:
+    """The first ``wanted`` of a seeded shuffle: a larger study on the same data extends a smaller one."""
+    order = np.random.default_rng(seed).permutation(available)
+    return [int(i) for i in order[:wanted]]
+
+
+def named_targets(label: str, study: Study) -> dict[str, Target]:
+    """By the name that the tables use: a dataset's targets. With several, each is a block of its own."""
+    if len(study.targets) == 1:
+        return {label: study.targets[0]}
+    return {f"{label}, target {target}": target for target in study.targets}
+
+
+def shards(model: ReadyModel, dataset: Dataset, name: str, target: Target, study: Study) -> Iterator[Shard]:
+    chosen = Chosen(dataset, tuple(choose_samples(len(dataset.ids), study.samples, study.seed)))
+    for start in range(0, len(chosen.indices), SHARD):
+        yield Shard(model, dataset, name, target, chosen.indices[start : start + SHARD], chosen)
+
+
+def tasks(shard: Shard, study: Study) -> Task:
+    """Every cell of a shard, in the study's order."""
+    base = [
+        engine_digest(),
+        shard.model.fingerprint,
+        vars(shard.model.preprocess),
+        shard.model.settings,
+        shard.target,
+    ]
+    content = [shard.ids, shard.fingerprints]
+    bases: dict[tuple[str, str], MapCell] = {}
+
+    def direct(layer: str, method: MethodChoice) -> MapCell:
+        name = digest("maps", base, content, study.seed, layer, *identity(method.plugin, method.params))
+        return MapCell(name, layer, method, skip_reason(shard.model, layer, method))
+
+    def cell(layer: str, method: MethodChoice) -> MapCell:
+        own = direct(layer, method)
+        if "dataset" not in method.needs:
+            return own
+        of: Method = method.params["of"]
+        found = bases.setdefault((layer, str(of)), direct(layer, MethodChoice(str(of), of.params, of.plugin)))
+        return replace(own, name=digest("derived", own.name, shard.whole.content), base=found)
+
+    maps = tuple(cell(layer, method) for layer, method in _pairs(shard.model, study))
+    asked = {one.name for one in maps}
+    metrics = tuple(
+        MetricCell(digest("metric", m.name, *identity(metric.plugin, metric.params)), m, metric)
+        for m in maps
+        for metric in study.metrics
+        if metric.plugin.of_images
+    )
+    extra = tuple(one for one in bases.values() if one.name not in asked)
+    return Task(shard, digest("predictions", base, content), maps, metrics, extra)
+
+
+def cost_cells(shard: Shard, study: Study, batch: int, machine: Mapping[str, Any]) -> list[CostCell]:
+    """One per layer, method and number of images that a metric of cost asks for.
+
+    Figures hold for a batch of the scorer and a machine.
+    """
+    timed: dict[int, bool] = {}
+    for metric in study.metrics:
+        if metric.plugin.alone:
+            images = images_asked(metric, batch)
+            timed[images] = timed.get(images, False) or "cost" in metric.plugin.needs
+    base = [
+        engine_digest(),
+        shard.model.fingerprint,
+        shard.model.settings,
+        study.seed,
+        batch,
+        machine,
+        shard.fingerprints,
+    ]
+    return [
+        CostCell(
+            digest("cost", base, layer, images, clock, *identity(method.plugin, method.params)),
+            shard,
+            layer,
+            method,
+            skip_reason(shard.model, layer, method) or ("dataset" in method.needs and NO_COST) or "",
+            images,
+            clock,
+        )
+        for images, clock in timed.items()
+        for layer, method in _pairs(shard.model, study)
+    ]
+
+
+def images_asked(metric: MetricChoice, batch: int) -> int:
+    """How many images a metric of cost is measured on: one, or the scorer's batch."""
+    return batch if metric.params.get("images") == "largest" else 1
+
+
+def _pairs(model: ReadyModel, study: Study) -> Iterator[tuple[str, MethodChoice]]:
+    """Every method at every layer; those that explain the network as a whole once, at the input image."""
+    for layer in model.layers:
+        yield from ((layer, method) for method in study.methods if "input" not in method.needs)
+    yield from ((INPUT, method) for method in study.methods if "input" in method.needs)
+
+
+def skip_reason(model: ReadyModel, layer: str, method: MethodChoice) -> str:
+    """Why the method does not apply there; empty where it does."""
+    found = (model.skips.get((layer, need), "") for need in ("any", *sorted(method.needs)))
+    return next((reason for reason in found if reason), "")
+
+
+def sample_seeds(seed: int, what: str, ids: Sequence[str]) -> tuple[int, ...]:
+    """One seed per sample, from the study's seed, the sample, and ``what``: the method and its layer."""
+    return tuple(int.from_bytes(hashlib.sha256(f"{seed}/{what}/{i}".encode()).digest()[:7], "big") for i in ids)

@@ -1,0 +1,296 @@
+"""YAML or Python to a frozen, validated Study. Every name and parameter is checked here, before anything runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeAlias
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from ..errors import BenchError, meant, nearest, safe
+from ..paths import expanded
+from ..registry import (
+    DATASETS,
+    METHODS,
+    METRICS,
+    MODELS,
+    DatasetPlugin,
+    MethodPlugin,
+    MetricPlugin,
+    ModelPlugin,
+    Registry,
+)
+from ..registry.importing import load_file
+from ..registry.registry import P
+from .study_file import name_and_params, read_each
+from .study_file import read_yaml as read_yaml
+
+_DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
+_PLAIN = ("target", "samples", "seed", "device", "engine", "batch", "score", "precision", "compile", "workers")
+_Rule: TypeAlias = Annotated[str, Field(pattern=r"^(top-[1-9]\d*|\d+-\d+)$")]
+Target: TypeAlias = Literal["predicted", "label"] | Annotated[int, Field(ge=0, strict=True)] | _Rule
+
+
+@dataclass(frozen=True, eq=False)
+class ModelChoice:
+    """A network asked for: a registered one, or a value (an nn.Module, a ModelSpec or a function that returns one)."""
+
+    label: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    plugin: ModelPlugin | None = None
+    value: Any = None
+
+
+@dataclass(frozen=True, eq=False)
+class DatasetChoice:
+    """Data asked for: a registered dataset, or a value (a Dataset, tensors, a list of photographs)."""
+
+    label: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    plugin: DatasetPlugin | None = None
+    value: Any = None
+
+
+@dataclass(frozen=True, eq=False)
+class MethodChoice:
+    label: str
+    params: Mapping[str, Any]
+    plugin: MethodPlugin
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return self.plugin.needs_of(self.params)
+
+
+@dataclass(frozen=True, eq=False)
+class MetricChoice:
+    """A metric under a protocol; ``protocol`` is "custom(...)" for parameters that no named protocol has."""
+
+    name: str
+    protocol: str
+    params: Mapping[str, Any]
+    plugin: MetricPlugin
+
+    @property
+    def label(self) -> str:
+        return f"{self.name}@{self.protocol}"
+
+
+class Study(BaseModel):
+    """What to compare: models x datasets x layers x methods x metrics.
+
+    The keys are those of a study file. In Python ``models`` and ``datasets`` may also be mappings of a name to a
+    network, or to ``(images, labels)``.
+
+    Raises:
+        BenchError: an unknown name, a wrong type, a missing file; it names the key.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    models: tuple[ModelChoice, ...]
+    datasets: tuple[DatasetChoice, ...]
+    layers: str | tuple[str, ...] | dict[str, str | tuple[str, ...]] = "last"
+    methods: tuple[MethodChoice, ...]
+    metrics: tuple[MetricChoice, ...]
+    target: Target | Annotated[tuple[Target, ...], Field(min_length=1)] = "predicted"
+    samples: Annotated[int, Field(gt=0, strict=True)] = 64
+    seed: Annotated[int, Field(ge=0, lt=2**31, strict=True)] = 0
+    device: str = "auto"
+    engine: Literal["local"] = "local"
+    batch: Literal["auto"] | Annotated[int, Field(gt=0, strict=True)] = "auto"
+    score: Literal["softmax", "sigmoid"] = "softmax"
+    precision: Literal["float32", "bf16"] = "float32"
+    compile: Annotated[bool, Field(strict=True)] = False
+    workers: Annotated[int, Field(ge=0, le=64, strict=True)] = 2
+
+    def __init__(self, **keys: Any) -> None:
+        try:
+            super().__init__(**keys)
+        except ValidationError as error:
+            raise _plainly(error, type(self).model_fields) from None
+
+    @classmethod
+    def from_yaml(cls, path: str | Path, **overrides: Any) -> Self:
+        """The study of a file, with keys overridden.
+
+        Raises:
+            BenchError: no such file, unreadable YAML, or a key that is wrong.
+        """
+        try:
+            keys = read_yaml(expanded(path))
+            return cls(**{**keys, **overrides})
+        except BenchError as error:
+            if error.where.startswith(str(path)):
+                raise
+            where = f"{path}: {error.where}" if error.where else str(path)
+            raise BenchError(error.what, where=where, hint=error.hint) from None
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def _models(cls, given: Any) -> tuple[ModelChoice, ...]:
+        return read_each("models", given, _model)
+
+    @field_validator("datasets", mode="before")
+    @classmethod
+    def _datasets(cls, given: Any) -> tuple[DatasetChoice, ...]:
+        return read_each("datasets", given, _dataset)
+
+    @field_validator("methods", mode="before")
+    @classmethod
+    def _methods(cls, given: Any) -> tuple[MethodChoice, ...]:
+        return read_each("methods", given, read_method)
+
+    @field_validator("metrics", mode="before")
+    @classmethod
+    def _metrics(cls, given: Any) -> tuple[MetricChoice, ...]:
+        return read_each("metrics", given, read_metric)
+
+    @field_validator("device", mode="before")
+    @classmethod
+    def _device(cls, given: Any) -> str:
+        if given == "mps":
+            said = "mps has no float64, in which maps are normalised and ranked"
+            raise BenchError(said, where="device", hint="Say cpu")
+        if not isinstance(given, str) or not _DEVICE.fullmatch(given):
+            hint = "Say auto, cpu, cuda, or cuda:1 for the second GPU"
+            raise BenchError(f"unknown device {given!r}", where="device", hint=hint)
+        return given
+
+    @field_validator("layers", mode="before")
+    @classmethod
+    def _layers(cls, given: Any) -> Any:
+        if isinstance(given, Mapping):
+            return {name: cls._layers(value) for name, value in given.items()}
+        listed = tuple(given) if isinstance(given, list) else given
+        if listed == ():
+            raise BenchError("the list is empty", where="layers", hint="Name at least one, or say last, or stages")
+        return listed
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        return tuple(dict.fromkeys(self.target)) if isinstance(self.target, tuple) else (self.target,)
+
+    def layers_of(self, model: str) -> str | tuple[str, ...]:
+        """What was asked of one model.
+
+        Raises:
+            BenchError: the mapping does not name the model.
+        """
+        if not isinstance(self.layers, dict):
+            return self.layers
+        if model not in self.layers:
+            raise BenchError(f"no layers for model {model!r}", where="layers", hint=nearest(model, self.layers))
+        return self.layers[model]
+
+    def plain(self) -> dict[str, Any]:
+        """The study as a study file would say it, for run.json and the report."""
+        return {
+            "models": [_said(c.label, c.params) for c in self.models],
+            "datasets": [_said(c.label, c.params) for c in self.datasets],
+            "layers": self.layers if isinstance(self.layers, (str, dict)) else list(self.layers),
+            "methods": [c.label for c in self.methods],
+            "metrics": [c.label for c in self.metrics],
+            **{key: getattr(self, key) for key in _PLAIN},
+        }
+
+
+def _registered(registry: Registry[P], item: Any) -> tuple[str, dict[str, Any], P]:
+    """The label, the checked parameters and the plugin of an item that is registered."""
+    name, params = name_and_params(item)
+    plugin = registry[name]
+    bound = plugin.bind(params)
+    return plugin.label(bound), bound, plugin
+
+
+def _model(item: Any) -> ModelChoice:
+    if isinstance(item, ModelChoice):
+        return item
+    if isinstance(item, tuple) and len(item) == 2 and not isinstance(item[1], str):
+        return ModelChoice(safe(item[0]), value=item[1])
+    if isinstance(item, tuple):
+        return _relabel(_model(item[1]), item[0])
+    name, params = name_and_params(item)
+    file, colon, function = name.rpartition(":")
+    if colon and file.endswith(".py"):
+        found = getattr(load_file(file), function, None)
+        if not callable(found):
+            raise BenchError(f"{file} has no function {function!r}", hint="Give FILE.py:function")
+        params = {key: _scalar(value) for key, value in params.items()}
+        said = ", ".join(f"{k}={v}" for k, v in sorted(params.items()))
+        return ModelChoice(f"{function}({said})" if said else function, params, value=found)
+    return ModelChoice(*_registered(MODELS, item))
+
+
+def _relabel(choice: ModelChoice, label: str) -> ModelChoice:
+    return ModelChoice(safe(label), choice.params, choice.plugin, choice.value)
+
+
+def _scalar(value: Any) -> Any:
+    """A number or a truth value that the command line gave as text: one's own function may have no types."""
+    try:
+        read = yaml.safe_load(value) if isinstance(value, str) else value
+    except yaml.YAMLError:
+        return value
+    return read if isinstance(read, (bool, int, float)) else value
+
+
+def _dataset(item: Any) -> DatasetChoice:
+    if isinstance(item, DatasetChoice):
+        return item
+    if isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str):
+        return DatasetChoice(safe(item[0]), value=item[1])
+    return DatasetChoice(*_registered(DATASETS, item))
+
+
+def read_method(item: Any) -> MethodChoice:
+    if isinstance(item, MethodChoice):
+        return item
+    return MethodChoice(*_registered(METHODS, item))
+
+
+def read_metric(item: Any) -> MetricChoice:
+    """From its name, name@protocol, or {name: ..., parameter: ...}."""
+    if isinstance(item, MetricChoice):
+        return item
+    name, params = name_and_params(item)
+    name, _, protocol = name.partition("@")
+    plugin = METRICS[name]
+    name = plugin.name
+    if protocol:
+        spelled = meant(protocol, plugin.protocols)
+        if len(spelled) != 1:
+            raise BenchError(f"{name} has no protocol {protocol!r}", hint=nearest(protocol, plugin.protocols))
+        protocol = spelled[0]
+    if protocol and params:
+        raise BenchError(f"{name}@{protocol} fixes its parameters", hint=f"Leave out @{protocol}, or the parameters")
+    default = next(iter(plugin.protocols))
+    bound = plugin.bind(params or plugin.protocols[protocol or default])
+    for known, fixed in plugin.protocols.items():
+        if plugin.bind(fixed) == bound:
+            return MetricChoice(name, known, bound, plugin)
+    return MetricChoice(name, plugin.label(bound).replace(name, "custom", 1), bound, plugin)
+
+
+def _said(label: str, params: Mapping[str, Any]) -> Any:
+    said = {k: str(v) if isinstance(v, Path) else v for k, v in params.items() if v is not None}
+    return {"name": label, **said} if said else label
+
+
+def _plainly(error: ValidationError, known: Mapping[str, Any]) -> BenchError:
+    """The first thing that pydantic found, in one line that names the key."""
+    first = error.errors()[0]
+    key = str(first["loc"][0]) if first["loc"] else "study"
+    if first["type"] == "extra_forbidden":
+        return BenchError(f"unknown key {key!r}", hint=nearest(key, known))
+    if first["type"] == "missing":
+        return BenchError("missing", where=key, hint=f"Say {key}: ...")
+    if key == "target":
+        hint = "Say predicted, label, a class, top-2, 281-285, or a list of them"
+        return BenchError(f"cannot read {first['input']!r}", where=key, hint=hint)
+    choices = [e["msg"] for e in error.errors() if e["loc"] and e["loc"][0] == key]
+    return BenchError(f"{'; or '.join(dict.fromkeys(choices))} (got {first['input']!r})", where=key)

@@ -1,0 +1,134 @@
+"""A study file's keys, and the items of its lists: read without running anything; what stands twice is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..errors import BenchError
+from ..paths import expanded
+
+_MERGE = "tag:yaml.org,2002:merge"
+MOST = 20_000  # keys and values of a study file
+_BYTES = 4_000_000
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A study file's keys.
+
+    Raises:
+        BenchError: no such file, not YAML (with the line), a key twice (with both lines), or not a mapping.
+    """
+    if not expanded(path).is_file():
+        hint = "Give the path of a YAML file, or none for the default study"
+        raise BenchError("no such study file", where=str(path), hint=hint)
+    if expanded(path).stat().st_size > _BYTES:
+        raise BenchError(f"it has more than {_BYTES:,} bytes", where=str(path), hint="Give a study file")
+    try:
+        keys = _once(expanded(path).read_text(encoding="utf-8"), str(path))
+    except RecursionError:
+        raise BenchError("it is nested too deeply", where=str(path), hint="A study has three levels") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        said = " ".join(str(error).replace(' in "<unicode string>",', " at").split())
+        raise BenchError(f"not readable as YAML: {said}", where=str(path)) from None
+    if not isinstance(keys, dict) or not all(isinstance(key, str) for key in keys):
+        raise BenchError("a study is a mapping of keys such as models, methods, metrics", where=str(path))
+    return keys
+
+
+def _once(text: str, where: str) -> Any:
+    loader = yaml.SafeLoader(text)
+    try:
+        root = loader.get_single_node()
+        if root is None:
+            return None
+        if _size(root, {}) > MOST:
+            said = f"it has more than {MOST:,} keys and values, those that it repeats by & and * counted each time"
+            raise BenchError(said, where=where, hint="Make several studies of it")
+        for first, second, key in _twice(loader, root, set()):
+            lines = f"on line {first.start_mark.line + 1} and on line {second.start_mark.line + 1}"
+            raise BenchError(f"the key {key!r} stands twice: {lines}", where=where, hint="Remove one of them")
+        return loader.construct_document(root)
+    finally:
+        loader.dispose()
+
+
+def _size(node: yaml.Node, known: dict[int, int]) -> int:
+    """How many nodes there are at and below a node; endless where the node lies within itself."""
+    if id(node) not in known:
+        known[id(node)] = MOST  # while it is counted: who meets it again is below it
+        below = node.value if isinstance(node, yaml.SequenceNode) else []
+        if isinstance(node, yaml.MappingNode):
+            below = [each for pair in node.value for each in pair]
+        known[id(node)] = 1 + sum(_size(each, known) for each in below)
+    return known[id(node)]
+
+
+def _twice(loader: yaml.SafeLoader, node: yaml.Node, seen: set[int]) -> Iterator[tuple[yaml.Node, yaml.Node, Any]]:
+    """Every key that stands twice in one mapping, at any depth: its two nodes and the key."""
+    if id(node) in seen:
+        return
+    seen.add(id(node))
+    if isinstance(node, yaml.SequenceNode):
+        for each in node.value:
+            yield from _twice(loader, each, seen)
+    elif isinstance(node, yaml.MappingNode):
+        before: dict[Hashable, yaml.Node] = {}
+        for key_node, value_node in node.value:
+            if isinstance(key_node, yaml.ScalarNode):
+                key = key_node.value if key_node.tag == _MERGE else loader.construct_object(key_node)
+                if key in before:
+                    yield before[key], key_node, key
+                before[key] = key_node
+            yield from _twice(loader, value_node, seen)
+
+
+def read_each(key: str, given: Any, make: Any) -> tuple[Any, ...]:
+    """Every item of a list (or of a mapping of names to values), checked; an error says which one."""
+    if isinstance(given, Mapping) and "name" not in given:
+        items: Sequence[Any] = [(str(name), value) for name, value in given.items()]
+    else:
+        items = given if isinstance(given, (list, tuple)) else [given]
+    if not items:
+        raise BenchError("the list is empty", where=key, hint="Name at least one")
+    made: list[Any] = []
+    for i, item in enumerate(items):
+        try:
+            made.append(make(item))
+        except BenchError as error:
+            raise error.at(f"{key}[{i}]") from None
+    _refuse_twins(key, items, made)
+    return tuple(made)
+
+
+def _refuse_twins(key: str, items: Sequence[Any], made: Sequence[Any]) -> None:
+    """Refuse a thing in two places, maybe in two spellings, and two things of one name, whose rows would be mixed."""
+    places: dict[str, int] = {}
+    for i, choice in enumerate(made):
+        j = places.setdefault(choice.label, i)
+        if i == j:
+            continue
+        both = [_spelled(items[k], f"{key}[{k}]") for k in (j, i)]
+        if getattr(choice, "value", None) is getattr(made[j], "value", None):
+            said, hint = f"{choice.label!r} is asked for twice: {both[0]} and {both[1]}", "Remove one of them"
+        else:
+            said = f"two are called {choice.label!r}: {both[0]} and {both[1]}"
+            hint = f"Give each a name: {key}: {{one: ..., two: ...}}"
+        raise BenchError(said, where=f"{key}[{i}]", hint=hint)
+
+
+def _spelled(item: Any, place: str) -> str:
+    if isinstance(item, Mapping):
+        item = ":".join([str(item.get("name")), *(f"{k}={v}" for k, v in item.items() if k != "name")])
+    return f"{place} ({item})" if isinstance(item, str) else place
+
+
+def name_and_params(item: Any) -> tuple[str, dict[str, Any]]:
+    if isinstance(item, str):
+        return item, {}
+    if isinstance(item, Mapping) and isinstance(item.get("name"), str):
+        return item["name"], {str(k): v for k, v in item.items() if k != "name"}
+    raise BenchError(f"cannot read {item!r}", hint="Give a name, or {name: ..., parameter: ...}")

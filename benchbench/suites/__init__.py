@@ -1,0 +1,1 @@
+"""Studies that answer a question of their own."""

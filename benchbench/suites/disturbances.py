@@ -1,0 +1,233 @@
+"""Scores again after a disturbance of the image or of the network: what stats.reliability judges a metric by.
+
+A disturbance of the input leaves the map as it was (MetaQuantus: only what the metric asks of the network changes); a
+metric that compares the map with maps of changed images is given the map of the disturbed image. A disturbance of the
+weights explains the image anew. The class stays that of the undisturbed image, and so do all seeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import pandas as pd
+import torch
+
+from ..attribution.apply_view import Original, Shown, Weights, show
+from ..attribution.explain import Maps
+from ..attribution.reexplain import explain_again, explain_shown
+from ..cost.memory import out_of_memory
+from ..engine import tables as assemble
+from ..engine.applicability import device_of
+from ..engine.loader import Chunk, Loader, chunks
+from ..engine.lock import locked
+from ..engine.progress import Progress, Silent
+from ..engine.runner import exact, plainly
+from ..engine.setup import PROOF_IMAGES, Loaded, ModelPlan, load
+from ..engine.shard import Desk, stored
+from ..errors import BenchError
+from ..evaluation.evaluate import judge, merge, pixels_of, probes_of
+from ..network.capture import quiet
+from ..network.prepared import prepare
+from ..network.scorer import Scorer
+from ..results.run_folder import read_table
+from ..results.schema import Record
+from ..results.store import Store, digest
+from ..stats import is_part
+from ..study.plan import MetricCell, Task
+from ..study.spec import Study
+from ..types.views import Noisy, NoisyWeights
+
+FILE = "reliability.parquet"
+FIRST = 10_000  # draws of noise that no metric's own views use
+On: TypeAlias = Literal["input", "weights"]
+Strength: TypeAlias = Literal["minor", "disruptive"]
+
+
+@dataclass(frozen=True)
+class Disturbance:
+    """One draw of noise on every image, or on every weight."""
+
+    on: On
+    strength: Strength
+    size: float
+    draw: int
+
+    @property
+    def view(self) -> Noisy | NoisyWeights:
+        return Noisy(FIRST + self.draw, self.size) if self.on == "input" else NoisyWeights(self.draw, self.size)
+
+
+@dataclass(frozen=True)
+class Disturbances:
+    """How often, and how much, minor and disruptive.
+
+    Attributes:
+        draws: of each of the four kinds.
+        input: the bound of uniform noise on pixels of [0, 1]; nothing is clipped.
+        weights: the standard deviation of what each weight is multiplied by, around 1.
+    """
+
+    draws: int = 5
+    input: tuple[float, float] = (0.001, 1.0)
+    weights: tuple[float, float] = (0.001, 0.5)
+
+    def __post_init__(self) -> None:
+        if self.draws < 1:
+            raise BenchError(f"draws is {self.draws}", where="reliability", hint="Ask for one or more")
+        for name, (minor, disruptive) in (("input", self.input), ("weights", self.weights)):
+            if not 0 < minor < disruptive < float("inf"):
+                said = f"{name} is {minor:g}, {disruptive:g}"
+                raise BenchError(said, where="reliability", hint="Give a small size above 0, then a larger one")
+
+    def all(self) -> Iterator[Disturbance]:
+        strengths: tuple[Strength, ...] = ("minor", "disruptive")
+        for on, sizes in (("input", self.input), ("weights", self.weights)):
+            for strength, size in zip(strengths, sizes, strict=True):
+                for draw in range(self.draws):
+                    yield Disturbance("input" if on == "input" else "weights", strength, size, draw)
+
+
+def disturb(study: Study, folder: Path, given: Disturbances, progress: Progress | None = None) -> None:
+    """Score what a finished run of the study holds again under every disturbance, and write reliability.parquet.
+
+    Controls are left out. What the folder already holds is not computed again.
+
+    Raises:
+        BenchError: the request cannot be met.
+    """
+    progress = progress or Silent()
+    device, store, tables = device_of(study), Store(folder), []
+    with locked(folder, progress.warn), plainly(study, folder, progress), exact():
+        for choice in study.models:
+            loaded = load(choice, study, device)
+            progress.start(_estimate(loaded.plan, given))
+            loader = Loader(store, study.workers)
+            desk = Desk(study, loaded.network, store, _scorer(loaded, progress), device, loader)
+            try:
+                with quiet(loaded.network):
+                    for each in given.all():
+                        progress.say(f"{loaded.plan.model.name}: {each.strength} noise on {each.on}, draw {each.draw}")
+                        tables.append(_table(loaded.plan, each, desk))
+            finally:
+                loader.close()
+        info = Record.load(folder).info
+        store.write_results({FILE: pd.concat(tables, ignore_index=True)}, info)
+
+
+def read_trials(folder: Path) -> pd.DataFrame:
+    """reliability.parquet: results.parquet's columns, and ``on``, ``strength``, ``size``, ``draw`` and ``kept``.
+
+    Raises:
+        BenchError: the folder has none.
+    """
+    if not (folder / FILE).is_file():
+        hint = "Make one: benchbench reliability STUDY.yaml, or Study.reliability"
+        raise BenchError(f"the run has no {FILE}", where=str(folder), hint=hint)
+    return read_table(folder, Record.load(folder).info, FILE)
+
+
+def _scorer(loaded: Loaded, progress: Progress) -> Scorer:
+    prepared, batch = loaded.prepared, loaded.plan.sizing.batch
+    activation = loaded.plan.model.settings.get("score", "softmax")
+    own = (prepared.network, batch, prepared.used)
+    return Scorer(*own, advance=progress.advance, padded=prepared.compiled, activation=activation)
+
+
+def _estimate(plan: ModelPlan, given: Disturbances) -> int:
+    """Forwards, roughly: what the progress bar counts."""
+    each = sum(len(t.shard.ids) * sum(len(probes_of(c.metric)) for c in _asked(t)) for t in plan.tasks)
+    return 4 * given.draws * each
+
+
+def _asked(task: Task) -> list[MetricCell]:
+    return [cell for cell in task.metrics if not cell.maps.method.plugin.control]
+
+
+def _table(plan: ModelPlan, each: Disturbance, desk: Desk) -> pd.DataFrame:
+    """The results' rows under one disturbance, with what it was and whether the prediction stayed."""
+    tasks = []
+    kept: dict[tuple[str, str], bool | None] = {}
+    for task in plan.tasks:
+        cells = [replace(cell, name=digest("disturbed", cell.name, vars(each))) for cell in _asked(task)]
+        answers = digest("answers", task.predictions, vars(each))
+        _work(task, cells, answers, each, desk)
+        tasks.append(replace(task, metrics=tuple(cells)))
+        kept |= {(task.shard.dataset_name, i): k for i, k in desk.store.read_cell(answers)["kept"].items()}
+    rows = assemble.scores(tasks, desk.store)
+    rows = rows[~is_part(rows["metric"])].reset_index(drop=True)
+    stayed = [kept.get(key) for key in zip(rows["dataset"], rows["sample"], strict=True)]
+    said = {"on": each.on, "strength": each.strength, "size": each.size, "draw": each.draw}
+    return rows.assign(**said, kept=pd.array(stayed, dtype="boolean"))
+
+
+def _work(task: Task, cells: Sequence[MetricCell], answers: str, each: Disturbance, desk: Desk) -> None:
+    """Write the cells that the store lacks, and whether each image's prediction stayed."""
+    live = [cell for cell in cells if not cell.maps.skip]
+    lacking = [cell for cell in live if desk.store.wants(cell.name)]
+    if not lacking and not desk.store.wants(answers):
+        return
+    predicted = desk.store.read_cell(task.predictions)["samples"]
+    pages: dict[str, dict[str, Any]] = {cell.name: {"samples": {}} for cell in lacking}
+    kept: dict[str, bool | None] = {}
+    samples = [s for s in desk.loader.load(task.shard).samples if not predicted[s.id]["reason"]]
+    queue = list(chunks(samples, desk.scorer.batch, desk.device))
+    while queue:
+        chunk = queue.pop(0)
+        try:
+            stayed, scores = _score(task, lacking, chunk, predicted, each, desk)
+        except Exception as error:
+            half = len(chunk.ids) // 2
+            if not out_of_memory(error) or not half:
+                raise
+            desk.scorer.halve(len(chunk.ids))
+            queue[:0] = [chunk.part(0, half), chunk.part(half, len(chunk.ids))]
+            continue
+        merge(pages, scores)
+        kept |= dict(zip(chunk.ids, stayed, strict=True))
+    for name, page in pages.items():
+        desk.store.write_cell(name, page)
+    desk.store.write_cell(answers, {"kept": kept})
+
+
+def _score(
+    task: Task, cells: Sequence[MetricCell], chunk: Chunk, predicted: dict[str, Any], each: Disturbance, desk: Desk
+) -> tuple[list[bool | None], dict[str, dict[str, Any]]]:
+    """Whether each prediction stayed (None where the network failed), and the cells' pages."""
+    seed = desk.study.seed
+    targets = torch.tensor([predicted[i]["target"] for i in chunk.ids], device=desk.device)
+    first = torch.tensor([predicted[i]["predicted"] for i in chunk.ids], device=desk.device)
+    own = (chunk.ids, pixels_of(chunk, seed, task.shard.model.preprocess), chunk.masks, targets, first, seed)
+    original = Original(desk.network, desk.scorer, *own)
+    shown = _shown(each, original, desk)
+    if all(shown.reasons):
+        entries = {i: {"value": None, "status": "not_applicable", "reason": shown.reasons[0]} for i in chunk.ids}
+        return [None] * len(chunk.ids), {cell.name: {"samples": dict(entries)} for cell in cells}
+    anew = [cell for cell in cells if each.on == "weights" or {"again", "network"} & cell.metric.plugin.needs]
+    fixed = [cell for cell in cells if cell not in anew]
+    found = explain_shown(shown, list({cell.maps.name: cell.maps for cell in anew}.values()))
+    then = replace(original.pixels, images=shown.images, made={})
+    now = replace(
+        original, network=shown.network, scorer=shown.scorer, pixels=then, masks=shown.masks, predicted=found.likely
+    )
+    seen = replace(chunk, images=shown.images)
+    again = explain_again(anew, found.maps, now)
+    before: dict[str, Maps] = {name: stored(name, chunk, desk) for name in {cell.maps.name for cell in fixed}}
+    pages = judge(anew, found.maps, seen, then, targets, shown.scorer, again, now)
+    pages |= judge(fixed, before, seen, then, targets, shown.scorer, {}, now)
+    pairs = zip(found.likely.tolist(), first.tolist(), strict=True)
+    return [None if likely < 0 else likely == was for likely, was in pairs], pages
+
+
+def _shown(each: Disturbance, original: Original, desk: Desk) -> Shown:
+    """What is shown; a network with noisy weights is scored on a prepared copy of it, as the undisturbed one is."""
+    shown = show(each.view, original.pixels.images[:, 0], original, Weights(original))
+    if each.on == "input" or all(shown.reasons):
+        return shown
+    own = desk.scorer
+    made = prepare(shown.network, shown.images[:PROOF_IMAGES], precision=desk.study.precision)
+    return replace(
+        shown, scorer=Scorer(made.network, own.batch, made.used, own.passes, own.advance, activation=own.activation)
+    )

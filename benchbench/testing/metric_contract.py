@@ -1,0 +1,228 @@
+"""The contract of a metric, as tests; see ``benchbench.testing.check_metric``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..attribution.explain import Maps
+from ..engine.loader import Chunk
+from ..evaluation.evaluate import judge, pixels_of
+from ..network.scorer import Scorer
+from ..registry import METHODS
+from ..study.plan import MapCell, MetricCell
+from ..study.spec import MethodChoice, MetricChoice
+from ..types import Preprocess
+
+Entry = Mapping[str, Any]
+SIZE = (48, 64)
+
+
+class Telling(nn.Module):
+    """A small network whose answers depend on where the picture is bright; its classes are far from certain."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.fc = nn.Conv2d(3, 6, 5, 4, 2), nn.Linear(6 * 12 * 16, 5)
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.fc(self.conv(images).relu().flatten(1))
+        return 2 * logits
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """A metric under one protocol, and what it is tried on.
+
+    Attributes:
+        maps: (B, h, w), not normalised.
+        masks: (B, H, W) bool, or None.
+        tolerance: by how much its value may differ between batches.
+    """
+
+    choice: MetricChoice
+    network: nn.Module
+    images: Tensor
+    maps: Tensor
+    masks: Tensor | None
+    tolerance: float = 1e-4
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """What its values lie in, with its parameters."""
+        return self.choice.plugin.reading_of(self.choice.params).range
+
+    def entries(
+        self, *, batch: int = 16, maps: Tensor | None = None, masks: Tensor | None = None, rows: Sequence[int] = ()
+    ) -> list[Entry]:
+        """What the engine writes of each image: value, status, reason."""
+        rows = list(rows) or list(range(len(self.images)))
+        given, seen = self.maps if maps is None else maps, self.masks if masks is None else masks
+        names = tuple(f"image {i}" for i in rows)
+        images = self.images[rows].clone()
+        chunk = Chunk(names, images, (0,) * len(rows), None if seen is None else seen[rows], ("",) * len(rows))
+        holder = MapCell("maps", "layer", MethodChoice("random", {}, METHODS["random"]), "")
+        held = {"maps": Maps(given[rows], ("",) * len(rows), tuple("ok" for _ in rows))}
+        targets = torch.arange(len(self.images))[rows] % 5
+        pixels = pixels_of(chunk, 0, Preprocess())
+        cell = MetricCell("metric", holder, self.choice)
+        page = judge([cell], held, chunk, pixels, targets, Scorer(self.network, batch))["metric"]
+        assert torch.equal(images, self.images[rows]), "the images were changed"
+        return [page["samples"][name] for name in names]
+
+
+def trial(choice: MetricChoice, tolerance: float) -> Trial:
+    """Five images with structure, maps of 6 x 8 cells, and masks of different size."""
+    generator = torch.Generator().manual_seed(0)
+    coarse = torch.randn(5, 3, SIZE[0] // 8, SIZE[1] // 8, generator=generator)
+    images = F.interpolate(coarse, size=SIZE, mode="bilinear")
+    masks = torch.zeros(5, *SIZE, dtype=torch.bool)
+    for i in range(5):
+        masks[i, 4 * i : 4 * i + 12, 6 * i : 6 * i + 10 + 5 * i] = True
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = Telling().eval()
+    return Trial(choice, network, images, torch.rand(5, 6, 8, generator=generator), masks, tolerance)
+
+
+def declares_itself(given: Trial) -> None:
+    """A summary; and under every protocol, whose parameters it takes, a unit, an equation and a range."""
+    plugin = given.choice.plugin
+    assert plugin.summary, "it has no summary"
+    for name, params in plugin.protocols.items():
+        reading = plugin.reading_of(plugin.bind(params))
+        for trait in ("unit", "equation"):
+            assert getattr(reading, trait), f"it has no {trait} under {name}"
+        assert reading.range[0] < reading.range[1], f"its range is {reading.range} under {name}"
+    assert ("probes" in plugin.needs) == (plugin.probes is not None), (
+        "probes are said in one place and not in the other"
+    )
+
+
+def batches_and_order(given: Trial) -> None:
+    """Scored in other batches, in another order, or alone: the same values; twice the same."""
+    together = given.entries(batch=64)
+    assert together == given.entries(batch=64), "two calls give different values"
+    _same(given, given.entries(batch=3), together, "scored three at a time")
+    backwards = given.entries(rows=range(len(given.images) - 1, -1, -1))
+    _same(given, backwards[::-1], together, "in another order")
+    for i in (0, len(together) - 1):
+        _same(given, given.entries(rows=[i]), [together[i]], f"image {i} alone")
+
+
+def in_its_range(given: Trial) -> None:
+    """Every value lies in the range that it declares; at least one of the images has one."""
+    values = [entry["value"] for entry in given.entries() if entry["status"] == "ok"]
+    assert values, f"no image has a value: {given.entries()[0]['reason']}"
+    low, high = given.range
+    wrong = [v for v in values if not low - 1e-6 <= v <= high + 1e-6]
+    assert not wrong, f"{wrong[0]} is not in {low} .. {high}"
+
+
+def constant_map(given: Trial) -> None:
+    """On a map that is the same everywhere: a value in its range, or not applicable; never a failure."""
+    _no_failure(given, given.entries(maps=torch.full_like(given.maps, 0.3)))
+
+
+def one_pixel(given: Trial) -> None:
+    """On a map that is zero but for one cell, and on one of zeros and ones: the same."""
+    spike = torch.zeros_like(given.maps)
+    spike[:, 2, 3] = 1
+    _no_failure(given, given.entries(maps=spike))
+    _no_failure(given, given.entries(maps=(given.maps > 0.5).float()))
+
+
+def only_ranks(given: Trial) -> None:
+    """If it says that it reads only ranks, no increasing change of the map changes it; nor does any scale, if not."""
+    levels = torch.randint(0, 9, (len(given.maps), *SIZE), generator=torch.Generator().manual_seed(1)).float() / 8
+    first = given.entries(maps=levels)
+    _same(given, given.entries(maps=5 * levels), first, "with the map scaled")
+    if given.choice.plugin.ranks_only:
+        _same(given, given.entries(maps=levels.exp()), first, "with the map's exponential")
+
+
+def empty_mask(given: Trial) -> None:
+    """If it needs a mask: not applicable where it is empty, and where the dataset has none."""
+    if "mask" not in given.choice.plugin.needs:
+        return
+    assert given.masks is not None
+    empty = given.masks.clone()
+    empty[1] = False
+    entries = given.entries(masks=empty)
+    assert entries[1]["status"] == "not_applicable", f"an empty mask gives {entries[1]}"
+    without = Trial(given.choice, given.network, given.images, given.maps, None)
+    statuses = {entry["status"] for entry in without.entries()}
+    assert statuses == {"not_applicable"}, f"without masks it is {statuses}"
+
+
+def depends_on_the_map(given: Trial) -> None:
+    """Two of several maps, some of them opposite, score differently; or it says of every image why none can.
+
+    On ordinary images; on noise, of which SLIC makes one segment; on images of one colour; under masks that cover the
+    image.
+    """
+    alike = [name for name, scene in _scenes(given).items() if not _tells(scene, coarse=scene is not given)]
+    where = " and on ".join(alike)
+    assert not alike, f"every map has the same value on {where}: say inapplicable where no map can change it"
+
+
+def _scenes(given: Trial) -> dict[str, Trial]:
+    noise = torch.rand(given.images.shape, generator=torch.Generator().manual_seed(5))
+    scenes = {
+        "the trial's images": given,
+        "images of noise": replace(given, images=noise),
+        "images of one colour": replace(given, images=torch.full_like(given.images, 0.4)),
+    }
+    if given.masks is not None and "mask" in given.choice.plugin.needs:
+        scenes["masks that cover the image"] = replace(given, masks=torch.ones_like(given.masks))
+    return scenes
+
+
+def _tells(given: Trial, *, coarse: bool) -> bool:
+    """Whether two maps differ on some image, or no image has a value under any map.
+
+    ``coarse``: a metric of 0 and 1 passes too, as four maps may well agree in it.
+    """
+    spike = torch.zeros_like(given.maps)
+    spike[:, 1, 1] = 1
+    rows = range(min(2, len(given.images)))
+    values: list[list[float]] = [[] for _ in rows]
+    for maps in (given.maps, -given.maps, spike, -spike):
+        for own, entry in zip(values, given.entries(maps=maps, rows=rows), strict=True):
+            own += [entry["value"]] if entry["status"] == "ok" else []
+        spans = [max(own) - min(own) for own in values if own]
+        if spans and max(spans) > 1e-6 * max(abs(value) for own in values for value in own):
+            return True
+    return not spans or (coarse and all(value in (0, 1) for own in values for value in own))
+
+
+METRIC_CHECKS: dict[str, Callable[[Trial], None]] = {
+    "declares itself": declares_itself,
+    "batches and order": batches_and_order,
+    "in its range": in_its_range,
+    "constant map": constant_map,
+    "one pixel": one_pixel,
+    "only ranks": only_ranks,
+    "empty mask": empty_mask,
+    "depends on the map": depends_on_the_map,
+}
+
+
+def _no_failure(given: Trial, entries: Sequence[Entry]) -> None:
+    low, high = given.range
+    for entry in entries:
+        assert entry["status"] != "failed", f"it fails: {entry['reason']}"
+        assert entry["status"] != "ok" or low - 1e-6 <= entry["value"] <= high + 1e-6, f"its value is {entry['value']}"
+
+
+def _same(given: Trial, found: Sequence[Entry], expected: Sequence[Entry], when: str) -> None:
+    for one, other in zip(found, expected, strict=True):
+        assert one["status"] == other["status"], f"{when} it is {one['status']}, and was {other['status']}"
+        if one["status"] == "ok":
+            off = abs(one["value"] - other["value"])
+            assert off <= given.tolerance, f"{when} the value differs by {off:.1g}"

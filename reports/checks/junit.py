@@ -1,0 +1,59 @@
+"""What a check found as JUnit's XML, which CI systems read: a test case for everything that was compared."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+from xml.etree import ElementTree
+
+from ...regression import Change, Checked, Compared, Place
+from ..escape import visible
+
+Said: TypeAlias = Callable[[Change], str]
+_NOT_XML = re.compile("[\ud800-\udfff\ufffe\uffff]")
+
+
+def junit(checked: Checked, said: Said) -> str:
+    """Failures are what fails the check; what else changed is a case's output. What could not be compared fails too."""
+    suite = ElementTree.Element("testsuite", name="benchbench check")
+    left = dict(enumerate(checked.changes))
+    for one in checked.compared:
+        mine = [i for i, change in left.items() if _concerns(change, one)]
+        measure = _measure(one.metric, one.protocol)
+        _case(suite, one.place, f"{one.what} {measure}".strip(), [left.pop(i) for i in mine], said)
+    for change in left.values():
+        _case(suite, change.place, f"{change.kind} {_measure(change.metric, change.protocol)}".strip(), [change], said)
+    if not checked.compared:
+        _case(suite, Place(), "compared", [Change("missing", True, "nothing was compared")], said)
+    suite.set("tests", str(len(suite)))
+    suite.set("failures", str(sum(case.find("failure") is not None for case in suite)))
+    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _concerns(change: Change, one: Compared) -> bool:
+    if change.place != one.place:
+        return False
+    if one.what == "maps":
+        return change.kind in ("map", "dead") or (change.kind == "failure" and not change.metric)
+    return (change.metric, change.protocol) == (one.metric, one.protocol)
+
+
+def _measure(metric: str, protocol: str) -> str:
+    return f"{metric}@{protocol}" if metric else ""
+
+
+def _case(suite: ElementTree.Element, place: Place, name: str, changes: Sequence[Change], said: Said) -> None:
+    where = ".".join(_safe(part).replace(".", "_") for part in place.parts if part) or "the run"
+    case = ElementTree.SubElement(suite, "testcase", classname=where, name=_safe(name))
+    failing = [_safe(said(change)) for change in changes if change.fails]
+    if failing:
+        ElementTree.SubElement(case, "failure", message="; ".join(failing)).text = "\n".join(failing)
+    rest = [_safe(said(change)) for change in changes if not change.fails]
+    if rest:
+        ElementTree.SubElement(case, "system-out").text = "\n".join(rest)
+
+
+def _safe(text: str) -> str:
+    """Without what XML cannot hold, escaped or not."""
+    return _NOT_XML.sub("\ufffd", visible(text))

@@ -1,0 +1,133 @@
+"""Curves, and quality against cost, as figures of one block."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator
+
+from ...formatting import several
+from ..leaderboard.board import Block, Metric, Row
+from . import pareto
+from .style import INK, STYLE, Look, Picture, grid, label, legend, picture
+
+FRONT: dict[str, Any] = {
+    "color": INK,
+    "linestyle": "-",
+    "linewidth": 0.8,
+    "marker": "o",
+    "markersize": 11,
+    "markerfacecolor": "none",
+    "markeredgewidth": 0.9,
+}
+
+
+def curves(block: Block, bands: pd.DataFrame, look: Mapping[str, Look]) -> Picture | None:
+    """Mean curves with 95 % bands, a panel per metric and protocol; None where the block has no curve."""
+    here = bands[
+        (bands["model"] == block.model) & (bands["dataset"] == block.dataset) & (bands["layer"] == block.layer)
+    ]
+    metrics = [m for m in block.quality if ((here["metric"] == m.name) & (here["protocol"] == m.protocol)).any()]
+    if not metrics:
+        return None
+    with mpl.rc_context(STYLE):
+        figure, axes = grid(len(metrics), most=2)
+        for axis, metric in zip(axes, metrics, strict=True):
+            part = here[(here["metric"] == metric.name) & (here["protocol"] == metric.protocol)]
+            _curve_panel(axis, metric, part, look)
+        names = [row.method for row in block.rows if (here["method"] == row.method).any()]
+        legend(figure, names, look, lines=True)
+        return picture(figure, _curves_alt(block, metrics))
+
+
+def _curve_panel(axis: Axes, metric: Metric, part: pd.DataFrame, look: Mapping[str, Look]) -> None:
+    for number, name in enumerate(n for n in look if (part["method"] == n).any()):
+        rows, style = part[part["method"] == name], look[name]
+        every = max(1, len(rows) // 7)
+        axis.plot(
+            rows["x"],
+            rows["mean"],
+            color=style.colour,
+            linestyle=style.dash,
+            linewidth=1.2 if style.control else 1.7,
+            marker=style.marker,
+            markersize=4,
+            markevery=(number % every, every),
+        )
+        axis.fill_between(rows["x"], rows["low"], rows["high"], color=style.colour, alpha=0.10, linewidth=0)
+    share = "removed" if metric.name == "deletion" else "shown" if metric.name == "insertion" else "changed"
+    label(axis, f"{metric.title} {metric.arrow}  {metric.protocol}", f"share of pixels {share}", "mean probability")
+    axis.set_xlim(0, 1)
+    axis.set_ylim(bottom=0)
+
+
+def scatter(block: Block, look: Mapping[str, Look]) -> Picture | None:
+    """Every quality metric against the cost, a panel each, with the line of the best trade-offs; None without both."""
+    cost = pareto.cost_of(block)
+    if cost is None or not block.quality:
+        return None
+    points = [row for row in block.rows if _value(row, cost) is not None]
+    if not points:
+        return None
+    with mpl.rc_context(STYLE):
+        figure, axes = grid(len(block.quality), most=3)
+        fronts = {front.metric: front for front in pareto.fronts(block)}
+        for axis, metric in zip(axes, block.quality, strict=True):
+            _scatter_panel(axis, metric, cost, points, look)
+            if metric in fronts:
+                _front_line(axis, fronts[metric])
+        marked = [Line2D([], [], label="best trade-offs (line, rings)", **FRONT)] if fronts else []
+        legend(figure, [row.method for row in points], look, lines=False, more=marked)
+        return picture(figure, _scatter_alt(block, cost, len(points)))
+
+
+def _scatter_panel(axis: Axes, metric: Metric, cost: Metric, points: Sequence[Row], look: Mapping[str, Look]) -> None:
+    for row in points:
+        cell = next(cell for cell in row.cells if cell.metric == metric)
+        x = _value(row, cost)
+        if not cell.n or x is None:
+            continue
+        style = look[row.method]
+        if cell.interval:
+            axis.plot([x, x], [cell.low, cell.high], color=style.colour, linewidth=1, alpha=0.6)
+        axis.plot([x], [cell.mean], color=style.colour, marker=style.marker, markersize=6, linestyle="none")
+    costs = [_value(row, cost) or 0 for row in points]
+    if min(costs) > 0:
+        axis.set_xscale("log")
+        axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if max(costs) < 30 * min(costs) else (1,)))
+        axis.xaxis.set_major_formatter("{x:g}")
+        axis.xaxis.set_minor_formatter("")
+    unit = f" ({cost.unit})" if cost.unit else ""
+    label(axis, f"{metric.title} {metric.arrow}  {metric.protocol}", f"{cost.title}{unit}, less to the left", "")
+
+
+def _front_line(axis: Axes, front: pareto.Front) -> None:
+    """Steps through the methods that are worth their cost, each in a ring."""
+    x, y = zip(*(front.points[name] for name in front.methods), strict=True)
+    axis.step(x, y, where="post", zorder=0, **FRONT)
+
+
+def _value(row: Row, metric: Metric) -> float | None:
+    cell = next(cell for cell in row.cells if cell.metric == metric)
+    return cell.mean if cell.n else None
+
+
+def _curves_alt(block: Block, metrics: Sequence[Metric]) -> str:
+    said = [f"{metric.title} {metric.protocol} ({metric.direction}): {_ranking(block, metric)}" for metric in metrics]
+    return f"Mean probability against the share of pixels, {block.title}. Areas: {'; '.join(said)}."
+
+
+def _ranking(block: Block, metric: Metric) -> str:
+    cells = [(row.method, cell) for row in block.rows for cell in row.cells if cell.metric == metric and cell.n]
+    cells.sort(key=lambda pair: pair[1].mean, reverse=metric.higher)
+    return ", ".join(f"{name} {cell.text}" for name, cell in cells)
+
+
+def _scatter_alt(block: Block, cost: Metric, count: int) -> str:
+    names = ", ".join(metric.title for metric in block.quality)
+    return f"{names} against {cost.title} of {several(count, 'method')}, {block.title}: the numbers are in the tables."

@@ -1,0 +1,150 @@
+"""How every figure of a page looks: SVG, colour-blind-safe, told apart by dash and marker too, in light and dark."""
+
+from __future__ import annotations
+
+import io
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import cycle
+from typing import Any
+
+import matplotlib as mpl
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+
+from ..escape import one_line
+
+INK, RULE = "#0b0b0c", "#b0b0b1"  # replaced in the SVG by colours that follow the reader's light or dark theme
+GREY = "#808081"
+THEME = (
+    "<style>svg{color:#1b1b1a;--rule:#d9d7d0}"
+    "@media (prefers-color-scheme:dark){svg{color:#e9e7e1;--rule:#45443f}}"
+    "@media print{svg{color:#1b1b1a;--rule:#d9d7d0}}</style>"
+)
+DASHES = ["-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.5, 1.2, 1.5)), (0, (8, 2))]
+MARKERS = ["o", "s", "^", "D", "v", "P", "X", "p", "h", "<"]
+CONTROL_DASHES = [(0, (3, 2)), (0, (1, 2)), (0, (6, 2, 1, 2))]
+CONTROL_MARKERS = ["+", "x", "1", "2"]
+COLOURS = ["#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#a87c45", "#56b4e9", "#b8860b"]
+STYLE: dict[Any, Any] = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["Helvetica Neue", "Arial", "DejaVu Sans"],
+    "font.size": 9,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "benchbench",
+    "pdf.fonttype": 42,  # TrueType: journals refuse type 3
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "grid.color": RULE,
+    "text.parse_math": False,
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An SVG for an ``img`` element (so that ids of two pictures cannot meet), and what it shows in words."""
+
+    svg: str
+    alt: str
+    width: int
+    height: int
+    figure: Figure = field(repr=False, compare=False)
+
+    @property
+    def uri(self) -> str:
+        return f"data:image/svg+xml;base64,{b64encode(self.svg.encode()).decode()}"
+
+    def pdf(self) -> bytes:
+        """The same picture as a PDF, its fonts within; the same bytes each time."""
+        out = io.BytesIO()
+        with mpl.rc_context(STYLE):
+            self.figure.savefig(out, format="pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
+        return out.getvalue()
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one method is drawn, the same in every figure of a page."""
+
+    colour: str
+    dash: Any
+    marker: str
+    control: bool
+
+
+def looks(methods: Sequence[str], controls: Sequence[str]) -> dict[str, Look]:
+    """A look per method: coloured, or grey for a control; dash and marker say the same as the colour."""
+    drawn = zip(methods, cycle(COLOURS), cycle(DASHES), cycle(MARKERS), strict=False)
+    found = {name: Look(colour, dash, marker, False) for name, colour, dash, marker in drawn}
+    plain = zip(controls, cycle(CONTROL_DASHES), cycle(CONTROL_MARKERS), strict=False)
+    return {**found, **{name: Look(GREY, dash, marker, True) for name, dash, marker in plain}}
+
+
+def grid(count: int, most: int) -> tuple[Figure, list[Axes]]:
+    """A figure with so many panels, ``most`` in a row."""
+    columns = min(most, count)
+    rows = -(-count // columns)
+    width = 9.6
+    layout = ConstrainedLayoutEngine(h_pad=0.1, w_pad=0.08)
+    figure = Figure(figsize=(width, 3.1 * rows + 0.6), layout=layout)
+    axes = [figure.add_subplot(rows, columns, place + 1) for place in range(count)]
+    return figure, axes
+
+
+def label(axis: Axes, title: str, x: str, y: str) -> None:
+    """What a panel shows, and what its axes are."""
+    axis.set_title(one_line(title), loc="left", fontsize=10)
+    axis.set_xlabel(one_line(x))
+    axis.set_ylabel(y)
+    axis.grid(linewidth=0.6)
+    axis.set_axisbelow(True)
+    sns.despine(ax=axis)
+
+
+def legend(
+    figure: Figure, names: Sequence[str], look: Mapping[str, Look], lines: bool, more: Sequence[Line2D] = ()
+) -> None:
+    """The methods' looks below the panels, and ``more`` after them."""
+    handles = [
+        Line2D(
+            [],
+            [],
+            color=look[name].colour,
+            marker=look[name].marker,
+            linestyle=look[name].dash if lines else "none",
+            label=short(name) + (" (control)" if look[name].control else ""),
+        )
+        for name in names
+    ]
+    handles += more
+    figure.legend(
+        handles=handles, loc="outside lower center", ncols=min(4, len(handles)), frameon=False, handlelength=3.2
+    )
+
+
+def short(name: str, most: int = 40) -> str:
+    """A name on one line, cut where it is long."""
+    name = one_line(name)
+    return name if len(name) <= most else f"{name[: most - 1]}…"
+
+
+def picture(figure: Figure, alt: str) -> Picture:
+    """The figure as SVG that follows the reader's theme; ``alt`` is what it shows in words.
+
+    To be called within ``mpl.rc_context(STYLE)``.
+    """
+    out = io.StringIO()
+    figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    svg = out.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = svg.replace(INK, "currentColor").replace(RULE, "var(--rule)")
+    head = svg.index(">") + 1
+    width, height = (round(side * 96) for side in figure.get_size_inches())
+    return Picture(svg[:head] + THEME + svg[head:], alt, width, height, figure)

@@ -1,0 +1,5 @@
+"""The page."""
+
+from .document import render, write
+
+__all__ = ["render", "write"]

@@ -1,0 +1,125 @@
+"""The report: one HTML file that needs nothing else, offline and on any screen."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from ...files import publish
+from ...formatting import several
+from ..escape import visible
+from ..leaderboard import summary
+from ..leaderboard.board import Metric
+from ..leaderboard.marks import Marked
+from ..number_format import fixed, merged, share
+from .gallery import COLOURS, MOST_BYTES, gallery
+from .page import Page
+
+SCRIPTS = ("sort.js", "filters.js", "downloads.js", "atlas.js", "gallery.js", "points.js", "every.js")
+MOST = 15_000_000  # bytes of a page
+_SLOT = "<!-- the gallery, of what is left of the page -->"  # no foreign text has a "<" in the page
+
+
+def write(marked: Marked, out: Path) -> Path:
+    """Write the report to ``out``; returns the path."""
+    return publish(out, render(marked), parents=True)
+
+
+def render(marked: Marked) -> str:
+    """The report as one HTML document: no request is made to show it, and a policy in the page forbids any.
+
+    The gallery gets the bytes that the rest of the page leaves of ``MOST``, and says what it had to leave out.
+    """
+    board, environment = marked.board, _environment()
+    shown: dict[str, Any] = {"page": Page(marked), "scripts": _scripts(), "colours": COLOURS}
+    page = environment.get_template("report.html.j2").render(
+        **shown, summary=summary, css=Markup(_asset("report.css")), policy=_policy(), slot=Markup(_SLOT)
+    )
+    left = max(0, min(MOST_BYTES, int(0.9 * (MOST - len(page.encode())))))
+    drawn = gallery(board, left)
+    return page.replace(_SLOT, environment.get_template("_gallery.html.j2").render(**shown, gallery=drawn))
+
+
+@dataclass(frozen=True)
+class Script:
+    """A script of the page, and the digest by which the page's policy lets it run."""
+
+    code: str
+
+    @property
+    def markup(self) -> Markup:
+        return Markup(self.code)
+
+    @property
+    def digest(self) -> str:
+        return f"'sha256-{b64encode(sha256(self.code.encode()).digest()).decode()}'"
+
+
+def _scripts() -> tuple[Script, ...]:
+    return tuple(Script(f"\n{_asset(name)}") for name in SCRIPTS)
+
+
+def _policy() -> str:
+    """Content-Security-Policy: nothing is fetched, and only the page's own scripts run."""
+    digests = " ".join(script.digest for script in _scripts())
+    return (
+        f"default-src 'none'; script-src {digests} blob:; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def link(paper: str) -> str:
+    """Where a paper is: from arXiv:ID, a DOI or an https address; empty for anything else."""
+    if found := re.fullmatch(r"arXiv:(\d{4}\.\d{4,5})(v\d+)?", paper):
+        return f"https://arxiv.org/abs/{found[1]}"
+    if found := re.fullmatch(r"(?:doi:)?(10\.\d{4,9}/[\w.()/:;-]+)", paper):
+        return f"https://doi.org/{found[1]}"
+    return paper if re.fullmatch(r"https://[\w./%#?=&:~-]+", paper) else ""
+
+
+def header(metric: Metric) -> str:
+    """The unit that a column's header shows: those of measured costs, where short."""
+    return metric.unit if metric.is_cost and len(metric.unit) < 4 else ""
+
+
+def pairs(values: dict[str, Any]) -> str:
+    """``steps 28, fill zero``."""
+    return ", ".join(f"{key} {_plain(value)}" for key, value in values.items())
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(_plain(part) for part in value)}]"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _shown(value: Any) -> Any:
+    """Foreign text cannot reorder the page: see ``visible``. Escaping comes after, by autoescape."""
+    return visible(value) if type(value) is str else value
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("benchbench.reports.html", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        link=link, header=header, pairs=pairs, several=several, merged=merged, visible=visible, fixed=fixed, share=share
+    )
+    return environment
+
+
+def _asset(name: str) -> str:
+    return (files("benchbench.reports.html") / "templates" / name).read_text(encoding="utf-8")

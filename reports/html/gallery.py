@@ -1,0 +1,199 @@
+"""What the gallery and the scatter of images draw: thumbnails, maps and numbers, small enough to live in the page."""
+
+from __future__ import annotations
+
+import io
+from base64 import b64encode
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from ...results.schema import FloatArray, Record
+from ...stats import QUALITY
+from ..escape import one_line
+from ..leaderboard.board import Board
+from ..number_format import USUAL, fixed
+from .disagreement import reduced
+from .images import ImageSet
+
+MOST_PHOTOS = 200  # pictures of one network and data
+FEWEST_PHOTOS = 4
+MOST_BYTES = 9_000_000  # of the page, for thumbnails and maps
+SIDES = (224, 112, 56, 28)  # maps with a longer side are averaged down to the first of these that fits
+SIDE = 224
+COLOURS = "inferno"
+
+Json: TypeAlias = dict[str, Any]
+
+
+def gallery(board: Board, most_bytes: int = MOST_BYTES) -> Json:
+    """What atlas.js reads: the colour table, the metrics, the photos once each, and a set per model and dataset.
+
+    It takes ``most_bytes`` at most, but for the fewest photos: numbers a third, where they need more, the last images
+    have none; of what is left maps lose resolution first, then the last photos their pictures. A set says so (``side``,
+    ``pictured``, ``total``).
+    """
+    sets, shelf = _image_sets(board, most_bytes // 3), _Shelf(board.record)
+    counts = [min(MOST_PHOTOS, len(each.photos)) for each in sets]
+    numbers = sum(each.weight * len(each.photos) for each in sets)
+    side, counts = _fit(sets, shelf, counts, most_bytes - numbers)
+    lut = mpl.colormaps[COLOURS](np.arange(256), bytes=True)[:, :3]
+    made = [_set(each, shelf, count, side) for each, count in zip(sets, counts, strict=True)]
+    metrics = [
+        {"title": title, "arrow": metric.arrow, "higher": metric.higher}
+        for metric, title in zip(board.of(QUALITY), titles(board), strict=True)
+    ]
+    return {"lut": _base64(lut.tobytes()), "metrics": metrics, "photos": shelf.photos, "sets": made}
+
+
+def _image_sets(board: Board, most_bytes: int) -> list[ImageSet]:
+    pairs = list(_pairs(board.record.photos))
+    every = [ImageSet(board, model, dataset, len(board.record.photos)) for model, dataset in pairs]
+    sets = [each for each in every if each.layers]
+    most = max(FEWEST_PHOTOS, most_bytes // max(1, sum(each.weight for each in sets)))
+    return [replace(each, most=most) for each in sets]
+
+
+def titles(board: Board) -> list[str]:
+    """Of the quality metrics: with the protocol where two have one title."""
+    metrics = board.of(QUALITY)
+    same = [metric.title for metric in metrics]
+    return [one_line(f"{m.title} {m.protocol}" if same.count(m.title) > 1 else m.title) for m in metrics]
+
+
+class _Shelf:
+    """Thumbnails, each kept once however many networks saw the same picture."""
+
+    def __init__(self, record: Record) -> None:
+        self._record = record
+        self.photos: list[Json] = []
+        self._places: dict[bytes, int] = {}
+        self._read: dict[str, tuple[bytes, int, int]] = {}
+
+    def put(self, file: str) -> int:
+        """The place of a photo's thumbnail among ``photos``."""
+        data, width, height = self.thumbnail(file)
+        if data not in self._places:
+            self._places[data] = len(self.photos)
+            self.photos.append({"src": f"data:image/jpeg;base64,{_base64(data)}", "width": width, "height": height})
+        return self._places[data]
+
+    def thumbnail(self, file: str) -> tuple[bytes, int, int]:
+        """A JPEG, its width and height."""
+        if file not in self._read:
+            self._read[file] = self._thumbnail(file)
+        return self._read[file]
+
+    def _thumbnail(self, file: str) -> tuple[bytes, int, int]:
+        out = io.BytesIO()
+        with Image.open(io.BytesIO(self._record.photo(file))) as opened:
+            picture = opened.convert("RGB")
+        picture.thumbnail((SIDE, SIDE))
+        picture.save(out, "JPEG", quality=82, optimize=True)
+        return out.getvalue(), picture.width, picture.height
+
+
+def _pairs(photos: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    for model, dataset in photos[["model", "dataset"]].drop_duplicates().itertuples(index=False, name=None):
+        yield str(model), str(dataset)
+
+
+def _fit(sets: Sequence[ImageSet], shelf: _Shelf, counts: Sequence[int], most: int) -> tuple[int, list[int]]:
+    """The finest side of maps, and how many photos of each set, that take ``most`` bytes."""
+    for side in SIDES:
+        if _bytes(sets, shelf, counts, side) <= most:
+            return side, list(counts)
+    low, high = FEWEST_PHOTOS, max(counts, default=FEWEST_PHOTOS)
+    while low < high:
+        middle = (low + high + 1) // 2
+        fits = _bytes(sets, shelf, [min(middle, count) for count in counts], SIDES[-1]) <= most
+        low, high = (middle, high) if fits else (low, middle - 1)
+    return SIDES[-1], [min(low, count) for count in counts]
+
+
+def _bytes(sets: Sequence[ImageSet], shelf: _Shelf, counts: Sequence[int], side: int) -> int:
+    """What the thumbnails and maps take in the page, as base64 in JSON."""
+    total, seen = 0, set()
+    for each, count in zip(sets, counts, strict=True):
+        for file in each.photos["file"].head(count):
+            data = shelf.thumbnail(str(file))[0]
+            total += 0 if data in seen else 4 * len(data) // 3 + 80
+            seen.add(data)
+        total += sum(4 * min(cells, side * side) // 3 + 12 for cells in each.sizes(count))
+    return total
+
+
+@dataclass(frozen=True)
+class _Plate:
+    """A map as the page has it."""
+
+    code: str
+    height: int
+    width: int
+
+
+def _set(images: ImageSet, shelf: _Shelf, count: int, side: int) -> Json:
+    """One network and data; the images' order is that of the study."""
+    plates: dict[_Plate, int] = {}
+    places = [
+        [
+            [_place(images, plates, (sample, layer, method), side) for method in images.methods]
+            for sample in images.samples[:count]
+        ]
+        for layer in images.layers
+    ]
+    rows = images.photos.to_dict("records")
+    return {
+        "name": one_line(f"{images.model} · {images.dataset}"),
+        "layers": [one_line(layer) for layer in images.layers],
+        "methods": [{"name": one_line(name), "control": name in images.board.controls} for name in images.methods],
+        "images": [
+            {"sample": one_line(str(row["sample"])), "said": _said(row), "photo": shelf.put(str(row["file"]))}
+            if at < count
+            else {"sample": one_line(str(row["sample"])), "said": _said(row)}
+            for at, row in enumerate(rows)
+        ],
+        "pictured": count,
+        "total": images.total,
+        "side": side if images.largest > side else 0,
+        "maps": [[plate.code, plate.height, plate.width] for plate in plates],
+        "places": places,
+        **images.tables(count),
+    }
+
+
+def _place(images: ImageSet, plates: dict[_Plate, int], key: tuple[str, str, str], side: int) -> int:
+    """The place of a map among the set's; -1 where there is none. Equal maps are kept once."""
+    saliency = images.map(key)
+    if saliency is None:
+        return -1
+    plate = _plate(saliency, side)
+    return plates.setdefault(plate, len(plates))
+
+
+def _said(photo: Mapping[Any, Any]) -> str:
+    target = photo["target_name"] or f"class {photo['target']}"
+    said = f"explained class: {target}"
+    if pd.notna(photo["probability"]):
+        said += f", probability {fixed(float(photo['probability']), USUAL)}"
+    if pd.notna(photo["label"]):
+        said += f"; label: {photo['label_name'] or photo['label']}"
+    return one_line(said)
+
+
+def _plate(saliency: FloatArray, side: int) -> _Plate:
+    """The map as bytes, min-max normalised, no side longer than ``side``; good for looking, not for computing."""
+    height, width = (min(length, side) for length in saliency.shape)
+    small = reduced(saliency, height, width)
+    low, high = float(small.min()), float(small.max())
+    scaled = (small - low) / (high - low) if high > low else np.zeros_like(small)
+    return _Plate(_base64(np.round(scaled * 255).astype(np.uint8).tobytes()), height, width)
+
+
+def _base64(data: bytes) -> str:
+    return b64encode(data).decode("ascii")

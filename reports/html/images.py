@@ -1,0 +1,174 @@
+"""One network and data, image by image: where the maps lie, what was measured, what failed, who disagrees."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ...results.schema import FloatArray
+from ...stats import QUALITY
+from ..escape import one_line
+from ..leaderboard.board import Board
+from .disagreement import disagreement
+
+Key: TypeAlias = tuple[str, str, str]  # sample, layer, method
+OPEN = 64  # files of maps at a time, whatever a run has
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """The images of one network and data, in the study's order, the first ``most`` of them."""
+
+    board: Board
+    model: str
+    dataset: str
+    most: int
+
+    @cached_property
+    def photos(self) -> pd.DataFrame:
+        """Rows of the record's photos."""
+        return self._mine(self.board.record.photos).head(self.most)
+
+    @property
+    def total(self) -> int:
+        """Images of the record, those beyond ``most`` too."""
+        return len(self._mine(self.board.record.photos))
+
+    @property
+    def weight(self) -> int:
+        """Bytes in the page of an image's numbers, names and places: 8 a value, as base64."""
+        here = len(self.layers) * len(self.methods)
+        return here * len(self._metrics) * 32 // 3 + here * 6 + 200
+
+    @cached_property
+    def samples(self) -> list[str]:
+        return [str(sample) for sample in self.photos["sample"]]
+
+    @cached_property
+    def layers(self) -> list[str]:
+        return [
+            block.layer for block in self.board.blocks if (block.model, block.dataset) == (self.model, self.dataset)
+        ]
+
+    @cached_property
+    def methods(self) -> list[str]:
+        """Controls last."""
+        names = [method["name"] for method in self.board.record.info["methods"]]
+        return sorted(names, key=lambda name: name in self.board.controls)
+
+    @cached_property
+    def largest(self) -> int:
+        """The longest side of a map."""
+        return max((max(self._stack(file).shape[1:]) for file in self._maps["file"].unique()), default=0)
+
+    def map(self, key: Key) -> FloatArray | None:
+        """The stored map; None where there is none."""
+        place = self._places.get(key)
+        return None if place is None else np.array(self._stack(place[0])[place[1]])  # no view: it keeps the file open
+
+    def sizes(self, count: int) -> Iterator[int]:
+        """Cells of each map of the first ``count`` images; of one that stands at several layers, once."""
+        rows = self._maps[self._maps["sample"].isin(self.samples[:count])]
+        yield from (int(cells) for cells in rows.drop_duplicates(["file", "row"])["cells"])
+
+    def tables(self, count: int) -> dict[str, Any]:
+        """What can be drawn or sorted by: by layer, then image (then method), in the order of this set's names.
+
+        ``values``: by layer and metric, float64 of (images, methods) as base64, NaN without, None where none has one;
+        ``failed``: how many values of an image failed at a layer; ``disagreement``: of the methods' maps, controls
+        apart, for the first ``count`` images; ``share``: of the image that the object covers, where the data says;
+        ``why``: reasons there is no map or no number, by ``layer,image,method``, as places in ``reasons``.
+        """
+        reasons: dict[str, int] = {}
+        why = {key: reasons.setdefault(reason, len(reasons)) for key, reason in self._reasons()}
+        return {
+            "values": [[_packed(self._values(layer, *metric)) for metric in self._metrics] for layer in self.layers],
+            "failed": [self._failed(layer) for layer in self.layers],
+            "disagreement": [self._disagreement(layer, count) for layer in self.layers],
+            "share": self._share(),
+            "reasons": list(reasons),
+            "why": why,
+        }
+
+    @cached_property
+    def _maps(self) -> pd.DataFrame:
+        return self._mine(self.board.shown.maps)
+
+    @cached_property
+    def _places(self) -> dict[Key, tuple[str, int]]:
+        keys = self._maps[["sample", "layer", "method"]].itertuples(index=False, name=None)
+        return dict(zip(keys, zip(self._maps["file"], self._maps["row"].astype(int), strict=True), strict=True))
+
+    @cached_property
+    def _stack(self) -> Callable[[str], npt.NDArray[np.float32]]:
+        """A file's maps (n, h, w), not read before they are looked at; a few files are open at a time."""
+        return lru_cache(maxsize=OPEN)(self.board.record.stack)
+
+    @cached_property
+    def _metrics(self) -> list[tuple[str, str]]:
+        return [(metric.name, metric.protocol) for metric in self.board.of(QUALITY)]
+
+    @cached_property
+    def _rows(self) -> pd.DataFrame:
+        """Results with an image, and the places of layer, image and method."""
+        rows = self._mine(self.board.shown.results)
+        rows = rows[rows["sample"].notna()]
+        for column, names in (("layer", self.layers), ("sample", self.samples), ("method", self.methods)):
+            rows = rows.assign(**{f"{column}_at": rows[column].map({name: at for at, name in enumerate(names)})})
+        return rows[rows["sample_at"].notna()]
+
+    @cached_property
+    def _by_metric(self) -> dict[tuple[str, str, str], pd.DataFrame]:
+        groups = self._rows[self._rows["status"] == "ok"].groupby(["layer", "metric", "protocol"], sort=False)
+        return {tuple(map(str, key)): rows for key, rows in groups}  # type: ignore[misc]
+
+    def _values(self, layer: str, metric: str, protocol: str) -> npt.NDArray[np.float64]:
+        """(images, methods)."""
+        found = np.full((len(self.samples), len(self.methods)), np.nan)
+        rows = self._by_metric.get((layer, metric, protocol))
+        if rows is not None:
+            found[rows["sample_at"].astype(int), rows["method_at"].astype(int)] = rows["value"]
+        return found
+
+    def _failed(self, layer: str) -> list[int]:
+        rows = self._rows[(self._rows["layer"] == layer) & (self._rows["status"] == "failed")]
+        counts = rows["sample_at"].astype(int).value_counts()
+        return [int(counts.get(at, 0)) for at in range(len(self.samples))]
+
+    def _disagreement(self, layer: str, count: int) -> list[float | None]:
+        methods = [method for method in self.methods if method not in self.board.controls]
+        found = []
+        for sample in self.samples[:count]:
+            maps = [self.map((sample, layer, method)) for method in methods]
+            value = disagreement([one for one in maps if one is not None])
+            found.append(None if value != value else round(value, 4))
+        return found
+
+    def _share(self) -> list[float | None] | None:
+        """None where the run's photos have no such column."""
+        if self.photos["object_share"].isna().all():
+            return None
+        return [None if pd.isna(share) else round(float(share), 6) for share in self.photos["object_share"]]
+
+    def _reasons(self) -> Iterator[tuple[str, str]]:
+        lost = self._rows[self._rows["status"] != "ok"].drop_duplicates(["layer", "sample", "method"])
+        places = lost[["layer_at", "sample_at", "method_at"]].astype(int).itertuples(index=False, name=None)
+        for place, reason in zip(places, lost["reason"], strict=True):
+            yield ",".join(map(str, place)), one_line(str(reason))
+
+    def _mine(self, rows: pd.DataFrame) -> pd.DataFrame:
+        mine: pd.DataFrame = rows[(rows["model"] == self.model) & (rows["dataset"] == self.dataset)]
+        return mine
+
+
+def _packed(values: npt.NDArray[np.float64]) -> str | None:
+    if np.isnan(values).all():
+        return None
+    return b64encode(values.astype("<f8").tobytes()).decode("ascii")

@@ -1,0 +1,256 @@
+"""What the page shows, section by section, for the template to lay out."""
+
+from __future__ import annotations
+
+import gzip
+from base64 import b64encode
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import itables.options
+import yaml
+from markupsafe import Markup
+
+from ...formatting import several
+from ...stats import COST, QUALITY, curve_bands, measured
+from ..figures import agreement as heat
+from ..figures import curves as figures
+from ..figures import depth, pareto
+from ..figures.style import Look, Picture, looks
+from ..leaderboard.board import Block, Board, Cell, Metric, Row
+from ..leaderboard.marks import NONE, Mark, Marked
+from ..number_format import fixed
+from . import subgroups as grouped
+from .downloads import downloads, failures
+from .tests import Decided
+
+
+@dataclass(frozen=True)
+class Study:
+    """A block with its pictures, and the methods that are worth their cost."""
+
+    block: Block
+    curves: Picture | None
+    scatter: Picture | None
+    fronts: tuple[pareto.Front, ...]
+    ranks: Sequence[Picture]
+
+
+@dataclass(frozen=True)
+class Depth:
+    """A network's layers on one data set, with their picture."""
+
+    depth: depth.Depth
+    picture: Picture
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How alike a block's metrics order the methods, with a picture where it can be read."""
+
+    found: heat.Agreement
+    picture: Picture | None
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What the leaderboards can be narrowed by: the blocks' networks, data and layers, the columns' families."""
+
+    key: str
+    legend: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Page:
+    """What the template shows."""
+
+    marked: Marked
+
+    @property
+    def board(self) -> Board:
+        return self.marked.board
+
+    @property
+    def info(self) -> dict[str, Any]:
+        return self.board.record.info
+
+    @cached_property
+    def decided(self) -> Decided:
+        return Decided(self.marked)
+
+    def mark_of(self, block: Block, row: Row, cell: Cell) -> Mark:
+        """Best, second, significantly worse, rank and letters of a cell."""
+        shown = self.marked.shown(block, row.method, cell.metric.name, cell.metric.protocol)
+        return shown.mark if shown else NONE
+
+    @cached_property
+    def studies(self) -> tuple[Study, ...]:
+        bands = curve_bands(self.board.shown.curves, int(self.info["seed"]), self.board.scales)
+        look = self._look
+        return tuple(
+            Study(
+                block,
+                figures.curves(block, bands, look),
+                figures.scatter(block, look),
+                pareto.fronts(block),
+                self.decided.diagrams(block, look),
+            )
+            for block in self.board.blocks
+        )
+
+    @cached_property
+    def depths(self) -> tuple[Depth, ...]:
+        layers = {model["name"]: model["layers"] for model in self.info["models"]}
+        return tuple(Depth(each, depth.drawn(each, self._look)) for each in depth.depths(self.board.blocks, layers))
+
+    @cached_property
+    def agreements(self) -> tuple[Agreement, ...]:
+        found = heat.agreements(self.board.blocks, self.board.agreement)
+        return tuple(Agreement(each, heat.drawn(each) if each.readable else None) for each in found)
+
+    @cached_property
+    def filters(self) -> tuple[Filter, ...]:
+        """Those with something to choose from."""
+        blocks = self.board.blocks
+        found = (
+            Filter("network", "Network", _once(block.model for block in blocks)),
+            Filter("data", "Data", _once(block.dataset for block in blocks)),
+            Filter("layer", "Layer", _once(block.layer for block in blocks)),
+            Filter("family", "Metrics", _once(map(_family, self.board.of(QUALITY)))),
+        )
+        return tuple(each for each in found if len(each.names) > 1)
+
+    def mark(self, key: str, name: str) -> int:
+        """The place of a name in its filter; 0 where there is nothing to choose from."""
+        return next((each.names.index(name) for each in self.filters if each.key == key), 0)
+
+    def family(self, metric: Metric) -> int:
+        return self.mark("family", _family(metric))
+
+    @cached_property
+    def downloads(self) -> dict[str, dict[str, str]]:
+        depths, agreements = [each.depth for each in self.depths], [each.found for each in self.agreements]
+        return downloads(self.marked, self.decided, depths, agreements, self.groups)
+
+    @cached_property
+    def failures(self) -> list[dict[str, Any]]:
+        """What could not be computed, and how often, by reason."""
+        return [{str(key): value for key, value in row.items()} for row in failures(self.board).to_dict("records")]
+
+    @cached_property
+    def files(self) -> list[tuple[str, str]]:
+        """The tables that the page was written from, with their SHA-256."""
+        folder = self.board.record.folder
+        names = ("run.json", "results.parquet", "curves.parquet", "maps/index.parquet", "photos/index.parquet")
+        return [(n, sha256((folder / n).read_bytes()).hexdigest()) for n in names if (folder / n).is_file()]
+
+    @cached_property
+    def has_gallery(self) -> bool:
+        return not self.board.record.photos.empty and bool(self.board.blocks)
+
+    @cached_property
+    def _look(self) -> dict[str, Look]:
+        methods, controls = [method["name"] for method in self.info["methods"]], self.board.controls
+        return looks([m for m in methods if m not in controls], [m for m in methods if m in controls])
+
+    @cached_property
+    def every(self) -> list[dict[str, Any]]:
+        """The tidy leaderboard, every row of it, as text and as numbers to sort by."""
+        rows = self.board.plain.to_dict("records")
+        return [{str(key): _missing_is_none(value) for key, value in row.items()} for row in rows]
+
+    @cached_property
+    def protocols_apart(self) -> list[dict[str, Any]]:
+        """How alike two protocols of one metric order the methods: other fills, steps, rules."""
+        found = self.board.agreement
+        rows = found[found["metric"] == found["other_metric"]].to_dict("records")
+        return [{str(key): _missing_is_none(value) for key, value in row.items()} for row in rows]
+
+    @cached_property
+    def groups(self) -> tuple[grouped.Table, ...]:
+        """Localisation by object size and by class."""
+        return grouped.tables(self.board)
+
+    @cached_property
+    def pooled(self) -> list[dict[str, Any]]:
+        """Values of all images together, where there are any."""
+        rows = self.board.record.pooled
+        found = rows[rows["n"] > 0].to_dict("records")
+        return [{str(key): _missing_is_none(value) for key, value in row.items()} for row in found]
+
+    @property
+    def bundle(self) -> str:
+        """DataTables, as itables ships it: compressed, base64."""
+        code = Path(itables.options.dt_bundle).read_bytes()
+        return b64encode(gzip.compress(code, compresslevel=9, mtime=0)).decode("ascii")
+
+    @property
+    def bundle_css(self) -> Markup:
+        return Markup(Path(itables.options.dt_bundle).with_suffix(".css").read_text(encoding="utf-8"))
+
+    @property
+    def study(self) -> str:
+        return yaml.safe_dump(self.info["study"], sort_keys=False, allow_unicode=True, width=90)
+
+    @cached_property
+    def has_quality(self) -> bool:
+        return bool(self.board.of(QUALITY))
+
+    @cached_property
+    def has_costs(self) -> bool:
+        return bool(self.board.of(COST))
+
+    @cached_property
+    def has_curves(self) -> bool:
+        return any(study.curves for study in self.studies)
+
+    @cached_property
+    def _parts(self) -> dict[str, dict[tuple[Any, ...], float]]:
+        named = ("forward", "backward", "repeats", "own", "device", "host")
+        return {part: measured(self.board.shown.results, part) for part in named}
+
+    def detail(self, block: Block, row: Row, cell: Cell) -> str:
+        """What stands under a measured cost: its quartiles, forwards and backwards, or what it is made up of."""
+        metric = cell.metric
+        key = (block.model, block.dataset, block.layer, row.method, metric.name, metric.protocol)
+        forward, backward = (self._parts[part].get(key) for part in ("forward", "backward"))
+        if forward is not None and backward is not None:
+            return f"{round(forward, 2):g} forward, {round(backward, 2):g} backward"
+        own, device, host = (self._parts[part].get(key) for part in ("own", "device", "host"))
+        if own is not None:
+            return f"{fixed(own, metric.decimals)} its own"
+        if device is not None and host is not None:
+            return f"on the device; {fixed(host, metric.decimals)} on the host"
+        repeats = self._parts["repeats"].get(key)
+        return f"{cell.interval} of {several(int(repeats), 'run')}" if repeats and cell.interval else cell.interval
+
+    def strip(self, block: Block, cell: Cell) -> str:
+        """CSS that draws a cell's interval and mean on its column's common scale; empty without a number."""
+        cells = [c for row in block.rows for c in row.cells if c.metric == cell.metric and c.n]
+        if not cell.n or cell.low != cell.low:
+            return ""
+        low, high = min(min(c.low, c.mean) for c in cells), max(max(c.high, c.mean) for c in cells)
+        scale = 100 / (high - low) if high > low else 0
+        start, wide, mean = (cell.low - low) * scale, (cell.high - cell.low) * scale, (cell.mean - low) * scale
+        return f"--low:{start:.1f}%;--wide:{wide:.1f}%;--mean:{mean:.1f}%"
+
+    def number(self, value: float | None) -> str:
+        """A number of the long table, to four decimals."""
+        return "" if value is None else fixed(value, 4)
+
+
+def _once(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
+
+
+def _family(metric: Metric) -> str:
+    return metric.family or "not stated"
+
+
+def _missing_is_none(value: Any) -> Any:
+    return None if isinstance(value, float) and value != value else value

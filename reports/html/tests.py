@@ -1,0 +1,165 @@
+"""What the tests decide, for the page: one order, who beats whom in a block, and what each contest can show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from ...stats import CONTEST
+from ..figures.critical_difference import critical_difference
+from ..figures.style import Look, Picture
+from ..leaderboard.board import BLOCK, Block, Metric
+from ..leaderboard.marks import Marked
+from ..leaderboard.verdicts import counted
+from ..number_format import fixed, interval
+
+MOST_DIAGRAMS = 100
+VERDICTS = ("significant", "equivalent", "undecided")
+
+
+@dataclass(frozen=True)
+class Duels:
+    """The methods of a block against each other.
+
+    Attributes:
+        cells: a row per method: on how many metrics it is significantly better and worse than that of the column, and
+            how many were tested; None on the diagonal.
+        rows: the pairs, as ``Run.compare`` gives them.
+    """
+
+    block: Block
+    methods: tuple[str, ...]
+    cells: tuple[tuple[tuple[int, int, int] | None, ...], ...]
+    rows: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Contest:
+    """One metric in one block: what its tests decided, and what they can see.
+
+    Attributes:
+        counts: of ``VERDICTS``, pairs.
+        visible: the mean difference that the median pair's test sees with a power of 80 %, in the metric's unit.
+        halves: Kendall's tau between halves of the images, with its 95 % range; empty where there is none.
+    """
+
+    block: Block
+    metric: Metric
+    images: int
+    test: str
+    counts: tuple[int, int, int]
+    visible: str
+    halves: str
+    tau: float
+
+
+@dataclass(frozen=True, eq=False)
+class Decided:
+    """What the tests decide in a run."""
+
+    marked: Marked
+
+    @cached_property
+    def order(self) -> list[dict[str, Any]]:
+        """``Run.ranking``, a row per method; empty without two methods on a metric that no control wins."""
+        return [{str(key): value for key, value in row.items()} for row in self._ranking.to_dict("records")]
+
+    @property
+    def contests_counted(self) -> int:
+        return int(self._ranking.attrs.get("contests", 0))
+
+    @property
+    def units(self) -> int:
+        """Networks x data that the order rests on."""
+        return int(self._ranking.attrs.get("units", 0))
+
+    @property
+    def _ranking(self) -> pd.DataFrame:
+        return self.marked.verdicts.overall
+
+    @cached_property
+    def duels(self) -> tuple[Duels, ...]:
+        """A matrix per block with at least two tested methods."""
+        return tuple(each for each in map(self._duels, self.marked.board.blocks) if len(each.methods) > 1)
+
+    @cached_property
+    def contests(self) -> tuple[Contest, ...]:
+        return tuple(each for block in self.marked.board.blocks for each in self._contests(block))
+
+    def diagrams(self, block: Block, look: dict[str, Look]) -> list[Picture]:
+        """A critical-difference diagram per metric; none where the run has too many for a page."""
+        if len(self.marked.verdicts.ranked) > MOST_DIAGRAMS:
+            return []
+        found = []
+        for metric in block.quality:
+            ranked = self.marked.verdicts.ranked.get(_key(block, metric))
+            if ranked is not None:
+                found.append(critical_difference(ranked, f"{metric.title} {metric.arrow}  {metric.protocol}", look))
+        return found
+
+    @property
+    def too_many_diagrams(self) -> bool:
+        return len(self.marked.verdicts.ranked) > MOST_DIAGRAMS
+
+    def _duels(self, block: Block) -> Duels:
+        tested = self._tested.get((block.model, block.dataset, block.layer), self.marked.verdicts.pairs[:0])
+        here = set(tested["method"]) | set(tested["other"])
+        methods = tuple(row.method for row in block.methods if row.method in here)
+        counts = {(one, two): [0, 0, 0] for one in methods for two in methods if one != two}
+        for one, two, verdict in tested[["method", "other", "verdict"]].itertuples(index=False, name=None):
+            won = (verdict == "better") - (verdict == "worse")
+            for pair, sign in (((one, two), won), ((two, one), -won)):
+                for place, hit in enumerate((sign > 0, sign < 0, True)):
+                    counts[pair][place] += hit
+        cells = tuple(tuple(_triple(counts.get((one, two))) for two in methods) for one in methods)
+        return Duels(block, methods, cells, tested)
+
+    @cached_property
+    def _tested(self) -> dict[tuple[Any, ...], pd.DataFrame]:
+        return dict(iter(self.marked.tested_pairs.groupby(BLOCK, sort=False)))
+
+    def _contests(self, block: Block) -> Iterator[Contest]:
+        for metric in block.quality:
+            key = _key(block, metric)
+            rows = self.marked.pairs_of.get(key)
+            if rows is None:
+                continue
+            half, power = self._halves.get(key), self._power.get(key) if set(rows["test"]) == {"wilcoxon"} else None
+            tau = half["tau"] if half is not None else float("nan")
+            span = (
+                f"{fixed(tau, 2)} {interval(half['low'], half['high'], 2)}" if half is not None and tau == tau else ""
+            )
+            seen = power["visible"].median() if power is not None else float("nan")
+            yield Contest(
+                block,
+                metric,
+                int(rows["n"].max()),
+                str(rows["test"].iloc[0]),
+                counted(rows),
+                fixed(seen, metric.decimals) if 0 < seen < float("inf") else "",
+                span,
+                tau,
+            )
+
+    @cached_property
+    def _halves(self) -> dict[tuple[str, ...], Any]:
+        table = self.marked.verdicts.halves
+        keys = [tuple(map(str, key)) for key in table[CONTEST].itertuples(index=False, name=None)]
+        return dict(zip(keys, table.to_dict("records"), strict=True))
+
+    @cached_property
+    def _power(self) -> dict[tuple[str, ...], pd.DataFrame]:
+        table = self.marked.verdicts.power
+        return {tuple(map(str, key)): part for key, part in table.groupby(CONTEST, sort=False)}
+
+
+def _triple(counts: list[int] | None) -> tuple[int, int, int] | None:
+    return (counts[0], counts[1], counts[2]) if counts else None
+
+
+def _key(block: Block, metric: Metric) -> tuple[str, ...]:
+    return block.model, block.dataset, block.layer, metric.name, metric.protocol

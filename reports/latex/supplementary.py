@@ -1,0 +1,114 @@
+"""The supplement's table: every number of a run, in a longtable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ..escape import latex_breaking, one_line
+from ..leaderboard.board import Block, Metric
+from ..leaderboard.marks import Marked, Shown
+from ..number_format import fixed, p_value, within
+from .blocks import GREY, SEP, number_text, width
+from .captions import constant_title, short_titles
+
+HEADS = ("n", "mean", "interval", "median", "rank", "group", "$p$")
+TEXT = 340.0
+LEAST = 56.0  # points for the names, which break
+
+
+def render(marked: Marked) -> str:
+    """A group of rows per network, dataset, layer and metric; a row per method.
+
+    LaTeX's longtable does not work in two columns: say ``\\onecolumn`` before it.
+    """
+    board = marked.board
+    labels = short_titles(board.blocks)
+    groups = [(block, metric) for block in board.blocks for metric in block.metrics]
+    notes: list[str] = []
+    rows = [
+        line
+        for number, (block, metric) in enumerate(groups)
+        for line in _group(marked, block, metric, labels[block.title], notes, first=number == 0)
+    ]
+    lines = [
+        r"{\footnotesize\sloppy\setlength{\tabcolsep}{" + f"{SEP:g}pt}}",
+        rf"\begin{{longtable}}{{{_columns(marked, groups)}}}",
+        rf"\caption{{{_caption(marked)}}}\label{{tab:benchbench-all}}\\",
+        *_head(r"\endfirsthead"),
+        *_head(r"\endhead"),
+        r"\midrule",
+        rf"\multicolumn{{{len(HEADS) + 1}}}{{r}}{{continued}}\\",
+        r"\endfoot",
+        r"\bottomrule",
+        r"\endlastfoot",
+        *rows,
+        r"\end{longtable}",
+        *(rf"\noindent$^{{{number}}}$\,{latex_breaking(text)}.\par" for number, text in enumerate(notes, start=1)),
+        "}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _columns(marked: Marked, groups: Sequence[tuple[Block, Metric]]) -> str:
+    rows = [_texts(shown) for block, metric in groups for _, shown in _cells(marked, block, metric)]
+    numbers = sum(max(width(row[place]) for row in rows) for place in range(len(HEADS))) if rows else 0
+    heads = sum(max(0.0, width(head) - 20) for head in HEADS)
+    names = max(LEAST, min(150.0, TEXT - numbers - heads - 2 * SEP * (len(HEADS) + 1) - 12))
+    return rf">{{\raggedright\arraybackslash}}p{{{names:.0f}pt}}" + "r" * len(HEADS)
+
+
+def _head(end: str) -> list[str]:
+    return [r"\toprule", " & ".join(["Method", *HEADS]) + r" \\", r"\midrule", end]
+
+
+def _caption(marked: Marked) -> str:
+    said = (
+        f"{constant_title(marked.board.blocks)}: every number. Mean over n images with its 95 % interval "
+        "(quartiles for measured costs) and median; mean rank over images, and letters: two methods share one if they "
+        "do not differ significantly; p against the best mean (paired Wilcoxon, or McNemar for 0 and 1; Holm over all "
+        "pairs). Best in bold, second underlined; controls in grey."
+    )
+    return latex_breaking(said)
+
+
+def _group(marked: Marked, block: Block, metric: Metric, label: str, notes: list[str], *, first: bool) -> Iterator[str]:
+    title = f"{label + ': ' if label else ''}{metric.title}, {metric.protocol}, {metric.direction}"
+    unit = f" ({metric.unit})" if metric.is_cost and metric.unit else ""
+    won = f"gameable here: won by the control {', '.join(metric.gamed)}"
+    said = latex_breaking(title + unit + (f"; {won}" if metric.gamed else ""))
+    gap = "" if first else r"\addlinespace "
+    text = rf"\parbox[t]{{{TEXT - 12:.0f}pt}}{{\raggedright\textit{{{said}}}}}"
+    yield rf"{gap}\multicolumn{{{len(HEADS) + 1}}}{{@{{\hspace{{{SEP:g}pt}}}}l}}{{{text}}}\\*"
+    for name, shown in _cells(marked, block, metric):
+        grey = f"{GREY} " if name in marked.board.controls else ""
+        marks = []
+        for note in shown.said:
+            if note not in notes:
+                notes.append(note)
+            marks.append(str(notes.index(note) + 1))
+        raised = rf"$^{{{','.join(marks)}}}$" if marks else ""
+        count, mean, *rest = _texts(shown)
+        number = number_text(mean)
+        if shown.mark.best:
+            number = rf"\textbf{{{number}}}"
+        elif shown.mark.second:
+            number = rf"\underline{{{number}}}"
+        texts = [latex_breaking(name) + raised, count, number, *(number_text(text) for text in rest)]
+        yield " & ".join(grey + text if text else "" for text in texts) + r" \\"
+
+
+def _cells(marked: Marked, block: Block, metric: Metric) -> Iterator[tuple[str, Shown]]:
+    for row in (*block.methods, *block.controls):
+        shown = marked.shown(block, row.method, metric.name, metric.protocol)
+        if shown:
+            yield row.method, shown
+
+
+def _texts(shown: Shown) -> list[str]:
+    """n, mean, interval, median, rank, group, p."""
+    cell, mark = shown.cell, shown.mark
+    cost = cell.metric.is_cost
+    median = within(cell.median, cell.metric.decimals, *cell.metric.range) if cell.n and not cost else ""
+    rank = fixed(mark.rank, 2) if mark.rank == mark.rank else ""
+    p = "" if mark.best else p_value(mark.p).removeprefix("p = ").removeprefix("p ")
+    return ["" if cost else f"{cell.n:,}", one_line(cell.text), cell.interval, median, rank, mark.letters, p]

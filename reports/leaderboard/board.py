@@ -1,0 +1,219 @@
+"""The leaderboard as people read it: one block per model, dataset and layer; methods down, metrics across."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import inf, nan
+from typing import Any
+
+import pandas as pd
+
+from ...errors import BenchError
+from ...results.schema import Record, beside, with_units
+from ...stats import (
+    CELL,
+    CONTEST,
+    COST,
+    QUALITY,
+    Contest,
+    Scale,
+    agreement,
+    contests,
+    health,
+    leaderboard,
+    scales,
+    standard_errors,
+    trusted,
+)
+from .. import number_format as numbers
+from .blocks import Block as Block
+from .blocks import Cell as Cell
+from .blocks import Metric as Metric
+from .blocks import Row as Row
+from .footnotes import Notes, why
+
+BLOCK = ["model", "dataset", "layer"]
+
+
+@dataclass(frozen=True, eq=False)
+class Board:
+    """A run's leaderboard, read once: the tidy table, the contests, and the blocks."""
+
+    record: Record
+
+    @cached_property
+    def shown(self) -> Record:
+        """The record as it is compared: what explains the network as a whole stands at every layer."""
+        return beside(self.record)
+
+    @cached_property
+    def tidy(self) -> pd.DataFrame:
+        """The leaderboard of ``shown``."""
+        return leaderboard(self.shown.results, int(self.record.info["seed"]), self.scales)
+
+    @cached_property
+    def scales(self) -> dict[tuple[str, str], Scale]:
+        """By (metric, protocol), what run.json says of each."""
+        return scales(self.record.info)
+
+    @cached_property
+    def left_ranges(self) -> tuple[tuple[str, str], ...]:
+        """Metrics and protocols with values outside the range that they state."""
+        kept = trusted(self.scales, self.record.results)
+        return tuple(key for key, scale in self.scales.items() if kept[key] != scale)
+
+    @cached_property
+    def plain(self) -> pd.DataFrame:
+        """The leaderboard of the record as it is, each row once."""
+        same = len(self.shown.results) == len(self.record.results)
+        rows = with_units(self.record.results, self.record.info)
+        return self.tidy if same else leaderboard(rows, int(self.record.info["seed"]), self.scales)
+
+    @cached_property
+    def uninformed(self) -> frozenset[str]:
+        """Controls that know neither the network's reasons nor the object: a metric that one of them wins is gamed."""
+        methods = self.record.info["methods"]
+        twins = {m["name"] for m in methods if "of" in m["parameters"] and "dataset" not in m["needs"]}
+        return self.controls - twins - {m["name"] for m in methods if "mask" in m["needs"]}
+
+    @cached_property
+    def gamed(self) -> dict[tuple[Any, ...], list[str]]:
+        """By contest of a quality metric: the uninformed controls with a better mean than every method."""
+        quality = {(metric.name, metric.protocol) for metric in self.of(QUALITY)}
+        asked = [c for c in self.contests if c.key[3:] in quality]
+        found = {c.key: [str(name) for name in self.tidy.loc[list(c.above), "method"]] for c in asked}
+        return {key: here for key, names in found.items() if (here := [n for n in names if n in self.uninformed])}
+
+    @cached_property
+    def health(self) -> pd.DataFrame:
+        return health(self.record.maps, self.record.results)
+
+    @cached_property
+    def agreement(self) -> pd.DataFrame:
+        """Of every two quality metrics and protocols, how alike they order the methods, and the families of both."""
+        directions = {(metric.name, metric.protocol): metric.higher for metric in self.of(QUALITY)}
+        found = agreement(self.tidy, directions, self.controls)
+        families = {(metric.name, metric.protocol): metric.family for metric in self.of(QUALITY)}
+        for side in ("", "other_"):
+            keys = zip(found[f"{side}metric"], found[f"{side}protocol"], strict=True)
+            found[f"{side}family"] = pd.Series([families[key] for key in keys], dtype="string")
+        return found
+
+    @cached_property
+    def controls(self) -> frozenset[str]:
+        return frozenset(method["name"] for method in self.record.info["methods"] if method["control"])
+
+    @cached_property
+    def metrics(self) -> tuple[Metric, ...]:
+        """In the study's order.
+
+        Raises:
+            BenchError: the table has a metric that run.json does not describe.
+        """
+        given = {(m["name"], m["protocol"]): m for m in self.record.info["metrics"]}
+        kinds = dict(zip(zip(self.tidy["metric"], self.tidy["protocol"], strict=True), self.tidy["kind"], strict=True))
+        unknown = [pair for pair in kinds if pair not in given]
+        if unknown:
+            raise BenchError(
+                f"results.parquet has the metric {unknown[0]}, which run.json does not describe",
+                where=str(self.record.folder),
+                hint="The folder mixes two runs: run the study again",
+            )
+        return tuple(_metric(given[pair], kinds[pair]) for pair in given if pair in kinds)
+
+    @cached_property
+    def contests(self) -> tuple[Contest, ...]:
+        directions = {(metric.name, metric.protocol): metric.higher for metric in self.metrics}
+        return tuple(contests(self.tidy, directions, self.controls, self.decimals))
+
+    @cached_property
+    def decimals(self) -> dict[tuple[Any, ...], int]:
+        """Of each metric in each block, by (model, dataset, layer, metric, protocol)."""
+        errors = standard_errors(self.shown.results)
+        return {key: _decimals(rows, errors) for key, rows in self.tidy.groupby(CONTEST, sort=False, dropna=False)}
+
+    @cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        groups = self.tidy.groupby(BLOCK, sort=False, dropna=False)
+        return tuple(self._block(rows) for _, rows in groups)
+
+    @cached_property
+    def best(self) -> frozenset[int]:
+        """Rows of the tidy table that are best in their contest."""
+        return frozenset(place for contest in self.contests for place in contest.best)
+
+    @cached_property
+    def incomparable(self) -> frozenset[int]:
+        """Rows of the tidy table whose mean is over other images than their rivals'."""
+        return frozenset(place for contest in self.contests for place in contest.incomparable)
+
+    def of(self, kind: str = QUALITY) -> tuple[Metric, ...]:
+        return tuple(metric for metric in self.metrics if metric.kind == kind)
+
+    def _block(self, rows: pd.DataFrame) -> Block:
+        where = tuple(rows.iloc[0][BLOCK])
+        here = ((metric, self.decimals.get((*where, metric.name, metric.protocol))) for metric in self.metrics)
+        metrics = tuple(
+            replace(metric, decimals=digits, gamed=tuple(self.gamed.get((*where, metric.name, metric.protocol), ())))
+            for metric, digits in here
+            if digits is not None
+        )
+        notes = Notes()
+        shown = tuple(self._row(name, part, metrics, notes) for name, part in self._by_method(rows))
+        model, dataset, layer = (str(value) for value in where)
+        return Block(model, dataset, layer, metrics, shown, notes.texts)
+
+    def _by_method(self, rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+        """Methods in the study's order, controls last."""
+        for name in sorted(rows["method"].unique(), key=lambda name: name in self.controls):
+            yield name, rows[rows["method"] == name]
+
+    def _row(self, name: str, rows: pd.DataFrame, metrics: Sequence[Metric], notes: Notes) -> Row:
+        found = [rows[(rows["metric"] == metric.name) & (rows["protocol"] == metric.protocol)] for metric in metrics]
+        cells = [self._cell(metric, name, part, notes) for metric, part in zip(metrics, found, strict=True)]
+        return Row(name, name in self.controls, tuple(cells))
+
+    def _cell(self, metric: Metric, method: str, found: pd.DataFrame, notes: Notes) -> Cell:
+        if found.empty:
+            note = notes.number(method, "not in the results")
+            return Cell(metric, 0, nan, nan, nan, 0, 0, "not in the results", notes=(note,))
+        place, row = int(found.index[0]), found.iloc[0]
+        n, failed, not_applicable = int(row["n"]), int(row["failed"]), int(row["not_applicable"])
+        scored = int(row["scored"])
+        said = why(scored, failed, not_applicable, str(row["reason"]), place in self.incomparable)
+        return Cell(
+            metric,
+            n,
+            float(row["mean"]),
+            float(row["low"]),
+            float(row["high"]),
+            failed,
+            not_applicable,
+            str(row["reason"]),
+            best=place in self.best,
+            notes=(notes.number(method, said),) if said else (),
+            median=float(row["median"]),
+            comparable=place not in self.incomparable,
+            scored=scored,
+        )
+
+
+def _metric(given: dict[str, Any], kind: str) -> Metric:
+    title, unit, family = given["title"] or given["name"], given["unit"] or "", given.get("family", "")
+    low, high = given.get("range", (None, None))
+    bounds = (-inf if low is None else low, inf if high is None else high)
+    return Metric(given["name"], given["protocol"], title, given["higher_is_better"], unit, kind, family, range=bounds)
+
+
+def _decimals(column: pd.DataFrame, errors: Mapping[tuple[Any, ...], float]) -> int:
+    """Of one metric in one block: by its standard errors, or the size of its measurements.
+
+    Not by the intervals: those of few images are wide for what these images cannot have shown, and would hide digits
+    in which methods differ on the same images.
+    """
+    if (column["kind"] == COST).all():
+        return numbers.decimals_for_measurements(column["mean"].dropna())
+    own = [errors.get(key, 0.0) for key in column[CELL].itertuples(index=False, name=None)]
+    return numbers.decimals_for_intervals(4 * error for error in own)

@@ -1,0 +1,38 @@
+"""Footnotes of a leaderboard: why a cell is not complete, said once of all methods that it holds of."""
+
+from __future__ import annotations
+
+from ...formatting import listed
+from .. import number_format as numbers
+
+
+class Notes:
+    """A block's footnotes: what holds of several methods is said once."""
+
+    def __init__(self) -> None:
+        self.methods: dict[str, list[str]] = {}  # by what is said, of whom
+
+    def number(self, method: str, said: str) -> int:
+        if method not in self.methods.setdefault(said, []):
+            self.methods[said].append(method)
+        return list(self.methods).index(said) + 1
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        return tuple(f"{numbers.first_few(methods)}: {said}" for said, methods in self.methods.items())
+
+
+def why(n: int, failed: int, not_applicable: int, reason: str, incomparable: bool) -> str:
+    """What the footnote of a cell that is not complete says of its method; empty for one that is."""
+    asked = n + failed + not_applicable
+    if not (failed or not_applicable):
+        return ""
+    if not n:
+        return f"{'not applicable' if not_applicable else 'failed'}: {reason}"
+    words = [f"{failed} failed"] * bool(failed) + [f"{not_applicable} not applicable"] * bool(not_applicable)
+    so = (
+        "the mean is over other images than the rivals', so it is not comparable and never marked best"
+        if incomparable
+        else "the same images as for the rivals, so the means are comparable"
+    )
+    return f"of {asked} images {listed(words)} ({reason}); {so}"

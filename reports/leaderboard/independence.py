@@ -1,0 +1,53 @@
+"""What a report says of images that are not independent, and of runs that grew after their results were seen."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ...formatting import listed, several
+from ...results.schema import units_of
+
+
+def dependence(info: Mapping[str, Any]) -> list[str]:
+    """A sentence or two for each dataset in which some images belong together."""
+    return [said for data in info["datasets"] for said in _dependence(data)]
+
+
+def _dependence(data: Mapping[str, Any]) -> Iterator[str]:
+    samples, units = data.get("samples", {}), set(units_of(data).values())
+    if len(units) == len(samples):
+        return
+    why = [f"{several(count, 'image')} {word}" for count, word in _reasons(data) if count]
+    yield (
+        f"{data['name']}: {several(len(samples), 'image')}, {several(len(units), 'independent unit')}: {listed(why)}. "
+        "Means, intervals and tests count each unit once."
+    )
+
+
+def _reasons(data: Mapping[str, Any]) -> Sequence[tuple[int, str]]:
+    """How many images repeat another one's content, and how many are of a group with others."""
+    alone = units_of({**data, "groups": {}})
+    copies = len(alone) - len(set(alone.values()))
+    names = Counter(data.get("groups", {}).values())
+    shared = sum(count for count in names.values() if count > 1)
+    verb = "is a copy of another" if copies == 1 else "are copies of others"
+    return (copies, verb), (shared, "share a group with others")
+
+
+def extended(info: Mapping[str, Any]) -> list[str]:
+    """That results of fewer images, or of less, existed before this run was extended."""
+    return [said for earlier in info.get("earlier", ()) for said in _extended(earlier)]
+
+
+def _extended(earlier: Mapping[str, Any]) -> Iterator[str]:
+    when = str(earlier["created"])[:10]
+    grown = [f"{several(n, 'image')} of {name}" for name, n in earlier["images"].items()]
+    if grown:
+        yield (
+            f"This run was extended after results existed ({when}: {listed(grown)}). The tests are for a number of "
+            "images that was fixed before; after a look at results their p values are too small."
+        )
+    if earlier["added"]:
+        yield f"After results existed ({when}), this run was extended by {listed(earlier['added'])}."

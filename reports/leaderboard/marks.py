@@ -1,0 +1,163 @@
+"""What a table says of a number beside the number: best, second, significantly worse, rank, p."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
+
+import pandas as pd
+
+from ...results.schema import Record
+from ...stats import CELL, CONTEST, fewest_images, standard_errors
+from .board import Block, Board, Cell, Metric
+from .verdicts import Verdicts
+
+Key: TypeAlias = tuple[str, ...]
+DAGGER = "†"  # significantly worse than the best
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Of one method under one metric.
+
+    Attributes:
+        best, second: by the mean, among comparable methods; controls never are.
+        worse: it is significantly worse than a best one (Wilcoxon or McNemar, Holm over all pairs, p < 0.05). Costs
+            are not tested, nor are controls.
+        p: of the test against the best, corrected; the smallest where several are best; NaN for these and without one.
+        rank, letters: the mean rank over images, NaN where it is not ranked; and letters: two methods share one if and
+            only if they do not differ significantly.
+        error: the standard error of the mean; NaN for a cost and for one image.
+    """
+
+    best: bool = False
+    second: bool = False
+    worse: bool = False
+    p: float = math.nan
+    rank: float = math.nan
+    letters: str = ""
+    error: float = math.nan
+
+
+NONE = Mark()
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A cell, its marks, and the footnotes it refers to."""
+
+    cell: Cell
+    mark: Mark
+    said: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Marked:
+    """A board with its marks, computed once."""
+
+    verdicts: Verdicts
+
+    @classmethod
+    def of(cls, record: Record) -> Marked:
+        return cls(Verdicts(Board(record)))
+
+    @property
+    def board(self) -> Board:
+        return self.verdicts.board
+
+    def shown(self, block: Block, method: str, metric: str, protocol: str) -> Shown | None:
+        """What the table has there; None where this block has no such row or column."""
+        return self.cells.get((*_place(block), method, metric, protocol))
+
+    @cached_property
+    def cells(self) -> Mapping[Key, Shown]:
+        """By the key of a row of the tidy leaderboard."""
+        found = {}
+        for block in self.board.blocks:
+            for row in block.rows:
+                for cell in row.cells:
+                    key = (*_place(block), row.method, cell.metric.name, cell.metric.protocol)
+                    said = tuple(block.footnotes[note - 1] for note in cell.notes)
+                    found[key] = Shown(cell, self.marks.get(key, NONE), said)
+        return found
+
+    def tested(self, block: Block, metric: Metric) -> str:
+        """``wilcoxon`` or ``mcnemar``; empty where no two methods were tested."""
+        return self.tests.get((*_place(block), metric.name, metric.protocol), "")
+
+    @cached_property
+    def tests(self) -> Mapping[Key, str]:
+        """By contest, the test of its methods."""
+        rows = self.tested_pairs[[*CONTEST, "test"]].drop_duplicates(CONTEST)
+        return {tuple(map(str, key)): str(test) for *key, test in rows.itertuples(index=False, name=None)}
+
+    @cached_property
+    def marks(self) -> Mapping[Key, Mark]:
+        """By the key of a row of the tidy leaderboard."""
+        tidy, found = self.board.tidy, {}
+        errors = standard_errors(self.board.shown.results)
+        for contest in self.board.contests:
+            key = tuple(map(str, contest.key))
+            worse = self.verdicts.against(contest).worse
+            against = self._against(key, [str(name) for name in tidy.loc[list(contest.best), "method"]])
+            rows = tidy.index[(tidy[CONTEST] == pd.Series(contest.key, index=CONTEST)).all(axis=1)]
+            for place in rows:
+                method = str(tidy.at[place, "method"])
+                standing = self.verdicts.standings.get((key, method))
+                found[(*key[:3], method, *key[3:])] = Mark(
+                    place in contest.best,
+                    place in contest.second,
+                    method in worse,
+                    against.get(method, math.nan),
+                    standing.rank if standing else math.nan,
+                    standing.letters if standing else "",
+                    errors.get((*key[:3], method, *key[3:]), math.nan),
+                )
+        return found
+
+    def table(self) -> pd.DataFrame:
+        """The tidy leaderboard at full precision with all marks: ``rank``, ``groups``, ``error``, ``best``, ``second``,
+        ``worse`` (significantly, than the best), ``p`` (against the best, corrected).
+        """
+        table = self.verdicts.leaderboard()
+        keys = [tuple(map(str, key)) for key in table[CELL].itertuples(index=False, name=None)]
+        for name in ("error", "best", "second", "worse", "p"):
+            table[name] = [getattr(self.marks[key], name) for key in keys]
+        return table
+
+    @cached_property
+    def tested_pairs(self) -> pd.DataFrame:
+        """The pairs of two methods that were tested."""
+        pairs = self.verdicts.pairs
+        return pairs[~pairs["against_control"].astype(bool) & pairs["p_holm"].notna()]
+
+    @property
+    def settles(self) -> bool:
+        """Whether there are as many images as a significant difference of two methods takes."""
+        images = max((block.units for block in self.board.blocks), default=0)
+        methods = max((len(block.methods) for block in self.board.blocks), default=0)
+        return methods > 1 and images >= fewest_images(methods)
+
+    @cached_property
+    def pairs_of(self) -> Mapping[Key, pd.DataFrame]:
+        """By contest, the pairs of two methods that were tested."""
+        return {tuple(map(str, key)): rows for key, rows in self.tested_pairs.groupby(CONTEST, sort=False)}
+
+    def _against(self, key: Key, best: list[str]) -> dict[str, float]:
+        """By method, p against the best."""
+        found: dict[str, float] = {}
+        if key not in self.pairs_of:
+            return found
+        rows = self.pairs_of[key]
+        for method, other, p in zip(rows["method"], rows["other"], rows["p_holm"], strict=True):
+            for one, two in ((method, other), (other, method)):
+                if two in best and one not in best:
+                    found[one] = min(found.get(one, 1.0), float(p))
+        return found
+
+
+def _place(block: Block) -> Key:
+    return block.model, block.dataset, block.layer

@@ -1,0 +1,74 @@
+"""The paragraph on statistics that a paper needs beside the table, in words that are true of this run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...formatting import listed, several
+from ...stats import ALPHA, QUALITY
+from .independence import dependence, extended
+from .marks import Marked
+from .summary import intervals
+
+
+def statement(marked: Marked) -> str:
+    """How many images, what was resampled, which tests, what they were corrected for, and what was left out."""
+    return " ".join(_sentences(marked))
+
+
+def _sentences(marked: Marked) -> Iterator[str]:
+    board = marked.board
+    info = board.record.info
+    if not board.of(QUALITY):
+        yield f"Costs were measured on the method alone (benchbench {info['benchbench']})."
+        return
+    data = listed(f"{several(data['used'], 'image')} of {data['name']}" for data in info["datasets"])
+    left_out = list(_left_out(marked))
+    yield f"Every method was {'asked for scores' if left_out else 'scored'} on the same {data}."
+    yield from dependence(info)
+    yield from extended(info)
+    yield f"Means are over images. {intervals(board)}"
+    yield from _tests(marked)
+    yield from left_out
+    if board.controls:
+        names = listed(m["name"] for m in info["methods"] if m["name"] in board.controls)
+        yield f"The controls ({names}) are neither ranked nor called best."
+    yield f"Computed with benchbench {info['benchbench']}, seed {info['seed']}."
+
+
+def _tests(marked: Marked) -> Iterator[str]:
+    board = marked.board
+    binary = [m.title for m in board.of(QUALITY) if "mcnemar" in _tests_of(marked, m.name, m.protocol)]
+    others = [m for m in board.of(QUALITY) if "wilcoxon" in _tests_of(marked, m.name, m.protocol)]
+    if not binary and not others:
+        yield "No two methods could be tested against each other."
+        return
+    names = ["the two-sided Wilcoxon signed-rank test"] if others else []
+    if binary:
+        names.append(f"McNemar's exact test for {listed(dict.fromkeys(binary))}, where values are 0 or 1")
+    several_places = len(board.blocks) > 1
+    place = ", network, dataset and layer" if several_places else ""
+    most = max(len(rows) for rows in marked.pairs_of.values())
+    yield (
+        f"Every two methods were compared on the same images by {listed(names)}, with Holm's correction over the "
+        f"{several(most, 'pair')} of each metric{place} (alpha = {ALPHA}). An image on which a method failed counts as "
+        "lost to every method that did not."
+    )
+
+
+def _tests_of(marked: Marked, name: str, protocol: str) -> set[str]:
+    return {test for key, test in marked.tests.items() if key[3:] == (name, protocol)}
+
+
+def _left_out(marked: Marked) -> Iterator[str]:
+    """Per method, what has no value."""
+    tidy = marked.board.tidy
+    rows = tidy[(tidy["kind"] == QUALITY) & ((tidy["failed"] > 0) | (tidy["not_applicable"] > 0))]
+    said = []
+    for method, mine in rows.groupby("method", sort=False):
+        every = tidy[(tidy["kind"] == QUALITY) & (tidy["method"] == method)]
+        asked = int(every[["n", "failed", "not_applicable"]].to_numpy().sum())
+        counts = ((int(mine["failed"].sum()), "failed"), (int(mine["not_applicable"].sum()), "not applicable"))
+        said.append(f"{method} ({listed(f'{count:,} {word}' for count, word in counts if count)} of {asked:,} scores)")
+    if said:
+        yield f"Without a value: {listed(said)}."

@@ -1,0 +1,282 @@
+"""What a run found, in sentences that can be quoted, and what must be said loudly."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from math import inf, isfinite, isnan
+from typing import Any
+
+import pandas as pd
+
+from ...formatting import listed, several
+from ...stats import (
+    CONTEST,
+    MARGIN,
+    Contest,
+    fewest_equivalent,
+    fewest_images,
+    images_needed,
+    smallest_visible_effect,
+    trusted,
+)
+from ..number_format import fixed, images, interval, share
+from .board import Board, Metric
+from .independence import dependence, extended
+from .marks import Marked
+from .verdicts import Against, counted
+
+FEW_IMAGES = 30
+
+
+def quotable(marked: Marked) -> list[str]:
+    """Three sentences, at most, that may be quoted: what was compared, in which order, what the tests decide."""
+    return [opening(marked.board), *_order(marked), *_decided(marked)]
+
+
+def _order(marked: Marked) -> list[str]:
+    table = marked.verdicts.overall
+    if table.empty or not marked.settles:
+        return []
+    first, second = table.iloc[0], table.iloc[1]
+    shown = [fixed(rank, 2) for rank in table["rank"]]
+    if shown[0] == shown[1]:
+        tied = listed(table["method"][[rank == shown[0] for rank in shown]])
+        return [f"Over all metrics that no control wins, {tied} tie for the best mean rank, {shown[0]}."]
+    contests, units = int(table.attrs["contests"]), int(table.attrs["units"])
+    among = f"{several(contests, 'contest')} (network × data × layer × metric)" if contests > 1 else "one metric"
+    drawn = "the images" if units == 1 else "networks, data and images"
+    return [
+        f"Over {among} that no control wins, {first['method']} has the best mean rank of {len(table)} methods, "
+        f"{_ranked(first, '95 % interval ')}, "
+        f"before {second['method']}, {_ranked(second)}; it is first in {share(float(first['first']))} of resamples "
+        f"of {drawn}, and "
+        f"{_top_two(marked, str(first['method']), str(second['method']))}."
+    ]
+
+
+def _ranked(row: pd.Series[Any], what: str = "") -> str:
+    """A mean rank with its interval, where there is one."""
+    if isnan(row["rank_low"]):
+        return fixed(row["rank"], 2)
+    return f"{fixed(row['rank'], 2)} ({what}{fixed(row['rank_low'], 2)} to {fixed(row['rank_high'], 2)})"
+
+
+def _top_two(marked: Marked, first: str, second: str) -> str:
+    """In how many contests that count the tests tell the two apart: near-equal methods have an order of ranks too."""
+    pairs = marked.tested_pairs
+    rows = pairs[pairs["method"].isin([first, second]) & pairs["other"].isin([first, second])]
+    gamed = {tuple(map(str, key)) for key in marked.board.gamed}
+    fair = rows[[tuple(map(str, key)) not in gamed for key in rows[CONTEST].itertuples(index=False, name=None)]]
+    apart, alike, _ = counted(fair)
+    said = f"the two differ significantly in {apart} of the {several(len(fair), 'contest')} of both"
+    return said + (f" and are equivalent in {alike}" if alike else "")
+
+
+def _decided(marked: Marked) -> list[str]:
+    """How many comparisons are settled."""
+    pairs = marked.tested_pairs
+    if pairs.empty or not pairs["n"].any():
+        return []
+    apart, alike, undecided = counted(pairs)
+    counts = sorted({int(n) for n in pairs["n"]})
+    kind = "image" if not dependence(marked.board.record.info) else "independent image"
+    over = several(counts[0], kind) if len(counts) == 1 else f"{counts[0]:,} to {several(counts[-1], kind)}"
+    return [
+        f"Of {several(len(pairs), 'comparison')} of two methods under one metric, on the same {over}, "
+        f"{apart:,} show a significant difference (Wilcoxon or McNemar, Holm, 5 %), {alike:,} show "
+        f"equivalence within 1 % of the metric's range, and {undecided:,} settle nothing."
+    ]
+
+
+def opening(board: Board) -> str:
+    """What was compared, in one sentence."""
+    info = board.record.info
+    methods = len(info["methods"]) - len(board.controls)
+    layers = max((len(model["layers"]) for model in info["models"]), default=0)
+    data = listed(f"{d['name']} ({several(d['used'], 'image')})" for d in info["datasets"])
+    return (
+        f"This run compares {several(methods, 'method')} and {several(len(board.controls), 'control')} on "
+        f"{listed(m['name'] for m in info['models'])}, at {several(layers, 'layer')}"
+        f"{'' if len(info['models']) == 1 else ' each at most'}, with {data}."
+    )
+
+
+def findings(marked: Marked) -> list[str]:
+    """One sentence or two per quality metric: who has the best mean, how certain that is, and the controls."""
+    return [_finding(marked, metric) for metric in marked.board.of()]
+
+
+def caution(board: Board) -> str:
+    """How the intervals were made, and what they cannot say."""
+    return (
+        f"{intervals(board)} An interval says how far a mean could move with other images of the same kind. "
+        "Overlapping intervals do not mean that two methods are equal: their difference is paired. Differences are "
+        "tested (Wilcoxon's signed-rank test, McNemar's where values are 0 or 1, Holm's correction over the pairs of "
+        "one metric). A difference that is not significant is no evidence of equality."
+    )
+
+
+def intervals(board: Board) -> str:
+    """Which intervals the quality metrics of this run have."""
+    names = {(m.name, m.protocol): m.title for m in board.of()}
+    kept = trusted(board.scales, board.record.results)
+    free = list(dict.fromkeys(title for key, title in names.items() if not isfinite(kept[key].width)))
+    exact = (
+        "95 % intervals of means hold at every number of images (Gaffke 2005; for values of 0 and 1 they are Clopper "
+        "and Pearson's)."
+    )
+    if not free:
+        return exact
+    without = f"{listed(free)} {'has' if len(free) == 1 else 'have'} no range: there"
+    student = "the open side of the 95 % interval is Student's, which assumes a nearly normal mean."
+    return f"{exact} {without} {student}" if len(free) < len(set(names.values())) else f"{without} {student}"
+
+
+def loud(board: Board) -> list[str]:
+    """What a reader must know before quoting any number."""
+    info = board.record.info
+    said = [f"{m['name']}: {m['warning']}" for m in info["models"] if m["warning"]]
+    said += [w for w in info["warnings"] if not any(w in sentence for sentence in said)]
+    said += [*dependence(info), *extended(info), *_left_ranges(board)]
+    return [*said, *_failures(board), *_dead(board), *_few_images(board)]
+
+
+def _left_ranges(board: Board) -> list[str]:
+    """Metrics whose values contradict the range that they state."""
+    return [
+        f"{name} ({protocol}) has values outside the range that it states, {scale.low:g} to {scale.high:g}. Its "
+        "intervals are Student's there, and no two methods are called equivalent."
+        for name, protocol in board.left_ranges
+        for scale in [board.scales[name, protocol]]
+    ]
+
+
+def _finding(marked: Marked, metric: Metric) -> str:
+    board = marked.board
+    found = [c for c in board.contests if c.key[3:] == (metric.name, metric.protocol)]
+    name = f"{metric.title[:1].upper()}{metric.title[1:]} ({metric.protocol}, {metric.direction})"
+    if len(found) == 1:
+        return _one(marked, found[0], name)
+    return _many(marked, found, name)
+
+
+def _one(marked: Marked, contest: Contest, name: str) -> str:
+    board = marked.board
+    if not contest.best:
+        return f"{name}: fewer than two methods have a mean over the same images, so none is called best."
+    tidy = board.tidy
+    best = tidy.loc[list(contest.best)]
+    decimals = board.decimals[contest.key]
+    tie = len(best) > 1
+    span = interval(best["low"].min(), best["high"].max(), decimals)
+    value = fixed(best["mean"].iloc[0], decimals)
+    value += f", 95 % interval{'s within' if tie else ''} {span}" if span else ""
+    verb = "tie (as far as shown) for the best mean" if tie else "has the best mean"
+    over = images(int(best["n"].iloc[0]), int(best["scored"].iloc[0]))
+    said = f"{name}: {listed(best['method'])} {verb}, {value}, over {over}."
+    return " ".join([said, *_against(marked, contest), *_controls(board, contest)])
+
+
+def _against(marked: Marked, contest: Contest) -> list[str]:
+    """From whom the best differs significantly, and from whom that is not shown."""
+    against = marked.verdicts.against(contest)
+    worse, level = against.worse, against.level
+    if against == Against():
+        return ["Nothing could be tested."] if len(contest.best) == 1 else []
+    alone = len(contest.best) == 1
+    said = []
+    if worse:
+        better = "It is significantly better than" if alone else "At least one of them is significantly better than"
+        said.append(f"{better} {listed(worse)}.")
+    if against.better:
+        said.append(
+            f"{listed(against.better)} {'is' if len(against.better) == 1 else 'are'} significantly better than "
+            f"{'it' if alone else 'one of them'} by the paired test, which compares ranks and not means."
+        )
+    if level:
+        said.append(f"That {'it differs' if alone else 'they differ'} from {listed(level)} is not shown.")
+    return said
+
+
+def _controls(board: Board, contest: Contest) -> list[str]:
+    if not contest.above:
+        return []
+    gamed = board.gamed.get(contest.key, [])
+    others = [name for name in board.tidy.loc[list(contest.above), "method"] if name not in gamed]
+    said = []
+    if gamed:
+        who = f"The control {gamed[0]} has" if len(gamed) == 1 else f"The controls {listed(gamed)} have"
+        said.append(f"{who} a better mean than every method: gameable here, so this order says little.")
+    if others:
+        who = f"{listed(others)} {'has' if len(others) == 1 else 'have'}"
+        said.append(f"Of the controls that know more, {who} a better mean than every method.")
+    return said
+
+
+def _many(marked: Marked, found: Sequence[Contest], name: str) -> str:
+    board = marked.board
+    wins = Counter(method for contest in found for method in board.tidy.loc[list(contest.best), "method"])
+    decided = sum(bool(contest.best) for contest in found)
+    if not decided:
+        return f"{name}: fewer than two methods have a mean over the same images, so none is called best."
+    where = f"{several(decided, 'block')} (network × data × layer)"
+    ranked = listed(f"{method} in {count}" for method, count in wins.most_common())
+    clear = sum(_all_worse(marked, contest) for contest in found)
+    beaten = sum(c.key in board.gamed for c in found)
+    tail = f" It is gameable in {beaten} of them: a control that knows nothing beats every method." if beaten else ""
+    return (
+        f"{name}: of {where}, the best mean is that of {ranked}. "
+        f"In {clear} of them every other method is significantly worse.{tail}"
+    )
+
+
+def _all_worse(marked: Marked, contest: Contest) -> bool:
+    if not contest.best:
+        return False
+    against = marked.verdicts.against(contest)
+    return bool(against.worse) and not against.level and not against.better
+
+
+def _failures(board: Board) -> list[str]:
+    counts = board.record.info["counts"]
+    if not counts["failed"]:
+        return []
+    partly = board.tidy[(board.tidy["failed"] > 0)]
+    names = listed(sorted(partly["method"].unique()))
+    return [
+        f"{several(counts['failed'], 'value')} could not be computed ({names}). The reasons are under the tables. A "
+        "method that failed where others did not is never marked best."
+    ]
+
+
+def _dead(board: Board) -> list[str]:
+    """Maps that are the same everywhere: whatever is measured on them is measured in row-major order."""
+    found = board.health.groupby("method", sort=False)[["dead", "maps"]].sum()
+    found = found[(found["dead"] > 0) & ~found.index.isin(board.controls)]
+    if found.empty:
+        return []
+    who = listed(f"{row.dead} of {several(int(row.maps), 'map')} of {method}" for method, row in found.iterrows())
+    return [f"Dead maps, the same everywhere: {who}. What is removed from them first is the image's top rows."]
+
+
+def _few_images(board: Board) -> list[str]:
+    methods = len(board.record.info["methods"]) - len(board.controls)
+    images = min((block.units for block in board.blocks if block.units), default=0)
+    if methods < 2 or images < 1 or images >= images_needed(methods, 0.2):
+        return []
+    if images < fewest_images(methods):
+        return [
+            f"With {several(images, 'image')} and {methods} methods no paired test of all pairs can be significant, "
+            f"whatever the values: that takes {several(fewest_images(methods), 'image')} at least."
+        ]
+    few = f"Few images ({images}). " if images < FEW_IMAGES else ""
+    seen = smallest_visible_effect(methods, images)
+    sees = f"see only differences of at least {seen:.2f}" if seen < inf else "miss most differences, even of 5"
+    return [
+        f"{few}With {several(images, 'image')} and {methods} methods, a paired test of all pairs (Wilcoxon, Holm, "
+        f"power 80 %) would {sees} standard deviations; for 0.2 it needs "
+        f"{several(images_needed(methods, 0.2), 'image')}, for 0.1 {images_needed(methods, 0.1):,}. "
+        f"No two methods can be shown equivalent within 1 % of a metric's range with fewer than "
+        f"{several(fewest_equivalent(MARGIN), 'image')}."
+    ]

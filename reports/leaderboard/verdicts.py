@@ -1,0 +1,159 @@
+"""What the tests say of a board: who differs from whom, in which order, and what more images would show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import pandas as pd
+
+from ...stats import (
+    CONTEST,
+    Contest,
+    Ranked,
+    Scale,
+    letters,
+    overall,
+    pairs,
+    power,
+    ranked,
+    significant,
+    split_half,
+)
+from .board import Board
+
+Key: TypeAlias = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A method in one contest.
+
+    Attributes:
+        rank: its mean rank over images, 1 the best.
+        letters: of the groups it belongs to; two methods share one if and only if they do not differ significantly.
+    """
+
+    rank: float
+    letters: str
+
+
+@dataclass(frozen=True)
+class Against:
+    """The other tested methods of a contest, by their verdict against those with the best mean.
+
+    Attributes:
+        worse: significantly worse than a best one.
+        better: significantly better than a best one, as the test is of ranks and best is by the mean.
+        level: neither.
+    """
+
+    worse: tuple[str, ...] = ()
+    better: tuple[str, ...] = ()
+    level: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Verdicts:
+    """The statistics of a board's quality metrics, each computed when it is first asked for.
+
+    Whatever is said of significance - letters, daggers, counts, sentences - is read from the verdicts of ``pairs``.
+    """
+
+    board: Board
+
+    @property
+    def scales(self) -> dict[tuple[str, str], Scale]:
+        return self.board.scales
+
+    @property
+    def results(self) -> pd.DataFrame:
+        return self.board.shown.results
+
+    @property
+    def seed(self) -> int:
+        return int(self.board.record.info["seed"])
+
+    @cached_property
+    def pairs(self) -> pd.DataFrame:
+        """All pairs, with each metric's own margin."""
+        return self.with_margin(None)
+
+    def with_margin(self, margin: float | None) -> pd.DataFrame:
+        """All pairs; ``margin`` in the metrics' unit, None for 1 % of each metric's range."""
+        return pairs(self.results, self.scales, self.board.controls, margin, self.seed)
+
+    @cached_property
+    def ranked(self) -> dict[Key, Ranked]:
+        """By contest, the methods by their mean rank, and who cannot be told apart."""
+        found = ranked(self.results, self.scales, self.pairs, self.board.controls)
+        return {contest.key: contest for contest in found}
+
+    @cached_property
+    def overall(self) -> pd.DataFrame:
+        """One order over all metrics that are not gamed here."""
+        gamed = [tuple(map(str, key)) for key in self.board.gamed]
+        return overall(self.results, self.scales, self.board.controls, gamed, self.seed)
+
+    @cached_property
+    def halves(self) -> pd.DataFrame:
+        return split_half(self.results, self.scales, self.board.controls, self.seed)
+
+    @cached_property
+    def power(self) -> pd.DataFrame:
+        return power(self.results, self.scales, self.board.controls)
+
+    @cached_property
+    def apart(self) -> Mapping[Key, frozenset[tuple[str, str]]]:
+        """By contest: (better, worse) of each two that differ significantly, a control among them or not."""
+        found: dict[Key, set[tuple[str, str]]] = {}
+        rows = self.pairs[significant(self.pairs)]
+        columns = [*CONTEST, "method", "other", "verdict"]
+        for *key, method, other, verdict in rows[columns].itertuples(index=False, name=None):
+            pair = (str(method), str(other))
+            found.setdefault(tuple(map(str, key)), set()).add(pair if verdict == "better" else pair[::-1])
+        return {key: frozenset(both) for key, both in found.items()}
+
+    def against(self, contest: Contest) -> Against:
+        """The methods that were tested against the best ones of the contest; none where none is best."""
+        board, key = self.board, tuple(map(str, contest.key))
+        best = [str(name) for name in board.tidy.loc[list(contest.best), "method"]]
+        apart = self.apart.get(key, frozenset())
+        rows = self.pairs[(self.pairs[CONTEST] == pd.Series(key, index=CONTEST)).all(axis=1)]
+        rows = rows[~rows["against_control"].astype(bool) & rows["p_holm"].notna()]
+        rows = rows[rows["method"].isin(best) | rows["other"].isin(best)]
+        tested = [name for name in dict.fromkeys([*rows["method"], *rows["other"]]) if name not in best]
+        worse = tuple(name for name in tested if any((winner, name) in apart for winner in best))
+        better = tuple(name for name in tested if any((name, winner) in apart for winner in best))
+        return Against(worse, better, tuple(name for name in tested if name not in (*worse, *better)))
+
+    @cached_property
+    def standings(self) -> dict[tuple[Key, str], Standing]:
+        """By contest and method."""
+        found = {}
+        for key, contest in self.ranked.items():
+            of_each = letters(len(contest.methods), contest.groups)
+            for name, rank, own in zip(contest.methods, contest.ranks, of_each, strict=True):
+                found[key, name] = Standing(rank, own)
+        return found
+
+    def leaderboard(self) -> pd.DataFrame:
+        """The tidy leaderboard with the mean ``rank`` over images (NaN where it is not ranked) and ``groups``: letters,
+        one at least for each ranked method; two methods share one if and only if they do not differ significantly.
+        """
+        tidy = self.board.tidy.copy()
+        places: list[Any] = [
+            self.standings.get((tuple(map(str, key)), str(method)))
+            for *key, method in tidy[[*CONTEST, "method"]].itertuples(index=False, name=None)
+        ]
+        tidy["rank"] = [place.rank if place else float("nan") for place in places]
+        tidy["groups"] = pd.Series([place.letters if place else "" for place in places], dtype="string")
+        return tidy
+
+
+def counted(rows: pd.DataFrame) -> tuple[int, int, int]:
+    """Pairs by their verdict: significant, equivalent, neither."""
+    apart, alike = int(significant(rows).sum()), int((rows["verdict"] == "equivalent").sum())
+    return apart, alike, len(rows) - apart - alike
