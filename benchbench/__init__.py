@@ -13,10 +13,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .api.explain import explain
     from .api.run import Run
-    from .api.study import Study, explain
+    from .api.study import Study
     from .errors import BenchError, NotApplicable
-    from .network.targets import scored
+    from .network.scored import scored
     from .registry import dataset, method, metric, model
     from .regression import Baseline, Tolerances
     from .tracing.layout import with_grid, with_layout
@@ -24,14 +25,15 @@ if TYPE_CHECKING:
     from .viz.overlay import Overlay, overlay
 
 _HOME = {
-    "api.study": ("Study", "explain"),
+    "api.explain": ("explain",),
+    "api.study": ("Study",),
     "api.run": ("Run",),
     "errors": ("BenchError", "NotApplicable"),
     "tracing.layout": ("with_grid", "with_layout"),
     "viz.overlay": ("Overlay", "overlay"),
     "regression": ("Baseline", "Tolerances"),
     "registry": ("dataset", "method", "metric", "model"),
-    "network.targets": ("scored",),
+    "network.scored": ("scored",),
     "types": ("Dataset", "Layer", "ModelSpec", "Preprocess", "Sample", "Scored", "Seen"),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import json
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator
@@ -87,3 +88,9 @@ def _resolved(file: str | None) -> Path | None:
 @cache
 def _read(path: Path) -> bytes:
     return path.read_bytes()
+
+
+def digest(*parts: Any) -> str:
+    """A name for what these parts (plain data) determine."""
+    text = json.dumps(parts, sort_keys=True, default=str, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]

@@ -23,9 +23,8 @@ from torch import Tensor
 
 from benchbench.errors import BenchError
 
-from ..perturbation.fills import FillName
-from ..perturbation.parts import PIXELS as PARTS
-from ..perturbation.ranking import Above, Keep, Probe, Remove, Whole
+from ..types.probes import PIXELS as PARTS
+from ..types.probes import Above, FillName, Keep, Probe, Remove, Whole
 
 Source: TypeAlias = Literal["rise", "torchcam", "latec", "xplique", "interpretdl", "pnpxai", "mindspore"]
 Answer: TypeAlias = Literal["probability", "logit"]

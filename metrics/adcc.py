@@ -8,8 +8,9 @@ from torch import Tensor
 from benchbench.registry import metric
 from benchbench.types import Scored, Seen
 
+from ..maps.normalise import saliency
 from ..maps.similarity import pearson
-from ..perturbation.ranking import Multiply, saliency
+from ..types.probes import Multiply
 from ..types.views import Masked
 from .average_drop import share_lost
 

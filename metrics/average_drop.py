@@ -17,8 +17,7 @@ from benchbench.registry import metric
 from benchbench.types import Scored, Seen
 
 from ..maps.similarity import reasons
-from ..perturbation.fills import PlainFill
-from ..perturbation.ranking import Keep, Multiply, Probe
+from ..types.probes import Keep, Multiply, PlainFill, Probe
 
 Of: TypeAlias = Literal["probability", "logit"]
 CERTAIN = "the target's probability on the image is 1: no map can raise it"

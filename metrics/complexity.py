@@ -17,8 +17,8 @@ from torch import Tensor
 from benchbench.registry import metric
 from benchbench.types import Scored, Seen
 
+from ..maps.normalise import minmax
 from ..maps.similarity import reasons
-from ..perturbation.ranking import minmax
 
 Size = Literal["image", "layer"]
 Height = Annotated[float, Field(ge=0, lt=1)]

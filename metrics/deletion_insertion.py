@@ -14,8 +14,7 @@ from torch import Tensor
 from benchbench.registry import metric
 from benchbench.types import Scored, Seen
 
-from ..perturbation.fills import FillName
-from ..perturbation.ranking import Probe, Remove
+from ..types.probes import FillName, Probe, Remove
 from ._removal_protocols import EVERY_FILL, Answer, Source, area, in_other_fills, inserted, read, removed, shares
 
 Steps = Annotated[int, Field(ge=2, le=100_000)]  # of one step every map has the same pictures

@@ -19,7 +19,7 @@ from torch import Tensor
 from benchbench.registry import metric
 from benchbench.types import Scored, Seen
 
-from ..perturbation.ranking import upsample
+from ..maps.normalise import upsample
 from ._correlation import midranks
 from ._regions import boxed, on_region, within
 

@@ -17,9 +17,9 @@ from benchbench.registry import metric
 from benchbench.types import Scored, Seen
 
 from ..maps.similarity import reasons
-from ..perturbation.fills import FillName
-from ..perturbation.parts import PartsName, parts_in
-from ..perturbation.ranking import Random, Region, members
+from ..perturbation.parts import parts_in
+from ..perturbation.ranking import members
+from ..types.probes import FillName, PartsName, Random, Region
 from ._correlation import FLAT, pearson, responds, spearman
 from ._removal_protocols import Answer, in_other_fills
 from .deletion_insertion import answers

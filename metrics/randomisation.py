@@ -15,8 +15,8 @@ from torch import Tensor
 from benchbench.registry import metric
 from benchbench.types import Again, Scored, Seen
 
+from ..maps.normalise import saliency
 from ..maps.similarity import constant, histogram_entropy, reasons, spearman, ssim
-from ..perturbation.ranking import saliency
 from ..types.views import Averaged, DrawKind, Noisy, OtherClass, OtherTarget, RandomWeights
 
 Stages = Annotated[int, Field(ge=1, le=1000)]

@@ -11,9 +11,8 @@ from benchbench.registry import metric
 from benchbench.types import Scored, Seen
 
 from ..maps.similarity import reasons
-from ..perturbation.fills import FillName
-from ..perturbation.parts import PartsName, parts_in
-from ..perturbation.ranking import Remove
+from ..perturbation.parts import parts_in
+from ..types.probes import FillName, PartsName, Remove
 from ._removal_protocols import in_other_fills
 from .deletion_insertion import aopc
 

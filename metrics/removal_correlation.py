@@ -15,9 +15,8 @@ from benchbench.registry import metric
 from benchbench.types import Scored, Seen
 
 from ..maps.similarity import reasons
-from ..perturbation.fills import FillName
-from ..perturbation.parts import MAP
-from ..perturbation.ranking import Probe, ranks
+from ..perturbation.ranking import ranks
+from ..types.probes import MAP, FillName, Probe
 from ._correlation import FLAT, pearson, responds
 from ._removal_protocols import EVERY_FILL, inserted, removed
 

@@ -15,8 +15,8 @@ from benchbench.registry import metric
 from benchbench.types import Scored, Seen
 
 from ..maps.similarity import reasons
-from ..perturbation.fills import FillName
-from ..perturbation.ranking import Above, Order, Probe, Remove, above
+from ..perturbation.ranking import above
+from ..types.probes import Above, FillName, Order, Probe, Remove
 from ._removal_protocols import EVERY_FILL
 
 Percent = Annotated[int, Field(ge=1, le=99)]

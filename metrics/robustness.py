@@ -15,8 +15,8 @@ from torch import Tensor
 from benchbench.registry import metric
 from benchbench.types import Again, Scored, Seen
 
+from ..maps.normalise import saliency
 from ..maps.similarity import constant, reasons, spearman
-from ..perturbation.ranking import saliency
 from ..types.views import Jpeg, NoiseKind, Noisy, Shifted
 
 Radius = Annotated[float, Field(gt=0)]

@@ -12,8 +12,7 @@ from pydantic import Field
 from benchbench.registry import metric
 from benchbench.types import Scored, Seen
 
-from ..perturbation.fills import FillName
-from ..perturbation.ranking import Keep, Probe, Remove, Ties
+from ..types.probes import FillName, Keep, Probe, Remove, Ties
 from ._removal_protocols import Answer, Source, area, inserted, removed, shares
 from .deletion_insertion import Steps, answers
 

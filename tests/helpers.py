@@ -12,7 +12,7 @@ from benchbench.attribution.services import look, run_method
 from benchbench.engine.progress import Silent
 from benchbench.network.scorer import Scorer
 from benchbench.registry import METHODS
-from benchbench.study.plan import sample_seeds
+from benchbench.seeds import sample_seeds
 from benchbench.types import INPUT, Layer, Pixels
 
 

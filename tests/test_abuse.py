@@ -195,7 +195,7 @@ def test_a_folder_that_cannot_be_written_is_said_before_anything_runs(images: Te
 
 
 def test_a_broken_run_folder_is_one_line(images: Tensor, tmp_path: Path) -> None:
-    from benchbench.results.schema import Record
+    from benchbench.results.record import Record
 
     done(images, tmp_path, **BASE)
     (tmp_path / "results.parquet").write_bytes(b"not parquet")

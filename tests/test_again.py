@@ -17,7 +17,8 @@ from benchbench.engine.runner import run
 from benchbench.errors import NotApplicable
 from benchbench.network.scorer import Scorer
 from benchbench.registry import METHODS, METRICS, method, metric
-from benchbench.results.schema import KEYS, Record
+from benchbench.results.record import Record
+from benchbench.results.schema import KEYS
 from benchbench.study.spec import Study
 from benchbench.types import Layer, Scored, Seen
 from benchbench.types.views import (

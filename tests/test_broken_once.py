@@ -15,12 +15,13 @@ from torch.nn import functional as F
 
 import benchbench as bb
 from benchbench.errors import BenchError, NotApplicable
+from benchbench.maps.normalise import saliency
 from benchbench.network.attention import attentions
 from benchbench.network.capture import capture
 from benchbench.network.layers import before, resolve
-from benchbench.network.targets import scored, unharmed
-from benchbench.perturbation.ranking import saliency
-from benchbench.tracing.layout import Layout, layout_of, tokens_of
+from benchbench.network.scored import scored, unharmed
+from benchbench.tracing.layout import layout_of, tokens_of
+from benchbench.types.layout import Layout
 
 from .helpers import layer_of, map_of
 from .networks import Pooled, seeded

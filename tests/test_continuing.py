@@ -231,10 +231,10 @@ def test_what_failed_once_is_tried_again_by_itself(busy: Path, tmp_path: Path) -
 
 
 def test_an_image_that_could_not_be_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from benchbench.engine import applicability as ready
-    from benchbench.engine import loader as loading
 
-    load = ready.load_sample
+    from benchbench.engine import loader
+
+    load = loader.load_sample
 
     def busy(dataset: Any, index: int, spec: Any) -> Any:
         if index == 1:
@@ -243,7 +243,7 @@ def test_an_image_that_could_not_be_read_once(tmp_path: Path, monkeypatch: pytes
 
     clean, _ = _run(tmp_path / "clean")
     with monkeypatch.context() as context:
-        context.setattr(loading, "load_sample", busy)
+        context.setattr(loader, "load_sample", busy)
         broken, _ = _run(tmp_path / "run")
     assert broken.failed == 2
     mended, _ = _run(tmp_path / "run")

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from benchbench.attribution import services
+from benchbench.cost.ledger import Passes
 from benchbench.cost.measure import LEAST_REPEATS, measure, peak_bytes
 from benchbench.engine import method_cost as costing
-from benchbench.network.scorer import Passes
 from benchbench.registry import METRICS
 from benchbench.types import Cost
 

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from benchbench.attribution.services import look
 from benchbench.errors import BenchError
-from benchbench.network.capture import capture, rest
+from benchbench.network.capture import capture
 from benchbench.network.layers import resolve
-from benchbench.network.rest import Cut, cut
+from benchbench.network.rest import Cut, cut, rest
 from benchbench.network.scorer import Scorer
 
 from .networks import Flat, Pooled, seeded

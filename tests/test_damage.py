@@ -17,8 +17,8 @@ from torch import Tensor
 
 import benchbench as bb
 from benchbench.errors import BenchError
+from benchbench.results.record import Record
 from benchbench.results.run_folder import UNFINISHED
-from benchbench.results.schema import Record
 from benchbench.results.store import Store
 
 from .helpers import Told

@@ -13,7 +13,7 @@ import benchbench as bb
 from benchbench.engine.runner import run
 from benchbench.errors import BenchError, NotApplicable
 from benchbench.registry import METHODS, method
-from benchbench.results.schema import Record
+from benchbench.results.record import Record
 from benchbench.study import plan
 from benchbench.testing import check_method
 from benchbench.types import Layer

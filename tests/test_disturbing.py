@@ -16,9 +16,10 @@ import benchbench as bb
 from benchbench.cli.app import app
 from benchbench.errors import BenchError
 from benchbench.network.randomise import noised
-from benchbench.study.plan import sample_seeds
+from benchbench.seeds import sample_seeds
+from benchbench.stats.metric_reliability import levels_of
 from benchbench.suites.disturbances import FIRST, Disturbance, Disturbances, disturb
-from benchbench.suites.reliability import CONTROLS, LEVELS, levels_of, with_levels
+from benchbench.suites.reliability import CONTROLS, LEVELS, with_levels
 from benchbench.types.views import NoisyWeights
 
 from .helpers import map_of, normalised

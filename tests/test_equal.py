@@ -14,26 +14,17 @@ from torch import Tensor, nn
 
 from benchbench.engine.runner import run
 from benchbench.evaluation.probe_scores import score_probes
+from benchbench.maps.normalise import saliency
 from benchbench.network.scorer import Answers, Scorer
 from benchbench.perturbation.equality import keys, marks, name_of, same_shown, sums
 from benchbench.perturbation.parts import Parts, parts_in
 from benchbench.perturbation.pictures import Asked, Palette, Piece
-from benchbench.perturbation.ranking import (
-    Above,
-    Keep,
-    Multiply,
-    Order,
-    Probe,
-    Remove,
-    above,
-    hidden,
-    rank_parts,
-    saliency,
-)
+from benchbench.perturbation.ranking import above, hidden, rank_parts
 from benchbench.registry import METHODS, method
-from benchbench.results.schema import Record
+from benchbench.results.record import Record
 from benchbench.study.spec import Study
 from benchbench.types import Layer
+from benchbench.types.probes import Above, Keep, Multiply, Order, Probe, Remove
 
 from .helpers import map_of, pixels
 from .networks import Flat, Pooled, seeded

@@ -12,98 +12,35 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-# An arrow never runs upwards: a file may import only files of the floors below its own.
+# An arrow never runs upwards: a package imports only packages of the floors below its own; the ground imports itself.
 FLOORS = [
-    ["errors", "wording"],
-    ["paths", "sources", "files", "retries", "containing"],
-    ["checkpoints", "importing", "runfolder", "plugins", "studyfile"],
-    ["registry", "identity"],
-    ["axes", "flow"],
-    ["axis_moves"],
-    ["axis_rules", "layout", "views"],
-    ["tracing"],
-    ["reading"],
-    ["words"],
-    ["types", "wrapping"],
-    ["table", "preprocess", "imputation", "regions", "capture", "allocator", "given", "health"],
-    ["targets", "lending"],
-    ["fills", "changed", "redraw"],
-    ["perturb"],
-    ["equal"],
-    ["attention", "cut", "derivatives", "overlays", "pictures", "rounding", "sharing", "similarity"],
-    ["unmapped"],
-    ["screen", "scaffold", "store", "lock", "stats", "layers", "prepare", "promises", "cautions", "datasets", "models"],
-    ["methods", "metrics", "study", "networks"],
-    ["regression", "continuing"],
-    ["scoring", "reports", "plan", "snapshots"],
-    ["moot"],
-    ["exported", "masked", "probing", "proven"],
-    ["services", "cost", "ready", "provenance", "progress", "rows", "pages"],
-    ["across", "pooled", "answers", "cost_rows"],
-    ["assemble"],
-    ["loading", "sizing", "preflight"],
-    ["explaining", "showing", "tray"],
-    ["again"],
-    ["subject", "asked"],
-    ["judge"],
-    ["work", "derived", "method_testing", "metric_testing", "weaknesses"],
-    ["costing", "contracts", "costs_alone"],
-    ["setup"],
-    ["runner"],
-    ["disturbing", "reliability"],
-    ["finished"],
+    ["containment", "digests", "errors", "files", "formatting", "isolation", "paths", "seeds", "vocabulary"],
+    ["types", "registry", "results", "maps"],
+    ["study", "cost", "models", "perturbation", "stats", "tracing"],
+    ["network", "datasets", "regression", "methods", "metrics", "viz"],
+    ["attribution"],
+    ["evaluation", "reports"],
+    ["engine"],
+    ["suites"],
     ["api"],
-    ["illustrating", "listing", "spelling", "asserting", "session_runs"],
-    ["testing"],
-    ["pytest_plugin"],
-    ["commands", "gating"],
-    ["cli"],
-    ["__main__", "__init__"],
+    ["testing", "cli"],
 ]
 FLOOR = {name: height for height, names in enumerate(FLOORS) for name in names}
+ENTRIES = ("__init__", "__main__", "pytest_plugin")
+GROUND = set(FLOORS[0])
+PLUGINS = GROUND | {"types", "registry", "maps", "perturbation"}
 MAY = {
-    "methods": {"types", "registry", "errors", "wrapping", "fills"},
-    "metrics": {"types", "registry", "errors", "perturb", "fills", "regions", "similarity", "views"},
-    "reports": {"table", "stats", "regression", "errors", "files", "wording"},
-    "regression": {"table", "stats", "errors", "files", "wording", "paths"},
-    "datasets": {"types", "registry", "errors", "paths", "preprocess"},
-    "stats": {"table", "errors"},
-    "store": {"table", "errors", "files", "retries", "runfolder"},
-    "table": {"errors", "files", "paths", "runfolder"},
-    "runfolder": {"errors", "files"},
-    "lock": {"errors", "files", "runfolder"},
-    "files": {"errors"},
-    "importing": {"errors", "paths", "sources"},
-    "plugins": {"errors", "paths", "sources"},
-    "registry": {"errors", "importing", "plugins"},
-    "study": {"registry", "errors", "importing", "paths", "studyfile"},
-    "studyfile": {"errors", "paths"},
-    "scaffold": {"errors", "files"},
+    "methods": PLUGINS,
+    "metrics": PLUGINS,
+    "reports": GROUND | {"results", "stats", "regression"},
+    "regression": GROUND | {"results", "stats"},
+    "datasets": GROUND | {"types", "registry", "models"},
+    "stats": GROUND | {"results"},
 }
-NO_TORCH = {
-    "importing",
-    "paths",
-    "sources",
-    "studyfile",
-    "errors",
-    "plugins",
-    "registry",
-    "study",
-    "store",
-    "table",
-    "stats",
-    "reports",
-    "progress",
-    "assemble",
-    "cli",
-    "commands",
-    "gating",
-    "listing",
-    "regression",
-    "screen",
-    "pytest_plugin",
-    "snapshots",
-}
+NO_TORCH = {"registry", "results", "stats", "reports", "cli", "regression", "digests", "errors", "files", "formatting"}
+NO_TORCH |= {"paths", "seeds", "vocabulary", "pytest_plugin"}
+
+TORCHLESS_FILES = {("study", "spec.py"), ("study", "study_file.py"), ("engine", "progress.py"), ("engine", "tables.py")}
 
 
 def room(path: Path) -> str:
@@ -138,8 +75,8 @@ def imports(path: Path, top_only: bool) -> list[tuple[str, int]]:
 @pytest.mark.parametrize("path", files(), ids=lambda p: str(p.relative_to(ROOT)))
 def test_arrows_run_down(path: Path) -> None:
     own = room(path)
-    if own == "__init__":
-        return  # names the faces, and imports them lazily
+    if own in ENTRIES:
+        return  # they name what is below, and import it lazily
     assert own in FLOOR, f"{own} is in no room: give it a floor here, and a line in the docs"
     for name, line in imports(path, top_only=False):
         parts = name.split(".")
@@ -147,13 +84,14 @@ def test_arrows_run_down(path: Path) -> None:
         if parts[0] != "benchbench" or len(parts) < 2 or parts[1] == own:
             continue
         assert parts[1] in FLOOR, f"{path}:{line} imports {name}"
-        assert FLOOR[parts[1]] < FLOOR[own], f"{path}:{line}: {own} must not know {parts[1]}"
+        ground = own in GROUND and parts[1] in GROUND
+        assert ground or FLOOR[parts[1]] < FLOOR[own], f"{path}:{line}: {own} must not know {parts[1]}"
         assert parts[1] in MAY.get(own, {parts[1]}), f"{path}:{line}: {own} may not import {parts[1]}"
 
 
 @pytest.mark.parametrize("path", files(), ids=lambda p: str(p.relative_to(ROOT)))
 def test_torch_stays_out_of_what_does_not_need_it(path: Path) -> None:
-    if room(path) in NO_TORCH:
+    if room(path) in NO_TORCH or path.parts[-2:] in TORCHLESS_FILES:
         heavy = [name for name, _ in imports(path, top_only=False) if name.split(".")[0] in ("torch", "torchvision")]
         assert not heavy
 
@@ -182,7 +120,9 @@ def test_the_command_line_does_not_wait_for_torch() -> None:
 
 
 def test_a_report_is_rebuilt_without_torch() -> None:
-    loaded = modules_after("import benchbench.results.schema, benchbench.stats\nfrom benchbench.reports import html, tables")
+    loaded = modules_after(
+        "import benchbench.results.schema, benchbench.stats\nfrom benchbench.reports import html, tables"
+    )
     assert "torch" not in loaded
 
 
@@ -190,34 +130,35 @@ def test_foolbox_is_never_imported() -> None:
     assert "foolbox" not in modules_after("import benchbench.datasets as d\nd.photos.photos().ids")
 
 
-def test_no_number_comes_from_what_the_engine_s_digest_leaves_out() -> None:
-    """What makes maps, scores and costs imports nothing that NO_NUMBERS lists, but to keep, to count and to fail."""
-    from benchbench.study.identity import NO_NUMBERS
-
-    kept = {"files", "retries", "runfolder", "store", "table", "wording"}  # where results are, and their words
-    loaded = {"checkpoints", "models", "networks"}  # a network's digest is its weights, code and answers
-    beside = {  # they make numbers, and write or summarise them too
-        "setup": {"provenance"},
-        "disturbing": {"assemble", "lock", "progress", "runner", "stats"},
-        "pooled": {"pages", "stats"},
-        "across": {"pages"},
-    }
-    rooms = {room(path) for path in files()}
-    assert rooms >= NO_NUMBERS - {"methods", "metrics", "reports"}
-    for path in files():
-        if room(path) in NO_NUMBERS:
-            continue
-        named = {name.split(".")[1] for name, _ in imports(path, top_only=False) if name.startswith("benchbench.")}
-        outside = beside.get(room(path), set())
-        assert (named & NO_NUMBERS) - kept - loaded - outside == set(), path
-
-
-def test_an_edit_of_any_other_file_makes_numbers_anew() -> None:
+def test_an_edit_of_what_numbers_come_from_makes_them_anew() -> None:
+    """Whatever is not on a short list is in the engine's digest, and the list names what there is."""
     from benchbench.study.identity import NO_NUMBERS, numeric_files
 
-    digested = {path.relative_to(ROOT / "benchbench").as_posix() for path in numeric_files()}
-    assert {"judge.py", "datasets/cutouts.py", "scoring.py", "perturb.py"} <= digested
-    assert not any(name.split("/")[0].removesuffix(".py") in NO_NUMBERS for name in digested)
+    home = ROOT / "benchbench"
+    digested = {path.relative_to(home).as_posix() for path in numeric_files()}
+    assert {"evaluation/evaluate.py", "datasets/builtin/cutouts.py", "network/scorer.py", "seeds.py"} <= digested
+    assert not any(name.startswith(NO_NUMBERS) for name in digested)
+    assert all((home / name).exists() for name in NO_NUMBERS)
+    assert digested | {p.relative_to(home).as_posix() for p in home.rglob("*.py") if p not in numeric_files()} == {
+        p.relative_to(home).as_posix() for p in home.rglob("*.py")
+    }
+
+
+def test_no_name_means_two_things() -> None:
+    """No two public classes of one name; no function in the face of a package that hides its module."""
+    classes: dict[str, Path] = {}
+    for path in files():
+        body = ast.parse(path.read_text(encoding="utf-8")).body
+        for name in [node.name for node in body if isinstance(node, ast.ClassDef) and not node.name.startswith("_")]:
+            assert name not in classes, f"{path} and {classes[name]} have a class {name} each"
+            classes[name] = path
+    for path in files():
+        if path.name == "__init__.py":
+            modules = {p.stem for p in path.parent.glob("*.py")} | {p.name for p in path.parent.iterdir() if p.is_dir()}
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.ImportFrom) and node.module:
+                    hidden = {alias.asname or alias.name for alias in node.names} & modules
+                    assert not hidden, f"{path}: {hidden}"
 
 
 def test_files_and_functions_stay_small() -> None:

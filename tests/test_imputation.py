@@ -9,9 +9,9 @@ from scipy.sparse import lil_matrix
 from scipy.sparse.linalg import spsolve
 from torch import Tensor
 
+from benchbench.maps.normalise import minmax, upsample
 from benchbench.perturbation.fills import fill_noisy_linear, filled, whole
 from benchbench.perturbation.imputation import impute, neighbours
-from benchbench.perturbation.ranking import minmax, upsample
 from benchbench.types import Pixels
 
 from .helpers import pixels

@@ -20,7 +20,8 @@ from benchbench.network.layers import before, resolve
 from benchbench.network.prepared import prepare
 from benchbench.network.rest import cut
 from benchbench.network.scorer import Scorer
-from benchbench.tracing.layout import Layout, Tokens, layout_of, tokens_of, with_grid, with_layout
+from benchbench.tracing.layout import Tokens, layout_of, tokens_of, with_grid, with_layout
+from benchbench.types.layout import Layout
 
 from .helpers import layer_of, map_of
 from .networks import Pooled, Vit, seeded

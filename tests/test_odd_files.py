@@ -13,7 +13,7 @@ from torchvision.transforms import v2 as transforms
 
 from benchbench.engine.runner import run
 from benchbench.models.preprocess import denormalise, prepare
-from benchbench.results.schema import Record
+from benchbench.results.record import Record
 from benchbench.study.spec import Study
 from benchbench.types import ModelSpec, Preprocess
 

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 import benchbench as bb
-from benchbench.perturbation.ranking import saliency
+from benchbench.maps.normalise import saliency
 from benchbench.viz.overlay import laid
 
 from .networks import Pooled, seeded

@@ -9,22 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from benchbench.maps.normalise import minmax, saliency, upsample
 from benchbench.perturbation.fills import fill_blur, rise_kernel
 from benchbench.perturbation.parts import parts_in
-from benchbench.perturbation.ranking import (
-    Filled,
-    Keep,
-    Multiply,
-    Remove,
-    Whole,
-    apply,
-    canonical,
-    minmax,
-    needs_map,
-    ranks,
-    saliency,
-    upsample,
-)
+from benchbench.perturbation.ranking import apply, ranks
+from benchbench.types.probes import Filled, Keep, Multiply, Remove, Whole, canonical, needs_map
 
 from .helpers import pixels
 from .metrics import plain

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from benchbench.errors import NotApplicable
 from benchbench.network.randomise import layers_of, layers_with_weights, noised, redrawn
-from benchbench.network.targets import scored
+from benchbench.network.scored import scored
 from benchbench.types.views import DrawKind, NoisyWeights, RandomWeights
 
 from .networks import Pooled, Vit, seeded

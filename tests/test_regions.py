@@ -8,20 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from benchbench.perturbation.fills import FILLS, FillName, whole
+from benchbench.perturbation.fills import FILLS, whole
 from benchbench.perturbation.parts import grid, parts_in
 from benchbench.perturbation.pictures import Palette
-from benchbench.perturbation.ranking import (
-    Keep,
-    Multiply,
-    Random,
-    Region,
-    Remove,
-    apply,
-    hidden,
-    needs_map,
-    rank_parts,
-)
+from benchbench.perturbation.ranking import apply, hidden, rank_parts
+from benchbench.types.probes import FillName, Keep, Multiply, Random, Region, Remove, needs_map
 
 from .helpers import pixels
 

@@ -17,7 +17,8 @@ from benchbench.engine.runner import run
 from benchbench.errors import BenchError
 from benchbench.evaluation.evaluate import judge
 from benchbench.registry import METHODS, METRICS, method, metric
-from benchbench.results.schema import KEYS, Record, validate
+from benchbench.results.record import Record
+from benchbench.results.schema import KEYS, validate
 from benchbench.study.spec import Study
 from benchbench.types import Layer, Scored, Seen
 

@@ -18,8 +18,8 @@ from benchbench.attribution.services import look
 from benchbench.errors import BenchError
 from benchbench.models.load import fingerprint
 from benchbench.network.capture import capture
+from benchbench.network.scored import is_scored, scored
 from benchbench.network.scorer import Scorer
-from benchbench.network.targets import is_scored, scored
 
 from .networks import Flat, Pooled, seeded
 

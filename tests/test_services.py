@@ -13,13 +13,13 @@ from torch import Tensor, nn
 import benchbench as bb
 from benchbench.attribution.services import Batch, look, run_method
 from benchbench.errors import BenchError
-from benchbench.network.capture import rest
+from benchbench.maps.normalise import saliency
 from benchbench.network.layers import resolve
 from benchbench.network.masked_scores import score_masked
 from benchbench.network.prepared import prepare
 from benchbench.network.proven_layers import proven_layers
+from benchbench.network.rest import rest
 from benchbench.network.scorer import Scorer
-from benchbench.perturbation.ranking import saliency
 from benchbench.registry import METHODS
 from benchbench.types import Layer
 

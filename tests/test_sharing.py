@@ -21,7 +21,7 @@ from benchbench.evaluation.evaluate import judge
 from benchbench.registry import METHODS, METRICS, method
 from benchbench.reports.html import document as html
 from benchbench.reports.leaderboard.marks import Marked
-from benchbench.results.schema import Record
+from benchbench.results.record import Record
 from benchbench.study.plan import NO_COST
 from benchbench.types import Layer, Share
 

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from ..datasets.sources.accept import as_label
 from ..datasets.sources.forms import as_tensor, labels_of, one_hot
 from ..errors import BenchError, nearest
-from ..network.targets import ONE_TARGET, chooser, place_of
+from ..network.scored import ONE_TARGET
+from ..network.targets import chooser, place_of
 
 _WORDS = "predicted, label, a class such as 281, top-2, 281-285, or a class for each image"
 

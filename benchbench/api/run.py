@@ -20,7 +20,8 @@ from ..reports.latex import leaderboard as latex
 from ..reports.leaderboard.marks import Marked
 from ..reports.leaderboard.verdicts import Verdicts
 from ..reports.markdown import markdown_table
-from ..results.schema import Record, beside, beside_rows
+from ..results.record import Record, beside, beside_rows
+from ..results.trials import read_trials
 from ..stats import (
     Bands,
     by_group,
@@ -33,8 +34,7 @@ from ..stats import (
     seen_from,
     versus,
 )
-from ..suites.disturbances import read_trials
-from ..suites.reliability import levels_of
+from ..stats.metric_reliability import levels_of
 
 
 class Run:

@@ -11,17 +11,18 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..attribution.explain import blame
 from ..datasets.sources.decode import decode
-from ..engine.applicability import aimed, check_target, ready_spec
+from ..engine.inputs import aimed, check_target, ready_spec
 from ..errors import BenchError
+from ..isolation import blame
 from ..models.preprocess import denormalise, prepare
 from ..network.capture import quiet
-from ..network.targets import chooser, is_scored
+from ..network.scored import is_scored
+from ..network.targets import chooser
 from ..study.spec import MethodChoice, Study
 from ..types import ModelSpec
 from ..viz.overlay import Overlay, laid
-from .study import explain
+from .explain import explain
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import NotApplicable
+from ..maps.normalise import saliency
 from ..network.randomise import layers_of, layers_with_weights, noised, redrawn
+from ..network.scored import is_scored
 from ..network.scorer import Scorer
-from ..network.targets import is_scored
 from ..perturbation.corruptions import jpeg, noisy, shifted
-from ..perturbation.ranking import saliency
 from ..types import Pixels
 from ..types.views import Jpeg, Masked, Noisy, NoisyWeights, OtherTarget, RandomWeights, Shifted, Single
 

@@ -2,54 +2,22 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from ..cost.memory import out_of_memory
-from ..errors import BenchError, NotApplicable, raised, told
+from ..errors import NotApplicable
+from ..isolation import blame
+from ..maps.map_batch import Maps
 from ..network.exported import refuse_spoiled
-from ..results.schema import Status
-from ..study.plan import MapCell, sample_seeds
+from ..seeds import sample_seeds
+from ..study.plan import MapCell
+from ..vocabulary import Status
 from .rounding import doubted, made_of_rounding
 from .services import Batch, look, run_method
 
 NOT_AGAIN = "it is made of a whole dataset's maps, and not again for other images"
-
-
-@dataclass(frozen=True, eq=False)
-class Maps:
-    """One map cell's maps (B, h, w) on one chunk; per image its status, and the reason why it has none, or ""."""
-
-    tensor: Tensor | None
-    reasons: tuple[str, ...]
-    statuses: tuple[Status, ...]
-
-    def one(self, i: int) -> Maps:
-        tensor = None if self.tensor is None else self.tensor[i : i + 1]
-        return Maps(tensor, self.reasons[i : i + 1], self.statuses[i : i + 1])
-
-    @classmethod
-    def none(cls, count: int, reason: str, status: Status) -> Maps:
-        """No map of any image, for one reason."""
-        return cls(None, (reason,) * count, (status,) * count)
-
-    @classmethod
-    def join(cls, parts: Sequence[Maps]) -> Maps:
-        """One after the other; NaN where one has no map."""
-        size = next((p.tensor.shape[1:] for p in parts if p.tensor is not None), None)
-        reasons = tuple(reason for part in parts for reason in part.reasons)
-        statuses = tuple(status for part in parts for status in part.statuses)
-        if size is None:
-            return cls(None, reasons, statuses)
-        found = [
-            torch.full((len(p.reasons), *size), float("nan")) if p.tensor is None else p.tensor.cpu() for p in parts
-        ]
-        return cls(torch.cat(found), reasons, statuses)
 
 
 def explain(cell: MapCell, batch: Batch, ids: Sequence[str], masks: Tensor | None, seed: int) -> Maps:
@@ -87,17 +55,6 @@ def _sound(cell: MapCell, batch: Batch, maps: Tensor, rounding: Sequence[str]) -
     broken = [_trouble(*pair) for pair in zip(_finite(maps), sound, strict=True)]
     statuses = tuple(_status(*pair) for pair in zip(broken, rounding, strict=True))
     return Maps(maps, tuple(one or other for one, other in zip(broken, rounding, strict=True)), statuses)
-
-
-def blame(error: Exception) -> str:
-    """What was raised, and in which file and line."""
-    if isinstance(error, BenchError):
-        return told(error)
-    if out_of_memory(error):
-        return "out of memory with a single image"
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
-    return f"{raised(error)}{place}"
 
 
 def _finite(maps: Tensor) -> list[bool]:

@@ -13,19 +13,21 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ..cost.memory import out_of_memory
 from ..errors import BenchError
+from ..isolation import blame, out_of_memory
+from ..maps.map_batch import Maps
 from ..network.scorer import Answers, read
 from ..perturbation.corruptions import moved
 from ..perturbation.equality import same_shown
-from ..results.schema import Status
 from ..study.plan import MapCell, MetricCell
+from ..study.requests import views_of
 from ..types import Again
 from ..types.views import Masked, RandomWeights, Single, View, singles
+from ..vocabulary import Status
 from .apply_view import Original, Shown, Weights, show
-from .explain import Maps, blame, explain
+from .explain import explain
 from .services import Batch, look
-from .view_collector import Tray, views_of
+from .view_collector import Tray
 
 
 @dataclass(frozen=True, eq=False)

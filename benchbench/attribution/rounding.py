@@ -21,7 +21,7 @@ from torch import Tensor
 
 from ..containment import contained
 from ..errors import NotApplicable
-from ..perturbation.ranking import minmax
+from ..maps.normalise import minmax
 from ..registry.plugin import MethodPlugin
 from ..types import Layer
 

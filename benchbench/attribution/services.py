@@ -11,33 +11,24 @@ import torch
 from torch import Tensor, nn
 
 from ..containment import contained
-from ..cost.memory import out_of_memory
 from ..errors import BenchError, NotApplicable
+from ..isolation import out_of_memory
 from ..network.attention import attentions
-from ..network.capture import (
-    NO_GRADIENT,
-    WHY,
-    Capture,
-    capture,
-    check_copies,
-    check_logits,
-    pooled_head,
-    quiet,
-    rest,
-    widened,
-)
+from ..network.capture import NO_GRADIENT, WHY, Capture, capture, quiet, widened
+from ..network.checks import check_logits
 from ..network.derivatives import bias_gradients, curvature
 from ..network.exported import exported, exported_behind
+from ..network.head import pooled_head
 from ..network.layers import before
 from ..network.masked_scores import score_masked, score_pictures
 from ..network.prepared import channels_last
-from ..network.rest import Cut, cut
+from ..network.rest import Cut, check_copies, cut, rest
 from ..network.scorer import Answers, Scorer, read
 from ..registry.plugin import MethodPlugin
-from ..tracing.layout import Grid
 from ..tracing.reading import Reading
 from ..tracing.reading import read as read_network
 from ..types import INPUT, Attention, AttentionGradient, Change, Head, Layer, Pictures, Score, ScoreKind, streamed
+from ..types.layout import Grid
 
 
 @dataclass(frozen=True, eq=False)

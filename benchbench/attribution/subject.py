@@ -6,10 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import NotApplicable
+from ..maps.normalise import saliency
 from ..network.capture import quiet
 from ..network.scorer import Scorer
-from ..perturbation.ranking import saliency
-from ..study.plan import MapCell, sample_seeds
+from ..seeds import sample_seeds
+from ..study.plan import MapCell
 from ..types import Subject
 from .apply_view import Original
 from .explain import NOT_AGAIN

@@ -9,14 +9,9 @@ from typing import Any
 from torch import Tensor
 
 from ..study.plan import MetricCell
-from ..study.spec import MetricChoice
+from ..study.requests import views_of
 from ..types import Again
 from ..types.views import Averaged, Single, View, singles
-
-
-def views_of(metric: MetricChoice) -> list[View]:
-    """The views that a metric asks for, in its order."""
-    return list(metric.plugin.views(**metric.params)) if metric.plugin.views else []
 
 
 @dataclass(eq=False)

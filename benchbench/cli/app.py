@@ -16,9 +16,10 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import BenchError, folded
+from ..reports.rendering import rendered
 from .common import Once, run_study, study_of
 from .gate import baseline_command, check_command
-from .output import put, rendered, screen
+from .output import put, screen
 from .parsing import items, named, number, parse_item, two
 
 app = typer.Typer(
@@ -157,7 +158,7 @@ def report_command(
     from ..reports.figures import pdf as pictures
     from ..reports.html import document as html
     from ..reports.leaderboard.marks import Marked
-    from ..results.schema import Record
+    from ..results.record import Record
 
     marked = Marked.of(Record.load(run))
     if format == "html":
@@ -184,7 +185,7 @@ def compare_command(
     """Compare two runs on the images that both have: other weights, other code, another machine."""
     from ..errors import nearest
     from ..reports.checks.comparison import FORMATS, Compared
-    from ..results.schema import Record
+    from ..results.record import Record
 
     if format not in FORMATS:
         raise BenchError(f"unknown format {format!r}", where="--format", hint=nearest(format, FORMATS))

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from ..errors import BenchError, nearest
-from .output import put, rendered
+from ..reports.rendering import rendered
+from .output import put
 from .parsing import labels
 
 
@@ -18,7 +19,7 @@ def baseline_command(
 ) -> None:
     """Keep what a run said, for check: scores, maps, costs, and what they depend on."""
     from ..regression import Baseline
-    from ..results.schema import Record
+    from ..results.record import Record
 
     print(Baseline.of(Record.load(run)).save(out))
 
@@ -50,7 +51,7 @@ def check_command(
     """Compare a run with a baseline: exit code 1 where something got worse, or cannot be compared."""
     from ..regression import Baseline, Tolerances, check
     from ..reports.checks.gate import FORMATS, render, renderable, verdict
-    from ..results.schema import Record
+    from ..results.record import Record
 
     if format not in FORMATS:
         raise BenchError(f"unknown format {format!r}", where="--format", hint=nearest(format, FORMATS))

@@ -24,16 +24,6 @@ def screen(**options: Any) -> Any:
     return Screen(**options)
 
 
-def rendered(shown: Any) -> str:
-    """As the terminal shows it, in 80 columns or the terminal's own; plain where there is none."""
-    from rich.console import Console
-
-    console = Console(width=None if sys.stdout.isatty() else 80)
-    with console.capture() as captured:
-        console.print(shown)
-    return captured.get()
-
-
 def put(text: str, out: Path | None) -> None:
     """The text to the screen, or to a file whose path is then said.
 

@@ -13,8 +13,8 @@ import torch
 from torch.autograd.profiler import profile
 from torch.nn import functional as F
 
-from ..network.scorer import Passes
 from ..types import Cost, Count
+from .ledger import Passes
 
 os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # or the profiler writes to the terminal at every start and stop
 

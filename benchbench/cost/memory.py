@@ -13,8 +13,6 @@ import platform
 import psutil
 import torch
 
-from ..errors import told
-
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _KEPT = 1 << 30  # bytes
 
@@ -36,10 +34,3 @@ def free_bytes(device: torch.device) -> int:
         unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return int(torch.cuda.mem_get_info(device)[0]) + unused
     return int(psutil.virtual_memory().available)
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether it says that memory ran out: torch has a type for it on CUDA only."""
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return True
-    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in told(error)

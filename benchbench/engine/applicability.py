@@ -2,92 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence, Set
-from dataclasses import replace
+from collections.abc import Callable, Sequence, Set
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ..containment import contained, no_exit
-from ..cost.memory import out_of_memory
-from ..datasets import as_dataset
-from ..datasets.sources.accept import as_label
-from ..datasets.sources.serial import serial
-from ..errors import BenchError, NotApplicable, raised
-from ..models.load import fingerprint, load_model
-from ..models.preprocess import fitted, prepare
+from ..errors import BenchError, NotApplicable
+from ..isolation import out_of_memory
+from ..models.load import fingerprint
 from ..network.attention import attentions
-from ..network.capture import capture, pooled_head
-from ..network.checks import check_network
+from ..network.capture import capture
 from ..network.derivatives import bias_gradients
 from ..network.exported import exported
+from ..network.head import pooled_head
 from ..network.layers import WORDS, resolve
 from ..network.scorer import Scorer
-from ..network.targets import ONE_TARGET, difference, is_scored, pair_of, place_of, scored
 from ..study.plan import ReadyModel
-from ..study.spec import DatasetChoice, ModelChoice, Study, Target
-from ..types import INPUT, Dataset, ModelSpec, Preprocess, Sample
-
-
-def device_of(study: Study) -> torch.device:
-    """The device asked for; ``auto`` is CUDA where there is one.
-
-    Raises:
-        BenchError: it is not there.
-    """
-    if study.device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return found_device(study.device, "device", "Say auto or cpu")
-
-
-def found_device(name: str, where: str, hint: str) -> torch.device:
-    """The device of a name.
-
-    Raises:
-        BenchError: this machine has none, with where it was asked for and what to say instead.
-    """
-    device = torch.device(name)
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise BenchError(f"this machine has no {device}", where=where, hint=hint)
-    return device
-
-
-def ready_spec(choice: ModelChoice, device: torch.device) -> ModelSpec:
-    """The network, loaded and on the device, under the study's name for it."""
-    value, params = (choice.plugin.function, choice.params) if choice.plugin else (choice.value, choice.params)
-    spec = load_model(choice.label, value, params)
-    return replace(spec, network=check_network(spec.network, f"models: {choice.label}").to(device))
-
-
-def aimed(spec: ModelSpec, study: Study) -> ModelSpec:
-    """The network with the difference of two classes as its score, where that is the target.
-
-    Raises:
-        BenchError: a difference among several targets: each would be a network of its own.
-    """
-    pairs = [pair_of(target) for target in study.targets]
-    if not any(pairs):
-        return spec
-    if len(pairs) > 1:
-        raise BenchError("a difference of classes stands alone", where="target", hint="Run one study for each")
-    (pair,) = pairs
-    assert pair is not None
-    names = [spec.classes[i] if i < len(spec.classes) else str(i) for i in pair]
-    classes = (f"{names[0]} rather than {names[1]}", f"{names[1]} rather than {names[0]}")
-    return replace(spec, network=scored(spec.network, difference(*pair, of=spec.network)), classes=classes)
-
-
-def ready_dataset(choice: DatasetChoice, spec: ModelSpec) -> Dataset:
-    """The dataset; one that needs the model is made for it."""
-    if choice.plugin is None:
-        return serial(as_dataset(choice.label, choice.value))
-    first = (spec,) if "model" in choice.plugin.needs else ()
-    try:
-        with contained("the dataset"):
-            return serial(as_dataset(choice.label, choice.plugin.function(*first, **choice.params)))
-    except BenchError as error:
-        raise error.at(f"datasets: {choice.label}") from None
+from ..study.spec import Study
+from ..types import INPUT, ModelSpec
+from .inputs import check_target
 
 
 def ready_model(spec: ModelSpec, study: Study, example: Tensor, settings: dict[str, Any]) -> ReadyModel:
@@ -184,99 +118,3 @@ def _network_skips(network: nn.Module, example: Tensor, needs: Set[str]) -> dict
                 raise
             skips[INPUT, need] = " ".join(f"{type(error).__name__}: {error}".split())[:200]
     return skips
-
-
-def load_sample(dataset: Dataset, index: int, preprocess: Preprocess) -> tuple[Sample, Tensor, Tensor | None]:
-    """A sample, its image (channels, H, W) as the network sees it, and its mask (H, W) in the same frame.
-
-    Raises:
-        BenchError: it cannot be decoded, or is not what the network takes.
-    """
-    sample = _sample(dataset, index)
-    if isinstance(sample.image, Tensor):
-        return sample, sample.image.float(), sample.mask
-    image, mask = prepare(sample.image, sample.mask, preprocess)
-    return sample, image, mask
-
-
-def _sample(dataset: Dataset, index: int) -> Sample:
-    """A sample of a dataset, which may be anyone's code, with its label as a plain number.
-
-    Raises:
-        BenchError: the dataset raises something, or calls sys.exit; or the label is no class index.
-    """
-    try:
-        with no_exit("the dataset"):
-            sample = dataset[index]
-            label = as_label(sample.label, "label")
-    except BenchError:
-        raise
-    except Exception as error:
-        said = f"the dataset fails: {raised(error)}"
-        raise BenchError(said, where=f"image {dataset.ids[index]}") from None
-    return sample if label is sample.label else replace(sample, label=label)
-
-
-def example_of(dataset: Dataset, spec: ModelSpec, device: torch.device) -> Tensor:
-    """The first readable image as (1, channels, H, W); without one, zeros of the network's own size and channels."""
-    for image in _readable(dataset, spec):
-        return image[None].to(device)
-    own = spec.preprocess
-    return torch.zeros(1, len(own.mean), own.crop, own.crop, device=device)
-
-
-def suited(spec: ModelSpec, example: Tensor) -> ModelSpec:
-    """The network with a Preprocess for the example's (1, channels, H, W) number of channels.
-
-    Where images are not RGB and only ImageNet's Preprocess is known, a warning says how their values are read.
-
-    Raises:
-        BenchError: the Preprocess is another one, and has a mean for another number of channels.
-    """
-    channels = example.shape[1]
-    try:
-        own = fitted(spec.preprocess, channels)
-    except BenchError as error:
-        raise error.at(f"models: {spec.name}") from None
-    if own == spec.preprocess:
-        return spec
-    said = (
-        f"{spec.name} has no Preprocess for images of {channels} channel{'s' * (channels > 1)}: metrics take their "
-        "values as pixels in [0, 1]. If that is wrong, give a ModelSpec with Preprocess(mean=..., std=...)"
-    )
-    return replace(spec, preprocess=own, warning="; ".join(filter(None, [spec.warning, said])))
-
-
-def _readable(dataset: Dataset, spec: ModelSpec) -> Iterator[Tensor]:
-    for index in range(len(dataset.ids)):
-        try:
-            yield load_sample(dataset, index, spec.preprocess)[1]
-        except BenchError:
-            continue  # its rows will say why
-
-
-def check_target(study: Study, network: nn.Module, classes: int, name: str) -> None:
-    """Refuse a target that the network's logits (B, classes) do not have.
-
-    Raises:
-        BenchError: there is no such class or place; or a class of a network with a score, which is its only target.
-    """
-    for target in study.targets:
-        _check_one_target(target, network, classes, name)
-
-
-def _check_one_target(target: Target, network: nn.Module, classes: int, name: str) -> None:
-    if is_scored(network):
-        if target != "predicted" and pair_of(target) is None:
-            said = f"target is {target!r}, and {ONE_TARGET}"
-            raise BenchError(said, where=f"models: {name}", hint="Leave target out")
-        return
-    place = place_of(target)
-    if place is not None and place > classes:
-        raise BenchError(f"{name} has {classes} classes", where="target", hint=f"Say top-1 to top-{classes}")
-    if isinstance(target, int) and target >= classes:
-        raise BenchError(
-            f"class {target} is not one of the {classes} classes of {name}",
-            where="target",
-            hint=f"Give 0 to {classes - 1}",
-        )

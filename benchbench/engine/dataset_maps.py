@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..attribution.explain import blame
 from ..attribution.services import real_numbers
 from ..containment import contained
+from ..isolation import blame
 from ..maps.health import health
 from ..results.store import Store
 from ..study.plan import MapCell, Task

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
 
@@ -13,33 +13,18 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..errors import BenchError, told
-from ..models.preprocess import denormalise
-from ..results.store import Store, digest
+from ..containment import no_exit
+from ..datasets.sources.accept import as_label
+from ..digests import digest
+from ..errors import BenchError, raised, told
+from ..models.preprocess import denormalise, prepare
+from ..results.store import Store
 from ..study.plan import Shard
 from ..study.spec import Target
-from .applicability import load_sample
+from ..types import Dataset, Preprocess, Sample
+from ..types.batch import Chunk
 
 THUMBNAIL = 320  # pixels, the longer side
-
-
-@dataclass(frozen=True, eq=False)
-class Chunk:
-    """A batch of one shape: ids, images (B, 3, H, W), labels, masks (B, H, W) or None, photos' file names."""
-
-    ids: tuple[str, ...]
-    images: Tensor
-    labels: tuple[int | None, ...]
-    masks: Tensor | None
-    photos: tuple[str, ...]
-
-    def one(self, i: int) -> Chunk:
-        return self.part(i, i + 1)
-
-    def part(self, start: int, stop: int) -> Chunk:
-        s = slice(start, stop)
-        masks = None if self.masks is None else self.masks[s]
-        return Chunk(self.ids[s], self.images[s], self.labels[s], masks, self.photos[s])
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,3 +154,34 @@ def _thumbnail(image: Tensor, shard: Shard) -> Image.Image:
     picture = Image.fromarray(denormalise(image, shard.model.preprocess).numpy())
     picture.thumbnail((THUMBNAIL, THUMBNAIL))
     return picture
+
+
+def load_sample(dataset: Dataset, index: int, preprocess: Preprocess) -> tuple[Sample, Tensor, Tensor | None]:
+    """A sample, its image (channels, H, W) as the network sees it, and its mask (H, W) in the same frame.
+
+    Raises:
+        BenchError: it cannot be decoded, or is not what the network takes.
+    """
+    sample = _sample(dataset, index)
+    if isinstance(sample.image, Tensor):
+        return sample, sample.image.float(), sample.mask
+    image, mask = prepare(sample.image, sample.mask, preprocess)
+    return sample, image, mask
+
+
+def _sample(dataset: Dataset, index: int) -> Sample:
+    """A sample of a dataset, which may be anyone's code, with its label as a plain number.
+
+    Raises:
+        BenchError: the dataset raises something, or calls sys.exit; or the label is no class index.
+    """
+    try:
+        with no_exit("the dataset"):
+            sample = dataset[index]
+            label = as_label(sample.label, "label")
+    except BenchError:
+        raise
+    except Exception as error:
+        said = f"the dataset fails: {raised(error)}"
+        raise BenchError(said, where=f"image {dataset.ids[index]}") from None
+    return sample if label is sample.label else replace(sample, label=label)

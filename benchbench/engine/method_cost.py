@@ -7,16 +7,18 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from ..attribution.explain import blame
 from ..attribution.services import look, run_method
+from ..cost.ledger import Passes
 from ..cost.measure import counted, measure, timed
-from ..cost.memory import out_of_memory
 from ..errors import BenchError, NotApplicable, told
-from ..network.scorer import Passes, Scorer
-from ..network.targets import chooser, is_scored
-from ..study.plan import CostCell, sample_seeds
+from ..isolation import blame, out_of_memory
+from ..network.scored import is_scored
+from ..network.scorer import Scorer
+from ..network.targets import chooser
+from ..seeds import sample_seeds
+from ..study.plan import CostCell
 from ..types import Cost, Count
-from .applicability import load_sample
+from .loader import load_sample
 from .shard import Desk
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import torch
 
 from ..cost.memory import keep_memory
+from ..digests import digest
 from ..models.load import weights_digest
 from ..network.prepared import Prepared
-from ..results.store import digest
 from ..study.plan import ReadyModel, Shard
 from ..study.spec import MethodChoice, MetricChoice, Study
 from ..types import Dataset, ModelSpec

@@ -14,22 +14,23 @@ import torch
 
 from ..attribution.reexplain import passes_per_image
 from ..containment import no_exit
-from ..cost.ledger import Ledger, User
-from ..cost.memory import keep_memory, out_of_memory
+from ..cost.ledger import Ledger, Passes, User
+from ..cost.memory import keep_memory
 from ..errors import BenchError
-from ..evaluation.evaluate import probes_of
+from ..isolation import out_of_memory
 from ..network.capture import quiet
-from ..network.scorer import Passes, Scorer
+from ..network.scorer import Scorer
 from ..results.retries import Retries
 from ..results.store import Store
 from ..study.extension import extended, refuse_changed
 from ..study.plan import Task
+from ..study.requests import probes_of
 from ..study.spec import ModelChoice, Study
 from ..types import Share
 from . import tables as assemble
-from .applicability import device_of
 from .data_checks import image_cautions, refuse_without_masks
 from .dataset_maps import derive
+from .device import device_of
 from .loader import Loader
 from .lock import locked, mark, unmark
 from .method_cost import measure_cost

@@ -9,18 +9,20 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..cost.memory import out_of_memory
 from ..errors import BenchError
+from ..isolation import out_of_memory
 from ..network.assumptions import broken_promises
 from ..network.batch_size import Sizing, choose_batch
 from ..network.layers import before
 from ..network.prepared import Prepared, prepare
 from ..network.proven_layers import proven_layers
-from ..network.targets import is_scored, unharmed
+from ..network.scored import is_scored, unharmed
 from ..study.plan import CostCell, ReadyModel, Task, cost_cells, named_targets, shards, tasks
 from ..study.spec import ModelChoice, Study
 from ..types import INPUT, Dataset, ModelSpec
-from .applicability import aimed, example_of, load_sample, ready_dataset, ready_model, ready_spec, suited
+from .applicability import ready_model
+from .inputs import aimed, example_of, ready_dataset, ready_spec, suited
+from .loader import load_sample
 from .provenance import describe_model, machine, warnings
 
 PROOF_IMAGES = 4

@@ -11,21 +11,24 @@ import torch
 from torch import Tensor, nn
 
 from ..attribution.apply_view import Original
-from ..attribution.explain import Maps, blame, explain
+from ..attribution.explain import explain
 from ..attribution.reexplain import explain_again
 from ..attribution.services import Batch, look
 from ..cost.ledger import User
-from ..cost.memory import out_of_memory
 from ..errors import BenchError
 from ..evaluation.evaluate import judge, merge, pixels_of
+from ..isolation import blame, out_of_memory
 from ..maps.health import health
+from ..maps.map_batch import Maps
+from ..network.scored import is_scored
 from ..network.scorer import Scorer, read
-from ..network.targets import chooser, is_scored
-from ..results.schema import Status
+from ..network.targets import chooser
 from ..results.store import Store
 from ..study.plan import MapCell, MetricCell, Shard, Task
 from ..study.spec import Study
-from .loader import Chunk, Loader, chunks
+from ..types.batch import Chunk
+from ..vocabulary import Status
+from .loader import Loader, chunks
 
 
 @dataclass(frozen=True, eq=False)

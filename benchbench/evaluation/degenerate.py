@@ -12,10 +12,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..perturbation.fills import FillName, whole
-from ..perturbation.parts import MAP, Parts, parts_in
-from ..perturbation.ranking import Keep, Probe, Remove, amounts, canonical, fill_of, needs_map
+from ..perturbation.fills import whole
+from ..perturbation.parts import Parts, parts_in
+from ..perturbation.ranking import amounts
 from ..types import Pixels
+from ..types.probes import MAP, FillName, Keep, Probe, Remove, canonical, fill_of, needs_map
 
 ROUNDING = 1e-5  # of the image's largest value: a blur of one colour is that colour to a few parts in a million
 SETTLED = "every map gives the same pictures of this image: no step takes a part of it and leaves another"

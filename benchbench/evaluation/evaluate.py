@@ -6,28 +6,29 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, get_args
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..attribution.apply_view import Original
-from ..attribution.explain import Maps, blame
 from ..attribution.subject import subject_of
-from ..attribution.view_collector import views_of
 from ..containment import Kept, contained
-from ..cost.memory import out_of_memory
-from ..engine.loader import Chunk
 from ..errors import BenchError
+from ..isolation import blame, out_of_memory
+from ..maps.map_batch import Maps
+from ..maps.normalise import saliency
 from ..models.preprocess import fitted
 from ..network.scorer import Answers, Scorer
-from ..perturbation.fills import FillName
-from ..perturbation.ranking import Probe, Whole, canonical, saliency
-from ..results.schema import Status
-from ..study.plan import MetricCell, sample_seeds
+from ..seeds import sample_seeds
+from ..study.plan import MetricCell
+from ..study.requests import probes_of, views_of
 from ..study.spec import MetricChoice
 from ..types import Again, Pixels, Preprocess, Scored, Seen
+from ..types.batch import Chunk
+from ..types.probes import FillName, Probe, Whole, canonical
 from ..types.views import View
+from ..vocabulary import Status
 from .declared_needs import NotLent, lend
 from .degenerate import moot
 from .probe_scores import score_probes
@@ -135,20 +136,6 @@ def merge(pages: Mapping[str, dict[str, Any]], more: Mapping[str, dict[str, Any]
     for name, page in more.items():
         pages[name]["samples"] |= page["samples"]
         pages[name] |= {key: page[key] for key in ("x", "at") if key in page}
-
-
-def probes_of(metric: MetricChoice) -> list[Probe]:
-    """The probes that a metric asks for, in its order.
-
-    Raises:
-        BenchError: something that it asks for is no probe.
-    """
-    found = list(metric.plugin.probes(**metric.params)) if metric.plugin.probes else []
-    for probe in found:
-        if not isinstance(probe, get_args(Probe)):
-            hint = "Return Remove, Keep, ... of benchbench.perturb"
-            raise BenchError(f"probes= returns {probe!r}", where=f"metric {metric.name}", hint=hint)
-    return found
 
 
 def _union(metrics: Sequence[MetricChoice]) -> list[Probe]:

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from ..network.scorer import Answers, Block, Passes, Scorer
+from ..cost.ledger import Passes
+from ..network.scorer import Answers, Block, Scorer
 from ..perturbation.equality import Name, keys, name_of
 from ..perturbation.pictures import Asked, Palette, Piece
-from ..perturbation.ranking import Probe, Whole, canonical, needs_map
 from ..types import Pixels
+from ..types.probes import Probe, Whole, canonical, needs_map
 
 
 def forwards(probes: Sequence[Probe]) -> tuple[int, int]:

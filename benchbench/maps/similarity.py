@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..perturbation.ranking import minmax
+from .normalise import minmax
 
 _STEPS = 1_000_000
 ROUNDING = 1 / _STEPS

@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..cost.memory import out_of_memory
-from .capture import check_logits, quiet
+from ..isolation import out_of_memory
+from .capture import quiet
+from .checks import check_logits
 
 TOLERANCE = 1e-4  # of the largest logit
 _SUM = 1e-4

@@ -13,11 +13,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..errors import NotApplicable
-from ..tracing.layout import Grid, Layout, Tokens, layout_of
+from ..tracing.layout import Tokens, layout_of
 from ..tracing.reading import Reading
 from ..tracing.reading import read as read_network
 from ..types import Attention, AttentionGradient
-from .capture import check_logits, hook, quiet, widened
+from ..types.layout import Grid, Layout
+from .capture import hook, quiet, widened
+from .checks import check_logits
 
 
 def attentions(

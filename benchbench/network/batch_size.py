@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from ..cost.measure import peak_bytes
-from ..cost.memory import free_bytes, out_of_memory
+from ..cost.memory import free_bytes
+from ..isolation import out_of_memory
 from .capture import quiet
 
 SHARE = 0.5  # of what is free: the rest is for maps, perturbed images, and others

@@ -15,9 +15,10 @@ from torch import Tensor, nn
 
 from ..containment import no_exit
 from ..errors import BenchError, NotApplicable
-from ..tracing.layout import Layout
 from ..tracing.reading import Reading, read
-from ..types import INPUT, Head, Score
+from ..types import INPUT, Score
+from ..types.layout import Layout
+from .checks import check_logits
 
 NO_GRADIENT = "no gradient flows from"
 WHY = (
@@ -140,77 +141,6 @@ def layout_at(network: nn.Module, images: Tensor, layer: str) -> Layout:
         found = read(network, images).layout(layer)
     assert found is not None, "the layer was captured"
     return found
-
-
-def rest(network: nn.Module, images: Tensor, layer: str, activation: Tensor, layout: Layout | None = None) -> Tensor:
-    """Logits (N, C) on images (N, 3, H, W) with the layer's output replaced by ``activation`` (N, K, h, w).
-
-    The whole network runs, on the same images, so that whatever else crosses the layer's level is right too.
-
-    Args:
-        layout: how the layer's output holds its map, as a capture tells; None to find it out.
-    """
-    if layer == INPUT:
-        with quiet(network):
-            return widened(check_logits(network(activation), activation))
-    known = layout or layout_at(network, images, layer)
-
-    def replace(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
-        return known.output_of(activation.to(output.dtype, copy=True), output)
-
-    with quiet(network), hook(module_of(network, layer), replace):
-        return widened(check_logits(network(images), activation))
-
-
-def check_copies(given: Tensor, images: Tensor, asked: str = "rest") -> int:
-    """How many times the images ``given`` holds; ``asked`` is the service to blame.
-
-    Raises:
-        BenchError: not a whole number of times.
-    """
-    rows, count = given.shape[0], images.shape[0]
-    if not rows or rows % count:
-        hint = "Give a multiple; row i belongs to image i % B"
-        raise BenchError(f"{asked}() was given {rows} rows for {count} images", hint=hint)
-    return rows // count
-
-
-def pooled_head(captured: Capture, layer: str) -> Head:
-    """The linear layer, if the logits are exactly it on the layer's spatial mean.
-
-    Raises:
-        NotApplicable: they are not, with the reason.
-    """
-    linear, activation = captured.classifier, captured.activations[layer]
-    needed = f"CAM needs global average pooling and one linear layer behind {layer!r}"
-    if linear is None:
-        raise NotApplicable(f"{needed}; the network does not end in a linear layer")
-    if linear.in_features != activation.shape[1]:
-        features, channels = linear.in_features, activation.shape[1]
-        raise NotApplicable(
-            f"{needed}; the last linear layer takes {features} features, the layer has {channels} channels"
-        )
-    head = Head(linear.weight.detach(), None if linear.bias is None else linear.bias.detach())
-    expected = activation.mean((2, 3)) @ head.weight.T + (0 if head.bias is None else head.bias)
-    terms = activation.abs().mean((2, 3)) @ head.weight.abs().T  # what rounding is a share of
-    if ((expected - captured.logits).abs() > 1e-4 * terms.amax(1, keepdim=True)).any():
-        raise NotApplicable(f"{needed}; the logits are not that of the layer's output")
-    return head
-
-
-def check_logits(output: Any, images: Tensor) -> Tensor:
-    """The network's output, if it is logits (B, C).
-
-    Raises:
-        BenchError: it is something else.
-    """
-    if not isinstance(output, Tensor) or output.ndim != 2 or output.shape[0] != images.shape[0]:
-        shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
-        raise BenchError(
-            f"the network returned {shape} for {images.shape[0]} images, where logits (B, C) are needed",
-            hint="Give bb.scored(network, lambda output: ...), with a function that takes the logits out",
-        )
-    return output
 
 
 def _keeper(

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ..errors import NotApplicable
-from ..tracing.layout import Layout
 from ..types import INPUT
-from .capture import NO_GRADIENT, WHY, check_logits, hook, layout_at, module_of, quiet, widened
+from ..types.layout import Layout
+from .capture import NO_GRADIENT, WHY, hook, layout_at, module_of, quiet, widened
+from .checks import check_logits
 
 _COMPLETE = 1e-5  # of the sum of all terms' sizes: rounding is a thousand times less, a smooth activation function more
 

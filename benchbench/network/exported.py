@@ -12,10 +12,11 @@ from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
 from ..containment import state_of
+from ..cost.ledger import Passes
 from ..errors import BenchError, NotApplicable
 from .capture import quiet
 from .rest import Cut
-from .scorer import Passes, Scorer
+from .scorer import Scorer
 
 _TOLERANCE = 1e-4
 _RELUS = (F.relu, torch.relu, torch.relu_, F.relu_)

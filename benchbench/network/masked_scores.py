@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from ..perturbation.ranking import saliency
+from ..maps.normalise import saliency
 from ..types import Pictures
 from .scorer import Answers, Block, Scorer
 

@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from ..cost.memory import out_of_memory
+from ..isolation import out_of_memory
 from ..tracing.reading import Reading, read
 from .capture import Capture, capture, quiet
 from .prepared import TOLERANCE, channels_last

@@ -19,8 +19,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..cost.memory import out_of_memory
 from ..errors import NotApplicable
+from ..isolation import out_of_memory
 from ..types.views import NoisyWeights, RandomWeights
 from .capture import module_of, quiet
 

@@ -12,8 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from ..tracing.layout import Layout
-from .capture import quiet
+from ..errors import BenchError
+from ..types import INPUT
+from ..types.layout import Layout
+from .capture import hook, layout_at, module_of, quiet, widened
+from .checks import check_logits
 
 TOLERANCE = 1e-4  # of the largest logit
 
@@ -145,3 +148,36 @@ def _copy(into: fx.Graph, graph: fx.Graph, wanted: list[Any], known: dict[fx.Nod
         if node in needed or (node.op == "placeholder" and not known):
             made[node] = into.node_copy(node, lambda n: made[n])
     return made
+
+
+def rest(network: nn.Module, images: Tensor, layer: str, activation: Tensor, layout: Layout | None = None) -> Tensor:
+    """Logits (N, C) on images (N, 3, H, W) with the layer's output replaced by ``activation`` (N, K, h, w).
+
+    The whole network runs, on the same images, so that whatever else crosses the layer's level is right too.
+
+    Args:
+        layout: how the layer's output holds its map, as a capture tells; None to find it out.
+    """
+    if layer == INPUT:
+        with quiet(network):
+            return widened(check_logits(network(activation), activation))
+    known = layout or layout_at(network, images, layer)
+
+    def replace(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
+        return known.output_of(activation.to(output.dtype, copy=True), output)
+
+    with quiet(network), hook(module_of(network, layer), replace):
+        return widened(check_logits(network(images), activation))
+
+
+def check_copies(given: Tensor, images: Tensor, asked: str = "rest") -> int:
+    """How many times the images ``given`` holds; ``asked`` is the service to blame.
+
+    Raises:
+        BenchError: not a whole number of times.
+    """
+    rows, count = given.shape[0], images.shape[0]
+    if not rows or rows % count:
+        hint = "Give a multiple; row i belongs to image i % B"
+        raise BenchError(f"{asked}() was given {rows} rows for {count} images", hint=hint)
+    return rows // count

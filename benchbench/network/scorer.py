@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from ..containment import no_exit
 from ..cost.ledger import Ledger
 from ..cost.ledger import Passes as Passes
-from ..cost.memory import out_of_memory
+from ..isolation import out_of_memory
 from ..tracing.reading import Reading
 from ..types import Activation
-from .capture import check_logits
+from .checks import check_logits
 from .prepared import channels_last
 from .rest import Cut
 

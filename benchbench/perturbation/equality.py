@@ -17,8 +17,10 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
+from ..maps.normalise import saliency
+from ..types.probes import Above, Keep, Multiply, Probe, Remove
 from .parts import Parts
-from .ranking import Above, Keep, Multiply, Probe, Remove, above, amounts, saliency
+from .ranking import above, amounts
 
 Name: TypeAlias = tuple[str | bool, ...]
 _SEED = 20_250_117

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal, TypeAlias
 
 import torch
 from scipy.ndimage import gaussian_filter
@@ -11,12 +10,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..types import Pixels, streamed
+from ..types.probes import FillName
 from .imputation import impute
 
-FillName: TypeAlias = Literal[
-    "zero", "mean", "blur", "gaussian-15", "box", "noise", "grey", "noisy-linear", "noisy-linear-normalised"
-]
-PlainFill: TypeAlias = Literal["zero", "mean", "blur", "gaussian-15", "box", "noise", "grey"]  # whatever is removed
 ROAD_SIGMA = 0.01
 _IMPUTED = ("noisy-linear", "noisy-linear-normalised")
 GREY = 127 / 255

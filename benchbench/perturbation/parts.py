@@ -6,21 +6,17 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, TypeAlias
 
 import numpy as np
 import torch
-from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
 from ..errors import BenchError
 from ..types import Pixels
+from ..types.probes import PIXELS
 
-PIXELS = "pixels"
-MAP = "map"  # the cells of the saliency map at its own resolution
 _NAMED = re.compile(r"(grid|slic)-([1-9]\d*)")
-PartsName: TypeAlias = Annotated[str, Field(pattern=r"^(pixels|(grid|slic)-[1-9]\d{0,3})$")]
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,153 +7,25 @@ on the map (a random part, a given region) is scored once for all methods.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from .fills import FillName, PlainFill, filled
-from .parts import PIXELS, Parts
-
-Order: TypeAlias = Literal["most", "least"]
-Ties: TypeAlias = Literal["row-major", "reversed"] | int  # k: the k-th random order of the image's seed
-
-
-@dataclass(frozen=True)
-class Whole:
-    """The image as it is."""
-
-
-@dataclass(frozen=True)
-class Filled:
-    """Nothing of the image: the fill alone."""
-
-    fill: FillName
-
-
-@dataclass(frozen=True)
-class Remove:
-    """The first round(fraction * n) of the n parts are replaced by the fill, the ``most`` (or ``least``) salient first.
-
-    A part is a pixel, a region, whose saliency is the mean over its pixels, or a cell of the map itself (``map``).
-    Parts of equal saliency go in row-major order, or as ``ties`` says.
-    """
-
-    fraction: float
-    fill: FillName = "zero"
-    order: Order = "most"
-    parts: str = PIXELS
-    ties: Ties = "row-major"
-
-
-@dataclass(frozen=True)
-class Keep:
-    """All but the first round(fraction * n) parts are replaced by the fill, the ``most`` salient kept first."""
-
-    fraction: float
-    fill: FillName = "zero"
-    order: Order = "most"
-    parts: str = PIXELS
-    ties: Ties = "row-major"
-
-
-@dataclass(frozen=True)
-class Above:
-    """The pixels whose saliency is above the ``percent``-th percentile of the map's are replaced, however many.
-
-    ``strict``: those that are equal to it stay. ``order`` "least": of 1 - map. ``keep``: the others are replaced.
-    """
-
-    percent: float
-    fill: FillName = "zero"
-    order: Order = "most"
-    strict: bool = True
-    keep: bool = False
-
-
-@dataclass(frozen=True)
-class Multiply:
-    """image * map + fill * (1 - map), with the min-max normalised map (or 1 - map where ``inverted``)."""
-
-    fill: PlainFill = "zero"
-    inverted: bool = False
-
-
-@dataclass(frozen=True)
-class Region:
-    """One region alone is replaced by the fill; where the image has fewer, none."""
-
-    index: int
-    fill: FillName = "zero"
-    parts: str = "grid-4"
-
-
-@dataclass(frozen=True)
-class Random:
-    """A random round(fraction * n) of the n parts are replaced: the ``index``-th such draw of the image's seed."""
-
-    index: int
-    fraction: float
-    fill: FillName = "zero"
-    parts: str = PIXELS
-
-
-Probe: TypeAlias = Whole | Filled | Remove | Keep | Above | Multiply | Region | Random
-
-
-def canonical(probe: Probe) -> Probe:
-    """The same picture by its simplest name: removing nothing is Whole, keeping nothing is Filled."""
-    match probe:
-        case Remove(fraction=0.0) | Keep(fraction=1.0) | Random(fraction=0.0):
-            return Whole()
-        case Remove(fraction=1.0, fill=fill) | Keep(fraction=0.0, fill=fill) | Random(fraction=1.0, fill=fill):
-            return Filled(fill)
-    return probe
-
-
-def fill_of(probe: Probe) -> FillName | None:
-    """The fill that the probe's pictures contain; None for the whole image."""
-    return None if isinstance(probe, Whole) else probe.fill
-
-
-def parts_of(probe: Probe) -> str:
-    """What the probe removes pieces of; pixels where it removes none."""
-    return probe.parts if isinstance(probe, (Remove, Keep, Region, Random)) else PIXELS
-
-
-def order_of(probe: Probe) -> tuple[Order, Ties] | None:
-    """Which parts go first, and which of equal ones; None for probes without an order."""
-    return (probe.order, probe.ties) if isinstance(probe, (Remove, Keep)) else None
-
-
-def needs_map(probe: Probe) -> bool:
-    """Whether the picture depends on the map, or on the image alone."""
-    return isinstance(canonical(probe), (Remove, Keep, Above, Multiply))
-
-
-def upsample(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """Maps (N, h, w) at the image's size (N, H, W): bilinear, align_corners=False."""
-    return F.interpolate(maps[:, None], size=size, mode="bilinear", align_corners=False)[:, 0]
-
-
-def minmax(maps: Tensor) -> Tensor:
-    """Maps (N, H, W) scaled to [0, 1], each by itself; a constant map becomes all zero."""
-    low, high = maps.amin((-2, -1), keepdim=True), maps.amax((-2, -1), keepdim=True)
-    span = high - low
-    return torch.where(span > 0, (maps - low) / torch.where(span > 0, span, 1), 0)
-
-
-def saliency(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """Maps (N, h, w) as every metric sees them: (N, H, W), upsampled, then min-max normalised each by itself.
-
-    Computed in float64 and rounded to float32: pixels that are equal in exact arithmetic, as the borders that bilinear
-    upsampling clamps, are then equal, and their order is the protocol's and not rounding's. A constant map becomes all
-    zero; constancy is judged before upsampling, whose rounding would otherwise be stretched to a full range of noise.
-    """
-    live = maps.amax((-2, -1), keepdim=True) > maps.amin((-2, -1), keepdim=True)
-    return (minmax(upsample(maps.double(), size)) * live).float()
+from ..types.probes import (
+    Above,
+    Filled,
+    Keep,
+    Multiply,
+    Order,
+    Probe,
+    Random,
+    Region,
+    Remove,
+    Ties,
+    Whole,
+)
+from .fills import filled
+from .parts import Parts
 
 
 def ranks(maps: Tensor, order: Order = "most") -> Tensor:

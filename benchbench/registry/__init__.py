@@ -1,18 +1,8 @@
 """Plugins: how methods, metrics, networks and data sets are registered, found and bound."""
 
+from ..vocabulary import FAMILIES, METRIC_NEEDS, NEEDS
 from .importing import load_file
-from .plugin import (
-    FAMILIES,
-    METRIC_NEEDS,
-    NEEDS,
-    DatasetPlugin,
-    MethodPlugin,
-    MetricPlugin,
-    ModelPlugin,
-    Parameter,
-    Plugin,
-    Reading,
-)
+from .plugin import DatasetPlugin, MethodPlugin, MetricPlugin, ModelPlugin, Parameter, Plugin, Reading
 from .registry import DATASETS, METHODS, METRICS, MODELS, Registry, dataset, method, metric, model
 
 __all__ = [

@@ -18,47 +18,6 @@ from ..digests import source_digest
 from ..errors import BenchError, nearest, raised
 from ..paths import expanded
 
-NEEDS = {
-    "activation": "the layer's output",
-    "gradient": "one backward pass, shared with every other method",
-    "input": "no layer: it explains the network as a whole, in pixels or patches",
-    "stages": "the stages before the layer too",
-    "head": "global average pooling and one linear layer behind the layer",
-    "rest": "passes through the network behind the layer",
-    "scores": "forward passes on other images",
-    "look": "forward and backward passes on other images, or for other scores",
-    "curvature": "second derivatives",
-    "mask": "the dataset's masks",
-    "dataset": "the maps of all images of the dataset",
-    "modules": "the network traced by torch.fx, every module called once",
-    "biases": "the gradients of all biases",
-    "attention": "attention among the patches of the image",
-    "block-logits": "a head that reads logits off every block of a vision transformer",
-}
-
-
-METRIC_NEEDS = {
-    "probes": "the network's answers on perturbed images",
-    "map": "the map",
-    "pixels": "the images, and what perturbed pictures of them are made of",
-    "mask": "the dataset's masks",
-    "again": "the method's maps of other images, of another target, or of the network with other weights",
-    "cost": "a measurement of the method alone",
-    "passes": "the passes of the method alone, counted and not timed",
-    "shared": "what the study itself took to make the method's maps, with the work that methods have in common divided",
-    "network": "the network and the method, for a metric of another library that runs them itself",
-}
-FAMILIES = {
-    "faithfulness": "does the network listen to what the map points at?",
-    "localisation": "does the map point at the labelled object?",
-    "robustness": "does the map stay when the image hardly changes?",
-    "randomisation": "does the map change when the network or the target does?",
-    "complexity": "how much of the image does the map name?",
-    "health": "how much of the number is the map's, and how much an accident?",
-    "cost": "what does the map take?",
-    "other": "metrics of one's own that say no family",
-}
-
 
 @dataclass(frozen=True)
 class Parameter:

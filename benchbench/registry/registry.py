@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
 from ..errors import BenchError, meant, nearest, nearest_by_family
+from ..vocabulary import FAMILIES as FAMILIES
+from ..vocabulary import METRIC_NEEDS as METRIC_NEEDS
+from ..vocabulary import NEEDS as NEEDS
 from .importing import load_file as load_file
-from .plugin import FAMILIES as FAMILIES
-from .plugin import METRIC_NEEDS as METRIC_NEEDS
-from .plugin import NEEDS as NEEDS
 from .plugin import DatasetPlugin as DatasetPlugin
 from .plugin import MethodPlugin as MethodPlugin
 from .plugin import MetricPlugin as MetricPlugin

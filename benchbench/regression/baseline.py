@@ -11,7 +11,7 @@ from typing import Any
 from ..errors import BenchError, nearest
 from ..files import publish
 from ..paths import expanded
-from ..results.schema import Record
+from ..results.record import Record
 from . import extract as taking
 from .extract import ALONE
 from .records import Cell, Cost, Data, Images, Maps, Measure, Network, Way

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ..errors import BenchError, nearest
-from ..results.schema import Record
+from ..results.record import Record
 from .baseline import Baseline
 from .changes import ANYWHERE, KINDS, Change, Checked, Kind, Place, Tolerances
 from .comparability import Ground

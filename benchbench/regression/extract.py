@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from ..errors import BenchError
-from ..results.schema import Record
+from ..results.record import Record
 from ..stats import is_part
 from .map_sketch import Sketch
 from .records import Cell, Cost, Data, Images, Maps, Measure, Network, Way

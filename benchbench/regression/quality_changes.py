@@ -8,7 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from ..results.schema import CURVES, MAPS, PHOTOS, RESULTS, Record, typed
+from ..results.record import Record
+from ..results.schema import CURVES, MAPS, PHOTOS, RESULTS, typed
 from ..stats import ALPHA, holm, scales, versus
 from .baseline import Baseline
 from .changes import Change, Tolerances

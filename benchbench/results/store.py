@@ -25,12 +25,6 @@ FOLDERS = ("cells", "maps", "photos", "tables")
 _OURS = re.compile(r"[0-9a-f]{24}(-\d+)?\.(json|npy|jpg)")  # the names of cells, maps and photos
 
 
-def digest(*parts: Any) -> str:
-    """A name for what these parts (plain data) determine."""
-    text = json.dumps(parts, sort_keys=True, default=str, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:24]
-
-
 @dataclass(frozen=True)
 class Store:
     """A run's folder: ``cells/`` (JSON), ``maps/`` (.npy of (n, h, w)), ``photos/`` (JPEG) and the tables.

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..results.schema import Record
+from ..results.record import Record
 from .leaderboards import CELL, COST, leaderboard
 from .run_comparison import matched
 

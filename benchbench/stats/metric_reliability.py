@@ -258,3 +258,9 @@ def _rounded(scores: Array, scale: Scale) -> Array:
     """Each image's scores (n, m) in whole steps of their own precision, so that what differs by less is equal."""
     step = np.maximum(RESOLUTION * np.abs(scores).max(1, initial=0.0), scale.floor)[:, None]
     return np.where(step > 0, np.round(scores / np.where(step > 0, step, 1.0)) * step, scores)
+
+
+def levels_of(info: Mapping[str, Any]) -> dict[str, tuple[str, float]]:
+    """By the name of each method of a run that blends a map with noise: the method blended, and the share of noise."""
+    blends = (m for m in info["methods"] if m.get("plugin") == "noised")
+    return {m["name"]: (str(m["parameters"]["of"]), float(m["parameters"]["share"])) for m in blends}

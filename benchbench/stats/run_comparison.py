@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import BenchError
-from ..results.schema import Record, with_units
+from ..results.record import Record, with_units
 from .leaderboards import CELL, CONTEST
 from .paired_tests import holm
 from .pairwise import INCOMPARABLE, Pair, equivalent, measured_pairs, verdicts

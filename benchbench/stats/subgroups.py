@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import BenchError, nearest
-from ..results.schema import Record
+from ..results.record import Record
 from .leaderboards import CELL, is_part, tally
 from .scale import scales
 

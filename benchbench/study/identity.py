@@ -12,38 +12,14 @@ from typing import Any
 from ..registry.plugin import Plugin
 
 # No number comes from these: they ask, keep, compare and show. Whatever is not listed is in the engine's digest.
-NO_NUMBERS = frozenset(
-    {
-        *(
-            "__init__",
-            "__main__",
-            "api",
-            "cli",
-            "commands",
-            "finished",
-            "gating",
-            "illustrating",
-            "listing",
-            "scaffold",
-        ),
-        *("screen", "spelling", "regression", "stats", "testing", "method_testing", "metric_testing", "contracts"),
-        *("asserting", "snapshots", "session_runs", "costs_alone", "pytest_plugin", "weaknesses", "overlays"),
-        *(
-            "answers",
-            "assemble",
-            "cautions",
-            "continuing",
-            "cost_rows",
-            "files",
-            "lock",
-            "pages",
-            "preflight",
-            "progress",
-        ),
-        *("provenance", "reliability", "retries", "rows", "runfolder", "runner", "store", "table", "wording"),
-        # plugins and networks have digests of their own
-        *("methods", "metrics", "reports", "models", "networks", "checkpoints"),
-    }
+# Plugins and networks have digests of their own.
+NO_NUMBERS = (
+    *("__init__.py", "__main__.py", "pytest_plugin.py", "files.py", "formatting.py"),
+    *("api/", "cli/", "metrics/", "methods/", "regression/", "reports/", "results/", "stats/", "testing/", "viz/"),
+    *("models/builtin.py", "models/checkpoint.py", "models/load.py", "study/extension.py", "evaluation/cell_reader.py"),
+    *("suites/reliability.py", "suites/weaknesses.py", "engine/answer_tables.py", "engine/cautions.py"),
+    *("engine/cost_tables.py", "engine/data_checks.py", "engine/lock.py", "engine/progress.py", "engine/provenance.py"),
+    *("engine/rows.py", "engine/runner.py", "engine/tables.py"),
 )
 
 
@@ -72,5 +48,5 @@ def engine_digest() -> str:
 def numeric_files() -> list[Path]:
     """The engine's files that a number can depend on, in a fixed order."""
     home = Path(__file__).parent.parent
-    rooms = {path: path.relative_to(home).with_suffix("").parts[0] for path in home.rglob("*.py")}
-    return sorted(path for path, room in rooms.items() if room not in NO_NUMBERS)
+    names = {path.relative_to(home).as_posix(): path for path in home.rglob("*.py")}
+    return [path for name, path in sorted(names.items()) if not name.startswith(NO_NUMBERS)]

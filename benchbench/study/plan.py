@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from ..digests import digest
 from ..errors import safe
 from ..registry.method_parameter import Method
-from ..results.store import digest
 from ..types import INPUT, Dataset, Preprocess
 from .identity import engine_digest, identity
 from .spec import MethodChoice, MetricChoice, Study, Target
@@ -259,8 +258,3 @@ def skip_reason(model: ReadyModel, layer: str, method: MethodChoice) -> str:
     """Why the method does not apply there; empty where it does."""
     found = (model.skips.get((layer, need), "") for need in ("any", *sorted(method.needs)))
     return next((reason for reason in found if reason), "")
-
-
-def sample_seeds(seed: int, what: str, ids: Sequence[str]) -> tuple[int, ...]:
-    """One seed per sample, from the study's seed, the sample, and ``what``: the method and its layer."""
-    return tuple(int.from_bytes(hashlib.sha256(f"{seed}/{what}/{i}".encode()).digest()[:7], "big") for i in ids)

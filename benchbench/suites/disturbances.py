@@ -16,31 +16,33 @@ import pandas as pd
 import torch
 
 from ..attribution.apply_view import Original, Shown, Weights, show
-from ..attribution.explain import Maps
 from ..attribution.reexplain import explain_again, explain_shown
-from ..cost.memory import out_of_memory
+from ..digests import digest
 from ..engine import tables as assemble
-from ..engine.applicability import device_of
-from ..engine.loader import Chunk, Loader, chunks
+from ..engine.device import device_of
+from ..engine.loader import Loader, chunks
 from ..engine.lock import locked
 from ..engine.progress import Progress, Silent
 from ..engine.runner import exact, plainly
 from ..engine.setup import PROOF_IMAGES, Loaded, ModelPlan, load
 from ..engine.shard import Desk, stored
 from ..errors import BenchError
-from ..evaluation.evaluate import judge, merge, pixels_of, probes_of
+from ..evaluation.evaluate import judge, merge, pixels_of
+from ..isolation import out_of_memory
+from ..maps.map_batch import Maps
 from ..network.capture import quiet
 from ..network.prepared import prepare
 from ..network.scorer import Scorer
-from ..results.run_folder import read_table
-from ..results.schema import Record
-from ..results.store import Store, digest
+from ..results.record import Record
+from ..results.store import Store
+from ..results.trials import FILE
 from ..stats import is_part
 from ..study.plan import MetricCell, Task
+from ..study.requests import probes_of
 from ..study.spec import Study
+from ..types.batch import Chunk
 from ..types.views import Noisy, NoisyWeights
 
-FILE = "reliability.parquet"
 FIRST = 10_000  # draws of noise that no metric's own views use
 On: TypeAlias = Literal["input", "weights"]
 Strength: TypeAlias = Literal["minor", "disruptive"]
@@ -115,18 +117,6 @@ def disturb(study: Study, folder: Path, given: Disturbances, progress: Progress 
                 loader.close()
         info = Record.load(folder).info
         store.write_results({FILE: pd.concat(tables, ignore_index=True)}, info)
-
-
-def read_trials(folder: Path) -> pd.DataFrame:
-    """reliability.parquet: results.parquet's columns, and ``on``, ``strength``, ``size``, ``draw`` and ``kept``.
-
-    Raises:
-        BenchError: the folder has none.
-    """
-    if not (folder / FILE).is_file():
-        hint = "Make one: benchbench reliability STUDY.yaml, or Study.reliability"
-        raise BenchError(f"the run has no {FILE}", where=str(folder), hint=hint)
-    return read_table(folder, Record.load(folder).info, FILE)
 
 
 def _scorer(loaded: Loaded, progress: Progress) -> Scorer:

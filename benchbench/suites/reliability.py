@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from ..errors import BenchError
@@ -38,12 +38,6 @@ def with_levels(study: S, levels: Sequence[float] = LEVELS) -> S:
     ]
     wanted = {m.label: m for m in (*study.methods, *(_choice(name, {}) for name in CONTROLS), *noise)}
     return study.model_copy(update={"methods": tuple(wanted.values()), "metrics": metrics})
-
-
-def levels_of(info: Mapping[str, Any]) -> dict[str, tuple[str, float]]:
-    """By the name of each method of a run that blends a map with noise: the method blended, and the share of noise."""
-    blends = (m for m in info["methods"] if m.get("plugin") == "noised")
-    return {m["name"]: (str(m["parameters"]["of"]), float(m["parameters"]["share"])) for m in blends}
 
 
 def _choice(name: str, params: dict[str, Any]) -> MethodChoice:

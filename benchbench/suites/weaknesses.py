@@ -18,10 +18,10 @@ from torch import Tensor, nn
 
 from ..attribution.services import look, run_method
 from ..errors import BenchError, NotApplicable, nearest
+from ..maps.normalise import saliency
 from ..network.scorer import Scorer
-from ..perturbation.ranking import saliency
 from ..registry import METHODS
-from ..study.plan import sample_seeds
+from ..seeds import sample_seeds
 from ..types import INPUT
 
 Head: TypeAlias = Callable[[Tensor], Tensor]  # features (B, K, h, w) -> y (B,)

@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 
 from ..api.run import Run
-from ..cli.output import rendered
 from ..errors import BenchError, NotApplicable
 from ..paths import expanded
 from ..registry import METHODS
 from ..regression import Tolerances
 from ..regression.grids import normalised
 from ..reports.checks.gate import renderable
+from ..reports.rendering import rendered
 from ..suites.weaknesses import weakness
 from .method_contract import Case, Small, example_images, seeded
 from .snapshots import Array, Maps, Unlike, compare, write

@@ -11,13 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from ..attribution.services import look, run_method
+from ..cost.ledger import Passes
 from ..cost.measure import measure, synchronise
-from ..engine.applicability import found_device
+from ..engine.device import found_device
 from ..errors import BenchError
 from ..network.layers import resolve
-from ..network.scorer import Passes, Scorer
+from ..network.scorer import Scorer
 from ..registry import METHODS
-from ..study.plan import sample_seeds
+from ..seeds import sample_seeds
 from ..types import INPUT, Cost
 from .method_contract import Case, example_images
 

@@ -14,7 +14,7 @@ from ..attribution.services import look, run_method
 from ..errors import BenchError, NotApplicable
 from ..network.scorer import Scorer
 from ..registry import METHODS
-from ..study.plan import sample_seeds
+from ..seeds import sample_seeds
 from ..types import INPUT
 
 Check = Callable[["Case"], None]

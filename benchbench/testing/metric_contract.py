@@ -10,14 +10,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..attribution.explain import Maps
-from ..engine.loader import Chunk
 from ..evaluation.evaluate import judge, pixels_of
+from ..maps.map_batch import Maps
 from ..network.scorer import Scorer
 from ..registry import METHODS
 from ..study.plan import MapCell, MetricCell
 from ..study.spec import MethodChoice, MetricChoice
 from ..types import Preprocess
+from ..types.batch import Chunk
 
 Entry = Mapping[str, Any]
 SIZE = (48, 64)

@@ -15,12 +15,13 @@ from filelock import FileLock
 from ..api.run import Run
 from ..api.study import Study
 from ..datasets import as_dataset
-from ..engine.applicability import device_of, example_of, ready_dataset, ready_spec
+from ..digests import digest
+from ..engine.device import device_of
+from ..engine.inputs import example_of, ready_dataset, ready_spec
 from ..errors import BenchError
 from ..files import write
 from ..models.load import fingerprint
 from ..network.capture import capture, quiet
-from ..results.store import digest
 from ..study.identity import identity
 from ..study.spec import DatasetChoice, MethodChoice, MetricChoice, ModelChoice
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ..errors import BenchError, NotApplicable, nearest
+from ..types.layout import Layout
 from .axes import Axes, has, is_place, place_of, whole
 
 _MOST_PREFIX = 8  # class token, distillation token, registers; and at most one to eight patches
@@ -21,64 +21,6 @@ _FIRST = (
 _LAST = (nn.LayerNorm, nn.Linear)
 
 Given: TypeAlias = "Literal['first', 'last'] | tuple[int, int]"
-
-
-@dataclass(frozen=True)
-class Layout:
-    """``first``: (B, K, h, w). ``last``: (B, h, w, K). ``tokens``: (B, prefix + h * w, K), in row-major order.
-
-    ``turned``: the output has columns where these have rows, as in a network that turns its image: (B, K, w, h).
-    """
-
-    kind: Literal["first", "last", "tokens"]
-    height: int
-    width: int
-    prefix: int = 0
-    turned: bool = False
-
-    def map_of(self, output: Tensor) -> Tensor:
-        """The map (B, K, h, w) in a layer's output."""
-        if self.kind == "tokens":
-            tokens = output[:, self.prefix :].mT
-            if self.turned:
-                return tokens.reshape(len(output), -1, self.width, self.height).mT
-            return tokens.reshape(len(output), -1, self.height, self.width)
-        found = output if self.kind == "first" else output.permute(0, 3, 1, 2)
-        return found.mT if self.turned else found
-
-    def tokens(self, values: Tensor) -> Tensor:
-        """The map (B, h, w) of a value per token (B, tokens)."""
-        return self.map_of(values[..., None])[:, 0]
-
-    def output_of(self, found: Tensor, output: Tensor) -> Tensor:
-        """The layer's ``output`` with the map (B, K, h, w) in it; tokens that belong to no place stay."""
-        found = found.mT if self.turned else found
-        if self.kind == "first":
-            return found
-        if self.kind == "last":
-            return found.permute(0, 2, 3, 1)
-        tokens = found.flatten(2).mT
-        return torch.cat([output[:, : self.prefix], tokens], 1) if self.prefix else tokens
-
-    def channels(self, shape: Sequence[int]) -> int:
-        """How many channels an output of this shape has."""
-        return shape[1] if self.kind == "first" else shape[-1]
-
-
-@dataclass(frozen=True)
-class Grid:
-    """Where a transformer's tokens lie, and off which of them (their numbers) the logits are read behind all blocks."""
-
-    layout: Layout
-    read: tuple[int, ...]
-
-    def tokens(self, values: Tensor) -> Tensor:
-        """The map (B, h, w) of a value per token (B, tokens)."""
-        return self.layout.tokens(values)
-
-    def readers(self, mixed: Tensor) -> Tensor:
-        """(B, tokens): of a matrix (B, tokens, tokens), the mean row of the tokens that the logits are read off."""
-        return mixed[:, list(self.read)].mean(1)
 
 
 @dataclass(frozen=True)

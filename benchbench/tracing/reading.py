@@ -9,18 +9,9 @@ from functools import cached_property
 from torch import Tensor, nn
 
 from ..errors import NotApplicable
+from ..types.layout import Layout
 from .forward import Output, Trace, traced
-from .layout import (
-    Layout,
-    Tokens,
-    clear,
-    layout_from,
-    layout_given,
-    layout_of,
-    layouts_given,
-    proportional,
-    tokens_of,
-)
+from .layout import Tokens, clear, layout_from, layout_given, layout_of, layouts_given, proportional, tokens_of
 
 
 @dataclass(frozen=True, eq=False)

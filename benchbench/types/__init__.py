@@ -1,46 +1,61 @@
 """The records that methods, metrics, data and the engine share."""
 
-from .layer import Dataset, Layer, ModelSpec, Sample, Services
-from .metric import (
-    INPUT,
+from ..seeds import streamed
+from ..vocabulary import INPUT
+from .cost import Cost, Count, Share
+from .data import Dataset, ModelSpec, Preprocess, Sample
+from .layer import (
     Activation,
-    Again,
     Attention,
     AttentionGradient,
     Change,
-    Cost,
-    Count,
     Head,
+    Layer,
     Pictures,
-    Pixels,
     Precision,
-    Preprocess,
     Score,
-    Scored,
     ScoreKind,
-    Seen,
-    Share,
-    Subject,
-    streamed,
+    Services,
 )
+from .metric import Again, Pixels, Scored, Seen, Subject
+from .probes import Above, Filled, FillName, Keep, Multiply, PartsName, PlainFill, Probe, Random, Region, Remove, Whole
+from .views import Averaged, Jpeg, Masked, Noisy, NoisyWeights, OtherTarget, RandomWeights, Shifted, View
 
 __all__ = [
     "INPUT",
+    "Above",
     "Activation",
     "Again",
     "Attention",
     "AttentionGradient",
+    "Averaged",
     "Change",
     "Cost",
     "Count",
     "Dataset",
+    "FillName",
+    "Filled",
     "Head",
+    "Jpeg",
+    "Keep",
     "Layer",
+    "Masked",
     "ModelSpec",
+    "Multiply",
+    "Noisy",
+    "NoisyWeights",
+    "OtherTarget",
+    "PartsName",
     "Pictures",
     "Pixels",
+    "PlainFill",
     "Precision",
     "Preprocess",
+    "Probe",
+    "Random",
+    "RandomWeights",
+    "Region",
+    "Remove",
     "Sample",
     "Score",
     "ScoreKind",
@@ -48,6 +63,9 @@ __all__ = [
     "Seen",
     "Services",
     "Share",
+    "Shifted",
     "Subject",
+    "View",
+    "Whole",
     "streamed",
 ]

@@ -2,37 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
-from typing import Protocol
+from collections.abc import Callable, Set
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol, TypeAlias
 
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from ..errors import BenchError, NotApplicable
-from ..registry.plugin import NEEDS
-from ..tracing.layout import Grid
-from .metric import INPUT as INPUT
-from .metric import Activation as Activation
-from .metric import Again as Again
-from .metric import Attention as Attention
-from .metric import AttentionGradient as AttentionGradient
-from .metric import Change as Change
-from .metric import Cost as Cost
-from .metric import Count as Count
-from .metric import Head as Head
-from .metric import Pictures as Pictures
-from .metric import Pixels as Pixels
-from .metric import Precision as Precision
-from .metric import Preprocess as Preprocess
-from .metric import Score as Score
-from .metric import Scored as Scored
-from .metric import ScoreKind as ScoreKind
-from .metric import Seen as Seen
-from .metric import Share as Share
-from .metric import Subject as Subject
-from .metric import streamed as streamed
+from ..seeds import streamed
+from ..vocabulary import NEEDS
+from .layout import Grid
+
+ScoreKind: TypeAlias = Literal["probability", "logit"]
+Activation: TypeAlias = Literal["softmax", "sigmoid"]  # from logits to probabilities
+Precision: TypeAlias = Literal["float32", "bf16"]
+Change: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+Pictures: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+AttentionGradient: TypeAlias = Literal["none", "logit", "block"]
+Score: TypeAlias = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Head:
+    """The last linear layer of a network that ends in global average pooling: weight (C, K), bias (C,) or None."""
+
+    weight: Tensor
+    bias: Tensor | None
+
+
+@dataclass(frozen=True, eq=False)
+class Attention:
+    """One block's softmax weights (B, heads, tokens, tokens), and the gradient in them, or None."""
+
+    weight: Tensor
+    gradient: Tensor | None
 
 
 class Services(Protocol):
@@ -261,69 +265,3 @@ class Layer:
 
     def _generators(self, stream: str) -> list[torch.Generator]:
         return [torch.Generator().manual_seed(seed) for seed in streamed(self.seeds, stream)]
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One image of a dataset, decoded.
-
-    Attributes:
-        id: unique in the dataset; names the rows of the table.
-        image: a photograph as RGB, which the model's own Preprocess makes the network's input, in RGB or in grey; or a
-            float tensor (channels, H, W) that is already what the network expects.
-        label: the class index, or None where unknown.
-        mask: bool (H, W) at the image's size, true on the object that ``label`` names; None where unknown.
-        group: what the image shares with others that are not independent of it: a patient, an object, a film; None
-            where it is independent. Tests and intervals count each group once.
-    """
-
-    id: str
-    image: Image.Image | Tensor
-    label: int | None = None
-    mask: Tensor | None = None
-    group: str | None = None
-
-
-class Dataset(Protocol):
-    """Samples by index, decoded when asked for.
-
-    ``dataset[i]`` raises BenchError where a file cannot be decoded: the sample's rows
-    become ``failed``, with its reason. A dataset may have an attribute ``groups``, the ``Sample.group`` of each id in
-    order: groups are then known of images that cannot be decoded, and may change without any work done again.
-    """
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def ids(self) -> Sequence[str]:
-        """One id per sample; known without decoding anything."""
-        ...
-
-    @property
-    def about(self) -> Mapping[str, str]:
-        """What the report says of the data: where it is, its licence, how it was made."""
-        ...
-
-    def __getitem__(self, index: int) -> Sample: ...
-    def fingerprint(self, index: int) -> str:
-        """A digest of the sample's content (file bytes and label), without decoding it."""
-        ...
-
-
-@dataclass(frozen=True, eq=False)
-class ModelSpec:
-    """A network, with what it takes to feed it and to say which one it was.
-
-    Attributes:
-        network: returns logits (B, C) from images (B, channels, H, W).
-        weights: where the weights come from, in words.
-        warning: what the run and the report must say loudly, such as random weights; empty where nothing.
-        classes: the names of the C classes, where known.
-    """
-
-    name: str
-    network: nn.Module
-    preprocess: Preprocess = field(default_factory=Preprocess)
-    weights: str = "as given"
-    warning: str = ""
-    classes: tuple[str, ...] = ()

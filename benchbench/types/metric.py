@@ -2,98 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from ..errors import BenchError
 from .views import View
-
-ScoreKind: TypeAlias = Literal["probability", "logit"]
-Activation: TypeAlias = Literal["softmax", "sigmoid"]  # from logits to probabilities
-Precision: TypeAlias = Literal["float32", "bf16"]
-Change: TypeAlias = Callable[[Tensor, Tensor], Tensor]
-Pictures: TypeAlias = Callable[[Tensor, Tensor], Tensor]
-AttentionGradient: TypeAlias = Literal["none", "logit", "block"]
-Score: TypeAlias = Callable[[Tensor], Tensor]
-INPUT = "input image"  # the layer of methods that explain in pixels: no module's path has a space in it
-
-
-def streamed(seeds: tuple[int, ...], stream: str) -> tuple[int, ...]:
-    """Seeds for draws that are independent of those with other streams; the same seeds for the empty stream."""
-    if not stream:
-        return seeds
-    return tuple(int.from_bytes(hashlib.sha256(f"{seed}/{stream}".encode()).digest()[:7], "big") for seed in seeds)
-
-
-@dataclass(frozen=True)
-class Head:
-    """The last linear layer of a network that ends in global average pooling: weight (C, K), bias (C,) or None."""
-
-    weight: Tensor
-    bias: Tensor | None
-
-
-@dataclass(frozen=True, eq=False)
-class Attention:
-    """One block's softmax weights (B, heads, tokens, tokens), and the gradient in them, or None."""
-
-    weight: Tensor
-    gradient: Tensor | None
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What one method alone cost on a batch: see cost.py for how it is measured.
-
-    ``seconds``: one entry per timed call, of all ``images`` together. ``peak_bytes``: above what was live before the
-    call. Passes are per image; ``rests`` are those through what is behind the layer alone. ``forward_seconds``: the
-    same of one forward of the network as it is, without a gradient, on the same images. ``host_bytes`` and
-    ``device_bytes``: the same peak in the host's memory, and in a CUDA device's; the latter None where there is none.
-    ``reference_seconds``: of one call of a fixed piece of work, before and after: how fast the machine was meanwhile.
-    """
-
-    seconds: tuple[float, ...]
-    peak_bytes: int
-    forwards: float
-    backwards: float
-    rests: float = 0
-    images: int = 1
-    forward_seconds: tuple[float, ...] = ()
-    host_bytes: int | None = None
-    device_bytes: int | None = None
-    reference_seconds: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True)
-class Count:
-    """The passes of one method alone, per image; ``rests`` are those through what is behind the layer alone."""
-
-    forwards: float
-    backwards: float
-    rests: float = 0
-    images: int = 1
-
-
-@dataclass(frozen=True)
-class Share:
-    """What one method's maps took inside a study, per image; see sharing.py for what is attributed to whom.
-
-    ``seconds``: its own work and its parts of what it had in common with others; ``own_seconds``: the former alone.
-    Passes are counted alike. ``images``: how many it is the mean over.
-    """
-
-    seconds: float
-    own_seconds: float
-    forwards: float
-    backwards: float
-    rests: float
-    images: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,49 +30,6 @@ class Scored:
     curve: tuple[Tensor, Tensor] | None = None
     inapplicable: tuple[str, ...] = ()
     levels: tuple[Tensor, Tensor] | None = None
-
-
-@dataclass(frozen=True)
-class Preprocess:
-    """How a photograph becomes a network's input: resize the shorter side, centre crop, scale, normalise.
-
-    Attributes:
-        resize: the length of the shorter side, in pixels, after resizing.
-        crop: the side of the square that is cut from the centre, in pixels.
-        mean, std: one number per channel of the network's input: pixels in [0, 1] become (pixel - mean) / std. With
-            three channels a photograph is taken as RGB, with one as grey. With another number of channels the data
-            must be tensors. Metrics use ``mean`` and ``std`` to express noise and colours in pixels of [0, 1].
-        interpolation: the filter that resizes.
-
-    Raises:
-        BenchError: ``mean`` and ``std`` are empty or of two lengths, or a ``std`` is not positive.
-    """
-
-    resize: int = 256
-    crop: int = 224
-    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
-    std: tuple[float, ...] = (0.229, 0.224, 0.225)
-    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
-
-    def __post_init__(self) -> None:
-        for name in ("mean", "std"):
-            object.__setattr__(self, name, _per_channel(getattr(self, name), name))
-        if len(self.mean) != len(self.std):
-            said = f"mean has {len(self.mean)} numbers and std {len(self.std)}"
-            raise BenchError(said, where="Preprocess", hint="Give both one number per channel")
-        if min(self.std) <= 0:
-            raise BenchError(f"std is {self.std}", where="Preprocess", hint="Give positive numbers")
-
-
-def _per_channel(given: Any, name: str) -> tuple[float, ...]:
-    try:
-        found = tuple(float(value) for value in given)
-    except (TypeError, ValueError):
-        found = ()
-    if not found or not all(math.isfinite(value) for value in found):
-        hint = f"Give one number per channel: {name}=(0.5,) for one channel"
-        raise BenchError(f"{name} is {given!r}", where="Preprocess", hint=hint)
-    return found
 
 
 @dataclass(frozen=True, eq=False)

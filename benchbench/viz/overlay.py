@@ -17,9 +17,9 @@ from torch import Tensor
 
 from ..errors import BenchError
 from ..files import publish
+from ..maps.normalise import saliency
 from ..models.preprocess import colours, denormalise
 from ..paths import expanded
-from ..perturbation.ranking import saliency
 from ..types import Preprocess
 
 COLOURS = "inferno"

@@ -18,7 +18,7 @@ from rich.text import Text
 
 from ...errors import BenchError, nearest
 from ...formatting import listed, several
-from ...results.schema import Record
+from ...results.record import Record
 from ...stats import cost_ratios, versus
 from ..escape import csv, markdown, one_line
 from ..number_format import decimals_for_intervals, decimals_for_measurements, fixed, interval, p_value

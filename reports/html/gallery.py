@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from ...results.schema import FloatArray, Record
+from ...results.record import Record
+from ...results.schema import FloatArray
 from ...stats import QUALITY
 from ..escape import one_line
 from ..leaderboard.board import Board

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from ...errors import BenchError
-from ...results.schema import Record, beside, with_units
+from ...results.record import Record, beside, with_units
 from ...stats import (
     CELL,
     CONTEST,

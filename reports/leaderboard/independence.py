@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ...formatting import listed, several
-from ...results.schema import units_of
+from ...results.record import units_of
 
 
 def dependence(info: Mapping[str, Any]) -> list[str]:

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import pandas as pd
 
-from ...results.schema import Record
+from ...results.record import Record
 from ...stats import CELL, CONTEST, fewest_images, standard_errors
 from .board import Block, Board, Cell, Metric
 from .verdicts import Verdicts

@@ -18,8 +18,8 @@ from pytorch_grad_cam.utils.model_targets import ClassifierOutputSoftmaxTarget
 from torch import Tensor, nn
 from torchcam.metrics import DeletionInsertionMetric
 
+from benchbench.maps.normalise import saliency
 from benchbench.perturbation.fills import fill_blur
-from benchbench.perturbation.ranking import saliency
 
 from ..helpers import pixels
 from .ours import STEPS, maps_of

@@ -11,13 +11,14 @@ from torch import Tensor
 
 import benchbench
 from benchbench.attribution.services import Batch, look, run_method
-from benchbench.evaluation.evaluate import probes_of
 from benchbench.evaluation.probe_scores import score_probes
+from benchbench.maps.normalise import saliency
 from benchbench.network.prepared import channels_last, prepare
 from benchbench.network.scorer import Scorer
-from benchbench.perturbation.ranking import Probe, canonical, needs_map, saliency
 from benchbench.registry import METHODS
+from benchbench.study.requests import probes_of
 from benchbench.study.spec import read_metric
+from benchbench.types.probes import Probe, canonical, needs_map
 
 from ..helpers import pixels
 from .scenes import SIZE, Call, Scene

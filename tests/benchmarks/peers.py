@@ -12,7 +12,7 @@ from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor
 from torchcam import methods as torchcam
 
-from benchbench.perturbation.ranking import minmax, saliency
+from benchbench.maps.normalise import minmax, saliency
 
 from .ours import Maps
 from .scenes import BATCH, SIZE, Call, Scene

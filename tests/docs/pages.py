@@ -13,7 +13,8 @@ from matplotlib import cbook
 from PIL import Image
 
 from benchbench.attribution.services import look, run_method
-from benchbench.network.scorer import Passes, Scorer
+from benchbench.cost.ledger import Passes
+from benchbench.network.scorer import Scorer
 from benchbench.registry import METHODS, NEEDS, MethodPlugin, Plugin
 from benchbench.testing import Small, example_images, seeded, small_transformer
 from benchbench.types import INPUT

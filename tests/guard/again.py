@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchbench.regression import Baseline, check
-from benchbench.results.schema import Record
+from benchbench.results.record import Record
 
 from .proof import HERE, ROOT, run_study
 

@@ -101,7 +101,7 @@ METHODS = (
         " - layer.score(blurred)[:, None]", "", "groupcam", study="middle",
     ),
     _method(
-        "Layer-CAM's fusion: maps grown with align_corners=True", "masking",
+        "Layer-CAM's fusion: maps grown with align_corners=True", "_masking",
         'list(size), mode="bilinear", align_corners=False', 'list(size), mode="bilinear", align_corners=True', "fusion",
     ),
     _method(

@@ -11,28 +11,28 @@ def _metric(says: str, file: str, old: str, new: str, *metrics: str) -> Fault:
 
 METRICS = (
     _metric(
-        "deletion: the mean of its points in place of the trapezoid", "protocols",
+        "deletion: the mean of its points in place of the trapezoid", "_removal_protocols",
         "return torch.trapezoid(y, x, dim=1)", "return y.mean(1)", "deletion",
     ),
     _metric(
-        "deletion: a step too few", "protocols",
+        "deletion: a step too few", "_removal_protocols",
         "return [k / steps for k in range(steps + 1)]\n        case \"torchcam\"",
         "return [k / (steps + 1) for k in range(steps + 1)]\n        case \"torchcam\"", "deletion",
     ),
     _metric(
-        "average drop, not divided by p", "confidence",
+        "average drop, not divided by p", "average_drop",
         "(p - q).clamp_min(0) / p, 0)", "(p - q).clamp_min(0), 0)", "average_drop",
     ),
     _metric(
-        "average drop that counts rises as negative drops", "confidence",
+        "average drop that counts rises as negative drops", "average_drop",
         "(p - q).clamp_min(0) / p, 0)", "(p - q) / p, 0)", "average_drop",
     ),
     _metric(
-        "increase where the drop is", "confidence",
+        "increase where the drop is", "average_drop",
         "Scored((q > p).double()", "Scored((q < p).double()", "increase",
     ),
     _metric(
-        "average gain, divided by p in place of 1 - p", "confidence",
+        "average gain, divided by p in place of 1 - p", "average_drop",
         "(q - p).clamp_min(0) / (1 - p)", "(q - p).clamp_min(0) / p", "average_gain",
     ),
     _metric(
@@ -57,16 +57,16 @@ METRICS = (
         "rank = midranks(height)", "rank = midranks(-height)", "attribution_auc",
     ),
     _metric(
-        "sensitivity-n: a set's most salient part in place of its sum", "subsets",
+        "sensitivity-n: a set's most salient part in place of its sum", "random_subsets",
         "return torch.stack([(sums * members(probe, parts)).sum(1) for probe in probes], 1)",
         "return torch.stack([(sums * members(probe, parts)).amax(1) for probe in probes], 1)", "sensitivity_n",
     ),
     _metric(
-        "infidelity without the factor that suits the map best", "subsets",
+        "infidelity without the factor that suits the map best", "random_subsets",
         "error = (factor[:, None] * said - falls)", "error = (said - falls)", "infidelity",
     ),
     _metric(
-        "correlations without the means taken off", "relation",
+        "correlations without the means taken off", "_correlation",
         "(x.double() - x.double().mean(1, keepdim=True) for x in (one, other))", "(x.double() for x in (one, other))",
         "faithfulness_correlation",
     ),
@@ -75,7 +75,7 @@ METRICS = (
         " + height.diff(dim=2).abs().sum((1, 2))", "", "total_variation",
     ),
     _metric(
-        "an area under logits that is read as one under probabilities", "protocols",
+        "an area under logits that is read as one under probabilities", "_removal_protocols",
         "    if answer == \"logit\":\n        kind", "    if answer != answer:\n        kind", "deletion@torchcam-20",
     ),
     _metric(

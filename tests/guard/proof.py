@@ -22,7 +22,7 @@ from typing import Any
 import yaml
 
 from benchbench.regression import Baseline, check
-from benchbench.results.schema import Record
+from benchbench.results.record import Record
 from benchbench.study.spec import read_metric
 
 from .fault import Fault

@@ -8,8 +8,8 @@ import torchvision
 from torch import Tensor, nn
 
 from benchbench.attribution.services import look, run_method
-from benchbench.network.capture import rest
 from benchbench.network.prepared import prepare
+from benchbench.network.rest import rest
 from benchbench.network.scorer import Scorer
 from benchbench.registry import METHODS
 

@@ -28,8 +28,8 @@ from torch import Tensor, nn
 from torchcam import methods as torchcam
 
 from benchbench.errors import NotApplicable
+from benchbench.maps.normalise import minmax, upsample
 from benchbench.network.layers import resolve
-from benchbench.perturbation.ranking import minmax, upsample
 
 from ..helpers import map_of, normalised
 

@@ -13,8 +13,8 @@ from torch.nn import functional as F
 
 from benchbench.attribution.services import look, run_method
 from benchbench.errors import NotApplicable
+from benchbench.maps.normalise import minmax, saliency
 from benchbench.network.scorer import Scorer
-from benchbench.perturbation.ranking import minmax, saliency
 from benchbench.registry import METHODS
 from benchbench.types import INPUT
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchbench.perturbation.ranking import saliency
+from benchbench.maps.normalise import saliency
 from benchbench.registry import METRICS
 from benchbench.study.spec import read_metric
 from benchbench.types import Scored, Seen

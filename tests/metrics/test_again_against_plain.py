@@ -15,7 +15,8 @@ from captum.metrics import sensitivity_max
 from torch import Tensor
 
 from benchbench.engine.runner import run
-from benchbench.results.schema import KEYS, Record
+from benchbench.results.record import Record
+from benchbench.results.schema import KEYS
 from benchbench.study.spec import Study
 
 from ..networks import Pooled, seeded

@@ -18,9 +18,9 @@ from torch import Tensor, nn
 import benchbench as bb
 from benchbench.attribution.apply_view import other_classes
 from benchbench.engine.runner import run
-from benchbench.perturbation.ranking import saliency
+from benchbench.maps.normalise import saliency
 from benchbench.registry import METHODS, METRICS, method
-from benchbench.results.schema import Record
+from benchbench.results.record import Record
 from benchbench.study.spec import Study
 from benchbench.types import Again, Layer, Scored, Seen
 from benchbench.types.views import Masked, OtherTarget, RandomWeights, View, singles

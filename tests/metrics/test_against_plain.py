@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchbench.attribution.explain import Maps
-from benchbench.engine.loader import Chunk
 from benchbench.evaluation.evaluate import judge, pixels_of
+from benchbench.maps.map_batch import Maps
 from benchbench.network.scorer import Scorer
 from benchbench.study.plan import MapCell, MetricCell
 from benchbench.study.spec import read_method, read_metric
 from benchbench.types import Preprocess
+from benchbench.types.batch import Chunk
 
 from ..networks import Pooled, seeded
 from . import plain

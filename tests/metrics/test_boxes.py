@@ -19,7 +19,7 @@ from benchbench.engine.runner import run
 from benchbench.metrics._regions import EMPTY, NO_MASK
 from benchbench.metrics.object_boxes import _every, _largest, best_elsewhere
 from benchbench.registry import METRICS, metric
-from benchbench.results.schema import Record
+from benchbench.results.record import Record
 from benchbench.study.spec import Study
 from benchbench.types import Scored, Seen
 

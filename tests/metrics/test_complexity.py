@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from benchbench.maps.normalise import minmax, upsample
 from benchbench.metrics.complexity import CONSTANT
-from benchbench.perturbation.ranking import minmax, upsample
 from benchbench.registry import METRICS
 
 from . import plain_maps as plain

@@ -13,15 +13,17 @@ from hypothesis import strategies as st
 from scipy import stats
 from torch import Tensor, nn
 
-from benchbench.engine.loader import Chunk
 from benchbench.evaluation.evaluate import pixels_of
 from benchbench.evaluation.probe_scores import forwards
+from benchbench.maps.normalise import saliency
 from benchbench.metrics._correlation import midranks, pearson, spearman
 from benchbench.perturbation.fills import FILLS
 from benchbench.perturbation.parts import parts_in
-from benchbench.perturbation.ranking import Random, hidden, saliency
+from benchbench.perturbation.ranking import hidden
 from benchbench.registry import METRICS
 from benchbench.types import Pixels, Preprocess, Seen
+from benchbench.types.batch import Chunk
+from benchbench.types.probes import Random
 
 from ..helpers import pixels
 from . import faithful, plain

@@ -15,7 +15,7 @@ from torch import Tensor
 from benchbench.errors import BenchError
 from benchbench.metrics._quantus_support import FAMILY, REFUSED, RUNS
 from benchbench.registry import METRICS
-from benchbench.results.schema import Record
+from benchbench.results.record import Record
 from benchbench.study.spec import read_metric
 from benchbench.types import Sample
 

@@ -11,13 +11,15 @@ from scipy.ndimage import uniform_filter
 from torch import Tensor, nn
 
 from benchbench.evaluation.probe_scores import score_probes
+from benchbench.maps.normalise import saliency
 from benchbench.network.scorer import Scorer
 from benchbench.perturbation.equality import keys
 from benchbench.perturbation.fills import FILLS
 from benchbench.perturbation.pictures import Asked, Palette, Piece
-from benchbench.perturbation.ranking import Keep, Probe, Remove, amounts, canonical, saliency
+from benchbench.perturbation.ranking import amounts
 from benchbench.registry import METRICS
 from benchbench.types import Seen
+from benchbench.types.probes import Keep, Probe, Remove, canonical
 
 from ..helpers import pixels
 from .test_against_plain import SIZE, maps, network, pictures, scores

@@ -13,7 +13,7 @@ from torch import Tensor
 from benchbench.engine.runner import run
 from benchbench.evaluation import held_out as across
 from benchbench.registry import METRICS
-from benchbench.results.schema import Record
+from benchbench.results.record import Record
 from benchbench.study.spec import Study
 from benchbench.types import Sample
 

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from benchbench.engine.runner import run
 from benchbench.evaluation.declared_needs import LENT, NotLent, lend
-from benchbench.perturbation.ranking import Remove
 from benchbench.registry import METRICS, metric
-from benchbench.results.schema import Record
+from benchbench.results.record import Record
 from benchbench.study.spec import Study
 from benchbench.types import Pixels, Scored, Seen, Subject
+from benchbench.types.probes import Remove
 from benchbench.types.views import Noisy
 
 from ..networks import Pooled, seeded

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from benchbench.errors import BenchError
+from benchbench.maps.normalise import upsample
 from benchbench.metrics._regions import EMPTY, NO_MASK, WHOLE, boxed, within
-from benchbench.perturbation.ranking import upsample
 from benchbench.registry import METRICS
 
 from . import plain_maps as plain

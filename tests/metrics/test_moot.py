@@ -11,15 +11,16 @@ from torch import Tensor, nn
 
 from benchbench.errors import BenchError
 from benchbench.evaluation.degenerate import SETTLED, UNFILLED
-from benchbench.evaluation.evaluate import probes_of
 from benchbench.metrics.region_removal import least_of
 from benchbench.perturbation.parts import superpixels
-from benchbench.perturbation.ranking import Above, above
+from benchbench.perturbation.ranking import above
 from benchbench.registry import METRICS, metric
+from benchbench.study.requests import probes_of
 from benchbench.study.spec import read_metric
 from benchbench.testing import check_metric
 from benchbench.testing.metric_contract import Entry, Telling, Trial, trial
 from benchbench.types import Pixels, Scored, Seen
+from benchbench.types.probes import Above
 
 BY_PICTURES = ["deletion", "insertion", "insertion_deletion", "pixel_flipping", "region_flipping", "road", "road_morf"]
 BY_PICTURES += ["road_lerf", "lerf_morf", "average_drop", "average_drop@pgc", "average_drop@top50", "increase"]

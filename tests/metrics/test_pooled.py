@@ -13,12 +13,12 @@ from torch import Tensor
 
 import benchbench as bb
 from benchbench.evaluation.pooled import NO_COUNTS, interval
+from benchbench.maps.normalise import saliency
 from benchbench.metrics.localisation import pooled_precision
-from benchbench.perturbation.ranking import saliency
 from benchbench.registry import METRICS
 from benchbench.reports.html import document as html
 from benchbench.reports.leaderboard.marks import Marked
-from benchbench.results.schema import Record
+from benchbench.results.record import Record
 from benchbench.types import Sample, Seen
 
 from ..reports.reading import read, words

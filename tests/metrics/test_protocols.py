@@ -11,16 +11,18 @@ from torch import Tensor, nn
 from torchcam.metrics import DeletionInsertionMetric
 from torchvision.transforms import GaussianBlur
 
-from benchbench.engine.loader import Chunk
 from benchbench.evaluation.evaluate import pixels_of
 from benchbench.evaluation.probe_scores import score_probes
+from benchbench.maps.normalise import saliency
 from benchbench.metrics._removal_protocols import area, shares
 from benchbench.network.scorer import Answers, Scorer
 from benchbench.perturbation.fills import FILLS
-from benchbench.perturbation.ranking import Above, Whole, above, canonical, saliency
+from benchbench.perturbation.ranking import above
 from benchbench.registry import METRICS
 from benchbench.study.spec import read_metric
 from benchbench.types import Pixels, Preprocess, Seen
+from benchbench.types.batch import Chunk
+from benchbench.types.probes import Above, Whole, canonical
 
 from ..test_imputation import solved
 from .plain import blurred

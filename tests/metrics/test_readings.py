@@ -15,10 +15,10 @@ from benchbench.cli.listing import entry
 from benchbench.engine.runner import run
 from benchbench.errors import BenchError
 from benchbench.registry import METRICS, metric
-from benchbench.results.schema import Status
 from benchbench.stats.scale import scales
 from benchbench.study.spec import MetricChoice, Study, read_metric
 from benchbench.types import Again, Pixels, Scored, Seen
+from benchbench.vocabulary import Status
 
 SIZE, COUNT = (40, 48), 6
 LABELS = [

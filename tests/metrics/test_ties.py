@@ -14,11 +14,12 @@ from torch import Tensor, nn
 from benchbench.evaluation.probe_scores import forwards, score_probes
 from benchbench.network.scorer import Scorer
 from benchbench.perturbation.parts import parts_in
-from benchbench.perturbation.ranking import Keep, Remove, rank_parts
-from benchbench.study.plan import sample_seeds
+from benchbench.perturbation.ranking import rank_parts
+from benchbench.seeds import sample_seeds
 from benchbench.study.spec import read_metric
 from benchbench.testing.metric_contract import Trial
 from benchbench.types import Pixels
+from benchbench.types.probes import Keep, Remove
 
 from . import plain
 

@@ -10,7 +10,7 @@ import pytest
 
 from benchbench.reports.html import document as html
 from benchbench.reports.leaderboard.marks import Marked
-from benchbench.results.schema import Record
+from benchbench.results.record import Record
 
 from .chromium import chromium
 from .fake import Fake, fake_record

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from benchbench.results.schema import CURVES, MAPS, PHOTOS, POOLED, RESULTS, Record, typed, validate
+from benchbench.results.record import Record
+from benchbench.results.schema import CURVES, MAPS, PHOTOS, POOLED, RESULTS, typed, validate
 from benchbench.results.store import Store
 
 QUALITY = ("deletion", "insertion", "average_drop", "increase", "average_gain")

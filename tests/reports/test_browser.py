@@ -15,7 +15,7 @@ from PIL import Image
 
 from benchbench.reports.html import document as html
 from benchbench.reports.leaderboard.marks import Marked
-from benchbench.results.schema import Record
+from benchbench.results.record import Record
 
 from .chromium import visit
 

@@ -12,7 +12,7 @@ import pytest
 
 from benchbench.reports.html.gallery import gallery
 from benchbench.reports.leaderboard.board import Board
-from benchbench.results.schema import Record
+from benchbench.results.record import Record
 
 from .chromium import visit
 

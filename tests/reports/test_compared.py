@@ -12,7 +12,8 @@ import pytest
 from rich.console import Console
 
 from benchbench.reports.checks.comparison import Compared
-from benchbench.results.schema import RESULTS, Record, typed
+from benchbench.results.record import Record
+from benchbench.results.schema import RESULTS, typed
 from benchbench.results.store import Store
 from benchbench.stats import cost_ratios, versus
 

@@ -13,7 +13,7 @@ from benchbench.reports.html import document as html
 from benchbench.reports.html.tests import Decided
 from benchbench.reports.leaderboard import summary
 from benchbench.reports.leaderboard.marks import Marked
-from benchbench.results.schema import Record
+from benchbench.results.record import Record
 from benchbench.stats import QUALITY
 
 from .fake import Fake, fake_record

@@ -12,7 +12,7 @@ from benchbench.reports.figures import agreement as heat
 from benchbench.reports.figures import depth
 from benchbench.reports.figures import style as drawing
 from benchbench.reports.leaderboard.board import Board
-from benchbench.results.schema import Record
+from benchbench.results.record import Record
 
 from .fake import Fake, fake_record
 

@@ -15,7 +15,7 @@ from benchbench.reports.figures.critical_difference import BAR, THIN, bar_levels
 from benchbench.reports.figures.style import Picture, looks
 from benchbench.reports.leaderboard.board import Board
 from benchbench.reports.leaderboard.verdicts import Verdicts
-from benchbench.results.schema import Record
+from benchbench.results.record import Record
 from benchbench.stats import Ranked
 
 KEY = ("net", "photos", "last", "deletion", "rise-28")

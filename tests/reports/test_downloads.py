@@ -14,7 +14,7 @@ from benchbench.reports.latex import leaderboard as latex
 from benchbench.reports.latex.blocks import number_text
 from benchbench.reports.leaderboard.board import Board
 from benchbench.reports.leaderboard.marks import Marked
-from benchbench.results.schema import Record
+from benchbench.results.record import Record
 from benchbench.stats import agreement, leaderboard
 
 from .fake import Fake, fake_record

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 from benchbench.reports.figures import curves as figures
 from benchbench.reports.figures import style as drawing
 from benchbench.reports.leaderboard.board import Board
-from benchbench.results.schema import Record
+from benchbench.results.record import Record
 from benchbench.stats import curve_bands
 
 

@@ -14,7 +14,7 @@ from benchbench.reports.latex import leaderboard as latex
 from benchbench.reports.leaderboard.board import Board
 from benchbench.reports.leaderboard.marks import Marked
 from benchbench.reports.number_format import first_few
-from benchbench.results.schema import Record
+from benchbench.results.record import Record
 
 from .fake import CAM_REASON, Fake, fake_record
 from .reading import words

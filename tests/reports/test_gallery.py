@@ -18,7 +18,7 @@ from benchbench.reports.html.disagreement import disagreement
 from benchbench.reports.html.gallery import gallery
 from benchbench.reports.html.images import ImageSet
 from benchbench.reports.leaderboard.board import Board
-from benchbench.results.schema import Record
+from benchbench.results.record import Record
 from benchbench.results.store import Store
 
 from .fake import CAM_REASON, Fake, fake_record

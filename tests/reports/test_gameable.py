@@ -15,14 +15,12 @@ from benchbench.reports.latex import leaderboard as latex
 from benchbench.reports.leaderboard import summary
 from benchbench.reports.leaderboard.board import Board
 from benchbench.reports.leaderboard.marks import Marked
-from benchbench.results.schema import INPUT, Record, beside
-from benchbench.types import layer as types
+from benchbench.results.record import Record, beside
+from benchbench.vocabulary import INPUT
 
 from ..networks import Pooled, seeded
 from .fake import Fake, fake_record
 from .reading import words
-
-assert INPUT == types.INPUT
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchbench.cli.output import rendered
 from benchbench.errors import BenchError
 from benchbench.regression import Change, Checked, Place
 from benchbench.regression.changes import Compared
 from benchbench.reports.checks.gate import render, renderable, verdict
+from benchbench.reports.rendering import rendered
 
 HOSTILE = "<script>alert(1)</script>|`\x1b[31m\u202e&\"'"
 HERE = Place("net", "photos", "layer4", HOSTILE)

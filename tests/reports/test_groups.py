@@ -15,7 +15,7 @@ from benchbench.reports.html import document as html
 from benchbench.reports.html import subgroups as groups
 from benchbench.reports.leaderboard.board import Board
 from benchbench.reports.leaderboard.marks import Marked
-from benchbench.results.schema import Record
+from benchbench.results.record import Record
 
 from ..networks import Pooled, seeded
 from .fake import Fake, fake_record

@@ -18,7 +18,7 @@ from benchbench.reports.html.document import link
 from benchbench.reports.leaderboard.board import Board
 from benchbench.reports.leaderboard.marks import Marked
 from benchbench.reports.number_format import fixed
-from benchbench.results.schema import Record
+from benchbench.results.record import Record
 from benchbench.stats import leaderboard
 from benchbench.stats.scale import scales
 

@@ -13,7 +13,7 @@ import pytest
 
 from benchbench.reports.html import document as html
 from benchbench.reports.leaderboard.marks import Marked
-from benchbench.results.schema import Record
+from benchbench.results.record import Record
 from benchbench.results.store import Store
 
 from .chromium import visit

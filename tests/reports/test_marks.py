@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from benchbench.reports.leaderboard.marks import Marked
-from benchbench.results.schema import Record
+from benchbench.results.record import Record
 
 from .fake import Fake, fake_record
 

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import benchbench as bb
 from benchbench.reports.html.notebook import MOST_BLOCKS
 from benchbench.reports.leaderboard.marks import Marked
-from benchbench.results.schema import Record
+from benchbench.results.record import Record
 
 from .fake import Fake, fake_record
 

@@ -16,7 +16,7 @@ from benchbench.reports.leaderboard import summary
 from benchbench.reports.leaderboard.independence import dependence, extended
 from benchbench.reports.leaderboard.marks import Marked
 from benchbench.reports.leaderboard.statement import statement
-from benchbench.results.schema import Record
+from benchbench.results.record import Record
 
 from .fake import Fake, fake_record
 

@@ -11,7 +11,7 @@ from benchbench.reports.html import document as html
 from benchbench.reports.leaderboard.board import Board
 from benchbench.reports.leaderboard.marks import Marked
 from benchbench.reports.number_format import fixed
-from benchbench.results.schema import Record
+from benchbench.results.record import Record
 
 from .reading import read, words
 

@@ -9,7 +9,7 @@ import pytest
 from benchbench.errors import BenchError
 from benchbench.reports.figures.pdf import pictures, write_figures
 from benchbench.reports.leaderboard.marks import Marked
-from benchbench.results.schema import Record
+from benchbench.results.record import Record
 
 
 def test_a_file_per_figure_the_same_each_time(single: Record, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from benchbench.reports.escape import latex, markdown, visible
 from benchbench.reports.leaderboard.marks import Marked
 from benchbench.reports.number_format import fixed
 from benchbench.reports.tables import render_table, write_tables
-from benchbench.results.schema import Record
+from benchbench.results.record import Record
 from benchbench.stats import leaderboard
 
 

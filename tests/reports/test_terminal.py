@@ -10,7 +10,7 @@ from rich.console import Console
 from benchbench.reports.leaderboard.board import Board
 from benchbench.reports.leaderboard.marks import Marked
 from benchbench.reports.terminal import leaderboard, leaderboard_table
-from benchbench.results.schema import Record
+from benchbench.results.record import Record
 
 from .fake import CAM_REASON, Fake, fake_record
 

@@ -12,7 +12,8 @@ import pytest
 import scipy.stats
 
 from benchbench.errors import BenchError
-from benchbench.results.schema import PHOTOS, RESULTS, Record, typed
+from benchbench.results.record import Record
+from benchbench.results.schema import PHOTOS, RESULTS, typed
 from benchbench.stats import by_group, leaderboard
 
 MISSING = math.nan

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchbench.results.schema import units_of, with_units
+from benchbench.results.record import units_of, with_units
 from benchbench.stats import (
     Scale,
     leaderboard,

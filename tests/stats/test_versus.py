@@ -12,7 +12,7 @@ import pytest
 import scipy.stats
 
 from benchbench.errors import BenchError
-from benchbench.results.schema import Record
+from benchbench.results.record import Record
 from benchbench.stats import versus
 
 from .planted import FAILED, Values, results

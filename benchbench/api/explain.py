@@ -1,0 +1,195 @@
+"""bb.explain: maps of images, in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal, overload
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from ..attribution.rounding import doubted, made_of_rounding
+from ..attribution.services import Batch, look, run_method
+from ..datasets.sources.forms import Parts, each_batch, parts_of, stacked
+from ..errors import BenchError, NotApplicable
+from ..isolation import out_of_memory
+from ..maps.normalise import saliency
+from ..network.capture import quiet
+from ..network.checks import check_logits, check_network
+from ..network.layers import resolve
+from ..network.scored import is_scored, scored, unharmed
+from ..network.scorer import Scorer
+from ..network.targets import difference, pair_of
+from ..registry import METHODS, MethodPlugin
+from ..seeds import sample_seeds
+from ..types import INPUT, ModelSpec
+from .arguments import read_layers, read_target, refuse_unused_labels
+from .checks import check_answers, check_images, check_maps, names_of
+
+
+@overload
+def explain(
+    network: nn.Module | ModelSpec,
+    images: Any,
+    *,
+    method: str = ...,
+    layer: Literal["stages"] | list[Any] | tuple[Any, ...],
+    target: Any = ...,
+    labels: Any = ...,
+    seed: int = ...,
+    **params: Any,
+) -> dict[str, Tensor]: ...
+
+
+@overload
+def explain(
+    network: nn.Module | ModelSpec,
+    images: Any,
+    *,
+    method: str = ...,
+    layer: str | nn.Module = ...,
+    target: Any = ...,
+    labels: Any = ...,
+    seed: int = ...,
+    **params: Any,
+) -> Tensor: ...
+
+
+def explain(
+    network: nn.Module | ModelSpec,
+    images: Any,
+    *,
+    method: str = "gradcam",
+    layer: Any = "last",
+    target: Any = None,
+    labels: Any = None,
+    seed: int = 0,
+    **params: Any,
+) -> Tensor | dict[str, Tensor]:
+    """Saliency maps (B, 1, H, W) in [0, 1] for images (B, channels, H, W), by one method.
+
+    Args:
+        network: returns logits (B, C); it is left as it was found. A ModelSpec stands for its network.
+        images: as the network takes them: a float tensor or NumPy array (B, channels, H, W), a list of them
+            (channels, H, W), ``(images, labels)``, a mapping such as ``{"pixel_values": ..., "labels": ...}``, or a
+            DataLoader that does not shuffle, which is explained batch by batch.
+        method: a registered name: ``benchbench list methods``.
+        layer: a module's path, a module of the network, or ``last``, the last stage with a spatial map. A list of
+            them, or ``stages``, gives a dictionary of maps by layer; a method that explains the network as a whole has
+            the single entry ``"input image"``.
+        target: what is explained. By a word, as in a study: ``predicted`` (also None), the most likely class, or the
+            score of a network that ``scored`` made; ``label``; ``top-2``, the second most likely class; ``281-285``,
+            the logit of class 281 less that of 285. Or by number: a class for all images; (B,), a class for each; or
+            (B, T), several classes of each: the maps are (B, T, H, W), and masked forwards, as of Score-CAM, are
+            shared. Numbers may be Python's, NumPy's, a list or a tensor. (B, C) of bools, floats, or, with C > 2,
+            integers is one-hot where every row has a single 1.
+        labels: for ``target="label"``: a class for each image, or one-hot (B, C). Labels that come with the images
+            need not be repeated.
+        seed: of methods that draw at random. What is drawn for an image does not depend on the others.
+        params: the method's own parameters.
+
+    Raises:
+        BenchError: an unknown method, parameter, layer or target; images that the network cannot take.
+        NotApplicable: the method has no meaning on this network; the message says why.
+    """
+    if not isinstance(method, str):
+        raise BenchError(f"method is {method!r}", where="explain", hint="Give a name: benchbench list methods")
+    refuse_unused_labels(labels, target)
+    found: list[dict[str, Tensor]] = []
+    with torch.inference_mode(False):  # autograd is needed
+        checked = check_network(network, "explain")
+        names, several = read_layers(checked, layer)
+        wanted = names if several else names[0]
+        for parts in _parts(images):
+            shown = _stacked(parts.images, checked)
+            known = parts.labels if labels is None else labels
+            found.append(_explain(checked, shown, method, wanted, target, known, seed, params))
+    if not found:
+        raise BenchError("there are no images", where="explain", hint="Give at least one")
+    maps = {name: torch.cat([one[name] for one in found]) for name in found[0]}
+    return maps if several else next(iter(maps.values()))
+
+
+def _parts(images: Any) -> Iterable[Parts]:
+    try:
+        return each_batch(images) if isinstance(images, DataLoader) else [parts_of(images)]
+    except BenchError as error:
+        raise error.at("explain") from None
+
+
+def _stacked(images: Any, network: nn.Module) -> Tensor:
+    """The images in one tensor, where the network is."""
+    try:
+        found = check_images(stacked(images))
+    except BenchError as error:
+        raise error.at("explain") from None
+    own = next((tensor.device for tensor in [*network.parameters(), *network.buffers()]), found.device)
+    return found.to(own)
+
+
+def _explain(
+    network: nn.Module,
+    images: Tensor,
+    method: str,
+    layer: str | list[str],
+    target: Any,
+    labels: Any,
+    seed: int,
+    params: dict[str, Any],
+) -> dict[str, Tensor]:
+    """The maps by layer; of ``last`` or one path, a single entry."""
+    plugin = METHODS[method]
+    bound = plugin.bind(params)
+    needs = plugin.needs_of(bound)
+    if "dataset" in needs:
+        raise NotApplicable(f"{method} is made of a whole dataset's maps: run a Study")
+    network, classes = _settled(network, images[:1])
+    pair = pair_of(target)
+    if pair is not None:
+        network, classes = _settled(scored(network, difference(*pair, of=network)), images[:1])
+        target = None
+    aim = read_target(target, labels, len(images), classes, only=is_scored(network))
+    images = images.repeat_interleave(aim.several, 0)
+    names = [INPUT] if "input" in needs else resolve(network, images[:1], layer)
+    with quiet(network):
+        batch = look(network, Scorer(network), images, names, aim.choose, gradient="gradient" in needs)
+        check_answers(batch.captured.logits)
+        maps = {name: _maps(plugin, batch, name, bound, seed) for name in names}
+    height, width = images.shape[2:]
+    return {name: saliency(own, (height, width)).view(-1, aim.several, height, width) for name, own in maps.items()}
+
+
+def _maps(plugin: MethodPlugin, batch: Batch, name: str, params: dict[str, Any], seed: int) -> Tensor:
+    """The method's maps (B, h, w) at one layer of the batch, each of them sound."""
+    layer = batch.layer(name, sample_seeds(seed, f"{plugin.name}/{name}", names_of(batch.images)))
+    maps = run_method(plugin, doubted(layer), params)
+    rounding = made_of_rounding(plugin, layer, params, maps)
+    if any(rounding):
+        raise NotApplicable(next(filter(None, rounding)))
+    check_maps(maps, batch.sound(name, gradient="gradient" in plugin.needs_of(params)), plugin.name)
+    return maps
+
+
+def _settled(network: nn.Module, image: Tensor) -> tuple[nn.Module, int]:
+    """The network, which has run on an example (1, channels, H, W), and how many classes it has.
+
+    Raises:
+        BenchError: it fails on the example, or returns no logits of two classes or more.
+    """
+    try:
+        network = unharmed(network, image)
+        with quiet(network), torch.no_grad():
+            classes = check_logits(network(image), image).shape[1]
+    except BenchError:
+        raise
+    except Exception as error:
+        if out_of_memory(error):
+            raise
+        said = f"the network fails on an image {tuple(image.shape)}: {type(error).__name__}: {error}"
+        hint = "Give images as the network takes them"
+        raise BenchError(" ".join(said.split())[:400], where="explain", hint=hint) from error
+    if classes < 2:
+        hint = "Give two logits, [0, z]; or bb.scored(network, lambda z: z[:, 0])"
+        raise BenchError("the network has one output, and its softmax is always 1", where="explain", hint=hint)
+    return network, classes

@@ -1,0 +1,31 @@
+"""The device of a study."""
+
+from __future__ import annotations
+
+import torch
+
+from ..errors import BenchError
+from ..study.spec import Study
+
+
+def device_of(study: Study) -> torch.device:
+    """The device asked for; ``auto`` is CUDA where there is one.
+
+    Raises:
+        BenchError: it is not there.
+    """
+    if study.device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return found_device(study.device, "device", "Say auto or cpu")
+
+
+def found_device(name: str, where: str, hint: str) -> torch.device:
+    """The device of a name.
+
+    Raises:
+        BenchError: this machine has none, with where it was asked for and what to say instead.
+    """
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise BenchError(f"this machine has no {device}", where=where, hint=hint)
+    return device

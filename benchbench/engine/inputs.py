@@ -1,0 +1,124 @@
+"""Networks and data sets as a study names them, loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from ..containment import contained
+from ..datasets import as_dataset
+from ..datasets.sources.serial import serial
+from ..errors import BenchError
+from ..models.load import load_model
+from ..models.preprocess import fitted
+from ..network.checks import check_network
+from ..network.scored import ONE_TARGET, is_scored, scored
+from ..network.targets import difference, pair_of, place_of
+from ..study.spec import DatasetChoice, ModelChoice, Study, Target
+from ..types import Dataset, ModelSpec
+from .loader import load_sample
+
+
+def ready_spec(choice: ModelChoice, device: torch.device) -> ModelSpec:
+    """The network, loaded and on the device, under the study's name for it."""
+    value, params = (choice.plugin.function, choice.params) if choice.plugin else (choice.value, choice.params)
+    spec = load_model(choice.label, value, params)
+    return replace(spec, network=check_network(spec.network, f"models: {choice.label}").to(device))
+
+
+def aimed(spec: ModelSpec, study: Study) -> ModelSpec:
+    """The network with the difference of two classes as its score, where that is the target.
+
+    Raises:
+        BenchError: a difference among several targets: each would be a network of its own.
+    """
+    pairs = [pair_of(target) for target in study.targets]
+    if not any(pairs):
+        return spec
+    if len(pairs) > 1:
+        raise BenchError("a difference of classes stands alone", where="target", hint="Run one study for each")
+    (pair,) = pairs
+    assert pair is not None
+    names = [spec.classes[i] if i < len(spec.classes) else str(i) for i in pair]
+    classes = (f"{names[0]} rather than {names[1]}", f"{names[1]} rather than {names[0]}")
+    return replace(spec, network=scored(spec.network, difference(*pair, of=spec.network)), classes=classes)
+
+
+def ready_dataset(choice: DatasetChoice, spec: ModelSpec) -> Dataset:
+    """The dataset; one that needs the model is made for it."""
+    if choice.plugin is None:
+        return serial(as_dataset(choice.label, choice.value))
+    first = (spec,) if "model" in choice.plugin.needs else ()
+    try:
+        with contained("the dataset"):
+            return serial(as_dataset(choice.label, choice.plugin.function(*first, **choice.params)))
+    except BenchError as error:
+        raise error.at(f"datasets: {choice.label}") from None
+
+
+def example_of(dataset: Dataset, spec: ModelSpec, device: torch.device) -> Tensor:
+    """The first readable image as (1, channels, H, W); without one, zeros of the network's own size and channels."""
+    for image in _readable(dataset, spec):
+        return image[None].to(device)
+    own = spec.preprocess
+    return torch.zeros(1, len(own.mean), own.crop, own.crop, device=device)
+
+
+def suited(spec: ModelSpec, example: Tensor) -> ModelSpec:
+    """The network with a Preprocess for the example's (1, channels, H, W) number of channels.
+
+    Where images are not RGB and only ImageNet's Preprocess is known, a warning says how their values are read.
+
+    Raises:
+        BenchError: the Preprocess is another one, and has a mean for another number of channels.
+    """
+    channels = example.shape[1]
+    try:
+        own = fitted(spec.preprocess, channels)
+    except BenchError as error:
+        raise error.at(f"models: {spec.name}") from None
+    if own == spec.preprocess:
+        return spec
+    said = (
+        f"{spec.name} has no Preprocess for images of {channels} channel{'s' * (channels > 1)}: metrics take their "
+        "values as pixels in [0, 1]. If that is wrong, give a ModelSpec with Preprocess(mean=..., std=...)"
+    )
+    return replace(spec, preprocess=own, warning="; ".join(filter(None, [spec.warning, said])))
+
+
+def _readable(dataset: Dataset, spec: ModelSpec) -> Iterator[Tensor]:
+    for index in range(len(dataset.ids)):
+        try:
+            yield load_sample(dataset, index, spec.preprocess)[1]
+        except BenchError:
+            continue  # its rows will say why
+
+
+def check_target(study: Study, network: nn.Module, classes: int, name: str) -> None:
+    """Refuse a target that the network's logits (B, classes) do not have.
+
+    Raises:
+        BenchError: there is no such class or place; or a class of a network with a score, which is its only target.
+    """
+    for target in study.targets:
+        _check_one_target(target, network, classes, name)
+
+
+def _check_one_target(target: Target, network: nn.Module, classes: int, name: str) -> None:
+    if is_scored(network):
+        if target != "predicted" and pair_of(target) is None:
+            said = f"target is {target!r}, and {ONE_TARGET}"
+            raise BenchError(said, where=f"models: {name}", hint="Leave target out")
+        return
+    place = place_of(target)
+    if place is not None and place > classes:
+        raise BenchError(f"{name} has {classes} classes", where="target", hint=f"Say top-1 to top-{classes}")
+    if isinstance(target, int) and target >= classes:
+        raise BenchError(
+            f"class {target} is not one of the {classes} classes of {name}",
+            where="target",
+            hint=f"Give 0 to {classes - 1}",
+        )

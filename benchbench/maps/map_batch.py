@@ -1,0 +1,42 @@
+"""Maps of a batch of images, with why an image has none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..vocabulary import Status
+
+
+@dataclass(frozen=True, eq=False)
+class Maps:
+    """One map cell's maps (B, h, w) on one chunk; per image its status, and the reason why it has none, or ""."""
+
+    tensor: Tensor | None
+    reasons: tuple[str, ...]
+    statuses: tuple[Status, ...]
+
+    def one(self, i: int) -> Maps:
+        tensor = None if self.tensor is None else self.tensor[i : i + 1]
+        return Maps(tensor, self.reasons[i : i + 1], self.statuses[i : i + 1])
+
+    @classmethod
+    def none(cls, count: int, reason: str, status: Status) -> Maps:
+        """No map of any image, for one reason."""
+        return cls(None, (reason,) * count, (status,) * count)
+
+    @classmethod
+    def join(cls, parts: Sequence[Maps]) -> Maps:
+        """One after the other; NaN where one has no map."""
+        size = next((p.tensor.shape[1:] for p in parts if p.tensor is not None), None)
+        reasons = tuple(reason for part in parts for reason in part.reasons)
+        statuses = tuple(status for part in parts for status in part.statuses)
+        if size is None:
+            return cls(None, reasons, statuses)
+        found = [
+            torch.full((len(p.reasons), *size), float("nan")) if p.tensor is None else p.tensor.cpu() for p in parts
+        ]
+        return cls(torch.cat(found), reasons, statuses)

@@ -1,0 +1,188 @@
+"""Networks with another forward: any number of the output as the score."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.fx import Proxy
+
+from ..digests import source_digest
+from ..errors import BenchError
+from .capture import quiet
+
+
+def scored(network: nn.Module, score: Callable[[Any], Tensor]) -> nn.Module:
+    """The network, with ``score`` of its output in place of the output; layers keep their names.
+
+    The score decides what can be explained:
+
+    - One number per image, (B,): the number is the only target. A number s stands for the logits (s, 0), so that its
+      probability is sigmoid(s).
+    - Logits (B, C), C at least 2: the result is a classifier like any other, with all targets: the predicted class, the
+      label, a class, the second most likely one, the difference of two.
+
+    The network's parameters and modules are shared, not copied.
+
+    Args:
+        score: from whatever the network returns for images (B, channels, H, W) to one of the two. It must be
+            differentiable for methods that need a gradient, and return the same kind at every call.
+
+    Raises:
+        BenchError: ``score`` is no function, or a module in training mode. The first call of the network, and every
+            later one, raises it where the score returns something else, or another kind than before.
+
+    Example:
+        >>> def similarity(embedding):                                   # to a reference picture's embedding
+        ...     return torch.cosine_similarity(embedding, reference)
+        >>> bb.explain(bb.scored(encoder, similarity), images, method="gradcam")       # doctest: +SKIP
+        >>> bb.explain(bb.scored(hugging, lambda out: out.logits), images, target="predicted")  # doctest: +SKIP
+    """
+    if not callable(score):
+        raise BenchError(f"the score is {type(score).__name__}", where="scored", hint="Give a function of the output")
+    if isinstance(score, nn.Module) and any(module.training for module in score.modules()):
+        raise BenchError("the score is a module in training mode", where="scored", hint="Give score.eval()")
+    returned = _Returned()
+
+    def call(forward: Callable[[Tensor], Any], images: Tensor) -> Any:
+        return returned.logits(score(forward(images)), images)
+
+    made = around(network, "Scored", call, benchbench_returned=returned)
+    inner = getattr(network, "benchbench_score", "")  # of a network that is scored already
+    made.benchbench_score = inner + _digest(score)  # type: ignore[assignment]
+    return made
+
+
+@dataclass(eq=False)
+class _Returned:
+    """What a score returned at its first call, for all copies of its network.
+
+    ``width``: None before the first call; 0 for one number per image; else the number of classes.
+    """
+
+    width: int | None = None
+
+    def logits(self, found: Any, images: Tensor) -> Any:
+        """Logits (B, C), from what the score returned for ``images`` (B, channels, H, W).
+
+        Raises:
+            BenchError: it is neither one number per image nor logits, or another kind than before.
+        """
+        if isinstance(found, Proxy) and self.width is not None:  # torch.fx traces what has run before
+            traced: Any = found
+            return traced if self.width else torch.stack([traced, torch.zeros_like(traced)], 1)
+        width = _width(found, len(images))
+        if self.width is None:
+            self.width = width
+        if width != self.width:
+            said = f"the score returned {_kind(self.width)} before, and now {_kind(width)}"
+            raise BenchError(said, where="scored", hint="Return the same kind for every batch")
+        return found if width else torch.stack([found, torch.zeros_like(found)], 1)
+
+
+def _width(found: Any, count: int) -> int:
+    if isinstance(found, Tensor) and found.shape == (count,):
+        return 0
+    if isinstance(found, Tensor) and found.ndim == 2 and len(found) == count and found.shape[1] > 1:
+        return found.shape[1]
+    shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
+    said = f"the score returned {shape} for {count} images, where one number per image (B,) is needed, or logits (B, C)"
+    column = isinstance(found, Tensor) and found.shape == (count, 1)
+    hint = "Return its column, [:, 0]" if column else "Return a tensor of a row per image"
+    raise BenchError(said, where="scored", hint=hint)
+
+
+def _kind(width: int) -> str:
+    return f"logits of {width} classes" if width else "one number per image"
+
+
+def around(
+    network: nn.Module, name: str, call: Callable[[Callable[[Tensor], Any], Tensor], Any], **attributes: Any
+) -> nn.Module:
+    """The network with ``call(its forward, images)`` as its forward; modules are shared, and keep their names.
+
+    ``attributes``: of the class that is made, which copies of the network share.
+
+    Raises:
+        BenchError: it is compiled or scripted, and its forward is no method that could be called in another's.
+    """
+    kind, own = type(network), vars(network).get("forward")
+    if isinstance(network, torch.jit.ScriptModule) or hasattr(network, "_orig_mod"):
+        raise BenchError(
+            f"the network is {kind.__name__}, whose forward cannot be changed",
+            where=name.lower(),
+            hint="Give the network itself; a study compiles with compile: true",
+        )
+
+    def forward(self: nn.Module, images: Tensor) -> Any:
+        return call(own or partial(kind.forward, self), images)
+
+    made = copy.copy(network)
+    vars(made).pop("forward", None)  # of the instance: it would hide the class's
+    held = {"forward": forward, "__module__": kind.__module__, **attributes}
+    made.__class__ = type(f"{name}{kind.__name__}", (kind,), held)
+    return made
+
+
+def unharmed(network: nn.Module, images: Tensor) -> nn.Module:
+    """The network, or, if it writes into the images that it is given, one that is given a copy of them.
+
+    Args:
+        images: (B, channels, H, W), an example; left as it is. After it ``is_scored`` can be asked of the network.
+    """
+    given = images.detach().clone()
+    version = given._version
+    with quiet(network), torch.no_grad():
+        network(given)
+    if given._version == version:
+        return network
+    return around(network, "Careful", lambda forward, pictures: forward(pictures.clone()))
+
+
+def is_scored(network: nn.Module) -> bool:
+    """Whether the network's only target is a score: one number per image. A score of many outputs is a classifier.
+
+    Raises:
+        BenchError: the network is scored and has not run, so that nobody knows what its score returns.
+    """
+    returned = getattr(type(network), "benchbench_returned", None)
+    if returned is None:
+        return False
+    if returned.width is None:
+        raise BenchError("the scored network has not run yet", where="scored", hint="Run it on an image first")
+    return bool(returned.width == 0)
+
+
+ONE_TARGET = "the network is scored: its score is the target"
+
+
+def _digest(score: Callable[[Any], Tensor]) -> str:
+    """Of its code, and of the numbers, names and tensors that it closes over: two scores are two networks."""
+    if isinstance(score, partial):
+        said = f"{_digest(score.func)}{_held(score.args)}{_held(score.keywords)}"
+        return hashlib.sha256(said.encode()).hexdigest()[:16]
+    function = score if inspect.isroutine(score) else type(score).__call__
+    if not hasattr(inspect.unwrap(function), "__code__"):  # of C: its name, and what it holds
+        said = getattr(score, "__qualname__", None) or repr(score)
+        return hashlib.sha256(f"{getattr(score, '__module__', '')}.{said}".encode()).hexdigest()[:16]
+    found = hashlib.sha256(source_digest(function).encode())
+    held = [cell.cell_contents for cell in getattr(score, "__closure__", None) or ()]
+    for value in [*held, *vars(score).values(), getattr(score, "__defaults__", None)]:
+        if isinstance(value, Tensor):
+            found.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+        elif isinstance(value, (bool, int, float, str, bytes, tuple)):
+            found.update(repr(value).encode())
+    return found.hexdigest()[:16]
+
+
+def _held(values: Any) -> str:
+    """What tells the arguments of one partial function from another's."""
+    listed = values.items() if isinstance(values, dict) else enumerate(values)
+    return str([(key, v.tolist() if isinstance(v, Tensor) else repr(v)) for key, v in listed])

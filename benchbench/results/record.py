@@ -1,0 +1,172 @@
+"""A run's tables, read back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..files import Damaged, unsealed
+from ..paths import expanded
+from ..vocabulary import INPUT
+from .run_folder import checked_info, plainly, read_table, refuse_unfinished
+from .schema import CURVES, MAPS, PHOTOS, POOLED, RESULTS, FloatArray, typed
+
+
+def beside(record: Record) -> Record:
+    """The record with what explains a network as a whole standing at each of its layers, to be compared there.
+
+    Where a model and dataset have no other layer, the input image stays one. Where images are not independent,
+    results and curves say so in a column ``unit`` (``with_units``).
+    """
+    results, curves, maps = (beside_rows(rows) for rows in (record.results, record.curves, record.maps))
+    results, curves = (with_units(rows, record.info) for rows in (results, curves))
+    return Record(record.folder, record.info, results, curves, maps, record.photos)
+
+
+def beside_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of one table of a record, as ``beside`` has them."""
+    whole = rows["layer"] == INPUT
+    if not whole.any() or whole.all():
+        return rows
+    places = rows.loc[~whole, ["model", "dataset", "layer"]].drop_duplicates()
+    copies = rows[whole].drop(columns="layer").merge(places, on=["model", "dataset"], how="left")
+    alone = copies["layer"].isna()
+    copies["layer"] = copies["layer"].astype("string").mask(alone, INPUT)
+    found = pd.concat([rows[~whole], copies[list(rows.columns)]], ignore_index=True)
+    return found.astype(rows.dtypes.to_dict())
+
+
+def with_units(rows: pd.DataFrame, info: Mapping[str, Any]) -> pd.DataFrame:
+    """The rows with a column ``unit``, the independent unit of each image; as they are where each image is one.
+
+    Args:
+        rows: of a table with ``dataset`` and ``sample``.
+        info: run.json.
+    """
+    known = {(d["name"], sample): unit for d in info.get("datasets", ()) for sample, unit in units_of(d).items()}
+    if all(sample == unit for (_, sample), unit in known.items()):
+        return rows
+    keys = zip(rows["dataset"], rows["sample"], strict=True)
+    own = [None if pd.isna(sample) else known.get((dataset, sample), sample) for dataset, sample in keys]
+    return rows.assign(unit=pd.Series(own, index=rows.index, dtype="string"))
+
+
+def units_of(dataset: Mapping[str, Any]) -> dict[str, str]:
+    """By sample of a dataset of run.json, the first sample of its unit.
+
+    Samples are one unit where their content is equal (their fingerprints, or the pictures that the network sees), and
+    where they are of one group.
+    """
+    found: dict[str, str] = {}
+
+    def root(sample: str) -> str:
+        while found[sample] != sample:
+            sample = found[sample]
+        return sample
+
+    marks: dict[tuple[str, str], str] = {}
+    copies, groups = dataset.get("copies", {}), dataset.get("groups", {})
+    for sample, mark in dataset.get("samples", {}).items():
+        found[sample] = sample
+        named = [("mark", mark), ("picture", copies.get(sample, sample)), ("group", groups.get(sample))]
+        for key in ((kind, name) for kind, name in named if name is not None):
+            other = root(marks.setdefault(key, sample))
+            found[max(root(sample), other)] = min(root(sample), other)
+    return {sample: root(sample) for sample in found}
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """A run's folder, read back: all that a report needs, without a network or a GPU.
+
+    Attributes:
+        folder: where it was read from.
+        info: run.json.
+        results, curves: the tables, by the columns above.
+        maps: one row per saliency map: model, dataset, sample, target, layer, method, file, row, cells, distinct, ties.
+        photos: one row per explained image: model, dataset, sample, target, target_name, label, label_name,
+            probability, file (a JPEG of what the network saw, in photos/), object_share (the share of that picture
+            that the mask covers; missing without a mask).
+    """
+
+    folder: Path
+    info: dict[str, Any]
+    results: pd.DataFrame
+    curves: pd.DataFrame
+    maps: pd.DataFrame
+    photos: pd.DataFrame
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Record:
+        """Read a run's folder.
+
+        Raises:
+            BenchError: it is not the folder of a finished run, or a file of it is not what the run wrote.
+        """
+        folder = expanded(folder)
+        refuse_unfinished(folder)
+        info = checked_info(folder)
+        return cls(
+            folder,
+            info,
+            typed(read_table(folder, info, "results.parquet"), RESULTS),
+            typed(read_table(folder, info, "curves.parquet"), CURVES),
+            typed(read_table(folder, info, "maps/index.parquet"), MAPS),
+            typed(read_table(folder, info, "photos/index.parquet"), PHOTOS),
+        )
+
+    @property
+    def pooled(self) -> pd.DataFrame:
+        """pooled.parquet, by the columns above.
+
+        Raises:
+            BenchError: it cannot be read.
+        """
+        return typed(read_table(self.folder, self.info, "pooled.parquet"), POOLED)
+
+    def map(self, file: str, row: int) -> FloatArray:
+        """One saliency map (h, w), at layer resolution and not normalised.
+
+        Raises:
+            BenchError: the file is not what the run wrote.
+        """
+        return np.array(self.stack(file)[row])  # a view would keep the file open
+
+    def stack(self, file: str) -> FloatArray:
+        """A file's maps (n, h, w), which are read from disk as they are looked at; the file is open meanwhile.
+
+        Raises:
+            BenchError: the file is not what the run wrote.
+        """
+        path = self.folder / "maps" / file
+        if file not in self._sound:
+            with plainly(self.folder):
+                unsealed(self._inside(path))
+            self._sound.add(file)
+        maps: FloatArray = np.load(path, mmap_mode="r", allow_pickle=False)
+        return maps
+
+    def photo(self, file: str) -> bytes:
+        """The JPEG of one image as the network saw it.
+
+        Raises:
+            BenchError: the file is not what the run wrote.
+        """
+        with plainly(self.folder):
+            return unsealed(self._inside(self.folder / "photos" / file))
+
+    def _inside(self, path: Path) -> Path:
+        if path.parent.parent != self.folder or path.parent.is_symlink():
+            raise Damaged(f"{path} is not in the run's folder")
+        return path
+
+    @cached_property
+    def _sound(self) -> set[str]:
+        """The map files that were read whole."""
+        return set()

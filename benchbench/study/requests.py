@@ -1,0 +1,29 @@
+"""What the metrics of a study ask for: probes, and views."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from ..errors import BenchError
+from ..types.probes import Probe
+from ..types.views import View
+from .spec import MetricChoice
+
+
+def views_of(metric: MetricChoice) -> list[View]:
+    """The views that a metric asks for, in its order."""
+    return list(metric.plugin.views(**metric.params)) if metric.plugin.views else []
+
+
+def probes_of(metric: MetricChoice) -> list[Probe]:
+    """The probes that a metric asks for, in its order.
+
+    Raises:
+        BenchError: something that it asks for is no probe.
+    """
+    found = list(metric.plugin.probes(**metric.params)) if metric.plugin.probes else []
+    for probe in found:
+        if not isinstance(probe, get_args(Probe)):
+            hint = "Return Remove, Keep, ... of benchbench.types.probes"
+            raise BenchError(f"probes= returns {probe!r}", where=f"metric {metric.name}", hint=hint)
+    return found
