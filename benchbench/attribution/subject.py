@@ -14,22 +14,21 @@ from ..study.plan import MapCell
 from ..types import Subject
 from .apply_view import Original
 from .explain import NOT_AGAIN
-from .services import look, run_method
+from .method_maps import method_maps
 
 
-def subject_of(cell: MapCell, original: Original) -> Subject:
+def subject_of(original: Original, cell: MapCell) -> Subject:
     """The subject of one map cell on a batch."""
 
     def explain(network: nn.Module, images: Tensor, targets: Tensor, ids: tuple[str, ...]) -> Tensor:
         """(n, H, W): maps as metrics see them, of images (n, C, H, W), by the method at its layer of ``network``."""
         if "dataset" in cell.method.needs:
             raise NotApplicable(NOT_AGAIN)
-        gradient = "gradient" in cell.method.needs
         seeds = sample_seeds(original.seed, f"{cell.method.plugin.name}/{cell.layer}", ids)
         with torch.enable_grad(), quiet(network):
             scorer = Scorer(network, original.scorer.batch, activation=original.scorer.activation)
-            batch = look(network, scorer, images, [cell.layer], lambda _: targets, gradient=gradient)
-            maps = run_method(cell.method.plugin, batch.layer(cell.layer, seeds), cell.method.params)
+            own = (cell.method.plugin, cell.method.params, network, images, cell.layer)
+            maps = method_maps(*own, lambda _: targets, seeds, scorer=scorer)
         original.scorer.passes.forwards += scorer.passes.forwards
         original.scorer.passes.backwards += scorer.passes.backwards
         original.scorer.passes.rests += scorer.passes.rests

@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from ..attribution.services import look, run_method
+from ..attribution.method_maps import method_maps
 from ..cost.ledger import Passes
 from ..cost.measure import counted, measure, timed
 from ..errors import BenchError, NotApplicable, told
@@ -53,14 +53,13 @@ def _measure_on(cell: CostCell, desk: Desk, count: int) -> Cost | Count:
     passes = Passes()
     own = desk.scorer
     scorer = Scorer(own.network, own.batch, own.last, passes, padded=own.padded, activation=own.activation)
-    gradient = "gradient" in cell.method.needs
     seeds = sample_seeds(desk.study.seed, f"{plugin.name}/{cell.layer}", names)
     network = desk.network
     choose = chooser("predicted", [None] * count, only=is_scored(network))
 
     def call() -> Tensor:
-        batch = look(network, scorer, images, [cell.layer], choose, gradient=gradient)
-        return run_method(plugin, batch.layer(cell.layer, seeds, masks), cell.method.params)
+        own = (plugin, cell.method.params, network, images, cell.layer)
+        return method_maps(*own, choose, seeds, scorer=scorer, masks=masks)
 
     def forward() -> Tensor:
         with torch.no_grad():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from ..attribution.apply_view import Original
 from ..attribution.explain import explain
 from ..attribution.reexplain import explain_again
 from ..attribution.services import Batch, look
+from ..attribution.subject import subject_of
 from ..cost.ledger import User
 from ..errors import BenchError
 from ..evaluation.evaluate import judge, merge, pixels_of
@@ -215,7 +217,10 @@ def _work_chunk(job: _Job, chunk: Chunk, number: int, batch: Batch | None, refus
     whole = (chunk.ids, pixels, chunk.masks, targets, predicted, desk.study.seed)
     original = Original(job.desk.network, desk.scorer, *whole)
     again = explain_again(job.lacking.metrics, ready, original)
-    merge(pages.scores, judge(job.lacking.metrics, ready, chunk, pixels, targets, desk.scorer, again, original))
+    merge(
+        pages.scores,
+        judge(job.lacking.metrics, ready, chunk, pixels, targets, desk.scorer, again, partial(subject_of, original)),
+    )
 
 
 def _chooser(job: _Job, chunk: Chunk, known: list[int] | None) -> Callable[[Tensor], Tensor]:

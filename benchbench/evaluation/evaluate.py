@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 
-from ..attribution.apply_view import Original
-from ..attribution.subject import subject_of
 from ..containment import Kept, contained
 from ..errors import BenchError
 from ..isolation import blame, out_of_memory
@@ -21,10 +19,10 @@ from ..maps.normalise import saliency
 from ..models.preprocess import fitted
 from ..network.scorer import Answers, Scorer
 from ..seeds import sample_seeds
-from ..study.plan import MetricCell
+from ..study.plan import MapCell, MetricCell
 from ..study.requests import probes_of, views_of
 from ..study.spec import MetricChoice
-from ..types import Again, Pixels, Preprocess, Scored, Seen
+from ..types import Again, Pixels, Preprocess, Scored, Seen, Subject
 from ..types.batch import Chunk
 from ..types.probes import FillName, Probe, Whole, canonical
 from ..types.views import View
@@ -32,6 +30,8 @@ from ..vocabulary import Status
 from .declared_needs import NotLent, lend
 from .degenerate import moot
 from .probe_scores import score_probes
+
+SubjectOf: TypeAlias = Callable[[MapCell], Subject]
 
 
 def pixels_of(chunk: Chunk, seed: int, preprocess: Preprocess) -> Pixels:
@@ -53,12 +53,12 @@ def judge(
     targets: Tensor,
     scorer: Scorer,
     again: Mapping[str, Mapping[View, Again]] = MappingProxyType({}),
-    original: Original | None = None,
+    subject_of: SubjectOf | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Per metric cell a page: ``samples``, by id, with value, status, reason, parts and y; and the curve's ``x``.
 
     Map cells that lack the same metrics are scored together. ``again``: by map cell, the maps on the metrics' views.
-    ``original``: what a metric that needs "network" is given.
+    ``subject_of``: from a map cell to what a metric that needs "network" is given.
     """
     pages: dict[str, dict[str, Any]] = {}
     lacking: dict[str, list[MetricCell]] = {}
@@ -81,10 +81,10 @@ def judge(
                 raise
             asked = [cell for name in names for cell in lacking[name]]
             if len(chunk.ids) > 1:
-                pages |= _each_alone(asked, maps, chunk, pixels, targets, scorer, again, original)
+                pages |= _each_alone(asked, maps, chunk, pixels, targets, scorer, again, subject_of)
             elif len(asked) > 1:  # a picture of one metric on one map says nothing of the others
                 for cell in asked:
-                    pages |= judge([cell], maps, chunk, pixels, targets, scorer, again, original)
+                    pages |= judge([cell], maps, chunk, pixels, targets, scorer, again, subject_of)
             else:
                 pages |= _all_failed(asked, chunk, blame(error))
             continue
@@ -93,8 +93,8 @@ def judge(
             for cell in lacking[name]:
                 shown = _again_of(cell.metric, again.get(name, {}), chunk)
                 seen = _seen(cell.metric, answers, m, height, stack[m], chunk, pixels, shown)
-                if original is not None and "network" in cell.metric.plugin.needs:
-                    seen = replace(seen, subject=subject_of(cell.maps, original))
+                if subject_of is not None and "network" in cell.metric.plugin.needs:
+                    seen = replace(seen, subject=subject_of(cell.maps))
                 why = _moot(cell.metric, pixels, stack[m][0].numel(), differ)
                 pages[cell.name] = _page(cell.metric, seen, maps[name], chunk, why)
     return pages
@@ -120,15 +120,19 @@ def _each_alone(
     targets: Tensor,
     scorer: Scorer,
     again: Mapping[str, Mapping[View, Again]],
-    original: Original | None,
+    subject_of: SubjectOf | None,
 ) -> dict[str, dict[str, Any]]:
     pages: dict[str, dict[str, Any]] = {cell.name: {"samples": {}} for cell in cells}
     for i in range(len(chunk.ids)):
         one = {name: found.one(i) for name, found in maps.items()}
         own = {name: {view: found.one(i) for view, found in views.items()} for name, views in again.items()}
-        first = None if original is None else original.one(i)
+        first = None if subject_of is None else _of_one(subject_of, i)
         merge(pages, judge(cells, one, chunk.one(i), pixels.one(i), targets[i : i + 1], scorer, own, first))
     return pages
+
+
+def _of_one(subject_of: SubjectOf, i: int) -> SubjectOf:
+    return lambda cell: subject_of(cell).one(i)
 
 
 def merge(pages: Mapping[str, dict[str, Any]], more: Mapping[str, dict[str, Any]]) -> None:

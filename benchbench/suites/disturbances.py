@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -17,6 +18,7 @@ import torch
 
 from ..attribution.apply_view import Original, Shown, Weights, show
 from ..attribution.reexplain import explain_again, explain_shown
+from ..attribution.subject import subject_of
 from ..digests import digest
 from ..engine import tables as assemble
 from ..engine.device import device_of
@@ -205,8 +207,8 @@ def _score(
     seen = replace(chunk, images=shown.images)
     again = explain_again(anew, found.maps, now)
     before: dict[str, Maps] = {name: stored(name, chunk, desk) for name in {cell.maps.name for cell in fixed}}
-    pages = judge(anew, found.maps, seen, then, targets, shown.scorer, again, now)
-    pages |= judge(fixed, before, seen, then, targets, shown.scorer, {}, now)
+    pages = judge(anew, found.maps, seen, then, targets, shown.scorer, again, partial(subject_of, now))
+    pages |= judge(fixed, before, seen, then, targets, shown.scorer, {}, partial(subject_of, now))
     pairs = zip(found.likely.tolist(), first.tolist(), strict=True)
     return [None if likely < 0 else likely == was for likely, was in pairs], pages
 

@@ -16,13 +16,11 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from ..attribution.services import look, run_method
+from ..attribution.method_maps import method_maps
 from ..errors import BenchError, NotApplicable, nearest
 from ..maps.normalise import saliency
-from ..network.scorer import Scorer
 from ..registry import METHODS
 from ..seeds import sample_seeds
-from ..types import INPUT
 
 Head: TypeAlias = Callable[[Tensor], Tensor]  # features (B, K, h, w) -> y (B,)
 Explain: TypeAlias = Callable[[Head, Tensor], Tensor]  # a head and an image (1, K, h, w) -> its map (h, w) in [0, 1]
@@ -191,11 +189,8 @@ def _share(whole: Tensor, part: Tensor) -> float:
 def _map(method: str, params: Mapping[str, Any], head: Head, image: Tensor) -> Tensor:
     """(h, w) in [0, 1], all 0 where the map is the same everywhere."""
     plugin, network = METHODS[method], Planted(head).eval()
-    needs = plugin.needs_of(params)
-    layer = INPUT if "input" in needs else "features"
-    made = look(network, Scorer(network), image, [layer], _first, gradient="gradient" in needs)
-    found = run_method(plugin, made.layer(layer, sample_seeds(0, method, ["planted"])), params)
-    return saliency(found, (image.shape[2], image.shape[3]))[0]
+    maps = method_maps(plugin, params, network, image, "features", _first, sample_seeds(0, method, ["planted"]))
+    return saliency(maps, (image.shape[2], image.shape[3]))[0]
 
 
 def _first(logits: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..attribution.services import look, run_method
+from ..attribution.method_maps import method_maps
 from ..cost.ledger import Passes
 from ..cost.measure import measure, synchronise
 from ..engine.device import found_device
@@ -95,8 +95,8 @@ def _call(case: Case, network: nn.Module, images: Tensor, layer: str, passes: Pa
     masks = torch.ones(len(images), *images.shape[2:], dtype=torch.bool, device=images.device)
 
     def call() -> Tensor:
-        made = look(network, scorer, images, [place], lambda z: z.argmax(1), gradient="gradient" in case.needs)
-        return run_method(plugin, made.layer(place, seeds, masks), params)
+        own = (plugin, params, network, images, place)
+        return method_maps(*own, lambda z: z.argmax(1), seeds, scorer=scorer, masks=masks)
 
     return call
 

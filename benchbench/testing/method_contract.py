@@ -10,12 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..attribution.services import look, run_method
+from ..attribution.method_maps import method_maps
 from ..errors import BenchError, NotApplicable
 from ..network.scorer import Scorer
 from ..registry import METHODS
 from ..seeds import sample_seeds
-from ..types import INPUT
 
 Check = Callable[["Case"], None]
 
@@ -52,12 +51,11 @@ class Case:
         ids: Sequence[str] = (),
     ) -> Tensor:
         """(B, h, w), as the engine gets them."""
-        place = INPUT if "input" in self.needs else layer
-        made = look(network, Scorer(network, batch), images, [place], _most_likely, gradient=gradient)
         masks = torch.zeros(len(images), *images.shape[2:], dtype=torch.bool, device=images.device)
         masks[:, :, : images.shape[3] // 2] = True
         seeds = sample_seeds(0, "test", ids or [str(i) for i in range(len(images))])
-        return run_method(METHODS[self.name], made.layer(place, seeds, masks), self.params)
+        own = (METHODS[self.name], self.params, network, images, layer)
+        return method_maps(*own, _most_likely, seeds, scorer=Scorer(network, batch), masks=masks, gradient=gradient)
 
 
 class Small(nn.Module):

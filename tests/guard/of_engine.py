@@ -115,7 +115,7 @@ ENGINE = (
     _engine(
         "a scored network of many outputs explained for its first class", "engine/shard",
         "chunk.labels, only=is_scored(job.desk.network))",
-        'chunk.labels, only=hasattr(job.shard.model.spec.network, "benchbench_score"))',
+        'chunk.labels, only=hasattr(job.desk.network, "benchbench_score"))',
         "gradcam random", "average_drop", study="small",
     ),
     _engine(

@@ -1,0 +1,49 @@
+"""One method on one batch of images, captured for that method alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from ..network.scorer import Scorer
+from ..registry import MethodPlugin
+from ..vocabulary import INPUT
+from .services import look, run_method
+
+
+def method_maps(
+    plugin: MethodPlugin,
+    params: Mapping[str, Any],
+    network: nn.Module,
+    images: Tensor,
+    layer: str,
+    choose: Callable[[Tensor], Tensor],
+    seeds: tuple[int, ...],
+    *,
+    scorer: Scorer | None = None,
+    masks: Tensor | None = None,
+    gradient: bool | None = None,
+) -> Tensor:
+    """The maps (B, h, w) of a method, not normalised: one capture of the images, and the method on it.
+
+    Args:
+        params: the method's parameters, bound.
+        images: (B, C, H, W), as the network takes them.
+        layer: a path of the network's modules; a method that explains in pixels is given the input image in its place.
+        choose: from logits (B, classes) to the classes (B,) that are explained.
+        seeds: one per image, what the method draws from.
+        scorer: what scores perturbed images, and counts; a new one of the network if not given.
+        masks: of the objects, bool (B, H, W), if there are any.
+        gradient: whether to capture the gradient; where the method needs it, if not given.
+
+    Raises:
+        BenchError: the method returned something else than maps.
+        NotApplicable: the method has no meaning on this network or at this layer.
+    """
+    needs = plugin.needs_of(params)
+    place = INPUT if "input" in needs else layer
+    wanted = "gradient" in needs if gradient is None else gradient
+    batch = look(network, scorer or Scorer(network), images, [place], choose, gradient=wanted)
+    return run_method(plugin, batch.layer(place, seeds, masks), params)
