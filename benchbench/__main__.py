@@ -1,5 +1,5 @@
 """``python -m benchbench``."""
 
-from .cli.app import main
+from .cli import main
 
 main()

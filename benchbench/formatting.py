@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 
-def several(count: int, one: str, many: str = "") -> str:
+def plural(count: int, one: str, many: str = "") -> str:
     """``1 image``, ``20 images``, ``1,394 images``."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
-def listed(names: Iterable[str]) -> str:
+def join_words(names: Iterable[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     *first, last = list(names) or [""]
     return f"{', '.join(first)} and {last}" if first else last

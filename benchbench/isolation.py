@@ -17,7 +17,7 @@ def out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in told(error)
 
 
-def blame(error: Exception) -> str:
+def describe_exception(error: Exception) -> str:
     """What was raised, and in which file and line."""
     if isinstance(error, BenchError):
         return told(error)

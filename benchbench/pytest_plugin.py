@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .api.study import Study
     from .regression import Tolerances
     from .testing.asserts import MapsLike
-    from .testing.benchmark import Alone
+    from .testing.benchmark import MethodBenchmark
     from .testing.session_runs import SessionRuns
 
 UPDATE = "--benchbench-update"
@@ -166,15 +166,15 @@ def benchbench_gate(request: pytest.FixtureRequest) -> Gate:
 
 
 @pytest.fixture
-def benchbench_cost(request: pytest.FixtureRequest) -> Alone:
+def benchbench_cost(request: pytest.FixtureRequest) -> MethodBenchmark:
     """A function that benchmarks a method alone through pytest-benchmark, with memory and passes as extra info."""
     try:
         benchmark = request.getfixturevalue("benchmark")
     except pytest.FixtureLookupError:
         pytest.fail("benchbench_cost needs pytest-benchmark: pip install 'benchbench[pytest]'", pytrace=False)
-    from .testing.benchmark import Alone
+    from .testing.benchmark import MethodBenchmark
 
-    return Alone(benchmark)
+    return MethodBenchmark(benchmark)
 
 
 def _bytes(path: Path) -> bytes | None:

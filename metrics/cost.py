@@ -8,7 +8,7 @@ from statistics import median, quantiles
 from typing import Literal, TypeAlias
 
 from benchbench.registry import metric
-from benchbench.types import Cost, Count, Scored, Share
+from benchbench.types import Cost, CostShare, PassCount, Scored
 
 Images: TypeAlias = Literal["one", "largest"]
 ALONE: dict[str, dict[str, object]] = {"alone-b1": {}, "alone-bmax": {"images": "largest"}}
@@ -95,7 +95,7 @@ def peak_memory(cost: Cost, *, images: Images = "one") -> Scored:
     range=(0, inf),
     equation="forwards + backwards + passes behind the layer",
 )
-def passes(count: Count, *, images: Images = "one") -> Scored:
+def passes(count: PassCount, *, images: Images = "one") -> Scored:
     """Forwards plus backwards per image; those through what is behind the layer alone ("rest") count whole."""
     parts = {"forward": count.forwards, "backward": count.backwards, "rest": count.rests}
     return Scored(sum(parts.values()), parts=parts)
@@ -112,7 +112,7 @@ def passes(count: Count, *, images: Images = "one") -> Scored:
     range=(0, inf),
     equation="(own seconds + sum over what is shared of seconds / users) / images",
 )
-def study_runtime(share: Share) -> Scored:
+def study_runtime(share: CostShare) -> Scored:
     """Milliseconds per image that this study took to make the method's maps, its part of shared work included.
 
     What serves several methods is divided into equal parts among those that used it, at all layers: the forward among
@@ -138,7 +138,7 @@ def study_runtime(share: Share) -> Scored:
     range=(0, inf),
     equation="(own passes + sum over what is shared of passes / users) / images",
 )
-def study_passes(share: Share) -> Scored:
+def study_passes(share: CostShare) -> Scored:
     """Forwards plus backwards per image, divided as in study_runtime; "rest": those behind the layer alone."""
     parts = {"forward": share.forwards, "backward": share.backwards, "rest": share.rests}
     return Scored(sum(parts.values()), parts={**parts, "images": float(share.images)})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..errors import BenchError, nearest
 from .escape import markdown
 from .leaderboard.board import Block, Metric, Row
-from .leaderboard.marks import DAGGER, Marked, Shown
+from .leaderboard.marks import DAGGER, Marked, MarksShown
 from .leaderboard.statement import statement
 from .number_format import fixed
 
@@ -71,7 +71,7 @@ def _row(marked: Marked, block: Block, row: Row, spread: str) -> str:
     return _line([markdown(row.method), *(_cell(shown, spread) for shown in found if shown)])
 
 
-def _cell(shown: Shown, spread: str) -> str:
+def _cell(shown: MarksShown, spread: str) -> str:
     cell, mark = shown.cell, shown.mark
     text = markdown(cell.text)
     number = f"**{text}**" if mark.best else f"<ins>{text}</ins>" if mark.second else text

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 
-from ..formatting import listed, several
+from ..formatting import join_words, plural
 from ..stats import ALPHA
 
 MOST = 6
@@ -74,19 +74,19 @@ def interval(low: float, high: float, decimals: int) -> str:
 
 def images(units: int, scored: int) -> str:
     """``20 images``; ``48 images (6 independent)`` where some are copies, or of one group."""
-    said = several(scored, "image")
+    said = plural(scored, "image")
     return said if units == scored else f"{said} ({units:,} independent)"
 
 
 def first_few(names: Sequence[str], most: int = 3) -> str:
-    """``listed``, of more than ``most`` the first two and how many more: ``a, b and 5 more``."""
-    return listed(names) if len(names) <= most else listed([*names[:2], f"{len(names) - 2} more"])
+    """``join_words``, of more than ``most`` the first two and how many more: ``a, b and 5 more``."""
+    return join_words(names) if len(names) <= most else join_words([*names[:2], f"{len(names) - 2} more"])
 
 
 def merged(work: Mapping[str, int]) -> str:
     """How many maps were scored, of those there were: equal maps of an image are scored once."""
     asked, scored = work["maps_asked"], work["maps_scored"]
-    return f"scored {scored:,} of {several(asked, 'map')}, {asked - scored:,} were equal"
+    return f"scored {scored:,} of {plural(asked, 'map')}, {asked - scored:,} were equal"
 
 
 def share(value: float) -> str:

@@ -12,7 +12,7 @@ from rich.text import Text
 from .escape import one_line
 from .leaderboard.board import Block, Metric, Row
 from .leaderboard.independence import dependence
-from .leaderboard.marks import DAGGER, Marked, Shown
+from .leaderboard.marks import DAGGER, Marked, MarksShown
 
 WIDTH = 80
 METHOD = 16  # for the methods' names, which fold
@@ -108,7 +108,7 @@ def _cells(marked: Marked, block: Block, row: Row, metrics: Sequence[Metric]) ->
     return [Text("") if shown is None else _cell(shown) for shown in found]
 
 
-def _cell(shown: Shown) -> Text:
+def _cell(shown: MarksShown) -> Text:
     """The mean with its marks; below it the interval; below that the mean rank and the letters of its groups."""
     cell, mark = shown.cell, shown.mark
     style = "bold" if mark.best else "underline" if mark.second else ""

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchbench.attribution.services import look, run_method
+from benchbench.attribution.services import capture_batch, run_method
 from benchbench.engine.progress import Silent
 from benchbench.network.scorer import Scorer
 from benchbench.registry import METHODS
@@ -31,7 +31,7 @@ def layer_of(
     def choose(logits: Tensor) -> Tensor:
         return logits.argmax(1) if targets is None else targets
 
-    made = look(network, Scorer(network, batch), images, [layer], choose, gradient=gradient)
+    made = capture_batch(network, Scorer(network, batch), images, [layer], choose, gradient=gradient)
     mask = torch.zeros(len(images), *images.shape[2:], dtype=torch.bool)
     mask[:, :, : images.shape[3] // 2] = True
     return made.layer(layer, sample_seeds(0, "test", ids or [str(i) for i in range(len(images))]), mask)

@@ -12,14 +12,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchbench.attribution.apply_view import Original, Weights, show
+from benchbench.attribution.apply_view import RandomisedNetworks, ReferenceBatch, apply_view
 from benchbench.engine.runner import run
 from benchbench.errors import NotApplicable
 from benchbench.network.scorer import Scorer
 from benchbench.registry import METHODS, METRICS, method, metric
 from benchbench.results.record import Record
 from benchbench.results.schema import KEYS
-from benchbench.study.spec import Study
+from benchbench.study.spec import StudySpec
 from benchbench.types import Layer, Scored, Seen
 from benchbench.types.views import (
     Averaged,
@@ -73,7 +73,7 @@ def done(images: Tensor, folder: Path, **keys: Any) -> Record:
         "methods": ["gradcam", "layercam", "random", "saliency"],
         "metrics": EVERY,
     }
-    run(Study(**{**given, **keys}), folder)
+    run(StudySpec(**{**given, **keys}), folder)
     return Record.load(folder)
 
 
@@ -306,8 +306,8 @@ def test_masks_move_with_their_image(tmp_path: Path, pictures: Tensor) -> None:
     mask[:, 10:20, 30:40] = True
     zero = torch.zeros(4, dtype=torch.long)
     network = seeded(Pooled)
-    original = Original(network, Scorer(network), tuple("abcd"), pixels(pictures), mask, zero, zero, 0)
-    shown = show(Shifted(3, -2), torch.zeros(4, 1, 1), original, Weights(original))
+    original = ReferenceBatch(network, Scorer(network), tuple("abcd"), pixels(pictures), mask, zero, zero, 0)
+    shown = apply_view(Shifted(3, -2), torch.zeros(4, 1, 1), original, RandomisedNetworks(original))
     assert shown.masks is not None
     assert shown.masks[:, 8:18, 33:43].all()
     assert shown.masks.sum() == mask.sum()
@@ -332,7 +332,7 @@ class Bar:
 
 def test_the_bar_knows_of_views(pictures: Tensor, tmp_path: Path) -> None:
     bar = Bar()
-    asked = Study(
+    asked = StudySpec(
         models={"net": seeded(Pooled)},
         datasets={"data": pictures},
         layers=["relu"],

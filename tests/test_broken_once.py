@@ -18,8 +18,8 @@ from benchbench.errors import BenchError, NotApplicable
 from benchbench.maps.normalise import saliency
 from benchbench.network.attention import attentions
 from benchbench.network.capture import capture
-from benchbench.network.layers import before, resolve
-from benchbench.network.scored import scored, unharmed
+from benchbench.network.layers import finer_stages, resolve
+from benchbench.network.scored import protect_inputs, scored
 from benchbench.tracing.layout import layout_of, tokens_of
 from benchbench.types.layout import Layout
 
@@ -142,7 +142,7 @@ def test_attention_of_an_unknown_kind_beside_a_known_one_is_refused(images: Tens
 def test_attention_weights_are_no_stage() -> None:
     network = timm.create_model("swin_tiny_patch4_window7_224", pretrained=False, depths=(1, 1, 2, 1)).eval()
     image = torch.randn(1, 3, 224, 224)
-    assert before(network, image, "norm") == ("patch_embed", "layers.1", "layers.2", "norm")
+    assert finer_stages(network, image, "norm") == ("patch_embed", "layers.1", "layers.2", "norm")
     assert resolve(network, image, "stages") == ["patch_embed", "layers.1", "layers.2", "norm"]
 
 
@@ -192,7 +192,7 @@ def test_a_network_that_writes_into_its_images(method: str, images: Tensor) -> N
     expected = bb.explain(seeded(Leaves), images, method=method, layer="c" if "cam" in method else "last", **params)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
     network = seeded(Leaves)
-    assert unharmed(network, images) is network
+    assert protect_inputs(network, images) is network
 
 
 def test_guided_backpropagation_sees_functions_too(images: Tensor) -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from benchbench.errors import BenchError, NotApplicable
-from benchbench.network.capture import capture, quiet
+from benchbench.network.capture import capture, eval_frozen
 from benchbench.network.head import pooled_head
 from benchbench.network.rest import rest
 from benchbench.tracing.reading import read
@@ -80,7 +80,7 @@ def test_leaves_nothing_behind(images: Tensor, broken: bool) -> None:
 def test_one_forward_and_one_backward_from_the_shallowest_layer(images: Tensor) -> None:
     network = seeded(Pooled)
     seen = []
-    with quiet(network):
+    with eval_frozen(network):
         reading = read(network, images)
     network.stage1[0].register_forward_hook(lambda m, i, o: seen.append((len(o), o.requires_grad)))
     capture(network, images, ["stage1", "conv", "relu"], most_likely, reading=reading)

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from benchbench.perturbation.corruptions import jpeg, moved, noisy, shifted
+from benchbench.perturbation.corruptions import jpeg, noisy, pixel_distance, shifted
 from benchbench.types import Pixels, Preprocess
 from benchbench.types.views import Noisy
 
@@ -51,7 +51,7 @@ def test_noise_is_each_image_s_own_and_of_its_index(pixels: Pixels) -> None:
 def test_how_far_noise_moves_an_image(pixels: Pixels) -> None:
     other = replace(pixels, images=pixels.images.clone()).images
     other[1, 2, 3, 4] += 1.5
-    np.testing.assert_allclose(moved(pixels, other), [0, 1.5 * float(STD[2]), 0], rtol=1e-6)
+    np.testing.assert_allclose(pixel_distance(pixels, other), [0, 1.5 * float(STD[2]), 0], rtol=1e-6)
 
 
 @pytest.mark.parametrize(("dx", "dy"), [(2, 0), (-3, 0), (0, 4), (0, -1), (2, -3), (99, 0)])
@@ -72,7 +72,7 @@ def test_jpeg_is_pillow_s(pixels: Pixels) -> None:
         Image.fromarray(levels).save(file, "JPEG", quality=40)
         expected = np.asarray(Image.open(file), float) / 255
         np.testing.assert_allclose(plain(pixels, found)[i].permute(1, 2, 0), expected, atol=1e-6)
-    assert moved(pixels, found).min() > moved(pixels, jpeg(pixels, 95)[0]).max()
+    assert pixel_distance(pixels, found).min() > pixel_distance(pixels, jpeg(pixels, 95)[0]).max()
 
 
 def test_there_is_no_jpeg_of_what_is_no_photograph(pixels: Pixels) -> None:

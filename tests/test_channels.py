@@ -15,7 +15,7 @@ from torchvision import transforms
 import benchbench as bb
 from benchbench.errors import BenchError
 from benchbench.models.preprocess import colours, denormalise, fitted, prepare
-from benchbench.perturbation.corruptions import jpeg, moved, noisy
+from benchbench.perturbation.corruptions import jpeg, noisy, pixel_distance
 from benchbench.perturbation.fills import FILLS, GREY, fill_grey, fill_mean, fill_noisy_linear, whole
 from benchbench.perturbation.parts import superpixels
 from benchbench.types import Pixels, Preprocess
@@ -151,7 +151,9 @@ def test_fills_in_closed_form(channels: int) -> None:
     shown = noisy(pixels, Noisy(0, 0.1, "uniform"))
     gap = ((shown - pixels.images) * std[:, None, None]).abs()
     assert 0.099 < float(gap.max()) <= 0.1
-    torch.testing.assert_close(moved(pixels, shown), gap.square().sum((1, 2, 3)).sqrt().double(), rtol=1e-4, atol=0)
+    torch.testing.assert_close(
+        pixel_distance(pixels, shown), gap.square().sum((1, 2, 3)).sqrt().double(), rtol=1e-4, atol=0
+    )
 
 
 def test_jpeg_of_grey_is_jpeg_of_grey_in_colour() -> None:

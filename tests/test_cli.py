@@ -19,7 +19,7 @@ import yaml
 from PIL import Image
 
 import benchbench as bb
-from benchbench.cli.app import main
+from benchbench.cli import main
 from benchbench.registry import METHODS
 from benchbench.regression import Baseline
 
@@ -257,7 +257,7 @@ def test_the_home_folder_stands_for_a_tilde(place: Path, finished: Path, monkeyp
     [
         (
             ["run", "study.yaml"],
-            "benchbench.cli.run_study",
+            "benchbench.cli.app.run_study",
             "; what is done is kept, and the same command goes on from",
         ),
         (["list", "metrics"], "benchbench.cli.listing.show", "\n"),

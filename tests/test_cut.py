@@ -8,11 +8,11 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from benchbench.attribution.services import look
+from benchbench.attribution.services import capture_batch
 from benchbench.errors import BenchError
 from benchbench.network.capture import capture
 from benchbench.network.layers import resolve
-from benchbench.network.rest import Cut, cut, rest
+from benchbench.network.rest import Rest, cut, rest
 from benchbench.network.scorer import Scorer
 
 from .networks import Flat, Pooled, seeded
@@ -39,7 +39,7 @@ def build(name: str) -> nn.Module:
         return network.eval()
 
 
-def behind(made: Cut, images: Tensor, activation: Tensor) -> Tensor:
+def behind(made: Rest, images: Tensor, activation: Tensor) -> Tensor:
     """Row i is of image i % B."""
     owner = torch.arange(len(activation)) % len(images)
     return made.logits(activation, images, owner, made.across(images))
@@ -133,7 +133,9 @@ def test_a_method_s_rest_is_either_way_the_same_and_counted(images: Tensor, cutt
     scorer = Scorer(network)
     if not cuttable:
         scorer.cuts["conv"] = None
-    layer = look(network, scorer, images, ["conv"], lambda z: z.argmax(1), gradient=False).layer("conv", (0,) * 6)
+    layer = capture_batch(network, scorer, images, ["conv"], lambda z: z.argmax(1), gradient=False).layer(
+        "conv", (0,) * 6
+    )
     twice = torch.cat([layer.activation, 0 * layer.activation])
     torch.testing.assert_close(layer.rest(twice), rest(network, images.repeat(2, 1, 1, 1), "conv", twice))
     assert (scorer.passes.forwards, scorer.passes.rests) == ((6, 12) if cuttable else (18, 0))
@@ -153,7 +155,7 @@ def test_what_the_network_overwrites_is_a_copy(images: Tensor, seal: bool) -> No
             return logits
 
     network = seeded(Overwrites)
-    batch = look(network, Scorer(network), images, ["conv"], lambda z: z.argmax(1), gradient=False)
+    batch = capture_batch(network, Scorer(network), images, ["conv"], lambda z: z.argmax(1), gradient=False)
     layer = batch.layer("conv", (0,) * 6)
     before = layer.activation.clone()
     kept = torch.full((64, *before.shape[1:]), 0.3)

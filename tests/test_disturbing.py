@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 import benchbench as bb
 from benchbench.cli.app import app
 from benchbench.errors import BenchError
-from benchbench.network.randomise import noised
+from benchbench.network.randomise import with_noisy_weights
 from benchbench.seeds import sample_seeds
 from benchbench.stats.metric_reliability import levels_of
 from benchbench.suites.disturbances import FIRST, Disturbance, Disturbances, disturb
@@ -104,7 +104,7 @@ def test_noise_on_the_weights_explains_anew(
 ) -> None:
     targets = seeded(Pooled)(images).argmax(1)
     size = dict(zip(("minor", "disruptive"), SIZES.weights, strict=True))[strength]
-    network = noised(seeded(Pooled), NoisyWeights(draw, size), 0)
+    network = with_noisy_weights(seeded(Pooled), NoisyWeights(draw, size), 0)
     found = values(trials, method, "average_drop", on="weights", strength=strength, draw=draw)
     expected = drop(network, images, map_of(method, network, images, "relu", targets), targets)
     np.testing.assert_allclose(found["value"], expected, atol=2e-5)

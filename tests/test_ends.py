@@ -13,7 +13,7 @@ from PIL import Image
 
 from benchbench.errors import BenchError
 from benchbench.files import ASIDE, publish
-from benchbench.study.spec import Study
+from benchbench.study.spec import StudySpec
 from benchbench.study.study_file import MOST, read_yaml
 
 from .test_cli import benchbench
@@ -148,7 +148,7 @@ def test_a_study_file_that_is_no_file_is_not_waited_for(kind: str, tmp_path: Pat
     path = tmp_path / "study.yaml"
     _put(kind, path)
     with pytest.raises(BenchError, match="no such study file"):
-        Study.from_yaml(path)
+        StudySpec.from_yaml(path)
 
 
 @pytest.mark.parametrize("kind", ["pipe", "device", "folder"])

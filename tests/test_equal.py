@@ -15,14 +15,14 @@ from torch import Tensor, nn
 from benchbench.engine.runner import run
 from benchbench.evaluation.probe_scores import score_probes
 from benchbench.maps.normalise import saliency
-from benchbench.network.scorer import Answers, Scorer
+from benchbench.network.scorer import Scorer, TargetScores
 from benchbench.perturbation.equality import keys, marks, name_of, same_shown, sums
 from benchbench.perturbation.parts import Parts, parts_in
-from benchbench.perturbation.pictures import Asked, Palette, Piece
+from benchbench.perturbation.pictures import PerturbationCache, ProbePlan, RankedMaps
 from benchbench.perturbation.ranking import above, hidden, rank_parts
 from benchbench.registry import METHODS, method
 from benchbench.results.record import Record
-from benchbench.study.spec import Study
+from benchbench.study.spec import StudySpec
 from benchbench.types import Layer
 from benchbench.types.probes import Above, Keep, Multiply, Order, Probe, Remove
 
@@ -77,7 +77,7 @@ PROBES: list[Probe] = [
 ]
 
 
-def answered(maps: list[Tensor], batch: int = 5) -> tuple[dict[Probe, Answers], Scorer]:
+def answered(maps: list[Tensor], batch: int = 5) -> tuple[dict[Probe, TargetScores], Scorer]:
     scorer = Scorer(RowByRow(), batch)
     images = noise(99, 1, 3, *SIZE) - 0.5
     return score_probes(scorer, pixels(images), torch.tensor([0]), maps, PROBES), scorer
@@ -229,9 +229,12 @@ def test_the_engine_s_pictures_are_those_of_the_marks(images: Tensor) -> None:
     """Pairs of one mark have pictures that are one to the last bit."""
     own = pixels(images[:2])
     maps = [noise(0, 2, 6, 8), (4 * noise(0, 2, 6, 8)).round(), torch.zeros(2, 3, 3)]
-    palette, asked = Palette.of(own, PROBES), Asked.of([p for p in PROBES if p not in (Remove(0.0), Remove(1.0))])
+    palette, asked = (
+        PerturbationCache.of(own, PROBES),
+        ProbePlan.of([p for p in PROBES if p not in (Remove(0.0), Remove(1.0))]),
+    )
     pairs = torch.cartesian_prod(torch.arange(3), torch.arange(2))
-    piece = Piece.of(palette, maps, pairs, asked)
+    piece = RankedMaps.of(palette, maps, pairs, asked)
     found = piece.marks(keys(own.size, images.device))
     seen: dict[Any, Tensor] = {}
     for i, probe in enumerate(asked.probes):
@@ -270,7 +273,7 @@ def test_a_study_gives_a_method_what_it_has_in_a_study_of_its_own(images: Tensor
     """Deletion, image x map, and coherency, which shows the network the map again."""
 
     def done(*methods: str) -> Any:
-        study = Study(
+        study = StudySpec(
             models={"net": Saturated()},
             datasets={"data": images},
             layers=["features"],

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from benchbench.engine.shard import missing
+from benchbench.engine.shard import missing_cells
 from benchbench.engine.tables import tables
 from benchbench.results.store import Store
 from benchbench.study.plan import SHARD, ReadyModel, Task, shards, tasks
-from benchbench.study.spec import Study
+from benchbench.study.spec import StudySpec
 from benchbench.types import Preprocess, Sample
 
 HEALTH = {"cells": 49, "distinct": 49, "ties": 1}
@@ -48,8 +48,8 @@ def model() -> ReadyModel:
     return ReadyModel("net", Preprocess(), (), "0" * 64, LAYERS, channels, 10, {}, {"scored": False})
 
 
-def study(samples: int) -> Study:
-    return Study.model_validate(
+def study(samples: int) -> StudySpec:
+    return StudySpec.model_validate(
         {"models": ["resnet18"], "datasets": ["photos"], "methods": METHODS, "metrics": METRICS, "samples": samples}
     )
 
@@ -102,7 +102,7 @@ def test_resuming_and_the_tables_parse_each_cell_once(
     cells = shards_of_data * (1 + len(LAYERS) * len(METHODS) * (1 + len(METRICS)))
     store = Store(tmp_path)
     for _ in range(4):  # a run asks that often
-        assert not any(missing(task, store).maps or missing(task, store).metrics for task in work)
+        assert not any(missing_cells(task, store).maps or missing_cells(task, store).metrics for task in work)
     assert len(read) == cells
     assert set(read.values()) == {1}
     read.clear()

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 import benchbench as bb
 from benchbench.errors import BenchError
-from benchbench.network.layers import before, resolve, spatial_layers
+from benchbench.network.layers import finer_stages, resolve, spatial_layers
 from benchbench.network.rest import rest
 from benchbench.tracing.forward import _Follow, _traced
 
@@ -144,9 +144,9 @@ def test_the_stages_of_a_u_net_go_down_and_up(images: Tensor) -> None:
     network = seeded(UNet)
     assert resolve(network, images[:1], "stages") == ["enc1", "enc2", "bottom", "dec2", "dec1"]
     assert resolve(network, images[:1], "last") == ["dec1"]
-    assert before(network, images[:1], "bottom") == ("enc1", "enc2", "bottom")
-    assert before(network, images[:1], "dec2") == ("enc1", "dec2")
-    assert before(network, images[:1], "dec1") == ("dec1",)
+    assert finer_stages(network, images[:1], "bottom") == ("enc1", "enc2", "bottom")
+    assert finer_stages(network, images[:1], "dec2") == ("enc1", "dec2")
+    assert finer_stages(network, images[:1], "dec1") == ("dec1",)
 
 
 class Streams(nn.Module):

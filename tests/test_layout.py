@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from torchvision.models import SwinTransformer, vit_b_32
 
 import benchbench as bb
-from benchbench.attribution.services import look
+from benchbench.attribution.services import capture_batch
 from benchbench.errors import BenchError, NotApplicable
 from benchbench.network.attention import attentions
 from benchbench.network.capture import capture
-from benchbench.network.layers import before, resolve
+from benchbench.network.layers import finer_stages, resolve
 from benchbench.network.prepared import prepare
 from benchbench.network.rest import cut
 from benchbench.network.scorer import Scorer
@@ -108,9 +108,9 @@ def test_the_layers_of_transformers(images: Tensor) -> None:
     """The last that the logits listen to, one per resolution."""
     assert resolve(seeded(Vit), images, "last") == ["encoder.layers.encoder_layer_1.ln_1"]
     assert resolve(seeded(swin), images, "stages") == ["features.1", "permute"]
-    assert before(seeded(swin), images, "permute") == ("features.1", "permute")
-    assert before(seeded(Pooled), images, "relu") == ("stage1", "relu")
-    assert before(seeded(Pooled), images, "stage1") == ("stage1",)
+    assert finer_stages(seeded(swin), images, "permute") == ("features.1", "permute")
+    assert finer_stages(seeded(Pooled), images, "relu") == ("stage1", "relu")
+    assert finer_stages(seeded(Pooled), images, "stage1") == ("stage1",)
     big = torch.randn(1, 3, 224, 224)
     network = seeded(lambda: vit_b_32())
     nn.init.normal_(network.get_submodule("heads.head").weight)
@@ -340,9 +340,9 @@ def test_explain_and_the_prepared_copy_read_uneven_networks_alike(name: str, ima
     network = seeded(build)
     copied = prepare(network, images[:2])
     assert copied.used
-    plain = look(network, Scorer(network), images[:2], ["relu"], lambda z: z.argmax(1), gradient=True)
+    plain = capture_batch(network, Scorer(network), images[:2], ["relu"], lambda z: z.argmax(1), gradient=True)
     scorer = Scorer(copied.network, 4, True, proven=frozenset({"relu"}))
-    fast = look(network, scorer, images[:2], ["relu"], lambda z: z.argmax(1), gradient=True)
+    fast = capture_batch(network, scorer, images[:2], ["relu"], lambda z: z.argmax(1), gradient=True)
     assert fast.captured.layouts == plain.captured.layouts
     torch.testing.assert_close(
         fast.captured.activations["relu"], plain.captured.activations["relu"], rtol=1e-3, atol=1e-4

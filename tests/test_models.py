@@ -17,7 +17,7 @@ from benchbench.models.builtin import _lite0_keys, efficientnet_lite0
 from benchbench.models.load import fingerprint, imagenet_classes, load_model
 from benchbench.models.preprocess import prepare
 from benchbench.registry import MODELS
-from benchbench.study.spec import Study
+from benchbench.study.spec import StudySpec
 from benchbench.types import ModelSpec, Preprocess
 
 
@@ -158,18 +158,18 @@ def test_one_s_own_function(tmp_path: Path) -> None:
         "constant = 3\n"
     )
     keys: dict[str, object] = {"datasets": ["photos"], "methods": ["gradcam"], "metrics": ["deletion"]}
-    study = Study(models=[f"{file}:plain", f"{file}:full"], **keys)
+    study = StudySpec(models=[f"{file}:plain", f"{file}:full"], **keys)
     plain, full = (load_model(c.label, c.value, c.params) for c in study.models)
     assert isinstance(plain.network, nn.Sequential)
     assert plain.name == "plain"
     assert (full.name, full.weights, full.preprocess.crop) == ("full", "mine", 28)
     for name, said in {"wrong": "wrong is a int", "raises": r"raises\(\) failed: ValueError: no"}.items():
-        choice = Study(models=[f"{file}:{name}"], **keys).models[0]
+        choice = StudySpec(models=[f"{file}:{name}"], **keys).models[0]
         with pytest.raises(BenchError, match=said):
             load_model(choice.label, choice.value, choice.params)
     for name in ("constant", "absent"):
         with pytest.raises(BenchError, match=f"has no function '{name}'"):
-            Study(models=[f"{file}:{name}"], **keys)
+            StudySpec(models=[f"{file}:{name}"], **keys)
 
 
 def test_a_fingerprint_is_of_weights_and_structure() -> None:

@@ -14,7 +14,7 @@ from torchvision.transforms import v2 as transforms
 from benchbench.engine.runner import run
 from benchbench.models.preprocess import denormalise, prepare
 from benchbench.results.record import Record
-from benchbench.study.spec import Study
+from benchbench.study.spec import StudySpec
 from benchbench.types import ModelSpec, Preprocess
 
 from .networks import Pooled, seeded
@@ -63,7 +63,7 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> Record:
     root, out = tmp_path_factory.mktemp("odd"), tmp_path_factory.mktemp("run")
     write(root)
     spec = ModelSpec("net", seeded(Pooled), SMALL)
-    study = Study(
+    study = StudySpec(
         models={"net": spec},
         datasets=[{"name": "folder", "root": str(root)}],
         layers=["relu"],

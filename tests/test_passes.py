@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import benchbench as bb
-from benchbench.attribution.services import look, run_method
+from benchbench.attribution.services import capture_batch, run_method
 from benchbench.cost.ledger import Passes
 from benchbench.network.scorer import Scorer
 from benchbench.registry import METHODS
@@ -62,7 +62,7 @@ def counted(name: str, params: Mapping[str, Any], images: Tensor) -> tuple[Passe
     masks = torch.zeros(len(images), 64, 64, dtype=torch.bool)
 
     def call() -> None:
-        batch = look(network, scorer, images, [place], lambda z: z.argmax(1), gradient="gradient" in needs)
+        batch = capture_batch(network, scorer, images, [place], lambda z: z.argmax(1), gradient="gradient" in needs)
         run_method(plugin, batch.layer(place, tuple(range(len(images))), masks), bound)
 
     call()

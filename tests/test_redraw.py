@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from benchbench.errors import NotApplicable
-from benchbench.network.randomise import layers_of, layers_with_weights, noised, redrawn
+from benchbench.network.randomise import layers_of, layers_with_weights, randomised, with_noisy_weights
 from benchbench.network.scored import scored
 from benchbench.types.views import DrawKind, NoisyWeights, RandomWeights
 
@@ -54,7 +54,7 @@ def test_the_order_is_that_of_running(images: Tensor) -> None:
 def test_every_parameter_is_some_layer_s(build: Callable[[], nn.Module], images: Tensor) -> None:
     network = seeded(build)
     layers = layers_with_weights(network, images)
-    other = redrawn(network, layers, 0)
+    other = randomised(network, layers, 0)
     weights = {name for name, p in network.named_parameters() if p.numel() > 1 and (p != p.flatten()[0]).any()}
     assert weights <= changed(network, other)
     assert torch.isfinite(other(images)).all()
@@ -85,7 +85,7 @@ def test_blocks(kind: DrawKind, count: int, of: int, expected: list[int]) -> Non
 
 def test_a_layer_is_drawn_as_torch_begins_it() -> None:
     network = seeded(Pooled)
-    other = redrawn(network, ["conv"], 5)
+    other = randomised(network, ["conv"], 5)
     assert changed(network, other) == {"conv.weight", "conv.bias"}
     with torch.random.fork_rng():
         torch.manual_seed(int.from_bytes(hashlib.sha256(b"5/weights/conv").digest()[:7], "big"))
@@ -95,9 +95,9 @@ def test_a_layer_is_drawn_as_torch_begins_it() -> None:
 
 def test_a_cascade_is_nested_and_no_layer_depends_on_another() -> None:
     network = seeded(Pooled)
-    all_, alone = redrawn(network, ["fc", "conv", "stage1.1"], 5), redrawn(network, ["conv"], 5)
+    all_, alone = randomised(network, ["fc", "conv", "stage1.1"], 5), randomised(network, ["conv"], 5)
     assert torch.equal(all_.get_submodule("conv").weight, alone.get_submodule("conv").weight)  # type: ignore[arg-type]
-    assert changed(redrawn(network, ["conv"], 6), alone) == {"conv.weight", "conv.bias"}
+    assert changed(randomised(network, ["conv"], 6), alone) == {"conv.weight", "conv.bias"}
 
 
 def test_the_statistics_of_a_batch_norm_stay() -> None:
@@ -105,13 +105,13 @@ def test_the_statistics_of_a_batch_norm_stay() -> None:
     norm = network.stage1[1]
     with torch.no_grad():
         norm.get_parameter("weight").normal_()
-    other = redrawn(network, ["stage1.1"], 0)
+    other = randomised(network, ["stage1.1"], 0)
     assert changed(network, other) == {"stage1.1.weight"}, "its scale begins at one; means and variances are the data's"
 
 
 def test_what_torch_does_not_begin_is_shuffled() -> None:
     network = seeded(Backwards)
-    other = redrawn(network, [""], 0)
+    other = randomised(network, [""], 0)
     assert changed(network, other) == {"offset"}
     assert sorted(other.offset.tolist()) == [0, 1, 2, 3]  # type: ignore[operator]
 
@@ -119,7 +119,7 @@ def test_what_torch_does_not_begin_is_shuffled() -> None:
 def test_a_reset_that_changes_nothing_is_a_shuffle() -> None:
     plain = nn.Linear(5, 4)
     made = nn.utils.parametrizations.weight_norm(nn.Linear(5, 4))
-    other = redrawn(made, ["parametrizations.weight"], 0)
+    other = randomised(made, ["parametrizations.weight"], 0)
     assert changed(made, other)
     assert not changed(plain, copy.deepcopy(plain))
 
@@ -127,7 +127,7 @@ def test_a_reset_that_changes_nothing_is_a_shuffle() -> None:
 def test_the_network_and_the_global_randomness_are_left_alone() -> None:
     network = seeded(Pooled).train()
     before, random = state(network), torch.random.get_rng_state()
-    other = redrawn(network, ["fc", "conv", "stage1.1", "stage1.0"], 0)
+    other = randomised(network, ["fc", "conv", "stage1.1", "stage1.0"], 0)
     assert not other.training
     assert network.training
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
@@ -137,7 +137,7 @@ def test_the_network_and_the_global_randomness_are_left_alone() -> None:
 
 def test_a_scored_network_keeps_its_score(images: Tensor) -> None:
     network = scored(seeded(Pooled), lambda logits: logits[:, 1] - logits[:, 2])
-    other = redrawn(network, ["fc"], 0)
+    other = randomised(network, ["fc"], 0)
     assert other(images).shape == (6, 2)
     assert not torch.allclose(other(images), network(images))
 
@@ -146,13 +146,15 @@ def test_a_network_that_does_not_copy_says_so() -> None:
     network = seeded(Pooled)
     network.kept = (x for x in "generators do not copy")  # type: ignore[assignment]
     with pytest.raises(NotApplicable, match="cannot be copied, to give it other weights: TypeError"):
-        redrawn(network, ["fc"], 0)
+        randomised(network, ["fc"], 0)
 
 
 def test_noise_on_weights_is_a_share_of_each() -> None:
     network = seeded(Pooled)
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    small, large, other = (noised(network, NoisyWeights(*which), 0) for which in ((0, 0.01), (0, 1.0), (1, 1.0)))
+    small, large, other = (
+        with_noisy_weights(network, NoisyWeights(*which), 0) for which in ((0, 0.01), (0, 1.0), (1, 1.0))
+    )
     drawn = []
     for name, weight in network.named_parameters():
         one, ten, new = (dict(made.named_parameters())[name] for made in (small, large, other))

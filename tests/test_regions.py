@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from benchbench.perturbation.fills import FILLS, whole
 from benchbench.perturbation.parts import grid, parts_in
-from benchbench.perturbation.pictures import Palette
+from benchbench.perturbation.pictures import PerturbationCache
 from benchbench.perturbation.ranking import apply, hidden, rank_parts
 from benchbench.types.probes import FillName, Keep, Multiply, Random, Region, Remove, needs_map
 
@@ -84,7 +84,7 @@ def test_random_parts_are_of_the_share_asked_for_and_of_the_seed(name: str) -> N
 
 def test_one_region_is_removed_and_a_missing_one_removes_nothing() -> None:
     given = images()
-    palette = Palette.of(pixels(given), [Region(5, "zero", "grid-3"), Region(99, "zero", "grid-3")])
+    palette = PerturbationCache.of(pixels(given), [Region(5, "zero", "grid-3"), Region(99, "zero", "grid-3")])
     found = palette.plain(Region(5, "zero", "grid-3"))
     assert (found == 0).sum().item() == 2 * 3 * 4 * 6
     assert torch.equal(palette.plain(Region(99, "zero", "grid-3")), given)

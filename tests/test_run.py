@@ -15,11 +15,11 @@ from torch import Tensor
 
 from benchbench.engine.runner import run
 from benchbench.errors import BenchError
-from benchbench.evaluation.evaluate import judge
+from benchbench.evaluation.evaluate import evaluate
 from benchbench.registry import METHODS, METRICS, method, metric
 from benchbench.results.record import Record
 from benchbench.results.schema import KEYS, validate
-from benchbench.study.spec import Study
+from benchbench.study.spec import StudySpec
 from benchbench.types import Layer, Scored, Seen
 
 from .networks import Flat, Pooled, seeded
@@ -28,7 +28,7 @@ METHOD_NAMES = ["cam", "gradcam", "gradcam++", "scorecam", "layercam", "random",
 QUALITY = ["deletion", "insertion", "average_drop", "increase", "average_gain"]
 
 
-def study(images: Tensor, **keys: Any) -> Study:
+def study(images: Tensor, **keys: Any) -> StudySpec:
     given: dict[str, Any] = {
         "models": {"net": seeded(Pooled)},
         "datasets": {"data": (images, [0, 1, 2, 3, 4, 5])},
@@ -36,7 +36,7 @@ def study(images: Tensor, **keys: Any) -> Study:
         "methods": METHOD_NAMES,
         "metrics": QUALITY,
     }
-    return Study(**{**given, **keys})
+    return StudySpec(**{**given, **keys})
 
 
 def done(images: Tensor, folder: Path, *, overwrite: bool = False, **keys: Any) -> Record:
@@ -298,7 +298,7 @@ def test_a_killed_run_goes_on_from_what_it_has(images: Tensor, tmp_path: Path, m
     many = images.repeat(12, 1, 1, 1)  # three shards
     keys: dict[str, Any] = {"datasets": {"data": many}, "methods": ["gradcam"], "metrics": ["deletion"], "samples": 72}
     calls = []
-    real = judge
+    real = evaluate
 
     def dies(*given: Any) -> Any:
         calls.append(1)

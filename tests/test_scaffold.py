@@ -10,7 +10,7 @@ import pytest
 
 from benchbench.cli.scaffold import new_method
 from benchbench.errors import BenchError
-from benchbench.study.spec import Study
+from benchbench.study.spec import StudySpec
 
 from .test_cli import benchbench
 
@@ -48,7 +48,7 @@ def test_with_a_gate_it_holds_itself_to_its_baseline(tmp_path: Path) -> None:
     assert "contrast_cam.yaml" in done.stdout.splitlines()
     clean(tmp_path)
     study = tmp_path / "contrast_cam.yaml"
-    assert Study.from_yaml(study, methods=["gradcam"]).samples == 12
+    assert StudySpec.from_yaml(study, methods=["gradcam"]).samples == 12
     quick = study.read_text().replace("samples: 12 ", "samples: 2 ").replace("deletion, insertion, ", "")
     study.write_text(quick)
     (tmp_path / "conftest.py").write_text('pytest_plugins = ["benchbench.pytest_plugin"]\n')

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 import benchbench as bb
-from benchbench.attribution.services import look
+from benchbench.attribution.services import capture_batch
 from benchbench.errors import BenchError
 from benchbench.models.load import fingerprint
 from benchbench.network.capture import capture
@@ -191,7 +191,7 @@ def test_the_network_behind_a_layer_is_cut_as_the_plain_network_s(images: Tensor
     for wrapped in (scored(seeded(Flat), lambda z: z), scored(seeded(Flat), lambda z: z[:, 2])):
         wrapped(images)
         scorer = Scorer(wrapped, 16)
-        made = look(wrapped, scorer, images, ["features"], lambda z: z.argmax(1), gradient=False)
+        made = capture_batch(wrapped, scorer, images, ["features"], lambda z: z.argmax(1), gradient=False)
         layer = made.layer("features", tuple(range(6)))
         expected = capture(wrapped, images, [], lambda z: z.argmax(1), gradient=False).logits
         torch.testing.assert_close(layer.rest(layer.activation), expected, rtol=1e-5, atol=1e-6)

@@ -11,7 +11,7 @@ import torchvision
 from torch import Tensor, nn
 
 import benchbench as bb
-from benchbench.attribution.services import Batch, look, run_method
+from benchbench.attribution.services import CapturedBatch, capture_batch, run_method
 from benchbench.errors import BenchError
 from benchbench.maps.normalise import saliency
 from benchbench.network.layers import resolve
@@ -37,8 +37,8 @@ def build(name: str) -> nn.Module:
         return calibrated(torchvision.models.get_model(name, weights=None, num_classes=7, **options))
 
 
-def seen(network: nn.Module, images: Tensor, layer: str, scorer: Scorer | None = None) -> tuple[Layer, Batch]:
-    batch = look(network, scorer or Scorer(network, 4), images, [layer], lambda z: z.argmax(1), gradient=False)
+def seen(network: nn.Module, images: Tensor, layer: str, scorer: Scorer | None = None) -> tuple[Layer, CapturedBatch]:
+    batch = capture_batch(network, scorer or Scorer(network, 4), images, [layer], lambda z: z.argmax(1), gradient=False)
     return batch.layer(layer, (0,) * len(images)), batch
 
 
@@ -115,9 +115,9 @@ def test_a_capture_on_the_prepared_copy_is_the_network_s(name: str, images: Tens
     network = build(name)
     stages = resolve(network, images[:1], "stages")[-2:]
     copy = prepare(network, images).network
-    plain = look(network, Scorer(network, 4), images, stages, lambda z: z.argmax(1), gradient=True).captured
+    plain = capture_batch(network, Scorer(network, 4), images, stages, lambda z: z.argmax(1), gradient=True).captured
     scorer = Scorer(copy, 4, True, proven=frozenset(stages))
-    found = look(network, scorer, images, stages, lambda z: z.argmax(1), gradient=True).captured
+    found = capture_batch(network, scorer, images, stages, lambda z: z.argmax(1), gradient=True).captured
     assert scorer.passes.forwards == scorer.passes.backwards == len(images)
     gaps = [float((found.logits - plain.logits).abs().max() / plain.logits.abs().max())]
     for stage in stages:
@@ -151,7 +151,7 @@ def test_a_study_says_where_its_maps_come_from(images: Tensor, tmp_path: Path) -
         run = bb.Study(layers=[layer], methods=["hirescam"], **keys).run(tmp_path / layer, report=False)
         assert run.record.info["models"][0]["scoring"]["captures"] is captures
         network = seeded(Pooled)
-        plain = look(network, Scorer(network), images, [layer], lambda z: z.argmax(1), gradient=True)
+        plain = capture_batch(network, Scorer(network), images, [layer], lambda z: z.argmax(1), gradient=True)
         expected = run_method(METHODS["hirescam"], plain.layer(layer, (0,) * 6), {})
         rows = run.record.maps.sort_values("sample")
         for i, (_, row) in enumerate(rows.iterrows()):

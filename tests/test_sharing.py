@@ -14,16 +14,16 @@ import torch
 from torch import Tensor
 
 from benchbench.cost import ledger as sharing
-from benchbench.cost.ledger import Ledger, Passes, Spent, User
+from benchbench.cost.ledger import Ledger, Passes, Usage, User
 from benchbench.engine import shard as work
 from benchbench.engine.cost_tables import NOT_IN_THIS_RUN
-from benchbench.evaluation.evaluate import judge
+from benchbench.evaluation.evaluate import evaluate
 from benchbench.registry import METHODS, METRICS, method
 from benchbench.reports.html import document as html
 from benchbench.reports.leaderboard.marks import Marked
 from benchbench.results.record import Record
 from benchbench.study.plan import NO_COST
-from benchbench.types import Layer, Share
+from benchbench.types import CostShare, Layer
 
 from .networks import Flat, Pooled, seeded
 from .test_run import done, values
@@ -74,8 +74,10 @@ def test_a_forward_is_everyone_s_and_a_backward_theirs_who_need_it(ledger: Ledge
             clock.seconds += seconds
     ledger.commit()
     found = ledger.shares()
-    assert found[A] == Share(seconds=(2 + 1) / 2, own_seconds=1 / 2, forwards=0.5, backwards=0, rests=0, images=2)
-    assert found[B] == Share(seconds=(2 + 6 + 3) / 2, own_seconds=3 / 2, forwards=0.5, backwards=1, rests=0, images=2)
+    assert found[A] == CostShare(seconds=(2 + 1) / 2, own_seconds=1 / 2, forwards=0.5, backwards=0, rests=0, images=2)
+    assert found[B] == CostShare(
+        seconds=(2 + 6 + 3) / 2, own_seconds=3 / 2, forwards=0.5, backwards=1, rests=0, images=2
+    )
 
 
 def test_what_one_makes_and_others_use_is_divided_whoever_came_first(ledger: Ledger, clock: Clock) -> None:
@@ -107,7 +109,7 @@ def test_what_one_makes_and_others_use_is_divided_whoever_came_first(ledger: Led
     for user in (A, B):
         assert astuple(found[user]) == pytest.approx((1 + 8 / 2 + 2 / 3, 1, 10, 0, 1 / 3, 1))
     assert astuple(found[C]) == pytest.approx((5 + 2 / 3, 5, 0, 0, 1 / 3, 1))
-    assert ledger.spent == Spent(1 + 1 + 8 + 2 + 5, 20, 0, 1), "nothing is lost or counted twice"
+    assert ledger.spent == Usage(1 + 1 + 8 + 2 + 5, 20, 0, 1), "nothing is lost or counted twice"
 
 
 def test_what_failed_and_is_tried_again_counts_once(ledger: Ledger, clock: Clock) -> None:
@@ -126,7 +128,7 @@ def test_what_failed_and_is_tried_again_counts_once(ledger: Ledger, clock: Clock
     with ledger.own(A, 2):
         clock.seconds += 7
     ledger.commit()
-    assert ledger.shares()[A] == Share((4 + 7) / 2, 3.5, 1, 0, 0, 2)
+    assert ledger.shares()[A] == CostShare((4 + 7) / 2, 3.5, 1, 0, 0, 2)
 
 
 def test_nothing_is_timed_that_nobody_asked_for(clock: Clock) -> None:
@@ -261,7 +263,7 @@ def test_who_has_no_map_has_a_reason_and_who_is_tried_again_pays_for_it(images: 
 def test_a_batch_that_memory_did_not_suffice_for_counts_once(
     images: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real: Callable[..., Any] = judge
+    real: Callable[..., Any] = evaluate
 
     def scarce(cells: Any, maps: Any, chunk: Any, *rest: Any) -> Any:
         if len(chunk.ids) > 3:
@@ -283,7 +285,7 @@ def test_two_targets_and_two_networks_are_kept_apart(images: Tensor, tmp_path: P
 
 
 def test_shares_as_metrics() -> None:
-    share = Share(seconds=0.5, own_seconds=0.125, forwards=1.5, backwards=0.25, rests=2, images=7)
+    share = CostShare(seconds=0.5, own_seconds=0.125, forwards=1.5, backwards=0.25, rests=2, images=7)
     runtime, passes = (METRICS[name].function(share) for name in STUDY)
     assert (runtime.value, runtime.parts) == (500, {"own": 125, "shared": 375, "images": 7})
     assert (passes.value, passes.parts) == (3.75, {"forward": 1.5, "backward": 0.25, "rest": 2, "images": 7})

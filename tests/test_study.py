@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from benchbench.cli.parsing import items, parse_item
 from benchbench.errors import BenchError
 from benchbench.registry import DATASETS
-from benchbench.study.spec import Study, read_yaml
+from benchbench.study.spec import StudySpec, read_yaml
 
 from .networks import Pooled, seeded
 
@@ -61,30 +61,30 @@ WRONG = [
 @pytest.mark.parametrize(("change", "said"), WRONG, ids=lambda x: str(x)[:40])
 def test_a_mistake_is_one_line_that_names_the_key(change: dict[str, Any], said: str) -> None:
     with pytest.raises(BenchError, match=said) as caught:
-        Study(**{**GOOD, **change})
+        StudySpec(**{**GOOD, **change})
     assert "\n" not in str(caught.value)
 
 
 def test_a_missing_key_is_named() -> None:
     with pytest.raises(BenchError, match=r"methods: missing"):
-        Study(**{key: value for key, value in GOOD.items() if key != "methods"})
+        StudySpec(**{key: value for key, value in GOOD.items() if key != "methods"})
 
 
 def test_protocols_are_found_by_their_parameters() -> None:
     asked = ["deletion", "deletion@rise-224", {"name": "insertion", "steps": 224}, {"name": "insertion", "steps": 7}]
-    study = Study(**{**GOOD, "metrics": asked})
+    study = StudySpec(**{**GOOD, "metrics": asked})
     assert [f"{m.name}@{m.protocol}" for m in study.metrics] == [
         *("deletion@rise-28", "deletion@rise-224", "insertion@rise-224", "insertion@custom(steps=7)")
     ]
 
 
 def test_labels_carry_the_parameters_that_differ() -> None:
-    study = Study(**{**GOOD, "methods": ["scorecam", {"name": "scorecam", "variant": "torchcam"}]})
+    study = StudySpec(**{**GOOD, "methods": ["scorecam", {"name": "scorecam", "variant": "torchcam"}]})
     assert [m.label for m in study.methods] == ["scorecam", "scorecam(variant=torchcam)"]
 
 
 def test_layers_by_model() -> None:
-    study = Study(**{**GOOD, "layers": {"net": ["conv"]}})
+    study = StudySpec(**{**GOOD, "layers": {"net": ["conv"]}})
     assert study.layers_of("net") == ("conv",)
     with pytest.raises(BenchError, match=r"layers: no layers for model 'other'"):
         study.layers_of("other")
@@ -93,7 +93,7 @@ def test_layers_by_model() -> None:
 def test_a_study_file(tmp_path: Path) -> None:
     file = tmp_path / "study.yaml"
     file.write_text("models: [resnet18]\ndatasets: [photos]\nmethods: [gradcam]\nmetrics: [deletion]\nsamples: 5\n")
-    study = Study.from_yaml(file, samples=7)
+    study = StudySpec.from_yaml(file, samples=7)
     assert study.samples == 7
     assert study.models[0].label == "resnet18"
 
@@ -113,12 +113,12 @@ def test_a_study_file_that_is_wrong(tmp_path: Path, text: str, said: str) -> Non
     file = tmp_path / "study.yaml"
     file.write_bytes(text.encode("latin-1"))
     with pytest.raises(BenchError, match=said):
-        Study.from_yaml(file)
+        StudySpec.from_yaml(file)
 
 
 def test_a_study_file_that_is_absent(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match=r"absent.yaml: no such study file"):
-        Study.from_yaml(tmp_path / "absent.yaml")
+        StudySpec.from_yaml(tmp_path / "absent.yaml")
 
 
 @pytest.mark.parametrize(
@@ -137,12 +137,12 @@ def test_items_of_the_command_line(text: str, item: Any) -> None:
 
 
 def test_text_of_the_command_line_is_read_by_the_parameter_s_type() -> None:
-    study = Study(**{**GOOD, "metrics": [parse_item("deletion:steps=7")], "datasets": [parse_item("photos")]})
+    study = StudySpec(**{**GOOD, "metrics": [parse_item("deletion:steps=7")], "datasets": [parse_item("photos")]})
     assert study.metrics[0].params == {"steps": 7, "fill": "zero", "answer": "probability", "source": "rise"}
     with pytest.raises(BenchError, match=r"metrics\[0\].steps: Input should be greater than or equal to 2"):
-        Study(**{**GOOD, "metrics": [parse_item("deletion:steps=0")]})
+        StudySpec(**{**GOOD, "metrics": [parse_item("deletion:steps=0")]})
     with pytest.raises(BenchError, match=r"methods\[0\].sigma: Input should be greater than 0"):
-        Study(**{**GOOD, "methods": [parse_item("center:sigma=nan")]})
+        StudySpec(**{**GOOD, "methods": [parse_item("center:sigma=nan")]})
     with pytest.raises(BenchError, match="The name comes first"):
         parse_item("gradcam:name=layercam")
     plugin = DATASETS["folder"]
@@ -234,7 +234,7 @@ def test_a_key_may_replace_a_merged_one(tmp_path: Path) -> None:
 )
 def test_a_thing_in_two_places_is_refused(key: str, listed: list[Any], said: str) -> None:
     with pytest.raises(BenchError, match=said):
-        Study(**{**GOOD, key: listed})
+        StudySpec(**{**GOOD, key: listed})
 
 
 def test_two_networks_of_one_name_are_told_apart_from_one_twice(tmp_path: Path) -> None:
@@ -242,15 +242,15 @@ def test_two_networks_of_one_name_are_told_apart_from_one_twice(tmp_path: Path) 
         (tmp_path / f"{name}.py").write_text("def build(): ...\n")
     twice, two = ([f"{tmp_path / name}.py:build" for name in names] for names in ("aa", "ab"))
     with pytest.raises(BenchError, match="'build' is asked for twice"):
-        Study(**{**GOOD, "models": twice})
+        StudySpec(**{**GOOD, "models": twice})
     with pytest.raises(BenchError, match=r"two are called 'build'.* Give each a name"):
-        Study(**{**GOOD, "models": two})
-    assert [m.label for m in Study(**{**GOOD, "models": dict(zip("ab", two, strict=True))}).models] == ["a", "b"]
+        StudySpec(**{**GOOD, "models": two})
+    assert [m.label for m in StudySpec(**{**GOOD, "models": dict(zip("ab", two, strict=True))}).models] == ["a", "b"]
 
 
 @pytest.mark.parametrize("device", ["auto", "cpu", "cuda", "cuda:3"])
 def test_the_words_for_a_device(device: str) -> None:
-    assert Study(**{**GOOD, "device": device}).device == device
+    assert StudySpec(**{**GOOD, "device": device}).device == device
 
 
 @given(
@@ -260,16 +260,16 @@ def test_the_words_for_a_device(device: str) -> None:
 )
 def test_any_mapping_is_a_study_or_a_bench_error(keys: dict[str, Any]) -> None:
     with pytest.raises(BenchError):
-        Study(**{str(key): value for key, value in keys.items()})
+        StudySpec(**{str(key): value for key, value in keys.items()})
 
 
 def test_the_plain_form_survives_yaml() -> None:
-    plain = Study(**GOOD).plain()
+    plain = StudySpec(**GOOD).plain()
     assert yaml.safe_load(yaml.safe_dump(plain)) == plain
 
 
 def test_the_embedded_study_is_valid() -> None:
     keys = read_yaml(Path(__file__).parent.parent / "benchbench" / "default_study.yaml")
-    study = Study(**keys)
+    study = StudySpec(**keys)
     assert "scorecam" in [m.label for m in study.methods]
     assert study.models[0].label == "efficientnet_lite0"

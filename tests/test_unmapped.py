@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from benchbench.errors import BenchError
-from benchbench.network.capture import quiet
+from benchbench.network.capture import eval_frozen
 from benchbench.network.layers import resolve
 
 
@@ -45,7 +45,7 @@ class Flat(nn.Module):
 
 def compiled() -> nn.Module:
     made: nn.Module = torch.compile(Siamese().tower, backend="eager")  # type: ignore[assignment]
-    with quiet(made), torch.no_grad():
+    with eval_frozen(made), torch.no_grad():
         made(torch.rand(1, 3, 16, 16))  # before anybody watches a layer
     return made
 

@@ -10,15 +10,15 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from ..attribution.rounding import doubted, made_of_rounding
-from ..attribution.services import Batch, look, run_method
-from ..datasets.sources.forms import Parts, each_batch, parts_of, stacked
+from ..attribution.services import CapturedBatch, capture_batch, run_method
+from ..datasets.sources.forms import ImageForms, each_batch, parts_of, stacked
 from ..errors import BenchError, NotApplicable
 from ..isolation import out_of_memory
 from ..maps.normalise import saliency
-from ..network.capture import quiet
+from ..network.capture import eval_frozen
 from ..network.checks import check_logits, check_network
 from ..network.layers import resolve
-from ..network.scored import is_scored, scored, unharmed
+from ..network.scored import is_scored, protect_inputs, scored
 from ..network.scorer import Scorer
 from ..network.targets import difference, pair_of
 from ..registry import METHODS, MethodPlugin
@@ -111,7 +111,7 @@ def explain(
     return maps if several else next(iter(maps.values()))
 
 
-def _parts(images: Any) -> Iterable[Parts]:
+def _parts(images: Any) -> Iterable[ImageForms]:
     try:
         return each_batch(images) if isinstance(images, DataLoader) else [parts_of(images)]
     except BenchError as error:
@@ -152,15 +152,15 @@ def _explain(
     aim = read_target(target, labels, len(images), classes, only=is_scored(network))
     images = images.repeat_interleave(aim.several, 0)
     names = [INPUT] if "input" in needs else resolve(network, images[:1], layer)
-    with quiet(network):
-        batch = look(network, Scorer(network), images, names, aim.choose, gradient="gradient" in needs)
+    with eval_frozen(network):
+        batch = capture_batch(network, Scorer(network), images, names, aim.choose, gradient="gradient" in needs)
         check_answers(batch.captured.logits)
         maps = {name: _maps(plugin, batch, name, bound, seed) for name in names}
     height, width = images.shape[2:]
     return {name: saliency(own, (height, width)).view(-1, aim.several, height, width) for name, own in maps.items()}
 
 
-def _maps(plugin: MethodPlugin, batch: Batch, name: str, params: dict[str, Any], seed: int) -> Tensor:
+def _maps(plugin: MethodPlugin, batch: CapturedBatch, name: str, params: dict[str, Any], seed: int) -> Tensor:
     """The method's maps (B, h, w) at one layer of the batch, each of them sound."""
     layer = batch.layer(name, sample_seeds(seed, f"{plugin.name}/{name}", names_of(batch.images)))
     maps = run_method(plugin, doubted(layer), params)
@@ -178,8 +178,8 @@ def _settled(network: nn.Module, image: Tensor) -> tuple[nn.Module, int]:
         BenchError: it fails on the example, or returns no logits of two classes or more.
     """
     try:
-        network = unharmed(network, image)
-        with quiet(network), torch.no_grad():
+        network = protect_inputs(network, image)
+        with eval_frozen(network), torch.no_grad():
             classes = check_logits(network(image), image).shape[1]
     except BenchError:
         raise

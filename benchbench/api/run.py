@@ -20,7 +20,7 @@ from ..reports.latex import leaderboard as latex
 from ..reports.leaderboard.marks import Marked
 from ..reports.leaderboard.verdicts import Verdicts
 from ..reports.markdown import markdown_table
-from ..results.record import Record, beside, beside_rows
+from ..results.record import Record, with_network_rows, with_network_table
 from ..results.trials import read_trials
 from ..stats import (
     Bands,
@@ -192,7 +192,7 @@ class Run:
         Raises:
             BenchError: no image has a mask, or a label; or there is no such grouping.
         """
-        return by_group(beside(self.record), by, bands)
+        return by_group(with_network_rows(self.record), by, bands)
 
     def pooled(self) -> pd.DataFrame:
         """Values of all images together, as PxAP by its authors: value, n and the 95 % bootstrap interval over images.
@@ -217,7 +217,7 @@ class Run:
         Raises:
             BenchError: the run was not made by ``Study.reliability``.
         """
-        shown, trials = self._verdicts.board.shown.results, beside_rows(read_trials(self.folder))
+        shown, trials = self._verdicts.board.shown.results, with_network_table(read_trials(self.folder))
         return consistency(shown, trials, scales(self.record.info), int(self.record.info["seed"]))
 
     def reliability(self) -> pd.DataFrame:

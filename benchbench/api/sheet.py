@@ -12,14 +12,14 @@ from PIL import Image
 from torch import Tensor
 
 from ..datasets.sources.decode import decode
-from ..engine.inputs import aimed, check_target, ready_spec
+from ..engine.inputs import check_target, ready_spec, with_target_score
 from ..errors import BenchError
-from ..isolation import blame
+from ..isolation import describe_exception
 from ..models.preprocess import denormalise, prepare
-from ..network.capture import quiet
+from ..network.capture import eval_frozen
 from ..network.scored import is_scored
 from ..network.targets import chooser
-from ..study.spec import MethodChoice, Study
+from ..study.spec import MethodChoice, StudySpec
 from ..types import ModelSpec
 from ..viz.overlay import Overlay, laid
 from .explain import explain
@@ -52,7 +52,7 @@ def illustrate(
         BenchError: a file that is no image; an unknown model, method, layer or target.
     """
     layers = layer if layer == "last" else [layer]
-    study = Study(
+    study = StudySpec(
         models=[model], datasets=["photos"], methods=list(methods), metrics=["deletion"], layers=layers, target=target
     )
     if target == "label":
@@ -61,7 +61,7 @@ def illustrate(
     loaded = ready_spec(study.models[0], torch.device("cpu"))
     images = torch.stack([prepare(picture, None, loaded.preprocess)[0] for picture in pictures])
     check_target(study, loaded.network, _logits(loaded, images).shape[1], loaded.name)
-    spec = aimed(loaded, study)
+    spec = with_target_score(loaded, study)
     classes, said = _classes(spec, images, study.targets[0])
     aim = None if is_scored(spec.network) else classes
     maps = [_maps(spec, images, method, layer, aim, study.seed) for method in study.methods]
@@ -89,7 +89,7 @@ def _maps(
     except BenchError:
         raise
     except Exception as error:  # whatever the network or a method of the user's own raises
-        raise BenchError(blame(error), where=f"{method.label} on {spec.name}") from error
+        raise BenchError(describe_exception(error), where=f"{method.label} on {spec.name}") from error
 
 
 def _logits(spec: ModelSpec, images: Tensor) -> Tensor:
@@ -100,14 +100,16 @@ def _logits(spec: ModelSpec, images: Tensor) -> Tensor:
     """
     where = f"models: {spec.name}"
     try:
-        with quiet(spec.network), torch.no_grad():
+        with eval_frozen(spec.network), torch.no_grad():
             found = spec.network(images)
     except BenchError:
         raise
     except Exception as error:
         shape = f"(B, {', '.join(map(str, images.shape[1:]))})"
         hint = f"It is given {shape}; a ModelSpec with its own Preprocess says another size"
-        raise BenchError(f"the network fails on the photograph: {blame(error)}", where=where, hint=hint) from error
+        raise BenchError(
+            f"the network fails on the photograph: {describe_exception(error)}", where=where, hint=hint
+        ) from error
     if isinstance(found, Tensor) and found.ndim == 2 and len(found) == len(images):
         return found
     said, way = _described(found)

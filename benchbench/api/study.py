@@ -10,13 +10,13 @@ from ..engine.progress import Progress
 from ..engine.runner import run
 from ..paths import expanded
 from ..reports.checks import reliability
-from ..study import spec as _study
+from ..study.spec import StudySpec
 from ..suites.disturbances import Disturbances, disturb
 from ..suites.reliability import LEVELS, with_levels
 from .run import Run
 
 
-class Study(_study.Study):
+class Study(StudySpec):
     """What to compare; see the study file's keys. ``models`` and ``datasets`` may be mappings of names to objects.
 
     Example:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..errors import NotApplicable
 from ..maps.normalise import saliency
-from ..network.randomise import layers_of, layers_with_weights, noised, redrawn
+from ..network.randomise import layers_of, layers_with_weights, randomised, with_noisy_weights
 from ..network.scored import is_scored
 from ..network.scorer import Scorer
 from ..perturbation.corruptions import jpeg, noisy, shifted
@@ -19,7 +19,7 @@ from ..types.views import Jpeg, Masked, Noisy, NoisyWeights, OtherTarget, Random
 
 
 @dataclass(frozen=True, eq=False)
-class Original:
+class ReferenceBatch:
     """A batch of images as they are: what every view of them starts from.
 
     Attributes:
@@ -37,7 +37,7 @@ class Original:
     predicted: Tensor
     seed: int
 
-    def one(self, i: int) -> Original:
+    def one(self, i: int) -> ReferenceBatch:
         s = slice(i, i + 1)
         return replace(
             self,
@@ -50,21 +50,21 @@ class Original:
 
 
 @dataclass(frozen=True, eq=False)
-class Shown:
+class ViewBatch:
     """What a method is shown of a batch: a network, images, their masks, and which class.
 
     ``reasons``: per image why there is no such view of it, or "".
     """
 
     view: Single
-    original: Original
+    original: ReferenceBatch
     network: nn.Module
     scorer: Scorer
     images: Tensor
     masks: Tensor | None
     reasons: tuple[str, ...]
 
-    def one(self, i: int) -> Shown:
+    def one(self, i: int) -> ViewBatch:
         s = slice(i, i + 1)
         masks = None if self.masks is None else self.masks[s]
         own = self.original.one(i)
@@ -78,10 +78,10 @@ class Shown:
 
 
 @dataclass(eq=False)
-class Weights:
+class RandomisedNetworks:
     """Networks with other weights, one at a time: views of the same layers follow each other."""
 
-    original: Original
+    original: ReferenceBatch
     key: object = None
     made: tuple[nn.Module, Scorer] | None = None
     order: list[str] = field(default_factory=list)
@@ -99,8 +99,8 @@ class Weights:
 
     def _network(self, view: RandomWeights | NoisyWeights) -> nn.Module:
         if isinstance(view, NoisyWeights):
-            return noised(self.original.network, view, self.original.seed)
-        return redrawn(self.original.network, self.layers_of(view), self.original.seed)
+            return with_noisy_weights(self.original.network, view, self.original.seed)
+        return randomised(self.original.network, self.layers_of(view), self.original.seed)
 
     def layers_of(self, view: RandomWeights) -> tuple[str, ...]:
         if not self.order:
@@ -109,11 +109,11 @@ class Weights:
         return layers_of(view, self.order)
 
 
-def show(view: Single, maps: Tensor, original: Original, weights: Weights) -> Shown:
+def apply_view(view: Single, maps: Tensor, original: ReferenceBatch, weights: RandomisedNetworks) -> ViewBatch:
     """What a method is shown; ``maps`` (B, h, w) are its own, finite, where the view is Masked."""
     pixels = original.pixels
     who = (original.network, original.scorer)
-    shown = Shown(view, original, *who, pixels.images, original.masks, ("",) * len(original.ids))
+    shown = ViewBatch(view, original, *who, pixels.images, original.masks, ("",) * len(original.ids))
     match view:
         case Noisy():
             return replace(shown, images=noisy(pixels, view))
@@ -133,7 +133,7 @@ def show(view: Single, maps: Tensor, original: Original, weights: Weights) -> Sh
     return shown
 
 
-def _redrawn(view: RandomWeights | NoisyWeights, shown: Shown, weights: Weights) -> Shown:
+def _redrawn(view: RandomWeights | NoisyWeights, shown: ViewBatch, weights: RandomisedNetworks) -> ViewBatch:
     noise = view.noise if isinstance(view, RandomWeights) else None
     images = noisy(shown.original.pixels, noise) if noise else shown.images
     try:

@@ -8,19 +8,19 @@ import torch
 from torch import Tensor
 
 from ..errors import NotApplicable
-from ..isolation import blame
-from ..maps.map_batch import Maps
+from ..isolation import describe_exception
+from ..maps.map_batch import MapBatch
 from ..network.exported import refuse_spoiled
 from ..seeds import sample_seeds
 from ..study.plan import MapCell
 from ..vocabulary import Status
 from .rounding import doubted, made_of_rounding
-from .services import Batch, look, run_method
+from .services import CapturedBatch, capture_batch, run_method
 
 NOT_AGAIN = "it is made of a whole dataset's maps, and not again for other images"
 
 
-def explain(cell: MapCell, batch: Batch, ids: Sequence[str], masks: Tensor | None, seed: int) -> Maps:
+def explain(cell: MapCell, batch: CapturedBatch, ids: Sequence[str], masks: Tensor | None, seed: int) -> MapBatch:
     """The maps of a batch. If the method fails on it, each image is tried alone, so that only the guilty ones fail.
 
     So it is where memory runs out: a method that takes too much of it spoils no other method's batches.
@@ -30,7 +30,7 @@ def explain(cell: MapCell, batch: Batch, ids: Sequence[str], masks: Tensor | Non
         masks: the data's (B, H, W), if any.
     """
     if "dataset" in cell.method.needs:
-        return Maps.none(len(ids), NOT_AGAIN, "not_applicable")
+        return MapBatch.none(len(ids), NOT_AGAIN, "not_applicable")
     plugin = cell.method.plugin
     seeds = sample_seeds(seed, f"{plugin.name}/{cell.layer}", ids)
     layer = batch.layer(cell.layer, seeds, masks)
@@ -40,21 +40,24 @@ def explain(cell: MapCell, batch: Batch, ids: Sequence[str], masks: Tensor | Non
         with batch.scorer.ledger.apart():
             rounding = made_of_rounding(plugin, layer, cell.method.params, maps)
     except Exception as error:
-        failed: tuple[str, Status] = blame(error), "not_applicable" if isinstance(error, NotApplicable) else "failed"
+        failed: tuple[str, Status] = (
+            describe_exception(error),
+            "not_applicable" if isinstance(error, NotApplicable) else "failed",
+        )
     else:
         return _sound(cell, batch, maps, rounding)
     if len(ids) == 1:  # here, as memory that the exception held is free now
-        return Maps.none(1, *failed)
+        return MapBatch.none(1, *failed)
     own = [None if masks is None else masks[i : i + 1] for i in range(len(ids))]
-    return Maps.join([explain(cell, _alone(batch, i, cell), ids[i : i + 1], own[i], seed) for i in range(len(ids))])
+    return MapBatch.join([explain(cell, _alone(batch, i, cell), ids[i : i + 1], own[i], seed) for i in range(len(ids))])
 
 
-def _sound(cell: MapCell, batch: Batch, maps: Tensor, rounding: Sequence[str]) -> Maps:
+def _sound(cell: MapCell, batch: CapturedBatch, maps: Tensor, rounding: Sequence[str]) -> MapBatch:
     """The maps of a method that returned, with what is wrong with each."""
     sound = batch.sound(cell.layer, gradient="gradient" in cell.method.needs)
     broken = [_trouble(*pair) for pair in zip(_finite(maps), sound, strict=True)]
     statuses = tuple(_status(*pair) for pair in zip(broken, rounding, strict=True))
-    return Maps(maps, tuple(one or other for one, other in zip(broken, rounding, strict=True)), statuses)
+    return MapBatch(maps, tuple(one or other for one, other in zip(broken, rounding, strict=True)), statuses)
 
 
 def _finite(maps: Tensor) -> list[bool]:
@@ -73,6 +76,8 @@ def _status(broken: str, rounding: str) -> Status:
     return "failed" if broken else "not_applicable" if rounding else "ok"
 
 
-def _alone(batch: Batch, i: int, cell: MapCell) -> Batch:
+def _alone(batch: CapturedBatch, i: int, cell: MapCell) -> CapturedBatch:
     target, gradient = batch.captured.targets[i : i + 1], "gradient" in cell.method.needs
-    return look(batch.network, batch.scorer, batch.images[i : i + 1], [cell.layer], lambda _: target, gradient=gradient)
+    return capture_batch(
+        batch.network, batch.scorer, batch.images[i : i + 1], [cell.layer], lambda _: target, gradient=gradient
+    )

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ..network.scorer import Scorer
 from ..registry import MethodPlugin
 from ..vocabulary import INPUT
-from .services import look, run_method
+from .services import capture_batch, run_method
 
 
 def method_maps(
@@ -45,5 +45,5 @@ def method_maps(
     needs = plugin.needs_of(params)
     place = INPUT if "input" in needs else layer
     wanted = "gradient" in needs if gradient is None else gradient
-    batch = look(network, scorer or Scorer(network), images, [place], choose, gradient=wanted)
+    batch = capture_batch(network, scorer or Scorer(network), images, [place], choose, gradient=wanted)
     return run_method(plugin, batch.layer(place, seeds, masks), params)

@@ -14,34 +14,36 @@ import torch
 from torch import Tensor
 
 from ..errors import BenchError
-from ..isolation import blame, out_of_memory
-from ..maps.map_batch import Maps
-from ..network.scorer import Answers, read
-from ..perturbation.corruptions import moved
+from ..isolation import describe_exception, out_of_memory
+from ..maps.map_batch import MapBatch
+from ..network.scorer import TargetScores, target_scores
+from ..perturbation.corruptions import pixel_distance
 from ..perturbation.equality import same_shown
 from ..study.plan import MapCell, MetricCell
 from ..study.requests import views_of
 from ..types import Again
 from ..types.views import Masked, RandomWeights, Single, View, singles
 from ..vocabulary import Status
-from .apply_view import Original, Shown, Weights, show
+from .apply_view import RandomisedNetworks, ReferenceBatch, ViewBatch, apply_view
 from .explain import explain
-from .services import Batch, look
-from .view_collector import Tray
+from .services import CapturedBatch, capture_batch
+from .view_collector import ViewCollector
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class ViewMaps:
     """The maps by cell, and the network's answers (B,) with its most likely class; -1 where it failed."""
 
-    maps: Mapping[str, Maps]
-    answers: Answers
+    maps: Mapping[str, MapBatch]
+    answers: TargetScores
     likely: Tensor
 
     @classmethod
-    def join(cls, parts: Sequence[Found]) -> Found:
-        maps = {name: Maps.join([part.maps[name] for part in parts]) for name in parts[0].maps}
-        return cls(maps, Answers.join([part.answers for part in parts]), torch.cat([part.likely for part in parts]))
+    def join(cls, parts: Sequence[ViewMaps]) -> ViewMaps:
+        maps = {name: MapBatch.join([part.maps[name] for part in parts]) for name in parts[0].maps}
+        return cls(
+            maps, TargetScores.join([part.answers for part in parts]), torch.cat([part.likely for part in parts])
+        )
 
 
 def wanted_views(cells: Sequence[MetricCell]) -> dict[Single, list[MapCell]]:
@@ -63,8 +65,8 @@ def passes_per_image(cells: Sequence[MetricCell], channels: Mapping[str, int]) -
     return total
 
 
-def explain_again(
-    cells: Sequence[MetricCell], maps: Mapping[str, Maps], original: Original
+def reexplain(
+    cells: Sequence[MetricCell], maps: Mapping[str, MapBatch], original: ReferenceBatch
 ) -> dict[str, dict[View, Again]]:
     """By map cell, the maps on every view that the metric cells ask for.
 
@@ -75,7 +77,7 @@ def explain_again(
         view: [cell for cell in asking if "ok" in maps[cell.name].statuses]
         for view, asking in wanted_views(cells).items()
     }
-    weights, tray = Weights(original), Tray(cells)
+    weights, tray = RandomisedNetworks(original), ViewCollector(cells)
     last: tuple[object, dict[str, Again]] = (None, {})
     for view in _ordered([view for view, live in wanted.items() if live], weights):
         live = wanted[view]
@@ -88,7 +90,7 @@ def explain_again(
     return tray.found()
 
 
-def _ordered(views: Sequence[Single], weights: Weights) -> list[Single]:
+def _ordered(views: Sequence[Single], weights: RandomisedNetworks) -> list[Single]:
     """Those of the same random layers beside each other, and of these those of the same noise."""
     noises = list(dict.fromkeys(view.noise for view in views if isinstance(view, RandomWeights)))
     drawn = sorted(
@@ -99,75 +101,79 @@ def _ordered(views: Sequence[Single], weights: Weights) -> list[Single]:
 
 
 def _on_view(
-    view: Single, cells: Sequence[MapCell], maps: Mapping[str, Maps], original: Original, weights: Weights
+    view: Single,
+    cells: Sequence[MapCell],
+    maps: Mapping[str, MapBatch],
+    original: ReferenceBatch,
+    weights: RandomisedNetworks,
 ) -> dict[str, Again]:
     found: dict[str, Again] = {}
     for group in _alike(cells, maps, original.pixels.size) if isinstance(view, Masked) else [cells]:
-        shown = show(view, _finite(maps[group[0].name]), original, weights)
-        seen, distance = explain_shown(shown, group), moved(original.pixels, shown.images)
+        shown = apply_view(view, _finite(maps[group[0].name]), original, weights)
+        seen, distance = explain_shown(shown, group), pixel_distance(original.pixels, shown.images)
         for cell in group:
             found[cell.name] = _again(shown, seen, seen.maps[cell.name], distance)
     return found
 
 
-def _alike(cells: Sequence[MapCell], maps: Mapping[str, Maps], size: tuple[int, int]) -> list[list[MapCell]]:
+def _alike(cells: Sequence[MapCell], maps: Mapping[str, MapBatch], size: tuple[int, int]) -> list[list[MapCell]]:
     """The cells whose maps, at the images' size, are the same to the last bit for every image of the batch."""
     groups = same_shown([_finite(maps[cell.name]) for cell in cells], size)
     return [[cells[i] for i in group] for group in groups]
 
 
-def _finite(maps: Maps) -> Tensor:
+def _finite(maps: MapBatch) -> Tensor:
     assert maps.tensor is not None, "some image has a map"
     return maps.tensor.cpu().nan_to_num(0, 0, 0)
 
 
-def explain_shown(shown: Shown, cells: Sequence[MapCell]) -> Found:
+def explain_shown(shown: ViewBatch, cells: Sequence[MapCell]) -> ViewMaps:
     """The cells' maps of what is shown.
 
     If the network fails on the batch, each image is tried alone; then without what needs a gradient.
     """
     own = shown.original
     if all(shown.reasons):
-        return _nothing(shown, {cell.name: Maps.none(len(own.ids), "", "not_applicable") for cell in cells})
+        return _nothing(shown, {cell.name: MapBatch.none(len(own.ids), "", "not_applicable") for cell in cells})
     try:
         batch = _look(shown, cells)
     except Exception as error:
         if out_of_memory(error) and len(own.ids) > 1:
             raise
         if len(own.ids) > 1:
-            return Found.join([explain_shown(shown.one(i), cells) for i in range(len(own.ids))])
-        return _what_it_can(shown, cells, f"the network failed: {blame(error)}")
+            return ViewMaps.join([explain_shown(shown.one(i), cells) for i in range(len(own.ids))])
+        return _what_it_can(shown, cells, f"the network failed: {describe_exception(error)}")
     maps = {cell.name: explain(cell, batch, own.ids, shown.masks, own.seed) for cell in cells}
     logits = batch.captured.logits.float()
-    return Found(maps, read(logits, batch.captured.targets, shown.scorer.activation), logits.argmax(1))
+    return ViewMaps(maps, target_scores(logits, batch.captured.targets, shown.scorer.activation), logits.argmax(1))
 
 
-def _look(shown: Shown, cells: Sequence[MapCell]) -> Batch:
+def _look(shown: ViewBatch, cells: Sequence[MapCell]) -> CapturedBatch:
     layers = list(dict.fromkeys(cell.layer for cell in cells))
     gradient = {cell.layer for cell in cells if "gradient" in cell.method.needs}
-    batch = look(shown.network, shown.scorer, shown.images, layers, shown.choose, gradient=gradient)
+    batch = capture_batch(shown.network, shown.scorer, shown.images, layers, shown.choose, gradient=gradient)
     if not torch.isfinite(batch.captured.logits).all():
         raise BenchError("the network's logits are not finite numbers")
     shown.scorer.advance(len(shown.images))
     return batch
 
 
-def _what_it_can(shown: Shown, cells: Sequence[MapCell], reason: str) -> Found:
+def _what_it_can(shown: ViewBatch, cells: Sequence[MapCell], reason: str) -> ViewMaps:
     """After the network failed on one image: what is left without a gradient."""
     gentle = [cell for cell in cells if "gradient" not in cell.method.needs]
-    refused = {cell.name: Maps.none(1, reason, "failed") for cell in cells}
+    refused = {cell.name: MapBatch.none(1, reason, "failed") for cell in cells}
     if not gentle or len(gentle) == len(cells):
         return _nothing(shown, refused)
     found = explain_shown(shown, gentle)
     return replace(found, maps=refused | dict(found.maps))
 
 
-def _nothing(shown: Shown, maps: Mapping[str, Maps]) -> Found:
+def _nothing(shown: ViewBatch, maps: Mapping[str, MapBatch]) -> ViewMaps:
     blank = torch.full((len(shown.reasons),), float("nan"), device=shown.images.device)
-    return Found(maps, Answers(blank, blank, blank), torch.full_like(shown.original.targets, -1))
+    return ViewMaps(maps, TargetScores(blank, blank, blank), torch.full_like(shown.original.targets, -1))
 
 
-def _again(shown: Shown, found: Found, maps: Maps, distance: Tensor) -> Again:
+def _again(shown: ViewBatch, found: ViewMaps, maps: MapBatch, distance: Tensor) -> Again:
     """On the CPU, where many views of many maps have room."""
     count = len(shown.reasons)
     tensor = torch.zeros(count, 1, 1) if maps.tensor is None else _finite(maps)

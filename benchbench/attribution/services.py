@@ -14,16 +14,16 @@ from ..containment import contained
 from ..errors import BenchError, NotApplicable
 from ..isolation import out_of_memory
 from ..network.attention import attentions
-from ..network.capture import NO_GRADIENT, WHY, Capture, capture, quiet, widened
+from ..network.capture import NO_GRADIENT, WHY, Capture, capture, eval_frozen, widened
 from ..network.checks import check_logits
 from ..network.derivatives import bias_gradients, curvature
 from ..network.exported import exported, exported_behind
 from ..network.head import pooled_head
-from ..network.layers import before
+from ..network.layers import finer_stages
 from ..network.masked_scores import score_masked, score_pictures
 from ..network.prepared import channels_last
-from ..network.rest import Cut, check_copies, cut, rest
-from ..network.scorer import Answers, Scorer, read
+from ..network.rest import Rest, check_copies, cut, rest
+from ..network.scorer import Scorer, TargetScores, target_scores
 from ..registry.plugin import MethodPlugin
 from ..tracing.reading import Reading
 from ..tracing.reading import read as read_network
@@ -32,17 +32,19 @@ from ..types.layout import Grid
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
+class CapturedBatch:
     """One captured batch: the network, its images (B, 3, H, W), and what the pass over them left."""
 
     network: nn.Module
     scorer: Scorer
     images: Tensor
     captured: Capture
-    masked: dict[str, Answers] = field(default_factory=dict)  # by layer: what its activations as masks scored
+    masked: dict[str, TargetScores] = field(default_factory=dict)  # by layer: what its activations as masks scored
     across: dict[str, tuple[Any, ...]] = field(default_factory=dict)  # by layer: what goes around it
     whole: dict[tuple[str, bool], list[bool]] = field(default_factory=dict)  # by layer, with its gradient or without
-    more: dict[tuple[str, bool], Batch] = field(default_factory=dict)  # by layer and gradient: of its other stages
+    more: dict[tuple[str, bool], CapturedBatch] = field(
+        default_factory=dict
+    )  # by layer and gradient: of its other stages
     token: object = field(default_factory=object)  # tells it from other batches in the ledger
 
     def sound(self, name: str, *, gradient: bool) -> list[bool]:
@@ -70,7 +72,7 @@ class Batch:
         )
 
 
-def look(
+def capture_batch(
     network: nn.Module,
     scorer: Scorer,
     images: Tensor,
@@ -80,7 +82,7 @@ def look(
     gradient: bool | Collection[str],
     score: Score | None = None,
     mark: Callable[[], None] | None = None,
-) -> Batch:
+) -> CapturedBatch:
     """Capture a batch: one forward, and one backward if a gradient is needed, both counted.
 
     On the scorer's prepared copy, where it is proven to give what the network gives at all these layers; else on the
@@ -92,7 +94,7 @@ def look(
     captured = capture(own, shown, layers, choose, gradient=gradient, score=score, mark=mark, reading=reading)
     scorer.passes.forwards += len(images)
     scorer.passes.backwards += len(images) if gradient else 0
-    return Batch(network, scorer, images, captured)
+    return CapturedBatch(network, scorer, images, captured)
 
 
 def reading_of(network: nn.Module, scorer: Scorer, images: Tensor) -> Reading:
@@ -100,7 +102,7 @@ def reading_of(network: nn.Module, scorer: Scorer, images: Tensor) -> Reading:
     size = (images.shape[2], images.shape[3])
     known = scorer.readings.get(size)
     if known is None or known.network is not network:
-        with quiet(network):
+        with eval_frozen(network):
             known = scorer.readings[size] = read_network(network, images)
     return known
 
@@ -141,7 +143,7 @@ def real_numbers(maps: Any, *, fits: bool, needed: str) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class _Services:
-    batch: Batch
+    batch: CapturedBatch
     name: str
     seeds: tuple[int, ...]
     lent: Tensor | None = None  # the method's copy of the activation
@@ -152,7 +154,7 @@ class _Services:
     def rest(self, activation: Tensor) -> Tensor:
         copies = check_copies(activation, self.batch.images)
         owner = torch.arange(len(self.batch.images), device=activation.device).repeat(copies)
-        with quiet(self.batch.network):
+        with eval_frozen(self.batch.network):
             return self._behind(activation.clone(), owner)
 
     def score(self, images: Tensor, of: ScoreKind) -> Tensor:
@@ -176,7 +178,7 @@ class _Services:
         pairs = torch.arange(len(activation) * count, device=activation.device)
         answers, most = [], b.scorer.rows
         most.setdefault(self.name, self._rows(activation))
-        with torch.no_grad(), quiet(b.network):
+        with torch.no_grad(), eval_frozen(b.network):
             while len(pairs):
                 rows = pairs[: most[self.name]]
                 try:
@@ -187,10 +189,10 @@ class _Services:
                     if not out_of_memory(error) or len(rows) == 1:
                         raise
                 most[self.name] = len(rows) // 2
-        found: Tensor = getattr(Answers.join(answers), of)
+        found: Tensor = getattr(TargetScores.join(answers), of)
         return found.view(-1, count)
 
-    def _changed(self, change: Change, activation: Tensor, pairs: Tensor, count: int) -> Answers:
+    def _changed(self, change: Change, activation: Tensor, pairs: Tensor, count: int) -> TargetScores:
         owner = pairs // count
         given = activation[owner]
         changed = change(given, pairs % count)
@@ -199,7 +201,7 @@ class _Services:
             raise BenchError(f"score_changed() was given a change to {made}, where {needed} is needed")
         changed = changed if changed is given else changed.clone()  # the network may overwrite what it is given
         b = self.batch
-        return read(self._behind(changed, owner).float(), b.captured.targets[owner], b.scorer.activation)
+        return target_scores(self._behind(changed, owner).float(), b.captured.targets[owner], b.scorer.activation)
 
     def _rows(self, activation: Tensor) -> int:
         """As many activations as weigh what four batches of images weigh, and at least a batch."""
@@ -219,7 +221,7 @@ class _Services:
                 b.scorer.passes.forwards += len(b.images) if made.crossing else 0
         return made.logits(activation, b.images, owner, b.across[self.name])
 
-    def _cut(self) -> Cut | None:
+    def _cut(self) -> Rest | None:
         """The prepared network behind the layer; else the network itself; None where neither can be cut."""
         b, cuts = self.batch, self.batch.scorer.cuts
         with self._shared("cut", once=True):
@@ -238,11 +240,13 @@ class _Services:
     def look(self, images: Tensor, score: Score | None, stream: str, *, gradient: bool) -> Layer:
         b = self.batch
         targets = b.captured.targets
-        again = look(b.network, b.scorer, images, [self.name], lambda _: targets, gradient=gradient, score=score)
+        again = capture_batch(
+            b.network, b.scorer, images, [self.name], lambda _: targets, gradient=gradient, score=score
+        )
         return again.layer(self.name, streamed(self.seeds, stream))
 
     def forward(self, images: Tensor) -> Tensor:
-        with torch.enable_grad(), quiet(self.batch.network):
+        with torch.enable_grad(), eval_frozen(self.batch.network):
             logits = widened(check_logits(self.batch.network(images), images))
         if images.requires_grad and not logits.requires_grad:
             raise NotApplicable(f"{NO_GRADIENT} the logits to the images{WHY}")
@@ -253,13 +257,15 @@ class _Services:
         b, known = self.batch, self.batch.scorer.stages
         with self._shared("stages", once=True):
             if self.name not in known:
-                known[self.name] = before(b.network, b.images, self.name, reading_of(b.network, b.scorer, b.images))
+                known[self.name] = finer_stages(
+                    b.network, b.images, self.name, reading_of(b.network, b.scorer, b.images)
+                )
         captured = b.captured.gradients if gradient else b.captured.activations
         others, key = [name for name in known[self.name] if name not in captured], (self.name, gradient)
         with self._shared(f"more, gradient {gradient}") if others else nullcontext():
             if others and key not in b.more:
                 targets = b.captured.targets
-                b.more[key] = look(b.network, b.scorer, b.images, others, lambda _: targets, gradient=gradient)
+                b.more[key] = capture_batch(b.network, b.scorer, b.images, others, lambda _: targets, gradient=gradient)
         return tuple(
             (b.more[key] if name in others else b).layer(name, self.seeds).copied() for name in known[self.name]
         )
@@ -305,7 +311,7 @@ class _Services:
 
     def probability(self) -> Tensor:
         seen = self.batch.captured
-        return read(seen.logits, seen.targets, self.batch.scorer.activation).probability
+        return target_scores(seen.logits, seen.targets, self.batch.scorer.activation).probability
 
     def head(self) -> Head:
         found = pooled_head(self.batch.captured, self.name)

@@ -7,17 +7,17 @@ from torch import Tensor, nn
 
 from ..errors import NotApplicable
 from ..maps.normalise import saliency
-from ..network.capture import quiet
+from ..network.capture import eval_frozen
 from ..network.scorer import Scorer
 from ..seeds import sample_seeds
 from ..study.plan import MapCell
 from ..types import Subject
-from .apply_view import Original
+from .apply_view import ReferenceBatch
 from .explain import NOT_AGAIN
 from .method_maps import method_maps
 
 
-def subject_of(original: Original, cell: MapCell) -> Subject:
+def subject_of(original: ReferenceBatch, cell: MapCell) -> Subject:
     """The subject of one map cell on a batch."""
 
     def explain(network: nn.Module, images: Tensor, targets: Tensor, ids: tuple[str, ...]) -> Tensor:
@@ -25,7 +25,7 @@ def subject_of(original: Original, cell: MapCell) -> Subject:
         if "dataset" in cell.method.needs:
             raise NotApplicable(NOT_AGAIN)
         seeds = sample_seeds(original.seed, f"{cell.method.plugin.name}/{cell.layer}", ids)
-        with torch.enable_grad(), quiet(network):
+        with torch.enable_grad(), eval_frozen(network):
             scorer = Scorer(network, original.scorer.batch, activation=original.scorer.activation)
             own = (cell.method.plugin, cell.method.params, network, images, cell.layer)
             maps = method_maps(*own, lambda _: targets, seeds, scorer=scorer)

@@ -15,7 +15,7 @@ from ..types.views import Averaged, Single, View, singles
 
 
 @dataclass(eq=False)
-class _Sum:
+class _RunningMean:
     """The sums over the views that came so far; in float64, one map of each image whatever the number of views."""
 
     first: Again
@@ -23,7 +23,7 @@ class _Sum:
     count: int = 1
 
     @classmethod
-    def of(cls, again: Again) -> _Sum:
+    def of(cls, again: Again) -> _RunningMean:
         return cls(again, {name: getattr(again, name).double() for name in ("map", "probability", "logit", "moved")})
 
     def add(self, again: Again) -> None:
@@ -47,12 +47,12 @@ class _Sum:
 
 
 @dataclass(eq=False)
-class Tray:
+class ViewCollector:
     """By map cell and view, what metrics of these cells will be given."""
 
     cells: Sequence[MetricCell]
     kept: dict[str, dict[View, Again]] = field(default_factory=dict)
-    sums: dict[str, dict[Averaged, _Sum]] = field(default_factory=dict)
+    sums: dict[str, dict[Averaged, _RunningMean]] = field(default_factory=dict)
     asked: dict[tuple[str, Single], list[View]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -74,7 +74,7 @@ class Tray:
             if asker in sums:
                 sums[asker].add(again)
             else:
-                sums[asker] = _Sum.of(again)
+                sums[asker] = _RunningMean.of(again)
 
     def found(self) -> dict[str, dict[View, Again]]:
         found = {cell: dict(views) for cell, views in self.kept.items()}

@@ -184,14 +184,14 @@ def compare_command(
 ) -> None:
     """Compare two runs on the images that both have: other weights, other code, another machine."""
     from ..errors import nearest
-    from ..reports.checks.comparison import FORMATS, Compared
+    from ..reports.checks.comparison import FORMATS, RunComparison
     from ..results.record import Record
 
     if format not in FORMATS:
         raise BenchError(f"unknown format {format!r}", where="--format", hint=nearest(format, FORMATS))
     if margin is not None and not 0 <= margin < math.inf:
         raise BenchError(f"margin is {margin}", where="--margin", hint="Give a difference, 0 or more")
-    found = Compared.of(Record.load(run_a), Record.load(run_b), named(models), margin)
+    found = RunComparison.of(Record.load(run_a), Record.load(run_b), named(models), margin)
     put(rendered(found.renderable()) if format == "table" else found.text(format), out)
 
 

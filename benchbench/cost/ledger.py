@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-from ..types import Share
+from ..types import CostShare
 
 User: TypeAlias = tuple[str, str, str]  # dataset, layer, method
 
@@ -53,7 +53,7 @@ class Passes:
 
 
 @dataclass(frozen=True)
-class Spent:
+class Usage:
     """Wall seconds, and images through the network."""
 
     seconds: float = 0.0
@@ -61,31 +61,31 @@ class Spent:
     backwards: float = 0.0
     rests: float = 0.0
 
-    def __add__(self, other: Spent) -> Spent:
-        return Spent(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
-    def __sub__(self, other: Spent) -> Spent:
+    def __sub__(self, other: Usage) -> Usage:
         return self + other * -1
 
-    def __mul__(self, factor: float) -> Spent:
-        return Spent(*(getattr(self, f.name) * factor for f in fields(self)))
+    def __mul__(self, factor: float) -> Usage:
+        return Usage(*(getattr(self, f.name) * factor for f in fields(self)))
 
 
 @dataclass(eq=False)
 class _Page:
     """What was spent: by user alone, and by thing in common, with its users; and how many images a user explained."""
 
-    own: dict[User, Spent] = field(default_factory=dict)
+    own: dict[User, Usage] = field(default_factory=dict)
     images: dict[User, int] = field(default_factory=dict)
-    common: dict[Hashable, Spent] = field(default_factory=dict)
+    common: dict[Hashable, Usage] = field(default_factory=dict)
     users: dict[Hashable, set[User]] = field(default_factory=dict)
 
     def add(self, other: _Page) -> None:
         for user, spent in other.own.items():
-            self.own[user] = self.own.get(user, Spent()) + spent
+            self.own[user] = self.own.get(user, Usage()) + spent
             self.images[user] = self.images.get(user, 0) + other.images[user]
         for what, spent in other.common.items():
-            self.common[what] = self.common.get(what, Spent()) + spent
+            self.common[what] = self.common.get(what, Usage()) + spent
             self.users.setdefault(what, set()).update(other.users[what])
 
 
@@ -104,7 +104,7 @@ class Ledger:
     opened: bool = False
     _total: _Page = field(default_factory=_Page)
     _draft: _Page = field(default_factory=_Page)
-    _under: list[Spent] = field(default_factory=list)  # by open block, what was spent in blocks inside it
+    _under: list[Usage] = field(default_factory=list)  # by open block, what was spent in blocks inside it
     _user: User | None = None
 
     def begin(self) -> None:
@@ -116,13 +116,13 @@ class Ledger:
         self._total.add(self._draft)
         self.begin()
 
-    def shares(self) -> dict[User, Share]:
+    def shares(self) -> dict[User, CostShare]:
         """By user its own work and its parts of what it had in common, per image."""
         found = {}
         for user, own in self._total.own.items():
             parts = [self._total.common[w] * (1 / len(u)) for w, u in self._total.users.items() if user in u]
             whole, images = sum(parts, own), self._total.images[user]
-            found[user] = Share(
+            found[user] = CostShare(
                 whole.seconds / images,
                 own.seconds / images,
                 whole.forwards / images,
@@ -133,9 +133,9 @@ class Ledger:
         return found
 
     @property
-    def spent(self) -> Spent:
+    def spent(self) -> Usage:
         """All that is in the account."""
-        return sum([*self._total.own.values(), *self._total.common.values()], Spent())
+        return sum([*self._total.own.values(), *self._total.common.values()], Usage())
 
     @contextmanager
     def own(self, user: User, images: int) -> Iterator[None]:
@@ -149,7 +149,7 @@ class Ledger:
                 yield
         finally:
             self._user = None
-        self._draft.own[user] = self._draft.own.get(user, Spent()) + found[0]
+        self._draft.own[user] = self._draft.own.get(user, Usage()) + found[0]
         self._draft.images[user] = self._draft.images.get(user, 0) + images
 
     def apart(self) -> AbstractContextManager[Any]:
@@ -162,7 +162,7 @@ class Ledger:
 
     @contextmanager
     def _shared(self, what: Hashable, user: User) -> Iterator[None]:
-        found: list[Spent] = []
+        found: list[Usage] = []
         try:
             with self._measured() as found:
                 yield
@@ -170,7 +170,7 @@ class Ledger:
             self._note(what, found[0], [user])
 
     @contextmanager
-    def capturing(self, users: Sequence[User], gradient: Sequence[User]) -> Iterator[Mark | None]:
+    def capturing(self, users: Sequence[User], gradient: Sequence[User]) -> Iterator[ForwardEnd | None]:
         """The block is one forward for all ``users`` and, from the mark on, one backward for those of a ``gradient``.
 
         A block that fails is nobody's.
@@ -178,24 +178,24 @@ class Ledger:
         if not (self.asked and self.opened and users):
             yield None
             return
-        mark, start = Mark(), self._now()
+        mark, start = ForwardEnd(), self._now()
         yield mark
         whole = self._now() - start
         back = (start.seconds + whole.seconds - mark.at) if mark.at else 0.0
         forth = replace(whole, seconds=whole.seconds - back, backwards=0.0)
         self._note(("forward", mark), forth, users)
         if gradient:
-            self._note(("backward", mark), Spent(back, backwards=whole.backwards), gradient)
+            self._note(("backward", mark), Usage(back, backwards=whole.backwards), gradient)
 
-    def _note(self, what: Hashable, spent: Spent, users: Sequence[User]) -> None:
-        self._draft.common[what] = self._draft.common.get(what, Spent()) + spent
+    def _note(self, what: Hashable, spent: Usage, users: Sequence[User]) -> None:
+        self._draft.common[what] = self._draft.common.get(what, Usage()) + spent
         self._draft.users.setdefault(what, set()).update(users)
 
     @contextmanager
-    def _measured(self) -> Iterator[list[Spent]]:
+    def _measured(self) -> Iterator[list[Usage]]:
         """A list that the end of the block fills: what was spent in it, less what was in blocks inside."""
-        found: list[Spent] = []
-        self._under.append(Spent())
+        found: list[Usage] = []
+        self._under.append(Usage())
         start = self._now()
         try:
             yield found
@@ -205,12 +205,12 @@ class Ledger:
             if self._under:
                 self._under[-1] += gross
 
-    def _now(self) -> Spent:
-        return Spent(now(), self.passes.forwards, self.passes.backwards, self.passes.rests)
+    def _now(self) -> Usage:
+        return Usage(now(), self.passes.forwards, self.passes.backwards, self.passes.rests)
 
 
 @dataclass(eq=False)
-class Mark:
+class ForwardEnd:
     """Called where a forward ends and its backward begins."""
 
     at: float = 0.0

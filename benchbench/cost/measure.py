@@ -13,7 +13,7 @@ import torch
 from torch.autograd.profiler import profile
 from torch.nn import functional as F
 
-from ..types import Cost, Count
+from ..types import Cost, PassCount
 from .ledger import Passes
 
 os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # or the profiler writes to the terminal at every start and stop
@@ -53,12 +53,12 @@ def measure(call: Callable[[], object], passes: Passes, device: torch.device, im
     )
 
 
-def counted(call: Callable[[], object], passes: Passes, images: int = 1) -> Count:
+def counted(call: Callable[[], object], passes: Passes, images: int = 1) -> PassCount:
     """The passes per image of one call."""
     forwards, backwards, rests = passes.forwards, passes.backwards, passes.rests
     call()
     found = (passes.forwards - forwards, passes.backwards - backwards, passes.rests - rests)
-    return Count(found[0] / images, found[1] / images, found[2] / images, images)
+    return PassCount(found[0] / images, found[1] / images, found[2] / images, images)
 
 
 def timed(call: Callable[[], object], device: torch.device) -> tuple[float, ...]:

@@ -12,7 +12,7 @@ from .rows import Row
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
+class ShardAnswers:
     """The samples of a shard's cell of predictions, by id."""
 
     shard: Shard
@@ -28,7 +28,7 @@ class Answers:
             yield from (entry for entry in self.samples.values() if not entry["reason"])
 
 
-def photo_rows(answers: Sequence[Answers]) -> Iterator[Row]:
+def photo_rows(answers: Sequence[ShardAnswers]) -> Iterator[Row]:
     """Of photos/index.parquet: what the network saw, and what it said."""
     for one in answers:
         names = one.shard.model.class_names
@@ -49,7 +49,7 @@ def photo_rows(answers: Sequence[Answers]) -> Iterator[Row]:
             }
 
 
-def accuracy(answers: Sequence[Answers]) -> list[Row]:
+def accuracy(answers: Sequence[ShardAnswers]) -> list[Row]:
     """Per model and dataset how often the most likely class was the label: a check of weights and preprocessing.
 
     ``readings``: how often it would be, were the classes numbered in the dataset's other ways.
@@ -70,7 +70,7 @@ def accuracy(answers: Sequence[Answers]) -> list[Row]:
     return list(rows.values())
 
 
-def label_cautions(answers: Sequence[Answers]) -> list[str]:
+def label_cautions(answers: Sequence[ShardAnswers]) -> list[str]:
     """What is unlikely to be meant in the labels, per model and dataset, by the network's answers."""
     known: dict[tuple[str, str], list[Answer]] = {}
     classes: dict[tuple[str, str], int] = {}
@@ -81,7 +81,7 @@ def label_cautions(answers: Sequence[Answers]) -> list[str]:
     return [caution for place, those in known.items() for caution in of_labels(*place, those, classes[place])]
 
 
-def units_of(answers: Sequence[Answers]) -> dict[str, dict[str, dict[str, str]]]:
+def units_of(answers: Sequence[ShardAnswers]) -> dict[str, dict[str, dict[str, str]]]:
     """By dataset, what makes samples dependent, where something does.
 
     ``copies``: by sample, the first sample with the same picture; ``groups``: by sample, its group. The first model's

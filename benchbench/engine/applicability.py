@@ -19,12 +19,12 @@ from ..network.head import pooled_head
 from ..network.layers import WORDS, resolve
 from ..network.scorer import Scorer
 from ..study.plan import ReadyModel
-from ..study.spec import Study
+from ..study.spec import StudySpec
 from ..types import INPUT, ModelSpec
 from .inputs import check_target
 
 
-def ready_model(spec: ModelSpec, study: Study, example: Tensor, settings: dict[str, Any]) -> ReadyModel:
+def ready_model(spec: ModelSpec, study: StudySpec, example: Tensor, settings: dict[str, Any]) -> ReadyModel:
     """Layers resolved on an example (1, channels, H, W), and what does not apply at each of them.
 
     Raises:
@@ -62,7 +62,7 @@ def ready_model(spec: ModelSpec, study: Study, example: Tensor, settings: dict[s
     return ReadyModel(*own, tuple(layers), channels, classes, skips, settings)
 
 
-def _layers(spec: ModelSpec, study: Study, example: Tensor) -> list[str]:
+def _layers(spec: ModelSpec, study: StudySpec, example: Tensor) -> list[str]:
     """The study's layers on this network; none where every method explains the network as a whole.
 
     Raises:

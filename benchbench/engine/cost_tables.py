@@ -11,8 +11,8 @@ from ..cost.ledger import User
 from ..errors import raised
 from ..results.store import Store
 from ..study.plan import NO_COST, CostCell, MapCell, Task, images_asked
-from ..study.spec import MetricChoice, Study
-from ..types import Cost, Count, Share
+from ..study.spec import MetricChoice, StudySpec
+from ..types import Cost, CostShare, PassCount
 from .rows import Row, place, valued, which
 
 NOT_IN_THIS_RUN = "some of the study's maps were there before this run: its work was not shared as in the whole study"
@@ -27,7 +27,7 @@ class Made:
     reason: str
 
 
-def cost_rows(cell: CostCell, study: Study, batch: int, store: Store) -> Iterator[Row]:
+def cost_rows(cell: CostCell, study: StudySpec, batch: int, store: Store) -> Iterator[Row]:
     entry: Row = {} if cell.skip else store.read_cell(cell.name)
     for metric in study.metrics:
         if not metric.plugin.alone or images_asked(metric, batch) != cell.images:
@@ -51,7 +51,7 @@ def cost_rows(cell: CostCell, study: Study, batch: int, store: Store) -> Iterato
 
 
 def share_rows(
-    tasks: Sequence[Task], study: Study, shares: Mapping[str, Mapping[User, Share]], made: Mapping[str, Made]
+    tasks: Sequence[Task], study: StudySpec, shares: Mapping[str, Mapping[User, CostShare]], made: Mapping[str, Made]
 ) -> Iterator[Row]:
     """What each method's maps took in this run, once for all shards of a dataset."""
     metrics = [metric for metric in study.metrics if "shared" in metric.plugin.needs]
@@ -90,12 +90,12 @@ def _no_share(cells: Sequence[MapCell], made: Mapping[str, Made]) -> Row | None:
 def _cost_entry(metric: MetricChoice, cost: Row) -> Row:
     """A metric's reading of a stored cost, or of passes alone."""
     if "cost" not in metric.plugin.needs:
-        return _read(metric, Count(**{name: cost[name] for name in ("forwards", "backwards", "rests", "images")}))
+        return _read(metric, PassCount(**{name: cost[name] for name in ("forwards", "backwards", "rests", "images")}))
     listed = {key: tuple(cost.get(key, ())) for key in ("seconds", "forward_seconds", "reference_seconds")}
     return _read(metric, Cost(**{**cost, **listed}))
 
 
-def _read(metric: MetricChoice, measured: Cost | Count | Share) -> Row:
+def _read(metric: MetricChoice, measured: Cost | PassCount | CostShare) -> Row:
     """The entry that a metric makes of what was measured."""
     try:
         with contained(f"metric {metric.name}"):

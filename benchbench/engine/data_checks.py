@@ -7,14 +7,14 @@ from collections.abc import Iterator, Sequence
 from torch import Tensor
 
 from ..errors import BenchError
-from ..formatting import listed
+from ..formatting import join_words
 from ..study.plan import Shard
-from ..study.spec import Study
+from ..study.spec import StudySpec
 from ..types import Dataset, Sample
 from . import cautions
 
 
-def refuse_without_masks(study: Study, shards: Sequence[Shard]) -> None:
+def refuse_without_masks(study: StudySpec, shards: Sequence[Shard]) -> None:
     """Refuse a metric that needs masks where no sample of the study has one.
 
     A dataset may say so by an attribute ``masked``; otherwise samples are read until one has a mask.
@@ -25,9 +25,9 @@ def refuse_without_masks(study: Study, shards: Sequence[Shard]) -> None:
     metrics = [metric.label for metric in study.metrics if "mask" in metric.plugin.needs]
     if not metrics or any(_has_mask(shard) for shard in shards):
         return
-    names = listed(dict.fromkeys(shard.dataset_name for shard in shards))
+    names = join_words(dict.fromkeys(shard.dataset_name for shard in shards))
     hint = "Give (images, labels, masks), or folder: masks: PATH; or leave the metric out"
-    raise BenchError(f"{listed(metrics)} needs masks, and {names} has none", where="metrics", hint=hint)
+    raise BenchError(f"{join_words(metrics)} needs masks, and {names} has none", where="metrics", hint=hint)
 
 
 def image_cautions(shards: Sequence[Shard]) -> list[str]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..attribution.services import real_numbers
 from ..containment import contained
-from ..isolation import blame
+from ..isolation import describe_exception
 from ..maps.health import health
 from ..results.store import Store
 from ..study.plan import MapCell, Task
@@ -47,7 +47,7 @@ def _derive(group: Sequence[tuple[Task, MapCell]], store: Store) -> int:
             fits = isinstance(given, Tensor) and given.ndim == 2
             made = real_numbers(given, fits=fits, needed="a map (h, w) is").cpu()
         except Exception as error:  # a plugin of someone's own
-            entry["reason"] = blame(error)
+            entry["reason"] = describe_exception(error)
     for _, cell in lacking:
         file = f"{cell.name}-0.npy"
         if made is not None:

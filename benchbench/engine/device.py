@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 
 from ..errors import BenchError
-from ..study.spec import Study
+from ..study.spec import StudySpec
 
 
-def device_of(study: Study) -> torch.device:
+def device_of(study: StudySpec) -> torch.device:
     """The device asked for; ``auto`` is CUDA where there is one.
 
     Raises:

@@ -17,7 +17,7 @@ from ..models.preprocess import fitted
 from ..network.checks import check_network
 from ..network.scored import ONE_TARGET, is_scored, scored
 from ..network.targets import difference, pair_of, place_of
-from ..study.spec import DatasetChoice, ModelChoice, Study, Target
+from ..study.spec import DatasetChoice, ModelChoice, StudySpec, Target
 from ..types import Dataset, ModelSpec
 from .loader import load_sample
 
@@ -29,7 +29,7 @@ def ready_spec(choice: ModelChoice, device: torch.device) -> ModelSpec:
     return replace(spec, network=check_network(spec.network, f"models: {choice.label}").to(device))
 
 
-def aimed(spec: ModelSpec, study: Study) -> ModelSpec:
+def with_target_score(spec: ModelSpec, study: StudySpec) -> ModelSpec:
     """The network with the difference of two classes as its score, where that is the target.
 
     Raises:
@@ -97,7 +97,7 @@ def _readable(dataset: Dataset, spec: ModelSpec) -> Iterator[Tensor]:
             continue  # its rows will say why
 
 
-def check_target(study: Study, network: nn.Module, classes: int, name: str) -> None:
+def check_target(study: StudySpec, network: nn.Module, classes: int, name: str) -> None:
     """Refuse a target that the network's logits (B, classes) do not have.
 
     Raises:

@@ -22,13 +22,13 @@ from ..results.store import Store
 from ..study.plan import Shard
 from ..study.spec import Target
 from ..types import Dataset, Preprocess, Sample
-from ..types.batch import Chunk
+from ..types.batch import ImageBatch
 
 THUMBNAIL = 320  # pixels, the longer side
 
 
 @dataclass(frozen=True, eq=False)
-class Loaded:
+class LoadedSample:
     """One readable sample, as the network sees it."""
 
     id: str
@@ -43,13 +43,13 @@ class Loaded:
 
 
 @dataclass(frozen=True, eq=False)
-class Loading:
+class ShardSamples:
     """A shard's readable samples; by id, the reasons of the others, and every label that is known.
 
     ``origins``: by id of a readable sample, a digest of the picture as the network sees it, and its group.
     """
 
-    samples: tuple[Loaded, ...]
+    samples: tuple[LoadedSample, ...]
     failures: Mapping[str, str]
     labels: Mapping[str, int | None]
     origins: Mapping[str, dict[str, str | None]]
@@ -62,7 +62,7 @@ class Loader:
         """``workers`` threads; with none, a shard is loaded when it is asked for."""
         self._store = store
         self._pool = ThreadPoolExecutor(workers, "load", _alone) if workers else None
-        self._begun: dict[Shard, list[Future[_One]]] = {}
+        self._begun: dict[Shard, list[Future[_SampleResult]]] = {}
 
     def begin(self, shard: Shard) -> None:
         """Start on a shard that ``load`` will be asked for; nothing without threads."""
@@ -70,13 +70,13 @@ class Loader:
             one = partial(_load, shard, store=self._store)
             self._begun[shard] = [self._pool.submit(one, k) for k in range(len(shard.indices))]
 
-    def load(self, shard: Shard) -> Loading:
+    def load(self, shard: Shard) -> ShardSamples:
         """The shard, decoded; the photographs that the store lacked are stored."""
         self.begin(shard)
         begun = self._begun.pop(shard, None)
         one = partial(_load, shard, store=self._store)
         found = [one(k) for k in range(len(shard.indices))] if begun is None else [f.result() for f in begun]
-        return Loading(
+        return ShardSamples(
             tuple(answer.sample for answer in found if answer.sample),
             {name: answer.reason for name, answer in zip(shard.ids, found, strict=True) if answer.reason},
             {name: answer.label for name, answer in zip(shard.ids, found, strict=True) if answer.known},
@@ -94,17 +94,17 @@ def _alone() -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class _One:
+class _SampleResult:
     """A sample, or the reason why it cannot be used; its label, if the dataset said one or none; and its origin."""
 
-    sample: Loaded | None
+    sample: LoadedSample | None
     reason: str
     label: int | None
     known: bool
     origin: dict[str, str | None] = field(default_factory=dict)
 
 
-def _load(shard: Shard, k: int, store: Store) -> _One:
+def _load(shard: Shard, k: int, store: Store) -> _SampleResult:
     """The k-th sample of a shard."""
     name, label, known = shard.ids[k], None, False
     try:
@@ -112,23 +112,23 @@ def _load(shard: Shard, k: int, store: Store) -> _One:
         label, known = sample.label, True
         _check_label(shard.target, label, shard.model.classes)
     except BenchError as error:
-        return _One(None, told(error), label, known)
+        return _SampleResult(None, told(error), label, known)
     photo = f"{digest('photo', shard.fingerprints[k], vars(shard.model.preprocess), name)}.jpg"
     if not store.has_photo(photo):
         thumbnail = _thumbnail(image, shard)
         store.write_photo(photo, partial(thumbnail.save, format="JPEG", quality=88))
     picture = hashlib.sha256(f"{tuple(image.shape)} ".encode() + image.contiguous().numpy().tobytes()).hexdigest()
     origin = {"picture": picture[:16], "group": sample.group}
-    return _One(Loaded(name, image, label, mask, photo), "", label, known, origin)
+    return _SampleResult(LoadedSample(name, image, label, mask, photo), "", label, known, origin)
 
 
-def chunks(loaded: Sequence[Loaded], size: int, device: torch.device) -> Iterator[Chunk]:
+def chunks(loaded: Sequence[LoadedSample], size: int, device: torch.device) -> Iterator[ImageBatch]:
     """Batches of at most ``size`` images of one shape, all with a mask or all without."""
     for (_, masked), group in groupby(sorted(loaded, key=lambda s: s.kind), key=lambda s: s.kind):
         members = list(group)
         for start in range(0, len(members), size):
             part = members[start : start + size]
-            yield Chunk(
+            yield ImageBatch(
                 tuple(s.id for s in part),
                 _stacked([s.image for s in part], device),
                 tuple(s.label for s in part),

@@ -11,30 +11,30 @@ from ..attribution.method_maps import method_maps
 from ..cost.ledger import Passes
 from ..cost.measure import counted, measure, timed
 from ..errors import BenchError, NotApplicable, told
-from ..isolation import blame, out_of_memory
+from ..isolation import describe_exception, out_of_memory
 from ..network.scored import is_scored
 from ..network.scorer import Scorer
 from ..network.targets import chooser
 from ..seeds import sample_seeds
 from ..study.plan import CostCell
-from ..types import Cost, Count
+from ..types import Cost, PassCount
 from .loader import load_sample
-from .shard import Desk
+from .shard import RunContext
 
 
-def measure_cost(cell: CostCell, desk: Desk) -> None:
+def measure_cost(cell: CostCell, desk: RunContext) -> None:
     """Measure and store a cost cell, raw; a method that fails leaves the reason instead."""
     try:
         cost = _measure(cell, desk)
     except NotApplicable as reason:
         desk.store.write_cell(cell.name, {"status": "not_applicable", "reason": told(reason)})
     except Exception as error:
-        desk.store.write_cell(cell.name, {"status": "failed", "reason": blame(error)})
+        desk.store.write_cell(cell.name, {"status": "failed", "reason": describe_exception(error)})
     else:
         desk.store.write_cell(cell.name, {"status": "ok", "reason": "", "cost": vars(cost)})
 
 
-def _measure(cell: CostCell, desk: Desk) -> Cost | Count:
+def _measure(cell: CostCell, desk: RunContext) -> Cost | PassCount:
     """Where memory does not suffice for all images, half of them, and so on."""
     images = cell.images
     while True:
@@ -46,7 +46,7 @@ def _measure(cell: CostCell, desk: Desk) -> Cost | Count:
         images //= 2
 
 
-def _measure_on(cell: CostCell, desk: Desk, count: int) -> Cost | Count:
+def _measure_on(cell: CostCell, desk: RunContext, count: int) -> Cost | PassCount:
     names, pictures, shapes = _different(cell, count)
     images, masks = pictures.to(desk.device), None if shapes is None else shapes.to(desk.device)
     plugin = cell.method.plugin

@@ -16,14 +16,14 @@ from ..digests import digest
 from ..models.load import weights_digest
 from ..network.prepared import Prepared
 from ..study.plan import ReadyModel, Shard
-from ..study.spec import MethodChoice, MetricChoice, Study
+from ..study.spec import MethodChoice, MetricChoice, StudySpec
 from ..types import Dataset, ModelSpec
 
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "scipy", "pandas", "pillow")
 
 
 def describe(
-    study: Study,
+    study: StudySpec,
     models: Sequence[Mapping[str, Any]],
     datasets: Mapping[str, Dataset],
     shards: Sequence[Shard],

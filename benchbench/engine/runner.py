@@ -18,15 +18,15 @@ from ..cost.ledger import Ledger, Passes, User
 from ..cost.memory import keep_memory
 from ..errors import BenchError
 from ..isolation import out_of_memory
-from ..network.capture import quiet
+from ..network.capture import eval_frozen
 from ..network.scorer import Scorer
 from ..results.retries import Retries
 from ..results.store import Store
 from ..study.extension import extended, refuse_changed
 from ..study.plan import Task
 from ..study.requests import probes_of
-from ..study.spec import ModelChoice, Study
-from ..types import Share
+from ..study.spec import ModelChoice, StudySpec
+from ..types import CostShare
 from . import tables as assemble
 from .data_checks import image_cautions, refuse_without_masks
 from .dataset_maps import derive
@@ -36,8 +36,8 @@ from .lock import locked, mark, unmark
 from .method_cost import measure_cost
 from .progress import Progress, Silent
 from .provenance import data_warnings, describe, earlier, machine
-from .setup import Loaded, ModelPlan, load
-from .shard import Desk, missing, work
+from .setup import LoadedModel, ModelPlan, load
+from .shard import RunContext, missing_cells, run_shard
 from .tables import Tables
 
 
@@ -49,11 +49,11 @@ class Tally:
     computed: int = 0
     reused: int = 0
     batches: dict[str, dict[str, Any]] = field(default_factory=dict)  # by model
-    shares: dict[str, Mapping[User, Share]] = field(default_factory=dict)  # by model
+    shares: dict[str, Mapping[User, CostShare]] = field(default_factory=dict)  # by model
 
 
 def run(
-    study: Study,
+    study: StudySpec,
     folder: Path,
     progress: Progress | None = None,
     *,
@@ -73,7 +73,7 @@ def run(
             writes into the folder, or it holds another study's results.
     """
     progress = progress or Silent()
-    with locked(folder, progress.warn), plainly(study, folder, progress):
+    with locked(folder, progress.warn), as_bench_errors(study, folder, progress):
         store = Store(folder, Retries(retry_failed))
         damaged = store.mend()
         if damaged:
@@ -92,7 +92,7 @@ def _counted(damaged: Sequence[str]) -> str:
 
 
 @contextmanager
-def plainly(study: Study, folder: Path, progress: Progress) -> Iterator[None]:
+def as_bench_errors(study: StudySpec, folder: Path, progress: Progress) -> Iterator[None]:
     """What can go wrong for want of disk or memory, as a BenchError; the progress is stopped."""
     try:
         yield
@@ -107,7 +107,7 @@ def plainly(study: Study, folder: Path, progress: Progress) -> Iterator[None]:
         progress.stop()
 
 
-def _run(study: Study, store: Store, progress: Progress, before: Mapping[str, Any] | None) -> None:
+def _run(study: StudySpec, store: Store, progress: Progress, before: Mapping[str, Any] | None) -> None:
     start = time.perf_counter()
     device, tally = device_of(study), Tally()
     keep_memory()
@@ -125,11 +125,11 @@ def _run(study: Study, store: Store, progress: Progress, before: Mapping[str, An
     refuse_changed(before, described, store.folder)
     progress.start(sum(_estimate(plan, store) for plan in plans))
     mark(store.folder)
-    with exact():
+    with deterministic_cudnn():
         for choice, plan in zip(study.models, plans, strict=True):
             progress.say(f"loading {choice.label}")
             loaded = loaded or _load_again(choice, plan, study, device)
-            with quiet(loaded.network):
+            with eval_frozen(loaded.network):
                 _run_model(loaded, study, store, device, tally, progress)
             loaded = None  # before the next is loaded
     progress.say("writing the tables")
@@ -153,7 +153,7 @@ def _run(study: Study, store: Store, progress: Progress, before: Mapping[str, An
         )
 
 
-def _survey(study: Study, device: torch.device, progress: Progress) -> tuple[list[ModelPlan], Loaded | None]:
+def _survey(study: StudySpec, device: torch.device, progress: Progress) -> tuple[list[ModelPlan], LoadedModel | None]:
     """The plan of each model, and the first network, ready.
 
     Every network is loaded once before anything runs, so that what cannot be met is refused then. One network is in
@@ -164,13 +164,13 @@ def _survey(study: Study, device: torch.device, progress: Progress) -> tuple[lis
     for choice in reversed(study.models):
         progress.say(f"loading {choice.label}")
         loaded = None
-        with exact():
+        with deterministic_cudnn():
             loaded = load(choice, study, device)
         plans.insert(0, loaded.plan)
     return plans, loaded
 
 
-def _load_again(choice: ModelChoice, plan: ModelPlan, study: Study, device: torch.device) -> Loaded:
+def _load_again(choice: ModelChoice, plan: ModelPlan, study: StudySpec, device: torch.device) -> LoadedModel:
     """The network of a plan that was made before.
 
     Raises:
@@ -183,7 +183,7 @@ def _load_again(choice: ModelChoice, plan: ModelPlan, study: Study, device: torc
     return replace(loaded, plan=plan)
 
 
-def exact() -> AbstractContextManager[None]:
+def deterministic_cudnn() -> AbstractContextManager[None]:
     """cuDNN in full float32, by the same algorithm each time: TF32 would differ by more than 1e-4."""
     context: AbstractContextManager[None] = torch.backends.cudnn.flags(
         enabled=True, benchmark=False, deterministic=True, allow_tf32=False
@@ -192,7 +192,7 @@ def exact() -> AbstractContextManager[None]:
 
 
 def _run_model(
-    loaded: Loaded, study: Study, store: Store, device: torch.device, tally: Tally, progress: Progress
+    loaded: LoadedModel, study: StudySpec, store: Store, device: torch.device, tally: Tally, progress: Progress
 ) -> None:
     prepared, plan = loaded.prepared, loaded.plan
     scorer = Scorer(
@@ -208,14 +208,14 @@ def _run_model(
     )
     loader = Loader(store, study.workers)
     try:
-        _work_all(plan, Desk(study, loaded.network, store, scorer, device, loader), tally, progress)
+        _work_all(plan, RunContext(study, loaded.network, store, scorer, device, loader), tally, progress)
     finally:
         loader.close()
     tally.shares[plan.model.name] = scorer.ledger.shares()
     tally.batches[plan.model.name] = {**vars(plan.sizing), "at_end": scorer.batch}
 
 
-def _work_all(plan: ModelPlan, desk: Desk, tally: Tally, progress: Progress) -> None:
+def _work_all(plan: ModelPlan, desk: RunContext, tally: Tally, progress: Progress) -> None:
     done = _sweep(plan, desk, progress)
     if any(cell.base for task in plan.tasks for cell in task.maps):
         done += derive(plan.tasks, desk.store) + _sweep(plan, desk, progress)
@@ -231,20 +231,20 @@ def _work_all(plan: ModelPlan, desk: Desk, tally: Tally, progress: Progress) -> 
         tally.computed += 1
 
 
-def _sweep(plan: ModelPlan, desk: Desk, progress: Progress) -> int:
+def _sweep(plan: ModelPlan, desk: RunContext, progress: Progress) -> int:
     """Work on every task; how many cells that computed."""
     done = 0
     for task, following in zip(plan.tasks, [*plan.tasks[1:], None], strict=True):
         progress.say(f"{plan.model.name} on {task.shard.dataset_name}")
         _ahead(task, following, desk)
-        done += work(task, desk)
+        done += run_shard(task, desk)
     return done
 
 
-def _ahead(task: Task, following: Task | None, desk: Desk) -> None:
+def _ahead(task: Task, following: Task | None, desk: RunContext) -> None:
     """Have the next shard loaded while this one is worked on."""
     for each in filter(None, (task, following)):
-        lacking = missing(each, desk.store)
+        lacking = missing_cells(each, desk.store)
         if lacking.maps or lacking.metrics:
             desk.loader.begin(each.shard)
 
@@ -253,7 +253,7 @@ def _estimate(plan: ModelPlan, store: Store) -> int:
     """Forwards still to do, roughly: what the progress bar counts."""
     total = 0
     for task in plan.tasks:
-        lacking = missing(task, store)
+        lacking = missing_cells(task, store)
         asking = [cell for cell in lacking.maps if "scores" in cell.method.needs]
         per_image = sum(plan.model.channels.get(cell.layer, 0) for cell in asking)
         per_image += sum(len(probes_of(cell.metric)) for cell in lacking.metrics)

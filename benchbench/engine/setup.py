@@ -12,16 +12,16 @@ from torch import nn
 from ..errors import BenchError
 from ..isolation import out_of_memory
 from ..network.assumptions import broken_promises
-from ..network.batch_size import Sizing, choose_batch
-from ..network.layers import before
+from ..network.batch_size import BatchSize, choose_batch
+from ..network.layers import finer_stages
 from ..network.prepared import Prepared, prepare
 from ..network.proven_layers import proven_layers
-from ..network.scored import is_scored, unharmed
+from ..network.scored import is_scored, protect_inputs
 from ..study.plan import CostCell, ReadyModel, Task, cost_cells, named_targets, shards, tasks
-from ..study.spec import ModelChoice, Study
+from ..study.spec import ModelChoice, StudySpec
 from ..types import INPUT, Dataset, ModelSpec
 from .applicability import ready_model
-from .inputs import aimed, example_of, ready_dataset, ready_spec, suited
+from .inputs import example_of, ready_dataset, ready_spec, suited, with_target_score
 from .loader import load_sample
 from .provenance import describe_model, machine, warnings
 
@@ -38,11 +38,11 @@ class ModelPlan:
     datasets: Mapping[str, Dataset]
     tasks: tuple[Task, ...]
     costs: tuple[CostCell, ...]
-    sizing: Sizing
+    sizing: BatchSize
 
 
 @dataclass(frozen=True, eq=False)
-class Loaded:
+class LoadedModel:
     """A network in memory, the copy of it that scores, and its plan."""
 
     network: nn.Module
@@ -50,13 +50,13 @@ class Loaded:
     plan: ModelPlan
 
 
-def load(choice: ModelChoice, study: Study, device: torch.device) -> Loaded:
+def load(choice: ModelChoice, study: StudySpec, device: torch.device) -> LoadedModel:
     """The network of a choice, ready to run.
 
     Raises:
         BenchError: the network does not load, fails on an image, or cannot do what the study asks of it.
     """
-    spec = aimed(ready_spec(choice, device), study)
+    spec = with_target_score(ready_spec(choice, device), study)
     try:
         return _load(spec, study, device)
     except BenchError:
@@ -69,7 +69,7 @@ def load(choice: ModelChoice, study: Study, device: torch.device) -> Loaded:
         raise BenchError(" ".join(said.split()), where=f"models: {spec.name}", hint=hint) from error
 
 
-def _load(spec: ModelSpec, study: Study, device: torch.device) -> Loaded:
+def _load(spec: ModelSpec, study: StudySpec, device: torch.device) -> LoadedModel:
     loaded = {choice.label: ready_dataset(choice, spec) for choice in study.datasets}
     targets = {name: target for label in loaded for name, target in named_targets(label, study).items()}
     datasets = {name: dataset for label, dataset in loaded.items() for name in named_targets(label, study)}
@@ -77,7 +77,7 @@ def _load(spec: ModelSpec, study: Study, device: torch.device) -> Loaded:
         _check_ids(name, dataset.ids)
     first = next(iter(datasets.values()))
     example = example_of(first, spec, device)
-    spec = suited(replace(spec, network=unharmed(spec.network, example)), example)
+    spec = suited(replace(spec, network=protect_inputs(spec.network, example)), example)
     sizing = _sizing(spec, study, example)
     proof = _proof(first, spec, example)
     prepared = prepare(
@@ -112,7 +112,7 @@ def _load(spec: ModelSpec, study: Study, device: torch.device) -> Loaded:
         tuple(cell for name in datasets for cell in cost_cells(firsts[name], study, sizing.batch, here)),
         sizing,
     )
-    return Loaded(spec.network, prepared, plan)
+    return LoadedModel(spec.network, prepared, plan)
 
 
 def _proof(dataset: Dataset, spec: ModelSpec, example: torch.Tensor) -> torch.Tensor:
@@ -129,7 +129,7 @@ def _proof(dataset: Dataset, spec: ModelSpec, example: torch.Tensor) -> torch.Te
 
 
 def _captured(
-    model: ReadyModel, network: nn.Module, prepared: Prepared, proof: torch.Tensor, study: Study
+    model: ReadyModel, network: nn.Module, prepared: Prepared, proof: torch.Tensor, study: StudySpec
 ) -> ReadyModel:
     """With the layers at which maps may come from the copy that scores, decided on the same images every time.
 
@@ -142,19 +142,19 @@ def _captured(
     layers += [INPUT] if any("input" in method.needs for method in study.methods) else []
     finer: list[str] = []
     if any("stages" in method.needs for method in study.methods):
-        finer = [name for layer in layers if layer != INPUT for name in before(network, proof[:1], layer)]
+        finer = [name for layer in layers if layer != INPUT for name in finer_stages(network, proof[:1], layer)]
     proven = proven_layers(network, prepared.network, proof, list(dict.fromkeys([*layers, *finer])))
     captures = proven.issuperset(layers)
     return replace(model, proven=proven if captures else None, settings={**model.settings, "captures": captures})
 
 
-def _needs_gradient(study: Study) -> bool:
+def _needs_gradient(study: StudySpec) -> bool:
     return any("gradient" in method.needs for method in study.methods)
 
 
-def _sizing(spec: ModelSpec, study: Study, example: torch.Tensor) -> Sizing:
+def _sizing(spec: ModelSpec, study: StudySpec, example: torch.Tensor) -> BatchSize:
     if study.batch != "auto":
-        return Sizing(study.batch, False, None)
+        return BatchSize(study.batch, False, None)
     return choose_batch(spec.network, example, gradient=_needs_gradient(study))
 
 

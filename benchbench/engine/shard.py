@@ -11,33 +11,33 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..attribution.apply_view import Original
+from ..attribution.apply_view import ReferenceBatch
 from ..attribution.explain import explain
-from ..attribution.reexplain import explain_again
-from ..attribution.services import Batch, look
+from ..attribution.reexplain import reexplain
+from ..attribution.services import CapturedBatch, capture_batch
 from ..attribution.subject import subject_of
 from ..cost.ledger import User
 from ..errors import BenchError
-from ..evaluation.evaluate import judge, merge, pixels_of
-from ..isolation import blame, out_of_memory
+from ..evaluation.evaluate import evaluate, merge, pixels_of
+from ..isolation import describe_exception, out_of_memory
 from ..maps.health import health
-from ..maps.map_batch import Maps
+from ..maps.map_batch import MapBatch
 from ..network.scored import is_scored
-from ..network.scorer import Scorer, read
+from ..network.scorer import Scorer, target_scores
 from ..network.targets import chooser
 from ..results.store import Store
 from ..study.plan import MapCell, MetricCell, Shard, Task
-from ..study.spec import Study
-from ..types.batch import Chunk
+from ..study.spec import StudySpec
+from ..types.batch import ImageBatch
 from ..vocabulary import Status
 from .loader import Loader, chunks
 
 
 @dataclass(frozen=True, eq=False)
-class Desk:
+class RunContext:
     """What a shard is worked on with; ``network``: as it was loaded, beside the scorer's copy of it."""
 
-    study: Study
+    study: StudySpec
     network: nn.Module
     store: Store
     scorer: Scorer
@@ -46,7 +46,7 @@ class Desk:
 
 
 @dataclass(frozen=True, eq=False)
-class _Pages:
+class _CellDrafts:
     """What is collected over the chunks of a shard, cell by cell, until the cells are written."""
 
     predictions: dict[str, Any] = field(default_factory=dict)
@@ -55,14 +55,14 @@ class _Pages:
 
 
 @dataclass(frozen=True, eq=False)
-class Lacking:
+class MissingCells:
     """The cells of a task that are to be computed."""
 
     maps: list[MapCell]
     metrics: list[MetricCell]
 
 
-def missing(task: Task, store: Store) -> Lacking:
+def missing_cells(task: Task, store: Store) -> MissingCells:
     """The cells that the store lacks, of those that apply; a map cell whose files are gone is lacking.
 
     So is a cell that failed and is to be tried again, a metric of maps that failed, and, where an image failed, every
@@ -74,7 +74,7 @@ def missing(task: Task, store: Store) -> Lacking:
     asked = [cell for cell in task.metrics if not cell.maps.skip]
     metrics = [c for c in asked if whole or store.wants(c.name) or (c.maps.name in renewed and _failed(c.name, store))]
     ready = [cell for cell in metrics if not cell.maps.base or store.holds_maps(cell.maps.name)]
-    return Lacking(lacking, ready)
+    return MissingCells(lacking, ready)
 
 
 def _failed(name: str, store: Store) -> bool:
@@ -92,35 +92,37 @@ def _drawn(task: Task) -> list[MapCell]:
 
 
 @dataclass(frozen=True, eq=False)
-class _Job:
+class _ShardJob:
     """One shard being worked on; ``failures``: why an image has no answer of the network, by id."""
 
     shard: Shard
-    lacking: Lacking
-    pages: _Pages
+    lacking: MissingCells
+    pages: _CellDrafts
     failures: dict[str, str]
-    desk: Desk
+    desk: RunContext
 
 
-def work(task: Task, desk: Desk) -> int:
+def run_shard(task: Task, desk: RunContext) -> int:
     """Compute and store what a task lacks; returns how many cells that were.
 
     Raises:
         BenchError: a method writes into what it shares with others. Nothing of the task is stored.
         RuntimeError: out of memory with a single image.
     """
-    lacking = missing(task, desk.store)  # now: an earlier task may have made it, for the same network by another name
+    lacking = missing_cells(
+        task, desk.store
+    )  # now: an earlier task may have made it, for the same network by another name
     predicted = None if desk.store.wants(task.predictions) else desk.store.read_cell(task.predictions)
     if predicted and not lacking.maps and not lacking.metrics and _has_photos(predicted, desk.store):
         return 0
-    pages = _Pages(
+    pages = _CellDrafts(
         predictions=predicted["samples"] if predicted else {},
         maps={cell.name: {} for cell in lacking.maps},
         scores={cell.name: {"samples": {}} for cell in lacking.metrics},
     )
     failed_before = {name for name, entry in pages.predictions.items() if entry["reason"]}
     loading = desk.loader.load(task.shard)
-    job = _Job(task.shard, lacking, pages, dict(loading.failures), desk)
+    job = _ShardJob(task.shard, lacking, pages, dict(loading.failures), desk)
     fit = [sample for sample in loading.samples if sample.id not in failed_before]
     desk.scorer.ledger.opened = len(lacking.maps) == len(_drawn(task))
     queue = list(chunks(fit, desk.scorer.batch, desk.device))
@@ -136,7 +138,7 @@ def work(task: Task, desk: Desk) -> int:
     return len(lacking.maps) + len(lacking.metrics)
 
 
-def _attempt(job: _Job, chunk: Chunk, number: int) -> list[Chunk]:
+def _attempt(job: _ShardJob, chunk: ImageBatch, number: int) -> list[ImageBatch]:
     """Work on a chunk; returns it in smaller pieces if it has to be tried again."""
     try:
         return _try(job, chunk, number)
@@ -148,7 +150,7 @@ def _attempt(job: _Job, chunk: Chunk, number: int) -> list[Chunk]:
     return [chunk.part(0, half), chunk.part(half, len(chunk.ids))]
 
 
-def _try(job: _Job, chunk: Chunk, number: int) -> list[Chunk]:
+def _try(job: _ShardJob, chunk: ImageBatch, number: int) -> list[ImageBatch]:
     """Work on a chunk; if the network fails on it, each image is to be tried alone."""
     refused: dict[str, str] = {}
     job.desk.scorer.ledger.begin()
@@ -159,14 +161,14 @@ def _try(job: _Job, chunk: Chunk, number: int) -> list[Chunk]:
             raise
         if len(chunk.ids) > 1:
             return [chunk.one(i) for i in range(len(chunk.ids))]
-        batch, refused = _what_it_can(job, chunk, blame(error))
+        batch, refused = _what_it_can(job, chunk, describe_exception(error))
     if chunk.ids[0] in job.pages.predictions:
         _work_chunk(job, chunk, number, batch, refused)
         job.desk.scorer.ledger.commit()
     return []
 
 
-def _what_it_can(job: _Job, chunk: Chunk, reason: str) -> tuple[Batch | None, dict[str, str]]:
+def _what_it_can(job: _ShardJob, chunk: ImageBatch, reason: str) -> tuple[CapturedBatch | None, dict[str, str]]:
     """After the network failed on one image: what is left without a gradient, and which map cells are refused.
 
     An image whose prediction is known keeps it; without one, and without an answer now, all its rows fail.
@@ -183,7 +185,7 @@ def _what_it_can(job: _Job, chunk: Chunk, reason: str) -> tuple[Batch | None, di
     return batch, {cell.name: reason for cell in job.lacking.maps if cell not in gentle}
 
 
-def _answers(job: _Job, chunk: Chunk, maps: list[MapCell]) -> Batch | None:
+def _answers(job: _ShardJob, chunk: ImageBatch, maps: list[MapCell]) -> CapturedBatch | None:
     """The capture, if maps or predictions are missing; the predictions are noted."""
     known = [job.pages.predictions[i]["target"] for i in chunk.ids if i in job.pages.predictions]
     complete = len(known) == len(chunk.ids)
@@ -198,13 +200,15 @@ def _answers(job: _Job, chunk: Chunk, maps: list[MapCell]) -> Batch | None:
     return batch
 
 
-def _work_chunk(job: _Job, chunk: Chunk, number: int, batch: Batch | None, refused: Mapping[str, str]) -> None:
+def _work_chunk(
+    job: _ShardJob, chunk: ImageBatch, number: int, batch: CapturedBatch | None, refused: Mapping[str, str]
+) -> None:
     desk, pages = job.desk, job.pages
     targets = torch.tensor([pages.predictions[i]["target"] for i in chunk.ids], device=desk.device)
-    fresh: dict[str, Maps] = {}
+    fresh: dict[str, MapBatch] = {}
     for cell in job.lacking.maps:
         if cell.name in refused:
-            fresh[cell.name] = Maps(None, (refused[cell.name],), ("failed",))
+            fresh[cell.name] = MapBatch(None, (refused[cell.name],), ("failed",))
         else:
             assert batch is not None
             with desk.scorer.ledger.own(user_of(job.shard, cell), len(chunk.ids)):
@@ -215,27 +219,29 @@ def _work_chunk(job: _Job, chunk: Chunk, number: int, batch: Batch | None, refus
     pixels = pixels_of(chunk, desk.study.seed, job.shard.model.preprocess)
     predicted = torch.tensor([pages.predictions[i]["predicted"] for i in chunk.ids], device=desk.device)
     whole = (chunk.ids, pixels, chunk.masks, targets, predicted, desk.study.seed)
-    original = Original(job.desk.network, desk.scorer, *whole)
-    again = explain_again(job.lacking.metrics, ready, original)
+    original = ReferenceBatch(job.desk.network, desk.scorer, *whole)
+    again = reexplain(job.lacking.metrics, ready, original)
     merge(
         pages.scores,
-        judge(job.lacking.metrics, ready, chunk, pixels, targets, desk.scorer, again, partial(subject_of, original)),
+        evaluate(job.lacking.metrics, ready, chunk, pixels, targets, desk.scorer, again, partial(subject_of, original)),
     )
 
 
-def _chooser(job: _Job, chunk: Chunk, known: list[int] | None) -> Callable[[Tensor], Tensor]:
+def _chooser(job: _ShardJob, chunk: ImageBatch, known: list[int] | None) -> Callable[[Tensor], Tensor]:
     """From logits (B, C) to targets (B,), by the study's rule or by what was chosen before."""
     if known is not None:
         return lambda logits: torch.tensor(known, device=logits.device)
     return chooser(job.shard.target, chunk.labels, only=is_scored(job.desk.network))
 
 
-def _look(shard: Shard, chunk: Chunk, maps: list[MapCell], choose: Callable[[Tensor], Tensor], desk: Desk) -> Batch:
+def _look(
+    shard: Shard, chunk: ImageBatch, maps: list[MapCell], choose: Callable[[Tensor], Tensor], desk: RunContext
+) -> CapturedBatch:
     layers = list(dict.fromkeys(cell.layer for cell in maps))
     sloped = [cell for cell in maps if "gradient" in cell.method.needs]
     backward, gradient = [user_of(shard, cell) for cell in sloped], {cell.layer for cell in sloped}
     with desk.scorer.ledger.capturing([user_of(shard, cell) for cell in maps], backward) as mark:
-        return look(desk.network, desk.scorer, chunk.images, layers, choose, gradient=gradient, mark=mark)
+        return capture_batch(desk.network, desk.scorer, chunk.images, layers, choose, gradient=gradient, mark=mark)
 
 
 def user_of(shard: Shard, cell: MapCell) -> User:
@@ -243,9 +249,9 @@ def user_of(shard: Shard, cell: MapCell) -> User:
     return shard.dataset_name, cell.layer, cell.method.label
 
 
-def _note_predictions(chunk: Chunk, batch: Batch, pages: _Pages) -> None:
+def _note_predictions(chunk: ImageBatch, batch: CapturedBatch, pages: _CellDrafts) -> None:
     seen = batch.captured
-    probability = read(seen.logits, seen.targets, batch.scorer.activation).probability.tolist()
+    probability = target_scores(seen.logits, seen.targets, batch.scorer.activation).probability.tolist()
     for i, name in enumerate(chunk.ids):
         target = int(batch.captured.targets[i])
         pages.predictions[name] = {
@@ -259,7 +265,7 @@ def _note_predictions(chunk: Chunk, batch: Batch, pages: _Pages) -> None:
         }
 
 
-def _note_maps(cell: MapCell, chunk: Chunk, number: int, maps: Maps, pages: _Pages, store: Store) -> None:
+def _note_maps(cell: MapCell, chunk: ImageBatch, number: int, maps: MapBatch, pages: _CellDrafts, store: Store) -> None:
     """Maps of one chunk are one file, as chunks may differ in shape."""
     file = f"{cell.name}-{number}.npy"
     if maps.tensor is not None:
@@ -275,7 +281,7 @@ def _note_maps(cell: MapCell, chunk: Chunk, number: int, maps: Maps, pages: _Pag
         }
 
 
-def stored(name: str, chunk: Chunk, desk: Desk) -> Maps:
+def stored(name: str, chunk: ImageBatch, desk: RunContext) -> MapBatch:
     """Maps that an earlier run left, in the order of the chunk."""
     cell = desk.store.read_cell(name)["samples"]
     found = [cell[i] for i in chunk.ids]
@@ -283,14 +289,14 @@ def stored(name: str, chunk: Chunk, desk: Desk) -> Maps:
     statuses: tuple[Status, ...] = tuple(f["status"] for f in found)
     files = {f["file"]: desk.store.read_maps(f["file"]) for f in found if f["file"]}
     if not files:
-        return Maps(None, reasons, statuses)
+        return MapBatch(None, reasons, statuses)
     blank = np.full(next(iter(files.values())).shape[1:], np.nan, np.float32)
     stack = np.stack([files[f["file"]][f["row"]] if f["file"] else blank for f in found])
-    return Maps(torch.from_numpy(stack).to(desk.device), reasons, statuses)
+    return MapBatch(torch.from_numpy(stack).to(desk.device), reasons, statuses)
 
 
 def _write(
-    task: Task, pages: _Pages, failures: Mapping[str, str], labels: Mapping[str, int | None], store: Store
+    task: Task, pages: _CellDrafts, failures: Mapping[str, str], labels: Mapping[str, int | None], store: Store
 ) -> None:
     """Maps first, then scores, then predictions: a cell that exists is whole, and so is what it stands on."""
     for name, samples in pages.maps.items():

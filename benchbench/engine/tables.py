@@ -15,9 +15,9 @@ from ..evaluation.pooled import pooled
 from ..results.schema import CURVES, MAPS, PHOTOS, RESULTS, typed, validate
 from ..results.store import Store
 from ..study.plan import CostCell, MapCell, Task
-from ..study.spec import Study
-from ..types import Share
-from .answer_tables import Answers, accuracy, label_cautions, photo_rows, units_of
+from ..study.spec import StudySpec
+from ..types import CostShare
+from .answer_tables import ShardAnswers, accuracy, label_cautions, photo_rows, units_of
 from .cost_tables import Made, cost_rows, made_of, share_rows
 from .rows import Row, place, valued, which
 
@@ -50,16 +50,16 @@ class _Rows:
     scores: list[Row] = field(default_factory=list)
     curves: list[Row] = field(default_factory=list)
     maps: list[Row] = field(default_factory=list)
-    answers: list[Answers] = field(default_factory=list)
+    answers: list[ShardAnswers] = field(default_factory=list)
     made: dict[str, Made] = field(default_factory=dict)  # by map cell
 
 
 def tables(
     tasks: Sequence[Task],
     costs: Sequence[tuple[CostCell, int]],
-    study: Study,
+    study: StudySpec,
     store: Store,
-    shares: Mapping[str, Mapping[User, Share]],
+    shares: Mapping[str, Mapping[User, CostShare]],
 ) -> Tables:
     """Every table of a run. ``costs``: each with the scorer's batch. ``shares``: by model, what this run took."""
     read = PageReader(tasks, store)
@@ -115,7 +115,7 @@ def _collect(task: Task, read: PageReader, chosen: Chosen, rows: _Rows) -> None:
         samples = {} if cell.skip else read(cell.name)["samples"]
         rows.maps += list(_map_rows(task, cell, samples, predicted))
         rows.made[cell.name] = made_of(samples)
-    rows.answers.append(Answers(task.shard, predicted))
+    rows.answers.append(ShardAnswers(task.shard, predicted))
 
 
 def _metric_pages(task: Task, read: PageReader) -> dict[str, Row]:

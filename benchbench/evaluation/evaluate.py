@@ -13,17 +13,17 @@ from torch import Tensor
 
 from ..containment import Kept, contained
 from ..errors import BenchError
-from ..isolation import blame, out_of_memory
-from ..maps.map_batch import Maps
+from ..isolation import describe_exception, out_of_memory
+from ..maps.map_batch import MapBatch
 from ..maps.normalise import saliency
 from ..models.preprocess import fitted
-from ..network.scorer import Answers, Scorer
+from ..network.scorer import Scorer, TargetScores
 from ..seeds import sample_seeds
 from ..study.plan import MapCell, MetricCell
 from ..study.requests import probes_of, views_of
 from ..study.spec import MetricChoice
 from ..types import Again, Pixels, Preprocess, Scored, Seen, Subject
-from ..types.batch import Chunk
+from ..types.batch import ImageBatch
 from ..types.probes import FillName, Probe, Whole, canonical
 from ..types.views import View
 from ..vocabulary import Status
@@ -34,7 +34,7 @@ from .probe_scores import score_probes
 SubjectOf: TypeAlias = Callable[[MapCell], Subject]
 
 
-def pixels_of(chunk: Chunk, seed: int, preprocess: Preprocess) -> Pixels:
+def pixels_of(chunk: ImageBatch, seed: int, preprocess: Preprocess) -> Pixels:
     """The chunk's images, with what their probes are made of, in units of their own normalisation.
 
     Raises:
@@ -45,10 +45,10 @@ def pixels_of(chunk: Chunk, seed: int, preprocess: Preprocess) -> Pixels:
     return Pixels(images, sample_seeds(seed, "probes", chunk.ids), mean, std)
 
 
-def judge(
+def evaluate(
     cells: Sequence[MetricCell],
-    maps: Mapping[str, Maps],
-    chunk: Chunk,
+    maps: Mapping[str, MapBatch],
+    chunk: ImageBatch,
     pixels: Pixels,
     targets: Tensor,
     scorer: Scorer,
@@ -84,9 +84,9 @@ def judge(
                 pages |= _each_alone(asked, maps, chunk, pixels, targets, scorer, again, subject_of)
             elif len(asked) > 1:  # a picture of one metric on one map says nothing of the others
                 for cell in asked:
-                    pages |= judge([cell], maps, chunk, pixels, targets, scorer, again, subject_of)
+                    pages |= evaluate([cell], maps, chunk, pixels, targets, scorer, again, subject_of)
             else:
-                pages |= _all_failed(asked, chunk, blame(error))
+                pages |= _all_failed(asked, chunk, describe_exception(error))
             continue
         for m, name in enumerate(names):
             height = saliency(stack[m], pixels.size)
@@ -100,13 +100,13 @@ def judge(
     return pages
 
 
-def _unmapped(maps: Maps, chunk: Chunk) -> dict[str, Any]:
+def _unmapped(maps: MapBatch, chunk: ImageBatch) -> dict[str, Any]:
     """The page of a metric where no image has a map: nothing is scored, so that no other picture's batch changes."""
     entries = zip(chunk.ids, maps.statuses, maps.reasons, strict=True)
     return {"samples": {name: {"value": None, "status": status, "reason": why} for name, status, why in entries}}
 
 
-def _all_failed(cells: Sequence[MetricCell], chunk: Chunk, reason: str) -> dict[str, dict[str, Any]]:
+def _all_failed(cells: Sequence[MetricCell], chunk: ImageBatch, reason: str) -> dict[str, dict[str, Any]]:
     said = f"a perturbed image could not be made or scored: {reason}"
     entry = {"value": None, "status": "failed", "reason": said}
     return {cell.name: {"samples": dict.fromkeys(chunk.ids, entry)} for cell in cells}
@@ -114,8 +114,8 @@ def _all_failed(cells: Sequence[MetricCell], chunk: Chunk, reason: str) -> dict[
 
 def _each_alone(
     cells: Sequence[MetricCell],
-    maps: Mapping[str, Maps],
-    chunk: Chunk,
+    maps: Mapping[str, MapBatch],
+    chunk: ImageBatch,
     pixels: Pixels,
     targets: Tensor,
     scorer: Scorer,
@@ -127,7 +127,7 @@ def _each_alone(
         one = {name: found.one(i) for name, found in maps.items()}
         own = {name: {view: found.one(i) for view, found in views.items()} for name, views in again.items()}
         first = None if subject_of is None else _of_one(subject_of, i)
-        merge(pages, judge(cells, one, chunk.one(i), pixels.one(i), targets[i : i + 1], scorer, own, first))
+        merge(pages, evaluate(cells, one, chunk.one(i), pixels.one(i), targets[i : i + 1], scorer, own, first))
     return pages
 
 
@@ -154,7 +154,7 @@ def _moot(metric: MetricChoice, pixels: Pixels, cells: int, differ: dict[FillNam
     return moot(probes_of(metric), pixels, cells, differ)
 
 
-def _finite(maps: Maps, chunk: Chunk) -> Tensor:
+def _finite(maps: MapBatch, chunk: ImageBatch) -> Tensor:
     """(B, h, w); zero where there is no map."""
     if maps.tensor is None:
         return torch.zeros(len(chunk.ids), 1, 1, device=chunk.images.device)
@@ -163,24 +163,24 @@ def _finite(maps: Maps, chunk: Chunk) -> Tensor:
 
 def _seen(
     metric: MetricChoice,
-    answers: Mapping[Probe, Answers],
+    answers: Mapping[Probe, TargetScores],
     m: int,
     height: Tensor,
     raw: Tensor,
-    chunk: Chunk,
+    chunk: ImageBatch,
     pixels: Pixels,
     again: Mapping[View, Again],
 ) -> Seen:
     whole = answers[Whole()][m]
     probes = [canonical(probe) for probe in probes_of(metric)]
-    own = Answers.stack([answers[probe][m] for probe in probes] or [whole])
+    own = TargetScores.stack([answers[probe][m] for probe in probes] or [whole])
     p, z = whole.probability.clone(), whole.logit.clone()  # a metric may write into what it is given
     masks = None if chunk.masks is None else chunk.masks.clone()
     given = (own.probability.clone(), own.logit.clone(), own.correct.clone(), p, z, height.clone())
     return Seen(*given, masks, raw.clone(), pixels, again)
 
 
-def _again_of(metric: MetricChoice, found: Mapping[View, Again], chunk: Chunk) -> dict[View, Again]:
+def _again_of(metric: MetricChoice, found: Mapping[View, Again], chunk: ImageBatch) -> dict[View, Again]:
     """The metric's own views, as copies on the device; nothing on them where the images have no map at all."""
     device, count = chunk.images.device, len(chunk.ids)
     nothing = torch.full((count,), float("nan"))
@@ -190,8 +190,8 @@ def _again_of(metric: MetricChoice, found: Mapping[View, Again], chunk: Chunk) -
     return {view: found.get(view, blank).copy(device) for view in views_of(metric)}
 
 
-def _page(metric: MetricChoice, seen: Seen, maps: Maps, chunk: Chunk, moot: Sequence[str]) -> dict[str, Any]:
-    """One entry per image of the chunk; see ``judge``. ``moot``: why no map can change the value, or ""."""
+def _page(metric: MetricChoice, seen: Seen, maps: MapBatch, chunk: ImageBatch, moot: Sequence[str]) -> dict[str, Any]:
+    """One entry per image of the chunk; see ``evaluate``. ``moot``: why no map can change the value, or ""."""
     page: dict[str, Any] = {"samples": {}}
     for i, (name, (scored, row, reason)) in enumerate(zip(chunk.ids, _score(metric, seen), strict=True)):
         none = _no_map(maps, seen, i)
@@ -212,7 +212,7 @@ def _page(metric: MetricChoice, seen: Seen, maps: Maps, chunk: Chunk, moot: Sequ
     return page
 
 
-def _no_map(maps: Maps, seen: Seen, i: int) -> tuple[str, str] | None:
+def _no_map(maps: MapBatch, seen: Seen, i: int) -> tuple[str, str] | None:
     """Status and reason of an image that lacks its map, or a map on one of the metric's views; None if it has all."""
     if maps.reasons[i]:
         return maps.statuses[i], maps.reasons[i]
@@ -247,7 +247,7 @@ def _score(metric: MetricChoice, seen: Seen) -> list[tuple[Scored | None, int, s
         faults = [_fault(metric, finite[i], scored, i) for i in range(count)]
     except Exception as error:
         if count == 1 or isinstance(error, NotLent):
-            return [(None, 0, blame(error))] * count
+            return [(None, 0, describe_exception(error))] * count
         return [answer for i in range(count) for answer in _score(metric, _slice(seen, i))]
     answers = torch.cat([seen.probability, seen.whole_probability[:, None]], 1)
     broken = "the network's answers to the probes are not finite numbers"

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from ..cost.ledger import Passes
-from ..network.scorer import Answers, Block, Scorer
+from ..network.scorer import Block, Scorer, TargetScores
 from ..perturbation.equality import Name, keys, name_of
-from ..perturbation.pictures import Asked, Palette, Piece
+from ..perturbation.pictures import PerturbationCache, ProbePlan, RankedMaps
 from ..types import Pixels
 from ..types.probes import Probe, Whole, canonical, needs_map
 
@@ -27,7 +27,7 @@ def forwards(probes: Sequence[Probe]) -> tuple[int, int]:
 
 def score_probes(
     scorer: Scorer, pixels: Pixels, targets: Tensor, maps: Sequence[Tensor], probes: Sequence[Probe]
-) -> dict[Probe, Answers]:
+) -> dict[Probe, TargetScores]:
     """Answers (M, B) for every canonical probe on every map.
 
     Args:
@@ -41,7 +41,7 @@ def score_probes(
     wanted = list(dict.fromkeys(map(canonical, probes)))
     mapped = [probe for probe in wanted if needs_map(probe)]
     plain = [probe for probe in wanted if not needs_map(probe)]
-    palette = Palette.of(pixels, wanted)
+    palette = PerturbationCache.of(pixels, wanted)
     found = dict(zip(plain, _score_plain(scorer, palette, targets, plain, len(maps)), strict=True))
     scored, own = len(plain) * len(pixels.images), 0
     if mapped:
@@ -60,8 +60,8 @@ def _count(passes: Passes, asked: int, maps: int, mapped: bool, own: int, scored
 
 
 def _score_plain(
-    scorer: Scorer, palette: Palette, targets: Tensor, probes: Sequence[Probe], many: int
-) -> list[Answers]:
+    scorer: Scorer, palette: PerturbationCache, targets: Tensor, probes: Sequence[Probe], many: int
+) -> list[TargetScores]:
     """Per probe, which depends on the image alone, its answers (M, B)."""
     if not probes:
         return []
@@ -71,19 +71,19 @@ def _score_plain(
 
 
 def _score_mapped(
-    scorer: Scorer, palette: Palette, targets: Tensor, maps: Sequence[Tensor], probes: Sequence[Probe]
-) -> tuple[Answers, int, int]:
+    scorer: Scorer, palette: PerturbationCache, targets: Tensor, maps: Sequence[Tensor], probes: Sequence[Probe]
+) -> tuple[TargetScores, int, int]:
     """Answers (P, M * B); how many pictures that took; and how many maps have a picture that no map before them has.
 
     A block's saliency and ranks serve all its probes.
     """
-    asked, ledger = Asked.of(probes), _Pictures(probes)
+    asked, ledger = ProbePlan.of(probes), _Pictures(probes)
     key = keys(palette.pixels.size, targets.device)
     pairs = torch.cartesian_prod(*(torch.arange(n, device=targets.device) for n in (len(maps), len(targets))))
 
     def blocks() -> Iterator[Block]:
         for few in torch.split(pairs, scorer.batch):
-            piece = Piece.of(palette, maps, few, asked)
+            piece = RankedMaps.of(palette, maps, few, asked)
             target = targets[few[:, 1]]
             for i, rows in enumerate(ledger.fresh(few[:, 1].tolist(), piece.marks(key).tolist())):
                 if rows:

@@ -12,24 +12,24 @@ from ..vocabulary import Status
 
 
 @dataclass(frozen=True, eq=False)
-class Maps:
+class MapBatch:
     """One map cell's maps (B, h, w) on one chunk; per image its status, and the reason why it has none, or ""."""
 
     tensor: Tensor | None
     reasons: tuple[str, ...]
     statuses: tuple[Status, ...]
 
-    def one(self, i: int) -> Maps:
+    def one(self, i: int) -> MapBatch:
         tensor = None if self.tensor is None else self.tensor[i : i + 1]
-        return Maps(tensor, self.reasons[i : i + 1], self.statuses[i : i + 1])
+        return MapBatch(tensor, self.reasons[i : i + 1], self.statuses[i : i + 1])
 
     @classmethod
-    def none(cls, count: int, reason: str, status: Status) -> Maps:
+    def none(cls, count: int, reason: str, status: Status) -> MapBatch:
         """No map of any image, for one reason."""
         return cls(None, (reason,) * count, (status,) * count)
 
     @classmethod
-    def join(cls, parts: Sequence[Maps]) -> Maps:
+    def join(cls, parts: Sequence[MapBatch]) -> MapBatch:
         """One after the other; NaN where one has no map."""
         size = next((p.tensor.shape[1:] for p in parts if p.tensor is not None), None)
         reasons = tuple(reason for part in parts for reason in part.reasons)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ..isolation import out_of_memory
-from .capture import quiet
+from .capture import eval_frozen
 from .checks import check_logits
 
 TOLERANCE = 1e-4  # of the largest logit
@@ -28,7 +28,7 @@ def broken_promises(name: str, network: nn.Module, images: Tensor) -> list[str]:
 
 
 def _broken(name: str, network: nn.Module, images: Tensor) -> list[str]:
-    with quiet(network), torch.no_grad():
+    with eval_frozen(network), torch.no_grad():
         training = [path or "the network itself" for path, module in network.named_modules() if module.training]
         output = check_logits(network(images), images)
         logits = output.float()
@@ -96,7 +96,7 @@ def _no_logits(name: str, network: nn.Module, images: Tensor, output: Tensor) ->
 
 def _ends_in_sigmoid(network: nn.Module, image: Tensor) -> bool:
     """Whether the last operation, but for changes of shape, is a sigmoid, as autograd's graph tells it."""
-    with quiet(network), torch.enable_grad():
+    with eval_frozen(network), torch.enable_grad():
         node = network(image.clone().requires_grad_()).grad_fn
     for _ in range(4):
         if node is None or "Sigmoid" in node.name():

@@ -18,7 +18,7 @@ from ..tracing.reading import Reading
 from ..tracing.reading import read as read_network
 from ..types import Attention, AttentionGradient
 from ..types.layout import Grid, Layout
-from .capture import hook, quiet, widened
+from .capture import eval_frozen, hook, widened
 from .checks import check_logits
 
 
@@ -36,7 +36,7 @@ def attentions(
     kept: list[Tensor] = []
     outputs: list[Tensor] = []
     wanted = gradient != "none"
-    with quiet(network), torch.enable_grad(), ExitStack() as stack:
+    with eval_frozen(network), torch.enable_grad(), ExitStack() as stack:
         _refuse_unknown(network)
         reading = reading or read_network(network, images)
         for module in network.modules():

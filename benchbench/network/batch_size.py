@@ -10,14 +10,14 @@ from torch import Tensor, nn
 from ..cost.measure import peak_bytes
 from ..cost.memory import free_bytes
 from ..isolation import out_of_memory
-from .capture import quiet
+from .capture import eval_frozen
 
 SHARE = 0.5  # of what is free: the rest is for maps, perturbed images, and others
 MOST = {"cpu": 16, "cuda": 256}  # beyond it a batch is no faster: on a CPU it outgrows the caches
 
 
 @dataclass(frozen=True)
-class Sizing:
+class BatchSize:
     """The batch a run begins with, whether it was asked for, and the bytes that one image took where it was measured.
 
     ``bytes_per_image`` is the peak of live tensors, of a forward, and of the backward if the study needs one.
@@ -28,7 +28,7 @@ class Sizing:
     bytes_per_image: int | None
 
 
-def choose_batch(network: nn.Module, example: Tensor, *, gradient: bool) -> Sizing:
+def choose_batch(network: nn.Module, example: Tensor, *, gradient: bool) -> BatchSize:
     """The largest batch that fits into half of the free memory, up to what a device gains from.
 
     Args:
@@ -37,7 +37,7 @@ def choose_batch(network: nn.Module, example: Tensor, *, gradient: bool) -> Sizi
     """
     taken = max(1, *(_footprint(network, example, gradient=g) for g in {False, gradient}))
     fits = int(SHARE * free_bytes(example.device) / taken)
-    return Sizing(max(1, min(fits, MOST.get(example.device.type, MOST["cpu"]))), True, taken)
+    return BatchSize(max(1, min(fits, MOST.get(example.device.type, MOST["cpu"]))), True, taken)
 
 
 def _footprint(network: nn.Module, example: Tensor, *, gradient: bool) -> int:
@@ -51,7 +51,7 @@ def _footprint(network: nn.Module, example: Tensor, *, gradient: bool) -> int:
                 torch.autograd.backward(output.sum())
 
     try:
-        with quiet(network):
+        with eval_frozen(network):
             return peak_bytes(call, example.device) // 2
     except Exception as error:
         if out_of_memory(error):

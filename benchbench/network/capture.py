@@ -43,7 +43,7 @@ class Capture:
 
 
 @contextmanager
-def quiet(network: nn.Module) -> Iterator[None]:
+def eval_frozen(network: nn.Module) -> Iterator[None]:
     """The network in eval mode with parameters that need no gradient; everything is put back at the end."""
     modes = [(module, module.training) for module in network.modules()]
     needed = [(parameter, parameter.requires_grad) for parameter in network.parameters()]
@@ -91,7 +91,7 @@ def capture(
     wanted = frozenset(layers) if gradient is True else frozenset(gradient or ())
     kept: dict[str, Tensor] = {}
     layouts: dict[str, Layout] = {}
-    with ExitStack() as stack, quiet(network), no_exit("the network"):
+    with ExitStack() as stack, eval_frozen(network), no_exit("the network"):
         stack.enter_context(torch.set_grad_enabled(bool(wanted)))
         if INPUT in layers:
             images = images.detach().requires_grad_(INPUT in wanted)
@@ -137,7 +137,7 @@ def widened(tensor: Tensor) -> Tensor:
 
 def layout_at(network: nn.Module, images: Tensor, layer: str) -> Layout:
     """How a layer that can be captured holds its map."""
-    with quiet(network):
+    with eval_frozen(network):
         found = read(network, images).layout(layer)
     assert found is not None, "the layer was captured"
     return found

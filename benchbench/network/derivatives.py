@@ -14,7 +14,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from ..errors import NotApplicable
 from ..types import INPUT
 from ..types.layout import Layout
-from .capture import NO_GRADIENT, WHY, hook, layout_at, module_of, quiet, widened
+from .capture import NO_GRADIENT, WHY, eval_frozen, hook, layout_at, module_of, widened
 from .checks import check_logits
 
 _COMPLETE = 1e-5  # of the sum of all terms' sizes: rounding is a thousand times less, a smooth activation function more
@@ -46,7 +46,7 @@ def curvature(
         kept.append(widened(known.map_of(output).detach()).requires_grad_())
         return known.output_of(kept[0].to(output.dtype, copy=True), output)
 
-    with quiet(network), torch.enable_grad(), ExitStack() as stack:
+    with eval_frozen(network), torch.enable_grad(), ExitStack() as stack:
         stack.enter_context(sdpa_kernel(SDPBackend.MATH))  # fused attention has no second derivative
         if layer == INPUT:
             kept.append(images.detach().requires_grad_())
@@ -94,7 +94,7 @@ def bias_gradients(network: nn.Module, images: Tensor, targets: Tensor) -> BiasG
     """
     images = images.detach().requires_grad_()
     outputs: list[tuple[Tensor, Tensor]] = []
-    with quiet(network), torch.enable_grad(), ExitStack() as stack:
+    with eval_frozen(network), torch.enable_grad(), ExitStack() as stack:
         for module in network.modules():
             bias = _bias_of(module)
             if bias is not None:

@@ -14,8 +14,8 @@ from torch.nn import functional as F
 from ..containment import state_of
 from ..cost.ledger import Passes
 from ..errors import BenchError, NotApplicable
-from .capture import quiet
-from .rest import Cut
+from .capture import eval_frozen
+from .rest import Rest
 from .scorer import Scorer
 
 _TOLERANCE = 1e-4
@@ -35,7 +35,7 @@ def exported(scorer: Scorer, network: nn.Module, images: Tensor) -> nn.Module:
     return scorer.copies["exported"]
 
 
-def exported_behind(scorer: Scorer, layer: str, make: Callable[[], Cut | None]) -> nn.Module:
+def exported_behind(scorer: Scorer, layer: str, make: Callable[[], Rest | None]) -> nn.Module:
     """As ``exported``, of the network behind a layer: from its activation (N, K, h, w) to logits. Passes are rests.
 
     Args:
@@ -92,7 +92,7 @@ def _counted(made: nn.Module, passes: Passes, *, behind: bool) -> nn.Module:
 def _checked(network: nn.Module, images: Tensor) -> nn.Module:
     try:
         made = _unrolled(copy.deepcopy(network)).eval().requires_grad_(False)
-        with torch.no_grad(), quiet(network):
+        with torch.no_grad(), eval_frozen(network):
             found, expected = made(images), network(images)
         same = (found - expected).abs().max() <= _TOLERANCE * expected.abs().max()
     except Exception as error:  # tracing fails in as many ways as there are networks

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ..errors import BenchError, NotApplicable, nearest
 from ..tracing.flow import Way
 from ..tracing.reading import Reading, read
-from .capture import capture, quiet
+from .capture import capture, eval_frozen
 from .no_layer import no_map, unwatched
 
 _POOLS_TO_SIZE = re.compile(r"(Select)?Adaptive.*Pool")
@@ -52,7 +52,7 @@ def spatial_layers(network: nn.Module, images: Tensor) -> list[Spatial]:
 
 
 def _reading(network: nn.Module, images: Tensor) -> Reading:
-    with quiet(network):
+    with eval_frozen(network):
         return read(network, images)
 
 
@@ -221,7 +221,7 @@ def _by_resolution(found: Sequence[Spatial], wholes: Collection[str]) -> list[Sp
     return kept[::-1]
 
 
-def before(network: nn.Module, images: Tensor, layer: str, reading: Reading | None = None) -> tuple[str, ...]:
+def finer_stages(network: nn.Module, images: Tensor, layer: str, reading: Reading | None = None) -> tuple[str, ...]:
     """The stages that ``layer`` comes of and that are finer than it, from the finest, and the layer itself.
 
     Args:

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from ..maps.normalise import saliency
 from ..types import Pictures
-from .scorer import Answers, Block, Scorer
+from .scorer import Block, Scorer, TargetScores
 
 
-def score_masked(scorer: Scorer, images: Tensor, targets: Tensor, masks: Tensor) -> Answers:
+def score_masked(scorer: Scorer, images: Tensor, targets: Tensor, masks: Tensor) -> TargetScores:
     """Answers (B, n) on images (B, 3, H, W) times each of the masks (B, n, h, w), upsampled and min-maxed.
 
     (image, mask) pairs of all images fill the batches; each picture lives only while it is scored. Constant masks,
@@ -25,7 +25,7 @@ def score_masked(scorer: Scorer, images: Tensor, targets: Tensor, masks: Tensor)
     return found.each(lambda tensor: tensor[row, :, slot])
 
 
-def score_pictures(scorer: Scorer, targets: Tensor, make: Pictures, count: int) -> Answers:
+def score_pictures(scorer: Scorer, targets: Tensor, make: Pictures, count: int) -> TargetScores:
     """Answers (B, count) on ``count`` pictures of each image, which ``make`` makes a batch at a time."""
     pairs = torch.arange(len(targets) * count, device=targets.device)
 
@@ -58,7 +58,7 @@ def _alike(one: Tensor, other: Tensor) -> bool:
     return bool(torch.allclose(one, other, rtol=1e-5, atol=1e-6 * float(other.abs().max())))
 
 
-def _score_masked(scorer: Scorer, images: Tensor, targets: Tensor, masks: Tensor) -> Answers:
+def _score_masked(scorer: Scorer, images: Tensor, targets: Tensor, masks: Tensor) -> TargetScores:
     """Answers (U, n, T) for targets (U, T)."""
     count, size = masks.shape[1], (images.shape[2], images.shape[3])
     flat = masks.flatten(0, 1)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import BenchError
-from .capture import hook, quiet
+from .capture import eval_frozen, hook
 
 _ITSELF = "Give the network itself; a study compiles with compile: true"
 _NO_LAYER = "Methods that need no layer run: saliency, occlusion, rise"
@@ -69,6 +69,6 @@ def _outputs(network: nn.Module, images: Tensor) -> tuple[dict[str, tuple[int, .
         for name, module in network.named_modules():
             if name:
                 stack.enter_context(hook(module, partial(note, name)))
-        with quiet(network), torch.no_grad():
+        with eval_frozen(network), torch.no_grad():
             network(images[:1])
     return shapes, runs

@@ -16,7 +16,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ..errors import BenchError
 from ..types import Precision
-from .capture import hook, quiet
+from .capture import eval_frozen, hook
 
 TOLERANCE = 1e-4  # of the largest logit
 
@@ -96,7 +96,7 @@ def _proven(network: nn.Module, images: Tensor, precision: Precision, compiled: 
         twin.compile(dynamic=False)
         said = f"{said}, compiled"
         images = images.repeat(-(-batch // len(images)), 1, 1, 1)[:batch]
-    with quiet(network), torch.no_grad():
+    with eval_frozen(network), torch.no_grad():
         expected = network(images)
     with torch.inference_mode():
         found = twin(channels_last(images)).clone()

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..isolation import out_of_memory
 from ..tracing.reading import Reading, read
-from .capture import Capture, capture, quiet
+from .capture import Capture, capture, eval_frozen
 from .prepared import TOLERANCE, channels_last
 
 
@@ -21,7 +21,7 @@ def proven_layers(network: nn.Module, copy: nn.Module, images: Tensor, layers: S
     has one. Every layer is proven alone, so that the answer does not depend on the other layers.
     """
     try:
-        with quiet(network):
+        with eval_frozen(network):
             reading = read(network, images)
     except Exception as error:  # the network fails, and says why where it is used
         if out_of_memory(error):

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from ..errors import NotApplicable
 from ..isolation import out_of_memory
 from ..types.views import NoisyWeights, RandomWeights
-from .capture import module_of, quiet
+from .capture import eval_frozen, module_of
 
 
 def layers_with_weights(network: nn.Module, images: Tensor) -> list[str]:
@@ -36,7 +36,7 @@ def layers_with_weights(network: nn.Module, images: Tensor) -> list[str]:
     def note(name: str, _module: nn.Module, _inputs: Any) -> None:
         begun.setdefault(name, len(begun))
 
-    with ExitStack() as stack, quiet(network), torch.no_grad():
+    with ExitStack() as stack, eval_frozen(network), torch.no_grad():
         for name, module in network.named_modules():
             stack.enter_context(_before(module, partial(note, name)))
         network(images[:1])
@@ -65,7 +65,7 @@ def layers_of(view: RandomWeights, layers: Sequence[str]) -> tuple[str, ...]:
     return tuple(layers[first : max(first + 1, end // view.of)])
 
 
-def redrawn(network: nn.Module, layers: Sequence[str], seed: int) -> nn.Module:
+def randomised(network: nn.Module, layers: Sequence[str], seed: int) -> nn.Module:
     """A copy in eval mode whose ``layers`` have random weights, each from the seed and its own path alone.
 
     The network and the global random state are left alone.
@@ -79,7 +79,7 @@ def redrawn(network: nn.Module, layers: Sequence[str], seed: int) -> nn.Module:
     return made
 
 
-def noised(network: nn.Module, view: NoisyWeights, seed: int) -> nn.Module:
+def with_noisy_weights(network: nn.Module, view: NoisyWeights, seed: int) -> nn.Module:
     """A copy in eval mode with every parameter w as w (1 + size n), n standard normal from the seed, draw and path.
 
     Raises:

@@ -15,14 +15,14 @@ from torch import Tensor, fx, nn
 from ..errors import BenchError
 from ..types import INPUT
 from ..types.layout import Layout
-from .capture import hook, layout_at, module_of, quiet, widened
+from .capture import eval_frozen, hook, layout_at, module_of, widened
 from .checks import check_logits
 
 TOLERANCE = 1e-4  # of the largest logit
 
 
 @dataclass(frozen=True, eq=False)
-class Cut:
+class Rest:
     """``behind`` gives logits from the layer's output and the ``crossing`` values; ``before`` makes those of images.
 
     Of tokens the layer's own output crosses too, as the first of them: some of its tokens are not in the map.
@@ -59,7 +59,7 @@ class Cut:
 
 def cut(
     network: nn.Module, layer: str, images: Tensor, activation: Tensor, logits: Tensor, layout: Layout
-) -> Cut | None:
+) -> Rest | None:
     """The network cut behind a layer; None where it cannot be traced, or does not give the logits that it must.
 
     Args:
@@ -68,7 +68,7 @@ def cut(
     """
     try:
         made = _split(network, layer, layout)
-        with torch.no_grad(), quiet(network):
+        with torch.no_grad(), eval_frozen(network):
             owner = torch.arange(len(images), -1, -1, device=images.device) % len(images)  # another order, and one more
             across, again = made.across(images), made.across(images[owner])
             kinds = tuple(_kind(v, w, owner) for v, w in zip(across, again, strict=True))
@@ -106,7 +106,7 @@ class _Tracer(fx.Tracer):
         return module_qualified_name not in self.way
 
 
-def _split(network: nn.Module, layer: str, layout: Layout) -> Cut:
+def _split(network: nn.Module, layer: str, layout: Layout) -> Rest:
     graph = _Tracer(layer).trace(network)
     (at,) = [node for node in graph.nodes if node.op == "call_module" and node.target == layer]
     (output,) = [node for node in graph.nodes if node.op == "output"]
@@ -120,7 +120,7 @@ def _split(network: nn.Module, layer: str, layout: Layout) -> Cut:
     known = {at: behind.placeholder("activation")}
     known |= {node: behind.placeholder(f"crossing_{i}") for i, node in enumerate(crossing)}
     behind.output(_copy(behind, graph, [output.args[0]], known)[output.args[0]])
-    return Cut(fx.GraphModule(network, before), fx.GraphModule(network, behind), len(over), layout)
+    return Rest(fx.GraphModule(network, before), fx.GraphModule(network, behind), len(over), layout)
 
 
 def _after(node: fx.Node) -> set[fx.Node]:
@@ -159,14 +159,14 @@ def rest(network: nn.Module, images: Tensor, layer: str, activation: Tensor, lay
         layout: how the layer's output holds its map, as a capture tells; None to find it out.
     """
     if layer == INPUT:
-        with quiet(network):
+        with eval_frozen(network):
             return widened(check_logits(network(activation), activation))
     known = layout or layout_at(network, images, layer)
 
     def replace(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
         return known.output_of(activation.to(output.dtype, copy=True), output)
 
-    with quiet(network), hook(module_of(network, layer), replace):
+    with eval_frozen(network), hook(module_of(network, layer), replace):
         return widened(check_logits(network(images), activation))
 
 

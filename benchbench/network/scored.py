@@ -16,7 +16,7 @@ from torch.fx import Proxy
 
 from ..digests import source_digest
 from ..errors import BenchError
-from .capture import quiet
+from .capture import eval_frozen
 
 
 def scored(network: nn.Module, score: Callable[[Any], Tensor]) -> nn.Module:
@@ -54,7 +54,7 @@ def scored(network: nn.Module, score: Callable[[Any], Tensor]) -> nn.Module:
     def call(forward: Callable[[Tensor], Any], images: Tensor) -> Any:
         return returned.logits(score(forward(images)), images)
 
-    made = around(network, "Scored", call, benchbench_returned=returned)
+    made = with_forward(network, "Scored", call, benchbench_returned=returned)
     inner = getattr(network, "benchbench_score", "")  # of a network that is scored already
     made.benchbench_score = inner + _digest(score)  # type: ignore[assignment]
     return made
@@ -103,7 +103,7 @@ def _kind(width: int) -> str:
     return f"logits of {width} classes" if width else "one number per image"
 
 
-def around(
+def with_forward(
     network: nn.Module, name: str, call: Callable[[Callable[[Tensor], Any], Tensor], Any], **attributes: Any
 ) -> nn.Module:
     """The network with ``call(its forward, images)`` as its forward; modules are shared, and keep their names.
@@ -131,7 +131,7 @@ def around(
     return made
 
 
-def unharmed(network: nn.Module, images: Tensor) -> nn.Module:
+def protect_inputs(network: nn.Module, images: Tensor) -> nn.Module:
     """The network, or, if it writes into the images that it is given, one that is given a copy of them.
 
     Args:
@@ -139,11 +139,11 @@ def unharmed(network: nn.Module, images: Tensor) -> nn.Module:
     """
     given = images.detach().clone()
     version = given._version
-    with quiet(network), torch.no_grad():
+    with eval_frozen(network), torch.no_grad():
         network(given)
     if given._version == version:
         return network
-    return around(network, "Careful", lambda forward, pictures: forward(pictures.clone()))
+    return with_forward(network, "Careful", lambda forward, pictures: forward(pictures.clone()))
 
 
 def is_scored(network: nn.Module) -> bool:

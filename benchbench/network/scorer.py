@@ -17,14 +17,14 @@ from ..tracing.reading import Reading
 from ..types import Activation
 from .checks import check_logits
 from .prepared import channels_last
-from .rest import Cut
+from .rest import Rest
 
 _FIELDS = ("probability", "logit", "correct")
 Block = tuple[Tensor, Tensor]  # images (n, 3, H, W), and for each its target (n,), or its targets (n, T)
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
+class TargetScores:
     """Probability and logit of the target, and whether it was the most likely class: three tensors of one shape."""
 
     probability: Tensor
@@ -32,20 +32,20 @@ class Answers:
     correct: Tensor
 
     @classmethod
-    def join(cls, parts: Sequence[Answers]) -> Answers:
+    def join(cls, parts: Sequence[TargetScores]) -> TargetScores:
         """One after the other, along the first dimension."""
         return cls(*(torch.cat([getattr(part, name) for part in parts]) for name in _FIELDS))
 
     @classmethod
-    def stack(cls, parts: Sequence[Answers]) -> Answers:
+    def stack(cls, parts: Sequence[TargetScores]) -> TargetScores:
         """Side by side, along a new last dimension."""
         return cls(*(torch.stack([getattr(part, name) for part in parts], -1) for name in _FIELDS))
 
-    def each(self, change: Callable[[Tensor], Tensor]) -> Answers:
+    def each(self, change: Callable[[Tensor], Tensor]) -> TargetScores:
         """The three tensors, each changed alike."""
-        return Answers(*(change(getattr(self, name)) for name in _FIELDS))
+        return TargetScores(*(change(getattr(self, name)) for name in _FIELDS))
 
-    def __getitem__(self, index: int | slice | Tensor) -> Answers:
+    def __getitem__(self, index: int | slice | Tensor) -> TargetScores:
         return self.each(lambda tensor: tensor[index])
 
 
@@ -73,7 +73,7 @@ class Scorer:
     last: bool = False
     passes: Passes = field(default_factory=Passes)
     advance: Callable[[int], None] = lambda _: None
-    cuts: dict[str, Cut | None] = field(default_factory=dict)
+    cuts: dict[str, Rest | None] = field(default_factory=dict)
     padded: bool = False
     rows: dict[str, int] = field(default_factory=dict)
     proven: frozenset[str] | None = None
@@ -84,15 +84,15 @@ class Scorer:
     ledger: Ledger = field(default_factory=Ledger)
     activation: Activation = "softmax"
 
-    def answer(self, images: Tensor, targets: Tensor) -> Answers:
+    def answer(self, images: Tensor, targets: Tensor) -> TargetScores:
         """Answers (N,) on images (N, 3, H, W) for targets (N,); or (N, T) for targets (N, T)."""
         return self.answer_all([(images, targets)])
 
-    def answer_all(self, blocks: Iterable[Block]) -> Answers:
+    def answer_all(self, blocks: Iterable[Block]) -> TargetScores:
         """Answers to all blocks, in their order; they are packed into full batches, and made as they are needed."""
-        return Answers.join([self._answer(*block) for block in packed(blocks, lambda: self.batch)])
+        return TargetScores.join([self._answer(*block) for block in packed(blocks, lambda: self.batch)])
 
-    def _answer(self, images: Tensor, targets: Tensor) -> Answers:
+    def _answer(self, images: Tensor, targets: Tensor) -> TargetScores:
         """One batch, in smaller pieces if memory runs out."""
         try:
             return self._forward(images, targets)
@@ -108,7 +108,7 @@ class Scorer:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    def _forward(self, images: Tensor, targets: Tensor) -> Answers:
+    def _forward(self, images: Tensor, targets: Tensor) -> TargetScores:
         count = len(images)
         if self.padded and count < self.batch:
             images = torch.cat([images, images[:1].expand(self.batch - count, *images.shape[1:])])
@@ -118,10 +118,10 @@ class Scorer:
             logits = check_logits(output, images).float()[:count]
             self.passes.forwards += count
             self.advance(count)
-            return read(logits, targets, self.activation)
+            return target_scores(logits, targets, self.activation)
 
 
-def read(logits: Tensor, targets: Tensor, activation: Activation) -> Answers:
+def target_scores(logits: Tensor, targets: Tensor, activation: Activation) -> TargetScores:
     """Answers (N,) from logits (N, C) for targets (N,); or (N, T) for targets (N, T).
 
     With a sigmoid, every class has its own probability, and an answer is correct where that is at least a half.
@@ -129,9 +129,9 @@ def read(logits: Tensor, targets: Tensor, activation: Activation) -> Answers:
     asked = targets if targets.ndim == 2 else targets[:, None]
     logit = logits.gather(1, asked)
     if activation == "sigmoid":
-        found = Answers(logit.sigmoid(), logit, (logit >= 0).float())
+        found = TargetScores(logit.sigmoid(), logit, (logit >= 0).float())
     else:
-        found = Answers(logits.softmax(1).gather(1, asked), logit, (logit >= logits.amax(1, keepdim=True)).float())
+        found = TargetScores(logits.softmax(1).gather(1, asked), logit, (logit >= logits.amax(1, keepdim=True)).float())
     return found if targets.ndim == 2 else found.each(lambda tensor: tensor[:, 0])
 
 

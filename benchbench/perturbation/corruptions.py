@@ -66,7 +66,7 @@ def _no_photograph(plain: Tensor) -> str:
     return ""
 
 
-def moved(pixels: Pixels, images: Tensor) -> Tensor:
+def pixel_distance(pixels: Pixels, images: Tensor) -> Tensor:
     """(B,): the Euclidean distance of images (B, C, H, W) from the batch's own, in pixels of [0, 1]."""
     gap = (images - pixels.images).double() * pixels.std[:, None, None].double()
     return gap.square().sum((1, 2, 3)).sqrt()

@@ -21,7 +21,7 @@ Sequenced: TypeAlias = tuple[tuple[Order, Ties], str]  # an order, and of which 
 
 
 @dataclass(frozen=True)
-class Asked:
+class ProbePlan:
     """Probes that depend on the map, and what is known of them before any map is.
 
     Attributes:
@@ -32,13 +32,13 @@ class Asked:
     orders: tuple[Sequenced, ...]
 
     @classmethod
-    def of(cls, probes: Sequence[Probe]) -> Asked:
+    def of(cls, probes: Sequence[Probe]) -> ProbePlan:
         orders = dict.fromkeys((order, parts_of(probe)) for probe in probes if (order := order_of(probe)))
         return cls(tuple(probes), tuple(orders))
 
 
 @dataclass(frozen=True, eq=False)
-class Palette:
+class PerturbationCache:
     """What the pictures of one batch of images are made of, each thing made once: fills and parts, by name."""
 
     pixels: Pixels
@@ -46,7 +46,7 @@ class Palette:
     parts: dict[str, Parts]
 
     @classmethod
-    def of(cls, pixels: Pixels, probes: Sequence[Probe]) -> Palette:
+    def of(cls, pixels: Pixels, probes: Sequence[Probe]) -> PerturbationCache:
         fills = {name: FILLS[name](pixels) for name in dict.fromkeys(map(fill_of, probes)) if name}
         names = [name for name in dict.fromkeys(map(parts_of, probes)) if name != MAP]
         return cls(pixels, fills, {name: parts_in(name, pixels) for name in names})
@@ -61,7 +61,7 @@ class Palette:
 
 
 @dataclass(frozen=True, eq=False)
-class Piece:
+class RankedMaps:
     """A few (map, image) pairs, U, and what their pictures are made of.
 
     Attributes:
@@ -77,10 +77,10 @@ class Piece:
     fills: Mapping[FillName, Tensor]
     parts: Mapping[str, Parts]
     ranks: Mapping[Sequenced, Tensor]
-    asked: Asked
+    asked: ProbePlan
 
     @classmethod
-    def of(cls, palette: Palette, maps: Sequence[Tensor], pairs: Tensor, asked: Asked) -> Piece:
+    def of(cls, palette: PerturbationCache, maps: Sequence[Tensor], pairs: Tensor, asked: ProbePlan) -> RankedMaps:
         """Of the pairs (U, 2), sorted by map, of which map and which image."""
         pixels, owner = palette.pixels, pairs[:, 1]
         numbers, counts = torch.unique_consecutive(pairs[:, 0], return_counts=True)

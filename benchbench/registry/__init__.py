@@ -2,7 +2,7 @@
 
 from ..vocabulary import FAMILIES, METRIC_NEEDS, NEEDS
 from .importing import load_file
-from .plugin import DatasetPlugin, MethodPlugin, MetricPlugin, ModelPlugin, Parameter, Plugin, Reading
+from .plugin import DatasetPlugin, MethodPlugin, MetricPlugin, MetricReading, ModelPlugin, Parameter, Plugin
 from .registry import DATASETS, METHODS, METRICS, MODELS, Registry, dataset, method, metric, model
 
 __all__ = [
@@ -16,10 +16,10 @@ __all__ = [
     "DatasetPlugin",
     "MethodPlugin",
     "MetricPlugin",
+    "MetricReading",
     "ModelPlugin",
     "Parameter",
     "Plugin",
-    "Reading",
     "Registry",
     "dataset",
     "load_file",

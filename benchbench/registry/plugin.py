@@ -143,7 +143,7 @@ class MethodPlugin(Plugin):
 
 
 @dataclass(frozen=True)
-class Reading:
+class MetricReading:
     """How a metric's numbers are read under one protocol.
 
     Attributes:
@@ -202,15 +202,15 @@ class MetricPlugin(Plugin):
                 raise BenchError(said, where=f"metric {self.name}") from None
         return bound
 
-    def reading_of(self, params: Mapping[str, Any]) -> Reading:
+    def reading_of(self, params: Mapping[str, Any]) -> MetricReading:
         """Direction, unit, range and equation with these parameters, all of them: see ``bind``.
 
         Raises:
             BenchError: ``reading`` names something else, or a range that is empty.
         """
-        own = Reading(self.higher_is_better, self.unit, self.range, self.equation)
+        own = MetricReading(self.higher_is_better, self.unit, self.range, self.equation)
         given = dict(self.reading(**params)) if self.reading else {}
-        known = [each.name for each in fields(Reading)]
+        known = [each.name for each in fields(MetricReading)]
         for key in given:
             if key not in known:
                 raise BenchError(f"reading= returns {key!r}", where=f"metric {self.name}", hint=nearest(key, known))

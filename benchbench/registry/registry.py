@@ -22,10 +22,10 @@ from .importing import load_file as load_file
 from .plugin import DatasetPlugin as DatasetPlugin
 from .plugin import MethodPlugin as MethodPlugin
 from .plugin import MetricPlugin as MetricPlugin
+from .plugin import MetricReading as MetricReading
 from .plugin import ModelPlugin as ModelPlugin
 from .plugin import Parameter as Parameter
 from .plugin import Plugin as Plugin
-from .plugin import Reading as Reading
 
 F = TypeVar("F", bound=Callable[..., Any])
 P = TypeVar("P", bound="Plugin")

@@ -1,7 +1,7 @@
 """What a run said, kept, and what a later one says otherwise: baselines and the gate."""
 
 from .baseline import Baseline
-from .changes import Change, Checked, Compared, Place, Tolerances
+from .changes import Change, Checked, Compared, Location, Tolerances
 from .comparison import check
 from .map_sketch import Difference, Sketch, difference
 
@@ -11,7 +11,7 @@ __all__ = [
     "Checked",
     "Compared",
     "Difference",
-    "Place",
+    "Location",
     "Sketch",
     "Tolerances",
     "check",

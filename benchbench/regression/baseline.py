@@ -14,7 +14,7 @@ from ..paths import expanded
 from ..results.record import Record
 from . import extract as taking
 from .extract import ALONE
-from .records import Cell, Cost, Data, Images, Maps, Measure, Network, Way
+from .records import CostRecord, DatasetRecord, Images, MapRecord, MethodRecord, MetricRecord, ModelRecord, ScoreRecord
 from .serialise import FORMAT, lines
 
 
@@ -34,14 +34,14 @@ class Baseline:
     benchbench: str
     versions: dict[str, str]
     device: dict[str, str | int | None]
-    models: tuple[Network, ...]
-    datasets: tuple[Data, ...]
-    methods: tuple[Way, ...]
-    metrics: tuple[Measure, ...]
+    models: tuple[ModelRecord, ...]
+    datasets: tuple[DatasetRecord, ...]
+    methods: tuple[MethodRecord, ...]
+    metrics: tuple[MetricRecord, ...]
     images: tuple[Images, ...]
-    scores: tuple[Cell, ...]
-    maps: tuple[Maps, ...]
-    costs: tuple[Cost, ...]
+    scores: tuple[ScoreRecord, ...]
+    maps: tuple[MapRecord, ...]
+    costs: tuple[CostRecord, ...]
 
     @classmethod
     def of(cls, record: Record) -> Baseline:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from ..errors import BenchError
-from ..formatting import several
+from ..formatting import plural
 from .summary import sentence
 
 Kind: TypeAlias = Literal[
@@ -31,7 +31,7 @@ KINDS: Mapping[Kind, str] = {
 
 
 @dataclass(frozen=True)
-class Place:
+class Location:
     """Where: a part is empty where all of them are meant."""
 
     model: str = ""
@@ -44,7 +44,7 @@ class Place:
         return self.model, self.dataset, self.layer, self.method
 
 
-ANYWHERE = Place()
+ANYWHERE = Location()
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Change:
     kind: Kind
     fails: bool
     said: str
-    place: Place = ANYWHERE
+    place: Location = ANYWHERE
     metric: str = ""
     protocol: str = ""
     was: float = math.nan
@@ -115,7 +115,7 @@ class Compared:
     """One thing that was compared: of one place, its scores under one metric, its maps, or one of its costs."""
 
     what: Literal["scores", "maps", "cost"]
-    place: Place
+    place: Location
     metric: str = ""
     protocol: str = ""
     count: int = 1
@@ -161,7 +161,7 @@ class Checked:
             return sentence(self.failing)
         if not self.compared:
             return "Nothing was compared."
-        scores, maps, costs = (several(self.counts[what], what.rstrip("s")) for what in ("scores", "maps", "cost"))
+        scores, maps, costs = (plural(self.counts[what], what.rstrip("s")) for what in ("scores", "maps", "cost"))
         seen = f"{scores}, {maps} and {costs} compared."
         moved = sum(change.kind not in ("note", "new") for change in self.changes)
-        return f"Nothing got worse ({several(moved, 'change')}): {seen}" if moved else f"Nothing changed: {seen}"
+        return f"Nothing got worse ({plural(moved, 'change')}): {seen}" if moved else f"Nothing changed: {seen}"

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from .baseline import Baseline
-from .changes import ANYWHERE, Change, Place
-from .records import Images, Measure, Way
+from .changes import ANYWHERE, Change, Location
+from .records import Images, MethodRecord, MetricRecord
 
 _NETWORK = {"state": "weights", "preprocess": "preprocessing", "classes": "number of classes", "precision": "precision"}
 _MEASURE = {"higher_is_better": "direction", "range": "range", "unit": "unit"}
 
 
 @dataclass(frozen=True)
-class Ground:
+class Comparability:
     """What both have, under the same conditions.
 
     Attributes:
@@ -32,7 +32,7 @@ class Ground:
     changes: tuple[Change, ...]
 
     @classmethod
-    def of(cls, then: Baseline, now: Baseline) -> Ground:
+    def of(cls, then: Baseline, now: Baseline) -> Comparability:
         notes = (*_notes(then, now), *_parameters(then, now))
         if then.seed != now.seed:
             said = f"the seed was {then.seed} and is {now.seed}: other images and other draws"
@@ -52,7 +52,7 @@ class Ground:
 
 
 def _apart(
-    said: str, place: Place = ANYWHERE, images: Sequence[str] = (), measure: tuple[str, str] = ("", "")
+    said: str, place: Location = ANYWHERE, images: Sequence[str] = (), measure: tuple[str, str] = ("", "")
 ) -> Change:
     return Change("not comparable", True, said, place, *measure, images=tuple(images))
 
@@ -63,7 +63,7 @@ def _models(then: Baseline, now: Baseline) -> Iterator[Change]:
         other = known.get(model.name, model)
         odd = [said for key, said in _NETWORK.items() if getattr(model, key) != getattr(other, key)]
         if odd:
-            yield _apart(f"its {' and '.join(odd)} changed", Place(model.name))
+            yield _apart(f"its {' and '.join(odd)} changed", Location(model.name))
 
 
 def _images(then: Baseline, now: Baseline) -> Iterator[tuple[tuple[str, ...], tuple[frozenset[str], list[Change]]]]:
@@ -78,7 +78,7 @@ def _images(then: Baseline, now: Baseline) -> Iterator[tuple[tuple[str, ...], tu
 def _same(
     then: Images, now: Images, marks: Mapping[str, str], others: Mapping[str, str]
 ) -> tuple[frozenset[str], list[Change]]:
-    place, every = Place(*then.key), len(then.samples)
+    place, every = Location(*then.key), len(then.samples)
     targets = dict(zip(now.samples, now.targets, strict=True))
     lost = [name for name in then.samples if name not in targets]
     other = [name for name in then.samples if name in targets and marks[name] != others[name]]
@@ -103,7 +103,7 @@ def _methods(then: Baseline, now: Baseline) -> Iterator[Change]:
     for method in then.methods:
         odd = _differ(method, known.get(method.name, method))
         if odd:
-            yield _apart(odd, Place(method=method.name))
+            yield _apart(odd, Location(method=method.name))
 
 
 def _metrics(then: Baseline, now: Baseline) -> Iterator[Change]:
@@ -116,9 +116,9 @@ def _metrics(then: Baseline, now: Baseline) -> Iterator[Change]:
             yield _apart(said, measure=metric.key)
 
 
-def _differ(one: Way | Measure, other: Way | Measure) -> str:
+def _differ(one: MethodRecord | MetricRecord, other: MethodRecord | MetricRecord) -> str:
     """What was asked otherwise; empty where nothing was. A parameter that is new, or gone, asks nothing else."""
-    if isinstance(one, Way) and isinstance(other, Way) and one.plugin != other.plugin:
+    if isinstance(one, MethodRecord) and isinstance(other, MethodRecord) and one.plugin != other.plugin:
         return f"it is another method: {one.plugin} -> {other.plugin}"
     mine, theirs = one.parameters, other.parameters
     keys = [key for key in mine if key in theirs and mine[key] != theirs[key]]
@@ -129,8 +129,8 @@ def _differ(one: Way | Measure, other: Way | Measure) -> str:
 def _parameters(then: Baseline, now: Baseline) -> Iterator[Change]:
     """Parameters that one side alone has: what they do is told by maps and scores, which are compared all the same."""
     methods, metrics = {one.name: one for one in now.methods}, {one.key: one for one in now.metrics}
-    pairs: list[tuple[Way | Measure, Way | Measure, Place, tuple[str, str]]] = [
-        (one, methods[one.name], Place(method=one.name), ("", "")) for one in then.methods if one.name in methods
+    pairs: list[tuple[MethodRecord | MetricRecord, MethodRecord | MetricRecord, Location, tuple[str, str]]] = [
+        (one, methods[one.name], Location(method=one.name), ("", "")) for one in then.methods if one.name in methods
     ]
     pairs += [(one, metrics[one.key], ANYWHERE, one.key) for one in then.metrics if one.key in metrics]
     for one, other, place, measure in pairs:

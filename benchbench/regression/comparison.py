@@ -9,8 +9,8 @@ from functools import cached_property
 from ..errors import BenchError, nearest
 from ..results.record import Record
 from .baseline import Baseline
-from .changes import ANYWHERE, KINDS, Change, Checked, Kind, Place, Tolerances
-from .comparability import Ground
+from .changes import ANYWHERE, KINDS, Change, Checked, Kind, Location, Tolerances
+from .comparability import Comparability
 from .cost_changes import cost_changes
 from .map_changes import mapped
 from .quality_changes import quality_changes
@@ -40,7 +40,7 @@ def check(
             raise BenchError(f"the baseline has no method {name!r}", where="--accept", hint=hint)
     now = run if isinstance(run, Baseline) else Baseline.of(run)
     then, now = baseline.narrowed(methods, metrics, strict=True), now.narrowed(methods, metrics)
-    ground = Ground.of(then, now)
+    ground = Comparability.of(then, now)
     maps, pairs = mapped(then, now, ground, limits.map), paired(then, now, ground)
     scores, tested = score_changes(pairs, maps, ground, limits)
     costs, compared = cost_changes(then, now, ground, limits)
@@ -104,17 +104,17 @@ def _lacking(kind: Kind, key: tuple[str, ...], has: _Has) -> Change:
     model, dataset, layer, method, metric, protocol = key
     where = "the run" if kind == "missing" else "the baseline"
 
-    def change(what: str, place: Place = ANYWHERE, measure: tuple[str, str] = ("", "")) -> Change:
+    def change(what: str, place: Location = ANYWHERE, measure: tuple[str, str] = ("", "")) -> Change:
         return Change(kind, kind == "missing", f"{what} is not in {where}", place, *measure)
 
     if (0, (model,)) not in has.parts:
-        return change("the model", Place(model))
+        return change("the model", Location(model))
     if (0, (model, dataset)) not in has.parts:
-        return change("the dataset", Place(model, dataset))
+        return change("the dataset", Location(model, dataset))
     if (3, (method,)) not in has.parts:
-        return change("the method", Place(method=method))
+        return change("the method", Location(method=method))
     if metric and (4, (metric, protocol)) not in has.parts:
         return change("the metric", ANYWHERE, (metric, protocol))
     if (0, (model, dataset, layer)) not in has.parts:
-        return change("the layer", Place(model, dataset, layer))
-    return change("it", Place(model, dataset, layer, method), (metric, protocol))
+        return change("the layer", Location(model, dataset, layer))
+    return change("it", Location(model, dataset, layer, method), (metric, protocol))

@@ -6,17 +6,17 @@ import math
 from collections.abc import Iterator
 
 from .baseline import Baseline
-from .changes import Change, Compared, Place, Tolerances
-from .comparability import Ground
+from .changes import Change, Compared, Location, Tolerances
+from .comparability import Comparability
 from .extract import ALONE
-from .records import Cost
+from .records import CostRecord
 
 MEMORY = "MB"
 COUNTED = 1e-3  # passes are counted: what is beyond is no rounding
 
 
 def cost_changes(
-    then: Baseline, now: Baseline, ground: Ground, tolerances: Tolerances
+    then: Baseline, now: Baseline, ground: Comparability, tolerances: Tolerances
 ) -> tuple[list[Change], list[Compared]]:
     """What costs more or less, and what was compared.
 
@@ -57,11 +57,11 @@ def _none(then: Baseline, now: Baseline) -> Iterator[Change]:
         yield Change("new", False, "the baseline has no costs: none is compared")
 
 
-def _place(cost: Cost) -> Place:
-    return Place(cost.model, cost.dataset, cost.layer, cost.method)
+def _place(cost: CostRecord) -> Location:
+    return Location(cost.model, cost.dataset, cost.layer, cost.method)
 
 
-def _changed(was: Cost, now: Cost, tolerances: Tolerances, same: bool) -> Iterator[Change]:
+def _changed(was: CostRecord, now: CostRecord, tolerances: Tolerances, same: bool) -> Iterator[Change]:
     def change(said: str, ratio: float) -> Change:
         place, more = _place(was), ratio > 1
         return Change(
@@ -83,7 +83,7 @@ def _changed(was: Cost, now: Cost, tolerances: Tolerances, same: bool) -> Iterat
         yield change(f"{was.value:.4g} -> {now.value:.4g} {was.unit}", ratio)
 
 
-def _times_as_long(one: Cost, other: Cost, same: bool) -> float:
+def _times_as_long(one: CostRecord, other: CostRecord, same: bool) -> float:
     """How many times as long the other takes, at the least that the figures say; 1 where their quartiles meet."""
     before, after = one.reference or 1.0, other.reference or 1.0
     if (other.low or other.value) / after <= (one.high or one.value) / before:

@@ -14,7 +14,7 @@ from ..errors import BenchError
 from ..results.record import Record
 from ..stats import is_part
 from .map_sketch import Sketch
-from .records import Cell, Cost, Data, Images, Maps, Measure, Network, Way
+from .records import CostRecord, DatasetRecord, Images, MapRecord, MethodRecord, MetricRecord, ModelRecord, ScoreRecord
 
 ALONE = "alone-b1"  # a batch's figures depend on its size, and what a study shared on what it was asked
 _DIGITS = 7  # float32 carries no more
@@ -22,9 +22,9 @@ _PLACE = ["model", "dataset", "layer", "method"]
 _PATH = re.compile(r"(?<![\w.:/\\])(?:[A-Za-z]:)?[/\\](?:[^\s/\\'\":,;()]+[/\\])+")
 
 
-def networks(info: Mapping[str, Any]) -> Iterator[Network]:
+def networks(info: Mapping[str, Any]) -> Iterator[ModelRecord]:
     for model in info["models"]:
-        yield Network(
+        yield ModelRecord(
             str(model["name"]),
             str(model["state"]),
             _plain(model["preprocess"]),
@@ -33,23 +33,23 @@ def networks(info: Mapping[str, Any]) -> Iterator[Network]:
         )
 
 
-def data(info: Mapping[str, Any]) -> Iterator[Data]:
+def data(info: Mapping[str, Any]) -> Iterator[DatasetRecord]:
     for one in info["datasets"]:
-        yield Data(str(one["name"]), {str(name): str(mark) for name, mark in one["samples"].items()})
+        yield DatasetRecord(str(one["name"]), {str(name): str(mark) for name, mark in one["samples"].items()})
 
 
-def ways(info: Mapping[str, Any]) -> Iterator[Way]:
+def ways(info: Mapping[str, Any]) -> Iterator[MethodRecord]:
     for one in info["methods"]:
         given = _plain(one["parameters"])
-        yield Way(str(one["name"]), str(one["plugin"]), given, bool(one["control"]), str(one["code"]))
+        yield MethodRecord(str(one["name"]), str(one["plugin"]), given, bool(one["control"]), str(one["code"]))
 
 
-def measures(info: Mapping[str, Any]) -> Iterator[Measure]:
+def measures(info: Mapping[str, Any]) -> Iterator[MetricRecord]:
     """The metrics of maps; those of cost say what they are beside each measurement."""
     for one in info["metrics"]:
         if not _measured(one):
             low, high = (None if side is None else float(side) for side in one["range"])
-            yield Measure(
+            yield MetricRecord(
                 str(one["name"]),
                 str(one["protocol"]),
                 _plain(one["parameters"]),
@@ -85,7 +85,7 @@ def images(rows: pd.DataFrame, mapped: pd.DataFrame) -> Iterator[Images]:
         yield Images(str(model), str(dataset), tuple(map(str, known["sample"])), tuple(targets))
 
 
-def cells(rows: pd.DataFrame, samples: Mapping[tuple[str, ...], Sequence[str]]) -> Iterator[Cell]:
+def cells(rows: pd.DataFrame, samples: Mapping[tuple[str, ...], Sequence[str]]) -> Iterator[ScoreRecord]:
     for key, mine in rows.groupby([*_PLACE, "metric", "protocol"], sort=False):
         model, dataset, layer, method, metric, protocol = map(str, key)
         each = zip(mine["sample"], mine["value"], mine["status"], mine["reason"], strict=True)
@@ -97,18 +97,18 @@ def cells(rows: pd.DataFrame, samples: Mapping[tuple[str, ...], Sequence[str]]) 
             for name in order
             if name in found and found[name][1] != "ok"
         }
-        yield Cell(model, dataset, layer, method, metric, protocol, values, reasons)
+        yield ScoreRecord(model, dataset, layer, method, metric, protocol, values, reasons)
 
 
-def maps(record: Record) -> Iterator[Maps]:
+def maps(record: Record) -> Iterator[MapRecord]:
     for key, rows in record.maps.groupby(_PLACE, sort=False):
         model, dataset, layer, method = map(str, key)
         found = zip(rows["sample"], rows["file"], rows["row"], strict=True)
         sketches = {str(sample): Sketch.of(record.map(str(file), int(row))) for sample, file, row in found}
-        yield Maps(model, dataset, layer, method, sketches)
+        yield MapRecord(model, dataset, layer, method, sketches)
 
 
-def costs(record: Record) -> Iterator[Cost]:
+def costs(record: Record) -> Iterator[CostRecord]:
     """The measurements that can be compared with another run's: alone, on one image, of metrics that start at 0."""
     units = {m["name"]: m["unit"] for m in record.info["metrics"] if _measured(m) and m["range"][0] == 0}
     rows = record.results[record.results["sample"].isna() & (record.results["protocol"] == ALONE)]
@@ -120,7 +120,9 @@ def costs(record: Record) -> Iterator[Cost]:
         parts = [known.get((*key[:-1], f"{key[-1]}.{part}")) for part in ("q1", "q3", "reference")]
         low, high, kernel = (None if one is None else _short(one) for one in parts)
         model, dataset, layer, method, metric = key
-        yield Cost(model, dataset, layer, method, metric, str(units[metric]), _short(known[key]), low, high, kernel)
+        yield CostRecord(
+            model, dataset, layer, method, metric, str(units[metric]), _short(known[key]), low, high, kernel
+        )
 
 
 def _measured(metric: Mapping[str, Any]) -> bool:

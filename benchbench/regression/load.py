@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from ..errors import BenchError
 from .baseline import Baseline
 from .map_sketch import Sketch
-from .records import Cell, Cost
+from .records import CostRecord, ScoreRecord
 from .serialise import FORMAT
 
 _AGAIN = "Make it again: benchbench baseline RUN --out FILE.json"
@@ -101,11 +101,11 @@ def _unknown(part: str, one: Any, made: Baseline) -> Iterator[str]:
         name = getattr(one, kind, None)
         if name is not None and name not in {each.name for each in names}:
             yield f"{part}: {name} is no {kind} of the baseline"
-    if isinstance(one, Cell) and (one.metric, one.protocol) not in {each.key for each in made.metrics}:
+    if isinstance(one, ScoreRecord) and (one.metric, one.protocol) not in {each.key for each in made.metrics}:
         yield f"{part}: {one.metric}@{one.protocol} is no metric of the baseline"
 
 
-def _odd_cell(cell: Cell, images: tuple[str, ...]) -> Iterator[str]:
+def _odd_cell(cell: ScoreRecord, images: tuple[str, ...]) -> Iterator[str]:
     if len(images) != len(cell.values) or set(cell.reasons) - set(images):
         yield f"the scores of {' '.join(cell.key)} do not fit the images"
     if any(value is not None and not math.isfinite(value) for value in cell.values):
@@ -123,7 +123,7 @@ def _fits(sketch: Sketch) -> bool:
         return False
 
 
-def _sound(cost: Cost) -> bool:
+def _sound(cost: CostRecord) -> bool:
     given = [one for one in (cost.value, cost.low, cost.high, cost.reference) if one is not None]
     least = 0.0 if not cost.timed else math.ulp(0.0)
     return all(math.isfinite(one) and one >= least for one in given)

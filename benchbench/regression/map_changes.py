@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from .baseline import Baseline
-from .changes import Change, Compared, Place, Tolerances
-from .comparability import Ground
+from .changes import Change, Compared, Location, Tolerances
+from .comparability import Comparability
 from .map_sketch import Difference, difference
-from .records import Maps
+from .records import MapRecord
 
 
 @dataclass(frozen=True)
-class Mapped:
+class MapComparison:
     """One method's maps at one place, on the images that can be compared.
 
     Attributes:
@@ -25,7 +25,7 @@ class Mapped:
         gone: images that have no map now.
     """
 
-    place: Place
+    place: Location
     same: frozenset[str]
     near: frozenset[str]
     other: Mapping[str, Difference]
@@ -33,7 +33,7 @@ class Mapped:
     gone: tuple[str, ...]
 
     @classmethod
-    def of(cls, then: Maps, now: Maps | None, images: frozenset[str], tolerance: float) -> Mapped:
+    def of(cls, then: MapRecord, now: MapRecord | None, images: frozenset[str], tolerance: float) -> MapComparison:
         known = {} if now is None else now.sketches
         asked = [name for name in then.sketches if name in images]
         both = {name: difference(then.sketches[name], known[name]) for name in asked if name in known}
@@ -41,7 +41,7 @@ class Mapped:
         other = {name: found for name, found in both.items() if found.beyond(tolerance) and name not in dead}
         same = frozenset(both) - {*other, *dead}
         return cls(
-            Place(then.model, then.dataset, then.layer, then.method),
+            Location(then.model, then.dataset, then.layer, then.method),
             same,
             frozenset(name for name in same if both[name].moved),
             other,
@@ -79,12 +79,12 @@ class Mapped:
         return f"{said}, rank correlation down to {min(ranks):.3f}" if ranks else said
 
 
-def mapped(then: Baseline, now: Baseline, ground: Ground, tolerance: float) -> list[Mapped]:
+def mapped(then: Baseline, now: Baseline, ground: Comparability, tolerance: float) -> list[MapComparison]:
     """Every method's maps that can be compared; a method or a layer that the run lacks altogether is left out."""
     known = {maps.key: maps for maps in now.maps}
     places = {cell.key[:4] for cell in now.scores} | {cost.key[:4] for cost in now.costs} | set(known)
     return [
-        Mapped.of(maps, known.get(maps.key), ground.images[maps.model, maps.dataset], tolerance)
+        MapComparison.of(maps, known.get(maps.key), ground.images[maps.model, maps.dataset], tolerance)
         for maps in then.maps
         if maps.method in ground.methods and (maps.model, maps.dataset) in ground.images and maps.key in places
     ]

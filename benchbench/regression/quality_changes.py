@@ -13,14 +13,16 @@ from ..results.schema import CURVES, MAPS, PHOTOS, RESULTS, typed
 from ..stats import ALPHA, holm, scales, versus
 from .baseline import Baseline
 from .changes import Change, Tolerances
-from .records import Cell
-from .score_changes import Pair
+from .records import ScoreRecord
+from .score_changes import ScoreComparison
 
 ABSENT = ("not_applicable", "it is absent")
 FEWEST = 6  # images: fewer cannot be significant at 5 % by a signed-rank test, so their mean alone decides
 
 
-def quality_changes(pairs: Sequence[Pair], then: Baseline, now: Baseline, tolerances: Tolerances) -> Iterator[Change]:
+def quality_changes(
+    pairs: Sequence[ScoreComparison], then: Baseline, now: Baseline, tolerances: Tolerances
+) -> Iterator[Change]:
     """One per pair. Holm's correction is over all of them.
 
     Worse is: significantly at 5 %, and the mean by more than the margin. Which pairs are tested depends on the size of
@@ -39,7 +41,7 @@ def quality_changes(pairs: Sequence[Pair], then: Baseline, now: Baseline, tolera
         yield _judged(row, known[key], higher[known[key].metric, known[key].protocol], tolerances)
 
 
-def _judged(row: Mapping[Any, Any], pair: Pair, higher: bool, tolerances: Tolerances) -> Change:
+def _judged(row: Mapping[Any, Any], pair: ScoreComparison, higher: bool, tolerances: Tolerances) -> Change:
     by, n = float(row["mean_difference"]), int(row["n"])
     gain = by if higher else -by
     few = n < FEWEST
@@ -63,7 +65,7 @@ def as_record(
     return Record(Path("baseline"), baseline.info, typed(pd.DataFrame(kept), RESULTS), *empty)
 
 
-def _rows(baseline: Baseline, cell: Cell) -> Iterator[dict[str, Any]]:
+def _rows(baseline: Baseline, cell: ScoreRecord) -> Iterator[dict[str, Any]]:
     images = next(one for one in baseline.images if one.key == (cell.model, cell.dataset))
     key = dict(zip(("model", "dataset", "layer", "method", "metric", "protocol"), cell.key, strict=True))
     for sample, target, value in zip(images.samples, images.targets, cell.values, strict=True):

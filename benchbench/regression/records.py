@@ -9,7 +9,7 @@ from .map_sketch import Sketch
 
 
 @dataclass(frozen=True)
-class Network:
+class ModelRecord:
     """A model as run.json has it; ``state`` is the digest of its parameters and buffers, the same on every machine."""
 
     name: str
@@ -20,7 +20,7 @@ class Network:
 
 
 @dataclass(frozen=True)
-class Data:
+class DatasetRecord:
     """A dataset; ``samples``: by image, the fingerprint of its content."""
 
     name: str
@@ -28,7 +28,7 @@ class Data:
 
 
 @dataclass(frozen=True)
-class Way:
+class MethodRecord:
     """A method with its parameters; ``code``: the digest of its file."""
 
     name: str
@@ -39,7 +39,7 @@ class Way:
 
 
 @dataclass(frozen=True)
-class Measure:
+class MetricRecord:
     """A metric under a protocol; a side of ``range`` is None where it has no bound; ``code``: its file's digest."""
 
     name: str
@@ -71,7 +71,7 @@ class Images:
 
 
 @dataclass(frozen=True)
-class Cell:
+class ScoreRecord:
     """One method's scores at one place under one metric and protocol: a value per image, or why there is none."""
 
     model: str
@@ -89,7 +89,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Maps:
+class MapRecord:
     """One method's maps at one place; an image without a map is absent."""
 
     model: str
@@ -104,7 +104,7 @@ class Maps:
 
 
 @dataclass(frozen=True)
-class Cost:
+class CostRecord:
     """One measurement of one method at one place, alone and on one image.
 
     Attributes:

@@ -12,17 +12,17 @@ import numpy.typing as npt
 
 from ..stats import LOGIT, Scale, scales
 from .baseline import Baseline
-from .changes import Change, Compared, Kind, Place, Tolerances
-from .comparability import Ground
-from .map_changes import Mapped
-from .records import Cell
+from .changes import Change, Compared, Kind, Location, Tolerances
+from .comparability import Comparability
+from .map_changes import MapComparison
+from .records import ScoreRecord
 
 Values: TypeAlias = npt.NDArray[np.float64]
 FLIPS = 0.1  # of images: so many may jump, as where two values are equal but for rounding, one machine ranks them so
 
 
 @dataclass(frozen=True, eq=False)
-class Pair:
+class ScoreComparison:
     """One cell then and now, on the images that can be compared.
 
     Attributes:
@@ -35,7 +35,7 @@ class Pair:
             float32 promises of a difference, and it moves no probability by more than 0.00025.
     """
 
-    place: Place
+    place: Location
     metric: str
     protocol: str
     names: tuple[str, ...]
@@ -48,7 +48,9 @@ class Pair:
     bounded: bool = True
 
     @classmethod
-    def of(cls, then: Cell, now: Cell, orders: Sequence[Sequence[str]], images: frozenset[str], scale: Scale) -> Pair:
+    def of(
+        cls, then: ScoreRecord, now: ScoreRecord, orders: Sequence[Sequence[str]], images: frozenset[str], scale: Scale
+    ) -> ScoreComparison:
         mine, theirs = (dict(zip(order, c.values, strict=True)) for order, c in zip(orders, (then, now), strict=True))
         asked = [name for name in orders[0] if name in images]
         both = tuple(name for name in asked if mine[name] is not None and theirs[name] is not None)
@@ -58,7 +60,7 @@ class Pair:
         bounded = math.isfinite(scale.high - scale.low)
         width = scale.high - scale.low if bounded else _typical(was, is_now, scale.unit)
         reason = now.reasons.get(lost[0], ("", "it is absent"))[1] if lost else ""
-        place = Place(then.model, then.dataset, then.layer, then.method)
+        place = Location(then.model, then.dataset, then.layer, then.method)
         return cls(place, then.metric, then.protocol, both, was, is_now, lost, mended, reason, width, bounded)
 
     @property
@@ -108,7 +110,7 @@ def _typical(was: Values, now: Values, unit: str) -> float:
     return max(float(np.median(sizes)) if len(sizes) else 0.0, 1.0 if unit == LOGIT else 0.0)
 
 
-def paired(then: Baseline, now: Baseline, ground: Ground) -> list[Pair]:
+def paired(then: Baseline, now: Baseline, ground: Comparability) -> list[ScoreComparison]:
     """Every cell that both have, and that can be compared."""
     known, scale = {cell.key: cell for cell in now.scores}, scales(then.info)
     found = []
@@ -118,19 +120,21 @@ def paired(then: Baseline, now: Baseline, ground: Ground) -> list[Pair]:
             continue
         if (cell.metric, cell.protocol) in ground.metrics:
             orders = (then.samples[place], now.samples[place])
-            found.append(Pair.of(cell, other, orders, ground.images[place], scale[cell.metric, cell.protocol]))
+            found.append(
+                ScoreComparison.of(cell, other, orders, ground.images[place], scale[cell.metric, cell.protocol])
+            )
     return found
 
 
 def score_changes(
-    pairs: Sequence[Pair], maps: Sequence[Mapped], ground: Ground, tolerances: Tolerances
-) -> tuple[list[Change], list[Pair]]:
+    pairs: Sequence[ScoreComparison], maps: Sequence[MapComparison], ground: Comparability, tolerances: Tolerances
+) -> tuple[list[Change], list[ScoreComparison]]:
     """Lost and mended values, and scores of the same maps that moved; and the pairs whose other scores are to be
     tested, as their maps changed too.
     """
     by_place = {one.place: one for one in maps}
     changes: list[Change] = []
-    tested: list[Pair] = []
+    tested: list[ScoreComparison] = []
     for pair in pairs:
         mine = by_place.get(pair.place)
         changes += _lost(pair, mine)
@@ -151,7 +155,7 @@ def score_changes(
     return changes, tested
 
 
-def _lost(pair: Pair, maps: Mapped | None) -> Iterator[Change]:
+def _lost(pair: ScoreComparison, maps: MapComparison | None) -> Iterator[Change]:
     gone = () if maps is None else maps.gone  # said of the map already
     lost = [name for name in pair.lost if name not in gone]
     if lost:
@@ -160,7 +164,7 @@ def _lost(pair: Pair, maps: Mapped | None) -> Iterator[Change]:
         yield pair.change("mended", False, f"{len(pair.mended)} have a value now", pair.mended, better=True)
 
 
-def _near(pair: Pair, near: Sequence[str]) -> Change:
+def _near(pair: ScoreComparison, near: Sequence[str]) -> Change:
     """Told, as their maps moved too, and not failing, as neither moved far."""
     by = pair.furthest(near)
     return pair.change(
@@ -168,7 +172,7 @@ def _near(pair: Pair, near: Sequence[str]) -> Change:
     )
 
 
-def _still(pair: Pair, still: Sequence[str], tolerances: Tolerances) -> Change:
+def _still(pair: ScoreComparison, still: Sequence[str], tolerances: Tolerances) -> Change:
     """A few that jump are told and do not fail, unless the mean moves; a metric of 0 and 1 can do nothing but jump."""
     few = len(still) <= FLIPS * len(pair.names)
     by = pair.furthest(still)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from ..formatting import listed, several
+from ..formatting import join_words, plural
 
 if TYPE_CHECKING:
     from .changes import Change
@@ -27,12 +27,12 @@ def _of(method: str, changes: Sequence[Change]) -> str:
         by_kind.setdefault(change.kind, []).append(change)
     order = [*(kind for kind in _FIRST if kind in by_kind), *(kind for kind in by_kind if kind not in _FIRST)]
     found = [said for kind in order for said in _said(kind, by_kind[kind])]
-    return f"{method}: {listed(found)}" if method else listed(found)
+    return f"{method}: {join_words(found)}" if method else join_words(found)
 
 
 def _said(kind: str, changes: Sequence[Change]) -> Iterator[str]:
     images = len({(change.place, image) for change in changes for image in change.images})
-    metrics = several(len({(change.metric, change.protocol) for change in changes}), "metric")
+    metrics = plural(len({(change.metric, change.protocol) for change in changes}), "metric")
     match kind:
         case "quality":
             yield f"{'worse' if not any(change.better for change in changes) else 'changed'} on {metrics}"
@@ -42,11 +42,11 @@ def _said(kind: str, changes: Sequence[Change]) -> Iterator[str]:
             for metric in dict.fromkeys(change.metric for change in changes):
                 yield _cost(metric, [change for change in changes if change.metric == metric])
         case "map":
-            yield f"{several(images, 'map')} changed"
+            yield f"{plural(images, 'map')} changed"
         case "dead":
-            yield f"{several(images, 'map')} went dead"
+            yield f"{plural(images, 'map')} went dead"
         case "failure":
-            yield f"no value for {several(images, 'image')}"
+            yield f"no value for {plural(images, 'image')}"
         case _:
             yield from dict.fromkeys(f"{_whose(change)}{change.said}" for change in changes)
 

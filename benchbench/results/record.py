@@ -18,19 +18,19 @@ from .run_folder import checked_info, plainly, read_table, refuse_unfinished
 from .schema import CURVES, MAPS, PHOTOS, POOLED, RESULTS, FloatArray, typed
 
 
-def beside(record: Record) -> Record:
+def with_network_rows(record: Record) -> Record:
     """The record with what explains a network as a whole standing at each of its layers, to be compared there.
 
     Where a model and dataset have no other layer, the input image stays one. Where images are not independent,
     results and curves say so in a column ``unit`` (``with_units``).
     """
-    results, curves, maps = (beside_rows(rows) for rows in (record.results, record.curves, record.maps))
+    results, curves, maps = (with_network_table(rows) for rows in (record.results, record.curves, record.maps))
     results, curves = (with_units(rows, record.info) for rows in (results, curves))
     return Record(record.folder, record.info, results, curves, maps, record.photos)
 
 
-def beside_rows(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows of one table of a record, as ``beside`` has them."""
+def with_network_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of one table of a record, as ``with_network_rows`` has them."""
     whole = rows["layer"] == INPUT
     if not whole.any() or whole.all():
         return rows

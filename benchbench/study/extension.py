@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import BenchError
-from .spec import MethodChoice, MetricChoice, Study, read_method, read_metric
+from .spec import MethodChoice, MetricChoice, StudySpec, read_method, read_metric
 
 _FIXED = ("target", "seed", "score", "precision")
 _WAY_OUT = "Give another --out, or --overwrite to keep this study's results alone"
 C = TypeVar("C", bound=MethodChoice | MetricChoice)
 
 
-def extended(study: Study, info: Mapping[str, Any] | None, folder: Path) -> tuple[Study, list[str]]:
+def extended(study: StudySpec, info: Mapping[str, Any] | None, folder: Path) -> tuple[StudySpec, list[str]]:
     """The study with the methods, metrics and samples that the folder's study has besides, and these in words.
 
     Args:

@@ -14,7 +14,7 @@ from ..errors import safe
 from ..registry.method_parameter import Method
 from ..types import INPUT, Dataset, Preprocess
 from .identity import engine_digest, identity
-from .spec import MethodChoice, MetricChoice, Study, Target
+from .spec import MethodChoice, MetricChoice, StudySpec, Target
 
 NO_COST = "it is made of maps that are there, and costs no pass of its own"
 SHARD = 32  # samples; what is lost when a run is killed, and never a matter of the batch size
@@ -159,20 +159,20 @@ def choose_samples(available: int, wanted: int, seed: int) -> list[int]:
     return [int(i) for i in order[:wanted]]
 
 
-def named_targets(label: str, study: Study) -> dict[str, Target]:
+def named_targets(label: str, study: StudySpec) -> dict[str, Target]:
     """By the name that the tables use: a dataset's targets. With several, each is a block of its own."""
     if len(study.targets) == 1:
         return {label: study.targets[0]}
     return {f"{label}, target {target}": target for target in study.targets}
 
 
-def shards(model: ReadyModel, dataset: Dataset, name: str, target: Target, study: Study) -> Iterator[Shard]:
+def shards(model: ReadyModel, dataset: Dataset, name: str, target: Target, study: StudySpec) -> Iterator[Shard]:
     chosen = Chosen(dataset, tuple(choose_samples(len(dataset.ids), study.samples, study.seed)))
     for start in range(0, len(chosen.indices), SHARD):
         yield Shard(model, dataset, name, target, chosen.indices[start : start + SHARD], chosen)
 
 
-def tasks(shard: Shard, study: Study) -> Task:
+def tasks(shard: Shard, study: StudySpec) -> Task:
     """Every cell of a shard, in the study's order."""
     base = [
         engine_digest(),
@@ -208,7 +208,7 @@ def tasks(shard: Shard, study: Study) -> Task:
     return Task(shard, digest("predictions", base, content), maps, metrics, extra)
 
 
-def cost_cells(shard: Shard, study: Study, batch: int, machine: Mapping[str, Any]) -> list[CostCell]:
+def cost_cells(shard: Shard, study: StudySpec, batch: int, machine: Mapping[str, Any]) -> list[CostCell]:
     """One per layer, method and number of images that a metric of cost asks for.
 
     Figures hold for a batch of the scorer and a machine.
@@ -247,7 +247,7 @@ def images_asked(metric: MetricChoice, batch: int) -> int:
     return batch if metric.params.get("images") == "largest" else 1
 
 
-def _pairs(model: ReadyModel, study: Study) -> Iterator[tuple[str, MethodChoice]]:
+def _pairs(model: ReadyModel, study: StudySpec) -> Iterator[tuple[str, MethodChoice]]:
     """Every method at every layer; those that explain the network as a whole once, at the input image."""
     for layer in model.layers:
         yield from ((layer, method) for method in study.methods if "input" not in method.needs)

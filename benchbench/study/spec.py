@@ -80,7 +80,7 @@ class MetricChoice:
         return f"{self.name}@{self.protocol}"
 
 
-class Study(BaseModel):
+class StudySpec(BaseModel):
     """What to compare: models x datasets x layers x methods x metrics.
 
     The keys are those of a study file. In Python ``models`` and ``datasets`` may also be mappings of a name to a

@@ -16,8 +16,8 @@ from typing import Any, Literal, TypeAlias
 import pandas as pd
 import torch
 
-from ..attribution.apply_view import Original, Shown, Weights, show
-from ..attribution.reexplain import explain_again, explain_shown
+from ..attribution.apply_view import RandomisedNetworks, ReferenceBatch, ViewBatch, apply_view
+from ..attribution.reexplain import explain_shown, reexplain
 from ..attribution.subject import subject_of
 from ..digests import digest
 from ..engine import tables as assemble
@@ -25,14 +25,14 @@ from ..engine.device import device_of
 from ..engine.loader import Loader, chunks
 from ..engine.lock import locked
 from ..engine.progress import Progress, Silent
-from ..engine.runner import exact, plainly
-from ..engine.setup import PROOF_IMAGES, Loaded, ModelPlan, load
-from ..engine.shard import Desk, stored
+from ..engine.runner import as_bench_errors, deterministic_cudnn
+from ..engine.setup import PROOF_IMAGES, LoadedModel, ModelPlan, load
+from ..engine.shard import RunContext, stored
 from ..errors import BenchError
-from ..evaluation.evaluate import judge, merge, pixels_of
+from ..evaluation.evaluate import evaluate, merge, pixels_of
 from ..isolation import out_of_memory
-from ..maps.map_batch import Maps
-from ..network.capture import quiet
+from ..maps.map_batch import MapBatch
+from ..network.capture import eval_frozen
 from ..network.prepared import prepare
 from ..network.scorer import Scorer
 from ..results.record import Record
@@ -41,8 +41,8 @@ from ..results.trials import FILE
 from ..stats import is_part
 from ..study.plan import MetricCell, Task
 from ..study.requests import probes_of
-from ..study.spec import Study
-from ..types.batch import Chunk
+from ..study.spec import StudySpec
+from ..types.batch import ImageBatch
 from ..types.views import Noisy, NoisyWeights
 
 FIRST = 10_000  # draws of noise that no metric's own views use
@@ -94,7 +94,7 @@ class Disturbances:
                     yield Disturbance("input" if on == "input" else "weights", strength, size, draw)
 
 
-def disturb(study: Study, folder: Path, given: Disturbances, progress: Progress | None = None) -> None:
+def disturb(study: StudySpec, folder: Path, given: Disturbances, progress: Progress | None = None) -> None:
     """Score what a finished run of the study holds again under every disturbance, and write reliability.parquet.
 
     Controls are left out. What the folder already holds is not computed again.
@@ -104,14 +104,14 @@ def disturb(study: Study, folder: Path, given: Disturbances, progress: Progress 
     """
     progress = progress or Silent()
     device, store, tables = device_of(study), Store(folder), []
-    with locked(folder, progress.warn), plainly(study, folder, progress), exact():
+    with locked(folder, progress.warn), as_bench_errors(study, folder, progress), deterministic_cudnn():
         for choice in study.models:
             loaded = load(choice, study, device)
             progress.start(_estimate(loaded.plan, given))
             loader = Loader(store, study.workers)
-            desk = Desk(study, loaded.network, store, _scorer(loaded, progress), device, loader)
+            desk = RunContext(study, loaded.network, store, _scorer(loaded, progress), device, loader)
             try:
-                with quiet(loaded.network):
+                with eval_frozen(loaded.network):
                     for each in given.all():
                         progress.say(f"{loaded.plan.model.name}: {each.strength} noise on {each.on}, draw {each.draw}")
                         tables.append(_table(loaded.plan, each, desk))
@@ -121,7 +121,7 @@ def disturb(study: Study, folder: Path, given: Disturbances, progress: Progress 
         store.write_results({FILE: pd.concat(tables, ignore_index=True)}, info)
 
 
-def _scorer(loaded: Loaded, progress: Progress) -> Scorer:
+def _scorer(loaded: LoadedModel, progress: Progress) -> Scorer:
     prepared, batch = loaded.prepared, loaded.plan.sizing.batch
     activation = loaded.plan.model.settings.get("score", "softmax")
     own = (prepared.network, batch, prepared.used)
@@ -138,7 +138,7 @@ def _asked(task: Task) -> list[MetricCell]:
     return [cell for cell in task.metrics if not cell.maps.method.plugin.control]
 
 
-def _table(plan: ModelPlan, each: Disturbance, desk: Desk) -> pd.DataFrame:
+def _table(plan: ModelPlan, each: Disturbance, desk: RunContext) -> pd.DataFrame:
     """The results' rows under one disturbance, with what it was and whether the prediction stayed."""
     tasks = []
     kept: dict[tuple[str, str], bool | None] = {}
@@ -155,7 +155,7 @@ def _table(plan: ModelPlan, each: Disturbance, desk: Desk) -> pd.DataFrame:
     return rows.assign(**said, kept=pd.array(stayed, dtype="boolean"))
 
 
-def _work(task: Task, cells: Sequence[MetricCell], answers: str, each: Disturbance, desk: Desk) -> None:
+def _work(task: Task, cells: Sequence[MetricCell], answers: str, each: Disturbance, desk: RunContext) -> None:
     """Write the cells that the store lacks, and whether each image's prediction stayed."""
     live = [cell for cell in cells if not cell.maps.skip]
     lacking = [cell for cell in live if desk.store.wants(cell.name)]
@@ -185,14 +185,19 @@ def _work(task: Task, cells: Sequence[MetricCell], answers: str, each: Disturban
 
 
 def _score(
-    task: Task, cells: Sequence[MetricCell], chunk: Chunk, predicted: dict[str, Any], each: Disturbance, desk: Desk
+    task: Task,
+    cells: Sequence[MetricCell],
+    chunk: ImageBatch,
+    predicted: dict[str, Any],
+    each: Disturbance,
+    desk: RunContext,
 ) -> tuple[list[bool | None], dict[str, dict[str, Any]]]:
     """Whether each prediction stayed (None where the network failed), and the cells' pages."""
     seed = desk.study.seed
     targets = torch.tensor([predicted[i]["target"] for i in chunk.ids], device=desk.device)
     first = torch.tensor([predicted[i]["predicted"] for i in chunk.ids], device=desk.device)
     own = (chunk.ids, pixels_of(chunk, seed, task.shard.model.preprocess), chunk.masks, targets, first, seed)
-    original = Original(desk.network, desk.scorer, *own)
+    original = ReferenceBatch(desk.network, desk.scorer, *own)
     shown = _shown(each, original, desk)
     if all(shown.reasons):
         entries = {i: {"value": None, "status": "not_applicable", "reason": shown.reasons[0]} for i in chunk.ids}
@@ -205,17 +210,17 @@ def _score(
         original, network=shown.network, scorer=shown.scorer, pixels=then, masks=shown.masks, predicted=found.likely
     )
     seen = replace(chunk, images=shown.images)
-    again = explain_again(anew, found.maps, now)
-    before: dict[str, Maps] = {name: stored(name, chunk, desk) for name in {cell.maps.name for cell in fixed}}
-    pages = judge(anew, found.maps, seen, then, targets, shown.scorer, again, partial(subject_of, now))
-    pages |= judge(fixed, before, seen, then, targets, shown.scorer, {}, partial(subject_of, now))
+    again = reexplain(anew, found.maps, now)
+    before: dict[str, MapBatch] = {name: stored(name, chunk, desk) for name in {cell.maps.name for cell in fixed}}
+    pages = evaluate(anew, found.maps, seen, then, targets, shown.scorer, again, partial(subject_of, now))
+    pages |= evaluate(fixed, before, seen, then, targets, shown.scorer, {}, partial(subject_of, now))
     pairs = zip(found.likely.tolist(), first.tolist(), strict=True)
     return [None if likely < 0 else likely == was for likely, was in pairs], pages
 
 
-def _shown(each: Disturbance, original: Original, desk: Desk) -> Shown:
+def _shown(each: Disturbance, original: ReferenceBatch, desk: RunContext) -> ViewBatch:
     """What is shown; a network with noisy weights is scored on a prepared copy of it, as the undisturbed one is."""
-    shown = show(each.view, original.pixels.images[:, 0], original, Weights(original))
+    shown = apply_view(each.view, original.pixels.images[:, 0], original, RandomisedNetworks(original))
     if each.on == "input" or all(shown.reasons):
         return shown
     own = desk.scorer

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 from ..errors import BenchError
 from ..registry import METHODS
 from ..registry.method_parameter import Method
-from ..study.spec import MethodChoice, Study
+from ..study.spec import MethodChoice, StudySpec
 
-S = TypeVar("S", bound=Study)
+S = TypeVar("S", bound=StudySpec)
 LEVELS = (0.0, 0.25, 0.5, 0.75, 1.0)
 CONTROLS = ("random", "center", "fakecam")  # what a metric is gameable by, if one of them wins it
 

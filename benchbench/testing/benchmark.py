@@ -24,7 +24,7 @@ from .method_contract import Case, example_images
 
 
 @dataclass(frozen=True)
-class Alone:
+class MethodBenchmark:
     """The fixture ``benchbench_cost``.
 
     Attributes:

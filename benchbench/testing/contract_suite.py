@@ -10,7 +10,7 @@ from ..errors import BenchError
 from ..registry import METHODS, METRICS, Plugin
 from ..study.spec import MetricChoice, read_metric
 from .method_contract import CHECKS, Case
-from .metric_contract import METRIC_CHECKS, Trial, trial
+from .metric_contract import METRIC_CHECKS, MetricCase, trial
 
 Asked: TypeAlias = str | Mapping[str, Any]  # a name (a metric's, with @protocol), or {"name": ..., parameter: ...}
 _TESTABLE = {"probes", "map", "mask", "pixels"}
@@ -150,7 +150,7 @@ def _held(what: str, check: Callable[[], None]) -> None:
         raise AssertionError(f"{what}: {said}") from None
 
 
-def _tried(check: Callable[[Trial], None], choice: MetricChoice, tolerance: float) -> None:
+def _tried(check: Callable[[MetricCase], None], choice: MetricChoice, tolerance: float) -> None:
     """The images and the network of a trial are made when the check runs, and not when tests are collected."""
     __tracebackhide__ = True
     check(trial(choice, tolerance))

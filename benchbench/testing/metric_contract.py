@@ -10,20 +10,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..evaluation.evaluate import judge, pixels_of
-from ..maps.map_batch import Maps
+from ..evaluation.evaluate import evaluate, pixels_of
+from ..maps.map_batch import MapBatch
 from ..network.scorer import Scorer
 from ..registry import METHODS
 from ..study.plan import MapCell, MetricCell
 from ..study.spec import MethodChoice, MetricChoice
 from ..types import Preprocess
-from ..types.batch import Chunk
+from ..types.batch import ImageBatch
 
 Entry = Mapping[str, Any]
 SIZE = (48, 64)
 
 
-class Telling(nn.Module):
+class PositionNet(nn.Module):
     """A small network whose answers depend on where the picture is bright; its classes are far from certain."""
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Telling(nn.Module):
 
 
 @dataclass(frozen=True, eq=False)
-class Trial:
+class MetricCase:
     """A metric under one protocol, and what it is tried on.
 
     Attributes:
@@ -65,18 +65,18 @@ class Trial:
         given, seen = self.maps if maps is None else maps, self.masks if masks is None else masks
         names = tuple(f"image {i}" for i in rows)
         images = self.images[rows].clone()
-        chunk = Chunk(names, images, (0,) * len(rows), None if seen is None else seen[rows], ("",) * len(rows))
+        chunk = ImageBatch(names, images, (0,) * len(rows), None if seen is None else seen[rows], ("",) * len(rows))
         holder = MapCell("maps", "layer", MethodChoice("random", {}, METHODS["random"]), "")
-        held = {"maps": Maps(given[rows], ("",) * len(rows), tuple("ok" for _ in rows))}
+        held = {"maps": MapBatch(given[rows], ("",) * len(rows), tuple("ok" for _ in rows))}
         targets = torch.arange(len(self.images))[rows] % 5
         pixels = pixels_of(chunk, 0, Preprocess())
         cell = MetricCell("metric", holder, self.choice)
-        page = judge([cell], held, chunk, pixels, targets, Scorer(self.network, batch))["metric"]
+        page = evaluate([cell], held, chunk, pixels, targets, Scorer(self.network, batch))["metric"]
         assert torch.equal(images, self.images[rows]), "the images were changed"
         return [page["samples"][name] for name in names]
 
 
-def trial(choice: MetricChoice, tolerance: float) -> Trial:
+def trial(choice: MetricChoice, tolerance: float) -> MetricCase:
     """Five images with structure, maps of 6 x 8 cells, and masks of different size."""
     generator = torch.Generator().manual_seed(0)
     coarse = torch.randn(5, 3, SIZE[0] // 8, SIZE[1] // 8, generator=generator)
@@ -86,11 +86,11 @@ def trial(choice: MetricChoice, tolerance: float) -> Trial:
         masks[i, 4 * i : 4 * i + 12, 6 * i : 6 * i + 10 + 5 * i] = True
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        network = Telling().eval()
-    return Trial(choice, network, images, torch.rand(5, 6, 8, generator=generator), masks, tolerance)
+        network = PositionNet().eval()
+    return MetricCase(choice, network, images, torch.rand(5, 6, 8, generator=generator), masks, tolerance)
 
 
-def declares_itself(given: Trial) -> None:
+def declares_itself(given: MetricCase) -> None:
     """A summary; and under every protocol, whose parameters it takes, a unit, an equation and a range."""
     plugin = given.choice.plugin
     assert plugin.summary, "it has no summary"
@@ -104,7 +104,7 @@ def declares_itself(given: Trial) -> None:
     )
 
 
-def batches_and_order(given: Trial) -> None:
+def batches_and_order(given: MetricCase) -> None:
     """Scored in other batches, in another order, or alone: the same values; twice the same."""
     together = given.entries(batch=64)
     assert together == given.entries(batch=64), "two calls give different values"
@@ -115,7 +115,7 @@ def batches_and_order(given: Trial) -> None:
         _same(given, given.entries(rows=[i]), [together[i]], f"image {i} alone")
 
 
-def in_its_range(given: Trial) -> None:
+def in_its_range(given: MetricCase) -> None:
     """Every value lies in the range that it declares; at least one of the images has one."""
     values = [entry["value"] for entry in given.entries() if entry["status"] == "ok"]
     assert values, f"no image has a value: {given.entries()[0]['reason']}"
@@ -124,12 +124,12 @@ def in_its_range(given: Trial) -> None:
     assert not wrong, f"{wrong[0]} is not in {low} .. {high}"
 
 
-def constant_map(given: Trial) -> None:
+def constant_map(given: MetricCase) -> None:
     """On a map that is the same everywhere: a value in its range, or not applicable; never a failure."""
     _no_failure(given, given.entries(maps=torch.full_like(given.maps, 0.3)))
 
 
-def one_pixel(given: Trial) -> None:
+def one_pixel(given: MetricCase) -> None:
     """On a map that is zero but for one cell, and on one of zeros and ones: the same."""
     spike = torch.zeros_like(given.maps)
     spike[:, 2, 3] = 1
@@ -137,7 +137,7 @@ def one_pixel(given: Trial) -> None:
     _no_failure(given, given.entries(maps=(given.maps > 0.5).float()))
 
 
-def only_ranks(given: Trial) -> None:
+def only_ranks(given: MetricCase) -> None:
     """If it says that it reads only ranks, no increasing change of the map changes it; nor does any scale, if not."""
     levels = torch.randint(0, 9, (len(given.maps), *SIZE), generator=torch.Generator().manual_seed(1)).float() / 8
     first = given.entries(maps=levels)
@@ -146,7 +146,7 @@ def only_ranks(given: Trial) -> None:
         _same(given, given.entries(maps=levels.exp()), first, "with the map's exponential")
 
 
-def empty_mask(given: Trial) -> None:
+def empty_mask(given: MetricCase) -> None:
     """If it needs a mask: not applicable where it is empty, and where the dataset has none."""
     if "mask" not in given.choice.plugin.needs:
         return
@@ -155,12 +155,12 @@ def empty_mask(given: Trial) -> None:
     empty[1] = False
     entries = given.entries(masks=empty)
     assert entries[1]["status"] == "not_applicable", f"an empty mask gives {entries[1]}"
-    without = Trial(given.choice, given.network, given.images, given.maps, None)
+    without = MetricCase(given.choice, given.network, given.images, given.maps, None)
     statuses = {entry["status"] for entry in without.entries()}
     assert statuses == {"not_applicable"}, f"without masks it is {statuses}"
 
 
-def depends_on_the_map(given: Trial) -> None:
+def depends_on_the_map(given: MetricCase) -> None:
     """Two of several maps, some of them opposite, score differently; or it says of every image why none can.
 
     On ordinary images; on noise, of which SLIC makes one segment; on images of one colour; under masks that cover the
@@ -171,7 +171,7 @@ def depends_on_the_map(given: Trial) -> None:
     assert not alike, f"every map has the same value on {where}: say inapplicable where no map can change it"
 
 
-def _scenes(given: Trial) -> dict[str, Trial]:
+def _scenes(given: MetricCase) -> dict[str, MetricCase]:
     noise = torch.rand(given.images.shape, generator=torch.Generator().manual_seed(5))
     scenes = {
         "the trial's images": given,
@@ -183,7 +183,7 @@ def _scenes(given: Trial) -> dict[str, Trial]:
     return scenes
 
 
-def _tells(given: Trial, *, coarse: bool) -> bool:
+def _tells(given: MetricCase, *, coarse: bool) -> bool:
     """Whether two maps differ on some image, or no image has a value under any map.
 
     ``coarse``: a metric of 0 and 1 passes too, as four maps may well agree in it.
@@ -201,7 +201,7 @@ def _tells(given: Trial, *, coarse: bool) -> bool:
     return not spans or (coarse and all(value in (0, 1) for own in values for value in own))
 
 
-METRIC_CHECKS: dict[str, Callable[[Trial], None]] = {
+METRIC_CHECKS: dict[str, Callable[[MetricCase], None]] = {
     "declares itself": declares_itself,
     "batches and order": batches_and_order,
     "in its range": in_its_range,
@@ -213,14 +213,14 @@ METRIC_CHECKS: dict[str, Callable[[Trial], None]] = {
 }
 
 
-def _no_failure(given: Trial, entries: Sequence[Entry]) -> None:
+def _no_failure(given: MetricCase, entries: Sequence[Entry]) -> None:
     low, high = given.range
     for entry in entries:
         assert entry["status"] != "failed", f"it fails: {entry['reason']}"
         assert entry["status"] != "ok" or low - 1e-6 <= entry["value"] <= high + 1e-6, f"its value is {entry['value']}"
 
 
-def _same(given: Trial, found: Sequence[Entry], expected: Sequence[Entry], when: str) -> None:
+def _same(given: MetricCase, found: Sequence[Entry], expected: Sequence[Entry], when: str) -> None:
     for one, other in zip(found, expected, strict=True):
         assert one["status"] == other["status"], f"{when} it is {one['status']}, and was {other['status']}"
         if one["status"] == "ok":

@@ -21,7 +21,7 @@ from ..engine.inputs import example_of, ready_dataset, ready_spec
 from ..errors import BenchError
 from ..files import write
 from ..models.load import fingerprint
-from ..network.capture import capture, quiet
+from ..network.capture import capture, eval_frozen
 from ..study.identity import identity
 from ..study.spec import DatasetChoice, MethodChoice, MetricChoice, ModelChoice
 
@@ -112,6 +112,6 @@ def _answers(model: ModelChoice, study: Study) -> tuple[str, dict[str, Any]]:
     device = device_of(study)
     spec = ready_spec(model, device)
     example = example_of(ready_dataset(study.datasets[0], spec), spec, device)
-    with quiet(spec.network), torch.no_grad():
+    with eval_frozen(spec.network), torch.no_grad():
         logits = capture(spec.network, example, [], lambda z: z.argmax(1), gradient=False).logits
     return fingerprint(spec.network, logits), vars(spec.preprocess)

@@ -2,7 +2,7 @@
 
 from ..seeds import streamed
 from ..vocabulary import INPUT
-from .cost import Cost, Count, Share
+from .cost import Cost, CostShare, PassCount
 from .data import Dataset, ModelSpec, Preprocess, Sample
 from .layer import (
     Activation,
@@ -31,7 +31,7 @@ __all__ = [
     "Averaged",
     "Change",
     "Cost",
-    "Count",
+    "CostShare",
     "Dataset",
     "FillName",
     "Filled",
@@ -46,6 +46,7 @@ __all__ = [
     "NoisyWeights",
     "OtherTarget",
     "PartsName",
+    "PassCount",
     "Pictures",
     "Pixels",
     "PlainFill",
@@ -62,7 +63,6 @@ __all__ = [
     "Scored",
     "Seen",
     "Services",
-    "Share",
     "Shifted",
     "Subject",
     "View",

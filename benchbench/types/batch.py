@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True, eq=False)
-class Chunk:
+class ImageBatch:
     """A batch of one shape: ids, images (B, 3, H, W), labels, masks (B, H, W) or None, photos' file names."""
 
     ids: tuple[str, ...]
@@ -17,10 +17,10 @@ class Chunk:
     masks: Tensor | None
     photos: tuple[str, ...]
 
-    def one(self, i: int) -> Chunk:
+    def one(self, i: int) -> ImageBatch:
         return self.part(i, i + 1)
 
-    def part(self, start: int, stop: int) -> Chunk:
+    def part(self, start: int, stop: int) -> ImageBatch:
         s = slice(start, stop)
         masks = None if self.masks is None else self.masks[s]
-        return Chunk(self.ids[s], self.images[s], self.labels[s], masks, self.photos[s])
+        return ImageBatch(self.ids[s], self.images[s], self.labels[s], masks, self.photos[s])

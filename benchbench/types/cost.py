@@ -29,7 +29,7 @@ class Cost:
 
 
 @dataclass(frozen=True)
-class Count:
+class PassCount:
     """The passes of one method alone, per image; ``rests`` are those through what is behind the layer alone."""
 
     forwards: float
@@ -39,7 +39,7 @@ class Count:
 
 
 @dataclass(frozen=True)
-class Share:
+class CostShare:
     """What one method's maps took inside a study, per image; see sharing.py for what is attributed to whom.
 
     ``seconds``: its own work and its parts of what it had in common with others; ``own_seconds``: the former alone.

@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ...errors import BenchError, nearest
-from ...formatting import listed, several
+from ...formatting import join_words, plural
 from ...results.record import Record
 from ...stats import cost_ratios, versus
 from ..escape import csv, markdown, one_line
@@ -32,7 +32,7 @@ COST_HEADS = ("cost", "A", "B", "B / A [quartiles]")
 
 
 @dataclass(frozen=True, eq=False)
-class Compared:
+class RunComparison:
     """What ``versus`` and ``cost_ratios`` say of run B, the second, beside run A."""
 
     quality: pd.DataFrame
@@ -41,7 +41,7 @@ class Compared:
     @classmethod
     def of(
         cls, first: Record, second: Record, models: Mapping[str, str] | None = None, margin: float | None = None
-    ) -> Compared:
+    ) -> RunComparison:
         """Raises: BenchError: the runs have nothing in common."""
         return cls(versus(first, second, models, margin), cost_ratios(first, second, models))
 
@@ -49,8 +49,8 @@ class Compared:
     def summary(self) -> str:
         """Of run B: how many comparisons are better, worse, equivalent, undecided, incomparable."""
         counts = Counter(map(str, self.quality["verdict"]))
-        said = listed(f"{counts[verdict]} {verdict}" for verdict in VERDICTS)
-        return f"B beside A, of {several(len(self.quality), 'comparison')} of quality: {said}."
+        said = join_words(f"{counts[verdict]} {verdict}" for verdict in VERDICTS)
+        return f"B beside A, of {plural(len(self.quality), 'comparison')} of quality: {said}."
 
     def text(self, format: str) -> str:
         """``csv``: both tables at full precision, the costs' rows last; ``json``: the same with the summary.
@@ -73,7 +73,7 @@ class Compared:
         return Group(*_tables(self), Text(self.summary, style="bold"))
 
 
-def _sections(compared: Compared) -> Iterator[tuple[str, tuple[str, ...], list[tuple[str, list[list[str]]]]]]:
+def _sections(compared: RunComparison) -> Iterator[tuple[str, tuple[str, ...], list[tuple[str, list[list[str]]]]]]:
     """A title, the heads, and by method the rows of cells, in lines; all of quality, then costs."""
     for table, heads, row in ((compared.quality, HEADS, _quality), (compared.costs, COST_HEADS, _cost)):
         for place, rows in table.groupby(PLACE, sort=False):
@@ -123,7 +123,7 @@ def _number(value: Any, decimals: int) -> str:
     return "" if value is None or math.isnan(value) else fixed(float(value), decimals)
 
 
-def _tables(compared: Compared) -> Iterator[RenderableType]:
+def _tables(compared: RunComparison) -> Iterator[RenderableType]:
     for title, heads, methods in _sections(compared):
         yield Text(one_line(title), style="bold")
         table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
@@ -147,7 +147,7 @@ def _lines(cell: str) -> str:
     return "\n".join(one_line(line) for line in cell.split("\n"))
 
 
-def _markdown(compared: Compared) -> Iterator[str]:
+def _markdown(compared: RunComparison) -> Iterator[str]:
     for title, heads, methods in _sections(compared):
         yield f"### {markdown(title)}\n"
         yield f"| method | {' | '.join(heads)} |"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 from xml.etree import ElementTree
 
-from ...regression import Change, Checked, Compared, Place
+from ...regression import Change, Checked, Compared, Location
 from ..escape import visible
 
 Said: TypeAlias = Callable[[Change], str]
@@ -25,7 +25,7 @@ def junit(checked: Checked, said: Said) -> str:
     for change in left.values():
         _case(suite, change.place, f"{change.kind} {_measure(change.metric, change.protocol)}".strip(), [change], said)
     if not checked.compared:
-        _case(suite, Place(), "compared", [Change("missing", True, "nothing was compared")], said)
+        _case(suite, Location(), "compared", [Change("missing", True, "nothing was compared")], said)
     suite.set("tests", str(len(suite)))
     suite.set("failures", str(sum(case.find("failure") is not None for case in suite)))
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
@@ -43,7 +43,7 @@ def _measure(metric: str, protocol: str) -> str:
     return f"{metric}@{protocol}" if metric else ""
 
 
-def _case(suite: ElementTree.Element, place: Place, name: str, changes: Sequence[Change], said: Said) -> None:
+def _case(suite: ElementTree.Element, place: Location, name: str, changes: Sequence[Change], said: Said) -> None:
     where = ".".join(_safe(part).replace(".", "_") for part in place.parts if part) or "the run"
     case = ElementTree.SubElement(suite, "testcase", classname=where, name=_safe(name))
     failing = [_safe(said(change)) for change in changes if change.fails]

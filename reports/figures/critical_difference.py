@@ -9,7 +9,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ...formatting import listed, several
+from ...formatting import join_words, plural
 from ...stats import Ranked
 from ..escape import one_line
 from .style import INK, RULE, STYLE, Look, Picture, picture, short
@@ -52,7 +52,7 @@ def critical_difference(ranked: Ranked, title: str, look: Mapping[str, Look]) ->
         axis = figure.add_axes((margins[0] / WIDTH, 0, wide / WIDTH, 1 - HEAD / tall))
         axis.set_xlim(low, high)
         axis.set_ylim(-rows, 0)
-        _rule(axis, f"mean rank over {several(ranked.n, 'image')}, 1 is the best", low, high)
+        _rule(axis, f"mean rank over {plural(ranked.n, 'image')}, 1 is the best", low, high)
         figure.text(0.01, 1 - 0.22 / tall, short(title, 110), fontsize=10, va="center")
         _names(axis, ranked, look, half, depth, inch=(high - low) / wide)
         for group, level in zip(groups, levels, strict=True):
@@ -130,12 +130,12 @@ def _label(name: str, rank: float) -> str:
 
 def _alt(ranked: Ranked, title: str) -> str:
     order = ", ".join(f"{one_line(name)} {rank:.2f}" for name, rank in zip(ranked.methods, ranked.ranks, strict=True))
-    return f"Mean ranks over {several(ranked.n, 'image')}, {one_line(title)}: {order}. {' '.join(_said(ranked))}"
+    return f"Mean ranks over {plural(ranked.n, 'image')}, {one_line(title)}: {order}. {' '.join(_said(ranked))}"
 
 
 def _said(ranked: Ranked) -> Iterator[str]:
     for group in ranked.groups:
         if len(group) > 1:
-            yield f"No significant difference among {listed(one_line(ranked.methods[place]) for place in group)}."
+            yield f"No significant difference among {join_words(one_line(ranked.methods[place]) for place in group)}."
     if not any(len(group) > 1 for group in ranked.groups):
         yield "Every two methods differ significantly."

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator
 
-from ...formatting import several
+from ...formatting import plural
 from ..leaderboard.board import Block, Metric, Row
 from . import pareto
 from .style import INK, STYLE, Look, Picture, grid, label, legend, picture
@@ -130,4 +130,4 @@ def _ranking(block: Block, metric: Metric) -> str:
 
 def _scatter_alt(block: Block, cost: Metric, count: int) -> str:
     names = ", ".join(metric.title for metric in block.quality)
-    return f"{names} against {cost.title} of {several(count, 'method')}, {block.title}: the numbers are in the tables."
+    return f"{names} against {cost.title} of {plural(count, 'method')}, {block.title}: the numbers are in the tables."

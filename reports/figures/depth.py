@@ -13,7 +13,7 @@ from .style import STYLE, Look, Picture, grid, label, legend, picture, short
 
 
 @dataclass(frozen=True)
-class Table:
+class DepthTable:
     """One metric: a row per method (name, control or not), a cell per layer; None where a layer has no such metric."""
 
     metric: Metric
@@ -43,7 +43,7 @@ class Depth:
         return f"{self.model} · {self.dataset}"
 
     @property
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self) -> tuple[DepthTable, ...]:
         """One per quality metric that two layers or more have."""
         return tuple(_table(self.blocks, metric) for metric in _metrics(self.blocks))
 
@@ -77,7 +77,7 @@ def drawn(depth: Depth, look: Mapping[str, Look]) -> Picture:
         )
 
 
-def _panel(axis: Axes, table: Table, layers: Sequence[str], look: Mapping[str, Look]) -> None:
+def _panel(axis: Axes, table: DepthTable, layers: Sequence[str], look: Mapping[str, Look]) -> None:
     drawn_rows = [row for row in table.rows if any(map(_known, row[2]))]
     for place, (name, _, cells) in enumerate(drawn_rows):
         style = look[name]
@@ -107,11 +107,11 @@ def _panel(axis: Axes, table: Table, layers: Sequence[str], look: Mapping[str, L
     label(axis, f"{table.metric.title} {table.metric.arrow}  {table.metric.protocol}", "layer, deeper to the right", "")
 
 
-def _table(blocks: Sequence[Block], metric: Metric) -> Table:
+def _table(blocks: Sequence[Block], metric: Metric) -> DepthTable:
     rows: dict[str, Row] = {row.method: row for block in blocks for row in (*block.methods, *block.controls)}
     names = sorted(rows, key=lambda name: rows[name].control)
     found = [(name, rows[name].control, tuple(_cell(block, name, metric) for block in blocks)) for name in names]
-    return Table(metric, tuple(found))
+    return DepthTable(metric, tuple(found))
 
 
 def _cell(block: Block, method: str, metric: Metric) -> Cell | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ...formatting import listed
+from ...formatting import join_words
 from ..leaderboard.board import Block, Cell, Metric
 from ..number_format import fixed
 
@@ -29,7 +29,7 @@ class Front:
     def said(self) -> str:
         """``gradcam (1.2 ms, 0.31) and scorecam (96.0 ms, 0.24)``."""
         unit = f" {self.cost.unit}" if self.cost.unit else ""
-        return listed(f"{name} ({self._cost(name)}{unit}, {self._mean(name)})" for name in self.methods)
+        return join_words(f"{name} ({self._cost(name)}{unit}, {self._mean(name)})" for name in self.methods)
 
     def _cost(self, name: str) -> str:
         return fixed(self.points[name][0], self.cost.decimals)

@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ...files import publish
-from ...formatting import several
+from ...formatting import plural
 from ..escape import visible
 from ..leaderboard import summary
 from ..leaderboard.board import Metric
@@ -116,7 +116,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        link=link, header=header, pairs=pairs, several=several, merged=merged, visible=visible, fixed=fixed, share=share
+        link=link, header=header, pairs=pairs, plural=plural, merged=merged, visible=visible, fixed=fixed, share=share
     )
     return environment
 

@@ -10,7 +10,7 @@ import pandas as pd
 from ...stats import COST, QUALITY
 from ..escape import csv
 from ..figures.agreement import Agreement
-from ..figures.depth import Depth, Table
+from ..figures.depth import Depth, DepthTable
 from ..latex import leaderboard as latex
 from ..latex.plain import plain_table
 from ..leaderboard.board import BLOCK, Block, Board
@@ -27,7 +27,7 @@ def downloads(
     decided: Decided,
     depths: Sequence[Depth],
     agreements: Sequence[Agreement],
-    groups: Sequence[groups.Table],
+    groups: Sequence[groups.SubgroupTable],
 ) -> dict[str, dict[str, str]]:
     """By the table's id in the page: ``name`` (of the file, without suffix), ``csv`` and ``tex``."""
     board, tidy = marked.board, marked.table()
@@ -110,7 +110,7 @@ def _whole(marked: Marked) -> dict[str, dict[str, str]]:
     return found
 
 
-def _depth(board: Board, depth: Depth, table: Table, label: str) -> dict[str, str]:
+def _depth(board: Board, depth: Depth, table: DepthTable, label: str) -> dict[str, str]:
     metric, blocks = table.metric, depth.blocks
     rows = pd.concat([_of(board.tidy, block) for block in blocks])
     rows = rows[(rows["metric"] == metric.name) & (rows["protocol"] == metric.protocol)]
@@ -120,7 +120,7 @@ def _depth(board: Board, depth: Depth, table: Table, label: str) -> dict[str, st
     return _file(["by-layer", metric.title, depth.title], rows, tex)
 
 
-def _groups(table: groups.Table, label: str) -> dict[str, str]:
+def _groups(table: groups.SubgroupTable, label: str) -> dict[str, str]:
     said = f"Localisation by {table.by}, {table.title}: means with 95 % intervals."
     texts = [
         [line.group, f"{line.metric.title} {line.metric.protocol}", str(line.n), *(" ".join(c) for c in line.cells)]

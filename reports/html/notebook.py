@@ -7,7 +7,7 @@ from html import escape
 
 from ..escape import one_line
 from ..leaderboard.board import Block, Metric, Row
-from ..leaderboard.marks import DAGGER, Marked, Shown
+from ..leaderboard.marks import DAGGER, Marked, MarksShown
 
 MOST_BLOCKS = 6
 MARKS = (
@@ -48,11 +48,11 @@ def _row(marked: Marked, block: Block, row: Row) -> str:
     return f"<tr><td>{name}</td>{''.join(_cells(shown) for shown in found if shown)}</tr>"
 
 
-def _cells(shown: Shown) -> str:
+def _cells(shown: MarksShown) -> str:
     return f"<td>{' '.join(_said(shown))}</td>"
 
 
-def _said(shown: Shown) -> Iterator[str]:
+def _said(shown: MarksShown) -> Iterator[str]:
     cell, mark = shown.cell, shown.mark
     text = _text(cell.text)
     number = f"<b>{text}</b>" if mark.best else f"<u>{text}</u>" if mark.second else text

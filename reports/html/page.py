@@ -15,7 +15,7 @@ import itables.options
 import yaml
 from markupsafe import Markup
 
-from ...formatting import several
+from ...formatting import plural
 from ...stats import COST, QUALITY, curve_bands, measured
 from ..figures import agreement as heat
 from ..figures import curves as figures
@@ -30,7 +30,7 @@ from .tests import Decided
 
 
 @dataclass(frozen=True)
-class Study:
+class StudyView:
     """A block with its pictures, and the methods that are worth their cost."""
 
     block: Block
@@ -41,7 +41,7 @@ class Study:
 
 
 @dataclass(frozen=True)
-class Depth:
+class DepthSection:
     """A network's layers on one data set, with their picture."""
 
     depth: depth.Depth
@@ -49,7 +49,7 @@ class Depth:
 
 
 @dataclass(frozen=True)
-class Agreement:
+class AgreementSection:
     """How alike a block's metrics order the methods, with a picture where it can be read."""
 
     found: heat.Agreement
@@ -89,11 +89,11 @@ class Page:
         return shown.mark if shown else NONE
 
     @cached_property
-    def studies(self) -> tuple[Study, ...]:
+    def studies(self) -> tuple[StudyView, ...]:
         bands = curve_bands(self.board.shown.curves, int(self.info["seed"]), self.board.scales)
         look = self._look
         return tuple(
-            Study(
+            StudyView(
                 block,
                 figures.curves(block, bands, look),
                 figures.scatter(block, look),
@@ -104,14 +104,16 @@ class Page:
         )
 
     @cached_property
-    def depths(self) -> tuple[Depth, ...]:
+    def depths(self) -> tuple[DepthSection, ...]:
         layers = {model["name"]: model["layers"] for model in self.info["models"]}
-        return tuple(Depth(each, depth.drawn(each, self._look)) for each in depth.depths(self.board.blocks, layers))
+        return tuple(
+            DepthSection(each, depth.drawn(each, self._look)) for each in depth.depths(self.board.blocks, layers)
+        )
 
     @cached_property
-    def agreements(self) -> tuple[Agreement, ...]:
+    def agreements(self) -> tuple[AgreementSection, ...]:
         found = heat.agreements(self.board.blocks, self.board.agreement)
-        return tuple(Agreement(each, heat.drawn(each) if each.readable else None) for each in found)
+        return tuple(AgreementSection(each, heat.drawn(each) if each.readable else None) for each in found)
 
     @cached_property
     def filters(self) -> tuple[Filter, ...]:
@@ -172,7 +174,7 @@ class Page:
         return [{str(key): _missing_is_none(value) for key, value in row.items()} for row in rows]
 
     @cached_property
-    def groups(self) -> tuple[grouped.Table, ...]:
+    def groups(self) -> tuple[grouped.SubgroupTable, ...]:
         """Localisation by object size and by class."""
         return grouped.tables(self.board)
 
@@ -227,7 +229,7 @@ class Page:
         if device is not None and host is not None:
             return f"on the device; {fixed(host, metric.decimals)} on the host"
         repeats = self._parts["repeats"].get(key)
-        return f"{cell.interval} of {several(int(repeats), 'run')}" if repeats and cell.interval else cell.interval
+        return f"{cell.interval} of {plural(int(repeats), 'run')}" if repeats and cell.interval else cell.interval
 
     def strip(self, block: Block, cell: Cell) -> str:
         """CSS that draws a cell's interval and mean on its column's common scale; empty without a number."""

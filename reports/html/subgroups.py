@@ -16,7 +16,7 @@ MOST_CLASSES = 20
 
 
 @dataclass(frozen=True)
-class Line:
+class SubgroupLine:
     """One metric on one group: per method of the table its mean and its interval as text, and what n it has."""
 
     metric: Metric
@@ -27,7 +27,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Table:
+class SubgroupTable:
     """One model, dataset and layer, by "size" or by "class"; ``left_out`` classes have fewer images."""
 
     by: str
@@ -35,7 +35,7 @@ class Table:
     dataset: str
     layer: str
     methods: tuple[str, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[SubgroupLine, ...]
     left_out: int = 0
     rows: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False, compare=False)  # as ``by_group`` gave them
 
@@ -48,7 +48,7 @@ class Table:
         return len({line.group for line in self.lines})
 
 
-def tables(board: Board) -> tuple[Table, ...]:
+def tables(board: Board) -> tuple[SubgroupTable, ...]:
     """By size and by class, for every block; none without metrics of localisation that have values."""
     names = [(m["name"], m["protocol"]) for m in board.record.info["metrics"] if m.get("family") == "localisation"]
     results = board.shown.results
@@ -69,7 +69,7 @@ def tables(board: Board) -> tuple[Table, ...]:
     )
 
 
-def _table(by: str, key: Any, rows: pd.DataFrame, board: Board) -> Table:
+def _table(by: str, key: Any, rows: pd.DataFrame, board: Board) -> SubgroupTable:
     listed = [m["name"] for m in board.record.info["methods"] if m["name"] in set(rows["method"])]
     methods = sorted(listed, key=lambda name: name in board.controls)
     sizes = rows.groupby("group", sort=False)["n"].max()
@@ -77,10 +77,10 @@ def _table(by: str, key: Any, rows: pd.DataFrame, board: Board) -> Table:
     rows = rows[rows["group"].isin(list(shown.index))]
     model, dataset, layer = map(str, key)
     lines = tuple(_lines(rows, methods, board))
-    return Table(by, model, dataset, layer, tuple(methods), lines, len(sizes) - len(shown), rows)
+    return SubgroupTable(by, model, dataset, layer, tuple(methods), lines, len(sizes) - len(shown), rows)
 
 
-def _lines(rows: pd.DataFrame, methods: Sequence[str], board: Board) -> Iterator[Line]:
+def _lines(rows: pd.DataFrame, methods: Sequence[str], board: Board) -> Iterator[SubgroupLine]:
     for metric in board.metrics:
         own = rows[(rows["metric"] == metric.name) & (rows["protocol"] == metric.protocol)]
         digits = numbers.decimals_for_intervals(own["high"] - own["low"])
@@ -88,7 +88,7 @@ def _lines(rows: pd.DataFrame, methods: Sequence[str], board: Board) -> Iterator
             most = int(part["n"].max())
             by_method = {row["method"]: row for row in part.to_dict("records")}
             cells = tuple(_cell(by_method.get(name), digits, most) for name in methods)
-            yield Line(metric, str(group), _bounds(part.iloc[0]), most, cells)
+            yield SubgroupLine(metric, str(group), _bounds(part.iloc[0]), most, cells)
 
 
 def _cell(row: dict[Any, Any] | None, digits: int, most: int) -> tuple[str, str, str]:

@@ -38,7 +38,7 @@ class Duels:
 
 
 @dataclass(frozen=True)
-class Contest:
+class ContestView:
     """One metric in one block: what its tests decided, and what they can see.
 
     Attributes:
@@ -87,7 +87,7 @@ class Decided:
         return tuple(each for each in map(self._duels, self.marked.board.blocks) if len(each.methods) > 1)
 
     @cached_property
-    def contests(self) -> tuple[Contest, ...]:
+    def contests(self) -> tuple[ContestView, ...]:
         return tuple(each for block in self.marked.board.blocks for each in self._contests(block))
 
     def diagrams(self, block: Block, look: dict[str, Look]) -> list[Picture]:
@@ -122,7 +122,7 @@ class Decided:
     def _tested(self) -> dict[tuple[Any, ...], pd.DataFrame]:
         return dict(iter(self.marked.tested_pairs.groupby(BLOCK, sort=False)))
 
-    def _contests(self, block: Block) -> Iterator[Contest]:
+    def _contests(self, block: Block) -> Iterator[ContestView]:
         for metric in block.quality:
             key = _key(block, metric)
             rows = self.marked.pairs_of.get(key)
@@ -134,7 +134,7 @@ class Decided:
                 f"{fixed(tau, 2)} {interval(half['low'], half['high'], 2)}" if half is not None and tau == tau else ""
             )
             seen = power["visible"].median() if power is not None else float("nan")
-            yield Contest(
+            yield ContestView(
                 block,
                 metric,
                 int(rows["n"].max()),

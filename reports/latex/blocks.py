@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 
 from ..escape import latex, latex_breaking, one_line
 from ..leaderboard.board import Block, Metric
-from ..leaderboard.marks import Marked, Shown
+from ..leaderboard.marks import Marked, MarksShown
 from ..number_format import fixed
 
 Spread: TypeAlias = Literal["interval", "se", "none"]
@@ -87,7 +87,7 @@ class Sheet:
     notes: list[str]
     names: float = 0.0
 
-    def cell(self, line: Line, column: Column) -> Shown | None:
+    def cell(self, line: Line, column: Column) -> MarksShown | None:
         block = column.block or line.block
         return self.marked.shown(block, line.method, column.name, column.protocol) if block else None
 
@@ -238,7 +238,7 @@ def _line(sheet: Sheet, line: Line, first: bool) -> Iterator[str]:
     yield " & ".join(["", *spans]) + r" \\"
 
 
-def _mean(sheet: Sheet, column: Column, found: Shown) -> str:
+def _mean(sheet: Sheet, column: Column, found: MarksShown) -> str:
     number = number_text(found.cell.text)
     if found.mark.best:
         number = rf"\textbf{{{number}}}"
@@ -256,12 +256,12 @@ def number_text(text: str) -> str:
     return latex(text).replace("{-}", "$-$")
 
 
-def _error(found: Shown) -> str:
+def _error(found: MarksShown) -> str:
     error = found.mark.error
     return fixed(error, found.cell.metric.decimals) if error == error else ""
 
 
-def _marks(found: Shown, notes: list[str]) -> list[str]:
+def _marks(found: MarksShown, notes: list[str]) -> list[str]:
     """The dagger, and the numbers of the footnotes, which are added where they are new."""
     marks = [r"\dagger"] if found.mark.worse else []
     for text in found.said:

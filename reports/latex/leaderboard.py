@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Literal, TypeAlias, get_args
 
 from ...errors import BenchError, nearest
-from ...formatting import listed
+from ...formatting import join_words
 from ..escape import latex, latex_breaking, one_line
 from ..leaderboard.board import Block, Metric
 from ..leaderboard.marks import Marked
@@ -215,7 +215,7 @@ def _caption(marked: Marked, scope: Scope, spread: Spread) -> str:
 def _legend(marked: Marked, scope: Scope, spread: Spread) -> Iterator[str]:
     metrics = [metric for block in scope.blocks for metric in block.metrics if key_of(metric) in scope.keys]
     used = {marked.tested(block, metric) for block in scope.blocks for metric in scope.metrics}
-    tests = listed(
+    tests = join_words(
         [
             *(["paired Wilcoxon signed-rank test"] if "wilcoxon" in used else []),
             *(["McNemar's test where values are 0 or 1"] if "mcnemar" in used else []),
@@ -244,7 +244,7 @@ def _protocols(metrics: Sequence[Metric]) -> str:
     named: dict[str, list[str]] = {}
     for metric in metrics:
         named.setdefault(metric.protocol, []).append(metric.title)
-    said = (f"{listed(dict.fromkeys(titles))}: {protocol}" for protocol, titles in named.items())
+    said = (f"{join_words(dict.fromkeys(titles))}: {protocol}" for protocol, titles in named.items())
     return f"Protocols: {latex_breaking('; '.join(said))}."
 
 

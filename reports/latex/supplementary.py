@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ..escape import latex_breaking, one_line
 from ..leaderboard.board import Block, Metric
-from ..leaderboard.marks import Marked, Shown
+from ..leaderboard.marks import Marked, MarksShown
 from ..number_format import fixed, p_value, within
 from .blocks import GREY, SEP, number_text, width
 from .captions import constant_title, short_titles
@@ -97,14 +97,14 @@ def _group(marked: Marked, block: Block, metric: Metric, label: str, notes: list
         yield " & ".join(grey + text if text else "" for text in texts) + r" \\"
 
 
-def _cells(marked: Marked, block: Block, metric: Metric) -> Iterator[tuple[str, Shown]]:
+def _cells(marked: Marked, block: Block, metric: Metric) -> Iterator[tuple[str, MarksShown]]:
     for row in (*block.methods, *block.controls):
         shown = marked.shown(block, row.method, metric.name, metric.protocol)
         if shown:
             yield row.method, shown
 
 
-def _texts(shown: Shown) -> list[str]:
+def _texts(shown: MarksShown) -> list[str]:
     """n, mean, interval, median, rank, group, p."""
     cell, mark = shown.cell, shown.mark
     cost = cell.metric.is_cost

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from ...errors import BenchError
-from ...results.record import Record, beside, with_units
+from ...results.record import Record, with_network_rows, with_units
 from ...stats import (
     CELL,
     CONTEST,
@@ -46,7 +46,7 @@ class Board:
     @cached_property
     def shown(self) -> Record:
         """The record as it is compared: what explains the network as a whole stands at every layer."""
-        return beside(self.record)
+        return with_network_rows(self.record)
 
     @cached_property
     def tidy(self) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...formatting import listed
+from ...formatting import join_words
 from .. import number_format as numbers
 
 
@@ -35,4 +35,4 @@ def why(n: int, failed: int, not_applicable: int, reason: str, incomparable: boo
         if incomparable
         else "the same images as for the rivals, so the means are comparable"
     )
-    return f"of {asked} images {listed(words)} ({reason}); {so}"
+    return f"of {asked} images {join_words(words)} ({reason}); {so}"

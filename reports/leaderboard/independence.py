@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ...formatting import listed, several
+from ...formatting import join_words, plural
 from ...results.record import units_of
 
 
@@ -19,10 +19,10 @@ def _dependence(data: Mapping[str, Any]) -> Iterator[str]:
     samples, units = data.get("samples", {}), set(units_of(data).values())
     if len(units) == len(samples):
         return
-    why = [f"{several(count, 'image')} {word}" for count, word in _reasons(data) if count]
+    why = [f"{plural(count, 'image')} {word}" for count, word in _reasons(data) if count]
+    images, independent = plural(len(samples), "image"), plural(len(units), "independent unit")
     yield (
-        f"{data['name']}: {several(len(samples), 'image')}, {several(len(units), 'independent unit')}: {listed(why)}. "
-        "Means, intervals and tests count each unit once."
+        f"{data['name']}: {images}, {independent}: {join_words(why)}. Means, intervals and tests count each unit once."
     )
 
 
@@ -43,11 +43,11 @@ def extended(info: Mapping[str, Any]) -> list[str]:
 
 def _extended(earlier: Mapping[str, Any]) -> Iterator[str]:
     when = str(earlier["created"])[:10]
-    grown = [f"{several(n, 'image')} of {name}" for name, n in earlier["images"].items()]
+    grown = [f"{plural(n, 'image')} of {name}" for name, n in earlier["images"].items()]
     if grown:
         yield (
-            f"This run was extended after results existed ({when}: {listed(grown)}). The tests are for a number of "
+            f"This run was extended after results existed ({when}: {join_words(grown)}). The tests are for a number of "
             "images that was fixed before; after a look at results their p values are too small."
         )
     if earlier["added"]:
-        yield f"After results existed ({when}), this run was extended by {listed(earlier['added'])}."
+        yield f"After results existed ({when}), this run was extended by {join_words(earlier['added'])}."

@@ -46,7 +46,7 @@ NONE = Mark()
 
 
 @dataclass(frozen=True)
-class Shown:
+class MarksShown:
     """A cell, its marks, and the footnotes it refers to."""
 
     cell: Cell
@@ -68,12 +68,12 @@ class Marked:
     def board(self) -> Board:
         return self.verdicts.board
 
-    def shown(self, block: Block, method: str, metric: str, protocol: str) -> Shown | None:
+    def shown(self, block: Block, method: str, metric: str, protocol: str) -> MarksShown | None:
         """What the table has there; None where this block has no such row or column."""
         return self.cells.get((*_place(block), method, metric, protocol))
 
     @cached_property
-    def cells(self) -> Mapping[Key, Shown]:
+    def cells(self) -> Mapping[Key, MarksShown]:
         """By the key of a row of the tidy leaderboard."""
         found = {}
         for block in self.board.blocks:
@@ -81,7 +81,7 @@ class Marked:
                 for cell in row.cells:
                     key = (*_place(block), row.method, cell.metric.name, cell.metric.protocol)
                     said = tuple(block.footnotes[note - 1] for note in cell.notes)
-                    found[key] = Shown(cell, self.marks.get(key, NONE), said)
+                    found[key] = MarksShown(cell, self.marks.get(key, NONE), said)
         return found
 
     def tested(self, block: Block, metric: Metric) -> str:

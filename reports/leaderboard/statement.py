@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...formatting import listed, several
+from ...formatting import join_words, plural
 from ...stats import ALPHA, QUALITY
 from .independence import dependence, extended
 from .marks import Marked
@@ -22,7 +22,7 @@ def _sentences(marked: Marked) -> Iterator[str]:
     if not board.of(QUALITY):
         yield f"Costs were measured on the method alone (benchbench {info['benchbench']})."
         return
-    data = listed(f"{several(data['used'], 'image')} of {data['name']}" for data in info["datasets"])
+    data = join_words(f"{plural(data['used'], 'image')} of {data['name']}" for data in info["datasets"])
     left_out = list(_left_out(marked))
     yield f"Every method was {'asked for scores' if left_out else 'scored'} on the same {data}."
     yield from dependence(info)
@@ -31,7 +31,7 @@ def _sentences(marked: Marked) -> Iterator[str]:
     yield from _tests(marked)
     yield from left_out
     if board.controls:
-        names = listed(m["name"] for m in info["methods"] if m["name"] in board.controls)
+        names = join_words(m["name"] for m in info["methods"] if m["name"] in board.controls)
         yield f"The controls ({names}) are neither ranked nor called best."
     yield f"Computed with benchbench {info['benchbench']}, seed {info['seed']}."
 
@@ -45,13 +45,13 @@ def _tests(marked: Marked) -> Iterator[str]:
         return
     names = ["the two-sided Wilcoxon signed-rank test"] if others else []
     if binary:
-        names.append(f"McNemar's exact test for {listed(dict.fromkeys(binary))}, where values are 0 or 1")
+        names.append(f"McNemar's exact test for {join_words(dict.fromkeys(binary))}, where values are 0 or 1")
     several_places = len(board.blocks) > 1
     place = ", network, dataset and layer" if several_places else ""
     most = max(len(rows) for rows in marked.pairs_of.values())
     yield (
-        f"Every two methods were compared on the same images by {listed(names)}, with Holm's correction over the "
-        f"{several(most, 'pair')} of each metric{place} (alpha = {ALPHA}). An image on which a method failed counts as "
+        f"Every two methods were compared on the same images by {join_words(names)}, with Holm's correction over the "
+        f"{plural(most, 'pair')} of each metric{place} (alpha = {ALPHA}). An image on which a method failed counts as "
         "lost to every method that did not."
     )
 
@@ -69,6 +69,8 @@ def _left_out(marked: Marked) -> Iterator[str]:
         every = tidy[(tidy["kind"] == QUALITY) & (tidy["method"] == method)]
         asked = int(every[["n", "failed", "not_applicable"]].to_numpy().sum())
         counts = ((int(mine["failed"].sum()), "failed"), (int(mine["not_applicable"].sum()), "not applicable"))
-        said.append(f"{method} ({listed(f'{count:,} {word}' for count, word in counts if count)} of {asked:,} scores)")
+        said.append(
+            f"{method} ({join_words(f'{count:,} {word}' for count, word in counts if count)} of {asked:,} scores)"
+        )
     if said:
-        yield f"Without a value: {listed(said)}."
+        yield f"Without a value: {join_words(said)}."

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from ...formatting import listed, several
+from ...formatting import join_words, plural
 from ...stats import (
     CONTEST,
     MARGIN,
@@ -41,10 +41,10 @@ def _order(marked: Marked) -> list[str]:
     first, second = table.iloc[0], table.iloc[1]
     shown = [fixed(rank, 2) for rank in table["rank"]]
     if shown[0] == shown[1]:
-        tied = listed(table["method"][[rank == shown[0] for rank in shown]])
+        tied = join_words(table["method"][[rank == shown[0] for rank in shown]])
         return [f"Over all metrics that no control wins, {tied} tie for the best mean rank, {shown[0]}."]
     contests, units = int(table.attrs["contests"]), int(table.attrs["units"])
-    among = f"{several(contests, 'contest')} (network × data × layer × metric)" if contests > 1 else "one metric"
+    among = f"{plural(contests, 'contest')} (network × data × layer × metric)" if contests > 1 else "one metric"
     drawn = "the images" if units == 1 else "networks, data and images"
     return [
         f"Over {among} that no control wins, {first['method']} has the best mean rank of {len(table)} methods, "
@@ -69,7 +69,7 @@ def _top_two(marked: Marked, first: str, second: str) -> str:
     gamed = {tuple(map(str, key)) for key in marked.board.gamed}
     fair = rows[[tuple(map(str, key)) not in gamed for key in rows[CONTEST].itertuples(index=False, name=None)]]
     apart, alike, _ = counted(fair)
-    said = f"the two differ significantly in {apart} of the {several(len(fair), 'contest')} of both"
+    said = f"the two differ significantly in {apart} of the {plural(len(fair), 'contest')} of both"
     return said + (f" and are equivalent in {alike}" if alike else "")
 
 
@@ -81,9 +81,9 @@ def _decided(marked: Marked) -> list[str]:
     apart, alike, undecided = counted(pairs)
     counts = sorted({int(n) for n in pairs["n"]})
     kind = "image" if not dependence(marked.board.record.info) else "independent image"
-    over = several(counts[0], kind) if len(counts) == 1 else f"{counts[0]:,} to {several(counts[-1], kind)}"
+    over = plural(counts[0], kind) if len(counts) == 1 else f"{counts[0]:,} to {plural(counts[-1], kind)}"
     return [
-        f"Of {several(len(pairs), 'comparison')} of two methods under one metric, on the same {over}, "
+        f"Of {plural(len(pairs), 'comparison')} of two methods under one metric, on the same {over}, "
         f"{apart:,} show a significant difference (Wilcoxon or McNemar, Holm, 5 %), {alike:,} show "
         f"equivalence within 1 % of the metric's range, and {undecided:,} settle nothing."
     ]
@@ -94,10 +94,10 @@ def opening(board: Board) -> str:
     info = board.record.info
     methods = len(info["methods"]) - len(board.controls)
     layers = max((len(model["layers"]) for model in info["models"]), default=0)
-    data = listed(f"{d['name']} ({several(d['used'], 'image')})" for d in info["datasets"])
+    data = join_words(f"{d['name']} ({plural(d['used'], 'image')})" for d in info["datasets"])
     return (
-        f"This run compares {several(methods, 'method')} and {several(len(board.controls), 'control')} on "
-        f"{listed(m['name'] for m in info['models'])}, at {several(layers, 'layer')}"
+        f"This run compares {plural(methods, 'method')} and {plural(len(board.controls), 'control')} on "
+        f"{join_words(m['name'] for m in info['models'])}, at {plural(layers, 'layer')}"
         f"{'' if len(info['models']) == 1 else ' each at most'}, with {data}."
     )
 
@@ -128,7 +128,7 @@ def intervals(board: Board) -> str:
     )
     if not free:
         return exact
-    without = f"{listed(free)} {'has' if len(free) == 1 else 'have'} no range: there"
+    without = f"{join_words(free)} {'has' if len(free) == 1 else 'have'} no range: there"
     student = "the open side of the 95 % interval is Student's, which assumes a nearly normal mean."
     return f"{exact} {without} {student}" if len(free) < len(set(names.values())) else f"{without} {student}"
 
@@ -174,7 +174,7 @@ def _one(marked: Marked, contest: Contest, name: str) -> str:
     value += f", 95 % interval{'s within' if tie else ''} {span}" if span else ""
     verb = "tie (as far as shown) for the best mean" if tie else "has the best mean"
     over = images(int(best["n"].iloc[0]), int(best["scored"].iloc[0]))
-    said = f"{name}: {listed(best['method'])} {verb}, {value}, over {over}."
+    said = f"{name}: {join_words(best['method'])} {verb}, {value}, over {over}."
     return " ".join([said, *_against(marked, contest), *_controls(board, contest)])
 
 
@@ -188,14 +188,14 @@ def _against(marked: Marked, contest: Contest) -> list[str]:
     said = []
     if worse:
         better = "It is significantly better than" if alone else "At least one of them is significantly better than"
-        said.append(f"{better} {listed(worse)}.")
+        said.append(f"{better} {join_words(worse)}.")
     if against.better:
         said.append(
-            f"{listed(against.better)} {'is' if len(against.better) == 1 else 'are'} significantly better than "
+            f"{join_words(against.better)} {'is' if len(against.better) == 1 else 'are'} significantly better than "
             f"{'it' if alone else 'one of them'} by the paired test, which compares ranks and not means."
         )
     if level:
-        said.append(f"That {'it differs' if alone else 'they differ'} from {listed(level)} is not shown.")
+        said.append(f"That {'it differs' if alone else 'they differ'} from {join_words(level)} is not shown.")
     return said
 
 
@@ -206,10 +206,10 @@ def _controls(board: Board, contest: Contest) -> list[str]:
     others = [name for name in board.tidy.loc[list(contest.above), "method"] if name not in gamed]
     said = []
     if gamed:
-        who = f"The control {gamed[0]} has" if len(gamed) == 1 else f"The controls {listed(gamed)} have"
+        who = f"The control {gamed[0]} has" if len(gamed) == 1 else f"The controls {join_words(gamed)} have"
         said.append(f"{who} a better mean than every method: gameable here, so this order says little.")
     if others:
-        who = f"{listed(others)} {'has' if len(others) == 1 else 'have'}"
+        who = f"{join_words(others)} {'has' if len(others) == 1 else 'have'}"
         said.append(f"Of the controls that know more, {who} a better mean than every method.")
     return said
 
@@ -220,8 +220,8 @@ def _many(marked: Marked, found: Sequence[Contest], name: str) -> str:
     decided = sum(bool(contest.best) for contest in found)
     if not decided:
         return f"{name}: fewer than two methods have a mean over the same images, so none is called best."
-    where = f"{several(decided, 'block')} (network × data × layer)"
-    ranked = listed(f"{method} in {count}" for method, count in wins.most_common())
+    where = f"{plural(decided, 'block')} (network × data × layer)"
+    ranked = join_words(f"{method} in {count}" for method, count in wins.most_common())
     clear = sum(_all_worse(marked, contest) for contest in found)
     beaten = sum(c.key in board.gamed for c in found)
     tail = f" It is gameable in {beaten} of them: a control that knows nothing beats every method." if beaten else ""
@@ -243,9 +243,9 @@ def _failures(board: Board) -> list[str]:
     if not counts["failed"]:
         return []
     partly = board.tidy[(board.tidy["failed"] > 0)]
-    names = listed(sorted(partly["method"].unique()))
+    names = join_words(sorted(partly["method"].unique()))
     return [
-        f"{several(counts['failed'], 'value')} could not be computed ({names}). The reasons are under the tables. A "
+        f"{plural(counts['failed'], 'value')} could not be computed ({names}). The reasons are under the tables. A "
         "method that failed where others did not is never marked best."
     ]
 
@@ -256,7 +256,7 @@ def _dead(board: Board) -> list[str]:
     found = found[(found["dead"] > 0) & ~found.index.isin(board.controls)]
     if found.empty:
         return []
-    who = listed(f"{row.dead} of {several(int(row.maps), 'map')} of {method}" for method, row in found.iterrows())
+    who = join_words(f"{row.dead} of {plural(int(row.maps), 'map')} of {method}" for method, row in found.iterrows())
     return [f"Dead maps, the same everywhere: {who}. What is removed from them first is the image's top rows."]
 
 
@@ -267,16 +267,16 @@ def _few_images(board: Board) -> list[str]:
         return []
     if images < fewest_images(methods):
         return [
-            f"With {several(images, 'image')} and {methods} methods no paired test of all pairs can be significant, "
-            f"whatever the values: that takes {several(fewest_images(methods), 'image')} at least."
+            f"With {plural(images, 'image')} and {methods} methods no paired test of all pairs can be significant, "
+            f"whatever the values: that takes {plural(fewest_images(methods), 'image')} at least."
         ]
     few = f"Few images ({images}). " if images < FEW_IMAGES else ""
     seen = smallest_visible_effect(methods, images)
     sees = f"see only differences of at least {seen:.2f}" if seen < inf else "miss most differences, even of 5"
     return [
-        f"{few}With {several(images, 'image')} and {methods} methods, a paired test of all pairs (Wilcoxon, Holm, "
+        f"{few}With {plural(images, 'image')} and {methods} methods, a paired test of all pairs (Wilcoxon, Holm, "
         f"power 80 %) would {sees} standard deviations; for 0.2 it needs "
-        f"{several(images_needed(methods, 0.2), 'image')}, for 0.1 {images_needed(methods, 0.1):,}. "
+        f"{plural(images_needed(methods, 0.2), 'image')}, for 0.1 {images_needed(methods, 0.1):,}. "
         f"No two methods can be shown equivalent within 1 % of a metric's range with fewer than "
-        f"{several(fewest_equivalent(MARGIN), 'image')}."
+        f"{plural(fewest_equivalent(MARGIN), 'image')}."
     ]

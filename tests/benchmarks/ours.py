@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 import benchbench
-from benchbench.attribution.services import Batch, look, run_method
+from benchbench.attribution.services import CapturedBatch, capture_batch, run_method
 from benchbench.evaluation.probe_scores import score_probes
 from benchbench.maps.normalise import saliency
 from benchbench.network.prepared import channels_last, prepare
@@ -31,8 +31,8 @@ MAPS = 8
 Maps = dict[tuple[str, str], Tensor]  # by method and layer
 
 
-def _look(scene: Scene, scorer: Scorer, *, gradient: bool) -> Batch:
-    return look(
+def _look(scene: Scene, scorer: Scorer, *, gradient: bool) -> CapturedBatch:
+    return capture_batch(
         scene.network, scorer, scene.images, list(scene.case.layers), lambda _: scene.targets, gradient=gradient
     )
 

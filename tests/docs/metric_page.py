@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from itertools import groupby
 
 from benchbench.evaluation.probe_scores import forwards
-from benchbench.registry import FAMILIES, METRIC_NEEDS, METRICS, MetricPlugin, Reading
+from benchbench.registry import FAMILIES, METRIC_NEEDS, METRICS, MetricPlugin, MetricReading
 from benchbench.types.views import View, singles
 
 from .pages import ROOT, _cell, _link, _paragraphs
@@ -88,9 +88,9 @@ def _entry(plugin: MetricPlugin) -> list[str]:
     return lines
 
 
-def _otherwise(plugin: MetricPlugin, default: Reading) -> list[str]:
+def _otherwise(plugin: MetricPlugin, default: MetricReading) -> list[str]:
     """Per reading that is not the default protocol's, the protocols that have it, and what it is."""
-    alike: dict[Reading, list[str]] = {}
+    alike: dict[MetricReading, list[str]] = {}
     for name, params in plugin.protocols.items():
         alike.setdefault(plugin.reading_of(plugin.bind(params)), []).append(f"`{name}`")
     return [
@@ -100,11 +100,11 @@ def _otherwise(plugin: MetricPlugin, default: Reading) -> list[str]:
     ]
 
 
-def _better(reading: Reading) -> str:
+def _better(reading: MetricReading) -> str:
     return "higher" if reading.higher_is_better else "lower"
 
 
-def _range(reading: Reading) -> str:
+def _range(reading: MetricReading) -> str:
     low, high = (f"{side:g}" if math.isfinite(side) else "any" for side in reading.range)
     return f"{low} to {high}"
 

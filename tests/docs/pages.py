@@ -12,7 +12,7 @@ import torch
 from matplotlib import cbook
 from PIL import Image
 
-from benchbench.attribution.services import look, run_method
+from benchbench.attribution.services import capture_batch, run_method
 from benchbench.cost.ledger import Passes
 from benchbench.network.scorer import Scorer
 from benchbench.registry import METHODS, NEEDS, MethodPlugin, Plugin
@@ -70,7 +70,7 @@ def cost(plugin: MethodPlugin) -> str:
     images, passes, params = example_images(1), Passes(), plugin.bind({})
     needs = plugin.needs_of(params)
     place = INPUT if "input" in needs else "relu"
-    made = look(
+    made = capture_batch(
         network, Scorer(network, passes=passes), images, [place], lambda z: torch.argmax(z, 1),
         gradient="gradient" in needs,
     )  # fmt: skip

@@ -25,7 +25,7 @@ import benchbench as bb
 from benchbench.cli.app import app
 from benchbench.cli.parsing import items
 from benchbench.registry import DATASETS, METHODS, METRICS, MODELS
-from benchbench.study.spec import Study, read_metric
+from benchbench.study.spec import StudySpec, read_metric
 from benchbench.study.study_file import name_and_params
 from benchbench.suites.disturbances import Disturbances
 
@@ -115,7 +115,7 @@ def registries() -> Iterator[None]:
 @pytest.mark.usefixtures("registries")
 @pytest.mark.parametrize("block", PYTHON, ids=lambda b: b.name)
 def test_python(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("benchbench.api.Disturbances", lambda: Disturbances(1))  # five draws take a minute more
+    monkeypatch.setattr("benchbench.api.study.Disturbances", lambda: Disturbances(1))  # five draws take a minute more
     if block.page == "docs/testing-a-method.md":
         for each in PYTHON:
             if each.page in PAGES:
@@ -156,8 +156,8 @@ def test_yaml(block: Block, tmp_path: Path) -> None:
         return
     (tmp_path / "net.py").write_text("def build(): ...\n")
     with chdir(tmp_path):
-        study = Study(**found)
-    assert set(found) <= set(Study.model_fields)
+        study = StudySpec(**found)
+    assert set(found) <= set(StudySpec.model_fields)
     assert study.plain()["samples"] == found["samples"]
 
 

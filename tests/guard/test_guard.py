@@ -11,7 +11,7 @@ import pytest
 
 from benchbench.registry import METHODS, METRICS
 from benchbench.regression import Baseline
-from benchbench.study.spec import Study
+from benchbench.study.spec import StudySpec
 
 from .again import PAGE as AGAIN
 from .again import RERUNS, TIMED, ways
@@ -27,7 +27,7 @@ UNGUARDED = {"smooth_mprt", "runtime", "overhead", "peak_memory", "study_runtime
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_study_and_its_baseline_are_of_one_mind(name: str) -> None:
     """Whoever edits a study makes its baseline again; and the Makefile knows it."""
-    study, then = Study.from_yaml(ROOT / HERE / f"{name}.yaml"), Baseline.load(ROOT / HERE / f"{name}.json")
+    study, then = StudySpec.from_yaml(ROOT / HERE / f"{name}.yaml"), Baseline.load(ROOT / HERE / f"{name}.json")
     assert [choice.label for choice in study.methods] == [one.name for one in then.methods]
     asked = {(c.name, c.protocol) for c in study.metrics if c.plugin.of_images}
     assert asked == {one.key for one in then.metrics}

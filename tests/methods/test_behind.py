@@ -7,7 +7,7 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from benchbench.attribution.services import look, run_method
+from benchbench.attribution.services import capture_batch, run_method
 from benchbench.network.prepared import prepare
 from benchbench.network.rest import rest
 from benchbench.network.scorer import Scorer
@@ -80,7 +80,7 @@ def test_a_last_stage_costs_one_forward_and_what_is_behind(name: str, method: st
     images = torch.randn(2, 3, 96, 96, generator=torch.Generator().manual_seed(0))
     last = resolve(network, images[:1], "last")[0]
     scorer = Scorer(prepare(network, images).network, 8)
-    batch = look(network, scorer, images, [last], lambda z: z.argmax(1), gradient=False)
+    batch = capture_batch(network, scorer, images, [last], lambda z: z.argmax(1), gradient=False)
     found = run_method(METHODS[method], batch.layer(last, (0, 0)), {})
     assert torch.isfinite(found).all()
     channels, height, width = batch.captured.activations[last].shape[1:]

@@ -11,7 +11,7 @@ from pytorch_grad_cam import FinerCAM
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchbench.attribution.services import look, run_method
+from benchbench.attribution.services import capture_batch, run_method
 from benchbench.errors import NotApplicable
 from benchbench.maps.normalise import minmax, saliency
 from benchbench.network.scorer import Scorer
@@ -92,7 +92,7 @@ def test_one_copy_serves_all(images: Tensor) -> None:
     """Each method's map is what it is alone, whatever ran before; the network itself has not been touched."""
     network = seeded(Pooled)
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    batch = look(network, Scorer(network), images, [INPUT], lambda z: z.argmax(1), gradient=False)
+    batch = capture_batch(network, Scorer(network), images, [INPUT], lambda z: z.argmax(1), gradient=False)
     layer = batch.layer(INPUT, (0,) * len(images))
     alone = {name: map_of(name, network, images, "") for name in RULES}
     for name in (*RULES, *reversed(RULES)):
@@ -110,7 +110,7 @@ def test_one_copy_serves_all(images: Tensor) -> None:
 def test_one_that_gives_up_leaves_nothing_on_the_copy(images: Tensor) -> None:
     """The reason is the same the second time, and whoever comes next finds no hook but the one that counts passes."""
     network = seeded(Vit)
-    batch = look(network, Scorer(network), images, [INPUT], lambda z: z.argmax(1), gradient=False)
+    batch = capture_batch(network, Scorer(network), images, [INPUT], lambda z: z.argmax(1), gradient=False)
     layer = batch.layer(INPUT, (0,) * len(images))
     said = []
     for name in ("lrp", "deeplift", "lrp"):
@@ -126,7 +126,9 @@ def test_passes_of_the_copy_are_counted(images: Tensor) -> None:
     """Guided backpropagation is one forward and one backward; the copy's proof is the engine's own."""
     network = seeded(Plain)
     scorer = Scorer(network)
-    layer = look(network, scorer, images, [INPUT], lambda z: z.argmax(1), gradient=False).layer(INPUT, (0,) * 6)
+    layer = capture_batch(network, scorer, images, [INPUT], lambda z: z.argmax(1), gradient=False).layer(
+        INPUT, (0,) * 6
+    )
     run_method(METHODS["guidedbackprop"], layer, {})
     assert (scorer.passes.forwards, scorer.passes.backwards) == (12, 6)
     run_method(METHODS["guidedbackprop"], layer, {})

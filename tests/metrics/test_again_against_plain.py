@@ -17,7 +17,7 @@ from torch import Tensor
 from benchbench.engine.runner import run
 from benchbench.results.record import Record
 from benchbench.results.schema import KEYS
-from benchbench.study.spec import Study
+from benchbench.study.spec import StudySpec
 
 from ..networks import Pooled, seeded
 from .again_plain import MEAN, METRICS, STD, Plain
@@ -58,7 +58,7 @@ def done(network: Pooled, folder: Path, **keys: Any) -> Record:
         "metrics": ASKED,
         "target": "top-2",
     }
-    run(Study(**{**given, **keys}), folder)
+    run(StudySpec(**{**given, **keys}), folder)
     return Record.load(folder)
 
 

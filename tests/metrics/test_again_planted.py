@@ -21,7 +21,7 @@ from benchbench.engine.runner import run
 from benchbench.maps.normalise import saliency
 from benchbench.registry import METHODS, METRICS, method
 from benchbench.results.record import Record
-from benchbench.study.spec import Study
+from benchbench.study.spec import StudySpec
 from benchbench.types import Again, Layer, Scored, Seen
 from benchbench.types.views import Masked, OtherTarget, RandomWeights, View, singles
 
@@ -41,7 +41,7 @@ def photographs(count: int = 3) -> Tensor:
 
 def results(folder: Path, network: nn.Module, methods: list[Any], metrics: list[Any], **keys: Any) -> pd.DataFrame:
     given: dict[str, Any] = {"models": {"net": network}, "datasets": {"data": photographs()}, "layers": "last"}
-    run(Study(**{**given, "methods": methods, "metrics": metrics, **keys}), folder)
+    run(StudySpec(**{**given, "methods": methods, "metrics": metrics, **keys}), folder)
     return Record.load(folder).results
 
 

@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchbench.evaluation.evaluate import judge, pixels_of
-from benchbench.maps.map_batch import Maps
+from benchbench.evaluation.evaluate import evaluate, pixels_of
+from benchbench.maps.map_batch import MapBatch
 from benchbench.network.scorer import Scorer
 from benchbench.study.plan import MapCell, MetricCell
 from benchbench.study.spec import read_method, read_metric
 from benchbench.types import Preprocess
-from benchbench.types.batch import Chunk
+from benchbench.types.batch import ImageBatch
 
 from ..networks import Pooled, seeded
 from . import plain
@@ -53,15 +53,15 @@ def scores(
     names: list[str], network: nn.Module, pictures: Tensor, maps: list[Tensor], batch: int
 ) -> dict[str, list[list[float]]]:
     """Per metric, per set of maps, the value of every image."""
-    chunk = Chunk(tuple("abcde"), pictures, (None,) * 5, None, ("",) * 5)
+    chunk = ImageBatch(tuple("abcde"), pictures, (None,) * 5, None, ("",) * 5)
     cells, given = [], {}
     for m, tensor in enumerate(maps):
         holder = MapCell(f"map{m}", "layer", read_method("gradcam"), "")
-        given[holder.name] = Maps(tensor, ("",) * 5, ("ok",) * 5)
+        given[holder.name] = MapBatch(tensor, ("",) * 5, ("ok",) * 5)
         cells += [MetricCell(f"{name}/{m}", holder, read_metric(name)) for name in names]
     with torch.no_grad():
         targets = network(pictures).argsort(1)[:, -2]
-    pages = judge(cells, given, chunk, pixels_of(chunk, 0, Preprocess()), targets, Scorer(network, batch))
+    pages = evaluate(cells, given, chunk, pixels_of(chunk, 0, Preprocess()), targets, Scorer(network, batch))
     return {
         name: [[pages[f"{name}/{m}"]["samples"][i]["value"] for i in "abcde"] for m in range(len(maps))]
         for name in names

@@ -20,7 +20,7 @@ from benchbench.metrics._regions import EMPTY, NO_MASK
 from benchbench.metrics.object_boxes import _every, _largest, best_elsewhere
 from benchbench.registry import METRICS, metric
 from benchbench.results.record import Record
-from benchbench.study.spec import Study
+from benchbench.study.spec import StudySpec
 from benchbench.types import Scored, Seen
 
 from ..networks import Pooled, seeded
@@ -221,7 +221,7 @@ def record(folder: Path, dataset: Any, **keys: Any) -> Record:
         "methods": ["mean-activation", "oracle", "uniform"],
         "metrics": METRIC_NAMES,
     }
-    run(Study(**{**given, **keys}), folder)
+    run(StudySpec(**{**given, **keys}), folder)
     return Record.load(folder)
 
 

@@ -22,7 +22,7 @@ from benchbench.perturbation.parts import parts_in
 from benchbench.perturbation.ranking import hidden
 from benchbench.registry import METRICS
 from benchbench.types import Pixels, Preprocess, Seen
-from benchbench.types.batch import Chunk
+from benchbench.types.batch import ImageBatch
 from benchbench.types.probes import Random
 
 from ..helpers import pixels
@@ -49,7 +49,7 @@ EXACT = {name for name in NAMES if "noisy" not in name and (not name.startswith(
 
 
 def pixels_given(images: Tensor) -> Pixels:
-    chunk = Chunk(tuple("abcde"), images, (None,) * 5, None, ("",) * 5)
+    chunk = ImageBatch(tuple("abcde"), images, (None,) * 5, None, ("",) * 5)
     return pixels_of(chunk, 0, Preprocess())
 
 

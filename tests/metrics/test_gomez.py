@@ -15,7 +15,7 @@ from benchbench.maps.normalise import saliency
 from benchbench.network.scorer import Scorer
 from benchbench.perturbation.equality import keys
 from benchbench.perturbation.fills import FILLS
-from benchbench.perturbation.pictures import Asked, Palette, Piece
+from benchbench.perturbation.pictures import PerturbationCache, ProbePlan, RankedMaps
 from benchbench.perturbation.ranking import amounts
 from benchbench.registry import METRICS
 from benchbench.types import Seen
@@ -138,7 +138,7 @@ def test_probes_that_take_the_same_parts_are_one_picture(
     own = pixels(torch.rand(3, 3, 12, 18, generator=torch.Generator().manual_seed(0)))
     cells = torch.rand(3, height, width, generator=torch.Generator().manual_seed(1))
     pairs = torch.stack([torch.zeros(3, dtype=torch.long), torch.arange(3)], 1)
-    piece = Piece.of(Palette.of(own, probes), [cells], pairs, Asked.of(probes))
+    piece = RankedMaps.of(PerturbationCache.of(own, probes), [cells], pairs, ProbePlan.of(probes))
     marks = piece.marks(keys(own.size, own.images.device))
     every = torch.arange(3)
     shown = [piece.picture(probe, every) for probe in probes]
@@ -151,7 +151,7 @@ def test_probes_that_take_the_same_parts_are_one_picture(
 
 def test_amounts_round_half_to_even_as_python_does() -> None:
     own = pixels(torch.zeros(1, 3, 10, 10))
-    piece = Palette.of(own, [Remove(0.5)]).parts["pixels"]
+    piece = PerturbationCache.of(own, [Remove(0.5)]).parts["pixels"]
     assert amounts([k / 200 for k in range(200)], piece)[:, 0].tolist() == [round(k / 200 * 100) for k in range(200)]
 
 

@@ -14,7 +14,7 @@ from benchbench.engine.runner import run
 from benchbench.evaluation import held_out as across
 from benchbench.registry import METRICS
 from benchbench.results.record import Record
-from benchbench.study.spec import Study
+from benchbench.study.spec import StudySpec
 from benchbench.types import Sample
 
 from ..networks import Pooled, seeded
@@ -62,7 +62,7 @@ def record_of(samples: list[Sample], folder: Path, **keys: Any) -> Record:
         "methods": ["gradcam", "random", "oracle", "uniform"],
         "metrics": LOCALISATION,
     }
-    run(Study(**{**given, **keys}), folder)
+    run(StudySpec(**{**given, **keys}), folder)
     return Record.load(folder)
 
 

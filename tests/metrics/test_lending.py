@@ -14,7 +14,7 @@ from benchbench.engine.runner import run
 from benchbench.evaluation.declared_needs import LENT, NotLent, lend
 from benchbench.registry import METRICS, metric
 from benchbench.results.record import Record
-from benchbench.study.spec import Study
+from benchbench.study.spec import StudySpec
 from benchbench.types import Pixels, Scored, Seen, Subject
 from benchbench.types.probes import Remove
 from benchbench.types.views import Noisy
@@ -67,7 +67,7 @@ def test_what_was_not_declared_is_never_seen(
     masks = torch.zeros(len(images), *images.shape[2:], dtype=torch.bool)
     masks[:, 3:9, 3:9] = True
     labels = torch.zeros(len(images), dtype=torch.long)
-    study = Study(
+    study = StudySpec(
         models={"net": seeded(Pooled)},
         datasets={"data": (images, labels, masks) if masked else (images, labels)},
         layers=["relu"],
@@ -138,7 +138,7 @@ def test_a_picture_that_the_network_refuses_costs_the_metric_that_asks_for_it(im
             return logits
 
     def done(*metrics: str) -> Any:
-        study = Study(
+        study = StudySpec(
             models={"net": seeded(Net)},
             datasets={"data": images},
             layers=["features"],

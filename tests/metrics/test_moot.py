@@ -18,7 +18,7 @@ from benchbench.registry import METRICS, metric
 from benchbench.study.requests import probes_of
 from benchbench.study.spec import read_metric
 from benchbench.testing import check_metric
-from benchbench.testing.metric_contract import Entry, Telling, Trial, trial
+from benchbench.testing.metric_contract import Entry, MetricCase, PositionNet, trial
 from benchbench.types import Pixels, Scored, Seen
 from benchbench.types.probes import Above
 
@@ -35,7 +35,7 @@ ANSWERED = [
 ]
 
 
-def tried(asked: Any, **changes: Any) -> Trial:
+def tried(asked: Any, **changes: Any) -> MetricCase:
     return replace(trial(read_metric(asked), 1e-4), **changes)
 
 
@@ -44,8 +44,8 @@ def said(entries: list[Entry]) -> set[str]:
     return {str(entry["reason"]) for entry in entries}
 
 
-def mute(bias: float = 0.0) -> Telling:
-    network = Telling().eval()
+def mute(bias: float = 0.0) -> PositionNet:
+    network = PositionNet().eval()
     nn.init.zeros_(network.fc.weight)
     nn.init.constant_(network.fc.bias, bias)
     return network

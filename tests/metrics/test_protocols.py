@@ -15,13 +15,13 @@ from benchbench.evaluation.evaluate import pixels_of
 from benchbench.evaluation.probe_scores import score_probes
 from benchbench.maps.normalise import saliency
 from benchbench.metrics._removal_protocols import area, shares
-from benchbench.network.scorer import Answers, Scorer
+from benchbench.network.scorer import Scorer, TargetScores
 from benchbench.perturbation.fills import FILLS
 from benchbench.perturbation.ranking import above
 from benchbench.registry import METRICS
 from benchbench.study.spec import read_metric
 from benchbench.types import Pixels, Preprocess, Seen
-from benchbench.types.batch import Chunk
+from benchbench.types.batch import ImageBatch
 from benchbench.types.probes import Above, Whole, canonical
 
 from ..test_imputation import solved
@@ -59,7 +59,7 @@ def scene_of(side: int) -> Scene:
     coarse = torch.randn(2, 3, 16, 16, generator=generator)
     images = nn.functional.interpolate(coarse, size=(side, side), mode="bilinear")
     maps = torch.rand(2, 14, 14, generator=generator)
-    chunk = Chunk(("a", "b"), images, (None, None), None, ("", ""))
+    chunk = ImageBatch(("a", "b"), images, (None, None), None, ("", ""))
     with torch.no_grad():
         targets = network(images).argmax(1)
     return network, pixels_of(chunk, 0, Preprocess()), maps, targets
@@ -70,7 +70,7 @@ def engine(label: str, network: nn.Module, pixels: Pixels, maps: Tensor, targets
     assert choice.plugin.probes is not None
     probes = list(choice.plugin.probes(**choice.params))
     found = score_probes(Scorer(network, 64), pixels, targets, [maps], [Whole(), *probes])
-    own = Answers.stack([found[canonical(p)][0] for p in probes])
+    own = TargetScores.stack([found[canonical(p)][0] for p in probes])
     whole = found[Whole()][0]
     given = (own.probability, own.logit, own.correct, whole.probability, whole.logit, saliency(maps, pixels.size))
     seen = Seen(*given, None, maps, pixels)

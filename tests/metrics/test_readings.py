@@ -16,7 +16,7 @@ from benchbench.engine.runner import run
 from benchbench.errors import BenchError
 from benchbench.registry import METRICS, metric
 from benchbench.stats.scale import scales
-from benchbench.study.spec import MetricChoice, Study, read_metric
+from benchbench.study.spec import MetricChoice, StudySpec, read_metric
 from benchbench.types import Again, Pixels, Scored, Seen
 from benchbench.vocabulary import Status
 
@@ -165,7 +165,7 @@ def test_a_run_says_the_protocol_s_own_and_so_does_what_reads_it(images: Tensor,
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = Loud().eval()
-    study = Study(
+    study = StudySpec(
         models={"net": network}, datasets={"data": images}, layers=["features"], methods=["gradcam"], metrics=asked
     )
     run(study, tmp_path)

@@ -17,7 +17,7 @@ from benchbench.perturbation.parts import parts_in
 from benchbench.perturbation.ranking import rank_parts
 from benchbench.seeds import sample_seeds
 from benchbench.study.spec import read_metric
-from benchbench.testing.metric_contract import Trial
+from benchbench.testing.metric_contract import MetricCase
 from benchbench.types import Pixels
 from benchbench.types.probes import Keep, Remove
 
@@ -50,15 +50,15 @@ class UpperHalf(nn.Module):
 
 
 @pytest.fixture(scope="module")
-def trial() -> Trial:
+def trial() -> MetricCase:
     generator = torch.Generator().manual_seed(2)
     images = torch.randn(3, 3, HEIGHT, WIDTH, generator=generator)
     maps = torch.randint(0, 4, (3, HEIGHT, WIDTH), generator=generator).float()
-    return Trial(read_metric("tie_spread"), Telling().eval(), images, maps, None)
+    return MetricCase(read_metric("tie_spread"), Telling().eval(), images, maps, None)
 
 
-def answers(trial: Trial, name: str = "tie_spread", **keys: Any) -> list[Mapping[str, Any]]:
-    own = Trial(read_metric(name), trial.network, trial.images, trial.maps, None)
+def answers(trial: MetricCase, name: str = "tie_spread", **keys: Any) -> list[Mapping[str, Any]]:
+    own = MetricCase(read_metric(name), trial.network, trial.images, trial.maps, None)
     return own.entries(**keys)
 
 
@@ -74,7 +74,7 @@ def orders(image: int, draws: int) -> list[list[tuple[int, int]]]:
     return found
 
 
-def areas(trial: Trial, image: int, saliency: Array, draws: int, insert: bool = False) -> list[float]:
+def areas(trial: MetricCase, image: int, saliency: Array, draws: int, insert: bool = False) -> list[float]:
     """The area for each order of ties: sorted by Python, pixel by pixel, the network asked picture by picture."""
     picture = trial.images[image].double().numpy()
     blank = plain.blurred(picture) if insert else np.zeros_like(picture)
@@ -97,7 +97,7 @@ def areas(trial: Trial, image: int, saliency: Array, draws: int, insert: bool = 
     return found
 
 
-MAPS: dict[str, Callable[[Trial], Tensor]] = {
+MAPS: dict[str, Callable[[MetricCase], Tensor]] = {
     "constant": lambda trial: torch.full_like(trial.maps, 0.7),
     "four levels": lambda trial: trial.maps,
     "half tied": lambda trial: torch.where(trial.maps > 1, trial.maps, trial.images.sum(1).abs() / 100),
@@ -106,7 +106,7 @@ MAPS: dict[str, Callable[[Trial], Tensor]] = {
 
 @pytest.mark.parametrize("kind", MAPS)
 @pytest.mark.parametrize(("of", "draws"), [("deletion", 4), ("insertion", 4), ("deletion", 16)])
-def test_against_plain_numpy(trial: Trial, kind: str, of: str, draws: int) -> None:
+def test_against_plain_numpy(trial: MetricCase, kind: str, of: str, draws: int) -> None:
     maps = MAPS[kind](trial)
     for i, entry in enumerate(answers(trial, f"tie_spread@{of}-28-random{draws}", maps=maps)):
         found = areas(trial, i, plain.scaled(maps[i].double().numpy()), draws, insert=of == "insertion")
@@ -116,7 +116,7 @@ def test_against_plain_numpy(trial: Trial, kind: str, of: str, draws: int) -> No
         assert entry["parts"]["highest"] == pytest.approx(max(found), abs=1e-6)
 
 
-def test_the_area_of_the_protocol_is_among_them(trial: Trial) -> None:
+def test_the_area_of_the_protocol_is_among_them(trial: MetricCase) -> None:
     for of in ("deletion", "insertion"):
         spread, own = answers(trial, f"tie_spread@{of}-28-random4"), answers(trial, of)
         for entry, area in zip(spread, own, strict=True):
@@ -124,7 +124,7 @@ def test_the_area_of_the_protocol_is_among_them(trial: Trial) -> None:
 
 
 @pytest.mark.parametrize("batch", [2, 5, 64])
-def test_a_map_without_ties_has_none_exactly_and_costs_nothing_more(trial: Trial, batch: int) -> None:
+def test_a_map_without_ties_has_none_exactly_and_costs_nothing_more(trial: MetricCase, batch: int) -> None:
     generator = torch.Generator().manual_seed(3)
     maps = torch.stack([torch.randperm(HEIGHT * WIDTH, generator=generator).float() for _ in range(3)])
     maps = maps.view(3, HEIGHT, WIDTH)
@@ -142,13 +142,13 @@ def test_a_constant_map_has_the_full_spread_of_a_network_that_sees_the_upper_hal
     """Rows first: p falls as 1 - 2 f to 0, area 1/4. Rows from the end first: it stays 1 until f = 1/2, area 3/4."""
     images = torch.ones(1, 3, HEIGHT, WIDTH)
     metric = read_metric({"name": "tie_spread", "draws": 0, "steps": 24})
-    trial = Trial(metric, UpperHalf(), images, torch.ones(1, 3, 4), None)
+    trial = MetricCase(metric, UpperHalf(), images, torch.ones(1, 3, 4), None)
     (entry,) = trial.entries()
     assert entry["value"] == pytest.approx(0.5, abs=1e-6)
     assert (entry["parts"]["lowest"], entry["parts"]["highest"]) == pytest.approx((0.25, 0.75), abs=1e-6)
 
 
-def test_only_steps_that_cut_a_tie_are_scored_again(trial: Trial) -> None:
+def test_only_steps_that_cut_a_tie_are_scored_again(trial: MetricCase) -> None:
     """Two levels of half the pixels each: of 4 steps, the one at the half cuts no tie; the other two do, once each."""
     maps = torch.zeros(3, HEIGHT, WIDTH)
     maps[:, ::2] = 1
@@ -160,9 +160,9 @@ def test_only_steps_that_cut_a_tie_are_scored_again(trial: Trial) -> None:
     assert scorer.passes.forwards == 3 * (2 + 3 + 2 * 4)
 
 
-def test_a_curve_that_cuts_by_value_has_no_ties(trial: Trial) -> None:
+def test_a_curve_that_cuts_by_value_has_no_ties(trial: MetricCase) -> None:
     metric = read_metric({"name": "tie_spread", "source": "interpretdl", "steps": 20, "fill": "grey"})
-    own = Trial(metric, trial.network, trial.images, trial.maps, None)
+    own = MetricCase(metric, trial.network, trial.images, trial.maps, None)
     assert [entry["value"] for entry in own.entries()] == [0.0] * 3
 
 
@@ -182,7 +182,7 @@ def test_regions_of_one_mean_go_in_the_order_that_is_asked() -> None:
 
 
 @pytest.mark.parametrize("kind", [Remove, Keep])
-def test_other_orders_are_answered_beside_each_other(trial: Trial, kind: type[Remove] | type[Keep]) -> None:
+def test_other_orders_are_answered_beside_each_other(trial: MetricCase, kind: type[Remove] | type[Keep]) -> None:
     """Two maps of three images in batches of five: each answer is that of its own picture."""
     pixels = Pixels(trial.images, (1, 2, 3), torch.zeros(3), torch.ones(3))
     maps = [trial.maps, trial.maps.flip(2) * (torch.arange(3) > 0)[:, None, None]]

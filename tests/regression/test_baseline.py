@@ -18,7 +18,7 @@ from benchbench.registry import METRICS, metric
 from benchbench.regression import Baseline, check
 from benchbench.regression.extract import without_folders
 from benchbench.regression.quality_changes import as_record
-from benchbench.types import Count, Scored, Seen
+from benchbench.types import PassCount, Scored, Seen
 
 from .conftest import METHODS, tiny
 
@@ -46,7 +46,7 @@ def test_a_study_of_passes_alone_and_a_measure_of_one_s_own(tmp_path: Path) -> N
     """What reads passes is a cost, whatever family it says; maps are compared though nothing is scored."""
 
     @metric("own_forwards", needs="passes", higher_is_better=False, protocols={"alone-b1": {}}, range=(0, math.inf))
-    def own_forwards(count: Count) -> Scored:
+    def own_forwards(count: PassCount) -> Scored:
         """Forwards alone."""
         return Scored(count.forwards)
 

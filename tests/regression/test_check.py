@@ -12,7 +12,7 @@ import pytest
 
 from benchbench.errors import BenchError
 from benchbench.regression import Baseline, Checked, Sketch, Tolerances, check
-from benchbench.regression.records import Cell, Cost
+from benchbench.regression.records import CostRecord, ScoreRecord
 
 Edit = Callable[[Baseline], Baseline]
 
@@ -24,7 +24,7 @@ def then(then: Baseline) -> Baseline:
     return replace(then, costs=tuple(close))
 
 
-def scores(edit: Callable[[Cell], Cell], method: str, metric: str = "") -> Edit:
+def scores(edit: Callable[[ScoreRecord], ScoreRecord], method: str, metric: str = "") -> Edit:
     def edited(base: Baseline) -> Baseline:
         chosen = tuple(edit(c) if c.method == method and metric in ("", c.metric) else c for c in base.scores)
         return replace(base, scores=chosen)
@@ -32,7 +32,7 @@ def scores(edit: Callable[[Cell], Cell], method: str, metric: str = "") -> Edit:
     return edited
 
 
-def values(change: Callable[[np.ndarray], np.ndarray]) -> Callable[[Cell], Cell]:
+def values(change: Callable[[np.ndarray], np.ndarray]) -> Callable[[ScoreRecord], ScoreRecord]:
     return lambda cell: replace(cell, values=tuple(change(np.array(cell.values, float)).tolist()))
 
 
@@ -55,7 +55,7 @@ def maps(change: Callable[[np.ndarray], np.ndarray], method: str, count: int = 8
 
 
 def costs(metric: str, method: str = "layercam", **keys: float) -> Edit:
-    def one(cost: Cost) -> Cost:
+    def one(cost: CostRecord) -> CostRecord:
         return replace(cost, **{k: getattr(cost, k) * v for k, v in keys.items()})
 
     return lambda base: replace(
@@ -106,7 +106,7 @@ def without(base: Baseline, method: str) -> Baseline:
     return base.narrowed([name for name in base.method_names if name != method])
 
 
-def lost(cell: Cell) -> Cell:
+def lost(cell: ScoreRecord) -> ScoreRecord:
     return replace(cell, values=(None, *cell.values[1:]), reasons={"0": ("failed", "RuntimeError: no")})
 
 
@@ -345,7 +345,7 @@ def test_a_metric_s_few_jumps_are_told_and_a_mean_that_moves_fails(then: Baselin
     ten = _repeated(then, 10)
 
     def jump(size: float) -> Edit:
-        def one(cell: Cell) -> Cell:
+        def one(cell: ScoreRecord) -> ScoreRecord:
             return replace(cell, values=((cell.values[0] or 0) + size, *cell.values[1:]))
 
         return scores(one, "gradcam", "deletion")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchbench.reports.checks.comparison import Compared
+from benchbench.reports.checks.comparison import RunComparison
 from benchbench.results.record import Record
 from benchbench.results.schema import RESULTS, typed
 from benchbench.results.store import Store
@@ -80,14 +80,14 @@ def test_a_cost_that_one_run_lacks(runs: tuple[Record, Record]) -> None:
     assert set(back.loc[back["method"] == "gradcam", "reason"]) == {"the first run has no such cost"}
 
 
-def shown(compared: Compared) -> str:
+def shown(compared: RunComparison) -> str:
     out = io.StringIO()
     Console(file=out, width=80).print(compared.renderable())
     return out.getvalue()
 
 
 def test_the_terminal_has_every_verdict_in_80_columns(runs: tuple[Record, Record]) -> None:
-    compared = Compared.of(*runs)
+    compared = RunComparison.of(*runs)
     text = shown(compared)
     assert max(len(line.rstrip()) for line in text.splitlines()) <= 80
     flat = " ".join(text.split())
@@ -102,7 +102,7 @@ def test_the_terminal_has_every_verdict_in_80_columns(runs: tuple[Record, Record
 
 
 def test_csv_and_json_are_at_full_precision(runs: tuple[Record, Record]) -> None:
-    compared = Compared.of(*runs)
+    compared = RunComparison.of(*runs)
     rows = list(csv.DictReader(io.StringIO(compared.text("csv"))))
     quality = [row for row in rows if row["kind"] == "quality"]
     assert [float(row["mean_difference"]) for row in quality] == versus(*runs)["mean_difference"].tolist()
@@ -113,12 +113,12 @@ def test_csv_and_json_are_at_full_precision(runs: tuple[Record, Record]) -> None
 
 
 def test_markdown_has_a_row_for_each(runs: tuple[Record, Record]) -> None:
-    lines = [line for line in Compared.of(*runs).text("markdown").splitlines() if line.startswith("| ")]
+    lines = [line for line in RunComparison.of(*runs).text("markdown").splitlines() if line.startswith("| ")]
     assert len(lines) == 25 + 15 + 2 * 2
 
 
 def test_hostile_names_fold(tmp_path: Path) -> None:
-    compared = Compared.of(*pair(tmp_path, HOSTILE))
+    compared = RunComparison.of(*pair(tmp_path, HOSTILE))
     text = shown(compared)
     assert max(len(line.rstrip()) for line in text.splitlines()) <= 80
     assert "\u202e" not in text + compared.text("markdown")

@@ -15,7 +15,7 @@ from benchbench.reports.latex import leaderboard as latex
 from benchbench.reports.leaderboard import summary
 from benchbench.reports.leaderboard.board import Board
 from benchbench.reports.leaderboard.marks import Marked
-from benchbench.results.record import Record, beside
+from benchbench.results.record import Record, with_network_rows
 from benchbench.vocabulary import INPUT
 
 from ..networks import Pooled, seeded
@@ -79,7 +79,7 @@ def run(images: Tensor, tmp_path_factory: pytest.TempPathFactory) -> bb.Run:
 
 
 def test_what_has_no_layer_stands_at_every_layer(run: bb.Run) -> None:
-    shown = beside(run.record)
+    shown = with_network_rows(run.record)
     assert set(run.record.results["layer"]) == {"relu", "stage1", INPUT}
     assert set(shown.results["layer"]) == set(shown.maps["layer"]) == set(shown.curves["layer"]) == {"relu", "stage1"}
     whole = run.record.results[run.record.results["method"] == "saliency"]

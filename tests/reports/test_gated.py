@@ -8,24 +8,24 @@ from xml.etree import ElementTree
 import pytest
 
 from benchbench.errors import BenchError
-from benchbench.regression import Change, Checked, Place
+from benchbench.regression import Change, Checked, Location
 from benchbench.regression.changes import Compared
 from benchbench.reports.checks.gate import render, renderable, verdict
 from benchbench.reports.rendering import rendered
 
 HOSTILE = "<script>alert(1)</script>|`\x1b[31m\u202e&\"'"
-HERE = Place("net", "photos", "layer4", HOSTILE)
+HERE = Location("net", "photos", "layer4", HOSTILE)
 COMPARED = (
     Compared("maps", HERE, count=3),
     Compared("scores", HERE, "deletion", "rise-28", 3),
-    Compared("scores", Place("net", "photos", "layer4", "gradcam"), "deletion", "rise-28", 3),
+    Compared("scores", Location("net", "photos", "layer4", "gradcam"), "deletion", "rise-28", 3),
     Compared("cost", HERE, "runtime", "alone-b1"),
 )
 CHANGES = (
     Change("dead", True, "3 of 3 maps are the same everywhere now", HERE, images=("a", "b", "c")),
     Change("quality", True, "worse: 0.1 -> 0.2", HERE, "deletion", "rise-28", 0.1, 0.2, ("a",)),
     Change("cost", True, "slower by 12 %: 10 -> 11.2 ms", HERE, "runtime", "alone-b1", 10.0, 11.2, by=1.12),
-    Change("not comparable", True, "its weights changed", Place("other")),
+    Change("not comparable", True, "its weights changed", Location("other")),
     Change("note", False, "other versions: torch 2.4, 2.5"),
 )
 BAD, GOOD = Checked(CHANGES, COMPARED), Checked((), COMPARED)
@@ -48,7 +48,7 @@ def test_a_terminal_of_80_columns() -> None:
 
 def test_what_all_changes_share_is_said_once() -> None:
     """And a change of all of it stands with an empty place, beside one of the run."""
-    mine = Place("net", "photos", "layer4", "mine")
+    mine = Location("net", "photos", "layer4", "mine")
     found = Checked(
         (Change("dead", True, "3 maps", mine), Change("quality", True, "worse", mine, "deletion", "rise-28")), ()
     )
@@ -59,7 +59,7 @@ def test_what_all_changes_share_is_said_once() -> None:
     text = render(found, "markdown")
     assert "\nAt net · photos · layer4 · mine:\n" in text
     assert text.count("net") == 1
-    apart = Checked((*found.changes, Change("dead", True, "1 map", Place("net", "photos", "layer3", "other"))), ())
+    apart = Checked((*found.changes, Change("dead", True, "1 map", Location("net", "photos", "layer3", "other"))), ())
     assert "At net · photos:" in rendered(renderable(apart))
     assert "layer3 · other" in rendered(renderable(apart))
 
@@ -93,7 +93,7 @@ def test_a_check_that_compared_nothing_fails_in_junit_too() -> None:
 
 def test_junit_takes_what_xml_cannot_hold() -> None:
     """Half a surrogate pair and the two code points that are no characters are no XML, escaped or not."""
-    odd = Place("a\x00b", "c.d", "\ufffe\uffff", "\ud800]]>&'\"")
+    odd = Location("a\x00b", "c.d", "\ufffe\uffff", "\ud800]]>&'\"")
     suite = ElementTree.fromstring(render(Checked((Change("dead", True, "\x1b<", odd),), ()), "junit").encode())
     assert suite[0].get("classname") == "a\ufffdb.c_d.\ufffd\ufffd.\ufffd]]>&'\""
 

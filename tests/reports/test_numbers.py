@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchbench.formatting import listed
+from benchbench.formatting import join_words
 from benchbench.reports.number_format import (
     decimals_for_intervals,
     decimals_for_measurements,
@@ -104,7 +104,7 @@ def test_p_in_words() -> None:
 
 
 def test_lists_read_as_prose() -> None:
-    assert [listed([]), listed(["a"]), listed(["a", "b"]), listed(["a", "b", "c"])] == [
+    assert [join_words([]), join_words(["a"]), join_words(["a", "b"]), join_words(["a", "b", "c"])] == [
         "",
         "a",
         "a and b",

@@ -21,7 +21,7 @@ MASK_KEYS = ("masks", "mask")
 _LIKE_LABELS = ("label", "target", "class")
 
 
-class Parts(NamedTuple):
+class ImageForms(NamedTuple):
     """Images, and their labels, masks and groups where there are any."""
 
     images: Any
@@ -30,7 +30,7 @@ class Parts(NamedTuple):
     groups: Any = None
 
 
-def parts_of(given: Any) -> Parts:
+def parts_of(given: Any) -> ImageForms:
     """The parts of a mapping by their usual keys, of (images, labels[, masks[, groups]]), or images alone.
 
     Args:
@@ -43,15 +43,15 @@ def parts_of(given: Any) -> Parts:
     if isinstance(given, Mapping):
         return of_mapping(given)
     if isinstance(given, (list, tuple)) and len(given) in (1, 2, 3, 4) and _is_batch(given[0]):
-        return Parts(*given)
-    return Parts(given)
+        return ImageForms(*given)
+    return ImageForms(given)
 
 
 def _is_batch(first: Any) -> bool:
     return getattr(first, "ndim", 0) == 4 or isinstance(first, (list, tuple))
 
 
-def of_mapping(given: Mapping[Any, Any]) -> Parts:
+def of_mapping(given: Mapping[Any, Any]) -> ImageForms:
     """The images, labels and masks of a mapping such as {"pixel_values": ..., "labels": ...}.
 
     Raises:
@@ -70,7 +70,7 @@ def of_mapping(given: Mapping[Any, Any]) -> Parts:
         said = "several keys that may be its labels" if labels else "no key that is surely its labels"
         raise BenchError(f"the mapping of {keys} has {said}", hint=hint)
     masks = [key for key in MASK_KEYS if key in given]
-    return Parts(given[images[0]], given[labels[0]] if labels else None, given[masks[0]] if masks else None)
+    return ImageForms(given[images[0]], given[labels[0]] if labels else None, given[masks[0]] if masks else None)
 
 
 def as_tensor(given: Any) -> Any:
@@ -138,7 +138,7 @@ def _conversion(given: Any) -> str:
     return "Give a float tensor (B, channels, H, W), as the network takes it: torch.as_tensor(...), torch.stack(...)"
 
 
-def each_batch(loader: DataLoader[Any]) -> Iterator[Parts]:
+def each_batch(loader: DataLoader[Any]) -> Iterator[ImageForms]:
     """The batches of a DataLoader, in its order.
 
     Raises:

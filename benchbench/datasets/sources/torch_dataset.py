@@ -10,7 +10,7 @@ from ...errors import BenchError
 from ...types import Sample
 from .accept import as_image, as_label, as_mask, image_bytes
 from .files import fingerprint
-from .forms import Parts, of_mapping
+from .forms import ImageForms, of_mapping
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +67,7 @@ class Wrapped:
             raise BenchError(
                 f"is {_described(item)}, not a pair (image, label)", hint="Wrap it in one that gives pairs"
             )
-        parts = of_mapping(item) if isinstance(item, Mapping) else Parts(*item)
+        parts = of_mapping(item) if isinstance(item, Mapping) else ImageForms(*item)
         image = as_image(parts.images, "image")
         mask = as_mask(parts.masks, image, "mask")
         sample = Sample(self.ids[index], image, as_label(parts.labels, "label"), mask)
