@@ -32,7 +32,7 @@ from benchbench.types import Again, Pixels, Seen
 from benchbench.types.views import Noisy
 
 from ..helpers import pixels
-from ..test_imputation import picture, solved
+from ..perturbation.test_imputation import picture, solved
 from . import plain
 from .planted_maps import Array, arrays, random_maps, random_masks, values
 from .test_boxes import authors_boxes

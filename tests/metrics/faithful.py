@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from scipy import stats
 
-from ..test_imputation import solved
+from ..perturbation.test_imputation import solved
 from . import plain
 
 Array = np.ndarray

@@ -20,7 +20,7 @@ from benchbench.study.spec import read_metric
 from benchbench.types import Sample
 
 from ..docs import quantus_page
-from .test_held_out import masked, record_of
+from ..evaluation.test_held_out import masked, record_of
 
 quantus = pytest.importorskip("quantus")
 __all__ = ["masked"]

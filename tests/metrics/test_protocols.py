@@ -24,7 +24,7 @@ from benchbench.types import Pixels, Preprocess, Seen
 from benchbench.types.batch import ImageBatch
 from benchbench.types.probes import Above, Whole, canonical
 
-from ..test_imputation import solved
+from ..perturbation.test_imputation import solved
 from .plain import blurred
 
 SIDE = 224

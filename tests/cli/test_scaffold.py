@@ -1,0 +1,139 @@
+"""``benchbench new method``: what it writes runs, passes its own test, and is as clean as the rest."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchbench.cli.scaffold import new_method
+from benchbench.errors import BenchError
+from benchbench.study.spec import StudySpec
+
+from .test_cli import benchbench
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_it_runs_and_passes_its_own_test(tmp_path: Path) -> None:
+    done = benchbench("new", "method", "contrast-cam++", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[:2] == ["contrast_cam_plus_plus.py", "test_contrast_cam_plus_plus.py"]
+    tested = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "."],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+        env={"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PATH": ""},
+    )
+    assert "10 passed" in tested.stdout, tested.stdout + tested.stderr
+    clean(tmp_path)
+
+
+def clean(folder: Path) -> None:
+    """By our own rules, where benchbench is somebody else's package."""
+    for rule in (["check"], ["format", "--check"]):
+        words = [sys.executable, "-m", "ruff", *rule, "--config", str(ROOT / "pyproject.toml"), "."]
+        found = subprocess.run(words, capture_output=True, text=True, check=False, cwd=folder)
+        assert found.returncode == 0, found.stdout
+
+
+def test_with_a_gate_it_holds_itself_to_its_baseline(tmp_path: Path) -> None:
+    """Without a baseline it fails and says how to write it; then it passes, and another formula fails."""
+    done = benchbench("new", "method", "contrast-cam", "--gate", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "contrast_cam.yaml" in done.stdout.splitlines()
+    clean(tmp_path)
+    study = tmp_path / "contrast_cam.yaml"
+    assert StudySpec.from_yaml(study, methods=["gradcam"]).samples == 12
+    quick = study.read_text().replace("samples: 12 ", "samples: 2 ").replace("deletion, insertion, ", "")
+    study.write_text(quick)
+    (tmp_path / "conftest.py").write_text('pytest_plugins = ["benchbench.pytest_plugin"]\n')
+
+    def gate(*words: str) -> str:
+        asked = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:benchbench", "-k", "gate"]
+        env = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PATH": ""}
+        found = subprocess.run([*asked, *words], capture_output=True, text=True, cwd=tmp_path, check=False, env=env)
+        return found.stdout + found.stderr
+
+    assert "Run pytest --benchbench-update" in gate()
+    assert "1 passed" in gate("--benchbench-update")
+    assert "1 passed" in gate()
+    file = tmp_path / "contrast_cam.py"
+    file.write_text(file.read_text().replace("weight * layer.activation)", "weight * layer.activation.flip(1))"))
+    said = gate()
+    assert "FAIL: contrast-cam: " in said, said
+    assert "2 maps changed" in said
+
+
+def test_its_test_fails_when_the_method_does(tmp_path: Path) -> None:
+    file, test = new_method("mine", tmp_path)
+    file.write_text(file.read_text().replace(".sum(1))", ".mean(1) - (weight * layer.activation).mean())"))
+    tested = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(test)],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+        env={"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PATH": ""},
+    )
+    assert "mine: batches and order" in tested.stdout, tested.stdout
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a:b",
+        "",
+        "-",
+        "9lives",
+        "a{b}",
+        'a"b',
+        "class",
+        "a@b",
+        "../x/..",
+        "my cam/x",
+        "relu",
+        "test-x",
+        "conftest",
+        "a" * 61,
+    ],
+)
+def test_names_that_are_none(name: str, tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match="no name for a method"):
+        new_method(name, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_would_hide_a_module_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match=r"torch\.py would hide the module 'torch'"):
+        new_method("torch", tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_nothing_is_written_over(tmp_path: Path) -> None:
+    new_method("mine", tmp_path)
+    before = {path: path.read_text() for path in tmp_path.iterdir()}
+    done = benchbench("new", "method", "mine", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "there is a file already" in done.stderr
+    assert {path: path.read_text() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["metric", "x"], "cannot make"),
+        (["method", "x", "--folder", "no"], "no such folder"),
+        (["method", "Grad-CAM"], "there is a method 'gradcam' already"),
+        (["method", "scorecam"], "there is a method 'scorecam' already"),
+    ],
+)
+def test_mistakes_are_one_line(words: list[str], said: str, tmp_path: Path) -> None:
+    done = benchbench("new", *words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1

@@ -1,0 +1,144 @@
+"""The mean map of a dataset: made of the stored maps of every shard, again if the data changes, never in between."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from torch import Tensor
+
+import benchbench as bb
+from benchbench.engine.runner import run
+from benchbench.errors import BenchError, NotApplicable
+from benchbench.registry import METHODS, method
+from benchbench.results.record import Record
+from benchbench.study import plan
+from benchbench.testing import check_method
+from benchbench.types import Layer
+
+from ..networks import Pooled, seeded
+from ..study_runs.test_run import done, study, values
+
+METRICS = ["deletion", "average_drop"]
+
+
+@pytest.fixture(autouse=True)
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "SHARD", 4)  # six images are two shards
+
+
+def maps_of(record: Record, name: str) -> np.ndarray:
+    rows = record.maps[record.maps["method"] == name].sort_values("sample")
+    return np.stack([record.map(row["file"], int(row["row"])) for _, row in rows.iterrows()])
+
+
+def mean_by_hand(maps: np.ndarray) -> np.ndarray:
+    scaled = [(m - m.min()) / (m.max() - m.min()) if m.max() > m.min() else 0 * m for m in maps.astype(float)]
+    found: np.ndarray = sum(scaled) / len(scaled)
+    return found
+
+
+@pytest.mark.parametrize("name", ["gradcam", "random"])
+def test_it_is_the_mean_over_all_shards(name: str, images: Tensor, tmp_path: Path) -> None:
+    methods: list[Any] = [name, {"name": "dataset-mean", "of": name}]
+    record = done(images, tmp_path, methods=methods, metrics=METRICS)
+    label = "dataset-mean" if name == "gradcam" else "dataset-mean(of=random)"
+    found = maps_of(record, label)
+    assert len(found) == 6
+    expected = mean_by_hand(maps_of(record, name))
+    assert np.ptp(expected) > 0.1
+    for one in found:
+        np.testing.assert_allclose(one, expected, atol=1e-6)
+    rows = record.results[record.results["method"] == label]
+    assert (rows["status"] == "ok").all()
+    assert len(rows) == 6 * 2
+
+
+def test_its_base_need_not_be_asked_for_and_does_not_show(images: Tensor, tmp_path: Path) -> None:
+    alone = done(images, tmp_path / "a", methods=["dataset-mean"], metrics=METRICS)
+    both = done(images, tmp_path / "b", methods=["gradcam", "dataset-mean"], metrics=METRICS)
+    assert set(alone.results["method"]) == set(alone.maps["method"]) == {"dataset-mean"}
+    rest = values(both)[lambda v: v.index.get_level_values("method") == "dataset-mean"]
+    np.testing.assert_allclose(values(alone).to_numpy(), rest.to_numpy(), atol=1e-6)
+
+
+@pytest.mark.parametrize("batch", [1, 3, 64])
+def test_the_batch_size_changes_nothing(batch: int, images: Tensor, tmp_path: Path) -> None:
+    usual = done(images, tmp_path / "a", methods=["dataset-mean"], metrics=METRICS)
+    other = done(images, tmp_path / "b", methods=["dataset-mean"], metrics=METRICS, batch=batch)
+    np.testing.assert_allclose(values(other).to_numpy(), values(usual).to_numpy(), atol=1e-5)
+
+
+def test_a_second_run_computes_nothing_and_another_image_all_of_it(images: Tensor, tmp_path: Path) -> None:
+    keys: dict[str, Any] = {"methods": ["gradcam", "dataset-mean"], "metrics": METRICS}
+    first = done(images, tmp_path, samples=5, **keys)
+    assert first.info["work"]["cells_reused"] == 0
+    computed = first.info["work"]["cells_computed"]
+    again = done(images, tmp_path, samples=5, **keys)
+    assert (again.info["work"]["cells_computed"], again.info["work"]["cells_reused"]) == (0, computed)
+    assert again.info["work"]["forwards"] == 0
+    more = done(images, tmp_path, samples=6, **keys)
+    found = maps_of(more, "dataset-mean")
+    np.testing.assert_allclose(found[0], mean_by_hand(maps_of(more, "gradcam")), atol=1e-6)
+    assert not np.allclose(found[0], maps_of(first, "dataset-mean")[0])
+
+
+def test_lost_files_are_made_again(images: Tensor, tmp_path: Path) -> None:
+    keys: dict[str, Any] = {"methods": ["dataset-mean"], "metrics": METRICS}
+    before = values(done(images, tmp_path, **keys))
+    for file in (tmp_path / "maps").glob("*.npy"):
+        file.unlink()
+    after = done(images, tmp_path, **keys)
+    np.testing.assert_allclose(values(after).to_numpy(), before.to_numpy(), atol=1e-6)
+    assert len(maps_of(after, "dataset-mean")) == 6
+
+
+def test_maps_that_fail_are_left_out(images: Tensor, tmp_path: Path) -> None:
+    @method("shaky", needs="activation", control=True)
+    def shaky(layer: Layer) -> Tensor:
+        """Fails on the reddest image."""
+        found = layer.activation.mean(1)
+        found[layer.images[:, 0].mean((1, 2)) >= reddest] = float("nan")
+        return found
+
+    reddest = float(images[:, 0].mean((1, 2)).max()) - 1e-6
+    try:
+        methods: list[Any] = ["shaky", {"name": "dataset-mean", "of": "shaky"}]
+        record = done(images, tmp_path, methods=methods, metrics=METRICS)
+    finally:
+        METHODS.remove("shaky")
+    assert (record.results["status"] == "failed").sum() == 2
+    found = maps_of(record, "dataset-mean(of=shaky)")
+    assert len(found) == 6, "the image whose own map failed has the dataset's mean all the same"
+    kept = maps_of(record, "shaky")
+    assert len(kept) == 5
+    np.testing.assert_allclose(found[0], mean_by_hand(kept), atol=1e-6)
+
+
+def test_maps_of_several_sizes_have_no_mean(images: Tensor, tmp_path: Path) -> None:
+    mixed = [*images[:3], *(image[:, :32] for image in images[3:])]
+    record = done(images, tmp_path, datasets={"data": (mixed, [0] * 6)}, methods=["dataset-mean"], metrics=METRICS)
+    assert set(record.results["status"]) == {"not_applicable"}
+    assert record.results["reason"].str.contains("several sizes").all()
+
+
+def test_it_costs_no_pass_and_says_so(images: Tensor, tmp_path: Path) -> None:
+    record = done(images, tmp_path, methods=["dataset-mean"], metrics=["passes"])
+    assert set(record.results["status"]) == {"not_applicable"}
+    assert record.results["reason"].str.contains("no pass of its own").all()
+
+
+def test_where_it_cannot_stand(images: Tensor, tmp_path: Path) -> None:
+    with pytest.raises(NotApplicable, match="run a Study"):
+        bb.explain(seeded(Pooled), images, method="dataset-mean")
+    with pytest.raises(BenchError, match="whole dataset's maps"):
+        run(study(images, methods=[{"name": "inverted", "of": "dataset-mean"}]), tmp_path)
+    with pytest.raises(BenchError, match="whole dataset's maps"):
+        check_method("dataset-mean")
+
+
+def test_of_a_method_that_does_not_apply(images: Tensor, tmp_path: Path) -> None:
+    record = done(images, tmp_path, methods=[{"name": "dataset-mean", "of": "legrad"}], metrics=METRICS)
+    assert set(record.results["status"]) == {"not_applicable"}

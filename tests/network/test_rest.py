@@ -1,0 +1,166 @@
+"""The network behind a layer alone gives what the whole network gives with the layer's output replaced."""
+
+from __future__ import annotations
+
+import pytest
+import timm
+import torch
+import torchvision
+from torch import Tensor, nn
+
+from benchbench.attribution.services import capture_batch
+from benchbench.errors import BenchError
+from benchbench.network.capture import capture
+from benchbench.network.layers import resolve
+from benchbench.network.rest import Rest, cut, rest
+from benchbench.network.scorer import Scorer
+
+from ..networks import Flat, Pooled, seeded
+
+TORCHVISION = [
+    *("resnet18", "densenet121", "googlenet", "efficientnet_b0", "mobilenet_v3_small", "convnext_tiny", "vgg11_bn"),
+    *("shufflenet_v2_x0_5", "regnet_y_400mf", "mnasnet0_5", "squeezenet1_1", "swin_t", "inception_v3"),
+    *("alexnet", "mobilenet_v2", "efficientnet_v2_s", "resnext50_32x4d", "swin_v2_t", "maxvit_t"),
+]
+TIMM = [
+    *("tf_efficientnet_lite0", "resnet18", "mobilenetv3_small_100", "hrnet_w18_small", "convnext_atto"),
+    *("ghostnet_100", "resnetv2_50", "dla34"),
+]
+
+
+def build(name: str) -> nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        if name.startswith("timm/"):
+            made: nn.Module = timm.create_model(name.removeprefix("timm/"), num_classes=6)
+            return made.eval()
+        options = {"init_weights": False, "aux_logits": False} if name in ("googlenet", "inception_v3") else {}
+        network: nn.Module = torchvision.models.get_model(name, weights=None, num_classes=6, **options)
+        return network.eval()
+
+
+def behind(made: Rest, images: Tensor, activation: Tensor) -> Tensor:
+    """Row i is of image i % B."""
+    owner = torch.arange(len(activation)) % len(images)
+    return made.logits(activation, images, owner, made.across(images))
+
+
+@pytest.mark.parametrize("name", [*TORCHVISION, *(f"timm/{n}" for n in TIMM)])
+@pytest.mark.parametrize("place", [-1, -2])
+def test_equals_the_whole_network(name: str, place: int) -> None:
+    network = build(name)
+    side = 224 if name == "maxvit_t" else 96
+    images = torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(0))
+    stages = resolve(network, images[:1], "stages")
+    layer = stages[place]
+    found = capture(network, images, [layer], lambda z: z.argmax(1), gradient=False)
+    made = cut(network, layer, images, found.activations[layer], found.logits, found.layouts[layer])
+    assert made is not None, f"{name} cannot be cut at {layer}"
+    other = torch.cat([0.5 * found.activations[layer], found.activations[layer].flip(1), 0 * found.activations[layer]])
+    with torch.no_grad():
+        expected = rest(network, images.repeat(3, 1, 1, 1), layer, other)
+        got = behind(made, images, other)
+    assert (expected[:2] - found.logits).abs().max() > 0
+    torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-5 * float(expected.abs().max()))
+
+
+def test_what_crosses_the_cut_is_carried(images: Tensor) -> None:
+    class Skip(Pooled):
+        """The logits depend on the images around the layer, and on how many there are."""
+
+        def forward(self, x: Tensor) -> Tensor:
+            count = x.shape[0]
+            around = x.mean((2, 3)) @ torch.ones(3, 7)
+            logits: Tensor = self.fc(self.pool(self.relu(self.conv(self.stage1(x)))).reshape(count, 10)) + around
+            return logits
+
+    network = seeded(Skip)
+    found = capture(network, images, ["conv"], lambda z: z.argmax(1), gradient=False)
+    made = cut(network, "conv", images, found.activations["conv"], found.logits, found.layouts["conv"])
+    assert made is not None
+    assert made.crossing == 2
+    twice = torch.cat([found.activations["conv"], -found.activations["conv"]])
+    with torch.no_grad():
+        expected = rest(network, images.repeat(2, 1, 1, 1), "conv", twice)
+        torch.testing.assert_close(behind(made, images, twice), expected)
+
+
+def test_only_what_is_behind_runs(images: Tensor) -> None:
+    network = seeded(Pooled)
+    found = capture(network, images, ["conv"], lambda z: z.argmax(1), gradient=False)
+    made = cut(network, "conv", images, found.activations["conv"], found.logits, found.layouts["conv"])
+    assert made is not None
+    assert made.crossing == 0
+    runs: list[str] = []
+    for name, module in network.named_modules():
+        module.register_forward_hook(lambda _m, _i, _o, name=name: runs.append(name))
+    behind(made, images, found.activations["conv"])
+    assert runs == ["relu", "pool", "fc"]
+
+
+def test_a_gradient_goes_through(images: Tensor) -> None:
+    network = seeded(Flat)
+    found = capture(network, images, ["features.1"], lambda z: z.argmax(1))
+    made = cut(
+        network, "features.1", images, found.activations["features.1"], found.logits, found.layouts["features.1"]
+    )
+    assert made is not None
+    activation = found.activations["features.1"].clone().requires_grad_()
+    score = behind(made, images, activation).gather(1, found.targets[:, None]).sum()
+    (gradient,) = torch.autograd.grad(score, activation)
+    torch.testing.assert_close(gradient, found.gradients["features.1"])
+
+
+def test_control_flow_that_cannot_be_traced_is_no_cut(images: Tensor) -> None:
+    class Branches(Pooled):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x) if x.mean() > 100 else super().forward(-x)
+
+    network = seeded(Branches)
+    found = capture(network, images, ["conv"], lambda z: z.argmax(1), gradient=False)
+    assert cut(network, "conv", images, found.activations["conv"], found.logits, found.layouts["conv"]) is None
+
+
+def test_a_cut_that_is_wrong_is_not_used(images: Tensor) -> None:
+    network = seeded(Pooled)
+    found = capture(network, images, ["conv"], lambda z: z.argmax(1), gradient=False)
+    assert cut(network, "conv", images, found.activations["conv"], found.logits + 1, found.layouts["conv"]) is None
+
+
+@pytest.mark.parametrize("cuttable", [True, False])
+def test_a_method_s_rest_is_either_way_the_same_and_counted(images: Tensor, cuttable: bool) -> None:
+    network = seeded(Pooled)
+    scorer = Scorer(network)
+    if not cuttable:
+        scorer.cuts["conv"] = None
+    layer = capture_batch(network, scorer, images, ["conv"], lambda z: z.argmax(1), gradient=False).layer(
+        "conv", (0,) * 6
+    )
+    twice = torch.cat([layer.activation, 0 * layer.activation])
+    torch.testing.assert_close(layer.rest(twice), rest(network, images.repeat(2, 1, 1, 1), "conv", twice))
+    assert (scorer.passes.forwards, scorer.passes.rests) == ((6, 12) if cuttable else (18, 0))
+    with pytest.raises(BenchError, match="multiple"):
+        layer.rest(layer.activation[:5])
+
+
+@pytest.mark.parametrize("seal", [False, True], ids=["cut", "whole"])
+def test_what_the_network_overwrites_is_a_copy(images: Tensor, seal: bool) -> None:
+    class Overwrites(Pooled):
+        def forward(self, x: Tensor) -> Tensor:
+            if seal and x.mean() > 100:  # cannot be traced
+                return x
+            found = self.conv(self.stage1(x))
+            found.mul_(0.5)
+            logits: Tensor = self.fc(self.pool(found).flatten(1))
+            return logits
+
+    network = seeded(Overwrites)
+    batch = capture_batch(network, Scorer(network), images, ["conv"], lambda z: z.argmax(1), gradient=False)
+    layer = batch.layer("conv", (0,) * 6)
+    before = layer.activation.clone()
+    kept = torch.full((64, *before.shape[1:]), 0.3)
+    layer.rest(layer.activation)
+    first = layer.score_changed(lambda a, k: kept[: len(a)], 2)
+    assert torch.equal(layer.activation, before)
+    assert torch.equal(kept, torch.full_like(kept, 0.3))
+    torch.testing.assert_close(first[:, 0], first[:, 1])

@@ -1,0 +1,123 @@
+"""ROAD's linear imputation against a sparse direct solver, and what must hold of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy.sparse import lil_matrix
+from scipy.sparse.linalg import spsolve
+from torch import Tensor
+
+from benchbench.maps.normalise import minmax, upsample
+from benchbench.perturbation.fills import fill_noisy_linear, filled, whole
+from benchbench.perturbation.imputation import impute, neighbours
+from benchbench.types import Pixels
+
+from ..helpers import pixels
+
+
+def solved(image: np.ndarray, hidden: np.ndarray) -> np.ndarray:
+    """The same system, written out pixel by pixel and solved directly."""
+    channels, height, width = image.shape
+    cells = [tuple(cell) for cell in np.argwhere(hidden)]
+    number = {cell: n for n, cell in enumerate(cells)}
+    matrix, wanted = lil_matrix((len(cells), len(cells))), np.zeros((len(cells), channels))
+    for (i, j), n in number.items():
+        for y in range(max(i - 1, 0), min(i + 2, height)):
+            for x in range(max(j - 1, 0), min(j + 2, width)):
+                if (y, x) == (i, j):
+                    continue
+                weight = 1 / 6 if i == y or j == x else 1 / 12
+                matrix[n, n] += weight
+                if hidden[y, x]:
+                    matrix[n, number[y, x]] -= weight
+                else:
+                    wanted[n] += weight * image[:, y, x]
+    found = image.copy()
+    found[:, hidden] = np.asarray(spsolve(matrix.tocsc(), wanted)).reshape(len(cells), channels).T
+    return found
+
+
+def picture(height: int, width: int, seed: int = 0) -> Tensor:
+    """(1, 3, H, W) of spread 1: coarse structure and grain."""
+    generator = torch.Generator().manual_seed(seed)
+    coarse = torch.randn(3, 6, 6, generator=generator)
+    found = upsample(coarse, (height, width)) + 0.3 * torch.randn(3, height, width, generator=generator)
+    return ((found - found.mean()) / found.std())[None]
+
+
+def removed(kind: str, share: float, height: int, width: int) -> Tensor:
+    """(1, H, W) bool: the most salient share of a smooth map, or of noise, or the left part."""
+    generator = torch.Generator().manual_seed(1)
+    if kind == "smooth":
+        saliency = upsample(torch.rand(1, 5, 5, generator=generator), (height, width))[0]
+    elif kind == "noise":
+        saliency = torch.rand(height, width, generator=generator)
+    else:
+        saliency = -torch.arange(width).expand(height, width).float()
+    hidden = torch.zeros(height * width, dtype=torch.bool)
+    hidden[saliency.flatten().argsort(descending=True)[: round(share * height * width)]] = True
+    return hidden.view(1, height, width)
+
+
+@pytest.mark.parametrize("size", [(64, 64), (37, 50)])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.97])
+@pytest.mark.parametrize("kind", ["smooth", "noise", "left"])
+def test_equals_a_direct_solver(kind: str, share: float, size: tuple[int, int]) -> None:
+    image, hidden = picture(*size), removed(kind, share, *size)
+    expected = solved(image[0].double().numpy(), hidden[0].numpy())
+    assert np.abs(impute(image, hidden)[0].numpy() - expected).max() < 1e-3
+    assert np.abs(impute(image, hidden, 20)[0].numpy() - expected).max() < 2e-4
+
+
+def test_a_plane_is_continued_exactly_inside() -> None:
+    rows, columns = torch.meshgrid(torch.arange(32.0), torch.arange(32.0), indexing="ij")
+    plane = torch.stack([rows, columns, rows + 2 * columns])[None] / 32
+    hidden = torch.zeros(1, 32, 32, dtype=torch.bool)
+    hidden[:, 6:20, 9:25] = True
+    torch.testing.assert_close(impute(plane, hidden, 20), plane, atol=1e-5, rtol=0)
+
+
+def test_what_is_known_stays_and_one_colour_stays_one_colour() -> None:
+    image, hidden = picture(40, 40), removed("smooth", 0.4, 40, 40)
+    found = impute(image, hidden)
+    assert torch.equal(found[:, :, ~hidden[0]], image[:, :, ~hidden[0]])
+    flat = torch.full((1, 3, 40, 40), 0.7)
+    torch.testing.assert_close(impute(flat, hidden), flat, atol=1e-5, rtol=0)
+
+
+def test_nothing_or_everything_hidden() -> None:
+    image = picture(20, 20)
+    nothing = torch.zeros(1, 20, 20, dtype=torch.bool)
+    assert torch.equal(impute(image, nothing), image)
+    assert torch.equal(impute(image, ~nothing), torch.zeros_like(image))
+    found = whole("noisy-linear", pixels(image))
+    assert float((found - image.mean((2, 3), keepdim=True)).std()) == pytest.approx(0.01, rel=0.1)
+
+
+def test_a_picture_does_not_depend_on_its_batch() -> None:
+    images = torch.cat([picture(48, 40, seed) for seed in range(4)])
+    hidden = torch.cat([removed(kind, 0.6, 48, 40) for kind in ("smooth", "noise", "left", "noise")])
+    together = impute(images, hidden)
+    for i in range(4):
+        torch.testing.assert_close(impute(images[i : i + 1], hidden[i : i + 1])[0], together[i], atol=1e-6, rtol=0)
+
+
+def test_weights_of_the_neighbours() -> None:
+    one = torch.zeros(1, 1, 5, 5)
+    one[0, 0, 2, 2] = 12
+    assert neighbours(one)[0, 0, 1:4, 1:4].tolist() == [[1, 2, 1], [2, 0, 2], [1, 2, 1]]
+    assert float(neighbours(one).sum()) == 12
+
+
+def test_noise_is_a_hundredth_of_the_pixels_range_and_only_where_removed() -> None:
+    image, hidden = picture(64, 64), removed("smooth", 0.5, 64, 64)
+    given = Pixels(image, (3,), torch.tensor([0.5, 0.4, 0.3]), torch.tensor([0.25, 0.2, 0.5]))
+    noise = fill_noisy_linear(given)
+    assert (noise[0].flatten(1).std(1) * given.std).tolist() == pytest.approx([0.01] * 3, rel=0.05)
+    found = filled("noisy-linear", image, noise, hidden)
+    assert torch.equal(found[:, :, ~hidden[0]], image[:, :, ~hidden[0]])
+    difference = found - impute(image, hidden)
+    torch.testing.assert_close(difference[:, :, hidden[0]], noise[:, :, hidden[0]], atol=1e-6, rtol=0)
+    assert float(minmax(noise[0]).std()) > 0

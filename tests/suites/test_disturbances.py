@@ -1,0 +1,271 @@
+"""The scores behind a metric's reliability, against the same made by hand; and the study of metrics as a whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import Tensor, nn
+from typer.testing import CliRunner
+
+import benchbench as bb
+from benchbench.cli.app import app
+from benchbench.errors import BenchError
+from benchbench.network.randomise import with_noisy_weights
+from benchbench.seeds import sample_seeds
+from benchbench.stats.metric_reliability import levels_of
+from benchbench.suites.disturbances import FIRST, Disturbance, Disturbances, disturb
+from benchbench.suites.reliability import CONTROLS, LEVELS, with_levels
+from benchbench.types.views import NoisyWeights
+
+from ..helpers import map_of, normalised
+from ..networks import Pooled, seeded
+
+METHODS = ["gradcam", "layercam"]
+METRICS = ["average_drop", "sparseness", "noise_stability", "energy_pointing_game", "runtime"]
+SIZES = Disturbances(draws=2, input=(0.001, 20.0), weights=(0.001, 2.0))
+
+
+def study(images: Tensor, **keys: Any) -> bb.Study:
+    unseen = torch.zeros(len(images), *images.shape[2:], dtype=torch.bool)
+    given = {
+        "models": {"net": seeded(Pooled)},
+        "datasets": {"data": (images, [0] * len(images), unseen)},
+        "layers": ["relu"],
+    }
+    return bb.Study(**{**given, "methods": METHODS, "metrics": METRICS, **keys})
+
+
+@pytest.fixture(scope="module")
+def run(images: Tensor, tmp_path_factory: pytest.TempPathFactory) -> bb.Run:
+    return study(images).reliability(tmp_path_factory.mktemp("run"), disturbances=SIZES)
+
+
+@pytest.fixture(scope="module")
+def trials(run: bb.Run) -> pd.DataFrame:
+    return pd.read_parquet(run.folder / "reliability.parquet")
+
+
+def drop(network: nn.Module, images: Tensor, maps: Tensor, targets: Tensor) -> Tensor:
+    """Average drop of each image in [0, 1], by hand: the map up, min-max, times the image."""
+    height = normalised(torch.nn.functional.interpolate(maps[:, None], images.shape[2:], mode="bilinear")[:, 0])
+    with torch.no_grad():
+        p, q = (network(x).softmax(1).gather(1, targets[:, None])[:, 0] for x in (images, images * height[:, None]))
+    lost: Tensor = (p - q).clamp_min(0) / p
+    return lost
+
+
+def noise(images: Tensor, draw: int) -> Tensor:
+    """Uniform in [-1, 1], by image and draw, as the engine's views have it; the images are not of a photograph."""
+    import hashlib
+
+    found = []
+    for seed in sample_seeds(0, "probes", [f"{i:04}" for i in range(len(images))]):
+        text = f"{seed}/uniform noise/{FIRST + draw}"
+        own = int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big")
+        found.append(2 * torch.rand(images.shape[1:], generator=torch.Generator().manual_seed(own)) - 1)
+    return torch.stack(found)
+
+
+STD = torch.tensor([0.229, 0.224, 0.225])[:, None, None]
+
+
+def values(trials: pd.DataFrame, method: str, metric: str, **which: Any) -> pd.DataFrame:
+    rows = trials[(trials["method"] == method) & (trials["metric"] == metric)]
+    for key, value in which.items():
+        rows = rows[rows[key] == value]
+    return rows.sort_values("sample")
+
+
+@pytest.mark.parametrize("strength", ["minor", "disruptive"])
+@pytest.mark.parametrize("draw", [0, 1])
+@pytest.mark.parametrize("method", METHODS)
+def test_noise_on_the_input_leaves_the_map(
+    strength: str, draw: int, method: str, images: Tensor, trials: pd.DataFrame
+) -> None:
+    network = seeded(Pooled)
+    targets = network(images).argmax(1)
+    shown = images + noise(images, draw) * dict(zip(("minor", "disruptive"), SIZES.input, strict=True))[strength] / STD
+    expected = drop(network, shown, map_of(method, network, images, "relu"), targets)
+    found = values(trials, method, "average_drop", on="input", strength=strength, draw=draw)
+    np.testing.assert_allclose(found["value"], expected, atol=2e-5)
+    assert found["kept"].tolist() == (network(shown).argmax(1) == targets).tolist()
+
+
+@pytest.mark.parametrize("strength", ["minor", "disruptive"])
+@pytest.mark.parametrize("draw", [0, 1])
+@pytest.mark.parametrize("method", METHODS)
+def test_noise_on_the_weights_explains_anew(
+    strength: str, draw: int, method: str, images: Tensor, trials: pd.DataFrame
+) -> None:
+    targets = seeded(Pooled)(images).argmax(1)
+    size = dict(zip(("minor", "disruptive"), SIZES.weights, strict=True))[strength]
+    network = with_noisy_weights(seeded(Pooled), NoisyWeights(draw, size), 0)
+    found = values(trials, method, "average_drop", on="weights", strength=strength, draw=draw)
+    expected = drop(network, images, map_of(method, network, images, "relu", targets), targets)
+    np.testing.assert_allclose(found["value"], expected, atol=2e-5)
+    assert found["kept"].tolist() == (network(images).argmax(1) == targets).tolist()
+
+
+def test_a_metric_of_the_map_alone_never_moves_with_the_input(run: bb.Run, trials: pd.DataFrame) -> None:
+    before = run.table[(run.table["metric"] == "sparseness") & (run.table["method"] == "gradcam")].sort_values("sample")
+    for draw in range(2):
+        found = values(trials, "gradcam", "sparseness", on="input", strength="disruptive", draw=draw)
+        assert found["value"].tolist() == before["value"].tolist()
+    moved = values(trials, "gradcam", "sparseness", on="weights", strength="disruptive", draw=0)
+    assert (moved["value"].to_numpy() != before["value"].to_numpy()).any()
+
+
+def test_what_is_asked_again_is_asked_of_the_noisy_image(images: Tensor, trials: pd.DataFrame, tmp_path: Path) -> None:
+    """The same as a study of the noisy images, where they explain the same classes."""
+    targets = seeded(Pooled)(images).argmax(1)
+    shown = images + noise(images, 0) * SIZES.input[0] / STD
+    other = study(shown, metrics=["noise_stability"], target="predicted").run(tmp_path, report=False).table
+    assert other.drop_duplicates("sample").sort_values("sample")["target"].tolist() == targets.tolist()
+    for method in METHODS:
+        expected = other[(other["method"] == method) & (other["metric"] == "noise_stability")].sort_values("sample")
+        found = values(trials, method, "noise_stability", on="input", strength="minor", draw=0)
+        np.testing.assert_allclose(found["value"], expected["value"], atol=1e-5)
+
+
+def test_every_row_is_there_with_its_reason(trials: pd.DataFrame, images: Tensor) -> None:
+    assert set(trials["method"]) == set(METHODS), "controls are not disturbed"
+    assert set(trials["metric"]) == set(METRICS) - {"runtime"}
+    assert len(trials) == 2 * 2 * 2 * len(METHODS) * 4 * len(images)
+    lacking = trials[trials["metric"] == "energy_pointing_game"]
+    assert set(lacking["status"]) == {"not_applicable"}
+    assert set(lacking["reason"]) == {"the image's mask is empty"}
+    assert trials.groupby(["on", "strength", "draw", "sample"])["kept"].nunique().eq(1).all()
+
+
+def test_the_study_holds_levels_and_controls(run: bb.Run) -> None:
+    levels = levels_of(run.record.info)
+    assert {levels[name] for name in levels} == {(of, share) for of in METHODS for share in LEVELS}
+    assert {*METHODS, *CONTROLS, *levels} == {m["name"] for m in run.record.info["methods"]}
+    assert "runtime" not in set(run.table["metric"])
+    found = run.decay()
+    assert found["of"].tolist()[:3] == [*METHODS, ""]
+    assert (found["levels"] == len(LEVELS)).all()
+    rows = run.table[(run.table["metric"] == "average_drop") & run.table["method"].isin(levels)]
+    assert len(rows) == 2 * len(LEVELS) * 6
+
+
+def test_the_table_has_every_metric(run: bb.Run) -> None:
+    found = run.reliability()
+    assert found["metric"].tolist() == ["average_drop", "sparseness", "noise_stability", "energy_pointing_game"]
+    mask = found[found["metric"] == "energy_pointing_game"].iloc[0]
+    assert mask["reason"] == "input: the image's mask is empty; weights: the image's mask is empty"
+    assert (run.folder / "tables" / "reliability.csv").read_text().count("\n") == 1 + len(found)
+    page = (run.folder / "tables" / "reliability.md").read_text()
+    assert "energy\\_pointing\\_game@rise" not in page
+    assert "the image's mask is empty" in page
+
+
+def test_batch_and_resume_change_nothing(images: Tensor, trials: pd.DataFrame, tmp_path: Path) -> None:
+    again = study(images, batch=2).reliability(tmp_path, disturbances=SIZES)
+    found = pd.read_parquet(again.folder / "reliability.parquet")
+    pd.testing.assert_frame_equal(found.drop(columns="value"), trials.drop(columns="value"))
+    np.testing.assert_allclose(found["value"], trials["value"], atol=1e-5)
+    asked = with_levels(study(images, batch=2))
+    before = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "cells").iterdir()}
+    disturb(asked, tmp_path, SIZES)
+    assert {path.name: path.stat().st_mtime_ns for path in (tmp_path / "cells").iterdir()} == before
+    pd.testing.assert_frame_equal(pd.read_parquet(again.folder / "reliability.parquet"), found)
+
+
+def test_a_threshold_is_chosen_among_the_disturbed(images: Tensor, tmp_path: Path) -> None:
+    """A metric that is made across images has values there too."""
+    masks = torch.zeros(6, 64, 64, dtype=torch.bool)
+    masks[:, 10:40, 20:50] = True
+    samples = [bb.Sample(f"{i:04}", images[i], i, masks[i]) for i in range(6)]
+
+    class Masked:
+        name, about = "masked", {"what": "made"}
+        ids = [sample.id for sample in samples]  # noqa: RUF012
+
+        def __getitem__(self, index: int) -> bb.Sample:
+            return samples[index]
+
+        def fingerprint(self, index: int) -> str:
+            return str(index)
+
+    asked = study(images, datasets={"data": Masked()}, metrics=["max_box_acc"])
+    asked.reliability(tmp_path, disturbances=Disturbances(1))
+    found = pd.read_parquet(tmp_path / "reliability.parquet")
+    assert (found["status"] == "ok").any()
+    assert found.loc[found["status"] == "ok", "value"].isin([0, 1]).all()
+
+
+def test_a_network_that_does_not_copy_has_no_noisy_weights(images: Tensor, tmp_path: Path) -> None:
+    network = seeded(Pooled)
+    network.kept = (x for x in "generators do not copy")  # type: ignore[assignment]
+    done = study(images, models={"net": network}, metrics=["average_drop"])
+    run = done.reliability(tmp_path, disturbances=Disturbances(1))
+    found = pd.read_parquet(tmp_path / "reliability.parquet")
+    assert set(found.loc[found["on"] == "weights", "status"]) == {"not_applicable"}
+    assert set(found.loc[found["on"] == "input", "status"]) == {"ok"}
+    assert "cannot be copied" in run.consistency().set_index("on")["reason"].to_dict()["weights"]
+
+
+def test_the_network_is_left_alone(images: Tensor, tmp_path: Path) -> None:
+    network = seeded(Pooled).train()
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    state = torch.random.get_rng_state()
+    study(images, models={"net": network}, metrics=["sparseness"]).reliability(tmp_path, disturbances=Disturbances(1))
+    assert network.training
+    assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"draws": 0}, "draws is 0"),
+        ({"input": (0.1, 0.1)}, "input is 0.1, 0.1"),
+        ({"weights": (0, 1)}, "weights is 0, 1"),
+    ],
+)
+def test_sizes_that_say_nothing_are_refused(keys: dict[str, Any], said: str) -> None:
+    with pytest.raises(BenchError, match=said):
+        Disturbances(**keys)
+
+
+def test_studies_without_a_question_are_refused(images: Tensor) -> None:
+    with pytest.raises(BenchError, match="every metric of the study is one of cost"):
+        with_levels(study(images, metrics=["runtime"]))
+    with pytest.raises(BenchError, match="every method of the study is a control"):
+        with_levels(study(images, methods=["random"]))
+    with pytest.raises(BenchError, match="Give three or more shares"):
+        with_levels(study(images), [0, 1])
+
+
+def test_a_plain_run_has_no_disturbances(images: Tensor, tmp_path: Path) -> None:
+    done = study(images, metrics=["sparseness"]).run(tmp_path, report=False)
+    with pytest.raises(BenchError, match=r"has no reliability\.parquet.*benchbench reliability"):
+        done.reliability()
+    assert done.decay().empty
+
+
+def test_all_draws_differ() -> None:
+    found = list(SIZES.all())
+    assert len({each.view for each in found}) == len(found) == 8
+    assert Disturbance("input", "minor", 0.001, 0) == found[0]
+
+
+def test_the_command(tmp_path: Path) -> None:
+    file = tmp_path / "study.yaml"
+    file.write_text(
+        "models: [{name: resnet18, weights: random}]\ndatasets: [photos]\nmethods: [gradcam, layercam]\n"
+        "metrics: [sparseness]\nsamples: 2\n"
+    )
+    done = CliRunner().invoke(app, ["reliability", str(file), "--draws", "1", "--out", str(tmp_path / "run")])
+    assert done.exit_code == 0, done.output
+    assert "sparseness" in done.output
+    assert (tmp_path / "run" / "tables" / "reliability.md").is_file()
+    wrong = CliRunner().invoke(app, ["reliability", str(file), "--weights", "much"])
+    assert isinstance(wrong.exception, BenchError)
+    assert "Give two numbers" in str(wrong.exception)
