@@ -62,6 +62,7 @@ bench: $(STAMP) $(PEERS)
 pages: $(STAMP)
 	$(BIN)/python -m tests.docs.metric_page
 	$(BIN)/python -m tests.docs.pages
+	$(BIN)/python -m tests.docs.house_figure
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -1,4 +1,4 @@
-"""Saliency methods: one small file per method or family. Importing this package registers them."""
+"""Saliency methods, one small file each. Importing this package registers them."""
 
 if __name__ != "benchbench.methods":
     raise ImportError("import this package as benchbench.methods: its folder must not become an import name of its own")

@@ -1,1 +1,1 @@
-"""The Python interface: Study, explain, Run."""
+"""What Python users call."""

@@ -1,4 +1,4 @@
-"""The command line."""
+"""What the command line runs."""
 
 from .app import main
 

@@ -1,1 +1,1 @@
-"""Passes, time and memory: counted, measured, divided among their users."""
+"""Passes, time and memory, counted and divided among their users."""

@@ -1,4 +1,4 @@
-"""Datasets: what benchbench can look at, and how a program's own images become one."""
+"""Images of every source, and the data sets that ship with benchbench."""
 
 from __future__ import annotations
 

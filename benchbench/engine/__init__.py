@@ -1,1 +1,1 @@
-"""Runs a plan, resumes it, and writes its tables."""
+"""The loop that runs a plan, resumes it, and writes its tables."""

@@ -1,1 +1,1 @@
-"""From maps to scores."""
+"""Scores of maps."""

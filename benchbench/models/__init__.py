@@ -1,4 +1,4 @@
-"""Networks: loaded, told apart, and fed with photographs."""
+"""Networks loaded, told apart, and fed with photographs."""
 
 from .load import IMAGENET, fingerprint, imagenet_classes, load_model, weights_digest
 

@@ -1,1 +1,1 @@
-"""From probes to pictures: fills, parts, rankings, corruptions. No network."""
+"""Pictures that probes ask for, made without a network."""

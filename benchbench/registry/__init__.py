@@ -1,4 +1,4 @@
-"""Plugins: how methods, metrics, networks and data sets are registered, found and bound."""
+"""How methods, metrics, networks and data sets are registered and found."""
 
 from ..vocabulary import FAMILIES, METRIC_NEEDS, NEEDS
 from .importing import load_file

@@ -1,4 +1,4 @@
-"""What a run said, kept, and what a later one says otherwise: baselines and the gate."""
+"""Baselines, and the gate that compares a run with one."""
 
 from .baseline import Baseline
 from .changes import Change, Checked, Compared, Location, Tolerances

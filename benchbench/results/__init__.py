@@ -1,1 +1,1 @@
-"""A run's folder: what is written into it, and how it is read back."""
+"""What a run's folder holds, written and read back."""

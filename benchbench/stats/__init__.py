@@ -1,4 +1,4 @@
-"""What a run's table says: means, intervals, tests, ranks, agreement and power."""
+"""Means, intervals, tests, ranks and power."""
 
 from .cost_ratio import cost_ratios
 from .intervals import fewest_equivalent, limits

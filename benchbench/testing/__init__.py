@@ -1,4 +1,6 @@
-"""What tests of saliency methods and metrics are made of; docs/testing-a-method.md tells how.
+"""What tests of saliency methods and metrics are made of.
+
+docs/testing-a-method.md shows how to use it.
 
     from benchbench.testing import assert_matches_closed_form, assert_passes_weakness, contract_suite
 

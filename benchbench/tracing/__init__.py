@@ -1,1 +1,1 @@
-"""Where a network's outputs hold their maps: axes followed through one forward."""
+"""Where a network's outputs hold their maps, followed through one forward."""

@@ -9,7 +9,7 @@ import pytest
 from benchbench.registry import METHODS, METRICS
 from benchbench.testing import check_metric
 
-from . import metric_page
+from . import house_figure, metric_page
 from .pages import FOLDER, ROOT, definitions, pages
 
 OWN = [name for name, p in METHODS.load().items() if p.function.__module__.startswith("benchbench.")]
@@ -32,6 +32,11 @@ def test_every_method_is_defined_and_fails_somewhere(name: str) -> None:
 def test_the_metrics_page_is_up_to_date() -> None:
     """Else: python -m tests.docs.metric_page."""
     assert metric_page.FILE.read_text(encoding="utf-8") == metric_page.text()
+
+
+def test_the_figure_of_the_house_is_up_to_date() -> None:
+    """Else: python -m tests.docs.house_figure."""
+    assert house_figure.FILE.read_text(encoding="utf-8") == house_figure.figure()
 
 
 OF_OUR_OWN = {"noise_stability", "jpeg_stability", "shift_stability", "class_contrast", "tie_spread"}
