@@ -1,6 +1,6 @@
 """The pytest plugin: fixtures that run studies once, keep snapshots and baselines, and measure what a method costs.
 
-Installed with ``pip install benchbench[pytest]``, and found by pytest through the entry point ``benchbench``. Nothing
+Installed with ``pip install benchbench-saliency[pytest]``, and found by pytest through the entry point ``benchbench``. Nothing
 heavy is imported before a test asks for a fixture.
 """
 
@@ -171,7 +171,7 @@ def benchbench_cost(request: pytest.FixtureRequest) -> MethodBenchmark:
     try:
         benchmark = request.getfixturevalue("benchmark")
     except pytest.FixtureLookupError:
-        pytest.fail("benchbench_cost needs pytest-benchmark: pip install 'benchbench[pytest]'", pytrace=False)
+        pytest.fail("benchbench_cost needs pytest-benchmark: pip install 'benchbench-saliency[pytest]'", pytrace=False)
     from .testing.benchmark import MethodBenchmark
 
     return MethodBenchmark(benchmark)

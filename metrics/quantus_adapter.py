@@ -78,7 +78,7 @@ def _class(name: str) -> Any:
         return getattr(importlib.import_module("quantus"), name)
     except ImportError as error:
         raise BenchError(
-            f"Quantus is not installed: {error}", hint="Install it: pip install 'benchbench[quantus]'"
+            f"Quantus is not installed: {error}", hint="Install it: pip install 'benchbench-saliency[quantus]'"
         ) from None
     except AttributeError:
         raise BenchError(f"Quantus {version('quantus')} has no {name}", hint="pip install --upgrade quantus") from None

@@ -47,7 +47,7 @@ def _version(asked: bool) -> None:
     if asked:
         from importlib.metadata import version
 
-        print(f"benchbench {version('benchbench')}")
+        print(f"benchbench {version('benchbench-saliency')}")
         raise typer.Exit
 
 
@@ -80,7 +80,10 @@ def run_command(
     precision: Annotated[str | None, typer.Option(help="What scoring computes in: float32 or bf16")] = None,
     compile: Annotated[bool | None, typer.Option(help="Score with torch.compile")] = None,
     workers: Annotated[str | None, typer.Option(help="Threads that load the images to come")] = None,
-    plugin: Annotated[list[Path] | None, typer.Option(help="A Python file that registers methods or metrics")] = None,
+    plugin: Annotated[
+        list[Path] | None,
+        typer.Option("--plugin", "--plugins", help="A Python file that registers methods or metrics"),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="The run's folder; runs/NAME by default")] = None,
     overwrite: Overwrite = False,
     retry_failed: RetryFailed = False,
@@ -112,7 +115,10 @@ def reliability_command(
     draws: Annotated[int, typer.Option(help="Of each disturbance")] = 5,
     input: Annotated[str, typer.Option(help="Minor and disruptive noise on pixels of [0, 1]")] = "0.001,1",
     weights: Annotated[str, typer.Option(help="Minor and disruptive noise, as a share of each weight")] = "0.001,0.5",
-    plugin: Annotated[list[Path] | None, typer.Option(help="A Python file that registers methods or metrics")] = None,
+    plugin: Annotated[
+        list[Path] | None,
+        typer.Option("--plugin", "--plugins", help="A Python file that registers methods or metrics"),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="The folder; runs/NAME-reliability by default")] = None,
     overwrite: Overwrite = False,
     retry_failed: RetryFailed = False,
@@ -209,7 +215,7 @@ def explain_command(
     methods: Annotated[str, typer.Option("--methods", "--method", help=_NAMES)] = "gradcam",
     layer: Annotated[str, typer.Option("--layer", "--layers", help="last, or a module path")] = "last",
     target: Annotated[str, typer.Option(help="predicted, a class, top-2, or 281-285")] = "predicted",
-    plugin: Annotated[list[Path] | None, typer.Option(help="A Python file that registers methods or models")] = None,
+    plugin: Annotated[list[Path] | None, typer.Option("--plugin", "--plugins", help="A Python file that registers methods or models")] = None,
     out: Annotated[Path, typer.Option(help="A PNG, JPEG, WebP or PDF file")] = Path("explained.png"),
 ) -> None:
     """Lay the maps of one method or several over photographs, and say what the network sees."""
@@ -229,7 +235,7 @@ def explain_command(
 def list_command(
     kind: Annotated[str, typer.Argument(help="methods, metrics, models or datasets")],
     as_json: Annotated[bool, typer.Option("--json", help="As JSON")] = False,
-    plugin: Annotated[list[Path] | None, typer.Option(help="A Python file that registers more")] = None,
+    plugin: Annotated[list[Path] | None, typer.Option("--plugin", "--plugins", help="A Python file that registers more")] = None,
 ) -> None:
     """List what is registered: name, one line, parameters, paper, needs, direction."""
     from ..errors import nearest

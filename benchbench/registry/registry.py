@@ -81,9 +81,15 @@ class Registry(Generic[P]):
             listed = " or ".join(repr(each) for each in spelled)
             raise BenchError(f"{self.kind} {name!r} can be {listed}", hint="Write the name as it is registered")
         if not spelled:
-            own = ". One of your own: --plugin FILE.py" if self.kind in ("method", "metric") else ""
-            raise BenchError(f"unknown {self.kind} {name!r}", hint=nearest_by_family(name, self.families()) + own)
+            raise BenchError(f"unknown {self.kind} {name!r}", hint=self._hint(name))
         return plugins[spelled[0]]
+
+    def _hint(self, name: str) -> str:
+        file, colon, own = name.rpartition(":")
+        if self.kind in ("method", "metric") and colon and file.endswith(".py"):
+            return f"A {self.kind} of a file is named alone, and the file is given besides: {own}, and --plugin {file}"
+        more = f". A {self.kind} of your own: --plugin FILE.py" if self.kind in ("method", "metric") else ""
+        return nearest_by_family(name, self.families()) + more
 
     def families(self) -> dict[str, list[str]]:
         """Every registered name by family: a metric's own, a method by what it needs, a model by its name's stem."""

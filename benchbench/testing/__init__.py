@@ -25,7 +25,7 @@ from .asserts import (
     example_maps,
     pooled_facts,
 )
-from .contract_suite import check_method, check_metric, contract_suite
+from .contracts import check_method, check_metric, contract_suite
 from .method_contract import CHECKS, Case, Small, example_images, seeded, small_transformer
 from .metric_contract import METRIC_CHECKS
 

@@ -52,5 +52,5 @@ def test_without_foolbox_the_way_out_is_told(monkeypatch: pytest.MonkeyPatch, tm
         (tmp_path / "data").mkdir()
         spec.submodule_search_locations = [str(tmp_path)]
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec)
-    with pytest.raises(BenchError, match=r"^photos: .*\. pip install 'benchbench\[demo\]'$"):
+    with pytest.raises(BenchError, match=r"^photos: .*\. pip install 'benchbench-saliency\[demo\]'$"):
         photos()

@@ -14,7 +14,7 @@ INTRO = """# Metrics of Quantus and captum
 
 `quantus:NAME` runs a metric of
 [Quantus](https://github.com/understandable-machine-intelligence-lab/Quantus)
-(`pip install 'benchbench[quantus]'`), with those parameters of its class that are plain values.
+(`pip install 'benchbench-saliency[quantus]'`), with those parameters of its class that are plain values.
 `captum:infidelity` and `captum:sensitivity_max` run captum's metrics:
 
 ```

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from benchbench.errors import BenchError
 from benchbench.registry import METHODS, method
-from benchbench.testing import check_method, contract_suite
+from benchbench.testing import check_method, contracts as contract_suite
 from benchbench.types import Layer
 
 from ..helpers import map_of

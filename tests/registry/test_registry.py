@@ -67,6 +67,8 @@ def test_an_unknown_name_is_answered_with_the_nearest() -> None:
         METHODS["gradcm"]
     with pytest.raises(BenchError, match=r"unknown metric 'delletion'. Did you mean 'deletion'"):
         METRICS["delletion"]
+    with pytest.raises(BenchError, match=r"A method of a file is named alone, .*: mine, and --plugin my/plug.py"):
+        METHODS["my/plug.py:mine"]
 
 
 PEERS = {
@@ -144,7 +146,7 @@ def test_an_unknown_name_lists_near_ones_and_then_all_by_family() -> None:
         METHODS["GradCAMM"]
     said = str(caught.value)
     assert "Did you mean 'gradcam'" in said
-    listed = said.split("Available: ")[1].split(". One of your own")[0]
+    listed = said.split("Available: ")[1].split(". A method of your own")[0]
     families = dict(each.split(": ") for each in listed.split("; "))
     assert {n for names in families.values() for n in names.split(", ")} == set(METHODS.names())
     assert "random" in families["controls"]

@@ -6,7 +6,7 @@ import pytest
 
 from benchbench.errors import BenchError
 from benchbench.registry import METHODS, METRICS
-from benchbench.testing import CHECKS, METRIC_CHECKS, contract_suite
+from benchbench.testing import CHECKS, METRIC_CHECKS, contracts as contract_suite
 
 from .conftest import Session
 

@@ -300,7 +300,7 @@ def test_without_pytest_benchmark_the_way_to_it_is_said(pytester: pytest.Pyteste
     pytester.makepyfile(test_cost=COST)
     done = session(bare=True)
     done.assert_outcomes(errors=2)
-    done.stdout.fnmatch_lines(["*benchbench_cost needs pytest-benchmark: pip install 'benchbench?pytest?'*"])
+    done.stdout.fnmatch_lines(["*benchbench_cost needs pytest-benchmark: pip install 'benchbench-saliency?pytest?'*"])
 
 
 def test_a_session_that_asks_for_nothing_loads_nothing(pytester: pytest.Pytester, session: Session) -> None:

@@ -12,7 +12,7 @@ from ...registry import dataset
 from ..sources.files import Files, Item
 
 _NAME = re.compile(r"imagenet_([0-9]{2})_([0-9]+)\.jpg")
-_INSTALL = "pip install 'benchbench[demo]'"
+_INSTALL = "pip install 'benchbench-saliency[demo]'"
 
 
 @dataset("photos")
