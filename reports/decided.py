@@ -18,7 +18,7 @@ from .numbers import fixed, interval
 from .verdicts import counted
 
 MOST_DIAGRAMS = 100
-VERDICTS = ("significant", "equivalent", "undecided")
+VERDICTS = ("significant", "equivalent", "inconclusive")
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ def test_the_terminal_has_every_verdict_in_80_columns(runs: tuple[Record, Record
     flat = " ".join(text.split())
     counts = versus(*runs)["verdict"].value_counts()
     said = ", ".join(f"{counts.get(v, 0)} {v}" for v in ("better", "worse", "equivalent", "undecided"))
-    assert f"of 25 comparisons of quality: {said} and {counts.get('incomparable', 0)} incomparable." in flat
+    assert f"in 25 quality comparisons: {said} and {counts.get('incomparable', 0)} incomparable." in flat
     assert (counts["better"], counts["worse"]) == (1, 1)
     assert "p < 0.001" in flat
     assert "2.00 [1.88, 2.12]" in flat
