@@ -37,7 +37,7 @@ def device_of(study: Study) -> torch.device:
     """
     if study.device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return found_device(study.device, "device", "Say auto or cpu")
+    return found_device(study.device, "device", "Use auto or cpu")
 
 
 def found_device(name: str, where: str, hint: str) -> torch.device:
@@ -69,7 +69,9 @@ def aimed(spec: ModelSpec, study: Study) -> ModelSpec:
     if not any(pairs):
         return spec
     if len(pairs) > 1:
-        raise BenchError("a difference of classes stands alone", where="target", hint="Run one study for each")
+        raise BenchError(
+            "a difference of classes must be the only target", where="target", hint="Run one study for each"
+        )
     (pair,) = pairs
     assert pair is not None
     names = [spec.classes[i] if i < len(spec.classes) else str(i) for i in pair]
@@ -270,7 +272,7 @@ def _check_one_target(target: Target, network: nn.Module, classes: int, name: st
         return
     place = place_of(target)
     if place is not None and place > classes:
-        raise BenchError(f"{name} has {classes} classes", where="target", hint=f"Say top-1 to top-{classes}")
+        raise BenchError(f"{name} has {classes} classes", where="target", hint=f"Use top-1 to top-{classes}")
     if isinstance(target, int) and target >= classes:
         raise BenchError(
             f"class {target} is not one of the {classes} classes of {name}",

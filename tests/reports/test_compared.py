@@ -143,7 +143,7 @@ def test_the_command(runs: tuple[Record, Record], tmp_path: Path) -> None:
         (["{a}", "nowhere"], "nowhere is not the folder of a finished run"),
         (["{a}", "{b}", "--models", "tinynet=other"], "no model is called other. There are: tinynet"),
         (["{a}", "{b}", "--models", "tinynet"], "cannot read 'tinynet'"),
-        (["{a}", "{b}", "--models", "a=b,a=c"], "a model stands there twice"),
+        (["{a}", "{b}", "--models", "a=b,a=c"], "a model is given twice"),
         (["{a}", "{b}", "--margin", "-1"], "margin is -1.0"),
         (["{a}", "{b}", "--format", "tabel"], "unknown format 'tabel'. Did you mean 'table'"),
         (["{a}", "{b}", "--out", "no/such/folder.csv", "--format", "csv"], "cannot write it"),
