@@ -15,7 +15,7 @@ from .plan import MetricCell, Task
 from .store import Store
 
 Chosen: TypeAlias = Mapping[tuple[str, str], dict[str, Any]]  # by metric cell and sample: the entry that counts
-ALONE = "the threshold is chosen on other images, and there are none"
+ALONE = "the threshold needs other images, and there are none"
 
 
 def across(tasks: Sequence[Task], store: Store) -> Chosen:

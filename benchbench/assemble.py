@@ -20,7 +20,7 @@ from .table import CURVES, MAPS, PHOTOS, RESULTS, typed, validate
 from .types import Cost, Count, Share
 
 Row = dict[str, Any]
-NOT_IN_THIS_RUN = "some of the study's maps were there before this run: its work was not shared as in the whole study"
+NOT_IN_THIS_RUN = "some maps are from an earlier run, so the shared work of the whole study was not measured"
 
 
 def results(

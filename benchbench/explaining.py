@@ -18,7 +18,7 @@ from .rounding import doubted, made_of_rounding
 from .services import Batch, look, run_method
 from .table import Status
 
-NOT_AGAIN = "it is made of a whole dataset's maps, and not again for other images"
+NOT_AGAIN = "defined on a whole dataset; cannot be recomputed for single images"
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,7 @@ from .study import MethodChoice, MetricChoice, Study, Target
 from .types import INPUT, Dataset, ModelSpec
 from .wrapping import Method
 
-NO_COST = "it is made of maps that are there, and costs no pass of its own"
+NO_COST = "computed from stored maps; no network pass"
 SHARD = 32  # samples; what is lost when a run is killed, and never a matter of the batch size
 _NUMERIC = (
     *("axes", "axis_moves", "axis_rules", "flow", "reading", "tracing"),

@@ -1,4 +1,4 @@
-"""Controls that win: which of them make a metric gameable, and methods without a layer beside those with one."""
+"""Controls that win: which of them fail a metric, and methods without a layer beside those with one."""
 
 from __future__ import annotations
 
