@@ -194,7 +194,7 @@ def pooled_head(captured: Capture, layer: str) -> Head:
     expected = activation.mean((2, 3)) @ head.weight.T + (0 if head.bias is None else head.bias)
     terms = activation.abs().mean((2, 3)) @ head.weight.abs().T  # what rounding is a share of
     if ((expected - captured.logits).abs() > 1e-4 * terms.amax(1, keepdim=True)).any():
-        raise NotApplicable(f"{needed}; the logits differ from that of the layer's output")
+        raise NotApplicable(f"{needed}; the logits are not that of the layer's output")
     return head
 
 
