@@ -1,7 +1,7 @@
 """The pytest plugin: fixtures that run studies once, keep snapshots and baselines, and measure what a method costs.
 
-Installed with ``pip install benchbench-saliency[pytest]``, and found by pytest through the entry point ``benchbench``. Nothing
-heavy is imported before a test asks for a fixture.
+Installed with ``pip install benchbench-saliency[pytest]``, and found by pytest through the entry point ``benchbench``.
+Nothing heavy is imported before a test asks for a fixture.
 """
 
 from __future__ import annotations

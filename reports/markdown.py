@@ -54,7 +54,7 @@ def _caption(marked: Marked, block: Block, spread: str) -> str:
     quartiles = " (quartiles for measured costs)" if block.costs and spread == "interval" else ""
     tested = any(marked.tested(block, metric) for metric in block.quality)
     worse = f" {DAGGER} significantly worse than the best (Wilcoxon or McNemar, Holm, p < 0.05)." if tested else ""
-    gamed = " ‡ a control that knows nothing has a better mean." if any(m.gamed for m in block.metrics) else ""
+    gamed = " ‡ fails the sanity check: a control has a better mean." if any(m.gamed for m in block.metrics) else ""
     return (
         f"Mean over at most {block.counted}{SPREADS[spread]}{quartiles}; best mean in bold, second underlined, "
         f"controls apart.{worse}{gamed} Protocols: {protocols}."

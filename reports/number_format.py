@@ -84,9 +84,9 @@ def first_few(names: Sequence[str], most: int = 3) -> str:
 
 
 def merged(work: Mapping[str, int]) -> str:
-    """How many maps were scored, of those there were: equal maps of an image are scored once."""
+    """How many maps there were; duplicates, equal maps of one image, are scored once."""
     asked, scored = work["maps_asked"], work["maps_scored"]
-    return f"scored {scored:,} of {plural(asked, 'map')}, {asked - scored:,} were equal"
+    return f"{plural(asked, 'map')}" + (f" ({asked - scored:,} duplicates scored once)" if asked > scored else "")
 
 
 def share(value: float) -> str:

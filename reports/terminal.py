@@ -98,7 +98,7 @@ def _table(marked: Marked, block: Block, metrics: Sequence[Metric], cost: bool) 
 def _heading(metric: Metric) -> Text:
     unit = f" {metric.unit}" if metric.is_cost and len(metric.unit) < 4 else ""
     name = SHORT.get(metric.name, metric.title)
-    gamed = ("\ngameable", "not bold yellow") if metric.gamed else ""
+    gamed = ("\nfails sanity\ncheck", "not bold yellow") if metric.gamed else ""
     protocol = (one_line(metric.protocol), "not bold dim")
     return Text.assemble(one_line(f"{name}{unit} {metric.arrow}"), "\n", protocol, gamed)
 

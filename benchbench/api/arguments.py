@@ -63,7 +63,7 @@ def _by_word(target: str, labels: Any, count: int, classes: int) -> Aim:
     if place is not None:
         if place > classes:
             said = f"target is {target}, and the network has {classes} classes"
-            raise BenchError(said, where="explain", hint=f"Say top-1 to top-{classes}")
+            raise BenchError(said, where="explain", hint=f"Use top-1 to top-{classes}")
         return Aim(chooser(target, [], only=False))
     if target != "label":
         raise BenchError(f"target is {target!r}", where="explain", hint=f"Give {_WORDS}")
@@ -149,7 +149,7 @@ def _name(network: nn.Module, layer: Any) -> str:
     names: list[str] = [name for name, module in network.named_modules() if module is layer and name]
     if not names:
         kind = type(layer).__name__
-        said = "the network itself is no layer" if layer is network else f"the {kind} is no module of the network"
+        said = "the network itself is not a layer" if layer is network else f"the {kind} is not a module of the network"
         alike = [name for name, module in network.named_modules() if name and type(module).__name__ == kind]
         raise BenchError(said, where="explain", hint=nearest(kind, alike, most=12))
     return names[0]
@@ -163,4 +163,4 @@ def refuse_unused_labels(labels: Any, target: Any) -> None:
     """
     if labels is not None and not (isinstance(target, str) and target == "label"):
         said = f"labels are given, and target is {target!r}"
-        raise BenchError(said[:200], where="explain", hint="Say target='label', or leave labels out")
+        raise BenchError(said[:200], where="explain", hint="Use target='label', or leave labels out")

@@ -143,7 +143,7 @@ def _explain(
     bound = plugin.bind(params)
     needs = plugin.needs_of(bound)
     if "dataset" in needs:
-        raise NotApplicable(f"{method} is made of a whole dataset's maps: run a Study")
+        raise NotApplicable(f"{method} needs the maps of a whole dataset: run a Study")
     network, classes = _settled(network, images[:1])
     pair = pair_of(target)
     if pair is not None:

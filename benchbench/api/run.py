@@ -276,6 +276,6 @@ class Run:
         """
         for path in (self.folder / "tables", self.folder / "report.html"):
             if path.is_symlink():
-                raise BenchError("it is a link, and the report belongs there", where=str(path), hint="Remove it")
+                raise BenchError("it is a link; the report is written to this path", where=str(path), hint="Remove it")
         tables.write_tables(self._marked, self.folder / "tables")
         return html.write(self._marked, self.folder / "report.html")

@@ -17,7 +17,7 @@ from ..vocabulary import Status
 from .rounding import doubted, made_of_rounding
 from .services import CapturedBatch, capture_batch, run_method
 
-NOT_AGAIN = "it is made of a whole dataset's maps, and not again for other images"
+NOT_AGAIN = "defined on a whole dataset; cannot be recomputed for single images"
 
 
 def explain(cell: MapCell, batch: CapturedBatch, ids: Sequence[str], masks: Tensor | None, seed: int) -> MapBatch:

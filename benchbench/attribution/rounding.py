@@ -44,8 +44,8 @@ def made_of_rounding(plugin: MethodPlugin, layer: Layer, params: Mapping[str, An
         again = plugin.function(shaken(layer).copied().lending(needs), **params).detach().to(maps)
     change = (minmax(again.double()) - minmax(maps.double())).abs().amax((1, 2))
     said = (
-        f"the map of {plugin.name} at {layer.name!r} is constant but for rounding: its terms cancel. Activations and "
-        "gradients that differ by one part in a million change the map by more than a twentieth of its range"
+        f"the map of {plugin.name} at {layer.name!r} is constant except for rounding: its terms cancel. Activations "
+        "and gradients that differ by one part in a million change the map by more than a twentieth of its range"
     )
     return tuple(said if moved > MOST else "" for moved in change.tolist())
 

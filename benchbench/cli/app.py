@@ -24,7 +24,7 @@ from .parsing import items, named, number, parse_item, two
 
 app = typer.Typer(
     name="benchbench",
-    help="A referee for saliency methods: every CAM under one interface, every number under a named protocol.",
+    help="Benchmark saliency methods (Grad-CAM and its relatives) on your own networks and images.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=True,
@@ -37,9 +37,9 @@ Datasets = Annotated[str | None, typer.Option("--datasets", "--dataset", help=_N
 Methods = Annotated[str | None, typer.Option("--methods", "--method", help=_NAMES)]
 Metrics = Annotated[str | None, typer.Option("--metrics", "--metric", help=_NAMES)]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, or cuda:1 for the second GPU")]
-_OVERWRITE = "Keep this study's results alone, also where the folder holds another study's"
+_OVERWRITE = "Keep only this study's results, even if the folder holds another study's"
 Overwrite = Annotated[bool, typer.Option("--overwrite", help=_OVERWRITE)]
-_RETRY = "Also try again what failed the same way twice; what failed once is always tried again"
+_RETRY = "Also retry cells that failed twice in the same way; cells that failed once are always retried"
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help=_RETRY)]
 
 
@@ -57,12 +57,12 @@ def benchbench(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit")
     ] = False,
 ) -> None:
-    """Compare saliency methods: every CAM under one interface, every number under a named protocol."""
+    """Benchmark saliency methods (Grad-CAM and its relatives) on your own networks and images."""
 
 
 @app.command("run", cls=Once)
 def run_command(
-    study: Annotated[Path | None, typer.Argument(help="A study file; the embedded default study without one")] = None,
+    study: Annotated[Path | None, typer.Argument(help="A study file; default: the embedded study")] = None,
     models: Models = None,
     datasets: Datasets = None,
     layers: Annotated[
@@ -71,15 +71,15 @@ def run_command(
     methods: Methods = None,
     metrics: Metrics = None,
     samples: Annotated[str | None, typer.Option(help="How many images of each dataset")] = None,
-    seed: Annotated[str | None, typer.Option(help="Of the samples' choice and of every random draw")] = None,
+    seed: Annotated[str | None, typer.Option(help="Seed of the choice of images and of every random draw")] = None,
     target: Annotated[str | None, typer.Option(help="predicted, label, a class, top-2, 281-285; several: 3,7")] = None,
     device: Device = None,
     engine: Annotated[str | None, typer.Option(help="local")] = None,
-    batch: Annotated[str | None, typer.Option(help="Images per forward; auto measures what fits")] = None,
-    score: Annotated[str | None, typer.Option(help="softmax, or sigmoid for several labels")] = None,
-    precision: Annotated[str | None, typer.Option(help="What scoring computes in: float32 or bf16")] = None,
+    batch: Annotated[str | None, typer.Option(help="Images per forward pass; auto measures how many fit")] = None,
+    score: Annotated[str | None, typer.Option(help="softmax, or sigmoid for images with several labels")] = None,
+    precision: Annotated[str | None, typer.Option(help="Precision of scoring: float32 or bf16")] = None,
     compile: Annotated[bool | None, typer.Option(help="Score with torch.compile")] = None,
-    workers: Annotated[str | None, typer.Option(help="Threads that load the images to come")] = None,
+    workers: Annotated[str | None, typer.Option(help="Threads that load images ahead")] = None,
     plugin: Annotated[
         list[Path] | None,
         typer.Option("--plugin", "--plugins", help="A Python file that registers methods or metrics"),
@@ -88,7 +88,7 @@ def run_command(
     overwrite: Overwrite = False,
     retry_failed: RetryFailed = False,
 ) -> None:
-    """Run a study: maps, metrics, tables and the report. What the folder already holds is not computed again."""
+    """Run a study: maps, metrics, tables and the report. Results that the folder already has are not recomputed."""
     listed = {"models": models, "datasets": datasets, "methods": methods, "metrics": metrics}
     single = {"samples": samples, "seed": seed, "target": target, "device": device, "engine": engine}
     single |= {"batch": batch, "score": score, "precision": precision, "workers": workers}
@@ -106,13 +106,13 @@ def run_command(
 
 @app.command("reliability", cls=Once)
 def reliability_command(
-    study: Annotated[Path | None, typer.Argument(help="A study file; the embedded default study without one")] = None,
+    study: Annotated[Path | None, typer.Argument(help="A study file; default: the embedded study")] = None,
     methods: Methods = None,
     metrics: Metrics = None,
     samples: Annotated[str | None, typer.Option(help="How many images of each dataset")] = None,
-    seed: Annotated[str | None, typer.Option(help="Of the samples' choice and of every random draw")] = None,
+    seed: Annotated[str | None, typer.Option(help="Seed of the choice of images and of every random draw")] = None,
     device: Device = None,
-    draws: Annotated[int, typer.Option(help="Of each disturbance")] = 5,
+    draws: Annotated[int, typer.Option(help="Draws of each disturbance")] = 5,
     input: Annotated[str, typer.Option(help="Minor and disruptive noise on pixels of [0, 1]")] = "0.001,1",
     weights: Annotated[str, typer.Option(help="Minor and disruptive noise, as a share of each weight")] = "0.001,0.5",
     plugin: Annotated[
@@ -123,7 +123,7 @@ def reliability_command(
     overwrite: Overwrite = False,
     retry_failed: RetryFailed = False,
 ) -> None:
-    """Which metrics can be trusted on a study's networks and data: noisy maps, controls and disturbances."""
+    """Test which metrics are reliable on a study's networks and data: noisy maps, controls and disturbances."""
     from rich.console import Console
 
     from ..engine.progress import Terminal
@@ -151,13 +151,13 @@ def reliability_command(
 @app.command("report", cls=Once)
 def report_command(
     run: Annotated[Path, typer.Argument(help="A run's folder")],
-    format: Annotated[str, typer.Option(help="html, latex, markdown, csv, or pdf: the figures")] = "html",
+    format: Annotated[str, typer.Option(help="html, latex, markdown, csv, or pdf (the figures)")] = "html",
     out: Annotated[
         Path | None,
-        typer.Option(help="Where to write it; html goes to RUN/report.html, pdf to RUN/figures, others to the screen"),
+        typer.Option(help="Output path; default: RUN/report.html for html, RUN/figures for pdf, else the screen"),
     ] = None,
-    style: Annotated[str, typer.Option(help="Of latex: full, compact or supplementary")] = "full",
-    spread: Annotated[str, typer.Option(help="Of latex and markdown: interval, se or none")] = "interval",
+    style: Annotated[str, typer.Option(help="Style of latex: full, compact or supplementary")] = "full",
+    spread: Annotated[str, typer.Option(help="Spread in latex and markdown: interval, se or none")] = "interval",
 ) -> None:
     """Rebuild a report, its tables or its figures from a run's folder, without a network."""
     from ..reports import tables
@@ -179,16 +179,16 @@ def report_command(
 @app.command("compare", cls=Once)
 def compare_command(
     run_a: Annotated[Path, typer.Argument(help="A run's folder")],
-    run_b: Annotated[Path, typer.Argument(help="The run that is judged beside it, on the same images")],
-    models: Annotated[str | None, typer.Option(help="Which is which: NAME_IN_A=NAME_IN_B, ...")] = None,
+    run_b: Annotated[Path, typer.Argument(help="The folder of the run to compare with it, on the same images")],
+    models: Annotated[str | None, typer.Option(help="Models that belong together: NAME_IN_A=NAME_IN_B, ...")] = None,
     margin: Annotated[
         float | None,
-        typer.Option(help="A difference of means that matters to nobody; 1 % of a metric's range without it"),
+        typer.Option(help="Equivalence margin: smaller differences are practically equal; default: 1 % of the range"),
     ] = None,
     format: Annotated[str, typer.Option(help="table, csv, markdown or json")] = "table",
-    out: Annotated[Path | None, typer.Option(help="Where to write it; the screen without it")] = None,
+    out: Annotated[Path | None, typer.Option(help="Output file; default: the screen")] = None,
 ) -> None:
-    """Compare two runs on the images that both have: other weights, other code, another machine."""
+    """Compare two runs on their common images: other weights, other code or another machine."""
     from ..errors import nearest
     from ..reports.checks.comparison import FORMATS, RunComparison
     from ..results.record import Record
@@ -215,10 +215,12 @@ def explain_command(
     methods: Annotated[str, typer.Option("--methods", "--method", help=_NAMES)] = "gradcam",
     layer: Annotated[str, typer.Option("--layer", "--layers", help="last, or a module path")] = "last",
     target: Annotated[str, typer.Option(help="predicted, a class, top-2, or 281-285")] = "predicted",
-    plugin: Annotated[list[Path] | None, typer.Option("--plugin", "--plugins", help="A Python file that registers methods or models")] = None,
+    plugin: Annotated[
+        list[Path] | None, typer.Option("--plugin", "--plugins", help="A Python file that registers methods or models")
+    ] = None,
     out: Annotated[Path, typer.Option(help="A PNG, JPEG, WebP or PDF file")] = Path("explained.png"),
 ) -> None:
-    """Lay the maps of one method or several over photographs, and say what the network sees."""
+    """Draw the maps of one or more methods over photographs, and print the network's predictions."""
     from ..api.sheet import illustrate
     from ..registry import load_file
 
@@ -235,9 +237,9 @@ def explain_command(
 def list_command(
     kind: Annotated[str, typer.Argument(help="methods, metrics, models or datasets")],
     as_json: Annotated[bool, typer.Option("--json", help="As JSON")] = False,
-    plugin: Annotated[list[Path] | None, typer.Option("--plugin", "--plugins", help="A Python file that registers more")] = None,
+    plugin: Annotated[list[Path] | None, typer.Option(help="A Python file that registers plugins")] = None,
 ) -> None:
-    """List what is registered: name, one line, parameters, paper, needs, direction."""
+    """List methods, metrics, models or datasets: name, summary, parameters, paper, needs, direction."""
     from ..errors import nearest
     from ..registry import registry
     from . import listing
@@ -265,14 +267,14 @@ def new_command(
     kind: Annotated[str, typer.Argument(help="method")],
     name: Annotated[str, typer.Argument(help="The method's name, such as contrast-cam")],
     folder: Annotated[Path, typer.Option(help="Where to write it")] = Path(),
-    gate: Annotated[bool, typer.Option("--gate", help="A study too, and a test that holds the method to it")] = False,
+    gate: Annotated[bool, typer.Option("--gate", help="Also write a study and its regression test")] = False,
 ) -> None:
-    """Write one commented file that runs at once with --plugin, and its test."""
+    """Write a commented method file that runs with --plugin, and its test."""
     from ..registry import METHODS
     from .scaffold import new_method
 
     if kind != "method":
-        raise BenchError(f"cannot make a new {kind!r}", hint="Say benchbench new method NAME")
+        raise BenchError(f"cannot make a new {kind!r}", hint="Use: benchbench new method NAME")
     if not folder.is_dir():
         raise BenchError("no such folder", where=str(folder), hint="Make it first, or leave --folder out")
     taken = next((one for one in METHODS.names() if folded(one) == folded(name)), None)
@@ -283,7 +285,7 @@ def new_command(
     asked = study[0] if study else f"--methods gradcam,{name}"
     print(f"Try it: benchbench run {asked} --plugin {file}   Test it: pytest {test}")
     if study:
-        print("Its baseline, now and after each change that you mean: pytest --benchbench-update")
+        print("Write its baseline, now and after each intended change: pytest --benchbench-update")
 
 
 def main() -> None:

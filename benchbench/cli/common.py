@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperCommand
 
 from ..errors import BenchError
+from ..formatting import plural
 from ..paths import expanded
 from .output import screen
 from .parsing import items, number
@@ -37,7 +38,7 @@ class Once(TyperCommand):
             if option in order[:i] and not getattr(option, "multiple", False) and option.nargs == 1:
                 spellings = [*option.opts, *option.secondary_opts]
                 hint = "Give it once, its values separated by commas" if _lists(option) else "Remove one of them"
-                raise BenchError(f"it stands twice: {_shown(args, spellings)}", where=spellings[0], hint=hint)
+                raise BenchError(f"it is given twice: {_shown(args, spellings)}", where=spellings[0], hint=hint)
         rest = super().parse_args(ctx, args)
         ctx.params = {name: _home(value) for name, value in ctx.params.items()}
         refuse_overwriting(ctx.params)
@@ -49,7 +50,7 @@ class Once(TyperCommand):
             found = super().invoke(ctx)
             sys.stdout.flush()
         except KeyboardInterrupt:
-            kept = "; what is done is kept, and the same command goes on from there" if self.name in _RUNS else ""
+            kept = "; finished work is kept, and the same command continues from there" if self.name in _RUNS else ""
             print(f"benchbench: stopped{kept}", file=sys.stderr)
             sys.exit(130)
         except BrokenPipeError:
@@ -66,7 +67,7 @@ def refuse_overwriting(params: Mapping[str, Any]) -> None:
     for name, value in params.items():
         for path in () if name == "out" else _read_by(value):
             if _overwritten(out, path):
-                raise BenchError(f"{out} is read by this command, and would be overwritten", where="--out", hint=_OTHER)
+                raise BenchError(f"this command reads {out} and would overwrite it", where="--out", hint=_OTHER)
 
 
 def _read_by(value: Any) -> Iterator[Path]:
@@ -157,13 +158,15 @@ def run_study(study: Any, out: Path, **how: bool) -> None:
         if row.get("readings") and row["labelled"]:
             others = ", ".join(f"{right} with classes: {name}" for name, right in row["readings"].items())
             said = (
-                f"{row['model']} is right on {row['right']} of {row['labelled']} images of {row['dataset']}; {others}"
+                f"{row['model']} is correct on {row['right']} of {row['labelled']} images of {row['dataset']}; {others}"
             )
             console.print(said, highlight=False, markup=False)
     work = info["work"]
+    cells, old = work["cells_computed"] + work["cells_reused"], work["cells_reused"]
+    reused = f"{old} of {plural(cells, 'cell')}" if old else "nothing"
     console.print(
-        f"{work['cells_computed']} cells computed, {work['cells_reused']} reused; "
-        f"{merged(work)}; {work['forwards']:,} forwards in {info['seconds']:.0f} s",
+        f"{merged(work)}, {plural(work['forwards'], 'forward pass', 'forward passes')}, {info['seconds']:.0f} s "
+        f"({reused} reused from an earlier run)",
         highlight=False,
     )
     console.print(
@@ -171,6 +174,7 @@ def run_study(study: Any, out: Path, **how: bool) -> None:
     )
     if done.failed:
         console.print(
-            f"{done.failed} rows failed: their reasons are in the report and in results.parquet", style="bold red"
+            f"{plural(done.failed, 'row')} failed: the reasons are in the report and in results.parquet",
+            style="bold red",
         )
         raise typer.Exit(1)

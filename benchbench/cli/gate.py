@@ -15,9 +15,9 @@ from .parsing import labels
 
 def baseline_command(
     run: Annotated[Path, typer.Argument(help="A run's folder")],
-    out: Annotated[Path, typer.Option(help="A JSON file, small enough to be committed")],
+    out: Annotated[Path, typer.Option(help="The JSON file to write, small enough to commit")],
 ) -> None:
-    """Keep what a run said, for check: scores, maps, costs, and what they depend on."""
+    """Write a run's baseline for check: scores, maps, costs, and what they depend on."""
     from ..regression import Baseline
     from ..results.record import Record
 
@@ -28,27 +28,25 @@ def check_command(
     run: Annotated[Path, typer.Argument(help="A run's folder")],
     baseline: Annotated[Path, typer.Option(help="The file that benchbench baseline wrote")],
     methods: Annotated[
-        str | None, typer.Option("--methods", "--method", help="Compare these alone, separated by commas")
+        str | None, typer.Option("--methods", "--method", help="Compare only these, separated by commas")
     ] = None,
     metrics: Annotated[
         str | None,
-        typer.Option("--metrics", "--metric", help="Compare these alone, separated by commas: names, or name@protocol"),
+        typer.Option("--metrics", "--metric", help="Compare only these, separated by commas: names, or name@protocol"),
     ] = None,
-    accept: Annotated[
-        str | None, typer.Option(help="Methods whose maps are meant to change, separated by commas")
-    ] = None,
+    accept: Annotated[str | None, typer.Option(help="Methods whose maps may change, separated by commas")] = None,
     margin: Annotated[
-        float, typer.Option("--margin", "--tolerance", help="A loss of a mean that matters, as a share of the range")
+        float, typer.Option("--margin", "--tolerance", help="Largest accepted loss of a mean, as a share of the range")
     ] = 0.01,
     map_tolerance: Annotated[
-        float, typer.Option(help="A change of a map that matters, as a share of its range")
+        float, typer.Option(help="Largest accepted change of a map, as a share of its range")
     ] = 5e-3,
-    cost_ratio: Annotated[float, typer.Option(help="How many times as long is too long")] = 1.25,
-    strict: Annotated[bool, typer.Option("--strict", help="Fail on whatever is not as it was")] = False,
+    cost_ratio: Annotated[float, typer.Option(help="Largest accepted ratio of runtimes, run to baseline")] = 1.25,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail on every change, improvements too")] = False,
     format: Annotated[str, typer.Option(help="table, markdown, junit or json")] = "table",
-    out: Annotated[Path | None, typer.Option(help="Where to write it; the screen without it")] = None,
+    out: Annotated[Path | None, typer.Option(help="Output file; default: the screen")] = None,
 ) -> None:
-    """Compare a run with a baseline: exit code 1 where something got worse, or cannot be compared."""
+    """Compare a run with a baseline; exit code 1 if something got worse or cannot be compared."""
     from ..regression import Baseline, Tolerances, check
     from ..reports.checks.gate import FORMATS, render, renderable, verdict
     from ..results.record import Record

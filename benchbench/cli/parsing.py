@@ -24,7 +24,7 @@ def parse_item(text: str) -> str | dict[str, Any]:
     given: dict[str, str] = {}  # as text: the parameter's own type reads it
     for key, value in (part.split("=", 1) for part in parts):
         if key in given:
-            raise BenchError(f"{key} stands twice in {text!r}", hint="Remove one of them")
+            raise BenchError(f"{key} is given twice in {text!r}", hint="Remove one of them")
         given[key] = _plain(value)
     if "name" in given or not name or _KEY.match(name):
         raise BenchError(f"cannot read {text!r}", hint="The name comes first: name:key=value")
@@ -105,5 +105,5 @@ def named(text: str | None) -> dict[str, str] | None:
     if not pairs or any(not all(pair) for pair in pairs):
         raise BenchError(f"cannot read {text!r}", where="--models", hint="Spell it NAME_IN_A=NAME_IN_B,...")
     if len({old for old, _ in pairs}) < len(pairs) or len({new for _, new in pairs}) < len(pairs):
-        raise BenchError(f"a model stands there twice: {text!r}", where="--models", hint="Pair each model with one")
+        raise BenchError(f"a model is given twice: {text!r}", where="--models", hint="Pair each model with one")
     return dict(pairs)

@@ -59,8 +59,8 @@ def of_labels(model: str, dataset: str, answers: Sequence[Answer], classes: int)
     if len(labels) < FEWEST:
         return []
     if not right:
-        return [f"none {where} is what {model} predicts. Do labels, weights and preprocessing belong together?"]
+        return [f"{model} predicts none {where}. Do labels, weights and preprocessing belong together?"]
     if float(binom.sf(right - 1, len(labels), 1 / classes)) > CHANCE:
         share = f"{right:,} ({right / len(labels):.0%})"
-        return [f"{share} {where} are what {model} predicts: no better than chance among {classes:,} classes"]
+        return [f"{model} predicts {share} {where}: no better than chance among {classes:,} classes"]
     return []

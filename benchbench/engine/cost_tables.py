@@ -15,7 +15,7 @@ from ..study.spec import MetricChoice, StudySpec
 from ..types import Cost, CostShare, PassCount
 from .rows import Row, place, valued, which
 
-NOT_IN_THIS_RUN = "some of the study's maps were there before this run: its work was not shared as in the whole study"
+NOT_IN_THIS_RUN = "some maps are from an earlier run, so the shared work of the whole study was not measured"
 
 
 @dataclass(frozen=True)

@@ -37,9 +37,9 @@ def _derive(group: Sequence[tuple[Task, MapCell]], store: Store) -> int:
     found = [one for _, cell in group if cell.base for one in _stored(store.read_cell(cell.base.name), store)]
     method = group[0][1].method
     if not found:
-        entry["reason"] = "no image of the dataset has a map to be averaged"
+        entry["reason"] = "no image of the dataset has a map to average"
     elif len({one.shape for one in found}) > 1:
-        entry |= {"status": "not_applicable", "reason": "the dataset's maps have several sizes, and no mean"}
+        entry |= {"status": "not_applicable", "reason": "the dataset's maps have several sizes, so they have no mean"}
     else:
         try:
             with contained(f"method {method.label}"):

@@ -16,7 +16,7 @@ def device_of(study: StudySpec) -> torch.device:
     """
     if study.device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return found_device(study.device, "device", "Say auto or cpu")
+    return found_device(study.device, "device", "Use auto or cpu")
 
 
 def found_device(name: str, where: str, hint: str) -> torch.device:

@@ -39,7 +39,9 @@ def with_target_score(spec: ModelSpec, study: StudySpec) -> ModelSpec:
     if not any(pairs):
         return spec
     if len(pairs) > 1:
-        raise BenchError("a difference of classes stands alone", where="target", hint="Run one study for each")
+        raise BenchError(
+            "a difference of classes must be the only target", where="target", hint="Run one study for each"
+        )
     (pair,) = pairs
     assert pair is not None
     names = [spec.classes[i] if i < len(spec.classes) else str(i) for i in pair]
@@ -115,7 +117,7 @@ def _check_one_target(target: Target, network: nn.Module, classes: int, name: st
         return
     place = place_of(target)
     if place is not None and place > classes:
-        raise BenchError(f"{name} has {classes} classes", where="target", hint=f"Say top-1 to top-{classes}")
+        raise BenchError(f"{name} has {classes} classes", where="target", hint=f"Use top-1 to top-{classes}")
     if isinstance(target, int) and target >= classes:
         raise BenchError(
             f"class {target} is not one of the {classes} classes of {name}",

@@ -77,11 +77,11 @@ def run(
         store = Store(folder, Retries(retry_failed))
         damaged = store.mend()
         if damaged:
-            progress.warn(f"{_counted(damaged)} in {folder}: what was in it is computed again")
+            progress.warn(f"{_counted(damaged)} in {folder}: the damaged results are recomputed")
         before = None if overwrite else store.read_info()
         whole, kept = extended(study, before, folder)
         if kept:
-            progress.warn(f"{folder} holds a study already, which this one extends. Kept of it: {'; '.join(kept)}")
+            progress.warn(f"{folder} already holds a study, which this study extends. Kept: {'; '.join(kept)}")
         with no_exit("code that the run calls"):
             _run(whole, store, progress, before)
 
@@ -97,11 +97,11 @@ def as_bench_errors(study: StudySpec, folder: Path, progress: Progress) -> Itera
     try:
         yield
     except OSError as error:
-        raise BenchError(f"{type(error).__name__}: {error}", where=str(folder), hint="What is done is kept") from error
+        raise BenchError(f"{type(error).__name__}: {error}", where=str(folder), hint="Finished work is kept") from error
     except Exception as error:
         if not out_of_memory(error):
             raise
-        hint = "What is done is kept. Free some memory, or give smaller images"
+        hint = "Finished work is kept. Free some memory, or give smaller images"
         raise BenchError("out of memory with a single image", where=f"device: {study.device}", hint=hint) from error
     finally:
         progress.stop()
@@ -148,8 +148,8 @@ def _run(study: StudySpec, store: Store, progress: Progress, before: Mapping[str
     unmark(store.folder)
     if store.retries.settled:
         progress.warn(
-            f"{len(store.retries.settled)} cells failed the same way twice and were not tried again; "
-            "--retry-failed tries them"
+            f"{len(store.retries.settled)} cells failed twice in the same way and were not retried; "
+            "--retry-failed retries them"
         )
 
 

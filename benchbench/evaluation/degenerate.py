@@ -19,7 +19,7 @@ from ..types import Pixels
 from ..types.probes import MAP, FillName, Keep, Probe, Remove, canonical, fill_of, needs_map
 
 ROUNDING = 1e-5  # of the image's largest value: a blur of one colour is that colour to a few parts in a million
-SETTLED = "every map gives the same pictures of this image: no step takes a part of it and leaves another"
+SETTLED = "every map gives the same pictures of this image: no step removes only a part of it"
 UNFILLED = "every map gives the same pictures of this image: the fill is the image itself"
 
 

@@ -279,11 +279,11 @@ def _scored(metric: MetricChoice, seen: Seen) -> Scored:
 
 def _check_parts(metric: MetricChoice, scored: Scored, count: int) -> None:
     if metric.plugin.across and scored.levels is None and not all(scored.inapplicable or [""]):
-        raise BenchError(f"{metric.name} is made across images, and gave no levels to make it of")
+        raise BenchError(f"{metric.name} declares across=... but returned no Scored.levels")
     parts = [part for part in scored.parts.values() if isinstance(part, Tensor)]
     parts += [pair[1] for pair in (scored.curve, scored.levels) if pair is not None]
     if any(len(part) != count for part in parts):
-        raise BenchError(f"a part or the curve has not {count} rows, one per image")
+        raise BenchError(f"a part or the curve does not have {count} rows, one per image")
     if len(scored.inapplicable) not in (0, count):
         raise BenchError(f"inapplicable has {len(scored.inapplicable)} reasons for {count} images")
 

@@ -15,7 +15,7 @@ from ..study.plan import MetricCell, Task
 from .cell_reader import PageReader
 
 Chosen: TypeAlias = Mapping[tuple[str, str], dict[str, Any]]  # by metric cell and sample: the entry that counts
-ALONE = "the threshold is chosen on other images, and there are none"
+ALONE = "the threshold needs other images, and there are none"
 
 
 def across(tasks: Sequence[Task], read: PageReader) -> Chosen:

@@ -69,7 +69,7 @@ def load_weights(network: nn.Module, path: Path, name: str) -> None:
     if wrong and not lacks and not spare and len(sizes) == 1 and all(_rows_alone(given[k], wanted[k]) for k in wrong):
         classes, own = sizes.pop()
         said = f"{path} has {classes} classes, and {name} is made with {own}"
-        raise BenchError(said, where="weights", hint=f"Say classes: {classes}")
+        raise BenchError(said, where="weights", hint=f"Use classes: {classes}")
     if wrong or lacks or spare:
         parts = [_listed("it lacks", lacks), _listed("it has more", spare), _shapes(wrong, given, wanted)]
         said = "; ".join(filter(None, parts))

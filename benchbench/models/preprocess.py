@@ -113,7 +113,7 @@ def _constants(preprocess: Preprocess) -> tuple[Tensor, Tensor]:
 
 def _check(image: Image.Image, mask: Tensor | None, preprocess: Preprocess) -> None:
     if image.mode != "RGB":
-        raise BenchError(f"the image's mode is {image.mode}, not RGB", hint="Say image.convert('RGB') in the dataset")
+        raise BenchError(f"the image's mode is {image.mode}, not RGB", hint="Use image.convert('RGB') in the dataset")
     channels = len(preprocess.mean)
     if channels not in (1, 3):
         raise BenchError(
@@ -130,7 +130,7 @@ def _check(image: Image.Image, mask: Tensor | None, preprocess: Preprocess) -> N
     if mask is None:
         return
     if mask.dtype != torch.bool:
-        raise BenchError(f"the mask's dtype is {mask.dtype}, not torch.bool", hint="Say mask > 0 in the dataset")
+        raise BenchError(f"the mask's dtype is {mask.dtype}, not torch.bool", hint="Use mask > 0 in the dataset")
     if tuple(mask.shape) != (image.height, image.width):
         raise BenchError(
             f"the mask is {_size(mask.shape)} and the image {image.height} x {image.width} (height x width)",

@@ -38,19 +38,19 @@ def _broken(name: str, network: nn.Module, images: Tensor) -> list[str]:
     said = []
     if repeated > TOLERANCE:
         said.append(
-            f"{name} is not deterministic: the same images get other logits the second time, by up to {repeated:.2g} "
-            f"of the largest.{cause} Something random stays on, such as dropout; maps and scores cannot be reproduced"
+            f"{name} is not deterministic: the same images get other logits in a second pass, by up to {repeated:.2g} "
+            f"of the largest.{cause} A random operation such as dropout is active; results cannot be reproduced"
         )
     elif alone > TOLERANCE:
         said.append(
-            f"{name} depends on the batch: beside other images, an image gets other logits, by up to {alone:.2g} "
-            f"of the largest.{cause} It computes with statistics of the batch; every number depends on the batch size"
+            f"{name} depends on the batch: beside other images, an image's logits change by up to {alone:.2g} "
+            f"of the largest.{cause} The network uses batch statistics; every number depends on the batch size"
         )
     elif training:
         said.append(f"{name} ignores eval(): {_few(training)} stays in training mode")
     if output.dtype not in (torch.float32, torch.float64):
         kind = str(output.dtype).removeprefix("torch.")
-        said.append(f"{name} returns {kind}, as under autocast: its logits carry two or three digits")
+        said.append(f"{name} returns {kind}, as under autocast: its logits have only two or three digits")
     return said + _no_logits(name, network, images, logits)
 
 
@@ -83,12 +83,10 @@ def _no_logits(name: str, network: nn.Module, images: Tensor, output: Tensor) ->
     if not bool(((output >= 0) & (output <= 1)).all()):
         return []
     if bool(((output.sum(1) - 1).abs() < _SUM).all()):
-        return [
-            f"{name} returns numbers that sum to 1, as after a softmax, where logits are needed. Remove the softmax"
-        ]
+        return [f"{name} returns numbers that sum to 1, as after a softmax, but logits are needed. Remove the softmax"]
     if _ends_in_sigmoid(network, images[:1]):
         return [
-            f"{name} ends in a sigmoid, where logits are needed. Remove the sigmoid, and say score: sigmoid for images "
+            f"{name} ends in a sigmoid, but logits are needed. Remove the sigmoid, and say score: sigmoid for images "
             "with several labels"
         ]
     return []

@@ -66,7 +66,7 @@ def _read(logits: Tensor, last: Tensor) -> tuple[int, ...]:
             or the forward keeps no graph, which tells them.
     """
     if not logits.requires_grad:
-        raise NotApplicable("the forward runs without gradients, which tell off which tokens the logits are read")
+        raise NotApplicable("the forward runs without gradients, which show the tokens that the logits are read from")
     weight = torch.linspace(1, 2, logits.shape[1], device=logits.device, dtype=logits.dtype)
     (found,) = torch.autograd.grad((logits * weight).sum(), last, retain_graph=True, allow_unused=True)
     rows = () if found is None else tuple(found.abs().amax((0, 1, 3)).nonzero()[:, 0].tolist())
@@ -128,12 +128,12 @@ def _head(network: nn.Module, outputs: list[Tensor], stack: ExitStack) -> Callab
     if isinstance(getattr(network, "heads", None), nn.Module) and isinstance(getattr(encoder, "ln", None), nn.Module):
         blocks, parts = list(encoder.layers), [encoder.ln, network.heads]  # type: ignore[union-attr]
     elif isinstance(getattr(network, "head_dist", None), nn.Module):
-        raise NotApplicable("LeGrad reads logits off one head, and the network has two (a distilled one)")
+        raise NotApplicable("LeGrad needs one head, and the network has two (it is distilled)")
     elif all(isinstance(getattr(network, name, None), nn.Module) for name in ("blocks", "norm", "head")):
         parts = [network.norm, getattr(network, "fc_norm", nn.Identity()), network.head]
         blocks = list(network.blocks)  # type: ignore[arg-type]
     else:
-        raise NotApplicable("LeGrad reads logits off every block, which is known of torchvision's and timm's ViT alone")
+        raise NotApplicable("LeGrad reads logits off every block; only torchvision's and timm's ViT are supported")
 
     def keep(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
         outputs.append(output)

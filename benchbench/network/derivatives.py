@@ -114,7 +114,7 @@ def bias_gradients(network: nn.Module, images: Tensor, targets: Tensor) -> BiasG
     if gradients[0] is None or not maps:
         raise NotApplicable("FullGrad needs biases in convolutions or batch norms; the network has none")
     if any(len(term) % len(images) for _, term in terms):
-        raise NotApplicable("FullGrad's biases stand in modules that do not run image by image")
+        raise NotApplicable("FullGrad's biases are in modules that do not run image by image")
     maps = tuple(term for term in maps if len(term) == len(images))
     others = [term.reshape(len(images), -1).sum(1) for spatial, term in terms if not spatial or len(term) > len(images)]
     rest = torch.stack([logits.new_zeros(len(images)), *others]).sum(0)

@@ -137,7 +137,7 @@ def _divided(layers: Sequence[Spatial]) -> BenchError:
     least = min(layer.name.count(".") for layer in layers)
     names = [layer.name for layer in layers if layer.name.count(".") == least]
     some = ", ".join(names[-6:])
-    return BenchError("the network has no last layer: its way to the logits divides", hint=f"Name layers, as of {some}")
+    return BenchError("the network has no last layer: the path to the logits splits", hint=f"Name layers, as of {some}")
 
 
 def _wholes(reading: Reading, found: Sequence[Spatial]) -> frozenset[str]:

@@ -101,7 +101,7 @@ def _copied(network: nn.Module) -> nn.Module:
         if out_of_memory(error):
             raise
         said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise NotApplicable(f"the network cannot be copied, to give it other weights: {said}") from error
+        raise NotApplicable(f"the network cannot be copied to give it other weights: {said}") from error
 
 
 def _draw(module: nn.Module, seed: int) -> None:

@@ -128,7 +128,7 @@ def _failed(path: str | Path, file: Path, error: BaseException) -> BenchError:
         own = [f for f in frames if Path(f.filename).is_file() and not is_library(Path(f.filename))]
         own = [f for f in own if Path(__file__).parent.parent not in Path(f.filename).parents]
         place = f"{own[-1].filename}:{own[-1].lineno}" if own else str(file)
-    hint = "Mend that line"
+    hint = "Fix that line"
     if isinstance(error, ModuleNotFoundError) and error.name:
         hint = f"Install {error.name.partition('.')[0]}, or put its file beside {file.name}"
     elif isinstance(error, ImportError) and "relative import" in str(error):

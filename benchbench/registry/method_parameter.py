@@ -69,7 +69,7 @@ def read_method(given: Any) -> Method:
     else:
         raise BenchError(f"cannot read {given!r} as a method", hint="Give a name, or {name: ..., parameter: ...}")
     if "dataset" in found.needs:  # its parameters are checked now
-        raise BenchError(f"{found} is made of a whole dataset's maps", hint="It stands alone, in no other method")
+        raise BenchError(f"{found} needs the maps of a whole dataset", hint="Use it alone, not inside another method")
     return found
 
 

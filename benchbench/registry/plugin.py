@@ -118,7 +118,7 @@ class Plugin:
         missing = [p.name for p in known.values() if p.required and p.name not in given]
         if missing:
             raise BenchError(
-                f"{self.name} needs {' and '.join(missing)}", hint=f"Say {{name: {self.name}, {missing[0]}: ...}}"
+                f"{self.name} needs {' and '.join(missing)}", hint=f"Use {{name: {self.name}, {missing[0]}: ...}}"
             )
         return {k: p.check(given[k]) if k in given else p.default for k, p in known.items()}
 

@@ -254,5 +254,5 @@ def _load_entry(entry: importlib.metadata.EntryPoint, kind: str) -> None:
         raise BenchError(
             f"the {kind} plugin {entry.name!r} of {owner} ({entry.value}) fails to import: "
             f"{type(error).__name__}: {error}",
-            hint=f"Mend it, or remove it with: pip uninstall {owner}",
+            hint=f"Fix it, or remove it with: pip uninstall {owner}",
         ) from error

@@ -55,7 +55,7 @@ class Baseline:
             models, data = tuple(taking.networks(info)), tuple(taking.data(info))
             methods, metrics = tuple(taking.ways(info)), tuple(taking.measures(info))
         except KeyError as missing:
-            said = f"run.json does not say {missing}: the run is of an earlier version of benchbench"
+            said = f"run.json does not say {missing}: an earlier version of benchbench wrote the run"
             raise BenchError(said, where=str(record.folder), hint="Run it again") from None
         images = tuple(taking.images(rows, record.maps))
         return cls(

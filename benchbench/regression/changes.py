@@ -18,15 +18,15 @@ Kind: TypeAlias = Literal[
 KINDS: Mapping[Kind, str] = {
     "not comparable": "seed, weights, data, classes, parameters or a metric's own code changed",
     "missing": "the baseline has it, the run does not",
-    "failure": "there was a value, and now there is a reason why there is none",
-    "dead": "maps that are the same everywhere now, and were not",
+    "failure": "a value is missing now, with the reason",
+    "dead": "maps that became constant",
     "map": "maps that changed",
-    "score": "scores that changed, though their maps did not",
-    "quality": "scores of maps that changed, by paired tests",
+    "score": "scores that changed although their maps did not",
+    "quality": "scores of changed maps, by paired tests",
     "cost": "time, memory or passes",
-    "mended": "there was no value, and now there is one",
+    "mended": "a missing value is there now",
     "new": "the run has it, the baseline does not",
-    "note": "what else is otherwise, and cannot fail",
+    "note": "other differences, which never fail",
 }
 
 

@@ -35,7 +35,7 @@ class Comparability:
     def of(cls, then: Baseline, now: Baseline) -> Comparability:
         notes = (*_notes(then, now), *_parameters(then, now))
         if then.seed != now.seed:
-            said = f"the seed was {then.seed} and is {now.seed}: other images and other draws"
+            said = f"the seed changed from {then.seed} to {now.seed}: images and random draws differ"
             return cls({}, frozenset(), frozenset(), frozenset(), (_apart(said), *notes))
         models, methods, metrics = list(_models(then, now)), list(_methods(then, now)), list(_metrics(then, now))
         lost = {change.place.model for change in models}
@@ -92,7 +92,7 @@ def _same(
     if other:
         changes.append(_apart(f"the content of {len(other)} of {every} images changed", place, other))
     if turned:
-        changes.append(_apart(f"on {len(turned)} of {every} images another class is explained", place, turned))
+        changes.append(_apart(f"the explained class changed on {len(turned)} of {every} images", place, turned))
     if more:
         changes.append(Change("new", False, f"{len(more)} images are not in the baseline", place, images=more))
     return frozenset(then.samples) - {*lost, *other, *turned}, changes
@@ -119,7 +119,7 @@ def _metrics(then: Baseline, now: Baseline) -> Iterator[Change]:
 def _differ(one: MethodRecord | MetricRecord, other: MethodRecord | MetricRecord) -> str:
     """What was asked otherwise; empty where nothing was. A parameter that is new, or gone, asks nothing else."""
     if isinstance(one, MethodRecord) and isinstance(other, MethodRecord) and one.plugin != other.plugin:
-        return f"it is another method: {one.plugin} -> {other.plugin}"
+        return f"the name stands for another method: {one.plugin} -> {other.plugin}"
     mine, theirs = one.parameters, other.parameters
     keys = [key for key in mine if key in theirs and mine[key] != theirs[key]]
     each = ", ".join(f"{key} {mine[key]!r} -> {theirs[key]!r}" for key in keys)
@@ -138,7 +138,7 @@ def _parameters(then: Baseline, now: Baseline) -> Iterator[Change]:
         told = [f"{key} is new ({theirs[key]!r})" for key in theirs if key not in mine]
         told += [f"{key} is gone (it was {mine[key]!r})" for key in mine if key not in theirs]
         if told:
-            yield Change("note", False, f"of its parameters {', '.join(told)}", place, *measure)
+            yield Change("note", False, f"changed parameters: {', '.join(told)}", place, *measure)
 
 
 def _notes(then: Baseline, now: Baseline) -> Iterator[Change]:
@@ -146,7 +146,7 @@ def _notes(then: Baseline, now: Baseline) -> Iterator[Change]:
     odd = [name for name in {**mine, **theirs} if mine.get(name) != theirs.get(name)]
     if odd:
         said = ", ".join(f"{name} {mine.get(name, 'none')} -> {theirs.get(name, 'none')}" for name in odd)
-        yield Change("note", False, f"other versions: {said}")
+        yield Change("note", False, f"versions changed: {said}")
     if then.device != now.device:
         was, now_is = (", ".join(f"{value}" for value in each.device.values()) for each in (then, now))
-        yield Change("note", False, f"another machine, or other threads: {was} -> {now_is}")
+        yield Change("note", False, f"the machine or its threads changed: {was} -> {now_is}")

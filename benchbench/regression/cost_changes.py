@@ -44,17 +44,17 @@ def cost_changes(
             changes += _changed(was, cost, tolerances, same)
             compared.append(Compared("cost", _place(was), was.metric, ALONE))
     if untimed:
-        said = "the kind of machine or its threads are others" if not alike else "no reference kernel was timed"
-        changes.append(Change("note", False, f"{untimed} times are not compared: {said}"))
+        said = "the kind of machine or its number of threads changed" if not alike else "no reference kernel was timed"
+        changes.append(Change("note", False, f"{untimed} timings are not compared: {said}"))
     return changes, compared
 
 
 def _none(then: Baseline, now: Baseline) -> Iterator[Change]:
     if then.costs:
         alone = not then.scores  # costs are what was asked
-        yield Change("missing", alone, "the run has no costs: none is compared")
+        yield Change("missing", alone, "the run has no costs, so costs are not compared")
     if now.costs:
-        yield Change("new", False, "the baseline has no costs: none is compared")
+        yield Change("new", False, "the baseline has no costs, so costs are not compared")
 
 
 def _place(cost: CostRecord) -> Location:

@@ -71,7 +71,7 @@ def quality(record: Record) -> pd.DataFrame:
     found = rows[rows["sample"].notna() & ~is_part(rows["metric"])]
     if found["status"].ne("ok").all() and record.maps.empty:
         hint = "Look into its report, and run it again"
-        raise BenchError("the run has no score and no map to compare with", where=str(record.folder), hint=hint)
+        raise BenchError("the run has no scores and no maps to compare", where=str(record.folder), hint=hint)
     return found
 
 

@@ -17,16 +17,16 @@ from .map_sketch import Sketch
 from .records import CostRecord, ScoreRecord
 from .serialise import FORMAT
 
-_AGAIN = "Make it again: benchbench baseline RUN --out FILE.json"
+_AGAIN = "Write it again: benchbench baseline RUN --out FILE.json"
 
 
 def read(path: Path) -> Baseline:
     """Raises: BenchError: there is no such file, or it is not what ``Baseline.save`` writes."""
     found = _parsed(path)
     if not isinstance(found, dict) or "baseline" not in found:
-        raise BenchError("this is no baseline", where=str(path), hint=_AGAIN)
+        raise BenchError("this file is not a baseline", where=str(path), hint=_AGAIN)
     if found.pop("baseline") != FORMAT:
-        raise BenchError("the baseline is of another version of benchbench", where=str(path), hint=_AGAIN)
+        raise BenchError("another version of benchbench wrote this baseline", where=str(path), hint=_AGAIN)
     try:
         made: Baseline = TypeAdapter(Baseline).validate_python(found)
         odd = next(_odd(made), None) or _reworded(made, found)
@@ -44,7 +44,7 @@ def _parsed(path: Path) -> Any:
         found = json.loads(text, parse_constant=_no_number)
         json.dumps(found, ensure_ascii=False).encode()  # an escape may stand for half a letter, which no file can hold
     except FileNotFoundError:
-        hint = "Make it: benchbench baseline RUN --out FILE.json"
+        hint = "Write it: benchbench baseline RUN --out FILE.json"
         raise BenchError("there is no such baseline", where=str(path), hint=hint) from None
     except (OSError, ValueError, RecursionError) as error:
         said = " ".join(str(error).split())[:200]
@@ -53,7 +53,7 @@ def _parsed(path: Path) -> Any:
 
 
 def _no_number(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no number")
+    raise ValueError(f"{text} is not a number")
 
 
 def _reworded(made: Baseline, found: dict[str, Any]) -> str | None:
@@ -86,13 +86,13 @@ def _odd(made: Baseline) -> Iterator[str]:
         for name, sketch in maps.sketches.items():
             if not _fits(sketch):
                 yield f"the map of {name} by {maps.method} does not fit its shape"
-    yield from (f"the {cost.metric} of {cost.method} is no cost" for cost in made.costs if not _sound(cost))
+    yield from (f"the {cost.metric} of {cost.method} is not a valid cost" for cost in made.costs if not _sound(cost))
 
 
 def _twice(part: str, keys: Iterable[Any]) -> Iterator[str]:
     counts = Counter(keys)
     for key in (key for key, count in counts.items() if count > 1):
-        yield f"{part}: {key if isinstance(key, str) else ' '.join(key)} is there twice"
+        yield f"{part}: {key if isinstance(key, str) else ' '.join(key)} appears twice"
 
 
 def _unknown(part: str, one: Any, made: Baseline) -> Iterator[str]:
@@ -100,9 +100,9 @@ def _unknown(part: str, one: Any, made: Baseline) -> Iterator[str]:
     for kind, names in (("model", made.models), ("dataset", made.datasets), ("method", made.methods)):
         name = getattr(one, kind, None)
         if name is not None and name not in {each.name for each in names}:
-            yield f"{part}: {name} is no {kind} of the baseline"
+            yield f"{part}: the baseline has no {kind} {name}"
     if isinstance(one, ScoreRecord) and (one.metric, one.protocol) not in {each.key for each in made.metrics}:
-        yield f"{part}: {one.metric}@{one.protocol} is no metric of the baseline"
+        yield f"{part}: the baseline has no metric {one.metric}@{one.protocol}"
 
 
 def _odd_cell(cell: ScoreRecord, images: tuple[str, ...]) -> Iterator[str]:

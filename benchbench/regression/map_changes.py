@@ -59,10 +59,10 @@ class MapComparison:
 
     def changes(self, tolerances: Tolerances) -> Iterator[Change]:
         if self.gone:
-            said = f"{len(self.gone)} of {self.count} maps are gone"
+            said = f"{len(self.gone)} of {self.count} maps are missing"
             yield Change("failure", True, said, self.place, images=self.gone)
         if self.dead:
-            said = f"{len(self.dead)} of {self.count} maps are the same everywhere now"
+            said = f"{len(self.dead)} of {self.count} maps became constant"
             yield Change("dead", True, said, self.place, images=self.dead)
         if self.other:
             accepted = self.place.method in tolerances.accept
@@ -73,7 +73,7 @@ class MapComparison:
         name, worst = max(self.other.items(), key=lambda item: item[1].size)
         said = f"{len(self.other)} of {self.count} maps changed"
         if math.isinf(worst.size):
-            return f"{said}: another size, or no longer dead"
+            return f"{said}: another size, or no longer constant"
         said += f", by up to {worst.size:.2g} of their range ({name})"
         ranks = [found.rank for found in self.other.values() if not math.isnan(found.rank)]
         return f"{said}, rank correlation down to {min(ranks):.3f}" if ranks else said

@@ -1,4 +1,4 @@
-"""Scores of maps that changed: worse, better, or not told apart, by the paired tests of ``benchbench.stats``."""
+"""Scores of changed maps: worse, better, or no significant change, by the paired tests of ``benchbench.stats``."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _judged(row: Mapping[Any, Any], pair: ScoreComparison, higher: bool, toleran
     sure = float(row["p_holm"]) < ALPHA and float(row["effect"]) * gain > 0
     settled = abs(gain) > tolerances.margin * pair.width and (few or sure)
     side = "better" if gain > 0 else "worse"
-    word = side if settled else f"{side}, within the margin" if sure else "not told apart"
+    word = side if settled else f"{side}, within the margin" if sure else "no significant change"
     said = f"{word}: {row['mean']:.4g} -> {row['other_mean']:.4g} over {n} images"
     said += ", too few to test" if few else f", p {row['p_holm']:.2g}"
     moved = pair.moved(tolerances)

@@ -144,7 +144,7 @@ def score_changes(
         if len(every) > len(moved):
             changes.append(_near(pair, [name for name in every if name not in moved]))
         if moved and other:
-            said = f"the metric's own code changed, and so did {pair.share(moved)} scores"
+            said = f"the metric's code changed, and {pair.share(moved)} scores changed with it"
             changes.append(pair.change("not comparable", True, said, moved, by=pair.furthest(moved)))
             continue
         still = [name for name in moved if mine is not None and name in mine.same]
@@ -168,7 +168,7 @@ def _near(pair: ScoreComparison, near: Sequence[str]) -> Change:
     """Told, as their maps moved too, and not failing, as neither moved far."""
     by = pair.furthest(near)
     return pair.change(
-        "score", False, f"{pair.share(near)} scores moved by up to {by:.2g}, as their maps did a little", near, by=by
+        "score", False, f"{pair.share(near)} scores moved by up to {by:.2g}; their maps moved slightly", near, by=by
     )
 
 

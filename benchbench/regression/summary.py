@@ -37,14 +37,14 @@ def _said(kind: str, changes: Sequence[Change]) -> Iterator[str]:
         case "quality":
             yield f"{'worse' if not any(change.better for change in changes) else 'changed'} on {metrics}"
         case "score":
-            yield f"other scores on {metrics} of the same maps"
+            yield f"changed scores on {metrics} for unchanged maps"
         case "cost":
             for metric in dict.fromkeys(change.metric for change in changes):
                 yield _cost(metric, [change for change in changes if change.metric == metric])
         case "map":
             yield f"{plural(images, 'map')} changed"
         case "dead":
-            yield f"{plural(images, 'map')} went dead"
+            yield f"{plural(images, 'map')} became constant"
         case "failure":
             yield f"no value for {plural(images, 'image')}"
         case _:

@@ -22,8 +22,8 @@ UNFINISHED = "unfinished.json"  # is there from the start of a run to its end
 def refuse_unfinished(folder: Path) -> None:
     """Raises BenchError where the folder holds no run, or one that has not ended."""
     if (folder / UNFINISHED).exists():
-        hint = f"Run it again, and it goes on from there. What earlier runs wrote is readable without {UNFINISHED}"
-        raise BenchError("a run into this folder has not ended", where=str(folder), hint=hint)
+        hint = f"Run it again to continue. Results of earlier runs are readable without {UNFINISHED}"
+        raise BenchError("a run into this folder did not finish", where=str(folder), hint=hint)
     if not (folder / INFO).exists():
         hint = "Give the folder that benchbench run wrote"
         raise BenchError(f"{folder} is not the folder of a finished run", hint=hint)
@@ -81,5 +81,5 @@ def plainly(folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, RecursionError) as error:  # pyarrow's and json's errors are ValueErrors
-        hint = "Run it again: what is whole is not computed again"
+        hint = "Run it again: undamaged results are not recomputed"
         raise BenchError(f"a file of the run cannot be read: {told(error)}", where=str(folder), hint=hint) from None

@@ -153,7 +153,7 @@ class Store:
         for name in FOLDERS:
             folder = self.folder / name
             if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-                said = "is a link or a file, and a run writes into it"
+                said = "is a link or a file; a run needs a folder there"
                 raise BenchError(f"{name}/ {said}", where=str(self.folder), hint="Remove it, or give another --out")
             if folder.is_dir():
                 yield from sorted(folder.iterdir())
@@ -214,4 +214,4 @@ def _remove(path: Path) -> None:
 
 def _refuse_folder(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
-        raise BenchError("it is a folder", where=str(path), hint="Remove it: a file of the run belongs there")
+        raise BenchError("it is a folder", where=str(path), hint="Remove it: a file of the run is written to this path")

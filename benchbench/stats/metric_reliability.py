@@ -157,7 +157,7 @@ def _meta(before: pd.DataFrame, after: pd.DataFrame, scales: Scales, seed: int) 
 
 def _why(methods: int, images: Array, after: pd.DataFrame) -> str:
     if methods < 2:
-        return "one method has no rank: give two or more"
+        return "a rank needs two methods: give two or more"
     if not (after["status"] == "ok").any():
         return str(after["reason"].value_counts().index[0])
     short = [("kept", "smaller"), ("changed", "larger")]
@@ -167,7 +167,7 @@ def _why(methods: int, images: Array, after: pd.DataFrame) -> str:
         for (word, way), name, most in zip(short, STRENGTHS, images.max(0), strict=True)
         if most < FEWEST
     ]
-    return "; ".join(said) or "no draw has images enough under both disturbances: give more images"
+    return "; ".join(said) or "no draw has enough images under both disturbances: give more images"
 
 
 @dataclass(frozen=True, eq=False)

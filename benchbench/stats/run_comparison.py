@@ -103,7 +103,7 @@ def matched(first: Record, second: Record, models: Mapping[str, str] | None) -> 
         raise BenchError(
             f"the runs have no model in common: {', '.join(mine)}; {', '.join(theirs)}",
             where=str(second.folder),
-            hint="Say which is which: --models NAME_IN_A=NAME_IN_B",
+            hint="Pair the models: --models NAME_IN_A=NAME_IN_B",
         )
     if not {d["name"] for d in first.info["datasets"]} & {d["name"] for d in second.info["datasets"]}:
         raise BenchError("the runs have no dataset in common", where=str(second.folder), hint="Use the same data")

@@ -84,8 +84,8 @@ def _read(bands: Bands) -> tuple[float, ...] | None:
 
 def _sizes(images: pd.DataFrame, bounds: tuple[float, ...] | None) -> pd.DataFrame:
     if not (images["object_share"] > 0).any():
-        said = "no image of the run is known to have a mask that shows something"
-        hint = "Give masks with the images"
+        said = "needs object masks that are not empty, and this run has none"
+        hint = "Pass (images, labels, masks), or use by_group('class')"
         raise BenchError(said, where="by_group: size", hint=hint)
     found = []
     for _, part in images.groupby(["model", "dataset"], sort=False):

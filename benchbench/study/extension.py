@@ -11,7 +11,7 @@ from ..errors import BenchError
 from .spec import MethodChoice, MetricChoice, StudySpec, read_method, read_metric
 
 _FIXED = ("target", "seed", "score", "precision")
-_WAY_OUT = "Give another --out, or --overwrite to keep this study's results alone"
+_WAY_OUT = "Give another --out, or --overwrite to keep only this study's results"
 C = TypeVar("C", bound=MethodChoice | MetricChoice)
 
 
@@ -30,7 +30,7 @@ def extended(study: StudySpec, info: Mapping[str, Any] | None, folder: Path) -> 
     then, now = info["study"], json.loads(json.dumps(study.plain(), default=str))
     for key in _FIXED:
         if then[key] != now[key]:
-            raise _refused(f"{key} is {then[key]} in the folder's study, and {now[key]} in this one", folder)
+            raise _refused(f"{key} is {then[key]} in the folder's study, and {now[key]} in this study", folder)
     for key in ("models", "datasets"):
         gone = [each for each in then[key] if each not in now[key]]
         if gone:
@@ -84,7 +84,7 @@ def _union(
     try:
         before: list[C] = [read(one) for one in earlier]
     except BenchError as error:
-        said = f"the folder's study has something that is not there now: {error}"
+        said = f"the folder's study needs something that is missing now: {error}"
         raise BenchError(said, where=str(folder), hint=f"Name its --plugin. {_WAY_OUT}") from None
     kept = [one.label for one in before if one.label not in labels]
     if not kept:

@@ -16,7 +16,7 @@ from ..types import INPUT, Dataset, Preprocess
 from .identity import engine_digest, identity
 from .spec import MethodChoice, MetricChoice, StudySpec, Target
 
-NO_COST = "it is made of maps that are there, and costs no pass of its own"
+NO_COST = "computed from stored maps; no network pass"
 SHARD = 32  # samples; what is lost when a run is killed, and never a matter of the batch size
 
 

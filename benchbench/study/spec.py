@@ -155,9 +155,9 @@ class StudySpec(BaseModel):
     def _device(cls, given: Any) -> str:
         if given == "mps":
             said = "mps has no float64, in which maps are normalised and ranked"
-            raise BenchError(said, where="device", hint="Say cpu")
+            raise BenchError(said, where="device", hint="Use cpu")
         if not isinstance(given, str) or not _DEVICE.fullmatch(given):
-            hint = "Say auto, cpu, cuda, or cuda:1 for the second GPU"
+            hint = "Use auto, cpu, cuda, or cuda:1 for the second GPU"
             raise BenchError(f"unknown device {given!r}", where="device", hint=hint)
         return given
 
@@ -288,9 +288,9 @@ def _plainly(error: ValidationError, known: Mapping[str, Any]) -> BenchError:
     if first["type"] == "extra_forbidden":
         return BenchError(f"unknown key {key!r}", hint=nearest(key, known))
     if first["type"] == "missing":
-        return BenchError("missing", where=key, hint=f"Say {key}: ...")
+        return BenchError("missing", where=key, hint=f"Add {key}: ...")
     if key == "target":
-        hint = "Say predicted, label, a class, top-2, 281-285, or a list of them"
+        hint = "Use predicted, label, a class, top-2, 281-285, or a list of them"
         return BenchError(f"cannot read {first['input']!r}", where=key, hint=hint)
     choices = [e["msg"] for e in error.errors() if e["loc"] and e["loc"][0] == key]
     return BenchError(f"{'; or '.join(dict.fromkeys(choices))} (got {first['input']!r})", where=key)

@@ -50,7 +50,7 @@ def _once(text: str, where: str) -> Any:
             raise BenchError(said, where=where, hint="Make several studies of it")
         for first, second, key in _twice(loader, root, set()):
             lines = f"on line {first.start_mark.line + 1} and on line {second.start_mark.line + 1}"
-            raise BenchError(f"the key {key!r} stands twice: {lines}", where=where, hint="Remove one of them")
+            raise BenchError(f"the key {key!r} is given twice: {lines}", where=where, hint="Remove one of them")
         return loader.construct_document(root)
     finally:
         loader.dispose()

@@ -60,7 +60,7 @@ class Weakness:
         plugin = METHODS[method]
         bound = plugin.bind(params)
         if "dataset" in plugin.needs_of(bound):
-            raise NotApplicable(f"{method} is made of a whole dataset's maps, and there is no dataset here")
+            raise NotApplicable(f"{method} needs the maps of a whole dataset, and there is no dataset here")
         return self.measure(lambda head, image: _map(method, bound, head, image))
 
     def passes(self, method: str, **params: Any) -> bool:

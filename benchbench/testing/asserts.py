@@ -26,7 +26,7 @@ from .snapshots import Array, Maps, Unlike, compare, write
 MapsLike: TypeAlias = Tensor | Array  # (N, h, w) or (N, 1, H, W)
 CLOSED_FORM = 1e-5
 SNAPSHOT = 1e-3
-MEANT = "If this is meant, write the baseline again: pytest --benchbench-update."
+MEANT = "If the change is intended, write the baseline again: pytest --benchbench-update."
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,12 +97,12 @@ def assert_matches_closed_form(
     facts = pooled_facts()
     formula = expected(facts).detach()
     if all(not normalised(one).any() for one in _stack(formula, "the closed form")):
-        raise AssertionError(f"the closed form of {method} is the same everywhere, and proves nothing")
+        raise AssertionError(f"the closed form of {method} is constant, and proves nothing")
     found = Case(method, bound).maps(_small(), facts.images)
     try:
         assert_equal_maps(found, formula, tolerance=tolerance)
     except AssertionError as error:
-        raise AssertionError(f"{plugin.label(bound)} is not its closed form: {error}") from None
+        raise AssertionError(f"{plugin.label(bound)} does not match its closed form: {error}") from None
 
 
 def assert_equal_maps(found: MapsLike, expected: MapsLike, *, tolerance: float = CLOSED_FORM) -> None:

@@ -60,7 +60,7 @@ class MethodBenchmark:
         Raises:
             BenchError: no such method, parameter, layer or device.
         """
-        where = found_device(device, "benchbench_cost", "Say device='cpu'")
+        where = found_device(device, "benchbench_cost", "Use device='cpu'")
         case = Case(method, METHODS[method].bind(params))
         net = (case.network() if network is None else network).to(where)
         given = (example_images(1) if images is None else images).to(where)
@@ -88,7 +88,7 @@ class MethodBenchmark:
 def _call(case: Case, network: nn.Module, images: Tensor, layer: str, passes: Passes) -> Callable[[], Tensor]:
     plugin, params = METHODS[case.name], case.params
     if "dataset" in case.needs:
-        raise BenchError(f"{case.name} is made of a whole dataset's maps, and costs no pass of its own")
+        raise BenchError(f"{case.name} is computed from stored maps; no network pass")
     place = INPUT if "input" in case.needs else resolve(network, images[:1], layer)[-1]
     scorer = Scorer(network, passes=passes)
     seeds = sample_seeds(0, f"{case.name}/{place}", [str(i) for i in range(len(images))])

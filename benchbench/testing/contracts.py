@@ -45,7 +45,7 @@ def contract_suite(
     if package:
         found |= dict(_package_checks(package, constant, tolerance))
     if not found:
-        hint = 'Say methods=["mine"], metrics=["half"] or package="mine"'
+        hint = 'Use methods=["mine"], metrics=["half"] or package="mine"'
         raise BenchError("there is nothing to check", where="contract_suite", hint=hint)
 
     @pytest.mark.parametrize("check", [pytest.param(check, id=name) for name, check in found.items()])
@@ -91,7 +91,7 @@ def _method_checks(
         plugin = METHODS[name]
         params = plugin.bind(given)
         if "dataset" in plugin.needs:
-            raise BenchError(f"{name} is made of a whole dataset's maps, and reads no layer to be tested on")
+            raise BenchError(f"{name} needs the maps of a whole dataset and reads no layer to be tested on")
         case = Case(name, params, name in constant, _of(tolerance, name))
         for title, check in CHECKS.items():
             yield f"{plugin.label(params)}-{title}", partial(_held, f"{name}: {title}", partial(check, case))
@@ -117,7 +117,7 @@ def _package_checks(
     """Of all that is registered from a package; what cannot be run here is a test that is skipped, with the reason."""
     for method in _of_package(METHODS.load(), package):
         if "dataset" in method.needs:
-            yield f"{method.name}-all", partial(_skip, f"{method.name} is made of a whole dataset's maps")
+            yield f"{method.name}-all", partial(_skip, f"{method.name} needs the maps of a whole dataset")
         else:
             yield from _method_checks([method.name], constant, tolerance)
     for metric in _of_package(METRICS.load(), package):
@@ -164,7 +164,7 @@ def _skip(reason: str) -> None:
 
 def _listed(key: str, asked: Sequence[Asked]) -> Sequence[Asked]:
     if isinstance(asked, (str, Mapping)):
-        raise BenchError(f"{key} is no list", where="contract_suite", hint=f"Say {key}=[{asked!r}]")
+        raise BenchError(f"{key} is not a list", where="contract_suite", hint=f"Use {key}=[{asked!r}]")
     return asked
 
 

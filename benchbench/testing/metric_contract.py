@@ -100,7 +100,7 @@ def declares_itself(given: MetricCase) -> None:
             assert getattr(reading, trait), f"it has no {trait} under {name}"
         assert reading.range[0] < reading.range[1], f"its range is {reading.range} under {name}"
     assert ("probes" in plugin.needs) == (plugin.probes is not None), (
-        "probes are said in one place and not in the other"
+        "probes are declared in one place and not in the other"
     )
 
 
@@ -168,7 +168,7 @@ def depends_on_the_map(given: MetricCase) -> None:
     """
     alike = [name for name, scene in _scenes(given).items() if not _tells(scene, coarse=scene is not given)]
     where = " and on ".join(alike)
-    assert not alike, f"every map has the same value on {where}: say inapplicable where no map can change it"
+    assert not alike, f"every map has the same value on {where}: use inapplicable where no map can change it"
 
 
 def _scenes(given: MetricCase) -> dict[str, MetricCase]:

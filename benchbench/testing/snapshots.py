@@ -84,7 +84,7 @@ def read(path: Path) -> dict[str, tuple[tuple[int, int], Array]]:
             raise ValueError(f"its format is {found['snapshot']}, and this benchbench reads {FORMAT}")
         return {name: _map(one) for name, one in found["maps"].items()}
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise BenchError(f"this is no snapshot: {error}", where=str(path), hint=_AGAIN) from None
+        raise BenchError(f"this file is not a snapshot: {error}", where=str(path), hint=_AGAIN) from None
 
 
 _AGAIN = "Write it again: pytest --benchbench-update"
@@ -105,7 +105,7 @@ def _block(name: str, values: Array) -> str:
 
 
 def _missing(found: Maps, stored: Mapping[str, Any]) -> Iterator[str]:
-    yield from (f"{name}: it is in the snapshot, and there is no such map now" for name in stored if name not in found)
+    yield from (f"{name}: the snapshot has this map, but the test does not" for name in stored if name not in found)
     yield from (f"{name}: the snapshot has no such map" for name in found if name not in stored)
 
 

@@ -166,7 +166,7 @@ def layout_of(
             found.append(Layout("tokens", *grid, prefix))
     if len(found) > 1 or any(8 * each.prefix > each.height * each.width for each in found):
         said = f"{shape[1]} tokens may be {' or '.join(_read(each) for each in found)}"
-        raise NotApplicable(said, hint="Say which: bb.with_grid(network, (rows, columns))")
+        raise NotApplicable(said, hint="Choose: bb.with_grid(network, (rows, columns))")
     return found[0] if found else None
 
 
@@ -184,7 +184,7 @@ def _four(shape: Sequence[int], size: tuple[int, int], module: nn.Module | None)
     fits = [each for each in (first, last) if proportional(each.height, each.width, size)]
     if len(fits) != 1:
         said = f"its output {tuple(shape)} can be read with its channels first or last"
-        raise NotApplicable(said, hint="Say which: bb.with_layout(network, {layer: 'first'}), or 'last'")
+        raise NotApplicable(said, hint="Choose: bb.with_layout(network, {layer: 'first'}), or 'last'")
     return fits[0]
 
 

@@ -58,7 +58,7 @@ class Reading:
             return None
         if len(output.shape) == 3 and output.shape[1] in self.trace.shuffled:
             said = f"the network holds {output.shape[1]} tokens in another order than the image's"
-            raise NotApplicable(said, where=f"layer {name!r}", hint="Say bb.with_layout if this layer does not")
+            raise NotApplicable(said, where=f"layer {name!r}", hint="Use bb.with_layout if this layer does not")
         try:
             return layout_of(output.shape, self.size, self.tokens, output.module)
         except NotApplicable as error:

@@ -101,7 +101,7 @@ class Layer:
     def _ask(self, need: str, what: str) -> None:
         if need not in self.lends:
             what = f"the method reads layer.{what} and does not declare the need {need!r}"
-            raise BenchError(what, hint=f'Say needs="{need}" in @method')
+            raise BenchError(what, hint=f'Use needs="{need}" in @method')
 
     @property
     def mask(self) -> Tensor:

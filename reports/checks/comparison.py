@@ -50,7 +50,7 @@ class RunComparison:
         """Of run B: how many comparisons are better, worse, equivalent, undecided, incomparable."""
         counts = Counter(map(str, self.quality["verdict"]))
         said = join_words(f"{counts[verdict]} {verdict}" for verdict in VERDICTS)
-        return f"B beside A, of {plural(len(self.quality), 'comparison')} of quality: {said}."
+        return f"B compared with A in {plural(len(self.quality), 'quality comparison')}: {said}."
 
     def text(self, format: str) -> str:
         """``csv``: both tables at full precision, the costs' rows last; ``json``: the same with the summary.
@@ -102,7 +102,7 @@ def _quality(row: Mapping[Any, Any], decimals: int) -> list[str]:
     if row["verdict"] == "incomparable":
         return [name, *numbers, "", f"incomparable: {row['reason']}"]
     said = "\n".join([_number(row["mean_difference"], decimals), interval(row["low"], row["high"], decimals)])
-    notes = [f"{row['other_targets']} other targets"] if row["other_targets"] else []
+    notes = [f"{row['other_targets']} changed targets"] if row["other_targets"] else []
     notes += (
         [f"failed {row['other_failed']} in A, {row['failed']} in B"] if row["failed"] or row["other_failed"] else []
     )

@@ -20,7 +20,7 @@ from .junit import junit
 FORMATS = ("table", "markdown", "junit", "json")
 MOST_IMAGES = 3
 MOST_ROWS = 100  # the failing ones come first; a step's summary on GitHub holds a megabyte
-MEANT = "If this is meant, make the baseline again: benchbench baseline RUN --out FILE.json"
+MEANT = "If the change is intended, write the baseline again: benchbench baseline RUN --out FILE.json"
 
 
 def render(checked: Checked, format: str) -> str:

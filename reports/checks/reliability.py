@@ -21,10 +21,10 @@ PLACE = ["model", "dataset", "layer"]
 COLUMNS = ("MC, input", "MC, weights", "tau, noisy maps", "monotone", "won by")
 MEANING = (
     "MC: the mean of noise resilience and adversary reactivity under disturbances of the input, or of the weights, in "
-    "[0, 1], with its 95 % interval over draws; 0.5 for a metric that never changes. tau: Kendall's, between the share "
-    "of noise in a map and how bad the metric calls it, 1 at best, with its 95 % interval over images. monotone: the "
-    "share of images whose score never gets better as noise is added. won by: controls that know nothing of the "
-    "network and beat every method."
+    "[0, 1], with its 95 % interval over draws; 0.5 for a metric that never changes. tau: Kendall's tau between the "
+    "share of noise in a map and how bad the metric rates it (1 is best), with its 95 % interval over images. "
+    "monotone: the share of images whose score never gets better as noise is added. won by: sanity-check controls "
+    "that beat every method."
 )
 
 

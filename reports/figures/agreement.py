@@ -111,7 +111,7 @@ def drawn(agreement: Agreement) -> Picture:
             for column in range(row)
             if not math.isnan(matrix[row, column])
         ]
-        return picture(figure, f"Kendall's tau of every two metrics, {agreement.block.title}: {', '.join(pairs)}.")
+        return picture(figure, f"Kendall's tau of all pairs of metrics, {agreement.block.title}: {', '.join(pairs)}.")
 
 
 def _key(metric: Metric) -> Key:

@@ -138,4 +138,4 @@ def _said(ranked: Ranked) -> Iterator[str]:
         if len(group) > 1:
             yield f"No significant difference among {join_words(one_line(ranked.methods[place]) for place in group)}."
     if not any(len(group) > 1 for group in ranked.groups):
-        yield "Every two methods differ significantly."
+        yield "All pairs of methods differ significantly."

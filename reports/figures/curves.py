@@ -81,7 +81,7 @@ def scatter(block: Block, look: Mapping[str, Look]) -> Picture | None:
             _scatter_panel(axis, metric, cost, points, look)
             if metric in fronts:
                 _front_line(axis, fronts[metric])
-        marked = [Line2D([], [], label="best trade-offs (line, rings)", **FRONT)] if fronts else []
+        marked = [Line2D([], [], label="Pareto-optimal (line, rings)", **FRONT)] if fronts else []
         legend(figure, [row.method for row in points], look, lines=False, more=marked)
         return picture(figure, _scatter_alt(block, cost, len(points)))
 

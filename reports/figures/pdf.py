@@ -1,4 +1,4 @@
-"""A run's figures as PDF files: curves, quality against cost, and who cannot be told apart."""
+"""A run's figures as PDF files: curves, quality against cost, and critical-difference diagrams."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def decided_files(decided: Decided) -> dict[str, dict[str, str]]:
         said = "Mean rank over all metrics that no control wins, and Bradley-Terry strength, with 95 % intervals."
         found["order"] = _file(["order"], rows, plain_table(said, "order", list(rows.columns), _texts(rows)))
     if decided.contests:
-        header = ["Metric", "Network, data, layer", "Images", *VERDICTS, "can see", "halves"]
+        header = ["Metric", "Network, data, layer", "Images", *VERDICTS, "detectable", "halves agree"]
         texts = [
             [
                 f"{c.metric.title} {c.metric.protocol}",
@@ -87,7 +87,7 @@ def decided_files(decided: Decided) -> dict[str, dict[str, str]]:
             ]
             for c in decided.contests
         ]
-        said = "Pairs of methods by what their test decided, and what so many images can show."
+        said = "Statistical power: pairs of methods by test result, and the difference that the tests can detect."
         found["power"] = _file(["power"], verdicts.power, plain_table(said, "power", header, texts))
     return found
 
@@ -100,10 +100,10 @@ def _whole(marked: Marked) -> dict[str, dict[str, str]]:
     same = board.agreement[board.agreement["metric"] == board.agreement["other_metric"]]
     pooled = board.record.pooled
     for id, rows, said in (
-        ("pooled", pooled[pooled["n"] > 0], "Values of all images together, with 95 % bootstrap intervals."),
-        ("health", health, "Map health: dead maps are the same everywhere; medians over maps."),
+        ("pooled", pooled[pooled["n"] > 0], "Values pooled over all images, with 95 % bootstrap intervals."),
+        ("health", health, "Map health: dead maps are constant; medians over maps."),
         ("protocols", same, "Kendall's tau between two protocols of one metric, over the methods' means."),
-        ("failures", lost, "Values that are missing, and why."),
+        ("failures", lost, "Missing values, with the reason."),
     ):
         if not rows.empty:
             found[id] = _file([id], rows, plain_table(said, id, list(rows.columns), _texts(rows)))

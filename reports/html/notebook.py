@@ -38,7 +38,7 @@ def _table(marked: Marked, block: Block) -> str:
 
 def _head(metric: Metric) -> str:
     unit = f", {metric.unit}" if metric.is_cost and metric.unit else ""
-    gamed = "<br><small>gameable here</small>" if metric.gamed else ""
+    gamed = "<br><small>fails sanity check</small>" if metric.gamed else ""
     return f"{_text(metric.title + unit)} {metric.arrow}<br><small>{_text(metric.protocol)}</small>{gamed}"
 
 

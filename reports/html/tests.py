@@ -18,7 +18,7 @@ from ..leaderboard.verdicts import counted
 from ..number_format import fixed, interval
 
 MOST_DIAGRAMS = 100
-VERDICTS = ("significant", "equivalent", "undecided")
+VERDICTS = ("significant", "equivalent", "inconclusive")
 
 
 @dataclass(frozen=True)

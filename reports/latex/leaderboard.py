@@ -225,9 +225,9 @@ def _legend(marked: Marked, scope: Scope, spread: Spread) -> Iterator[str]:
         none = "" if any(_marks_of(marked, scope)) else " (none is)"
         yield rf"$\dagger$: significantly worse than the best{none} ({latex(tests)}, Holm, $p<0.05$)."
     if any(metric.gamed for metric in metrics):
-        yield r"$\ddagger$: a control that knows nothing has a better mean than every method."
+        yield r"$\ddagger$: fails the sanity check (a control has a better mean than every method)."
     if any(block.methods and block.controls for block in scope.blocks):
-        yield "Controls, in grey, are never best."
+        yield "Controls are grey and never marked best."
     if any(metric.is_cost for metric in metrics):
         yield "Costs are measured" + (", with quartiles below," if spread == "interval" else "") + " and not tested."
 

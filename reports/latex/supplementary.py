@@ -63,7 +63,7 @@ def _head(end: str) -> list[str]:
 
 def _caption(marked: Marked) -> str:
     said = (
-        f"{constant_title(marked.board.blocks)}: every number. Mean over n images with its 95 % interval "
+        f"{constant_title(marked.board.blocks)}: full table. Mean over n images with its 95 % interval "
         "(quartiles for measured costs) and median; mean rank over images, and letters: two methods share one if they "
         "do not differ significantly; p against the best mean (paired Wilcoxon, or McNemar for 0 and 1; Holm over all "
         "pairs). Best in bold, second underlined; controls in grey."
@@ -74,7 +74,7 @@ def _caption(marked: Marked) -> str:
 def _group(marked: Marked, block: Block, metric: Metric, label: str, notes: list[str], *, first: bool) -> Iterator[str]:
     title = f"{label + ': ' if label else ''}{metric.title}, {metric.protocol}, {metric.direction}"
     unit = f" ({metric.unit})" if metric.is_cost and metric.unit else ""
-    won = f"gameable here: won by the control {', '.join(metric.gamed)}"
+    won = f"fails the sanity check: won by the control {', '.join(metric.gamed)}"
     said = latex_breaking(title + unit + (f"; {won}" if metric.gamed else ""))
     gap = "" if first else r"\addlinespace "
     text = rf"\parbox[t]{{{TEXT - 12:.0f}pt}}{{\raggedright\textit{{{said}}}}}"

@@ -31,8 +31,8 @@ def why(n: int, failed: int, not_applicable: int, reason: str, incomparable: boo
         return f"{'not applicable' if not_applicable else 'failed'}: {reason}"
     words = [f"{failed} failed"] * bool(failed) + [f"{not_applicable} not applicable"] * bool(not_applicable)
     so = (
-        "the mean is over other images than the rivals', so it is not comparable and never marked best"
+        "the mean is over different images, so it is not comparable and never marked best"
         if incomparable
-        else "the same images as for the rivals, so the means are comparable"
+        else "the other methods have the same images, so means are comparable"
     )
     return f"of {asked} images {join_words(words)} ({reason}); {so}"

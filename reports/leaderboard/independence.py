@@ -46,8 +46,8 @@ def _extended(earlier: Mapping[str, Any]) -> Iterator[str]:
     grown = [f"{plural(n, 'image')} of {name}" for name, n in earlier["images"].items()]
     if grown:
         yield (
-            f"This run was extended after results existed ({when}: {join_words(grown)}). The tests are for a number of "
-            "images that was fixed before; after a look at results their p values are too small."
+            f"This run was extended after results existed ({when}: {join_words(grown)}). The tests assume a number of "
+            "images that was fixed in advance; after a look at results their p values are too small."
         )
     if earlier["added"]:
         yield f"After results existed ({when}), this run was extended by {join_words(earlier['added'])}."

@@ -20,11 +20,11 @@ def _sentences(marked: Marked) -> Iterator[str]:
     board = marked.board
     info = board.record.info
     if not board.of(QUALITY):
-        yield f"Costs were measured on the method alone (benchbench {info['benchbench']})."
+        yield f"Each method's cost was measured on the method alone (benchbench {info['benchbench']})."
         return
     data = join_words(f"{plural(data['used'], 'image')} of {data['name']}" for data in info["datasets"])
     left_out = list(_left_out(marked))
-    yield f"Every method was {'asked for scores' if left_out else 'scored'} on the same {data}."
+    yield f"Every method was {'run' if left_out else 'scored'} on the same {data}."
     yield from dependence(info)
     yield from extended(info)
     yield f"Means are over images. {intervals(board)}"
@@ -50,9 +50,9 @@ def _tests(marked: Marked) -> Iterator[str]:
     place = ", network, dataset and layer" if several_places else ""
     most = max(len(rows) for rows in marked.pairs_of.values())
     yield (
-        f"Every two methods were compared on the same images by {join_words(names)}, with Holm's correction over the "
-        f"{plural(most, 'pair')} of each metric{place} (alpha = {ALPHA}). An image on which a method failed counts as "
-        "lost to every method that did not."
+        f"All pairs of methods were compared on the same images by {join_words(names)}, with Holm's correction over "
+        f"the {plural(most, 'pair')} of each metric{place} (alpha = {ALPHA}). A method that failed on an "
+        "image lost that image to every method that did not fail."
     )
 
 

@@ -27,10 +27,11 @@ from .marks import Marked
 from .verdicts import Against, counted
 
 FEW_IMAGES = 30
+SANITY = "The metric fails the sanity check"
 
 
 def quotable(marked: Marked) -> list[str]:
-    """Three sentences, at most, that may be quoted: what was compared, in which order, what the tests decide."""
+    """Three paragraphs, at most, that may be quoted: what was compared, the best methods, what the tests decide."""
     return [opening(marked.board), *_order(marked), *_decided(marked)]
 
 
@@ -42,15 +43,14 @@ def _order(marked: Marked) -> list[str]:
     shown = [fixed(rank, 2) for rank in table["rank"]]
     if shown[0] == shown[1]:
         tied = join_words(table["method"][[rank == shown[0] for rank in shown]])
-        return [f"Over all metrics that no control wins, {tied} tie for the best mean rank, {shown[0]}."]
+        return [f"Best overall: {tied} tie for the best mean rank, {shown[0]}, over all metrics that no control wins."]
     contests, units = int(table.attrs["contests"]), int(table.attrs["units"])
-    among = f"{plural(contests, 'contest')} (network × data × layer × metric)" if contests > 1 else "one metric"
+    among = f"{plural(contests, 'comparison')} (network × data × layer × metric)" if contests > 1 else "one metric"
     drawn = "the images" if units == 1 else "networks, data and images"
     return [
-        f"Over {among} that no control wins, {first['method']} has the best mean rank of {len(table)} methods, "
-        f"{_ranked(first, '95 % interval ')}, "
-        f"before {second['method']}, {_ranked(second)}; it is first in {share(float(first['first']))} of resamples "
-        f"of {drawn}, and "
+        f"Best overall: {first['method']} (mean rank {_ranked(first, f' of {len(table)}')}), "
+        f"then {second['method']} ({_ranked(second)}), over {among} that no control wins. "
+        f"{first['method']} is first in {share(float(first['first']))} of resamples of {drawn}. "
         f"{_top_two(marked, str(first['method']), str(second['method']))}."
     ]
 
@@ -58,23 +58,25 @@ def _order(marked: Marked) -> list[str]:
 def _ranked(row: pd.Series[Any], what: str = "") -> str:
     """A mean rank with its interval, where there is one."""
     if isnan(row["rank_low"]):
-        return fixed(row["rank"], 2)
-    return f"{fixed(row['rank'], 2)} ({what}{fixed(row['rank_low'], 2)} to {fixed(row['rank_high'], 2)})"
+        return f"{fixed(row['rank'], 2)}{what}"
+    return f"{fixed(row['rank'], 2)}{what}, 95 % CI {fixed(row['rank_low'], 2)}-{fixed(row['rank_high'], 2)}"
 
 
 def _top_two(marked: Marked, first: str, second: str) -> str:
-    """In how many contests that count the tests tell the two apart: near-equal methods have an order of ranks too."""
+    """In how many comparisons the two differ significantly: near-equal methods have an order of ranks too."""
     pairs = marked.tested_pairs
     rows = pairs[pairs["method"].isin([first, second]) & pairs["other"].isin([first, second])]
     gamed = {tuple(map(str, key)) for key in marked.board.gamed}
     fair = rows[[tuple(map(str, key)) not in gamed for key in rows[CONTEST].itertuples(index=False, name=None)]]
     apart, alike, _ = counted(fair)
-    said = f"the two differ significantly in {apart} of the {plural(len(fair), 'contest')} of both"
+    over = f"{apart} of {plural(len(fair), 'comparison')}"
+    never = f"Not a clear win: the two never differ significantly ({over})"
+    said = f"The two differ significantly in {over}" if apart else never
     return said + (f" and are equivalent in {alike}" if alike else "")
 
 
 def _decided(marked: Marked) -> list[str]:
-    """How many comparisons are settled."""
+    """How many comparisons are significant, equivalent or inconclusive."""
     pairs = marked.tested_pairs
     if pairs.empty or not pairs["n"].any():
         return []
@@ -83,14 +85,14 @@ def _decided(marked: Marked) -> list[str]:
     kind = "image" if not dependence(marked.board.record.info) else "independent image"
     over = plural(counts[0], kind) if len(counts) == 1 else f"{counts[0]:,} to {plural(counts[-1], kind)}"
     return [
-        f"Of {plural(len(pairs), 'comparison')} of two methods under one metric, on the same {over}, "
-        f"{apart:,} show a significant difference (Wilcoxon or McNemar, Holm, 5 %), {alike:,} show "
-        f"equivalence within 1 % of the metric's range, and {undecided:,} settle nothing."
+        f"Of {plural(len(pairs), 'pairwise comparison')} on the same {over}, "
+        f"{apart:,} are significant (Wilcoxon or McNemar, Holm, 5 %), {alike:,} equivalent "
+        f"within 1 % of the metric's range, and {undecided:,} inconclusive."
     ]
 
 
 def opening(board: Board) -> str:
-    """What was compared, in one sentence."""
+    """The setup, in one sentence."""
     info = board.record.info
     methods = len(info["methods"]) - len(board.controls)
     layers = max((len(model["layers"]) for model in info["models"]), default=0)
@@ -110,10 +112,10 @@ def findings(marked: Marked) -> list[str]:
 def caution(board: Board) -> str:
     """How the intervals were made, and what they cannot say."""
     return (
-        f"{intervals(board)} An interval says how far a mean could move with other images of the same kind. "
+        f"{intervals(board)} An interval shows how far a mean could move on other images of the same kind. "
         "Overlapping intervals do not mean that two methods are equal: their difference is paired. Differences are "
         "tested (Wilcoxon's signed-rank test, McNemar's where values are 0 or 1, Holm's correction over the pairs of "
-        "one metric). A difference that is not significant is no evidence of equality."
+        "one metric). A non-significant difference is not evidence of equality."
     )
 
 
@@ -123,13 +125,13 @@ def intervals(board: Board) -> str:
     kept = trusted(board.scales, board.record.results)
     free = list(dict.fromkeys(title for key, title in names.items() if not isfinite(kept[key].width)))
     exact = (
-        "95 % intervals of means hold at every number of images (Gaffke 2005; for values of 0 and 1 they are Clopper "
-        "and Pearson's)."
+        "95 % intervals of means are valid for any number of images (Gaffke 2005; Clopper-Pearson for values of 0 "
+        "and 1)."
     )
     if not free:
         return exact
-    without = f"{join_words(free)} {'has' if len(free) == 1 else 'have'} no range: there"
-    student = "the open side of the 95 % interval is Student's, which assumes a nearly normal mean."
+    without = f"{join_words(free)} {'has' if len(free) == 1 else 'have'} no bounded range:"
+    student = "on an open side the 95 % interval is Student's, which assumes a nearly normal mean."
     return f"{exact} {without} {student}" if len(free) < len(set(names.values())) else f"{without} {student}"
 
 
@@ -145,8 +147,8 @@ def loud(board: Board) -> list[str]:
 def _left_ranges(board: Board) -> list[str]:
     """Metrics whose values contradict the range that they state."""
     return [
-        f"{name} ({protocol}) has values outside the range that it states, {scale.low:g} to {scale.high:g}. Its "
-        "intervals are Student's there, and no two methods are called equivalent."
+        f"{name} ({protocol}) has values outside its declared range, {scale.low:g} to {scale.high:g}. Its "
+        "intervals are therefore Student's, and no two methods are called equivalent."
         for name, protocol in board.left_ranges
         for scale in [board.scales[name, protocol]]
     ]
@@ -172,18 +174,18 @@ def _one(marked: Marked, contest: Contest, name: str) -> str:
     span = interval(best["low"].min(), best["high"].max(), decimals)
     value = fixed(best["mean"].iloc[0], decimals)
     value += f", 95 % interval{'s within' if tie else ''} {span}" if span else ""
-    verb = "tie (as far as shown) for the best mean" if tie else "has the best mean"
+    verb = "tie for the best mean (at the shown precision)" if tie else "has the best mean"
     over = images(int(best["n"].iloc[0]), int(best["scored"].iloc[0]))
     said = f"{name}: {join_words(best['method'])} {verb}, {value}, over {over}."
     return " ".join([said, *_against(marked, contest), *_controls(board, contest)])
 
 
 def _against(marked: Marked, contest: Contest) -> list[str]:
-    """From whom the best differs significantly, and from whom that is not shown."""
+    """From which methods the best differs significantly, and from which it does not."""
     against = marked.verdicts.against(contest)
     worse, level = against.worse, against.level
     if against == Against():
-        return ["Nothing could be tested."] if len(contest.best) == 1 else []
+        return ["No pair of methods could be tested."] if len(contest.best) == 1 else []
     alone = len(contest.best) == 1
     said = []
     if worse:
@@ -195,7 +197,7 @@ def _against(marked: Marked, contest: Contest) -> list[str]:
             f"{'it' if alone else 'one of them'} by the paired test, which compares ranks and not means."
         )
     if level:
-        said.append(f"That {'it differs' if alone else 'they differ'} from {join_words(level)} is not shown.")
+        said.append(f"No significant difference from {join_words(level)}.")
     return said
 
 
@@ -207,10 +209,10 @@ def _controls(board: Board, contest: Contest) -> list[str]:
     said = []
     if gamed:
         who = f"The control {gamed[0]} has" if len(gamed) == 1 else f"The controls {join_words(gamed)} have"
-        said.append(f"{who} a better mean than every method: gameable here, so this order says little.")
+        said.append(f"{who} a better mean than every method: the metric fails the sanity check; do not rank by it.")
     if others:
-        who = f"{join_words(others)} {'has' if len(others) == 1 else 'have'}"
-        said.append(f"Of the controls that know more, {who} a better mean than every method.")
+        has, uses = ("has", "it uses") if len(others) == 1 else ("have", "they use")
+        said.append(f"{join_words(others)} {has} a better mean than every method; {uses} a mask or a method's map.")
     return said
 
 
@@ -220,15 +222,13 @@ def _many(marked: Marked, found: Sequence[Contest], name: str) -> str:
     decided = sum(bool(contest.best) for contest in found)
     if not decided:
         return f"{name}: fewer than two methods have a mean over the same images, so none is called best."
-    where = f"{plural(decided, 'block')} (network × data × layer)"
-    ranked = join_words(f"{method} in {count}" for method, count in wins.most_common())
+    where = f"{plural(decided, 'setting')} (network × data × layer; ties count for each)"
+    ranked = join_words(f"{method} {count}" for method, count in wins.most_common())
     clear = sum(_all_worse(marked, contest) for contest in found)
     beaten = sum(c.key in board.gamed for c in found)
-    tail = f" It is gameable in {beaten} of them: a control that knows nothing beats every method." if beaten else ""
-    return (
-        f"{name}: of {where}, the best mean is that of {ranked}. "
-        f"In {clear} of them every other method is significantly worse.{tail}"
-    )
+    winners = f"{plural(clear, 'setting')} {'has' if clear == 1 else 'have'}" if clear else "No setting has"
+    tail = f" {SANITY} in {plural(beaten, 'setting')}: a control beats every method." if beaten else ""
+    return f"{name}: best in {where}: {ranked}. {winners} a significant winner (all others significantly worse).{tail}"
 
 
 def _all_worse(marked: Marked, contest: Contest) -> bool:
@@ -251,13 +251,13 @@ def _failures(board: Board) -> list[str]:
 
 
 def _dead(board: Board) -> list[str]:
-    """Maps that are the same everywhere: whatever is measured on them is measured in row-major order."""
+    """Constant maps: deletion and the like take their pixels in row-major order."""
     found = board.health.groupby("method", sort=False)[["dead", "maps"]].sum()
     found = found[(found["dead"] > 0) & ~found.index.isin(board.controls)]
     if found.empty:
         return []
     who = join_words(f"{row.dead} of {plural(int(row.maps), 'map')} of {method}" for method, row in found.iterrows())
-    return [f"Dead maps, the same everywhere: {who}. What is removed from them first is the image's top rows."]
+    return [f"Dead (constant) maps: {who}. Deletion removes the image's top rows first on such maps."]
 
 
 def _few_images(board: Board) -> list[str]:
@@ -267,16 +267,15 @@ def _few_images(board: Board) -> list[str]:
         return []
     if images < fewest_images(methods):
         return [
-            f"With {plural(images, 'image')} and {methods} methods no paired test of all pairs can be significant, "
-            f"whatever the values: that takes {plural(fewest_images(methods), 'image')} at least."
+            f"With {plural(images, 'image')} and {methods} methods, no paired test of all pairs can be significant, "
+            f"whatever the values: this needs at least {plural(fewest_images(methods), 'image')}."
         ]
     few = f"Few images ({images}). " if images < FEW_IMAGES else ""
     seen = smallest_visible_effect(methods, images)
-    sees = f"see only differences of at least {seen:.2f}" if seen < inf else "miss most differences, even of 5"
+    sees = f"detect only differences of at least {seen:.2f}" if seen < inf else "miss most differences, even of 5"
     return [
         f"{few}With {plural(images, 'image')} and {methods} methods, a paired test of all pairs (Wilcoxon, Holm, "
         f"power 80 %) would {sees} standard deviations; for 0.2 it needs "
         f"{plural(images_needed(methods, 0.2), 'image')}, for 0.1 {images_needed(methods, 0.1):,}. "
-        f"No two methods can be shown equivalent within 1 % of a metric's range with fewer than "
-        f"{plural(fewest_equivalent(MARGIN), 'image')}."
+        f"Equivalence within 1 % of a metric's range needs at least {plural(fewest_equivalent(MARGIN), 'image')}."
     ]

@@ -87,7 +87,7 @@ class Verdicts:
 
     @cached_property
     def ranked(self) -> dict[Key, Ranked]:
-        """By contest, the methods by their mean rank, and who cannot be told apart."""
+        """By contest, the methods by their mean rank, and which do not differ significantly."""
         found = ranked(self.results, self.scales, self.pairs, self.board.controls)
         return {contest.key: contest for contest in found}
 

@@ -254,14 +254,14 @@ def test_a_model_spec_stands_for_its_network(images: Tensor) -> None:
 
 ASKED: dict[str, tuple[Any, str]] = {
     "label without labels": (lambda n, x: {"target": "label"}, "there are no labels. Give labels="),
-    "labels without label": (lambda n, x: {"labels": LABELS}, "and target is None. Say target='label'"),
+    "labels without label": (lambda n, x: {"labels": LABELS}, "and target is None. Use target='label'"),
     "no label": (lambda n, x: {"target": "label", "labels": [None, *LABELS[1:]]}, "image 0 has no label"),
     "labels beyond": (
         lambda n, x: {"target": "label", "labels": [7, *LABELS[1:]]}, "label 7 of image 0 is not one of",
     ),
     "fewer labels": (lambda n, x: {"target": "label", "labels": LABELS[:4]}, "labels: 4 of them for 6 images"),
     "soft labels": (lambda n, x: {"target": "label", "labels": torch.full((6, 7), 0.1)}, r"labels\[0\]: .*not one-hot"),
-    "place beyond": (lambda n, x: {"target": "top-8"}, "the network has 7 classes. Say top-1 to top-7"),
+    "place beyond": (lambda n, x: {"target": "top-8"}, "the network has 7 classes. Use top-1 to top-7"),
     "word": (lambda n, x: {"target": "cat"}, "target is 'cat'. Give predicted, label, a class"),
     "itself": (lambda n, x: {"target": "3-3"}, "difference of a class and itself"),
     "words": (lambda n, x: {"target": ["predicted", "top-2"]}, r"target is \['predicted', 'top-2'\]"),
@@ -270,8 +270,8 @@ ASKED: dict[str, tuple[Any, str]] = {
     "ragged": (lambda n, x: {"target": [[1], [2, 3]]}, r"target is \[\[1\], \[2, 3\]\]"),
     "float": (lambda n, x: {"target": 3.0}, "target is 3.0"),
     "negative": (lambda n, x: {"target": -1}, "target -1 is not one of the network's 7 classes"),
-    "module": (lambda n, x: {"layer": nn.Conv2d(3, 4, 1)}, "the Conv2d is no module of the network.*conv, stage1.0"),
-    "network": (lambda n, x: {"layer": n}, "the network itself is no layer"),
+    "module": (lambda n, x: {"layer": nn.Conv2d(3, 4, 1)}, "the Conv2d is not a module of the network.*conv, stage1.0"),
+    "network": (lambda n, x: {"layer": n}, "the network itself is not a layer"),
 }  # fmt: skip
 
 

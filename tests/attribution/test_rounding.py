@@ -61,7 +61,7 @@ STAYS = [
 
 @pytest.mark.parametrize(("method", "layer", "params"), CANCELS)
 def test_a_map_that_cancels_is_not_applicable(method: str, layer: str, params: dict[str, Any], images: Tensor) -> None:
-    with pytest.raises(NotApplicable, match="is constant but for rounding"):
+    with pytest.raises(NotApplicable, match="is constant except for rounding"):
         bb.explain(seeded(ChannelNorm), images, method=method, layer=layer, **params)
 
 

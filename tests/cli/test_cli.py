@@ -99,7 +99,7 @@ def test_what_is_printed(place: Path, finished: Path) -> None:
     done = benchbench("run", "study.yaml", cwd=place)
     assert done.returncode == 0
     assert "gradcam" in done.stdout
-    assert "0 cells computed, 4 reused" in done.stdout
+    assert "(4 of 4 cells reused from an earlier run)" in done.stdout
     assert "runs/study/report.html" in done.stdout
     assert done.stderr == "", "no progress bar where there is no terminal"
     assert max(len(line) for line in done.stdout.splitlines()) <= 80
@@ -204,7 +204,7 @@ def nets(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["--model", "nets.py:cube"], "the network returns a tensor of the shape (1, 10, 1)"),
         (["--model", "nets.py:grey"], "to have 1 channels, but got 3 channels instead"),
         (["--model", "nets.py:twice"], "every layer with a spatial map runs more than once in a forward"),
-        (["--model", "nets.py:ten", "--target", "top-20"], "target: ten has 10 classes. Say top-1 to top-10"),
+        (["--model", "nets.py:ten", "--target", "top-20"], "target: ten has 10 classes. Use top-1 to top-10"),
         (["--model", "nets.py:ten", "--target", "10"], "class 10 is not one of the 10 classes"),
         (["--model", "nets.py:ten", "--target", "3-99"], "class 99 is not one of the network's 10 classes"),
         (["--method", "gradcam", "--methods", "cam"], "twice: --method gradcam and --methods cam"),
@@ -257,8 +257,8 @@ def test_the_home_folder_stands_for_a_tilde(place: Path, finished: Path, monkeyp
     [
         (
             ["run", "study.yaml"],
-            "benchbench.cli.app.run_study",
-            "; what is done is kept, and the same command goes on from",
+            "benchbench.cli.run_study",
+            "; finished work is kept, and the same command continues from",
         ),
         (["list", "metrics"], "benchbench.cli.listing.show", "\n"),
     ],
@@ -326,7 +326,9 @@ def test_no_output_is_an_input(owned: Path, words: list[str]) -> None:
     done = benchbench(*words, cwd=owned)
     assert done.returncode == 2
     assert done.stderr.startswith("benchbench: --out: ")
-    assert "is read by this command, and would be overwritten. Give another --out" in " ".join(done.stderr.split())
+    said = " ".join(done.stderr.split())
+    assert "this command reads " in said
+    assert "would overwrite it. Give another --out" in said
     assert {path: path.read_bytes() for path in owned.rglob("*") if path.is_file()} == before
 
 
@@ -335,18 +337,18 @@ def test_no_output_is_an_input(owned: Path, words: list[str]) -> None:
     [
         (
             ["--metrics", "deletion", "--metrics", "insertion"],
-            "--metrics: it stands twice: --metrics deletion and --metrics",
+            "--metrics: it is given twice: --metrics deletion and --metrics",
         ),
-        (["--method=cam", "--methods", "cam"], "--methods: it stands twice: --method=cam and --methods cam"),
-        (["--seed", "1", "--seed=2"], "--seed: it stands twice: --seed 1 and --seed=2. Remove one of them"),
-        (["--compile", "--no-compile"], "--compile: it stands twice: --compile and --no-compile"),
+        (["--method=cam", "--methods", "cam"], "--methods: it is given twice: --method=cam and --methods cam"),
+        (["--seed", "1", "--seed=2"], "--seed: it is given twice: --seed 1 and --seed=2. Remove one of them"),
+        (["--compile", "--no-compile"], "--compile: it is given twice: --compile and --no-compile"),
         (
             ["--methods", "GradCAM,grad-cam"],
             "'gradcam' is asked for twice: methods[0] (GradCAM) and methods[1] (grad-cam)",
         ),
-        (["--methods", "scorecam:variant=official:variant=torchcam"], "variant stands twice"),
+        (["--methods", "scorecam:variant=official:variant=torchcam"], "variant is given twice"),
         (["--metrics", "deletion,deletion@rise-28"], "'deletion@rise-28' is asked for twice"),
-        (["--device", "gpu"], "device: unknown device 'gpu'. Say auto, cpu, cuda"),
+        (["--device", "gpu"], "device: unknown device 'gpu'. Use auto, cpu, cuda"),
     ],
 )
 def test_what_stands_twice_is_refused(place: Path, words: list[str], said: str) -> None:
@@ -361,7 +363,9 @@ def test_a_key_twice_in_a_study_file(place: Path) -> None:
     second = text.count("\n") + 1
     done = benchbench("run", "twice.yaml", cwd=place)
     assert done.returncode == 2
-    assert f"the key 'metrics' stands twice: on line {text[: text.index('metrics')].count(chr(10)) + 1}" in done.stderr
+    assert (
+        f"the key 'metrics' is given twice: on line {text[: text.index('metrics')].count(chr(10)) + 1}" in done.stderr
+    )
     assert f"and on line {second}" in done.stderr
 
 

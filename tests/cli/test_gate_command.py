@@ -84,7 +84,7 @@ def test_nothing_changed(place: Path) -> None:
 def test_a_broken_method_fails_the_check(place: Path) -> None:
     done = benchbench("check", place / "bad", "--baseline", place / "baseline.json")
     assert done.returncode == 1
-    assert done.stdout.startswith("FAIL: mine: 8 maps went dead")
+    assert done.stdout.startswith("FAIL: mine: 8 maps became constant")
     assert "gradcam" not in done.stdout
     out = place / "check.xml"
     done = benchbench("check", place / "bad", "--baseline", place / "baseline.json", "--format", "junit", "--out", out)

@@ -103,7 +103,7 @@ def test_its_test_fails_when_the_method_does(tmp_path: Path) -> None:
     ],
 )
 def test_names_that_are_none(name: str, tmp_path: Path) -> None:
-    with pytest.raises(BenchError, match="no name for a method"):
+    with pytest.raises(BenchError, match="not a valid method name"):
         new_method(name, tmp_path)
     assert not list(tmp_path.iterdir())
 
@@ -119,7 +119,7 @@ def test_nothing_is_written_over(tmp_path: Path) -> None:
     before = {path: path.read_text() for path in tmp_path.iterdir()}
     done = benchbench("new", "method", "mine", cwd=tmp_path)
     assert done.returncode == 2
-    assert "there is a file already" in done.stderr
+    assert "the file exists already" in done.stderr
     assert {path: path.read_text() for path in tmp_path.iterdir()} == before
 
 

@@ -135,7 +135,7 @@ def test_a_numbering_that_the_names_do_not_have(make: Make, names: tuple[str, ..
 
 
 def test_a_numbering_without_sub_folders(make: Make) -> None:
-    with pytest.raises(BenchError, match="classes says how sub-folders become labels, and there are none"):
+    with pytest.raises(BenchError, match="classes needs sub-folders, and there are none"):
         folder(make("a.png"), classes="sorted")
 
 

@@ -60,7 +60,7 @@ def test_a_new_method_by_name_alone_keeps_the_earlier_ones(tmp_path: Path) -> No
     before, _ = _run(tmp_path)
     run, warned = _run(tmp_path, methods=["layercam"], metrics=["insertion"])
     assert _asked(run) == _all(["gradcam", "random", "layercam"], ["deletion", "insertion"])
-    assert "Kept of it: the methods gradcam, random; the metrics deletion@rise-28" in warned[0]
+    assert "Kept: the methods gradcam, random; the metrics deletion@rise-28" in warned[0]
     same = run.table.merge(before.table, on=[c for c in before.table.columns if c != "value"], suffixes=("", "_then"))
     assert len(same) == len(before.table)
     assert same["value"].equals(same["value_then"])
@@ -99,8 +99,8 @@ def test_fewer_samples_keep_the_earlier_ones(tmp_path: Path) -> None:
 
 
 CHANGES: dict[str, tuple[dict[str, Any], str]] = {
-    "seed": ({"seed": 1}, "seed is 0 in the folder's study, and 1 in this one"),
-    "target": ({"target": 2}, "target is predicted in the folder's study, and 2 in this one"),
+    "seed": ({"seed": 1}, "seed is 0 in the folder's study, and 1 in this study"),
+    "target": ({"target": 2}, "target is predicted in the folder's study, and 2 in this study"),
     "score": ({"score": "sigmoid"}, "score is softmax in the folder's study"),
     "name": ({"models": {"other": seeded(Pooled)}}, "the folder's study has the models net"),
     "data's name": ({"datasets": {"other": _pictures()}}, "the folder's study has the datasets data"),
@@ -175,7 +175,7 @@ def test_a_run_that_was_stopped_is_told_from_one_that_ended(tmp_path: Path, monk
         context.setattr("benchbench.engine.runner._work_all", stopped)
         with pytest.raises(KeyboardInterrupt):
             _run(tmp_path)
-    with pytest.raises(BenchError, match=r"a run into this folder has not ended\. Run it again"):
+    with pytest.raises(BenchError, match=r"a run into this folder did not finish\. Run it again"):
         bb.Run.load(tmp_path)
     run, _ = _run(tmp_path)
     assert not run.failed
@@ -210,7 +210,7 @@ def test_what_failed_is_tried_again_until_it_failed_the_same_way_twice(busy: Pat
     assert _computed(second) == 3  # maps, deletion, cost
     third, warned = _run(tmp_path, **keys)
     assert _computed(third) == 0
-    assert any("failed the same way twice and were not tried again; --retry-failed" in said for said in warned)
+    assert any("failed twice in the same way and were not retried; --retry-failed" in said for said in warned)
     pd.testing.assert_frame_equal(first.table, third.table)
     busy.unlink()
     left, _ = _run(tmp_path, **keys)

@@ -127,15 +127,15 @@ def test_maps_of_several_sizes_have_no_mean(images: Tensor, tmp_path: Path) -> N
 def test_it_costs_no_pass_and_says_so(images: Tensor, tmp_path: Path) -> None:
     record = done(images, tmp_path, methods=["dataset-mean"], metrics=["passes"])
     assert set(record.results["status"]) == {"not_applicable"}
-    assert record.results["reason"].str.contains("no pass of its own").all()
+    assert record.results["reason"].str.contains("computed from stored maps; no network pass").all()
 
 
 def test_where_it_cannot_stand(images: Tensor, tmp_path: Path) -> None:
     with pytest.raises(NotApplicable, match="run a Study"):
         bb.explain(seeded(Pooled), images, method="dataset-mean")
-    with pytest.raises(BenchError, match="whole dataset's maps"):
+    with pytest.raises(BenchError, match="maps of a whole dataset"):
         run(study(images, methods=[{"name": "inverted", "of": "dataset-mean"}]), tmp_path)
-    with pytest.raises(BenchError, match="whole dataset's maps"):
+    with pytest.raises(BenchError, match="maps of a whole dataset"):
         check_method("dataset-mean")
 
 

@@ -63,7 +63,7 @@ def test_a_run_tells_dead_and_failed_maps(images: Tensor, tmp_path: Path) -> Non
     assert [found[key].to_dict()["uniform"] for key in ("maps", "dead", "distinct", "ties")] == [6, 6, 1, 1]
     assert found["distinct"].to_dict()["gradcam"] > 100
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "Dead maps, the same everywhere: 2 of 5 maps of sickly." in page
+    assert "Dead (constant) maps: 2 of 5 maps of sickly." in page
 
 
 def test_the_report_shows_it_and_leaves_controls_out_of_the_warning(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from benchbench.errors import BenchError
 from benchbench.registry import METHODS, method
-from benchbench.testing import check_method, contracts as contract_suite
+from benchbench.testing import check_method, contract_suite
 from benchbench.types import Layer
 
 from ..helpers import map_of
@@ -46,7 +46,7 @@ def test_every_method_says_what_it_is() -> None:
 BROKEN: dict[str, tuple[Any, str]] = {
     "one map": (lambda layer: layer.activation.mean(1)[:1], "where maps"),
     "double": (lambda layer: layer.activation.mean(1).double() * float("nan"), "not finite"),
-    "flat": (lambda layer: layer.activation.mean(1) * 0, "the same everywhere"),
+    "flat": (lambda layer: layer.activation.mean(1) * 0, "a map is constant"),
     "mixes": (lambda layer: layer.activation.mean(1) - layer.activation.mean(1).mean(0), "a map differs"),
     "draws": (lambda layer: torch.rand(layer.activation[:, 0].shape), "differ"),
     "asks": (lambda layer: (layer.gradient * layer.activation).sum(1), "does not declare"),

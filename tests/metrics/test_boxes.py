@@ -259,7 +259,7 @@ def test_a_study_scores_each_half_at_the_other_s_threshold(count: int, tmp_path:
 def test_one_image_has_no_others(tmp_path: Path) -> None:
     found = record(tmp_path, squares(1), methods=["oracle"], metrics=["iou"]).results
     assert found["status"].tolist() == ["not_applicable"]
-    assert found["reason"].tolist() == ["the threshold is chosen on other images, and there are none"]
+    assert found["reason"].tolist() == ["the threshold needs other images, and there are none"]
 
 
 def test_a_resumed_run_makes_the_same_values_of_the_stored_curves(tmp_path: Path) -> None:
@@ -292,4 +292,4 @@ def test_a_metric_across_images_that_fails_fails_its_rows(tmp_path: Path) -> Non
     reasons = found.groupby("metric")["reason"].first()
     assert (found["status"] == "failed").all()
     assert reasons["broken"] == "ValueError: not today"
-    assert reasons["curveless"] == "curveless is made across images, and gave no levels to make it of"
+    assert reasons["curveless"] == "curveless declares across=... but returned no Scored.levels"

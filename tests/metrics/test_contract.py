@@ -9,7 +9,7 @@ import torch
 
 from benchbench.errors import BenchError
 from benchbench.registry import METRICS, metric
-from benchbench.testing import check_metric, contracts as contract_suite
+from benchbench.testing import check_metric, contract_suite
 from benchbench.types import Scored, Seen
 
 MADE = {"probes", "map", "mask"}

@@ -125,7 +125,7 @@ def test_a_checkpoint_by_path(tmp_path: Path) -> None:
     spec = load("mobilenet_v2", weights=str(path), classes=3)
     assert torch.equal(spec.network.classifier[1].weight, planted.classifier[1].weight)  # type: ignore[index, union-attr]
     with pytest.raises(
-        BenchError, match=r"weights: .*mine\.pth has 3 classes, and mobilenet_v2 is made with 1000. Say classes: 3"
+        BenchError, match=r"weights: .*mine\.pth has 3 classes, and mobilenet_v2 is made with 1000. Use classes: 3"
     ):
         load("mobilenet_v2", weights=str(path))
     with pytest.raises(BenchError, match="weights: no checkpoint"):
@@ -234,7 +234,7 @@ MAKE: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "classes": (
         lambda path: torch.save(state(), path),
-        r"has 3 classes, and mobilenet_v2 is made with 4\. Say classes: 3",
+        r"has 3 classes, and mobilenet_v2 is made with 4\. Use classes: 3",
     ),
 }
 

@@ -76,7 +76,7 @@ class Half(Small):
 
 BROKEN: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "functional dropout": (lambda: seeded(Dropping), "not deterministic"),
-    "statistics of the batch": (lambda: seeded(OfTheBatch), "depends on the batch"),
+    "batch statistics": (lambda: seeded(OfTheBatch), "depends on the batch"),
     "a train that ignores eval": (lambda: seeded(Stubborn), "not deterministic"),
     "training mode without effect": (lambda: seeded(Harmless), "ignores eval"),
     "softmax": (lambda: seeded(lambda: Ended(nn.Softmax(1))), "sum to 1"),
@@ -136,7 +136,7 @@ def run(network: nn.Module, data: Any, folder: Path, **keys: Any) -> tuple[bb.Ru
     return study.run(folder, progress=heard), heard.words
 
 
-@pytest.mark.parametrize("kind", ["functional dropout", "statistics of the batch", "sigmoid"])
+@pytest.mark.parametrize("kind", ["functional dropout", "batch statistics", "sigmoid"])
 def test_it_is_said_on_terminal_and_report(kind: str, images: Tensor, tmp_path: Path) -> None:
     build, words = BROKEN[kind]
     done, heard = run(build(), images, tmp_path)
@@ -176,7 +176,7 @@ def test_labels_that_are_never_or_hardly_right(tmp_path: Path) -> None:
     hardly = torch.where(torch.arange(24) < 4, right, wrong)  # 4 of 24 among 7 classes are chance
     often = torch.where(torch.arange(24) < 12, right, wrong)
     for name, labels, words in (
-        ("never", wrong, ["none of 24 labels of d is what net predicts"]),
+        ("never", wrong, ["net predicts none of 24 labels of d"]),
         ("hardly", hardly, ["no better than chance among 7 classes"]),
         ("often", often, []),
         ("right", right, []),

@@ -168,7 +168,7 @@ class Streams(nn.Module):
 def test_a_way_that_divides_is_refused_with_the_layers_to_choose_from(stem: nn.Module | None, images: Tensor) -> None:
     apart = seeded(lambda: Streams(lambda a, b: torch.cat([a.mean((2, 3)), b.mean((2, 3))], 1), 16, stem))
     for word in ("last", "stages"):
-        with pytest.raises(BenchError, match=r"divides.*one, other"):
+        with pytest.raises(BenchError, match=r"the path to the logits splits.*one, other"):
             resolve(apart, images[:1], word)
     assert resolve(apart, images[:1], "other") == ["other"]
 

@@ -145,7 +145,7 @@ def test_a_scored_network_keeps_its_score(images: Tensor) -> None:
 def test_a_network_that_does_not_copy_says_so() -> None:
     network = seeded(Pooled)
     network.kept = (x for x in "generators do not copy")  # type: ignore[assignment]
-    with pytest.raises(NotApplicable, match="cannot be copied, to give it other weights: TypeError"):
+    with pytest.raises(NotApplicable, match="cannot be copied to give it other weights: TypeError"):
         randomised(network, ["fc"], 0)
 
 

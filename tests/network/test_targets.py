@@ -225,7 +225,9 @@ def test_every_class_of_a_list(images: Tensor, tmp_path: Path) -> None:
     assert "d, target 5" in page
 
 
-@pytest.mark.parametrize(("target", "said"), [([2, 9], "class 9 is not"), ([2, "3-4"], "stands alone"), ([], "target")])
+@pytest.mark.parametrize(
+    ("target", "said"), [([2, 9], "class 9 is not"), ([2, "3-4"], "must be the only target"), ([], "target")]
+)
 def test_lists_that_are_none(target: Any, said: str, images: Tensor, tmp_path: Path) -> None:
     with pytest.raises(BenchError, match=said):
         bb.Study(

@@ -290,8 +290,8 @@ def test_a_file_does_not_find_another_s_sibling(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "sibling", "place", "hint"),
     [
-        ("x = 1\nimport beside_it\n", "y = 2\n\n1/0\n", "beside_it.py:3", "Mend that line"),
-        ("x = 1\nimport beside_it\n", "def f(:\n", "beside_it.py:1", "Mend that line"),
+        ("x = 1\nimport beside_it\n", "y = 2\n\n1/0\n", "beside_it.py:3", "Fix that line"),
+        ("x = 1\nimport beside_it\n", "def f(:\n", "beside_it.py:1", "Fix that line"),
         (
             "\n\nimport nothing_of_this_name\n",
             "",
@@ -299,7 +299,7 @@ def test_a_file_does_not_find_another_s_sibling(tmp_path: Path) -> None:
             "Install nothing_of_this_name, or put its file beside net.py",
         ),
         ("from . import beside_it\n", "", "net.py:1", "write import NAME, without a dot"),
-        ("def f(:\n", "", "net.py:1", "Mend that line"),
+        ("def f(:\n", "", "net.py:1", "Fix that line"),
     ],
 )
 def test_a_failing_import_says_the_line(tmp_path: Path, text: str, sibling: str, place: str, hint: str) -> None:

@@ -133,23 +133,26 @@ SLOWER = costs("runtime", value=1.3, low=1.3, high=1.3)
 FAILING: dict[str, tuple[Edit, set[str], str]] = {
     "maps turned over": (maps(turned, "gradcam"), {"map"}, "gradcam: 8 maps changed"),
     "one map moved": (maps(nudged, "layercam", 1), {"map"}, "1 map changed"),
-    "three maps dead": (dead_first, {"dead"}, "gradcam: 3 maps went dead"),
+    "three maps dead": (dead_first, {"dead"}, "gradcam: 3 maps became constant"),
     "worse": (WORSE, {"map", "quality"}, "worse on 1 metric"),
     "other scores of the same maps": (
-        scores(values(lambda v: v + 0.01), "layercam", "insertion"), {"score"}, "other scores on 1 metric of the same"
+        scores(values(lambda v: v + 0.01), "layercam", "insertion"),
+        {"score"}, "changed scores on 1 metric for unchanged maps"
     ),
     "half of the answers flipped": (scores(values(lambda v: 1 - v), "layercam", "increase"), {"score"}, "increase"),
-    "scores of maps that moved by rounding": (with_scores(2e-5, 5e-3), {"score"}, "gradcam: other scores on 1 metric"),
-    "scores that moved further than maps that did": (with_scores(3e-3, 2e-2), {"score"}, "other scores on 1 metric"),
+    "scores of maps that moved by rounding": (
+        with_scores(2e-5, 5e-3), {"score"}, "gradcam: changed scores on 1 metric"
+    ),
+    "scores that moved further than maps that did": (with_scores(3e-3, 2e-2), {"score"}, "changed scores on 1 metric"),
     "an unbounded metric": (scores(values(lambda v: v * 1.02), "gradcam", "max_sensitivity"), {"score"}, "gradcam"),
     "a value lost": (scores(lost, "gradcam", "deletion"), {"failure"}, "no value for 1 image"),
     "slower": (SLOWER, {"cost"}, "layercam: slower by 30 %"),
     "more passes": (costs("passes", value=1.5), {"cost"}, "layercam: 50 % more passes"),
     "more memory": (costs("peak_memory", value=1.2), {"cost"}, "layercam: 20 % more peak memory"),
-    "another seed": (lambda base: replace(base, seed=1), {"not comparable"}, "the seed was 0 and is 1"),
+    "another seed": (lambda base: replace(base, seed=1), {"not comparable"}, "the seed changed from 0 to 1"),
     "other weights": (listed("models", "small", state="x"), {"not comparable"}, "weights"),
     "another image": (other_image, {"not comparable"}, "the content of 1 of 8 images changed"),
-    "another class": (other_class, {"not comparable"}, "another class is explained"),
+    "another class": (other_class, {"not comparable"}, "the explained class changed"),
     "another parameter": (
         listed("methods", "smoothgradcam++", parameters={"samples": 9, "sigma": 0.3}),
         {"not comparable"}, "samples 8 -> 9",
@@ -163,7 +166,7 @@ FAILING: dict[str, tuple[Edit, set[str], str]] = {
     "another direction": (listed("metrics", "deletion", higher_is_better=True), {"not comparable"}, "direction"),
     "a metric of other code": (
         both(listed("metrics", "deletion", code="x"), scores(values(lambda v: v + 0.01), "gradcam", "deletion")),
-        {"not comparable"}, "the metric's own code changed",
+        {"not comparable"}, "the metric's code changed",
     ),
     "a method gone": (lambda base: without(base, "gradcam"), {"missing"}, "the method is not in the run"),
 }  # fmt: skip
@@ -182,7 +185,7 @@ def test_each_planted_change_is_found_and_named(name: str, then: Baseline) -> No
 COSTS: dict[str, tuple[Edit, str]] = {
     "a method gone": (lambda base: without(base, "gradcam"), "gradcam: the method is not in the run"),
     "its maps gone": (
-        lambda base: replace(base, maps=tuple(m for m in base.maps if m.method != "gradcam")), "8 of 8 maps are gone"
+        lambda base: replace(base, maps=tuple(m for m in base.maps if m.method != "gradcam")), "8 of 8 maps are missing"
     ),
     "a layer gone": (
         lambda base: replace(
@@ -193,7 +196,7 @@ COSTS: dict[str, tuple[Edit, str]] = {
         ),
         "the layer is not in the run",
     ),
-    "costs gone": (lambda base: replace(base, costs=()), "the run has no costs: none is compared"),
+    "costs gone": (lambda base: replace(base, costs=()), "the run has no costs, so costs are not compared"),
 }  # fmt: skip
 
 
@@ -229,7 +232,7 @@ def test_scores_that_move_with_their_maps_are_told_and_strictly_fail(then: Basel
     edited = with_scores(3e-3, 5e-3)(then)
     (told,) = check(edited, then).changes
     assert (told.kind, told.fails) == ("score", False)
-    assert "as their maps did a little" in told.said
+    assert "their maps moved slightly" in told.said
     assert not check(edited, then, Tolerances(strict=True)).ok
     other = check(listed("metrics", "deletion", code="x")(edited), then)
     assert kinds(other) == {"not comparable"}, "the metric's own code changed: no map excuses that"

@@ -32,7 +32,7 @@ def pick(tab: Any, **chosen: str) -> None:
 
 def points(tab: Any) -> dict[str, tuple[float, float]]:
     said = [p.get_attribute("aria-label") for p in tab.locator("#points-plot [role=option]").all()]
-    found = [re.fullmatch(r"(.+): (-?[\d.]+) across, (-?[\d.]+) up", text) for text in said]
+    found = [re.fullmatch(r"(.+): x (-?[\d.]+), y (-?[\d.]+)", text) for text in said]
     return {match[1]: (float(match[2]), float(match[3])) for match in found if match}
 
 
@@ -95,7 +95,7 @@ def test_a_click_opens_the_photo_in_the_gallery(browser: Any, page: Path) -> Non
     assert tab.locator("#gallery-photos h3 bdi").inner_text() == sample
     assert tab.locator("#gallery-layer").evaluate("box => box.value") == "stage3"
     assert tab.evaluate("document.activeElement.tagName") == "H3"
-    assert "the one that was chosen" in tab.locator("#gallery-count").inner_text()
+    assert "the chosen photo" in tab.locator("#gallery-count").inner_text()
     tab.get_by_role("button", name="Show all photos again").click()
     assert tab.locator("#gallery-photos article").count() == 4
     assert heard.complaints == []

@@ -93,7 +93,7 @@ def test_the_terminal_has_every_verdict_in_80_columns(runs: tuple[Record, Record
     flat = " ".join(text.split())
     counts = versus(*runs)["verdict"].value_counts()
     said = ", ".join(f"{counts.get(v, 0)} {v}" for v in ("better", "worse", "equivalent", "undecided"))
-    assert f"of 25 comparisons of quality: {said} and {counts.get('incomparable', 0)} incomparable." in flat
+    assert f"in 25 quality comparisons: {said} and {counts.get('incomparable', 0)} incomparable." in flat
     assert (counts["better"], counts["worse"]) == (1, 1)
     assert "p < 0.001" in flat
     assert "2.00 [1.88, 2.12]" in flat
@@ -144,7 +144,7 @@ def test_the_command(runs: tuple[Record, Record], tmp_path: Path) -> None:
         (["{a}", "nowhere"], "nowhere is not the folder of a finished run"),
         (["{a}", "{b}", "--models", "tinynet=other"], "no model is called other. There are: tinynet"),
         (["{a}", "{b}", "--models", "tinynet"], "cannot read 'tinynet'"),
-        (["{a}", "{b}", "--models", "a=b,a=c"], "a model stands there twice"),
+        (["{a}", "{b}", "--models", "a=b,a=c"], "a model is given twice"),
         (["{a}", "{b}", "--margin", "-1"], "margin is -1.0"),
         (["{a}", "{b}", "--format", "tabel"], "unknown format 'tabel'. Did you mean 'table'"),
         (["{a}", "{b}", "--out", "no/such/folder.csv", "--format", "csv"], "cannot write it"),

@@ -73,7 +73,7 @@ def test_planted_differences_are_decided(sure: Record) -> None:
     assert cell is not None
     assert cell[0] >= 1
     told = [text for text in summary.findings(Marked.of(sure)) if text.startswith("Deletion")]
-    assert told[0].count("In 2 of them every other method is significantly worse.") == 1
+    assert told[0].count("2 settings have a significant winner (all others significantly worse).") == 1
 
 
 def test_every_pair_is_counted_once(plain: Record) -> None:
@@ -84,8 +84,8 @@ def test_every_pair_is_counted_once(plain: Record) -> None:
     counts = [int(n.replace(",", "")) for n in re.findall(r"[\d,]*\d", sentence)]
     total, significant, alike, open_ = counts[0], *(sum(each.counts[i] for each in decided.contests) for i in range(3))
     assert total == significant + alike + open_ == len(marked.tested_pairs)
-    for count in (significant, alike, open_):
-        assert f"{count:,} s" in sentence
+    for count, what in ((significant, "are significant"), (alike, "equivalent"), (open_, "inconclusive")):
+        assert f" {count:,} {what}" in sentence
 
 
 def test_the_order_is_the_ranking(sure: Record) -> None:
@@ -96,7 +96,8 @@ def test_the_order_is_the_ranking(sure: Record) -> None:
     shown = [words(row.all("th")[0].text) for row in board.all("tr") if row.all("td")]
     assert shown == table["method"].tolist()
     said = summary.quotable(marked)[1]
-    assert f"{table['method'].iloc[0]} has the best mean rank of {len(table)} methods" in said
+    best, rank = table["method"].iloc[0], numbers.fixed(table["rank"].iloc[0], 2)
+    assert f"Best overall: {best} (mean rank {rank} of {len(table)}, 95 % CI" in said
     assert numbers.fixed(table["rank_low"].iloc[0], 2) in said
 
 
@@ -109,14 +110,14 @@ def test_the_leaderboard_has_the_marks(sure: Record) -> None:
     assert page.count("(second best)") >= sum(mark.second for mark in marked.marks.values())
 
 
-def test_too_few_images_are_said_to_settle_nothing(tmp_path: Path) -> None:
+def test_too_few_images_are_said_to_be_inconclusive(tmp_path: Path) -> None:
     """With four images 2 / 2^4 is above 5 %, whatever the values are."""
     record = fake_record(tmp_path, Fake(samples=["a", "b", "c", "d"]))
     loud = " ".join(summary.loud(Marked.of(record).board))
     assert "no paired test of all pairs can be significant, whatever the values" in loud
     said = summary.quotable(Marked.of(record))
     assert len(said) == 2, "and no order over metrics"
-    assert " 0 show a significant difference" in said[-1]
+    assert " 0 are significant" in said[-1]
 
 
 def test_one_image_has_no_interval_of_the_order(tmp_path: Path) -> None:
@@ -131,7 +132,7 @@ def test_equal_methods_tie(tmp_path: Path) -> None:
     scored = (results["status"] == "ok") & results["sample"].notna()
     results.loc[scored, "value"] = 0.5
     marked = Marked.of(replace(plain, results=results))
-    assert "tie for the best mean rank, 2.50." in summary.quotable(marked)[1]
+    assert "tie for the best mean rank, 2.50, over all metrics" in summary.quotable(marked)[1]
 
 
 def test_one_method_has_no_verdict(tmp_path: Path) -> None:

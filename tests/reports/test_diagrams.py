@@ -94,7 +94,7 @@ def test_it_is_said_in_words() -> None:
     said = drawn(planted(3, ((0, 1),))).alt
     assert "over 20 images" in said
     assert "m0 1.00, m1 1.75, m2 2.50. No significant difference among m0 and m1." in said
-    assert drawn(planted(2, ())).alt.endswith("Every two methods differ significantly.")
+    assert drawn(planted(2, ())).alt.endswith("All pairs of methods differ significantly.")
 
 
 def test_equal_ranks_and_hostile_names(hostile: Record) -> None:

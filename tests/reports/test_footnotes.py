@@ -21,7 +21,7 @@ from .reading import words
 
 MASK = "the image has no mask"
 METHODS = ("cam", "gradcam", "gradcam++", "scorecam", "layercam", "xgradcam")
-SAID = f"of 12 images 3 not applicable ({MASK}); the same images as for the rivals, so the means are comparable"
+SAID = f"of 12 images 3 not applicable ({MASK}); the other methods have the same images, so means are comparable"
 
 
 @pytest.fixture
@@ -63,9 +63,7 @@ def test_each_cell_points_to_its_note(masked: Record) -> None:
 
 def test_a_mean_over_other_images_says_so(masked: Record) -> None:
     (note,) = [note for note in Board(masked).blocks[0].footnotes if note.startswith("gradcam++")]
-    assert note.endswith(
-        "the mean is over other images than the rivals', so it is not comparable and never marked best"
-    )
+    assert note.endswith("the mean is over different images, so it is not comparable and never marked best")
 
 
 def test_every_format_has_the_merged_note(masked: Record) -> None:

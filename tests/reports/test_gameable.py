@@ -1,4 +1,4 @@
-"""Controls that win: which of them make a metric gameable, and methods without a layer beside those with one."""
+"""Controls that win: which of them fail a metric, and methods without a layer beside those with one."""
 
 from __future__ import annotations
 
@@ -54,15 +54,15 @@ def test_only_a_control_that_knows_nothing_games_a_metric(won: Record) -> None:
 
 def test_the_mark_is_seen(won: Record) -> None:
     page = html.render(Marked.of(won))
-    assert page.count("gameable here<span") == 1
+    assert page.count("fails sanity check<span") == 1
     assert "random beat every method" in page
     said = " ".join(summary.findings(Marked.of(won)))
-    assert "It is gameable in 1 of them" in said
+    assert "The metric fails the sanity check in 1 setting: a control beats every method." in said
     from rich.console import Console
 
     console = Console(width=80, record=True)
     console.print(terminal.leaderboard_table(Marked.of(won)))
-    assert console.export_text().count("gameable") == 1
+    assert console.export_text().count("fails sanity") == 1
     assert r"$^{\ddagger}$" in latex.render(Marked.of(won))
 
 

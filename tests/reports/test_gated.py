@@ -22,11 +22,11 @@ COMPARED = (
     Compared("cost", HERE, "runtime", "alone-b1"),
 )
 CHANGES = (
-    Change("dead", True, "3 of 3 maps are the same everywhere now", HERE, images=("a", "b", "c")),
+    Change("dead", True, "3 of 3 maps became constant", HERE, images=("a", "b", "c")),
     Change("quality", True, "worse: 0.1 -> 0.2", HERE, "deletion", "rise-28", 0.1, 0.2, ("a",)),
     Change("cost", True, "slower by 12 %: 10 -> 11.2 ms", HERE, "runtime", "alone-b1", 10.0, 11.2, by=1.12),
     Change("not comparable", True, "its weights changed", Location("other")),
-    Change("note", False, "other versions: torch 2.4, 2.5"),
+    Change("note", False, "versions changed: torch 2.4, 2.5"),
 )
 BAD, GOOD = Checked(CHANGES, COMPARED), Checked((), COMPARED)
 
@@ -34,7 +34,7 @@ BAD, GOOD = Checked(CHANGES, COMPARED), Checked((), COMPARED)
 def test_the_first_line_says_who_got_worse_at_what() -> None:
     said = verdict(BAD)
     assert said.startswith("FAIL: ")
-    assert "worse on 1 metric, slower by 12 % and 3 maps went dead; other: its weights changed." in said
+    assert "worse on 1 metric, slower by 12 % and 3 maps became constant; other: its weights changed." in said
     assert verdict(GOOD) == "PASS: Nothing changed: 6 scores, 3 maps and 1 cost compared."
 
 

@@ -86,7 +86,9 @@ def test_many_classes_are_cut_and_said(run: bb.Run, monkeypatch: pytest.MonkeyPa
     _, by_class = groups.tables(Board(run.record))
     assert {line.group for line in by_class.lines} == {"class 0"}, "of four images"
     assert by_class.left_out == 1
-    assert "1 class of most images, 1 other class left out" in words(read(html.render(Marked.of(run.record))).text)
+    assert "1 class with the most images, 1 other class left out" in words(
+        read(html.render(Marked.of(run.record))).text
+    )
 
 
 def test_a_cell_of_fewer_images_says_so(run: bb.Run) -> None:

@@ -133,7 +133,7 @@ def test_failures_are_told_in_the_cell_in_a_footnote_and_above(root: Element) ->
 def test_what_was_compared_is_told(root: Element) -> None:
     text = words(root.text.replace("torch2.9.0", "torch: 2.9.0"))
     for said in (
-        "10 of 12 right on photos",
+        "10 of 12 correct on photos",
         "0123456789abcdef",
         "12 used of 20 available",
         "4,652,008 parameters",
@@ -142,7 +142,7 @@ def test_what_was_compared_is_told(root: Element) -> None:
         "resize 256, crop 224, mean [0.5, 0.5, 0.5]",
         "rise-28",
         "Example CPU",
-        "A difference that is not significant is no evidence of equality",
+        "A non-significant difference is not evidence of equality",
         "65 forward, 1 backward",
     ):
         assert said in text, said

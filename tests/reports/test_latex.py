@@ -116,7 +116,7 @@ def test_the_supplement_has_every_number(plain: Record) -> None:
 def test_the_paragraph_says_what_was_done(plain: Record) -> None:
     said = statement(Marked.of(plain))
     assert "12 images of photos" in said
-    assert "hold at every number of images (Gaffke 2005" in said
+    assert "valid for any number of images (Gaffke 2005" in said
     assert "Wilcoxon signed-rank test and McNemar's exact test for increase in confidence" in said
     assert "Holm's correction over the 6 pairs" in said  # cam applies nowhere
     assert "cam (120 not applicable of 120 scores)" in said

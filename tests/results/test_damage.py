@@ -242,7 +242,7 @@ def test_a_run_that_is_killed_while_it_writes_its_tables(
         context.setattr(Store, "_write", killed)
         with pytest.raises(KeyboardInterrupt):
             _run(folder, [*METHODS, "layercam"])
-    with pytest.raises(BenchError, match=r"a run into this folder has not ended.*Run it again"):
+    with pytest.raises(BenchError, match=r"a run into this folder did not finish.*Run it again"):
         bb.Run.load(folder)
     run, _ = _run(folder)
     assert not (folder / UNFINISHED).exists()

@@ -135,7 +135,7 @@ def test_one_method_has_no_rank() -> None:
     scores = base(methods=1)
     found = judged(scores, lambda *_: scores)
     assert math.isnan(found["mc"])
-    assert found["reason"] == "one method has no rank: give two or more"
+    assert found["reason"] == "a rank needs two methods: give two or more"
     assert found["iac_nr"] == 1
 
 

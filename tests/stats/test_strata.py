@@ -156,7 +156,7 @@ def test_what_cannot_be_is_said(by: str, bands: Any, said: str) -> None:
 
 
 def test_without_a_mask_or_a_label_there_are_no_groups() -> None:
-    with pytest.raises(BenchError, match="mask that shows something"):
+    with pytest.raises(BenchError, match="needs object masks that are not empty"):
         by_group(record((0.0, MISSING)), "size")
     with pytest.raises(BenchError, match="has a label"):
         by_group(record(labels=(None,) * 11), "class")

@@ -45,10 +45,10 @@ WRONG = [
     ({"samples": "many"}, r"samples: Input should be a valid integer.*\(got 'many'\)"),
     ({"seed": -1}, "seed: Input should be greater than or equal to 0"),
     ({"batch": 0}, "batch: Input should be 'auto'; or Input should be greater than 0"),
-    ({"target": "best"}, "target: cannot read 'best'. Say predicted, label, a class"),
-    ({"target": -1}, "target: cannot read -1. Say predicted, label, a class"),
-    ({"device": "tpu"}, "device: unknown device 'tpu'. Say auto, cpu, cuda, or cuda:1"),
-    ({"device": "mps"}, "device: mps has no float64, in which maps are normalised and ranked. Say cpu"),
+    ({"target": "best"}, "target: cannot read 'best'. Use predicted, label, a class"),
+    ({"target": -1}, "target: cannot read -1. Use predicted, label, a class"),
+    ({"device": "tpu"}, "device: unknown device 'tpu'. Use auto, cpu, cuda, or cuda:1"),
+    ({"device": "mps"}, "device: mps has no float64, in which maps are normalised and ranked. Use cpu"),
     ({"engine": "ray"}, "engine: Input should be 'local'"),
     ({"layers": 3}, "layers: "),
     ({"layers": []}, "layers: the list is empty"),
@@ -154,7 +154,7 @@ def test_text_of_the_command_line_is_read_by_the_parameter_s_type() -> None:
     ("text", "said"),
     [
         ('folder:root="a', "a quote is not closed"),
-        ("a:b=1:b=2", "b stands twice"),
+        ("a:b=1:b=2", "b is given twice"),
         ("k=3", "The name comes first"),
     ],
 )
@@ -195,7 +195,7 @@ TWICE = [
 def test_a_key_that_stands_twice_is_refused(tmp_path: Path, text: str, key: str, first: int, second: int) -> None:
     file = tmp_path / "study.yaml"
     file.write_text(text)
-    with pytest.raises(BenchError, match=f"the key {key} stands twice: on line {first} and on line {second}"):
+    with pytest.raises(BenchError, match=f"the key {key} is given twice: on line {first} and on line {second}"):
         read_yaml(file)
 
 

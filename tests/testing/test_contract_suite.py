@@ -6,7 +6,7 @@ import pytest
 
 from benchbench.errors import BenchError
 from benchbench.registry import METHODS, METRICS
-from benchbench.testing import CHECKS, METRIC_CHECKS, contracts as contract_suite
+from benchbench.testing import CHECKS, METRIC_CHECKS, contract_suite
 
 from .conftest import Session
 
@@ -93,7 +93,7 @@ def test_our_own_package_is_all_there() -> None:
     [
         ({}, "there is nothing to check"),
         ({"package": "nobody"}, "there is nothing to check"),
-        ({"methods": "gradcam"}, r"methods is no list. Say methods=\['gradcam'\]"),
+        ({"methods": "gradcam"}, r"methods is not a list. Use methods=\['gradcam'\]"),
         ({"methods": ["gradcm"]}, "Did you mean 'gradcam'"),
         ({"methods": [{"name": "gradcam", "power": 2}]}, "no parameter 'power'"),
         ({"methods": ["dataset-mean"]}, "whole dataset"),

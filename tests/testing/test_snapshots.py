@@ -58,7 +58,7 @@ WRONG = {
     "transposed": (MAPS.mT, "0: 7 x 6 cells, and the snapshot has 6 x 7"),
     "flipped": (MAPS.flip(1), "0: off by"),
     "flat": (MAPS * 0, "0: off by 1 at"),
-    "fewer": (MAPS[:1], "1: it is in the snapshot, and there is no such map now"),
+    "fewer": (MAPS[:1], "1: the snapshot has this map, but the test does not"),
     "more": (torch.cat([MAPS, MAPS[:1]]), "2: the snapshot has no such map"),
     "not finite": (MAPS / 0, "0: it has values that are not finite"),
     "none": (MAPS[:0], "there is no map to compare"),
@@ -86,7 +86,9 @@ def test_what_cannot_be_compared_is_not_written(tmp_path: Path) -> None:
 )
 def test_a_file_that_is_none_fails_and_says_so(stored: Path, text: str) -> None:
     stored.write_text(text)
-    with pytest.raises(AssertionError, match=r"snapshot.json: (the snapshot cannot be read|this is no snapshot)"):
+    with pytest.raises(
+        AssertionError, match=r"snapshot.json: (the snapshot cannot be read|this file is not a snapshot)"
+    ):
         assert_same_maps(MAPS, stored)
     assert_same_maps(MAPS, stored, update=True)
     assert_same_maps(MAPS, stored)
@@ -147,5 +149,5 @@ def test_a_run_is_stored_under_the_names_of_its_maps(tmp_path: Path) -> None:
     assert sorted(names) == sorted(
         f"net / data / relu / {method} / {sample}" for method in ("gradcam", "center") for sample in ("0000", "0001")
     )
-    with pytest.raises(AssertionError, match="net / data / relu / gradcam / 0000: it is in the snapshot"):
+    with pytest.raises(AssertionError, match="net / data / relu / gradcam / 0000: the snapshot has this map"):
         assert_same_maps(example_maps("gradcam"), path)

@@ -36,8 +36,8 @@ def as_image(given: object, where: str) -> Image.Image | Tensor:
         raise BenchError(f"the tensor's dtype is {given.dtype}, not a float", where=where, hint=hint)
     if given.ndim != 3 or 0 in given.shape or channels_last(given):
         last = given.ndim == 3 and channels_last(given)
-        plane = "Say image[None] for one channel" if given.ndim == 2 else "Give channels first, without a batch"
-        hint = "Say .permute(2, 0, 1): channels come first" if last else plane
+        plane = "Use image[None] for one channel" if given.ndim == 2 else "Give channels first, without a batch"
+        hint = "Use .permute(2, 0, 1): channels come first" if last else plane
         raise BenchError(f"a tensor {tuple(given.shape)}, not (channels, H, W)", where=where, hint=hint)
     image = given.detach().cpu().float()
     if not bool(image.isfinite().all()):
@@ -72,10 +72,10 @@ def as_mask(given: object, image: Image.Image | Tensor, where: str) -> Tensor | 
         return None
     given = as_tensor(given)
     if not isinstance(given, Tensor):
-        hint = "Say torch.from_numpy(np.array(mask))"
+        hint = "Use torch.from_numpy(np.array(mask))"
         raise BenchError(f"{type(given).__name__} is not a tensor", where=where, hint=hint)
     if given.is_floating_point() or given.is_complex():
-        raise BenchError(f"the mask's dtype is {given.dtype}", where=where, hint="Say mask > 0.5")
+        raise BenchError(f"the mask's dtype is {given.dtype}", where=where, hint="Use mask > 0.5")
     size = tuple(image.shape[1:]) if isinstance(image, Tensor) else (image.height, image.width)
     if tuple(given.shape) != size:
         raise BenchError(f"the mask is {tuple(given.shape)} and its image {size} (height, width)", where=where)

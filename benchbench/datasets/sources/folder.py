@@ -85,7 +85,7 @@ def _groups(found: Scan, labels: Path | None, groups: Path | None) -> dict[str, 
 def _labels(found: Scan, labels: Path | None, classes: Classes | None) -> Labels:
     if classes is not None and (labels is not None or not any("/" in id for id in found.photos)):
         hint = "Leave out classes" + (", or labels" if labels is not None else "")
-        raise BenchError("classes says how sub-folders become labels, and there are none", where="classes", hint=hint)
+        raise BenchError("classes needs sub-folders, and there are none", where="classes", hint=hint)
     if labels is not None:
         return labels_of_table(labels, found.photos)
     inside = Counter("/" in id for id in found.photos)

@@ -61,7 +61,7 @@ def labels_of_folders(found: Scan, classes: Classes | None = None) -> Labels:
         said = (
             "a sub-folder is named 0" if chosen == "one-based" and "numeric" in rules else "not all names are numbers"
         )
-        raise BenchError(f"classes is {chosen}, and {said}", where="root", hint=f"Say classes: {' or '.join(rules)}")
+        raise BenchError(f"classes is {chosen}, and {said}", where="root", hint=f"Use classes: {' or '.join(rules)}")
     index = rules[chosen]
     if chosen == "sorted":
         _refuse_empty(found)
@@ -131,7 +131,7 @@ def labels_of_table(path: Path, photos: Mapping[str, Path]) -> Labels:
         lines[id], labels[id] = line, int(label)
     if not labels:
         raise BenchError(
-            "the table has no rows", where=f"labels: {path.name}", hint="Leave labels out if there is none"
+            "the table has no rows", where=f"labels: {path.name}", hint="Leave labels out if there are none"
         )
     return Labels(f"from {path.name}", labels)
 

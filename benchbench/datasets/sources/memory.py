@@ -144,9 +144,9 @@ def _each(given: object, what: str, dimensions: int, shape: str, count: int | No
 
 def _reshape(given: Tensor, dimensions: int) -> str:
     if given.ndim == dimensions - 1 and dimensions == 4:
-        return "Say images[None] for a single image, images[:, None] for images of one channel"
+        return "Use images[None] for a single image, images[:, None] for images of one channel"
     if given.ndim == dimensions + 1 and 1 in given.shape:
-        return f"Say .squeeze({list(given.shape).index(1)})"
+        return f"Use .squeeze({list(given.shape).index(1)})"
     return _HINT
 
 

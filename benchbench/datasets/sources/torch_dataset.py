@@ -65,7 +65,7 @@ class Wrapped:
             raise BenchError(f"cannot be fetched: {type(error).__name__}: {error}") from error
         if not isinstance(item, Mapping) and (not isinstance(item, (tuple, list)) or len(item) != 2):
             raise BenchError(
-                f"is {_described(item)}, not a pair (image, label)", hint="Wrap it in one that gives pairs"
+                f"is {_described(item)}, not a pair (image, label)", hint="Wrap it in a dataset that returns pairs"
             )
         parts = of_mapping(item) if isinstance(item, Mapping) else ImageForms(*item)
         image = as_image(parts.images, "image")

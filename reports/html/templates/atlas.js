@@ -83,7 +83,7 @@ const atlas = (() => {
       pixels[i] = palette[level];
     }
     context.putImageData(image, 0, 0);
-    if (!scale) return "the same everywhere";
+    if (!scale) return "constant";
     const third = (part, whole, names) => names[Math.min(2, Math.floor((3 * part) / whole))];
     const y = third(Math.floor(peak / canvas.width), canvas.height, ["upper", "middle", "lower"]);
     const x = third(peak % canvas.width, canvas.width, ["left", "centre", "right"]);

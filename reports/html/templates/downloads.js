@@ -18,7 +18,7 @@
       await navigator.clipboard.writeText(tex);
       said.textContent = "LaTeX copied";
     } catch {
-      said.textContent = "the browser does not let this page copy: save the LaTeX instead";
+      said.textContent = "the browser blocks copying: save the LaTeX file instead";
     }
   }
 

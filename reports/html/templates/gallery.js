@@ -118,7 +118,7 @@ const photoGallery = (() => {
     more.hidden = photos.childElementCount >= total;
     whole.hidden = only === null;
     const all = `${photos.childElementCount} of ${order.length} photos shown`;
-    count.textContent = only === null ? all : `1 of ${order.length} photos shown, the one that was chosen`;
+    count.textContent = only === null ? all : `1 of ${order.length} photos shown: the chosen photo`;
   }
 
   function again() {

@@ -69,7 +69,7 @@
     return group;
   }
 
-  const words = ({ image, at }) => `${set().images[image].sample}: ${atlas.fixed(at[0])} across, ${atlas.fixed(at[1])} up`;
+  const words = ({ image, at }) => `${set().images[image].sample}: x ${atlas.fixed(at[0])}, y ${atlas.fixed(at[1])}`;
 
   function mark(point, place, { x, y }) {
     const known = set().images[point.image].photo !== undefined;
@@ -133,7 +133,7 @@
     if (!points.length) return;
     const scale = scales();
     plot.append(grid(scale), ...points.map((point, place) => mark(point, place, scale)));
-    plot.setAttribute("aria-label", `One point per image. Across: ${title(axes[0])}. Up: ${title(axes[1])}. Arrow keys choose, Enter opens.`);
+    plot.setAttribute("aria-label", `One point per image. x axis: ${title(axes[0])}. y axis: ${title(axes[1])}. Arrow keys choose, Enter opens.`);
     choose(0);
     table();
   }
