@@ -84,8 +84,8 @@ ENGINE = (
     ),
     _engine(
         "the answer for the perturbed image's own best class", "network/scorer",
-        "found = Answers(logits.softmax(1).gather(1, asked)",
-        "found = Answers(logits.softmax(1).amax(1, keepdim=True).expand_as(asked)",
+        "found = TargetScores(logits.softmax(1).gather(1, asked)",
+        "found = TargetScores(logits.softmax(1).amax(1, keepdim=True).expand_as(asked)",
         "gradcam random", "deletion",
     ),
     _engine(
