@@ -14,7 +14,7 @@ from benchbench.errors import NotApplicable
 from benchbench.registry import method
 from benchbench.types import Layer
 
-from ._masking import grown
+from ..maps.normalise import upsample
 from ._sign import Sign, evidence
 
 _CURVED = {
@@ -85,7 +85,7 @@ def guidedbackprop(layer: Layer) -> Tensor:
 def guidedgradcam(layer: Layer) -> Tensor:
     """Grad-CAM, upsampled, times guided backpropagation; the largest magnitude among channels."""
     cam = relu((layer.gradient.mean((2, 3), keepdim=True) * layer.activation).sum(1, keepdim=True))
-    return (grown(cam, layer.images.shape[2:]) * _guided(layer)).abs().amax(1)
+    return (upsample(cam, layer.images.shape[2:]) * _guided(layer)).abs().amax(1)
 
 
 @method(

@@ -12,9 +12,9 @@ from torch.nn import functional as F
 from benchbench.registry import method
 from benchbench.types import Layer
 
+from ..maps.normalise import minmax, upsample
 from ..perturbation.fills import gaussian
 from ..registry.method_parameter import AnyMethod, Method
-from ._masking import grown, minmax
 
 
 @method("random", needs="activation", control=True)
@@ -85,7 +85,7 @@ def blurred(
 ) -> Tensor:
     """A method's map at the image's size, blurred by a Gaussian; sigma as a share of the shorter side."""
     inner = of(layer)
-    large = grown(inner[:, None], layer.images.shape[2:])
+    large = upsample(inner[:, None], layer.images.shape[2:])
     width = sigma * min(large.shape[2:])
     span = [min(2 * int(4 * width) + 1, 2 * side - 1) for side in large.shape[2:]]
     return _constant_where(inner, gaussian(large, span, width)[:, 0])
@@ -100,7 +100,7 @@ def coarse(
 ) -> Tensor:
     """A method's map averaged into cells x cells: what is left of it without its fine lines."""
     inner = of(layer)
-    return _constant_where(inner, F.adaptive_avg_pool2d(grown(inner[:, None], layer.images.shape[2:]), cells)[:, 0])
+    return _constant_where(inner, F.adaptive_avg_pool2d(upsample(inner[:, None], layer.images.shape[2:]), cells)[:, 0])
 
 
 @method("noised", needs="activation", control=True)

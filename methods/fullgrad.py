@@ -7,7 +7,7 @@ from torch import Tensor
 from benchbench.registry import method
 from benchbench.types import Layer
 
-from ._masking import grown
+from ..maps.normalise import upsample
 
 _LEAST = 1e-6  # as in the authors' code
 
@@ -29,7 +29,7 @@ def fullgrad(layer: Layer) -> Tensor:
     size = image.shape[2:]
     found = _psi(image).sum(1)
     for term in biases:
-        found = found + grown(_psi(term), size).sum(1)
+        found = found + upsample(_psi(term), size).sum(1)
     return found
 
 

@@ -11,8 +11,8 @@ from torch import Tensor
 from benchbench.registry import method
 from benchbench.types import Layer
 
+from ..maps.normalise import minmax, upsample
 from ..registry.method_parameter import AnyMethod, Method
-from ._masking import grown, minmax
 
 
 @method(
@@ -55,4 +55,4 @@ def refinecam(layer: Layer, *, of: AnyMethod = Method("gradcam++")) -> Tensor:  
 
 def _normalised(maps: list[Tensor]) -> Tensor:
     """(S, B, h, w): at the first map's resolution, in 0 .. 1; zero where constant."""
-    return minmax(torch.stack([grown(found[:, None], maps[0].shape[1:])[:, 0] for found in maps]))
+    return minmax(torch.stack([upsample(found[:, None], maps[0].shape[1:])[:, 0] for found in maps]))

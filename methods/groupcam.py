@@ -11,8 +11,8 @@ from torch import Tensor, relu
 from benchbench.registry import method
 from benchbench.types import Layer
 
+from ..maps.normalise import minmax, quantile, upsample
 from ..perturbation.fills import gaussian
-from ._masking import grown, minmax, quantile
 
 
 @method(
@@ -58,4 +58,4 @@ def _masks(layer: Layer, groups: int, least_share: float, size: tuple[int, int])
     if least_share:
         sums = torch.where(sums > quantile(sums, least_share), sums, 0)
     live = sums.amax((2, 3), keepdim=True) > sums.amin((2, 3), keepdim=True)  # rounding is not to be stretched
-    return minmax(grown(sums, size)) * live
+    return minmax(upsample(sums, size)) * live

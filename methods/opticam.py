@@ -11,7 +11,7 @@ from torch import Tensor, relu
 from benchbench.registry import method
 from benchbench.types import Layer
 
-from ._masking import grown, minmax
+from ..maps.normalise import minmax, upsample
 
 
 @method(
@@ -34,7 +34,7 @@ def opticam(
     optimiser = torch.optim.Adam([u], lr=rate)
     for _ in range(steps):
         with torch.enable_grad():
-            mask = minmax(grown(_combined(u, activation)[:, None], layer.images.shape[2:]))
+            mask = minmax(upsample(_combined(u, activation)[:, None], layer.images.shape[2:]))
             logits = layer.forward(layer.images * mask)
             (u.grad,) = torch.autograd.grad(-logits.gather(1, layer.targets[:, None]).sum(), u)
         optimiser.step()

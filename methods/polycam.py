@@ -8,7 +8,7 @@ from torch import Tensor, relu
 from benchbench.registry import method
 from benchbench.types import Layer
 
-from ._masking import grown, quantile
+from ..maps.normalise import quantile, upsample
 
 _OUTLIERS = 0.001  # on each side, as in the authors' code
 _LEAST = 1e-12
@@ -58,13 +58,15 @@ def _whole(stage: Layer) -> Tensor:
 def _kept(stage: Layer) -> Tensor:
     """(B, K): the probability of the image times each mask."""
     masks, size = _masks(stage), stage.images.shape[2:]
-    return stage.score_pictures(lambda i, k: stage.images[i] * grown(masks[i, k][:, None], size), masks.shape[1])
+    return stage.score_pictures(lambda i, k: stage.images[i] * upsample(masks[i, k][:, None], size), masks.shape[1])
 
 
 def _removed(stage: Layer) -> Tensor:
     """(B, K): the probability of the image times 1 - each mask."""
     masks, size = _masks(stage), stage.images.shape[2:]
-    return stage.score_pictures(lambda i, k: stage.images[i] * (1 - grown(masks[i, k][:, None], size)), masks.shape[1])
+    return stage.score_pictures(
+        lambda i, k: stage.images[i] * (1 - upsample(masks[i, k][:, None], size)), masks.shape[1]
+    )
 
 
 def _masks(stage: Layer) -> Tensor:
@@ -81,6 +83,6 @@ def _product(maps: list[Tensor]) -> Tensor:
     """Of maps from the finest, (B, h, w) each: the coarsest, times each finer one divided by its local mean."""
     found, *rest = [each[:, None] for each in reversed(maps)]
     for finer in rest:
-        local = grown(grown(finer, found.shape[2:]), finer.shape[2:])
-        found = finer / local.clamp_min(_LEAST) * grown(found, finer.shape[2:])
+        local = upsample(upsample(finer, found.shape[2:]), finer.shape[2:])
+        found = finer / local.clamp_min(_LEAST) * upsample(found, finer.shape[2:])
     return found[:, 0]

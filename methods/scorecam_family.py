@@ -11,7 +11,7 @@ from torch import Tensor, relu
 from benchbench.registry import method
 from benchbench.types import Layer, ScoreKind
 
-from ._masking import grown, minmax
+from ..maps.normalise import minmax, upsample
 
 
 @method(
@@ -36,7 +36,7 @@ def sscam(
     size = layer.images.shape[2:]
 
     def noisy(image: Tensor, variant: Tensor) -> Tensor:
-        mask = minmax(grown(masks[image, variant // samples][:, None], size))[:, 0]
+        mask = minmax(upsample(masks[image, variant // samples][:, None], size))[:, 0]
         drawn = zip(image.tolist(), variant.tolist(), strict=True)
         noise = torch.stack([_noise(layer.seeds[i], v, mask) for i, v in drawn])
         return layer.images[image] * (mask + sigma * noise)[:, None]
@@ -61,7 +61,7 @@ def iscam(layer: Layer, *, steps: Annotated[int, Field(ge=1)] = 10, score: Score
     size = layer.images.shape[2:]
 
     def scaled(image: Tensor, variant: Tensor) -> Tensor:
-        mask = minmax(grown(masks[image, variant // steps][:, None], size))[:, 0]
+        mask = minmax(upsample(masks[image, variant // steps][:, None], size))[:, 0]
         share = (variant % steps + 1).to(mask) / steps
         return layer.images[image] * (share[:, None, None] * mask)[:, None]
 

@@ -11,8 +11,8 @@ from torch import Tensor
 from benchbench.registry import method
 from benchbench.types import Layer
 
+from ..maps.normalise import minmax
 from ..registry.method_parameter import AnyMethod, Method
-from ._masking import minmax
 
 
 @method(

@@ -18,7 +18,7 @@ def responds(answers: Tensor) -> Tensor:
     return answers.amax(-1) - answers.amin(-1) > ROUNDING * answers.abs().amax(-1)
 
 
-def pearson(one: Tensor, other: Tensor) -> Tensor:
+def pearson_or_zero(one: Tensor, other: Tensor) -> Tensor:
     """(B,): the linear correlation of the rows of (B, n) and (B, n); 0 where one of them is constant."""
     one, other = (x.double() - x.double().mean(1, keepdim=True) for x in (one, other))
     scale = one.square().sum(1).sqrt() * other.square().sum(1).sqrt()
@@ -26,9 +26,9 @@ def pearson(one: Tensor, other: Tensor) -> Tensor:
     return torch.where(live, (one * other).sum(1) / torch.where(live, scale, 1), 0).clamp(-1, 1)
 
 
-def spearman(one: Tensor, other: Tensor) -> Tensor:
+def spearman_or_zero(one: Tensor, other: Tensor) -> Tensor:
     """(B,): the linear correlation of the rows' ranks; equal values share the mean of their ranks."""
-    return pearson(midranks(one), midranks(other))
+    return pearson_or_zero(midranks(one), midranks(other))
 
 
 def midranks(values: Tensor) -> Tensor:

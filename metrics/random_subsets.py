@@ -20,7 +20,7 @@ from ..maps.similarity import reasons
 from ..perturbation.parts import parts_in
 from ..perturbation.ranking import members
 from ..types.probes import FillName, PartsName, Random, Region
-from ._correlation import FLAT, pearson, responds, spearman
+from ._correlation import FLAT, pearson_or_zero, responds, spearman_or_zero
 from ._removal_protocols import Answer, in_other_fills
 from .deletion_insertion import answers
 
@@ -93,7 +93,7 @@ def sensitivity_n(
     sets = [_drawn((share,), draws, parts, fill) for share in shares]
     said = torch.stack([_said(seen, each) for each in sets], 1)
     falls = _falls(seen, answer).view(-1, len(shares), draws)
-    each = torch.stack([pearson(said[:, n], falls[:, n]) for n in range(len(shares))])
+    each = torch.stack([pearson_or_zero(said[:, n], falls[:, n]) for n in range(len(shares))])
     return Scored(each.mean(0), inapplicable=_inapplicable(seen, answer, sets))
 
 
@@ -125,7 +125,7 @@ def faithfulness_correlation(
     """
     falls = _falls(seen, answer)
     sets = _drawn((share,), draws, parts, fill)
-    return Scored(pearson(_said(seen, sets), falls), inapplicable=_inapplicable(seen, answer, [sets]))
+    return Scored(pearson_or_zero(_said(seen, sets), falls), inapplicable=_inapplicable(seen, answer, [sets]))
 
 
 def _regions(cells: int, fill: FillName) -> list[Region]:
@@ -158,7 +158,7 @@ def single_deletion(
     """
     falls = _falls(seen, answer)
     squares = _regions(cells, fill)
-    return Scored(spearman(_said(seen, squares), falls), inapplicable=_inapplicable(seen, answer, [squares]))
+    return Scored(spearman_or_zero(_said(seen, squares), falls), inapplicable=_inapplicable(seen, answer, [squares]))
 
 
 @metric(

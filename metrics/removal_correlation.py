@@ -17,7 +17,7 @@ from benchbench.types import Scored, Seen
 from ..maps.similarity import reasons
 from ..perturbation.ranking import ranks
 from ..types.probes import MAP, FillName, Probe
-from ._correlation import FLAT, pearson, responds
+from ._correlation import FLAT, pearson_or_zero, responds
 from ._removal_protocols import EVERY_FILL, inserted, removed
 
 Steps = Annotated[int, Field(ge=2, le=100_000)]
@@ -58,7 +58,7 @@ def _correlated(seen: Seen, steps: int, parts: Of, *, rises: bool) -> Scored:
     changes = (y[:, 1:] - y[:, :-1]) * (1 if rises else -1)
     single = torch.full_like(y[:, 0], count < 2, dtype=torch.bool)
     why = reasons((single, SINGLE), (~responds(y), FLAT))
-    return Scored(pearson(_pieces(values, edges), changes), inapplicable=why)
+    return Scored(pearson_or_zero(_pieces(values, edges), changes), inapplicable=why)
 
 
 def _pieces(maps: Tensor, edges: Tensor) -> Tensor:

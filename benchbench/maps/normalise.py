@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 
-def upsample(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """Maps (N, h, w) at the image's size (N, H, W): bilinear, align_corners=False."""
-    return F.interpolate(maps[:, None], size=size, mode="bilinear", align_corners=False)[:, 0]
+def upsample(maps: Tensor, size: Sequence[int]) -> Tensor:
+    """Maps (N, h, w) or (N, M, h, w) at the size (H, W): bilinear, align_corners=False."""
+    stack = maps[:, None] if maps.ndim == 3 else maps
+    large = F.interpolate(stack, size=list(size), mode="bilinear", align_corners=False)
+    return large[:, 0] if maps.ndim == 3 else large
 
 
 def minmax(maps: Tensor) -> Tensor:
-    """Maps (N, H, W) scaled to [0, 1], each by itself; a constant map becomes all zero."""
+    """Maps (..., h, w) scaled to [0, 1], each by itself; a constant map becomes all zero, and NaN stays NaN."""
     low, high = maps.amin((-2, -1), keepdim=True), maps.amax((-2, -1), keepdim=True)
-    span = high - low
-    return torch.where(span > 0, (maps - low) / torch.where(span > 0, span, 1), 0)
+    return (maps - low) / torch.where(high > low, high - low, 1)
+
+
+def quantile(maps: Tensor, share: float) -> Tensor:
+    """(..., 1, 1): the quantile of each map's values (..., h, w), interpolated linearly.
+
+    torch.quantile does the same and refuses more than 16 million values.
+    """
+    ordered = maps.flatten(-2).sort(-1).values
+    place = share * (ordered.shape[-1] - 1)
+    below = int(place)
+    above = min(below + 1, ordered.shape[-1] - 1)
+    return torch.lerp(ordered[..., below], ordered[..., above], place - below)[..., None, None]
 
 
 def saliency(maps: Tensor, size: tuple[int, int]) -> Tensor:

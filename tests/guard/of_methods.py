@@ -101,8 +101,10 @@ METHODS = (
         " - layer.score(blurred)[:, None]", "", "groupcam", study="middle",
     ),
     _method(
-        "Layer-CAM's fusion: maps grown with align_corners=True", "_masking",
-        'list(size), mode="bilinear", align_corners=False', 'list(size), mode="bilinear", align_corners=True', "fusion",
+        "Layer-CAM's fusion: maps upsampled with align_corners=True", "fusion",
+        "upsample(found[:, None], maps[0].shape[1:])",
+        'torch.nn.functional.interpolate(found[:, None], maps[0].shape[1:], mode="bilinear", align_corners=True)',
+        "fusion",
     ),
     _method(
         "Layer-CAM's fusion: tanh for the coarsest stages and not for the finest", "fusion",
