@@ -1,4 +1,4 @@
-"""What a method costs: measured on the method alone (benchbench/cost.py), and inside the study (sharing.py)."""
+"""What a method costs: measured on the method alone (benchbench/cost/measure.py), and inside the study (ledger.py)."""
 
 from __future__ import annotations
 

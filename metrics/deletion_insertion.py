@@ -85,7 +85,7 @@ def deletion(
 ) -> Scored:
     """Area under the target's probability as the most salient pixels are removed first.
 
-    ``source``: whose points and whose area; see metrics/protocols.py.
+    ``source``: whose points and whose area; see metrics/_removal_protocols.py.
     """
     return _area(seen, steps, answer, source)
 
@@ -115,7 +115,7 @@ def insertion(
 ) -> Scored:
     """Area under the target's probability as the most salient pixels are put first onto the image's blur.
 
-    ``source``: whose points and whose area; see metrics/protocols.py.
+    ``source``: whose points and whose area; see metrics/_removal_protocols.py.
     """
     return _area(seen, steps, answer, source, insert=True)
 

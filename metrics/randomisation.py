@@ -1,7 +1,7 @@
 """Does the map change when the network's weights or the class do? A map that stays explains neither.
 
 Adebayo et al. 2018, arXiv:1810.03292; Sixt et al. 2020, arXiv:1912.09818; Hedstroem et al. 2024, arXiv:2401.06465.
-How weights are drawn is in benchbench/redraw.py.
+How weights are drawn is in benchbench/network/randomise.py.
 """
 
 from __future__ import annotations

@@ -28,9 +28,9 @@ class Tables:
 
     Attributes:
         results, pooled, curves, maps, photos: the parquet files of these names (maps/index, photos/index).
-        accuracy: for run.json, see answers.accuracy.
+        accuracy: for run.json, see answer_tables.accuracy.
         label_cautions: what is unlikely to be meant in the labels, in words.
-        units: by dataset, which samples depend on each other, see answers.units_of.
+        units: by dataset, which samples depend on each other, see answer_tables.units_of.
     """
 
     results: pd.DataFrame

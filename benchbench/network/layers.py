@@ -1,6 +1,6 @@
 """Which layers: module paths, ``last`` (the last spatial map on the way to the logits) or ``stages``.
 
-``last`` and ``stages`` are chosen by what the logits come of: see ``Way`` in flow.py.
+``last`` and ``stages`` are chosen by what the logits come of: see ``Way`` in tracing/flow.py.
 """
 
 from __future__ import annotations

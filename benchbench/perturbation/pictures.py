@@ -109,7 +109,7 @@ class RankedMaps:
         return apply(probe, self.images[rows], fill[rows], parts[rows], rank, self.height[rows])
 
     def marks(self, key: Tensor) -> Tensor:
-        """(P, U) int64: by probe and pair, what tells its picture from others of the same name: see equal.py."""
+        """(P, U) int64: by probe and pair, what tells its picture from others of the same name: see equality.py."""
         first = {which: sums(rank, key) for which, rank in self.ranks.items()}
         found = []
         for probe in self.asked.probes:

@@ -34,7 +34,7 @@ class ReadyModel:
         classes: how many logits.
         skips: by (layer, need), why the network cannot serve the need there.
         settings: whatever of the run's settings the numbers depend on.
-        proven: see scoring.Scorer.
+        proven: see network.scorer.Scorer.
     """
 
     name: str

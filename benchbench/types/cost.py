@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Cost:
-    """What one method alone cost on a batch: see cost.py for how it is measured.
+    """What one method alone cost on a batch: see cost/measure.py for how it is measured.
 
     ``seconds``: one entry per timed call, of all ``images`` together. ``peak_bytes``: above what was live before the
     call. Passes are per image; ``rests`` are those through what is behind the layer alone. ``forward_seconds``: the
@@ -40,7 +40,7 @@ class PassCount:
 
 @dataclass(frozen=True)
 class CostShare:
-    """What one method's maps took inside a study, per image; see sharing.py for what is attributed to whom.
+    """What one method's maps took inside a study, per image; see cost/ledger.py for what is attributed to whom.
 
     ``seconds``: its own work and its parts of what it had in common with others; ``own_seconds``: the former alone.
     Passes are counted alike. ``images``: how many it is the mean over.

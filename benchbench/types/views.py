@@ -1,6 +1,6 @@
 """Views: the ways in which a metric may want a method's map again. Data, as probes are: equal views are one view.
 
-Sizes of noise are in pixels scaled to [0, 1]. ``again.py`` shows the views to the methods.
+Sizes of noise are in pixels scaled to [0, 1]. ``attribution/reexplain.py`` shows the views to the methods.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Masked:
 
 @dataclass(frozen=True)
 class RandomWeights:
-    """The image, or a ``noise`` of it, before the network with some of its weights drawn anew; see redraw.py.
+    """The image, or a ``noise`` of it, before the network with some of its weights drawn anew; see network/randomise.py.
 
     The layers, from the logits down to the input, are ``of`` blocks. ``cascade``: the first ``index`` of them are
     random; ``independent``: the ``index``-th alone, counted from 1.
