@@ -23,8 +23,6 @@ import torch
 
 import benchbench
 from benchbench.cost.memory import keep_memory
-from benchbench.registry import metric
-from benchbench.types import Scored, Seen
 
 from .ours import READY
 from .scenes import network_of, smooth
@@ -58,14 +56,9 @@ AXES = {
     "steps": (7, 14, 28, 56),
     "size": (112, 160, 224, 320),
 }
+NO_FORWARD = "map_mean"  # a metric of the map alone: what is left is the cost of the maps
 ALONE = 128  # images of a run for maps alone: more, so that its fixed cost does not hide the pass
 SHARED = ("methods", "layers")  # where a pass for maps alone is to stay flat
-
-
-@metric("map_mean", higher_is_better=True, needs="map", protocols={"plain": {}})
-def map_mean(seen: Seen) -> Scored:
-    """The map's mean: a metric without a forward, so that what is left is the cost of the maps."""
-    return Scored(seen.map.mean((1, 2)))
 
 
 def points() -> Iterator[Point]:
@@ -84,7 +77,7 @@ def study_of(point: Point) -> benchbench.Study:
         datasets={"smooth": smooth(point.samples, point.size)},
         layers=list(LAYERS[: point.layers]),
         methods=READY[: point.methods],
-        metrics=scores if point.series == "scores" else ["map_mean"],
+        metrics=scores if point.series == "scores" else [NO_FORWARD],
         samples=point.samples,
         batch=16,
     )

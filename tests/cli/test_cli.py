@@ -257,7 +257,7 @@ def test_the_home_folder_stands_for_a_tilde(place: Path, finished: Path, monkeyp
     [
         (
             ["run", "study.yaml"],
-            "benchbench.cli.run_study",
+            "benchbench.cli.app.run_study",
             "; finished work is kept, and the same command continues from",
         ),
         (["list", "metrics"], "benchbench.cli.listing.show", "\n"),
@@ -407,7 +407,7 @@ def test_class_folders_that_are_numbers_are_said(place: Path) -> None:
 
 
 def test_the_version(place: Path) -> None:
-    assert benchbench("--version", cwd=place).stdout == f"benchbench {version('benchbench')}\n"
+    assert benchbench("--version", cwd=place).stdout == f"benchbench {version('benchbench-saliency')}\n"
 
 
 def test_failed_rows_are_exit_code_1(place: Path) -> None:

@@ -162,7 +162,7 @@ def test_labels_that_are_none_of_the_classes(tmp_path: Path) -> None:
         (
             "one-based",
             torch.arange(12) % 7 + 1,
-            "1 of 12 labels of d are none of the 7 classes of net (0 to 6). They look one",
+            "1 of 12 labels of d are none of the 7 classes of net (0 to 6). If they count",
         ),
     ):
         _, heard = run(seeded(Small), (data, labels), tmp_path / name)
