@@ -16,6 +16,12 @@ class BenchError(Exception):
         what: what is wrong, naming the thing.
         where: the place the user can go to, such as ``study.yaml: methods[2]``.
         hint: the way out.
+
+    Example:
+        >>> bb.explain(network, images, method="gradcm")
+        Traceback (most recent call last):
+        ...
+        benchbench.errors.BenchError: unknown method 'gradcm'. Did you mean 'gradcam' ...
     """
 
     def __init__(self, what: str, *, where: str = "", hint: str = "") -> None:
@@ -34,7 +40,15 @@ class BenchError(Exception):
 
 
 class NotApplicable(BenchError):  # noqa: N818 - an answer, not a mistake
-    """What was asked has no meaning here (CAM on a head that is not pooled); the row says so, with the reason."""
+    """What was asked has no meaning here (CAM on a head that is not pooled); the row says so, with the reason.
+
+    Example:
+        >>> flat = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.Flatten(), torch.nn.Linear(3600, 5)).eval()
+        >>> bb.explain(flat, images, method="cam", layer="0")
+        Traceback (most recent call last):
+        ...
+        benchbench.errors.NotApplicable: ...
+    """
 
 
 def safe(text: str) -> str:

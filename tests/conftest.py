@@ -7,12 +7,13 @@ import os
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from benchbench.registry import METHODS, METRICS, MODELS
+from benchbench.registry import DATASETS, METHODS, METRICS, MODELS, Registry
 
 pytest_plugins = ["pytester"]  # sessions of pytest inside a test
 torch.set_num_threads(1)
@@ -37,11 +38,9 @@ def photos224() -> Tensor:
 @pytest.fixture
 def planted() -> Iterator[None]:
     """What is registered in a test is forgotten after it."""
-    before = set(METHODS.names()), set(METRICS.names()), set(MODELS.names())
+    registries: list[Registry[Any]] = [METHODS, METRICS, MODELS, DATASETS]
+    before = [set(registry.names()) for registry in registries]
     yield
-    for name in set(METHODS.names()) - before[0]:
-        METHODS.remove(name)
-    for name in set(METRICS.names()) - before[1]:
-        METRICS.remove(name)
-    for name in set(MODELS.names()) - before[2]:
-        MODELS.remove(name)
+    for registry, names in zip(registries, before, strict=True):
+        for name in set(registry.names()) - names:
+            registry.remove(name)

@@ -166,5 +166,7 @@ def test_files_and_functions_stay_small() -> None:
         assert text.count("\n") <= 330, f"{path} is long: what is its second job?"
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.FunctionDef):
-                length = (node.end_lineno or node.lineno) - node.lineno
+                length = (
+                    (node.end_lineno or node.lineno) - node.lineno - len((ast.get_docstring(node) or "").split("\n"))
+                )
                 assert length <= 60, f"{path}:{node.lineno} {node.name} is long: what is its second job?"

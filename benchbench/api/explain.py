@@ -92,6 +92,11 @@ def explain(
     Raises:
         BenchError: an unknown method, parameter, layer or target; images that the network cannot take.
         NotApplicable: the method has no meaning on this network; the message says why.
+
+    Example:
+        >>> maps = bb.explain(network, images, method="gradcam++", layer="features", target=3)
+        >>> maps.shape, float(maps.min()), float(maps.max())
+        (torch.Size([2, 1, 32, 32]), 0.0, 1.0)
     """
     if not isinstance(method, str):
         raise BenchError(f"method is {method!r}", where="explain", hint="Give a name: benchbench list methods")

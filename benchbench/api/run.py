@@ -38,7 +38,18 @@ from ..stats.metric_reliability import levels_of
 
 
 class Run:
-    """A run's folder, read back."""
+    """The results of a run, read back from its folder.
+
+    Raises:
+        BenchError: from ``load``, if the folder holds no run, or a file of the run is not as it was written.
+
+    Example:
+        >>> _ = bb.Study(models={"mine": network}, datasets={"val": (images, labels)},
+        ...              methods=["gradcam", "layercam"], metrics=["deletion"]).run("runs/mine", report=False)
+        >>> run = bb.Run.load("runs/mine")
+        >>> list(run.leaderboard()["method"])
+        ['gradcam', 'layercam']
+    """
 
     def __init__(self, record: Record) -> None:
         self.record = record

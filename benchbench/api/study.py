@@ -17,11 +17,35 @@ from .run import Run
 
 
 class Study(StudySpec):
-    """What to compare; see the study file's keys. ``models`` and ``datasets`` may be mappings of names to objects.
+    """What to compare: networks x data x layers x methods x metrics. The keys are those of a study file.
+
+    Args:
+        models: registered names, ``FILE.py:function``, or a mapping of names to networks (nn.Module or ModelSpec).
+        datasets: registered names, or a mapping of names to data: ``(images, labels)``, ``(images, labels, masks)``,
+            a tensor (N, channels, H, W), a torch data set, or a Dataset.
+        layers: ``last`` (the default), ``stages``, or paths of modules; a mapping gives layers for each network.
+        methods, metrics: registered names; ``{"name": ..., key: value}`` sets parameters, and ``metric@protocol``
+            chooses a protocol.
+        target: what is explained: ``predicted`` (the default), ``label``, a class index, ``top-2``, or ``281-285``.
+            Several targets in a list are reported separately.
+        samples: how many images of each data set; 64 by default.
+        seed: of the choice of images and of every random draw; 0 by default.
+        device: ``auto`` (the default), ``cpu``, ``cuda`` or ``cuda:1``.
+        batch: images in a forward pass; ``auto``, the default, measures how many fit.
+        score: ``softmax`` (the default), or ``sigmoid`` for images with several labels.
+        precision: of scoring, ``float32`` (the default) or ``bf16``. compile: score with torch.compile.
+        workers: threads that load images ahead; 2 by default.
+        engine: ``local``.
+
+    Raises:
+        BenchError: an unknown name, a wrong type or value, or a missing file. The message names the key.
 
     Example:
-        >>> Study(models={"mine": network}, datasets={"val": (images, labels)}, layers=["layer4"],
-        ...       methods=["gradcam", "scorecam"], metrics=["deletion", "insertion"]).run("runs/mine")  # doctest: +SKIP
+        >>> study = bb.Study(models={"mine": network}, datasets={"val": (images, labels)},
+        ...                  methods=["gradcam", "random"], metrics=["deletion"])
+        >>> run = study.run("runs/mine", report=False)
+        >>> sorted(set(run.table["method"]))
+        ['gradcam', 'random']
     """
 
     def __init__(self, **keys: Any) -> None:

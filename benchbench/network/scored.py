@@ -40,10 +40,10 @@ def scored(network: nn.Module, score: Callable[[Any], Tensor]) -> nn.Module:
             later one, raises it where the score returns something else, or another kind than before.
 
     Example:
-        >>> def similarity(embedding):                                   # to a reference picture's embedding
-        ...     return torch.cosine_similarity(embedding, reference)
-        >>> bb.explain(bb.scored(encoder, similarity), images, method="gradcam")       # doctest: +SKIP
-        >>> bb.explain(bb.scored(hugging, lambda out: out.logits), images, target="predicted")  # doctest: +SKIP
+        >>> reference = network(images[:1]).detach()
+        >>> similar = bb.scored(network, lambda output: torch.cosine_similarity(output, reference))
+        >>> bb.explain(similar, images, method="gradcam", layer="features").shape
+        torch.Size([2, 1, 32, 32])
     """
     if not callable(score):
         raise BenchError(f"the score is {type(score).__name__}", where="scored", hint="Give a function of the output")

@@ -1,9 +1,10 @@
 """How methods, metrics, networks and data sets are registered and found."""
 
 from ..vocabulary import FAMILIES, METRIC_NEEDS, NEEDS
+from .decorators import dataset, method, metric, model
 from .importing import load_file
 from .plugin import DatasetPlugin, MethodPlugin, MetricPlugin, MetricReading, ModelPlugin, Parameter, Plugin
-from .registry import DATASETS, METHODS, METRICS, MODELS, Registry, dataset, method, metric, model
+from .registry import DATASETS, METHODS, METRICS, MODELS, Registry
 
 __all__ = [
     "DATASETS",

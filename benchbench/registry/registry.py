@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
-import math
 import re
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Generic, TypeVar
 
-from ..errors import BenchError, meant, nearest, nearest_by_family
+from ..errors import BenchError, meant, nearest_by_family
 from ..vocabulary import FAMILIES as FAMILIES
 from ..vocabulary import METRIC_NEEDS as METRIC_NEEDS
 from ..vocabulary import NEEDS as NEEDS
@@ -27,7 +26,6 @@ from .plugin import ModelPlugin as ModelPlugin
 from .plugin import Parameter as Parameter
 from .plugin import Plugin as Plugin
 
-F = TypeVar("F", bound=Callable[..., Any])
 P = TypeVar("P", bound="Plugin")
 
 
@@ -120,94 +118,6 @@ MODELS: Registry[ModelPlugin] = Registry("model", "benchbench.models.builtin")
 DATASETS: Registry[DatasetPlugin] = Registry("dataset", "benchbench.datasets")
 
 
-def method(
-    name: str, *, needs: str | Iterable[str], paper: str = "", control: bool = False, fails: str = ""
-) -> Callable[[F], F]:
-    """Register a saliency method: a function of a Layer that returns a map (B, h, w), not normalised."""
-    wanted = _known(needs, NEEDS, f"method {name}")
-    return _adder(METHODS, lambda f: MethodPlugin(name, f, paper, wanted, control, fails))
-
-
-_MEASURED = frozenset({"cost", "passes", "shared"})
-
-
-def metric(
-    name: str,
-    *,
-    higher_is_better: bool,
-    needs: str | Iterable[str],
-    protocols: Mapping[str, Mapping[str, Any]],
-    probes: Callable[..., Any] | None = None,
-    views: Callable[..., Any] | None = None,
-    title: str = "",
-    unit: str = "",
-    paper: str = "",
-    family: str = "other",
-    range: tuple[float, float] = (-math.inf, math.inf),
-    equation: str = "",
-    reading: Callable[..., Mapping[str, Any]] | None = None,
-    ranks_only: bool = False,
-    across: Callable[..., Any] | None = None,
-    pooled: Callable[..., Any] | None = None,
-) -> Callable[[F], F]:
-    """Register a metric: a function of a Seen that returns a Scored; of a Cost or a Share, where it needs that.
-
-    Every keyword is an attribute of MetricPlugin, which says what it is. The Seen lends what ``needs`` names, and
-    nothing else. ``higher_is_better``, ``unit``, ``range`` and ``equation`` hold under every protocol but where
-    ``reading``, a function of the metric's parameters, returns others.
-    """
-    wanted = _known(needs, METRIC_NEEDS, f"metric {name}")
-    if wanted & _MEASURED and not wanted <= {"cost", "passes"} and wanted != {"shared"}:
-        said = f"needs {' and '.join(sorted(wanted))} together: what a method takes has no value per image"
-        raise BenchError(said, where=f"metric {name}", hint="Make two metrics of it")
-    if not protocols:
-        hint = 'Name one, such as protocols={"default": {}}'
-        raise BenchError("protocols is empty", where=f"metric {name}", hint=hint)
-    if family not in FAMILIES:
-        raise BenchError(f"unknown family {family!r}", where=f"metric {name}", hint=nearest(family, FAMILIES))
-    title = title or name.replace("_", " ")
-    return _adder(
-        METRICS,
-        lambda f: MetricPlugin(
-            name,
-            f,
-            paper,
-            needs=wanted,
-            higher_is_better=higher_is_better,
-            probes=probes,
-            views=views,
-            protocols=protocols,
-            unit=unit,
-            title=title,
-            family=family,
-            range=range,
-            equation=equation,
-            reading=reading,
-            ranks_only=ranks_only,
-            across=across,
-            pooled=pooled,
-        ),
-    )
-
-
-def model(name: str, *, paper: str = "") -> Callable[[F], F]:
-    """Register a model: a function that returns a ModelSpec or an nn.Module."""
-    return _adder(MODELS, lambda f: ModelPlugin(name, f, paper))
-
-
-def dataset(name: str, *, needs: str | Iterable[str] = (), paper: str = "") -> Callable[[F], F]:
-    """Register a dataset: a function that returns a Dataset."""
-    return _adder(DATASETS, lambda f: DatasetPlugin(name, f, paper, _set(needs)))
-
-
-def _adder(registry: Registry[Any], make: Callable[[Callable[..., Any]], Plugin]) -> Callable[[F], F]:
-    def add(function: F) -> F:
-        registry.add(make(function))
-        return function
-
-    return add
-
-
 def _family(plugin: Plugin) -> str:
     if isinstance(plugin, MetricPlugin):
         return plugin.family
@@ -232,16 +142,6 @@ _FAMILIES = {
     "gradient": "from gradients",
     "look": "from gradients",
 }
-
-
-def _known(needs: str | Iterable[str], words: Mapping[str, str], where: str) -> frozenset[str]:
-    for need in _set(needs) - set(words):
-        raise BenchError(f"unknown need {need!r}", where=where, hint=nearest(need, words))
-    return _set(needs)
-
-
-def _set(needs: str | Iterable[str]) -> frozenset[str]:
-    return frozenset([needs] if isinstance(needs, str) else needs)
 
 
 def _load_entry(entry: importlib.metadata.EntryPoint, kind: str) -> None:

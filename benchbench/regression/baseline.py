@@ -28,6 +28,13 @@ class Baseline:
         benchbench, versions: of the package and the libraries. device: kind, name and threads.
         models, datasets, methods, metrics: see their classes in ``parts``.
         images, scores, maps, costs: see theirs.
+
+    Example:
+        >>> run = bb.Study(models={"mine": network}, datasets={"val": (images, labels)}, methods=["gradcam"],
+        ...                metrics=["deletion"]).run("runs/mine", report=False)
+        >>> path = run.baseline("baseline.json")
+        >>> run.check(path).ok
+        True
     """
 
     seed: int

@@ -91,6 +91,10 @@ class Tolerances:
 
     Raises:
         BenchError: a share or a ratio that is none.
+
+    Example:
+        >>> bb.Tolerances(margin=0.02, accept=("mine",)).margin
+        0.02
     """
 
     margin: float = 0.01

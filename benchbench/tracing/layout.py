@@ -39,6 +39,11 @@ def with_grid(network: nn.Module, grid: tuple[int, int]) -> nn.Module:
 
     Raises:
         BenchError: the grid is not two positive numbers.
+
+    Example:
+        >>> tokens = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 8, 8), torch.nn.Flatten(2)).eval()
+        >>> bb.with_grid(tokens, (4, 4))(images).shape
+        torch.Size([2, 4, 16])
     """
     if not _is_grid(grid):
         raise BenchError(f"the grid is {grid!r}", where="with_grid", hint="Give (rows, columns) of tokens")
@@ -62,7 +67,9 @@ def with_layout(network: nn.Module, layouts: Mapping[str, Given]) -> nn.Module:
         BenchError: a layer is not in the network, or a layout is none of these.
 
     Example:
-        >>> bb.with_layout(network, {"stage3": "last", "norm": (4, 16)})  # doctest: +SKIP
+        >>> told = bb.with_layout(network, {"features": "first"})
+        >>> bb.explain(told, images, layer="features").shape
+        torch.Size([2, 1, 32, 32])
     """
     known = {name for name, _ in network.named_modules() if name}
     for name, given in layouts.items():

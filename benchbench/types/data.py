@@ -27,6 +27,10 @@ class Preprocess:
 
     Raises:
         BenchError: ``mean`` and ``std`` are empty or of two lengths, or a ``std`` is not positive.
+
+    Example:
+        >>> bb.Preprocess(resize=36, crop=32, mean=(0.5,), std=(0.25,)).mean
+        (0.5,)
     """
 
     resize: int = 256
@@ -68,6 +72,10 @@ class Sample:
         mask: bool (H, W) at the image's size, true on the object that ``label`` names; None where unknown.
         group: what the image shares with others that are not independent of it: a patient, an object, a film; None
             where it is independent. Tests and intervals count each group once.
+
+    Example:
+        >>> bb.Sample("scan-7", torch.zeros(1, 8, 8), label=1, group="patient-3").group
+        'patient-3'
     """
 
     id: str
@@ -83,6 +91,19 @@ class Dataset(Protocol):
     ``dataset[i]`` raises BenchError where a file cannot be decoded: the sample's rows
     become ``failed``, with its reason. A dataset may have an attribute ``groups``, the ``Sample.group`` of each id in
     order: groups are then known of images that cannot be decoded, and may change without any work done again.
+
+    Example:
+        >>> class Two:
+        ...     name, about = "two", {}
+        ...     ids = ["first", "second"]
+        ...     def __getitem__(self, index: int) -> bb.Sample:
+        ...         return bb.Sample(self.ids[index], images[index], label=0)
+        ...     def fingerprint(self, index: int) -> str:
+        ...         return f"version 1 of {index}"
+        >>> run = bb.Study(models={"mine": network}, datasets={"two": Two()}, methods=["gradcam"],
+        ...                metrics=["deletion"]).run("runs/two", report=False)
+        >>> list(run.table["sample"])
+        ['first', 'second']
     """
 
     @property
@@ -112,6 +133,11 @@ class ModelSpec:
         weights: where the weights come from, in words.
         warning: what the run and the report must say loudly, such as random weights; empty where nothing.
         classes: the names of the C classes, where known.
+
+    Example:
+        >>> spec = bb.ModelSpec("mine", network, bb.Preprocess(resize=36, crop=32), classes=("cat", "dog", "bird"))
+        >>> bb.explain(spec, images, layer="features").shape
+        torch.Size([2, 1, 32, 32])
     """
 
     name: str

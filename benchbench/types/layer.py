@@ -74,6 +74,15 @@ class Layer:
         lends: the needs that the method declared. Reading anything else raises BenchError, whatever other methods of
             the study need.
         verify: checks the maps of a method inside another; see rounding.doubted.
+
+    Example:
+        >>> @bb.method("weighted", needs=("activation", "gradient"))
+        ... def weighted(layer: bb.Layer) -> torch.Tensor:
+        ...     weights = layer.gradient.mean((2, 3), keepdim=True)
+        ...     return (weights * layer.activation).sum(1).relu()
+        >>> maps = bb.explain(network, images, method="weighted", layer="features")
+        >>> torch.allclose(maps, bb.explain(network, images, method="gradcam", layer="features"), atol=1e-6)
+        True
     """
 
     name: str

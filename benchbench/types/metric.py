@@ -23,6 +23,10 @@ class Scored:
         levels: x (S,) and y (B, S) for a metric with ``across``, which chooses among them on other images, or with
             ``pooled``, which sums them over images.
         inapplicable: per image why the metric does not apply to it, or ""; empty where it applies to all.
+
+    Example:
+        >>> bb.Scored(torch.tensor([0.25, 0.5]), parts={"half": torch.tensor([0.125, 0.25])}).value
+        tensor([0.2500, 0.5000])
     """
 
     value: Tensor | float
@@ -132,6 +136,13 @@ class Seen:
         pixels: the images; None only in a test that does not need them.
         again: by view, in the order of the metric's views, the method's maps there.
         subject: what made the maps, for a metric that needs "network"; else None.
+
+    Example:
+        >>> from benchbench.types import Remove
+        >>> @bb.metric("drop-at-half", higher_is_better=True, needs="probes", probes=lambda: [Remove(0.5)],
+        ...            protocols={"black": {}}, range=(-1, 1))
+        ... def drop_at_half(seen: bb.Seen) -> bb.Scored:
+        ...     return bb.Scored(seen.whole_probability - seen.probability[:, 0])
     """
 
     probability: Tensor

@@ -47,7 +47,7 @@ class Masked:
 
 @dataclass(frozen=True)
 class RandomWeights:
-    """The image, or a ``noise`` of it, before the network with some of its weights drawn anew; see network/randomise.py.
+    """The image, or a ``noise`` of it, before the network with some of its weights drawn anew; see randomise.py.
 
     The layers, from the logits down to the input, are ``of`` blocks. ``cascade``: the first ``index`` of them are
     random; ``independent``: the ``index``-th alone, counted from 1.

@@ -34,6 +34,11 @@ class Overlay:
     Attributes:
         rows: RGB pictures, a list per row, all of one size.
         heads: above the columns; ``says``: below the first picture of each row.
+
+    Example:
+        >>> picture = bb.overlay(torch.rand(3, 32, 32), torch.rand(4, 4))
+        >>> picture.save("map.png").name
+        'map.png'
     """
 
     rows: tuple[tuple[Image.Image, ...], ...]
@@ -96,6 +101,11 @@ def overlay(
 
     Raises:
         BenchError: something of another shape or range.
+
+    Example:
+        >>> maps = bb.explain(network, images[:1], method="gradcam", layer="features")
+        >>> bb.overlay(images[0].sigmoid(), maps).save("overlay.png").name
+        'overlay.png'
     """
     if not 0 <= strength <= 1:
         raise BenchError(f"strength is {strength}", where="overlay", hint="Give a number from 0 to 1")

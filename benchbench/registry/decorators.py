@@ -1,0 +1,210 @@
+"""The decorators that register plugins."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+from ..errors import BenchError, nearest
+from ..vocabulary import FAMILIES as FAMILIES
+from ..vocabulary import METRIC_NEEDS as METRIC_NEEDS
+from ..vocabulary import NEEDS as NEEDS
+from .importing import load_file as load_file
+from .plugin import DatasetPlugin as DatasetPlugin
+from .plugin import MethodPlugin as MethodPlugin
+from .plugin import MetricPlugin as MetricPlugin
+from .plugin import MetricReading as MetricReading
+from .plugin import ModelPlugin as ModelPlugin
+from .plugin import Parameter as Parameter
+from .plugin import Plugin as Plugin
+from .registry import DATASETS, METHODS, METRICS, MODELS, Registry
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def method(
+    name: str, *, needs: str | Iterable[str], paper: str = "", control: bool = False, fails: str = ""
+) -> Callable[[F], F]:
+    """Register a saliency method: a function of a Layer that returns a map (B, h, w), not normalised.
+
+    The function's keyword-only arguments are the method's parameters: names, types and defaults come from the
+    signature, and the first line of the docstring is the method's summary.
+
+    Args:
+        name: how studies, options and tables call the method. No name may have ``. @ : ,`` in it.
+        needs: what the method reads of the Layer, words of ``benchbench.registry.NEEDS``: one or several.
+        paper: where the method was published, such as ``arXiv:1610.02391``.
+        control: whether the method is a control (random, center), which no ranking counts.
+        fails: when the method fails, in a sentence, for its page in the documentation.
+
+    Returns:
+        A decorator that returns the function as it is.
+
+    Raises:
+        BenchError: the name is taken, or a need is unknown.
+
+    Example:
+        >>> @bb.method("activation-mean", needs="activation")
+        ... def activation_mean(layer: bb.Layer) -> torch.Tensor:
+        ...     \"\"\"The mean over the layer's channels.\"\"\"
+        ...     return layer.activation.mean(1)
+        >>> bb.explain(network, images, method="activation-mean", layer="features").shape
+        torch.Size([2, 1, 32, 32])
+    """
+    wanted = _known(needs, NEEDS, f"method {name}")
+    return _adder(METHODS, lambda f: MethodPlugin(name, f, paper, wanted, control, fails))
+
+
+_MEASURED = frozenset({"cost", "passes", "shared"})
+
+
+def metric(
+    name: str,
+    *,
+    higher_is_better: bool,
+    needs: str | Iterable[str],
+    protocols: Mapping[str, Mapping[str, Any]],
+    probes: Callable[..., Any] | None = None,
+    views: Callable[..., Any] | None = None,
+    title: str = "",
+    unit: str = "",
+    paper: str = "",
+    family: str = "other",
+    range: tuple[float, float] = (-math.inf, math.inf),
+    equation: str = "",
+    reading: Callable[..., Mapping[str, Any]] | None = None,
+    ranks_only: bool = False,
+    across: Callable[..., Any] | None = None,
+    pooled: Callable[..., Any] | None = None,
+) -> Callable[[F], F]:
+    """Register a metric: a function of a Seen that returns a Scored.
+
+    A metric of cost is a function of a Cost, a PassCount or a CostShare in place of the Seen. The function's
+    keyword-only arguments are the metric's parameters.
+
+    Args:
+        name: how studies, options and tables call the metric.
+        higher_is_better: whether a larger value means a better map.
+        needs: what the metric reads, words of ``benchbench.registry.METRIC_NEEDS``: one or several. The Seen holds
+            what is named here and nothing else.
+        protocols: by protocol, the parameters that it stands for; the first protocol is the default.
+        probes: from the parameters to the perturbed images whose class scores the metric needs, a list of
+            ``Remove``, ``Keep``, ``Above``, ``Multiply``, ``Region``, ``Random``, ``Filled`` or ``Whole``.
+        views: from the parameters to the changed images or networks on which the metric needs the method's map again.
+        title: the metric's name in reports; the name with spaces if not given.
+        unit: of the value, such as ``probability``.
+        paper: where the metric was published.
+        family: the group in reports, a word of ``benchbench.registry.FAMILIES``.
+        range: the smallest and the largest possible value; infinite on a side without a bound.
+        equation: the definition, in words or symbols.
+        reading: from the parameters to whatever of ``higher_is_better``, ``unit``, ``range`` and ``equation`` is
+            different with them, as a mapping.
+        ranks_only: whether any increasing change of the map's values leaves the value as it is.
+        across: from the thresholds (S,), the scores (N, S) of ``Scored.levels`` for all images of a method, and the
+            fold (N,) of each image, 0 or 1, to values (N,): each image is scored at the threshold that is best on the
+            other fold. NaN if the other fold is empty.
+        pooled: from sums (R, S) over images of ``Scored.levels`` to values (R,) of the whole data set, for
+            pooled.parquet.
+
+    Returns:
+        A decorator that returns the function as it is.
+
+    Raises:
+        BenchError: the name is taken, a need or the family is unknown, ``protocols`` is empty, or a metric of cost
+            needs something else too.
+
+    Example:
+        >>> @bb.metric("map-spread", higher_is_better=False, needs="map", protocols={"default": {}})
+        ... def map_spread(seen: bb.Seen) -> bb.Scored:
+        ...     \"\"\"The standard deviation of the map's values.\"\"\"
+        ...     return bb.Scored(seen.map.flatten(1).std(1))
+    """
+    wanted = _known(needs, METRIC_NEEDS, f"metric {name}")
+    if wanted & _MEASURED and not wanted <= {"cost", "passes"} and wanted != {"shared"}:
+        said = f"needs {' and '.join(sorted(wanted))} together: what a method takes has no value per image"
+        raise BenchError(said, where=f"metric {name}", hint="Make two metrics of it")
+    if not protocols:
+        hint = 'Name one, such as protocols={"default": {}}'
+        raise BenchError("protocols is empty", where=f"metric {name}", hint=hint)
+    if family not in FAMILIES:
+        raise BenchError(f"unknown family {family!r}", where=f"metric {name}", hint=nearest(family, FAMILIES))
+    title = title or name.replace("_", " ")
+    return _adder(
+        METRICS,
+        lambda f: MetricPlugin(
+            name,
+            f,
+            paper,
+            needs=wanted,
+            higher_is_better=higher_is_better,
+            probes=probes,
+            views=views,
+            protocols=protocols,
+            unit=unit,
+            title=title,
+            family=family,
+            range=range,
+            equation=equation,
+            reading=reading,
+            ranks_only=ranks_only,
+            across=across,
+            pooled=pooled,
+        ),
+    )
+
+
+def model(name: str, *, paper: str = "") -> Callable[[F], F]:
+    """Register a network: a function that returns a ModelSpec or an nn.Module.
+
+    Args:
+        name: how studies and options call the network. paper: where it was published.
+
+    Raises:
+        BenchError: the name is taken.
+
+    Example:
+        >>> @bb.model("tiny")
+        ... def tiny(*, classes: int = 5) -> torch.nn.Module:
+        ...     \"\"\"A linear layer on pooled pixels.\"\"\"
+        ...     return torch.nn.Sequential(torch.nn.AvgPool2d(32), torch.nn.Flatten(), torch.nn.Linear(3, classes))
+    """
+    return _adder(MODELS, lambda f: ModelPlugin(name, f, paper))
+
+
+def dataset(name: str, *, needs: str | Iterable[str] = (), paper: str = "") -> Callable[[F], F]:
+    """Register a data set: a function that returns a Dataset, tensors, or a list of photographs.
+
+    Args:
+        name: how studies and options call the data.
+        needs: ``model`` if the function's first argument is the network's ModelSpec: the data are made for a network.
+        paper: where the data were published.
+
+    Raises:
+        BenchError: the name is taken.
+
+    Example:
+        >>> @bb.dataset("two-noises")
+        ... def two_noises(*, seed: int = 0) -> tuple[torch.Tensor, list[int]]:
+        ...     \"\"\"Two images of noise.\"\"\"
+        ...     return torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(seed)), [0, 1]
+    """
+    return _adder(DATASETS, lambda f: DatasetPlugin(name, f, paper, _set(needs)))
+
+
+def _adder(registry: Registry[Any], make: Callable[[Callable[..., Any]], Plugin]) -> Callable[[F], F]:
+    def add(function: F) -> F:
+        registry.add(make(function))
+        return function
+
+    return add
+
+
+def _known(needs: str | Iterable[str], words: Mapping[str, str], where: str) -> frozenset[str]:
+    for need in _set(needs) - set(words):
+        raise BenchError(f"unknown need {need!r}", where=where, hint=nearest(need, words))
+    return _set(needs)
+
+
+def _set(needs: str | Iterable[str]) -> frozenset[str]:
+    return frozenset([needs] if isinstance(needs, str) else needs)
