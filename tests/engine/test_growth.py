@@ -43,20 +43,24 @@ class Counted:
         return f"{index:064d}"
 
 
-def model() -> ReadyModel:
-    channels = dict.fromkeys(LAYERS, 8)
-    return ReadyModel("net", Preprocess(), (), "0" * 64, LAYERS, channels, 10, {}, {"scored": False})
+def model(layers: tuple[str, ...] = LAYERS) -> ReadyModel:
+    channels = dict.fromkeys(layers, 8)
+    return ReadyModel("net", Preprocess(), (), "0" * 64, layers, channels, 10, {}, {"scored": False})
 
 
-def study(samples: int) -> StudySpec:
-    return StudySpec.model_validate(
-        {"models": ["resnet18"], "datasets": ["photos"], "methods": METHODS, "metrics": METRICS, "samples": samples}
-    )
+def study(samples: int, methods: Sequence[str] = METHODS, metrics: Sequence[str] = METRICS) -> StudySpec:
+    asked = {"methods": list(methods), "metrics": list(metrics), "samples": samples}
+    return StudySpec.model_validate({"models": ["resnet18"], "datasets": ["photos"], **asked})
 
 
-def planned(data: Counted) -> list[Task]:
-    wanted = study(data.samples)
-    return [tasks(shard, wanted) for shard in shards(model(), data, "counted", "predicted", wanted)]
+def planned(
+    data: Counted,
+    methods: Sequence[str] = METHODS,
+    metrics: Sequence[str] = METRICS,
+    layers: tuple[str, ...] = LAYERS,
+) -> list[Task]:
+    wanted = study(data.samples, methods, metrics)
+    return [tasks(shard, wanted) for shard in shards(model(layers), data, "counted", "predicted", wanted)]
 
 
 def fill(store: Store, work: Sequence[Task]) -> None:

@@ -1,0 +1,36 @@
+"""The benchmarks of `make bench`, in miniature: what they call exists, and their figures can be drawn."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.benchmarks import bookkeeping, growth
+from tests.benchmarks.growth_figure import growth_section
+
+SMALL: dict[str, Any] = {"samples": 2, "methods": 1, "layers": 1, "steps": 2, "size": 32}
+
+
+def test_the_cost_of_bookkeeping() -> None:
+    found = bookkeeping.measure(64, bookkeeping.METHODS[:3], bookkeeping.METRICS[:2])
+    assert found.cells == 2 * (1 + 4 * 3 * (1 + 2))  # two shards: predictions, and for each map cell its metrics
+    assert found.per_image > 0
+
+
+@pytest.mark.parametrize("series", ["scores", "maps"])
+def test_how_a_run_grows(series: str, tmp_path: Path) -> None:
+    point = growth.Point("samples", series, **SMALL)
+    row = growth.measure(point)
+    assert row["forwards"] == (2 * (1 + 3) if series == "scores" else 2)
+    if series == "scores":
+        rows = [{**row, "axis": p.axis, "series": p.series, "at": p.at, "seconds": 1.0 + k} for k, p in pages()]
+        text = growth_section(rows, tmp_path / "growth.svg")
+        assert text[0] == "## How the cost grows"
+        assert (tmp_path / "growth.svg").read_text(encoding="utf-8").count("<svg") == 1
+
+
+def pages() -> list[tuple[int, growth.Point]]:
+    return list(enumerate(replace(point) for point in growth.points()))
