@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..datasets.sources.accept import as_label
-from ..datasets.sources.forms import as_tensor, labels_of, one_hot
+from ..datasets.sources.input_kinds import as_tensor, labels_of, one_hot
 from ..errors import BenchError, nearest
 from ..network.scored import ONE_TARGET
 from ..network.targets import chooser, place_of

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from ..attribution.layer_services import CapturedBatch, capture_batch, run_method
 from ..attribution.rounding import doubted, made_of_rounding
-from ..attribution.services import CapturedBatch, capture_batch, run_method
-from ..datasets.sources.forms import ImageForms, each_batch, parts_of, stacked
+from ..datasets.sources.input_kinds import ImageForms, each_batch, parts_of, stacked
 from ..errors import BenchError, NotApplicable
 from ..isolation import out_of_memory
 from ..maps.normalise import saliency

@@ -10,12 +10,12 @@ from torch import Tensor
 from ..errors import NotApplicable
 from ..isolation import describe_exception
 from ..maps.map_batch import MapBatch
-from ..network.exported import refuse_spoiled
+from ..network.traced import refuse_spoiled
 from ..seeds import sample_seeds
 from ..study.plan import MapCell
 from ..vocabulary import Status
+from .layer_services import CapturedBatch, capture_batch, run_method
 from .rounding import doubted, made_of_rounding
-from .services import CapturedBatch, capture_batch, run_method
 
 NOT_AGAIN = "defined on a whole dataset; cannot be recomputed for single images"
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ..network.scorer import Scorer
 from ..registry import MethodPlugin
 from ..vocabulary import INPUT
-from .services import capture_batch, run_method
+from .layer_services import capture_batch, run_method
 
 
 def method_maps(

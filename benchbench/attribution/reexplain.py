@@ -26,7 +26,7 @@ from ..types.views import Masked, RandomWeights, Single, View, singles
 from ..vocabulary import Status
 from .apply_view import RandomisedNetworks, ReferenceBatch, ViewBatch, apply_view
 from .explain import explain
-from .services import CapturedBatch, capture_batch
+from .layer_services import CapturedBatch, capture_batch
 from .view_collector import ViewCollector
 
 

@@ -19,9 +19,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..containment import contained
 from ..errors import NotApplicable
 from ..maps.normalise import minmax
+from ..plugin_guard import contained
 from ..registry.plugin import MethodPlugin
 from ..types import Layer
 

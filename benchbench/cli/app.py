@@ -221,7 +221,7 @@ def explain_command(
     out: Annotated[Path, typer.Option(help="A PNG, JPEG, WebP or PDF file")] = Path("explained.png"),
 ) -> None:
     """Draw the maps of one or more methods over photographs, and print the network's predictions."""
-    from ..api.sheet import illustrate
+    from ..api.contact_sheet import illustrate
     from ..registry import load_file
 
     for file in plugin or []:

@@ -14,10 +14,10 @@ from ..models.load import fingerprint
 from ..network.attention import attentions
 from ..network.capture import capture
 from ..network.derivatives import bias_gradients
-from ..network.exported import exported
 from ..network.head import pooled_head
 from ..network.layers import WORDS, resolve
 from ..network.scorer import Scorer
+from ..network.traced import exported
 from ..study.plan import ReadyModel
 from ..study.spec import StudySpec
 from ..types import INPUT, ModelSpec

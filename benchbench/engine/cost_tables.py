@@ -6,14 +6,14 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..containment import contained
 from ..cost.ledger import User
 from ..errors import raised
+from ..plugin_guard import contained
 from ..results.store import Store
 from ..study.plan import NO_COST, CostCell, MapCell, Task, images_asked
 from ..study.spec import MetricChoice, StudySpec
 from ..types import Cost, CostShare, PassCount
-from .rows import Row, place, valued, which
+from .row_keys import Row, place, valued, which
 
 NOT_IN_THIS_RUN = "some maps are from an earlier run, so the shared work of the whole study was not measured"
 

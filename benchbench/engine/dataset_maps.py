@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..attribution.services import real_numbers
-from ..containment import contained
+from ..attribution.layer_services import real_numbers
 from ..isolation import describe_exception
 from ..maps.health import health
+from ..plugin_guard import contained
 from ..results.store import Store
 from ..study.plan import MapCell, Task
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from ..containment import contained
 from ..datasets import as_dataset
 from ..datasets.sources.serial import serial
 from ..errors import BenchError
@@ -17,6 +16,7 @@ from ..models.preprocess import fitted
 from ..network.checks import check_network
 from ..network.scored import ONE_TARGET, is_scored, scored
 from ..network.targets import difference, pair_of, place_of
+from ..plugin_guard import contained
 from ..study.spec import DatasetChoice, ModelChoice, StudySpec, Target
 from ..types import Dataset, ModelSpec
 from .loader import load_sample

@@ -13,11 +13,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..containment import no_exit
 from ..datasets.sources.accept import as_label
 from ..digests import digest
 from ..errors import BenchError, raised, told
 from ..models.preprocess import denormalise, prepare
+from ..plugin_guard import no_exit
 from ..results.store import Store
 from ..study.plan import Shard
 from ..study.spec import Target

@@ -11,10 +11,10 @@ from typing import Any
 
 import torch
 
-from ..cost.memory import keep_memory
+from ..cost.allocator import keep_memory
 from ..digests import digest
 from ..models.load import weights_digest
-from ..network.prepared import Prepared
+from ..network.fast_copy import Prepared
 from ..study.plan import ReadyModel, Shard
 from ..study.spec import MethodChoice, MetricChoice, StudySpec
 from ..types import Dataset, ModelSpec

@@ -13,13 +13,13 @@ from typing import Any
 import torch
 
 from ..attribution.reexplain import passes_per_image
-from ..containment import no_exit
+from ..cost.allocator import keep_memory
 from ..cost.ledger import Ledger, Passes, User
-from ..cost.memory import keep_memory
 from ..errors import BenchError
 from ..isolation import out_of_memory
 from ..network.capture import eval_frozen
 from ..network.scorer import Scorer
+from ..plugin_guard import no_exit
 from ..results.retries import Retries
 from ..results.store import Store
 from ..study.extension import extended, refuse_changed
@@ -34,10 +34,11 @@ from .device import device_of
 from .loader import Loader
 from .lock import locked, mark, unmark
 from .method_cost import measure_cost
+from .missing_cells import missing_cells
 from .progress import Progress, Silent
 from .provenance import data_warnings, describe, earlier, machine
 from .setup import LoadedModel, ModelPlan, load
-from .shard import RunContext, missing_cells, run_shard
+from .shard import RunContext, run_shard
 from .tables import Tables
 
 

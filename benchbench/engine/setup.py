@@ -13,8 +13,8 @@ from ..errors import BenchError
 from ..isolation import out_of_memory
 from ..network.assumptions import broken_promises
 from ..network.batch_size import BatchSize, choose_batch
+from ..network.fast_copy import Prepared, prepare
 from ..network.layers import finer_stages
-from ..network.prepared import Prepared, prepare
 from ..network.proven_layers import proven_layers
 from ..network.scored import is_scored, protect_inputs
 from ..study.plan import CostCell, ReadyModel, Task, cost_cells, named_targets, shards, tasks

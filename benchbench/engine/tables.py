@@ -17,9 +17,9 @@ from ..results.store import Store
 from ..study.plan import CostCell, MapCell, Task
 from ..study.spec import StudySpec
 from ..types import CostShare
-from .answer_tables import ShardAnswers, accuracy, label_cautions, photo_rows, units_of
 from .cost_tables import Made, cost_rows, made_of, share_rows
-from .rows import Row, place, valued, which
+from .prediction_tables import ShardAnswers, accuracy, label_cautions, photo_rows, units_of
+from .row_keys import Row, place, valued, which
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,9 +28,9 @@ class Tables:
 
     Attributes:
         results, pooled, curves, maps, photos: the parquet files of these names (maps/index, photos/index).
-        accuracy: for run.json, see answer_tables.accuracy.
+        accuracy: for run.json, see prediction_tables.accuracy.
         label_cautions: what is unlikely to be meant in the labels, in words.
-        units: by dataset, which samples depend on each other, see answer_tables.units_of.
+        units: by dataset, which samples depend on each other, see prediction_tables.units_of.
     """
 
     results: pd.DataFrame

@@ -11,13 +11,13 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-from ..containment import Kept, contained
 from ..errors import BenchError
 from ..isolation import describe_exception, out_of_memory
 from ..maps.map_batch import MapBatch
 from ..maps.normalise import saliency
 from ..models.preprocess import fitted
 from ..network.scorer import Scorer, TargetScores
+from ..plugin_guard import Kept, contained
 from ..seeds import sample_seeds
 from ..study.plan import MapCell, MetricCell
 from ..study.requests import probes_of, views_of

@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..containment import contained
 from ..errors import raised
+from ..plugin_guard import contained
 from ..study.plan import MetricCell, Task
 from .cell_reader import PageReader
 

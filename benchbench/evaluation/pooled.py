@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..containment import contained
 from ..errors import raised
+from ..plugin_guard import contained
 from ..results.schema import POOLED, typed
 from ..stats.resampling import CONFIDENCE, Array, draws
 from ..study.plan import MetricCell, Task

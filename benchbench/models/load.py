@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..containment import contained
 from ..digests import class_digest
 from ..errors import BenchError, raised
+from ..plugin_guard import contained
 from ..registry.importing import calling
 from ..types import ModelSpec
 

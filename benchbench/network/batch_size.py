@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from ..cost.allocator import free_bytes
 from ..cost.measure import peak_bytes
-from ..cost.memory import free_bytes
 from ..isolation import out_of_memory
 from .capture import eval_frozen
 

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..containment import no_exit
 from ..errors import BenchError, NotApplicable
+from ..plugin_guard import no_exit
 from ..tracing.reading import Reading, read
 from ..types import INPUT, Score
 from ..types.layout import Layout

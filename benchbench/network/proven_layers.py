@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ..isolation import out_of_memory
 from ..tracing.reading import Reading, read
 from .capture import Capture, capture, eval_frozen
-from .prepared import TOLERANCE, channels_last
+from .fast_copy import TOLERANCE, channels_last
 
 
 def proven_layers(network: nn.Module, copy: nn.Module, images: Tensor, layers: Sequence[str]) -> frozenset[str]:

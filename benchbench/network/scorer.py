@@ -9,14 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..containment import no_exit
 from ..cost.ledger import Ledger
 from ..cost.ledger import Passes as Passes
 from ..isolation import out_of_memory
+from ..plugin_guard import no_exit
 from ..tracing.reading import Reading
 from ..types import Activation
 from .checks import check_logits
-from .prepared import channels_last
+from .fast_copy import channels_last
 from .rest import Rest
 
 _FIELDS = ("probability", "logit", "correct")

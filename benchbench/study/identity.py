@@ -17,9 +17,9 @@ NO_NUMBERS = (
     *("__init__.py", "__main__.py", "pytest_plugin.py", "files.py", "formatting.py"),
     *("api/", "cli/", "metrics/", "methods/", "regression/", "reports/", "results/", "stats/", "testing/", "viz/"),
     *("models/builtin.py", "models/checkpoint.py", "models/load.py", "study/extension.py", "evaluation/cell_reader.py"),
-    *("suites/reliability.py", "suites/weaknesses.py", "engine/answer_tables.py", "engine/cautions.py"),
+    *("suites/reliability.py", "suites/weaknesses.py", "engine/prediction_tables.py", "engine/cautions.py"),
     *("engine/cost_tables.py", "engine/data_checks.py", "engine/lock.py", "engine/progress.py", "engine/provenance.py"),
-    *("engine/rows.py", "engine/runner.py", "engine/tables.py"),
+    *("engine/row_keys.py", "engine/runner.py", "engine/tables.py"),
 )
 
 

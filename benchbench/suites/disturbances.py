@@ -33,7 +33,7 @@ from ..evaluation.evaluate import evaluate, merge, pixels_of
 from ..isolation import out_of_memory
 from ..maps.map_batch import MapBatch
 from ..network.capture import eval_frozen
-from ..network.prepared import prepare
+from ..network.fast_copy import prepare
 from ..network.scorer import Scorer
 from ..results.record import Record
 from ..results.store import Store

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from benchbench.engine.shard import missing_cells
+from benchbench.engine.missing_cells import missing_cells
 from benchbench.engine.tables import tables
 from benchbench.results.store import Store
 from tests.engine.test_growth import Counted, fill, planned, study

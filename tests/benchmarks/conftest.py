@@ -8,7 +8,7 @@ os.environ["TQDM_DISABLE"] = "1"  # read when tqdm is imported, which the peers 
 
 import torch
 
-from benchbench.cost.memory import keep_memory
+from benchbench.cost.allocator import keep_memory
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 torch.set_num_threads(CORES)  # the other tests take one each

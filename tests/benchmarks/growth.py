@@ -22,7 +22,7 @@ import psutil
 import torch
 
 import benchbench
-from benchbench.cost.memory import keep_memory
+from benchbench.cost.allocator import keep_memory
 
 from .ours import READY
 from .scenes import network_of, smooth

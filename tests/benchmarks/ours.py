@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 import benchbench
-from benchbench.attribution.services import CapturedBatch, capture_batch, run_method
+from benchbench.attribution.layer_services import CapturedBatch, capture_batch, run_method
 from benchbench.evaluation.probe_scores import score_probes
 from benchbench.maps.normalise import saliency
-from benchbench.network.prepared import channels_last, prepare
+from benchbench.network.fast_copy import channels_last, prepare
 from benchbench.network.scorer import Scorer
 from benchbench.registry import METHODS
 from benchbench.study.requests import probes_of

@@ -12,7 +12,7 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from benchbench.network.prepared import Prepared, channels_last, prepare
+from benchbench.network.fast_copy import Prepared, channels_last, prepare
 from benchbench.network.proven_layers import proven_layers
 from benchbench.network.scorer import Scorer
 

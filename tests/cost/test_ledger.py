@@ -270,7 +270,7 @@ def test_a_batch_that_memory_did_not_suffice_for_counts_once(
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
         return real(cells, maps, chunk, *rest)
 
-    monkeypatch.setattr(work, "judge", scarce)
+    monkeypatch.setattr(work, "evaluate", scarce)
     record = done(images, tmp_path, methods=["gradcam", "random"], metrics=[*STUDY, "deletion"], batch=6)
     found = rows(record)
     assert [(row[""], row["images"]) for row in found.values()] == [(1.5, 6), (0.5, 6)]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from benchbench.attribution import services
+from benchbench.attribution.method_maps import method_maps
 from benchbench.cost.ledger import Passes
 from benchbench.cost.measure import LEAST_REPEATS, measure, peak_bytes
-from benchbench.engine import method_cost as costing
+from benchbench.engine import method_cost
 from benchbench.registry import METRICS
 from benchbench.types import Cost
 
@@ -145,13 +146,13 @@ def test_on_one_image_and_on_the_largest_batch(images: torch.Tensor, tmp_path: P
 def test_memory_that_does_not_suffice_for_the_batch(
     images: torch.Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = services.run_method
+    real: Callable[..., torch.Tensor] = method_maps
 
-    def scarce(method: Any, layer: Any, params: Any) -> torch.Tensor:
-        if len(layer.images) > 2:
+    def scarce(plugin: Any, params: Any, network: Any, images: torch.Tensor, *rest: Any, **more: Any) -> torch.Tensor:
+        if len(images) > 2:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
-        return real(method, layer, params)
+        return real(plugin, params, network, images, *rest, **more)
 
-    monkeypatch.setattr(costing, "run_method", scarce)
+    monkeypatch.setattr(method_cost, "method_maps", scarce)
     record = done(images, tmp_path, methods=["gradcam"], metrics=["peak_memory@alone-bmax"], batch=5)
     assert record.results.set_index("metric")["value"]["peak_memory.images"] == 2

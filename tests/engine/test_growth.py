@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from benchbench.engine.shard import missing_cells
+from benchbench.engine.missing_cells import missing_cells
 from benchbench.engine.tables import tables
 from benchbench.results.store import Store
 from benchbench.study.plan import SHARD, ReadyModel, Task, shards, tasks

@@ -146,7 +146,7 @@ ENGINE = (
         "eigencam scorecam", "average_drop", study="odd",
     ),
     _engine(
-        "stages from a copy that was not proven there", "attribution/services",
+        "stages from a copy that was not proven there", "attribution/layer_services",
         "proven = scorer.proven is not None and scorer.proven.issuperset(layers)",
         "proven = scorer.proven is not None", "fusion", "average_drop", study="odd",
     ),

@@ -7,8 +7,8 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from benchbench.attribution.services import capture_batch, run_method
-from benchbench.network.prepared import prepare
+from benchbench.attribution.layer_services import capture_batch, run_method
+from benchbench.network.fast_copy import prepare
 from benchbench.network.rest import rest
 from benchbench.network.scorer import Scorer
 from benchbench.registry import METHODS

@@ -8,7 +8,7 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from benchbench.attribution.services import capture_batch
+from benchbench.attribution.layer_services import capture_batch
 from benchbench.errors import BenchError
 from benchbench.network.capture import capture
 from benchbench.network.layers import resolve

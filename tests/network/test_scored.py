@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 import benchbench as bb
-from benchbench.attribution.services import capture_batch
+from benchbench.attribution.layer_services import capture_batch
 from benchbench.errors import BenchError
 from benchbench.models.load import fingerprint
 from benchbench.network.capture import capture

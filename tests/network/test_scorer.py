@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from benchbench.evaluation.probe_scores import score_probes
 from benchbench.maps.normalise import minmax, upsample
+from benchbench.network.fast_copy import TOLERANCE, fold_batch_norm, prepare
 from benchbench.network.masked_scores import score_masked
-from benchbench.network.prepared import TOLERANCE, fold_batch_norm, prepare
 from benchbench.network.scorer import Scorer
 from benchbench.perturbation.ranking import ranks
 from benchbench.types.probes import Filled, Keep, Multiply, Probe, Remove, Whole

@@ -306,7 +306,7 @@ def test_a_killed_run_goes_on_from_what_it_has(images: Tensor, tmp_path: Path, m
             raise KeyboardInterrupt
         return real(*given)
 
-    monkeypatch.setattr("benchbench.engine.shard.judge", dies)
+    monkeypatch.setattr("benchbench.engine.shard.evaluate", dies)
     with pytest.raises(KeyboardInterrupt):
         done(many, tmp_path, **keys)
     assert not (tmp_path / "run.json").exists()

@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from torchvision.models import SwinTransformer, vit_b_32
 
 import benchbench as bb
-from benchbench.attribution.services import capture_batch
+from benchbench.attribution.layer_services import capture_batch
 from benchbench.errors import BenchError, NotApplicable
 from benchbench.network.attention import attentions
 from benchbench.network.capture import capture
+from benchbench.network.fast_copy import prepare
 from benchbench.network.layers import finer_stages, resolve
-from benchbench.network.prepared import prepare
 from benchbench.network.rest import cut
 from benchbench.network.scorer import Scorer
 from benchbench.tracing.layout import Tokens, layout_of, tokens_of, with_grid, with_layout

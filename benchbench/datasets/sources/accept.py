@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...errors import BenchError
 from .decode import to_rgb
-from .forms import as_tensor, class_of
+from .input_kinds import as_tensor, class_of
 
 
 def as_image(given: object, where: str) -> Image.Image | Tensor:

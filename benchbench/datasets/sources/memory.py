@@ -14,7 +14,7 @@ from ...errors import BenchError
 from ...types import Dataset, Sample
 from .accept import as_group, as_image, as_label, as_mask, image_bytes
 from .files import fingerprint
-from .forms import as_tensor, dataset_of, labels_of, parts_of
+from .input_kinds import as_tensor, dataset_of, labels_of, parts_of
 from .torch_dataset import Wrapped, looks_map_style
 
 _HINT = (

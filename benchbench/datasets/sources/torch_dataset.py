@@ -10,7 +10,7 @@ from ...errors import BenchError
 from ...types import Sample
 from .accept import as_image, as_label, as_mask, image_bytes
 from .files import fingerprint
-from .forms import ImageForms, of_mapping
+from .input_kinds import ImageForms, of_mapping
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,7 @@ import platform
 
 import pytest
 
-from benchbench.cost.memory import keep_memory
+from benchbench.cost.allocator import keep_memory
 
 
 def test_it_can_be_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 import benchbench as bb
 from benchbench.errors import BenchError
-from benchbench.network.prepared import TOLERANCE, Half, prepare
+from benchbench.network.fast_copy import TOLERANCE, Half, prepare
 from benchbench.network.scorer import Scorer
 
 from ..networks import Flat, Pooled, seeded

@@ -10,20 +10,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..containment import contained
 from ..errors import BenchError, NotApplicable
 from ..isolation import out_of_memory
 from ..network.attention import attentions
 from ..network.capture import NO_GRADIENT, WHY, Capture, capture, eval_frozen, widened
 from ..network.checks import check_logits
 from ..network.derivatives import bias_gradients, curvature
-from ..network.exported import exported, exported_behind
+from ..network.fast_copy import channels_last
 from ..network.head import pooled_head
 from ..network.layers import finer_stages
 from ..network.masked_scores import score_masked, score_pictures
-from ..network.prepared import channels_last
 from ..network.rest import Rest, check_copies, cut, rest
 from ..network.scorer import Scorer, TargetScores, target_scores
+from ..network.traced import exported, exported_behind
+from ..plugin_guard import contained
 from ..registry.plugin import MethodPlugin
 from ..tracing.reading import Reading
 from ..tracing.reading import read as read_network

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..errors import safe
 from ..study.plan import Shard
 from .cautions import Answer, of_labels
-from .rows import Row
+from .row_keys import Row
 
 
 @dataclass(frozen=True, eq=False)

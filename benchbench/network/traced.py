@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
-from ..containment import state_of
 from ..cost.ledger import Passes
 from ..errors import BenchError, NotApplicable
+from ..plugin_guard import state_of
 from .capture import eval_frozen
 from .rest import Rest
 from .scorer import Scorer

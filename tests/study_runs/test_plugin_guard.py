@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 
 import benchbench as bb
-from benchbench.containment import SETTINGS, Kept, contained, state_of
 from benchbench.errors import BenchError, NotApplicable
+from benchbench.plugin_guard import SETTINGS, Kept, contained, state_of
 from benchbench.registry import method, metric
 from benchbench.registry.method_parameter import Method
 from benchbench.types import Layer, Sample, Scored, Seen
