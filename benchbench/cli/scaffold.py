@@ -55,7 +55,7 @@ def test_closed_form() -> None:
 
 
 def test_weakness() -> None:
-    """Before a pooled head, small objects count as much as large ones. More: benchbench.weaknesses.WEAKNESSES."""
+    """Small objects are seen as well as large ones before a pooled head. More: benchbench.suites.weaknesses."""
     assert_passes_weakness("{name}", "several instances, pooled")
 
 

@@ -1,6 +1,8 @@
-"""The device of a study."""
+"""The device of a study, and how exactly it computes."""
 
 from __future__ import annotations
+
+from contextlib import AbstractContextManager
 
 import torch
 
@@ -29,3 +31,11 @@ def found_device(name: str, where: str, hint: str) -> torch.device:
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise BenchError(f"this machine has no {device}", where=where, hint=hint)
     return device
+
+
+def deterministic_cudnn() -> AbstractContextManager[None]:
+    """cuDNN in full float32, by the same algorithm each time: TF32 would differ by more than 1e-4."""
+    context: AbstractContextManager[None] = torch.backends.cudnn.flags(
+        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+    )
+    return context

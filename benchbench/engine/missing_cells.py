@@ -23,7 +23,7 @@ def missing_cells(task: Task, store: Store) -> MissingCells:
     cell of its shard. Not the maps that are derived from others, nor their metrics before these are there.
     """
     whole = store.due(task.predictions)
-    lacking = [c for c in _drawn(task) if whole or store.wants(c.name)]
+    lacking = [c for c in drawn(task) if whole or store.wants(c.name)]
     renewed = {cell.name for cell in lacking}
     asked = [cell for cell in task.metrics if not cell.maps.skip]
     metrics = [c for c in asked if whole or store.wants(c.name) or (c.maps.name in renewed and _failed(c.name, store))]
@@ -36,6 +36,6 @@ def _failed(name: str, store: Store) -> bool:
     return cell is not None and bool(cell.reasons)
 
 
-def _drawn(task: Task) -> list[MapCell]:
+def drawn(task: Task) -> list[MapCell]:
     """The cells whose maps the network makes, not those that do not apply or are derived from others."""
     return [cell for cell in (*task.bases, *task.maps) if not cell.skip and not cell.base]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,7 +31,7 @@ from ..types import CostShare
 from . import tables as assemble
 from .data_checks import image_cautions, refuse_without_masks
 from .dataset_maps import derive
-from .device import device_of
+from .device import deterministic_cudnn, device_of
 from .loader import Loader
 from .lock import locked, mark, unmark
 from .method_cost import measure_cost
@@ -128,8 +129,9 @@ def _run(study: StudySpec, store: Store, progress: Progress, before: Mapping[str
     mark(store.folder)
     with deterministic_cudnn():
         for choice, plan in zip(study.models, plans, strict=True):
-            progress.say(f"loading {choice.label}")
-            loaded = loaded or _load_again(choice, plan, study, device)
+            if loaded is None:
+                progress.say(f"loading {choice.label}")
+                loaded = _load_again(choice, plan, study, device)
             with eval_frozen(loaded.network):
                 _run_model(loaded, study, store, device, tally, progress)
             loaded = None  # before the next is loaded
@@ -177,19 +179,13 @@ def _load_again(choice: ModelChoice, plan: ModelPlan, study: StudySpec, device: 
     Raises:
         BenchError: it is another network now.
     """
+    gc.collect()  # of the network before, whatever still refers to itself
     loaded = load(choice, study, device)
-    if loaded.plan.model.fingerprint != plan.model.fingerprint:
-        said = "the network has other weights or answers each time that it is loaded, so no run of it can be repeated"
-        raise BenchError(said, where=f"models: {choice.label}", hint="Call torch.manual_seed first, or load weights")
+    if loaded.plan.about["state"] != plan.about["state"]:
+        said = "the network has other weights each time that it is loaded, so no run of it can be repeated"
+        hint = "Call torch.manual_seed in the function that builds it, or load weights"
+        raise BenchError(said, where=f"models: {choice.label}", hint=hint)
     return replace(loaded, plan=plan)
-
-
-def deterministic_cudnn() -> AbstractContextManager[None]:
-    """cuDNN in full float32, by the same algorithm each time: TF32 would differ by more than 1e-4."""
-    context: AbstractContextManager[None] = torch.backends.cudnn.flags(
-        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
-    )
-    return context
 
 
 def _run_model(
@@ -221,15 +217,23 @@ def _work_all(plan: ModelPlan, desk: RunContext, tally: Tally, progress: Progres
     if any(cell.base for task in plan.tasks for cell in task.maps):
         done += derive(plan.tasks, desk.store) + _sweep(plan, desk, progress)
     tally.computed += done
-    tally.reused += sum(len(task.maps) + len(task.bases) + len(task.metrics) for task in plan.tasks) - done
+    tally.reused += sum(_applicable(task) for task in plan.tasks) - done
     desk.loader.close()  # what is measured is alone
     for cell in plan.costs:
-        if cell.skip or not desk.store.wants(cell.name):
+        if cell.skip:
+            continue
+        if not desk.store.wants(cell.name):
             tally.reused += 1
             continue
         progress.say(f"cost of {cell.method.label} at {cell.layer}")
         measure_cost(cell, desk)
         tally.computed += 1
+
+
+def _applicable(task: Task) -> int:
+    """How many cells of a task hold something, those that do not apply left out."""
+    maps = sum(not cell.skip for cell in (*task.maps, *task.bases))
+    return maps + sum(not cell.maps.skip for cell in task.metrics)
 
 
 def _sweep(plan: ModelPlan, desk: RunContext, progress: Progress) -> int:

@@ -31,7 +31,7 @@ from ..study.spec import StudySpec
 from ..types.batch import ImageBatch
 from ..vocabulary import Status
 from .loader import Loader, chunks
-from .missing_cells import MissingCells, _drawn, missing_cells
+from .missing_cells import MissingCells, drawn, missing_cells
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +92,7 @@ def run_shard(task: Task, desk: RunContext) -> int:
     loading = desk.loader.load(task.shard)
     job = _ShardJob(task.shard, lacking, pages, dict(loading.failures), desk)
     fit = [sample for sample in loading.samples if sample.id not in failed_before]
-    desk.scorer.ledger.opened = len(lacking.maps) == len(_drawn(task))
+    desk.scorer.ledger.opened = len(lacking.maps) == len(drawn(task))
     queue = list(chunks(fit, desk.scorer.batch, desk.device))
     finished = 0
     while queue:

@@ -98,7 +98,7 @@ class Plugin:
 
     @cached_property
     def source_digest(self) -> str:
-        """Changes when the code behind the function does, so that no stale result is reused; see sources.py.
+        """Changes when the code behind the function does, so that no stale result is reused; see digests.py.
 
         Taken once, at registration: a file edited later is not the code that runs.
         """

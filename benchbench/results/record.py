@@ -88,7 +88,7 @@ class Record:
     Attributes:
         folder: where it was read from.
         info: run.json.
-        results, curves: the tables, by the columns above.
+        results, curves: the tables, by the columns of schema.py.
         maps: one row per saliency map: model, dataset, sample, target, layer, method, file, row, cells, distinct, ties.
         photos: one row per explained image: model, dataset, sample, target, target_name, label, label_name,
             probability, file (a JPEG of what the network saw, in photos/), object_share (the share of that picture
@@ -123,7 +123,7 @@ class Record:
 
     @property
     def pooled(self) -> pd.DataFrame:
-        """pooled.parquet, by the columns above.
+        """pooled.parquet, by the columns of schema.py.
 
         Raises:
             BenchError: it cannot be read.

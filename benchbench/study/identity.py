@@ -18,7 +18,14 @@ NO_NUMBERS = (
     *("api/", "cli/", "metrics/", "methods/", "regression/", "reports/", "results/", "stats/", "testing/", "viz/"),
     *("models/builtin.py", "models/checkpoint.py", "models/load.py", "study/extension.py", "evaluation/cell_reader.py"),
     *("suites/reliability.py", "suites/weaknesses.py", "engine/prediction_tables.py", "engine/cautions.py"),
-    *("engine/cost_tables.py", "engine/data_checks.py", "engine/lock.py", "engine/progress.py", "engine/provenance.py"),
+    *(
+        "engine/cost_tables.py",
+        "engine/data_checks.py",
+        "engine/lock.py",
+        "engine/missing_cells.py",
+        "engine/progress.py",
+        "engine/provenance.py",
+    ),
     *("engine/row_keys.py", "engine/runner.py", "engine/tables.py"),
 )
 

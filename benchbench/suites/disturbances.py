@@ -7,6 +7,7 @@ weights explains the image anew. The class stays that of the undisturbed image, 
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,11 +22,11 @@ from ..attribution.reexplain import explain_shown, reexplain
 from ..attribution.subject import subject_of
 from ..digests import digest
 from ..engine import tables as assemble
-from ..engine.device import device_of
+from ..engine.device import deterministic_cudnn, device_of
 from ..engine.loader import Loader, chunks
 from ..engine.lock import locked
 from ..engine.progress import Progress, Silent
-from ..engine.runner import as_bench_errors, deterministic_cudnn
+from ..engine.runner import as_bench_errors
 from ..engine.setup import PROOF_IMAGES, LoadedModel, ModelPlan, load
 from ..engine.shard import RunContext, stored
 from ..errors import BenchError
@@ -41,7 +42,7 @@ from ..results.trials import FILE
 from ..stats import is_part
 from ..study.plan import MetricCell, Task
 from ..study.requests import probes_of
-from ..study.spec import StudySpec
+from ..study.spec import ModelChoice, StudySpec
 from ..types.batch import ImageBatch
 from ..types.views import Noisy, NoisyWeights
 
@@ -103,22 +104,33 @@ def disturb(study: StudySpec, folder: Path, given: Disturbances, progress: Progr
         BenchError: the request cannot be met.
     """
     progress = progress or Silent()
-    device, store, tables = device_of(study), Store(folder), []
+    device, store = device_of(study), Store(folder)
+    tables: list[pd.DataFrame] = []
     with locked(folder, progress.warn), as_bench_errors(study, folder, progress), deterministic_cudnn():
         for choice in study.models:
-            loaded = load(choice, study, device)
-            progress.start(_estimate(loaded.plan, given))
-            loader = Loader(store, study.workers)
-            desk = RunContext(study, loaded.network, store, _scorer(loaded, progress), device, loader)
-            try:
-                with eval_frozen(loaded.network):
-                    for each in given.all():
-                        progress.say(f"{loaded.plan.model.name}: {each.strength} noise on {each.on}, draw {each.draw}")
-                        tables.append(_table(loaded.plan, each, desk))
-            finally:
-                loader.close()
+            tables += _tables(choice, study, given, store, device, progress)
+            gc.collect()  # one network in memory at a time
         info = Record.load(folder).info
         store.write_results({FILE: pd.concat(tables, ignore_index=True)}, info)
+
+
+def _tables(
+    choice: ModelChoice, study: StudySpec, given: Disturbances, store: Store, device: torch.device, progress: Progress
+) -> list[pd.DataFrame]:
+    """The tables of one network, one for each disturbance."""
+    loaded = load(choice, study, device)
+    progress.start(_estimate(loaded.plan, given))
+    loader = Loader(store, study.workers)
+    desk = RunContext(study, loaded.network, store, _scorer(loaded, progress), device, loader)
+    tables = []
+    try:
+        with eval_frozen(loaded.network):
+            for each in given.all():
+                progress.say(f"{loaded.plan.model.name}: {each.strength} noise on {each.on}, draw {each.draw}")
+                tables.append(_table(loaded.plan, each, desk))
+    finally:
+        loader.close()
+    return tables
 
 
 def _scorer(loaded: LoadedModel, progress: Progress) -> Scorer:

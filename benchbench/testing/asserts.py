@@ -186,7 +186,7 @@ def assert_not_worse(
 
 
 def assert_passes_weakness(method: str, case: str, **params: Any) -> None:
-    """A method's score on a planted weakness is above its threshold: see ``benchbench.weaknesses``.
+    """A method's score on a planted weakness is above its threshold: see ``benchbench.suites.weaknesses``.
 
         assert_passes_weakness("mine", "several instances")
 

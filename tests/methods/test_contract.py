@@ -16,7 +16,9 @@ from benchbench.types import Layer
 from ..helpers import map_of
 from ..networks import Pooled, seeded
 
-NAMES = [name for name in METHODS.names() if "dataset" not in METHODS[name].needs]  # these: test_derived.py
+NAMES = [
+    name for name in METHODS.names() if "dataset" not in METHODS[name].needs
+]  # these: tests/engine/test_dataset_maps.py
 # Methods whose defaults ask for thousands of passes are tried with fewer; each still has every step of its own.
 FEW: dict[str, dict[str, Any]] = {"rise": {"masks": 40}, "sscam": {"samples": 3}}
 CONSTANT = {"uniform"}
