@@ -7,6 +7,8 @@ import importlib
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -86,6 +88,32 @@ def test_arrows_run_down(path: Path) -> None:
         ground = own in GROUND and parts[1] in GROUND
         assert ground or FLOOR[parts[1]] < FLOOR[own], f"{path}:{line}: {own} must not know {parts[1]}"
         assert parts[1] in MAY.get(own, {parts[1]}), f"{path}:{line}: {own} may not import {parts[1]}"
+
+
+def test_no_circle() -> None:
+    """No file imports a file that imports it, on any way, inside functions neither; but for what packages export."""
+    graph: dict[str, set[str]] = {}
+    known = {_module(path) for path in files()}
+    for path in files():
+        if path.name != "__init__.py":
+            named = {name for name, _ in imports(path, top_only=False)} | set(_submodules(path))
+            graph[_module(path)] = {name for name in named & known if name != _module(path)}
+    TopologicalSorter(graph).prepare()  # raises CycleError with the circle
+
+
+def _module(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    named = parts if parts[0] == "benchbench" else ("benchbench", *parts)
+    return ".".join(named[:-1] if named[-1] == "__init__" else named)
+
+
+def _submodules(path: Path) -> Iterator[str]:
+    """What ``from PACKAGE import NAME`` may name as a module."""
+    package = _module(path).rpartition(".")[0].split(".")
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = [*package[: len(package) - node.level + 1], *([node.module] if node.module else [])]
+            yield from (".".join([*base, alias.name]) for alias in node.names)
 
 
 @pytest.mark.parametrize("path", files(), ids=lambda p: str(p.relative_to(ROOT)))

@@ -1,7 +1,8 @@
 """Baselines, and the gate that compares a run with one."""
 
 from .baseline import Baseline
-from .changes import Change, Checked, Compared, Location, Tolerances
+from .changes import Change, Compared, Location, Tolerances
+from .checked import Checked
 from .comparison import check
 from .map_sketch import Difference, Sketch, difference
 

@@ -14,6 +14,7 @@ from ..paths import expanded
 from ..results.record import Record
 from . import extract as taking
 from .extract import ALONE
+from .load import read
 from .records import CostRecord, DatasetRecord, Images, MapRecord, MethodRecord, MetricRecord, ModelRecord, ScoreRecord
 from .serialise import FORMAT, lines
 
@@ -26,7 +27,7 @@ class Baseline:
 
     Attributes:
         benchbench, versions: of the package and the libraries. device: kind, name and threads.
-        models, datasets, methods, metrics: see their classes in ``parts``.
+        models, datasets, methods, metrics: see their classes in ``records``.
         images, scores, maps, costs: see theirs.
 
     Example:
@@ -87,9 +88,7 @@ class Baseline:
         Raises:
             BenchError: there is none, or it is none, or of another format, or an edit left it at odds with itself.
         """
-        from .load import read
-
-        return read(expanded(path))
+        return read(expanded(path), cls)
 
     def narrowed(
         self, methods: Collection[str] = (), metrics: Collection[str] = (), *, strict: bool = False

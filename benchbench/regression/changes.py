@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from ..errors import BenchError
-from ..formatting import plural
-from .summary import sentence
 
 Kind: TypeAlias = Literal[
     "not comparable", "missing", "failure", "dead", "map", "score", "quality", "cost", "mended", "new", "note"
@@ -123,49 +120,3 @@ class Compared:
     metric: str = ""
     protocol: str = ""
     count: int = 1
-
-
-@dataclass(frozen=True)
-class Checked:
-    """What ``check`` found.
-
-    Attributes:
-        changes: the failing ones first.
-        compared: all that was compared.
-    """
-
-    changes: tuple[Change, ...]
-    compared: tuple[Compared, ...] = field(default=())
-
-    @property
-    def ok(self) -> bool:
-        """Nothing fails, and something was compared."""
-        return bool(self.compared) and not self.failing
-
-    @property
-    def failing(self) -> tuple[Change, ...]:
-        return tuple(change for change in self.changes if change.fails)
-
-    @property
-    def incomparable(self) -> tuple[Change, ...]:
-        return tuple(change for change in self.changes if change.kind == "not comparable")
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """How many ``scores``, ``maps`` and measurements of ``cost`` were compared."""
-        found = Counter({"scores": 0, "maps": 0, "cost": 0})
-        for one in self.compared:
-            found[one.what] += one.count
-        return dict(found)
-
-    @property
-    def summary(self) -> str:
-        """A sentence: who got worse at what; or that nothing changed."""
-        if self.failing:
-            return sentence(self.failing)
-        if not self.compared:
-            return "Nothing was compared."
-        scores, maps, costs = (plural(self.counts[what], what.rstrip("s")) for what in ("scores", "maps", "cost"))
-        seen = f"{scores}, {maps} and {costs} compared."
-        moved = sum(change.kind not in ("note", "new") for change in self.changes)
-        return f"Nothing got worse ({plural(moved, 'change')}): {seen}" if moved else f"Nothing changed: {seen}"

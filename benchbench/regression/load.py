@@ -7,28 +7,34 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from ..errors import BenchError
-from .baseline import Baseline
 from .map_sketch import Sketch
-from .records import CostRecord, ScoreRecord
+from .records import BaselineRecords, CostRecord, ScoreRecord
 from .serialise import FORMAT
 
 _AGAIN = "Write it again: benchbench baseline RUN --out FILE.json"
 
 
-def read(path: Path) -> Baseline:
-    """Raises: BenchError: there is no such file, or it is not what ``Baseline.save`` writes."""
+B = TypeVar("B", bound=BaselineRecords)
+
+
+def read(path: Path, kind: type[B]) -> B:
+    """The baseline of a file, as ``kind``.
+
+    Raises:
+        BenchError: there is no such file, or it is not what ``Baseline.save`` writes.
+    """
     found = _parsed(path)
     if not isinstance(found, dict) or "baseline" not in found:
         raise BenchError("this file is not a baseline", where=str(path), hint=_AGAIN)
     if found.pop("baseline") != FORMAT:
         raise BenchError("another version of benchbench wrote this baseline", where=str(path), hint=_AGAIN)
     try:
-        made: Baseline = TypeAdapter(Baseline).validate_python(found)
+        made: B = TypeAdapter(kind).validate_python(found)
         odd = next(_odd(made), None) or _reworded(made, found)
     except ValidationError as error:
         first = error.errors()[0]
@@ -56,7 +62,7 @@ def _no_number(text: str) -> NoReturn:
     raise ValueError(f"{text} is not a number")
 
 
-def _reworded(made: Baseline, found: dict[str, Any]) -> str | None:
+def _reworded(made: BaselineRecords, found: dict[str, Any]) -> str | None:
     """A key that nothing reads, or a value of another type, is a mistake and not a matter of taste."""
     plain = json.loads(made.text())
     for key in plain.keys() - {"baseline"} | found.keys():
@@ -65,7 +71,7 @@ def _reworded(made: Baseline, found: dict[str, Any]) -> str | None:
     return None
 
 
-def _odd(made: Baseline) -> Iterator[str]:
+def _odd(made: BaselineRecords) -> Iterator[str]:
     """What does not fit the rest."""
     for name in ("models", "datasets", "methods"):
         yield from _twice(name, (one.name for one in getattr(made, name)))
@@ -95,7 +101,7 @@ def _twice(part: str, keys: Iterable[Any]) -> Iterator[str]:
         yield f"{part}: {key if isinstance(key, str) else ' '.join(key)} appears twice"
 
 
-def _unknown(part: str, one: Any, made: Baseline) -> Iterator[str]:
+def _unknown(part: str, one: Any, made: BaselineRecords) -> Iterator[str]:
     """Of images, scores, maps and costs: a name that the lists above do not have."""
     for kind, names in (("model", made.models), ("dataset", made.datasets), ("method", made.methods)):
         name = getattr(one, kind, None)

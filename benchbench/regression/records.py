@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from .map_sketch import Sketch
 
@@ -131,3 +132,27 @@ class CostRecord:
     @property
     def timed(self) -> bool:
         return self.unit == "ms"
+
+
+class BaselineRecords(Protocol):
+    """What a baseline holds: see ``Baseline``."""
+
+    @property
+    def models(self) -> tuple[ModelRecord, ...]: ...
+    @property
+    def datasets(self) -> tuple[DatasetRecord, ...]: ...
+    @property
+    def methods(self) -> tuple[MethodRecord, ...]: ...
+    @property
+    def metrics(self) -> tuple[MetricRecord, ...]: ...
+    @property
+    def images(self) -> tuple[Images, ...]: ...
+    @property
+    def scores(self) -> tuple[ScoreRecord, ...]: ...
+    @property
+    def maps(self) -> tuple[MapRecord, ...]: ...
+    @property
+    def costs(self) -> tuple[CostRecord, ...]: ...
+    @property
+    def samples(self) -> Mapping[tuple[str, ...], tuple[str, ...]]: ...
+    def text(self) -> str: ...

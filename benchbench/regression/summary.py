@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from ..formatting import join_words, plural
-
-if TYPE_CHECKING:
-    from .changes import Change
+from .changes import Change
 
 _FIRST = ("quality", "score", "cost", "dead", "failure", "map")  # then the rest, as it comes
 
