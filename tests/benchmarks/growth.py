@@ -56,7 +56,7 @@ AXES = {
     "steps": (7, 14, 28, 56),
     "size": (112, 160, 224, 320),
 }
-NO_FORWARD = "map_mean"  # a metric of the map alone: what is left is the cost of the maps
+NO_FORWARD = "map_mean"  # a metric that asks for no perturbed image: what is left is the cost of the maps
 ALONE = 128  # images of a run for maps alone: more, so that its fixed cost does not hide the pass
 SHARED = ("methods", "layers")  # where a pass for maps alone is to stay flat
 
