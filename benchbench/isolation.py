@@ -1,4 +1,4 @@
-"""What is done where memory runs out."""
+"""Whether memory ran out, and what an exception says in a row."""
 
 from __future__ import annotations
 

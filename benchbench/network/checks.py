@@ -1,4 +1,4 @@
-"""What a user gives to ``explain``, checked before anything runs: images and network; and the maps that go out."""
+"""What a network is and what it returns, checked."""
 
 from __future__ import annotations
 

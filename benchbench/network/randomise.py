@@ -10,7 +10,6 @@ statistics of a batch norm are the data's, not what was learnt of the labels.
 from __future__ import annotations
 
 import copy
-import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -21,6 +20,7 @@ from torch import Tensor, nn
 
 from ..errors import NotApplicable
 from ..isolation import out_of_memory
+from ..seeds import derived
 from ..types.views import NoisyWeights, RandomWeights
 from .capture import eval_frozen, module_of
 
@@ -75,7 +75,7 @@ def randomised(network: nn.Module, layers: Sequence[str], seed: int) -> nn.Modul
     """
     made = _copied(network)
     for name in layers:
-        _draw(module_of(made, name), _seed(seed, name))
+        _draw(module_of(made, name), derived(f"{seed}/weights/{name}"))
     return made
 
 
@@ -88,7 +88,7 @@ def with_noisy_weights(network: nn.Module, view: NoisyWeights, seed: int) -> nn.
     made = _copied(network)
     with torch.no_grad():
         for name, parameter in made.named_parameters():
-            generator = torch.Generator().manual_seed(_seed(seed, f"noise/{view.index}/{name}"))
+            generator = torch.Generator().manual_seed(derived(f"{seed}/weights/noise/{view.index}/{name}"))
             drawn = torch.randn(parameter.shape, generator=generator)
             parameter.mul_(1 + view.size * drawn.to(parameter))
     return made
@@ -120,7 +120,3 @@ def _draw(module: nn.Module, seed: int) -> None:
             for parameter in own:
                 order = torch.randperm(parameter.numel()).to(parameter.device)
                 parameter.copy_(parameter.flatten()[order].view_as(parameter))
-
-
-def _seed(seed: int, name: str) -> int:
-    return int.from_bytes(hashlib.sha256(f"{seed}/weights/{name}".encode()).digest()[:7], "big")

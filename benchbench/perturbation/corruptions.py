@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from io import BytesIO
 
 import numpy as np
@@ -10,6 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ..seeds import derived
 from ..types import Pixels
 from ..types.views import Noisy
 
@@ -23,8 +23,7 @@ def noisy(pixels: Pixels, noise: Noisy) -> Tensor:
 
 
 def _drawn(seed: int, noise: Noisy, shape: torch.Size) -> Tensor:
-    own = int.from_bytes(hashlib.sha256(f"{seed}/{noise.kind} noise/{noise.index}".encode()).digest()[:7], "big")
-    generator = torch.Generator().manual_seed(own)
+    generator = torch.Generator().manual_seed(derived(f"{seed}/{noise.kind} noise/{noise.index}"))
     if noise.kind == "normal":
         return torch.randn(shape, generator=generator)
     return 2 * torch.rand(shape, generator=generator) - 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..errors import BenchError
+from ..seeds import derived
 from ..types import Pixels
 from ..types.probes import PIXELS
 
@@ -148,6 +148,5 @@ def superpixels(pixels: Pixels, wanted: int) -> Tensor:
 
 def _order(seed: int, index: int | str, count: int, length: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """A random permutation of 0 .. count - 1, then the rest up to ``length`` as it is."""
-    digest = hashlib.sha256(f"{seed}/parts/{index}".encode()).digest()
-    drawn = np.random.default_rng(int.from_bytes(digest[:8], "big")).permutation(count)
+    drawn = np.random.default_rng(derived(f"{seed}/parts/{index}", size=8)).permutation(count)
     return np.concatenate([drawn, np.arange(count, length)]).astype(np.int64)

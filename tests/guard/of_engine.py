@@ -94,8 +94,8 @@ ENGINE = (
     ),
     _engine(
         "random draws by the place in the batch and not by the image", "seeds",
-        'f"{seed}/{what}/{i}".encode()).digest()[:7], "big") for i in ids)',
-        'f"{seed}/{what}/{n}".encode()).digest()[:7], "big") for n, i in enumerate(ids))', "random", "average_drop",
+        'derived(f"{seed}/{what}/{i}") for i in ids)',
+        'derived(f"{seed}/{what}/{n}") for n, i in enumerate(ids))', "random", "average_drop",
     ),
     _engine(
         "images as BGR", "models/preprocess",
