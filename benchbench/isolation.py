@@ -1,13 +1,61 @@
-"""Whether memory ran out, and what an exception says in a row."""
+"""What happens when memory runs out, or when a plugin or a network fails: the whole policy, and its only place.
+
+- Memory runs out on several images: the same work on fewer of them (``halved``, ``in_pieces``, ``try_batch``).
+  Memory runs out on a single image: the error goes up, unless the work is contained.
+- Anything else fails on several images: each image alone (``isolate``), so that only the guilty images fail.
+  Anything else fails on a single image: a ``Failure``, which says why, and the study goes on (``attempt``).
+- The user's network or plugin fails before anything runs: a ``BenchError`` that says so (``as_bench_error``).
+
+A fallback runs after the exception is gone, as an exception holds the memory of the frames that it came through.
+"""
 
 from __future__ import annotations
 
 import traceback
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Protocol, Self, TypeVar
 
 import torch
 
-from .errors import BenchError, raised, told
+from .errors import BenchError, NotApplicable, raised, told
+from .vocabulary import Status
+
+T = TypeVar("T")
+
+
+class Splittable(Protocol):
+    """A batch of images that can be cut into smaller batches."""
+
+    def __len__(self) -> int: ...
+    def rows(self, start: int, stop: int) -> Self: ...
+
+
+B = TypeVar("B", bound=Splittable)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why work gave nothing.
+
+    Attributes:
+        reason: for people.
+        status: of the rows that the work leaves empty.
+        memory: whether memory ran out.
+    """
+
+    reason: str
+    status: Status = "failed"
+    memory: bool = False
+
+    @classmethod
+    def of(cls, error: Exception) -> Failure:
+        status: Status = "not_applicable" if isinstance(error, NotApplicable) else "failed"
+        return cls(describe_exception(error), status, out_of_memory(error))
 
 
 def out_of_memory(error: BaseException) -> bool:
@@ -26,3 +74,99 @@ def describe_exception(error: Exception) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
     return f"{raised(error)}{place}"
+
+
+def attempt(work: Callable[[], T], *, contain_memory: bool = False) -> T | Failure:
+    """What the work gives, or why it gives nothing.
+
+    Args:
+        contain_memory: whether to run out of memory is a failure like any other; otherwise that error goes up.
+    """
+    try:
+        return work()
+    except Exception as error:
+        if out_of_memory(error) and not contain_memory:
+            raise
+        return Failure.of(error)
+
+
+def isolate(
+    count: int,
+    whole: Callable[[], T],
+    alone: Callable[[int], T],
+    join: Callable[[Sequence[T]], T],
+    refused: Callable[[Failure], T],
+    *,
+    contain_memory: bool = False,
+) -> T:
+    """What ``whole`` gives for ``count`` images; if it fails, what ``alone`` gives for each of them, joined.
+
+    Args:
+        alone: from the position of an image to what it gives alone.
+        refused: what stands for a single image on which ``whole`` fails.
+        contain_memory: whether each image is tried alone too where memory ran out on several; otherwise that error
+            goes up, to be met with a smaller batch.
+    """
+    outcome = attempt(whole, contain_memory=contain_memory or count == 1)
+    if not isinstance(outcome, Failure):
+        return outcome
+    return refused(outcome) if count == 1 else join([alone(i) for i in range(count)])
+
+
+def try_batch(work: Callable[[], T], count: int) -> T | None:
+    """What the work on ``count`` images gives; None where memory ran out and fewer images can be tried."""
+    try:
+        return work()
+    except Exception as error:
+        if count == 1 or not out_of_memory(error):
+            raise
+    return None
+
+
+def halved(work: Callable[[int], T], count: int) -> T:
+    """What the work gives for ``count`` images; where memory runs out for half of them, and so on."""
+    while (result := try_batch(partial(work, count), count)) is None:
+        count //= 2
+    return result
+
+
+def in_pieces(batches: Iterable[B], work: Callable[[B], Sequence[B]], shrink: Callable[[int], None]) -> None:
+    """Work on each batch, in its order; where memory runs out on a batch, on its two halves, and so on.
+
+    Args:
+        work: returns the batches that are to be tried in place of its batch; none where the batch is done.
+        shrink: is told the number of images that were too many, before the halves are tried.
+    """
+    queue = deque(batches)
+    while queue:
+        batch = queue.popleft()
+        rest = try_batch(partial(work, batch), len(batch))
+        if rest is None:
+            shrink(len(batch))
+            half = len(batch) // 2
+            rest = (batch.rows(0, half), batch.rows(half, len(batch)))
+        queue.extendleft(reversed(rest))
+
+
+@contextmanager
+def as_bench_error(
+    what: str,
+    *,
+    where: str = "",
+    hint: str = "",
+    kind: type[BenchError] = BenchError,
+    contain_memory: bool = False,
+) -> Iterator[None]:
+    """What the user's network or plugin raises within, as a BenchError that begins with ``what``.
+
+    A BenchError goes up as it is; so does an error that says that memory ran out, unless ``contain_memory``.
+    """
+    try:
+        yield
+    except BenchError:
+        raise
+    except Exception as error:
+        if out_of_memory(error) and not contain_memory:
+            raise
+        reason = describe_exception(error) if contain_memory else raised(error)
+        raise kind(f"{what}: {reason}", where=where, hint=hint) from error

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..datasets.sources.decode import decode
 from ..engine.inputs import check_target, ready_spec, with_target_score
 from ..errors import BenchError
-from ..isolation import describe_exception
+from ..isolation import as_bench_error
 from ..models.preprocess import denormalise, prepare
 from ..network.capture import eval_frozen
 from ..network.scored import is_scored
@@ -84,12 +84,8 @@ def _maps(
     spec: ModelSpec, images: Tensor, method: MethodChoice, layer: str, target: Tensor | None, seed: int
 ) -> Tensor:
     name = method.plugin.name
-    try:
+    with as_bench_error("the method fails", where=f"{method.label} on {spec.name}", contain_memory=True):
         return explain(spec.network, images, method=name, layer=layer, target=target, seed=seed, **method.params)
-    except BenchError:
-        raise
-    except Exception as error:  # whatever the network or a method of the user's own raises
-        raise BenchError(describe_exception(error), where=f"{method.label} on {spec.name}") from error
 
 
 def _logits(spec: ModelSpec, images: Tensor) -> Tensor:
@@ -99,17 +95,14 @@ def _logits(spec: ModelSpec, images: Tensor) -> Tensor:
         BenchError: it cannot take the photographs, or its answer is no logits (B, C).
     """
     where = f"models: {spec.name}"
-    try:
-        with eval_frozen(spec.network), torch.no_grad():
-            found = spec.network(images)
-    except BenchError:
-        raise
-    except Exception as error:
-        shape = f"(B, {', '.join(map(str, images.shape[1:]))})"
-        hint = f"It is given {shape}; a ModelSpec with its own Preprocess says another size"
-        raise BenchError(
-            f"the network fails on the photograph: {describe_exception(error)}", where=where, hint=hint
-        ) from error
+    shape = f"(B, {', '.join(map(str, images.shape[1:]))})"
+    hint = f"It is given {shape}; a ModelSpec with its own Preprocess says another size"
+    with (
+        as_bench_error("the network fails on the photograph", where=where, hint=hint, contain_memory=True),
+        eval_frozen(spec.network),
+        torch.no_grad(),
+    ):
+        found = spec.network(images)
     if isinstance(found, Tensor) and found.ndim == 2 and len(found) == len(images):
         return found
     said, way = _described(found)

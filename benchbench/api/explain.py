@@ -13,7 +13,7 @@ from ..attribution.layer_services import CapturedBatch, capture_batch, run_metho
 from ..attribution.rounding import doubted, made_of_rounding
 from ..datasets.sources.input_kinds import ImageForms, each_batch, parts_of, stacked
 from ..errors import BenchError, NotApplicable
-from ..isolation import out_of_memory
+from ..isolation import as_bench_error
 from ..maps.normalise import saliency
 from ..network.capture import eval_frozen
 from ..network.checks import check_logits, check_network
@@ -182,18 +182,11 @@ def _settled(network: nn.Module, image: Tensor) -> tuple[nn.Module, int]:
     Raises:
         BenchError: it fails on the example, or returns no logits of two classes or more.
     """
-    try:
+    hint = "Give images as the network takes them"
+    with as_bench_error(f"the network fails on an image {tuple(image.shape)}", where="explain", hint=hint):
         network = protect_inputs(network, image)
         with eval_frozen(network), torch.no_grad():
             classes = check_logits(network(image), image).shape[1]
-    except BenchError:
-        raise
-    except Exception as error:
-        if out_of_memory(error):
-            raise
-        said = f"the network fails on an image {tuple(image.shape)}: {type(error).__name__}: {error}"
-        hint = "Give images as the network takes them"
-        raise BenchError(" ".join(said.split())[:400], where="explain", hint=hint) from error
     if classes < 2:
         hint = "Give two logits, [0, z]; or bb.scored(network, lambda z: z[:, 0])"
         raise BenchError("the network has one output, and its softmax is always 1", where="explain", hint=hint)

@@ -11,46 +11,16 @@ from torch import Tensor, nn
 from ..errors import NotApplicable
 from ..maps.normalise import saliency
 from ..network.randomise import layers_of, layers_with_weights, randomised, with_noisy_weights
+from ..network.reference_batch import ReferenceBatch
 from ..network.scored import is_scored
 from ..network.scorer import Scorer
 from ..perturbation.corruptions import jpeg, noisy, shifted
-from ..types import Pixels
+from ..rows import PerImage
 from ..types.views import Jpeg, Masked, Noisy, NoisyWeights, OtherTarget, RandomWeights, Shifted, Single
 
 
 @dataclass(frozen=True, eq=False)
-class ReferenceBatch:
-    """A batch of images as they are: what every view of them starts from.
-
-    Attributes:
-        ids, masks: of the images; the masks (B, H, W), if any.
-        targets, predicted: (B,), the classes explained, and the most likely ones.
-        seed: the study's.
-    """
-
-    network: nn.Module
-    scorer: Scorer
-    ids: tuple[str, ...]
-    pixels: Pixels
-    masks: Tensor | None
-    targets: Tensor
-    predicted: Tensor
-    seed: int
-
-    def one(self, i: int) -> ReferenceBatch:
-        s = slice(i, i + 1)
-        return replace(
-            self,
-            ids=self.ids[s],
-            pixels=self.pixels.one(i),
-            masks=None if self.masks is None else self.masks[s],
-            targets=self.targets[s],
-            predicted=self.predicted[s],
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class ViewBatch:
+class ViewBatch(PerImage):
     """What a method is shown of a batch: a network, images, their masks, and which class.
 
     ``reasons``: per image why there is no such view of it, or "".
@@ -63,12 +33,6 @@ class ViewBatch:
     images: Tensor
     masks: Tensor | None
     reasons: tuple[str, ...]
-
-    def one(self, i: int) -> ViewBatch:
-        s = slice(i, i + 1)
-        masks = None if self.masks is None else self.masks[s]
-        own = self.original.one(i)
-        return replace(self, original=own, images=self.images[s], masks=masks, reasons=self.reasons[s])
 
     def choose(self, logits: Tensor) -> Tensor:
         """The classes (B,) to explain, from the logits (B, C) of what is shown."""

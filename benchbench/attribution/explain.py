@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..errors import NotApplicable
-from ..isolation import describe_exception
+from ..isolation import isolate
 from ..maps.map_batch import MapBatch
 from ..network.traced import refuse_spoiled
 from ..seeds import sample_seeds
@@ -34,22 +33,19 @@ def explain(cell: MapCell, batch: CapturedBatch, ids: Sequence[str], masks: Tens
     plugin = cell.method.plugin
     seeds = sample_seeds(seed, f"{plugin.name}/{cell.layer}", ids)
     layer = batch.layer(cell.layer, seeds, masks)
-    try:
+
+    def whole() -> MapBatch:
         maps = run_method(plugin, doubted(layer), cell.method.params)
         refuse_spoiled(batch.scorer)
         with batch.scorer.ledger.apart():
             rounding = made_of_rounding(plugin, layer, cell.method.params, maps)
-    except Exception as error:
-        failed: tuple[str, Status] = (
-            describe_exception(error),
-            "not_applicable" if isinstance(error, NotApplicable) else "failed",
-        )
-    else:
         return _sound(cell, batch, maps, rounding)
-    if len(ids) == 1:  # here, as memory that the exception held is free now
-        return MapBatch.none(1, *failed)
-    own = [None if masks is None else masks[i : i + 1] for i in range(len(ids))]
-    return MapBatch.join([explain(cell, _alone(batch, i, cell), ids[i : i + 1], own[i], seed) for i in range(len(ids))])
+
+    def alone(i: int) -> MapBatch:
+        mask = None if masks is None else masks[i : i + 1]
+        return explain(cell, _alone(batch, i, cell), ids[i : i + 1], mask, seed)
+
+    return isolate(len(ids), whole, alone, MapBatch.join, MapBatch.refused, contain_memory=True)
 
 
 def _sound(cell: MapCell, batch: CapturedBatch, maps: Tensor, rounding: Sequence[str]) -> MapBatch:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import BenchError, NotApplicable
-from ..isolation import out_of_memory
+from ..isolation import try_batch
 from ..network.attention import attentions
 from ..network.capture import NO_GRADIENT, WHY, Capture, capture, eval_frozen, widened
 from ..network.checks import check_logits
@@ -181,14 +182,12 @@ class _Services:
         with torch.no_grad(), eval_frozen(b.network):
             while len(pairs):
                 rows = pairs[: most[self.name]]
-                try:
-                    answers.append(self._changed(change, activation, rows, count))
+                scores = try_batch(partial(self._changed, change, activation, rows, count), len(rows))
+                if scores is None:
+                    most[self.name] = len(rows) // 2
+                else:
+                    answers.append(scores)
                     pairs = pairs[len(rows) :]
-                    continue
-                except Exception as error:
-                    if not out_of_memory(error) or len(rows) == 1:
-                        raise
-                most[self.name] = len(rows) // 2
         found: Tensor = getattr(TargetScores.join(answers), of)
         return found.view(-1, count)
 

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 
 from ..errors import BenchError
-from ..isolation import describe_exception, out_of_memory
+from ..isolation import Failure, isolate
 from ..maps.map_batch import MapBatch
+from ..network.reference_batch import ReferenceBatch
 from ..network.scorer import TargetScores, target_scores
 from ..perturbation.corruptions import pixel_distance
 from ..perturbation.equality import same_shown
@@ -24,7 +25,7 @@ from ..study.requests import views_of
 from ..types import Again
 from ..types.views import Masked, RandomWeights, Single, View, singles
 from ..vocabulary import Status
-from .apply_view import RandomisedNetworks, ReferenceBatch, ViewBatch, apply_view
+from .apply_view import RandomisedNetworks, ViewBatch, apply_view
 from .explain import explain
 from .layer_services import CapturedBatch, capture_batch
 from .view_collector import ViewCollector
@@ -132,20 +133,24 @@ def explain_shown(shown: ViewBatch, cells: Sequence[MapCell]) -> ViewMaps:
 
     If the network fails on the batch, each image is tried alone; then without what needs a gradient.
     """
-    own = shown.original
+    original = shown.original
     if all(shown.reasons):
-        return _nothing(shown, {cell.name: MapBatch.none(len(own.ids), "", "not_applicable") for cell in cells})
-    try:
+        return _nothing(shown, {cell.name: MapBatch.none(len(original), "", "not_applicable") for cell in cells})
+
+    def whole() -> ViewMaps:
         batch = _look(shown, cells)
-    except Exception as error:
-        if out_of_memory(error) and len(own.ids) > 1:
-            raise
-        if len(own.ids) > 1:
-            return ViewMaps.join([explain_shown(shown.one(i), cells) for i in range(len(own.ids))])
-        return _what_it_can(shown, cells, f"the network failed: {describe_exception(error)}")
-    maps = {cell.name: explain(cell, batch, own.ids, shown.masks, own.seed) for cell in cells}
-    logits = batch.captured.logits.float()
-    return ViewMaps(maps, target_scores(logits, batch.captured.targets, shown.scorer.activation), logits.argmax(1))
+        maps = {cell.name: explain(cell, batch, original.ids, shown.masks, original.seed) for cell in cells}
+        logits = batch.captured.logits.float()
+        answers = target_scores(logits, batch.captured.targets, shown.scorer.activation)
+        return ViewMaps(maps, answers, logits.argmax(1))
+
+    def alone(i: int) -> ViewMaps:
+        return explain_shown(shown.one(i), cells)
+
+    def refused(failure: Failure) -> ViewMaps:
+        return _without_gradient(shown, cells, f"the network failed: {failure.reason}")
+
+    return isolate(len(original), whole, alone, ViewMaps.join, refused)
 
 
 def _look(shown: ViewBatch, cells: Sequence[MapCell]) -> CapturedBatch:
@@ -158,7 +163,7 @@ def _look(shown: ViewBatch, cells: Sequence[MapCell]) -> CapturedBatch:
     return batch
 
 
-def _what_it_can(shown: ViewBatch, cells: Sequence[MapCell], reason: str) -> ViewMaps:
+def _without_gradient(shown: ViewBatch, cells: Sequence[MapCell], reason: str) -> ViewMaps:
     """After the network failed on one image: what is left without a gradient."""
     gentle = [cell for cell in cells if "gradient" not in cell.method.needs]
     refused = {cell.name: MapBatch.none(1, reason, "failed") for cell in cells}

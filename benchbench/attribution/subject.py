@@ -8,11 +8,11 @@ from torch import Tensor, nn
 from ..errors import NotApplicable
 from ..maps.normalise import saliency
 from ..network.capture import eval_frozen
+from ..network.reference_batch import ReferenceBatch
 from ..network.scorer import Scorer
 from ..seeds import sample_seeds
 from ..study.plan import MapCell
 from ..types import Subject
-from .apply_view import ReferenceBatch
 from .explain import NOT_AGAIN
 from .method_maps import method_maps
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence, Set
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import BenchError, NotApplicable
-from ..isolation import out_of_memory
+from ..isolation import Failure, attempt
 from ..models.load import fingerprint
 from ..network.attention import attentions
 from ..network.capture import capture
@@ -86,15 +87,10 @@ def _gradient_skips(network: nn.Module, example: Tensor, layers: Sequence[str]) 
     """By layer, why the logit has no gradient there: of no concern to methods that need none."""
     skips: dict[tuple[str, str], str] = {}
     for layer in layers:
-        try:
-            capture(network, example, [layer], _most_likely)
-        except NotApplicable as reason:
-            skips[layer, "gradient"] = str(reason)
-        except Exception as error:
-            if out_of_memory(error):
-                raise
-            said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-            skips[layer, "gradient"] = f"the backward pass to {layer!r} fails: {said}"
+        outcome = attempt(partial(capture, network, example, [layer], _most_likely))
+        if isinstance(outcome, Failure):
+            failed = "" if outcome.status == "not_applicable" else f"the backward pass to {layer!r} fails: "
+            skips[layer, "gradient"] = failed + outcome.reason
     return skips
 
 
@@ -109,12 +105,7 @@ def _network_skips(network: nn.Module, example: Tensor, needs: Set[str]) -> dict
     }
     skips: dict[tuple[str, str], str] = {}
     for need in needs & set(checks):
-        try:
-            checks[need]()
-        except NotApplicable as reason:
-            skips[INPUT, need] = str(reason)
-        except Exception as error:
-            if out_of_memory(error):
-                raise
-            skips[INPUT, need] = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        outcome = attempt(checks[need])
+        if isinstance(outcome, Failure):
+            skips[INPUT, need] = outcome.reason
     return skips

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..cost.ledger import User
-from ..errors import raised
+from ..isolation import Failure, attempt
 from ..plugin_guard import contained
 from ..results.store import Store
 from ..study.plan import NO_COST, CostCell, MapCell, Task, images_asked
@@ -97,12 +97,16 @@ def _cost_entry(metric: MetricChoice, cost: Row) -> Row:
 
 def _read(metric: MetricChoice, measured: Cost | PassCount | CostShare) -> Row:
     """The entry that a metric makes of what was measured."""
-    try:
+
+    def read() -> tuple[float, dict[str, float]]:
         with contained(f"metric {metric.name}"):
             scored = metric.plugin.function(measured, **metric.params)
-        value, parts = float(scored.value), {key: float(part) for key, part in scored.parts.items()}
-    except Exception as error:  # a metric of someone's own
-        return {"value": None, "status": "failed", "reason": raised(error)}
+        return float(scored.value), {key: float(part) for key, part in scored.parts.items()}
+
+    outcome = attempt(read, contain_memory=True)
+    if isinstance(outcome, Failure):
+        return {"value": None, "status": outcome.status, "reason": outcome.reason}
+    value, parts = outcome
     if not all(map(math.isfinite, [value, *parts.values()])):
         return {"value": None, "status": "failed", "reason": f"{metric.name} is not a finite number here"}
     return {"value": value, "status": "ok", "reason": "", "parts": parts}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,12 @@ import torch
 from torch import Tensor
 
 from ..attribution.layer_services import real_numbers
-from ..isolation import describe_exception
+from ..isolation import Failure, attempt
 from ..maps.health import health
 from ..plugin_guard import contained
 from ..results.store import Store
 from ..study.plan import MapCell, Task
+from ..study.spec import MethodChoice
 
 
 def derive(tasks: Sequence[Task], store: Store) -> int:
@@ -41,13 +43,11 @@ def _derive(group: Sequence[tuple[Task, MapCell]], store: Store) -> int:
     elif len({one.shape for one in found}) > 1:
         entry |= {"status": "not_applicable", "reason": "the dataset's maps have several sizes, so they have no mean"}
     else:
-        try:
-            with contained(f"method {method.label}"):
-                given = method.plugin.function(torch.from_numpy(np.stack(found)), **method.params)
-            fits = isinstance(given, Tensor) and given.ndim == 2
-            made = real_numbers(given, fits=fits, needed="a map (h, w) is").cpu()
-        except Exception as error:  # a plugin of someone's own
-            entry["reason"] = describe_exception(error)
+        outcome = attempt(partial(_derived, method, found), contain_memory=True)
+        if isinstance(outcome, Failure):
+            entry |= {"status": outcome.status, "reason": outcome.reason}
+        else:
+            made = outcome
     for _, cell in lacking:
         file = f"{cell.name}-0.npy"
         if made is not None:
@@ -57,6 +57,14 @@ def _derive(group: Sequence[tuple[Task, MapCell]], store: Store) -> int:
         names = store.read_cell(cell.base.name)["samples"]
         store.write_cell(cell.name, {"samples": {name: dict(entry) for name in names}})
     return len(lacking)
+
+
+def _derived(method: MethodChoice, maps: Sequence[np.ndarray[Any, np.dtype[np.float32]]]) -> Tensor:
+    """(h, w): the method's map of a dataset, from the maps (h, w) of its images."""
+    with contained(f"method {method.label}"):
+        derived = method.plugin.function(torch.from_numpy(np.stack(maps)), **method.params)
+    fits = isinstance(derived, Tensor) and derived.ndim == 2
+    return real_numbers(derived, fits=fits, needed="a map (h, w) is").cpu()
 
 
 def _stored(cell: dict[str, Any], store: Store) -> Iterator[np.ndarray[Any, np.dtype[np.float32]]]:

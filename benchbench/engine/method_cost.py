@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -10,8 +11,8 @@ from torch import Tensor
 from ..attribution.method_maps import method_maps
 from ..cost.ledger import Passes
 from ..cost.measure import counted, measure, timed
-from ..errors import BenchError, NotApplicable, told
-from ..isolation import describe_exception, out_of_memory
+from ..errors import BenchError
+from ..isolation import Failure, attempt, halved
 from ..network.scored import is_scored
 from ..network.scorer import Scorer
 from ..network.targets import chooser
@@ -24,26 +25,16 @@ from .shard import RunContext
 
 def measure_cost(cell: CostCell, desk: RunContext) -> None:
     """Measure and store a cost cell, raw; a method that fails leaves the reason instead."""
-    try:
-        cost = _measure(cell, desk)
-    except NotApplicable as reason:
-        desk.store.write_cell(cell.name, {"status": "not_applicable", "reason": told(reason)})
-    except Exception as error:
-        desk.store.write_cell(cell.name, {"status": "failed", "reason": describe_exception(error)})
+    cost = attempt(partial(_measure, cell, desk), contain_memory=True)
+    if isinstance(cost, Failure):
+        desk.store.write_cell(cell.name, {"status": cost.status, "reason": cost.reason})
     else:
         desk.store.write_cell(cell.name, {"status": "ok", "reason": "", "cost": vars(cost)})
 
 
 def _measure(cell: CostCell, desk: RunContext) -> Cost | PassCount:
     """Where memory does not suffice for all images, half of them, and so on."""
-    images = cell.images
-    while True:
-        try:
-            return _measure_on(cell, desk, images)
-        except Exception as error:
-            if not out_of_memory(error) or images == 1:
-                raise
-        images //= 2
+    return halved(partial(_measure_on, cell, desk), cell.images)
 
 
 def _measure_on(cell: CostCell, desk: RunContext, count: int) -> Cost | PassCount:

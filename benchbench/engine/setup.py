@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from ..errors import BenchError
-from ..isolation import out_of_memory
+from ..isolation import as_bench_error
 from ..network.assumptions import broken_promises
 from ..network.batch_size import BatchSize, choose_batch
 from ..network.fast_copy import Prepared, prepare
@@ -57,16 +57,10 @@ def load(choice: ModelChoice, study: StudySpec, device: torch.device) -> LoadedM
         BenchError: the network does not load, fails on an image, or cannot do what the study asks of it.
     """
     spec = with_target_score(ready_spec(choice, device), study)
-    try:
+    hint = "Photographs are given as its Preprocess says, in RGB or with one mean in grey; tensors as they are"
+    fails = "the network fails on an image of the first dataset"
+    with as_bench_error(fails, where=f"models: {spec.name}", hint=hint):
         return _load(spec, study, device)
-    except BenchError:
-        raise
-    except Exception as error:
-        if out_of_memory(error):
-            raise
-        said = f"the network fails on an image of the first dataset: {type(error).__name__}: {error}"
-        hint = "Photographs are given as its Preprocess says, in RGB or with one mean in grey; tensors as they are"
-        raise BenchError(" ".join(said.split()), where=f"models: {spec.name}", hint=hint) from error
 
 
 def _load(spec: ModelSpec, study: StudySpec, device: torch.device) -> LoadedModel:

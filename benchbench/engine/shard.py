@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -11,17 +11,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..attribution.apply_view import ReferenceBatch
 from ..attribution.explain import explain
 from ..attribution.layer_services import CapturedBatch, capture_batch
 from ..attribution.reexplain import reexplain
 from ..attribution.subject import subject_of
 from ..cost.ledger import User
 from ..errors import BenchError
-from ..evaluation.evaluate import evaluate, merge, pixels_of
-from ..isolation import describe_exception, out_of_memory
+from ..evaluation.evaluate import evaluate, merge
+from ..isolation import Failure, attempt, in_pieces
 from ..maps.health import health
 from ..maps.map_batch import MapBatch
+from ..network.reference_batch import ReferenceBatch, pixels_of
 from ..network.scored import is_scored
 from ..network.scorer import Scorer, target_scores
 from ..network.targets import chooser
@@ -93,67 +93,51 @@ def run_shard(task: Task, desk: RunContext) -> int:
     job = _ShardJob(task.shard, lacking, pages, dict(loading.failures), desk)
     fit = [sample for sample in loading.samples if sample.id not in failed_before]
     desk.scorer.ledger.opened = len(lacking.maps) == len(drawn(task))
-    queue = list(chunks(fit, desk.scorer.batch, desk.device))
     finished = 0
-    while queue:
-        chunk = queue.pop(0)
-        left = _attempt(job, chunk, finished)
-        finished += not left
-        queue[:0] = left
+
+    def work(chunk: ImageBatch) -> Sequence[ImageBatch]:
+        nonlocal finished
+        rest = _run_batch(job, chunk, finished)
+        finished += not rest
+        return rest
+
+    in_pieces(chunks(fit, desk.scorer.batch, desk.device), work, desk.scorer.halve)
     for name in pages.predictions:
         pages.predictions[name] |= loading.origins.get(name, {})
     _write(task, pages, job.failures, loading.labels, desk.store)
     return len(lacking.maps) + len(lacking.metrics)
 
 
-def _attempt(job: _ShardJob, chunk: ImageBatch, number: int) -> list[ImageBatch]:
-    """Work on a chunk; returns it in smaller pieces if it has to be tried again."""
-    try:
-        return _try(job, chunk, number)
-    except Exception as error:
-        if not out_of_memory(error) or len(chunk.ids) == 1:
-            raise
-    job.desk.scorer.halve(len(chunk.ids))
-    half = len(chunk.ids) // 2
-    return [chunk.part(0, half), chunk.part(half, len(chunk.ids))]
-
-
-def _try(job: _ShardJob, chunk: ImageBatch, number: int) -> list[ImageBatch]:
-    """Work on a chunk; if the network fails on it, each image is to be tried alone."""
+def _run_batch(job: _ShardJob, chunk: ImageBatch, number: int) -> Sequence[ImageBatch]:
+    """Work on a batch; if the network fails on it, returns its images, each to be tried alone."""
     refused: dict[str, str] = {}
     job.desk.scorer.ledger.begin()
-    try:
-        batch = _answers(job, chunk, job.lacking.maps)
-    except Exception as error:
-        if out_of_memory(error):
-            raise
-        if len(chunk.ids) > 1:
-            return [chunk.one(i) for i in range(len(chunk.ids))]
-        batch, refused = _what_it_can(job, chunk, describe_exception(error))
+    batch = attempt(partial(_capture_and_predict, job, chunk, job.lacking.maps))
+    if isinstance(batch, Failure):
+        if len(chunk) > 1:
+            return [chunk.one(i) for i in range(len(chunk))]
+        batch, refused = _without_gradient(job, chunk, batch.reason)
     if chunk.ids[0] in job.pages.predictions:
         _work_chunk(job, chunk, number, batch, refused)
         job.desk.scorer.ledger.commit()
-    return []
+    return ()
 
 
-def _what_it_can(job: _ShardJob, chunk: ImageBatch, reason: str) -> tuple[CapturedBatch | None, dict[str, str]]:
+def _without_gradient(job: _ShardJob, chunk: ImageBatch, reason: str) -> tuple[CapturedBatch | None, dict[str, str]]:
     """After the network failed on one image: what is left without a gradient, and which map cells are refused.
 
     An image whose prediction is known keeps it; without one, and without an answer now, all its rows fail.
     """
     gentle = [cell for cell in job.lacking.maps if "gradient" not in cell.method.needs]
-    try:
-        batch = _answers(job, chunk, gentle)
-    except Exception as error:
-        if out_of_memory(error):
-            raise
-        if chunk.ids[0] not in job.pages.predictions:
-            job.failures[chunk.ids[0]] = reason
-        return None, {cell.name: reason for cell in job.lacking.maps}
-    return batch, {cell.name: reason for cell in job.lacking.maps if cell not in gentle}
+    batch = attempt(partial(_capture_and_predict, job, chunk, gentle))
+    if not isinstance(batch, Failure):
+        return batch, {cell.name: reason for cell in job.lacking.maps if cell not in gentle}
+    if chunk.ids[0] not in job.pages.predictions:
+        job.failures[chunk.ids[0]] = reason
+    return None, {cell.name: reason for cell in job.lacking.maps}
 
 
-def _answers(job: _ShardJob, chunk: ImageBatch, maps: list[MapCell]) -> CapturedBatch | None:
+def _capture_and_predict(job: _ShardJob, chunk: ImageBatch, maps: list[MapCell]) -> CapturedBatch | None:
     """The capture, if maps or predictions are missing; the predictions are noted."""
     known = [job.pages.predictions[i]["target"] for i in chunk.ids if i in job.pages.predictions]
     complete = len(known) == len(chunk.ids)
@@ -172,7 +156,6 @@ def _work_chunk(
     job: _ShardJob, chunk: ImageBatch, number: int, batch: CapturedBatch | None, refused: Mapping[str, str]
 ) -> None:
     desk, pages = job.desk, job.pages
-    targets = torch.tensor([pages.predictions[i]["target"] for i in chunk.ids], device=desk.device)
     fresh: dict[str, MapBatch] = {}
     for cell in job.lacking.maps:
         if cell.name in refused:
@@ -184,14 +167,21 @@ def _work_chunk(
         _note_maps(cell, chunk, number, fresh[cell.name], pages, desk.store)
     wanted = dict.fromkeys(cell.maps.name for cell in job.lacking.metrics)
     ready = {name: fresh.get(name) or stored(name, chunk, desk) for name in wanted}
-    pixels = pixels_of(chunk, desk.study.seed, job.shard.model.preprocess)
-    predicted = torch.tensor([pages.predictions[i]["predicted"] for i in chunk.ids], device=desk.device)
-    whole = (chunk.ids, pixels, chunk.masks, targets, predicted, desk.study.seed)
-    original = ReferenceBatch(job.desk.network, desk.scorer, *whole)
+    original = reference_batch(chunk, pages.predictions, job.shard, desk)
     again = reexplain(job.lacking.metrics, ready, original)
-    merge(
-        pages.scores,
-        evaluate(job.lacking.metrics, ready, chunk, pixels, targets, desk.scorer, again, partial(subject_of, original)),
+    merge(pages.scores, evaluate(job.lacking.metrics, ready, original, again, partial(subject_of, original)))
+
+
+def reference_batch(
+    chunk: ImageBatch, predictions: Mapping[str, Mapping[str, Any]], shard: Shard, desk: RunContext
+) -> ReferenceBatch:
+    """The images with the classes that were explained and predicted, and the network that answers."""
+    targets, predicted = (
+        torch.tensor([predictions[i][key] for i in chunk.ids], device=desk.device) for key in ("target", "predicted")
+    )
+    pixels = pixels_of(chunk, desk.study.seed, shard.model.preprocess)
+    return ReferenceBatch(
+        desk.network, desk.scorer, chunk.ids, pixels, chunk.masks, targets, predicted, desk.study.seed
     )
 
 

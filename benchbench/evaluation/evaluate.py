@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -12,122 +13,133 @@ import torch
 from torch import Tensor
 
 from ..errors import BenchError
-from ..isolation import describe_exception, out_of_memory
+from ..isolation import Failure, isolate
 from ..maps.map_batch import MapBatch
 from ..maps.normalise import saliency
-from ..models.preprocess import fitted
-from ..network.scorer import Scorer, TargetScores
+from ..network.reference_batch import ReferenceBatch
+from ..network.scorer import TargetScores
 from ..plugin_guard import Kept, contained
-from ..seeds import sample_seeds
+from ..rows import PerImage
 from ..study.plan import MapCell, MetricCell
 from ..study.requests import probes_of, views_of
 from ..study.spec import MetricChoice
-from ..types import Again, Pixels, Preprocess, Scored, Seen, Subject
-from ..types.batch import ImageBatch
+from ..types import Again, Pixels, Scored, Seen, Subject
 from ..types.probes import FillName, Probe, Whole, canonical
 from ..types.views import View
 from ..vocabulary import Status
-from .declared_needs import NotLent, lend
+from .declared_needs import lend
 from .degenerate import moot
 from .probe_scores import score_probes
 
 SubjectOf: TypeAlias = Callable[[MapCell], Subject]
+Pages: TypeAlias = dict[str, dict[str, Any]]
 
 
-def pixels_of(chunk: ImageBatch, seed: int, preprocess: Preprocess) -> Pixels:
-    """The chunk's images, with what their probes are made of, in units of their own normalisation.
+@dataclass(frozen=True, eq=False)
+class _Evidence(PerImage):
+    """What metrics read of a batch: by map cell the maps, and the maps on the metrics' views."""
 
-    Raises:
-        BenchError: the Preprocess has a mean and a standard deviation for another number of channels.
-    """
-    images, own = chunk.images, fitted(preprocess, chunk.images.shape[1])
-    mean, std = images.new_tensor(own.mean), images.new_tensor(own.std)
-    return Pixels(images, sample_seeds(seed, "probes", chunk.ids), mean, std)
+    maps: Mapping[str, MapBatch]
+    batch: ReferenceBatch
+    again: Mapping[str, Mapping[View, Again]]
 
 
 def evaluate(
     cells: Sequence[MetricCell],
     maps: Mapping[str, MapBatch],
-    chunk: ImageBatch,
-    pixels: Pixels,
-    targets: Tensor,
-    scorer: Scorer,
+    batch: ReferenceBatch,
     again: Mapping[str, Mapping[View, Again]] = MappingProxyType({}),
     subject_of: SubjectOf | None = None,
-) -> dict[str, dict[str, Any]]:
+) -> Pages:
     """Per metric cell a page: ``samples``, by id, with value, status, reason, parts and y; and the curve's ``x``.
 
     Map cells that lack the same metrics are scored together. ``again``: by map cell, the maps on the metrics' views.
     ``subject_of``: from a map cell to what a metric that needs "network" is given.
     """
-    pages: dict[str, dict[str, Any]] = {}
+    return _evaluate(cells, _Evidence(maps, batch, again), subject_of)
+
+
+def _evaluate(cells: Sequence[MetricCell], evidence: _Evidence, subject_of: SubjectOf | None) -> Pages:
+    pages: Pages = {}
     lacking: dict[str, list[MetricCell]] = {}
     for cell in cells:
-        if "ok" in maps[cell.maps.name].statuses:
+        maps = evidence.maps[cell.maps.name]
+        if "ok" in maps.statuses:
             lacking.setdefault(cell.maps.name, []).append(cell)
         else:
-            pages[cell.name] = _unmapped(maps[cell.maps.name], chunk)
-    groups: dict[tuple[str, ...], list[str]] = {}
-    for name, lacks in lacking.items():
-        groups.setdefault(tuple(c.metric.label for c in lacks), []).append(name)
+            pages[cell.name] = _unmapped(maps, evidence.batch)
+    groups: dict[tuple[str, ...], list[MetricCell]] = {}
+    for lacks in lacking.values():
+        groups.setdefault(tuple(cell.metric.label for cell in lacks), []).extend(lacks)
     differ: dict[FillName, Tensor] = {}
-    for names in groups.values():
-        stack = [_finite(maps[name], chunk) for name in names]
-        metrics = [cell.metric for cell in lacking[names[0]]]
-        try:
-            answers = score_probes(scorer, pixels, targets, stack, _union(metrics))
-        except Exception as error:  # the network fails on a perturbed image: each is tried alone
-            if out_of_memory(error) and len(chunk.ids) > 1:
-                raise
-            asked = [cell for name in names for cell in lacking[name]]
-            if len(chunk.ids) > 1:
-                pages |= _each_alone(asked, maps, chunk, pixels, targets, scorer, again, subject_of)
-            elif len(asked) > 1:  # a picture of one metric on one map says nothing of the others
-                for cell in asked:
-                    pages |= evaluate([cell], maps, chunk, pixels, targets, scorer, again, subject_of)
-            else:
-                pages |= _all_failed(asked, chunk, describe_exception(error))
-            continue
-        for m, name in enumerate(names):
-            height = saliency(stack[m], pixels.size)
-            for cell in lacking[name]:
-                shown = _again_of(cell.metric, again.get(name, {}), chunk)
-                seen = _seen(cell.metric, answers, m, height, stack[m], chunk, pixels, shown)
-                if subject_of is not None and "network" in cell.metric.plugin.needs:
-                    seen = replace(seen, subject=subject_of(cell.maps))
-                why = _moot(cell.metric, pixels, stack[m][0].numel(), differ)
-                pages[cell.name] = _page(cell.metric, seen, maps[name], chunk, why)
+    for group in groups.values():
+        pages |= _isolated(group, evidence, subject_of, differ)
     return pages
 
 
-def _unmapped(maps: MapBatch, chunk: ImageBatch) -> dict[str, Any]:
+def _isolated(
+    cells: Sequence[MetricCell], evidence: _Evidence, subject_of: SubjectOf | None, differ: dict[FillName, Tensor]
+) -> Pages:
+    """Map cells that lack the same metrics; where the network fails on a perturbed image, each image is tried alone."""
+
+    def alone(i: int) -> Pages:
+        return _evaluate(cells, evidence.one(i), None if subject_of is None else _of_one(subject_of, i))
+
+    def refused(failure: Failure) -> Pages:
+        if len(cells) == 1:
+            return _all_failed(cells[0], evidence.batch, failure.reason)
+        pages: Pages = {}
+        for cell in cells:  # a picture of one metric on one map says nothing of the others
+            pages |= _evaluate([cell], evidence, subject_of)
+        return pages
+
+    whole = partial(_together, cells, evidence, subject_of, differ)
+    return isolate(len(evidence.batch), whole, alone, _joined, refused)
+
+
+def _together(
+    cells: Sequence[MetricCell], evidence: _Evidence, subject_of: SubjectOf | None, differ: dict[FillName, Tensor]
+) -> Pages:
+    """The union of the metrics' probes on all maps is scored once, then every metric reads its part."""
+    batch = evidence.batch
+    by_map: dict[str, list[MetricCell]] = {}
+    for cell in cells:
+        by_map.setdefault(cell.maps.name, []).append(cell)
+    stack = [_finite(evidence.maps[name], batch) for name in by_map]
+    metrics = [cell.metric for cell in next(iter(by_map.values()))]
+    answers = score_probes(batch.scorer, batch.pixels, batch.targets, stack, _union(metrics))
+    pages: Pages = {}
+    for m, (name, lacks) in enumerate(by_map.items()):
+        height = saliency(stack[m], batch.pixels.size)
+        for cell in lacks:
+            shown = _again_of(cell.metric, evidence.again.get(name, {}), batch)
+            seen = _seen(cell.metric, answers, m, height, stack[m], batch, shown)
+            if subject_of is not None and "network" in cell.metric.plugin.needs:
+                seen = replace(seen, subject=subject_of(cell.maps))
+            why = _moot(cell.metric, batch.pixels, stack[m][0].numel(), differ)
+            pages[cell.name] = _page(cell.metric, seen, evidence.maps[name], batch.ids, why)
+    return pages
+
+
+def _unmapped(maps: MapBatch, batch: ReferenceBatch) -> dict[str, Any]:
     """The page of a metric where no image has a map: nothing is scored, so that no other picture's batch changes."""
-    entries = zip(chunk.ids, maps.statuses, maps.reasons, strict=True)
+    entries = zip(batch.ids, maps.statuses, maps.reasons, strict=True)
     return {"samples": {name: {"value": None, "status": status, "reason": why} for name, status, why in entries}}
 
 
-def _all_failed(cells: Sequence[MetricCell], chunk: ImageBatch, reason: str) -> dict[str, dict[str, Any]]:
-    said = f"a perturbed image could not be made or scored: {reason}"
-    entry = {"value": None, "status": "failed", "reason": said}
-    return {cell.name: {"samples": dict.fromkeys(chunk.ids, entry)} for cell in cells}
+def _all_failed(cell: MetricCell, batch: ReferenceBatch, reason: str) -> Pages:
+    entry = {
+        "value": None,
+        "status": "failed",
+        "reason": f"a perturbed image could not be made or scored: {reason}",
+    }
+    return {cell.name: {"samples": dict.fromkeys(batch.ids, entry)}}
 
 
-def _each_alone(
-    cells: Sequence[MetricCell],
-    maps: Mapping[str, MapBatch],
-    chunk: ImageBatch,
-    pixels: Pixels,
-    targets: Tensor,
-    scorer: Scorer,
-    again: Mapping[str, Mapping[View, Again]],
-    subject_of: SubjectOf | None,
-) -> dict[str, dict[str, Any]]:
-    pages: dict[str, dict[str, Any]] = {cell.name: {"samples": {}} for cell in cells}
-    for i in range(len(chunk.ids)):
-        one = {name: found.one(i) for name, found in maps.items()}
-        own = {name: {view: found.one(i) for view, found in views.items()} for name, views in again.items()}
-        first = None if subject_of is None else _of_one(subject_of, i)
-        merge(pages, evaluate(cells, one, chunk.one(i), pixels.one(i), targets[i : i + 1], scorer, own, first))
+def _joined(parts: Sequence[Pages]) -> Pages:
+    pages: Pages = {name: {"samples": {}} for name in parts[0]}
+    for part in parts:
+        merge(pages, part)
     return pages
 
 
@@ -154,11 +166,11 @@ def _moot(metric: MetricChoice, pixels: Pixels, cells: int, differ: dict[FillNam
     return moot(probes_of(metric), pixels, cells, differ)
 
 
-def _finite(maps: MapBatch, chunk: ImageBatch) -> Tensor:
+def _finite(maps: MapBatch, batch: ReferenceBatch) -> Tensor:
     """(B, h, w); zero where there is no map."""
     if maps.tensor is None:
-        return torch.zeros(len(chunk.ids), 1, 1, device=chunk.images.device)
-    return maps.tensor.to(chunk.images.device).nan_to_num(0, 0, 0)
+        return torch.zeros(len(batch), 1, 1, device=batch.targets.device)
+    return maps.tensor.to(batch.targets.device).nan_to_num(0, 0, 0)
 
 
 def _seen(
@@ -167,22 +179,21 @@ def _seen(
     m: int,
     height: Tensor,
     raw: Tensor,
-    chunk: ImageBatch,
-    pixels: Pixels,
+    batch: ReferenceBatch,
     again: Mapping[View, Again],
 ) -> Seen:
     whole = answers[Whole()][m]
     probes = [canonical(probe) for probe in probes_of(metric)]
     own = TargetScores.stack([answers[probe][m] for probe in probes] or [whole])
     p, z = whole.probability.clone(), whole.logit.clone()  # a metric may write into what it is given
-    masks = None if chunk.masks is None else chunk.masks.clone()
+    masks = None if batch.masks is None else batch.masks.clone()
     given = (own.probability.clone(), own.logit.clone(), own.correct.clone(), p, z, height.clone())
-    return Seen(*given, masks, raw.clone(), pixels, again)
+    return Seen(*given, masks, raw.clone(), batch.pixels, again)
 
 
-def _again_of(metric: MetricChoice, found: Mapping[View, Again], chunk: ImageBatch) -> dict[View, Again]:
+def _again_of(metric: MetricChoice, found: Mapping[View, Again], batch: ReferenceBatch) -> dict[View, Again]:
     """The metric's own views, as copies on the device; nothing on them where the images have no map at all."""
-    device, count = chunk.images.device, len(chunk.ids)
+    device, count = batch.targets.device, len(batch)
     nothing = torch.full((count,), float("nan"))
     answers = (nothing, nothing, nothing > 0, nothing)
     failed: Status = "failed"
@@ -190,10 +201,10 @@ def _again_of(metric: MetricChoice, found: Mapping[View, Again], chunk: ImageBat
     return {view: found.get(view, blank).copy(device) for view in views_of(metric)}
 
 
-def _page(metric: MetricChoice, seen: Seen, maps: MapBatch, chunk: ImageBatch, moot: Sequence[str]) -> dict[str, Any]:
-    """One entry per image of the chunk; see ``evaluate``. ``moot``: why no map can change the value, or ""."""
+def _page(metric: MetricChoice, seen: Seen, maps: MapBatch, ids: Sequence[str], moot: Sequence[str]) -> dict[str, Any]:
+    """One entry per image of the batch; see ``evaluate``. ``moot``: why no map can change the value, or ""."""
     page: dict[str, Any] = {"samples": {}}
-    for i, (name, (scored, row, reason)) in enumerate(zip(chunk.ids, _score(metric, seen), strict=True)):
+    for i, (name, (scored, row, reason)) in enumerate(zip(ids, _score(metric, seen), strict=True)):
         none = _no_map(maps, seen, i)
         if none is not None:
             page["samples"][name] = {"value": None, "status": none[0], "reason": none[1]}
@@ -233,22 +244,35 @@ def _entry(scored: Scored, row: int) -> dict[str, Any]:
     return entry
 
 
-def _score(metric: MetricChoice, seen: Seen) -> list[tuple[Scored | None, int, str]]:
+Answer: TypeAlias = tuple[Scored | None, int, str]
+
+
+def _score(metric: MetricChoice, seen: Seen) -> list[Answer]:
     """Per image the metric's answer with the image's row in it, and why it is none, or "".
 
     If the metric fails on the batch, each image is tried alone, so that only the guilty ones fail.
     """
+
+    def alone(i: int) -> list[Answer]:
+        return _score(metric, seen.one(i))
+
+    def refused(failure: Failure) -> list[Answer]:
+        return [(None, 0, failure.reason)]
+
+    return isolate(len(seen.map), partial(_scored_rows, metric, seen), alone, _chained, refused, contain_memory=True)
+
+
+def _chained(parts: Sequence[list[Answer]]) -> list[Answer]:
+    return [answer for part in parts for answer in part]
+
+
+def _scored_rows(metric: MetricChoice, seen: Seen) -> list[Answer]:
     count = len(seen.map)
-    try:
-        scored = _scored(metric, seen)
-        values = torch.as_tensor(scored.value).reshape(count)
-        _check_parts(metric, scored, count)
-        finite = torch.isfinite(values).tolist()
-        faults = [_fault(metric, finite[i], scored, i) for i in range(count)]
-    except Exception as error:
-        if count == 1 or isinstance(error, NotLent):
-            return [(None, 0, describe_exception(error))] * count
-        return [answer for i in range(count) for answer in _score(metric, _slice(seen, i))]
+    scored = _scored(metric, seen)
+    values = torch.as_tensor(scored.value).reshape(count)
+    _check_parts(metric, scored, count)
+    finite = torch.isfinite(values).tolist()
+    faults = [_fault(metric, finite[i], scored, i) for i in range(count)]
     answers = torch.cat([seen.probability, seen.whole_probability[:, None]], 1)
     broken = "the network's answers to the probes are not finite numbers"
     sound = torch.isfinite(answers).all(1).tolist()
@@ -293,13 +317,6 @@ def _fault(metric: MetricChoice, finite: bool, scored: Scored, row: int) -> str:
     rest = [_number(part, row) for part in scored.parts.values()]
     rest += scored.curve[1][row].tolist() if scored.curve is not None else []
     return "" if finite and all(map(math.isfinite, rest)) else f"{metric.name} is not a finite number here"
-
-
-def _slice(seen: Seen, i: int) -> Seen:
-    tensors = {name: value[i : i + 1] for name, value in vars(seen).items() if isinstance(value, Tensor)}
-    again = {view: found.one(i) for view, found in seen.again.items()}
-    pixels = seen.pixels.one(i) if seen.pixels else None
-    return replace(seen, **tensors, pixels=pixels, again=again, subject=seen.subject.one(i) if seen.subject else None)
 
 
 def _number(value: Tensor | float, row: int) -> float:

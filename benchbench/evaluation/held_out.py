@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..errors import raised
+from ..errors import BenchError
+from ..isolation import Failure, attempt
 from ..plugin_guard import contained
 from ..study.plan import MetricCell, Task
 from .cell_reader import PageReader
@@ -48,14 +49,17 @@ def _chosen(cells: Sequence[MetricCell], read: PageReader) -> dict[tuple[str, st
     assert function is not None
     x = np.array(next(page["at"] for page in pages.values() if "at" in page))
     y = np.array([entry["levels"] for _, _, entry in found])
-    try:
+
+    def choose() -> list[float]:
         with contained(f"metric {cells[0].metric.name}"):
-            given = list(function(x, y, np.array([fold_of(sample) for _, sample, _ in found])))
-        values = [float(value) for value in given]
+            values = [float(value) for value in function(x, y, np.array([fold_of(sample) for _, sample, _ in found]))]
         if len(values) != len(found):
-            raise ValueError(f"across gave {len(values)} values for {len(found)} images")
-    except Exception as error:  # a metric of someone's own
-        failed = {"value": None, "status": "failed", "reason": raised(error)}
+            raise BenchError(f"across gave {len(values)} values for {len(found)} images")
+        return values
+
+    values = attempt(choose, contain_memory=True)
+    if isinstance(values, Failure):
+        failed = {"value": None, "status": values.status, "reason": values.reason}
         return {(name, sample): failed for name, sample, _ in found}
     return {(name, sample): _entry(entry, value) for (name, sample, entry), value in zip(found, values, strict=True)}
 

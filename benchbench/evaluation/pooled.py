@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..errors import raised
+from ..isolation import Failure, attempt
 from ..plugin_guard import contained
 from ..results.schema import POOLED, typed
 from ..stats.resampling import CONFIDENCE, Array, draws
@@ -50,12 +50,15 @@ def _row(cells: Sequence[MetricCell], read: PageReader, seed: int) -> dict[str, 
     function = cells[0].metric.plugin.pooled
     assert function is not None
     counts = np.array([entry["levels"] for entry in ok.values()], dtype=np.float64)
-    try:
+
+    def read_pool() -> tuple[float, float, float]:
         with contained(f"metric {cells[0].metric.name}"):
-            low, high = interval(function, counts, seed)
-            value = float(function(counts.sum(0, keepdims=True))[0])
-    except Exception as error:  # a metric of someone's own
-        return none | {"reason": raised(error)}
+            return float(function(counts.sum(0, keepdims=True))[0]), *interval(function, counts, seed)
+
+    outcome = attempt(read_pool, contain_memory=True)
+    if isinstance(outcome, Failure):
+        return none | {"reason": outcome.reason}
+    value, low, high = outcome
     images = sha256("\n".join(ok).encode()).hexdigest()[:8]
     return {"n": len(ok), "value": value, "low": low, "high": high, "images": images, "reason": ""}
 

@@ -8,25 +8,28 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..isolation import Failure
+from ..rows import PerImage
 from ..vocabulary import Status
 
 
 @dataclass(frozen=True, eq=False)
-class MapBatch:
+class MapBatch(PerImage):
     """One map cell's maps (B, h, w) on one chunk; per image its status, and the reason why it has none, or ""."""
 
     tensor: Tensor | None
     reasons: tuple[str, ...]
     statuses: tuple[Status, ...]
 
-    def one(self, i: int) -> MapBatch:
-        tensor = None if self.tensor is None else self.tensor[i : i + 1]
-        return MapBatch(tensor, self.reasons[i : i + 1], self.statuses[i : i + 1])
-
     @classmethod
     def none(cls, count: int, reason: str, status: Status) -> MapBatch:
         """No map of any image, for one reason."""
         return cls(None, (reason,) * count, (status,) * count)
+
+    @classmethod
+    def refused(cls, failure: Failure) -> MapBatch:
+        """No map of a single image, for what the failure says."""
+        return cls.none(1, failure.reason, failure.status)
 
     @classmethod
     def join(cls, parts: Sequence[MapBatch]) -> MapBatch:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..isolation import out_of_memory
+from ..isolation import Failure, attempt, halved
 from .capture import eval_frozen
 from .checks import check_logits
 
@@ -19,12 +19,7 @@ def broken_promises(name: str, network: nn.Module, images: Tensor) -> list[str]:
     That equal images have equal logits, twice and whatever is in the batch beside them; that eval() reaches every
     module; that outputs are logits, in float32. Where memory runs out, it is tried on fewer images.
     """
-    try:
-        return _broken(name, network, images)
-    except Exception as error:
-        if not out_of_memory(error) or len(images) == 1:
-            raise
-    return broken_promises(name, network, images[: len(images) // 2])
+    return halved(lambda count: _broken(name, network, images[:count]), len(images))
 
 
 def _broken(name: str, network: nn.Module, images: Tensor) -> list[str]:
@@ -61,13 +56,16 @@ def _beside(network: nn.Module, images: Tensor) -> Tensor:
     """
     first = images[:1]
     others = torch.cat([first, first.flip(3), first.flip(2) * 0.5])
-    while True:
-        try:
-            return check_logits(network(others), others)[:1].float()
-        except Exception as error:
-            if len(others) == 1:
-                raise
-            others = others[: len(others) - 1 if out_of_memory(error) else 1]
+
+    def logits() -> Tensor:
+        return check_logits(network(others), others)[:1].float()
+
+    while len(others) > 1:
+        outcome = attempt(logits, contain_memory=True)
+        if not isinstance(outcome, Failure):
+            return outcome
+        others = others[: len(others) - 1 if outcome.memory else 1]
+    return logits()
 
 
 def _gap(one: Tensor, other: Tensor) -> float:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ..cost.allocator import free_bytes
 from ..cost.measure import peak_bytes
-from ..isolation import out_of_memory
+from ..isolation import Failure, attempt
 from .capture import eval_frozen
 
 SHARE = 0.5  # of what is free: the rest is for maps, perturbed images, and others
@@ -50,10 +50,8 @@ def _footprint(network: nn.Module, example: Tensor, *, gradient: bool) -> int:
             if gradient and isinstance(output, Tensor) and output.requires_grad:
                 torch.autograd.backward(output.sum())
 
-    try:
-        with eval_frozen(network):
-            return peak_bytes(call, example.device) // 2
-    except Exception as error:
-        if out_of_memory(error):
-            return free_bytes(example.device)  # one at a time, then
-        return 0
+    with eval_frozen(network):
+        peak = attempt(lambda: peak_bytes(call, example.device), contain_memory=True)
+    if not isinstance(peak, Failure):
+        return peak // 2
+    return free_bytes(example.device) if peak.memory else 0  # where memory ran out, one image at a time

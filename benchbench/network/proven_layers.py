@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from ..isolation import out_of_memory
+from ..isolation import Failure, attempt
 from ..tracing.reading import Reading, read
 from .capture import Capture, capture, eval_frozen
 from .fast_copy import TOLERANCE, channels_last
@@ -20,30 +20,24 @@ def proven_layers(network: nn.Module, copy: nn.Module, images: Tensor, layers: S
     Each to 1e-4 of its largest value, image by image, on ``images`` (B, 3, H, W). The gradient counts where the network
     has one. Every layer is proven alone, so that the answer does not depend on the other layers.
     """
-    try:
-        with eval_frozen(network):
-            reading = read(network, images)
-    except Exception as error:  # the network fails, and says why where it is used
-        if out_of_memory(error):
-            raise
+    with eval_frozen(network):
+        reading = attempt(partial(read, network, images))
+    if isinstance(reading, Failure):  # the network says why where it is used
         return frozenset()
     return frozenset(name for name in layers if _proven(network, copy, images, name, reading))
 
 
 def _proven(network: nn.Module, copy: nn.Module, images: Tensor, layer: str, reading: Reading) -> bool:
     for gradient in (True, False):
-        try:
-            expected = capture(network, images, [layer], _most_likely, gradient=gradient, reading=reading)
-        except Exception as error:  # the network has no gradient there, or fails: it is used itself, and says why
-            if out_of_memory(error):
+        look = partial(capture, layers=[layer], gradient=gradient, reading=reading)
+        expected = attempt(partial(look, network, images, choose=_most_likely), contain_memory=True)
+        if isinstance(expected, Failure):  # the network has no gradient there, or fails, and says why where it is used
+            if expected.memory:
                 return False
             continue
-        try:
-            choose, shown = partial(_given, expected.targets), channels_last(images)
-            found = capture(copy, shown, [layer], choose, gradient=gradient, reading=reading)
-        except Exception:  # whatever is wrong with the copy, the network itself is used
-            return False
-        return _same(expected, found)
+        choose = partial(_chosen, expected.targets)
+        copied = attempt(partial(look, copy, channels_last(images), choose=choose), contain_memory=True)
+        return not isinstance(copied, Failure) and _same(expected, copied)
     return False
 
 
@@ -51,7 +45,7 @@ def _most_likely(logits: Tensor) -> Tensor:
     return torch.argmax(logits, 1)
 
 
-def _given(targets: Tensor, _logits: Tensor) -> Tensor:
+def _chosen(targets: Tensor, _logits: Tensor) -> Tensor:
     return targets
 
 

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import NotApplicable
-from ..isolation import out_of_memory
+from ..isolation import as_bench_error
 from ..seeds import derived
 from ..types.views import NoisyWeights, RandomWeights
 from .capture import eval_frozen, module_of
@@ -95,13 +95,8 @@ def with_noisy_weights(network: nn.Module, view: NoisyWeights, seed: int) -> nn.
 
 
 def _copied(network: nn.Module) -> nn.Module:
-    try:
+    with as_bench_error("the network cannot be copied to give it other weights", kind=NotApplicable):
         return copy.deepcopy(network).eval().requires_grad_(False)
-    except Exception as error:  # whatever a network holds that does not copy
-        if out_of_memory(error):
-            raise
-        said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise NotApplicable(f"the network cannot be copied to give it other weights: {said}") from error
 
 
 def _draw(module: nn.Module, seed: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from ..cost.ledger import Ledger
 from ..cost.ledger import Passes as Passes
-from ..isolation import out_of_memory
+from ..isolation import try_batch
 from ..plugin_guard import no_exit
 from ..tracing.reading import Reading
 from ..types import Activation
@@ -94,11 +95,9 @@ class Scorer:
 
     def _answer(self, images: Tensor, targets: Tensor) -> TargetScores:
         """One batch, in smaller pieces if memory runs out."""
-        try:
-            return self._forward(images, targets)
-        except Exception as error:
-            if not out_of_memory(error) or len(images) == 1:
-                raise
+        scores = try_batch(partial(self._forward, images, targets), len(images))
+        if scores is not None:
+            return scores
         self.halve(len(images))
         return self.answer_all([(images, targets)])
 

@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeAlias
 import pandas as pd
 import torch
 
-from ..attribution.apply_view import RandomisedNetworks, ReferenceBatch, ViewBatch, apply_view
+from ..attribution.apply_view import RandomisedNetworks, ViewBatch, apply_view
 from ..attribution.reexplain import explain_shown, reexplain
 from ..attribution.subject import subject_of
 from ..digests import digest
@@ -28,13 +28,14 @@ from ..engine.lock import locked
 from ..engine.progress import Progress, Silent
 from ..engine.runner import as_bench_errors
 from ..engine.setup import PROOF_IMAGES, LoadedModel, ModelPlan, load
-from ..engine.shard import RunContext, stored
+from ..engine.shard import RunContext, reference_batch, stored
 from ..errors import BenchError
-from ..evaluation.evaluate import evaluate, merge, pixels_of
-from ..isolation import out_of_memory
+from ..evaluation.evaluate import evaluate, merge
+from ..isolation import in_pieces
 from ..maps.map_batch import MapBatch
 from ..network.capture import eval_frozen
 from ..network.fast_copy import prepare
+from ..network.reference_batch import ReferenceBatch
 from ..network.scorer import Scorer
 from ..results.record import Record
 from ..results.store import Store
@@ -177,20 +178,14 @@ def _work(task: Task, cells: Sequence[MetricCell], answers: str, each: Disturban
     pages: dict[str, dict[str, Any]] = {cell.name: {"samples": {}} for cell in lacking}
     kept: dict[str, bool | None] = {}
     samples = [s for s in desk.loader.load(task.shard).samples if not predicted[s.id]["reason"]]
-    queue = list(chunks(samples, desk.scorer.batch, desk.device))
-    while queue:
-        chunk = queue.pop(0)
-        try:
-            stayed, scores = _score(task, lacking, chunk, predicted, each, desk)
-        except Exception as error:
-            half = len(chunk.ids) // 2
-            if not out_of_memory(error) or not half:
-                raise
-            desk.scorer.halve(len(chunk.ids))
-            queue[:0] = [chunk.part(0, half), chunk.part(half, len(chunk.ids))]
-            continue
+
+    def work(chunk: ImageBatch) -> Sequence[ImageBatch]:
+        stayed, scores = _score(task, lacking, chunk, predicted, each, desk)
         merge(pages, scores)
-        kept |= dict(zip(chunk.ids, stayed, strict=True))
+        kept.update(zip(chunk.ids, stayed, strict=True))
+        return ()
+
+    in_pieces(chunks(samples, desk.scorer.batch, desk.device), work, desk.scorer.halve)
     for name, page in pages.items():
         desk.store.write_cell(name, page)
     desk.store.write_cell(answers, {"kept": kept})
@@ -205,11 +200,7 @@ def _score(
     desk: RunContext,
 ) -> tuple[list[bool | None], dict[str, dict[str, Any]]]:
     """Whether each prediction stayed (None where the network failed), and the cells' pages."""
-    seed = desk.study.seed
-    targets = torch.tensor([predicted[i]["target"] for i in chunk.ids], device=desk.device)
-    first = torch.tensor([predicted[i]["predicted"] for i in chunk.ids], device=desk.device)
-    own = (chunk.ids, pixels_of(chunk, seed, task.shard.model.preprocess), chunk.masks, targets, first, seed)
-    original = ReferenceBatch(desk.network, desk.scorer, *own)
+    original = reference_batch(chunk, predicted, task.shard, desk)
     shown = _shown(each, original, desk)
     if all(shown.reasons):
         entries = {i: {"value": None, "status": "not_applicable", "reason": shown.reasons[0]} for i in chunk.ids}
@@ -221,12 +212,11 @@ def _score(
     now = replace(
         original, network=shown.network, scorer=shown.scorer, pixels=then, masks=shown.masks, predicted=found.likely
     )
-    seen = replace(chunk, images=shown.images)
     again = reexplain(anew, found.maps, now)
     before: dict[str, MapBatch] = {name: stored(name, chunk, desk) for name in {cell.maps.name for cell in fixed}}
-    pages = evaluate(anew, found.maps, seen, then, targets, shown.scorer, again, partial(subject_of, now))
-    pages |= evaluate(fixed, before, seen, then, targets, shown.scorer, {}, partial(subject_of, now))
-    pairs = zip(found.likely.tolist(), first.tolist(), strict=True)
+    pages = evaluate(anew, found.maps, now, again, partial(subject_of, now))
+    pages |= evaluate(fixed, before, now, {}, partial(subject_of, now))
+    pairs = zip(found.likely.tolist(), original.predicted.tolist(), strict=True)
     return [None if likely < 0 else likely == was for likely, was in pairs], pages
 
 

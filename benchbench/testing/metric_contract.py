@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..evaluation.evaluate import evaluate, pixels_of
+from ..evaluation.evaluate import evaluate
 from ..maps.map_batch import MapBatch
+from ..network.reference_batch import ReferenceBatch, pixels_of
 from ..network.scorer import Scorer
 from ..registry import METHODS
 from ..study.plan import MapCell, MetricCell
@@ -69,9 +70,11 @@ class MetricCase:
         holder = MapCell("maps", "layer", MethodChoice("random", {}, METHODS["random"]), "")
         held = {"maps": MapBatch(given[rows], ("",) * len(rows), tuple("ok" for _ in rows))}
         targets = torch.arange(len(self.images))[rows] % 5
-        pixels = pixels_of(chunk, 0, Preprocess())
-        cell = MetricCell("metric", holder, self.choice)
-        page = evaluate([cell], held, chunk, pixels, targets, Scorer(self.network, batch))["metric"]
+        pixels, shapes = pixels_of(chunk, 0, Preprocess()), chunk.masks
+        reference = ReferenceBatch(
+            self.network, Scorer(self.network, batch), names, pixels, shapes, targets, targets, seed=0
+        )
+        page = evaluate([MetricCell("metric", holder, self.choice)], held, reference)["metric"]
         assert torch.equal(images, self.images[rows]), "the images were changed"
         return [page["samples"][name] for name in names]
 

@@ -1,4 +1,4 @@
-"""A batch of images."""
+"""The batch of images that the engine loads."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from ..rows import PerImage
+
 
 @dataclass(frozen=True, eq=False)
-class ImageBatch:
-    """A batch of one shape: ids, images (B, 3, H, W), labels, masks (B, H, W) or None, photos' file names."""
+class ImageBatch(PerImage):
+    """A batch of one shape: ids, images (B, C, H, W), labels, masks (B, H, W) or None, photos' file names."""
 
     ids: tuple[str, ...]
     images: Tensor
@@ -17,10 +19,5 @@ class ImageBatch:
     masks: Tensor | None
     photos: tuple[str, ...]
 
-    def one(self, i: int) -> ImageBatch:
-        return self.part(i, i + 1)
-
-    def part(self, start: int, stop: int) -> ImageBatch:
-        s = slice(start, stop)
-        masks = None if self.masks is None else self.masks[s]
-        return ImageBatch(self.ids[s], self.images[s], self.labels[s], masks, self.photos[s])
+    def __len__(self) -> int:
+        return len(self.ids)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from ..rows import DERIVED, SHARED, PerImage
 from .views import View
 
 
@@ -37,7 +38,7 @@ class Scored:
 
 
 @dataclass(frozen=True, eq=False)
-class Pixels:
+class Pixels(PerImage):
     """Images, and what perturbed pictures of them are made of.
 
     Attributes:
@@ -49,20 +50,17 @@ class Pixels:
 
     images: Tensor
     seeds: tuple[int, ...]
-    mean: Tensor
-    std: Tensor
-    made: dict[str, Any] = field(default_factory=dict)
+    mean: Tensor = field(metadata=SHARED)
+    std: Tensor = field(metadata=SHARED)
+    made: dict[str, Any] = field(default_factory=dict, metadata=DERIVED)
 
     @property
     def size(self) -> tuple[int, int]:
         return self.images.shape[2], self.images.shape[3]
 
-    def one(self, i: int) -> Pixels:
-        return Pixels(self.images[i : i + 1], self.seeds[i : i + 1], self.mean, self.std)
-
 
 @dataclass(frozen=True, eq=False)
-class Again:
+class Again(PerImage):
     """A method's maps on one view of a batch of images, and the network's answers there.
 
     Attributes:
@@ -83,11 +81,6 @@ class Again:
     reasons: tuple[str, ...]
     statuses: tuple[Literal["ok", "failed", "not_applicable"], ...]
 
-    def one(self, i: int) -> Again:
-        s = slice(i, i + 1)
-        answers = (self.map[s], self.probability[s], self.logit[s], self.kept[s], self.moved[s])
-        return Again(*answers, self.reasons[s], self.statuses[s])
-
     def copy(self, device: torch.device) -> Again:
         """On the device, to be written into."""
         tensors = {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
@@ -96,7 +89,7 @@ class Again:
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
+class Subject(PerImage):
     """What made the maps, for metrics of other libraries that run it themselves.
 
     Attributes:
@@ -112,12 +105,9 @@ class Subject:
     ids: tuple[str, ...]
     explain: Callable[[nn.Module, Tensor, Tensor, tuple[str, ...]], Tensor]
 
-    def one(self, i: int) -> Subject:
-        return replace(self, targets=self.targets[i : i + 1], ids=self.ids[i : i + 1])
-
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class Seen(PerImage):
     """What a metric is given: the network's answers to the metric's own probes, for a batch of maps.
 
     The engine lends what the metric's ``needs`` name: "probes" the answers and ``pixels``, "map" ``map`` and ``raw``,

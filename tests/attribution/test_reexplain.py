@@ -12,9 +12,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchbench.attribution.apply_view import RandomisedNetworks, ReferenceBatch, apply_view
+from benchbench.attribution.apply_view import RandomisedNetworks, apply_view
 from benchbench.engine.runner import run
 from benchbench.errors import NotApplicable
+from benchbench.network.reference_batch import ReferenceBatch
 from benchbench.network.scorer import Scorer
 from benchbench.registry import METHODS, METRICS, method, metric
 from benchbench.results.record import Record

@@ -119,7 +119,7 @@ ENGINE = (
         "gradcam random", "average_drop", study="small",
     ),
     _engine(
-        "images with a Preprocess counted as not normalised", "evaluation/evaluate",
+        "images with a Preprocess counted as not normalised", "network/reference_batch",
         "mean, std = images.new_tensor(own.mean), images.new_tensor(own.std)",
         "mean, std = images.new_zeros(len(own.mean)), images.new_ones(len(own.std))",
         "gradcam random", "deletion@idl-20", "noise_stability",

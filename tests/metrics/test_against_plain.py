@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchbench.evaluation.evaluate import evaluate, pixels_of
+from benchbench.evaluation.evaluate import evaluate
 from benchbench.maps.map_batch import MapBatch
+from benchbench.network.reference_batch import ReferenceBatch, pixels_of
 from benchbench.network.scorer import Scorer
 from benchbench.study.plan import MapCell, MetricCell
 from benchbench.study.spec import read_method, read_metric
@@ -61,7 +62,9 @@ def scores(
         cells += [MetricCell(f"{name}/{m}", holder, read_metric(name)) for name in names]
     with torch.no_grad():
         targets = network(pictures).argsort(1)[:, -2]
-    pages = evaluate(cells, given, chunk, pixels_of(chunk, 0, Preprocess()), targets, Scorer(network, batch))
+    pixels = pixels_of(chunk, 0, Preprocess())
+    reference = ReferenceBatch(network, Scorer(network, batch), chunk.ids, pixels, None, targets, targets, 0)
+    pages = evaluate(cells, given, reference)
     return {
         name: [[pages[f"{name}/{m}"]["samples"][i]["value"] for i in "abcde"] for m in range(len(maps))]
         for name in names

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from scipy import stats
 from torch import Tensor, nn
 
-from benchbench.evaluation.evaluate import pixels_of
 from benchbench.evaluation.probe_scores import forwards
 from benchbench.maps.normalise import saliency
 from benchbench.metrics._correlation import midranks, pearson_or_zero, spearman_or_zero
+from benchbench.network.reference_batch import pixels_of
 from benchbench.perturbation.fills import FILLS
 from benchbench.perturbation.parts import parts_in
 from benchbench.perturbation.ranking import hidden

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from torchcam.metrics import DeletionInsertionMetric
 from torchvision.transforms import GaussianBlur
 
-from benchbench.evaluation.evaluate import pixels_of
 from benchbench.evaluation.probe_scores import score_probes
 from benchbench.maps.normalise import saliency
 from benchbench.metrics._removal_protocols import area, shares
+from benchbench.network.reference_batch import pixels_of
 from benchbench.network.scorer import Scorer, TargetScores
 from benchbench.perturbation.fills import FILLS
 from benchbench.perturbation.ranking import above
