@@ -19,10 +19,10 @@ _LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib"
 def source_digest(function: Callable[..., Any]) -> str:
     """Of the function's file, or of its bytecode where it has none; and of the user's own modules that it names."""
     plain = inspect.unwrap(function)
-    found = hashlib.sha256(_of_function(plain))
+    checksum = hashlib.sha256(_of_function(plain))
     for path in sorted(_users_modules(plain)):
-        found.update(path.read_bytes())
-    return found.hexdigest()[:16]
+        checksum.update(path.read_bytes())
+    return checksum.hexdigest()[:16]
 
 
 def class_digest(kind: type) -> str:
@@ -56,9 +56,9 @@ def _users_modules(function: Callable[..., Any]) -> Iterator[Path]:
     """Files of modules that the function's module names and that are neither a library's nor benchbench's."""
     files = {_file_of(value) for value in getattr(function, "__globals__", {}).values()}
     files -= {None, _resolved(function.__code__.co_filename)}
-    own = Path(__file__).parent
+    package_folder = Path(__file__).parent
     for path in files:
-        if path and path.is_file() and not is_library(path) and own not in path.parents:
+        if path and path.is_file() and not is_library(path) and package_folder not in path.parents:
             yield path
 
 

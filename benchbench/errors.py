@@ -58,10 +58,10 @@ def safe(text: str) -> str:
 
 def told(error: BaseException) -> str:
     """What an exception says, in one line; its kind where it says nothing, or raises when it is asked."""
-    said = ""
+    message = ""
     with suppress(Exception):
-        said = safe(" ".join(str(error).split()))[:300]
-    return said or f"{type(error).__name__}, without a message"
+        message = safe(" ".join(str(error).split()))[:300]
+    return message or f"{type(error).__name__}, without a message"
 
 
 def raised(error: BaseException) -> str:
@@ -107,5 +107,5 @@ def _guess(name: str, names: Sequence[str]) -> str:
     spelled: dict[str, str] = {}
     for each in names:
         spelled.setdefault(folded(each), each)
-    close = [spelled[found] for found in difflib.get_close_matches(folded(name), spelled, n=3, cutoff=0.5)]
+    close = [spelled[key] for key in difflib.get_close_matches(folded(name), spelled, n=3, cutoff=0.5)]
     return f"Did you mean {' or '.join(repr(c) for c in close)}? " if close else ""

@@ -109,6 +109,6 @@ def unsealed(path: Path) -> bytes:
 
 
 def _seal(name: str, data: bytes) -> bytes:
-    found = hashlib.sha256(f"{name}\n".encode())
-    found.update(data)
-    return found.digest()
+    checksum = hashlib.sha256(f"{name}\n".encode())
+    checksum.update(data)
+    return checksum.digest()

@@ -31,15 +31,15 @@ class _Setting:
     set: Callable[[Any], object]
 
 
-def _attribute(holder: Any, name: str, said: str) -> _Setting:
-    return _Setting(said, lambda: getattr(holder, name), lambda value: setattr(holder, name, value))
+def _attribute(holder: Any, name: str, label: str) -> _Setting:
+    return _Setting(label, lambda: getattr(holder, name), lambda value: setattr(holder, name, value))
 
 
 def _hooks_of_all(name: str) -> _Setting:
     def put(value: dict[Any, Any]) -> None:
-        found = getattr(_module, name)
-        found.clear()
-        found.update(value)
+        hooks = getattr(_module, name)
+        hooks.clear()
+        hooks.update(value)
 
     return _Setting("hooks of all modules", lambda: dict(getattr(_module, name)), put)
 
@@ -151,10 +151,10 @@ class Kept:
                 tensor.data.copy_(value)
         for module, training, hooks in self._modules:
             module.training = training
-            for name, own in hooks.items():
-                found = getattr(module, name)
-                found.clear()
-                found.update(own)
+            for name, saved_hooks in hooks.items():
+                current_hooks = getattr(module, name)
+                current_hooks.clear()
+                current_hooks.update(saved_hooks)
         return True
 
 

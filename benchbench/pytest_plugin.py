@@ -74,14 +74,14 @@ class StudyRuns:
 
         why = ""
         try:
-            made = self._runs.run(read_study(study, keys))
+            run = self._runs.run(read_study(study, keys))
         except BenchError as error:
             why = str(error)
         if why:  # outside of the handler, or pytest prints the error twice
             pytest.fail(f"the study failed: {why}", pytrace=False)
-        if made.failed and not allow_failed:
-            pytest.fail(f"{made.failed} rows of the study failed: {made.first_failure}", pytrace=False)
-        return made
+        if run.failed and not allow_failed:
+            pytest.fail(f"{run.failed} rows of the study failed: {run.first_failure}", pytrace=False)
+        return run
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,8 @@ class Beside:
         test = Path(str(self.request.node.path))
         # not the node's id, to which xdist adds a group's name
         chain = [node.name for node in self.request.node.listchain() if isinstance(node, (pytest.Class, pytest.Item))]
-        said = "-".join([*chain, *([name] if name else [])])
-        return test.parent / f"{self.kind}s" / test.stem / f"{_file_name(said)}.json"
+        full_name = "-".join([*chain, *([name] if name else [])])
+        return test.parent / f"{self.kind}s" / test.stem / f"{_file_name(full_name)}.json"
 
     def wrote(self, path: Path, before: bytes | None) -> None:
         """Note that the file was written, if it was."""
@@ -116,14 +116,14 @@ class Beside:
 class Snapshot(Beside):
     """The fixture ``benchbench_snapshot``: maps are those that the file beside the test holds."""
 
-    def __call__(self, found: Run | MapsLike, name: str = "", *, tolerance: float = 1e-3) -> None:
+    def __call__(self, maps: Run | MapsLike, name: str = "", *, tolerance: float = 1e-3) -> None:
         """Compare, or write with --benchbench-update; see ``benchbench.testing.assert_same_maps``."""
         __tracebackhide__ = True
         from .testing.asserts import assert_same_maps
 
         path = self.path(name)
         before = _bytes(path)
-        assert_same_maps(found, path, tolerance=tolerance, update=self.update)
+        assert_same_maps(maps, path, tolerance=tolerance, update=self.update)
         self.wrote(path, before)
 
 
@@ -181,7 +181,7 @@ def _bytes(path: Path) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
 
 
-def _file_name(said: str) -> str:
+def _file_name(text: str) -> str:
     """Readable, and one name per text: what had to be changed or cut is told apart by a digest."""
-    plain = re.sub(r"[^\w.+-]+", "_", said)[:80]
-    return plain if plain == said else f"{plain}-{hashlib.sha256(said.encode()).hexdigest()[:8]}"
+    plain = re.sub(r"[^\w.+-]+", "_", text)[:80]
+    return plain if plain == text else f"{plain}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

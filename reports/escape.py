@@ -81,14 +81,14 @@ def _latex(character: str) -> str:
 
 def latex_breaking(text: str, most: int = 12) -> str:
     """``latex``, that may break after punctuation and within long words: no name is wider than its column."""
-    found, run = [], 0
+    pieces, run = [], 0
     for character in one_line(text):
-        found.append(_latex(character))
+        pieces.append(_latex(character))
         run = 0 if character == " " else run + (1 if character.isascii() else 6)
         if (character in _BREAKS and run > 3) or run >= most:
-            found.append(r"\allowbreak{}")
+            pieces.append(r"\allowbreak{}")
             run = 0
-    return "".join(found).replace(r" \%", r"\,\%")
+    return "".join(pieces).replace(r" \%", r"\,\%")
 
 
 def markdown(text: str) -> str:

@@ -67,8 +67,8 @@ def _heading(metric: Metric) -> str:
 
 
 def _row(marked: Marked, block: Block, row: Row, spread: str) -> str:
-    found = [marked.shown(block, row.method, cell.metric.name, cell.metric.protocol) for cell in row.cells]
-    return _line([markdown(row.method), *(_cell(shown, spread) for shown in found if shown)])
+    cells = [marked.shown(block, row.method, cell.metric.name, cell.metric.protocol) for cell in row.cells]
+    return _line([markdown(row.method), *(_cell(shown, spread) for shown in cells if shown)])
 
 
 def _cell(shown: MarksShown, spread: str) -> str:

@@ -74,8 +74,8 @@ def interval(low: float, high: float, decimals: int) -> str:
 
 def images(units: int, scored: int) -> str:
     """``20 images``; ``48 images (6 independent)`` where some are copies, or of one group."""
-    said = plural(scored, "image")
-    return said if units == scored else f"{said} ({units:,} independent)"
+    text = plural(scored, "image")
+    return text if units == scored else f"{text} ({units:,} independent)"
 
 
 def first_few(names: Sequence[str], most: int = 3) -> str:
@@ -85,8 +85,10 @@ def first_few(names: Sequence[str], most: int = 3) -> str:
 
 def merged(work: Mapping[str, int]) -> str:
     """How many maps there were; duplicates, equal maps of one image, are scored once."""
-    asked, scored = work["maps_asked"], work["maps_scored"]
-    return f"{plural(asked, 'map')}" + (f" ({asked - scored:,} duplicates scored once)" if asked > scored else "")
+    requested, scored = work["maps_asked"], work["maps_scored"]
+    return f"{plural(requested, 'map')}" + (
+        f" ({requested - scored:,} duplicates scored once)" if requested > scored else ""
+    )
 
 
 def share(value: float) -> str:

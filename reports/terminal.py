@@ -36,8 +36,8 @@ SHORT = {
 
 def leaderboard(marked: Marked) -> list[RenderableType]:
     """Tables and notes, in reading order: per model, dataset and layer, quality first, then cost."""
-    said = [Text(one_line(text), style="yellow") for text in dependence(marked.board.record.info)]
-    return [*said, *(part for block in marked.board.blocks for part in _block(marked, block))]
+    notes = [Text(one_line(text), style="yellow") for text in dependence(marked.board.record.info)]
+    return [*notes, *(part for block in marked.board.blocks for part in _block(marked, block))]
 
 
 def leaderboard_table(marked: Marked) -> Group:
@@ -59,12 +59,12 @@ def _block(marked: Marked, block: Block) -> Iterator[RenderableType]:
 def _meaning(marked: Marked, block: Block) -> str:
     if not block.quality:
         return "Measured costs. Best in bold, second underlined, controls last."
-    said = [f"Mean over {block.counted}, 95 % interval below it. Best in bold, second underlined,"]
-    said.append("controls last.")
+    parts = [f"Mean over {block.counted}, 95 % interval below it. Best in bold, second underlined,"]
+    parts.append("controls last.")
     if any(marked.tested(block, metric) for metric in block.quality):
-        said.append(f"{DAGGER} significantly worse than the best. #: mean rank; two methods share a letter if they do")
-        said.append("not differ significantly (Wilcoxon or McNemar on the same images, Holm, 5 %).")
-    return " ".join(said)
+        parts.append(f"{DAGGER} significantly worse than the best. #: mean rank; two methods share a letter if they do")
+        parts.append("not differ significantly (Wilcoxon or McNemar on the same images, Holm, 5 %).")
+    return " ".join(parts)
 
 
 def _side_by_side(marked: Marked, block: Block, metrics: Sequence[Metric]) -> Iterator[list[Metric]]:
@@ -104,8 +104,8 @@ def _heading(metric: Metric) -> Text:
 
 
 def _cells(marked: Marked, block: Block, row: Row, metrics: Sequence[Metric]) -> list[Text]:
-    found = (marked.shown(block, row.method, metric.name, metric.protocol) for metric in metrics)
-    return [Text("") if shown is None else _cell(shown) for shown in found]
+    cells = (marked.shown(block, row.method, metric.name, metric.protocol) for metric in metrics)
+    return [Text("") if shown is None else _cell(shown) for shown in cells]
 
 
 def _cell(shown: MarksShown) -> Text:

@@ -31,10 +31,10 @@ def layer_of(
     def choose(logits: Tensor) -> Tensor:
         return logits.argmax(1) if targets is None else targets
 
-    made = capture_batch(network, Scorer(network, batch), images, [layer], choose, gradient=gradient)
+    captured = capture_batch(network, Scorer(network, batch), images, [layer], choose, gradient=gradient)
     mask = torch.zeros(len(images), *images.shape[2:], dtype=torch.bool)
     mask[:, :, : images.shape[3] // 2] = True
-    return made.layer(layer, sample_seeds(0, "test", ids or [str(i) for i in range(len(images))]), mask)
+    return captured.layer(layer, sample_seeds(0, "test", ids or [str(i) for i in range(len(images))]), mask)
 
 
 def place_of(method: str, layer: str, **params: Any) -> str:

@@ -50,8 +50,8 @@ def room(path: Path) -> str:
 
 
 def files() -> list[Path]:
-    found = [p for p in (ROOT / "benchbench").rglob("*.py") if not p.is_symlink()]
-    inside = [p for p in found if p.relative_to(ROOT).parts[1] not in ("methods", "metrics", "reports")]
+    paths = [p for p in (ROOT / "benchbench").rglob("*.py") if not p.is_symlink()]
+    inside = [p for p in paths if p.relative_to(ROOT).parts[1] not in ("methods", "metrics", "reports")]
     return inside + [p for name in ("methods", "metrics", "reports") for p in (ROOT / name).rglob("*.py")]
 
 
@@ -61,33 +61,33 @@ def imports(path: Path, top_only: bool) -> list[tuple[str, int]]:
     nodes = tree.body if top_only else ast.walk(tree)
     parts = path.relative_to(ROOT).with_suffix("").parts
     package = parts[:-1] if parts[0] == "benchbench" else ("benchbench", *parts[:-1])
-    found = []
+    imported = []
     for node in nodes:
         if isinstance(node, ast.Import):
-            found += [(alias.name, node.lineno) for alias in node.names]
+            imported += [(alias.name, node.lineno) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else ()
             name = ".".join([*base, *([node.module] if node.module else [])])
             deeper = [f"{name}.{a.name}" for a in node.names] if name == "benchbench" else [name]
-            found += [(each, node.lineno) for each in deeper]
-    return found
+            imported += [(each, node.lineno) for each in deeper]
+    return imported
 
 
 @pytest.mark.parametrize("path", files(), ids=lambda p: str(p.relative_to(ROOT)))
 def test_arrows_run_down(path: Path) -> None:
-    own = room(path)
-    if own in ENTRIES:
+    package = room(path)
+    if package in ENTRIES:
         return  # they name what is below, and import it lazily
-    assert own in FLOOR, f"{own} is in no room: give it a floor here, and a line in the docs"
+    assert package in FLOOR, f"{package} is in no room: give it a floor here, and a line in the docs"
     for name, line in imports(path, top_only=False):
         parts = name.split(".")
         assert parts[0] not in ("methods", "metrics", "reports"), f"{path}:{line} imports a room by its bare name"
-        if parts[0] != "benchbench" or len(parts) < 2 or parts[1] == own:
+        if parts[0] != "benchbench" or len(parts) < 2 or parts[1] == package:
             continue
         assert parts[1] in FLOOR, f"{path}:{line} imports {name}"
-        ground = own in GROUND and parts[1] in GROUND
-        assert ground or FLOOR[parts[1]] < FLOOR[own], f"{path}:{line}: {own} must not know {parts[1]}"
-        assert parts[1] in MAY.get(own, {parts[1]}), f"{path}:{line}: {own} may not import {parts[1]}"
+        ground = package in GROUND and parts[1] in GROUND
+        assert ground or FLOOR[parts[1]] < FLOOR[package], f"{path}:{line}: {package} must not know {parts[1]}"
+        assert parts[1] in MAY.get(package, {parts[1]}), f"{path}:{line}: {package} may not import {parts[1]}"
 
 
 def test_no_circle() -> None:
@@ -176,10 +176,10 @@ def test_an_edit_of_what_numbers_come_from_makes_them_anew() -> None:
     makers = ["evaluation.evaluate", "attribution.explain", "engine.shard", "engine.method_cost", "seeds", "isolation"]
     assert not left_out & set(makers)
     for path in digested:
-        own = _dotted(path, home)
+        module = _dotted(path, home)
         named = {name.removeprefix("benchbench.") for name, _ in imports(path, top_only=False)}
         used = {name for name in named & left_out if name not in KEPT and name.split(".")[0] != "results"}
-        assert used <= BESIDE.get(own, set()), f"{own} uses {used}, which the digest leaves out"
+        assert used <= BESIDE.get(module, set()), f"{module} uses {used}, which the digest leaves out"
 
 
 def _dotted(path: Path, home: Path) -> str:

@@ -43,8 +43,8 @@ _RETRY = "Also retry cells that failed twice in the same way; cells that failed 
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help=_RETRY)]
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(show: bool) -> None:
+    if show:
         from importlib.metadata import version
 
         print(f"benchbench {version('benchbench-saliency')}")
@@ -99,9 +99,9 @@ def run_command(
         overrides["compile"] = compile
     if layers is not None:
         overrides["layers"] = layers if layers in ("last", "stages") else [name.strip() for name in layers.split(",")]
-    asked = study_of(study, plugin, listed, single, overrides)
+    final_study = study_of(study, plugin, listed, single, overrides)
     folder = out or Path("runs") / (study.stem if study else "default")
-    run_study(asked, folder, overwrite=overwrite, retry_failed=retry_failed)
+    run_study(final_study, folder, overwrite=overwrite, retry_failed=retry_failed)
 
 
 @app.command("reliability", cls=Once)
@@ -130,15 +130,15 @@ def reliability_command(
     from ..reports.checks import reliability
     from ..suites.disturbances import Disturbances
 
-    given = Disturbances(draws, two(input, "--input"), two(weights, "--weights"))
+    disturbances = Disturbances(draws, two(input, "--input"), two(weights, "--weights"))
     listed = {"methods": methods, "metrics": metrics}
     single = {"samples": samples, "seed": seed, "device": device}
-    asked = study_of(study, plugin, listed, single, {})
+    final_study = study_of(study, plugin, listed, single, {})
     folder = out or Path("runs") / f"{study.stem if study else 'default'}-reliability"
     progress = Terminal(Console(stderr=True))
     try:
-        done = asked.reliability(
-            folder, disturbances=given, progress=progress, overwrite=overwrite, retry_failed=retry_failed
+        done = final_study.reliability(
+            folder, disturbances=disturbances, progress=progress, overwrite=overwrite, retry_failed=retry_failed
         )
     finally:
         progress.stop()
@@ -161,17 +161,17 @@ def report_command(
 ) -> None:
     """Rebuild a report, its tables or its figures from a run's folder, without a network."""
     from ..reports import tables
-    from ..reports.figures import pdf as pictures
-    from ..reports.html import document as html
+    from ..reports.figures import pdf
+    from ..reports.html import document
     from ..reports.leaderboard.marks import Marked
     from ..results.record import Record
 
     marked = Marked.of(Record.load(run))
     if format == "html":
-        print(html.write(marked, out or run / "report.html"))
+        print(document.write(marked, out or run / "report.html"))
         return
     if format == "pdf":
-        print("\n".join(map(str, pictures.write_figures(marked, out or run / "figures"))))
+        print("\n".join(map(str, pdf.write_figures(marked, out or run / "figures"))))
         return
     put(tables.render_table(marked, format, style, spread), out)
 
@@ -197,8 +197,8 @@ def compare_command(
         raise BenchError(f"unknown format {format!r}", where="--format", hint=nearest(format, FORMATS))
     if margin is not None and not 0 <= margin < math.inf:
         raise BenchError(f"margin is {margin}", where="--margin", hint="Give a difference, 0 or more")
-    found = RunComparison.of(Record.load(run_a), Record.load(run_b), named(models), margin)
-    put(rendered(found.renderable()) if format == "table" else found.text(format), out)
+    comparison = RunComparison.of(Record.load(run_a), Record.load(run_b), named(models), margin)
+    put(rendered(comparison.renderable()) if format == "table" else comparison.text(format), out)
 
 
 app.command("baseline", cls=Once)(baseline_command)
@@ -226,11 +226,11 @@ def explain_command(
 
     for file in plugin or []:
         load_file(file)
-    found = illustrate(images, parse_item(model), items(methods), layer, number(target))
-    path = found.overlay.save(out)
-    if found.warning:
-        print(f"WARNING: {found.warning}", file=sys.stderr)
-    print("\n".join([*found.said, str(path)]))
+    illustration = illustrate(images, parse_item(model), items(methods), layer, number(target))
+    path = illustration.overlay.save(out)
+    if illustration.warning:
+        print(f"WARNING: {illustration.warning}", file=sys.stderr)
+    print("\n".join([*illustration.said, str(path)]))
 
 
 @app.command("list", cls=Once)
@@ -277,13 +277,13 @@ def new_command(
         raise BenchError(f"cannot make a new {kind!r}", hint="Use: benchbench new method NAME")
     if not folder.is_dir():
         raise BenchError("no such folder", where=str(folder), hint="Make it first, or leave --folder out")
-    taken = next((one for one in METHODS.names() if folded(one) == folded(name)), None)
-    if taken is not None:
-        raise BenchError(f"there is a method {taken!r} already", hint="Take another name")
+    existing = next((method for method in METHODS.names() if folded(method) == folded(name)), None)
+    if existing is not None:
+        raise BenchError(f"there is a method {existing!r} already", hint="Take another name")
     file, test, *study = written = new_method(name, folder, gate=gate)
     print(*written, sep="\n")
-    asked = study[0] if study else f"--methods gradcam,{name}"
-    print(f"Try it: benchbench run {asked} --plugin {file}   Test it: pytest {test}")
+    arguments = study[0] if study else f"--methods gradcam,{name}"
+    print(f"Try it: benchbench run {arguments} --plugin {file}   Test it: pytest {test}")
     if study:
         print("Write its baseline, now and after each intended change: pytest --benchbench-update")
 

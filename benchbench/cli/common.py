@@ -47,7 +47,7 @@ class Once(TyperCommand):
     def invoke(self, ctx: Any) -> Any:
         """As the parent does; Ctrl-C, and a reader that has gone, end the command as they end others of the shell."""
         try:
-            found = super().invoke(ctx)
+            result = super().invoke(ctx)
             sys.stdout.flush()
         except KeyboardInterrupt:
             kept = "; finished work is kept, and the same command continues from there" if self.name in _RUNS else ""
@@ -56,7 +56,7 @@ class Once(TyperCommand):
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(141 if self.name in (*_RUNS, "check") else 0)
-        return found
+        return result
 
 
 def refuse_overwriting(params: Mapping[str, Any]) -> None:
@@ -98,12 +98,12 @@ def _overwritten(out: Path, read: Path) -> bool:
 
 def _shown(args: list[str], spellings: list[str]) -> str:
     """The option as it stands in the arguments, each time with its value."""
-    found = []
+    occurrences = []
     for i, word in enumerate(args):
         if word.partition("=")[0] in spellings:
             value = [] if "=" in word else args[i + 1 : i + 2]
-            found.append(" ".join([word, *(each for each in value if not each.startswith("--"))]))
-    return " and ".join(found)
+            occurrences.append(" ".join([word, *(each for each in value if not each.startswith("--"))]))
+    return " and ".join(occurrences)
 
 
 def _lists(option: Any) -> bool:
@@ -132,11 +132,11 @@ def study_of(
 
     for each in plugins or []:
         load_file(each)
-    given = {key: items(text) for key, text in listed.items() if text is not None}
-    given |= {key: number(text) for key, text in single.items() if text is not None} | overrides
+    options = {key: items(text) for key, text in listed.items() if text is not None}
+    options |= {key: number(text) for key, text in single.items() if text is not None} | overrides
     if file is not None:
-        return Study.from_yaml(file, **given)
-    return Study(**{**read_yaml(Path(str(files("benchbench") / "default_study.yaml"))), **given})
+        return Study.from_yaml(file, **options)
+    return Study(**{**read_yaml(Path(str(files("benchbench") / "default_study.yaml"))), **options})
 
 
 def run_study(study: Any, out: Path, **how: bool) -> None:
@@ -157,10 +157,10 @@ def run_study(study: Any, out: Path, **how: bool) -> None:
     for row in info["accuracy"]:
         if row.get("readings") and row["labelled"]:
             others = ", ".join(f"{right} with classes: {name}" for name, right in row["readings"].items())
-            said = (
+            line = (
                 f"{row['model']} is correct on {row['right']} of {row['labelled']} images of {row['dataset']}; {others}"
             )
-            console.print(said, highlight=False, markup=False)
+            console.print(line, highlight=False, markup=False)
     work = info["work"]
     cells, old = work["cells_computed"] + work["cells_reused"], work["cells_reused"]
     reused = f"{old} of {plural(cells, 'cell')}" if old else "nothing"

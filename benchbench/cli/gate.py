@@ -55,9 +55,9 @@ def check_command(
         raise BenchError(f"unknown format {format!r}", where="--format", hint=nearest(format, FORMATS))
     limits = Tolerances(margin, map=map_tolerance, cost=cost_ratio, accept=frozenset(labels(accept)), strict=strict)
     then = Baseline.load(baseline)
-    found = check(Record.load(run), then, limits, methods=labels(methods), metrics=labels(metrics))
-    put(rendered(renderable(found)) if format == "table" else render(found, format), out)
+    result = check(Record.load(run), then, limits, methods=labels(methods), metrics=labels(metrics))
+    put(rendered(renderable(result)) if format == "table" else render(result, format), out)
     if out is not None:
-        print(verdict(found))
-    if not found.ok:
+        print(verdict(result))
+    if not result.ok:
         raise typer.Exit(1)

@@ -16,7 +16,7 @@ def entry(plugin: Plugin) -> dict[str, Any]:
     """All that is known of a plugin, as plain values."""
     from ..registry import MetricPlugin
 
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "name": plugin.name,
         "summary": plugin.summary,
         "parameters": {p.name: _parameter(p) for p in plugin.parameters.values()},
@@ -26,18 +26,18 @@ def entry(plugin: Plugin) -> dict[str, Any]:
     for trait in ("needs", "control", "title"):
         if hasattr(plugin, trait):
             value = getattr(plugin, trait)
-            told[trait] = sorted(value) if isinstance(value, frozenset) else value
+            fields[trait] = sorted(value) if isinstance(value, frozenset) else value
     if isinstance(plugin, MetricPlugin):
-        told["protocols"] = dict(plugin.protocols)
-        told["readings"] = {name: _reading(plugin, params) for name, params in plugin.protocols.items()}
-        told |= next(iter(told["readings"].values()))  # of the default protocol
-        told["higher_is_better"] = told["better"] == "higher"
-        told["family"] = plugin.family
+        fields["protocols"] = dict(plugin.protocols)
+        fields["readings"] = {name: _reading(plugin, params) for name, params in plugin.protocols.items()}
+        fields |= next(iter(fields["readings"].values()))  # of the default protocol
+        fields["higher_is_better"] = fields["better"] == "higher"
+        fields["family"] = plugin.family
         if plugin.probes:
             from ..evaluation.probe_scores import forwards
 
-            told["forwards_per_map"], told["forwards_per_image"] = forwards(plugin.probes(**plugin.bind({})))
-    return told
+            fields["forwards_per_map"], fields["forwards_per_image"] = forwards(plugin.probes(**plugin.bind({})))
+    return fields
 
 
 def _sides(bounds: tuple[float, float]) -> list[float | None]:
@@ -47,9 +47,9 @@ def _sides(bounds: tuple[float, float]) -> list[float | None]:
 
 def _reading(plugin: MetricPlugin, params: Mapping[str, Any]) -> dict[str, Any]:
     """How numbers under one protocol are read."""
-    found = plugin.reading_of(plugin.bind(params))
-    better = "higher" if found.higher_is_better else "lower"
-    return {"better": better, "unit": found.unit, "range": _sides(found.range), "equation": found.equation}
+    reading = plugin.reading_of(plugin.bind(params))
+    better = "higher" if reading.higher_is_better else "lower"
+    return {"better": better, "unit": reading.unit, "range": _sides(reading.range), "equation": reading.equation}
 
 
 def _others(entry: dict[str, Any]) -> list[str]:
@@ -60,14 +60,14 @@ def _others(entry: dict[str, Any]) -> list[str]:
         if reading != first[1]:
             low, high = reading["range"]
             bounds = f"{'-inf' if low is None else f'{low:g}'} to {'inf' if high is None else f'{high:g}'}"
-            said = f"{reading['better']} is better, {reading['unit']}, {bounds}, {reading['equation']}"
-            alike.setdefault(said, []).append(name)
-    return [f"@{', @'.join(names)}: {said}" for said, names in alike.items()]
+            description = f"{reading['better']} is better, {reading['unit']}, {bounds}, {reading['equation']}"
+            alike.setdefault(description, []).append(name)
+    return [f"@{', @'.join(names)}: {description}" for description, names in alike.items()]
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:
-    told = {"type": parameter.type_name, "required": parameter.required}
-    return told if parameter.required else {**told, "default": parameter.default}
+    fields = {"type": parameter.type_name, "required": parameter.required}
+    return fields if parameter.required else {**fields, "default": parameter.default}
 
 
 def show(entry: dict[str, Any]) -> None:

@@ -21,14 +21,14 @@ def parse_item(text: str) -> str | dict[str, Any]:
         BenchError: a quote is not closed, the name is missing, or a key stands twice.
     """
     name, *parts = _parted(text, ":")
-    given: dict[str, str] = {}  # as text: the parameter's own type reads it
+    parameters: dict[str, str] = {}  # as text: the parameter's own type reads it
     for key, value in (part.split("=", 1) for part in parts):
-        if key in given:
+        if key in parameters:
             raise BenchError(f"{key} is given twice in {text!r}", hint="Remove one of them")
-        given[key] = _plain(value)
-    if "name" in given or not name or _KEY.match(name):
+        parameters[key] = _plain(value)
+    if "name" in parameters or not name or _KEY.match(name):
         raise BenchError(f"cannot read {text!r}", hint="The name comes first: name:key=value")
-    return {"name": _plain(name), **given} if given else _plain(name)
+    return {"name": _plain(name), **parameters} if parameters else _plain(name)
 
 
 def items(text: str) -> list[Any]:
@@ -72,14 +72,14 @@ def _plain(text: str) -> str:
 
 def labels(text: str | None) -> tuple[str, ...]:
     """Separated by commas outside brackets, which a method's label may have."""
-    found, depth = [""], 0
+    names, depth = [""], 0
     for letter in text or "":
         depth += (letter in "([") - (letter in ")]")
         if letter == "," and not depth:
-            found.append("")
+            names.append("")
         else:
-            found[-1] += letter
-    return tuple(name.strip() for name in found if name.strip())
+            names[-1] += letter
+    return tuple(name.strip() for name in names if name.strip())
 
 
 def number(text: str) -> int | str:

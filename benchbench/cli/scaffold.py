@@ -98,8 +98,8 @@ def new_method(name: str, folder: Path, *, gate: bool = False) -> tuple[Path, ..
     for path in texts:
         if path.exists():
             raise BenchError("the file exists already", where=str(path), hint="Take another name, or remove it")
-    found = importlib.util.find_spec(stem)
-    if found is not None and found.origin is not None:  # a folder without code is no module
+    spec = importlib.util.find_spec(stem)
+    if spec is not None and spec.origin is not None:  # a folder without code is no module
         raise BenchError(f"{stem}.py would hide the module {stem!r}", hint="Take another name")
     for path, text in texts.items():
         publish(path, text.format(**words, **more), hint="Use a folder that you can write to")

@@ -75,14 +75,14 @@ class Usage:
 class _Page:
     """What was spent: by user alone, and by thing in common, with its users; and how many images a user explained."""
 
-    own: dict[User, Usage] = field(default_factory=dict)
+    exclusive: dict[User, Usage] = field(default_factory=dict)
     images: dict[User, int] = field(default_factory=dict)
     common: dict[Hashable, Usage] = field(default_factory=dict)
     users: dict[Hashable, set[User]] = field(default_factory=dict)
 
     def add(self, other: _Page) -> None:
-        for user, spent in other.own.items():
-            self.own[user] = self.own.get(user, Usage()) + spent
+        for user, spent in other.exclusive.items():
+            self.exclusive[user] = self.exclusive.get(user, Usage()) + spent
             self.images[user] = self.images.get(user, 0) + other.images[user]
         for what, spent in other.common.items():
             self.common[what] = self.common.get(what, Usage()) + spent
@@ -118,24 +118,24 @@ class Ledger:
 
     def shares(self) -> dict[User, CostShare]:
         """By user its own work and its parts of what it had in common, per image."""
-        found = {}
-        for user, own in self._total.own.items():
+        shares = {}
+        for user, exclusive in self._total.exclusive.items():
             parts = [self._total.common[w] * (1 / len(u)) for w, u in self._total.users.items() if user in u]
-            whole, images = sum(parts, own), self._total.images[user]
-            found[user] = CostShare(
+            whole, images = sum(parts, exclusive), self._total.images[user]
+            shares[user] = CostShare(
                 whole.seconds / images,
-                own.seconds / images,
+                exclusive.seconds / images,
                 whole.forwards / images,
                 whole.backwards / images,
                 whole.rests / images,
                 images,
             )
-        return found
+        return shares
 
     @property
     def spent(self) -> Usage:
         """All that is in the account."""
-        return sum([*self._total.own.values(), *self._total.common.values()], Usage())
+        return sum([*self._total.exclusive.values(), *self._total.common.values()], Usage())
 
     @contextmanager
     def own(self, user: User, images: int) -> Iterator[None]:
@@ -145,11 +145,11 @@ class Ledger:
             return
         self._user = user
         try:
-            with self._measured() as found:
+            with self._measured() as usages:
                 yield
         finally:
             self._user = None
-        self._draft.own[user] = self._draft.own.get(user, Usage()) + found[0]
+        self._draft.exclusive[user] = self._draft.exclusive.get(user, Usage()) + usages[0]
         self._draft.images[user] = self._draft.images.get(user, 0) + images
 
     def apart(self) -> AbstractContextManager[Any]:
@@ -162,12 +162,12 @@ class Ledger:
 
     @contextmanager
     def _shared(self, what: Hashable, user: User) -> Iterator[None]:
-        found: list[Usage] = []
+        usages: list[Usage] = []
         try:
-            with self._measured() as found:
+            with self._measured() as usages:
                 yield
         finally:
-            self._note(what, found[0], [user])
+            self._note(what, usages[0], [user])
 
     @contextmanager
     def capturing(self, users: Sequence[User], gradient: Sequence[User]) -> Iterator[ForwardEnd | None]:
@@ -194,14 +194,14 @@ class Ledger:
     @contextmanager
     def _measured(self) -> Iterator[list[Usage]]:
         """A list that the end of the block fills: what was spent in it, less what was in blocks inside."""
-        found: list[Usage] = []
+        usages: list[Usage] = []
         self._under.append(Usage())
         start = self._now()
         try:
-            yield found
+            yield usages
         finally:
             gross = self._now() - start
-            found.append(gross - self._under.pop())
+            usages.append(gross - self._under.pop())
             if self._under:
                 self._under[-1] += gross
 

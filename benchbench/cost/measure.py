@@ -57,8 +57,8 @@ def counted(call: Callable[[], object], passes: Passes, images: int = 1) -> Pass
     """The passes per image of one call."""
     forwards, backwards, rests = passes.forwards, passes.backwards, passes.rests
     call()
-    found = (passes.forwards - forwards, passes.backwards - backwards, passes.rests - rests)
-    return PassCount(found[0] / images, found[1] / images, found[2] / images, images)
+    counts = (passes.forwards - forwards, passes.backwards - backwards, passes.rests - rests)
+    return PassCount(counts[0] / images, counts[1] / images, counts[2] / images, images)
 
 
 def timed(call: Callable[[], object], device: torch.device) -> tuple[float, ...]:

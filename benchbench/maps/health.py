@@ -9,9 +9,9 @@ def health(maps: Tensor) -> list[dict[str, int | float]]:
     """Per map of (B, h, w), finite: its ``cells``, its ``distinct`` values, and ``ties``: the share of cells that
     have a value which another cell has too. A map of one value is dead: it ranks nothing.
     """
-    found = []
+    entries = []
     for row in maps.flatten(1).cpu():
         _, counts = row.unique(return_counts=True)
         tied = int(counts[counts > 1].sum())
-        found.append({"cells": row.numel(), "distinct": len(counts), "ties": tied / row.numel()})
-    return found
+        entries.append({"cells": row.numel(), "distinct": len(counts), "ties": tied / row.numel()})
+    return entries

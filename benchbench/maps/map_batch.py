@@ -39,7 +39,7 @@ class MapBatch(PerImage):
         statuses = tuple(status for part in parts for status in part.statuses)
         if size is None:
             return cls(None, reasons, statuses)
-        found = [
+        tensors = [
             torch.full((len(p.reasons), *size), float("nan")) if p.tensor is None else p.tensor.cpu() for p in parts
         ]
-        return cls(torch.cat(found), reasons, statuses)
+        return cls(torch.cat(tensors), reasons, statuses)

@@ -35,14 +35,14 @@ def _steps(maps: Tensor) -> Tensor:
     return (flat * _STEPS).round().long() * ~constant(maps)[:, None]
 
 
-def pearson(one: Tensor, other: Tensor) -> Tensor:
+def pearson(first: Tensor, second: Tensor) -> Tensor:
     """(B,): the correlation of two maps (B, ...) of one shape, in [-1, 1]; NaN where either is constant."""
-    return _correlation(levels(one), levels(other))
+    return _correlation(levels(first), levels(second))
 
 
-def spearman(one: Tensor, other: Tensor) -> Tensor:
+def spearman(first: Tensor, second: Tensor) -> Tensor:
     """(B,): the correlation of the cells' ranks, in [-1, 1]; equal cells share a rank; NaN where either is constant."""
-    return _correlation(ranks(levels(one)), ranks(levels(other)))
+    return _correlation(ranks(levels(first)), ranks(levels(second)))
 
 
 def ranks(values: Tensor) -> Tensor:
@@ -53,32 +53,32 @@ def ranks(values: Tensor) -> Tensor:
     return (low + high - 1).double() / 2
 
 
-def _correlation(one: Tensor, other: Tensor) -> Tensor:
-    one, other = (x - x.mean(1, keepdim=True) for x in (one, other))
-    spread = one.norm(dim=1) * other.norm(dim=1)
-    return torch.where(spread > 0, (one * other).sum(1) / spread, torch.nan).clamp(-1, 1)
+def _correlation(first: Tensor, second: Tensor) -> Tensor:
+    first, second = (x - x.mean(1, keepdim=True) for x in (first, second))
+    spread = first.norm(dim=1) * second.norm(dim=1)
+    return torch.where(spread > 0, (first * second).sum(1) / spread, torch.nan).clamp(-1, 1)
 
 
-def ssim(one: Tensor, other: Tensor) -> Tensor:
+def ssim(first: Tensor, second: Tensor) -> Tensor:
     """(B,): the structural similarity of two maps (B, H, W) in [0, 1]. Wang et al. 2004.
 
     Mean over all places of a uniform window of 7 x 7 (less where a map is smaller), sample covariances, K1 = 0.01,
     K2 = 0.03, range 1. A number in [-1, 1], for constant maps too.
     """
-    window = [min(_WINDOW, side) for side in one.shape[1:]]
+    window = [min(_WINDOW, side) for side in first.shape[1:]]
     count = window[0] * window[1]
 
     def local(values: Tensor) -> Tensor:
         return F.avg_pool2d(values[:, None], window, stride=1)[:, 0]
 
-    x, y = one.double(), other.double()
+    x, y = first.double(), second.double()
     mean_x, mean_y = local(x), local(y)
     unbiased = count / max(count - 1, 1)
     spread = unbiased * (local(x * x) - mean_x**2 + local(y * y) - mean_y**2)
     shared = unbiased * (local(x * y) - mean_x * mean_y)
     c1, c2 = 0.01**2, 0.03**2
-    found = (2 * mean_x * mean_y + c1) * (2 * shared + c2) / ((mean_x**2 + mean_y**2 + c1) * (spread + c2))
-    return found.mean((1, 2))
+    similarities = (2 * mean_x * mean_y + c1) * (2 * shared + c2) / ((mean_x**2 + mean_y**2 + c1) * (spread + c2))
+    return similarities.mean((1, 2))
 
 
 def histogram_entropy(maps: Tensor, bins: int) -> Tensor:
@@ -90,7 +90,7 @@ def histogram_entropy(maps: Tensor, bins: int) -> Tensor:
     return -torch.xlogy(share, share).sum(1)
 
 
-def reasons(*found: tuple[Tensor, str]) -> tuple[str, ...]:
+def reasons(*rules: tuple[Tensor, str]) -> tuple[str, ...]:
     """Per image the first reason whose mask (B,) is true, or "": what a metric says where it does not apply."""
-    masks = [(mask.tolist(), why) for mask, why in found]
+    masks = [(mask.tolist(), why) for mask, why in rules]
     return tuple(next((why for mask, why in masks if mask[i]), "") for i in range(len(masks[0][0])))

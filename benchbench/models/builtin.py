@@ -59,18 +59,18 @@ def _package(name: str) -> Any:
     return spec
 
 
-def _lite0_keys(given: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+def _lite0_keys(tensors: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
     """The original code's tensors under timm's names.
 
     Both list the same layers in the order of the forward pass; the kind (last part of the name) and the shape of every
     pair are checked.
     """
-    if len(given) != len(wanted):
-        raise BenchError(f"the checkpoint has {len(given)} tensors, timm's network {len(wanted)}", hint=_INSTALL_DEMO)
-    for (old, tensor), (new, place) in zip(given.items(), wanted.items(), strict=True):
+    if len(tensors) != len(wanted):
+        raise BenchError(f"the checkpoint has {len(tensors)} tensors, timm's network {len(wanted)}", hint=_INSTALL_DEMO)
+    for (old, tensor), (new, place) in zip(tensors.items(), wanted.items(), strict=True):
         if old.rpartition(".")[2] != new.rpartition(".")[2] or tensor.shape != place.shape:
             raise BenchError(f"the checkpoint's {old} does not fit timm's {new}", hint="Use timm>=1.0")
-    return dict(zip(wanted, given.values(), strict=True))
+    return dict(zip(wanted, tensors.values(), strict=True))
 
 
 Classes: TypeAlias = Annotated[int, Field(ge=2, le=1_000_000)]

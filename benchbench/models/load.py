@@ -63,25 +63,25 @@ def fingerprint(network: nn.Module, logits: Tensor | None = None) -> str:
         logits: the answer to an example, rounded to what does not depend on the number of threads: it tells networks
             apart that differ in something that no attribute shows.
     """
-    found = hashlib.sha256(repr(network).encode())
+    digest = hashlib.sha256(repr(network).encode())
     for name, tensor in [*network.named_parameters(), *network.named_buffers()]:
-        found.update(_bytes(name, tensor))
+        digest.update(_bytes(name, tensor))
     for name, module in network.named_modules():
         plain = {key: value for key, value in sorted(vars(module).items()) if _plain(value)}
         plain.pop("training", None)
-        found.update(f"{name}{class_digest(type(module))}{plain}".encode())
+        digest.update(f"{name}{class_digest(type(module))}{plain}".encode())
     if logits is not None:
-        found.update(str([f"{value:.2e}" for value in logits.flatten().tolist()]).encode())
-    return found.hexdigest()[:16]
+        digest.update(str([f"{value:.2e}" for value in logits.flatten().tolist()]).encode())
+    return digest.hexdigest()[:16]
 
 
 def weights_digest(network: nn.Module) -> str:
     """A digest of the parameters and buffers alone: the same on every machine and with every version of a library."""
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for name, tensor in sorted(network.state_dict().items()):
         if isinstance(tensor, Tensor):
-            found.update(_bytes(name, tensor))
-    return found.hexdigest()[:16]
+            digest.update(_bytes(name, tensor))
+    return digest.hexdigest()[:16]
 
 
 def _bytes(name: str, tensor: Tensor) -> bytes:

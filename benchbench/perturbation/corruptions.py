@@ -43,7 +43,7 @@ def jpeg(pixels: Pixels, quality: int) -> tuple[Tensor, tuple[str, ...]]:
     Only a photograph has one: three channels, or one as grey, in [0, 1] before normalisation. Others stay as they are.
     """
     reasons = []
-    found = pixels.images.clone()
+    images = pixels.images.clone()
     mean, std = pixels.mean[:, None, None], pixels.std[:, None, None]
     for i, image in enumerate(pixels.images):
         plain = image * std + mean
@@ -53,8 +53,8 @@ def jpeg(pixels: Pixels, quality: int) -> tuple[Tensor, tuple[str, ...]]:
             file = BytesIO()
             Image.fromarray(levels.squeeze(2) if len(plain) == 1 else levels).save(file, format="JPEG", quality=quality)
             again = torch.from_numpy(np.atleast_3d(np.array(Image.open(file), dtype=np.float32))).to(image) / 255
-            found[i] = (again.permute(2, 0, 1) - mean) / std
-    return found, tuple(reasons)
+            images[i] = (again.permute(2, 0, 1) - mean) / std
+    return images, tuple(reasons)
 
 
 def _no_photograph(plain: Tensor) -> str:

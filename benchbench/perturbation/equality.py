@@ -43,9 +43,9 @@ def name_of(probe: Probe) -> Name:
 
 def sums(rank: Tensor, key: Tensor) -> Tensor:
     """(N, H * W + 1) int64: by k, the sum over the pixels whose part is among the first k, of ranks (N, H, W)."""
-    found = torch.zeros(len(rank), key.shape[1] + 1, dtype=torch.int64, device=rank.device)
-    found.scatter_add_(1, rank.flatten(1) + 1, key[0].expand(len(rank), -1))
-    return found.cumsum(1)
+    totals = torch.zeros(len(rank), key.shape[1] + 1, dtype=torch.int64, device=rank.device)
+    totals.scatter_add_(1, rank.flatten(1) + 1, key[0].expand(len(rank), -1))
+    return totals.cumsum(1)
 
 
 def marks(probe: Probe, height: Tensor, parts: Parts, first: Tensor | None, key: Tensor) -> Tensor:
@@ -64,13 +64,13 @@ def marks(probe: Probe, height: Tensor, parts: Parts, first: Tensor | None, key:
         return (above(probe, height).flatten(1) * key[0]).sum(1)
     assert isinstance(probe, (Remove, Keep)), "a probe that depends on the map"
     assert first is not None, "a probe with an order has ranks"
-    taken = first.gather(1, amounts([probe.fraction], parts)[0, :, None].long())[:, 0]
-    return first[:, -1] - taken if isinstance(probe, Keep) else taken
+    subtotal = first.gather(1, amounts([probe.fraction], parts)[0, :, None].long())[:, 0]
+    return first[:, -1] - subtotal if isinstance(probe, Keep) else subtotal
 
 
 def same_shown(maps: Sequence[Tensor], size: tuple[int, int]) -> list[list[int]]:
     """The places of maps (B, h, w) that are one map to the last bit for all B images, at the images' size."""
-    shown = [saliency(found, size) for found in maps]
+    shown = [saliency(batch, size) for batch in maps]
     groups: list[list[int]] = []
     for i, each in enumerate(shown):
         group = next((g for g in groups if torch.equal(shown[g[0]], each)), None)

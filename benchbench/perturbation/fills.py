@@ -62,8 +62,8 @@ def gaussian(images: Tensor, size: Sequence[int], sigma: float) -> Tensor:
     """The images (N, C, H, W) under a Gaussian of ``size`` (height, width; odd), mirrored at the border."""
     from torchvision.transforms.functional import gaussian_blur  # importing torchvision takes seconds
 
-    found: Tensor = gaussian_blur(images, [size[1], size[0]], [sigma, sigma])
-    return found
+    blurred: Tensor = gaussian_blur(images, [size[1], size[0]], [sigma, sigma])
+    return blurred
 
 
 def fill_gaussian_15(pixels: Pixels) -> Tensor:
@@ -122,7 +122,7 @@ def filled(name: FillName, images: Tensor, fill: Tensor, hidden: Tensor) -> Tens
 
 def _normal(pixels: Pixels, what: str) -> Tensor:
     """Standard normal (B, C, H, W): each image draws from its own seed."""
-    own = [torch.Generator().manual_seed(seed) for seed in streamed(pixels.seeds, what)]
-    return torch.stack([torch.randn(pixels.images.shape[1:], generator=generator) for generator in own]).to(
+    generators = [torch.Generator().manual_seed(seed) for seed in streamed(pixels.seeds, what)]
+    return torch.stack([torch.randn(pixels.images.shape[1:], generator=generator) for generator in generators]).to(
         pixels.images
     )

@@ -29,9 +29,9 @@ class _Level:
     diagonal: Tensor
     inverse: Tensor
 
-    def left(self, wanted: Tensor, found: Tensor) -> Tensor:
-        """What ``found`` leaves of ``wanted``; ``found`` is zero where cells are not free."""
-        return self.free * (wanted + neighbours(found)) - self.diagonal * found
+    def left(self, wanted: Tensor, solution: Tensor) -> Tensor:
+        """What ``solution`` leaves of ``wanted``; ``solution`` is zero where cells are not free."""
+        return self.free * (wanted + neighbours(solution)) - self.diagonal * solution
 
 
 def impute(images: Tensor, hidden: Tensor, iterations: int = ITERATIONS) -> Tensor:
@@ -67,11 +67,11 @@ def neighbours(values: Tensor) -> Tensor:
 
 def _three(values: Tensor, dim: int) -> Tensor:
     """1, 2, 1 along one dimension, zeros outside."""
-    found = 2 * values
+    total = 2 * values
     length = values.shape[dim]
-    found.narrow(dim, 1, length - 1).add_(values.narrow(dim, 0, length - 1))
-    found.narrow(dim, 0, length - 1).add_(values.narrow(dim, 1, length - 1))
-    return found
+    total.narrow(dim, 1, length - 1).add_(values.narrow(dim, 0, length - 1))
+    total.narrow(dim, 0, length - 1).add_(values.narrow(dim, 1, length - 1))
+    return total
 
 
 def _levels(free: Tensor) -> list[_Level]:
@@ -108,17 +108,17 @@ def _cycle(wanted: Tensor, levels: list[_Level], depth: int) -> Tensor:
     level, last = levels[depth], depth == len(levels) - 1
     weight = _DAMPING * level.inverse
     rounds = _LAST_SMOOTHINGS if last else _SMOOTHINGS
-    found = weight * wanted
+    solution = weight * wanted
     for _ in range(rounds - 1):
-        found = found + weight * level.left(wanted, found)
+        solution = solution + weight * level.left(wanted, solution)
     if last:
-        return found
-    coarse = _cycle(_sum_of_four(level.left(wanted, found)), levels, depth + 1)
+        return solution
+    coarse = _cycle(_sum_of_four(level.left(wanted, solution)), levels, depth + 1)
     up = F.interpolate(coarse, scale_factor=2.0, mode="nearest")
-    found = found + level.free * up[:, :, : found.shape[2], : found.shape[3]]
+    solution = solution + level.free * up[:, :, : solution.shape[2], : solution.shape[3]]
     for _ in range(rounds):
-        found = found + weight * level.left(wanted, found)
-    return found
+        solution = solution + weight * level.left(wanted, solution)
+    return solution
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:

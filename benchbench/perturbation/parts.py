@@ -60,8 +60,8 @@ class Parts:
     def drawn(self, index: int | str) -> Tensor:
         """(N, n): the rank of each part in a random order, the one of this index that the image's seed gives."""
         most = int(self.count.max())
-        found = [_order(seed, index, int(n), most) for seed, n in zip(self.seeds, self.count.tolist(), strict=True)]
-        return torch.from_numpy(np.stack(found)).to(self.count.device)
+        orders = [_order(seed, index, int(n), most) for seed, n in zip(self.seeds, self.count.tolist(), strict=True)]
+        return torch.from_numpy(np.stack(orders)).to(self.count.device)
 
     def shuffled(self, index: int) -> Tensor:
         """(N, H, W): the rank of each pixel's part in that order."""
@@ -75,8 +75,8 @@ def parts_in(name: str, pixels: Pixels) -> Parts:
     """The parts of this name, made once for the same Pixels."""
     if name not in pixels.made:
         pixels.made[name] = _parts_in(name, pixels)
-    found: Parts = pixels.made[name]
-    return found
+    parts: Parts = pixels.made[name]
+    return parts
 
 
 def _parts_in(name: str, pixels: Pixels) -> Parts:
@@ -136,14 +136,14 @@ def superpixels(pixels: Pixels, wanted: int) -> Tensor:
 
     shown = pixels.images * pixels.std[:, None, None] + pixels.mean[:, None, None]
     shown = shown.clamp(0, 1) if shown.shape[1] in (1, 3) else shown  # what CIELAB is defined on
-    found = []
+    labels = []
     for image in shown.permute(0, 2, 3, 1).cpu().double().numpy():
         channels = image.shape[2]
         image, colour = (np.repeat(image, 3, axis=2) if channels == 1 else image), channels in (1, 3)
         compactness = 10 if colour else 0.1 * np.sqrt(channels)  # SLIC scales values to [0, 1], where L reaches 100
         segments = slic(image, n_segments=wanted, compactness=compactness, start_label=0, convert2lab=colour)
-        found.append(torch.from_numpy(np.unique(segments, return_inverse=True)[1].reshape(segments.shape)))
-    return torch.stack(found)
+        labels.append(torch.from_numpy(np.unique(segments, return_inverse=True)[1].reshape(segments.shape)))
+    return torch.stack(labels)
 
 
 def _order(seed: int, index: int | str, count: int, length: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

@@ -69,7 +69,7 @@ class RankedMaps:
         height: (U, H, W), the maps at the image's size, min-max normalised.
         fills, parts: by name, of the U images.
         ranks: by order and parts, (U, H, W).
-        asked: the probes.
+        plan: the probes.
     """
 
     images: Tensor
@@ -77,27 +77,27 @@ class RankedMaps:
     fills: Mapping[FillName, Tensor]
     parts: Mapping[str, Parts]
     ranks: Mapping[Sequenced, Tensor]
-    asked: ProbePlan
+    plan: ProbePlan
 
     @classmethod
-    def of(cls, palette: PerturbationCache, maps: Sequence[Tensor], pairs: Tensor, asked: ProbePlan) -> RankedMaps:
+    def of(cls, palette: PerturbationCache, maps: Sequence[Tensor], pairs: Tensor, plan: ProbePlan) -> RankedMaps:
         """Of the pairs (U, 2), sorted by map, of which map and which image."""
         pixels, owner = palette.pixels, pairs[:, 1]
         numbers, counts = torch.unique_consecutive(pairs[:, 0], return_counts=True)
         owners = torch.split(owner, counts.tolist())
-        own = [maps[m][rows] for m, rows in zip(numbers.tolist(), owners, strict=True)]
-        height = torch.cat([saliency(each, pixels.size) for each in own])
+        selection = [maps[m][rows] for m, rows in zip(numbers.tolist(), owners, strict=True)]
+        height = torch.cat([saliency(each, pixels.size) for each in selection])
         parts = {name: kind[owner] for name, kind in palette.parts.items()}
         values: dict[str, Tensor] = {}
-        if MAP in map(parts_of, asked.probes):
+        if MAP in map(parts_of, plan.probes):
             seeds = tuple(pixels.seeds[i] for i in owner.tolist())
-            parts[MAP], values[MAP] = map_cells(own, seeds, pixels.size)
+            parts[MAP], values[MAP] = map_cells(selection, seeds, pixels.size)
         ranks: dict[Sequenced, Tensor] = {
             (order, name): rank_parts(height, order[0], parts[name], order[1], values.get(name))
-            for order, name in asked.orders
+            for order, name in plan.orders
         }
         fills = {name: fill[owner] for name, fill in palette.fills.items()}
-        return cls(pixels.images[owner], height, fills, parts, ranks, asked)
+        return cls(pixels.images[owner], height, fills, parts, ranks, plan)
 
     def picture(self, probe: Probe, rows: Tensor) -> Tensor:
         """(R, C, H, W): the probe's pictures of these rows (R,), rising."""
@@ -111,11 +111,11 @@ class RankedMaps:
     def marks(self, key: Tensor) -> Tensor:
         """(P, U) int64: by probe and pair, what tells its picture from others of the same name: see equality.py."""
         first = {which: sums(rank, key) for which, rank in self.ranks.items()}
-        found = []
-        for probe in self.asked.probes:
+        rows = []
+        for probe in self.plan.probes:
             order, parts = order_of(probe), parts_of(probe)
-            found.append(marks(probe, self.height, self.parts[parts], first[order, parts] if order else None, key))
-        return torch.stack(found)
+            rows.append(marks(probe, self.height, self.parts[parts], first[order, parts] if order else None, key))
+        return torch.stack(rows)
 
     def _rank(self, probe: Probe) -> Tensor | None:
         order = order_of(probe)

@@ -12,7 +12,7 @@ from ..errors import BenchError, nearest
 from ..files import publish
 from ..paths import expanded
 from ..results.record import Record
-from . import extract as taking
+from . import extract
 from .extract import ALONE
 from .load import read
 from .records import CostRecord, DatasetRecord, Images, MapRecord, MethodRecord, MetricRecord, ModelRecord, ScoreRecord
@@ -58,14 +58,14 @@ class Baseline:
         Raises:
             BenchError: it has no score and no map to compare with, or is of a version that did not record digests.
         """
-        info, rows = record.info, taking.quality(record)
+        info, rows = record.info, extract.quality(record)
         try:
-            models, data = tuple(taking.networks(info)), tuple(taking.data(info))
-            methods, metrics = tuple(taking.ways(info)), tuple(taking.measures(info))
+            models, data = tuple(extract.networks(info)), tuple(extract.data(info))
+            methods, metrics = tuple(extract.ways(info)), tuple(extract.measures(info))
         except KeyError as missing:
-            said = f"run.json does not say {missing}: an earlier version of benchbench wrote the run"
-            raise BenchError(said, where=str(record.folder), hint="Run it again") from None
-        images = tuple(taking.images(rows, record.maps))
+            message = f"run.json does not say {missing}: an earlier version of benchbench wrote the run"
+            raise BenchError(message, where=str(record.folder), hint="Run it again") from None
+        images = tuple(extract.images(rows, record.maps))
         return cls(
             int(info["seed"]),
             str(info["benchbench"]),
@@ -76,9 +76,9 @@ class Baseline:
             methods,
             metrics,
             images,
-            tuple(taking.cells(rows, {one.key: one.samples for one in images})),
-            tuple(taking.maps(record)),
-            tuple(taking.costs(record)),
+            tuple(extract.cells(rows, {group.key: group.samples for group in images})),
+            tuple(extract.maps(record)),
+            tuple(extract.costs(record)),
         )
 
     @classmethod
@@ -110,34 +110,34 @@ class Baseline:
 
         return replace(
             self,
-            methods=tuple(one for one in self.methods if among(one.name)),
-            metrics=tuple(one for one in self.metrics if wanted(*one.key)),
-            scores=tuple(one for one in self.scores if among(one.method) and wanted(one.metric, one.protocol)),
-            maps=tuple(one for one in self.maps if among(one.method)),
-            costs=tuple(one for one in self.costs if among(one.method) and wanted(one.metric, ALONE)),
+            methods=tuple(method for method in self.methods if among(method.name)),
+            metrics=tuple(metric for metric in self.metrics if wanted(*metric.key)),
+            scores=tuple(cell for cell in self.scores if among(cell.method) and wanted(cell.metric, cell.protocol)),
+            maps=tuple(maps for maps in self.maps if among(maps.method)),
+            costs=tuple(cost for cost in self.costs if among(cost.method) and wanted(cost.metric, ALONE)),
         )
 
     @property
     def method_names(self) -> list[str]:
-        return [one.name for one in self.methods]
+        return [method.name for method in self.methods]
 
     @property
     def metric_names(self) -> list[str]:
         """Each as ``name@protocol`` and as its name; those of cost too."""
-        found = [*(one.key for one in self.metrics), *((one.metric, ALONE) for one in self.costs)]
-        return list(dict.fromkeys([*(f"{name}@{protocol}" for name, protocol in found), *(name for name, _ in found)]))
+        keys = [*(metric.key for metric in self.metrics), *((cost.metric, ALONE) for cost in self.costs)]
+        return list(dict.fromkeys([*(f"{name}@{protocol}" for name, protocol in keys), *(name for name, _ in keys)]))
 
     @property
     def info(self) -> dict[str, Any]:
         """As run.json says it, of what the statistics ask: models, data, methods and metrics, seed and device."""
         listed = {name: getattr(self, name) for name in ("models", "datasets", "methods", "metrics")}
-        plain = {name: [asdict(one) for one in each] for name, each in listed.items()}
+        plain = {name: [asdict(record) for record in records] for name, records in listed.items()}
         return {"seed": self.seed, "device": self.device, **plain}
 
     @cached_property
     def samples(self) -> Mapping[tuple[str, ...], tuple[str, ...]]:
         """By model and dataset, the images in the order of the cells' values."""
-        return {one.key: one.samples for one in self.images}
+        return {group.key: group.samples for group in self.images}
 
     def text(self) -> str:
         """JSON with a line per cell, so that a diff names what changed."""
@@ -152,7 +152,7 @@ class Baseline:
         return publish(expanded(path), self.text(), parents=True)
 
 
-def _known(kind: str, asked: Collection[str], names: list[str]) -> None:
-    for name in asked:
+def _known(kind: str, selected: Collection[str], names: list[str]) -> None:
+    for name in selected:
         if name not in names:
             raise BenchError(f"the baseline has no {kind} {name!r}", where=f"--{kind}s", hint=nearest(name, names))

@@ -38,10 +38,10 @@ class Checked:
     @property
     def counts(self) -> dict[str, int]:
         """How many ``scores``, ``maps`` and measurements of ``cost`` were compared."""
-        found = Counter({"scores": 0, "maps": 0, "cost": 0})
-        for one in self.compared:
-            found[one.what] += one.count
-        return dict(found)
+        totals = Counter({"scores": 0, "maps": 0, "cost": 0})
+        for entry in self.compared:
+            totals[entry.what] += entry.count
+        return dict(totals)
 
     @property
     def summary(self) -> str:

@@ -35,44 +35,44 @@ class Comparability:
     def of(cls, then: Baseline, now: Baseline) -> Comparability:
         notes = (*_notes(then, now), *_parameters(then, now))
         if then.seed != now.seed:
-            said = f"the seed changed from {then.seed} to {now.seed}: images and random draws differ"
-            return cls({}, frozenset(), frozenset(), frozenset(), (_apart(said), *notes))
+            reason = f"the seed changed from {then.seed} to {now.seed}: images and random draws differ"
+            return cls({}, frozenset(), frozenset(), frozenset(), (_apart(reason), *notes))
         models, methods, metrics = list(_models(then, now)), list(_methods(then, now)), list(_metrics(then, now))
         lost = {change.place.model for change in models}
-        images = {key: found for key, found in _images(then, now) if key[0] not in lost}
-        mine, theirs = ({one.key: one for one in each.metrics} for each in (then, now))
-        shared = mine.keys() & theirs.keys()
+        images = {key: pair for key, pair in _images(then, now) if key[0] not in lost}
+        before, after = ({metric.key: metric for metric in side.metrics} for side in (then, now))
+        shared = before.keys() & after.keys()
         return cls(
             {key: same for key, (same, _) in images.items()},
             frozenset({*then.method_names} & {*now.method_names}) - {change.place.method for change in methods},
             frozenset(shared - {(change.metric, change.protocol) for change in metrics}),
-            frozenset(key for key in shared if mine[key].code != theirs[key].code),
-            (*models, *(change for _, found in images.values() for change in found), *methods, *metrics, *notes),
+            frozenset(key for key in shared if before[key].code != after[key].code),
+            (*models, *(change for _, changes in images.values() for change in changes), *methods, *metrics, *notes),
         )
 
 
 def _apart(
-    said: str, place: Location = ANYWHERE, images: Sequence[str] = (), measure: tuple[str, str] = ("", "")
+    reason: str, place: Location = ANYWHERE, images: Sequence[str] = (), measure: tuple[str, str] = ("", "")
 ) -> Change:
-    return Change("not comparable", True, said, place, *measure, images=tuple(images))
+    return Change("not comparable", True, reason, place, *measure, images=tuple(images))
 
 
 def _models(then: Baseline, now: Baseline) -> Iterator[Change]:
     known = {model.name: model for model in now.models}
     for model in then.models:
         other = known.get(model.name, model)
-        odd = [said for key, said in _NETWORK.items() if getattr(model, key) != getattr(other, key)]
+        odd = [label for key, label in _NETWORK.items() if getattr(model, key) != getattr(other, key)]
         if odd:
             yield _apart(f"its {' and '.join(odd)} changed", Location(model.name))
 
 
 def _images(then: Baseline, now: Baseline) -> Iterator[tuple[tuple[str, ...], tuple[frozenset[str], list[Change]]]]:
     """By model and dataset: the comparable images, and what is otherwise."""
-    mine, theirs = ({data.name: data.samples for data in each.datasets} for each in (then, now))
-    known = {one.key: one for one in now.images}
-    for one in then.images:
-        if one.key in known:
-            yield one.key, _same(one, known[one.key], mine[one.dataset], theirs[one.dataset])
+    before, after = ({data.name: data.samples for data in each.datasets} for each in (then, now))
+    known = {group.key: group for group in now.images}
+    for group in then.images:
+        if group.key in known:
+            yield group.key, _same(group, known[group.key], before[group.dataset], after[group.dataset])
 
 
 def _same(
@@ -87,8 +87,8 @@ def _same(
     more = tuple(name for name in now.samples if name not in then.samples)
     changes = []
     if lost:
-        said = f"{len(lost)} of {every} images are not in the run"
-        changes.append(Change("missing", True, said, place, images=tuple(lost)))
+        message = f"{len(lost)} of {every} images are not in the run"
+        changes.append(Change("missing", True, message, place, images=tuple(lost)))
     if other:
         changes.append(_apart(f"the content of {len(other)} of {every} images changed", place, other))
     if turned:
@@ -110,43 +110,45 @@ def _metrics(then: Baseline, now: Baseline) -> Iterator[Change]:
     known = {metric.key: metric for metric in now.metrics}
     for metric in then.metrics:
         other = known.get(metric.key, metric)
-        odd = [said for key, said in _MEASURE.items() if getattr(metric, key) != getattr(other, key)]
-        said = _differ(metric, other) or (f"its {' and '.join(odd)} changed" if odd else "")
-        if said:
-            yield _apart(said, measure=metric.key)
+        odd = [label for key, label in _MEASURE.items() if getattr(metric, key) != getattr(other, key)]
+        reason = _differ(metric, other) or (f"its {' and '.join(odd)} changed" if odd else "")
+        if reason:
+            yield _apart(reason, measure=metric.key)
 
 
-def _differ(one: MethodRecord | MetricRecord, other: MethodRecord | MetricRecord) -> str:
+def _differ(was: MethodRecord | MetricRecord, now: MethodRecord | MetricRecord) -> str:
     """What was asked otherwise; empty where nothing was. A parameter that is new, or gone, asks nothing else."""
-    if isinstance(one, MethodRecord) and isinstance(other, MethodRecord) and one.plugin != other.plugin:
-        return f"the name stands for another method: {one.plugin} -> {other.plugin}"
-    mine, theirs = one.parameters, other.parameters
-    keys = [key for key in mine if key in theirs and mine[key] != theirs[key]]
-    each = ", ".join(f"{key} {mine[key]!r} -> {theirs[key]!r}" for key in keys)
+    if isinstance(was, MethodRecord) and isinstance(now, MethodRecord) and was.plugin != now.plugin:
+        return f"the name stands for another method: {was.plugin} -> {now.plugin}"
+    before, after = was.parameters, now.parameters
+    keys = [key for key in before if key in after and before[key] != after[key]]
+    each = ", ".join(f"{key} {before[key]!r} -> {after[key]!r}" for key in keys)
     return f"its parameters changed: {each}" if each else ""
 
 
 def _parameters(then: Baseline, now: Baseline) -> Iterator[Change]:
     """Parameters that one side alone has: what they do is told by maps and scores, which are compared all the same."""
-    methods, metrics = {one.name: one for one in now.methods}, {one.key: one for one in now.metrics}
+    methods, metrics = {method.name: method for method in now.methods}, {metric.key: metric for metric in now.metrics}
     pairs: list[tuple[MethodRecord | MetricRecord, MethodRecord | MetricRecord, Location, tuple[str, str]]] = [
-        (one, methods[one.name], Location(method=one.name), ("", "")) for one in then.methods if one.name in methods
+        (method, methods[method.name], Location(method=method.name), ("", ""))
+        for method in then.methods
+        if method.name in methods
     ]
-    pairs += [(one, metrics[one.key], ANYWHERE, one.key) for one in then.metrics if one.key in metrics]
-    for one, other, place, measure in pairs:
-        mine, theirs = one.parameters, other.parameters
-        told = [f"{key} is new ({theirs[key]!r})" for key in theirs if key not in mine]
-        told += [f"{key} is gone (it was {mine[key]!r})" for key in mine if key not in theirs]
-        if told:
-            yield Change("note", False, f"changed parameters: {', '.join(told)}", place, *measure)
+    pairs += [(metric, metrics[metric.key], ANYWHERE, metric.key) for metric in then.metrics if metric.key in metrics]
+    for record, other, place, measure in pairs:
+        before, after = record.parameters, other.parameters
+        differences = [f"{key} is new ({after[key]!r})" for key in after if key not in before]
+        differences += [f"{key} is gone (it was {before[key]!r})" for key in before if key not in after]
+        if differences:
+            yield Change("note", False, f"changed parameters: {', '.join(differences)}", place, *measure)
 
 
 def _notes(then: Baseline, now: Baseline) -> Iterator[Change]:
-    mine, theirs = ({**each.versions, "benchbench": each.benchbench} for each in (then, now))
-    odd = [name for name in {**mine, **theirs} if mine.get(name) != theirs.get(name)]
+    before, after = ({**each.versions, "benchbench": each.benchbench} for each in (then, now))
+    odd = [name for name in {**before, **after} if before.get(name) != after.get(name)]
     if odd:
-        said = ", ".join(f"{name} {mine.get(name, 'none')} -> {theirs.get(name, 'none')}" for name in odd)
-        yield Change("note", False, f"versions changed: {said}")
+        versions = ", ".join(f"{name} {before.get(name, 'none')} -> {after.get(name, 'none')}" for name in odd)
+        yield Change("note", False, f"versions changed: {versions}")
     if then.device != now.device:
         was, now_is = (", ".join(f"{value}" for value in each.device.values()) for each in (then, now))
         yield Change("note", False, f"the machine or its threads changed: {was} -> {now_is}")

@@ -48,16 +48,17 @@ def check(
     changes = [
         *ground.changes,
         *_absent(then, now),
-        *(change for one in maps for change in one.changes(limits)),
+        *(change for map_pair in maps for change in map_pair.changes(limits)),
         *scores,
         *quality_changes(tested, then, now, limits),
         *costs,
     ]
     if limits.strict:
-        changes = [replace(one, fails=one.fails or one.kind not in ("note", "new")) for one in changes]
+        changes = [replace(change, fails=change.fails or change.kind not in ("note", "new")) for change in changes]
     order = {kind: i for i, kind in enumerate(KINDS)}
-    changes.sort(key=lambda one: (not one.fails, order[one.kind]))
-    seen = [one.compared for one in maps if one.count] + [pair.compared for pair in pairs if pair.compared.count]
+    changes.sort(key=lambda change: (not change.fails, order[change.kind]))
+    seen = [map_pair.compared for map_pair in maps if map_pair.count]
+    seen += [pair.compared for pair in pairs if pair.compared.count]
     return Checked(tuple(changes), (*seen, *compared))
 
 
@@ -87,11 +88,11 @@ class _Has:
 def _absent(then: Baseline, now: Baseline) -> Iterator[Change]:
     """What one has and the other has not, said once, as high up as it is true."""
     sides: tuple[tuple[Kind, Baseline, Baseline], ...] = (("missing", then, now), ("new", now, then))
-    for kind, one, other in sides:
+    for kind, source, other in sides:
         has = _Has(other)
-        lacking = [cell.key for cell in one.scores if cell.key not in has.keys]
+        lacking = [cell.key for cell in source.scores if cell.key not in has.keys]
         # what a place lacks is told with its maps and costs; here, that there is no such place
-        lacking += [key for key in _without_scores(one) if key[:4] not in has.places]
+        lacking += [key for key in _without_scores(source) if key[:4] not in has.places]
         yield from dict.fromkeys(_lacking(kind, key, has) for key in lacking)
 
 

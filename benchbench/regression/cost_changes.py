@@ -44,8 +44,8 @@ def cost_changes(
             changes += _changed(was, cost, tolerances, same)
             compared.append(Compared("cost", _place(was), was.metric, ALONE))
     if untimed:
-        said = "the kind of machine or its number of threads changed" if not alike else "no reference kernel was timed"
-        changes.append(Change("note", False, f"{untimed} timings are not compared: {said}"))
+        cause = "the kind of machine or its number of threads changed" if not alike else "no reference kernel was timed"
+        changes.append(Change("note", False, f"{untimed} timings are not compared: {cause}"))
     return changes, compared
 
 
@@ -62,10 +62,10 @@ def _place(cost: CostRecord) -> Location:
 
 
 def _changed(was: CostRecord, now: CostRecord, tolerances: Tolerances, same: bool) -> Iterator[Change]:
-    def change(said: str, ratio: float) -> Change:
+    def change(message: str, ratio: float) -> Change:
         place, more = _place(was), ratio > 1
         return Change(
-            "cost", more, said, place, was.metric, ALONE, was.value, now.value, better=not more, by=ratio
+            "cost", more, message, place, was.metric, ALONE, was.value, now.value, better=not more, by=ratio
         )  # fmt: skip
 
     if was.timed:
@@ -83,10 +83,10 @@ def _changed(was: CostRecord, now: CostRecord, tolerances: Tolerances, same: boo
         yield change(f"{was.value:.4g} -> {now.value:.4g} {was.unit}", ratio)
 
 
-def _times_as_long(one: CostRecord, other: CostRecord, same: bool) -> float:
+def _times_as_long(base: CostRecord, other: CostRecord, same: bool) -> float:
     """How many times as long the other takes, at the least that the figures say; 1 where their quartiles meet."""
-    before, after = one.reference or 1.0, other.reference or 1.0
-    if (other.low or other.value) / after <= (one.high or one.value) / before:
+    before, after = base.reference or 1.0, other.reference or 1.0
+    if (other.low or other.value) / after <= (base.high or base.value) / before:
         return 1.0
-    ratio = (other.value / after) / (one.value / before)
-    return min(ratio, other.value / one.value) if same else ratio
+    ratio = (other.value / after) / (base.value / before)
+    return min(ratio, other.value / base.value) if same else ratio

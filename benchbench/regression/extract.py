@@ -34,30 +34,32 @@ def networks(info: Mapping[str, Any]) -> Iterator[ModelRecord]:
 
 
 def data(info: Mapping[str, Any]) -> Iterator[DatasetRecord]:
-    for one in info["datasets"]:
-        yield DatasetRecord(str(one["name"]), {str(name): str(mark) for name, mark in one["samples"].items()})
+    for dataset in info["datasets"]:
+        yield DatasetRecord(str(dataset["name"]), {str(name): str(mark) for name, mark in dataset["samples"].items()})
 
 
 def ways(info: Mapping[str, Any]) -> Iterator[MethodRecord]:
-    for one in info["methods"]:
-        given = _plain(one["parameters"])
-        yield MethodRecord(str(one["name"]), str(one["plugin"]), given, bool(one["control"]), str(one["code"]))
+    for method in info["methods"]:
+        parameters = _plain(method["parameters"])
+        yield MethodRecord(
+            str(method["name"]), str(method["plugin"]), parameters, bool(method["control"]), str(method["code"])
+        )
 
 
 def measures(info: Mapping[str, Any]) -> Iterator[MetricRecord]:
     """The metrics of maps; those of cost say what they are beside each measurement."""
-    for one in info["metrics"]:
-        if not _measured(one):
-            low, high = (None if side is None else float(side) for side in one["range"])
+    for metric in info["metrics"]:
+        if not _measured(metric):
+            low, high = (None if side is None else float(side) for side in metric["range"])
             yield MetricRecord(
-                str(one["name"]),
-                str(one["protocol"]),
-                _plain(one["parameters"]),
-                bool(one["higher_is_better"]),
-                str(one["unit"]),
-                str(one["family"]),
+                str(metric["name"]),
+                str(metric["protocol"]),
+                _plain(metric["parameters"]),
+                bool(metric["higher_is_better"]),
+                str(metric["unit"]),
+                str(metric["family"]),
                 (low, high),
-                str(one["code"]),
+                str(metric["code"]),
             )
 
 
@@ -68,34 +70,34 @@ def quality(record: Record) -> pd.DataFrame:
         BenchError: none has a value, and there is no map.
     """
     rows = record.results
-    found = rows[rows["sample"].notna() & ~is_part(rows["metric"])]
-    if found["status"].ne("ok").all() and record.maps.empty:
+    image_rows = rows[rows["sample"].notna() & ~is_part(rows["metric"])]
+    if image_rows["status"].ne("ok").all() and record.maps.empty:
         hint = "Look into its report, and run it again"
         raise BenchError("the run has no scores and no maps to compare", where=str(record.folder), hint=hint)
-    return found
+    return image_rows
 
 
 def images(rows: pd.DataFrame, mapped: pd.DataFrame) -> Iterator[Images]:
     """Those with a score, and those with a map alone, as in a study of costs."""
     keys = ["model", "dataset", "sample", "target"]
     every = pd.concat([rows[keys], mapped[keys]], ignore_index=True)
-    for (model, dataset), mine in every.groupby(["model", "dataset"], sort=False):
-        known = mine.drop_duplicates("sample")
+    for (model, dataset), group in every.groupby(["model", "dataset"], sort=False):
+        known = group.drop_duplicates("sample")
         targets = (None if pd.isna(target) else int(target) for target in known["target"])
         yield Images(str(model), str(dataset), tuple(map(str, known["sample"])), tuple(targets))
 
 
 def cells(rows: pd.DataFrame, samples: Mapping[tuple[str, ...], Sequence[str]]) -> Iterator[ScoreRecord]:
-    for key, mine in rows.groupby([*_PLACE, "metric", "protocol"], sort=False):
+    for key, group in rows.groupby([*_PLACE, "metric", "protocol"], sort=False):
         model, dataset, layer, method, metric, protocol = map(str, key)
-        each = zip(mine["sample"], mine["value"], mine["status"], mine["reason"], strict=True)
-        found = {str(sample): (value, str(status), str(reason)) for sample, value, status, reason in each}
+        each = zip(group["sample"], group["value"], group["status"], group["reason"], strict=True)
+        results = {str(sample): (value, str(status), str(reason)) for sample, value, status, reason in each}
         order = samples[model, dataset]
-        values = tuple(_rounded(found[name][0]) if name in found else None for name in order)
+        values = tuple(_rounded(results[name][0]) if name in results else None for name in order)
         reasons = {
-            name: (found[name][1], without_folders(found[name][2]))
+            name: (results[name][1], without_folders(results[name][2]))
             for name in order
-            if name in found and found[name][1] != "ok"
+            if name in results and results[name][1] != "ok"
         }
         yield ScoreRecord(model, dataset, layer, method, metric, protocol, values, reasons)
 
@@ -103,8 +105,8 @@ def cells(rows: pd.DataFrame, samples: Mapping[tuple[str, ...], Sequence[str]]) 
 def maps(record: Record) -> Iterator[MapRecord]:
     for key, rows in record.maps.groupby(_PLACE, sort=False):
         model, dataset, layer, method = map(str, key)
-        found = zip(rows["sample"], rows["file"], rows["row"], strict=True)
-        sketches = {str(sample): Sketch.of(record.map(str(file), int(row))) for sample, file, row in found}
+        entries = zip(rows["sample"], rows["file"], rows["row"], strict=True)
+        sketches = {str(sample): Sketch.of(record.map(str(file), int(row))) for sample, file, row in entries}
         yield MapRecord(model, dataset, layer, method, sketches)
 
 
@@ -118,7 +120,7 @@ def costs(record: Record) -> Iterator[CostRecord]:
     whole = ok[~is_part(ok["metric"]) & ok["metric"].isin(list(units))]
     for key in map(tuple, whole[keys].astype(str).to_numpy()):
         parts = [known.get((*key[:-1], f"{key[-1]}.{part}")) for part in ("q1", "q3", "reference")]
-        low, high, kernel = (None if one is None else _short(one) for one in parts)
+        low, high, kernel = (None if figure is None else _short(figure) for figure in parts)
         model, dataset, layer, method, metric = key
         yield CostRecord(
             model, dataset, layer, method, metric, str(units[metric]), _short(known[key]), low, high, kernel
@@ -135,9 +137,9 @@ def without_folders(text: str) -> str:
     return _PATH.sub("", text)
 
 
-def _plain(given: Mapping[str, Any]) -> dict[str, Any]:
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
     """As JSON reads it back, so that what is stored and what is not compare equal."""
-    return dict(json.loads(json.dumps(dict(given))))
+    return dict(json.loads(json.dumps(dict(values))))
 
 
 def _rounded(value: Any) -> float | None:

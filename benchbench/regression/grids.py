@@ -44,8 +44,8 @@ def part_sizes(shape: tuple[int, int], side: int) -> Grid:
 
 def part_means(values: Grid, side: int) -> Grid:
     """The means of at most ``side`` x ``side`` parts of a map (h, w)."""
-    found: Grid = part_sums(values, side) / part_sizes((values.shape[0], values.shape[1]), side)
-    return found
+    means: Grid = part_sums(values, side) / part_sizes((values.shape[0], values.shape[1]), side)
+    return means
 
 
 def _edges(length: int, side: int) -> npt.NDArray[np.int64]:

@@ -28,71 +28,73 @@ def read(path: Path, kind: type[B]) -> B:
     Raises:
         BenchError: there is no such file, or it is not what ``Baseline.save`` writes.
     """
-    found = _parsed(path)
-    if not isinstance(found, dict) or "baseline" not in found:
+    content = _parsed(path)
+    if not isinstance(content, dict) or "baseline" not in content:
         raise BenchError("this file is not a baseline", where=str(path), hint=_AGAIN)
-    if found.pop("baseline") != FORMAT:
+    if content.pop("baseline") != FORMAT:
         raise BenchError("another version of benchbench wrote this baseline", where=str(path), hint=_AGAIN)
     try:
-        made: B = TypeAdapter(kind).validate_python(found)
-        odd = next(_odd(made), None) or _reworded(made, found)
+        baseline: B = TypeAdapter(kind).validate_python(content)
+        odd = next(_odd(baseline), None) or _reworded(baseline, content)
     except ValidationError as error:
         first = error.errors()[0]
         odd = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
     if odd:
         raise BenchError(f"the baseline cannot be used: {odd}", where=str(path), hint=_AGAIN) from None
-    return made
+    return baseline
 
 
 def _parsed(path: Path) -> Any:
     try:
         text = path.read_text(encoding="utf-8")
-        found = json.loads(text, parse_constant=_no_number)
-        json.dumps(found, ensure_ascii=False).encode()  # an escape may stand for half a letter, which no file can hold
+        content = json.loads(text, parse_constant=_no_number)
+        json.dumps(content, ensure_ascii=False).encode()  # an escape may be half a letter, which no file can hold
     except FileNotFoundError:
         hint = "Write it: benchbench baseline RUN --out FILE.json"
         raise BenchError("there is no such baseline", where=str(path), hint=hint) from None
     except (OSError, ValueError, RecursionError) as error:
-        said = " ".join(str(error).split())[:200]
-        raise BenchError(f"the baseline cannot be read: {said}", where=str(path), hint=_AGAIN) from None
-    return found
+        reason = " ".join(str(error).split())[:200]
+        raise BenchError(f"the baseline cannot be read: {reason}", where=str(path), hint=_AGAIN) from None
+    return content
 
 
 def _no_number(text: str) -> NoReturn:
     raise ValueError(f"{text} is not a number")
 
 
-def _reworded(made: BaselineRecords, found: dict[str, Any]) -> str | None:
+def _reworded(baseline: BaselineRecords, content: dict[str, Any]) -> str | None:
     """A key that nothing reads, or a value of another type, is a mistake and not a matter of taste."""
-    plain = json.loads(made.text())
-    for key in plain.keys() - {"baseline"} | found.keys():
-        if plain.get(key) != found.get(key):
+    plain = json.loads(baseline.text())
+    for key in plain.keys() - {"baseline"} | content.keys():
+        if plain.get(key) != content.get(key):
             return f"{key} is not as benchbench writes it"
     return None
 
 
-def _odd(made: BaselineRecords) -> Iterator[str]:
+def _odd(baseline: BaselineRecords) -> Iterator[str]:
     """What does not fit the rest."""
     for name in ("models", "datasets", "methods"):
-        yield from _twice(name, (one.name for one in getattr(made, name)))
-    yield from _twice("metrics", (one.key for one in made.metrics))
+        yield from _twice(name, (record.name for record in getattr(baseline, name)))
+    yield from _twice("metrics", (metric.key for metric in baseline.metrics))
     for part in ("images", "scores", "maps", "costs"):
-        yield from _twice(part, (one.key for one in getattr(made, part)))
-        for one in getattr(made, part):
-            yield from _unknown(part, one, made)
-    for images in made.images:
-        marks = next((data.samples for data in made.datasets if data.name == images.dataset), {})
+        yield from _twice(part, (record.key for record in getattr(baseline, part)))
+        for record in getattr(baseline, part):
+            yield from _unknown(part, record, baseline)
+    for images in baseline.images:
+        marks = next((data.samples for data in baseline.datasets if data.name == images.dataset), {})
         if len(images.samples) != len(images.targets) or len(set(images.samples)) != len(images.samples):
             yield f"the images of {' '.join(images.key)} and their targets do not fit"
         if set(images.samples) - set(marks):
             yield f"an image of {images.dataset} has no fingerprint"
-    for cell in made.scores:
-        yield from _odd_cell(cell, made.samples.get((cell.model, cell.dataset), ()))
-    for maps in made.maps:
+    for cell in baseline.scores:
+        yield from _odd_cell(cell, baseline.samples.get((cell.model, cell.dataset), ()))
+    for maps in baseline.maps:
         for name, sketch in maps.sketches.items():
             if not _fits(sketch):
                 yield f"the map of {name} by {maps.method} does not fit its shape"
-    yield from (f"the {cost.metric} of {cost.method} is not a valid cost" for cost in made.costs if not _sound(cost))
+    for cost in baseline.costs:
+        if not _sound(cost):
+            yield f"the {cost.metric} of {cost.method} is not a valid cost"
 
 
 def _twice(part: str, keys: Iterable[Any]) -> Iterator[str]:
@@ -101,14 +103,15 @@ def _twice(part: str, keys: Iterable[Any]) -> Iterator[str]:
         yield f"{part}: {key if isinstance(key, str) else ' '.join(key)} appears twice"
 
 
-def _unknown(part: str, one: Any, made: BaselineRecords) -> Iterator[str]:
+def _unknown(part: str, record: Any, baseline: BaselineRecords) -> Iterator[str]:
     """Of images, scores, maps and costs: a name that the lists above do not have."""
-    for kind, names in (("model", made.models), ("dataset", made.datasets), ("method", made.methods)):
-        name = getattr(one, kind, None)
+    for kind, names in (("model", baseline.models), ("dataset", baseline.datasets), ("method", baseline.methods)):
+        name = getattr(record, kind, None)
         if name is not None and name not in {each.name for each in names}:
             yield f"{part}: the baseline has no {kind} {name}"
-    if isinstance(one, ScoreRecord) and (one.metric, one.protocol) not in {each.key for each in made.metrics}:
-        yield f"{part}: the baseline has no metric {one.metric}@{one.protocol}"
+    metrics = {metric.key for metric in baseline.metrics}
+    if isinstance(record, ScoreRecord) and (record.metric, record.protocol) not in metrics:
+        yield f"{part}: the baseline has no metric {record.metric}@{record.protocol}"
 
 
 def _odd_cell(cell: ScoreRecord, images: tuple[str, ...]) -> Iterator[str]:
@@ -130,6 +133,6 @@ def _fits(sketch: Sketch) -> bool:
 
 
 def _sound(cost: CostRecord) -> bool:
-    given = [one for one in (cost.value, cost.low, cost.high, cost.reference) if one is not None]
+    figures = [figure for figure in (cost.value, cost.low, cost.high, cost.reference) if figure is not None]
     least = 0.0 if not cost.timed else math.ulp(0.0)
-    return all(math.isfinite(one) and one >= least for one in given)
+    return all(math.isfinite(figure) and figure >= least for figure in figures)

@@ -35,10 +35,10 @@ class MapComparison:
     @classmethod
     def of(cls, then: MapRecord, now: MapRecord | None, images: frozenset[str], tolerance: float) -> MapComparison:
         known = {} if now is None else now.sketches
-        asked = [name for name in then.sketches if name in images]
-        both = {name: difference(then.sketches[name], known[name]) for name in asked if name in known}
+        wanted = [name for name in then.sketches if name in images]
+        both = {name: difference(then.sketches[name], known[name]) for name in wanted if name in known}
         dead = tuple(name for name in both if known[name].flat and not then.sketches[name].flat)
-        other = {name: found for name, found in both.items() if found.beyond(tolerance) and name not in dead}
+        other = {name: gap for name, gap in both.items() if gap.beyond(tolerance) and name not in dead}
         same = frozenset(both) - {*other, *dead}
         return cls(
             Location(then.model, then.dataset, then.layer, then.method),
@@ -46,7 +46,7 @@ class MapComparison:
             frozenset(name for name in same if both[name].moved),
             other,
             dead,
-            tuple(name for name in asked if name not in known),
+            tuple(name for name in wanted if name not in known),
         )
 
     @property
@@ -59,24 +59,24 @@ class MapComparison:
 
     def changes(self, tolerances: Tolerances) -> Iterator[Change]:
         if self.gone:
-            said = f"{len(self.gone)} of {self.count} maps are missing"
-            yield Change("failure", True, said, self.place, images=self.gone)
+            message = f"{len(self.gone)} of {self.count} maps are missing"
+            yield Change("failure", True, message, self.place, images=self.gone)
         if self.dead:
-            said = f"{len(self.dead)} of {self.count} maps became constant"
-            yield Change("dead", True, said, self.place, images=self.dead)
+            message = f"{len(self.dead)} of {self.count} maps became constant"
+            yield Change("dead", True, message, self.place, images=self.dead)
         if self.other:
             accepted = self.place.method in tolerances.accept
-            by = max(found.size for found in self.other.values())
-            yield Change("map", not accepted, self._said(), self.place, by=by, images=tuple(self.other))
+            by = max(gap.size for gap in self.other.values())
+            yield Change("map", not accepted, self._message(), self.place, by=by, images=tuple(self.other))
 
-    def _said(self) -> str:
+    def _message(self) -> str:
         name, worst = max(self.other.items(), key=lambda item: item[1].size)
-        said = f"{len(self.other)} of {self.count} maps changed"
+        message = f"{len(self.other)} of {self.count} maps changed"
         if math.isinf(worst.size):
-            return f"{said}: another size, or no longer constant"
-        said += f", by up to {worst.size:.2g} of their range ({name})"
-        ranks = [found.rank for found in self.other.values() if not math.isnan(found.rank)]
-        return f"{said}, rank correlation down to {min(ranks):.3f}" if ranks else said
+            return f"{message}: another size, or no longer constant"
+        message += f", by up to {worst.size:.2g} of their range ({name})"
+        ranks = [gap.rank for gap in self.other.values() if not math.isnan(gap.rank)]
+        return f"{message}, rank correlation down to {min(ranks):.3f}" if ranks else message
 
 
 def mapped(then: Baseline, now: Baseline, ground: Comparability, tolerance: float) -> list[MapComparison]:

@@ -87,10 +87,10 @@ class Sketch:
         return self._decoded(self.signed, "<f2") if max(self.shape) > SIDE else self.grid
 
     def _decoded(self, text: str, kind: str) -> Grid:
-        found = np.frombuffer(base64.b64decode(text, validate=True), kind).astype(np.float64)
-        if not np.isfinite(found).all():
+        values = np.frombuffer(base64.b64decode(text, validate=True), kind).astype(np.float64)
+        if not np.isfinite(values).all():
             raise ValueError("a number is not finite")
-        return found.reshape(min(self.shape[0], SIDE), min(self.shape[1], SIDE))
+        return values.reshape(min(self.shape[0], SIDE), min(self.shape[1], SIDE))
 
 
 @dataclass(frozen=True)
@@ -127,23 +127,23 @@ SAME = Difference(0.0, 0.0, 1.0)
 OTHER = Difference(math.inf, math.inf, math.nan)
 
 
-def difference(one: Sketch, other: Sketch) -> Difference:
+def difference(first: Sketch, second: Sketch) -> Difference:
     """``SAME`` where the fine digests are equal; ``OTHER`` where the shapes differ, or one of them is flat."""
-    if one.shape != other.shape or one.flat != other.flat:
+    if first.shape != second.shape or first.flat != second.flat:
         return OTHER
-    if one.flat or one.fine == other.fine:
+    if first.flat or first.fine == second.fine:
         return SAME
-    off = one.grid - other.grid
-    rms = math.sqrt(float(((one.hashed - other.hashed) ** 2).mean()))
-    noise = FLAT / min(one.contrast, other.contrast)
-    return Difference(float(np.abs(off).max()), rms, spearman(one.grid, other.grid), noise)
+    off = first.grid - second.grid
+    rms = math.sqrt(float(((first.hashed - second.hashed) ** 2).mean()))
+    noise = FLAT / min(first.contrast, second.contrast)
+    return Difference(float(np.abs(off).max()), rms, spearman(first.grid, second.grid), noise)
 
 
-def spearman(one: Grid, other: Grid) -> float:
+def spearman(first: Grid, second: Grid) -> float:
     """Of all cells, ties at their mean rank; NaN where one of them does not vary."""
-    first, second = (rankdata(grid) - (grid.size + 1) / 2 for grid in (one, other))
-    scale = math.sqrt(float((first**2).sum() * (second**2).sum()))
-    return float((first * second).sum()) / scale if scale else math.nan
+    ranks, other_ranks = (rankdata(grid) - (grid.size + 1) / 2 for grid in (first, second))
+    scale = math.sqrt(float((ranks**2).sum() * (other_ranks**2).sum()))
+    return float((ranks * other_ranks).sum()) / scale if scale else math.nan
 
 
 @lru_cache(maxsize=16)

@@ -35,7 +35,7 @@ def quality_changes(
     models = {pair.place.model: pair.place.model for pair in pairs}
     table = versus(as_record(then, known, images), as_record(now, known, images), models)
     table["p_holm"] = holm(table["p"].to_numpy())
-    higher = {key: one.higher for key, one in scales(then.info).items()}
+    higher = {key: scale.higher for key, scale in scales(then.info).items()}
     for row in table.to_dict("records"):
         key = tuple(str(row[name]) for name in ("model", "dataset", "layer", "method", "metric", "protocol"))
         yield _judged(row, known[key], higher[known[key].metric, known[key].protocol], tolerances)
@@ -49,10 +49,10 @@ def _judged(row: Mapping[Any, Any], pair: ScoreComparison, higher: bool, toleran
     settled = abs(gain) > tolerances.margin * pair.width and (few or sure)
     side = "better" if gain > 0 else "worse"
     word = side if settled else f"{side}, within the margin" if sure else "no significant change"
-    said = f"{word}: {row['mean']:.4g} -> {row['other_mean']:.4g} over {n} images"
-    said += ", too few to test" if few else f", p {row['p_holm']:.2g}"
+    message = f"{word}: {row['mean']:.4g} -> {row['other_mean']:.4g} over {n} images"
+    message += ", too few to test" if few else f", p {row['p_holm']:.2g}"
     moved = pair.moved(tolerances)
-    return pair.change("quality", settled and gain < 0, said, moved, by=by, better=settled and gain > 0)
+    return pair.change("quality", settled and gain < 0, message, moved, by=by, better=settled and gain > 0)
 
 
 def as_record(
@@ -66,9 +66,9 @@ def as_record(
 
 
 def _rows(baseline: Baseline, cell: ScoreRecord) -> Iterator[dict[str, Any]]:
-    images = next(one for one in baseline.images if one.key == (cell.model, cell.dataset))
+    images = next(group for group in baseline.images if group.key == (cell.model, cell.dataset))
     key = dict(zip(("model", "dataset", "layer", "method", "metric", "protocol"), cell.key, strict=True))
     for sample, target, value in zip(images.samples, images.targets, cell.values, strict=True):
         status, reason = ("ok", "") if value is not None else cell.reasons.get(sample, ABSENT)
-        told = {"label": None, "target": target, "value": value, "status": status, "reason": reason}
-        yield {**key, "sample": sample, **told}
+        outcome = {"label": None, "target": target, "value": value, "status": status, "reason": reason}
+        yield {**key, "sample": sample, **outcome}

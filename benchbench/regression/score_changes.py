@@ -51,12 +51,12 @@ class ScoreComparison:
     def of(
         cls, then: ScoreRecord, now: ScoreRecord, orders: Sequence[Sequence[str]], images: frozenset[str], scale: Scale
     ) -> ScoreComparison:
-        mine, theirs = (dict(zip(order, c.values, strict=True)) for order, c in zip(orders, (then, now), strict=True))
-        asked = [name for name in orders[0] if name in images]
-        both = tuple(name for name in asked if mine[name] is not None and theirs[name] is not None)
-        lost = tuple(name for name in asked if mine[name] is not None and theirs[name] is None)
-        mended = tuple(name for name in asked if mine[name] is None and theirs[name] is not None)
-        was, is_now = (np.array([side[name] for name in both], dtype=np.float64) for side in (mine, theirs))
+        before, after = (dict(zip(order, c.values, strict=True)) for order, c in zip(orders, (then, now), strict=True))
+        wanted = [name for name in orders[0] if name in images]
+        both = tuple(name for name in wanted if before[name] is not None and after[name] is not None)
+        lost = tuple(name for name in wanted if before[name] is not None and after[name] is None)
+        mended = tuple(name for name in wanted if before[name] is None and after[name] is not None)
+        was, is_now = (np.array([side[name] for name in both], dtype=np.float64) for side in (before, after))
         bounded = math.isfinite(scale.high - scale.low)
         width = scale.high - scale.low if bounded else _typical(was, is_now, scale.unit)
         reason = now.reasons.get(lost[0], ("", "it is absent"))[1] if lost else ""
@@ -86,19 +86,26 @@ class ScoreComparison:
         sizes = np.maximum(np.abs(self.was), np.abs(self.now))
         width = self.width if self.bounded else np.maximum(self.width, sizes)  # an image's own precision, where larger
         far = np.abs(self.now - self.was) > np.maximum(share, tolerances.score) * width
-        return tuple(name for name, one in zip(self.names, far, strict=True) if one)
+        return tuple(name for name, exceeds in zip(self.names, far, strict=True) if exceeds)
 
     def furthest(self, images: Sequence[str]) -> float:
         place = {name: i for i, name in enumerate(self.names)}
         return float(np.abs(self.now - self.was)[[place[name] for name in images]].max(initial=0.0))
 
     def change(
-        self, kind: Kind, fails: bool, said: str, images: Sequence[str], *, by: float = math.nan, better: bool = False
+        self,
+        kind: Kind,
+        fails: bool,
+        message: str,
+        images: Sequence[str],
+        *,
+        by: float = math.nan,
+        better: bool = False,
     ) -> Change:
         was, now = (float(side.mean()) if side.size else math.nan for side in (self.was, self.now))
         measure = (self.metric, self.protocol)
         return Change(
-            kind, fails, said, self.place, *measure, was=was, now=now, by=by, images=tuple(images), better=better
+            kind, fails, message, self.place, *measure, was=was, now=now, by=by, images=tuple(images), better=better
         )
 
     def share(self, images: Sequence[str]) -> str:
@@ -113,17 +120,17 @@ def _typical(was: Values, now: Values, unit: str) -> float:
 def paired(then: Baseline, now: Baseline, ground: Comparability) -> list[ScoreComparison]:
     """Every cell that both have, and that can be compared."""
     known, scale = {cell.key: cell for cell in now.scores}, scales(then.info)
-    found = []
+    pairs = []
     for cell in then.scores:
         other, place = known.get(cell.key), (cell.model, cell.dataset)
         if other is None or cell.method not in ground.methods or place not in ground.images:
             continue
         if (cell.metric, cell.protocol) in ground.metrics:
             orders = (then.samples[place], now.samples[place])
-            found.append(
+            pairs.append(
                 ScoreComparison.of(cell, other, orders, ground.images[place], scale[cell.metric, cell.protocol])
             )
-    return found
+    return pairs
 
 
 def score_changes(
@@ -132,22 +139,22 @@ def score_changes(
     """Lost and mended values, and scores of the same maps that moved; and the pairs whose other scores are to be
     tested, as their maps changed too.
     """
-    by_place = {one.place: one for one in maps}
+    by_place = {map_pair.place: map_pair for map_pair in maps}
     changes: list[Change] = []
     tested: list[ScoreComparison] = []
     for pair in pairs:
-        mine = by_place.get(pair.place)
-        changes += _lost(pair, mine)
+        place_maps = by_place.get(pair.place)
+        changes += _lost(pair, place_maps)
         other = (pair.metric, pair.protocol) in ground.other_code
-        near = mine.near if mine is not None and not other else frozenset[str]()
+        near = place_maps.near if place_maps is not None and not other else frozenset[str]()
         every, moved = pair.moved(tolerances), pair.moved(tolerances, near)
         if len(every) > len(moved):
             changes.append(_near(pair, [name for name in every if name not in moved]))
         if moved and other:
-            said = f"the metric's code changed, and {pair.share(moved)} scores changed with it"
-            changes.append(pair.change("not comparable", True, said, moved, by=pair.furthest(moved)))
+            message = f"the metric's code changed, and {pair.share(moved)} scores changed with it"
+            changes.append(pair.change("not comparable", True, message, moved, by=pair.furthest(moved)))
             continue
-        still = [name for name in moved if mine is not None and name in mine.same]
+        still = [name for name in moved if place_maps is not None and name in place_maps.same]
         if still:
             changes.append(_still(pair, still, tolerances))
         if len(still) < len(moved):

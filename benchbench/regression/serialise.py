@@ -16,10 +16,10 @@ def lines(plain: Mapping[str, Any]) -> str:
 
 def _entry(key: str, value: Any) -> str:
     if key == "maps":
-        each = ",\n".join(_map_lines(one) for one in value)
+        each = ",\n".join(_map_lines(item) for item in value)
         return f'"maps": [\n{each}\n]' if value else '"maps": []'
     if isinstance(value, (list, tuple)) and value:
-        each = ",\n".join(f"  {_json(one)}" for one in value)
+        each = ",\n".join(f"  {_json(item)}" for item in value)
         return f"{json.dumps(key)}: [\n{each}\n]"
     return f"{json.dumps(key)}: {_json(value)}"
 
@@ -27,7 +27,7 @@ def _entry(key: str, value: Any) -> str:
 def _map_lines(maps: Mapping[str, Any]) -> str:
     """A line per map."""
     head = ", ".join(f"{json.dumps(key)}: {_json(value)}" for key, value in maps.items() if key != "sketches")
-    each = ",\n".join(f"    {json.dumps(name)}: {_json(one)}" for name, one in maps["sketches"].items())
+    each = ",\n".join(f"    {json.dumps(name)}: {_json(sketch)}" for name, sketch in maps["sketches"].items())
     return f'  {{{head}, "sketches": {{\n{each}\n  }}}}'
 
 

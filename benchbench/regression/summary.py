@@ -23,11 +23,11 @@ def _of(method: str, changes: Sequence[Change]) -> str:
     for change in changes:
         by_kind.setdefault(change.kind, []).append(change)
     order = [*(kind for kind in _FIRST if kind in by_kind), *(kind for kind in by_kind if kind not in _FIRST)]
-    found = [said for kind in order for said in _said(kind, by_kind[kind])]
-    return f"{method}: {join_words(found)}" if method else join_words(found)
+    phrases = [phrase for kind in order for phrase in _phrases(kind, by_kind[kind])]
+    return f"{method}: {join_words(phrases)}" if method else join_words(phrases)
 
 
-def _said(kind: str, changes: Sequence[Change]) -> Iterator[str]:
+def _phrases(kind: str, changes: Sequence[Change]) -> Iterator[str]:
     images = len({(change.place, image) for change in changes for image in change.images})
     metrics = plural(len({(change.metric, change.protocol) for change in changes}), "metric")
     match kind:

@@ -38,8 +38,8 @@ def with_network_table(rows: pd.DataFrame) -> pd.DataFrame:
     copies = rows[whole].drop(columns="layer").merge(places, on=["model", "dataset"], how="left")
     alone = copies["layer"].isna()
     copies["layer"] = copies["layer"].astype("string").mask(alone, INPUT)
-    found = pd.concat([rows[~whole], copies[list(rows.columns)]], ignore_index=True)
-    return found.astype(rows.dtypes.to_dict())
+    joined = pd.concat([rows[~whole], copies[list(rows.columns)]], ignore_index=True)
+    return joined.astype(rows.dtypes.to_dict())
 
 
 def with_units(rows: pd.DataFrame, info: Mapping[str, Any]) -> pd.DataFrame:
@@ -53,8 +53,8 @@ def with_units(rows: pd.DataFrame, info: Mapping[str, Any]) -> pd.DataFrame:
     if all(sample == unit for (_, sample), unit in known.items()):
         return rows
     keys = zip(rows["dataset"], rows["sample"], strict=True)
-    own = [None if pd.isna(sample) else known.get((dataset, sample), sample) for dataset, sample in keys]
-    return rows.assign(unit=pd.Series(own, index=rows.index, dtype="string"))
+    units = [None if pd.isna(sample) else known.get((dataset, sample), sample) for dataset, sample in keys]
+    return rows.assign(unit=pd.Series(units, index=rows.index, dtype="string"))
 
 
 def units_of(dataset: Mapping[str, Any]) -> dict[str, str]:
@@ -63,22 +63,22 @@ def units_of(dataset: Mapping[str, Any]) -> dict[str, str]:
     Samples are one unit where their content is equal (their fingerprints, or the pictures that the network sees), and
     where they are of one group.
     """
-    found: dict[str, str] = {}
+    parents: dict[str, str] = {}
 
     def root(sample: str) -> str:
-        while found[sample] != sample:
-            sample = found[sample]
+        while parents[sample] != sample:
+            sample = parents[sample]
         return sample
 
     marks: dict[tuple[str, str], str] = {}
     copies, groups = dataset.get("copies", {}), dataset.get("groups", {})
     for sample, mark in dataset.get("samples", {}).items():
-        found[sample] = sample
+        parents[sample] = sample
         named = [("mark", mark), ("picture", copies.get(sample, sample)), ("group", groups.get(sample))]
         for key in ((kind, name) for kind, name in named if name is not None):
             other = root(marks.setdefault(key, sample))
-            found[max(root(sample), other)] = min(root(sample), other)
-    return {sample: root(sample) for sample in found}
+            parents[max(root(sample), other)] = min(root(sample), other)
+    return {sample: root(sample) for sample in parents}
 
 
 @dataclass(frozen=True, eq=False)

@@ -112,6 +112,6 @@ def validate(results: pd.DataFrame) -> pd.DataFrame:
     for rule, holds in rules.items():
         if not holds.fillna(False).all():
             row = results[~holds.fillna(False)].iloc[0]
-            said = ", ".join(f"{key}={row[key]}" for key in KEYS)
-            raise BenchError(f"the results table is broken ({rule}) at {said}", hint="Please report this")
+            place = ", ".join(f"{key}={row[key]}" for key in KEYS)
+            raise BenchError(f"the results table is broken ({rule}) at {place}", hint="Please report this")
     return results

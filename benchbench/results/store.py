@@ -153,8 +153,8 @@ class Store:
         for name in FOLDERS:
             folder = self.folder / name
             if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-                said = "is a link or a file; a run needs a folder there"
-                raise BenchError(f"{name}/ {said}", where=str(self.folder), hint="Remove it, or give another --out")
+                problem = "is a link or a file; a run needs a folder there"
+                raise BenchError(f"{name}/ {problem}", where=str(self.folder), hint="Remove it, or give another --out")
             if folder.is_dir():
                 yield from sorted(folder.iterdir())
         yield from sorted(self.folder.glob(f"{ASIDE}*"))

@@ -34,24 +34,25 @@ def cost_ratios(first: Record, second: Record, models: Mapping[str, str] | None 
     """
     names = matched(first, second, models)
     back = {new: old for old, new in names.items()}
-    one, two = _costs(first, set(names)), _costs(second, set(back))
-    two["model"] = two["model"].map(back).astype("string")
-    both = one.merge(two, how="outer", on=CELL, suffixes=("", "_other"), sort=False)
-    keys = pd.concat([two, one])[CELL].itertuples(index=False, name=None)  # the first's place is the one that stays
+    first_costs, second_costs = _costs(first, set(names)), _costs(second, set(back))
+    second_costs["model"] = second_costs["model"].map(back).astype("string")
+    both = first_costs.merge(second_costs, how="outer", on=CELL, suffixes=("", "_other"), sort=False)
+    all_keys = pd.concat([second_costs, first_costs])[CELL]  # the first's place is the one that stays
+    keys = all_keys.itertuples(index=False, name=None)
     order = {key: place for place, key in enumerate(keys)}
     places = [order[key] for key in both[CELL].itertuples(index=False, name=None)]
     both = both.iloc[np.argsort(places, kind="stable")].reset_index(drop=True)
     device = _devices(first.info, second.info)
-    found = pd.DataFrame(both[CELL])
-    found["other_model"] = both["model"].map(names)
-    found["cost"], found["other_cost"] = both["mean"], both["mean_other"]
-    found["ratio"] = _over(both["mean_other"], both["mean"])
-    found["low"], found["high"] = _over(both["low_other"], both["high"]), _over(both["high_other"], both["low"])
+    table = pd.DataFrame(both[CELL])
+    table["other_model"] = both["model"].map(names)
+    table["cost"], table["other_cost"] = both["mean"], both["mean_other"]
+    table["ratio"] = _over(both["mean_other"], both["mean"])
+    table["low"], table["high"] = _over(both["low_other"], both["high"]), _over(both["high_other"], both["low"])
     missing = np.where(both["mean"].isna(), "the first run has no such cost", "")
     missing = np.where(both["mean_other"].isna() & (missing == ""), "the second run has no such cost", missing)
-    found["reason"] = [why or device for why in missing]
-    found.loc[found["reason"] != "", ["ratio", "low", "high"]] = math.nan
-    return found[COLUMNS]
+    table["reason"] = [why or device for why in missing]
+    table.loc[table["reason"] != "", ["ratio", "low", "high"]] = math.nan
+    return table[COLUMNS]
 
 
 def _costs(record: Record, models: set[str]) -> pd.DataFrame:
@@ -66,8 +67,8 @@ def _over(above: pd.Series[float], below: pd.Series[float]) -> pd.Series[float]:
 
 def _devices(first: Mapping[str, Any], second: Mapping[str, Any]) -> str:
     """Why the costs of two runs cannot be compared; empty where they can."""
-    mine, theirs = ([run["device"].get(key) for key in DEVICE] for run in (first, second))
-    if mine == theirs:
+    first_device, second_device = ([run["device"].get(key) for key in DEVICE] for run in (first, second))
+    if first_device == second_device:
         return ""
-    said = [", ".join(f"{part}" for part in device if part is not None) for device in (mine, theirs)]
-    return f"the devices differ: {said[0]}; {said[1]}" if said[0] != said[1] else "the devices differ"
+    names = [", ".join(f"{part}" for part in device if part is not None) for device in (first_device, second_device)]
+    return f"the devices differ: {names[0]}; {names[1]}" if names[0] != names[1] else "the devices differ"

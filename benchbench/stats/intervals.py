@@ -48,19 +48,19 @@ def limits(values: Array, low: float = -math.inf, high: float = math.inf, seed: 
 def limits_at(values: Array, tails: Sequence[float], low: float, high: float, seed: int = 0) -> Array:
     """(tails, 2, m): ``limits`` at several tails, of the same weights."""
     units, columns = values.shape
-    found = np.full((len(tails), 2, columns), np.nan)
+    bounds = np.full((len(tails), 2, columns), np.nan)
     if units < 2 or not columns:
-        return found
+        return bounds
     ends = (min(low, float(values.min())), max(high, float(values.max())))
     for place, tail in enumerate(tails):
-        found[place] = _student(values, tail)
+        bounds[place] = _student(values, tail)
     sides = [side for side in (0, 1) if math.isfinite((low, high)[side])]
     for side, drawn in _weighted(values, ends, sides, seed).items():
         wanted = [1 - tail if side else tail for tail in tails]
         quantiles = np.quantile(drawn, wanted, axis=1, overwrite_input=True)
         exact = np.stack([_exact(values, ends[side], 1 if side else -1, tail) for tail in tails])
-        found[:, side] = np.where(np.isnan(exact), quantiles, exact)
-    return found
+        bounds[:, side] = np.where(np.isnan(exact), quantiles, exact)
+    return bounds
 
 
 def _weighted(values: Array, ends: tuple[float, float], sides: Sequence[int], seed: int) -> dict[int, Array]:
@@ -116,7 +116,7 @@ def summaries(groups: Sequence[Array], bounds: Sequence[tuple[float, float]], se
     Args:
         bounds: by group, the range of its values.
     """
-    found = np.full((len(groups), 3), np.nan)
+    summary = np.full((len(groups), 3), np.nan)
     alike: dict[tuple[int, float, float], list[int]] = {}
     for place, (group, (low, high)) in enumerate(zip(groups, bounds, strict=True)):
         if len(group):
@@ -125,9 +125,9 @@ def summaries(groups: Sequence[Array], bounds: Sequence[tuple[float, float]], se
         for start in range(0, len(places), _GROUPS_AT_ONCE):
             some = places[start : start + _GROUPS_AT_ONCE]
             values = np.column_stack([groups[place] for place in some])
-            found[some, 0] = mean(values)
-            found[some, 1:] = limits(values, low, high, seed).T
-    return found
+            summary[some, 0] = mean(values)
+            summary[some, 1:] = limits(values, low, high, seed).T
+    return summary
 
 
 def fewest_equivalent(share: float, alpha: float = 0.05) -> int:

@@ -80,8 +80,8 @@ def _bounds(board: pd.DataFrame, scales: Scales) -> list[tuple[float, float]]:
 def standard_errors(results: pd.DataFrame) -> dict[tuple[Any, ...], float]:
     """The standard error of each quality mean, s / sqrt(n) with s of n - 1, by the key ``CELL``; where n > 1."""
     ok = results[(results["status"] == "ok") & results["sample"].notna()]
-    values = ((key, _by_image(rows)) for key, rows in ok.groupby(CELL, sort=False))
-    return {key: float(own.std(ddof=1) / math.sqrt(len(own))) for key, own in values if len(own) > 1}
+    cells = ((key, _by_image(rows)) for key, rows in ok.groupby(CELL, sort=False))
+    return {key: float(values.std(ddof=1) / math.sqrt(len(values))) for key, values in cells if len(values) > 1}
 
 
 def curve_bands(curves: pd.DataFrame, seed: int = 0, scales: Scales | None = None) -> pd.DataFrame:
@@ -130,9 +130,9 @@ def _reason(rows: pd.DataFrame) -> str:
 
 def _with_quartiles(board: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame:
     for side, part in (("low", "q1"), ("high", "q3")):
-        given = measured(results, part)
+        quartiles = measured(results, part)
         for place in board.index[board["kind"] == COST]:
-            board.loc[place, side] = given.get(tuple(board.loc[place, CELL]), math.nan)
+            board.loc[place, side] = quartiles.get(tuple(board.loc[place, CELL]), math.nan)
     return board
 
 

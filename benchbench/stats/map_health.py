@@ -17,10 +17,10 @@ def health(maps: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame:
     failing = (quality["status"] == "failed").groupby([quality[key] for key in [*place, "sample"]], sort=False).all()
     board = failing.groupby(level=place, sort=False).sum().rename("failed").astype(int).reset_index()
     groups = maps.assign(dead=(maps["distinct"] == 1).astype(int)).groupby(place, sort=False)
-    found = groups.agg(
+    counts = groups.agg(
         maps=("file", "size"), dead=("dead", "sum"), distinct=("distinct", "median"), ties=("ties", "median")
     )
-    board = board.merge(found.reset_index(), how="left", on=place)
+    board = board.merge(counts.reset_index(), how="left", on=place)
     for name in ("maps", "dead"):
         board[name] = board[name].fillna(0).astype(int)
     for name in ("distinct", "ties"):

@@ -27,16 +27,16 @@ def agreement(
         fewer than two methods, or where all means are equal under one.
     """
     rows = board[~board["method"].isin(list(controls)) & (board["n"] > 0)]
-    found = []
+    comparisons = []
     for place, here in rows.groupby(["model", "dataset", "layer"], sort=False):
         columns = {
             (str(m), str(p)): part.set_index("method")["mean"] * (1 if higher_is_better[str(m), str(p)] else -1)
             for (m, p), part in here.groupby(["metric", "protocol"], sort=False)
             if (str(m), str(p)) in higher_is_better
         }
-        for (one, first), (other, second) in itertools.combinations(columns.items(), 2):
+        for (measure, first), (other_measure, second) in itertools.combinations(columns.items(), 2):
             both = pd.concat([first, second], axis=1, join="inner").to_numpy(dtype=np.float64)
             tau = float(kendalltau(both[:, 0], both[:, 1]).statistic) if len(both) > 1 else math.nan
-            found.append((*place, *one, *other, len(both), tau))
+            comparisons.append((*place, *measure, *other_measure, len(both), tau))
     names = ["model", "dataset", "layer", "metric", "protocol", "other_metric", "other_protocol", "methods", "tau"]
-    return pd.DataFrame(found, columns=names)
+    return pd.DataFrame(comparisons, columns=names)

@@ -49,11 +49,11 @@ def decay(
           the last than at the first.
     """
     blends = results[results["method"].isin(levels) & results["sample"].notna() & ~is_part(results["metric"])]
-    found = []
+    entries = []
     for key, rows in blends.groupby(CONTEST, sort=False):
         assert isinstance(key, tuple)
-        found += list(_decays(key, rows, levels, scales, seed))
-    return pd.DataFrame(found, columns=[*CONTEST, "of", "levels", "images", "tau", "low", "high", "monotone"])
+        entries += list(_decays(key, rows, levels, scales, seed))
+    return pd.DataFrame(entries, columns=[*CONTEST, "of", "levels", "images", "tau", "low", "high", "monotone"])
 
 
 def _decays(
@@ -62,19 +62,21 @@ def _decays(
     scale = trusted(scales, rows)[str(key[3]), str(key[4])]
     scores = _goodness(_matrix(rows), scale)
     unit = _units(rows)
-    each: dict[str, pd.DataFrame] = {}
+    by_method: dict[str, pd.DataFrame] = {}
     for of in dict.fromkeys(levels[str(name)][0] for name in scores.columns):
-        mine = sorted((name for name in scores.columns if levels[str(name)][0] == of), key=lambda name: levels[name][1])
-        shares = np.array([levels[name][1] for name in mine])
-        complete = _rounded(scores[mine].dropna().to_numpy(dtype=np.float64), scale)
-        each[of] = pd.DataFrame(
+        blends = sorted(
+            (name for name in scores.columns if levels[str(name)][0] == of), key=lambda name: levels[name][1]
+        )
+        shares = np.array([levels[name][1] for name in blends])
+        complete = _rounded(scores[blends].dropna().to_numpy(dtype=np.float64), scale)
+        by_method[of] = pd.DataFrame(
             {"tau": [_tau(shares, row) for row in complete], "monotone": [_monotone(row) for row in complete]},
-            index=scores[mine].dropna().index,
+            index=scores[blends].dropna().index,
             dtype=np.float64,
         )
-        each[of] = each[of].groupby(unit.reindex(each[of].index), sort=False).mean()
-        yield (*key, of, len(mine), *_summary(each[of], seed))
-    together = pd.concat(list(each.values())).groupby(level=0).mean()
+        by_method[of] = by_method[of].groupby(unit.reindex(by_method[of].index), sort=False).mean()
+        yield (*key, of, len(blends), *_summary(by_method[of], seed))
+    together = pd.concat(list(by_method.values())).groupby(level=0).mean()
     yield (*key, "", len({share for _, share in levels.values()}), *_summary(together, seed))
 
 
@@ -113,15 +115,15 @@ def consistency(results: pd.DataFrame, trials: pd.DataFrame, scales: Scales, see
         - ``methods``, ``draws``, ``images_nr``, ``images_ar``: how many, the images on average over draws;
         - ``reason``: why there is no ``mc``, or empty.
     """
-    found = []
+    entries = []
     for key, rows in trials[~is_part(trials["metric"])].groupby([*CONTEST, "on"], sort=False):
         assert isinstance(key, tuple)
         here = results["method"].isin(set(rows["method"]))
         for name, value in zip(CONTEST, key, strict=False):
             here &= results[name] == value
-        found.append({**dict(zip([*CONTEST, "on"], key, strict=True)), **_meta(results[here], rows, scales, seed)})
+        entries.append({**dict(zip([*CONTEST, "on"], key, strict=True)), **_meta(results[here], rows, scales, seed)})
     columns = ["methods", "draws", "images_nr", "images_ar", *INTRA, *INTER, "mc", "low", "high", "reason"]
-    return pd.DataFrame(found, columns=[*CONTEST, "on", *columns])
+    return pd.DataFrame(entries, columns=[*CONTEST, "on", *columns])
 
 
 def _meta(before: pd.DataFrame, after: pd.DataFrame, scales: Scales, seed: int) -> dict[str, Any]:
@@ -135,11 +137,11 @@ def _meta(before: pd.DataFrame, after: pd.DataFrame, scales: Scales, seed: int) 
         for s, strength in enumerate(STRENGTHS):
             rows = after[(after["draw"] == draw) & (after["strength"] == strength)]
             wanted = rows[rows["kept"].eq(strength == "minor").fillna(False).astype(bool)]
-            one, other = first.align(_goodness(_matrix(wanted), scale), join="inner")
-            units = numbered(unit.reindex(one.index).tolist())
-            images[d, s] = len(np.unique(units[one.notna().any(axis=1)]))
+            scores_before, scores_after = first.align(_goodness(_matrix(wanted), scale), join="inner")
+            units = numbered(unit.reindex(scores_before.index).tolist())
+            images[d, s] = len(np.unique(units[scores_before.notna().any(axis=1)]))
             if images[d, s] >= FEWEST:
-                parts[d, s], parts[d, 2 + s] = _Trial(one, other, units, scale).consistent(strength)
+                parts[d, s], parts[d, 2 + s] = _Trial(scores_before, scores_after, units, scale).consistent(strength)
     scored = parts[np.isfinite(parts).all(1)].mean(1)
     low, high = limits(scored[:, None], 0.0, 1.0, seed)[:, 0]
     means = [float(mean(column[np.isfinite(column)][:, None])[0]) for column in parts.T]
@@ -161,13 +163,13 @@ def _why(methods: int, images: Array, after: pd.DataFrame) -> str:
     if not (after["status"] == "ok").any():
         return str(after["reason"].value_counts().index[0])
     short = [("kept", "smaller"), ("changed", "larger")]
-    said = [
+    reasons = [
         f"the prediction is {word} on {most:g} images at most under the {name} disturbance, and {FEWEST} are needed: "
         f"give more images, or a {way} disturbance"
         for (word, way), name, most in zip(short, STRENGTHS, images.max(0), strict=True)
         if most < FEWEST
     ]
-    return "; ".join(said) or "no draw has enough images under both disturbances: give more images"
+    return "; ".join(reasons) or "no draw has enough images under both disturbances: give more images"
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,20 +183,20 @@ class _Trial:
 
     def consistent(self, strength: str) -> tuple[float, float]:
         """IAC and IEC of one draw."""
-        one, other = (side.to_numpy(dtype=np.float64) for side in (self.before, self.after))
-        change = differences(other, one, self.scale.floor)
+        before, after = (side.to_numpy(dtype=np.float64) for side in (self.before, self.after))
+        change = differences(after, before, self.scale.floor)
         of_units = by_unit(change, self.units)
         enough = (~np.isnan(of_units)).sum(0) >= FEWEST
         p = [_unchanged(column[~np.isnan(column)]) for column in of_units.T[enough]]
         intra = float(np.mean(p)) if p else math.nan
         if strength == "minor":
-            return intra, self._mean(self._stayed(one, other))
+            return intra, self._mean(self._stayed(before, after))
         return 1 - intra, self._mean(np.where(np.isnan(change), np.nan, change < 0))
 
-    def _stayed(self, one: Array, other: Array) -> Array:
+    def _stayed(self, before: Array, after: Array) -> Array:
         """(n, m): whether a method's rank on an image stayed; NaN where it has none, and where it has no rival."""
-        known = np.isfinite(one) & np.isfinite(other)
-        ranks = [image_ranks(np.where(known, side, np.nan), self.scale.floor) for side in (one, other)]
+        known = np.isfinite(before) & np.isfinite(after)
+        ranks = [image_ranks(np.where(known, side, np.nan), self.scale.floor) for side in (before, after)]
         return np.where(known & (known.sum(1) > 1)[:, None], ranks[0] == ranks[1], np.nan)
 
     def _mean(self, values: Array) -> float:
@@ -225,18 +227,18 @@ def overview(
         ``mc_input``, ``mc_weights`` with ``_low`` and ``_high``; ``tau`` with ``tau_low`` and ``tau_high``, and
         ``monotone``, of all methods together; ``gamed_by``: names, separated by commas; ``reason``: why an mc is none.
     """
-    found = pd.concat([decays[CONTEST], consistencies[CONTEST]]).drop_duplicates(ignore_index=True)
+    table = pd.concat([decays[CONTEST], consistencies[CONTEST]]).drop_duplicates(ignore_index=True)
     together = decays[decays["of"] == ""].drop(columns=["of", "levels", "images"])
-    found = found.merge(together.rename(columns={"low": "tau_low", "high": "tau_high"}), on=CONTEST, how="left")
+    table = table.merge(together.rename(columns={"low": "tau_low", "high": "tau_high"}), on=CONTEST, how="left")
     for on in ("input", "weights"):
         rows = consistencies[consistencies["on"] == on]
         names = {"mc": f"mc_{on}", "low": f"mc_{on}_low", "high": f"mc_{on}_high", "reason": f"reason_{on}"}
-        found = found.merge(rows[[*CONTEST, *names]].rename(columns=names), on=CONTEST, how="left")
-    reasons = {on: found.pop(f"reason_{on}").fillna("") for on in ("input", "weights")}
-    found["gamed_by"] = [", ".join(gamed.get(key, ())) for key in found[CONTEST].itertuples(index=False, name=None)]
-    said = [reasons[on].where(reasons[on] == "", f"{on}: " + reasons[on]) for on in reasons]
-    found["reason"] = ["; ".join(filter(None, pair)) for pair in zip(*said, strict=True)]
-    return found
+        table = table.merge(rows[[*CONTEST, *names]].rename(columns=names), on=CONTEST, how="left")
+    reasons = {on: table.pop(f"reason_{on}").fillna("") for on in ("input", "weights")}
+    table["gamed_by"] = [", ".join(gamed.get(key, ())) for key in table[CONTEST].itertuples(index=False, name=None)]
+    texts = [reasons[on].where(reasons[on] == "", f"{on}: " + reasons[on]) for on in reasons]
+    table["reason"] = ["; ".join(filter(None, pair)) for pair in zip(*texts, strict=True)]
+    return table
 
 
 def _matrix(rows: pd.DataFrame) -> pd.DataFrame:

@@ -52,9 +52,9 @@ def overall(
         ``attrs["units"]``: networks x datasets. Empty with fewer than two methods. There is no interval where a
         network and dataset have fewer than 20 independent images, and no ``first`` with a single one.
     """
-    fair = [one for one in scores(results, scales, controls) if one.key not in set(leave_out)]
-    names = list(dict.fromkeys(name for one in fair for name in _fair(one)))
-    fair = [one for one in fair if len(_fair(one)) > 1]
+    fair = [contest for contest in scores(results, scales, controls) if contest.key not in set(leave_out)]
+    names = list(dict.fromkeys(name for contest in fair for name in _fair(contest)))
+    fair = [contest for contest in fair if len(_fair(contest)) > 1]
     if len(names) < 2 or not fair:
         return pd.DataFrame(columns=COLUMNS)
     units = [_unit(members, names) for members in _by_unit(fair)]
@@ -67,7 +67,7 @@ def overall(
     table["strength"] = _strengths(whole)[0]
     table[["strength_low", "strength_high"]] = np.quantile(strengths, tails, axis=0).T
     table["first"] = _first(ranks)
-    table["contests"] = [sum(name in _fair(one) for one in fair) for name in names]
+    table["contests"] = [sum(name in _fair(contest) for contest in fair) for name in names]
     if min(len(unit.wins) for unit in units) < FEWEST:
         table[["rank_low", "rank_high", "strength_low", "strength_high"]] = np.nan
     if sum(len(unit.wins) for unit in units) == 1:  # one image says nothing of others
@@ -84,10 +84,10 @@ def _fair(contest: Scores) -> tuple[str, ...]:
 
 
 def _by_unit(fair: Sequence[Scores]) -> list[list[Scores]]:
-    found: dict[tuple[str, ...], list[Scores]] = {}
-    for one in fair:
-        found.setdefault(one.key[:2], []).append(one)
-    return list(found.values())
+    units: dict[tuple[str, ...], list[Scores]] = {}
+    for contest in fair:
+        units.setdefault(contest.key[:2], []).append(contest)
+    return list(units.values())
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,25 +109,25 @@ class _Unit:
 
 
 def _unit(members: Sequence[Scores], names: Sequence[str]) -> _Unit:
-    images = sorted({image for one in members for image in one.images})
+    images = sorted({image for contest in members for image in contest.images})
     row = {image: place for place, image in enumerate(images)}
     wins, known = (np.zeros((len(images), len(names), len(names))) for _ in range(2))
-    for one, weight in zip(members, _weights(members), strict=True):
-        keep = [place for place, name in enumerate(one.methods) if name in names]
-        at = np.array([names.index(one.methods[place]) for place in keep])
-        gain = one.gain[:, keep]
-        here = np.ix_(np.array([row[image] for image in one.images]), at, at)
-        won, told = beats(gain, one.scale.floor)
+    for contest, weight in zip(members, _weights(members), strict=True):
+        keep = [place for place, name in enumerate(contest.methods) if name in names]
+        at = np.array([names.index(contest.methods[place]) for place in keep])
+        gain = contest.gain[:, keep]
+        here = np.ix_(np.array([row[image] for image in contest.images]), at, at)
+        won, comparable = beats(gain, contest.scale.floor)
         wins[here] += weight * won
-        known[here] += weight * told
-    of = {image: unit for one in members for image, unit in zip(one.images, one.belongs, strict=True)}
+        known[here] += weight * comparable
+    of = {image: unit for contest in members for image, unit in zip(contest.images, contest.belongs, strict=True)}
     places = numbered([of[image] for image in images])
     return _Unit(*(by_unit(each.reshape(len(images), -1), places) for each in (wins, known)))
 
 
 def _weights(members: Sequence[Scores]) -> Array:
     """Families count the same, metrics within them, protocols within these, layers within all."""
-    paths = [(one.scale.family, one.key[3], one.key[4], one.key[2]) for one in members]
+    paths = [(contest.scale.family, contest.key[3], contest.key[4], contest.key[2]) for contest in members]
     weights = np.ones(len(paths))
     for depth in range(4):
         siblings: dict[tuple[str, ...], set[str]] = {}

@@ -33,8 +33,8 @@ def signed_rank(differences: Array) -> tuple[Array, Array]:
     z = np.divide(np.minimum(plus, minus) - total / 2, spread, out=np.zeros_like(total), where=spread > 0)
     p = np.minimum(1, 2 * norm.cdf(z))
     for column in np.flatnonzero((count <= EXACT) & (count > 0)):
-        own = ranks[:, column]
-        doubled = np.sort(np.round(2 * own[own > 0]).astype(np.int64))
+        column_ranks = ranks[:, column]
+        doubled = np.sort(np.round(2 * column_ranks[column_ranks > 0]).astype(np.int64))
         p[column] = _exact(doubled.tobytes(), round(2 * min(plus[column], minus[column])))
     return p, effect
 

@@ -84,8 +84,8 @@ def pairs(
         - ``equivalent``: not significantly different, and ``equivalent``;
         - ``undecided``: neither; ``incomparable``: no image where both could be compared.
     """
-    found = [_contest(one, margin, seed) for one in scores(results, scales, controls)]
-    filled = [table for table in found if len(table)]
+    tables = [_contest(contest, margin, seed) for contest in scores(results, scales, controls)]
+    filled = [table for table in tables if len(table)]
     return pd.concat(filled, ignore_index=True)[COLUMNS] if filled else pd.DataFrame(columns=COLUMNS)
 
 
@@ -99,11 +99,11 @@ class Pair:
 
 
 def _contest(contest: Scores, margin: float | None, seed: int) -> pd.DataFrame:
-    asked = list(_asked(contest))
-    if not asked:
+    compared_pairs = list(_chosen_pairs(contest))
+    if not compared_pairs:
         return pd.DataFrame(columns=COLUMNS)
-    table = measured_pairs(contest, asked, margin, seed)
-    table.insert(0, "against_control", [pair.against_control for pair in asked])
+    table = measured_pairs(contest, compared_pairs, margin, seed)
+    table.insert(0, "against_control", [pair.against_control for pair in compared_pairs])
     table["p_holm"] = np.nan
     for family in (True, False):
         rows = table["against_control"] == family
@@ -114,24 +114,24 @@ def _contest(contest: Scores, margin: float | None, seed: int) -> pd.DataFrame:
     return table
 
 
-def measured_pairs(contest: Scores, asked: Sequence[Pair], margin: float | None, seed: int) -> pd.DataFrame:
+def measured_pairs(contest: Scores, compared_pairs: Sequence[Pair], margin: float | None, seed: int) -> pd.DataFrame:
     """One row per pair: the columns of ``pairs`` without the key, Holm's correction and the verdicts, and what
     equivalence needs: ``_low90``, ``_high90`` and ``_exact``.
     """
     gain, values = contest.gain, contest.values
-    one, two = [pair.method for pair in asked], [pair.other for pair in asked]
-    gap = gaps_by_unit(differences(gain[:, one], gain[:, two], contest.scale.floor), contest.units)
+    methods, others = [pair.method for pair in compared_pairs], [pair.other for pair in compared_pairs]
+    gap = gaps_by_unit(differences(gain[:, methods], gain[:, others], contest.scale.floor), contest.units)
     test = mcnemar if contest.binary else signed_rank
     p, effect = test(gap)
     seen = ~np.isnan(gap)
     counted = seen.sum(0)
     p = np.where(counted > 0, p, np.nan)
-    table = pd.DataFrame({"method": [contest.methods[place] for place in one]})
-    table["other"] = [contest.methods[place] for place in two]
-    plain = by_unit(values[:, one] - values[:, two], contest.units)
+    table = pd.DataFrame({"method": [contest.methods[place] for place in methods]})
+    table["other"] = [contest.methods[place] for place in others]
+    plain = by_unit(values[:, methods] - values[:, others], contest.units)
     table["n"] = (~np.isnan(plain)).sum(0)
-    table["left_out"] = (np.isnan(gain[:, one]) != np.isnan(gain[:, two])).sum(0)
-    table["failed"], table["other_failed"] = contest.failed[:, one].sum(0), contest.failed[:, two].sum(0)
+    table["left_out"] = (np.isnan(gain[:, methods]) != np.isnan(gain[:, others])).sum(0)
+    table["failed"], table["other_failed"] = contest.failed[:, methods].sum(0), contest.failed[:, others].sum(0)
     table[["mean_difference", "low", "high", "_low90", "_high90"]] = mean_differences(plain, contest.scale.width, seed)
     medians = [median_interval(column[~np.isnan(column)]) for column in plain.T]
     table[["median_difference", "median_low", "median_high"]] = medians
@@ -139,20 +139,20 @@ def measured_pairs(contest: Scores, asked: Sequence[Pair], margin: float | None,
     table["p"] = p
     table["effect"] = np.where(counted > 0, effect, np.nan)
     wins = (gap > 0).sum(0) + (seen & (gap == 0)).sum(0) / 2
-    table["p_better"] = np.divide(wins, counted, out=np.full(len(asked), np.nan), where=counted > 0)
+    table["p_better"] = np.divide(wins, counted, out=np.full(len(compared_pairs), np.nan), where=counted > 0)
     table["margin"] = contest.scale.margin if margin is None else margin
     table["_exact"] = math.isfinite(contest.scale.width)
     return table
 
 
-def _asked(contest: Scores) -> Iterator[Pair]:
+def _chosen_pairs(contest: Scores) -> Iterator[Pair]:
     """Every two methods, and every method with every control."""
-    for one, two in itertools.combinations(range(len(contest.methods)), 2):
-        first, second = contest.controls[[one, two]]
-        if not first and not second:
-            yield Pair(one, two, False)
-        elif not (first and second):
-            yield Pair(*((two, one) if first else (one, two)), True)
+    for first, second in itertools.combinations(range(len(contest.methods)), 2):
+        first_is_control, second_is_control = contest.controls[[first, second]]
+        if not first_is_control and not second_is_control:
+            yield Pair(first, second, False)
+        elif not (first_is_control and second_is_control):
+            yield Pair(*((second, first) if first_is_control else (first, second)), True)
 
 
 def mean_differences(plain: Array, width: float, seed: int) -> Array:
@@ -161,13 +161,13 @@ def mean_differences(plain: Array, width: float, seed: int) -> Array:
     Args:
         width: of the metric's range: a difference lies in -width to width.
     """
-    found = np.full((plain.shape[1], 5), np.nan)
+    summary = np.full((plain.shape[1], 5), np.nan)
     for columns, rows in _alike(~np.isnan(plain)):
         values = plain[rows][:, columns]
-        found[columns, 0] = mean(values)
+        summary[columns, 0] = mean(values)
         both = limits_at(values, [TAIL, ALPHA], -width, width, seed)
-        found[columns, 1:] = both.transpose(2, 0, 1).reshape(len(columns), 4)
-    return found
+        summary[columns, 1:] = both.transpose(2, 0, 1).reshape(len(columns), 4)
+    return summary
 
 
 def _alike(known: Flags) -> Iterator[tuple[list[int], Places]]:
@@ -208,14 +208,14 @@ def significant(table: pd.DataFrame) -> pd.Series[bool]:
 
 def seen_from(table: pd.DataFrame, method: str) -> pd.DataFrame:
     """The pairs of ``method``, each with it as ``method``; in the order of the table."""
-    mine = table[(table["method"] == method) | (table["other"] == method)].copy()
-    turn = mine["other"] == method
-    for one, other in (("method", "other"), ("failed", "other_failed")):
-        mine.loc[turn, [one, other]] = mine.loc[turn, [other, one]].to_numpy()
+    rows = table[(table["method"] == method) | (table["other"] == method)].copy()
+    turn = rows["other"] == method
+    for column, other_column in (("method", "other"), ("failed", "other_failed")):
+        rows.loc[turn, [column, other_column]] = rows.loc[turn, [other_column, column]].to_numpy()
     for name in ("mean_difference", "median_difference", "effect"):
-        mine.loc[turn, name] = 0.0 - mine.loc[turn, name]
+        rows.loc[turn, name] = 0.0 - rows.loc[turn, name]
     for low, high in (("low", "high"), ("median_low", "median_high")):
-        mine.loc[turn, [low, high]] = 0.0 - mine.loc[turn, [high, low]].to_numpy()
-    mine.loc[turn, "p_better"] = 1 - mine.loc[turn, "p_better"]
-    mine.loc[turn, "verdict"] = mine.loc[turn, "verdict"].replace({BETTER: WORSE, WORSE: BETTER})
-    return mine
+        rows.loc[turn, [low, high]] = 0.0 - rows.loc[turn, [high, low]].to_numpy()
+    rows.loc[turn, "p_better"] = 1 - rows.loc[turn, "p_better"]
+    rows.loc[turn, "verdict"] = rows.loc[turn, "verdict"].replace({BETTER: WORSE, WORSE: BETTER})
+    return rows

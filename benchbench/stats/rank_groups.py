@@ -50,8 +50,8 @@ def ranked(results: pd.DataFrame, scales: Scales, tested: pd.DataFrame, controls
         tested: what ``pairs`` gave for the same results, with the same controls.
     """
     split = {tuple(map(str, key)): rows for key, rows in tested.groupby(CONTEST, sort=False)}
-    found = [_ranked(one, split.get(one.key)) for one in scores(results, scales, controls)]
-    return [contest for contest in found if contest is not None]
+    rankings = [_ranked(contest, split.get(contest.key)) for contest in scores(results, scales, controls)]
+    return [ranking for ranking in rankings if ranking is not None]
 
 
 def _ranked(contest: Scores, tested: pd.DataFrame | None) -> Ranked | None:
@@ -77,9 +77,9 @@ def _apart(names: list[str], tested: pd.DataFrame) -> Flags:
     place = {name: at for at, name in enumerate(names)}
     apart = np.zeros((len(names), len(names)), dtype=np.bool_)
     rows = tested[~tested["against_control"].astype(bool) & significant(tested)]
-    for one, two in zip(rows["method"], rows["other"], strict=True):
-        if one in place and two in place:
-            apart[place[one], place[two]] = apart[place[two], place[one]] = True
+    for method, other in zip(rows["method"], rows["other"], strict=True):
+        if method in place and other in place:
+            apart[place[method], place[other]] = apart[place[other], place[method]] = True
     return apart
 
 
@@ -91,9 +91,9 @@ def letter_groups(apart: Flags) -> tuple[tuple[int, ...], ...]:
     """
     grown: list[tuple[int, ...]] = []
     joined = apart | np.eye(len(apart), dtype=np.bool_)
-    for one, two in itertools.combinations(range(len(apart)), 2):
-        if not joined[one, two]:
-            grown.append(_grown([one, two], apart))
+    for first, second in itertools.combinations(range(len(apart)), 2):
+        if not joined[first, second]:
+            grown.append(_grown([first, second], apart))
             joined[np.ix_(grown[-1], grown[-1])] = True
     alone = [(place,) for place in range(len(apart)) if not any(place in group for group in grown)]
     return tuple(sorted([*_needed(grown), *alone]))
@@ -124,8 +124,8 @@ def _needed(groups: list[tuple[int, ...]]) -> Iterator[tuple[int, ...]]:
 
 def letters(count: int, groups: Collection[tuple[int, ...]]) -> list[str]:
     """Of ``count`` methods in order, the letters of the groups that each is in."""
-    found = [""] * count
+    labels = [""] * count
     for number, group in enumerate(sorted(groups)):
         for place in group:
-            found[place] += chr(ord("a") + number) if number < 26 else f"({number + 1})"
-    return found
+            labels[place] += chr(ord("a") + number) if number < 26 else f"({number + 1})"
+    return labels

@@ -79,9 +79,9 @@ def versus(
     odd = _odd(first.info, second.info)
     known = {**scales(second.info), **scales(first.info)}
     contests = scores(both, known, by=[*CONTEST, "method"], across="run")
-    found = [_row(one, margin, int(first.info["seed"])) for one in contests]
-    table = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=COLUMNS)
-    if found:
+    tables = [_row(contest, margin, int(first.info["seed"])) for contest in contests]
+    table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
+    if tables:
         table = _judged(table, odd).merge(_targets(both), how="left", on=["model", "dataset", "layer", "method"])
         table["other_targets"] = table["other_targets"].fillna(0).astype("int64")
         table["other_model"] = table["model"].map(names)
@@ -90,18 +90,21 @@ def versus(
 
 def matched(first: Record, second: Record, models: Mapping[str, str] | None) -> dict[str, str]:
     """By model of the first run, that of the second."""
-    mine, theirs = ([str(model["name"]) for model in run.info["models"]] for run in (first, second))
+    first_names, second_names = ([str(model["name"]) for model in run.info["models"]] for run in (first, second))
     if models is not None:
-        for name, side in [*((name, mine) for name in models), *((name, theirs) for name in models.values())]:
+        for name, side in [
+            *((name, first_names) for name in models),
+            *((name, second_names) for name in models.values()),
+        ]:
             if name not in side:
                 raise BenchError(f"no model is called {name}", where="models", hint=f"There are: {', '.join(side)}")
         return dict(models)
-    names = {name: name for name in mine if name in theirs}
-    if not names and len(mine) == len(theirs) == 1:
-        names = {mine[0]: theirs[0]}
+    names = {name: name for name in first_names if name in second_names}
+    if not names and len(first_names) == len(second_names) == 1:
+        names = {first_names[0]: second_names[0]}
     if not names:
         raise BenchError(
-            f"the runs have no model in common: {', '.join(mine)}; {', '.join(theirs)}",
+            f"the runs have no model in common: {', '.join(first_names)}; {', '.join(second_names)}",
             where=str(second.folder),
             hint="Pair the models: --models NAME_IN_A=NAME_IN_B",
         )
@@ -113,8 +116,8 @@ def matched(first: Record, second: Record, models: Mapping[str, str] | None) -> 
 def _rows(record: Record, names: Mapping[str, str], run: str, other: Record) -> pd.DataFrame:
     """The quality rows of the models that are compared, on images that the other run has with the same content."""
     rows = record.results[record.results["sample"].notna() & record.results["model"].isin(list(names))]
-    mine, theirs = (_marks(each.info) for each in (record, other))
-    common = {key for key, mark in mine.items() if theirs.get(key) == mark}
+    marks, other_marks = (_marks(each.info) for each in (record, other))
+    common = {key for key, mark in marks.items() if other_marks.get(key) == mark}
     same = [key in common for key in zip(rows["dataset"], rows["sample"], strict=True)]
     return rows[np.array(same, dtype=np.bool_)].assign(run=run)
 
@@ -130,11 +133,11 @@ def _row(contest: Scores, margin: float | None, seed: int) -> pd.DataFrame:
     if set(contest.methods) != {FIRST, SECOND}:
         return table.assign(reason=f"only the {contest.methods[0]} run has it")
     second, first = contest.methods.index(SECOND), contest.methods.index(FIRST)
-    found = measured_pairs(contest, [Pair(second, first)], margin, seed).drop(columns=["method", "other"])
+    comparison = measured_pairs(contest, [Pair(second, first)], margin, seed).drop(columns=["method", "other"])
     both = np.asarray(~np.isnan(contest.values).any(1))
     units = numbered([name for name, known in zip(contest.belongs, both, strict=True) if known])
-    found["mean"], found["other_mean"] = mean(by_unit(contest.values[both], units))[[first, second]]
-    return pd.concat([table, found], axis=1).assign(reason="")
+    comparison["mean"], comparison["other_mean"] = mean(by_unit(contest.values[both], units))[[first, second]]
+    return pd.concat([table, comparison], axis=1).assign(reason="")
 
 
 def _judged(table: pd.DataFrame, odd: Mapping[tuple[str, ...], str]) -> pd.DataFrame:
@@ -150,7 +153,7 @@ def _judged(table: pd.DataFrame, odd: Mapping[tuple[str, ...], str]) -> pd.DataF
     strange = [
         odd.get(("metric", *m)) or odd.get(("method", a)) for m, a in zip(measures, table["method"], strict=True)
     ]
-    table["reason"] = [own or why or "" for own, why in zip(table["reason"], strange, strict=True)]
+    table["reason"] = [reason or difference or "" for reason, difference in zip(table["reason"], strange, strict=True)]
     table.loc[table["reason"] != "", "p"] = math.nan
     table["p_holm"] = table.groupby(["metric", "protocol"], sort=False)["p"].transform(lambda p: holm(p.to_numpy()))
     table["_exact"] = table["_exact"].eq(True)
@@ -163,22 +166,22 @@ def _judged(table: pd.DataFrame, odd: Mapping[tuple[str, ...], str]) -> pd.DataF
 
 def _odd(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[tuple[str, ...], str]:
     """By metric and protocol, or method: what was asked otherwise."""
-    found: dict[tuple[str, ...], str] = {}
+    reasons: dict[tuple[str, ...], str] = {}
     for kind, names in (("metric", ("name", "protocol")), ("method", ("name",))):
-        mine, theirs = (_settings(info[f"{kind}s"], names) for info in (first, second))
-        for key, settings in mine.items():
-            if theirs.get(key, settings) != settings:
-                found[kind, *key] = f"the {kind}'s parameters differ: {_differ(settings, theirs[key])}"
-    return found
+        first_settings, second_settings = (_settings(info[f"{kind}s"], names) for info in (first, second))
+        for key, settings in first_settings.items():
+            if second_settings.get(key, settings) != settings:
+                reasons[kind, *key] = f"the {kind}'s parameters differ: {_differ(settings, second_settings[key])}"
+    return reasons
 
 
-def _settings(given: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[tuple[str, ...], dict[str, Any]]:
-    return {tuple(each[name] for name in names): each["parameters"] for each in given}
+def _settings(entries: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[tuple[str, ...], dict[str, Any]]:
+    return {tuple(entry[name] for name in names): entry["parameters"] for entry in entries}
 
 
-def _differ(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> str:
-    keys = [key for key in {**mine, **theirs} if mine.get(key) != theirs.get(key)]
-    return ", ".join(f"{key} {mine.get(key)!r}, {theirs.get(key)!r}" for key in keys)
+def _differ(first: Mapping[str, Any], second: Mapping[str, Any]) -> str:
+    keys = [key for key in {**first, **second} if first.get(key) != second.get(key)]
+    return ", ".join(f"{key} {first.get(key)!r}, {second.get(key)!r}" for key in keys)
 
 
 def _targets(both: pd.DataFrame) -> pd.DataFrame:

@@ -67,22 +67,22 @@ def power(results: pd.DataFrame, scales: Scales, controls: Collection[str] = (),
         were it the true one; ``more``: how many of them are missing. ``needed`` and ``more`` are missing (NA)
         where the difference or the spread is zero, or n < 2.
     """
-    found = [row for one in scores(results, scales, controls) for row in _rows(one, power)]
-    table = pd.DataFrame(found, columns=COLUMNS)
+    rows = [row for contest in scores(results, scales, controls) for row in _rows(contest, power)]
+    table = pd.DataFrame(rows, columns=COLUMNS)
     return table.astype({"n": "int64", "needed": "Int64", "more": "Int64"})
 
 
 def _rows(contest: Scores, power: float) -> list[tuple[object, ...]]:
     places = [int(place) for place in np.flatnonzero(~contest.controls)]
     methods = int((~np.isnan(contest.values[:, places]).all(0)).sum())
-    found = []
-    for number, one in enumerate(places):
-        for two in places[number + 1 :]:
-            gap = differences(contest.values[:, one], contest.values[:, two], contest.scale.floor)
+    rows = []
+    for number, method in enumerate(places):
+        for other in places[number + 1 :]:
+            gap = differences(contest.values[:, method], contest.values[:, other], contest.scale.floor)
             gap = by_unit(gap, contest.units)
-            names = (contest.methods[one], contest.methods[two])
-            found.append((*contest.key, *names, *_needs(gap[~np.isnan(gap)], methods, power)))
-    return found
+            names = (contest.methods[method], contest.methods[other])
+            rows.append((*contest.key, *names, *_needs(gap[~np.isnan(gap)], methods, power)))
+    return rows
 
 
 def _needs(gap: np.ndarray, methods: int, power: float) -> tuple[object, ...]:
@@ -105,12 +105,12 @@ def _pairs(methods: int) -> float:
 def _power(n: int, effect: float, methods: int) -> float:
     """The chance that the test is significant, with normal differences of mean ``effect`` and variance 1."""
     step = math.sqrt(2) * effect
-    one, two = ndtr(effect), ndtr(step)  # P(d > 0), P(d + d' > 0)
-    three = two - 2 * owens_t(step, math.sqrt(1 / 3))  # P(d + d' > 0 and d + d'' > 0)
+    single, double = ndtr(effect), ndtr(step)  # P(d > 0), P(d + d' > 0)
+    joint = double - 2 * owens_t(step, math.sqrt(1 / 3))  # P(d + d' > 0 and d + d'' > 0)
     pairs = n * (n - 1) / 2
-    mean = n * one + pairs * two
-    variance = n * one * (1 - one) + pairs * (2 * (one - two) ** 2 + 3 * two * (1 - two))
-    variance += 2 * pairs * (n - 2) * (three - two**2)
+    mean = n * single + pairs * double
+    variance = n * single * (1 - single) + pairs * (2 * (single - double) ** 2 + 3 * double * (1 - double))
+    variance += 2 * pairs * (n - 2) * (joint - double**2)
     null = math.sqrt(n * (n + 1) * (2 * n + 1) / 24)
     threshold = n * (n + 1) / 4 - ndtri(ALPHA / _pairs(methods) / 2) * null
     return float(ndtr((mean - threshold) / math.sqrt(max(variance, 1e-12))))

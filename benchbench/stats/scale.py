@@ -69,13 +69,13 @@ def _scale(metric: Mapping[str, Any]) -> Scale:
 
 def trusted(scales: Scales, results: pd.DataFrame) -> dict[tuple[str, str], Scale]:
     """The scales without the bounds that values of the results leave: intervals and margins cannot rest on them."""
-    found = dict(scales)
+    trusted_scales = dict(scales)
     ok = results[(results["status"] == "ok") & results["sample"].notna()]
     seen = ok.groupby(["metric", "protocol"], sort=False)["value"].agg(["min", "max"])
     for key, least, most in seen.itertuples(name=None):
-        scale = found.get(key)
+        scale = trusted_scales.get(key)
         if scale is not None:
             low = scale.low if least >= scale.low - scale.floor else -math.inf
             high = scale.high if most <= scale.high + scale.floor else math.inf
-            found[key] = replace(scale, low=low, high=high)
-    return found
+            trusted_scales[key] = replace(scale, low=low, high=high)
+    return trusted_scales

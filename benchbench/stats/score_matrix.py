@@ -55,7 +55,7 @@ class Scores:
         return np.where(self.failed, -np.inf, oriented)
 
 
-def tied(one: Array, other: Array, floor: float = 0.0) -> Flags:
+def tied(first: Array, second: Array, floor: float = 0.0) -> Flags:
     """Where two values are equal: they differ by no more than the precision of these two values.
 
     That is a millionth of the larger one, as float32 carries no more.
@@ -64,17 +64,17 @@ def tied(one: Array, other: Array, floor: float = 0.0) -> Flags:
         floor: the resolution of the metric's own computation, ``Scale.floor``: a metric in [0, 1] is made of numbers
             near 1, so that a value near 0 is no more precise than these.
     """
-    larger = np.maximum(np.abs(one), np.abs(other))
-    return np.asarray(np.abs(one - other) <= np.maximum(RESOLUTION * larger, floor), dtype=np.bool_)
+    larger = np.maximum(np.abs(first), np.abs(second))
+    return np.asarray(np.abs(first - second) <= np.maximum(RESOLUTION * larger, floor), dtype=np.bool_)
 
 
-def differences(one: Array, two: Array, floor: float = 0.0) -> Array:
-    """one - two; a failure (-inf) is below any value, two failures are equal, and so are values that are ``tied``."""
-    both = np.isneginf(one) & np.isneginf(two)
-    finite = np.isfinite(one) & np.isfinite(two)
-    found = np.where(both, 0.0, one - np.where(both, 0.0, two))
-    equal = tied(np.where(finite, one, 0.0), np.where(finite, two, 0.0), floor) & finite
-    return np.where(equal, 0.0, found)
+def differences(first: Array, second: Array, floor: float = 0.0) -> Array:
+    """first - second; a failure (-inf) is below any value, two failures are equal, so are values that are ``tied``."""
+    both = np.isneginf(first) & np.isneginf(second)
+    finite = np.isfinite(first) & np.isfinite(second)
+    gaps = np.where(both, 0.0, first - np.where(both, 0.0, second))
+    equal = tied(np.where(finite, first, 0.0), np.where(finite, second, 0.0), floor) & finite
+    return np.where(equal, 0.0, gaps)
 
 
 def beats(gain: Array, floor: float = 0.0) -> tuple[Array, Array]:
@@ -83,11 +83,11 @@ def beats(gain: Array, floor: float = 0.0) -> tuple[Array, Array]:
     Args:
         gain: (n, m), ``Scores.gain``.
     """
-    one, two = np.broadcast_arrays(gain[:, :, None], gain[:, None, :])
-    told = ~np.isnan(one) & ~np.isnan(two)
-    gap = differences(np.where(told, one, 0.0), np.where(told, two, 0.0), floor)
+    gains, other_gains = np.broadcast_arrays(gain[:, :, None], gain[:, None, :])
+    comparable = ~np.isnan(gains) & ~np.isnan(other_gains)
+    gap = differences(np.where(comparable, gains, 0.0), np.where(comparable, other_gains, 0.0), floor)
     won = np.where(gap == 0, 0.5, (gap > 0).astype(np.float64))
-    return np.where(told, won, 0.0), told.astype(np.float64)
+    return np.where(comparable, won, 0.0), comparable.astype(np.float64)
 
 
 def image_ranks(gain: Array, floor: float = 0.0) -> Array:

@@ -33,8 +33,8 @@ def split_half(
         same for two samples of all n images (``stepped_up``). NaN with fewer than two methods or four images, or where
         all means are equal.
     """
-    found = [_row(one, seed, splits) for one in scores(results, scales, controls)]
-    return pd.DataFrame(found, columns=[*CONTEST, "n", "methods", "tau", "low", "high", "whole"])
+    rows = [_row(contest, seed, splits) for contest in scores(results, scales, controls)]
+    return pd.DataFrame(rows, columns=[*CONTEST, "n", "methods", "tau", "low", "high", "whole"])
 
 
 def _row(contest: Scores, seed: int, splits: int) -> tuple[object, ...]:
@@ -42,7 +42,7 @@ def _row(contest: Scores, seed: int, splits: int) -> tuple[object, ...]:
     complete = np.asarray(~np.isnan(values).any(1))
     left, right = np.triu_indices(values.shape[1], 1)
     gaps = differences(values[complete][:, left], values[complete][:, right], contest.scale.floor)
-    gaps = by_unit(gaps, numbered([name for name, own in zip(contest.belongs, complete, strict=True) if own]))
+    gaps = by_unit(gaps, numbered([name for name, known in zip(contest.belongs, complete, strict=True) if known]))
     n, methods = len(gaps), values.shape[1]
     none = (*contest.key, n, methods, math.nan, math.nan, math.nan, math.nan)
     if n < FEWEST or methods < 2:
@@ -73,23 +73,23 @@ def halves(values: Array, seed: int, splits: int) -> tuple[Array, Array]:
     n = len(values)
     order = np.random.default_rng(seed).permuted(np.tile(np.arange(n), (splits, 1)), axis=1)
     rounding = _ROUNDING * np.abs(values).max(0, initial=0.0)
-    found = []
+    means = []
     for start in (0, n // 2):
         chosen = np.zeros((splits, n))
         np.put_along_axis(chosen, order[:, start : start + n // 2], 1.0, axis=1)
         total = chosen @ values
-        found.append(np.where(np.abs(total) <= rounding, 0.0, total) / (n // 2))
-    return found[0], found[1]
+        means.append(np.where(np.abs(total) <= rounding, 0.0, total) / (n // 2))
+    return means[0], means[1]
 
 
-def kendall(one: Array, other: Array) -> Array:
+def kendall(means: Array, other_means: Array) -> Array:
     """(s,): Kendall's tau-b of each row of (s, m) with the same row of the other; NaN where all of a row are equal."""
-    left, right = np.triu_indices(one.shape[1], 1)
-    return concordance(one[:, left] - one[:, right], other[:, left] - other[:, right])
+    left, right = np.triu_indices(means.shape[1], 1)
+    return concordance(means[:, left] - means[:, right], other_means[:, left] - other_means[:, right])
 
 
-def concordance(one: Array, other: Array) -> Array:
+def concordance(gaps: Array, other_gaps: Array) -> Array:
     """(s,): Kendall's tau-b of two orders, each row given by the differences of all pairs (s, m * (m - 1) / 2)."""
-    first, second = np.sign(one), np.sign(other)
+    first, second = np.sign(gaps), np.sign(other_gaps)
     norm = np.sqrt((first**2).sum(1) * (second**2).sum(1))
-    return np.asarray(np.divide((first * second).sum(1), norm, out=np.full(len(one), np.nan), where=norm > 0))
+    return np.asarray(np.divide((first * second).sum(1), norm, out=np.full(len(gaps), np.nan), where=norm > 0))

@@ -75,25 +75,25 @@ def _read(bands: Bands) -> tuple[float, ...] | None:
         if bands not in known:
             raise BenchError(f"there are no bands {bands!r}", where="by_group: bands", hint=nearest(bands, known))
         return known[bands]
-    given = tuple(float(bound) for bound in bands)
-    if not given or not all(0 < one < 1 for one in given) or any(a >= b for a, b in pairwise(given)):
+    bounds = tuple(float(bound) for bound in bands)
+    if not bounds or not all(0 < bound < 1 for bound in bounds) or any(a >= b for a, b in pairwise(bounds)):
         hint = "Give rising shares of the image between 0 and 1, as (0.1, 0.3)"
-        raise BenchError(f"bands are {list(given)}", where="by_group: bands", hint=hint)
-    return given
+        raise BenchError(f"bands are {list(bounds)}", where="by_group: bands", hint=hint)
+    return bounds
 
 
 def _sizes(images: pd.DataFrame, bounds: tuple[float, ...] | None) -> pd.DataFrame:
     if not (images["object_share"] > 0).any():
-        said = "needs object masks that are not empty, and this run has none"
+        message = "needs object masks that are not empty, and this run has none"
         hint = "Pass (images, labels, masks), or use by_group('class')"
-        raise BenchError(said, where="by_group: size", hint=hint)
-    found = []
+        raise BenchError(message, where="by_group: size", hint=hint)
+    groups = []
     for _, part in images.groupby(["model", "dataset"], sort=False):
         shares = part["object_share"].to_numpy(dtype=np.float64)
         seen = shares[shares > 0]
         cuts = bounds or (tuple(float(c) for c in np.quantile(seen, [1 / 3, 2 / 3])) if len(seen) else ())
-        found += [_size(share, state == "both", cuts) for share, state in zip(shares, part["read"], strict=True)]
-    sizes = pd.DataFrame(found, columns=["group", "at_least", "below", "place"])
+        groups += [_size(share, state == "both", cuts) for share, state in zip(shares, part["read"], strict=True)]
+    sizes = pd.DataFrame(groups, columns=["group", "at_least", "below", "place"])
     order = np.concatenate([rows.index for _, rows in images.groupby(["model", "dataset"], sort=False)])
     return pd.concat([images.loc[order, IMAGE].reset_index(drop=True), sizes], axis=1)
 
@@ -113,10 +113,12 @@ def _classes(images: pd.DataFrame) -> pd.DataFrame:
     if not images["label"].notna().any():
         raise BenchError("no image of the run has a label", where="by_group: class", hint="Give labels with the images")
     named = images["label_name"].groupby([images["model"], images["label"]]).transform("first")
-    found = images[IMAGE].copy()
-    found["group"] = [_class(label, name) for label, name in zip(images["label"].tolist(), named.tolist(), strict=True)]
-    found["place"] = images["label"].astype("Float64").fillna(math.inf).astype("float64")
-    return found
+    groups = images[IMAGE].copy()
+    groups["group"] = [
+        _class(label, name) for label, name in zip(images["label"].tolist(), named.tolist(), strict=True)
+    ]
+    groups["place"] = images["label"].astype("Float64").fillna(math.inf).astype("float64")
+    return groups
 
 
 def _class(label: object, name: object) -> str:

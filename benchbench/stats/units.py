@@ -50,9 +50,9 @@ def by_unit(values: Array, units: Places) -> Array:
     np.add.at(total, units, np.where(known, values - anchor[units], 0.0))
     np.add.at(size, units, np.abs(filled))
     np.add.at(seen, units, known)
-    found = anchor + np.divide(total, seen, out=np.full(shape, np.nan), where=seen > 0)
+    means = anchor + np.divide(total, seen, out=np.full(shape, np.nan), where=seen > 0)
     mean_size = np.divide(size, seen, out=np.zeros(shape), where=seen > 0)
-    return np.where((np.abs(found) <= _ROUNDING * mean_size) & (seen > 1), 0.0, found)
+    return np.where((np.abs(means) <= _ROUNDING * mean_size) & (seen > 1), 0.0, means)
 
 
 def gaps_by_unit(gaps: Array, units: Places) -> Array:
@@ -64,9 +64,9 @@ def gaps_by_unit(gaps: Array, units: Places) -> Array:
     if int(units.max(initial=-1)) + 1 == len(units):
         return gaps
     infinite = np.isinf(gaps)
-    found = by_unit(np.where(infinite, np.nan, gaps), units)
-    net, lost = np.zeros(found.shape), np.zeros(found.shape)
+    unit_gaps = by_unit(np.where(infinite, np.nan, gaps), units)
+    net, lost = np.zeros(unit_gaps.shape), np.zeros(unit_gaps.shape)
     np.add.at(net, units, np.where(infinite, np.sign(gaps), 0.0))
     np.add.at(lost, units, infinite)
-    tied = np.where(np.isnan(found) & (lost > 0), 0.0, found)
+    tied = np.where(np.isnan(unit_gaps) & (lost > 0), 0.0, unit_gaps)
     return np.asarray(np.where(net != 0, np.copysign(np.inf, net), tied), dtype=np.float64)

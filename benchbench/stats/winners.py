@@ -52,13 +52,13 @@ def contests(
     Raises:
         KeyError: a metric of the board has no direction.
     """
-    found = []
+    outcomes = []
     for key, rows in board.groupby(CONTEST, sort=False, dropna=False):
         assert isinstance(key, tuple)
         higher = higher_is_better[str(key[3]), str(key[4])]
         digits = 12 if decimals is None else decimals[key]
-        found.append(_contest(key, rows, higher, controls, digits))
-    return found
+        outcomes.append(_contest(key, rows, higher, controls, digits))
+    return outcomes
 
 
 def _contest(key: tuple[Any, ...], rows: pd.DataFrame, higher: bool, controls: Collection[str], digits: int) -> Contest:

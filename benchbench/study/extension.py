@@ -32,9 +32,9 @@ def extended(study: StudySpec, info: Mapping[str, Any] | None, folder: Path) -> 
         if then[key] != now[key]:
             raise _refused(f"{key} is {then[key]} in the folder's study, and {now[key]} in this study", folder)
     for key in ("models", "datasets"):
-        gone = [each for each in then[key] if each not in now[key]]
-        if gone:
-            raise _refused(f"the folder's study has the {key} {_listed(gone)}, and this one has not", folder)
+        missing = [each for each in then[key] if each not in now[key]]
+        if missing:
+            raise _refused(f"the folder's study has the {key} {_listed(missing)}, and this one has not", folder)
     methods, old_methods = _union(study.methods, info["methods"], _method, folder)
     metrics, old_metrics = _union(study.metrics, info["metrics"], _metric, folder)
     samples = max(study.samples, then["samples"])
@@ -51,8 +51,8 @@ def refuse_changed(info: Mapping[str, Any] | None, described: Mapping[str, Any],
         info: run.json of the folder's results; None where there are none.
         described: the part of run.json that says what is compared now.
     """
-    for said in _changes(info, described) if info is not None else ():
-        raise _refused(said, folder)
+    for change in _changes(info, described) if info is not None else ():
+        raise _refused(change, folder)
 
 
 def _changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
@@ -63,13 +63,13 @@ def _changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
             yield f"the images of {name} have changed since the folder's results were made"
     models = {model["name"]: model for model in now["models"]}
     for model in then["models"]:
-        name, found = model["name"], models[model["name"]]
-        gone = [layer for layer in model["layers"] if layer not in found["layers"]]
-        if gone:
-            yield f"the folder's study has the layers {', '.join(gone)} of {name}, and this one has not"
-        if model["fingerprint"] != found["fingerprint"]:
+        name, current = model["name"], models[model["name"]]
+        missing = [layer for layer in model["layers"] if layer not in current["layers"]]
+        if missing:
+            yield f"the folder's study has the layers {', '.join(missing)} of {name}, and this one has not"
+        if model["fingerprint"] != current["fingerprint"]:
             yield f"the network {name} has changed since the folder's results were made"
-        if model["preprocess"] != json.loads(json.dumps(found["preprocess"], default=str)):
+        if model["preprocess"] != json.loads(json.dumps(current["preprocess"], default=str)):
             yield f"the preprocessing of {name} has changed since the folder's results were made"
 
 
@@ -80,25 +80,25 @@ def _union(
 
     Where all earlier ones are chosen, their order is the study's.
     """
-    labels = {one.label for one in chosen}
+    labels = {choice.label for choice in chosen}
     try:
-        before: list[C] = [read(one) for one in earlier]
+        before: list[C] = [read(entry) for entry in earlier]
     except BenchError as error:
-        said = f"the folder's study needs something that is missing now: {error}"
-        raise BenchError(said, where=str(folder), hint=f"Name its --plugin. {_WAY_OUT}") from None
-    kept = [one.label for one in before if one.label not in labels]
+        message = f"the folder's study needs something that is missing now: {error}"
+        raise BenchError(message, where=str(folder), hint=f"Name its --plugin. {_WAY_OUT}") from None
+    kept = [choice.label for choice in before if choice.label not in labels]
     if not kept:
         return tuple(chosen), []
-    had = {one.label for one in before}
-    return (*before, *(one for one in chosen if one.label not in had)), kept
+    earlier_labels = {choice.label for choice in before}
+    return (*before, *(choice for choice in chosen if choice.label not in earlier_labels)), kept
 
 
-def _method(said: Mapping[str, Any]) -> MethodChoice:
-    return _same(read_method({"name": said["plugin"], **said["parameters"]}), str(said["name"]))
+def _method(entry: Mapping[str, Any]) -> MethodChoice:
+    return _same(read_method({"name": entry["plugin"], **entry["parameters"]}), str(entry["name"]))
 
 
-def _metric(said: Mapping[str, Any]) -> MetricChoice:
-    return _same(read_metric({"name": said["name"], **said["parameters"]}), f"{said['name']}@{said['protocol']}")
+def _metric(entry: Mapping[str, Any]) -> MetricChoice:
+    return _same(read_metric({"name": entry["name"], **entry["parameters"]}), f"{entry['name']}@{entry['protocol']}")
 
 
 def _same(choice: C, label: str) -> C:
@@ -107,8 +107,8 @@ def _same(choice: C, label: str) -> C:
     return choice
 
 
-def _refused(said: str, folder: Path) -> BenchError:
-    return BenchError(said, where=str(folder), hint=_WAY_OUT)
+def _refused(message: str, folder: Path) -> BenchError:
+    return BenchError(message, where=str(folder), hint=_WAY_OUT)
 
 
 def _listed(items: Sequence[Any]) -> str:

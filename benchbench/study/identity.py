@@ -32,8 +32,8 @@ NO_NUMBERS = (
 
 def identity(plugin: Plugin, params: Mapping[str, Any]) -> tuple[Any, ...]:
     """What a plugin's numbers depend on; of a parameter that is a file, its content."""
-    said = {key: _content(value) for key, value in params.items()}
-    return plugin.name, plugin.source_digest, said
+    contents = {key: _content(value) for key, value in params.items()}
+    return plugin.name, plugin.source_digest, contents
 
 
 def _content(value: Any) -> Any:

@@ -189,22 +189,22 @@ def tasks(shard: Shard, study: StudySpec) -> Task:
         return MapCell(name, layer, method, skip_reason(shard.model, layer, method))
 
     def cell(layer: str, method: MethodChoice) -> MapCell:
-        own = direct(layer, method)
+        direct_cell = direct(layer, method)
         if "dataset" not in method.needs:
-            return own
+            return direct_cell
         of: Method = method.params["of"]
-        found = bases.setdefault((layer, str(of)), direct(layer, MethodChoice(str(of), of.params, of.plugin)))
-        return replace(own, name=digest("derived", own.name, shard.whole.content), base=found)
+        base_cell = bases.setdefault((layer, str(of)), direct(layer, MethodChoice(str(of), of.params, of.plugin)))
+        return replace(direct_cell, name=digest("derived", direct_cell.name, shard.whole.content), base=base_cell)
 
     maps = tuple(cell(layer, method) for layer, method in _pairs(shard.model, study))
-    asked = {one.name for one in maps}
+    map_names = {map_cell.name for map_cell in maps}
     metrics = tuple(
         MetricCell(digest("metric", m.name, *identity(metric.plugin, metric.params)), m, metric)
         for m in maps
         for metric in study.metrics
         if metric.plugin.of_images
     )
-    extra = tuple(one for one in bases.values() if one.name not in asked)
+    extra = tuple(map_cell for map_cell in bases.values() if map_cell.name not in map_names)
     return Task(shard, digest("predictions", base, content), maps, metrics, extra)
 
 
@@ -256,5 +256,5 @@ def _pairs(model: ReadyModel, study: StudySpec) -> Iterator[tuple[str, MethodCho
 
 def skip_reason(model: ReadyModel, layer: str, method: MethodChoice) -> str:
     """Why the method does not apply there; empty where it does."""
-    found = (model.skips.get((layer, need), "") for need in ("any", *sorted(method.needs)))
-    return next((reason for reason in found if reason), "")
+    reasons = (model.skips.get((layer, need), "") for need in ("any", *sorted(method.needs)))
+    return next((reason for reason in reasons if reason), "")

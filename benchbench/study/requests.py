@@ -21,9 +21,9 @@ def probes_of(metric: MetricChoice) -> list[Probe]:
     Raises:
         BenchError: something that it asks for is no probe.
     """
-    found = list(metric.plugin.probes(**metric.params)) if metric.plugin.probes else []
-    for probe in found:
+    probes = list(metric.plugin.probes(**metric.params)) if metric.plugin.probes else []
+    for probe in probes:
         if not isinstance(probe, get_args(Probe)):
             hint = "Return Remove, Keep, ... of benchbench.types.probes"
             raise BenchError(f"probes= returns {probe!r}", where=f"metric {metric.name}", hint=hint)
-    return found
+    return probes

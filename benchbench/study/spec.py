@@ -132,41 +132,41 @@ class StudySpec(BaseModel):
 
     @field_validator("models", mode="before")
     @classmethod
-    def _models(cls, given: Any) -> tuple[ModelChoice, ...]:
-        return read_each("models", given, _model)
+    def _models(cls, models: Any) -> tuple[ModelChoice, ...]:
+        return read_each("models", models, _model)
 
     @field_validator("datasets", mode="before")
     @classmethod
-    def _datasets(cls, given: Any) -> tuple[DatasetChoice, ...]:
-        return read_each("datasets", given, _dataset)
+    def _datasets(cls, datasets: Any) -> tuple[DatasetChoice, ...]:
+        return read_each("datasets", datasets, _dataset)
 
     @field_validator("methods", mode="before")
     @classmethod
-    def _methods(cls, given: Any) -> tuple[MethodChoice, ...]:
-        return read_each("methods", given, read_method)
+    def _methods(cls, methods: Any) -> tuple[MethodChoice, ...]:
+        return read_each("methods", methods, read_method)
 
     @field_validator("metrics", mode="before")
     @classmethod
-    def _metrics(cls, given: Any) -> tuple[MetricChoice, ...]:
-        return read_each("metrics", given, read_metric)
+    def _metrics(cls, metrics: Any) -> tuple[MetricChoice, ...]:
+        return read_each("metrics", metrics, read_metric)
 
     @field_validator("device", mode="before")
     @classmethod
-    def _device(cls, given: Any) -> str:
-        if given == "mps":
-            said = "mps has no float64, in which maps are normalised and ranked"
-            raise BenchError(said, where="device", hint="Use cpu")
-        if not isinstance(given, str) or not _DEVICE.fullmatch(given):
+    def _device(cls, device: Any) -> str:
+        if device == "mps":
+            message = "mps has no float64, in which maps are normalised and ranked"
+            raise BenchError(message, where="device", hint="Use cpu")
+        if not isinstance(device, str) or not _DEVICE.fullmatch(device):
             hint = "Use auto, cpu, cuda, or cuda:1 for the second GPU"
-            raise BenchError(f"unknown device {given!r}", where="device", hint=hint)
-        return given
+            raise BenchError(f"unknown device {device!r}", where="device", hint=hint)
+        return device
 
     @field_validator("layers", mode="before")
     @classmethod
-    def _layers(cls, given: Any) -> Any:
-        if isinstance(given, Mapping):
-            return {name: cls._layers(value) for name, value in given.items()}
-        listed = tuple(given) if isinstance(given, list) else given
+    def _layers(cls, layers: Any) -> Any:
+        if isinstance(layers, Mapping):
+            return {name: cls._layers(value) for name, value in layers.items()}
+        listed = tuple(layers) if isinstance(layers, list) else layers
         if listed == ():
             raise BenchError("the list is empty", where="layers", hint="Name at least one, or say last, or stages")
         return listed
@@ -190,8 +190,8 @@ class StudySpec(BaseModel):
     def plain(self) -> dict[str, Any]:
         """The study as a study file would say it, for run.json and the report."""
         return {
-            "models": [_said(c.label, c.params) for c in self.models],
-            "datasets": [_said(c.label, c.params) for c in self.datasets],
+            "models": [_plain_item(c.label, c.params) for c in self.models],
+            "datasets": [_plain_item(c.label, c.params) for c in self.datasets],
             "layers": self.layers if isinstance(self.layers, (str, dict)) else list(self.layers),
             "methods": [c.label for c in self.methods],
             "metrics": [c.label for c in self.metrics],
@@ -217,12 +217,12 @@ def _model(item: Any) -> ModelChoice:
     name, params = name_and_params(item)
     file, colon, function = name.rpartition(":")
     if colon and file.endswith(".py"):
-        found = getattr(load_file(file), function, None)
-        if not callable(found):
+        builder = getattr(load_file(file), function, None)
+        if not callable(builder):
             raise BenchError(f"{file} has no function {function!r}", hint="Give FILE.py:function")
         params = {key: _scalar(value) for key, value in params.items()}
-        said = ", ".join(f"{k}={v}" for k, v in sorted(params.items()))
-        return ModelChoice(f"{function}({said})" if said else function, params, value=found)
+        arguments = ", ".join(f"{k}={v}" for k, v in sorted(params.items()))
+        return ModelChoice(f"{function}({arguments})" if arguments else function, params, value=builder)
     return ModelChoice(*_registered(MODELS, item))
 
 
@@ -276,9 +276,9 @@ def read_metric(item: Any) -> MetricChoice:
     return MetricChoice(name, plugin.label(bound).replace(name, "custom", 1), bound, plugin)
 
 
-def _said(label: str, params: Mapping[str, Any]) -> Any:
-    said = {k: str(v) if isinstance(v, Path) else v for k, v in params.items() if v is not None}
-    return {"name": label, **said} if said else label
+def _plain_item(label: str, params: Mapping[str, Any]) -> Any:
+    parameters = {k: str(v) if isinstance(v, Path) else v for k, v in params.items() if v is not None}
+    return {"name": label, **parameters} if parameters else label
 
 
 def _plainly(error: ValidationError, known: Mapping[str, Any]) -> BenchError:

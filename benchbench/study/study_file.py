@@ -32,8 +32,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except RecursionError:
         raise BenchError("it is nested too deeply", where=str(path), hint="A study has three levels") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        said = " ".join(str(error).replace(' in "<unicode string>",', " at").split())
-        raise BenchError(f"not readable as YAML: {said}", where=str(path)) from None
+        reason = " ".join(str(error).replace(' in "<unicode string>",', " at").split())
+        raise BenchError(f"not readable as YAML: {reason}", where=str(path)) from None
     if not isinstance(keys, dict) or not all(isinstance(key, str) for key in keys):
         raise BenchError("a study is a mapping of keys such as models, methods, metrics", where=str(path))
     return keys
@@ -46,8 +46,8 @@ def _once(text: str, where: str) -> Any:
         if root is None:
             return None
         if _size(root, {}) > MOST:
-            said = f"it has more than {MOST:,} keys and values, those that it repeats by & and * counted each time"
-            raise BenchError(said, where=where, hint="Make several studies of it")
+            message = f"it has more than {MOST:,} keys and values, those that it repeats by & and * counted each time"
+            raise BenchError(message, where=where, hint="Make several studies of it")
         for first, second, key in _twice(loader, root, set()):
             lines = f"on line {first.start_mark.line + 1} and on line {second.start_mark.line + 1}"
             raise BenchError(f"the key {key!r} is given twice: {lines}", where=where, hint="Remove one of them")
@@ -86,38 +86,38 @@ def _twice(loader: yaml.SafeLoader, node: yaml.Node, seen: set[int]) -> Iterator
             yield from _twice(loader, value_node, seen)
 
 
-def read_each(key: str, given: Any, make: Any) -> tuple[Any, ...]:
+def read_each(key: str, entries: Any, make: Any) -> tuple[Any, ...]:
     """Every item of a list (or of a mapping of names to values), checked; an error says which one."""
-    if isinstance(given, Mapping) and "name" not in given:
-        items: Sequence[Any] = [(str(name), value) for name, value in given.items()]
+    if isinstance(entries, Mapping) and "name" not in entries:
+        items: Sequence[Any] = [(str(name), value) for name, value in entries.items()]
     else:
-        items = given if isinstance(given, (list, tuple)) else [given]
+        items = entries if isinstance(entries, (list, tuple)) else [entries]
     if not items:
         raise BenchError("the list is empty", where=key, hint="Name at least one")
-    made: list[Any] = []
+    choices: list[Any] = []
     for i, item in enumerate(items):
         try:
-            made.append(make(item))
+            choices.append(make(item))
         except BenchError as error:
             raise error.at(f"{key}[{i}]") from None
-    _refuse_twins(key, items, made)
-    return tuple(made)
+    _refuse_twins(key, items, choices)
+    return tuple(choices)
 
 
-def _refuse_twins(key: str, items: Sequence[Any], made: Sequence[Any]) -> None:
+def _refuse_twins(key: str, items: Sequence[Any], choices: Sequence[Any]) -> None:
     """Refuse a thing in two places, maybe in two spellings, and two things of one name, whose rows would be mixed."""
     places: dict[str, int] = {}
-    for i, choice in enumerate(made):
+    for i, choice in enumerate(choices):
         j = places.setdefault(choice.label, i)
         if i == j:
             continue
         both = [_spelled(items[k], f"{key}[{k}]") for k in (j, i)]
-        if getattr(choice, "value", None) is getattr(made[j], "value", None):
-            said, hint = f"{choice.label!r} is asked for twice: {both[0]} and {both[1]}", "Remove one of them"
+        if getattr(choice, "value", None) is getattr(choices[j], "value", None):
+            message, hint = f"{choice.label!r} is asked for twice: {both[0]} and {both[1]}", "Remove one of them"
         else:
-            said = f"two are called {choice.label!r}: {both[0]} and {both[1]}"
+            message = f"two are called {choice.label!r}: {both[0]} and {both[1]}"
             hint = f"Give each a name: {key}: {{one: ..., two: ...}}"
-        raise BenchError(said, where=f"{key}[{i}]", hint=hint)
+        raise BenchError(message, where=f"{key}[{i}]", hint=hint)
 
 
 def _spelled(item: Any, place: str) -> str:

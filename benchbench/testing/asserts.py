@@ -91,40 +91,42 @@ def assert_matches_closed_form(
     __tracebackhide__ = True
     plugin = METHODS[method]
     bound = plugin.bind(params)
-    odd = plugin.needs_of(bound) & {"attention", "dataset"}
-    if odd:
-        raise BenchError(f"{method} needs {' and '.join(sorted(odd))}: it has no closed form on a pooled network")
+    unsupported = plugin.needs_of(bound) & {"attention", "dataset"}
+    if unsupported:
+        raise BenchError(
+            f"{method} needs {' and '.join(sorted(unsupported))}: it has no closed form on a pooled network"
+        )
     facts = pooled_facts()
     formula = expected(facts).detach()
-    if all(not normalised(one).any() for one in _stack(formula, "the closed form")):
+    if all(not normalised(values).any() for values in _stack(formula, "the closed form")):
         raise AssertionError(f"the closed form of {method} is constant, and proves nothing")
-    found = Case(method, bound).maps(_small(), facts.images)
+    maps = Case(method, bound).maps(_small(), facts.images)
     try:
-        assert_equal_maps(found, formula, tolerance=tolerance)
+        assert_equal_maps(maps, formula, tolerance=tolerance)
     except AssertionError as error:
         raise AssertionError(f"{plugin.label(bound)} does not match its closed form: {error}") from None
 
 
-def assert_equal_maps(found: MapsLike, expected: MapsLike, *, tolerance: float = CLOSED_FORM) -> None:
+def assert_equal_maps(maps: MapsLike, expected: MapsLike, *, tolerance: float = CLOSED_FORM) -> None:
     """Two stacks of maps are equal after min-max normalisation of each map.
 
     Args:
-        found, expected: (N, h, w) or (N, 1, H, W), not normalised.
+        maps, expected: (N, h, w) or (N, 1, H, W), not normalised.
         tolerance: by how much a cell may differ, in shares of the map's range.
 
     Raises:
         AssertionError: they differ in shape or in a cell, or have values that are not finite.
     """
     __tracebackhide__ = True
-    one, other = _stack(found, "the maps"), _stack(expected, "the expected maps")
-    if one.shape != other.shape:
-        raise AssertionError(f"maps of shape {one.shape}, where {other.shape} is expected")
-    off = np.stack([np.abs(normalised(a) - normalised(b)) for a, b in zip(one, other, strict=True)])
+    actual, wanted = _stack(maps, "the maps"), _stack(expected, "the expected maps")
+    if actual.shape != wanted.shape:
+        raise AssertionError(f"maps of shape {actual.shape}, where {wanted.shape} is expected")
+    off = np.stack([np.abs(normalised(a) - normalised(b)) for a, b in zip(actual, wanted, strict=True)])
     wrong = off.max((1, 2)) > tolerance
     if wrong.any():
         i = int(off.max((1, 2)).argmax())
         row, column = (int(n) for n in np.unravel_index(int(off[i].argmax()), off[i].shape))
-        values = [float(normalised(maps[i])[row, column]) for maps in (one, other)]
+        values = [float(normalised(stack[i])[row, column]) for stack in (actual, wanted)]
         raise AssertionError(
             f"{int(wrong.sum())} of {len(off)} maps differ, map {i} most: by {off[i].max():.2g} at row {row}, column "
             f"{column} ({values[0]:.6g}, expected {values[1]:.6g})"
@@ -132,12 +134,12 @@ def assert_equal_maps(found: MapsLike, expected: MapsLike, *, tolerance: float =
 
 
 def assert_same_maps(
-    found: Run | MapsLike, snapshot: str | Path, *, tolerance: float = SNAPSHOT, update: bool = False
+    maps: Run | MapsLike, snapshot: str | Path, *, tolerance: float = SNAPSHOT, update: bool = False
 ) -> None:
     """Maps are those of a snapshot; the fixture ``benchbench_snapshot`` names the file after the test.
 
     Args:
-        found: maps (N, h, w) or (N, 1, H, W), or a run, all of whose maps are meant.
+        maps: (N, h, w) or (N, 1, H, W), or a run, all of whose maps are meant.
         snapshot: the file.
         tolerance: by how much a cell may differ, in shares of the map's range: more than rounding to four digits.
         update: write the snapshot where it is absent or differs, in place of failing.
@@ -146,14 +148,14 @@ def assert_same_maps(
         AssertionError: they differ, there is no snapshot, or no map to compare.
     """
     __tracebackhide__ = True
-    maps, path = _by_name(found), expanded(snapshot)
+    by_name, path = _by_name(maps), expanded(snapshot)
     try:
-        compare(maps, path, tolerance)
-    except (Unlike, BenchError) as said:
+        compare(by_name, path, tolerance)
+    except (Unlike, BenchError) as error:
         if update:
-            _write(maps, path)
+            _write(by_name, path)
             return
-        line = f"maps differ from {path}:\n{said}" if isinstance(said, Unlike) else str(said)
+        line = f"maps differ from {path}:\n{error}" if isinstance(error, Unlike) else str(error)
         raise AssertionError(line) from None
 
 
@@ -173,15 +175,15 @@ def assert_not_worse(
     """
     __tracebackhide__ = True
     try:
-        found = run.check(baseline, tolerances)
+        checked = run.check(baseline, tolerances)
     except BenchError as error:
-        said = str(error)
+        message = str(error)
     else:
-        if found.ok:
+        if checked.ok:
             return
-        said = rendered(renderable(found, MEANT))
+        message = rendered(renderable(checked, MEANT))
     if not update or isinstance(baseline, Run):
-        raise AssertionError(said)
+        raise AssertionError(message)
     run.baseline(baseline)
 
 
@@ -212,43 +214,43 @@ def _write(maps: Maps, path: Path) -> None:
     __tracebackhide__ = True
     try:
         write(maps, path)
-    except Unlike as said:
-        raise AssertionError(f"a map cannot be stored: {said}") from None
+    except Unlike as error:
+        raise AssertionError(f"a map cannot be stored: {error}") from None
 
 
-def _by_name(found: Run | MapsLike) -> dict[str, Array]:
-    if isinstance(found, Run):
-        if found.failed:
-            raise AssertionError(f"{found.failed} rows of the run failed: {found.first_failure}")
+def _by_name(source: Run | MapsLike) -> dict[str, Array]:
+    if isinstance(source, Run):
+        if source.failed:
+            raise AssertionError(f"{source.failed} rows of the run failed: {source.first_failure}")
         keys = ("model", "dataset", "layer", "method", "sample")
-        rows = found.record.maps.to_dict("records")
+        rows = source.record.maps.to_dict("records")
         named = {" / ".join(str(row[key]) for key in keys): row for row in rows}
-        maps = {name: found.record.map(str(row["file"]), int(row["row"])) for name, row in named.items()}
+        maps = {name: source.record.map(str(row["file"]), int(row["row"])) for name, row in named.items()}
     else:
-        stack = found.detach().cpu().numpy() if isinstance(found, Tensor) else np.asarray(found)
-        maps = {str(i): one for i, one in enumerate(_flat(stack, "the maps"))}
+        stack = source.detach().cpu().numpy() if isinstance(source, Tensor) else np.asarray(source)
+        maps = {str(i): values for i, values in enumerate(_flat(stack, "the maps"))}
     if not maps:
         raise AssertionError("there is no map to compare")
     return maps
 
 
 def _stack(maps: MapsLike, what: str) -> Array:
-    found = _flat(maps.detach().cpu().numpy() if isinstance(maps, Tensor) else np.asarray(maps), what)
-    if not len(found):
+    stack = _flat(maps.detach().cpu().numpy() if isinstance(maps, Tensor) else np.asarray(maps), what)
+    if not len(stack):
         raise AssertionError(f"{what} are none")
-    if not np.isfinite(found).all():
+    if not np.isfinite(stack).all():
         raise AssertionError(f"{what} have values that are not finite")
-    return found
+    return stack
 
 
 def _flat(maps: Array, what: str) -> Array:
-    found = maps[:, 0] if maps.ndim == 4 and maps.shape[1] == 1 else maps
-    if found.ndim != 3:
+    stack = maps[:, 0] if maps.ndim == 4 and maps.shape[1] == 1 else maps
+    if stack.ndim != 3:
         raise AssertionError(f"{what} have shape {maps.shape}, where (N, h, w) or (N, 1, H, W) is expected")
-    return found
+    return stack
 
 
 def _small() -> Small:
-    made = seeded(Small)
-    assert isinstance(made, Small)
-    return made
+    network = seeded(Small)
+    assert isinstance(network, Small)
+    return network

@@ -63,16 +63,16 @@ class MethodBenchmark:
         where = found_device(device, "benchbench_cost", "Use device='cpu'")
         case = Case(method, METHODS[method].bind(params))
         net = (case.network() if network is None else network).to(where)
-        given = (example_images(1) if images is None else images).to(where)
+        batch = (example_images(1) if images is None else images).to(where)
         passes = Passes()
-        call = _call(case, net, given, layer, passes)
-        cost = measure(call, passes, where, len(given))
+        call = _call(case, net, batch, layer, passes)
+        cost = measure(call, passes, where, len(batch))
         reference = median(cost.reference_seconds)
         self.benchmark(_synchronised(call, where))
         self.benchmark.extra_info.update(
             {
                 "method": METHODS[method].label(case.params),
-                "images": len(given),
+                "images": len(batch),
                 "device": torch.cuda.get_device_name(where) if where.type == "cuda" else where.type,
                 "peak_memory_bytes": cost.peak_bytes,
                 "forwards": cost.forwards,
@@ -95,8 +95,8 @@ def _call(case: Case, network: nn.Module, images: Tensor, layer: str, passes: Pa
     masks = torch.ones(len(images), *images.shape[2:], dtype=torch.bool, device=images.device)
 
     def call() -> Tensor:
-        own = (plugin, params, network, images, place)
-        return method_maps(*own, lambda z: z.argmax(1), seeds, scorer=scorer, masks=masks)
+        arguments = (plugin, params, network, images, place)
+        return method_maps(*arguments, lambda z: z.argmax(1), seeds, scorer=scorer, masks=masks)
 
     return call
 
@@ -104,8 +104,8 @@ def _call(case: Case, network: nn.Module, images: Tensor, layer: str, passes: Pa
 def _synchronised(call: Callable[[], Tensor], device: torch.device) -> Callable[[], Tensor]:
     def synchronised() -> Tensor:
         synchronise(device)
-        found = call()
+        maps = call()
         synchronise(device)
-        return found
+        return maps
 
     return synchronised

@@ -12,15 +12,15 @@ from ..study.spec import MetricChoice, read_metric
 from .method_contract import CHECKS, Case
 from .metric_contract import METRIC_CHECKS, MetricCase, trial
 
-Asked: TypeAlias = str | Mapping[str, Any]  # a name (a metric's, with @protocol), or {"name": ..., parameter: ...}
+Request: TypeAlias = str | Mapping[str, Any]  # a name (a metric's, with @protocol), or {"name": ..., parameter: ...}
 _TESTABLE = {"probes", "map", "mask", "pixels"}
 TOLERANCE = 1e-4
 
 
 def contract_suite(
     *,
-    methods: Sequence[Asked] = (),
-    metrics: Sequence[Asked] = (),
+    methods: Sequence[Request] = (),
+    metrics: Sequence[Request] = (),
     package: str = "",
     constant: Collection[str] = (),
     tolerance: float | Mapping[str, float] = TOLERANCE,
@@ -41,14 +41,14 @@ def contract_suite(
     """
     import pytest
 
-    found = dict(_method_checks(methods, constant, tolerance)) | dict(_metric_checks(metrics, tolerance))
+    checks = dict(_method_checks(methods, constant, tolerance)) | dict(_metric_checks(metrics, tolerance))
     if package:
-        found |= dict(_package_checks(package, constant, tolerance))
-    if not found:
+        checks |= dict(_package_checks(package, constant, tolerance))
+    if not checks:
         hint = 'Use methods=["mine"], metrics=["half"] or package="mine"'
         raise BenchError("there is nothing to check", where="contract_suite", hint=hint)
 
-    @pytest.mark.parametrize("check", [pytest.param(check, id=name) for name, check in found.items()])
+    @pytest.mark.parametrize("check", [pytest.param(check, id=name) for name, check in checks.items()])
     def contract(check: Callable[[], None]) -> None:
         __tracebackhide__ = True
         check()
@@ -77,19 +77,19 @@ def check_metric(name: str, *, tolerance: float = TOLERANCE, **params: Any) -> N
         AssertionError: it breaks one; the message says which, and how.
         BenchError: no such metric or parameter, or one that this cannot run.
     """
-    asked = f"{name}@{params.pop('protocol')}" if "protocol" in params else {**params, "name": name}
-    for _, check in _metric_checks([asked], tolerance):
+    request = f"{name}@{params.pop('protocol')}" if "protocol" in params else {**params, "name": name}
+    for _, check in _metric_checks([request], tolerance):
         check()
 
 
 def _method_checks(
-    asked: Sequence[Asked], constant: Collection[str], tolerance: float | Mapping[str, float]
+    requests: Sequence[Request], constant: Collection[str], tolerance: float | Mapping[str, float]
 ) -> Iterator[tuple[str, Callable[[], None]]]:
-    for one in _listed("methods", asked):
-        given = {"name": one} if isinstance(one, str) else dict(one)
-        name = str(given.pop("name", ""))
+    for request in _listed("methods", requests):
+        arguments = {"name": request} if isinstance(request, str) else dict(request)
+        name = str(arguments.pop("name", ""))
         plugin = METHODS[name]
-        params = plugin.bind(given)
+        params = plugin.bind(arguments)
         if "dataset" in plugin.needs:
             raise BenchError(f"{name} needs the maps of a whole dataset and reads no layer to be tested on")
         case = Case(name, params, name in constant, _of(tolerance, name))
@@ -98,14 +98,14 @@ def _method_checks(
 
 
 def _metric_checks(
-    asked: Sequence[Asked], tolerance: float | Mapping[str, float]
+    requests: Sequence[Request], tolerance: float | Mapping[str, float]
 ) -> Iterator[tuple[str, Callable[[], None]]]:
-    for one in _listed("metrics", asked):
-        choice = read_metric(one)
+    for request in _listed("metrics", requests):
+        choice = read_metric(request)
         name = choice.plugin.name
-        odd = choice.plugin.needs - _TESTABLE
-        if odd:
-            raise BenchError(f"{name} needs {', '.join(sorted(odd))}, which check_metric does not make")
+        unsupported = choice.plugin.needs - _TESTABLE
+        if unsupported:
+            raise BenchError(f"{name} needs {', '.join(sorted(unsupported))}, which check_metric does not make")
         for title, check in METRIC_CHECKS.items():
             run = partial(_tried, check, choice, _of(tolerance, name))
             yield f"{choice.label}-{title}", partial(_held, f"{name}: {title}", run)
@@ -121,17 +121,17 @@ def _package_checks(
         else:
             yield from _method_checks([method.name], constant, tolerance)
     for metric in _of_package(METRICS.load(), package):
-        odd = metric.needs - _TESTABLE
+        unsupported = metric.needs - _TESTABLE
         for protocol in metric.protocols:
             label = f"{metric.name}@{protocol}"
-            if odd:
-                yield f"{label}-all", partial(_skip, f"{metric.name} needs {', '.join(sorted(odd))}")
+            if unsupported:
+                yield f"{label}-all", partial(_skip, f"{metric.name} needs {', '.join(sorted(unsupported))}")
             else:
                 yield from _metric_checks([label], tolerance)
 
 
 def _of_package(plugins: Mapping[str, Any], package: str) -> list[Any]:
-    return [one for one in plugins.values() if _belongs(one, package)]
+    return [plugin for plugin in plugins.values() if _belongs(plugin, package)]
 
 
 def _belongs(plugin: Plugin, package: str) -> bool:
@@ -146,8 +146,8 @@ def _held(what: str, check: Callable[[], None]) -> None:
     except BenchError as error:
         raise AssertionError(f"{what}: {error}") from None
     except AssertionError as error:
-        said = str(error).split("\nassert ")[0]  # pytest adds the expression, which is of our code and not of theirs
-        raise AssertionError(f"{what}: {said}") from None
+        message = str(error).split("\nassert ")[0]  # pytest adds the expression, which is of our code and not of theirs
+        raise AssertionError(f"{what}: {message}") from None
 
 
 def _tried(check: Callable[[MetricCase], None], choice: MetricChoice, tolerance: float) -> None:
@@ -162,10 +162,10 @@ def _skip(reason: str) -> None:
     pytest.skip(f"{reason}: its contract is not checked here")
 
 
-def _listed(key: str, asked: Sequence[Asked]) -> Sequence[Asked]:
-    if isinstance(asked, (str, Mapping)):
-        raise BenchError(f"{key} is not a list", where="contract_suite", hint=f"Use {key}=[{asked!r}]")
-    return asked
+def _listed(key: str, requests: Sequence[Request]) -> Sequence[Request]:
+    if isinstance(requests, (str, Mapping)):
+        raise BenchError(f"{key} is not a list", where="contract_suite", hint=f"Use {key}=[{requests!r}]")
+    return requests
 
 
 def _of(tolerance: float | Mapping[str, float], name: str) -> float:

@@ -54,8 +54,10 @@ class Case:
         masks = torch.zeros(len(images), *images.shape[2:], dtype=torch.bool, device=images.device)
         masks[:, :, : images.shape[3] // 2] = True
         seeds = sample_seeds(0, "test", ids or [str(i) for i in range(len(images))])
-        own = (METHODS[self.name], self.params, network, images, layer)
-        return method_maps(*own, _most_likely, seeds, scorer=Scorer(network, batch), masks=masks, gradient=gradient)
+        arguments = (METHODS[self.name], self.params, network, images, layer)
+        return method_maps(
+            *arguments, _most_likely, seeds, scorer=Scorer(network, batch), masks=masks, gradient=gradient
+        )
 
 
 class Small(nn.Module):
@@ -80,15 +82,15 @@ def small_transformer(classes: int = 7) -> nn.Module:
     """torchvision's vision transformer with two blocks of two heads, for 64 x 64 pixels."""
     from torchvision.models import VisionTransformer  # importing torchvision takes seconds
 
-    made: nn.Module = VisionTransformer(
+    network: nn.Module = VisionTransformer(
         image_size=64, patch_size=8, num_layers=2, num_heads=2, hidden_dim=16, mlp_dim=32, num_classes=classes
     )
-    for module in made.modules():
+    for module in network.modules():
         if isinstance(module, nn.Linear):  # torchvision's head is zero
             nn.init.normal_(module.weight, std=0.3)
         if isinstance(module, nn.MultiheadAttention):
             nn.init.normal_(module.in_proj_weight, std=0.5)
-    return made
+    return network
 
 
 def seeded(build: Callable[[], nn.Module]) -> nn.Module:
@@ -107,12 +109,12 @@ def example_images(count: int = 5, height: int = 64, width: int = 64) -> Tensor:
 def shape_and_type(case: Case) -> None:
     """One finite float32 map per image, on the images' device, that is not the same everywhere."""
     images = example_images()
-    found = case.maps(case.network(), images)
-    assert found.shape[0] == len(images), f"{len(found)} maps for {len(images)} images"
-    assert found.dtype == torch.float32, f"maps are {found.dtype}"
-    assert found.device == images.device, f"maps are on {found.device}, images on {images.device}"
-    assert torch.isfinite(found).all(), "a map has values that are not finite"
-    assert case.constant or (found.amax((1, 2)) > found.amin((1, 2))).all(), "a map is constant"
+    maps = case.maps(case.network(), images)
+    assert maps.shape[0] == len(images), f"{len(maps)} maps for {len(images)} images"
+    assert maps.dtype == torch.float32, f"maps are {maps.dtype}"
+    assert maps.device == images.device, f"maps are on {maps.device}, images on {images.device}"
+    assert torch.isfinite(maps).all(), "a map has values that are not finite"
+    assert case.constant or (maps.amax((1, 2)) > maps.amin((1, 2))).all(), "a map is constant"
 
 
 def batches_and_order(case: Case) -> None:
@@ -139,8 +141,8 @@ def without_gradient(case: Case) -> None:
     if "gradient" in case.needs:
         return
     with torch.no_grad():
-        found = case.maps(case.network(), example_images(), gradient=False)
-    assert torch.isfinite(found).all(), "a map has values that are not finite"
+        maps = case.maps(case.network(), example_images(), gradient=False)
+    assert torch.isfinite(maps).all(), "a map has values that are not finite"
 
 
 def plain_image(case: Case) -> None:
@@ -169,8 +171,8 @@ def wide_images(case: Case) -> None:
     """On images twice as wide as high: a map as wide, unless it says its own size."""
     if "attention" in case.needs:
         return
-    found = case.maps(seeded(Small), example_images(height=48, width=96))
-    height, width = found.shape[1:]
+    maps = case.maps(seeded(Small), example_images(height=48, width=96))
+    height, width = maps.shape[1:]
     assert width == 2 * height or height == width, f"a map of {height} x {width} for images of 48 x 96"
 
 
@@ -190,19 +192,19 @@ def _most_likely(logits: Tensor) -> Tensor:
     return torch.argmax(logits, 1)
 
 
-def _same(case: Case, found: Tensor, expected: Tensor, when: str) -> None:
-    off = float((found - expected).abs().max() / expected.abs().max().clamp_min(1e-30))
+def _same(case: Case, maps: Tensor, expected: Tensor, when: str) -> None:
+    off = float((maps - expected).abs().max() / expected.abs().max().clamp_min(1e-30))
     assert off <= case.tolerance, f"{when}, a map differs by {off:.1g} of the largest value"
 
 
 def _finite_or_not_applicable(case: Case, network: nn.Module, images: Tensor) -> None:
     try:
-        found = case.maps(network, images)
+        maps = case.maps(network, images)
     except NotApplicable:
         return
     except BenchError as error:
         raise AssertionError(str(error)) from error
-    assert torch.isfinite(found).all(), "a map has values that are not finite"
+    assert torch.isfinite(maps).all(), "a map has values that are not finite"
 
 
 @contextmanager

@@ -63,12 +63,14 @@ class MetricCase:
     ) -> list[Entry]:
         """What the engine writes of each image: value, status, reason."""
         rows = list(rows) or list(range(len(self.images)))
-        given, seen = self.maps if maps is None else maps, self.masks if masks is None else masks
+        all_maps, all_masks = self.maps if maps is None else maps, self.masks if masks is None else masks
         names = tuple(f"image {i}" for i in rows)
         images = self.images[rows].clone()
-        chunk = ImageBatch(names, images, (0,) * len(rows), None if seen is None else seen[rows], ("",) * len(rows))
+        chunk = ImageBatch(
+            names, images, (0,) * len(rows), None if all_masks is None else all_masks[rows], ("",) * len(rows)
+        )
         holder = MapCell("maps", "layer", MethodChoice("random", {}, METHODS["random"]), "")
-        held = {"maps": MapBatch(given[rows], ("",) * len(rows), tuple("ok" for _ in rows))}
+        held = {"maps": MapBatch(all_maps[rows], ("",) * len(rows), tuple("ok" for _ in rows))}
         targets = torch.arange(len(self.images))[rows] % 5
         pixels, shapes = pixels_of(chunk, 0, Preprocess()), chunk.masks
         reference = ReferenceBatch(
@@ -93,9 +95,9 @@ def trial(choice: MetricChoice, tolerance: float) -> MetricCase:
     return MetricCase(choice, network, images, torch.rand(5, 6, 8, generator=generator), masks, tolerance)
 
 
-def declares_itself(given: MetricCase) -> None:
+def declares_itself(case: MetricCase) -> None:
     """A summary; and under every protocol, whose parameters it takes, a unit, an equation and a range."""
-    plugin = given.choice.plugin
+    plugin = case.choice.plugin
     assert plugin.summary, "it has no summary"
     for name, params in plugin.protocols.items():
         reading = plugin.reading_of(plugin.bind(params))
@@ -107,101 +109,101 @@ def declares_itself(given: MetricCase) -> None:
     )
 
 
-def batches_and_order(given: MetricCase) -> None:
+def batches_and_order(case: MetricCase) -> None:
     """Scored in other batches, in another order, or alone: the same values; twice the same."""
-    together = given.entries(batch=64)
-    assert together == given.entries(batch=64), "two calls give different values"
-    _same(given, given.entries(batch=3), together, "scored three at a time")
-    backwards = given.entries(rows=range(len(given.images) - 1, -1, -1))
-    _same(given, backwards[::-1], together, "in another order")
+    together = case.entries(batch=64)
+    assert together == case.entries(batch=64), "two calls give different values"
+    _same(case, case.entries(batch=3), together, "scored three at a time")
+    backwards = case.entries(rows=range(len(case.images) - 1, -1, -1))
+    _same(case, backwards[::-1], together, "in another order")
     for i in (0, len(together) - 1):
-        _same(given, given.entries(rows=[i]), [together[i]], f"image {i} alone")
+        _same(case, case.entries(rows=[i]), [together[i]], f"image {i} alone")
 
 
-def in_its_range(given: MetricCase) -> None:
+def in_its_range(case: MetricCase) -> None:
     """Every value lies in the range that it declares; at least one of the images has one."""
-    values = [entry["value"] for entry in given.entries() if entry["status"] == "ok"]
-    assert values, f"no image has a value: {given.entries()[0]['reason']}"
-    low, high = given.range
+    values = [entry["value"] for entry in case.entries() if entry["status"] == "ok"]
+    assert values, f"no image has a value: {case.entries()[0]['reason']}"
+    low, high = case.range
     wrong = [v for v in values if not low - 1e-6 <= v <= high + 1e-6]
     assert not wrong, f"{wrong[0]} is not in {low} .. {high}"
 
 
-def constant_map(given: MetricCase) -> None:
+def constant_map(case: MetricCase) -> None:
     """On a map that is the same everywhere: a value in its range, or not applicable; never a failure."""
-    _no_failure(given, given.entries(maps=torch.full_like(given.maps, 0.3)))
+    _no_failure(case, case.entries(maps=torch.full_like(case.maps, 0.3)))
 
 
-def one_pixel(given: MetricCase) -> None:
+def one_pixel(case: MetricCase) -> None:
     """On a map that is zero but for one cell, and on one of zeros and ones: the same."""
-    spike = torch.zeros_like(given.maps)
+    spike = torch.zeros_like(case.maps)
     spike[:, 2, 3] = 1
-    _no_failure(given, given.entries(maps=spike))
-    _no_failure(given, given.entries(maps=(given.maps > 0.5).float()))
+    _no_failure(case, case.entries(maps=spike))
+    _no_failure(case, case.entries(maps=(case.maps > 0.5).float()))
 
 
-def only_ranks(given: MetricCase) -> None:
+def only_ranks(case: MetricCase) -> None:
     """If it says that it reads only ranks, no increasing change of the map changes it; nor does any scale, if not."""
-    levels = torch.randint(0, 9, (len(given.maps), *SIZE), generator=torch.Generator().manual_seed(1)).float() / 8
-    first = given.entries(maps=levels)
-    _same(given, given.entries(maps=5 * levels), first, "with the map scaled")
-    if given.choice.plugin.ranks_only:
-        _same(given, given.entries(maps=levels.exp()), first, "with the map's exponential")
+    levels = torch.randint(0, 9, (len(case.maps), *SIZE), generator=torch.Generator().manual_seed(1)).float() / 8
+    first = case.entries(maps=levels)
+    _same(case, case.entries(maps=5 * levels), first, "with the map scaled")
+    if case.choice.plugin.ranks_only:
+        _same(case, case.entries(maps=levels.exp()), first, "with the map's exponential")
 
 
-def empty_mask(given: MetricCase) -> None:
+def empty_mask(case: MetricCase) -> None:
     """If it needs a mask: not applicable where it is empty, and where the dataset has none."""
-    if "mask" not in given.choice.plugin.needs:
+    if "mask" not in case.choice.plugin.needs:
         return
-    assert given.masks is not None
-    empty = given.masks.clone()
+    assert case.masks is not None
+    empty = case.masks.clone()
     empty[1] = False
-    entries = given.entries(masks=empty)
+    entries = case.entries(masks=empty)
     assert entries[1]["status"] == "not_applicable", f"an empty mask gives {entries[1]}"
-    without = MetricCase(given.choice, given.network, given.images, given.maps, None)
+    without = MetricCase(case.choice, case.network, case.images, case.maps, None)
     statuses = {entry["status"] for entry in without.entries()}
     assert statuses == {"not_applicable"}, f"without masks it is {statuses}"
 
 
-def depends_on_the_map(given: MetricCase) -> None:
+def depends_on_the_map(case: MetricCase) -> None:
     """Two of several maps, some of them opposite, score differently; or it says of every image why none can.
 
     On ordinary images; on noise, of which SLIC makes one segment; on images of one colour; under masks that cover the
     image.
     """
-    alike = [name for name, scene in _scenes(given).items() if not _tells(scene, coarse=scene is not given)]
+    alike = [name for name, scene in _scenes(case).items() if not _tells(scene, coarse=scene is not case)]
     where = " and on ".join(alike)
     assert not alike, f"every map has the same value on {where}: use inapplicable where no map can change it"
 
 
-def _scenes(given: MetricCase) -> dict[str, MetricCase]:
-    noise = torch.rand(given.images.shape, generator=torch.Generator().manual_seed(5))
+def _scenes(case: MetricCase) -> dict[str, MetricCase]:
+    noise = torch.rand(case.images.shape, generator=torch.Generator().manual_seed(5))
     scenes = {
-        "the trial's images": given,
-        "images of noise": replace(given, images=noise),
-        "images of one colour": replace(given, images=torch.full_like(given.images, 0.4)),
+        "the trial's images": case,
+        "images of noise": replace(case, images=noise),
+        "images of one colour": replace(case, images=torch.full_like(case.images, 0.4)),
     }
-    if given.masks is not None and "mask" in given.choice.plugin.needs:
-        scenes["masks that cover the image"] = replace(given, masks=torch.ones_like(given.masks))
+    if case.masks is not None and "mask" in case.choice.plugin.needs:
+        scenes["masks that cover the image"] = replace(case, masks=torch.ones_like(case.masks))
     return scenes
 
 
-def _tells(given: MetricCase, *, coarse: bool) -> bool:
+def _tells(case: MetricCase, *, coarse: bool) -> bool:
     """Whether two maps differ on some image, or no image has a value under any map.
 
     ``coarse``: a metric of 0 and 1 passes too, as four maps may well agree in it.
     """
-    spike = torch.zeros_like(given.maps)
+    spike = torch.zeros_like(case.maps)
     spike[:, 1, 1] = 1
-    rows = range(min(2, len(given.images)))
+    rows = range(min(2, len(case.images)))
     values: list[list[float]] = [[] for _ in rows]
-    for maps in (given.maps, -given.maps, spike, -spike):
-        for own, entry in zip(values, given.entries(maps=maps, rows=rows), strict=True):
-            own += [entry["value"]] if entry["status"] == "ok" else []
-        spans = [max(own) - min(own) for own in values if own]
-        if spans and max(spans) > 1e-6 * max(abs(value) for own in values for value in own):
+    for maps in (case.maps, -case.maps, spike, -spike):
+        for image_values, entry in zip(values, case.entries(maps=maps, rows=rows), strict=True):
+            image_values += [entry["value"]] if entry["status"] == "ok" else []
+        spans = [max(image_values) - min(image_values) for image_values in values if image_values]
+        if spans and max(spans) > 1e-6 * max(abs(value) for image_values in values for value in image_values):
             return True
-    return not spans or (coarse and all(value in (0, 1) for own in values for value in own))
+    return not spans or (coarse and all(value in (0, 1) for image_values in values for value in image_values))
 
 
 METRIC_CHECKS: dict[str, Callable[[MetricCase], None]] = {
@@ -216,16 +218,16 @@ METRIC_CHECKS: dict[str, Callable[[MetricCase], None]] = {
 }
 
 
-def _no_failure(given: MetricCase, entries: Sequence[Entry]) -> None:
-    low, high = given.range
+def _no_failure(case: MetricCase, entries: Sequence[Entry]) -> None:
+    low, high = case.range
     for entry in entries:
         assert entry["status"] != "failed", f"it fails: {entry['reason']}"
         assert entry["status"] != "ok" or low - 1e-6 <= entry["value"] <= high + 1e-6, f"its value is {entry['value']}"
 
 
-def _same(given: MetricCase, found: Sequence[Entry], expected: Sequence[Entry], when: str) -> None:
-    for one, other in zip(found, expected, strict=True):
-        assert one["status"] == other["status"], f"{when} it is {one['status']}, and was {other['status']}"
-        if one["status"] == "ok":
-            off = abs(one["value"] - other["value"])
-            assert off <= given.tolerance, f"{when} the value differs by {off:.1g}"
+def _same(case: MetricCase, entries: Sequence[Entry], expected: Sequence[Entry], when: str) -> None:
+    for entry, other in zip(entries, expected, strict=True):
+        assert entry["status"] == other["status"], f"{when} it is {entry['status']}, and was {other['status']}"
+        if entry["status"] == "ok":
+            off = abs(entry["value"] - other["value"])
+            assert off <= case.tolerance, f"{when} the value differs by {off:.1g}"

@@ -48,10 +48,10 @@ class SessionRuns:
         name = content(study)
         if name not in self._known:
             self._known[name] = self._first(study, self.folder / name)
-        found = self._known[name]
-        if isinstance(found, str):
-            raise BenchError(found)
-        return found
+        result = self._known[name]
+        if isinstance(result, str):
+            raise BenchError(result)
+        return result
 
     def _first(self, study: Study, folder: Path) -> Run | str:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -61,11 +61,11 @@ class SessionRuns:
             if (folder / DONE).is_file():
                 return Run.load(folder)
             try:
-                made = study.run(folder, report=False)
+                run = study.run(folder, report=False)
             except Exception as error:
                 return self._failed(folder, error)
             write(folder / DONE, lambda file: file.write(b""))
-            return made
+            return run
 
     def _failed(self, folder: Path, error: Exception) -> str:
         known = isinstance(error, BenchError)
@@ -90,13 +90,13 @@ def read_study(study: str | Path | Study | None, keys: Mapping[str, Any]) -> Stu
 def content(study: Study) -> str:
     """A digest that tells studies apart by what their numbers come from."""
     judged: list[MethodChoice | MetricChoice] = [*study.methods, *study.metrics]
-    code = [(one.label, *identity(one.plugin, one.params)) for one in judged]
+    code = [(choice.label, *identity(choice.plugin, choice.params)) for choice in judged]
     loaded: list[ModelChoice | DatasetChoice] = [*study.models, *study.datasets]
-    builders = [one.plugin.source_digest for one in loaded if one.plugin]
-    return digest(study.plain(), code, builders, list(_given(study)))
+    builders = [choice.plugin.source_digest for choice in loaded if choice.plugin]
+    return digest(study.plain(), code, builders, list(_object_contents(study)))
 
 
-def _given(study: Study) -> Iterator[Any]:
+def _object_contents(study: Study) -> Iterator[Any]:
     """What the study's names do not say: of each network and dataset that is an object, its content."""
     for model in study.models:
         if model.plugin is None:

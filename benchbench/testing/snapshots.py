@@ -37,7 +37,7 @@ def kept(values: Array) -> Array:
     return np.round(part_means(normalised(values), SIDE), DIGITS) + 0.0  # without -0
 
 
-def compare(found: Maps, path: Path, tolerance: float) -> None:
+def compare(maps: Maps, path: Path, tolerance: float) -> None:
     """Hold maps to a snapshot.
 
     Args:
@@ -48,20 +48,20 @@ def compare(found: Maps, path: Path, tolerance: float) -> None:
         BenchError: there is no snapshot, or it cannot be read.
     """
     stored = read(path)
-    lines = [*_missing(found, stored), *_differences(found, stored, tolerance)]
+    lines = [*_missing(maps, stored), *_differences(maps, stored, tolerance)]
     if lines:
         more = f"\n  and {len(lines) - _MOST} more" if len(lines) > _MOST else ""
         raise Unlike("\n".join(f"  {line}" for line in lines[:_MOST]) + more)
 
 
-def write(found: Maps, path: Path) -> None:
+def write(maps: Maps, path: Path) -> None:
     """Store maps, atomically: of two processes that write at once, one has written.
 
     Raises:
         Unlike: a map has values that are not finite.
         BenchError: it cannot be written there.
     """
-    blocks = ",\n".join(_block(name, values) for name, values in found.items())
+    blocks = ",\n".join(_block(name, values) for name, values in maps.items())
     text = f'{{\n"snapshot": {FORMAT},\n"maps": {{\n{blocks}\n}}\n}}\n'
     publish(path, text, hint="Snapshots lie beside their test", parents=True)
 
@@ -73,16 +73,16 @@ def read(path: Path) -> dict[str, tuple[tuple[int, int], Array]]:
         BenchError: there is no such file, or it is no snapshot.
     """
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         hint = "Run pytest --benchbench-update, look at what it wrote, and commit it"
         raise BenchError("there is no snapshot yet", where=str(path), hint=hint) from None
     except (OSError, ValueError) as error:
         raise BenchError(f"the snapshot cannot be read: {error}", where=str(path), hint=_AGAIN) from None
     try:
-        if found["snapshot"] != FORMAT:
-            raise ValueError(f"its format is {found['snapshot']}, and this benchbench reads {FORMAT}")
-        return {name: _map(one) for name, one in found["maps"].items()}
+        if content["snapshot"] != FORMAT:
+            raise ValueError(f"its format is {content['snapshot']}, and this benchbench reads {FORMAT}")
+        return {name: _map(entry) for name, entry in content["maps"].items()}
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise BenchError(f"this file is not a snapshot: {error}", where=str(path), hint=_AGAIN) from None
 
@@ -90,9 +90,9 @@ def read(path: Path) -> dict[str, tuple[tuple[int, int], Array]]:
 _AGAIN = "Write it again: pytest --benchbench-update"
 
 
-def _map(one: Mapping[str, Any]) -> tuple[tuple[int, int], Array]:
-    height, width = one["shape"]
-    values: Array = np.array(one["rows"], dtype=np.float64)
+def _map(entry: Mapping[str, Any]) -> tuple[tuple[int, int], Array]:
+    height, width = entry["shape"]
+    values: Array = np.array(entry["rows"], dtype=np.float64)
     if values.shape != (min(height, SIDE), min(width, SIDE)) or not np.isfinite(values).all():
         raise ValueError(f"rows of {values.shape} do not fit a map of {height} x {width}")
     return (height, width), values
@@ -104,13 +104,13 @@ def _block(name: str, values: Array) -> str:
     return f'{json.dumps(name, ensure_ascii=False)}: {{"shape": {shape}, "rows": [\n{rows}\n]}}'
 
 
-def _missing(found: Maps, stored: Mapping[str, Any]) -> Iterator[str]:
-    yield from (f"{name}: the snapshot has this map, but the test does not" for name in stored if name not in found)
-    yield from (f"{name}: the snapshot has no such map" for name in found if name not in stored)
+def _missing(maps: Maps, stored: Mapping[str, Any]) -> Iterator[str]:
+    yield from (f"{name}: the snapshot has this map, but the test does not" for name in stored if name not in maps)
+    yield from (f"{name}: the snapshot has no such map" for name in maps if name not in stored)
 
 
-def _differences(found: Maps, stored: Mapping[str, tuple[tuple[int, int], Array]], tolerance: float) -> Iterator[str]:
-    for name, values in found.items():
+def _differences(maps: Maps, stored: Mapping[str, tuple[tuple[int, int], Array]], tolerance: float) -> Iterator[str]:
+    for name, values in maps.items():
         if name not in stored:
             continue
         shape, expected = stored[name]
@@ -119,8 +119,8 @@ def _differences(found: Maps, stored: Mapping[str, tuple[tuple[int, int], Array]
             continue
         try:
             now = kept(values)
-        except Unlike as said:
-            yield f"{name}: {said}"
+        except Unlike as error:
+            yield f"{name}: {error}"
             continue
         off = np.abs(now - expected)
         row, column = (int(i) for i in np.unravel_index(int(off.argmax()), off.shape))

@@ -83,10 +83,10 @@ def place_of(axis: Axis) -> Place | None:
     """The grid along an axis of tokens: rows and columns, or one of the two; None where it is none of these."""
     if len(axis) == 1 and isinstance(axis[0], Joined):
         *others, last = axis[0].axes
-        found = place_of(last)
-        if found is None or any(has(other, "row", "column", "lost") for other in others):
+        place = place_of(last)
+        if place is None or any(has(other, "row", "column", "lost") for other in others):
             return None
-        return Place(found.height, found.width, axis[0].size - _size(last), found.turned)
+        return Place(place.height, place.width, axis[0].size - _size(last), place.turned)
     if not axis or len(axis) > 2 or not all(isinstance(part, Atom) and part.whole for part in axis):
         return None
     sizes = {part.role: part.size for part in axis if isinstance(part, Atom)}
@@ -164,7 +164,7 @@ def reshaped(axes: Axes, before: Sequence[int], after: Sequence[int]) -> Axes:
     """The axes of a tensor that is read in another shape."""
     if 0 in after:
         return tuple(plain(size, "lost") for size in after)
-    found: list[Axis] = []
+    new_axes: list[Axis] = []
     left, right = 0, 0
     while right < len(after):
         group, sizes = [axes[left]] if left < len(before) else [], [after[right]]
@@ -179,43 +179,43 @@ def reshaped(axes: Axes, before: Sequence[int], after: Sequence[int]) -> Axes:
                 there *= after[right]
                 sizes.append(after[right])
                 right += 1
-        found += _dealt([part for axis in group for part in axis], sizes)
-    return tuple(found)
+        new_axes += _dealt([part for axis in group for part in axis], sizes)
+    return tuple(new_axes)
 
 
 def _dealt(parts: list[Atom | Joined], sizes: Sequence[int]) -> list[Axis]:
     """The parts dealt out to dimensions of these sizes; lost where they cannot be."""
-    queue, found = list(parts), []
+    queue, axes = list(parts), []
     for size in sizes:
-        taken: list[Atom | Joined] = []
+        portion: list[Atom | Joined] = []
         missing = size
         while missing > 1:
             part = queue.pop(0)
             if missing % part.size == 0:
-                taken.append(part)
+                portion.append(part)
                 missing //= part.size
             elif part.size % missing == 0 and isinstance(part, Atom):
                 inner = part.size // missing
-                taken.append(Atom(part.role, missing, part.step * inner, part.total))
+                portion.append(Atom(part.role, missing, part.step * inner, part.total))
                 queue.insert(0, Atom(part.role, inner, part.step, part.total))
                 missing = 1
             else:
                 lost = has(tuple(parts), "row", "column", "lost")
                 return [plain(each, "lost" if lost else "none") for each in sizes]
-        found.append(_merged(taken))
-    return found
+        axes.append(_merged(portion))
+    return axes
 
 
 def _merged(parts: Sequence[Atom | Joined]) -> Axis:
-    found: list[Atom | Joined] = []
+    merged: list[Atom | Joined] = []
     for part in parts:
-        last = found[-1] if found else None
+        last = merged[-1] if merged else None
         if isinstance(part, Atom) and isinstance(last, Atom) and part.role == last.role:
             if part.role in ("none", "lost"):
-                found[-1] = Atom(part.role, last.size * part.size)
+                merged[-1] = Atom(part.role, last.size * part.size)
                 continue
             if last.step == part.step * part.size and last.total == part.total:
-                found[-1] = Atom(part.role, last.size * part.size, part.step, part.total)
+                merged[-1] = Atom(part.role, last.size * part.size, part.step, part.total)
                 continue
-        found.append(part)
-    return tuple(found)
+        merged.append(part)
+    return tuple(merged)

@@ -42,21 +42,21 @@ class Flow:
         self.head.append(head)
         return len(self.sources) - 1
 
-    def meet(self, one: int, other: int) -> int:
+    def meet(self, first: int, second: int) -> int:
         """The last operation through which everything passes that reaches either of the two."""
-        while one != other:
-            if self.depth[one] >= self.depth[other]:
-                one = self.above[one]
+        while first != second:
+            if self.depth[first] >= self.depth[second]:
+                first = self.above[first]
             else:
-                other = self.above[other]
-        return one
+                second = self.above[second]
+        return first
 
-    def weighed(self, one: tuple[int, int], other: tuple[int, int]) -> int:
+    def weighed(self, first: tuple[int, int], second: tuple[int, int]) -> int:
         """Which of two operations a product follows; each is given with how many numbers it has.
 
         The one with more numbers; else the one whose values are not squashed; else neither, but what both come of.
         """
-        (a, many), (b, more) = one, other
+        (a, many), (b, more) = first, second
         if a == b or many > more:
             return a
         if more > many:
@@ -99,21 +99,21 @@ class Way:
     @cached_property
     def _before(self) -> dict[int, int]:
         """By operation, all that it follows, near and far."""
-        found: dict[int, int] = {}
+        predecessors: dict[int, int] = {}
         for node in sorted(self.on):
-            found[node] = 0
+            predecessors[node] = 0
             for source in self.flow.sources[node]:
-                found[node] |= found[source] | 1 << source
-        return found
+                predecessors[node] |= predecessors[source] | 1 << source
+        return predecessors
 
     @cached_property
     def _after(self) -> dict[int, int]:
         """By operation, all on the way that follow it, near and far."""
-        found = dict.fromkeys(self.on, 0)
+        successors = dict.fromkeys(self.on, 0)
         for node in sorted(self.on, reverse=True):
             for source in self.flow.sources[node]:
-                found[source] |= found[node] | 1 << node
-        return found
+                successors[source] |= successors[node] | 1 << node
+        return successors
 
     def follows(self, later: int, node: int) -> bool:
         """Whether an operation follows another one, near or far."""

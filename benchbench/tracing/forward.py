@@ -123,20 +123,20 @@ def _after(module: nn.Module, function: Callable[..., Any]) -> Iterator[None]:
         handle.remove()
 
 
-def _tensors(given: Any) -> Iterator[Tensor]:
-    if isinstance(given, Tensor):
-        yield given
-    elif isinstance(given, dict):
-        yield from _tensors(list(given.values()))
-    elif isinstance(given, (list, tuple)):
-        for each in given:
+def _tensors(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, dict):
+        yield from _tensors(list(value.values()))
+    elif isinstance(value, (list, tuple)):
+        for each in value:
             yield from _tensors(each)
 
 
 def _named(func: Any, args: Any, kwargs: Any) -> dict[str, Any]:
     """The arguments by the schema's names and in its order, with defaults."""
-    given = dict(zip((a.name for a in func._schema.arguments), args, strict=False)) | kwargs
-    return {a.name: given.get(a.name, a.default_value) for a in func._schema.arguments}
+    arguments = dict(zip((a.name for a in func._schema.arguments), args, strict=False)) | kwargs
+    return {a.name: arguments.get(a.name, a.default_value) for a in func._schema.arguments}
 
 
 class _Follow(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -175,11 +175,11 @@ class _Follow(TorchDispatchMode):  # type: ignore[no-untyped-call]
         name = name if written is None else name.rstrip("_")
         node = self._operation(name, named)
         if name == "copy":
-            found = [self._copied(named["src"], named["self"])]
+            result_axes = [self._copied(named["src"], named["self"])]
         else:
             call = Call(named, results, self._axes, lambda t: t in self.known)
-            found = list(axes_of(name, torch.Tag.pointwise in func.tags, call))
-        for result, axes in zip(results, found, strict=True):
+            result_axes = list(axes_of(name, torch.Tag.pointwise in func.tags, call))
+        for result, axes in zip(results, result_axes, strict=True):
             self._keep(result, axes, node)
         base = None if written is None else written._base
         if base is not None and written is not None:
@@ -217,11 +217,11 @@ class _Follow(TorchDispatchMode):  # type: ignore[no-untyped-call]
         elif "attention" in name and isinstance(value := named.get("value"), Tensor) and value in self.known:
             followed = [self.known[value].node]
         elif name in _PRODUCTS and len(tensors) > 1 and len(nodes) > 1:
-            one, other = tensors[-2:]
+            left, right = tensors[-2:]
             followed = [
-                flow.weighed((self.known[one].node, one.numel()), (self.known[other].node, other.numel()))
+                flow.weighed((self.known[left].node, left.numel()), (self.known[right].node, right.numel()))
                 if name in ("mul", "div")
-                else flow.weighed((self.known[one].node, 0), (self.known[other].node, 0))
+                else flow.weighed((self.known[left].node, 0), (self.known[right].node, 0))
             ]
         mixes = len(nodes) > 1 or name in ("convolution", "addmm", "mm", "bmm") or "norm" in name
         open_ended = name == "clamp" and (named.get("min") is None or named.get("max") is None)

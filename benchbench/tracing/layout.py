@@ -20,7 +20,7 @@ _FIRST = (
 )
 _LAST = (nn.LayerNorm, nn.Linear)
 
-Given: TypeAlias = "Literal['first', 'last'] | tuple[int, int]"
+LayoutChoice: TypeAlias = "Literal['first', 'last'] | tuple[int, int]"
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,12 @@ def with_grid(network: nn.Module, grid: tuple[int, int]) -> nn.Module:
     """
     if not _is_grid(grid):
         raise BenchError(f"the grid is {grid!r}", where="with_grid", hint="Give (rows, columns) of tokens")
-    made = copy.copy(network)
-    made.benchbench_grid = tuple(grid)  # type: ignore[assignment]
-    return made
+    clone = copy.copy(network)
+    clone.benchbench_grid = tuple(grid)  # type: ignore[assignment]
+    return clone
 
 
-def with_layout(network: nn.Module, layouts: Mapping[str, Given]) -> nn.Module:
+def with_layout(network: nn.Module, layouts: Mapping[str, LayoutChoice]) -> nn.Module:
     """The network, with the layout of some of its layers' outputs given by hand.
 
     What is given is believed: use it where benchbench refuses a layer because it cannot tell its layout. The network's
@@ -67,30 +67,30 @@ def with_layout(network: nn.Module, layouts: Mapping[str, Given]) -> nn.Module:
         BenchError: a layer is not in the network, or a layout is none of these.
 
     Example:
-        >>> told = bb.with_layout(network, {"features": "first"})
-        >>> bb.explain(told, images, layer="features").shape
+        >>> annotated = bb.with_layout(network, {"features": "first"})
+        >>> bb.explain(annotated, images, layer="features").shape
         torch.Size([2, 1, 32, 32])
     """
     known = {name for name, _ in network.named_modules() if name}
-    for name, given in layouts.items():
+    for name, choice in layouts.items():
         if name not in known:
             raise BenchError(f"the network has no layer {name!r}", where="with_layout", hint=nearest(name, known, 12))
-        if given not in ("first", "last") and not _is_grid(given):
+        if choice not in ("first", "last") and not _is_grid(choice):
             hint = "Give 'first', 'last', or (rows, columns) of tokens"
-            raise BenchError(f"the layout of {name!r} is {given!r}", where="with_layout", hint=hint)
-    made = copy.copy(network)
-    made.benchbench_layouts = {**layouts_given(network), **layouts}  # type: ignore[assignment]
-    return made
+            raise BenchError(f"the layout of {name!r} is {choice!r}", where="with_layout", hint=hint)
+    clone = copy.copy(network)
+    clone.benchbench_layouts = {**layouts_given(network), **layouts}  # type: ignore[assignment]
+    return clone
 
 
-def layouts_given(network: nn.Module) -> dict[str, Given]:
+def layouts_given(network: nn.Module) -> dict[str, LayoutChoice]:
     """The layouts that were given by hand, by layer."""
-    found: dict[str, Given] = getattr(network, "benchbench_layouts", {})
-    return found
+    layouts: dict[str, LayoutChoice] = getattr(network, "benchbench_layouts", {})
+    return layouts
 
 
-def _is_grid(given: Any) -> bool:
-    sides = tuple(given) if isinstance(given, (tuple, list)) else ()
+def _is_grid(value: Any) -> bool:
+    sides = tuple(value) if isinstance(value, (tuple, list)) else ()
     return len(sides) == 2 and all(isinstance(side, int) and side > 0 for side in sides)
 
 
@@ -101,21 +101,21 @@ def tokens_of(network: nn.Module) -> Tokens:
     return Tokens(frozenset(int(shape[-1]) for shape in shapes if shape), grid)
 
 
-def layout_given(given: Given, shape: Sequence[int], name: str) -> Layout:
+def layout_given(choice: LayoutChoice, shape: Sequence[int], name: str) -> Layout:
     """The layout that was given by hand, for an output of this shape.
 
     Raises:
         BenchError: an output of this shape cannot have it.
     """
-    if given == "first" and len(shape) == 4:
+    if choice == "first" and len(shape) == 4:
         return Layout("first", shape[2], shape[3])
-    if given == "last" and len(shape) == 4:
+    if choice == "last" and len(shape) == 4:
         return Layout("last", shape[1], shape[2])
-    if isinstance(given, (tuple, list)) and len(shape) == 3 and shape[1] >= given[0] * given[1]:
-        return Layout("tokens", given[0], given[1], shape[1] - given[0] * given[1])
-    said = f"the layout of {name!r} is {given!r}, and its output is {tuple(shape)}"
+    if isinstance(choice, (tuple, list)) and len(shape) == 3 and shape[1] >= choice[0] * choice[1]:
+        return Layout("tokens", choice[0], choice[1], shape[1] - choice[0] * choice[1])
+    reason = f"the layout of {name!r} is {choice!r}, and its output is {tuple(shape)}"
     hint = "'first' and 'last' are for four dimensions, (rows, columns) for at least so many tokens in three"
-    raise BenchError(said, where="with_layout", hint=hint)
+    raise BenchError(reason, where="with_layout", hint=hint)
 
 
 def layout_from(axes: Axes, shape: Sequence[int]) -> Layout | None:
@@ -166,15 +166,15 @@ def layout_of(
         return None
     if tokens.grid and 0 <= (others := shape[1] - tokens.grid[0] * tokens.grid[1]) <= _MOST_PREFIX:
         return Layout("tokens", *tokens.grid, others)
-    found = []
+    layouts = []
     for prefix in range(min(_MOST_PREFIX, shape[1] - 1) + 1):
         grid = _grid(shape[1] - prefix, size)
         if grid and grid[0] * grid[1] > 1:
-            found.append(Layout("tokens", *grid, prefix))
-    if len(found) > 1 or any(8 * each.prefix > each.height * each.width for each in found):
-        said = f"{shape[1]} tokens may be {' or '.join(_read(each) for each in found)}"
-        raise NotApplicable(said, hint="Choose: bb.with_grid(network, (rows, columns))")
-    return found[0] if found else None
+            layouts.append(Layout("tokens", *grid, prefix))
+    if len(layouts) > 1 or any(8 * each.prefix > each.height * each.width for each in layouts):
+        reason = f"{shape[1]} tokens may be {' or '.join(_read(each) for each in layouts)}"
+        raise NotApplicable(reason, hint="Choose: bb.with_grid(network, (rows, columns))")
+    return layouts[0] if layouts else None
 
 
 def _read(layout: Layout) -> str:
@@ -190,8 +190,8 @@ def _four(shape: Sequence[int], size: tuple[int, int], module: nn.Module | None)
         return last
     fits = [each for each in (first, last) if proportional(each.height, each.width, size)]
     if len(fits) != 1:
-        said = f"its output {tuple(shape)} can be read with its channels first or last"
-        raise NotApplicable(said, hint="Choose: bb.with_layout(network, {layer: 'first'}), or 'last'")
+        reason = f"its output {tuple(shape)} can be read with its channels first or last"
+        raise NotApplicable(reason, hint="Choose: bb.with_layout(network, {layer: 'first'}), or 'last'")
     return fits[0]
 
 

@@ -47,18 +47,18 @@ class Reading:
             BenchError: the output cannot have the layout that was given.
         """
         output = self.outputs[name]
-        given = layouts_given(self.network).get(name)
-        if given is not None:
-            return layout_given(given, output.shape, name)
-        found = None if output.axes is None else layout_from(output.axes, output.shape)
-        if found is not None:
-            _agree(found, self.tokens.grid, name)
-            return found
+        choice = layouts_given(self.network).get(name)
+        if choice is not None:
+            return layout_given(choice, output.shape, name)
+        layout = None if output.axes is None else layout_from(output.axes, output.shape)
+        if layout is not None:
+            _agree(layout, self.tokens.grid, name)
+            return layout
         if output.axes is not None and clear(output.axes):
             return None
         if len(output.shape) == 3 and output.shape[1] in self.trace.shuffled:
-            said = f"the network holds {output.shape[1]} tokens in another order than the image's"
-            raise NotApplicable(said, where=f"layer {name!r}", hint="Use bb.with_layout if this layer does not")
+            reason = f"the network holds {output.shape[1]} tokens in another order than the image's"
+            raise NotApplicable(reason, where=f"layer {name!r}", hint="Use bb.with_layout if this layer does not")
         try:
             return layout_of(output.shape, self.size, self.tokens, output.module)
         except NotApplicable as error:
@@ -73,10 +73,10 @@ class Reading:
         places = self.trace.places.get(count, set())
         if len(places) > 1:
             raise NotApplicable(f"the network has several grids of {count} tokens")
-        found = next((Layout("tokens", p.height, p.width, p.prefix, p.turned) for p in places), None)
-        if found is not None:
-            _agree(found, self.tokens.grid, "")
-        return found
+        layout = next((Layout("tokens", p.height, p.width, p.prefix, p.turned) for p in places), None)
+        if layout is not None:
+            _agree(layout, self.tokens.grid, "")
+        return layout
 
     def told(self, name: str) -> bool:
         """Whether a layer's layout was given by hand, or is known from the operations and not from the shape."""
@@ -92,14 +92,14 @@ class Reading:
         return grid == self.tokens.grid or proportional(*grid, self.size)
 
 
-def _agree(found: Layout, grid: tuple[int, int] | None, name: str) -> None:
+def _agree(layout: Layout, grid: tuple[int, int] | None, name: str) -> None:
     """Raises NotApplicable where a grid of as many tokens was given by hand, and the operations tell another."""
-    if found.kind != "tokens" or grid is None or grid == (found.height, found.width):
+    if layout.kind != "tokens" or grid is None or grid == (layout.height, layout.width):
         return
-    if grid[0] * grid[1] == found.height * found.width:
+    if grid[0] * grid[1] == layout.height * layout.width:
         of = f" of {name!r}" if name else ""
-        said = f"the tokens{of} lie in {found.height} x {found.width} cells, and with_grid says {grid}"
-        raise NotApplicable(said, hint=f"Leave with_grid out, or say with_layout(network, {{{name!r}: {grid}}})")
+        reason = f"the tokens{of} lie in {layout.height} x {layout.width} cells, and with_grid says {grid}"
+        raise NotApplicable(reason, hint=f"Leave with_grid out, or say with_layout(network, {{{name!r}: {grid}}})")
 
 
 def read(network: nn.Module, images: Tensor) -> Reading:

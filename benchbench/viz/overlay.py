@@ -111,7 +111,7 @@ def overlay(
         raise BenchError(f"strength is {strength}", where="overlay", hint="Give a number from 0 to 1")
     picture = _picture(image, preprocess)
     several = [maps] if isinstance(maps, Tensor) else list(maps)
-    return Overlay(((picture, *(laid(picture, one, strength) for one in several)),))
+    return Overlay(((picture, *(laid(picture, saliency_map, strength) for saliency_map in several)),))
 
 
 def laid(picture: Image.Image, saliency_map: Tensor, strength: float = 0.5) -> Image.Image:
@@ -137,8 +137,8 @@ def _picture(image: Any, preprocess: Preprocess | None) -> Image.Image:
     if plain.ndim != 3 or not plain.numel():
         raise BenchError(f"the image's shape is {tuple(image.shape)}", where="overlay", hint="Give (channels, H, W)")
     if preprocess is not None and len(preprocess.mean) != len(plain):
-        said = f"the image has {len(plain)} channels, and preprocess has a mean for {len(preprocess.mean)}"
-        raise BenchError(said, where="overlay", hint="Give the Preprocess that the image was normalised with")
+        message = f"the image has {len(plain)} channels, and preprocess has a mean for {len(preprocess.mean)}"
+        raise BenchError(message, where="overlay", hint="Give the Preprocess that the image was normalised with")
     if preprocess is not None:
         return Image.fromarray(denormalise(plain, preprocess).numpy())
     if not (torch.isfinite(plain).all() and plain.min() >= 0 and plain.max() <= 1):

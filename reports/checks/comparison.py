@@ -49,8 +49,8 @@ class RunComparison:
     def summary(self) -> str:
         """Of run B: how many comparisons are better, worse, equivalent, undecided, incomparable."""
         counts = Counter(map(str, self.quality["verdict"]))
-        said = join_words(f"{counts[verdict]} {verdict}" for verdict in VERDICTS)
-        return f"B compared with A in {plural(len(self.quality), 'quality comparison')}: {said}."
+        tally = join_words(f"{counts[verdict]} {verdict}" for verdict in VERDICTS)
+        return f"B compared with A in {plural(len(self.quality), 'quality comparison')}: {tally}."
 
     def text(self, format: str) -> str:
         """``csv``: both tables at full precision, the costs' rows last; ``json``: the same with the summary.
@@ -101,14 +101,14 @@ def _quality(row: Mapping[Any, Any], decimals: int) -> list[str]:
     numbers = [_number(row[side], decimals) for side in ("mean", "other_mean")]
     if row["verdict"] == "incomparable":
         return [name, *numbers, "", f"incomparable: {row['reason']}"]
-    said = "\n".join([_number(row["mean_difference"], decimals), interval(row["low"], row["high"], decimals)])
+    difference = "\n".join([_number(row["mean_difference"], decimals), interval(row["low"], row["high"], decimals)])
     notes = [f"{row['other_targets']} changed targets"] if row["other_targets"] else []
     notes += (
         [f"failed {row['other_failed']} in A, {row['failed']} in B"] if row["failed"] or row["other_failed"] else []
     )
     verdict = str(row["verdict"])
     verdict += ", within the margin" if row["equivalent"] and verdict != "equivalent" else ""
-    return [name, *numbers, said, "\n".join([verdict, p_value(row["p_holm"]), *notes])]
+    return [name, *numbers, difference, "\n".join([verdict, p_value(row["p_holm"]), *notes])]
 
 
 def _cost(row: Mapping[Any, Any], decimals: int) -> list[str]:

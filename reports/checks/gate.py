@@ -33,7 +33,7 @@ def render(checked: Checked, format: str) -> str:
         case "markdown":
             return "\n".join(_markdown(checked)) + "\n"
         case "junit":
-            return junit(checked, said)
+            return junit(checked, describe)
         case "json":
             return json.dumps(_plain(checked), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
     raise BenchError(f"unknown format {format!r}", where="--format", hint=nearest(format, FORMATS))
@@ -61,7 +61,7 @@ def _shown(checked: Checked, meant: str) -> Iterator[RenderableType]:
         table.add_column(head, overflow="fold", min_width=least)
     for change in checked.changes[:MOST_ROWS]:
         style = "red" if change.fails else "green" if change.better else ""
-        cells = (_mark(change), change.kind, _where(change, shared), said(change))
+        cells = (_mark(change), change.kind, _where(change, shared), describe(change))
         table.add_row(*(Text(one_line(cell), style=style) for cell in cells))
     yield table
     yield from (Text(line) for line in _footer(checked, meant))
@@ -89,15 +89,15 @@ def _shared(checked: Checked) -> tuple[str, ...]:
 def _where(change: Change, shared: tuple[str, ...] = ()) -> str:
     """The place, less what is shared, and the metric."""
     measure = f"{change.metric}@{change.protocol}" if change.metric else ""
-    own = [part for i, part in enumerate(change.place.parts) if part and part not in shared[i : i + 1]]
-    return _joined([*own, measure]) or ("" if any(change.place.parts) else "the run")
+    parts = [part for i, part in enumerate(change.place.parts) if part and part not in shared[i : i + 1]]
+    return _joined([*parts, measure]) or ("" if any(change.place.parts) else "the run")
 
 
 def _joined(parts: Iterable[str]) -> str:
     return " · ".join(filter(None, parts))
 
 
-def said(change: Change) -> str:
+def describe(change: Change) -> str:
     """With the images that it is about, where they are few; JSON has them all."""
     few = [name for name in change.images if name not in change.said] if len(change.images) <= MOST_IMAGES else []
     return f"{change.said} ({', '.join(few)})" if few else change.said
@@ -112,7 +112,7 @@ def _markdown(checked: Checked) -> Iterator[str]:
     if checked.changes:
         yield "\n| | kind | where | what |\n| :-- | :-- | :-- | :-- |"
     for change in checked.changes[:MOST_ROWS]:
-        cells = (_mark(change), change.kind, _where(change, shared), said(change))
+        cells = (_mark(change), change.kind, _where(change, shared), describe(change))
         yield f"| {' | '.join(markdown(cell) for cell in cells)} |"
     yield from (f"\n{markdown(line)}" for line in _footer(checked))
 
@@ -120,7 +120,7 @@ def _markdown(checked: Checked) -> Iterator[str]:
 def _plain(checked: Checked) -> dict[str, object]:
     """Without numbers that JSON has none of."""
     changes = [
-        {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in one.items()}
-        for one in map(asdict, checked.changes)
+        {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in fields.items()}
+        for fields in map(asdict, checked.changes)
     ]
     return {"ok": checked.ok, "summary": checked.summary, "compared": checked.counts, "changes": changes}

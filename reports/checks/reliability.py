@@ -28,13 +28,13 @@ MEANING = (
 )
 
 
-def terminal(found: pd.DataFrame) -> Group:
+def terminal(reliability: pd.DataFrame) -> Group:
     """One table per model, dataset and layer."""
-    return Group(*_tables(found))
+    return Group(*_tables(reliability))
 
 
-def _tables(found: pd.DataFrame) -> Iterator[Any]:
-    for place, rows in found.groupby(PLACE, sort=False):
+def _tables(reliability: pd.DataFrame) -> Iterator[Any]:
+    for place, rows in reliability.groupby(PLACE, sort=False):
         yield Text(one_line(" · ".join(map(str, place))), style="bold")
         table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
         for name in ("metric", *COLUMNS):
@@ -47,10 +47,10 @@ def _tables(found: pd.DataFrame) -> Iterator[Any]:
     yield Text(MEANING, style="dim")
 
 
-def render(found: pd.DataFrame) -> str:
+def render(reliability: pd.DataFrame) -> str:
     """The same as Markdown."""
     lines = []
-    for place, rows in found.groupby(PLACE, sort=False):
+    for place, rows in reliability.groupby(PLACE, sort=False):
         lines += [f"### {' · '.join(markdown(str(part)) for part in place)}", ""]
         lines += [_line(["Metric", "Protocol", *COLUMNS]), _line([":--", ":--", *["--:"] * 4, ":--"])]
         for row in rows.to_dict("records"):
@@ -60,11 +60,11 @@ def render(found: pd.DataFrame) -> str:
     return "\n".join([*lines, MEANING, ""])
 
 
-def write_tables(found: pd.DataFrame, folder: Path) -> None:
+def write_tables(reliability: pd.DataFrame, folder: Path) -> None:
     """Write reliability.csv, at full precision, and reliability.md into the folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    publish(folder / "reliability.csv", csv(found))
-    publish(folder / "reliability.md", render(found))
+    publish(folder / "reliability.csv", csv(reliability))
+    publish(folder / "reliability.md", render(reliability))
 
 
 def _cells(row: dict[Any, Any], between: str) -> list[str]:

@@ -50,28 +50,26 @@ class Agreement:
     def matrix(self) -> list[list[float]]:
         """Rows and columns in the order of ``metrics``; 1 on the diagonal."""
         keys = [_key(metric) for metric in self.metrics]
-        return [[1.0 if one == other else self.tau.get((one, other), math.nan) for other in keys] for one in keys]
+        return [[1.0 if key == other else self.tau.get((key, other), math.nan) for other in keys] for key in keys]
 
     @property
     def readable(self) -> bool:
         return FEWEST <= len(self.metrics) <= MOST
 
 
-def agreements(blocks: tuple[Block, ...], found: pd.DataFrame) -> tuple[Agreement, ...]:
-    """Of each block with two quality metrics or more; ``found`` is what ``stats.agreement`` gave."""
-    return tuple(made for block in blocks if (made := _agreement(block, found)) is not None)
+def agreements(blocks: tuple[Block, ...], taus: pd.DataFrame) -> tuple[Agreement, ...]:
+    """Of each block with two quality metrics or more; ``taus`` is what ``stats.agreement`` gave."""
+    return tuple(agreement for block in blocks if (agreement := _agreement(block, taus)) is not None)
 
 
-def _agreement(block: Block, found: pd.DataFrame) -> Agreement | None:
-    here = found[
-        (found["model"] == block.model) & (found["dataset"] == block.dataset) & (found["layer"] == block.layer)
-    ]
+def _agreement(block: Block, taus: pd.DataFrame) -> Agreement | None:
+    here = taus[(taus["model"] == block.model) & (taus["dataset"] == block.dataset) & (taus["layer"] == block.layer)]
     if here.empty:
         return None
     tau: dict[tuple[Key, Key], float] = {}
     for row in here.to_dict("records"):
-        one, other = (row["metric"], row["protocol"]), (row["other_metric"], row["other_protocol"])
-        tau[one, other] = tau[other, one] = float(row["tau"])
+        first, second = (row["metric"], row["protocol"]), (row["other_metric"], row["other_protocol"])
+        tau[first, second] = tau[second, first] = float(row["tau"])
     known = {key for pair in tau for key in pair}
     metrics = tuple(metric for metric in block.quality if _key(metric) in known)
     kin = here["family"] == here["other_family"]

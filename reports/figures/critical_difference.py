@@ -63,12 +63,12 @@ def critical_difference(ranked: Ranked, title: str, look: Mapping[str, Look]) ->
 def bar_levels(groups: Sequence[tuple[int, int]]) -> list[int]:
     """In which row below the axis each group's bar lies, 1 the first: bars that share a method are not in one row."""
     ends: list[int] = []
-    found = []
+    levels = []
     for first, last in groups:
         level = next((number for number, end in enumerate(ends) if end < first), len(ends))
         ends[level : level + 1] = [last]
-        found.append(level + 1)
-    return found
+        levels.append(level + 1)
+    return levels
 
 
 def _rule(axis: Axes, label: str, low: int, high: int) -> None:
@@ -115,13 +115,13 @@ def _bar(axis: Axes, ranks: Sequence[float], group: Sequence[int], level: int, i
 
 def stretches(group: Sequence[int]) -> list[tuple[int, int]]:
     """The first and the last of each run of neighbours in the group."""
-    found: list[tuple[int, int]] = []
+    runs: list[tuple[int, int]] = []
     for place in group:
-        if found and found[-1][1] == place - 1:
-            found[-1] = (found[-1][0], place)
+        if runs and runs[-1][1] == place - 1:
+            runs[-1] = (runs[-1][0], place)
         else:
-            found.append((place, place))
-    return found
+            runs.append((place, place))
+    return runs
 
 
 def _label(name: str, rank: float) -> str:
@@ -130,10 +130,10 @@ def _label(name: str, rank: float) -> str:
 
 def _alt(ranked: Ranked, title: str) -> str:
     order = ", ".join(f"{one_line(name)} {rank:.2f}" for name, rank in zip(ranked.methods, ranked.ranks, strict=True))
-    return f"Mean ranks over {plural(ranked.n, 'image')}, {one_line(title)}: {order}. {' '.join(_said(ranked))}"
+    return f"Mean ranks over {plural(ranked.n, 'image')}, {one_line(title)}: {order}. {' '.join(_sentences(ranked))}"
 
 
-def _said(ranked: Ranked) -> Iterator[str]:
+def _sentences(ranked: Ranked) -> Iterator[str]:
     for group in ranked.groups:
         if len(group) > 1:
             yield f"No significant difference among {join_words(one_line(ranked.methods[place]) for place in group)}."

@@ -118,8 +118,10 @@ def _value(row: Row, metric: Metric) -> float | None:
 
 
 def _curves_alt(block: Block, metrics: Sequence[Metric]) -> str:
-    said = [f"{metric.title} {metric.protocol} ({metric.direction}): {_ranking(block, metric)}" for metric in metrics]
-    return f"Mean probability against the share of pixels, {block.title}. Areas: {'; '.join(said)}."
+    rankings = [
+        f"{metric.title} {metric.protocol} ({metric.direction}): {_ranking(block, metric)}" for metric in metrics
+    ]
+    return f"Mean probability against the share of pixels, {block.title}. Areas: {'; '.join(rankings)}."
 
 
 def _ranking(block: Block, metric: Metric) -> str:

@@ -110,8 +110,8 @@ def _panel(axis: Axes, table: DepthTable, layers: Sequence[str], look: Mapping[s
 def _table(blocks: Sequence[Block], metric: Metric) -> DepthTable:
     rows: dict[str, Row] = {row.method: row for block in blocks for row in (*block.methods, *block.controls)}
     names = sorted(rows, key=lambda name: rows[name].control)
-    found = [(name, rows[name].control, tuple(_cell(block, name, metric) for block in blocks)) for name in names]
-    return DepthTable(metric, tuple(found))
+    lines = [(name, rows[name].control, tuple(_cell(block, name, metric) for block in blocks)) for name in names]
+    return DepthTable(metric, tuple(lines))
 
 
 def _cell(block: Block, method: str, metric: Metric) -> Cell | None:

@@ -26,7 +26,7 @@ class Front:
     methods: tuple[str, ...]
 
     @property
-    def said(self) -> str:
+    def text(self) -> str:
         """``gradcam (1.2 ms, 0.31) and scorecam (96.0 ms, 0.24)``."""
         unit = f" {self.cost.unit}" if self.cost.unit else ""
         return join_words(f"{name} ({self._cost(name)}{unit}, {self._mean(name)})" for name in self.methods)
@@ -48,8 +48,8 @@ def fronts(block: Block) -> tuple[Front, ...]:
     cost = cost_of(block)
     if cost is None:
         return ()
-    found = (_front(block, metric, cost) for metric in block.quality)
-    return tuple(front for front in found if len(front.points) > 1)
+    candidates = (_front(block, metric, cost) for metric in block.quality)
+    return tuple(front for front in candidates if len(front.points) > 1)
 
 
 def _front(block: Block, metric: Metric, cost: Metric) -> Front:

@@ -11,8 +11,7 @@ from ...files import publish
 from ...stats import curve_bands
 from ..leaderboard.board import Block, Metric
 from ..leaderboard.marks import Marked
-from . import curves as figures
-from . import style as drawing
+from . import curves, style
 from .critical_difference import critical_difference
 
 
@@ -32,14 +31,14 @@ def write_figures(marked: Marked, folder: Path) -> list[Path]:
     return written
 
 
-def pictures(marked: Marked) -> Iterator[tuple[str, drawing.Picture]]:
+def pictures(marked: Marked) -> Iterator[tuple[str, style.Picture]]:
     """Each figure with a name: the kind, then what tells it from the others."""
     board = marked.board
     bands = curve_bands(board.shown.curves, int(board.record.info["seed"]), board.scales)
     look = looks(marked)
     for block in board.blocks:
         place = f"{block.model}-{block.dataset}-{block.layer}"
-        drawn = (("curves", figures.curves(block, bands, look)), ("cost", figures.scatter(block, look)))
+        drawn = (("curves", curves.curves(block, bands, look)), ("cost", curves.scatter(block, look)))
         yield from ((f"{kind}-{place}", picture) for kind, picture in drawn if picture)
         for metric in block.quality:
             picture = _diagram(marked, block, metric)
@@ -47,13 +46,13 @@ def pictures(marked: Marked) -> Iterator[tuple[str, drawing.Picture]]:
                 yield f"ranks-{place}-{metric.name}-{metric.protocol}", picture
 
 
-def looks(marked: Marked) -> dict[str, drawing.Look]:
+def looks(marked: Marked) -> dict[str, style.Look]:
     """By method, as in every figure of the run."""
     names, controls = [m["name"] for m in marked.board.record.info["methods"]], marked.board.controls
-    return drawing.looks([n for n in names if n not in controls], [n for n in names if n in controls])
+    return style.looks([n for n in names if n not in controls], [n for n in names if n in controls])
 
 
-def _diagram(marked: Marked, block: Block, metric: Metric) -> drawing.Picture | None:
+def _diagram(marked: Marked, block: Block, metric: Metric) -> style.Picture | None:
     ranked = marked.verdicts.ranked.get((block.model, block.dataset, block.layer, metric.name, metric.protocol))
     if ranked is None:
         return None
@@ -65,8 +64,8 @@ def _file_name(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9.+-]+", "_", name)[:120].strip("._") or "figure"
 
 
-def _free(folder: Path, stem: str, taken: list[Path]) -> Path:
+def _free(folder: Path, stem: str, written: list[Path]) -> Path:
     """A path that no other figure of this run has, also where names differ in case alone."""
-    used = {path.name.lower() for path in taken}
-    names = (f"{stem}.pdf", *(f"{stem}-{number}.pdf" for number in range(2, len(taken) + 3)))
+    used = {path.name.lower() for path in written}
+    names = (f"{stem}.pdf", *(f"{stem}-{number}.pdf" for number in range(2, len(written) + 3)))
     return folder / next(name for name in names if name.lower() not in used)

@@ -82,9 +82,9 @@ class Look:
 def looks(methods: Sequence[str], controls: Sequence[str]) -> dict[str, Look]:
     """A look per method: coloured, or grey for a control; dash and marker say the same as the colour."""
     drawn = zip(methods, cycle(COLOURS), cycle(DASHES), cycle(MARKERS), strict=False)
-    found = {name: Look(colour, dash, marker, False) for name, colour, dash, marker in drawn}
+    coloured = {name: Look(colour, dash, marker, False) for name, colour, dash, marker in drawn}
     plain = zip(controls, cycle(CONTROL_DASHES), cycle(CONTROL_MARKERS), strict=False)
-    return {**found, **{name: Look(GREY, dash, marker, True) for name, dash, marker in plain}}
+    return {**coloured, **{name: Look(GREY, dash, marker, True) for name, dash, marker in plain}}
 
 
 def grid(count: int, most: int) -> tuple[Figure, list[Axes]]:

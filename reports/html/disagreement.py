@@ -25,8 +25,8 @@ def disagreement(maps: Sequence[FloatArray]) -> float:
     """
     if not maps:
         return math.nan
-    height, width = min(one.shape[0] for one in maps), min(one.shape[1] for one in maps)
-    flat = [reduced(one, height, width).ravel() for one in maps]
+    height, width = min(saliency.shape[0] for saliency in maps), min(saliency.shape[1] for saliency in maps)
+    flat = [reduced(saliency, height, width).ravel() for saliency in maps]
     alive = [cells for cells in flat if cells.min() < cells.max()]
     if len(alive) < 2:
         return math.nan

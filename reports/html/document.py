@@ -78,10 +78,10 @@ def _policy() -> str:
 
 def link(paper: str) -> str:
     """Where a paper is: from arXiv:ID, a DOI or an https address; empty for anything else."""
-    if found := re.fullmatch(r"arXiv:(\d{4}\.\d{4,5})(v\d+)?", paper):
-        return f"https://arxiv.org/abs/{found[1]}"
-    if found := re.fullmatch(r"(?:doi:)?(10\.\d{4,9}/[\w.()/:;-]+)", paper):
-        return f"https://doi.org/{found[1]}"
+    if match := re.fullmatch(r"arXiv:(\d{4}\.\d{4,5})(v\d+)?", paper):
+        return f"https://arxiv.org/abs/{match[1]}"
+    if match := re.fullmatch(r"(?:doi:)?(10\.\d{4,9}/[\w.()/:;-]+)", paper):
+        return f"https://doi.org/{match[1]}"
     return paper if re.fullmatch(r"https://[\w./%#?=&:~-]+", paper) else ""
 
 

@@ -16,7 +16,7 @@ from ..latex.plain import plain_table
 from ..leaderboard.board import BLOCK, Block, Board
 from ..leaderboard.marks import Marked
 from ..number_format import fixed
-from . import subgroups as groups
+from . import subgroups
 from .tests import VERDICTS, Decided
 
 LOST = ["model", "dataset", "layer", "method", "status", "reason"]
@@ -27,26 +27,26 @@ def downloads(
     decided: Decided,
     depths: Sequence[Depth],
     agreements: Sequence[Agreement],
-    groups: Sequence[groups.SubgroupTable],
+    groups: Sequence[subgroups.SubgroupTable],
 ) -> dict[str, dict[str, str]]:
     """By the table's id in the page: ``name`` (of the file, without suffix), ``csv`` and ``tex``."""
     board, tidy = marked.board, marked.table()
-    found: dict[str, dict[str, str]] = {}
+    files: dict[str, dict[str, str]] = {}
     for number, block in enumerate(board.blocks, start=1):
         for id, kind, metrics in (("block", QUALITY, block.quality), ("cost", COST, block.costs)):
             if metrics:
                 rows = _of(tidy, block)
                 tex = latex.block_table(marked, block, f"benchbench-{kind}-{number}", kind == COST)
-                found[f"{id}-{number}"] = _file([kind, block.title], rows[rows["kind"] == kind], tex)
+                files[f"{id}-{number}"] = _file([kind, block.title], rows[rows["kind"] == kind], tex)
     for number, depth in enumerate(depths, start=1):
         for place, table in enumerate(depth.tables, start=1):
-            found[f"depth-{number}-{place}"] = _depth(board, depth, table, f"depth-{number}-{place}")
+            files[f"depth-{number}-{place}"] = _depth(board, depth, table, f"depth-{number}-{place}")
     for number, agreement in enumerate(agreements, start=1):
-        found[f"agreement-{number}"] = _agreement(board, agreement, f"agreement-{number}")
+        files[f"agreement-{number}"] = _agreement(board, agreement, f"agreement-{number}")
     for number, group in enumerate(groups, start=1):
-        found[f"groups-{number}"] = _groups(group, f"groups-{number}")
-    found |= decided_files(decided) | _whole(marked)
-    return found
+        files[f"groups-{number}"] = _groups(group, f"groups-{number}")
+    files |= decided_files(decided) | _whole(marked)
+    return files
 
 
 def failures(board: Board) -> pd.DataFrame:
@@ -60,20 +60,20 @@ def failures(board: Board) -> pd.DataFrame:
 
 def decided_files(decided: Decided) -> dict[str, dict[str, str]]:
     """What the tests decided: the order over metrics, every pair, and what each contest can show."""
-    found = {}
+    files = {}
     for number, duel in enumerate(decided.duels, start=1):
-        said = f"{duel.block.title}: metrics on which the row is significantly better : worse than the column."
+        caption = f"{duel.block.title}: metrics on which the row is significantly better : worse than the column."
         texts = [
             [name, *("" if cell is None else f"{cell[0]} : {cell[1]}" for cell in row)]
             for name, row in zip(duel.methods, duel.cells, strict=True)
         ]
-        tex = plain_table(said, f"duels-{number}", ["", *duel.methods], texts)
-        found[f"duels-{number}"] = _file(["pairs", duel.block.title], duel.rows, tex)
+        tex = plain_table(caption, f"duels-{number}", ["", *duel.methods], texts)
+        files[f"duels-{number}"] = _file(["pairs", duel.block.title], duel.rows, tex)
     verdicts = decided.marked.verdicts
     if decided.order:
         rows = verdicts.overall
-        said = "Mean rank over all metrics that no control wins, and Bradley-Terry strength, with 95 % intervals."
-        found["order"] = _file(["order"], rows, plain_table(said, "order", list(rows.columns), _texts(rows)))
+        caption = "Mean rank over all metrics that no control wins, and Bradley-Terry strength, with 95 % intervals."
+        files["order"] = _file(["order"], rows, plain_table(caption, "order", list(rows.columns), _texts(rows)))
     if decided.contests:
         header = ["Metric", "Network, data, layer", "Images", *VERDICTS, "detectable", "halves agree"]
         texts = [
@@ -87,64 +87,64 @@ def decided_files(decided: Decided) -> dict[str, dict[str, str]]:
             ]
             for c in decided.contests
         ]
-        said = "Statistical power: pairs of methods by test result, and the difference that the tests can detect."
-        found["power"] = _file(["power"], verdicts.power, plain_table(said, "power", header, texts))
-    return found
+        caption = "Statistical power: pairs of methods by test result, and the difference that the tests can detect."
+        files["power"] = _file(["power"], verdicts.power, plain_table(caption, "power", header, texts))
+    return files
 
 
 def _whole(marked: Marked) -> dict[str, dict[str, str]]:
     """The tables that the page has once: the long one, map health, protocols, what is missing."""
     board = marked.board
-    found = {"every": _file(["leaderboard"], marked.table(), latex.render(marked, "supplementary"))}
+    files = {"every": _file(["leaderboard"], marked.table(), latex.render(marked, "supplementary"))}
     health, lost = board.health, failures(board)
     same = board.agreement[board.agreement["metric"] == board.agreement["other_metric"]]
     pooled = board.record.pooled
-    for id, rows, said in (
+    for id, rows, caption in (
         ("pooled", pooled[pooled["n"] > 0], "Values pooled over all images, with 95 % bootstrap intervals."),
         ("health", health, "Map health: dead maps are constant; medians over maps."),
         ("protocols", same, "Kendall's tau between two protocols of one metric, over the methods' means."),
         ("failures", lost, "Missing values, with the reason."),
     ):
         if not rows.empty:
-            found[id] = _file([id], rows, plain_table(said, id, list(rows.columns), _texts(rows)))
-    return found
+            files[id] = _file([id], rows, plain_table(caption, id, list(rows.columns), _texts(rows)))
+    return files
 
 
 def _depth(board: Board, depth: Depth, table: DepthTable, label: str) -> dict[str, str]:
     metric, blocks = table.metric, depth.blocks
     rows = pd.concat([_of(board.tidy, block) for block in blocks])
     rows = rows[(rows["metric"] == metric.name) & (rows["protocol"] == metric.protocol)]
-    said = f"{metric.title} {metric.protocol} ({metric.direction}) by layer, {depth.title}: means over images."
+    caption = f"{metric.title} {metric.protocol} ({metric.direction}) by layer, {depth.title}: means over images."
     texts = [[name, *(cell.text if cell else "" for cell in cells)] for name, _, cells in table.rows]
-    tex = plain_table(said, label, ["Method", *depth.layers], texts)
+    tex = plain_table(caption, label, ["Method", *depth.layers], texts)
     return _file(["by-layer", metric.title, depth.title], rows, tex)
 
 
-def _groups(table: groups.SubgroupTable, label: str) -> dict[str, str]:
-    said = f"Localisation by {table.by}, {table.title}: means with 95 % intervals."
+def _groups(table: subgroups.SubgroupTable, label: str) -> dict[str, str]:
+    caption = f"Localisation by {table.by}, {table.title}: means with 95 % intervals."
     texts = [
         [line.group, f"{line.metric.title} {line.metric.protocol}", str(line.n), *(" ".join(c) for c in line.cells)]
         for line in table.lines
     ]
     header = [table.by.capitalize(), "Metric", "Images", *table.methods]
-    return _file([f"by-{table.by}", table.title], table.rows, plain_table(said, label, header, texts))
+    return _file([f"by-{table.by}", table.title], table.rows, plain_table(caption, label, header, texts))
 
 
 def _agreement(board: Board, agreement: Agreement, label: str) -> dict[str, str]:
-    said = f"Kendall's tau between metrics, over the methods' means, {agreement.block.title}."
+    caption = f"Kendall's tau between metrics, over the methods' means, {agreement.block.title}."
     texts = [
         [name, *("" if tau != tau else fixed(tau, 2) for tau in row)]
         for name, row in zip(agreement.names, agreement.matrix, strict=True)
     ]
-    tex = plain_table(said, label, ["", *agreement.names], texts)
+    tex = plain_table(caption, label, ["", *agreement.names], texts)
     return _file(["agreement", agreement.block.title], _of(board.agreement, agreement.block), tex)
 
 
 def _of(rows: pd.DataFrame, block: Block) -> pd.DataFrame:
     here = (rows[key] == value for key, value in zip(BLOCK, (block.model, block.dataset, block.layer), strict=True))
     first, second, third = here
-    found: pd.DataFrame = rows[first & second & third]
-    return found
+    block_rows: pd.DataFrame = rows[first & second & third]
+    return block_rows
 
 
 def _file(parts: Sequence[str], rows: pd.DataFrame, tex: str) -> dict[str, str]:

@@ -44,12 +44,12 @@ def gallery(board: Board, most_bytes: int = MOST_BYTES) -> Json:
     numbers = sum(each.weight * len(each.photos) for each in sets)
     side, counts = _fit(sets, shelf, counts, most_bytes - numbers)
     lut = mpl.colormaps[COLOURS](np.arange(256), bytes=True)[:, :3]
-    made = [_set(each, shelf, count, side) for each, count in zip(sets, counts, strict=True)]
+    entries = [_set(each, shelf, count, side) for each, count in zip(sets, counts, strict=True)]
     metrics = [
         {"title": title, "arrow": metric.arrow, "higher": metric.higher}
         for metric, title in zip(board.of(QUALITY), titles(board), strict=True)
     ]
-    return {"lut": _base64(lut.tobytes()), "metrics": metrics, "photos": shelf.photos, "sets": made}
+    return {"lut": _base64(lut.tobytes()), "metrics": metrics, "photos": shelf.photos, "sets": entries}
 
 
 def _image_sets(board: Board, most_bytes: int) -> list[ImageSet]:
@@ -154,9 +154,9 @@ def _set(images: ImageSet, shelf: _Shelf, count: int, side: int) -> Json:
         "layers": [one_line(layer) for layer in images.layers],
         "methods": [{"name": one_line(name), "control": name in images.board.controls} for name in images.methods],
         "images": [
-            {"sample": one_line(str(row["sample"])), "said": _said(row), "photo": shelf.put(str(row["file"]))}
+            {"sample": one_line(str(row["sample"])), "said": _caption(row), "photo": shelf.put(str(row["file"]))}
             if at < count
-            else {"sample": one_line(str(row["sample"])), "said": _said(row)}
+            else {"sample": one_line(str(row["sample"])), "said": _caption(row)}
             for at, row in enumerate(rows)
         ],
         "pictured": count,
@@ -177,14 +177,14 @@ def _place(images: ImageSet, plates: dict[_Plate, int], key: tuple[str, str, str
     return plates.setdefault(plate, len(plates))
 
 
-def _said(photo: Mapping[Any, Any]) -> str:
+def _caption(photo: Mapping[Any, Any]) -> str:
     target = photo["target_name"] or f"class {photo['target']}"
-    said = f"explained class: {target}"
+    caption = f"explained class: {target}"
     if pd.notna(photo["probability"]):
-        said += f", probability {fixed(float(photo['probability']), USUAL)}"
+        caption += f", probability {fixed(float(photo['probability']), USUAL)}"
     if pd.notna(photo["label"]):
-        said += f"; label: {photo['label_name'] or photo['label']}"
-    return one_line(said)
+        caption += f"; label: {photo['label_name'] or photo['label']}"
+    return one_line(caption)
 
 
 def _plate(saliency: FloatArray, side: int) -> _Plate:

@@ -34,12 +34,12 @@ class ImageSet:
     @cached_property
     def photos(self) -> pd.DataFrame:
         """Rows of the record's photos."""
-        return self._mine(self.board.record.photos).head(self.most)
+        return self._selected(self.board.record.photos).head(self.most)
 
     @property
     def total(self) -> int:
         """Images of the record, those beyond ``most`` too."""
-        return len(self._mine(self.board.record.photos))
+        return len(self._selected(self.board.record.photos))
 
     @property
     def weight(self) -> int:
@@ -99,7 +99,7 @@ class ImageSet:
 
     @cached_property
     def _maps(self) -> pd.DataFrame:
-        return self._mine(self.board.shown.maps)
+        return self._selected(self.board.shown.maps)
 
     @cached_property
     def _places(self) -> dict[Key, tuple[str, int]]:
@@ -118,7 +118,7 @@ class ImageSet:
     @cached_property
     def _rows(self) -> pd.DataFrame:
         """Results with an image, and the places of layer, image and method."""
-        rows = self._mine(self.board.shown.results)
+        rows = self._selected(self.board.shown.results)
         rows = rows[rows["sample"].notna()]
         for column, names in (("layer", self.layers), ("sample", self.samples), ("method", self.methods)):
             rows = rows.assign(**{f"{column}_at": rows[column].map({name: at for at, name in enumerate(names)})})
@@ -131,11 +131,11 @@ class ImageSet:
 
     def _values(self, layer: str, metric: str, protocol: str) -> npt.NDArray[np.float64]:
         """(images, methods)."""
-        found = np.full((len(self.samples), len(self.methods)), np.nan)
+        values = np.full((len(self.samples), len(self.methods)), np.nan)
         rows = self._by_metric.get((layer, metric, protocol))
         if rows is not None:
-            found[rows["sample_at"].astype(int), rows["method_at"].astype(int)] = rows["value"]
-        return found
+            values[rows["sample_at"].astype(int), rows["method_at"].astype(int)] = rows["value"]
+        return values
 
     def _failed(self, layer: str) -> list[int]:
         rows = self._rows[(self._rows["layer"] == layer) & (self._rows["status"] == "failed")]
@@ -144,12 +144,12 @@ class ImageSet:
 
     def _disagreement(self, layer: str, count: int) -> list[float | None]:
         methods = [method for method in self.methods if method not in self.board.controls]
-        found = []
+        values = []
         for sample in self.samples[:count]:
             maps = [self.map((sample, layer, method)) for method in methods]
-            value = disagreement([one for one in maps if one is not None])
-            found.append(None if value != value else round(value, 4))
-        return found
+            value = disagreement([saliency for saliency in maps if saliency is not None])
+            values.append(None if value != value else round(value, 4))
+        return values
 
     def _share(self) -> list[float | None] | None:
         """None where the run's photos have no such column."""
@@ -163,9 +163,9 @@ class ImageSet:
         for place, reason in zip(places, lost["reason"], strict=True):
             yield ",".join(map(str, place)), one_line(str(reason))
 
-    def _mine(self, rows: pd.DataFrame) -> pd.DataFrame:
-        mine: pd.DataFrame = rows[(rows["model"] == self.model) & (rows["dataset"] == self.dataset)]
-        return mine
+    def _selected(self, rows: pd.DataFrame) -> pd.DataFrame:
+        selected: pd.DataFrame = rows[(rows["model"] == self.model) & (rows["dataset"] == self.dataset)]
+        return selected
 
 
 def _packed(values: npt.NDArray[np.float64]) -> str | None:

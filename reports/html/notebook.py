@@ -44,15 +44,15 @@ def _head(metric: Metric) -> str:
 
 def _row(marked: Marked, block: Block, row: Row) -> str:
     name = f"<i>{_text(row.method)}</i>" if row.control else _text(row.method)
-    found = (marked.shown(block, row.method, cell.metric.name, cell.metric.protocol) for cell in row.cells)
-    return f"<tr><td>{name}</td>{''.join(_cells(shown) for shown in found if shown)}</tr>"
+    cells = (marked.shown(block, row.method, cell.metric.name, cell.metric.protocol) for cell in row.cells)
+    return f"<tr><td>{name}</td>{''.join(_cells(shown) for shown in cells if shown)}</tr>"
 
 
 def _cells(shown: MarksShown) -> str:
-    return f"<td>{' '.join(_said(shown))}</td>"
+    return f"<td>{' '.join(_parts(shown))}</td>"
 
 
-def _said(shown: MarksShown) -> Iterator[str]:
+def _parts(shown: MarksShown) -> Iterator[str]:
     cell, mark = shown.cell, shown.mark
     text = _text(cell.text)
     number = f"<b>{text}</b>" if mark.best else f"<u>{text}</u>" if mark.second else text

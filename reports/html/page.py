@@ -17,14 +17,12 @@ from markupsafe import Markup
 
 from ...formatting import plural
 from ...stats import COST, QUALITY, curve_bands, measured
-from ..figures import agreement as heat
-from ..figures import curves as figures
-from ..figures import depth, pareto
+from ..figures import agreement, curves, depth, pareto
 from ..figures.style import Look, Picture, looks
 from ..leaderboard.board import Block, Board, Cell, Metric, Row
 from ..leaderboard.marks import NONE, Mark, Marked
 from ..number_format import fixed
-from . import subgroups as grouped
+from . import subgroups
 from .downloads import downloads, failures
 from .tests import Decided
 
@@ -52,7 +50,7 @@ class DepthSection:
 class AgreementSection:
     """How alike a block's metrics order the methods, with a picture where it can be read."""
 
-    found: heat.Agreement
+    agreement: agreement.Agreement
     picture: Picture | None
 
 
@@ -95,8 +93,8 @@ class Page:
         return tuple(
             StudyView(
                 block,
-                figures.curves(block, bands, look),
-                figures.scatter(block, look),
+                curves.curves(block, bands, look),
+                curves.scatter(block, look),
                 pareto.fronts(block),
                 self.decided.diagrams(block, look),
             )
@@ -112,20 +110,20 @@ class Page:
 
     @cached_property
     def agreements(self) -> tuple[AgreementSection, ...]:
-        found = heat.agreements(self.board.blocks, self.board.agreement)
-        return tuple(AgreementSection(each, heat.drawn(each) if each.readable else None) for each in found)
+        agreements = agreement.agreements(self.board.blocks, self.board.agreement)
+        return tuple(AgreementSection(each, agreement.drawn(each) if each.readable else None) for each in agreements)
 
     @cached_property
     def filters(self) -> tuple[Filter, ...]:
         """Those with something to choose from."""
         blocks = self.board.blocks
-        found = (
+        filters = (
             Filter("network", "Network", _once(block.model for block in blocks)),
             Filter("data", "Data", _once(block.dataset for block in blocks)),
             Filter("layer", "Layer", _once(block.layer for block in blocks)),
             Filter("family", "Metrics", _once(map(_family, self.board.of(QUALITY)))),
         )
-        return tuple(each for each in found if len(each.names) > 1)
+        return tuple(each for each in filters if len(each.names) > 1)
 
     def mark(self, key: str, name: str) -> int:
         """The place of a name in its filter; 0 where there is nothing to choose from."""
@@ -136,7 +134,7 @@ class Page:
 
     @cached_property
     def downloads(self) -> dict[str, dict[str, str]]:
-        depths, agreements = [each.depth for each in self.depths], [each.found for each in self.agreements]
+        depths, agreements = [each.depth for each in self.depths], [each.agreement for each in self.agreements]
         return downloads(self.marked, self.decided, depths, agreements, self.groups)
 
     @cached_property
@@ -169,21 +167,21 @@ class Page:
     @cached_property
     def protocols_apart(self) -> list[dict[str, Any]]:
         """How alike two protocols of one metric order the methods: other fills, steps, rules."""
-        found = self.board.agreement
-        rows = found[found["metric"] == found["other_metric"]].to_dict("records")
+        taus = self.board.agreement
+        rows = taus[taus["metric"] == taus["other_metric"]].to_dict("records")
         return [{str(key): _missing_is_none(value) for key, value in row.items()} for row in rows]
 
     @cached_property
-    def groups(self) -> tuple[grouped.SubgroupTable, ...]:
+    def groups(self) -> tuple[subgroups.SubgroupTable, ...]:
         """Localisation by object size and by class."""
-        return grouped.tables(self.board)
+        return subgroups.tables(self.board)
 
     @cached_property
     def pooled(self) -> list[dict[str, Any]]:
         """Values of all images together, where there are any."""
         rows = self.board.record.pooled
-        found = rows[rows["n"] > 0].to_dict("records")
-        return [{str(key): _missing_is_none(value) for key, value in row.items()} for row in found]
+        records = rows[rows["n"] > 0].to_dict("records")
+        return [{str(key): _missing_is_none(value) for key, value in row.items()} for row in records]
 
     @property
     def bundle(self) -> str:
@@ -223,9 +221,9 @@ class Page:
         forward, backward = (self._parts[part].get(key) for part in ("forward", "backward"))
         if forward is not None and backward is not None:
             return f"{round(forward, 2):g} forward, {round(backward, 2):g} backward"
-        own, device, host = (self._parts[part].get(key) for part in ("own", "device", "host"))
-        if own is not None:
-            return f"{fixed(own, metric.decimals)} its own"
+        own_cost, device, host = (self._parts[part].get(key) for part in ("own", "device", "host"))
+        if own_cost is not None:
+            return f"{fixed(own_cost, metric.decimals)} its own"
         if device is not None and host is not None:
             return f"on the device; {fixed(host, metric.decimals)} on the host"
         repeats = self._parts["repeats"].get(key)

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from ...stats import by_group
-from .. import number_format as numbers
+from .. import number_format
 from ..leaderboard.board import BLOCK, Board, Metric
 
 MOST_CLASSES = 20
@@ -52,18 +52,18 @@ def tables(board: Board) -> tuple[SubgroupTable, ...]:
     """By size and by class, for every block; none without metrics of localisation that have values."""
     names = [(m["name"], m["protocol"]) for m in board.record.info["metrics"] if m.get("family") == "localisation"]
     results = board.shown.results
-    asked = pd.MultiIndex.from_frame(results[["metric", "protocol"]]).isin(names)
-    rows = results[asked & results["sample"].notna()]
+    localisation = pd.MultiIndex.from_frame(results[["metric", "protocol"]]).isin(names)
+    rows = results[localisation & results["sample"].notna()]
     if not (rows["status"] == "ok").any():
         return ()
     record = replace(board.shown, results=rows)
     kinds = ["size"] if (record.photos["object_share"] > 0).any() else []
     kinds += ["class"] if rows["label"].notna().any() else []
-    found = {by: by_group(record, by) for by in kinds}
+    by_kind = {by: by_group(record, by) for by in kinds}
     return tuple(
         _table(by, key, part, board)
         for key, _ in rows.groupby(BLOCK, sort=False)
-        for by, groups in found.items()
+        for by, groups in by_kind.items()
         for here, part in groups[groups["n"] > 0].groupby(BLOCK, sort=False)
         if here == key
     )
@@ -82,9 +82,9 @@ def _table(by: str, key: Any, rows: pd.DataFrame, board: Board) -> SubgroupTable
 
 def _lines(rows: pd.DataFrame, methods: Sequence[str], board: Board) -> Iterator[SubgroupLine]:
     for metric in board.metrics:
-        own = rows[(rows["metric"] == metric.name) & (rows["protocol"] == metric.protocol)]
-        digits = numbers.decimals_for_intervals(own["high"] - own["low"])
-        for group, part in own.groupby("group", sort=False):
+        metric_rows = rows[(rows["metric"] == metric.name) & (rows["protocol"] == metric.protocol)]
+        digits = number_format.decimals_for_intervals(metric_rows["high"] - metric_rows["low"])
+        for group, part in metric_rows.groupby("group", sort=False):
             most = int(part["n"].max())
             by_method = {row["method"]: row for row in part.to_dict("records")}
             cells = tuple(_cell(by_method.get(name), digits, most) for name in methods)
@@ -95,7 +95,7 @@ def _cell(row: dict[Any, Any] | None, digits: int, most: int) -> tuple[str, str,
     if row is None:
         return "–", "", ""
     few = "" if row["n"] == most else f"n = {row['n']}"
-    return numbers.fixed(row["mean"], digits), numbers.interval(row["low"], row["high"], digits), few
+    return number_format.fixed(row["mean"], digits), number_format.interval(row["low"], row["high"], digits), few
 
 
 def _bounds(row: pd.Series[Any]) -> str:

@@ -94,12 +94,12 @@ class Decided:
         """A critical-difference diagram per metric; none where the run has too many for a page."""
         if len(self.marked.verdicts.ranked) > MOST_DIAGRAMS:
             return []
-        found = []
+        diagrams = []
         for metric in block.quality:
             ranked = self.marked.verdicts.ranked.get(_key(block, metric))
             if ranked is not None:
-                found.append(critical_difference(ranked, f"{metric.title} {metric.arrow}  {metric.protocol}", look))
-        return found
+                diagrams.append(critical_difference(ranked, f"{metric.title} {metric.arrow}  {metric.protocol}", look))
+        return diagrams
 
     @property
     def too_many_diagrams(self) -> bool:
@@ -109,13 +109,13 @@ class Decided:
         tested = self._tested.get((block.model, block.dataset, block.layer), self.marked.verdicts.pairs[:0])
         here = set(tested["method"]) | set(tested["other"])
         methods = tuple(row.method for row in block.methods if row.method in here)
-        counts = {(one, two): [0, 0, 0] for one in methods for two in methods if one != two}
-        for one, two, verdict in tested[["method", "other", "verdict"]].itertuples(index=False, name=None):
+        counts = {(first, second): [0, 0, 0] for first in methods for second in methods if first != second}
+        for first, second, verdict in tested[["method", "other", "verdict"]].itertuples(index=False, name=None):
             won = (verdict == "better") - (verdict == "worse")
-            for pair, sign in (((one, two), won), ((two, one), -won)):
+            for pair, sign in (((first, second), won), ((second, first), -won)):
                 for place, hit in enumerate((sign > 0, sign < 0, True)):
                     counts[pair][place] += hit
-        cells = tuple(tuple(_triple(counts.get((one, two))) for two in methods) for one in methods)
+        cells = tuple(tuple(_triple(counts.get((first, second))) for second in methods) for first in methods)
         return Duels(block, methods, cells, tested)
 
     @cached_property

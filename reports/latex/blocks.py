@@ -121,8 +121,8 @@ def line_height(sheet: Sheet, line: Line) -> float:
     if not line.method:
         return LINE + 6
     names = -(-width(one_line(line.text)) * 1.1 // NAMES)
-    found = [sheet.cell(line, column) for column in sheet.columns]
-    spans = sheet.spread == "interval" and any(each and each.cell.interval for each in found)
+    shown_cells = [sheet.cell(line, column) for column in sheet.columns]
+    spans = sheet.spread == "interval" and any(each and each.cell.interval for each in shown_cells)
     return float(max(names, 1) * LINE + (LINE - 1 if spans else 0) + (5 if line.rule else 0))
 
 
@@ -131,19 +131,19 @@ def column_width(sheet: Sheet, column: Column) -> float:
     wide = max(map(width, [*words, f"{words[-1]} ++"]))  # the arrow, and perhaps a mark
     slot = slot_width(sheet, column)
     for line in sheet.lines:
-        found = sheet.cell(line, column) if line.method else None
-        if found:
-            text = found.cell.text + (f"  {_error(found)}" if sheet.spread == "se" else "")
-            wide = max(wide, width(text, BOLD if found.mark.best else 1) + slot)
+        shown = sheet.cell(line, column) if line.method else None
+        if shown:
+            text = shown.cell.text + (f"  {_error(shown)}" if sheet.spread == "se" else "")
+            wide = max(wide, width(text, BOLD if shown.mark.best else 1) + slot)
             if sheet.spread == "interval":
-                wide = max(wide, width(found.cell.interval, SCRIPT))
+                wide = max(wide, width(shown.cell.interval, SCRIPT))
     return wide
 
 
 def slot_width(sheet: Sheet, column: Column) -> float:
     """Room beside every number of the column for the widest of its marks, so that the numbers stay in line."""
     cells = [sheet.cell(line, column) for line in sheet.lines if line.method]
-    return max((6.0 * (found.mark.worse + len(found.said)) for found in cells if found), default=0.0)
+    return max((6.0 * (shown.mark.worse + len(shown.footnotes)) for shown in cells if shown), default=0.0)
 
 
 def heading_lines(sheet: Sheet, column: Column) -> int:
@@ -224,11 +224,12 @@ def _line(sheet: Sheet, line: Line, first: bool) -> Iterator[str]:
     if line.rule:
         yield rf"\cmidrule(lr){{1-{len(sheet.columns) + 1}}}"
     grey = GREY + " " if line.control else ""
-    found = [sheet.cell(line, column) for column in sheet.columns]
-    cells = zip(sheet.columns, found, strict=True)
+    shown_cells = [sheet.cell(line, column) for column in sheet.columns]
+    cells = zip(sheet.columns, shown_cells, strict=True)
     means = [grey + _mean(sheet, column, each) if each else "--" for column, each in cells]
     spans = [
-        rf"{grey}\scriptsize {number_text(each.cell.interval)}" if each and each.cell.interval else "" for each in found
+        rf"{grey}\scriptsize {number_text(each.cell.interval)}" if each and each.cell.interval else ""
+        for each in shown_cells
     ]
     head = " & ".join([grey + latex_breaking(line.text), *means]) + r" \\"
     if sheet.spread != "interval" or not any(spans):
@@ -238,17 +239,17 @@ def _line(sheet: Sheet, line: Line, first: bool) -> Iterator[str]:
     yield " & ".join(["", *spans]) + r" \\"
 
 
-def _mean(sheet: Sheet, column: Column, found: MarksShown) -> str:
-    number = number_text(found.cell.text)
-    if found.mark.best:
+def _mean(sheet: Sheet, column: Column, shown: MarksShown) -> str:
+    number = number_text(shown.cell.text)
+    if shown.mark.best:
         number = rf"\textbf{{{number}}}"
-    elif found.mark.second:
+    elif shown.mark.second:
         number = rf"\underline{{{number}}}"
-    if sheet.spread == "se" and (error := _error(found)):
+    if sheet.spread == "se" and (error := _error(shown)):
         number += rf"\,{{\scriptsize $\pm$\,{error}}}"
-    slot, marks = slot_width(sheet, column), _marks(found, sheet.notes)
-    shown = rf"$^{{{','.join(marks)}}}$" if marks else ""
-    return rf"{number}\makebox[{slot:.0f}pt][l]{{{shown}}}" if slot else number
+    slot, marks = slot_width(sheet, column), _marks(shown, sheet.notes)
+    raised = rf"$^{{{','.join(marks)}}}$" if marks else ""
+    return rf"{number}\makebox[{slot:.0f}pt][l]{{{raised}}}" if slot else number
 
 
 def number_text(text: str) -> str:
@@ -256,15 +257,15 @@ def number_text(text: str) -> str:
     return latex(text).replace("{-}", "$-$")
 
 
-def _error(found: MarksShown) -> str:
-    error = found.mark.error
-    return fixed(error, found.cell.metric.decimals) if error == error else ""
+def _error(shown: MarksShown) -> str:
+    error = shown.mark.error
+    return fixed(error, shown.cell.metric.decimals) if error == error else ""
 
 
-def _marks(found: MarksShown, notes: list[str]) -> list[str]:
+def _marks(shown: MarksShown, notes: list[str]) -> list[str]:
     """The dagger, and the numbers of the footnotes, which are added where they are new."""
-    marks = [r"\dagger"] if found.mark.worse else []
-    for text in found.said:
+    marks = [r"\dagger"] if shown.mark.worse else []
+    for text in shown.footnotes:
         if text not in notes:
             notes.append(text)
         marks.append(str(notes.index(text) + 1))

@@ -21,19 +21,21 @@ def constant_title(blocks: Sequence[Block]) -> str:
     """What the blocks share, and by what they differ: ``tinynet, photos, by layer``."""
     names = ("network", "dataset", "layer")
     values = [list(dict.fromkeys(parts(block)[place] for block in blocks)) for place in range(3)]
-    shared = [own[0] for own in values if len(own) == 1]
-    differing = [name for name, own in zip(names, values, strict=True) if len(own) > 1]
+    shared = [distinct[0] for distinct in values if len(distinct) == 1]
+    differing = [name for name, distinct in zip(names, values, strict=True) if len(distinct) > 1]
     by = [f"by {' and '.join(differing)}"] if differing else []
     return ", ".join([*shared, *by])
 
 
 def images_of(blocks: Sequence[Block]) -> str:
     """``20 images``, ``12 to 20 images``, or ``48 images (6 independent)``."""
-    scored, units = (sorted({n for n in found if n}) or [0] for found in _counts(blocks))
+    scored, units = (sorted({n for n in counts if n}) or [0] for counts in _counts(blocks))
     if len(scored) == len(units) == 1:
         return images(units[0], scored[0])
-    said, independent = (f"{own[0]:,} to {own[-1]:,}" if len(own) > 1 else f"{own[0]:,}" for own in (scored, units))
-    return f"{said} images" + (f" ({independent} independent)" if scored != units else "")
+    total, independent = (
+        f"{span[0]:,} to {span[-1]:,}" if len(span) > 1 else f"{span[0]:,}" for span in (scored, units)
+    )
+    return f"{total} images" + (f" ({independent} independent)" if scored != units else "")
 
 
 def _counts(blocks: Sequence[Block]) -> tuple[list[int], list[int]]:

@@ -13,7 +13,7 @@ from ..escape import latex, latex_breaking, one_line
 from ..leaderboard.board import Block, Metric
 from ..leaderboard.marks import Marked
 from ..leaderboard.statement import statement
-from . import supplementary as latex_long
+from . import supplementary
 from .blocks import LINE, SEP, Column, Line, Scope, Sheet, Spread, key_of, line_height, tabular
 from .captions import constant_title, images_of, short_titles
 
@@ -42,22 +42,22 @@ def render(marked: Marked, style: str = "full", spread: str = "interval") -> str
     for name, value, known in (("style", style, get_args(Style)), ("spread", spread, get_args(Spread))):
         if value not in known:
             raise BenchError(f"unknown {name} {value!r}", where=f"--{name}", hint=nearest(value, known))
-    said = "".join(f"% {latex(line)}\n" for line in _wrapped(statement(marked)))
+    comment = "".join(f"% {latex(line)}\n" for line in _wrapped(statement(marked)))
     if style == "supplementary":
-        body = latex_long.render(marked)
+        body = supplementary.render(marked)
     else:
-        asked: Spread = "none" if style == "compact" else spread  # type: ignore[assignment]
+        table_spread: Spread = "none" if style == "compact" else spread  # type: ignore[assignment]
         scope = Scope(marked.board.blocks, marked.board.metrics)
-        sheets = _full(marked, scope, asked) if style == "full" else _compact(marked, scope)
-        body = _floats(marked, scope, sheets, asked)
-    return f"{PREAMBLE}{said}\n{body}"
+        sheets = _full(marked, scope, table_spread) if style == "full" else _compact(marked, scope)
+        body = _floats(marked, scope, sheets, table_spread)
+    return f"{PREAMBLE}{comment}\n{body}"
 
 
 def block_table(marked: Marked, block: Block, label: str, cost: bool) -> str:
     """The quality, or the costs, of one block, with intervals; ``label`` is what ``\\ref`` calls it after ``tab:``."""
     scope = Scope([block], block.costs if cost else block.quality, label)
-    said = "".join(f"% {latex(line)}\n" for line in _wrapped(statement(marked)))
-    return f"{PREAMBLE}{said}\n{_floats(marked, scope, _full(marked, scope, 'interval'), 'interval')}"
+    comment = "".join(f"% {latex(line)}\n" for line in _wrapped(statement(marked)))
+    return f"{PREAMBLE}{comment}\n{_floats(marked, scope, _full(marked, scope, 'interval'), 'interval')}"
 
 
 def _full(marked: Marked, scope: Scope, spread: Spread) -> Iterator[Sheet]:
@@ -102,7 +102,7 @@ def _split(sheet: Sheet) -> Iterator[Sheet]:
     sheet = replace(sheet, names=sheet.names_width)
     parts = list(_filled(sheet, len(sheet.columns)))
     places = [[column for column in sheet.columns if column.place == place] for place in _places(sheet)]
-    alone = [(len(own), len(list(_filled(replace(sheet, columns=own), len(own))))) for own in places]
+    alone = [(len(columns), len(list(_filled(replace(sheet, columns=columns), len(columns))))) for columns in places]
     even = max((-(-count // pages) for count, pages in alone if pages > 1), default=len(sheet.columns))
     balanced = list(_filled(sheet, even))
     for columns in balanced if len(balanced) == len(parts) else parts:
@@ -130,8 +130,8 @@ def _breaks(sheet: Sheet, held: Sequence[Column], column: Column, left: float) -
     """A new block whose columns do not all fit here: it begins a part of its own."""
     if column.block is None or held[-1].place == column.place:
         return False
-    own = sum(sheet.widths[each] + 2 * SEP for each in sheet.columns if each.place == column.place)
-    return own > left
+    block_width = sum(sheet.widths[each] + 2 * SEP for each in sheet.columns if each.place == column.place)
+    return block_width > left
 
 
 def _split_lines(sheet: Sheet) -> Iterator[Sheet]:
@@ -162,8 +162,8 @@ def _pages(lines: Sequence[Line], heights: Sequence[float], room: float) -> list
 
 def _apparatus(sheet: Sheet) -> float:
     """Points that the caption and the sheet's footnotes take."""
-    found = [sheet.cell(line, column) for line in sheet.lines for column in sheet.columns]
-    notes = {text for shown in found if shown for text in shown.said}
+    cells = [sheet.cell(line, column) for line in sheet.lines for column in sheet.columns]
+    notes = {text for shown in cells if shown for text in shown.footnotes}
     caption = len(_caption(sheet.marked, sheet.scope, sheet.spread)) / 68 + 2
     return caption * 13 + sum(10.5 * (len(latex(text)) // 80 + 1) for text in notes)
 
@@ -206,9 +206,9 @@ def _caption(marked: Marked, scope: Scope, spread: Spread) -> str:
         "se": " and standard error",
         "none": "",
     }[spread]
-    said = [f"{constant_title(scope.blocks)}: mean over {images_of(scope.blocks)}{spans}."]
-    said.append("Best mean in bold, second best underlined, among methods with a mean over the same images.")
-    text = latex_breaking(" ".join(said))
+    sentences = [f"{constant_title(scope.blocks)}: mean over {images_of(scope.blocks)}{spans}."]
+    sentences.append("Best mean in bold, second best underlined, among methods with a mean over the same images.")
+    text = latex_breaking(" ".join(sentences))
     return " ".join([text, *_legend(marked, scope, spread), _protocols(scope.metrics)])
 
 
@@ -244,8 +244,8 @@ def _protocols(metrics: Sequence[Metric]) -> str:
     named: dict[str, list[str]] = {}
     for metric in metrics:
         named.setdefault(metric.protocol, []).append(metric.title)
-    said = (f"{join_words(dict.fromkeys(titles))}: {protocol}" for protocol, titles in named.items())
-    return f"Protocols: {latex_breaking('; '.join(said))}."
+    entries = (f"{join_words(dict.fromkeys(titles))}: {protocol}" for protocol, titles in named.items())
+    return f"Protocols: {latex_breaking('; '.join(entries))}."
 
 
 def _footnotes(sheets: Sequence[Sheet]) -> list[str]:

@@ -62,27 +62,27 @@ def _head(end: str) -> list[str]:
 
 
 def _caption(marked: Marked) -> str:
-    said = (
+    caption = (
         f"{constant_title(marked.board.blocks)}: full table. Mean over n images with its 95 % interval "
         "(quartiles for measured costs) and median; mean rank over images, and letters: two methods share one if they "
         "do not differ significantly; p against the best mean (paired Wilcoxon, or McNemar for 0 and 1; Holm over all "
         "pairs). Best in bold, second underlined; controls in grey."
     )
-    return latex_breaking(said)
+    return latex_breaking(caption)
 
 
 def _group(marked: Marked, block: Block, metric: Metric, label: str, notes: list[str], *, first: bool) -> Iterator[str]:
     title = f"{label + ': ' if label else ''}{metric.title}, {metric.protocol}, {metric.direction}"
     unit = f" ({metric.unit})" if metric.is_cost and metric.unit else ""
     won = f"fails the sanity check: won by the control {', '.join(metric.gamed)}"
-    said = latex_breaking(title + unit + (f"; {won}" if metric.gamed else ""))
+    heading = latex_breaking(title + unit + (f"; {won}" if metric.gamed else ""))
     gap = "" if first else r"\addlinespace "
-    text = rf"\parbox[t]{{{TEXT - 12:.0f}pt}}{{\raggedright\textit{{{said}}}}}"
+    text = rf"\parbox[t]{{{TEXT - 12:.0f}pt}}{{\raggedright\textit{{{heading}}}}}"
     yield rf"{gap}\multicolumn{{{len(HEADS) + 1}}}{{@{{\hspace{{{SEP:g}pt}}}}l}}{{{text}}}\\*"
     for name, shown in _cells(marked, block, metric):
         grey = f"{GREY} " if name in marked.board.controls else ""
         marks = []
-        for note in shown.said:
+        for note in shown.footnotes:
             if note not in notes:
                 notes.append(note)
             marks.append(str(notes.index(note) + 1))

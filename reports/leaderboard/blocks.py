@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import inf, nan
 
 from ...stats import COST
-from .. import number_format as numbers
+from .. import number_format
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Metric:
     unit: str
     kind: str
     family: str = ""  # faithfulness, localisation, ...; empty in the runs of older versions
-    decimals: int = numbers.USUAL
+    decimals: int = number_format.USUAL
     range: tuple[float, float] = (-inf, inf)
     gamed: tuple[str, ...] = ()  # controls that know nothing, and have a better mean than every method here
 
@@ -66,19 +66,19 @@ class Cell:
     def text(self) -> str:
         """The number, or ``n/a``, ``failed`` or ``none``."""
         if self.n:
-            return numbers.within(self.mean, self.metric.decimals, *self.metric.range)
+            return number_format.within(self.mean, self.metric.decimals, *self.metric.range)
         return "n/a" if self.not_applicable else "failed" if self.failed else "none"
 
     @property
     def interval(self) -> str:
-        return numbers.interval(self.low, self.high, self.metric.decimals) if self.n else ""
+        return number_format.interval(self.low, self.high, self.metric.decimals) if self.n else ""
 
     @property
     def incomplete(self) -> str:
         """``2 of 20 failed``: what keeps a number from being compared; empty where nothing does."""
-        asked = self.scored + self.failed + self.not_applicable
+        total = self.scored + self.failed + self.not_applicable
         lost = [(self.failed, "failed"), (self.not_applicable, "n/a")]
-        return ", ".join(f"{count} of {asked} {word}" for count, word in lost if count) if self.n else ""
+        return ", ".join(f"{count} of {total} {word}" for count, word in lost if count) if self.n else ""
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ class Block:
     @property
     def counted(self) -> str:
         """``20 images``, or ``48 images (6 independent)``."""
-        return numbers.images(self.units, self.images)
+        return number_format.images(self.units, self.images)
 
     @property
     def protocols(self) -> str:

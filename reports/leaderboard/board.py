@@ -27,7 +27,7 @@ from ...stats import (
     standard_errors,
     trusted,
 )
-from .. import number_format as numbers
+from .. import number_format
 from .blocks import Block as Block
 from .blocks import Cell as Cell
 from .blocks import Metric as Metric
@@ -82,9 +82,9 @@ class Board:
     def gamed(self) -> dict[tuple[Any, ...], list[str]]:
         """By contest of a quality metric: the uninformed controls with a better mean than every method."""
         quality = {(metric.name, metric.protocol) for metric in self.of(QUALITY)}
-        asked = [c for c in self.contests if c.key[3:] in quality]
-        found = {c.key: [str(name) for name in self.tidy.loc[list(c.above), "method"]] for c in asked}
-        return {key: here for key, names in found.items() if (here := [n for n in names if n in self.uninformed])}
+        quality_contests = [c for c in self.contests if c.key[3:] in quality]
+        winners = {c.key: [str(name) for name in self.tidy.loc[list(c.above), "method"]] for c in quality_contests}
+        return {key: here for key, names in winners.items() if (here := [n for n in names if n in self.uninformed])}
 
     @cached_property
     def health(self) -> pd.DataFrame:
@@ -94,12 +94,12 @@ class Board:
     def agreement(self) -> pd.DataFrame:
         """Of every two quality metrics and protocols, how alike they order the methods, and the families of both."""
         directions = {(metric.name, metric.protocol): metric.higher for metric in self.of(QUALITY)}
-        found = agreement(self.tidy, directions, self.controls)
+        taus = agreement(self.tidy, directions, self.controls)
         families = {(metric.name, metric.protocol): metric.family for metric in self.of(QUALITY)}
         for side in ("", "other_"):
-            keys = zip(found[f"{side}metric"], found[f"{side}protocol"], strict=True)
-            found[f"{side}family"] = pd.Series([families[key] for key in keys], dtype="string")
-        return found
+            keys = zip(taus[f"{side}metric"], taus[f"{side}protocol"], strict=True)
+            taus[f"{side}family"] = pd.Series([families[key] for key in keys], dtype="string")
+        return taus
 
     @cached_property
     def controls(self) -> frozenset[str]:
@@ -112,16 +112,16 @@ class Board:
         Raises:
             BenchError: the table has a metric that run.json does not describe.
         """
-        given = {(m["name"], m["protocol"]): m for m in self.record.info["metrics"]}
+        entries = {(m["name"], m["protocol"]): m for m in self.record.info["metrics"]}
         kinds = dict(zip(zip(self.tidy["metric"], self.tidy["protocol"], strict=True), self.tidy["kind"], strict=True))
-        unknown = [pair for pair in kinds if pair not in given]
+        unknown = [pair for pair in kinds if pair not in entries]
         if unknown:
             raise BenchError(
                 f"results.parquet has the metric {unknown[0]}, which run.json does not describe",
                 where=str(self.record.folder),
                 hint="The folder mixes two runs: run the study again",
             )
-        return tuple(_metric(given[pair], kinds[pair]) for pair in given if pair in kinds)
+        return tuple(_metric(entries[pair], kinds[pair]) for pair in entries if pair in kinds)
 
     @cached_property
     def contests(self) -> tuple[Contest, ...]:
@@ -171,18 +171,18 @@ class Board:
             yield name, rows[rows["method"] == name]
 
     def _row(self, name: str, rows: pd.DataFrame, metrics: Sequence[Metric], notes: Notes) -> Row:
-        found = [rows[(rows["metric"] == metric.name) & (rows["protocol"] == metric.protocol)] for metric in metrics]
-        cells = [self._cell(metric, name, part, notes) for metric, part in zip(metrics, found, strict=True)]
+        parts = [rows[(rows["metric"] == metric.name) & (rows["protocol"] == metric.protocol)] for metric in metrics]
+        cells = [self._cell(metric, name, part, notes) for metric, part in zip(metrics, parts, strict=True)]
         return Row(name, name in self.controls, tuple(cells))
 
-    def _cell(self, metric: Metric, method: str, found: pd.DataFrame, notes: Notes) -> Cell:
-        if found.empty:
+    def _cell(self, metric: Metric, method: str, rows: pd.DataFrame, notes: Notes) -> Cell:
+        if rows.empty:
             note = notes.number(method, "not in the results")
             return Cell(metric, 0, nan, nan, nan, 0, 0, "not in the results", notes=(note,))
-        place, row = int(found.index[0]), found.iloc[0]
+        place, row = int(rows.index[0]), rows.iloc[0]
         n, failed, not_applicable = int(row["n"]), int(row["failed"]), int(row["not_applicable"])
         scored = int(row["scored"])
-        said = why(scored, failed, not_applicable, str(row["reason"]), place in self.incomparable)
+        footnote = why(scored, failed, not_applicable, str(row["reason"]), place in self.incomparable)
         return Cell(
             metric,
             n,
@@ -193,18 +193,18 @@ class Board:
             not_applicable,
             str(row["reason"]),
             best=place in self.best,
-            notes=(notes.number(method, said),) if said else (),
+            notes=(notes.number(method, footnote),) if footnote else (),
             median=float(row["median"]),
             comparable=place not in self.incomparable,
             scored=scored,
         )
 
 
-def _metric(given: dict[str, Any], kind: str) -> Metric:
-    title, unit, family = given["title"] or given["name"], given["unit"] or "", given.get("family", "")
-    low, high = given.get("range", (None, None))
+def _metric(entry: dict[str, Any], kind: str) -> Metric:
+    title, unit, family = entry["title"] or entry["name"], entry["unit"] or "", entry.get("family", "")
+    low, high = entry.get("range", (None, None))
     bounds = (-inf if low is None else low, inf if high is None else high)
-    return Metric(given["name"], given["protocol"], title, given["higher_is_better"], unit, kind, family, range=bounds)
+    return Metric(entry["name"], entry["protocol"], title, entry["higher_is_better"], unit, kind, family, range=bounds)
 
 
 def _decimals(column: pd.DataFrame, errors: Mapping[tuple[Any, ...], float]) -> int:
@@ -214,6 +214,6 @@ def _decimals(column: pd.DataFrame, errors: Mapping[tuple[Any, ...], float]) -> 
     in which methods differ on the same images.
     """
     if (column["kind"] == COST).all():
-        return numbers.decimals_for_measurements(column["mean"].dropna())
-    own = [errors.get(key, 0.0) for key in column[CELL].itertuples(index=False, name=None)]
-    return numbers.decimals_for_intervals(4 * error for error in own)
+        return number_format.decimals_for_measurements(column["mean"].dropna())
+    column_errors = [errors.get(key, 0.0) for key in column[CELL].itertuples(index=False, name=None)]
+    return number_format.decimals_for_intervals(4 * error for error in column_errors)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...formatting import join_words
-from .. import number_format as numbers
+from .. import number_format
 
 
 class Notes:
@@ -12,19 +12,19 @@ class Notes:
     def __init__(self) -> None:
         self.methods: dict[str, list[str]] = {}  # by what is said, of whom
 
-    def number(self, method: str, said: str) -> int:
-        if method not in self.methods.setdefault(said, []):
-            self.methods[said].append(method)
-        return list(self.methods).index(said) + 1
+    def number(self, method: str, text: str) -> int:
+        if method not in self.methods.setdefault(text, []):
+            self.methods[text].append(method)
+        return list(self.methods).index(text) + 1
 
     @property
     def texts(self) -> tuple[str, ...]:
-        return tuple(f"{numbers.first_few(methods)}: {said}" for said, methods in self.methods.items())
+        return tuple(f"{number_format.first_few(methods)}: {text}" for text, methods in self.methods.items())
 
 
 def why(n: int, failed: int, not_applicable: int, reason: str, incomparable: bool) -> str:
     """What the footnote of a cell that is not complete says of its method; empty for one that is."""
-    asked = n + failed + not_applicable
+    total = n + failed + not_applicable
     if not (failed or not_applicable):
         return ""
     if not n:
@@ -35,4 +35,4 @@ def why(n: int, failed: int, not_applicable: int, reason: str, incomparable: boo
         if incomparable
         else "the other methods have the same images, so means are comparable"
     )
-    return f"of {asked} images {join_words(words)} ({reason}); {so}"
+    return f"of {total} images {join_words(words)} ({reason}); {so}"

@@ -12,7 +12,7 @@ from ...results.record import units_of
 
 def dependence(info: Mapping[str, Any]) -> list[str]:
     """A sentence or two for each dataset in which some images belong together."""
-    return [said for data in info["datasets"] for said in _dependence(data)]
+    return [sentence for data in info["datasets"] for sentence in _dependence(data)]
 
 
 def _dependence(data: Mapping[str, Any]) -> Iterator[str]:
@@ -38,7 +38,7 @@ def _reasons(data: Mapping[str, Any]) -> Sequence[tuple[int, str]]:
 
 def extended(info: Mapping[str, Any]) -> list[str]:
     """That results of fewer images, or of less, existed before this run was extended."""
-    return [said for earlier in info.get("earlier", ()) for said in _extended(earlier)]
+    return [sentence for earlier in info.get("earlier", ()) for sentence in _extended(earlier)]
 
 
 def _extended(earlier: Mapping[str, Any]) -> Iterator[str]:

@@ -51,7 +51,7 @@ class MarksShown:
 
     cell: Cell
     mark: Mark
-    said: tuple[str, ...]
+    footnotes: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,14 +75,14 @@ class Marked:
     @cached_property
     def cells(self) -> Mapping[Key, MarksShown]:
         """By the key of a row of the tidy leaderboard."""
-        found = {}
+        cells = {}
         for block in self.board.blocks:
             for row in block.rows:
                 for cell in row.cells:
                     key = (*_place(block), row.method, cell.metric.name, cell.metric.protocol)
-                    said = tuple(block.footnotes[note - 1] for note in cell.notes)
-                    found[key] = MarksShown(cell, self.marks.get(key, NONE), said)
-        return found
+                    footnotes = tuple(block.footnotes[note - 1] for note in cell.notes)
+                    cells[key] = MarksShown(cell, self.marks.get(key, NONE), footnotes)
+        return cells
 
     def tested(self, block: Block, metric: Metric) -> str:
         """``wilcoxon`` or ``mcnemar``; empty where no two methods were tested."""
@@ -97,7 +97,7 @@ class Marked:
     @cached_property
     def marks(self) -> Mapping[Key, Mark]:
         """By the key of a row of the tidy leaderboard."""
-        tidy, found = self.board.tidy, {}
+        tidy, marks = self.board.tidy, {}
         errors = standard_errors(self.board.shown.results)
         for contest in self.board.contests:
             key = tuple(map(str, contest.key))
@@ -107,7 +107,7 @@ class Marked:
             for place in rows:
                 method = str(tidy.at[place, "method"])
                 standing = self.verdicts.standings.get((key, method))
-                found[(*key[:3], method, *key[3:])] = Mark(
+                marks[(*key[:3], method, *key[3:])] = Mark(
                     place in contest.best,
                     place in contest.second,
                     method in worse,
@@ -116,7 +116,7 @@ class Marked:
                     standing.letters if standing else "",
                     errors.get((*key[:3], method, *key[3:]), math.nan),
                 )
-        return found
+        return marks
 
     def table(self) -> pd.DataFrame:
         """The tidy leaderboard at full precision with all marks: ``rank``, ``groups``, ``error``, ``best``, ``second``,
@@ -148,15 +148,15 @@ class Marked:
 
     def _against(self, key: Key, best: list[str]) -> dict[str, float]:
         """By method, p against the best."""
-        found: dict[str, float] = {}
+        p_values: dict[str, float] = {}
         if key not in self.pairs_of:
-            return found
+            return p_values
         rows = self.pairs_of[key]
         for method, other, p in zip(rows["method"], rows["other"], rows["p_holm"], strict=True):
-            for one, two in ((method, other), (other, method)):
-                if two in best and one not in best:
-                    found[one] = min(found.get(one, 1.0), float(p))
-        return found
+            for name, rival in ((method, other), (other, method)):
+                if rival in best and name not in best:
+                    p_values[name] = min(p_values.get(name, 1.0), float(p))
+        return p_values
 
 
 def _place(block: Block) -> Key:

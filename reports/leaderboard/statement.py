@@ -64,13 +64,13 @@ def _left_out(marked: Marked) -> Iterator[str]:
     """Per method, what has no value."""
     tidy = marked.board.tidy
     rows = tidy[(tidy["kind"] == QUALITY) & ((tidy["failed"] > 0) | (tidy["not_applicable"] > 0))]
-    said = []
-    for method, mine in rows.groupby("method", sort=False):
+    parts = []
+    for method, lost in rows.groupby("method", sort=False):
         every = tidy[(tidy["kind"] == QUALITY) & (tidy["method"] == method)]
-        asked = int(every[["n", "failed", "not_applicable"]].to_numpy().sum())
-        counts = ((int(mine["failed"].sum()), "failed"), (int(mine["not_applicable"].sum()), "not applicable"))
-        said.append(
-            f"{method} ({join_words(f'{count:,} {word}' for count, word in counts if count)} of {asked:,} scores)"
+        total = int(every[["n", "failed", "not_applicable"]].to_numpy().sum())
+        counts = ((int(lost["failed"].sum()), "failed"), (int(lost["not_applicable"].sum()), "not applicable"))
+        parts.append(
+            f"{method} ({join_words(f'{count:,} {word}' for count, word in counts if count)} of {total:,} scores)"
         )
-    if said:
-        yield f"Without a value: {join_words(said)}."
+    if parts:
+        yield f"Without a value: {join_words(parts)}."

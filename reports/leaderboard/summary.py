@@ -71,8 +71,8 @@ def _top_two(marked: Marked, first: str, second: str) -> str:
     apart, alike, _ = counted(fair)
     over = f"{apart} of {plural(len(fair), 'comparison')}"
     never = f"Not a clear win: the two never differ significantly ({over})"
-    said = f"The two differ significantly in {over}" if apart else never
-    return said + (f" and are equivalent in {alike}" if alike else "")
+    sentence = f"The two differ significantly in {over}" if apart else never
+    return sentence + (f" and are equivalent in {alike}" if alike else "")
 
 
 def _decided(marked: Marked) -> list[str]:
@@ -138,10 +138,10 @@ def intervals(board: Board) -> str:
 def loud(board: Board) -> list[str]:
     """What a reader must know before quoting any number."""
     info = board.record.info
-    said = [f"{m['name']}: {m['warning']}" for m in info["models"] if m["warning"]]
-    said += [w for w in info["warnings"] if not any(w in sentence for sentence in said)]
-    said += [*dependence(info), *extended(info), *_left_ranges(board)]
-    return [*said, *_failures(board), *_dead(board), *_few_images(board)]
+    sentences = [f"{m['name']}: {m['warning']}" for m in info["models"] if m["warning"]]
+    sentences += [w for w in info["warnings"] if not any(w in sentence for sentence in sentences)]
+    sentences += [*dependence(info), *extended(info), *_left_ranges(board)]
+    return [*sentences, *_failures(board), *_dead(board), *_few_images(board)]
 
 
 def _left_ranges(board: Board) -> list[str]:
@@ -156,14 +156,14 @@ def _left_ranges(board: Board) -> list[str]:
 
 def _finding(marked: Marked, metric: Metric) -> str:
     board = marked.board
-    found = [c for c in board.contests if c.key[3:] == (metric.name, metric.protocol)]
+    contests = [c for c in board.contests if c.key[3:] == (metric.name, metric.protocol)]
     name = f"{metric.title[:1].upper()}{metric.title[1:]} ({metric.protocol}, {metric.direction})"
-    if len(found) == 1:
-        return _one(marked, found[0], name)
-    return _many(marked, found, name)
+    if len(contests) == 1:
+        return _one_setting(marked, contests[0], name)
+    return _many_settings(marked, contests, name)
 
 
-def _one(marked: Marked, contest: Contest, name: str) -> str:
+def _one_setting(marked: Marked, contest: Contest, name: str) -> str:
     board = marked.board
     if not contest.best:
         return f"{name}: fewer than two methods have a mean over the same images, so none is called best."
@@ -176,8 +176,8 @@ def _one(marked: Marked, contest: Contest, name: str) -> str:
     value += f", 95 % interval{'s within' if tie else ''} {span}" if span else ""
     verb = "tie for the best mean (at the shown precision)" if tie else "has the best mean"
     over = images(int(best["n"].iloc[0]), int(best["scored"].iloc[0]))
-    said = f"{name}: {join_words(best['method'])} {verb}, {value}, over {over}."
-    return " ".join([said, *_against(marked, contest), *_controls(board, contest)])
+    sentence = f"{name}: {join_words(best['method'])} {verb}, {value}, over {over}."
+    return " ".join([sentence, *_against(marked, contest), *_controls(board, contest)])
 
 
 def _against(marked: Marked, contest: Contest) -> list[str]:
@@ -187,18 +187,18 @@ def _against(marked: Marked, contest: Contest) -> list[str]:
     if against == Against():
         return ["No pair of methods could be tested."] if len(contest.best) == 1 else []
     alone = len(contest.best) == 1
-    said = []
+    sentences = []
     if worse:
         better = "It is significantly better than" if alone else "At least one of them is significantly better than"
-        said.append(f"{better} {join_words(worse)}.")
+        sentences.append(f"{better} {join_words(worse)}.")
     if against.better:
-        said.append(
+        sentences.append(
             f"{join_words(against.better)} {'is' if len(against.better) == 1 else 'are'} significantly better than "
             f"{'it' if alone else 'one of them'} by the paired test, which compares ranks and not means."
         )
     if level:
-        said.append(f"No significant difference from {join_words(level)}.")
-    return said
+        sentences.append(f"No significant difference from {join_words(level)}.")
+    return sentences
 
 
 def _controls(board: Board, contest: Contest) -> list[str]:
@@ -206,26 +206,30 @@ def _controls(board: Board, contest: Contest) -> list[str]:
         return []
     gamed = board.gamed.get(contest.key, [])
     others = [name for name in board.tidy.loc[list(contest.above), "method"] if name not in gamed]
-    said = []
+    sentences = []
     if gamed:
         who = f"The control {gamed[0]} has" if len(gamed) == 1 else f"The controls {join_words(gamed)} have"
-        said.append(f"{who} a better mean than every method: the metric fails the sanity check; do not rank by it.")
+        sentences.append(
+            f"{who} a better mean than every method: the metric fails the sanity check; do not rank by it."
+        )
     if others:
         has, uses = ("has", "it uses") if len(others) == 1 else ("have", "they use")
-        said.append(f"{join_words(others)} {has} a better mean than every method; {uses} a mask or a method's map.")
-    return said
+        sentences.append(
+            f"{join_words(others)} {has} a better mean than every method; {uses} a mask or a method's map."
+        )
+    return sentences
 
 
-def _many(marked: Marked, found: Sequence[Contest], name: str) -> str:
+def _many_settings(marked: Marked, contests: Sequence[Contest], name: str) -> str:
     board = marked.board
-    wins = Counter(method for contest in found for method in board.tidy.loc[list(contest.best), "method"])
-    decided = sum(bool(contest.best) for contest in found)
+    wins = Counter(method for contest in contests for method in board.tidy.loc[list(contest.best), "method"])
+    decided = sum(bool(contest.best) for contest in contests)
     if not decided:
         return f"{name}: fewer than two methods have a mean over the same images, so none is called best."
     where = f"{plural(decided, 'setting')} (network × data × layer; ties count for each)"
     ranked = join_words(f"{method} {count}" for method, count in wins.most_common())
-    clear = sum(_all_worse(marked, contest) for contest in found)
-    beaten = sum(c.key in board.gamed for c in found)
+    clear = sum(_all_worse(marked, contest) for contest in contests)
+    beaten = sum(c.key in board.gamed for c in contests)
     winners = f"{plural(clear, 'setting')} {'has' if clear == 1 else 'have'}" if clear else "No setting has"
     tail = f" {SANITY} in {plural(beaten, 'setting')}: a control beats every method." if beaten else ""
     return f"{name}: best in {where}: {ranked}. {winners} a significant winner (all others significantly worse).{tail}"
@@ -252,11 +256,11 @@ def _failures(board: Board) -> list[str]:
 
 def _dead(board: Board) -> list[str]:
     """Constant maps: deletion and the like take their pixels in row-major order."""
-    found = board.health.groupby("method", sort=False)[["dead", "maps"]].sum()
-    found = found[(found["dead"] > 0) & ~found.index.isin(board.controls)]
-    if found.empty:
+    counts = board.health.groupby("method", sort=False)[["dead", "maps"]].sum()
+    counts = counts[(counts["dead"] > 0) & ~counts.index.isin(board.controls)]
+    if counts.empty:
         return []
-    who = join_words(f"{row.dead} of {plural(int(row.maps), 'map')} of {method}" for method, row in found.iterrows())
+    who = join_words(f"{row.dead} of {plural(int(row.maps), 'map')} of {method}" for method, row in counts.iterrows())
     return [f"Dead (constant) maps: {who}. Deletion removes the image's top rows first on such maps."]
 
 

@@ -88,8 +88,8 @@ class Verdicts:
     @cached_property
     def ranked(self) -> dict[Key, Ranked]:
         """By contest, the methods by their mean rank, and which do not differ significantly."""
-        found = ranked(self.results, self.scales, self.pairs, self.board.controls)
-        return {contest.key: contest for contest in found}
+        contests = ranked(self.results, self.scales, self.pairs, self.board.controls)
+        return {contest.key: contest for contest in contests}
 
     @cached_property
     def overall(self) -> pd.DataFrame:
@@ -108,13 +108,13 @@ class Verdicts:
     @cached_property
     def apart(self) -> Mapping[Key, frozenset[tuple[str, str]]]:
         """By contest: (better, worse) of each two that differ significantly, a control among them or not."""
-        found: dict[Key, set[tuple[str, str]]] = {}
+        ordered: dict[Key, set[tuple[str, str]]] = {}
         rows = self.pairs[significant(self.pairs)]
         columns = [*CONTEST, "method", "other", "verdict"]
         for *key, method, other, verdict in rows[columns].itertuples(index=False, name=None):
             pair = (str(method), str(other))
-            found.setdefault(tuple(map(str, key)), set()).add(pair if verdict == "better" else pair[::-1])
-        return {key: frozenset(both) for key, both in found.items()}
+            ordered.setdefault(tuple(map(str, key)), set()).add(pair if verdict == "better" else pair[::-1])
+        return {key: frozenset(both) for key, both in ordered.items()}
 
     def against(self, contest: Contest) -> Against:
         """The methods that were tested against the best ones of the contest; none where none is best."""
@@ -132,12 +132,12 @@ class Verdicts:
     @cached_property
     def standings(self) -> dict[tuple[Key, str], Standing]:
         """By contest and method."""
-        found = {}
+        standings = {}
         for key, contest in self.ranked.items():
             of_each = letters(len(contest.methods), contest.groups)
-            for name, rank, own in zip(contest.methods, contest.ranks, of_each, strict=True):
-                found[key, name] = Standing(rank, own)
-        return found
+            for name, rank, group_letters in zip(contest.methods, contest.ranks, of_each, strict=True):
+                standings[key, name] = Standing(rank, group_letters)
+        return standings
 
     def leaderboard(self) -> pd.DataFrame:
         """The tidy leaderboard with the mean ``rank`` over images (NaN where it is not ranked) and ``groups``: letters,

@@ -25,15 +25,15 @@ from ..networks import Flat, Pooled, seeded
 
 def test_explain_equals_the_method_upsampled(images: Tensor) -> None:
     network = seeded(Pooled).train()
-    found = bb.explain(network, images, method="gradcam++", layer="conv", alpha="spatial-sum")
+    maps = bb.explain(network, images, method="gradcam++", layer="conv", alpha="spatial-sum")
     assert network.training
-    assert found.shape == (6, 1, 64, 64)
-    assert torch.equal(found.amin((2, 3)), torch.zeros(6, 1))
-    assert torch.equal(found.amax((2, 3)), torch.ones(6, 1))
+    assert maps.shape == (6, 1, 64, 64)
+    assert torch.equal(maps.amin((2, 3)), torch.zeros(6, 1))
+    assert torch.equal(maps.amax((2, 3)), torch.ones(6, 1))
     raw = map_of("gradcam++", network, images, "conv", alpha="spatial-sum")
     large = torch.nn.functional.interpolate(raw[:, None], size=64, mode="bilinear")
     low, high = large.amin((2, 3), keepdim=True), large.amax((2, 3), keepdim=True)
-    torch.testing.assert_close(found, (large - low) / (high - low))
+    torch.testing.assert_close(maps, (large - low) / (high - low))
 
 
 def test_explain_a_class_or_one_per_image(images: Tensor) -> None:
@@ -94,22 +94,22 @@ def test_names_are_all_there() -> None:
 def test_several_classes_of_each_image(images: Tensor, method: str) -> None:
     network = seeded(Flat)
     targets = torch.tensor([[0, 3], [1, 1], [4, 2], [0, 1], [2, 3], [3, 4]])
-    found = bb.explain(network, images, method=method, layer="features", target=targets)
-    assert found.shape == (6, 2, 64, 64)
+    maps = bb.explain(network, images, method=method, layer="features", target=targets)
+    assert maps.shape == (6, 2, 64, 64)
     for t in range(2):
         alone = bb.explain(network, images, method=method, layer="features", target=targets[:, t])
-        torch.testing.assert_close(found[:, t : t + 1], alone, atol=1e-5, rtol=0)
+        torch.testing.assert_close(maps[:, t : t + 1], alone, atol=1e-5, rtol=0)
 
 
 def test_several_classes_share_score_cam_s_forwards(images: Tensor) -> None:
     network = seeded(Flat)
     seen: list[int] = []
-    network.register_forward_hook(lambda _m, given, _o: seen.append(len(given[0])))
+    network.register_forward_hook(lambda _m, inputs, _o: seen.append(len(inputs[0])))
     bb.explain(network, images[:2], method="scorecam", layer="features", target=torch.tensor([[0], [1]]))
-    one = sum(seen)
+    forwards = sum(seen)
     seen.clear()
     bb.explain(network, images[:2], method="scorecam", layer="features", target=torch.tensor([[0, 1, 2], [1, 2, 3]]))
-    assert sum(seen) == one + 2 * 2, "only the capture sees more rows"
+    assert sum(seen) == forwards + 2 * 2, "only the capture sees more rows"
 
 
 class Batch(UserDict[str, Any]):
@@ -148,11 +148,11 @@ def test_targets_by_word_and_by_number(target: Any, rule: Any, images: Tensor) -
 
 def test_a_difference_is_of_the_logits(images: Tensor) -> None:
     network = seeded(Pooled)
-    one, other = (map_of("hirescam", network, images, "relu", torch.full((6,), c), rectified=False) for c in (2, 5))
-    large = nn.functional.interpolate(torch.relu(one - other)[:, None], 64, mode="bilinear")
+    first, second = (map_of("hirescam", network, images, "relu", torch.full((6,), c), rectified=False) for c in (2, 5))
+    large = nn.functional.interpolate(torch.relu(first - second)[:, None], 64, mode="bilinear")
     low, high = large.amin((2, 3), keepdim=True), large.amax((2, 3), keepdim=True)
-    found = bb.explain(network, images, method="hirescam", layer="relu", target="2-5")
-    torch.testing.assert_close(found, (large - low) / (high - low), rtol=1e-4, atol=1e-5)
+    maps = bb.explain(network, images, method="hirescam", layer="relu", target="2-5")
+    torch.testing.assert_close(maps, (large - low) / (high - low), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -173,8 +173,8 @@ def test_labels_in_any_form_are_those_of_a_study(labels: Any, images: Tensor, tm
     expected = bb.explain(network, images, layer="relu", target=torch.tensor(LABELS))
     assert torch.equal(bb.explain(network, images, layer="relu", target="label", labels=labels), expected)
     assert torch.equal(bb.explain(network, (images, labels), layer="relu", target="label"), expected)
-    made = as_dataset("d", (images, labels))
-    assert [made[i].label for i in range(6)] == LABELS
+    dataset = as_dataset("d", (images, labels))
+    assert [dataset[i].label for i in range(6)] == LABELS
 
 
 class Items(TorchDataset[Any]):
@@ -197,7 +197,7 @@ FORMS: dict[str, Any] = {
     "reversed": lambda x: x.flip(0).numpy()[::-1],
     "double": lambda x: x.double().numpy(),
     "list": list,
-    "list of arrays": lambda x: [one.numpy() for one in x],
+    "list of arrays": lambda x: [image.numpy() for image in x],
     "pair": lambda x: (x, LABELS),
     "batch": lambda x: next(iter(DataLoader(Items(x), batch_size=6))),
     "mapping": lambda x: {"pixel_values": x.numpy(), "labels": LABELS},
@@ -211,19 +211,19 @@ FORMS: dict[str, Any] = {
 @pytest.mark.parametrize("form", FORMS)
 def test_images_in_any_form(form: str, images: Tensor) -> None:
     """The same maps as of a tensor, and the same samples for a study."""
-    network, given = seeded(Pooled), FORMS[form](images)
+    network, data = seeded(Pooled), FORMS[form](images)
     torch.testing.assert_close(
-        bb.explain(network, given, layer="relu"), bb.explain(network, images, layer="relu"), rtol=1e-4, atol=1e-5
+        bb.explain(network, data, layer="relu"), bb.explain(network, images, layer="relu"), rtol=1e-4, atol=1e-5
     )
-    made = as_dataset("d", given)
-    found = [made[i] for i in range(len(made.ids))]
-    assert torch.equal(torch.stack([s.image for s in found if isinstance(s.image, Tensor)]), images)
-    assert [s.label for s in found] in (LABELS, [None] * 6)
+    dataset = as_dataset("d", data)
+    samples = [dataset[i] for i in range(len(dataset.ids))]
+    assert torch.equal(torch.stack([s.image for s in samples if isinstance(s.image, Tensor)]), images)
+    assert [s.label for s in samples] in (LABELS, [None] * 6)
     labelled = form in ("pair", "batch", "mapping", "batch of mappings", "loader", "loader of mappings")
-    assert ([s.label for s in found] == LABELS) is labelled
+    assert ([s.label for s in samples] == LABELS) is labelled
     if labelled:
         expected = bb.explain(network, images, layer="relu", target=torch.tensor(LABELS))
-        shown = bb.explain(network, given, layer="relu", target="label")
+        shown = bb.explain(network, data, layer="relu", target="label")
         torch.testing.assert_close(shown, expected, rtol=1e-4, atol=1e-5)
 
 
@@ -248,8 +248,8 @@ def test_layers_by_name_by_module_and_by_word(images: Tensor) -> None:
 
 def test_a_model_spec_stands_for_its_network(images: Tensor) -> None:
     network = seeded(Pooled)
-    found = bb.explain(bb.ModelSpec("net", network), images, layer="relu")
-    assert torch.equal(found, bb.explain(network, images, layer="relu"))
+    maps = bb.explain(bb.ModelSpec("net", network), images, layer="relu")
+    assert torch.equal(maps, bb.explain(network, images, layer="relu"))
 
 
 ASKED: dict[str, tuple[Any, str]] = {
@@ -277,10 +277,10 @@ ASKED: dict[str, tuple[Any, str]] = {
 
 @pytest.mark.parametrize("name", ASKED)
 def test_what_cannot_be_asked_says_the_way_out(name: str, images: Tensor) -> None:
-    asked, said = ASKED[name]
+    arguments, message = ASKED[name]
     network = seeded(Pooled)
-    with pytest.raises(bb.BenchError, match=said) as caught:
-        bb.explain(network, images, **asked(network, images))
+    with pytest.raises(bb.BenchError, match=message) as caught:
+        bb.explain(network, images, **arguments(network, images))
     assert "\n" not in str(caught.value)
 
 
@@ -308,8 +308,8 @@ IMAGES: dict[str, tuple[Any, str, str]] = {
 @pytest.mark.parametrize("name", IMAGES)
 def test_what_are_no_images_says_the_conversion(name: str, images: Tensor) -> None:
     """By explain, and by a study where it takes less."""
-    make, said, of_study = IMAGES[name]
-    with pytest.raises(bb.BenchError, match=said) as caught:
+    make, message, of_study = IMAGES[name]
+    with pytest.raises(bb.BenchError, match=message) as caught:
         bb.explain(seeded(Pooled), make(images))
     assert "\n" not in str(caught.value)
     if of_study:
@@ -318,8 +318,8 @@ def test_what_are_no_images_says_the_conversion(name: str, images: Tensor) -> No
 
 
 def test_a_shuffled_loader_is_a_dataset_in_its_own_order(images: Tensor) -> None:
-    made = as_dataset("d", DataLoader(Items(images), shuffle=True, batch_size=4))
-    assert [made[i].label for i in range(6)] == LABELS
+    dataset = as_dataset("d", DataLoader(Items(images), shuffle=True, batch_size=4))
+    assert [dataset[i].label for i in range(6)] == LABELS
 
 
 def test_one_hot_is_never_guessed_of_two_classes(images: Tensor) -> None:

@@ -67,14 +67,14 @@ EVERY: list[Any] = [{"name": "says", "which": i} for i in range(len(VIEWS))]
 
 
 def done(images: Tensor, folder: Path, **keys: Any) -> Record:
-    given: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "models": {"net": seeded(Pooled)},
         "datasets": {"data": images},
         "layers": ["relu"],
         "methods": ["gradcam", "layercam", "random", "saliency"],
         "metrics": EVERY,
     }
-    run(StudySpec(**{**given, **keys}), folder)
+    run(StudySpec(**{**defaults, **keys}), folder)
     return Record.load(folder)
 
 
@@ -102,8 +102,8 @@ def test_equal_maps_share_their_masked_image(pictures: Tensor, tmp_path: Path) -
     @method("twin", needs="gradient", control=True)
     def twin(layer: Layer) -> Tensor:
         """Grad-CAM by another name: the same map to the last bit."""
-        found: Tensor = METHODS["gradcam"].function(layer)
-        return found
+        maps: Tensor = METHODS["gradcam"].function(layer)
+        return maps
 
     try:
         keys: dict[str, Any] = {"methods": ["gradcam", "twin", "layercam"], "metrics": ["coherency"]}
@@ -120,10 +120,10 @@ def test_blocks_of_the_same_layers_are_one_view(pictures: Tensor, tmp_path: Path
 
 def test_the_answers_on_a_view(pictures: Tensor, tmp_path: Path) -> None:
     network = seeded(Pooled)
-    found = done(pictures, tmp_path, methods=["gradcam"]).results
+    results = done(pictures, tmp_path, methods=["gradcam"]).results
     with torch.no_grad():
         logits = network(pictures)
-    rows = found[found["method"] == "gradcam"].set_index(["protocol", "metric", "sample"])["value"]
+    rows = results[results["method"] == "gradcam"].set_index(["protocol", "metric", "sample"])["value"]
 
     def of(which: int, part: str) -> list[float]:
         name = "first" if which == 0 else f"custom(which={which})"
@@ -145,11 +145,11 @@ def test_the_answers_on_a_view(pictures: Tensor, tmp_path: Path) -> None:
 @pytest.mark.parametrize("batch", [1, 3])
 def test_the_batch_size_changes_nothing(batch: int, pictures: Tensor, tmp_path: Path) -> None:
     methods = ["gradcam", "scorecam", "random", "saliency"]
-    one, other = (
+    usual, other = (
         done(pictures, tmp_path / "a", methods=methods),
         done(pictures, tmp_path / "b", methods=methods, batch=batch),
     )
-    np.testing.assert_allclose(values(one), values(other), atol=1e-5, rtol=1e-4)
+    np.testing.assert_allclose(values(usual), values(other), atol=1e-5, rtol=1e-4)
 
 
 def test_nothing_is_left_in_the_network(pictures: Tensor, tmp_path: Path) -> None:
@@ -184,24 +184,24 @@ class Touchy(Pooled):
 
 @pytest.mark.parametrize("batch", [1, 16])
 @pytest.mark.parametrize(
-    ("how", "said"), [("fails", "not this one"), ("nan", "not finite"), ("no gradient", "no gradient of")]
+    ("how", "message"), [("fails", "not this one"), ("nan", "not finite"), ("no gradient", "no gradient of")]
 )
 def test_a_network_that_fails_on_a_view_fails_there_alone(
-    how: str, said: str, batch: int, pictures: Tensor, tmp_path: Path
+    how: str, message: str, batch: int, pictures: Tensor, tmp_path: Path
 ) -> None:
     odd = pictures.clamp(-0.5, 0.5)
     odd[2, 0, 0, 0] = 1  # so that noise moves it
     network = seeded(lambda: Touchy(how))
     metrics = [EVERY[0], EVERY[3], "average_drop"]
-    found = done(odd, tmp_path, models={"net": network}, metrics=metrics, batch=batch).results
-    bad = found[found["status"] == "failed"]
+    results = done(odd, tmp_path, models={"net": network}, metrics=metrics, batch=batch).results
+    bad = results[results["status"] == "failed"]
     assert set(bad["sample"]) == {"0002"}
     assert set(bad["protocol"]) == {"first"}, "the view of the noise, and no other"
     expected = {"gradcam", "layercam", "saliency"} | (set() if how == "no gradient" else {"random"})
     assert set(bad["method"]) == expected
     assert bad["reason"].str.startswith("on Noisy(index=0, radius=0.02, kind='uniform'): the network failed").all()
-    assert bad["reason"].str.contains(said).all()
-    assert (found[~found.index.isin(bad.index)]["status"] == "ok").all()
+    assert bad["reason"].str.contains(message).all()
+    assert (results[~results.index.isin(bad.index)]["status"] == "ok").all()
 
 
 @pytest.mark.parametrize("batch", [1, 16])
@@ -220,14 +220,14 @@ def test_a_method_that_fails_on_a_view_fails_there_alone(batch: int, pictures: T
         return layer.activation.mean(1)
 
     try:
-        found = done(odd, tmp_path, methods=["gradcam", "touchy"], metrics=EVERY[:1], batch=batch).results
+        results = done(odd, tmp_path, methods=["gradcam", "touchy"], metrics=EVERY[:1], batch=batch).results
     finally:
         METHODS.remove("touchy")
-    rows = found[(found["method"] == "touchy") & (found["metric"] == "says")].sort_values("sample")
+    rows = results[(results["method"] == "touchy") & (results["metric"] == "says")].sort_values("sample")
     assert rows["status"].tolist() == ["ok", "not_applicable", "failed", "ok"]
     assert "not to such an image" in rows["reason"].iloc[1]
     assert "I have seen this before" in rows["reason"].iloc[2]
-    assert (found[found["method"] == "gradcam"]["status"] == "ok").all()
+    assert (results[results["method"] == "gradcam"]["status"] == "ok").all()
 
 
 def test_images_that_are_tried_alone_keep_their_seeds(pictures: Tensor, tmp_path: Path) -> None:
@@ -242,11 +242,11 @@ def test_images_that_are_tried_alone_keep_their_seeds(pictures: Tensor, tmp_path
         return layer.uniform(4, 5)
 
     try:
-        found = [done(odd, tmp_path / str(b), methods=["picky-noise"], metrics=EVERY[:1], batch=b) for b in (1, 16)]
+        records = [done(odd, tmp_path / str(b), methods=["picky-noise"], metrics=EVERY[:1], batch=b) for b in (1, 16)]
     finally:
         METHODS.remove("picky-noise")
-    pd.testing.assert_series_equal(values(found[0]), values(found[1]))
-    assert found[0].results["value"].notna().sum() == 3 * 4
+    pd.testing.assert_series_equal(values(records[0]), values(records[1]))
+    assert records[0].results["value"].notna().sum() == 3 * 4
 
 
 def test_a_method_without_a_map_is_not_shown_anything(pictures: Tensor, tmp_path: Path) -> None:
@@ -267,30 +267,30 @@ def test_a_method_without_a_map_is_not_shown_anything(pictures: Tensor, tmp_path
 def test_a_network_that_does_not_copy_has_no_other_weights(pictures: Tensor, tmp_path: Path) -> None:
     network = seeded(Pooled)
     network.kept = (x for x in "generators do not copy")  # type: ignore[assignment]
-    found = done(
+    results = done(
         pictures, tmp_path, models={"net": network}, methods=["gradcam"], metrics=["mprt", "max_sensitivity"]
     ).results
-    assert set(found[found["metric"] == "mprt"]["status"]) == {"not_applicable"}
-    assert found[found["metric"] == "mprt"]["reason"].str.contains("cannot be copied").all()
-    assert set(found[found["metric"] == "max_sensitivity"]["status"]) == {"ok"}
+    assert set(results[results["metric"] == "mprt"]["status"]) == {"not_applicable"}
+    assert results[results["metric"] == "mprt"]["reason"].str.contains("cannot be copied").all()
+    assert set(results[results["metric"] == "max_sensitivity"]["status"]) == {"ok"}
 
 
 def test_every_method_can_be_asked_again(pictures: Tensor, tmp_path: Path) -> None:
-    found = done(pictures[:1], tmp_path, methods=METHODS.names(), metrics=EVERY[:5]).results
-    assert set(found["status"]) == {"ok", "not_applicable"}
+    results = done(pictures[:1], tmp_path, methods=METHODS.names(), metrics=EVERY[:5]).results
+    assert set(results["status"]) == {"ok", "not_applicable"}
     bare = {"attention-rollout", "chefer", "legrad", "oracle", "dataset-mean"}
-    assert set(found[found["status"] == "not_applicable"]["method"]) == bare, "no attention and no masks here"
+    assert set(results[results["status"] == "not_applicable"]["method"]) == bare, "no attention and no masks here"
 
 
 class Tight(Pooled):
     """Memory runs out on more than two images that are not the data's own."""
 
-    def __init__(self, own: Tensor) -> None:
+    def __init__(self, originals: Tensor) -> None:
         super().__init__()
-        self.own = own
+        self.originals = originals
 
     def forward(self, images: Tensor) -> Tensor:
-        new = not any(torch.equal(images[0], image) for image in self.own)
+        new = not any(torch.equal(images[0], image) for image in self.originals)
         if len(images) > 2 and new:
             raise torch.OutOfMemoryError("too many")
         return super().forward(images)
@@ -333,14 +333,14 @@ class Bar:
 
 def test_the_bar_knows_of_views(pictures: Tensor, tmp_path: Path) -> None:
     bar = Bar()
-    asked = StudySpec(
+    study = StudySpec(
         models={"net": seeded(Pooled)},
         datasets={"data": pictures},
         layers=["relu"],
         methods=["gradcam", "layercam"],
         metrics=["max_sensitivity", "noise_stability", "coherency", "random_logit"],
     )
-    run(asked, tmp_path, bar)
+    run(study, tmp_path, bar)
     assert bar.total == 4 * (10 + 5 + 2 + 1)
     assert 0 < bar.done - bar.total <= 4, "and the images as they are"
 
@@ -377,9 +377,9 @@ def test_an_average_is_the_mean_of_its_views(pictures: Tensor, tmp_path: Path) -
     for view in (Averaged(parts), Averaged(parts[:2])):
         alone, mean = [again[part] for part in view.views], again[view]
         for name in ("map", "probability", "logit", "moved"):
-            expected = torch.stack([getattr(one, name).double() for one in alone]).mean(0)
+            expected = torch.stack([getattr(single, name).double() for single in alone]).mean(0)
             torch.testing.assert_close(getattr(mean, name), expected, atol=1e-12, rtol=0)
-        assert mean.kept.tolist() == torch.stack([one.kept for one in alone]).all(0).tolist()
+        assert mean.kept.tolist() == torch.stack([single.kept for single in alone]).all(0).tolist()
         assert mean.statuses == ("ok",) * 4
 
 
@@ -388,7 +388,7 @@ def test_an_average_lacks_what_one_of_its_views_lacks(pictures: Tensor, tmp_path
     odd[2, 0, 0, 0] = 1  # so that noise moves it
     network = seeded(lambda: Touchy("fails"))
     average = {"name": "says", "which": len(VIEWS) - 1}
-    found = done(odd, tmp_path, models={"net": network}, methods=["gradcam"], metrics=[average]).results
-    bad = found[found["status"] != "ok"]
+    results = done(odd, tmp_path, models={"net": network}, methods=["gradcam"], metrics=[average]).results
+    bad = results[results["status"] != "ok"]
     assert set(bad["sample"]) == {"0002"}
     assert bad["reason"].str.startswith("on Noisy(index=0, radius=0.02, kind='uniform'): the network failed").all()

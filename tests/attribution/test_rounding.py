@@ -33,8 +33,8 @@ class ChannelNorm(nn.Module):
         )  # no cell is zero in every channel: it would have no norm
 
     def forward(self, images: Tensor) -> Tensor:
-        found = self.norm(self.stage1(images).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
-        logits: Tensor = self.fc(self.stage2(found).mean((2, 3)))
+        features = self.norm(self.stage1(images).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        logits: Tensor = self.fc(self.stage2(features).mean((2, 3)))
         return logits
 
 
@@ -67,8 +67,8 @@ def test_a_map_that_cancels_is_not_applicable(method: str, layer: str, params: d
 
 @pytest.mark.parametrize(("method", "layer", "params"), STAYS)
 def test_other_maps_stay(method: str, layer: str, params: dict[str, Any], images: Tensor) -> None:
-    found = bb.explain(seeded(ChannelNorm), images, method=method, layer=layer, **params)
-    assert (found.amax((1, 2, 3)) == 1).all()
+    maps = bb.explain(seeded(ChannelNorm), images, method=method, layer=layer, **params)
+    assert (maps.amax((1, 2, 3)) == 1).all()
 
 
 def test_the_cancelled_sum_is_zero_in_double_precision(images: Tensor) -> None:
@@ -88,10 +88,10 @@ def test_a_study_says_it_and_does_not_score_it(images: Tensor, tmp_path: Path) -
         metrics=["deletion", "entropy", "max_sensitivity"],
     )
     table = study.run(tmp_path, report=False).table
-    found = {key: set(rows) for key, rows in table.groupby(["layer", "method"])["status"]}
-    assert found["stage1", "hirescam"] == {"not_applicable"}
-    assert found["stage1", "smoothed(of=hirescam, samples=2)"] == {"not_applicable"}
-    assert found["stage2", "hirescam"] == found["stage1", "gradcam"] == {"ok"}
+    statuses = {key: set(rows) for key, rows in table.groupby(["layer", "method"])["status"]}
+    assert statuses["stage1", "hirescam"] == {"not_applicable"}
+    assert statuses["stage1", "smoothed(of=hirescam, samples=2)"] == {"not_applicable"}
+    assert statuses["stage2", "hirescam"] == statuses["stage1", "gradcam"] == {"ok"}
     reasons = table[(table["layer"] == "stage1") & (table["method"] == "hirescam")]["reason"]
     (reason,) = set(reasons)
     assert "its terms cancel" in reason

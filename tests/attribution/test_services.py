@@ -69,10 +69,10 @@ def test_changes_behind_a_layer_equal_the_whole_network(name: str, ready: bool, 
     scorer.passes.forwards = 0
     with torch.no_grad():
         expected = one_by_one(network, layer, pictures, 3)
-    found = layer.score_changed(without, 3)
+    scores = layer.score_changed(without, 3)
     rows = layer.targets[:, None, None].expand(-1, 3, 1)
     scale = float(layer.logits.abs().max())
-    torch.testing.assert_close(found, expected.gather(2, rows)[..., 0], rtol=0, atol=1e-4 * scale)
+    torch.testing.assert_close(scores, expected.gather(2, rows)[..., 0], rtol=0, atol=1e-4 * scale)
     wanted = expected.softmax(2).gather(2, rows)[..., 0]
     torch.testing.assert_close(layer.score_changed(without, 3, of="probability"), wanted, rtol=0, atol=1e-4)
     assert torch.equal(layer.activation, before), "a change writes into a copy"
@@ -102,8 +102,8 @@ def test_changes_where_nothing_or_more_can_be_cut(network: type[nn.Module], imag
     layer, batch = seen(built, images, "features.1" if network is Flat else "conv")
     with torch.no_grad():
         expected = one_by_one(built, layer, images, 4)
-    found = layer.score_changed(without, 4)
-    torch.testing.assert_close(found, expected.gather(2, layer.targets[:, None, None].expand(-1, 4, 1))[..., 0])
+    scores = layer.score_changed(without, 4)
+    torch.testing.assert_close(scores, expected.gather(2, layer.targets[:, None, None].expand(-1, 4, 1))[..., 0])
     assert batch.scorer.passes.rests == (0 if network is Branches else 24)
 
 
@@ -117,25 +117,25 @@ def test_a_capture_on_the_prepared_copy_is_the_network_s(name: str, images: Tens
     copy = prepare(network, images).network
     plain = capture_batch(network, Scorer(network, 4), images, stages, lambda z: z.argmax(1), gradient=True).captured
     scorer = Scorer(copy, 4, True, proven=frozenset(stages))
-    found = capture_batch(network, scorer, images, stages, lambda z: z.argmax(1), gradient=True).captured
+    captured = capture_batch(network, scorer, images, stages, lambda z: z.argmax(1), gradient=True).captured
     assert scorer.passes.forwards == scorer.passes.backwards == len(images)
-    gaps = [float((found.logits - plain.logits).abs().max() / plain.logits.abs().max())]
+    gaps = [float((captured.logits - plain.logits).abs().max() / plain.logits.abs().max())]
     for stage in stages:
         for kind in ("activations", "gradients"):
-            one, other = getattr(plain, kind)[stage], getattr(found, kind)[stage]
-            assert other.is_contiguous()
-            rows = (one - other).abs().amax((1, 2, 3)) / one.abs().amax((1, 2, 3))
+            expected, actual = getattr(plain, kind)[stage], getattr(captured, kind)[stage]
+            assert actual.is_contiguous()
+            rows = (expected - actual).abs().amax((1, 2, 3)) / expected.abs().amax((1, 2, 3))
             gaps.append(float(rows.max()))
     assert (len(proven_layers(network, copy, images, stages)) == len(stages)) == (max(gaps) <= 1e-4), gaps
 
 
 def test_most_networks_may_be_captured_on_their_copy(images: Tensor) -> None:
-    found = {}
+    proven = {}
     for name in PROVEN:
         network = build(name)
         last = resolve(network, images[:1], "stages")[-1:]
-        found[name] = proven_layers(network, prepare(network, images).network, images, last) == set(last)
-    assert sum(found.values()) >= 5, found
+        proven[name] = proven_layers(network, prepare(network, images).network, images, last) == set(last)
+    assert sum(proven.values()) >= 5, proven
 
 
 def test_a_layer_that_folding_changes_is_captured_on_the_network(images: Tensor) -> None:
@@ -155,8 +155,8 @@ def test_a_study_says_where_its_maps_come_from(images: Tensor, tmp_path: Path) -
         expected = run_method(METHODS["hirescam"], plain.layer(layer, (0,) * 6), {})
         rows = run.record.maps.sort_values("sample")
         for i, (_, row) in enumerate(rows.iterrows()):
-            found = torch.from_numpy(run.record.map(row["file"], int(row["row"])).copy())
-            torch.testing.assert_close(found, expected[i], rtol=1e-4, atol=1e-5 * float(expected.max()))
+            stored = torch.from_numpy(run.record.map(row["file"], int(row["row"])).copy())
+            torch.testing.assert_close(stored, expected[i], rtol=1e-4, atol=1e-5 * float(expected.max()))
 
 
 def test_a_change_of_shape_is_refused(images: Tensor) -> None:
@@ -201,11 +201,11 @@ def test_many_targets_of_an_image_share_its_masked_forwards(images: Tensor) -> N
     rows = torch.tensor([0, 1, 0, 0, 1])
     targets = torch.tensor([2, 2, 4, 2, 0])
     scorer = Scorer(network, 4)
-    found = score_masked(scorer, images[:2][rows], targets, masks[rows])
+    scores = score_masked(scorer, images[:2][rows], targets, masks[rows])
     assert scorer.passes.forwards == 2 * 3
     for i, (row, target) in enumerate(zip(rows.tolist(), targets.tolist(), strict=True)):
         for k in range(3):
             picture = images[row] * (saliency(masks[row, k][None], (64, 64)) if k != 1 else 0)
             with torch.no_grad():
                 expected = network(picture[None])[0].softmax(0)[target]
-            torch.testing.assert_close(found.probability[i, k], expected, rtol=1e-4, atol=1e-6)
+            torch.testing.assert_close(scores.probability[i, k], expected, rtol=1e-4, atol=1e-6)

@@ -57,8 +57,8 @@ def measure(samples: int, methods: Sequence[str] = METHODS, metrics: Sequence[st
         store = Store(Path(folder))
         lacking, resume = timed(lambda: [missing_cells(task, store) for _ in range(4) for task in work])
         assert not any(each.maps or each.metrics for each in lacking)
-        made, assemble = timed(lambda: tables(work, [], study(samples, methods, metrics), store, {}))
-    assert len(made.results) == samples * len(LAYERS) * len(methods) * len(metrics)
+        assembled, assemble = timed(lambda: tables(work, [], study(samples, methods, metrics), store, {}))
+    assert len(assembled.results) == samples * len(LAYERS) * len(methods) * len(metrics)
     cells = sum(1 + len(task.maps) + len(task.metrics) for task in work)
     return Figures(samples, cells, plan, resume, assemble)
 
@@ -71,9 +71,11 @@ def timed(call: Callable[[], T]) -> tuple[T, float]:
 def main() -> None:
     samples = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000
     for count in (samples // 4, samples):
-        found = measure(count)
-        parts = ", ".join(f"{name} {getattr(found, name):.1f} s" for name in ("plan", "resume", "assemble"))
-        print(f"{found.samples:,} images, {found.cells:,} cells: {parts}; {1e3 * found.per_image:.1f} ms an image")
+        figures = measure(count)
+        parts = ", ".join(f"{name} {getattr(figures, name):.1f} s" for name in ("plan", "resume", "assemble"))
+        print(
+            f"{figures.samples:,} images, {figures.cells:,} cells: {parts}; {1e3 * figures.per_image:.1f} ms an image"
+        )
 
 
 if __name__ == "__main__":

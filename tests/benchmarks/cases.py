@@ -13,18 +13,18 @@ STAGES = ("layer1", "layer2", "layer3", "layer4")
 
 
 def _gradients() -> Case:
-    def floor(_scene: Scene, _found: Any) -> dict[str, float]:
+    def floor(_scene: Scene, _result: Any) -> dict[str, float]:
         return {"bare gradient": 1}
 
-    said = f"{len(READY)} methods x 4 layers"
+    scope = f"{len(READY)} methods x 4 layers"
     torchcam_note = "one extractor for each method, at all four layers together: a forward and a backward for each."
     rows = (
         EAGER,
         BARE_GRADIENT,
-        Row("ours", f"benchbench, {said}", "ours", lambda s: gradient_maps(s, READY), goal=3, floor=floor),
+        Row("ours", f"benchbench, {scope}", "ours", lambda s: gradient_maps(s, READY), goal=3, floor=floor),
         Row(
             "ours upsampled",
-            f"benchbench, {said}, maps as large as the images",
+            f"benchbench, {scope}, maps as large as the images",
             "ours",
             lambda s: gradient_maps(s, READY, upsampled=True),
             floor=floor,
@@ -33,7 +33,7 @@ def _gradients() -> Case:
         Row("ours one", "benchbench, Grad-CAM", "ours", lambda s: gradient_maps(s, FOUR[:1]), floor=floor),
         Row(
             "pytorch-grad-cam",
-            f"pytorch-grad-cam, {said}",
+            f"pytorch-grad-cam, {scope}",
             "peer",
             lambda s: peers.pytorch_grad_cam(s, READY),
             beside="ours upsampled",
@@ -67,7 +67,7 @@ def _gradients() -> Case:
 
 
 def _score_cam() -> Case:
-    def floor(scene: Scene, _found: Any) -> dict[str, float]:
+    def floor(scene: Scene, _result: Any) -> dict[str, float]:
         return forwards(scene, ours.score_cam_forwards(scene))
 
     rows = (

@@ -18,7 +18,7 @@ POINTS = 3 * SIZE * SIZE
 
 
 def _curve(key: str, title: str, names: tuple[str, ...], distinct: int = MAPS, each: float | None = None) -> Row:
-    def floor(scene: Scene, _found: Any) -> dict[str, float]:
+    def floor(scene: Scene, _result: Any) -> dict[str, float]:
         return forwards(scene, pictures(scene, probes(*names), distinct))
 
     return Row(
@@ -34,14 +34,14 @@ def _curve(key: str, title: str, names: tuple[str, ...], distinct: int = MAPS, e
 
 
 def deletion_case(network: str, *, beside_peers: bool = True) -> Case:
-    mine = (
+    base = (
         EAGER,
         BARE,
         _curve("ours", "benchbench, eight different maps", BOTH, each=A_PICTURE[network]),
         _curve("ours equal", "benchbench, four of the eight maps equal", BOTH, distinct=5),
         _curve("ours deletion", "benchbench, deletion alone", ("deletion",)),
     )
-    rows = mine + (_curve_peers() if beside_peers else ())
+    rows = base + (_curve_peers() if beside_peers else ())
     text = (
         "Both curves of 28 steps for eight maps of each image; peers do not look for equal maps, so their rows serve "
         "for both cases of ours."
@@ -104,9 +104,9 @@ def _quantus(step: int) -> Row:
     )
 
 
-def _study_floor(scene: Scene, found: benchbench.Run) -> dict[str, float]:
+def _study_floor(scene: Scene, run: benchbench.Run) -> dict[str, float]:
     """The forwards that the run counted; the capture's are in the bare forward and backward."""
-    counted = int(found.record.info["work"]["forwards"])
+    counted = int(run.record.info["work"]["forwards"])
     return {**forwards(scene, counted - scene.case.images), "bare gradient": 1}
 
 
@@ -160,12 +160,12 @@ def _composed() -> tuple[Row, ...]:
     )
     scaled = "Metrics were run on two of the maps and multiplied; Score-CAM's maps on 2 of the 16 images."
     rows = []
-    for deletion, said in (("84", "the protocol's step"), ("24", "24 points, the nearest it accepts")):
+    for deletion, step in (("84", "the protocol's step"), ("24", "24 points, the nearest it accepts")):
         scored = ("insertion", "drop", f"deletion {deletion}")
         rows.append(
             Row(
                 f"composed {deletion}",
-                f"pytorch-grad-cam + Quantus ({said}), 4 gradient methods",
+                f"pytorch-grad-cam + Quantus ({step}), 4 gradient methods",
                 "sum",
                 beside="ours",
                 goal=5,
@@ -176,7 +176,7 @@ def _composed() -> tuple[Row, ...]:
         rows.append(
             Row(
                 f"composed {deletion} scorecam",
-                f"pytorch-grad-cam + Quantus ({said}), the same and Score-CAM",
+                f"pytorch-grad-cam + Quantus ({step}), the same and Score-CAM",
                 "sum",
                 beside="ours scorecam",
                 goal=1.8,

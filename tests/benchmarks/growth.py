@@ -106,8 +106,8 @@ def main() -> None:
         return
     rows = []
     for point in points():
-        said = json.dumps(asdict(point))
-        command = [sys.executable, "-m", "tests.benchmarks.growth", "--point", said]
+        text = json.dumps(asdict(point))
+        command = [sys.executable, "-m", "tests.benchmarks.growth", "--point", text]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         rows.append(json.loads(done.stdout.splitlines()[-1]))
         print(f"{point.axis:8} {point.series:7} {point.at:7,} {rows[-1]['seconds']:7.2f} s", flush=True)

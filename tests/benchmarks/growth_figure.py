@@ -61,7 +61,7 @@ def draw(results: Sequence[Result], figure: Path) -> None:
         "font.size": 9,
     }
     with mpl.rc_context(style), sns.axes_style("whitegrid"):
-        made, panels = plt.subplots(2, 3, figsize=(10, 6.2), layout="constrained")
+        canvas, panels = plt.subplots(2, 3, figsize=(10, 6.2), layout="constrained")
         *used, spare = panels.flat
         for axes, axis in zip(used, AXES, strict=True):
             _panel(axes, axis, results, colours)
@@ -73,8 +73,8 @@ def draw(results: Sequence[Result], figure: Path) -> None:
                     labels.append(label)
         spare.axis("off")
         spare.legend(handles, labels, loc="center", frameon=False)
-        made.savefig(figure, metadata={"Date": None})
-        plt.close(made)
+        canvas.savefig(figure, metadata={"Date": None})
+        plt.close(canvas)
 
 
 def _panel(axes: Axes, axis: str, results: Sequence[Result], colours: Sequence[Any]) -> None:
@@ -105,7 +105,7 @@ def in_words(axis: str, results: Sequence[Result]) -> str:
     """Two sentences of the first and last point."""
     rows, maps = of(results, axis, "scores"), of(results, axis, "maps")
     more, seconds, forwards, memory = (relative(rows, key)[-1] for key in ("at", "seconds", "forwards", "peak_bytes"))
-    said = (
+    text = (
         f"**{TITLES[axis].capitalize()}**, {rows[0]['at']:,} to {rows[-1]['at']:,} ({more:.1f} times): "
         f"{seconds:.1f} times the time and {forwards:.1f} times the forwards, {_growth(seconds, more)} "
         f"and off a straight line by at most {_off_a_line(rows):.0%}. "
@@ -113,10 +113,10 @@ def in_words(axis: str, results: Sequence[Result]) -> str:
     if axis in SHARED and maps:
         alone = relative(maps, "seconds")[-1]
         return (
-            said + f"Maps alone took {alone:.2f} times the time, {_growth(alone, more)}; " + _memory(memory, more) + "."
+            text + f"Maps alone took {alone:.2f} times the time, {_growth(alone, more)}; " + _memory(memory, more) + "."
         )
     memory_said = _memory(memory, more)
-    return said + memory_said[0].upper() + memory_said[1:] + "."
+    return text + memory_said[0].upper() + memory_said[1:] + "."
 
 
 def _off_a_line(rows: Sequence[Result]) -> float:
@@ -130,9 +130,9 @@ def _memory(memory: float, more: float) -> str:
     return f"peak memory was {memory:.2f} times as much, {_growth(memory, more)}"
 
 
-def _growth(found: float, proportion: float) -> str:
-    if found <= FLAT:
+def _growth(ratio: float, proportion: float) -> str:
+    if ratio <= FLAT:
         return "flat"
-    if abs(found / proportion - 1) <= NEAR:
+    if abs(ratio / proportion - 1) <= NEAR:
         return "in proportion"
-    return "less than in proportion" if found < proportion else "more than in proportion"
+    return "less than in proportion" if ratio < proportion else "more than in proportion"

@@ -50,15 +50,15 @@ def torch_cam_curves(scene: Scene) -> Call:
     maps, network, images, classes = maps_of(scene), scene.peer, scene.images, scene.classes
 
     def call() -> Tensor:
-        found = []
-        for one in maps:
+        areas = []
+        for heatmaps in maps:
             metric = DeletionInsertionMetric(
-                _Given(network, one), lambda z: z.softmax(-1), steps=STEPS, batch_size=BATCH
+                _Given(network, heatmaps), lambda z: z.softmax(-1), steps=STEPS, batch_size=BATCH
             )
             with torch.inference_mode():
                 metric.update(images, classes)
-            found.append([metric.summary()["deletion_auc"], metric.summary()["insertion_auc"]])
-        return torch.tensor(found)
+            areas.append([metric.summary()["deletion_auc"], metric.summary()["insertion_auc"]])
+        return torch.tensor(areas)
 
     return call
 
@@ -71,30 +71,30 @@ def quantus_flipping(scene: Scene, features: int, maps: Callable[[], list[Tensor
     )
 
     def call() -> np.ndarray[Any, Any]:
-        given = maps()
-        found = metric(
+        explanations = maps()
+        curves = metric(
             model=scene.peer,
-            x_batch=scene.images.repeat(len(given), 1, 1, 1).numpy(),
-            y_batch=scene.targets.repeat(len(given)).numpy(),
-            a_batch=torch.cat([saliency(one, (SIZE, SIZE)) for one in given])[:, None].numpy(),
+            x_batch=scene.images.repeat(len(explanations), 1, 1, 1).numpy(),
+            y_batch=scene.targets.repeat(len(explanations)).numpy(),
+            a_batch=torch.cat([saliency(heatmaps, (SIZE, SIZE)) for heatmaps in explanations])[:, None].numpy(),
             device="cpu",
             batch_size=BATCH,
         )
-        return np.asarray(found)
+        return np.asarray(curves)
 
     return call
 
 
 def rise_loop(scene: Scene) -> Call:
     """RISE's evaluation as its paper and CausalMetric describe it: one image and one map at a time, through numpy."""
-    maps = [saliency(one, (SIZE, SIZE)).numpy() for one in maps_of(scene)]
+    maps = [saliency(heatmaps, (SIZE, SIZE)).numpy() for heatmaps in maps_of(scene)]
 
     def call() -> Tensor:
-        found = [
-            [[_rise_curve(scene, b, one[b], insert) for insert in (False, True)] for b in range(scene.case.images)]
-            for one in maps
+        areas = [
+            [[_rise_curve(scene, b, heatmaps[b], insert) for insert in (False, True)] for b in range(scene.case.images)]
+            for heatmaps in maps
         ]
-        return torch.tensor(np.asarray(found)).mean(1)
+        return torch.tensor(np.asarray(areas)).mean(1)
 
     return call
 
@@ -118,16 +118,16 @@ def batched_insertion(scene: Scene, maps: Callable[[], list[Tensor]]) -> Call:
     """Plain code, as no peer has insertion from a blurred image: each step of each map scores all images at once."""
 
     def call() -> Tensor:
-        found, blurred = [], fill_blur(pixels(scene.images))
-        for one in maps():
-            rank = (-saliency(one, (SIZE, SIZE)).flatten(1)).argsort(dim=1, stable=True).argsort(1)
+        areas, blurred = [], fill_blur(pixels(scene.images))
+        for heatmaps in maps():
+            rank = (-saliency(heatmaps, (SIZE, SIZE)).flatten(1)).argsort(dim=1, stable=True).argsort(1)
             rank = rank.view(-1, 1, SIZE, SIZE)
             steps = [
                 _probability(scene, torch.where(rank < i * (PIXELS // STEPS), scene.images, blurred))
                 for i in range(STEPS + 1)
             ]
-            found.append(torch.trapezoid(torch.stack(steps), dim=0).mean() / STEPS)
-        return torch.stack(found)
+            areas.append(torch.trapezoid(torch.stack(steps), dim=0).mean() / STEPS)
+        return torch.stack(areas)
 
     return call
 
@@ -145,11 +145,11 @@ def drop_and_increase(scene: Scene, maps: Callable[[], list[Tensor]]) -> Call:
     targets = [ClassifierOutputSoftmaxTarget(c) for c in scene.classes]
 
     def call() -> Tensor:
-        found = []
-        for one in maps():
-            given = saliency(one, (SIZE, SIZE)).numpy()
-            found.append([metric(scene.images, given, targets, scene.peer).mean() for metric in metrics])
-        return torch.tensor(np.asarray(found))
+        means = []
+        for heatmaps in maps():
+            upsampled = saliency(heatmaps, (SIZE, SIZE)).numpy()
+            means.append([metric(scene.images, upsampled, targets, scene.peer).mean() for metric in metrics])
+        return torch.tensor(np.asarray(means))
 
     return call
 
@@ -172,8 +172,8 @@ def same_flipping(tolerance: float) -> Any:
 
     def agree(ours: Tensor, theirs: np.ndarray[Any, Any]) -> None:
         area = torch.trapezoid(ours.double(), dim=0) / STEPS
-        found = torch.from_numpy(theirs).double().mean(1).view_as(area)
-        gap = float((found - area).abs().max())
+        peer_area = torch.from_numpy(theirs).double().mean(1).view_as(area)
+        gap = float((peer_area - area).abs().max())
         assert gap <= tolerance, f"areas differ by {gap:.2g}"
 
     return agree

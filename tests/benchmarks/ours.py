@@ -45,13 +45,13 @@ def gradient_maps(scene: Scene, methods: Sequence[str], *, upsampled: bool = Fal
 
     def call() -> Maps:
         seen = _look(scene, scorer, gradient=True)
-        found = {}
+        all_maps = {}
         for name in scene.case.layers:
             layer = seen.layer(name, seeds)
             for method, plugin in plugins.items():
                 maps = run_method(plugin, layer, bound[method])
-                found[method, name] = saliency(maps, (SIZE, SIZE)) if upsampled else maps
-        return found
+                all_maps[method, name] = saliency(maps, (SIZE, SIZE)) if upsampled else maps
+        return all_maps
 
     return call
 
@@ -101,28 +101,28 @@ def bare_head(scene: Scene) -> Call:
 def maps_of(scene: Scene, distinct: int = MAPS) -> list[Tensor]:
     """Eight maps (B, 7, 7) for each image; where fewer are distinct, the first is there several times."""
     generator = torch.Generator().manual_seed(7)
-    made = [torch.rand(scene.case.images, 7, 7, generator=generator) for _ in range(distinct)]
-    return made[:1] * (MAPS - distinct) + made
+    maps = [torch.rand(scene.case.images, 7, 7, generator=generator) for _ in range(distinct)]
+    return maps[:1] * (MAPS - distinct) + maps
 
 
 def probes(*names: str) -> list[Probe]:
     return [probe for name in names for probe in probes_of(read_metric(name))]
 
 
-def curves(scene: Scene, asked: Sequence[Probe], distinct: int = MAPS) -> Call:
+def curves(scene: Scene, selected: Sequence[Probe], distinct: int = MAPS) -> Call:
     """The class's probability on every probe of eight maps: (P, M, B)."""
     maps = maps_of(scene, distinct)
 
     def call() -> Tensor:
-        found = score_probes(scene.scorer(), pixels(scene.images), scene.targets, maps, asked)
-        return torch.stack([found[canonical(probe)].probability for probe in asked])
+        scores = score_probes(scene.scorer(), pixels(scene.images), scene.targets, maps, selected)
+        return torch.stack([scores[canonical(probe)].probability for probe in selected])
 
     return call
 
 
-def pictures(scene: Scene, asked: Sequence[Probe], distinct: int = MAPS) -> int:
+def pictures(scene: Scene, selected: Sequence[Probe], distinct: int = MAPS) -> int:
     """How many different pictures the probes are, on eight maps of each image: the least that can be scored."""
-    different = {canonical(probe) for probe in asked}
+    different = {canonical(probe) for probe in selected}
     mapped = sum(needs_map(probe) for probe in different)
     return scene.case.images * (mapped * distinct + len(different) - mapped)
 
@@ -133,7 +133,7 @@ def study(scene: Scene, methods: Sequence[str]) -> Call:
     def call() -> benchbench.Run:
         folder = tempfile.TemporaryDirectory(prefix="benchbench-")
         scene.results[f"folder {len(methods)}"] = folder  # it is there as long as the scene
-        made = benchbench.Study(
+        new_study = benchbench.Study(
             models={"network": scene.network},
             datasets={"smooth": scene.images},
             layers=list(scene.case.layers),
@@ -141,7 +141,7 @@ def study(scene: Scene, methods: Sequence[str]) -> Call:
             metrics=["deletion", "insertion", "average_drop", "increase", "average_gain"],
             samples=scene.case.images,
         )
-        return made.run(folder.name, report=False)
+        return new_study.run(folder.name, report=False)
 
     return call
 

@@ -43,13 +43,13 @@ def pytorch_grad_cam(scene: Scene, methods: Sequence[str], images: int = 0) -> C
     targets = [ClassifierOutputTarget(c) for c in scene.classes[: len(batch)]]
 
     def call() -> Maps:
-        found = {}
+        all_maps = {}
         for method in methods:
             for layer in scene.case.layers:
                 with PGC[method](model=scene.peer, target_layers=[scene.peer.get_submodule(layer)]) as extractor:
                     extractor.batch_size = BATCH  # of Score-CAM and Ablation-CAM
-                    found[method, layer] = torch.from_numpy(extractor(input_tensor=batch, targets=targets))
-        return found
+                    all_maps[method, layer] = torch.from_numpy(extractor(input_tensor=batch, targets=targets))
+        return all_maps
 
     return call
 
@@ -59,12 +59,12 @@ def torch_cam(scene: Scene, methods: Sequence[str]) -> Call:
     layers = list(scene.case.layers)
 
     def call() -> Maps:
-        found: Maps = {}
+        all_maps: Maps = {}
         for method in methods:
             with TORCHCAM[method](scene.peer, target_layer=layers) as extractor:
                 maps = extractor(scene.classes, scene.peer(scene.images))
-            found |= {(method, layer): one for layer, one in zip(layers, maps, strict=True)}
-        return found
+            all_maps |= {(method, layer): layer_maps for layer, layer_maps in zip(layers, maps, strict=True)}
+        return all_maps
 
     return call
 
@@ -84,12 +84,12 @@ def captum(scene: Scene) -> Call:
     """Grad-CAM only: a forward and a backward for each layer; maps (B, h, w)."""
 
     def call() -> Maps:
-        found = {}
+        all_maps = {}
         for layer in scene.case.layers:
             explainer = LayerGradCam(scene.peer, scene.peer.get_submodule(layer))
             maps = explainer.attribute(scene.images, scene.targets, relu_attributions=True)
-            found["gradcam", layer] = maps[:, 0].detach()
-        return found
+            all_maps["gradcam", layer] = maps[:, 0].detach()
+        return all_maps
 
     return call
 
@@ -111,8 +111,8 @@ def alike_maps(least: float) -> Any:
     def agree(ours: Maps, theirs: Maps) -> None:
         for key in theirs:
             both = torch.stack([_as_seen(theirs[key]).flatten(), _as_seen(ours[key][: len(theirs[key])]).flatten()])
-            found = float(torch.corrcoef(both)[0, 1])
-            assert found > least, f"{key}: correlation {found:.4f}"
+            correlation = float(torch.corrcoef(both)[0, 1])
+            assert correlation > least, f"{key}: correlation {correlation:.4f}"
 
     return agree
 

@@ -52,8 +52,8 @@ class Times:
             each = [(self.units(self.row(name)), share) for name, share in row.parts]
             known = [units * share for units, share in each if units is not None]
             return sum(known) if len(known) == len(each) else None
-        found = self.seconds.get(row.key)
-        return None if found is None or self.reason(row) else found * row.times / self.unit(row.key)
+        seconds = self.seconds.get(row.key)
+        return None if seconds is None or self.reason(row) else seconds * row.times / self.unit(row.key)
 
     def floor(self, row: Row) -> float | None:
         """Eager forwards that the bare passes take."""
@@ -78,15 +78,15 @@ class Times:
 
 
 def times_of(case: Case, benchmarks: list[dict[str, Any]]) -> Times:
-    own = [b for b in benchmarks if b["extra_info"].get("case") == case.key]
-    info = {b["extra_info"]["row"]: b["extra_info"] for b in own}
+    records = [b for b in benchmarks if b["extra_info"].get("case") == case.key]
+    info = {b["extra_info"]["row"]: b["extra_info"] for b in records}
     return Times(
         case,
-        {b["extra_info"]["row"]: b["stats"]["median"] for b in own},
-        {name: said["reason"] for name, said in info.items() if said["reason"]},
-        {name: said["floor"] for name, said in info.items() if "floor" in said},
-        {name: said["eager"] for name, said in info.items() if said.get("eager")},
-        next(((b["stats"]["q1"], b["stats"]["q3"]) for b in own if b["extra_info"]["row"] == "eager"), (0.0, 0.0)),
+        {b["extra_info"]["row"]: b["stats"]["median"] for b in records},
+        {name: details["reason"] for name, details in info.items() if details["reason"]},
+        {name: details["floor"] for name, details in info.items() if "floor" in details},
+        {name: details["eager"] for name, details in info.items() if details.get("eager")},
+        next(((b["stats"]["q1"], b["stats"]["q3"]) for b in records if b["extra_info"]["row"] == "eager"), (0.0, 0.0)),
     )
 
 
@@ -121,16 +121,16 @@ def _line_of_ours(times: Times, row: Row) -> tuple[str, ...]:
 
 
 def _line_of_peer(times: Times, row: Row, beside: str, goal: float | None) -> tuple[str, ...]:
-    mine = times.row(beside)
-    title = row.title if beside == row.beside else f"{row.title}, beside {mine.title}"
-    units, ours = times.units(row), times.units(mine)
+    reference = times.row(beside)
+    title = row.title if beside == row.beside else f"{row.title}, beside {reference.title}"
+    units, ours = times.units(row), times.units(reference)
     if units is None:
         return title, "not measured", "", "", times.reason(row)
     if ours is None:
-        return title, _number(units), "", "", f"ours was not measured: {times.reason(mine)}"
-    ratio = (units / row.points) / (ours / mine.points)
-    said = f"{goal:g} times: {_met(ratio >= goal)}" if goal else ""
-    return title, _number(units), f"{ratio:.1f}", "", said
+        return title, _number(units), "", "", f"ours was not measured: {times.reason(reference)}"
+    ratio = (units / row.points) / (ours / reference.points)
+    verdict = f"{goal:g} times: {_met(ratio >= goal)}" if goal else ""
+    return title, _number(units), f"{ratio:.1f}", "", verdict
 
 
 def _met(met: bool) -> str:
@@ -142,12 +142,12 @@ def _number(value: float) -> str:
 
 
 def notes_of(times: Times) -> list[str]:
-    found = [f"- {row.title}: {row.note}" for row in times.case.rows if row.note]
+    notes = [f"- {row.title}: {row.note}" for row in times.case.rows if row.note]
     parts = [(row, times.units(row)) for row in times.case.rows if row.role == "part"]
     if parts:
-        said = "; ".join(f"{row.title} {'not measured' if u is None else _number(u)}" for row, u in parts)
-        found.append(f"- The composed study's parts for its eight maps, in eager forwards: {said}.")
-    return found
+        figures = "; ".join(f"{row.title} {'not measured' if u is None else _number(u)}" for row, u in parts)
+        notes.append(f"- The composed study's parts for its eight maps, in eager forwards: {figures}.")
+    return notes
 
 
 def heading(case: Case) -> str:
@@ -228,9 +228,9 @@ def _machine(report: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     report = json.loads(Path(sys.argv[1]).read_text())
     plain = json.loads(Path(sys.argv[3]).read_text())
-    found = [times_of(case, report["benchmarks"]) for case in CASES]
+    all_times = [times_of(case, report["benchmarks"]) for case in CASES]
     body: list[str] = []
-    for times in found:
+    for times in all_times:
         if "eager" not in times.seconds:
             body += [f"## {heading(times.case)}", "", "Not measured: the eager forward failed.", ""]
             continue

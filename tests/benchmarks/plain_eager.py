@@ -29,8 +29,8 @@ def seconds(scene: Scene) -> float:
 
 
 def main() -> None:
-    found = {case.key: seconds(Scene.of(case)) for case in CASES}
-    Path(sys.argv[1]).write_text(json.dumps(found, indent=1))
+    medians = {case.key: seconds(Scene.of(case)) for case in CASES}
+    Path(sys.argv[1]).write_text(json.dumps(medians, indent=1))
 
 
 if __name__ == "__main__":

@@ -38,18 +38,18 @@ def test_row(benchmark: BenchmarkFixture, case: Case, row: Row) -> None:
     benchmark.extra_info.update(case=case.key, row=row.key, reason="", threads=torch.get_num_threads())
     unit = eager(scene)
     around = _seconds(unit)
-    found, reason = _timed(benchmark, row, scene)
+    result, reason = _timed(benchmark, row, scene)
     benchmark.extra_info["eager"] = median(around + _seconds(unit))
     if reason is not None:
-        said = " ".join(str(reason).split())[:200]
-        benchmark.extra_info["reason"] = f"{type(reason).__name__}: {said}"
+        message = " ".join(str(reason).split())[:200]
+        benchmark.extra_info["reason"] = f"{type(reason).__name__}: {message}"
         return
-    scene.results[row.key] = found
+    scene.results[row.key] = result
     if row.floor:
-        benchmark.extra_info["floor"] = row.floor(scene, found)
+        benchmark.extra_info["floor"] = row.floor(scene, result)
     if row.agree and row.beside in scene.results:
         try:
-            row.agree(scene.results[row.beside], found)
+            row.agree(scene.results[row.beside], result)
         except AssertionError as error:
             benchmark.extra_info["reason"] = f"its result differs from ours: {' '.join(str(error).split())[:200]}"
             raise
@@ -58,12 +58,12 @@ def test_row(benchmark: BenchmarkFixture, case: Case, row: Row) -> None:
 def _seconds(call: Call) -> list[float]:
     """Of each of a few calls, after one that warms up."""
     call()
-    found = []
+    durations = []
     for _ in range(AROUND):
         start = time.perf_counter()
         call()
-        found.append(time.perf_counter() - start)
-    return found
+        durations.append(time.perf_counter() - start)
+    return durations
 
 
 def _timed(benchmark: BenchmarkFixture, row: Row, scene: Scene) -> tuple[Any, Exception | None]:
@@ -86,5 +86,5 @@ def _timed(benchmark: BenchmarkFixture, row: Row, scene: Scene) -> tuple[Any, Ex
         except (ImportError, BenchError) as error:  # a peer that is not installed, a method yet to be added
             pedantic(lambda: None)
             return None, error
-        found = pedantic(call, rounds=row.rounds, warmup_rounds=row.warm, iterations=1)
-    return found, reasons[0] if reasons else None
+        result = pedantic(call, rounds=row.rounds, warmup_rounds=row.warm, iterations=1)
+    return result, reasons[0] if reasons else None

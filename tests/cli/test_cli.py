@@ -113,7 +113,7 @@ def test_options_override_the_file(place: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["run", "study.yaml", "--methods", "gradcm"], "methods[0]: unknown method 'gradcm'. Did you mean 'gradcam'"),
         (["run", "study.yaml", "--samples", "-3"], "samples: Input should be greater than 0 (got -3)"),
@@ -133,10 +133,12 @@ def test_options_override_the_file(place: Path) -> None:
         (["list", "method"], "cannot list 'method'. Did you mean 'methods'"),
     ],
 )
-def test_a_wrong_request_is_one_line_and_exit_code_2(place: Path, finished: Path, words: list[str], said: str) -> None:
+def test_a_wrong_request_is_one_line_and_exit_code_2(
+    place: Path, finished: Path, words: list[str], message: str
+) -> None:
     done = benchbench(*(word.format(run=finished) for word in words), cwd=place)
     assert done.returncode == 2
-    assert said in done.stderr
+    assert message in done.stderr
     assert done.stderr.startswith("benchbench: ")
     assert done.stderr.count("\n") == 1
     assert "Traceback" not in done.stderr + done.stdout
@@ -197,7 +199,7 @@ def nets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["--model", "nets.py:dict_"], "the network returns a dict with the keys 'out', where logits"),
         (["--model", "nets.py:pair"], "the network returns a tuple of 2 values, where logits"),
@@ -210,10 +212,10 @@ def nets(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["--method", "gradcam", "--methods", "cam"], "twice: --method gradcam and --methods cam"),
     ],
 )  # fmt: skip
-def test_what_explain_cannot_do_is_one_line(nets: Path, words: list[str], said: str) -> None:
+def test_what_explain_cannot_do_is_one_line(nets: Path, words: list[str], message: str) -> None:
     done = benchbench("explain", "a.png", *words, cwd=nets)
     assert done.returncode == 2
-    assert said in done.stderr
+    assert message in done.stderr
     assert done.stderr.startswith("benchbench: ")
     assert done.stderr.count("\n") == 1
 
@@ -253,7 +255,7 @@ def test_the_home_folder_stands_for_a_tilde(place: Path, finished: Path, monkeyp
 
 
 @pytest.mark.parametrize(
-    ("words", "inside", "said"),
+    ("words", "inside", "ending"),
     [
         (
             ["run", "study.yaml"],
@@ -263,11 +265,11 @@ def test_the_home_folder_stands_for_a_tilde(place: Path, finished: Path, monkeyp
         (["list", "metrics"], "benchbench.cli.listing.show", "\n"),
     ],
 )
-def test_ctrl_c_is_one_line(place: Path, words: list[str], inside: str, said: str) -> None:
+def test_ctrl_c_is_one_line(place: Path, words: list[str], inside: str, ending: str) -> None:
     with mock.patch(inside, side_effect=KeyboardInterrupt):
         done = benchbench(*words, cwd=place)
     assert done.returncode == 130
-    assert done.stderr.startswith(f"benchbench: stopped{said}")
+    assert done.stderr.startswith(f"benchbench: stopped{ending}")
     assert done.stderr.count("\n") == 1
 
 
@@ -326,14 +328,14 @@ def test_no_output_is_an_input(owned: Path, words: list[str]) -> None:
     done = benchbench(*words, cwd=owned)
     assert done.returncode == 2
     assert done.stderr.startswith("benchbench: --out: ")
-    said = " ".join(done.stderr.split())
-    assert "this command reads " in said
-    assert "would overwrite it. Give another --out" in said
+    message = " ".join(done.stderr.split())
+    assert "this command reads " in message
+    assert "would overwrite it. Give another --out" in message
     assert {path: path.read_bytes() for path in owned.rglob("*") if path.is_file()} == before
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (
             ["--metrics", "deletion", "--metrics", "insertion"],
@@ -351,10 +353,10 @@ def test_no_output_is_an_input(owned: Path, words: list[str]) -> None:
         (["--device", "gpu"], "device: unknown device 'gpu'. Use auto, cpu, cuda"),
     ],
 )
-def test_what_stands_twice_is_refused(place: Path, words: list[str], said: str) -> None:
+def test_what_stands_twice_is_refused(place: Path, words: list[str], message: str) -> None:
     done = benchbench("run", "study.yaml", *words, cwd=place)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert said in done.stderr
+    assert message in done.stderr
 
 
 def test_a_key_twice_in_a_study_file(place: Path) -> None:
@@ -396,12 +398,12 @@ def test_class_folders_that_are_numbers_are_said(place: Path) -> None:
     done = benchbench("run", "study.yaml", *study, "--datasets", "folder:root=numbers", "--samples", "12",
                       "--out", "numbered", cwd=place)  # fmt: skip
     assert done.returncode == 0, done.stderr
-    said = " ".join(done.stderr.split())
-    assert "class folders are numbers, and the label is the number" in said
+    message = " ".join(done.stderr.split())
+    assert "class folders are numbers, and the label is the number" in message
     info = json.loads((place / "numbered" / "run.json").read_text())
     (row,) = info["accuracy"]
     assert (row["right"], row["labelled"], row["readings"]) == (0, 12, {"one-based": 1, "sorted": 12})
-    assert any("class folders are numbers" in said for said in info["warnings"])
+    assert any("class folders are numbers" in warning for warning in info["warnings"])
     assert "12 with classes: sorted" in done.stdout.replace("\n", " ")
     assert "(12 with classes: sorted)" in (place / "numbered" / "report.html").read_text()
 

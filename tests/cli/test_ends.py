@@ -118,14 +118,14 @@ BOMBS = {
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_study_file_that_would_grow_without_end(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text, said = BOMBS[name]
+    text, message = BOMBS[name]
     (tmp_path / "study.yaml").write_text(text)
 
     def built(*_: object) -> None:
         raise AssertionError("it is refused before anything is built of it")
 
     monkeypatch.setattr(yaml.SafeLoader, "construct_document", built)
-    with pytest.raises(BenchError, match=said):
+    with pytest.raises(BenchError, match=message):
         read_yaml(tmp_path / "study.yaml")
 
 

@@ -70,9 +70,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_options_defaults_are_the_tolerances() -> None:
     """They are written twice, as the command line does not wait for pandas."""
-    given, limits = inspect.signature(check_command).parameters, Tolerances()
+    options, limits = inspect.signature(check_command).parameters, Tolerances()
     for option, name in (("margin", "margin"), ("map_tolerance", "map"), ("cost_ratio", "cost"), ("strict", "strict")):
-        assert given[option].default == getattr(limits, name)
+        assert options[option].default == getattr(limits, name)
 
 
 def test_nothing_changed(place: Path) -> None:
@@ -95,7 +95,7 @@ def test_a_broken_method_fails_the_check(place: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("check", "good", "--baseline", "none.json"), "there is no such baseline"),
         (("check", "nowhere", "--baseline", "baseline.json"), "is not the folder of a finished run"),
@@ -107,10 +107,10 @@ def test_a_broken_method_fails_the_check(place: Path) -> None:
         (("baseline", "good", "--out", "baseline.json/x.json"), "cannot write it"),
     ],
 )
-def test_a_wrong_request_is_one_line(place: Path, words: tuple[str, ...], said: str) -> None:
+def test_a_wrong_request_is_one_line(place: Path, words: tuple[str, ...], message: str) -> None:
     known = {path.name for path in place.iterdir()} | {"nowhere", "none.json", "x.json", "baseline.json/x.json"}
     done = benchbench(*(place / word if word in known else word for word in words))
     assert done.returncode == 2
-    assert said in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert len(done.stderr.splitlines()) == 1

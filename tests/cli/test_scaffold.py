@@ -37,8 +37,8 @@ def clean(folder: Path) -> None:
     """By our own rules, where benchbench is somebody else's package."""
     for rule in (["check"], ["format", "--check"]):
         words = [sys.executable, "-m", "ruff", *rule, "--config", str(ROOT / "pyproject.toml"), "."]
-        found = subprocess.run(words, capture_output=True, text=True, check=False, cwd=folder)
-        assert found.returncode == 0, found.stdout
+        done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=folder)
+        assert done.returncode == 0, done.stdout
 
 
 def test_with_a_gate_it_holds_itself_to_its_baseline(tmp_path: Path) -> None:
@@ -54,19 +54,19 @@ def test_with_a_gate_it_holds_itself_to_its_baseline(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text('pytest_plugins = ["benchbench.pytest_plugin"]\n')
 
     def gate(*words: str) -> str:
-        asked = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:benchbench", "-k", "gate"]
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:benchbench", "-k", "gate"]
         env = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PATH": ""}
-        found = subprocess.run([*asked, *words], capture_output=True, text=True, cwd=tmp_path, check=False, env=env)
-        return found.stdout + found.stderr
+        tested = subprocess.run([*command, *words], capture_output=True, text=True, cwd=tmp_path, check=False, env=env)
+        return tested.stdout + tested.stderr
 
     assert "Run pytest --benchbench-update" in gate()
     assert "1 passed" in gate("--benchbench-update")
     assert "1 passed" in gate()
     file = tmp_path / "contrast_cam.py"
     file.write_text(file.read_text().replace("weight * layer.activation)", "weight * layer.activation.flip(1))"))
-    said = gate()
-    assert "FAIL: contrast-cam: " in said, said
-    assert "2 maps changed" in said
+    output = gate()
+    assert "FAIL: contrast-cam: " in output, output
+    assert "2 maps changed" in output
 
 
 def test_its_test_fails_when_the_method_does(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_nothing_is_written_over(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["metric", "x"], "cannot make"),
         (["method", "x", "--folder", "no"], "no such folder"),
@@ -132,8 +132,8 @@ def test_nothing_is_written_over(tmp_path: Path) -> None:
         (["method", "scorecam"], "there is a method 'scorecam' already"),
     ],
 )
-def test_mistakes_are_one_line(words: list[str], said: str, tmp_path: Path) -> None:
+def test_mistakes_are_one_line(words: list[str], message: str, tmp_path: Path) -> None:
     done = benchbench("new", *words, cwd=tmp_path)
     assert done.returncode == 2
-    assert said in done.stderr
+    assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1

@@ -13,13 +13,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchbench.cost import ledger as sharing
 from benchbench.cost.ledger import Ledger, Passes, Usage, User
-from benchbench.engine import shard as work
+from benchbench.engine import shard
 from benchbench.engine.cost_tables import NOT_IN_THIS_RUN
 from benchbench.evaluation.evaluate import evaluate
 from benchbench.registry import METHODS, METRICS, method
-from benchbench.reports.html import document as html
+from benchbench.reports.html import document
 from benchbench.reports.leaderboard.marks import Marked
 from benchbench.results.record import Record
 from benchbench.study.plan import NO_COST
@@ -44,9 +43,9 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock()
-    monkeypatch.setattr(sharing, "now", made)
-    return made
+    fake = Clock()
+    monkeypatch.setattr("benchbench.cost.ledger.now", fake)
+    return fake
 
 
 @pytest.fixture
@@ -73,9 +72,9 @@ def test_a_forward_is_everyone_s_and_a_backward_theirs_who_need_it(ledger: Ledge
         with ledger.own(user, 2):
             clock.seconds += seconds
     ledger.commit()
-    found = ledger.shares()
-    assert found[A] == CostShare(seconds=(2 + 1) / 2, own_seconds=1 / 2, forwards=0.5, backwards=0, rests=0, images=2)
-    assert found[B] == CostShare(
+    shares = ledger.shares()
+    assert shares[A] == CostShare(seconds=(2 + 1) / 2, own_seconds=1 / 2, forwards=0.5, backwards=0, rests=0, images=2)
+    assert shares[B] == CostShare(
         seconds=(2 + 6 + 3) / 2, own_seconds=3 / 2, forwards=0.5, backwards=1, rests=0, images=2
     )
 
@@ -85,18 +84,18 @@ def test_what_one_makes_and_others_use_is_divided_whoever_came_first(ledger: Led
 
     def cut() -> None:
         with ledger.shared("cut"):
-            if not made:
+            if not cuts:
                 clock.seconds += 2
                 ledger.passes.rests += 1
-                made.append(1)
+                cuts.append(1)
 
-    made: list[int] = []
+    cuts: list[int] = []
     ledger.begin()
     for user in (A, B):
         with ledger.own(user, 1):
             clock.seconds += 1
             with ledger.shared("masks"):
-                first = not made
+                first = not cuts
                 cut()
                 if first:
                     clock.seconds += 8
@@ -105,10 +104,10 @@ def test_what_one_makes_and_others_use_is_divided_whoever_came_first(ledger: Led
         clock.seconds += 5
         cut()
     ledger.commit()
-    found = ledger.shares()
+    shares = ledger.shares()
     for user in (A, B):
-        assert astuple(found[user]) == pytest.approx((1 + 8 / 2 + 2 / 3, 1, 10, 0, 1 / 3, 1))
-    assert astuple(found[C]) == pytest.approx((5 + 2 / 3, 5, 0, 0, 1 / 3, 1))
+        assert astuple(shares[user]) == pytest.approx((1 + 8 / 2 + 2 / 3, 1, 10, 0, 1 / 3, 1))
+    assert astuple(shares[C]) == pytest.approx((5 + 2 / 3, 5, 0, 0, 1 / 3, 1))
     assert ledger.spent == Usage(1 + 1 + 8 + 2 + 5, 20, 0, 1), "nothing is lost or counted twice"
 
 
@@ -142,12 +141,12 @@ def test_nothing_is_timed_that_nobody_asked_for(clock: Clock) -> None:
 
 def rows(record: Record, metric: str = "study_passes") -> dict[tuple[str, str], dict[str, float]]:
     """By layer and method, the value ("") and the parts of a metric."""
-    found: dict[tuple[str, str], dict[str, float]] = {}
+    parts: dict[tuple[str, str], dict[str, float]] = {}
     for row in record.results.to_dict("records"):
         name, _, part = row["metric"].partition(".")
         if name == metric and row["status"] == "ok":
-            found.setdefault((row["layer"], row["method"]), {})[part] = row["value"]
-    return found
+            parts.setdefault((row["layer"], row["method"]), {})[part] = row["value"]
+    return parts
 
 
 METHODS_ASKED: list[Any] = [
@@ -159,19 +158,19 @@ METHODS_ASKED: list[Any] = [
 @pytest.mark.parametrize("batch", [2, 16])
 def test_passes_in_a_study_are_the_known_ones_and_add_up(images: Tensor, tmp_path: Path, batch: int) -> None:
     record = done(images, tmp_path, methods=METHODS_ASKED, metrics=STUDY, layers=["stage1", "relu"], batch=batch)
-    found = rows(record)
+    passes = rows(record)
     for kind in ("forward", "backward", "rest"):
-        total = 6 * sum(row[kind] for row in found.values())
+        total = 6 * sum(row[kind] for row in passes.values())
         assert total == pytest.approx(record.info["work"][f"{kind}s"]), "every pass of the study is somebody's, once"
     each = 1 / (2 * len(METHODS_ASKED) - 1)  # of the forward: every method at two layers, but for CAM at the first
     backward = 1 / (2 * 3)
-    for (_, name), row in found.items():
+    for (_, name), row in passes.items():
         if name in ("gradcam", "layercam"):
             assert row[""] == pytest.approx(each + backward), "alone it takes two"
         elif name != "fusion":
             assert row["backward"] == 0
-    assert found["relu", "cam"][""] == pytest.approx(each)
-    scorecam, torchcam = (found["relu", name]["forward"] - each for name in ("scorecam", "scorecam(variant=torchcam)"))
+    assert passes["relu", "cam"][""] == pytest.approx(each)
+    scorecam, torchcam = (passes["relu", name]["forward"] - each for name in ("scorecam", "scorecam(variant=torchcam)"))
     alone = done(images, tmp_path / "alone", methods=["scorecam"], metrics=STUDY, layers=["relu"], batch=batch)
     masks = rows(alone)["relu", "scorecam"]["forward"] - 1
     assert masks > 5
@@ -181,18 +180,18 @@ def test_passes_in_a_study_are_the_known_ones_and_add_up(images: Tensor, tmp_pat
 
 def test_seconds_are_within_the_run_and_their_parts_add_up(images: Tensor, tmp_path: Path) -> None:
     record = done(images, tmp_path, methods=METHODS_ASKED, metrics=[*STUDY, "runtime"])
-    found = rows(record, "study_runtime")
-    for row in found.values():
+    times = rows(record, "study_runtime")
+    for row in times.values():
         assert row["own"] + row["shared"] == pytest.approx(row[""])
         assert min(row["own"], row["shared"]) > 0
-    assert 6 * sum(row[""] for row in found.values()) / 1000 < record.info["seconds"]
-    assert "its own" in html.render(Marked.of(record))
+    assert 6 * sum(row[""] for row in times.values()) / 1000 < record.info["seconds"]
+    assert "its own" in document.render(Marked.of(record))
 
 
 def reasons(record: Record) -> set[tuple[str, str]]:
-    own = record.results[record.results["metric"].isin(STUDY)]
-    assert len(own) == 2 * own["method"].nunique(), "each has its row"
-    return set(zip(own["status"], own["reason"], strict=True))
+    costs = record.results[record.results["metric"].isin(STUDY)]
+    assert len(costs) == 2 * costs["method"].nunique(), "each has its row"
+    return set(zip(costs["status"], costs["reason"], strict=True))
 
 
 def test_a_resumed_run_invents_no_number(images: Tensor, tmp_path: Path) -> None:
@@ -216,9 +215,9 @@ def test_of_a_larger_study_only_the_shards_of_this_run_count(images: Tensor, tmp
     done(many, tmp_path, samples=32, **keys)
     grown = done(many, tmp_path, samples=40, **keys)
     assert reasons(grown) == {("ok", "")}
-    found = rows(grown)
-    assert [row["images"] for row in found.values()] == [8, 8]
-    assert found["relu", "gradcam"][""] == pytest.approx(0.5 + 1)
+    passes = rows(grown)
+    assert [row["images"] for row in passes.values()] == [8, 8]
+    assert passes["relu", "gradcam"][""] == pytest.approx(0.5 + 1)
 
 
 @pytest.fixture
@@ -247,9 +246,9 @@ def test_who_has_no_map_has_a_reason_and_who_is_tried_again_pays_for_it(images: 
     keys: dict[str, Any] = {"models": {"net": seeded(Flat)}, "layers": "last", "metrics": STUDY}
     named = ["cam", "fails", "fails-on-one", "random", {"name": "dataset-mean", "of": "random"}]
     record = done(odd, tmp_path, methods=named, **keys)
-    own = record.results[record.results["metric"] == "study_passes"].set_index("method")
-    reason, value = own["reason"].to_dict(), own["value"].to_dict()
-    assert own["status"].to_dict() == {
+    passes = record.results[record.results["metric"] == "study_passes"].set_index("method")
+    reason, value = passes["reason"].to_dict(), passes["value"].to_dict()
+    assert passes["status"].to_dict() == {
         "cam": "not_applicable", "fails": "failed", "fails-on-one": "ok", "random": "ok",
         "dataset-mean(of=random)": "not_applicable",
     }  # fmt: skip
@@ -270,18 +269,18 @@ def test_a_batch_that_memory_did_not_suffice_for_counts_once(
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
         return real(cells, maps, chunk, *rest)
 
-    monkeypatch.setattr(work, "evaluate", scarce)
+    monkeypatch.setattr(shard, "evaluate", scarce)
     record = done(images, tmp_path, methods=["gradcam", "random"], metrics=[*STUDY, "deletion"], batch=6)
-    found = rows(record)
-    assert [(row[""], row["images"]) for row in found.values()] == [(1.5, 6), (0.5, 6)]
+    passes = rows(record)
+    assert [(row[""], row["images"]) for row in passes.values()] == [(1.5, 6), (0.5, 6)]
 
 
 def test_two_targets_and_two_networks_are_kept_apart(images: Tensor, tmp_path: Path) -> None:
     networks = {"one": seeded(Pooled), "other": seeded(Pooled, seed=1)}
     record = done(images, tmp_path, models=networks, target=["predicted", 3], methods=["gradcam"], metrics=STUDY)
-    own = record.results[record.results["metric"] == "study_passes"]
-    assert own[["model", "dataset"]].drop_duplicates().shape == (4, 2)
-    assert own["value"].tolist() == [2.0] * 4
+    passes = record.results[record.results["metric"] == "study_passes"]
+    assert passes[["model", "dataset"]].drop_duplicates().shape == (4, 2)
+    assert passes["value"].tolist() == [2.0] * 4
 
 
 def test_shares_as_metrics() -> None:

@@ -100,8 +100,8 @@ def test_on_the_cpu_memory_is_the_host_s_and_there_is_no_device_s(images: torch.
 
 def test_a_device_s_memory_stands_beside_the_host_s() -> None:
     cost = Cost((0.1,), 5_000_000, 1, 1, host_bytes=250_000, device_bytes=5_000_000)
-    found = METRICS["peak_memory"].function(cost)
-    assert (found.value, found.parts) == (5, {"images": 1, "host": 0.25, "device": 5})
+    memory = METRICS["peak_memory"].function(cost)
+    assert (memory.value, memory.parts) == (5, {"images": 1, "host": 0.25, "device": 5})
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

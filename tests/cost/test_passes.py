@@ -110,5 +110,5 @@ def test_a_batch_costs_what_its_images_cost(images: Tensor, tmp_path: Path) -> N
         )
         table = study.run(tmp_path / str(len(data)), report=False).table.set_index(["method", "metric", "protocol"])
         for method in ("scorecam", "gradcam", "lrp"):
-            one, many = (table["value"][method, "passes", p.split("@")[1]] for p in metrics)
-            assert many > 0.9 * one, "different images share no forward but that of a channel that is zero"
+            single, many = (table["value"][method, "passes", p.split("@")[1]] for p in metrics)
+            assert many > 0.9 * single, "different images share no forward but that of a channel that is zero"

@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from torchvision.models import ResNet18_Weights
 
-from benchbench.datasets.builtin import cutouts as room
 from benchbench.datasets.builtin.backgrounds import gradient, plain, texture
-from benchbench.datasets.builtin.cutouts import CANVAS, ROOT, Cutouts, compose
+from benchbench.datasets.builtin.cutouts import CANVAS, RECIPE, ROOT, Cutouts, compose
 from benchbench.datasets.builtin.stamps import STAMPS
 from benchbench.errors import BenchError
 from benchbench.models.preprocess import prepare
@@ -44,16 +43,16 @@ def root(tmp_path: Path) -> Path:
 
 def cutouts(**params: object) -> Cutouts:
     plugin = DATASETS["cutouts"]
-    made = plugin.function(**plugin.bind(params))
-    assert isinstance(made, Cutouts)
-    return made
+    dataset = plugin.function(**plugin.bind(params))
+    assert isinstance(dataset, Cutouts)
+    return dataset
 
 
 def test_the_stamps_of_the_table_on_every_background(root: Path) -> None:
-    made = cutouts(root=root)
+    dataset = cutouts(root=root)
     stems = [name.removesuffix(".png") for name in (TIGER, LEMON)]
-    assert list(made.ids) == [f"{stem}/{kind}" for stem in stems for kind in ("plain", "gradient", "texture")]
-    assert [made[i].label for i in range(6)] == [292] * 3 + [951] * 3
+    assert list(dataset.ids) == [f"{stem}/{kind}" for stem in stems for kind in ("plain", "gradient", "texture")]
+    assert [dataset[i].label for i in range(6)] == [292] * 3 + [951] * 3
     assert [cutout.background for cutout in cutouts(root=root, background="texture").cutouts] == ["texture"] * 2
 
 
@@ -82,11 +81,11 @@ def test_the_object_survives_the_centre_crop_whole(seed: str, size: tuple[int, i
 def test_the_mask_is_the_object_and_hidden_colour_does_not_bleed() -> None:
     """A red disc whose hidden pixels are green: on any background the mask is red, and nothing turns green."""
     for kind in ("plain", "gradient", "texture"):
-        one, mask = compose(disc(hidden=(0, 255, 0)), kind, "s")
+        image, mask = compose(disc(hidden=(0, 255, 0)), kind, "s")
         other, same = compose(disc(hidden=(0, 0, 255)), kind, "s")
-        assert one.tobytes() == other.tobytes()
+        assert image.tobytes() == other.tobytes()
         assert torch.equal(mask, same)
-        pixels = torch.from_numpy(np.array(one)).int()
+        pixels = torch.from_numpy(np.array(image)).int()
         sure = torch.nn.functional.max_pool2d((~mask).float()[None], 5, 1, 2)[0] == 0
         assert int((pixels[sure] - torch.tensor(RED)).abs().max()) <= 3  # bicubic alpha overshoots by as much
         disc_area = torch.pi * (mask.any(0).sum() / 2) ** 2
@@ -113,7 +112,7 @@ def test_pictures_change_with_the_recipe_alone(kind: str) -> None:
     image, mask = compose(disc(), kind, "0/picture")
     quarters = np.asarray(image, dtype=float).reshape(2, 160, 2, 160, 3).mean((1, 3)).reshape(-1)
     colours, pixels = PICTURES[kind]
-    assert room.RECIPE == "1"
+    assert RECIPE == "1"
     assert quarters == pytest.approx(colours, abs=0.75)
     assert int(mask.sum()) == pytest.approx(pixels, abs=20)
 
@@ -129,37 +128,37 @@ def test_backgrounds_are_colours_and_seeded(paint: object) -> None:
 
 
 def test_backgrounds_are_what_their_names_say() -> None:
-    def made(paint: object) -> torch.Tensor:
+    def painted(paint: object) -> torch.Tensor:
         return paint(64, torch.Generator().manual_seed(5))  # type: ignore[operator, no-any-return]
 
-    assert float(made(plain).std(dim=(1, 2)).max()) < 1e-6
-    ramp = made(gradient)
+    assert float(painted(plain).std(dim=(1, 2)).max()) < 1e-6
+    ramp = painted(gradient)
     assert float(ramp.std(dim=(1, 2)).max()) > 0.01
     second = ramp[:, 2:, :] - 2 * ramp[:, 1:-1, :] + ramp[:, :-2, :]
     assert float(second.abs().max()) < 1e-5, "a gradient is linear"
-    rough = made(texture)
+    rough = painted(texture)
     assert float((rough[:, 1:] - rough[:, :-1]).abs().mean()) > 2 * float((ramp[:, 1:] - ramp[:, :-1]).abs().mean())
 
 
 def test_the_seed_decides(root: Path) -> None:
     first, again, other = (cutouts(root=root, seed=seed) for seed in (0, 0, 1))
     for i in range(6):
-        one, two, three = (made[i].image for made in (first, again, other))
-        assert one.tobytes() == two.tobytes()  # type: ignore[union-attr]
-        assert one.tobytes() != three.tobytes()  # type: ignore[union-attr]
+        image, same, another = (dataset[i].image for dataset in (first, again, other))
+        assert image.tobytes() == same.tobytes()  # type: ignore[union-attr]
+        assert image.tobytes() != another.tobytes()  # type: ignore[union-attr]
         assert first.fingerprint(i) == again.fingerprint(i) != other.fingerprint(i)
     assert len({first.fingerprint(i) for i in range(6)}) == 6
 
 
 def test_the_fingerprint_follows_the_stamp(root: Path) -> None:
-    made = cutouts(root=root)
-    before = [made.fingerprint(i) for i in range(6)]
+    dataset = cutouts(root=root)
+    before = [dataset.fingerprint(i) for i in range(6)]
     disc(80).save(root / TIGER)
-    changed = [made.fingerprint(i) != old for i, old in enumerate(before)]
+    changed = [dataset.fingerprint(i) != old for i, old in enumerate(before)]
     assert changed == [True] * 3 + [False] * 3
     (root / TIGER).unlink()
     with pytest.raises(BenchError, match=r"tiger\.png: the stamp cannot be read"):
-        made.fingerprint(0)
+        dataset.fingerprint(0)
 
 
 def test_a_count_is_a_seeded_choice(root: Path) -> None:
@@ -190,16 +189,16 @@ def test_another_background_is_refused() -> None:
 def test_a_stamp_without_an_object_fails_alone(root: Path) -> None:
     disc().convert("RGB").save(root / TIGER)
     (root / LEMON).write_bytes(b"")
-    made = cutouts(root=root, background="plain")
+    dataset = cutouts(root=root, background="plain")
     with pytest.raises(BenchError, match="the stamp has no object: its alpha is the same everywhere"):
-        made[0]
+        dataset[0]
     with pytest.raises(BenchError, match=r"lemon\.png: the file is empty"):
-        made[1]
+        dataset[1]
 
 
 def test_the_table_means_what_imagenet_calls_so() -> None:
     """The class's name is in the stamp's name, or is the one written down here."""
-    said = {
+    class_names = {
         **{f"animals/birds/{k}": v for k, v in {"duck": "drake", "gander": "goose", "penguin": "king penguin"}.items()},
         **{f"animals/birds/{k}": v for k, v in {"crowned_crane": "crane bird", "rooster": "cock"}.items()},
         **{f"animals/birds/{k}": v for k, v in {"tucan": "toucan", "pink_flamingo": "flamingo"}.items()},
@@ -233,10 +232,10 @@ def test_the_table_means_what_imagenet_calls_so() -> None:
     names = ResNet18_Weights.DEFAULT.meta["categories"]
     for stamp, label in STAMPS.items():
         stem = stamp.removesuffix(".png")
-        own = stem.split("/")[-1].lower().replace("_", " ").replace("-", " ")
-        expected = said.get(stem)
+        words = stem.split("/")[-1].lower().replace("_", " ").replace("-", " ")
+        expected = class_names.get(stem)
         if expected is None:
-            assert names[label].replace(" ", "").lower() in own.replace(" ", ""), (stamp, names[label])
+            assert names[label].replace(" ", "").lower() in words.replace(" ", ""), (stamp, names[label])
         else:
             assert names[label] == expected, stamp
 
@@ -257,5 +256,5 @@ def test_every_stamp_of_the_table_is_installed_and_composes(installed: Cutouts) 
 
 
 def test_no_stamp_is_in_the_table_twice(installed: Cutouts) -> None:
-    content = [(room.ROOT / name).read_bytes() for name in STAMPS]
+    content = [(ROOT / name).read_bytes() for name in STAMPS]
     assert len(set(content)) == len(STAMPS)

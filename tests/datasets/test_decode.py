@@ -74,16 +74,16 @@ def test_lossless_formats_give_the_very_pixels(
 ) -> None:
     options = {"lossless": True} if name.endswith("webp") else {}
     path = saved(tmp_path_factory.mktemp("d"), Image.fromarray(pixels), name, **options)
-    found = decode(path)
-    assert found.mode == "RGB"
-    np.testing.assert_array_equal(np.array(found), pixels)
+    picture = decode(path)
+    assert picture.mode == "RGB"
+    np.testing.assert_array_equal(np.array(picture), pixels)
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.bmp", "a.webp", "a.tif", "a.gif", "a.ppm"])
 def test_one_pixel(tmp_path: Path, name: str) -> None:
-    found = decode(saved(tmp_path, Image.new("RGB", (1, 1), (200, 100, 50)), name))
-    assert (found.size, found.mode) == ((1, 1), "RGB")
-    np.testing.assert_allclose(np.array(found)[0, 0], (200, 100, 50), atol=4)
+    picture = decode(saved(tmp_path, Image.new("RGB", (1, 1), (200, 100, 50)), name))
+    assert (picture.size, picture.mode) == ((1, 1), "RGB")
+    np.testing.assert_allclose(np.array(picture)[0, 0], (200, 100, 50), atol=4)
 
 
 def test_transparency_is_composited_on_white(tmp_path: Path) -> None:
@@ -91,8 +91,8 @@ def test_transparency_is_composited_on_white(tmp_path: Path) -> None:
     pixels = np.dstack([colours(), alpha])
     share = alpha[:, :, None] / 255
     expected = colours() * share + 255 * (1 - share)
-    found = decode(saved(tmp_path, Image.fromarray(pixels), "a.png"))
-    np.testing.assert_allclose(np.array(found), expected, atol=1)
+    picture = decode(saved(tmp_path, Image.fromarray(pixels), "a.png"))
+    np.testing.assert_allclose(np.array(picture), expected, atol=1)
 
 
 def test_grey_with_alpha_is_composited_on_white(tmp_path: Path) -> None:
@@ -105,15 +105,15 @@ def test_the_colour_that_means_transparent_is_white(tmp_path: Path, mode: str, c
     image = Image.new(mode, (2, 2), colour)
     if mode == "P":
         image.putpalette([1, 2, 3, 4, 5, 6])
-    found = decode(saved(tmp_path, image, "a.png", transparency=colour))
-    assert np.array(found).min() == 255
+    picture = decode(saved(tmp_path, image, "a.png", transparency=colour))
+    assert np.array(picture).min() == 255
 
 
 def test_a_palette_gives_its_colours(tmp_path: Path) -> None:
     image = Image.fromarray(np.array([[0, 1], [2, 0]], np.uint8), "L").convert("P")
     image.putpalette([10, 20, 30, 40, 50, 60, 70, 80, 90])
-    found = np.array(decode(saved(tmp_path, image, "a.png")))
-    assert found.tolist() == [[[10, 20, 30], [40, 50, 60]], [[70, 80, 90], [10, 20, 30]]]
+    pixels = np.array(decode(saved(tmp_path, image, "a.png")))
+    assert pixels.tolist() == [[[10, 20, 30], [40, 50, 60]], [[70, 80, 90], [10, 20, 30]]]
 
 
 def test_one_bit_is_black_and_white(tmp_path: Path) -> None:
@@ -127,9 +127,9 @@ def test_one_bit_is_black_and_white(tmp_path: Path) -> None:
 def test_sixteen_bits_are_scaled_by_their_range(
     tmp_path_factory: pytest.TempPathFactory, name: str, grey: Pixels
 ) -> None:
-    found = np.array(decode(saved(tmp_path_factory.mktemp("d"), Image.fromarray(grey), name)))
+    pixels = np.array(decode(saved(tmp_path_factory.mktemp("d"), Image.fromarray(grey), name)))
     for channel in range(3):
-        np.testing.assert_allclose(found[:, :, channel], grey / 65535 * 255, atol=0.501)
+        np.testing.assert_allclose(pixels[:, :, channel], grey / 65535 * 255, atol=0.501)
 
 
 def test_big_endian_sixteen_bits(tmp_path: Path) -> None:
@@ -257,8 +257,8 @@ def test_masks_of_every_lossless_kind(tmp_path: Path) -> None:
             saved(tmp_path, Image.fromarray(np.rot90(flags, 1)), name, exif=turned(6))
         else:
             saved(tmp_path, image, name)
-        found = decode_mask(tmp_path / name).numpy()
-        np.testing.assert_array_equal(found, OBJECT, err_msg=name)
+        mask = decode_mask(tmp_path / name).numpy()
+        np.testing.assert_array_equal(mask, OBJECT, err_msg=name)
 
 
 def test_a_jpeg_mask_has_no_halo(tmp_path: Path) -> None:

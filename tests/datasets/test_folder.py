@@ -24,9 +24,9 @@ Make = Callable[..., Path]
 def folder(root: Path, **params: object) -> Files:
     """As a study makes it: through the registry, with its parameters checked."""
     plugin = DATASETS["folder"]
-    made = plugin.function(**plugin.bind({"root": str(root), **params}))
-    assert isinstance(made, Files)
-    return made
+    dataset = plugin.function(**plugin.bind({"root": str(root), **params}))
+    assert isinstance(dataset, Files)
+    return dataset
 
 
 def photo(path: Path, value: int = 7) -> None:
@@ -48,8 +48,8 @@ def make(tmp_path: Path) -> Make:
     return built
 
 
-def labels_of(made: Files) -> dict[str, int | None]:
-    return {made[i].id: made[i].label for i in range(len(made.ids))}
+def labels_of(dataset: Files) -> dict[str, int | None]:
+    return {dataset[i].id: dataset[i].label for i in range(len(dataset.ids))}
 
 
 def table(path: Path, *lines: str) -> Path:
@@ -61,18 +61,18 @@ def test_photographs_are_found_by_extension_and_sorted(make: Make) -> None:
     root = make("b.JPG", "a.png", "c.Tiff", "d.webp", ".hidden.png", "e.gif")
     (root / "readme.txt").write_text("x")
     (root / "model.pt").write_text("x")
-    made = folder(root)
-    assert made.ids == ["a.png", "b.JPG", "c.Tiff", "d.webp", "e.gif"]
-    assert [made[i].image.getpixel((0, 0))[0] for i in range(5)] == [1, 0, 2, 3, 5]  # type: ignore[union-attr, index]
-    assert made.about["other files ignored"] == "2"
-    assert set(labels_of(made).values()) == {None}
-    assert made.name == "val"
+    dataset = folder(root)
+    assert dataset.ids == ["a.png", "b.JPG", "c.Tiff", "d.webp", "e.gif"]
+    assert [dataset[i].image.getpixel((0, 0))[0] for i in range(5)] == [1, 0, 2, 3, 5]  # type: ignore[union-attr, index]
+    assert dataset.about["other files ignored"] == "2"
+    assert set(labels_of(dataset).values()) == {None}
+    assert dataset.name == "val"
 
 
 def test_integer_sub_folders_are_labels(make: Make) -> None:
-    made = folder(make("7/a.png", "12/b.png", "12/deep/c.png"))
-    assert labels_of(made) == {"12/b.png": 12, "12/deep/c.png": 12, "7/a.png": 7}
-    assert made.about["labels"].startswith("the integer that names the sub-folder")
+    dataset = folder(make("7/a.png", "12/b.png", "12/deep/c.png"))
+    assert labels_of(dataset) == {"12/b.png": 12, "12/deep/c.png": 12, "7/a.png": 7}
+    assert dataset.about["labels"].startswith("the integer that names the sub-folder")
 
 
 def by_hand(root: Path) -> dict[str, int]:
@@ -87,14 +87,14 @@ def by_hand(root: Path) -> dict[str, int]:
 )
 def test_numbers_that_image_folder_reads_otherwise_are_said(make: Make, names: Iterable[int]) -> None:
     root = make(*(f"{i}/a.png" for i in names))
-    made, theirs = folder(root), by_hand(root)
-    assert labels_of(made) == {f"{i}/a.png": i for i in names}
-    assert made.about["warning"].startswith("class folders are numbers, and the label is the number")
-    assert "ImageFolder would number them differently" in made.about["warning"]
-    assert {id: made.readings["sorted"][label] for id, label in labels_of(made).items()} == theirs  # type: ignore[index]
+    dataset, reference = folder(root), by_hand(root)
+    assert labels_of(dataset) == {f"{i}/a.png": i for i in names}
+    assert dataset.about["warning"].startswith("class folders are numbers, and the label is the number")
+    assert "ImageFolder would number them differently" in dataset.about["warning"]
+    assert {id: dataset.readings["sorted"][label] for id, label in labels_of(dataset).items()} == reference  # type: ignore[index]
     sorted_ = folder(root, classes="sorted")
-    assert labels_of(sorted_) == theirs
-    assert {id: sorted_.readings["numeric"][label] for id, label in theirs.items()} == labels_of(made)
+    assert labels_of(sorted_) == reference
+    assert {id: sorted_.readings["numeric"][label] for id, label in reference.items()} == labels_of(dataset)
     assert "warning" not in sorted_.about
     assert "warning" not in folder(root, classes="numeric").about
 
@@ -102,22 +102,22 @@ def test_numbers_that_image_folder_reads_otherwise_are_said(make: Make, names: I
 @pytest.mark.parametrize("names", [[str(i) for i in range(10)], [f"{i:02d}" for i in range(12)], ["cat", "10", "9"]])
 def test_where_both_readings_agree_nothing_is_said(make: Make, names: Iterable[str]) -> None:
     root = make(*(f"{name}/a.png" for name in names))
-    made = folder(root)
-    assert "warning" not in made.about
-    assert made.readings == {}
-    assert labels_of(made) == by_hand(root)
+    dataset = folder(root)
+    assert "warning" not in dataset.about
+    assert dataset.readings == {}
+    assert labels_of(dataset) == by_hand(root)
 
 
 def test_numbers_from_one(make: Make) -> None:
     root = make(*(f"{i}/a.png" for i in range(1, 13)))
     assert "may start at 1" in folder(root).about["warning"]
-    made = folder(root, classes="one-based")
-    assert labels_of(made) == {f"{i}/a.png": i - 1 for i in range(1, 13)}
-    assert made.readings["numeric"] == {i - 1: i for i in range(1, 13)}
+    dataset = folder(root, classes="one-based")
+    assert labels_of(dataset) == {f"{i}/a.png": i - 1 for i in range(1, 13)}
+    assert dataset.readings["numeric"] == {i - 1: i for i in range(1, 13)}
 
 
 @pytest.mark.parametrize(
-    ("names", "classes", "said"),
+    ("names", "classes", "message"),
     [
         (
             ("cat", "7"),
@@ -128,9 +128,9 @@ def test_numbers_from_one(make: Make) -> None:
         (("0", "1"), "other", "classes: Input should be 'numeric', 'one-based' or 'sorted'"),
     ],
 )
-def test_a_numbering_that_the_names_do_not_have(make: Make, names: tuple[str, ...], classes: str, said: str) -> None:
+def test_a_numbering_that_the_names_do_not_have(make: Make, names: tuple[str, ...], classes: str, message: str) -> None:
     root = make(*(f"{name}/a.png" for name in names))
-    with pytest.raises(BenchError, match=said):
+    with pytest.raises(BenchError, match=message):
         folder(root, classes=classes)
 
 
@@ -147,10 +147,10 @@ def test_names_compare_whichever_way_a_letter_is_composed(make: Make, tmp_path: 
     root = make(f"{photos}.png", "tea.png")
     photo(tmp_path / "masks" / f"{masks}.png", 255)
     listed = table(tmp_path / "labels.csv", "file,label", f"{masks}.png,3", "tea.png,1")
-    made = folder(root, masks=str(tmp_path / "masks"), labels=str(listed))
-    assert labels_of(made) == {f"{photos}.png": 3, "tea.png": 1}
-    assert made.about["masks"] == "1 of 2 photographs"
-    mask = made[list(made.ids).index(f"{photos}.png")].mask
+    dataset = folder(root, masks=str(tmp_path / "masks"), labels=str(listed))
+    assert labels_of(dataset) == {f"{photos}.png": 3, "tea.png": 1}
+    assert dataset.about["masks"] == "1 of 2 photographs"
+    mask = dataset[list(dataset.ids).index(f"{photos}.png")].mask
     assert mask is not None
     assert bool(mask.all())
 
@@ -159,9 +159,9 @@ def test_masks_that_fit_no_photograph_are_said(make: Make, tmp_path: Path) -> No
     root = make("a.png", "b.png")
     for name in ("a", "b_mask", "deep/c"):
         photo(tmp_path / "masks" / f"{name}.png", 255)
-    made = folder(root, masks=str(tmp_path / "masks"))
-    assert made.about["masks"] == "1 of 2 photographs; 2 masks fit no photograph: b_mask.png, deep/c.png"
-    assert made.about["warning"] == "2 masks fit no photograph: b_mask.png, deep/c.png"
+    dataset = folder(root, masks=str(tmp_path / "masks"))
+    assert dataset.about["masks"] == "1 of 2 photographs; 2 masks fit no photograph: b_mask.png, deep/c.png"
+    assert dataset.about["warning"] == "2 masks fit no photograph: b_mask.png, deep/c.png"
 
 
 @settings(max_examples=20, deadline=None)
@@ -171,16 +171,16 @@ def test_named_sub_folders_follow_image_folder(tmp_path_factory: pytest.TempPath
     root = tmp_path_factory.mktemp("d") / "val"
     for name in {*names, "letters"}:
         photo(root / name / "a.png")
-    theirs = {Path(path).relative_to(root).as_posix(): label for path, label in ImageFolder(str(root)).samples}
-    made = folder(root)
-    assert labels_of(made) == theirs
-    assert "ImageFolder" in made.about["labels"]
+    reference = {Path(path).relative_to(root).as_posix(): label for path, label in ImageFolder(str(root)).samples}
+    dataset = folder(root)
+    assert labels_of(dataset) == reference
+    assert "ImageFolder" in dataset.about["labels"]
 
 
 def test_some_of_imagenets_folders_are_called_out(make: Make) -> None:
-    made = folder(make("n01440764/a.png", "n03394916/b.png"))
-    assert labels_of(made) == {"n01440764/a.png": 0, "n03394916/b.png": 1}
-    assert "this is not ImageNet's class index" in made.about["labels"]
+    dataset = folder(make("n01440764/a.png", "n03394916/b.png"))
+    assert labels_of(dataset) == {"n01440764/a.png": 0, "n03394916/b.png": 1}
+    assert "this is not ImageNet's class index" in dataset.about["labels"]
     assert "WordNet" not in folder(make("n01440764/a.png", "n03394916/b.png", "zebra/c.png")).about["labels"]
 
 
@@ -208,10 +208,10 @@ def test_files_beside_sub_folders_are_ambiguous(make: Make) -> None:
     with pytest.raises(BenchError, match="root: 1 photographs in the folder itself and 2 in sub-folders") as caught:
         folder(root)
     assert "file,label" in caught.value.hint
-    made = folder(root, labels=table(root / "labels.csv", "file,label", "a.png,5", "cat/b.png,2"))
-    assert labels_of(made) == {"a.png": 5, "cat/b.png": 2, "dog/c.png": None}
-    assert made.about["labels"] == "from labels.csv; 1 photographs have none"
-    assert made.about["other files ignored"] == "0", "the table is not a stray file"
+    dataset = folder(root, labels=table(root / "labels.csv", "file,label", "a.png,5", "cat/b.png,2"))
+    assert labels_of(dataset) == {"a.png": 5, "cat/b.png": 2, "dog/c.png": None}
+    assert dataset.about["labels"] == "from labels.csv; 1 photographs have none"
+    assert dataset.about["other files ignored"] == "0", "the table is not a stray file"
 
 
 def test_a_spreadsheets_table_is_read(make: Make, tmp_path: Path) -> None:
@@ -222,7 +222,7 @@ def test_a_spreadsheets_table_is_read(make: Make, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lines", "said"),
+    ("lines", "message"),
     [
         (["name,label", "a.png,1"], "labels: l.csv: no column 'file'; the header is 'name,label'"),
         (["a.png;1"], "labels: l.csv: no column 'file'; the header is 'a.png;1'"),
@@ -237,10 +237,10 @@ def test_a_spreadsheets_table_is_read(make: Make, tmp_path: Path) -> None:
         (["file,label", "a.png,1", "b.png,2", "a.png,1"], "labels: l.csv line 4: 'a.png' is on line 2 already"),
     ],
 )
-def test_a_table_that_does_not_fit_names_the_line(make: Make, tmp_path: Path, lines: list[str], said: str) -> None:
+def test_a_table_that_does_not_fit_names_the_line(make: Make, tmp_path: Path, lines: list[str], message: str) -> None:
     with pytest.raises(BenchError) as caught:
         folder(make("a.png", "b.png"), labels=table(tmp_path / "l.csv", *lines))
-    assert str(caught.value).startswith(said)
+    assert str(caught.value).startswith(message)
     assert caught.value.hint
 
 
@@ -255,8 +255,8 @@ def test_a_table_that_cannot_be_read(make: Make, tmp_path: Path) -> None:
 @pytest.mark.parametrize("key", ["root", "masks"])
 def test_a_folder_that_is_not_there_names_the_key(make: Make, tmp_path: Path, key: str) -> None:
     root = make("a.png")
-    for path, said in ((tmp_path / "gone", "no folder"), (root / "a.png", "is a file")):
-        with pytest.raises(BenchError, match=f"^{key}: .*{said}"):
+    for path, message in ((tmp_path / "gone", "no folder"), (root / "a.png", "is a file")):
+        with pytest.raises(BenchError, match=f"^{key}: .*{message}"):
             folder(**{"root": root, key: path})
 
 
@@ -294,35 +294,35 @@ def mask(path: Path, pixels: np.ndarray) -> None:
 
 def test_masks_by_relative_name(make: Make, tmp_path: Path) -> None:
     root = make("1/a.jpg", "2/a.jpg", "2/b.jpg")
-    one = np.zeros((3, 4), np.uint8)
-    one[1, 2] = 3
-    mask(tmp_path / "m/1/a.PNG", one)
-    mask(tmp_path / "m/2/b.bmp", 255 - one)
-    made = folder(root, masks=tmp_path / "m")
-    first, second, third = (made[i].mask for i in range(3))
+    pixels = np.zeros((3, 4), np.uint8)
+    pixels[1, 2] = 3
+    mask(tmp_path / "m/1/a.PNG", pixels)
+    mask(tmp_path / "m/2/b.bmp", 255 - pixels)
+    dataset = folder(root, masks=tmp_path / "m")
+    first, second, third = (dataset[i].mask for i in range(3))
     assert first is not None
     assert third is not None
     assert first.dtype == torch.bool
     assert first.nonzero().tolist() == [[1, 2]]
     assert second is None
     assert bool(third.all())
-    assert made.about["masks"] == "2 of 3 photographs"
+    assert dataset.about["masks"] == "2 of 3 photographs"
 
 
 def test_masks_inside_root_are_no_class(make: Make) -> None:
     root = make("cat/a.png", "dog/a.png", "masks/cat/a.png")
-    made = folder(root, masks=root / "masks")
-    assert labels_of(made) == {"cat/a.png": 0, "dog/a.png": 1}
-    assert made[0].mask is not None
+    dataset = folder(root, masks=root / "masks")
+    assert labels_of(dataset) == {"cat/a.png": 0, "dog/a.png": 1}
+    assert dataset[0].mask is not None
 
 
 def test_a_mask_of_another_size_fails_that_sample_alone(make: Make, tmp_path: Path) -> None:
     mask(tmp_path / "m/a.png", np.ones((3, 3), np.uint8))
     mask(tmp_path / "m/b.png", np.ones((3, 4), np.uint8))
-    made = folder(make("a.jpg", "b.jpg"), masks=tmp_path / "m")
+    dataset = folder(make("a.jpg", "b.jpg"), masks=tmp_path / "m")
     with pytest.raises(BenchError, match=r"a\.png: the mask is 3 x 3 and its photograph 3 x 4 \(height x width\)"):
-        made[0]
-    assert made[1].mask is not None
+        dataset[0]
+    assert dataset[1].mask is not None
 
 
 def test_the_mask_fits_the_photograph_as_shown(make: Make, tmp_path: Path) -> None:
@@ -356,12 +356,12 @@ def test_masks_that_fit_nothing_are_refused(make: Make, tmp_path: Path) -> None:
 def test_a_broken_file_fails_when_it_is_asked_for(make: Make) -> None:
     root = make("a.png", "b.png")
     (root / "a.png").write_text("no image")
-    made = folder(root)
-    assert made.ids == ["a.png", "b.png"]
-    assert made.fingerprint(0) != made.fingerprint(1)
+    dataset = folder(root)
+    assert dataset.ids == ["a.png", "b.png"]
+    assert dataset.fingerprint(0) != dataset.fingerprint(1)
     with pytest.raises(BenchError, match=r"^a\.png: the file is not an image"):
-        made[0]
-    assert made[1].image.size == (4, 3)
+        dataset[0]
+    assert dataset[1].image.size == (4, 3)
 
 
 def test_the_fingerprint_changes_with_file_label_and_mask_alone(make: Make, tmp_path: Path) -> None:
@@ -405,15 +405,15 @@ def test_groups_come_from_a_csv(tmp_path: Path, apart: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("file,label\na.png,1\n", "there is no column 'group'"),
         ("file,group\nb.png,x\n", "'b.png' is not a photograph in root"),
         ("file,group\na.png,x\na.png,y\n", "'a.png' is on line 2 already"),
     ],
 )
-def test_groups_that_do_not_fit_are_refused(tmp_path: Path, text: str, said: str) -> None:
+def test_groups_that_do_not_fit_are_refused(tmp_path: Path, text: str, message: str) -> None:
     Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
     (tmp_path / "groups.csv").write_text(text)
-    with pytest.raises(BenchError, match=said):
+    with pytest.raises(BenchError, match=message):
         folder(root=tmp_path, groups=tmp_path / "groups.csv")

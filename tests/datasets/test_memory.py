@@ -44,27 +44,27 @@ class Pairs(TorchDataset[tuple[Any, Any]]):
 @pytest.mark.parametrize("labels", [[4, 0, 9], torch.tensor([4, 0, 9]), np.array([4, 0, 9]), (4, 0, 9)])
 def test_tensors_and_labels(labels: Any) -> None:
     images = tensors()
-    made = as_dataset("val", (images, labels))
-    assert (made.name, list(made.ids)) == ("val", ["0000", "0001", "0002"])
-    assert [made[i].label for i in range(3)] == [4, 0, 9]
-    assert all(type(made[i].label) is int for i in range(3))
+    dataset = as_dataset("val", (images, labels))
+    assert (dataset.name, list(dataset.ids)) == ("val", ["0000", "0001", "0002"])
+    assert [dataset[i].label for i in range(3)] == [4, 0, 9]
+    assert all(type(dataset[i].label) is int for i in range(3))
     for i in range(3):
-        assert torch.equal(made[i].image, images[i])  # type: ignore[arg-type]
-        assert made[i].mask is None
+        assert torch.equal(dataset[i].image, images[i])  # type: ignore[arg-type]
+        assert dataset[i].mask is None
 
 
 def test_masks_are_bool_and_may_be_missing() -> None:
     masks = torch.zeros(3, 5, 4, dtype=torch.uint8)
     masks[1, 2, 3] = 200
-    made = as_dataset("val", (tensors(), [1, None, 3], [masks[0].bool(), masks[1], None]))
-    found = [made[i].mask for i in range(3)]
-    assert found[0] is not None
-    assert not found[0].any()
-    assert found[1] is not None
-    assert found[1].nonzero().tolist() == [[2, 3]]
-    assert found[2] is None
-    assert made[1].label is None
-    assert made.about["masks"] == "2 of 3 images"
+    dataset = as_dataset("val", (tensors(), [1, None, 3], [masks[0].bool(), masks[1], None]))
+    sample_masks = [dataset[i].mask for i in range(3)]
+    assert sample_masks[0] is not None
+    assert not sample_masks[0].any()
+    assert sample_masks[1] is not None
+    assert sample_masks[1].nonzero().tolist() == [[2, 3]]
+    assert sample_masks[2] is None
+    assert dataset[1].label is None
+    assert dataset.about["masks"] == "2 of 3 images"
     assert as_dataset("val", (tensors(), None, masks))[1].mask is not None
 
 
@@ -78,9 +78,9 @@ def test_other_floats_become_float32_on_the_cpu() -> None:
 
 def test_pil_images_become_rgb() -> None:
     grey = Image.fromarray(np.full((5, 4), 30000, np.uint16))
-    made = as_dataset("val", [*pictures(1), Image.new("L", (4, 5), 9), grey])
-    found = [made[i].image for i in range(3)]
-    assert [image.getpixel((0, 0)) for image in found] == [(0,) * 3, (9,) * 3, (117,) * 3]  # type: ignore[union-attr]
+    dataset = as_dataset("val", [*pictures(1), Image.new("L", (4, 5), 9), grey])
+    images = [dataset[i].image for i in range(3)]
+    assert [image.getpixel((0, 0)) for image in images] == [(0,) * 3, (9,) * 3, (117,) * 3]  # type: ignore[union-attr]
 
 
 @settings(max_examples=20, deadline=None)
@@ -98,7 +98,7 @@ def test_the_value_range_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "said", "way_out"),
+    ("value", "message", "way_out"),
     [
         (torch.zeros(2, 3, 4, 4, dtype=torch.uint8), "images[0]: the tensor's dtype is torch.uint8", "/ 255"),
         (torch.zeros(3, 4, 4), "images: a tensor (3, 4, 4), not (N, channels, H, W)", "images[None]"),
@@ -130,10 +130,10 @@ def test_the_value_range_is_told() -> None:
         ((pictures(), None, [None, None, "m"]), "masks[2]: str is not a tensor", "from_numpy"),
     ],
 )
-def test_what_does_not_fit_names_the_place(value: Any, said: str, way_out: str) -> None:
+def test_what_does_not_fit_names_the_place(value: Any, message: str, way_out: str) -> None:
     with pytest.raises(BenchError) as caught:
         as_dataset("val", value)
-    assert str(caught.value).removeprefix("datasets: val")[1:].lstrip().startswith(said)
+    assert str(caught.value).removeprefix("datasets: val")[1:].lstrip().startswith(message)
     assert way_out in caught.value.hint
 
 
@@ -146,8 +146,8 @@ def test_what_is_no_dataset_says_what_is(value: Any) -> None:
 
 
 def test_a_dataset_is_returned_as_it_is() -> None:
-    made = in_memory("mine", tensors())
-    assert as_dataset("val", made) is made
+    dataset = in_memory("mine", tensors())
+    assert as_dataset("val", dataset) is dataset
 
 
 @pytest.mark.parametrize("change", ["image", "label", "mask", "kind"])
@@ -165,24 +165,24 @@ def test_the_fingerprint_is_of_the_content(change: str) -> None:
 
 
 def test_pil_images_have_fingerprints_of_their_own() -> None:
-    made = in_memory("a", [*pictures(2), Image.new("RGB", (5, 4))])
-    assert len({made.fingerprint(i) for i in range(3)}) == 3
+    dataset = in_memory("a", [*pictures(2), Image.new("RGB", (5, 4))])
+    assert len({dataset.fingerprint(i) for i in range(3)}) == 3
 
 
 def test_a_torch_dataset_is_wrapped_lazily() -> None:
     inner = Pairs((tensors()[0], 4), (pictures(2)[1], torch.tensor(2)), (pictures()[2], np.int64(1)))
-    made = as_dataset("val", inner)
-    assert list(made.ids) == ["0000", "0001", "0002"]
+    dataset = as_dataset("val", inner)
+    assert list(dataset.ids) == ["0000", "0001", "0002"]
     assert inner.fetched == 0
-    assert torch.equal(made[0].image, tensors()[0])  # type: ignore[arg-type]
-    assert [made[i].label for i in range(3)] == [4, 2, 1]
-    assert len({made.fingerprint(i) for i in range(3)}) == 3
-    assert "Pairs, 3 items" in made.about["source"]
+    assert torch.equal(dataset[0].image, tensors()[0])  # type: ignore[arg-type]
+    assert [dataset[i].label for i in range(3)] == [4, 2, 1]
+    assert len({dataset.fingerprint(i) for i in range(3)}) == 3
+    assert "Pairs, 3 items" in dataset.about["source"]
 
 
 def test_torchs_own_tensor_dataset() -> None:
-    made = as_dataset("val", TensorDataset(tensors(), torch.tensor([5, 6, 7])))
-    assert [made[i].label for i in range(3)] == [5, 6, 7]
+    dataset = as_dataset("val", TensorDataset(tensors(), torch.tensor([5, 6, 7])))
+    assert [dataset[i].label for i in range(3)] == [5, 6, 7]
     with pytest.raises(BenchError, match=r"datasets: val\[0\]: is 1 values \(Tensor\), not a pair"):
         as_dataset("val", TensorDataset(tensors()))[0]
 
@@ -192,7 +192,7 @@ def boom() -> Any:
 
 
 @pytest.mark.parametrize(
-    ("item", "said"),
+    ("item", "message"),
     [
         (boom, r"datasets: val\[0\]: cannot be fetched: RuntimeError: disk is gone"),
         ({"image": 1}, r"datasets: val\[0\]\.image: int is neither a tensor nor a PIL image"),
@@ -202,16 +202,16 @@ def boom() -> Any:
         ((tensors()[0], "cat"), r"datasets: val\[0\]\.label: 'cat' is not a class index"),
     ],
 )
-def test_an_item_that_does_not_fit_fails_alone(item: Any, said: str) -> None:
-    made = as_dataset("val", Pairs(item, (tensors()[0], 1)))
-    assert made.fingerprint(0) == made.fingerprint(0)
-    with pytest.raises(BenchError, match=said):
-        made[0]
-    assert made[1].label == 1
+def test_an_item_that_does_not_fit_fails_alone(item: Any, message: str) -> None:
+    dataset = as_dataset("val", Pairs(item, (tensors()[0], 1)))
+    assert dataset.fingerprint(0) == dataset.fingerprint(0)
+    with pytest.raises(BenchError, match=message):
+        dataset[0]
+    assert dataset[1].label == 1
 
 
 def test_a_random_transform_is_found_out() -> None:
-    made = as_dataset("val", Pairs(lambda: (torch.randn(3, 4, 4), 1)))
-    made.fingerprint(0)
+    dataset = as_dataset("val", Pairs(lambda: (torch.randn(3, 4, 4), 1)))
+    dataset.fingerprint(0)
     with pytest.raises(BenchError, match=r"is not the same when fetched again\. Take the random transforms out"):
-        made[0]
+        dataset[0]

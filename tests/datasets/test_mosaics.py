@@ -54,18 +54,18 @@ Known = Callable[..., ModelSpec]
 def knows(prepared: dict[str, tuple[Tensor, int]]) -> Known:
     """A network that knows the photographs of these ids; all, without any."""
 
-    def made(*ids: str) -> ModelSpec:
+    def model_of(*ids: str) -> ModelSpec:
         return ModelSpec("planted", Planted([prepared[id] for id in ids or prepared]), SMALL)
 
-    return made
+    return model_of
 
 
 def mosaics(model: ModelSpec, **params: object) -> Mosaics:
     plugin = DATASETS["mosaics"]
     assert plugin.needs == {"model"}
-    made = plugin.function(model, **plugin.bind(params))
-    assert isinstance(made, Mosaics)
-    return made
+    dataset = plugin.function(model, **plugin.bind(params))
+    assert isinstance(dataset, Mosaics)
+    return dataset
 
 
 def cells(image: Tensor) -> list[Tensor]:
@@ -74,10 +74,10 @@ def cells(image: Tensor) -> list[Tensor]:
 
 
 def test_a_grid_is_four_photographs_of_distinct_classes(knows: Known, prepared: dict[str, tuple[Tensor, int]]) -> None:
-    made = mosaics(knows())
-    assert len(made.ids) == len(set(made.ids)) == 16
-    for i, name in enumerate(made.ids):
-        sample = made[i]
+    dataset = mosaics(knows())
+    assert len(dataset.ids) == len(set(dataset.ids)) == 16
+    for i, name in enumerate(dataset.ids):
+        sample = dataset[i]
         assert sample.id == name
         assert isinstance(sample.image, Tensor)
         assert sample.image.shape == (3, 32, 32)
@@ -97,18 +97,18 @@ def test_a_grid_is_four_photographs_of_distinct_classes(knows: Known, prepared: 
 
 
 def test_targets_take_every_quadrant_alike(knows: Known) -> None:
-    made = mosaics(knows(), count=32)
-    masks = [made[i].mask for i in range(32)]
+    dataset = mosaics(knows(), count=32)
+    masks = [dataset[i].mask for i in range(32)]
     where = Counter(tuple(mask.nonzero()[0].tolist()) for mask in masks if mask is not None)
     assert sorted(where.values()) == [8, 8, 8, 8]
 
 
 def test_only_photographs_that_are_got_right_are_used(knows: Known) -> None:
     known = ["imagenet_00_243", "imagenet_03_990", "imagenet_11_630", "imagenet_15_99", "imagenet_17_22"]
-    made = mosaics(knows(*known), count=40)
-    used = {part for name in made.ids for part in name.split("-of-")[1].split("+")}
+    dataset = mosaics(knows(*known), count=40)
+    used = {part for name in dataset.ids for part in name.split("-of-")[1].split("+")}
     assert used == {id.removeprefix("imagenet_") for id in known}
-    assert "5 of 20 photographs that planted gets right" in made.about["made"]
+    assert "5 of 20 photographs that planted gets right" in dataset.about["made"]
 
 
 def test_the_seed_decides_and_a_larger_count_continues(knows: Known) -> None:

@@ -17,23 +17,23 @@ from benchbench.registry import DATASETS
 
 
 def photos() -> Files:
-    made = DATASETS["photos"].function()
-    assert isinstance(made, Files)
-    return made
+    dataset = DATASETS["photos"].function()
+    assert isinstance(dataset, Files)
+    return dataset
 
 
 def test_twenty_photographs_with_the_labels_of_their_names() -> None:
-    made = photos()
-    assert len(set(made.ids)) == 20
-    assert list(made.ids) == sorted(made.ids)
-    for i, name in enumerate(made.ids):
-        sample = made[i]
+    dataset = photos()
+    assert len(set(dataset.ids)) == 20
+    assert list(dataset.ids) == sorted(dataset.ids)
+    for i, name in enumerate(dataset.ids):
+        sample = dataset[i]
         assert sample.id == name
         assert sample.label == int(name.split("_")[2])
         assert sample.mask is None
         assert isinstance(sample.image, Image.Image)
         assert min(sample.image.size) >= 512
-    assert len({made.fingerprint(i) for i in range(20)}) == 20
+    assert len({dataset.fingerprint(i) for i in range(20)}) == 20
 
 
 def test_foolbox_is_not_imported() -> None:
@@ -45,10 +45,10 @@ def test_foolbox_is_not_imported() -> None:
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("found", ["nothing", "a module", "an empty package"])
-def test_without_foolbox_the_way_out_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, found: str) -> None:
-    spec = None if found == "nothing" else importlib.machinery.ModuleSpec("foolbox", None)
-    if spec and found == "an empty package":
+@pytest.mark.parametrize("installed", ["nothing", "a module", "an empty package"])
+def test_without_foolbox_the_way_out_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, installed: str) -> None:
+    spec = None if installed == "nothing" else importlib.machinery.ModuleSpec("foolbox", None)
+    if spec and installed == "an empty package":
         (tmp_path / "data").mkdir()
         spec.submodule_search_locations = [str(tmp_path)]
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec)

@@ -16,7 +16,7 @@ from torchvision import transforms
 from torchvision.transforms import InterpolationMode
 
 from benchbench.errors import BenchError
-from benchbench.models import preprocess as module
+from benchbench.models import preprocess
 from benchbench.models.preprocess import denormalise, prepare
 from benchbench.types import Preprocess
 
@@ -29,7 +29,7 @@ def noise(width: int, height: int, seed: int = 0) -> Image.Image:
     return Image.fromarray(pixels)
 
 
-def theirs(image: Image.Image, chosen: Preprocess) -> Tensor:
+def by_torchvision(image: Image.Image, chosen: Preprocess) -> Tensor:
     steps: list[Any] = [
         transforms.Resize(chosen.resize, interpolation=InterpolationMode(chosen.interpolation)),
         transforms.CenterCrop(chosen.crop),
@@ -48,31 +48,31 @@ def theirs(image: Image.Image, chosen: Preprocess) -> Tensor:
 )
 def test_it_is_torchvisions_pipeline_to_the_bit(size: tuple[int, int], crop: int, mode: Any) -> None:
     chosen = Preprocess(40, crop, interpolation=mode)
-    assert torch.equal(prepare(noise(*size), None, chosen)[0], theirs(noise(*size), chosen))
+    assert torch.equal(prepare(noise(*size), None, chosen)[0], by_torchvision(noise(*size), chosen))
 
 
 @pytest.mark.parametrize("size", [(500, 375), (375, 500), (256, 256), (224, 224), (33, 31), (1, 1)])
 def test_efficientnet_lites_own_numbers(size: tuple[int, int]) -> None:
     """The trap: bicubic, and (pixel - 127) / 128, not ImageNet's mean and standard deviation."""
     image = noise(*size)
-    found, _ = prepare(image, None, LITE0)
-    assert torch.equal(found, theirs(image, LITE0))
+    prepared, _ = prepare(image, None, LITE0)
+    assert torch.equal(prepared, by_torchvision(image, LITE0))
     scale = 256 / min(size)
     resized = image.resize((int(size[0] * scale), int(size[1] * scale)), Image.Resampling.BICUBIC)
     left, top = round((resized.width - 224) / 2), round((resized.height - 224) / 2)
     cut = np.array(resized.crop((left, top, left + 224, top + 224))).astype(float)
-    np.testing.assert_allclose(found.permute(1, 2, 0).numpy(), (cut - 127) / 128, atol=1e-5)
-    assert not torch.allclose(found, prepare(image, None, Preprocess())[0], atol=0.05)
+    np.testing.assert_allclose(prepared.permute(1, 2, 0).numpy(), (cut - 127) / 128, atol=1e-5)
+    assert not torch.allclose(prepared, prepare(image, None, Preprocess())[0], atol=0.05)
 
 
 @settings(max_examples=25, deadline=None)
 @given(size=st.tuples(st.integers(5, 70), st.integers(5, 70)), seed=st.integers(0, 99))
 def test_denormalise_gives_the_prepared_pixels_back(size: tuple[int, int], seed: int) -> None:
-    found = denormalise(prepare(noise(*size, seed), None, SMALL)[0], SMALL)
+    restored = denormalise(prepare(noise(*size, seed), None, SMALL)[0], SMALL)
     bare = Preprocess(40, 32, (0, 0, 0), (1, 1, 1), "bicubic")
-    assert found.dtype == torch.uint8
-    pixels = (theirs(noise(*size, seed), bare) * 255).round().byte()
-    assert torch.equal(found, pixels.permute(1, 2, 0))
+    assert restored.dtype == torch.uint8
+    pixels = (by_torchvision(noise(*size, seed), bare) * 255).round().byte()
+    assert torch.equal(restored, pixels.permute(1, 2, 0))
 
 
 def test_denormalise_clips_what_cannot_be_shown() -> None:
@@ -102,39 +102,39 @@ def test_a_strip_is_cropped_before_it_is_resized(
 ) -> None:
     """Against the long way round, on a resize small enough for it: within a grey level."""
     image, mask = noise(*size), torch.from_numpy(np.array(noise(*size))[:, :, 0] > 128)
-    found, found_mask = prepare(image, mask, SMALL)
-    monkeypatch.setattr(module, "MAX_ASPECT", 10**9)
+    cropped, cropped_mask = prepare(image, mask, SMALL)
+    monkeypatch.setattr(preprocess, "MAX_ASPECT", 10**9)
     whole, whole_mask = prepare(image, mask, SMALL)
-    difference = (denormalise(found, SMALL).int() - denormalise(whole, SMALL).int()).abs()
+    difference = (denormalise(cropped, SMALL).int() - denormalise(whole, SMALL).int()).abs()
     assert int(difference.max()) <= 1
-    assert found_mask is not None
+    assert cropped_mask is not None
     assert whole_mask is not None
-    assert float((found_mask != whole_mask).float().mean()) < 0.04
+    assert float((cropped_mask != whole_mask).float().mean()) < 0.04
 
 
 @pytest.mark.parametrize("size", [(1, 5000), (20000, 2), (1, 1_000_000)])
 def test_a_strip_takes_little_memory(size: tuple[int, int]) -> None:
     """1 x 5000 resized whole to 256 would be a billion bytes: PIL is asked for the crop alone."""
-    asked: list[tuple[int, int]] = []
+    sizes: list[tuple[int, int]] = []
     image = Image.new("RGB", size)
 
     class Watched(Image.Image):
         def resize(self, size: Any, *args: Any, **kwargs: Any) -> Image.Image:
-            asked.append(size)
+            sizes.append(size)
             return super().resize(size, *args, **kwargs)
 
     image.__class__ = Watched
     tracemalloc.start()
-    found, _ = prepare(image, None, Preprocess())
+    prepared, _ = prepare(image, None, Preprocess())
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert found.shape == (3, 224, 224)
-    assert asked == [(224, 224)]
+    assert prepared.shape == (3, 224, 224)
+    assert sizes == [(224, 224)]
     assert peak < 20e6
 
 
 @pytest.mark.parametrize(
-    ("image", "mask", "chosen", "said"),
+    ("image", "mask", "chosen", "message"),
     [
         (Image.new("L", (9, 9)), None, SMALL, "the image's mode is L, not RGB"),
         (Image.new("RGB", (0, 9)), None, SMALL, "the image has no pixels: it is 0 x 9"),
@@ -144,8 +144,8 @@ def test_a_strip_takes_little_memory(size: tuple[int, int]) -> None:
     ],
 )
 def test_what_cannot_be_prepared_says_why(
-    image: Image.Image, mask: Tensor | None, chosen: Preprocess, said: str
+    image: Image.Image, mask: Tensor | None, chosen: Preprocess, message: str
 ) -> None:
     with pytest.raises(BenchError) as caught:
         prepare(image, mask, chosen)
-    assert str(caught.value).startswith(said)
+    assert str(caught.value).startswith(message)

@@ -48,8 +48,8 @@ def _blocks(page: Path) -> Iterator[Block]:
         if opened is None:
             opened = i
             continue
-        found = _MARK.fullmatch(lines[opened - 1]) if opened else None
-        mark = (found[1] or found[3]) if found else ""
+        match = _MARK.fullmatch(lines[opened - 1]) if opened else None
+        mark = (match[1] or match[3]) if match else ""
         text = "\n".join(lines[opened + 1 : i]) + "\n"
         yield Block(page.relative_to(ROOT).as_posix(), opened + 1, lines[opened][3:].strip(), text, mark)
         opened = None

@@ -24,25 +24,25 @@ _STYLE = (
 def arrows() -> dict[str, set[str]]:
     """By package, the packages that it imports, but for the ground's files."""
     ground = set(FLOORS[0])
-    found: dict[str, set[str]] = {name: set() for floor in FLOORS[1:] for name in floor}
+    imported: dict[str, set[str]] = {name: set() for floor in FLOORS[1:] for name in floor}
     for path in files():
-        own = room(path)
-        if own in ENTRIES or own in ground:
+        package = room(path)
+        if package in ENTRIES or package in ground:
             continue
         named = [name.split(".") for name, _ in imports(path, top_only=False) if name.startswith("benchbench.")]
-        found[own] |= {parts[1] for parts in named} - ground - {own}
-    return found
+        imported[package] |= {parts[1] for parts in named} - ground - {package}
+    return imported
 
 
-def needed(found: dict[str, set[str]]) -> list[tuple[str, str]]:
+def needed(imported: dict[str, set[str]]) -> list[tuple[str, str]]:
     """The arrows that no chain of others stands for."""
 
     def reach(name: str) -> set[str]:
-        return {name}.union(*(reach(other) for other in found.get(name, ())))
+        return {name}.union(*(reach(other) for other in imported.get(name, ())))
 
     return sorted(
-        (own, other)
-        for own, others in found.items()
+        (package, other)
+        for package, others in imported.items()
         for other in others
         if not any(other in reach(between) for between in others - {other})
     )
@@ -51,8 +51,8 @@ def needed(found: dict[str, set[str]]) -> list[tuple[str, str]]:
 def about(name: str) -> str:
     """The first words of a package's docstring."""
     home = ROOT / name if (ROOT / name).is_dir() else ROOT / "benchbench" / name
-    said = ast.get_docstring(ast.parse((home / "__init__.py").read_text(encoding="utf-8"))) or ""
-    return said.splitlines()[0].split(". ")[0].rstrip(".")
+    docstring = ast.get_docstring(ast.parse((home / "__init__.py").read_text(encoding="utf-8"))) or ""
+    return docstring.splitlines()[0].split(". ")[0].rstrip(".")
 
 
 def figure() -> str:
@@ -67,8 +67,8 @@ def figure() -> str:
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img">']
     parts += ["<title>The packages of benchbench on their floors; a line is an import, downwards</title>"]
     parts += [f"<style>{_STYLE}</style>"]
-    for own, other in needed(arrows()):
-        (x, y, w), (u, v, z) = place[own], place[other]
+    for package, other in needed(arrows()):
+        (x, y, w), (u, v, z) = place[package], place[other]
         parts.append(f'<line x1="{x + w / 2:.0f}" y1="{y + BOX:.0f}" x2="{u + z / 2:.0f}" y2="{v:.0f}"/>')
     for name, (x, y, w) in place.items():
         count = sum(room(path) == name and path.name != "__init__.py" for path in files())

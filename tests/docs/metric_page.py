@@ -36,11 +36,11 @@ def _shown(views: Iterable[View]) -> int:
 
 def text() -> str:
     """The page."""
-    own = [p for p in METRICS.load().values() if p.function.__module__.startswith("benchbench.")]
+    builtin = [p for p in METRICS.load().values() if p.function.__module__.startswith("benchbench.")]
     order = {name: i for i, name in enumerate(FAMILIES)}
-    own.sort(key=lambda p: order[p.family])
-    lines = [INTRO, "", *_summary(own)]
-    for family, plugins in groupby(own, key=lambda p: p.family):
+    builtin.sort(key=lambda p: order[p.family])
+    lines = [INTRO, "", *_summary(builtin)]
+    for family, plugins in groupby(builtin, key=lambda p: p.family):
         lines += ["", f"## {family.capitalize()}: {FAMILIES[family]}"]
         for plugin in plugins:
             lines += ["", *_entry(plugin)]
@@ -74,17 +74,17 @@ def _entry(plugin: MetricPlugin) -> list[str]:
         f"**Value.** {reading.equation}" if reading.equation else "",
     ]
     lines += ["", f"**Reading.** {_better(reading)} is better; {_range(reading)}; unit: {reading.unit}{ranks}."]
-    lines += [f"Under {said}." for said in _otherwise(plugin, reading)]
+    lines += [f"Under {reading_text}." for reading_text in _otherwise(plugin, reading)]
     lines += ["", "**Needs.** " + "; ".join(f"`{n}`: {METRIC_NEEDS[n]}" for n in sorted(plugin.needs)) + "."]
     lines += ["", f"**Source.** {_link(plugin.paper)}" if plugin.paper else "**Source.** benchbench's own."]
     lines += ["", "| protocol | parameters | forwards per map | per image | again |", "|---|---|---|---|---|"]
     for name in plugin.protocols:
         params = plugin.bind(plugin.protocols[name])
-        said = ", ".join(f"{key}={value}" for key, value in params.items()) or "none"
+        parameters = ", ".join(f"{key}={value}" for key, value in params.items()) or "none"
         mapped, plain = forwards(plugin.probes(**params)) if plugin.probes else (0, 0)
         mark = " (default)" if name == default else ""
         again = _shown(plugin.views(**params)) if plugin.views else 0
-        lines.append(f"| `{name}`{mark} | {_cell(said)} | {mapped} | {plain} | {again} |")
+        lines.append(f"| `{name}`{mark} | {_cell(parameters)} | {mapped} | {plain} | {again} |")
     return lines
 
 

@@ -26,13 +26,13 @@ PHOTO = "grace_hopper.jpg"  # a work of the United States Navy, in the public do
 
 def definitions() -> dict[str, tuple[str, str]]:
     """By method: its formula and notes, from the table in docs/definitions.md."""
-    found: dict[str, tuple[str, str]] = {}
+    entries: dict[str, tuple[str, str]] = {}
     for line in (ROOT / "docs" / "definitions.md").read_text(encoding="utf-8").splitlines():
         cells = [cell.strip() for cell in line.strip().strip("|").split(" | ")]
         if line.startswith("| `") and len(cells) >= 2:
             for name in re.findall(r"`([^`]+)`", cells[0]):
-                found.setdefault(name, (cells[1], " | ".join(cells[2:]).strip(" |")))
-    return found
+                entries.setdefault(name, (cells[1], " | ".join(cells[2:]).strip(" |")))
+    return entries
 
 
 def page(plugin: MethodPlugin) -> str:
@@ -51,8 +51,8 @@ def page(plugin: MethodPlugin) -> str:
 
 def index() -> str:
     """The list of all, with the picture."""
-    said = "Written from the registry; the formulas stand together in [definitions](../definitions.md)."
-    lines = ["# Methods", "", said]
+    intro = "Written from the registry; the formulas stand together in [definitions](../definitions.md)."
+    lines = ["# Methods", "", intro]
     for title, control in (("Methods", False), ("Controls", True)):
         lines += ["", f"## {title}", "", "| name | in one line | cost on a small layer |", "|---|---|---|"]
         for plugin in METHODS.load().values():
@@ -70,27 +70,27 @@ def cost(plugin: MethodPlugin) -> str:
     images, passes, params = example_images(1), Passes(), plugin.bind({})
     needs = plugin.needs_of(params)
     place = INPUT if "input" in needs else "relu"
-    made = capture_batch(
+    captured = capture_batch(
         network, Scorer(network, passes=passes), images, [place], lambda z: torch.argmax(z, 1),
         gradient="gradient" in needs,
     )  # fmt: skip
-    run_method(plugin, made.layer(place, (0,), torch.ones(1, 64, 64, dtype=torch.bool)), params)
-    said = [f"{passes.forwards} forward{'s' * (passes.forwards != 1)}"]
-    said += [f"{passes.backwards} backward{'s' * (passes.backwards != 1)}"] if passes.backwards else []
-    said += [f"{passes.rests} behind the layer"] if passes.rests else []
-    return ", ".join(said)
+    run_method(plugin, captured.layer(place, (0,), torch.ones(1, 64, 64, dtype=torch.bool)), params)
+    parts = [f"{passes.forwards} forward{'s' * (passes.forwards != 1)}"]
+    parts += [f"{passes.backwards} backward{'s' * (passes.backwards != 1)}"] if passes.backwards else []
+    parts += [f"{passes.rests} behind the layer"] if passes.rests else []
+    return ", ".join(parts)
 
 
 def pages() -> dict[str, str]:
     """By file name: every text."""
-    own = [p for p in METHODS.load().values() if p.function.__module__.startswith("benchbench.")]
-    return {"README.md": index(), **{f"{plugin.name}.md": page(plugin) for plugin in own}}
+    builtin = [p for p in METHODS.load().values() if p.function.__module__.startswith("benchbench.")]
+    return {"README.md": index(), **{f"{plugin.name}.md": page(plugin) for plugin in builtin}}
 
 
 def photo(size: int = 512) -> Image.Image:
     """The photograph, cut to a square around the face."""
-    with Image.open(str(cbook.get_sample_data(PHOTO, asfileobj=False))) as found:
-        image = found.convert("RGB")
+    with Image.open(str(cbook.get_sample_data(PHOTO, asfileobj=False))) as original:
+        image = original.convert("RGB")
     return image.crop((0, 0, image.width, image.width)).resize((size, size))
 
 

@@ -48,8 +48,8 @@ def draw(photo: Image.Image, file: Path) -> None:
 
 def _map(network: nn.Module, image: torch.Tensor, name: str) -> np.ndarray | None:
     try:
-        found = bb.explain(network, image[None], method=name, **_FEW.get(name, {}))
+        maps = bb.explain(network, image[None], method=name, **_FEW.get(name, {}))
     except NotApplicable:
         return None
-    heat: np.ndarray = found[0, 0].numpy()
+    heat: np.ndarray = maps[0, 0].numpy()
     return heat

@@ -32,7 +32,7 @@ All metrics of Quantus 0.6.0 were tried on CAMs of RGB images. """
 def text() -> str:
     """The page."""
     lines = [INTRO + f"{len(RUNS)} run:", "", "| metric | family | what to know |", "|---|---|---|"]
-    lines += [f"| `quantus:{name}` | {FAMILY[name]} | {said} |" for name, said in RUNS.items()]
+    lines += [f"| `quantus:{name}` | {FAMILY[name]} | {note} |" for name, note in RUNS.items()]
     lines += [
         "",
         f"{len(REFUSED)} are refused, with the reason, before anything runs:",
@@ -40,7 +40,7 @@ def text() -> str:
         "| metric | why |",
         "|---|---|",
     ]
-    lines += [f"| `{name}` | {said} |" for name, said in REFUSED.items()]
+    lines += [f"| `{name}` | {reason} |" for name, reason in REFUSED.items()]
     return "\n".join(lines) + "\n"
 
 

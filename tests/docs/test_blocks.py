@@ -57,8 +57,8 @@ class Picture(nn.Module):
         self.fc = nn.Linear(6, 5)
 
     def forward(self, images: Tensor) -> Tensor:
-        found: Tensor = self.fc(self.layer4(self.conv(images).relu()).mean((2, 3)))
-        return found
+        logits: Tensor = self.fc(self.layer4(self.conv(images).relu()).mean((2, 3)))
+        return logits
 
 
 class Reader(nn.Module):
@@ -69,8 +69,8 @@ class Reader(nn.Module):
         self.vision = Picture()
 
     def forward(self, images: Tensor, question: Tensor) -> Tensor:
-        found: Tensor = self.vision(images)[:, None] + question[:, None]
-        return found
+        logits: Tensor = self.vision(images)[:, None] + question[:, None]
+        return logits
 
 
 class Encoder(Picture):
@@ -146,8 +146,8 @@ def test_shell(block: Block) -> None:
 
 @pytest.mark.parametrize("block", YAML, ids=lambda b: b.name)
 def test_yaml(block: Block, tmp_path: Path) -> None:
-    found = yaml.safe_load(block.text)
-    steps = found if isinstance(found, list) else [s for j in found.get("jobs", {}).values() for s in j["steps"]]
+    content = yaml.safe_load(block.text)
+    steps = content if isinstance(content, list) else [s for j in content.get("jobs", {}).values() for s in j["steps"]]
     if steps:
         lines = [line for step in steps for line in commands(step.get("run", ""))]
         assert lines
@@ -156,9 +156,9 @@ def test_yaml(block: Block, tmp_path: Path) -> None:
         return
     (tmp_path / "net.py").write_text("def build(): ...\n")
     with chdir(tmp_path):
-        study = StudySpec(**found)
-    assert set(found) <= set(StudySpec.model_fields)
-    assert study.plain()["samples"] == found["samples"]
+        study = StudySpec(**content)
+    assert set(content) <= set(StudySpec.model_fields)
+    assert study.plain()["samples"] == content["samples"]
 
 
 @pytest.mark.parametrize("block", TOML, ids=lambda b: b.name)
@@ -184,17 +184,17 @@ def read_line(line: str) -> None:
 def read_names(params: dict[str, Any]) -> None:
     """The methods and metrics that an option names are registered, with these parameters."""
     for item in items(params.get("methods") or ""):
-        name, given = name_and_params(item)
+        name, parameters = name_and_params(item)
         if name not in PLUGINS:
-            METHODS[name].bind(given)
+            METHODS[name].bind(parameters)
     for item in items(params.get("metrics") or ""):
         name, _ = name_and_params(item)
         if name not in PLUGINS:
             read_metric(item)
     for item in items(params.get("datasets") or ""):
-        name, given = name_and_params(item)
-        DATASETS[name].bind(given)
+        name, parameters = name_and_params(item)
+        DATASETS[name].bind(parameters)
     for item in items(params.get("models") or ""):
-        name, given = name_and_params(item)
+        name, parameters = name_and_params(item)
         if ".py:" not in name:
-            MODELS[name].bind(given)
+            MODELS[name].bind(parameters)

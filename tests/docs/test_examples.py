@@ -42,6 +42,6 @@ def test_the_example_of_a_public_name_runs(name: str, tmp_path: Path, monkeypatc
     text = inspect.getdoc(getattr(bb, name)) or ""
     example = doctest.DocTestParser().get_doctest(text, namespace(), name, None, None)
     assert example.examples, f"the docstring of {name} has no example"
-    said: list[str] = []
-    failed = doctest.DocTestRunner(verbose=False, optionflags=OPTIONS).run(example, out=said.append)
-    assert not failed.failed, "".join(said)
+    output: list[str] = []
+    failed = doctest.DocTestRunner(verbose=False, optionflags=OPTIONS).run(example, out=output.append)
+    assert not failed.failed, "".join(output)

@@ -55,10 +55,10 @@ def test_every_metric_says_what_it_is(name: str) -> None:
 def test_the_example_of_a_metric_keeps_the_contract() -> None:
     """The code of docs/add-a-metric.md, as it stands there."""
     text = (ROOT / "docs" / "add-a-metric.md").read_text(encoding="utf-8")
-    found = re.search(r"```python\n(.*?)```", text, re.DOTALL)
-    assert found is not None
+    match = re.search(r"```python\n(.*?)```", text, re.DOTALL)
+    assert match is not None
     try:
-        exec(compile(found[1], "half.py", "exec"), {"__name__": "half"})
+        exec(compile(match[1], "half.py", "exec"), {"__name__": "half"})
         check_metric("half")
         check_metric("half", share=0.1)
     finally:

@@ -31,35 +31,35 @@ def _pictures(count: int = 4, seed: int = 0) -> Tensor:
 
 
 def _study(**keys: Any) -> bb.Study:
-    given: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "models": {"net": seeded(Pooled)},
         "datasets": {"data": _pictures()},
         "layers": ["relu"],
         "methods": ["gradcam", "random"],
         "metrics": ["deletion"],
     }
-    return bb.Study(**{**given, **keys})
+    return bb.Study(**{**defaults, **keys})
 
 
 def _run(folder: Path, *, overwrite: bool = False, retry_failed: bool = False, **keys: Any) -> tuple[bb.Run, list[str]]:
-    told = Told()
-    run = _study(**keys).run(folder, progress=told, report=False, overwrite=overwrite, retry_failed=retry_failed)
-    return run, told.warnings
+    progress = Told()
+    run = _study(**keys).run(folder, progress=progress, report=False, overwrite=overwrite, retry_failed=retry_failed)
+    return run, progress.warnings
 
 
-def _asked(run: bb.Run) -> set[tuple[str, str]]:
+def _pairs(run: bb.Run) -> set[tuple[str, str]]:
     rows = run.table[~run.table["metric"].str.contains(".", regex=False)]
     return set(zip(rows["method"], rows["metric"], strict=True))
 
 
 def _all(methods: list[str], metrics: list[str]) -> set[tuple[str, str]]:
-    return {(one, other) for one in methods for other in metrics}
+    return {(name, metric) for name in methods for metric in metrics}
 
 
 def test_a_new_method_by_name_alone_keeps_the_earlier_ones(tmp_path: Path) -> None:
     before, _ = _run(tmp_path)
     run, warned = _run(tmp_path, methods=["layercam"], metrics=["insertion"])
-    assert _asked(run) == _all(["gradcam", "random", "layercam"], ["deletion", "insertion"])
+    assert _pairs(run) == _all(["gradcam", "random", "layercam"], ["deletion", "insertion"])
     assert "Kept: the methods gradcam, random; the metrics deletion@rise-28" in warned[0]
     same = run.table.merge(before.table, on=[c for c in before.table.columns if c != "value"], suffixes=("", "_then"))
     assert len(same) == len(before.table)
@@ -75,7 +75,7 @@ def test_a_study_that_names_all_has_its_own_order(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "given",
+    "entry",
     [
         {"name": "fusion", "of": "gradcam", "by": "mean"},
         {"name": "smoothgrad", "samples": 3},
@@ -83,11 +83,11 @@ def test_a_study_that_names_all_has_its_own_order(tmp_path: Path) -> None:
         "noised:of=gradcam",
     ],
 )
-def test_methods_with_parameters_are_kept_too(given: Any, tmp_path: Path) -> None:
-    name = given if isinstance(given, dict) else {"name": given.partition(":")[0], "of": "gradcam"}
+def test_methods_with_parameters_are_kept_too(entry: Any, tmp_path: Path) -> None:
+    name = entry if isinstance(entry, dict) else {"name": entry.partition(":")[0], "of": "gradcam"}
     _run(tmp_path, methods=[name], metrics=["deletion", {"name": "insertion", "steps": 7}])
     run, _ = _run(tmp_path)
-    assert len(_asked(run)) == 3 * 2
+    assert len(_pairs(run)) == 3 * 2
     assert run.record.info["work"]["cells_reused"] >= 3
 
 
@@ -114,12 +114,12 @@ CHANGES: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("name", CHANGES)
 def test_another_study_is_refused_and_nothing_is_lost(name: str, tmp_path: Path) -> None:
     before, _ = _run(tmp_path, layers=["conv", "relu"])
-    keys, said = CHANGES[name]
+    keys, reason = CHANGES[name]
     if name == "layer":
         keys = {"layers": ["conv"]}
     with pytest.raises(BenchError, match="another --out, or --overwrite") as caught:
         _run(tmp_path, **{"layers": ["conv", "relu"], **keys})
-    assert said in str(caught.value)
+    assert reason in str(caught.value)
     assert bb.Run.load(tmp_path).table.equals(before.table)
     assert not (tmp_path / UNFINISHED).exists()
 
@@ -127,7 +127,7 @@ def test_another_study_is_refused_and_nothing_is_lost(name: str, tmp_path: Path)
 def test_overwrite_keeps_this_study_s_results_alone(tmp_path: Path) -> None:
     _run(tmp_path)
     run, warned = _run(tmp_path, overwrite=True, methods=["gradcam"], seed=1)
-    assert _asked(run) == {("gradcam", "deletion")}
+    assert _pairs(run) == {("gradcam", "deletion")}
     assert run.record.info["earlier"] == []
     assert not warned
 
@@ -210,7 +210,7 @@ def test_what_failed_is_tried_again_until_it_failed_the_same_way_twice(busy: Pat
     assert _computed(second) == 3  # maps, deletion, cost
     third, warned = _run(tmp_path, **keys)
     assert _computed(third) == 0
-    assert any("failed twice in the same way and were not retried; --retry-failed" in said for said in warned)
+    assert any("failed twice in the same way and were not retried; --retry-failed" in warning for warning in warned)
     pd.testing.assert_frame_equal(first.table, third.table)
     busy.unlink()
     left, _ = _run(tmp_path, **keys)

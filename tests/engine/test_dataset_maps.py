@@ -36,8 +36,8 @@ def maps_of(record: Record, name: str) -> np.ndarray:
 
 def mean_by_hand(maps: np.ndarray) -> np.ndarray:
     scaled = [(m - m.min()) / (m.max() - m.min()) if m.max() > m.min() else 0 * m for m in maps.astype(float)]
-    found: np.ndarray = sum(scaled) / len(scaled)
-    return found
+    mean: np.ndarray = sum(scaled) / len(scaled)
+    return mean
 
 
 @pytest.mark.parametrize("name", ["gradcam", "random"])
@@ -45,12 +45,12 @@ def test_it_is_the_mean_over_all_shards(name: str, images: Tensor, tmp_path: Pat
     methods: list[Any] = [name, {"name": "dataset-mean", "of": name}]
     record = done(images, tmp_path, methods=methods, metrics=METRICS)
     label = "dataset-mean" if name == "gradcam" else "dataset-mean(of=random)"
-    found = maps_of(record, label)
-    assert len(found) == 6
+    means = maps_of(record, label)
+    assert len(means) == 6
     expected = mean_by_hand(maps_of(record, name))
     assert np.ptp(expected) > 0.1
-    for one in found:
-        np.testing.assert_allclose(one, expected, atol=1e-6)
+    for mean in means:
+        np.testing.assert_allclose(mean, expected, atol=1e-6)
     rows = record.results[record.results["method"] == label]
     assert (rows["status"] == "ok").all()
     assert len(rows) == 6 * 2
@@ -80,9 +80,9 @@ def test_a_second_run_computes_nothing_and_another_image_all_of_it(images: Tenso
     assert (again.info["work"]["cells_computed"], again.info["work"]["cells_reused"]) == (0, computed)
     assert again.info["work"]["forwards"] == 0
     more = done(images, tmp_path, samples=6, **keys)
-    found = maps_of(more, "dataset-mean")
-    np.testing.assert_allclose(found[0], mean_by_hand(maps_of(more, "gradcam")), atol=1e-6)
-    assert not np.allclose(found[0], maps_of(first, "dataset-mean")[0])
+    means = maps_of(more, "dataset-mean")
+    np.testing.assert_allclose(means[0], mean_by_hand(maps_of(more, "gradcam")), atol=1e-6)
+    assert not np.allclose(means[0], maps_of(first, "dataset-mean")[0])
 
 
 def test_lost_files_are_made_again(images: Tensor, tmp_path: Path) -> None:
@@ -99,9 +99,9 @@ def test_maps_that_fail_are_left_out(images: Tensor, tmp_path: Path) -> None:
     @method("shaky", needs="activation", control=True)
     def shaky(layer: Layer) -> Tensor:
         """Fails on the reddest image."""
-        found = layer.activation.mean(1)
-        found[layer.images[:, 0].mean((1, 2)) >= reddest] = float("nan")
-        return found
+        maps = layer.activation.mean(1)
+        maps[layer.images[:, 0].mean((1, 2)) >= reddest] = float("nan")
+        return maps
 
     reddest = float(images[:, 0].mean((1, 2)).max()) - 1e-6
     try:
@@ -110,11 +110,11 @@ def test_maps_that_fail_are_left_out(images: Tensor, tmp_path: Path) -> None:
     finally:
         METHODS.remove("shaky")
     assert (record.results["status"] == "failed").sum() == 2
-    found = maps_of(record, "dataset-mean(of=shaky)")
-    assert len(found) == 6, "the image whose own map failed has the dataset's mean all the same"
+    means = maps_of(record, "dataset-mean(of=shaky)")
+    assert len(means) == 6, "the image whose own map failed has the dataset's mean all the same"
     kept = maps_of(record, "shaky")
     assert len(kept) == 5
-    np.testing.assert_allclose(found[0], mean_by_hand(kept), atol=1e-6)
+    np.testing.assert_allclose(means[0], mean_by_hand(kept), atol=1e-6)
 
 
 def test_maps_of_several_sizes_have_no_mean(images: Tensor, tmp_path: Path) -> None:

@@ -26,20 +26,20 @@ class Counted:
     """A dataset of names alone, which counts what it is asked."""
 
     samples: int
-    asked: Counter[str] = field(default_factory=Counter)
+    calls: Counter[str] = field(default_factory=Counter)
     name: str = "counted"
     about: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def ids(self) -> Sequence[str]:
-        self.asked["ids"] += 1
+        self.calls["ids"] += 1
         return [f"image-{i:05d}.jpg" for i in range(self.samples)]
 
     def __getitem__(self, index: int) -> Sample:
         raise AssertionError("bookkeeping reads no image")
 
     def fingerprint(self, index: int) -> str:
-        self.asked["fingerprint"] += 1
+        self.calls["fingerprint"] += 1
         return f"{index:064d}"
 
 
@@ -49,8 +49,8 @@ def model(layers: tuple[str, ...] = LAYERS) -> ReadyModel:
 
 
 def study(samples: int, methods: Sequence[str] = METHODS, metrics: Sequence[str] = METRICS) -> StudySpec:
-    asked = {"methods": list(methods), "metrics": list(metrics), "samples": samples}
-    return StudySpec.model_validate({"models": ["resnet18"], "datasets": ["photos"], **asked})
+    options = {"methods": list(methods), "metrics": list(metrics), "samples": samples}
+    return StudySpec.model_validate({"models": ["resnet18"], "datasets": ["photos"], **options})
 
 
 def planned(
@@ -84,8 +84,8 @@ def test_a_plan_of_50_000_names_asks_each_thing_once() -> None:
     work = planned(data)
     assert len(work) == -(-50_000 // SHARD)
     assert sum(len(task.shard.ids) for task in work) == 50_000
-    assert data.asked["ids"] <= 2
-    assert data.asked["fingerprint"] == 50_000
+    assert data.calls["ids"] <= 2
+    assert data.calls["fingerprint"] == 50_000
 
 
 @pytest.mark.parametrize("shards_of_data", [2, 6])
@@ -110,8 +110,8 @@ def test_resuming_and_the_tables_parse_each_cell_once(
     assert len(read) == cells
     assert set(read.values()) == {1}
     read.clear()
-    made = tables(work, [], study(data.samples), store, {})
-    assert len(made.results) == data.samples * len(LAYERS) * len(METHODS) * len(METRICS)
+    assembled = tables(work, [], study(data.samples), store, {})
+    assert len(assembled.results) == data.samples * len(LAYERS) * len(METHODS) * len(METRICS)
     assert len(read) == cells
     assert set(read.values()) == {1}
-    assert data.asked["ids"] <= 2
+    assert data.calls["ids"] <= 2

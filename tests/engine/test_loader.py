@@ -14,8 +14,7 @@ from torch import Tensor
 
 import benchbench as bb
 from benchbench.datasets.sources.serial import serial
-from benchbench.engine import method_cost as costing
-from benchbench.engine import runner
+from benchbench.engine import method_cost, runner
 from benchbench.engine.loader import Loader
 from benchbench.errors import BenchError
 from benchbench.types import Sample
@@ -151,9 +150,9 @@ def test_an_error_in_a_thread_fails_its_rows(many: Tensor, tmp_path: Path) -> No
                 raise ZeroDivisionError("a bug in the dataset")
             return super().__getitem__(index)
 
-    found = run(Faulty(many), tmp_path).table
-    assert set(found["status"]) == {"failed"}
-    assert found["reason"].str.contains("the dataset fails: ZeroDivisionError: a bug in the dataset").all()
+    table = run(Faulty(many), tmp_path).table
+    assert set(table["status"]) == {"failed"}
+    assert table["reason"].str.contains("the dataset fails: ZeroDivisionError: a bug in the dataset").all()
 
 
 def test_loading_threads_keep_torch_to_themselves() -> None:
@@ -176,7 +175,7 @@ def test_no_thread_loads_while_costs_are_measured(
     images: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alive: list[list[str]] = []
-    real = costing.measure_cost
+    real = method_cost.measure_cost
 
     def watched(cell: Any, desk: Any) -> None:
         alive.append([thread.name for thread in threading.enumerate() if thread.name.startswith("load")])
@@ -190,12 +189,12 @@ def test_no_thread_loads_while_costs_are_measured(
 @pytest.mark.parametrize("count", [40, 400])
 def test_a_dataset_is_asked_for_its_ids_a_fixed_number_of_times(count: int, tmp_path: Path) -> None:
     """Whatever the number of images: else planning takes quadratic time."""
-    asked: list[int] = []
+    calls: list[int] = []
 
     class Counting(Watched):
         @property
         def ids(self) -> list[str]:
-            asked.append(1)
+            calls.append(1)
             return [str(i) for i in range(len(self.images))]
 
     images = torch.rand(count, 3, 16, 16, generator=torch.Generator().manual_seed(0))
@@ -204,4 +203,4 @@ def test_a_dataset_is_asked_for_its_ids_a_fixed_number_of_times(count: int, tmp_
         methods=["random"], metrics=["sparseness"], samples=count,
     )  # fmt: skip
     study.run(tmp_path, report=False)
-    assert len(asked) - len(data.read) < 20, "it asks itself for each image that it gives"
+    assert len(calls) - len(data.read) < 20, "it asks itself for each image that it gives"

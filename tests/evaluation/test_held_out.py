@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from benchbench.engine.runner import run
-from benchbench.evaluation import held_out as across
+from benchbench.evaluation import held_out
 from benchbench.registry import METRICS
 from benchbench.results.record import Record
 from benchbench.study.spec import StudySpec
@@ -25,13 +25,13 @@ LOCALISATION = [name for name in METRICS.names() if METRICS[name].family == "loc
 @pytest.fixture(scope="module")
 def masked(images: Tensor) -> list[Sample]:
     """Six images with masks at different places; the last has an empty one."""
-    found = []
+    samples = []
     for i, image in enumerate(images):
         mask = torch.zeros(64, 64, dtype=torch.bool)
         if i < 5:
             mask[6 * i : 6 * i + 24, 20 : 40 + 4 * i] = True
-        found.append(Sample(f"image-{i}", image, i, mask))
-    return found
+        samples.append(Sample(f"image-{i}", image, i, mask))
+    return samples
 
 
 class Data:
@@ -55,14 +55,14 @@ class Data:
 
 
 def record_of(samples: list[Sample], folder: Path, **keys: Any) -> Record:
-    given: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "models": {"net": seeded(Pooled)},
         "datasets": {"data": Data(samples)},
         "layers": ["relu"],
         "methods": ["gradcam", "random", "oracle", "uniform"],
         "metrics": LOCALISATION,
     }
-    run(StudySpec(**{**given, **keys}), folder)
+    run(StudySpec(**{**defaults, **keys}), folder)
     return Record.load(folder)
 
 
@@ -86,7 +86,7 @@ def test_a_study_judges_each_half_by_the_other(
         truth = sample.mask.numpy()
         level = np.floor(255 * scaled.astype(float))
         curves[sample.id] = [((level > c) & truth).sum() / ((level > c) | truth).sum() for c in range(255)]
-        folds[sample.id] = across.fold_of(sample.id)
+        folds[sample.id] = held_out.fold_of(sample.id)
     assert set(folds.values()) == {0, 1}
     for name, y in curves.items():
         others = [curves[other] for other in curves if folds[other] != folds[name]]

@@ -37,8 +37,8 @@ class Plain(nn.Module):
 class FrozenFeatures(Small):
     def forward(self, images: Tensor) -> Tensor:
         with torch.no_grad():
-            found = self.relu(self.conv(self.stage1(images)))
-        logits: Tensor = self.fc(found.mean((2, 3)))
+            features = self.relu(self.conv(self.stage1(images)))
+        logits: Tensor = self.fc(features.mean((2, 3)))
         return logits
 
 
@@ -69,15 +69,15 @@ class Siamese(nn.Module):
 def quantised() -> nn.Module:
     if not hasattr(torch.ao.quantization, "quantize_dynamic"):
         pytest.skip("this torch has no dynamic quantisation of its own")
-    made: nn.Module = torch.ao.quantization.quantize_dynamic(  # type: ignore[no-untyped-call]
+    network: nn.Module = torch.ao.quantization.quantize_dynamic(  # type: ignore[no-untyped-call]
         seeded(Plain), {nn.Linear}, dtype=torch.qint8
     )
-    return made
+    return network
 
 
 def traced() -> nn.Module:
-    made: nn.Module = torch.jit.trace(seeded(Plain), torch.zeros(1, 3, 64, 64))  # type: ignore[no-untyped-call]
-    return made
+    network: nn.Module = torch.jit.trace(seeded(Plain), torch.zeros(1, 3, 64, 64))  # type: ignore[no-untyped-call]
+    return network
 
 
 WITHOUT_GRADIENT: dict[str, Callable[[], nn.Module]] = {
@@ -109,11 +109,11 @@ def test_where_no_gradient_is_to_be_had(kind: str, images: Tensor, tmp_path: Pat
         assert statuses[name] == {"not_applicable"}, name
         (reason,) = reasons[name]
         assert "no gradient flows from" in reason or name == "fullgrad", (name, reason)
-    found = bb.explain(network, images[:3], method="scorecam", layer="relu")
+    maps = bb.explain(network, images[:3], method="scorecam", layer="relu")
     layer = layer_of(network, images[:3], "relu", gradient=False)
     weight = [masked_probability(network, layer, k) for k in range(layer.activation.shape[1])]
     expected = torch.relu((torch.stack(weight, 1)[:, :, None, None] * layer.activation).sum(1))
-    torch.testing.assert_close(found[:, 0], saliency_of(expected), rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(maps[:, 0], saliency_of(expected), rtol=1e-3, atol=1e-4)
 
 
 def masked_probability(network: nn.Module, layer: Layer, channel: int) -> Tensor:
@@ -121,8 +121,8 @@ def masked_probability(network: nn.Module, layer: Layer, channel: int) -> Tensor
     with torch.no_grad():
         logits = network(layer.images * mask[:, None])
     live = layer.activation[:, channel].amax((1, 2)) > layer.activation[:, channel].amin((1, 2))
-    found: Tensor = logits.softmax(1).gather(1, layer.targets[:, None])[:, 0] * live
-    return found
+    probability: Tensor = logits.softmax(1).gather(1, layer.targets[:, None])[:, 0] * live
+    return probability
 
 
 def saliency_of(maps: Tensor) -> Tensor:
@@ -140,16 +140,16 @@ def test_a_gradient_is_missing_at_one_layer_alone(images: Tensor, tmp_path: Path
         metrics=["average_drop"],
     )
     table = study.run(tmp_path, report=False).table
-    found = {key: set(rows) for key, rows in table.groupby(["layer", "method"])["status"]}
-    assert found["stage1", "gradcam"] == {"not_applicable"}
-    assert found["stage1", "eigencam"] == found["relu", "gradcam"] == found["relu", "eigencam"] == {"ok"}
+    statuses = {key: set(rows) for key, rows in table.groupby(["layer", "method"])["status"]}
+    assert statuses["stage1", "gradcam"] == {"not_applicable"}
+    assert statuses["stage1", "eigencam"] == statuses["relu", "gradcam"] == statuses["relu", "eigencam"] == {"ok"}
 
 
 class HalfFrozen(Small):
     def forward(self, images: Tensor) -> Tensor:
         with torch.no_grad():
-            found = self.stage1(images)
-        logits: Tensor = self.fc(self.relu(self.conv(found)).mean((2, 3)))
+            features = self.stage1(images)
+        logits: Tensor = self.fc(self.relu(self.conv(features)).mean((2, 3)))
         return logits
 
 
@@ -169,9 +169,9 @@ def test_methods_of_the_whole_network_need_no_layer(
     run = study.run(tmp_path)
     assert set(run.table["status"]) == {"ok"}
     assert (tmp_path / "report.html").is_file()
-    given = images[:3].clone().requires_grad_()
-    logits = network(given)
-    (slope,) = torch.autograd.grad(logits.amax(1).sum(), given)
+    inputs = images[:3].clone().requires_grad_()
+    logits = network(inputs)
+    (slope,) = torch.autograd.grad(logits.amax(1).sum(), inputs)
     stored = run.record.maps.query("method == 'saliency'").sort_values("sample")
     for (_, row), expected in zip(stored.iterrows(), slope.abs().amax(1), strict=True):
         torch.testing.assert_close(torch.from_numpy(run.record.map(row["file"], int(row["row"])).copy()), expected)
@@ -233,8 +233,8 @@ def test_a_wrapper_lends_its_inner_method_no_more(peeking: str, images: Tensor) 
     def outer(layer: Layer) -> Tensor:
         from benchbench.registry.method_parameter import Method
 
-        found: Tensor = Method("peeking")(layer)
-        return found
+        maps: Tensor = Method("peeking")(layer)
+        return maps
 
     try:
         with pytest.raises(bb.BenchError, match=f'needs="{peeking}"'):
@@ -246,9 +246,10 @@ def test_a_wrapper_lends_its_inner_method_no_more(peeking: str, images: Tensor) 
 def test_a_broken_gradient_breaks_no_method_that_needs_none(images: Tensor, tmp_path: Path) -> None:
     class RootOfNothing(Small):
         def forward(self, images: Tensor) -> Tensor:
-            found = self.relu(self.conv(self.stage1(images)))
-            logits: Tensor = self.fc(found.mean((2, 3)))
-            broken: Tensor = logits + (found.sum((1, 2, 3)) * 0).sqrt()[:, None]  # the root's slope at 0 is not finite
+            features = self.relu(self.conv(self.stage1(images)))
+            logits: Tensor = self.fc(features.mean((2, 3)))
+            # the root's slope at 0 is not finite
+            broken: Tensor = logits + (features.sum((1, 2, 3)) * 0).sqrt()[:, None]
             return broken
 
     study = bb.Study(
@@ -259,17 +260,17 @@ def test_a_broken_gradient_breaks_no_method_that_needs_none(images: Tensor, tmp_
         metrics=["average_drop"],
     )
     table = study.run(tmp_path, report=False).table
-    found = {key: set(rows) for key, rows in table.groupby("method")["status"]}
-    assert found == {"gradcam": {"failed"}, "eigencam": {"ok"}, "scorecam": {"ok"}}
+    statuses = {key: set(rows) for key, rows in table.groupby("method")["status"]}
+    assert statuses == {"gradcam": {"failed"}, "eigencam": {"ok"}, "scorecam": {"ok"}}
 
 
 @pytest.mark.parametrize("name", ["gradcam", "hirescam", "eigencam", "scorecam", "ablationcam", "shapleycam"])
 def test_a_forward_under_autocast_gives_maps_in_float32(name: str, images: Tensor) -> None:
-    found = bb.explain(seeded(Autocast), images[:3], method=name, layer="relu")
+    maps = bb.explain(seeded(Autocast), images[:3], method=name, layer="relu")
     expected = bb.explain(seeded(Small), images[:3], method=name, layer="relu")
-    assert found.dtype == torch.float32
+    assert maps.dtype == torch.float32
     if name in ("hirescam", "gradcam"):  # the others divide by what bfloat16 has two digits of
-        assert (found - expected).abs().amax() < 0.1
+        assert (maps - expected).abs().amax() < 0.1
 
 
 def test_a_study_of_a_forward_under_autocast(images: Tensor, tmp_path: Path) -> None:
@@ -298,8 +299,8 @@ class PreActivation(nn.Module):
                     buffer.uniform_(0.5, 2.5)
 
     def forward(self, images: Tensor) -> Tensor:
-        found = self.relu(self.norm(self.stage2(self.stage1(images))))
-        logits: Tensor = self.fc(found.mean((2, 3)))
+        features = self.relu(self.norm(self.stage2(self.stage1(images))))
+        logits: Tensor = self.fc(features.mean((2, 3)))
         return logits
 
 
@@ -314,9 +315,9 @@ def test_stages_that_the_copy_changes_come_from_the_network(name: str, images: T
     assert info["prepared"]
     assert info["captures"], "the study's layer itself may come from the copy"
     expected = bb.explain(network, images[:3], method=name, layer="relu")
-    for (_, row), own in zip(run.record.maps.sort_values("sample").iterrows(), expected, strict=True):
-        found = torch.from_numpy(run.record.map(row["file"], int(row["row"])).copy())
-        torch.testing.assert_close(saliency_of(found[None]), own, rtol=0, atol=1e-3)
+    for (_, row), explained in zip(run.record.maps.sort_values("sample").iterrows(), expected, strict=True):
+        stored = torch.from_numpy(run.record.map(row["file"], int(row["row"])).copy())
+        torch.testing.assert_close(saliency_of(stored[None]), explained, rtol=0, atol=1e-3)
 
 
 def test_opticam_says_that_it_differentiates(images: Tensor) -> None:

@@ -16,12 +16,12 @@ from benchbench.evaluation.pooled import NO_COUNTS, interval
 from benchbench.maps.normalise import saliency
 from benchbench.metrics.localisation import pooled_precision
 from benchbench.registry import METRICS
-from benchbench.reports.html import document as html
+from benchbench.reports.html import document
 from benchbench.reports.leaderboard.marks import Marked
 from benchbench.results.record import Record
 from benchbench.types import Sample, Seen
 
-from ..metrics import plain_maps as plain
+from ..metrics import plain_maps
 from ..reports.reading import read, words
 from ..study_runs.test_run import done
 from .test_held_out import masked as masked
@@ -48,11 +48,11 @@ def counts(maps: Array, masks: Array, levels: int) -> Array:
     seen = Seen(nothing, nothing, nothing > 0, whole, whole, torch.tensor(maps), torch.tensor(masks))
     scored = METRIC.function(seen, levels=levels)
     assert scored.levels is not None
-    found: Array = scored.levels[1].double().numpy()
-    return found
+    per_level: Array = scored.levels[1].double().numpy()
+    return per_level
 
 
-def theirs(on: Array, off: Array) -> float:
+def authors_pxap(on: Array, off: Array) -> float:
     """As the authors add up two histograms over rising thresholds, with an empty step above the highest."""
     tp, fp = (np.append(side, 0)[::-1].cumsum() for side in (on, off))
     with np.errstate(invalid="ignore"):
@@ -71,23 +71,23 @@ def histograms(maps: Array, masks: Array, levels: int) -> tuple[Array, Array]:
 @pytest.mark.parametrize("levels", [100, 1000])
 def test_the_value_is_that_of_all_pixels_in_one_row(levels: int) -> None:
     maps, masks = planted(9)
-    found = float(pooled_precision(counts(maps, masks, levels).sum(0, keepdims=True))[0])
+    value = float(pooled_precision(counts(maps, masks, levels).sum(0, keepdims=True))[0])
     on, off = histograms(maps, masks, levels)
-    assert found == pytest.approx(theirs(on.sum(0), off.sum(0)), abs=1e-12)
+    assert value == pytest.approx(authors_pxap(on.sum(0), off.sum(0)), abs=1e-12)
     thresholds = np.append(np.arange(levels) * (1 / levels), 1.0)
-    assert found == pytest.approx(plain.pxap(maps.astype(float), masks, thresholds), abs=1e-9)
+    assert value == pytest.approx(plain_maps.pxap(maps.astype(float), masks, thresholds), abs=1e-9)
     learn = pytest.importorskip("sklearn.metrics")
     step = np.searchsorted(thresholds, maps.astype(float).ravel(), side="right")
-    assert found == pytest.approx(learn.average_precision_score(masks.ravel(), step), abs=1e-12)
-    each = [plain.pxap(m.astype(float), k, thresholds) for m, k in zip(maps, masks, strict=True)]
-    assert abs(found - float(np.mean(each))) > 0.02, "it is no mean over images"
+    assert value == pytest.approx(learn.average_precision_score(masks.ravel(), step), abs=1e-12)
+    each = [plain_maps.pxap(m.astype(float), k, thresholds) for m, k in zip(maps, masks, strict=True)]
+    assert abs(value - float(np.mean(each))) > 0.02, "it is no mean over images"
 
 
 def test_the_interval_is_the_bootstrap_of_the_pooled_value() -> None:
     maps, masks = planted(7, seed=1)
     on, off = histograms(maps, masks, 100)
     drawn = np.random.default_rng(5).integers(0, 7, (10_000, 7))
-    by_hand = [theirs(on[rows].sum(0), off[rows].sum(0)) for rows in drawn]
+    by_hand = [authors_pxap(on[rows].sum(0), off[rows].sum(0)) for rows in drawn]
     low, high = interval(pooled_precision, counts(maps, masks, 100), seed=5)
     assert (low, high) == pytest.approx(tuple(np.quantile(by_hand, [0.025, 0.975])), abs=1e-12)
     assert low < high
@@ -100,17 +100,17 @@ def by_method(record: Record, protocol: str = "wsol-1000") -> dict[str, dict[Any
 
 
 def test_of_a_study_over_all_its_shards(masked: list[Sample], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = ["pxap", "pxap@wsol-100", "pxap@exact", "attribution_auc"]
-    whole = record_of(masked, tmp_path / "whole", metrics=asked)
+    metrics = ["pxap", "pxap@wsol-100", "pxap@exact", "attribution_auc"]
+    whole = record_of(masked, tmp_path / "whole", metrics=metrics)
     monkeypatch.setattr("benchbench.study.plan.SHARD", 4)
-    record = record_of(masked, tmp_path / "shards", metrics=asked)
+    record = record_of(masked, tmp_path / "shards", metrics=metrics)
     assert record.pooled.equals(whole.pooled)
     assert set(record.pooled["metric"]) == {"pxap"}
-    found = by_method(record)
-    assert {row["n"] for row in found.values()} == {5}, "the sixth has an empty mask"
-    assert (found["oracle"]["value"], found["oracle"]["low"], found["oracle"]["high"]) == (1, 1, 1)
+    rows = by_method(record)
+    assert {row["n"] for row in rows.values()} == {5}, "the sixth has an empty mask"
+    assert (rows["oracle"]["value"], rows["oracle"]["low"], rows["oracle"]["high"]) == (1, 1, 1)
     share = np.mean([sample.mask.double().mean() for sample in masked[:5] if sample.mask is not None])
-    assert found["uniform"]["value"] == pytest.approx(share), "a constant map: the objects' share of all pixels"
+    assert rows["uniform"]["value"] == pytest.approx(share), "a constant map: the objects' share of all pixels"
     stored = record.maps[record.maps["method"] == "gradcam"].set_index("sample")
     maps, masks = [], []
     for sample in masked[:5]:
@@ -119,14 +119,14 @@ def test_of_a_study_over_all_its_shards(masked: list[Sample], tmp_path: Path, mo
         assert sample.mask is not None
         masks.append(sample.mask.numpy())
     on, off = histograms(np.stack(maps), np.stack(masks), 1000)
-    assert found["gradcam"]["value"] == pytest.approx(theirs(on.sum(0), off.sum(0)), abs=1e-9)
-    assert found["gradcam"]["low"] < found["gradcam"]["value"] < found["gradcam"]["high"]
-    told = words(read(html.render(Marked.of(record))).text)
-    assert f"{found['gradcam']['value']:.4f}[{found['gradcam']['low']:.4f}, " in told
+    assert rows["gradcam"]["value"] == pytest.approx(authors_pxap(on.sum(0), off.sum(0)), abs=1e-9)
+    assert rows["gradcam"]["low"] < rows["gradcam"]["value"] < rows["gradcam"]["high"]
+    text = words(read(document.render(Marked.of(record))).text)
+    assert f"{rows['gradcam']['value']:.4f}[{rows['gradcam']['low']:.4f}, " in text
     exact = by_method(record, "exact")
     assert {(row["n"], row["reason"]) for row in exact.values()} == {(0, NO_COUNTS)}
     assert all(math.isnan(row["value"]) for row in exact.values())
-    assert by_method(record, "wsol-100")["gradcam"]["value"] == pytest.approx(found["gradcam"]["value"], abs=0.02)
+    assert by_method(record, "wsol-100")["gradcam"]["value"] == pytest.approx(rows["gradcam"]["value"], abs=0.02)
 
 
 def test_where_every_mask_is_empty_there_is_a_reason(images: Tensor, tmp_path: Path) -> None:

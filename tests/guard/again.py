@@ -75,16 +75,16 @@ def main() -> None:
         usual = Way("auto", 2, 0, "as it is")
         run(cost, usual, Path(folder) / "first")
         timed = Baseline.of(Record.load(Path(folder) / "first"))
-        asked = [(study, way, ROOT / HERE / f"{study}.yaml") for study, way in ways()]
-        asked += [("costs", Way(BATCHES[i % 7], 2, i % 3, "as it is"), cost) for i in range(TIMED)]
-        for i, (study, way, file) in enumerate(asked):
+        runs = [(study, way, ROOT / HERE / f"{study}.yaml") for study, way in ways()]
+        runs += [("costs", Way(BATCHES[i % 7], 2, i % 3, "as it is"), cost) for i in range(TIMED)]
+        for i, (study, way, file) in enumerate(runs):
             out = KEPT / f"{study}-{way.label}" if study != "costs" else Path(folder) / str(i)
             run(file, way, out)
             then = timed if study == "costs" else Baseline.load(ROOT / HERE / f"{study}.json")
-            found = check(Record.load(out), then)
-            failed += not found.ok
-            told = found.summary if found.ok else f"**false alarm**: {found.summary}"
-            rows.append(f"| {study} | {way.batch} | {way.threads} | {way.workers} | {way.instructions} | {told} |")
+            comparison = check(Record.load(out), then)
+            failed += not comparison.ok
+            verdict = comparison.summary if comparison.ok else f"**false alarm**: {comparison.summary}"
+            rows.append(f"| {study} | {way.batch} | {way.threads} | {way.workers} | {way.instructions} | {verdict} |")
             print(i + 1, rows[-1], flush=True)
     text = _HEAD.format(count=len(rows), failed=failed or "None")
     PAGE.write_text("\n".join([text, *rows]) + "\n", encoding="utf-8")

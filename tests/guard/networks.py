@@ -33,8 +33,8 @@ def rectified() -> ModelSpec:
         for before, after in stages
     ]
     head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(1), nn.Linear(32, 24), nn.ReLU(), nn.Linear(24, CLASSES)]
-    made = _spec("rectified", Keyed(*blocks, *head))
-    return replace(made, network=scored(made.network, lambda out: out["logits"]))
+    spec = _spec("rectified", Keyed(*blocks, *head))
+    return replace(spec, network=scored(spec.network, lambda out: out["logits"]))
 
 
 class Keyed(nn.Sequential):
@@ -67,8 +67,8 @@ class Normed(nn.Module):
         self.fc = nn.Linear(24, CLASSES)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        found = self.norm(self.stage1(images).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
-        logits: torch.Tensor = self.fc(self.stage2(found).mean((2, 3)))
+        features = self.norm(self.stage1(images).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        logits: torch.Tensor = self.fc(self.stage2(features).mean((2, 3)))
         return logits
 
 
@@ -110,8 +110,8 @@ def _spec(name: str, network: nn.Module) -> ModelSpec:
             whole = torch.from_numpy(draws.integers(-_STEPS, _STEPS, values.shape, endpoint=True)).to(values)
             spread = 2.0 ** -round(np.log2(max(1, values[0].numel() if values.ndim > 1 else 16)) / 2)
             values.copy_(whole / _STEPS * 2 * spread + (1 if _scales(key, values) else 0))
-    said = f"integers of a fixed seed: what {name!r} says means nothing"
-    return ModelSpec(name, network.eval(), Preprocess(resize=SIDE, crop=SIDE), weights=said, warning=said)
+    note = f"integers of a fixed seed: what {name!r} says means nothing"
+    return ModelSpec(name, network.eval(), Preprocess(resize=SIDE, crop=SIDE), weights=note, warning=note)
 
 
 def _scales(key: str, values: torch.Tensor) -> bool:

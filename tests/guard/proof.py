@@ -45,7 +45,7 @@ class Outcome:
     """What the gate said; ``caught``: the check failed, or the run did."""
 
     caught: bool
-    said: str
+    summary: str
 
 
 def narrowed(study: str, methods: Sequence[str], metrics: Sequence[str]) -> tuple[dict[str, Any], Baseline]:
@@ -54,9 +54,9 @@ def narrowed(study: str, methods: Sequence[str], metrics: Sequence[str]) -> tupl
     then = Baseline.load(ROOT / HERE / f"{study}.json")
     keys["methods"] = [m for m in keys["methods"] if not methods or _name(m) in methods]
     keys["metrics"] = [m for m in keys["metrics"] if not metrics or m in metrics]
-    labels = [one.name for one in then.methods if not methods or one.plugin in methods]
+    labels = [method.name for method in then.methods if not methods or method.plugin in methods]
     choices = [read_metric(metric) for metric in keys["metrics"]]
-    return keys, then.narrowed(labels, [f"{one.name}@{one.protocol}" for one in choices], strict=True)
+    return keys, then.narrowed(labels, [f"{choice.name}@{choice.protocol}" for choice in choices], strict=True)
 
 
 def _name(method: str | dict[str, Any]) -> str:
@@ -75,8 +75,8 @@ def ran(copy: Path, study: str, methods: Sequence[str] = (), metrics: Sequence[s
     if done.returncode not in (0, 1):
         last = (done.stderr.strip() or done.stdout.strip()).splitlines()
         return Outcome(True, f"{ENDS}: {last[-1] if last else f'exit code {done.returncode}'}")
-    found = check(Record.load(out), then)
-    return Outcome(not found.ok, found.summary.rstrip("."))
+    comparison = check(Record.load(out), then)
+    return Outcome(not comparison.ok, comparison.summary.rstrip("."))
 
 
 def run_study(
@@ -141,20 +141,25 @@ def prove(faults: Sequence[Fault]) -> tuple[dict[str, Outcome], list[Outcome]]:
 
         def having(fault: Fault) -> Outcome:
             with borrowed() as copy, planted(fault, copy):
-                found = ran(copy, fault.study, fault.methods, fault.metrics)
-            print(f"{'caught' if found.caught else 'MISSED'}  {fault.says}: {found.said}", flush=True)
-            return found
+                outcome = ran(copy, fault.study, fault.methods, fault.metrics)
+            print(f"{'caught' if outcome.caught else 'MISSED'}  {fault.says}: {outcome.summary}", flush=True)
+            return outcome
 
         return dict(zip(studies, pool.map(without, studies), strict=True)), list(pool.map(having, faults))
 
 
-def page(clean: dict[str, Outcome], found: Sequence[Outcome]) -> str:
+def page(clean: dict[str, Outcome], outcomes: Sequence[Outcome]) -> str:
     """docs/gate-proof.md."""
-    by = dict(zip(FAULTS, found, strict=True))
-    ended = sum(one.said.startswith(ENDS) for one in found)
-    parts = [_HEAD.format(batch=BATCH, faults=len(FAULTS), caught=sum(one.caught for one in found), ended=ended)]
+    by = dict(zip(FAULTS, outcomes, strict=True))
+    ended = sum(outcome.summary.startswith(ENDS) for outcome in outcomes)
+    parts = [
+        _HEAD.format(batch=BATCH, faults=len(FAULTS), caught=sum(outcome.caught for outcome in outcomes), ended=ended)
+    ]
     parts.append("| study | what the gate says of the code as it is |\n|---|---|")
-    parts += [f"| `{study}` | {'**false alarm**: ' if one.caught else ''}{one.said} |" for study, one in clean.items()]
+    parts += [
+        f"| `{study}` | {'**false alarm**: ' if outcome.caught else ''}{outcome.summary} |"
+        for study, outcome in clean.items()
+    ]
     for title, faults in (("Methods", METHODS), ("The engine", ENGINE), ("Metrics", METRICS)):
         parts.append(f"\n## {title}\n\n| fault | in | study | what the gate says |\n|---|---|---|---|")
         parts += [f"| {f.says} | `{f.file}` | `{f.study}` | {_cell(by[f])} |" for f in faults]
@@ -162,8 +167,8 @@ def page(clean: dict[str, Outcome], found: Sequence[Outcome]) -> str:
 
 
 def _cell(outcome: Outcome) -> str:
-    said = outcome.said.replace("|", "\\|")
-    return said if outcome.caught else f"**missed**: {said}"
+    text = outcome.summary.replace("|", "\\|")
+    return text if outcome.caught else f"**missed**: {text}"
 
 
 _HEAD = """# What the gate catches
@@ -182,13 +187,13 @@ Not seen are faults too small for the gate's tolerances, such as ranks that star
 def main() -> None:
     word = sys.argv[1] if len(sys.argv) > 1 else ""
     faults = [fault for fault in FAULTS if word in fault.says]
-    clean, found = prove(faults)
-    for study, one in clean.items():
-        print(f"{'FALSE ALARM' if one.caught else 'passes'}  {study} without a fault: {one.said}")
+    clean, outcomes = prove(faults)
+    for study, outcome in clean.items():
+        print(f"{'FALSE ALARM' if outcome.caught else 'passes'}  {study} without a fault: {outcome.summary}")
     if not word:
-        PAGE.write_text(page(clean, found), encoding="utf-8")
+        PAGE.write_text(page(clean, outcomes), encoding="utf-8")
         print(PAGE)
-    if any(one.caught for one in clean.values()) or not all(one.caught for one in found):
+    if any(outcome.caught for outcome in clean.values()) or not all(outcome.caught for outcome in outcomes):
         raise SystemExit(1)
 
 

@@ -28,11 +28,11 @@ UNGUARDED = {"smooth_mprt", "runtime", "overhead", "peak_memory", "study_runtime
 def test_a_study_and_its_baseline_are_of_one_mind(name: str) -> None:
     """Whoever edits a study makes its baseline again; and the Makefile knows it."""
     study, then = StudySpec.from_yaml(ROOT / HERE / f"{name}.yaml"), Baseline.load(ROOT / HERE / f"{name}.json")
-    assert [choice.label for choice in study.methods] == [one.name for one in then.methods]
-    asked = {(c.name, c.protocol) for c in study.metrics if c.plugin.of_images}
-    assert asked == {one.key for one in then.metrics}
+    assert [choice.label for choice in study.methods] == [method.name for method in then.methods]
+    metrics = {(c.name, c.protocol) for c in study.metrics if c.plugin.of_images}
+    assert metrics == {metric.key for metric in then.metrics}
     assert then.seed == study.seed
-    assert {len(one.samples) for one in then.images} == {study.samples}
+    assert {len(group.samples) for group in then.images} == {study.samples}
     guarded = re.search(r"^GUARDED := (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert guarded is not None
     assert name in guarded[1].split()
@@ -41,7 +41,7 @@ def test_a_study_and_its_baseline_are_of_one_mind(name: str) -> None:
 def test_every_method_and_metric_is_guarded() -> None:
     thens = [Baseline.load(ROOT / HERE / f"{name}.json") for name in STUDIES]
     mapped = {(m.method, i) for i, then in enumerate(thens) for m in then.maps if m.sketches}
-    plugins = {one.plugin for i, then in enumerate(thens) for one in then.methods if (one.name, i) in mapped}
+    plugins = {method.plugin for i, then in enumerate(thens) for method in then.methods if (method.name, i) in mapped}
     assert plugins == set(METHODS.names()), "a method without a map in any guarded study"
     scored = {cell.metric for then in thens for cell in then.scores if any(v is not None for v in cell.values)}
     counted = {cost.metric for then in thens for cost in then.costs}
@@ -73,16 +73,16 @@ def test_a_planted_fault_is_taken_out_again(tmp_path: Path) -> None:
 
 def test_the_page_has_a_row_of_every_fault_and_misses_none() -> None:
     """Else: make proof."""
-    said = PAGE.read_text(encoding="utf-8")
+    text = PAGE.read_text(encoding="utf-8")
     empty = page({}, [Outcome(True, "") for _ in FAULTS])
     rows = [line.rsplit("|", 2)[0] for line in empty.splitlines() if line.startswith("| ")]
     assert len(rows) > len(FAULTS)
-    assert [row for row in rows if row not in said] == []
-    assert f"{len(FAULTS)} of {len(FAULTS)} faults" in said
-    assert "**missed**" not in said
-    assert "**false alarm**" not in said
-    assert said.count(" | Nothing changed: ") == len({fault.study for fault in FAULTS})
-    assert said.count(ENDS) <= 1, "a run that ends shows nothing of the gate"
+    assert [row for row in rows if row not in text] == []
+    assert f"{len(FAULTS)} of {len(FAULTS)} faults" in text
+    assert "**missed**" not in text
+    assert "**false alarm**" not in text
+    assert text.count(" | Nothing changed: ") == len({fault.study for fault in FAULTS})
+    assert text.count(ENDS) <= 1, "a run that ends shows nothing of the gate"
     assert page({"small": Outcome(True, "worse")}, [Outcome(True, "") for _ in FAULTS]).count("**false alarm**") == 1
     missed = page({}, [Outcome(False, "Nothing changed") for _ in FAULTS])
     assert missed.count("**missed**") == len(FAULTS)
@@ -90,9 +90,9 @@ def test_the_page_has_a_row_of_every_fault_and_misses_none() -> None:
 
 def test_the_page_of_clean_runs_has_no_false_alarm() -> None:
     """Else: make again."""
-    said = AGAIN.read_text(encoding="utf-8")
-    rows = [line for line in said.splitlines() if re.match(r"\| [a-z]+ \| (\d+|auto) \|", line)]
+    text = AGAIN.read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if re.match(r"\| [a-z]+ \| (\d+|auto) \|", line)]
     assert len(rows) == RERUNS + TIMED == 50
     assert len(set(ways())) == RERUNS
-    assert "false alarm**" not in said
-    assert all(f"| {study} | {way.batch} | {way.threads} | {way.workers} |" in said for study, way in ways())
+    assert "false alarm**" not in text
+    assert all(f"| {study} | {way.batch} | {way.threads} | {way.workers} |" in text for study, way in ways())

@@ -16,15 +16,15 @@ from benchbench.maps.similarity import constant, histogram_entropy, levels, pear
 @pytest.fixture(scope="module")
 def pair() -> tuple[Tensor, Tensor]:
     """Maps (4, 12, 17) with ties: a third of the cells are zero."""
-    one, other = torch.randn(2, 4, 12, 17, generator=torch.Generator().manual_seed(3)).unbind(0)
-    return torch.relu(one + 0.4), torch.relu(one + other + 0.4)
+    first, second = torch.randn(2, 4, 12, 17, generator=torch.Generator().manual_seed(3)).unbind(0)
+    return torch.relu(first + 0.4), torch.relu(first + second + 0.4)
 
 
 def test_correlations_are_scipy_s(pair: tuple[Tensor, Tensor]) -> None:
-    one, other = (x.flatten(1).double().numpy() for x in pair)
-    expected = [scipy.stats.spearmanr(a, b).statistic for a, b in zip(one, other, strict=True)]
+    first, second = (x.flatten(1).double().numpy() for x in pair)
+    expected = [scipy.stats.spearmanr(a, b).statistic for a, b in zip(first, second, strict=True)]
     np.testing.assert_allclose(spearman(*pair), expected, atol=1e-5)
-    expected = [scipy.stats.pearsonr(a, b).statistic for a, b in zip(one, other, strict=True)]
+    expected = [scipy.stats.pearsonr(a, b).statistic for a, b in zip(first, second, strict=True)]
     np.testing.assert_allclose(pearson(*pair), expected, atol=1e-5)
 
 
@@ -36,11 +36,11 @@ def test_ranks_are_scipy_s() -> None:
 
 def test_ssim_is_scikit_image_s(pair: tuple[Tensor, Tensor]) -> None:
     skimage = pytest.importorskip("skimage.metrics")
-    one, other = (levels(x).view_as(x) for x in pair)
+    first, second = (levels(x).view_as(x) for x in pair)
     expected = [
-        skimage.structural_similarity(a.numpy(), b.numpy(), data_range=1.0) for a, b in zip(one, other, strict=True)
+        skimage.structural_similarity(a.numpy(), b.numpy(), data_range=1.0) for a, b in zip(first, second, strict=True)
     ]
-    np.testing.assert_allclose(ssim(one, other), expected, atol=1e-9)
+    np.testing.assert_allclose(ssim(first, second), expected, atol=1e-9)
 
 
 def test_ssim_by_hand() -> None:
@@ -54,9 +54,9 @@ def test_ssim_by_hand() -> None:
 
 
 def test_entropy_is_that_of_numpy_s_histogram(pair: tuple[Tensor, Tensor]) -> None:
-    one = levels(pair[0])
+    maps = levels(pair[0])
     for bins in (2, 10, 100):
-        expected = [scipy.stats.entropy(np.histogram(row.numpy(), bins=bins)[0]) for row in one]
+        expected = [scipy.stats.entropy(np.histogram(row.numpy(), bins=bins)[0]) for row in maps]
         np.testing.assert_allclose(histogram_entropy(pair[0], bins), expected, atol=0.02)
     four = torch.tensor([[[0.0, 1, 2, 3]]])
     assert float(histogram_entropy(four, 4)) == pytest.approx(np.log(4)), "one cell in every bin"
@@ -76,14 +76,14 @@ def test_a_constant_map_has_no_correlation() -> None:
 @settings(max_examples=50, deadline=None)
 @given(st.integers(0, 10_000), st.floats(0.01, 100), st.floats(-5, 5))
 def test_no_unit_and_no_origin_matter(seed: int, scale: float, origin: float) -> None:
-    one, other = torch.rand(2, 2, 5, 6, generator=torch.Generator().manual_seed(seed)).double().unbind(0)
+    first, second = torch.rand(2, 2, 5, 6, generator=torch.Generator().manual_seed(seed)).double().unbind(0)
     for alike in (pearson, spearman):
-        found = alike(one, other)
-        assert ((found >= -1) & (found <= 1)).all()
-        np.testing.assert_allclose(alike(scale * one + origin, other), found, atol=1e-4)
-        np.testing.assert_allclose(alike(other, one), found, atol=1e-12)
-        np.testing.assert_allclose(alike(one, one), 1, atol=1e-9)
-        np.testing.assert_allclose(alike(one, -one), -1, atol=1e-5)
+        correlation = alike(first, second)
+        assert ((correlation >= -1) & (correlation <= 1)).all()
+        np.testing.assert_allclose(alike(scale * first + origin, second), correlation, atol=1e-4)
+        np.testing.assert_allclose(alike(second, first), correlation, atol=1e-12)
+        np.testing.assert_allclose(alike(first, first), 1, atol=1e-9)
+        np.testing.assert_allclose(alike(first, -first), -1, atol=1e-5)
 
 
 def test_the_first_reason_is_said() -> None:

@@ -48,8 +48,8 @@ class Row:
 
     @property
     def label(self) -> str:
-        said = ", ".join(f"{name}={str(value).lower()}" for name, value in self.params.items())
-        return f"{self.method}({said})" if said else self.method
+        arguments = ", ".join(f"{name}={str(value).lower()}" for name, value in self.params.items())
+        return f"{self.method}({arguments})" if arguments else self.method
 
     @property
     def verdict(self) -> str:
@@ -120,16 +120,16 @@ def difference(row: Row, network: str, layer: str) -> float:
     """
     images = pictures()
     classes = classes_of(network, images)
-    found = map_of(row.method, network_of(network), images, layer, torch.tensor(classes), **row.params)
-    theirs = row.compute(not_in_place(network), layer, images, classes)
-    candidates = [found, -found] if row.either_sign else [found]
+    maps = map_of(row.method, network_of(network), images, layer, torch.tensor(classes), **row.params)
+    peer_maps = row.compute(not_in_place(network), layer, images, classes)
+    candidates = [maps, -maps] if row.either_sign else [maps]
     if row.peer.startswith("pytorch-grad-cam"):
         candidates = [each.clamp_min(0) for each in candidates]
     elif row.peer.startswith("torch-cam"):
-        theirs = theirs.clamp_min(0)
-    expected = unit(theirs)
-    off = torch.stack([(unit(each) - expected).abs().amax((1, 2)) for each in candidates])
-    return float(off.amin(0).max())
+        peer_maps = peer_maps.clamp_min(0)
+    expected = unit(peer_maps)
+    differences = torch.stack([(unit(each) - expected).abs().amax((1, 2)) for each in candidates])
+    return float(differences.amin(0).max())
 
 
 def cells(row: Row, network: str, layer: str) -> list[str]:
@@ -140,13 +140,13 @@ def cells(row: Row, network: str, layer: str) -> list[str]:
 def page() -> str:
     """The page's text."""
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("grad-cam", "torchcam", "captum"))
-    said = (
+    introduction = (
         "Which methods give another library's maps, and which do not, and why: the largest difference of two maps in "
         "0 .. 1, at the images' size, on networks with random weights and two images. "
         f"Compared with {versions}; written by `python -m tests.methods.agreement`, and tested."
     )
     head = ["method", "peer", "network", "layer", "verdict", "why", "largest difference"]
-    lines = ["# Conformance", "", said, "", f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    lines = ["# Conformance", "", introduction, "", f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for row in ROWS:
         for network, layer in row.places:
             lines.append(f"| {' | '.join(cells(row, network, layer))} | {difference(row, network, layer):.0e} |")

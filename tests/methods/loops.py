@@ -91,36 +91,36 @@ def array(tensor: Tensor) -> Array:
 
 def bilinear(cells: int, size: int) -> Array:
     """(size, cells): what each of ``size`` places takes of each cell; cells and places have their middles at a half."""
-    found = np.zeros((size, cells))
+    weights = np.zeros((size, cells))
     for i in range(size):
         place = max((i + 0.5) * cells / size - 0.5, 0.0)
         low = int(place)
-        found[i, low] += 1 - (place - low)
-        found[i, min(low + 1, cells - 1)] += place - low
-    return found
+        weights[i, low] += 1 - (place - low)
+        weights[i, min(low + 1, cells - 1)] += place - low
+    return weights
 
 
-def grown(found: Array, size: tuple[int, int]) -> Array:
+def grown(cells: Array, size: tuple[int, int]) -> Array:
     """A map (h, w) at another size."""
-    return bilinear(found.shape[0], size[0]) @ found @ bilinear(found.shape[1], size[1]).T
+    return bilinear(cells.shape[0], size[0]) @ cells @ bilinear(cells.shape[1], size[1]).T
 
 
-def unit(found: Array) -> Array:
-    span = found.max() - found.min()
-    return (found - found.min()) / span if span > 0 else np.zeros_like(found)
+def unit(values: Array) -> Array:
+    span = values.max() - values.min()
+    return (values - values.min()) / span if span > 0 else np.zeros_like(values)
 
 
-def gaussian(found: Array, sigma: float, reach: tuple[int, int]) -> Array:
+def gaussian(values: Array, sigma: float, reach: tuple[int, int]) -> Array:
     """A map (h, w) under a Gaussian cut off at ``reach`` cells, and mirrored at the border about its last cell."""
     for axis in (0, 1):
         weights = np.exp(-0.5 * (np.arange(-reach[axis], reach[axis] + 1) / sigma) ** 2)
-        padded = np.pad(found, [(r, r) if a == axis else (0, 0) for a, r in enumerate(reach)], mode="reflect")
-        shifted = [w * padded.take(range(n, n + found.shape[axis]), axis) for n, w in enumerate(weights)]
-        found = np.sum(shifted, axis=0) / weights.sum()
-    return found
+        padded = np.pad(values, [(r, r) if a == axis else (0, 0) for a, r in enumerate(reach)], mode="reflect")
+        shifted = [w * padded.take(range(n, n + values.shape[axis]), axis) for n, w in enumerate(weights)]
+        values = np.sum(shifted, axis=0) / weights.sum()
+    return values
 
 
-def close(found: Tensor, expected: Array, rtol: float = 1e-4) -> None:
+def close(actual: Tensor, expected: Array, rtol: float = 1e-4) -> None:
     """Equal numbers, and not all zero: such a map tests nothing."""
     assert np.ptp(expected) > 0, "a constant map tests nothing"
-    np.testing.assert_allclose(found.numpy(), expected, rtol=rtol, atol=1e-5 * float(np.abs(expected).max()))
+    np.testing.assert_allclose(actual.numpy(), expected, rtol=rtol, atol=1e-5 * float(np.abs(expected).max()))

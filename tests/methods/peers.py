@@ -21,45 +21,45 @@ Peer: TypeAlias = Callable[[nn.Module, str, Tensor, list[int]], Tensor]
 def grad_cam(name: str) -> Peer:
     """pytorch-grad-cam: min-max normalised, then upsampled."""
 
-    def found(network: nn.Module, layer: str, images: Tensor, classes: list[int]) -> Tensor:
+    def maps_of(network: nn.Module, layer: str, images: Tensor, classes: list[int]) -> Tensor:
         layers = [] if layer == "input" else [network.get_submodule(layer)]
         kind = getattr(pytorch_grad_cam, name)
         targets = None if name == "FinerCAM" else [ClassifierOutputTarget(c) for c in classes]  # it takes the arg-max
         with redirect_stderr(io.StringIO()), kind(network, layers) as extractor:  # some draw progress bars
             return torch.from_numpy(extractor(input_tensor=images, targets=targets))
 
-    return found
+    return maps_of
 
 
 def torch_cam(name: str, **named: Any) -> Peer:
     """torch-cam, not normalised."""
 
-    def found(network: nn.Module, layer: str, images: Tensor, classes: list[int]) -> Tensor:
+    def maps_of(network: nn.Module, layer: str, images: Tensor, classes: list[int]) -> Tensor:
         with torch.random.fork_rng(), getattr(torchcam.methods, name)(network, layer, **named) as extractor:
             torch.manual_seed(0)  # some draw noise from the global generator
             maps: Tensor = extractor(classes, network(images), normalized=False)[0].detach()
         return maps
 
-    return found
+    return maps_of
 
 
 def captum_layer_gradcam(network: nn.Module, layer: str, images: Tensor, classes: list[int]) -> Tensor:
-    maps = captum.attr.LayerGradCam(network, network.get_submodule(layer)).attribute(
+    attributions = captum.attr.LayerGradCam(network, network.get_submodule(layer)).attribute(
         images, classes, relu_attributions=True
     )
-    found: Tensor = maps[:, 0].detach()
-    return found
+    maps: Tensor = attributions[:, 0].detach()
+    return maps
 
 
 def captum_pixels(name: str, reduce: str = "sum", *, double: bool = False, **named: Any) -> Peer:
     """captum at the input, summed over the image's channels, or the largest magnitude of them."""
 
-    def found(network: nn.Module, _layer: str, images: Tensor, classes: list[int]) -> Tensor:
-        given = images.double() if double else images.clone()
+    def maps_of(network: nn.Module, _layer: str, images: Tensor, classes: list[int]) -> Tensor:
+        inputs = images.double() if double else images.clone()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that it sets hooks
             kind = getattr(captum.attr, name)(network.double() if double else network)
-            maps: Tensor = kind.attribute(given.requires_grad_(), target=torch.tensor(classes), **named).detach()
+            maps: Tensor = kind.attribute(inputs.requires_grad_(), target=torch.tensor(classes), **named).detach()
         return maps.sum(1) if reduce == "sum" else maps.abs().amax(1)
 
-    return found
+    return maps_of

@@ -23,8 +23,8 @@ PLACES = [(Pooled, "stage1"), (Pooled, "relu"), (Flat, "features.0"), (Flat, "fe
 def test_ablationcam_equals_its_loop(network: type[nn.Module], name: str, images: Tensor) -> None:
     built = seeded(network)
     layer = layer_of(built, images, name)
-    found = map_of("ablationcam", built, images, name)
-    assert found.max() > 0
+    maps = map_of("ablationcam", built, images, name)
+    assert maps.max() > 0
     for b in range(len(images)):
         y, expected = layer.logits[b, layer.targets[b]], torch.zeros(layer.activation.shape[2:])
         for k in range(layer.activation.shape[1]):
@@ -33,7 +33,7 @@ def test_ablationcam_equals_its_loop(network: type[nn.Module], name: str, images
             with torch.no_grad():
                 without = rest(built, images[b : b + 1], name, changed)[0, layer.targets[b]]
             expected += (y - without) / y * layer.activation[b, k]
-        torch.testing.assert_close(found[b], torch.relu(expected), rtol=1e-4, atol=1e-5 * float(found.max()))
+        torch.testing.assert_close(maps[b], torch.relu(expected), rtol=1e-4, atol=1e-5 * float(maps.max()))
 
 
 @pytest.mark.parametrize(("mask", "score"), [("cell", "probability"), ("cell", "logit"), ("gaussian", "probability")])
@@ -42,7 +42,7 @@ def test_reciprocam_equals_its_loop(network: type[nn.Module], name: str, mask: s
     """``gaussian`` spreads the cell's own values, as the authors' code does: its neighbours' values play no part."""
     built, pictures = seeded(network), images[:2]
     layer = layer_of(built, pictures, name)
-    found = map_of("reciprocam", built, pictures, name, mask=mask, score=score)
+    maps = map_of("reciprocam", built, pictures, name, mask=mask, score=score)
     kernel = {(0, 0): 1 / 4, (0, 1): 1 / 8, (1, 0): 1 / 8, (1, 1): 1 / 16}
     for b in range(2):
         for i, j in [(0, 0), (3, 7), (15, 15), (8, 0)]:
@@ -56,7 +56,7 @@ def test_reciprocam_equals_its_loop(network: type[nn.Module], name: str, mask: s
             with torch.no_grad():
                 logits = rest(built, pictures[b : b + 1], name, changed)[0]
             expected = (logits if score == "logit" else logits.softmax(0))[layer.targets[b]]
-            torch.testing.assert_close(found[b, i, j], expected, rtol=1e-4, atol=1e-6)
+            torch.testing.assert_close(maps[b, i, j], expected, rtol=1e-4, atol=1e-6)
 
 
 def test_on_a_pooled_head_ablation_is_the_contribution(images: Tensor) -> None:
@@ -81,8 +81,8 @@ def test_a_last_stage_costs_one_forward_and_what_is_behind(name: str, method: st
     last = resolve(network, images[:1], "last")[0]
     scorer = Scorer(prepare(network, images).network, 8)
     batch = capture_batch(network, scorer, images, [last], lambda z: z.argmax(1), gradient=False)
-    found = run_method(METHODS[method], batch.layer(last, (0, 0)), {})
-    assert torch.isfinite(found).all()
+    maps = run_method(METHODS[method], batch.layer(last, (0, 0)), {})
+    assert torch.isfinite(maps).all()
     channels, height, width = batch.captured.activations[last].shape[1:]
     assert scorer.passes.forwards == 2
     assert scorer.passes.rests == 2 * (channels if method == "ablationcam" else height * width)

@@ -17,8 +17,8 @@ from ..networks import Flat, Pooled, seeded
 
 
 def captured(network: torch.nn.Module, images: Tensor, layer: str) -> tuple[np.ndarray, np.ndarray]:
-    found = capture(network, images, [layer], lambda logits: logits.argmax(1))
-    return found.activations[layer].numpy().astype(float), found.gradients[layer].numpy().astype(float)
+    batch = capture(network, images, [layer], lambda logits: logits.argmax(1))
+    return batch.activations[layer].numpy().astype(float), batch.gradients[layer].numpy().astype(float)
 
 
 def gradcam_by_loops(a: np.ndarray, g: np.ndarray) -> np.ndarray:
@@ -80,8 +80,8 @@ def test_gradient_methods_equal_their_loops(network: type, place: str, images: T
     }
     for (name, params), value in expected.items():
         assert value.max() > 0, f"{name}: an all-zero map tests nothing"
-        found = map_of(name, built, images[:2], layer, **dict(params)).numpy()
-        np.testing.assert_allclose(found, value, rtol=1e-4, atol=1e-5 * value.max(), err_msg=name)
+        maps = map_of(name, built, images[:2], layer, **dict(params)).numpy()
+        np.testing.assert_allclose(maps, value, rtol=1e-4, atol=1e-5 * value.max(), err_msg=name)
 
 
 def test_pooled_head_equalities(images: Tensor) -> None:
@@ -163,11 +163,11 @@ def test_scorecam_equals_its_loop(variant: str, layer: str, images: Tensor) -> N
         network.conv.weight[0] = 0
         network.conv.bias[0] = 0.25  # a channel that is constant, and not zero
         network.conv.bias[1] = -100  # and one that is dead
-    found = capture(network, images, [layer], lambda logits: logits.argmax(1), gradient=False)
+    batch = capture(network, images, [layer], lambda logits: logits.argmax(1), gradient=False)
     expected = torch.stack(
         [
             scorecam_by_loops(network, image, activation, int(target), variant)
-            for image, activation, target in zip(images, found.activations[layer], found.targets, strict=True)
+            for image, activation, target in zip(images, batch.activations[layer], batch.targets, strict=True)
         ]
     )
     maps = map_of("scorecam", network, images, layer, variant=variant)
@@ -176,17 +176,17 @@ def test_scorecam_equals_its_loop(variant: str, layer: str, images: Tensor) -> N
 
 def test_two_of_the_scorecam_variants_are_one_rule(images: Tensor) -> None:
     network = seeded(Pooled)
-    one = map_of("scorecam", network, images, "relu", variant="torchcam")
-    other = map_of("scorecam", network, images, "relu", variant="pytorch-grad-cam")
+    torchcam = map_of("scorecam", network, images, "relu", variant="torchcam")
+    grad_cam = map_of("scorecam", network, images, "relu", variant="pytorch-grad-cam")
     official = map_of("scorecam", network, images, "relu")
-    torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
-    assert (normalised(one) - normalised(official)).abs().max() > 1e-3
+    torch.testing.assert_close(torchcam, grad_cam, rtol=1e-5, atol=1e-6)
+    assert (normalised(torchcam) - normalised(official)).abs().max() > 1e-3
 
 
 def test_center_is_a_gaussian_at_the_centre(images: Tensor) -> None:
-    found = map_of("center", seeded(Pooled), images, "conv")
-    assert found.shape == (len(images), 16, 16)
-    torch.testing.assert_close(found, found.flip(1))
-    torch.testing.assert_close(found, found.flip(2))
+    maps = map_of("center", seeded(Pooled), images, "conv")
+    assert maps.shape == (len(images), 16, 16)
+    torch.testing.assert_close(maps, maps.flip(1))
+    torch.testing.assert_close(maps, maps.flip(2))
     y, x = (2 + 0.5) / 16 - 0.5, (11 + 0.5) / 16 - 0.5
-    assert float(found[0, 2, 11]) == pytest.approx(np.exp(-(y * y + x * x) / (2 * 0.25**2)), rel=1e-5)
+    assert float(maps[0, 2, 11]) == pytest.approx(np.exp(-(y * y + x * x) / (2 * 0.25**2)), rel=1e-5)

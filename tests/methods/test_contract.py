@@ -33,9 +33,9 @@ test_contract = contract_suite(
 
 
 def test_random_differs_between_samples_and_not_between_runs(images: Tensor) -> None:
-    found = map_of("random", seeded(Pooled), images, "relu")
-    assert not torch.equal(found[0], found[1])
-    assert 0.4 < float(found.mean()) < 0.6
+    maps = map_of("random", seeded(Pooled), images, "relu")
+    assert not torch.equal(maps[0], maps[1])
+    assert 0.4 < float(maps.mean()) < 0.6
 
 
 def test_every_method_says_what_it_is() -> None:
@@ -58,15 +58,15 @@ BROKEN: dict[str, tuple[Any, str]] = {
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_method_that_breaks_the_contract_is_found(name: str) -> None:
-    function, said = BROKEN[name]
+    function, message = BROKEN[name]
 
     @method(f"broken {name}", needs="activation", control=True)
     def broken(layer: Layer) -> Tensor:
-        found: Tensor = function(layer)
-        return found
+        maps: Tensor = function(layer)
+        return maps
 
     try:
-        with pytest.raises((AssertionError, BenchError), match=said):
+        with pytest.raises((AssertionError, BenchError), match=message):
             check_method(f"broken {name}")
     finally:
         METHODS.remove(f"broken {name}")

@@ -24,9 +24,9 @@ def by_svd(values: np.ndarray, mean: np.ndarray, centered: bool) -> np.ndarray:
     rows = values.reshape(len(values), -1).T.astype(float)
     if centered:
         rows = rows - rows.mean(0)
-    found = (rows @ np.linalg.svd(rows, full_matrices=False)[2][0]).reshape(values.shape[1:])
-    same = np.corrcoef(found.ravel(), mean.ravel())[0, 1]
-    signed: np.ndarray = -found if same < 0 else found
+    component = (rows @ np.linalg.svd(rows, full_matrices=False)[2][0]).reshape(values.shape[1:])
+    same = np.corrcoef(component.ravel(), mean.ravel())[0, 1]
+    signed: np.ndarray = -component if same < 0 else component
     return signed
 
 
@@ -37,10 +37,10 @@ def test_equals_the_svd(network: type[nn.Module], name: str, centered: bool, ima
     layer = layer_of(built, images, name)
     activation, gradient = layer.activation.numpy(), layer.gradient.numpy()
     for method, values in (("eigencam", activation), ("eigengradcam", gradient * activation)):
-        found = map_of(method, built, images, name, centered=centered).numpy()
+        maps = map_of(method, built, images, name, centered=centered).numpy()
         for b in range(len(images)):
             expected = by_svd(values[b], activation[b].mean(0), centered)
-            np.testing.assert_allclose(found[b], expected, rtol=1e-3, atol=1e-5 * np.abs(expected).max())
+            np.testing.assert_allclose(maps[b], expected, rtol=1e-3, atol=1e-5 * np.abs(expected).max())
 
 
 def spectrum(values: list[float], size: int) -> Tensor:
@@ -48,8 +48,8 @@ def spectrum(values: list[float], size: int) -> Tensor:
     basis = torch.linalg.qr(torch.randn(size, size, generator=torch.Generator().manual_seed(1)).double())[0]
     diagonal = torch.zeros(size, dtype=torch.float64)
     diagonal[: len(values)] = torch.tensor(values, dtype=torch.float64)
-    made: Tensor = (basis * diagonal) @ basis.T
-    return made
+    matrix: Tensor = (basis * diagonal) @ basis.T
+    return matrix
 
 
 @pytest.mark.parametrize(
@@ -60,11 +60,11 @@ def spectrum(values: list[float], size: int) -> Tensor:
 @pytest.mark.parametrize("size", [40, 200])
 def test_the_leading_eigenvector(values: list[float], size: int) -> None:
     gram = spectrum(values, size)
-    found = leading(gram[None])[0]
-    assert float(found.norm()) == pytest.approx(1, abs=1e-9)
-    assert float(found @ gram @ found) == pytest.approx(values[0], rel=1e-6)
+    vector = leading(gram[None])[0]
+    assert float(vector.norm()) == pytest.approx(1, abs=1e-9)
+    assert float(vector @ gram @ vector) == pytest.approx(values[0], rel=1e-6)
     expected = torch.linalg.eigh(gram)[1][:, -1]
-    assert abs(float(found @ expected)) == pytest.approx(1, abs=1e-6)
+    assert abs(float(vector @ expected)) == pytest.approx(1, abs=1e-6)
 
 
 def test_a_lone_channel_is_not_overlooked() -> None:
@@ -74,8 +74,8 @@ def test_a_lone_channel_is_not_overlooked() -> None:
         diagonal = torch.zeros(size, dtype=torch.float64)
         diagonal[::3] = torch.linspace(0.01, 0.3, len(diagonal[::3]), dtype=torch.float64)
         diagonal[(lead + 7) % size], diagonal[lead] = 0.999, 1
-        found = leading(torch.diag(diagonal)[None])[0]
-        assert float(found[lead].abs()) == pytest.approx(1, abs=1e-6), lead
+        vector = leading(torch.diag(diagonal)[None])[0]
+        assert float(vector[lead].abs()) == pytest.approx(1, abs=1e-6), lead
 
 
 def test_neighbours_change_nothing() -> None:
@@ -94,8 +94,8 @@ def test_a_dead_layer_has_a_dead_map(images: Tensor) -> None:
         assert network.conv.bias is not None
         network.conv.bias.zero_()
     for method in ("eigencam", "eigengradcam"):
-        found = map_of(method, network, images, "relu")
-        assert torch.equal(found, torch.zeros_like(found))
+        maps = map_of(method, network, images, "relu")
+        assert torch.equal(maps, torch.zeros_like(maps))
 
 
 def test_small_gradients_do_not_underflow(images: Tensor) -> None:
@@ -105,14 +105,14 @@ def test_small_gradients_do_not_underflow(images: Tensor) -> None:
         network.fc.weight.mul_(1e-25)
     layer = layer_of(network, images, "features", layer_of(seeded(Flat), images, "features").targets)
     assert float(layer.gradient.abs().max()) < 1e-24
-    found = map_of("eigengradcam", network, images, "features", layer.targets)
-    torch.testing.assert_close(found / found.abs().max(), plain / plain.abs().max(), rtol=1e-3, atol=1e-5)
+    maps = map_of("eigengradcam", network, images, "features", layer.targets)
+    torch.testing.assert_close(maps / maps.abs().max(), plain / plain.abs().max(), rtol=1e-3, atol=1e-5)
 
 
 def unit(cells: Tensor) -> Tensor:
     """(1, K, h, w): what a layer norm without scale and shift makes of cells (h, w, K)."""
-    made: Tensor = nn.functional.layer_norm(cells, cells.shape[-1:], eps=0.0).permute(2, 0, 1)[None]
-    return made
+    normalised: Tensor = nn.functional.layer_norm(cells, cells.shape[-1:], eps=0.0).permute(2, 0, 1)[None]
+    return normalised
 
 
 def clusters(few: int, spread: float = 0.1, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -133,8 +133,8 @@ def test_behind_a_unit_layer_norm_the_fewer_cells_are_high(seed: int, turned: in
     assert float(activation.mean(1).abs().max()) < 1e-12
     assert float((activation.norm(dim=1) / 24**0.5 - 1).abs().max()) < 1e-12
     shown = (turned * activation).float()
-    for found in (_projected(shown, shown, True)[0], kpca(shown)[0]):
-        assert float(found[few].min()) > float(found[~few].max())
+    for component in (_projected(shown, shown, True)[0], kpca(shown)[0]):
+        assert float(component[few].min()) > float(component[~few].max())
     torch.testing.assert_close(
         _projected(shown, shown, False), _projected(activation.float(), activation.float(), False), atol=1e-5, rtol=0
     )
@@ -149,24 +149,24 @@ def test_cells_of_more_energy_are_high_where_the_mean_is_the_same_everywhere() -
     activation, few = clusters(5, spread=0.01)
     strong = activation * torch.where(few, 0.2, 3.0)
     for turned in (1, -1):
-        found = _projected((turned * strong).float(), (turned * strong).float(), False)[0]
-        assert float(found[~few].min()) > float(found[few].max())
+        component = _projected((turned * strong).float(), (turned * strong).float(), False)[0]
+        assert float(component[~few].min()) > float(component[few].max())
 
 
 def test_the_evidence_for_the_class_comes_before_the_norm() -> None:
     """Eigen-Grad-CAM behind a unit layer norm: the weak cells speak for the class, the strong ones against it."""
     activation, few = clusters(5, spread=0.01)
     gradient = torch.where(few, 1.0, -3.0) * activation
-    found = _projected((gradient * activation).float(), activation.float(), False)[0]
-    assert float(found[few].min()) > float(found[~few].max())
+    component = _projected((gradient * activation).float(), activation.float(), False)[0]
+    assert float(component[few].min()) > float(component[~few].max())
 
 
 @pytest.mark.parametrize("centered", [True, False])
 def test_a_component_that_nothing_tells_from_its_negative_is_refused(centered: bool) -> None:
     """Half of the cells are the negative of the other half: either could be high."""
-    one = torch.randn(24, generator=torch.Generator().manual_seed(0)).double()
+    direction = torch.randn(24, generator=torch.Generator().manual_seed(0)).double()
     halves = torch.where(torch.arange(36) % 2 == 0, 1.0, -1.0)
-    tie = unit((halves[:, None] * one).view(6, 6, 24)).float()
+    tie = unit((halves[:, None] * direction).view(6, 6, 24)).float()
     fine = clusters(5)[0].float()
     with pytest.raises(NotApplicable, match="the first component has no sign"):
         _projected(tie, tie, centered)
@@ -177,8 +177,8 @@ def test_a_component_that_nothing_tells_from_its_negative_is_refused(centered: b
 
 def test_a_component_that_is_the_same_everywhere_needs_no_sign() -> None:
     flat = torch.ones(1, 24, 6, 6) * torch.randn(1, 24, 1, 1, generator=torch.Generator().manual_seed(0))
-    found = _projected(flat, flat, False)
-    assert float(found.amax() - found.amin()) <= 1e-5 * float(found.abs().amax())
+    component = _projected(flat, flat, False)
+    assert float(component.amax() - component.amin()) <= 1e-5 * float(component.abs().amax())
 
 
 class Normed(nn.Module):
@@ -204,5 +204,5 @@ def test_no_batch_turns_a_sign_round_behind_a_unit_layer_norm(method: str, image
     network = seeded(Normed)
     together = map_of(method, network, images, "out")
     for order in ([5, 4, 3, 2, 1, 0], [2, 0], [1], [3, 1, 5]):
-        found = map_of(method, network, images[order], "out")
-        torch.testing.assert_close(found, together[order], rtol=1e-3, atol=1e-5 * float(together.abs().max()))
+        maps = map_of(method, network, images[order], "out")
+        torch.testing.assert_close(maps, together[order], rtol=1e-3, atol=1e-5 * float(together.abs().max()))

@@ -53,16 +53,16 @@ def masked_sum(case: Case, image: Tensor, masks_of: Masks, of: str = "probabilit
 
 @pytest.mark.parametrize("score", ["probability", "logit"])
 def test_iscam(score: str, case: Case, images: Tensor) -> None:
-    found = map_of("iscam", case.network, case.of(images), case.layer, steps=2, score=score)
+    maps = map_of("iscam", case.network, case.of(images), case.layer, steps=2, score=score)
     for b, image in enumerate(case.of(images)):
-        close(found[b], masked_sum(case, image, lambda _, mask: [mask / 2, mask], score))
+        close(maps[b], masked_sum(case, image, lambda _, mask: [mask / 2, mask], score))
 
 
 @pytest.mark.parametrize("score", ["probability", "logit"])
 def test_sscam(score: str, case: Case, images: Tensor) -> None:
     """With the noise of each image's own seed, numbered over channels and samples."""
     layer = layer_of(case.network, case.of(images), case.layer)
-    found = map_of("sscam", case.network, case.of(images), case.layer, samples=2, sigma=0.7, score=score)
+    maps = map_of("sscam", case.network, case.of(images), case.layer, samples=2, sigma=0.7, score=score)
     for b, image in enumerate(case.of(images)):
 
         def noisy(k: int, mask: Array, b: int = b) -> list[Array]:
@@ -70,7 +70,7 @@ def test_sscam(score: str, case: Case, images: Tensor) -> None:
             draws = [torch.randn(case.size, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
             return [mask + 0.7 * array(drawn) for drawn in draws]
 
-        close(found[b], masked_sum(case, image, noisy, score))
+        close(maps[b], masked_sum(case, image, noisy, score))
 
 
 def test_without_noise_or_steps_both_are_scorecam(case: Case, images: Tensor) -> None:
@@ -100,27 +100,27 @@ def group_masks(case: Case, image: Tensor, groups: int, dropped: float) -> list[
 @pytest.mark.parametrize("rectified", ["sum", "weights"])
 def test_groupcam(rectified: str, groups: int, dropped: float, case: Case, images: Tensor) -> None:
     params: dict[str, Any] = {"groups": groups, "dropped": dropped, "rectified": rectified}
-    found = map_of("groupcam", case.network, case.of(images), case.layer, **params)
+    maps = map_of("groupcam", case.network, case.of(images), case.layer, **params)
     for b, image in enumerate(case.of(images)):
         blurred = np.stack([gaussian(channel, 50.0, (25, 25)) for channel in array(image)])
         target, expected = case.target(image), np.zeros(case.size)
         for mask in group_masks(case, image, groups, dropped):
             gain = case.score(mask * array(image) + (1 - mask) * blurred, target) - case.score(blurred, target)
             expected += (max(gain, 0) if rectified == "weights" else gain) * mask
-        close(found[b], np.maximum(expected, 0), rtol=1e-3)
+        close(maps[b], np.maximum(expected, 0), rtol=1e-3)
 
 
 def test_groupcam_of_a_small_image(images: Tensor) -> None:
     """The blur reaches no further than a mirror image does."""
     case = replace(case_of("pooled"), size=(24, 16))
-    found = map_of("groupcam", case.network, case.of(images), case.layer, groups=4, dropped=0.7)
+    maps = map_of("groupcam", case.network, case.of(images), case.layer, groups=4, dropped=0.7)
     for b, image in enumerate(case.of(images)):
         blurred = np.stack([gaussian(channel, 50.0, (23, 15)) for channel in array(image)])
         expected, target = np.zeros(case.size), case.target(image)
         for mask in group_masks(case, image, 4, 0.7):
             picture = mask * array(image) + (1 - mask) * blurred
             expected += max(case.score(picture, target) - case.score(blurred, target), 0) * mask
-        close(found[b], np.maximum(expected, 0), rtol=1e-3)
+        close(maps[b], np.maximum(expected, 0), rtol=1e-3)
 
 
 def polycam_stage(case: Case, image: Tensor, activation: Array, name: str) -> Array:
@@ -155,14 +155,14 @@ def finer_activations(case: Case, image: Tensor) -> list[Array]:
 def test_polycam(network: str, name: str, images: Tensor) -> None:
     """Each finer map over its own mean where the coarser one has a cell, times the coarser one."""
     case = case_of(network)
-    found = map_of(name, case.network, case.of(images), case.layer)
+    maps = map_of(name, case.network, case.of(images), case.layer)
     for b, image in enumerate(case.of(images)):
         expected = polycam_stage(case, image, case.seen(image, case.target(image))[0], name)
         for activation in finer_activations(case, image):
             fine = polycam_stage(case, image, activation, name)
             size, coarse = (fine.shape[0], fine.shape[1]), (expected.shape[0], expected.shape[1])
             expected = fine / np.maximum(grown(grown(fine, coarse), size), 1e-12) * grown(expected, size)
-        close(found[b], expected, rtol=1e-3)
+        close(maps[b], expected, rtol=1e-3)
 
 
 def shares(u: Array) -> Array:
@@ -182,7 +182,7 @@ def test_opticam(network: str, images: Tensor) -> None:
     Both maps min-max normalised: the share of a constant channel moves the mask by nothing, and by rounding.
     """
     case = case_of(network)
-    found = map_of("opticam", case.network, case.of(images), case.layer, steps=4, rate=0.2)
+    maps = map_of("opticam", case.network, case.of(images), case.layer, steps=4, rate=0.2)
     double = copy.deepcopy(case.network).double()
     for b, image in enumerate(case.of(images)):
         target = case.target(image)
@@ -195,7 +195,7 @@ def test_opticam(network: str, images: Tensor) -> None:
             u = u - 0.2 * (mean / (1 - 0.9**step)) / (np.sqrt(square / (1 - 0.999**step)) + 1e-8)
         expected = unit(np.tensordot(shares(u), activation, 1))
         assert np.abs(expected - unit(activation.sum(0))).max() > 0.02, "the start would do as well"
-        close(torch.from_numpy(unit(array(found[b]))), expected, rtol=1e-3)
+        close(torch.from_numpy(unit(array(maps[b]))), expected, rtol=1e-3)
 
 
 def fem_by_loops(activation: Array, k: float, variant: str) -> Array:
@@ -214,31 +214,31 @@ def fem_by_loops(activation: Array, k: float, variant: str) -> Array:
 @pytest.mark.parametrize("k", [0.5, 2.0])
 @pytest.mark.parametrize("variant", ["paper", "pytorch-grad-cam"])
 def test_fem(variant: str, k: float, case: Case, images: Tensor) -> None:
-    found = map_of("fem", case.network, case.of(images), case.layer, k=k, variant=variant)
+    maps = map_of("fem", case.network, case.of(images), case.layer, k=k, variant=variant)
     for b, image in enumerate(case.of(images)):
         activation, _ = case.seen(image, case.target(image))
         if case.layer == "relu":  # at its own mean in every cell, but for rounding
             activation = activation[1:]
-            found[b] -= found[b].min() if variant == "paper" else 0
-        close(found[b], fem_by_loops(activation, k, variant))
+            maps[b] -= maps[b].min() if variant == "paper" else 0
+        close(maps[b], fem_by_loops(activation, k, variant))
 
 
 def test_fem_against_the_library(case: Case, images: Tensor) -> None:
     """Its own sum, and its map at the image's size."""
     pictures = case.of(images)
-    found = map_of("fem", case.network, pictures, case.layer, variant="pytorch-grad-cam")
+    maps = map_of("fem", case.network, pictures, case.layer, variant="pytorch-grad-cam")
     activation = np.stack([case.seen(image, case.target(image))[0] for image in pictures]).astype(np.float32)
     module = case.network.get_submodule(case.layer)
-    close(found, FEM(case.network, [module]).get_cam_image(None, None, None, activation, None, False))
-    theirs = grad_cam("FEM")(case.network, case.layer, pictures, [case.target(image) for image in pictures])
-    for one, other in zip(found, theirs, strict=True):
-        np.testing.assert_allclose(unit(grown(array(one), case.size)), unit(array(other)), atol=1e-5)
+    close(maps, FEM(case.network, [module]).get_cam_image(None, None, None, activation, None, False))
+    peer_maps = grad_cam("FEM")(case.network, case.layer, pictures, [case.target(image) for image in pictures])
+    for cells, expected in zip(maps, peer_maps, strict=True):
+        np.testing.assert_allclose(unit(grown(array(cells), case.size)), unit(array(expected)), atol=1e-5)
 
 
 @pytest.mark.parametrize(("kernel", "gamma"), [("sigmoid", None), ("sigmoid", 0.02), ("rbf", None), ("rbf", 0.3)])
 def test_kpcacam(kernel: str, gamma: float | None, case: Case, images: Tensor) -> None:
     """The kernel pair by pair, centred, and all its eigenvectors; the sign is the mean activation's."""
-    found = map_of("kpcacam", case.network, case.of(images), case.layer, kernel=kernel, gamma=gamma)
+    maps = map_of("kpcacam", case.network, case.of(images), case.layer, kernel=kernel, gamma=gamma)
     for b, image in enumerate(case.of(images)):
         activation, _ = case.seen(image, case.target(image))
         rows = activation.reshape(len(activation), -1).T
@@ -252,18 +252,18 @@ def test_kpcacam(kernel: str, gamma: float | None, case: Case, images: Tensor) -
         values, vectors = np.linalg.eigh(centre @ pairs @ centre)
         expected = (vectors[:, -1] * math.sqrt(values[-1])).reshape(activation.shape[1:])
         expected *= np.sign((expected * (activation.mean(0) - activation.mean())).sum())
-        close(found[b], expected, rtol=1e-3)
+        close(maps[b], expected, rtol=1e-3)
 
 
 @pytest.mark.parametrize("kernel", ["sigmoid", "rbf"])
 def test_kpcacam_against_scikit_learn(kernel: str, case: Case, images: Tensor) -> None:
     """Up to its sign, with the library's own gamma."""
     fitted = pytest.importorskip("sklearn.decomposition").KernelPCA(1, kernel=kernel, eigen_solver="dense")
-    found = map_of("kpcacam", case.network, case.of(images), case.layer, kernel=kernel)
-    for one, image in zip(found, case.of(images), strict=True):
-        rows = case.seen(image, case.target(image))[0].reshape(-1, one.numel()).T
-        expected = fitted.fit_transform(rows - rows.mean(0))[:, 0].reshape(one.shape)
-        close(one, expected * np.sign((expected * array(one)).sum()), rtol=1e-3)
+    maps = map_of("kpcacam", case.network, case.of(images), case.layer, kernel=kernel)
+    for component, image in zip(maps, case.of(images), strict=True):
+        rows = case.seen(image, case.target(image))[0].reshape(-1, component.numel()).T
+        expected = fitted.fit_transform(rows - rows.mean(0))[:, 0].reshape(component.shape)
+        close(component, expected * np.sign((expected * array(component)).sum()), rtol=1e-3)
 
 
 @pytest.mark.parametrize("score", ["probability", "logit"])
@@ -271,7 +271,7 @@ def test_rise(score: str, case: Case, images: Tensor) -> None:
     """Cells that do not divide the side, and more masks than are added up at once."""
     pictures, masks = case.of(images), 70 if case.layer != "layer1" else 5
     layer = layer_of(case.network, pictures, case.layer)
-    found = map_of("rise", case.network, pictures, case.layer, masks=masks, cells=5, keep=0.3, score=score)
+    maps = map_of("rise", case.network, pictures, case.layer, masks=masks, cells=5, keep=0.3, score=score)
     grids, shifts = layer.uniform(masks, 5, 5), layer.uniform(masks, 2, stream="shifts")
     cell = [math.ceil(side / 5) for side in case.size]
     for b, image in enumerate(pictures):
@@ -281,13 +281,13 @@ def test_rise(score: str, case: Case, images: Tensor) -> None:
             top, left = int(shifts[b, n, 0] * cell[0]), int(shifts[b, n, 1] * cell[1])
             mask = large[top : top + case.size[0], left : left + case.size[1]]
             expected += case.score(array(image) * mask, case.target(image), score) * mask
-        close(found[b], expected / masks / 0.3)
+        close(maps[b], expected / masks / 0.3)
 
 
 @pytest.mark.parametrize(("window", "stride"), [(16, 8), (20, 15), (70, 3)])
 def test_occlusion(window: int, stride: int, case: Case, images: Tensor) -> None:
     """Pixel by pixel the mean fall over the squares that cover it; the last square ends at the image's border."""
-    found = map_of("occlusion", case.network, case.of(images), case.layer, window=window, stride=stride, sign="signed")
+    maps = map_of("occlusion", case.network, case.of(images), case.layer, window=window, stride=stride, sign="signed")
     starts = [sorted({min(n, max(side - window, 0)) for n in range(0, side, stride)}) for side in case.size]
     for b, image in enumerate(case.of(images)):
         target = case.target(image)
@@ -299,9 +299,9 @@ def test_occlusion(window: int, stride: int, case: Case, images: Tensor) -> None
                 falls[top : top + window, left : left + window] += whole - case.score(without, target, "logit")
                 covered[top : top + window, left : left + window] += 1
         if window > max(case.size):  # one square, which is the image
-            assert found[b].numpy() == pytest.approx(falls, rel=1e-4)
+            assert maps[b].numpy() == pytest.approx(falls, rel=1e-4)
         else:
-            close(found[b], falls / covered)
+            close(maps[b], falls / covered)
 
 
 @pytest.mark.parametrize(("window", "stride"), [(16, 16), (16, 8)])
@@ -311,7 +311,11 @@ def test_occlusion_against_captum(window: int, stride: int, case: Case, images: 
     targets = torch.tensor([case.target(image) for image in pictures])
     shapes = {"sliding_window_shapes": (3, window, window), "strides": (3, stride, stride)}
     with torch.no_grad():
-        theirs = array(Occlusion(case.network).attribute(pictures, target=targets, **shapes))[:, 0]
-    for sign, expected in (("signed", theirs), ("positive", np.maximum(theirs, 0)), ("absolute", np.abs(theirs))):
-        found = map_of("occlusion", case.network, pictures, case.layer, window=window, stride=stride, sign=sign)
-        close(found, expected)
+        attributions = array(Occlusion(case.network).attribute(pictures, target=targets, **shapes))[:, 0]
+    for sign, expected in (
+        ("signed", attributions),
+        ("positive", np.maximum(attributions, 0)),
+        ("absolute", np.abs(attributions)),
+    ):
+        maps = map_of("occlusion", case.network, pictures, case.layer, window=window, stride=stride, sign=sign)
+        close(maps, expected)

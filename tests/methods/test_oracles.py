@@ -108,8 +108,8 @@ def test_torchcam(method: str, peer: type, name: str, layer: str, pictures: Tens
     with peer(network, target_layer=layer) as extractor:
         scores = network(pictures)
         expected = extractor(classes_of(name, pictures), scores, normalized=False)[0].detach()
-    found = ours(method, name, layer, pictures)
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5 * float(expected.max()))
+    maps = ours(method, name, layer, pictures)
+    torch.testing.assert_close(maps, expected, rtol=1e-4, atol=1e-5 * float(expected.max()))
 
 
 @pytest.mark.parametrize(("name", "layer"), CASES)
@@ -127,12 +127,12 @@ def test_pytorch_grad_cam(method: str, peer: type, name: str, layer: str, pictur
     """It upsamples after min-max; both are affine, so a second min-max after upsampling makes them comparable."""
     network = not_in_place(name)
     with peer(model=network, target_layers=[network.get_submodule(layer)]) as extractor:
-        given = extractor(
+        peer_maps = extractor(
             input_tensor=pictures, targets=[ClassifierOutputTarget(c) for c in classes_of(name, pictures)]
         )
-    expected = minmax(torch.from_numpy(given))
-    found = minmax(upsample(ours(method, name, layer, pictures), (96, 96)))
-    torch.testing.assert_close(found, expected, rtol=0, atol=2e-5)
+    expected = minmax(torch.from_numpy(peer_maps))
+    maps = minmax(upsample(ours(method, name, layer, pictures), (96, 96)))
+    torch.testing.assert_close(maps, expected, rtol=0, atol=2e-5)
 
 
 @pytest.mark.parametrize(("name", "layer"), CASES)
@@ -141,26 +141,26 @@ def test_pytorch_grad_cam_eigen(method: str, peer: type, name: str, layer: str, 
     """It centres, leaves the sign to the decomposition, and then keeps the positive part of whichever sign came."""
     network = not_in_place(name)
     with peer(model=network, target_layers=[network.get_submodule(layer)]) as extractor:
-        given = extractor(
+        peer_maps = extractor(
             input_tensor=pictures, targets=[ClassifierOutputTarget(c) for c in classes_of(name, pictures)]
         )
-    found = ours(method, name, layer, pictures, centered=True)
-    for image, expected in zip(found, minmax(torch.from_numpy(given)), strict=True):
-        signs = [minmax(upsample(torch.relu(sign * image)[None], (96, 96)))[0] for sign in (1, -1)]
-        assert min(float((one - expected).abs().max()) for one in signs) < 1e-4
-        assert float((signs[0] - signs[1]).abs().max()) > 0.1
+    maps = ours(method, name, layer, pictures, centered=True)
+    for image, expected in zip(maps, minmax(torch.from_numpy(peer_maps)), strict=True):
+        both_signs = [minmax(upsample(torch.relu(sign * image)[None], (96, 96)))[0] for sign in (1, -1)]
+        assert min(float((signed - expected).abs().max()) for signed in both_signs) < 1e-4
+        assert float((both_signs[0] - both_signs[1]).abs().max()) > 0.1
 
 
 @pytest.mark.parametrize("name", ["resnet18", "densenet121"])
 def test_torchcam_scorecam(name: str, pictures: Tensor) -> None:
     """torch-cam's rule normalises the masks before it upsamples them, so it agrees in rank, not to the digit."""
     layer = {"resnet18": "layer3", "densenet121": "features.denseblock2"}[name]
-    network, one = not_in_place(name), pictures[:1]
+    network, picture = not_in_place(name), pictures[:1]
     with torchcam.ScoreCAM(network, target_layer=layer, batch_size=16) as extractor:
-        scores = network(one)
-        expected = extractor(classes_of(name, one), scores)[0].detach()
-    found = normalised(ours("scorecam", name, layer, one, variant="torchcam"))
-    both = torch.stack([found.flatten(), expected.flatten()])
+        scores = network(picture)
+        expected = extractor(classes_of(name, picture), scores)[0].detach()
+    maps = normalised(ours("scorecam", name, layer, picture, variant="torchcam"))
+    both = torch.stack([maps.flatten(), expected.flatten()])
     assert float(torch.corrcoef(both)[0, 1]) > 0.98
 
 
@@ -183,8 +183,8 @@ def test_gradcam_is_cam_on_torchvision_s_pooled_heads(name: str, pictures: Tenso
     cam = torch.relu(map_of("cam", network, pictures, last))
     alive = cam.amax((1, 2)) > 0
     assert alive.any()
-    found = map_of("gradcam", network, pictures, last)
-    torch.testing.assert_close(normalised(found[alive]), normalised(cam[alive]), rtol=0, atol=1e-5)
+    gradcam = map_of("gradcam", network, pictures, last)
+    torch.testing.assert_close(normalised(gradcam[alive]), normalised(cam[alive]), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["vgg11_bn", "mobilenet_v3_large", "densenet121"])

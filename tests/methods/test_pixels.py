@@ -72,17 +72,19 @@ class Branching(nn.Module):
         return logits * 2 if logits.sum() > 0 else logits
 
 
-def close(found: Tensor, expected: Tensor, rtol: float = 1e-4) -> None:
-    torch.testing.assert_close(found, expected, rtol=rtol, atol=1e-5 * float(expected.abs().max()))
+def close(actual: Tensor, expected: Tensor, rtol: float = 1e-4) -> None:
+    torch.testing.assert_close(actual, expected, rtol=rtol, atol=1e-5 * float(expected.abs().max()))
 
 
 def attributed(name: str, network: nn.Module, images: Tensor, **named: Any) -> Tensor:
     """captum's attribution (B, 3, H, W) of the most likely class."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        made = getattr(captum.attr, name)(network)
-        found: Tensor = made.attribute(images.clone().requires_grad_(), target=network(images).argmax(1), **named)
-    return found.detach()
+        explainer = getattr(captum.attr, name)(network)
+        attributions: Tensor = explainer.attribute(
+            images.clone().requires_grad_(), target=network(images).argmax(1), **named
+        )
+    return attributions.detach()
 
 
 @pytest.mark.parametrize("build", [Pooled, Flat, Functional, Swish])
@@ -101,10 +103,10 @@ def test_gradients_against_captum(build: type[nn.Module], images: Tensor) -> Non
 def test_integrated_gradients_add_up(images: Tensor) -> None:
     network = seeded(Swish)
     layer = layer_of(network, images, INPUT)
-    found = map_of("integratedgradients", network, images, "", steps=200, sign="signed").sum((1, 2))
+    totals = map_of("integratedgradients", network, images, "", steps=200, sign="signed").sum((1, 2))
     with torch.no_grad():
         change = (network(images) - network(torch.zeros_like(images))).gather(1, layer.targets[:, None])[:, 0]
-    torch.testing.assert_close(found, change, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(totals, change, rtol=1e-3, atol=1e-4)
 
 
 def test_smoothgrad_and_gradientshap(images: Tensor) -> None:
@@ -141,10 +143,10 @@ def test_deeplift_adds_up(build: Any, images: Tensor) -> None:
     """On networks that use a module twice, or functions in place of modules, too."""
     network = seeded(build)
     targets = network(images[:2]).argmax(1)
-    found = map_of("deeplift", network, images[:2], "", targets, sign="signed").sum((1, 2))
+    totals = map_of("deeplift", network, images[:2], "", targets, sign="signed").sum((1, 2))
     with torch.no_grad():
         change = (network(images[:2]) - network(torch.zeros_like(images[:2]))).gather(1, targets[:, None])[:, 0]
-    torch.testing.assert_close(found, change, rtol=1e-2, atol=1e-2)
+    torch.testing.assert_close(totals, change, rtol=1e-2, atol=1e-2)
 
 
 def test_guided_backpropagation_by_hand(images: Tensor) -> None:
@@ -185,7 +187,7 @@ def test_lrp_of_a_linear_network() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "build", "said"),
+    ("name", "build", "message"),
     [
         ("deeplift", Gated, "miss the logits' difference"),
         ("deeplift", Branching, "cannot be traced"),
@@ -194,8 +196,8 @@ def test_lrp_of_a_linear_network() -> None:
         ("lrp", Vit, "no rule"),
     ],
 )
-def test_where_rules_do_not_apply(name: str, build: Any, said: str, images: Tensor) -> None:
-    with pytest.raises(NotApplicable, match=said):
+def test_where_rules_do_not_apply(name: str, build: Any, message: str, images: Tensor) -> None:
+    with pytest.raises(NotApplicable, match=message):
         map_of(name, seeded(build), images, "")
 
 
@@ -204,22 +206,22 @@ def test_the_traced_copy(build: Any, images: Tensor) -> None:
     """The network's logits, its passes counted, each module called once, no function where a module can stand."""
     network = seeded(build)
     scorer = Scorer(network)
-    made = exported(scorer, network, images)
-    assert exported(scorer, network, images) is made
+    traced = exported(scorer, network, images)
+    assert exported(scorer, network, images) is traced
     with torch.no_grad():
-        torch.testing.assert_close(made(images), network(images), rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(traced(images), network(images), rtol=1e-4, atol=1e-5)
     assert scorer.passes.forwards == len(images)
     assert scorer.passes.backwards == 0
     calls: list[str] = []
-    for name, module in made.named_modules():
+    for name, module in traced.named_modules():
         if not list(module.children()):
             module.register_forward_hook(lambda _m, _i, _o, name=name: calls.append(name))
-    answers = made(images.clone().requires_grad_())
+    answers = traced(images.clone().requires_grad_())
     assert len(calls) == len(set(calls))
     assert scorer.passes.backwards == 0, "none is asked yet"
     answers.sum().backward()
     assert scorer.passes.backwards == len(images)
-    relus = sum(isinstance(m, nn.ReLU) for m in made.modules())
+    relus = sum(isinstance(m, nn.ReLU) for m in traced.modules())
     if build is Functional:
         assert relus == 3
     assert all(p.requires_grad for p in network.parameters())
@@ -235,9 +237,9 @@ def test_liftcam(images: Tensor) -> None:
     expected = torch.einsum("bk,bkhw->bhw", share, layer.activation).relu()
     close(map_of("liftcam", network, images, "relu"), expected)
     behind = layer_of(network, images, "stage1")
-    found = attributed_behind(behind.behind, behind.activation, behind.targets)
-    own = (found.sum((2, 3), keepdim=True) * behind.activation).sum(1).relu()
-    close(map_of("liftcam", network, images, "stage1"), own)
+    attributions = attributed_behind(behind.behind, behind.activation, behind.targets)
+    captum_maps = (attributions.sum((2, 3), keepdim=True) * behind.activation).sum(1).relu()
+    close(map_of("liftcam", network, images, "stage1"), captum_maps)
     for build in (Functional, resnet18):
         place = "three" if build is Functional else "layer3"
         assert map_of("liftcam", seeded(build), images, place).any()
@@ -248,6 +250,6 @@ def test_liftcam(images: Tensor) -> None:
 def attributed_behind(network: nn.Module, activation: Tensor, targets: Tensor) -> Tensor:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        given = activation.clone().requires_grad_()
-        found: Tensor = captum.attr.DeepLift(network).attribute(given, torch.zeros_like(given), target=targets)
-    return found.detach()
+        inputs = activation.clone().requires_grad_()
+        attributions: Tensor = captum.attr.DeepLift(network).attribute(inputs, torch.zeros_like(inputs), target=targets)
+    return attributions.detach()

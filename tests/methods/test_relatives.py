@@ -21,20 +21,22 @@ def network() -> nn.Module:
     return seeded(Pooled)
 
 
-def close(found: Tensor, expected: Tensor) -> None:
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5 * float(expected.abs().max()))
+def close(actual: Tensor, expected: Tensor) -> None:
+    torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-5 * float(expected.abs().max()))
 
 
 def test_smoothgradcam_plus_plus(images: Tensor) -> None:
     network = seeded(Flat)
     layer = layer_of(network, images[:2], "features")
-    found = map_of("smoothgradcam++", network, images[:2], "features", samples=3, sigma=0.4)
+    maps = map_of("smoothgradcam++", network, images[:2], "features", samples=3, sigma=0.4)
     noise = layer.normal(3, 3, 64, 64)
     for b in range(2):
         g = []
         for n in range(3):
-            one = layer_of(network, images[b : b + 1] + 0.4 * noise[b : b + 1, n], "features", layer.targets[b : b + 1])
-            g.append(one.gradient[0].double())
+            noisy = layer_of(
+                network, images[b : b + 1] + 0.4 * noise[b : b + 1, n], "features", layer.targets[b : b + 1]
+            )
+            g.append(noisy.gradient[0].double())
         expected = torch.zeros(16, 16, dtype=torch.float64)
         for k, channel in enumerate(layer.activation[b].double()):
             first, second, third = (sum(x[k] ** p for x in g) / 3 for p in (1, 2, 3))
@@ -42,7 +44,7 @@ def test_smoothgradcam_plus_plus(images: Tensor) -> None:
             below = 2 * second + channel.sum() * third
             alpha = torch.where(below != 0, second / below, torch.zeros(()).double())
             expected += float((alpha * first.relu()).sum()) * channel
-        close(found[b], expected.relu().float())
+        close(maps[b], expected.relu().float())
 
 
 def test_smoothgradcam_plus_plus_without_noise_is_gradcam_plus_plus(network: nn.Module, images: Tensor) -> None:
@@ -61,19 +63,19 @@ def test_integratedgradcam(network: nn.Module, images: Tensor) -> None:
 def test_finercam_by_hand(network: nn.Module, images: Tensor) -> None:
     """On a pooled head the weight of a channel is w_c - gamma mean(w_d), over the cells."""
     layer = layer_of(network, images, "relu")
-    found = map_of("finercam", network, images, "relu", gamma=0.7, others=2)
+    maps = map_of("finercam", network, images, "relu", gamma=0.7, others=2)
     weight = network.get_submodule("fc").weight
     assert isinstance(weight, Tensor)
     for b, logits in enumerate(layer.logits):
         order = sorted(range(7), key=lambda c: abs(float(logits[c] - logits.max())))
         w = (weight[order[0]] - 0.7 * (weight[order[1]] + weight[order[2]]) / 2).detach() / 256
-        close(found[b], torch.einsum("k,khw->hw", w, layer.activation[b]).relu())
+        close(maps[b], torch.einsum("k,khw->hw", w, layer.activation[b]).relu())
 
 
 def test_finercam_weighted_by_probability(network: nn.Module, images: Tensor) -> None:
     """Against autograd through the score written out."""
     layer = layer_of(network, images, "relu")
-    found = map_of("finercam", network, images, "relu", gamma=1.0, weights="probability")
+    maps = map_of("finercam", network, images, "relu", gamma=1.0, weights="probability")
     fc = network.get_submodule("fc")
     for b in range(len(images)):
         activation = layer.activation[b].clone().requires_grad_()
@@ -82,13 +84,13 @@ def test_finercam_weighted_by_probability(network: nn.Module, images: Tensor) ->
         p = logits.softmax(0)[order[1:4]]
         score = (p * (logits[order[0]] - logits[order[1:4]])).sum() / p.sum()
         (g,) = torch.autograd.grad(score, activation)
-        close(found[b], (g.mean((1, 2), keepdim=True) * layer.activation[b]).sum(0).relu())
+        close(maps[b], (g.mean((1, 2), keepdim=True) * layer.activation[b]).sum(0).relu())
 
 
 def test_finercam_without_rivals_is_the_method(network: nn.Module, images: Tensor) -> None:
     for inner in ("gradcam", "layercam"):
-        found = map_of("finercam", network, images, "relu", gamma=0.0, of=inner)
-        close(found, map_of(inner, network, images, "relu"))
+        maps = map_of("finercam", network, images, "relu", gamma=0.0, of=inner)
+        close(maps, map_of(inner, network, images, "relu"))
 
 
 @pytest.mark.parametrize("inner", ["scorecam", "ablationcam", "eigencam", "smoothgradcam++", "shapleycam"])
@@ -119,33 +121,33 @@ def test_shapleycam_behind_relus_is_gradcam(images: Tensor) -> None:
 def test_fem(network: nn.Module, images: Tensor) -> None:
     activation = layer_of(network, images, "relu").activation.numpy()
     for variant in ("paper", "pytorch-grad-cam"):
-        found = map_of("fem", network, images, "relu", k=1.0, variant=variant)
+        maps = map_of("fem", network, images, "relu", k=1.0, variant=variant)
         for b in range(len(images)):
             expected = np.zeros((16, 16))
             for channel in activation[b]:
                 over = channel >= channel.mean() + channel.std()
                 expected += channel.mean() * over if variant == "paper" else over.mean() * channel
-            close(found[b], torch.from_numpy(expected).float())
+            close(maps[b], torch.from_numpy(expected).float())
 
 
 @pytest.mark.parametrize(("kernel", "gamma"), [("sigmoid", None), ("rbf", 0.5)])
 def test_kpcacam_against_scikit_learn(kernel: str, gamma: float | None, network: nn.Module, images: Tensor) -> None:
     decomposition = pytest.importorskip("sklearn.decomposition")
     activation = layer_of(network, images, "relu").activation
-    for b, found in enumerate(map_of("kpcacam", network, images, "relu", kernel=kernel, gamma=gamma)):
+    for b, component in enumerate(map_of("kpcacam", network, images, "relu", kernel=kernel, gamma=gamma)):
         rows = activation[b].flatten(1).T.double().numpy()
         rows = rows - rows.mean(0)
-        given = 1 / 10 if gamma is None else gamma
-        expected = decomposition.KernelPCA(1, kernel=kernel, gamma=given).fit_transform(rows)[:, 0].reshape(16, 16)
+        scale = 1 / 10 if gamma is None else gamma
+        expected = decomposition.KernelPCA(1, kernel=kernel, gamma=scale).fit_transform(rows)[:, 0].reshape(16, 16)
         if np.sum((expected - expected.mean()) * activation[b].mean(0).numpy()) < 0:
             expected = -expected
         torch.testing.assert_close(
-            found.double(), torch.from_numpy(expected), rtol=1e-3, atol=1e-4 * abs(expected).max()
+            component.double(), torch.from_numpy(expected), rtol=1e-3, atol=1e-4 * abs(expected).max()
         )
 
 
-def grown(found: Tensor) -> Tensor:
-    return normalised(F.interpolate(found[:, None], 32, mode="bilinear", align_corners=False)[:, 0])
+def grown(maps: Tensor) -> Tensor:
+    return normalised(F.interpolate(maps[:, None], 32, mode="bilinear", align_corners=False)[:, 0])
 
 
 def test_fusion_and_refinecam(network: nn.Module, images: Tensor) -> None:
@@ -166,8 +168,8 @@ def test_smoothed(network: nn.Module, images: Tensor) -> None:
     noise = layer.normal(2, 3, 64, 64, stream="smoothed")
     span = torch.stack([image.max() - image.min() for image in images])[:, None, None, None]
     maps = [map_of("hirescam", network, images + 0.2 * span * noise[:, n], "relu", layer.targets) for n in range(2)]
-    found = map_of("smoothed", network, images, "relu", samples=2, sigma=0.2, of="hirescam")
-    close(found, (maps[0] + maps[1]) / 2)
+    smoothed = map_of("smoothed", network, images, "relu", samples=2, sigma=0.2, of="hirescam")
+    close(smoothed, (maps[0] + maps[1]) / 2)
 
 
 def test_controls(network: nn.Module, images: Tensor) -> None:

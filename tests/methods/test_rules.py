@@ -75,9 +75,9 @@ def test_lrp_by_its_equation(images: Tensor) -> None:
     relevance = z1.clamp_min(0) * F.pad(inside, (0, z1.shape[3] - inside.shape[3], 0, z1.shape[2] - inside.shape[2]))
     back = F.conv_transpose2d(shared(relevance, z1), wide.one.weight, stride=2)
     expected = (x0 * F.pad(back, (0, 64 - back.shape[3], 0, 64 - back.shape[2]))).sum(1).detach().float()
-    found = map_of("lrp", network, images, "", sign="signed")
+    maps = map_of("lrp", network, images, "", sign="signed")
     assert expected.abs().max() > 0
-    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-5 * float(expected.abs().max()))
+    torch.testing.assert_close(maps, expected, rtol=1e-3, atol=1e-5 * float(expected.abs().max()))
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -97,9 +97,9 @@ def test_one_copy_serves_all(images: Tensor) -> None:
     alone = {name: map_of(name, network, images, "") for name in RULES}
     for name in (*RULES, *reversed(RULES)):
         torch.testing.assert_close(run_method(METHODS[name], layer, {}), alone[name])
-    made = layer.network
-    assert made is not network
-    assert {p.dtype for p in made.parameters()} == {torch.float32}
+    traced = layer.network
+    assert traced is not network
+    assert {p.dtype for p in traced.parameters()} == {torch.float32}
     for module in network.modules():
         assert not any((module._forward_hooks, module._forward_pre_hooks, module._backward_hooks))
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
@@ -112,14 +112,14 @@ def test_one_that_gives_up_leaves_nothing_on_the_copy(images: Tensor) -> None:
     network = seeded(Vit)
     batch = capture_batch(network, Scorer(network), images, [INPUT], lambda z: z.argmax(1), gradient=False)
     layer = batch.layer(INPUT, (0,) * len(images))
-    said = []
+    reasons = []
     for name in ("lrp", "deeplift", "lrp"):
         with pytest.raises(NotApplicable) as why:
             run_method(METHODS[name], layer, {})
-        said.append(str(why.value))
+        reasons.append(str(why.value))
         hooks = [len(m._forward_hooks) + len(m._forward_pre_hooks) for m in layer.network.modules()]
         assert (hooks[0], sum(hooks)) == (1, 1)
-    assert said[0] == said[2]
+    assert reasons[0] == reasons[2]
 
 
 def test_passes_of_the_copy_are_counted(images: Tensor) -> None:
@@ -136,7 +136,7 @@ def test_passes_of_the_copy_are_counted(images: Tensor) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "activation", "said"),
+    ("name", "activation", "message"),
     [
         ("deeplift", nn.SiLU(), "miss the logits' difference"),
         ("deeplift", nn.GELU(), "miss the logits' difference"),
@@ -145,8 +145,8 @@ def test_passes_of_the_copy_are_counted(images: Tensor) -> None:
         ("lrp", nn.SiLU(), "no rule for this network"),
     ],
 )
-def test_activation_functions_without_a_rule(name: str, activation: nn.Module, said: str, images: Tensor) -> None:
-    with pytest.raises(NotApplicable, match=said):
+def test_activation_functions_without_a_rule(name: str, activation: nn.Module, message: str, images: Tensor) -> None:
+    with pytest.raises(NotApplicable, match=message):
         map_of(name, seeded(lambda: Bent(activation)), images * 3, "")
 
 
@@ -162,8 +162,8 @@ def test_deeplift_s_rescale_rule_by_hand(activation: nn.Module, images: Tensor) 
     linear = network.two(network.one(pictures) * multiplier).mean((2, 3)).gather(1, targets[:, None]).sum()
     (slope,) = torch.autograd.grad(linear, pictures)
     expected = (images * slope).sum(1)
-    found = map_of("deeplift", network, images, "", sign="signed")
-    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max()))
+    maps = map_of("deeplift", network, images, "", sign="signed")
+    torch.testing.assert_close(maps, expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max()))
 
 
 def test_no_second_derivative_is_not_applicable(images: Tensor) -> None:
@@ -174,13 +174,13 @@ def test_no_second_derivative_is_not_applicable(images: Tensor) -> None:
 def test_finercam_is_pytorch_grad_cam_s(images: Tensor) -> None:
     """Its gamma is 1, its rivals are weighed by their probability."""
     network = seeded(Pooled)
-    found = map_of("finercam", network, images, "conv", gamma=1.0, weights="probability")
+    maps = map_of("finercam", network, images, "conv", gamma=1.0, weights="probability")
     plain = copy.deepcopy(network)
     for module in plain.modules():
         if isinstance(module, nn.ReLU):
             module.inplace = False
     with FinerCAM(plain, [plain.conv]) as extractor:
         expected = torch.from_numpy(extractor(input_tensor=images))
-    own, gradcam = (saliency(m, (64, 64)) for m in (found, map_of("gradcam", network, images, "conv")))
-    assert (own - gradcam).abs().max() > 0.05
-    torch.testing.assert_close(own, minmax(expected), rtol=0, atol=1e-4)
+    finercam, gradcam = (saliency(m, (64, 64)) for m in (maps, map_of("gradcam", network, images, "conv")))
+    assert (finercam - gradcam).abs().max() > 0.05
+    torch.testing.assert_close(finercam, minmax(expected), rtol=0, atol=1e-4)

@@ -43,8 +43,8 @@ class Plain:
 
     def logits(self) -> Array:
         with torch.no_grad():
-            found: Array = self.network(torch.from_numpy(self.image)[None].float())[0].double().numpy()
-        return found
+            logits: Array = self.network(torch.from_numpy(self.image)[None].float())[0].double().numpy()
+        return logits
 
     def probability(self) -> float:
         exponent = np.exp(self.logits() - self.logits().max())
@@ -60,8 +60,8 @@ class Plain:
         assert image.grad is not None
         a, g = (x[0].detach().double().numpy() for x in (features, features.grad))
         if self.method == "saliency":
-            found: Array = image.grad[0].abs().amax(0).double().numpy()
-            return found
+            magnitude: Array = image.grad[0].abs().amax(0).double().numpy()
+            return magnitude
         weighted = g.mean((1, 2), keepdims=True) * a if self.method == "gradcam" else np.maximum(g, 0) * a
         positive: Array = np.maximum(weighted.sum(0), 0)
         return positive
@@ -116,23 +116,23 @@ class Plain:
         return replace(self, target=left[int(torch.randint(len(left), (1,), generator=generator))])
 
 
-def rank_correlation(one: Array, other: Array) -> float:
+def rank_correlation(first: Array, second: Array) -> float:
     """Of cells that are told apart by a millionth of the range."""
-    if not np.ptp(other):
+    if not np.ptp(second):
         return 0.0
-    return float(spearmanr(np.round(unit(one), 6).ravel(), np.round(unit(other), 6).ravel()).statistic)
+    return float(spearmanr(np.round(unit(first), 6).ravel(), np.round(unit(second), 6).ravel()).statistic)
 
 
-def structural(one: Array, other: Array) -> float:
+def structural(first: Array, second: Array) -> float:
     """Every window of 7 x 7, one at a time."""
-    found = []
-    for i in range(one.shape[0] - 6):
-        for j in range(one.shape[1] - 6):
-            x, y = one[i : i + 7, j : j + 7].ravel(), other[i : i + 7, j : j + 7].ravel()
+    similarities = []
+    for i in range(first.shape[0] - 6):
+        for j in range(first.shape[1] - 6):
+            x, y = first[i : i + 7, j : j + 7].ravel(), second[i : i + 7, j : j + 7].ravel()
             (vx, vxy), (_, vy) = np.cov(x, y)
             light = (2 * x.mean() * y.mean() + 1e-4) / (x.mean() ** 2 + y.mean() ** 2 + 1e-4)
-            found.append(light * (2 * vxy + 9e-4) / (vx + vy + 9e-4))
-    return float(np.mean(found))
+            similarities.append(light * (2 * vxy + 9e-4) / (vx + vy + 9e-4))
+    return float(np.mean(similarities))
 
 
 def unchanged(x: Plain, views: list[Plain]) -> list[Plain]:
@@ -140,8 +140,8 @@ def unchanged(x: Plain, views: list[Plain]) -> list[Plain]:
 
 
 def moves(x: Plain, views: list[Plain]) -> list[float]:
-    own = x.map()
-    return [float(np.linalg.norm(view.map() - own) / np.linalg.norm(own)) for view in unchanged(x, views)]
+    original = x.map()
+    return [float(np.linalg.norm(view.map() - original) / np.linalg.norm(original)) for view in unchanged(x, views)]
 
 
 def ball(x: Plain, radius: float, count: int) -> list[Plain]:
@@ -177,15 +177,15 @@ def jpeg_stability(x: Plain) -> float | None:
 
 
 def shift_stability(x: Plain) -> float | None:
-    found = []
+    correlations = []
     for dx, dy in ((4, 0), (-4, 0), (0, 4), (0, -4)):
         rows = [i for i in range(x.size[0]) if 0 <= i + dy < x.size[0]]
         columns = [j for j in range(x.size[1]) if 0 <= j + dx < x.size[1]]
         for view in unchanged(x, [x.shifted(dx, dy)]):
-            own = x.shown()[np.ix_(rows, columns)]
+            still = x.shown()[np.ix_(rows, columns)]
             moved = view.shown()[np.ix_([i + dy for i in rows], [j + dx for j in columns])]
-            found.append(rank_correlation(own, moved))
-    return mean_or_none(found)
+            correlations.append(rank_correlation(still, moved))
+    return mean_or_none(correlations)
 
 
 def mprt(x: Plain) -> float:
@@ -198,15 +198,15 @@ def mprt_independent(x: Plain) -> float:
 
 def smooth_mprt(x: Plain) -> float:
     def smooth(network: Plain) -> Array:
-        found: Array = np.mean([network.noisy(i, 0.1, "normal").map() for i in range(3)], 0)
-        return found
+        mean_map: Array = np.mean([network.noisy(i, 0.1, "normal").map() for i in range(3)], 0)
+        return mean_map
 
     return float(np.mean([rank_correlation(smooth(x), smooth(x.redrawn(LAYERS[: i + 1]))) for i in range(4)]))
 
 
 def efficient_mprt(x: Plain) -> float:
-    def complexity(found: Array) -> float:
-        steps = np.round(unit(found) * 1_000_000).astype(int)
+    def complexity(saliency: Array) -> float:
+        steps = np.round(unit(saliency) * 1_000_000).astype(int)
         return float(entropy(np.bincount(np.minimum(steps.ravel() * 100 // 1_000_000, 99), minlength=100)))
 
     before = complexity(x.shown())
@@ -218,13 +218,13 @@ def random_logit(x: Plain) -> float:
 
 
 def class_contrast(x: Plain) -> float:
-    own, other = x.shown(), x.other("runner-up").shown()
-    return float(np.abs(own / own.sum() - other / other.sum()).sum() / 2)
+    target_map, rival_map = x.shown(), x.other("runner-up").shown()
+    return float(np.abs(target_map / target_map.sum() - rival_map / rival_map.sum()).sum() / 2)
 
 
 def coherency(x: Plain) -> float:
-    own, other = x.shown(), x.masked().shown()
-    return float(pearsonr(own.ravel(), other.ravel()).statistic + 1) / 2 if np.ptp(own) and np.ptp(other) else 0.0
+    whole, masked = x.shown(), x.masked().shown()
+    return float(pearsonr(whole.ravel(), masked.ravel()).statistic + 1) / 2 if np.ptp(whole) and np.ptp(masked) else 0.0
 
 
 def adcc(x: Plain) -> float:

@@ -36,7 +36,7 @@ from ..perturbation.test_imputation import picture, solved
 from . import plain
 from .planted_maps import Array, arrays, random_maps, random_masks, values
 from .test_boxes import authors_boxes
-from .test_protocols import Given, Glance, engine
+from .test_protocols import FixedMaps, Glance, engine
 
 quantus: Any = importlib.import_module("quantus")
 skimage: Any = importlib.import_module("skimage.metrics")
@@ -51,13 +51,13 @@ TIED, DISTINCT = slice(0, None, 2), slice(1, None, 2)  # of random_maps
 class Row:
     """A metric, or a part of one, beside a peer's. ``differs``: why it does on purpose; empty where they agree.
 
-    ``off``: the largest difference. ``bound``: what it may be where the two agree.
+    ``difference``: the largest one. ``bound``: what it may be where the two agree.
     """
 
     metric: str
     peer: str
     on: str
-    off: Callable[[], float]
+    difference: Callable[[], float]
     bound: float
     differs: str = ""
 
@@ -67,11 +67,11 @@ class Row:
         return [f"`{self.metric}`", self.peer, self.on, "differs" if self.differs else "agrees", self.differs]
 
 
-def largest(ours: Any, theirs: Any) -> float:
-    one, other = (np.asarray(x, dtype=np.float64) for x in (ours, theirs))
-    assert one.shape == other.shape
-    assert np.ptp(one) > 1e-6 or one.size == 1, "values that are all alike test nothing"
-    return float(np.abs(one - other).max())
+def largest(our_values: Any, peer_values: Any) -> float:
+    first, second = (np.asarray(x, dtype=np.float64) for x in (our_values, peer_values))
+    assert first.shape == second.shape
+    assert np.ptp(first) > 1e-6 or first.size == 1, "values that are all alike test nothing"
+    return float(np.abs(first - second).max())
 
 
 def scene() -> tuple[nn.Module, Pixels, Tensor, Tensor]:
@@ -86,40 +86,40 @@ def scene() -> tuple[nn.Module, Pixels, Tensor, Tensor]:
         return network, pixels(images), maps, network(images).argmax(1)
 
 
-def torch_cam(ours: str, theirs: str) -> Callable[[], float]:
-    def off() -> float:
+def torch_cam(label: str, key: str) -> Callable[[], float]:
+    def difference() -> float:
         network, shown, maps, targets = scene()
-        metric = DeletionInsertionMetric(Given(network, maps), None, steps=20)
+        metric = DeletionInsertionMetric(FixedMaps(network, maps), None, steps=20)
         with torch.inference_mode():
             metric.update(shown.images, targets.tolist())
-        return largest([np.mean(engine(ours, network, shown, maps, targets))], [metric.summary()[theirs]])
+        return largest([np.mean(engine(label, network, shown, maps, targets))], [metric.summary()[key]])
 
-    return off
+    return difference
 
 
-def learn(ours: str, theirs: Callable[..., Any]) -> Callable[[], float]:
-    def off() -> float:
+def learn(label: str, peer: Callable[..., Any]) -> Callable[[], float]:
+    def difference() -> float:
         raw, masks = random_maps(), random_masks()
         pairs = zip(arrays(raw), masks.numpy(), strict=True)
-        return largest(values(ours, raw, masks), [theirs(m.ravel(), s.ravel()) for s, m in pairs])
+        return largest(values(label, raw, masks), [peer(m.ravel(), s.ravel()) for s, m in pairs])
 
-    return off
+    return difference
 
 
-def of_quantus(ours: str, kind: Any, which: slice, factor: float = 1.0) -> Callable[[], float]:
+def of_quantus(label: str, kind: Any, which: slice, factor: float = 1.0) -> Callable[[], float]:
     """With Quantus' own normalisation off: it would mix the images of a batch."""
 
-    def off() -> float:
+    def difference() -> float:
         masks = random_masks(6, 40, 50)[which]
         raw = random_maps(6, 40, 50)[which] + (masks.float() if which == DISTINCT else 0)
-        given = {"x_batch": np.zeros((len(raw), 3, 40, 50)), "a_batch": np.stack(arrays(raw))[:, None]}
+        arguments = {"x_batch": np.zeros((len(raw), 3, 40, 50)), "a_batch": np.stack(arrays(raw))[:, None]}
         judge = kind(abs=False, normalise=False, disable_warnings=True, display_progressbar=False)
-        if METRICS[ours.partition("@")[0]].family == "localisation":
-            given["s_batch"] = masks.numpy()[:, None]
-        theirs = np.ravel(judge.evaluate_batch(**given)).astype(float) * factor
-        return largest(values(ours, raw, masks), theirs)
+        if METRICS[label.partition("@")[0]].family == "localisation":
+            arguments["s_batch"] = masks.numpy()[:, None]
+        peer_values = np.ravel(judge.evaluate_batch(**arguments)).astype(float) * factor
+        return largest(values(label, raw, masks), peer_values)
 
-    return off
+    return difference
 
 
 def max_sensitivity() -> float:
@@ -141,11 +141,11 @@ def max_sensitivity() -> float:
         for view, x in drawn.items()
     }
     whole = Seen(blank, blank, blank > 0, blank[:, 0], blank[:, 0], raw, None, raw, shown, again)
-    ours = METRICS["max_sensitivity"].function(whole, radius=0.02, samples=10).value
-    theirs = []
+    our_values = METRICS["max_sensitivity"].function(whole, radius=0.02, samples=10).value
+    peer_values = []
     for i in range(2):
         order = iter([drawn[view][i : i + 1] for view in views])
-        theirs.append(
+        peer_values.append(
             sensitivity_max(
                 lambda x, i=i: (gradients(x if isinstance(x, Tensor) else x[0], targets[i : i + 1]),),
                 shown.images[i : i + 1],
@@ -154,25 +154,25 @@ def max_sensitivity() -> float:
                 max_examples_per_batch=1,
             ).item()
         )
-    return largest(ours, theirs)
+    return largest(our_values, peer_values)
 
 
 def boxes(every: bool) -> float:
     """In pixels, over thresholds and maps; the largest component where there is one largest."""
-    off, limit = [], np.array([32, 23])
+    differences, limit = [], np.array([32, 23])
     for seed in range(4):
         smooth = gaussian_filter(np.random.default_rng(seed).normal(size=(24, 33)), 1.5)
         level = np.floor((smooth - smooth.min()) / np.ptp(smooth) * 255)
         for cut in range(0, 255, 7):
             try:
-                theirs = authors_boxes(level, cut, every=every)
+                peer_boxes = authors_boxes(level, cut, every=every)
             except pytest.skip.Exception:  # two components are the largest
                 continue
-            ours = _every(level > cut) if every else _largest(level > cut)
-            ours[:, 2:] = np.minimum(ours[:, 2:], limit)
-            off.append(largest(sorted(map(tuple, ours.tolist())), theirs))
-    assert len(off) > 50
-    return max(off)
+            our_boxes = _every(level > cut) if every else _largest(level > cut)
+            our_boxes[:, 2:] = np.minimum(our_boxes[:, 2:], limit)
+            differences.append(largest(sorted(map(tuple, our_boxes.tolist())), peer_boxes))
+    assert len(differences) > 50
+    return max(differences)
 
 
 def imputed() -> float:
@@ -187,21 +187,21 @@ def blur() -> float:
     return largest(FILLS["blur"](shown)[0], plain.blurred(shown.images[0].double().numpy()))
 
 
-def alike(ours: Callable[[Tensor, Tensor], Tensor], theirs: Callable[[Array, Array], float]) -> Callable[[], float]:
-    def off() -> float:
-        one, other = torch.randn(2, 4, 12, 17, generator=torch.Generator().manual_seed(3)).unbind(0)
-        pair = [levels(x).view_as(x) for x in (torch.relu(one + 0.4), torch.relu(one + other + 0.4))]
-        return largest(ours(*pair), [theirs(a.numpy(), b.numpy()) for a, b in zip(*pair, strict=True)])
+def alike(similarity: Callable[[Tensor, Tensor], Tensor], peer: Callable[[Array, Array], float]) -> Callable[[], float]:
+    def difference() -> float:
+        first, second = torch.randn(2, 4, 12, 17, generator=torch.Generator().manual_seed(3)).unbind(0)
+        pair = [levels(x).view_as(x) for x in (torch.relu(first + 0.4), torch.relu(first + second + 0.4))]
+        return largest(similarity(*pair), [peer(a.numpy(), b.numpy()) for a, b in zip(*pair, strict=True)])
 
-    return off
+    return difference
 
 
 def flat(measure: Callable[[Array, Array], Any]) -> Callable[[Array, Array], float]:
-    return lambda one, other: float(measure(one.ravel(), other.ravel()).statistic)
+    return lambda first, second: float(measure(first.ravel(), second.ravel()).statistic)
 
 
-def structural(one: Array, other: Array) -> float:
-    return float(skimage.structural_similarity(one, other, data_range=1.0))
+def structural(first: Array, second: Array) -> float:
+    return float(skimage.structural_similarity(first, second, data_range=1.0))
 
 
 FAULTS = {
@@ -218,16 +218,16 @@ TORCHCAM, FILES, RRA = "torch-cam DeletionInsertionMetric", "OpenCV findContours
 K, FLAT = "topk_intersection@quantus-1000", "effective_complexity@quantus-1e-5"
 
 
-def _learn(ours: str, kind: str) -> Row:
-    theirs = getattr(sklearn, kind)
-    return Row(ours, f"scikit-learn {kind}", "6 maps, half with ties", learn(ours, theirs), 1e-9)
+def _learn(label: str, kind: str) -> Row:
+    peer = getattr(sklearn, kind)
+    return Row(label, f"scikit-learn {kind}", "6 maps, half with ties", learn(label, peer), 1e-9)
 
 
-def _quantus(ours: str, kind: str, *, tied: bool = False, bound: float = 1e-8, factor: float = 1.0) -> Row:
+def _quantus(label: str, kind: str, *, tied: bool = False, bound: float = 1e-8, factor: float = 1.0) -> Row:
     differs = ORDER if tied and factor == 1 else ""
     peer = f"Quantus {kind}" + (", over the pixels" if factor != 1 else "")
-    off = of_quantus(ours, getattr(quantus, kind), TIED if tied else DISTINCT, factor)
-    return Row(ours, peer, TIES if tied else MAPS, off, bound, differs)
+    difference = of_quantus(label, getattr(quantus, kind), TIED if tied else DISTINCT, factor)
+    return Row(label, peer, TIES if tied else MAPS, difference, bound, differs)
 
 
 ROWS = (
@@ -260,15 +260,15 @@ ROWS = (
 def page() -> str:
     """The page's text."""
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in LIBRARIES)
-    said = (
+    introduction = (
         "Which metrics, and parts of them, give another library's numbers on the same maps, which do not, and why: the "
         "largest difference of two values. Every metric is held to plain numpy besides, protocol by protocol. "
         f"Compared with {versions}; written by `python -m tests.metrics.agreement`, and tested. "
         "For methods see [conformance](conformance.md)."
     )
     head = ["metric", "peer", "on", "verdict", "why", "largest difference"]
-    lines = ["# Conformance of metrics", "", said, "", f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
-    lines += [f"| {' | '.join(row.cells)} | {row.off():.1e} |" for row in ROWS]
+    lines = ["# Conformance of metrics", "", introduction, "", f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    lines += [f"| {' | '.join(row.cells)} | {row.difference():.1e} |" for row in ROWS]
     lines += ["", "## What cannot be compared", "", "Metrics of peers that give no number for an image and a map.", ""]
     lines += ["| peer | why |", "|---|---|", *(f"| Quantus {name} | {why} |" for name, why in REFUSED.items())]
     lines += [f"| {peer} | {why} |" for peer, why in FAULTS.items()]

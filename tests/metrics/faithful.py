@@ -69,8 +69,8 @@ def road_lerf(judge: Judge, fill: str = "noisy-linear") -> float:
     return float(np.mean([judge.without(judge.top(k / 10, least=True), fill) for k in range(1, 10)]))
 
 
-def aopc(judge: Judge, hidden: Sequence[Array], fill: str) -> float:
-    falls = [0.0] + [judge.p - judge.without(one, fill) for one in hidden]
+def aopc(judge: Judge, masks: Sequence[Array], fill: str) -> float:
+    falls = [0.0] + [judge.p - judge.without(mask, fill) for mask in masks]
     return float(np.mean(falls))
 
 
@@ -81,11 +81,11 @@ def pixel_flipping(judge: Judge, fill: str = "zero") -> float:
 def flipped(judge: Judge, parts: Sequence[Array], steps: int) -> list[Array]:
     """The union of the most salient parts, after each step."""
     order = judge.by_mean(parts)
-    found = []
+    masks = []
     for k in range(1, steps + 1):
         chosen = order[: round(k / steps * len(order))]
-        found.append(np.any(chosen, axis=0) if chosen else np.zeros(judge.saliency.shape, bool))
-    return found
+        masks.append(np.any(chosen, axis=0) if chosen else np.zeros(judge.saliency.shape, bool))
+    return masks
 
 
 def region_flipping(judge: Judge, fill: str = "mean") -> float:
@@ -93,14 +93,14 @@ def region_flipping(judge: Judge, fill: str = "mean") -> float:
 
 
 def irof(judge: Judge, parts: Sequence[Array], fill: str = "mean") -> float:
-    curve = [judge.p] + [judge.without(one, fill) for one in flipped(judge, parts, 10)]
+    curve = [judge.p] + [judge.without(mask, fill) for mask in flipped(judge, parts, 10)]
     return 1 - plain.area(curve) / judge.p
 
 
 def curve_correlation(judge: Judge, insert: bool, fill: str) -> float:
     order = plain.by_saliency(judge.saliency)
-    hidden = [judge.top(k / 28) for k in range(29)]
-    scores = [judge.without(~one if insert else one, fill) for one in hidden]
+    masks = [judge.top(k / 28) for k in range(29)]
+    scores = [judge.without(~mask if insert else mask, fill) for mask in masks]
     edges = [round(k / 28 * len(order)) for k in range(29)]
     pieces = [np.mean([judge.saliency[cell] for cell in order[a:b]]) for a, b in pairwise(edges)]
     changes = np.diff(scores) * (1 if insert else -1)
@@ -111,10 +111,10 @@ def subset_pairs(
     judge: Judge, subsets: Sequence[Array], logit: bool, fill: str = "zero"
 ) -> tuple[list[float], list[float]]:
     """For each set its mass, and what removing it costs."""
-    mass = [float(judge.saliency[one].sum()) for one in subsets]
+    mass = [float(judge.saliency[subset].sum()) for subset in subsets]
     if logit:
-        return mass, [judge.z - judge.logit_without(one, fill) for one in subsets]
-    return mass, [judge.p - judge.without(one, fill) for one in subsets]
+        return mass, [judge.z - judge.logit_without(subset, fill) for subset in subsets]
+    return mass, [judge.p - judge.without(subset, fill) for subset in subsets]
 
 
 def infidelity(mass: Sequence[float], falls: Sequence[float]) -> float:

@@ -32,12 +32,12 @@ def in_top(saliency: Array, mask: Array, count: int) -> float:
     """The mean over 4000 orders of equal pixels, if any are equal."""
     flat, on = saliency.ravel(), mask.ravel()
     generator = np.random.default_rng(0)
-    found = []
+    shares = []
     for _ in range(4000 if len(set(flat)) < len(flat) else 1):
         shuffled = generator.permutation(len(flat))
         order = shuffled[np.argsort(-flat[shuffled], kind="stable")]
-        found.append(on[order[:count]].mean())
-    return float(np.mean(found))
+        shares.append(on[order[:count]].mean())
+    return float(np.mean(shares))
 
 
 def auc(saliency: Array, mask: Array) -> float:

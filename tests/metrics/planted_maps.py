@@ -21,40 +21,40 @@ def seen(raw: Tensor, mask: Tensor | None, size: tuple[int, int] | None = None) 
     return Seen(blank, blank, blank > 0, blank[:, 0], blank[:, 0], height, mask, raw)
 
 
-def scored(name: str, given: Seen) -> Scored:
+def scored(name: str, inputs: Seen) -> Scored:
     """``name`` may say a protocol, after an @."""
     choice = read_metric(name)
-    found: Scored = METRICS[choice.name].function(given, **choice.params)
-    return found
+    result: Scored = METRICS[choice.name].function(inputs, **choice.params)
+    return result
 
 
 def values(name: str, raw: Tensor, mask: Tensor | None, size: tuple[int, int] | None = None) -> list[float]:
-    found = scored(name, seen(raw, mask, size))
-    assert not any(found.inapplicable), found.inapplicable
-    return [float(value) for value in torch.as_tensor(found.value)]
+    result = scored(name, seen(raw, mask, size))
+    assert not any(result.inapplicable), result.inapplicable
+    return [float(value) for value in torch.as_tensor(result.value)]
 
 
 def why(name: str, raw: Tensor, mask: Tensor | None) -> list[str]:
-    found = scored(name, seen(raw, mask)).inapplicable
-    return list(found) or [""] * len(raw)
+    reasons = scored(name, seen(raw, mask)).inapplicable
+    return list(reasons) or [""] * len(raw)
 
 
 def random_maps(count: int = 6, height: int = 20, width: int = 28, seed: int = 0) -> Tensor:
     """(count, height, width): every other one with many equal values, as after a ReLU and rounding."""
-    made = torch.randn(count, height, width, generator=torch.Generator().manual_seed(seed))
-    made[::2] = (made[::2].relu() * 3).round()
-    return made
+    maps = torch.randn(count, height, width, generator=torch.Generator().manual_seed(seed))
+    maps[::2] = (maps[::2].relu() * 3).round()
+    return maps
 
 
 def random_masks(count: int = 6, height: int = 20, width: int = 28, seed: int = 0) -> Tensor:
     """(count, height, width) bool: a rectangle and some loose pixels each."""
     generator = np.random.default_rng(seed)
-    made = torch.zeros(count, height, width, dtype=torch.bool)
-    for mask in made:
+    masks = torch.zeros(count, height, width, dtype=torch.bool)
+    for mask in masks:
         y, x = generator.integers(0, height - 8), generator.integers(0, width - 9)
         mask[y : y + generator.integers(2, 8), x : x + generator.integers(2, 9)] = True
         mask[tuple(generator.integers(0, n) for n in mask.shape)] = True
-    return made
+    return masks
 
 
 def arrays(raw: Tensor, size: tuple[int, int] | None = None) -> list[Array]:

@@ -50,7 +50,7 @@ def photographs() -> Tensor:
 
 
 def done(network: Pooled, folder: Path, **keys: Any) -> Record:
-    given: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "models": {"net": network},
         "datasets": {"data": photographs()},
         "layers": ["relu"],
@@ -58,7 +58,7 @@ def done(network: Pooled, folder: Path, **keys: Any) -> Record:
         "metrics": ASKED,
         "target": "top-2",
     }
-    run(StudySpec(**{**given, **keys}), folder)
+    run(StudySpec(**{**defaults, **keys}), folder)
     return Record.load(folder)
 
 
@@ -78,10 +78,10 @@ def record(network: Pooled, folder: Path) -> Record:
 
 def rows_of(name: str, results: pd.DataFrame) -> pd.DataFrame:
     kind, _, detail = name.replace("(", "@").partition("@")
-    found = results[results["metric"] == kind]
+    rows = results[results["metric"] == kind]
     if kind == "mprt":
-        return found[found["protocol"].str.contains("independent") == (detail == "independent)")]
-    return found
+        return rows[rows["protocol"].str.contains("independent") == (detail == "independent)")]
+    return rows
 
 
 @pytest.mark.parametrize("name", METRICS)
@@ -91,7 +91,7 @@ def test_equals_plain_loops(name: str, record: Record, network: Pooled) -> None:
     pictures = photographs().double().numpy()
     with torch.no_grad():
         targets = network(photographs()).argsort(1)[:, -2].tolist()
-    found, expected = [], []
+    measured, expected = [], []
     for row in rows.itertuples():
         i = int(str(row.sample))
         wanted = METRICS[name](Plain(network, pictures[i], str(row.sample), targets[i], str(row.method)))
@@ -100,16 +100,16 @@ def test_equals_plain_loops(name: str, record: Record, network: Pooled) -> None:
             assert "prediction changes" in str(row.reason)
             continue
         assert row.status == "ok", row.reason
-        found.append(float(str(row.value)))
+        measured.append(float(str(row.value)))
         expected.append(wanted)
     assert np.ptp(expected) > 0.01, "values that are all alike test nothing"
-    np.testing.assert_allclose(found, expected, atol=5e-4 if "efficient" in name else 1e-4)
+    np.testing.assert_allclose(measured, expected, atol=5e-4 if "efficient" in name else 1e-4)
 
 
 def test_max_sensitivity_is_captum_s(network: Pooled, tmp_path: Path) -> None:
     """Of the same noise, one sample at a time, where no view is left out."""
-    found = done(network, tmp_path, methods=["saliency"], metrics=["max_sensitivity@radius-0.02-n10"]).results
-    results = {(row.metric, row.sample): row.value for row in found.itertuples()}
+    table = done(network, tmp_path, methods=["saliency"], metrics=["max_sensitivity@radius-0.02-n10"]).results
+    results = {(row.metric, row.sample): row.value for row in table.itertuples()}
     pictures = photographs().double().numpy()
     checked = 0
     for i in range(5):
@@ -129,8 +129,8 @@ def test_max_sensitivity_is_captum_s(network: Pooled, tmp_path: Path) -> None:
         def next_one(_images: Tensor, _radius: float, noisy: Iterator[Tensor] = noisy) -> Tensor:
             return next(noisy)
 
-        given = torch.from_numpy(pictures[i])[None]
-        expected = sensitivity_max(explained, given, next_one, n_perturb_samples=10, max_examples_per_batch=1)
+        picture = torch.from_numpy(pictures[i])[None]
+        expected = sensitivity_max(explained, picture, next_one, n_perturb_samples=10, max_examples_per_batch=1)
         assert results["max_sensitivity", name] == pytest.approx(float(expected), rel=1e-4)
         checked += 1
     assert checked
@@ -175,9 +175,9 @@ def test_a_later_metric_takes_the_stored_maps(record: Record, network: Pooled, t
     later = done(network, tmp_path, metrics=["average_drop", "noise_stability@normal-0.1-n5"])
     assert later.info["work"]["cells_computed"] == 3, "of three methods the new metric"
     assert later.info["work"]["backwards"] == 5 * 5, "the views alone"
-    found, expected = values(later), values(record)
-    shared = found[found.index.isin(expected.index)]
-    pd.testing.assert_series_equal(shared, expected[expected.index.isin(found.index)], atol=1e-6)
+    later_values, expected = values(later), values(record)
+    shared = later_values[later_values.index.isin(expected.index)]
+    pd.testing.assert_series_equal(shared, expected[expected.index.isin(later_values.index)], atol=1e-6)
     again = done(network, tmp_path, metrics=["average_drop", "noise_stability@normal-0.1-n5"])
     assert again.info["work"]["cells_computed"] == 0
 
@@ -187,5 +187,5 @@ def test_another_seed_is_other_noise_and_other_weights(record: Record, network: 
     other = done(network, tmp_path, methods=["gradcam"], metrics=metrics, seed=1).results
     first = record.results[record.results["method"] == "gradcam"]
     for name, same in (("noise_stability", False), ("coherency", True), ("random_logit", False), ("mprt", False)):
-        one, two = (rows_of(name, results).sort_values("sample")["value"] for results in (first, other))
-        assert np.allclose(one, two, equal_nan=True, atol=1e-6) == same
+        original, reseeded = (rows_of(name, results).sort_values("sample")["value"] for results in (first, other))
+        assert np.allclose(original, reseeded, equal_nan=True, atol=1e-6) == same

@@ -40,13 +40,13 @@ def photographs(count: int = 3) -> Tensor:
 
 
 def results(folder: Path, network: nn.Module, methods: list[Any], metrics: list[Any], **keys: Any) -> pd.DataFrame:
-    given: dict[str, Any] = {"models": {"net": network}, "datasets": {"data": photographs()}, "layers": "last"}
-    run(StudySpec(**{**given, "methods": methods, "metrics": metrics, **keys}), folder)
+    defaults: dict[str, Any] = {"models": {"net": network}, "datasets": {"data": photographs()}, "layers": "last"}
+    run(StudySpec(**{**defaults, "methods": methods, "metrics": metrics, **keys}), folder)
     return Record.load(folder).results
 
 
-def of(found: pd.DataFrame, metric: str, method: str) -> list[float]:
-    rows = found[(found["metric"] == metric) & (found["method"] == method)]
+def of(table: pd.DataFrame, metric: str, method: str) -> list[float]:
+    rows = table[(table["metric"] == metric) & (table["method"] == method)]
     assert (rows["status"] == "ok").all(), rows["reason"].tolist()
     return [float(value) for value in rows["value"]]
 
@@ -54,23 +54,23 @@ def of(found: pd.DataFrame, metric: str, method: str) -> list[float]:
 def test_a_method_that_ignores_the_network_is_found_out(tmp_path: Path) -> None:
     metrics = ["mprt", "mprt@independent-8-ssim", "efficient_mprt", "random_logit", "class_contrast", "smooth_mprt"]
     network = seeded(Pooled)
-    found = results(tmp_path, network, ["center", "random", "sobel"], metrics)
+    table = results(tmp_path, network, ["center", "random", "sobel"], metrics)
     for name in ("center", "random", "sobel"):
-        assert of(found, "mprt", name) == pytest.approx([1] * 6)
-        assert of(found, "random_logit", name) == pytest.approx([1] * 3)
-        assert of(found, "smooth_mprt", name) == pytest.approx([1] * 3), "the same noise before every network"
-        assert of(found, "efficient_mprt", name) == pytest.approx([0] * 3)
-        assert of(found, "class_contrast", name) == pytest.approx([0] * 3)
+        assert of(table, "mprt", name) == pytest.approx([1] * 6)
+        assert of(table, "random_logit", name) == pytest.approx([1] * 3)
+        assert of(table, "smooth_mprt", name) == pytest.approx([1] * 3), "the same noise before every network"
+        assert of(table, "efficient_mprt", name) == pytest.approx([0] * 3)
+        assert of(table, "class_contrast", name) == pytest.approx([0] * 3)
 
 
 def test_a_method_that_ignores_the_image_is_stable(tmp_path: Path) -> None:
     """And one that is random: its seeds are the image's own, on every view."""
     still = ["max_sensitivity", "avg_sensitivity", "local_lipschitz"]
     metrics = [*still, "noise_stability", "jpeg_stability", "coherency"]
-    found = results(tmp_path, seeded(Pooled), ["center", "random"], metrics)
+    table = results(tmp_path, seeded(Pooled), ["center", "random"], metrics)
     for name in ("center", "random"):
         for metric in metrics:
-            assert of(found, metric, name) == pytest.approx([0 if metric in still else 1] * 3)
+            assert of(table, metric, name) == pytest.approx([0 if metric in still else 1] * 3)
 
 
 class Linear(nn.Module):
@@ -87,10 +87,10 @@ class Linear(nn.Module):
 
 
 def test_the_gradient_of_a_linear_network_is_not_sensitive(tmp_path: Path) -> None:
-    found = results(tmp_path, seeded(Linear), ["saliency", "inputxgradient"], ["max_sensitivity", "noise_stability"])
-    assert of(found, "max_sensitivity", "saliency") == pytest.approx([0] * 3, abs=1e-6)
-    assert of(found, "noise_stability", "saliency") == pytest.approx([1] * 3, abs=1e-6)
-    assert min(of(found, "max_sensitivity", "inputxgradient")) > 0.01
+    table = results(tmp_path, seeded(Linear), ["saliency", "inputxgradient"], ["max_sensitivity", "noise_stability"])
+    assert of(table, "max_sensitivity", "saliency") == pytest.approx([0] * 3, abs=1e-6)
+    assert of(table, "noise_stability", "saliency") == pytest.approx([1] * 3, abs=1e-6)
+    assert min(of(table, "max_sensitivity", "inputxgradient")) > 0.01
 
 
 @pytest.fixture
@@ -109,11 +109,11 @@ def planted() -> Iterator[None]:
 def test_a_map_of_known_slope(tmp_path: Path) -> None:
     """The sum of three channels moves by at most sqrt(3) of what the image moves, and with independent noise by 1."""
     metrics = ["local_lipschitz@raw-radius-0.02-n10", "shift_stability", "shift_stability@shift-16"]
-    found = results(tmp_path, seeded(Pooled), ["brightness"], metrics)
-    slope = of(found, "local_lipschitz", "brightness")
+    table = results(tmp_path, seeded(Pooled), ["brightness"], metrics)
+    slope = of(table, "local_lipschitz", "brightness")
     assert max(slope) <= math.sqrt(3)
     assert slope == pytest.approx([1] * 3, abs=0.1)
-    assert of(found, "shift_stability", "brightness") == pytest.approx([1] * 6), "a map that moves with its image"
+    assert of(table, "shift_stability", "brightness") == pytest.approx([1] * 6), "a map that moves with its image"
 
 
 def test_classes_of_disjoint_evidence(tmp_path: Path) -> None:
@@ -122,13 +122,13 @@ def test_classes_of_disjoint_evidence(tmp_path: Path) -> None:
     images[:, 0, :, :4], images[:, 1, :, 12:] = 2, 1
     network = Identity(lambda x: x.mean((2, 3)))
     metrics = ["class_contrast", "random_logit@runner-up-ssim", "random_logit@random-spearman"]
-    found = results(
+    table = results(
         tmp_path, network, ["gradcam", "mean-activation"], metrics, datasets={"data": images}, layers=["features"]
     )
-    assert of(found, "class_contrast", "gradcam") == pytest.approx([1])
-    assert of(found, "class_contrast", "mean-activation") == pytest.approx([0])
-    assert max(of(found, "random_logit", "gradcam")) < 0.6
-    assert of(found, "random_logit", "mean-activation") == pytest.approx([1, 1])
+    assert of(table, "class_contrast", "gradcam") == pytest.approx([1])
+    assert of(table, "class_contrast", "mean-activation") == pytest.approx([0])
+    assert max(of(table, "random_logit", "gradcam")) < 0.6
+    assert of(table, "random_logit", "mean-activation") == pytest.approx([1, 1])
 
 
 def test_the_other_class() -> None:
@@ -144,66 +144,66 @@ def test_the_other_class() -> None:
 
 def test_what_has_one_target_has_no_other(tmp_path: Path) -> None:
     network = bb.scored(seeded(Pooled), lambda logits: logits[:, 0])
-    found = results(tmp_path, network, ["gradcam"], ["random_logit", "class_contrast", "max_sensitivity"])
-    apart = found[found["metric"].isin(["random_logit", "class_contrast"])]
+    table = results(tmp_path, network, ["gradcam"], ["random_logit", "class_contrast", "max_sensitivity"])
+    apart = table[table["metric"].isin(["random_logit", "class_contrast"])]
     assert (apart["status"] == "not_applicable").all()
     assert set(apart["reason"]) == {"the network's score is its only target"}
     assert len(apart) == 6
-    assert (found[found["metric"] == "max_sensitivity"]["status"] == "ok").all()
+    assert (table[table["metric"] == "max_sensitivity"]["status"] == "ok").all()
 
 
 def test_a_constant_map_is_not_applicable_or_zero(tmp_path: Path) -> None:
-    found = results(tmp_path, seeded(Pooled), ["uniform"], AGAIN)
-    statuses = found.groupby("metric")["status"].first()
+    table = results(tmp_path, seeded(Pooled), ["uniform"], AGAIN)
+    statuses = table.groupby("metric")["status"].first()
     for name in AGAIN:
         zero = name in ("coherency", "adcc")
         applies = zero or name in ("max_sensitivity", "avg_sensitivity", "local_lipschitz")
         assert statuses[name] == ("ok" if applies else "not_applicable"), name
         if zero:
-            assert of(found, name, "uniform") == [0] * 3
-    assert found[found["status"] == "not_applicable"]["reason"].str.contains("constant").all()
+            assert of(table, name, "uniform") == [0] * 3
+    assert table[table["status"] == "not_applicable"]["reason"].str.contains("constant").all()
 
 
 def test_a_map_of_zeros_has_no_scale(tmp_path: Path) -> None:
     network = seeded(Pooled)
     with torch.no_grad():
         network.fc.weight.zero_()
-    found = results(tmp_path, network, ["gradcam"], ["max_sensitivity", "avg_sensitivity", "local_lipschitz"])
-    assert (found["status"] == "not_applicable").all()
-    assert found["reason"].str.contains("zero everywhere").all()
+    table = results(tmp_path, network, ["gradcam"], ["max_sensitivity", "avg_sensitivity", "local_lipschitz"])
+    assert (table["status"] == "not_applicable").all()
+    assert table["reason"].str.contains("zero everywhere").all()
     raw = results(tmp_path / "raw", network, ["gradcam"], ["local_lipschitz@raw-radius-0.02-n10"])
     assert of(raw, "local_lipschitz", "gradcam") == [0] * 3
 
 
 def test_a_prediction_that_always_changes(tmp_path: Path) -> None:
     """The class is decided by whether the image is one of the three as they are."""
-    own = photographs().flatten(1).sum(1)
+    sums = photographs().flatten(1).sum(1)
 
     class Brittle(Pooled):
         def forward(self, images: Tensor) -> Tensor:
-            same = (images.flatten(1).sum(1)[:, None] - own).abs().amin(1) < 1e-3
+            same = (images.flatten(1).sum(1)[:, None] - sums).abs().amin(1) < 1e-3
             bonus = torch.where(same[:, None], 50.0, -50.0) * torch.eye(7)[0]
             return super().forward(images) + bonus
 
     metrics = [name for name in AGAIN if METRICS[name].family == "robustness" and name != "coherency"]
-    found = results(tmp_path, seeded(Brittle), ["gradcam"], metrics)
-    assert len(found) == 3 * len(metrics)
-    assert (found["status"] == "not_applicable").all()
-    assert set(found["reason"]) == {"the network's prediction changes on every view"}
+    table = results(tmp_path, seeded(Brittle), ["gradcam"], metrics)
+    assert len(table) == 3 * len(metrics)
+    assert (table["status"] == "not_applicable").all()
+    assert set(table["reason"]) == {"the network's prediction changes on every view"}
 
 
 def test_a_small_image_is_not_moved_far(tmp_path: Path) -> None:
     small = photographs()[:, :, :16, :]
-    found = results(tmp_path, seeded(Pooled), ["gradcam"], ["shift_stability@shift-16"], datasets={"data": small})
-    assert set(found["status"]) == {"not_applicable"}
-    assert found["reason"].str.contains("too small to be moved by 16").all()
+    table = results(tmp_path, seeded(Pooled), ["gradcam"], ["shift_stability@shift-16"], datasets={"data": small})
+    assert set(table["status"]) == {"not_applicable"}
+    assert table["reason"].str.contains("too small to be moved by 16").all()
 
 
 def test_tensors_that_are_no_photographs_have_no_jpeg(tmp_path: Path) -> None:
     bright = photographs()
     bright[1] *= 10
-    found = results(tmp_path, seeded(Pooled), ["gradcam"], ["jpeg_stability"], datasets={"data": bright})
-    rows = found[found["metric"] == "jpeg_stability"].sort_values("sample")
+    table = results(tmp_path, seeded(Pooled), ["gradcam"], ["jpeg_stability"], datasets={"data": bright})
+    rows = table[table["metric"] == "jpeg_stability"].sort_values("sample")
     assert rows["status"].tolist() == ["ok", "not_applicable", "ok"]
     assert "leave [0, 1]" in rows["reason"].iloc[1]
 
@@ -229,9 +229,9 @@ def made_up(metric: str, seed: int, flat: bool) -> tuple[Seen, dict[str, Any]]:
     generator = torch.Generator().manual_seed(seed)
 
     def maps() -> Tensor:
-        found = torch.relu(torch.randn(3, 4, 5, generator=generator))
-        found[1] = 0.5 if flat else found[1]
-        return found
+        cells = torch.relu(torch.randn(3, 4, 5, generator=generator))
+        cells[1] = 0.5 if flat else cells[1]
+        return cells
 
     def shown() -> Again:
         kept = torch.rand(3, generator=generator) < 0.7

@@ -44,10 +44,10 @@ def pictures() -> Tensor:
 def maps() -> list[Tensor]:
     """Two sets of coarse maps; the second has ties and a constant map."""
     generator = torch.Generator().manual_seed(8)
-    one = torch.rand(5, 7, 10, generator=generator)
-    two = torch.relu(torch.randn(5, 4, 5, generator=generator))
-    two[2] = 0.5
-    return [one, two]
+    distinct = torch.rand(5, 7, 10, generator=generator)
+    tied = torch.relu(torch.randn(5, 4, 5, generator=generator))
+    tied[2] = 0.5
+    return [distinct, tied]
 
 
 def scores(
@@ -55,16 +55,16 @@ def scores(
 ) -> dict[str, list[list[float]]]:
     """Per metric, per set of maps, the value of every image."""
     chunk = ImageBatch(tuple("abcde"), pictures, (None,) * 5, None, ("",) * 5)
-    cells, given = [], {}
+    cells, map_batches = [], {}
     for m, tensor in enumerate(maps):
         holder = MapCell(f"map{m}", "layer", read_method("gradcam"), "")
-        given[holder.name] = MapBatch(tensor, ("",) * 5, ("ok",) * 5)
+        map_batches[holder.name] = MapBatch(tensor, ("",) * 5, ("ok",) * 5)
         cells += [MetricCell(f"{name}/{m}", holder, read_metric(name)) for name in names]
     with torch.no_grad():
         targets = network(pictures).argsort(1)[:, -2]
     pixels = pixels_of(chunk, 0, Preprocess())
     reference = ReferenceBatch(network, Scorer(network, batch), chunk.ids, pixels, None, targets, targets, 0)
-    pages = evaluate(cells, given, reference)
+    pages = evaluate(cells, map_batches, reference)
     return {
         name: [[pages[f"{name}/{m}"]["samples"][i]["value"] for i in "abcde"] for m in range(len(maps))]
         for name in names
@@ -115,9 +115,9 @@ def test_the_batch_size_changes_nothing(
     batch: int, engine: dict[str, list[list[float]]], network: nn.Module, pictures: Tensor, maps: list[Tensor]
 ) -> None:
     names = ["deletion", "insertion", "average_drop"]
-    found = scores(names, network, pictures, maps, batch)
+    values = scores(names, network, pictures, maps, batch)
     for name in names:
-        np.testing.assert_allclose(found[name], engine[name], atol=1e-6)
+        np.testing.assert_allclose(values[name], engine[name], atol=1e-6)
 
 
 def test_a_metric_alone_equals_the_same_metric_among_others(

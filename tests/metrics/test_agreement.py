@@ -22,13 +22,15 @@ def written() -> list[list[str]]:
 def test_a_row_is_what_is_measured(number: int) -> None:
     """Within its bound where the two agree, beyond doubt where they do not; and the page's number is of that size."""
     row: Row = ROWS[number]
-    found, said = row.off(), float(written()[number][5])
+    measured, documented = row.difference(), float(written()[number][5])
     if row.differs:
-        assert found > LEAST, "else the peer was mended, and the row is to be changed"
-        assert said / 2 < found < 2 * said, "peers that sort equal pixels in no order do it by the processor's kind"
+        assert measured > LEAST, "else the peer was mended, and the row is to be changed"
+        assert documented / 2 < measured < 2 * documented, (
+            "peers that sort equal pixels in no order do it by the processor's kind"
+        )
     else:
-        assert found <= row.bound
-        assert said <= row.bound
+        assert measured <= row.bound
+        assert documented <= row.bound
 
 
 def test_the_page_holds_these_rows() -> None:

@@ -31,9 +31,9 @@ ALL = [f"{name}@{p}" for name in ("iou", "max_box_acc", "max_box_acc_v2") for p 
 
 
 def curve(name: str, raw: Tensor, mask: Tensor, size: tuple[int, int] | None = None) -> tuple[Array, Array]:
-    found = scored(name, seen(raw, mask, size)).levels
-    assert found is not None
-    return found[0].numpy(), found[1].numpy()
+    levels = scored(name, seen(raw, mask, size)).levels
+    assert levels is not None
+    return levels[0].numpy(), levels[1].numpy()
 
 
 def rectangle(*corners: int, size: tuple[int, int] = (30, 40)) -> Tensor:
@@ -57,9 +57,9 @@ def test_a_perfect_map_wins_and_an_inverted_one_loses(name: str) -> None:
 
 @pytest.mark.parametrize("name", ALL)
 def test_a_constant_map_has_no_box(name: str) -> None:
-    found = scored(name, seen(torch.full((1, 30, 40), 0.6), rectangle(0, 0, 1, 1)))
-    assert not any(found.inapplicable)
-    assert torch.as_tensor(found.value).tolist() == [0]
+    result = scored(name, seen(torch.full((1, 30, 40), 0.6), rectangle(0, 0, 1, 1)))
+    assert not any(result.inapplicable)
+    assert torch.as_tensor(result.value).tolist() == [0]
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -192,11 +192,11 @@ def test_each_curve_has_a_threshold_of_its_own() -> None:
 def test_held_out_is_never_better_than_the_best_on_the_images_themselves(seed: int, count: int) -> None:
     generator = np.random.default_rng(seed)
     y, fold = generator.random((count, 7)), generator.integers(0, 2, count)
-    found = best_elsewhere(np.arange(7.0), y, fold)
-    assert np.isnan(found).all() == (len(set(fold)) == 1)
+    scores = best_elsewhere(np.arange(7.0), y, fold)
+    assert np.isnan(scores).all() == (len(set(fold)) == 1)
     for side in (0, 1):
         if (here := fold == side).any() and not here.all():
-            assert found[here].mean() <= y[here].mean(0).max() + 1e-12
+            assert scores[here].mean() <= y[here].mean(0).max() + 1e-12
 
 
 def squares(count: int = 8) -> tuple[list[Tensor], list[int], list[Tensor | None]]:
@@ -214,60 +214,60 @@ METRIC_NAMES = ["iou", "max_box_acc", "max_box_acc_v2", "pointing_game", "deleti
 
 
 def record(folder: Path, dataset: Any, **keys: Any) -> Record:
-    given: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "models": {"net": seeded(Pooled)},
         "datasets": {"data": dataset},
         "layers": ["relu"],
         "methods": ["mean-activation", "oracle", "uniform"],
         "metrics": METRIC_NAMES,
     }
-    run(StudySpec(**{**given, **keys}), folder)
+    run(StudySpec(**{**defaults, **keys}), folder)
     return Record.load(folder)
 
 
-def rows(found: Record, method: str, name: str) -> pd.DataFrame:
+def rows(run_record: Record, method: str, name: str) -> pd.DataFrame:
     """By sample."""
-    table = found.results[(found.results["method"] == method) & (found.results["metric"] == name)]
+    table = run_record.results[(run_record.results["method"] == method) & (run_record.results["metric"] == name)]
     return table.set_index("sample").sort_index()
 
 
 @pytest.mark.parametrize("count", [8, 40], ids=["one shard", "two shards"])
 def test_a_study_scores_each_half_at_the_other_s_threshold(count: int, tmp_path: Path) -> None:
-    found = record(tmp_path, squares(count), samples=count)
+    run_record = record(tmp_path, squares(count), samples=count)
     whole = [i for i in range(count) if i not in (6, 7)]
     ids = [f"{i:04}" for i in whole]
-    assert set(found.curves["metric"]) == {"deletion"}, "curves of thresholds are no answers of the network"
+    assert set(run_record.curves["metric"]) == {"deletion"}, "curves of thresholds are no answers of the network"
     fold = np.array([hashlib.sha256(sample.encode()).digest()[-1] % 2 for sample in ids])
     assert 0 < fold.sum() < len(ids)
-    maps = found.maps[found.maps["method"] == "mean-activation"].sort_values("sample")
-    stored = [found.map(file, int(row)) for file, row in zip(maps["file"], maps["row"], strict=True)]
+    maps = run_record.maps[run_record.maps["method"] == "mean-activation"].sort_values("sample")
+    stored = [run_record.map(file, int(row)) for file, row in zip(maps["file"], maps["row"], strict=True)]
     stored = [stored[i] for i in whole]
     masks = torch.stack([mask for mask in squares(count)[2] if mask is not None and mask.any()])
     for name in METRIC_NAMES[:3]:
         for method in ("mean-activation", "oracle", "uniform"):
-            table = rows(found, method, name)
+            table = rows(run_record, method, name)
             assert (table.loc[ids, "status"] == "ok").all()
             assert (table.loc[["0006", "0007"], "status"] == "not_applicable").all()
             assert method == "oracle" or table.loc[["0006", "0007"], "reason"].tolist() == [NO_MASK, EMPTY]
-        assert (rows(found, "oracle", name).loc[ids, "value"] == 1).all()
-        assert (rows(found, "uniform", name).loc[ids, "value"] == 0).all()
+        assert (rows(run_record, "oracle", name).loc[ids, "value"] == 1).all()
+        assert (rows(run_record, "uniform", name).loc[ids, "value"] == 0).all()
         x, y = curve(name, torch.from_numpy(np.stack(stored)), masks, (64, 64))
-        values = rows(found, "mean-activation", name).loc[ids, "value"].to_numpy(dtype=float)
+        values = rows(run_record, "mean-activation", name).loc[ids, "value"].to_numpy(dtype=float)
         np.testing.assert_allclose(values, best_elsewhere(x, y, fold), atol=1e-9)
 
 
 def test_one_image_has_no_others(tmp_path: Path) -> None:
-    found = record(tmp_path, squares(1), methods=["oracle"], metrics=["iou"]).results
-    assert found["status"].tolist() == ["not_applicable"]
-    assert found["reason"].tolist() == ["the threshold needs other images, and there are none"]
+    table = record(tmp_path, squares(1), methods=["oracle"], metrics=["iou"]).results
+    assert table["status"].tolist() == ["not_applicable"]
+    assert table["reason"].tolist() == ["the threshold needs other images, and there are none"]
 
 
 def test_a_resumed_run_makes_the_same_values_of_the_stored_curves(tmp_path: Path) -> None:
     keys: dict[str, Any] = {"methods": ["mean-activation"], "metrics": ["iou"]}
-    one = record(tmp_path, squares(), **keys)
+    first = record(tmp_path, squares(), **keys)
     again = record(tmp_path, squares(), batch=1, **keys)
     assert again.info["work"]["cells_computed"] == 0
-    assert one.results.equals(again.results)
+    assert first.results.equals(again.results)
 
 
 def test_a_metric_across_images_that_fails_fails_its_rows(tmp_path: Path) -> None:
@@ -285,11 +285,11 @@ def test_a_metric_across_images_that_fails_fails_its_rows(tmp_path: Path) -> Non
         return Scored(seen.map.mean((1, 2)))
 
     try:
-        found = record(tmp_path, squares(2), methods=["center"], metrics=["broken", "curveless"]).results
+        table = record(tmp_path, squares(2), methods=["center"], metrics=["broken", "curveless"]).results
     finally:
         METRICS.remove("broken")
         METRICS.remove("curveless")
-    reasons = found.groupby("metric")["reason"].first()
-    assert (found["status"] == "failed").all()
+    reasons = table.groupby("metric")["reason"].first()
+    assert (table["status"] == "failed").all()
     assert reasons["broken"] == "ValueError: not today"
     assert reasons["curveless"] == "curveless declares across=... but returned no Scored.levels"

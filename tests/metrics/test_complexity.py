@@ -67,10 +67,10 @@ def test_a_constant_map_is_the_most_complex(constant: float, size: str) -> None:
 def test_equals_plain_numpy_at_both_sizes(name: str) -> None:
     raw, of = random_maps(4, 6, 7), PLAIN[name]
     large, small = METRICS[name].protocols if name != "effective_complexity" else ("quantus-1e-5", "quantus-1e-5-layer")
-    found = values(f"{name}@{large}", raw, None, (20, 24))
-    np.testing.assert_allclose(found, [of(s) for s in arrays(raw, (20, 24))], atol=1e-9)
-    found = values(f"{name}@{small}", raw, None, (20, 24))
-    np.testing.assert_allclose(found, [of(s) for s in minmax(raw.double()).numpy()], atol=1e-9)
+    scores = values(f"{name}@{large}", raw, None, (20, 24))
+    np.testing.assert_allclose(scores, [of(s) for s in arrays(raw, (20, 24))], atol=1e-9)
+    scores = values(f"{name}@{small}", raw, None, (20, 24))
+    np.testing.assert_allclose(scores, [of(s) for s in minmax(raw.double()).numpy()], atol=1e-9)
 
 
 def test_above_half() -> None:
@@ -91,8 +91,8 @@ def test_equals_quantus() -> None:
     }
     for name, (peer, factor) in peers.items():
         judge = peer(abs=False, normalise=False, disable_warnings=True, display_progressbar=False)
-        found = judge.evaluate_batch(x_batch=np.zeros((4, 3, 20, 28)), a_batch=maps.copy())
-        np.testing.assert_allclose(values(name, raw, None), np.array(found) * factor, atol=1e-6, err_msg=name)
+        peer_values = judge.evaluate_batch(x_batch=np.zeros((4, 3, 20, 28)), a_batch=maps.copy())
+        np.testing.assert_allclose(values(name, raw, None), np.array(peer_values) * factor, atol=1e-6, err_msg=name)
 
 
 @pytest.mark.parametrize("name", [n for n in ALL if "total" not in n])
@@ -115,13 +115,13 @@ def test_batches_change_nothing(name: str) -> None:
 def test_values_stay_in_the_range_and_know_no_unit(name: str, seed: int, scale: float, shift: float) -> None:
     raw = random_maps(2, 5, 6, seed)
     low, high = METRICS[name.partition("@")[0]].range
-    found = values(name, raw, None, (10, 12))
-    assert all(low <= value <= high for value in found)
+    scores = values(name, raw, None, (10, 12))
+    assert all(low <= value <= high for value in scores)
     moved = at_the_height(raw, 0.5 if name.endswith("half") else 1e-5) if name.startswith("effective") else 1e-3
-    np.testing.assert_allclose(values(name, raw * scale + shift, None, (10, 12)), found, atol=moved + 1e-9)
+    np.testing.assert_allclose(values(name, raw * scale + shift, None, (10, 12)), scores, atol=moved + 1e-9)
 
 
 def at_the_height(raw: Tensor, height: float) -> float:
     """The largest share of a map's pixels, or cells, that rounding may carry across the height that is counted."""
     both = [minmax(upsample(raw, (10, 12))), minmax(raw)]
-    return max(float(((one - height).abs() < 1e-4).double().mean((1, 2)).max()) for one in both)
+    return max(float(((heights - height).abs() < 1e-4).double().mean((1, 2)).max()) for heights in both)

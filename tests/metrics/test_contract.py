@@ -19,11 +19,11 @@ FEWER = {"steps": 5, "draws": 4}  # where each picture's fill is the solution of
 
 def cheap(name: str, protocol: str) -> str | dict[str, Any]:
     """The metric under the protocol; with the same parameters and fewer pictures where each of them is dear."""
-    given = METRICS[name].protocols[protocol]
-    params = METRICS[name].bind(given)
+    settings = METRICS[name].protocols[protocol]
+    params = METRICS[name].bind(settings)
     fewer = {key: count for key, count in FEWER.items() if key in params}
     dear = str(params.get("fill", "")).startswith("noisy-linear") and fewer
-    return {"name": name, **given, **fewer} if dear else f"{name}@{protocol}"
+    return {"name": name, **settings, **fewer} if dear else f"{name}@{protocol}"
 
 
 LABELS = [
@@ -76,17 +76,17 @@ BROKEN: dict[str, tuple[Any, str, dict[str, Any]]] = {
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_metric_that_breaks_the_contract_is_found(name: str) -> None:
-    function, said, options = BROKEN[name]
-    given = {"needs": "map", "unit": "none", "equation": "mean", "range": (0, 1), "protocols": {"only": {}}} | options
+    function, message, options = BROKEN[name]
+    fields = {"needs": "map", "unit": "none", "equation": "mean", "range": (0, 1), "protocols": {"only": {}}} | options
 
-    @metric(f"broken {name}", higher_is_better=True, **given)
+    @metric(f"broken {name}", higher_is_better=True, **fields)
     def broken(seen: Seen) -> Scored:
         """A metric."""
-        found: Scored = function(seen)
-        return found
+        result: Scored = function(seen)
+        return result
 
     try:
-        with pytest.raises(AssertionError, match=said):
+        with pytest.raises(AssertionError, match=message):
             check_metric(f"broken {name}")
     finally:
         METRICS.remove(f"broken {name}")

@@ -56,12 +56,12 @@ def pixels_given(images: Tensor) -> Pixels:
 @pytest.fixture(scope="module")
 def judges(network: nn.Module, pictures: Tensor, maps: list[Tensor]) -> list[list[faithful.Judge]]:
     """Per set of maps, per image."""
-    own = pixels_given(pictures)
-    noise, road = FILLS["noise"](own).double().numpy(), FILLS["noisy-linear"](own).double().numpy()
+    inputs = pixels_given(pictures)
+    noise, road = FILLS["noise"](inputs).double().numpy(), FILLS["noisy-linear"](inputs).double().numpy()
     with torch.no_grad():
         targets = network(pictures).argsort(1)[:, -2].tolist()
 
-    def made(i: int, tensor: Tensor) -> faithful.Judge:
+    def judge_of(i: int, tensor: Tensor) -> faithful.Judge:
         def answer(picture: np.ndarray) -> tuple[float, float]:
             with torch.no_grad():
                 logits = network(torch.from_numpy(picture)[None].float())[0].double()
@@ -70,7 +70,7 @@ def judges(network: nn.Module, pictures: Tensor, maps: list[Tensor]) -> list[lis
         height = saliency(tensor[i : i + 1], SIZE)[0].double().numpy()
         return faithful.Judge(pictures[i].double().numpy(), height, answer, noise[i], road[i])
 
-    return [[made(i, tensor) for i in range(5)] for tensor in maps]
+    return [[judge_of(i, tensor) for i in range(5)] for tensor in maps]
 
 
 @pytest.fixture(scope="module")
@@ -78,18 +78,18 @@ def engine(network: nn.Module, pictures: Tensor, maps: list[Tensor]) -> dict[str
     return scores(NAMES, network, pictures, maps, batch=16)
 
 
-def subsets(own: Pixels, i: int, shares: tuple[float, ...], draws: int) -> list[np.ndarray]:
+def subsets(inputs: Pixels, i: int, shares: tuple[float, ...], draws: int) -> list[np.ndarray]:
     """The random sets of one image: which sets they are is data, and the same for every map."""
-    parts = parts_in("grid-14", own)
+    parts = parts_in("grid-14", inputs)
     return [
         hidden(Random(d, share, "zero", "grid-14"), parts, None)[i].numpy() for share in shares for d in range(draws)
     ]
 
 
-def expected(name: str, judge: faithful.Judge, own: Pixels, i: int) -> float:
+def expected(name: str, judge: faithful.Judge, inputs: Pixels, i: int) -> float:
     shares = (0.1, 0.3, 0.5, 0.7, 0.9)
     if name in FILLED:
-        return filled(name, judge, own, i)
+        return filled(name, judge, inputs, i)
     match name:
         case "road":
             return (faithful.road_lerf(judge) - faithful.road_morf(judge)) / 2
@@ -106,7 +106,7 @@ def expected(name: str, judge: faithful.Judge, own: Pixels, i: int) -> float:
         case "region_flipping@grid14-7-noise":
             return faithful.region_flipping(judge, "noise")
         case "irof":
-            parts = parts_in("slic-60", own)
+            parts = parts_in("slic-60", inputs)
             labels = parts.each()[i].numpy()
             return faithful.irof(judge, [labels == n for n in range(int(parts.count[i]))])
         case "deletion_correlation" | "insertion_correlation":
@@ -122,10 +122,10 @@ def expected(name: str, judge: faithful.Judge, own: Pixels, i: int) -> float:
             q = judge.answer(judge.image * judge.saliency + mean * (1 - judge.saliency))[0]
             return max(0, judge.p - q) / judge.p
         case "sensitivity_n":
-            pairs = [faithful.subset_pairs(judge, subsets(own, i, (share,), 20), logit=True) for share in shares]
+            pairs = [faithful.subset_pairs(judge, subsets(inputs, i, (share,), 20), logit=True) for share in shares]
             return float(np.mean([stats.pearsonr(*pair).statistic for pair in pairs]))
         case "faithfulness_correlation":
-            pair = faithful.subset_pairs(judge, subsets(own, i, (0.3,), 50), logit=False)
+            pair = faithful.subset_pairs(judge, subsets(inputs, i, (0.3,), 50), logit=False)
             return float(stats.pearsonr(*pair).statistic)
         case "infidelity":
             return faithful.infidelity(*faithful.subset_pairs(judge, judge.cells(4), logit=True))
@@ -138,7 +138,7 @@ def expected(name: str, judge: faithful.Judge, own: Pixels, i: int) -> float:
     return plain.area(inserted if name.startswith("insertion") else deleted)
 
 
-def filled(name: str, judge: faithful.Judge, own: Pixels, i: int) -> float:
+def filled(name: str, judge: faithful.Judge, inputs: Pixels, i: int) -> float:
     """The same with another fill than the metric's own."""
     metric, protocol = name.split("@")
     fill = next((f for f in ("noisy-linear", "zero", "mean", "blur", "noise") if f in protocol), "zero")
@@ -147,19 +147,19 @@ def filled(name: str, judge: faithful.Judge, own: Pixels, i: int) -> float:
         case "deletion_correlation" | "insertion_correlation":
             return faithful.curve_correlation(judge, metric.startswith("insertion"), fill)
         case "insertion_deletion":
-            put = [judge.without(~judge.top(k / 28), fill) for k in range(29)]
-            return plain.area(put) - plain.area([judge.without(judge.top(k / 28), fill) for k in range(29)])
+            inserted = [judge.without(~judge.top(k / 28), fill) for k in range(29)]
+            return plain.area(inserted) - plain.area([judge.without(judge.top(k / 28), fill) for k in range(29)])
         case "pixel_flipping" | "region_flipping":
             return float(getattr(faithful, metric)(judge, fill))
         case "irof":
-            parts = parts_in("slic-60", own)
+            parts = parts_in("slic-60", inputs)
             labels = parts.each()[i].numpy()
             return faithful.irof(judge, [labels == n for n in range(int(parts.count[i]))], fill)
         case "sensitivity_n":
-            each = [pairs(subsets(own, i, (s,), 20), logit=True) for s in (0.1, 0.3, 0.5, 0.7, 0.9)]
+            each = [pairs(subsets(inputs, i, (s,), 20), logit=True) for s in (0.1, 0.3, 0.5, 0.7, 0.9)]
             return float(np.mean([stats.pearsonr(*pair).statistic for pair in each]))
         case "faithfulness_correlation":
-            return float(stats.pearsonr(*pairs(subsets(own, i, (0.3,), 50), logit=False)).statistic)
+            return float(stats.pearsonr(*pairs(subsets(inputs, i, (0.3,), 50), logit=False)).statistic)
         case "infidelity":
             return faithful.infidelity(*pairs(judge.cells(7 if "7" in protocol else 4), logit=True))
     return float(stats.spearmanr(*pairs(judge.cells(4), logit=False)).statistic)
@@ -169,13 +169,13 @@ def filled(name: str, judge: faithful.Judge, own: Pixels, i: int) -> float:
 def test_equals_plain_numpy(
     name: str, engine: dict[str, list[list[float]]], judges: list[list[faithful.Judge]], pictures: Tensor
 ) -> None:
-    own = pixels_given(pictures)
+    inputs = pixels_given(pictures)
     flat = {(1, 2)}  # the constant map has its own test
     places = [(m, i) for m in range(2) for i in range(5) if (m, i) not in flat]
-    wanted = [expected(name, judges[m][i], own, i) for m, i in places]
+    wanted = [expected(name, judges[m][i], inputs, i) for m, i in places]
     assert np.ptp(wanted) > 0.01, "values that are all alike test nothing"
-    found = [engine[name][m][i] for m, i in places]
-    np.testing.assert_allclose(found, wanted, atol=1e-4 if name in EXACT else 1e-3)
+    values = [engine[name][m][i] for m, i in places]
+    np.testing.assert_allclose(values, wanted, atol=1e-4 if name in EXACT else 1e-3)
 
 
 CONSTANT = {
@@ -195,9 +195,9 @@ def test_a_constant_map_says_nothing(name: str, engine: dict[str, list[list[floa
 def test_the_batch_size_changes_nothing(
     batch: int, engine: dict[str, list[list[float]]], network: nn.Module, pictures: Tensor, maps: list[Tensor]
 ) -> None:
-    found = scores(NAMES, network, pictures, maps, batch)
+    values = scores(NAMES, network, pictures, maps, batch)
     for name in NAMES:
-        np.testing.assert_allclose(found[name], engine[name], atol=2e-5, err_msg=name)
+        np.testing.assert_allclose(values[name], engine[name], atol=2e-5, err_msg=name)
 
 
 RANKS_ONLY = [name for name in NAMES if METRICS[name.split("@")[0]].ranks_only]
@@ -207,11 +207,11 @@ def test_what_reads_only_ranks_does_not_see_an_increasing_change(network: nn.Mod
     """At the image's own size, where upsampling changes nothing."""
     generator = torch.Generator().manual_seed(3)
     levels = torch.randint(0, 30, (5, *SIZE), generator=generator).float() / 30
-    found = scores(RANKS_ONLY, network, pictures, [levels, levels.square(), 5 * levels.square() - 3], 64)
+    values = scores(RANKS_ONLY, network, pictures, [levels, levels.square(), 5 * levels.square() - 3], 64)
     assert len(RANKS_ONLY) > 10
     for name in RANKS_ONLY:
-        np.testing.assert_allclose(found[name][1], found[name][0], atol=1e-5, err_msg=name)
-        np.testing.assert_allclose(found[name][2], found[name][0], atol=1e-5, err_msg=name)
+        np.testing.assert_allclose(values[name][1], values[name][0], atol=1e-5, err_msg=name)
+        np.testing.assert_allclose(values[name][2], values[name][0], atol=1e-5, err_msg=name)
 
 
 def test_regions_and_ranks() -> None:
@@ -239,38 +239,38 @@ def test_perfect_inverted_and_random_maps() -> None:
     network = Sum(weight / weight.sum() * 6)
     pictures = torch.ones(5, 3, *SIZE)
     random = torch.rand(5, *SIZE, generator=generator)
-    given = [weight.expand(5, -1, -1), -weight.expand(5, -1, -1), random]
+    map_sets = [weight.expand(5, -1, -1), -weight.expand(5, -1, -1), random]
     names = [n for n in NAMES if not n.startswith(("irof", "insertion", "average", "drop", "deletion@", "road_morf@b"))]
     with_zero = [*(f"{n}@zero-9" for n in ("road_morf", "road_lerf", "lerf_morf")), "deletion", "drop_in_deletion"]
     names = [n for n in names if "noise" not in n and not n.startswith(("road", "lerf"))] + with_zero
     # left out: the mean colour changes nothing on one colour; a random map's early steps cost most of a sigmoid too
     names = [n for n in names if not n.startswith(("region", "deletion_correlation")) and n not in FILLED]
-    found = scores(names, network, pictures, given, 64)
+    values = scores(names, network, pictures, map_sets, 64)
     for name in names:
         sign = 1 if METRICS[name.split("@")[0]].higher_is_better else -1
-        best, worst, chance = (sign * np.mean(found[name][m]) for m in range(3))
+        best, worst, chance = (sign * np.mean(values[name][m]) for m in range(3))
         assert best > chance + 0.01, name
         assert chance > worst + 0.01 or (name == "infidelity" and best > worst), name
     for name in ("sensitivity_n", "single_deletion"):
-        np.testing.assert_allclose(found[name][0], 1, atol=1e-3, err_msg=name)
-        assert np.max(found[name][1]) < -0.5, "not -1: cells of 28 x 40 pixels are not all of one size"
-    np.testing.assert_allclose(found["infidelity"][0], 0, atol=1e-4)
+        np.testing.assert_allclose(values[name][0], 1, atol=1e-3, err_msg=name)
+        assert np.max(values[name][1]) < -0.5, "not -1: cells of 28 x 40 pixels are not all of one size"
+    np.testing.assert_allclose(values["infidelity"][0], 0, atol=1e-4)
 
 
 def test_where_the_network_s_answer_never_changes(pictures: Tensor, maps: list[Tensor]) -> None:
     names = ["sensitivity_n", "faithfulness_correlation", "single_deletion", "deletion_correlation", "infidelity"]
-    found = scores(names, Sum(torch.zeros(SIZE)), pictures, maps, 64)
-    assert all(value is None for name in names for row in found[name] for value in row), "not applicable"
+    values = scores(names, Sum(torch.zeros(SIZE)), pictures, maps, 64)
+    assert all(value is None for name in names for row in values[name] for value in row), "not applicable"
 
 
 def test_probes_are_shared() -> None:
-    def asked(*names: str) -> int:
+    def probe_count(*names: str) -> int:
         return len({probe for name in names for probe in METRICS[name].probes(**METRICS[name].bind({}))})  # type: ignore[misc]
 
-    assert asked("road", "road_morf", "road_lerf", "lerf_morf") == 18
-    assert asked("deletion", "insertion", "insertion_deletion", "pixel_flipping", "deletion_correlation") == 58
-    assert asked("sensitivity_n", "faithfulness_correlation") == 100 + 30
-    assert asked("single_deletion", "infidelity") == 16
+    assert probe_count("road", "road_morf", "road_lerf", "lerf_morf") == 18
+    assert probe_count("deletion", "insertion", "insertion_deletion", "pixel_flipping", "deletion_correlation") == 58
+    assert probe_count("sensitivity_n", "faithfulness_correlation") == 100 + 30
+    assert probe_count("single_deletion", "infidelity") == 16
 
 
 def test_what_the_family_costs_together() -> None:
@@ -284,12 +284,12 @@ def test_what_the_family_costs_together() -> None:
     alone = [forwards(probes)[0] for probes in family.values()]
     core = forwards([probe for name in ("deletion", "insertion", "road") for probe in family[name]])
     page = (Path(__file__).parents[2] / "docs" / "definitions.md").read_text(encoding="utf-8")
-    said = " ".join(page.split())
-    assert f"under their defaults: {together[0]} forwards per map" in said
-    assert f"would need {sum(alone)} in all" in said
-    assert f"and {together[1] - core[1]} per image" in said
-    assert f"ROAD alone need {core[0]} per map" in said
-    assert f"make the {together[0] - core[0]} more" in said
+    text = " ".join(page.split())
+    assert f"under their defaults: {together[0]} forwards per map" in text
+    assert f"would need {sum(alone)} in all" in text
+    assert f"and {together[1] - core[1]} per image" in text
+    assert f"ROAD alone need {core[0]} per map" in text
+    assert f"make the {together[0] - core[0]} more" in text
 
 
 rows = st.lists(st.lists(st.integers(-4, 4).map(float), min_size=6, max_size=6), min_size=2, max_size=2)
@@ -298,20 +298,20 @@ rows = st.lists(st.lists(st.integers(-4, 4).map(float), min_size=6, max_size=6),
 @settings(max_examples=60)
 @given(rows)
 def test_correlations_equal_scipy(pair: list[list[float]]) -> None:
-    one, other = (torch.tensor([row]) for row in pair)
-    np.testing.assert_allclose(midranks(one)[0], stats.rankdata(pair[0]))
+    first, second = (torch.tensor([row]) for row in pair)
+    np.testing.assert_allclose(midranks(first)[0], stats.rankdata(pair[0]))
     if len(set(pair[0])) > 1 and len(set(pair[1])) > 1:
-        assert float(pearson_or_zero(one, other)) == pytest.approx(stats.pearsonr(*pair).statistic, abs=1e-9)
-        assert float(spearman_or_zero(one, other)) == pytest.approx(stats.spearmanr(*pair).statistic, abs=1e-9)
+        assert float(pearson_or_zero(first, second)) == pytest.approx(stats.pearsonr(*pair).statistic, abs=1e-9)
+        assert float(spearman_or_zero(first, second)) == pytest.approx(stats.spearmanr(*pair).statistic, abs=1e-9)
     else:
-        assert float(pearson_or_zero(one, other)) == 0
+        assert float(pearson_or_zero(first, second)) == 0
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10_000))
 def test_values_stay_in_their_range(seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
-    own = pixels(torch.rand(2, 3, 16, 16, generator=generator))
+    inputs = pixels(torch.rand(2, 3, 16, 16, generator=generator))
     for name, plugin in METRICS.load().items():
         if plugin.family != "faithfulness" or plugin.probes is None or plugin.views:
             continue
@@ -320,7 +320,7 @@ def test_values_stay_in_their_range(seed: int) -> None:
         logit = 3 * torch.randn(2, count, generator=generator)
         seen = Seen(
             logit.sigmoid(), logit, (logit > 0).float(), torch.rand(2, generator=generator), torch.randn(2),
-            torch.rand(2, 16, 16, generator=generator), None, torch.rand(2, 4, 4, generator=generator), own,
+            torch.rand(2, 16, 16, generator=generator), None, torch.rand(2, 4, 4, generator=generator), inputs,
         )  # fmt: skip
         value = torch.as_tensor(plugin.function(seen, **params).value)
         low, high = plugin.range

@@ -48,12 +48,14 @@ def test_every_metric_of_quantus_has_a_verdict() -> None:
 
 @pytest.fixture(scope="module")
 def record(masked: list[Sample], tmp_path_factory: pytest.TempPathFactory) -> Record:
-    asked = [{"name": f"quantus:{name}", **FEW.get(name, {})} for name in RUNS]
+    quantus_metrics = [{"name": f"quantus:{name}", **FEW.get(name, {})} for name in RUNS]
     ours = ["attribution_auc", "energy_pointing_game", "relevance_rank_accuracy", "topk_intersection"]
     ours += ["entropy", "effective_complexity@quantus-1e-5", "sparseness"]
     captums = [{"name": "captum:infidelity", "samples": 4}, {"name": "captum:sensitivity_max", "samples": 3}]
     methods = ["gradcam", "random", "saliency"]
-    return record_of(masked, tmp_path_factory.mktemp("run"), methods=methods, metrics=[*asked, *ours, *captums])
+    return record_of(
+        masked, tmp_path_factory.mktemp("run"), methods=methods, metrics=[*quantus_metrics, *ours, *captums]
+    )
 
 
 @pytest.mark.parametrize("name", [*(f"quantus:{name}" for name in RUNS), "captum:infidelity", "captum:sensitivity_max"])
@@ -83,10 +85,12 @@ def test_what_is_said_to_be_equal_is(name: str, record: Record) -> None:
         rows = record.results[(record.results["metric"] == metric) & (record.results["method"] != "saliency")]
         return rows.set_index(["method", "sample"])["value"].dropna()
 
-    theirs, own = values(f"quantus:{name}"), values(EQUAL[name])
-    assert np.ptp(own.to_numpy()) > 0.01
+    peer_values, our_values = values(f"quantus:{name}"), values(EQUAL[name])
+    assert np.ptp(our_values.to_numpy()) > 0.01
     # ties of clamped borders go in another order there
-    np.testing.assert_allclose(theirs[own.index], own, atol=0.03 if "Rank" in name or "TopK" in name else 1e-4)
+    np.testing.assert_allclose(
+        peer_values[our_values.index], our_values, atol=0.03 if "Rank" in name or "TopK" in name else 1e-4
+    )
 
 
 def test_effective_complexity_is_their_count(record: Record) -> None:
@@ -109,44 +113,46 @@ def test_names_and_parameters_are_checked() -> None:
         read_metric({"name": "quantus:FaithfulnessCorrelation", "runs": 3})
     with pytest.raises(BenchError, match="nr_runs"):
         read_metric({"name": "quantus:FaithfulnessCorrelation", "nr_runs": "many"})
-    found = read_metric({"name": "quantus:FaithfulnessCorrelation", "nr_runs": 5})
-    assert found.params["nr_runs"] == 5
+    choice = read_metric({"name": "quantus:FaithfulnessCorrelation", "nr_runs": 5})
+    assert choice.params["nr_runs"] == 5
     assert "quantus:Sparseness" not in METRICS.names(), "they are made when they are asked for"
 
 
 def test_seeds_hold_and_global_states_are_left_alone(masked: list[Sample], tmp_path: Path) -> None:
     metrics: list[Any] = [{"name": "quantus:FaithfulnessCorrelation", "nr_runs": 5}, "captum:infidelity"]
     before = (np.random.get_state()[1].tolist(), random.getstate(), torch.get_rng_state().tolist())  # type: ignore[index]
-    one = record_of(masked, tmp_path / "a", methods=["gradcam"], metrics=metrics)
-    two = record_of(masked, tmp_path / "b", methods=["gradcam"], metrics=metrics, batch=2)
+    first = record_of(masked, tmp_path / "a", methods=["gradcam"], metrics=metrics)
+    second = record_of(masked, tmp_path / "b", methods=["gradcam"], metrics=metrics, batch=2)
     after = (np.random.get_state()[1].tolist(), random.getstate(), torch.get_rng_state().tolist())  # type: ignore[index]
     assert before == after
-    np.testing.assert_allclose(one.results["value"], two.results["value"], rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(first.results["value"], second.results["value"], rtol=1e-3, atol=1e-5)
 
 
 def test_captum_s_infidelity_by_hand(images: Tensor) -> None:
     """The formula of captum's page, with the same draws."""
-    from benchbench.metrics.quantus_adapter import seeded as put
+    from benchbench.metrics import quantus_adapter
     from benchbench.types import Pixels, Seen, Subject
 
     from ..networks import Pooled, seeded
 
     network, saliency = seeded(Pooled), torch.rand(2, 64, 64, generator=torch.Generator().manual_seed(0))
     pixels = Pixels(images[:2], (5, 6), torch.zeros(3), torch.ones(3))
-    blank, one = torch.zeros(2, 0), torch.ones(2)
+    blank, ones = torch.zeros(2, 0), torch.ones(2)
     subject = Subject(network, torch.tensor([1, 2]), ("a", "b"), lambda *_: saliency)
-    seen = Seen(blank, blank, blank, one, one, saliency, None, saliency, pixels, subject=subject)
+    seen = Seen(blank, blank, blank, ones, ones, saliency, None, saliency, pixels, subject=subject)
     plugin = METRICS["captum:infidelity"]
     for normalize in (True, False):
-        found = plugin.function(seen, sigma=0.3, samples=4, normalize=normalize).value
+        infidelities = plugin.function(seen, sigma=0.3, samples=4, normalize=normalize).value
         for i in range(2):
-            with put(pixels.seeds[i]), torch.no_grad():
+            with quantus_adapter.seeded(pixels.seeds[i]), torch.no_grad():
                 noise = 0.3 * torch.randn(4, 3, 64, 64)
                 z = network(images[i : i + 1])[0, subject.targets[i]]
                 falls = z - network(images[i : i + 1] - noise)[:, subject.targets[i]]
-            said = (noise * saliency[i]).sum((1, 2, 3))
-            factor = (said * falls).sum() / said.square().sum() if normalize else 1.0
-            assert float(found[i]) == pytest.approx(float((factor * said - falls).square().mean()), rel=1e-3)
+            predicted = (noise * saliency[i]).sum((1, 2, 3))
+            factor = (predicted * falls).sum() / predicted.square().sum() if normalize else 1.0
+            assert float(infidelities[i]) == pytest.approx(
+                float((factor * predicted - falls).square().mean()), rel=1e-3
+            )
 
 
 def test_the_page_is_up_to_date() -> None:

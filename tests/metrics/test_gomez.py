@@ -46,7 +46,7 @@ def by_hand(image: Array, cells: Array, network: nn.Module, target: int, insert:
         with torch.no_grad():
             return float(network(torch.from_numpy(picture)[None].float())[0].double().softmax(0)[target])
 
-    scores, taken, now = [answer(start)], [], 0
+    scores, step_means, now = [answer(start)], [], 0
     picture = start.copy()
     for step in range(1, steps + 1):
         until = round(round(step * 196 / steps) / 196 * len(order))
@@ -55,34 +55,34 @@ def by_hand(image: Array, cells: Array, network: nn.Module, target: int, insert:
                 for x in range(SIZE[1]):
                     if y * height // SIZE[0] == cell // width and x * width // SIZE[1] == cell % width:
                         picture[:, y, x] = end[:, y, x]
-        taken.append(np.mean([cells.flat[cell] for cell in order[now:until]]))
+        step_means.append(np.mean([cells.flat[cell] for cell in order[now:until]]))
         scores.append(answer(picture))
         now = until
     assert now == len(order)
     changes = np.diff(scores) * (1 if insert else -1)
-    return float(np.corrcoef(changes, taken)[0, 1])
+    return float(np.corrcoef(changes, step_means)[0, 1])
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_against_plain_numpy(name: str, network: nn.Module, pictures: Tensor, maps: list[Tensor]) -> None:
     """Maps of 7 x 10 cells and of 4 x 5 with ties: a step is a cell; of 14 x 20: 196 steps for 280 cells."""
     fine = torch.rand(5, 14, 20, generator=torch.Generator().manual_seed(1))
-    given = [*maps, fine]
-    found = scores([name], network, pictures, given, batch=16)[name]
+    map_sets = [*maps, fine]
+    values = scores([name], network, pictures, map_sets, batch=16)[name]
     with torch.no_grad():
         targets = network(pictures).argsort(1)[:, -2].tolist()
     for m, i in ((0, 0), (0, 1), (1, 0), (1, 3), (2, 4)):
-        image, cells = pictures[i].double().numpy(), given[m][i].double().numpy()
+        image, cells = pictures[i].double().numpy(), map_sets[m][i].double().numpy()
         wanted = by_hand(image, cells, network, targets[i], name.startswith("insertion"))
-        assert found[m][i] == pytest.approx(wanted, abs=1e-4)
-    assert found[1][2] == 0, "a constant map"
+        assert values[m][i] == pytest.approx(wanted, abs=1e-4)
+    assert values[1][2] == 0, "a constant map"
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_batch_size_changes_nothing(name: str, network: nn.Module, pictures: Tensor, maps: list[Tensor]) -> None:
     for batch in (1, 7):
-        found, together = (scores([name], network, pictures, maps, size)[name] for size in (batch, 64))
-        np.testing.assert_allclose(found, together, atol=2e-5)
+        batched, together = (scores([name], network, pictures, maps, size)[name] for size in (batch, 64))
+        np.testing.assert_allclose(batched, together, atol=2e-5)
 
 
 def test_a_network_that_adds_cells_up_is_told_exactly() -> None:
@@ -98,21 +98,21 @@ def test_a_network_that_adds_cells_up_is_told_exactly() -> None:
             p = images.double().mean(1).sum((1, 2)).clamp(1e-6, 1 - 1e-6)
             return torch.stack([(1 - p).log(), p.log()], 1)
 
-    found = _correlations("deletion_correlation", Adds(), picture, [cells, -cells])
-    np.testing.assert_allclose(found[0], 1, atol=1e-6)
-    np.testing.assert_allclose(found[1], -1, atol=1e-6)
+    correlations = _correlations("deletion_correlation", Adds(), picture, [cells, -cells])
+    np.testing.assert_allclose(correlations[0], 1, atol=1e-6)
+    np.testing.assert_allclose(correlations[1], -1, atol=1e-6)
 
 
 def _correlations(name: str, network: nn.Module, shown: Tensor, maps: list[Tensor]) -> list[list[float]]:
     plugin = METRICS[name]
     params = plugin.bind(plugin.protocols["gomez-196"])
-    own = pixels(shown)
+    inputs = pixels(shown)
     probes = list(plugin.probes(**params))  # type: ignore[misc]
-    answers = score_probes(Scorer(network, 16), own, torch.ones(len(shown), dtype=torch.long), maps, probes)
+    answers = score_probes(Scorer(network, 16), inputs, torch.ones(len(shown), dtype=torch.long), maps, probes)
     values = []
     for m, cells in enumerate(maps):
         p = torch.stack([answers[canonical(probe)][m].probability for probe in probes], 1)
-        seen = Seen(p, p, p, p[:, 0], p[:, 0], saliency(cells, SIZE), None, cells, own)
+        seen = Seen(p, p, p, p[:, 0], p[:, 0], saliency(cells, SIZE), None, cells, inputs)
         values.append(plugin.function(seen, **params).value.tolist())
     return values
 
@@ -133,13 +133,13 @@ def test_probes_that_take_the_same_parts_are_one_picture(
     fractions: list[float], height: int, width: int, data: st.DataObject
 ) -> None:
     kinds = data.draw(st.lists(st.sampled_from([Remove, Keep]), min_size=len(fractions), max_size=len(fractions)))
-    asked = [(Remove if k is Remove else Keep, f) for k, f in zip(kinds, fractions, strict=True)]
-    probes: list[Probe] = list(dict.fromkeys(kind(f, "zero", "most", "map") for kind, f in asked))
-    own = pixels(torch.rand(3, 3, 12, 18, generator=torch.Generator().manual_seed(0)))
+    choices = [(Remove if k is Remove else Keep, f) for k, f in zip(kinds, fractions, strict=True)]
+    probes: list[Probe] = list(dict.fromkeys(kind(f, "zero", "most", "map") for kind, f in choices))
+    inputs = pixels(torch.rand(3, 3, 12, 18, generator=torch.Generator().manual_seed(0)))
     cells = torch.rand(3, height, width, generator=torch.Generator().manual_seed(1))
     pairs = torch.stack([torch.zeros(3, dtype=torch.long), torch.arange(3)], 1)
-    piece = RankedMaps.of(PerturbationCache.of(own, probes), [cells], pairs, ProbePlan.of(probes))
-    marks = piece.marks(keys(own.size, own.images.device))
+    piece = RankedMaps.of(PerturbationCache.of(inputs, probes), [cells], pairs, ProbePlan.of(probes))
+    marks = piece.marks(keys(inputs.size, inputs.images.device))
     every = torch.arange(3)
     shown = [piece.picture(probe, every) for probe in probes]
     for i in range(len(probes)):
@@ -150,8 +150,8 @@ def test_probes_that_take_the_same_parts_are_one_picture(
 
 
 def test_amounts_round_half_to_even_as_python_does() -> None:
-    own = pixels(torch.zeros(1, 3, 10, 10))
-    piece = PerturbationCache.of(own, [Remove(0.5)]).parts["pixels"]
+    inputs = pixels(torch.zeros(1, 3, 10, 10))
+    piece = PerturbationCache.of(inputs, [Remove(0.5)]).parts["pixels"]
     assert amounts([k / 200 for k in range(200)], piece)[:, 0].tolist() == [round(k / 200 * 100) for k in range(200)]
 
 

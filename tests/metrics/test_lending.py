@@ -59,7 +59,7 @@ def test_what_was_not_declared_is_never_seen(
     images: Tensor, tmp_path: Path, registered: Any, masked: bool, beside: list[str]
 ) -> None:
     """The rows fail in every study alike, and say the need. What needs masks is refused where there are none."""
-    asked = {name: registered(name, ("map",)) for name in LENT if name not in ("map", "raw")}
+    undeclared = {name: registered(name, ("map",)) for name in LENT if name not in ("map", "raw")}
     lent = {
         name: registered(name, tuple({"map", needs[0]})) for name, needs in LENT.items() if masked or name != "mask"
     }
@@ -72,17 +72,17 @@ def test_what_was_not_declared_is_never_seen(
         datasets={"data": (images, labels, masks) if masked else (images, labels)},
         layers=["relu"],
         methods=["gradcam"],
-        metrics=[*asked.values(), *lent.values(), *beside],
+        metrics=[*undeclared.values(), *lent.values(), *beside],
     )
     run(study, tmp_path)
-    found = Record.load(tmp_path).results
-    for name, metric_name in asked.items():
-        rows = found[found["metric"] == metric_name]
-        said = f'reads seen.{name} and does not declare it. Add "{LENT[name][0]}" to its needs'
+    table = Record.load(tmp_path).results
+    for name, metric_name in undeclared.items():
+        rows = table[table["metric"] == metric_name]
+        reason = f'reads seen.{name} and does not declare it. Add "{LENT[name][0]}" to its needs'
         assert set(rows["status"]) == {"failed"}
-        assert rows["reason"].str.contains(said, regex=False).all()
+        assert rows["reason"].str.contains(reason, regex=False).all()
     for metric_name in lent.values():
-        rows = found[found["metric"] == metric_name]
+        rows = table[table["metric"] == metric_name]
         assert set(rows["status"]) == {"ok"}, rows["reason"].iloc[0]
         assert set(rows["value"]) == {1.0}
 
@@ -100,15 +100,15 @@ def full() -> Seen:
 def test_each_need_lends_its_own(need: str) -> None:
     """Nor is anything else to be got at behind the attributes' backs."""
     seen = full()
-    given = lend(seen, "mine", {need})
-    held: Mapping[str, Any] = vars(given)
+    lent = lend(seen, "mine", {need})
+    held: Mapping[str, Any] = vars(lent)
     for name, needs in LENT.items():
         if need in needs:
-            assert getattr(given, name) is getattr(seen, name)
+            assert getattr(lent, name) is getattr(seen, name)
             continue
         assert held[name] is None
         with pytest.raises(NotLent, match=f'metric mine reads seen.{name} .* Add "{needs[0]}" to its needs'):
-            getattr(given, name)
+            getattr(lent, name)
 
 
 def test_every_attribute_and_every_need_of_a_seen_is_known() -> None:
@@ -147,8 +147,8 @@ def test_a_picture_that_the_network_refuses_costs_the_metric_that_asks_for_it(im
         )
         folder = tmp_path / "-".join(metrics)
         run(study, folder)
-        found = Record.load(folder).results
-        return found[found["metric"] == "average_drop"].set_index(["method", "sample"])["value"]
+        table = Record.load(folder).results
+        return table[table["metric"] == "average_drop"].set_index(["method", "sample"])["value"]
 
     alone, beside = done("average_drop"), done("average_drop", "deletion")
     assert alone.notna().all()

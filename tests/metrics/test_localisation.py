@@ -65,8 +65,8 @@ def test_perfect_inverted_and_constant_maps(name: str) -> None:
     for constant in (0.0, 0.7):
         if name == "energy_pointing_game@positive-mask" and constant:
             continue  # a positive map has its mass everywhere: below
-        found = values(name, torch.full((1, 40, 50), constant), mask)
-        assert found == pytest.approx([CONSTANT.get(metric, area / mask.numel())])
+        scores = values(name, torch.full((1, 40, 50), constant), mask)
+        assert scores == pytest.approx([CONSTANT.get(metric, area / mask.numel())])
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -111,8 +111,8 @@ def test_the_margin_by_distances(tolerance: int) -> None:
 
 def test_the_box_of_a_mask() -> None:
     masks = random_masks()
-    for mask, found in zip(masks, boxed(masks), strict=True):
-        np.testing.assert_array_equal(found, plain.box(mask.numpy()))
+    for mask, box in zip(masks, boxed(masks), strict=True):
+        np.testing.assert_array_equal(box, plain.box(mask.numpy()))
 
 
 def test_of_equal_pixels_the_first_points() -> None:
@@ -131,8 +131,8 @@ def test_positive_mass_leaves_out_what_is_negative() -> None:
     large = raw.repeat_interleave(1, 0)
     up = upsample(large.double(), (8, 8)).clamp_min(0).numpy()
     wide = mask.repeat_interleave(4, 1).repeat_interleave(4, 2)
-    found = values("energy_pointing_game@positive-mask", large, wide, (8, 8))
-    assert found == pytest.approx([plain.energy(m, k) for m, k in zip(up, wide.numpy(), strict=True)])
+    scores = values("energy_pointing_game@positive-mask", large, wide, (8, 8))
+    assert scores == pytest.approx([plain.energy(m, k) for m, k in zip(up, wide.numpy(), strict=True)])
 
 
 def test_more_pixels_than_the_image_has() -> None:
@@ -156,9 +156,9 @@ def test_equals_plain_numpy(name: str) -> None:
     raw, mask = random_maps(), random_masks()
     wanted = [PLAIN[name](s, m) for s, m in zip(arrays(raw), mask.numpy(), strict=True)]
     applies = [not reason for reason in why(name, raw, mask)]
-    found = values(name, raw[applies], mask[applies])
+    scores = values(name, raw[applies], mask[applies])
     sampled = name.partition("@")[0] in ("relevance_rank_accuracy", "topk_intersection")
-    np.testing.assert_allclose(found, np.array(wanted)[applies], atol=0.01 if sampled else 1e-9)
+    np.testing.assert_allclose(scores, np.array(wanted)[applies], atol=0.01 if sampled else 1e-9)
 
 
 @pytest.mark.parametrize("name", ["relevance_rank_accuracy", "topk_intersection@top-5-percent"])
@@ -197,8 +197,10 @@ def test_equals_quantus_where_no_pixels_are_equal() -> None:
     }
     for name, peer in peers.items():
         metric = peer(abs=False, normalise=False, disable_warnings=True, display_progressbar=False)
-        found = metric.evaluate_batch(x_batch=np.zeros((3, 3, 40, 50)), a_batch=maps.copy(), s_batch=masks.copy())
-        np.testing.assert_allclose(values(name, raw, mask), np.ravel(found).astype(float), atol=1e-8, err_msg=name)
+        peer_values = metric.evaluate_batch(x_batch=np.zeros((3, 3, 40, 50)), a_batch=maps.copy(), s_batch=masks.copy())
+        np.testing.assert_allclose(
+            values(name, raw, mask), np.ravel(peer_values).astype(float), atol=1e-8, err_msg=name
+        )
 
 
 @pytest.mark.parametrize("name", [n for n in ALL if METRICS[n.partition("@")[0]].ranks_only])

@@ -35,11 +35,11 @@ ANSWERED = [
 ]
 
 
-def tried(asked: Any, **changes: Any) -> MetricCase:
-    return replace(trial(read_metric(asked), 1e-4), **changes)
+def tried(spec: Any, **changes: Any) -> MetricCase:
+    return replace(trial(read_metric(spec), 1e-4), **changes)
 
 
-def said(entries: list[Entry]) -> set[str]:
+def reasons(entries: list[Entry]) -> set[str]:
     assert {entry["status"] for entry in entries} == {"not_applicable"}, entries
     return {str(entry["reason"]) for entry in entries}
 
@@ -54,18 +54,18 @@ def mute(bias: float = 0.0) -> PositionNet:
 @pytest.mark.parametrize("label", BY_PICTURES)
 def test_before_a_network_that_always_says_the_same_all_maps_tie(label: str) -> None:
     """No picture tells that the network would say the same to every other."""
-    given = tried(label, network=mute())
-    every = [given.entries(maps=maps) for maps in (given.maps, -given.maps)]
+    case = tried(label, network=mute())
+    every = [case.entries(maps=maps) for maps in (case.maps, -case.maps)]
     assert {entry["status"] for entries in every for entry in entries} == {"ok"}
-    one, other = ([entry["value"] for entry in entries] for entries in every)
-    assert one == pytest.approx(other, rel=0, abs=1e-12)
+    upright, inverted = ([entry["value"] for entry in entries] for entries in every)
+    assert upright == pytest.approx(inverted, rel=0, abs=1e-12)
 
 
 @pytest.mark.parametrize("label", ANSWERED)
 def test_a_correlation_with_answers_that_are_all_the_same_is_none(label: str) -> None:
-    given = tried(label, network=mute())
-    for maps in (given.maps, -given.maps, torch.zeros_like(given.maps)):
-        assert said(given.entries(maps=maps)) == {"the network's answer does not change on any step"}
+    case = tried(label, network=mute())
+    for maps in (case.maps, -case.maps, torch.zeros_like(case.maps)):
+        assert reasons(case.entries(maps=maps)) == {"the network's answer does not change on any step"}
 
 
 class Rounding(nn.Module):
@@ -79,9 +79,9 @@ class Rounding(nn.Module):
 @pytest.mark.parametrize("label", ["sensitivity_n", "faithfulness_correlation", "single_deletion"])
 def test_rounding_is_no_answer(label: str) -> None:
     """A correlation with the last bits of a constant would be a number like any other."""
-    given = tried(label, network=Rounding())
-    given = replace(given, images=given.images[[0, 5 % 5]], maps=given.maps[:2], masks=None)
-    assert len(said(given.entries())) == 1
+    case = tried(label, network=Rounding())
+    case = replace(case, images=case.images[[0, 5 % 5]], maps=case.maps[:2], masks=None)
+    assert len(reasons(case.entries())) == 1
 
 
 def noisy(count: int = 5) -> Tensor:
@@ -89,16 +89,16 @@ def noisy(count: int = 5) -> Tensor:
 
 
 def test_irof_of_one_superpixel() -> None:
-    given = tried("irof")
+    case = tried("irof")
     segments = Pixels(noisy(), (0,) * 5, torch.tensor([0.485] * 3), torch.tensor([0.229] * 3))
     assert superpixels(segments, 60).amax((1, 2)).tolist() == [0] * 5, "SLIC makes one of noise"
-    noise = replace(given, images=noisy())
-    for maps in (given.maps, -given.maps):
-        assert said(noise.entries(maps=maps)) == {SETTLED}
-    entries = given.entries()
+    noise = replace(case, images=noisy())
+    for maps in (case.maps, -case.maps):
+        assert reasons(noise.entries(maps=maps)) == {SETTLED}
+    entries = case.entries()
     assert {entry["status"] for entry in entries} == {"ok"}
     assert all(entry["parts"]["segments"] >= 6 for entry in entries)
-    assert entries != given.entries(maps=-given.maps)
+    assert entries != case.entries(maps=-case.maps)
 
 
 def test_irof_of_few_superpixels_is_said_with_their_number() -> None:
@@ -106,25 +106,25 @@ def test_irof_of_few_superpixels_is_said_with_their_number() -> None:
     images = noisy()
     images[:, :, :, :4] = 0.5
     text = "SLIC finds fewer than 6 segments in the image: a curve of so few says next to nothing of a map"
-    assert said(tried("irof", images=images).entries()) == {text}
+    assert reasons(tried("irof", images=images).entries()) == {text}
     assert {entry["status"] for entry in tried("irof@slic300-10", images=images).entries()} == {"ok"}
     assert (least_of("slic-60"), least_of("slic-300"), least_of("slic-7"), least_of("grid-3")) == (6, 30, 2, 2)
 
 
 def test_a_grid_of_one_cell_settles_everything() -> None:
-    one = {"parts": "grid-1"}
-    assert said(tried({"name": "region_flipping", **one}).entries()) == {SETTLED}
-    assert said(tried({"name": "irof", **one}).entries()) == {SETTLED}
+    one_cell = {"parts": "grid-1"}
+    assert reasons(tried({"name": "region_flipping", **one_cell}).entries()) == {SETTLED}
+    assert reasons(tried({"name": "irof", **one_cell}).entries()) == {SETTLED}
     every_set = "every set has the same parts of this image, whatever the map"
-    assert said(tried({"name": "sensitivity_n", **one}).entries()) == {every_set}
-    assert said(tried({"name": "faithfulness_correlation", **one}).entries()) == {every_set}
+    assert reasons(tried({"name": "sensitivity_n", **one_cell}).entries()) == {every_set}
+    assert reasons(tried({"name": "faithfulness_correlation", **one_cell}).entries()) == {every_set}
 
 
 def test_a_fill_that_is_the_image() -> None:
     """An image of one colour under its mean colour, but not under another."""
     even = torch.full((5, 3, 48, 64), 0.4)
-    assert said(tried("region_flipping", images=even).entries()) == {UNFILLED}
-    assert said(tried("deletion@rise-28-mean", images=even).entries()) == {UNFILLED}
+    assert reasons(tried("region_flipping", images=even).entries()) == {UNFILLED}
+    assert reasons(tried("deletion@rise-28-mean", images=even).entries()) == {UNFILLED}
     assert {entry["status"] for entry in tried("deletion", images=even).entries()} == {"ok"}
 
 
@@ -155,21 +155,21 @@ def spread(share: float) -> Tensor:
 @pytest.mark.parametrize(("share", "applies"), [(0.0, True), (0.15, True), (0.25, False), (0.7, False)])
 def test_road_by_percentiles_needs_a_lowest_step_that_leaves_something(share: float, applies: bool) -> None:
     """numpy's percentile is 0 from a fifth of zeros on: every pixel is at or above it."""
-    given = tried("road@pgc", maps=torch.nn.functional.interpolate(spread(share)[None], (48, 64))[0].expand(5, 48, 64))
-    entries = given.entries()
+    case = tried("road@pgc", maps=torch.nn.functional.interpolate(spread(share)[None], (48, 64))[0].expand(5, 48, 64))
+    entries = case.entries()
     gone = above(Above(20, strict=False), spread(share))
     assert bool(gone.all()) is not applies
     if applies:
         assert {entry["status"] for entry in entries} == {"ok"}
     else:
         text = "20 % or more of the map's pixels share its lowest value: the percentile rule takes the whole image."
-        assert said(entries) == {f"{text} Use road@combined-9"}
-    assert said(tried("road@pgc", maps=1 - given.maps).entries()) if not applies else True
-    assert {e["status"] for e in tried("road", maps=given.maps).entries()} == {"ok"}
+        assert reasons(entries) == {f"{text} Use road@combined-9"}
+    assert reasons(tried("road@pgc", maps=1 - case.maps).entries()) if not applies else True
+    assert {e["status"] for e in tried("road", maps=case.maps).entries()} == {"ok"}
 
 
 def test_as_many_pixels_as_the_image_has_are_no_choice() -> None:
-    assert said(tried({"name": "topk_intersection", "k": 48 * 64}).entries()) == {
+    assert reasons(tried({"name": "topk_intersection", "k": 48 * 64}).entries()) == {
         "the image has 3072 pixels, not more than k = 3072: every map takes all of them"
     }
     assert {e["status"] for e in tried({"name": "topk_intersection", "k": 48 * 64 - 1}).entries()} == {"ok"}
@@ -178,13 +178,13 @@ def test_as_many_pixels_as_the_image_has_are_no_choice() -> None:
 @pytest.mark.parametrize("name", ["sparseness", "entropy", "map_mean", "total_variation", "effective_complexity"])
 def test_a_map_of_one_cell_has_no_complexity(name: str) -> None:
     protocol = "quantus-1e-5-layer" if name == "effective_complexity" else "layer"
-    given = tried(f"{name}@{protocol}", maps=torch.full((5, 1, 1), 0.3))
-    assert len(said(given.entries())) == 1
+    case = tried(f"{name}@{protocol}", maps=torch.full((5, 1, 1), 0.3))
+    assert len(reasons(case.entries())) == 1
 
 
 def test_a_map_of_one_cell_has_one_step() -> None:
-    given = tried("deletion_correlation@gomez-196", maps=torch.full((5, 1, 1), 0.3))
-    assert len(said(given.entries())) == 1
+    case = tried("deletion_correlation@gomez-196", maps=torch.full((5, 1, 1), 0.3))
+    assert len(reasons(case.entries())) == 1
 
 
 @pytest.mark.parametrize(
@@ -205,20 +205,20 @@ def test_steps_that_no_map_can_change_are_refused(params: dict[str, Any], text: 
     with pytest.raises(BenchError, match=text):
         read_metric(params)
     least = {"mindspore": 3, "pnpxai": 3}.get(str(params.get("source")), 2)
-    given = tried({**params, "steps": least})
-    tied = torch.zeros_like(given.maps)
+    case = tried({**params, "steps": least})
+    tied = torch.zeros_like(case.maps)
     tied[:, 0] = 1
-    assert [e["value"] for e in given.entries(maps=tied)] != [e["value"] for e in given.entries(maps=-given.maps)]
+    assert [e["value"] for e in case.entries(maps=tied)] != [e["value"] for e in case.entries(maps=-case.maps)]
 
 
-def registered(function: Any, **given: Any) -> None:
-    more = {"needs": "map", "unit": "none", "equation": "x", "range": (0, 1), "protocols": {"only": {}}} | given
+def registered(function: Any, **options: Any) -> None:
+    more = {"needs": "map", "unit": "none", "equation": "x", "range": (0, 1), "protocols": {"only": {}}} | options
 
     @metric("careless", higher_is_better=True, **more)
     def careless(seen: Seen) -> Scored:
         """A metric."""
-        found: Scored = function(seen)
-        return found
+        result: Scored = function(seen)
+        return result
 
 
 def blind(seen: Seen) -> Scored:

@@ -61,8 +61,8 @@ def test_area_of_a_straight_line_and_of_a_step() -> None:
 @settings(max_examples=30)
 @given(st.lists(st.floats(0, 1), min_size=29, max_size=29))
 def test_area_lies_between_the_curve_s_ends(y: list[float]) -> None:
-    (found,) = value("deletion", [1.0], [y])
-    assert min(y) - 1e-6 <= found <= max(y) + 1e-6
+    (area,) = value("deletion", [1.0], [y])
+    assert min(y) - 1e-6 <= area <= max(y) + 1e-6
 
 
 def test_cost_metrics_read_the_cost() -> None:

@@ -69,11 +69,18 @@ def engine(label: str, network: nn.Module, pixels: Pixels, maps: Tensor, targets
     choice = read_metric(label)
     assert choice.plugin.probes is not None
     probes = list(choice.plugin.probes(**choice.params))
-    found = score_probes(Scorer(network, 64), pixels, targets, [maps], [Whole(), *probes])
-    own = TargetScores.stack([found[canonical(p)][0] for p in probes])
-    whole = found[Whole()][0]
-    given = (own.probability, own.logit, own.correct, whole.probability, whole.logit, saliency(maps, pixels.size))
-    seen = Seen(*given, None, maps, pixels)
+    scores_by_probe = score_probes(Scorer(network, 64), pixels, targets, [maps], [Whole(), *probes])
+    stacked = TargetScores.stack([scores_by_probe[canonical(p)][0] for p in probes])
+    whole = scores_by_probe[Whole()][0]
+    answers = (
+        stacked.probability,
+        stacked.logit,
+        stacked.correct,
+        whole.probability,
+        whole.logit,
+        saliency(maps, pixels.size),
+    )
+    seen = Seen(*answers, None, maps, pixels)
     return [float(v) for v in torch.as_tensor(choice.plugin.function(seen, **choice.params).value)]
 
 
@@ -176,10 +183,10 @@ CASES = [
 
 @pytest.mark.parametrize(("kind", "name"), CASES)
 def test_a_protocol_is_its_source_s_rule(kind: str, name: str, scene: Scene) -> None:
-    found = engine(f"{kind}@{name}", *scene)
+    values = engine(f"{kind}@{name}", *scene)
     for i in range(2):
         expected = RULES[name](Plain(*scene, i), kind == "insertion")
-        assert found[i] == pytest.approx(expected, abs=2e-5)
+        assert values[i] == pytest.approx(expected, abs=2e-5)
 
 
 def test_every_named_source_has_a_rule_here() -> None:
@@ -195,14 +202,14 @@ def test_the_same_curve_is_another_number_under_each_rule(scene: Scene) -> None:
         x = torch.tensor(shares(source, steps), dtype=torch.float64)  # type: ignore[arg-type]
         return float(area(source, x, (-9 * x).exp()[None]))  # type: ignore[arg-type]
 
-    found = {
+    areas = {
         name: of(*name) for name in [("rise", 224), ("rise", 10), ("latec", 1003), ("interpretdl", 20), ("pnpxai", 10)]
     }
-    assert found["rise", 224] == pytest.approx((1 - np.exp(-9)) / 9, abs=1e-4)
+    assert areas["rise", 224] == pytest.approx((1 - np.exp(-9)) / 9, abs=1e-4)
     assert (
-        found["latec", 1003] < found["rise", 224] < found["rise", 10] < found["interpretdl", 20] < found["pnpxai", 10]
+        areas["latec", 1003] < areas["rise", 224] < areas["rise", 10] < areas["interpretdl", 20] < areas["pnpxai", 10]
     )
-    assert found["pnpxai", 10] > 1.4 * found["rise", 224]
+    assert areas["pnpxai", 10] > 1.4 * areas["rise", 224]
 
 
 @pytest.mark.parametrize("name", ["pgc", "pgc-9"])
@@ -211,7 +218,7 @@ def test_road_as_pytorch_grad_cam_has_it(name: str) -> None:
     a sparse system solved directly.
     """
     scene = scene_of(112)
-    found, percents = engine(f"road@{name}", *scene), (20, 40, 60, 80) if name == "pgc" else range(10, 100, 10)
+    scores, percents = engine(f"road@{name}", *scene), (20, 40, 60, 80) if name == "pgc" else range(10, 100, 10)
     for i in range(2):
         plain = Plain(*scene, i)
         noise = FILLS["noisy-linear-normalised"](scene[1])[i].double().numpy()
@@ -221,8 +228,8 @@ def test_road_as_pytorch_grad_cam_has_it(name: str) -> None:
             return plain.score(np.where(hidden, solved(plain.image, hidden) + noise, plain.image))
 
         gap = np.mean([left(1 - plain.map, p) - left(plain.map, p) for p in percents])
-        assert found[i] == pytest.approx(gap / 2, abs=1e-3)
-    assert np.ptp(found) > 1e-3
+        assert scores[i] == pytest.approx(gap / 2, abs=1e-3)
+    assert np.ptp(scores) > 1e-3
 
 
 def test_percentiles_and_ties() -> None:
@@ -236,7 +243,7 @@ def test_percentiles_and_ties() -> None:
     assert above(Above(5, strict=False), constant).all()
 
 
-class Given:
+class FixedMaps:
     """What torch-cam's metric asks of an extractor, with maps that are there already."""
 
     def __init__(self, network: nn.Module, maps: Tensor) -> None:
@@ -256,9 +263,9 @@ class Given:
 def test_torchcam_itself(scene: Scene) -> None:
     """Its own metric on the same maps, whose ties it orders as we do."""
     network, pixels, maps, targets = scene
-    theirs = DeletionInsertionMetric(Given(network, maps), None, steps=20)
+    peer = DeletionInsertionMetric(FixedMaps(network, maps), None, steps=20)
     with torch.inference_mode():
-        theirs.update(pixels.images, targets.tolist())
-    said = theirs.summary()
-    assert np.mean(engine("deletion@torchcam-20", *scene)) == pytest.approx(said["deletion_auc"], abs=1e-3)
-    assert np.mean(engine("insertion@torchcam-20", *scene)) == pytest.approx(said["insertion_auc"], abs=1e-3)
+        peer.update(pixels.images, targets.tolist())
+    summary = peer.summary()
+    assert np.mean(engine("deletion@torchcam-20", *scene)) == pytest.approx(summary["deletion_auc"], abs=1e-3)
+    assert np.mean(engine("insertion@torchcam-20", *scene)) == pytest.approx(summary["insertion_auc"], abs=1e-3)

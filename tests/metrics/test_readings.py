@@ -44,14 +44,14 @@ GENERATOR = torch.Generator()
 
 def maps(kind: str, *shape: int) -> Tensor:
     """(COUNT, h, w): random ones, and those that are at an end of what a map can be."""
-    found = torch.rand(COUNT, *shape, generator=GENERATOR)
+    raw = torch.rand(COUNT, *shape, generator=GENERATOR)
     if kind == "extreme":
-        found = torch.randn(COUNT, *shape, generator=GENERATOR) * 10.0 ** torch.arange(-3, 3)[:, None, None]
-        found[0], found[1] = 0.0, (found[1] > 0).float()
-        found[2] = 0.0
-        found[2, -1, 0] = 1.0
-        found[3] = torch.arange(shape[0])[:, None].add(torch.arange(shape[1])).remainder(2).float()
-    return found
+        raw = torch.randn(COUNT, *shape, generator=GENERATOR) * 10.0 ** torch.arange(-3, 3)[:, None, None]
+        raw[0], raw[1] = 0.0, (raw[1] > 0).float()
+        raw[2] = 0.0
+        raw[2, -1, 0] = 1.0
+        raw[3] = torch.arange(shape[0])[:, None].add(torch.arange(shape[1])).remainder(2).float()
+    return raw
 
 
 def answers(kind: str, *shape: int) -> tuple[Tensor, Tensor]:
@@ -95,9 +95,9 @@ def seen_by(choice: MetricChoice, kind: str, seed: int) -> Seen:
 
 
 @pytest.mark.parametrize("kind", ["random", "extreme"])
-@pytest.mark.parametrize("asked", [*LABELS, *CUSTOM], ids=str)
-def test_values_lie_in_the_range_of_their_protocol(asked: Any, kind: str) -> None:
-    choice = read_metric(asked)
+@pytest.mark.parametrize("spec", [*LABELS, *CUSTOM], ids=str)
+def test_values_lie_in_the_range_of_their_protocol(spec: Any, kind: str) -> None:
+    choice = read_metric(spec)
     low, high = choice.plugin.reading_of(choice.params).range
     reached = []
     for seed in range(2):
@@ -132,8 +132,8 @@ def test_a_fall_in_logits_has_a_floor_and_no_ceiling() -> None:
     assert choice.plugin.function(seen, **choice.params).value.tolist() == [15.0] * COUNT
     reading = choice.plugin.reading_of(choice.params)
     assert (reading.unit, reading.range, reading.equation) == ("logit", (0, math.inf), "max(0, z - z')")
-    own = read_metric("average_drop").plugin
-    assert own.reading_of(own.bind({})).range == (0, 1)
+    plugin = read_metric("average_drop").plugin
+    assert plugin.reading_of(plugin.bind({})).range == (0, 1)
 
 
 def test_what_mindspore_adds_moves_its_range() -> None:
@@ -161,20 +161,20 @@ class Loud(nn.Module):
 
 
 def test_a_run_says_the_protocol_s_own_and_so_does_what_reads_it(images: Tensor, tmp_path: Path) -> None:
-    asked = ["deletion", "deletion@torchcam-20", "average_drop@pgc", {"name": "insertion", "answer": "logit"}]
+    metrics = ["deletion", "deletion@torchcam-20", "average_drop@pgc", {"name": "insertion", "answer": "logit"}]
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = Loud().eval()
     study = StudySpec(
-        models={"net": network}, datasets={"data": images}, layers=["features"], methods=["gradcam"], metrics=asked
+        models={"net": network}, datasets={"data": images}, layers=["features"], methods=["gradcam"], metrics=metrics
     )
     run(study, tmp_path)
     info = json.loads((tmp_path / "run.json").read_text())
-    said = {(m["name"], m["protocol"]): m for m in info["metrics"]}
-    assert said["deletion", "rise-28"]["range"] == [0.0, 1.0]
+    readings = {(m["name"], m["protocol"]): m for m in info["metrics"]}
+    assert readings["deletion", "rise-28"]["range"] == [0.0, 1.0]
     for pair in [("deletion", "torchcam-20"), ("insertion", "custom(answer=logit)")]:
-        assert (said[pair]["range"], said[pair]["unit"]) == ([None, None], "logit")
-    assert said["average_drop", "pgc"]["range"] == [0.0, None]
+        assert (readings[pair]["range"], readings[pair]["unit"]) == ([None, None], "logit")
+    assert readings["average_drop", "pgc"]["range"] == [0.0, None]
     margins = {pair: scale.margin for pair, scale in scales(info).items()}
     assert margins["deletion", "rise-28"] == pytest.approx(0.01)
     assert math.isnan(margins["deletion", "torchcam-20"]), "no share of a range that is none"
@@ -182,13 +182,13 @@ def test_a_run_says_the_protocol_s_own_and_so_does_what_reads_it(images: Tensor,
 
 
 def test_a_listing_says_each_protocol_s_own() -> None:
-    told = entry(METRICS["deletion"])
-    assert (told["better"], told["unit"], told["range"]) == ("lower", "probability", [0, 1])
-    assert told["readings"]["xplique-10"]["range"] == [None, None]
-    assert told["readings"]["xplique-10"]["unit"] == "logit"
+    listing = entry(METRICS["deletion"])
+    assert (listing["better"], listing["unit"], listing["range"]) == ("lower", "probability", [0, 1])
+    assert listing["readings"]["xplique-10"]["range"] == [None, None]
+    assert listing["readings"]["xplique-10"]["unit"] == "logit"
 
 
-def registered(**given: Any) -> None:
+def registered(**options: Any) -> None:
     @metric(
         "turned",
         needs="map",
@@ -197,7 +197,7 @@ def registered(**given: Any) -> None:
         unit="height",
         range=(0, 1),
         equation="mean",
-        **given,
+        **options,
     )
     def turned(seen: Seen, *, sign: float = 1.0) -> Scored:
         """The map's mean, or its negative."""
@@ -216,16 +216,16 @@ def test_a_protocol_may_turn_the_direction_round() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("reading", "message"),
     [
         ({"ranges": (0, 1)}, "metric turned: reading= returns 'ranges'. Did you mean 'range'"),
         ({"range": (1, 1)}, r"metric turned: the range is \(1, 1\). Give \(low, high\)"),
     ],
 )
-def test_a_reading_that_is_none_is_refused(given: dict[str, Any], said: str) -> None:
-    registered(reading=lambda sign: given)
+def test_a_reading_that_is_none_is_refused(reading: dict[str, Any], message: str) -> None:
+    registered(reading=lambda sign: reading)
     try:
-        with pytest.raises(BenchError, match=said):
+        with pytest.raises(BenchError, match=message):
             METRICS["turned"].reading_of({"sign": 1.0})
     finally:
         METRICS.remove("turned")

@@ -58,20 +58,20 @@ def trial() -> MetricCase:
 
 
 def answers(trial: MetricCase, name: str = "tie_spread", **keys: Any) -> list[Mapping[str, Any]]:
-    own = MetricCase(read_metric(name), trial.network, trial.images, trial.maps, None)
-    return own.entries(**keys)
+    case = MetricCase(read_metric(name), trial.network, trial.images, trial.maps, None)
+    return case.entries(**keys)
 
 
 def orders(image: int, draws: int) -> list[list[tuple[int, int]]]:
     """Every pixel, in the order in which equal ones go: rows, rows from the end, and the random ones of the seed."""
     rows = [(i, j) for i in range(HEIGHT) for j in range(WIDTH)]
     (seed,) = sample_seeds(0, "probes", [f"image {image}"])
-    found = [rows, rows[::-1]]
+    sequences = [rows, rows[::-1]]
     for k in range(1, draws + 1):
         digest = hashlib.sha256(f"{seed}/parts/ties/{k}".encode()).digest()
         drawn = np.random.default_rng(int.from_bytes(digest[:8], "big")).permutation(len(rows))
-        found.append([rows[p] for p in drawn])
-    return found
+        sequences.append([rows[p] for p in drawn])
+    return sequences
 
 
 def areas(trial: MetricCase, image: int, saliency: Array, draws: int, insert: bool = False) -> list[float]:
@@ -84,7 +84,7 @@ def areas(trial: MetricCase, image: int, saliency: Array, draws: int, insert: bo
         with torch.no_grad():
             return float(trial.network(torch.tensor(shown)[None].float()).softmax(1)[0, image % 5])
 
-    found = []
+    values = []
     for order in orders(image, draws):
         cells = sorted(order, key=lambda cell: -saliency[cell])  # stable: equal ones stay in this order
         scores = []
@@ -93,8 +93,8 @@ def areas(trial: MetricCase, image: int, saliency: Array, draws: int, insert: bo
             for i, j in cells[: round(step * len(cells) / STEPS)]:
                 shown[:, i, j] = end[:, i, j]
             scores.append(probability(shown))
-        found.append(plain.area(scores))
-    return found
+        values.append(plain.area(scores))
+    return values
 
 
 MAPS: dict[str, Callable[[MetricCase], Tensor]] = {
@@ -109,17 +109,17 @@ MAPS: dict[str, Callable[[MetricCase], Tensor]] = {
 def test_against_plain_numpy(trial: MetricCase, kind: str, of: str, draws: int) -> None:
     maps = MAPS[kind](trial)
     for i, entry in enumerate(answers(trial, f"tie_spread@{of}-28-random{draws}", maps=maps)):
-        found = areas(trial, i, plain.scaled(maps[i].double().numpy()), draws, insert=of == "insertion")
-        assert entry["value"] == pytest.approx(max(found) - min(found), abs=1e-6)
+        expected = areas(trial, i, plain.scaled(maps[i].double().numpy()), draws, insert=of == "insertion")
+        assert entry["value"] == pytest.approx(max(expected) - min(expected), abs=1e-6)
         assert entry["value"] > 1e-3, "the orders matter here"
-        assert entry["parts"]["lowest"] == pytest.approx(min(found), abs=1e-6)
-        assert entry["parts"]["highest"] == pytest.approx(max(found), abs=1e-6)
+        assert entry["parts"]["lowest"] == pytest.approx(min(expected), abs=1e-6)
+        assert entry["parts"]["highest"] == pytest.approx(max(expected), abs=1e-6)
 
 
 def test_the_area_of_the_protocol_is_among_them(trial: MetricCase) -> None:
     for of in ("deletion", "insertion"):
-        spread, own = answers(trial, f"tie_spread@{of}-28-random4"), answers(trial, of)
-        for entry, area in zip(spread, own, strict=True):
+        spread, plain_entries = answers(trial, f"tie_spread@{of}-28-random4"), answers(trial, of)
+        for entry, area in zip(spread, plain_entries, strict=True):
             assert entry["parts"]["lowest"] - 1e-7 <= area["value"] <= entry["parts"]["highest"] + 1e-7
 
 
@@ -162,8 +162,8 @@ def test_only_steps_that_cut_a_tie_are_scored_again(trial: MetricCase) -> None:
 
 def test_a_curve_that_cuts_by_value_has_no_ties(trial: MetricCase) -> None:
     metric = read_metric({"name": "tie_spread", "source": "interpretdl", "steps": 20, "fill": "grey"})
-    own = MetricCase(metric, trial.network, trial.images, trial.maps, None)
-    assert [entry["value"] for entry in own.entries()] == [0.0] * 3
+    case = MetricCase(metric, trial.network, trial.images, trial.maps, None)
+    assert [entry["value"] for entry in case.entries()] == [0.0] * 3
 
 
 def test_regions_of_one_mean_go_in_the_order_that_is_asked() -> None:

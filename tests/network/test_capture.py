@@ -31,12 +31,12 @@ def by_hand(network: Pooled, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 def test_equals_autograd_by_hand_before_an_inplace_relu(images: Tensor) -> None:
     network = seeded(Pooled)
-    found = capture(network, images, ["conv"], most_likely)
+    captured = capture(network, images, ["conv"], most_likely)
     activation, gradient, logits = by_hand(network, images)
     assert (activation < 0).any(), "the test needs values that the ReLU would change"
-    torch.testing.assert_close(found.activations["conv"], activation)
-    torch.testing.assert_close(found.gradients["conv"], gradient)
-    torch.testing.assert_close(found.logits, logits)
+    torch.testing.assert_close(captured.activations["conv"], activation)
+    torch.testing.assert_close(captured.gradients["conv"], gradient)
+    torch.testing.assert_close(captured.logits, logits)
 
 
 def test_all_layers_at_once_equal_each_alone(images: Tensor) -> None:
@@ -91,9 +91,9 @@ def test_one_forward_and_one_backward_from_the_shallowest_layer(images: Tensor) 
 
 
 def test_no_gradient_is_made_when_none_is_asked_for(images: Tensor) -> None:
-    found = capture(seeded(Pooled), images, ["conv"], most_likely, gradient=False)
-    assert found.gradients == {}
-    assert not found.activations["conv"].requires_grad
+    captured = capture(seeded(Pooled), images, ["conv"], most_likely, gradient=False)
+    assert captured.gradients == {}
+    assert not captured.activations["conv"].requires_grad
 
 
 def test_a_layer_that_runs_twice_is_refused(images: Tensor) -> None:
@@ -135,21 +135,21 @@ def test_an_output_that_is_not_logits_is_refused(images: Tensor) -> None:
 
 def test_rest_of_the_captured_activation_gives_the_logits(images: Tensor) -> None:
     network = seeded(Pooled)
-    found = capture(network, images, ["conv"], most_likely)
+    captured = capture(network, images, ["conv"], most_likely)
     both = images.repeat(2, 1, 1, 1)
-    again = rest(network, both, "conv", torch.cat([found.activations["conv"], 0 * found.activations["conv"]]))
-    torch.testing.assert_close(again[: len(images)], found.logits)
+    again = rest(network, both, "conv", torch.cat([captured.activations["conv"], 0 * captured.activations["conv"]]))
+    torch.testing.assert_close(again[: len(images)], captured.logits)
     torch.testing.assert_close(again[len(images) :], network.fc.bias.detach().expand(len(images), -1))
 
 
 def test_the_pooled_head_is_found_only_where_it_is_one(images: Tensor) -> None:
     network = seeded(Pooled)
-    found = capture(network, images, ["conv", "relu", "stage1"], most_likely)
-    torch.testing.assert_close(pooled_head(found, "relu").weight, network.fc.weight.detach())
+    captured = capture(network, images, ["conv", "relu", "stage1"], most_likely)
+    torch.testing.assert_close(pooled_head(captured, "relu").weight, network.fc.weight.detach())
     with pytest.raises(NotApplicable, match="the logits are not that"):
-        pooled_head(found, "conv")  # a ReLU lies between
+        pooled_head(captured, "conv")  # a ReLU lies between
     with pytest.raises(NotApplicable, match="takes 10 features, the layer has 6 channels"):
-        pooled_head(found, "stage1")
+        pooled_head(captured, "stage1")
     flat = capture(seeded(Flat), images, ["features"], most_likely)
     with pytest.raises(NotApplicable, match="global average pooling"):
         pooled_head(flat, "features")

@@ -35,7 +35,7 @@ def test_curvature_is_the_hessian_times_the_direction() -> None:
     images = torch.randn(2, 3, 12, 12, generator=torch.Generator().manual_seed(3))
     direction = torch.randn(2, 2, 3, 3, generator=torch.Generator().manual_seed(4))
     targets = torch.tensor([1, 3])
-    found, _ = curvature(network, images, "conv", targets, direction)
+    product, _ = curvature(network, images, "conv", targets, direction)
     for b in range(2):
 
         def score(activation: Tensor, b: int = b) -> Tensor:
@@ -46,15 +46,15 @@ def test_curvature_is_the_hessian_times_the_direction() -> None:
         at = network.conv(images[b : b + 1]).detach().flatten()
         hessian = torch.autograd.functional.hessian(score, at)  # type: ignore[no-untyped-call]
         expected = (hessian @ direction[b].flatten()).view(2, 3, 3)
-        torch.testing.assert_close(found[b], expected, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(product[b], expected, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize(("build", "layer"), [(Pooled, "stage1"), (Pooled, INPUT), (Flat, "features.1")])
 def test_no_curvature_behind_what_is_piecewise_linear(build: Any, layer: str, images: Tensor) -> None:
     network = seeded(build)
     direction = images if layer == INPUT else network.get_submodule(layer)(images) if layer == "stage1" else None
-    given = torch.ones(6, 4, 32, 32) if direction is None else direction.detach()
-    assert not curvature(network, images, layer, torch.zeros(6, dtype=torch.long), given)[0].any()
+    vector = torch.ones(6, 4, 32, 32) if direction is None else direction.detach()
+    assert not curvature(network, images, layer, torch.zeros(6, dtype=torch.long), vector)[0].any()
 
 
 @pytest.mark.parametrize("build", [Pooled, resnet18, vgg11_bn])
@@ -64,32 +64,32 @@ def test_the_full_gradient_adds_up(build: Any, photos224: Tensor) -> None:
         if isinstance(module, nn.BatchNorm2d):
             nn.init.uniform_(module.bias, -0.3, 0.3)
     targets = torch.tensor([1, 4])
-    found = bias_gradients(network, images, targets)
+    terms = bias_gradients(network, images, targets)
     expected = network(images).gather(1, targets[:, None])[:, 0].detach()
-    scale = float(found.image.abs().sum() + sum(b.abs().sum() for b in found.biases)) / len(images)
-    assert float((found.total() - expected).abs().max()) <= 1e-4 * max(scale, 1)
-    torch.testing.assert_close(found.total(), expected, rtol=1e-3, atol=1e-3)
+    scale = float(terms.image.abs().sum() + sum(b.abs().sum() for b in terms.biases)) / len(images)
+    assert float((terms.total() - expected).abs().max()) <= 1e-4 * max(scale, 1)
+    torch.testing.assert_close(terms.total(), expected, rtol=1e-3, atol=1e-3)
 
 
 def test_each_term_by_autograd(images: Tensor) -> None:
     """Of the first convolution: its bias times the slope of its output."""
     network = seeded(Flat)
     targets = torch.zeros(6, dtype=torch.long)
-    found = bias_gradients(network, images, targets)
+    terms = bias_gradients(network, images, targets)
     first, rest = network.features[0], network.features[1:]
     bias = first.bias
     assert isinstance(bias, Tensor)
     output = first(images).detach().requires_grad_()
     score = network.fc(rest(output).flatten(1)).gather(1, targets[:, None]).sum()
     (slope,) = torch.autograd.grad(score, output)
-    torch.testing.assert_close(found.biases[0], bias.detach()[:, None, None] * slope, rtol=1e-4, atol=1e-7)
+    torch.testing.assert_close(terms.biases[0], bias.detach()[:, None, None] * slope, rtol=1e-4, atol=1e-7)
 
 
 def test_fullgrad_by_hand(images: Tensor) -> None:
     network = seeded(Flat)
     targets = network(images).argmax(1)
     terms = bias_gradients(network, images, targets)
-    found = map_of("fullgrad", network, images, "")
+    maps = map_of("fullgrad", network, images, "")
     for b in range(len(images)):
         expected = torch.zeros(64, 64)
         for term in (terms.image[b], *(each[b] for each in terms.biases)):
@@ -97,7 +97,7 @@ def test_fullgrad_by_hand(images: Tensor) -> None:
             scaled = (size - size.min()) / (size.max() - size.min() + 1e-6)
             for channel in scaled:
                 expected += F.interpolate(channel[None, None], 64, mode="bilinear", align_corners=False)[0, 0]
-        torch.testing.assert_close(found[b], expected, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(maps[b], expected, rtol=1e-4, atol=1e-5)
 
 
 class Unbiased(nn.Module):
@@ -111,9 +111,9 @@ class Unbiased(nn.Module):
 
 
 @pytest.mark.parametrize(
-    ("build", "said"),
+    ("build", "reason"),
     [(Unbiased, "the network has none"), (efficientnet_b0, "piecewise linear"), (Vit, "piecewise linear")],
 )
-def test_where_it_does_not_apply(build: Any, said: str, images: Tensor) -> None:
-    with pytest.raises(NotApplicable, match=said):
+def test_where_it_does_not_apply(build: Any, reason: str, images: Tensor) -> None:
+    with pytest.raises(NotApplicable, match=reason):
         bias_gradients(seeded(build), images[:2] * 3, torch.zeros(2, dtype=torch.long))

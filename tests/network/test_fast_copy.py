@@ -28,19 +28,19 @@ def test_bfloat16_is_near_and_its_difference_is_told(name: str, images: Tensor) 
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = calibrated(torchvision.models.get_model(name, weights=None, num_classes=9))
-    made = prepare(network, images, precision="bf16")
-    assert made.used
-    assert isinstance(made.network, Half)
-    assert made.precision == "bf16"
+    prepared = prepare(network, images, precision="bf16")
+    assert prepared.used
+    assert isinstance(prepared.network, Half)
+    assert prepared.precision == "bf16"
     with torch.no_grad():
-        expected, found = network(images), made.network(images)
-    assert found.dtype == torch.float32
-    gap = float((found - expected).abs().max() / expected.abs().max())
+        expected, logits = network(images), prepared.network(images)
+    assert logits.dtype == torch.float32
+    gap = float((logits - expected).abs().max() / expected.abs().max())
     assert TOLERANCE < gap < 0.1, "bfloat16 has 8 bits: it must show, and not by much"
-    assert made.difference == pytest.approx(gap, rel=0.3)
-    probability = float((found.softmax(1) - expected.softmax(1)).abs().max())
-    assert made.probability_difference == pytest.approx(probability, rel=0.3)
-    assert "bfloat16" in made.reason
+    assert prepared.difference == pytest.approx(gap, rel=0.3)
+    probability = float((logits.softmax(1) - expected.softmax(1)).abs().max())
+    assert prepared.probability_difference == pytest.approx(probability, rel=0.3)
+    assert "bfloat16" in prepared.reason
     assert all(p.dtype == torch.float32 for p in network.parameters())
 
 
@@ -66,28 +66,28 @@ def test_a_half_copy_without_finite_answers_is_an_error(images: Tensor) -> None:
 @compiler
 def test_a_compiled_copy_gives_the_same_logits_at_one_size(images: Tensor) -> None:
     network = seeded(Pooled)
-    made = prepare(network, images, compiled=True, batch=4)
-    assert made.used
-    assert made.compiled
-    assert made.difference is not None
-    assert made.difference <= TOLERANCE
+    prepared = prepare(network, images, compiled=True, batch=4)
+    assert prepared.used
+    assert prepared.compiled
+    assert prepared.difference is not None
+    assert prepared.difference <= TOLERANCE
     sizes: list[int] = []
-    made.network.register_forward_pre_hook(lambda _m, given: sizes.append(len(given[0])))
-    scorer = Scorer(made.network, 4, made.used, padded=True)
+    prepared.network.register_forward_pre_hook(lambda _m, inputs: sizes.append(len(inputs[0])))
+    scorer = Scorer(prepared.network, 4, prepared.used, padded=True)
     targets = torch.arange(6)
     torch.testing.assert_close(scorer.answer(images, targets).logit, Scorer(network, 4).answer(images, targets).logit)
     assert set(sizes) <= {4}
 
 
 def study(images: Tensor, folder: Path, **keys: Any) -> bb.Run:
-    asked: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "models": {"net": seeded(Pooled)},
         "datasets": {"data": images},
         "layers": ["relu"],
         "methods": ["gradcam", "scorecam"],
         "metrics": ["deletion", "average_drop"],
     }
-    return bb.Study(**{**asked, **keys}).run(folder, overwrite=True)
+    return bb.Study(**{**defaults, **keys}).run(folder, overwrite=True)
 
 
 def test_a_study_in_bfloat16_says_so(images: Tensor, tmp_path: Path) -> None:
@@ -116,6 +116,6 @@ def test_a_compiled_study_has_the_same_numbers(images: Tensor, tmp_path: Path) -
 
 def test_a_network_in_eval_mode_alone_is_not_enough() -> None:
     """The copy's parameters need no gradient, so that nothing is recorded behind a layer."""
-    made = prepare(seeded(Pooled), torch.randn(2, 3, 64, 64))
-    assert not any(p.requires_grad for p in made.network.parameters())
-    assert isinstance(made.network, nn.Module)
+    prepared = prepare(seeded(Pooled), torch.randn(2, 3, 64, 64))
+    assert not any(p.requires_grad for p in prepared.network.parameters())
+    assert isinstance(prepared.network, nn.Module)

@@ -57,8 +57,8 @@ def test_last_and_stages_on_torchvision(name: str) -> None:
     assert stages == STAGES[name]
     assert resolve(network, image, "last") == stages[-1:]
     sizes = {layer.name: layer.height for layer in spatial_layers(network, image)}
-    found = [sizes[stage] for stage in stages]
-    assert found == sorted(set(found), reverse=True), "one stage per resolution, finest first"
+    heights = [sizes[stage] for stage in stages]
+    assert heights == sorted(set(heights), reverse=True), "one stage per resolution, finest first"
 
 
 def test_named_layers_keep_their_order_and_lose_repeats(images: Tensor) -> None:
@@ -69,11 +69,11 @@ def test_named_layers_keep_their_order_and_lose_repeats(images: Tensor) -> None:
 def test_a_wrong_name_is_answered_with_the_nearest_and_the_valid_ones(images: Tensor) -> None:
     with pytest.raises(BenchError) as caught:
         resolve(seeded(Pooled), images, ["stage2"])
-    said = str(caught.value)
-    assert "no layer 'stage2'" in said
-    assert "Did you mean" in said
-    assert "'stage1'" in said
-    assert "conv" in said
+    message = str(caught.value)
+    assert "no layer 'stage2'" in message
+    assert "Did you mean" in message
+    assert "'stage1'" in message
+    assert "conv" in message
 
 
 def test_a_network_without_maps_is_refused() -> None:
@@ -96,9 +96,9 @@ class Gated(nn.Module):
         self.meet, self.fc = meet, nn.Linear(12, 5)
 
     def forward(self, images: Tensor) -> Tensor:
-        found = self.body(self.stem(images))
-        weight = nn.functional.interpolate(self.gate(found), size=found.shape[2:])
-        logits: Tensor = self.fc(self.meet(found, weight).mean((2, 3)))
+        features = self.body(self.stem(images))
+        weight = nn.functional.interpolate(self.gate(features), size=features.shape[2:])
+        logits: Tensor = self.fc(self.meet(features, weight).mean((2, 3)))
         return logits
 
 
@@ -182,9 +182,9 @@ class Scales(nn.Module):
         self.fc = nn.Linear(18, 5)
 
     def forward(self, images: Tensor) -> Tensor:
-        one = self.one(images)
-        two = self.two(one)
-        logits: Tensor = self.fc(torch.cat([x.mean((2, 3)) for x in (one, two, self.three(two))], 1))
+        first = self.one(images)
+        second = self.two(first)
+        logits: Tensor = self.fc(torch.cat([x.mean((2, 3)) for x in (first, second, self.three(second))], 1))
         return logits
 
 
@@ -202,8 +202,8 @@ class Residual(nn.Module):
         self.stem, self.branch, self.fc = block(3, 8, 4), block(8, 8), nn.Linear(8, 5)
 
     def forward(self, images: Tensor) -> Tensor:
-        found = self.stem(images)
-        logits: Tensor = self.fc((found + self.branch(found)).mean((2, 3)))
+        features = self.stem(images)
+        logits: Tensor = self.fc((features + self.branch(features)).mean((2, 3)))
         return logits
 
 
@@ -264,8 +264,8 @@ class Block(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         normed = self.norm(tokens)
-        found: Tensor = tokens + self.attention(normed, normed, normed, need_weights=False)[0]
-        return found
+        mixed: Tensor = tokens + self.attention(normed, normed, normed, need_weights=False)[0]
+        return mixed
 
 
 def test_the_last_layer_behind_many_tokens_and_few_patches(images: Tensor) -> None:
@@ -282,8 +282,8 @@ class Fourier(nn.Module):
         self.conv, self.show, self.fc = nn.Conv2d(3, 16, 4, 4), nn.Identity(), nn.Linear(16, 5)
 
     def forward(self, images: Tensor) -> Tensor:
-        found = self.show(torch.fft.ifft2(torch.fft.fft2(self.conv(images))).real)
-        logits: Tensor = self.fc(found.mean((2, 3)))
+        features = self.show(torch.fft.ifft2(torch.fft.fft2(self.conv(images))).real)
+        logits: Tensor = self.fc(features.mean((2, 3)))
         return logits
 
 
@@ -330,7 +330,7 @@ class Words(nn.Module):
 
 
 @pytest.mark.parametrize(
-    ("wanted", "found"),
+    ("wanted", "expected"),
     [
         ("stages", ["stages.0", "stages", "last"]),
         (["stages"], ["stages.0", "stages", "last"]),
@@ -339,8 +339,8 @@ class Words(nn.Module):
         (["module:last", "module:stages", "stages.0"], ["last", "stages", "stages.0"]),
     ],
 )
-def test_a_module_that_is_called_like_a_word(wanted: Any, found: list[str], images: Tensor) -> None:
-    assert resolve(seeded(Words), images[:1], wanted) == found
+def test_a_module_that_is_called_like_a_word(wanted: Any, expected: list[str], images: Tensor) -> None:
+    assert resolve(seeded(Words), images[:1], wanted) == expected
 
 
 def test_a_wrong_name_behind_module(images: Tensor) -> None:

@@ -28,10 +28,10 @@ class Grouped(nn.Module):
         self.each = each
 
     def forward(self, images: Tensor) -> Tensor:
-        found = self.stem(images)
+        features = self.stem(images)
         for block in self.each(self.group):
-            found = block(found)
-        logits: Tensor = self.fc(found.mean((2, 3)))
+            features = block(features)
+        logits: Tensor = self.fc(features.mean((2, 3)))
         return logits
 
 
@@ -50,8 +50,8 @@ class Tupled(nn.Module):
         super().__init__()
         self.one, self.two, self.three = _blocks()
 
-    def forward(self, found: Tensor) -> tuple[Tensor, list[Tensor]]:
-        maps = [self.one(found)]
+    def forward(self, features: Tensor) -> tuple[Tensor, list[Tensor]]:
+        maps = [self.one(features)]
         maps.append(self.two(maps[-1]))
         return self.three(maps[-1]), maps
 

@@ -19,8 +19,8 @@ class Siamese(nn.Module):
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        found: Tensor = self.tower(images) + self.tower(images.flip(3))
-        return found
+        logits: Tensor = self.tower(images) + self.tower(images.flip(3))
+        return logits
 
 
 class Volumes(nn.Module):
@@ -29,8 +29,8 @@ class Volumes(nn.Module):
         self.deep = nn.Conv3d(1, 4, 3)
 
     def forward(self, images: Tensor) -> Tensor:
-        found: Tensor = self.deep(images[:, None]).mean((2, 3, 4))
-        return found
+        logits: Tensor = self.deep(images[:, None]).mean((2, 3, 4))
+        return logits
 
 
 class Flat(nn.Module):
@@ -39,24 +39,24 @@ class Flat(nn.Module):
         self.linear = nn.Linear(3 * 16 * 16, 3)
 
     def forward(self, images: Tensor) -> Tensor:
-        found: Tensor = self.linear(images.flatten(1))
-        return found
+        logits: Tensor = self.linear(images.flatten(1))
+        return logits
 
 
 def compiled() -> nn.Module:
-    made: nn.Module = torch.compile(Siamese().tower, backend="eager")  # type: ignore[assignment]
-    with eval_frozen(made), torch.no_grad():
-        made(torch.rand(1, 3, 16, 16))  # before anybody watches a layer
-    return made
+    network: nn.Module = torch.compile(Siamese().tower, backend="eager")  # type: ignore[assignment]
+    with eval_frozen(network), torch.no_grad():
+        network(torch.rand(1, 3, 16, 16))  # before anybody watches a layer
+    return network
 
 
 def traced() -> nn.Module:
-    made: nn.Module = torch.jit.trace(Flat(), torch.rand(1, 3, 16, 16))  # type: ignore[no-untyped-call]
-    return made
+    network: nn.Module = torch.jit.trace(Flat(), torch.rand(1, 3, 16, 16))  # type: ignore[no-untyped-call]
+    return network
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "reason"),
     [
         (Siamese, r"every layer with a spatial map runs more than once in a forward: tower\.1 runs 2 times"),
         (Volumes, r"the layers return volumes, not maps: the output of deep is \(1, 4, 1, 14, 14\)"),
@@ -65,8 +65,8 @@ def traced() -> nn.Module:
         (traced, "the network is traced or scripted"),
     ],
 )
-def test_the_reason_is_true(make: type[nn.Module], said: str) -> None:
+def test_the_reason_is_true(make: type[nn.Module], reason: str) -> None:
     network = make()
-    with pytest.raises(BenchError, match=said):
+    with pytest.raises(BenchError, match=reason):
         resolve(network, torch.rand(1, 3, 16, 16), "last")
     assert not any(module._forward_hooks for module in network.modules())

@@ -17,25 +17,25 @@ from ..networks import Pooled, seeded
 def test_rows_keep_their_order_and_batches_their_size(sizes: list[int], size: int) -> None:
     rows = torch.arange(sum(sizes))
     blocks = [(part[:, None].float(), part) for part in torch.split(rows, sizes)]
-    found = list(packed(iter(blocks), lambda: size))
-    assert torch.cat([targets for _, targets in found]).tolist() == rows.tolist()
-    assert all(torch.equal(images[:, 0].long(), targets) for images, targets in found)
-    assert {len(targets) for _, targets in found[:-1]} <= {size}
-    assert len(found[-1][0]) <= size
+    batches = list(packed(iter(blocks), lambda: size))
+    assert torch.cat([targets for _, targets in batches]).tolist() == rows.tolist()
+    assert all(torch.equal(images[:, 0].long(), targets) for images, targets in batches)
+    assert {len(targets) for _, targets in batches[:-1]} <= {size}
+    assert len(batches[-1][0]) <= size
 
 
 def test_blocks_are_made_as_they_are_needed() -> None:
-    made: list[int] = []
+    begun: list[int] = []
 
     def blocks() -> object:
         for i in range(5):
-            made.append(i)
+            begun.append(i)
             yield torch.zeros(4, 1), torch.zeros(4)
 
     stream = packed(blocks(), lambda: 4)  # type: ignore[arg-type]
     next(stream)
     next(stream)
-    assert made == [0, 1]
+    assert begun == [0, 1]
 
 
 class Small(nn.Module):
@@ -68,9 +68,9 @@ def test_a_batch_that_does_not_fit_is_halved(images: Tensor, most: int, error: E
     expected = Scorer(seeded(Pooled), 16).answer(many, targets)
     small = Small(seeded(Pooled), most, error)
     scorer = Scorer(small, 16)
-    found = scorer.answer(many, targets)
-    torch.testing.assert_close(found.logit, expected.logit)
-    torch.testing.assert_close(found.probability, expected.probability)
+    answer = scorer.answer(many, targets)
+    torch.testing.assert_close(answer.logit, expected.logit)
+    torch.testing.assert_close(answer.probability, expected.probability)
     assert scorer.passes.forwards == 18, "what failed is not counted, what succeeded is counted once"
     assert scorer.batch == {1: 1, 3: 2, 5: 4}[most]
     small.sizes.clear()
@@ -94,18 +94,18 @@ def test_a_padded_scorer_gives_one_size_and_the_same_answers(images: Tensor) -> 
     small = Small(seeded(Pooled), 99, RuntimeError())
     padded = Scorer(small, 4, padded=True)
     targets = torch.arange(6)
-    found = padded.answer(images, targets)
+    answer = padded.answer(images, targets)
     assert small.sizes == [4, 4]
     assert padded.passes.forwards == 6
-    torch.testing.assert_close(found.logit, Scorer(seeded(Pooled), 4).answer(images, targets).logit)
+    torch.testing.assert_close(answer.logit, Scorer(seeded(Pooled), 4).answer(images, targets).logit)
 
 
 def test_many_targets_of_an_image_cost_one_forward(images: Tensor) -> None:
     scorer = Scorer(seeded(Pooled), 4)
-    asked = torch.tensor([[0, 3], [1, 2], [4, 4], [6, 5], [0, 1], [2, 2]])
-    found = scorer.answer(images, asked)
+    targets = torch.tensor([[0, 3], [1, 2], [4, 4], [6, 5], [0, 1], [2, 2]])
+    answer = scorer.answer(images, targets)
     assert scorer.passes.forwards == 6
     for t in range(2):
-        single = Scorer(seeded(Pooled), 4).answer(images, asked[:, t])
-        torch.testing.assert_close(found.each(lambda x, t=t: x[:, t]).probability, single.probability)  # type: ignore[misc]
-        assert torch.equal(found.correct[:, t], single.correct)
+        single = Scorer(seeded(Pooled), 4).answer(images, targets[:, t])
+        torch.testing.assert_close(answer.each(lambda x, t=t: x[:, t]).probability, single.probability)  # type: ignore[misc]
+        assert torch.equal(answer.correct[:, t], single.correct)

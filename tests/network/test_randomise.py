@@ -24,8 +24,8 @@ def state(network: nn.Module) -> dict[str, Tensor]:
 
 def changed(network: nn.Module, other: nn.Module) -> set[str]:
     """The parameters and buffers that differ."""
-    mine, theirs = network.state_dict(), other.state_dict()
-    return {name for name in mine if not torch.equal(mine[name], theirs[name])}
+    values, other_values = network.state_dict(), other.state_dict()
+    return {name for name in values if not torch.equal(values[name], other_values[name])}
 
 
 def test_layers_go_from_the_logits_to_the_input(images: Tensor) -> None:
@@ -75,12 +75,12 @@ def test_every_parameter_is_some_layer_s(build: Callable[[], nn.Module], images:
 )
 def test_blocks(kind: DrawKind, count: int, of: int, expected: list[int]) -> None:
     layers = [str(i) for i in range(count)]
-    found = [layers_of(RandomWeights(kind, i, of), layers) for i in range(1, of + 1)]
-    assert [len(block) for block in found] == expected
-    assert set().union(*found) == set(layers)
+    blocks = [layers_of(RandomWeights(kind, i, of), layers) for i in range(1, of + 1)]
+    assert [len(block) for block in blocks] == expected
+    assert set().union(*blocks) == set(layers)
     if kind == "cascade":
-        assert all(block == tuple(layers[: len(block)]) for block in found)
-        assert found[-1] == tuple(layers)
+        assert all(block == tuple(layers[: len(block)]) for block in blocks)
+        assert blocks[-1] == tuple(layers)
 
 
 def test_a_layer_is_drawn_as_torch_begins_it() -> None:
@@ -118,9 +118,9 @@ def test_what_torch_does_not_begin_is_shuffled() -> None:
 
 def test_a_reset_that_changes_nothing_is_a_shuffle() -> None:
     plain = nn.Linear(5, 4)
-    made = nn.utils.parametrizations.weight_norm(nn.Linear(5, 4))
-    other = randomised(made, ["parametrizations.weight"], 0)
-    assert changed(made, other)
+    normed = nn.utils.parametrizations.weight_norm(nn.Linear(5, 4))
+    other = randomised(normed, ["parametrizations.weight"], 0)
+    assert changed(normed, other)
     assert not changed(plain, copy.deepcopy(plain))
 
 
@@ -157,10 +157,10 @@ def test_noise_on_weights_is_a_share_of_each() -> None:
     )
     drawn = []
     for name, weight in network.named_parameters():
-        one, ten, new = (dict(made.named_parameters())[name] for made in (small, large, other))
-        shares = (ten / weight - 1).flatten()[weight.flatten() != 0]
-        torch.testing.assert_close(one, weight + 0.01 * (ten - weight), msg="one draw, at another size")
-        assert not torch.equal(ten, new) or not weight.any()
+        slight, strong, new = (dict(noisy.named_parameters())[name] for noisy in (small, large, other))
+        shares = (strong / weight - 1).flatten()[weight.flatten() != 0]
+        torch.testing.assert_close(slight, weight + 0.01 * (strong - weight), msg="one draw, at another size")
+        assert not torch.equal(strong, new) or not weight.any()
         drawn.append(shares.detach())
     shares = torch.cat(drawn)
     assert abs(float(shares.mean())) < 4 / len(shares) ** 0.5

@@ -32,17 +32,17 @@ def build(name: str) -> nn.Module:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         if name.startswith("timm/"):
-            made: nn.Module = timm.create_model(name.removeprefix("timm/"), num_classes=6)
-            return made.eval()
+            timm_network: nn.Module = timm.create_model(name.removeprefix("timm/"), num_classes=6)
+            return timm_network.eval()
         options = {"init_weights": False, "aux_logits": False} if name in ("googlenet", "inception_v3") else {}
         network: nn.Module = torchvision.models.get_model(name, weights=None, num_classes=6, **options)
         return network.eval()
 
 
-def behind(made: Rest, images: Tensor, activation: Tensor) -> Tensor:
+def behind(tail: Rest, images: Tensor, activation: Tensor) -> Tensor:
     """Row i is of image i % B."""
     owner = torch.arange(len(activation)) % len(images)
-    return made.logits(activation, images, owner, made.across(images))
+    return tail.logits(activation, images, owner, tail.across(images))
 
 
 @pytest.mark.parametrize("name", [*TORCHVISION, *(f"timm/{n}" for n in TIMM)])
@@ -53,14 +53,16 @@ def test_equals_the_whole_network(name: str, place: int) -> None:
     images = torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(0))
     stages = resolve(network, images[:1], "stages")
     layer = stages[place]
-    found = capture(network, images, [layer], lambda z: z.argmax(1), gradient=False)
-    made = cut(network, layer, images, found.activations[layer], found.logits, found.layouts[layer])
-    assert made is not None, f"{name} cannot be cut at {layer}"
-    other = torch.cat([0.5 * found.activations[layer], found.activations[layer].flip(1), 0 * found.activations[layer]])
+    captured = capture(network, images, [layer], lambda z: z.argmax(1), gradient=False)
+    tail = cut(network, layer, images, captured.activations[layer], captured.logits, captured.layouts[layer])
+    assert tail is not None, f"{name} cannot be cut at {layer}"
+    other = torch.cat(
+        [0.5 * captured.activations[layer], captured.activations[layer].flip(1), 0 * captured.activations[layer]]
+    )
     with torch.no_grad():
         expected = rest(network, images.repeat(3, 1, 1, 1), layer, other)
-        got = behind(made, images, other)
-    assert (expected[:2] - found.logits).abs().max() > 0
+        got = behind(tail, images, other)
+    assert (expected[:2] - captured.logits).abs().max() > 0
     torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-5 * float(expected.abs().max()))
 
 
@@ -75,40 +77,45 @@ def test_what_crosses_the_cut_is_carried(images: Tensor) -> None:
             return logits
 
     network = seeded(Skip)
-    found = capture(network, images, ["conv"], lambda z: z.argmax(1), gradient=False)
-    made = cut(network, "conv", images, found.activations["conv"], found.logits, found.layouts["conv"])
-    assert made is not None
-    assert made.crossing == 2
-    twice = torch.cat([found.activations["conv"], -found.activations["conv"]])
+    captured = capture(network, images, ["conv"], lambda z: z.argmax(1), gradient=False)
+    tail = cut(network, "conv", images, captured.activations["conv"], captured.logits, captured.layouts["conv"])
+    assert tail is not None
+    assert tail.crossing == 2
+    twice = torch.cat([captured.activations["conv"], -captured.activations["conv"]])
     with torch.no_grad():
         expected = rest(network, images.repeat(2, 1, 1, 1), "conv", twice)
-        torch.testing.assert_close(behind(made, images, twice), expected)
+        torch.testing.assert_close(behind(tail, images, twice), expected)
 
 
 def test_only_what_is_behind_runs(images: Tensor) -> None:
     network = seeded(Pooled)
-    found = capture(network, images, ["conv"], lambda z: z.argmax(1), gradient=False)
-    made = cut(network, "conv", images, found.activations["conv"], found.logits, found.layouts["conv"])
-    assert made is not None
-    assert made.crossing == 0
+    captured = capture(network, images, ["conv"], lambda z: z.argmax(1), gradient=False)
+    tail = cut(network, "conv", images, captured.activations["conv"], captured.logits, captured.layouts["conv"])
+    assert tail is not None
+    assert tail.crossing == 0
     runs: list[str] = []
     for name, module in network.named_modules():
         module.register_forward_hook(lambda _m, _i, _o, name=name: runs.append(name))
-    behind(made, images, found.activations["conv"])
+    behind(tail, images, captured.activations["conv"])
     assert runs == ["relu", "pool", "fc"]
 
 
 def test_a_gradient_goes_through(images: Tensor) -> None:
     network = seeded(Flat)
-    found = capture(network, images, ["features.1"], lambda z: z.argmax(1))
-    made = cut(
-        network, "features.1", images, found.activations["features.1"], found.logits, found.layouts["features.1"]
+    captured = capture(network, images, ["features.1"], lambda z: z.argmax(1))
+    tail = cut(
+        network,
+        "features.1",
+        images,
+        captured.activations["features.1"],
+        captured.logits,
+        captured.layouts["features.1"],
     )
-    assert made is not None
-    activation = found.activations["features.1"].clone().requires_grad_()
-    score = behind(made, images, activation).gather(1, found.targets[:, None]).sum()
+    assert tail is not None
+    activation = captured.activations["features.1"].clone().requires_grad_()
+    score = behind(tail, images, activation).gather(1, captured.targets[:, None]).sum()
     (gradient,) = torch.autograd.grad(score, activation)
-    torch.testing.assert_close(gradient, found.gradients["features.1"])
+    torch.testing.assert_close(gradient, captured.gradients["features.1"])
 
 
 def test_control_flow_that_cannot_be_traced_is_no_cut(images: Tensor) -> None:
@@ -117,14 +124,17 @@ def test_control_flow_that_cannot_be_traced_is_no_cut(images: Tensor) -> None:
             return super().forward(x) if x.mean() > 100 else super().forward(-x)
 
     network = seeded(Branches)
-    found = capture(network, images, ["conv"], lambda z: z.argmax(1), gradient=False)
-    assert cut(network, "conv", images, found.activations["conv"], found.logits, found.layouts["conv"]) is None
+    captured = capture(network, images, ["conv"], lambda z: z.argmax(1), gradient=False)
+    assert cut(network, "conv", images, captured.activations["conv"], captured.logits, captured.layouts["conv"]) is None
 
 
 def test_a_cut_that_is_wrong_is_not_used(images: Tensor) -> None:
     network = seeded(Pooled)
-    found = capture(network, images, ["conv"], lambda z: z.argmax(1), gradient=False)
-    assert cut(network, "conv", images, found.activations["conv"], found.logits + 1, found.layouts["conv"]) is None
+    captured = capture(network, images, ["conv"], lambda z: z.argmax(1), gradient=False)
+    assert (
+        cut(network, "conv", images, captured.activations["conv"], captured.logits + 1, captured.layouts["conv"])
+        is None
+    )
 
 
 @pytest.mark.parametrize("cuttable", [True, False])
@@ -149,9 +159,9 @@ def test_what_the_network_overwrites_is_a_copy(images: Tensor, seal: bool) -> No
         def forward(self, x: Tensor) -> Tensor:
             if seal and x.mean() > 100:  # cannot be traced
                 return x
-            found = self.conv(self.stage1(x))
-            found.mul_(0.5)
-            logits: Tensor = self.fc(self.pool(found).flatten(1))
+            features = self.conv(self.stage1(x))
+            features.mul_(0.5)
+            logits: Tensor = self.fc(self.pool(features).flatten(1))
             return logits
 
     network = seeded(Overwrites)

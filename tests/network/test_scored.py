@@ -88,8 +88,8 @@ def test_cam_and_labels_of_a_scored_classifier(images: Tensor) -> None:
     labels = [6, 0, 1, 2, 3, 4]
     for method in ("cam", "gradcam"):
         expected = bb.explain(plain, images, method=method, layer="relu", target="label", labels=labels)
-        found = bb.explain(wrapped, images, method=method, layer="relu", target="label", labels=labels)
-        assert torch.equal(found, expected)
+        maps = bb.explain(wrapped, images, method=method, layer="relu", target="label", labels=labels)
+        assert torch.equal(maps, expected)
 
 
 @pytest.mark.parametrize("target", ["predicted", "label", 4, "top-2", "2-5", (1, 4)])
@@ -108,23 +108,23 @@ def test_studied_as_the_plain_network(target: Any, images: Tensor, tmp_path: Pat
         key = ["dataset", "sample", "method", "metric"]
         return run.table.sort_values(key).reset_index(drop=True), run
 
-    (plain, one), (wrapped, other) = table(balanced(Pooled), "plain"), table(WRAPPED["record"](), "wrapped")
+    (plain, plain_run), (wrapped, wrapped_run) = table(balanced(Pooled), "plain"), table(WRAPPED["record"](), "wrapped")
     assert (plain["status"] != "failed").all()
     assert (plain.loc[plain["metric"].isin(["deletion", "passes"]), "status"] == "ok").all()
     pd.testing.assert_frame_equal(wrapped, plain)
-    assert other.record.info["accuracy"] == one.record.info["accuracy"]
+    assert wrapped_run.record.info["accuracy"] == plain_run.record.info["accuracy"]
     pd.testing.assert_frame_equal(
-        other.record.photos.drop(columns="file", errors="ignore"),
-        one.record.photos.drop(columns="file", errors="ignore"),
+        wrapped_run.record.photos.drop(columns="file", errors="ignore"),
+        plain_run.record.photos.drop(columns="file", errors="ignore"),
     )
 
 
 def test_targets_are_checked_as_the_plain_network_s(images: Tensor, tmp_path: Path) -> None:
     wrapped = WRAPPED["record"]()
-    for target, said in ((7, "not one of"), ("top-8", "7 classes"), ("2-9", "class 9 is not one")):
-        with pytest.raises(BenchError, match=said):
+    for target, message in ((7, "not one of"), ("top-8", "7 classes"), ("2-9", "class 9 is not one")):
+        with pytest.raises(BenchError, match=message):
             bb.explain(wrapped, images, layer="relu", target=target)
-        with pytest.raises(BenchError, match=said):
+        with pytest.raises(BenchError, match=message):
             bb.Study(
                 models={"net": wrapped}, datasets={"d": images}, layers=["relu"], methods=["gradcam"],
                 metrics=["deletion"], target=target,
@@ -154,23 +154,23 @@ def test_what_a_network_is_must_be_known_before_it_is_asked(images: Tensor) -> N
     network(images)
     assert not is_scored(network)
     assert not is_scored(copy.deepcopy(network))
-    one = scored(seeded(Pooled), lambda logits: logits[:, 0])
-    twin = copy.deepcopy(one)
+    single = scored(seeded(Pooled), lambda logits: logits[:, 0])
+    twin = copy.deepcopy(single)
     twin(images)
-    assert is_scored(one), "a copy has the same score"
+    assert is_scored(single), "a copy has the same score"
     assert not is_scored(seeded(Pooled))
 
 
 @pytest.mark.parametrize(
-    ("score", "said"),
+    ("score", "message"),
     [
         (lambda z: z if len(z) == 1 else z[:, 0], "logits of 7 classes before, and now one number per image"),
         (lambda z: z[:, 0] if len(z) == 1 else z, "one number per image before, and now logits of 7 classes"),
         (lambda z: z[:, : 2 + len(z)], "logits of 3 classes before, and now logits of 7 classes"),
     ],
 )
-def test_a_score_that_changes_its_kind(score: Any, said: str, images: Tensor) -> None:
-    with pytest.raises(BenchError, match=said):
+def test_a_score_that_changes_its_kind(score: Any, message: str, images: Tensor) -> None:
+    with pytest.raises(BenchError, match=message):
         bb.explain(scored(seeded(Pooled), score), images, layer="relu")
 
 
@@ -191,8 +191,8 @@ def test_the_network_behind_a_layer_is_cut_as_the_plain_network_s(images: Tensor
     for wrapped in (scored(seeded(Flat), lambda z: z), scored(seeded(Flat), lambda z: z[:, 2])):
         wrapped(images)
         scorer = Scorer(wrapped, 16)
-        made = capture_batch(wrapped, scorer, images, ["features"], lambda z: z.argmax(1), gradient=False)
-        layer = made.layer("features", tuple(range(6)))
+        captured = capture_batch(wrapped, scorer, images, ["features"], lambda z: z.argmax(1), gradient=False)
+        layer = captured.layer("features", tuple(range(6)))
         expected = capture(wrapped, images, [], lambda z: z.argmax(1), gradient=False).logits
         torch.testing.assert_close(layer.rest(layer.activation), expected, rtol=1e-5, atol=1e-6)
         assert scorer.passes.rests == 6

@@ -23,13 +23,13 @@ from ..networks import Flat, Pooled, seeded
 def test_answers_equal_a_softmax_by_hand(images: Tensor) -> None:
     network = seeded(Pooled)
     targets = torch.tensor([0, 1, 2, 3, 4, 5])
-    found = Scorer(network, 4).answer(images, targets)
+    answer = Scorer(network, 4).answer(images, targets)
     with torch.no_grad():
         logits = network(images)
     rows = torch.arange(6)
-    torch.testing.assert_close(found.logit, logits[rows, targets])
-    torch.testing.assert_close(found.probability, logits.softmax(1)[rows, targets])
-    assert found.correct.tolist() == (logits.argmax(1) == targets).float().tolist()
+    torch.testing.assert_close(answer.logit, logits[rows, targets])
+    torch.testing.assert_close(answer.probability, logits.softmax(1)[rows, targets])
+    assert answer.correct.tolist() == (logits.argmax(1) == targets).float().tolist()
 
 
 def test_equal_probes_are_scored_once(images: Tensor) -> None:
@@ -46,8 +46,8 @@ def test_equal_probes_are_scored_once(images: Tensor) -> None:
         Multiply(),
     ]
     scorer = Scorer(network, batch)
-    found = score_probes(scorer, pixels(images), torch.zeros(6, dtype=torch.long), maps, probes)
-    assert set(found) == {Whole(), Filled("zero"), Remove(0.5), Keep(0.5, "blur"), Multiply()}
+    scores = score_probes(scorer, pixels(images), torch.zeros(6, dtype=torch.long), maps, probes)
+    assert set(scores) == {Whole(), Filled("zero"), Remove(0.5), Keep(0.5, "blur"), Multiply()}
     assert scorer.passes.forwards == 6 * 2 + 6 * 3 * 3, "two probes need no map, three need each of the three maps"
     assert scorer.passes.probes_scored == scorer.passes.forwards
     assert scorer.passes.probes_asked == 8 * 3 * 6
@@ -58,7 +58,7 @@ def test_probes_equal_one_picture_at_a_time(images: Tensor) -> None:
     targets = torch.tensor([1, 1, 2, 2, 3, 3])
     maps = torch.rand(2, len(images), 64, 64, generator=torch.Generator().manual_seed(0))
     maps = torch.stack([minmax(m) for m in maps])
-    found = score_probes(
+    scores = score_probes(
         Scorer(network, 5), pixels(images), targets, list(maps), [Remove(0.25, "zero", "least"), Multiply()]
     )
     for m in range(2):
@@ -67,8 +67,8 @@ def test_probes_equal_one_picture_at_a_time(images: Tensor) -> None:
             with torch.no_grad():
                 removed = network((images[b] * ~gone)[None])[0, targets[b]]
                 product = network((images[b] * maps[m, b])[None])[0, targets[b]]
-            torch.testing.assert_close(found[Remove(0.25, "zero", "least")].logit[m, b], removed, rtol=1e-4, atol=1e-5)
-            torch.testing.assert_close(found[Multiply()].logit[m, b], product, rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(scores[Remove(0.25, "zero", "least")].logit[m, b], removed, rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(scores[Multiply()].logit[m, b], product, rtol=1e-4, atol=1e-5)
 
 
 def test_masked_scores_share_the_forward_of_dead_masks(images: Tensor) -> None:
@@ -78,7 +78,7 @@ def test_masked_scores_share_the_forward_of_dead_masks(images: Tensor) -> None:
     masks[:, 1] = 0.3
     masks[2, 4] = 0
     scorer = Scorer(network, 4)
-    found = score_masked(scorer, images, targets, masks).logit
+    logits = score_masked(scorer, images, targets, masks).logit
     assert scorer.passes.forwards == (6 * 5 - 7) + 6
     for b in range(6):
         for k in range(5):
@@ -86,7 +86,7 @@ def test_masked_scores_share_the_forward_of_dead_masks(images: Tensor) -> None:
             mask = torch.zeros(1, 64, 64) if dead else minmax(upsample(masks[b, k][None], (64, 64)))
             with torch.no_grad():
                 expected = network((images[b] * mask)[None])[0, targets[b]]
-            torch.testing.assert_close(found[b, k], expected, rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(logits[b, k], expected, rtol=1e-4, atol=1e-5)
 
 
 def calibrated(network: nn.Module) -> nn.Module:

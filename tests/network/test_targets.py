@@ -108,8 +108,8 @@ def test_six_tasks(task: str, images: Tensor, tmp_path: Path) -> None:
     (gradient,) = torch.autograd.grad(total, kept)
     expected = torch.relu((gradient.mean((2, 3), keepdim=True) * kept[0]).sum(1))
     explained = scored(network, score)
-    found = map_of("gradcam", explained, images, layer, torch.zeros(len(images), dtype=torch.long))
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6 * float(expected.detach().max()) + 1e-9)
+    maps = map_of("gradcam", explained, images, layer, torch.zeros(len(images), dtype=torch.long))
+    torch.testing.assert_close(maps, expected, rtol=1e-4, atol=1e-6 * float(expected.detach().max()) + 1e-9)
 
     run = bb.Study(
         models={"net": explained},
@@ -131,9 +131,9 @@ def test_the_difference_of_two_classes(images: Tensor, tmp_path: Path) -> None:
     keys: dict[str, Any] = {"datasets": {"d": images}, "layers": ["relu"], "methods": ["hirescam"]}
     run = bb.Study(models={"net": network}, target="2-5", metrics=["average_drop"], **keys).run(tmp_path, report=False)
     rows = run.record.maps.sort_values("sample")
-    found = torch.stack([torch.from_numpy(run.record.map(r["file"], int(r["row"])).copy()) for _, r in rows.iterrows()])
-    one, other = (map_of("hirescam", network, images, "relu", torch.full((6,), c), rectified=False) for c in (2, 5))
-    torch.testing.assert_close(found, torch.relu(one - other), rtol=1e-4, atol=1e-6)
+    maps = torch.stack([torch.from_numpy(run.record.map(r["file"], int(r["row"])).copy()) for _, r in rows.iterrows()])
+    first, second = (map_of("hirescam", network, images, "relu", torch.full((6,), c), rectified=False) for c in (2, 5))
+    torch.testing.assert_close(maps, torch.relu(first - second), rtol=1e-4, atol=1e-6)
     assert set(run.record.photos["target_name"]) == {"2 rather than 5"}
 
 
@@ -148,11 +148,11 @@ def test_the_second_most_likely_class(images: Tensor, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "said"),
+    ("target", "message"),
     [("top-8", "has 7 classes"), ("2-9", "class 9 is not one"), ("top-0", "target"), ("2-", "target"), (-1, "target")],
 )
-def test_targets_that_are_none(target: Any, said: str, images: Tensor, tmp_path: Path) -> None:
-    with pytest.raises(BenchError, match=said):
+def test_targets_that_are_none(target: Any, message: str, images: Tensor, tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match=message):
         bb.Study(
             models={"net": seeded(Pooled)}, datasets={"d": images}, layers=["relu"], methods=["gradcam"],
             metrics=["average_drop"], target=target,
@@ -185,8 +185,8 @@ def test_scores_that_differ_are_networks_that_differ() -> None:
     def towards(reference: Tensor) -> Callable[[Tensor], Tensor]:
         return lambda logits: logits @ reference
 
-    made = [of(0), of(1), towards(torch.ones(7)), towards(torch.zeros(7))]
-    assert len({fingerprint(scored(network, score)) for score in made}) == 4
+    scores = [of(0), of(1), towards(torch.ones(7)), towards(torch.zeros(7))]
+    assert len({fingerprint(scored(network, score)) for score in scores}) == 4
 
 
 @pytest.mark.parametrize("output", [lambda z: z[:, :, None], lambda z: z.mean(), lambda z: z[:, :1], lambda z: "no"])
@@ -199,11 +199,11 @@ def test_scores_that_are_none(output: Callable[[Tensor], Any], images: Tensor) -
 
 def test_explain_a_score(images: Tensor) -> None:
     network = scored(seeded(Encoder), similarity)
-    found = bb.explain(network, images, layer="features", method="gradcam")
-    own = map_of("gradcam", network, images, "features", torch.zeros(6, dtype=torch.long))
-    large = nn.functional.interpolate(own[:, None], 64, mode="bilinear")[:, 0]
+    maps = bb.explain(network, images, layer="features", method="gradcam")
+    raw = map_of("gradcam", network, images, "features", torch.zeros(6, dtype=torch.long))
+    large = nn.functional.interpolate(raw[:, None], 64, mode="bilinear")[:, 0]
     low, high = large.amin((1, 2), keepdim=True), large.amax((1, 2), keepdim=True)
-    torch.testing.assert_close(found[:, 0], (large - low) / (high - low), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(maps[:, 0], (large - low) / (high - low), rtol=1e-4, atol=1e-5)
 
 
 def test_every_class_of_a_list(images: Tensor, tmp_path: Path) -> None:
@@ -218,18 +218,20 @@ def test_every_class_of_a_list(images: Tensor, tmp_path: Path) -> None:
         for table in (alone, block):
             assert (table["status"] == "ok").all()
         key = ["sample", "method", "metric"]
-        one = alone[alone["metric"] == "deletion"].sort_values(key)["value"].to_numpy()
-        other = block[block["metric"] == "deletion"].sort_values(key)["value"].to_numpy()
-        torch.testing.assert_close(torch.from_numpy(one.copy()), torch.from_numpy(other.copy()), rtol=1e-5, atol=1e-7)
+        alone_values = alone[alone["metric"] == "deletion"].sort_values(key)["value"].to_numpy()
+        block_values = block[block["metric"] == "deletion"].sort_values(key)["value"].to_numpy()
+        torch.testing.assert_close(
+            torch.from_numpy(alone_values.copy()), torch.from_numpy(block_values.copy()), rtol=1e-5, atol=1e-7
+        )
     page = (tmp_path / "all" / "report.html").read_text()
     assert "d, target 5" in page
 
 
 @pytest.mark.parametrize(
-    ("target", "said"), [([2, 9], "class 9 is not"), ([2, "3-4"], "must be the only target"), ([], "target")]
+    ("target", "message"), [([2, 9], "class 9 is not"), ([2, "3-4"], "must be the only target"), ([], "target")]
 )
-def test_lists_that_are_none(target: Any, said: str, images: Tensor, tmp_path: Path) -> None:
-    with pytest.raises(BenchError, match=said):
+def test_lists_that_are_none(target: Any, message: str, images: Tensor, tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match=message):
         bb.Study(
             models={"net": seeded(Pooled)}, datasets={"d": images}, layers=["relu"], methods=["gradcam"],
             metrics=["average_drop"], target=target,

@@ -56,31 +56,31 @@ def test_how_far_noise_moves_an_image(pixels: Pixels) -> None:
 
 @pytest.mark.parametrize(("dx", "dy"), [(2, 0), (-3, 0), (0, 4), (0, -1), (2, -3), (99, 0)])
 def test_a_shift_repeats_the_edge(pixels: Pixels, dx: int, dy: int) -> None:
-    found = shifted(pixels.images, dx, dy)
+    images = shifted(pixels.images, dx, dy)
     for y in range(20):
         for x in range(24):
             source = pixels.images[:, :, min(max(y - dy, 0), 19), min(max(x - dx, 0), 23)]
-            assert torch.equal(found[:, :, y, x], source)
+            assert torch.equal(images[:, :, y, x], source)
 
 
 def test_jpeg_is_pillow_s(pixels: Pixels) -> None:
-    found, reasons = jpeg(pixels, 40)
+    compressed, reasons = jpeg(pixels, 40)
     assert reasons == ("", "", "")
     for i in range(3):
         levels = np.rint(plain(pixels, pixels.images)[i].permute(1, 2, 0).numpy() * 255).astype(np.uint8)
         file = BytesIO()
         Image.fromarray(levels).save(file, "JPEG", quality=40)
         expected = np.asarray(Image.open(file), float) / 255
-        np.testing.assert_allclose(plain(pixels, found)[i].permute(1, 2, 0), expected, atol=1e-6)
-    assert pixel_distance(pixels, found).min() > pixel_distance(pixels, jpeg(pixels, 95)[0]).max()
+        np.testing.assert_allclose(plain(pixels, compressed)[i].permute(1, 2, 0), expected, atol=1e-6)
+    assert pixel_distance(pixels, compressed).min() > pixel_distance(pixels, jpeg(pixels, 95)[0]).max()
 
 
 def test_there_is_no_jpeg_of_what_is_no_photograph(pixels: Pixels) -> None:
     images = pixels.images.clone()
     images[1, 0, 0, 0] = 9
-    found, reasons = jpeg(replace(pixels, images=images), 40)
+    compressed, reasons = jpeg(replace(pixels, images=images), 40)
     assert [bool(reason) for reason in reasons] == [False, True, False]
     assert "leave [0, 1]" in reasons[1]
-    assert torch.equal(found[1], images[1])
+    assert torch.equal(compressed[1], images[1])
     two = Pixels(images[:, :2], pixels.seeds, torch.zeros(2), torch.ones(2))
     assert "2 channels" in jpeg(two, 40)[1][0]

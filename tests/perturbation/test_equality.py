@@ -42,11 +42,11 @@ class RowByRow(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         weight = torch.linspace(-1, 1, images[0].numel(), dtype=torch.float64).view(images.shape[1:])
-        found = [
-            torch.stack([(one * weight).sum(), (one * weight.cos()).sum(), one.double().square().sum()])
-            for one in images
+        logits = [
+            torch.stack([(image * weight).sum(), (image * weight.cos()).sum(), image.double().square().sum()])
+            for image in images
         ]
-        return torch.stack(found).float() / 4
+        return torch.stack(logits).float() / 4
 
 
 def saturated(seed: int) -> Tensor:
@@ -55,13 +55,13 @@ def saturated(seed: int) -> Tensor:
 
 
 CLOSE: dict[str, Callable[[Tensor, int], Tensor]] = {
-    "another unit": lambda one, seed: 3 * one + 1,
-    "rounding": lambda one, seed: one * (1 + 1e-7 * noise(seed + 1, *one.shape)),
-    "tiny noise": lambda one, seed: one + 1e-6 * noise(seed + 1, *one.shape),
-    "tied": lambda one, seed: (8 * one).round() / 8,
-    "one cell": lambda one, seed: one + torch.nn.functional.one_hot(torch.tensor(seed % 48), 48).view(1, 6, 8) * 1e-7,
-    "equal": lambda one, seed: one.clone(),
-    "constant": lambda one, seed: torch.zeros(1, 3, 3),
+    "another unit": lambda base, seed: 3 * base + 1,
+    "rounding": lambda base, seed: base * (1 + 1e-7 * noise(seed + 1, *base.shape)),
+    "tiny noise": lambda base, seed: base + 1e-6 * noise(seed + 1, *base.shape),
+    "tied": lambda base, seed: (8 * base).round() / 8,
+    "one cell": lambda base, seed: base + torch.nn.functional.one_hot(torch.tensor(seed % 48), 48).view(1, 6, 8) * 1e-7,
+    "equal": lambda base, seed: base.clone(),
+    "constant": lambda base, seed: torch.zeros(1, 3, 3),
 }
 PROBES: list[Probe] = [
     *(Remove(k / 28) for k in range(29)),
@@ -87,15 +87,15 @@ def answered(maps: list[Tensor], batch: int = 5) -> tuple[dict[Probe, TargetScor
 @given(st.integers(0, 10_000), st.permutations(sorted(CLOSE)), st.integers(1, 9))
 def test_a_map_has_the_numbers_that_it_has_alone(seed: int, order: list[str], batch: int) -> None:
     """To the last bit, whatever stands before it: saturated, tied and rounded maps as near to it as can be."""
-    one = saturated(seed)
-    maps = [one, *(CLOSE[name](one, seed) for name in order)]
+    base = saturated(seed)
+    maps = [base, *(CLOSE[name](base, seed) for name in order)]
     together, scorer = answered(maps, batch)
     for m, single in enumerate(maps):
-        alone, own = answered([single], 3)
-        assert own.passes.maps_scored == own.passes.maps_asked == 1
-        for probe, found in together.items():
-            assert torch.equal(found.logit[m], alone[probe].logit[0]), (m, order, probe)
-            assert torch.equal(found.probability[m], alone[probe].probability[0])
+        alone, alone_scorer = answered([single], 3)
+        assert alone_scorer.passes.maps_scored == alone_scorer.passes.maps_asked == 1
+        for probe, scores in together.items():
+            assert torch.equal(scores.logit[m], alone[probe].logit[0]), (m, order, probe)
+            assert torch.equal(scores.probability[m], alone[probe].probability[0])
     assert scorer.passes.probes_scored == scorer.passes.forwards
     assert scorer.passes.maps_asked == len(maps)
     assert scorer.passes.maps_scored < len(maps), "two are the same"
@@ -103,17 +103,17 @@ def test_a_map_has_the_numbers_that_it_has_alone(seed: int, order: list[str], ba
 
 def test_maps_that_differ_by_rounding_are_two_where_rounding_orders_their_cells() -> None:
     """A plateau with a step of 1e-7, and the same with the step elsewhere: deletion takes other pixels first."""
-    one = torch.zeros(1, *SIZE)
-    one[0, 4:8, 4:12] = 1
-    other = one.clone()
-    one[0, 4:6] *= 1 - 2e-7
+    plateau = torch.zeros(1, *SIZE)
+    plateau[0, 4:8, 4:12] = 1
+    other = plateau.clone()
+    plateau[0, 4:6] *= 1 - 2e-7
     other[0, 6:8] *= 1 - 2e-7
-    found, scorer = answered([one, other])
+    scores, scorer = answered([plateau, other])
     probe = Remove(2 / 28)
-    assert not torch.equal(found[probe].logit[0], found[probe].logit[1])
+    assert not torch.equal(scores[probe].logit[0], scores[probe].logit[1])
     assert scorer.passes.maps_scored == 2
     whole = Remove(6 / 28)
-    assert torch.equal(found[whole].logit[0], found[whole].logit[1]), "the plateau and no pixel more is one picture"
+    assert torch.equal(scores[whole].logit[0], scores[whole].logit[1]), "the plateau and no pixel more is one picture"
 
 
 def hidden_by(probe: Probe, height: Tensor, parts: Parts) -> Tensor:
@@ -130,8 +130,8 @@ def test_marks_are_equal_where_pictures_are_and_nowhere_else(seed: int, levels: 
     heights = (noise(seed, 6, *SIZE) * levels).round() / levels
     heights[3], heights[4] = heights[0], 1 - heights[1]
     key = keys(SIZE, heights.device)
-    own = pixels(torch.zeros(6, 3, *SIZE))
-    parts = parts_in(name, own)
+    batch = pixels(torch.zeros(6, 3, *SIZE))
+    parts = parts_in(name, batch)
     probes: list[Probe] = [
         *(
             Remove(k / 7, "zero", order, name, ties)
@@ -160,28 +160,30 @@ def test_weights_that_differ_in_a_bit_are_other_weights(seed: int, cell: int) ->
     other = height.clone()
     other.view(-1)[cell] = torch.nextafter(other.view(-1)[cell], torch.tensor(2.0))
     key, parts = keys(SIZE, height.device), parts_in("pixels", pixels(torch.zeros(1, 3, *SIZE)))
-    one, again, two = (marks(Multiply(), h, parts, None, key).item() for h in (height, height.clone(), other))
-    assert one == again != two
+    mark, again, changed = (marks(Multiply(), h, parts, None, key).item() for h in (height, height.clone(), other))
+    assert mark == again != changed
     assert (
         len({name_of(p) for p in (Multiply(), Multiply("mean"), Multiply(inverted=True), Remove(0.5), Keep(0.5))}) == 4
     )
 
 
 def test_keys_are_of_the_size_alone_and_far_apart() -> None:
-    one = keys(SIZE, torch.device("cpu"))
-    assert torch.equal(one, keys(SIZE, torch.device("cpu")))
-    assert len(set(one.flatten().tolist())) == one.numel()
-    assert (one.double().abs() > 2**40).double().mean() > 0.99
+    key = keys(SIZE, torch.device("cpu"))
+    assert torch.equal(key, keys(SIZE, torch.device("cpu")))
+    assert len(set(key.flatten().tolist())) == key.numel()
+    assert (key.double().abs() > 2**40).double().mean() > 0.99
 
 
 def test_a_picture_belongs_to_its_image_and_its_fill() -> None:
     """Two images under one map, and one map under two fills: four pictures."""
     images = torch.stack([noise(0, 3, *SIZE), noise(1, 3, *SIZE)])
     scorer = Scorer(RowByRow(), 4)
-    one = noise(2, 1, 6, 8).expand(2, 6, 8)
-    found = score_probes(scorer, pixels(images), torch.zeros(2).long(), [one, one], [Remove(0.5), Remove(0.5, "mean")])
+    maps = noise(2, 1, 6, 8).expand(2, 6, 8)
+    scores = score_probes(
+        scorer, pixels(images), torch.zeros(2).long(), [maps, maps], [Remove(0.5), Remove(0.5, "mean")]
+    )
     assert scorer.passes.forwards == 4
-    assert len({x for probe in found.values() for x in probe.logit.flatten().tolist()}) == 4
+    assert len({x for probe in scores.values() for x in probe.logit.flatten().tolist()}) == 4
     assert (scorer.passes.maps_asked, scorer.passes.maps_scored) == (4, 2)
 
 
@@ -191,8 +193,8 @@ def test_constant_maps_of_two_layers_are_one_but_for_cells_of_their_own() -> Non
     images = pixels(noise(0, 1, 3, 28, 28))
     score_probes(scorer, images, torch.tensor([0]), maps, [Remove(0.5), Multiply()])
     assert scorer.passes.forwards == 2
-    found = score_probes(scorer, images, torch.tensor([0]), maps, [Remove(0.5, parts="map")])
-    assert not torch.equal(*found[Remove(0.5, parts="map")].logit)
+    scores = score_probes(scorer, images, torch.tensor([0]), maps, [Remove(0.5, parts="map")])
+    assert not torch.equal(*scores[Remove(0.5, parts="map")].logit)
 
 
 def test_most_pictures_of_methods_that_agree_are_scored_once(images: Tensor) -> None:
@@ -202,10 +204,10 @@ def test_most_pictures_of_methods_that_agree_are_scored_once(images: Tensor) -> 
     scorer, single = Scorer(network, 8), Scorer(network, 8)
     probes: list[Probe] = [Remove(k / 28) for k in range(29)]
     together = score_probes(scorer, pixels(images), torch.zeros(6).long(), maps, probes)
-    for m, one in enumerate(maps):
-        alone = score_probes(single, pixels(images), torch.zeros(6).long(), [one], probes)
-        for probe, found in together.items():
-            torch.testing.assert_close(found.logit[m], alone[probe].logit[0], rtol=1e-5, atol=1e-6)
+    for m, method_maps in enumerate(maps):
+        alone = score_probes(single, pixels(images), torch.zeros(6).long(), [method_maps], probes)
+        for probe, scores in together.items():
+            torch.testing.assert_close(scores.logit[m], alone[probe].logit[0], rtol=1e-5, atol=1e-6)
     assert scorer.passes.forwards < 0.5 * single.passes.forwards
 
 
@@ -218,28 +220,28 @@ def test_three_methods_are_three_maps(network: type, images: Tensor) -> None:
 
 
 def test_maps_are_shown_once_where_they_are_the_same_to_the_last_bit() -> None:
-    one = noise(0, 2, 6, 8)
-    near = one * (1 + 1e-6 * noise(1, 2, 6, 8))
-    half = torch.stack([one[0], near[1]])
-    groups = same_shown([one, near, 2 * one, half, torch.zeros(2, 3, 3), torch.ones(2, 9, 9)], SIZE)
+    base = noise(0, 2, 6, 8)
+    near = base * (1 + 1e-6 * noise(1, 2, 6, 8))
+    half = torch.stack([base[0], near[1]])
+    groups = same_shown([base, near, 2 * base, half, torch.zeros(2, 3, 3), torch.ones(2, 9, 9)], SIZE)
     assert groups == [[0, 2], [1], [3], [4, 5]]
 
 
 def test_the_engine_s_pictures_are_those_of_the_marks(images: Tensor) -> None:
     """Pairs of one mark have pictures that are one to the last bit."""
-    own = pixels(images[:2])
+    batch = pixels(images[:2])
     maps = [noise(0, 2, 6, 8), (4 * noise(0, 2, 6, 8)).round(), torch.zeros(2, 3, 3)]
-    palette, asked = (
-        PerturbationCache.of(own, PROBES),
+    palette, plan = (
+        PerturbationCache.of(batch, PROBES),
         ProbePlan.of([p for p in PROBES if p not in (Remove(0.0), Remove(1.0))]),
     )
     pairs = torch.cartesian_prod(torch.arange(3), torch.arange(2))
-    piece = RankedMaps.of(palette, maps, pairs, asked)
-    found = piece.marks(keys(own.size, images.device))
+    piece = RankedMaps.of(palette, maps, pairs, plan)
+    rows = piece.marks(keys(batch.size, images.device))
     seen: dict[Any, Tensor] = {}
-    for i, probe in enumerate(asked.probes):
+    for i, probe in enumerate(plan.probes):
         pictures = piece.picture(probe, torch.arange(len(pairs)))
-        for u, mark in enumerate(found[i].tolist()):
+        for u, mark in enumerate(rows[i].tolist()):
             first = seen.setdefault((name_of(probe), u % 2, mark), pictures[u])
             assert torch.equal(first, pictures[u])
 

@@ -34,17 +34,17 @@ def solved(image: np.ndarray, hidden: np.ndarray) -> np.ndarray:
                     matrix[n, number[y, x]] -= weight
                 else:
                     wanted[n] += weight * image[:, y, x]
-    found = image.copy()
-    found[:, hidden] = np.asarray(spsolve(matrix.tocsc(), wanted)).reshape(len(cells), channels).T
-    return found
+    solution = image.copy()
+    solution[:, hidden] = np.asarray(spsolve(matrix.tocsc(), wanted)).reshape(len(cells), channels).T
+    return solution
 
 
 def picture(height: int, width: int, seed: int = 0) -> Tensor:
     """(1, 3, H, W) of spread 1: coarse structure and grain."""
     generator = torch.Generator().manual_seed(seed)
     coarse = torch.randn(3, 6, 6, generator=generator)
-    found = upsample(coarse, (height, width)) + 0.3 * torch.randn(3, height, width, generator=generator)
-    return ((found - found.mean()) / found.std())[None]
+    image = upsample(coarse, (height, width)) + 0.3 * torch.randn(3, height, width, generator=generator)
+    return ((image - image.mean()) / image.std())[None]
 
 
 def removed(kind: str, share: float, height: int, width: int) -> Tensor:
@@ -81,8 +81,8 @@ def test_a_plane_is_continued_exactly_inside() -> None:
 
 def test_what_is_known_stays_and_one_colour_stays_one_colour() -> None:
     image, hidden = picture(40, 40), removed("smooth", 0.4, 40, 40)
-    found = impute(image, hidden)
-    assert torch.equal(found[:, :, ~hidden[0]], image[:, :, ~hidden[0]])
+    imputed = impute(image, hidden)
+    assert torch.equal(imputed[:, :, ~hidden[0]], image[:, :, ~hidden[0]])
     flat = torch.full((1, 3, 40, 40), 0.7)
     torch.testing.assert_close(impute(flat, hidden), flat, atol=1e-5, rtol=0)
 
@@ -92,8 +92,8 @@ def test_nothing_or_everything_hidden() -> None:
     nothing = torch.zeros(1, 20, 20, dtype=torch.bool)
     assert torch.equal(impute(image, nothing), image)
     assert torch.equal(impute(image, ~nothing), torch.zeros_like(image))
-    found = whole("noisy-linear", pixels(image))
-    assert float((found - image.mean((2, 3), keepdim=True)).std()) == pytest.approx(0.01, rel=0.1)
+    fill = whole("noisy-linear", pixels(image))
+    assert float((fill - image.mean((2, 3), keepdim=True)).std()) == pytest.approx(0.01, rel=0.1)
 
 
 def test_a_picture_does_not_depend_on_its_batch() -> None:
@@ -105,19 +105,19 @@ def test_a_picture_does_not_depend_on_its_batch() -> None:
 
 
 def test_weights_of_the_neighbours() -> None:
-    one = torch.zeros(1, 1, 5, 5)
-    one[0, 0, 2, 2] = 12
-    assert neighbours(one)[0, 0, 1:4, 1:4].tolist() == [[1, 2, 1], [2, 0, 2], [1, 2, 1]]
-    assert float(neighbours(one).sum()) == 12
+    impulse = torch.zeros(1, 1, 5, 5)
+    impulse[0, 0, 2, 2] = 12
+    assert neighbours(impulse)[0, 0, 1:4, 1:4].tolist() == [[1, 2, 1], [2, 0, 2], [1, 2, 1]]
+    assert float(neighbours(impulse).sum()) == 12
 
 
 def test_noise_is_a_hundredth_of_the_pixels_range_and_only_where_removed() -> None:
     image, hidden = picture(64, 64), removed("smooth", 0.5, 64, 64)
-    given = Pixels(image, (3,), torch.tensor([0.5, 0.4, 0.3]), torch.tensor([0.25, 0.2, 0.5]))
-    noise = fill_noisy_linear(given)
-    assert (noise[0].flatten(1).std(1) * given.std).tolist() == pytest.approx([0.01] * 3, rel=0.05)
-    found = filled("noisy-linear", image, noise, hidden)
-    assert torch.equal(found[:, :, ~hidden[0]], image[:, :, ~hidden[0]])
-    difference = found - impute(image, hidden)
+    batch = Pixels(image, (3,), torch.tensor([0.5, 0.4, 0.3]), torch.tensor([0.25, 0.2, 0.5]))
+    noise = fill_noisy_linear(batch)
+    assert (noise[0].flatten(1).std(1) * batch.std).tolist() == pytest.approx([0.01] * 3, rel=0.05)
+    imputed = filled("noisy-linear", image, noise, hidden)
+    assert torch.equal(imputed[:, :, ~hidden[0]], image[:, :, ~hidden[0]])
+    difference = imputed - impute(image, hidden)
     torch.testing.assert_close(difference[:, :, hidden[0]], noise[:, :, hidden[0]], atol=1e-6, rtol=0)
     assert float(minmax(noise[0]).std()) > 0

@@ -38,9 +38,9 @@ def test_a_region_s_rank_is_that_of_its_mean() -> None:
     assert rank_parts(saliency, "most", parts)[0, ::2, ::2].tolist() == [[1, 2], [0, 3]], "equal means: row-major"
     assert rank_parts(saliency, "least", parts)[0, ::2, ::2].tolist() == [[1, 2], [3, 0]]
     rank = rank_parts(saliency, "most", parts)
-    found = hidden(Remove(0.25, parts="grid-2"), parts, rank)[0]
-    assert found.nonzero().tolist() == [[2, 0], [2, 1], [3, 0], [3, 1]]
-    assert torch.equal(hidden(Keep(0.25, parts="grid-2"), parts, rank)[0], ~found)
+    mask = hidden(Remove(0.25, parts="grid-2"), parts, rank)[0]
+    assert mask.nonzero().tolist() == [[2, 0], [2, 1], [3, 0], [3, 1]]
+    assert torch.equal(hidden(Keep(0.25, parts="grid-2"), parts, rank)[0], ~mask)
 
 
 def test_superpixels_are_numbered_and_follow_the_picture() -> None:
@@ -70,24 +70,24 @@ def test_superpixels_of_images_with_different_counts() -> None:
 @pytest.mark.parametrize("name", ["pixels", "grid-3", "slic-9"])
 def test_random_parts_are_of_the_share_asked_for_and_of_the_seed(name: str) -> None:
     parts = parts_in(name, pixels(images(3, 30, 30)))
-    one = hidden(Random(0, 1 / 3, parts=name), parts, None)
+    mask = hidden(Random(0, 1 / 3, parts=name), parts, None)
     for i in range(3):
-        chosen = torch.unique(parts.each()[i][one[i]])
+        chosen = torch.unique(parts.each()[i][mask[i]])
         assert len(chosen) == round(int(parts.count[i]) / 3)
-        assert int((torch.isin(parts.each()[i], chosen) != one[i]).sum()) == 0, "whole parts"
-    assert torch.equal(one, hidden(Random(0, 1 / 3, parts=name), parts, None))
+        assert int((torch.isin(parts.each()[i], chosen) != mask[i]).sum()) == 0, "whole parts"
+    assert torch.equal(mask, hidden(Random(0, 1 / 3, parts=name), parts, None))
     others = [hidden(Random(index, 1 / 3, parts=name), parts, None) for index in range(1, 6)]
-    assert not all(torch.equal(one, other) for other in others)
+    assert not all(torch.equal(mask, other) for other in others)
     more = hidden(Random(0, 2 / 3, parts=name), parts, None)
-    assert bool((one <= more).all()), "a larger share of the same draw holds the smaller one"
+    assert bool((mask <= more).all()), "a larger share of the same draw holds the smaller one"
 
 
 def test_one_region_is_removed_and_a_missing_one_removes_nothing() -> None:
-    given = images()
-    palette = PerturbationCache.of(pixels(given), [Region(5, "zero", "grid-3"), Region(99, "zero", "grid-3")])
-    found = palette.plain(Region(5, "zero", "grid-3"))
-    assert (found == 0).sum().item() == 2 * 3 * 4 * 6
-    assert torch.equal(palette.plain(Region(99, "zero", "grid-3")), given)
+    originals = images()
+    palette = PerturbationCache.of(pixels(originals), [Region(5, "zero", "grid-3"), Region(99, "zero", "grid-3")])
+    pictures = palette.plain(Region(5, "zero", "grid-3"))
+    assert (pictures == 0).sum().item() == 2 * 3 * 4 * 6
+    assert torch.equal(palette.plain(Region(99, "zero", "grid-3")), originals)
 
 
 def test_which_probes_need_the_map() -> None:
@@ -98,22 +98,22 @@ def test_which_probes_need_the_map() -> None:
 
 @pytest.mark.parametrize("name", FILLS)
 def test_every_fill_is_drawn_from_the_image_alone(name: FillName) -> None:
-    given = pixels(images(3))
-    together = FILLS[name](given)
-    assert together.shape == given.images.shape
+    batch = pixels(images(3))
+    together = FILLS[name](batch)
+    assert together.shape == batch.images.shape
     for i in range(3):
-        torch.testing.assert_close(FILLS[name](given.one(i))[0], together[i], atol=1e-6, rtol=0)
-        torch.testing.assert_close(whole(name, given.one(i))[0], whole(name, given)[i], atol=1e-6, rtol=0)
+        torch.testing.assert_close(FILLS[name](batch.one(i))[0], together[i], atol=1e-6, rtol=0)
+        torch.testing.assert_close(whole(name, batch.one(i))[0], whole(name, batch)[i], atol=1e-6, rtol=0)
 
 
 def test_fills_by_hand() -> None:
-    given = pixels(images())
-    assert torch.unique(FILLS["mean"](given)[1, 2]).tolist() == pytest.approx([float(given.images[1, 2].mean())])
-    assert torch.unique(FILLS["grey"](given)).tolist() == pytest.approx([127 / 255])
+    batch = pixels(images())
+    assert torch.unique(FILLS["mean"](batch)[1, 2]).tolist() == pytest.approx([float(batch.images[1, 2].mean())])
+    assert torch.unique(FILLS["grey"](batch)).tolist() == pytest.approx([127 / 255])
     noise = FILLS["noise"](pixels(images(1, 100, 100)))
     assert float(noise.mean()) == pytest.approx(0, abs=0.02)
     assert float(noise.std()) == pytest.approx(1, abs=0.02)
     ones = torch.ones(2, 12, 18)
-    parts = parts_in("pixels", given)
-    shown = apply(Multiply("grey", inverted=True), given.images, FILLS["grey"](given), parts, None, ones)
-    assert torch.equal(shown, FILLS["grey"](given)), "an inverted map of ones leaves the fill"
+    parts = parts_in("pixels", batch)
+    shown = apply(Multiply("grey", inverted=True), batch.images, FILLS["grey"](batch), parts, None, ones)
+    assert torch.equal(shown, FILLS["grey"](batch)), "an inverted map of ones leaves the fill"

@@ -33,8 +33,8 @@ def test_blur_equals_scipy_with_zeros_outside() -> None:
 
 def test_upsampling_equals_half_pixel_centres() -> None:
     small = torch.rand(1, 5, 7, generator=torch.Generator().manual_seed(0))
-    found = upsample(small, (64, 50))[0].numpy()
-    np.testing.assert_allclose(found, plain.upsample(small[0].double().numpy(), (64, 50)), atol=1e-6)
+    large = upsample(small, (64, 50))[0].numpy()
+    np.testing.assert_allclose(large, plain.upsample(small[0].double().numpy(), (64, 50)), atol=1e-6)
 
 
 saliencies = arrays(np.float32, (4, 5), elements=st.integers(-3, 3).map(float))
@@ -43,18 +43,18 @@ saliencies = arrays(np.float32, (4, 5), elements=st.integers(-3, 3).map(float))
 @given(saliencies)
 def test_ranks_are_stable_in_row_major_order(grid: np.ndarray) -> None:
     order = plain.by_saliency(grid)
-    found = ranks(torch.from_numpy(grid)[None])[0]
-    assert [int(found[cell]) for cell in order] == list(range(20))
+    rank = ranks(torch.from_numpy(grid)[None])[0]
+    assert [int(rank[cell]) for cell in order] == list(range(20))
     ascending = plain.by_saliency(-grid)
-    found = ranks(torch.from_numpy(grid)[None], "least")[0]
-    assert [int(found[cell]) for cell in ascending] == list(range(20))
+    rank = ranks(torch.from_numpy(grid)[None], "least")[0]
+    assert [int(rank[cell]) for cell in ascending] == list(range(20))
 
 
 @given(saliencies)
 def test_minmax_is_in_the_unit_interval_and_idempotent(grid: np.ndarray) -> None:
-    found = minmax(torch.from_numpy(grid)[None])
-    np.testing.assert_allclose(found[0].numpy(), plain.scaled(grid), atol=1e-6)
-    torch.testing.assert_close(minmax(found), found)
+    normalised = minmax(torch.from_numpy(grid)[None])
+    np.testing.assert_allclose(normalised[0].numpy(), plain.scaled(grid), atol=1e-6)
+    torch.testing.assert_close(minmax(normalised), normalised)
 
 
 @pytest.mark.parametrize("value", [0.0, 0.3, 1e-20, -7.1, 1e20])

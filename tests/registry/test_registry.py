@@ -53,7 +53,7 @@ def test_parameters_are_read_from_the_signature(spare: str) -> None:
 def test_a_collision_names_both_places(spare: str) -> None:
     def register() -> None:
         @method(spare, needs="activation")
-        def one(layer: Layer) -> Tensor:
+        def first_channel(layer: Layer) -> Tensor:
             return layer.activation[:, 0]
 
     register()
@@ -116,9 +116,9 @@ def test_other_spellings_of_a_metric(name: str, spelling: str) -> None:
 def test_what_the_classes_of_peers_are_called() -> None:
     """Every class of pytorch-grad-cam whose map we have is found by its own name."""
     peers = pytest.importorskip("pytorch_grad_cam")
-    theirs = {"AblationCAM", "EigenCAM", "EigenGradCAM", "FEM", "FullGrad", "GradCAM", "GradCAMElementWise"}
-    theirs |= {"GradCAMPlusPlus", "HiResCAM", "KPCA_CAM", "LayerCAM", "ScoreCAM", "ShapleyCAM", "XGradCAM", "FinerCAM"}
-    for name in theirs & set(vars(peers)):
+    classes = {"AblationCAM", "EigenCAM", "EigenGradCAM", "FEM", "FullGrad", "GradCAM", "GradCAMElementWise"}
+    classes |= {"GradCAMPlusPlus", "HiResCAM", "KPCA_CAM", "LayerCAM", "ScoreCAM", "ShapleyCAM", "XGradCAM", "FinerCAM"}
+    for name in classes & set(vars(peers)):
         assert name in METHODS
 
 
@@ -144,9 +144,9 @@ def test_a_name_of_one_s_own_wins_as_it_is_written(spare: str) -> None:
 def test_an_unknown_name_lists_near_ones_and_then_all_by_family() -> None:
     with pytest.raises(BenchError) as caught:
         METHODS["GradCAMM"]
-    said = str(caught.value)
-    assert "Did you mean 'gradcam'" in said
-    listed = said.split("Available: ")[1].split(". A method of your own")[0]
+    message = str(caught.value)
+    assert "Did you mean 'gradcam'" in message
+    listed = message.split("Available: ")[1].split(". A method of your own")[0]
     families = dict(each.split(": ") for each in listed.split("; "))
     assert {n for names in families.values() for n in names.split(", ")} == set(METHODS.names())
     assert "random" in families["controls"]
@@ -209,13 +209,13 @@ def test_names_that_the_table_or_the_command_line_would_split_are_refused(name: 
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [("import nothing_of_this_name", "ModuleNotFoundError"), ("def f(:", "SyntaxError"), ("1/0", "ZeroDivisionError")],
 )
-def test_a_user_s_file_that_fails_is_named(tmp_path: Path, text: str, said: str) -> None:
+def test_a_user_s_file_that_fails_is_named(tmp_path: Path, text: str, message: str) -> None:
     file = tmp_path / "broken.py"
     file.write_text(text)
-    with pytest.raises(BenchError, match=f"broken.py fails to import: {said}"):
+    with pytest.raises(BenchError, match=f"broken.py fails to import: {message}"):
         load_file(file)
     with pytest.raises(BenchError, match=r"no file"):
         load_file(tmp_path / "absent.py")
@@ -268,15 +268,15 @@ def test_a_file_imports_what_stands_beside_it(tmp_path: Path) -> None:
     """Two folders with siblings of the same names, in any order; nothing is left on the path."""
     path = list(sys.path)
     first, second = (folder_with(tmp_path / name, name) for name in ("first", "second"))
-    one, two = load_file(first), load_file(second)
-    assert (one.build()[0], two.build()[0]) == ("first", "second")
-    assert [calling(each.late) for each in (one, two, one, two)] == ["first", "second", "first", "second"]
+    module, other = load_file(first), load_file(second)
+    assert (module.build()[0], other.build()[0]) == ("first", "second")
+    assert [calling(each.late) for each in (module, other, module, other)] == ["first", "second", "first", "second"]
     assert sys.path == path
-    digests = {source_digest(each.build) for each in (one, two)}
+    digests = {source_digest(each.build) for each in (module, other)}
     assert len(digests) == 2, "what a function imports is part of it, whichever folder it is in"
     (tmp_path / "second" / "helper.py").write_text("name = 3\n")
-    assert source_digest(one.build) in digests
-    assert source_digest(two.build) not in digests
+    assert source_digest(module.build) in digests
+    assert source_digest(other.build) not in digests
 
 
 def test_a_file_does_not_find_another_s_sibling(tmp_path: Path) -> None:

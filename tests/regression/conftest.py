@@ -15,14 +15,14 @@ METRICS = ["deletion", "insertion", "average_drop", "increase", "max_sensitivity
 
 
 def tiny(out: Path, **keys: object) -> bb.Run:
-    asked: dict[str, object] = {
+    options: dict[str, object] = {
         "models": {"small": seeded(Small)},
         "datasets": {"smooth": (example_images(8), [0] * 8)},
         "layers": ["relu"],
         "methods": METHODS,
         "metrics": METRICS,
     }
-    return bb.Study(**{**asked, **keys}).run(out, report=False)
+    return bb.Study(**{**options, **keys}).run(out, report=False)
 
 
 @pytest.fixture(scope="session")

@@ -52,13 +52,13 @@ def test_a_study_of_passes_alone_and_a_measure_of_one_s_own(tmp_path: Path) -> N
 
     try:
         done = tiny(tmp_path, metrics=["passes", "own_forwards"])
-        found = Baseline.of(done.record)
-        assert {cost.metric for cost in found.costs} == {"passes", "own_forwards"}
-        assert not found.metrics
-        said = check(found, found).summary
+        baseline = Baseline.of(done.record)
+        assert {cost.metric for cost in baseline.costs} == {"passes", "own_forwards"}
+        assert not baseline.metrics
+        summary = check(baseline, baseline).summary
     finally:
         METRICS.remove("own_forwards")
-    assert said == "Nothing changed: 0 scores, 32 maps and 8 costs compared."
+    assert summary == "Nothing changed: 0 scores, 32 maps and 8 costs compared."
 
 
 @pytest.mark.parametrize("needs", [("passes", "shared"), ("passes", "map"), ("cost", "probes"), ("shared", "map")])
@@ -72,12 +72,12 @@ def test_a_metric_of_an_image_and_of_a_cost_is_two_metrics(needs: tuple[str, ...
 
 
 def test_its_scores_are_those_of_the_run_for_the_statistics(run: bb.Run, then: Baseline) -> None:
-    mine = run.leaderboard().query("kind == 'quality'").set_index(["method", "metric"])["mean"]
+    run_means = run.leaderboard().query("kind == 'quality'").set_index(["method", "metric"])["mean"]
     images = {("small", "smooth", name) for name in then.samples["small", "smooth"]}
     rows = as_record(then, {cell.key for cell in then.scores}, images).results
-    theirs = rows[rows["status"] == "ok"].groupby(["method", "metric"])["value"].mean()
-    assert len(theirs)
-    np.testing.assert_allclose(theirs, mine.loc[theirs.index], rtol=1e-5)
+    baseline_means = rows[rows["status"] == "ok"].groupby(["method", "metric"])["value"].mean()
+    assert len(baseline_means)
+    np.testing.assert_allclose(baseline_means, run_means.loc[baseline_means.index], rtol=1e-5)
 
 
 def test_it_names_no_place_and_no_time(run: bb.Run, then: Baseline) -> None:
@@ -146,32 +146,32 @@ SPOILED: dict[str, tuple[Callable[[str], str], str]] = {
 
 def _edited(text: str, part: str, **keys: object) -> str:
     """With the first line of a part edited by hand."""
-    found = json.loads(text)
-    found[part][0].update(keys)
-    return json.dumps(found)
+    contents = json.loads(text)
+    contents[part][0].update(keys)
+    return json.dumps(contents)
 
 
 def _twice(text: str) -> str:
     """As a merge of two branches leaves it."""
-    found = json.loads(text)
-    found["scores"].append(found["scores"][0])
-    return json.dumps(found)
+    contents = json.loads(text)
+    contents["scores"].append(contents["scores"][0])
+    return json.dumps(contents)
 
 
 def _fewer(text: str) -> str:
-    found = json.loads(text)
-    found["scores"][0]["values"].pop()
-    return json.dumps(found)
+    contents = json.loads(text)
+    contents["scores"][0]["values"].pop()
+    return json.dumps(contents)
 
 
 @pytest.mark.parametrize("kind", SPOILED)
 def test_a_spoiled_file(kind: str, then: Baseline, tmp_path: Path) -> None:
-    spoil, said = SPOILED[kind]
+    spoil, message = SPOILED[kind]
     path = tmp_path / "baseline.json"
     text = spoil(then.text())
     assert text != then.text()
     path.write_text(text)
-    with pytest.raises(BenchError, match=said) as error:
+    with pytest.raises(BenchError, match=message) as error:
         Baseline.load(path)
     assert "benchbench baseline" in str(error.value)
 
@@ -188,7 +188,7 @@ def test_no_false_alarm_from_batches_and_threads(batch: int, threads: int, then:
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(threads)
-        found = check(
+        checked = check(
             tiny(tmp_path / "run", batch=batch, metrics=["deletion", "insertion", "average_drop", "increase"]).record,
             then,
             methods=METHODS,
@@ -196,6 +196,6 @@ def test_no_false_alarm_from_batches_and_threads(batch: int, threads: int, then:
         )
     finally:
         torch.set_num_threads(before)
-    assert found.ok, found.summary
-    assert not [change for change in found.changes if change.kind != "note"]
-    assert found.counts == {"scores": 4 * 4 * 8, "maps": 4 * 8, "cost": 0}
+    assert checked.ok, checked.summary
+    assert not [change for change in checked.changes if change.kind != "note"]
+    assert checked.counts == {"scores": 4 * 4 * 8, "maps": 4 * 8, "cost": 0}

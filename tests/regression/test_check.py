@@ -38,13 +38,13 @@ def values(change: Callable[[np.ndarray], np.ndarray]) -> Callable[[ScoreRecord]
 
 def maps(change: Callable[[np.ndarray], np.ndarray], method: str, count: int = 8) -> Edit:
     def edited(base: Baseline) -> Baseline:
-        def one(i: int, sketch: Sketch) -> Sketch:
+        def edited_sketch(i: int, sketch: Sketch) -> Sketch:
             return Sketch.of(change(sketch.grid).astype(np.float32)) if i < count else sketch
 
         return replace(
             base,
             maps=tuple(
-                replace(m, sketches={n: one(i, s) for i, (n, s) in enumerate(m.sketches.items())})
+                replace(m, sketches={n: edited_sketch(i, s) for i, (n, s) in enumerate(m.sketches.items())})
                 if m.method == method
                 else m
                 for m in base.maps
@@ -55,11 +55,11 @@ def maps(change: Callable[[np.ndarray], np.ndarray], method: str, count: int = 8
 
 
 def costs(metric: str, method: str = "layercam", **keys: float) -> Edit:
-    def one(cost: CostRecord) -> CostRecord:
+    def scaled(cost: CostRecord) -> CostRecord:
         return replace(cost, **{k: getattr(cost, k) * v for k, v in keys.items()})
 
     return lambda base: replace(
-        base, costs=tuple(one(c) if (c.method, c.metric) == (method, metric) else c for c in base.costs)
+        base, costs=tuple(scaled(c) if (c.method, c.metric) == (method, metric) else c for c in base.costs)
     )
 
 
@@ -72,8 +72,8 @@ def both(*edits: Edit) -> Edit:
     return edited
 
 
-def kinds(found: Checked, failing: bool = True) -> set[str]:
-    return {change.kind for change in found.changes if change.fails or not failing}
+def kinds(checked: Checked, failing: bool = True) -> set[str]:
+    return {change.kind for change in checked.changes if change.fails or not failing}
 
 
 def turned(grid: np.ndarray) -> np.ndarray:
@@ -95,7 +95,7 @@ def with_scores(nudge: float, by: float) -> Edit:
 def listed(kind: str, name: str, **keys: Any) -> Edit:
     def edited(base: Baseline) -> Baseline:
         changed: dict[str, Any] = {
-            kind: tuple(replace(one, **keys) if one.name == name else one for one in getattr(base, kind))
+            kind: tuple(replace(item, **keys) if item.name == name else item for item in getattr(base, kind))
         }
         return replace(base, **changed)
 
@@ -115,13 +115,13 @@ def dead_first(base: Baseline) -> Baseline:
 
 
 def other_image(base: Baseline) -> Baseline:
-    one = base.datasets[0]
-    return replace(base, datasets=(replace(one, samples={**one.samples, _first(base): "another"}),))
+    dataset = base.datasets[0]
+    return replace(base, datasets=(replace(dataset, samples={**dataset.samples, _first(base): "another"}),))
 
 
 def other_class(base: Baseline) -> Baseline:
-    one = base.images[0]
-    return replace(base, images=(replace(one, targets=(99, *one.targets[1:])),))
+    images = base.images[0]
+    return replace(base, images=(replace(images, targets=(99, *images.targets[1:])),))
 
 
 def _first(base: Baseline) -> str:
@@ -174,12 +174,12 @@ FAILING: dict[str, tuple[Edit, set[str], str]] = {
 
 @pytest.mark.parametrize("name", FAILING)
 def test_each_planted_change_is_found_and_named(name: str, then: Baseline) -> None:
-    edit, expected, said = FAILING[name]
-    found = check(edit(then), then)
-    assert not found.ok
-    assert kinds(found) == expected
-    whole = found.summary + " ".join(f"{c.metric} {c.said}" for c in found.failing)
-    assert said in whole
+    edit, expected, message = FAILING[name]
+    checked = check(edit(then), then)
+    assert not checked.ok
+    assert kinds(checked) == expected
+    whole = checked.summary + " ".join(f"{c.metric} {c.said}" for c in checked.failing)
+    assert message in whole
 
 
 COSTS: dict[str, tuple[Edit, str]] = {
@@ -190,9 +190,9 @@ COSTS: dict[str, tuple[Edit, str]] = {
     "a layer gone": (
         lambda base: replace(
             base,
-            scores=tuple(replace(one, layer="other") for one in base.scores),
-            maps=tuple(replace(one, layer="other") for one in base.maps),
-            costs=tuple(replace(one, layer="other") for one in base.costs),
+            scores=tuple(replace(record, layer="other") for record in base.scores),
+            maps=tuple(replace(record, layer="other") for record in base.maps),
+            costs=tuple(replace(record, layer="other") for record in base.costs),
         ),
         "the layer is not in the run",
     ),
@@ -207,22 +207,22 @@ def test_a_fall_in_logits_moves_as_far_as_logits_are_rounded(by: float, fails: b
         listed("metrics", "average_drop", unit="logit", range=(0.0, math.inf)),
         scores(values(lambda v: 1e-3 * v), "gradcam", "average_drop"),
     )(then)
-    found = check(scores(values(lambda v: v + by), "gradcam", "average_drop")(in_logits), in_logits)
-    assert kinds(found) == ({"score"} if fails else set())
+    checked = check(scores(values(lambda v: v + by), "gradcam", "average_drop")(in_logits), in_logits)
+    assert kinds(checked) == ({"score"} if fails else set())
 
 
 @pytest.mark.parametrize("name", COSTS)
 def test_what_is_gone_is_seen_where_costs_are_all_that_is_compared(name: str, then: Baseline) -> None:
-    edit, said = COSTS[name]
-    found = check(edit(then), then, metrics=["passes"])
-    assert not found.ok
-    assert said in found.summary + " ".join(one.said for one in found.failing)
+    edit, message = COSTS[name]
+    checked = check(edit(then), then, metrics=["passes"])
+    assert not checked.ok
+    assert message in checked.summary + " ".join(change.said for change in checked.failing)
     assert check(then, then, metrics=["passes"]).ok
 
 
 def test_a_run_of_costs_alone_lacks_the_metrics_and_nothing_else(then: Baseline) -> None:
-    found = check(then.narrowed(metrics=["passes"]), then)
-    assert {change.said for change in found.failing} <= {"the metric is not in the run", "its cost is not in the run"}
+    checked = check(then.narrowed(metrics=["passes"]), then)
+    assert {change.said for change in checked.failing} <= {"the metric is not in the run", "its cost is not in the run"}
     back = check(then, then.narrowed(metrics=["passes"]))
     assert back.ok
     assert {change.said for change in back.changes} == {"the metric is not in the baseline"}
@@ -230,19 +230,19 @@ def test_a_run_of_costs_alone_lacks_the_metrics_and_nothing_else(then: Baseline)
 
 def test_scores_that_move_with_their_maps_are_told_and_strictly_fail(then: Baseline) -> None:
     edited = with_scores(3e-3, 5e-3)(then)
-    (told,) = check(edited, then).changes
-    assert (told.kind, told.fails) == ("score", False)
-    assert "their maps moved slightly" in told.said
+    (change,) = check(edited, then).changes
+    assert (change.kind, change.fails) == ("score", False)
+    assert "their maps moved slightly" in change.said
     assert not check(edited, then, Tolerances(strict=True)).ok
     other = check(listed("metrics", "deletion", code="x")(edited), then)
     assert kinds(other) == {"not comparable"}, "the metric's own code changed: no map excuses that"
 
 
 def test_the_same_run_changes_nothing(then: Baseline) -> None:
-    found = check(then, then)
-    assert found.ok
-    assert not found.changes
-    assert found.summary == "Nothing changed: 160 scores, 32 maps and 12 costs compared."
+    checked = check(then, then)
+    assert checked.ok
+    assert not checked.changes
+    assert checked.summary == "Nothing changed: 160 scores, 32 maps and 12 costs compared."
 
 
 PASSING: dict[str, tuple[Edit, set[str]]] = {
@@ -264,9 +264,9 @@ PASSING: dict[str, tuple[Edit, set[str]]] = {
 @pytest.mark.parametrize("name", PASSING)
 def test_what_is_no_regression_passes(name: str, then: Baseline) -> None:
     edit, expected = PASSING[name]
-    found = check(edit(then), then)
-    assert found.ok, found.summary
-    assert kinds(found, failing=False) == expected
+    checked = check(edit(then), then)
+    assert checked.ok, checked.summary
+    assert kinds(checked, failing=False) == expected
 
 
 def test_another_machine_may_differ_by_twice_as_much(then: Baseline) -> None:
@@ -289,15 +289,15 @@ def test_maps_that_are_meant_to_be_others(then: Baseline) -> None:
 
 def test_few_images_are_judged_by_their_mean(then: Baseline) -> None:
     def first(base: Baseline, n: int) -> Baseline:
-        one = replace(base.images[0], samples=base.images[0].samples[:n], targets=base.images[0].targets[:n])
+        images = replace(base.images[0], samples=base.images[0].samples[:n], targets=base.images[0].targets[:n])
         cells = tuple(replace(c, values=c.values[:n]) for c in base.scores)
-        return replace(base, images=(one,), scores=cells)
+        return replace(base, images=(images,), scores=cells)
 
     accepting = Tolerances(accept=frozenset({"gradcam"}))
     for n in (1, 5):
-        found = check(WORSE(first(then, n)), first(then, n), accepting)
-        assert kinds(found) == {"quality"}
-        assert "too few to test" in found.failing[0].said
+        checked = check(WORSE(first(then, n)), first(then, n), accepting)
+        assert kinds(checked) == {"quality"}
+        assert "too few to test" in checked.failing[0].said
     noisy = both(
         maps(turned, "gradcam"), scores(values(lambda v: v + np.resize([0.2, -0.15], len(v))), "gradcam", "deletion")
     )
@@ -314,11 +314,11 @@ def test_a_flip_at_a_limit_is_told_and_does_not_fail(then: Baseline) -> None:
             replace(m, sketches={str(i): next(iter(m.sketches.values())) for i in range(80)}) for m in then.maps
         ),
     )
-    one = scores(lambda c: replace(c, values=(1 - (c.values[0] or 0), *c.values[1:])), "gradcam", "increase")(many)
-    found = check(one, many)
-    assert found.ok
-    assert kinds(found, failing=False) == {"score"}
-    assert not check(one, many, Tolerances(strict=True)).ok
+    flipped = scores(lambda c: replace(c, values=(1 - (c.values[0] or 0), *c.values[1:])), "gradcam", "increase")(many)
+    checked = check(flipped, many)
+    assert checked.ok
+    assert kinds(checked, failing=False) == {"score"}
+    assert not check(flipped, many, Tolerances(strict=True)).ok
 
 
 def test_strict_fails_on_what_is_better_too(then: Baseline) -> None:
@@ -327,9 +327,9 @@ def test_strict_fails_on_what_is_better_too(then: Baseline) -> None:
 
 
 def test_narrowed(then: Baseline) -> None:
-    found = check(WORSE(then), then, methods=["layercam"])
-    assert found.ok
-    assert found.counts == {"scores": 40, "maps": 8, "cost": 3}
+    checked = check(WORSE(then), then, methods=["layercam"])
+    assert checked.ok
+    assert checked.counts == {"scores": 40, "maps": 8, "cost": 3}
     assert check(WORSE(then), then, Tolerances(accept=frozenset({"gradcam"})), metrics=["insertion@rise-28"]).ok
     with pytest.raises(BenchError, match=r"no method 'gradcm'.*gradcam"):
         check(then, then, methods=["gradcm"])
@@ -338,9 +338,9 @@ def test_narrowed(then: Baseline) -> None:
 
 
 def test_new_methods_are_told_and_do_not_fail(then: Baseline) -> None:
-    found = check(then, without(then, "gradcam"))
-    assert found.ok
-    assert kinds(found, failing=False) == {"new"}
+    checked = check(then, without(then, "gradcam"))
+    assert checked.ok
+    assert kinds(checked, failing=False) == {"new"}
 
 
 def test_a_metric_s_few_jumps_are_told_and_a_mean_that_moves_fails(then: Baseline) -> None:
@@ -348,10 +348,10 @@ def test_a_metric_s_few_jumps_are_told_and_a_mean_that_moves_fails(then: Baselin
     ten = _repeated(then, 10)
 
     def jump(size: float) -> Edit:
-        def one(cell: ScoreRecord) -> ScoreRecord:
+        def jumped(cell: ScoreRecord) -> ScoreRecord:
             return replace(cell, values=((cell.values[0] or 0) + size, *cell.values[1:]))
 
-        return scores(one, "gradcam", "deletion")
+        return scores(jumped, "gradcam", "deletion")
 
     assert check(jump(0.05)(ten), ten).ok
     assert kinds(check(jump(0.05)(ten), ten), failing=False) == {"score"}
@@ -381,16 +381,16 @@ def test_holm_s_correction_is_over_all_that_moved(then: Baseline) -> None:
     for count, worse in ((1, 1), (6, 6), (8, 0)):
         chosen = [(method, metric) for metric in measures for method in sorted(accepting.accept)][:count]
         edits = [maps(turned, method) for method in sorted(accepting.accept)]
-        edits += [scores(values(lambda v: v + shift), *one) for one in chosen]
-        found = check(both(*edits)(then), then, accepting)
-        assert len([change for change in found.failing if change.kind == "quality"]) == worse
+        edits += [scores(values(lambda v: v + shift), *pair) for pair in chosen]
+        checked = check(both(*edits)(then), then, accepting)
+        assert len([change for change in checked.failing if change.kind == "quality"]) == worse
 
 
 def test_costs_that_one_side_lacks_are_told_and_fail_when_asked(then: Baseline) -> None:
     none = replace(then, costs=())
-    found = check(none, then)
-    assert found.ok
-    assert kinds(found, failing=False) == {"missing"}
+    checked = check(none, then)
+    assert checked.ok
+    assert kinds(checked, failing=False) == {"missing"}
     assert not check(none, then, Tolerances(strict=True)).ok
     assert kinds(check(then, none), failing=False) == {"new"}
     part = replace(then, costs=tuple(c for c in then.costs if c.method != "gradcam"))
@@ -404,10 +404,10 @@ def test_more_images_are_told_and_the_common_ones_are_compared(then: Baseline) -
         scores=tuple(replace(c, values=c.values[:3]) for c in then.scores),
         maps=tuple(replace(m, sketches=dict(list(m.sketches.items())[:3])) for m in then.maps),
     )
-    found = check(then, few)
-    assert found.ok
-    assert found.counts["scores"] == 3 * len(then.scores)
-    assert [change.said for change in found.changes] == ["5 images are not in the baseline"]
+    checked = check(then, few)
+    assert checked.ok
+    assert checked.counts["scores"] == 3 * len(then.scores)
+    assert [change.said for change in checked.changes] == ["5 images are not in the baseline"]
     assert kinds(check(few, then)) == {"missing"}
 
 
@@ -417,12 +417,12 @@ def test_a_name_that_is_accepted_must_be_there(then: Baseline) -> None:
 
 
 def test_by_how_much(then: Baseline) -> None:
-    found = {change.kind: change for change in check(WORSE(then), then).changes}
+    changes = {change.kind: change for change in check(WORSE(then), then).changes}
     then_mean = np.mean([cell.values for cell in then.scores if (cell.method, cell.metric) == ("gradcam", "deletion")])
-    quality = found["quality"]
+    quality = changes["quality"]
     assert quality.was == pytest.approx(then_mean)
     assert quality.by == pytest.approx(quality.now - quality.was)
-    assert 0.05 < found["map"].by <= 1
+    assert 0.05 < changes["map"].by <= 1
     (slower,) = check(SLOWER(then), then).changes
     assert slower.by == pytest.approx(1.3)
 
@@ -433,9 +433,9 @@ def test_nothing_compared_is_no_pass(then: Baseline) -> None:
 
 
 def test_a_value_that_came_back(then: Baseline) -> None:
-    found = check(then, scores(lost, "gradcam", "deletion")(then))
-    assert found.ok
-    assert kinds(found, failing=False) == {"mended"}
+    checked = check(then, scores(lost, "gradcam", "deletion")(then))
+    assert checked.ok
+    assert kinds(checked, failing=False) == {"mended"}
 
 
 @pytest.mark.parametrize("keys", [{"margin": -1.0}, {"map": 2.0}, {"cost": 0.5}, {"memory": float("inf")}])

@@ -23,15 +23,15 @@ def blob(shape: tuple[int, int], seed: int = 0) -> FloatArray:
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[0 : shape[0], 0 : shape[1]] / max(shape)
     a, b = rng.uniform(0.2, 0.8, 2)
-    found: FloatArray = (np.exp(-((x - a) ** 2 + (y - b) ** 2) * 8) + rng.uniform(0, 0.1, shape)).astype(np.float32)
-    return found
+    saliency: FloatArray = (np.exp(-((x - a) ** 2 + (y - b) ** 2) * 8) + rng.uniform(0, 0.1, shape)).astype(np.float32)
+    return saliency
 
 
 def normal(values: FloatArray) -> np.ndarray:
     """Min-max, written apart from the sketch's."""
     wide = values.astype(np.float64)
-    found: np.ndarray = (wide - wide.min()) / np.ptp(wide)
-    return found
+    scaled: np.ndarray = (wide - wide.min()) / np.ptp(wide)
+    return scaled
 
 
 @pytest.mark.parametrize("shape", [*SMALL, *LARGE])
@@ -43,22 +43,22 @@ def test_a_map_is_the_same_after_a_positive_affine_map(
     values = blob(shape, seed)
     assume(abs(offset) < 100 * scale)
     other = (values * scale + offset).astype(np.float32)
-    found = difference(Sketch.of(values), Sketch.of(other))
-    assert not found.beyond(1e-4)
-    assert found.rank > 0.999
+    distance = difference(Sketch.of(values), Sketch.of(other))
+    assert not distance.beyond(1e-4)
+    assert distance.rank > 0.999
 
 
 @pytest.mark.parametrize("shape", SMALL)
 @settings(deadline=None, max_examples=25)
 @given(st.integers(0, 2**16), st.floats(1e-3, 0.5))
 def test_of_small_maps_the_difference_is_the_maps_own(shape: tuple[int, int], seed: int, size: float) -> None:
-    one = blob(shape, seed)
-    other = (one + np.random.default_rng(seed + 1).uniform(-size, size, shape)).astype(np.float32)
-    off = normal(one) - normal(other)
-    found = difference(Sketch.of(one), Sketch.of(other))
-    assert found.largest == pytest.approx(np.abs(off).max(), abs=3e-5)
-    assert found.rms == pytest.approx(np.sqrt((off**2).mean()), abs=3e-5)
-    assert found.rank == pytest.approx(scipy.stats.spearmanr(one.ravel(), other.ravel()).statistic, abs=1e-2)
+    values = blob(shape, seed)
+    other = (values + np.random.default_rng(seed + 1).uniform(-size, size, shape)).astype(np.float32)
+    off = normal(values) - normal(other)
+    distance = difference(Sketch.of(values), Sketch.of(other))
+    assert distance.largest == pytest.approx(np.abs(off).max(), abs=3e-5)
+    assert distance.rms == pytest.approx(np.sqrt((off**2).mean()), abs=3e-5)
+    assert distance.rank == pytest.approx(scipy.stats.spearmanr(values.ravel(), other.ravel()).statistic, abs=1e-2)
 
 
 @pytest.mark.parametrize("size", [0.02, 0.1, 0.5])
@@ -70,9 +70,9 @@ def test_of_large_maps_the_mean_square_is_estimated_also_where_means_hide_it(siz
     flips[0, 0] = flips[-1, -1] = 0
     other: FloatArray = np.clip(values + flips, 0, 1).astype(np.float32)
     truth = float(np.sqrt(((normal(values) - normal(other)) ** 2).mean()))
-    found = difference(Sketch.of(values), Sketch.of(other))
-    assert found.rms == pytest.approx(truth, rel=0.15)
-    assert found.largest < truth / 2
+    distance = difference(Sketch.of(values), Sketch.of(other))
+    assert distance.rms == pytest.approx(truth, rel=0.15)
+    assert distance.largest < truth / 2
 
 
 @pytest.mark.parametrize("shape", LARGE)
@@ -84,9 +84,9 @@ def test_a_large_map_that_is_transposed_shifted_or_upside_down_is_another(shape:
 
 def test_an_inverted_map_has_the_opposite_ranks() -> None:
     values = blob((7, 7))
-    found = difference(Sketch.of(values), Sketch.of(-values))
-    assert found.rank == pytest.approx(-1)
-    assert found.largest == pytest.approx(1)
+    distance = difference(Sketch.of(values), Sketch.of(-values))
+    assert distance.rank == pytest.approx(-1)
+    assert distance.largest == pytest.approx(1)
 
 
 def test_the_two_digests_tell_a_hair_from_a_difference() -> None:
@@ -94,11 +94,11 @@ def test_the_two_digests_tell_a_hair_from_a_difference() -> None:
     hair, more = values.copy(), values.copy()
     hair[3, 3] += 2e-5
     more[3, 3] += 3e-3
-    one, two, three = map(Sketch.of, (values, hair, more))
-    assert one.fine != two.fine
-    assert one.coarse == two.coarse
-    assert one.coarse != three.coarse
-    assert difference(one, Sketch.of(values.copy())) is SAME
+    sketch, hair_sketch, more_sketch = map(Sketch.of, (values, hair, more))
+    assert sketch.fine != hair_sketch.fine
+    assert sketch.coarse == hair_sketch.coarse
+    assert sketch.coarse != more_sketch.coarse
+    assert difference(sketch, Sketch.of(values.copy())) is SAME
 
 
 def test_flat_maps_are_equal_and_unlike_all_others() -> None:

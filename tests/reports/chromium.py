@@ -18,15 +18,15 @@ QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 @contextmanager
 def chromium() -> Iterator[Any]:
     """Playwright's browser; a skip, or a failure in CI, where there is no Chromium."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if found is None:
+    executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if executable is None:
         if os.environ.get("BENCHBENCH_REQUIRE_BROWSER") == "1":
             pytest.fail("BENCHBENCH_REQUIRE_BROWSER=1, and there is no Chromium")
         pytest.skip("there is no Chromium on this machine")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=QUIET)
+        browser = playwright.chromium.launch(executable_path=executable, args=QUIET)
         yield browser
         browser.close()
 

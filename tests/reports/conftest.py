@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchbench.reports.html import document as html
+from benchbench.reports.html import document
 from benchbench.reports.leaderboard.marks import Marked
 from benchbench.results.record import Record
 
@@ -48,12 +48,12 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Record:
 
 @pytest.fixture(scope="session")
 def page(plain: Record, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return html.write(Marked.of(plain), tmp_path_factory.mktemp("page") / "report.html")
+    return document.write(Marked.of(plain), tmp_path_factory.mktemp("page") / "report.html")
 
 
 @pytest.fixture(scope="session")
 def hostile_page(hostile: Record, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return html.write(Marked.of(hostile), tmp_path_factory.mktemp("page") / "report.html")
+    return document.write(Marked.of(hostile), tmp_path_factory.mktemp("page") / "report.html")
 
 
 @pytest.fixture(scope="session")
@@ -63,10 +63,10 @@ def many_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         models=["tinynet", "othernet"], datasets=["photos", "cutouts"], samples=[f"photo-{i}" for i in range(6)]
     )
     record = fake_record(tmp_path_factory.mktemp("many"), fake)
-    return html.write(Marked.of(record), tmp_path_factory.mktemp("page") / "report.html")
+    return document.write(Marked.of(record), tmp_path_factory.mktemp("page") / "report.html")
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with chromium() as found:
-        yield found
+    with chromium() as playwright_browser:
+        yield playwright_browser

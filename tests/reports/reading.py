@@ -19,8 +19,8 @@ class Element:
     inside: list[Element] = field(default_factory=list)
 
     def all(self, tag: str) -> list[Element]:
-        found = [element for element in self.inside if element.tag == tag]
-        return found + [deep for element in self.inside for deep in element.all(tag)]
+        children = [element for element in self.inside if element.tag == tag]
+        return children + [deep for element in self.inside for deep in element.all(tag)]
 
     def classes(self) -> set[str]:
         return set(self.attributes.get("class", "").split())
@@ -66,5 +66,5 @@ def words(text: str) -> str:
 
 def section(root: Element, name: str) -> Element:
     """The section under the heading of that id."""
-    (found,) = [e for e in root.all("section") if e.attributes.get("aria-labelledby") == name]
-    return found
+    (element,) = [e for e in root.all("section") if e.attributes.get("aria-labelledby") == name]
+    return element

@@ -9,7 +9,7 @@ import pytest
 from torch import Tensor
 
 import benchbench as bb
-from benchbench.reports.html import document as html
+from benchbench.reports.html import document
 from benchbench.reports.leaderboard.marks import Marked
 from benchbench.stats import agreement
 
@@ -28,21 +28,21 @@ def board(means: dict[tuple[str, str], list[float]]) -> pd.DataFrame:
 
 def test_by_hand() -> None:
     up, down, swapped, flat = ("up", "p"), ("down", "p"), ("up", "q"), ("flat", "p")
-    given = board({up: [1, 2, 3, 4], down: [4, 3, 2, 1], swapped: [2, 1, 3, 4], flat: [5, 5, 5, 5]})
-    found = agreement(given, {up: True, down: False, swapped: True, flat: True})
+    table = board({up: [1, 2, 3, 4], down: [4, 3, 2, 1], swapped: [2, 1, 3, 4], flat: [5, 5, 5, 5]})
+    pairs = agreement(table, {up: True, down: False, swapped: True, flat: True})
     tau = {
         ((r["metric"], r["protocol"]), (r["other_metric"], r["other_protocol"])): r["tau"]
-        for r in found.to_dict("records")
+        for r in pairs.to_dict("records")
     }
     assert tau[up, down] == pytest.approx(1), "lower is better there"
     assert tau[up, swapped] == pytest.approx(4 / 6), "one of six pairs the other way round"
-    assert found["tau"].isna().sum() == 3, "nothing is ordered by equal means"
-    assert len(found) == 6
-    assert set(found["methods"]) == {4}
-    less = agreement(given, {up: True, swapped: True}, controls=["c", "d"])
+    assert pairs["tau"].isna().sum() == 3, "nothing is ordered by equal means"
+    assert len(pairs) == 6
+    assert set(pairs["methods"]) == {4}
+    less = agreement(table, {up: True, swapped: True}, controls=["c", "d"])
     assert less["tau"].tolist() == pytest.approx([-1])
     assert less["methods"].tolist() == [2]
-    missing = given[~((given["method"] == "a") & (given["protocol"] == "q"))]
+    missing = table[~((table["method"] == "a") & (table["protocol"] == "q"))]
     assert agreement(missing, {up: True, swapped: True})["methods"].tolist() == [3]
 
 
@@ -54,14 +54,14 @@ def test_fills_of_one_metric_in_the_report(images: Tensor, tmp_path: Path) -> No
         methods=["gradcam", "layercam", "eigencam", "random"],
         metrics=["deletion", "deletion@rise-28-mean", "deletion@rise-28-blur", "average_drop"],
     ).run(tmp_path)
-    found = run.agreement()
-    assert len(found) == 6
-    assert found["tau"].between(-1, 1).all()
-    page = html.render(Marked.of(run.record))
+    pairs = run.agreement()
+    assert len(pairs) == 6
+    assert pairs["tau"].between(-1, 1).all()
+    page = document.render(Marked.of(run.record))
     assert 'id="agreement"' in page
     assert page.count("rise-28-mean, ") + page.count(", <bdi>rise-28-mean") >= 1
 
 
 def test_without_a_second_protocol_there_is_no_such_section(images: Tensor, tmp_path: Path) -> None:
     study = bb.Study(models={"n": seeded(Pooled)}, datasets={"d": images}, methods=["cam"], metrics=["deletion"])
-    assert 'id="agreement"' not in html.render(Marked.of(study.run(tmp_path).record))
+    assert 'id="agreement"' not in document.render(Marked.of(study.run(tmp_path).record))

@@ -33,9 +33,9 @@ def axe() -> str:
 
 def violations(tab: Any, axe: str) -> list[str]:
     tab.evaluate(axe)
-    found = tab.evaluate("axe.run(document, { resultTypes: ['violations'] })")
-    assert len(found["passes"]) > 20, "the rules ran"
-    return [f"{rule['id']}: {rule['nodes'][0]['html'][:200]}" for rule in found["violations"]]
+    report = tab.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+    assert len(report["passes"]) > 20, "the rules ran"
+    return [f"{rule['id']}: {rule['nodes'][0]['html'][:200]}" for rule in report["violations"]]
 
 
 def unfold(tab: Any) -> None:
@@ -66,6 +66,6 @@ def test_axe_finds_what_is_planted(browser: Any, page: Path, axe: str) -> None:
     tab = visit(browser, page).tab
     tab.evaluate("document.querySelector('figure.plot img').removeAttribute('alt')")
     tab.evaluate("document.querySelector('.lead p').style.color = '#ccc'")
-    found = violations(tab, axe)
-    assert {line.split(":")[0] for line in found} == {"image-alt", "color-contrast"}
+    lines = violations(tab, axe)
+    assert {line.split(":")[0] for line in lines} == {"image-alt", "color-contrast"}
     tab.close()

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchbench.reports.html import document as html
+from benchbench.reports.html import document
 from benchbench.reports.leaderboard.marks import Marked
 from benchbench.results.record import Record
 
@@ -118,8 +118,8 @@ def test_opacity_and_layer_change_what_is_drawn(browser: Any, page: Path) -> Non
     tab.locator("#gallery-opacity").evaluate("box => { box.value = 25; box.dispatchEvent(new Event('input')); }")
     assert canvas.evaluate("element => getComputedStyle(element).opacity") == "0.25"
     assert tab.locator("#gallery-opacity-shown").inner_text() == "25 %"
-    drawn, said = canvas.evaluate("element => element.toDataURL()"), canvas.get_attribute("aria-label")
-    assert "strongest in the" in said
+    drawn, label = canvas.evaluate("element => element.toDataURL()"), canvas.get_attribute("aria-label")
+    assert "strongest in the" in label
     tab.locator("#gallery-layer").select_option("stage3")
     painted(canvas)
     assert canvas.evaluate("element => element.toDataURL()") != drawn
@@ -171,7 +171,7 @@ def test_hostile_names_do_nothing(browser: Any, hostile_page: Path) -> None:
 def test_a_page_without_photos_is_silent_too(browser: Any, single: Record, tmp_path: Path) -> None:
     costs = single.results[single.results["sample"].isna()]
     nothing = (single.curves.head(0), single.maps.head(0), single.photos.head(0))
-    path = html.write(Marked.of(Record(single.folder, single.info, costs, *nothing)), tmp_path / "report.html")
+    path = document.write(Marked.of(Record(single.folder, single.info, costs, *nothing)), tmp_path / "report.html")
     heard = visit(browser, path)
     assert heard.complaints == []
     assert heard.tab.locator("#gallery").count() == heard.tab.locator("#images").count() == 0

@@ -94,8 +94,8 @@ def test_latex_is_copied(browser: Any, page: Path, plain: Record) -> None:
     tab = context.new_page()
     tab.goto(page.as_uri())
     tab.locator("[data-table=block-1] [data-as=copy]").click()
-    said = tab.locator("[data-table=block-1] output")
-    said.filter(has_text="LaTeX copied").wait_for()
+    output = tab.locator("[data-table=block-1] output")
+    output.filter(has_text="LaTeX copied").wait_for()
     assert tab.evaluate("navigator.clipboard.readText()") == Page(Marked.of(plain)).downloads["block-1"]["tex"]
     context.close()
 

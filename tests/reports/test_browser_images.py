@@ -31,18 +31,18 @@ def pick(tab: Any, **chosen: str) -> None:
 
 
 def points(tab: Any) -> dict[str, tuple[float, float]]:
-    said = [p.get_attribute("aria-label") for p in tab.locator("#points-plot [role=option]").all()]
-    found = [re.fullmatch(r"(.+): x (-?[\d.]+), y (-?[\d.]+)", text) for text in said]
-    return {match[1]: (float(match[2]), float(match[3])) for match in found if match}
+    labels = [p.get_attribute("aria-label") for p in tab.locator("#points-plot [role=option]").all()]
+    matches = [re.fullmatch(r"(.+): x (-?[\d.]+), y (-?[\d.]+)", text) for text in labels]
+    return {match[1]: (float(match[2]), float(match[3])) for match in matches if match}
 
 
 def test_the_points_are_the_tables_numbers(browser: Any, page: Path, plain: Record) -> None:
     tab = visit(browser, page).tab
     pick(tab, x_method="gradcam", y_method="layercam", x_metric="insertion AUC ↑", y_metric="insertion AUC ↑")
     across, up = column(plain, "gradcam", "insertion"), column(plain, "layercam", "insertion")
-    found = points(tab)
-    assert set(found) == set(up.dropna().index), "layercam failed on two"
-    for sample, (x, y) in found.items():
+    coordinates = points(tab)
+    assert set(coordinates) == set(up.dropna().index), "layercam failed on two"
+    for sample, (x, y) in coordinates.items():
         assert (x, y) == pytest.approx((across[sample], up[sample]), abs=0.0006)
     both = pd.concat([across, up], axis=1).dropna().to_numpy()
     better = [int((sign * (both[:, 0] - both[:, 1]) >= 0.0005).sum()) for sign in (1, -1)]
@@ -59,8 +59,8 @@ def test_lower_is_better_where_the_metric_says_so(browser: Any, page: Path, plai
     pick(tab, x_method="gradcam", y_method="gradcam++", x_metric="deletion AUC ↓", y_metric="deletion AUC ↓")
     less = column(plain, "gradcam++", "deletion") - column(plain, "gradcam", "deletion")
     assert less.abs().min() > 0.0005
-    said = f"gradcam is better on {(less > 0).sum()}, gradcam++ on {(less < 0).sum()}, equal to three decimals on 0."
-    assert said in tab.locator("#points-said").inner_text()
+    counts = f"gradcam is better on {(less > 0).sum()}, gradcam++ on {(less < 0).sum()}, equal to three decimals on 0."
+    assert counts in tab.locator("#points-said").inner_text()
     pick(tab, y_method="gradcam")
     assert "equal to three decimals on 12." in tab.locator("#points-said").inner_text()
     tab.close()
@@ -125,8 +125,8 @@ def test_the_points_are_a_table_too(browser: Any, page: Path) -> None:
     rows = tab.locator("#points-table tbody tr")
     rows.first.wait_for()
     assert rows.count() == 12
-    said = {row.locator("th").inner_text(): row.locator("td").all_inner_texts() for row in rows.all()}
-    assert {name: tuple(map(float, numbers)) for name, numbers in said.items()} == points(tab)
+    cells = {row.locator("th").inner_text(): row.locator("td").all_inner_texts() for row in rows.all()}
+    assert {name: tuple(map(float, numbers)) for name, numbers in cells.items()} == points(tab)
     rows.nth(3).locator("button").click()
     assert tab.locator("#gallery-photos h3 bdi").inner_text() == rows.nth(3).locator("th").inner_text()
     tab.close()

@@ -39,8 +39,8 @@ def pair(folder: Path, fake: Fake = QUIET) -> tuple[Record, Record]:
     second = with_marks(fake_record(folder / "b", fake), fake)
     rows = second.results.copy()
     for method, shift in (("gradcam", -0.1), ("scorecam", 0.1)):
-        mine = (rows["metric"] == "deletion") & (rows["method"] == method)
-        rows.loc[mine, "value"] += shift
+        chosen = (rows["metric"] == "deletion") & (rows["method"] == method)
+        rows.loc[chosen, "value"] += shift
     rows.loc[rows["metric"].isin(["runtime", "runtime.q1", "runtime.q3"]), "value"] *= 2
     Store(second.folder).write_results({"results.parquet": typed(rows, RESULTS)}, second.info)
     return first, Record.load(second.folder)
@@ -52,30 +52,30 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Record, Record]:
 
 
 def test_costs_are_divided_quartile_by_quartile(runs: tuple[Record, Record]) -> None:
-    found = cost_ratios(*runs)
-    row = found[(found["metric"] == "runtime") & (found["method"] == "gradcam")].iloc[0]
+    ratios = cost_ratios(*runs)
+    row = ratios[(ratios["metric"] == "runtime") & (ratios["method"] == "gradcam")].iloc[0]
     assert row["other_cost"] == pytest.approx(2 * row["cost"])
     assert row["ratio"] == pytest.approx(2)
     assert (row["low"], row["high"]) == (pytest.approx(2 * 40.5 / 43), pytest.approx(2 * 43 / 40.5))
-    assert (found.loc[found["metric"] == "passes", "ratio"] == 1).all()
-    assert set(found["metric"]) == {"runtime", "peak_memory", "passes"}
+    assert (ratios.loc[ratios["metric"] == "passes", "ratio"] == 1).all()
+    assert set(ratios["metric"]) == {"runtime", "peak_memory", "passes"}
 
 
 def test_costs_of_two_devices_are_not_divided(runs: tuple[Record, Record]) -> None:
     first, second = runs
     other = dataclasses.replace(second, info={**second.info, "device": {"kind": "cuda", "name": "Example GPU"}})
-    found = cost_ratios(first, other)
-    assert found["ratio"].isna().all()
-    assert set(found["reason"]) == {"the devices differ: cpu, Example CPU, 2; cuda, Example GPU"}
-    assert found["cost"].notna().all()
+    ratios = cost_ratios(first, other)
+    assert ratios["ratio"].isna().all()
+    assert set(ratios["reason"]) == {"the devices differ: cpu, Example CPU, 2; cuda, Example GPU"}
+    assert ratios["cost"].notna().all()
 
 
 def test_a_cost_that_one_run_lacks(runs: tuple[Record, Record]) -> None:
     first, second = runs
     less = second.results[~((second.results["method"] == "gradcam") & second.results["sample"].isna())]
-    found = cost_ratios(first, dataclasses.replace(second, results=less))
-    assert set(found.loc[found["method"] == "gradcam", "reason"]) == {"the second run has no such cost"}
-    assert set(found.loc[found["method"] != "gradcam", "reason"]) == {""}
+    ratios = cost_ratios(first, dataclasses.replace(second, results=less))
+    assert set(ratios.loc[ratios["method"] == "gradcam", "reason"]) == {"the second run has no such cost"}
+    assert set(ratios.loc[ratios["method"] != "gradcam", "reason"]) == {""}
     back = cost_ratios(dataclasses.replace(second, results=less), first)
     assert set(back.loc[back["method"] == "gradcam", "reason"]) == {"the first run has no such cost"}
 
@@ -92,8 +92,8 @@ def test_the_terminal_has_every_verdict_in_80_columns(runs: tuple[Record, Record
     assert max(len(line.rstrip()) for line in text.splitlines()) <= 80
     flat = " ".join(text.split())
     counts = versus(*runs)["verdict"].value_counts()
-    said = ", ".join(f"{counts.get(v, 0)} {v}" for v in ("better", "worse", "equivalent", "undecided"))
-    assert f"in 25 quality comparisons: {said} and {counts.get('incomparable', 0)} incomparable." in flat
+    tally = ", ".join(f"{counts.get(v, 0)} {v}" for v in ("better", "worse", "equivalent", "undecided"))
+    assert f"in 25 quality comparisons: {tally} and {counts.get('incomparable', 0)} incomparable." in flat
     assert (counts["better"], counts["worse"]) == (1, 1)
     assert "p < 0.001" in flat
     assert "2.00 [1.88, 2.12]" in flat
@@ -139,7 +139,7 @@ def test_the_command(runs: tuple[Record, Record], tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["{a}", "nowhere"], "nowhere is not the folder of a finished run"),
         (["{a}", "{b}", "--models", "tinynet=other"], "no model is called other. There are: tinynet"),
@@ -150,9 +150,9 @@ def test_the_command(runs: tuple[Record, Record], tmp_path: Path) -> None:
         (["{a}", "{b}", "--out", "no/such/folder.csv", "--format", "csv"], "cannot write it"),
     ],
 )
-def test_a_mistake_is_one_line(runs: tuple[Record, Record], tmp_path: Path, words: list[str], said: str) -> None:
+def test_a_mistake_is_one_line(runs: tuple[Record, Record], tmp_path: Path, words: list[str], message: str) -> None:
     a, b = (str(run.folder) for run in runs)
     done = benchbench("compare", *(word.format(a=a, b=b) for word in words), cwd=tmp_path)
     assert done.returncode == 2
-    assert said in done.stderr
+    assert message in done.stderr
     assert done.stderr.count("\n") == 1

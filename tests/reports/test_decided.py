@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from benchbench.reports import number_format as numbers
-from benchbench.reports.html import document as html
+from benchbench.reports import number_format
+from benchbench.reports.html import document
 from benchbench.reports.html.tests import Decided
 from benchbench.reports.leaderboard import summary
 from benchbench.reports.leaderboard.marks import Marked
@@ -42,38 +42,38 @@ def test_a_matrix_counts_what_the_pairs_say(plain: Record) -> None:
     assert len(decided.duels) == 2
     for duel in decided.duels:
         assert "random" not in duel.methods
-        for i, one in enumerate(duel.methods):
+        for i, first in enumerate(duel.methods):
             assert duel.cells[i][i] is None
-            for j, two in enumerate(duel.methods):
+            for j, second in enumerate(duel.methods):
                 if i == j:
                     continue
                 cell, mirrored = duel.cells[i][j], duel.cells[j][i]
                 assert cell is not None
                 assert mirrored is not None
                 assert cell == (mirrored[1], mirrored[0], mirrored[2])
-                own = duel.rows[
-                    ((duel.rows["method"] == one) & (duel.rows["other"] == two))
-                    | ((duel.rows["method"] == two) & (duel.rows["other"] == one))
+                pairs = duel.rows[
+                    ((duel.rows["method"] == first) & (duel.rows["other"] == second))
+                    | ((duel.rows["method"] == second) & (duel.rows["other"] == first))
                 ]
-                sign = own["effect"].where(own["method"] == one, -own["effect"])
-                apart = own["p_holm"] < 0.05
-                assert cell == ((apart & (sign > 0)).sum(), (apart & (sign < 0)).sum(), len(own))
+                sign = pairs["effect"].where(pairs["method"] == first, -pairs["effect"])
+                apart = pairs["p_holm"] < 0.05
+                assert cell == ((apart & (sign > 0)).sum(), (apart & (sign < 0)).sum(), len(pairs))
 
 
 def test_planted_differences_are_decided(sure: Record) -> None:
     decided = Decided(Marked.of(sure))
-    (found, _) = [each for each in decided.contests if each.metric.name == "deletion"]
-    assert found.counts == (2, 0, 1), (
+    (deletion, _) = [each for each in decided.contests if each.metric.name == "deletion"]
+    assert deletion.counts == (2, 0, 1), (
         "gradcam from both; thirty equal images do not show that the others are equivalent"
     )
-    assert found.images == 30
+    assert deletion.images == 30
     matrix = decided.duels[0]
     first, second = matrix.methods.index("gradcam"), matrix.methods.index("layercam")
     cell = matrix.cells[first][second]
     assert cell is not None
     assert cell[0] >= 1
-    told = [text for text in summary.findings(Marked.of(sure)) if text.startswith("Deletion")]
-    assert told[0].count("2 settings have a significant winner (all others significantly worse).") == 1
+    sentences = [text for text in summary.findings(Marked.of(sure)) if text.startswith("Deletion")]
+    assert sentences[0].count("2 settings have a significant winner (all others significantly worse).") == 1
 
 
 def test_every_pair_is_counted_once(plain: Record) -> None:
@@ -91,19 +91,19 @@ def test_every_pair_is_counted_once(plain: Record) -> None:
 def test_the_order_is_the_ranking(sure: Record) -> None:
     marked = Marked.of(sure)
     table = marked.verdicts.overall
-    page = read(html.render(marked))
+    page = read(document.render(marked))
     (board,) = [t for t in page.all("table") if "Mean rank and strength" in words(t.text)]
     shown = [words(row.all("th")[0].text) for row in board.all("tr") if row.all("td")]
     assert shown == table["method"].tolist()
-    said = summary.quotable(marked)[1]
-    best, rank = table["method"].iloc[0], numbers.fixed(table["rank"].iloc[0], 2)
-    assert f"Best overall: {best} (mean rank {rank} of {len(table)}, 95 % CI" in said
-    assert numbers.fixed(table["rank_low"].iloc[0], 2) in said
+    sentence = summary.quotable(marked)[1]
+    best, rank = table["method"].iloc[0], number_format.fixed(table["rank"].iloc[0], 2)
+    assert f"Best overall: {best} (mean rank {rank} of {len(table)}, 95 % CI" in sentence
+    assert number_format.fixed(table["rank_low"].iloc[0], 2) in sentence
 
 
 def test_the_leaderboard_has_the_marks(sure: Record) -> None:
     marked = Marked.of(sure)
-    page = html.render(marked)
+    page = document.render(marked)
     worse = sum(mark.worse for key, mark in marked.marks.items())
     assert worse
     assert page.count("(significantly worse than the best)") == worse
@@ -115,13 +115,13 @@ def test_too_few_images_are_said_to_be_inconclusive(tmp_path: Path) -> None:
     record = fake_record(tmp_path, Fake(samples=["a", "b", "c", "d"]))
     loud = " ".join(summary.loud(Marked.of(record).board))
     assert "no paired test of all pairs can be significant, whatever the values" in loud
-    said = summary.quotable(Marked.of(record))
-    assert len(said) == 2, "and no order over metrics"
-    assert " 0 are significant" in said[-1]
+    paragraphs = summary.quotable(Marked.of(record))
+    assert len(paragraphs) == 2, "and no order over metrics"
+    assert " 0 are significant" in paragraphs[-1]
 
 
 def test_one_image_has_no_interval_of_the_order(tmp_path: Path) -> None:
-    page = read(html.render(Marked.of(fake_record(tmp_path, Fake(samples=["a"])))))
+    page = read(document.render(Marked.of(fake_record(tmp_path, Fake(samples=["a"])))))
     (board,) = [t for t in page.all("table") if "Mean rank and strength" in words(t.text)]
     assert not re.search(r"nan|\[|%", words("".join(row.text for row in board.all("tr") if row.all("td"))))
 
@@ -137,22 +137,22 @@ def test_equal_methods_tie(tmp_path: Path) -> None:
 
 def test_one_method_has_no_verdict(tmp_path: Path) -> None:
     marked = Marked.of(fake_record(tmp_path, Fake(methods=["gradcam"])))
-    assert 'id="verdict"' not in html.render(marked)
+    assert 'id="verdict"' not in document.render(marked)
     assert len(summary.quotable(marked)) == 1
 
 
 def test_many_contests_have_no_diagrams(plain: Record, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("benchbench.reports.html.tests.MOST_DIAGRAMS", 9)
-    page = html.render(Marked.of(plain))
+    page = document.render(Marked.of(plain))
     assert "too many metrics, layers, networks and data for a diagram of each" in page
     assert "Mean ranks 1" not in page
 
 
 @pytest.mark.parametrize(
-    ("value", "said"), [(0, "0 %"), (1, "100 %"), (0.004, "< 1 %"), (0.9996, "> 99 %"), (0.5, "50 %"), (0.99, "99 %")]
+    ("value", "text"), [(0, "0 %"), (1, "100 %"), (0.004, "< 1 %"), (0.9996, "> 99 %"), (0.5, "50 %"), (0.99, "99 %")]
 )
-def test_a_share_is_never_rounded_to_none_or_all(value: float, said: str) -> None:
-    assert numbers.share(value) == said
+def test_a_share_is_never_rounded_to_none_or_all(value: float, text: str) -> None:
+    assert number_format.share(value) == text
 
 
 def test_quality_alone_is_tested(plain: Record) -> None:

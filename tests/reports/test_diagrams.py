@@ -69,8 +69,8 @@ def test_bars_of_one_row_share_no_method(spans: set[tuple[int, int]]) -> None:
     groups = sorted((first, first + wide) for first, wide in spans)
     levels = bar_levels(groups)
     for level in set(levels):
-        row = [group for group, own in zip(groups, levels, strict=True) if own == level]
-        assert all(one[1] < two[0] for one, two in pairwise(row))
+        row = [group for group, group_level in zip(groups, levels, strict=True) if group_level == level]
+        assert all(left[1] < right[0] for left, right in pairwise(row))
     most = max((sum(a <= x <= b for a, b in groups) for x in range(20)), default=0)
     assert max(levels, default=0) == most, "no more rows than needed"
 
@@ -91,17 +91,17 @@ def test_names_do_not_overlap_and_stay_within(count: int) -> None:
 
 
 def test_it_is_said_in_words() -> None:
-    said = drawn(planted(3, ((0, 1),))).alt
-    assert "over 20 images" in said
-    assert "m0 1.00, m1 1.75, m2 2.50. No significant difference among m0 and m1." in said
+    alt = drawn(planted(3, ((0, 1),))).alt
+    assert "over 20 images" in alt
+    assert "m0 1.00, m1 1.75, m2 2.50. No significant difference among m0 and m1." in alt
     assert drawn(planted(2, ())).alt.endswith("All pairs of methods differ significantly.")
 
 
 def test_equal_ranks_and_hostile_names(hostile: Record) -> None:
     assert drawn(Ranked(KEY, 3, ("a", "b"), (1.5, 1.5), ((0, 1),))).svg.startswith("<svg")
-    found = Verdicts(Board(hostile)).ranked
-    assert found
-    for contest in found.values():
+    contests = Verdicts(Board(hostile)).ranked
+    assert contests
+    for contest in contests.values():
         picture = drawn(contest, "<b>&$x^2$\u202e")
         root = ElementTree.fromstring(picture.svg)
         assert not [e for e in root.iter() if e.tag.endswith("script")]
@@ -110,8 +110,8 @@ def test_equal_ranks_and_hostile_names(hostile: Record) -> None:
 
 def test_a_picture_is_the_same_each_time_as_svg_and_pdf(single: Record) -> None:
     contest = next(iter(Verdicts(Board(single)).ranked.values()))
-    one, two = drawn(contest), drawn(contest)
-    assert one.svg == two.svg
-    assert one.pdf() == two.pdf()
-    assert one.pdf().startswith(b"%PDF-")
-    assert b"/Type3" not in one.pdf()
+    picture, again = drawn(contest), drawn(contest)
+    assert picture.svg == again.svg
+    assert picture.pdf() == again.pdf()
+    assert picture.pdf().startswith(b"%PDF-")
+    assert b"/Type3" not in picture.pdf()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchbench.reports.html import document as html
+from benchbench.reports.html import document
 from benchbench.reports.html.downloads import failures
 from benchbench.reports.html.page import Page
 from benchbench.reports.latex import leaderboard as latex
@@ -31,7 +31,7 @@ def rows_of(record: Record, id: str) -> pd.DataFrame:
 
 
 def test_every_table_of_the_page_has_its_files_and_every_file_its_table(plain: Record) -> None:
-    page = read(html.render(Marked.of(plain)))
+    page = read(document.render(Marked.of(plain)))
     bars = [p.attributes["data-table"] for p in page.all("p") if "data-table" in p.attributes]
     assert sorted(bars) == sorted(Page(Marked.of(plain)).downloads)
     assert len(set(bars)) == len(bars)
@@ -70,9 +70,9 @@ def test_a_metric_by_depth_and_an_agreement_are_the_tables(plain: Record) -> Non
 
 
 def test_failures_count_every_value_without_a_number(plain: Record) -> None:
-    found = failures(Board(plain))
-    assert found["values"].sum() == (plain.results["status"] != "ok").sum()
-    assert found["status"].tolist() == sorted(found["status"])
+    rows = failures(Board(plain))
+    assert rows["values"].sum() == (plain.results["status"] != "ok").sum()
+    assert rows["status"].tolist() == sorted(rows["status"])
 
 
 def test_latex_of_a_block_has_its_own_metrics_and_footnotes_alone(plain: Record) -> None:

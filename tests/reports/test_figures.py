@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
-from benchbench.reports.figures import curves as figures
-from benchbench.reports.figures import style as drawing
+from benchbench.reports.figures import curves, style
 from benchbench.reports.leaderboard.board import Board
 from benchbench.results.record import Record
 from benchbench.stats import curve_bands
 
 
-def both(record: Record) -> tuple[drawing.Picture, drawing.Picture]:
+def both(record: Record) -> tuple[style.Picture, style.Picture]:
     board = Board(record)
     methods = [method["name"] for method in record.info["methods"]]
-    look = drawing.looks([m for m in methods if m not in board.controls], [m for m in methods if m in board.controls])
-    curves = figures.curves(board.blocks[0], curve_bands(record.curves), look)
-    scatter = figures.scatter(board.blocks[0], look)
-    assert curves is not None
-    assert scatter is not None
-    return curves, scatter
+    look = style.looks([m for m in methods if m not in board.controls], [m for m in methods if m in board.controls])
+    curve_picture = curves.curves(board.blocks[0], curve_bands(record.curves), look)
+    scatter_picture = curves.scatter(board.blocks[0], look)
+    assert curve_picture is not None
+    assert scatter_picture is not None
+    return curve_picture, scatter_picture
 
 
 def test_pictures_are_xml_without_references(plain: Record, hostile: Record) -> None:
@@ -40,7 +39,7 @@ def test_pictures_follow_the_theme(single: Record) -> None:
     for picture in both(single):
         assert "prefers-color-scheme:dark" in picture.svg
         assert "currentColor" in picture.svg
-        assert drawing.INK not in picture.svg
+        assert style.INK not in picture.svg
 
 
 def test_names_are_not_formulas(hostile: Record) -> None:
@@ -49,6 +48,6 @@ def test_names_are_not_formulas(hostile: Record) -> None:
 
 def test_looks_differ_in_dash_and_marker_not_only_in_colour() -> None:
     names = [str(i) for i in range(10)]
-    look = drawing.looks(names, ["random", "center"])
-    assert len({(str(one.dash), one.marker) for one in look.values()}) == 12
-    assert look["random"].colour == look["center"].colour == drawing.GREY
+    look = style.looks(names, ["random", "center"])
+    assert len({(str(method_look.dash), method_look.marker) for method_look in look.values()}) == 12
+    assert look["random"].colour == look["center"].colour == style.GREY

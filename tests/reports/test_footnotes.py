@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from benchbench.reports import tables, terminal
-from benchbench.reports.html import document as html
+from benchbench.reports.html import document
 from benchbench.reports.latex import leaderboard as latex
 from benchbench.reports.leaderboard.board import Board
 from benchbench.reports.leaderboard.marks import Marked
@@ -21,7 +21,7 @@ from .reading import words
 
 MASK = "the image has no mask"
 METHODS = ("cam", "gradcam", "gradcam++", "scorecam", "layercam", "xgradcam")
-SAID = f"of 12 images 3 not applicable ({MASK}); the other methods have the same images, so means are comparable"
+NOTE = f"of 12 images 3 not applicable ({MASK}); the other methods have the same images, so means are comparable"
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def masked(tmp_path: Path) -> Record:
 
 def test_what_holds_of_several_is_said_once(masked: Record) -> None:
     block = Board(masked).blocks[0]
-    assert f"gradcam, scorecam and 3 more: {SAID}" in block.footnotes
+    assert f"gradcam, scorecam and 3 more: {NOTE}" in block.footnotes
     assert f"cam: not applicable: {CAM_REASON}" in block.footnotes
     assert any(note.startswith("gradcam++: of 12 images 4 not applicable") for note in block.footnotes)
     assert any(note.startswith("xgradcam: of 12 images 2 failed (RuntimeError: no)") for note in block.footnotes)
@@ -52,7 +52,7 @@ def test_what_holds_of_several_is_said_once(masked: Record) -> None:
 
 def test_each_cell_points_to_its_note(masked: Record) -> None:
     block = Board(masked).blocks[0]
-    number = block.footnotes.index(f"gradcam, scorecam and 3 more: {SAID}") + 1
+    number = block.footnotes.index(f"gradcam, scorecam and 3 more: {NOTE}") + 1
     pointing = {row.method for row in block.rows for cell in row.cells if number in cell.notes}
     assert pointing == {"gradcam", "scorecam", "layercam", "xgradcam", "random"}
     for row in block.rows:
@@ -68,7 +68,7 @@ def test_a_mean_over_other_images_says_so(masked: Record) -> None:
 
 def test_every_format_has_the_merged_note(masked: Record) -> None:
     head = "gradcam, scorecam and 3 more: of 12 images 3 not applicable"
-    assert words(html.render(Marked.of(masked))).count(head) == 1
+    assert words(document.render(Marked.of(masked))).count(head) == 1
     assert tables.render_table(Marked.of(masked), "markdown").count(head) == 1
     assert latex.render(Marked.of(masked)).replace(r"\allowbreak{}", "").count(head) == 1
     console = Console(width=80, record=True)
@@ -77,7 +77,7 @@ def test_every_format_has_the_merged_note(masked: Record) -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "said"),
+    ("names", "text"),
     [
         ("a", "a"),
         ("ab", "a and b"),
@@ -86,5 +86,5 @@ def test_every_format_has_the_merged_note(masked: Record) -> None:
         ("abcdefg", "a, b and 5 more"),
     ],
 )
-def test_the_first_few(names: str, said: str) -> None:
-    assert first_few(list(names)) == said
+def test_the_first_few(names: str, text: str) -> None:
+    assert first_few(list(names)) == text

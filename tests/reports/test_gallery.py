@@ -50,12 +50,12 @@ def test_every_number_is_the_tables_bit_for_bit(plain: Record) -> None:
     (only,) = kept["sets"]
     metrics = [metric["title"] for metric in kept["metrics"]]
     assert metrics == ["deletion AUC", "insertion AUC", "average drop", "increase in confidence", "average gain"]
-    found = values(only, 0, metrics.index("insertion AUC"))
+    numbers = values(only, 0, metrics.index("insertion AUC"))
     rows = plain.results[(plain.results["layer"] == "stage3") & (plain.results["metric"] == "insertion")]
     wide = rows.pivot_table(index="sample", columns="method", values="value", dropna=False)
     for at, method in enumerate(only["methods"]):
         wanted = wide[method["name"]] if method["name"] in wide else np.full(12, np.nan)
-        np.testing.assert_array_equal(found[:, at], wanted)
+        np.testing.assert_array_equal(numbers[:, at], wanted)
     assert [m["name"] for m in only["methods"]][-2:] == ["random", "center"]
     assert [image["sample"] for image in only["images"]] == list(wide.index)
 
@@ -130,8 +130,8 @@ def test_then_images_their_numbers(plain: Record) -> None:
     (less,) = gallery(Board(plain), 3 * 7 * weight)["sets"]
     assert (len(less["images"]), less["total"]) == (7, 12)
     np.testing.assert_array_equal(values(less, 0, 0), values(full, 0, 0)[:7])
-    told = (json.dumps(full[part]) for part in ("values", "images", "places", "disagreement", "failed", "why"))
-    assert 0.5 * 12 * weight < sum(map(len, told)) < 1.3 * 12 * weight
+    texts = (json.dumps(full[part]) for part in ("values", "images", "places", "disagreement", "failed", "why"))
+    assert 0.5 * 12 * weight < sum(map(len, texts)) < 1.3 * 12 * weight
 
 
 def test_a_missing_photo_is_an_error(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 import benchbench as bb
 from benchbench.reports import terminal
-from benchbench.reports.html import document as html
+from benchbench.reports.html import document
 from benchbench.reports.latex import leaderboard as latex
 from benchbench.reports.leaderboard import summary
 from benchbench.reports.leaderboard.board import Board
@@ -53,11 +53,11 @@ def test_only_a_control_that_knows_nothing_games_a_metric(won: Record) -> None:
 
 
 def test_the_mark_is_seen(won: Record) -> None:
-    page = html.render(Marked.of(won))
+    page = document.render(Marked.of(won))
     assert page.count("fails sanity check<span") == 1
     assert "random beat every method" in page
-    said = " ".join(summary.findings(Marked.of(won)))
-    assert "The metric fails the sanity check in 1 setting: a control beats every method." in said
+    text = " ".join(summary.findings(Marked.of(won)))
+    assert "The metric fails the sanity check in 1 setting: a control beats every method." in text
     from rich.console import Console
 
     console = Console(width=80, record=True)
@@ -111,4 +111,4 @@ def test_alone_the_input_image_stays_a_place(images: Tensor, tmp_path: Path) -> 
     )
     board = Board(study.run(tmp_path).record)
     assert [block.layer for block in board.blocks] == [INPUT]
-    assert words(html.render(Marked.of(board.record)))
+    assert words(document.render(Marked.of(board.record)))

@@ -32,9 +32,9 @@ BAD, GOOD = Checked(CHANGES, COMPARED), Checked((), COMPARED)
 
 
 def test_the_first_line_says_who_got_worse_at_what() -> None:
-    said = verdict(BAD)
-    assert said.startswith("FAIL: ")
-    assert "worse on 1 metric, slower by 12 % and 3 maps became constant; other: its weights changed." in said
+    line = verdict(BAD)
+    assert line.startswith("FAIL: ")
+    assert "worse on 1 metric, slower by 12 % and 3 maps became constant; other: its weights changed." in line
     assert verdict(GOOD) == "PASS: Nothing changed: 6 scores, 3 maps and 1 cost compared."
 
 
@@ -48,18 +48,18 @@ def test_a_terminal_of_80_columns() -> None:
 
 def test_what_all_changes_share_is_said_once() -> None:
     """And a change of all of it stands with an empty place, beside one of the run."""
-    mine = Location("net", "photos", "layer4", "mine")
-    found = Checked(
-        (Change("dead", True, "3 maps", mine), Change("quality", True, "worse", mine, "deletion", "rise-28")), ()
+    place = Location("net", "photos", "layer4", "mine")
+    checked = Checked(
+        (Change("dead", True, "3 maps", place), Change("quality", True, "worse", place, "deletion", "rise-28")), ()
     )
-    shown = [" ".join(line.split()) for line in rendered(renderable(found)).splitlines()]
+    shown = [" ".join(line.split()) for line in rendered(renderable(checked)).splitlines()]
     assert "At net · photos · layer4 · mine:" in shown
     assert "FAIL dead 3 maps" in shown
     assert "FAIL quality deletion@rise-28 worse" in shown
-    text = render(found, "markdown")
+    text = render(checked, "markdown")
     assert "\nAt net · photos · layer4 · mine:\n" in text
     assert text.count("net") == 1
-    apart = Checked((*found.changes, Change("dead", True, "1 map", Location("net", "photos", "layer3", "other"))), ())
+    apart = Checked((*checked.changes, Change("dead", True, "1 map", Location("net", "photos", "layer3", "other"))), ())
     assert "At net · photos:" in rendered(renderable(apart))
     assert "layer3 · other" in rendered(renderable(apart))
 
@@ -78,8 +78,8 @@ def test_junit_has_a_case_for_everything_compared_and_for_what_could_not_be() ->
     cases = list(suite)
     assert suite.get("tests") == str(len(cases)) == str(len(COMPARED) + 2)
     assert suite.get("failures") == "4"
-    found = ((case.get("name"), case.find("failure")) for case in cases)
-    failing = {name: failure.get("message") for name, failure in found if failure is not None}
+    outcomes = ((case.get("name"), case.find("failure")) for case in cases)
+    failing = {name: failure.get("message") for name, failure in outcomes if failure is not None}
     assert set(failing) == {"maps", "scores deletion@rise-28", "cost runtime@alone-b1", "not comparable"}
     assert failing["scores deletion@rise-28"] == "worse: 0.1 -> 0.2 (a)"
     good = ElementTree.fromstring(render(GOOD, "junit"))
@@ -108,12 +108,12 @@ def test_thousands_of_changes_are_cut_and_counted() -> None:
 
 
 def test_json_has_every_image_and_no_nan() -> None:
-    found = json.loads(render(BAD, "json"))
-    assert found["ok"] is False
-    assert found["compared"] == {"scores": 6, "maps": 3, "cost": 1}
-    assert found["changes"][0]["images"] == ["a", "b", "c"]
-    assert found["changes"][0]["was"] is None
-    assert found["changes"][1]["now"] == 0.2
+    report = json.loads(render(BAD, "json"))
+    assert report["ok"] is False
+    assert report["compared"] == {"scores": 6, "maps": 3, "cost": 1}
+    assert report["changes"][0]["images"] == ["a", "b", "c"]
+    assert report["changes"][0]["was"] is None
+    assert report["changes"][1]["now"] == 0.2
 
 
 def test_an_unknown_format() -> None:

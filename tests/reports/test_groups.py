@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 import benchbench as bb
-from benchbench.reports.html import document as html
-from benchbench.reports.html import subgroups as groups
+from benchbench.reports.html import document, subgroups
 from benchbench.reports.leaderboard.board import Board
 from benchbench.reports.leaderboard.marks import Marked
 from benchbench.results.record import Record
@@ -59,35 +58,35 @@ def test_groups_of_a_run_are_means_over_their_images(run: bb.Run) -> None:
 
 
 def test_the_page_says_what_the_groups_are(run: bb.Run) -> None:
-    found = groups.tables(Board(run.record))
-    assert [table.by for table in found] == ["size", "class"]
-    size, by_class = found
+    tables = subgroups.tables(Board(run.record))
+    assert [table.by for table in tables] == ["size", "class"]
+    size, by_class = tables
     assert size.methods == ("gradcam", "layercam", "random"), "controls last"
     sizes = ("small", "medium", "large")
     assert [(line.metric.name, line.group, line.n) for line in size.lines] == [
         (metric, group, 2) for metric in ("energy_pointing_game", "attribution_auc") for group in sizes
     ]
     assert [line.group for line in by_class.lines] == ["class 0", "class 1"] * 2
-    page = read(html.render(Marked.of(run.record)))
+    page = read(document.render(Marked.of(run.record)))
     (section,) = [s for s in page.all("section") if s.attributes.get("aria-labelledby") == "groups"]
-    told = words(section.text)
-    asked = "metric == 'attribution_auc' and method == 'gradcam' and group == 'medium'"
-    (row,) = run.by_group("size").query(asked).to_dict("records")
-    (line,) = [one for one in size.lines if (one.metric.name, one.group) == ("attribution_auc", "medium")]
+    text = words(section.text)
+    query = "metric == 'attribution_auc' and method == 'gradcam' and group == 'medium'"
+    (row,) = run.by_group("size").query(query).to_dict("records")
+    (line,) = [line for line in size.lines if (line.metric.name, line.group) == ("attribution_auc", "medium")]
     mean, interval, few = line.cells[0]
     assert float(mean) == pytest.approx(row["mean"], abs=0.5 * 10 ** -len(mean.partition(".")[2]))
-    assert f"{mean}{interval}" in told
+    assert f"{mean}{interval}" in text
     assert not few
-    assert f"{100 * row['at_least']:.3g} to {100 * row['below']:.3g} %" in told
+    assert f"{100 * row['at_least']:.3g} to {100 * row['below']:.3g} %" in text
 
 
 def test_many_classes_are_cut_and_said(run: bb.Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(groups, "MOST_CLASSES", 1)
-    _, by_class = groups.tables(Board(run.record))
+    monkeypatch.setattr(subgroups, "MOST_CLASSES", 1)
+    _, by_class = subgroups.tables(Board(run.record))
     assert {line.group for line in by_class.lines} == {"class 0"}, "of four images"
     assert by_class.left_out == 1
     assert "1 class with the most images, 1 other class left out" in words(
-        read(html.render(Marked.of(run.record))).text
+        read(document.render(Marked.of(run.record))).text
     )
 
 
@@ -98,7 +97,7 @@ def test_a_cell_of_fewer_images_says_so(run: bb.Run) -> None:
     results["status"] = results["status"].mask(gone, "failed")
     results["reason"] = results["reason"].mask(gone, "planted")
     record = replace(run.record, results=results)
-    size, _ = groups.tables(Board(record))
+    size, _ = subgroups.tables(Board(record))
     small = size.lines[0]
     assert (small.n, [cell[2] for cell in small.cells]) == (2, ["", "n = 1", ""])
     assert small.cells[1][1] == "", "one image has no interval"
@@ -108,5 +107,5 @@ def test_without_localisation_there_is_no_section(tmp_path: Path) -> None:
     record: Record = fake_record(tmp_path, Fake())
     metrics = [{**each, "family": "faithfulness"} for each in record.info["metrics"]]
     record = replace(record, info={**record.info, "metrics": metrics})
-    assert groups.tables(Board(record)) == ()
-    assert 'id="groups"' not in html.render(Marked.of(record))
+    assert subgroups.tables(Board(record)) == ()
+    assert 'id="groups"' not in document.render(Marked.of(record))

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from benchbench.errors import BenchError
-from benchbench.reports.html import document as html
+from benchbench.reports.html import document
 from benchbench.reports.html.document import link
 from benchbench.reports.leaderboard.board import Board
 from benchbench.reports.leaderboard.marks import Marked
@@ -96,10 +96,10 @@ def check_cell(td: Element, row: dict[Any, Any], decimals: int) -> None:
         assert td.attributes["title"] == CAM_REASON
         return
     assert float(td.attributes["data-value"]) == row["mean"]
-    said = words(td.text)
-    assert said.startswith(fixed(row["mean"], decimals))
+    text = words(td.text)
+    assert text.startswith(fixed(row["mean"], decimals))
     if pd.notna(row["low"]):
-        assert f"[{fixed(row['low'], decimals)}, {fixed(row['high'], decimals)}]" in said
+        assert f"[{fixed(row['low'], decimals)}, {fixed(row['high'], decimals)}]" in text
 
 
 def test_the_best_are_bold_and_no_one_else(root: Element, plain: Record) -> None:
@@ -132,7 +132,7 @@ def test_failures_are_told_in_the_cell_in_a_footnote_and_above(root: Element) ->
 
 def test_what_was_compared_is_told(root: Element) -> None:
     text = words(root.text.replace("torch2.9.0", "torch: 2.9.0"))
-    for said in (
+    for phrase in (
         "10 of 12 correct on photos",
         "0123456789abcdef",
         "12 used of 20 available",
@@ -145,12 +145,12 @@ def test_what_was_compared_is_told(root: Element) -> None:
         "A non-significant difference is not evidence of equality",
         "65 forward, 1 backward",
     ):
-        assert said in text, said
+        assert phrase in text, phrase
 
 
 def test_findings_of_one_block_name_the_best_with_its_interval(single: Record) -> None:
     board = Board(single)
-    text = words(read(html.render(Marked.of(single))).text)
+    text = words(read(document.render(Marked.of(single))).text)
     (contest,) = [c for c in board.contests if c.key[3] == "insertion"]
     row = board.tidy.loc[list(contest.best)].to_dict("records")[0]
     digits = board.decimals[contest.key]
@@ -161,7 +161,7 @@ def test_findings_of_one_block_name_the_best_with_its_interval(single: Record) -
 
 
 def test_the_same_run_gives_the_same_page(plain: Record, page: Path) -> None:
-    assert html.render(Marked.of(plain)) == page.read_text(encoding="utf-8")
+    assert document.render(Marked.of(plain)) == page.read_text(encoding="utf-8")
 
 
 def test_pictures_say_what_they_show(root: Element) -> None:
@@ -220,7 +220,7 @@ def test_what_is_missing_is_counted_by_reason(root: Element) -> None:
 
 def test_there_is_a_box_for_each_thing_to_choose_from(tmp_path: Path, root: Element) -> None:
     many = fake_record(tmp_path, Fake(models=["a", "b"], datasets=["c", "d"], samples=["one", "two"]))
-    read_back = read(html.render(Marked.of(many)))
+    read_back = read(document.render(Marked.of(many)))
     boxes = [box.attributes for box in read_back.all("input") if box.attributes.get("type") == "checkbox"]
     named = [(box["name"], box["data-name"]) for box in boxes]
     assert named == [
@@ -234,15 +234,15 @@ def test_there_is_a_box_for_each_thing_to_choose_from(tmp_path: Path, root: Elem
         ("family", "localisation"),
     ]
     assert len(boards(section(read_back, "leaderboard"))) == 8
-    one = [box.attributes["name"] for box in root.all("input") if box.attributes.get("type") == "checkbox"]
-    assert set(one) == {"layer", "family"}
+    names = [box.attributes["name"] for box in root.all("input") if box.attributes.get("type") == "checkbox"]
+    assert set(names) == {"layer", "family"}
 
 
 def test_hostile_names_are_text(hostile_root: Element) -> None:
     plain_tags = {e.tag for e in every(hostile_root)}
     assert "b" not in plain_tags
     scripts = [e for e in hostile_root.all("script") if e.attributes.get("type") is None]
-    assert len(scripts) == len(html.SCRIPTS)
+    assert len(scripts) == len(document.SCRIPTS)
     assert not any("hacked" in script.text for script in scripts)
     assert all(not name.startswith("on") for e in every(hostile_root) for name in e.attributes)
     shown = {words(th.text) for table in boards(hostile_root) for th in table.all("th")}
@@ -257,9 +257,9 @@ def test_no_name_can_reorder_the_page(hostile_page: Path) -> None:
 
 
 def test_embedded_json_cannot_end_its_script(hostile_root: Element) -> None:
-    found = [e for e in hostile_root.all("script") if e.attributes.get("type") == "application/json"]
-    kept = {e.attributes["id"]: json.loads(e.text) for e in found}
-    assert all("<" not in e.text for e in found)
+    scripts = [e for e in hostile_root.all("script") if e.attributes.get("type") == "application/json"]
+    kept = {e.attributes["id"]: json.loads(e.text) for e in scripts}
+    assert all("<" not in e.text for e in scripts)
     only = kept["gallery-data"]["sets"][0]
     assert only["images"][0]["sample"] == HOSTILE.samples[0]
     assert only["methods"][2]["name"] == HOSTILE.methods[2]
@@ -287,7 +287,7 @@ def test_papers_become_links_only_where_they_are_addresses(paper: str, address: 
 def test_a_run_of_costs_alone_has_a_page(single: Record) -> None:
     costs = single.results["sample"].isna()
     text = words(
-        read(html.render(Marked.of(Record(single.folder, single.info, single.results[costs], *empty(single))))).text
+        read(document.render(Marked.of(Record(single.folder, single.info, single.results[costs], *empty(single))))).text
     )
     assert "this run measures costs only" in text
     assert "Deletion and insertion curves" not in text
@@ -295,7 +295,7 @@ def test_a_run_of_costs_alone_has_a_page(single: Record) -> None:
 
 def test_a_run_where_everything_failed_has_a_page(tmp_path: Path) -> None:
     record = fake_record(tmp_path, Fake(methods=["cam"], controls=[], layers=["last"]))
-    text = words(read(html.render(Marked.of(record))).text)
+    text = words(read(document.render(Marked.of(record))).text)
     assert "fewer than two methods have a mean over the same images, so none is called best" in text
 
 
@@ -306,4 +306,6 @@ def empty(record: Record) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
 def test_a_metric_that_the_run_does_not_describe_is_an_error(single: Record) -> None:
     info = {**single.info, "metrics": single.info["metrics"][1:]}
     with pytest.raises(BenchError, match="deletion"):
-        html.render(Marked.of(Record(single.folder, info, single.results, single.curves, single.maps, single.photos)))
+        document.render(
+            Marked.of(Record(single.folder, info, single.results, single.curves, single.maps, single.photos))
+        )

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchbench.reports.html import document as html
+from benchbench.reports.html import document
 from benchbench.reports.leaderboard.marks import Marked
 from benchbench.results.record import Record
 from benchbench.results.store import Store
@@ -36,12 +36,12 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Record:
 
 @pytest.fixture(scope="module")
 def large_page(large: Record, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return html.write(Marked.of(large), tmp_path_factory.mktemp("page") / "report.html")
+    return document.write(Marked.of(large), tmp_path_factory.mktemp("page") / "report.html")
 
 
 def data(root: Element) -> dict[str, Any]:
-    (found,) = [e for e in root.all("script") if e.attributes.get("id") == "gallery-data"]
-    return dict(json.loads(found.text))
+    (script,) = [e for e in root.all("script") if e.attributes.get("id") == "gallery-data"]
+    return dict(json.loads(script.text))
 
 
 def test_every_photo_and_map_is_there_once(large_page: Path) -> None:
@@ -71,7 +71,7 @@ def test_a_page_opens_few_files_at_a_time(tmp_path: Path, samples: int) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 100, hard))
     try:
-        page = html.render(Marked.of(apart))
+        page = document.render(Marked.of(apart))
         held = [apart.map(file, 0) for file in maps["file"]]
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
@@ -95,8 +95,8 @@ def test_a_page_that_would_be_too_large_says_what_it_left_out(
     large: Record, large_page: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     most = large_page.stat().st_size - 500_000
-    monkeypatch.setattr(html, "MOST", most)
-    text = html.render(Marked.of(large))
+    monkeypatch.setattr(document, "MOST", most)
+    text = document.render(Marked.of(large))
     assert len(text.encode()) <= most
     root = read(text)
     pictured = data(root)["sets"][0]["pictured"]

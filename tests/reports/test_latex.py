@@ -73,10 +73,10 @@ def test_every_number_is_there_with_its_marks(plain: Record, style: str, spread:
     text = render(marked, style, spread).replace(r"\allowbreak{}", "")
     for shown in marked.cells.values():
         number = number_text(shown.cell.text)
-        said = (
+        marked_number = (
             rf"\textbf{{{number}}}" if shown.mark.best else rf"\underline{{{number}}}" if shown.mark.second else number
         )
-        assert said in text
+        assert marked_number in text
         if spread == "interval":
             assert number_text(shown.cell.interval) in text
     for word in ("masked{-}image", "rise{-}28", "alone{-}b1"):
@@ -114,14 +114,14 @@ def test_the_supplement_has_every_number(plain: Record) -> None:
 
 
 def test_the_paragraph_says_what_was_done(plain: Record) -> None:
-    said = statement(Marked.of(plain))
-    assert "12 images of photos" in said
-    assert "valid for any number of images (Gaffke 2005" in said
-    assert "Wilcoxon signed-rank test and McNemar's exact test for increase in confidence" in said
-    assert "Holm's correction over the 6 pairs" in said  # cam applies nowhere
-    assert "cam (120 not applicable of 120 scores)" in said
-    assert "layercam (20 failed of 120 scores)" in said
-    assert said in " ".join(
+    paragraph = statement(Marked.of(plain))
+    assert "12 images of photos" in paragraph
+    assert "valid for any number of images (Gaffke 2005" in paragraph
+    assert "Wilcoxon signed-rank test and McNemar's exact test for increase in confidence" in paragraph
+    assert "Holm's correction over the 6 pairs" in paragraph  # cam applies nowhere
+    assert "cam (120 not applicable of 120 scores)" in paragraph
+    assert "layercam (20 failed of 120 scores)" in paragraph
+    assert paragraph in " ".join(
         line[2:].replace("{-}", "-").replace("{'}", "'").replace(r"\%", "%")
         for line in render(Marked.of(plain)).splitlines()
     )

@@ -22,9 +22,9 @@ def planted(folder: Path, means: dict[str, float]) -> Marked:
     record = fake_record(folder, Fake(layers=["last"], methods=METHODS, controls=["random"]))
     rows = record.results.copy()
     for number, (name, level) in enumerate(means.items()):
-        mine = (rows["metric"] == "deletion") & (rows["method"] == name)
-        noise = np.random.default_rng(number).normal(0, 0.01, int(mine.sum()))
-        rows.loc[mine, "value"] = level + noise - noise.mean()
+        chosen = (rows["metric"] == "deletion") & (rows["method"] == name)
+        noise = np.random.default_rng(number).normal(0, 0.01, int(chosen.sum()))
+        rows.loc[chosen, "value"] = level + noise - noise.mean()
     return Marked.of(dataclasses.replace(record, results=rows))
 
 
@@ -33,10 +33,10 @@ def marks_of(marked: Marked) -> dict[str, object]:
 
 
 def test_best_second_and_worse(tmp_path: Path) -> None:
-    found = marks_of(planted(tmp_path, {"good": 0.2, "near": 0.201, "bad": 0.4, "worst": 0.5, "random": 0.1}))
-    assert [name for name, mark in found.items() if mark.best] == ["good"]  # type: ignore[attr-defined]
-    assert [name for name, mark in found.items() if mark.second] == ["near"]  # type: ignore[attr-defined]
-    assert [name for name, mark in found.items() if mark.worse] == ["bad", "worst"]  # type: ignore[attr-defined]
+    marks = marks_of(planted(tmp_path, {"good": 0.2, "near": 0.201, "bad": 0.4, "worst": 0.5, "random": 0.1}))
+    assert [name for name, mark in marks.items() if mark.best] == ["good"]  # type: ignore[attr-defined]
+    assert [name for name, mark in marks.items() if mark.second] == ["near"]  # type: ignore[attr-defined]
+    assert [name for name, mark in marks.items() if mark.worse] == ["bad", "worst"]  # type: ignore[attr-defined]
 
 
 def test_a_shared_second_and_a_shared_best(tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_an_incomplete_method_is_neither(plain: Record) -> None:
         if key[3] == "layercam" and not shown.cell.metric.is_cost:
             assert not shown.mark.best
             assert not shown.mark.second
-            assert shown.said
+            assert shown.footnotes
 
 
 def test_p_is_that_against_the_best(plain: Record) -> None:
@@ -78,7 +78,7 @@ def test_the_standard_error_is_that_of_the_mean(plain: Record) -> None:
     table = Marked.of(plain).table()
     row = table[(table["method"] == "gradcam") & (table["metric"] == "deletion")].iloc[0]
     rows = plain.results
-    mine = rows[(rows["method"] == "gradcam") & (rows["metric"] == "deletion") & (rows["layer"] == row["layer"])]
-    assert row["error"] == pytest.approx(np.std(mine["value"], ddof=1) / np.sqrt(len(mine)))
+    chosen = rows[(rows["method"] == "gradcam") & (rows["metric"] == "deletion") & (rows["layer"] == row["layer"])]
+    assert row["error"] == pytest.approx(np.std(chosen["value"], ddof=1) / np.sqrt(len(chosen)))
     assert table.loc[table["kind"] == "cost", "error"].isna().all()
     assert isinstance(table, pd.DataFrame)

@@ -37,36 +37,36 @@ def judged(record: Record, seed: int) -> tuple[Marked, pd.DataFrame]:
     table["p_holm"] = np.where(np.isin(words, ["better", "worse"]), 0.01, 0.5)
     table["effect"] = np.select([words == "better", words == "worse"], [0.7, -0.7], 0.1)
     marked.verdicts.__dict__["pairs"] = table  # in place of the cached one
-    own = table[(table["metric"] == "deletion") & ~table["against_control"].astype(bool)]
-    return marked, own
+    pairs = table[(table["metric"] == "deletion") & ~table["against_control"].astype(bool)]
+    return marked, pairs
 
 
 @pytest.mark.parametrize("seed", range(25))
 def test_letters_daggers_and_counts_agree_with_every_verdict(record: Record, seed: int) -> None:
-    marked, own = judged(record, seed)
-    verdict = {(str(a), str(b)): str(word) for a, b, word in own[["method", "other", "verdict"]].to_numpy()}
+    marked, pairs = judged(record, seed)
+    verdict = {(str(a), str(b)): str(word) for a, b, word in pairs[["method", "other", "verdict"]].to_numpy()}
     verdict |= {(b, a): {"better": "worse", "worse": "better"}.get(word, word) for (a, b), word in verdict.items()}
     marks = {key[3]: shown.mark for key, shown in marked.cells.items() if key[4] == "deletion" and key[3] in METHODS}
     best = [name for name in METHODS if marks[name].best]
-    for one, two in itertools.combinations(METHODS, 2):
-        share = bool(set(marks[one].letters) & set(marks[two].letters))
-        assert share == (verdict[one, two] not in ("better", "worse"))
+    for first, second in itertools.combinations(METHODS, 2):
+        share = bool(set(marks[first].letters) & set(marks[second].letters))
+        assert share == (verdict[first, second] not in ("better", "worse"))
     for name in METHODS:
         worse = name not in best and any(verdict[name, winner] == "worse" for winner in best)
         assert marks[name].worse == worse
     decided = Decided(marked)
-    (found,) = [each for each in decided.contests if each.metric.name == "deletion"]
-    words = list(own["verdict"])
+    (contest,) = [each for each in decided.contests if each.metric.name == "deletion"]
+    words = list(pairs["verdict"])
     significant, alike = sum(w in ("better", "worse") for w in words), words.count("equivalent")
-    assert found.counts == (significant, alike, len(words) - significant - alike)
-    said = next(text for text in summary.findings(marked) if text.startswith("Deletion"))
-    told = {
-        name: re.search(rf"\b{name}\b", said.split("No significant difference from")[-1].split(".")[0])
+    assert contest.counts == (significant, alike, len(words) - significant - alike)
+    sentence = next(text for text in summary.findings(marked) if text.startswith("Deletion"))
+    mentions = {
+        name: re.search(rf"\b{name}\b", sentence.split("No significant difference from")[-1].split(".")[0])
         for name in METHODS
     }
-    if len(best) == 1 and "No significant difference from" in said:
+    if len(best) == 1 and "No significant difference from" in sentence:
         level = [name for name in METHODS if name not in best and verdict[name, best[0]] not in ("better", "worse")]
-        assert [name for name in METHODS if told[name] and name not in best] == level
+        assert [name for name in METHODS if mentions[name] and name not in best] == level
 
 
 def test_a_method_that_beats_the_best_mean_by_ranks_is_named(tmp_path: Path) -> None:
@@ -76,16 +76,16 @@ def test_a_method_that_beats_the_best_mean_by_ranks_is_named(tmp_path: Path) -> 
     rows = record.results.copy()
     number = rows["sample"].str.removeprefix("photo-").astype("float")
     for method, level in zip(METHODS, (0.3, 0.31, 0.5, 0.5, 0.5, 0.5), strict=True):
-        mine = (rows["metric"] == "deletion") & (rows["method"] == method)
-        rows.loc[mine, "value"] = level + 0.001 * number[mine]
+        chosen = (rows["metric"] == "deletion") & (rows["method"] == method)
+        rows.loc[chosen, "value"] = level + 0.001 * number[chosen]
     rare = (rows["metric"] == "deletion") & (rows["method"] == "b")
     rows.loc[rare, "value"] -= 0.02
     rows.loc[rare & (number == 3), "value"] = 0.95
     marked = Marked.of(replace(record, results=rows))
-    said = next(text for text in summary.findings(marked) if text.startswith("Deletion"))
-    assert "a has the best mean" in said
-    assert "b is significantly better than it by the paired test, which compares ranks and not means." in said
-    assert "from b" not in said
+    sentence = next(text for text in summary.findings(marked) if text.startswith("Deletion"))
+    assert "a has the best mean" in sentence
+    assert "b is significantly better than it by the paired test, which compares ranks and not means." in sentence
+    assert "from b" not in sentence
 
 
 def with_info(record: Record, **more: object) -> Record:
@@ -100,15 +100,15 @@ def test_images_that_belong_together_are_said_everywhere(record: Record) -> None
         "samples": {name: f"mark {i % 6}" for i, name in enumerate(samples)},
         "groups": {samples[0]: "film", samples[1]: "film"},
     }
-    own = with_info(record, datasets=[changed])
-    (said,) = dependence(own.info)
+    grouped = with_info(record, datasets=[changed])
+    (sentence,) = dependence(grouped.info)
     expected = (
         "photos: 12 images, 5 independent units: 6 images are copies of others and 2 images share a group with others."
     )
-    assert said.startswith(expected)
-    marked = Marked.of(own)
-    assert said in summary.loud(marked.board)
-    assert said in statement(marked)
+    assert sentence.startswith(expected)
+    marked = Marked.of(grouped)
+    assert sentence in summary.loud(marked.board)
+    assert sentence in statement(marked)
     assert {block.counted for block in marked.board.blocks} == {"12 images (5 independent)"}
     assert set(marked.verdicts.pairs["n"]) == {5}
     assert dependence(record.info) == []
@@ -116,11 +116,11 @@ def test_images_that_belong_together_are_said_everywhere(record: Record) -> None
 
 def test_a_run_that_grew_says_so(record: Record) -> None:
     earlier = [{"created": "2026-01-01T10:00:00+00:00", "images": {"photos": 6}, "added": ["the methods b, c"]}]
-    own = with_info(record, earlier=earlier)
-    first, second = extended(own.info)
+    grown = with_info(record, earlier=earlier)
+    first, second = extended(grown.info)
     assert first.startswith("This run was extended after results existed (2026-01-01: 6 images of photos).")
     assert second == "After results existed (2026-01-01), this run was extended by the methods b, c."
-    marked = Marked.of(own)
+    marked = Marked.of(grown)
     assert {first, second} <= set(summary.loud(marked.board))
     assert first in statement(marked)
     assert extended(record.info) == []
@@ -129,10 +129,10 @@ def test_a_run_that_grew_says_so(record: Record) -> None:
 def test_a_run_in_which_something_failed_does_not_claim_that_all_was_scored(record: Record, tmp_path: Path) -> None:
     assert "Every method was scored on the same 12 images of photos." in statement(Marked.of(record))
     failing = fake_record(tmp_path, Fake(layers=["last"], methods=METHODS, failing="b"))
-    said = statement(Marked.of(failing))
-    assert "was scored on the same" not in said
-    assert "Every method was run on the same 12 images of photos." in said
-    assert "Without a value: b" in said
+    paragraph = statement(Marked.of(failing))
+    assert "was scored on the same" not in paragraph
+    assert "Every method was run on the same 12 images of photos." in paragraph
+    assert "Without a value: b" in paragraph
 
 
 def test_a_range_that_values_leave_is_said(record: Record) -> None:

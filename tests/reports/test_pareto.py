@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchbench.reports.figures import pareto
-from benchbench.reports.html import document as html
+from benchbench.reports.html import document
 from benchbench.reports.leaderboard.board import Board
 from benchbench.reports.leaderboard.marks import Marked
 from benchbench.reports.number_format import fixed
@@ -23,12 +23,12 @@ COSTS = st.dictionaries(st.text("abcdef", min_size=1), st.tuples(st.integers(0, 
 def test_a_kept_point_is_beaten_by_none_and_a_dropped_one_by_a_kept_one(points: dict[str, tuple[float, float]]) -> None:
     kept = pareto.undominated(points)
 
-    def beats(one: str, other: str) -> bool:
-        (cost, quality), (price, worth) = points[one], points[other]
+    def beats(candidate: str, other: str) -> bool:
+        (cost, quality), (price, worth) = points[candidate], points[other]
         return cost <= price and quality >= worth and (cost < price or quality > worth)
 
-    assert not any(beats(one, other) for one in points for other in kept)
-    assert all(any(beats(one, other) for one in kept) for other in set(points) - set(kept))
+    assert not any(beats(candidate, other) for candidate in points for other in kept)
+    assert all(any(beats(candidate, other) for candidate in kept) for other in set(points) - set(kept))
     assert list(kept) == sorted(kept, key=lambda name: (points[name][0], name))
 
 
@@ -49,14 +49,14 @@ def test_the_front_of_a_block_leaves_controls_and_other_images_out(plain: Record
 
 
 def test_the_page_lists_them_in_words(plain: Record) -> None:
-    text = words(read(html.render(Marked.of(plain))).text)
+    text = words(read(document.render(Marked.of(plain))).text)
     for block in Board(plain).blocks:
         for front in pareto.fronts(block):
             name = front.methods[-1]
             cost, mean = front.points[name]
-            said = f"{name} ({fixed(cost, front.cost.decimals)} ms, {fixed(mean, front.metric.decimals)})"
-            assert said in front.said
-            assert front.said in text
+            trade_off = f"{name} ({fixed(cost, front.cost.decimals)} ms, {fixed(mean, front.metric.decimals)})"
+            assert trade_off in front.text
+            assert front.text in text
 
 
 def test_without_a_cost_there_is_no_front(single: Record) -> None:

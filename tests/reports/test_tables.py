@@ -47,13 +47,13 @@ def test_markdown_has_a_row_per_method_with_its_numbers(plain: Record) -> None:
     assert len({len(line) for line in lines}) == 1
     for row in block.rows:
         (line,) = [line for line in lines if line[0] == markdown(row.method)]
-        for cell, said in zip(row.cells, line[1:], strict=True):
-            plain_text = re.sub(r"<sup>\d</sup>|\*\*|</?ins>|†", "", said)
+        for cell, written in zip(row.cells, line[1:], strict=True):
+            plain_text = re.sub(r"<sup>\d</sup>|\*\*|</?ins>|†", "", written)
             assert plain_text == " ".join(p for p in (cell.text, cell.interval) if p)
-            assert said.startswith("**") == cell.best
+            assert written.startswith("**") == cell.best
             shown = marked.shown(block, row.method, cell.metric.name, cell.metric.protocol)
             assert shown is not None
-            assert ("†" in said, said.startswith("<ins>")) == (shown.mark.worse, shown.mark.second)
+            assert ("†" in written, written.startswith("<ins>")) == (shown.mark.worse, shown.mark.second)
     assert "average drop masked-image, lower is better" in text
 
 

@@ -32,7 +32,7 @@ METRICS = ["deletion", "passes"]
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("whole") / "run"
-    _asked().run(folder)
+    _study().run(folder)
     return folder
 
 
@@ -46,14 +46,14 @@ def _images() -> Tensor:
     return torch.nn.functional.interpolate(coarse, size=32, mode="bicubic")
 
 
-def _asked(methods: list[str] = METHODS) -> bb.Study:
+def _study(methods: list[str] = METHODS) -> bb.Study:
     data, network = {"data": _images()}, {"net": seeded(Pooled)}
     return bb.Study(models=network, datasets=data, layers=["relu"], methods=methods, metrics=METRICS)
 
 
 def _run(folder: Path, methods: list[str] = METHODS) -> tuple[bb.Run, list[str]]:
-    told = Told()
-    return _asked(methods).run(folder, progress=told, report=False), told.warnings
+    progress = Told()
+    return _study(methods).run(folder, progress=progress, report=False), progress.warnings
 
 
 def _npy(values: np.ndarray) -> bytes:
@@ -129,7 +129,7 @@ def test_what_is_damaged_is_made_anew(kind: str, how: str, whole: Path, folder: 
     for path in damaged:
         assert path.read_bytes() == (whole / kind / path.name).read_bytes() or kind == "cells"
     if how != "gone":
-        assert any(f"{len(damaged)} damaged file" in said for said in warned)
+        assert any(f"{len(damaged)} damaged file" in warning for warning in warned)
 
 
 @pytest.mark.parametrize("how", DAMAGES)
@@ -152,7 +152,7 @@ def test_a_run_writes_its_tables_anew(name: str, how: str, whole: Path, folder: 
     pd.testing.assert_frame_equal(run.table, Record.load(whole).results)
     assert not (folder / name).is_symlink()
     if (name, how) != ("run.json", "gone"):
-        assert any(name in said for said in warned)
+        assert any(name in warning for warning in warned)
 
 
 @pytest.mark.parametrize("key", ["seed", "created", "methods", "models", "study", "files"])
@@ -212,8 +212,8 @@ def test_a_report_refuses_a_damaged_picture(kind: str, how: str, folder: Path) -
 
 def test_another_cell_s_file_is_not_read_in_a_cell_s_place(whole: Path, folder: Path) -> None:
     for kind in STORED:
-        one, other, *_ = sorted(path for path in (folder / kind).iterdir() if path.suffix != ".parquet")
-        one.write_bytes(other.read_bytes())
+        file, other, *_ = sorted(path for path in (folder / kind).iterdir() if path.suffix != ".parquet")
+        file.write_bytes(other.read_bytes())
     run, warned = _run(folder)
     pd.testing.assert_frame_equal(run.table, Record.load(whole).results)
     assert "3 damaged files" in warned[0]

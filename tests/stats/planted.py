@@ -25,11 +25,11 @@ def results(
     layer: str = "last",
 ) -> pd.DataFrame:
     """Rows of one contest: by method, a value per image, or ``failed`` or ``not_applicable``."""
-    found = []
+    rows = []
     for method, row in values.items():
         for image, value in enumerate(row):
             status = value if isinstance(value, str) else "ok"
-            found.append(
+            rows.append(
                 {
                     "model": model,
                     "dataset": dataset,
@@ -45,4 +45,4 @@ def results(
                     "reason": "" if status == "ok" else "planted",
                 }
             )
-    return typed(pd.DataFrame(found), RESULTS)
+    return typed(pd.DataFrame(rows), RESULTS)

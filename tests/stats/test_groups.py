@@ -28,10 +28,10 @@ def steps(images: int = 60, **shifts: float) -> dict[str, np.ndarray]:
 
 
 def test_two_clusters_are_two_groups() -> None:
-    (found,) = of(steps(a=0.50, b=0.501, c=0.2, d=0.201, e=0.199))
-    assert set(found.methods[:2]) == {"a", "b"}
-    assert found.groups == ((0, 1), (2, 3, 4))
-    assert found.n == 60
+    (ranking,) = of(steps(a=0.50, b=0.501, c=0.2, d=0.201, e=0.199))
+    assert set(ranking.methods[:2]) == {"a", "b"}
+    assert ranking.groups == ((0, 1), (2, 3, 4))
+    assert ranking.n == 60
 
 
 def test_a_chain_is_overlapping_groups() -> None:
@@ -39,34 +39,36 @@ def test_a_chain_is_overlapping_groups() -> None:
     draw = np.random.default_rng(4)
     a = draw.normal(0.5, 0.1, 50)
     values = {"a": a, "b": a - draw.normal(0.005, 0.02, 50), "c": a - draw.normal(0.009, 0.02, 50)}
-    (found,) = of(values)
+    (ranking,) = of(values)
     tested = pairs(results(values), SCALES).set_index(["method", "other"])["p_holm"] < 0.05
     assert tested.to_dict() == {("a", "b"): False, ("a", "c"): True, ("b", "c"): False}
-    assert found.methods == ("a", "b", "c")
-    assert found.groups == ((0, 1), (1, 2))
+    assert ranking.methods == ("a", "b", "c")
+    assert ranking.groups == ((0, 1), (1, 2))
 
 
 def test_the_ranks_are_scipys_with_one_the_best() -> None:
     values = {name: np.random.default_rng(i).integers(0, 4, 25) / 4 for i, name in enumerate("abcd")}
-    (found,) = of(values)
-    theirs = scipy.stats.rankdata(-np.column_stack(list(values.values())), axis=1).mean(0)
-    assert dict(zip(found.methods, found.ranks, strict=True)) == pytest.approx(dict(zip("abcd", theirs, strict=True)))
-    assert list(found.ranks) == sorted(found.ranks)
+    (ranking,) = of(values)
+    expected = scipy.stats.rankdata(-np.column_stack(list(values.values())), axis=1).mean(0)
+    assert dict(zip(ranking.methods, ranking.ranks, strict=True)) == pytest.approx(
+        dict(zip("abcd", expected, strict=True))
+    )
+    assert list(ranking.ranks) == sorted(ranking.ranks)
     (lower,) = of(values, "loss")
     assert dict(zip(lower.methods, lower.ranks, strict=True)) == pytest.approx(
-        {name: 5 - rank for name, rank in zip("abcd", theirs, strict=True)}
+        {name: 5 - rank for name, rank in zip("abcd", expected, strict=True)}
     )
 
 
 def test_a_failure_is_last_on_its_image_and_two_failures_share_it() -> None:
-    (found,) = of({"a": [0.9, FAILED], "b": [0.1, 0.2], "c": [0.5, FAILED]})
-    assert dict(zip(found.methods, found.ranks, strict=True)) == {"a": 1.75, "b": 2.0, "c": 2.25}
+    (ranking,) = of({"a": [0.9, FAILED], "b": [0.1, 0.2], "c": [0.5, FAILED]})
+    assert dict(zip(ranking.methods, ranking.ranks, strict=True)) == {"a": 1.75, "b": 2.0, "c": 2.25}
 
 
 def test_controls_and_methods_on_other_images_are_not_ranked() -> None:
     values: Values = {"a": [0.1, 0.2, 0.3], "b": [0.2, 0.3, 0.1], "c": [0.9, NOT_APPLICABLE, 0.9], "random": [1, 1, 1]}
-    (found,) = of(values, controls=frozenset({"random"}))
-    assert set(found.methods) == {"a", "b"}
+    (ranking,) = of(values, controls=frozenset({"random"}))
+    assert set(ranking.methods) == {"a", "b"}
     assert of({"a": [0.1], "random": [0.2]}, controls=frozenset({"random"})) == []
 
 
@@ -78,10 +80,10 @@ def test_two_methods_share_a_letter_iff_they_do_not_differ(size: int, data: st.D
     for i, j in itertools.combinations(range(size), 2):
         apart[i, j] = apart[j, i] = data.draw(st.booleans())
     groups = letter_groups(apart)
-    own = letters(size, groups)
-    assert all(own)
+    labels = letters(size, groups)
+    assert all(labels)
     for i, j in itertools.combinations(range(size), 2):
-        assert bool(set(own[i]) & set(own[j])) == (not apart[i, j])
+        assert bool(set(labels[i]) & set(labels[j])) == (not apart[i, j])
     for group in groups:
         rest = [set(itertools.combinations(other, 2)) for other in groups if other != group]
         assert len(group) == 1 or set(itertools.combinations(group, 2)) - set().union(*rest)
@@ -107,5 +109,5 @@ def test_sixty_methods_have_their_letters_at_once() -> None:
 
 def test_every_contest_has_its_own_ranking() -> None:
     table = pd.concat([results(steps(a=0.5, b=0.2), layer="one"), results(steps(a=0.1, b=0.2), layer="two")])
-    found = ranked(table, SCALES, pairs(table, SCALES))
-    assert [(one.key[2], one.methods) for one in found] == [("one", ("a", "b")), ("two", ("b", "a"))]
+    rankings = ranked(table, SCALES, pairs(table, SCALES))
+    assert [(ranking.key[2], ranking.methods) for ranking in rankings] == [("one", ("a", "b")), ("two", ("b", "a"))]

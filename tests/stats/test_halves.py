@@ -53,18 +53,18 @@ def test_halves_that_disagree_wholly_have_minus_one() -> None:
 
 def test_halves_do_not_share_an_image() -> None:
     values = np.eye(7)
-    one, other = halves(values, seed=0, splits=50)
-    assert ((one > 0) & (other > 0)).sum() == 0
-    np.testing.assert_allclose(one.sum(1), 1)
-    np.testing.assert_array_equal((one > 0).sum(1), 3)
-    np.testing.assert_array_equal((other > 0).sum(1), 3)
+    half, other_half = halves(values, seed=0, splits=50)
+    assert ((half > 0) & (other_half > 0)).sum() == 0
+    np.testing.assert_allclose(half.sum(1), 1)
+    np.testing.assert_array_equal((half > 0).sum(1), 3)
+    np.testing.assert_array_equal((other_half > 0).sum(1), 3)
 
 
 def test_tau_is_scipys() -> None:
     draw = np.random.default_rng(0)
-    one, other = draw.integers(0, 4, (30, 6)).astype(float), draw.integers(0, 4, (30, 6)).astype(float)
-    theirs = [scipy.stats.kendalltau(a, b).statistic for a, b in zip(one, other, strict=True)]
-    np.testing.assert_allclose(kendall(one, other), theirs, atol=1e-12)
+    scores, other_scores = draw.integers(0, 4, (30, 6)).astype(float), draw.integers(0, 4, (30, 6)).astype(float)
+    expected = [scipy.stats.kendalltau(a, b).statistic for a, b in zip(scores, other_scores, strict=True)]
+    np.testing.assert_allclose(kendall(scores, other_scores), expected, atol=1e-12)
     assert np.isnan(kendall(np.ones((1, 3)), np.array([[1.0, 2, 3]]))).all()
 
 

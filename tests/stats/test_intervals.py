@@ -24,8 +24,8 @@ Make: TypeAlias = Callable[[Draw, tuple[int, int]], Any]
 @pytest.mark.parametrize("tail", [0.025, 0.05])
 def test_of_zeros_and_ones_it_is_clopper_and_pearsons(n: int, k: int, tail: float) -> None:
     low, high = limits(np.repeat([1.0, 0.0], [k, n - k])[:, None], 0, 1, tail=tail)[:, 0]
-    theirs = scipy.stats.binomtest(k, n).proportion_ci(1 - 2 * tail, method="exact")
-    assert (low, high) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
+    expected = scipy.stats.binomtest(k, n).proportion_ci(1 - 2 * tail, method="exact")
+    assert (low, high) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
 def test_where_nothing_differs_it_is_the_zero_of_n() -> None:
@@ -57,10 +57,10 @@ def test_of_many_images_it_is_the_normal_one() -> None:
 
 def test_an_open_side_has_students_limit() -> None:
     values = np.random.default_rng(5).exponential(size=(9, 1))
-    theirs = scipy.stats.ttest_1samp(values[:, 0], 0).confidence_interval(0.95)
-    assert limits(values)[:, 0].tolist() == pytest.approx([theirs.low, theirs.high])
+    expected = scipy.stats.ttest_1samp(values[:, 0], 0).confidence_interval(0.95)
+    assert limits(values)[:, 0].tolist() == pytest.approx([expected.low, expected.high])
     half_open = limits(values, 0)[:, 0]
-    assert half_open[1] == pytest.approx(theirs.high)
+    assert half_open[1] == pytest.approx(expected.high)
     assert half_open[0] == limits(values, 0, 1e6)[0, 0]
 
 

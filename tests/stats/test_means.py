@@ -31,7 +31,7 @@ def rows(
     status: str = "failed",
 ) -> pd.DataFrame:
     """A results table of one metric: per method one value per image, None where there is none."""
-    said = [
+    records = [
         {
             **PLACE,
             "method": method,
@@ -45,21 +45,21 @@ def rows(
         for method, column in values.items()
         for index, value in enumerate(column)
     ]
-    return typed(pd.DataFrame(said), RESULTS)
+    return typed(pd.DataFrame(records), RESULTS)
 
 
 def cost(method: str, parts: dict[str, float]) -> pd.DataFrame:
-    said = [
+    records = [
         {**PLACE, "method": method, "sample": None, "metric": f"runtime{part}", "protocol": "p", "value": value}
         for part, value in parts.items()
     ]
-    return typed(pd.DataFrame(said).assign(status="ok", reason=""), RESULTS)
+    return typed(pd.DataFrame(records).assign(status="ok", reason=""), RESULTS)
 
 
 def of(board: pd.DataFrame, method: str, metric: str = "deletion") -> Any:
-    found = board[(board["method"] == method) & (board["metric"] == metric)]
-    assert len(found) == 1
-    return found.iloc[0]
+    matches = board[(board["method"] == method) & (board["metric"] == metric)]
+    assert len(matches) == 1
+    return matches.iloc[0]
 
 
 UNIT = {("deletion", "p"): Scale(False, 0, 1)}
@@ -70,8 +70,8 @@ def test_a_metric_with_a_range_has_exact_limits_and_one_without_students() -> No
     table = rows({"a": list(values)})
     exact, open_ended = of(leaderboard(table, 3, UNIT), "a"), of(leaderboard(table, 3), "a")
     assert [exact["low"], exact["high"]] == limits(values[:, None], 0, 1, 3)[:, 0].tolist()
-    theirs = scipy.stats.ttest_1samp(values, 0).confidence_interval(0.95)
-    assert [open_ended["low"], open_ended["high"]] == pytest.approx([theirs.low, theirs.high])
+    interval = scipy.stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    assert [open_ended["low"], open_ended["high"]] == pytest.approx([interval.low, interval.high])
 
 
 def test_it_does_not_matter_how_many_groups_are_weighted_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,16 +154,16 @@ def test_an_empty_table_has_an_empty_leaderboard() -> None:
 def test_bands_are_the_intervals_at_each_x() -> None:
     draw = np.random.default_rng(2).uniform(size=(12, 3))
     keys = {"model": "net", "dataset": "photos", "layer": "last", "method": "a", "metric": "deletion", "protocol": "p"}
-    said = [
+    points = [
         {**keys, "sample": f"image-{i:02d}", "x": x, "y": draw[i, j]}
         for i in reversed(range(12))
         for j, x in enumerate((0.0, 0.5, 1.0))
     ]
-    bands = curve_bands(typed(pd.DataFrame(said), CURVES), 1, UNIT)
+    bands = curve_bands(typed(pd.DataFrame(points), CURVES), 1, UNIT)
     assert bands["x"].tolist() == [0.0, 0.5, 1.0]
     np.testing.assert_allclose(bands["mean"], draw.mean(0))
     np.testing.assert_allclose(bands[["low", "high"]].to_numpy().T, limits(draw, 0, 1, 1))
-    narrow = curve_bands(typed(pd.DataFrame(said), CURVES), 1, {("deletion", "p"): Scale(False, 0, 0.5)})
+    narrow = curve_bands(typed(pd.DataFrame(points), CURVES), 1, {("deletion", "p"): Scale(False, 0, 0.5)})
     np.testing.assert_allclose(narrow["high"], limits(draw, 0, seed=1)[1], err_msg="the range is not the points'")
 
 
@@ -182,8 +182,8 @@ def test_the_best_follows_the_direction() -> None:
 
 
 def test_a_control_is_never_best_and_is_named_where_it_is_ahead() -> None:
-    found, contest = best(rows({"a": [0.5, 0.6], "b": [0.7, 0.8], "random": [0.1, 0.1]}), controls=("random",))
-    assert found == {"a"}
+    winners, contest = best(rows({"a": [0.5, 0.6], "b": [0.7, 0.8], "random": [0.1, 0.1]}), controls=("random",))
+    assert winners == {"a"}
     assert contest.above == (2,)
 
 
@@ -199,20 +199,20 @@ def test_means_that_print_alike_tie() -> None:
 
 
 def test_a_method_that_failed_where_others_did_not_is_never_best() -> None:
-    found, contest = best(rows({"a": [0.01, None], "b": [0.3, 0.4], "c": [0.5, 0.6]}))
-    assert found == {"b"}
+    winners, contest = best(rows({"a": [0.01, None], "b": [0.3, 0.4], "c": [0.5, 0.6]}))
+    assert winners == {"b"}
     assert contest.incomparable == (0,)
 
 
 def test_an_image_that_failed_for_everyone_costs_nobody_the_title() -> None:
-    found, contest = best(rows({"a": [0.01, None, 0.1], "b": [0.3, None, 0.4]}))
-    assert found == {"a"}
+    winners, contest = best(rows({"a": [0.01, None, 0.1], "b": [0.3, None, 0.4]}))
+    assert winners == {"a"}
     assert contest.incomparable == ()
 
 
 def test_as_many_images_are_not_the_same_images() -> None:
-    found, contest = best(rows({"a": [0.01, None, 0.1], "b": [None, 0.3, 0.4]}))
-    assert found == set()
+    winners, contest = best(rows({"a": [0.01, None, 0.1], "b": [None, 0.3, 0.4]}))
+    assert winners == set()
     assert contest.incomparable == (0, 1)
 
 

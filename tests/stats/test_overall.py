@@ -59,11 +59,11 @@ def test_networks_count_the_same_however_many_images_they_have() -> None:
 
 def test_a_failure_loses_and_what_does_not_apply_says_nothing() -> None:
     values: Values = {"a": [0.9, FAILED, 0.9], "b": [0.1, 0.1, 0.1], "c": [0.5, 0.5, NOT_APPLICABLE]}
-    found = by_name(overall(results(values), SCALES))
+    ranks = by_name(overall(results(values), SCALES))
     lost = {"ab": 1 / 3, "ac": 1 / 2, "bc": 1}
-    assert found["a"] == pytest.approx(1 + lost["ab"] + lost["ac"])
-    assert found["b"] == pytest.approx(1 + (1 - lost["ab"]) + lost["bc"])
-    assert found["c"] == pytest.approx(1 + (1 - lost["ac"]) + 0)
+    assert ranks["a"] == pytest.approx(1 + lost["ab"] + lost["ac"])
+    assert ranks["b"] == pytest.approx(1 + (1 - lost["ab"]) + lost["bc"])
+    assert ranks["c"] == pytest.approx(1 + (1 - lost["ac"]) + 0)
 
 
 def test_a_method_of_some_contests_says_so() -> None:
@@ -108,8 +108,8 @@ def test_the_strengths_are_the_logistic_models() -> None:
         design.append(row[1:])
         won.append(0.999 * share[i, j] + 0.0005)
     fit = sm.GLM(np.array(won), np.array(design), family=sm.families.Binomial()).fit(tol=1e-12)
-    theirs = np.concatenate([[0], fit.params])
-    np.testing.assert_allclose(_strengths(share.reshape(1, -1))[0], theirs - theirs.mean(), atol=1e-7)
+    expected = np.concatenate([[0], fit.params])
+    np.testing.assert_allclose(_strengths(share.reshape(1, -1))[0], expected - expected.mean(), atol=1e-7)
 
 
 def test_a_method_that_always_wins_has_a_finite_strength() -> None:
@@ -122,8 +122,8 @@ def test_a_method_that_always_wins_has_a_finite_strength() -> None:
 
 def test_equal_shares_are_equal_strengths_and_three_of_four_is_the_log_of_three() -> None:
     np.testing.assert_allclose(_strengths(np.full((1, 9), 0.5)), np.zeros((1, 3)), atol=1e-12)
-    one = _strengths(np.array([[0.5, 0.75, 0.25, 0.5]]))[0]
-    assert one[0] - one[1] == pytest.approx(np.log(3), abs=5e-3)
+    strengths = _strengths(np.array([[0.5, 0.75, 0.25, 0.5]]))[0]
+    assert strengths[0] - strengths[1] == pytest.approx(np.log(3), abs=5e-3)
 
 
 def test_controls_are_not_ranked_and_the_seed_gives_the_same_table() -> None:

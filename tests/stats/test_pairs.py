@@ -168,12 +168,12 @@ def test_what_float32_cannot_tell_apart_is_equal() -> None:
 
 def test_the_order_of_the_rows_and_of_the_methods_changes_no_number() -> None:
     table = results(drawn(a=0.05, b=0.0))
-    one = pairs(table, SCALES).iloc[0]
+    row = pairs(table, SCALES).iloc[0]
     shuffled = pairs(table.sample(frac=1, random_state=1), SCALES).iloc[0]
     sign = 1 if shuffled["method"] == "a" else -1
-    assert shuffled["p"] == one["p"]
-    assert shuffled["effect"] == sign * one["effect"]
-    assert sign * shuffled["mean_difference"] == pytest.approx(one["mean_difference"], abs=1e-12)
+    assert shuffled["p"] == row["p"]
+    assert shuffled["effect"] == sign * row["effect"]
+    assert sign * shuffled["mean_difference"] == pytest.approx(row["mean_difference"], abs=1e-12)
 
 
 def test_an_empty_table_and_one_method_have_no_pairs() -> None:

@@ -25,17 +25,17 @@ KEY = ("net", "photos", "last", "score", "plain")
 
 
 def trials(
-    made: Callable[[str, int], Array], draws: int = 3, kept: Callable[[str], Flags] | None = None
+    scorer: Callable[[str, int], Array], draws: int = 3, kept: Callable[[str], Flags] | None = None
 ) -> pd.DataFrame:
-    """``made``: by strength and draw the scores (images, methods); ``kept``: by strength which predictions stayed."""
-    found = []
+    """``scorer``: by strength and draw the scores (images, methods); ``kept``: by strength which predictions stayed."""
+    tables = []
     for strength, draw in itertools.product(("minor", "disruptive"), range(draws)):
-        scores = made(strength, draw)
+        scores = scorer(strength, draw)
         rows = results(dict(zip(METHODS, scores.T, strict=False)))
         stay = np.full(len(scores), strength == "minor") if kept is None else kept(strength)
         flags = pd.array([bool(stay[int(sample)]) for sample in rows["sample"]], dtype="boolean")
-        found.append(rows.assign(on="input", strength=strength, size=1.0, draw=draw, kept=flags))
-    return pd.concat(found, ignore_index=True)
+        tables.append(rows.assign(on="input", strength=strength, size=1.0, draw=draw, kept=flags))
+    return pd.concat(tables, ignore_index=True)
 
 
 def base(images: int = 20, methods: int = 4, seed: int = 0) -> Array:
@@ -47,45 +47,45 @@ def only(frame: pd.DataFrame) -> pd.Series:
     return frame.iloc[0]
 
 
-def judged(scores: Array, made: Callable[[str, int], Array], scales: object = UP, **keys: object) -> pd.Series:
+def judged(scores: Array, scorer: Callable[[str, int], Array], scales: object = UP, **keys: object) -> pd.Series:
     table = results(dict(zip(METHODS, scores.T, strict=False)))
-    return only(consistency(table, trials(made, **keys), scales))  # type: ignore[arg-type]
+    return only(consistency(table, trials(scorer, **keys), scales))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("scales", "worse"), [(UP, -1), (DOWN, 1)])
 def test_a_reliable_metric_has_one(scales: dict[tuple[str, str], Scale], worse: int) -> None:
     """Unmoved by what is minor; worse for every image and method after what is disruptive."""
     scores = base()
-    found = judged(scores, lambda s, _: scores if s == "minor" else scores + worse * (1 + scores), scales)
-    assert found["iac_nr"] == found["iec_nr"] == found["iec_ar"] == 1
-    assert found["iac_ar"] == pytest.approx(1 - 2 ** (1 - 20)), "the smallest p of twenty images is 2 / 2 ** 20"
-    assert found["mc"] == pytest.approx(1, abs=1e-6)
-    assert (found["methods"], found["draws"], found["images_nr"], found["images_ar"]) == (4, 3, 20, 20)
-    assert found["reason"] == ""
+    row = judged(scores, lambda s, _: scores if s == "minor" else scores + worse * (1 + scores), scales)
+    assert row["iac_nr"] == row["iec_nr"] == row["iec_ar"] == 1
+    assert row["iac_ar"] == pytest.approx(1 - 2 ** (1 - 20)), "the smallest p of twenty images is 2 / 2 ** 20"
+    assert row["mc"] == pytest.approx(1, abs=1e-6)
+    assert (row["methods"], row["draws"], row["images_nr"], row["images_ar"]) == (4, 3, 20, 20)
+    assert row["reason"] == ""
 
 
 def test_one_that_never_changes_has_half() -> None:
     scores = base()
     for same in (scores, np.full((20, 4), 0.25)):
-        found = judged(same, lambda *_, same=same: same)
-        assert [found[k] for k in ("iac_nr", "iac_ar", "iec_nr", "iec_ar")] == [1, 0, 1, 0]
+        row = judged(same, lambda *_, same=same: same)
+        assert [row[k] for k in ("iac_nr", "iac_ar", "iec_nr", "iec_ar")] == [1, 0, 1, 0]
         share = 1 - 0.025 ** (1 / 3)  # three draws that agree
-        assert (found["mc"], found["low"], found["high"]) == pytest.approx((0.5, 0.5 - share / 2, 0.5 + share / 2))
+        assert (row["mc"], row["low"], row["high"]) == pytest.approx((0.5, 0.5 - share / 2, 0.5 + share / 2))
 
 
 def test_one_that_gets_better_under_disruption_is_blamed() -> None:
     scores = base()
-    found = judged(scores, lambda s, _: scores if s == "minor" else 2 * scores + 1)
-    assert found["iec_ar"] == 0
-    assert found["mc"] == pytest.approx(0.75, abs=1e-6)
+    row = judged(scores, lambda s, _: scores if s == "minor" else 2 * scores + 1)
+    assert row["iec_ar"] == 0
+    assert row["mc"] == pytest.approx(0.75, abs=1e-6)
 
 
 def test_one_drawn_by_lot_is_near_its_expectation() -> None:
     """p is uniform, one rank in four stays, half of the scores fall: (1/2 + 1/2 + 1/4 + 1/2) / 4."""
     draw = np.random.default_rng(1)
     studies = pd.DataFrame([judged(draw.random((24, 4)), lambda *_: draw.random((24, 4)), draws=2) for _ in range(60)])
-    found = studies[["iac_nr", "iac_ar", "iec_nr", "iec_ar", "mc"]].astype(float).mean()
-    assert found.tolist() == pytest.approx([0.5, 0.5, 0.25, 0.5, 1.75 / 4], abs=0.05)
+    means = studies[["iac_nr", "iac_ar", "iec_nr", "iec_ar", "mc"]].astype(float).mean()
+    assert means.tolist() == pytest.approx([0.5, 0.5, 0.25, 0.5, 1.75 / 4], abs=0.05)
     assert (studies["low"] <= studies["mc"]).all()
     assert (studies["mc"] <= studies["high"]).all()
 
@@ -95,121 +95,123 @@ def test_each_part_by_hand() -> None:
     scores, draw = base(24), np.random.default_rng(2)
     after = {(s, d): scores + 0.3 * draw.normal(size=scores.shape) for s in ("minor", "disruptive") for d in range(2)}
     stay = np.arange(24) < 14
-    found = judged(scores, lambda s, d: after[s, d], draws=2, kept=lambda _: stay)
+    row = judged(scores, lambda s, d: after[s, d], draws=2, kept=lambda _: stay)
 
     def values(s: str, rows: Flags) -> list[float]:
-        change = [after[s, d][rows, m] - scores[rows, m] for d in range(2) for m in range(4)]
-        return [float(wilcoxon(one, zero_method="zsplit").pvalue) for one in change]
+        changes = [after[s, d][rows, m] - scores[rows, m] for d in range(2) for m in range(4)]
+        return [float(wilcoxon(change, zero_method="zsplit").pvalue) for change in changes]
 
     p = {s: values(s, r) for s, r in (("minor", stay), ("disruptive", ~stay))}
-    assert found["iac_nr"] == pytest.approx(np.mean(p["minor"]), abs=1e-9)
-    assert found["iac_ar"] == pytest.approx(1 - np.mean(p["disruptive"]), abs=1e-9)
+    assert row["iac_nr"] == pytest.approx(np.mean(p["minor"]), abs=1e-9)
+    assert row["iac_ar"] == pytest.approx(1 - np.mean(p["disruptive"]), abs=1e-9)
     order = [[int(x.argsort().argsort()[m]) for m in range(4)] for x in scores[stay]]
     then = [[[int(x.argsort().argsort()[m]) for m in range(4)] for x in after["minor", d][stay]] for d in range(2)]
-    assert found["iec_nr"] == pytest.approx(np.mean(np.array(order)[None] == np.array(then)))
+    assert row["iec_nr"] == pytest.approx(np.mean(np.array(order)[None] == np.array(then)))
     worse = np.mean([after["disruptive", d][~stay] < scores[~stay] for d in range(2)])
-    assert found["iec_ar"] == pytest.approx(worse)
-    assert found["mc"] == pytest.approx(np.mean([found[k] for k in ("iac_nr", "iac_ar", "iec_nr", "iec_ar")]))
-    assert (found["images_nr"], found["images_ar"]) == (14, 10)
+    assert row["iec_ar"] == pytest.approx(worse)
+    assert row["mc"] == pytest.approx(np.mean([row[k] for k in ("iac_nr", "iac_ar", "iec_nr", "iec_ar")]))
+    assert (row["images_nr"], row["images_ar"]) == (14, 10)
 
 
 def test_what_the_arithmetic_moves_has_not_moved() -> None:
     scores = base()
     bounded = {("score", "plain"): Scale(True, 0, 1)}
-    found = judged(scores, lambda s, _: scores + 1e-8 * np.sign(np.sin(1e6 * scores)), bounded)
-    assert [found[k] for k in ("iac_nr", "iac_ar", "iec_nr", "iec_ar")] == [1, 0, 1, 0]
+    row = judged(scores, lambda s, _: scores + 1e-8 * np.sign(np.sin(1e6 * scores)), bounded)
+    assert [row[k] for k in ("iac_nr", "iac_ar", "iec_nr", "iec_ar")] == [1, 0, 1, 0]
 
 
 def test_too_few_images_are_said() -> None:
     scores = base()
     few = np.arange(20) < FEWEST - 1
-    found = judged(scores, lambda *_: scores, kept=lambda _: few)
-    assert math.isnan(found["mc"])
-    assert math.isnan(found["iac_nr"])
-    assert found["iac_ar"] == 0
-    assert "the prediction is kept on 5 images at most under the minor disturbance" in found["reason"]
-    assert "disruptive" not in found["reason"]
+    row = judged(scores, lambda *_: scores, kept=lambda _: few)
+    assert math.isnan(row["mc"])
+    assert math.isnan(row["iac_nr"])
+    assert row["iac_ar"] == 0
+    assert "the prediction is kept on 5 images at most under the minor disturbance" in row["reason"]
+    assert "disruptive" not in row["reason"]
 
 
 def test_one_method_has_no_rank() -> None:
     scores = base(methods=1)
-    found = judged(scores, lambda *_: scores)
-    assert math.isnan(found["mc"])
-    assert found["reason"] == "a rank needs two methods: give two or more"
-    assert found["iac_nr"] == 1
+    row = judged(scores, lambda *_: scores)
+    assert math.isnan(row["mc"])
+    assert row["reason"] == "a rank needs two methods: give two or more"
+    assert row["iac_nr"] == 1
 
 
 def test_a_network_that_failed_counts_for_neither() -> None:
     scores = base()
     table = trials(lambda *_: scores)
     table.loc[table["sample"] == "0003", "kept"] = pd.NA
-    found = only(consistency(results(dict(zip(METHODS, scores.T, strict=True))), table, UP))
-    assert (found["images_nr"], found["images_ar"]) == (19, 19)
+    row = only(consistency(results(dict(zip(METHODS, scores.T, strict=True))), table, UP))
+    assert (row["images_nr"], row["images_ar"]) == (19, 19)
 
 
-def blends(made: Callable[[str, float], Array]) -> pd.DataFrame:
-    return results({name: made(of, share) for name, (of, share) in LEVELS.items()})
+def blends(scorer: Callable[[str, float], Array]) -> pd.DataFrame:
+    return results({name: scorer(of, share) for name, (of, share) in LEVELS.items()})
 
 
 def test_a_metric_that_falls_decays() -> None:
     height = {of: base(12, 1, seed=i)[:, 0] for i, of in enumerate(METHODS)}
     for sign, scales in ((1, UP), (-1, DOWN)):
-        found = decay(blends(lambda of, share, sign=sign: sign * (height[of] - share)), LEVELS, scales)  # type: ignore[misc]
-        assert found["of"].tolist() == [*METHODS, ""]
-        assert (found[["tau", "high", "monotone"]] == 1).all(axis=None)
-        assert found["low"].tolist() == pytest.approx([1 - 2 * (1 - 0.025 ** (1 / 12))] * 5)
-        assert (found["images"] == 12).all()
-        assert (found["levels"] == 3).all()
+        table = decay(blends(lambda of, share, sign=sign: sign * (height[of] - share)), LEVELS, scales)  # type: ignore[misc]
+        assert table["of"].tolist() == [*METHODS, ""]
+        assert (table[["tau", "high", "monotone"]] == 1).all(axis=None)
+        assert table["low"].tolist() == pytest.approx([1 - 2 * (1 - 0.025 ** (1 / 12))] * 5)
+        assert (table["images"] == 12).all()
+        assert (table["levels"] == 3).all()
 
 
 def test_one_that_never_changes_does_not_decay() -> None:
-    found = decay(blends(lambda *_: np.full(12, 0.5)), LEVELS, UP)
-    assert (found[["tau", "monotone"]] == 0).all(axis=None)
-    assert found["high"].tolist() == pytest.approx([1 - 0.025 ** (1 / 12)] * 5)
+    table = decay(blends(lambda *_: np.full(12, 0.5)), LEVELS, UP)
+    assert (table[["tau", "monotone"]] == 0).all(axis=None)
+    assert table["high"].tolist() == pytest.approx([1 - 0.025 ** (1 / 12)] * 5)
 
 
 def test_one_that_rises_is_the_opposite() -> None:
-    found = decay(blends(lambda _, share: np.full(12, share)), LEVELS, UP)
-    assert (found["tau"] == -1).all()
-    assert (found["monotone"] == 0).all()
+    table = decay(blends(lambda _, share: np.full(12, share)), LEVELS, UP)
+    assert (table["tau"] == -1).all()
+    assert (table["monotone"] == 0).all()
 
 
 def test_one_drawn_by_lot_decays_for_one_image_in_six() -> None:
     draw = np.random.default_rng(3)
-    found = decay(blends(lambda *_: draw.random(2000)), LEVELS, UP)
-    assert abs(found["tau"]).max() < 0.06
-    assert found["monotone"].between(1 / 6 - 0.03, 1 / 6 + 0.03).all()
-    width = (found["high"] - found["low"]).to_numpy(dtype=np.float64)
-    assert found["of"].iloc[-1] == ""
+    table = decay(blends(lambda *_: draw.random(2000)), LEVELS, UP)
+    assert abs(table["tau"]).max() < 0.06
+    assert table["monotone"].between(1 / 6 - 0.03, 1 / 6 + 0.03).all()
+    width = (table["high"] - table["low"]).to_numpy(dtype=np.float64)
+    assert table["of"].iloc[-1] == ""
     assert width[-1] < width[:-1].min(), "four methods say more than one"
 
 
 def test_ties_are_not_a_step_up() -> None:
     """Levels 0, 0.5, 1 with scores 1, 1, 0: tau-b of two ordered pairs of three, and monotone."""
-    found = decay(blends(lambda _, share: np.full(6, 1.0 if share < 1 else 0.0)), LEVELS, UP)
-    assert found["tau"].to_numpy() == pytest.approx(2 / math.sqrt(2 * 3))
-    assert (found["monotone"] == 1).all()
+    table = decay(blends(lambda _, share: np.full(6, 1.0 if share < 1 else 0.0)), LEVELS, UP)
+    assert table["tau"].to_numpy() == pytest.approx(2 / math.sqrt(2 * 3))
+    assert (table["monotone"] == 1).all()
 
 
 def test_an_image_without_a_score_at_one_level_is_left_out() -> None:
     rows = blends(lambda _, share: 1 - share + np.zeros(6))
     gone = (rows["method"] == "a0.5") & (rows["sample"] == "0002")
     rows.loc[gone, ["value", "status", "reason"]] = [None, "failed", "planted"]
-    found = decay(rows, LEVELS, UP)
-    assert dict(zip(found["of"], found["images"], strict=True)) == {"a": 5, "b": 6, "c": 6, "d": 6, "": 6}
+    table = decay(rows, LEVELS, UP)
+    assert dict(zip(table["of"], table["images"], strict=True)) == {"a": 5, "b": 6, "c": 6, "d": 6, "": 6}
 
 
 def test_the_overview_has_all_of_it() -> None:
     scores = base()
-    one = consistency(
+    consistencies = consistency(
         results(dict(zip(METHODS, scores.T, strict=True))),
         trials(lambda *_: scores, kept=lambda _: np.ones(20) > 0),
         UP,
     )
-    found = only(
-        overview(decay(blends(lambda _, s: 1 - s + np.zeros(6)), LEVELS, UP), one, {KEY: ["random", "center"]})
+    row = only(
+        overview(
+            decay(blends(lambda _, s: 1 - s + np.zeros(6)), LEVELS, UP), consistencies, {KEY: ["random", "center"]}
+        )
     )
-    assert (found["tau"], found["monotone"], found["gamed_by"]) == (1, 1, "random, center")
-    assert math.isnan(found["mc_input"])
-    assert found["reason"].startswith("input: the prediction is changed on 0 images at most")
-    assert math.isnan(found["mc_weights"])
+    assert (row["tau"], row["monotone"], row["gamed_by"]) == (1, 1, "random, center")
+    assert math.isnan(row["mc_input"])
+    assert row["reason"].startswith("input: the prediction is changed on 0 images at most")
+    assert math.isnan(row["mc_weights"])

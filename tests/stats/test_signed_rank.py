@@ -28,8 +28,8 @@ def test_the_depression_data_of_rs_documentation() -> None:
 def test_without_ties_it_is_scipys_exact_test(images: int) -> None:
     gap = np.random.default_rng(images).normal(0.2, 1, (images, 4))
     p, _ = signed_rank(gap)
-    theirs = [scipy.stats.wilcoxon(column, method="exact").pvalue for column in gap.T]
-    np.testing.assert_allclose(p, theirs, rtol=1e-10)
+    expected = [scipy.stats.wilcoxon(column, method="exact").pvalue for column in gap.T]
+    np.testing.assert_allclose(p, expected, rtol=1e-10)
 
 
 @pytest.mark.parametrize("images", [51, 80, 400])
@@ -38,8 +38,8 @@ def test_of_many_images_it_is_scipys_normal_approximation(images: int, steps: in
     gap = np.random.default_rng(images).normal(0.2, 1, (images, 4))
     gap = np.where(gap == 0, 1, gap) if not steps else np.sign(gap) * np.ceil(np.abs(gap) * steps) / steps
     p, _ = signed_rank(gap)
-    theirs = [scipy.stats.wilcoxon(column, method="asymptotic", correction=False).pvalue for column in gap.T]
-    np.testing.assert_allclose(p, theirs, rtol=1e-10)
+    expected = [scipy.stats.wilcoxon(column, method="asymptotic", correction=False).pvalue for column in gap.T]
+    np.testing.assert_allclose(p, expected, rtol=1e-10)
 
 
 @given(st.lists(st.integers(-4, 4), min_size=1, max_size=9))
@@ -65,8 +65,8 @@ def test_the_effect_is_kerbys() -> None:
 def test_what_is_missing_or_zero_does_not_count_and_infinite_is_largest() -> None:
     with_holes = np.array([[0.5, np.nan, 0, -0.2, 0.3, np.nan, np.inf, 0]]).T
     whole = np.array([[0.5, -0.2, 0.3, 9.0]]).T
-    for one, other in zip(signed_rank(with_holes), signed_rank(whole), strict=True):
-        np.testing.assert_array_equal(one, other)
+    for actual, expected in zip(signed_rank(with_holes), signed_rank(whole), strict=True):
+        np.testing.assert_array_equal(actual, expected)
 
 
 def test_a_column_does_not_depend_on_its_neighbours() -> None:
@@ -80,8 +80,8 @@ def test_a_column_does_not_depend_on_its_neighbours() -> None:
 def test_mcnemar_is_statsmodels_exact_one(wins: int, losses: int, ties: int) -> None:
     gap = np.array([1.0] * wins + [-1.0] * losses + [0.0] * ties)[:, None]
     p, effect = mcnemar(gap)
-    theirs = their_mcnemar([[ties, wins], [losses, 0]], exact=True).pvalue if wins + losses else 1.0
-    assert p[0] == pytest.approx(theirs, abs=1e-12)
+    expected = their_mcnemar([[ties, wins], [losses, 0]], exact=True).pvalue if wins + losses else 1.0
+    assert p[0] == pytest.approx(expected, abs=1e-12)
     assert effect[0] == pytest.approx((wins - losses) / max(1, wins + losses))
 
 
@@ -110,8 +110,8 @@ def test_the_medians_interval_is_the_sign_tests() -> None:
         values = np.sort(np.random.default_rng(n).normal(size=n))
         middle, low, high = median_interval(values[::-1])
         assert middle == np.median(values)
-        theirs = scipy.stats.quantile_test(values, q=0, p=0.5).confidence_interval(0.95)
-        assert (low, high) == (theirs.low, theirs.high)
+        interval = scipy.stats.quantile_test(values, q=0, p=0.5).confidence_interval(0.95)
+        assert (low, high) == (interval.low, interval.high)
 
 
 def test_five_values_have_no_interval_of_their_median() -> None:

@@ -19,7 +19,7 @@ PAIRS = list(itertools.combinations(range(METHODS), 2))
 
 def claims(p: np.ndarray) -> np.ndarray:
     """(studies,): whether any pair of a study is called different; p is (studies * pairs,)."""
-    return np.array([(holm(own) < 0.05).any() for own in p.reshape(STUDIES, len(PAIRS))])
+    return np.array([(holm(family) < 0.05).any() for family in p.reshape(STUDIES, len(PAIRS))])
 
 
 def differences(values: np.ndarray) -> np.ndarray:
@@ -54,7 +54,7 @@ def test_with_some_true_differences_false_ones_stay_rare() -> None:
     draw = np.random.default_rng(2)
     values = draw.normal(0, 1, (STUDIES, 24, METHODS)) + np.array([0, 0, 1.5, 1.5])
     p = signed_rank(differences(values))[0].reshape(STUDIES, len(PAIRS))
-    adjusted = np.array([holm(own) for own in p])
+    adjusted = np.array([holm(family) for family in p])
     equal = [PAIRS.index((0, 1)), PAIRS.index((2, 3))]
     true = [place for place in range(len(PAIRS)) if place not in equal]
     assert (adjusted[:, equal] < 0.05).any(1).mean() < 0.05 + 3 * np.sqrt(0.05 * 0.95 / STUDIES)
@@ -65,15 +65,15 @@ def test_a_study_of_the_announced_size_finds_the_planted_difference() -> None:
     """From the table to the verdict, 400 times: three methods, one better than the others by d_z = 0.6."""
     images = images_needed(3, 0.6)
     draw = np.random.default_rng(3)
-    found = []
+    verdicts = []
     for _ in range(400):
         base = draw.uniform(0, 1, images)
         values = {
             name: base + draw.normal(shift, np.sqrt(0.5), images) for name, shift in (("a", 0.6), ("b", 0), ("c", 0))
         }
         table = pairs(results(values, "loss"), SCALES, margin=0.0)
-        found.append([table["verdict"].iloc[0] == "worse", table["verdict"].iloc[2] == "undecided"])
-    power, honest = np.mean(found, axis=0)
+        verdicts.append([table["verdict"].iloc[0] == "worse", table["verdict"].iloc[2] == "undecided"])
+    power, honest = np.mean(verdicts, axis=0)
     assert 0.76 < power < 0.9
     assert honest > 0.95 - 3 * np.sqrt(0.05 * 0.95 / 400)
 

@@ -66,8 +66,8 @@ def check(board: pd.DataFrame, group: str, images: list[int], method: str = "one
         assert math.isnan(row["low"])
         assert math.isnan(row["high"])
         return
-    theirs = scipy.stats.ttest_1samp(values, 0).confidence_interval(0.95)  # a metric without a range
-    assert (row["low"], row["high"]) == pytest.approx((theirs.low, theirs.high))
+    interval = scipy.stats.ttest_1samp(values, 0).confidence_interval(0.95)  # a metric without a range
+    assert (row["low"], row["high"]) == pytest.approx((interval.low, interval.high))
 
 
 def test_coco_s_bands_are_its_pixels_in_a_frame_of_224() -> None:
@@ -112,10 +112,10 @@ def test_classes_go_by_index_where_two_have_one_name() -> None:
 
 
 def test_nothing_is_lost_and_costs_and_parts_are_left_out() -> None:
-    given = record()
-    whole = leaderboard(given.results, 3).set_index(["method", "metric"])
+    source = record()
+    whole = leaderboard(source.results, 3).set_index(["method", "metric"])
     for by in ("size", "class"):
-        board = by_group(given, by)
+        board = by_group(source, by)
         assert set(board["metric"]) == {"iou", "deletion"}
         sums = board.groupby(["method", "metric"])[["n", "failed", "not_applicable"]].sum()
         assert len(sums) == 4
@@ -127,13 +127,15 @@ def test_nothing_is_lost_and_costs_and_parts_are_left_out() -> None:
 
 
 def test_each_network_and_dataset_has_thirds_of_its_own() -> None:
-    one, other = record(), record(tuple(s / 2 for s in SHARES))
+    first, other = record(), record(tuple(s / 2 for s in SHARES))
     both: dict[str, Any] = {
-        name: pd.concat([getattr(one, name), getattr(other, name).assign(model="net2")], ignore_index=True)
+        name: pd.concat([getattr(first, name), getattr(other, name).assign(model="net2")], ignore_index=True)
         for name in ("results", "photos")
     }
-    board = by_group(Record(one.folder, one.info, both["results"], one.curves, one.maps, both["photos"]), "size")
-    alone = by_group(one, "size")
+    board = by_group(
+        Record(first.folder, first.info, both["results"], first.curves, first.maps, both["photos"]), "size"
+    )
+    alone = by_group(first, "size")
     pd.testing.assert_frame_equal(board[board["model"] == "net"].reset_index(drop=True), alone)
     halved = board[board["model"] == "net2"].reset_index(drop=True)
     np.testing.assert_allclose(halved["below"][:2], alone["below"][:2] / 2)
@@ -141,7 +143,7 @@ def test_each_network_and_dataset_has_thirds_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("by", "bands", "said"),
+    ("by", "bands", "message"),
     [
         ("sise", "thirds", "Did you mean 'size'"),
         ("size", "coc", "Did you mean 'coco'"),
@@ -150,8 +152,8 @@ def test_each_network_and_dataset_has_thirds_of_its_own() -> None:
         ("size", (), "rising shares"),
     ],
 )
-def test_what_cannot_be_is_said(by: str, bands: Any, said: str) -> None:
-    with pytest.raises(BenchError, match=said):
+def test_what_cannot_be_is_said(by: str, bands: Any, message: str) -> None:
+    with pytest.raises(BenchError, match=message):
         by_group(record(), by, bands)
 
 

@@ -57,7 +57,7 @@ def test_a_pair_does_not_depend_on_who_else_is_in_the_study() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "floor", "equal"),
+    ("value", "other", "floor", "equal"),
     [
         (0.5, 0.5 + 4e-7, 0.0, True),
         (0.5, 0.5 + 6e-7, 0.0, False),
@@ -69,10 +69,10 @@ def test_a_pair_does_not_depend_on_who_else_is_in_the_study() -> None:
     ],
 )
 def test_two_values_tie_within_a_millionth_of_the_larger_or_of_the_range(
-    one: float, other: float, floor: float, equal: bool
+    value: float, other: float, floor: float, equal: bool
 ) -> None:
-    assert tied(np.array([one]), np.array([other]), floor).tolist() == [equal]
-    assert (differences(np.array([one]), np.array([other]), floor)[0] == 0) == equal
+    assert tied(np.array([value]), np.array([other]), floor).tolist() == [equal]
+    assert (differences(np.array([value]), np.array([other]), floor)[0] == 0) == equal
 
 
 def test_a_metric_in_zero_to_one_has_the_resolution_of_its_range() -> None:

@@ -39,16 +39,16 @@ SIX = {name: np.random.default_rng(i).uniform(0.2, 0.8, 24) for i, name in enume
 def test_eight_copies_of_each_image_change_no_number() -> None:
     """In every statistic: the means, their intervals, p, ranks, the order, halves and power."""
     once = results(SIX)
-    copies = grouped({name: np.repeat(own, 8) for name, own in SIX.items()}, np.repeat(np.arange(24), 8).tolist())
-    one, many = pairs(once, SCALES), pairs(copies, SCALES)
-    pd.testing.assert_frame_equal(one, many)
-    assert pairs(copies.drop(columns="unit"), SCALES)["p"].min() < one["p"].min() / 2, "without units the copies tell"
+    copies = grouped({name: np.repeat(values, 8) for name, values in SIX.items()}, np.repeat(np.arange(24), 8).tolist())
+    plain, copied = pairs(once, SCALES), pairs(copies, SCALES)
+    pd.testing.assert_frame_equal(plain, copied)
+    assert pairs(copies.drop(columns="unit"), SCALES)["p"].min() < plain["p"].min() / 2, "without units the copies tell"
     first, then = leaderboard(once, 0, SCALES), leaderboard(copies, 0, SCALES)
     pd.testing.assert_frame_equal(first.drop(columns=["scored", "images"]), then.drop(columns=["scored", "images"]))
     assert then["scored"].tolist() == [192] * 3
-    for found, other in zip(ranked(once, SCALES, one), ranked(copies, SCALES, many), strict=True):
-        assert (found.n, found.methods, found.groups) == (other.n, other.methods, other.groups)
-        assert found.ranks == pytest.approx(other.ranks)
+    for ranking, other in zip(ranked(once, SCALES, plain), ranked(copies, SCALES, copied), strict=True):
+        assert (ranking.n, ranking.methods, ranking.groups) == (other.n, other.methods, other.groups)
+        assert ranking.ranks == pytest.approx(other.ranks)
     for function in (overall, split_half, power):
         pd.testing.assert_frame_equal(function(once, SCALES), function(copies, SCALES))
     assert standard_errors(once) == pytest.approx(standard_errors(copies))
@@ -73,8 +73,8 @@ def test_a_group_counts_by_the_mean_of_its_images() -> None:
 
 def test_who_failed_more_often_in_a_unit_loses_it() -> None:
     gaps = np.array([[INF, -INF, 0.1], [-INF, -INF, 0.3], [-INF, 0.2, NAN], [0.4, NAN, NAN]])
-    found = gaps_by_unit(gaps, np.array([0, 0, 0, 0]))
-    np.testing.assert_allclose(found, [[-INF, -INF, 0.2]])
+    unit_gaps = gaps_by_unit(gaps, np.array([0, 0, 0, 0]))
+    np.testing.assert_allclose(unit_gaps, [[-INF, -INF, 0.2]])
     tie = gaps_by_unit(np.array([[INF], [-INF]]), np.array([0, 0]))
     np.testing.assert_array_equal(tie, [[0]])
     table = grouped({"a": [FAILED, 0.9, 0.9], "b": [0.1, 0.1, 0.1]}, ["x", "x", "y"])
@@ -83,10 +83,10 @@ def test_who_failed_more_often_in_a_unit_loses_it() -> None:
 
 def test_the_mean_of_a_unit_is_exact_and_knows_holes() -> None:
     values = np.array([[0.1, NAN], [0.1, 2.0], [0.1, 4.0], [0.7, NAN]])
-    found = by_unit(values, numbered(["x", "x", "x", "y"]))
-    assert found[0].tolist() == [0.1, 3.0]
-    assert found[1, 0] == 0.7
-    assert np.isnan(found[1, 1])
+    means = by_unit(values, numbered(["x", "x", "x", "y"]))
+    assert means[0].tolist() == [0.1, 3.0]
+    assert means[1, 0] == 0.7
+    assert np.isnan(means[1, 1])
     assert by_unit(np.array([[0.1], [0.2], [-0.3]]), np.array([0, 0, 0])).tolist() == [[0.0]]
 
 

@@ -112,8 +112,8 @@ def test_what_is_in_one_run_only_is_said_and_corrects_nothing() -> None:
 def test_the_only_models_are_compared_whatever_they_are_called() -> None:
     table = versus(run({"cam": BASE}, model="before"), run({"cam": BETTER}, model="after"))
     assert table[["model", "other_model", "verdict"]].iloc[0].tolist() == ["before", "after", "better"]
-    said = versus(run({"cam": BASE}, model="before"), run({"cam": BETTER}, model="after"), {"before": "after"})
-    pd.testing.assert_frame_equal(table, said)
+    paired = versus(run({"cam": BASE}, model="before"), run({"cam": BETTER}, model="after"), {"before": "after"})
+    pd.testing.assert_frame_equal(table, paired)
     with pytest.raises(BenchError, match="no model is called other"):
         versus(run({"cam": BASE}), run({"cam": BETTER}), {"net": "other"})
 

@@ -58,9 +58,9 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("change", "said"), WRONG, ids=lambda x: str(x)[:40])
-def test_a_mistake_is_one_line_that_names_the_key(change: dict[str, Any], said: str) -> None:
-    with pytest.raises(BenchError, match=said) as caught:
+@pytest.mark.parametrize(("change", "message"), WRONG, ids=lambda x: str(x)[:40])
+def test_a_mistake_is_one_line_that_names_the_key(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(BenchError, match=message) as caught:
         StudySpec(**{**GOOD, **change})
     assert "\n" not in str(caught.value)
 
@@ -71,8 +71,8 @@ def test_a_missing_key_is_named() -> None:
 
 
 def test_protocols_are_found_by_their_parameters() -> None:
-    asked = ["deletion", "deletion@rise-224", {"name": "insertion", "steps": 224}, {"name": "insertion", "steps": 7}]
-    study = StudySpec(**{**GOOD, "metrics": asked})
+    metrics = ["deletion", "deletion@rise-224", {"name": "insertion", "steps": 224}, {"name": "insertion", "steps": 7}]
+    study = StudySpec(**{**GOOD, "metrics": metrics})
     assert [f"{m.name}@{m.protocol}" for m in study.metrics] == [
         *("deletion@rise-28", "deletion@rise-224", "insertion@rise-224", "insertion@custom(steps=7)")
     ]
@@ -99,7 +99,7 @@ def test_a_study_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("models: [", "study.yaml: not readable as YAML: .*line 1"),
         ("- a\n- b\n", "study.yaml: a study is a mapping"),
@@ -109,10 +109,10 @@ def test_a_study_file(tmp_path: Path) -> None:
         ("\xff\xfe", "study.yaml"),
     ],
 )
-def test_a_study_file_that_is_wrong(tmp_path: Path, text: str, said: str) -> None:
+def test_a_study_file_that_is_wrong(tmp_path: Path, text: str, message: str) -> None:
     file = tmp_path / "study.yaml"
     file.write_bytes(text.encode("latin-1"))
-    with pytest.raises(BenchError, match=said):
+    with pytest.raises(BenchError, match=message):
         StudySpec.from_yaml(file)
 
 
@@ -151,20 +151,20 @@ def test_text_of_the_command_line_is_read_by_the_parameter_s_type() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ('folder:root="a', "a quote is not closed"),
         ("a:b=1:b=2", "b is given twice"),
         ("k=3", "The name comes first"),
     ],
 )
-def test_an_item_that_cannot_be_read(text: str, said: str) -> None:
-    with pytest.raises(BenchError, match=said):
+def test_an_item_that_cannot_be_read(text: str, message: str) -> None:
+    with pytest.raises(BenchError, match=message):
         parse_item(text)
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "expected"),
     [
         (r"C:\nets\mine.py:build", [r"C:\nets\mine.py:build"]),
         (r"C:/nets/mine.py:build:width=2", [{"name": "C:/nets/mine.py:build", "width": "2"}]),
@@ -177,8 +177,8 @@ def test_an_item_that_cannot_be_read(text: str, said: str) -> None:
         ("quantus:Sparseness:abs=1", [{"name": "quantus:Sparseness", "abs": "1"}]),
     ],
 )
-def test_colons_and_commas_in_paths(text: str, found: list[Any]) -> None:
-    assert items(text) == found
+def test_colons_and_commas_in_paths(text: str, expected: list[Any]) -> None:
+    assert items(text) == expected
 
 
 TWICE = [
@@ -206,7 +206,7 @@ def test_a_key_may_replace_a_merged_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "listed", "said"),
+    ("key", "listed", "message"),
     [
         (
             "methods",
@@ -232,8 +232,8 @@ def test_a_key_may_replace_a_merged_one(tmp_path: Path) -> None:
         ("models", ["resnet18", "ResNet-18"], r"'resnet18' is asked for twice"),
     ],
 )
-def test_a_thing_in_two_places_is_refused(key: str, listed: list[Any], said: str) -> None:
-    with pytest.raises(BenchError, match=said):
+def test_a_thing_in_two_places_is_refused(key: str, listed: list[Any], message: str) -> None:
+    with pytest.raises(BenchError, match=message):
         StudySpec(**{**GOOD, key: listed})
 
 

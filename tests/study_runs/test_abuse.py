@@ -34,10 +34,10 @@ class Scaled(Pooled):
 
 
 def test_networks_that_differ_in_a_plain_attribute_are_two(images: Tensor, tmp_path: Path) -> None:
-    one, other = seeded(Scaled), seeded(Scaled)
-    other.scale = 30.0
-    found = done(images, tmp_path, models={"a": one, "b": other}, **BASE).results
-    by_model = found[found["method"] == "gradcam"].groupby("model")["value"].mean()
+    plain, scaled = seeded(Scaled), seeded(Scaled)
+    scaled.scale = 30.0
+    results = done(images, tmp_path, models={"a": plain, "b": scaled}, **BASE).results
+    by_model = results[results["method"] == "gradcam"].groupby("model")["value"].mean()
     assert abs(by_model["a"] - by_model["b"]) > 1e-3
 
 
@@ -80,8 +80,8 @@ def test_a_metric_that_writes_in_place_spoils_no_other(images: Tensor, tmp_path:
 
     keys = ["increase", "average_drop"]
     alone = values(done(images, tmp_path / "alone", methods=["gradcam"], metrics=keys))
-    found = values(done(images, tmp_path / "both", methods=["gradcam"], metrics=["writes", *keys]))
-    pd.testing.assert_series_equal(found[found.index.isin(alone.index)], alone, atol=1e-6)
+    together = values(done(images, tmp_path / "both", methods=["gradcam"], metrics=["writes", *keys]))
+    pd.testing.assert_series_equal(together[together.index.isin(alone.index)], alone, atol=1e-6)
 
 
 class Fragile(Pooled):
@@ -92,13 +92,13 @@ class Fragile(Pooled):
 
 
 def test_an_answer_that_is_not_finite_is_no_increase(images: Tensor, tmp_path: Path) -> None:
-    found = done(
+    results = done(
         images, tmp_path, models={"net": seeded(Fragile)}, methods=["center"], metrics=["increase", "deletion"]
     ).results
-    deletion = found[found["metric"] == "deletion"]
+    deletion = results[results["metric"] == "deletion"]
     assert (deletion["status"] == "failed").all(), "the empty image has no answer"
     assert deletion["reason"].str.contains("not finite").all()
-    assert found[found["metric"] == "increase"]["status"].isin(["ok", "failed"]).all()
+    assert results[results["metric"] == "increase"]["status"].isin(["ok", "failed"]).all()
 
 
 def test_one_output_is_refused_and_a_softmax_is_warned_of(images: Tensor, tmp_path: Path) -> None:
@@ -143,16 +143,16 @@ def test_a_bad_plugin_takes_no_good_result_down(images: Tensor, tmp_path: Path) 
         assert status[name, "deletion"] == ["ok"]
         assert status[name, "bad-parts"] == status[name, "nan-parts"] == ["failed"]
     assert status["empty-map", "deletion"] == ["failed"]
-    found = values(again)
-    pd.testing.assert_series_equal(found[found.index.isin(good.index)], good)
+    after = values(again)
+    pd.testing.assert_series_equal(after[after.index.isin(good.index)], good)
 
 
 def test_maps_that_are_gone_are_made_again(images: Tensor, tmp_path: Path) -> None:
     done(images, tmp_path, **BASE)
     for path in (tmp_path / "maps").glob("*.npy"):
         path.unlink()
-    found = done(images, tmp_path, methods=["gradcam"], metrics=["deletion", "insertion"]).results
-    assert (found["status"] == "ok").all()
+    results = done(images, tmp_path, methods=["gradcam"], metrics=["deletion", "insertion"]).results
+    assert (results["status"] == "ok").all()
 
 
 def test_a_broken_cell_is_computed_again(images: Tensor, tmp_path: Path) -> None:
@@ -182,8 +182,8 @@ def test_what_does_not_apply_to_one_image_applies_to_the_others(images: Tensor, 
     odd = images.clone()
     odd[2, 0, 0, 0] = 99
     for metrics in (["deletion"], ["deletion", "insertion"]):
-        found = done(odd, tmp_path, methods=["not-on-bright"], metrics=metrics, batch=batch).results
-        status = found.groupby("sample")["status"].unique().map(list).tolist()
+        results = done(odd, tmp_path, methods=["not-on-bright"], metrics=metrics, batch=batch).results
+        status = results.groupby("sample")["status"].unique().map(list).tolist()
         assert status == [["ok"], ["ok"], ["not_applicable"], ["ok"], ["ok"], ["ok"]]
 
 
@@ -229,12 +229,12 @@ def test_a_file_parameter_s_content_counts(images: Tensor, tmp_path: Path) -> No
         return layer.activation[:, int(weights.read_text())]
 
     file = tmp_path / "number.txt"
-    found = []
+    series = []
     for number in ("0", "4"):
         file.write_text(number)
         chosen = [{"name": "reads-file", "weights": str(file)}]
-        found.append(values(done(images, tmp_path / "run", methods=chosen, metrics=["deletion"])))
-    assert not np.allclose(found[0], found[1])
+        series.append(values(done(images, tmp_path / "run", methods=chosen, metrics=["deletion"])))
+    assert not np.allclose(series[0], series[1])
 
 
 def test_the_random_control_differs_between_layers(images: Tensor, tmp_path: Path) -> None:
@@ -264,9 +264,9 @@ def test_a_broken_layer_is_a_failed_row_whatever_the_method_returns(tmp_path: Pa
     methods = ["gradcam", "groupcam", "scorecam", "random", "fem"]
     keys: dict[str, Any] = {"models": {"net": seeded(Leaking)}, "layers": ["out"], "methods": methods}
     study = bb.Study(datasets={"d": images}, metrics=["average_drop"], **keys)
-    found = study.run(tmp_path, report=False).table
-    status = found.pivot(index="sample", columns="method", values="status").sort_index()
+    table = study.run(tmp_path, report=False).table
+    status = table.pivot(index="sample", columns="method", values="status").sort_index()
     assert (status.iloc[[0, 2]] == "ok").all(axis=None)
     assert (status.iloc[[1, 3]] == "failed").all(axis=None)
-    reasons = found[found["status"] == "failed"]["reason"].unique().tolist()
+    reasons = table[table["status"] == "failed"]["reason"].unique().tolist()
     assert reasons == ["the layer's activation or gradient has values that are not finite"]

@@ -15,9 +15,9 @@ SMALL: dict[str, Any] = {"samples": 2, "methods": 1, "layers": 1, "steps": 2, "s
 
 
 def test_the_cost_of_bookkeeping() -> None:
-    found = bookkeeping.measure(64, bookkeeping.METHODS[:3], bookkeeping.METRICS[:2])
-    assert found.cells == 2 * (1 + 4 * 3 * (1 + 2))  # two shards: predictions, and for each map cell its metrics
-    assert found.per_image > 0
+    figures = bookkeeping.measure(64, bookkeeping.METHODS[:3], bookkeeping.METRICS[:2])
+    assert figures.cells == 2 * (1 + 4 * 3 * (1 + 2))  # two shards: predictions, and for each map cell its metrics
+    assert figures.per_image > 0
 
 
 @pytest.mark.parametrize("series", ["scores", "maps"])

@@ -85,15 +85,15 @@ def test_noise_of_road_is_small_and_the_rest_equal(tmp_path: Path) -> None:
     """ROAD draws for every channel by itself: the twins differ by the noise alone."""
     grey, colour = twins()
     images = (values(1) - MEAN) / STD
-    found = []
+    scores = []
     for network, shown in ((grey, images), (colour, images.repeat(1, 3, 1, 1))):
         run = bb.Study(
             models={"net": spec(network, shown.shape[1])}, datasets={"d": shown}, layers=["features"],
             methods=["gradcam", "random"], metrics=["road"],
         ).run(tmp_path / str(shown.shape[1]), report=False)  # fmt: skip
         assert (run.table["status"] == "ok").all()
-        found.append(run.table.sort_values(["sample", "method", "metric"])["value"].to_numpy())
-    assert np.abs(found[0] - found[1]).max() < 0.02
+        scores.append(run.table.sort_values(["sample", "method", "metric"])["value"].to_numpy())
+    assert np.abs(scores[0] - scores[1]).max() < 0.02
 
 
 @pytest.mark.parametrize("channels", [1, 2, 11])
@@ -158,12 +158,12 @@ def test_fills_in_closed_form(channels: int) -> None:
 
 def test_jpeg_of_grey_is_jpeg_of_grey_in_colour() -> None:
     grey = values(1)
-    one = Pixels(grey, (0,) * 4, torch.zeros(1), torch.ones(1))
+    single = Pixels(grey, (0,) * 4, torch.zeros(1), torch.ones(1))
     three = Pixels(grey.repeat(1, 3, 1, 1), (0,) * 4, torch.zeros(3), torch.ones(3))
-    found, reasons = jpeg(one, 30)
+    compressed, reasons = jpeg(single, 30)
     assert reasons == ("",) * 4
-    assert 0 < float((found - grey).abs().max()) < 0.2
-    assert float((jpeg(three, 30)[0] - found).abs().max()) <= 1.01 / 255
+    assert 0 < float((compressed - grey).abs().max()) < 0.2
+    assert float((jpeg(three, 30)[0] - compressed).abs().max()) <= 1.01 / 255
 
 
 @pytest.mark.parametrize("channels", [2, 4, 11])
@@ -172,9 +172,9 @@ def test_superpixels_follow_the_values_of_any_channels(channels: int) -> None:
     images = torch.zeros(1, channels, 48, 48)
     images[:, -1, :, 20:] = 1
     pixels = Pixels(images - 0.5, (0,), torch.full((channels,), 0.5), torch.ones(channels))
-    found = superpixels(pixels, 16)[0]
-    assert len(set(found.flatten().tolist())) > 8
-    assert not set(found[:, :20].flatten().tolist()) & set(found[:, 20:].flatten().tolist())
+    segments = superpixels(pixels, 16)[0]
+    assert len(set(segments.flatten().tolist())) > 8
+    assert not set(segments[:, :20].flatten().tolist()) & set(segments[:, 20:].flatten().tolist())
 
 
 def test_photographs_become_grey_as_torchvision_has_it() -> None:
@@ -184,8 +184,8 @@ def test_photographs_become_grey_as_torchvision_has_it() -> None:
     )
     for size in ((60, 45), (33, 80)):
         photo = Image.fromarray(draws.integers(0, 256, (size[1], size[0], 3), np.uint8))
-        found = prepare(photo, None, Preprocess(40, 32, (MEAN,), (STD,)))[0]
-        torch.testing.assert_close(found, (usual(photo) - MEAN) / STD)
+        prepared = prepare(photo, None, Preprocess(40, 32, (MEAN,), (STD,)))[0]
+        torch.testing.assert_close(prepared, (usual(photo) - MEAN) / STD)
     with pytest.raises(BenchError, match="three channels, or one as grey, and the network takes 4"):
         prepare(photo, None, Preprocess(40, 32, (0.5,) * 4, (0.5,) * 4))
 
@@ -195,12 +195,12 @@ def test_digits_of_mnist_s_kind(tmp_path: Path) -> None:
     draws = np.random.default_rng(0)
     digits = [(Image.fromarray(draws.integers(0, 256, (28, 28), np.uint8)), i) for i in range(5)]
     network = seeded(lambda: Channels(1))
-    own = bb.ModelSpec("net", network, Preprocess(28, 28, (0.1307,), (0.3081,)))
+    grey_model = bb.ModelSpec("net", network, Preprocess(28, 28, (0.1307,), (0.3081,)))
     usual = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.1307,), (0.3081,))])
     tables: list[Any] = []
     for data in (_Items(digits), (torch.stack([usual(digit) for digit, _ in digits]), [label for _, label in digits])):
         run = bb.Study(
-            models={"net": own}, datasets={"d": data}, layers=["features"], methods=["gradcam"], target="label",
+            models={"net": grey_model}, datasets={"d": data}, layers=["features"], methods=["gradcam"], target="label",
             metrics=["deletion", "insertion"],
         ).run(tmp_path / str(len(tables)), report=False)  # fmt: skip
         assert (run.table["status"] == "ok").all()
@@ -228,13 +228,15 @@ def test_a_preprocess_fits_its_images_or_says_so(tmp_path: Path) -> None:
     bare = bb.Study(models={"net": seeded(lambda: Channels(4))}, datasets={"d": values(4)}, **keys).run(
         tmp_path / "bare"
     )
-    said = bare.record.info["warnings"]
-    assert len(said) == 1
-    assert "net has no Preprocess for images of 4 channels: metrics take their values as pixels in [0, 1]" in said[0]
-    own = bb.ModelSpec("net", seeded(lambda: Channels(4)), Preprocess(48, 48, (0.0,) * 4, (1.0,) * 4))
-    told = bb.Study(models={"net": own}, datasets={"d": values(4)}, **keys).run(tmp_path / "told", report=False)
-    assert told.record.info["warnings"] == []
-    np.testing.assert_array_equal(bare.table["value"], told.table["value"])
+    messages = bare.record.info["warnings"]
+    assert len(messages) == 1
+    assert (
+        "net has no Preprocess for images of 4 channels: metrics take their values as pixels in [0, 1]" in messages[0]
+    )
+    model = bb.ModelSpec("net", seeded(lambda: Channels(4)), Preprocess(48, 48, (0.0,) * 4, (1.0,) * 4))
+    declared = bb.Study(models={"net": model}, datasets={"d": values(4)}, **keys).run(tmp_path / "told", report=False)
+    assert declared.record.info["warnings"] == []
+    np.testing.assert_array_equal(bare.table["value"], declared.table["value"])
     for channels in (1, 3):
         study = bb.Study(models={"net": spec(seeded(lambda: Channels(4)), channels)}, datasets={"d": values(4)}, **keys)
         with pytest.raises(BenchError, match=f"net: the images have 4 channels, and .* a mean for {channels}"):
@@ -244,16 +246,16 @@ def test_a_preprocess_fits_its_images_or_says_so(tmp_path: Path) -> None:
 def test_a_network_of_other_channels_says_what_is_wrong(tmp_path: Path) -> None:
     """Photographs for a network of four channels, and colour for one of grey."""
     photos = [Image.new("RGB", (60, 60), (i, 2 * i, 3)) for i in range(3)]
-    for network, said in ((Channels(4), "expected input"), (Channels(1), "with one mean in grey")):
+    for network, message in ((Channels(4), "expected input"), (Channels(1), "with one mean in grey")):
         study = bb.Study(models={"n": network}, datasets={"d": photos}, methods=["gradcam"], metrics=["deletion"])
-        with pytest.raises(BenchError, match=said):
+        with pytest.raises(BenchError, match=message):
             study.run(tmp_path, report=False)
     with pytest.raises(BenchError, match=r"fails on an image \(1, 3, 48, 48\): RuntimeError"):
         bb.explain(Channels(1), values(3))
 
 
 @pytest.mark.parametrize(
-    ("keys", "said"),
+    ("keys", "message"),
     [
         ({"mean": (0.5,), "std": (0.5, 0.5)}, "mean has 1 numbers and std 2"),
         ({"mean": (), "std": ()}, "mean is ()"),
@@ -262,8 +264,8 @@ def test_a_network_of_other_channels_says_what_is_wrong(tmp_path: Path) -> None:
         ({"mean": (0.5,), "std": (float("nan"),)}, "std is"),
     ],
 )
-def test_a_preprocess_that_is_none(keys: dict[str, Any], said: str) -> None:
-    with pytest.raises(BenchError, match=said):
+def test_a_preprocess_that_is_none(keys: dict[str, Any], message: str) -> None:
+    with pytest.raises(BenchError, match=message):
         Preprocess(**keys)
 
 
@@ -272,13 +274,16 @@ def test_pictures_of_any_channels() -> None:
     for channels, expected in ((1, [10, 10, 10]), (2, [20, 20, 20]), (3, [10, 30, 50]), (4, [10, 30, 50])):
         levels = torch.tensor([10.0, 30.0, 50.0, 70.0])[:channels, None, None].expand(channels, 5, 4) / 255
         assert (colours(levels)[:, 0, 0] * 255).round().int().tolist() == expected
-        own = Preprocess(8, 8, (0.2,) * channels, (0.4,) * channels)
-        shown = denormalise((levels - 0.2) / 0.4, own)
+        preprocess = Preprocess(8, 8, (0.2,) * channels, (0.4,) * channels)
+        shown = denormalise((levels - 0.2) / 0.4, preprocess)
         assert shown.shape == (5, 4, 3)
         assert shown[0, 0].tolist() == expected
         saliency = torch.linspace(0, 1, 20).view(5, 4)
-        for made in (bb.overlay(levels, saliency), bb.overlay((levels - 0.2) / 0.4, saliency, preprocess=own)):
-            assert made.rows[0][0].size == (4, 5)
-            assert made.rows[0][0].getpixel((0, 0)) == tuple(expected)
+        for picture in (
+            bb.overlay(levels, saliency),
+            bb.overlay((levels - 0.2) / 0.4, saliency, preprocess=preprocess),
+        ):
+            assert picture.rows[0][0].size == (4, 5)
+            assert picture.rows[0][0].getpixel((0, 0)) == tuple(expected)
     with pytest.raises(BenchError, match="the image has 4 channels, and preprocess has a mean for 3"):
         bb.overlay(torch.zeros(4, 5, 4), saliency, preprocess=Preprocess())

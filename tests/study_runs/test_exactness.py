@@ -74,9 +74,9 @@ def up(channel: Tensor, side: int) -> Tensor:
     return nn.functional.interpolate(channel[None, None].double(), size=(side, side), mode="bilinear")[0, 0]
 
 
-def stretched(found: Tensor) -> Tensor:
-    spread = found.max() - found.min()
-    return ((found - found.min()) / spread if spread > 0 else torch.zeros_like(found)).float()
+def stretched(raw_map: Tensor) -> Tensor:
+    spread = raw_map.max() - raw_map.min()
+    return ((raw_map - raw_map.min()) / spread if spread > 0 else torch.zeros_like(raw_map)).float()
 
 
 def slow_map(method: str, network: nn.Module, image: Tensor, layer: str, target: int) -> Tensor:
@@ -90,12 +90,12 @@ def slow_map(method: str, network: nn.Module, image: Tensor, layer: str, target:
     if method in by_gradient:
         return by_gradient[method]().clamp(min=0)
     if method == "reciprocam":
-        found = torch.zeros(a.shape[1:])
-        for i, j in np.ndindex(*found.shape):
+        raw_map = torch.zeros(a.shape[1:])
+        for i, j in np.ndindex(*raw_map.shape):
             alone = torch.zeros_like(a)
             alone[:, i, j] = a[:, i, j]
-            found[i, j] = with_activation(network, image, layer, alone).softmax(0)[target]
-        return found
+            raw_map[i, j] = with_activation(network, image, layer, alone).softmax(0)[target]
+        return raw_map
     with torch.no_grad():
         y = float(network(image[None])[0, target])
     weights = []
@@ -110,9 +110,9 @@ def slow_map(method: str, network: nn.Module, image: Tensor, layer: str, target:
     return (torch.tensor(weights, dtype=torch.float64)[:, None, None] * a).sum(0).clamp(min=0)
 
 
-def slow_scores(network: nn.Module, image: Tensor, found: Tensor, target: int) -> dict[str, float]:
+def slow_scores(network: nn.Module, image: Tensor, raw_map: Tensor, target: int) -> dict[str, float]:
     side = image.shape[-1]
-    height = stretched(up(found, side)) if found.max() > found.min() else torch.zeros(side, side)
+    height = stretched(up(raw_map, side)) if raw_map.max() > raw_map.min() else torch.zeros(side, side)
     order = np.argsort(-height.numpy().ravel(), kind="stable")
     blurred = nn.functional.conv2d(image[:, None], rise_kernel()[None, None], padding=5)[:, 0]
     p = probability(network, image, target)
@@ -158,9 +158,9 @@ def test_a_study_has_the_numbers_of_the_slow_way(name: str, tmp_path: Path) -> N
         with torch.no_grad():
             target = int(network(images[b : b + 1])[0].argmax())
         for method in methods:
-            found = slow_map(method, network, images[b], layer, target)
+            raw_map = slow_map(method, network, images[b], layer, target)
             expected |= {
-                (method, sample, key): value for key, value in slow_scores(network, images[b], found, target).items()
+                (method, sample, key): value for key, value in slow_scores(network, images[b], raw_map, target).items()
             }
     gaps = {key: abs(float(table[key]) - value) for key, value in expected.items() if key[2] != "increase"}
     worst = max(gaps, key=lambda key: gaps[key])

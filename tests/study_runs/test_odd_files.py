@@ -76,8 +76,8 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> Record:
 
 def test_every_file_has_its_rows(record: Record) -> None:
     status = record.results.groupby("sample")["status"].unique()
-    assert {sample for sample, found in status.items() if list(found) == ["ok"]} == READABLE
-    assert {sample for sample, found in status.items() if list(found) == ["failed"]} == set(BROKEN)
+    assert {sample for sample, statuses in status.items() if list(statuses) == ["ok"]} == READABLE
+    assert {sample for sample, statuses in status.items() if list(statuses) == ["failed"]} == set(BROKEN)
     assert len(record.results) == 2 * (len(READABLE) + len(BROKEN))
 
 
@@ -133,9 +133,9 @@ def test_preparing_equals_torchvision(size: tuple[int, int], mode: str) -> None:
             transforms.Normalize(chosen.mean, chosen.std),
         ]
     )
-    found, _ = prepare(image, None, chosen)
-    torch.testing.assert_close(found, pipeline(image), atol=1e-6, rtol=0)
-    back = denormalise(found, chosen)
+    prepared, _ = prepare(image, None, chosen)
+    torch.testing.assert_close(prepared, pipeline(image), atol=1e-6, rtol=0)
+    back = denormalise(prepared, chosen)
     assert back.dtype == torch.uint8
 
 

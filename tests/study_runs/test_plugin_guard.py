@@ -44,18 +44,18 @@ def _mean(layer: Layer) -> Tensor:
 
 
 def _after(act: Callable[[], object]) -> Callable[[Layer], Tensor]:
-    def made(layer: Layer) -> Tensor:
+    def function(layer: Layer) -> Tensor:
         act()
         return _mean(layer)
 
-    return made
+    return function
 
 
 def _raising(error: BaseException) -> Callable[[Any], Any]:
-    def made(_: Any) -> Any:
+    def function(_: Any) -> Any:
         raise error
 
-    return made
+    return function
 
 
 def _returning(change: Callable[[Tensor], Any]) -> Callable[[Layer], Any]:
@@ -63,11 +63,11 @@ def _returning(change: Callable[[Tensor], Any]) -> Callable[[Layer], Any]:
 
 
 def _writing(write: Callable[[Layer], object]) -> Callable[[Layer], Tensor]:
-    def made(layer: Layer) -> Tensor:
+    def function(layer: Layer) -> Tensor:
         write(layer)
         return torch.rand(len(layer.images), 4, 4, generator=torch.Generator().manual_seed(0))
 
-    return made
+    return function
 
 
 def _hook_all() -> None:
@@ -160,8 +160,8 @@ def _pictures() -> Tensor:
 
 
 def _run(folder: Path, methods: list[Any], metrics: list[Any], **keys: Any) -> pd.DataFrame:
-    given = {"models": {"net": seeded(Pooled)}, "datasets": {"data": _pictures()}, "layers": ["relu"]}
-    return bb.Study(**{**given, **keys}, methods=methods, metrics=metrics).run(folder, report=False).table
+    defaults = {"models": {"net": seeded(Pooled)}, "datasets": {"data": _pictures()}, "layers": ["relu"]}
+    return bb.Study(**{**defaults, **keys}, methods=methods, metrics=metrics).run(folder, report=False).table
 
 
 @pytest.fixture(scope="module")
@@ -174,10 +174,10 @@ def few(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     return _run(tmp_path_factory.mktemp("few"), GOOD[:2], JUDGES)
 
 
-def _same(found: pd.DataFrame, clean: pd.DataFrame, *, other_batches: bool = False) -> None:
+def _same(results: pd.DataFrame, clean: pd.DataFrame, *, other_batches: bool = False) -> None:
     """``other_batches``: further maps are scored too, in the same batches, which may move the last bit."""
     keys = ["method", "metric", "protocol", "sample"]
-    rows = found.merge(clean, on=keys, suffixes=("", "_clean"))
+    rows = results.merge(clean, on=keys, suffixes=("", "_clean"))
     assert len(rows) == len(clean)
     if other_batches:
         np.testing.assert_allclose(rows["value"], rows["value_clean"], rtol=0, atol=1e-6)
@@ -197,17 +197,17 @@ def test_a_method_spoils_its_own_cells_alone(name: str, clean: pd.DataFrame, tmp
 
     method("bad", needs=NEEDS)(bad)
     settings, here = [setting.get() for setting in SETTINGS], Path.cwd()
-    found = _run(tmp_path, ["gradcam", "bad", *GOOD[1:]], JUDGES)
+    results = _run(tmp_path, ["gradcam", "bad", *GOOD[1:]], JUDGES)
     assert [setting.get() for setting in SETTINGS] == settings
     assert Path.cwd() == here
-    _same(found, clean, other_batches=name in HARMLESS)
-    own = found[found["method"] == "bad"]
+    _same(results, clean, other_batches=name in HARMLESS)
+    bad_rows = results[results["method"] == "bad"]
     if name in HARMLESS:
-        assert (own["status"] == "ok").all()
+        assert (bad_rows["status"] == "ok").all()
     else:
-        own = own[own["sample"].notna()]
-        assert set(own["status"]) == {"not_applicable" if name in WORKING else "failed"}
-        assert own["reason"].str.len().between(1, 700).all()
+        bad_rows = bad_rows[bad_rows["sample"].notna()]
+        assert set(bad_rows["status"]) == {"not_applicable" if name in WORKING else "failed"}
+        assert bad_rows["reason"].str.len().between(1, 700).all()
 
 
 @pytest.mark.usefixtures("planted")
@@ -218,9 +218,9 @@ def test_a_method_inside_another(name: str, clean: pd.DataFrame, tmp_path: Path)
         return FAILING[name](layer)
 
     method("bad", needs=NEEDS)(bad)
-    found = _run(tmp_path, [{"name": "augmented", "of": "bad"}, *GOOD], JUDGES)
-    _same(found, clean)
-    assert (found[found["method"].str.startswith("augmented")]["status"] == "failed").all()
+    results = _run(tmp_path, [{"name": "augmented", "of": "bad"}, *GOOD], JUDGES)
+    _same(results, clean)
+    assert (results[results["method"].str.startswith("augmented")]["status"] == "failed").all()
 
 
 @pytest.mark.usefixtures("planted")
@@ -252,11 +252,11 @@ def _ones(seen: Seen) -> Tensor:
 
 
 def _then(act: Callable[[Seen], object]) -> Callable[[Seen], Any]:
-    def made(seen: Seen) -> Scored:
+    def function(seen: Seen) -> Scored:
         act(seen)
         return Scored(seen.map.mean((1, 2)))
 
-    return made
+    return function
 
 
 def _pixels(seen: Seen) -> Tensor:
@@ -314,14 +314,14 @@ def test_a_metric_spoils_its_own_cells_alone(name: str, few: pd.DataFrame, tmp_p
 
     network = seeded(Pooled)
     before, settings = state_of(network), [setting.get() for setting in SETTINGS]
-    found = _run(tmp_path, GOOD[:2], ["bad", *JUDGES], models={"net": network})
+    results = _run(tmp_path, GOOD[:2], ["bad", *JUDGES], models={"net": network})
     assert state_of(network) == before
     assert [setting.get() for setting in SETTINGS] == settings
-    _same(found, few)
-    own = found[(found["metric"] == "bad") & found["sample"].notna()]
+    _same(results, few)
+    bad_rows = results[(results["metric"] == "bad") & results["sample"].notna()]
     expected = "ok" if name in WRITING_METRICS else "failed"
-    assert set(own["status"]) == {expected}
-    assert expected == "ok" or own["reason"].str.len().between(1, 700).all()
+    assert set(bad_rows["status"]) == {expected}
+    assert expected == "ok" or bad_rows["reason"].str.len().between(1, 700).all()
 
 
 @pytest.mark.usefixtures("planted")
@@ -332,9 +332,9 @@ def test_a_metric_of_cost(name: str, clean: pd.DataFrame, tmp_path: Path) -> Non
         """Bad."""
         return ENDS[name](cost)
 
-    found = _run(tmp_path, GOOD, [*JUDGES, "bad"])
-    _same(found, clean)
-    assert set(found[found["metric"] == "bad"]["status"]) == {"failed"}
+    results = _run(tmp_path, GOOD, [*JUDGES, "bad"])
+    _same(results, clean)
+    assert set(results[results["metric"] == "bad"]["status"]) == {"failed"}
 
 
 PROBES: dict[str, tuple[Callable[..., Any], str]] = {
@@ -348,14 +348,14 @@ PROBES: dict[str, tuple[Callable[..., Any], str]] = {
 @pytest.mark.usefixtures("planted")
 @pytest.mark.parametrize("name", PROBES)
 def test_probes_that_are_none_are_one_line_before_anything_runs(name: str, tmp_path: Path) -> None:
-    probes, said = PROBES[name]
+    probes, message = PROBES[name]
 
     @metric("bad", higher_is_better=True, needs="probes", protocols={"only": {}}, probes=probes)
     def bad(seen: Seen) -> Scored:
         """Bad."""
         return Scored(seen.probability.mean(1))
 
-    with pytest.raises(BenchError, match=f"metric bad: {said}"):
+    with pytest.raises(BenchError, match=f"metric bad: {message}"):
         _run(tmp_path, ["gradcam"], ["bad", "deletion"])
     assert not list(tmp_path.rglob("*.json"))
 
@@ -392,9 +392,9 @@ class Data:
 @pytest.mark.parametrize("name", [*ENDS, "none"])
 def test_an_image_that_raises_anything_fails_its_rows(name: str, tmp_path: Path) -> None:
     spoil = {**ENDS, "none": lambda _: None}[name]
-    found = _run(tmp_path, ["gradcam"], ["deletion"], datasets={"data": Data(spoil)})
-    assert found.set_index("sample")["status"].to_dict() == {"0": "ok", "1": "failed", "2": "ok"}
-    assert found["reason"].str.contains("network").sum() == 0
+    results = _run(tmp_path, ["gradcam"], ["deletion"], datasets={"data": Data(spoil)})
+    assert results.set_index("sample")["status"].to_dict() == {"0": "ok", "1": "failed", "2": "ok"}
+    assert results["reason"].str.contains("network").sum() == 0
 
 
 @pytest.mark.parametrize(
@@ -402,10 +402,10 @@ def test_an_image_that_raises_anything_fails_its_rows(name: str, tmp_path: Path)
 )
 def test_labels_of_any_kind(label: Any, tmp_path: Path) -> None:
     data = Data(lambda i: Sample("1", _pictures()[i], label))
-    found = _run(tmp_path, ["gradcam"], ["deletion"], datasets={"data": data})
-    assert (found["status"] == "ok").all()
-    own = found.set_index("sample")["label"]["1"]
-    assert pd.isna(own) if label is None else own == 1
+    results = _run(tmp_path, ["gradcam"], ["deletion"], datasets={"data": data})
+    assert (results["status"] == "ok").all()
+    stored = results.set_index("sample")["label"]["1"]
+    assert pd.isna(stored) if label is None else stored == 1
 
 
 class Exits(Pooled):
@@ -420,9 +420,9 @@ class Exits(Pooled):
 
 
 def test_a_network_that_exits_on_a_perturbed_image(tmp_path: Path) -> None:
-    found = _run(tmp_path, ["gradcam"], ["deletion"], models={"net": seeded(Exits)})
-    assert set(found["status"]) == {"failed"}
-    assert found["reason"].str.contains("the network calls sys.exit").all()
+    results = _run(tmp_path, ["gradcam"], ["deletion"], models={"net": seeded(Exits)})
+    assert set(results["status"]) == {"failed"}
+    assert results["reason"].str.contains("the network calls sys.exit").all()
 
 
 def test_a_network_that_always_exits_is_no_success(tmp_path: Path) -> None:

@@ -55,9 +55,9 @@ class Sequence(nn.Module):
         self.c, self.later, self.fc = nn.Conv2d(3, 6, 3, 2, 1), nn.Conv2d(6, 6, 3, 1, 1), nn.Linear(6, 5)
 
     def forward(self, images: Tensor) -> Tensor:
-        found = self.c(images).relu()
-        around = found.flatten(2).permute(2, 0, 1)[:6]
-        logits: Tensor = self.fc(self.later(found).relu().mean((2, 3)) + around.square().sum(0))
+        features = self.c(images).relu()
+        around = features.flatten(2).permute(2, 0, 1)[:6]
+        logits: Tensor = self.fc(self.later(features).relu().mean((2, 3)) + around.square().sum(0))
         return logits
 
 
@@ -81,11 +81,11 @@ def test_a_forward_of_the_instance_is_scored_too(images: Tensor) -> None:
         scored(torch.compile(plain, backend="eager"), score)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("given", [partial(torch.sum, dim=1), operator.itemgetter((slice(None), 1)), torch.squeeze])
-def test_scores_without_code_of_their_own(given: Any) -> None:
-    one, other = (scored(seeded(Pooled), s).benchbench_score for s in (given, partial(torch.sum, dim=0)))
-    assert one != other
-    assert one == scored(seeded(Pooled), given).benchbench_score
+@pytest.mark.parametrize("scoring", [partial(torch.sum, dim=1), operator.itemgetter((slice(None), 1)), torch.squeeze])
+def test_scores_without_code_of_their_own(scoring: Any) -> None:
+    first, second = (scored(seeded(Pooled), s).benchbench_score for s in (scoring, partial(torch.sum, dim=0)))
+    assert first != second
+    assert first == scored(seeded(Pooled), scoring).benchbench_score
 
 
 def test_a_score_in_training_mode_and_a_class_beside_a_score(images: Tensor) -> None:
@@ -185,12 +185,12 @@ class Leaves(Writes):
 
 @pytest.mark.parametrize("method", ["gradcam", "scorecam", "saliency", "occlusion", "rise"])
 def test_a_network_that_writes_into_its_images(method: str, images: Tensor) -> None:
-    given = images.clone()
+    original = images.clone()
     params: dict[str, Any] = {"masks": 20} if method == "rise" else {}
-    found = bb.explain(seeded(Writes), images, method=method, layer="c" if "cam" in method else "last", **params)
-    assert torch.equal(images, given), "the user's images are left alone"
+    maps = bb.explain(seeded(Writes), images, method=method, layer="c" if "cam" in method else "last", **params)
+    assert torch.equal(images, original), "the user's images are left alone"
     expected = bb.explain(seeded(Leaves), images, method=method, layer="c" if "cam" in method else "last", **params)
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(maps, expected, rtol=1e-4, atol=1e-5)
     network = seeded(Leaves)
     assert protect_inputs(network, images) is network
 
@@ -227,18 +227,18 @@ def test_a_constant_map_stays_constant_inside_a_control(method: str) -> None:
             return super().forward(F.adaptive_avg_pool2d(images, 4))
 
     pictures = torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(0))
-    found = map_of(method, seeded(Tiny), pictures, "relu", of="mean-activation")
-    assert found.shape[0] == 3
-    assert torch.equal(saliency(found, (16, 16)), torch.zeros(3, 16, 16))
+    maps = map_of(method, seeded(Tiny), pictures, "relu", of="mean-activation")
+    assert maps.shape[0] == 3
+    assert torch.equal(saliency(maps, (16, 16)), torch.zeros(3, 16, 16))
 
 
 def test_draws_of_a_method_in_a_method_are_independent(images: Tensor) -> None:
     layer = layer_of(seeded(Pooled), images, "relu")
-    one, other = layer.normal(2, 3, 8, 8), layer.normal(2, 3, 8, 8, stream="smoothed")
+    first, second = layer.normal(2, 3, 8, 8), layer.normal(2, 3, 8, 8, stream="smoothed")
     again = layer.look(images, stream="smoothed 0").normal(2, 3, 8, 8)
-    for a, b in ((one, other), (one, again), (other, again)):
+    for a, b in ((first, second), (first, again), (second, again)):
         assert abs(float(torch.corrcoef(torch.stack([a.flatten(), b.flatten()]))[0, 1])) < 0.1
-    assert torch.equal(one, layer.look(images).normal(2, 3, 8, 8))
+    assert torch.equal(first, layer.look(images).normal(2, 3, 8, 8))
 
 
 def test_fullgrad_on_windows_is_whole_or_not_applicable() -> None:
@@ -253,13 +253,13 @@ def test_inside_inference_mode(images: Tensor) -> None:
     network = seeded(Pooled)
     expected = bb.explain(network, images)
     with torch.inference_mode():
-        made = images.clone()
+        inference_images = images.clone()
         for method in ("gradcam", "saliency", "reciprocam"):
             assert torch.isfinite(
-                bb.explain(network, made, method=method, layer="relu" if "cam" in method else "last")
+                bb.explain(network, inference_images, method=method, layer="relu" if "cam" in method else "last")
             ).all()
-        torch.testing.assert_close(bb.explain(network, made), expected)
-    torch.testing.assert_close(bb.explain(network, made), expected)
+        torch.testing.assert_close(bb.explain(network, inference_images), expected)
+    torch.testing.assert_close(bb.explain(network, inference_images), expected)
 
 
 explain: Any = bb.explain
@@ -283,8 +283,8 @@ REQUESTS: dict[str, tuple[Any, str]] = {
 
 @pytest.mark.parametrize("name", REQUESTS)
 def test_requests_that_make_no_sense_are_said_so(name: str, images: Tensor) -> None:
-    call, said = REQUESTS[name]
-    with pytest.raises(BenchError, match=said):
+    call, message = REQUESTS[name]
+    with pytest.raises(BenchError, match=message):
         call(seeded(Pooled), images)
 
 

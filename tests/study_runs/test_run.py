@@ -29,14 +29,14 @@ QUALITY = ["deletion", "insertion", "average_drop", "increase", "average_gain"]
 
 
 def study(images: Tensor, **keys: Any) -> StudySpec:
-    given: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "models": {"net": seeded(Pooled)},
         "datasets": {"data": (images, [0, 1, 2, 3, 4, 5])},
         "layers": ["relu"],
         "methods": METHOD_NAMES,
         "metrics": QUALITY,
     }
-    return StudySpec(**{**given, **keys})
+    return StudySpec(**{**defaults, **keys})
 
 
 def done(images: Tensor, folder: Path, *, overwrite: bool = False, **keys: Any) -> Record:
@@ -175,27 +175,27 @@ def test_seeds_reach_what_is_random_and_nothing_else(images: Tensor, tmp_path: P
         seed: done(images, tmp_path / str(seed), seed=seed, methods=["random", "gradcam"], metrics=["deletion"])
         for seed in (0, 1)
     }
-    zero, one = values(runs[0]), values(runs[1])
-    same = np.isclose(zero, one)
-    is_random = zero.index.get_level_values("method") == "random"
+    first, second = values(runs[0]), values(runs[1])
+    same = np.isclose(first, second)
+    is_random = first.index.get_level_values("method") == "random"
     assert same[~is_random].all()
     assert not same[is_random].all()
 
 
 def test_cam_is_not_applicable_on_another_head_with_its_reason(images: Tensor, tmp_path: Path) -> None:
-    found = done(
+    results = done(
         images, tmp_path, models={"flat": seeded(Flat)}, layers="last", metrics=["deletion", "runtime"]
     ).results
-    cam = found[found["method"] == "cam"]
+    cam = results[results["method"] == "cam"]
     assert len(cam) == 6 + 1
     assert (cam["status"] == "not_applicable").all()
     assert cam["reason"].str.contains("global average pooling").all()
-    assert (found[found["method"] != "cam"]["status"] == "ok").all()
+    assert (results[results["method"] != "cam"]["status"] == "ok").all()
 
 
 def test_a_layer_without_a_map_is_not_applicable(images: Tensor, tmp_path: Path) -> None:
-    found = done(images, tmp_path, layers=["relu", "fc"], methods=["gradcam"], metrics=["deletion"]).results
-    assert found.groupby("layer")["status"].first().to_dict() == {"fc": "not_applicable", "relu": "ok"}
+    results = done(images, tmp_path, layers=["relu", "fc"], methods=["gradcam"], metrics=["deletion"]).results
+    assert results.groupby("layer")["status"].first().to_dict() == {"fc": "not_applicable", "relu": "ok"}
 
 
 @pytest.fixture
@@ -258,10 +258,10 @@ def test_only_the_guilty_rows_fail(images: Tensor, tmp_path: Path, batch: int) -
     third = sorted(quality["sample"].unique())[2]
     assert failed["fails-on-one"] == failed["makes-nan"] == [third]
     assert len(failed["wrong-shape"]) == 6
-    told = {(f["method"], f["metric"]): f for f in record.info["failures"]}
-    assert told["makes-nan", "deletion"]["rows"] == 1
-    assert told["makes-nan", "deletion"]["first_sample"] == third
-    assert told["wrong-shape", "deletion"]["rows"] == 6
+    failures = {(f["method"], f["metric"]): f for f in record.info["failures"]}
+    assert failures["makes-nan", "deletion"]["rows"] == 1
+    assert failures["makes-nan", "deletion"]["first_sample"] == third
+    assert failures["wrong-shape", "deletion"]["rows"] == 6
     assert "gradcam" not in failed
     reasons = quality.groupby("method")["reason"].max()
     assert reasons["fails-on-one"].startswith("ValueError: I do not like this image (test_run.py:")
@@ -289,9 +289,9 @@ def test_a_metric_that_raises_fails_on_its_images_alone(images: Tensor, tmp_path
     with torch.no_grad():
         sure = network(images).softmax(1).amax(1) > 0.999
     assert 0 < int(sure.sum()) < 6
-    found = done(images, tmp_path, models={"net": network}, methods=["gradcam"], metrics=["picky"]).results
-    assert (found.sort_values("sample")["status"] == "failed").tolist() == sure.tolist()
-    assert (found[found["status"] == "failed"]["reason"].str.startswith("RuntimeError: too sure (test_run.py:")).all()
+    table = done(images, tmp_path, models={"net": network}, methods=["gradcam"], metrics=["picky"]).results
+    assert (table.sort_values("sample")["status"] == "failed").tolist() == sure.tolist()
+    assert (table[table["status"] == "failed"]["reason"].str.startswith("RuntimeError: too sure (test_run.py:")).all()
 
 
 def test_a_killed_run_goes_on_from_what_it_has(images: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -300,11 +300,11 @@ def test_a_killed_run_goes_on_from_what_it_has(images: Tensor, tmp_path: Path, m
     calls = []
     real = evaluate
 
-    def dies(*given: Any) -> Any:
+    def dies(*arguments: Any) -> Any:
         calls.append(1)
         if len(calls) == 4:
             raise KeyboardInterrupt
-        return real(*given)
+        return real(*arguments)
 
     monkeypatch.setattr("benchbench.engine.shard.evaluate", dies)
     with pytest.raises(KeyboardInterrupt):
@@ -319,9 +319,9 @@ def test_a_killed_run_goes_on_from_what_it_has(images: Tensor, tmp_path: Path, m
 
 def test_images_of_different_sizes_share_a_dataset(images: Tensor, tmp_path: Path) -> None:
     mixed = [images[0], images[1][:, :48, :48], images[2], images[3][:, :32, :64]]
-    found = done(images, tmp_path, datasets={"data": mixed}, methods=["gradcam"], metrics=["deletion"])
-    assert (found.results["status"] == "ok").all()
-    shapes = [found.map(row["file"], int(row["row"])).shape for _, row in found.maps.iterrows()]
+    run_record = done(images, tmp_path, datasets={"data": mixed}, methods=["gradcam"], metrics=["deletion"])
+    assert (run_record.results["status"] == "ok").all()
+    shapes = [run_record.map(row["file"], int(row["row"])).shape for _, row in run_record.maps.iterrows()]
     assert sorted(shapes) == [(8, 16), (12, 12), (16, 16), (16, 16)]
 
 
@@ -375,15 +375,15 @@ def test_images_that_the_network_fails_on_fail_alone(images: Tensor, tmp_path: P
         "methods": ["gradcam", "random"],
     }
     for metrics in (["deletion"], ["deletion", "insertion"]):  # the second from the first one's cells
-        found = done(images, tmp_path, metrics=metrics, **keys).results
-        by_sample = found.groupby("sample").agg({"status": "unique", "reason": "max"})
+        results = done(images, tmp_path, metrics=metrics, **keys).results
+        by_sample = results.groupby("sample").agg({"status": "unique", "reason": "max"})
         assert [list(s) for s in by_sample["status"]] == [["ok"], ["failed"], ["ok"], ["failed"], ["ok"], ["failed"]]
         assert by_sample["reason"].iloc[1].startswith("RuntimeError: 48 is not my size")
         assert by_sample["reason"].iloc[3] == "the network's logits are not finite numbers"
     alone = done(
         images, tmp_path / "alone", **{**keys, "datasets": {"data": [images[0]]}}, metrics=["deletion"]
     ).results
-    first = found[(found["sample"] == found["sample"].min()) & (found["metric"] == "deletion")]
+    first = results[(results["sample"] == results["sample"].min()) & (results["metric"] == "deletion")]
     np.testing.assert_allclose(first["value"], alone["value"], atol=1e-6)
 
 

@@ -97,6 +97,6 @@ def test_a_run_that_is_extended_after_its_results_were_there_says_so(images: Ten
     (grown,) = done(tmp_path, images[:6]).record.info["earlier"]
     assert (grown["images"], grown["added"]) == ({"data": 4}, [])
     wider = done(tmp_path, images[:6], ("gradcam", "scorecam", "layercam", "random"))
-    assert [one["added"] for one in wider.record.info["earlier"]] == [[], ["the methods random"]]
+    assert [extension["added"] for extension in wider.record.info["earlier"]] == [[], ["the methods random"]]
     assert isinstance(wider.table, pd.DataFrame)
     assert earlier(wider.record.info, None) == []

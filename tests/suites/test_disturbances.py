@@ -32,12 +32,12 @@ SIZES = Disturbances(draws=2, input=(0.001, 20.0), weights=(0.001, 2.0))
 
 def study(images: Tensor, **keys: Any) -> bb.Study:
     unseen = torch.zeros(len(images), *images.shape[2:], dtype=torch.bool)
-    given = {
+    defaults = {
         "models": {"net": seeded(Pooled)},
         "datasets": {"data": (images, [0] * len(images), unseen)},
         "layers": ["relu"],
     }
-    return bb.Study(**{**given, "methods": METHODS, "metrics": METRICS, **keys})
+    return bb.Study(**{**defaults, "methods": METHODS, "metrics": METRICS, **keys})
 
 
 @pytest.fixture(scope="module")
@@ -63,12 +63,12 @@ def noise(images: Tensor, draw: int) -> Tensor:
     """Uniform in [-1, 1], by image and draw, as the engine's views have it; the images are not of a photograph."""
     import hashlib
 
-    found = []
+    patterns = []
     for seed in sample_seeds(0, "probes", [f"{i:04}" for i in range(len(images))]):
         text = f"{seed}/uniform noise/{FIRST + draw}"
-        own = int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big")
-        found.append(2 * torch.rand(images.shape[1:], generator=torch.Generator().manual_seed(own)) - 1)
-    return torch.stack(found)
+        noise_seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big")
+        patterns.append(2 * torch.rand(images.shape[1:], generator=torch.Generator().manual_seed(noise_seed)) - 1)
+    return torch.stack(patterns)
 
 
 STD = torch.tensor([0.229, 0.224, 0.225])[:, None, None]
@@ -91,9 +91,9 @@ def test_noise_on_the_input_leaves_the_map(
     targets = network(images).argmax(1)
     shown = images + noise(images, draw) * dict(zip(("minor", "disruptive"), SIZES.input, strict=True))[strength] / STD
     expected = drop(network, shown, map_of(method, network, images, "relu"), targets)
-    found = values(trials, method, "average_drop", on="input", strength=strength, draw=draw)
-    np.testing.assert_allclose(found["value"], expected, atol=2e-5)
-    assert found["kept"].tolist() == (network(shown).argmax(1) == targets).tolist()
+    rows = values(trials, method, "average_drop", on="input", strength=strength, draw=draw)
+    np.testing.assert_allclose(rows["value"], expected, atol=2e-5)
+    assert rows["kept"].tolist() == (network(shown).argmax(1) == targets).tolist()
 
 
 @pytest.mark.parametrize("strength", ["minor", "disruptive"])
@@ -105,17 +105,17 @@ def test_noise_on_the_weights_explains_anew(
     targets = seeded(Pooled)(images).argmax(1)
     size = dict(zip(("minor", "disruptive"), SIZES.weights, strict=True))[strength]
     network = with_noisy_weights(seeded(Pooled), NoisyWeights(draw, size), 0)
-    found = values(trials, method, "average_drop", on="weights", strength=strength, draw=draw)
+    rows = values(trials, method, "average_drop", on="weights", strength=strength, draw=draw)
     expected = drop(network, images, map_of(method, network, images, "relu", targets), targets)
-    np.testing.assert_allclose(found["value"], expected, atol=2e-5)
-    assert found["kept"].tolist() == (network(images).argmax(1) == targets).tolist()
+    np.testing.assert_allclose(rows["value"], expected, atol=2e-5)
+    assert rows["kept"].tolist() == (network(images).argmax(1) == targets).tolist()
 
 
 def test_a_metric_of_the_map_alone_never_moves_with_the_input(run: bb.Run, trials: pd.DataFrame) -> None:
     before = run.table[(run.table["metric"] == "sparseness") & (run.table["method"] == "gradcam")].sort_values("sample")
     for draw in range(2):
-        found = values(trials, "gradcam", "sparseness", on="input", strength="disruptive", draw=draw)
-        assert found["value"].tolist() == before["value"].tolist()
+        rows = values(trials, "gradcam", "sparseness", on="input", strength="disruptive", draw=draw)
+        assert rows["value"].tolist() == before["value"].tolist()
     moved = values(trials, "gradcam", "sparseness", on="weights", strength="disruptive", draw=0)
     assert (moved["value"].to_numpy() != before["value"].to_numpy()).any()
 
@@ -128,8 +128,8 @@ def test_what_is_asked_again_is_asked_of_the_noisy_image(images: Tensor, trials:
     assert other.drop_duplicates("sample").sort_values("sample")["target"].tolist() == targets.tolist()
     for method in METHODS:
         expected = other[(other["method"] == method) & (other["metric"] == "noise_stability")].sort_values("sample")
-        found = values(trials, method, "noise_stability", on="input", strength="minor", draw=0)
-        np.testing.assert_allclose(found["value"], expected["value"], atol=1e-5)
+        rows = values(trials, method, "noise_stability", on="input", strength="minor", draw=0)
+        np.testing.assert_allclose(rows["value"], expected["value"], atol=1e-5)
 
 
 def test_every_row_is_there_with_its_reason(trials: pd.DataFrame, images: Tensor) -> None:
@@ -147,19 +147,19 @@ def test_the_study_holds_levels_and_controls(run: bb.Run) -> None:
     assert {levels[name] for name in levels} == {(of, share) for of in METHODS for share in LEVELS}
     assert {*METHODS, *CONTROLS, *levels} == {m["name"] for m in run.record.info["methods"]}
     assert "runtime" not in set(run.table["metric"])
-    found = run.decay()
-    assert found["of"].tolist()[:3] == [*METHODS, ""]
-    assert (found["levels"] == len(LEVELS)).all()
+    decay = run.decay()
+    assert decay["of"].tolist()[:3] == [*METHODS, ""]
+    assert (decay["levels"] == len(LEVELS)).all()
     rows = run.table[(run.table["metric"] == "average_drop") & run.table["method"].isin(levels)]
     assert len(rows) == 2 * len(LEVELS) * 6
 
 
 def test_the_table_has_every_metric(run: bb.Run) -> None:
-    found = run.reliability()
-    assert found["metric"].tolist() == ["average_drop", "sparseness", "noise_stability", "energy_pointing_game"]
-    mask = found[found["metric"] == "energy_pointing_game"].iloc[0]
+    table = run.reliability()
+    assert table["metric"].tolist() == ["average_drop", "sparseness", "noise_stability", "energy_pointing_game"]
+    mask = table[table["metric"] == "energy_pointing_game"].iloc[0]
     assert mask["reason"] == "input: the image's mask is empty; weights: the image's mask is empty"
-    assert (run.folder / "tables" / "reliability.csv").read_text().count("\n") == 1 + len(found)
+    assert (run.folder / "tables" / "reliability.csv").read_text().count("\n") == 1 + len(table)
     page = (run.folder / "tables" / "reliability.md").read_text()
     assert "energy\\_pointing\\_game@rise" not in page
     assert "the image's mask is empty" in page
@@ -167,14 +167,14 @@ def test_the_table_has_every_metric(run: bb.Run) -> None:
 
 def test_batch_and_resume_change_nothing(images: Tensor, trials: pd.DataFrame, tmp_path: Path) -> None:
     again = study(images, batch=2).reliability(tmp_path, disturbances=SIZES)
-    found = pd.read_parquet(again.folder / "reliability.parquet")
-    pd.testing.assert_frame_equal(found.drop(columns="value"), trials.drop(columns="value"))
-    np.testing.assert_allclose(found["value"], trials["value"], atol=1e-5)
-    asked = with_levels(study(images, batch=2))
+    repeated = pd.read_parquet(again.folder / "reliability.parquet")
+    pd.testing.assert_frame_equal(repeated.drop(columns="value"), trials.drop(columns="value"))
+    np.testing.assert_allclose(repeated["value"], trials["value"], atol=1e-5)
+    extended = with_levels(study(images, batch=2))
     before = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "cells").iterdir()}
-    disturb(asked, tmp_path, SIZES)
+    disturb(extended, tmp_path, SIZES)
     assert {path.name: path.stat().st_mtime_ns for path in (tmp_path / "cells").iterdir()} == before
-    pd.testing.assert_frame_equal(pd.read_parquet(again.folder / "reliability.parquet"), found)
+    pd.testing.assert_frame_equal(pd.read_parquet(again.folder / "reliability.parquet"), repeated)
 
 
 def test_a_threshold_is_chosen_among_the_disturbed(images: Tensor, tmp_path: Path) -> None:
@@ -193,11 +193,11 @@ def test_a_threshold_is_chosen_among_the_disturbed(images: Tensor, tmp_path: Pat
         def fingerprint(self, index: int) -> str:
             return str(index)
 
-    asked = study(images, datasets={"data": Masked()}, metrics=["max_box_acc"])
-    asked.reliability(tmp_path, disturbances=Disturbances(1))
-    found = pd.read_parquet(tmp_path / "reliability.parquet")
-    assert (found["status"] == "ok").any()
-    assert found.loc[found["status"] == "ok", "value"].isin([0, 1]).all()
+    box_study = study(images, datasets={"data": Masked()}, metrics=["max_box_acc"])
+    box_study.reliability(tmp_path, disturbances=Disturbances(1))
+    rows = pd.read_parquet(tmp_path / "reliability.parquet")
+    assert (rows["status"] == "ok").any()
+    assert rows.loc[rows["status"] == "ok", "value"].isin([0, 1]).all()
 
 
 def test_a_network_that_does_not_copy_has_no_noisy_weights(images: Tensor, tmp_path: Path) -> None:
@@ -205,9 +205,9 @@ def test_a_network_that_does_not_copy_has_no_noisy_weights(images: Tensor, tmp_p
     network.kept = (x for x in "generators do not copy")  # type: ignore[assignment]
     done = study(images, models={"net": network}, metrics=["average_drop"])
     run = done.reliability(tmp_path, disturbances=Disturbances(1))
-    found = pd.read_parquet(tmp_path / "reliability.parquet")
-    assert set(found.loc[found["on"] == "weights", "status"]) == {"not_applicable"}
-    assert set(found.loc[found["on"] == "input", "status"]) == {"ok"}
+    rows = pd.read_parquet(tmp_path / "reliability.parquet")
+    assert set(rows.loc[rows["on"] == "weights", "status"]) == {"not_applicable"}
+    assert set(rows.loc[rows["on"] == "input", "status"]) == {"ok"}
     assert "cannot be copied" in run.consistency().set_index("on")["reason"].to_dict()["weights"]
 
 
@@ -222,15 +222,15 @@ def test_the_network_is_left_alone(images: Tensor, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("keys", "said"),
+    ("keys", "message"),
     [
         ({"draws": 0}, "draws is 0"),
         ({"input": (0.1, 0.1)}, "input is 0.1, 0.1"),
         ({"weights": (0, 1)}, "weights is 0, 1"),
     ],
 )
-def test_sizes_that_say_nothing_are_refused(keys: dict[str, Any], said: str) -> None:
-    with pytest.raises(BenchError, match=said):
+def test_sizes_that_say_nothing_are_refused(keys: dict[str, Any], message: str) -> None:
+    with pytest.raises(BenchError, match=message):
         Disturbances(**keys)
 
 
@@ -251,9 +251,9 @@ def test_a_plain_run_has_no_disturbances(images: Tensor, tmp_path: Path) -> None
 
 
 def test_all_draws_differ() -> None:
-    found = list(SIZES.all())
-    assert len({each.view for each in found}) == len(found) == 8
-    assert Disturbance("input", "minor", 0.001, 0) == found[0]
+    disturbances = list(SIZES.all())
+    assert len({each.view for each in disturbances}) == len(disturbances) == 8
+    assert Disturbance("input", "minor", 0.001, 0) == disturbances[0]
 
 
 def test_the_command(tmp_path: Path) -> None:

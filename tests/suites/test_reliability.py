@@ -34,18 +34,18 @@ def blended() -> dict[str, list[float]]:
     truth = truth / truth.max()
     noise = torch.rand(5, *SIZE, generator=generator)
     maps = [(1 - share) * truth + share * noise for share in SHARES]
-    found = scores(NAMES, Sum(truth / truth.sum() * 6), torch.ones(5, 3, *SIZE), maps, 64)
+    by_metric = scores(NAMES, Sum(truth / truth.sum() * 6), torch.ones(5, 3, *SIZE), maps, 64)
     signs = {name: 1 if METRICS[name.split("@")[0]].higher_is_better else -1 for name in NAMES}
-    return {name: [signs[name] * float(np.mean(row)) for row in rows] for name, rows in found.items()}
+    return {name: [signs[name] * float(np.mean(row)) for row in rows] for name, rows in by_metric.items()}
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_falls_as_the_map_is_blended_with_noise(name: str, blended: dict[str, list[float]]) -> None:
-    found = blended[name]
-    span = found[0] - found[-1]
+    means = blended[name]
+    span = means[0] - means[-1]
     assert span > 0.01, "a wrong map is told from the right one"
-    rises = [b - a for a, b in pairwise(found) if b > a]
-    assert all(rise < 0.03 * span for rise in rises), found
+    rises = [b - a for a, b in pairwise(means) if b > a]
+    assert all(rise < 0.03 * span for rise in rises), means
 
 
 def test_noised_blends(images: Tensor) -> None:

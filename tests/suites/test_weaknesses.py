@@ -122,10 +122,10 @@ def map_by(name: str, head: Any, image: Tensor) -> Tensor:
 
 def test_several_instances_by_cells() -> None:
     """Each cell alone raises the probability alike, whatever instance it is of; a cell outside does not."""
-    found = map_by("reciprocam", total, instances())
+    heatmap = map_by("reciprocam", total, instances())
     for place in FOOTPRINTS:
-        assert float(found[place].max()) == pytest.approx(sigmoid(1), abs=1e-6)
-    assert float(found[4, 4]) == pytest.approx(0.5, abs=1e-6)
+        assert float(heatmap[place].max()) == pytest.approx(sigmoid(1), abs=1e-6)
+    assert float(heatmap[4, 4]) == pytest.approx(0.5, abs=1e-6)
 
 
 def test_cause_by_place_is_not_a_channel_mean() -> None:

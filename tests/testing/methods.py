@@ -14,7 +14,7 @@ from benchbench.types import Layer
 @contextmanager
 def registered(name: str, function: Callable[[Layer], Tensor]) -> Iterator[str]:
     @method(name, needs="gradient", control=True)
-    def made(layer: Layer) -> Tensor:
+    def saliency(layer: Layer) -> Tensor:
         """For a test."""
         return function(layer)
 

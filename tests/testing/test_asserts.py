@@ -136,13 +136,13 @@ def test_maps_are_equal_up_to_scale_and_offset() -> None:
     other[1, 2, 3] += 0.1 * span * (1 if maps[1, 2, 3] < maps[1].max() - 0.1 * span else -1)
     with pytest.raises(AssertionError, match=r"1 of 3 maps differ, map 1 most: by 0\.1 at row 2, column 3"):
         assert_equal_maps(other, maps)
-    for bad, said in (
+    for bad, message in (
         (maps[:2], "where"),
         (maps[0], "have shape"),
         (maps * torch.nan, "not finite"),
         (maps[:0], "none"),
     ):
-        with pytest.raises(AssertionError, match=said):
+        with pytest.raises(AssertionError, match=message):
             assert_equal_maps(bad, maps)
     with pytest.raises(AssertionError, match="3 of 3 maps differ"):
         assert_equal_maps(maps, np.zeros((3, 4, 5)))

@@ -22,8 +22,8 @@ def sound(layer, *, power: float = 1.0):
 @bb.method("mixing", needs="activation", control=True)
 def mixing(layer):
     """For a test."""
-    found = layer.activation.mean(1)
-    return found - found.mean(0)
+    means = layer.activation.mean(1)
+    return means - means.mean(0)
 
 @bb.metric("large", higher_is_better=True, needs="map", unit="none", equation="mean", range=(0, 1),
            protocols={"only": {}})
@@ -51,19 +51,21 @@ def test_every_check_has_an_id_and_a_fault_fails_its_own(plugins: pytest.Pyteste
         test_contract = contract_suite(methods=["sound", {"name": "sound", "power": 2.0}, "mixing"], metrics=["large"])
     """)
     done = session("-v", "-rf")
-    said = done.stdout.str()
+    output = done.stdout.str()
     for title in CHECKS:
         for label in ("sound", "sound(power=2.0)"):
-            assert f"::test_contract[{label}-{title}] PASSED" in said, title
-    failed = {line.split("[")[1].split("]")[0] for line in said.splitlines() if line.startswith("FAILED")}
+            assert f"::test_contract[{label}-{title}] PASSED" in output, title
+    failed = {line.split("[")[1].split("]")[0] for line in output.splitlines() if line.startswith("FAILED")}
     assert {"mixing-batches and order", "large@only-in its range"} <= failed
     assert "mixing-seeds and traces" not in failed
     done.assert_outcomes(passed=3 * len(CHECKS) + len(METRIC_CHECKS) - len(failed), failed=len(failed))
-    assert "AssertionError: mixing: batches and order: " in said
-    assert "AssertionError: large: in its range: " in said
-    assert "contracts.py" not in said
-    assert "During handling" not in said
-    assert not [line for line in said.splitlines() if line.startswith("E       assert ")], "our expression, not theirs"
+    assert "AssertionError: mixing: batches and order: " in output
+    assert "AssertionError: large: in its range: " in output
+    assert "contracts.py" not in output
+    assert "During handling" not in output
+    assert not [line for line in output.splitlines() if line.startswith("E       assert ")], (
+        "our expression, not theirs"
+    )
 
 
 def test_a_package_is_checked_as_a_whole(plugins: pytest.Pytester, session: Session) -> None:
@@ -72,24 +74,24 @@ def test_a_package_is_checked_as_a_whole(plugins: pytest.Pytester, session: Sess
         test_contract = contract_suite(package="mine")
     """)
     done = session("-q", "-n", "2", "-rs", "-k", "sound or large or again")
-    said = done.stdout.str()
-    assert "again needs again: its contract is not checked here" in said
+    output = done.stdout.str()
+    assert "again needs again: its contract is not checked here" in output
     outcomes = done.parseoutcomes()
     assert outcomes["skipped"] == 1
     assert outcomes["passed"] + outcomes["failed"] == len(CHECKS) + len(METRIC_CHECKS)
 
 
 def test_our_own_package_is_all_there() -> None:
-    made = contract_suite(package="benchbench.methods")
-    (mark,) = made.pytestmark  # type: ignore[attr-defined]
+    contract = contract_suite(package="benchbench.methods")
+    (mark,) = contract.pytestmark  # type: ignore[attr-defined]
     ids = [str(param.id) for param in mark.args[1]]
-    own = [name for name, p in METHODS.load().items() if p.function.__module__.startswith("benchbench.methods.")]
-    assert {name for name in own if not any(i.startswith(f"{name}-") for i in ids)} == set()
+    names = [name for name, p in METHODS.load().items() if p.function.__module__.startswith("benchbench.methods.")]
+    assert {name for name in names if not any(i.startswith(f"{name}-") for i in ids)} == set()
     assert len(METRICS.names()) > 0
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"),
+    ("arguments", "message"),
     [
         ({}, "there is nothing to check"),
         ({"package": "nobody"}, "there is nothing to check"),
@@ -101,6 +103,6 @@ def test_our_own_package_is_all_there() -> None:
         ({"metrics": ["deletion@rise"]}, "no protocol 'rise'"),
     ],
 )
-def test_what_cannot_be_checked_is_an_error(asked: dict[str, object], said: str) -> None:
-    with pytest.raises(BenchError, match=said):
-        contract_suite(**asked)  # type: ignore[arg-type]
+def test_what_cannot_be_checked_is_an_error(arguments: dict[str, object], message: str) -> None:
+    with pytest.raises(BenchError, match=message):
+        contract_suite(**arguments)  # type: ignore[arg-type]

@@ -136,10 +136,12 @@ def test_a_study_that_fails_fails_every_test_that_asks(
     """)
     done = session("-n", str(workers))
     done.assert_outcomes(passed=1, failed=5)
-    said = done.stdout.str()
-    assert said.count("Failed: the study failed: layers: net: ") + said.count("\nthe study failed: layers: net: ") >= 4
-    assert "3 rows of the study failed: raising under average_drop: ValueError: it is broken" in said
-    assert "Traceback" not in said
+    output = done.stdout.str()
+    assert (
+        output.count("Failed: the study failed: layers: net: ") + output.count("\nthe study failed: layers: net: ") >= 4
+    )
+    assert "3 rows of the study failed: raising under average_drop: ValueError: it is broken" in output
+    assert "Traceback" not in output
 
 
 def test_a_worker_that_dies_lets_go_of_the_study(pytester: pytest.Pytester, place: Path, session: Session) -> None:
@@ -284,16 +286,16 @@ def test_gradcam(benchbench_cost):
 def test_cost_is_benchmarked_with_what_is_no_time(pytester: pytest.Pytester, session: Session) -> None:
     pytester.makepyfile(test_cost=COST)
     session("--benchmark-json=found.json", "--benchmark-max-time=0.1").assert_outcomes(passed=2)
-    found = json.loads((pytester.path / "found.json").read_text())["benchmarks"]
-    info = {one["name"]: one["extra_info"] for one in found}
+    benchmarks = json.loads((pytester.path / "found.json").read_text())["benchmarks"]
+    info = {benchmark["name"]: benchmark["extra_info"] for benchmark in benchmarks}
     assert info["test_scorecam"]["forwards"] == 11
     assert info["test_gradcam"]["forwards"] == info["test_gradcam"]["backwards"] == 1
     assert info["test_scorecam"]["method"] == "scorecam"
-    for one in info.values():
-        assert one["peak_memory_bytes"] > 5 * 6 * 32 * 32  # the first stage's output, at least
-        assert one["reference_seconds"] > 0
-        assert one["in_references"] > 0
-    assert all(one["stats"]["rounds"] >= 5 for one in found)
+    for benchmark in info.values():
+        assert benchmark["peak_memory_bytes"] > 5 * 6 * 32 * 32  # the first stage's output, at least
+        assert benchmark["reference_seconds"] > 0
+        assert benchmark["in_references"] > 0
+    assert all(benchmark["stats"]["rounds"] >= 5 for benchmark in benchmarks)
 
 
 def test_without_pytest_benchmark_the_way_to_it_is_said(pytester: pytest.Pytester, session: Session) -> None:

@@ -68,8 +68,8 @@ WRONG = {
 
 @pytest.mark.parametrize("fault", WRONG)
 def test_other_maps_fail(stored: Path, fault: str) -> None:
-    maps, said = WRONG[fault]
-    with pytest.raises(AssertionError, match=said):
+    maps, message = WRONG[fault]
+    with pytest.raises(AssertionError, match=message):
         assert_same_maps(maps, stored)
 
 
@@ -102,12 +102,12 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 
 def test_large_maps_are_kept_as_means() -> None:
     large = np.random.default_rng(0).random((100, 20))
-    found = kept(large)
-    assert found.shape == (SIDE, 20)
+    means = kept(large)
+    assert means.shape == (SIDE, 20)
     normal = (large - large.min()) / (large.max() - large.min())
     edges = [i * 100 // SIDE for i in range(SIDE + 1)]
     for i in (0, 7, 31):
-        np.testing.assert_allclose(found[i], normal[edges[i] : edges[i + 1]].mean(0), atol=6e-5)
+        np.testing.assert_allclose(means[i], normal[edges[i] : edges[i + 1]].mean(0), atol=6e-5)
 
 
 @given(arrays(np.float32, st.tuples(st.integers(1, 40), st.integers(1, 40)), elements=st.floats(-1e3, 1e3, width=32)))

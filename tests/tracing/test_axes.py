@@ -112,10 +112,10 @@ STEPS: dict[str, list[Callable[[Tensor], Tensor]]] = {
 
 
 def _written(x: Tensor) -> Tensor:
-    found = torch.zeros(1, 4, HEIGHT, WIDTH)
-    found[:, :2] = x[:, :2]
-    found[:, 2:] = x[:, 2:]
-    return found
+    copied = torch.zeros(1, 4, HEIGHT, WIDTH)
+    copied[:, :2] = x[:, :2]
+    copied[:, 2:] = x[:, 2:]
+    return copied
 
 
 @pytest.mark.parametrize("name", STEPS)
@@ -125,13 +125,13 @@ def test_every_cell_of_a_map_is_at_its_place(name: str) -> None:
     checked = 0
     for at in range(len(network.steps)):
         try:
-            found = capture(network, image, [f"at.{at}"], lambda z: z.argmax(1), gradient=False).activations[f"at.{at}"]
+            cells = capture(network, image, [f"at.{at}"], lambda z: z.argmax(1), gradient=False).activations[f"at.{at}"]
         except NotApplicable:
             assert name == "windows by view alone", "others all hold maps"
             continue
-        if found.shape[2:] != (HEIGHT, WIDTH):  # padded
-            found = found[:, :, :HEIGHT, :WIDTH]
-        torch.testing.assert_close(found[:, :2], image[:, :2], rtol=1e-4, atol=1e-4)
+        if cells.shape[2:] != (HEIGHT, WIDTH):  # padded
+            cells = cells[:, :, :HEIGHT, :WIDTH]
+        torch.testing.assert_close(cells[:, :2], image[:, :2], rtol=1e-4, atol=1e-4)
         checked += 1
     assert checked
 

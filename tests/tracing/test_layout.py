@@ -28,8 +28,8 @@ from ..networks import Pooled, Vit, seeded
 
 
 def swin() -> nn.Module:
-    made: nn.Module = SwinTransformer([4, 4], 24, [2, 2], [2, 4], [2, 2], num_classes=7)
-    return made
+    network: nn.Module = SwinTransformer([4, 4], 24, [2, 2], [2, 4], [2, 2], num_classes=7)
+    return network
 
 
 SIDES, KINDS = st.integers(1, 9), st.sampled_from(["first", "last", "tokens"])
@@ -43,16 +43,16 @@ def test_there_and_back(height: int, width: int, prefix: int, channels: int, kin
         "last": (2, height, width, channels),
         "tokens": (2, prefix + height * width, channels),
     }[kind]
-    one, other = torch.randn(shape), torch.randn(shape)
+    output, other = torch.randn(shape), torch.randn(shape)
     layout = Layout(kind, height, width, prefix if kind == "tokens" else 0)
-    assert layout.map_of(one).shape == (2, channels, height, width)
-    put = layout.output_of(layout.map_of(one), other)
+    assert layout.map_of(output).shape == (2, channels, height, width)
+    restored = layout.output_of(layout.map_of(output), other)
     if kind == "tokens":
-        assert torch.equal(put[:, prefix:], one[:, prefix:])
-        assert torch.equal(put[:, :prefix], other[:, :prefix])
-        assert torch.equal(layout.tokens(one[..., 0]), one[:, prefix:, 0].reshape(2, height, width))
+        assert torch.equal(restored[:, prefix:], output[:, prefix:])
+        assert torch.equal(restored[:, :prefix], other[:, :prefix])
+        assert torch.equal(layout.tokens(output[..., 0]), output[:, prefix:, 0].reshape(2, height, width))
     else:
-        assert torch.equal(put, one)
+        assert torch.equal(restored, output)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_layouts_that_are_known(shape: tuple[int, ...], size: tuple[int, int], e
 
 
 @pytest.mark.parametrize(
-    ("shape", "size", "said"),
+    ("shape", "size", "message"),
     [
         ((2, 28, 28, 28), (224, 224), "with_layout"),
         ((2, 64, 100, 16), (224, 224), "with_layout"),
@@ -83,9 +83,9 @@ def test_layouts_that_are_known(shape: tuple[int, ...], size: tuple[int, int], e
         ((2, 17, 768), (64, 64), "with_grid"),
     ],
 )
-def test_a_shape_that_tells_nothing_is_refused(shape: tuple[int, ...], size: tuple[int, int], said: str) -> None:
+def test_a_shape_that_tells_nothing_is_refused(shape: tuple[int, ...], size: tuple[int, int], message: str) -> None:
     """Of 17 tokens, 16 may be patches, or 9 behind 8 others."""
-    with pytest.raises(NotApplicable, match=said):
+    with pytest.raises(NotApplicable, match=message):
         layout_of(shape, size, Tokens(frozenset({768})))
 
 
@@ -203,9 +203,11 @@ class Strips(nn.Module):
 
 def test_the_operations_tell_the_grid_of_strips() -> None:
     network, images = seeded(Strips), torch.rand(2, 3, 64, 64)
-    found = capture(network, images, ["norm"], lambda z: z.argmax(1))
-    assert found.layouts["norm"] == Layout("tokens", 4, 16, 0), "64 tokens, which might be 8 x 8"
-    torch.testing.assert_close(found.activations["norm"][:, :, 1, 5], network.norm(network.embed(images)[:, :, 1, 5]))
+    captured = capture(network, images, ["norm"], lambda z: z.argmax(1))
+    assert captured.layouts["norm"] == Layout("tokens", 4, 16, 0), "64 tokens, which might be 8 x 8"
+    torch.testing.assert_close(
+        captured.activations["norm"][:, :, 1, 5], network.norm(network.embed(images)[:, :, 1, 5])
+    )
     assert resolve(network, images, "last") == ["norm"]
     assert map_of("shapleycam", network, images, "norm").shape == (2, 4, 16)
 
@@ -223,13 +225,13 @@ def test_a_grid_given_by_hand_is_believed_where_the_operations_do_not_tell() -> 
     network, images = seeded(Hidden), torch.rand(2, 3, 64, 64)
     assert capture(network, images, ["norm"], lambda z: z.argmax(1)).layouts["norm"] == Layout("tokens", 8, 8, 0)
     expected = network.norm(network.embed(images)[:, :, 1, 5])
-    for told in (with_grid(network, (4, 16)), with_layout(network, {"norm": (4, 16)})):
-        found = capture(told, images, ["norm"], lambda z: z.argmax(1))
-        assert found.layouts["norm"] == Layout("tokens", 4, 16, 0)
-        torch.testing.assert_close(found.activations["norm"][:, :, 1, 5], expected, rtol=1e-3, atol=1e-4)
-        assert resolve(told, images, "last") == ["norm"]
-        assert map_of("gradcam", told, images, "norm").shape == (2, 4, 16)
-        ablated = map_of("ablationcam", told, images, "norm").flatten(1)
+    for described in (with_grid(network, (4, 16)), with_layout(network, {"norm": (4, 16)})):
+        captured = capture(described, images, ["norm"], lambda z: z.argmax(1))
+        assert captured.layouts["norm"] == Layout("tokens", 4, 16, 0)
+        torch.testing.assert_close(captured.activations["norm"][:, :, 1, 5], expected, rtol=1e-3, atol=1e-4)
+        assert resolve(described, images, "last") == ["norm"]
+        assert map_of("gradcam", described, images, "norm").shape == (2, 4, 16)
+        ablated = map_of("ablationcam", described, images, "norm").flatten(1)
         torch.testing.assert_close(ablated, map_of("ablationcam", network, images, "norm").flatten(1))
     for name in ("benchbench_grid", "benchbench_layouts"):
         assert not hasattr(network, name), "the user's network is as it was"
@@ -258,7 +260,7 @@ def test_a_grid_that_is_none(grid: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("layouts", "message"),
     [
         ({"nrm": "last"}, "no layer 'nrm'.*'norm'"),
         ({"norm": "middle"}, "'middle'.*Give 'first'"),
@@ -266,28 +268,30 @@ def test_a_grid_that_is_none(grid: Any) -> None:
         ({"norm": (0, 4)}, "Give 'first'"),
     ],
 )
-def test_a_layout_that_is_none(given: Any, said: str) -> None:
-    with pytest.raises(BenchError, match=said):
-        with_layout(seeded(Strips), given)
+def test_a_layout_that_is_none(layouts: Any, message: str) -> None:
+    with pytest.raises(BenchError, match=message):
+        with_layout(seeded(Strips), layouts)
 
 
-@pytest.mark.parametrize("given", ["first", "last", (9, 16)])
-def test_a_layout_that_an_output_cannot_have(given: Any) -> None:
+@pytest.mark.parametrize("layout", ["first", "last", (9, 16)])
+def test_a_layout_that_an_output_cannot_have(layout: Any) -> None:
     with pytest.raises(BenchError, match=r"its output is \(1, 64, 8\)"):
-        capture(with_layout(seeded(Strips), {"norm": given}), torch.rand(2, 3, 64, 64), ["norm"], lambda z: z.argmax(1))
+        capture(
+            with_layout(seeded(Strips), {"norm": layout}), torch.rand(2, 3, 64, 64), ["norm"], lambda z: z.argmax(1)
+        )
 
 
 class Uneven(nn.Module):
-    """A convolution, what ``made`` makes of it, ReLU, the mean over space and a linear layer."""
+    """A convolution, what ``between`` makes of it, ReLU, the mean over space and a linear layer."""
 
-    def __init__(self, convolution: nn.Module, *made: nn.Module, turn: bool = False) -> None:
+    def __init__(self, convolution: nn.Module, *between: nn.Module, turn: bool = False) -> None:
         super().__init__()
-        self.conv, self.made, self.relu = convolution, nn.Sequential(*made), nn.ReLU()
+        self.conv, self.between, self.relu = convolution, nn.Sequential(*between), nn.ReLU()
         self.fc, self.turn = nn.LazyLinear(5), turn
 
     def forward(self, images: Tensor) -> Tensor:
         images = images.mT if self.turn else images
-        logits: Tensor = self.fc(self.relu(self.made(self.conv(images))).mean((2, 3)))
+        logits: Tensor = self.fc(self.relu(self.between(self.conv(images))).mean((2, 3)))
         return logits
 
 
@@ -303,29 +307,29 @@ UNEVEN: dict[str, Any] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("layer", ["relu", "last", "made"])
+@pytest.mark.parametrize("layer", ["relu", "last", "between"])
 @pytest.mark.parametrize("name", UNEVEN)
 def test_maps_of_uneven_networks_by_hand(name: str, layer: str, images: Tensor) -> None:
     """HiResCAM in its closed form, sum_k w_k A_k / cells, of networks that shorten one side of the image alone."""
 
     def build() -> Any:
-        made = UNEVEN[name]()
-        made(torch.zeros(1, 3, 64, 64))
-        return made
+        uneven = UNEVEN[name]()
+        uneven(torch.zeros(1, 3, 64, 64))
+        return uneven
 
     network: Any = seeded(build)
     pictures, targets = images[:3], torch.tensor([1, 4, 0])
     with torch.no_grad():
-        before = network.made(network.conv(pictures.mT if network.turn else pictures))
+        before = network.between(network.conv(pictures.mT if network.turn else pictures))
         weight = network.fc.weight[targets][:, :, None, None] / before[0, 0].numel()
-        expected = (weight * (before.relu() if layer != "made" else before * (before > 0))).sum(1).relu()
+        expected = (weight * (before.relu() if layer != "between" else before * (before > 0))).sum(1).relu()
     expected = expected.mT if network.turn else expected
     place = resolve(network, pictures[:1], layer)[-1]
     assert place == ("relu" if layer == "last" else layer)
-    found = map_of("hirescam", network, pictures, place, targets)
+    maps = map_of("hirescam", network, pictures, place, targets)
     assert expected.flatten(1).any(1).all()
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
-    torch.testing.assert_close(map_of("hirescam", network, pictures[:1], place, targets[:1])[0], found[0])
+    torch.testing.assert_close(maps, expected, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(map_of("hirescam", network, pictures[:1], place, targets[:1])[0], maps[0])
     layer_at = layer_of(network, pictures, place, targets)
     torch.testing.assert_close(layer_at.rest(layer_at.activation), layer_at.logits, rtol=1e-4, atol=1e-5)
 
@@ -333,9 +337,9 @@ def test_maps_of_uneven_networks_by_hand(name: str, layer: str, images: Tensor) 
 @pytest.mark.parametrize("name", ["columns by 4", "turned", "pooled columns"])
 def test_explain_and_the_prepared_copy_read_uneven_networks_alike(name: str, images: Tensor) -> None:
     def build() -> Any:
-        made = UNEVEN[name]()
-        made(torch.zeros(1, 3, 64, 64))
-        return made
+        uneven = UNEVEN[name]()
+        uneven(torch.zeros(1, 3, 64, 64))
+        return uneven
 
     network = seeded(build)
     copied = prepare(network, images[:2])
@@ -351,8 +355,8 @@ def test_explain_and_the_prepared_copy_read_uneven_networks_alike(name: str, ima
                  plain.captured.layouts["relu"])  # fmt: skip
     assert behind is not None
     with torch.no_grad():
-        found = behind.logits(plain.captured.activations["relu"], images[:2], torch.tensor([0, 1]), ())
-    torch.testing.assert_close(found, plain.captured.logits)
+        logits = behind.logits(plain.captured.activations["relu"], images[:2], torch.tensor([0, 1]), ())
+    torch.testing.assert_close(logits, plain.captured.logits)
 
 
 class Columns(nn.Module):
@@ -390,9 +394,9 @@ def test_gradcam_on_tokens_of_strips_by_hand(patch: tuple[int, int], turned: boo
 
 def test_attention_s_grid_is_that_of_the_tokens(images: Tensor) -> None:
     network = seeded(lambda: Columns((64, 4)))
-    found, grid = attentions(network, images[:2], torch.tensor([0, 1]), "none")
+    block_attentions, grid = attentions(network, images[:2], torch.tensor([0, 1]), "none")
     assert grid.layout == Layout("tokens", 1, 16, 1)
-    assert found[0].weight.shape == (2, 2, 17, 17)
+    assert block_attentions[0].weight.shape == (2, 2, 17, 17)
 
 
 class Unclear(nn.Module):
@@ -403,10 +407,10 @@ class Unclear(nn.Module):
         self.conv, self.show, self.fc, self.last = nn.Conv2d(3, 16, 4, 4), nn.Identity(), nn.Linear(16, 5), last
 
     def forward(self, images: Tensor) -> Tensor:
-        found = self.conv(images).relu()
-        found = found.permute(0, 2, 3, 1) if self.last else found
-        found = self.show(torch.fft.ifft2(torch.fft.fft2(found)).real)
-        logits: Tensor = self.fc(found.mean((1, 2) if self.last else (2, 3)))
+        values = self.conv(images).relu()
+        values = values.permute(0, 2, 3, 1) if self.last else values
+        values = self.show(torch.fft.ifft2(torch.fft.fft2(values)).real)
+        logits: Tensor = self.fc(values.mean((1, 2) if self.last else (2, 3)))
         return logits
 
 
@@ -415,12 +419,14 @@ def test_an_unclear_layout_is_refused_and_can_be_given(last: bool, images: Tenso
     network, targets = seeded(lambda: Unclear(last=last)), torch.tensor([1, 2])
     with pytest.raises(NotApplicable, match="with_layout"):
         bb.explain(network, images[:2], method="hirescam", layer="show", target=targets)
-    told = bb.with_layout(network, {"show": "last" if last else "first"})
+    described = bb.with_layout(network, {"show": "last" if last else "first"})
     with torch.no_grad():
         activation = network.conv(images[:2]).relu()
         expected = (network.fc.weight[targets][:, :, None, None] / 256 * activation).sum(1).relu()
-    torch.testing.assert_close(map_of("hirescam", told, images[:2], "show", targets), expected, rtol=1e-3, atol=1e-5)
-    assert resolve(told, images[:1], "last") == ["show"]
+    torch.testing.assert_close(
+        map_of("hirescam", described, images[:2], "show", targets), expected, rtol=1e-3, atol=1e-5
+    )
+    assert resolve(described, images[:1], "last") == ["show"]
 
 
 class Unrolled(nn.Module):
@@ -441,13 +447,13 @@ class Unrolled(nn.Module):
 
 def test_tokens_that_are_not_in_rows_are_refused_and_pooled_ones_read(images: Tensor) -> None:
     network = seeded(Unrolled)
-    for name, said in (("norm", "not a spatial map"), ("show", "in another order")):
-        with pytest.raises(NotApplicable, match=said):
+    for name, message in (("norm", "not a spatial map"), ("show", "in another order")):
+        with pytest.raises(NotApplicable, match=message):
             capture(network, images, [name], lambda z: z.argmax(1))
     assert resolve(network, images[:1], "last") == ["pooled"]
     kept: list[Tensor] = []
     handle = network.pooled.register_forward_hook(lambda _m, _i, o: kept.append(o))
     network(images)
     handle.remove()
-    found = capture(network, images, ["pooled"], lambda z: z.argmax(1)).activations["pooled"]
-    torch.testing.assert_close(found[:, :, 1, 2], kept[0][:, 1 * 4 + 2].detach(), msg="row 1 of 4, column 2")
+    activation = capture(network, images, ["pooled"], lambda z: z.argmax(1)).activations["pooled"]
+    torch.testing.assert_close(activation[:, :, 1, 2], kept[0][:, 1 * 4 + 2].detach(), msg="row 1 of 4, column 2")

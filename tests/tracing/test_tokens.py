@@ -31,12 +31,12 @@ KINDS: dict[str, tuple[int, dict[str, Any]]] = {
 }
 
 
-def lively(made: Any) -> nn.Module:
+def lively(model: Any) -> nn.Module:
     """Linear layers of ordinary size, so that blocks differ and attention is not uniform."""
-    for module in made.modules():
+    for module in model.modules():
         if isinstance(module, nn.Linear):
             nn.init.normal_(module.weight, std=0.3)
-    network: nn.Module = made
+    network: nn.Module = model
     return network
 
 
@@ -54,8 +54,8 @@ def built(kind: str) -> Any:
 
 def sized(kind: str, images: Tensor) -> Tensor:
     """Two images as the network takes them."""
-    found = images[:2].repeat(1, 1, 1, 2)
-    return found[:, :, :48, :80] if kind == "wide" else images[:2]
+    doubled = images[:2].repeat(1, 1, 1, 2)
+    return doubled[:, :, :48, :80] if kind == "wide" else images[:2]
 
 
 def written_out(network: Any, images: Tensor) -> tuple[Tensor, list[Tensor], list[Tensor]]:
@@ -82,10 +82,10 @@ def test_timm_s_attention_and_its_methods(kind: str, images: Tensor) -> None:
     torch.testing.assert_close(before, logits, rtol=1e-4, atol=1e-5)
     targets = logits.argmax(1)
     slopes = torch.autograd.grad(logits.gather(1, targets[:, None]).sum(), weights, retain_graph=True)
-    found, grid = attentions(network, pictures, targets, "logit")
+    block_attentions, grid = attentions(network, pictures, targets, "logit")
     height, width = pictures.shape[2] // 8, pictures.shape[3] // 8
     assert (grid.layout.height, grid.layout.width, grid.layout.prefix) == (height, width, prefix)
-    for block, weight, slope in zip(found, weights, slopes, strict=True):
+    for block, weight, slope in zip(block_attentions, weights, slopes, strict=True):
         torch.testing.assert_close(block.weight, weight.detach(), rtol=1e-4, atol=1e-6)
         torch.testing.assert_close(block.weight.sum(-1), torch.ones(weight.shape[:3]))
         assert block.gradient is not None
@@ -126,11 +126,11 @@ def test_legrad_is_torchcam_s(images: Tensor) -> None:
 
 def test_weights_are_those_that_the_module_gives_when_asked(images: Tensor) -> None:
     network = seeded(Vit)
-    asked: list[Tensor] = []
+    weights: list[Tensor] = []
 
-    def ask(module: nn.Module, given: Any, _named: Any, _output: Any) -> None:
+    def ask(module: nn.Module, inputs: Any, _named: Any, _output: Any) -> None:
         if not torch.is_grad_enabled():
-            asked.append(type(module).forward(module, *given, need_weights=True, average_attn_weights=False)[1])
+            weights.append(type(module).forward(module, *inputs, need_weights=True, average_attn_weights=False)[1])
 
     blocks = [m for m in network.modules() if isinstance(m, nn.MultiheadAttention)]
     handles = [block.register_forward_hook(ask, with_kwargs=True) for block in blocks]
@@ -139,8 +139,8 @@ def test_weights_are_those_that_the_module_gives_when_asked(images: Tensor) -> N
     for handle in handles:
         handle.remove()
     for gradient in ("none", "logit", "block"):
-        found, _ = attentions(network, images, logits.argmax(1), gradient)
-        for block, weight in zip(found, asked, strict=True):
+        block_attentions, _ = attentions(network, images, logits.argmax(1), gradient)
+        for block, weight in zip(block_attentions, weights, strict=True):
             torch.testing.assert_close(block.weight, weight, rtol=1e-5, atol=1e-7)
 
 
@@ -162,9 +162,9 @@ def test_slopes_by_finite_differences(images: Tensor) -> None:
     """Of attention whose tokens come first: the score of the values mixed by changed weights, in double."""
     network = seeded(SequenceFirst).double()
     pictures, targets = images[:2].double(), torch.tensor([1, 3])
-    found, grid = attentions(network, pictures, targets, "logit")
+    block_attentions, grid = attentions(network, pictures, targets, "logit")
     assert (grid.layout.height, grid.layout.width, grid.layout.prefix) == (8, 8, 0)
-    gradient = found[0].gradient
+    gradient = block_attentions[0].gradient
     assert gradient is not None
 
     def score(weight: Tensor) -> Tensor:
@@ -176,11 +176,11 @@ def test_slopes_by_finite_differences(images: Tensor) -> None:
             logits = network.fc(inside.out_proj(mixed).tanh().mean(1))
             return logits.gather(1, targets[:, None])[:, 0]  # type: ignore[no-any-return]
 
-    torch.testing.assert_close(score(found[0].weight), network(pictures).detach()[[0, 1], targets])
+    torch.testing.assert_close(score(block_attentions[0].weight), network(pictures).detach()[[0, 1], targets])
     for b, head, query, key in ((0, 0, 3, 5), (1, 1, 60, 2), (0, 1, 17, 17)):
-        step = torch.zeros_like(found[0].weight)
+        step = torch.zeros_like(block_attentions[0].weight)
         step[b, head, query, key] = 1e-5
-        slope = (score(found[0].weight + step) - score(found[0].weight - step))[b] / 2e-5
+        slope = (score(block_attentions[0].weight + step) - score(block_attentions[0].weight - step))[b] / 2e-5
         torch.testing.assert_close(gradient[b, head, query, key], slope, rtol=1e-5, atol=1e-10)
     with pytest.raises(NotApplicable, match="logits off every block"):
         attentions(network, pictures, targets, "block")
@@ -235,8 +235,8 @@ def test_ablationcam_on_tokens_by_a_hook(place: str, images: Tensor) -> None:
     """A channel of the patches is zeroed in the network's own forward; the class token keeps it."""
     network, pictures = seeded(Vit), images[:2]
     layer = layer_of(network, pictures, place)
-    found = map_of("ablationcam", network, pictures, place)
-    assert found.flatten(1).any(1).all()
+    maps = map_of("ablationcam", network, pictures, place)
+    assert maps.flatten(1).any(1).all()
     for b in range(2):
         expected = torch.zeros(8, 8)
         for k in range(16):
@@ -252,7 +252,7 @@ def test_ablationcam_on_tokens_by_a_hook(place: str, images: Tensor) -> None:
             handle.remove()
             y = layer.logits[b, layer.targets[b]]
             expected += (y - without) / y * layer.activation[b, k]
-        torch.testing.assert_close(found[b], expected.relu(), rtol=1e-3, atol=1e-5)
+        torch.testing.assert_close(maps[b], expected.relu(), rtol=1e-3, atol=1e-5)
 
 
 def test_curvature_in_tokens_by_differences_of_slopes(images: Tensor) -> None:
@@ -276,8 +276,8 @@ def test_curvature_in_tokens_by_differences_of_slopes(images: Tensor) -> None:
 
     expected = (slope(1) - slope(-1)) / 2e-5
     assert expected.abs().max() > 1e-3
-    found, _ = curvature(network, pictures, place, targets, direction)
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6 * float(expected.abs().max()))
+    product, _ = curvature(network, pictures, place, targets, direction)
+    torch.testing.assert_close(product, expected, rtol=1e-4, atol=1e-6 * float(expected.abs().max()))
 
 
 NAMED: dict[str, dict[str, Any]] = {
@@ -314,8 +314,8 @@ def test_named_transformers_of_timm_under_the_cam_family(name: str) -> None:
         "gradcam-elementwise": product.relu().sum(3),
         "layercam": (output * slope.relu()).sum(3).relu(),
     }
-    assert sum(float(found.max()) > 0 for found in expected.values()) >= 3, "zeros everywhere test nothing"
-    for method, found in expected.items():
+    assert sum(float(maps.max()) > 0 for maps in expected.values()) >= 3, "zeros everywhere test nothing"
+    for method, maps in expected.items():
         torch.testing.assert_close(
-            map_of(method, network, pictures, place), found, rtol=1e-3, atol=1e-5 * float(found.max())
+            map_of(method, network, pictures, place), maps, rtol=1e-3, atol=1e-5 * float(maps.max())
         )

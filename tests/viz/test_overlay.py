@@ -36,9 +36,9 @@ def photo() -> Image.Image:
 
 def test_half_the_picture_and_half_the_colour_of_the_map(photo: Image.Image) -> None:
     raw = torch.rand(5, 7, generator=torch.Generator().manual_seed(0))
-    found = np.asarray(laid(photo, raw, 0.5), dtype=np.float64)
+    pixels = np.asarray(laid(photo, raw, 0.5), dtype=np.float64)
     colours = mpl.colormaps["inferno"](saliency(raw[None], (40, 60))[0].numpy())[..., :3] * 255
-    assert np.abs(found - (np.asarray(photo) / 2 + colours / 2)).max() <= 0.5 + 1e-9
+    assert np.abs(pixels - (np.asarray(photo) / 2 + colours / 2)).max() <= 0.5 + 1e-9
     assert np.array_equal(np.asarray(laid(photo, raw, 0.0)), np.asarray(photo))
 
 
@@ -47,8 +47,8 @@ def test_explained_maps_and_normalised_images(images: Tensor, tmp_path: Path) ->
     maps = bb.explain(network, images[:1], method="gradcam", layer="conv")
     assert type(maps) is Tensor
     shown = bb.overlay(images[:1], [maps, maps[0], maps[0, 0]], preprocess=bb.Preprocess(64, 64))
-    one, *rest = shown.rows[0]
-    assert one.size == (64, 64)
+    panel, *rest = shown.rows[0]
+    assert panel.size == (64, 64)
     assert all(np.array_equal(np.asarray(each), np.asarray(rest[0])) for each in rest)
     with Image.open(io.BytesIO(shown._repr_png_())) as png:
         assert png.format == "PNG"
@@ -57,7 +57,7 @@ def test_explained_maps_and_normalised_images(images: Tensor, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("image", "maps", "words", "said"),
+    ("image", "maps", "words", "message"),
     [
         (torch.randn(3, 8, 8), torch.rand(2, 2), {}, r"not in \[0, 1\]. Give preprocess="),
         (torch.rand(8, 8), torch.rand(2, 2), {}, r"the image's shape is \(8, 8\)"),
@@ -67,8 +67,8 @@ def test_explained_maps_and_normalised_images(images: Tensor, tmp_path: Path) ->
         (torch.rand(3, 8, 8), torch.rand(2, 2), {"strength": 2}, "strength is 2"),
     ],
 )
-def test_mistakes(image: object, maps: Tensor, words: dict[str, float], said: str) -> None:
-    with pytest.raises(bb.BenchError, match=said):
+def test_mistakes(image: object, maps: Tensor, words: dict[str, float], message: str) -> None:
+    with pytest.raises(bb.BenchError, match=message):
         bb.overlay(image, maps, **words)  # type: ignore[arg-type]
 
 
@@ -96,8 +96,8 @@ def test_the_command(place: Path) -> None:
 
     for line, name in ((first, "a.png"), (second, "b.jpg")):
         with Image.open(place / name) as opened:
-            given, _ = prepare(opened.convert("RGB"), None, spec.preprocess)
-        p = network(given[None]).softmax(1)[0].detach()
+            image, _ = prepare(opened.convert("RGB"), None, spec.preprocess)
+        p = network(image[None]).softmax(1)[0].detach()
         assert line == f"{name}: {spec.classes[int(p.argmax())]}, probability {float(p.max()):.3f}"
     assert "WARNING: random" in done.stderr
     with Image.open(place / "seen.png") as png:
@@ -114,7 +114,7 @@ def test_the_target_of_the_command(place: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["absent.jpg"], "absent.jpg: there is no such file"),
         (["c.txt"], "c.txt: "),
@@ -127,10 +127,10 @@ def test_the_target_of_the_command(place: Path) -> None:
         (["a.png", "--model", "resnt18"], "unknown model 'resnt18'"),
     ],
 )
-def test_a_mistake_of_the_command_is_one_line(place: Path, words: list[str], said: str) -> None:
+def test_a_mistake_of_the_command_is_one_line(place: Path, words: list[str], message: str) -> None:
     model = [] if "--model" in words else ["--model", "net.py:small"]
     done = benchbench("explain", *words, *model, cwd=place)
     assert done.returncode == 2
-    assert said in done.stderr
+    assert message in done.stderr
     assert done.stderr.count("\n") == 1
     assert "Traceback" not in done.stderr

@@ -111,13 +111,13 @@ def cutouts(
     """
     if not root.is_dir():
         raise BenchError(f"no stamps: there is no folder {root}", where="cutouts", hint=_INSTALL)
-    found = {name: label for name, label in sorted(STAMPS.items()) if (root / name).is_file()}
-    if not found:
+    stamps = {name: label for name, label in sorted(STAMPS.items()) if (root / name).is_file()}
+    if not stamps:
         raise BenchError(f"none of the {len(STAMPS)} stamps is in {root}", where="cutouts", hint=_INSTALL)
     kinds = list(_PAINTERS) if background == "all" else [background]
-    chosen = _choose([Cutout(name, found[name], kind) for name in found for kind in kinds], count, seed)
+    chosen = _choose([Cutout(name, stamps[name], kind) for name in stamps for kind in kinds], count, seed)
     about = {
-        "source": f"{len(found)} photographs among the stamps of Debian's package tuxpaint-stamps-default, in {root}",
+        "source": f"{len(stamps)} photographs among the stamps of Debian's package tuxpaint-stamps-default, in {root}",
         "made": f"{len(chosen)} composites of {CANVAS} x {CANVAS} pixels, background {background}, seed {seed}",
         "labels": "ImageNet-1k class indices, chosen by eye",
         "licence": "the package is under the GPL, version 2; the stamps are read where they are and not copied",

@@ -27,16 +27,16 @@ def photos() -> Files:
         BenchError: foolbox is not installed, or without its data files.
     """
     folder = _folder()
-    found = [(path, match) for path in sorted(folder.glob("imagenet_*.jpg")) if (match := _NAME.fullmatch(path.name))]
-    if not found:
+    matches = [(path, match) for path in sorted(folder.glob("imagenet_*.jpg")) if (match := _NAME.fullmatch(path.name))]
+    if not matches:
         raise BenchError("the installed foolbox has no ImageNet photographs", where="photos", hint=_INSTALL)
     version = importlib.metadata.version("foolbox")
     about = {
-        "source": f"{len(found)} ImageNet photographs in the package foolbox {version}, data/imagenet_NN_LABEL.jpg",
+        "source": f"{len(matches)} ImageNet photographs in the package foolbox {version}, data/imagenet_NN_LABEL.jpg",
         "labels": "ImageNet-1k class indices, from the files' names",
         "licence": "foolbox is under the MIT licence; the photographs are from ImageNet and belong to their owners",
     }
-    return Files("photos", [Item(path.stem, path, int(match[2])) for path, match in found], about)
+    return Files("photos", [Item(path.stem, path, int(match[2])) for path, match in matches], about)
 
 
 def _folder() -> Path:

@@ -13,33 +13,33 @@ from .decode import to_rgb
 from .input_kinds import as_tensor, class_of
 
 
-def as_image(given: object, where: str) -> Image.Image | Tensor:
+def as_image(value: object, where: str) -> Image.Image | Tensor:
     """A PIL image as RGB, or a float tensor or NumPy array (channels, H, W) as a float32 tensor on the CPU.
 
     Raises:
         BenchError: anything else, values that are not finite, or no pixels.
     """
-    if isinstance(given, Image.Image):
+    if isinstance(value, Image.Image):
         try:
-            return to_rgb(given)
+            return to_rgb(value)
         except BenchError as error:
             raise error.at(where) from None
-    given = as_tensor(given)
-    if not isinstance(given, Tensor):
+    value = as_tensor(value)
+    if not isinstance(value, Tensor):
         hint = "Give a float tensor or array (channels, H, W), or a PIL image: Image.open(file)"
-        raise BenchError(f"{type(given).__name__} is neither a tensor nor a PIL image", where=where, hint=hint)
-    if not given.is_floating_point():
+        raise BenchError(f"{type(value).__name__} is neither a tensor nor a PIL image", where=where, hint=hint)
+    if not value.is_floating_point():
         hint = (
             "Give what the network expects: images.float() / 255, normalised; or PIL images, Image.fromarray(array), "
             "which are prepared for you"
         )
-        raise BenchError(f"the tensor's dtype is {given.dtype}, not a float", where=where, hint=hint)
-    if given.ndim != 3 or 0 in given.shape or channels_last(given):
-        last = given.ndim == 3 and channels_last(given)
-        plane = "Use image[None] for one channel" if given.ndim == 2 else "Give channels first, without a batch"
+        raise BenchError(f"the tensor's dtype is {value.dtype}, not a float", where=where, hint=hint)
+    if value.ndim != 3 or 0 in value.shape or channels_last(value):
+        last = value.ndim == 3 and channels_last(value)
+        plane = "Use image[None] for one channel" if value.ndim == 2 else "Give channels first, without a batch"
         hint = "Use .permute(2, 0, 1): channels come first" if last else plane
-        raise BenchError(f"a tensor {tuple(given.shape)}, not (channels, H, W)", where=where, hint=hint)
-    image = given.detach().cpu().float()
+        raise BenchError(f"a tensor {tuple(value.shape)}, not (channels, H, W)", where=where, hint=hint)
+    image = value.detach().cpu().float()
     if not bool(image.isfinite().all()):
         raise BenchError(
             "the tensor has values that are not finite", where=where, hint="Look for NaN or infinity in it"
@@ -52,51 +52,51 @@ def channels_last(image: Tensor) -> bool:
     return image.shape[-1] in (1, 3, 4) and image.shape[-3] > max(3, image.shape[-1])
 
 
-def as_label(given: object, where: str) -> int | None:
+def as_label(value: object, where: str) -> int | None:
     """An int of at least 0 from an int, integer tensor or array of one value, or a one-hot vector; None from None."""
-    if given is None:
+    if value is None:
         return None
-    given = as_tensor(class_of(given, where))
+    value = as_tensor(class_of(value, where))
     try:
-        label = None if _is_bool(given) else operator.index(given)  # type: ignore[arg-type]
+        label = None if _is_bool(value) else operator.index(value)  # type: ignore[arg-type]
     except TypeError:
         label = None
     if label is None or not 0 <= label < 2**31:
-        raise BenchError(f"{given!r} is not a class index", where=where, hint="Give an integer of at least 0, or None")
+        raise BenchError(f"{value!r} is not a class index", where=where, hint="Give an integer of at least 0, or None")
     return label
 
 
-def as_mask(given: object, image: Image.Image | Tensor, where: str) -> Tensor | None:
+def as_mask(mask: object, image: Image.Image | Tensor, where: str) -> Tensor | None:
     """A bool (H, W) of the image's size from bools or integers, a tensor or array: not 0 is object; None from None."""
-    if given is None:
+    if mask is None:
         return None
-    given = as_tensor(given)
-    if not isinstance(given, Tensor):
+    mask = as_tensor(mask)
+    if not isinstance(mask, Tensor):
         hint = "Use torch.from_numpy(np.array(mask))"
-        raise BenchError(f"{type(given).__name__} is not a tensor", where=where, hint=hint)
-    if given.is_floating_point() or given.is_complex():
-        raise BenchError(f"the mask's dtype is {given.dtype}", where=where, hint="Use mask > 0.5")
+        raise BenchError(f"{type(mask).__name__} is not a tensor", where=where, hint=hint)
+    if mask.is_floating_point() or mask.is_complex():
+        raise BenchError(f"the mask's dtype is {mask.dtype}", where=where, hint="Use mask > 0.5")
     size = tuple(image.shape[1:]) if isinstance(image, Tensor) else (image.height, image.width)
-    if tuple(given.shape) != size:
-        raise BenchError(f"the mask is {tuple(given.shape)} and its image {size} (height, width)", where=where)
-    return given.detach().cpu() != 0
+    if tuple(mask.shape) != size:
+        raise BenchError(f"the mask is {tuple(mask.shape)} and its image {size} (height, width)", where=where)
+    return mask.detach().cpu() != 0
 
 
-def as_group(given: object, where: str) -> str | None:
+def as_group(group: object, where: str) -> str | None:
     """A text from a text that is not empty, or from an integer; None from None.
 
     Raises:
         BenchError: anything else.
     """
-    if given is None:
+    if group is None:
         return None
-    if isinstance(given, str) and given.strip():
-        return given.strip()
+    if isinstance(group, str) and group.strip():
+        return group.strip()
     try:
-        return str(operator.index(given))  # type: ignore[arg-type]
+        return str(operator.index(group))  # type: ignore[arg-type]
     except TypeError:
         hint = "Give a text or an integer, or None where the image is independent"
-        raise BenchError(f"{given!r} is not a group", where=where, hint=hint) from None
+        raise BenchError(f"{group!r} is not a group", where=where, hint=hint) from None
 
 
 def image_bytes(image: Image.Image | Tensor) -> bytes:
@@ -106,5 +106,5 @@ def image_bytes(image: Image.Image | Tensor) -> bytes:
     return f"{image.mode} {image.size} ".encode() + image.tobytes()
 
 
-def _is_bool(given: object) -> bool:
-    return isinstance(given, bool) or (isinstance(given, Tensor) and given.dtype == torch.bool)
+def _is_bool(value: object) -> bool:
+    return isinstance(value, bool) or (isinstance(value, Tensor) and value.dtype == torch.bool)

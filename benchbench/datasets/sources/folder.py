@@ -59,36 +59,36 @@ def folder(
     _require_folder(root, "root")
     if masks is not None:
         _require_folder(masks, "masks")
-    found = scan(root, apart=[p for p in (labels, masks, groups) if p is not None])
-    if not found.photos:
+    contents = scan(root, apart=[p for p in (labels, masks, groups) if p is not None])
+    if not contents.photos:
         raise BenchError(
-            f"no photographs in {root} ({found.others} other files)",
+            f"no photographs in {root} ({contents.others} other files)",
             where="root",
             hint="Give a folder with jpg, png, bmp, webp, tif, gif or ppm files",
         )
-    known = _labels(found, labels, classes)
-    masked, spare = masks_of(found.photos, masks) if masks is not None else ({}, [])
-    grouped = _groups(found, labels, groups)
-    items = [Item(id, path, known.of.get(id), masked.get(id), grouped.get(id)) for id, path in found.photos.items()]
-    about = _about(root, found, known, items, spare)
+    known = _labels(contents, labels, classes)
+    masked, spare = masks_of(contents.photos, masks) if masks is not None else ({}, [])
+    grouped = _groups(contents, labels, groups)
+    items = [Item(id, path, known.of.get(id), masked.get(id), grouped.get(id)) for id, path in contents.photos.items()]
+    about = _about(root, contents, known, items, spare)
     return Files(root.resolve().name or "folder", items, about, known.readings, max_pixels)
 
 
-def _groups(found: Scan, labels: Path | None, groups: Path | None) -> dict[str, str]:
+def _groups(contents: Scan, labels: Path | None, groups: Path | None) -> dict[str, str]:
     if groups is not None:
-        return groups_of_table(groups, found.photos, "groups")
+        return groups_of_table(groups, contents.photos, "groups")
     if labels is not None and has_groups(labels):
-        return groups_of_table(labels, found.photos, "labels")
+        return groups_of_table(labels, contents.photos, "labels")
     return {}
 
 
-def _labels(found: Scan, labels: Path | None, classes: Classes | None) -> Labels:
-    if classes is not None and (labels is not None or not any("/" in id for id in found.photos)):
+def _labels(contents: Scan, labels: Path | None, classes: Classes | None) -> Labels:
+    if classes is not None and (labels is not None or not any("/" in id for id in contents.photos)):
         hint = "Leave out classes" + (", or labels" if labels is not None else "")
         raise BenchError("classes needs sub-folders, and there are none", where="classes", hint=hint)
     if labels is not None:
-        return labels_of_table(labels, found.photos)
-    inside = Counter("/" in id for id in found.photos)
+        return labels_of_table(labels, contents.photos)
+    inside = Counter("/" in id for id in contents.photos)
     if inside[True] and inside[False]:
         raise BenchError(
             f"{inside[False]} photographs in the folder itself and {inside[True]} in sub-folders: "
@@ -96,23 +96,23 @@ def _labels(found: Scan, labels: Path | None, classes: Classes | None) -> Labels
             where="root",
             hint="Move all of them into sub-folders, or give labels: a CSV with the columns file,label",
         )
-    return labels_of_folders(found, classes) if inside[True] else no_labels()
+    return labels_of_folders(contents, classes) if inside[True] else no_labels()
 
 
-def _about(root: Path, found: Scan, known: Labels, items: list[Item], spare: list[str]) -> dict[str, str]:
+def _about(root: Path, contents: Scan, known: Labels, items: list[Item], spare: list[str]) -> dict[str, str]:
     without = sum(item.label is None for item in items)
     masks = sum(item.mask is not None for item in items)
-    told = {
+    about = {
         "root": str(root),
         "photographs": str(len(items)),
-        "other files ignored": str(found.others),
+        "other files ignored": str(contents.others),
         "labels": known.rule + (f"; {without} photographs have none" if 0 < without < len(items) else ""),
         "masks": f"{masks} of {len(items)} photographs" + (f"; {_spare(spare)}" if spare else ""),
     }
     groups = {item.group for item in items if item.group is not None}
-    told |= {"groups": f"{len(groups)}"} if groups else {}
-    warnings = [said for said in (known.warning, _spare(spare)) if said]
-    return {**told, "warning": ". ".join(warnings)} if warnings else told
+    about |= {"groups": f"{len(groups)}"} if groups else {}
+    warnings = [warning for warning in (known.warning, _spare(spare)) if warning]
+    return {**about, "warning": ". ".join(warnings)} if warnings else about
 
 
 def _spare(masks: list[str]) -> str:

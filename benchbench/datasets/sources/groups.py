@@ -29,7 +29,7 @@ def groups_of_table(path: Path, photos: Mapping[str, Path], key: str) -> dict[st
     Raises:
         BenchError: the file cannot be read, a column is missing, or a row names no photograph, or one twice.
     """
-    found: dict[str, str] = {}
+    groups: dict[str, str] = {}
     lines: dict[str, int] = {}
     try:
         with path.open(newline="", encoding="utf-8-sig") as text:
@@ -44,14 +44,14 @@ def groups_of_table(path: Path, photos: Mapping[str, Path], key: str) -> dict[st
                 if id not in photos:
                     raise BenchError(f"{row['file']!r} is not a photograph in root", where=where, hint="Remove the row")
                 if id in lines:
-                    said = f"{row['file']!r} is on line {lines[id]} already"
-                    raise BenchError(said, where=where, hint="Remove one of the two")
+                    reason = f"{row['file']!r} is on line {lines[id]} already"
+                    raise BenchError(reason, where=where, hint="Remove one of the two")
                 lines[id] = reader.line_num
                 if (row["group"] or "").strip():
-                    found[id] = row["group"].strip()
+                    groups[id] = row["group"].strip()
     except OSError as error:
-        said = f"the file cannot be read: {error.strerror or error}"
-        raise BenchError(said, where=f"{key}: {path}", hint="Give a CSV: file,group") from None
+        reason = f"the file cannot be read: {error.strerror or error}"
+        raise BenchError(reason, where=f"{key}: {path}", hint="Give a CSV: file,group") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise BenchError(f"the file is not a UTF-8 CSV: {error}", where=f"{key}: {path.name}", hint=_HEADER) from None
-    return found
+    return groups

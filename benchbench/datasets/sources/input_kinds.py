@@ -30,75 +30,75 @@ class ImageForms(NamedTuple):
     groups: Any = None
 
 
-def parts_of(given: Any) -> ImageForms:
+def parts_of(value: Any) -> ImageForms:
     """The parts of a mapping by their usual keys, of (images, labels[, masks[, groups]]), or images alone.
 
     Args:
-        given: what a program holds for several images. A list or tuple has parts if its first item is a batch (4-D) or
+        value: what a program holds for several images. A list or tuple has parts if its first item is a batch (4-D) or
             a list; else it is a list of images.
 
     Raises:
         BenchError: a mapping without images, with several of them, or with labels under no usual key.
     """
-    if isinstance(given, Mapping):
-        return of_mapping(given)
-    if isinstance(given, (list, tuple)) and len(given) in (1, 2, 3, 4) and _is_batch(given[0]):
-        return ImageForms(*given)
-    return ImageForms(given)
+    if isinstance(value, Mapping):
+        return of_mapping(value)
+    if isinstance(value, (list, tuple)) and len(value) in (1, 2, 3, 4) and _is_batch(value[0]):
+        return ImageForms(*value)
+    return ImageForms(value)
 
 
 def _is_batch(first: Any) -> bool:
     return getattr(first, "ndim", 0) == 4 or isinstance(first, (list, tuple))
 
 
-def of_mapping(given: Mapping[Any, Any]) -> ImageForms:
+def of_mapping(mapping: Mapping[Any, Any]) -> ImageForms:
     """The images, labels and masks of a mapping such as {"pixel_values": ..., "labels": ...}.
 
     Raises:
         BenchError: there is no key of images or there are several, or labels are under no usual key.
     """
-    keys = ", ".join(map(repr, given))
-    images = [key for key in IMAGE_KEYS if key in given]
+    keys = ", ".join(map(repr, mapping))
+    images = [key for key in IMAGE_KEYS if key in mapping]
     if len(images) != 1:
         hint = f"Give (images, labels), or a mapping with one of {', '.join(IMAGE_KEYS)}"
-        said = "several keys that may be its images" if images else "no key that is its images"
-        raise BenchError(f"the mapping of {keys} has {said}", hint=hint)
-    labels = [key for key in LABEL_KEYS if key in given]
-    others = [key for key in given if any(like in str(key).lower() for like in _LIKE_LABELS)]
+        problem = "several keys that may be its images" if images else "no key that is its images"
+        raise BenchError(f"the mapping of {keys} has {problem}", hint=hint)
+    labels = [key for key in LABEL_KEYS if key in mapping]
+    others = [key for key in mapping if any(like in str(key).lower() for like in _LIKE_LABELS)]
     if len(labels) > 1 or (others and not labels):
         hint = f"Give (images, labels), or a mapping with one of {', '.join(LABEL_KEYS)}"
-        said = "several keys that may be its labels" if labels else "no key that is surely its labels"
-        raise BenchError(f"the mapping of {keys} has {said}", hint=hint)
-    masks = [key for key in MASK_KEYS if key in given]
-    return ImageForms(given[images[0]], given[labels[0]] if labels else None, given[masks[0]] if masks else None)
+        problem = "several keys that may be its labels" if labels else "no key that is surely its labels"
+        raise BenchError(f"the mapping of {keys} has {problem}", hint=hint)
+    masks = [key for key in MASK_KEYS if key in mapping]
+    return ImageForms(mapping[images[0]], mapping[labels[0]] if labels else None, mapping[masks[0]] if masks else None)
 
 
-def as_tensor(given: Any) -> Any:
+def as_tensor(value: Any) -> Any:
     """A NumPy array as a tensor; anything else as it is."""
-    if not isinstance(given, np.ndarray) or given.dtype.kind not in "biuf":
-        return given
-    if given.dtype.kind == "u" and given.dtype.itemsize > 1:  # torch does little with large unsigned integers
-        given = given.astype(np.int64)
-    native = given.astype(given.dtype.newbyteorder("="), copy=False)
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "biuf":
+        return value
+    if value.dtype.kind == "u" and value.dtype.itemsize > 1:  # torch does little with large unsigned integers
+        value = value.astype(np.int64)
+    native = value.astype(value.dtype.newbyteorder("="), copy=False)
     return torch.from_numpy(np.array(native, order="C"))  # a copy: read-only and reversed arrays have no tensor
 
 
-def one_hot(given: Tensor) -> bool:
+def one_hot(rows: Tensor) -> bool:
     """Whether every row (..., C) has a single 1 and is 0 elsewhere."""
-    return bool(((given == 0) | (given == 1)).all()) and bool((given != 0).sum(-1).eq(1).all())
+    return bool(((rows == 0) | (rows == 1)).all()) and bool((rows != 0).sum(-1).eq(1).all())
 
 
-def class_of(given: Any, where: str) -> Any:
+def class_of(label: Any, where: str) -> Any:
     """The class of a label that is one-hot, (C,); any other label as it is.
 
     Raises:
         BenchError: a vector that is not one-hot: several labels, or soft ones.
     """
-    row = as_tensor(given)
+    row = as_tensor(label)
     if isinstance(row, (list, tuple)):
         row = as_tensor(np.asarray(row))
     if not isinstance(row, Tensor) or row.ndim != 1 or len(row) < 2:
-        return given
+        return label
     if not one_hot(row):
         hint = "Give a class index, None, or a vector with a single 1; for soft labels say labels.argmax(1)"
         raise BenchError(f"a label of {len(row)} numbers that is not one-hot", where=where, hint=hint)
@@ -121,15 +121,15 @@ def stacked(images: Any) -> Tensor:
         if not isinstance(part, Tensor):
             raise BenchError(f"is {type(part).__name__}", where=f"images[{i}]", hint=_conversion(part))
         if part.shape != parts[0].shape:
-            said = f"the shape is {tuple(part.shape)}, and that of images[0] {tuple(parts[0].shape)}"
-            raise BenchError(said, where=f"images[{i}]", hint="Resize them to one size, or explain each alone")
+            reason = f"the shape is {tuple(part.shape)}, and that of images[0] {tuple(parts[0].shape)}"
+            raise BenchError(reason, where=f"images[{i}]", hint="Resize them to one size, or explain each alone")
     if not parts:
         raise BenchError("there are none", where="images", hint="Give at least one image")
     return torch.stack(parts)
 
 
-def _conversion(given: Any) -> str:
-    if isinstance(given, Image.Image):
+def _conversion(value: Any) -> str:
+    if isinstance(value, Image.Image):
         return (
             "Prepare photographs as the network expects them: "
             "images = torch.stack([transform(photo) for photo in photos]), with its transform, "
@@ -163,8 +163,8 @@ def dataset_of(loader: DataLoader[Any]) -> Any:
     whole = type(sampler) is SequentialSampler or (type(sampler) is RandomSampler and not sampler.replacement)
     count = len(sampler) if isinstance(sampler, Sampler) and hasattr(sampler, "__len__") else -1
     if not whole or count != len(loader.dataset):  # type: ignore[arg-type]
-        said = f"the DataLoader has a {type(sampler).__name__}, which need not give every item once"
-        raise BenchError(said, hint=hint)
+        reason = f"the DataLoader has a {type(sampler).__name__}, which need not give every item once"
+        raise BenchError(reason, hint=hint)
     if loader.collate_fn not in (plain_collate, plain_convert):
         raise BenchError("the DataLoader has its own collate_fn, which may change the images", hint=hint)
     return loader.dataset
@@ -188,15 +188,15 @@ def labels_of(labels: Any, count: int) -> Sequence[Any]:
     Raises:
         BenchError: of another number or shape.
     """
-    given = as_tensor(labels)
-    if isinstance(given, Tensor) and given.ndim in (1, 2):
-        listed: Sequence[Any] = list(given.unbind())
-    elif isinstance(given, (list, tuple)):
-        listed = given
+    values = as_tensor(labels)
+    if isinstance(values, Tensor) and values.ndim in (1, 2):
+        listed: Sequence[Any] = list(values.unbind())
+    elif isinstance(values, (list, tuple)):
+        listed = values
     else:
-        shape = tuple(given.shape) if isinstance(given, Tensor) else type(given).__name__
+        shape = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
         raise BenchError(f"they are {shape}", where="labels", hint="Give a class for each image, (B,)")
     if len(listed) != count:
-        said = f"{len(listed)} of them for {count} images"
-        raise BenchError(said, where="labels", hint="Give one per image, or None")
+        reason = f"{len(listed)} of them for {count} images"
+        raise BenchError(reason, where="labels", hint="Give one per image, or None")
     return [class_of(label, f"labels[{i}]") for i, label in enumerate(listed)]

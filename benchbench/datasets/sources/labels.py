@@ -43,7 +43,7 @@ def no_labels() -> Labels:
     return Labels("none: the photographs are in root itself, and there is no labels file")
 
 
-def labels_of_folders(found: Scan, classes: Classes | None = None) -> Labels:
+def labels_of_folders(contents: Scan, classes: Classes | None = None) -> Labels:
     """The label of each photograph by its sub-folder.
 
     Args:
@@ -55,16 +55,16 @@ def labels_of_folders(found: Scan, classes: Classes | None = None) -> Labels:
         BenchError: two sub-folders mean one integer; an empty sub-folder would shift the other indices; the names are
             not the numbers that ``classes`` asks for.
     """
-    rules = _rules(found.folders)
+    rules = _rules(contents.folders)
     chosen = classes or list(rules)[0]  # noqa: RUF015 - mypy
     if chosen not in rules:
-        said = (
+        reason = (
             "a sub-folder is named 0" if chosen == "one-based" and "numeric" in rules else "not all names are numbers"
         )
-        raise BenchError(f"classes is {chosen}, and {said}", where="root", hint=f"Use classes: {' or '.join(rules)}")
+        raise BenchError(f"classes is {chosen}, and {reason}", where="root", hint=f"Use classes: {' or '.join(rules)}")
     index = rules[chosen]
     if chosen == "sorted":
-        _refuse_empty(found)
+        _refuse_empty(contents)
     else:
         _refuse_twins(index)
     readings: dict[str, dict[int, int]] = {
@@ -74,7 +74,7 @@ def labels_of_folders(found: Scan, classes: Classes | None = None) -> Labels:
     if chosen == "sorted" and len(index) != 1000 and all(_WORDNET.fullmatch(name) for name in index):
         rule += "; the names are WordNet ids but not ImageNet's 1000, so this is not ImageNet's class index"
     warning = "" if classes else _warning(rules)
-    return Labels(rule, {id: index[id.split("/")[0]] for id in found.photos}, readings, warning)
+    return Labels(rule, {id: index[id.split("/")[0]] for id in contents.photos}, readings, warning)
 
 
 def _rules(folders: Sequence[str]) -> dict[Classes, dict[str, int]]:
@@ -93,12 +93,12 @@ def _warning(rules: Mapping[Classes, Mapping[str, int]]) -> str:
     if "numeric" not in rules:
         return ""
     for name, label in rules["numeric"].items():
-        theirs = rules["sorted"][name]
-        if theirs != label:
+        sorted_label = rules["sorted"][name]
+        if sorted_label != label:
             start = " No folder is 0, so the numbers may start at 1." if "one-based" in rules else ""
             return (
                 f"class folders are numbers, and the label is the number. torchvision's ImageFolder would number them "
-                f"differently: folder {name!r} is class {label} here and {theirs} there.{start} "
+                f"differently: folder {name!r} is class {label} here and {sorted_label} there.{start} "
                 f"Choose with classes: {', '.join(rules)}"
             )
     return ""
@@ -167,8 +167,8 @@ def _refuse_twins(index: Mapping[str, int]) -> None:
         seen[label] = name
 
 
-def _refuse_empty(found: Scan) -> None:
-    empty = sorted(set(found.folders) - {id.split("/")[0] for id in found.photos})
+def _refuse_empty(contents: Scan) -> None:
+    empty = sorted(set(contents.folders) - {id.split("/")[0] for id in contents.photos})
     if empty:
         raise BenchError(
             f"the sub-folder {empty[0]!r} has no photographs, and classes are numbered by sub-folder",

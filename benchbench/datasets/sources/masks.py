@@ -26,21 +26,21 @@ def masks_of(photos: Mapping[str, Path], folder: Path) -> tuple[dict[str, Path],
             raise _ambiguous(f"the masks {by_stem[_stem(name)]!r} and {name!r} are of one photograph")
         by_stem[_stem(name)] = name
     masks: dict[str, Path] = {}
-    taken: dict[str, str] = {}
+    owners: dict[str, str] = {}
     for id in photos:
         mask = by_stem.get(_stem(id))
         if mask is None:
             continue
-        if mask in taken:
-            raise _ambiguous(f"the mask {mask!r} fits both {taken[mask]!r} and {id!r}")
-        taken[mask], masks[id] = id, folder / mask
+        if mask in owners:
+            raise _ambiguous(f"the mask {mask!r} fits both {owners[mask]!r} and {id!r}")
+        owners[mask], masks[id] = id, folder / mask
     if not masks:
         raise BenchError(
             f"no file of {folder} has a photograph's relative name ({len(by_stem)} masks, {len(photos)} photographs)",
             where="masks",
             hint="Name them as the photographs: the mask of cats/a.jpg is cats/a.png",
         )
-    return masks, [name for name in by_stem.values() if name not in taken]
+    return masks, [name for name in by_stem.values() if name not in owners]
 
 
 def _stem(name: str) -> str:

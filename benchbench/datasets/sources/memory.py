@@ -122,31 +122,31 @@ def in_memory(
     return InMemory(name, samples, _about(samples))
 
 
-def _each(given: object, what: str, dimensions: int, shape: str, count: int | None = None) -> Sequence[object]:
+def _each(values: object, what: str, dimensions: int, shape: str, count: int | None = None) -> Sequence[object]:
     """The parts of a tensor, an array or a list, one per image; as many Nones for None."""
-    given = as_tensor(given)
-    if given is None and count is not None:
+    values = as_tensor(values)
+    if values is None and count is not None:
         return [None] * count
-    if isinstance(given, Tensor):
-        if given.ndim != dimensions:
+    if isinstance(values, Tensor):
+        if values.ndim != dimensions:
             raise BenchError(
-                f"a tensor {tuple(given.shape)}, not {shape}", where=what, hint=_reshape(given, dimensions)
+                f"a tensor {tuple(values.shape)}, not {shape}", where=what, hint=_reshape(values, dimensions)
             )
-        parts: Sequence[object] = list(given.unbind())
-    elif isinstance(given, (list, tuple)):
-        parts = list(given)
+        parts: Sequence[object] = list(values.unbind())
+    elif isinstance(values, (list, tuple)):
+        parts = list(values)
     else:
-        raise BenchError(f"{type(given).__name__} is neither a tensor nor a list", where=what, hint=_HINT)
+        raise BenchError(f"{type(values).__name__} is neither a tensor nor a list", where=what, hint=_HINT)
     if count is not None and len(parts) != count:
         raise BenchError(f"{len(parts)} of them for {count} images", where=what, hint="Give one per image, or None")
     return parts
 
 
-def _reshape(given: Tensor, dimensions: int) -> str:
-    if given.ndim == dimensions - 1 and dimensions == 4:
+def _reshape(tensor: Tensor, dimensions: int) -> str:
+    if tensor.ndim == dimensions - 1 and dimensions == 4:
         return "Use images[None] for a single image, images[:, None] for images of one channel"
-    if given.ndim == dimensions + 1 and 1 in given.shape:
-        return f"Use .squeeze({list(given.shape).index(1)})"
+    if tensor.ndim == dimensions + 1 and 1 in tensor.shape:
+        return f"Use .squeeze({list(tensor.shape).index(1)})"
     return _HINT
 
 

@@ -31,8 +31,8 @@ class Serial:
     @property
     def masked(self) -> bool | None:
         """Whether any sample has a mask, where the dataset says so."""
-        found = getattr(self.of, "masked", None)
-        return found if isinstance(found, bool) else None
+        flag = getattr(self.of, "masked", None)
+        return flag if isinstance(flag, bool) else None
 
     @property
     def groups(self) -> Sequence[str | None] | None:
