@@ -28,7 +28,7 @@ METRIC_NEEDS = {
     "map": "the map",
     "pixels": "the images, and what perturbed pictures of them are made of",
     "mask": "the dataset's masks",
-    "again": "the method's maps of other images, of another target, or of the network with other weights",
+    "reexplain": "the method's maps of other images, of another target, or of the network with other weights",
     "cost": "a measurement of the method alone",
     "passes": "the passes of the method alone, counted and not timed",
     "shared": "what the study itself took to make the method's maps, with the work that methods have in common divided",

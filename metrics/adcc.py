@@ -23,7 +23,7 @@ def _masked() -> list[Masked]:
 
 def _coherency(seen: Seen) -> Tensor:
     """(B,), in [0, 1]."""
-    (shown,) = seen.again.values()
+    (shown,) = seen.reexplained.values()
     other = saliency(shown.map, (seen.map.shape[1], seen.map.shape[2]))
     return ((pearson(seen.map, other) + 1) / 2).nan_to_num(0)
 
@@ -31,7 +31,7 @@ def _coherency(seen: Seen) -> Tensor:
 @metric(
     "coherency",
     higher_is_better=True,
-    needs={"again", "map"},
+    needs={"reexplain", "map"},
     views=_masked,
     protocols=PROTOCOLS,
     unit="correlation, of 0 to 1",
@@ -52,7 +52,7 @@ def coherency(seen: Seen) -> Scored:
     "adcc",
     title="ADCC",
     higher_is_better=True,
-    needs={"again", "probes", "map"},
+    needs={"reexplain", "probes", "map"},
     probes=lambda: [Multiply(fill="zero")],
     views=_masked,
     protocols=PROTOCOLS,

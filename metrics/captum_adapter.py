@@ -12,7 +12,7 @@ from torch import Tensor
 
 from benchbench.errors import BenchError, nearest
 from benchbench.registry import METRICS, MetricPlugin
-from benchbench.types import Scored, Seen, Subject
+from benchbench.types import Explainer, Scored, Seen
 
 from .quantus_adapter import seeded, version
 
@@ -26,7 +26,7 @@ def infidelity(seen: Seen, *, sigma: Sigma = 0.2, samples: Count = 10, normalize
     ``normalize``: with the factor that suits the map best, as a CAM has no unit.
     """
 
-    def one(subject: Subject, image: Tensor, saliency: Tensor) -> Tensor:
+    def one(explainer: Explainer, image: Tensor, saliency: Tensor) -> Tensor:
         from captum.metrics import infidelity as of
 
         def perturbed(inputs: Tensor) -> tuple[Tensor, Tensor]:
@@ -34,10 +34,16 @@ def infidelity(seen: Seen, *, sigma: Sigma = 0.2, samples: Count = 10, normalize
             return noise, inputs - noise
 
         given = saliency[:, None].expand_as(image).contiguous()
-        target = int(subject.targets[0])
+        target = int(explainer.targets[0])
         with torch.no_grad():
             found: Tensor = of(
-                subject.network, perturbed, image, given, target=target, n_perturb_samples=samples, normalize=normalize
+                explainer.network,
+                perturbed,
+                image,
+                given,
+                target=target,
+                n_perturb_samples=samples,
+                normalize=normalize,
             )
         return found
 
@@ -47,13 +53,13 @@ def infidelity(seen: Seen, *, sigma: Sigma = 0.2, samples: Count = 10, normalize
 def sensitivity_max(seen: Seen, *, radius: Sigma = 0.02, samples: Count = 10) -> Scored:
     """captum's max-sensitivity of the upsampled, min-max normalised map, under uniform noise in normalised space."""
 
-    def one(subject: Subject, image: Tensor, saliency: Tensor) -> Tensor:
+    def one(explainer: Explainer, image: Tensor, saliency: Tensor) -> Tensor:
         from captum.metrics import sensitivity_max as of
 
         def explained(inputs: Any) -> Tensor:
             shown = inputs[0] if isinstance(inputs, tuple) else inputs
-            targets = subject.targets.expand(len(shown))
-            return subject.explain(subject.network, shown, targets, subject.ids * len(shown))[:, None]
+            targets = explainer.targets.expand(len(shown))
+            return explainer.explain(explainer.network, shown, targets, explainer.ids * len(shown))[:, None]
 
         found: Tensor = of(explained, image, perturb_radius=radius, n_perturb_samples=samples)
         return found
@@ -63,11 +69,11 @@ def sensitivity_max(seen: Seen, *, radius: Sigma = 0.02, samples: Count = 10) ->
 
 def _each(seen: Seen, one: Any) -> Scored:
     assert seen.pixels is not None, "the engine gives it"
-    assert seen.subject is not None, "the engine gives it"
+    assert seen.explainer is not None, "the engine gives it"
     values = []
     for i, seed in enumerate(seen.pixels.seeds):
         with seeded(seed):
-            found = one(seen.subject.one(i), seen.pixels.images[i : i + 1].clone(), seen.map[i : i + 1])
+            found = one(seen.explainer.one(i), seen.pixels.images[i : i + 1].clone(), seen.map[i : i + 1])
         values.append(float(found))
     return Scored(torch.tensor(values, dtype=torch.float64))
 

@@ -66,7 +66,7 @@ def best_elsewhere(x: Array, y: Array, fold: npt.NDArray[np.int_]) -> Array:
     family="localisation",
     range=(0, 1),
     equation="|{S > t} and M| / |{S > t} or M|, t best on the other half of the images",
-    across=best_elsewhere,
+    held_out=best_elsewhere,
 )
 def iou(seen: Seen) -> Scored:
     """Intersection over union of the object and the map above a threshold that is best on other images.
@@ -94,7 +94,7 @@ def iou(seen: Seen) -> Scored:
     family="localisation",
     range=(0, 1),
     equation="[IoU(box of the largest contour of {S > t}, box of M) >= 0.5], t best on the other half of the images",
-    across=best_elsewhere,
+    held_out=best_elsewhere,
 )
 def max_box_acc(seen: Seen, *, truth: Truth = "whole") -> Scored:
     """1 where the box around the map's largest region overlaps the object's box by an IoU of 0.5 or more.
@@ -117,7 +117,7 @@ def max_box_acc(seen: Seen, *, truth: Truth = "whole") -> Scored:
     range=(0, 1),
     equation="mean over d = 0.3, 0.5, 0.7 of [max over contours of {S > t_d} of IoU(box, box of M) >= d], "
     "t_d best on the other half of the images",
-    across=best_elsewhere,
+    held_out=best_elsewhere,
 )
 def max_box_acc_v2(seen: Seen, *, truth: Truth = "whole") -> Scored:
     """The share of the IoUs 0.3, 0.5 and 0.7 that the best of the map's boxes reaches, each at its own threshold.

@@ -22,7 +22,7 @@ import torch
 
 from benchbench.errors import BenchError, NotApplicable, nearest
 from benchbench.registry import METRICS, MetricPlugin, Parameter
-from benchbench.types import Scored, Seen, Subject
+from benchbench.types import Explainer, Scored, Seen
 
 from ._quantus_support import FAMILY, REFUSED, RUNS
 from ._regions import WHOLE, absent
@@ -110,40 +110,40 @@ def _run(name: str, seen: Seen, params: Mapping[str, Any]) -> Scored:
 
 def _one(name: str, seen: Seen, i: int, mask: torch.Tensor, params: Mapping[str, Any]) -> float:
     assert seen.pixels is not None, "the engine gives it"
-    assert seen.subject is not None, "the engine gives it"
-    kind, subject, images = _class(name), seen.subject.one(i), seen.pixels.images[i : i + 1]
+    assert seen.explainer is not None, "the engine gives it"
+    kind, explainer, images = _class(name), seen.explainer.one(i), seen.pixels.images[i : i + 1]
     known = inspect.signature(kind.__init__).parameters
     fixed: dict[str, Any] = {"return_aggregate": False, "disable_warnings": True, "display_progressbar": False}
     if name == "RandomLogit":
-        fixed["num_classes"] = _classes(subject, images)
+        fixed["num_classes"] = _classes(explainer, images)
     given = {**{key: value for key, value in fixed.items() if key in known}, **params}
     with seeded(seen.pixels.seeds[i]):
         found = kind(**given)(
-            model=subject.network,
+            model=explainer.network,
             x_batch=images.cpu().numpy(),
-            y_batch=subject.targets.cpu().numpy(),
+            y_batch=explainer.targets.cpu().numpy(),
             a_batch=seen.map[i : i + 1, None].cpu().numpy(),
             s_batch=mask[None, None].cpu().numpy(),
             device=str(images.device),
-            explain_func=_explainer(subject, images),
+            explain_func=_explainer(explainer, images),
             explain_func_kwargs={},
         )
     return _number(name, found)
 
 
-def _classes(subject: Subject, images: torch.Tensor) -> int:
+def _classes(explainer: Explainer, images: torch.Tensor) -> int:
     with torch.no_grad():
-        return int(subject.network(images).shape[1])
+        return int(explainer.network(images).shape[1])
 
 
-def _explainer(subject: Subject, images: torch.Tensor) -> Callable[..., Any]:
+def _explainer(explainer: Explainer, images: torch.Tensor) -> Callable[..., Any]:
     """What Quantus calls to have other images, targets or networks explained."""
 
     def explain(model: Any, inputs: Any, targets: Any, **_: Any) -> Any:
         network = model.get_model() if hasattr(model, "get_model") else model
         shown = torch.as_tensor(np.asarray(inputs), dtype=images.dtype, device=images.device)
         wanted = torch.as_tensor(np.asarray(targets), device=images.device).long().reshape(-1)
-        return subject.explain(network, shown, wanted, subject.ids * len(shown))[:, None].cpu().numpy()
+        return explainer.explain(network, shown, wanted, explainer.ids * len(shown))[:, None].cpu().numpy()
 
     return explain
 

@@ -13,7 +13,7 @@ from pydantic import Field
 from torch import Tensor
 
 from benchbench.registry import metric
-from benchbench.types import Again, Scored, Seen
+from benchbench.types import Reexplained, Scored, Seen
 
 from ..maps.normalise import saliency
 from ..maps.similarity import constant, histogram_entropy, reasons, spearman, ssim
@@ -54,7 +54,7 @@ def _stages(kind: DrawKind, stages: int, similarity: str) -> list[RandomWeights]
     "mprt",
     title="parameter randomisation test",
     higher_is_better=False,
-    needs={"again", "map"},
+    needs={"reexplain", "map"},
     views=_stages,
     protocols={
         "cascade-8-spearman": {"kind": "cascade", "stages": 8, "similarity": "spearman"},
@@ -76,7 +76,7 @@ def mprt(seen: Seen, *, kind: DrawKind = "cascade", stages: Stages = 8, similari
     the last stage, of the cascade a network that is random throughout; the curve has every stage.
     """
     raw, size = _raw(seen), _size(seen)
-    y = torch.stack([_similar(raw, view.map, similarity, size) for view in seen.again.values()], 1)
+    y = torch.stack([_similar(raw, view.map, similarity, size) for view in seen.reexplained.values()], 1)
     x = torch.arange(1, stages + 1, dtype=torch.float64, device=y.device) / stages
     return Scored(y.mean(1), {"last": y[:, -1]}, (x, y), inapplicable=reasons((constant(raw), CONSTANT)))
 
@@ -91,7 +91,7 @@ def _smooth(stages: int, samples: int, radius: float, similarity: str) -> list[A
     "smooth_mprt",
     title="smooth parameter randomisation test",
     higher_is_better=False,
-    needs={"again", "map"},
+    needs={"reexplain", "map"},
     views=_smooth,
     protocols={
         "cascade-4-n10": {"stages": 4, "samples": 10, "radius": 0.1, "similarity": "spearman"},
@@ -116,7 +116,7 @@ def smooth_mprt(
 
     ``radius``: the noise's standard deviation in pixels of [0, 1]; the same noise before every network.
     """
-    means = [view.map.double() for view in seen.again.values()]
+    means = [view.map.double() for view in seen.reexplained.values()]
     size = _size(seen)
     y = torch.stack([_similar(means[0], other, similarity, size) for other in means[1:]], 1)
     x = torch.arange(1, stages + 1, dtype=torch.float64, device=y.device) / stages
@@ -131,7 +131,7 @@ def _fully_random(bins: int) -> list[RandomWeights]:
     "efficient_mprt",
     title="efficient parameter randomisation test",
     higher_is_better=True,
-    needs={"again", "map"},
+    needs={"reexplain", "map"},
     views=_fully_random,
     protocols={"bins-100": {"bins": 100}},
     unit="share of the entropy",
@@ -145,7 +145,7 @@ def efficient_mprt(seen: Seen, *, bins: Bins = 100) -> Scored:
 
     Complexity: the entropy of the histogram of the map at the image's size, in ``bins`` equal bins over its range.
     """
-    (shown,) = seen.again.values()
+    (shown,) = seen.reexplained.values()
     before = histogram_entropy(seen.map, bins)
     after = histogram_entropy(saliency(shown.map, _size(seen)), bins)
     value = (after - before) / before
@@ -156,8 +156,8 @@ def _other(which: OtherClass, similarity: str) -> list[OtherTarget]:
     return [OtherTarget(which)]
 
 
-def _only(seen: Seen) -> Again:
-    (shown,) = seen.again.values()
+def _only(seen: Seen) -> Reexplained:
+    (shown,) = seen.reexplained.values()
     return shown
 
 
@@ -165,7 +165,7 @@ def _only(seen: Seen) -> Again:
     "random_logit",
     title="random logit test",
     higher_is_better=False,
-    needs={"again", "map"},
+    needs={"reexplain", "map"},
     views=_other,
     protocols={
         "random-ssim": {"which": "random", "similarity": "ssim"},
@@ -189,7 +189,7 @@ def random_logit(seen: Seen, *, which: OtherClass = "random", similarity: Simila
     "class_contrast",
     title="class contrast",
     higher_is_better=True,
-    needs={"again", "map"},
+    needs={"reexplain", "map"},
     views=lambda: [OtherTarget("runner-up")],
     protocols={"runner-up": {}},
     unit="share of the map's mass",

@@ -13,7 +13,7 @@ from pydantic import Field
 from torch import Tensor
 
 from benchbench.registry import metric
-from benchbench.types import Again, Scored, Seen
+from benchbench.types import Reexplained, Scored, Seen
 
 from ..maps.normalise import saliency
 from ..maps.similarity import constant, reasons, spearman
@@ -50,7 +50,7 @@ def _read_steepness(radius: float, samples: int, scale: str) -> dict[str, Any]:
 
 def _kept(seen: Seen) -> Tensor:
     """(B, V): on which views the prediction is the image's own."""
-    return torch.stack([view.kept for view in seen.again.values()], 1)
+    return torch.stack([view.kept for view in seen.reexplained.values()], 1)
 
 
 def _norm(maps: Tensor) -> Tensor:
@@ -65,7 +65,7 @@ def _raw(seen: Seen) -> Tensor:
 def _changes(seen: Seen, *, relative: bool = True) -> Tensor:
     """(B, V): how far the map moves on each view, as a share of its own norm where ``relative``."""
     raw = _raw(seen)
-    gaps = torch.stack([_norm(view.map.double() - raw.double()) for view in seen.again.values()], 1)
+    gaps = torch.stack([_norm(view.map.double() - raw.double()) for view in seen.reexplained.values()], 1)
     return gaps / _norm(raw)[:, None] if relative else gaps
 
 
@@ -94,7 +94,7 @@ def _zero(seen: Seen) -> tuple[Tensor, str]:
     "max_sensitivity",
     title="max-sensitivity",
     higher_is_better=False,
-    needs={"again", "map"},
+    needs={"reexplain", "map"},
     views=_ball,
     protocols=BALL,
     unit="share of the map's norm",
@@ -116,7 +116,7 @@ def max_sensitivity(seen: Seen, *, radius: Radius = 0.02, samples: Count = 10) -
     "avg_sensitivity",
     title="average sensitivity",
     higher_is_better=False,
-    needs={"again", "map"},
+    needs={"reexplain", "map"},
     views=_ball,
     protocols=BALL,
     unit="share of the map's norm",
@@ -134,7 +134,7 @@ def avg_sensitivity(seen: Seen, *, radius: Radius = 0.02, samples: Count = 10) -
     "local_lipschitz",
     title="local Lipschitz estimate",
     higher_is_better=False,
-    needs={"again", "map"},
+    needs={"reexplain", "map"},
     views=_scaled_ball,
     protocols={
         "relative-radius-0.02-n10": {"radius": 0.02, "samples": 10, "scale": "relative"},
@@ -155,8 +155,8 @@ def local_lipschitz(
 
     ``raw`` is the paper's, in the method's own unit: for one method on several networks, not for several methods.
     """
-    moved = torch.stack([view.moved for view in seen.again.values()], 1)
-    steepness = _changes(seen, relative=scale == "relative") / moved
+    distance = torch.stack([view.distance for view in seen.reexplained.values()], 1)
+    steepness = _changes(seen, relative=scale == "relative") / distance
     zero = _zero(seen) if scale == "relative" else (torch.zeros_like(_zero(seen)[0]), "")
     return _scored(seen, _largest(steepness, _kept(seen)), zero)
 
@@ -168,7 +168,7 @@ def _stability(seen: Seen, similar: Tensor) -> Scored:
 
 def _of_cells(seen: Seen) -> Tensor:
     """(B, V): rank correlations at the layer's own size."""
-    return torch.stack([spearman(_raw(seen), view.map) for view in seen.again.values()], 1)
+    return torch.stack([spearman(_raw(seen), view.map) for view in seen.reexplained.values()], 1)
 
 
 def _noise(radius: float, samples: int, kind: NoiseKind) -> list[Noisy]:
@@ -179,7 +179,7 @@ def _noise(radius: float, samples: int, kind: NoiseKind) -> list[Noisy]:
     "noise_stability",
     title="stability under noise",
     higher_is_better=True,
-    needs={"again", "map"},
+    needs={"reexplain", "map"},
     views=_noise,
     protocols={
         "normal-0.05-n5": {"radius": 0.05, "samples": 5, "kind": "normal"},
@@ -206,7 +206,7 @@ def _jpegs(qualities: tuple[int, ...]) -> list[Jpeg]:
     "jpeg_stability",
     title="stability under JPEG",
     higher_is_better=True,
-    needs={"again", "map"},
+    needs={"reexplain", "map"},
     views=_jpegs,
     protocols={"q90-q70-q50": {"qualities": (90, 70, 50)}, "q30": {"qualities": (30,)}},
     unit="rank correlation",
@@ -232,7 +232,7 @@ def _shifts(pixels: int) -> list[Shifted]:
     "shift_stability",
     title="stability under shifts",
     higher_is_better=True,
-    needs={"again", "map"},
+    needs={"reexplain", "map"},
     views=_shifts,
     protocols={"shift-4": {"pixels": 4}, "shift-16": {"pixels": 16}},
     unit="rank correlation",
@@ -252,12 +252,14 @@ def shift_stability(seen: Seen, *, pixels: Side = 4) -> Scored:
             seen, seen.map.new_zeros(len(seen.map)), (gone, f"the image is too small to be moved by {pixels} pixels")
         )
     found = [
-        _overlapping(seen.map, shown, view, size) for view, shown in seen.again.items() if isinstance(view, Shifted)
+        _overlapping(seen.map, shown, view, size)
+        for view, shown in seen.reexplained.items()
+        if isinstance(view, Shifted)
     ]
     return _stability(seen, torch.stack(found, 1))
 
 
-def _overlapping(height: Tensor, shown: Again, by: Shifted, size: tuple[int, int]) -> Tensor:
+def _overlapping(height: Tensor, shown: Reexplained, by: Shifted, size: tuple[int, int]) -> Tensor:
     """(B,): the rank correlation where the image and the shifted one show the same."""
     other = saliency(shown.map, size)
     rows, columns = _both(by.dy, size[0]), _both(by.dx, size[1])

@@ -16,7 +16,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 # An arrow never runs upwards: a package imports only packages of the floors below its own; the ground imports itself.
 FLOORS = [
-    ["digests", "errors", "files", "formatting", "isolation", "paths", "plugin_guard", "rows", "seeds", "vocabulary"],
+    ["digests", "errors", "failures", "files", "formatting", "paths", "plugin_guard", "rows", "seeds", "vocabulary"],
     ["types", "registry", "results", "maps"],
     ["study", "cost", "models", "perturbation", "stats", "tracing"],
     ["network", "datasets", "regression", "methods", "metrics", "viz"],
@@ -173,7 +173,7 @@ def test_an_edit_of_what_numbers_come_from_makes_them_anew() -> None:
     home, digested = ROOT / "benchbench", set(numeric_files())
     assert all((home / name).exists() for name in NO_NUMBERS)
     left_out = {_dotted(path, home) for path in home.rglob("*.py")} - {_dotted(path, home) for path in digested}
-    makers = ["evaluation.evaluate", "attribution.explain", "engine.shard", "engine.method_cost", "seeds", "isolation"]
+    makers = ["evaluation.evaluate", "attribution.explain", "engine.shard", "engine.method_cost", "seeds", "failures"]
     assert not left_out & set(makers)
     for path in digested:
         module = _dotted(path, home)

@@ -14,7 +14,7 @@ from benchbench.maps.map_batch import MapBatch
 from benchbench.network.reference_batch import ReferenceBatch
 from benchbench.network.scorer import Scorer
 from benchbench.rows import PerImage
-from benchbench.types import Again, Pixels, Seen
+from benchbench.types import Pixels, Reexplained, Seen
 from benchbench.types.batch import ImageBatch
 from benchbench.types.views import Noisy
 from benchbench.vocabulary import Status
@@ -27,17 +27,24 @@ NETWORK = nn.Identity()
 def records() -> list[PerImage]:
     images, vector = torch.rand(COUNT, 3, 4, 4), torch.arange(COUNT)
     pixels = Pixels(images, tuple(range(COUNT)), torch.zeros(3), torch.ones(3))
-    pixels.made["blur"] = images
+    pixels.cache["blur"] = images
     maps = torch.rand(COUNT, 2, 2)
     ok: Status = "ok"
     statuses = (ok,) * COUNT
-    again = Again(maps, vector, vector, vector > 2, vector, ("",) * COUNT, statuses)
+    reexplained = Reexplained(maps, vector, vector, vector > 2, vector, ("",) * COUNT, statuses)
     reference = ReferenceBatch(NETWORK, Scorer(NETWORK), NAMES, pixels, None, vector, vector, 7)
     seen = Seen(
-        images[:, 0], images[:, 0], images[:, 0], vector, vector, maps, pixels=pixels, again={Noisy(0, 1): again}
+        images[:, 0],
+        images[:, 0],
+        images[:, 0],
+        vector,
+        vector,
+        maps,
+        pixels=pixels,
+        reexplained={Noisy(0, 1): reexplained},
     )
     batch = ImageBatch(NAMES, images, tuple(range(COUNT)), maps > 0.5, NAMES)
-    return [pixels, again, reference, seen, batch, MapBatch(maps, NAMES, statuses)]
+    return [pixels, reexplained, reference, seen, batch, MapBatch(maps, NAMES, statuses)]
 
 
 @pytest.mark.parametrize("record", records(), ids=lambda record: type(record).__name__)
@@ -63,8 +70,8 @@ def test_inner_records_are_cut_and_caches_are_emptied() -> None:
     assert isinstance(reference, ReferenceBatch)
     assert isinstance(seen, Seen)
     assert isinstance(pixels, Pixels)
-    assert pixels.one(1).made == {}
+    assert pixels.one(1).cache == {}
     assert reference.one(3).pixels.seeds == (3,)
-    (again,) = seen.rows(1, 3).again.values()
-    assert again.probability.tolist() == [1, 2]
+    (reexplained,) = seen.rows(1, 3).reexplained.values()
+    assert reexplained.probability.tolist() == [1, 2]
     assert len(reference.rows(1, 3)) == 2

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..datasets.sources.decode import decode
 from ..engine.inputs import check_target, ready_spec, with_target_score
 from ..errors import BenchError
-from ..isolation import as_bench_error
+from ..failures import as_bench_error
 from ..models.preprocess import denormalise, prepare
 from ..network.capture import eval_frozen
 from ..network.scored import is_scored

@@ -13,7 +13,7 @@ from ..attribution.layer_services import CapturedBatch, capture_batch, run_metho
 from ..attribution.rounding import doubted, made_of_rounding
 from ..datasets.sources.input_kinds import ImageForms, each_batch, parts_of, stacked
 from ..errors import BenchError, NotApplicable
-from ..isolation import as_bench_error
+from ..failures import as_bench_error
 from ..maps.normalise import saliency
 from ..network.capture import eval_frozen
 from ..network.checks import check_logits, check_network

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..isolation import isolate
+from ..failures import isolate
 from ..maps.map_batch import MapBatch
 from ..network.traced import refuse_spoiled
 from ..seeds import sample_seeds

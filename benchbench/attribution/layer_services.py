@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import BenchError, NotApplicable
-from ..isolation import try_batch
+from ..failures import try_batch
 from ..network.attention import attentions
+from ..network.behind_layer import Rest, check_copies, cut, rest
 from ..network.capture import NO_GRADIENT, WHY, Capture, capture, eval_frozen, widened
 from ..network.checks import check_logits
 from ..network.derivatives import bias_gradients, curvature
@@ -21,7 +22,6 @@ from ..network.fast_copy import channels_last
 from ..network.head import pooled_head
 from ..network.layers import finer_stages
 from ..network.masked_scores import score_masked, score_pictures
-from ..network.rest import Rest, check_copies, cut, rest
 from ..network.scorer import Scorer, TargetScores, target_scores
 from ..network.traced import exported, exported_behind
 from ..plugin_guard import contained
@@ -41,7 +41,7 @@ class CapturedBatch:
     images: Tensor
     captured: Capture
     masked: dict[str, TargetScores] = field(default_factory=dict)  # by layer: what its activations as masks scored
-    across: dict[str, tuple[Any, ...]] = field(default_factory=dict)  # by layer: what goes around it
+    bypass: dict[str, tuple[Any, ...]] = field(default_factory=dict)  # by layer: what goes around it
     whole: dict[tuple[str, bool], list[bool]] = field(default_factory=dict)  # by layer, with its gradient or without
     more: dict[tuple[str, bool], CapturedBatch] = field(
         default_factory=dict
@@ -214,11 +214,11 @@ class _Services:
             return rest(b.network, b.images[owner], self.name, activation, b.captured.layouts[self.name])
         b.scorer.passes.rests += len(activation)
         b.scorer.passes.forwards += len(activation) if "made" in made.kinds else 0  # what goes around is made again
-        with self._shared("across"):
-            if self.name not in b.across:
-                b.across[self.name] = made.across(b.images)
+        with self._shared("bypass"):
+            if self.name not in b.bypass:
+                b.bypass[self.name] = made.bypass(b.images)
                 b.scorer.passes.forwards += len(b.images) if made.crossing else 0
-        return made.logits(activation, b.images, owner, b.across[self.name])
+        return made.logits(activation, b.images, owner, b.bypass[self.name])
 
     def _cut(self) -> Rest | None:
         """The prepared network behind the layer; else the network itself; None where neither can be cut."""

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ..errors import BenchError
-from ..isolation import Failure, isolate
+from ..failures import Failure, isolate
 from ..maps.map_batch import MapBatch
 from ..network.reference_batch import ReferenceBatch
 from ..network.scorer import TargetScores, target_scores
@@ -22,7 +22,7 @@ from ..perturbation.corruptions import pixel_distance
 from ..perturbation.equality import same_shown
 from ..study.plan import MapCell, MetricCell
 from ..study.requests import views_of
-from ..types import Again
+from ..types import Reexplained
 from ..types.views import Masked, RandomWeights, Single, View, singles
 from ..vocabulary import Status
 from .apply_view import RandomisedNetworks, ViewBatch, apply_view
@@ -68,7 +68,7 @@ def passes_per_image(cells: Sequence[MetricCell], channels: Mapping[str, int]) -
 
 def reexplain(
     cells: Sequence[MetricCell], maps: Mapping[str, MapBatch], original: ReferenceBatch
-) -> dict[str, dict[View, Again]]:
+) -> dict[str, dict[View, Reexplained]]:
     """By map cell, the maps on every view that the metric cells ask for.
 
     Args:
@@ -79,15 +79,15 @@ def reexplain(
         for view, asking in wanted_views(cells).items()
     }
     weights, tray = RandomisedNetworks(original), ViewCollector(cells)
-    last: tuple[object, dict[str, Again]] = (None, {})
+    last: tuple[object, dict[str, Reexplained]] = (None, {})
     for view in _ordered([view for view, live in wanted.items() if live], weights):
         live = wanted[view]
         what = (weights.layers_of(view), view.noise) if isinstance(view, RandomWeights) else (view,)
         key = (*what, *(cell.name for cell in live))
         if key != last[0]:  # of few layers, several blocks are the same
             last = key, _on_view(view, live, maps, original, weights)
-        for name, again in last[1].items():
-            tray.add(name, view, again)
+        for name, reexplained in last[1].items():
+            tray.add(name, view, reexplained)
     return tray.found()
 
 
@@ -107,13 +107,13 @@ def _on_view(
     maps: Mapping[str, MapBatch],
     original: ReferenceBatch,
     weights: RandomisedNetworks,
-) -> dict[str, Again]:
-    found: dict[str, Again] = {}
+) -> dict[str, Reexplained]:
+    found: dict[str, Reexplained] = {}
     for group in _alike(cells, maps, original.pixels.size) if isinstance(view, Masked) else [cells]:
         shown = apply_view(view, _finite(maps[group[0].name]), original, weights)
         seen, distance = explain_shown(shown, group), pixel_distance(original.pixels, shown.images)
         for cell in group:
-            found[cell.name] = _again(shown, seen, seen.maps[cell.name], distance)
+            found[cell.name] = _reexplained(shown, seen, seen.maps[cell.name], distance)
     return found
 
 
@@ -178,7 +178,7 @@ def _nothing(shown: ViewBatch, maps: Mapping[str, MapBatch]) -> ViewMaps:
     return ViewMaps(maps, TargetScores(blank, blank, blank), torch.full_like(shown.original.targets, -1))
 
 
-def _again(shown: ViewBatch, found: ViewMaps, maps: MapBatch, distance: Tensor) -> Again:
+def _reexplained(shown: ViewBatch, found: ViewMaps, maps: MapBatch, distance: Tensor) -> Reexplained:
     """On the CPU, where many views of many maps have room."""
     count = len(shown.reasons)
     tensor = torch.zeros(count, 1, 1) if maps.tensor is None else _finite(maps)
@@ -186,7 +186,7 @@ def _again(shown: ViewBatch, found: ViewMaps, maps: MapBatch, distance: Tensor) 
     said = tuple(why or (own and f"on {shown.view}: {own}") for why, own in pairs)
     refused: Status = "not_applicable"
     statuses = tuple(refused if why else own for why, own in zip(shown.reasons, maps.statuses, strict=True))
-    return Again(
+    return Reexplained(
         tensor,
         found.answers.probability.cpu(),
         found.answers.logit.cpu(),

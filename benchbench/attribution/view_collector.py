@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..study.plan import MetricCell
 from ..study.requests import views_of
-from ..types import Again
+from ..types import Reexplained
 from ..types.views import Averaged, Single, View, singles
 
 
@@ -18,19 +18,22 @@ from ..types.views import Averaged, Single, View, singles
 class _RunningMean:
     """The sums over the views that came so far; in float64, one map of each image whatever the number of views."""
 
-    first: Again
+    first: Reexplained
     sums: dict[str, Tensor]
     count: int = 1
 
     @classmethod
-    def of(cls, again: Again) -> _RunningMean:
-        return cls(again, {name: getattr(again, name).double() for name in ("map", "probability", "logit", "moved")})
+    def of(cls, reexplained: Reexplained) -> _RunningMean:
+        return cls(
+            reexplained,
+            {name: getattr(reexplained, name).double() for name in ("map", "probability", "logit", "distance")},
+        )
 
-    def add(self, again: Again) -> None:
-        kept = self.first.kept & again.kept
-        pairs = list(zip(self.first.reasons, again.reasons, strict=True))
-        statuses = zip(pairs, self.first.statuses, again.statuses, strict=True)
-        self.sums = {name: total + getattr(again, name) for name, total in self.sums.items()}
+    def add(self, reexplained: Reexplained) -> None:
+        kept = self.first.kept & reexplained.kept
+        pairs = list(zip(self.first.reasons, reexplained.reasons, strict=True))
+        statuses = zip(pairs, self.first.statuses, reexplained.statuses, strict=True)
+        self.sums = {name: total + getattr(reexplained, name) for name, total in self.sums.items()}
         self.first = replace(
             self.first,
             map=self.first.map[:, :1, :1],
@@ -40,7 +43,7 @@ class _RunningMean:
         )
         self.count += 1
 
-    def mean(self) -> Again:
+    def mean(self) -> Reexplained:
         """Where a view has no map, there is none, for the first one's reason."""
         means: dict[str, Any] = {name: total / self.count for name, total in self.sums.items()}
         return replace(self.first, **means)
@@ -51,7 +54,7 @@ class ViewCollector:
     """By map cell and view, what metrics of these cells will be given."""
 
     cells: Sequence[MetricCell]
-    kept: dict[str, dict[View, Again]] = field(default_factory=dict)
+    kept: dict[str, dict[View, Reexplained]] = field(default_factory=dict)
     sums: dict[str, dict[Averaged, _RunningMean]] = field(default_factory=dict)
     asked: dict[tuple[str, Single], list[View]] = field(init=False)
 
@@ -64,19 +67,19 @@ class ViewCollector:
                     if view not in askers:
                         askers.append(view)
 
-    def add(self, cell: str, view: Single, again: Again) -> None:
+    def add(self, cell: str, view: Single, reexplained: Reexplained) -> None:
         """The maps of one cell on one view; they are forgotten unless a metric asked for this view itself."""
         for asker in self.asked[cell, view]:
             if not isinstance(asker, Averaged):
-                self.kept.setdefault(cell, {})[asker] = again
+                self.kept.setdefault(cell, {})[asker] = reexplained
                 continue
             sums = self.sums.setdefault(cell, {})
             if asker in sums:
-                sums[asker].add(again)
+                sums[asker].add(reexplained)
             else:
-                sums[asker] = _RunningMean.of(again)
+                sums[asker] = _RunningMean.of(reexplained)
 
-    def found(self) -> dict[str, dict[View, Again]]:
+    def found(self) -> dict[str, dict[View, Reexplained]]:
         found = {cell: dict(views) for cell, views in self.kept.items()}
         for cell, sums in self.sums.items():
             found.setdefault(cell, {}).update({view: each.mean() for view, each in sums.items()})

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import BenchError, NotApplicable
-from ..isolation import Failure, attempt
+from ..failures import Failure, attempt
 from ..models.load import fingerprint
 from ..network.attention import attentions
 from ..network.capture import capture

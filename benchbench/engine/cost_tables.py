@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..cost.ledger import User
-from ..isolation import Failure, attempt
+from ..failures import Failure, attempt
 from ..plugin_guard import contained
 from ..results.store import Store
 from ..study.plan import NO_COST, CostCell, MapCell, Task, images_asked

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..attribution.layer_services import real_numbers
-from ..isolation import Failure, attempt
+from ..failures import Failure, attempt
 from ..maps.health import health
 from ..plugin_guard import contained
 from ..results.store import Store

@@ -12,7 +12,7 @@ from ..attribution.method_maps import method_maps
 from ..cost.ledger import Passes
 from ..cost.measure import counted, measure, timed
 from ..errors import BenchError
-from ..isolation import Failure, attempt, halved
+from ..failures import Failure, attempt, halved
 from ..network.scored import is_scored
 from ..network.scorer import Scorer
 from ..network.targets import chooser

@@ -17,7 +17,7 @@ from ..attribution.reexplain import passes_per_image
 from ..cost.allocator import keep_memory
 from ..cost.ledger import Ledger, Passes, User
 from ..errors import BenchError
-from ..isolation import out_of_memory
+from ..failures import out_of_memory
 from ..network.capture import eval_frozen
 from ..network.scorer import Scorer
 from ..plugin_guard import no_exit

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from ..errors import BenchError
-from ..isolation import as_bench_error
+from ..failures import as_bench_error
 from ..network.assumptions import broken_promises
 from ..network.batch_size import BatchSize, choose_batch
 from ..network.fast_copy import Prepared, prepare

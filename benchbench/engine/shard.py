@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from ..attribution.explain import explain
+from ..attribution.explainer import explainer_of
 from ..attribution.layer_services import CapturedBatch, capture_batch
 from ..attribution.reexplain import reexplain
-from ..attribution.subject import subject_of
 from ..cost.ledger import User
 from ..errors import BenchError
 from ..evaluation.evaluate import evaluate, merge
-from ..isolation import Failure, attempt, in_pieces
+from ..failures import Failure, attempt, in_pieces
 from ..maps.health import health
 from ..maps.map_batch import MapBatch
 from ..network.reference_batch import ReferenceBatch, pixels_of
@@ -168,8 +168,8 @@ def _work_chunk(
     wanted = dict.fromkeys(cell.maps.name for cell in job.lacking.metrics)
     ready = {name: fresh.get(name) or stored(name, chunk, desk) for name in wanted}
     original = reference_batch(chunk, pages.predictions, job.shard, desk)
-    again = reexplain(job.lacking.metrics, ready, original)
-    merge(pages.scores, evaluate(job.lacking.metrics, ready, original, again, partial(subject_of, original)))
+    reexplained = reexplain(job.lacking.metrics, ready, original)
+    merge(pages.scores, evaluate(job.lacking.metrics, ready, original, reexplained, partial(explainer_of, original)))
 
 
 def reference_batch(

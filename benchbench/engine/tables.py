@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..cost.ledger import User
 from ..evaluation.cell_reader import PageReader
-from ..evaluation.held_out import Chosen, across
+from ..evaluation.held_out import Chosen, held_out_entries
 from ..evaluation.pooled import pooled
 from ..results.schema import CURVES, MAPS, PHOTOS, RESULTS, typed, validate
 from ..results.store import Store
@@ -63,7 +63,7 @@ def tables(
 ) -> Tables:
     """Every table of a run. ``costs``: each with the scorer's batch. ``shares``: by model, what this run took."""
     read = PageReader(tasks, store)
-    rows, chosen = _Rows(), across(tasks, read)
+    rows, chosen = _Rows(), held_out_entries(tasks, read)
     for task in tasks:
         _collect(task, read, chosen, rows)
     scores = rows.scores
@@ -84,7 +84,7 @@ def tables(
 def scores(tasks: Sequence[Task], store: Store) -> pd.DataFrame:
     """The part of results.parquet that is about maps: a row per image, without costs."""
     read = PageReader(tasks, store)
-    chosen = across(tasks, read)
+    chosen = held_out_entries(tasks, read)
     rows = []
     for task in tasks:
         rows += list(_metric_rows(task, read(task.predictions)["samples"], _metric_pages(task, read), chosen))

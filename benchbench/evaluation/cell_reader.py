@@ -18,7 +18,7 @@ class PageReader:
 
     def __init__(self, tasks: Sequence[Task], store: Store) -> None:
         plugins = [(cell.name, cell.metric.plugin) for task in tasks for cell in task.metrics]
-        self._kept = {name for name, plugin in plugins if plugin.across is not None or plugin.pooled is not None}
+        self._kept = {name for name, plugin in plugins if plugin.held_out is not None or plugin.pooled is not None}
         self._pages: dict[str, dict[str, Any]] = {}
         self._store = store
 

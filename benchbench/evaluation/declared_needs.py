@@ -16,8 +16,8 @@ LENT: dict[str, tuple[str, ...]] = {  # by attribute of Seen the needs that lend
     "raw": ("map",),
     "mask": ("mask",),
     "pixels": ("pixels", "probes", "network"),
-    "again": ("again",),
-    "subject": ("network",),
+    "reexplained": ("reexplain",),
+    "explainer": ("network",),
 }
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ..errors import BenchError
-from ..isolation import Failure, isolate
+from ..failures import Failure, isolate
 from ..maps.map_batch import MapBatch
 from ..maps.normalise import saliency
 from ..network.reference_batch import ReferenceBatch
@@ -23,7 +23,7 @@ from ..rows import PerImage
 from ..study.plan import MapCell, MetricCell
 from ..study.requests import probes_of, views_of
 from ..study.spec import MetricChoice
-from ..types import Again, Pixels, Scored, Seen, Subject
+from ..types import Explainer, Pixels, Reexplained, Scored, Seen
 from ..types.probes import FillName, Probe, Whole, canonical
 from ..types.views import View
 from ..vocabulary import Status
@@ -31,7 +31,7 @@ from .declared_needs import lend
 from .degenerate import moot
 from .probe_scores import score_probes
 
-SubjectOf: TypeAlias = Callable[[MapCell], Subject]
+ExplainerOf: TypeAlias = Callable[[MapCell], Explainer]
 Pages: TypeAlias = dict[str, dict[str, Any]]
 
 
@@ -41,25 +41,28 @@ class _Evidence(PerImage):
 
     maps: Mapping[str, MapBatch]
     batch: ReferenceBatch
-    again: Mapping[str, Mapping[View, Again]]
+    reexplained: Mapping[str, Mapping[View, Reexplained]]
 
 
 def evaluate(
     cells: Sequence[MetricCell],
     maps: Mapping[str, MapBatch],
     batch: ReferenceBatch,
-    again: Mapping[str, Mapping[View, Again]] = MappingProxyType({}),
-    subject_of: SubjectOf | None = None,
+    reexplained: Mapping[str, Mapping[View, Reexplained]] = MappingProxyType({}),
+    explainer_of: ExplainerOf | None = None,
 ) -> Pages:
     """Per metric cell a page: ``samples``, by id, with value, status, reason, parts and y; and the curve's ``x``.
 
-    Map cells that lack the same metrics are scored together. ``again``: by map cell, the maps on the metrics' views.
-    ``subject_of``: from a map cell to what a metric that needs "network" is given.
+    Map cells that lack the same metrics are scored together.
+
+    Args:
+        reexplained: by map cell, the maps on the metrics' views.
+        explainer_of: from a map cell to what a metric that needs "network" is given.
     """
-    return _evaluate(cells, _Evidence(maps, batch, again), subject_of)
+    return _evaluate(cells, _Evidence(maps, batch, reexplained), explainer_of)
 
 
-def _evaluate(cells: Sequence[MetricCell], evidence: _Evidence, subject_of: SubjectOf | None) -> Pages:
+def _evaluate(cells: Sequence[MetricCell], evidence: _Evidence, explainer_of: ExplainerOf | None) -> Pages:
     pages: Pages = {}
     lacking: dict[str, list[MetricCell]] = {}
     for cell in cells:
@@ -73,32 +76,32 @@ def _evaluate(cells: Sequence[MetricCell], evidence: _Evidence, subject_of: Subj
         groups.setdefault(tuple(cell.metric.label for cell in lacks), []).extend(lacks)
     differ: dict[FillName, Tensor] = {}
     for group in groups.values():
-        pages |= _isolated(group, evidence, subject_of, differ)
+        pages |= _isolated(group, evidence, explainer_of, differ)
     return pages
 
 
 def _isolated(
-    cells: Sequence[MetricCell], evidence: _Evidence, subject_of: SubjectOf | None, differ: dict[FillName, Tensor]
+    cells: Sequence[MetricCell], evidence: _Evidence, explainer_of: ExplainerOf | None, differ: dict[FillName, Tensor]
 ) -> Pages:
     """Map cells that lack the same metrics; where the network fails on a perturbed image, each image is tried alone."""
 
     def alone(i: int) -> Pages:
-        return _evaluate(cells, evidence.one(i), None if subject_of is None else _of_one(subject_of, i))
+        return _evaluate(cells, evidence.one(i), None if explainer_of is None else _of_one(explainer_of, i))
 
     def refused(failure: Failure) -> Pages:
         if len(cells) == 1:
             return _all_failed(cells[0], evidence.batch, failure.reason)
         pages: Pages = {}
         for cell in cells:  # a picture of one metric on one map says nothing of the others
-            pages |= _evaluate([cell], evidence, subject_of)
+            pages |= _evaluate([cell], evidence, explainer_of)
         return pages
 
-    whole = partial(_together, cells, evidence, subject_of, differ)
+    whole = partial(_together, cells, evidence, explainer_of, differ)
     return isolate(len(evidence.batch), whole, alone, _joined, refused)
 
 
 def _together(
-    cells: Sequence[MetricCell], evidence: _Evidence, subject_of: SubjectOf | None, differ: dict[FillName, Tensor]
+    cells: Sequence[MetricCell], evidence: _Evidence, explainer_of: ExplainerOf | None, differ: dict[FillName, Tensor]
 ) -> Pages:
     """The union of the metrics' probes on all maps is scored once, then every metric reads its part."""
     batch = evidence.batch
@@ -112,10 +115,10 @@ def _together(
     for m, (name, lacks) in enumerate(by_map.items()):
         height = saliency(stack[m], batch.pixels.size)
         for cell in lacks:
-            shown = _again_of(cell.metric, evidence.again.get(name, {}), batch)
+            shown = _reexplained_of(cell.metric, evidence.reexplained.get(name, {}), batch)
             seen = _seen(cell.metric, answers, m, height, stack[m], batch, shown)
-            if subject_of is not None and "network" in cell.metric.plugin.needs:
-                seen = replace(seen, subject=subject_of(cell.maps))
+            if explainer_of is not None and "network" in cell.metric.plugin.needs:
+                seen = replace(seen, explainer=explainer_of(cell.maps))
             why = _moot(cell.metric, batch.pixels, stack[m][0].numel(), differ)
             pages[cell.name] = _page(cell.metric, seen, evidence.maps[name], batch.ids, why)
     return pages
@@ -143,8 +146,8 @@ def _joined(parts: Sequence[Pages]) -> Pages:
     return pages
 
 
-def _of_one(subject_of: SubjectOf, i: int) -> SubjectOf:
-    return lambda cell: subject_of(cell).one(i)
+def _of_one(explainer_of: ExplainerOf, i: int) -> ExplainerOf:
+    return lambda cell: explainer_of(cell).one(i)
 
 
 def merge(pages: Mapping[str, dict[str, Any]], more: Mapping[str, dict[str, Any]]) -> None:
@@ -161,7 +164,7 @@ def _union(metrics: Sequence[MetricChoice]) -> list[Probe]:
 
 def _moot(metric: MetricChoice, pixels: Pixels, cells: int, differ: dict[FillName, Tensor]) -> Sequence[str]:
     """Per image why the metric's value would be the same for every map, or ""; of a metric of probes alone."""
-    if metric.plugin.needs & {"again", "network"}:
+    if metric.plugin.needs & {"reexplain", "network"}:
         return ("",) * len(pixels.images)
     return moot(probes_of(metric), pixels, cells, differ)
 
@@ -180,7 +183,7 @@ def _seen(
     height: Tensor,
     raw: Tensor,
     batch: ReferenceBatch,
-    again: Mapping[View, Again],
+    reexplained: Mapping[View, Reexplained],
 ) -> Seen:
     whole = answers[Whole()][m]
     probes = [canonical(probe) for probe in probes_of(metric)]
@@ -188,17 +191,19 @@ def _seen(
     p, z = whole.probability.clone(), whole.logit.clone()  # a metric may write into what it is given
     masks = None if batch.masks is None else batch.masks.clone()
     given = (own.probability.clone(), own.logit.clone(), own.correct.clone(), p, z, height.clone())
-    return Seen(*given, masks, raw.clone(), batch.pixels, again)
+    return Seen(*given, masks, raw.clone(), batch.pixels, reexplained)
 
 
-def _again_of(metric: MetricChoice, found: Mapping[View, Again], batch: ReferenceBatch) -> dict[View, Again]:
+def _reexplained_of(
+    metric: MetricChoice, reexplained: Mapping[View, Reexplained], batch: ReferenceBatch
+) -> dict[View, Reexplained]:
     """The metric's own views, as copies on the device; nothing on them where the images have no map at all."""
     device, count = batch.targets.device, len(batch)
     nothing = torch.full((count,), float("nan"))
     answers = (nothing, nothing, nothing > 0, nothing)
     failed: Status = "failed"
-    blank = Again(torch.zeros(count, 1, 1), *answers, ("there is no map",) * count, (failed,) * count)
-    return {view: found.get(view, blank).copy(device) for view in views_of(metric)}
+    blank = Reexplained(torch.zeros(count, 1, 1), *answers, ("there is no map",) * count, (failed,) * count)
+    return {view: reexplained.get(view, blank).copy(device) for view in views_of(metric)}
 
 
 def _page(metric: MetricChoice, seen: Seen, maps: MapBatch, ids: Sequence[str], moot: Sequence[str]) -> dict[str, Any]:
@@ -227,7 +232,7 @@ def _no_map(maps: MapBatch, seen: Seen, i: int) -> tuple[str, str] | None:
     """Status and reason of an image that lacks its map, or a map on one of the metric's views; None if it has all."""
     if maps.reasons[i]:
         return maps.statuses[i], maps.reasons[i]
-    return next(((v.statuses[i], v.reasons[i]) for v in seen.again.values() if v.reasons[i]), None)
+    return next(((v.statuses[i], v.reasons[i]) for v in seen.reexplained.values() if v.reasons[i]), None)
 
 
 def _entry(scored: Scored, row: int) -> dict[str, Any]:
@@ -288,7 +293,7 @@ def _scored(metric: MetricChoice, seen: Seen) -> Scored:
     who = f"metric {metric.name}"
     pixels = replace(seen.pixels, images=seen.pixels.images.clone()) if seen.pixels else None
     given = lend(replace(seen, pixels=pixels), metric.name, metric.plugin.needs)
-    kept = Kept(seen.subject.network) if seen.subject is not None else None
+    kept = Kept(seen.explainer.network) if seen.explainer is not None else None
     try:
         with contained(who):
             scored = metric.plugin.function(given, **metric.params)
@@ -302,8 +307,8 @@ def _scored(metric: MetricChoice, seen: Seen) -> Scored:
 
 
 def _check_parts(metric: MetricChoice, scored: Scored, count: int) -> None:
-    if metric.plugin.across and scored.levels is None and not all(scored.inapplicable or [""]):
-        raise BenchError(f"{metric.name} declares across=... but returned no Scored.levels")
+    if metric.plugin.held_out and scored.levels is None and not all(scored.inapplicable or [""]):
+        raise BenchError(f"{metric.name} declares held_out=... but returned no Scored.levels")
     parts = [part for part in scored.parts.values() if isinstance(part, Tensor)]
     parts += [pair[1] for pair in (scored.curve, scored.levels) if pair is not None]
     if any(len(part) != count for part in parts):

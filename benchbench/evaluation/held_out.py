@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..errors import BenchError
-from ..isolation import Failure, attempt
+from ..failures import Failure, attempt
 from ..plugin_guard import contained
 from ..study.plan import MetricCell, Task
 from .cell_reader import PageReader
@@ -19,12 +19,12 @@ Chosen: TypeAlias = Mapping[tuple[str, str], dict[str, Any]]  # by metric cell a
 ALONE = "the threshold needs other images, and there are none"
 
 
-def across(tasks: Sequence[Task], read: PageReader) -> Chosen:
-    """The entries of all metrics with ``across``: per model, dataset, layer, method and metric over all its shards."""
+def held_out_entries(tasks: Sequence[Task], read: PageReader) -> Chosen:
+    """The entries of all metrics with ``held_out``: per model, dataset, layer, method and metric over all shards."""
     groups: dict[tuple[str, ...], list[MetricCell]] = {}
     for task in tasks:
         for cell in task.metrics:
-            if cell.metric.plugin.across is not None and not cell.maps.skip:
+            if cell.metric.plugin.held_out is not None and not cell.maps.skip:
                 place = (task.shard.model.name, task.shard.dataset_name, cell.maps.layer, cell.maps.method.label)
                 groups.setdefault((*place, cell.metric.label), []).append(cell)
     return {key: entry for cells in groups.values() for key, entry in _chosen(cells, read).items()}
@@ -45,7 +45,7 @@ def _chosen(cells: Sequence[MetricCell], read: PageReader) -> dict[tuple[str, st
     ]
     if not found:
         return {}
-    function = cells[0].metric.plugin.across
+    function = cells[0].metric.plugin.held_out
     assert function is not None
     x = np.array(next(page["at"] for page in pages.values() if "at" in page))
     y = np.array([entry["levels"] for _, _, entry in found])
@@ -54,7 +54,7 @@ def _chosen(cells: Sequence[MetricCell], read: PageReader) -> dict[tuple[str, st
         with contained(f"metric {cells[0].metric.name}"):
             values = [float(value) for value in function(x, y, np.array([fold_of(sample) for _, sample, _ in found]))]
         if len(values) != len(found):
-            raise BenchError(f"across gave {len(values)} values for {len(found)} images")
+            raise BenchError(f"held_out gave {len(values)} values for {len(found)} images")
         return values
 
     values = attempt(choose, contain_memory=True)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..isolation import Failure, attempt
+from ..failures import Failure, attempt
 from ..plugin_guard import contained
 from ..results.schema import POOLED, typed
 from ..stats.resampling import CONFIDENCE, Array, draws

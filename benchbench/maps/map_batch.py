@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..isolation import Failure
+from ..failures import Failure
 from ..rows import PerImage
 from ..vocabulary import Status
 

@@ -12,13 +12,13 @@ from torch import Tensor, nn
 
 from ..cost.ledger import Ledger
 from ..cost.ledger import Passes as Passes
-from ..isolation import try_batch
+from ..failures import try_batch
 from ..plugin_guard import no_exit
 from ..tracing.reading import Reading
 from ..types import Activation
+from .behind_layer import Rest
 from .checks import check_logits
 from .fast_copy import channels_last
-from .rest import Rest
 
 _FIELDS = ("probability", "logit", "correct")
 Block = tuple[Tensor, Tensor]  # images (n, 3, H, W), and for each its target (n,), or its targets (n, T)

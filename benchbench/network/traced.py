@@ -14,8 +14,8 @@ from torch.nn import functional as F
 from ..cost.ledger import Passes
 from ..errors import BenchError, NotApplicable
 from ..plugin_guard import state_of
+from .behind_layer import Rest
 from .capture import eval_frozen
-from .rest import Rest
 from .scorer import Scorer
 
 _TOLERANCE = 1e-4

@@ -73,9 +73,9 @@ class Parts:
 
 def parts_in(name: str, pixels: Pixels) -> Parts:
     """The parts of this name, made once for the same Pixels."""
-    if name not in pixels.made:
-        pixels.made[name] = _parts_in(name, pixels)
-    parts: Parts = pixels.made[name]
+    if name not in pixels.cache:
+        pixels.cache[name] = _parts_in(name, pixels)
+    parts: Parts = pixels.cache[name]
     return parts
 
 

@@ -75,7 +75,7 @@ def metric(
     equation: str = "",
     reading: Callable[..., Mapping[str, Any]] | None = None,
     ranks_only: bool = False,
-    across: Callable[..., Any] | None = None,
+    held_out: Callable[..., Any] | None = None,
     pooled: Callable[..., Any] | None = None,
 ) -> Callable[[F], F]:
     """Register a metric: a function of a Seen that returns a Scored.
@@ -101,7 +101,7 @@ def metric(
         reading: from the parameters to whatever of ``higher_is_better``, ``unit``, ``range`` and ``equation`` is
             different with them, as a mapping.
         ranks_only: whether any increasing change of the map's values leaves the value as it is.
-        across: from the thresholds (S,), the scores (N, S) of ``Scored.levels`` for all images of a method, and the
+        held_out: from the thresholds (S,), the scores (N, S) of ``Scored.levels`` for all images of a method, and the
             fold (N,) of each image, 0 or 1, to values (N,): each image is scored at the threshold that is best on the
             other fold. NaN if the other fold is empty.
         pooled: from sums (R, S) over images of ``Scored.levels`` to values (R,) of the whole data set, for
@@ -148,7 +148,7 @@ def metric(
             equation=equation,
             reading=reading,
             ranks_only=ranks_only,
-            across=across,
+            held_out=held_out,
             pooled=pooled,
         ),
     )

@@ -168,7 +168,7 @@ class MetricPlugin(Plugin):
     name to parameters; the first one is the default. ``family``: one of FAMILIES. ``range``: what its values lie in.
     ``equation``: in words or symbols. ``reading`` takes the metric's parameters and returns what is different with
     them, of higher_is_better, unit, range and equation: a mapping, empty where nothing is. ``ranks_only``: its value
-    stays under any increasing change of the map's values. ``across``: from the x (S,) and y (N, S) of
+    stays under any increasing change of the map's values. ``held_out``: from the x (S,) and y (N, S) of
     ``Scored.levels`` for all images of one method, and the fold (N,) of each, 0 or 1, to the values (N,) that stand in
     the table: what is chosen on other images. NaN where there are none. ``pooled``: from sums (R, S) over images of
     the y of ``Scored.levels`` to values (R,) of the whole data, which have a table of their own, pooled.parquet.
@@ -186,7 +186,7 @@ class MetricPlugin(Plugin):
     equation: str = ""
     reading: Callable[..., Mapping[str, Any]] | None = None
     ranks_only: bool = False
-    across: Callable[..., Any] | None = None
+    held_out: Callable[..., Any] | None = None
     pooled: Callable[..., Any] | None = None
 
     def bind(self, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,8 +18,8 @@ import pandas as pd
 import torch
 
 from ..attribution.apply_view import RandomisedNetworks, ViewBatch, apply_view
+from ..attribution.explainer import explainer_of
 from ..attribution.reexplain import explain_shown, reexplain
-from ..attribution.subject import subject_of
 from ..digests import digest
 from ..engine import tables as assemble
 from ..engine.device import deterministic_cudnn, device_of
@@ -31,7 +31,7 @@ from ..engine.setup import PROOF_IMAGES, LoadedModel, ModelPlan, load
 from ..engine.shard import RunContext, reference_batch, stored
 from ..errors import BenchError
 from ..evaluation.evaluate import evaluate, merge
-from ..isolation import in_pieces
+from ..failures import in_pieces
 from ..maps.map_batch import MapBatch
 from ..network.capture import eval_frozen
 from ..network.fast_copy import prepare
@@ -205,17 +205,17 @@ def _score(
     if all(shown.reasons):
         entries = {i: {"value": None, "status": "not_applicable", "reason": shown.reasons[0]} for i in chunk.ids}
         return [None] * len(chunk.ids), {cell.name: {"samples": dict(entries)} for cell in cells}
-    anew = [cell for cell in cells if each.on == "weights" or {"again", "network"} & cell.metric.plugin.needs]
+    anew = [cell for cell in cells if each.on == "weights" or {"reexplain", "network"} & cell.metric.plugin.needs]
     fixed = [cell for cell in cells if cell not in anew]
     found = explain_shown(shown, list({cell.maps.name: cell.maps for cell in anew}.values()))
-    then = replace(original.pixels, images=shown.images, made={})
+    then = replace(original.pixels, images=shown.images, cache={})
     now = replace(
         original, network=shown.network, scorer=shown.scorer, pixels=then, masks=shown.masks, predicted=found.likely
     )
-    again = reexplain(anew, found.maps, now)
+    reexplained = reexplain(anew, found.maps, now)
     before: dict[str, MapBatch] = {name: stored(name, chunk, desk) for name in {cell.maps.name for cell in fixed}}
-    pages = evaluate(anew, found.maps, now, again, partial(subject_of, now))
-    pages |= evaluate(fixed, before, now, {}, partial(subject_of, now))
+    pages = evaluate(anew, found.maps, now, reexplained, partial(explainer_of, now))
+    pages |= evaluate(fixed, before, now, {}, partial(explainer_of, now))
     pairs = zip(found.likely.tolist(), original.predicted.tolist(), strict=True)
     return [None if likely < 0 else likely == was for likely, was in pairs], pages
 

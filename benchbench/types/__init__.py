@@ -17,7 +17,7 @@ from .layer import (
     ScoreKind,
     Services,
 )
-from .metric import Again, Pixels, Scored, Seen, Subject
+from .metric import Explainer, Pixels, Reexplained, Scored, Seen
 from .probes import Above, Filled, FillName, Keep, Multiply, PartsName, PlainFill, Probe, Random, Region, Remove, Whole
 from .views import Averaged, Jpeg, Masked, Noisy, NoisyWeights, OtherTarget, RandomWeights, Shifted, View
 
@@ -25,7 +25,6 @@ __all__ = [
     "INPUT",
     "Above",
     "Activation",
-    "Again",
     "Attention",
     "AttentionGradient",
     "Averaged",
@@ -33,6 +32,7 @@ __all__ = [
     "Cost",
     "CostShare",
     "Dataset",
+    "Explainer",
     "FillName",
     "Filled",
     "Head",
@@ -55,6 +55,7 @@ __all__ = [
     "Probe",
     "Random",
     "RandomWeights",
+    "Reexplained",
     "Region",
     "Remove",
     "Sample",
@@ -64,7 +65,6 @@ __all__ = [
     "Seen",
     "Services",
     "Shifted",
-    "Subject",
     "View",
     "Whole",
     "streamed",

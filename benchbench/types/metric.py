@@ -21,7 +21,7 @@ class Scored:
         value: (B,), or a float for a cost metric. NaN is a failed row.
         parts: further named values, written as rows ``metric.part``.
         curve: x (S,) and y (B, S), written to curves.parquet.
-        levels: x (S,) and y (B, S) for a metric with ``across``, which chooses among them on other images, or with
+        levels: x (S,) and y (B, S) for a metric with ``held_out``, which chooses among them on other images, or with
             ``pooled``, which sums them over images.
         inapplicable: per image why the metric does not apply to it, or ""; empty where it applies to all.
 
@@ -45,14 +45,14 @@ class Pixels(PerImage):
         images: (B, C, H, W), as the network sees them.
         seeds: one integer per image, the same whatever the batch and the method: what random probes draw from.
         mean, std: (C,), what was subtracted from pixels in [0, 1], and what they were divided by.
-        made: what was made of the images and is used again, by name.
+        cache: what was computed of the images and is used again, by name.
     """
 
     images: Tensor
     seeds: tuple[int, ...]
     mean: Tensor = field(metadata=SHARED)
     std: Tensor = field(metadata=SHARED)
-    made: dict[str, Any] = field(default_factory=dict, metadata=DERIVED)
+    cache: dict[str, Any] = field(default_factory=dict, metadata=DERIVED)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -60,15 +60,15 @@ class Pixels(PerImage):
 
 
 @dataclass(frozen=True, eq=False)
-class Again(PerImage):
+class Reexplained(PerImage):
     """A method's maps on one view of a batch of images, and the network's answers there.
 
     Attributes:
         map: (B, h, w), at the layer's size, not normalised; zero where there is none.
         probability, logit: (B,), of the class that was explained; NaN where the network failed.
         kept: (B,) bool, whether the most likely class is that of the image itself.
-        moved: (B,), the Euclidean distance of the shown image from the image, in pixels of [0, 1]; 0 where the view is
-            of another network or class.
+        distance: (B,), the Euclidean distance of the shown image from the image, in pixels of [0, 1]; 0 where the view
+            is of another network or class.
         reasons: per image why there is no map, or "". Whoever has one is not judged.
         statuses: per image "ok", or "failed" or "not_applicable".
     """
@@ -77,19 +77,19 @@ class Again(PerImage):
     probability: Tensor
     logit: Tensor
     kept: Tensor
-    moved: Tensor
+    distance: Tensor
     reasons: tuple[str, ...]
     statuses: tuple[Literal["ok", "failed", "not_applicable"], ...]
 
-    def copy(self, device: torch.device) -> Again:
+    def copy(self, device: torch.device) -> Reexplained:
         """On the device, to be written into."""
         tensors = {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
-        moved: dict[str, Any] = {name: value.to(device, copy=True) for name, value in tensors.items()}
-        return replace(self, **moved)
+        copies: dict[str, Any] = {name: value.to(device, copy=True) for name, value in tensors.items()}
+        return replace(self, **copies)
 
 
 @dataclass(frozen=True, eq=False)
-class Subject(PerImage):
+class Explainer(PerImage):
     """What made the maps, for metrics of other libraries that run it themselves.
 
     Attributes:
@@ -111,8 +111,8 @@ class Seen(PerImage):
     """What a metric is given: the network's answers to the metric's own probes, for a batch of maps.
 
     The engine lends what the metric's ``needs`` name: "probes" the answers and ``pixels``, "map" ``map`` and ``raw``,
-    "mask" ``mask``, "pixels" ``pixels``, "again" ``again``, "network" ``subject`` and ``pixels``. To read anything
-    else raises an error that says which need is missing.
+    "mask" ``mask``, "pixels" ``pixels``, "reexplain" ``reexplained``, "network" ``explainer`` and ``pixels``. To read
+    anything else raises an error that says which need is missing.
 
     Attributes:
         probability: (B, P), the target's softmax probability on each probe, in the order of the metric's probes.
@@ -124,8 +124,8 @@ class Seen(PerImage):
         mask: (B, H, W) bool, or None where the dataset has none.
         raw: (B, h, w), the map at its layer's size, not normalised; None only in a test that does not need it.
         pixels: the images; None only in a test that does not need them.
-        again: by view, in the order of the metric's views, the method's maps there.
-        subject: what made the maps, for a metric that needs "network"; else None.
+        reexplained: by view, in the order of the metric's views, the method's maps there.
+        explainer: what made the maps, for a metric that needs "network"; else None.
 
     Example:
         >>> from benchbench.types import Remove
@@ -144,5 +144,5 @@ class Seen(PerImage):
     mask: Tensor | None = None
     raw: Tensor | None = None
     pixels: Pixels | None = None
-    again: Mapping[View, Again] = field(default_factory=dict)
-    subject: Subject | None = None
+    reexplained: Mapping[View, Reexplained] = field(default_factory=dict)
+    explainer: Explainer | None = None

@@ -49,15 +49,18 @@ def planted() -> Iterator[None]:
     @metric(
         "says",
         higher_is_better=True,
-        needs="again",
+        needs="reexplain",
         views=lambda which: [VIEWS[which]],
         protocols={"first": {"which": 0}},
         unit="none",
     )
     def says(seen: Seen, *, which: int = 0) -> Scored:
         """The mean of the map on a view, and the answer there."""
-        (again,) = seen.again.values()
-        return Scored(again.map.double().mean((1, 2)), {"p": again.probability, "z": again.logit, "moved": again.moved})
+        (reexplained,) = seen.reexplained.values()
+        return Scored(
+            reexplained.map.double().mean((1, 2)),
+            {"p": reexplained.probability, "z": reexplained.logit, "moved": reexplained.distance},
+        )
 
     yield
     METRICS.remove("says")
@@ -358,7 +361,7 @@ def test_an_average_is_the_mean_of_its_views(pictures: Tensor, tmp_path: Path) -
     @metric(
         "keeps",
         higher_is_better=True,
-        needs=("again", "map"),
+        needs=("reexplain", "map"),
         views=lambda: [*parts, Averaged(parts), Averaged(parts[:2])],
         protocols={"first": {}},
         unit="none",
@@ -373,10 +376,10 @@ def test_an_average_is_the_mean_of_its_views(pictures: Tensor, tmp_path: Path) -
     finally:
         METRICS.remove("keeps")
     assert work["backwards"] == 4 * (1 + 3)
-    again = kept["seen"].again
+    reexplained = kept["seen"].reexplained
     for view in (Averaged(parts), Averaged(parts[:2])):
-        alone, mean = [again[part] for part in view.views], again[view]
-        for name in ("map", "probability", "logit", "moved"):
+        alone, mean = [reexplained[part] for part in view.views], reexplained[view]
+        for name in ("map", "probability", "logit", "distance"):
             expected = torch.stack([getattr(single, name).double() for single in alone]).mean(0)
             torch.testing.assert_close(getattr(mean, name), expected, atol=1e-12, rtol=0)
         assert mean.kept.tolist() == torch.stack([single.kept for single in alone]).all(0).tolist()

@@ -14,11 +14,11 @@ import benchbench as bb
 from benchbench.attribution.layer_services import CapturedBatch, capture_batch, run_method
 from benchbench.errors import BenchError
 from benchbench.maps.normalise import saliency
+from benchbench.network.behind_layer import rest
 from benchbench.network.fast_copy import prepare
 from benchbench.network.layers import resolve
 from benchbench.network.masked_scores import score_masked
 from benchbench.network.proven_layers import proven_layers
-from benchbench.network.rest import rest
 from benchbench.network.scorer import Scorer
 from benchbench.registry import METHODS
 from benchbench.types import Layer

@@ -80,7 +80,7 @@ ENGINE = (
     ),
     _engine(
         "ROAD: direct and diagonal neighbours weigh the same", "perturbation/imputation",
-        "found = 2 * values", "found = values.clone()", "gradcam random", "road",
+        "total = 2 * values", "total = values.clone()", "gradcam random", "road",
     ),
     _engine(
         "the answer for the perturbed image's own best class", "network/scorer",
@@ -135,8 +135,8 @@ ENGINE = (
     ),
     _engine(
         "a layout by the shape alone", "tracing/reading",
-        "found = None if output.axes is None else layout_from(output.axes, output.shape)",
-        "found = layout_of(output.shape, self.size, self.tokens)",
+        "layout = None if output.axes is None else layout_from(output.axes, output.shape)",
+        "layout = layout_of(output.shape, self.size, self.tokens)",
         "hirescam", "average_drop", study="odd",
     ),
     _engine(

@@ -8,8 +8,8 @@ import torchvision
 from torch import Tensor, nn
 
 from benchbench.attribution.layer_services import capture_batch, run_method
+from benchbench.network.behind_layer import rest
 from benchbench.network.fast_copy import prepare
-from benchbench.network.rest import rest
 from benchbench.network.scorer import Scorer
 from benchbench.registry import METHODS
 

@@ -28,7 +28,7 @@ from benchbench.perturbation.corruptions import noisy
 from benchbench.perturbation.fills import FILLS
 from benchbench.perturbation.imputation import impute
 from benchbench.registry import METRICS
-from benchbench.types import Again, Pixels, Seen
+from benchbench.types import Pixels, Reexplained, Seen
 from benchbench.types.views import Noisy
 
 from ..helpers import pixels
@@ -136,8 +136,8 @@ def max_sensitivity() -> float:
     views = [Noisy(i, 0.02) for i in range(10)]
     drawn = {view: noisy(shown, view) for view in views}
     yes, nothing = torch.ones(2, dtype=torch.bool), torch.ones(2)
-    again: dict[Any, Again] = {
-        view: Again(gradients(x, targets), nothing, nothing, yes, nothing, ("",) * 2, ("ok",) * 2)
+    again: dict[Any, Reexplained] = {
+        view: Reexplained(gradients(x, targets), nothing, nothing, yes, nothing, ("",) * 2, ("ok",) * 2)
         for view, x in drawn.items()
     }
     whole = Seen(blank, blank, blank > 0, blank[:, 0], blank[:, 0], raw, None, raw, shown, again)

@@ -178,8 +178,8 @@ def test_a_later_metric_takes_the_stored_maps(record: Record, network: Pooled, t
     later_values, expected = values(later), values(record)
     shared = later_values[later_values.index.isin(expected.index)]
     pd.testing.assert_series_equal(shared, expected[expected.index.isin(later_values.index)], atol=1e-6)
-    again = done(network, tmp_path, metrics=["average_drop", "noise_stability@normal-0.1-n5"])
-    assert again.info["work"]["cells_computed"] == 0
+    reexplained = done(network, tmp_path, metrics=["average_drop", "noise_stability@normal-0.1-n5"])
+    assert reexplained.info["work"]["cells_computed"] == 0
 
 
 def test_another_seed_is_other_noise_and_other_weights(record: Record, network: Pooled, tmp_path: Path) -> None:

@@ -22,14 +22,14 @@ from benchbench.maps.normalise import saliency
 from benchbench.registry import METHODS, METRICS, method
 from benchbench.results.record import Record
 from benchbench.study.spec import StudySpec
-from benchbench.types import Again, Layer, Scored, Seen
+from benchbench.types import Layer, Reexplained, Scored, Seen
 from benchbench.types.views import Masked, OtherTarget, RandomWeights, View, singles
 
 from ..helpers import pixels
 from ..networks import Identity, Pooled, seeded
 from .again_plain import MEAN, STD
 
-AGAIN = [name for name, plugin in METRICS.load().items() if "again" in plugin.needs]
+AGAIN = [name for name, plugin in METRICS.load().items() if "reexplain" in plugin.needs]
 PROTOCOLS = [f"{name}@{protocol}" for name in AGAIN for protocol in METRICS[name].protocols]
 
 
@@ -213,8 +213,8 @@ def test_adcc_by_hand() -> None:
     corner = torch.zeros(1, 2, 2)
     corner[0, 0, 0] = 1
     q, zero = torch.tensor([[0.5]]), torch.zeros(1)
-    again = Again(corner, zero, zero, zero > 0, zero, ("",), ("ok",))
-    seen = Seen(q, q, q > 0, q[0], zero, corner, raw=corner, again={Masked(): again})
+    reexplained = Reexplained(corner, zero, zero, zero > 0, zero, ("",), ("ok",))
+    seen = Seen(q, q, q > 0, q[0], zero, corner, raw=corner, reexplained={Masked(): reexplained})
     scored: Scored = METRICS["adcc"].function(seen)
     assert float(scored.value) == pytest.approx(3 / (1 + 4 / 3 + 1))
     assert {key: float(part) for key, part in scored.parts.items()} == pytest.approx(
@@ -233,10 +233,10 @@ def made_up(metric: str, seed: int, flat: bool) -> tuple[Seen, dict[str, Any]]:
         cells[1] = 0.5 if flat else cells[1]
         return cells
 
-    def shown() -> Again:
+    def shown() -> Reexplained:
         kept = torch.rand(3, generator=generator) < 0.7
         moved = 0.1 + torch.rand(3, generator=generator)
-        return Again(maps(), torch.rand(3), torch.rand(3), kept, moved, ("",) * 3, ("ok",) * 3)
+        return Reexplained(maps(), torch.rand(3), torch.rand(3), kept, moved, ("",) * 3, ("ok",) * 3)
 
     raw = maps()
     views: list[View] = list(METRICS[name].views(**params))  # type: ignore[misc]

@@ -274,12 +274,14 @@ def test_a_metric_across_images_that_fails_fails_its_rows(tmp_path: Path) -> Non
     def breaks(x: Array, y: Array, fold: Array) -> Array:
         raise ValueError("not today")
 
-    @metric("broken", higher_is_better=True, needs="map", protocols={"only": {}}, unit="none", across=breaks)
+    @metric("broken", higher_is_better=True, needs="map", protocols={"only": {}}, unit="none", held_out=breaks)
     def broken(seen: Seen) -> Scored:
-        """Has a curve, and an across that raises."""
+        """Has a curve, and a held_out that raises."""
         return Scored(seen.map.mean((1, 2)), levels=(torch.zeros(1), seen.map.mean((1, 2))[:, None]))
 
-    @metric("curveless", higher_is_better=True, needs="map", protocols={"only": {}}, unit="none", across=best_elsewhere)
+    @metric(
+        "curveless", higher_is_better=True, needs="map", protocols={"only": {}}, unit="none", held_out=best_elsewhere
+    )
     def curveless(seen: Seen) -> Scored:
         """Has none."""
         return Scored(seen.map.mean((1, 2)))
@@ -292,4 +294,4 @@ def test_a_metric_across_images_that_fails_fails_its_rows(tmp_path: Path) -> Non
     reasons = table.groupby("metric")["reason"].first()
     assert (table["status"] == "failed").all()
     assert reasons["broken"] == "ValueError: not today"
-    assert reasons["curveless"] == "curveless declares across=... but returned no Scored.levels"
+    assert reasons["curveless"] == "curveless declares held_out=... but returned no Scored.levels"

@@ -131,23 +131,23 @@ def test_seeds_hold_and_global_states_are_left_alone(masked: list[Sample], tmp_p
 def test_captum_s_infidelity_by_hand(images: Tensor) -> None:
     """The formula of captum's page, with the same draws."""
     from benchbench.metrics import quantus_adapter
-    from benchbench.types import Pixels, Seen, Subject
+    from benchbench.types import Explainer, Pixels, Seen
 
     from ..networks import Pooled, seeded
 
     network, saliency = seeded(Pooled), torch.rand(2, 64, 64, generator=torch.Generator().manual_seed(0))
     pixels = Pixels(images[:2], (5, 6), torch.zeros(3), torch.ones(3))
     blank, ones = torch.zeros(2, 0), torch.ones(2)
-    subject = Subject(network, torch.tensor([1, 2]), ("a", "b"), lambda *_: saliency)
-    seen = Seen(blank, blank, blank, ones, ones, saliency, None, saliency, pixels, subject=subject)
+    explainer = Explainer(network, torch.tensor([1, 2]), ("a", "b"), lambda *_: saliency)
+    seen = Seen(blank, blank, blank, ones, ones, saliency, None, saliency, pixels, explainer=explainer)
     plugin = METRICS["captum:infidelity"]
     for normalize in (True, False):
         infidelities = plugin.function(seen, sigma=0.3, samples=4, normalize=normalize).value
         for i in range(2):
             with quantus_adapter.seeded(pixels.seeds[i]), torch.no_grad():
                 noise = 0.3 * torch.randn(4, 3, 64, 64)
-                z = network(images[i : i + 1])[0, subject.targets[i]]
-                falls = z - network(images[i : i + 1] - noise)[:, subject.targets[i]]
+                z = network(images[i : i + 1])[0, explainer.targets[i]]
+                falls = z - network(images[i : i + 1] - noise)[:, explainer.targets[i]]
             predicted = (noise * saliency[i]).sum((1, 2, 3))
             factor = (predicted * falls).sum() / predicted.square().sum() if normalize else 1.0
             assert float(infidelities[i]) == pytest.approx(

@@ -15,16 +15,16 @@ from benchbench.evaluation.declared_needs import LENT, NotLent, lend
 from benchbench.registry import METRICS, metric
 from benchbench.results.record import Record
 from benchbench.study.spec import StudySpec
-from benchbench.types import Pixels, Scored, Seen, Subject
+from benchbench.types import Explainer, Pixels, Scored, Seen
 from benchbench.types.probes import Remove
 from benchbench.types.views import Noisy
 
 from ..networks import Pooled, seeded
 
-EVERY = ("probes", "map", "pixels", "mask", "again", "network")
+EVERY = ("probes", "map", "pixels", "mask", "reexplain", "network")
 MORE: dict[str, dict[str, Any]] = {
     "probes": {"probes": lambda: [Remove(0.5)]},
-    "again": {"views": lambda: [Noisy(0, 0.1)]},
+    "reexplain": {"views": lambda: [Noisy(0, 0.1)]},
 }
 
 
@@ -91,9 +91,9 @@ def full() -> Seen:
     images = torch.rand(2, 3, 8, 8)
     answers = torch.rand(2, 1)
     pixels = Pixels(images, (0, 1), torch.zeros(3), torch.ones(3))
-    subject = Subject(nn.Identity(), torch.zeros(2), ("a", "b"), lambda *_: torch.zeros(2, 8, 8))
+    explainer = Explainer(nn.Identity(), torch.zeros(2), ("a", "b"), lambda *_: torch.zeros(2, 8, 8))
     whole = (torch.rand(2), torch.rand(2), torch.rand(2, 8, 8))
-    return Seen(answers, answers, answers, *whole, torch.ones(2, 8, 8) > 0, torch.rand(2, 4, 4), pixels, {}, subject)
+    return Seen(answers, answers, answers, *whole, torch.ones(2, 8, 8) > 0, torch.rand(2, 4, 4), pixels, {}, explainer)
 
 
 @pytest.mark.parametrize("need", EVERY)

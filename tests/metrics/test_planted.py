@@ -95,4 +95,4 @@ def test_every_metric_declares_itself(name: str) -> None:
         if plugin.probes:
             assert all(not math.isnan(getattr(p, "fraction", 0)) for p in plugin.probes(**plugin.bind(params)))
     assert ("probes" in plugin.needs) == (plugin.probes is not None)
-    assert ("again" in plugin.needs) == (plugin.views is not None)
+    assert ("reexplain" in plugin.needs) == (plugin.views is not None)

@@ -17,7 +17,7 @@ from benchbench.errors import BenchError
 from benchbench.registry import METRICS, metric
 from benchbench.stats.scale import scales
 from benchbench.study.spec import MetricChoice, StudySpec, read_metric
-from benchbench.types import Again, Pixels, Scored, Seen
+from benchbench.types import Pixels, Reexplained, Scored, Seen
 from benchbench.vocabulary import Status
 
 SIZE, COUNT = (40, 48), 6
@@ -79,7 +79,7 @@ def seen_by(choice: MetricChoice, kind: str, seed: int) -> Seen:
     views = choice.plugin.views(**choice.params) if choice.plugin.views else []
     ok: Status = "ok"
     again = {
-        view: Again(
+        view: Reexplained(
             maps(kind, 4, 5),
             *answers(kind, COUNT),
             torch.rand(COUNT, generator=GENERATOR) > 0.2,

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from benchbench.errors import BenchError, NotApplicable
+from benchbench.network.behind_layer import rest
 from benchbench.network.capture import capture, eval_frozen
 from benchbench.network.head import pooled_head
-from benchbench.network.rest import rest
 from benchbench.tracing.reading import read
 
 from ..networks import Flat, Pooled, seeded

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 import benchbench as bb
 from benchbench.errors import BenchError
+from benchbench.network.behind_layer import rest
 from benchbench.network.layers import finer_stages, resolve, spatial_layers
-from benchbench.network.rest import rest
 from benchbench.tracing.forward import _Follow, _traced
 
 from ..helpers import layer_of

@@ -270,8 +270,8 @@ def _raw(seen: Seen) -> Tensor:
 
 
 def _network(seen: Seen) -> nn.Module:
-    assert seen.subject is not None
-    return seen.subject.network
+    assert seen.explainer is not None
+    return seen.explainer.network
 
 
 BAD_METRICS: dict[str, Callable[[Seen], Any]] = {

@@ -31,7 +31,7 @@ def large(seen):
     """For a test."""
     return bb.Scored(seen.map.double().mean((1, 2)) + 7)
 
-@bb.metric("again", higher_is_better=True, needs=("map", "again"), unit="none", equation="0", range=(0, 1),
+@bb.metric("again", higher_is_better=True, needs=("map", "reexplain"), unit="none", equation="0", range=(0, 1),
            protocols={"only": {}})
 def again(seen):
     """For a test."""

@@ -15,10 +15,10 @@ import benchbench as bb
 from benchbench.attribution.layer_services import capture_batch
 from benchbench.errors import BenchError, NotApplicable
 from benchbench.network.attention import attentions
+from benchbench.network.behind_layer import cut
 from benchbench.network.capture import capture
 from benchbench.network.fast_copy import prepare
 from benchbench.network.layers import finer_stages, resolve
-from benchbench.network.rest import cut
 from benchbench.network.scorer import Scorer
 from benchbench.tracing.layout import Tokens, layout_of, tokens_of, with_grid, with_layout
 from benchbench.types.layout import Layout

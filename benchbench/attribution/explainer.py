@@ -12,13 +12,13 @@ from ..network.reference_batch import ReferenceBatch
 from ..network.scorer import Scorer
 from ..seeds import sample_seeds
 from ..study.plan import MapCell
-from ..types import Subject
+from ..types import Explainer
 from .explain import NOT_AGAIN
 from .method_maps import method_maps
 
 
-def subject_of(original: ReferenceBatch, cell: MapCell) -> Subject:
-    """The subject of one map cell on a batch."""
+def explainer_of(original: ReferenceBatch, cell: MapCell) -> Explainer:
+    """The explainer of one map cell on a batch."""
 
     def explain(network: nn.Module, images: Tensor, targets: Tensor, ids: tuple[str, ...]) -> Tensor:
         """(n, H, W): maps as metrics see them, of images (n, C, H, W), by the method at its layer of ``network``."""
@@ -34,4 +34,4 @@ def subject_of(original: ReferenceBatch, cell: MapCell) -> Subject:
         original.scorer.passes.rests += scorer.passes.rests
         return saliency(maps, (images.shape[2], images.shape[3]))
 
-    return Subject(original.network, original.targets, original.ids, explain)
+    return Explainer(original.network, original.targets, original.ids, explain)

@@ -36,20 +36,20 @@ class Rest:
     layout: Layout
     kinds: tuple[str, ...] = ()
 
-    def across(self, images: Tensor) -> tuple[Any, ...]:
+    def bypass(self, images: Tensor) -> tuple[Any, ...]:
         """The values of images (B, 3, H, W) that go around the layer."""
         return tuple(self.before(images)) if self.crossing else ()
 
-    def logits(self, activation: Tensor, images: Tensor, owner: Tensor, across: tuple[Any, ...]) -> Tensor:
+    def logits(self, activation: Tensor, images: Tensor, owner: Tensor, bypass: tuple[Any, ...]) -> Tensor:
         """Logits (N, C) for ``activation`` (N, K, h, w), which the network may overwrite.
 
-        Row i is of image ``owner[i]`` of ``images`` (B, 3, H, W), whose ``across`` is given. What depends on the images
+        Row i is of image ``owner[i]`` of ``images`` (B, 3, H, W), whose ``bypass`` is given. What depends on the images
         row by row is taken so; where anything depends on them otherwise, all of it is made again for these rows.
         """
         if "made" in self.kinds:
-            rows = list(self.across(images[owner]))
+            rows = list(self.bypass(images[owner]))
         else:
-            rows = [v[owner] if kind == "row" else v for v, kind in zip(across, self.kinds, strict=True)]
+            rows = [v[owner] if kind == "row" else v for v, kind in zip(bypass, self.kinds, strict=True)]
         output = activation
         if self.layout.prefix:
             output, *rows = rows
@@ -70,10 +70,10 @@ def cut(
         made = _split(network, layer, layout)
         with torch.no_grad(), eval_frozen(network):
             owner = torch.arange(len(images), -1, -1, device=images.device) % len(images)  # another order, and one more
-            across, again = made.across(images), made.across(images[owner])
-            kinds = tuple(_kind(v, w, owner) for v, w in zip(across, again, strict=True))
+            bypass, again = made.bypass(images), made.bypass(images[owner])
+            kinds = tuple(_kind(v, w, owner) for v, w in zip(bypass, again, strict=True))
             made = replace(made, kinds=kinds)
-            found, expected = made.logits(activation[owner].clone(), images, owner, across), logits[owner]
+            found, expected = made.logits(activation[owner].clone(), images, owner, bypass), logits[owner]
     except Exception:  # tracing fails in as many ways as there are networks; the whole network then serves
         return None
     if found.shape != expected.shape:

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from benchbench.errors import BenchError, NotApplicable
-from benchbench.isolation import Failure, as_bench_error, attempt, halved, in_pieces, isolate, try_batch
+from benchbench.failures import Failure, as_bench_error, attempt, halved, in_pieces, isolate, try_batch
 
 ROOT = Path(__file__).parent.parent
 SHORT = [MemoryError(), torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("DefaultCPUAllocator: not enough")]
@@ -57,7 +57,7 @@ def test_any_other_error_is_a_failure_with_its_reason(error: Exception, contain_
         assert failure.reason == str(error)
     else:
         assert failure.reason.startswith(type(error).__name__)
-        assert "(test_isolation.py:" in failure.reason
+        assert "(test_failures.py:" in failure.reason
 
 
 def test_work_that_returns_is_neither_tried_again_nor_changed() -> None:
@@ -190,4 +190,4 @@ def test_who_else_asks_whether_memory_ran_out() -> None:
         for path in (ROOT / "benchbench").rglob("*.py")
         if "out_of_memory(" in path.read_text() or "OutOfMemoryError" in path.read_text()
     }
-    assert asking == {"isolation.py", "engine/runner.py"}
+    assert asking == {"failures.py", "engine/runner.py"}

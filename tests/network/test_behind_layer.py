@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from benchbench.attribution.layer_services import capture_batch
 from benchbench.errors import BenchError
+from benchbench.network.behind_layer import Rest, cut, rest
 from benchbench.network.capture import capture
 from benchbench.network.layers import resolve
-from benchbench.network.rest import Rest, cut, rest
 from benchbench.network.scorer import Scorer
 
 from ..networks import Flat, Pooled, seeded
@@ -42,7 +42,7 @@ def build(name: str) -> nn.Module:
 def behind(tail: Rest, images: Tensor, activation: Tensor) -> Tensor:
     """Row i is of image i % B."""
     owner = torch.arange(len(activation)) % len(images)
-    return tail.logits(activation, images, owner, tail.across(images))
+    return tail.logits(activation, images, owner, tail.bypass(images))
 
 
 @pytest.mark.parametrize("name", [*TORCHVISION, *(f"timm/{n}" for n in TIMM)])
