@@ -59,8 +59,9 @@ bench: $(STAMP) $(PEERS)
 		--benchmark-json=.benchmarks/peers.json --benchmark-columns=median,rounds || status=$$?; \
 	$(BIN)/python -m tests.benchmarks.plain_eager .benchmarks/plain.json && \
 	$(BIN)/python -m tests.benchmarks.growth .benchmarks/growth.json && \
+	$(BIN)/python -m tests.benchmarks.bookkeeping .benchmarks/bookkeeping.json && \
 	$(BIN)/python -m tests.benchmarks.performance .benchmarks/peers.json .benchmarks/growth.json .benchmarks/plain.json \
-		&& exit $$status
+		.benchmarks/bookkeeping.json && exit $$status
 
 # the methods' pages under docs/methods, with the picture of all on one photograph: about four minutes
 pages: $(STAMP)

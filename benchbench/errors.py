@@ -56,7 +56,7 @@ def safe(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def told(error: BaseException) -> str:
+def message_of(error: BaseException) -> str:
     """What an exception says, in one line; its kind where it says nothing, or raises when it is asked."""
     message = ""
     with suppress(Exception):
@@ -66,7 +66,7 @@ def told(error: BaseException) -> str:
 
 def raised(error: BaseException) -> str:
     """An exception's kind and what it says: ``ValueError: no``."""
-    return f"{type(error).__name__}: {told(error)}"
+    return f"{type(error).__name__}: {message_of(error)}"
 
 
 def folded(name: str) -> str:

@@ -22,7 +22,7 @@ from typing import Protocol, Self, TypeVar
 
 import torch
 
-from .errors import BenchError, NotApplicable, raised, told
+from .errors import BenchError, NotApplicable, message_of, raised
 from .vocabulary import Status
 
 T = TypeVar("T")
@@ -62,13 +62,13 @@ def out_of_memory(error: BaseException) -> bool:
     """Whether it says that memory ran out: torch has a type for it on CUDA only."""
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
-    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in told(error)
+    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in message_of(error)
 
 
 def describe_exception(error: Exception) -> str:
     """What was raised, and in which file and line."""
     if isinstance(error, BenchError):
-        return told(error)
+        return message_of(error)
     if out_of_memory(error):
         return "out of memory with a single image"
     frames = traceback.extract_tb(error.__traceback__)

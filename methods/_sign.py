@@ -15,5 +15,5 @@ def evidence(attribution: Tensor, sign: Sign) -> Tensor:
     "signed" keeps what speaks against the class: min-max normalisation then puts what says nothing in the middle of
     0 .. 1, which metrics that multiply the image by the map reward.
     """
-    found = attribution.sum(1)
-    return relu(found) if sign == "positive" else found.abs() if sign == "absolute" else found
+    total = attribution.sum(1)
+    return relu(total) if sign == "positive" else total.abs() if sign == "absolute" else total

@@ -40,9 +40,9 @@ def deeplift(layer: Layer, *, sign: Sign = "positive") -> Tensor:
     cover all that the network computes.
     """
     network, baseline = layer.network, torch.zeros_like(layer.images)
-    found = _attribute("DeepLift", layer, lambda captum: captum.DeepLift(network), baselines=baseline)
-    _check_sum(found, network, layer.images, baseline, layer.targets)
-    return evidence(found, sign)
+    contributions = _attribute("DeepLift", layer, lambda captum: captum.DeepLift(network), baselines=baseline)
+    _check_sum(contributions, network, layer.images, baseline, layer.targets)
+    return evidence(contributions, sign)
 
 
 @method(
@@ -58,10 +58,12 @@ def liftcam(layer: Layer) -> Tensor:
     Jung and Oh 2021, equation 9. Not applicable where the contributions do not add up to the difference of the logits.
     """
     network, baseline = layer.behind, torch.zeros_like(layer.activation)
-    given = layer.activation
-    found = _attribute("DeepLift", layer, lambda captum: captum.DeepLift(network), images=given, baselines=baseline)
-    _check_sum(found, network, given, baseline, layer.targets)
-    return relu((found.sum((2, 3), keepdim=True) * given).sum(1))
+    activation = layer.activation
+    contributions = _attribute(
+        "DeepLift", layer, lambda captum: captum.DeepLift(network), images=activation, baselines=baseline
+    )
+    _check_sum(contributions, network, activation, baseline, layer.targets)
+    return relu((contributions.sum((2, 3), keepdim=True) * activation).sum(1))
 
 
 @method(
@@ -103,15 +105,17 @@ def lrp(layer: Layer, *, sign: Sign = "positive") -> Tensor:
     # float64, as sums near zero are divided by and float32 gives other maps; a copy, as captum leaves its hooks and
     # rules on a network that it gives up on
     network = copy.deepcopy(layer.network).double()
-    found = _attribute("LRP", layer, lambda captum: captum.LRP(network), images=layer.images.double())
-    return evidence(found, sign)
+    relevance = _attribute("LRP", layer, lambda captum: captum.LRP(network), images=layer.images.double())
+    return evidence(relevance, sign)
 
 
-def _check_sum(found: Tensor, network: Callable[[Tensor], Tensor], given: Tensor, baseline: Tensor, to: Tensor) -> None:
+def _check_sum(
+    contributions: Tensor, network: Callable[[Tensor], Tensor], inputs: Tensor, baseline: Tensor, targets: Tensor
+) -> None:
     with torch.no_grad():
-        change = (network(given) - network(baseline)).gather(1, to[:, None])[:, 0]
-    off = (found.sum((1, 2, 3)) - change).abs()
-    if bool((off > _COMPLETE * found.abs().sum((1, 2, 3))).any()):
+        change = (network(inputs) - network(baseline)).gather(1, targets[:, None])[:, 0]
+    off = (contributions.sum((1, 2, 3)) - change).abs()
+    if bool((off > _COMPLETE * contributions.abs().sum((1, 2, 3))).any()):
         raise NotApplicable(f"DeepLift's contributions miss the logits' difference by {float(off.max()):.3g}")
 
 
@@ -126,8 +130,8 @@ def _guided(layer: Layer) -> Tensor:
     nodes = [node for m in network.modules() if isinstance(m, fx.GraphModule) for node in m.graph.nodes]
     kinds |= {name for name in map(_called, nodes) if name in _CURVED}
     if kinds != {"ReLU"}:
-        said = ", ".join(sorted(kinds)) or "none"
-        raise NotApplicable(f"guided backpropagation is defined for ReLU; the network's activation functions: {said}")
+        names = ", ".join(sorted(kinds)) or "none"
+        raise NotApplicable(f"guided backpropagation is defined for ReLU; the network's activation functions: {names}")
     return _attribute("guided backpropagation", layer, lambda captum: captum.GuidedBackprop(network))
 
 
@@ -152,12 +156,12 @@ def _attribute(
     try:
         with torch.enable_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that it sets hooks, each time
-            found: Tensor = make(captum.attr).attribute(images, target=layer.targets, **named)
+            attribution: Tensor = make(captum.attr).attribute(images, target=layer.targets, **named)
     except (AssertionError, TypeError, AttributeError, RuntimeError) as error:
-        said = " ".join(str(error).split())[:200]
+        message = " ".join(str(error).split())[:200]
         if isinstance(error, RuntimeError):
-            if not any(words in said for words in _NO_GRADIENT):
+            if not any(words in message for words in _NO_GRADIENT):
                 raise
             raise NotApplicable(f"captum's {name} differentiates the network, and it has no gradient here") from error
-        raise NotApplicable(f"captum's {name} has no rule for this network: {said}") from error
-    return found.detach()
+        raise NotApplicable(f"captum's {name} has no rule for this network: {message}") from error
+    return attribution.detach()

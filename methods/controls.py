@@ -41,16 +41,16 @@ def sobel(layer: Layer) -> Tensor:
     smooth, slope = torch.tensor([1.0, 2.0, 1.0]), torch.tensor([-1.0, 0.0, 1.0])
     kernels = torch.stack([torch.outer(smooth, slope), torch.outer(slope, smooth)])[:, None].to(layer.images)
     grey = F.pad(layer.images.mean(1, keepdim=True), (1, 1, 1, 1), mode="replicate")
-    found: Tensor = F.conv2d(grey, kernels).square().sum(1).sqrt()
-    return found
+    magnitude: Tensor = F.conv2d(grey, kernels).square().sum(1).sqrt()
+    return magnitude
 
 
 @method("fakecam", needs="input", control=True, paper="arXiv:2104.10252")
 def fakecam(layer: Layer) -> Tensor:
     """All ones but the first pixel (Poppi et al. 2021): what it wins, nothing can be learnt from."""
-    found = torch.ones_like(layer.images[:, 0])
-    found[:, 0, 0] = 0
-    return found
+    maps = torch.ones_like(layer.images[:, 0])
+    maps[:, 0, 0] = 0
+    return maps
 
 
 @method("oracle", needs=("input", "mask"), control=True)
@@ -62,8 +62,8 @@ def oracle(layer: Layer) -> Tensor:
 @method("inverted", needs="activation", control=True)
 def inverted(layer: Layer, *, of: AnyMethod = Method("gradcam")) -> Tensor:  # noqa: B008 - frozen
     """A method's map, upside down: least where it is most."""
-    found: Tensor = of(layer)
-    return -found
+    maps: Tensor = of(layer)
+    return -maps
 
 
 @method("dataset-mean", needs="dataset", control=True)
@@ -115,9 +115,9 @@ def noised(
     return (1 - share) * inner + share * layer.uniform(*inner.shape[1:], stream="noised")
 
 
-def _constant_where(inner: Tensor, found: Tensor) -> Tensor:
-    """The maps found; zero where the inner map was constant, whose rounding would be stretched to a full range."""
-    return found * (inner.amax((1, 2), keepdim=True) > inner.amin((1, 2), keepdim=True))
+def _constant_where(inner: Tensor, maps: Tensor) -> Tensor:
+    """The maps; zero where the inner map was constant, whose rounding would be stretched to a full range."""
+    return maps * (inner.amax((1, 2), keepdim=True) > inner.amin((1, 2), keepdim=True))
 
 
 @method("center", needs="activation", control=True)

@@ -64,7 +64,7 @@ def _projected(values: Tensor, activation: Tensor, centered: bool) -> Tensor:
     return signed((rows @ right[..., None])[..., 0].double() * peak[..., 0], activation, values)
 
 
-def signed(found: Tensor, activation: Tensor, values: Tensor) -> Tensor:
+def signed(component: Tensor, activation: Tensor, values: Tensor) -> Tensor:
     """(B, h, w): a value per cell (B, h * w), turned round where it goes against the first reference that tells.
 
     In this order: the mean activation; the mean of ``values``, which of activation times gradient is the evidence for
@@ -79,34 +79,39 @@ def signed(found: Tensor, activation: Tensor, values: Tensor) -> Tensor:
     Raises:
         NotApplicable: no reference tells the two signs of an image apart.
     """
-    about = found - found.mean(1, keepdim=True)
-    agreement = torch.zeros_like(found[:, :1])
+    about = component - component.mean(1, keepdim=True)
+    agreement = torch.zeros_like(component[:, :1])
     for reference, magnitude in _references(about, activation, values):
-        agreement = torch.where(agreement != 0, agreement, _told(about, reference, magnitude))
-    live = about.abs().amax(1, keepdim=True) > _FLAT * found.abs().amax(1, keepdim=True)
+        agreement = torch.where(agreement != 0, agreement, _correlation(about, reference, magnitude))
+    live = about.abs().amax(1, keepdim=True) > _FLAT * component.abs().amax(1, keepdim=True)
     if (live & (agreement == 0)).any():
         raise NotApplicable(
             "the first component has no sign: neither the activation's mean and norm nor the component's own skewness "
             "tells it from its negative"
         )
-    found = torch.where(agreement < 0, -found, found)
-    return found.view(len(found), *activation.shape[2:]).to(activation.dtype)
+    component = torch.where(agreement < 0, -component, component)
+    return component.view(len(component), *activation.shape[2:]).to(activation.dtype)
 
 
 def _references(about: Tensor, activation: Tensor, values: Tensor) -> list[tuple[Tensor, Tensor]]:
     """Each (B, h * w), with the magnitude (B, h * w) of what it was added up from."""
-    first, own = activation.flatten(2).double(), values.flatten(2).double()
-    norm, square = own.norm(dim=1), about.square()
-    return [(first.mean(1), first.abs().mean(1)), (own.mean(1), own.abs().mean(1)), (norm, norm), (square, square)]
+    first, decomposed = activation.flatten(2).double(), values.flatten(2).double()
+    norm, square = decomposed.norm(dim=1), about.square()
+    return [
+        (first.mean(1), first.abs().mean(1)),
+        (decomposed.mean(1), decomposed.abs().mean(1)),
+        (norm, norm),
+        (square, square),
+    ]
 
 
-def _told(about: Tensor, reference: Tensor, magnitude: Tensor) -> Tensor:
+def _correlation(about: Tensor, reference: Tensor, magnitude: Tensor) -> Tensor:
     """(B, 1): the correlation of a component about its mean and a reference; 0 where that is rounding."""
     other = reference - reference.mean(1, keepdim=True)
     lengths = about.norm(dim=1, keepdim=True) * other.norm(dim=1, keepdim=True)
-    found = (about * other).sum(1, keepdim=True) / torch.where(lengths > 0, lengths, 1)
+    correlation = (about * other).sum(1, keepdim=True) / torch.where(lengths > 0, lengths, 1)
     varies = other.norm(dim=1, keepdim=True) > _TELLS * magnitude.norm(dim=1, keepdim=True)
-    return torch.where(varies & (found.abs() > _TELLS), found, 0)
+    return torch.where(varies & (correlation.abs() > _TELLS), correlation, 0)
 
 
 def _other_side(rows: Tensor, left: Tensor) -> Tensor:
@@ -126,15 +131,15 @@ def leading(gram: Tensor) -> Tensor:
     if size <= _DIRECT:
         vectors: Tensor = torch.linalg.eigh(gram)[1]
         return vectors[..., -1]
-    basis, found, late = _start(gram), gram[..., 0], torch.ones(len(gram), dtype=torch.bool, device=gram.device)
+    basis, best, late = _start(gram), gram[..., 0], torch.ones(len(gram), dtype=torch.bool, device=gram.device)
     while late.any() and basis.shape[-1] <= _STEPS:
         for _ in range(_ROUND):
             basis = _extended(gram, basis)
         better, residual = _ritz(gram, basis)
-        found = torch.where(late[:, None], better, found)  # one that is found stays, whatever its neighbours need
+        best = torch.where(late[:, None], better, best)  # one that is found stays, whatever its neighbours need
         late = late & (residual > _TOLERANCE)
     exact = torch.linalg.eigh(gram[late])[1][..., -1]
-    return found.index_copy(0, late.nonzero()[:, 0], exact)
+    return best.index_copy(0, late.nonzero()[:, 0], exact)
 
 
 def _start(gram: Tensor) -> Tensor:
@@ -164,6 +169,6 @@ def _ritz(gram: Tensor, basis: Tensor) -> tuple[Tensor, Tensor]:
     image = gram @ basis
     values, turns = torch.linalg.eigh(basis.mT @ image)
     top = turns[..., -1:]
-    found, value = basis @ top, values[:, -1]
-    failing = (image @ top - value[:, None, None] * found).norm(dim=(1, 2))
-    return found[..., 0], failing / torch.where(value > 0, value, 1)
+    vector, value = basis @ top, values[:, -1]
+    failing = (image @ top - value[:, None, None] * vector).norm(dim=(1, 2))
+    return vector[..., 0], failing / torch.where(value > 0, value, 1)

@@ -40,14 +40,14 @@ def finercam(
     rivals = _nearest(layer, others)
 
     def score(logits: Tensor) -> Tensor:
-        own, theirs = logits.gather(1, layer.targets[:, None]), logits.gather(1, rivals)
+        target_logit, rival_logits = logits.gather(1, layer.targets[:, None]), logits.gather(1, rivals)
         if weights == "mean":
-            return own[:, 0] - gamma * theirs.mean(1)
-        share = theirs.softmax(1)  # of all classes' softmax, divided by its sum: both may underflow
-        return (share * (own - gamma * theirs)).sum(1)
+            return target_logit[:, 0] - gamma * rival_logits.mean(1)
+        share = rival_logits.softmax(1)  # of all classes' softmax, divided by its sum: both may underflow
+        return (share * (target_logit - gamma * rival_logits)).sum(1)
 
-    found: Tensor = of(layer.look(layer.images, score=score))
-    return found
+    maps: Tensor = of(layer.look(layer.images, score=score))
+    return maps
 
 
 def _nearest(layer: Layer, count: int) -> Tensor:

@@ -27,10 +27,10 @@ def fullgrad(layer: Layer) -> Tensor:
     """
     image, biases = layer.bias_gradients()
     size = image.shape[2:]
-    found = _psi(image).sum(1)
+    total = _psi(image).sum(1)
     for term in biases:
-        found = found + upsample(_psi(term), size).sum(1)
-    return found
+        total = total + upsample(_psi(term), size).sum(1)
+    return total
 
 
 def _psi(term: Tensor) -> Tensor:

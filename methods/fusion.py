@@ -55,4 +55,4 @@ def refinecam(layer: Layer, *, of: AnyMethod = Method("gradcam++")) -> Tensor:  
 
 def _normalised(maps: list[Tensor]) -> Tensor:
     """(S, B, h, w): at the first map's resolution, in 0 .. 1; zero where constant."""
-    return minmax(torch.stack([upsample(found[:, None], maps[0].shape[1:])[:, 0] for found in maps]))
+    return minmax(torch.stack([upsample(stage_map[:, None], maps[0].shape[1:])[:, 0] for stage_map in maps]))

@@ -47,8 +47,8 @@ def groupcam(
     weight = layer.score_pictures(blend, masks.shape[1]) - layer.score(blurred)[:, None]
     if rectified == "weights":
         weight = relu(weight)
-    found: Tensor = relu(torch.einsum("bg,bghw->bhw", weight, masks))
-    return found
+    maps: Tensor = relu(torch.einsum("bg,bghw->bhw", weight, masks))
+    return maps
 
 
 def _masks(layer: Layer, groups: int, least_share: float, size: tuple[int, int]) -> Tensor:

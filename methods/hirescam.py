@@ -19,8 +19,8 @@ def hirescam(layer: Layer, *, rectified: bool = True) -> Tensor:
 
     ``rectified`` keeps the positive part, as its implementations do; the paper has no ReLU.
     """
-    found = (layer.gradient * layer.activation).sum(1)
-    return relu(found) if rectified else found
+    maps = (layer.gradient * layer.activation).sum(1)
+    return relu(maps) if rectified else maps
 
 
 @method(

@@ -24,9 +24,9 @@ def integratedgradcam(layer: Layer, *, steps: Annotated[int, Field(ge=1)] = 20) 
 
     Each step has its own activations and gradients, and its own ReLU, as in the authors' code (50 steps there).
     """
-    found = torch.zeros_like(layer.activation[:, 0])
+    mean = torch.zeros_like(layer.activation[:, 0])
     for i in range(steps):
         seen = layer.look(layer.images * (i / steps))
         weight = seen.gradient.mean((2, 3), keepdim=True)
-        found = found + relu((weight * seen.activation).sum(1)) / steps
-    return found
+        mean = mean + relu((weight * seen.activation).sum(1)) / steps
+    return mean

@@ -81,8 +81,8 @@ def _map(stage: Layer, weight: Tensor) -> Tensor:
 
 def _product(maps: list[Tensor]) -> Tensor:
     """Of maps from the finest, (B, h, w) each: the coarsest, times each finer one divided by its local mean."""
-    found, *rest = [each[:, None] for each in reversed(maps)]
+    product, *rest = [each[:, None] for each in reversed(maps)]
     for finer in rest:
-        local = upsample(upsample(finer, found.shape[2:]), finer.shape[2:])
-        found = finer / local.clamp_min(_LEAST) * upsample(found, finer.shape[2:])
-    return found[:, 0]
+        local = upsample(upsample(finer, product.shape[2:]), finer.shape[2:])
+        product = finer / local.clamp_min(_LEAST) * upsample(product, finer.shape[2:])
+    return product[:, 0]

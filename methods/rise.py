@@ -36,17 +36,17 @@ def rise(
     grids = (layer.uniform(masks, cells, cells) < keep).to(layer.images)
     shifts = layer.uniform(masks, 2, stream="shifts")
 
-    def made(image: Tensor, variant: Tensor) -> Tensor:
+    def draw(image: Tensor, variant: Tensor) -> Tensor:
         return _masks(grids[image, variant], shifts[image, variant], size)
 
-    scores = layer.score_pictures(lambda i, n: layer.images[i] * made(i, n)[:, None], masks, of=score)
-    found = torch.zeros(len(layer.images), *size, device=layer.images.device)
+    scores = layer.score_pictures(lambda i, n: layer.images[i] * draw(i, n)[:, None], masks, of=score)
+    total = torch.zeros(len(layer.images), *size, device=layer.images.device)
     every = torch.arange(masks, device=layer.images.device)
     for i in range(len(layer.images)):
         for some in torch.split(every, 64):
-            mask = made(torch.full_like(some, i), some)
-            found[i] += torch.einsum("n,nhw->hw", scores[i, some], mask)
-    return found / (masks * keep)
+            mask = draw(torch.full_like(some, i), some)
+            total[i] += torch.einsum("n,nhw->hw", scores[i, some], mask)
+    return total / (masks * keep)
 
 
 def _masks(grids: Tensor, shifts: Tensor, size: tuple[int, int]) -> Tensor:

@@ -34,8 +34,8 @@ def smoothed(
     """
     span = layer.images.amax((1, 2, 3), keepdim=True) - layer.images.amin((1, 2, 3), keepdim=True)
     noise = sigma * span[:, None] * layer.normal(samples, *layer.images.shape[1:], stream="smoothed")
-    looks = [layer.look(layer.images + one, stream=f"smoothed {n}") for n, one in enumerate(noise.unbind(1))]
-    return torch.stack([of(one) for one in looks]).mean(0)
+    looks = [layer.look(layer.images + draw, stream=f"smoothed {n}") for n, draw in enumerate(noise.unbind(1))]
+    return torch.stack([of(look) for look in looks]).mean(0)
 
 
 @method(
@@ -49,8 +49,8 @@ def augmented(layer: Layer, *, of: AnyMethod = Method("gradcam")) -> Tensor:  # 
 
     As in pytorch-grad-cam's ``aug_smooth`` each map is min-max normalised first (there at the image's size).
     """
-    found = []
+    maps = []
     for scale in (0.9, 1.0, 1.1):
-        found.append(minmax(of(layer.look(layer.images * scale))))
-        found.append(minmax(of(layer.look(layer.images.flip(3) * scale)).flip(2)))
-    return torch.stack(found).mean(0)
+        maps.append(minmax(of(layer.look(layer.images * scale))))
+        maps.append(minmax(of(layer.look(layer.images.flip(3) * scale)).flip(2)))
+    return torch.stack(maps).mean(0)

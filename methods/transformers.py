@@ -65,8 +65,8 @@ def legrad(layer: Layer) -> Tensor:
     Bousselham et al. 2024, equations 5 to 8. A block's logit is the head's on the mean of all its tokens.
     """
     blocks, grid = layer.attentions(gradient="block")
-    found = [relu(block.gradient).mean((1, 2)) for block in blocks if block.gradient is not None]
-    return grid.tokens(torch.stack(found).mean(0))
+    gradients = [relu(block.gradient).mean((1, 2)) for block in blocks if block.gradient is not None]
+    return grid.tokens(torch.stack(gradients).mean(0))
 
 
 def _identity(weight: Tensor) -> Tensor:

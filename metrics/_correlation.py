@@ -18,17 +18,17 @@ def responds(answers: Tensor) -> Tensor:
     return answers.amax(-1) - answers.amin(-1) > ROUNDING * answers.abs().amax(-1)
 
 
-def pearson_or_zero(one: Tensor, other: Tensor) -> Tensor:
+def pearson_or_zero(first: Tensor, second: Tensor) -> Tensor:
     """(B,): the linear correlation of the rows of (B, n) and (B, n); 0 where one of them is constant."""
-    one, other = (x.double() - x.double().mean(1, keepdim=True) for x in (one, other))
-    scale = one.square().sum(1).sqrt() * other.square().sum(1).sqrt()
-    live = varies(one) & varies(other)
-    return torch.where(live, (one * other).sum(1) / torch.where(live, scale, 1), 0).clamp(-1, 1)
+    first, second = (x.double() - x.double().mean(1, keepdim=True) for x in (first, second))
+    scale = first.square().sum(1).sqrt() * second.square().sum(1).sqrt()
+    live = varies(first) & varies(second)
+    return torch.where(live, (first * second).sum(1) / torch.where(live, scale, 1), 0).clamp(-1, 1)
 
 
-def spearman_or_zero(one: Tensor, other: Tensor) -> Tensor:
+def spearman_or_zero(first: Tensor, second: Tensor) -> Tensor:
     """(B,): the linear correlation of the rows' ranks; equal values share the mean of their ranks."""
-    return pearson_or_zero(midranks(one), midranks(other))
+    return pearson_or_zero(midranks(first), midranks(second))
 
 
 def midranks(values: Tensor) -> Tensor:

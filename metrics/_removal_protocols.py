@@ -32,9 +32,9 @@ PIXELS = 224 * 224
 EVERY_FILL: tuple[FillName, ...] = ("zero", "mean", "blur", "noise", "noisy-linear")
 
 
-def in_other_fills(name: str, own: FillName) -> dict[str, dict[str, object]]:
-    """The protocol ``name``, whose fill is ``own``, with each of the other fills: ``name-mean`` and so on."""
-    return {f"{name}-{fill}": {"fill": fill} for fill in EVERY_FILL if fill != own}
+def in_other_fills(name: str, default: FillName) -> dict[str, dict[str, object]]:
+    """The protocol ``name``, whose fill is ``default``, with each of the other fills: ``name-mean`` and so on."""
+    return {f"{name}-{fill}": {"fill": fill} for fill in EVERY_FILL if fill != default}
 
 
 LEAST: dict[Source, int] = {"pnpxai": 3, "mindspore": 3}  # the others need two steps
@@ -99,7 +99,7 @@ def inserted(source: Source, steps: int, fill: FillName, parts: str = PARTS) -> 
 
 
 def area(source: Source, x: Tensor, y: Tensor, *, insert: bool = False) -> Tensor:
-    """(B,): the area under y (B, P) at the shares x (P,), by the source's rule; mindspore's tells ``insert`` apart."""
+    """(B,): the area under y (B, P) at the shares x (P,), by the source's rule; mindspore's depends on ``insert``."""
     match source:
         case "rise" | "torchcam":
             return torch.trapezoid(y, x, dim=1)

@@ -26,55 +26,55 @@ def infidelity(seen: Seen, *, sigma: Sigma = 0.2, samples: Count = 10, normalize
     ``normalize``: with the factor that suits the map best, as a CAM has no unit.
     """
 
-    def one(explainer: Explainer, image: Tensor, saliency: Tensor) -> Tensor:
-        from captum.metrics import infidelity as of
+    def score(explainer: Explainer, image: Tensor, saliency: Tensor) -> Tensor:
+        from captum.metrics import infidelity as captum_infidelity
 
         def perturbed(inputs: Tensor) -> tuple[Tensor, Tensor]:
             noise = sigma * torch.randn_like(inputs)
             return noise, inputs - noise
 
-        given = saliency[:, None].expand_as(image).contiguous()
+        attributions = saliency[:, None].expand_as(image).contiguous()
         target = int(explainer.targets[0])
         with torch.no_grad():
-            found: Tensor = of(
+            value: Tensor = captum_infidelity(
                 explainer.network,
                 perturbed,
                 image,
-                given,
+                attributions,
                 target=target,
                 n_perturb_samples=samples,
                 normalize=normalize,
             )
-        return found
+        return value
 
-    return _each(seen, one)
+    return _each(seen, score)
 
 
 def sensitivity_max(seen: Seen, *, radius: Sigma = 0.02, samples: Count = 10) -> Scored:
     """captum's max-sensitivity of the upsampled, min-max normalised map, under uniform noise in normalised space."""
 
-    def one(explainer: Explainer, image: Tensor, saliency: Tensor) -> Tensor:
-        from captum.metrics import sensitivity_max as of
+    def score(explainer: Explainer, image: Tensor, saliency: Tensor) -> Tensor:
+        from captum.metrics import sensitivity_max as captum_sensitivity
 
         def explained(inputs: Any) -> Tensor:
             shown = inputs[0] if isinstance(inputs, tuple) else inputs
             targets = explainer.targets.expand(len(shown))
             return explainer.explain(explainer.network, shown, targets, explainer.ids * len(shown))[:, None]
 
-        found: Tensor = of(explained, image, perturb_radius=radius, n_perturb_samples=samples)
-        return found
+        value: Tensor = captum_sensitivity(explained, image, perturb_radius=radius, n_perturb_samples=samples)
+        return value
 
-    return _each(seen, one)
+    return _each(seen, score)
 
 
-def _each(seen: Seen, one: Any) -> Scored:
+def _each(seen: Seen, score: Callable[[Explainer, Tensor, Tensor], Tensor]) -> Scored:
     assert seen.pixels is not None, "the engine gives it"
     assert seen.explainer is not None, "the engine gives it"
     values = []
     for i, seed in enumerate(seen.pixels.seeds):
         with seeded(seed):
-            found = one(seen.explainer.one(i), seen.pixels.images[i : i + 1].clone(), seen.map[i : i + 1])
-        values.append(float(found))
+            value = score(seen.explainer.one(i), seen.pixels.images[i : i + 1].clone(), seen.map[i : i + 1])
+        values.append(float(value))
     return Scored(torch.tensor(values, dtype=torch.float64))
 
 

@@ -80,8 +80,8 @@ def peak_memory(cost: Cost, *, images: Images = "one") -> Scored:
     Of the memory that the run's device has. Parts: ``images``, how many they were; ``host``, the peak in the host's
     memory; ``device``, that in a CUDA device's, where there is one.
     """
-    found = {"host": cost.host_bytes, "device": cost.device_bytes}
-    parts = {name: peak / 1e6 for name, peak in found.items() if peak is not None}
+    peaks = {"host": cost.host_bytes, "device": cost.device_bytes}
+    parts = {name: peak / 1e6 for name, peak in peaks.items() if peak is not None}
     return Scored(cost.peak_bytes / 1e6, parts={"images": float(cost.images), **parts})
 
 
@@ -122,8 +122,8 @@ def study_runtime(share: CostShare) -> Scored:
     no method's. Parts: ``own`` and ``shared``, in ms; ``images``. Only of a run that made all of the study's maps of a
     shard: see docs/definitions.md.
     """
-    own = 1000 * share.own_seconds
-    parts = {"own": own, "shared": 1000 * share.seconds - own, "images": float(share.images)}
+    own_time = 1000 * share.own_seconds
+    parts = {"own": own_time, "shared": 1000 * share.seconds - own_time, "images": float(share.images)}
     return Scored(1000 * share.seconds, parts=parts)
 
 

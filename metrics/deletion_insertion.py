@@ -145,8 +145,8 @@ def insertion_deletion(seen: Seen, *, steps: Steps = 28, fill: FillName | None =
     """
     y = seen.probability.double()
     x = torch.arange(steps + 1, dtype=torch.float64, device=y.device) / steps
-    put, taken = (torch.trapezoid(half, x, dim=1) for half in (y[:, : steps + 1], y[:, steps + 1 :]))
-    return Scored(put - taken)
+    insertion_area, deletion_area = (torch.trapezoid(half, x, dim=1) for half in (y[:, : steps + 1], y[:, steps + 1 :]))
+    return Scored(insertion_area - deletion_area)
 
 
 def _flipped(steps: int, fill: FillName) -> list[Probe]:

@@ -229,16 +229,16 @@ def pxap(seen: Seen, *, levels: Levels = 1000) -> Scored:
         hits = on.long().cumsum(1).gather(1, shown - 1)
         return (on * (hits.double() / shown)).sum(1) / on.sum(1)
 
-    found = on_region(seen, precision)
+    scored = on_region(seen, precision)
     if seen.mask is None or not levels:
-        return found
+        return scored
     step = levels + 1 - _steps(seen.map, levels).flatten(1)  # 0 is the top
     on = [
         torch.zeros_like(step[:, :1]).repeat(1, levels + 1).scatter_add(1, step, counted)
         for counted in (seen.mask.flatten(1).long(), torch.ones_like(step))
     ]
     tops = torch.arange(levels, -1, -1, dtype=torch.float64) / levels
-    return replace(found, levels=(tops.repeat(2), torch.cat(on, 1)))
+    return replace(scored, levels=(tops.repeat(2), torch.cat(on, 1)))
 
 
 def _steps(height: Tensor, levels: int) -> Tensor:

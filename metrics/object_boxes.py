@@ -45,14 +45,14 @@ def best_elsewhere(x: Array, y: Array, fold: npt.NDArray[np.int_]) -> Array:
     Returns:
         (N,); NaN where the other fold is empty.
     """
-    found = np.full(len(y), np.nan)
+    values = np.full(len(y), np.nan)
     curves = np.split(np.arange(len(x)), np.flatnonzero(np.diff(x) < 0) + 1)
     for here in (fold == 0, fold == 1):
         if here.any() and not here.all():
             mean = y[~here].mean(0)
             best = [curve[mean[curve].argmax()] for curve in curves]
-            found[here] = y[np.ix_(here, best)].mean(1)
-    return found
+            values[here] = y[np.ix_(here, best)].mean(1)
+    return values
 
 
 @metric(
@@ -136,8 +136,8 @@ def _boxes(seen: Seen, overlaps: tuple[float, ...], truth: Truth, find: Callable
         if mask.any() and levels[i].any():
             wanted = _every(mask, holes=False) if truth == "components" else _around(mask)
             best[i] = [_overlap(find(levels[i] > cut), wanted, mask.shape) for cut in range(CUTS)]
-    found = torch.from_numpy(best).to(seen.map.device)
-    return _curves(seen, [(found >= overlap).double() for overlap in overlaps])
+    ious = torch.from_numpy(best).to(seen.map.device)
+    return _curves(seen, [(ious >= overlap).double() for overlap in overlaps])
 
 
 def _around(mask: Binary) -> Extents:
@@ -180,13 +180,13 @@ def _holes(binary: Binary) -> npt.NDArray[np.int32]:
     open_[0] = True  # what is no background
     for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
         open_[edge] = True
-    found: npt.NDArray[np.int32] = np.where(open_, 0, np.cumsum(~open_))[labels].astype(np.int32)
-    return found
+    holes: npt.NDArray[np.int32] = np.where(open_, 0, np.cumsum(~open_))[labels].astype(np.int32)
+    return holes
 
 
-def _extents(found: list[tuple[slice, slice]]) -> Extents:
+def _extents(slices: list[tuple[slice, slice]]) -> Extents:
     """(n, 4): x0, y0, x1, y1, the last two one past the box's last pixel."""
-    corners = [(x.start, y.start, x.stop, y.stop) for y, x in found]
+    corners = [(x.start, y.start, x.stop, y.stop) for y, x in slices]
     return np.array(corners, dtype=np.int64).reshape(-1, 4)
 
 
@@ -218,8 +218,8 @@ def _above(level: Tensor, counted: Tensor) -> Tensor:
 
 def _curves(seen: Seen, curves: list[Tensor]) -> Scored:
     x = torch.arange(CUTS, dtype=torch.float64, device=seen.map.device) / CUTS
-    own = torch.stack([curve.amax(1) for curve in curves]).mean(0)
-    return Scored(own, levels=(x.repeat(len(curves)), torch.cat(curves, 1)), inapplicable=absent(seen))
+    best = torch.stack([curve.amax(1) for curve in curves]).mean(0)
+    return Scored(best, levels=(x.repeat(len(curves)), torch.cat(curves, 1)), inapplicable=absent(seen))
 
 
 def _none(seen: Seen) -> Scored:

@@ -92,23 +92,23 @@ def version(package: str) -> str:
 
 
 def _parameters(kind: Any) -> dict[str, Parameter]:
-    found = {}
-    for name, one in inspect.signature(kind.__init__).parameters.items():
-        if name not in _OURS and isinstance(one.default, (bool, int, float, str)):
-            found[name] = Parameter(name, type(one.default), one.default)
-    return found
+    parameters = {}
+    for name, parameter in inspect.signature(kind.__init__).parameters.items():
+        if name not in _OURS and isinstance(parameter.default, (bool, int, float, str)):
+            parameters[name] = Parameter(name, type(parameter.default), parameter.default)
+    return parameters
 
 
 def _run(name: str, seen: Seen, params: Mapping[str, Any]) -> Scored:
     masks, reasons = torch.zeros_like(seen.map, dtype=torch.bool), ("",) * len(seen.map)
     if FAMILY[name] == "localisation":
         masks, reasons = masks if seen.mask is None else seen.mask, absent(seen)
-        reasons = tuple(said or (WHOLE if mask.all() else "") for said, mask in zip(reasons, masks, strict=True))
-    values = [0.0 if reasons[i] else _one(name, seen, i, masks[i], params) for i in range(len(seen.map))]
+        reasons = tuple(reason or (WHOLE if mask.all() else "") for reason, mask in zip(reasons, masks, strict=True))
+    values = [0.0 if reasons[i] else _on_image(name, seen, i, masks[i], params) for i in range(len(seen.map))]
     return Scored(torch.tensor(values, dtype=torch.float64), inapplicable=reasons)
 
 
-def _one(name: str, seen: Seen, i: int, mask: torch.Tensor, params: Mapping[str, Any]) -> float:
+def _on_image(name: str, seen: Seen, i: int, mask: torch.Tensor, params: Mapping[str, Any]) -> float:
     assert seen.pixels is not None, "the engine gives it"
     assert seen.explainer is not None, "the engine gives it"
     kind, explainer, images = _class(name), seen.explainer.one(i), seen.pixels.images[i : i + 1]
@@ -116,9 +116,9 @@ def _one(name: str, seen: Seen, i: int, mask: torch.Tensor, params: Mapping[str,
     fixed: dict[str, Any] = {"return_aggregate": False, "disable_warnings": True, "display_progressbar": False}
     if name == "RandomLogit":
         fixed["num_classes"] = _classes(explainer, images)
-    given = {**{key: value for key, value in fixed.items() if key in known}, **params}
+    arguments = {**{key: value for key, value in fixed.items() if key in known}, **params}
     with seeded(seen.pixels.seeds[i]):
-        found = kind(**given)(
+        scores = kind(**arguments)(
             model=explainer.network,
             x_batch=images.cpu().numpy(),
             y_batch=explainer.targets.cpu().numpy(),
@@ -128,7 +128,7 @@ def _one(name: str, seen: Seen, i: int, mask: torch.Tensor, params: Mapping[str,
             explain_func=_explainer(explainer, images),
             explain_func_kwargs={},
         )
-    return _number(name, found)
+    return _number(name, scores)
 
 
 def _classes(explainer: Explainer, images: torch.Tensor) -> int:
@@ -148,10 +148,10 @@ def _explainer(explainer: Explainer, images: torch.Tensor) -> Callable[..., Any]
     return explain
 
 
-def _number(name: str, found: Any) -> float:
-    if not isinstance(found, (list, np.ndarray)) or len(found) != 1 or np.ndim(found[0]) != 0:
+def _number(name: str, scores: Any) -> float:
+    if not isinstance(scores, (list, np.ndarray)) or len(scores) != 1 or np.ndim(scores[0]) != 0:
         raise NotApplicable(f"quantus:{name} gives no single number for an image with these parameters")
-    return float(found[0])
+    return float(scores[0])
 
 
 @contextmanager

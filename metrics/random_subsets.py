@@ -40,7 +40,7 @@ def _falls(seen: Seen, answer: Answer) -> Tensor:
     return whole.double()[:, None] - answers(seen, answer)
 
 
-def _said(seen: Seen, probes: list[Random] | list[Region]) -> Tensor:
+def _map_sums(seen: Seen, probes: list[Random] | list[Region]) -> Tensor:
     """(B, P): the sum of the map over what each probe removes."""
     assert seen.pixels is not None, "the engine gives the images"
     parts = parts_in(probes[0].parts, seen.pixels)
@@ -48,7 +48,7 @@ def _said(seen: Seen, probes: list[Random] | list[Region]) -> Tensor:
     return torch.stack([(sums * members(probe, parts)).sum(1) for probe in probes], 1)
 
 
-def _draws_tell(seen: Seen, probes: list[Random] | list[Region]) -> Tensor:
+def _draws_differ(seen: Seen, probes: list[Random] | list[Region]) -> Tensor:
     """(B,): whether the probes do not all remove the same parts, as they do of an image of one."""
     assert seen.pixels is not None, "the engine gives the images"
     parts = parts_in(probes[0].parts, seen.pixels)
@@ -59,9 +59,9 @@ def _draws_tell(seen: Seen, probes: list[Random] | list[Region]) -> Tensor:
 def _inapplicable(seen: Seen, answer: Answer, sets: Sequence[list[Random] | list[Region]]) -> tuple[str, ...]:
     """Per image why no map can be right or wrong about the sets, of one size each, or ""."""
     parts = torch.split(answers(seen, answer), [len(each) for each in sets], 1)
-    told = torch.stack([_draws_tell(seen, each) for each in sets])
-    heard = torch.stack([responds(part) for part in parts])
-    return reasons((~told.any(0), ONE_SET), (~(told & heard).any(0), FLAT))
+    distinct = torch.stack([_draws_differ(seen, each) for each in sets])
+    responsive = torch.stack([responds(part) for part in parts])
+    return reasons((~distinct.any(0), ONE_SET), (~(distinct & responsive).any(0), FLAT))
 
 
 @metric(
@@ -91,9 +91,9 @@ def sensitivity_n(
     Ancona et al. 2018. A constant map correlates with nothing: 0.
     """
     sets = [_drawn((share,), draws, parts, fill) for share in shares]
-    said = torch.stack([_said(seen, each) for each in sets], 1)
+    sums = torch.stack([_map_sums(seen, each) for each in sets], 1)
     falls = _falls(seen, answer).view(-1, len(shares), draws)
-    each = torch.stack([pearson_or_zero(said[:, n], falls[:, n]) for n in range(len(shares))])
+    each = torch.stack([pearson_or_zero(sums[:, n], falls[:, n]) for n in range(len(shares))])
     return Scored(each.mean(0), inapplicable=_inapplicable(seen, answer, sets))
 
 
@@ -125,7 +125,7 @@ def faithfulness_correlation(
     """
     falls = _falls(seen, answer)
     sets = _drawn((share,), draws, parts, fill)
-    return Scored(pearson_or_zero(_said(seen, sets), falls), inapplicable=_inapplicable(seen, answer, [sets]))
+    return Scored(pearson_or_zero(_map_sums(seen, sets), falls), inapplicable=_inapplicable(seen, answer, [sets]))
 
 
 def _regions(cells: int, fill: FillName) -> list[Region]:
@@ -156,9 +156,9 @@ def single_deletion(
     The single deletion score of Hesse et al. 2024, whose in-domain protocol fine-tunes the network on such images
     first; here the network is the user's own. A constant map orders nothing: 0.
     """
-    falls = _falls(seen, answer)
-    squares = _regions(cells, fill)
-    return Scored(spearman_or_zero(_said(seen, squares), falls), inapplicable=_inapplicable(seen, answer, [squares]))
+    falls, squares = _falls(seen, answer), _regions(cells, fill)
+    inapplicable = _inapplicable(seen, answer, [squares])
+    return Scored(spearman_or_zero(_map_sums(seen, squares), falls), inapplicable=inapplicable)
 
 
 @metric(
@@ -183,16 +183,16 @@ def infidelity(
     """Squared error of the map's sum over a square as a forecast of what removing the square costs.
 
     Yeh et al. 2019, definition 2.1, for the removal of squares: I is 1 on the square. A CAM has no unit, so it is given
-    the factor that suits it best, and the error is told as a share of that of a map of zeros, which a constant map
-    becomes: 1. Squares of one size: over sets of many sizes every map forecasts well, as larger sets cost more. By
-    default they are those of ``single_deletion``; of 7 x 7 squares each costs little, and maps are hardly told apart.
+    the factor that suits it best, and the error is a share of that of a map of zeros, which a constant map becomes: 1.
+    Squares of one size: over sets of many sizes every map forecasts well, as larger sets cost more. By default they are
+    those of ``single_deletion``; of 7 x 7 squares each costs little, and maps are hardly distinguished.
     """
     falls, squares = _falls(seen, answer), _regions(cells, fill)
-    said = _said(seen, squares)
-    power, own = falls.square().sum(1), said.square().sum(1)
-    factor = torch.where(own > 0, (said * falls).sum(1) / torch.where(own > 0, own, 1), 0)
-    error = (factor[:, None] * said - falls).square().sum(1)
+    sums = _map_sums(seen, squares)
+    fall_power, map_power = falls.square().sum(1), sums.square().sum(1)
+    factor = torch.where(map_power > 0, (sums * falls).sum(1) / torch.where(map_power > 0, map_power, 1), 0)
+    error = (factor[:, None] * sums - falls).square().sum(1)
     whole = (seen.whole_logit if answer == "logit" else seen.whole_probability).double()
-    heard = responds(torch.cat([whole[:, None], whole[:, None] - falls], 1))  # one fall for all squares is a fall
-    why = reasons((~_draws_tell(seen, squares), ONE_SET), (~heard, FLAT))
-    return Scored(error / torch.where(power > 0, power, 1), inapplicable=why)
+    responsive = responds(torch.cat([whole[:, None], whole[:, None] - falls], 1))  # one fall for all squares is a fall
+    inapplicable = reasons((~_draws_differ(seen, squares), ONE_SET), (~responsive, FLAT))
+    return Scored(error / torch.where(fall_power > 0, fall_power, 1), inapplicable=inapplicable)

@@ -39,11 +39,11 @@ def _size(seen: Seen) -> tuple[int, int]:
     return seen.map.shape[1], seen.map.shape[2]
 
 
-def _similar(one: Tensor, other: Tensor, similarity: Similarity, size: tuple[int, int]) -> Tensor:
-    """(B,): Spearman at the layer's own size, 0 where the other map is constant; SSIM at the image's size."""
+def _similar(first: Tensor, second: Tensor, similarity: Similarity, size: tuple[int, int]) -> Tensor:
+    """(B,): Spearman at the layer's own size, 0 where the second map is constant; SSIM at the image's size."""
     if similarity == "spearman":
-        return spearman(one, other).nan_to_num(0)
-    return ssim(saliency(one, size), saliency(other, size))
+        return spearman(first, second).nan_to_num(0)
+    return ssim(saliency(first, size), saliency(second, size))
 
 
 def _stages(kind: DrawKind, stages: int, similarity: str) -> list[RandomWeights]:
@@ -202,8 +202,8 @@ def class_contrast(seen: Seen) -> Scored:
 
     Both maps at the image's size, min-max normalised, each with a mass of one.
     """
-    own, other = seen.map.double(), saliency(_only(seen).map, _size(seen)).double()
-    mass, others = own.sum((1, 2), keepdim=True), other.sum((1, 2), keepdim=True)
-    value = (own / mass - other / others).abs().sum((1, 2)) / 2
-    flat = (constant(_raw(seen)) | constant(_only(seen).map)) | (mass * others == 0)[:, 0, 0]
+    target_map, other_map = seen.map.double(), saliency(_only(seen).map, _size(seen)).double()
+    mass, other_mass = target_map.sum((1, 2), keepdim=True), other_map.sum((1, 2), keepdim=True)
+    value = (target_map / mass - other_map / other_mass).abs().sum((1, 2)) / 2
+    flat = (constant(_raw(seen)) | constant(_only(seen).map)) | (mass * other_mass == 0)[:, 0, 0]
     return Scored(value.clamp(0, 1), inapplicable=reasons((flat, "one of the two maps is constant: it has no mass")))

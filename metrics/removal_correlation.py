@@ -25,21 +25,21 @@ Of: TypeAlias = Literal["pixels", "map"]
 SINGLE = "the map has one cell: there is one step, whatever the map"
 
 
-def _protocols(own: FillName, gomez: FillName) -> dict[str, dict[str, object]]:
+def _protocols(default: FillName, gomez: FillName) -> dict[str, dict[str, object]]:
     """The default, more steps, the authors' own, and the default with each other fill."""
     return {
-        f"{own}-28": {},
-        f"{own}-224": {"steps": 224},
+        f"{default}-28": {},
+        f"{default}-224": {"steps": 224},
         "gomez-196": {"steps": 196, "fill": gomez, "parts": MAP},
-        **{f"{fill}-28": {"fill": fill} for fill in EVERY_FILL if fill != own},
+        **{f"{fill}-28": {"fill": fill} for fill in EVERY_FILL if fill != default},
     }
 
 
-def _taken(steps: int, fill: FillName, parts: Of) -> list[Probe]:
+def _deleted(steps: int, fill: FillName, parts: Of) -> list[Probe]:
     return removed("rise", steps, fill, parts)
 
 
-def _put(steps: int, fill: FillName, parts: Of) -> list[Probe]:
+def _inserted(steps: int, fill: FillName, parts: Of) -> list[Probe]:
     return inserted("rise", steps, fill, parts)
 
 
@@ -73,7 +73,7 @@ def _pieces(maps: Tensor, edges: Tensor) -> Tensor:
     "deletion_correlation",
     higher_is_better=True,
     needs={"probes", "map"},
-    probes=_taken,
+    probes=_deleted,
     protocols=_protocols("zero", gomez="zero"),
     unit="correlation",
     paper="arXiv:2201.13291",
@@ -99,7 +99,7 @@ def deletion_correlation(seen: Seen, *, steps: Steps = 28, fill: FillName = "zer
     "insertion_correlation",
     higher_is_better=True,
     needs={"probes", "map"},
-    probes=_put,
+    probes=_inserted,
     protocols=_protocols("blur", gomez="box"),
     unit="correlation",
     paper="arXiv:2201.13291",

@@ -128,12 +128,12 @@ def road(seen: Seen, *, percents: Percents = TENS, fill: FillName = "noisy-linea
 def _emptied(seen: Seen, percent: int) -> tuple[str, ...]:
     """Per map why pytorch-grad-cam's rule takes every pixel at its lowest percentile, or ""."""
     orders: tuple[tuple[Order, str], ...] = (("most", "lowest"), ("least", "highest"))
-    found = []
+    conditions = []
     for order, which in orders:
         gone = above(Above(percent, order=order, strict=False), seen.map).flatten(1).all(1)
-        said = f"{percent} % or more of the map's pixels share its {which} value"
-        found.append((gone, f"{said}: the percentile rule takes the whole image. Use road@combined-9"))
-    return reasons(*found)
+        cause = f"{percent} % or more of the map's pixels share its {which} value"
+        conditions.append((gone, f"{cause}: the percentile rule takes the whole image. Use road@combined-9"))
+    return reasons(*conditions)
 
 
 @metric(

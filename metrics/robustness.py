@@ -251,12 +251,12 @@ def shift_stability(seen: Seen, *, pixels: Side = 4) -> Scored:
         return _scored(
             seen, seen.map.new_zeros(len(seen.map)), (gone, f"the image is too small to be moved by {pixels} pixels")
         )
-    found = [
+    correlations = [
         _overlapping(seen.map, shown, view, size)
         for view, shown in seen.reexplained.items()
         if isinstance(view, Shifted)
     ]
-    return _stability(seen, torch.stack(found, 1))
+    return _stability(seen, torch.stack(correlations, 1))
 
 
 def _overlapping(height: Tensor, shown: Reexplained, by: Shifted, size: tuple[int, int]) -> Tensor:

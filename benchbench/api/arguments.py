@@ -52,8 +52,8 @@ def read_target(target: Any, labels: Any, count: int, classes: int, *, only: boo
     wanted = _classes(target, count, classes)
     outside = wanted[(wanted < 0) | (wanted >= classes)]
     if len(outside):
-        said = f"target {int(outside[0])} is not one of the network's {classes} classes"
-        raise BenchError(said, where="explain", hint=f"Give 0 to {classes - 1}")
+        message = f"target {int(outside[0])} is not one of the network's {classes} classes"
+        raise BenchError(message, where="explain", hint=f"Give 0 to {classes - 1}")
     each = wanted.expand(count) if wanted.ndim == 0 else wanted
     return Aim(lambda logits: each.flatten().to(logits.device), each.shape[1] if each.ndim == 2 else 1)
 
@@ -62,8 +62,8 @@ def _by_word(target: str, labels: Any, count: int, classes: int) -> Aim:
     place = place_of(target)
     if place is not None:
         if place > classes:
-            said = f"target is {target}, and the network has {classes} classes"
-            raise BenchError(said, where="explain", hint=f"Use top-1 to top-{classes}")
+            message = f"target is {target}, and the network has {classes} classes"
+            raise BenchError(message, where="explain", hint=f"Use top-1 to top-{classes}")
         return Aim(chooser(target, [], only=False))
     if target != "label":
         raise BenchError(f"target is {target!r}", where="explain", hint=f"Give {_WORDS}")
@@ -75,31 +75,31 @@ def _labels(labels: Any, count: int, classes: int) -> list[int]:
         hint = "Give labels=, images as (images, labels), or a batch with both"
         raise BenchError("target is label, and there are no labels", where="explain", hint=hint)
     try:
-        found = [as_label(label, f"labels[{i}]") for i, label in enumerate(labels_of(labels, count))]
+        indices = [as_label(label, f"labels[{i}]") for i, label in enumerate(labels_of(labels, count))]
     except BenchError as error:
         raise error.at("explain") from None
     known = []
-    for i, label in enumerate(found):
+    for i, label in enumerate(indices):
         if label is None:
             raise BenchError(f"image {i} has no label", where="explain", hint="Explain it by another target")
         if label >= classes:
-            said = f"label {label} of image {i} is not one of the network's {classes} classes"
-            raise BenchError(said, where="explain", hint="Labels are indices of the network's outputs, from 0")
+            message = f"label {label} of image {i} is not one of the network's {classes} classes"
+            raise BenchError(message, where="explain", hint="Labels are indices of the network's outputs, from 0")
         known.append(label)
     return known
 
 
 def _classes(target: Any, count: int, classes: int) -> Tensor:
     """Classes (), (B,) or (B, T) as integers on the CPU."""
-    found = _numbers(target)
-    if found.ndim == 2 and len(found) == count and _is_one_hot(found, classes):
-        return found.long().argmax(1)
-    integers = not found.is_floating_point() and found.dtype != torch.bool
-    several = found.ndim == 2 and len(found) == count and found.shape[1]
-    if integers and (found.shape in ((), (count,)) or several):
-        return found.long()
-    kind = "" if integers else f" of {str(found.dtype).removeprefix('torch.')}"
-    shape = tuple(found.shape)
+    numbers = _numbers(target)
+    if numbers.ndim == 2 and len(numbers) == count and _is_one_hot(numbers, classes):
+        return numbers.long().argmax(1)
+    integers = not numbers.is_floating_point() and numbers.dtype != torch.bool
+    several = numbers.ndim == 2 and len(numbers) == count and numbers.shape[1]
+    if integers and (numbers.shape in ((), (count,)) or several):
+        return numbers.long()
+    kind = "" if integers else f" of {str(numbers.dtype).removeprefix('torch.')}"
+    shape = tuple(numbers.shape)
     hint = (
         f"Give one class, {count} classes (one per image), or {count} rows of classes; "
         f"for two classes of every image: [[281, 285]] * {count}"
@@ -109,22 +109,22 @@ def _classes(target: Any, count: int, classes: int) -> Tensor:
 
 def _numbers(target: Any) -> Tensor:
     if isinstance(target, Tensor):
-        found: Any = target.detach().cpu()
+        numbers: Any = target.detach().cpu()
     else:
         try:
-            found = as_tensor(np.asarray(target))
+            numbers = as_tensor(np.asarray(target))
         except (TypeError, ValueError, RuntimeError):  # rows of several lengths, tensors of several shapes
-            found = None
-    whole = isinstance(found, Tensor) and not found.is_complex()
-    if not whole or (found.ndim == 0 and (found.is_floating_point() or found.dtype == torch.bool)):
+            numbers = None
+    whole = isinstance(numbers, Tensor) and not numbers.is_complex()
+    if not whole or (numbers.ndim == 0 and (numbers.is_floating_point() or numbers.dtype == torch.bool)):
         raise BenchError(f"target is {target!r}"[:200], where="explain", hint=f"Give {_WORDS}")
-    return torch.as_tensor(found)
+    return torch.as_tensor(numbers)
 
 
-def _is_one_hot(found: Tensor, classes: int) -> bool:
+def _is_one_hot(rows: Tensor, classes: int) -> bool:
     """Whether rows are one-hot and not classes: of integers, [0, 1] are the two classes of a network of two."""
-    counted = not found.is_floating_point() and found.dtype != torch.bool
-    return found.shape[1] == classes and (classes > 2 or not counted) and one_hot(found)
+    counted = not rows.is_floating_point() and rows.dtype != torch.bool
+    return rows.shape[1] == classes and (classes > 2 or not counted) and one_hot(rows)
 
 
 def read_layers(network: nn.Module, layer: Any) -> tuple[list[str], bool]:
@@ -149,9 +149,11 @@ def _name(network: nn.Module, layer: Any) -> str:
     names: list[str] = [name for name, module in network.named_modules() if module is layer and name]
     if not names:
         kind = type(layer).__name__
-        said = "the network itself is not a layer" if layer is network else f"the {kind} is not a module of the network"
+        message = (
+            "the network itself is not a layer" if layer is network else f"the {kind} is not a module of the network"
+        )
         alike = [name for name, module in network.named_modules() if name and type(module).__name__ == kind]
-        raise BenchError(said, where="explain", hint=nearest(kind, alike, most=12))
+        raise BenchError(message, where="explain", hint=nearest(kind, alike, most=12))
     return names[0]
 
 
@@ -162,5 +164,5 @@ def refuse_unused_labels(labels: Any, target: Any) -> None:
         BenchError: there are some.
     """
     if labels is not None and not (isinstance(target, str) and target == "label"):
-        said = f"labels are given, and target is {target!r}"
-        raise BenchError(said[:200], where="explain", hint="Use target='label', or leave labels out")
+        message = f"labels are given, and target is {target!r}"
+        raise BenchError(message[:200], where="explain", hint="Use target='label', or leave labels out")

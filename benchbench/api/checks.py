@@ -37,8 +37,8 @@ def check_answers(logits: Tensor) -> None:
     """
     broken = (~torch.isfinite(logits).all(1)).nonzero()[:, 0].tolist()
     if broken:
-        said = f"the network's answer of image {broken[0]} has values that are not finite"
-        raise BenchError(said, where="explain", hint="Look at the network's weights")
+        message = f"the network's answer of image {broken[0]} has values that are not finite"
+        raise BenchError(message, where="explain", hint="Look at the network's weights")
 
 
 def check_maps(maps: Tensor, sound: Sequence[bool], method: str) -> None:

@@ -30,12 +30,12 @@ class Illustrated:
     """What the command writes and says.
 
     Attributes:
-        said: a line per image: its name, the explained class, and its probability.
+        lines: one per image: its name, the explained class, and its probability.
         warning: of the network, such as random weights; empty without.
     """
 
     overlay: Overlay
-    said: tuple[str, ...]
+    lines: tuple[str, ...]
     warning: str
 
 
@@ -62,14 +62,14 @@ def illustrate(
     images = torch.stack([prepare(picture, None, loaded.preprocess)[0] for picture in pictures])
     check_target(study, loaded.network, _logits(loaded, images).shape[1], loaded.name)
     spec = with_target_score(loaded, study)
-    classes, said = _classes(spec, images, study.targets[0])
+    classes, descriptions = _classes(spec, images, study.targets[0])
     aim = None if is_scored(spec.network) else classes
     maps = [_maps(spec, images, method, layer, aim, study.seed) for method in study.methods]
     seen = [Image.fromarray(denormalise(image, spec.preprocess).numpy()) for image in images]
-    rows = tuple((one, *(laid(one, each[i]) for each in maps)) for i, one in enumerate(seen))
+    rows = tuple((image, *(laid(image, each[i]) for each in maps)) for i, image in enumerate(seen))
     heads = (spec.name, *(m.label for m in study.methods))
-    captions = tuple(f"{file.name}\n{words}" for file, words in zip(files, said, strict=True))
-    lines = tuple(f"{file}: {words}" for file, words in zip(files, said, strict=True))
+    captions = tuple(f"{file.name}\n{words}" for file, words in zip(files, descriptions, strict=True))
+    lines = tuple(f"{file}: {words}" for file, words in zip(files, descriptions, strict=True))
     return Illustrated(Overlay(rows, heads, captions), lines, spec.warning)
 
 
@@ -102,24 +102,24 @@ def _logits(spec: ModelSpec, images: Tensor) -> Tensor:
         eval_frozen(spec.network),
         torch.no_grad(),
     ):
-        found = spec.network(images)
-    if isinstance(found, Tensor) and found.ndim == 2 and len(found) == len(images):
-        return found
-    said, way = _described(found)
+        answer = spec.network(images)
+    if isinstance(answer, Tensor) and answer.ndim == 2 and len(answer) == len(images):
+        return answer
+    kind, way = _described(answer)
     hint = f"Return the logits from forward, or give bb.scored(network, lambda out: {way})"
-    raise BenchError(f"the network returns {said}, where logits (B, C) are needed", where=where, hint=hint)
+    raise BenchError(f"the network returns {kind}, where logits (B, C) are needed", where=where, hint=hint)
 
 
-def _described(found: Any) -> tuple[str, str]:
+def _described(answer: Any) -> tuple[str, str]:
     """What a network returned, and how the logits might be read off it."""
-    if isinstance(found, Tensor):
-        return f"a tensor of the shape {tuple(found.shape)}", "..."
-    if isinstance(found, Mapping):
-        names = ", ".join(map(repr, list(found)[:5]))
-        return f"a {type(found).__name__} with the keys {names}", f"out[{next(iter(found), '')!r}]"
-    if isinstance(found, (tuple, list)):
-        return f"a {type(found).__name__} of {len(found)} values", "out[0]"
-    return f"a {type(found).__name__}", "out.logits" if hasattr(found, "logits") else "..."
+    if isinstance(answer, Tensor):
+        return f"a tensor of the shape {tuple(answer.shape)}", "..."
+    if isinstance(answer, Mapping):
+        names = ", ".join(map(repr, list(answer)[:5]))
+        return f"a {type(answer).__name__} with the keys {names}", f"out[{next(iter(answer), '')!r}]"
+    if isinstance(answer, (tuple, list)):
+        return f"a {type(answer).__name__} of {len(answer)} values", "out[0]"
+    return f"a {type(answer).__name__}", "out.logits" if hasattr(answer, "logits") else "..."
 
 
 def _classes(spec: ModelSpec, images: Tensor, target: Any) -> tuple[Tensor, list[str]]:
@@ -129,8 +129,10 @@ def _classes(spec: ModelSpec, images: Tensor, target: Any) -> tuple[Tensor, list
     classes = chooser(target, [None] * len(images), only=only)(logits)
     chances = logits.softmax(1).gather(1, classes[:, None])[:, 0].tolist()
     names = [spec.classes[c] if c < len(spec.classes) else f"class {c}" for c in classes.tolist()]
-    said = [name if only else f"{name}, probability {_chance(p)}" for name, p in zip(names, chances, strict=True)]
-    return classes, said
+    descriptions = [
+        name if only else f"{name}, probability {_chance(p)}" for name, p in zip(names, chances, strict=True)
+    ]
+    return classes, descriptions
 
 
 def _chance(p: float) -> str:

@@ -101,7 +101,7 @@ def explain(
     if not isinstance(method, str):
         raise BenchError(f"method is {method!r}", where="explain", hint="Give a name: benchbench list methods")
     refuse_unused_labels(labels, target)
-    found: list[dict[str, Tensor]] = []
+    batches: list[dict[str, Tensor]] = []
     with torch.inference_mode(False):  # autograd is needed
         checked = check_network(network, "explain")
         names, several = read_layers(checked, layer)
@@ -109,10 +109,10 @@ def explain(
         for parts in _parts(images):
             shown = _stacked(parts.images, checked)
             known = parts.labels if labels is None else labels
-            found.append(_explain(checked, shown, method, wanted, target, known, seed, params))
-    if not found:
+            batches.append(_explain(checked, shown, method, wanted, target, known, seed, params))
+    if not batches:
         raise BenchError("there are no images", where="explain", hint="Give at least one")
-    maps = {name: torch.cat([one[name] for one in found]) for name in found[0]}
+    maps = {name: torch.cat([batch[name] for batch in batches]) for name in batches[0]}
     return maps if several else next(iter(maps.values()))
 
 
@@ -126,11 +126,11 @@ def _parts(images: Any) -> Iterable[ImageForms]:
 def _stacked(images: Any, network: nn.Module) -> Tensor:
     """The images in one tensor, where the network is."""
     try:
-        found = check_images(stacked(images))
+        checked = check_images(stacked(images))
     except BenchError as error:
         raise error.at("explain") from None
-    own = next((tensor.device for tensor in [*network.parameters(), *network.buffers()]), found.device)
-    return found.to(own)
+    device = next((tensor.device for tensor in [*network.parameters(), *network.buffers()]), checked.device)
+    return checked.to(device)
 
 
 def _explain(
@@ -162,7 +162,10 @@ def _explain(
         check_answers(batch.captured.logits)
         maps = {name: _maps(plugin, batch, name, bound, seed) for name in names}
     height, width = images.shape[2:]
-    return {name: saliency(own, (height, width)).view(-1, aim.several, height, width) for name, own in maps.items()}
+    return {
+        name: saliency(layer_maps, (height, width)).view(-1, aim.several, height, width)
+        for name, layer_maps in maps.items()
+    }
 
 
 def _maps(plugin: MethodPlugin, batch: CapturedBatch, name: str, params: dict[str, Any], seed: int) -> Tensor:

@@ -14,9 +14,9 @@ from ..paths import expanded
 from ..regression import Baseline, Checked, Tolerances, check
 from ..reports import tables, terminal
 from ..reports.figures.pdf import write_figures
-from ..reports.html import document as html
+from ..reports.html import document
 from ..reports.html.notebook import notebook
-from ..reports.latex import leaderboard as latex
+from ..reports.latex import leaderboard
 from ..reports.leaderboard.marks import Marked
 from ..reports.leaderboard.verdicts import Verdicts
 from ..reports.markdown import markdown_table
@@ -261,7 +261,7 @@ class Run:
         Raises:
             BenchError: another style or spread.
         """
-        return latex.render(self._marked, style, spread)
+        return leaderboard.render(self._marked, style, spread)
 
     def to_markdown(self, spread: str = "interval") -> str:
         """The leaderboard as Markdown, with the same marks."""
@@ -289,4 +289,4 @@ class Run:
             if path.is_symlink():
                 raise BenchError("it is a link; the report is written to this path", where=str(path), hint="Remove it")
         tables.write_tables(self._marked, self.folder / "tables")
-        return html.write(self._marked, self.folder / "report.html")
+        return document.write(self._marked, self.folder / "report.html")

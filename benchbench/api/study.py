@@ -103,10 +103,10 @@ class Study(StudySpec):
         Raises:
             BenchError: the request cannot be met.
         """
-        asked = with_levels(self, levels)
+        study = with_levels(self, levels)
         folder = expanded(out)
-        run(asked, folder, progress, overwrite=overwrite, retry_failed=retry_failed)
-        disturb(asked, folder, disturbances or Disturbances(), progress)
+        run(study, folder, progress, overwrite=overwrite, retry_failed=retry_failed)
+        disturb(study, folder, disturbances or Disturbances(), progress)
         done = Run.load(folder)
         reliability.write_tables(done.reliability(), done.folder / "tables")
         return done

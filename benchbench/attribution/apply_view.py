@@ -47,19 +47,19 @@ class RandomisedNetworks:
 
     original: ReferenceBatch
     key: object = None
-    made: tuple[nn.Module, Scorer] | None = None
+    current: tuple[nn.Module, Scorer] | None = None
     order: list[str] = field(default_factory=list)
 
     def of(self, view: RandomWeights | NoisyWeights) -> tuple[nn.Module, Scorer]:
         """The network, and a scorer on it whose passes are counted with all others."""
-        own = self.original.scorer
+        base = self.original.scorer
         key = view if isinstance(view, NoisyWeights) else self.layers_of(view)
-        if self.made is None or key != self.key:
-            self.made = None  # before the next one is made: one copy at a time
+        if self.current is None or key != self.key:
+            self.current = None  # before the next one is made: one copy at a time
             network = self._network(view)
-            scorer = Scorer(network, own.batch, passes=own.passes, advance=own.advance, activation=own.activation)
-            self.key, self.made = key, (network, scorer)
-        return self.made
+            scorer = Scorer(network, base.batch, passes=base.passes, advance=base.advance, activation=base.activation)
+            self.key, self.current = key, (network, scorer)
+        return self.current
 
     def _network(self, view: RandomWeights | NoisyWeights) -> nn.Module:
         if isinstance(view, NoisyWeights):

@@ -53,12 +53,13 @@ def _sound(cell: MapCell, batch: CapturedBatch, maps: Tensor, rounding: Sequence
     sound = batch.sound(cell.layer, gradient="gradient" in cell.method.needs)
     broken = [_trouble(*pair) for pair in zip(_finite(maps), sound, strict=True)]
     statuses = tuple(_status(*pair) for pair in zip(broken, rounding, strict=True))
-    return MapBatch(maps, tuple(one or other for one, other in zip(broken, rounding, strict=True)), statuses)
+    reasons = tuple(trouble or doubt for trouble, doubt in zip(broken, rounding, strict=True))
+    return MapBatch(maps, reasons, statuses)
 
 
 def _finite(maps: Tensor) -> list[bool]:
-    found: list[bool] = torch.isfinite(maps).flatten(1).all(1).tolist()
-    return found
+    finite: list[bool] = torch.isfinite(maps).flatten(1).all(1).tolist()
+    return finite
 
 
 def _trouble(finite: bool, sound: bool) -> str:

@@ -27,8 +27,8 @@ def explainer_of(original: ReferenceBatch, cell: MapCell) -> Explainer:
         seeds = sample_seeds(original.seed, f"{cell.method.plugin.name}/{cell.layer}", ids)
         with torch.enable_grad(), eval_frozen(network):
             scorer = Scorer(network, original.scorer.batch, activation=original.scorer.activation)
-            own = (cell.method.plugin, cell.method.params, network, images, cell.layer)
-            maps = method_maps(*own, lambda _: targets, seeds, scorer=scorer)
+            arguments = (cell.method.plugin, cell.method.params, network, images, cell.layer)
+            maps = method_maps(*arguments, lambda _: targets, seeds, scorer=scorer)
         original.scorer.passes.forwards += scorer.passes.forwards
         original.scorer.passes.backwards += scorer.passes.backwards
         original.scorer.passes.rests += scorer.passes.rests

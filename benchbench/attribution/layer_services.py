@@ -52,10 +52,10 @@ class CapturedBatch:
         """Per image whether the layer's activation, and its ``gradient`` if that is asked, are finite numbers."""
         key = (name, gradient)
         if key not in self.whole:
-            found = torch.isfinite(self.captured.activations[name]).flatten(1).all(1)
+            finite = torch.isfinite(self.captured.activations[name]).flatten(1).all(1)
             if gradient:
-                found = found & torch.isfinite(self.captured.gradients[name]).flatten(1).all(1)
-            self.whole[key] = found.tolist()
+                finite = finite & torch.isfinite(self.captured.gradients[name]).flatten(1).all(1)
+            self.whole[key] = finite.tolist()
         return self.whole[key]
 
     def layer(self, name: str, seeds: tuple[int, ...], masks: Tensor | None = None) -> Layer:
@@ -90,9 +90,9 @@ def capture_batch(
     network. ``gradient``, ``mark``: see ``capture``.
     """
     proven = scorer.proven is not None and scorer.proven.issuperset(layers)
-    own, shown = (scorer.network, channels_last(images)) if proven else (network, images)
+    model, shown = (scorer.network, channels_last(images)) if proven else (network, images)
     reading = reading_of(network, scorer, images) if any(name != INPUT for name in layers) else None
-    captured = capture(own, shown, layers, choose, gradient=gradient, score=score, mark=mark, reading=reading)
+    captured = capture(model, shown, layers, choose, gradient=gradient, score=score, mark=mark, reading=reading)
     scorer.passes.forwards += len(images)
     scorer.passes.backwards += len(images) if gradient else 0
     return CapturedBatch(network, scorer, images, captured)
@@ -138,8 +138,8 @@ def real_numbers(maps: Any, *, fits: bool, needed: str) -> Tensor:
     if maps.layout != torch.strided or maps.is_meta or maps.is_complex() or maps.is_quantized:
         kind = "meta" if maps.is_meta else maps.layout if maps.layout != torch.strided else maps.dtype
         raise BenchError(f"the method returned a tensor of {kind}, where real numbers are needed")
-    found: Tensor = maps.detach().float()
-    return found
+    numbers: Tensor = maps.detach().float()
+    return numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,19 +160,19 @@ class _Services:
 
     def score(self, images: Tensor, of: ScoreKind) -> Tensor:
         targets, copies = self.batch.captured.targets, check_copies(images, self.batch.images, "score")
-        found: Tensor = getattr(self.batch.scorer.answer(images, targets.repeat(copies)), of)
-        return found
+        scores: Tensor = getattr(self.batch.scorer.answer(images, targets.repeat(copies)), of)
+        return scores
 
     def score_masked(self, masks: Tensor, of: ScoreKind) -> Tensor:
         """Where the masks are the layer's own activation, they are scored once for all methods that ask."""
         b = self.batch
-        own = b.captured.activations[self.name]
-        known = b.masked if masks is own or (masks is self.lent and torch.equal(masks, own)) else {}
+        activation = b.captured.activations[self.name]
+        known = b.masked if masks is activation or (masks is self.lent and torch.equal(masks, activation)) else {}
         with torch.no_grad(), self._shared("masked") if known is b.masked else nullcontext():
             if self.name not in known:
                 known[self.name] = score_masked(b.scorer, b.images, b.captured.targets, masks)
-        found: Tensor = getattr(known[self.name], of)
-        return found.clone()
+        scores: Tensor = getattr(known[self.name], of)
+        return scores.clone()
 
     def score_changed(self, change: Change, count: int, of: ScoreKind) -> Tensor:
         b, activation = self.batch, self.batch.captured.activations[self.name]
@@ -188,17 +188,17 @@ class _Services:
                 else:
                     answers.append(scores)
                     pairs = pairs[len(rows) :]
-        found: Tensor = getattr(TargetScores.join(answers), of)
-        return found.view(-1, count)
+        values: Tensor = getattr(TargetScores.join(answers), of)
+        return values.view(-1, count)
 
     def _changed(self, change: Change, activation: Tensor, pairs: Tensor, count: int) -> TargetScores:
         owner = pairs // count
-        given = activation[owner]
-        changed = change(given, pairs % count)
+        copies = activation[owner]
+        changed = change(copies, pairs % count)
         if changed.shape != (len(owner), *activation.shape[1:]):
-            made, needed = tuple(changed.shape), (len(owner), *activation.shape[1:])
-            raise BenchError(f"score_changed() was given a change to {made}, where {needed} is needed")
-        changed = changed if changed is given else changed.clone()  # the network may overwrite what it is given
+            shape, needed = tuple(changed.shape), (len(owner), *activation.shape[1:])
+            raise BenchError(f"score_changed() was given a change to {shape}, where {needed} is needed")
+        changed = changed if changed is copies else changed.clone()  # the network may overwrite what it is given
         b = self.batch
         return target_scores(self._behind(changed, owner).float(), b.captured.targets[owner], b.scorer.activation)
 
@@ -208,17 +208,17 @@ class _Services:
 
     def _behind(self, activation: Tensor, owner: Tensor) -> Tensor:
         """Logits of activation (N, K, h, w), row i of image owner[i]; the network may overwrite it."""
-        b, made = self.batch, self._cut()
-        if made is None:
+        b, tail = self.batch, self._cut()
+        if tail is None:
             b.scorer.passes.forwards += len(activation)
             return rest(b.network, b.images[owner], self.name, activation, b.captured.layouts[self.name])
         b.scorer.passes.rests += len(activation)
-        b.scorer.passes.forwards += len(activation) if "made" in made.kinds else 0  # what goes around is made again
+        b.scorer.passes.forwards += len(activation) if "made" in tail.kinds else 0  # what goes around is made again
         with self._shared("bypass"):
             if self.name not in b.bypass:
-                b.bypass[self.name] = made.bypass(b.images)
-                b.scorer.passes.forwards += len(b.images) if made.crossing else 0
-        return made.logits(activation, b.images, owner, b.bypass[self.name])
+                b.bypass[self.name] = tail.bypass(b.images)
+                b.scorer.passes.forwards += len(b.images) if tail.crossing else 0
+        return tail.logits(activation, b.images, owner, b.bypass[self.name])
 
     def _cut(self) -> Rest | None:
         """The prepared network behind the layer; else the network itself; None where neither can be cut."""
@@ -226,15 +226,15 @@ class _Services:
         with self._shared("cut", once=True):
             if self.name not in cuts:
                 seen = b.captured
-                given = (self.name, b.images, seen.activations[self.name], seen.logits, seen.layouts[self.name])
-                cuts[self.name] = cut(b.scorer.network, *given) or cut(b.network, *given)
+                arguments = (self.name, b.images, seen.activations[self.name], seen.logits, seen.layouts[self.name])
+                cuts[self.name] = cut(b.scorer.network, *arguments) or cut(b.network, *arguments)
         return cuts[self.name]
 
     def score_pictures(self, make: Pictures, count: int, of: ScoreKind) -> Tensor:
         with torch.no_grad():
             answers = score_pictures(self.batch.scorer, self.batch.captured.targets, make, count)
-        found: Tensor = getattr(answers, of)
-        return found
+        scores: Tensor = getattr(answers, of)
+        return scores
 
     def look(self, images: Tensor, score: Score | None, stream: str, *, gradient: bool) -> Layer:
         b = self.batch
@@ -273,15 +273,15 @@ class _Services:
         b = self.batch
         seen = b.captured
         layout = seen.layouts[self.name]
-        found, slopes = curvature(b.network, b.images, self.name, seen.targets, direction, layout)
+        product, slopes = curvature(b.network, b.images, self.name, seen.targets, direction, layout)
         self._count(forwards=1, backwards=slopes)
-        return found
+        return product
 
     def bias_gradients(self) -> tuple[Tensor, tuple[Tensor, ...]]:
         b = self.batch
         self._count(forwards=1, backwards=1)
-        found = bias_gradients(b.network, b.images, b.captured.targets)
-        return found.image, found.biases
+        gradients = bias_gradients(b.network, b.images, b.captured.targets)
+        return gradients.image, gradients.biases
 
     def attentions(self, gradient: AttentionGradient) -> tuple[tuple[Attention, ...], Grid]:
         b = self.batch
@@ -296,9 +296,9 @@ class _Services:
     def behind(self) -> nn.Module:
         b = self.batch
         seen = b.captured
-        given = (self.name, b.images, seen.activations[self.name], seen.logits, seen.layouts[self.name])
+        arguments = (self.name, b.images, seen.activations[self.name], seen.logits, seen.layouts[self.name])
         with self._shared("exported", once=True):
-            return exported_behind(b.scorer, self.name, lambda: cut(b.network, *given))
+            return exported_behind(b.scorer, self.name, lambda: cut(b.network, *arguments))
 
     def _shared(self, what: str, *, once: bool = False) -> AbstractContextManager[None]:
         """The block makes, or finds made, what the layer's methods have in common: of this batch, or of the run."""
@@ -313,6 +313,6 @@ class _Services:
         return target_scores(seen.logits, seen.targets, self.batch.scorer.activation).probability
 
     def head(self) -> Head:
-        found = pooled_head(self.batch.captured, self.name)
-        bias = None if found.bias is None else found.bias.clone()
-        return replace(found, weight=found.weight.clone(), bias=bias)
+        head = pooled_head(self.batch.captured, self.name)
+        bias = None if head.bias is None else head.bias.clone()
+        return replace(head, weight=head.weight.clone(), bias=bias)

@@ -49,12 +49,12 @@ class ViewMaps:
 
 def wanted_views(cells: Sequence[MetricCell]) -> dict[Single, list[MapCell]]:
     """By view that is shown, the map cells that some of the metric cells want it of."""
-    found: dict[Single, dict[str, MapCell]] = {}
+    wanted: dict[Single, dict[str, MapCell]] = {}
     for cell in cells:
         for view in views_of(cell.metric):
             for single in singles(view):
-                found.setdefault(single, {})[cell.maps.name] = cell.maps
-    return {view: list(wanting.values()) for view, wanting in found.items()}
+                wanted.setdefault(single, {})[cell.maps.name] = cell.maps
+    return {view: list(wanting.values()) for view, wanting in wanted.items()}
 
 
 def passes_per_image(cells: Sequence[MetricCell], channels: Mapping[str, int]) -> int:
@@ -88,7 +88,7 @@ def reexplain(
             last = key, _on_view(view, live, maps, original, weights)
         for name, reexplained in last[1].items():
             tray.add(name, view, reexplained)
-    return tray.found()
+    return tray.by_cell()
 
 
 def _ordered(views: Sequence[Single], weights: RandomisedNetworks) -> list[Single]:
@@ -108,13 +108,13 @@ def _on_view(
     original: ReferenceBatch,
     weights: RandomisedNetworks,
 ) -> dict[str, Reexplained]:
-    found: dict[str, Reexplained] = {}
+    reexplained: dict[str, Reexplained] = {}
     for group in _alike(cells, maps, original.pixels.size) if isinstance(view, Masked) else [cells]:
         shown = apply_view(view, _finite(maps[group[0].name]), original, weights)
         seen, distance = explain_shown(shown, group), pixel_distance(original.pixels, shown.images)
         for cell in group:
-            found[cell.name] = _reexplained(shown, seen, seen.maps[cell.name], distance)
-    return found
+            reexplained[cell.name] = _reexplained(shown, seen, seen.maps[cell.name], distance)
+    return reexplained
 
 
 def _alike(cells: Sequence[MapCell], maps: Mapping[str, MapBatch], size: tuple[int, int]) -> list[list[MapCell]]:
@@ -169,8 +169,8 @@ def _without_gradient(shown: ViewBatch, cells: Sequence[MapCell], reason: str) -
     refused = {cell.name: MapBatch.none(1, reason, "failed") for cell in cells}
     if not gentle or len(gentle) == len(cells):
         return _nothing(shown, refused)
-    found = explain_shown(shown, gentle)
-    return replace(found, maps=refused | dict(found.maps))
+    remaining = explain_shown(shown, gentle)
+    return replace(remaining, maps=refused | dict(remaining.maps))
 
 
 def _nothing(shown: ViewBatch, maps: Mapping[str, MapBatch]) -> ViewMaps:
@@ -178,20 +178,20 @@ def _nothing(shown: ViewBatch, maps: Mapping[str, MapBatch]) -> ViewMaps:
     return ViewMaps(maps, TargetScores(blank, blank, blank), torch.full_like(shown.original.targets, -1))
 
 
-def _reexplained(shown: ViewBatch, found: ViewMaps, maps: MapBatch, distance: Tensor) -> Reexplained:
+def _reexplained(shown: ViewBatch, seen: ViewMaps, maps: MapBatch, distance: Tensor) -> Reexplained:
     """On the CPU, where many views of many maps have room."""
     count = len(shown.reasons)
     tensor = torch.zeros(count, 1, 1) if maps.tensor is None else _finite(maps)
     pairs = list(zip(shown.reasons, maps.reasons, strict=True))
-    said = tuple(why or (own and f"on {shown.view}: {own}") for why, own in pairs)
+    reasons = tuple(why or (reason and f"on {shown.view}: {reason}") for why, reason in pairs)
     refused: Status = "not_applicable"
-    statuses = tuple(refused if why else own for why, own in zip(shown.reasons, maps.statuses, strict=True))
+    statuses = tuple(refused if why else status for why, status in zip(shown.reasons, maps.statuses, strict=True))
     return Reexplained(
         tensor,
-        found.answers.probability.cpu(),
-        found.answers.logit.cpu(),
-        (found.likely == shown.original.predicted).cpu(),
+        seen.answers.probability.cpu(),
+        seen.answers.logit.cpu(),
+        (seen.likely == shown.original.predicted).cpu(),
         distance.cpu(),
-        said,
+        reasons,
         statuses,
     )

@@ -45,11 +45,11 @@ def made_of_rounding(plugin: MethodPlugin, layer: Layer, params: Mapping[str, An
     change = (minmax(again.double()) - minmax(maps.double())).abs().amax((1, 2))
     sound = torch.isfinite(maps).flatten(1).all(1)
     change = torch.where(sound, change.nan_to_num(nan=torch.inf), change)  # a map that is not finite has its own reason
-    said = (
+    reason = (
         f"the map of {plugin.name} at {layer.name!r} is constant except for rounding: its terms cancel. Activations "
         "and gradients that differ by one part in a million change the map by more than a twentieth of its range"
     )
-    return tuple(said if moved > MOST else "" for moved in change.tolist())
+    return tuple(reason if moved > MOST else "" for moved in change.tolist())
 
 
 def doubted(layer: Layer) -> Layer:

@@ -38,8 +38,8 @@ class _RunningMean:
             self.first,
             map=self.first.map[:, :1, :1],
             kept=kept,
-            reasons=tuple(one or other for one, other in pairs),
-            statuses=tuple(mine if one else its for (one, _), mine, its in statuses),
+            reasons=tuple(first or later for first, later in pairs),
+            statuses=tuple(first if reason else later for (reason, _), first, later in statuses),
         )
         self.count += 1
 
@@ -56,20 +56,20 @@ class ViewCollector:
     cells: Sequence[MetricCell]
     kept: dict[str, dict[View, Reexplained]] = field(default_factory=dict)
     sums: dict[str, dict[Averaged, _RunningMean]] = field(default_factory=dict)
-    asked: dict[tuple[str, Single], list[View]] = field(init=False)
+    askers: dict[tuple[str, Single], list[View]] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.asked = {}
+        self.askers = {}
         for cell in self.cells:
             for view in views_of(cell.metric):
                 for single in singles(view):
-                    askers = self.asked.setdefault((cell.maps.name, single), [])
-                    if view not in askers:
-                        askers.append(view)
+                    views = self.askers.setdefault((cell.maps.name, single), [])
+                    if view not in views:
+                        views.append(view)
 
     def add(self, cell: str, view: Single, reexplained: Reexplained) -> None:
         """The maps of one cell on one view; they are forgotten unless a metric asked for this view itself."""
-        for asker in self.asked[cell, view]:
+        for asker in self.askers[cell, view]:
             if not isinstance(asker, Averaged):
                 self.kept.setdefault(cell, {})[asker] = reexplained
                 continue
@@ -79,8 +79,8 @@ class ViewCollector:
             else:
                 sums[asker] = _RunningMean.of(reexplained)
 
-    def found(self) -> dict[str, dict[View, Reexplained]]:
-        found = {cell: dict(views) for cell, views in self.kept.items()}
+    def by_cell(self) -> dict[str, dict[View, Reexplained]]:
+        by_cell = {cell: dict(views) for cell, views in self.kept.items()}
         for cell, sums in self.sums.items():
-            found.setdefault(cell, {}).update({view: each.mean() for view, each in sums.items()})
-        return found
+            by_cell.setdefault(cell, {}).update({view: each.mean() for view, each in sums.items()})
+        return by_cell

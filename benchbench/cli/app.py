@@ -230,7 +230,7 @@ def explain_command(
     path = illustration.overlay.save(out)
     if illustration.warning:
         print(f"WARNING: {illustration.warning}", file=sys.stderr)
-    print("\n".join([*illustration.said, str(path)]))
+    print("\n".join([*illustration.lines, str(path)]))
 
 
 @app.command("list", cls=Once)

@@ -138,7 +138,7 @@ class Ledger:
         return sum([*self._total.exclusive.values(), *self._total.common.values()], Usage())
 
     @contextmanager
-    def own(self, user: User, images: int) -> Iterator[None]:
+    def charge_to(self, user: User, images: int) -> Iterator[None]:
         """The block is the user's own work on so many images, but for what it has in common with others."""
         if not (self.asked and self.opened):
             yield
@@ -170,7 +170,7 @@ class Ledger:
             self._note(what, usages[0], [user])
 
     @contextmanager
-    def capturing(self, users: Sequence[User], gradient: Sequence[User]) -> Iterator[ForwardEnd | None]:
+    def charge_capture(self, users: Sequence[User], gradient: Sequence[User]) -> Iterator[ForwardEnd | None]:
         """The block is one forward for all ``users`` and, from the mark on, one backward for those of a ``gradient``.
 
         A block that fails is nobody's.

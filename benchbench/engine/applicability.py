@@ -59,8 +59,8 @@ def ready_model(spec: ModelSpec, study: StudySpec, example: Tensor, settings: di
         skips |= _gradient_skips(spec.network, example, [*channels, *([INPUT] if "input" in needs else [])])
     skips |= _network_skips(spec.network, example, needs)
     mark = fingerprint(spec.network, logits)
-    own = (spec.name, spec.preprocess, spec.classes, mark)
-    return ReadyModel(*own, tuple(layers), channels, classes, skips, settings)
+    identity = (spec.name, spec.preprocess, spec.classes, mark)
+    return ReadyModel(*identity, tuple(layers), channels, classes, skips, settings)
 
 
 def _layers(spec: ModelSpec, study: StudySpec, example: Tensor) -> list[str]:

@@ -19,7 +19,7 @@ NOT_IN_THIS_RUN = "some maps are from an earlier run, so the shared work of the 
 
 
 @dataclass(frozen=True)
-class Made:
+class MapOutcome:
     """Whether a map cell has any sound map; the status and reason of its first sample."""
 
     any_map: bool
@@ -51,7 +51,10 @@ def cost_rows(cell: CostCell, study: StudySpec, batch: int, store: Store) -> Ite
 
 
 def share_rows(
-    tasks: Sequence[Task], study: StudySpec, shares: Mapping[str, Mapping[User, CostShare]], made: Mapping[str, Made]
+    tasks: Sequence[Task],
+    study: StudySpec,
+    shares: Mapping[str, Mapping[User, CostShare]],
+    outcomes: Mapping[str, MapOutcome],
 ) -> Iterator[Row]:
     """What each method's maps took in this run, once for all shards of a dataset."""
     metrics = [metric for metric in study.metrics if "shared" in metric.plugin.needs]
@@ -61,7 +64,7 @@ def share_rows(
             user = (task.shard.dataset_name, cell.layer, cell.method.label)
             groups.setdefault((task.shard.model.name, user), []).append((task, cell))
     for (model, user), cells in groups.items():
-        share, none = shares.get(model, {}).get(user), _no_share([cell for _, cell in cells], made)
+        share, none = shares.get(model, {}).get(user), _no_share([cell for _, cell in cells], outcomes)
         for metric in metrics:
             nobody = {"sample": None, "label": None, "target": None}
             base = {**place(cells[0][0].shard, cells[0][1]), **which(metric), **nobody}
@@ -71,20 +74,22 @@ def share_rows(
                 yield from valued(base, _read(metric, share))
 
 
-def made_of(samples: Mapping[str, Row]) -> Made:
+def map_outcome(samples: Mapping[str, Row]) -> MapOutcome:
     """What a map cell's samples come to."""
     first = next(iter(samples.values()), {"status": "ok", "reason": ""})
-    return Made(any(entry["status"] == "ok" for entry in samples.values()), first["status"], first["reason"])
+    return MapOutcome(any(entry["status"] == "ok" for entry in samples.values()), first["status"], first["reason"])
 
 
-def _no_share(cells: Sequence[MapCell], made: Mapping[str, Made]) -> Row | None:
+def _no_share(cells: Sequence[MapCell], outcomes: Mapping[str, MapOutcome]) -> Row | None:
     """Status and reason, where the method has no map at all that this network made."""
     if cells[0].skip or cells[0].base:
         return {"status": "not_applicable", "reason": cells[0].skip or NO_COST}
-    maps = [made[cell.name] for cell in cells]
-    if any(one.any_map for one in maps):
+    maps = [outcomes[cell.name] for cell in cells]
+    if any(outcome.any_map for outcome in maps):
         return None
-    return next(({"status": one.status, "reason": one.reason} for one in maps if one.status != "ok"), None)
+    return next(
+        ({"status": outcome.status, "reason": outcome.reason} for outcome in maps if outcome.status != "ok"), None
+    )
 
 
 def _cost_entry(metric: MetricChoice, cost: Row) -> Row:

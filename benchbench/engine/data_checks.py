@@ -32,21 +32,21 @@ def refuse_without_masks(study: StudySpec, shards: Sequence[Shard]) -> None:
 
 def image_cautions(shards: Sequence[Shard]) -> list[str]:
     """What is unlikely to be meant in the images that came as tensors, by each dataset's first readable one."""
-    said: list[str] = []
+    sentences: list[str] = []
     for name in dict.fromkeys(shard.dataset_name for shard in shards):
         dataset = next(shard.dataset for shard in shards if shard.dataset_name == name)
         sample = next(_samples(dataset, range(len(dataset.ids))), None)
         if sample is not None and isinstance(sample.image, Tensor):
-            said += cautions.of_images(name, sample.image[None])
-    return said
+            sentences += cautions.of_images(name, sample.image[None])
+    return sentences
 
 
 def _has_mask(shard: Shard) -> bool:
     known = getattr(shard.dataset, "masked", None)
     if isinstance(known, bool):
         return known
-    found = [sample.mask is not None for sample in _up_to_a_mask(shard)]
-    return any(found) or not found  # of a shard that cannot be read nothing is known
+    masked = [sample.mask is not None for sample in _up_to_a_mask(shard)]
+    return any(masked) or not masked  # of a shard that cannot be read nothing is known
 
 
 def _up_to_a_mask(shard: Shard) -> Iterator[Sample]:

@@ -35,24 +35,26 @@ def _derive(group: Sequence[tuple[Task, MapCell]], store: Store) -> int:
     if not lacking:
         return 0
     entry: dict[str, Any] = {"file": "", "row": 0, "status": "failed", "reason": "", "health": {}}
-    made: Tensor | None = None
-    found = [one for _, cell in group if cell.base for one in _stored(store.read_cell(cell.base.name), store)]
+    dataset_map: Tensor | None = None
+    image_maps = [
+        image_map for _, cell in group if cell.base for image_map in _stored(store.read_cell(cell.base.name), store)
+    ]
     method = group[0][1].method
-    if not found:
+    if not image_maps:
         entry["reason"] = "no image of the dataset has a map to average"
-    elif len({one.shape for one in found}) > 1:
+    elif len({image_map.shape for image_map in image_maps}) > 1:
         entry |= {"status": "not_applicable", "reason": "the dataset's maps have several sizes, so they have no mean"}
     else:
-        outcome = attempt(partial(_derived, method, found), contain_memory=True)
+        outcome = attempt(partial(_derived, method, image_maps), contain_memory=True)
         if isinstance(outcome, Failure):
             entry |= {"status": outcome.status, "reason": outcome.reason}
         else:
-            made = outcome
+            dataset_map = outcome
     for _, cell in lacking:
         file = f"{cell.name}-0.npy"
-        if made is not None:
-            store.write_maps(file, made[None].numpy().astype(np.float32))
-            entry |= {"file": file, "status": "ok", "health": health(made[None])[0]}
+        if dataset_map is not None:
+            store.write_maps(file, dataset_map[None].numpy().astype(np.float32))
+            entry |= {"file": file, "status": "ok", "health": health(dataset_map[None])[0]}
         assert cell.base is not None
         names = store.read_cell(cell.base.name)["samples"]
         store.write_cell(cell.name, {"samples": {name: dict(entry) for name in names}})

@@ -65,8 +65,8 @@ def example_of(dataset: Dataset, spec: ModelSpec, device: torch.device) -> Tenso
     """The first readable image as (1, channels, H, W); without one, zeros of the network's own size and channels."""
     for image in _readable(dataset, spec):
         return image[None].to(device)
-    own = spec.preprocess
-    return torch.zeros(1, len(own.mean), own.crop, own.crop, device=device)
+    preprocess = spec.preprocess
+    return torch.zeros(1, len(preprocess.mean), preprocess.crop, preprocess.crop, device=device)
 
 
 def suited(spec: ModelSpec, example: Tensor) -> ModelSpec:
@@ -79,16 +79,16 @@ def suited(spec: ModelSpec, example: Tensor) -> ModelSpec:
     """
     channels = example.shape[1]
     try:
-        own = fitted(spec.preprocess, channels)
+        preprocess = fitted(spec.preprocess, channels)
     except BenchError as error:
         raise error.at(f"models: {spec.name}") from None
-    if own == spec.preprocess:
+    if preprocess == spec.preprocess:
         return spec
-    said = (
+    warning = (
         f"{spec.name} has no Preprocess for images of {channels} channel{'s' * (channels > 1)}: metrics take their "
         "values as pixels in [0, 1]. If that is wrong, give a ModelSpec with Preprocess(mean=..., std=...)"
     )
-    return replace(spec, preprocess=own, warning="; ".join(filter(None, [spec.warning, said])))
+    return replace(spec, preprocess=preprocess, warning="; ".join(filter(None, [spec.warning, warning])))
 
 
 def _readable(dataset: Dataset, spec: ModelSpec) -> Iterator[Tensor]:
@@ -112,8 +112,8 @@ def check_target(study: StudySpec, network: nn.Module, classes: int, name: str) 
 def _check_one_target(target: Target, network: nn.Module, classes: int, name: str) -> None:
     if is_scored(network):
         if target != "predicted" and pair_of(target) is None:
-            said = f"target is {target!r}, and {ONE_TARGET}"
-            raise BenchError(said, where=f"models: {name}", hint="Leave target out")
+            message = f"target is {target!r}, and {ONE_TARGET}"
+            raise BenchError(message, where=f"models: {name}", hint="Leave target out")
         return
     place = place_of(target)
     if place is not None and place > classes:

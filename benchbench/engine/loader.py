@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..datasets.sources.accept import as_label
 from ..digests import digest
-from ..errors import BenchError, raised, told
+from ..errors import BenchError, message_of, raised
 from ..models.preprocess import denormalise, prepare
 from ..plugin_guard import no_exit
 from ..results.store import Store
@@ -67,20 +67,20 @@ class Loader:
     def begin(self, shard: Shard) -> None:
         """Start on a shard that ``load`` will be asked for; nothing without threads."""
         if self._pool is not None and shard not in self._begun:
-            one = partial(_load, shard, store=self._store)
-            self._begun[shard] = [self._pool.submit(one, k) for k in range(len(shard.indices))]
+            load_at = partial(_load, shard, store=self._store)
+            self._begun[shard] = [self._pool.submit(load_at, k) for k in range(len(shard.indices))]
 
     def load(self, shard: Shard) -> ShardSamples:
         """The shard, decoded; the photographs that the store lacked are stored."""
         self.begin(shard)
         begun = self._begun.pop(shard, None)
-        one = partial(_load, shard, store=self._store)
-        found = [one(k) for k in range(len(shard.indices))] if begun is None else [f.result() for f in begun]
+        load_at = partial(_load, shard, store=self._store)
+        results = [load_at(k) for k in range(len(shard.indices))] if begun is None else [f.result() for f in begun]
         return ShardSamples(
-            tuple(answer.sample for answer in found if answer.sample),
-            {name: answer.reason for name, answer in zip(shard.ids, found, strict=True) if answer.reason},
-            {name: answer.label for name, answer in zip(shard.ids, found, strict=True) if answer.known},
-            {answer.sample.id: answer.origin for answer in found if answer.sample},
+            tuple(result.sample for result in results if result.sample),
+            {name: result.reason for name, result in zip(shard.ids, results, strict=True) if result.reason},
+            {name: result.label for name, result in zip(shard.ids, results, strict=True) if result.known},
+            {result.sample.id: result.origin for result in results if result.sample},
         )
 
     def close(self) -> None:
@@ -112,7 +112,7 @@ def _load(shard: Shard, k: int, store: Store) -> _SampleResult:
         label, known = sample.label, True
         _check_label(shard.target, label, shard.model.classes)
     except BenchError as error:
-        return _SampleResult(None, told(error), label, known)
+        return _SampleResult(None, message_of(error), label, known)
     photo = f"{digest('photo', shard.fingerprints[k], vars(shard.model.preprocess), name)}.jpg"
     if not store.has_photo(photo):
         thumbnail = _thumbnail(image, shard)
@@ -182,6 +182,6 @@ def _sample(dataset: Dataset, index: int) -> Sample:
     except BenchError:
         raise
     except Exception as error:
-        said = f"the dataset fails: {raised(error)}"
-        raise BenchError(said, where=f"image {dataset.ids[index]}") from None
+        message = f"the dataset fails: {raised(error)}"
+        raise BenchError(message, where=f"image {dataset.ids[index]}") from None
     return sample if label is sample.label else replace(sample, label=label)

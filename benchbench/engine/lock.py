@@ -39,8 +39,8 @@ def locked(folder: Path, warn: Callable[[str], None]) -> Iterator[None]:
         except NotImplementedError:
             warn(f"{folder}: its file system has no locks; two runs at once would mix their results")
     except Timeout:
-        said = "another run writes into this folder now"
-        raise BenchError(said, where=str(folder), hint=f"Wait for it. {_OTHER}") from None
+        message = "another run writes into this folder now"
+        raise BenchError(message, where=str(folder), hint=f"Wait for it. {_OTHER}") from None
     except OSError as error:
         raise BenchError(f"cannot write there: {error}", where=str(folder), hint=_OTHER) from None
     try:
@@ -58,18 +58,18 @@ def _refuse_foreign(folder: Path) -> None:
     names = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
     if names and not names & {INFO, UNFINISHED, "cells"}:
         some = ", ".join(sorted(names)[:3])
-        said = f"the folder holds {some}{' and more' if len(names) > 3 else ''}, and no run"
-        raise BenchError(said, where=str(folder), hint=_OTHER)
+        message = f"the folder holds {some}{' and more' if len(names) > 3 else ''}, and no run"
+        raise BenchError(message, where=str(folder), hint=_OTHER)
 
 
 def mark(folder: Path) -> None:
     """Say that the folder's run has not ended: readers refuse it until ``unmark``."""
-    said = {
+    content = {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "process": os.getpid(),
         "machine": platform.node(),
     }
-    publish(folder / UNFINISHED, json.dumps(said))
+    publish(folder / UNFINISHED, json.dumps(content))
 
 
 def unmark(folder: Path) -> None:

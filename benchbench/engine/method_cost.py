@@ -42,20 +42,27 @@ def _measure_on(cell: CostCell, desk: RunContext, count: int) -> Cost | PassCoun
     images, masks = pictures.to(desk.device), None if shapes is None else shapes.to(desk.device)
     plugin = cell.method.plugin
     passes = Passes()
-    own = desk.scorer
-    scorer = Scorer(own.network, own.batch, own.last, passes, padded=own.padded, activation=own.activation)
+    study_scorer = desk.scorer
+    scorer = Scorer(
+        study_scorer.network,
+        study_scorer.batch,
+        study_scorer.last,
+        passes,
+        padded=study_scorer.padded,
+        activation=study_scorer.activation,
+    )
     seeds = sample_seeds(desk.study.seed, f"{plugin.name}/{cell.layer}", names)
     network = desk.network
     choose = chooser("predicted", [None] * count, only=is_scored(network))
 
     def call() -> Tensor:
-        own = (plugin, cell.method.params, network, images, cell.layer)
-        return method_maps(*own, choose, seeds, scorer=scorer, masks=masks)
+        arguments = (plugin, cell.method.params, network, images, cell.layer)
+        return method_maps(*arguments, choose, seeds, scorer=scorer, masks=masks)
 
     def forward() -> Tensor:
         with torch.no_grad():
-            found: Tensor = network(images)
-        return found
+            logits: Tensor = network(images)
+        return logits
 
     if not cell.timed:
         return counted(call, passes, count)
@@ -71,9 +78,9 @@ def _different(cell: CostCell, count: int) -> tuple[list[str], Tensor, Tensor | 
     batch of equal images would be cheaper than a study's, as equal pictures are scored once.
     """
     names, images, masks = _readable(cell, count)
-    own = len(images)
-    for number in range(own, count):
-        turn, source = divmod(number, own)
+    available = len(images)
+    for number in range(available, count):
+        turn, source = divmod(number, available)
         names.append(f"{names[source]}, moved by {turn}")
         images.append(images[source].roll(turn, -1))
         mask = masks[source]

@@ -25,8 +25,10 @@ def missing_cells(task: Task, store: Store) -> MissingCells:
     whole = store.due(task.predictions)
     lacking = [c for c in drawn(task) if whole or store.wants(c.name)]
     renewed = {cell.name for cell in lacking}
-    asked = [cell for cell in task.metrics if not cell.maps.skip]
-    metrics = [c for c in asked if whole or store.wants(c.name) or (c.maps.name in renewed and _failed(c.name, store))]
+    applicable = [cell for cell in task.metrics if not cell.maps.skip]
+    metrics = [
+        c for c in applicable if whole or store.wants(c.name) or (c.maps.name in renewed and _failed(c.name, store))
+    ]
     ready = [cell for cell in metrics if not cell.maps.base or store.holds_maps(cell.maps.name)]
     return MissingCells(lacking, ready)
 

@@ -30,14 +30,14 @@ class ShardAnswers:
 
 def photo_rows(answers: Sequence[ShardAnswers]) -> Iterator[Row]:
     """Of photos/index.parquet: what the network saw, and what it said."""
-    for one in answers:
-        names = one.shard.model.class_names
-        for sample, entry in one.samples.items():
+    for shard_answers in answers:
+        names = shard_answers.shard.model.class_names
+        for sample, entry in shard_answers.samples.items():
             if not entry["photo"]:
                 continue
             yield {
-                "model": one.shard.model.name,
-                "dataset": one.shard.dataset_name,
+                "model": shard_answers.shard.model.name,
+                "dataset": shard_answers.shard.dataset_name,
                 "sample": sample,
                 "target": entry["target"],
                 "target_name": _class_name(names, entry["target"]),
@@ -55,13 +55,13 @@ def accuracy(answers: Sequence[ShardAnswers]) -> list[Row]:
     ``readings``: how often it would be, were the classes numbered in the dataset's other ways.
     """
     rows: dict[tuple[str, str], Row] = {}
-    for one in answers:
-        others = getattr(one.shard.dataset, "readings", {})
-        model, dataset = one.place
-        row = rows.setdefault(one.place, {"model": model, "dataset": dataset, "right": 0, "labelled": 0})
+    for shard_answers in answers:
+        others = getattr(shard_answers.shard.dataset, "readings", {})
+        model, dataset = shard_answers.place
+        row = rows.setdefault(shard_answers.place, {"model": model, "dataset": dataset, "right": 0, "labelled": 0})
         if others:
             row.setdefault("readings", dict.fromkeys(others, 0))
-        for entry in one.readable():
+        for entry in shard_answers.readable():
             if entry["label"] is not None:
                 row["right"] += entry["predicted"] == entry["label"]
                 row["labelled"] += 1
@@ -74,11 +74,15 @@ def label_cautions(answers: Sequence[ShardAnswers]) -> list[str]:
     """What is unlikely to be meant in the labels, per model and dataset, by the network's answers."""
     known: dict[tuple[str, str], list[Answer]] = {}
     classes: dict[tuple[str, str], int] = {}
-    for one in answers:
-        classes[one.place] = one.shard.model.classes
-        for entry in one.readable():
-            known.setdefault(one.place, []).append(Answer(entry["label"], entry["predicted"]))
-    return [caution for place, those in known.items() for caution in of_labels(*place, those, classes[place])]
+    for shard_answers in answers:
+        classes[shard_answers.place] = shard_answers.shard.model.classes
+        for entry in shard_answers.readable():
+            known.setdefault(shard_answers.place, []).append(Answer(entry["label"], entry["predicted"]))
+    return [
+        caution
+        for place, place_answers in known.items()
+        for caution in of_labels(*place, place_answers, classes[place])
+    ]
 
 
 def units_of(answers: Sequence[ShardAnswers]) -> dict[str, dict[str, dict[str, str]]]:
@@ -89,13 +93,13 @@ def units_of(answers: Sequence[ShardAnswers]) -> dict[str, dict[str, dict[str, s
     """
     units: dict[str, dict[str, dict[str, str]]] = {}
     first: dict[tuple[str, str], str] = {}
-    for one in answers:
-        model, dataset = one.place
+    for shard_answers in answers:
+        model, dataset = shard_answers.place
         if model != answers[0].shard.model.name:
             continue
         unit = units.setdefault(dataset, {"copies": {}, "groups": {}})
-        groups = one.shard.groups
-        for sample, entry in one.samples.items():
+        groups = shard_answers.shard.groups
+        for sample, entry in shard_answers.samples.items():
             group = entry.get("group") if groups is None else groups.get(sample)
             if group is not None:
                 unit["groups"][sample] = str(group)

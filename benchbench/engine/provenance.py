@@ -91,13 +91,13 @@ def machine(device: torch.device) -> dict[str, Any]:
 def warnings(spec: ModelSpec, prepared: Prepared) -> tuple[str, ...]:
     """What must be said loudly of a network, and of the copy of it that scores."""
     scored = f"{spec.name} is {prepared.warning}" if prepared.warning else ""
-    return tuple(said for said in (spec.warning, scored) if said)
+    return tuple(text for text in (spec.warning, scored) if text)
 
 
 def data_warnings(datasets: Mapping[str, Dataset]) -> list[str]:
     """What must be said loudly of the data: what each dataset says of itself under ``warning``."""
-    said = {name: data.about.get("warning") for name, data in datasets.items()}
-    return [f"datasets: {name}: {warning}" for name, warning in said.items() if warning]
+    texts = {name: data.about.get("warning") for name, data in datasets.items()}
+    return [f"datasets: {name}: {warning}" for name, warning in texts.items() if warning]
 
 
 def describe_model(model: ReadyModel, spec: ModelSpec, prepared: Prepared) -> dict[str, Any]:
@@ -121,9 +121,9 @@ def describe_model(model: ReadyModel, spec: ModelSpec, prepared: Prepared) -> di
 
 
 def _dataset(name: str, data: Dataset, shards: Sequence[Shard]) -> dict[str, Any]:
-    mine = [shard for shard in shards if shard.dataset_name == name]
-    names = [sample for shard in mine for sample in shard.ids]
-    used = [mark for shard in mine for mark in shard.fingerprints]
+    dataset_shards = [shard for shard in shards if shard.dataset_name == name]
+    names = [sample for shard in dataset_shards for sample in shard.ids]
+    used = [mark for shard in dataset_shards for mark in shard.fingerprints]
     return {
         "name": name,
         "available": len(data.ids),
@@ -168,13 +168,13 @@ def _metric(choice: MetricChoice) -> dict[str, Any]:
 
 
 def _versions() -> dict[str, str]:
-    found = {}
+    versions = {}
     for name in PACKAGES:
         try:
-            found[name] = importlib.metadata.version(name)
+            versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue  # timm is an extra
-    return found
+    return versions
 
 
 def _processor() -> str:

@@ -28,7 +28,7 @@ from ..study.plan import Task
 from ..study.requests import probes_of
 from ..study.spec import ModelChoice, StudySpec
 from ..types import CostShare
-from . import tables as assemble
+from . import tables
 from .data_checks import image_cautions, refuse_without_masks
 from .dataset_maps import derive
 from .device import deterministic_cudnn, device_of
@@ -117,12 +117,12 @@ def _run(study: StudySpec, store: Store, progress: Progress, before: Mapping[str
     pieces = [task.shard for task in plans[0].tasks]
     refuse_without_masks(study, pieces)
     cautions = [
-        *(said for plan in plans for said in plan.warnings),
+        *(caution for plan in plans for caution in plan.warnings),
         *data_warnings(plans[0].datasets),
         *image_cautions(pieces),
     ]
-    for said in cautions:
-        progress.warn(said)
+    for caution in cautions:
+        progress.warn(caution)
     described = describe(study, [plan.about for plan in plans], plans[0].datasets, pieces)
     refuse_changed(before, described, store.folder)
     progress.start(sum(_estimate(plan, store) for plan in plans))
@@ -137,17 +137,17 @@ def _run(study: StudySpec, store: Store, progress: Progress, before: Mapping[str
             loaded = None  # before the next is loaded
     progress.say("writing the tables")
     costs = [(cell, plan.sizing.batch) for plan in plans for cell in plan.costs]
-    tables = assemble.tables([task for plan in plans for task in plan.tasks], costs, study, store, tally.shares)
-    for said in tables.label_cautions:
-        progress.warn(said)
+    run_tables = tables.tables([task for plan in plans for task in plan.tasks], costs, study, store, tally.shares)
+    for caution in run_tables.label_cautions:
+        progress.warn(caution)
     described |= {
-        "warnings": [*cautions, *tables.label_cautions],
+        "warnings": [*cautions, *run_tables.label_cautions],
         "earlier": earlier(described, before),
         "files": dict(before["files"]) if before else {},
         "seconds": time.perf_counter() - start,
         "device": machine(device),
     }
-    _write(store, tables, tally, described)
+    _write(store, run_tables, tally, described)
     unmark(store.folder)
     if store.retries.settled:
         progress.warn(
@@ -182,9 +182,9 @@ def _load_again(choice: ModelChoice, plan: ModelPlan, study: StudySpec, device: 
     gc.collect()  # of the network before, whatever still refers to itself
     loaded = load(choice, study, device)
     if loaded.plan.about["state"] != plan.about["state"]:
-        said = "the network has other weights each time that it is loaded, so no run of it can be repeated"
+        message = "the network has other weights each time that it is loaded, so no run of it can be repeated"
         hint = "Call torch.manual_seed in the function that builds it, or load weights"
-        raise BenchError(said, where=f"models: {choice.label}", hint=hint)
+        raise BenchError(message, where=f"models: {choice.label}", hint=hint)
     return replace(loaded, plan=plan)
 
 
@@ -259,30 +259,30 @@ def _estimate(plan: ModelPlan, store: Store) -> int:
     total = 0
     for task in plan.tasks:
         lacking = missing_cells(task, store)
-        asking = [cell for cell in lacking.maps if "scores" in cell.method.needs]
-        per_image = sum(plan.model.channels.get(cell.layer, 0) for cell in asking)
+        scored = [cell for cell in lacking.maps if "scores" in cell.method.needs]
+        per_image = sum(plan.model.channels.get(cell.layer, 0) for cell in scored)
         per_image += sum(len(probes_of(cell.metric)) for cell in lacking.metrics)
         per_image += passes_per_image(lacking.metrics, plan.model.channels)
         total += per_image * len(task.shard.indices)
     return total
 
 
-def _write(store: Store, tables: Tables, tally: Tally, info: Mapping[str, Any]) -> None:
+def _write(store: Store, run_tables: Tables, tally: Tally, info: Mapping[str, Any]) -> None:
     """The tables and run.json; ``info``: what run.json says besides."""
     files = {
-        "results.parquet": tables.results,
-        "pooled.parquet": tables.pooled,
-        "curves.parquet": tables.curves,
-        "maps/index.parquet": tables.maps,
-        "photos/index.parquet": tables.photos,
+        "results.parquet": run_tables.results,
+        "pooled.parquet": run_tables.pooled,
+        "curves.parquet": run_tables.curves,
+        "maps/index.parquet": run_tables.maps,
+        "photos/index.parquet": run_tables.photos,
     }
-    status = tables.results["status"]
+    status = run_tables.results["status"]
     whole = {
         **info,
-        "datasets": [{**data, **tables.units.get(data["name"], {})} for data in info["datasets"]],
+        "datasets": [{**data, **run_tables.units.get(data["name"], {})} for data in info["datasets"]],
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "accuracy": tables.accuracy,
-        "failures": assemble.failures(tables.results),
+        "accuracy": run_tables.accuracy,
+        "failures": tables.failures(run_tables.results),
         "counts": {s: int((status == s).sum()) for s in ("ok", "failed", "not_applicable")},
         "work": {
             **vars(tally.passes),

@@ -162,7 +162,7 @@ def _work_chunk(
             fresh[cell.name] = MapBatch(None, (refused[cell.name],), ("failed",))
         else:
             assert batch is not None
-            with desk.scorer.ledger.own(user_of(job.shard, cell), len(chunk.ids)):
+            with desk.scorer.ledger.charge_to(user_of(job.shard, cell), len(chunk.ids)):
                 fresh[cell.name] = explain(cell, batch, chunk.ids, chunk.masks, desk.study.seed)
         _note_maps(cell, chunk, number, fresh[cell.name], pages, desk.store)
     wanted = dict.fromkeys(cell.maps.name for cell in job.lacking.metrics)
@@ -198,7 +198,7 @@ def _look(
     layers = list(dict.fromkeys(cell.layer for cell in maps))
     sloped = [cell for cell in maps if "gradient" in cell.method.needs]
     backward, gradient = [user_of(shard, cell) for cell in sloped], {cell.layer for cell in sloped}
-    with desk.scorer.ledger.capturing([user_of(shard, cell) for cell in maps], backward) as mark:
+    with desk.scorer.ledger.charge_capture([user_of(shard, cell) for cell in maps], backward) as mark:
         return capture_batch(desk.network, desk.scorer, chunk.images, layers, choose, gradient=gradient, mark=mark)
 
 
@@ -228,28 +228,28 @@ def _note_maps(cell: MapCell, chunk: ImageBatch, number: int, maps: MapBatch, pa
     file = f"{cell.name}-{number}.npy"
     if maps.tensor is not None:
         store.write_maps(file, maps.tensor.cpu().numpy().astype(np.float32))
-    found = health(maps.tensor) if maps.tensor is not None else []
+    health_entries = health(maps.tensor) if maps.tensor is not None else []
     for i, name in enumerate(chunk.ids):
         pages.maps[cell.name][name] = {
             "file": "" if maps.tensor is None else file,
             "row": i,
             "status": maps.statuses[i],
             "reason": maps.reasons[i],
-            "health": found[i] if found and maps.statuses[i] == "ok" else {},
+            "health": health_entries[i] if health_entries and maps.statuses[i] == "ok" else {},
         }
 
 
 def stored(name: str, chunk: ImageBatch, desk: RunContext) -> MapBatch:
     """Maps that an earlier run left, in the order of the chunk."""
     cell = desk.store.read_cell(name)["samples"]
-    found = [cell[i] for i in chunk.ids]
-    reasons = tuple(f["reason"] for f in found)
-    statuses: tuple[Status, ...] = tuple(f["status"] for f in found)
-    files = {f["file"]: desk.store.read_maps(f["file"]) for f in found if f["file"]}
+    entries = [cell[i] for i in chunk.ids]
+    reasons = tuple(entry["reason"] for entry in entries)
+    statuses: tuple[Status, ...] = tuple(entry["status"] for entry in entries)
+    files = {entry["file"]: desk.store.read_maps(entry["file"]) for entry in entries if entry["file"]}
     if not files:
         return MapBatch(None, reasons, statuses)
     blank = np.full(next(iter(files.values())).shape[1:], np.nan, np.float32)
-    stack = np.stack([files[f["file"]][f["row"]] if f["file"] else blank for f in found])
+    stack = np.stack([files[entry["file"]][entry["row"]] if entry["file"] else blank for entry in entries])
     return MapBatch(torch.from_numpy(stack).to(desk.device), reasons, statuses)
 
 

@@ -17,7 +17,7 @@ from ..results.store import Store
 from ..study.plan import CostCell, MapCell, Task
 from ..study.spec import StudySpec
 from ..types import CostShare
-from .cost_tables import Made, cost_rows, made_of, share_rows
+from .cost_tables import MapOutcome, cost_rows, map_outcome, share_rows
 from .prediction_tables import ShardAnswers, accuracy, label_cautions, photo_rows, units_of
 from .row_keys import Row, place, valued, which
 
@@ -51,7 +51,7 @@ class _Rows:
     curves: list[Row] = field(default_factory=list)
     maps: list[Row] = field(default_factory=list)
     answers: list[ShardAnswers] = field(default_factory=list)
-    made: dict[str, Made] = field(default_factory=dict)  # by map cell
+    outcomes: dict[str, MapOutcome] = field(default_factory=dict)  # by map cell
 
 
 def tables(
@@ -68,7 +68,7 @@ def tables(
         _collect(task, read, chosen, rows)
     scores = rows.scores
     scores += [row for cell, batch in costs for row in cost_rows(cell, study, batch, store)]
-    scores += share_rows(tasks, study, shares, rows.made)
+    scores += share_rows(tasks, study, shares, rows.outcomes)
     return Tables(
         validate(typed(pd.DataFrame(scores), RESULTS)),
         pooled(tasks, read, study.seed),
@@ -114,7 +114,7 @@ def _collect(task: Task, read: PageReader, chosen: Chosen, rows: _Rows) -> None:
     for cell in task.maps:
         samples = {} if cell.skip else read(cell.name)["samples"]
         rows.maps += list(_map_rows(task, cell, samples, predicted))
-        rows.made[cell.name] = made_of(samples)
+        rows.outcomes[cell.name] = map_outcome(samples)
     rows.answers.append(ShardAnswers(task.shard, predicted))
 
 

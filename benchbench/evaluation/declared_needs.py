@@ -45,8 +45,8 @@ def lend(seen: Seen, metric: str, needs: Collection[str]) -> Seen:
     """
     lent = {name for name, lending in LENT.items() if set(lending) & set(needs)}
     names = [each.name for each in fields(Seen)]
-    given: dict[str, Any] = {name: getattr(seen, name) if name in lent else None for name in names}
-    found = _Lent(**given)
-    object.__setattr__(found, "_lent", frozenset(lent))
-    object.__setattr__(found, "_metric", metric)
-    return found
+    values: dict[str, Any] = {name: getattr(seen, name) if name in lent else None for name in names}
+    restricted = _Lent(**values)
+    object.__setattr__(restricted, "_lent", frozenset(lent))
+    object.__setattr__(restricted, "_metric", metric)
+    return restricted

@@ -50,8 +50,8 @@ def _free(probe: Probe, pixels: Pixels, cells: int) -> Tensor:
     if not isinstance(probe, (Remove, Keep)):
         return count > 1
     parts = parts_in(probe.parts, pixels) if probe.parts != MAP else Parts(None, count * 0 + cells, (), pixels.size)
-    taken = amounts([probe.fraction], parts)[0]
-    return (taken > 0) & (taken < parts.count)
+    removed = amounts([probe.fraction], parts)[0]
+    return (removed > 0) & (removed < parts.count)
 
 
 def _differs(fill: FillName, pixels: Pixels) -> Tensor:

@@ -158,8 +158,8 @@ def merge(pages: Mapping[str, dict[str, Any]], more: Mapping[str, dict[str, Any]
 
 
 def _union(metrics: Sequence[MetricChoice]) -> list[Probe]:
-    asked = [probe for metric in metrics for probe in probes_of(metric)]
-    return [Whole(), *asked]
+    probes = [probe for metric in metrics for probe in probes_of(metric)]
+    return [Whole(), *probes]
 
 
 def _moot(metric: MetricChoice, pixels: Pixels, cells: int, differ: dict[FillName, Tensor]) -> Sequence[str]:
@@ -187,11 +187,11 @@ def _seen(
 ) -> Seen:
     whole = answers[Whole()][m]
     probes = [canonical(probe) for probe in probes_of(metric)]
-    own = TargetScores.stack([answers[probe][m] for probe in probes] or [whole])
+    scores = TargetScores.stack([answers[probe][m] for probe in probes] or [whole])
     p, z = whole.probability.clone(), whole.logit.clone()  # a metric may write into what it is given
     masks = None if batch.masks is None else batch.masks.clone()
-    given = (own.probability.clone(), own.logit.clone(), own.correct.clone(), p, z, height.clone())
-    return Seen(*given, masks, raw.clone(), batch.pixels, reexplained)
+    values = (scores.probability.clone(), scores.logit.clone(), scores.correct.clone(), p, z, height.clone())
+    return Seen(*values, masks, raw.clone(), batch.pixels, reexplained)
 
 
 def _reexplained_of(
@@ -292,11 +292,11 @@ def _scored(metric: MetricChoice, seen: Seen) -> Scored:
     """
     who = f"metric {metric.name}"
     pixels = replace(seen.pixels, images=seen.pixels.images.clone()) if seen.pixels else None
-    given = lend(replace(seen, pixels=pixels), metric.name, metric.plugin.needs)
+    lent_seen = lend(replace(seen, pixels=pixels), metric.name, metric.plugin.needs)
     kept = Kept(seen.explainer.network) if seen.explainer is not None else None
     try:
         with contained(who):
-            scored = metric.plugin.function(given, **metric.params)
+            scored = metric.plugin.function(lent_seen, **metric.params)
     finally:
         spoiled = kept is not None and kept.put_back()
     if spoiled:

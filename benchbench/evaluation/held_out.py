@@ -37,31 +37,31 @@ def fold_of(sample: str) -> int:
 
 def _chosen(cells: Sequence[MetricCell], read: PageReader) -> dict[tuple[str, str], dict[str, Any]]:
     pages = {cell.name: read(cell.name) for cell in cells}
-    found = [
+    entries = [
         (name, sample, entry)
         for name, page in pages.items()
         for sample, entry in page["samples"].items()
         if entry["status"] == "ok"
     ]
-    if not found:
+    if not entries:
         return {}
     function = cells[0].metric.plugin.held_out
     assert function is not None
     x = np.array(next(page["at"] for page in pages.values() if "at" in page))
-    y = np.array([entry["levels"] for _, _, entry in found])
+    y = np.array([entry["levels"] for _, _, entry in entries])
 
     def choose() -> list[float]:
         with contained(f"metric {cells[0].metric.name}"):
-            values = [float(value) for value in function(x, y, np.array([fold_of(sample) for _, sample, _ in found]))]
-        if len(values) != len(found):
-            raise BenchError(f"held_out gave {len(values)} values for {len(found)} images")
+            values = [float(value) for value in function(x, y, np.array([fold_of(sample) for _, sample, _ in entries]))]
+        if len(values) != len(entries):
+            raise BenchError(f"held_out gave {len(values)} values for {len(entries)} images")
         return values
 
     values = attempt(choose, contain_memory=True)
     if isinstance(values, Failure):
         failed = {"value": None, "status": values.status, "reason": values.reason}
-        return {(name, sample): failed for name, sample, _ in found}
-    return {(name, sample): _entry(entry, value) for (name, sample, entry), value in zip(found, values, strict=True)}
+        return {(name, sample): failed for name, sample, _ in entries}
+    return {(name, sample): _entry(entry, value) for (name, sample, entry), value in zip(entries, values, strict=True)}
 
 
 def _entry(entry: dict[str, Any], value: float) -> dict[str, Any]:

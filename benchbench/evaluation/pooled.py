@@ -45,8 +45,8 @@ def _row(cells: Sequence[MetricCell], read: PageReader, seed: int) -> dict[str, 
     entries = {name: e for cell in cells for name, e in read(cell.name)["samples"].items()}
     ok = {name: entries[name] for name in sorted(entries) if entries[name]["status"] == "ok"}
     if not ok or not all("levels" in entry for entry in ok.values()):
-        said = next((entry["reason"] for entry in entries.values() if entry["reason"]), "no image could be read")
-        return none | {"reason": NO_COUNTS if ok else said}
+        reason = next((entry["reason"] for entry in entries.values() if entry["reason"]), "no image could be read")
+        return none | {"reason": NO_COUNTS if ok else reason}
     function = cells[0].metric.plugin.pooled
     assert function is not None
     counts = np.array([entry["levels"] for entry in ok.values()], dtype=np.float64)
@@ -72,9 +72,9 @@ def interval(function: Callable[[Array], Array], counts: Array, seed: int) -> tu
     """
     if len(counts) < 2:
         return math.nan, math.nan
-    found = np.concatenate([function(drawn @ counts) for drawn in _some(len(counts), seed)])
+    values = np.concatenate([function(drawn @ counts) for drawn in _some(len(counts), seed)])
     tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(found, [tail, 1 - tail])
+    low, high = np.quantile(values, [tail, 1 - tail])
     return float(low), float(high)
 
 

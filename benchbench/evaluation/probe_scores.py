@@ -20,9 +20,9 @@ def forwards(probes: Sequence[Probe]) -> tuple[int, int]:
 
     The whole image is not counted: every metric needs it.
     """
-    asked = {canonical(probe) for probe in probes} - {Whole()}
-    mapped = sum(map(needs_map, asked))
-    return mapped, len(asked) - mapped
+    distinct = {canonical(probe) for probe in probes} - {Whole()}
+    mapped = sum(map(needs_map, distinct))
+    return mapped, len(distinct) - mapped
 
 
 def score_probes(
@@ -42,20 +42,20 @@ def score_probes(
     mapped = [probe for probe in wanted if needs_map(probe)]
     plain = [probe for probe in wanted if not needs_map(probe)]
     palette = PerturbationCache.of(pixels, wanted)
-    found = dict(zip(plain, _score_plain(scorer, palette, targets, plain, len(maps)), strict=True))
-    scored, own = len(plain) * len(pixels.images), 0
+    scores = dict(zip(plain, _score_plain(scorer, palette, targets, plain, len(maps)), strict=True))
+    scored, distinct_maps = len(plain) * len(pixels.images), 0
     if mapped:
-        answers, pictures, own = _score_mapped(scorer, palette, targets, maps, mapped)
+        answers, pictures, distinct_maps = _score_mapped(scorer, palette, targets, maps, mapped)
         scored += pictures
-        found |= {probe: answers[i].each(lambda tensor: tensor.view(len(maps), -1)) for i, probe in enumerate(mapped)}
-    _count(scorer.passes, len(probes), len(maps) * len(pixels.images), bool(mapped), own, scored)
-    return found
+        scores |= {probe: answers[i].each(lambda tensor: tensor.view(len(maps), -1)) for i, probe in enumerate(mapped)}
+    _count(scorer.passes, len(probes), len(maps) * len(pixels.images), bool(mapped), distinct_maps, scored)
+    return scores
 
 
-def _count(passes: Passes, asked: int, maps: int, mapped: bool, own: int, scored: int) -> None:
+def _count(passes: Passes, probes: int, maps: int, mapped: bool, distinct_maps: int, scored: int) -> None:
     passes.maps_asked += maps if mapped else 0
-    passes.maps_scored += own
-    passes.probes_asked += asked * maps
+    passes.maps_scored += distinct_maps
+    passes.probes_asked += probes * maps
     passes.probes_scored += scored
 
 
@@ -65,8 +65,8 @@ def _score_plain(
     """Per probe, which depends on the image alone, its answers (M, B)."""
     if not probes:
         return []
-    found = scorer.answer_all((palette.plain(probe), targets) for probe in probes)
-    each = found.each(lambda tensor: tensor.view(len(probes), 1, -1).expand(-1, many, -1))
+    scores = scorer.answer_all((palette.plain(probe), targets) for probe in probes)
+    each = scores.each(lambda tensor: tensor.view(len(probes), 1, -1).expand(-1, many, -1))
     return [each[i] for i in range(len(probes))]
 
 
@@ -77,22 +77,22 @@ def _score_mapped(
 
     A block's saliency and ranks serve all its probes.
     """
-    asked, ledger = ProbePlan.of(probes), _Pictures(probes)
+    plan, pictures = ProbePlan.of(probes), _Pictures(probes)
     key = keys(palette.pixels.size, targets.device)
     pairs = torch.cartesian_prod(*(torch.arange(n, device=targets.device) for n in (len(maps), len(targets))))
 
     def blocks() -> Iterator[Block]:
         for few in torch.split(pairs, scorer.batch):
-            piece = RankedMaps.of(palette, maps, few, asked)
+            piece = RankedMaps.of(palette, maps, few, plan)
             target = targets[few[:, 1]]
-            for i, rows in enumerate(ledger.fresh(few[:, 1].tolist(), piece.marks(key).tolist())):
+            for i, rows in enumerate(pictures.fresh(few[:, 1].tolist(), piece.marks(key).tolist())):
                 if rows:
                     chosen = torch.tensor(rows, device=targets.device)
                     yield piece.picture(probes[i], chosen), target[chosen]
 
     flat = scorer.answer_all(blocks())
-    source = torch.tensor(ledger.source, device=targets.device)
-    return flat.each(lambda tensor: tensor[source]), len(flat.logit), ledger.own
+    source = torch.tensor(pictures.source, device=targets.device)
+    return flat.each(lambda tensor: tensor[source]), len(flat.logit), pictures.distinct
 
 
 class _Pictures:
@@ -100,25 +100,25 @@ class _Pictures:
 
     Attributes:
         source: (P, U), by probe and pair the place of its picture.
-        own: how many pairs have a picture that no pair before them has.
+        distinct: how many pairs have a picture that no pair before them has.
     """
 
     def __init__(self, probes: Sequence[Probe]) -> None:
         self.source: list[list[int]] = [[] for _ in probes]
-        self.own = 0
+        self.distinct = 0
         self._names = [name_of(probe) for probe in probes]
         self._known: dict[tuple[Name, int, int], int] = {}
 
     def fresh(self, owners: Sequence[int], marks: Sequence[Sequence[int]]) -> list[list[int]]:
         """By probe, which of the next pairs, of these images, have a picture that is to be scored; ``marks`` (P, u)."""
-        found: list[list[int]] = []
-        for name, source, own in zip(self._names, self.source, marks, strict=True):
+        fresh_rows: list[list[int]] = []
+        for name, source, probe_marks in zip(self._names, self.source, marks, strict=True):
             rows = []
-            for row, mark in enumerate(zip(owners, own, strict=True)):
+            for row, mark in enumerate(zip(owners, probe_marks, strict=True)):
                 count = len(self._known)
                 source.append(self._known.setdefault((name, *mark), count))
                 if source[-1] == count:
                     rows.append(row)
-            found.append(rows)
-        self.own += len({row for rows in found for row in rows})
-        return found
+            fresh_rows.append(rows)
+        self.distinct += len({row for rows in fresh_rows for row in rows})
+        return fresh_rows

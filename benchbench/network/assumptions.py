@@ -30,23 +30,23 @@ def _broken(name: str, network: nn.Module, images: Tensor) -> list[str]:
         repeated = _gap(logits, network(images).float())
         alone = _gap(logits[:1], _beside(network, images))
     cause = f" Its eval() leaves {_few(training)} in training mode." if training else ""
-    said = []
+    sentences = []
     if repeated > TOLERANCE:
-        said.append(
+        sentences.append(
             f"{name} is not deterministic: the same images get other logits in a second pass, by up to {repeated:.2g} "
             f"of the largest.{cause} A random operation such as dropout is active; results cannot be reproduced"
         )
     elif alone > TOLERANCE:
-        said.append(
+        sentences.append(
             f"{name} depends on the batch: beside other images, an image's logits change by up to {alone:.2g} "
             f"of the largest.{cause} The network uses batch statistics; every number depends on the batch size"
         )
     elif training:
-        said.append(f"{name} ignores eval(): {_few(training)} stays in training mode")
+        sentences.append(f"{name} ignores eval(): {_few(training)} stays in training mode")
     if output.dtype not in (torch.float32, torch.float64):
         kind = str(output.dtype).removeprefix("torch.")
-        said.append(f"{name} returns {kind}, as under autocast: its logits have only two or three digits")
-    return said + _no_logits(name, network, images, logits)
+        sentences.append(f"{name} returns {kind}, as under autocast: its logits have only two or three digits")
+    return sentences + _no_logits(name, network, images, logits)
 
 
 def _beside(network: nn.Module, images: Tensor) -> Tensor:
@@ -68,12 +68,12 @@ def _beside(network: nn.Module, images: Tensor) -> Tensor:
     return logits()
 
 
-def _gap(one: Tensor, other: Tensor) -> float:
+def _gap(reference: Tensor, other: Tensor) -> float:
     """The largest difference as a share of the largest value; what is not finite is said elsewhere."""
-    known = torch.isfinite(one) & torch.isfinite(other)
+    known = torch.isfinite(reference) & torch.isfinite(other)
     if not known.any():
         return 0.0
-    return float((one - other)[known].abs().max() / one[known].abs().max().clamp_min(1e-12))
+    return float((reference - other)[known].abs().max() / reference[known].abs().max().clamp_min(1e-12))
 
 
 def _no_logits(name: str, network: nn.Module, images: Tensor, output: Tensor) -> list[str]:

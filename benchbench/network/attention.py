@@ -54,8 +54,8 @@ def attentions(
             scores = [logits.gather(1, targets[:, None]).sum()]
         gradients = _gradients(scores, kept) if wanted else [None] * len(kept)
     pairs = zip(kept, gradients, strict=True)
-    found = tuple(Attention(widened(w.detach()), None if g is None else widened(g)) for w, g in pairs)
-    return found, Grid(grid, read)
+    per_block = tuple(Attention(widened(w.detach()), None if g is None else widened(g)) for w, g in pairs)
+    return per_block, Grid(grid, read)
 
 
 def _read(logits: Tensor, last: Tensor) -> tuple[int, ...]:
@@ -68,8 +68,8 @@ def _read(logits: Tensor, last: Tensor) -> tuple[int, ...]:
     if not logits.requires_grad:
         raise NotApplicable("the forward runs without gradients, which show the tokens that the logits are read from")
     weight = torch.linspace(1, 2, logits.shape[1], device=logits.device, dtype=logits.dtype)
-    (found,) = torch.autograd.grad((logits * weight).sum(), last, retain_graph=True, allow_unused=True)
-    rows = () if found is None else tuple(found.abs().amax((0, 1, 3)).nonzero()[:, 0].tolist())
+    (gradient,) = torch.autograd.grad((logits * weight).sum(), last, retain_graph=True, allow_unused=True)
+    rows = () if gradient is None else tuple(gradient.abs().amax((0, 1, 3)).nonzero()[:, 0].tolist())
     if not rows:
         raise NotApplicable("its logits do not depend on the last block's attention in a way that torch differentiates")
     return rows
@@ -109,13 +109,13 @@ def _grid(kept: list[Tensor], images: int, reading: Reading) -> Layout:
 def _gradients(scores: list[Tensor], kept: list[Tensor]) -> list[Tensor | None]:
     """Of one score in every block's attention, or of each block's own score in its own."""
     if len(scores) == 1:
-        found = torch.autograd.grad(scores[0], kept, allow_unused=True)
+        gradients = torch.autograd.grad(scores[0], kept, allow_unused=True)
     else:
-        found = tuple(
+        gradients = tuple(
             torch.autograd.grad(score, weight, retain_graph=True, allow_unused=True)[0]
             for score, weight in zip(scores, kept, strict=True)
         )
-    return [torch.zeros_like(w) if g is None else g for w, g in zip(kept, found, strict=True)]
+    return [torch.zeros_like(w) if g is None else g for w, g in zip(kept, gradients, strict=True)]
 
 
 def _head(network: nn.Module, outputs: list[Tensor], stack: ExitStack) -> Callable[[Tensor], Tensor]:
@@ -170,18 +170,18 @@ def _keep(kept: list[Tensor], gradient: bool, _module: nn.Module, _inputs: Any, 
     return kept[-1]
 
 
-def _ask_for_weights(module: nn.MultiheadAttention, given: tuple[Any, ...], named: dict[str, Any]) -> Any:
+def _ask_for_weights(module: nn.MultiheadAttention, inputs: tuple[Any, ...], named: dict[str, Any]) -> Any:
     plain = module.in_proj_weight is not None and module.bias_k is None and not module.add_zero_attn
     masked = any(named.get(key) is not None for key in ("attn_mask", "key_padding_mask"))
-    if len(given) != 3 or not plain or masked:
+    if len(inputs) != 3 or not plain or masked:
         raise NotApplicable("its attention is masked, or has keys of its own")
-    return given, {**named, "need_weights": True, "average_attn_weights": False}
+    return inputs, {**named, "need_weights": True, "average_attn_weights": False}
 
 
-def _replay(kept: list[Tensor], gradient: bool, module: nn.MultiheadAttention, given: Any, output: Any) -> Any:
+def _replay(kept: list[Tensor], gradient: bool, module: nn.MultiheadAttention, inputs: Any, output: Any) -> Any:
     """torch returns a view of the weights that its own output does not hang on: the output is made of it again."""
-    weight = _keep(kept, gradient, module, given, output[1])
-    return (_mixed(module, weight, given[2]), weight) if gradient else output
+    weight = _keep(kept, gradient, module, inputs, output[1])
+    return (_mixed(module, weight, inputs[2]), weight) if gradient else output
 
 
 def _mixed(module: nn.MultiheadAttention, weight: Tensor, value: Tensor) -> Tensor:

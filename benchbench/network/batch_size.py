@@ -35,9 +35,9 @@ def choose_batch(network: nn.Module, example: Tensor, *, gradient: bool) -> Batc
         example: one image (1, 3, H, W), on the device.
         gradient: whether the study needs a backward.
     """
-    taken = max(1, *(_footprint(network, example, gradient=g) for g in {False, gradient}))
-    fits = int(SHARE * free_bytes(example.device) / taken)
-    return BatchSize(max(1, min(fits, MOST.get(example.device.type, MOST["cpu"]))), True, taken)
+    bytes_per_image = max(1, *(_footprint(network, example, gradient=g) for g in {False, gradient}))
+    fits = int(SHARE * free_bytes(example.device) / bytes_per_image)
+    return BatchSize(max(1, min(fits, MOST.get(example.device.type, MOST["cpu"]))), True, bytes_per_image)
 
 
 def _footprint(network: nn.Module, example: Tensor, *, gradient: bool) -> int:

@@ -67,18 +67,18 @@ def cut(
         layout: how the layer's output holds its map.
     """
     try:
-        made = _split(network, layer, layout)
+        candidate = _split(network, layer, layout)
         with torch.no_grad(), eval_frozen(network):
             owner = torch.arange(len(images), -1, -1, device=images.device) % len(images)  # another order, and one more
-            bypass, again = made.bypass(images), made.bypass(images[owner])
+            bypass, again = candidate.bypass(images), candidate.bypass(images[owner])
             kinds = tuple(_kind(v, w, owner) for v, w in zip(bypass, again, strict=True))
-            made = replace(made, kinds=kinds)
-            found, expected = made.logits(activation[owner].clone(), images, owner, bypass), logits[owner]
+            candidate = replace(candidate, kinds=kinds)
+            cut_logits, expected = candidate.logits(activation[owner].clone(), images, owner, bypass), logits[owner]
     except Exception:  # tracing fails in as many ways as there are networks; the whole network then serves
         return None
-    if found.shape != expected.shape:
+    if cut_logits.shape != expected.shape:
         return None
-    return made if (found - expected).abs().max() <= TOLERANCE * expected.abs().max() else None
+    return candidate if (cut_logits - expected).abs().max() <= TOLERANCE * expected.abs().max() else None
 
 
 def _kind(value: Any, again: Any, owner: Tensor) -> str:
@@ -114,8 +114,8 @@ def _split(network: nn.Module, layer: str, layout: Layout) -> Rest:
     crossing = [n for n in graph.nodes if n not in later and n is not at and any(user in later for user in n.users)]
     over = [at, *crossing] if layout.prefix else crossing
     before = fx.Graph()
-    made = _copy(before, graph, over, {})
-    before.output(tuple(made[node] for node in over))
+    copies = _copy(before, graph, over, {})
+    before.output(tuple(copies[node] for node in over))
     behind = fx.Graph()
     known = {at: behind.placeholder("activation")}
     known |= {node: behind.placeholder(f"crossing_{i}") for i, node in enumerate(crossing)}
@@ -124,14 +124,14 @@ def _split(network: nn.Module, layer: str, layout: Layout) -> Rest:
 
 
 def _after(node: fx.Node) -> set[fx.Node]:
-    found: set[fx.Node] = set()
+    later: set[fx.Node] = set()
     queue = [node]
     while queue:
         for user in queue.pop().users:
-            if user not in found:
-                found.add(user)
+            if user not in later:
+                later.add(user)
                 queue.append(user)
-    return found
+    return later
 
 
 def _copy(into: fx.Graph, graph: fx.Graph, wanted: list[Any], known: dict[fx.Node, fx.Node]) -> dict[Any, fx.Node]:
@@ -143,11 +143,11 @@ def _copy(into: fx.Graph, graph: fx.Graph, wanted: list[Any], known: dict[fx.Nod
         if node not in needed and node not in known:
             needed.add(node)
             queue += node.all_input_nodes
-    made = dict(known)
+    copies = dict(known)
     for node in graph.nodes:
         if node in needed or (node.op == "placeholder" and not known):
-            made[node] = into.node_copy(node, lambda n: made[n])
-    return made
+            copies[node] = into.node_copy(node, lambda n: copies[n])
+    return copies
 
 
 def rest(network: nn.Module, images: Tensor, layer: str, activation: Tensor, layout: Layout | None = None) -> Tensor:
@@ -170,14 +170,14 @@ def rest(network: nn.Module, images: Tensor, layer: str, activation: Tensor, lay
         return widened(check_logits(network(images), activation))
 
 
-def check_copies(given: Tensor, images: Tensor, asked: str = "rest") -> int:
-    """How many times the images ``given`` holds; ``asked`` is the service to blame.
+def check_copies(tensor: Tensor, images: Tensor, service: str = "rest") -> int:
+    """How many times the images ``tensor`` holds; ``service`` is the service to blame.
 
     Raises:
         BenchError: not a whole number of times.
     """
-    rows, count = given.shape[0], images.shape[0]
+    rows, count = tensor.shape[0], images.shape[0]
     if not rows or rows % count:
         hint = "Give a multiple; row i belongs to image i % B"
-        raise BenchError(f"{asked}() was given {rows} rows for {count} images", hint=hint)
+        raise BenchError(f"{service}() was given {rows} rows for {count} images", hint=hint)
     return rows // count

@@ -116,7 +116,7 @@ def capture(
         targets,
         {name: tensor.detach().contiguous() for name, tensor in kept.items()},
         {name: tensor.contiguous() for name, tensor in gradients.items()},
-        next((m for m, found in reversed(linears) if found is output), None),
+        next((m for m, result in reversed(linears) if result is output), None),
         layouts,
     )
 
@@ -138,9 +138,9 @@ def widened(tensor: Tensor) -> Tensor:
 def layout_at(network: nn.Module, images: Tensor, layer: str) -> Layout:
     """How a layer that can be captured holds its map."""
     with eval_frozen(network):
-        found = read(network, images).layout(layer)
-    assert found is not None, "the layer was captured"
-    return found
+        layout = read(network, images).layout(layer)
+    assert layout is not None, "the layer was captured"
+    return layout
 
 
 def _keeper(
@@ -160,12 +160,12 @@ def _keeper(
             raise NotApplicable(f"layer {name!r} returns {shape}, not a spatial map (B, K, h, w), nor tokens of a grid")
         if tuple(output.shape[1:]) != reading.outputs[name].shape[1:]:
             raise NotApplicable(f"the shape of what layer {name!r} returns depends on the images")
-        found = widened(layout.map_of(output))
-        if gradient and not found.requires_grad:
-            found = found.detach().requires_grad_()  # the graph starts here, at the shallowest layer
-        kept[name], layouts[name] = found, layout
+        activation = widened(layout.map_of(output))
+        if gradient and not activation.requires_grad:
+            activation = activation.detach().requires_grad_()  # the graph starts here, at the shallowest layer
+        kept[name], layouts[name] = activation, layout
         # whatever overwrites its input behind this layer overwrites the clone
-        return layout.output_of(found.to(output.dtype, copy=True), output)
+        return layout.output_of(activation.to(output.dtype, copy=True), output)
 
     return keep
 
@@ -179,11 +179,11 @@ def _check_ran(layers: Sequence[str], kept: dict[str, Tensor]) -> None:
 def _gradients(score: Tensor, kept: dict[str, Tensor]) -> dict[str, Tensor]:
     if not score.requires_grad:
         raise NotApplicable(f"{NO_GRADIENT} the logits to {' or '.join(map(repr, kept))}{WHY}")
-    found = torch.autograd.grad(score.sum(), list(kept.values()), allow_unused=True)
-    for name, gradient in zip(kept, found, strict=True):
+    gradients = torch.autograd.grad(score.sum(), list(kept.values()), allow_unused=True)
+    for name, gradient in zip(kept, gradients, strict=True):
         if gradient is None:
             raise NotApplicable(f"{NO_GRADIENT} the target's logit to {name!r}{WHY}")
-    return dict(zip(kept, found, strict=True))
+    return dict(zip(kept, gradients, strict=True))
 
 
 def module_of(network: nn.Module, name: str) -> nn.Module:

@@ -23,8 +23,8 @@ def check_network(network: Any, where: str) -> nn.Module:
         raise BenchError(f"the network is {type(network).__name__}", where=where, hint=hint)
     kinds = {p.dtype for p in network.parameters() if p.is_floating_point()} - {torch.float32}
     if kinds:
-        said = f"the network's parameters are {', '.join(map(str, kinds))}, where float32 is needed"
-        raise BenchError(said, where=where, hint="Give network.float()")
+        message = f"the network's parameters are {', '.join(map(str, kinds))}, where float32 is needed"
+        raise BenchError(message, where=where, hint="Give network.float()")
     return network
 
 

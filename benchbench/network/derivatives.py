@@ -58,12 +58,12 @@ def curvature(
         if not gradient.requires_grad:  # the logit is linear in the layer
             return torch.zeros_like(direction), 1
         try:
-            (found,) = torch.autograd.grad((gradient * direction).sum(), kept, allow_unused=True)
+            (product,) = torch.autograd.grad((gradient * direction).sum(), kept, allow_unused=True)
         except RuntimeError as error:
             if "is not implemented" not in str(error):
                 raise
             raise NotApplicable(f"a second derivative that torch lacks: {error}") from error
-    return (torch.zeros_like(direction) if found is None else found), 2
+    return (torch.zeros_like(direction) if product is None else product), 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,19 +118,19 @@ def bias_gradients(network: nn.Module, images: Tensor, targets: Tensor) -> BiasG
     maps = tuple(term for term in maps if len(term) == len(images))
     others = [term.reshape(len(images), -1).sum(1) for spatial, term in terms if not spatial or len(term) > len(images)]
     rest = torch.stack([logits.new_zeros(len(images)), *others]).sum(0)
-    found = BiasGradients((images * gradients[0]).detach(), maps, rest)
-    _check_complete(found, score.detach())
-    return found
+    full_gradient = BiasGradients((images * gradients[0]).detach(), maps, rest)
+    _check_complete(full_gradient, score.detach())
+    return full_gradient
 
 
-def _check_complete(found: BiasGradients, logit: Tensor) -> None:
-    total = found.total()
-    size = torch.stack([found.others.abs(), *(t.abs().sum((1, 2, 3)) for t in (found.image, *found.biases))]).sum(0)
+def _check_complete(terms: BiasGradients, logit: Tensor) -> None:
+    total = terms.total()
+    size = torch.stack([terms.others.abs(), *(t.abs().sum((1, 2, 3)) for t in (terms.image, *terms.biases))]).sum(0)
     wrong = ((total - logit).abs() > _COMPLETE * size).nonzero()[:, 0].tolist()
     if wrong:
-        found_total, needed = float(total[wrong[0]]), float(logit[wrong[0]])
+        term_sum, needed = float(total[wrong[0]]), float(logit[wrong[0]])
         raise NotApplicable(
-            f"FullGrad's terms add up to {found_total:.4g}, where the logit is {needed:.4g}: "
+            f"FullGrad's terms add up to {term_sum:.4g}, where the logit is {needed:.4g}: "
             "the network has activation functions that are not piecewise linear, or biases elsewhere"
         )
 

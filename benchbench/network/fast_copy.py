@@ -66,17 +66,17 @@ def prepare(
     Raises:
         BenchError: bfloat16 or compilation was asked for, and the copy cannot be made or is wrong.
     """
-    asked = precision != "float32" or compiled
+    required = precision != "float32" or compiled
     try:
-        made = _proven(network, images, precision, compiled, batch or len(images))
+        prepared = _proven(network, images, precision, compiled, batch or len(images))
     except Exception as error:  # a network that cannot be copied is scored as it is, and the run says so
-        if asked:
-            said = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-            raise _cannot(precision, compiled, said) from error
+        if required:
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+            raise _cannot(precision, compiled, reason) from error
         return Prepared(network, False, None, f"the copy failed: {type(error).__name__}: {error}")
-    if asked and not made.used:
-        raise _cannot(precision, compiled, made.reason)
-    return made
+    if required and not prepared.used:
+        raise _cannot(precision, compiled, prepared.reason)
+    return prepared
 
 
 def _cannot(precision: Precision, compiled: bool, reason: str) -> BenchError:
@@ -89,26 +89,26 @@ def _proven(network: nn.Module, images: Tensor, precision: Precision, compiled: 
     twin = copy.deepcopy(network).eval().requires_grad_(False)
     folded = fold_batch_norm(twin, images[:1])
     twin = twin.to(memory_format=torch.channels_last)
-    said = f"{folded} batch norms folded, channels-last"
+    changes = f"{folded} batch norms folded, channels-last"
     if precision == "bf16":
-        twin, said = Half(twin.bfloat16()), f"{said}, bfloat16"
+        twin, changes = Half(twin.bfloat16()), f"{changes}, bfloat16"
     if compiled:
         twin.compile(dynamic=False)
-        said = f"{said}, compiled"
+        changes = f"{changes}, compiled"
         images = images.repeat(-(-batch // len(images)), 1, 1, 1)[:batch]
     with eval_frozen(network), torch.no_grad():
         expected = network(images)
     with torch.inference_mode():
-        found = twin(channels_last(images)).clone()
+        logits = twin(channels_last(images)).clone()
     sound = torch.isfinite(expected).all(1)
     if not sound.any():
         return Prepared(network, False, None, "the network's logits on the first images are not finite numbers")
-    difference = float((found - expected)[sound].abs().max() / expected[sound].abs().max().clamp_min(1e-12))
+    difference = float((logits - expected)[sound].abs().max() / expected[sound].abs().max().clamp_min(1e-12))
     shown = difference if math.isfinite(difference) else None
     if not difference <= (TOLERANCE if precision == "float32" else math.inf) or shown is None:
         return Prepared(network, False, shown, f"its logits differ from the network's by {difference:.1e}")
-    gap = float((found.softmax(1) - expected.softmax(1))[sound].abs().max())
-    return Prepared(twin, True, difference, said, gap, precision, compiled)
+    gap = float((logits.softmax(1) - expected.softmax(1))[sound].abs().max())
+    return Prepared(twin, True, difference, changes, gap, precision, compiled)
 
 
 class Half(nn.Module):
@@ -143,23 +143,23 @@ def fold_batch_norm(network: nn.Module, images: Tensor) -> int:
 
 
 def _pairs(network: nn.Module, images: Tensor) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
-    made: dict[int, tuple[nn.Conv2d, Tensor]] = {}  # holds the tensors, so that no id is used twice
-    found: list[tuple[nn.Conv2d, nn.BatchNorm2d]] = []
+    convolutions: dict[int, tuple[nn.Conv2d, Tensor]] = {}  # holds the tensors, so that no id is used twice
+    pairs: list[tuple[nn.Conv2d, nn.BatchNorm2d]] = []
     runs: dict[int, int] = {}
 
     def note(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         runs[id(module)] = runs.get(id(module), 0) + 1
         if isinstance(module, nn.Conv2d):
-            made[id(output)] = (module, output)
-        elif isinstance(module, nn.BatchNorm2d) and id(inputs[0]) in made:
-            found.append((made[id(inputs[0])][0], module))
+            convolutions[id(output)] = (module, output)
+        elif isinstance(module, nn.BatchNorm2d) and id(inputs[0]) in convolutions:
+            pairs.append((convolutions[id(inputs[0])][0], module))
 
     with ExitStack() as stack, torch.no_grad():
         for module in network.modules():
             if isinstance(module, (nn.Conv2d, nn.BatchNorm2d)):
                 stack.enter_context(hook(module, note))
         network(images)
-    return [(c, n) for c, n in found if runs[id(c)] == runs[id(n)] == 1 and _foldable(n)]
+    return [(c, n) for c, n in pairs if runs[id(c)] == runs[id(n)] == 1 and _foldable(n)]
 
 
 def _foldable(norm: nn.BatchNorm2d) -> bool:

@@ -57,8 +57,8 @@ def _reading(network: nn.Module, images: Tensor) -> Reading:
 
 
 def _spatial_layers(reading: Reading) -> list[Spatial]:
-    found = [_spatial(reading, name) for name in reading.outputs]
-    return [layer for layer in found if layer is not None]
+    layers = [_spatial(reading, name) for name in reading.outputs]
+    return [layer for layer in layers if layer is not None]
 
 
 def _spatial(reading: Reading, name: str) -> Spatial | None:
@@ -81,16 +81,16 @@ def _spatial(reading: Reading, name: str) -> Spatial | None:
     return Spatial(name, layout.channels(output.shape), layout.height, layout.width, norm, output.node)
 
 
-def _line(found: Sequence[Spatial], way: Way) -> list[Spatial]:
+def _line(layers: Sequence[Spatial], way: Way) -> list[Spatial]:
     """The layers on the main way, in the order of finishing.
 
     Everything that the logits come of passes through their map. Or all other maps of the way come before theirs or
     follow it, as of a U-net's inner stages, which its skip connections go around; of these, no layer within a module
     that returns a map itself, as the branch of a residual block.
     """
-    names = {layer.name for layer in found}
+    names = {layer.name for layer in layers}
     line = []
-    for layer in found:
+    for layer in layers:
         node = layer.node
         if node is None or node not in way.on:
             continue
@@ -99,7 +99,7 @@ def _line(found: Sequence[Spatial], way: Way) -> list[Spatial]:
     return line
 
 
-def _upto_last(line: Sequence[Spatial], found: Sequence[Spatial], way: Way) -> list[Spatial]:
+def _upto_last(line: Sequence[Spatial], layers: Sequence[Spatial], way: Way) -> list[Spatial]:
     """The line up to the last layer of which all later maps come alone.
 
     Raises:
@@ -108,7 +108,7 @@ def _upto_last(line: Sequence[Spatial], found: Sequence[Spatial], way: Way) -> l
     count = len(line)
     while count and not _closes(count - 1, line, way):
         count -= 1
-    on = [layer for layer in found if layer.node in way.on]
+    on = [layer for layer in layers if layer.node in way.on]
     if not count:
         if on:
             raise _divided(on)
@@ -140,11 +140,11 @@ def _divided(layers: Sequence[Spatial]) -> BenchError:
     return BenchError("the network has no last layer: the path to the logits splits", hint=f"Name layers, as of {some}")
 
 
-def _wholes(reading: Reading, found: Sequence[Spatial]) -> frozenset[str]:
+def _wholes(reading: Reading, layers: Sequence[Spatial]) -> frozenset[str]:
     """The modules within which a layer is but a part: those that return a map themselves, and heads."""
     count = reading.trace.logits
     heads = [name for name, output in reading.outputs.items() if output.shape and prod(output.shape) == count]
-    return frozenset([*(layer.name for layer in found), *heads])
+    return frozenset([*(layer.name for layer in layers), *heads])
 
 
 def _depth(name: str, wholes: Collection[str]) -> int:
@@ -170,17 +170,17 @@ def stages(reading: Reading, heard: Callable[[str], bool] = lambda _: True) -> l
     Raises:
         BenchError: the way divides, or a later layer may be the last one.
     """
-    found, way = _spatial_layers(reading), reading.trace.way
-    wholes = _wholes(reading, found)
+    layers, way = _spatial_layers(reading), reading.trace.way
+    wholes = _wholes(reading, layers)
     if way is None:
-        chosen = _by_resolution(found, wholes)
+        chosen = _by_resolution(layers, wholes)
     else:
-        line = _upto_last(_line(found, way), found, way)
+        line = _upto_last(_line(layers, way), layers, way)
         chosen = [_outermost(list(stretch), wholes) for _, stretch in groupby(line, key=lambda layer: layer.size)]
     _refuse_unclear(reading, chosen)
     names = []
     for layer in chosen:
-        norms = [n for n in reversed(found) if n.norm and n.size == layer.size and _on(n, way)]
+        norms = [n for n in reversed(layers) if n.norm and n.size == layer.size and _on(n, way)]
         if norms and not heard(layer.name):
             names.append(next((n.name for n in norms if heard(n.name)), layer.name))
         else:
@@ -208,15 +208,15 @@ def _on(layer: Spatial, way: Way | None) -> bool:
     return way is None or layer.node in way.on
 
 
-def _by_resolution(found: Sequence[Spatial], wholes: Collection[str]) -> list[Spatial]:
+def _by_resolution(layers: Sequence[Spatial], wholes: Collection[str]) -> list[Spatial]:
     """One layer for each resolution, from the finest; each comes before every coarser one."""
     best: dict[tuple[int, int], Spatial] = {}
-    for layer in found:
+    for layer in layers:
         if layer.size not in best or _depth(layer.name, wholes) <= _depth(best[layer.size].name, wholes):
             best[layer.size] = layer
     kept: list[Spatial] = []
     for size in sorted(best):
-        if not kept or found.index(best[size]) < found.index(kept[-1]):
+        if not kept or layers.index(best[size]) < layers.index(kept[-1]):
             kept.append(best[size])
     return kept[::-1]
 
@@ -228,16 +228,16 @@ def finer_stages(network: nn.Module, images: Tensor, layer: str, reading: Readin
         reading: of the network on images of this size, if there is one.
     """
     reading = reading or _reading(network, images)
-    found, way = _spatial_layers(reading), reading.trace.way
-    at = next((i for i, each in enumerate(found) if each.name == layer), None)
+    layers, way = _spatial_layers(reading), reading.trace.way
+    at = next((i for i, each in enumerate(layers) if each.name == layer), None)
     if at is None:
         return (layer,)
-    own = found[at]
-    finer = [each for each in found[:at] if each.height * each.width > own.height * own.width]
-    if way is not None and own.node is not None:
-        line = _line(found, way)
-        finer = [each for each in finer if each in line and _follows(own, each, way)]
-    return (*(each.name for each in _by_resolution(finer, _wholes(reading, found))), layer)
+    spatial = layers[at]
+    finer = [each for each in layers[:at] if each.height * each.width > spatial.height * spatial.width]
+    if way is not None and spatial.node is not None:
+        line = _line(layers, way)
+        finer = [each for each in finer if each in line and _follows(spatial, each, way)]
+    return (*(each.name for each in _by_resolution(finer, _wholes(reading, layers))), layer)
 
 
 def resolve(network: nn.Module, images: Tensor, wanted: str | Sequence[str]) -> list[str]:
@@ -271,10 +271,10 @@ def _resolved(network: nn.Module, images: Tensor, word: str) -> list[str]:
     if unseen:
         raise unseen
     reading = _reading(network, images)
-    found = stages(reading, lambda name: _heard(network, images, name, reading))
-    if not found:
+    names = stages(reading, lambda name: _heard(network, images, name, reading))
+    if not names:
         raise no_map(network, images)
-    return found[-1:] if word == "last" else found
+    return names[-1:] if word == "last" else names
 
 
 def _heard(network: nn.Module, images: Tensor, layer: str, reading: Reading) -> bool:

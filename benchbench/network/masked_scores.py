@@ -19,10 +19,10 @@ def score_masked(scorer: Scorer, images: Tensor, targets: Tensor, masks: Tensor)
     which are all zero, share one forward per image. Rows of the same image and the same masks, which differ only in
     their target, share every forward.
     """
-    row, slot, asked = _distinct(images, targets, masks)
-    own = slot.new_tensor([int((row == r).nonzero()[0]) for r in range(len(asked))])
-    found = _score_masked(scorer, images[own], asked, masks[own])
-    return found.each(lambda tensor: tensor[row, :, slot])
+    row, slot, row_targets = _distinct(images, targets, masks)
+    first = slot.new_tensor([int((row == r).nonzero()[0]) for r in range(len(row_targets))])
+    scores = _score_masked(scorer, images[first], row_targets, masks[first])
+    return scores.each(lambda tensor: tensor[row, :, slot])
 
 
 def score_pictures(scorer: Scorer, targets: Tensor, make: Pictures, count: int) -> TargetScores:
@@ -49,13 +49,13 @@ def _distinct(images: Tensor, targets: Tensor, masks: Tensor) -> tuple[Tensor, T
     lists = [list(dict.fromkeys(wanted[b] for b in range(len(rows)) if rows[b] == r)) for r in range(len(firsts))]
     widest = max(map(len, lists))
     slots = [lists[r].index(wanted[b]) for b, r in enumerate(rows)]
-    asked = targets.new_tensor([found + found[:1] * (widest - len(found)) for found in lists])
-    return targets.new_tensor(rows), targets.new_tensor(slots), asked
+    row_targets = targets.new_tensor([classes + classes[:1] * (widest - len(classes)) for classes in lists])
+    return targets.new_tensor(rows), targets.new_tensor(slots), row_targets
 
 
-def _alike(one: Tensor, other: Tensor) -> bool:
+def _alike(mask: Tensor, other: Tensor) -> bool:
     """Equal but for the rounding of another place in the batch."""
-    return bool(torch.allclose(one, other, rtol=1e-5, atol=1e-6 * float(other.abs().max())))
+    return bool(torch.allclose(mask, other, rtol=1e-5, atol=1e-6 * float(other.abs().max())))
 
 
 def _score_masked(scorer: Scorer, images: Tensor, targets: Tensor, masks: Tensor) -> TargetScores:

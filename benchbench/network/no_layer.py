@@ -21,11 +21,11 @@ def unwatched(network: nn.Module) -> BenchError | None:
     """The error that says why no layer of the network can be watched, with the way out; None where layers can be."""
     for module in network.modules():
         if hasattr(module, "_orig_mod"):
-            said = "the network is compiled, and a compiled network's layers cannot be watched"
-            return BenchError(said, hint=_ITSELF)
+            message = "the network is compiled, and a compiled network's layers cannot be watched"
+            return BenchError(message, hint=_ITSELF)
         if isinstance(module, torch.jit.ScriptModule):
-            said = "the network is traced or scripted, and its layers cannot be watched"
-            return BenchError(said, hint=f"Give the nn.Module that it was made of. {_NO_LAYER}")
+            message = "the network is traced or scripted, and its layers cannot be watched"
+            return BenchError(message, hint=f"Give the nn.Module that it was made of. {_NO_LAYER}")
     return None
 
 
@@ -38,18 +38,18 @@ def no_map(network: nn.Module, images: Tensor) -> BenchError:
     maps = {name: shape for name, shape in shapes.items() if len(shape) == 4 and shape[2] * shape[3] > 1}
     often = [name for name in maps if runs[name] > 1]
     if often:
-        said = (
+        message = (
             f"every layer with a spatial map runs more than once in a forward: {often[-1]} runs {runs[often[-1]]} times"
         )
-        return BenchError(said, hint=f"Give a network that runs each layer once. {_NO_LAYER}")
+        return BenchError(message, hint=f"Give a network that runs each layer once. {_NO_LAYER}")
     if maps:
         name, shape = list(maps.items())[-1]
-        said = f"no layer's output has the image's proportions: that of {name} is {shape}"
-        return BenchError(said, hint="Name the layers, as in layers: [" + name + "]")
+        message = f"no layer's output has the image's proportions: that of {name} is {shape}"
+        return BenchError(message, hint="Name the layers, as in layers: [" + name + "]")
     volumes = [name for name, shape in shapes.items() if len(shape) == 5]
     if volumes:
-        said = f"the layers return volumes, not maps: the output of {volumes[-1]} is {shapes[volumes[-1]]}"
-        return BenchError(said, hint="Layers must return (B, K, h, w)")
+        message = f"the layers return volumes, not maps: the output of {volumes[-1]} is {shapes[volumes[-1]]}"
+        return BenchError(message, hint="Layers must return (B, K, h, w)")
     return BenchError(
         "no layer of the network returns a spatial map (B, K, h, w)", hint=f"Name the layers. {_NO_LAYER}"
     )

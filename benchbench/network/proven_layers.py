@@ -49,14 +49,14 @@ def _chosen(targets: Tensor, _logits: Tensor) -> Tensor:
     return targets
 
 
-def _same(expected: Capture, found: Capture) -> bool:
-    pairs = [(expected.logits, found.logits)]
+def _same(expected: Capture, copied: Capture) -> bool:
+    pairs = [(expected.logits, copied.logits)]
     for name, activation in expected.activations.items():
-        pairs.append((activation, found.activations[name]))
+        pairs.append((activation, copied.activations[name]))
     for name, gradient in expected.gradients.items():
-        pairs.append((gradient, found.gradients[name]))
-    return all(one.shape == other.shape and _near(one.flatten(1), other.flatten(1)) for one, other in pairs)
+        pairs.append((gradient, copied.gradients[name]))
+    return all(value.shape == other.shape and _near(value.flatten(1), other.flatten(1)) for value, other in pairs)
 
 
-def _near(one: Tensor, other: Tensor) -> bool:
-    return bool(((one - other).abs().amax(1) <= TOLERANCE * one.abs().amax(1)).all())
+def _near(expected: Tensor, other: Tensor) -> bool:
+    return bool(((expected - other).abs().amax(1) <= TOLERANCE * expected.abs().amax(1)).all())

@@ -40,8 +40,8 @@ def layers_with_weights(network: nn.Module, images: Tensor) -> list[str]:
         for name, module in network.named_modules():
             stack.enter_context(_before(module, partial(note, name)))
         network(images[:1])
-    own = [name for name, module in network.named_modules() if any(True for _ in module.parameters(recurse=False))]
-    return sorted(own, key=lambda name: _begun(name, begun), reverse=True)
+    names = [name for name, module in network.named_modules() if any(True for _ in module.parameters(recurse=False))]
+    return sorted(names, key=lambda name: _begun(name, begun), reverse=True)
 
 
 def _before(module: nn.Module, function: Callable[..., Any]) -> ExitStack:
@@ -73,10 +73,10 @@ def randomised(network: nn.Module, layers: Sequence[str], seed: int) -> nn.Modul
     Raises:
         NotApplicable: the network cannot be copied.
     """
-    made = _copied(network)
+    copied = _copied(network)
     for name in layers:
-        _draw(module_of(made, name), derived(f"{seed}/weights/{name}"))
-    return made
+        _draw(module_of(copied, name), derived(f"{seed}/weights/{name}"))
+    return copied
 
 
 def with_noisy_weights(network: nn.Module, view: NoisyWeights, seed: int) -> nn.Module:
@@ -85,13 +85,13 @@ def with_noisy_weights(network: nn.Module, view: NoisyWeights, seed: int) -> nn.
     Raises:
         NotApplicable: the network cannot be copied.
     """
-    made = _copied(network)
+    copied = _copied(network)
     with torch.no_grad():
-        for name, parameter in made.named_parameters():
+        for name, parameter in copied.named_parameters():
             generator = torch.Generator().manual_seed(derived(f"{seed}/weights/noise/{view.index}/{name}"))
             drawn = torch.randn(parameter.shape, generator=generator)
             parameter.mul_(1 + view.size * drawn.to(parameter))
-    return made
+    return copied
 
 
 def _copied(network: nn.Module) -> nn.Module:
@@ -100,18 +100,18 @@ def _copied(network: nn.Module) -> nn.Module:
 
 
 def _draw(module: nn.Module, seed: int) -> None:
-    own = list(module.parameters(recurse=False))
-    before = [parameter.clone() for parameter in own]
+    parameters = list(module.parameters(recurse=False))
+    before = [parameter.clone() for parameter in parameters]
     kept = {name: buffer.clone() for name, buffer in module.named_buffers(recurse=False)}
     reset = getattr(module, "reset_parameters", None)
-    used = sorted({p.device.index or 0 for p in own if p.device.type == "cuda"})
+    used = sorted({p.device.index or 0 for p in parameters if p.device.type == "cuda"})
     with torch.random.fork_rng(devices=used), torch.no_grad():
         torch.manual_seed(seed)
         if callable(reset):
             reset()
         for name, buffer in module.named_buffers(recurse=False):
             buffer.copy_(kept[name])
-        if all(torch.equal(*pair) for pair in zip(own, before, strict=True)):
-            for parameter in own:
+        if all(torch.equal(*pair) for pair in zip(parameters, before, strict=True)):
+            for parameter in parameters:
                 order = torch.randperm(parameter.numel()).to(parameter.device)
                 parameter.copy_(parameter.flatten()[order].view_as(parameter))

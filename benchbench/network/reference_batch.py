@@ -44,6 +44,6 @@ def pixels_of(batch: ImageBatch, seed: int, preprocess: Preprocess) -> Pixels:
     Raises:
         BenchError: the Preprocess has a mean and a standard deviation for another number of channels.
     """
-    images, own = batch.images, fitted(preprocess, batch.images.shape[1])
-    mean, std = images.new_tensor(own.mean), images.new_tensor(own.std)
+    images, normalisation = batch.images, fitted(preprocess, batch.images.shape[1])
+    mean, std = images.new_tensor(normalisation.mean), images.new_tensor(normalisation.std)
     return Pixels(images, sample_seeds(seed, "probes", batch.ids), mean, std)

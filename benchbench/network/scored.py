@@ -54,10 +54,10 @@ def scored(network: nn.Module, score: Callable[[Any], Tensor]) -> nn.Module:
     def call(forward: Callable[[Tensor], Any], images: Tensor) -> Any:
         return returned.logits(score(forward(images)), images)
 
-    made = with_forward(network, "Scored", call, benchbench_returned=returned)
+    with_score = with_forward(network, "Scored", call, benchbench_returned=returned)
     inner = getattr(network, "benchbench_score", "")  # of a network that is scored already
-    made.benchbench_score = inner + _digest(score)  # type: ignore[assignment]
-    return made
+    with_score.benchbench_score = inner + _digest(score)  # type: ignore[assignment]
+    return with_score
 
 
 @dataclass(eq=False)
@@ -69,34 +69,35 @@ class _Returned:
 
     width: int | None = None
 
-    def logits(self, found: Any, images: Tensor) -> Any:
+    def logits(self, result: Any, images: Tensor) -> Any:
         """Logits (B, C), from what the score returned for ``images`` (B, channels, H, W).
 
         Raises:
             BenchError: it is neither one number per image nor logits, or another kind than before.
         """
-        if isinstance(found, Proxy) and self.width is not None:  # torch.fx traces what has run before
-            traced: Any = found
+        if isinstance(result, Proxy) and self.width is not None:  # torch.fx traces what has run before
+            traced: Any = result
             return traced if self.width else torch.stack([traced, torch.zeros_like(traced)], 1)
-        width = _width(found, len(images))
+        width = _width(result, len(images))
         if self.width is None:
             self.width = width
         if width != self.width:
-            said = f"the score returned {_kind(self.width)} before, and now {_kind(width)}"
-            raise BenchError(said, where="scored", hint="Return the same kind for every batch")
-        return found if width else torch.stack([found, torch.zeros_like(found)], 1)
+            message = f"the score returned {_kind(self.width)} before, and now {_kind(width)}"
+            raise BenchError(message, where="scored", hint="Return the same kind for every batch")
+        return result if width else torch.stack([result, torch.zeros_like(result)], 1)
 
 
-def _width(found: Any, count: int) -> int:
-    if isinstance(found, Tensor) and found.shape == (count,):
+def _width(result: Any, count: int) -> int:
+    if isinstance(result, Tensor) and result.shape == (count,):
         return 0
-    if isinstance(found, Tensor) and found.ndim == 2 and len(found) == count and found.shape[1] > 1:
-        return found.shape[1]
-    shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
-    said = f"the score returned {shape} for {count} images, where one number per image (B,) is needed, or logits (B, C)"
-    column = isinstance(found, Tensor) and found.shape == (count, 1)
+    if isinstance(result, Tensor) and result.ndim == 2 and len(result) == count and result.shape[1] > 1:
+        return result.shape[1]
+    shape = tuple(result.shape) if isinstance(result, Tensor) else type(result).__name__
+    needed = "one number per image (B,) is needed, or logits (B, C)"
+    message = f"the score returned {shape} for {count} images, where {needed}"
+    column = isinstance(result, Tensor) and result.shape == (count, 1)
     hint = "Return its column, [:, 0]" if column else "Return a tensor of a row per image"
-    raise BenchError(said, where="scored", hint=hint)
+    raise BenchError(message, where="scored", hint=hint)
 
 
 def _kind(width: int) -> str:
@@ -113,7 +114,7 @@ def with_forward(
     Raises:
         BenchError: it is compiled or scripted, and its forward is no method that could be called in another's.
     """
-    kind, own = type(network), vars(network).get("forward")
+    kind, instance_forward = type(network), vars(network).get("forward")
     if isinstance(network, torch.jit.ScriptModule) or hasattr(network, "_orig_mod"):
         raise BenchError(
             f"the network is {kind.__name__}, whose forward cannot be changed",
@@ -122,13 +123,13 @@ def with_forward(
         )
 
     def forward(self: nn.Module, images: Tensor) -> Any:
-        return call(own or partial(kind.forward, self), images)
+        return call(instance_forward or partial(kind.forward, self), images)
 
-    made = copy.copy(network)
-    vars(made).pop("forward", None)  # of the instance: it would hide the class's
-    held = {"forward": forward, "__module__": kind.__module__, **attributes}
-    made.__class__ = type(f"{name}{kind.__name__}", (kind,), held)
-    return made
+    changed = copy.copy(network)
+    vars(changed).pop("forward", None)  # of the instance: it would hide the class's
+    members = {"forward": forward, "__module__": kind.__module__, **attributes}
+    changed.__class__ = type(f"{name}{kind.__name__}", (kind,), members)
+    return changed
 
 
 def protect_inputs(network: nn.Module, images: Tensor) -> nn.Module:
@@ -137,11 +138,11 @@ def protect_inputs(network: nn.Module, images: Tensor) -> nn.Module:
     Args:
         images: (B, channels, H, W), an example; left as it is. After it ``is_scored`` can be asked of the network.
     """
-    given = images.detach().clone()
-    version = given._version
+    clone = images.detach().clone()
+    version = clone._version
     with eval_frozen(network), torch.no_grad():
-        network(given)
-    if given._version == version:
+        network(clone)
+    if clone._version == version:
         return network
     return with_forward(network, "Careful", lambda forward, pictures: forward(pictures.clone()))
 
@@ -166,20 +167,20 @@ ONE_TARGET = "the network is scored: its score is the target"
 def _digest(score: Callable[[Any], Tensor]) -> str:
     """Of its code, and of the numbers, names and tensors that it closes over: two scores are two networks."""
     if isinstance(score, partial):
-        said = f"{_digest(score.func)}{_held(score.args)}{_held(score.keywords)}"
-        return hashlib.sha256(said.encode()).hexdigest()[:16]
+        text = f"{_digest(score.func)}{_held(score.args)}{_held(score.keywords)}"
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
     function = score if inspect.isroutine(score) else type(score).__call__
     if not hasattr(inspect.unwrap(function), "__code__"):  # of C: its name, and what it holds
-        said = getattr(score, "__qualname__", None) or repr(score)
-        return hashlib.sha256(f"{getattr(score, '__module__', '')}.{said}".encode()).hexdigest()[:16]
-    found = hashlib.sha256(source_digest(function).encode())
-    held = [cell.cell_contents for cell in getattr(score, "__closure__", None) or ()]
-    for value in [*held, *vars(score).values(), getattr(score, "__defaults__", None)]:
+        text = getattr(score, "__qualname__", None) or repr(score)
+        return hashlib.sha256(f"{getattr(score, '__module__', '')}.{text}".encode()).hexdigest()[:16]
+    digest = hashlib.sha256(source_digest(function).encode())
+    contents = [cell.cell_contents for cell in getattr(score, "__closure__", None) or ()]
+    for value in [*contents, *vars(score).values(), getattr(score, "__defaults__", None)]:
         if isinstance(value, Tensor):
-            found.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+            digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
         elif isinstance(value, (bool, int, float, str, bytes, tuple)):
-            found.update(repr(value).encode())
-    return found.hexdigest()[:16]
+            digest.update(repr(value).encode())
+    return digest.hexdigest()[:16]
 
 
 def _held(values: Any) -> str:

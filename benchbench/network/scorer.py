@@ -125,13 +125,15 @@ def target_scores(logits: Tensor, targets: Tensor, activation: Activation) -> Ta
 
     With a sigmoid, every class has its own probability, and an answer is correct where that is at least a half.
     """
-    asked = targets if targets.ndim == 2 else targets[:, None]
-    logit = logits.gather(1, asked)
+    classes = targets if targets.ndim == 2 else targets[:, None]
+    logit = logits.gather(1, classes)
     if activation == "sigmoid":
-        found = TargetScores(logit.sigmoid(), logit, (logit >= 0).float())
+        scores = TargetScores(logit.sigmoid(), logit, (logit >= 0).float())
     else:
-        found = TargetScores(logits.softmax(1).gather(1, asked), logit, (logit >= logits.amax(1, keepdim=True)).float())
-    return found if targets.ndim == 2 else found.each(lambda tensor: tensor[:, 0])
+        scores = TargetScores(
+            logits.softmax(1).gather(1, classes), logit, (logit >= logits.amax(1, keepdim=True)).float()
+        )
+    return scores if targets.ndim == 2 else scores.each(lambda tensor: tensor[:, 0])
 
 
 def packed(blocks: Iterable[Block], size: Callable[[], int]) -> Iterator[Block]:

@@ -25,8 +25,8 @@ def difference(first: int, second: int, of: nn.Module | None = None) -> Callable
         if of is not None and is_scored(of):
             raise BenchError(ONE_TARGET, where="target", hint="Leave target out")
         if max(first, second) >= logits.shape[1]:
-            said = f"class {max(first, second)} is not one of the network's {logits.shape[1]} classes"
-            raise BenchError(said, where="target")
+            message = f"class {max(first, second)} is not one of the network's {logits.shape[1]} classes"
+            raise BenchError(message, where="target")
         return logits[:, first] - logits[:, second]
 
     return score
@@ -34,18 +34,18 @@ def difference(first: int, second: int, of: nn.Module | None = None) -> Callable
 
 def pair_of(target: object) -> tuple[int, int] | None:
     """The classes of a target such as "281-285"; None for any other."""
-    found = _DIFFERENCE.fullmatch(target) if isinstance(target, str) else None
-    if found and int(found[1]) == int(found[2]):
+    match = _DIFFERENCE.fullmatch(target) if isinstance(target, str) else None
+    if match and int(match[1]) == int(match[2]):
         raise BenchError(f"{target} is the difference of a class and itself", where="target", hint="Name two classes")
-    return (int(found[1]), int(found[2])) if found else None
+    return (int(match[1]), int(match[2])) if match else None
 
 
 def place_of(target: object) -> int | None:
     """2 for "top-2", 1 for "predicted"; None for a target that is no place in the order of classes."""
     if target == "predicted":
         return 1
-    found = _TOP.fullmatch(target) if isinstance(target, str) else None
-    return int(found[1]) if found else None
+    match = _TOP.fullmatch(target) if isinstance(target, str) else None
+    return int(match[1]) if match else None
 
 
 def chooser(target: object, labels: Sequence[int | None], *, only: bool) -> Callable[[Tensor], Tensor]:

@@ -47,21 +47,21 @@ def exported_behind(scorer: Scorer, layer: str, make: Callable[[], Rest | None])
     """
     name = f"behind {layer}"
     if name not in scorer.copies:
-        made = make()
-        if made is None:
+        rest = make()
+        if rest is None:
             raise NotApplicable(f"the network cannot be cut behind {layer!r}")
-        if made.crossing or made.layout.kind != "first":
+        if rest.crossing or rest.layout.kind != "first":
             raise NotApplicable(f"other values than the output of {layer!r} go into the network behind it")
         try:
-            behind = _unrolled(copy.deepcopy(made.behind)).eval().requires_grad_(False)
+            behind = _unrolled(copy.deepcopy(rest.behind)).eval().requires_grad_(False)
         except Exception as error:  # as above
             raise NotApplicable(f"the network behind {layer!r} cannot be traced, module by module") from error
         _keep(scorer, name, _counted(behind, scorer.passes, behind=True))
     return scorer.copies[name]
 
 
-def _keep(scorer: Scorer, name: str, made: nn.Module) -> None:
-    scorer.copies[name], scorer.states[name] = made, state_of(made)
+def _keep(scorer: Scorer, name: str, module: nn.Module) -> None:
+    scorer.copies[name], scorer.states[name] = module, state_of(module)
 
 
 def refuse_spoiled(scorer: Scorer) -> None:
@@ -70,17 +70,17 @@ def refuse_spoiled(scorer: Scorer) -> None:
     Raises:
         BenchError: there are such copies.
     """
-    spoiled = [name for name, made in scorer.copies.items() if state_of(made) != scorer.states[name]]
+    spoiled = [name for name, module in scorer.copies.items() if state_of(module) != scorer.states[name]]
     for name in spoiled:
         del scorer.copies[name]
     if spoiled:
-        said = "the method leaves weights, modes or hooks of layer.network or layer.behind changed"
-        raise BenchError(said, hint="Remove hooks, or work on a copy.deepcopy")
+        message = "the method leaves weights, modes or hooks of layer.network or layer.behind changed"
+        raise BenchError(message, hint="Remove hooks, or work on a copy.deepcopy")
 
 
-def _counted(made: nn.Module, passes: Passes, *, behind: bool) -> nn.Module:
+def _counted(module: nn.Module, passes: Passes, *, behind: bool) -> nn.Module:
     """The module in another that counts its passes, also those of a deep copy: a copied GraphModule loses its hooks."""
-    outer = nn.Sequential(made).eval()
+    outer = nn.Sequential(module).eval()
 
     def count(_module: nn.Module, _inputs: Any, output: Tensor) -> None:  # a closure: a copy of the module shares it
         passes.forward(output, behind=behind)
@@ -91,16 +91,16 @@ def _counted(made: nn.Module, passes: Passes, *, behind: bool) -> nn.Module:
 
 def _checked(network: nn.Module, images: Tensor) -> nn.Module:
     try:
-        made = _unrolled(copy.deepcopy(network)).eval().requires_grad_(False)
+        traced = _unrolled(copy.deepcopy(network)).eval().requires_grad_(False)
         with torch.no_grad(), eval_frozen(network):
-            found, expected = made(images), network(images)
-        same = (found - expected).abs().max() <= _TOLERANCE * expected.abs().max()
+            logits, expected = traced(images), network(images)
+        same = (logits - expected).abs().max() <= _TOLERANCE * expected.abs().max()
     except Exception as error:  # tracing fails in as many ways as there are networks
-        said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise NotApplicable(f"the network cannot be traced, which rules on its modules need: {said}") from error
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise NotApplicable(f"the network cannot be traced, which rules on its modules need: {reason}") from error
     if not same:
         raise NotApplicable("the traced network does not give the network's logits, which rules on its modules need")
-    return made
+    return traced
 
 
 class _Tracer(fx.Tracer):
@@ -112,47 +112,47 @@ class _Tracer(fx.Tracer):
 
 
 def _unrolled(network: nn.Module) -> fx.GraphModule:
-    made = fx.GraphModule(network, _Tracer().trace(network))
+    traced = fx.GraphModule(network, _Tracer().trace(network))
     used: set[str] = set()
-    for node in list(made.graph.nodes):
+    for node in list(traced.graph.nodes):
         if _is_relu(node):
-            _replace(made, node, _relu_module(made, node))
+            _replace(traced, node, _relu_module(traced, node))
         elif node.op == "call_module":
-            _call_apart(made, node, used)
+            _call_apart(traced, node, used)
         elif node.target in (operator.iadd, operator.imul):
             node.target = {operator.iadd: operator.add, operator.imul: operator.mul}[node.target]
-    for module in made.modules():
+    for module in traced.modules():
         if getattr(module, "inplace", False) is True:
             module.inplace = False  # type: ignore[assignment]
-    made.delete_all_unused_submodules()
-    made.recompile()
-    return made
+    traced.delete_all_unused_submodules()
+    traced.recompile()
+    return traced
 
 
-def _call_apart(made: fx.GraphModule, node: fx.Node, used: set[str]) -> None:
+def _call_apart(traced: fx.GraphModule, node: fx.Node, used: set[str]) -> None:
     """Each call its own module; what only changes the shape is a function, as captum has no rule for such modules."""
-    name, module = str(node.target), made.get_submodule(str(node.target))
+    name, module = str(node.target), traced.get_submodule(str(node.target))
     if isinstance(module, nn.Flatten):
-        with made.graph.inserting_after(node):
-            flat = made.graph.call_function(torch.flatten, (node.args[0], module.start_dim, module.end_dim))
-        _replace(made, node, flat)
+        with traced.graph.inserting_after(node):
+            flat = traced.graph.call_function(torch.flatten, (node.args[0], module.start_dim, module.end_dim))
+        _replace(traced, node, flat)
         return
     if name in used:
         node.target = f"again_{node.name}"
-        made.add_submodule(node.target, copy.deepcopy(module))
+        traced.add_submodule(node.target, copy.deepcopy(module))
     used.add(str(node.target))
 
 
-def _relu_module(made: fx.GraphModule, node: fx.Node) -> fx.Node:
+def _relu_module(traced: fx.GraphModule, node: fx.Node) -> fx.Node:
     name = f"relu_of_{node.name}"
-    made.add_submodule(name, nn.ReLU())
-    with made.graph.inserting_after(node):
-        return made.graph.call_module(name, (node.args[0] if node.args else node.kwargs["input"],))
+    traced.add_submodule(name, nn.ReLU())
+    with traced.graph.inserting_after(node):
+        return traced.graph.call_module(name, (node.args[0] if node.args else node.kwargs["input"],))
 
 
-def _replace(made: fx.GraphModule, node: fx.Node, other: fx.Node) -> None:
+def _replace(traced: fx.GraphModule, node: fx.Node, other: fx.Node) -> None:
     node.replace_all_uses_with(other)
-    made.graph.erase_node(node)
+    traced.graph.erase_node(node)
 
 
 def _is_relu(node: fx.Node) -> bool:

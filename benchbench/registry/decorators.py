@@ -122,8 +122,8 @@ def metric(
     """
     wanted = _known(needs, METRIC_NEEDS, f"metric {name}")
     if wanted & _MEASURED and not wanted <= {"cost", "passes"} and wanted != {"shared"}:
-        said = f"needs {' and '.join(sorted(wanted))} together: what a method takes has no value per image"
-        raise BenchError(said, where=f"metric {name}", hint="Make two metrics of it")
+        message = f"needs {' and '.join(sorted(wanted))} together: what a method takes has no value per image"
+        raise BenchError(message, where=f"metric {name}", hint="Make two metrics of it")
     if not protocols:
         hint = 'Name one, such as protocols={"default": {}}'
         raise BenchError("protocols is empty", where=f"metric {name}", hint=hint)

@@ -119,21 +119,21 @@ def _file(module: ModuleType) -> Path | None:
 
 def _failed(path: str | Path, file: Path, error: BaseException) -> BenchError:
     """The error of a failing import, with the line in the user's own files that it comes from."""
-    said = " ".join(f"{type(error).__name__}: {error}".split())
+    message = " ".join(f"{type(error).__name__}: {error}".split())
     if isinstance(error, SyntaxError) and error.filename:
         place = f"{error.filename}:{error.lineno}"
-        said = f"{type(error).__name__}: {error.msg}"
+        message = f"{type(error).__name__}: {error.msg}"
     else:
         frames = traceback.extract_tb(error.__traceback__)
-        own = [f for f in frames if Path(f.filename).is_file() and not is_library(Path(f.filename))]
-        own = [f for f in own if Path(__file__).parent.parent not in Path(f.filename).parents]
-        place = f"{own[-1].filename}:{own[-1].lineno}" if own else str(file)
+        user_frames = [f for f in frames if Path(f.filename).is_file() and not is_library(Path(f.filename))]
+        user_frames = [f for f in user_frames if Path(__file__).parent.parent not in Path(f.filename).parents]
+        place = f"{user_frames[-1].filename}:{user_frames[-1].lineno}" if user_frames else str(file)
     hint = "Fix that line"
     if isinstance(error, ModuleNotFoundError) and error.name:
         hint = f"Install {error.name.partition('.')[0]}, or put its file beside {file.name}"
     elif isinstance(error, ImportError) and "relative import" in str(error):
         hint = "A file is imported on its own: write import NAME, without a dot"
-    return BenchError(f"{path} fails to import: {said} ({place})", hint=hint)
+    return BenchError(f"{path} fails to import: {message} ({place})", hint=hint)
 
 
 def _digest(path: Path) -> str:

@@ -18,7 +18,7 @@ class Method:
     """A method by name, with the parameters given. Called with a Layer it returns maps (B, h, w)."""
 
     name: str
-    given: Mapping[str, Any] = field(default_factory=dict)
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def plugin(self) -> MethodPlugin:
@@ -26,7 +26,7 @@ class Method:
 
     @cached_property
     def params(self) -> dict[str, Any]:
-        return self.plugin.bind(self.given)
+        return self.plugin.bind(self.arguments)
 
     def __call__(self, layer: Any) -> Any:
         maps = self.plugin.function(layer.copied().lending(self.needs), **self.params)
@@ -50,27 +50,27 @@ class Method:
     @property
     def identity(self) -> tuple[Any, ...]:
         """What its numbers depend on."""
-        said = {key: getattr(value, "identity", value) for key, value in self.params.items()}
-        return self.plugin.name, self.plugin.source_digest, said
+        parameters = {key: getattr(value, "identity", value) for key, value in self.params.items()}
+        return self.plugin.name, self.plugin.source_digest, parameters
 
 
-def read_method(given: Any) -> Method:
+def read_method(source: Any) -> Method:
     """A method from its name, or from {name: ..., parameter: ...}.
 
     Raises:
         BenchError: it is neither, or an unknown name or parameter.
     """
-    if isinstance(given, Method):
-        found = given
-    elif isinstance(given, str):
-        found = Method(given)
-    elif isinstance(given, Mapping) and isinstance(given.get("name"), str):
-        found = Method(given["name"], {str(key): value for key, value in given.items() if key != "name"})
+    if isinstance(source, Method):
+        method = source
+    elif isinstance(source, str):
+        method = Method(source)
+    elif isinstance(source, Mapping) and isinstance(source.get("name"), str):
+        method = Method(source["name"], {str(key): value for key, value in source.items() if key != "name"})
     else:
-        raise BenchError(f"cannot read {given!r} as a method", hint="Give a name, or {name: ..., parameter: ...}")
-    if "dataset" in found.needs:  # its parameters are checked now
-        raise BenchError(f"{found} needs the maps of a whole dataset", hint="Use it alone, not inside another method")
-    return found
+        raise BenchError(f"cannot read {source!r} as a method", hint="Give a name, or {name: ..., parameter: ...}")
+    if "dataset" in method.needs:  # its parameters are checked now
+        raise BenchError(f"{method} needs the maps of a whole dataset", hint="Use it alone, not inside another method")
+    return method
 
 
 AnyMethod: TypeAlias = Annotated[InstanceOf[Method], BeforeValidator(read_method)]

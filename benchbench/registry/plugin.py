@@ -40,8 +40,8 @@ class Parameter:
         try:
             checked = TypeAdapter(self.type).validate_python(value)
         except ValidationError as error:
-            said = error.errors()[0]["msg"]
-            raise BenchError(f"{said} (got {value!r})", where=self.name) from None
+            message = error.errors()[0]["msg"]
+            raise BenchError(f"{message} (got {value!r})", where=self.name) from None
         if isinstance(checked, float) and not math.isfinite(checked):
             raise BenchError(f"Input should be a finite number (got {value!r})", where=self.name)
         return expanded(checked) if isinstance(checked, Path) else checked
@@ -57,7 +57,7 @@ def _type_name(kind: Any) -> str:
     if typing.get_origin(kind) is tuple:
         return f"tuple of {_type_name(arguments[0])}"
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
-        return " or ".join(_type_name(one) for one in arguments)
+        return " or ".join(_type_name(argument) for argument in arguments)
     if kind is type(None):
         return "none"
     return kind.__name__ if isinstance(kind, type) else str(kind).replace("typing.", "")
@@ -87,8 +87,8 @@ class Plugin:
         try:
             hints = typing.get_type_hints(self.function, include_extras=True)
         except Exception as error:  # NameError, SyntaxError, ...: an annotation is code
-            said = f"its annotations cannot be read: {error}"
-            raise BenchError(said, where=self.origin, hint="Import what they name") from None
+            message = f"its annotations cannot be read: {error}"
+            raise BenchError(message, where=self.origin, hint="Import what they name") from None
         signature = inspect.signature(self.function)
         return {
             p.name: Parameter(p.name, hints.get(p.name, Any), p.default)
@@ -104,29 +104,29 @@ class Plugin:
         """
         return source_digest(self.function)
 
-    def bind(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def bind(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """All parameters, checked: those given, the defaults for the others.
 
         Raises:
             BenchError: an unknown parameter, a wrong type, or a required one that is missing.
         """
         known = self.parameters
-        for key in given:
+        for key in arguments:
             if key not in known:
                 hint = nearest(key, known) if known else f"{self.name} has no parameters"
                 raise BenchError(f"{self.name} has no parameter {key!r}", hint=hint)
-        missing = [p.name for p in known.values() if p.required and p.name not in given]
+        missing = [p.name for p in known.values() if p.required and p.name not in arguments]
         if missing:
             raise BenchError(
                 f"{self.name} needs {' and '.join(missing)}", hint=f"Use {{name: {self.name}, {missing[0]}: ...}}"
             )
-        return {k: p.check(given[k]) if k in given else p.default for k, p in known.items()}
+        return {k: p.check(arguments[k]) if k in arguments else p.default for k, p in known.items()}
 
     def label(self, params: Mapping[str, Any]) -> str:
         """The name, with the parameters that differ from their defaults: ``scorecam(variant=torchcam)``."""
         known = self.parameters
-        said = [f"{k}={v}" for k, v in sorted(params.items()) if k in known and v != known[k].default]
-        return f"{self.name}({', '.join(said)})" if said else self.name
+        differing = [f"{k}={v}" for k, v in sorted(params.items()) if k in known and v != known[k].default]
+        return f"{self.name}({', '.join(differing)})" if differing else self.name
 
 
 @dataclass(frozen=True)
@@ -189,17 +189,17 @@ class MetricPlugin(Plugin):
     held_out: Callable[..., Any] | None = None
     pooled: Callable[..., Any] | None = None
 
-    def bind(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def bind(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """As of any plugin; and the probes can be made of them."""
-        bound = super().bind(given)
+        bound = super().bind(arguments)
         for name, make in (("probes", self.probes), ("views", self.views)):
             try:
                 list(make(**bound)) if make else None
             except BenchError:
                 raise
             except Exception as error:  # code of one's own
-                said = f"{name}= fails: {raised(error)}"
-                raise BenchError(said, where=f"metric {self.name}") from None
+                message = f"{name}= fails: {raised(error)}"
+                raise BenchError(message, where=f"metric {self.name}") from None
         return bound
 
     def reading_of(self, params: Mapping[str, Any]) -> MetricReading:
@@ -208,17 +208,17 @@ class MetricPlugin(Plugin):
         Raises:
             BenchError: ``reading`` names something else, or a range that is empty.
         """
-        own = MetricReading(self.higher_is_better, self.unit, self.range, self.equation)
-        given = dict(self.reading(**params)) if self.reading else {}
+        base = MetricReading(self.higher_is_better, self.unit, self.range, self.equation)
+        changes = dict(self.reading(**params)) if self.reading else {}
         known = [each.name for each in fields(MetricReading)]
-        for key in given:
+        for key in changes:
             if key not in known:
                 raise BenchError(f"reading= returns {key!r}", where=f"metric {self.name}", hint=nearest(key, known))
-        found = replace(own, **given)
-        if not found.range[0] < found.range[1]:
+        reading = replace(base, **changes)
+        if not reading.range[0] < reading.range[1]:
             hint = "Give (low, high), with math.inf on a side without a bound"
-            raise BenchError(f"the range is {found.range}", where=f"metric {self.name}", hint=hint)
-        return found
+            raise BenchError(f"the range is {reading.range}", where=f"metric {self.name}", hint=hint)
+        return reading
 
     @property
     def of_images(self) -> bool:

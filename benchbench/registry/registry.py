@@ -83,18 +83,19 @@ class Registry(Generic[P]):
         return plugins[spelled[0]]
 
     def _hint(self, name: str) -> str:
-        file, colon, own = name.rpartition(":")
+        file, colon, bare_name = name.rpartition(":")
         if self.kind in ("method", "metric") and colon and file.endswith(".py"):
-            return f"A {self.kind} of a file is named alone, and the file is given besides: {own}, and --plugin {file}"
+            options = f"{bare_name}, and --plugin {file}"
+            return f"A {self.kind} of a file is named alone, and the file is given besides: {options}"
         more = f". A {self.kind} of your own: --plugin FILE.py" if self.kind in ("method", "metric") else ""
         return nearest_by_family(name, self.families()) + more
 
     def families(self) -> dict[str, list[str]]:
         """Every registered name by family: a metric's own, a method by what it needs, a model by its name's stem."""
-        found: dict[str, list[str]] = {}
+        by_family: dict[str, list[str]] = {}
         for plugin in self.load().values():
-            found.setdefault(_family(plugin), []).append(plugin.name)
-        return {family: sorted(found[family]) for family in sorted(found)}
+            by_family.setdefault(_family(plugin), []).append(plugin.name)
+        return {family: sorted(by_family[family]) for family in sorted(by_family)}
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and bool(meant(name, self.load()))

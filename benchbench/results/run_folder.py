@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..errors import BenchError, told
+from ..errors import BenchError, message_of
 from ..files import Damaged, read
 
 INFO = "run.json"
@@ -82,4 +82,6 @@ def plainly(folder: Path) -> Iterator[None]:
         yield
     except (OSError, ValueError, RecursionError) as error:  # pyarrow's and json's errors are ValueErrors
         hint = "Run it again: undamaged results are not recomputed"
-        raise BenchError(f"a file of the run cannot be read: {told(error)}", where=str(folder), hint=hint) from None
+        raise BenchError(
+            f"a file of the run cannot be read: {message_of(error)}", where=str(folder), hint=hint
+        ) from None

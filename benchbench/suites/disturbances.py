@@ -21,7 +21,7 @@ from ..attribution.apply_view import RandomisedNetworks, ViewBatch, apply_view
 from ..attribution.explainer import explainer_of
 from ..attribution.reexplain import explain_shown, reexplain
 from ..digests import digest
-from ..engine import tables as assemble
+from ..engine import tables
 from ..engine.device import deterministic_cudnn, device_of
 from ..engine.loader import Loader, chunks
 from ..engine.lock import locked
@@ -85,8 +85,8 @@ class Disturbances:
             raise BenchError(f"draws is {self.draws}", where="reliability", hint="Ask for one or more")
         for name, (minor, disruptive) in (("input", self.input), ("weights", self.weights)):
             if not 0 < minor < disruptive < float("inf"):
-                said = f"{name} is {minor:g}, {disruptive:g}"
-                raise BenchError(said, where="reliability", hint="Give a small size above 0, then a larger one")
+                message = f"{name} is {minor:g}, {disruptive:g}"
+                raise BenchError(message, where="reliability", hint="Give a small size above 0, then a larger one")
 
     def all(self) -> Iterator[Disturbance]:
         strengths: tuple[Strength, ...] = ("minor", "disruptive")
@@ -96,7 +96,7 @@ class Disturbances:
                     yield Disturbance("input" if on == "input" else "weights", strength, size, draw)
 
 
-def disturb(study: StudySpec, folder: Path, given: Disturbances, progress: Progress | None = None) -> None:
+def disturb(study: StudySpec, folder: Path, disturbances: Disturbances, progress: Progress | None = None) -> None:
     """Score what a finished run of the study holds again under every disturbance, and write reliability.parquet.
 
     Controls are left out. What the folder already holds is not computed again.
@@ -106,48 +106,53 @@ def disturb(study: StudySpec, folder: Path, given: Disturbances, progress: Progr
     """
     progress = progress or Silent()
     device, store = device_of(study), Store(folder)
-    tables: list[pd.DataFrame] = []
+    frames: list[pd.DataFrame] = []
     with locked(folder, progress.warn), as_bench_errors(study, folder, progress), deterministic_cudnn():
         for choice in study.models:
-            tables += _tables(choice, study, given, store, device, progress)
+            frames += _tables(choice, study, disturbances, store, device, progress)
             gc.collect()  # one network in memory at a time
         info = Record.load(folder).info
-        store.write_results({FILE: pd.concat(tables, ignore_index=True)}, info)
+        store.write_results({FILE: pd.concat(frames, ignore_index=True)}, info)
 
 
 def _tables(
-    choice: ModelChoice, study: StudySpec, given: Disturbances, store: Store, device: torch.device, progress: Progress
+    choice: ModelChoice,
+    study: StudySpec,
+    disturbances: Disturbances,
+    store: Store,
+    device: torch.device,
+    progress: Progress,
 ) -> list[pd.DataFrame]:
     """The tables of one network, one for each disturbance."""
     loaded = load(choice, study, device)
-    progress.start(_estimate(loaded.plan, given))
+    progress.start(_estimate(loaded.plan, disturbances))
     loader = Loader(store, study.workers)
     desk = RunContext(study, loaded.network, store, _scorer(loaded, progress), device, loader)
-    tables = []
+    frames = []
     try:
         with eval_frozen(loaded.network):
-            for each in given.all():
+            for each in disturbances.all():
                 progress.say(f"{loaded.plan.model.name}: {each.strength} noise on {each.on}, draw {each.draw}")
-                tables.append(_table(loaded.plan, each, desk))
+                frames.append(_table(loaded.plan, each, desk))
     finally:
         loader.close()
-    return tables
+    return frames
 
 
 def _scorer(loaded: LoadedModel, progress: Progress) -> Scorer:
     prepared, batch = loaded.prepared, loaded.plan.sizing.batch
     activation = loaded.plan.model.settings.get("score", "softmax")
-    own = (prepared.network, batch, prepared.used)
-    return Scorer(*own, advance=progress.advance, padded=prepared.compiled, activation=activation)
+    arguments = (prepared.network, batch, prepared.used)
+    return Scorer(*arguments, advance=progress.advance, padded=prepared.compiled, activation=activation)
 
 
-def _estimate(plan: ModelPlan, given: Disturbances) -> int:
+def _estimate(plan: ModelPlan, disturbances: Disturbances) -> int:
     """Forwards, roughly: what the progress bar counts."""
-    each = sum(len(t.shard.ids) * sum(len(probes_of(c.metric)) for c in _asked(t)) for t in plan.tasks)
-    return 4 * given.draws * each
+    each = sum(len(t.shard.ids) * sum(len(probes_of(c.metric)) for c in _method_cells(t)) for t in plan.tasks)
+    return 4 * disturbances.draws * each
 
 
-def _asked(task: Task) -> list[MetricCell]:
+def _method_cells(task: Task) -> list[MetricCell]:
     return [cell for cell in task.metrics if not cell.maps.method.plugin.control]
 
 
@@ -156,16 +161,16 @@ def _table(plan: ModelPlan, each: Disturbance, desk: RunContext) -> pd.DataFrame
     tasks = []
     kept: dict[tuple[str, str], bool | None] = {}
     for task in plan.tasks:
-        cells = [replace(cell, name=digest("disturbed", cell.name, vars(each))) for cell in _asked(task)]
+        cells = [replace(cell, name=digest("disturbed", cell.name, vars(each))) for cell in _method_cells(task)]
         answers = digest("answers", task.predictions, vars(each))
         _work(task, cells, answers, each, desk)
         tasks.append(replace(task, metrics=tuple(cells)))
         kept |= {(task.shard.dataset_name, i): k for i, k in desk.store.read_cell(answers)["kept"].items()}
-    rows = assemble.scores(tasks, desk.store)
+    rows = tables.scores(tasks, desk.store)
     rows = rows[~is_part(rows["metric"])].reset_index(drop=True)
     stayed = [kept.get(key) for key in zip(rows["dataset"], rows["sample"], strict=True)]
-    said = {"on": each.on, "strength": each.strength, "size": each.size, "draw": each.draw}
-    return rows.assign(**said, kept=pd.array(stayed, dtype="boolean"))
+    columns = {"on": each.on, "strength": each.strength, "size": each.size, "draw": each.draw}
+    return rows.assign(**columns, kept=pd.array(stayed, dtype="boolean"))
 
 
 def _work(task: Task, cells: Sequence[MetricCell], answers: str, each: Disturbance, desk: RunContext) -> None:
@@ -207,16 +212,16 @@ def _score(
         return [None] * len(chunk.ids), {cell.name: {"samples": dict(entries)} for cell in cells}
     anew = [cell for cell in cells if each.on == "weights" or {"reexplain", "network"} & cell.metric.plugin.needs]
     fixed = [cell for cell in cells if cell not in anew]
-    found = explain_shown(shown, list({cell.maps.name: cell.maps for cell in anew}.values()))
+    explained = explain_shown(shown, list({cell.maps.name: cell.maps for cell in anew}.values()))
     then = replace(original.pixels, images=shown.images, cache={})
     now = replace(
-        original, network=shown.network, scorer=shown.scorer, pixels=then, masks=shown.masks, predicted=found.likely
+        original, network=shown.network, scorer=shown.scorer, pixels=then, masks=shown.masks, predicted=explained.likely
     )
-    reexplained = reexplain(anew, found.maps, now)
+    reexplained = reexplain(anew, explained.maps, now)
     before: dict[str, MapBatch] = {name: stored(name, chunk, desk) for name in {cell.maps.name for cell in fixed}}
-    pages = evaluate(anew, found.maps, now, reexplained, partial(explainer_of, now))
+    pages = evaluate(anew, explained.maps, now, reexplained, partial(explainer_of, now))
     pages |= evaluate(fixed, before, now, {}, partial(explainer_of, now))
-    pairs = zip(found.likely.tolist(), original.predicted.tolist(), strict=True)
+    pairs = zip(explained.likely.tolist(), original.predicted.tolist(), strict=True)
     return [None if likely < 0 else likely == was for likely, was in pairs], pages
 
 
@@ -225,8 +230,9 @@ def _shown(each: Disturbance, original: ReferenceBatch, desk: RunContext) -> Vie
     shown = apply_view(each.view, original.pixels.images[:, 0], original, RandomisedNetworks(original))
     if each.on == "input" or all(shown.reasons):
         return shown
-    own = desk.scorer
-    made = prepare(shown.network, shown.images[:PROOF_IMAGES], precision=desk.study.precision)
-    return replace(
-        shown, scorer=Scorer(made.network, own.batch, made.used, own.passes, own.advance, activation=own.activation)
+    scorer = desk.scorer
+    prepared = prepare(shown.network, shown.images[:PROOF_IMAGES], precision=desk.study.precision)
+    copied = Scorer(
+        prepared.network, scorer.batch, prepared.used, scorer.passes, scorer.advance, activation=scorer.activation
     )
+    return replace(shown, scorer=copied)

@@ -125,32 +125,32 @@ def by_place(draw: int) -> tuple[Tensor, Tensor]:
 
 def _smallest_peak(head: Head) -> Callable[[Explain], float]:
     def measure(explain: Explain) -> float:
-        found = explain(head, instances())
-        elsewhere = float(found[instances()[0].sum(0) == 0].max())
-        peaks = [max(float(found[place].max()) - elsewhere, 0.0) for place in FOOTPRINTS]
+        saliency_map = explain(head, instances())
+        elsewhere = float(saliency_map[instances()[0].sum(0) == 0].max())
+        peaks = [max(float(saliency_map[place].max()) - elsewhere, 0.0) for place in FOOTPRINTS]
         return min(peaks) / max(peaks) if max(peaks) else 0.0
 
     return measure
 
 
 def _correlation(explain: Explain) -> float:
-    def one(draw: int) -> float:
+    def of_draw(draw: int) -> float:
         image, weight = by_place(draw)
-        found = explain(lambda features: (weight * features).sum((1, 2, 3)), image)
+        saliency_map = explain(lambda features: (weight * features).sum((1, 2, 3)), image)
         contribution = torch.relu((weight * image[0]).sum(0))
-        both = torch.stack([found.flatten(), contribution.flatten()]).double()
-        return float(torch.corrcoef(both)[0, 1]) if bool(found.max() > found.min()) else 0.0
+        both = torch.stack([saliency_map.flatten(), contribution.flatten()]).double()
+        return float(torch.corrcoef(both)[0, 1]) if bool(saliency_map.max() > saliency_map.min()) else 0.0
 
-    return sum(one(draw) for draw in range(DRAWS)) / DRAWS
+    return sum(of_draw(draw) for draw in range(DRAWS)) / DRAWS
 
 
 def _seeing(explain: Explain) -> float:
-    def one(draw: int) -> float:
+    def of_draw(draw: int) -> float:
         image, weight = by_place(draw)
-        found = explain(lambda features: (weight * features).sum((1, 2, 3)), image)
-        return 1 - _share(found, found[BLIND]) if bool(found.max() > found.min()) else 0.0
+        saliency_map = explain(lambda features: (weight * features).sum((1, 2, 3)), image)
+        return 1 - _share(saliency_map, saliency_map[BLIND]) if bool(saliency_map.max() > saliency_map.min()) else 0.0
 
-    return sum(one(draw) for draw in range(DRAWS)) / DRAWS
+    return sum(of_draw(draw) for draw in range(DRAWS)) / DRAWS
 
 
 def _survival(explain: Explain) -> float:
@@ -159,25 +159,25 @@ def _survival(explain: Explain) -> float:
     inside = image[0, 0] > 0
     mean = float(image[0, 0].mean())
 
-    def found(level: float) -> bool:
+    def survives(level: float) -> bool:
         seen = explain(saturated(level / mean), image) > 0.5
         return float((seen & inside).sum()) > 0.5 * float((seen | inside).sum())
 
-    return sum(map(found, LEVELS)) / len(LEVELS)
+    return sum(map(survives, LEVELS)) / len(LEVELS)
 
 
 def _contribution(explain: Explain) -> float:
     image = torch.zeros(1, 3, 8, 8)
     image[0, 0][DECOY] = image[0, 1][TRUE] = 1
-    found = explain(decoy, image)
-    return _share(found, found[TRUE])
+    saliency_map = explain(decoy, image)
+    return _share(saliency_map, saliency_map[TRUE])
 
 
 def _weaker_half(explain: Explain) -> float:
     image = torch.zeros(1, 3, 4, 4)
     image[0, 0, 0, 0] = image[0, 1, 3, 3] = 1.5
-    found = explain(either, image)
-    return 2 * _share(found, found[0, 0].minimum(found[3, 3]))
+    saliency_map = explain(either, image)
+    return 2 * _share(saliency_map, saliency_map[0, 0].minimum(saliency_map[3, 3]))
 
 
 def _share(whole: Tensor, part: Tensor) -> float:
@@ -264,4 +264,4 @@ _ALL = (
         _weaker_half,
     ),
 )
-WEAKNESSES: Mapping[str, Weakness] = {one.name: one for one in _ALL}
+WEAKNESSES: Mapping[str, Weakness] = {case.name: case for case in _ALL}

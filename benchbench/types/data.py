@@ -43,21 +43,21 @@ class Preprocess:
         for name in ("mean", "std"):
             object.__setattr__(self, name, _per_channel(getattr(self, name), name))
         if len(self.mean) != len(self.std):
-            said = f"mean has {len(self.mean)} numbers and std {len(self.std)}"
-            raise BenchError(said, where="Preprocess", hint="Give both one number per channel")
+            message = f"mean has {len(self.mean)} numbers and std {len(self.std)}"
+            raise BenchError(message, where="Preprocess", hint="Give both one number per channel")
         if min(self.std) <= 0:
             raise BenchError(f"std is {self.std}", where="Preprocess", hint="Give positive numbers")
 
 
-def _per_channel(given: Any, name: str) -> tuple[float, ...]:
+def _per_channel(values: Any, name: str) -> tuple[float, ...]:
     try:
-        found = tuple(float(value) for value in given)
+        numbers = tuple(float(value) for value in values)
     except (TypeError, ValueError):
-        found = ()
-    if not found or not all(math.isfinite(value) for value in found):
+        numbers = ()
+    if not numbers or not all(math.isfinite(value) for value in numbers):
         hint = f"Give one number per channel: {name}=(0.5,) for one channel"
-        raise BenchError(f"{name} is {given!r}", where="Preprocess", hint=hint)
-    return found
+        raise BenchError(f"{name} is {values!r}", where="Preprocess", hint=hint)
+    return numbers
 
 
 @dataclass(frozen=True)

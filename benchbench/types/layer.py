@@ -104,8 +104,8 @@ class Layer:
     def copied(self) -> Layer:
         """The same layer with tensors of its own: whatever is written into them, no other method sees it."""
         names = ("activation", "images", "targets", "logits", "captured_gradient", "data_masks")
-        own = {name: held.detach().clone() for name in names if (held := getattr(self, name)) is not None}
-        return replace(self, **own, services=self.services.lending(own["activation"]))
+        copies = {name: held.detach().clone() for name in names if (held := getattr(self, name)) is not None}
+        return replace(self, **copies, services=self.services.lending(copies["activation"]))
 
     def _ask(self, need: str, what: str) -> None:
         if need not in self.lends:
@@ -195,8 +195,8 @@ class Layer:
         from this layer's.
         """
         self._ask("look", "look()")
-        found = self.services.look(images, score, stream, gradient="gradient" in self.lends)
-        return replace(found, lends=self.lends, verify=self.verify)
+        layer = self.services.look(images, score, stream, gradient="gradient" in self.lends)
+        return replace(layer, lends=self.lends, verify=self.verify)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (B, C) of images (B, channels, H, W), differentiable in them. Every pass is counted."""
@@ -207,8 +207,8 @@ class Layer:
     def stages(self) -> tuple[Layer, ...]:
         """The network's stages of a finer resolution, from the finest, and this layer as the last."""
         self._ask("stages", "stages")
-        found = self.services.stages(gradient="gradient" in self.lends)
-        return tuple(replace(stage, lends=self.lends, verify=self.verify) for stage in found)
+        stages = self.services.stages(gradient="gradient" in self.lends)
+        return tuple(replace(stage, lends=self.lends, verify=self.verify) for stage in stages)
 
     def curvature(self, direction: Tensor) -> Tensor:
         """(B, K, h, w): the Hessian of the target's logit in ``activation``, times ``direction`` (B, K, h, w)."""

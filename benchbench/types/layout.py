@@ -30,21 +30,21 @@ class Layout:
             if self.turned:
                 return tokens.reshape(len(output), -1, self.width, self.height).mT
             return tokens.reshape(len(output), -1, self.height, self.width)
-        found = output if self.kind == "first" else output.permute(0, 3, 1, 2)
-        return found.mT if self.turned else found
+        maps = output if self.kind == "first" else output.permute(0, 3, 1, 2)
+        return maps.mT if self.turned else maps
 
     def tokens(self, values: Tensor) -> Tensor:
         """The map (B, h, w) of a value per token (B, tokens)."""
         return self.map_of(values[..., None])[:, 0]
 
-    def output_of(self, found: Tensor, output: Tensor) -> Tensor:
+    def output_of(self, maps: Tensor, output: Tensor) -> Tensor:
         """The layer's ``output`` with the map (B, K, h, w) in it; tokens that belong to no place stay."""
-        found = found.mT if self.turned else found
+        maps = maps.mT if self.turned else maps
         if self.kind == "first":
-            return found
+            return maps
         if self.kind == "last":
-            return found.permute(0, 2, 3, 1)
-        tokens = found.flatten(2).mT
+            return maps.permute(0, 2, 3, 1)
+        tokens = maps.flatten(2).mT
         return torch.cat([output[:, : self.prefix], tokens], 1) if self.prefix else tokens
 
     def channels(self, shape: Sequence[int]) -> int:

@@ -25,7 +25,7 @@ THIN = 0.8  # over a method that is not in the group
 
 
 def critical_difference(ranked: Ranked, title: str, look: Mapping[str, Look]) -> Picture:
-    """A contest's methods by their mean rank over images, the best to the left (Demsar 2006, figure 1).
+    """A comparison's methods by their mean rank over images, the best to the left (Demsar 2006, figure 1).
 
     A bar joins methods of which no two differ significantly: a group of ``ranked``, by paired tests over images with
     Holm's correction. Where a method between them is not in the group, the bar is a thin line there. Nemenyi's critical

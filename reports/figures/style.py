@@ -1,4 +1,4 @@
-"""How every figure of a page looks: SVG, colour-blind-safe, told apart by dash and marker too, in light and dark."""
+"""How every figure of a page looks: SVG, colour-blind-safe, distinguished by dash and marker too, in light and dark."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def failures(board: Board) -> pd.DataFrame:
 
 
 def decided_files(decided: Decided) -> dict[str, dict[str, str]]:
-    """What the tests decided: the order over metrics, every pair, and what each contest can show."""
+    """What the tests decided: the order over metrics, every pair, and what each comparison can show."""
     files = {}
     for number, duel in enumerate(decided.duels, start=1):
         caption = f"{duel.block.title}: metrics on which the row is significantly better : worse than the column."

@@ -154,9 +154,9 @@ def _set(images: ImageSet, shelf: _Shelf, count: int, side: int) -> Json:
         "layers": [one_line(layer) for layer in images.layers],
         "methods": [{"name": one_line(name), "control": name in images.board.controls} for name in images.methods],
         "images": [
-            {"sample": one_line(str(row["sample"])), "said": _caption(row), "photo": shelf.put(str(row["file"]))}
+            {"sample": one_line(str(row["sample"])), "caption": _caption(row), "photo": shelf.put(str(row["file"]))}
             if at < count
-            else {"sample": one_line(str(row["sample"])), "said": _caption(row)}
+            else {"sample": one_line(str(row["sample"])), "caption": _caption(row)}
             for at, row in enumerate(rows)
         ],
         "pictured": count,

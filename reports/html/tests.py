@@ -1,4 +1,4 @@
-"""What the tests decide, for the page: one order, who beats whom in a block, and what each contest can show."""
+"""What the tests decide, for the page: one order, who beats whom in a block, and what each comparison can show."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ BLOCK = ["model", "dataset", "layer"]
 
 @dataclass(frozen=True, eq=False)
 class Board:
-    """A run's leaderboard, read once: the tidy table, the contests, and the blocks."""
+    """A run's leaderboard, read once: the tidy table, the comparisons, and the blocks."""
 
     record: Record
 
@@ -80,7 +80,7 @@ class Board:
 
     @cached_property
     def gamed(self) -> dict[tuple[Any, ...], list[str]]:
-        """By contest of a quality metric: the uninformed controls with a better mean than every method."""
+        """By comparison on a quality metric: the uninformed controls with a better mean than every method."""
         quality = {(metric.name, metric.protocol) for metric in self.of(QUALITY)}
         quality_contests = [c for c in self.contests if c.key[3:] in quality]
         winners = {c.key: [str(name) for name in self.tidy.loc[list(c.above), "method"]] for c in quality_contests}
@@ -141,7 +141,7 @@ class Board:
 
     @cached_property
     def best(self) -> frozenset[int]:
-        """Rows of the tidy table that are best in their contest."""
+        """Rows of the tidy table that are best in their comparison."""
         return frozenset(place for contest in self.contests for place in contest.best)
 
     @cached_property

@@ -90,7 +90,7 @@ class Marked:
 
     @cached_property
     def tests(self) -> Mapping[Key, str]:
-        """By contest, the test of its methods."""
+        """By comparison, the test of its methods."""
         rows = self.tested_pairs[[*CONTEST, "test"]].drop_duplicates(CONTEST)
         return {tuple(map(str, key)): str(test) for *key, test in rows.itertuples(index=False, name=None)}
 
@@ -143,7 +143,7 @@ class Marked:
 
     @cached_property
     def pairs_of(self) -> Mapping[Key, pd.DataFrame]:
-        """By contest, the pairs of two methods that were tested."""
+        """By comparison, the pairs of two methods that were tested."""
         return {tuple(map(str, key)): rows for key, rows in self.tested_pairs.groupby(CONTEST, sort=False)}
 
     def _against(self, key: Key, best: list[str]) -> dict[str, float]:

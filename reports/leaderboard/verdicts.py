@@ -29,7 +29,7 @@ Key: TypeAlias = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Standing:
-    """A method in one contest.
+    """A method in one comparison.
 
     Attributes:
         rank: its mean rank over images, 1 the best.
@@ -42,7 +42,7 @@ class Standing:
 
 @dataclass(frozen=True)
 class Against:
-    """The other tested methods of a contest, by their verdict against those with the best mean.
+    """The other tested methods of a comparison, by their verdict against those with the best mean.
 
     Attributes:
         worse: significantly worse than a best one.
@@ -87,7 +87,7 @@ class Verdicts:
 
     @cached_property
     def ranked(self) -> dict[Key, Ranked]:
-        """By contest, the methods by their mean rank, and which do not differ significantly."""
+        """By comparison, the methods by their mean rank, and which do not differ significantly."""
         contests = ranked(self.results, self.scales, self.pairs, self.board.controls)
         return {contest.key: contest for contest in contests}
 
@@ -107,7 +107,7 @@ class Verdicts:
 
     @cached_property
     def apart(self) -> Mapping[Key, frozenset[tuple[str, str]]]:
-        """By contest: (better, worse) of each two that differ significantly, a control among them or not."""
+        """By comparison: (better, worse) of each two that differ significantly, a control among them or not."""
         ordered: dict[Key, set[tuple[str, str]]] = {}
         rows = self.pairs[significant(self.pairs)]
         columns = [*CONTEST, "method", "other", "verdict"]
@@ -117,7 +117,7 @@ class Verdicts:
         return {key: frozenset(both) for key, both in ordered.items()}
 
     def against(self, contest: Contest) -> Against:
-        """The methods that were tested against the best ones of the contest; none where none is best."""
+        """The methods that were tested against the best ones of the comparison; none where none is best."""
         board, key = self.board, tuple(map(str, contest.key))
         best = [str(name) for name in board.tidy.loc[list(contest.best), "method"]]
         apart = self.apart.get(key, frozenset())
@@ -131,7 +131,7 @@ class Verdicts:
 
     @cached_property
     def standings(self) -> dict[tuple[Key, str], Standing]:
-        """By contest and method."""
+        """By comparison and method."""
         standings = {}
         for key, contest in self.ranked.items():
             of_each = letters(len(contest.methods), contest.groups)

@@ -1,6 +1,8 @@
-"""docs/performance.md of what `make bench` saw: `python -m tests.benchmarks.performance PEERS GROWTH PLAIN [PAGE]`.
+"""docs/performance.md of what `make bench` saw.
 
-Every number of the page comes from those files. The tables are printed too. A fourth argument is another page.
+`python -m tests.benchmarks.performance PEERS GROWTH PLAIN BOOKS [PAGE]`.
+
+Every number of the page comes from those files. The tables are printed too. A fifth argument is another page.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from .bookkeeping import bookkeeping_section
 from .cases import CASES
 from .growth_figure import growth_section
 from .scenes import BATCH, SIZE, Case, Row
@@ -236,9 +239,11 @@ def main() -> None:
             continue
         show(times)
         body += section(times, plain[times.case.key])
-    page = Path(sys.argv[4]) if len(sys.argv) > 4 else PAGE
+    page = Path(sys.argv[5]) if len(sys.argv) > 5 else PAGE
     growth = growth_section(json.loads(Path(sys.argv[2]).read_text()), page.with_suffix(".svg"))
-    page.write_text("\n".join([*head(_machine(report), report["datetime"]), *body, *growth]).rstrip() + "\n")
+    books = bookkeeping_section(**json.loads(Path(sys.argv[4]).read_text()))
+    lines = [*head(_machine(report), report["datetime"]), *body, *growth, "", *books]
+    page.write_text("\n".join(lines).rstrip() + "\n")
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ def ledger(clock: Clock) -> Ledger:
 
 def captured(ledger: Ledger, clock: Clock, users: list[User], gradient: list[User]) -> None:
     """A batch of 2 images: 4 seconds forward and 6 backward."""
-    with ledger.capturing(users, gradient) as mark:
+    with ledger.charge_capture(users, gradient) as mark:
         clock.seconds += 4
         if gradient:
             assert mark is not None
@@ -69,7 +69,7 @@ def test_a_forward_is_everyone_s_and_a_backward_theirs_who_need_it(ledger: Ledge
     ledger.begin()
     captured(ledger, clock, [A, B], [B])
     for user, seconds in ((A, 1), (B, 3)):
-        with ledger.own(user, 2):
+        with ledger.charge_to(user, 2):
             clock.seconds += seconds
     ledger.commit()
     shares = ledger.shares()
@@ -92,7 +92,7 @@ def test_what_one_makes_and_others_use_is_divided_whoever_came_first(ledger: Led
     cuts: list[int] = []
     ledger.begin()
     for user in (A, B):
-        with ledger.own(user, 1):
+        with ledger.charge_to(user, 1):
             clock.seconds += 1
             with ledger.shared("masks"):
                 first = not cuts
@@ -100,7 +100,7 @@ def test_what_one_makes_and_others_use_is_divided_whoever_came_first(ledger: Led
                 if first:
                     clock.seconds += 8
                     ledger.passes.forwards += 20
-    with ledger.own(C, 1):
+    with ledger.charge_to(C, 1):
         clock.seconds += 5
         cut()
     ledger.commit()
@@ -113,18 +113,18 @@ def test_what_one_makes_and_others_use_is_divided_whoever_came_first(ledger: Led
 
 def test_what_failed_and_is_tried_again_counts_once(ledger: Ledger, clock: Clock) -> None:
     ledger.begin()
-    with suppress(ValueError), ledger.capturing([A], []):
+    with suppress(ValueError), ledger.charge_capture([A], []):
         clock.seconds += 50
         raise ValueError
     captured(ledger, clock, [A], [])
-    with ledger.own(A, 2):
+    with ledger.charge_to(A, 2):
         clock.seconds += 7
     ledger.begin()  # memory ran out later on: the batch comes again
     captured(ledger, clock, [A], [])
-    with suppress(ValueError), ledger.own(A, 2):
+    with suppress(ValueError), ledger.charge_to(A, 2):
         clock.seconds += 9
         raise ValueError
-    with ledger.own(A, 2):
+    with ledger.charge_to(A, 2):
         clock.seconds += 7
     ledger.commit()
     assert ledger.shares()[A] == CostShare((4 + 7) / 2, 3.5, 1, 0, 0, 2)
@@ -133,7 +133,7 @@ def test_what_failed_and_is_tried_again_counts_once(ledger: Ledger, clock: Clock
 def test_nothing_is_timed_that_nobody_asked_for(clock: Clock) -> None:
     for ledger in (Ledger(asked=False, opened=True), Ledger(asked=True, opened=False)):
         ledger.begin()
-        with ledger.capturing([A], [A]) as mark, ledger.own(A, 1), ledger.shared("x"):
+        with ledger.charge_capture([A], [A]) as mark, ledger.charge_to(A, 1), ledger.shared("x"):
             assert mark is None
         ledger.commit()
         assert ledger.shares() == {}

@@ -18,12 +18,13 @@ ENGINE = (
     ),
     _engine(
         "a hook that hands out what an in-place ReLU then overwrites", "network/capture",
-        "return layout.output_of(found.to(output.dtype, copy=True), output)", "return layout.output_of(found, output)",
+        "return layout.output_of(activation.to(output.dtype, copy=True), output)",
+        "return layout.output_of(activation, output)",
         "gradcam layercam", "average_drop", study="small",
     ),
     _engine(
         "a hook on the stage before the last", "network/layers",
-        "return found[-1:] if", "return found[-2:-1] if", "gradcam", "average_drop", study="methods",
+        "return names[-1:] if", "return names[-2:-1] if", "gradcam", "average_drop", study="methods",
     ),
     _engine(
         "the first layer of the last stage and not its last", "network/layers",
@@ -84,8 +85,7 @@ ENGINE = (
     ),
     _engine(
         "the answer for the perturbed image's own best class", "network/scorer",
-        "found = TargetScores(logits.softmax(1).gather(1, asked)",
-        "found = TargetScores(logits.softmax(1).amax(1, keepdim=True).expand_as(asked)",
+        "logits.softmax(1).gather(1, classes)", "logits.softmax(1).amax(1, keepdim=True).expand_as(classes)",
         "gradcam random", "deletion",
     ),
     _engine(
@@ -120,8 +120,8 @@ ENGINE = (
     ),
     _engine(
         "images with a Preprocess counted as not normalised", "network/reference_batch",
-        "mean, std = images.new_tensor(own.mean), images.new_tensor(own.std)",
-        "mean, std = images.new_zeros(len(own.mean)), images.new_ones(len(own.std))",
+        "mean, std = images.new_tensor(normalisation.mean), images.new_tensor(normalisation.std)",
+        "mean, std = images.new_zeros(len(normalisation.mean)), images.new_ones(len(normalisation.std))",
         "gradcam random", "deletion@idl-20", "noise_stability",
     ),
     _engine(

@@ -45,8 +45,8 @@ METHODS = (
     ),
     _method(
         "HiResCAM with the gradient's mean, which is Grad-CAM", "hirescam",
-        "found = (layer.gradient * layer.activation).sum(1)",
-        "found = (layer.gradient.mean((2, 3), keepdim=True) * layer.activation).sum(1)", "hirescam", study="middle",
+        "maps = (layer.gradient * layer.activation).sum(1)",
+        "maps = (layer.gradient.mean((2, 3), keepdim=True) * layer.activation).sum(1)", "hirescam", study="middle",
     ),
     _method(
         "Smooth Grad-CAM++ of the last noisy sample's gradient alone, as torch-cam has it", "smoothgradcam_plus_plus",
@@ -86,7 +86,7 @@ METHODS = (
     ),
     _method(
         "Eigen-CAM with the sign that the decomposition happens to give", "eigencam",
-        "torch.where(agreement < 0, -found, found)", "-found", "eigencam",
+        "torch.where(agreement < 0, -component, component)", "-component", "eigencam",
     ),
     _method(
         "Recipro-CAM: the map transposed", "reciprocam",
@@ -102,8 +102,8 @@ METHODS = (
     ),
     _method(
         "Layer-CAM's fusion: maps upsampled with align_corners=True", "fusion",
-        "upsample(found[:, None], maps[0].shape[1:])",
-        'torch.nn.functional.interpolate(found[:, None], maps[0].shape[1:], mode="bilinear", align_corners=True)',
+        "upsample(stage_map[:, None], maps[0].shape[1:])",
+        'torch.nn.functional.interpolate(stage_map[:, None], maps[0].shape[1:], mode="bilinear", align_corners=True)',
         "fusion",
     ),
     _method(

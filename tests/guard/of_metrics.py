@@ -63,12 +63,12 @@ METRICS = (
     ),
     _metric(
         "infidelity without the factor that suits the map best", "random_subsets",
-        "error = (factor[:, None] * said - falls)", "error = (said - falls)", "infidelity",
+        "error = (factor[:, None] * sums - falls)", "error = (sums - falls)", "infidelity",
     ),
     _metric(
         "correlations without the means taken off", "_correlation",
-        "(x.double() - x.double().mean(1, keepdim=True) for x in (one, other))", "(x.double() for x in (one, other))",
-        "faithfulness_correlation",
+        "(x.double() - x.double().mean(1, keepdim=True) for x in (first, second))",
+        "(x.double() for x in (first, second))", "faithfulness_correlation",
     ),
     _metric(
         "total variation along one axis", "complexity",
@@ -84,7 +84,7 @@ METRICS = (
     ),
     _metric(
         "class contrast: masses not made one", "randomisation",
-        "(own / mass - other / others)", "(own - other)", "class_contrast",
+        "(target_map / mass - other_map / other_mass)", "(target_map - other_map)", "class_contrast",
     ),
     _metric(
         "stability under shifts: maps not shifted back", "robustness",

@@ -46,7 +46,7 @@ def test_the_points_are_the_tables_numbers(browser: Any, page: Path, plain: Reco
         assert (x, y) == pytest.approx((across[sample], up[sample]), abs=0.0006)
     both = pd.concat([across, up], axis=1).dropna().to_numpy()
     better = [int((sign * (both[:, 0] - both[:, 1]) >= 0.0005).sum()) for sign in (1, -1)]
-    assert tab.locator("#points-said").inner_text() == (
+    assert tab.locator("#points-summary").inner_text() == (
         f"10 of 12 images: gradcam is better on {better[0]}, layercam on {better[1]}, "
         f"equal to three decimals on {10 - sum(better)}. "
         "2 have no number on one axis."
@@ -60,9 +60,9 @@ def test_lower_is_better_where_the_metric_says_so(browser: Any, page: Path, plai
     less = column(plain, "gradcam++", "deletion") - column(plain, "gradcam", "deletion")
     assert less.abs().min() > 0.0005
     counts = f"gradcam is better on {(less > 0).sum()}, gradcam++ on {(less < 0).sum()}, equal to three decimals on 0."
-    assert counts in tab.locator("#points-said").inner_text()
+    assert counts in tab.locator("#points-summary").inner_text()
     pick(tab, y_method="gradcam")
-    assert "equal to three decimals on 12." in tab.locator("#points-said").inner_text()
+    assert "equal to three decimals on 12." in tab.locator("#points-summary").inner_text()
     tab.close()
 
 

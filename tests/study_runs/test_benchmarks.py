@@ -18,6 +18,16 @@ def test_the_cost_of_bookkeeping() -> None:
     figures = bookkeeping.measure(64, bookkeeping.METHODS[:3], bookkeeping.METRICS[:2])
     assert figures.cells == 2 * (1 + 4 * 3 * (1 + 2))  # two shards: predictions, and for each map cell its metrics
     assert figures.per_image > 0
+    rows = [{**vars(figures), "per_image": figures.per_image}]
+    assert bookkeeping.forwards_per_image(["gradcam"], ["deletion"]) == 1 + 4 * 28
+    text = bookkeeping.bookkeeping_section(rows, forwards=bookkeeping.forwards_per_image(), forward=0.05)
+    assert f"| 64 | {figures.cells} |" in "\n".join(text)
+
+
+def test_the_large_study_of_the_benchmark_can_be_planned() -> None:
+    """All its methods and metrics, by name, on a few images."""
+    figures = bookkeeping.measure(2)
+    assert figures.cells == 1 + 4 * 20 * (1 + 10)
 
 
 @pytest.mark.parametrize("series", ["scores", "maps"])

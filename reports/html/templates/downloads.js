@@ -13,12 +13,12 @@
     setTimeout(() => URL.revokeObjectURL(address), 60_000);
   }
 
-  async function copy({ tex }, said) {
+  async function copy({ tex }, status) {
     try {
       await navigator.clipboard.writeText(tex);
-      said.textContent = "LaTeX copied";
+      status.textContent = "LaTeX copied";
     } catch {
-      said.textContent = "the browser blocks copying: save the LaTeX file instead";
+      status.textContent = "the browser blocks copying: save the LaTeX file instead";
     }
   }
 

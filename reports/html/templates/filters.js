@@ -1,4 +1,4 @@
-// What the boxes above the leaderboard leave out is out of sight on the screen, and said; paper shows everything.
+// What the boxes above the leaderboard leave out is out of sight on the screen, and listed; paper shows everything.
 (() => {
   "use strict";
   const form = document.getElementById("filters");
@@ -28,9 +28,9 @@
       const note = section.querySelector(".filtered");
       if (note) note.textContent = gone ? `${gone} of ${inside.length} are hidden by the boxes above the leaderboard.` : "";
     }
-    const said = ["network", "data", "layer", "family"].flatMap((key) => names(key));
-    form.querySelector("output").textContent = said.length ? `Hidden: ${said.join(", ")}.` : "Everything is shown.";
-    form.querySelector("button").disabled = !said.length;
+    const hiddenNames = ["network", "data", "layer", "family"].flatMap((key) => names(key));
+    form.querySelector("output").textContent = hiddenNames.length ? `Hidden: ${hiddenNames.join(", ")}.` : "Everything is shown.";
+    form.querySelector("button").disabled = !hiddenNames.length;
   }
 
   form.hidden = false;

@@ -47,9 +47,10 @@ const photoGallery = (() => {
 
   // Maps are painted when they come near the window; all of them before printing.
   const waiting = new Map();
-  const near = new IntersectionObserver((seen) => seen.filter((one) => one.isIntersecting).forEach((one) => draw(one.target)), {
-    rootMargin: "300px",
-  });
+  const near = new IntersectionObserver(
+    (entries) => entries.filter((entry) => entry.isIntersecting).forEach((entry) => draw(entry.target)),
+    { rootMargin: "300px" },
+  );
 
   function draw(canvas) {
     const wanted = waiting.get(canvas);
@@ -78,8 +79,8 @@ const photoGallery = (() => {
     const figure = make("figure", { class: control ? "control" : "" });
     const map = atlas.map(set(), layer, image, method);
     if (map) {
-      const said = `Map of ${name} at ${set().layers[layer]} on ${set().images[image].sample}`;
-      const canvas = make("canvas", { width: photo.width, height: photo.height, role: "img", "aria-label": said });
+      const label = `Map of ${name} at ${set().layers[layer]} on ${set().images[image].sample}`;
+      const canvas = make("canvas", { width: photo.width, height: photo.height, role: "img", "aria-label": label });
       waiting.set(canvas, () => map);
       near.observe(canvas);
       figure.append(frame(photo, "", canvas));
@@ -94,12 +95,12 @@ const photoGallery = (() => {
   }
 
   function article(image) {
-    const { sample, said, photo } = set().images[image];
+    const { sample, caption, photo } = set().images[image];
     const extra = ORDERS[orderBox.value]().say?.(image);
-    const text = make("span", { class: "said" }, extra ? `${said}; ${extra}` : said);
+    const text = make("span", { class: "caption" }, extra ? `${caption}; ${extra}` : caption);
     const title = make("h3", { tabindex: "-1" }, make("bdi", {}, sample), " ", text);
-    const caption = make("figcaption", {}, make("bdi", { class: "method" }, "photo"));
-    const original = make("figure", {}, frame(data.photos[photo], `Photo ${sample}; ${said}`), caption);
+    const figcaption = make("figcaption", {}, make("bdi", { class: "method" }, "photo"));
+    const original = make("figure", {}, frame(data.photos[photo], `Photo ${sample}; ${caption}`), figcaption);
     const where = layers();
     if (where.length === 1) {
       const maps = make("div", { class: "maps" }, original, ...methods().map((method) => mapFigure(image, where[0], method)));
@@ -165,7 +166,7 @@ const photoGallery = (() => {
     find("opacity-shown").textContent = `${opacity.value} %`;
   }
 
-  atlas.options(setBox, data.sets.map((one) => one.name));
+  atlas.options(setBox, data.sets.map(({ name }) => name));
   atlas.options(byBox, data.metrics.map((metric) => `${metric.title} ${metric.arrow}`));
   find("set-label").hidden = data.sets.length < 2;
   orderBox.querySelector("[value=score]").hidden = !data.metrics.length;

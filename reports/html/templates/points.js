@@ -4,7 +4,7 @@
   if (!atlas || !atlas.data.metrics.length) return;
   const { data, make } = atlas;
   const find = (id) => document.getElementById(`points-${id}`);
-  const [setBox, layerBox, plot, said, chosenText, preview, open] = ["set", "layer", "plot", "said", "chosen", "preview", "open"].map(find);
+  const [setBox, layerBox, plot, summaryText, chosenText, preview, open] = ["set", "layer", "plot", "summary", "chosen", "preview", "open"].map(find);
   const axes = ["x", "y"].map((side) => ({ method: find(`${side}-method`), metric: find(`${side}-metric`) }));
   const FRAME = { left: 62, right: 12, top: 12, bottom: 48, width: 560, height: 420 };
   let [points, current] = [[], 0];
@@ -29,9 +29,9 @@
     const rough = (high - low) / 5;
     const power = 10 ** Math.floor(Math.log10(rough));
     const step = [1, 2, 5, 10].map((part) => part * power).find((part) => part >= rough);
-    const found = [];
-    for (let at = Math.ceil(low / step); at * step <= high; at += 1) found.push(at * step);
-    return found.map((at) => [at, String(Number(at.toPrecision(6)))]);
+    const values = [];
+    for (let at = Math.ceil(low / step); at * step <= high; at += 1) values.push(at * step);
+    return values.map((at) => [at, String(Number(at.toPrecision(6)))]);
   }
 
   function range(numbers) {
@@ -97,8 +97,8 @@
     if (set().images[image].photo !== undefined) photoGallery.open(setBox.selectedIndex, image, layerBox.selectedIndex);
   }
 
-  // Who is better, where both axes are one metric; counts, not a test. What three decimals do not tell apart is equal:
-  // methods that are the same by definition differ by rounding.
+  // Who is better, where both axes are one metric; counts, not a test. Numbers closer than 0.0005 count as
+  // equal: methods that are the same by definition differ by rounding.
   function summary() {
     const total = set().images.length;
     const missing = total - points.length ? ` ${total - points.length} have no number on one axis.` : "";
@@ -106,7 +106,7 @@
     const sign = data.metrics[axes[0].metric.selectedIndex].higher ? 1 : -1;
     const ahead = points.map(({ at: [x, y] }) => (Math.abs(x - y) < 0.0005 ? 0 : Math.sign(sign * (x - y))));
     const [first, second] = axes.map(({ method }) => set().methods[method.selectedIndex].name);
-    const times = (wanted) => ahead.filter((one) => one === wanted).length;
+    const times = (wanted) => ahead.filter((lead) => lead === wanted).length;
     return `${points.length} of ${total} images: ${first} is better on ${times(1)}, ${second} on ${times(-1)}, equal to three decimals on ${times(0)}.${missing}`;
   }
 
@@ -126,7 +126,7 @@
   function draw() {
     const images = set().images.map((_, image) => ({ image, at: axes.map((axis) => number(image, axis)) }));
     points = images.filter(({ at }) => !at.some(Number.isNaN)).sort((a, b) => a.at[0] - b.at[0] || a.at[1] - b.at[1]);
-    said.textContent = points.length ? summary() : "No image has a number on both axes.";
+    summaryText.textContent = points.length ? summary() : "No image has a number on both axes.";
     plot.replaceChildren();
     plot.toggleAttribute("hidden", !points.length);
     find("pane").hidden = !points.length;
@@ -153,7 +153,7 @@
     layerBox.selectedIndex = layers.length - 1;
     for (const { method, metric } of axes) {
       atlas.options(method, methods.map(({ name }) => name));
-      atlas.options(metric, data.metrics.map((one) => `${one.title} ${one.arrow}`));
+      atlas.options(metric, data.metrics.map((entry) => `${entry.title} ${entry.arrow}`));
     }
     const scored = (metric) =>
       methods.flatMap((_, at) => (set().images.some((__, image) => !Number.isNaN(atlas.value(set(), layers.length - 1, metric, image, at))) ? [at] : []));
@@ -166,7 +166,7 @@
     draw();
   }
 
-  atlas.options(setBox, data.sets.map((one) => one.name));
+  atlas.options(setBox, data.sets.map(({ name }) => name));
   find("set-label").hidden = data.sets.length < 2;
   find("controls").hidden = false;
   find("controls").addEventListener("submit", (event) => event.preventDefault());
