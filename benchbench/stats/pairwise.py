@@ -91,7 +91,7 @@ def pairs(
 
 @dataclass(frozen=True)
 class Pair:
-    """Two columns of a contest's matrices."""
+    """Two columns of a comparison's matrices."""
 
     method: int
     other: int

@@ -25,7 +25,7 @@ from .units import by_unit
 
 @dataclass(frozen=True)
 class Ranked:
-    """The methods of one contest, the best mean rank first, and who does not differ significantly from whom.
+    """The methods of one comparison, the best mean rank first, and who does not differ significantly from whom.
 
     Attributes:
         key: model, dataset, layer, metric, protocol.
@@ -44,7 +44,7 @@ class Ranked:
 
 
 def ranked(results: pd.DataFrame, scales: Scales, tested: pd.DataFrame, controls: Collection[str] = ()) -> list[Ranked]:
-    """The contests with two methods or more, in the order of the results.
+    """The comparisons with two methods or more, in the order of the results.
 
     Args:
         tested: what ``pairs`` gave for the same results, with the same controls.

@@ -1,4 +1,4 @@
-"""A contest's values as matrices: images down, methods across."""
+"""A comparison's values as matrices: images down, methods across."""
 
 from __future__ import annotations
 

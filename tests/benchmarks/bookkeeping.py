@@ -119,8 +119,8 @@ def bookkeeping_section(rows: Sequence[dict[str, float]], forwards: int, forward
         f"The metrics of this study ask for {forwards:,} pictures an image, besides what its methods ask for. "
         f"ResNet-50 takes {1e3 * forward:.1f} ms for a picture on this machine, so the pictures of an image take "
         f"{work:.0f} s, and bookkeeping is {100 * last['per_image'] / work:.2g} % of it (goal: under 2 %). A GPU that "
-        f"answers {0.02 / last['per_image'] * forwards:,.0f} pictures a second would bring it to 2 %. The time an image takes "
-        "does not depend on the number of images, so that 50,000 images take "
+        f"answers {0.02 / last['per_image'] * forwards:,.0f} pictures a second would bring it to 2 %. The time "
+        "of an image does not depend on the number of images, so that 50,000 images take "
         f"{50_000 * last['per_image'] / 60:.0f} minutes.",
     ]
     return lines

@@ -117,7 +117,7 @@ class Plain:
 
 
 def rank_correlation(first: Array, second: Array) -> float:
-    """Of cells that are told apart by a millionth of the range."""
+    """Of cells that differ by a millionth of the range."""
     if not np.ptp(second):
         return 0.0
     return float(spearmanr(np.round(unit(first), 6).ravel(), np.round(unit(second), 6).ravel()).statistic)

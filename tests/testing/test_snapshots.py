@@ -1,4 +1,4 @@
-"""Maps stored beside a test: what is kept, what is told apart, and that nothing passes without a file."""
+"""Maps stored beside a test: what is kept, what is distinguished, and that nothing passes without a file."""
 
 from __future__ import annotations
 
