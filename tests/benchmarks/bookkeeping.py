@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
-import torchvision
 
 from benchbench.engine.missing_cells import missing_cells
 from benchbench.engine.tables import tables
@@ -29,6 +28,8 @@ from benchbench.study.requests import probes_of
 from benchbench.study.spec import read_metric
 from benchbench.types.probes import Whole, canonical
 from tests.engine.test_growth import Counted, fill, planned, study
+
+from .scenes import BATCH, network_of, smooth
 
 T = TypeVar("T")
 METHODS = [
@@ -89,9 +90,8 @@ def forwards_per_image(methods: Sequence[str] = METHODS, metrics: Sequence[str] 
 
 
 def seconds_per_forward(rounds: int = 7) -> float:
-    """Of one image in a batch of 16 on ResNet-50, as the study runs it: the prepared copy, without autograd."""
-    network = torchvision.models.resnet50().eval()
-    images = torch.rand(16, 3, 224, 224)
+    """Of one image in a full batch on ResNet-50, as the study runs it: the prepared copy, without autograd."""
+    network, images = network_of("resnet50"), smooth(BATCH)
     copy = prepare(network, images[:4]).network
     with torch.inference_mode():
         took = [timed(lambda: copy(channels_last(images)))[1] for _ in range(2 + rounds)]

@@ -17,17 +17,39 @@ from benchbench.network.proven_layers import proven_layers
 from benchbench.network.scorer import Scorer
 
 BATCH = 16  # images per forward: of ours, and of every peer that has the option
-SIZE = int(os.environ.get("BENCH_SIZE", "224"))  # smaller, a multiple of 56, to see only that all of it runs
+SMALL = bool(os.environ.get("BENCH_SMALL"))  # to see in a minute that all of it runs; its times mean nothing
+SIZE = 56 if SMALL else 224
 CLASSES = 100
 Call: TypeAlias = Callable[[], Any]
 Role: TypeAlias = Literal["eager", "floor", "ours", "part", "peer", "sum"]
+
+
+class Small(nn.Module):
+    """A network in place of any other, with the names of ResNet's modules."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        widths = (3, 8, 8, 8, 8)
+        self.layers = [f"layer{i}" for i in range(1, 5)]
+        for name, before, after in zip(self.layers, widths, widths[1:], strict=False):
+            convolution = nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False)
+            self.add_module(name, nn.Sequential(convolution, nn.BatchNorm2d(after), nn.ReLU()))
+        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.fc = nn.Linear(widths[-1], CLASSES)
+
+    def forward(self, images: Tensor) -> Tensor:
+        maps = images
+        for name in self.layers:
+            maps = self.get_submodule(name)(maps)
+        logits: Tensor = self.fc(torch.flatten(self.avgpool(maps), 1))
+        return logits
 
 
 def network_of(name: str) -> nn.Module:
     """Random weights; batch norms' statistics from real passes, so that no activation explodes or dies."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        network: nn.Module = torchvision.models.get_model(name, weights=None, num_classes=CLASSES)
+        network = Small() if SMALL else torchvision.models.get_model(name, weights=None, num_classes=CLASSES)
         network.train()
         with torch.no_grad():
             for _ in range(3):
@@ -122,7 +144,7 @@ class Scene:
 
     @classmethod
     def of(cls, case: Case) -> Scene:
-        network, images = network_of(case.network), smooth(case.images)
+        network, images = network_of(case.network), smooth(case.images, SIZE)
         prepared = prepare(network, images[:4])
         assert prepared.used, prepared.reason
         with torch.no_grad():

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +14,9 @@ import pytest
 
 from tests.benchmarks import bookkeeping, growth
 from tests.benchmarks.growth_figure import growth_section
+from tests.benchmarks.performance import CASES, PAGE
 
+ROOT = PAGE.parents[1]
 SMALL: dict[str, Any] = {"samples": 2, "methods": 1, "layers": 1, "steps": 2, "size": 32}
 
 
@@ -40,6 +46,32 @@ def test_how_a_run_grows(series: str, tmp_path: Path) -> None:
         text = growth_section(rows, tmp_path / "growth.svg")
         assert text[0] == "## How the cost grows"
         assert (tmp_path / "growth.svg").read_text(encoding="utf-8").count("<svg") == 1
+
+
+def test_the_benchmark_beside_the_peers_and_its_page(tmp_path: Path) -> None:
+    """`make bench`, its commands as they are, on a network so small that its times mean nothing."""
+    settings = os.environ | {"BENCH_SMALL": "1", "OMP_NUM_THREADS": "1"}
+
+    def python(*arguments: str) -> None:
+        done = subprocess.run(
+            [sys.executable, "-m", *arguments], cwd=ROOT, env=settings, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+
+    peers, plain, growths, books = (str(tmp_path / f"{name}.json") for name in ("peers", "plain", "growth", "books"))
+    options = ("-q", "-p", "no:cacheprovider", "--override-ini", "addopts=", f"--benchmark-json={peers}")
+    python("pytest", "tests/benchmarks/test_peers.py", *options)
+    python("tests.benchmarks.plain_eager", plain)
+    python("tests.benchmarks.bookkeeping", books, "2")
+    point = growth.Point("samples", **SMALL)
+    row = {**growth.measure(point), "seconds": 1.0}
+    rows = [{**row, "axis": p.axis, "series": p.series, "at": p.at} for _, p in pages()]
+    Path(growths).write_text(json.dumps(rows), encoding="utf-8")
+    python("tests.benchmarks.performance", peers, growths, plain, books, str(tmp_path / "performance.md"))
+    text = (tmp_path / "performance.md").read_text(encoding="utf-8")
+    assert [line for line in text.splitlines() if line.startswith("| ") and "not measured" in line] == []
+    assert "Not measured" not in text
+    assert text.count("\n## ") == len(CASES) + 2
 
 
 def pages() -> list[tuple[int, growth.Point]]:
