@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from .api.run import Run
     from .api.study import Study
     from .errors import BenchError, NotApplicable
-    from .network.scored import scored
+    from .network.custom_score import scored
     from .registry import dataset, method, metric, model
     from .regression import Baseline, Tolerances
-    from .tracing.layout import with_grid, with_layout
+    from .tracing.find_layout import with_grid, with_layout
     from .types import Dataset, Layer, ModelSpec, Preprocess, Sample, Scored, Seen
     from .viz.overlay import Overlay, overlay
 
@@ -29,11 +29,11 @@ _HOME = {
     "api.study": ("Study",),
     "api.run": ("Run",),
     "errors": ("BenchError", "NotApplicable"),
-    "tracing.layout": ("with_grid", "with_layout"),
+    "tracing.find_layout": ("with_grid", "with_layout"),
     "viz.overlay": ("Overlay", "overlay"),
     "regression": ("Baseline", "Tolerances"),
     "registry": ("dataset", "method", "metric", "model"),
-    "network.scored": ("scored",),
+    "network.custom_score": ("scored",),
     "types": ("Dataset", "Layer", "ModelSpec", "Preprocess", "Sample", "Scored", "Seen"),
 }
 

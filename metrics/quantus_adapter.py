@@ -1,4 +1,4 @@
-"""``quantus:NAME`` and ``captum:NAME``: metrics of other libraries, one image at a time, under guard.
+"""``quantus:NAME``: Quantus's metrics, one image at a time, under guard.
 
 One image at a time, so that nothing is normalised, averaged or cut off over a batch; their random states are seeded by
 the image and put back. What is known to crash, to mix images or to mean something else on these maps is refused with

@@ -17,8 +17,8 @@ from benchbench.registry import metric
 from benchbench.types import Scored, Seen
 
 from ..maps.similarity import reasons
+from ..perturbation.apply_probe import members
 from ..perturbation.parts import parts_in
-from ..perturbation.ranking import members
 from ..types.probes import FillName, PartsName, Random, Region
 from ._correlation import FLAT, pearson_or_zero, responds, spearman_or_zero
 from ._removal_protocols import Answer, in_other_fills

@@ -15,7 +15,7 @@ from benchbench.registry import metric
 from benchbench.types import Scored, Seen
 
 from ..maps.similarity import reasons
-from ..perturbation.ranking import ranks
+from ..perturbation.apply_probe import ranks
 from ..types.probes import MAP, FillName, Probe
 from ._correlation import FLAT, pearson_or_zero, responds
 from ._removal_protocols import EVERY_FILL, inserted, removed

@@ -15,7 +15,7 @@ from benchbench.registry import metric
 from benchbench.types import Scored, Seen
 
 from ..maps.similarity import reasons
-from ..perturbation.ranking import above
+from ..perturbation.apply_probe import above
 from ..types.probes import Above, FillName, Order, Probe, Remove
 from ._removal_protocols import EVERY_FILL
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ..datasets.sources.accept import as_label
 from ..datasets.sources.input_kinds import as_tensor, labels_of, one_hot
 from ..errors import BenchError, nearest
-from ..network.scored import ONE_TARGET
+from ..network.custom_score import ONE_TARGET
 from ..network.targets import chooser, place_of
 
 _WORDS = "predicted, label, a class such as 281, top-2, 281-285, or a class for each image"

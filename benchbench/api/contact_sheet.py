@@ -12,12 +12,12 @@ from PIL import Image
 from torch import Tensor
 
 from ..datasets.sources.decode import decode
-from ..engine.inputs import check_target, ready_spec, with_target_score
+from ..engine.study_sources import check_target, ready_spec, with_target_score
 from ..errors import BenchError
 from ..failures import as_bench_error
 from ..models.preprocess import denormalise, prepare
 from ..network.capture import eval_frozen
-from ..network.scored import is_scored
+from ..network.custom_score import is_scored
 from ..network.targets import chooser
 from ..study.spec import MethodChoice, StudySpec
 from ..types import ModelSpec

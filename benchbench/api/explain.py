@@ -17,8 +17,8 @@ from ..failures import as_bench_error
 from ..maps.normalise import saliency
 from ..network.capture import eval_frozen
 from ..network.checks import check_logits, check_network
+from ..network.custom_score import is_scored, protect_inputs, scored
 from ..network.layers import resolve
-from ..network.scored import is_scored, protect_inputs, scored
 from ..network.scorer import Scorer
 from ..network.targets import difference, pair_of
 from ..registry import METHODS, MethodPlugin

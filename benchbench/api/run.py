@@ -12,7 +12,8 @@ from rich.console import RenderableType
 from ..errors import BenchError, nearest
 from ..paths import expanded
 from ..regression import Baseline, Checked, Tolerances, check
-from ..reports import tables, terminal
+from ..reports import leaderboard_files as tables
+from ..reports import terminal
 from ..reports.figures.pdf import write_figures
 from ..reports.html import document
 from ..reports.html.notebook import notebook
@@ -20,8 +21,8 @@ from ..reports.latex import leaderboard
 from ..reports.leaderboard.marks import Marked
 from ..reports.leaderboard.verdicts import Verdicts
 from ..reports.markdown import markdown_table
+from ..results.disturbance_scores import read_trials
 from ..results.record import Record, with_network_rows, with_network_table
-from ..results.trials import read_trials
 from ..stats import (
     Bands,
     by_group,

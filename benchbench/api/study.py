@@ -1,4 +1,4 @@
-"""The Python faces: Study, Run and explain, with the same words as the command line."""
+"""``bb.Study``: a study in Python, with the same words as the command line."""
 
 from __future__ import annotations
 

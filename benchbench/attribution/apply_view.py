@@ -10,12 +10,12 @@ from torch import Tensor, nn
 
 from ..errors import NotApplicable
 from ..maps.normalise import saliency
+from ..network.custom_score import is_scored
 from ..network.randomise import layers_of, layers_with_weights, randomised, with_noisy_weights
 from ..network.reference_batch import ReferenceBatch
-from ..network.scored import is_scored
 from ..network.scorer import Scorer
+from ..per_image import PerImage
 from ..perturbation.corruptions import jpeg, noisy, shifted
-from ..rows import PerImage
 from ..types.views import Jpeg, Masked, Noisy, NoisyWeights, OtherTarget, RandomWeights, Shifted, Single
 
 

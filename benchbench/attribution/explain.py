@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..failures import isolate
 from ..maps.map_batch import MapBatch
-from ..network.traced import refuse_spoiled
+from ..network.hookable_copy import refuse_spoiled
 from ..seeds import sample_seeds
 from ..study.plan import MapCell
 from ..vocabulary import Status

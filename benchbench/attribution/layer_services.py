@@ -20,10 +20,10 @@ from ..network.checks import check_logits
 from ..network.derivatives import bias_gradients, curvature
 from ..network.fast_copy import channels_last
 from ..network.head import pooled_head
+from ..network.hookable_copy import exported, exported_behind
 from ..network.layers import finer_stages
 from ..network.masked_scores import score_masked, score_pictures
 from ..network.scorer import Scorer, TargetScores, target_scores
-from ..network.traced import exported, exported_behind
 from ..plugin_guard import contained
 from ..registry.plugin import MethodPlugin
 from ..tracing.reading import Reading

@@ -160,7 +160,7 @@ def report_command(
     spread: Annotated[str, typer.Option(help="Spread in latex and markdown: interval, se or none")] = "interval",
 ) -> None:
     """Rebuild a report, its tables or its figures from a run's folder, without a network."""
-    from ..reports import tables
+    from ..reports import leaderboard_files as tables
     from ..reports.figures import pdf
     from ..reports.html import document
     from ..reports.leaderboard.marks import Marked

@@ -1,4 +1,4 @@
-"""Memory: kept for the next tensor, how much is free, and how to tell that it ran out.
+"""Memory: how it is kept for the next tensor, and how much is free.
 
 glibc gives each large block back to the system when it is freed, and faults every page in again for the next one. A
 forward pass frees and takes hundreds of megabytes: on two cores, keeping them halves the time of EfficientNet-Lite0's.

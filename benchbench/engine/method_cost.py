@@ -13,13 +13,13 @@ from ..cost.ledger import Passes
 from ..cost.measure import counted, measure, timed
 from ..errors import BenchError
 from ..failures import Failure, attempt, halved
-from ..network.scored import is_scored
+from ..network.custom_score import is_scored
 from ..network.scorer import Scorer
 from ..network.targets import chooser
 from ..seeds import sample_seeds
 from ..study.plan import CostCell
 from ..types import Cost, PassCount
-from .loader import load_sample
+from .sample_loader import load_sample
 from .shard import RunContext
 
 

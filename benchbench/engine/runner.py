@@ -32,12 +32,12 @@ from . import tables
 from .data_checks import image_cautions, refuse_without_masks
 from .dataset_maps import derive
 from .device import deterministic_cudnn, device_of
-from .loader import Loader
 from .lock import locked, mark, unmark
 from .method_cost import measure_cost
 from .missing_cells import missing_cells
 from .progress import Progress, Silent
 from .provenance import data_warnings, describe, earlier, machine
+from .sample_loader import Loader
 from .setup import LoadedModel, ModelPlan, load
 from .shard import RunContext, run_shard
 from .tables import Tables

@@ -13,17 +13,17 @@ from ..errors import BenchError
 from ..failures import as_bench_error
 from ..network.assumptions import broken_promises
 from ..network.batch_size import BatchSize, choose_batch
+from ..network.custom_score import is_scored, protect_inputs
 from ..network.fast_copy import Prepared, prepare
 from ..network.layers import finer_stages
 from ..network.proven_layers import proven_layers
-from ..network.scored import is_scored, protect_inputs
 from ..study.plan import CostCell, ReadyModel, Task, cost_cells, named_targets, shards, tasks
 from ..study.spec import ModelChoice, StudySpec
 from ..types import INPUT, Dataset, ModelSpec
-from .applicability import ready_model
-from .inputs import example_of, ready_dataset, ready_spec, suited, with_target_score
-from .loader import load_sample
 from .provenance import describe_model, machine, warnings
+from .ready_model import ready_model
+from .sample_loader import load_sample
+from .study_sources import example_of, ready_dataset, ready_spec, suited, with_target_score
 
 PROOF_IMAGES = 4
 

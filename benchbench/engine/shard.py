@@ -21,8 +21,8 @@ from ..evaluation.evaluate import evaluate, merge
 from ..failures import Failure, attempt, in_pieces
 from ..maps.health import health
 from ..maps.map_batch import MapBatch
+from ..network.custom_score import is_scored
 from ..network.reference_batch import ReferenceBatch, pixels_of
-from ..network.scored import is_scored
 from ..network.scorer import Scorer, target_scores
 from ..network.targets import chooser
 from ..results.store import Store
@@ -30,8 +30,8 @@ from ..study.plan import MapCell, Shard, Task
 from ..study.spec import StudySpec
 from ..types.batch import ImageBatch
 from ..vocabulary import Status
-from .loader import Loader, chunks
 from .missing_cells import MissingCells, drawn, missing_cells
+from .sample_loader import Loader, chunks
 
 
 @dataclass(frozen=True, eq=False)

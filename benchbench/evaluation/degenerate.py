@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ..perturbation.apply_probe import amounts
 from ..perturbation.fills import whole
 from ..perturbation.parts import Parts, parts_in
-from ..perturbation.ranking import amounts
 from ..types import Pixels
 from ..types.probes import MAP, FillName, Keep, Probe, Remove, canonical, fill_of, needs_map
 

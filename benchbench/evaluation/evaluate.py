@@ -18,8 +18,8 @@ from ..maps.map_batch import MapBatch
 from ..maps.normalise import saliency
 from ..network.reference_batch import ReferenceBatch
 from ..network.scorer import TargetScores
+from ..per_image import PerImage
 from ..plugin_guard import Kept, contained
-from ..rows import PerImage
 from ..study.plan import MapCell, MetricCell
 from ..study.requests import probes_of, views_of
 from ..study.spec import MetricChoice

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..failures import Failure
-from ..rows import PerImage
+from ..per_image import PerImage
 from ..vocabulary import Status
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..errors import NotApplicable
-from ..tracing.layout import Tokens, layout_of
+from ..tracing.find_layout import Tokens, layout_of
 from ..tracing.reading import Reading
 from ..tracing.reading import read as read_network
 from ..types import Attention, AttentionGradient

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from ..models.preprocess import fitted
-from ..rows import PerImage
+from ..per_image import PerImage
 from ..seeds import sample_seeds
 from ..types import Pixels, Preprocess
 from ..types.batch import ImageBatch

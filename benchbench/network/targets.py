@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import BenchError
-from .scored import ONE_TARGET, is_scored
+from .custom_score import ONE_TARGET, is_scored
 
 _TOP = re.compile(r"top-([1-9]\d*)")
 _DIFFERENCE = re.compile(r"(\d+)-(\d+)")

@@ -19,8 +19,8 @@ from torch import Tensor
 
 from ..maps.normalise import saliency
 from ..types.probes import Above, Keep, Multiply, Probe, Remove
+from .apply_probe import above, amounts
 from .parts import Parts
-from .ranking import above, amounts
 
 Name: TypeAlias = tuple[str | bool, ...]
 _SEED = 20_250_117

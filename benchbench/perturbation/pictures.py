@@ -12,10 +12,10 @@ from torch import Tensor
 from ..maps.normalise import saliency
 from ..types import Pixels
 from ..types.probes import MAP, Filled, FillName, Order, Probe, Ties, fill_of, order_of, parts_of
+from .apply_probe import apply, rank_parts
 from .equality import marks, sums
 from .fills import FILLS, whole
 from .parts import Parts, map_cells, parts_in
-from .ranking import apply, rank_parts
 
 Sequenced: TypeAlias = tuple[tuple[Order, Ties], str]  # an order, and of which parts
 

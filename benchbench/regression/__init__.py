@@ -2,7 +2,7 @@
 
 from .baseline import Baseline
 from .changes import Change, Compared, Location, Tolerances
-from .checked import Checked
+from .check_result import Checked
 from .comparison import check
 from .map_sketch import Difference, Sketch, difference
 

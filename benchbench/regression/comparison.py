@@ -10,7 +10,7 @@ from ..errors import BenchError, nearest
 from ..results.record import Record
 from .baseline import Baseline
 from .changes import ANYWHERE, KINDS, Change, Kind, Location, Tolerances
-from .checked import Checked
+from .check_result import Checked
 from .comparability import Comparability
 from .cost_changes import cost_changes
 from .map_changes import mapped

@@ -6,6 +6,7 @@ from .leaderboards import CELL, CONTEST, COST, QUALITY, curve_bands, is_part, le
 from .map_health import health
 from .metric_agreement import agreement
 from .metric_reliability import consistency, decay, overview
+from .metric_scale import LOGIT, MARGIN, Scale, Scales, scales, trusted
 from .overall_ranking import overall
 from .paired_tests import holm
 from .pairwise import ALPHA, pairs, seen_from, significant
@@ -13,7 +14,6 @@ from .rank_groups import Ranked, letters, ranked
 from .resampling import CONFIDENCE, RESAMPLES, mean
 from .run_comparison import versus
 from .sample_size import fewest_images, images_needed, power, smallest_visible_effect
-from .scale import LOGIT, MARGIN, Scale, Scales, scales, trusted
 from .split_halves import split_half
 from .subgroups import Bands, by_group
 from .winners import Contest, contests

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from .intervals import summaries
+from .metric_scale import Scale, Scales, trusted
 from .resampling import Array
-from .scale import Scale, Scales, trusted
 from .units import by_unit, numbered, units_of
 
 CELL = ["model", "dataset", "layer", "method", "metric", "protocol"]

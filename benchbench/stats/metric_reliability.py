@@ -17,8 +17,8 @@ from scipy.stats import kendalltau, wilcoxon
 
 from .intervals import limits, summaries
 from .leaderboards import CONTEST, is_part
+from .metric_scale import RESOLUTION, Scale, Scales, trusted
 from .resampling import Array, mean
-from .scale import RESOLUTION, Scale, Scales, trusted
 from .score_matrix import differences, image_ranks
 from .units import Places, by_unit, numbered, units_of
 

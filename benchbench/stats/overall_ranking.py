@@ -20,8 +20,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
+from .metric_scale import Scales
 from .resampling import CONFIDENCE, Array
-from .scale import Scales
 from .score_matrix import Scores, beats, scores
 from .units import by_unit, numbered
 

@@ -24,9 +24,9 @@ import pandas as pd
 
 from .intervals import TAIL, limits_at
 from .leaderboards import CONTEST
+from .metric_scale import Scales
 from .paired_tests import holm, mcnemar, median_interval, signed_rank
 from .resampling import Array, mean
-from .scale import Scales
 from .score_matrix import Flags, Scores, differences, scores
 from .units import Places, by_unit, gaps_by_unit
 

@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 
 from .leaderboards import CONTEST
+from .metric_scale import Scales
 from .pairwise import significant
-from .scale import Scales
 from .score_matrix import Flags, Scores, image_ranks, scores
 from .units import by_unit
 

@@ -12,10 +12,10 @@ import pandas as pd
 from ..errors import BenchError
 from ..results.record import Record, with_units
 from .leaderboards import CELL, CONTEST
+from .metric_scale import scales
 from .paired_tests import holm
 from .pairwise import INCOMPARABLE, Pair, equivalent, measured_pairs, verdicts
 from .resampling import mean
-from .scale import scales
 from .score_matrix import Scores, scores
 from .units import by_unit, numbered
 

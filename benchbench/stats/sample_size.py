@@ -12,8 +12,8 @@ from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri, owens_t
 
 from .leaderboards import CONTEST
+from .metric_scale import Scales
 from .pairwise import ALPHA
-from .scale import Scales
 from .score_matrix import Scores, differences, scores
 from .units import by_unit
 

@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from .leaderboards import CONTEST
+from .metric_scale import RESOLUTION, Scale, Scales, trusted
 from .resampling import Array
-from .scale import RESOLUTION, Scale, Scales, trusted
 from .units import Places, numbered, units_of
 
 Flags: TypeAlias = npt.NDArray[np.bool_]

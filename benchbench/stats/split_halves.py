@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from .leaderboards import CONTEST
+from .metric_scale import Scales
 from .resampling import Array
-from .scale import Scales
 from .score_matrix import Scores, differences, scores
 from .units import by_unit, numbered
 

@@ -13,7 +13,7 @@ import pandas as pd
 from ..errors import BenchError, nearest
 from ..results.record import Record
 from .leaderboards import CELL, is_part, tally
-from .scale import scales
+from .metric_scale import scales
 
 Bands: TypeAlias = str | Sequence[float]
 IMAGE = ["model", "dataset", "sample"]

@@ -23,10 +23,10 @@ from ..attribution.reexplain import explain_shown, reexplain
 from ..digests import digest
 from ..engine import tables
 from ..engine.device import deterministic_cudnn, device_of
-from ..engine.loader import Loader, chunks
 from ..engine.lock import locked
 from ..engine.progress import Progress, Silent
 from ..engine.runner import as_bench_errors
+from ..engine.sample_loader import Loader, chunks
 from ..engine.setup import PROOF_IMAGES, LoadedModel, ModelPlan, load
 from ..engine.shard import RunContext, reference_batch, stored
 from ..errors import BenchError
@@ -37,9 +37,9 @@ from ..network.capture import eval_frozen
 from ..network.fast_copy import prepare
 from ..network.reference_batch import ReferenceBatch
 from ..network.scorer import Scorer
+from ..results.disturbance_scores import FILE
 from ..results.record import Record
 from ..results.store import Store
-from ..results.trials import FILE
 from ..stats import is_part
 from ..study.plan import MetricCell, Task
 from ..study.requests import probes_of

@@ -17,7 +17,7 @@ from ..api.study import Study
 from ..datasets import as_dataset
 from ..digests import digest
 from ..engine.device import device_of
-from ..engine.inputs import example_of, ready_dataset, ready_spec
+from ..engine.study_sources import example_of, ready_dataset, ready_spec
 from ..errors import BenchError
 from ..files import write
 from ..models.load import fingerprint

@@ -16,8 +16,8 @@ from torch.utils.weak import WeakIdKeyDictionary
 from .axes import Axes, Place, is_place, place_of, plain, resized
 from .axis_moves import Call
 from .axis_rules import axes_of
+from .find_layout import layout_from
 from .flow import Flow, Way
-from .layout import layout_from
 
 _FIRST_ONLY = ("convolution", "index", "gather", "index_select", "masked_fill", "linear", "grid_sampler_2d")
 _SQUASH = ("sigmoid", "hardsigmoid", "_softmax", "_safe_softmax", "softmax", "tanh", "hardtanh", "clamp")

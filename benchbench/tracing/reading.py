@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from ..errors import NotApplicable
 from ..types.layout import Layout
+from .find_layout import Tokens, clear, layout_from, layout_given, layout_of, layouts_given, proportional, tokens_of
 from .forward import Output, Trace, traced
-from .layout import Tokens, clear, layout_from, layout_given, layout_of, layouts_given, proportional, tokens_of
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ..rows import PerImage
+from ..per_image import PerImage
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""The frozen records that travel between the rooms."""
+"""What a method reads: the layer with its services, the head, the attention."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from ..rows import DERIVED, SHARED, PerImage
+from ..per_image import DERIVED, SHARED, PerImage
 from .views import View
 
 

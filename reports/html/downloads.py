@@ -12,12 +12,12 @@ from ..escape import csv
 from ..figures.agreement import Agreement
 from ..figures.depth import Depth, DepthTable
 from ..latex import leaderboard as latex
-from ..latex.plain import plain_table
+from ..latex.other_tables import plain_table
 from ..leaderboard.board import BLOCK, Block, Board
 from ..leaderboard.marks import Marked
 from ..number_format import fixed
 from . import subgroups
-from .tests import VERDICTS, Decided
+from .significance import VERDICTS, Decided
 
 LOST = ["model", "dataset", "layer", "method", "status", "reason"]
 

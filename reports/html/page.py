@@ -24,7 +24,7 @@ from ..leaderboard.marks import NONE, Mark, Marked
 from ..number_format import fixed
 from . import subgroups
 from .downloads import downloads, failures
-from .tests import Decided
+from .significance import Decided
 
 
 @dataclass(frozen=True)

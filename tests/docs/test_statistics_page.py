@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 
 from benchbench.stats import ALPHA, MARGIN, RESAMPLES, fewest_equivalent, fewest_images, images_needed
+from benchbench.stats.metric_scale import RESOLUTION
 from benchbench.stats.overall_ranking import FEWEST as FEWEST_RESAMPLED
 from benchbench.stats.overall_ranking import RESAMPLES as TWO_LEVEL
 from benchbench.stats.paired_tests import EXACT
-from benchbench.stats.scale import RESOLUTION
 from benchbench.stats.split_halves import FEWEST, SPLITS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "statistics.md").read_text(encoding="utf-8")

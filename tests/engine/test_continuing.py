@@ -232,7 +232,7 @@ def test_what_failed_once_is_tried_again_by_itself(busy: Path, tmp_path: Path) -
 
 def test_an_image_that_could_not_be_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
-    from benchbench.engine import loader
+    from benchbench.engine import sample_loader as loader
 
     load = loader.load_sample
 

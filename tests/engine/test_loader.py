@@ -15,7 +15,7 @@ from torch import Tensor
 import benchbench as bb
 from benchbench.datasets.sources.serial import serial
 from benchbench.engine import method_cost, runner
-from benchbench.engine.loader import Loader
+from benchbench.engine.sample_loader import Loader
 from benchbench.errors import BenchError
 from benchbench.types import Sample
 

@@ -55,16 +55,16 @@ ENGINE = (
         "low, high = maps.amin(), maps.amax()", "gradcam", "average_drop",
     ),
     _engine(
-        "the least salient pixels removed first", "perturbation/ranking",
+        "the least salient pixels removed first", "perturbation/apply_probe",
         '-flat if order == "most" else flat', 'flat if order == "most" else -flat', "gradcam", "deletion",
     ),
     _engine(
-        "equal pixels in an order of their own", "perturbation/ranking",
+        "equal pixels in an order of their own", "perturbation/apply_probe",
         "return _places(key.argsort(dim=1, stable=True))",
         "return _places(key.flip(1).argsort(dim=1, stable=True).sub(key.shape[1] - 1).neg())", "oracle", "deletion",
     ),
     _engine(
-        "five hundred pixels more in every step", "perturbation/ranking",
+        "five hundred pixels more in every step", "perturbation/apply_probe",
         "first = rank < amounts([probe.fraction], parts)[0, :, None, None]",
         "first = rank < amounts([probe.fraction], parts)[0, :, None, None] + 500", "gradcam", "deletion",
     ),
@@ -140,7 +140,7 @@ ENGINE = (
         "hirescam", "average_drop", study="odd",
     ),
     _engine(
-        "what has no gradient is refused to every method", "engine/applicability",
+        "what has no gradient is refused to every method", "engine/ready_model",
         "seen = capture(spec.network, example, [layer], _most_likely, gradient=False)",
         "seen = capture(spec.network, example, [layer], _most_likely)",
         "eigencam scorecam", "average_drop", study="odd",

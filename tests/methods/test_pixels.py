@@ -13,8 +13,8 @@ from torch.nn import functional as F
 from torchvision.models import densenet121, resnet18
 
 from benchbench.errors import NotApplicable
+from benchbench.network.hookable_copy import exported
 from benchbench.network.scorer import Scorer
-from benchbench.network.traced import exported
 from benchbench.types import INPUT
 
 from ..helpers import layer_of, map_of

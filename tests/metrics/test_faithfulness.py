@@ -17,9 +17,9 @@ from benchbench.evaluation.probe_scores import forwards
 from benchbench.maps.normalise import saliency
 from benchbench.metrics._correlation import midranks, pearson_or_zero, spearman_or_zero
 from benchbench.network.reference_batch import pixels_of
+from benchbench.perturbation.apply_probe import hidden
 from benchbench.perturbation.fills import FILLS
 from benchbench.perturbation.parts import parts_in
-from benchbench.perturbation.ranking import hidden
 from benchbench.registry import METRICS
 from benchbench.types import Pixels, Preprocess, Seen
 from benchbench.types.batch import ImageBatch

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from benchbench.evaluation.probe_scores import score_probes
 from benchbench.maps.normalise import saliency
 from benchbench.network.scorer import Scorer
+from benchbench.perturbation.apply_probe import amounts
 from benchbench.perturbation.equality import keys
 from benchbench.perturbation.fills import FILLS
 from benchbench.perturbation.pictures import PerturbationCache, ProbePlan, RankedMaps
-from benchbench.perturbation.ranking import amounts
 from benchbench.registry import METRICS
 from benchbench.types import Seen
 from benchbench.types.probes import Keep, Probe, Remove, canonical

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from benchbench.errors import BenchError
 from benchbench.evaluation.degenerate import SETTLED, UNFILLED
 from benchbench.metrics.region_removal import least_of
+from benchbench.perturbation.apply_probe import above
 from benchbench.perturbation.parts import superpixels
-from benchbench.perturbation.ranking import above
 from benchbench.registry import METRICS, metric
 from benchbench.study.requests import probes_of
 from benchbench.study.spec import read_metric

@@ -16,8 +16,8 @@ from benchbench.maps.normalise import saliency
 from benchbench.metrics._removal_protocols import area, shares
 from benchbench.network.reference_batch import pixels_of
 from benchbench.network.scorer import Scorer, TargetScores
+from benchbench.perturbation.apply_probe import above
 from benchbench.perturbation.fills import FILLS
-from benchbench.perturbation.ranking import above
 from benchbench.registry import METRICS
 from benchbench.study.spec import read_metric
 from benchbench.types import Pixels, Preprocess, Seen

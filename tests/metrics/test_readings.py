@@ -15,7 +15,7 @@ from benchbench.cli.listing import entry
 from benchbench.engine.runner import run
 from benchbench.errors import BenchError
 from benchbench.registry import METRICS, metric
-from benchbench.stats.scale import scales
+from benchbench.stats.metric_scale import scales
 from benchbench.study.spec import MetricChoice, StudySpec, read_metric
 from benchbench.types import Pixels, Reexplained, Scored, Seen
 from benchbench.vocabulary import Status

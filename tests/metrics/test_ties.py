@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from benchbench.evaluation.probe_scores import forwards, score_probes
 from benchbench.network.scorer import Scorer
+from benchbench.perturbation.apply_probe import rank_parts
 from benchbench.perturbation.parts import parts_in
-from benchbench.perturbation.ranking import rank_parts
 from benchbench.seeds import sample_seeds
 from benchbench.study.spec import read_metric
 from benchbench.testing.metric_contract import MetricCase

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from benchbench.errors import NotApplicable
+from benchbench.network.custom_score import scored
 from benchbench.network.randomise import layers_of, layers_with_weights, randomised, with_noisy_weights
-from benchbench.network.scored import scored
 from benchbench.types.views import DrawKind, NoisyWeights, RandomWeights
 
 from ..networks import Pooled, Vit, seeded

@@ -18,7 +18,7 @@ from benchbench.attribution.layer_services import capture_batch
 from benchbench.errors import BenchError
 from benchbench.models.load import fingerprint
 from benchbench.network.capture import capture
-from benchbench.network.scored import is_scored, scored
+from benchbench.network.custom_score import is_scored, scored
 from benchbench.network.scorer import Scorer
 
 from ..networks import Flat, Pooled, seeded

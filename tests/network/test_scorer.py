@@ -13,7 +13,7 @@ from benchbench.maps.normalise import minmax, upsample
 from benchbench.network.fast_copy import TOLERANCE, fold_batch_norm, prepare
 from benchbench.network.masked_scores import score_masked
 from benchbench.network.scorer import Scorer
-from benchbench.perturbation.ranking import ranks
+from benchbench.perturbation.apply_probe import ranks
 from benchbench.types.probes import Filled, Keep, Multiply, Probe, Remove, Whole
 
 from ..helpers import pixels

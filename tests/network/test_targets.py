@@ -13,7 +13,7 @@ from torch import Tensor, nn
 import benchbench as bb
 from benchbench.errors import BenchError
 from benchbench.models.load import fingerprint
-from benchbench.network.scored import scored
+from benchbench.network.custom_score import scored
 
 from ..helpers import map_of
 from ..networks import Pooled, seeded

@@ -16,10 +16,10 @@ from benchbench.engine.runner import run
 from benchbench.evaluation.probe_scores import score_probes
 from benchbench.maps.normalise import saliency
 from benchbench.network.scorer import Scorer, TargetScores
+from benchbench.perturbation.apply_probe import above, hidden, rank_parts
 from benchbench.perturbation.equality import keys, marks, name_of, same_shown, sums
 from benchbench.perturbation.parts import Parts, parts_in
 from benchbench.perturbation.pictures import PerturbationCache, ProbePlan, RankedMaps
-from benchbench.perturbation.ranking import above, hidden, rank_parts
 from benchbench.registry import METHODS, method
 from benchbench.results.record import Record
 from benchbench.study.spec import StudySpec

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from benchbench.perturbation.apply_probe import apply, hidden, rank_parts
 from benchbench.perturbation.fills import FILLS, whole
 from benchbench.perturbation.parts import grid, parts_in
 from benchbench.perturbation.pictures import PerturbationCache
-from benchbench.perturbation.ranking import apply, hidden, rank_parts
 from benchbench.types.probes import FillName, Keep, Multiply, Random, Region, Remove, needs_map
 
 from ..helpers import pixels

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from benchbench.maps.normalise import minmax, saliency, upsample
+from benchbench.perturbation.apply_probe import apply, ranks
 from benchbench.perturbation.fills import fill_blur, rise_kernel
 from benchbench.perturbation.parts import parts_in
-from benchbench.perturbation.ranking import apply, ranks
 from benchbench.types.probes import Filled, Keep, Multiply, Remove, Whole, canonical, needs_map
 
 from ..helpers import pixels

@@ -10,7 +10,7 @@ import pytest
 
 from benchbench.reports import number_format
 from benchbench.reports.html import document
-from benchbench.reports.html.tests import Decided
+from benchbench.reports.html.significance import Decided
 from benchbench.reports.leaderboard import summary
 from benchbench.reports.leaderboard.marks import Marked
 from benchbench.results.record import Record
@@ -142,7 +142,7 @@ def test_one_method_has_no_verdict(tmp_path: Path) -> None:
 
 
 def test_many_contests_have_no_diagrams(plain: Record, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("benchbench.reports.html.tests.MOST_DIAGRAMS", 9)
+    monkeypatch.setattr("benchbench.reports.html.significance.MOST_DIAGRAMS", 9)
     page = document.render(Marked.of(plain))
     assert "too many metrics, layers, networks and data for a diagram of each" in page
     assert "Mean ranks 1" not in page

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchbench.reports import tables, terminal
+from benchbench.reports import leaderboard_files as tables
+from benchbench.reports import terminal
 from benchbench.reports.html import document
 from benchbench.reports.latex import leaderboard as latex
 from benchbench.reports.leaderboard.board import Board

@@ -20,7 +20,7 @@ from benchbench.reports.leaderboard.marks import Marked
 from benchbench.reports.number_format import fixed
 from benchbench.results.record import Record
 from benchbench.stats import leaderboard
-from benchbench.stats.scale import scales
+from benchbench.stats.metric_scale import scales
 
 from .conftest import HOSTILE
 from .fake import CAM_REASON, Fake, fake_record

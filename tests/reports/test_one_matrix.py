@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchbench.reports.html.tests import Decided
+from benchbench.reports.html.significance import Decided
 from benchbench.reports.leaderboard import summary
 from benchbench.reports.leaderboard.independence import dependence, extended
 from benchbench.reports.leaderboard.marks import Marked

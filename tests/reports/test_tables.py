@@ -13,8 +13,8 @@ import pytest
 from benchbench.errors import BenchError
 from benchbench.reports.escape import latex, markdown, visible
 from benchbench.reports.leaderboard.marks import Marked
+from benchbench.reports.leaderboard_files import render_table, write_tables
 from benchbench.reports.number_format import fixed
-from benchbench.reports.tables import render_table, write_tables
 from benchbench.results.record import Record
 from benchbench.stats import leaderboard
 

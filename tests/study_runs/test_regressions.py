@@ -18,9 +18,9 @@ from benchbench.errors import BenchError, NotApplicable
 from benchbench.maps.normalise import saliency
 from benchbench.network.attention import attentions
 from benchbench.network.capture import capture
+from benchbench.network.custom_score import protect_inputs, scored
 from benchbench.network.layers import finer_stages, resolve
-from benchbench.network.scored import protect_inputs, scored
-from benchbench.tracing.layout import layout_of, tokens_of
+from benchbench.tracing.find_layout import layout_of, tokens_of
 from benchbench.types.layout import Layout
 
 from ..helpers import layer_of, map_of

@@ -20,7 +20,7 @@ from benchbench.network.capture import capture
 from benchbench.network.fast_copy import prepare
 from benchbench.network.layers import finer_stages, resolve
 from benchbench.network.scorer import Scorer
-from benchbench.tracing.layout import Tokens, layout_of, tokens_of, with_grid, with_layout
+from benchbench.tracing.find_layout import Tokens, layout_of, tokens_of, with_grid, with_layout
 from benchbench.types.layout import Layout
 
 from ..helpers import layer_of, map_of

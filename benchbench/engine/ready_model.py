@@ -1,4 +1,4 @@
-"""Models and datasets made ready to run: loaded, fingerprinted, layers resolved, and what does not apply found out."""
+"""A network made ready to run: fingerprinted, its layers resolved, and what does not apply to it found out."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from ..network.attention import attentions
 from ..network.capture import capture
 from ..network.derivatives import bias_gradients
 from ..network.head import pooled_head
+from ..network.hookable_copy import exported
 from ..network.layers import WORDS, resolve
 from ..network.scorer import Scorer
-from ..network.traced import exported
 from ..study.plan import ReadyModel
 from ..study.spec import StudySpec
 from ..types import INPUT, ModelSpec
-from .inputs import check_target
+from .study_sources import check_target
 
 
 def ready_model(spec: ModelSpec, study: StudySpec, example: Tensor, settings: dict[str, Any]) -> ReadyModel:

@@ -14,12 +14,12 @@ from ..errors import BenchError
 from ..models.load import load_model
 from ..models.preprocess import fitted
 from ..network.checks import check_network
-from ..network.scored import ONE_TARGET, is_scored, scored
+from ..network.custom_score import ONE_TARGET, is_scored, scored
 from ..network.targets import difference, pair_of, place_of
 from ..plugin_guard import contained
 from ..study.spec import DatasetChoice, ModelChoice, StudySpec, Target
 from ..types import Dataset, ModelSpec
-from .loader import load_sample
+from .sample_loader import load_sample
 
 
 def ready_spec(choice: ModelChoice, device: torch.device) -> ModelSpec:

@@ -1,4 +1,4 @@
-"""Probes: perturbed images as data. What to remove, how much of it, and what to put there.
+"""From a probe and a map to the pictures that the network is shown: pixels and parts ranked, removed and kept.
 
 A probe is a frozen record, so equal probes of different metrics are one probe, scored once. One that does not depend
 on the map (a random part, a given region) is scored once for all methods.

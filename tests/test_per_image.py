@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from benchbench.maps.map_batch import MapBatch
 from benchbench.network.reference_batch import ReferenceBatch
 from benchbench.network.scorer import Scorer
-from benchbench.rows import PerImage
+from benchbench.per_image import PerImage
 from benchbench.types import Pixels, Reexplained, Seen
 from benchbench.types.batch import ImageBatch
 from benchbench.types.views import Noisy
