@@ -24,6 +24,8 @@ class BenchError(Exception):
         benchbench.errors.BenchError: unknown method 'gradcm'. Did you mean 'gradcam' ...
     """
 
+    final = False  # whether it is the same for every image, so that none need be tried alone
+
     def __init__(self, what: str, *, where: str = "", hint: str = "") -> None:
         super().__init__(what, where, hint)
         self.what, self.where, self.hint = safe(what), safe(where), safe(hint)

@@ -1,10 +1,11 @@
-"""What happens when memory runs out, or when a plugin or a network fails: the whole policy, and its only place.
+"""What follows when memory runs out, or when a plugin or a network fails: the whole policy of a study.
 
-- Memory runs out on several images: the same work on fewer of them (``halved``, ``in_pieces``, ``try_batch``).
-  Memory runs out on a single image: the error goes up, unless the work is contained.
+- Memory runs out on several images: the same work on fewer of them (``halved``, ``in_pieces``, ``try_batch``). A
+  plugin's work is contained: each image is tried alone, and no other plugin's batch gets smaller (``isolate``).
 - Anything else fails on several images: each image alone (``isolate``), so that only the guilty images fail.
-  Anything else fails on a single image: a ``Failure``, which says why, and the study goes on (``attempt``).
-- The user's network or plugin fails before anything runs: a ``BenchError`` that says so (``as_bench_error``).
+- Work fails on a single image, or on what cannot be divided: a ``Failure``, which says why, and the study goes on
+  (``attempt``). Where the network itself lacks the memory for a single image, the error goes up and ends the study.
+- The user's network, data or plugin fails where nothing else can go on: a ``BenchError`` (``as_bench_error``).
 
 A fallback runs after the exception is gone, as an exception holds the memory of the frames that it came through.
 """
@@ -25,6 +26,7 @@ import torch
 from .errors import BenchError, NotApplicable, message_of, raised
 from .vocabulary import Status
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -46,16 +48,21 @@ class Failure:
         reason: for people.
         status: of the rows that the work leaves empty.
         memory: whether memory ran out.
+        final: whether to try each image alone is of no use, as the reason is the same for all.
     """
 
     reason: str
     status: Status = "failed"
     memory: bool = False
+    final: bool = False
 
     @classmethod
-    def of(cls, error: Exception) -> Failure:
+    def of(cls, error: Exception, images: int = 0) -> Failure:
+        """``images``: on how many the work failed; 0 where it is not of images."""
+        memory = out_of_memory(error)
+        reason = describe_exception(error) + (" with a single image" if memory and images == 1 else "")
         status: Status = "not_applicable" if isinstance(error, NotApplicable) else "failed"
-        return cls(describe_exception(error), status, out_of_memory(error))
+        return cls(reason, status, memory, isinstance(error, BenchError) and error.final)
 
 
 def out_of_memory(error: BaseException) -> bool:
@@ -70,16 +77,17 @@ def describe_exception(error: Exception) -> str:
     if isinstance(error, BenchError):
         return message_of(error)
     if out_of_memory(error):
-        return "out of memory with a single image"
+        return "out of memory"
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
     return f"{raised(error)}{place}"
 
 
-def attempt(work: Callable[[], T], *, contain_memory: bool = False) -> T | Failure:
+def attempt(work: Callable[[], T], *, images: int = 0, contain_memory: bool = False) -> T | Failure:
     """What the work gives, or why it gives nothing.
 
     Args:
+        images: on how many the work is done; 0 where it is not of images.
         contain_memory: whether to run out of memory is a failure like any other; otherwise that error goes up.
     """
     try:
@@ -87,30 +95,35 @@ def attempt(work: Callable[[], T], *, contain_memory: bool = False) -> T | Failu
     except Exception as error:
         if out_of_memory(error) and not contain_memory:
             raise
-        return Failure.of(error)
+        return Failure.of(error, images)
 
 
 def isolate(
     count: int,
-    whole: Callable[[], T],
+    work: Callable[[], S],
+    then: Callable[[S], T],
     alone: Callable[[int], T],
     join: Callable[[Sequence[T]], T],
     refused: Callable[[Failure], T],
     *,
     contain_memory: bool = False,
 ) -> T:
-    """What ``whole`` gives for ``count`` images; if it fails, what ``alone`` gives for each of them, joined.
+    """What comes of ``work`` on ``count`` images; if it fails, what ``alone`` gives for each of them, joined.
 
     Args:
-        alone: from the position of an image to what it gives alone.
-        refused: what stands for a single image on which ``whole`` fails.
+        work: what may fail: the network's or the plugin's code.
+        then: from what ``work`` gave to the result. An error in it is no failure of the work, and goes up.
+        alone: from the position of an image to the result for it alone.
+        refused: the result where ``work`` fails on a single image, or for a reason that is the same for all.
         contain_memory: whether each image is tried alone too where memory ran out on several; otherwise that error
             goes up, to be met with a smaller batch.
     """
-    outcome = attempt(whole, contain_memory=contain_memory or count == 1)
+    outcome = attempt(work, images=count, contain_memory=contain_memory or count == 1)
     if not isinstance(outcome, Failure):
-        return outcome
-    return refused(outcome) if count == 1 else join([alone(i) for i in range(count)])
+        return then(outcome)
+    if count == 1 or outcome.final:
+        return refused(outcome)
+    return join([alone(i) for i in range(count)])
 
 
 def try_batch(work: Callable[[], T], count: int) -> T | None:
@@ -157,16 +170,14 @@ def as_bench_error(
     kind: type[BenchError] = BenchError,
     contain_memory: bool = False,
 ) -> Iterator[None]:
-    """What the user's network or plugin raises within, as a BenchError that begins with ``what``.
+    """What the user's network or plugin raises within, as an error of this ``kind`` that begins with ``what``.
 
-    A BenchError goes up as it is; so does an error that says that memory ran out, unless ``contain_memory``.
+    An error of the kind goes up as it is; so does an error that says that memory ran out, unless ``contain_memory``.
     """
     try:
         yield
-    except BenchError:
-        raise
     except Exception as error:
-        if out_of_memory(error) and not contain_memory:
+        if isinstance(error, kind) or (out_of_memory(error) and not contain_memory):
             raise
-        reason = describe_exception(error) if contain_memory else raised(error)
+        reason = describe_exception(error) if out_of_memory(error) or isinstance(error, BenchError) else raised(error)
         raise kind(f"{what}: {reason}", where=where, hint=hint) from error

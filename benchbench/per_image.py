@@ -14,7 +14,7 @@ DERIVED = {"rows": "derived"}  # of a field: a cache of all rows, which is empty
 
 @dataclass(frozen=True, eq=False)
 class PerImage:
-    """A record whose tensors, tuples and inner records have a row per image: cut in one place, for all of them."""
+    """A record whose tensors, tuples, lists and inner records have a row per image: all are cut here."""
 
     def rows(self, start: int, stop: int) -> Self:
         """The record of the images from ``start`` to before ``stop``."""
@@ -37,4 +37,4 @@ def _cut(value: Any, start: int, stop: int) -> Any:
         return value.rows(start, stop)
     if isinstance(value, Mapping):
         return {key: _cut(part, start, stop) for key, part in value.items()}
-    return value[start:stop] if isinstance(value, (Tensor, tuple)) else value
+    return value[start:stop] if isinstance(value, (Tensor, tuple, list)) else value

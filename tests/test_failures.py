@@ -42,8 +42,10 @@ def raising(error: Exception) -> str:
 def test_memory_goes_up_unless_it_is_contained(error: Exception) -> None:
     with pytest.raises(type(error)):
         attempt(lambda: raising(error))
-    expected = Failure("out of memory with a single image", "failed", memory=True)
-    assert attempt(lambda: raising(error), contain_memory=True) == expected
+    contained = attempt(lambda: raising(error), contain_memory=True)
+    assert contained == Failure("out of memory", "failed", memory=True)
+    single = attempt(lambda: raising(error), images=1, contain_memory=True)
+    assert single == Failure("out of memory with a single image", "failed", memory=True)
 
 
 @pytest.mark.parametrize("error", OTHER, ids=repr)
@@ -63,7 +65,7 @@ def test_any_other_error_is_a_failure_with_its_reason(error: Exception, contain_
 def test_work_that_returns_is_neither_tried_again_nor_changed() -> None:
     assert attempt(lambda: "maps") == "maps"
     assert try_batch(lambda: "maps", 4) == "maps"
-    assert isolate(3, lambda: "whole", lambda i: f"{i}", "+".join, lambda failure: failure.reason) == "whole"
+    assert isolate(3, lambda: 7, str, lambda i: f"{i}", "+".join, lambda failure: failure.reason) == "7"
 
 
 def test_only_the_guilty_image_fails() -> None:
@@ -76,6 +78,7 @@ def test_only_the_guilty_image_fails() -> None:
         return isolate(
             len(letters),
             lambda: score(letters),
+            list,
             lambda i: run(letters[i]),
             lambda parts: [value for part in parts for value in part],
             lambda failure: [failure.status],
@@ -91,6 +94,7 @@ def test_memory_on_several_goes_up_or_each_is_tried_alone(error: Exception) -> N
         return isolate(
             3,
             lambda: raising(error),
+            str,
             lambda i: f"{i}",
             "+".join,
             lambda failure: "refused",
@@ -100,7 +104,7 @@ def test_memory_on_several_goes_up_or_each_is_tried_alone(error: Exception) -> N
     assert run(contain_memory=True) == "0+1+2"
     with pytest.raises(type(error)):
         run(contain_memory=False)
-    alone = isolate(1, lambda: raising(error), str, "+".join, lambda failure: failure.reason)
+    alone = isolate(1, lambda: raising(error), str, str, "+".join, lambda failure: failure.reason)
     assert alone == "out of memory with a single image"
 
 
@@ -117,9 +121,31 @@ def test_the_fallback_runs_when_the_exception_and_its_frames_are_gone() -> None:
 
     gc.disable()
     try:
-        assert isolate(2, whole, lambda i: alive[0]() is None, all, lambda failure: False)
+        assert isolate(2, whole, bool, lambda i: alive[0]() is None, all, lambda failure: False)
     finally:
         gc.enable()
+
+
+def test_an_error_in_what_follows_is_no_failure_of_the_work() -> None:
+    def then(value: int) -> int:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        isolate(3, lambda: 7, then, lambda i: i, len, lambda failure: -1)
+
+
+def test_a_reason_that_is_the_same_for_all_is_asked_once() -> None:
+    class FinalError(BenchError):
+        final = True
+
+    tries: list[int] = []
+
+    def work() -> int:
+        tries.append(1)
+        raise FinalError("no need was declared")
+
+    assert isolate(5, work, int, lambda i: i, len, lambda failure: -1) == -1
+    assert len(tries) == 1
 
 
 def test_pieces_are_halved_in_order_until_they_fit() -> None:
@@ -174,10 +200,12 @@ def test_what_the_users_network_raises_is_told_in_its_place() -> None:
         raise ValueError("no")
     with pytest.raises(NotApplicable, match="no head"), as_bench_error("the network fails"):
         raise NotApplicable("no head")
+    with pytest.raises(NotApplicable, match="no copy: no copies"), as_bench_error("no copy", kind=NotApplicable):
+        raise BenchError("no copies")
     with pytest.raises(MemoryError), as_bench_error("the network fails"):
         raise MemoryError
     with (
-        pytest.raises(BenchError, match="fails: out of memory with a single image"),
+        pytest.raises(BenchError, match="fails: out of memory"),
         as_bench_error("the network fails", contain_memory=True),
     ):
         raise MemoryError
@@ -185,9 +213,17 @@ def test_what_the_users_network_raises_is_told_in_its_place() -> None:
 
 def test_who_else_asks_whether_memory_ran_out() -> None:
     """One place for the policy: besides it, only the end of a run asks, which says it to the user."""
-    asking = {
-        str(path.relative_to(ROOT / "benchbench"))
-        for path in (ROOT / "benchbench").rglob("*.py")
-        if "out_of_memory(" in path.read_text() or "OutOfMemoryError" in path.read_text()
-    }
-    assert asking == {"failures.py", "engine/runner.py"}
+    assert files_with("out_of_memory(") | files_with("OutOfMemoryError") == {"failures.py", "engine/runner.py"}
+
+
+def test_who_else_catches_every_exception() -> None:
+    """What is no part of a study's work: reading files and plugins, and what has another way if it fails."""
+    files = {"datasets/sources/decode.py", "datasets/sources/torch_dataset.py", "models/checkpoint.py"}
+    plugins = {"registry/plugin.py", "registry/registry.py", "testing/session_runs.py"}
+    other_ways = {"network/fast_copy.py", "tracing/forward.py"}
+    assert files_with("except Exception") == {"failures.py", "engine/runner.py"} | files | plugins | other_ways
+
+
+def files_with(text: str) -> set[str]:
+    room = ROOT / "benchbench"
+    return {str(path.relative_to(room)) for path in room.rglob("*.py") if text in path.read_text(encoding="utf-8")}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -30,22 +31,37 @@ def explain(cell: MapCell, batch: CapturedBatch, ids: Sequence[str], masks: Tens
     """
     if "dataset" in cell.method.needs:
         return MapBatch.none(len(ids), NOT_AGAIN, "not_applicable")
+    return _explain(cell, lambda: batch, batch, ids, masks, seed)
+
+
+def _explain(
+    cell: MapCell,
+    capture: Callable[[], CapturedBatch],
+    whole: CapturedBatch,
+    ids: Sequence[str],
+    masks: Tensor | None,
+    seed: int,
+) -> MapBatch:
+    """The maps of what ``capture`` gives: the ``whole`` batch, or one of its images, which is captured anew."""
     plugin = cell.method.plugin
     seeds = sample_seeds(seed, f"{plugin.name}/{cell.layer}", ids)
-    layer = batch.layer(cell.layer, seeds, masks)
 
-    def whole() -> MapBatch:
+    def work() -> tuple[CapturedBatch, Tensor, Sequence[str]]:
+        batch = capture()
+        layer = batch.layer(cell.layer, seeds, masks)
         maps = run_method(plugin, doubted(layer), cell.method.params)
         refuse_spoiled(batch.scorer)
         with batch.scorer.ledger.apart():
-            rounding = made_of_rounding(plugin, layer, cell.method.params, maps)
-        return _sound(cell, batch, maps, rounding)
+            return batch, maps, made_of_rounding(plugin, layer, cell.method.params, maps)
+
+    def then(outcome: tuple[CapturedBatch, Tensor, Sequence[str]]) -> MapBatch:
+        return _sound(cell, *outcome)
 
     def alone(i: int) -> MapBatch:
         mask = None if masks is None else masks[i : i + 1]
-        return explain(cell, _alone(batch, i, cell), ids[i : i + 1], mask, seed)
+        return _explain(cell, partial(_alone, whole, i, cell), whole, ids[i : i + 1], mask, seed)
 
-    return isolate(len(ids), whole, alone, MapBatch.join, MapBatch.refused, contain_memory=True)
+    return isolate(len(ids), work, then, alone, MapBatch.join, MapBatch.refused, contain_memory=True)
 
 
 def _sound(cell: MapCell, batch: CapturedBatch, maps: Tensor, rounding: Sequence[str]) -> MapBatch:

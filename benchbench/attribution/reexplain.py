@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -137,8 +138,7 @@ def explain_shown(shown: ViewBatch, cells: Sequence[MapCell]) -> ViewMaps:
     if all(shown.reasons):
         return _nothing(shown, {cell.name: MapBatch.none(len(original), "", "not_applicable") for cell in cells})
 
-    def whole() -> ViewMaps:
-        batch = _look(shown, cells)
+    def then(batch: CapturedBatch) -> ViewMaps:
         maps = {cell.name: explain(cell, batch, original.ids, shown.masks, original.seed) for cell in cells}
         logits = batch.captured.logits.float()
         answers = target_scores(logits, batch.captured.targets, shown.scorer.activation)
@@ -150,7 +150,7 @@ def explain_shown(shown: ViewBatch, cells: Sequence[MapCell]) -> ViewMaps:
     def refused(failure: Failure) -> ViewMaps:
         return _without_gradient(shown, cells, f"the network failed: {failure.reason}")
 
-    return isolate(len(original), whole, alone, ViewMaps.join, refused)
+    return isolate(len(original), partial(_look, shown, cells), then, alone, ViewMaps.join, refused)
 
 
 def _look(shown: ViewBatch, cells: Sequence[MapCell]) -> CapturedBatch:

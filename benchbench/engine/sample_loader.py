@@ -15,7 +15,8 @@ from torch import Tensor
 
 from ..datasets.sources.accept import as_label
 from ..digests import digest
-from ..errors import BenchError, message_of, raised
+from ..errors import BenchError, message_of
+from ..failures import as_bench_error
 from ..models.preprocess import denormalise, prepare
 from ..plugin_guard import no_exit
 from ..results.store import Store
@@ -175,13 +176,8 @@ def _sample(dataset: Dataset, index: int) -> Sample:
     Raises:
         BenchError: the dataset raises something, or calls sys.exit; or the label is no class index.
     """
-    try:
-        with no_exit("the dataset"):
-            sample = dataset[index]
-            label = as_label(sample.label, "label")
-    except BenchError:
-        raise
-    except Exception as error:
-        message = f"the dataset fails: {raised(error)}"
-        raise BenchError(message, where=f"image {dataset.ids[index]}") from None
+    where = f"image {dataset.ids[index]}"
+    with as_bench_error("the dataset fails", where=where, contain_memory=True), no_exit("the dataset"):
+        sample = dataset[index]
+        label = as_label(sample.label, "label")
     return sample if label is sample.label else replace(sample, label=label)

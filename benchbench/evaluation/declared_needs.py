@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import fields
-from typing import Any
+from typing import Any, Self, cast
 
 from ..errors import BenchError
 from ..types import Seen
@@ -24,6 +24,8 @@ LENT: dict[str, tuple[str, ...]] = {  # by attribute of Seen the needs that lend
 class NotLent(BenchError):  # noqa: N818 - what the metric reads
     """A metric reads what it did not declare."""
 
+    final = True
+
 
 class _Lent(Seen):
     """A Seen that holds what was declared; the rest raises NotLent."""
@@ -35,6 +37,12 @@ class _Lent(Seen):
                 f"metric {metric} reads seen.{name} and does not declare it", hint=f'Add "{LENT[name][0]}" to its needs'
             )
         return super().__getattribute__(name)
+
+    def rows(self, start: int, stop: int) -> Self:
+        """Some of the images, with what was lent of them."""
+        whole = {each.name: object.__getattribute__(self, each.name) for each in fields(Seen)}
+        metric, needs = object.__getattribute__(self, "_metric"), object.__getattribute__(self, "_needs")
+        return cast(Self, lend(Seen(**whole).rows(start, stop), metric, needs))
 
 
 def lend(seen: Seen, metric: str, needs: Collection[str]) -> Seen:
@@ -49,4 +57,5 @@ def lend(seen: Seen, metric: str, needs: Collection[str]) -> Seen:
     restricted = _Lent(**values)
     object.__setattr__(restricted, "_lent", frozenset(lent))
     object.__setattr__(restricted, "_metric", metric)
+    object.__setattr__(restricted, "_needs", frozenset(needs))
     return restricted

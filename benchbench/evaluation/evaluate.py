@@ -84,39 +84,48 @@ def _isolated(
     cells: Sequence[MetricCell], evidence: _Evidence, explainer_of: ExplainerOf | None, differ: dict[FillName, Tensor]
 ) -> Pages:
     """Map cells that lack the same metrics; where the network fails on a perturbed image, each image is tried alone."""
+    batch = evidence.batch
+    by_map: dict[str, list[MetricCell]] = {}
+    for cell in cells:
+        by_map.setdefault(cell.maps.name, []).append(cell)
+    stack = [_finite(evidence.maps[name], batch) for name in by_map]
+    union = _union([cell.metric for cell in next(iter(by_map.values()))])
+
+    def pages_of(scores: Mapping[Probe, TargetScores]) -> Pages:
+        return _read_scores(list(by_map.values()), stack, scores, evidence, explainer_of, differ)
 
     def alone(i: int) -> Pages:
         return _evaluate(cells, evidence.one(i), None if explainer_of is None else _of_one(explainer_of, i))
 
     def refused(failure: Failure) -> Pages:
         if len(cells) == 1:
-            return _all_failed(cells[0], evidence.batch, failure.reason)
+            return _all_failed(cells[0], batch, failure.reason)
         pages: Pages = {}
         for cell in cells:  # a picture of one metric on one map says nothing of the others
             pages |= _evaluate([cell], evidence, explainer_of)
         return pages
 
-    whole = partial(_together, cells, evidence, explainer_of, differ)
-    return isolate(len(evidence.batch), whole, alone, _joined, refused)
+    score = partial(score_probes, batch.scorer, batch.pixels, batch.targets, stack, union)
+    return isolate(len(batch), score, pages_of, alone, _joined, refused)
 
 
-def _together(
-    cells: Sequence[MetricCell], evidence: _Evidence, explainer_of: ExplainerOf | None, differ: dict[FillName, Tensor]
+def _read_scores(
+    groups: Sequence[Sequence[MetricCell]],
+    stack: Sequence[Tensor],
+    scores: Mapping[Probe, TargetScores],
+    evidence: _Evidence,
+    explainer_of: ExplainerOf | None,
+    differ: dict[FillName, Tensor],
 ) -> Pages:
-    """The union of the metrics' probes on all maps is scored once, then every metric reads its part."""
+    """Every metric reads its part of the scores: of group m those of map m of the stack."""
     batch = evidence.batch
-    by_map: dict[str, list[MetricCell]] = {}
-    for cell in cells:
-        by_map.setdefault(cell.maps.name, []).append(cell)
-    stack = [_finite(evidence.maps[name], batch) for name in by_map]
-    metrics = [cell.metric for cell in next(iter(by_map.values()))]
-    answers = score_probes(batch.scorer, batch.pixels, batch.targets, stack, _union(metrics))
     pages: Pages = {}
-    for m, (name, lacks) in enumerate(by_map.items()):
+    for m, cells in enumerate(groups):
+        name = cells[0].maps.name
         height = saliency(stack[m], batch.pixels.size)
-        for cell in lacks:
-            shown = _reexplained_of(cell.metric, evidence.reexplained.get(name, {}), batch)
-            seen = _seen(cell.metric, answers, m, height, stack[m], batch, shown)
+        for cell in cells:
+            reexplained = _reexplained_of(cell.metric, evidence.reexplained.get(name, {}), batch)
+            seen = _seen(cell.metric, scores, m, height, stack[m], batch, reexplained)
             if explainer_of is not None and "network" in cell.metric.plugin.needs:
                 seen = replace(seen, explainer=explainer_of(cell.maps))
             why = _moot(cell.metric, batch.pixels, stack[m][0].numel(), differ)
@@ -209,7 +218,8 @@ def _reexplained_of(
 def _page(metric: MetricChoice, seen: Seen, maps: MapBatch, ids: Sequence[str], moot: Sequence[str]) -> dict[str, Any]:
     """One entry per image of the batch; see ``evaluate``. ``moot``: why no map can change the value, or ""."""
     page: dict[str, Any] = {"samples": {}}
-    for i, (name, (scored, row, reason)) in enumerate(zip(ids, _score(metric, seen), strict=True)):
+    for i, (name, answer) in enumerate(zip(ids, _score(metric, seen), strict=True)):
+        scored, row = answer.scored, answer.row
         none = _no_map(maps, seen, i)
         if none is not None:
             page["samples"][name] = {"value": None, "status": none[0], "reason": none[1]}
@@ -217,9 +227,10 @@ def _page(metric: MetricChoice, seen: Seen, maps: MapBatch, ids: Sequence[str], 
             page["samples"][name] = {"value": None, "status": "not_applicable", "reason": moot[i]}
         elif scored is not None and scored.inapplicable and scored.inapplicable[row]:
             page["samples"][name] = {"value": None, "status": "not_applicable", "reason": scored.inapplicable[row]}
-        elif scored is None or reason:
-            page["samples"][name] = {"value": None, "status": "failed", "reason": reason}
+        elif answer.failure is not None:
+            page["samples"][name] = {"value": None, "status": answer.failure.status, "reason": answer.failure.reason}
         else:
+            assert scored is not None, "an answer has a row or a failure"
             page["samples"][name] = _entry(scored, row)
             if scored.curve is not None:
                 page["x"] = scored.curve[0].tolist()
@@ -249,39 +260,53 @@ def _entry(scored: Scored, row: int) -> dict[str, Any]:
     return entry
 
 
-Answer: TypeAlias = tuple[Scored | None, int, str]
+@dataclass(frozen=True, eq=False)
+class _Answer:
+    """What a metric gave for one image: a row of a Scored, or why there is none."""
+
+    scored: Scored | None
+    row: int
+    failure: Failure | None
 
 
-def _score(metric: MetricChoice, seen: Seen) -> list[Answer]:
-    """Per image the metric's answer with the image's row in it, and why it is none, or "".
+def _score(metric: MetricChoice, seen: Seen) -> list[_Answer]:
+    """Per image the metric's answer. If the metric fails on the batch, each image is tried alone."""
+    count = len(seen.map)
 
-    If the metric fails on the batch, each image is tried alone, so that only the guilty ones fail.
-    """
-
-    def alone(i: int) -> list[Answer]:
+    def alone(i: int) -> list[_Answer]:
         return _score(metric, seen.one(i))
 
-    def refused(failure: Failure) -> list[Answer]:
-        return [(None, 0, failure.reason)]
+    def refused(failure: Failure) -> list[_Answer]:
+        return [_Answer(None, 0, failure)] * count
 
-    return isolate(len(seen.map), partial(_scored_rows, metric, seen), alone, _chained, refused, contain_memory=True)
+    work = partial(_checked, metric, seen)
+    return isolate(count, work, partial(_answers, metric, seen), alone, _chained, refused, contain_memory=True)
 
 
-def _chained(parts: Sequence[list[Answer]]) -> list[Answer]:
+def _chained(parts: Sequence[list[_Answer]]) -> list[_Answer]:
     return [answer for part in parts for answer in part]
 
 
-def _scored_rows(metric: MetricChoice, seen: Seen) -> list[Answer]:
+def _answers(metric: MetricChoice, seen: Seen, scored: Scored) -> list[_Answer]:
+    answers = torch.cat([seen.probability, seen.whole_probability[:, None]], 1)
+    sound = torch.isfinite(answers).all(1).tolist()
+    broken = "the network's answers to the probes are not finite numbers"
+    faults = [_fault(metric, scored, i) if sound[i] else broken for i in range(len(seen.map))]
+    return [_Answer(scored, i, Failure(fault) if fault else None) for i, fault in enumerate(faults)]
+
+
+def _checked(metric: MetricChoice, seen: Seen) -> Scored:
+    """The metric's answer to a batch, its value of shape (B,).
+
+    Raises:
+        BenchError: a part of the answer has not one row for each image.
+    """
     count = len(seen.map)
     scored = _scored(metric, seen)
-    values = torch.as_tensor(scored.value).reshape(count)
+    value = scored.value if isinstance(scored.value, Tensor) else torch.as_tensor(scored.value, dtype=torch.float64)
+    scored = replace(scored, value=value.reshape(count))
     _check_parts(metric, scored, count)
-    finite = torch.isfinite(values).tolist()
-    faults = [_fault(metric, finite[i], scored, i) for i in range(count)]
-    answers = torch.cat([seen.probability, seen.whole_probability[:, None]], 1)
-    broken = "the network's answers to the probes are not finite numbers"
-    sound = torch.isfinite(answers).all(1).tolist()
-    return [(scored, i, fault if sound[i] else broken) for i, fault in enumerate(faults)]
+    return scored
 
 
 def _scored(metric: MetricChoice, seen: Seen) -> Scored:
@@ -310,6 +335,9 @@ def _check_parts(metric: MetricChoice, scored: Scored, count: int) -> None:
     if metric.plugin.held_out and scored.levels is None and not all(scored.inapplicable or [""]):
         raise BenchError(f"{metric.name} declares held_out=... but returned no Scored.levels")
     parts = [part for part in scored.parts.values() if isinstance(part, Tensor)]
+    for what, pair in (("curve", scored.curve), ("levels", scored.levels)):
+        if pair is not None and not (len(pair) == 2 and all(isinstance(part, Tensor) for part in pair)):
+            raise BenchError(f"the {what} is not a pair of tensors, x (S,) and y (B, S)")
     parts += [pair[1] for pair in (scored.curve, scored.levels) if pair is not None]
     if any(len(part) != count for part in parts):
         raise BenchError(f"a part or the curve does not have {count} rows, one per image")
@@ -317,11 +345,11 @@ def _check_parts(metric: MetricChoice, scored: Scored, count: int) -> None:
         raise BenchError(f"inapplicable has {len(scored.inapplicable)} reasons for {count} images")
 
 
-def _fault(metric: MetricChoice, finite: bool, scored: Scored, row: int) -> str:
+def _fault(metric: MetricChoice, scored: Scored, row: int) -> str:
     """Why a score is none, or ""."""
-    rest = [_number(part, row) for part in scored.parts.values()]
-    rest += scored.curve[1][row].tolist() if scored.curve is not None else []
-    return "" if finite and all(map(math.isfinite, rest)) else f"{metric.name} is not a finite number here"
+    numbers = [_number(scored.value, row), *(_number(part, row) for part in scored.parts.values())]
+    numbers += scored.curve[1][row].tolist() if scored.curve is not None else []
+    return "" if all(map(math.isfinite, numbers)) else f"{metric.name} is not a finite number here"
 
 
 def _number(value: Tensor | float, row: int) -> float:

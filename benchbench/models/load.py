@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from ..digests import class_digest
-from ..errors import BenchError, raised
+from ..errors import BenchError
+from ..failures import as_bench_error
 from ..plugin_guard import contained
 from ..registry.importing import calling
 from ..types import ModelSpec
@@ -33,13 +34,8 @@ def load_model(name: str, value: Any, params: Mapping[str, Any]) -> ModelSpec:
         BenchError: it is none of these.
     """
     if not isinstance(value, (nn.Module, ModelSpec)) and callable(value):
-        try:
-            with contained(f"models: {name}()"):
-                value = calling(value, **params)
-        except BenchError:
-            raise
-        except Exception as error:
-            raise BenchError(f"{name}() failed: {raised(error)}", where="models") from error
+        with as_bench_error(f"{name}() failed", where="models", contain_memory=True), contained(f"models: {name}()"):
+            value = calling(value, **params)
     if isinstance(value, nn.Module):
         value = ModelSpec(name, value)
     if isinstance(value, ModelSpec):

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from ..errors import BenchError
+from ..failures import Failure, attempt
 from ..types import INPUT
 from ..types.layout import Layout
 from .capture import eval_frozen, hook, layout_at, module_of, widened
@@ -66,16 +67,20 @@ def cut(
         images, activation, logits: (B, 3, H, W), (B, K, h, w) and (B, C) of one capture, which the cut must reproduce.
         layout: how the layer's output holds its map.
     """
-    try:
+    owner = torch.arange(len(images), -1, -1, device=images.device) % len(images)  # another order, and one more
+
+    def tried() -> tuple[Rest, Tensor]:
         candidate = _split(network, layer, layout)
         with torch.no_grad(), eval_frozen(network):
-            owner = torch.arange(len(images), -1, -1, device=images.device) % len(images)  # another order, and one more
             bypass, again = candidate.bypass(images), candidate.bypass(images[owner])
             kinds = tuple(_kind(v, w, owner) for v, w in zip(bypass, again, strict=True))
             candidate = replace(candidate, kinds=kinds)
-            cut_logits, expected = candidate.logits(activation[owner].clone(), images, owner, bypass), logits[owner]
-    except Exception:  # tracing fails in as many ways as there are networks; the whole network then serves
+            return candidate, candidate.logits(activation[owner].clone(), images, owner, bypass)
+
+    outcome = attempt(tried)
+    if isinstance(outcome, Failure):  # tracing fails in as many ways as there are networks: the whole network serves
         return None
+    (candidate, cut_logits), expected = outcome, logits[owner]
     if cut_logits.shape != expected.shape:
         return None
     return candidate if (cut_logits - expected).abs().max() <= TOLERANCE * expected.abs().max() else None

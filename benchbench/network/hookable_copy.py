@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from ..cost.ledger import Passes
 from ..errors import BenchError, NotApplicable
+from ..failures import as_bench_error
 from ..plugin_guard import state_of
 from .behind_layer import Rest
 from .capture import eval_frozen
@@ -52,10 +53,8 @@ def exported_behind(scorer: Scorer, layer: str, make: Callable[[], Rest | None])
             raise NotApplicable(f"the network cannot be cut behind {layer!r}")
         if rest.crossing or rest.layout.kind != "first":
             raise NotApplicable(f"other values than the output of {layer!r} go into the network behind it")
-        try:
+        with as_bench_error(f"the network behind {layer!r} cannot be traced, module by module", kind=NotApplicable):
             behind = _unrolled(copy.deepcopy(rest.behind)).eval().requires_grad_(False)
-        except Exception as error:  # as above
-            raise NotApplicable(f"the network behind {layer!r} cannot be traced, module by module") from error
         _keep(scorer, name, _counted(behind, scorer.passes, behind=True))
     return scorer.copies[name]
 
@@ -90,14 +89,12 @@ def _counted(module: nn.Module, passes: Passes, *, behind: bool) -> nn.Module:
 
 
 def _checked(network: nn.Module, images: Tensor) -> nn.Module:
-    try:
+    untraced = "the network cannot be traced, which rules on its modules need"  # in as many ways as there are networks
+    with as_bench_error(untraced, kind=NotApplicable):
         traced = _unrolled(copy.deepcopy(network)).eval().requires_grad_(False)
         with torch.no_grad(), eval_frozen(network):
             logits, expected = traced(images), network(images)
         same = (logits - expected).abs().max() <= _TOLERANCE * expected.abs().max()
-    except Exception as error:  # tracing fails in as many ways as there are networks
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise NotApplicable(f"the network cannot be traced, which rules on its modules need: {reason}") from error
     if not same:
         raise NotApplicable("the traced network does not give the network's logits, which rules on its modules need")
     return traced

@@ -36,7 +36,7 @@ def _proven(network: nn.Module, copy: nn.Module, images: Tensor, layer: str, rea
                 return False
             continue
         choose = partial(_chosen, expected.targets)
-        copied = attempt(partial(look, copy, channels_last(images), choose=choose), contain_memory=True)
+        copied = attempt(lambda: look(copy, channels_last(images), choose=choose), contain_memory=True)  # noqa: B023
         return not isinstance(copied, Failure) and _same(expected, copied)
     return False
 

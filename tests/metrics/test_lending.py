@@ -153,3 +153,12 @@ def test_a_picture_that_the_network_refuses_costs_the_metric_that_asks_for_it(im
     alone, beside = done("average_drop"), done("average_drop", "deletion")
     assert alone.notna().all()
     assert (alone == beside).all()
+
+
+def test_some_images_of_what_was_lent_are_lent_too() -> None:
+    whole = lend(full(), "mine", {"map"})
+    part = whole.rows(1, 2)
+    assert torch.equal(part.map, whole.map[1:2])
+    assert whole.one(1).map.shape == (1, 8, 8)
+    with pytest.raises(NotLent, match=r"metric mine reads seen\.mask"):
+        _ = part.mask
