@@ -165,7 +165,7 @@ def in_pieces(batches: Iterable[B], work: Callable[[B], Sequence[B]], shrink: Ca
 def as_bench_error(
     what: str,
     *,
-    where: str = "",
+    where: str | Callable[[], str] = "",
     hint: str = "",
     kind: type[BenchError] = BenchError,
     contain_memory: bool = False,
@@ -173,6 +173,9 @@ def as_bench_error(
     """What the user's network or plugin raises within, as an error of this ``kind`` that begins with ``what``.
 
     An error of the kind goes up as it is; so does an error that says that memory ran out, unless ``contain_memory``.
+
+    Args:
+        where: the place, or what gives it if it is asked for.
     """
     try:
         yield
@@ -180,4 +183,4 @@ def as_bench_error(
         if isinstance(error, kind) or (out_of_memory(error) and not contain_memory):
             raise
         reason = describe_exception(error) if out_of_memory(error) or isinstance(error, BenchError) else raised(error)
-        raise kind(f"{what}: {reason}", where=where, hint=hint) from error
+        raise kind(f"{what}: {reason}", where=where() if callable(where) else where, hint=hint) from error

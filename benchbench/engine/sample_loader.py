@@ -176,7 +176,10 @@ def _sample(dataset: Dataset, index: int) -> Sample:
     Raises:
         BenchError: the dataset raises something, or calls sys.exit; or the label is no class index.
     """
-    where = f"image {dataset.ids[index]}"
+
+    def where() -> str:
+        return f"image {dataset.ids[index]}"
+
     with as_bench_error("the dataset fails", where=where, contain_memory=True), no_exit("the dataset"):
         sample = dataset[index]
         label = as_label(sample.label, "label")
