@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,14 +11,12 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-from ..errors import BenchError
 from ..failures import Failure, isolate
 from ..maps.map_batch import MapBatch
 from ..maps.normalise import saliency
 from ..network.reference_batch import ReferenceBatch
 from ..network.scorer import TargetScores
 from ..per_image import PerImage
-from ..plugin_guard import Kept, contained
 from ..study.plan import MapCell, MetricCell
 from ..study.requests import probes_of, views_of
 from ..study.spec import MetricChoice
@@ -27,8 +24,8 @@ from ..types import Explainer, Pixels, Reexplained, Scored, Seen
 from ..types.probes import FillName, Probe, Whole, canonical
 from ..types.views import View
 from ..vocabulary import Status
-from .declared_needs import lend
 from .degenerate import moot
+from .metric_answer import number, score
 from .probe_scores import score_probes
 
 ExplainerOf: TypeAlias = Callable[[MapCell], Explainer]
@@ -218,7 +215,7 @@ def _reexplained_of(
 def _page(metric: MetricChoice, seen: Seen, maps: MapBatch, ids: Sequence[str], moot: Sequence[str]) -> dict[str, Any]:
     """One entry per image of the batch; see ``evaluate``. ``moot``: why no map can change the value, or ""."""
     page: dict[str, Any] = {"samples": {}}
-    for i, (name, answer) in enumerate(zip(ids, _score(metric, seen), strict=True)):
+    for i, (name, answer) in enumerate(zip(ids, score(metric, seen), strict=True)):
         scored, row = answer.scored, answer.row
         none = _no_map(maps, seen, i)
         if none is not None:
@@ -248,109 +245,13 @@ def _no_map(maps: MapBatch, seen: Seen, i: int) -> tuple[str, str] | None:
 
 def _entry(scored: Scored, row: int) -> dict[str, Any]:
     entry: dict[str, Any] = {
-        "value": _number(scored.value, row),
+        "value": number(scored.value, row),
         "status": "ok",
         "reason": "",
-        "parts": {key: _number(part, row) for key, part in scored.parts.items()},
+        "parts": {key: number(part, row) for key, part in scored.parts.items()},
     }
     if scored.curve is not None:
         entry["y"] = scored.curve[1][row].tolist()
     if scored.levels is not None:
         entry["levels"] = scored.levels[1][row].tolist()
     return entry
-
-
-@dataclass(frozen=True, eq=False)
-class _Answer:
-    """What a metric gave for one image: a row of a Scored, or why there is none."""
-
-    scored: Scored | None
-    row: int
-    failure: Failure | None
-
-
-def _score(metric: MetricChoice, seen: Seen) -> list[_Answer]:
-    """Per image the metric's answer. If the metric fails on the batch, each image is tried alone."""
-    count = len(seen.map)
-
-    def alone(i: int) -> list[_Answer]:
-        return _score(metric, seen.one(i))
-
-    def refused(failure: Failure) -> list[_Answer]:
-        return [_Answer(None, 0, failure)] * count
-
-    work = partial(_checked, metric, seen)
-    return isolate(count, work, partial(_answers, metric, seen), alone, _chained, refused, contain_memory=True)
-
-
-def _chained(parts: Sequence[list[_Answer]]) -> list[_Answer]:
-    return [answer for part in parts for answer in part]
-
-
-def _answers(metric: MetricChoice, seen: Seen, scored: Scored) -> list[_Answer]:
-    answers = torch.cat([seen.probability, seen.whole_probability[:, None]], 1)
-    sound = torch.isfinite(answers).all(1).tolist()
-    broken = "the network's answers to the probes are not finite numbers"
-    faults = [_fault(metric, scored, i) if sound[i] else broken for i in range(len(seen.map))]
-    return [_Answer(scored, i, Failure(fault) if fault else None) for i, fault in enumerate(faults)]
-
-
-def _checked(metric: MetricChoice, seen: Seen) -> Scored:
-    """The metric's answer to a batch, its value of shape (B,).
-
-    Raises:
-        BenchError: a part of the answer has not one row for each image.
-    """
-    count = len(seen.map)
-    scored = _scored(metric, seen)
-    value = scored.value if isinstance(scored.value, Tensor) else torch.as_tensor(scored.value, dtype=torch.float64)
-    scored = replace(scored, value=value.reshape(count))
-    _check_parts(metric, scored, count)
-    return scored
-
-
-def _scored(metric: MetricChoice, seen: Seen) -> Scored:
-    """Call the metric on copies of what it declared; the network, which is not copied, is put back.
-
-    Raises:
-        BenchError: it returned something else, called sys.exit, or left the network or a setting changed.
-    """
-    who = f"metric {metric.name}"
-    pixels = replace(seen.pixels, images=seen.pixels.images.clone()) if seen.pixels else None
-    lent_seen = lend(replace(seen, pixels=pixels), metric.name, metric.plugin.needs)
-    kept = Kept(seen.explainer.network) if seen.explainer is not None else None
-    try:
-        with contained(who):
-            scored = metric.plugin.function(lent_seen, **metric.params)
-    finally:
-        spoiled = kept is not None and kept.put_back()
-    if spoiled:
-        raise BenchError(f"{who} leaves weights, modes or hooks of the network changed", hint="Work on a deep copy")
-    if not isinstance(scored, Scored):
-        raise BenchError(f"{who} returned {type(scored).__name__}", hint="Return a Scored")
-    return scored
-
-
-def _check_parts(metric: MetricChoice, scored: Scored, count: int) -> None:
-    if metric.plugin.held_out and scored.levels is None and not all(scored.inapplicable or [""]):
-        raise BenchError(f"{metric.name} declares held_out=... but returned no Scored.levels")
-    parts = [part for part in scored.parts.values() if isinstance(part, Tensor)]
-    for what, pair in (("curve", scored.curve), ("levels", scored.levels)):
-        if pair is not None and not (len(pair) == 2 and all(isinstance(part, Tensor) for part in pair)):
-            raise BenchError(f"the {what} is not a pair of tensors, x (S,) and y (B, S)")
-    parts += [pair[1] for pair in (scored.curve, scored.levels) if pair is not None]
-    if any(len(part) != count for part in parts):
-        raise BenchError(f"a part or the curve does not have {count} rows, one per image")
-    if len(scored.inapplicable) not in (0, count):
-        raise BenchError(f"inapplicable has {len(scored.inapplicable)} reasons for {count} images")
-
-
-def _fault(metric: MetricChoice, scored: Scored, row: int) -> str:
-    """Why a score is none, or ""."""
-    numbers = [_number(scored.value, row), *(_number(part, row) for part in scored.parts.values())]
-    numbers += scored.curve[1][row].tolist() if scored.curve is not None else []
-    return "" if all(map(math.isfinite, numbers)) else f"{metric.name} is not a finite number here"
-
-
-def _number(value: Tensor | float, row: int) -> float:
-    return float(value[row]) if isinstance(value, Tensor) else float(value)

@@ -75,7 +75,7 @@ def test_a_package_is_checked_as_a_whole(plugins: pytest.Pytester, session: Sess
     """)
     done = session("-q", "-n", "2", "-rs", "-k", "sound or large or again")
     output = done.stdout.str()
-    assert "again needs again: its contract is not checked here" in output
+    assert "again needs reexplain: its contract is not checked here" in output
     outcomes = done.parseoutcomes()
     assert outcomes["skipped"] == 1
     assert outcomes["passed"] + outcomes["failed"] == len(CHECKS) + len(METRIC_CHECKS)
