@@ -37,15 +37,15 @@ def score(metric: MetricChoice, seen: Seen) -> list[Answer]:
     def refused(failure: Failure) -> list[Answer]:
         return [Answer(None, 0, failure)] * count
 
-    work = partial(_checked, metric, seen)
-    return isolate(count, work, partial(_answers, metric, seen), alone, _chained, refused, contain_memory=True)
+    return isolate(count, partial(_answers, metric, seen), list, alone, _chained, refused, contain_memory=True)
 
 
 def _chained(parts: Sequence[list[Answer]]) -> list[Answer]:
     return [answer for part in parts for answer in part]
 
 
-def _answers(metric: MetricChoice, seen: Seen, scored: Scored) -> list[Answer]:
+def _answers(metric: MetricChoice, seen: Seen) -> list[Answer]:
+    scored = _checked(metric, seen)
     answers = torch.cat([seen.probability, seen.whole_probability[:, None]], 1)
     sound = torch.isfinite(answers).all(1).tolist()
     broken = "the network's answers to the probes are not finite numbers"
