@@ -19,7 +19,7 @@ from .declared_needs import lend
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
+class MetricAnswer:
     """What a metric gave for one image: a row of a Scored, or why there is none."""
 
     scored: Scored | None
@@ -27,30 +27,30 @@ class Answer:
     failure: Failure | None
 
 
-def score(metric: MetricChoice, seen: Seen) -> list[Answer]:
+def score(metric: MetricChoice, seen: Seen) -> list[MetricAnswer]:
     """Per image the metric's answer. If the metric fails on the batch, each image is tried alone."""
     count = len(seen.map)
 
-    def alone(i: int) -> list[Answer]:
+    def alone(i: int) -> list[MetricAnswer]:
         return score(metric, seen.one(i))
 
-    def refused(failure: Failure) -> list[Answer]:
-        return [Answer(None, 0, failure)] * count
+    def refused(failure: Failure) -> list[MetricAnswer]:
+        return [MetricAnswer(None, 0, failure)] * count
 
     return isolate(count, partial(_answers, metric, seen), list, alone, _chained, refused, contain_memory=True)
 
 
-def _chained(parts: Sequence[list[Answer]]) -> list[Answer]:
+def _chained(parts: Sequence[list[MetricAnswer]]) -> list[MetricAnswer]:
     return [answer for part in parts for answer in part]
 
 
-def _answers(metric: MetricChoice, seen: Seen) -> list[Answer]:
+def _answers(metric: MetricChoice, seen: Seen) -> list[MetricAnswer]:
     scored = _checked(metric, seen)
     answers = torch.cat([seen.probability, seen.whole_probability[:, None]], 1)
     sound = torch.isfinite(answers).all(1).tolist()
     broken = "the network's answers to the probes are not finite numbers"
     faults = [_fault(metric, scored, i) if sound[i] else broken for i in range(len(seen.map))]
-    return [Answer(scored, i, Failure(fault) if fault else None) for i, fault in enumerate(faults)]
+    return [MetricAnswer(scored, i, Failure(fault) if fault else None) for i, fault in enumerate(faults)]
 
 
 def _checked(metric: MetricChoice, seen: Seen) -> Scored:
