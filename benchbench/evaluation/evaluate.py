@@ -102,8 +102,8 @@ def _isolated(
             pages |= _evaluate([cell], evidence, explainer_of)
         return pages
 
-    score = partial(score_probes, batch.scorer, batch.pixels, batch.targets, stack, union)
-    return isolate(len(batch), score, pages_of, alone, _joined, refused)
+    work = partial(score_probes, batch.scorer, batch.pixels, batch.targets, stack, union)
+    return isolate(len(batch), work, pages_of, alone, _joined, refused)
 
 
 def _read_scores(
