@@ -138,6 +138,7 @@ def _method(choice: MethodChoice) -> dict[str, Any]:
     plugin = choice.plugin
     return {
         "name": choice.label,
+        "renamed": choice.renamed,
         "plugin": plugin.name,
         "summary": plugin.summary,
         "paper": plugin.paper,
@@ -154,7 +155,8 @@ def _metric(choice: MetricChoice) -> dict[str, Any]:
     return {
         "name": choice.name,
         "protocol": choice.protocol,
-        "title": plugin.title,
+        "title": choice.title,
+        "own_title": choice.own_title,
         "summary": plugin.summary,
         "paper": plugin.paper,
         "higher_is_better": reading.higher_is_better,

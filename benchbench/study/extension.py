@@ -94,11 +94,14 @@ def _union(
 
 
 def _method(entry: Mapping[str, Any]) -> MethodChoice:
-    return _same(read_method({"name": entry["plugin"], **entry["parameters"]}), str(entry["name"]))
+    own = {"as": entry["name"]} if entry.get("renamed") else {}
+    return _same(read_method({"name": entry["plugin"], **entry["parameters"], **own}), str(entry["name"]))
 
 
 def _metric(entry: Mapping[str, Any]) -> MetricChoice:
-    return _same(read_metric({"name": entry["name"], **entry["parameters"]}), f"{entry['name']}@{entry['protocol']}")
+    own = {"as": entry["own_title"]} if entry.get("own_title") else {}
+    choice = read_metric({"name": entry["name"], **entry["parameters"], **own})
+    return _same(choice, f"{entry['name']}@{entry['protocol']}")
 
 
 def _same(choice: C, label: str) -> C:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from ..errors import BenchError, meant, nearest, safe
+from ..errors import BenchError, meant, nearest
 from ..paths import expanded
 from ..registry import (
     DATASETS,
@@ -26,7 +26,7 @@ from ..registry import (
 )
 from ..registry.importing import load_file
 from ..registry.registry import P
-from .study_file import name_and_params, read_each
+from .study_file import is_named, name_and_params, own_name, read_each
 from .study_file import read_yaml as read_yaml
 
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
@@ -57,9 +57,16 @@ class DatasetChoice:
 
 @dataclass(frozen=True, eq=False)
 class MethodChoice:
+    """A method with its parameters."""
+
     label: str
     params: Mapping[str, Any]
     plugin: MethodPlugin
+
+    @property
+    def renamed(self) -> bool:
+        """Whether the label is the user's, and not made of the method's name and parameters."""
+        return self.label != self.plugin.label(self.params)
 
     @property
     def needs(self) -> frozenset[str]:
@@ -68,12 +75,23 @@ class MethodChoice:
 
 @dataclass(frozen=True, eq=False)
 class MetricChoice:
-    """A metric under a protocol; ``protocol`` is "custom(...)" for parameters that no named protocol has."""
+    """A metric under a protocol.
+
+    Attributes:
+        protocol: "custom(...)" for parameters that no named protocol has.
+        own_title: the user's name for it in reports, or "".
+    """
 
     name: str
     protocol: str
     params: Mapping[str, Any]
     plugin: MetricPlugin
+    own_title: str = ""
+
+    @property
+    def title(self) -> str:
+        """The name in reports."""
+        return self.own_title or self.plugin.title
 
     @property
     def label(self) -> str:
@@ -83,8 +101,9 @@ class MetricChoice:
 class StudySpec(BaseModel):
     """What to compare: models x datasets x layers x methods x metrics.
 
-    The keys are those of a study file. In Python ``models`` and ``datasets`` may also be mappings of a name to a
-    network, or to ``(images, labels)``.
+    The keys are those of a study file. Each of ``models``, ``datasets``, ``methods`` and ``metrics`` is a list, or a
+    mapping of the user's names to what they stand for; in a list ``as`` gives the name. In Python models and datasets
+    may also be networks, and images or ``(images, labels)``.
 
     Raises:
         BenchError: an unknown name, a wrong type, a missing file; it names the key.
@@ -143,7 +162,13 @@ class StudySpec(BaseModel):
     @field_validator("methods", mode="before")
     @classmethod
     def _methods(cls, methods: Any) -> tuple[MethodChoice, ...]:
-        return read_each("methods", methods, read_method)
+        choices: tuple[MethodChoice, ...] = read_each("methods", methods, read_method)
+        for i, choice in enumerate(choices):
+            for earlier in choices[:i]:
+                if choice.plugin is earlier.plugin and choice.params == earlier.params:
+                    message = f"{earlier.label!r} and {choice.label!r} are the same method with the same parameters"
+                    raise BenchError(message, where=f"methods[{i}]", hint="Remove one of them")
+        return choices
 
     @field_validator("metrics", mode="before")
     @classmethod
@@ -190,8 +215,8 @@ class StudySpec(BaseModel):
     def plain(self) -> dict[str, Any]:
         """The study as a study file would say it, for run.json and the report."""
         return {
-            "models": [_plain_item(c.label, c.params) for c in self.models],
-            "datasets": [_plain_item(c.label, c.params) for c in self.datasets],
+            "models": [_plain_item(c) for c in self.models],
+            "datasets": [_plain_item(c) for c in self.datasets],
             "layers": self.layers if isinstance(self.layers, (str, dict)) else list(self.layers),
             "methods": [c.label for c in self.methods],
             "metrics": [c.label for c in self.metrics],
@@ -210,10 +235,14 @@ def _registered(registry: Registry[P], item: Any) -> tuple[str, dict[str, Any], 
 def _model(item: Any) -> ModelChoice:
     if isinstance(item, ModelChoice):
         return item
-    if isinstance(item, tuple) and len(item) == 2 and not isinstance(item[1], str):
-        return ModelChoice(safe(item[0]), value=item[1])
-    if isinstance(item, tuple):
-        return _relabel(_model(item[1]), item[0])
+    own, item = own_name(item)
+    if own and not isinstance(item, (str, Mapping)):
+        return ModelChoice(own, value=item)
+    choice = _named_model(item)
+    return replace(choice, label=own) if own else choice
+
+
+def _named_model(item: Any) -> ModelChoice:
     name, params = name_and_params(item)
     file, colon, function = name.rpartition(":")
     if colon and file.endswith(".py"):
@@ -224,10 +253,6 @@ def _model(item: Any) -> ModelChoice:
         arguments = ", ".join(f"{k}={v}" for k, v in sorted(params.items()))
         return ModelChoice(f"{function}({arguments})" if arguments else function, params, value=builder)
     return ModelChoice(*_registered(MODELS, item))
-
-
-def _relabel(choice: ModelChoice, label: str) -> ModelChoice:
-    return ModelChoice(safe(label), choice.params, choice.plugin, choice.value)
 
 
 def _scalar(value: Any) -> Any:
@@ -242,21 +267,34 @@ def _scalar(value: Any) -> Any:
 def _dataset(item: Any) -> DatasetChoice:
     if isinstance(item, DatasetChoice):
         return item
-    if isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str):
-        return DatasetChoice(safe(item[0]), value=item[1])
-    return DatasetChoice(*_registered(DATASETS, item))
+    own, item = own_name(item)
+    if own and not is_named(item):
+        return DatasetChoice(own, value=item)
+    choice = DatasetChoice(*_registered(DATASETS, item))
+    return replace(choice, label=own) if own else choice
 
 
 def read_method(item: Any) -> MethodChoice:
+    """From its name, {name: ..., parameter: ..., as: ...}, or a pair of the user's name and one of these."""
     if isinstance(item, MethodChoice):
         return item
-    return MethodChoice(*_registered(METHODS, item))
+    own, item = own_name(item)
+    choice = MethodChoice(*_registered(METHODS, item))
+    if own in METHODS and METHODS[own] is not choice.plugin:
+        raise BenchError(f"{own!r} is the name of another method", hint="Give another name")
+    return replace(choice, label=own) if own else choice
 
 
 def read_metric(item: Any) -> MetricChoice:
-    """From its name, name@protocol, or {name: ..., parameter: ...}."""
+    """From its name, name@protocol, or {name: ..., parameter: ..., as: ...}, or a pair of a user's name and one."""
     if isinstance(item, MetricChoice):
         return item
+    own, item = own_name(item)
+    choice = _metric_of(item)
+    return replace(choice, own_title=own) if own else choice
+
+
+def _metric_of(item: Any) -> MetricChoice:
     name, params = name_and_params(item)
     name, _, protocol = name.partition("@")
     plugin = METRICS[name]
@@ -276,9 +314,11 @@ def read_metric(item: Any) -> MetricChoice:
     return MetricChoice(name, plugin.label(bound).replace(name, "custom", 1), bound, plugin)
 
 
-def _plain_item(label: str, params: Mapping[str, Any]) -> Any:
-    parameters = {k: str(v) if isinstance(v, Path) else v for k, v in params.items() if v is not None}
-    return {"name": label, **parameters} if parameters else label
+def _plain_item(choice: ModelChoice | DatasetChoice) -> Any:
+    parameters = {k: str(v) if isinstance(v, Path) else v for k, v in choice.params.items() if v is not None}
+    if choice.plugin is not None and choice.label != choice.plugin.label(choice.params):
+        return {"name": choice.plugin.name, **parameters, "as": choice.label}
+    return {"name": choice.label, **parameters} if parameters else choice.label
 
 
 def _plainly(error: ValidationError, known: Mapping[str, Any]) -> BenchError:

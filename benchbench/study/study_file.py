@@ -8,12 +8,13 @@ from typing import Any
 
 import yaml
 
-from ..errors import BenchError
+from ..errors import BenchError, safe
 from ..paths import expanded
 
 _MERGE = "tag:yaml.org,2002:merge"
 MOST = 20_000  # keys and values of a study file
 _BYTES = 4_000_000
+_LONGEST = 80  # letters of a user's name for something
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -112,7 +113,7 @@ def _refuse_twins(key: str, items: Sequence[Any], choices: Sequence[Any]) -> Non
         if i == j:
             continue
         both = [_spelled(items[k], f"{key}[{k}]") for k in (j, i)]
-        if getattr(choice, "value", None) is getattr(choices[j], "value", None):
+        if all(getattr(choice, part, None) is getattr(choices[j], part, None) for part in ("value", "plugin")):
             message, hint = f"{choice.label!r} is asked for twice: {both[0]} and {both[1]}", "Remove one of them"
         else:
             message = f"two are called {choice.label!r}: {both[0]} and {both[1]}"
@@ -124,6 +125,35 @@ def _spelled(item: Any, place: str) -> str:
     if isinstance(item, Mapping):
         item = ":".join([str(item.get("name")), *(f"{k}={v}" for k, v in item.items() if k != "name")])
     return f"{place} ({item})" if isinstance(item, str) else place
+
+
+def own_name(item: Any) -> tuple[str, Any]:
+    """The user's name for an item of a list, or "", and the item without it: by ``as``, or as the key of a mapping.
+
+    Raises:
+        BenchError: the name is empty or no text, or there are two.
+    """
+    outer, inner = "", ""
+    if isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str):
+        outer, item = _checked_name(item[0]), item[1]
+    if isinstance(item, Mapping) and "as" in item and "name" in item:
+        inner = _checked_name(item["as"])
+        item = {key: value for key, value in item.items() if key != "as"}
+    if outer and inner and outer != inner:
+        raise BenchError(f"it has two names: {outer!r} and {inner!r}", hint="Leave out as")
+    return inner or outer, item
+
+
+def _checked_name(name: Any) -> str:
+    text = " ".join(safe(name).split()) if isinstance(name, str) else ""
+    if not text or len(text) > _LONGEST:
+        raise BenchError(f"cannot take {name!r} as a name", hint=f"Give a text of 1 to {_LONGEST} letters")
+    return text
+
+
+def is_named(item: Any) -> bool:
+    """Whether it is a name, or a name with parameters, and not a thing from Python itself."""
+    return isinstance(item, str) or (isinstance(item, Mapping) and isinstance(item.get("name"), str))
 
 
 def name_and_params(item: Any) -> tuple[str, dict[str, Any]]:
