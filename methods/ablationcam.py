@@ -11,6 +11,7 @@ from benchbench.types import Layer
 
 @method(
     "ablationcam",
+    title="Ablation-CAM",
     needs=("activation", "rest"),
     paper="doi:10.1109/WACV45572.2020.9093360",
     fails="Where two channels can stand in for each other: leaving out one alone changes nothing, so both weigh "

@@ -10,6 +10,7 @@ from benchbench.types import Layer
 
 @method(
     "cam",
+    title="CAM",
     needs=("activation", "head"),
     paper="arXiv:1512.04150",
     fails="On every head but global average pooling and one linear layer, where it does not apply. Its signed map "

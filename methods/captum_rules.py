@@ -28,6 +28,7 @@ _COMPLETE = 1e-4  # of the contributions' sizes: rounding is a hundred times les
 
 @method(
     "deeplift",
+    title="DeepLIFT",
     needs=("input", "modules"),
     paper="arXiv:1704.02685",
     fails="Where captum has no rule for what the network computes, a product of two activations say; the "
@@ -47,6 +48,7 @@ def deeplift(layer: Layer, *, sign: Sign = "positive") -> Tensor:
 
 @method(
     "liftcam",
+    title="LIFT-CAM",
     needs=("activation", "rest"),
     paper="arXiv:2102.05228",
     fails="Where captum has no rule for what is behind the layer; the contributions then do not add up, and it does "
@@ -68,6 +70,7 @@ def liftcam(layer: Layer) -> Tensor:
 
 @method(
     "guidedbackprop",
+    title="Guided backpropagation",
     needs=("input", "modules"),
     paper="arXiv:1412.6806",
     fails="It hardly depends on the class or on the later layers' weights: it draws edges, and passes for an "
@@ -80,6 +83,7 @@ def guidedbackprop(layer: Layer) -> Tensor:
 
 @method(
     "guidedgradcam",
+    title="Guided Grad-CAM",
     needs=("gradient", "modules"),
     paper="arXiv:1610.02391",
     fails="As guided backpropagation does: its fine lines are edges of the image, wherever Grad-CAM is not zero.",
@@ -92,6 +96,7 @@ def guidedgradcam(layer: Layer) -> Tensor:
 
 @method(
     "lrp",
+    title="LRP",
     needs=("input", "modules"),
     paper="doi:10.1371/journal.pone.0130140",
     fails="Sums near zero are divided by, so that relevance may grow without bound; residual sums and attention "

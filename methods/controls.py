@@ -17,25 +17,25 @@ from ..perturbation.fills import gaussian
 from ..registry.method_parameter import AnyMethod, Method
 
 
-@method("random", needs="activation", control=True)
+@method("random", title="Random map", needs="activation", control=True)
 def random(layer: Layer) -> Tensor:
     """Uniform noise at the layer's resolution, from each sample's own seed."""
     return layer.uniform(*layer.activation.shape[2:])
 
 
-@method("uniform", needs="activation", control=True)
+@method("uniform", title="Uniform map", needs="activation", control=True)
 def uniform(layer: Layer) -> Tensor:
     """The same value everywhere: whatever is measured on it is measured in row-major order."""
     return torch.ones_like(layer.activation[:, 0])
 
 
-@method("mean-activation", needs="activation", control=True)
+@method("mean-activation", title="Mean activation", needs="activation", control=True)
 def mean_activation(layer: Layer) -> Tensor:
     """The mean of the layer's channels: where it responds at all, whatever the class."""
     return layer.activation.mean(1)
 
 
-@method("sobel", needs="input", control=True)
+@method("sobel", title="Sobel edges", needs="input", control=True)
 def sobel(layer: Layer) -> Tensor:
     """The image's edges: the magnitude of the mean channel's Sobel gradient. It has not seen the network."""
     smooth, slope = torch.tensor([1.0, 2.0, 1.0]), torch.tensor([-1.0, 0.0, 1.0])
@@ -45,7 +45,7 @@ def sobel(layer: Layer) -> Tensor:
     return magnitude
 
 
-@method("fakecam", needs="input", control=True, paper="arXiv:2104.10252")
+@method("fakecam", title="Fake-CAM", needs="input", control=True, paper="arXiv:2104.10252")
 def fakecam(layer: Layer) -> Tensor:
     """All ones but the first pixel (Poppi et al. 2021): what it wins, nothing can be learnt from."""
     maps = torch.ones_like(layer.images[:, 0])
@@ -53,20 +53,20 @@ def fakecam(layer: Layer) -> Tensor:
     return maps
 
 
-@method("oracle", needs=("input", "mask"), control=True)
+@method("oracle", title="Object mask", needs=("input", "mask"), control=True)
 def oracle(layer: Layer) -> Tensor:
     """The mask of the object itself, where the dataset has one."""
     return layer.mask.to(layer.images.dtype)
 
 
-@method("inverted", needs="activation", control=True)
+@method("inverted", title="Inverted {of}", needs="activation", control=True)
 def inverted(layer: Layer, *, of: AnyMethod = Method("gradcam")) -> Tensor:  # noqa: B008 - frozen
     """A method's map, upside down: least where it is most."""
     maps: Tensor = of(layer)
     return -maps
 
 
-@method("dataset-mean", needs="dataset", control=True)
+@method("dataset-mean", title="Data set's mean {of}", needs="dataset", control=True)
 def dataset_mean(maps: Tensor, *, of: AnyMethod = Method("gradcam")) -> Tensor:  # noqa: B008 - frozen
     """The mean of a method's maps of all images of the dataset, each min-max normalised: where objects usually are.
 
@@ -76,7 +76,7 @@ def dataset_mean(maps: Tensor, *, of: AnyMethod = Method("gradcam")) -> Tensor: 
     return minmax(maps).mean(0)
 
 
-@method("blurred", needs="activation", control=True)
+@method("blurred", title="Blurred {of}", needs="activation", control=True)
 def blurred(
     layer: Layer,
     *,
@@ -91,7 +91,7 @@ def blurred(
     return _constant_where(inner, gaussian(large, span, width)[:, 0])
 
 
-@method("coarse", needs="activation", control=True)
+@method("coarse", title="Coarse {of}", needs="activation", control=True)
 def coarse(
     layer: Layer,
     *,
@@ -103,7 +103,7 @@ def coarse(
     return _constant_where(inner, F.adaptive_avg_pool2d(upsample(inner[:, None], layer.images.shape[2:]), cells)[:, 0])
 
 
-@method("noised", needs="activation", control=True)
+@method("noised", title="{of} with noise", needs="activation", control=True)
 def noised(
     layer: Layer,
     *,
@@ -120,7 +120,7 @@ def _constant_where(inner: Tensor, maps: Tensor) -> Tensor:
     return maps * (inner.amax((1, 2), keepdim=True) > inner.amin((1, 2), keepdim=True))
 
 
-@method("center", needs="activation", control=True)
+@method("center", title="Centre", needs="activation", control=True)
 def center(layer: Layer, *, sigma: Annotated[float, Field(gt=0)] = 0.25) -> Tensor:
     """A Gaussian at the centre of the image; sigma as a share of each side."""
     height, width = layer.activation.shape[2:]

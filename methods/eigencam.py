@@ -18,6 +18,7 @@ _LEAST = 1e-300
 
 @method(
     "eigencam",
+    title="Eigen-CAM",
     needs="activation",
     paper="arXiv:2008.00299",
     fails="It knows no class: of two objects it shows the one that the layer responds to most, whatever is asked.",
@@ -35,6 +36,7 @@ def eigencam(layer: Layer, *, centered: bool = False) -> Tensor:
 
 @method(
     "eigengradcam",
+    title="EigenGrad-CAM",
     needs="gradient",
     paper="https://github.com/jacobgil/pytorch-grad-cam",
     fails="Where the gradient is zero, and where the first component is of what the channels share and not of the "

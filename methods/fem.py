@@ -12,6 +12,7 @@ from benchbench.types import Layer
 
 @method(
     "fem",
+    title="FEM",
     needs="activation",
     paper="doi:10.1109/IPTA50016.2020.9286629",
     fails="It knows no class. Where a response is spread over more than a few cells, none of them is above its "

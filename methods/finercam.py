@@ -17,6 +17,7 @@ from ..registry.method_parameter import AnyMethod, Method
 
 @method(
     "finercam",
+    title="Finer-CAM",
     needs=("gradient", "look"),
     paper="arXiv:2501.11309",
     fails="Where the nearest classes share the evidence that matters: it is taken away with theirs.",

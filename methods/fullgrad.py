@@ -14,6 +14,7 @@ _LEAST = 1e-6  # as in the authors' code
 
 @method(
     "fullgrad",
+    title="FullGrad",
     needs=("input", "biases"),
     paper="arXiv:1905.00780",
     fails="On networks with activation functions that are not piecewise linear, where its terms do not add up and "

@@ -17,6 +17,7 @@ from ..registry.method_parameter import AnyMethod, Method
 
 @method(
     "fusion",
+    title="Fusion of {of}",
     needs=("activation", "stages"),
     paper="doi:10.1109/TIP.2021.3089943",
     fails="Where an early stage responds to texture: its fine map is noise that the fusion keeps.",
@@ -44,6 +45,7 @@ def fusion(
 
 @method(
     "refinecam",
+    title="RefineCAM of {of}",
     needs=("activation", "stages"),
     paper="arXiv:2605.14641",
     fails="Where one stage has nothing at a place, the product has nothing there either, whatever the others say.",

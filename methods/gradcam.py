@@ -10,6 +10,7 @@ from benchbench.types import Layer
 
 @method(
     "gradcam",
+    title="Grad-CAM",
     needs="gradient",
     paper="arXiv:1610.02391",
     fails="Where the gradient differs from place to place, as one mean weight per channel then lays evidence on "

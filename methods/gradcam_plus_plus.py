@@ -13,6 +13,7 @@ from benchbench.types import Layer
 
 @method(
     "gradcam++",
+    title="Grad-CAM++",
     needs="gradient",
     paper="arXiv:1710.11063",
     fails="Behind a saturated score it vanishes; a channel's weight is positive wherever its gradient is positive "

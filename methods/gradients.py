@@ -18,6 +18,7 @@ Count = Annotated[int, Field(ge=1)]
 
 @method(
     "saliency",
+    title="Gradient",
     needs=("input", "gradient"),
     paper="arXiv:1312.6034",
     fails="It is noisy, as gradients of deep networks are, and tells where a change would matter, not what made the "
@@ -30,6 +31,7 @@ def saliency(layer: Layer) -> Tensor:
 
 @method(
     "inputxgradient",
+    title="Input x gradient",
     needs=("input", "gradient"),
     paper="arXiv:1605.01713",
     fails="Pixels near the mean colour get nothing, whatever they mean. Behind a saturated score it vanishes.",
@@ -41,6 +43,7 @@ def inputxgradient(layer: Layer, *, sign: Sign = "positive") -> Tensor:
 
 @method(
     "smoothgrad",
+    title="SmoothGrad",
     needs=("input", "gradient", "look"),
     paper="arXiv:1706.03825",
     fails="The noise moves the image off the data; its amount decides what is seen.",
@@ -59,6 +62,7 @@ def smoothgrad(layer: Layer, *, samples: Count = 25, sigma: Annotated[float, Fie
 
 @method(
     "integratedgradients",
+    title="Integrated gradients",
     needs=("input", "gradient", "look"),
     paper="arXiv:1703.01365",
     fails="Pixels near the mean colour, which is the baseline, get nothing; most of the path lies on images unlike "
@@ -77,6 +81,7 @@ def integratedgradients(layer: Layer, *, steps: Count = 50, sign: Sign = "positi
 
 @method(
     "gradientshap",
+    title="GradientSHAP",
     needs=("input", "gradient", "look"),
     paper="arXiv:1705.07874",
     fails="As integrated gradients, and a few random points are a rough mean.",

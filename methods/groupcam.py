@@ -17,6 +17,7 @@ from ..perturbation.fills import gaussian
 
 @method(
     "groupcam",
+    title="Group-CAM",
     needs=("gradient", "scores"),
     paper="arXiv:2103.13859",
     fails="Channels are grouped by their number, not by what they show; a group of both signs is weighed as one.",

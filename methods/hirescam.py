@@ -10,6 +10,7 @@ from benchbench.types import Layer
 
 @method(
     "hirescam",
+    title="HiResCAM",
     needs="gradient",
     paper="arXiv:2011.08891",
     fails="Behind a saturated score it vanishes; early layers' maps are noise, as their gradients are.",
@@ -25,6 +26,7 @@ def hirescam(layer: Layer, *, rectified: bool = True) -> Tensor:
 
 @method(
     "gradcam-elementwise",
+    title="Element-wise Grad-CAM",
     needs="gradient",
     paper="https://github.com/jacobgil/pytorch-grad-cam",
     fails="What speaks against the class at a place is not set off against what speaks for it.",

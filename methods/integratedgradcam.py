@@ -14,6 +14,7 @@ from benchbench.types import Layer
 
 @method(
     "integratedgradcam",
+    title="Integrated Grad-CAM",
     needs=("gradient", "look"),
     paper="arXiv:2102.07805",
     fails="Most of the path lies on images unlike any seen in training. What speaks against the class at one step "

@@ -10,6 +10,7 @@ from benchbench.types import Layer
 
 @method(
     "layercam",
+    title="Layer-CAM",
     needs="gradient",
     paper="doi:10.1109/TIP.2021.3089943",
     fails="Behind a saturated score it vanishes. Channels that speak against the class are left out, not set off.",

@@ -16,6 +16,7 @@ from ._sign import Sign, evidence
 
 @method(
     "occlusion",
+    title="Occlusion",
     needs=("input", "scores"),
     paper="arXiv:1311.2901",
     fails="Evidence that is there twice does not fall with one square. Its squares are edges of their own, and "

@@ -16,6 +16,7 @@ from ..maps.normalise import minmax, upsample
 
 @method(
     "opticam",
+    title="Opti-CAM",
     needs=("activation", "look"),
     paper="arXiv:2301.07002",
     fails="It finds a mask that raises the score, which need not be what made it: dark borders and cut-out shapes may.",

@@ -16,6 +16,7 @@ _LEAST = 1e-12
 
 @method(
     "polycam+",
+    title="Poly-CAM+",
     needs=("activation", "stages", "scores"),
     paper="arXiv:2204.13359",
     fails="Masks of early layers are fine textures, and masked images are unlike any seen in training.",
@@ -31,6 +32,7 @@ def polycam_plus(layer: Layer) -> Tensor:
 
 @method(
     "polycam-",
+    title="Poly-CAM-",
     needs=("activation", "stages", "scores"),
     paper="arXiv:2204.13359",
     fails="Evidence that is there twice: taking away one channel's region does not lower the score.",
@@ -42,6 +44,7 @@ def polycam_minus(layer: Layer) -> Tensor:
 
 @method(
     "polycam+-",
+    title="Poly-CAM±",
     needs=("activation", "stages", "scores"),
     paper="arXiv:2204.13359",
     fails="As polycam+ and polycam-: images with parts masked are unlike any seen in training.",

@@ -14,6 +14,7 @@ from benchbench.types import Layer, ScoreKind
 
 @method(
     "reciprocam",
+    title="Recipro-CAM",
     needs=("activation", "rest"),
     paper="arXiv:2209.14074",
     fails="One cell alone may be too little for any score; with padding, cells at the border see other neighbours "

@@ -15,6 +15,7 @@ from benchbench.types import Layer, ScoreKind
 
 @method(
     "rise",
+    title="RISE",
     needs=("input", "scores"),
     paper="arXiv:1806.07421",
     fails="Small objects fall between its coarse masks; with few masks the map is noise.",

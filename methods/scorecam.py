@@ -13,6 +13,7 @@ from benchbench.types import Layer
 
 @method(
     "scorecam",
+    title="Score-CAM",
     needs=("activation", "scores"),
     paper="arXiv:1910.01279",
     fails="Masked images are unlike any seen in training, and their black is evidence too. On a confident network "

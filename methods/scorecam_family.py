@@ -16,6 +16,7 @@ from ..maps.normalise import minmax, upsample
 
 @method(
     "sscam",
+    title="SS-CAM",
     needs=("activation", "scores"),
     paper="arXiv:2006.14255",
     fails="With noise as large as the masks themselves the weights hardly differ, and the map is the mean activation.",
@@ -47,6 +48,7 @@ def sscam(
 
 @method(
     "iscam",
+    title="IS-CAM",
     needs=("activation", "scores"),
     paper="arXiv:2010.03023",
     fails="Darker images are unlike any seen in training; its mean over them weighs channels more alike than "

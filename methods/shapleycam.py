@@ -10,6 +10,7 @@ from benchbench.types import Layer
 
 @method(
     "shapleycam",
+    title="ShapleyCAM",
     needs=("gradient", "curvature"),
     paper="arXiv:2501.06261",
     fails="Behind a piecewise linear network it is Grad-CAM, with Grad-CAM's faults.",

@@ -17,6 +17,7 @@ from ..registry.method_parameter import AnyMethod, Method
 
 @method(
     "smoothed",
+    title="{of} smoothed over noise",
     needs=("activation", "look"),
     paper="arXiv:1706.03825",
     fails="The noise moves the image off the data, and blurs fine maps.",
@@ -40,6 +41,7 @@ def smoothed(
 
 @method(
     "augmented",
+    title="{of} over augmentations",
     needs=("activation", "look"),
     paper="https://github.com/jacobgil/pytorch-grad-cam",
     fails="Where left and right mean different things to the network, as in text.",

@@ -13,6 +13,7 @@ from benchbench.types import Layer
 
 @method(
     "attention-rollout",
+    title="Attention rollout",
     needs=("input", "attention"),
     paper="arXiv:2005.00928",
     fails="It knows no class, and takes attention for contribution: values and later layers do not count.",
@@ -34,6 +35,7 @@ def attention_rollout(layer: Layer, *, heads: Literal["mean", "max"] = "mean") -
 
 @method(
     "chefer",
+    title="Chefer et al.",
     needs=("input", "attention"),
     paper="arXiv:2103.15679",
     fails="Attention whose gradient is zero or negative does not count; the values that it mixes do not either.",

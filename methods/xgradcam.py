@@ -11,6 +11,7 @@ from benchbench.types import Layer
 
 @method(
     "xgradcam",
+    title="XGrad-CAM",
     needs="gradient",
     paper="arXiv:2008.02312",
     fails="Where a channel's activations sum to nearly zero, its weight grows without bound. Behind a saturated "

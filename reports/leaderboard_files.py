@@ -9,6 +9,7 @@ from ..errors import BenchError, nearest
 from ..files import publish
 from .escape import csv
 from .latex import leaderboard as latex
+from .leaderboard.display_names import with_ids
 from .leaderboard.marks import Marked
 from .markdown import markdown_table
 
@@ -19,8 +20,8 @@ SUFFIXES: dict[Format, str] = {"csv": "csv", "markdown": "md", "latex": "tex"}
 def render_table(marked: Marked, format: str, style: str = "full", spread: str = "interval") -> str:
     """The run's leaderboard as text.
 
-    ``csv`` is the tidy table of ``Run.leaderboard`` at full precision, with its marks; the others hold methods x
-    metrics, rounded by the size of the intervals.
+    ``csv`` is the tidy table of ``Run.leaderboard`` at full precision, with its marks and the names of study files; the
+    others hold methods x metrics under their display names, rounded by the size of the intervals.
 
     Args:
         style, spread: of ``latex``, see ``latex.render``; ``spread`` of ``markdown`` too.
@@ -33,7 +34,7 @@ def render_table(marked: Marked, format: str, style: str = "full", spread: str =
             f"{format} has no style {style!r}", where="--style", hint="Leave it out, or say --format latex"
         )
     if format == "csv":
-        return csv(marked.table())
+        return csv(with_ids(marked.table(), marked.board.record.info))
     if format == "markdown":
         return markdown_table(marked, spread)
     if format == "latex":

@@ -18,6 +18,7 @@ from ..reports.figures.pdf import write_figures
 from ..reports.html import document
 from ..reports.html.notebook import notebook
 from ..reports.latex import leaderboard
+from ..reports.leaderboard.board import Board
 from ..reports.leaderboard.marks import Marked
 from ..reports.leaderboard.verdicts import Verdicts
 from ..reports.markdown import markdown_table
@@ -90,12 +91,15 @@ class Run:
             return f"{row['method']} under {row['metric']}: {row['reason']}"
         return ""
 
-    @property
+    @cached_property
     def _verdicts(self) -> Verdicts:
-        return self._marked.verdicts
+        """Under the names of study files, for tables that programs read."""
+        shown = self._marked.verdicts
+        return shown if shown.board.record is self.record else Verdicts(Board(self.record))
 
     @cached_property
     def _marked(self) -> Marked:
+        """Under display names, for what people read."""
         return Marked.of(self.record)
 
     def leaderboard(self) -> pd.DataFrame:

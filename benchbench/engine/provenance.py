@@ -33,13 +33,15 @@ def describe(
     Args:
         models: what ``describe_model`` says of each. datasets, shards: as the first model has them.
     """
+    models_titles = {choice.label: choice.title for choice in study.models}
+    data_titles = {choice.label: choice.title for choice in study.datasets}
     return {
         "benchbench": importlib.metadata.version("benchbench-saliency"),
         "study": study.plain(),
         "seed": study.seed,
         "versions": {"python": platform.python_version(), **_versions()},
-        "models": [dict(model) for model in models],
-        "datasets": [_dataset(name, data, shards) for name, data in datasets.items()],
+        "models": [{**model, "title": models_titles[model["name"]]} for model in models],
+        "datasets": [{**_dataset(name, data, shards), "title": data_titles[name]} for name, data in datasets.items()],
         "methods": [_method(choice) for choice in study.methods],
         "metrics": [_metric(choice) for choice in study.metrics],
     }
@@ -138,6 +140,7 @@ def _method(choice: MethodChoice) -> dict[str, Any]:
     plugin = choice.plugin
     return {
         "name": choice.label,
+        "title": choice.title,
         "renamed": choice.renamed,
         "plugin": plugin.name,
         "summary": plugin.summary,
@@ -156,7 +159,7 @@ def _metric(choice: MetricChoice) -> dict[str, Any]:
         "name": choice.name,
         "protocol": choice.protocol,
         "title": choice.title,
-        "own_title": choice.own_title,
+        "user_title": choice.user_title,
         "summary": plugin.summary,
         "paper": plugin.paper,
         "higher_is_better": reading.higher_is_better,

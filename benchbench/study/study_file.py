@@ -127,7 +127,7 @@ def _spelled(item: Any, place: str) -> str:
     return f"{place} ({item})" if isinstance(item, str) else place
 
 
-def own_name(item: Any) -> tuple[str, Any]:
+def user_name(item: Any) -> tuple[str, Any]:
     """The user's name for an item of a list, or "", and the item without it: by ``as``, or as the key of a mapping.
 
     Raises:

@@ -43,4 +43,5 @@ def _counts(blocks: Sequence[Block]) -> tuple[list[int], list[int]]:
 
 
 def parts(block: Block) -> tuple[str, str, str]:
-    return block.model, block.dataset, f"layer {block.layer}"
+    layer = block.layer if block.layer.lower().startswith("layer") else f"layer {block.layer}"
+    return block.model, block.dataset, layer

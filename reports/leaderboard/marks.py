@@ -13,6 +13,7 @@ import pandas as pd
 from ...results.record import Record
 from ...stats import CELL, CONTEST, fewest_images, standard_errors
 from .board import Block, Board, Cell, Metric
+from .display_names import displayed
 from .verdicts import Verdicts
 
 Key: TypeAlias = tuple[str, ...]
@@ -62,7 +63,8 @@ class Marked:
 
     @classmethod
     def of(cls, record: Record) -> Marked:
-        return cls(Verdicts(Board(record)))
+        """Of a record as reports show it, with display names."""
+        return cls(Verdicts(Board(displayed(record))))
 
     @property
     def board(self) -> Board:

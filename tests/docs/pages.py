@@ -38,7 +38,15 @@ def definitions() -> dict[str, tuple[str, str]]:
 def page(plugin: MethodPlugin) -> str:
     """The page's text."""
     formula, notes = definitions()[plugin.name]
-    lines = [f"# {plugin.name}", "", _paragraphs(plugin), "", f"**Map.** {formula}" + (f" ({notes})" if notes else "")]
+    lines = [
+        f"# {plugin.display_name(plugin.bind({}))}",
+        "",
+        f"In study files: `{plugin.name}`.",
+        "",
+        _paragraphs(plugin),
+        "",
+        f"**Map.** {formula}" + (f" ({notes})" if notes else ""),
+    ]
     lines += ["", f"**Source.** {_link(plugin.paper)}"] if plugin.paper else []
     lines += ["", "**Needs.** " + "; ".join(f"`{n}`: {NEEDS[n]}" for n in sorted(plugin.needs_of(plugin.bind({}))))]
     lines += ["", f"**Cost.** {cost(plugin)}"]
@@ -54,10 +62,18 @@ def index() -> str:
     intro = "Written from the registry; the formulas stand together in [definitions](../definitions.md)."
     lines = ["# Methods", "", intro]
     for title, control in (("Methods", False), ("Controls", True)):
-        lines += ["", f"## {title}", "", "| name | in one line | cost on a small layer |", "|---|---|---|"]
+        lines += [
+            "",
+            f"## {title}",
+            "",
+            "| name | in study files | in one line | cost on a small layer |",
+            "|---|---|---|---|",
+        ]
         for plugin in METHODS.load().values():
             if plugin.control is control and plugin.function.__module__.startswith("benchbench."):
-                lines.append(f"| [{plugin.name}]({plugin.name}.md) | {_cell(plugin.summary)} | {cost(plugin)} |")
+                shown = plugin.display_name(plugin.bind({}))
+                words = [f"[{shown}]({plugin.name}.md)", f"`{plugin.name}`", _cell(plugin.summary), cost(plugin)]
+                lines.append(f"| {' | '.join(words)} |")
     shown = "What applies to the embedded network (EfficientNet-Lite0) at its last layer, on one photograph:"
     return "\n".join([*lines, "", shown, "", "![Every method's map of one photograph](all.jpg)"]) + "\n"
 

@@ -86,7 +86,7 @@ def test_names_that_would_mislead_are_refused(keys: dict[str, Any], message: str
         study(**keys)
 
 
-def test_a_method_may_be_called_by_another_spelling_of_its_own_name() -> None:
+def test_a_method_may_be_called_by_another_spelling_of_its_user_name() -> None:
     assert label(study(methods={"Grad-CAM": "gradcam"}), "methods") == "Grad-CAM"
 
 

@@ -83,7 +83,7 @@ class Cutouts:
         return fingerprint(stamp, cutout.id, str(cutout.label), str(self.seed), RECIPE)
 
 
-@dataset("cutouts")
+@dataset("cutouts", title="Cut-outs")
 def cutouts(
     *,
     background: Literal["plain", "gradient", "texture", "all"] = "all",

@@ -90,6 +90,7 @@ class Mosaics:
 
 @dataset(
     "mosaics",
+    title="Mosaics",
     needs="model",
     paper="Rao et al., Towards Better Understanding Attribution Methods, CVPR 2022, arXiv:2205.10435",
 )

@@ -15,7 +15,7 @@ _NAME = re.compile(r"imagenet_([0-9]{2})_([0-9]+)\.jpg")
 _INSTALL = "pip install 'benchbench-saliency[demo]'"
 
 
-@dataset("photos")
+@dataset("photos", title="20 ImageNet photographs")
 def photos() -> Files:
     """Twenty labelled ImageNet photographs, read from the installed package foolbox.
 

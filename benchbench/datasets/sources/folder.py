@@ -19,7 +19,7 @@ from .masks import masks_of
 from .scan import Scan, scan
 
 
-@dataset("folder")
+@dataset("folder", title="{root}")
 def folder(
     *,
     root: Path,

@@ -1,0 +1,66 @@
+"""A record as reports show it: methods, networks and data under their display names."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from ...results.record import Record
+
+_KINDS = {"methods": "method", "models": "model", "datasets": "dataset"}  # of run.json, and the column of the tables
+
+
+def displayed(record: Record) -> Record:
+    """The record with display names in run.json's lists and in all tables; the same record where no name differs.
+
+    An entry of a list keeps the name of study files as ``id``.
+    """
+    names = display_names(record.info)
+    if all(name == shown for named in names.values() for name, shown in named.items()):
+        return record
+    info = {**record.info, **{kind: _renamed(record.info[kind], names[kind]) for kind in _KINDS}}
+    if "earlier" in info:
+        info["earlier"] = [_earlier(entry, names["datasets"]) for entry in info["earlier"]]
+    tables = (record.results, record.curves, record.maps, record.photos)
+    return Record(record.folder, info, *(_table(table, names) for table in tables))
+
+
+def display_names(info: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """By kind and name, the display name.
+
+    Two of a kind never share a display name: both keep their names of study files then. So does a run of a version
+    that knew no display names.
+    """
+    return {kind: _unique(info[kind]) for kind in _KINDS}
+
+
+def _unique(entries: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    titles = {entry["name"]: entry.get("title") or entry["name"] for entry in entries}
+    times = Counter(titles.values()) + Counter(name for name, title in titles.items() if title != name)
+    return {name: title if times[title] == 1 else name for name, title in titles.items()}
+
+
+def _renamed(entries: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> list[dict[str, Any]]:
+    return [{**entry, "id": entry["name"], "name": names[entry["name"]]} for entry in entries]
+
+
+def _earlier(entry: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    return {**entry, "images": {names.get(name, name): count for name, count in entry["images"].items()}}
+
+
+def _table(table: pd.DataFrame, names: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
+    columns = {column: names[kind] for kind, column in _KINDS.items() if column in table}
+    return table.assign(**{column: table[column].replace(named) for column, named in columns.items()})
+
+
+def with_ids(table: pd.DataFrame, info: Mapping[str, Any]) -> pd.DataFrame:
+    """A table of a displayed record with the names of study files in place of the display names.
+
+    Args:
+        info: run.json of the displayed record.
+    """
+    ids = {kind: {entry["name"]: entry.get("id", entry["name"]) for entry in info[kind]} for kind in _KINDS}
+    return _table(table, ids)
