@@ -24,6 +24,11 @@ from .gallery import COLOURS, MOST_BYTES, gallery
 from .page import Page
 
 SCRIPTS = ("sort.js", "filters.js", "downloads.js", "atlas.js", "gallery.js", "points.js", "every.js")
+# narrow screens and paper come last: they overrule the others
+STYLES = (
+    "base.css", "board.css", "selector.css", "points.css", "compared.css", "gallery.css", "every.css", "narrow.css",
+    "print.css",
+)  # fmt: skip
 MOST = 15_000_000  # bytes of a page
 _SLOT = "<!-- the gallery, of what is left of the page -->"  # no foreign text has a "<" in the page
 
@@ -41,7 +46,7 @@ def render(marked: Marked) -> str:
     board, environment = marked.board, _environment()
     shown: dict[str, Any] = {"page": Page(marked), "scripts": _scripts(), "colours": COLOURS}
     page = environment.get_template("report.html.j2").render(
-        **shown, summary=summary, css=Markup(_asset("report.css")), policy=_policy(), slot=Markup(_SLOT)
+        **shown, summary=summary, css=Markup("".join(map(_asset, STYLES))), policy=_policy(), slot=Markup(_SLOT)
     )
     left = max(0, min(MOST_BYTES, int(0.9 * (MOST - len(page.encode())))))
     drawn = gallery(board, left)
