@@ -16,6 +16,7 @@ from .eigencam import leading, signed
 
 @method(
     "kpcacam",
+    title="KPCA-CAM",
     needs="activation",
     paper="arXiv:2410.00267",
     fails="It knows no class. With the sigmoid kernel, large activations saturate and differ no more.",

@@ -14,6 +14,7 @@ from benchbench.types import Layer
 
 @method(
     "smoothgradcam++",
+    title="Smooth Grad-CAM++",
     needs=("gradient", "look"),
     paper="arXiv:1908.01224",
     fails="As Grad-CAM++; and the noise moves the image off the data.",

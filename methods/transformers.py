@@ -56,6 +56,7 @@ def chefer(layer: Layer) -> Tensor:
 
 @method(
     "legrad",
+    title="LeGrad",
     needs=("input", "attention", "block-logits"),
     paper="arXiv:2404.03214",
     fails="The head was trained on the last block's tokens, not on the mean tokens of earlier ones whose logits it "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
+from typing import Any
 
 from ..formatting import join_words, plural
 from ..stats import ALPHA
@@ -98,3 +99,14 @@ def share(value: float) -> str:
     if 0.99 < value < 1:
         return "> 99 %"
     return f"{100 * value:.0f} %"
+
+
+def pairs_in_words(values: Mapping[str, Any]) -> str:
+    """``steps 28, fill zero``."""
+    return ", ".join(f"{key} {_plain(value)}" for key, value in values.items())
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(_plain(part) for part in value)}]"
+    return f"{value:g}" if isinstance(value, float) else str(value)

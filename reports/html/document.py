@@ -19,11 +19,11 @@ from ..escape import visible
 from ..leaderboard import summary
 from ..leaderboard.board import Metric
 from ..leaderboard.marks import Marked
-from ..number_format import fixed, merged, share
+from ..number_format import fixed, merged, pairs_in_words, share
 from .gallery import COLOURS, MOST_BYTES, gallery
 from .page import Page
 
-SCRIPTS = ("sort.js", "filters.js", "downloads.js", "atlas.js", "gallery.js", "points.js", "every.js")
+SCRIPTS = ("sort.js", "downloads.js", "atlas.js", "gallery.js", "points.js", "every.js", "selector.js")
 # narrow screens and paper come last: they overrule the others
 STYLES = (
     "base.css", "board.css", "selector.css", "points.css", "compared.css", "gallery.css", "every.css", "narrow.css",
@@ -95,17 +95,6 @@ def header(metric: Metric) -> str:
     return metric.unit if metric.is_cost and len(metric.unit) < 4 else ""
 
 
-def pairs(values: dict[str, Any]) -> str:
-    """``steps 28, fill zero``."""
-    return ", ".join(f"{key} {_plain(value)}" for key, value in values.items())
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, list):
-        return f"[{', '.join(_plain(part) for part in value)}]"
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
 def _shown(value: Any) -> Any:
     """Foreign text cannot reorder the page: see ``visible``. Escaping comes after, by autoescape."""
     return visible(value) if type(value) is str else value
@@ -121,7 +110,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        link=link, header=header, pairs=pairs, plural=plural, merged=merged, visible=visible, fixed=fixed, share=share
+        link=link, header=header, pairs=pairs_in_words, plural=plural, merged=merged, visible=visible, fixed=fixed, share=share
     )
     return environment
 

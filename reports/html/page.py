@@ -19,12 +19,17 @@ from ...formatting import plural
 from ...stats import COST, QUALITY, curve_bands, measured
 from ..figures import agreement, curves, depth, pareto
 from ..figures.style import Look, Picture, looks
+from ..leaderboard import findings
 from ..leaderboard.board import Block, Board, Cell, Metric, Row
 from ..leaderboard.marks import NONE, Mark, Marked
-from ..number_format import fixed
+from ..leaderboard.missing import Missing, SickMaps, grouped_missing, sick_maps
+from ..number_format import fixed, pairs_in_words
 from . import subgroups
 from .downloads import downloads, failures
 from .significance import Decided
+
+
+FEW_SETTINGS = 2  # networks x data x layers that a page shows below each other
 
 
 @dataclass(frozen=True)
@@ -56,11 +61,16 @@ class AgreementSection:
 
 @dataclass(frozen=True)
 class Filter:
-    """What the leaderboards can be narrowed by: the blocks' networks, data and layers, the columns' families."""
+    """What the selector offers: the blocks' networks, data and layers, the columns' families.
+
+    Attributes:
+        first: the place of the name that the page opens with; -1 for all of them.
+    """
 
     key: str
     legend: str
     names: tuple[str, ...]
+    first: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,13 +125,19 @@ class Page:
 
     @cached_property
     def filters(self) -> tuple[Filter, ...]:
-        """Those with something to choose from."""
+        """Those with something to choose from. A page of few settings opens with all of them."""
         blocks = self.board.blocks
+        first, last = (0, -1) if len(blocks) > FEW_SETTINGS else (-1, -1)
+        models, datasets = _once(block.model for block in blocks), _once(block.dataset for block in blocks)
+        layers = _once(block.layer for block in blocks)
+        if len(blocks) > FEW_SETTINGS:
+            here = [b.layer for b in blocks if (b.model, b.dataset) == (blocks[0].model, blocks[0].dataset)]
+            last = layers.index(here[-1])
         filters = (
-            Filter("network", "Network", _once(block.model for block in blocks)),
-            Filter("data", "Data", _once(block.dataset for block in blocks)),
-            Filter("layer", "Layer", _once(block.layer for block in blocks)),
-            Filter("family", "Metrics", _once(map(_family, self.board.of(QUALITY)))),
+            Filter("network", "Network", models, first),
+            Filter("data", "Data", datasets, first),
+            Filter("layer", "Layer", layers, last),
+            Filter("family", "Metrics", _once(map(_family, self.board.of(QUALITY))), -1),
         )
         return tuple(each for each in filters if len(each.names) > 1)
 
@@ -138,9 +154,65 @@ class Page:
         return downloads(self.marked, self.decided, depths, agreements, self.groups)
 
     @cached_property
-    def failures(self) -> list[dict[str, Any]]:
-        """What could not be computed, and how often, by reason."""
-        return [{str(key): value for key, value in row.items()} for row in failures(self.board).to_dict("records")]
+    def missing(self) -> tuple[Missing, ...]:
+        """What could not be computed, by reason."""
+        return grouped_missing(failures(self.board))
+
+    @cached_property
+    def sick_maps(self) -> tuple[SickMaps, ...]:
+        return sick_maps(self.board.health)
+
+    def findings(self, block: Block) -> tuple[findings.Finding, ...]:
+        return findings.findings_of(self.marked, block)
+
+    @cached_property
+    def across(self) -> tuple[findings.AcrossSettings, ...]:
+        return findings.across_settings(self.marked)
+
+    @property
+    def passes(self) -> str:
+        """What the sanity check says of a metric that no control wins."""
+        return "passes" if self.board.uninformed else "no control"
+
+    @property
+    def setup(self) -> str:
+        return findings.setup(self.board)
+
+    @property
+    def accuracy(self) -> list[str]:
+        return findings.accuracy(self.board)
+
+    def protocol(self, metric: Metric) -> str:
+        """The protocol's parameters in words, for a tooltip."""
+        return self._protocols.get((metric.name, metric.protocol), "")
+
+    @cached_property
+    def _protocols(self) -> dict[tuple[str, str], str]:
+        entries = self.info["metrics"]
+        return {(m["name"], m["protocol"]): pairs_in_words(m.get("parameters", {})) for m in entries}
+
+    @cached_property
+    def contents(self) -> list[tuple[str, str]]:
+        """The sections that the page has: their ids and names."""
+        sections = (
+            ("answer", "Answer", True),
+            ("findings", "Findings", True),
+            ("leaderboard", "Leaderboard", True),
+            ("verdict", "Significance", bool(self.decided.contests)),
+            ("curves", "Curves", self.has_curves),
+            ("depth", "Depth", bool(self.depths)),
+            ("cost", "Cost", self.has_costs),
+            ("groups", "Sizes and classes", bool(self.groups)),
+            ("agreement", "Agreement of metrics", bool(self.agreements)),
+            ("images", "Image by image", self.has_gallery and self.has_quality),
+            ("gallery", "Gallery", self.has_gallery),
+            ("compared", "Setup", True),
+            ("health", "Missing and health", True),
+            ("every", "Full table", True),
+            ("definitions", "Definitions", True),
+            ("provenance", "Provenance", True),
+        )
+        return [(id, name) for id, name, there in sections if there]
 
     @cached_property
     def files(self) -> list[tuple[str, str]]:

@@ -124,6 +124,11 @@ class Block:
     def costs(self) -> tuple[Metric, ...]:
         return tuple(metric for metric in self.metrics if metric.is_cost)
 
+    def same(self, metric: Metric) -> bool:
+        """Whether all methods, at least two, have the same number under a metric: its column tells nothing of them."""
+        cells = [cell for row in self.methods for cell in row.cells if cell.metric is metric]
+        return len(cells) > 1 and all(cell.n for cell in cells) and len({cell.text for cell in cells}) == 1
+
     def notes(self, cost: bool) -> tuple[tuple[int, str], ...]:
         """The footnotes that the quality table, or the cost table, refers to."""
         used = {note for row in self.rows for cell in row.of_kind(cost) for note in cell.notes}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -21,11 +22,34 @@ def displayed(record: Record) -> Record:
     names = display_names(record.info)
     if all(name == shown for named in names.values() for name, shown in named.items()):
         return record
-    info = {**record.info, **{kind: _renamed(record.info[kind], names[kind]) for kind in _KINDS}}
+    info = _info(record.info, names)
+    tables = (_table(table, names) for table in (record.results, record.curves, record.maps, record.photos))
+    return _Displayed(record.folder, info, *tables, names)
+
+
+@dataclass(frozen=True, eq=False)
+class _Displayed(Record):
+    """A record under display names."""
+
+    names: Mapping[str, Mapping[str, str]]
+
+    @property
+    def pooled(self) -> pd.DataFrame:
+        return _table(super().pooled, self.names)
+
+
+def _info(info: Mapping[str, Any], names: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    """run.json under display names: its lists, and what it says of a network or of data by name."""
+    models, data = names["models"], names["datasets"]
+    shown = {**info, **{kind: _renamed(info[kind], names[kind]) for kind in _KINDS}}
+    shown["accuracy"] = [
+        {**row, "model": models[row["model"]], "dataset": data[row["dataset"]]} for row in info["accuracy"]
+    ]
+    batches = {models[name]: batch for name, batch in info["work"]["batches"].items()}
+    shown["work"] = {**info["work"], "batches": batches}
     if "earlier" in info:
-        info["earlier"] = [_earlier(entry, names["datasets"]) for entry in info["earlier"]]
-    tables = (record.results, record.curves, record.maps, record.photos)
-    return Record(record.folder, info, *(_table(table, names) for table in tables))
+        shown["earlier"] = [_earlier(entry, data) for entry in info["earlier"]]
+    return shown
 
 
 def display_names(info: Mapping[str, Any]) -> dict[str, dict[str, str]]:

@@ -1,0 +1,133 @@
+"""What a run found, metric by metric: the best method, what it is significantly better than, and the sanity check."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from ...formatting import join_words, plural
+from ...stats import Contest
+from ..number_format import fixed, interval
+from .board import Block, Board, Metric
+from .marks import Marked
+from .verdicts import Against
+
+ALL_WORSE = "all others"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One metric in one setting.
+
+    Attributes:
+        best: the methods with the best mean; empty where no two methods have means over the same images.
+        value: the best mean with its 95 % interval, as text.
+        better_than: the methods that are significantly worse, as text.
+        level_with: the methods that do not differ significantly from the best, as text.
+        beaten_by: controls that know nothing of the object or the network's reasons and have a better mean than every
+            method: the metric fails the sanity check. Their names, as text.
+    """
+
+    metric: Metric
+    best: tuple[str, ...]
+    value: str
+    better_than: str
+    level_with: str
+    beaten_by: str
+
+
+def findings_of(marked: Marked, block: Block) -> tuple[Finding, ...]:
+    """A finding for each quality metric of a setting, in the study's order."""
+    contests = {tuple(map(str, contest.key)): contest for contest in marked.board.contests}
+    keys = ((block.model, block.dataset, block.layer, metric.name, metric.protocol) for metric in block.quality)
+    return tuple(_finding(marked, metric, contests.get(key)) for metric, key in zip(block.quality, keys, strict=True))
+
+
+def _finding(marked: Marked, metric: Metric, contest: Contest | None) -> Finding:
+    gamed = join_words(metric.gamed)
+    if contest is None or not contest.best:
+        return Finding(metric, (), "", "", "", gamed)
+    best = marked.board.tidy.loc[list(contest.best)]
+    decimals = marked.board.decimals[contest.key]
+    span = interval(best["low"].min(), best["high"].max(), decimals)
+    value = f"{fixed(best['mean'].iloc[0], decimals)} {span}".strip()
+    against = marked.verdicts.against(contest)
+    return Finding(metric, tuple(map(str, best["method"])), value, _worse(against), _level(against), gamed)
+
+
+def _worse(against: Against) -> str:
+    if against == Against():
+        return "not tested"
+    if not against.level and not against.better:
+        return ALL_WORSE
+    return join_words(against.worse) or "none"
+
+
+def _level(against: Against) -> str:
+    """Those that a test of ranks calls better than the best mean are said as such."""
+    level = join_words(against.level)
+    better = f"{join_words(against.better)} (better by the test of ranks)" if against.better else ""
+    return ", ".join(text for text in (level, better) if text) or "–"
+
+
+@dataclass(frozen=True)
+class AcrossSettings:
+    """One metric over all settings (network, data, layer).
+
+    Attributes:
+        best: who has the best mean in how many settings, as text.
+        clear: in how many settings all other methods are significantly worse.
+        beaten: in how many settings a control beats every method.
+        settings: how many have a best method.
+    """
+
+    metric: Metric
+    best: str
+    clear: int
+    beaten: int
+    settings: int
+
+
+def across_settings(marked: Marked) -> tuple[AcrossSettings, ...]:
+    """A row for each quality metric; empty with one setting."""
+    board = marked.board
+    return tuple(_across(marked, metric) for metric in board.of()) if len(board.blocks) > 1 else ()
+
+
+def _across(marked: Marked, metric: Metric) -> AcrossSettings:
+    board = marked.board
+    contests = [c for c in board.contests if c.key[3:] == (metric.name, metric.protocol)]
+    wins = Counter(str(name) for c in contests for name in board.tidy.loc[list(c.best), "method"])
+    best = join_words(f"{name} {count}" for name, count in wins.most_common())
+    clear = sum(_clear(marked, contest) for contest in contests)
+    beaten = sum(contest.key in board.gamed for contest in contests)
+    return AcrossSettings(metric, best, clear, beaten, sum(bool(contest.best) for contest in contests))
+
+
+def _clear(marked: Marked, contest: Contest) -> bool:
+    if not contest.best:
+        return False
+    against = marked.verdicts.against(contest)
+    return bool(against.worse) and not against.level and not against.better
+
+
+def accuracy(board: Board) -> list[str]:
+    """Per network and data set: how many labelled images the network gets right."""
+    return [
+        f"{row['model']}: {row['right']} of {row['labelled']} correct on {row['dataset']}"
+        for row in board.record.info.get("accuracy", ())
+        if row["labelled"]
+    ]
+
+
+def setup(board: Board) -> str:
+    """The set-up in one line: how many of what, and where it ran."""
+    info = board.record.info
+    parts = [
+        plural(len(info["models"]), "network"),
+        plural(len(info["datasets"]), "data set"),
+        plural(len(board.blocks), "setting"),
+        f"on {info['device']['name']}",
+        f"seed {info['seed']}",
+    ]
+    return ", ".join(parts)
