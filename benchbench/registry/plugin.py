@@ -133,8 +133,8 @@ class Plugin:
     def display_name(self, params: Mapping[str, Any]) -> str:
         """The name for reports: the title, its {fields} filled in, and the other parameters that are not defaults.
 
-        ``Score-CAM (variant=torchcam)``, ``Inverted Grad-CAM``. Files and folders are named by the title alone, by their
-        last part.
+        ``Score-CAM (variant=torchcam)``, ``Inverted Grad-CAM``. The title alone names files and folders, by their last
+        part.
         """
         known = self.parameters
         fields_of_title = {name for _, name, _, _ in Formatter().parse(self.title) if name}
@@ -142,9 +142,7 @@ class Plugin:
             self.title.format_map({key: _shown(params[key]) for key in fields_of_title}) if self.title else self.name
         )
         shown = {k: v for k, v in sorted(params.items()) if k in known and k not in fields_of_title}
-        differing = [
-            f"{k}={_shown(v)}" for k, v in shown.items() if v != known[k].default and not isinstance(v, Path)
-        ]
+        differing = [f"{k}={_shown(v)}" for k, v in shown.items() if v != known[k].default and not isinstance(v, Path)]
         return f"{title} ({', '.join(differing)})" if differing else title
 
 

@@ -26,6 +26,7 @@ from ..leaderboard.missing import Missing, SickMaps, grouped_missing, sick_maps
 from ..number_format import fixed, pairs_in_words
 from . import subgroups
 from .downloads import downloads, failures
+from .images_needed import ImagesNeeded, images_needed
 from .significance import Decided
 
 
@@ -164,6 +165,10 @@ class Page:
 
     def findings(self, block: Block) -> tuple[findings.Finding, ...]:
         return findings.findings_of(self.marked, block)
+
+    @cached_property
+    def images_needed(self) -> tuple[ImagesNeeded, ...]:
+        return images_needed(self.marked)
 
     @cached_property
     def across(self) -> tuple[findings.AcrossSettings, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -35,6 +36,38 @@ class Duels:
     methods: tuple[str, ...]
     cells: tuple[tuple[tuple[int, int, int] | None, ...], ...]
     rows: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class PairCounts:
+    """A method against another, over all settings and metrics.
+
+    Attributes:
+        better, worse: comparisons in which the row's method is significantly better, or worse.
+        equivalent, undecided: the others.
+    """
+
+    better: int
+    worse: int
+    equivalent: int
+    undecided: int
+
+    @property
+    def tested(self) -> int:
+        return self.better + self.worse + self.equivalent + self.undecided
+
+    @property
+    def lead(self) -> float:
+        """(better - worse) / tested, -1 to 1: the colour of the cell."""
+        return (self.better - self.worse) / self.tested if self.tested else 0.0
+
+
+@dataclass(frozen=True)
+class PairMap:
+    """All methods against each other, over all settings and metrics; None on the diagonal and where none was tested."""
+
+    methods: tuple[str, ...]
+    cells: tuple[tuple[PairCounts | None, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -80,6 +113,21 @@ class Decided:
     @property
     def _ranking(self) -> pd.DataFrame:
         return self.marked.verdicts.overall
+
+    @cached_property
+    def pair_map(self) -> PairMap | None:
+        """None with fewer than two tested methods."""
+        rows = self.marked.tested_pairs
+        listed = [m["name"] for m in self.marked.board.record.info["methods"]]
+        tested = set(rows["method"]) | set(rows["other"])
+        methods = tuple(name for name in listed if name in tested)
+        if len(methods) < 2:
+            return None
+        counts: dict[tuple[str, str], Counter[str]] = {}
+        for first, second, verdict in rows[["method", "other", "verdict"]].itertuples(index=False, name=None):
+            counts.setdefault((first, second), Counter())[verdict] += 1
+            counts.setdefault((second, first), Counter())[_MIRRORED.get(verdict, verdict)] += 1
+        return PairMap(methods, tuple(tuple(_pair_counts(counts.get((a, b))) for b in methods) for a in methods))
 
     @cached_property
     def duels(self) -> tuple[Duels, ...]:
@@ -155,6 +203,16 @@ class Decided:
     def _power(self) -> dict[tuple[str, ...], pd.DataFrame]:
         table = self.marked.verdicts.power
         return {tuple(map(str, key)): part for key, part in table.groupby(CONTEST, sort=False)}
+
+
+_MIRRORED = {"better": "worse", "worse": "better"}
+
+
+def _pair_counts(verdicts: Counter[str] | None) -> PairCounts | None:
+    if verdicts is None:
+        return None
+    better, worse, equivalent = (verdicts[name] for name in ("better", "worse", "equivalent"))
+    return PairCounts(better, worse, equivalent, verdicts.total() - better - worse - equivalent)
 
 
 def _triple(counts: list[int] | None) -> tuple[int, int, int] | None:
