@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
@@ -17,6 +17,8 @@ from ..leaderboard.board import BLOCK, Block, Board
 from ..leaderboard.marks import Marked
 from ..number_format import fixed
 from . import subgroups
+from .finding_files import Table, finding_tables, needed_table, pair_table, sick_table
+from .images_needed import images_needed
 from .significance import VERDICTS, Decided
 
 LOST = ["model", "dataset", "layer", "method", "status", "reason"]
@@ -46,7 +48,20 @@ def downloads(
     for number, group in enumerate(groups, start=1):
         files[f"groups-{number}"] = _groups(group, f"groups-{number}")
     files |= decided_files(decided) | _whole(marked)
+    for id, words, rows, caption in _found(marked, decided):
+        if not rows.empty:
+            files[id] = _file(words, rows, plain_table(caption, id, list(rows.columns), _texts(rows)))
     return files
+
+
+def _found(marked: Marked, decided: Decided) -> Iterator[Table]:
+    """The tables of ``finding_files``."""
+    yield from finding_tables(marked)
+    if decided.pair_map:
+        yield pair_table(decided.pair_map)
+    if needed := images_needed(marked):
+        yield needed_table(needed)
+    yield sick_table(marked.board.health)
 
 
 def failures(board: Board) -> pd.DataFrame:

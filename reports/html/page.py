@@ -143,8 +143,9 @@ class Page:
         return tuple(each for each in filters if len(each.names) > 1)
 
     def mark(self, key: str, name: str) -> int:
-        """The place of a name in its filter; 0 where there is nothing to choose from."""
-        return next((each.names.index(name) for each in self.filters if each.key == key), 0)
+        """The place of a name in its filter; 0 where there is nothing to choose from, -1 for a name that is no choice."""
+        names = next((each.names for each in self.filters if each.key == key), (name,))
+        return names.index(name) if name in names else -1
 
     def family(self, metric: Metric) -> int:
         return self.mark("family", _family(metric))

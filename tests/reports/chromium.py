@@ -52,5 +52,5 @@ def visit(browser: Any, path: Path, **options: Any) -> Heard:
     heard.tab.on("pageerror", lambda error: heard.complaints.append(str(error)))
     heard.tab.on("request", lambda request: heard.requests.append(request.url))
     heard.tab.goto(path.as_uri())
-    heard.tab.wait_for_selector("div.dt-container")
+    heard.tab.wait_for_selector("div.dt-container", state="attached")  # in a part that may be folded
     return heard

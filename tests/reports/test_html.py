@@ -150,14 +150,17 @@ def test_what_was_compared_is_told(root: Element) -> None:
 
 def test_findings_of_one_block_name_the_best_with_its_interval(single: Record) -> None:
     board = Board(single)
-    text = words(read(document.render(Marked.of(single))).text)
+    (table,) = boards(section(read(document.render(Marked.of(single))), "findings"))
+    rows = {words(tr.inside[0].text): [words(cell.text) for cell in tr.inside[1:]] for tr in table.all("tr")[1:]}
     (contest,) = [c for c in board.contests if c.key[3] == "insertion"]
     row = board.tidy.loc[list(contest.best)].to_dict("records")[0]
     digits = board.decimals[contest.key]
-    assert (
-        f"Insertion AUC (rise-28, higher is better): {row['method']} has the best mean, {fixed(row['mean'], digits)}, "
-        f"95 % interval [{fixed(row['low'], digits)}, {fixed(row['high'], digits)}], over 12 images."
-    ) in text
+    best, mean, better, level, sanity = rows["Insertion AUC ↑, higher is better rise-28"]
+    assert best == row["method"]
+    assert mean == f"{fixed(row['mean'], digits)} [{fixed(row['low'], digits)}, {fixed(row['high'], digits)}]"
+    others = {name for name in (r.method for r in board.blocks[0].methods) if name not in (best, "cam")}
+    assert better == "all others" or set(re.split(", | and ", f"{better}, {level}")) - {"none", "–"} == others
+    assert sanity == "passes"
 
 
 def test_the_same_run_gives_the_same_page(plain: Record, page: Path) -> None:
@@ -211,31 +214,40 @@ def test_the_files_are_named_with_their_digests(root: Element, plain: Record) ->
 
 
 def test_what_is_missing_is_counted_by_reason(root: Element) -> None:
-    (table,) = boards(section(root, "provenance"))
+    table = boards(section(root, "health"))[0]
     rows = [[words(cell.text) for cell in tr.inside] for tr in table.all("tr")][1:]
-    assert rows[0] == ["layercam", "tinynet · photos · stage3", "failed", "5", "10", "RuntimeError: out of memory"]
-    assert rows[2] == ["cam", "tinynet · photos · stage3", "not applicable", "8", "63", CAM_REASON]
-    assert len(rows) == 4
+    assert rows == [
+        ["RuntimeError: out of memory", "failed", "layercam", "2", "20"],
+        [CAM_REASON, "not applicable", "cam", "2", "126"],
+    ]
 
 
-def test_there_is_a_box_for_each_thing_to_choose_from(tmp_path: Path, root: Element) -> None:
+def test_the_selector_offers_what_there_is_to_choose_from(tmp_path: Path, root: Element) -> None:
     many = fake_record(tmp_path, Fake(models=["a", "b"], datasets=["c", "d"], samples=["one", "two"]))
     read_back = read(document.render(Marked.of(many)))
-    boxes = [box.attributes for box in read_back.all("input") if box.attributes.get("type") == "checkbox"]
-    named = [(box["name"], box["data-name"]) for box in boxes]
-    assert named == [
-        ("network", "a"),
-        ("network", "b"),
-        ("data", "c"),
-        ("data", "d"),
-        ("layer", "stage3"),
-        ("layer", "stage4"),
-        ("family", "faithfulness"),
-        ("family", "localisation"),
-    ]
+    assert selected(read_back) == {
+        "network": (["all", "a", "b"], "a"),
+        "data": (["all", "c", "d"], "c"),
+        "layer": (["all", "stage3", "stage4"], "stage4"),
+        "family": (["all", "faithfulness", "localisation"], ""),
+    }
     assert len(boards(section(read_back, "leaderboard"))) == 8
-    names = [box.attributes["name"] for box in root.all("input") if box.attributes.get("type") == "checkbox"]
-    assert set(names) == {"layer", "family"}
+    assert selected(root) == {
+        "layer": (["all", "stage3", "stage4"], ""),
+        "family": (["all", "faithfulness", "localisation"], ""),
+    }
+
+
+def selected(page: Element) -> dict[str, tuple[list[str], str]]:
+    """By key of the selector: the names that it offers, and the name that the page opens with."""
+    boxes = [box for box in page.all("select") if "data-key" in box.attributes]
+    return {
+        box.attributes["data-key"]: (
+            [words(option.text) for option in box.all("option")],
+            "".join(words(option.text) for option in box.all("option") if "selected" in option.attributes),
+        )
+        for box in boxes
+    }
 
 
 def test_hostile_names_are_text(hostile_root: Element) -> None:
@@ -296,7 +308,7 @@ def test_a_run_of_costs_alone_has_a_page(single: Record) -> None:
 def test_a_run_where_everything_failed_has_a_page(tmp_path: Path) -> None:
     record = fake_record(tmp_path, Fake(methods=["cam"], controls=[], layers=["last"]))
     text = words(read(document.render(Marked.of(record))).text)
-    assert "fewer than two methods have a mean over the same images, so none is called best" in text
+    assert "no two methods have means over the same images" in text
 
 
 def empty(record: Record) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:

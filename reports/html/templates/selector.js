@@ -8,7 +8,7 @@
   const links = [...document.querySelectorAll("nav.page a")];
   const box = (key) => boxes.find((each) => each.dataset.key === key);
   const chosen = (key) => box(key)?.value ?? "all";
-  const fits = (block, keys) => keys.every((key) => chosen(key) === "all" || !block.dataset[key] || block.dataset[key] === chosen(key));
+  const fits = (block, keys) => keys.every((key) => ["all", block.dataset[key]].includes(chosen(key)) || !(block.dataset[key] >= 0));
 
   // A network has no layers of another: these cannot be chosen, and the network's last layer takes their place.
   function offerLayers() {

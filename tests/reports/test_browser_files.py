@@ -1,0 +1,72 @@
+"""The files of each table, and what paper shows, in a real browser."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchbench.reports.html.page import Page
+from benchbench.reports.leaderboard.marks import Marked
+from benchbench.results.record import Record
+
+from .chromium import visit
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_table_is_saved_as_csv_and_latex_by_one_click(
+    browser: Any, page: Path, plain: Record, tmp_path: Path
+) -> None:
+    heard = visit(browser, page)
+    tab = heard.tab
+    files = Page(Marked.of(plain)).downloads
+    for id, kind in (("block-2", "csv"), ("block-2", "tex"), ("health", "csv"), ("every", "tex")):
+        with tab.expect_download() as download:
+            tab.locator(f"[data-table={id}] [data-as={kind}]").click()
+        saved = tmp_path / f"{id}.{kind}"
+        download.value.save_as(saved)
+        assert download.value.suggested_filename == f"{files[id]['name']}.{kind}"
+        assert saved.read_text(encoding="utf-8") == files[id][kind]
+    with (tmp_path / "block-2.csv").open(encoding="utf-8", newline="") as read:
+        assert {row["layer"] for row in csv.DictReader(read)} == {"stage4"}
+    assert heard.complaints == []
+    assert heard.outside == [page.as_uri()]
+    tab.close()
+
+
+def test_latex_is_copied(browser: Any, page: Path, plain: Record) -> None:
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    tab = context.new_page()
+    tab.goto(page.as_uri())
+    tab.locator("[data-table=block-1] [data-as=copy]").click()
+    output = tab.locator("[data-table=block-1] output")
+    output.filter(has_text="LaTeX copied").wait_for()
+    assert tab.evaluate("navigator.clipboard.readText()") == Page(Marked.of(plain)).downloads["block-1"]["tex"]
+    context.close()
+
+
+def test_hostile_names_are_only_text_in_files(browser: Any, hostile_page: Path) -> None:
+    heard = visit(browser, hostile_page)
+    tab = heard.tab
+    with tab.expect_download() as download:
+        tab.locator("[data-table=block-1] [data-as=csv]").click()
+    assert "/" not in download.value.suggested_filename
+    assert tab.evaluate("window.hacked") is None
+    assert heard.complaints == []
+    tab.close()
+
+
+def test_paper_opens_what_is_said_once(browser: Any, page: Path) -> None:
+    """The study, and not the tables that repeat what a figure and the leaderboard say."""
+    tab = visit(browser, page).tab
+    tab.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert tab.locator("section[aria-labelledby=provenance] details[open]").count() == 1
+    assert tab.locator("details.again").count() == 3
+    assert tab.locator("details.again[open]").count() == 0
+    tab.emulate_media(media="print")
+    assert tab.locator("details.again:visible").count() == 0
+    assert tab.locator("section[aria-labelledby=provenance] pre").is_visible()
+    tab.close()
