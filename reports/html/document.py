@@ -26,7 +26,7 @@ from .page import Page
 SCRIPTS = ("sort.js", "downloads.js", "atlas.js", "gallery.js", "points.js", "every.js", "selector.js")
 # narrow screens and paper come last: they overrule the others
 STYLES = (
-    "base.css", "board.css", "selector.css", "points.css", "compared.css", "gallery.css", "every.css", "narrow.css",
+    "base.css", "answer.css", "board.css", "selector.css", "points.css", "compared.css", "gallery.css", "every.css", "narrow.css",
     "print.css",
 )  # fmt: skip
 MOST = 15_000_000  # bytes of a page
@@ -95,6 +95,11 @@ def header(metric: Metric) -> str:
     return metric.unit if metric.is_cost and len(metric.unit) < 4 else ""
 
 
+def first_sentence(text: str) -> str:
+    """Of several sentences, the first."""
+    return re.split(r"(?<=[.:]) (?=[A-Z])", text, maxsplit=1)[0]
+
+
 def _shown(value: Any) -> Any:
     """Foreign text cannot reorder the page: see ``visible``. Escaping comes after, by autoescape."""
     return visible(value) if type(value) is str else value
@@ -110,7 +115,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        link=link, header=header, pairs=pairs_in_words, plural=plural, merged=merged, visible=visible, fixed=fixed, share=share
+        link=link, header=header, pairs=pairs_in_words, plural=plural, merged=merged, visible=visible, fixed=fixed, share=share, first_sentence=first_sentence
     )
     return environment
 

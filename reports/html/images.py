@@ -91,7 +91,7 @@ class ImageSet:
         return {
             "values": [[_packed(self._values(layer, *metric)) for metric in self._metrics] for layer in self.layers],
             "failed": [self._failed(layer) for layer in self.layers],
-            "disagreement": [self._disagreement(layer, count) for layer in self.layers],
+            "disagreement": [self.disagreements(layer, count) for layer in self.layers],
             "share": self._share(),
             "reasons": list(reasons),
             "why": why,
@@ -142,7 +142,10 @@ class ImageSet:
         counts = rows["sample_at"].astype(int).value_counts()
         return [int(counts.get(at, 0)) for at in range(len(self.samples))]
 
-    def _disagreement(self, layer: str, count: int) -> list[float | None]:
+    def disagreements(self, layer: str, count: int) -> list[float | None]:
+        """Of the methods' maps at a layer, controls apart, for the first ``count`` images; None where fewer than two
+        maps are alive.
+        """
         methods = [method for method in self.methods if method not in self.board.controls]
         values = []
         for sample in self.samples[:count]:

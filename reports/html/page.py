@@ -17,19 +17,27 @@ from markupsafe import Markup
 
 from ...formatting import plural
 from ...stats import COST, QUALITY, curve_bands, measured
-from ..figures import agreement, curves, depth, pareto
+from ..figures import agreement, curves, depth, family_ranks, pareto
 from ..figures.style import Look, Picture, looks
 from ..leaderboard import findings
+from ..leaderboard.answer import Answer
 from ..leaderboard.board import Block, Board, Cell, Metric, Row
+from ..leaderboard.family_ranks import FamilyRanks
+from ..leaderboard.heat_matrix import HeatMatrix
 from ..leaderboard.marks import NONE, Mark, Marked
 from ..leaderboard.missing import Missing, SickMaps, grouped_missing, sick_maps
 from ..number_format import fixed, pairs_in_words
 from . import subgroups
+from .contrast import BlockContrasts, contrasts
 from .downloads import downloads, failures
+from .heat import HeatCell, heat_rows
+from .images import ImageSet
 from .images_needed import ImagesNeeded, images_needed
 from .significance import Decided
 
 
+MOST_CONTRASTS = 24  # settings with photographs on the first screen
+MOST_PHOTOS = 200  # among which they are chosen
 FEW_SETTINGS = 2  # networks x data x layers that a page shows below each other
 
 
@@ -166,6 +174,42 @@ class Page:
 
     def findings(self, block: Block) -> tuple[findings.Finding, ...]:
         return findings.findings_of(self.marked, block)
+
+    @cached_property
+    def answer(self) -> Answer:
+        return Answer.of(self.marked)
+
+    @cached_property
+    def rank_dots(self) -> Picture | None:
+        return family_ranks.drawn(FamilyRanks.of(self.marked), self._look)
+
+    @cached_property
+    def heat(self) -> HeatMatrix:
+        return HeatMatrix.of(self.marked)
+
+    @cached_property
+    def heat_rows(self) -> list[tuple[str, list[HeatCell]]]:
+        """The first methods of the matrix, each with its cells."""
+        return heat_rows(self.heat)
+
+    @cached_property
+    def image_sets(self) -> tuple[ImageSet, ...]:
+        """The images of each network and data."""
+        photos = self.board.record.photos
+        places = photos[["model", "dataset"]].drop_duplicates().itertuples(index=False, name=None)
+        sets = (ImageSet(self.board, str(model), str(dataset), MOST_PHOTOS) for model, dataset in places)
+        return tuple(each for each in sets if each.layers)
+
+    @cached_property
+    def contrasts(self) -> tuple[BlockContrasts, ...]:
+        """The photographs on which the methods disagree most, for the first settings."""
+        sets = {(each.model, each.dataset): each for each in self.image_sets}
+        blocks = [block for block in self.board.blocks if (block.model, block.dataset) in sets][:MOST_CONTRASTS]
+        return tuple(self._contrasts(block, sets[block.model, block.dataset]) for block in blocks)
+
+    def _contrasts(self, block: Block, images: ImageSet) -> BlockContrasts:
+        values = images.disagreements(block.layer, len(images.photos))
+        return BlockContrasts(block, contrasts(images, block.layer, values))
 
     @cached_property
     def images_needed(self) -> tuple[ImagesNeeded, ...]:

@@ -1,0 +1,106 @@
+"""The photographs on which the methods disagree most, each with the two maps that are most unlike."""
+
+from __future__ import annotations
+
+import io
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import isnan
+
+import matplotlib as mpl
+import numpy as np
+from PIL import Image
+
+from ...results.schema import FloatArray
+from ..leaderboard.board import Block
+from .disagreement import disagreement
+from .images import ImageSet
+
+PHOTOS = 4
+SIDE = 128  # pixels of a thumbnail's longer side
+OPACITY = 0.55
+COLOURS = "inferno"
+
+
+@dataclass(frozen=True)
+class MapThumbnail:
+    """One method's map over the photograph: a JPEG as a data address."""
+
+    method: str
+    uri: str
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A photograph with the two maps that order its cells most differently.
+
+    Attributes:
+        sample: the image's id.
+        place: its place in the study, which the gallery shows it under.
+        uri: the photograph, a JPEG as a data address.
+        maps: of two methods.
+        correlation: Spearman's, of the two maps.
+    """
+
+    sample: str
+    place: int
+    uri: str
+    width: int
+    height: int
+    maps: tuple[MapThumbnail, MapThumbnail]
+    correlation: float
+
+
+@dataclass(frozen=True)
+class BlockContrasts:
+    """The photographs of one setting."""
+
+    block: Block
+    contrasts: tuple[Contrast, ...]
+
+
+def contrasts(images: ImageSet, layer: str, disagreements: Sequence[float | None]) -> tuple[Contrast, ...]:
+    """Up to four, the greatest disagreement first; those without two live maps are left out.
+
+    Args:
+        disagreements: of the methods' maps at the layer, an entry per image of the set; None where there is none.
+    """
+    known = [(value, place) for place, value in enumerate(disagreements) if value is not None]
+    places = [place for _, place in sorted(known, key=lambda entry: (-entry[0], entry[1]))[:PHOTOS]]
+    found = (_contrast(images, layer, place) for place in places)
+    return tuple(contrast for contrast in found if contrast is not None)
+
+
+def _contrast(images: ImageSet, layer: str, place: int) -> Contrast | None:
+    sample = images.samples[place]
+    named = [(name, images.map((sample, layer, name))) for name in images.methods if name not in images.board.controls]
+    maps = {name: saliency for name, saliency in named if saliency is not None}
+    apart = [(disagreement([maps[a], maps[b]]), a, b) for a, b in combinations(maps, 2)]
+    apart = [entry for entry in apart if not isnan(entry[0])]
+    if not apart:
+        return None
+    most, first, second = max(apart, key=lambda entry: entry[0])
+    file = str(images.photos["file"].iloc[place])
+    with Image.open(io.BytesIO(images.board.record.photo(file))) as opened:
+        photo = opened.convert("RGB")
+    photo.thumbnail((SIDE, SIDE))
+    shown = [MapThumbnail(name, _uri(_over(photo, maps[name]))) for name in (first, second)]
+    return Contrast(sample, place, _uri(photo), photo.width, photo.height, (shown[0], shown[1]), 1 - most)
+
+
+def _over(photo: Image.Image, saliency: FloatArray) -> Image.Image:
+    """The map, upsampled (bilinear) and stretched to its own range, coloured, over the photograph."""
+    small = Image.fromarray(np.ascontiguousarray(saliency, dtype=np.float32))
+    values = np.asarray(small.resize(photo.size, Image.Resampling.BILINEAR))
+    low, high = float(values.min()), float(values.max())
+    scaled = (values - low) / (high - low) if high > low else np.zeros_like(values)
+    coloured = Image.fromarray(mpl.colormaps[COLOURS](scaled, bytes=True)[..., :3])
+    return Image.blend(photo, coloured, OPACITY)
+
+
+def _uri(picture: Image.Image) -> str:
+    out = io.BytesIO()
+    picture.save(out, "JPEG", quality=80, optimize=True)
+    return f"data:image/jpeg;base64,{b64encode(out.getvalue()).decode('ascii')}"
