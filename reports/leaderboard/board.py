@@ -132,7 +132,9 @@ class Board:
     def decimals(self) -> dict[tuple[Any, ...], int]:
         """Of each metric in each block, by (model, dataset, layer, metric, protocol)."""
         errors = standard_errors(self.shown.results)
-        return {key: _decimals(rows, errors) for key, rows in self.tidy.groupby(CONTEST, sort=False, dropna=False)}
+        return {
+            key: column_decimals(rows, errors) for key, rows in self.tidy.groupby(CONTEST, sort=False, dropna=False)
+        }
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
@@ -207,8 +209,8 @@ def _metric(entry: dict[str, Any], kind: str) -> Metric:
     return Metric(entry["name"], entry["protocol"], title, entry["higher_is_better"], unit, kind, family, range=bounds)
 
 
-def _decimals(column: pd.DataFrame, errors: Mapping[tuple[Any, ...], float]) -> int:
-    """Of one metric in one block: by its standard errors, or the size of its measurements.
+def column_decimals(column: pd.DataFrame, errors: Mapping[tuple[Any, ...], float]) -> int:
+    """Of one metric, in one block or in several: by its standard errors, or the size of its measurements.
 
     Not by the intervals: those of few images are wide for what these images cannot have shown, and would hide digits
     in which methods differ on the same images.

@@ -48,12 +48,14 @@ def _tests(marked: Marked) -> Iterator[str]:
         names.append(f"McNemar's exact test for {join_words(dict.fromkeys(binary))}, where values are 0 or 1")
     several_places = len(board.blocks) > 1
     place = ", network, dataset and layer" if several_places else ""
-    most = max(len(rows) for rows in marked.pairs_of.values())
+    left_out, corrected = marked.methods_left_out, plural(marked.corrected_over, "pair")
     yield (
         f"All pairs of methods were compared on the same images by {join_words(names)}, with Holm's correction over "
-        f"the {plural(most, 'pair')} of each metric{place} (alpha = {ALPHA}). A method that failed on an "
+        f"the {corrected} of each metric{place} (alpha = {ALPHA}). A method that failed on an "
         "image lost that image to every method that did not fail."
     )
+    if left_out:
+        yield f"The correction includes the pairs of {plural(len(left_out), 'method')} of the study not shown here."
 
 
 def _tests_of(marked: Marked, name: str, protocol: str) -> set[str]:

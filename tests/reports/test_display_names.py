@@ -66,11 +66,12 @@ def test_what_people_read_has_them(record: Record, write: str, tmp_path: Path) -
 
         text = document.write(Marked.of(record), tmp_path / "report.html").read_text(encoding="utf-8")
     elif write == "terminal":
-        from benchbench.cli.output import rendered
+        from benchbench.reports.rendering import rendered
 
         text = "".join(rendered(part) for part in run.printed())
     else:
         text = {"latex": run.to_latex, "markdown": run.to_markdown, "notebook": run._repr_html_}[write]()
+    text = text.replace("{-}", "-")  # LaTeX
     assert "Grad-CAM" in text
     assert "Tiny Net" in text
     assert "tinynet" not in text.replace('"tinynet"', "").replace("id: tinynet", "") or write == "html"
