@@ -61,8 +61,13 @@ def write_tables(marked: Marked, folder: Path) -> list[Path]:
     and metrics.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    texts = {f"leaderboard.{suffix}": render_table(marked, format) for format, suffix in SUFFIXES.items()}
-    for style in ("compact", "supplementary"):
-        texts[f"{style}.tex"] = render_table(marked, "latex", TableOptions(style))
-    texts["references.bib"] = references(marked)
+    even = selected(marked)
+    texts = {
+        "leaderboard.csv": render_table(marked, "csv"),
+        "leaderboard.md": render_table(marked, "markdown"),
+        "leaderboard.tex": render_table(even, "latex"),
+        "compact.tex": render_table(even, "latex", TableOptions("compact")),
+        "supplementary.tex": render_table(marked, "latex", TableOptions("supplementary")),
+        "references.bib": references(marked),
+    }
     return [publish(folder / name, text) for name, text in texts.items()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ from ..errors import BenchError
 from .output import put
 from .parsing import labels
 from .table_names import read_names
+
+if TYPE_CHECKING:
+    from ..reports.table_options import TableOptions
 
 _LIST = "keys or display names, separated by commas; in this order"
 
@@ -62,16 +65,14 @@ def report_command(
     _write(run, format, out, options)
 
 
-def _write(run: Path, format: str, out: Path | None, options: object) -> None:
+def _write(run: Path, format: str, out: Path | None, options: TableOptions) -> None:
     from ..reports import leaderboard_files as tables
     from ..reports.figures import pdf
     from ..reports.html import document
     from ..reports.leaderboard.marks import Marked
     from ..reports.leaderboard.selected import selected
-    from ..reports.table_options import TableOptions
     from ..results.record import Record
 
-    assert isinstance(options, TableOptions)
     bib = _bib(out) if options.cite else None
     marked = Marked.of(Record.load(run))
     if format == "html":

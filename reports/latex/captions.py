@@ -48,7 +48,8 @@ def paragraph(marked: Marked, scope: Scope, spread: Spread, rank: bool) -> str:
 
 def _sentences(marked: Marked, scope: Scope, spread: Spread, rank: bool) -> Iterator[str]:
     costs_alone = all(metric.is_cost for metric in scope.metrics)
-    yield "Each method's cost was measured on the method alone." if costs_alone else statement(marked)
+    with_intervals = spread in ("interval", "pm")
+    yield "Each method's cost was measured on the method alone." if costs_alone else statement(marked, with_intervals)
     if any(block.methods for block in scope.blocks):
         yield "Best and second best: at the shown precision, among methods with a mean over the same images."
     if any(_worse(marked, scope)):

@@ -11,12 +11,16 @@ from .marks import Marked
 from .summary import intervals
 
 
-def statement(marked: Marked) -> str:
-    """How many images, what was resampled, which tests, what they were corrected for, and what was left out."""
-    return " ".join(_sentences(marked))
+def statement(marked: Marked, with_intervals: bool = True) -> str:
+    """How many images, what was resampled, which tests, what they were corrected for, and what was left out.
+
+    Args:
+        with_intervals: whether the table has intervals.
+    """
+    return " ".join(_sentences(marked, with_intervals))
 
 
-def _sentences(marked: Marked) -> Iterator[str]:
+def _sentences(marked: Marked, with_intervals: bool) -> Iterator[str]:
     board = marked.board
     info = board.record.info
     if not board.of(QUALITY):
@@ -27,7 +31,7 @@ def _sentences(marked: Marked) -> Iterator[str]:
     yield f"Every method was {'run' if left_out else 'scored'} on the same {data}."
     yield from dependence(info)
     yield from extended(info)
-    yield f"Means are over images. {intervals(board)}"
+    yield f"Means are over images.{' ' + intervals(board) if with_intervals else ''}"
     yield from _tests(marked)
     yield from left_out
     if board.controls:
