@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .escape import markdown
-from .latex.captions import constant_title, images_of
+from .latex.captions import constant_title, images_of, subject
 from .latex.sheet import Column, Line, Sheet, error_text, fails_everywhere, fails_here, offsets_of
 from .leaderboard.board import Metric
 from .leaderboard.marks import DAGGER, MarksShown
@@ -22,8 +22,9 @@ def markdown_sheet(sheet: Sheet) -> str:
     heads = [" · ".join([*map(markdown, column.heads), _heading(sheet, column)]) for column in sheet.columns]
     notes: list[str] = []
     rows = [_line(sheet, line, notes) for line in sheet.lines]
+    titles = (subject([sheet])[0], constant_title(sheet.scope.blocks))
     lines = [
-        f"### {markdown(constant_title(sheet.scope.blocks))}",
+        f"### {markdown(', '.join(title for title in titles if title))}",
         "",
         _caption(sheet),
         "",

@@ -11,7 +11,7 @@ from ..leaderboard.board import Block, Metric
 from ..leaderboard.marks import Marked
 from ..leaderboard.statement import statement
 from ..number_format import images
-from .sheet import Scope, Sheet, Spread, counts_in_rank, key_of
+from .sheet import Scope, Sheet, Spread, counts_in_rank, fails_everywhere, key_of
 from .short_names import short_title
 
 SPANS: dict[str, str] = {
@@ -27,7 +27,11 @@ def caption(marked: Marked, scope: Scope, spread: Spread, sheets: Sequence[Sheet
     """What the table shows, and what its marks mean; a mark that it does not have is not mentioned."""
     counted = images_of(scope.blocks)
     what = f"mean over {counted}{SPANS[spread]}" if counted else "measured costs"
-    sentences = [latex_breaking(f"{constant_title(scope.blocks)}: {what}.")]
+    named, mark = subject(sheets)
+    place = constant_title(scope.blocks)
+    place = place[:1].lower() + place[1:] if named and place.startswith("By ") else place
+    opening = f"{latex_breaking(named)}{mark}, {latex_breaking(place)}" if named else latex_breaking(place)
+    sentences = [f"{opening}: {latex_breaking(what)}."]
     sentences.append("Best in bold, second best underlined.")
     if any(_worse(marked, scope)):
         sentences.append(r"$\dagger$: significantly worse than the best ($p<0.05$).")
@@ -39,6 +43,25 @@ def caption(marked: Marked, scope: Scope, spread: Spread, sheets: Sequence[Sheet
         names = (f"{short_title(m)}: {m.title}" for m in scope.metrics if short_title(m) != m.title)
         sentences.append(latex_breaking(f"{'; '.join(names)}."))
     return " ".join(sentences)
+
+
+def subject(sheets: Sequence[Sheet]) -> tuple[str, str]:
+    """The metric and the method that all numbers are of, where no heading names them; and the metric's mark."""
+    lines = [line for sheet in sheets for line in sheet.lines]
+    columns = [column for sheet in sheets for column in sheet.columns if not column.rank]
+    headings, lines = [line for line in lines if line.heading], [line for line in lines if not line.heading]
+    keys, methods = {line.place.metric for line in lines}, {line.place.method for line in lines}
+    named: list[str] = []
+    mark = ""
+    key = next(iter(keys)) if len(keys) == 1 else None
+    if key and not any(each.place.metric for each in (*columns, *headings)):
+        metric = sheets[0].metric(key)
+        unit = f", {metric.unit}" if metric.is_cost and metric.unit else ""
+        named.append(f"{metric.title[:1].upper()}{metric.title[1:]} ({metric.direction}{unit})")
+        mark = r"$^{\ddagger}$" if fails_everywhere(sheets[0], key) else ""
+    if len(methods) == 1 and "" not in methods and sheets[0].corner != "Method" and not headings:
+        named.append(next(iter(methods)))
+    return " of ".join(named), mark
 
 
 def paragraph(marked: Marked, scope: Scope, spread: Spread, rank: bool) -> str:

@@ -132,7 +132,7 @@ def _groups(scope: Scope, blocks: Sequence[Block], layout: Layout) -> Iterator[t
             rows = list(_method_lines(_methods(here), base))
         else:
             rows = list(_network_lines(here, scope, base, without_layer=layout.columns == "layers"))
-        yield text, base if titles or method else Place(), rows
+        yield text, Place(method=method, metric=metric if titles else None), rows
 
 
 def _outer(

@@ -109,6 +109,7 @@ def test_one_metric_has_a_column_for_each_network_and_data(eight: Marked) -> Non
     for name in METHODS:
         wanted = [number(some, m, d, "layer4", name, "deletion", "rise-28") for m, d in product(networks, datasets)]
         assert [name, *wanted] in rows
+    assert r"\caption{Deletion AUC (lower is better), layer4, by network and data: " in render(some)
     markdown = render_table(eight, "markdown", TableOptions(spread="none", selection=selection))
     assert "| Method | ResNet-18 · Pascal VOC | ResNet-18 · Photographs | VGG-16 · Pascal VOC |" in markdown
 
