@@ -81,11 +81,11 @@ def _latex(character: str) -> str:
 
 def latex_breaking(text: str, most: int = 12) -> str:
     """``latex``, that may break after punctuation and within long words: no name is wider than its column."""
-    pieces, run = [], 0
-    for character in one_line(text):
+    pieces, run, line = [], 0, one_line(text)
+    for character, after in zip(line, f"{line[1:]} ", strict=True):
         pieces.append(_latex(character))
         run = 0 if character == " " else run + (1 if character.isascii() else 6)
-        if (character in _BREAKS and run > 3) or run >= most:
+        if after != " " and ((character in _BREAKS and after not in _BREAKS and run > 3) or run >= most):
             pieces.append(r"\allowbreak{}")
             run = 0
     return "".join(pieces).replace(r" \%", r"\,\%")

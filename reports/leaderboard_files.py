@@ -9,42 +9,65 @@ from ..errors import BenchError, nearest
 from ..files import publish
 from .escape import csv
 from .latex import leaderboard as latex
+from .latex.bibliography import bibliography
 from .leaderboard.display_names import with_ids
 from .leaderboard.marks import Marked
+from .leaderboard.selected import selected
 from .markdown import markdown_table
+from .table_options import TableOptions
 
 Format: TypeAlias = Literal["latex", "markdown", "csv"]
 SUFFIXES: dict[Format, str] = {"csv": "csv", "markdown": "md", "latex": "tex"}
 
 
-def render_table(marked: Marked, format: str, style: str = "full", spread: str = "interval") -> str:
+def render_table(marked: Marked, format: str, options: TableOptions | None = None) -> str:
     """The run's leaderboard as text.
 
     ``csv`` is the tidy table of ``Run.leaderboard`` at full precision, with its marks and the names of study files; the
-    others hold methods x metrics under their display names, rounded by the size of the intervals.
+    others show display names, and numbers rounded by the size of the intervals.
 
     Args:
-        style, spread: of ``latex``, see ``latex.render``; ``spread`` of ``markdown`` too.
+        options: what the table shows, and where; all in the default layout, if not given.
 
     Raises:
-        BenchError: an unknown format, style or spread.
+        BenchError: an unknown format, an option that the format does not take, or a name that the run does not have.
     """
-    if style != "full" and format in ("csv", "markdown"):
+    options = options or TableOptions()
+    if format not in SUFFIXES:
         raise BenchError(
-            f"{format} has no style {style!r}", where="--style", hint="Leave it out, or say --format latex"
+            f"unknown format {format!r}", where="--format", hint=nearest(format, ["html", "pdf", *SUFFIXES])
         )
+    options.refuse_for(format)
+    shown = selected(marked, options.selection) if options.selection.options else marked
     if format == "csv":
-        return csv(with_ids(marked.table(), marked.board.record.info))
+        return csv(with_ids(shown.table(), shown.board.record.info))
+    layout = {"rows": options.rows, "columns": options.columns, "rank": options.rank}
     if format == "markdown":
-        return markdown_table(marked, spread)
-    if format == "latex":
-        return latex.render(marked, style, spread)
-    raise BenchError(f"unknown format {format!r}", where="--format", hint=nearest(format, ["html", "pdf", *SUFFIXES]))
+        return markdown_table(shown, options.spread, **layout)
+    return latex.render(shown, options.style, options.spread, **layout, cite=options.cite)
+
+
+def references(marked: Marked, options: TableOptions | None = None) -> str:
+    """BibTeX of the methods and metrics that a table shows."""
+    options = options or TableOptions()
+    shown = selected(marked, options.selection) if options.selection.options else marked
+    return bibliography(shown.board.record.info)
 
 
 def write_tables(marked: Marked, folder: Path) -> list[Path]:
-    """Write leaderboard.csv, .md and .tex, compact.tex and supplementary.tex into the folder; returns their paths."""
+    """Write the tables of a run into the folder; returns their paths.
+
+    leaderboard.csv, .md and .tex, compact.tex, supplementary.tex, and references.bib with the papers of all methods
+    and metrics.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    texts = {f"leaderboard.{suffix}": render_table(marked, format) for format, suffix in SUFFIXES.items()}
-    texts |= {f"{style}.tex": render_table(marked, "latex", style) for style in ("compact", "supplementary")}
+    even = selected(marked)
+    texts = {
+        "leaderboard.csv": render_table(marked, "csv"),
+        "leaderboard.md": render_table(marked, "markdown"),
+        "leaderboard.tex": render_table(even, "latex"),
+        "compact.tex": render_table(even, "latex", TableOptions("compact")),
+        "supplementary.tex": render_table(marked, "latex", TableOptions("supplementary")),
+        "references.bib": references(marked),
+    }
     return [publish(folder / name, text) for name, text in texts.items()]

@@ -4,28 +4,40 @@ from __future__ import annotations
 
 from ..errors import BenchError, nearest
 from .escape import markdown
+from .latex.layout import Layout, checked, sheets
+from .latex.sheet import Scope, Spread
 from .leaderboard.board import Block, Metric, Row
 from .leaderboard.marks import DAGGER, Marked, MarksShown
+from .leaderboard.selected import SelectedMarked, selected
 from .leaderboard.statement import statement
-from .number_format import fixed
+from .markdown_sheet import SPREADS, joined, markdown_sheet, spread_text
 
 
-def markdown_table(marked: Marked, spread: str = "interval") -> str:
+def markdown_table(
+    marked: Marked, spread: str = "auto", rows: str = "methods", columns: str = "auto", rank: bool = False
+) -> str:
     """Best bold, second underlined, a dagger on what is significantly worse than the best.
 
     Args:
-        spread: ``interval``, ``se`` (standard error) or ``none``.
+        spread: ``interval`` (as ``auto``), ``se`` (standard error), ``pm`` (distances to the interval's ends) or
+            ``none``.
+        rows, columns, rank: see ``latex.leaderboard.render``.
 
     Raises:
-        BenchError: an unknown spread.
+        BenchError: an unknown word, or options that do not go together.
     """
-    if spread not in SPREADS:
-        raise BenchError(f"unknown spread {spread!r}", where="--spread", hint=nearest(spread, SPREADS))
-    tables = [_markdown(marked, block, spread) for block in marked.board.blocks]
+    if spread not in ("auto", *SPREADS):
+        raise BenchError(f"unknown spread {spread!r}", where="--spread", hint=nearest(spread, ["auto", *SPREADS]))
+    chosen: Spread = "interval" if spread == "auto" else spread  # type: ignore[assignment]
+    scope = Scope(marked.board.blocks, marked.board.metrics)
+    layout = checked(Layout(rows, columns, rank), scope)
+    if layout == Layout(columns="metrics"):
+        tables = [_markdown(marked, block, chosen) for block in marked.board.blocks]
+    else:
+        even = marked if isinstance(marked, SelectedMarked) else selected(marked)
+        scope = Scope(even.board.blocks, even.board.metrics)
+        tables = [markdown_sheet(sheet) for sheet in sheets(even, scope, layout, chosen)]
     return "\n".join([*tables, f"{markdown(statement(marked))}\n"])
-
-
-SPREADS = {"interval": " with 95 % interval", "se": " ± standard error", "none": ""}
 
 
 def _markdown(marked: Marked, block: Block, spread: str) -> str:
@@ -35,13 +47,13 @@ def _markdown(marked: Marked, block: Block, spread: str) -> str:
         "",
         _caption(marked, block, spread),
         "",
-        _line(["Method", *(_heading(metric) for metric in block.metrics)]),
-        _line([":--", *("--:" for _ in block.metrics)]),
+        joined(["Method", *(_heading(metric) for metric in block.metrics)]),
+        joined([":--", *("--:" for _ in block.metrics)]),
         *(_row(marked, block, row, spread) for row in block.methods),
     ]
     if block.controls:
         lines += [
-            _line(["*Controls*", *("" for _ in block.metrics)]),
+            joined(["*Controls*", *("" for _ in block.metrics)]),
             *(_row(marked, block, row, spread) for row in block.controls),
         ]
     lines.append("")
@@ -68,7 +80,7 @@ def _heading(metric: Metric) -> str:
 
 def _row(marked: Marked, block: Block, row: Row, spread: str) -> str:
     cells = [marked.shown(block, row.method, cell.metric.name, cell.metric.protocol) for cell in row.cells]
-    return _line([markdown(row.method), *(_cell(shown, spread) for shown in cells if shown)])
+    return joined([markdown(row.method), *(_cell(shown, spread) for shown in cells if shown)])
 
 
 def _cell(shown: MarksShown, spread: str) -> str:
@@ -76,10 +88,4 @@ def _cell(shown: MarksShown, spread: str) -> str:
     text = markdown(cell.text)
     number = f"**{text}**" if mark.best else f"<ins>{text}</ins>" if mark.second else text
     number += (DAGGER if mark.worse else "") + "".join(f"<sup>{note}</sup>" for note in cell.notes)
-    if spread == "se" and mark.error == mark.error:
-        return f"{number} ± {fixed(mark.error, cell.metric.decimals)}"
-    return f"{number} {cell.interval}" if spread == "interval" and cell.interval else number
-
-
-def _line(cells: list[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+    return number + spread_text(shown, spread)

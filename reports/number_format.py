@@ -73,6 +73,13 @@ def interval(low: float, high: float, decimals: int) -> str:
     return f"[{fixed(low, decimals)}, {fixed(high, decimals)}]"
 
 
+def offsets(mean: float, low: float, high: float, decimals: int) -> tuple[str, str]:
+    """How far below and above the mean an interval reaches; empty where there is none."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return "", ""
+    return fixed(mean - low, decimals), fixed(high - mean, decimals)
+
+
 def images(units: int, scored: int) -> str:
     """``20 images``; ``48 images (6 independent)`` where some are copies, or of one group."""
     text = plural(scored, "image")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import Unpack
 
 import pandas as pd
 from rich.console import RenderableType
@@ -17,11 +18,9 @@ from ..reports import terminal
 from ..reports.figures.pdf import write_figures
 from ..reports.html import document
 from ..reports.html.notebook import notebook
-from ..reports.latex import leaderboard
 from ..reports.leaderboard.board import Board
 from ..reports.leaderboard.marks import Marked
 from ..reports.leaderboard.verdicts import Verdicts
-from ..reports.markdown import markdown_table
 from ..results.disturbance_scores import read_trials
 from ..results.record import Record, with_network_rows, with_network_table
 from ..stats import (
@@ -37,6 +36,7 @@ from ..stats import (
     versus,
 )
 from ..stats.metric_reliability import levels_of
+from .tables import Shown, options_of
 
 
 class Run:
@@ -255,22 +255,29 @@ class Run:
         """
         return self._verdicts.board.agreement.copy()
 
-    def to_latex(self, style: str = "full", spread: str = "interval") -> str:
+    def to_latex(self, style: str = "full", spread: str = "auto", **shown: Unpack[Shown]) -> str:
         """The leaderboard for a paper: booktabs tables that stay within the page, and a paragraph on the statistics.
 
         Args:
-            style: ``full`` (all metrics with their spread), ``compact`` (means and marks) or ``supplementary`` (every
+            style: ``full``, ``compact`` (the settings side by side, means and marks) or ``supplementary`` (every
                 number, in a longtable).
-            spread: ``interval`` (95 %), ``se`` (standard error) or ``none``.
+            spread: ``interval`` (95 %), ``se`` (standard error), ``pm`` (distances from the mean to the ends of the
+                interval) or ``none``; ``auto`` is ``interval`` where it fits on two pages, else ``none``.
+            shown: ``methods``, ``metrics``, ``networks``, ``datasets``, ``layers``, ``names``, ``rows``, ``columns``,
+                ``rank`` and ``cite``: see ``benchbench.api.tables.Shown`` and docs/paper-tables.md.
 
         Raises:
-            BenchError: another style or spread.
+            BenchError: the run has nothing of a name, an unknown word, or options that do not go together.
         """
-        return leaderboard.render(self._marked, style, spread)
+        return tables.render_table(self._marked, "latex", options_of(style, spread, shown))
 
-    def to_markdown(self, spread: str = "interval") -> str:
-        """The leaderboard as Markdown, with the same marks."""
-        return markdown_table(self._marked, spread)
+    def to_markdown(self, spread: str = "auto", **shown: Unpack[Shown]) -> str:
+        """The leaderboard as Markdown, with the same marks; ``shown`` as in ``to_latex``."""
+        return tables.render_table(self._marked, "markdown", options_of("full", spread, shown))
+
+    def bibtex(self) -> str:
+        """BibTeX of the papers behind the run's methods and metrics."""
+        return tables.references(self._marked)
 
     def figures(self, folder: str | Path) -> list[Path]:
         """Write curves, quality against cost and critical-difference diagrams as PDF; returns their paths."""

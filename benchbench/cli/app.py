@@ -21,6 +21,7 @@ from .common import Once, run_study, study_of
 from .gate import baseline_command, check_command
 from .output import put, screen
 from .parsing import items, named, number, parse_item, two
+from .report import report_command
 
 app = typer.Typer(
     name="benchbench",
@@ -148,32 +149,7 @@ def reliability_command(
         raise typer.Exit(1)
 
 
-@app.command("report", cls=Once)
-def report_command(
-    run: Annotated[Path, typer.Argument(help="A run's folder")],
-    format: Annotated[str, typer.Option(help="html, latex, markdown, csv, or pdf (the figures)")] = "html",
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Output path; default: RUN/report.html for html, RUN/figures for pdf, else the screen"),
-    ] = None,
-    style: Annotated[str, typer.Option(help="Style of latex: full, compact or supplementary")] = "full",
-    spread: Annotated[str, typer.Option(help="Spread in latex and markdown: interval, se or none")] = "interval",
-) -> None:
-    """Rebuild a report, its tables or its figures from a run's folder, without a network."""
-    from ..reports import leaderboard_files as tables
-    from ..reports.figures import pdf
-    from ..reports.html import document
-    from ..reports.leaderboard.marks import Marked
-    from ..results.record import Record
-
-    marked = Marked.of(Record.load(run))
-    if format == "html":
-        print(document.write(marked, out or run / "report.html"))
-        return
-    if format == "pdf":
-        print("\n".join(map(str, pdf.write_figures(marked, out or run / "figures"))))
-        return
-    put(tables.render_table(marked, format, style, spread), out)
+app.command("report", cls=Once)(report_command)
 
 
 @app.command("compare", cls=Once)

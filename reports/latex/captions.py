@@ -1,11 +1,109 @@
-"""How a table that holds several networks, data and layers names each, and what they share."""
+"""A table's short caption, and the paragraph on its statistics for the text."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 
-from ..leaderboard.board import Block
+from ...formatting import join_words
+from ..escape import latex, latex_breaking
+from ..leaderboard.board import Block, Metric
+from ..leaderboard.marks import Marked
+from ..leaderboard.statement import statement
 from ..number_format import images
+from .sheet import Scope, Sheet, Spread, counts_in_rank, fails_everywhere, key_of
+from .short_names import short_title
+
+SPANS: dict[str, str] = {
+    "interval": " with 95% interval below",
+    "se": " and standard error",
+    "pm": " and distances to the ends of the 95% interval",
+    "none": "",
+}
+_PATH = re.compile(r"[a-z0-9_.\[\]]+")  # a module's name in a network
+
+
+def caption(marked: Marked, scope: Scope, spread: Spread, sheets: Sequence[Sheet]) -> str:
+    """What the table shows, and what its marks mean; a mark that it does not have is not mentioned."""
+    counted = images_of(scope.blocks)
+    what = f"mean over {counted}{SPANS[spread]}" if counted else "measured costs"
+    named, mark = subject(sheets)
+    place = constant_title(scope.blocks)
+    place = place[:1].lower() + place[1:] if named and place.startswith("By ") else place
+    opening = f"{latex_breaking(named)}{mark}, {latex_breaking(place)}" if named else latex_breaking(place)
+    sentences = [f"{opening}: {latex_breaking(what)}."]
+    sentences.append("Best in bold, second best underlined.")
+    if any(_worse(marked, scope)):
+        sentences.append(r"$\dagger$: significantly worse than the best ($p<0.05$).")
+    if any(metric.gamed for metric in _metrics(scope)):
+        sentences.append(r"$\ddagger$: fails the sanity check, a control is better than every method.")
+    if any(block.methods and block.controls for block in scope.blocks):
+        sentences.append("Controls in grey.")
+    if any(sheet.short for sheet in sheets):
+        names = (f"{short_title(m)}: {m.title}" for m in scope.metrics if short_title(m) != m.title)
+        sentences.append(latex_breaking(f"{'; '.join(names)}."))
+    return " ".join(sentences)
+
+
+def subject(sheets: Sequence[Sheet]) -> tuple[str, str]:
+    """The metric and the method that all numbers are of, where no heading names them; and the metric's mark."""
+    lines = [line for sheet in sheets for line in sheet.lines]
+    columns = [column for sheet in sheets for column in sheet.columns if not column.rank]
+    headings, lines = [line for line in lines if line.heading], [line for line in lines if not line.heading]
+    keys, methods = {line.place.metric for line in lines}, {line.place.method for line in lines}
+    named: list[str] = []
+    mark = ""
+    key = next(iter(keys)) if len(keys) == 1 else None
+    if key and not any(each.place.metric for each in (*columns, *headings)):
+        metric = sheets[0].metric(key)
+        unit = f", {metric.unit}" if metric.is_cost and metric.unit else ""
+        named.append(f"{metric.title[:1].upper()}{metric.title[1:]} ({metric.direction}{unit})")
+        mark = r"$^{\ddagger}$" if fails_everywhere(sheets[0], key) else ""
+    if len(methods) == 1 and "" not in methods and sheets[0].corner != "Method" and not headings:
+        named.append(next(iter(methods)))
+    return " of ".join(named), mark
+
+
+def paragraph(marked: Marked, scope: Scope, spread: Spread, rank: bool) -> str:
+    """How the numbers and marks were made, for the text of the paper."""
+    return " ".join(latex(sentence) for sentence in _sentences(marked, scope, spread, rank))
+
+
+def _sentences(marked: Marked, scope: Scope, spread: Spread, rank: bool) -> Iterator[str]:
+    costs_alone = all(metric.is_cost for metric in scope.metrics)
+    with_intervals = spread in ("interval", "pm")
+    yield "Each method's cost was measured on the method alone." if costs_alone else statement(marked, with_intervals)
+    if any(block.methods for block in scope.blocks):
+        yield "Best and second best: at the shown precision, among methods with a mean over the same images."
+    if any(_worse(marked, scope)):
+        yield "A dagger marks a method that is significantly worse than the best."
+    if any(metric.is_cost for metric in _metrics(scope)):
+        spans = " Their intervals are quartiles." if spread in ("interval", "pm") else ""
+        yield f"Costs are measured and not tested.{spans}"
+    if rank:
+        titles = dict.fromkeys(m.title for m in _metrics(scope) if counts_in_rank(m))
+        yield f"The rank is the mean over {join_words(titles)} of a method's mean rank over the images, 1 the best."
+    yield _protocols(scope.metrics)
+
+
+def _metrics(scope: Scope) -> list[Metric]:
+    return [metric for block in scope.blocks for metric in block.metrics if key_of(metric) in scope.keys]
+
+
+def _worse(marked: Marked, scope: Scope) -> Iterator[bool]:
+    for block in scope.blocks:
+        for row in block.rows:
+            for metric in block.metrics:
+                shown = marked.shown(block, row.method, metric.name, metric.protocol)
+                yield bool(shown and shown.mark.worse and key_of(metric) in scope.keys)
+
+
+def _protocols(metrics: Sequence[Metric]) -> str:
+    named: dict[str, list[str]] = {}
+    for metric in metrics:
+        named.setdefault(metric.protocol, []).append(metric.title)
+    entries = (f"{protocol} ({join_words(dict.fromkeys(titles))})" for protocol, titles in named.items())
+    return f"Protocols: {', '.join(entries)}."
 
 
 def short_titles(blocks: Sequence[Block]) -> dict[str, str]:
@@ -19,17 +117,20 @@ def short_titles(blocks: Sequence[Block]) -> dict[str, str]:
 
 def constant_title(blocks: Sequence[Block]) -> str:
     """What the blocks share, and by what they differ: ``tinynet, photos, by layer``."""
-    names = ("network", "dataset", "layer")
+    names = ("network", "data", "layer")
     values = [list(dict.fromkeys(parts(block)[place] for block in blocks)) for place in range(3)]
     shared = [distinct[0] for distinct in values if len(distinct) == 1]
     differing = [name for name, distinct in zip(names, values, strict=True) if len(distinct) > 1]
-    by = [f"by {' and '.join(differing)}"] if differing else []
-    return ", ".join([*shared, *by])
+    by = [f"by {join_words(differing)}"] if differing else []
+    title = ", ".join([*shared, *by])
+    return title[:1].upper() + title[1:] if not shared else title
 
 
 def images_of(blocks: Sequence[Block]) -> str:
-    """``20 images``, ``12 to 20 images``, or ``48 images (6 independent)``."""
-    scored, units = (sorted({n for n in counts if n}) or [0] for counts in _counts(blocks))
+    """``20 images``, ``12 to 20 images``, or ``48 images (6 independent)``; empty where nothing is over images."""
+    scored, units = (sorted({n for n in counts if n}) for counts in _counts(blocks))
+    if not scored:
+        return ""
     if len(scored) == len(units) == 1:
         return images(units[0], scored[0])
     total, independent = (
@@ -43,5 +144,6 @@ def _counts(blocks: Sequence[Block]) -> tuple[list[int], list[int]]:
 
 
 def parts(block: Block) -> tuple[str, str, str]:
-    layer = block.layer if block.layer.lower().startswith("layer") else f"layer {block.layer}"
-    return block.model, block.dataset, layer
+    """The block's network, data and layer; a layer that has a module's name is called ``layer features.16``."""
+    bare = bool(_PATH.fullmatch(block.layer)) and not block.layer.startswith("layer")
+    return block.model, block.dataset, f"layer {block.layer}" if bare else block.layer

@@ -8,8 +8,9 @@ from ..escape import latex_breaking, one_line
 from ..leaderboard.board import Block, Metric
 from ..leaderboard.marks import Marked, MarksShown
 from ..number_format import fixed, p_value, within
-from .blocks import GREY, SEP, number_text, width
 from .captions import constant_title, short_titles
+from .sheet import SEP, width
+from .tabular import GREY, number_text
 
 HEADS = ("n", "mean", "interval", "median", "rank", "group", "$p$")
 TEXT = 340.0

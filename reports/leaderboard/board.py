@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import inf, nan
@@ -132,7 +132,9 @@ class Board:
     def decimals(self) -> dict[tuple[Any, ...], int]:
         """Of each metric in each block, by (model, dataset, layer, metric, protocol)."""
         errors = standard_errors(self.shown.results)
-        return {key: _decimals(rows, errors) for key, rows in self.tidy.groupby(CONTEST, sort=False, dropna=False)}
+        return {
+            key: column_decimals(rows, errors) for key, rows in self.tidy.groupby(CONTEST, sort=False, dropna=False)
+        }
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
@@ -160,26 +162,25 @@ class Board:
             for metric, digits in here
             if digits is not None
         )
-        notes = Notes()
-        shown = tuple(self._row(name, part, metrics, notes) for name, part in self._by_method(rows))
+        notes, places = Notes(), zip(rows.index, rows.to_dict("records"), strict=True)
+        cells = {(row["method"], row["metric"], row["protocol"]): (int(place), row) for place, row in places}
+        shown = tuple(self._row(name, cells, metrics, notes) for name in self._methods(rows))
         model, dataset, layer = (str(value) for value in where)
         return Block(model, dataset, layer, metrics, shown, notes.texts)
 
-    def _by_method(self, rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    def _methods(self, rows: pd.DataFrame) -> list[str]:
         """Methods in the study's order, controls last."""
-        for name in sorted(rows["method"].unique(), key=lambda name: name in self.controls):
-            yield name, rows[rows["method"] == name]
+        return sorted(rows["method"].unique(), key=lambda name: name in self.controls)
 
-    def _row(self, name: str, rows: pd.DataFrame, metrics: Sequence[Metric], notes: Notes) -> Row:
-        parts = [rows[(rows["metric"] == metric.name) & (rows["protocol"] == metric.protocol)] for metric in metrics]
-        cells = [self._cell(metric, name, part, notes) for metric, part in zip(metrics, parts, strict=True)]
+    def _row(self, name: str, places: Mapping[Any, tuple[int, Any]], metrics: Sequence[Metric], notes: Notes) -> Row:
+        cells = [self._cell(m, name, places.get((name, m.name, m.protocol)), notes) for m in metrics]
         return Row(name, name in self.controls, tuple(cells))
 
-    def _cell(self, metric: Metric, method: str, rows: pd.DataFrame, notes: Notes) -> Cell:
-        if rows.empty:
+    def _cell(self, metric: Metric, method: str, found: tuple[int, Any] | None, notes: Notes) -> Cell:
+        if found is None:
             note = notes.number(method, "not in the results")
             return Cell(metric, 0, nan, nan, nan, 0, 0, "not in the results", notes=(note,))
-        place, row = int(rows.index[0]), rows.iloc[0]
+        place, row = found
         n, failed, not_applicable = int(row["n"]), int(row["failed"]), int(row["not_applicable"])
         scored = int(row["scored"])
         footnote = why(scored, failed, not_applicable, str(row["reason"]), place in self.incomparable)
@@ -207,8 +208,8 @@ def _metric(entry: dict[str, Any], kind: str) -> Metric:
     return Metric(entry["name"], entry["protocol"], title, entry["higher_is_better"], unit, kind, family, range=bounds)
 
 
-def _decimals(column: pd.DataFrame, errors: Mapping[tuple[Any, ...], float]) -> int:
-    """Of one metric in one block: by its standard errors, or the size of its measurements.
+def column_decimals(column: pd.DataFrame, errors: Mapping[tuple[Any, ...], float]) -> int:
+    """Of one metric, in one block or in several: by its standard errors, or the size of its measurements.
 
     Not by the intervals: those of few images are wide for what these images cannot have shown, and would hide digits
     in which methods differ on the same images.

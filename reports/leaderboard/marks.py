@@ -137,6 +137,16 @@ class Marked:
         return pairs[~pairs["against_control"].astype(bool) & pairs["p_holm"].notna()]
 
     @property
+    def corrected_over(self) -> int:
+        """The most pairs of one comparison that Holm's correction is over."""
+        return max((len(rows) for rows in self.pairs_of.values()), default=0)
+
+    @property
+    def methods_left_out(self) -> tuple[str, ...]:
+        """The methods of the run that a table leaves out; the correction is over their pairs too."""
+        return ()
+
+    @property
     def settles(self) -> bool:
         """Whether there are as many images as a significant difference of two methods takes."""
         images = max((block.units for block in self.board.blocks), default=0)

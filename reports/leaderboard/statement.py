@@ -11,12 +11,16 @@ from .marks import Marked
 from .summary import intervals
 
 
-def statement(marked: Marked) -> str:
-    """How many images, what was resampled, which tests, what they were corrected for, and what was left out."""
-    return " ".join(_sentences(marked))
+def statement(marked: Marked, with_intervals: bool = True) -> str:
+    """How many images, what was resampled, which tests, what they were corrected for, and what was left out.
+
+    Args:
+        with_intervals: whether the table has intervals.
+    """
+    return " ".join(_sentences(marked, with_intervals))
 
 
-def _sentences(marked: Marked) -> Iterator[str]:
+def _sentences(marked: Marked, with_intervals: bool) -> Iterator[str]:
     board = marked.board
     info = board.record.info
     if not board.of(QUALITY):
@@ -27,7 +31,7 @@ def _sentences(marked: Marked) -> Iterator[str]:
     yield f"Every method was {'run' if left_out else 'scored'} on the same {data}."
     yield from dependence(info)
     yield from extended(info)
-    yield f"Means are over images. {intervals(board)}"
+    yield f"Means are over images.{' ' + intervals(board) if with_intervals else ''}"
     yield from _tests(marked)
     yield from left_out
     if board.controls:
@@ -48,12 +52,14 @@ def _tests(marked: Marked) -> Iterator[str]:
         names.append(f"McNemar's exact test for {join_words(dict.fromkeys(binary))}, where values are 0 or 1")
     several_places = len(board.blocks) > 1
     place = ", network, dataset and layer" if several_places else ""
-    most = max(len(rows) for rows in marked.pairs_of.values())
+    left_out, corrected = marked.methods_left_out, plural(marked.corrected_over, "pair")
     yield (
         f"All pairs of methods were compared on the same images by {join_words(names)}, with Holm's correction over "
-        f"the {plural(most, 'pair')} of each metric{place} (alpha = {ALPHA}). A method that failed on an "
+        f"the {corrected} of each metric{place} (alpha = {ALPHA}). A method that failed on an "
         "image lost that image to every method that did not fail."
     )
+    if left_out:
+        yield f"The correction includes the pairs of {plural(len(left_out), 'method')} of the study not shown here."
 
 
 def _tests_of(marked: Marked, name: str, protocol: str) -> set[str]:

@@ -11,7 +11,7 @@ from benchbench.reports.html import document
 from benchbench.reports.html.downloads import failures
 from benchbench.reports.html.page import Page
 from benchbench.reports.latex import leaderboard as latex
-from benchbench.reports.latex.blocks import number_text
+from benchbench.reports.latex.tabular import number_text
 from benchbench.reports.leaderboard.board import Board
 from benchbench.reports.leaderboard.marks import Marked
 from benchbench.results.record import Record
@@ -19,7 +19,8 @@ from benchbench.stats import agreement, leaderboard
 
 from .fake import Fake, fake_record
 from .reading import read
-from .test_latex import BAD, CLASSES, USES, compiled
+from .test_latex import BAD
+from .typesetting import compiled
 
 
 def rows_of(record: Record, id: str) -> pd.DataFrame:
@@ -99,7 +100,5 @@ def test_every_file_compiles_whatever_the_names(plain: Record, hostile: Record, 
     for name, record in (("plain", plain), ("hostile", hostile), ("odd", odd)):
         texts = [file["tex"] for file in Page(Marked.of(record)).downloads.values()]
         text = "\n\\clearpage\n".join(texts)
-        log = compiled(
-            rf"{CLASSES[0]}{USES}\usepackage{{graphicx}}\begin{{document}}{text}\end{{document}}", tmp_path, name
-        )
+        log = compiled("article", text, tmp_path, name)
         assert BAD.findall(log) == []

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
 from itertools import product
 from pathlib import Path
 
 import pytest
 
 from benchbench.errors import BenchError
-from benchbench.reports.latex.blocks import number_text
 from benchbench.reports.latex.leaderboard import render
+from benchbench.reports.latex.tabular import number_text
 from benchbench.reports.leaderboard.marks import Marked
+from benchbench.reports.leaderboard.selected import selected
 from benchbench.reports.leaderboard.statement import statement
 from benchbench.results.record import Record
 
 from .fake import Fake, fake_record
+from .typesetting import compiled
 
-USES = r"\usepackage{booktabs,array,longtable,xcolor}"
-CLASSES = (r"\documentclass{article}", r"\documentclass[twocolumn]{article}", r"\documentclass[11pt]{article}")
+CLASSES = ("article", "two-column article", "article in 11 points")
 STYLES = (("full", "interval"), ("full", "se"), ("compact", "none"), ("supplementary", "interval"))
 BAD = re.compile(r"^!.*|Overfull \\hbox.*|.*Float too large.*|.*undefined.*", re.MULTILINE)
 
@@ -38,20 +36,6 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Record:
     return fake_record(tmp_path_factory.mktemp("wide"), fake)
 
 
-def compiled(tex: str, folder: Path, name: str) -> str:
-    """The log of a document."""
-    if not shutil.which("pdflatex"):
-        if os.environ.get("BENCHBENCH_REQUIRE_SYSTEM") == "1":
-            pytest.fail("BENCHBENCH_REQUIRE_SYSTEM=1, and there is no pdflatex")
-        pytest.skip("there is no pdflatex on this machine: apt-get install texlive-latex-recommended")
-    (folder / f"{name}.tex").write_text(tex, encoding="utf-8")
-    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", name]
-    for _ in range(3):  # references, and longtable's columns
-        done = subprocess.run(command, cwd=folder, capture_output=True, timeout=60, check=False)
-        assert done.returncode == 0, done.stdout[-2000:].decode(errors="replace")
-    return (folder / f"{name}.log").read_text(encoding="utf-8", errors="replace")
-
-
 @pytest.mark.parametrize("which", ["plain", "hostile", "wide"])
 @pytest.mark.parametrize(("style", "spread"), STYLES)
 def test_it_compiles_and_stays_within_the_page(
@@ -60,21 +44,46 @@ def test_it_compiles_and_stays_within_the_page(
     text = render(Marked.of(request.getfixturevalue(which)), style, spread)
     assert text.isascii()
     for number, kind in enumerate(CLASSES):
-        if style == "supplementary" and "twocolumn" in kind:
+        if style == "supplementary" and "two-column" in kind:
             continue
-        log = compiled(rf"{kind}{USES}\begin{{document}}{text}\end{{document}}", tmp_path, f"t{number}")
+        log = compiled(kind, text, tmp_path, f"t{number}")
         assert BAD.findall(log) == []
         assert (tmp_path / f"t{number}.pdf").stat().st_size > 10_000
 
 
+@pytest.fixture(scope="module")
+def marked(plain: Record) -> Marked:
+    return Marked.of(plain)
+
+
+def shown_in(marked: Marked, style: str) -> Marked:
+    """The numbers that a style shows: with the same decimals in all settings, but for the supplement."""
+    return marked if style == "supplementary" else selected(marked)
+
+
+def in_bold(marked: Marked) -> set[tuple[str, ...]]:
+    """The best of each metric in each setting, where another method has another number."""
+    bold = set()
+    for key, shown in marked.cells.items():
+        rivals = [
+            other
+            for name, other in marked.cells.items()
+            if (name[:3], name[4:]) == (key[:3], key[4:]) and name[3] not in marked.board.controls and other.cell.n
+        ]
+        if shown.mark.best and not all(other.mark.best for other in rivals):
+            bold.add(key)
+    return bold
+
+
 @pytest.mark.parametrize(("style", "spread"), STYLES)
-def test_every_number_is_there_with_its_marks(plain: Record, style: str, spread: str) -> None:
-    marked = Marked.of(plain)
+def test_every_number_is_there_with_its_marks(marked: Marked, style: str, spread: str) -> None:
     text = render(marked, style, spread).replace(r"\allowbreak{}", "")
-    for shown in marked.cells.values():
+    even = shown_in(marked, style)
+    bold = {key for key, shown in even.cells.items() if shown.mark.best} if style == "supplementary" else in_bold(even)
+    for key, shown in even.cells.items():
         number = number_text(shown.cell.text)
         marked_number = (
-            rf"\textbf{{{number}}}" if shown.mark.best else rf"\underline{{{number}}}" if shown.mark.second else number
+            rf"\textbf{{{number}}}" if key in bold else rf"\underline{{{number}}}" if shown.mark.second else number
         )
         assert marked_number in text
         if spread == "interval":
@@ -84,15 +93,14 @@ def test_every_number_is_there_with_its_marks(plain: Record, style: str, spread:
     assert "2 failed (RuntimeError:" in text
 
 
-def test_counts_of_marks(plain: Record) -> None:
-    marked = Marked.of(plain)
+def test_counts_of_marks(marked: Marked) -> None:
     for style, spread in STYLES[:3]:
-        text = render(marked, style, spread)
+        text, even = render(marked, style, spread), selected(marked)
         body = text[text.index(r"\begin{table") :]
-        assert body.count(r"\textbf{") == sum(shown.mark.best for shown in marked.cells.values())
-        assert body.count(r"\underline{") == sum(shown.mark.second for shown in marked.cells.values())
+        assert body.count(r"\textbf{") == len(in_bold(even)) > 0
+        assert body.count(r"\underline{") == sum(shown.mark.second for shown in even.cells.values())
         daggers = len(re.findall(r"\^\{\\dagger", body))
-        assert daggers == sum(shown.mark.worse for shown in marked.cells.values()) > 0
+        assert daggers == sum(shown.mark.worse for shown in even.cells.values()) > 0
 
 
 def test_every_method_of_every_place_is_in_each_style(wide: Record) -> None:
@@ -121,10 +129,8 @@ def test_the_paragraph_says_what_was_done(plain: Record) -> None:
     assert "Holm's correction over the 6 pairs" in paragraph  # cam applies nowhere
     assert "cam (120 not applicable of 120 scores)" in paragraph
     assert "layercam (20 failed of 120 scores)" in paragraph
-    assert paragraph in " ".join(
-        line[2:].replace("{-}", "-").replace("{'}", "'").replace(r"\%", "%")
-        for line in render(Marked.of(plain)).splitlines()
-    )
+    text = " ".join(render(Marked.of(plain)).splitlines())
+    assert paragraph in text.replace("{-}", "-").replace("{'}", "'").replace(r"\%", "%")
 
 
 def test_wrong_words(plain: Record) -> None:

@@ -15,6 +15,7 @@ from benchbench.reports.escape import latex, markdown, visible
 from benchbench.reports.leaderboard.marks import Marked
 from benchbench.reports.leaderboard_files import render_table, write_tables
 from benchbench.reports.number_format import fixed
+from benchbench.reports.table_options import TableOptions
 from benchbench.results.record import Record
 from benchbench.stats import leaderboard
 
@@ -91,7 +92,14 @@ def test_invisible_characters_are_made_visible() -> None:
 
 def test_files_are_written(plain: Record, tmp_path: Path) -> None:
     written = write_tables(Marked.of(plain), tmp_path / "tables")
-    names = ["leaderboard.csv", "leaderboard.md", "leaderboard.tex", "compact.tex", "supplementary.tex"]
+    names = [
+        "leaderboard.csv",
+        "leaderboard.md",
+        "leaderboard.tex",
+        "compact.tex",
+        "supplementary.tex",
+        "references.bib",
+    ]
     assert [path.name for path in written] == names
     assert written[1].read_text(encoding="utf-8") == render_table(Marked.of(plain), "markdown")
 
@@ -103,16 +111,18 @@ def test_an_unknown_format_is_an_error(plain: Record) -> None:
 
 def test_what_has_no_meaning_is_refused(plain: Record) -> None:
     with pytest.raises(BenchError, match="csv has no style 'compact'"):
-        render_table(Marked.of(plain), "csv", style="compact")
+        render_table(Marked.of(plain), "csv", TableOptions(style="compact"))
     with pytest.raises(BenchError, match="unknown spread 'sd'"):
-        render_table(Marked.of(plain), "markdown", spread="sd")
+        render_table(Marked.of(plain), "markdown", TableOptions(spread="sd"))
 
 
 def test_markdown_says_the_spread_that_was_asked(plain: Record) -> None:
     shown = next(each for each in Marked.of(plain).cells.values() if each.mark.best and not each.cell.metric.is_cost)
     assert f"**{shown.cell.text}** ± {fixed(shown.mark.error, shown.cell.metric.decimals)}" in render_table(
-        Marked.of(plain), "markdown", spread="se"
+        Marked.of(plain), "markdown", TableOptions(spread="se")
     )
     assert "[" not in "".join(
-        line for line in render_table(Marked.of(plain), "markdown", spread="none").splitlines() if line.startswith("|")
+        line
+        for line in render_table(Marked.of(plain), "markdown", TableOptions(spread="none")).splitlines()
+        if line.startswith("|")
     )

@@ -1,0 +1,318 @@
+"""What a LaTeX table is made of: columns, lines, and how wide and high they are."""
+
+from __future__ import annotations
+
+import math
+import re
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal, TypeAlias
+
+from ..escape import one_line
+from ..leaderboard.board import Block, Metric
+from ..leaderboard.marks import Marked, MarksShown
+from ..number_format import fixed, offsets
+from .short_names import short_title
+
+Spread: TypeAlias = Literal["interval", "se", "pm", "none"]
+Key: TypeAlias = tuple[str, str]  # a metric's name and protocol
+SEP = 3.0  # \tabcolsep, points
+NAMES = 88.0  # the widest column of names
+SCRIPT = 0.95  # of \footnotesize
+SMALLEST = 0.78  # of the offsets above and below a number
+BOLD = 1.12
+ARROW, MARK = 7.0, 5.0  # beside a heading, and each mark of a number
+STRETCH = 1.25  # of lines that have offsets above and below a number
+LINE = 11.0  # \footnotesize's baseline where the text is of 11 points
+CITED = 17.0  # [12]
+_NARROW, _WIDE = set(" .,:;!'|()[]ijltfr/-I"), set("mwMWGOQ@%<>+=~")
+_WHOLE = re.compile(r"-?(\d+)")
+
+
+def width(text: str, scale: float = 1.0) -> float:
+    """Points of a line in \\footnotesize Computer Modern, rather more than less."""
+    return scale * sum(map(_width, text))
+
+
+def _width(c: str) -> float:
+    if not c.isascii():
+        return 28.5  # its code point
+    return 2.9 if c in _NARROW else 7.3 if c in _WIDE else 6.2 if c.isupper() else 4.45
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a column or a line stands for; together they name a cell. Empty where the other says it."""
+
+    model: str = ""
+    dataset: str = ""
+    layer: str = ""
+    method: str = ""
+    metric: Key | None = None
+
+
+@dataclass(frozen=True)
+class Column:
+    """What a column stands for.
+
+    Attributes:
+        title: its heading, where it is no metric.
+        heads: headings above, shared with its neighbours.
+        part: columns of one part stay together where they fit.
+        rank: it is the mean rank over the other columns.
+    """
+
+    place: Place
+    title: str = ""
+    heads: tuple[str, ...] = ()
+    part: str = ""
+    rank: bool = False
+
+
+@dataclass(frozen=True)
+class Line:
+    """What a line stands for; a heading stands above the lines that follow it, up to the next heading."""
+
+    text: str
+    place: Place
+    heading: bool = False
+    control: bool = False
+    rule: bool = False  # above it
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a table is about: its caption, its marks and its label say no more than that."""
+
+    blocks: Sequence[Block]
+    metrics: Sequence[Metric]
+    label: str = "benchbench"
+
+    @property
+    def keys(self) -> set[Key]:
+        return {key_of(metric) for metric in self.metrics}
+
+
+@dataclass(frozen=True)
+class Citations:
+    """The keys that ``\\cite`` takes, by method and by metric; empty where the table cites nothing."""
+
+    methods: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[Key, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """Columns and lines that make one tabular.
+
+    Attributes:
+        corner: the heading of the names.
+        notes: texts of footnotes, numbered over the whole float.
+        names: points of the column of names; 0 for what these lines need.
+        short: whether metrics have their abbreviations as headings.
+        ranked: the columns that the mean rank is over, also those that are in another part of the table.
+    """
+
+    marked: Marked
+    scope: Scope
+    columns: Sequence[Column]
+    lines: Sequence[Line]
+    spread: Spread
+    corner: str
+    cited: Citations
+    notes: list[str]
+    names: float = 0.0
+    short: bool = False
+    ranked: Sequence[Column] = ()
+
+    def key(self, line: Line, column: Column) -> Key | None:
+        return column.place.metric or line.place.metric
+
+    def cell(self, line: Line, column: Column) -> MarksShown | None:
+        """What stands there; None where the run has nothing of that."""
+        parts = [getattr(column.place, name) or getattr(line.place, name) for name in PARTS]
+        metric = self.key(line, column)
+        return self.marked.cells.get((*parts, *metric)) if metric and all(parts) else None
+
+    def cite_of(self, column: Column) -> str:
+        """The key that a column's heading cites; empty where it cites nothing."""
+        key = column.place.metric
+        return self.cited.metrics.get(key, "") if key else self.cited.methods.get(column.place.method, "")
+
+    def metric(self, key: Key) -> Metric:
+        """The metric with the title, as the board has it; decimals and sanity check are of a block."""
+        return next(metric for metric in self.scope.metrics if key_of(metric) == key)
+
+    def best(self, shown: MarksShown | None, line: Line, column: Column) -> bool:
+        """Whether a number is set in bold: it is best, and not every method of its setting has this number."""
+        if not shown or not shown.mark.best:
+            return False
+        parts = [getattr(column.place, name) or getattr(line.place, name) for name in PARTS[:3]]
+        rivals = (self.marked.cells.get((*parts, name, *key_of(shown.cell.metric))) for name in self.methods)
+        return any(rival and rival.cell.n and not rival.mark.best for rival in rivals)
+
+    @cached_property
+    def methods(self) -> list[str]:
+        """All methods of the table, controls apart."""
+        return list(dict.fromkeys(row.method for block in self.scope.blocks for row in block.methods))
+
+    def rank(self, line: Line) -> float:
+        """The mean over the ranked columns of the method's mean rank over images; NaN where it is not in all."""
+        shown = [self.cell(line, column) for column in self.ranked]
+        counted = [each for each in shown if each and counts_in_rank(each.cell.metric)]
+        ranks = [each.mark.rank for each in counted]
+        return sum(ranks) / len(ranks) if ranks and all(each is not None for each in shown) else math.nan
+
+    @cached_property
+    def names_width(self) -> float:
+        names = [self.corner, *(one_line(line.text) for line in self.lines if not line.heading)]
+        cited = CITED if any(line.place.method in self.cited.methods for line in self.lines) else 0.0
+        return self.names or min(NAMES + cited / 2, max(38.0, 1.12 * max(map(width, names)) + 2 + cited))
+
+    @cached_property
+    def widths(self) -> dict[Column, float]:
+        return {column: column_width(self, column) for column in self.columns}
+
+    @cached_property
+    def total_width(self) -> float:
+        return self.names_width + 2 * SEP + sum(wide + 2 * SEP for wide in self.widths.values())
+
+    @cached_property
+    def digits(self) -> dict[tuple[Column, Key | None], int]:
+        """By column and metric, the digits before the point of its longest number."""
+        longest: dict[tuple[Column, Key | None], int] = {}
+        for line in self.lines:
+            for column in () if line.heading else self.columns:
+                key = column, self.key(line, column)
+                longest[key] = max(longest.get(key, 1), whole_digits(self.text(line, column)))
+        return longest
+
+    def text(self, line: Line, column: Column) -> str:
+        """The number without its marks; empty where there is none."""
+        if column.rank:
+            rank = self.rank(line)
+            return fixed(rank, 1) if rank == rank else ""
+        shown = self.cell(line, column)
+        return shown.cell.text if shown else ""
+
+
+PARTS = ("model", "dataset", "layer", "method")
+RANKED_FAMILIES = ("faithfulness", "localisation", "")  # "" in the runs of older versions
+
+
+def counts_in_rank(metric: Metric) -> bool:
+    """Whether the mean rank is over this metric: a metric of quality that passes the sanity check here."""
+    return not metric.is_cost and not metric.gamed and metric.family in RANKED_FAMILIES
+
+
+def key_of(metric: Metric) -> Key:
+    return metric.name, metric.protocol
+
+
+def whole_digits(text: str) -> int:
+    found = _WHOLE.match(text)
+    return len(found[1]) if found else 0
+
+
+def spans(columns: Sequence[Column], level: int) -> list[tuple[str, int, int]]:
+    """The text of each run of columns that share their headings down to this level, with its first and last column."""
+    runs: list[tuple[str, int, int]] = []
+    for place, column in enumerate(columns):
+        path = column.heads[: level + 1]
+        if place and path and path == columns[place - 1].heads[: level + 1]:
+            runs[-1] = (runs[-1][0], runs[-1][1], place)
+        else:
+            runs.append((path[level] if len(path) > level else "", place, place))
+    return runs
+
+
+def room(sheet: Sheet, first: int, last: int) -> float:
+    """Points that a heading over some columns has."""
+    return 0.8 * (sum(sheet.widths[column] + 2 * SEP for column in sheet.columns[first : last + 1]) - 2 * SEP)
+
+
+def column_width(sheet: Sheet, column: Column) -> float:
+    """Points of a column, by its heading and by its numbers with their marks."""
+    words = heading_words(sheet, column)
+    key = column.place.metric
+    arrow = (ARROW if key or column.rank else 0.0) + (MARK if key and fails_everywhere(sheet, key) else 0.0)
+    wide = max([*map(width, words), width(words[-1]) + arrow])
+    slot = slot_width(sheet, column)
+    for line in sheet.lines:
+        shown = None if line.heading else sheet.cell(line, column)
+        if shown:
+            wide = max(wide, width(shown.cell.text, BOLD if shown.mark.best else 1) + slot + _beside(sheet, shown))
+            if sheet.spread == "interval":
+                wide = max(wide, width(shown.cell.interval, SCRIPT))
+    return wide
+
+
+def _beside(sheet: Sheet, shown: MarksShown) -> float:
+    """Points that the spread takes on the number's line."""
+    if sheet.spread == "se":
+        return width(f"  {error_text(shown)}")
+    if sheet.spread == "pm":
+        down, up = offsets_of(shown)
+        return width(f" ={up}" if up == down else f"+{max(down, up, key=len)}", 1 if up == down else SMALLEST)
+    return 0.0
+
+
+def error_text(shown: MarksShown) -> str:
+    """The standard error as the number's column has it; empty where there is none."""
+    error = shown.mark.error
+    return fixed(error, shown.cell.metric.decimals) if error == error else ""
+
+
+def offsets_of(shown: MarksShown) -> tuple[str, str]:
+    """How far below and above the mean the interval reaches; empty where there is none."""
+    cell = shown.cell
+    return offsets(cell.mean, cell.low, cell.high, cell.metric.decimals) if cell.n else ("", "")
+
+
+def slot_width(sheet: Sheet, column: Column) -> float:
+    """Room beside every number of the column for the widest of its marks, so that the numbers stay in line."""
+    marks = (marks_beside(sheet, line, column) for line in sheet.lines if not line.heading)
+    return MARK * max(marks, default=0)
+
+
+def marks_beside(sheet: Sheet, line: Line, column: Column) -> int:
+    """How many marks stand beside a number."""
+    shown = sheet.cell(line, column)
+    return shown.mark.worse + len(shown.footnotes) + fails_here(sheet, shown, column) if shown else 0
+
+
+def fails_here(sheet: Sheet, shown: MarksShown, column: Column) -> bool:
+    """Whether a number bears the mark of a failed sanity check: the best one, where not all settings have failed."""
+    metric = shown.cell.metric
+    return bool(metric.gamed) and shown.mark.best and not fails_everywhere(sheet, key_of(metric))
+
+
+def fails_everywhere(sheet: Sheet, key: Key) -> bool:
+    """Whether a metric fails the sanity check in all settings of the table, so that its heading bears the mark."""
+    here = [m for block in sheet.scope.blocks for m in block.metrics if key_of(m) == key]
+    return bool(here) and all(metric.gamed for metric in here)
+
+
+def heading_words(sheet: Sheet, column: Column) -> list[str]:
+    """The lines of a column's heading."""
+    if column.rank:
+        return ["rank"]
+    cite = ["[00]"] if sheet.cite_of(column) else []
+    if not column.place.metric:
+        return [*_pieces(one_line(column.title)), *cite]
+    metric = sheet.metric(column.place.metric)
+    words = [short_title(metric)] if sheet.short else _pieces(one_line(metric.title))
+    twins = [m for m in sheet.scope.metrics if m.title == metric.title]
+    if metric.is_cost and 0 < len(metric.unit) < 4:
+        words.append(f"({metric.unit})")
+    if len(twins) > 1:
+        words += _pieces(one_line(metric.protocol))
+    return [*words, *cite]
+
+
+def _pieces(text: str, most: int = 16) -> list[str]:
+    """Lines no longer than the longest word, and no word longer than ``most``."""
+    longest = max((len(word) for word in text.split()), default=1)
+    return textwrap.wrap(text, min(most, max(longest, 8)), break_on_hyphens=False) or [""]

@@ -1,0 +1,100 @@
+"""A table in another layout than methods x metrics, as Markdown."""
+
+from __future__ import annotations
+
+from .escape import markdown
+from .latex.captions import constant_title, images_of, subject
+from .latex.sheet import Column, Line, Sheet, error_text, fails_everywhere, fails_here, offsets_of
+from .leaderboard.board import Metric
+from .leaderboard.marks import DAGGER, MarksShown
+
+FAILS = "‡"
+SPREADS = {
+    "interval": " with 95 % interval",
+    "se": " ± standard error",
+    "pm": " with distances to the ends of the 95 % interval",
+    "none": "",
+}
+
+
+def markdown_sheet(sheet: Sheet) -> str:
+    """The sheet as a Markdown table with a caption; marks as in LaTeX."""
+    heads = [" · ".join([*map(markdown, column.heads), _heading(sheet, column)]) for column in sheet.columns]
+    notes: list[str] = []
+    rows = [_line(sheet, line, notes) for line in sheet.lines]
+    titles = (subject([sheet])[0], constant_title(sheet.scope.blocks))
+    lines = [
+        f"### {markdown(', '.join(title for title in titles if title))}",
+        "",
+        _caption(sheet),
+        "",
+        joined([sheet.corner, *heads]),
+        joined([":--", *("--:" for _ in sheet.columns)]),
+        *rows,
+        "",
+        *(f"{number}. {markdown(text)}" for number, text in enumerate(notes, start=1)),
+    ]
+    return "\n".join(lines) + ("\n" if notes else "")
+
+
+def joined(cells: list[str]) -> str:
+    """A row of a Markdown table."""
+    return f"| {' | '.join(cells)} |"
+
+
+def _caption(sheet: Sheet) -> str:
+    metrics = sheet.scope.metrics
+    shown = [cell for line in sheet.lines for column in sheet.columns if (cell := sheet.cell(line, column))]
+    worse = f" {DAGGER} significantly worse than the best (p < 0.05)." if any(s.mark.worse for s in shown) else ""
+    gamed = any(cell.cell.metric.gamed for cell in shown)
+    fails = f" {FAILS} fails the sanity check: a control is better than every method." if gamed else ""
+    ranks = len(sheet.ranked) < len(sheet.columns)
+    rank = " rank: mean rank over the images, averaged over the columns." if ranks else ""
+    protocols = "; ".join(f"{markdown(m.title)} {markdown(m.protocol)}, {m.direction}" for m in metrics)
+    counted = images_of(sheet.scope.blocks)
+    what = f"Mean over {counted}{SPREADS[sheet.spread]}" if counted else "Measured costs"
+    return f"{what}; best in bold, second underlined.{worse}{fails}{rank} Protocols: {protocols}."
+
+
+def _heading(sheet: Sheet, column: Column) -> str:
+    if column.rank:
+        return "rank ↓"
+    if not column.place.metric:
+        return markdown(column.title)
+    return _metric(sheet, sheet.metric(column.place.metric), column.place.metric)
+
+
+def _metric(sheet: Sheet, metric: Metric, key: tuple[str, str]) -> str:
+    unit = f" ({markdown(metric.unit)})" if metric.is_cost and metric.unit else ""
+    return f"{markdown(metric.title)}{unit} {metric.arrow}{FAILS if fails_everywhere(sheet, key) else ''}"
+
+
+def _line(sheet: Sheet, line: Line, notes: list[str]) -> str:
+    if line.heading:
+        arrow = f" {sheet.metric(line.place.metric).arrow}" if line.place.metric else ""
+        fails = FAILS if line.place.metric and fails_everywhere(sheet, line.place.metric) else ""
+        return joined([f"*{markdown(line.text)}*{arrow}{fails}", *("" for _ in sheet.columns)])
+    cells = (_cell(sheet, line, column, notes) for column in sheet.columns)
+    return joined([markdown(line.text), *cells])
+
+
+def _cell(sheet: Sheet, line: Line, column: Column, notes: list[str]) -> str:
+    shown, text = sheet.cell(line, column), markdown(sheet.text(line, column))
+    if not shown:
+        return text or "–"
+    number = f"**{text}**" if sheet.best(shown, line, column) else f"<ins>{text}</ins>" if shown.mark.second else text
+    notes += [note for note in shown.footnotes if note not in notes]
+    marks = "".join(f"<sup>{notes.index(note) + 1}</sup>" for note in shown.footnotes)
+    number += DAGGER * shown.mark.worse + FAILS * fails_here(sheet, shown, column) + marks
+    return number + spread_text(shown, sheet.spread)
+
+
+def spread_text(shown: MarksShown, spread: str) -> str:
+    """What stands behind a number for its spread; empty where it has none."""
+    if spread == "se":
+        error = error_text(shown)
+        return f" ± {error}" if error else ""
+    if spread == "pm":
+        down, up = offsets_of(shown)
+        return "" if not up else f" ± {up}" if up == down else f" +{up} −{down}"
+    return f" {shown.cell.interval}" if spread == "interval" and shown.cell.interval else ""
