@@ -13,6 +13,7 @@ from ..leaderboard.board import Block, Metric
 from ..leaderboard.marks import Marked
 from . import curves, style
 from .critical_difference import critical_difference
+from .pareto import fronts
 
 
 def write_figures(marked: Marked, folder: Path) -> list[Path]:
@@ -38,7 +39,8 @@ def pictures(marked: Marked) -> Iterator[tuple[str, style.Picture]]:
     look = looks(marked)
     for block in board.blocks:
         place = f"{block.model}-{block.dataset}-{block.layer}"
-        drawn = (("curves", curves.curves(block, bands, look)), ("cost", curves.scatter(block, look)))
+        costs = curves.scatter(block, look, fronts(marked, block))
+        drawn = (("curves", curves.curves(block, bands, look)), ("cost", costs))
         yield from ((f"{kind}-{place}", picture) for kind, picture in drawn if picture)
         for metric in block.quality:
             picture = _diagram(marked, block, metric)

@@ -23,11 +23,14 @@ from ..number_format import fixed, merged, share
 from .gallery import COLOURS, MOST_BYTES, gallery
 from .page import Page
 
-SCRIPTS = ("sort.js", "filters.js", "downloads.js", "atlas.js", "gallery.js", "points.js", "every.js")
+SCRIPTS = (
+    "unpack.js", "sort.js", "filters.js", "charts.js", "downloads.js", "atlas.js", "gallery.js", "points.js",
+    "every.js",
+)  # fmt: skip
 # narrow screens and paper come last: they overrule the others
 STYLES = (
-    "base.css", "board.css", "selector.css", "points.css", "compared.css", "gallery.css", "every.css", "narrow.css",
-    "print.css",
+    "base.css", "board.css", "selector.css", "charts.css", "points.css", "compared.css", "gallery.css", "every.css",
+    "narrow.css", "print.css",
 )  # fmt: skip
 MOST = 15_000_000  # bytes of a page
 _SLOT = "<!-- the gallery, of what is left of the page -->"  # no foreign text has a "<" in the page

@@ -8,18 +8,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import itables.options
+import pandas as pd
 import yaml
 from markupsafe import Markup
 
 from ...formatting import plural
-from ...stats import COST, QUALITY, curve_bands, measured
-from ..figures import agreement, curves, depth, pareto
+from ...stats import COST, QUALITY, curve_bands, curve_differences, measured
+from ..figures import agreement, charts, curves, depth, pareto, plotly_parts
 from ..figures.style import Look, Picture, looks
 from ..leaderboard.board import Block, Board, Cell, Metric, Row
+from ..leaderboard.costs import CostTable, cost_tables
 from ..leaderboard.marks import NONE, Mark, Marked
 from ..number_format import fixed
 from . import subgroups
@@ -29,21 +32,24 @@ from .significance import Decided
 
 @dataclass(frozen=True)
 class StudyView:
-    """A block with its pictures, and the methods that are worth their cost."""
+    """A block with its pictures and charts, and the methods that are worth their cost."""
 
     block: Block
     curves: Picture | None
+    curve_chart: plotly_parts.Chart | None
     scatter: Picture | None
+    cost_chart: plotly_parts.Chart | None
     fronts: tuple[pareto.Front, ...]
     ranks: Sequence[Picture]
 
 
 @dataclass(frozen=True)
 class DepthSection:
-    """A network's layers on one data set, with their picture."""
+    """A network's layers on one data set, with their picture and chart."""
 
     depth: depth.Depth
     picture: Picture
+    chart: plotly_parts.Chart
 
 
 @dataclass(frozen=True)
@@ -88,24 +94,34 @@ class Page:
 
     @cached_property
     def studies(self) -> tuple[StudyView, ...]:
-        bands = curve_bands(self.board.shown.curves, int(self.info["seed"]), self.board.scales)
-        look = self._look
-        return tuple(
-            StudyView(
-                block,
-                curves.curves(block, bands, look),
-                curves.scatter(block, look),
-                pareto.fronts(block),
-                self.decided.diagrams(block, look),
-            )
-            for block in self.board.blocks
+        record, blocks = self.board.shown, self.board.blocks
+        bands = curve_bands(record.curves, int(self.info["seed"]), self.board.scales)
+        gaps = curve_differences(record.curves, charts.best_methods(blocks))
+        return tuple(self._study(block, bands, gaps) for block in blocks)
+
+    def _study(self, block: Block, bands: pd.DataFrame, gaps: pd.DataFrame) -> StudyView:
+        look, fronts = self._look, pareto.fronts(self.marked, block)
+        return StudyView(
+            block,
+            curves.curves(block, bands, look),
+            charts.curve_chart(block, bands, gaps, look),
+            curves.scatter(block, look, fronts),
+            charts.cost_chart(block, look, fronts),
+            fronts,
+            self.decided.diagrams(block, look),
         )
+
+    @cached_property
+    def costs(self) -> tuple[CostTable, ...]:
+        """Costs of each network."""
+        return cost_tables(self.board.blocks)
 
     @cached_property
     def depths(self) -> tuple[DepthSection, ...]:
         layers = {model["name"]: model["layers"] for model in self.info["models"]}
         return tuple(
-            DepthSection(each, depth.drawn(each, self._look)) for each in depth.depths(self.board.blocks, layers)
+            DepthSection(each, depth.drawn(each, self._look), charts.depth_chart(each, self._look))
+            for each in depth.depths(self.board.blocks, layers)
         )
 
     @cached_property
@@ -186,12 +202,21 @@ class Page:
     @property
     def bundle(self) -> str:
         """DataTables, as itables ships it: compressed, base64."""
-        code = Path(itables.options.dt_bundle).read_bytes()
-        return b64encode(gzip.compress(code, compresslevel=9, mtime=0)).decode("ascii")
+        return _packed(Path(itables.options.dt_bundle).read_bytes())
+
+    @property
+    def plotly(self) -> str:
+        """Plotly, which draws the charts: compressed, base64."""
+        return _packed((files("benchbench.reports.html") / "vendor" / "plotly-basic.min.js").read_bytes())
 
     @property
     def bundle_css(self) -> Markup:
         return Markup(Path(itables.options.dt_bundle).with_suffix(".css").read_text(encoding="utf-8"))
+
+    @property
+    def points_look(self) -> plotly_parts.Json:
+        """How the scatter of images is drawn."""
+        return plotly_parts.POINTS
 
     @property
     def study(self) -> str:
@@ -242,6 +267,10 @@ class Page:
     def number(self, value: float | None) -> str:
         """A number of the long table, to four decimals."""
         return "" if value is None else fixed(value, 4)
+
+
+def _packed(code: bytes) -> str:
+    return b64encode(gzip.compress(code, compresslevel=9, mtime=0)).decode("ascii")
 
 
 def _once(names: Iterable[str]) -> tuple[str, ...]:
