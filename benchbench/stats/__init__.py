@@ -1,6 +1,7 @@
 """Means, intervals, tests, ranks and power."""
 
 from .cost_ratio import cost_ratios
+from .curve_differences import curve_differences
 from .intervals import fewest_equivalent, limits
 from .leaderboards import CELL, CONTEST, COST, QUALITY, curve_bands, is_part, leaderboard, measured, standard_errors
 from .map_health import health
@@ -39,6 +40,7 @@ __all__ = [
     "contests",
     "cost_ratios",
     "curve_bands",
+    "curve_differences",
     "decay",
     "fewest_equivalent",
     "fewest_images",

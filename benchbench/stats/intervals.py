@@ -65,6 +65,8 @@ def limits_at(values: Array, tails: Sequence[float], low: float, high: float, se
 
 def _weighted(values: Array, ends: tuple[float, float], sides: Sequence[int], seed: int) -> dict[int, Array]:
     """By side (m, resamples): means of the values and of the range's end there, weighted at random."""
+    if not sides:
+        return {}
     units, columns = values.shape
     values = np.sort(values, axis=0)  # so that the order of the images changes nothing
     anchor = values[0]

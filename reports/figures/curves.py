@@ -16,10 +16,9 @@ from ..leaderboard.board import Block, Metric, Row
 from . import pareto
 from .style import INK, STYLE, Look, Picture, grid, label, legend, picture
 
-FRONT: dict[str, Any] = {
+RING: dict[str, Any] = {
     "color": INK,
-    "linestyle": "-",
-    "linewidth": 0.8,
+    "linestyle": "none",
     "marker": "o",
     "markersize": 11,
     "markerfacecolor": "none",
@@ -60,14 +59,22 @@ def _curve_panel(axis: Axes, metric: Metric, part: pd.DataFrame, look: Mapping[s
             markevery=(number % every, every),
         )
         axis.fill_between(rows["x"], rows["low"], rows["high"], color=style.colour, alpha=0.10, linewidth=0)
-    share = "removed" if metric.name == "deletion" else "shown" if metric.name == "insertion" else "changed"
-    label(axis, f"{metric.title} {metric.arrow}  {metric.protocol}", f"share of pixels {share}", "mean probability")
+    x = f"share of pixels {changed_pixels(metric)}"
+    label(axis, f"{metric.title} {metric.arrow}  {metric.protocol}", x, "mean probability")
     axis.set_xlim(0, 1)
     axis.set_ylim(bottom=0)
 
 
-def scatter(block: Block, look: Mapping[str, Look]) -> Picture | None:
-    """Every quality metric against the cost, a panel each, with the line of the best trade-offs; None without both."""
+def changed_pixels(metric: Metric) -> str:
+    """What a curve's metric does to the pixels that its x counts: ``removed``, ``shown`` or ``changed``."""
+    return {"deletion": "removed", "insertion": "shown"}.get(metric.name, "changed")
+
+
+def scatter(block: Block, look: Mapping[str, Look], fronts: Sequence[pareto.Front]) -> Picture | None:
+    """Every quality metric against the cost, a panel each, with rings around Pareto-optimal methods.
+
+    None without a cost or without a quality metric.
+    """
     cost = pareto.cost_of(block)
     if cost is None or not block.quality:
         return None
@@ -76,12 +83,12 @@ def scatter(block: Block, look: Mapping[str, Look]) -> Picture | None:
         return None
     with mpl.rc_context(STYLE):
         figure, axes = grid(len(block.quality), most=3)
-        fronts = {front.metric: front for front in pareto.fronts(block)}
+        by_metric = {front.metric: front for front in fronts}
         for axis, metric in zip(axes, block.quality, strict=True):
             _scatter_panel(axis, metric, cost, points, look)
-            if metric in fronts:
-                _front_line(axis, fronts[metric])
-        marked = [Line2D([], [], label="Pareto-optimal (line, rings)", **FRONT)] if fronts else []
+            if metric in by_metric:
+                _rings(axis, by_metric[metric])
+        marked = [Line2D([], [], label="Pareto-optimal (rings)", **RING)] if fronts else []
         legend(figure, [row.method for row in points], look, lines=False, more=marked)
         return picture(figure, _scatter_alt(block, cost, len(points)))
 
@@ -92,9 +99,11 @@ def _scatter_panel(axis: Axes, metric: Metric, cost: Metric, points: Sequence[Ro
         x = _value(row, cost)
         if not cell.n or x is None:
             continue
-        style = look[row.method]
+        style, price = look[row.method], row.cell(cost)
         if cell.interval:
             axis.plot([x, x], [cell.low, cell.high], color=style.colour, linewidth=1, alpha=0.6)
+        if price.interval:
+            axis.plot([price.low, price.high], [cell.mean, cell.mean], color=style.colour, linewidth=1, alpha=0.6)
         axis.plot([x], [cell.mean], color=style.colour, marker=style.marker, markersize=6, linestyle="none")
     costs = [_value(row, cost) or 0 for row in points]
     if min(costs) > 0:
@@ -106,10 +115,10 @@ def _scatter_panel(axis: Axes, metric: Metric, cost: Metric, points: Sequence[Ro
     label(axis, f"{metric.title} {metric.arrow}  {metric.protocol}", f"{cost.title}{unit}, less to the left", "")
 
 
-def _front_line(axis: Axes, front: pareto.Front) -> None:
-    """Steps through the methods that are worth their cost, each in a ring."""
-    x, y = zip(*(front.points[name] for name in front.methods), strict=True)
-    axis.step(x, y, where="post", zorder=0, **FRONT)
+def _rings(axis: Axes, front: pareto.Front) -> None:
+    """A ring around each method that is worth its cost."""
+    costs = [front.points[name].cost for name in front.methods]
+    axis.plot(costs, [front.mean(name) for name in front.methods], zorder=0, **RING)
 
 
 def _value(row: Row, metric: Metric) -> float | None:

@@ -35,7 +35,9 @@ def drawn(ranks: FamilyRanks, look: Mapping[str, Look]) -> Picture | None:
                 colour = look[name].colour if name in look else "C0"
                 low, high, rank = (table[place, column] for table in (ranks.low, ranks.high, ranks.rank))
                 axis.hlines(place, low, high, color=colour, linewidth=2.2, alpha=0.45)
-                axis.plot([rank], [place], marker=look[name].marker if name in look else "o", color=colour, markersize=5)
+                axis.plot(
+                    [rank], [place], marker=look[name].marker if name in look else "o", color=colour, markersize=5
+                )
             axis.set_title(family, loc="left", fontsize=8.5)
             most = max(ranks.ranked[column], 2)
             axis.set_xlim(0.7, most + 0.3)

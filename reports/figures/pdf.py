@@ -15,6 +15,7 @@ from ..leaderboard.marks import Marked
 from . import curves, style
 from .critical_difference import critical_difference
 from .main_figure import main_figure
+from .pareto import fronts
 
 LETTERS = 20  # of a part of a file's name
 MARGIN = 0.03  # of the height of the data
@@ -45,7 +46,8 @@ def pictures(marked: Marked) -> Iterator[tuple[str, style.Picture]]:
     look = looks(marked)
     for block in board.blocks:
         place, filled = _place(block, board.blocks), _with_numbers(block)
-        drawn = (("curves", _fitted(curves.curves(filled, bands, look))), ("cost", curves.scatter(filled, look)))
+        costs = curves.scatter(filled, look, fronts(marked, filled))
+        drawn = (("curves", _fitted(curves.curves(filled, bands, look))), ("cost", costs))
         yield from ((f"{kind}{place}", picture) for kind, picture in drawn if picture)
         for metric in block.quality:
             picture = _diagram(marked, block, metric)

@@ -23,11 +23,14 @@ from ..number_format import fixed, merged, pairs_in_words, share
 from .gallery import COLOURS, MOST_BYTES, gallery
 from .page import Page
 
-SCRIPTS = ("sort.js", "downloads.js", "atlas.js", "gallery.js", "points.js", "every.js", "selector.js")
+SCRIPTS = (
+    "unpack.js", "sort.js", "charts.js", "downloads.js", "atlas.js", "gallery.js", "points.js", "every.js",
+    "selector.js",
+)  # fmt: skip
 # narrow screens and paper come last: they overrule the others
 STYLES = (
-    "base.css", "answer.css", "board.css", "selector.css", "points.css", "compared.css", "gallery.css", "every.css", "narrow.css",
-    "print.css",
+    "base.css", "answer.css", "board.css", "selector.css", "charts.css", "points.css", "compared.css", "gallery.css",
+    "every.css", "narrow.css", "print.css",
 )  # fmt: skip
 MOST = 15_000_000  # bytes of a page
 _SLOT = "<!-- the gallery, of what is left of the page -->"  # no foreign text has a "<" in the page
@@ -115,7 +118,15 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        link=link, header=header, pairs=pairs_in_words, plural=plural, merged=merged, visible=visible, fixed=fixed, share=share, first_sentence=first_sentence
+        link=link,
+        header=header,
+        pairs=pairs_in_words,
+        plural=plural,
+        merged=merged,
+        visible=visible,
+        fixed=fixed,
+        share=share,
+        first_sentence=first_sentence,
     )
     return environment
 

@@ -35,11 +35,12 @@ def downloads(
     board, tidy = marked.board, marked.table()
     files: dict[str, dict[str, str]] = {}
     for number, block in enumerate(board.blocks, start=1):
-        for id, kind, metrics in (("block", QUALITY, block.quality), ("cost", COST, block.costs)):
-            if metrics:
-                rows = _of(tidy, block)
-                tex = latex.block_table(marked, block, f"benchbench-{kind}-{number}", kind == COST)
-                files[f"{id}-{number}"] = _file([kind, block.title], rows[rows["kind"] == kind], tex)
+        if block.quality:
+            rows = _of(tidy, block)
+            tex = latex.block_table(marked, block, f"benchbench-{QUALITY}-{number}", False)
+            files[f"block-{number}"] = _file([QUALITY, block.title], rows[rows["kind"] == QUALITY], tex)
+    for number, model in enumerate(dict.fromkeys(block.model for block in board.blocks if block.costs), start=1):
+        files[f"cost-{number}"] = _costs(marked, tidy, model)
     for number, depth in enumerate(depths, start=1):
         for place, table in enumerate(depth.tables, start=1):
             files[f"depth-{number}-{place}"] = _depth(board, depth, table, f"depth-{number}-{place}")
@@ -105,6 +106,16 @@ def decided_files(decided: Decided) -> dict[str, dict[str, str]]:
         caption = "Statistical power: pairs of methods by test result, and the difference that the tests can detect."
         files["power"] = _file(["power"], verdicts.power, plain_table(caption, "power", header, texts))
     return files
+
+
+def _costs(marked: Marked, tidy: pd.DataFrame, model: str) -> dict[str, str]:
+    """A network's costs in all its blocks: those too that the page leaves out as the same within the noise."""
+    blocks = [
+        (n, block) for n, block in enumerate(marked.board.blocks, start=1) if block.model == model and block.costs
+    ]
+    tables = [latex.block_table(marked, block, f"benchbench-{COST}-{number}", True) for number, block in blocks]
+    rows = tidy[(tidy["model"] == model) & (tidy["kind"] == COST)]
+    return _file([COST, model], rows, "\n\n".join(tables))
 
 
 def _whole(marked: Marked) -> dict[str, dict[str, str]]:

@@ -33,8 +33,7 @@ def heat_rows(heat: HeatMatrix) -> list[tuple[str, list[HeatCell]]]:
     """By method, a cell per metric; the first twelve methods."""
     columns = range(len(heat.metrics))
     return [
-        (name, [_cell(heat, row, column) for column in columns])
-        for row, name in enumerate(heat.methods[:MOST_METHODS])
+        (name, [_cell(heat, row, column) for column in columns]) for row, name in enumerate(heat.methods[:MOST_METHODS])
     ]
 
 

@@ -84,6 +84,7 @@ class ImageSet:
         ``values``: by layer and metric, float64 of (images, methods) as base64, NaN without, None where none has one;
         ``failed``: how many values of an image failed at a layer; ``disagreement``: of the methods' maps, controls
         apart, for the first ``count`` images; ``share``: of the image that the object covers, where the data says;
+        ``start``: the metric and the two methods that the scatter of images shows first;
         ``why``: reasons there is no map or no number, by ``layer,image,method``, as places in ``reasons``.
         """
         reasons: dict[str, int] = {}
@@ -93,6 +94,7 @@ class ImageSet:
             "failed": [self._failed(layer) for layer in self.layers],
             "disagreement": [self.disagreements(layer, count) for layer in self.layers],
             "share": self._share(),
+            "start": self._start(),
             "reasons": list(reasons),
             "why": why,
         }
@@ -153,6 +155,14 @@ class ImageSet:
             value = disagreement([saliency for saliency in maps if saliency is not None])
             values.append(None if value != value else round(value, 4))
         return values
+
+    def _start(self) -> tuple[int, int, int]:
+        """The first metric that two methods have at the last layer, and the first two that have it."""
+        for number, metric in enumerate(self._metrics):
+            known = np.flatnonzero(~np.isnan(self._values(self.layers[-1], *metric)).all(axis=0))
+            if len(known) > 1:
+                return number, int(known[0]), int(known[1])
+        return 0, 0, min(1, len(self.methods) - 1)
 
     def _share(self) -> list[float | None] | None:
         """None where the run's photos have no such column."""

@@ -71,7 +71,7 @@ class ImagesNeeded:
 
 def grid() -> tuple[int, ...]:
     """The numbers of images of a curve, 10 to 100,000."""
-    return tuple(int(round(images)) for images in np.geomspace(10, MOST_IMAGES, 33))
+    return tuple(round(images) for images in np.geomspace(10, MOST_IMAGES, 33))
 
 
 def images_needed(marked: Marked) -> tuple[ImagesNeeded, ...]:

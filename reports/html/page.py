@@ -4,60 +4,54 @@ from __future__ import annotations
 
 import gzip
 from base64 import b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import itables.options
+import pandas as pd
 import yaml
 from markupsafe import Markup
 
 from ...formatting import plural
-from ...stats import COST, QUALITY, curve_bands, measured
-from ..figures import agreement, curves, depth, family_ranks, pareto
+from ...stats import COST, QUALITY, curve_bands, curve_differences, measured
+from ..figures import agreement, charts, curves, depth, pareto, plotly_parts
 from ..figures.style import Look, Picture, looks
-from ..leaderboard import findings
-from ..leaderboard.answer import Answer
 from ..leaderboard.board import Block, Board, Cell, Metric, Row
-from ..leaderboard.family_ranks import FamilyRanks
-from ..leaderboard.heat_matrix import HeatMatrix
+from ..leaderboard.costs import CostTable, cost_tables
 from ..leaderboard.marks import NONE, Mark, Marked
-from ..leaderboard.missing import Missing, SickMaps, grouped_missing, sick_maps
 from ..number_format import fixed, pairs_in_words
 from . import subgroups
-from .contrast import BlockContrasts, contrasts
-from .downloads import downloads, failures
-from .heat import HeatCell, heat_rows
-from .images import ImageSet
-from .images_needed import ImagesNeeded, images_needed
+from .downloads import downloads
+from .opening import Opening
+from .selector import Filter, family_of, filters
 from .significance import Decided
-
-
-MOST_CONTRASTS = 24  # settings with photographs on the first screen
-MOST_PHOTOS = 200  # among which they are chosen
-FEW_SETTINGS = 2  # networks x data x layers that a page shows below each other
 
 
 @dataclass(frozen=True)
 class StudyView:
-    """A block with its pictures, and the methods that are worth their cost."""
+    """A block with its pictures and charts, and the methods that are worth their cost."""
 
     block: Block
     curves: Picture | None
+    curve_chart: plotly_parts.Chart | None
     scatter: Picture | None
+    cost_chart: plotly_parts.Chart | None
     fronts: tuple[pareto.Front, ...]
     ranks: Sequence[Picture]
 
 
 @dataclass(frozen=True)
 class DepthSection:
-    """A network's layers on one data set, with their picture."""
+    """A network's layers on one data set, with their picture and chart."""
 
     depth: depth.Depth
     picture: Picture
+    chart: plotly_parts.Chart
 
 
 @dataclass(frozen=True)
@@ -66,20 +60,6 @@ class AgreementSection:
 
     agreement: agreement.Agreement
     picture: Picture | None
-
-
-@dataclass(frozen=True)
-class Filter:
-    """What the selector offers: the blocks' networks, data and layers, the columns' families.
-
-    Attributes:
-        first: the place of the name that the page opens with; -1 for all of them.
-    """
-
-    key: str
-    legend: str
-    names: tuple[str, ...]
-    first: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,24 +87,34 @@ class Page:
 
     @cached_property
     def studies(self) -> tuple[StudyView, ...]:
-        bands = curve_bands(self.board.shown.curves, int(self.info["seed"]), self.board.scales)
-        look = self._look
-        return tuple(
-            StudyView(
-                block,
-                curves.curves(block, bands, look),
-                curves.scatter(block, look),
-                pareto.fronts(block),
-                self.decided.diagrams(block, look),
-            )
-            for block in self.board.blocks
+        record, blocks = self.board.shown, self.board.blocks
+        bands = curve_bands(record.curves, int(self.info["seed"]), self.board.scales)
+        gaps = curve_differences(record.curves, charts.best_methods(blocks))
+        return tuple(self._study(block, bands, gaps) for block in blocks)
+
+    def _study(self, block: Block, bands: pd.DataFrame, gaps: pd.DataFrame) -> StudyView:
+        look, fronts = self._look, pareto.fronts(self.marked, block)
+        return StudyView(
+            block,
+            curves.curves(block, bands, look),
+            charts.curve_chart(block, bands, gaps, look),
+            curves.scatter(block, look, fronts),
+            charts.cost_chart(block, look, fronts),
+            fronts,
+            self.decided.diagrams(block, look),
         )
+
+    @cached_property
+    def costs(self) -> tuple[CostTable, ...]:
+        """Costs of each network."""
+        return cost_tables(self.board.blocks)
 
     @cached_property
     def depths(self) -> tuple[DepthSection, ...]:
         layers = {model["name"]: model["layers"] for model in self.info["models"]}
         return tuple(
-            DepthSection(each, depth.drawn(each, self._look)) for each in depth.depths(self.board.blocks, layers)
+            DepthSection(each, depth.drawn(each, self._look), charts.depth_chart(each, self._look))
+            for each in depth.depths(self.board.blocks, layers)
         )
 
     @cached_property
@@ -134,29 +124,15 @@ class Page:
 
     @cached_property
     def filters(self) -> tuple[Filter, ...]:
-        """Those with something to choose from. A page of few settings opens with all of them."""
-        blocks = self.board.blocks
-        first, last = (0, -1) if len(blocks) > FEW_SETTINGS else (-1, -1)
-        models, datasets = _once(block.model for block in blocks), _once(block.dataset for block in blocks)
-        layers = _once(block.layer for block in blocks)
-        if len(blocks) > FEW_SETTINGS:
-            here = [b.layer for b in blocks if (b.model, b.dataset) == (blocks[0].model, blocks[0].dataset)]
-            last = layers.index(here[-1])
-        filters = (
-            Filter("network", "Network", models, first),
-            Filter("data", "Data", datasets, first),
-            Filter("layer", "Layer", layers, last),
-            Filter("family", "Metrics", _once(map(_family, self.board.of(QUALITY))), -1),
-        )
-        return tuple(each for each in filters if len(each.names) > 1)
+        return filters(self.board)
 
     def mark(self, key: str, name: str) -> int:
-        """The place of a name in its filter; 0 where there is nothing to choose from, -1 for a name that is no choice."""
+        """The place of a name in its filter; 0 where there is nothing to choose from, -1 where it is no choice."""
         names = next((each.names for each in self.filters if each.key == key), (name,))
         return names.index(name) if name in names else -1
 
     def family(self, metric: Metric) -> int:
-        return self.mark("family", _family(metric))
+        return self.mark("family", family_of(metric))
 
     @cached_property
     def downloads(self) -> dict[str, dict[str, str]]:
@@ -164,73 +140,9 @@ class Page:
         return downloads(self.marked, self.decided, depths, agreements, self.groups)
 
     @cached_property
-    def missing(self) -> tuple[Missing, ...]:
-        """What could not be computed, by reason."""
-        return grouped_missing(failures(self.board))
-
-    @cached_property
-    def sick_maps(self) -> tuple[SickMaps, ...]:
-        return sick_maps(self.board.health)
-
-    def findings(self, block: Block) -> tuple[findings.Finding, ...]:
-        return findings.findings_of(self.marked, block)
-
-    @cached_property
-    def answer(self) -> Answer:
-        return Answer.of(self.marked)
-
-    @cached_property
-    def rank_dots(self) -> Picture | None:
-        return family_ranks.drawn(FamilyRanks.of(self.marked), self._look)
-
-    @cached_property
-    def heat(self) -> HeatMatrix:
-        return HeatMatrix.of(self.marked)
-
-    @cached_property
-    def heat_rows(self) -> list[tuple[str, list[HeatCell]]]:
-        """The first methods of the matrix, each with its cells."""
-        return heat_rows(self.heat)
-
-    @cached_property
-    def image_sets(self) -> tuple[ImageSet, ...]:
-        """The images of each network and data."""
-        photos = self.board.record.photos
-        places = photos[["model", "dataset"]].drop_duplicates().itertuples(index=False, name=None)
-        sets = (ImageSet(self.board, str(model), str(dataset), MOST_PHOTOS) for model, dataset in places)
-        return tuple(each for each in sets if each.layers)
-
-    @cached_property
-    def contrasts(self) -> tuple[BlockContrasts, ...]:
-        """The photographs on which the methods disagree most, for the first settings."""
-        sets = {(each.model, each.dataset): each for each in self.image_sets}
-        blocks = [block for block in self.board.blocks if (block.model, block.dataset) in sets][:MOST_CONTRASTS]
-        return tuple(self._contrasts(block, sets[block.model, block.dataset]) for block in blocks)
-
-    def _contrasts(self, block: Block, images: ImageSet) -> BlockContrasts:
-        values = images.disagreements(block.layer, len(images.photos))
-        return BlockContrasts(block, contrasts(images, block.layer, values))
-
-    @cached_property
-    def images_needed(self) -> tuple[ImagesNeeded, ...]:
-        return images_needed(self.marked)
-
-    @cached_property
-    def across(self) -> tuple[findings.AcrossSettings, ...]:
-        return findings.across_settings(self.marked)
-
-    @property
-    def passes(self) -> str:
-        """What the sanity check says of a metric that no control wins."""
-        return "passes" if self.board.uninformed else "no control"
-
-    @property
-    def setup(self) -> str:
-        return findings.setup(self.board)
-
-    @property
-    def accuracy(self) -> list[str]:
-        return findings.accuracy(self.board)
+    def opening(self) -> Opening:
+        """What the page says first: the answer and the findings."""
+        return Opening(self.marked, self._look)
 
     def protocol(self, metric: Metric) -> str:
         """The protocol's parameters in words, for a tooltip."""
@@ -308,12 +220,21 @@ class Page:
     @property
     def bundle(self) -> str:
         """DataTables, as itables ships it: compressed, base64."""
-        code = Path(itables.options.dt_bundle).read_bytes()
-        return b64encode(gzip.compress(code, compresslevel=9, mtime=0)).decode("ascii")
+        return _packed(Path(itables.options.dt_bundle).read_bytes())
+
+    @property
+    def plotly(self) -> str:
+        """Plotly, which draws the charts: compressed, base64."""
+        return _packed((files("benchbench.reports.html") / "vendor" / "plotly-basic.min.js").read_bytes())
 
     @property
     def bundle_css(self) -> Markup:
         return Markup(Path(itables.options.dt_bundle).with_suffix(".css").read_text(encoding="utf-8"))
+
+    @property
+    def points_look(self) -> plotly_parts.Json:
+        """How the scatter of images is drawn."""
+        return plotly_parts.POINTS
 
     @property
     def study(self) -> str:
@@ -366,12 +287,8 @@ class Page:
         return "" if value is None else fixed(value, 4)
 
 
-def _once(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(names))
-
-
-def _family(metric: Metric) -> str:
-    return metric.family or "not stated"
+def _packed(code: bytes) -> str:
+    return b64encode(gzip.compress(code, compresslevel=9, mtime=0)).decode("ascii")
 
 
 def _missing_is_none(value: Any) -> Any:

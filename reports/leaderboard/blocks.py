@@ -89,6 +89,16 @@ class Row:
     control: bool
     cells: tuple[Cell, ...]
 
+    def cell(self, metric: Metric) -> Cell:
+        """The cell of a metric and protocol of this row.
+
+        Raises:
+            KeyError: the row has none.
+        """
+        key = (metric.name, metric.protocol)
+        cells = {(cell.metric.name, cell.metric.protocol): cell for cell in self.cells}
+        return cells[key]
+
     def of_kind(self, cost: bool) -> tuple[Cell, ...]:
         return tuple(cell for cell in self.cells if cell.metric.is_cost == cost)
 

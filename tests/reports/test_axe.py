@@ -39,10 +39,13 @@ def violations(tab: Any, axe: str) -> list[str]:
 
 
 def unfold(tab: Any) -> None:
-    """Everything open: details, the table of points, all layers side by side."""
+    """Everything open: details, the table of points, all layers side by side; and every chart drawn."""
     tab.evaluate("document.querySelectorAll('details').forEach((part) => (part.open = true))")
     tab.locator("#gallery-layer").select_option("all, side by side")
-    tab.locator("#points-plot").focus()
+    for figure in tab.locator("figure.chart, #points-plot").all():
+        figure.scroll_into_view_if_needed()
+    tab.wait_for_function("!document.querySelector('figure.chart:not(.drawn), #points-plot:not(.js-plotly-plot)')")
+    tab.locator("#points-slider").focus()
     tab.locator("#points-table tbody tr").first.wait_for(state="attached")
 
 

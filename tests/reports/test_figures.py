@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
-from benchbench.reports.figures import curves, style
-from benchbench.reports.leaderboard.board import Board
+from benchbench.reports.figures import curves, pareto, style
+from benchbench.reports.leaderboard.marks import Marked
 from benchbench.results.record import Record
 from benchbench.stats import curve_bands
 
 
 def both(record: Record) -> tuple[style.Picture, style.Picture]:
-    board = Board(record)
+    marked = Marked.of(record)
+    board = marked.board
     methods = [method["name"] for method in record.info["methods"]]
     look = style.looks([m for m in methods if m not in board.controls], [m for m in methods if m in board.controls])
     curve_picture = curves.curves(board.blocks[0], curve_bands(record.curves), look)
-    scatter_picture = curves.scatter(board.blocks[0], look)
+    scatter_picture = curves.scatter(board.blocks[0], look, pareto.fronts(marked, board.blocks[0]))
     assert curve_picture is not None
     assert scatter_picture is not None
     return curve_picture, scatter_picture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +16,8 @@ import pytest
 from benchbench.errors import BenchError
 from benchbench.reports.html import document
 from benchbench.reports.html.document import link
-from benchbench.reports.leaderboard.board import Board
+from benchbench.reports.leaderboard.board import Board, Metric
+from benchbench.reports.leaderboard.costs import cost_tables
 from benchbench.reports.leaderboard.marks import Marked
 from benchbench.reports.number_format import fixed
 from benchbench.results.record import Record
@@ -76,18 +78,33 @@ def test_each_number_is_the_tables(root: Element, plain: Record) -> None:
     """Every cell of every leaderboard, against ``stats.leaderboard`` of the stored table."""
     board = Board(plain)
     tidy = leaderboard(plain.results, 0, scales(plain.info))
-    for kind, shown in (("quality", boards(section(root, "leaderboard"))), ("cost", boards(section(root, "cost")))):
-        assert len(shown) == 2
-        for block, table in zip(board.blocks, shown, strict=True):
-            metrics = block.quality if kind == "quality" else block.costs
-            rows = [tr for tr in table.all("tr") if tr.all("td")]
-            assert len(rows) == 7
-            for tr in rows:
-                method = words(tr.all("th")[0].text)
-                for metric, td in zip(metrics, tr.all("td"), strict=True):
-                    here = tidy[(tidy["layer"] == block.layer) & (tidy["method"] == method)]
-                    (row,) = here[here["metric"] == metric.name].to_dict("records")
-                    check_cell(td, row, metric.decimals)
+    tables = boards(section(root, "leaderboard"))
+    assert len(tables) == 2
+    for block, table in zip(board.blocks, tables, strict=True):
+        check_rows(table.all("tr"), block.quality, tidy[tidy["layer"] == block.layer])
+
+
+def test_each_cost_is_the_tables(root: Element, plain: Record) -> None:
+    """A table for the network, with a group of rows per layer."""
+    tidy = leaderboard(plain.results, 0, scales(plain.info))
+    (table,) = boards(section(root, "cost"))
+    (costs,) = cost_tables(Board(plain).blocks)
+    bodies = table.all("tbody")
+    assert [words(body.text) for body in bodies if "label" in body.classes()] == ["stage3 · photos", "stage4 · photos"]
+    for place, layer in ((1, "stage3"), (4, "stage4")):
+        rows = [tr for body in bodies[place : place + 2] for tr in body.all("tr")]
+        check_rows(rows, costs.metrics, tidy[tidy["layer"] == layer])
+
+
+def check_rows(lines: list[Element], metrics: Sequence[Metric], tidy: pd.DataFrame) -> None:
+    rows = [tr for tr in lines if tr.all("td")]
+    assert len(rows) == 7
+    for tr in rows:
+        method = tr.all("th")[0].attributes["data-value"]
+        for metric, td in zip(metrics, tr.all("td"), strict=True):
+            here = tidy[(tidy["method"] == method) & (tidy["metric"] == metric.name)]
+            (row,) = here.to_dict("records")
+            check_cell(td, row, metric.decimals)
 
 
 def check_cell(td: Element, row: dict[Any, Any], decimals: int) -> None:
@@ -117,7 +134,16 @@ def test_the_best_are_bold_and_no_one_else(root: Element, plain: Record) -> None
                         "layercam",
                     }
                     assert "failed" not in td.text
-    assert bold == sum(len(contest.best) for contest in board.contests)
+    quality = {metric.name for metric in board.of()}
+    cheapest = [
+        group.cheapest(metric)
+        for table in cost_tables(board.blocks)
+        for group in table.groups
+        for metric in table.metrics
+    ]
+    assert bold == sum(len(contest.best) for contest in board.contests if contest.key[3] in quality) + sum(
+        len(names) == 1 for names in cheapest
+    )
 
 
 def test_failures_are_told_in_the_cell_in_a_footnote_and_above(root: Element) -> None:

@@ -1,0 +1,110 @@
+"""What the page says first: the answer, and what was found, metric by metric."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from ..figures import family_ranks
+from ..figures.style import Look, Picture
+from ..leaderboard import findings
+from ..leaderboard.answer import Answer
+from ..leaderboard.board import Block, Board
+from ..leaderboard.family_ranks import FamilyRanks
+from ..leaderboard.heat_matrix import HeatMatrix
+from ..leaderboard.marks import Marked
+from ..leaderboard.missing import Missing, SickMaps, grouped_missing, sick_maps
+from .contrast import BlockContrasts, contrasts
+from .downloads import failures
+from .heat import HeatCell, heat_rows
+from .images import ImageSet
+from .images_needed import ImagesNeeded, images_needed
+
+MOST_CONTRASTS = 24  # settings with photographs on the first screen
+MOST_PHOTOS = 200  # among which they are chosen
+
+
+@dataclass(frozen=True, eq=False)
+class Opening:
+    """The first screen and the findings.
+
+    Attributes:
+        look: by method, how figures draw it.
+    """
+
+    marked: Marked
+    look: Mapping[str, Look]
+
+    @property
+    def board(self) -> Board:
+        return self.marked.board
+
+    @cached_property
+    def missing(self) -> tuple[Missing, ...]:
+        """What could not be computed, by reason."""
+        return grouped_missing(failures(self.board))
+
+    @cached_property
+    def sick_maps(self) -> tuple[SickMaps, ...]:
+        return sick_maps(self.board.health)
+
+    def findings(self, block: Block) -> tuple[findings.Finding, ...]:
+        return findings.findings_of(self.marked, block)
+
+    @cached_property
+    def answer(self) -> Answer:
+        return Answer.of(self.marked)
+
+    @cached_property
+    def rank_dots(self) -> Picture | None:
+        return family_ranks.drawn(FamilyRanks.of(self.marked), self.look)
+
+    @cached_property
+    def heat(self) -> HeatMatrix:
+        return HeatMatrix.of(self.marked)
+
+    @cached_property
+    def heat_rows(self) -> list[tuple[str, list[HeatCell]]]:
+        """The first methods of the matrix, each with its cells."""
+        return heat_rows(self.heat)
+
+    @cached_property
+    def image_sets(self) -> tuple[ImageSet, ...]:
+        """The images of each network and data."""
+        photos = self.board.record.photos
+        places = photos[["model", "dataset"]].drop_duplicates().itertuples(index=False, name=None)
+        sets = (ImageSet(self.board, str(model), str(dataset), MOST_PHOTOS) for model, dataset in places)
+        return tuple(each for each in sets if each.layers)
+
+    @cached_property
+    def contrasts(self) -> tuple[BlockContrasts, ...]:
+        """The photographs on which the methods disagree most, for the first settings."""
+        sets = {(each.model, each.dataset): each for each in self.image_sets}
+        blocks = [block for block in self.board.blocks if (block.model, block.dataset) in sets][:MOST_CONTRASTS]
+        return tuple(self._contrasts(block, sets[block.model, block.dataset]) for block in blocks)
+
+    def _contrasts(self, block: Block, images: ImageSet) -> BlockContrasts:
+        values = images.disagreements(block.layer, len(images.photos))
+        return BlockContrasts(block, contrasts(images, block.layer, values))
+
+    @cached_property
+    def images_needed(self) -> tuple[ImagesNeeded, ...]:
+        return images_needed(self.marked)
+
+    @cached_property
+    def across(self) -> tuple[findings.AcrossSettings, ...]:
+        return findings.across_settings(self.marked)
+
+    @property
+    def passes(self) -> str:
+        """What the sanity check says of a metric that no control wins."""
+        return "passes" if self.board.uninformed else "no control"
+
+    @property
+    def setup(self) -> str:
+        return findings.setup(self.board)
+
+    @property
+    def accuracy(self) -> list[str]:
+        return findings.accuracy(self.board)

@@ -1,0 +1,52 @@
+"""The choices of the page's selector: networks, data, layers, and families of metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ...stats import QUALITY
+from ..leaderboard.board import Board, Metric
+
+FEW_SETTINGS = 2  # networks x data x layers that a page shows below each other
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What the selector offers: the blocks' networks, data and layers, the columns' families.
+
+    Attributes:
+        first: the place of the name that the page opens with; -1 for all of them.
+    """
+
+    key: str
+    legend: str
+    names: tuple[str, ...]
+    first: int
+
+
+def filters(board: Board) -> tuple[Filter, ...]:
+    """Those with something to choose from. A page of few settings opens with all of them."""
+    blocks = board.blocks
+    first, last = (0, -1) if len(blocks) > FEW_SETTINGS else (-1, -1)
+    models, datasets = _once(block.model for block in blocks), _once(block.dataset for block in blocks)
+    layers = _once(block.layer for block in blocks)
+    if len(blocks) > FEW_SETTINGS:
+        here = [b.layer for b in blocks if (b.model, b.dataset) == (blocks[0].model, blocks[0].dataset)]
+        last = layers.index(here[-1])
+    choices = (
+        Filter("network", "Network", models, first),
+        Filter("data", "Data", datasets, first),
+        Filter("layer", "Layer", layers, last),
+        Filter("family", "Metrics", _once(map(family_of, board.of(QUALITY))), -1),
+    )
+    return tuple(each for each in choices if len(each.names) > 1)
+
+
+def family_of(metric: Metric) -> str:
+    """The family that the selector shows a metric under."""
+    return metric.family or "not stated"
+
+
+def _once(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
