@@ -105,8 +105,7 @@ class Marked:
             key = tuple(map(str, contest.key))
             worse = self.verdicts.against(contest).worse
             against = self._against(key, [str(name) for name in tidy.loc[list(contest.best), "method"]])
-            rows = tidy.index[(tidy[CONTEST] == pd.Series(contest.key, index=CONTEST)).all(axis=1)]
-            for place in rows:
+            for place in self.rows_of[key]:
                 method = str(tidy.at[place, "method"])
                 standing = self.verdicts.standings.get((key, method))
                 marks[(*key[:3], method, *key[3:])] = Mark(
@@ -119,6 +118,14 @@ class Marked:
                     errors.get((*key[:3], method, *key[3:]), math.nan),
                 )
         return marks
+
+    @cached_property
+    def rows_of(self) -> Mapping[Key, list[int]]:
+        """By comparison, the rows of the tidy leaderboard."""
+        rows: dict[Key, list[int]] = {}
+        for place, key in zip(self.board.tidy.index, self.board.tidy[CONTEST].itertuples(False, None), strict=True):
+            rows.setdefault(tuple(map(str, key)), []).append(place)
+        return rows
 
     def table(self) -> pd.DataFrame:
         """The tidy leaderboard at full precision with all marks: ``rank``, ``groups``, ``error``, ``best``, ``second``,
