@@ -151,6 +151,8 @@ def _set(images: ImageSet, shelf: _Shelf, count: int, side: int) -> Json:
     rows = images.photos.to_dict("records")
     return {
         "name": one_line(f"{images.model} · {images.dataset}"),
+        "network": one_line(images.model),
+        "data": one_line(images.dataset),
         "layers": [one_line(layer) for layer in images.layers],
         "methods": [{"name": one_line(name), "control": name in images.board.controls} for name in images.methods],
         "images": [

@@ -66,6 +66,18 @@ def test_a_choice_drives_every_section(heard: Heard) -> None:
     assert [shown(tab, name) for name in SECTIONS] == [8, 8, 4, 8, 8]
 
 
+def test_the_gallery_and_the_points_follow(heard: Heard) -> None:
+    tab = heard.tab
+    choose(tab, "Network", "othernet")
+    choose(tab, "Data", "cutouts")
+    choose(tab, "Layer", "stage3")
+    assert tab.locator("#gallery-set").evaluate("box => box.selectedOptions[0].text") == "othernet · cutouts"
+    assert tab.locator("#gallery-layer").evaluate("box => box.selectedOptions[0].text") == "stage3"
+    where = tab.locator("#points-controls [name=where]").evaluate("box => box.selectedOptions[0].text")
+    assert "stage3" in where
+    assert "othernet" in where
+
+
 def test_a_link_shows_what_its_sender_saw(heard: Heard, browser: Any) -> None:
     tab = heard.tab
     choose(tab, "Network", "othernet")

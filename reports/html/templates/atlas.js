@@ -117,5 +117,14 @@ const atlas = (() => {
     return chosen;
   }
 
-  return { data, map, value, why, fixed, mean, paint, make, options, choices };
+  // Calls back when the page's selector changes, with the first set that fits, and its layer or null for all layers.
+  function follow(choose) {
+    document.addEventListener("setting", ({ detail: { network, data: name, layer } }) => {
+      const set = data.sets.findIndex((each) => (network ?? each.network) === each.network && (name ?? each.data) === each.data);
+      const place = set < 0 ? -1 : data.sets[set].layers.indexOf(layer);
+      if (set >= 0) choose(set, place < 0 ? null : place);
+    });
+  }
+
+  return { follow, data, map, value, why, fixed, mean, paint, make, options, choices };
 })();

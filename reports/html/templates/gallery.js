@@ -184,5 +184,15 @@ const photoGallery = (() => {
   addEventListener("beforeprint", () => [...waiting.keys()].forEach(draw));
   fade();
   start();
+  atlas.follow((place, layer) => {
+    if (setBox.selectedIndex !== place) {
+      setBox.selectedIndex = place;
+      start();
+    }
+    if (layer !== null && layerBox.selectedIndex !== layer) {
+      layerBox.selectedIndex = layer;
+      again();
+    }
+  });
   return { open };
 })();

@@ -77,5 +77,9 @@
   slider.addEventListener("keydown", ({ key }) => key === "Enter" && open());
   find("open").addEventListener("click", open);
   list.addEventListener("toggle", table);
+  atlas.follow((set, layer) => {
+    form.elements.where.value = `${set},${layer ?? data.sets[set].layers.length - 1}`;
+    update();
+  });
   update();
 })();

@@ -8,7 +8,9 @@
   const links = [...document.querySelectorAll("nav.page a")];
   const box = (key) => boxes.find((each) => each.dataset.key === key);
   const chosen = (key) => box(key)?.value ?? "all";
-  const fits = (block, keys) => keys.every((key) => ["all", block.dataset[key]].includes(chosen(key)) || !(block.dataset[key] >= 0));
+  const everywhere = (place) => [undefined, "", "-1"].includes(place); // of no place in particular
+  const fits = (block, keys) =>
+    keys.every((key) => everywhere(block.dataset[key]) || ["all", block.dataset[key]].includes(chosen(key)));
 
   // A network has no layers of another: these cannot be chosen, and the network's last layer takes their place.
   function offerLayers() {
