@@ -11,6 +11,7 @@ import pandas as pd
 from ...results.record import Record
 
 _KINDS = {"methods": "method", "models": "model", "datasets": "dataset"}  # of run.json, and the column of the tables
+_PLACE = {"models": "model", "datasets": "dataset"}
 
 
 def displayed(record: Record) -> Record:
@@ -24,6 +25,8 @@ def displayed(record: Record) -> Record:
     info = {**record.info, **{kind: _renamed(record.info[kind], names[kind]) for kind in _KINDS}}
     if "earlier" in info:
         info["earlier"] = [_earlier(entry, names["datasets"]) for entry in info["earlier"]]
+    info["accuracy"] = [_place(row, names) for row in info["accuracy"]]
+    info["work"] = {**info["work"], "batches": _by_name(info["work"]["batches"], names["models"])}
     tables = (record.results, record.curves, record.maps, record.photos)
     return Record(record.folder, info, *(_table(table, names) for table in tables))
 
@@ -49,6 +52,15 @@ def _renamed(entries: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> 
 
 def _earlier(entry: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     return {**entry, "images": {names.get(name, name): count for name, count in entry["images"].items()}}
+
+
+def _place(row: Mapping[str, Any], names: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    """A row of run.json that is of a network and a data set."""
+    return {**row, **{column: names[kind].get(row[column], row[column]) for kind, column in _PLACE.items()}}
+
+
+def _by_name(values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    return {names.get(name, name): value for name, value in values.items()}
 
 
 def _table(table: pd.DataFrame, names: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
