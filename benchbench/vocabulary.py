@@ -48,6 +48,13 @@ FAMILIES = {
 }
 
 
+QUALITY_FAMILIES = ("faithfulness", "localisation")  # the families that make the order of the methods
+QUALITY_MEANS = (
+    "Quality is faithfulness and localisation, that is, what a map claims about the network and the object; "
+    "robustness, randomisation, complexity, health and cost are ranked apart."
+)
+
+
 Status: TypeAlias = Literal["ok", "failed", "not_applicable"]
 
 

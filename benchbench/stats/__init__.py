@@ -7,15 +7,19 @@ from .map_health import health
 from .metric_agreement import agreement
 from .metric_reliability import consistency, decay, overview
 from .metric_scale import LOGIT, MARGIN, Scale, Scales, scales, trusted
-from .overall_ranking import overall
+from .order_verdict import Rival, against_best
+from .order_without import leaders, leave_one_out
+from .overall_ranking import DECIMALS, overall, overall_of
 from .paired_tests import holm
 from .pairwise import ALPHA, pairs, seen_from, significant
 from .rank_groups import Ranked, letters, ranked
 from .resampling import CONFIDENCE, RESAMPLES, mean
 from .run_comparison import versus
-from .sample_size import fewest_images, images_needed, power, smallest_visible_effect
+from .sample_size import fewest_for_pairs, fewest_images, images_needed, power, smallest_visible_effect
+from .score_matrix import Scores, scores, tied
 from .split_halves import split_half
 from .subgroups import Bands, by_group
+from .win_shares import WinShares, in_order
 from .winners import Contest, contests
 
 __all__ = [
@@ -24,6 +28,7 @@ __all__ = [
     "CONFIDENCE",
     "CONTEST",
     "COST",
+    "DECIMALS",
     "LOGIT",
     "MARGIN",
     "QUALITY",
@@ -31,8 +36,12 @@ __all__ = [
     "Bands",
     "Contest",
     "Ranked",
+    "Rival",
     "Scale",
     "Scales",
+    "Scores",
+    "WinShares",
+    "against_best",
     "agreement",
     "by_group",
     "consistency",
@@ -41,27 +50,34 @@ __all__ = [
     "curve_bands",
     "decay",
     "fewest_equivalent",
+    "fewest_for_pairs",
     "fewest_images",
     "health",
     "holm",
     "images_needed",
+    "in_order",
     "is_part",
     "leaderboard",
+    "leaders",
+    "leave_one_out",
     "letters",
     "limits",
     "mean",
     "measured",
     "overall",
+    "overall_of",
     "overview",
     "pairs",
     "power",
     "ranked",
     "scales",
+    "scores",
     "seen_from",
     "significant",
     "smallest_visible_effect",
     "split_half",
     "standard_errors",
+    "tied",
     "trusted",
     "versus",
 ]

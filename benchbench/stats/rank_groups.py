@@ -1,10 +1,12 @@
 """Mean ranks over images, and a compact letter display of who differs significantly from whom.
 
-Letters (Piepho 2004, J. Comput. Graph. Stat. 13): two methods share a letter if and only if they do not differ
+Letters (Piepho 2004, J. Comput. Graph. Stat. 13, 456-466): two methods share a letter if and only if they do not differ
 significantly. Letters, and the bars of a critical-difference diagram, are made of the verdicts of ``pairs`` and of
-nothing else. Each letter is a set of methods of which no two differ, as large as it can be; the sets are grown from
-the pairs that no letter joins yet, and those that join nothing by themselves are dropped (as in the heuristics of
-Gramm et al. 2007), so that fifty methods take no longer than their number of pairs.
+nothing else. Each letter is a set of methods of which no two differ, as large as it can be: a column that insert-and-
+absorb yields. Insert-and-absorb makes all such sets, which are up to 3^(m/3) of m methods, and then sweeps those that
+join nothing by themselves. Here the sets are grown from the pairs that no letter joins yet, and swept then (clique
+growing, Gramm et al. 2007, Comput. Stat. Data Anal. 52, 725-736), so that fifty methods take no longer than their
+number of pairs. The tests compare both.
 """
 
 from __future__ import annotations

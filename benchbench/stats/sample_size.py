@@ -53,7 +53,12 @@ def smallest_visible_effect(methods: int, images: int, power: float = POWER) -> 
 
 def fewest_images(methods: int, alpha: float = ALPHA) -> int:
     """With fewer images no pair can be significant, whatever the values: 2 / 2^n stays above Holm's strictest step."""
-    return 1 + math.ceil(math.log2(_pairs(methods) / alpha) - 1e-12)
+    return fewest_for_pairs(_pairs(methods), alpha)
+
+
+def fewest_for_pairs(pairs: float, alpha: float = ALPHA) -> int:
+    """``fewest_images`` for so many pairs that were tested, where they are not all pairs of some methods."""
+    return 1 + math.ceil(math.log2(pairs / alpha) - 1e-12)
 
 
 def power(results: pd.DataFrame, scales: Scales, controls: Collection[str] = (), power: float = POWER) -> pd.DataFrame:

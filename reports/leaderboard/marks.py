@@ -11,7 +11,7 @@ from typing import TypeAlias
 import pandas as pd
 
 from ...results.record import Record
-from ...stats import CELL, CONTEST, fewest_images, standard_errors
+from ...stats import CELL, CONTEST, fewest_for_pairs, standard_errors
 from .board import Block, Board, Cell, Metric
 from .display_names import displayed
 from .verdicts import Verdicts
@@ -105,8 +105,7 @@ class Marked:
             key = tuple(map(str, contest.key))
             worse = self.verdicts.against(contest).worse
             against = self._against(key, [str(name) for name in tidy.loc[list(contest.best), "method"]])
-            rows = tidy.index[(tidy[CONTEST] == pd.Series(contest.key, index=CONTEST)).all(axis=1)]
-            for place in rows:
+            for place in self.rows_of[key]:
                 method = str(tidy.at[place, "method"])
                 standing = self.verdicts.standings.get((key, method))
                 marks[(*key[:3], method, *key[3:])] = Mark(
@@ -119,6 +118,14 @@ class Marked:
                     errors.get((*key[:3], method, *key[3:]), math.nan),
                 )
         return marks
+
+    @cached_property
+    def rows_of(self) -> Mapping[Key, list[int]]:
+        """By comparison, the rows of the tidy leaderboard."""
+        rows: dict[Key, list[int]] = {}
+        for place, key in zip(self.board.tidy.index, self.board.tidy[CONTEST].itertuples(False, None), strict=True):
+            rows.setdefault(tuple(map(str, key)), []).append(place)
+        return rows
 
     def table(self) -> pd.DataFrame:
         """The tidy leaderboard at full precision with all marks: ``rank``, ``groups``, ``error``, ``best``, ``second``,
@@ -138,10 +145,11 @@ class Marked:
 
     @property
     def settles(self) -> bool:
-        """Whether there are as many images as a significant difference of two methods takes."""
-        images = max((block.units for block in self.board.blocks), default=0)
-        methods = max((len(block.methods) for block in self.board.blocks), default=0)
-        return methods > 1 and images >= fewest_images(methods)
+        """Whether some comparison has as many images as a significant difference of two methods takes."""
+        return any(
+            int(rows[["n", "failed", "other_failed"]].sum(axis=1).max()) >= fewest_for_pairs(len(rows))
+            for rows in self.pairs_of.values()
+        )
 
     @cached_property
     def pairs_of(self) -> Mapping[Key, pd.DataFrame]:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from math import inf, isfinite, isnan
-from typing import Any
-
-import pandas as pd
+from collections.abc import Iterator, Sequence
+from math import inf, isfinite
 
 from ...formatting import join_words, plural
 from ...stats import (
     CONTEST,
     MARGIN,
+    QUALITY,
     Contest,
     fewest_equivalent,
     fewest_images,
@@ -20,7 +18,8 @@ from ...stats import (
     smallest_visible_effect,
     trusted,
 )
-from ..number_format import fixed, images, interval, share
+from ..number_format import fixed, images, interval
+from .answer import Answer
 from .board import Board, Metric
 from .independence import dependence, extended
 from .marks import Marked
@@ -36,43 +35,11 @@ def quotable(marked: Marked) -> list[str]:
 
 
 def _order(marked: Marked) -> list[str]:
-    table = marked.verdicts.overall
-    if table.empty or not marked.settles:
-        return []
-    first, second = table.iloc[0], table.iloc[1]
-    shown = [fixed(rank, 2) for rank in table["rank"]]
-    if shown[0] == shown[1]:
-        tied = join_words(table["method"][[rank == shown[0] for rank in shown]])
-        return [f"Best overall: {tied} tie for the best mean rank, {shown[0]}, over all metrics that no control wins."]
-    contests, units = int(table.attrs["contests"]), int(table.attrs["units"])
-    among = f"{plural(contests, 'comparison')} (network × data × layer × metric)" if contests > 1 else "one metric"
-    drawn = "the images" if units == 1 else "networks, data and images"
-    return [
-        f"Best overall: {first['method']} (mean rank {_ranked(first, f' of {len(table)}')}), "
-        f"then {second['method']} ({_ranked(second)}), over {among} that no control wins. "
-        f"{first['method']} is first in {share(float(first['first']))} of resamples of {drawn}. "
-        f"{_top_two(marked, str(first['method']), str(second['method']))}."
-    ]
-
-
-def _ranked(row: pd.Series[Any], what: str = "") -> str:
-    """A mean rank with its interval, where there is one."""
-    if isnan(row["rank_low"]):
-        return f"{fixed(row['rank'], 2)}{what}"
-    return f"{fixed(row['rank'], 2)}{what}, 95 % CI {fixed(row['rank_low'], 2)}-{fixed(row['rank_high'], 2)}"
-
-
-def _top_two(marked: Marked, first: str, second: str) -> str:
-    """In how many comparisons the two differ significantly: near-equal methods have an order of ranks too."""
-    pairs = marked.tested_pairs
-    rows = pairs[pairs["method"].isin([first, second]) & pairs["other"].isin([first, second])]
-    gamed = {tuple(map(str, key)) for key in marked.board.gamed}
-    fair = rows[[tuple(map(str, key)) not in gamed for key in rows[CONTEST].itertuples(index=False, name=None)]]
-    apart, alike, _ = counted(fair)
-    over = f"{apart} of {plural(len(fair), 'comparison')}"
-    never = f"Not a clear win: the two never differ significantly ({over})"
-    sentence = f"The two differ significantly in {over}" if apart else never
-    return sentence + (f" and are equivalent in {alike}" if alike else "")
+    """The best method overall, how clearly, and what is not in the order."""
+    answer = Answer.of(marked)
+    if answer.verdict == "too few images":
+        return [f"No method is called best overall: {answer.verdict_text}."]
+    return [" ".join(answer.quotable)] if answer.quotable else []
 
 
 def _decided(marked: Marked) -> list[str]:
@@ -265,15 +232,19 @@ def _dead(board: Board) -> list[str]:
 
 
 def _few_images(board: Board) -> list[str]:
-    methods = len(board.record.info["methods"]) - len(board.controls)
-    images = min((block.units for block in board.blocks if block.units), default=0)
-    if methods < 2 or images < 1 or images >= images_needed(methods, 0.2):
+    """What so many images cannot show, in the comparison with the fewest."""
+    sizes = sorted({(images, methods) for images, methods in _sizes(board) if images and methods > 1})
+    hopeless = [(images, methods) for images, methods in sizes if images < fewest_images(methods)]
+    if not sizes or sizes[0][0] >= images_needed(max(methods for _, methods in sizes), 0.2):
         return []
-    if images < fewest_images(methods):
+    if hopeless:
+        images, methods = hopeless[-1]
+        some = "" if len(hopeless) == len(sizes) else "In some comparisons: with"
         return [
-            f"With {plural(images, 'image')} and {methods} methods, no paired test of all pairs can be significant, "
-            f"whatever the values: this needs at least {plural(fewest_images(methods), 'image')}."
+            f"{some or 'With'} {plural(images, 'image')} and {methods} methods, no paired test of all pairs can be "
+            f"significant, whatever the values: this needs at least {plural(fewest_images(methods), 'image')}."
         ]
+    images, methods = sizes[0][0], max(methods for _, methods in sizes)
     few = f"Few images ({images}). " if images < FEW_IMAGES else ""
     seen = smallest_visible_effect(methods, images)
     sees = f"detect only differences of at least {seen:.2f}" if seen < inf else "miss most differences, even of 5"
@@ -283,3 +254,12 @@ def _few_images(board: Board) -> list[str]:
         f"{plural(images_needed(methods, 0.2), 'image')}, for 0.1 {images_needed(methods, 0.1):,}. "
         f"Equivalence within 1 % of a metric's range needs at least {plural(fewest_equivalent(MARGIN), 'image')}."
     ]
+
+
+def _sizes(board: Board) -> Iterator[tuple[int, int]]:
+    """Of each comparison of quality: independent images, and the methods that can be tested on all of them."""
+    rows = board.tidy[(board.tidy["kind"] == QUALITY) & ~board.tidy["method"].isin(list(board.controls))]
+    for _, part in rows.groupby(CONTEST, sort=False):
+        tried = part["n"] + part["failed"]
+        whole = (part["not_applicable"] == 0) & (tried > 0)
+        yield int(tried.max()), int(whole.sum())

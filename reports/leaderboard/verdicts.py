@@ -14,15 +14,18 @@ from ...stats import (
     Contest,
     Ranked,
     Scale,
+    Scores,
+    in_order,
     letters,
-    overall,
     pairs,
     power,
     ranked,
+    scores,
     significant,
     split_half,
 )
 from .board import Board
+from .orders import QUALITY, RANKED, Order
 
 Key: TypeAlias = tuple[str, ...]
 
@@ -59,7 +62,7 @@ class Against:
 class Verdicts:
     """The statistics of a board's quality metrics, each computed when it is first asked for.
 
-    Whatever is said of significance - letters, daggers, counts, sentences - is read from the verdicts of ``pairs``.
+    Letters, daggers, counts, sentences and the verdict on the best method overall are read from ``pairs`` alone.
     """
 
     board: Board
@@ -92,10 +95,29 @@ class Verdicts:
         return {contest.key: contest for contest in contests}
 
     @cached_property
+    def matrices(self) -> tuple[Scores, ...]:
+        """The values of every comparison."""
+        return tuple(scores(self.results, self.scales, self.board.controls))
+
+    @cached_property
+    def orders(self) -> Mapping[str, Order]:
+        """Of quality first, then of each family with a comparison of two methods; each computed when first read."""
+        families = dict.fromkeys(each.scale.family for each in in_order(self.matrices))
+        named = [QUALITY, *(family for family in RANKED if family in families)]
+        return {family: Order.of(self.board, self.matrices, family) for family in named}
+
+    def order(self, family: str = QUALITY) -> Order:
+        """The order over quality, or over another family.
+
+        Raises:
+            BenchError: there is no such family, or it is ``cost``.
+        """
+        return self.orders.get(family) or Order.of(self.board, self.matrices, family)
+
+    @property
     def overall(self) -> pd.DataFrame:
-        """One order over all metrics that are not gamed here."""
-        gamed = [tuple(map(str, key)) for key in self.board.gamed]
-        return overall(self.results, self.scales, self.board.controls, gamed, self.seed)
+        """The order over quality, without what no order should rest on: see ``Order``."""
+        return self.order().table
 
     @cached_property
     def halves(self) -> pd.DataFrame:
@@ -104,6 +126,12 @@ class Verdicts:
     @cached_property
     def power(self) -> pd.DataFrame:
         return power(self.results, self.scales, self.board.controls)
+
+    @cached_property
+    def tested(self) -> Mapping[Key, pd.DataFrame]:
+        """By comparison, the pairs of two methods that were tested."""
+        rows = self.pairs[~self.pairs["against_control"].astype(bool) & self.pairs["p_holm"].notna()]
+        return {tuple(map(str, key)): part for key, part in rows.groupby(CONTEST, sort=False)}
 
     @cached_property
     def apart(self) -> Mapping[Key, frozenset[tuple[str, str]]]:
@@ -121,8 +149,7 @@ class Verdicts:
         board, key = self.board, tuple(map(str, contest.key))
         best = [str(name) for name in board.tidy.loc[list(contest.best), "method"]]
         apart = self.apart.get(key, frozenset())
-        rows = self.pairs[(self.pairs[CONTEST] == pd.Series(key, index=CONTEST)).all(axis=1)]
-        rows = rows[~rows["against_control"].astype(bool) & rows["p_holm"].notna()]
+        rows = self.tested.get(key, self.pairs[:0])
         rows = rows[rows["method"].isin(best) | rows["other"].isin(best)]
         tested = [name for name in dict.fromkeys([*rows["method"], *rows["other"]]) if name not in best]
         worse = tuple(name for name in tested if any((winner, name) in apart for winner in best))

@@ -72,13 +72,55 @@ def test_controls_and_methods_on_other_images_are_not_ranked() -> None:
     assert of({"a": [0.1], "random": [0.2]}, controls=frozenset({"random"})) == []
 
 
+def insert_and_absorb(apart: np.ndarray) -> set[frozenset[int]]:
+    """Piepho (2004), section 3, word by word: the columns of the display before it is swept.
+
+    A column that joins all; for each pair that differs, each column that joins the two is replaced by two copies, each
+    without one of them, and a column that is part of another one is absorbed by it.
+    """
+    columns = {frozenset(range(len(apart)))}
+    for i, j in itertools.combinations(range(len(apart)), 2):
+        if apart[i, j]:
+            split = {column - {place} for column in columns if {i, j} <= column for place in (i, j)}
+            columns = {column for column in columns if not {i, j} <= column} | split
+            columns = {column for column in columns if not any(column < other for other in columns)}
+    return columns
+
+
+@given(st.integers(1, 9), st.data())
+@settings(max_examples=300, deadline=None)
+def test_every_letter_is_a_column_of_piephos_insert_and_absorb(size: int, data: st.DataObject) -> None:
+    """And his columns say nothing more: they join the same pairs. What is left out is redundant (his sweeping)."""
+    apart = verdicts(size, data)
+    columns, groups = insert_and_absorb(apart), letter_groups(apart)
+    assert {frozenset(group) for group in groups} <= columns
+    joined, shown = (
+        {pair for column in each for pair in itertools.combinations(sorted(column), 2)} for each in (columns, groups)
+    )
+    assert joined == shown
+    assert set().union(*groups) == set(range(size))
+
+
+def verdicts(size: int, data: st.DataObject) -> np.ndarray:
+    """(size, size): which two differ, at random."""
+    apart = np.zeros((size, size), dtype=np.bool_)
+    for i, j in itertools.combinations(range(size), 2):
+        apart[i, j] = apart[j, i] = data.draw(st.booleans())
+    return apart
+
+
+def test_piephos_display_of_a_chain() -> None:
+    """Five methods of which neighbours do not differ: four letters, as in a line display."""
+    apart = np.abs(np.arange(5)[:, None] - np.arange(5)) > 1
+    assert {frozenset(group) for group in letter_groups(apart)} == insert_and_absorb(apart)
+    assert letters(5, letter_groups(apart)) == ["a", "ab", "bc", "cd", "d"]
+
+
 @given(st.integers(1, 9), st.data())
 @settings(max_examples=300, deadline=None)
 def test_two_methods_share_a_letter_iff_they_do_not_differ(size: int, data: st.DataObject) -> None:
     """On any matrix of verdicts; and no letter is there for nothing."""
-    apart = np.zeros((size, size), dtype=np.bool_)
-    for i, j in itertools.combinations(range(size), 2):
-        apart[i, j] = apart[j, i] = data.draw(st.booleans())
+    apart = verdicts(size, data)
     groups = letter_groups(apart)
     labels = letters(size, groups)
     assert all(labels)

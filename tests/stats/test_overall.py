@@ -109,7 +109,7 @@ def test_the_strengths_are_the_logistic_models() -> None:
         won.append(0.999 * share[i, j] + 0.0005)
     fit = sm.GLM(np.array(won), np.array(design), family=sm.families.Binomial()).fit(tol=1e-12)
     expected = np.concatenate([[0], fit.params])
-    np.testing.assert_allclose(_strengths(share.reshape(1, -1))[0], expected - expected.mean(), atol=1e-7)
+    np.testing.assert_allclose(_strengths(share[None])[0], expected - expected.mean(), atol=1e-7)
 
 
 def test_a_method_that_always_wins_has_a_finite_strength() -> None:
@@ -121,8 +121,8 @@ def test_a_method_that_always_wins_has_a_finite_strength() -> None:
 
 
 def test_equal_shares_are_equal_strengths_and_three_of_four_is_the_log_of_three() -> None:
-    np.testing.assert_allclose(_strengths(np.full((1, 9), 0.5)), np.zeros((1, 3)), atol=1e-12)
-    strengths = _strengths(np.array([[0.5, 0.75, 0.25, 0.5]]))[0]
+    np.testing.assert_allclose(_strengths(np.full((1, 3, 3), 0.5)), np.zeros((1, 3)), atol=1e-12)
+    strengths = _strengths(np.array([[[0.5, 0.75], [0.25, 0.5]]]))[0]
     assert strengths[0] - strengths[1] == pytest.approx(np.log(3), abs=5e-3)
 
 

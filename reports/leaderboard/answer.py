@@ -1,0 +1,277 @@
+"""The first answer of a run: which method is the best overall, how clearly, at what cost, and what that depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import isnan, nan
+from typing import Literal, TypeAlias
+
+from ...formatting import join_words, plural
+from ...stats import DECIMALS, Rival
+from ...vocabulary import QUALITY_FAMILIES, QUALITY_MEANS
+from ..number_format import first_few, fixed, share
+from .board import Board
+from .marks import Marked
+from .orders import QUALITY, Order
+from .winner_cost import WinnerCost
+
+Verdict: TypeAlias = Literal["clear", "not clear", "too few images", ""]
+MOST = 3  # rivals, and things that the order depends on, that a sentence names
+
+
+@dataclass(frozen=True)
+class Dependence:
+    """Something whose absence gives the order another best method.
+
+    Attributes:
+        kind: ``family``, ``metric``, ``network`` or ``dataset``.
+        name: its name; a metric's title.
+        winner: the best method without it.
+    """
+
+    kind: str
+    name: str
+    winner: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The best method over the metrics of quality, or of another family, and how far to trust that.
+
+    Attributes:
+        family: ``quality`` (faithfulness and localisation), or the family of metrics that makes the order.
+        best: the method with the best mean rank; several where they tie at two decimals; none where ``reason`` says why
+            nothing is ranked.
+        rank, low, high: the best mean rank, 1 at best, and its 95 % interval (NaN with fewer than 20 independent
+            images).
+        second, second_rank: the next method in the order, and its mean rank.
+        first: the share of resamples in which the best method is first; NaN with a single image.
+        methods: the number of ranked methods. comparisons: of network x data x layer x metric in the order.
+        units: the number of networks x data in the order.
+        verdict: ``clear`` if the best method is clear of every rival (see ``benchbench.stats.Rival``); ``too few
+            images`` if it can be clear of none, whatever the values; ``not clear`` otherwise; empty without a best one.
+        open_rivals: the rivals of which the best method is not clear, in the order of their ranks.
+        images, needed: with the verdict ``too few images``: the independent images, and how many a significant
+            difference takes; 0 and 0 otherwise.
+        cost: of the best method against the next one, at the settings of the order; None where it is not known.
+        depends_on: what changes the best method when it is left out.
+        left_out: a sentence for each thing that is not in the order, and why.
+        reason: why nothing is ranked; empty where something is, and where a run has no two methods to rank.
+    """
+
+    family: str
+    best: tuple[str, ...] = ()
+    rank: float = nan
+    low: float = nan
+    high: float = nan
+    second: str = ""
+    second_rank: float = nan
+    first: float = nan
+    methods: int = 0
+    comparisons: int = 0
+    units: int = 0
+    families: tuple[str, ...] = ()
+    verdict: Verdict = ""
+    open_rivals: tuple[Rival, ...] = ()
+    images: int = 0
+    needed: int = 0
+    small: int = 0
+    cost: WinnerCost | None = None
+    depends_on: tuple[Dependence, ...] = ()
+    left_out: tuple[str, ...] = ()
+    reason: str = ""
+
+    @classmethod
+    def of(cls, marked: Marked, family: str = QUALITY) -> Answer:
+        """Read from the one set of verdicts that letters, daggers and counts are read from.
+
+        Args:
+            family: ``quality``, or a word of ``FAMILIES`` but ``cost``.
+
+        Raises:
+            BenchError: there is no such family, or it is ``cost``.
+        """
+        order, board = marked.verdicts.order(family), marked.board
+        left_out = tuple(_left_out(order, board))
+        if not order.best:
+            return cls(family, left_out=left_out, reason=_reason(order, board))
+        rows, rivals = order.table, order.rivals(marked.verdicts.pairs)
+        first, second = rows.iloc[0], rows.iloc[1]
+        verdict = _verdict(order.best, rivals)
+        tight = next((rival for rival in rivals if rival.needed), None) if verdict == "too few images" else None
+        settings = {each.key[:3] for each in order.comparisons}
+        return cls(
+            family=family,
+            best=order.best,
+            rank=float(first["rank"]),
+            low=float(first["rank_low"]),
+            high=float(first["rank_high"]),
+            second=str(second["method"]),
+            second_rank=float(second["rank"]),
+            first=float(first["first"]),
+            methods=len(rows),
+            comparisons=len(order.comparisons),
+            units=int(rows.attrs["units"]),
+            families=order.families,
+            verdict=verdict,
+            open_rivals=tuple(rival for rival in rivals if not rival.beaten or rival.method in order.best),
+            images=tight.images if tight else 0,
+            needed=tight.needed if tight else 0,
+            small=tight.small if tight else 0,
+            cost=WinnerCost.of(board, str(first["method"]), str(second["method"]), settings),
+            depends_on=tuple(_depends(order, board)),
+            left_out=left_out,
+        )
+
+    @property
+    def headline(self) -> str:
+        """``Best overall: Grad-CAM (mean rank 1.42 of 6, 95 % CI 1.30-1.55)``, without a full stop; empty without."""
+        over = "overall" if self.family == QUALITY else f"by {self.family}"
+        if not self.best:
+            return ""
+        if len(self.best) > 1:
+            return f"Best {over}: {join_words(self.best)} tie for the best mean rank, {fixed(self.rank, DECIMALS)}"
+        return f"Best {over}: {self.best[0]} ({self.rank_text})"
+
+    @property
+    def rank_text(self) -> str:
+        """``mean rank 1.42 of 6, 95 % CI 1.30-1.55``; without an interval where there is none."""
+        text = f"mean rank {fixed(self.rank, DECIMALS)} of {self.methods}"
+        if isnan(self.low):
+            return text
+        return f"{text}, 95 % CI {fixed(self.low, DECIMALS)}-{fixed(self.high, DECIMALS)}"
+
+    @property
+    def over_text(self) -> str:
+        """``over 12 comparisons (network × data × layer × metric) of faithfulness and localisation``."""
+        of = join_words(self.families)
+        if self.comparisons == 1:
+            return f"over one metric of {of}"
+        return f"over {plural(self.comparisons, 'comparison')} (network × data × layer × metric) of {of}"
+
+    @property
+    def first_text(self) -> str:
+        """In how many resamples the best method is first; empty where several tie, or with a single image."""
+        if len(self.best) != 1 or isnan(self.first):
+            return ""
+        drawn = "the images" if self.units == 1 else "networks, data and images"
+        return f"{self.best[0]} is first in {share(self.first)} of resamples of {drawn}."
+
+    @property
+    def verdict_text(self) -> str:
+        """``clear: ...``, ``not clear: ...`` or ``too few images: ...``, without a full stop."""
+        if self.verdict == "clear":
+            where = "" if self.comparisons == 1 else " in more than half of the comparisons (by their weight)"
+            return f"clear: significantly better than every other method{where}"
+        if self.verdict == "too few images":
+            where = "" if self.small == self.comparisons else f" in {self.small} of {self.comparisons} comparisons"
+            return f"too few images{where} ({self.images:,}; a significant difference takes at least {self.needed:,})"
+        return f"not clear: {'; '.join(_open(self.open_rivals))}" if self.verdict else ""
+
+    @property
+    def depends_text(self) -> str:
+        """``Depends on ...``, one sentence; empty where leaving out one thing never changes the best method."""
+        if not self.depends_on:
+            return ""
+        names = [f"the {each.kind} {each.name} (without it, {each.winner} is first)" for each in self.depends_on]
+        return f"Depends on {first_few(names, MOST)}."
+
+    @property
+    def quotable(self) -> tuple[str, ...]:
+        """The answer without the cost, sentence by sentence; the reason where nothing is ranked."""
+        if not self.best:
+            return tuple(filter(None, [self.reason, *self.left_out]))
+        then = f", then {self.second} ({fixed(self.second_rank, DECIMALS)})" if len(self.best) == 1 else ""
+        verdict = f"{self.verdict_text[:1].upper()}{self.verdict_text[1:]}."
+        means = [QUALITY_MEANS] if self.family == QUALITY else []
+        parts = [f"{self.headline}{then}, {self.over_text}.", self.first_text, verdict, self.depends_text]
+        return tuple(filter(None, [*parts, *self.left_out, *means]))
+
+
+def _verdict(best: Sequence[str], rivals: Sequence[Rival]) -> Verdict:
+    met = [rival for rival in rivals if rival.comparisons]
+    if met and all(rival.needed for rival in met):
+        return "too few images"
+    return "clear" if len(best) == 1 and all(rival.beaten for rival in rivals) else "not clear"
+
+
+def _open(rivals: Sequence[Rival]) -> Iterator[str]:
+    """Why the best method is not clear of its rivals."""
+    apart = [rival.method for rival in rivals if not rival.comparisons]
+    level = [rival.method for rival in rivals if rival.comparisons and rival.level and not rival.needed]
+    small = [rival for rival in rivals if rival.level and rival.needed]
+    rest = [rival for rival in rivals if not rival.level]
+    if apart:
+        yield f"never compared with {first_few(apart, MOST)}"
+    if level:
+        yield f"not significantly different from {first_few(level, MOST)}"
+    if small:
+        names = first_few([rival.method for rival in small], MOST)
+        yield f"too few images to compare with {names} ({small[0].images:,}; it takes at least {small[0].needed:,})"
+    for rival in rest[:2]:
+        yield _mixed(rival)
+    if len(rest) > 2:
+        yield f"nor clear of {plural(len(rest) - 2, 'more method')}"
+
+
+def _mixed(rival: Rival) -> str:
+    """In how many comparisons the best method is significantly better and worse than a rival."""
+    better = f"better than {rival.method} in {rival.better}"
+    worse = f"worse {'' if rival.better else f'than {rival.method} '}in {rival.worse}"
+    sides = join_words([better] * (rival.better > 0) + [worse] * (rival.worse > 0))
+    light = " (not more than half of the weight)" if 2 * (rival.better - rival.worse) > rival.comparisons else ""
+    return f"significantly {sides} of {plural(rival.comparisons, 'comparison')}{light}"
+
+
+def _depends(order: Order, board: Board) -> Iterator[Dependence]:
+    """What changes the best method; of two things that leave out the same comparisons, the first."""
+    titles = {metric.name: metric.title for metric in board.metrics}
+    rows = order.without[order.without["differs"].astype(bool)].drop_duplicates(["kind", "without"])
+    seen = set()
+    for kind, name, winner in rows[["kind", "without", "winner"]].itertuples(index=False, name=None):
+        gone = order.shares.places(str(kind), str(name))
+        if gone not in seen:
+            seen.add(gone)
+            shown = titles.get(str(name), str(name)) if kind == "metric" else str(name)
+            yield Dependence(str(kind), shown, str(winner))
+
+
+def _left_out(order: Order, board: Board) -> Iterator[str]:
+    """What is not in the order, and why."""
+    names = join_words(order.disowned)
+    if order.disowned:
+        verb, has = ("is", "it has a warning") if len(order.disowned) == 1 else ("are", "they have warnings")
+        yield f"{names} {verb} left out of the order, because {has}."
+    if order.all_disowned:
+        networks = join_words(
+            dict.fromkeys([*(each.key[0] for each in order.comparisons), *(k[0] for k in order.failing)])
+        )
+        yield f"Every network of the order has a warning: {networks}."
+    titles = {(metric.name, metric.protocol): metric.title for metric in board.metrics}
+    failing: dict[str, int] = {}
+    for key in order.failing:
+        failing[titles[key[3], key[4]]] = failing.get(titles[key[3], key[4]], 0) + 1
+    if failing:
+        settings = len({each.key[:3] for each in order.comparisons} | {key[:3] for key in order.failing})
+        where = [f"{title} (in {count} of {plural(settings, 'setting')})" for title, count in failing.items()]
+        listed = join_words(failing if settings == 1 else where)
+        verb = "is" if len(failing) == 1 else "are"
+        yield f"{listed} {verb} left out of the order, because a control has a better mean than every method."
+
+
+def _reason(order: Order, board: Board) -> str:
+    """Why nothing is ranked; empty where the run has no two methods, or measures costs alone."""
+    methods = len(board.record.info["methods"]) - len(board.controls)
+    families = dict.fromkeys(metric.family for metric in board.of())
+    if methods < 2 or not families:
+        return ""
+    wanted = QUALITY_FAMILIES if order.family == QUALITY else (order.family,)
+    if order.failing:
+        return "No method is called best: a control wins every comparison that the order would rest on."
+    if not any(family in wanted for family in families):
+        return (
+            f"No method is called best: the run has no metric of {' or '.join(wanted)}. Its metrics are of "
+            f"{join_words(families)}; run.ranking(family=...) ranks by one of these."
+        )
+    return f"No method is called best: no metric of {' or '.join(wanted)} has values of two methods."

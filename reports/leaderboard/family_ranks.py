@@ -1,0 +1,55 @@
+"""Mean ranks with intervals per family of metrics, as a dot plot shows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...stats.resampling import Array
+from .marks import Marked
+from .orders import QUALITY, Order
+
+
+@dataclass(frozen=True, eq=False)
+class FamilyRanks:
+    """The mean ranks of m methods over f families of metrics.
+
+    Attributes:
+        methods: m names: in the order over quality; then, in the study's order, methods that other families rank alone.
+        families: f names: ``quality`` first where it is ranked, then each family of which metrics make an order.
+        rank: (m, f): the mean rank, 1 at best and ``ranked`` at worst; NaN where the family does not rank the method.
+        low, high: (m, f): its 95 % interval; NaN without one, as with fewer than 20 independent images.
+        ranked: (f,): how many methods the family ranks.
+        comparisons: (f,): of how many comparisons (network x data x layer x metric) the order is made.
+    """
+
+    methods: tuple[str, ...]
+    families: tuple[str, ...]
+    rank: Array
+    low: Array
+    high: Array
+    ranked: tuple[int, ...]
+    comparisons: tuple[int, ...]
+
+    @classmethod
+    def of(cls, marked: Marked) -> FamilyRanks:
+        """Of the same orders as ``Answer``: without networks that have a warning and without what a control wins."""
+        orders = {family: order for family, order in marked.verdicts.orders.items() if order.comparisons}
+        names = [str(name) for name in orders[QUALITY].table["method"]] if QUALITY in orders else []
+        here = {name for order in orders.values() for name in order.shares.methods}
+        names += [str(m["name"]) for m in marked.board.record.info["methods"] if m["name"] in here.difference(names)]
+
+        def table(column: str) -> Array:
+            columns = [[_value(order, name, column) for name in names] for order in orders.values()]
+            return np.array(columns, dtype=np.float64).reshape(len(orders), len(names)).T
+
+        sizes = [(len(order.table), len(order.comparisons)) for order in orders.values()]
+        ranked, comparisons = (tuple(size[side] for size in sizes) for side in (0, 1))
+        columns = (table("rank"), table("rank_low"), table("rank_high"))
+        return cls(tuple(names), tuple(orders), *columns, ranked, comparisons)
+
+
+def _value(order: Order, method: str, column: str) -> float:
+    rows = order.table.loc[order.table["method"] == method, column]
+    return float(rows.iloc[0]) if len(rows) else np.nan

@@ -1,0 +1,105 @@
+"""Methods by metrics: scores that are comparable across metrics, and marks, as a heat map shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from ...stats import Contest, tied
+from ...stats.resampling import Array
+from .board import Metric
+from .marks import NONE, Marked
+
+Counts: TypeAlias = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class HeatMatrix:
+    """Of m methods and k metrics with values per image, over one setting (network x data x layer) or several.
+
+    Attributes:
+        methods: m names: in the order over quality, then the others in the study's order; controls are not shown.
+        metrics: of the k columns, in the study's order, of every family but cost; each protocol is a column.
+        score: (m, k): the mean score in its metric's direction, scaled in each setting so that the best method has 1
+            and the worst 0, then averaged over the settings; 1 for all where they tie. NaN without a comparable mean.
+        settings: (m, k): how many settings have such a score.
+        best: (m, k): in how many of them the method has the best mean, ties included.
+        worse: (m, k): in how many of them it is significantly worse than a method with the best mean (a dagger).
+        compared: (k,): how many settings have the metric.
+        failing: (k,): in how many of them a control beats every method, so that the metric fails the sanity check.
+    """
+
+    methods: tuple[str, ...]
+    metrics: tuple[Metric, ...]
+    score: Array
+    settings: Counts
+    best: Counts
+    worse: Counts
+    compared: Counts
+    failing: Counts
+
+    @classmethod
+    def of(cls, marked: Marked, setting: tuple[str, str, str] | None = None) -> HeatMatrix:
+        """The matrix of one setting, or of all settings of the networks that are in the order over quality.
+
+        Args:
+            setting: network, dataset and layer, as ``Block`` has them; None for all.
+        """
+        board = marked.board
+        hidden = set(marked.verdicts.order().disowned)
+        shown = [c for c in board.contests if (c.key[:3] == setting if setting else c.key[0] not in hidden)]
+        groups = [[c for c in shown if c.key[3:] == (metric.name, metric.protocol)] for metric in board.of()]
+        metrics = tuple(metric for metric, group in zip(board.of(), groups, strict=True) if group)
+        groups = [group for group in groups if group]
+        methods = _methods(marked)
+        columns = [_column(marked, group, methods) for group in groups]
+        score, settings, best, worse = (_table([column[side] for column in columns], methods) for side in range(4))
+        compared = np.array([len(group) for group in groups], dtype=np.int64)
+        failing = np.array([sum(c.key in board.gamed for c in group) for group in groups], dtype=np.int64)
+        whole = [each.astype(np.int64) for each in (settings, best, worse)]
+        return cls(methods, metrics, score, whole[0], whole[1], whole[2], compared, failing)
+
+
+def _methods(marked: Marked) -> tuple[str, ...]:
+    ordered = [str(name) for name in marked.verdicts.overall["method"]]
+    names = [str(method["name"]) for method in marked.board.record.info["methods"]]
+    return (*ordered, *(name for name in names if name not in ordered and name not in marked.board.controls))
+
+
+def _table(columns: Sequence[Array], methods: Sequence[str]) -> Array:
+    """(m, k) of k columns (m,)."""
+    return np.array(columns, dtype=np.float64).reshape(len(columns), len(methods)).T
+
+
+def _column(marked: Marked, contests: Sequence[Contest], methods: Sequence[str]) -> tuple[Array, Array, Array, Array]:
+    """Of one metric: the mean scaled score, and of how many settings it is, is the best, and is significantly worse."""
+    scaled = np.stack([_scaled(marked, contest, methods) for contest in contests])
+    marks = [
+        [marked.marks.get((*map(str, contest.key[:3]), name, *map(str, contest.key[3:])), NONE) for name in methods]
+        for contest in contests
+    ]
+    known = ~np.isnan(scaled)
+    count = known.sum(0)
+    score = np.divide(np.nan_to_num(scaled).sum(0), count, out=np.full(len(methods), np.nan), where=count > 0)
+    best, worse = (np.array([[getattr(mark, side) for mark in row] for row in marks]) for side in ("best", "worse"))
+    return score, count.astype(np.float64), (best & known).sum(0), (worse & known).sum(0)
+
+
+def _scaled(marked: Marked, contest: Contest, methods: Sequence[str]) -> Array:
+    """(m,): 1 for the best comparable mean and 0 for the worst; NaN for others."""
+    board = marked.board
+    scale = board.scales[str(contest.key[3]), str(contest.key[4])]
+    rows = board.tidy.loc[marked.rows_of[tuple(map(str, contest.key))]]
+    rows = rows[(rows["n"] > 0) & ~rows["method"].isin(list(board.controls)) & ~rows.index.isin(contest.incomparable)]
+    means = dict(zip(rows["method"], rows["mean"] if scale.higher else -rows["mean"], strict=True))
+    values = np.array([means.get(name, np.nan) for name in methods], dtype=np.float64)
+    if len(means) < 2:
+        return np.full(len(methods), np.nan)
+    low, high = np.array([np.nanmin(values)]), np.array([np.nanmax(values)])
+    if tied(low, high, scale.floor).all():
+        return np.where(np.isnan(values), np.nan, 1.0)
+    return np.asarray((values - low) / (high - low))

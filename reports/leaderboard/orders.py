@@ -1,0 +1,109 @@
+"""The order of the methods over the metrics of quality, or of another family: what makes it, and what is left out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
+
+import pandas as pd
+
+from ...errors import BenchError, nearest
+from ...stats import Rival, Scores, WinShares, against_best, in_order, leaders, leave_one_out, overall_of
+from ...vocabulary import FAMILIES, QUALITY_FAMILIES
+from .board import Board
+
+Key: TypeAlias = tuple[str, ...]
+QUALITY = "quality"
+RANKED = (QUALITY, *(family for family in FAMILIES if family != "cost"))
+
+
+@dataclass(frozen=True, eq=False)
+class Order:
+    """The methods in the order of their mean ranks over a family of metrics, or over quality.
+
+    Networks with a warning (such as random weights) are left out as far as a network without one is left, and so are
+    comparisons that a control wins.
+
+    Attributes:
+        family: ``quality``, or a word of ``FAMILIES``.
+        comparisons: what makes the order; empty where nothing does.
+        failing: the keys of comparisons of the family that are left out because a control wins them.
+        disowned: the networks that are left out because of a warning.
+        all_disowned: every network has a warning, so that none is left out.
+        seed: of the resamples.
+    """
+
+    family: str
+    comparisons: tuple[Scores, ...]
+    failing: tuple[Key, ...]
+    disowned: tuple[str, ...]
+    all_disowned: bool
+    seed: int
+
+    @classmethod
+    def of(cls, board: Board, comparisons: tuple[Scores, ...], family: str = QUALITY) -> Order:
+        """The order of a board's methods.
+
+        Args:
+            comparisons: the matrices of all quality metrics of the board.
+            family: ``quality``, or a word of ``FAMILIES``.
+
+        Raises:
+            BenchError: there is no such family, or it is ``cost``, which has no values per image to rank by.
+        """
+        if family not in RANKED:
+            raise BenchError(
+                f"methods cannot be ranked by the family {family!r}",
+                where="ranking",
+                hint="run.leaderboard() has the costs" if family == "cost" else nearest(family, RANKED),
+            )
+        families = QUALITY_FAMILIES if family == QUALITY else (family,)
+        of_family = in_order(comparisons, families=families)
+        networks = list(dict.fromkeys(each.key[0] for each in of_family))
+        warned = {str(model["name"]) for model in board.record.info["models"] if model["warning"]}
+        all_disowned = bool(networks) and warned.issuperset(networks)
+        disowned = () if all_disowned else tuple(name for name in networks if name in warned)
+        trusted = [each for each in of_family if each.key[0] not in disowned]
+        gamed = {tuple(map(str, key)) for key in board.gamed}
+        failing = tuple(each.key for each in trusted if each.key in gamed)
+        kept = tuple(each for each in trusted if each.key not in gamed)
+        return cls(family, kept, failing, disowned, all_disowned, int(board.record.info["seed"]))
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """The families of the metrics that make the order."""
+        return tuple(dict.fromkeys(each.scale.family for each in self.comparisons))
+
+    @cached_property
+    def shares(self) -> WinShares:
+        return WinShares.of(self.comparisons)
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """One row per method, the best mean rank first: see ``benchbench.stats.overall_of``."""
+        return overall_of(self.comparisons, self.seed)
+
+    @cached_property
+    def without(self) -> pd.DataFrame:
+        """The order again without each family, metric, network and dataset: see ``benchbench.stats.leave_one_out``."""
+        return leave_one_out(self.shares)
+
+    @property
+    def best(self) -> tuple[str, ...]:
+        """The methods with the best mean rank at two decimals: several where they tie; none where nothing is ranked."""
+        places = leaders(self.table["rank"].to_numpy(dtype=float)) if len(self.table) else set()
+        return tuple(str(name) for place, name in enumerate(self.table["method"]) if place in places)
+
+    def rivals(self, pairs: pd.DataFrame) -> tuple[Rival, ...]:
+        """The other methods against the first one, in the order of their ranks; without a comparison where they never
+        met.
+
+        Args:
+            pairs: what ``benchbench.stats.pairs`` gave for the same results.
+        """
+        if not self.comparisons:
+            return ()
+        first, *others = self.table["method"]
+        against = {rival.method: rival for rival in against_best(self.shares, pairs, str(first))}
+        return tuple(against.get(str(name), Rival(str(name))) for name in others)

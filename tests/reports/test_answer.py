@@ -1,0 +1,258 @@
+"""The first answer of a run, against records of which the answer is planted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import benchbench as bb
+from benchbench.errors import BenchError
+from benchbench.reports.leaderboard import summary
+from benchbench.reports.leaderboard.answer import Answer, Dependence
+from benchbench.reports.leaderboard.marks import Marked
+from benchbench.reports.leaderboard.verdicts import Verdicts
+from benchbench.reports.leaderboard.winner_cost import WinnerCost, times
+from benchbench.results.record import Record
+from benchbench.stats import fewest_images
+from benchbench.stats.overall_ranking import COLUMNS
+from benchbench.vocabulary import QUALITY_FAMILIES, QUALITY_MEANS
+
+from ..stats.planted import NOT_APPLICABLE, Values
+from .fake import Fake, fake_record
+from .planted_record import Planted, marked
+
+NAMES = ("ann", "bob", "cid")
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Record:
+    """Two networks, one dataset, one layer; three methods and a control."""
+    fake = Fake(models=["net", "odd"], layers=["last"], methods=NAMES, controls=["random"], samples=["a"])
+    return fake_record(tmp_path_factory.mktemp("base"), fake)
+
+
+def order(*levels: float, images: int = 30, seed: int = 0, noise: float = 0.02) -> Values:
+    """Values of ``NAMES`` about these levels, and of a control below them all."""
+    draw = np.random.default_rng(seed)
+    hard = draw.normal(0, 0.02, images)
+    values = {name: level + hard + draw.normal(0, noise, images) for name, level in zip(NAMES, levels, strict=True)}
+    return {**values, "random": np.full(images, 0.01)}
+
+
+CLEAR = [Planted("deletion", order(0.8, 0.6, 0.4)), Planted("pointing", order(0.8, 0.6, 0.4, seed=1), "localisation")]
+
+
+def test_a_clear_winner(base: Record) -> None:
+    answer = Answer.of(marked(base, CLEAR))
+    assert answer.best == ("ann",)
+    assert (answer.rank, answer.low, answer.high) == (1, 1, 1)
+    assert (answer.methods, answer.comparisons, answer.first) == (3, 2, 1)
+    assert answer.verdict == "clear"
+    assert answer.open_rivals == ()
+    assert answer.families == QUALITY_FAMILIES
+    assert answer.headline == "Best overall: ann (mean rank 1.00 of 3, 95 % CI 1.00-1.00)"
+    assert (answer.depends_on, answer.left_out) == ((), ())
+    assert answer.verdict_text.startswith("clear: significantly better than every other method")
+    assert QUALITY_MEANS in answer.quotable
+
+
+def test_a_winner_that_does_not_differ_from_the_next_is_not_clear(base: Record) -> None:
+    answer = Answer.of(marked(base, [Planted("deletion", order(0.601, 0.6, 0.4, noise=0.05))]))
+    second = ({"ann", "bob"} - set(answer.best)).pop()
+    assert answer.verdict == "not clear"
+    assert [rival.method for rival in answer.open_rivals] == [second]
+    assert answer.verdict_text == f"not clear: not significantly different from {second}"
+    assert answer.over_text == "over one metric of faithfulness"
+
+
+@pytest.mark.parametrize("images", [1, 4])
+def test_too_few_images_say_how_many_there_are_and_how_many_it_takes(base: Record, images: int) -> None:
+    answer = Answer.of(marked(base, [Planted("deletion", order(0.8, 0.6, 0.4, images=images))]))
+    assert (answer.verdict, answer.images, answer.needed) == ("too few images", images, fewest_images(3))
+    least = fewest_images(3)
+    assert answer.verdict_text == f"too few images ({images}; a significant difference takes at least {least})"
+    assert Answer.of(marked(base, [Planted("deletion", order(0.8, 0.6, 0.4, images=least))])).verdict == "clear"
+
+
+def test_complexity_never_moves_the_order_over_quality(base: Record) -> None:
+    """Three metrics of other families, under all of which the worst method wins."""
+    apart = [
+        Planted(name, order(0.1, 0.2, 0.9), name) for name in ("complexity", "robustness", "randomisation", "other")
+    ]
+    alone, beside = marked(base, CLEAR), marked(base, [*CLEAR, *apart])
+    assert Answer.of(beside) == replace(Answer.of(alone))
+    assert Answer.of(beside, "complexity").best == ("cid",)
+    assert Answer.of(beside, "complexity").headline.startswith("Best by complexity: cid (mean rank 1.00 of 3")
+    assert set(beside.verdicts.orders) == {"quality", *QUALITY_FAMILIES, *(each.family for each in apart)}
+
+
+def test_a_network_with_a_warning_is_left_out_and_that_is_told(base: Record) -> None:
+    odd = [replace(each, values=order(0.1, 0.2, 0.9), model="odd") for each in CLEAR]
+    answer = Answer.of(marked(base, [*CLEAR, *odd], {"odd": "odd has RANDOM weights"}))
+    assert (answer.best, answer.comparisons) == (("ann",), 2)
+    assert answer.left_out == ("odd is left out of the order, because it has a warning.",)
+    assert Answer.of(marked(base, [*CLEAR, *odd])).best != ("ann",), "the network matters"
+
+
+def test_if_every_network_has_a_warning_all_are_ranked_and_that_is_told(base: Record) -> None:
+    odd = [replace(each, model="odd") for each in CLEAR]
+    warnings = {"net": "net has RANDOM weights", "odd": "odd has RANDOM weights"}
+    answer = Answer.of(marked(base, [*CLEAR, *odd], warnings))
+    assert (answer.best, answer.comparisons, answer.units) == (("ann",), 4, 2)
+    assert answer.left_out == ("Every network of the order has a warning: net and odd.",)
+
+
+def test_a_metric_that_a_control_wins_is_left_out_and_that_is_told(base: Record) -> None:
+    won = Planted("insertion", {**order(0.1, 0.2, 0.9), "random": np.full(30, 0.99)})
+    answer = Answer.of(marked(base, [*CLEAR, won]))
+    assert (answer.best, answer.comparisons) == (("ann",), 2)
+    assert answer.left_out == (
+        "insertion is left out of the order, because a control has a better mean than every method.",
+    )
+    nothing = Answer.of(marked(base, [won]))
+    assert nothing.best == ()
+    assert nothing.reason == "No method is called best: a control wins every comparison that the order would rest on."
+
+
+def test_what_changes_the_winner_is_named_once(base: Record) -> None:
+    """bob wins localisation, of which there is a single metric, by less than ann wins faithfulness."""
+    pointing = Planted("pointing", order(0.6, 0.605, 0.4, noise=0.01, seed=3), "localisation")
+    answer = Answer.of(marked(base, [CLEAR[0], pointing]))
+    assert answer.best == ("ann",)
+    assert answer.depends_on == (Dependence("family", "faithfulness", "bob"),)
+    assert answer.depends_text == "Depends on the family faithfulness (without it, bob is first)."
+    assert answer.depends_text in summary.quotable(marked(base, [CLEAR[0], pointing]))[1]
+
+
+def test_the_verdict_counts_comparisons_and_knows_their_weight(base: Record) -> None:
+    """ann is better than bob under three of four metrics, which have half of the weight."""
+    deletions = [Planted(f"deletion-{place}", order(0.8, 0.6, 0.4, seed=place)) for place in range(3)]
+    level = Planted("pointing", {**order(0.5, 0.5, 0.3), "ann": [0.5] * 30, "bob": [0.5] * 30}, "localisation")
+    answer = Answer.of(marked(base, [*deletions, level]))
+    assert answer.verdict_text == (
+        "not clear: significantly better than bob in 3 of 4 comparisons (not more than half of the weight)"
+    )
+
+
+def test_methods_that_tie_share_the_first_place(base: Record) -> None:
+    values = {name: [0.5] * 30 for name in NAMES}
+    answer = Answer.of(marked(base, [Planted("deletion", {**values, "random": [0.1] * 30})]))
+    assert answer.best == NAMES
+    assert answer.verdict == "not clear"
+    assert answer.headline == "Best overall: ann, bob and cid tie for the best mean rank, 2.00"
+    assert [rival.method for rival in answer.open_rivals] == ["bob", "cid"]
+
+
+def test_a_method_that_never_met_the_best_one_is_named(base: Record) -> None:
+    none = [NOT_APPLICABLE] * 10
+    values = order(0.8, 0.6, 0.4)
+    values = {name: [*row[:10], *none] for name, row in values.items()}
+    values["ann"], values["bob"] = [*([0.8] * 10), *none], [*([0.6] * 10), *([0.6] * 10)]
+    values["cid"] = [*none, *([0.4] * 10)]
+    answer = Answer.of(marked(base, [Planted("deletion", values)]))
+    assert "never compared with" in answer.verdict_text
+    assert answer.verdict == "not clear"
+
+
+def test_without_a_metric_of_quality_the_answer_says_so(base: Record) -> None:
+    answer = Answer.of(marked(base, [Planted("sparseness", order(0.8, 0.6, 0.4), "complexity")]))
+    assert answer.best == ()
+    assert answer.verdict == answer.verdict_text == answer.headline == ""
+    assert answer.reason == (
+        "No method is called best: the run has no metric of faithfulness or localisation. Its metrics are of "
+        "complexity; run.ranking(family=...) ranks by one of these."
+    )
+    assert answer.quotable == (answer.reason,)
+
+
+@pytest.mark.parametrize(("family", "hint"), [("cost", "run.leaderboard"), ("complexty", "complexity")])
+def test_a_family_that_has_no_order_is_refused(base: Record, family: str, hint: str) -> None:
+    with pytest.raises(BenchError, match=r"ranked by the family") as refused:
+        Answer.of(marked(base, CLEAR), family)
+    assert hint in str(refused.value)
+
+
+def test_the_cost_is_that_of_the_winner_divided_by_the_next(base: Record) -> None:
+    shown = marked(base, CLEAR)
+    cost = Answer.of(shown).cost
+    assert cost is not None
+    rows = shown.board.tidy
+    rows = rows[(rows["metric"] == "runtime") & (rows["model"] == "net")].set_index("method")
+    ann, bob = rows.loc["ann"], rows.loc["bob"]
+    assert (cost.method, cost.other, cost.settings, cost.metric.name) == ("ann", "bob", 1, "runtime")
+    assert cost.ratio == pytest.approx(ann["mean"] / bob["mean"])
+    assert (cost.low, cost.high) == pytest.approx((ann["low"] / bob["high"], ann["high"] / bob["low"]))
+
+
+def costs(base: Record, **of: tuple[float, float, float]) -> Marked:
+    """The runtime of methods on ``net`` as mean and quartiles."""
+    table = base.results.copy()
+    for name, values in of.items():
+        for part, value in zip(("", ".q1", ".q3"), values, strict=True):
+            hit = (table["model"] == "net") & (table["method"] == name) & (table["metric"] == f"runtime{part}")
+            table.loc[hit, "value"] = value
+    return marked(replace(base, results=table), CLEAR)
+
+
+def test_costs_whose_quartiles_overlap_are_the_same_within_noise(base: Record) -> None:
+    cost = Answer.of(costs(base, ann=(22.5, 22.3, 22.9), bob=(22.8, 22.4, 23.0))).cost
+    assert cost is not None
+    assert cost.same
+    assert cost.text == "ann and bob have the same runtime within noise (ratio 0.99; quartiles 0.97 to 1.02)."
+    other = Answer.of(costs(base, ann=(20.0, 19.0, 21.0), bob=(2.0, 1.9, 2.1))).cost
+    assert other is not None
+    assert not other.same
+    assert other.text == "ann takes 10.0 times the runtime of bob (quartiles 9.05 to 11.1)."
+
+
+def test_costs_over_settings_are_a_geometric_mean_with_their_spread(base: Record) -> None:
+    both = [replace(each, model=model) for each in CLEAR for model in ("net", "odd")]
+    shown = marked(base, both)
+    tidy = shown.board.tidy
+    rows = tidy[tidy["metric"] == "runtime"].set_index(["model", "method"])["mean"]
+    ratios = [rows[model, "ann"] / rows[model, "bob"] for model in ("net", "odd")]
+    cost = Answer.of(shown).cost
+    assert cost is not None
+    assert cost.ratio == pytest.approx(np.sqrt(ratios[0] * ratios[1]))
+    assert (cost.lowest, cost.highest) == pytest.approx((min(ratios), max(ratios)))
+    assert cost.settings == 2
+
+
+def test_a_run_without_costs_or_without_two_methods_has_no_such_answer(base: Record, tmp_path: Path) -> None:
+    shown = marked(replace(base, results=base.results.iloc[:0].assign(layer=base.results["layer"])), CLEAR)
+    assert WinnerCost.of(shown.board, "ann", "bob", [("net", "photos", "elsewhere")]) is None
+    one = Answer.of(Marked.of(fake_record(tmp_path, Fake(methods=["gradcam"]))))
+    assert (one.best, one.reason, one.quotable) == ((), "", ())
+
+
+@pytest.mark.parametrize(("ratio", "text"), [(0.0123, "0.012"), (0.5, "0.50"), (11.26, "11.3"), (1234.5, "1,234")])
+def test_a_ratio_has_about_three_digits(ratio: float, text: str) -> None:
+    assert times(ratio) == text
+
+
+def test_the_order_of_a_display_and_of_the_keys_is_the_same(base: Record) -> None:
+    shown = marked(base, CLEAR)
+    assert Verdicts(shown.board).overall.equals(shown.verdicts.overall)
+
+
+def test_a_run_ranks_by_quality_or_another_family_under_its_keys(base: Record) -> None:
+    shown = marked(base, [*CLEAR, Planted("entropy", order(0.1, 0.2, 0.9), "complexity")])
+    run = bb.Run(shown.board.record)
+    assert list(run.ranking().columns) == COLUMNS
+    assert run.ranking()["method"].tolist() == list(NAMES)
+    assert run.ranking("complexity")["method"].tolist() == list(reversed(NAMES))
+    assert run.ranking(family="robustness").empty
+    left = run.ranking_without()
+    assert list(left.columns) == ["kind", "without", "winner", "differs", "method", "rank"]
+    assert set(zip(left["kind"], left["without"], strict=True)) == {
+        ("family", "faithfulness"),
+        ("family", "localisation"),
+        ("metric", "deletion"),
+        ("metric", "pointing"),
+    }
+    assert run.ranking_without("complexity").empty
+    with pytest.raises(BenchError, match="ranked by the family 'cost'"):
+        run.ranking("cost")
