@@ -69,3 +69,7 @@ def __getattr__(name: str) -> Any:
         if name in names:
             return getattr(importlib.import_module(f".{module}", __name__), name)
     raise AttributeError(f"module 'benchbench' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import Unpack
 
 import pandas as pd
-from rich.console import RenderableType
 
 from ..errors import BenchError, nearest
 from ..paths import expanded
 from ..regression import Baseline, Checked, Tolerances, check
 from ..reports import leaderboard_files as tables
-from ..reports import terminal
 from ..reports.figures.pdf import write_figures
 from ..reports.html import document
-from ..reports.html.notebook import notebook
-from ..reports.leaderboard.board import Board
-from ..reports.leaderboard.marks import Marked
-from ..reports.leaderboard.verdicts import Verdicts
 from ..results.disturbance_scores import read_trials
 from ..results.record import Record, with_network_rows, with_network_table
 from ..stats import (
@@ -36,11 +29,15 @@ from ..stats import (
     versus,
 )
 from ..stats.metric_reliability import levels_of
+from .run_contents import RunContents
 from .tables import Shown, options_of
 
 
-class Run:
+class Run(RunContents):
     """The results of a run, read back from its folder.
+
+    ``print(run)`` says what was run, which method is best, what failed and where the results are. A notebook shows the
+    same with one table.
 
     Raises:
         BenchError: from ``load``, if the folder holds no run, or a file of the run is not as it was written.
@@ -53,9 +50,6 @@ class Run:
         ['gradcam', 'layercam']
     """
 
-    def __init__(self, record: Record) -> None:
-        self.record = record
-
     @classmethod
     def load(cls, folder: str | Path) -> Run:
         """Read a folder that ``benchbench run`` or ``Study.run`` wrote.
@@ -64,52 +58,6 @@ class Run:
             BenchError: it is not one.
         """
         return cls(Record.load(folder))
-
-    @property
-    def folder(self) -> Path:
-        return self.record.folder
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """results.parquet: one row per model x dataset x sample x layer x method x metric, or why there is none."""
-        return self.record.results
-
-    @property
-    def curves(self) -> pd.DataFrame:
-        """curves.parquet: one row per point of every deletion and insertion curve."""
-        return self.record.curves
-
-    @property
-    def failed(self) -> int:
-        """Rows that failed."""
-        return int((self.table["status"] == "failed").sum())
-
-    @property
-    def first_failure(self) -> str:
-        """Of the first row that failed: the method, the metric and the reason; empty where none did."""
-        for row in self.table[self.table["status"] == "failed"].head(1).to_dict("records"):
-            return f"{row['method']} under {row['metric']}: {row['reason']}"
-        return ""
-
-    @cached_property
-    def _verdicts(self) -> Verdicts:
-        """Under the names of study files, for tables that programs read."""
-        shown = self._marked.verdicts
-        return shown if shown.board.record is self.record else Verdicts(Board(self.record))
-
-    @cached_property
-    def _marked(self) -> Marked:
-        """Under display names, for what people read."""
-        return Marked.of(self.record)
-
-    def leaderboard(self) -> pd.DataFrame:
-        """Mean, 95 % interval, median, mean rank and groups of every method under every metric.
-
-        See ``benchbench.stats.leaderboard``; methods that explain a network as a whole stand at every layer. ``rank``
-        is the mean rank over images; two methods share a letter of ``groups`` if and only if they do not differ
-        significantly (Wilcoxon or McNemar, Holm over all pairs). ``n`` counts independent images.
-        """
-        return self._verdicts.leaderboard()
 
     def compare(
         self, method: str | None = None, other: str | None = None, *, margin: float | None = None
@@ -311,14 +259,6 @@ class Run:
     def figures(self, folder: str | Path) -> list[Path]:
         """Write curves, quality against cost and critical-difference diagrams as PDF; returns their paths."""
         return write_figures(self._marked, expanded(folder))
-
-    def printed(self) -> list[RenderableType]:
-        """The leaderboard for a terminal of 80 columns, part by part, for rich to print."""
-        return terminal.leaderboard(self._marked)
-
-    def _repr_html_(self) -> str:
-        """In a notebook: the leaderboard, without any script."""
-        return notebook(self._marked)
 
     def report(self) -> Path:
         """Write report.html and tables/ into the folder; returns the page's path.

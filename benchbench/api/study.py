@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..engine.progress import Progress
+from ..engine.progress import Progress, interactive
 from ..engine.runner import run
 from ..paths import expanded
 from ..reports.checks import reliability
+from ..reports.leaderboard.short_answer import work
 from ..study.spec import StudySpec
 from ..suites.disturbances import Disturbances, disturb
 from ..suites.reliability import LEVELS, with_levels
@@ -55,7 +56,7 @@ class Study(StudySpec):
         self,
         out: str | Path = "runs/study",
         *,
-        progress: Progress | None = None,
+        progress: Progress | bool | None = None,
         report: bool = True,
         overwrite: bool = False,
         retry_failed: bool = False,
@@ -67,7 +68,9 @@ class Study(StudySpec):
 
         Args:
             out: the run's folder.
-            progress: what is told of the run's progress and of warnings; nothing by default.
+            progress: where a bar and the warnings are shown. None (default) shows them where standard error is a
+                terminal, and in a notebook; True shows the warnings anywhere; False shows nothing; or an object with
+                the methods of ``benchbench.engine.progress.Progress``.
             report: write report.html and tables/ too.
             overwrite: the folder's results become this study's alone. What the folder holds of the same work is still
                 not computed again.
@@ -77,10 +80,18 @@ class Study(StudySpec):
             BenchError: the request cannot be met, another run writes into the folder, or the folder holds results of
                 another study: other networks, data, target or seed.
         """
-        run(self, expanded(out), progress, overwrite=overwrite, retry_failed=retry_failed)
-        done = Run.load(out)
-        if report:
-            done.report()
+        bar = interactive(progress) if progress is None or isinstance(progress, bool) else None
+        told = progress if bar is None else bar
+        try:
+            run(self, expanded(out), told, overwrite=overwrite, retry_failed=retry_failed)
+            done = Run.load(out)
+            if report:
+                told.say("writing the report")
+                done.report()
+        finally:
+            told.stop()
+        if bar is not None:
+            bar.tell(f"{work(done.record.info)}. print(run) shows the answer.")
         return done
 
     def reliability(
@@ -89,7 +100,7 @@ class Study(StudySpec):
         *,
         disturbances: Disturbances | None = None,
         levels: Sequence[float] = LEVELS,
-        progress: Progress | None = None,
+        progress: Progress | bool | None = None,
         overwrite: bool = False,
         retry_failed: bool = False,
     ) -> Run:
@@ -98,15 +109,19 @@ class Study(StudySpec):
         The study is run with each method's map blended with noise at every level, with controls and without metrics
         of cost; then all is scored again under disturbances. ``Run.reliability`` is the result; tables/reliability.csv
         and .md hold it. docs/reliability.md defines every number. What ``out`` holds already is not computed again;
-        ``overwrite`` and ``retry_failed`` are those of ``run``.
+        ``progress``, ``overwrite`` and ``retry_failed`` are those of ``run``.
 
         Raises:
             BenchError: the request cannot be met.
         """
         study = with_levels(self, levels)
         folder = expanded(out)
-        run(study, folder, progress, overwrite=overwrite, retry_failed=retry_failed)
-        disturb(study, folder, disturbances or Disturbances(), progress)
+        told = interactive(progress) if progress is None or isinstance(progress, bool) else progress
+        try:
+            run(study, folder, told, overwrite=overwrite, retry_failed=retry_failed)
+            disturb(study, folder, disturbances or Disturbances(), told)
+        finally:
+            told.stop()
         done = Run.load(folder)
         reliability.write_tables(done.reliability(), done.folder / "tables")
         return done

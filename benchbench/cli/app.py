@@ -88,6 +88,7 @@ def run_command(
     out: Annotated[Path | None, typer.Option(help="The run's folder; runs/NAME by default")] = None,
     overwrite: Overwrite = False,
     retry_failed: RetryFailed = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Print every number, with intervals and letters")] = False,
 ) -> None:
     """Run a study: maps, metrics, tables and the report. Results that the folder already has are not recomputed."""
     listed = {"models": models, "datasets": datasets, "methods": methods, "metrics": metrics}
@@ -102,7 +103,7 @@ def run_command(
         overrides["layers"] = layers if layers in ("last", "stages") else [name.strip() for name in layers.split(",")]
     final_study = study_of(study, plugin, listed, single, overrides)
     folder = out or Path("runs") / (study.stem if study else "default")
-    run_study(final_study, folder, overwrite=overwrite, retry_failed=retry_failed)
+    run_study(final_study, folder, verbose=verbose, overwrite=overwrite, retry_failed=retry_failed)
 
 
 @app.command("reliability", cls=Once)
@@ -213,9 +214,11 @@ def explain_command(
 def list_command(
     kind: Annotated[str, typer.Argument(help="methods, metrics, models or datasets")],
     as_json: Annotated[bool, typer.Option("--json", help="As JSON")] = False,
-    plugin: Annotated[list[Path] | None, typer.Option(help="A Python file that registers plugins")] = None,
+    plugin: Annotated[
+        list[Path] | None, typer.Option("--plugin", "--plugins", help="A Python file that registers plugins")
+    ] = None,
 ) -> None:
-    """List methods, metrics, models or datasets: name, summary, parameters, paper, needs, direction."""
+    """List methods, metrics, models or datasets: name, display name, summary, parameters, paper, needs, direction."""
     from ..errors import nearest
     from ..registry import registry
     from . import listing

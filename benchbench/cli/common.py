@@ -139,39 +139,27 @@ def study_of(
     return Study(**{**read_yaml(Path(str(files("benchbench") / "default_study.yaml"))), **options})
 
 
-def run_study(study: Any, out: Path, **how: bool) -> None:
+def run_study(study: Any, out: Path, *, verbose: bool = False, **how: bool) -> None:
+    """Run the study, and print its answer, its work and where its report is.
+
+    Args:
+        verbose: print every number.
+        how: of ``Study.run``.
+    """
     from rich.console import Console
 
     from ..engine.progress import Terminal
-    from ..reports.number_format import merged
+    from ..reports.leaderboard.short_answer import work
 
-    console = screen()
+    console = screen(highlight=False, markup=False)
     progress = Terminal(Console(stderr=True))
     try:
         done = study.run(out, progress=progress, **how)
     finally:
         progress.stop()
-    for shown in done.printed():
-        console.print(shown)
-    info = done.record.info
-    for row in info["accuracy"]:
-        if row.get("readings") and row["labelled"]:
-            others = ", ".join(f"{right} with classes: {name}" for name, right in row["readings"].items())
-            line = (
-                f"{row['model']} is correct on {row['right']} of {row['labelled']} images of {row['dataset']}; {others}"
-            )
-            console.print(line, highlight=False, markup=False)
-    work = info["work"]
-    cells, old = work["cells_computed"] + work["cells_reused"], work["cells_reused"]
-    reused = f"{old} of {plural(cells, 'cell')}" if old else "nothing"
-    console.print(
-        f"{merged(work)}, {plural(work['forwards'], 'forward pass', 'forward passes')}, {info['seconds']:.0f} s "
-        f"({reused} reused from an earlier run)",
-        highlight=False,
-    )
-    console.print(
-        f"Report: {out / 'report.html'}   Tables: {out / 'tables'}", highlight=False, markup=False, soft_wrap=True
-    )
+    console.print(done.printed(verbose=verbose))
+    console.print(work(done.record.info))
+    console.print(f"Report: {out / 'report.html'}   Tables: {out / 'tables'}", soft_wrap=True)
     if done.failed:
         console.print(
             f"{plural(done.failed, 'row')} failed: the reasons are in the report and in results.parquet",

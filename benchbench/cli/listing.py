@@ -18,6 +18,7 @@ def entry(plugin: Plugin) -> dict[str, Any]:
 
     fields: dict[str, Any] = {
         "name": plugin.name,
+        "display_name": _display_name(plugin),
         "summary": plugin.summary,
         "parameters": {p.name: _parameter(p) for p in plugin.parameters.values()},
         "paper": plugin.paper,
@@ -38,6 +39,12 @@ def entry(plugin: Plugin) -> dict[str, Any]:
 
             fields["forwards_per_map"], fields["forwards_per_image"] = forwards(plugin.probes(**plugin.bind({})))
     return fields
+
+
+def _display_name(plugin: Plugin) -> str:
+    """The name in reports with default parameters; ``<root>`` for a parameter that has no default."""
+    parameters = plugin.parameters.values()
+    return plugin.display_name({p.name: f"<{p.name}>" if p.required else p.default for p in parameters})
 
 
 def _sides(bounds: tuple[float, float]) -> list[float | None]:
@@ -87,6 +94,8 @@ def show(entry: dict[str, Any]) -> None:
     ]
     params = ", ".join(f"{k}: {p['type']} = {p.get('default', 'required')}" for k, p in entry["parameters"].items())
     console = screen(highlight=False)
-    console.print(Text.assemble((entry["name"], "bold"), "  ", (" · ".join(t for t in traits if t), "dim")))
+    shown = "" if entry["display_name"] == entry["name"] else f"{entry['display_name']}  "
+    traits_line = (" · ".join(t for t in traits if t), "dim")
+    console.print(Text.assemble((entry["name"], "bold"), "  ", shown, traits_line))
     for line in filter(None, [entry["summary"], entry.get("equation", ""), *_others(entry), params]):
         console.print(Padding(Text(line), (0, 0, 0, 4)))

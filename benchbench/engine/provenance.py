@@ -15,7 +15,7 @@ from ..cost.allocator import keep_memory
 from ..digests import digest
 from ..models.load import weights_digest
 from ..network.fast_copy import Prepared
-from ..study.plan import ReadyModel, Shard
+from ..study.plan import ReadyModel, Shard, named_targets
 from ..study.spec import MethodChoice, MetricChoice, StudySpec
 from ..types import Dataset, ModelSpec
 
@@ -33,18 +33,30 @@ def describe(
     Args:
         models: what ``describe_model`` says of each. datasets, shards: as the first model has them.
     """
-    models_titles = {choice.label: choice.title for choice in study.models}
-    data_titles = {choice.label: choice.title for choice in study.datasets}
+    networks, data_titles = titles_of(study)
     return {
         "benchbench": importlib.metadata.version("benchbench-saliency"),
         "study": study.plain(),
         "seed": study.seed,
         "versions": {"python": platform.python_version(), **_versions()},
-        "models": [{**model, "title": models_titles[model["name"]]} for model in models],
+        "models": [{**model, "title": networks[model["name"]]} for model in models],
         "datasets": [{**_dataset(name, data, shards), "title": data_titles[name]} for name, data in datasets.items()],
         "methods": [_method(choice) for choice in study.methods],
         "metrics": [_metric(choice) for choice in study.metrics],
     }
+
+
+def titles_of(study: StudySpec) -> tuple[dict[str, str], dict[str, str]]:
+    """By the names of the networks, and of the data sets, in the tables: their names in reports.
+
+    With several targets each of them is in the name of the data.
+    """
+    data = {
+        name: f"{choice.title}{name.removeprefix(choice.label)}"
+        for choice in study.datasets
+        for name in named_targets(choice.label, study)
+    }
+    return {choice.label: choice.title for choice in study.models}, data
 
 
 def earlier(info: Mapping[str, Any], before: Mapping[str, Any] | None) -> list[dict[str, Any]]:

@@ -36,7 +36,7 @@ from .lock import locked, mark, unmark
 from .method_cost import measure_cost
 from .missing_cells import missing_cells
 from .progress import Progress, Silent
-from .provenance import data_warnings, describe, earlier, machine
+from .provenance import data_warnings, describe, earlier, machine, titles_of
 from .sample_loader import Loader
 from .setup import LoadedModel, ModelPlan, load
 from .shard import RunContext, run_shard
@@ -130,7 +130,7 @@ def _run(study: StudySpec, store: Store, progress: Progress, before: Mapping[str
     with deterministic_cudnn():
         for choice, plan in zip(study.models, plans, strict=True):
             if loaded is None:
-                progress.say(f"loading {choice.label}")
+                progress.say(f"loading {choice.title}")
                 loaded = _load_again(choice, plan, study, device)
             with eval_frozen(loaded.network):
                 _run_model(loaded, study, store, device, tally, progress)
@@ -165,7 +165,7 @@ def _survey(study: StudySpec, device: torch.device, progress: Progress) -> tuple
     plans: list[ModelPlan] = []
     loaded = None
     for choice in reversed(study.models):
-        progress.say(f"loading {choice.label}")
+        progress.say(f"loading {choice.title}")
         loaded = None
         with deterministic_cudnn():
             loaded = load(choice, study, device)
@@ -225,7 +225,7 @@ def _work_all(plan: ModelPlan, desk: RunContext, tally: Tally, progress: Progres
         if not desk.store.wants(cell.name):
             tally.reused += 1
             continue
-        progress.say(f"cost of {cell.method.label} at {cell.layer}")
+        progress.say(f"cost of {cell.method.title} at {cell.layer}")
         measure_cost(cell, desk)
         tally.computed += 1
 
@@ -239,8 +239,9 @@ def _applicable(task: Task) -> int:
 def _sweep(plan: ModelPlan, desk: RunContext, progress: Progress) -> int:
     """Work on every task; how many cells that computed."""
     done = 0
+    networks, data = titles_of(desk.study)
     for task, following in zip(plan.tasks, [*plan.tasks[1:], None], strict=True):
-        progress.say(f"{plan.model.name} on {task.shard.dataset_name}")
+        progress.say(f"{networks[plan.model.name]} on {data[task.shard.dataset_name]}")
         _ahead(task, following, desk)
         done += run_shard(task, desk)
     return done

@@ -78,7 +78,7 @@ def _union(
 ) -> tuple[tuple[C, ...], list[str]]:
     """The earlier choices and the new ones, in this order; and the labels of the earlier ones that were not chosen.
 
-    Where all earlier ones are chosen, their order is the study's.
+    Where all earlier ones are chosen, their order is the study's. An earlier one with another name now takes this name.
     """
     labels = {choice.label for choice in chosen}
     try:
@@ -86,11 +86,17 @@ def _union(
     except BenchError as error:
         message = f"the folder's study needs something that is missing now: {error}"
         raise BenchError(message, where=str(folder), hint=f"Name its --plugin. {_WAY_OUT}") from None
+    before = [next((each for each in chosen if _alike(each, choice)), choice) for choice in before]
     kept = [choice.label for choice in before if choice.label not in labels]
     if not kept:
         return tuple(chosen), []
     earlier_labels = {choice.label for choice in before}
     return (*before, *(choice for choice in chosen if choice.label not in earlier_labels)), kept
+
+
+def _alike(choice: MethodChoice | MetricChoice, other: MethodChoice | MetricChoice) -> bool:
+    """Whether the two are the same work, under any names."""
+    return choice.plugin is other.plugin and choice.params == other.params
 
 
 def _method(entry: Mapping[str, Any]) -> MethodChoice:

@@ -1,64 +1,90 @@
-"""A run in a notebook: its leaderboard as plain HTML tables, escaped, without script or style sheet."""
+"""A run in a notebook: the answer and one compact table as plain HTML, escaped, without script or style sheet."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 
+from ...formatting import plural
 from ..escape import one_line
-from ..leaderboard.board import Block, Metric, Row
-from ..leaderboard.marks import DAGGER, Marked, MarksShown
+from ..leaderboard.family_legend import MOST_METHODS, PARTIAL, SANITY, hidden, legend, title
+from ..leaderboard.family_tables import FamilyCell, FamilyColumn, FamilyRow, FamilyTable, family_tables
+from ..leaderboard.marks import DAGGER, Marked
+from ..leaderboard.short_answer import accuracy, answer, first_failure, missing
+from ..leaderboard.summary import loud
 
-MOST_BLOCKS = 6
-MARKS = (
-    f"Best mean in bold, second underlined, 95 % interval in brackets; {DAGGER} significantly worse than the best "
-    "(Wilcoxon or McNemar, Holm, 5 %); controls in italics, never best."
-)
+MOST_WARNINGS = 3
 
 
 def notebook(marked: Marked) -> str:
-    """A table per network, dataset and layer, the first six of them."""
-    blocks = marked.board.blocks
-    parts = [_table(marked, block) for block in blocks[:MOST_BLOCKS]]
-    if len(blocks) > MOST_BLOCKS:
-        parts.append(f"<p>and {len(blocks) - MOST_BLOCKS} more: <code>run.leaderboard()</code> has all.</p>")
-    return "\n".join(["<div>", *parts, f"<p><small>{_text(MARKS)}</small></p>", "</div>"])
+    """The answer, one table of the methods under all metrics, and what a reader of the table must know."""
+    tables = family_tables(marked)
+    first, *others = answer(marked)
+    answered = [f"<p><b>{_text(first)}</b></p>", *(f"<p>{_text(sentence)}</p>" for sentence in others)]
+    notes = [f"<small>{_text(text)}</small>" for text in _notes(marked, tables)]
+    return "\n".join(["<div>", *answered, _table(marked, tables), f"<p>{'<br>'.join(notes)}</p>", "</div>"])
 
 
-def _table(marked: Marked, block: Block) -> str:
-    heads = "".join(f"<th>{_head(metric)}</th>" for metric in block.metrics)
-    rows = "\n".join(_row(marked, block, row) for row in (*block.methods, *block.controls))
-    images = block.counted if block.quality else "measured costs"
-    notes = "".join(f"<br><small>{n} {_text(text)}</small>" for n, text in enumerate(block.footnotes, start=1))
+def _table(marked: Marked, tables: Sequence[FamilyTable]) -> str:
+    families = "".join(f'<th colspan="{_wide(table)}">{_text(table.family)}</th>' for table in tables)
+    heads = "".join(head for table in tables for head in _heads(table))
+    rows = "\n".join(_row(rows) for rows in _rows(tables))
     return (
-        f"<table><caption>{_text(block.title)}, {images}{notes}</caption>\n"
-        f"<thead><tr><th>method</th>{heads}</tr></thead>\n<tbody>\n{rows}\n</tbody></table>"
+        f"<table><caption>{_text(title(marked, tables))}</caption>\n<thead><tr><th></th>{families}</tr>\n"
+        f"<tr><th>method</th>{heads}</tr></thead>\n<tbody>\n{rows}\n</tbody></table>"
     )
 
 
-def _head(metric: Metric) -> str:
+def _wide(table: FamilyTable) -> int:
+    return len(table.columns) + table.ranked
+
+
+def _heads(table: FamilyTable) -> Iterator[str]:
+    if table.ranked:
+        yield "<th>mean rank</th>"
+    yield from (f"<th>{_head(column)}</th>" for column in table.columns)
+
+
+def _head(column: FamilyColumn) -> str:
+    metric = column.metric
     unit = f", {metric.unit}" if metric.is_cost and metric.unit else ""
-    gamed = "<br><small>fails sanity check</small>" if metric.gamed else ""
-    return f"{_text(metric.title + unit)} {metric.arrow}<br><small>{_text(metric.protocol)}</small>{gamed}"
+    mark = SANITY if column.gamed else ""
+    return f"{_text(metric.title + unit)} {metric.arrow}{mark}<br><small>{_text(metric.protocol)}</small>"
 
 
-def _row(marked: Marked, block: Block, row: Row) -> str:
+def _rows(tables: Sequence[FamilyTable]) -> Iterator[list[tuple[FamilyTable, FamilyRow]]]:
+    """For each method, its row of every table; the controls last."""
+    aligned = list(zip(*(table.rows for table in tables), strict=True))
+    methods = [rows for rows in aligned if not rows[0].control]
+    for rows in (*methods[:MOST_METHODS], *(rows for rows in aligned if rows[0].control)):
+        yield list(zip(tables, rows, strict=True))
+
+
+def _row(parts: Sequence[tuple[FamilyTable, FamilyRow]]) -> str:
+    row = parts[0][1]
     name = f"<i>{_text(row.method)}</i>" if row.control else _text(row.method)
-    cells = (marked.shown(block, row.method, cell.metric.name, cell.metric.protocol) for cell in row.cells)
-    return f"<tr><td>{name}</td>{''.join(_cells(shown) for shown in cells if shown)}</tr>"
+    cells = [cell for table, each in parts for cell in ([each.rank] if table.ranked else []) + list(each.cells)]
+    return f"<tr><td>{name}</td>{''.join(f'<td>{_cell(cell)}</td>' for cell in cells)}</tr>"
 
 
-def _cells(shown: MarksShown) -> str:
-    return f"<td>{' '.join(_parts(shown))}</td>"
-
-
-def _parts(shown: MarksShown) -> Iterator[str]:
-    cell, mark = shown.cell, shown.mark
+def _cell(cell: FamilyCell) -> str:
     text = _text(cell.text)
-    number = f"<b>{text}</b>" if mark.best else f"<u>{text}</u>" if mark.second else text
-    yield number + (DAGGER if mark.worse else "") + "".join(f"<sup>{note}</sup>" for note in cell.notes)
-    if cell.interval:
-        yield f"<small>{_text(cell.interval)}</small>"
+    number = f"<b>{text}</b>" if cell.best else f"<u>{text}</u>" if cell.second else text
+    if cell.worse:
+        number += f" {DAGGER}{cell.worse}" if cell.counts else DAGGER
+    number += PARTIAL if cell.partial and cell.counts else ""
+    number += "".join(f"<sup>{note}</sup>" for note in cell.notes)
+    return f"{number} <small>{_text(cell.interval)}</small>" if cell.interval else number
+
+
+def _notes(marked: Marked, tables: Sequence[FamilyTable]) -> Iterator[str]:
+    warnings = loud(marked.board)
+    texts = [legend(marked, tables), hidden(tables), *missing(marked)]
+    texts += [f"Accuracy of {text}" for text in accuracy(marked.board.record.info)]
+    texts += [f"Warning: {text}" for text in warnings[:MOST_WARNINGS]]
+    left = len(warnings) - MOST_WARNINGS
+    texts.append(f"{plural(left, 'more warning')}: see the report" if left > 0 else "")
+    yield from filter(None, [*texts, first_failure(marked), f"Folder: {marked.board.record.folder}"])
 
 
 def _text(text: str) -> str:

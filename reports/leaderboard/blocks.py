@@ -23,6 +23,7 @@ class Metric:
     decimals: int = number_format.USUAL
     range: tuple[float, float] = (-inf, inf)
     gamed: tuple[str, ...] = ()  # controls that know nothing, and have a better mean than every method here
+    renamed: bool = False  # whether the title is the user's
 
     @property
     def arrow(self) -> str:

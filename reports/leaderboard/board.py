@@ -205,7 +205,9 @@ def _metric(entry: dict[str, Any], kind: str) -> Metric:
     title, unit, family = entry["title"] or entry["name"], entry["unit"] or "", entry.get("family", "")
     low, high = entry.get("range", (None, None))
     bounds = (-inf if low is None else low, inf if high is None else high)
-    return Metric(entry["name"], entry["protocol"], title, entry["higher_is_better"], unit, kind, family, range=bounds)
+    renamed = bool(entry.get("user_title"))
+    key = (entry["name"], entry["protocol"])
+    return Metric(*key, title, entry["higher_is_better"], unit, kind, family, range=bounds, renamed=renamed)
 
 
 def column_decimals(column: pd.DataFrame, errors: Mapping[tuple[Any, ...], float]) -> int:

@@ -12,6 +12,7 @@ import pandas as pd
 from ...results.record import Record
 
 _KINDS = {"methods": "method", "models": "model", "datasets": "dataset"}  # of run.json, and the column of the tables
+_PLACE = {"models": "model", "datasets": "dataset"}
 
 
 def displayed(record: Record) -> Record:
@@ -40,15 +41,11 @@ class _Displayed(Record):
 
 def _info(info: Mapping[str, Any], names: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
     """run.json under display names: its lists, and what it says of a network or of data by name."""
-    models, data = names["models"], names["datasets"]
     shown = {**info, **{kind: _renamed(info[kind], names[kind]) for kind in _KINDS}}
-    shown["accuracy"] = [
-        {**row, "model": models[row["model"]], "dataset": data[row["dataset"]]} for row in info["accuracy"]
-    ]
-    batches = {models[name]: batch for name, batch in info["work"]["batches"].items()}
-    shown["work"] = {**info["work"], "batches": batches}
+    shown["accuracy"] = [_place(row, names) for row in info["accuracy"]]
+    shown["work"] = {**info["work"], "batches": _by_name(info["work"]["batches"], names["models"])}
     if "earlier" in info:
-        shown["earlier"] = [_earlier(entry, data) for entry in info["earlier"]]
+        shown["earlier"] = [_earlier(entry, names["datasets"]) for entry in info["earlier"]]
     return shown
 
 
@@ -73,6 +70,15 @@ def _renamed(entries: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> 
 
 def _earlier(entry: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     return {**entry, "images": {names.get(name, name): count for name, count in entry["images"].items()}}
+
+
+def _place(row: Mapping[str, Any], names: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    """A row of run.json that is of a network and a data set."""
+    return {**row, **{column: names[kind].get(row[column], row[column]) for kind, column in _PLACE.items()}}
+
+
+def _by_name(values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    return {names.get(name, name): value for name, value in values.items()}
 
 
 def _table(table: pd.DataFrame, names: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:

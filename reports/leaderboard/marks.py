@@ -11,7 +11,7 @@ from typing import TypeAlias
 import pandas as pd
 
 from ...results.record import Record
-from ...stats import CELL, CONTEST, fewest_images, standard_errors
+from ...stats import CELL, CONTEST, fewest_for_pairs, standard_errors
 from .board import Block, Board, Cell, Metric
 from .display_names import displayed
 from .verdicts import Verdicts
@@ -155,10 +155,11 @@ class Marked:
 
     @property
     def settles(self) -> bool:
-        """Whether there are as many images as a significant difference of two methods takes."""
-        images = max((block.units for block in self.board.blocks), default=0)
-        methods = max((len(block.methods) for block in self.board.blocks), default=0)
-        return methods > 1 and images >= fewest_images(methods)
+        """Whether some comparison has as many images as a significant difference of two methods takes."""
+        return any(
+            int(rows[["n", "failed", "other_failed"]].sum(axis=1).max()) >= fewest_for_pairs(len(rows))
+            for rows in self.pairs_of.values()
+        )
 
     @cached_property
     def pairs_of(self) -> Mapping[Key, pd.DataFrame]:

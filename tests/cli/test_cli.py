@@ -98,11 +98,25 @@ def test_a_run_leaves_its_folder(finished: Path) -> None:
 def test_what_is_printed(place: Path, finished: Path) -> None:
     done = benchbench("run", "study.yaml", cwd=place)
     assert done.returncode == 0
-    assert "gradcam" in done.stdout
+    assert "Grad-CAM" in done.stdout
+    assert done.stdout.startswith("There are fewer than two methods, so no method is called best.")
+    assert "Accuracy of small: " in done.stdout
     assert "(4 of 4 cells reused from an earlier run)" in done.stdout
     assert "runs/study/report.html" in done.stdout
     assert done.stderr == "", "no progress bar where there is no terminal"
     assert max(len(line) for line in done.stdout.splitlines()) <= 80
+
+
+def test_every_number_on_request_and_the_width_of_the_terminal(
+    place: Path, finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["run", "study.yaml", "--methods", "gradcam,hirescam,center", "--out", str(finished.parent / "wide")]
+    short, verbose = (benchbench(*words, *more, cwd=place).stdout for more in ([], ["--verbose"]))
+    assert "#1." not in short
+    assert "#1." in verbose
+    monkeypatch.setenv("COLUMNS", "200")
+    wide = benchbench(*words, cwd=place).stdout
+    assert 80 < max(len(line) for line in wide.splitlines()) <= 200
 
 
 def test_options_override_the_file(place: Path) -> None:
@@ -404,7 +418,7 @@ def test_class_folders_that_are_numbers_are_said(place: Path) -> None:
     (row,) = info["accuracy"]
     assert (row["right"], row["labelled"], row["readings"]) == (0, 12, {"one-based": 1, "sorted": 12})
     assert any("class folders are numbers" in warning for warning in info["warnings"])
-    assert "12 with classes: sorted" in done.stdout.replace("\n", " ")
+    assert "0 of 12 (0 %; 1 with classes: one-based; 12 with classes: sorted)" in " ".join(done.stdout.split())
     assert "(12 with classes: sorted)" in (place / "numbered" / "report.html").read_text()
 
 
@@ -441,6 +455,25 @@ def test_listing(place: Path, kind: str) -> None:
     plain = benchbench("list", kind, cwd=place)
     assert plain.returncode == 0
     assert entries[0]["name"] in plain.stdout
+    names = {entry["name"]: entry["display_name"] for entry in entries}
+    expected = {"methods": ("inverted", "Inverted Grad-CAM"), "metrics": ("deletion", "deletion AUC")}
+    expected |= {"models": ("resnet18", "ResNet-18"), "datasets": ("folder", "<root>")}
+    assert names[expected[kind][0]] == expected[kind][1]
+    assert expected[kind][1] in plain.stdout
+
+
+@pytest.mark.usefixtures("planted")
+@pytest.mark.parametrize("option", ["--plugin", "--plugins"])
+def test_a_plugin_is_listed(place: Path, option: str) -> None:
+    name = f"listed-{len(option)}"
+    (place / f"{name}.py").write_text(
+        "from benchbench import method\n"
+        f"@method({name!r}, needs='activation', title='Listed')\n"
+        "def listed(layer):\n    'As listed.'\n    return layer.activation.mean(1)\n"
+    )
+    done = benchbench("list", "methods", option, f"{name}.py", cwd=place)
+    assert done.returncode == 0, done.stderr
+    assert f"{name}  Listed  needs activation" in done.stdout
 
 
 @pytest.mark.parametrize(("format", "start"), [("latex", "%"), ("markdown", "#"), ("csv", "model,dataset,layer")])

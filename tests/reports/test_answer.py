@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import benchbench as bb
 from benchbench.errors import BenchError
 from benchbench.reports.leaderboard import summary
 from benchbench.reports.leaderboard.answer import Answer, Dependence
@@ -16,6 +17,7 @@ from benchbench.reports.leaderboard.verdicts import Verdicts
 from benchbench.reports.leaderboard.winner_cost import WinnerCost, times
 from benchbench.results.record import Record
 from benchbench.stats import fewest_images
+from benchbench.stats.overall_ranking import COLUMNS
 from benchbench.vocabulary import QUALITY_FAMILIES, QUALITY_MEANS
 
 from ..stats.planted import NOT_APPLICABLE, Values
@@ -234,3 +236,23 @@ def test_a_ratio_has_about_three_digits(ratio: float, text: str) -> None:
 def test_the_order_of_a_display_and_of_the_keys_is_the_same(base: Record) -> None:
     shown = marked(base, CLEAR)
     assert Verdicts(shown.board).overall.equals(shown.verdicts.overall)
+
+
+def test_a_run_ranks_by_quality_or_another_family_under_its_keys(base: Record) -> None:
+    shown = marked(base, [*CLEAR, Planted("entropy", order(0.1, 0.2, 0.9), "complexity")])
+    run = bb.Run(shown.board.record)
+    assert list(run.ranking().columns) == COLUMNS
+    assert run.ranking()["method"].tolist() == list(NAMES)
+    assert run.ranking("complexity")["method"].tolist() == list(reversed(NAMES))
+    assert run.ranking(family="robustness").empty
+    left = run.ranking_without()
+    assert list(left.columns) == ["kind", "without", "winner", "differs", "method", "rank"]
+    assert set(zip(left["kind"], left["without"], strict=True)) == {
+        ("family", "faithfulness"),
+        ("family", "localisation"),
+        ("metric", "deletion"),
+        ("metric", "pointing"),
+    }
+    assert run.ranking_without("complexity").empty
+    with pytest.raises(BenchError, match="ranked by the family 'cost'"):
+        run.ranking("cost")

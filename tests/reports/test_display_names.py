@@ -42,6 +42,8 @@ def test_every_table_has_them(record: Record) -> None:
         assert {"Grad-CAM", "Layer-CAM"} <= set(table["method"])
         assert not {"gradcam", "layercam", "cam"} & set(table["method"])
     assert {entry["name"]: entry["id"] for entry in shown.info["models"]} == {"Tiny Net": "tinynet"}
+    assert {(row["model"], row["dataset"]) for row in shown.info["accuracy"]} == {("Tiny Net", "Photographs")}
+    assert set(shown.info["work"]["batches"]) == {"Tiny Net"}
     assert [str(dtype) for dtype in shown.results.dtypes] == [str(dtype) for dtype in record.results.dtypes]
 
 
@@ -68,7 +70,7 @@ def test_what_people_read_has_them(record: Record, write: str, tmp_path: Path) -
     elif write == "terminal":
         from benchbench.reports.rendering import rendered
 
-        text = "".join(rendered(part) for part in run.printed())
+        text = rendered(run.printed())
     else:
         text = {"latex": run.to_latex, "markdown": run.to_markdown, "notebook": run._repr_html_}[write]()
     text = text.replace(r"\allowbreak{}", "").replace("{-}", "-")

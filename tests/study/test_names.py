@@ -9,6 +9,7 @@ import pytest
 import torch
 import yaml
 
+import benchbench as bb
 from benchbench.cli.parsing import items
 from benchbench.errors import BenchError
 from benchbench.study.spec import StudySpec
@@ -104,3 +105,70 @@ def test_what_run_json_keeps_can_be_read_again() -> None:
     again = study(**{key: plain[key] for key in ("models", "datasets")})
     assert [choice.label for choice in again.models] == ["first"]
     assert [choice.label for choice in again.datasets] == ["val"]
+
+
+class Told:
+    """What a run says."""
+
+    def __init__(self) -> None:
+        self.words: list[str] = []
+
+    def say(self, what: str) -> None:
+        self.words.append(what)
+
+    warn = say
+
+    def start(self, total: int) -> None: ...
+    def advance(self, count: int) -> None: ...
+    def stop(self) -> None: ...
+
+
+def small() -> torch.nn.Module:
+    torch.manual_seed(0)
+    layers = [torch.nn.Conv2d(3, 4, 3), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(4, 3)]
+    return torch.nn.Sequential(*layers)
+
+
+def run(folder: Path, told: Told | None = None, **keys: Any) -> bb.Run:
+    data = {"our data": (torch.randn(3, 3, 16, 16, generator=torch.Generator().manual_seed(0)), [0, 1, 2])}
+    options = {"methods": {"ours": "gradcam", "theirs": "layercam"}, "metrics": {"my passes": "passes"}, **keys}
+    study = bb.Study(models={"our net": small()}, datasets=data, layers=["0"], **options)
+    return study.run(folder, progress=told, report=False)
+
+
+def test_the_bar_warnings_and_reports_use_them(tmp_path: Path) -> None:
+    told = Told()
+    done = run(tmp_path / "run", told, methods={"ours": "gradcam", "Layer CAM": "layercam"}, metrics=["deletion"])
+    assert "our net on our data" in told.words
+    assert {"our net", "our data", "ours", "Layer CAM"} <= set(
+        done.table[["model", "dataset", "method"]].to_numpy().flat
+    )
+    files = {path.name for path in done.figures(tmp_path / "figures")}
+    assert "curves-our_net-our_data-0.pdf" in files
+    for text in (done.to_latex(), done.to_markdown(), str(done)):
+        assert "our net" in text
+        assert "our data" in text
+    assert "Layer CAM" in done.to_markdown()
+
+
+def test_the_bar_has_display_names(tmp_path: Path) -> None:
+    told = Told()
+    keys = {"datasets": {"d": torch.randn(1, 3, 64, 64)}, "metrics": ["passes"], "methods": ["gradcam++"]}
+    bb.Study(models=[{"name": "squeezenet1_1", "weights": "random"}], **keys).run(tmp_path, progress=told, report=False)
+    assert "loading SqueezeNet 1.1 (weights=random)" in told.words
+    assert [words for words in told.words if words.startswith("cost of Grad-CAM++ at ")]
+
+
+def test_a_new_name_computes_nothing_and_makes_no_second_method(tmp_path: Path) -> None:
+    run(tmp_path, metrics=["map_mean"])
+    done = run(tmp_path, methods={"renamed": "gradcam"}, metrics={"Mean": "map_mean"})
+    assert done.record.info["work"]["cells_computed"] == 0
+    assert sorted(set(done.table["method"])) == ["renamed", "theirs"]
+    assert [metric["title"] for metric in done.record.info["metrics"]] == ["Mean"]
+
+
+def test_several_targets_are_in_the_names_of_the_data(tmp_path: Path) -> None:
+    told = Told()
+    done = run(tmp_path, told, target=[0, 2], metrics=["map_mean"])
+    assert [data["title"] for data in done.record.info["datasets"]] == ["our data, target 0", "our data, target 2"]
+    assert "our net on our data, target 2" in told.words

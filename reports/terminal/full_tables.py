@@ -1,55 +1,50 @@
-"""The leaderboard for a terminal of 80 columns."""
+"""Every number of the leaderboard for a terminal: a table for each setting."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from .escape import one_line
-from .leaderboard.board import Block, Metric, Row
-from .leaderboard.independence import dependence
-from .leaderboard.marks import DAGGER, Marked, MarksShown
+from ..escape import one_line
+from ..leaderboard.board import Block, Metric, Row
+from ..leaderboard.independence import dependence
+from ..leaderboard.marks import DAGGER, Marked, MarksShown
+from .headings import heading
 
 WIDTH = 80
 METHOD = 16  # for the methods' names, which fold
-SHORT = {
-    "insertion_deletion": "ins - del",
-    "deletion_correlation": "del corr",
-    "insertion_correlation": "ins corr",
-    "pixel_flipping": "pixel flips",
-    "region_flipping": "region flips",
-    "drop_in_deletion": "drop in del",
-    "faithfulness_correlation": "faith corr",
-    "single_deletion": "single del",
-    "deletion": "del",
-    "insertion": "ins",
-    "average_drop": "avg drop",
-    "average_gain": "avg gain",
-    "increase": "increase",
-    "peak_memory": "memory",
-}
 
 
-def leaderboard(marked: Marked) -> list[RenderableType]:
-    """Tables and notes, in reading order: per model, dataset and layer, quality first, then cost."""
+@dataclass(frozen=True, eq=False)
+class FullTables:
+    """All tables of a run, for rich to print in the width of its console."""
+
+    marked: Marked
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        yield from leaderboard(self.marked, options.max_width)
+
+
+def leaderboard(marked: Marked, width: int = WIDTH) -> list[RenderableType]:
+    """Tables and notes, in reading order: per model, dataset and layer, quality first, then cost.
+
+    Args:
+        width: columns of the terminal.
+    """
     notes = [Text(one_line(text), style="yellow") for text in dependence(marked.board.record.info)]
-    return [*notes, *(part for block in marked.board.blocks for part in _block(marked, block))]
+    return [*notes, *(part for block in marked.board.blocks for part in _block(marked, block, width))]
 
 
-def leaderboard_table(marked: Marked) -> Group:
-    """``leaderboard`` as one renderable."""
-    return Group(*leaderboard(marked))
-
-
-def _block(marked: Marked, block: Block) -> Iterator[RenderableType]:
+def _block(marked: Marked, block: Block, width: int) -> Iterator[RenderableType]:
     yield Text(one_line(block.title), style="bold")
     yield Text(_meaning(marked, block), style="dim")
     for cost, metrics in ((False, block.quality), (True, block.costs)):
-        for some in _side_by_side(marked, block, metrics):
+        for some in _side_by_side(marked, block, metrics, width):
             yield _table(marked, block, some, cost)
     for number, text in enumerate(block.footnotes, start=1):
         yield Text(f"({number}) {one_line(text)}", style="yellow")
@@ -67,16 +62,16 @@ def _meaning(marked: Marked, block: Block) -> str:
     return " ".join(parts)
 
 
-def _side_by_side(marked: Marked, block: Block, metrics: Sequence[Metric]) -> Iterator[list[Metric]]:
+def _side_by_side(marked: Marked, block: Block, metrics: Sequence[Metric], width: int) -> Iterator[list[Metric]]:
     """The metrics, as many at a time as fit beside the methods."""
     held: list[Metric] = []
-    left = WIDTH - METHOD
+    left = width - METHOD
     for metric in metrics:
         cells = [cell for row in block.rows for cell in _cells(marked, block, row, [metric])]
         need = 1 + max(len(line) for text in (_heading(metric), *cells) for line in text.plain.split("\n"))
         if held and need > left:
             yield held
-            held, left = [], WIDTH - METHOD
+            held, left = [], width - METHOD
         held.append(metric)
         left -= need
     if held:
@@ -96,11 +91,9 @@ def _table(marked: Marked, block: Block, metrics: Sequence[Metric], cost: bool) 
 
 
 def _heading(metric: Metric) -> Text:
-    unit = f" {metric.unit}" if metric.is_cost and len(metric.unit) < 4 else ""
-    name = SHORT.get(metric.name, metric.title)
     gamed = ("\nfails sanity\ncheck", "not bold yellow") if metric.gamed else ""
     protocol = (one_line(metric.protocol), "not bold dim")
-    return Text.assemble(one_line(f"{name}{unit} {metric.arrow}"), "\n", protocol, gamed)
+    return Text.assemble(heading(metric), "\n", protocol, gamed)
 
 
 def _cells(marked: Marked, block: Block, row: Row, metrics: Sequence[Metric]) -> list[Text]:

@@ -1,0 +1,212 @@
+"""A run in one table for each family of metrics: the means of a single setting, or mean ranks over several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ...stats import overall
+from ..number_format import fixed
+from .board import Metric
+from .marks import Marked, MarksShown
+
+COST_FAMILY = "cost"
+NO_FAMILY = "quality"  # of runs that say no family
+DIGITS = 2  # of a mean rank
+
+
+@dataclass(frozen=True)
+class FamilyCell:
+    """One method under one metric.
+
+    Attributes:
+        text: the mean, the mean rank over settings, or the lowest and the highest value over settings.
+        best, second: among the methods; controls never are.
+        worse: in how many settings it is significantly worse than the best.
+        partial: it has no rank in some of the settings, so that its rank is not comparable and never best.
+        counts: whether it is of several settings.
+        notes: numbers of the footnotes of a single setting. interval: of a single setting.
+    """
+
+    text: str
+    best: bool = False
+    second: bool = False
+    worse: int = 0
+    partial: bool = False
+    counts: bool = False
+    notes: tuple[int, ...] = ()
+    interval: str = ""
+
+
+EMPTY = FamilyCell("")
+
+
+@dataclass(frozen=True)
+class FamilyColumn:
+    """A metric under a protocol.
+
+    Attributes:
+        gamed: in how many settings a control beats every method; ranks leave these settings out.
+        settings: how many settings have the metric.
+    """
+
+    metric: Metric
+    gamed: int
+    settings: int
+
+
+@dataclass(frozen=True)
+class FamilyRow:
+    """One method: its mean rank over the family's metrics and settings, and a cell for each column."""
+
+    method: str
+    control: bool
+    rank: FamilyCell
+    cells: tuple[FamilyCell, ...]
+
+
+@dataclass(frozen=True)
+class FamilyTable:
+    """The metrics of one family.
+
+    Attributes:
+        ranked: whether the rows have a mean rank over the family.
+        left_out: metrics without a column, as a control beats every method in all settings.
+    """
+
+    family: str
+    columns: tuple[FamilyColumn, ...]
+    rows: tuple[FamilyRow, ...]
+    ranked: bool
+    left_out: tuple[Metric, ...] = ()
+
+    @property
+    def is_cost(self) -> bool:
+        return self.family == COST_FAMILY
+
+
+def family_tables(marked: Marked) -> tuple[FamilyTable, ...]:
+    """The tables of a run, quality before cost. All have the same methods in one order, the best overall first."""
+    families: dict[str, list[Metric]] = {}
+    for metric in sorted(marked.board.metrics, key=lambda metric: metric.is_cost):
+        name = COST_FAMILY if metric.is_cost else metric.family or NO_FAMILY
+        families.setdefault(name, []).append(metric)
+    order = methods_in_order(marked)
+    return tuple(_table(marked, name, metrics, order) for name, metrics in families.items())
+
+
+def methods_in_order(marked: Marked) -> list[str]:
+    """The methods by their overall rank, then those without a rank, then the controls; else in the study's order."""
+    names = [str(method["name"]) for method in marked.board.record.info["methods"]]
+    present = {row.method for block in marked.board.blocks for row in block.rows}
+    table = marked.verdicts.overall
+    ranked = [str(name) for name in table["method"]] if marked.settles and len(table) else []
+    places = {name: place for place, name in enumerate([*ranked, *(name for name in names if name not in ranked)])}
+    return sorted((name for name in names if name in present), key=lambda n: (n in marked.board.controls, places[n]))
+
+
+def _table(marked: Marked, family: str, metrics: Sequence[Metric], order: Sequence[str]) -> FamilyTable:
+    board = marked.board
+    many = len(board.blocks) > 1
+    columns = [_column(marked, metric) for metric in metrics]
+    beaten = [c for c in columns if many and c.gamed == c.settings]
+    kept = tuple(column for column in columns if column not in beaten)
+    cells = [_over_settings(marked, c, order) if many else _of_setting(marked, c, order) for c in kept]
+    ranks = {} if family == COST_FAMILY else _family_ranks(marked, metrics)
+    rank_cells = _best_marked([ranks.get(name, EMPTY) for name in order])
+    rows = [
+        FamilyRow(name, name in board.controls, rank_cells[i], tuple(column[i] for column in cells))
+        for i, name in enumerate(order)
+        if not (many and name in board.controls)
+    ]
+    return FamilyTable(family, kept, tuple(rows), bool(ranks), tuple(column.metric for column in beaten))
+
+
+def _column(marked: Marked, metric: Metric) -> FamilyColumn:
+    here = [block for block in marked.board.blocks if any(_same(metric, each) for each in block.metrics)]
+    gamed = sum(key[3:] == (metric.name, metric.protocol) for key in marked.board.gamed)
+    shown = next(each for block in here for each in block.metrics if _same(metric, each))
+    return FamilyColumn(shown if len(here) == 1 else metric, gamed, len(here))
+
+
+def _same(metric: Metric, other: Metric) -> bool:
+    return (metric.name, metric.protocol) == (other.name, other.protocol)
+
+
+def _of_setting(marked: Marked, column: FamilyColumn, order: Sequence[str]) -> list[FamilyCell]:
+    (block,) = marked.board.blocks
+    shown = [marked.shown(block, name, column.metric.name, column.metric.protocol) for name in order]
+    return [EMPTY if each is None else _of_mark(each) for each in shown]
+
+
+def _of_mark(shown: MarksShown) -> FamilyCell:
+    cell, mark = shown.cell, shown.mark
+    return FamilyCell(
+        cell.text,
+        mark.best,
+        mark.second,
+        int(mark.worse),
+        partial=not cell.comparable,
+        notes=cell.notes,
+        interval=cell.interval,
+    )
+
+
+def _over_settings(marked: Marked, column: FamilyColumn, order: Sequence[str]) -> list[FamilyCell]:
+    """Mean ranks where the metric ranks the methods somewhere, else the lowest and the highest value."""
+    gamed = {tuple(map(str, key)) for key in marked.board.gamed}
+    metric = (column.metric.name, column.metric.protocol)
+    keys = [key for key in marked.verdicts.ranked if key[3:] == metric and key not in gamed]
+    if not keys:
+        return [_range(marked, column.metric, name) for name in order]
+    standings, cells = marked.verdicts.standings, []
+    for name in order:
+        ranks = [standings[key, name].rank for key in keys if (key, name) in standings]
+        worse = sum(marked.marks[(*key[:3], name, *key[3:])].worse for key in keys if (key, name) in standings)
+        if name in marked.board.controls:
+            cells.append(EMPTY)
+        elif not ranks:
+            cells.append(FamilyCell("n/a", partial=True))
+        else:
+            text = fixed(sum(ranks) / len(ranks), DIGITS)
+            cells.append(FamilyCell(text, worse=worse, partial=len(ranks) < len(keys), counts=True))
+    return _best_marked(cells) if marked.settles else cells
+
+
+def _range(marked: Marked, metric: Metric, method: str) -> FamilyCell:
+    shown = [marked.shown(block, method, metric.name, metric.protocol) for block in marked.board.blocks]
+    present = [each.cell for each in shown if each is not None]
+    values = sorted((cell for cell in present if cell.n), key=lambda cell: cell.mean)
+    if not values:
+        return FamilyCell(present[0].text if present else "", partial=True)
+    low, high = values[0].text, values[-1].text
+    text = low if low == high else f"{low} - {high}"
+    return FamilyCell(text, partial=len(values) < len(present), counts=True)
+
+
+def _best_marked(cells: Sequence[FamilyCell]) -> list[FamilyCell]:
+    """The cells with the lowest rank as best, the next as second, as they are shown; a partial one is neither."""
+    values = sorted({float(cell.text) for cell in cells if cell.text and not cell.partial})
+    marked = []
+    for cell in cells:
+        place = values.index(float(cell.text)) if cell.text and not cell.partial else 2
+        marked.append(replace(cell, best=place == 0, second=place == 1))
+    return marked
+
+
+def _family_ranks(marked: Marked, metrics: Sequence[Metric]) -> dict[str, FamilyCell]:
+    """By method, the mean rank over the family's metrics in all settings that no control wins, as overall ranks are."""
+    board, verdicts = marked.board, marked.verdicts
+    if not marked.settles:
+        return {}
+    names = {(metric.name, metric.protocol) for metric in metrics}
+    keys = zip(verdicts.results["metric"].map(str), verdicts.results["protocol"].map(str), strict=True)
+    results = verdicts.results[[key in names for key in keys]]
+    gamed = [tuple(map(str, key)) for key in board.gamed]
+    # the ranks are those of all images: a single resample, whose intervals are not shown
+    table = overall(results, verdicts.scales, board.controls, gamed, verdicts.seed, resamples=1)
+    total = table.attrs.get("contests", 0)
+    return {
+        str(name): FamilyCell(fixed(rank, DIGITS), partial=contests < total, counts=True)
+        for name, rank, contests in table[["method", "rank", "contests"]].itertuples(index=False, name=None)
+    }

@@ -1,0 +1,127 @@
+"""What a run says around its tables: the best method, what is missing, and how accurate the networks are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ...formatting import plural
+from ...stats import QUALITY, fewest_images
+from ..number_format import merged, share
+from . import summary
+from .marks import Marked
+
+MOST_NOTES = 4
+
+
+def answer(marked: Marked) -> list[str]:
+    """Which method is best overall and whether that is clear, or why no method is; then how many tests decide."""
+    sentences = summary.quotable(marked)[1:]  # without the setup
+    undecided = _undecided(marked)
+    return [undecided, *sentences] if undecided else sentences
+
+
+def _undecided(marked: Marked) -> str:
+    """Why the run has no best method; empty where it has one."""
+    board = marked.board
+    methods = [row.method for block in board.blocks for row in block.methods]
+    if not board.of(QUALITY):
+        return "No quality metric was computed, so no method is called best."
+    if len(set(methods)) < 2:
+        return "There are fewer than two methods, so no method is called best."
+    if not marked.settles:
+        images = max((block.units for block in board.blocks), default=0)
+        most = max(len(block.methods) for block in board.blocks)
+        return (
+            f"Too few images to call a method best: {plural(images, 'image')}; with {plural(most, 'method')} a "
+            f"significant difference needs at least {fewest_images(most):,}."
+        )
+    if marked.verdicts.overall.empty:
+        return "No metric ranks two methods without a control that beats them all, so no method is called best."
+    return ""
+
+
+def settings(marked: Marked) -> str:
+    """``8 settings (2 networks × 2 data sets × 2 layers), 20 images each``; of a single setting its names."""
+    blocks = marked.board.blocks
+    counts = sorted({block.units for block in blocks if block.units})
+    many = f", {counts[0]:,} to {plural(counts[-1], 'image')} each" if len(counts) > 1 else ""
+    if len(blocks) == 1:
+        return f"{blocks[0].title}{f', {blocks[0].counted}' if blocks[0].quality else ''}"
+    each = f", {blocks[0].counted} each" if len(counts) == 1 else many
+    networks, data = ({getattr(block, part) for block in blocks} for part in ("model", "dataset"))
+    layers = {sum(b.model == block.model and b.dataset == block.dataset for b in blocks) for block in blocks}
+    if len(layers) > 1 or len(networks) * len(data) * max(layers) != len(blocks):
+        return f"{plural(len(blocks), 'setting')} (network × data set × layer){each}"
+    factors = (plural(len(networks), "network"), plural(len(data), "data set"), plural(max(layers), "layer"))
+    return f"{plural(len(blocks), 'setting')} ({' × '.join(factors)}){each}"
+
+
+def missing(marked: Marked) -> list[str]:
+    """Why numbers are missing or not comparable: each reason once, with the number of its settings."""
+    blocks = marked.board.blocks
+    if len(blocks) == 1:
+        notes = [f"({number}) {text}" for number, text in enumerate(blocks[0].footnotes, start=1)]
+    else:
+        times = Counter(text for block in blocks for text in block.footnotes)
+        notes = [f"{text} ({count} of {plural(len(blocks), 'setting')})" for text, count in times.items()]
+    more = len(notes) - MOST_NOTES
+    return notes if more <= 0 else [*notes[:MOST_NOTES], f"and {plural(more, 'note')} more in the report"]
+
+
+def accuracy(info: Mapping[str, Any]) -> list[str]:
+    """A sentence for each network: how many labelled images of each data set it classifies correctly.
+
+    Args:
+        info: run.json, with the names to show.
+    """
+    rows = list(info["accuracy"])
+    if not any(row["labelled"] for row in rows):
+        return ["The images have no class labels, so the accuracy of the networks is unknown."] if rows else []
+    names = dict.fromkeys(row["model"] for row in rows)
+    return [f"{name}: {', '.join(_accuracy(row) for row in rows if row['model'] == name)}" for name in names]
+
+
+def _accuracy(row: Mapping[str, Any]) -> str:
+    if not row["labelled"]:
+        return f"no class labels in {row['dataset']}"
+    right, labelled = int(row["right"]), int(row["labelled"])
+    other = "".join(f"; {count} with classes: {name}" for name, count in row.get("readings", {}).items())
+    return f"{right:,} of {labelled:,} ({share(right / labelled)}{other}) on {row['dataset']}"
+
+
+def first_failure(marked: Marked) -> str:
+    """How many values could not be computed, with the first reason; empty where none failed."""
+    rows = marked.board.record.results
+    failed = rows[rows["status"] == "failed"]
+    if failed.empty:
+        return ""
+    first = failed.iloc[0]
+    return f"{len(failed):,} of {plural(len(rows), 'value')} failed: {first['method']} ({first['reason']})"
+
+
+def description(marked: Marked) -> list[str]:
+    """What was run, the answer, and what failed, in sentences."""
+    return [sentence for sentence in _description(marked) if sentence]
+
+
+def _description(marked: Marked) -> Iterator[str]:
+    yield summary.opening(marked.board)
+    yield from answer(marked)
+    yield first_failure(marked)
+    warnings = summary.loud(marked.board)
+    yield f"{plural(len(warnings), 'warning')}: {warnings[0]}" if warnings else ""
+
+
+def work(info: Mapping[str, Any]) -> str:
+    """What a run did: ``40 maps, 2,744 forward passes, 25 s (nothing reused from an earlier run)``.
+
+    Args:
+        info: run.json.
+    """
+    done = info["work"]
+    cells, old = done["cells_computed"] + done["cells_reused"], done["cells_reused"]
+    reused = f"{old:,} of {plural(cells, 'cell')}" if old else "nothing"
+    passes = plural(done["forwards"], "forward pass", "forward passes")
+    return f"{merged(done)}, {passes}, {info['seconds']:.0f} s ({reused} reused from an earlier run)"

@@ -1,0 +1,64 @@
+"""What the terminal shows after a run: the answer first, then the tables, the networks' accuracy and the warnings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.text import Text
+
+from ...formatting import plural
+from ..escape import one_line
+from ..leaderboard.family_legend import legend, title
+from ..leaderboard.family_tables import family_tables
+from ..leaderboard.marks import Marked
+from ..leaderboard.short_answer import accuracy, answer, missing
+from ..leaderboard.summary import loud
+from .families import drawn
+from .full_tables import FullTables
+
+MOST_LINES = 8  # of warnings
+
+
+@dataclass(frozen=True, eq=False)
+class Overview:
+    """A run for rich to print, in the width of its console.
+
+    Args:
+        verbose: every number with its interval, mean rank and letters, and every warning.
+    """
+
+    marked: Marked
+    verbose: bool = False
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        for place, sentence in enumerate(answer(self.marked)):
+            yield Text(one_line(sentence), style="" if place else "bold")
+        yield Text("")
+        if self.verbose:
+            yield FullTables(self.marked)
+        else:
+            yield from _tables(self.marked, options.max_width)
+        yield from (Text(f"Accuracy of {one_line(text)}") for text in accuracy(self.marked.board.record.info))
+        yield from self._warnings(console, options.max_width)
+
+    def _warnings(self, console: Console, width: int) -> Iterator[Text]:
+        """The warnings, as many as fit in a few lines."""
+        texts = [Text(f"Warning: {one_line(text)}", style="yellow") for text in loud(self.marked.board)]
+        lines = 0
+        for place, text in enumerate(texts):
+            lines += len(text.wrap(console, width))
+            if place and lines > MOST_LINES and not self.verbose:
+                yield Text(f"{plural(len(texts) - place, 'more warning')}: see the report", style="yellow")
+                return
+            yield text
+
+
+def _tables(marked: Marked, width: int) -> Iterator[RenderableType]:
+    tables = family_tables(marked)
+    yield Text(one_line(title(marked, tables)), style="bold")
+    yield from drawn(tables, width)
+    yield Text(f"{one_line(legend(marked, tables))} Intervals and letters: the report, or --verbose.", style="dim")
+    yield from (Text(one_line(text), style="yellow") for text in missing(marked))
+    yield Text("")
