@@ -79,9 +79,9 @@ def block_table(marked: Marked, block: Block, label: str, cost: bool) -> str:
 
 def _refuse(style: str, rows: str, columns: str, rank: bool, cite: bool) -> None:
     """Options that a style does not have."""
-    given = {"rows": rows != "methods", "columns": columns != "auto"}
-    given |= {"rank": rank, "cite": cite} if style == "supplementary" else {}
-    for name, differs in given.items():
+    differing = {"rows": rows != "methods", "columns": columns != "auto"}
+    differing |= {"rank": rank, "cite": cite} if style == "supplementary" else {}
+    for name, differs in differing.items():
         if style != "full" and differs:
             what = f"the style {style!r} has no option {name}"
             raise BenchError(what, where=f"--{name}", hint="Leave it out, or leave out --style")

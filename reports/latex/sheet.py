@@ -212,8 +212,8 @@ def key_of(metric: Metric) -> Key:
 
 
 def whole_digits(text: str) -> int:
-    found = _WHOLE.match(text)
-    return len(found[1]) if found else 0
+    match = _WHOLE.match(text)
+    return len(match[1]) if match else 0
 
 
 def spans(columns: Sequence[Column], level: int) -> list[tuple[str, int, int]]:

@@ -176,11 +176,11 @@ class Board:
         cells = [self._cell(m, name, places.get((name, m.name, m.protocol)), notes) for m in metrics]
         return Row(name, name in self.controls, tuple(cells))
 
-    def _cell(self, metric: Metric, method: str, found: tuple[int, Any] | None, notes: Notes) -> Cell:
-        if found is None:
+    def _cell(self, metric: Metric, method: str, row_at: tuple[int, Any] | None, notes: Notes) -> Cell:
+        if row_at is None:
             note = notes.number(method, "not in the results")
             return Cell(metric, 0, nan, nan, nan, 0, 0, "not in the results", notes=(note,))
-        place, row = found
+        place, row = row_at
         n, failed, not_applicable = int(row["n"]), int(row["failed"]), int(row["not_applicable"])
         scored = int(row["scored"])
         footnote = why(scored, failed, not_applicable, str(row["reason"]), place in self.incomparable)

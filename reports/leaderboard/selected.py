@@ -31,20 +31,20 @@ def selected(marked: Marked, selection: Selection | None = None) -> Marked:
     Raises:
         BenchError: the run has nothing of a name, or nothing is left.
     """
-    found = chosen(marked.board, selection or Selection())
-    board = SelectedBoard(_record(marked.board.record, found), marked.board, found)
+    choice = chosen(marked.board, selection or Selection())
+    board = SelectedBoard(_record(marked.board.record, choice), marked.board, choice)
     if board.tidy.empty:
         raise BenchError(
             "the run has no results of this selection",
             where=", ".join((selection or Selection()).options),
             hint="Leave an option out: a layer belongs to one network, for example",
         )
-    return SelectedMarked(SelectedVerdicts(board, marked.verdicts, found), marked)
+    return SelectedMarked(SelectedVerdicts(board, marked.verdicts, choice), marked)
 
 
-def _record(record: Record, found: Chosen) -> Record:
+def _record(record: Record, choice: Chosen) -> Record:
     tables = (record.results, record.curves, record.maps, record.photos)
-    return Record(record.folder, found.info(record.info), *(found.taken(table) for table in tables))
+    return Record(record.folder, choice.info(record.info), *(choice.taken(table) for table in tables))
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,32 +53,32 @@ class SelectedBoard(Board):
 
     Attributes:
         whole: the board of the run.
-        found: what the selection shows of it.
+        choice: what the selection shows of it.
     """
 
     whole: Board
-    found: Chosen
+    choice: Chosen
 
     @cached_property
     def shown(self) -> Record:
         """The part of the whole board's record as it is compared."""
-        return _record(self.whole.shown, self.found)
+        return _record(self.whole.shown, self.choice)
 
     @cached_property
     def tidy(self) -> pd.DataFrame:
         """The part of the whole leaderboard, in the selection's order."""
-        return self.found.taken(self.whole.tidy, sort=True).reset_index(drop=True)
+        return self.choice.taken(self.whole.tidy, sort=True).reset_index(drop=True)
 
     @cached_property
     def gamed(self) -> dict[tuple[Any, ...], list[str]]:
         """As the whole board has it: a control that is left out still tells that the metric says little."""
-        names = self.found.shown
+        names = self.choice.shown
         renamed = {
             (names["networks"].get(model), names["datasets"].get(data), names["layers"].get(layer), *metric): [
                 names["methods"].get(name, name) for name in winners
             ]
             for (model, data, layer, *metric), winners in self.whole.gamed.items()
-            if tuple(metric) in self.found.metrics
+            if tuple(metric) in self.choice.metrics
         }
         return {key: winners for key, winners in renamed.items() if None not in key}
 
@@ -97,7 +97,7 @@ class SelectedVerdicts(Verdicts):
     """The verdicts on the methods of a selection, with the corrections of the whole run."""
 
     whole: Verdicts
-    found: Chosen
+    choice: Chosen
 
     @cached_property
     def pairs(self) -> pd.DataFrame:
@@ -109,8 +109,8 @@ class SelectedVerdicts(Verdicts):
         return self._taken(self.whole.with_margin(margin))
 
     def _taken(self, rows: pd.DataFrame) -> pd.DataFrame:
-        methods = self.found.shown["methods"]
-        both = self.found.taken(rows[rows["other"].isin(list(methods))])
+        methods = self.choice.shown["methods"]
+        both = self.choice.taken(rows[rows["other"].isin(list(methods))])
         return both.assign(other=both["other"].replace(dict(methods))).reset_index(drop=True)
 
 

@@ -110,9 +110,9 @@ def chosen(board: Board, selection: Selection) -> Chosen:
     _refuse_unknown(selection.names, [*known.values(), metrics])
     shown = {}
     for kind, spellings in known.items():
-        names = _found(getattr(selection, kind), spellings, kind) or list(dict.fromkeys(spellings.values()))
+        names = _picked(getattr(selection, kind), spellings, kind) or list(dict.fromkeys(spellings.values()))
         shown[kind] = _named(names, spellings, selection.names, kind)
-    keys = _found_metrics(selection.metrics, metrics) or list(dict.fromkeys(k for ks in metrics.values() for k in ks))
+    keys = _picked_metrics(selection.metrics, metrics) or list(dict.fromkeys(k for ks in metrics.values() for k in ks))
     renamed = {key: name for spelled, name in selection.names.items() for key in metrics.get(spelled, ())}
     titles = {(metric.name, metric.protocol): metric.title for metric in board.metrics}
     return Chosen(shown, {key: renamed.get(key, titles[key]) for key in keys})
@@ -139,11 +139,11 @@ def _metric_spellings(board: Board) -> dict[str, tuple[Key, ...]]:
     return spelled
 
 
-def _found(wanted: Iterable[str], spellings: Mapping[str, str], kind: str) -> list[str]:
+def _picked(wanted: Iterable[str], spellings: Mapping[str, str], kind: str) -> list[str]:
     return list(dict.fromkeys(_spelled(name, spellings, kind) for name in wanted))
 
 
-def _found_metrics(wanted: Iterable[str], spellings: Mapping[str, tuple[Key, ...]]) -> list[Key]:
+def _picked_metrics(wanted: Iterable[str], spellings: Mapping[str, tuple[Key, ...]]) -> list[Key]:
     return list(dict.fromkeys(key for name in wanted for key in _spelled(name, spellings, METRICS)))
 
 

@@ -180,8 +180,8 @@ def test_a_dagger_is_explained_only_where_there_is_one(eight: Marked) -> None:
     for place in product(*PLACES):
         model, data, layer = place
         for metric in ("deletion", "increase"):
-            one = Selection(networks=(model,), datasets=(data,), layers=(layer,), metrics=(metric,))
-            some = selected(eight, one)
+            setting = Selection(networks=(model,), datasets=(data,), layers=(layer,), metrics=(metric,))
+            some = selected(eight, setting)
             has = any(cell.mark.worse for cell in some.cells.values())
             text = render(some)
             assert (r"$^{\dagger}$" in text) == has

@@ -64,9 +64,9 @@ def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[bytes]:
 
 def pages(log: str) -> int:
     """The pages of a compiled document."""
-    found = re.search(r"Output written on .*?\((\d+)\s+pages?", log, re.DOTALL)
-    assert found
-    return int(found[1])
+    match = re.search(r"Output written on .*?\((\d+)\s+pages?", log, re.DOTALL)
+    assert match
+    return int(match[1])
 
 
 def pages_of_tables(folder: Path, name: str) -> set[str]:
