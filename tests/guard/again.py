@@ -8,6 +8,7 @@ minutes.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,29 +67,59 @@ def run(study: Path, way: Way, out: Path) -> None:
         raise SystemExit(f"{study.name}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}")
 
 
-def main() -> None:
+@dataclass(frozen=True)
+class Rerun:
+    """A study that is run once more.
+
+    Attributes:
+        file: the study's file. out: the run's folder. baseline: what the run is checked against.
+    """
+
+    study: str
+    way: Way
+    file: Path
+    out: Path
+    baseline: Baseline
+
+    def checked(self) -> tuple[str, bool]:
+        """The page's row, and whether the run passes the gate."""
+        run(self.file, self.way, self.out)
+        comparison = check(Record.load(self.out), self.baseline)
+        verdict = comparison.summary if comparison.ok else f"**false alarm**: {comparison.summary}"
+        parts = (self.study, self.way.batch, self.way.threads, self.way.workers, self.way.instructions, verdict)
+        return f"| {' | '.join(map(str, parts))} |", comparison.ok
+
+
+def reruns(folder: Path) -> Iterator[Rerun]:
+    """All fifty; ``folder``: for the study with costs, whose baseline is made here first."""
+    for study, way in ways():
+        stored = Baseline.load(ROOT / HERE / f"{study}.json")
+        yield Rerun(study, way, ROOT / HERE / f"{study}.yaml", KEPT / f"{study}-{way.label}", stored)
+    cost = folder / "cost.yaml"
+    cost.write_text(COST, encoding="utf-8")
+    run(cost, Way("auto", 2, 0, "as it is"), folder / "first")
+    timed = Baseline.of(Record.load(folder / "first"))
+    for i in range(TIMED):
+        yield Rerun("costs", Way(BATCHES[i % 7], 2, i % 3, "as it is"), cost, folder / str(i), timed)
+
+
+def written(page: Path, each: Iterable[Rerun]) -> int:
+    """Write the page; returns how many re-runs failed."""
     rows: list[str] = []
     failed = 0
-    with tempfile.TemporaryDirectory() as folder:
-        cost = Path(folder) / "cost.yaml"
-        cost.write_text(COST, encoding="utf-8")
-        usual = Way("auto", 2, 0, "as it is")
-        run(cost, usual, Path(folder) / "first")
-        timed = Baseline.of(Record.load(Path(folder) / "first"))
-        runs = [(study, way, ROOT / HERE / f"{study}.yaml") for study, way in ways()]
-        runs += [("costs", Way(BATCHES[i % 7], 2, i % 3, "as it is"), cost) for i in range(TIMED)]
-        for i, (study, way, file) in enumerate(runs):
-            out = KEPT / f"{study}-{way.label}" if study != "costs" else Path(folder) / str(i)
-            run(file, way, out)
-            then = timed if study == "costs" else Baseline.load(ROOT / HERE / f"{study}.json")
-            comparison = check(Record.load(out), then)
-            failed += not comparison.ok
-            verdict = comparison.summary if comparison.ok else f"**false alarm**: {comparison.summary}"
-            rows.append(f"| {study} | {way.batch} | {way.threads} | {way.workers} | {way.instructions} | {verdict} |")
-            print(i + 1, rows[-1], flush=True)
+    for rerun in each:
+        row, passes = rerun.checked()
+        failed += not passes
+        rows.append(row)
+        print(len(rows), row, flush=True)
     text = _HEAD.format(count=len(rows), failed=failed or "None")
-    PAGE.write_text("\n".join([text, *rows]) + "\n", encoding="utf-8")
-    raise SystemExit(1 if failed else 0)
+    page.write_text("\n".join([text, *rows]) + "\n", encoding="utf-8")
+    return failed
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        raise SystemExit(1 if written(PAGE, reruns(Path(folder))) else 0)
 
 
 _HEAD = """# Fifty runs of the same code
