@@ -121,7 +121,9 @@ class Heard(Silent):
         self.words.append(what)
 
 
-def run(network: nn.Module, data: Any, folder: Path, **keys: Any) -> tuple[bb.Run, list[str]]:
+def run(
+    network: nn.Module, data: Any, folder: Path, *, report: bool = False, **keys: Any
+) -> tuple[bb.Run, list[str]]:
     heard = Heard()
     study = bb.Study(
         **{
@@ -133,13 +135,13 @@ def run(network: nn.Module, data: Any, folder: Path, **keys: Any) -> tuple[bb.Ru
             **keys,
         }
     )
-    return study.run(folder, progress=heard), heard.words
+    return study.run(folder, progress=heard, report=report), heard.words
 
 
 @pytest.mark.parametrize("kind", ["functional dropout", "batch statistics", "sigmoid"])
 def test_it_is_said_on_terminal_and_report(kind: str, images: Tensor, tmp_path: Path) -> None:
     build, words = BROKEN[kind]
-    done, heard = run(build(), images, tmp_path)
+    done, heard = run(build(), images, tmp_path, report=True)
     assert any(words in warning for warning in heard)
     assert any(words in warning for warning in done.record.info["warnings"])
     assert words in (tmp_path / "report.html").read_text(encoding="utf-8")
