@@ -139,11 +139,12 @@ def study_of(
     return Study(**{**read_yaml(Path(str(files("benchbench") / "default_study.yaml"))), **options})
 
 
-def run_study(study: Any, out: Path, *, verbose: bool = False, **how: bool) -> None:
+def run_study(study: Any, out: Path, *, verbose: bool = False, report: bool = True, **how: bool) -> None:
     """Run the study, and print its answer, its work and where its report is.
 
     Args:
         verbose: print every number.
+        report: whether the page is written.
         how: of ``Study.run``.
     """
     from rich.console import Console
@@ -154,15 +155,19 @@ def run_study(study: Any, out: Path, *, verbose: bool = False, **how: bool) -> N
     console = screen(highlight=False, markup=False)
     progress = Terminal(Console(stderr=True))
     try:
-        done = study.run(out, progress=progress, **how)
+        done = study.run(out, progress=progress, report=report, **how)
+        if not report:
+            done.write_tables()
     finally:
         progress.stop()
     console.print(done.printed(verbose=verbose))
     console.print(work(done.record.info))
-    console.print(f"Report: {out / 'report.html'}   Tables: {out / 'tables'}", soft_wrap=True)
+    page = out / "report.html"
+    shown = f"Report: {page}" if report else f"No report: benchbench report {out} writes it"
+    if not report and page.exists():
+        shown = f"{page} is as it was before this run: benchbench report {out} writes it anew"
+    console.print(f"{shown}   Tables: {out / 'tables'}", soft_wrap=True)
     if done.failed:
-        console.print(
-            f"{plural(done.failed, 'row')} failed: the reasons are in the report and in results.parquet",
-            style="bold red",
-        )
+        where = "the report and in results.parquet" if report else "results.parquet"
+        console.print(f"{plural(done.failed, 'row')} failed: the reasons are in {where}", style="bold red")
         raise typer.Exit(1)

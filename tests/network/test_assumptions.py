@@ -121,9 +121,7 @@ class Heard(Silent):
         self.words.append(what)
 
 
-def run(
-    network: nn.Module, data: Any, folder: Path, *, report: bool = False, **keys: Any
-) -> tuple[bb.Run, list[str]]:
+def run(network: nn.Module, data: Any, folder: Path, *, report: bool = False, **keys: Any) -> tuple[bb.Run, list[str]]:
     heard = Heard()
     study = bb.Study(
         **{

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import timm
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from benchbench.evaluation.probe_scores import score_probes
 from benchbench.maps.normalise import minmax, upsample
