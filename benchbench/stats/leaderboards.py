@@ -6,16 +6,14 @@ The unit is the image, or the images that belong together (see ``units``).
 from __future__ import annotations
 
 import math
-from hashlib import sha256
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from .cells import Cells
 from .intervals import summaries
 from .metric_scale import Scale, Scales, trusted
-from .resampling import Array
-from .units import by_unit, numbered, units_of
 
 CELL = ["model", "dataset", "layer", "method", "metric", "protocol"]
 CONTEST = ["model", "dataset", "layer", "metric", "protocol"]
@@ -57,17 +55,16 @@ def tally(whole: pd.DataFrame, keys: list[str], seed: int, scales: Scales | None
         whole: results without parts.
         keys: the columns of ``CELL``, and more after them.
     """
-    cells = whole.groupby(keys, sort=False, dropna=False)
-    ok = [_by_image(rows) for _, rows in cells]
-    board = pd.DataFrame([key for key, _ in cells], columns=keys)
-    board["n"] = [len(values) for values in ok]
-    board["scored"] = [int((rows["status"] == "ok").sum()) for _, rows in cells]
-    board[["mean", "low", "high"]] = summaries(ok, _bounds(board, trusted(scales or {}, whole)), seed)
-    board["median"] = [float(np.median(values)) if len(values) else math.nan for values in ok]
-    board["images"] = [_images(rows) for _, rows in cells]
-    board["failed"] = [int((rows["status"] == "failed").sum()) for _, rows in cells]
-    board["not_applicable"] = [int((rows["status"] == "not_applicable").sum()) for _, rows in cells]
-    board["reason"] = [_reason(rows) for _, rows in cells]
+    cells = Cells(whole, keys)
+    board = pd.DataFrame(cells.keys, columns=keys)
+    board["n"] = [len(values) for values in cells.values]
+    board["scored"] = cells.counts("ok")
+    board[["mean", "low", "high"]] = summaries(cells.values, _bounds(board, trusted(scales or {}, whole)), seed)
+    board["median"] = [float(np.median(values)) if len(values) else math.nan for values in cells.values]
+    board["images"] = cells.images
+    board["failed"] = cells.counts("failed")
+    board["not_applicable"] = cells.counts("not_applicable")
+    board["reason"] = cells.reasons
     return board
 
 
@@ -80,8 +77,9 @@ def _bounds(board: pd.DataFrame, scales: Scales) -> list[tuple[float, float]]:
 def standard_errors(results: pd.DataFrame) -> dict[tuple[Any, ...], float]:
     """The standard error of each quality mean, s / sqrt(n) with s of n - 1, by the key ``CELL``; where n > 1."""
     ok = results[(results["status"] == "ok") & results["sample"].notna()]
-    cells = ((key, _by_image(rows)) for key, rows in ok.groupby(CELL, sort=False))
-    return {key: float(values.std(ddof=1) / math.sqrt(len(values))) for key, values in cells if len(values) > 1}
+    cells = Cells(ok, CELL)
+    each = zip(cells.keys, cells.values, strict=True)
+    return {key: float(values.std(ddof=1) / math.sqrt(len(values))) for key, values in each if len(values) > 1}
 
 
 def curve_bands(curves: pd.DataFrame, seed: int = 0, scales: Scales | None = None) -> pd.DataFrame:
@@ -90,11 +88,10 @@ def curve_bands(curves: pd.DataFrame, seed: int = 0, scales: Scales | None = Non
     The range is the metric's, where every point of its curves lies in it.
     """
     points = curves.rename(columns={"y": "value"}).assign(status="ok")
-    cells = points.groupby([*CELL, "x"], sort=False, dropna=False)
-    values = [_by_image(rows) for _, rows in cells]
-    bands = pd.DataFrame([key for key, _ in cells], columns=[*CELL, "x"])
-    bands["n"] = [len(group) for group in values]
-    bands[["mean", "low", "high"]] = summaries(values, _bounds(bands, trusted(scales or {}, points)), seed)
+    cells = Cells(points, [*CELL, "x"])
+    bands = pd.DataFrame(cells.keys, columns=[*CELL, "x"])
+    bands["n"] = [len(values) for values in cells.values]
+    bands[["mean", "low", "high"]] = summaries(cells.values, _bounds(bands, trusted(scales or {}, points)), seed)
     return bands.sort_values([*CELL, "x"], kind="stable", ignore_index=True)
 
 
@@ -104,35 +101,18 @@ def is_part(metric: pd.Series[str]) -> pd.Series[bool]:
     return (parent != metric) & parent.isin(set(metric))
 
 
-def _by_image(rows: pd.DataFrame) -> Array:
-    """The ok values, ordered by image and then averaged over units: row i of every method is the same unit."""
-    ok = rows[rows["status"] == "ok"].sort_values("sample", kind="stable")
-    values = ok["value"].to_numpy(dtype=np.float64)
-    of_images = "unit" in ok and ok["sample"].notna().all()
-    return by_unit(values, numbered(units_of(ok).tolist())) if of_images else values
-
-
-def _images(rows: pd.DataFrame) -> str:
-    samples = rows.loc[(rows["status"] == "ok") & rows["sample"].notna(), "sample"]
-    return sha256("\n".join(sorted(samples)).encode()).hexdigest()[:8] if len(samples) else ""
-
-
 def _kinds(whole: pd.DataFrame, board: pd.DataFrame) -> list[str]:
     with_images = whole[whole["sample"].notna()]
     quality = set(zip(with_images["metric"], with_images["protocol"], strict=True))
     return [QUALITY if pair in quality else COST for pair in zip(board["metric"], board["protocol"], strict=True)]
 
 
-def _reason(rows: pd.DataFrame) -> str:
-    reasons = rows.loc[rows["status"] != "ok", "reason"]
-    return str(reasons.value_counts().index[0]) if len(reasons) else ""
-
-
 def _with_quartiles(board: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame:
+    costs = board["kind"] == COST
+    keys = list(board.loc[costs, CELL].itertuples(index=False, name=None))
     for side, part in (("low", "q1"), ("high", "q3")):
         quartiles = measured(results, part)
-        for place in board.index[board["kind"] == COST]:
-            board.loc[place, side] = quartiles.get(tuple(board.loc[place, CELL]), math.nan)
+        board.loc[costs, side] = np.array([quartiles.get(key, math.nan) for key in keys], dtype=np.float64)
     return board
 
 

@@ -8,7 +8,8 @@ from collections.abc import Collection, Mapping
 
 import numpy as np
 import pandas as pd
-from scipy.stats import kendalltau
+
+from .resampling import Array
 
 
 def agreement(
@@ -29,14 +30,23 @@ def agreement(
     rows = board[~board["method"].isin(list(controls)) & (board["n"] > 0)]
     comparisons = []
     for place, here in rows.groupby(["model", "dataset", "layer"], sort=False):
-        columns = {
-            (str(m), str(p)): part.set_index("method")["mean"] * (1 if higher_is_better[str(m), str(p)] else -1)
-            for (m, p), part in here.groupby(["metric", "protocol"], sort=False)
-            if (str(m), str(p)) in higher_is_better
-        }
+        columns: dict[tuple[str, str], dict[str, float]] = {}
+        for m, p, name, mean in here[["metric", "protocol", "method", "mean"]].itertuples(index=False, name=None):
+            if (str(m), str(p)) in higher_is_better:
+                sign = 1 if higher_is_better[str(m), str(p)] else -1
+                columns.setdefault((str(m), str(p)), {})[name] = sign * mean
         for (measure, first), (other_measure, second) in itertools.combinations(columns.items(), 2):
-            both = pd.concat([first, second], axis=1, join="inner").to_numpy(dtype=np.float64)
-            tau = float(kendalltau(both[:, 0], both[:, 1]).statistic) if len(both) > 1 else math.nan
-            comparisons.append((*place, *measure, *other_measure, len(both), tau))
+            both = np.array([(first[name], second[name]) for name in first if name in second], dtype=np.float64)
+            comparisons.append((*place, *measure, *other_measure, len(both), _tau(both) if len(both) else math.nan))
     names = ["model", "dataset", "layer", "metric", "protocol", "other_metric", "other_protocol", "methods", "tau"]
     return pd.DataFrame(comparisons, columns=names)
+
+
+def _tau(values: Array) -> float:
+    """Kendall's tau-b of the two columns of (n, 2) values; NaN where all are equal in one."""
+    first, second = np.triu_indices(len(values), 1)
+    signs = np.sign(values[first] - values[second])
+    untied = np.sqrt(np.count_nonzero(signs, axis=0))
+    if not untied.all():
+        return math.nan
+    return float(np.clip(int(signs.prod(1).sum()) / untied[0] / untied[1], -1, 1))

@@ -19,6 +19,8 @@ from .units import by_unit
 
 POWER = 0.8
 _ROUNDING = 1e-12
+_MOST = 1 << 40  # images: what needs as many has no effect
+_COMMON = 1 << 20
 LARGEST = 5.0  # standard deviations: nearly every difference has one sign
 COLUMNS = [*CONTEST, "method", "other", "n", "mean_difference", "spread", "d_z", "visible", "needed", "more"]
 
@@ -30,7 +32,11 @@ def images_needed(methods: int, effect: float, power: float = POWER) -> int:
     "Nonparametrics", section 4.2). For small effects that is the usual (z_alpha + z_power)^2 pi / (3 d_z^2), which
     promises too much for large ones.
     """
-    fewest, most = fewest_images(methods), 1 << 40
+    fewest, most = fewest_images(methods), _MOST
+    if _power(_COMMON, effect, methods) >= power:  # most effects; then few steps find it
+        most = fewest
+        while _power(most, effect, methods) < power:
+            fewest, most = most + 1, min(2 * most, _COMMON)
     while fewest < most:
         middle = (fewest + most) // 2
         if _power(middle, effect, methods) >= power:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -112,37 +112,74 @@ def scores(
         across: the column whose values are compared.
     """
     rows = results[results["sample"].notna()]
-    known = [pair in scales for pair in zip(rows["metric"], rows["protocol"], strict=True)]
+    known = [pair in scales for pair in zip(rows["metric"].tolist(), rows["protocol"].tolist(), strict=True)]
     rows = rows[np.array(known, dtype=np.bool_)]
     binary, scales = _binary(rows), trusted(scales, rows)
-    for key, part in rows.groupby(list(by), sort=False, dropna=False):
-        names = tuple(str(name) for name in key)
+    columns = _Columns.of(rows, rows[across])
+    for names, places in _contests(rows, by):
         measure = (names[3], names[4])
-        yield _scores(names, part, part[across], scales[measure], controls, binary[measure])
+        yield _scores(names, columns, places, scales[measure], controls, binary[measure])
+
+
+def _contests(rows: pd.DataFrame, by: Sequence[str]) -> Iterator[tuple[tuple[str, ...], Places]]:
+    """Each contest's key and the places of its rows, in the order of its first row."""
+    contest = rows.groupby(list(by), sort=False, dropna=False).ngroup().to_numpy(dtype=np.int64)
+    order = np.argsort(contest, kind="stable")
+    starts = np.flatnonzero(np.diff(contest[order], prepend=-1))
+    keys = rows[list(by)].iloc[order[starts]].itertuples(index=False, name=None)
+    for key, places in zip(keys, np.split(order, starts[1:]) if len(starts) else [], strict=True):
+        yield tuple(str(name) for name in key), places
+
+
+@dataclass(frozen=True, eq=False)
+class _Columns:
+    """What ``Scores`` are made of, of each row: names as their numbers, the images' in the order of their names."""
+
+    image_names: Sequence[Any]
+    images: Places
+    rival_names: Sequence[Any]
+    rivals: Places
+    values: Array
+    ok: Flags
+    failed: Flags
+    units: npt.NDArray[np.object_]
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame, rivals: pd.Series[Any]) -> _Columns:
+        images, image_names = pd.factorize(rows["sample"], sort=True)
+        numbers, rival_names = pd.factorize(rivals)
+        return cls(
+            list(image_names),
+            images.astype(np.int64),
+            list(rival_names),
+            numbers.astype(np.int64),
+            rows["value"].to_numpy(dtype=np.float64, na_value=np.nan),
+            (rows["status"] == "ok").to_numpy(dtype=np.bool_),
+            (rows["status"] == "failed").to_numpy(dtype=np.bool_),
+            units_of(rows).to_numpy(dtype=object),
+        )
 
 
 def _scores(
     key: tuple[str, ...],
-    rows: pd.DataFrame,
-    rivals: pd.Series[str],
+    columns: _Columns,
+    places: Places,
     scale: Scale,
     controls: Collection[str],
     binary: bool,
 ) -> Scores:
-    images, methods = sorted(rows["sample"].unique()), list(rivals.unique())
-    at = (
-        pd.Index(images).get_indexer(pd.Index(rows["sample"])),
-        pd.Index(methods).get_indexer(pd.Index(rivals)),
-    )
-    values = np.full((len(images), len(methods)), np.nan)
+    images, row = np.unique(columns.images[places], return_inverse=True)
+    column, rivals = pd.factorize(columns.rivals[places])
+    values = np.full((len(images), len(rivals)), np.nan)
     failed = np.zeros(values.shape, dtype=np.bool_)
-    ok = (rows["status"] == "ok").to_numpy(dtype=np.bool_)
-    values[at] = np.where(ok, rows["value"].to_numpy(dtype=np.float64, na_value=np.nan), np.nan)
-    failed[at] = (rows["status"] == "failed").to_numpy(dtype=np.bool_)
-    unit = dict(zip(rows["sample"], units_of(rows), strict=True))
+    values[row, column] = np.where(columns.ok[places], columns.values[places], np.nan)
+    failed[row, column] = columns.failed[places]
+    units = dict(zip(columns.images[places].tolist(), columns.units[places], strict=True))
+    methods = [columns.rival_names[number] for number in rivals]
     is_control = np.array([name in set(controls) for name in methods], dtype=np.bool_)
-    names = (tuple(str(image) for image in images), tuple(str(name) for name in methods))
-    return Scores(key, scale, *names, values, failed, is_control, binary, tuple(str(unit[image]) for image in images))
+    names = tuple(str(columns.image_names[number]) for number in images), tuple(map(str, methods))
+    belongs = tuple(str(units[number]) for number in images.tolist())
+    return Scores(key, scale, *names, values, failed, is_control, binary, belongs)
 
 
 def _binary(rows: pd.DataFrame) -> dict[tuple[str, str], bool]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import io
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import cycle
 from typing import Any
 
 import matplotlib as mpl
-import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
@@ -105,7 +106,7 @@ def label(axis: Axes, title: str, x: str, y: str) -> None:
     axis.set_ylabel(y)
     axis.grid(linewidth=0.6)
     axis.set_axisbelow(True)
-    sns.despine(ax=axis)
+    axis.spines[["top", "right"]].set_visible(False)
 
 
 def legend(
@@ -141,10 +142,33 @@ def picture(figure: Figure, alt: str) -> Picture:
     To be called within ``mpl.rc_context(STYLE)``.
     """
     out = io.StringIO()
-    figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    with _laid_out(figure):
+        figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     svg = out.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = svg.replace(INK, "currentColor").replace(RULE, "var(--rule)")
     head = svg.index(">") + 1
     width, height = (round(side * 96) for side in figure.get_size_inches())
     return Picture(svg[:head] + THEME + svg[head:], alt, width, height, figure)
+
+
+@contextmanager
+def _laid_out(figure: Figure) -> Iterator[None]:
+    """The figure with its panels in place and without its layout engine: with one, ``savefig`` draws all of it twice.
+
+    The engine measures texts as the SVG has them, at its 72 dots per inch, as ``savefig`` would have it do.
+    """
+    engine, canvas, dpi = figure.get_layout_engine(), figure.canvas, figure.dpi
+    if engine is None:
+        yield
+        return
+    FigureCanvasSVG(figure)
+    figure.dpi = 72
+    engine.execute(figure)
+    figure.dpi = dpi
+    figure.set_canvas(canvas)
+    figure.set_layout_engine(None)
+    try:
+        yield
+    finally:
+        figure.set_layout_engine(engine)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
@@ -71,10 +72,12 @@ class Script:
         return f"'sha256-{b64encode(sha256(self.code.encode()).digest()).decode()}'"
 
 
+@cache
 def _scripts() -> tuple[Script, ...]:
     return tuple(Script(f"\n{_asset(name)}") for name in SCRIPTS)
 
 
+@cache
 def _policy() -> str:
     """Content-Security-Policy: nothing is fetched, and only the page's own scripts run."""
     digests = " ".join(script.digest for script in _scripts())
@@ -108,6 +111,7 @@ def _shown(value: Any) -> Any:
     return visible(value) if type(value) is str else value
 
 
+@cache
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("benchbench.reports.html", "templates"),
@@ -131,5 +135,6 @@ def _environment() -> Environment:
     return environment
 
 
+@cache
 def _asset(name: str) -> str:
     return (files("benchbench.reports.html") / "templates" / name).read_text(encoding="utf-8")

@@ -131,6 +131,10 @@ class Marked:
         """The tidy leaderboard at full precision with all marks: ``rank``, ``groups``, ``error``, ``best``, ``second``,
         ``worse`` (significantly, than the best), ``p`` (against the best, corrected).
         """
+        return self._table.copy()
+
+    @cached_property
+    def _table(self) -> pd.DataFrame:
         table = self.verdicts.leaderboard()
         keys = [tuple(map(str, key)) for key in table[CELL].itertuples(index=False, name=None)]
         for name in ("error", "best", "second", "worse", "p"):

@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 
-from benchbench.reports.html import document
-from benchbench.reports.leaderboard.marks import Marked
 from benchbench.results.record import Record
 
 from .chromium import chromium
 from .fake import Fake, fake_record
+from .shared import html_of
 
 SCRIPT = "<script>window.hacked=1</script>"
 HOSTILE = Fake(
@@ -47,26 +46,42 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Record:
 
 
 @pytest.fixture(scope="session")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Record:
+    """Two networks, two data sets, two layers: eight blocks of two metrics, of a family each."""
+    fake = Fake(
+        models=["tinynet", "othernet"],
+        datasets=["photos", "cutouts"],
+        methods=["cam", "gradcam", "layercam"],
+        controls=["random"],
+        quality=["deletion", "increase"],
+        samples=[f"photo-{i}" for i in range(6)],
+    )
+    return fake_record(tmp_path_factory.mktemp("many"), fake)
+
+
+@pytest.fixture(scope="session")
 def page(plain: Record, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return document.write(Marked.of(plain), tmp_path_factory.mktemp("page") / "report.html")
+    return written(plain, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
 def hostile_page(hostile: Record, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return document.write(Marked.of(hostile), tmp_path_factory.mktemp("page") / "report.html")
+    return written(hostile, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
-def many_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two networks, two data sets, two layers: eight blocks."""
-    fake = Fake(
-        models=["tinynet", "othernet"], datasets=["photos", "cutouts"], samples=[f"photo-{i}" for i in range(6)]
-    )
-    record = fake_record(tmp_path_factory.mktemp("many"), fake)
-    return document.write(Marked.of(record), tmp_path_factory.mktemp("page") / "report.html")
+def many_page(many: Record, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return written(many, tmp_path_factory)
 
 
-@pytest.fixture(scope="module")
+def written(record: Record, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of the record's page."""
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    path.write_text(html_of(record), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     with chromium() as playwright_browser:
         yield playwright_browser

@@ -30,6 +30,7 @@ class Fake:
 
     Attributes:
         methods: names; ``controls`` come on top. ``cam`` is not applicable anywhere.
+        quality: metrics with a value for each image.
         failing: a method that fails on the first two images, with ``reason``.
         dead: methods whose first three maps are the same everywhere.
         means: the deletion mean of a method, where a test needs a planted one.
@@ -40,6 +41,7 @@ class Fake:
     layers: Sequence[str] = ("stage3", "stage4")
     methods: Sequence[str] = ("cam", "gradcam", "gradcam++", "scorecam(variant=torchcam)", "layercam")
     controls: Sequence[str] = ("random", "center")
+    quality: Sequence[str] = QUALITY
     samples: Sequence[str] = tuple(f"photo-{i:02d}" for i in range(12))
     failing: str = ""
     reason: str = "RuntimeError: out of memory"
@@ -80,7 +82,7 @@ def _scores(fake: Fake, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
         level = rng.uniform(0.25, 0.6) if place["method"] not in fake.controls else 0.62 + 0.01 * (number % 3)
         for index, sample in enumerate(fake.samples):
             value = float(np.clip(level + hardness[index] + rng.normal(0, 0.05), 0, 1))
-            for metric in QUALITY:
+            for metric in fake.quality:
                 row = {
                     **place,
                     "sample": sample,
@@ -201,7 +203,7 @@ def _info(fake: Fake, results: pd.DataFrame) -> dict[str, Any]:
             {"model": m, "dataset": d, "right": 10, "labelled": 12} for m in fake.models for d in fake.datasets
         ],
         "methods": [_method(name, name in fake.controls) for name in names],
-        "metrics": [_metric(name) for name in (*QUALITY, *COSTS, "passes")],
+        "metrics": [_metric(name) for name in (*fake.quality, *COSTS, "passes")],
         "warnings": [fake.warning] if fake.warning else [],
         "counts": counts,
         "work": {

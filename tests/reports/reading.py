@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from html.parser import HTMLParser
 
 LOADING = {"src", "srcset", "data", "poster", "background", "action", "formaction", "ping"}
@@ -11,12 +12,23 @@ VOID = {"meta", "link", "img", "input", "br", "hr", "col"}
 
 @dataclass
 class Element:
-    """A tag with its attributes and all the text inside."""
+    """A tag with its attributes.
+
+    Attributes:
+        texts: of the whole page, in order; those inside the element are from ``start`` to ``end``.
+    """
 
     tag: str
     attributes: dict[str, str]
-    text: str = ""
+    texts: list[str] = field(repr=False)
+    start: int = 0
+    end: int = 0
     inside: list[Element] = field(default_factory=list)
+
+    @cached_property
+    def text(self) -> str:
+        """All the text inside."""
+        return "".join(self.texts[self.start : self.end])
 
     def all(self, tag: str) -> list[Element]:
         children = [element for element in self.inside if element.tag == tag]
@@ -29,22 +41,23 @@ class Element:
 class _Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
-        self.root = Element("document", {})
+        self.texts: list[str] = []
+        self.root = Element("document", {}, self.texts)
         self.open = [self.root]
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        element = Element(tag, {name: value or "" for name, value in attrs})
+        at = len(self.texts)
+        element = Element(tag, {name: value or "" for name, value in attrs}, self.texts, at, at)
         self.open[-1].inside.append(element)
         if tag not in VOID:
             self.open.append(element)
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open[-1].tag == tag, f"</{tag}> closes <{self.open[-1].tag}>"
-        self.open.pop()
+        self.open.pop().end = len(self.texts)
 
     def handle_data(self, data: str) -> None:
-        for element in self.open:
-            element.text += data
+        self.texts.append(data)
 
 
 def read(page: str) -> Element:
@@ -52,7 +65,9 @@ def read(page: str) -> Element:
     reader = _Reader()
     reader.feed(page)
     reader.close()
-    assert reader.open == [reader.root]
+    assert len(reader.open) == 1
+    assert reader.open[0] is reader.root
+    reader.root.end = len(reader.texts)
     return reader.root
 
 

@@ -14,6 +14,7 @@ from benchbench.reports.leaderboard.marks import Marked
 from benchbench.stats import agreement
 
 from ..networks import Pooled, seeded
+from .shared import html_of
 
 
 def board(means: dict[tuple[str, str], list[float]]) -> pd.DataFrame:
@@ -57,7 +58,7 @@ def test_fills_of_one_metric_in_the_report(images: Tensor, tmp_path: Path) -> No
     pairs = run.agreement()
     assert len(pairs) == 6
     assert pairs["tau"].between(-1, 1).all()
-    page = document.render(Marked.of(run.record))
+    page = html_of(run.record)
     assert 'id="agreement"' in page
     assert page.count("rise-28-mean, ") + page.count(", <bdi>rise-28-mean") >= 1
 

@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 
 from benchbench.reports.html.gallery import gallery
-from benchbench.reports.leaderboard.board import Board
 from benchbench.results.record import Record
 
 from .chromium import visit
+from .shared import board_of
 
 pytestmark = pytest.mark.browser
 
@@ -160,7 +160,7 @@ def order(tab: Any) -> list[str]:
 
 def test_the_gallery_is_ordered_by_disagreement_score_and_failures(browser: Any, page: Path, plain: Record) -> None:
     tab = visit(browser, page).tab
-    (kept,) = gallery(Board(plain))["sets"]
+    (kept,) = gallery(board_of(plain))["sets"]
     names = [image["sample"] for image in kept["images"]]
     assert order(tab) == names
     tab.locator("#gallery-order").select_option("disagreement")

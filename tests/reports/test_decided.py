@@ -18,6 +18,7 @@ from benchbench.stats import QUALITY
 
 from .fake import Fake, fake_record
 from .reading import read, words
+from .shared import elements_of, html_of, marked_of
 
 SURE = Fake(
     methods=["gradcam", "layercam", "hirescam"],
@@ -38,7 +39,7 @@ def sure(tmp_path_factory: pytest.TempPathFactory) -> Record:
 
 
 def test_a_matrix_counts_what_the_pairs_say(plain: Record) -> None:
-    decided = Decided(Marked.of(plain))
+    decided = Decided(marked_of(plain))
     assert len(decided.duels) == 2
     for duel in decided.duels:
         assert "random" not in duel.methods
@@ -61,7 +62,7 @@ def test_a_matrix_counts_what_the_pairs_say(plain: Record) -> None:
 
 
 def test_planted_differences_are_decided(sure: Record) -> None:
-    decided = Decided(Marked.of(sure))
+    decided = Decided(marked_of(sure))
     (deletion, _) = [each for each in decided.contests if each.metric.name == "deletion"]
     assert deletion.counts == (2, 0, 1), (
         "gradcam from both; thirty equal images do not show that the others are equivalent"
@@ -72,12 +73,12 @@ def test_planted_differences_are_decided(sure: Record) -> None:
     cell = matrix.cells[first][second]
     assert cell is not None
     assert cell[0] >= 1
-    sentences = [text for text in summary.findings(Marked.of(sure)) if text.startswith("Deletion")]
+    sentences = [text for text in summary.findings(marked_of(sure)) if text.startswith("Deletion")]
     assert sentences[0].count("2 settings have a significant winner (all others significantly worse).") == 1
 
 
 def test_every_pair_is_counted_once(plain: Record) -> None:
-    marked = Marked.of(plain)
+    marked = marked_of(plain)
     decided = Decided(marked)
     assert sum(sum(each.counts) for each in decided.contests) == len(marked.tested_pairs)
     sentence = summary.quotable(marked)[-1]
@@ -89,9 +90,9 @@ def test_every_pair_is_counted_once(plain: Record) -> None:
 
 
 def test_the_order_is_the_ranking(sure: Record) -> None:
-    marked = Marked.of(sure)
+    marked = marked_of(sure)
     table = marked.verdicts.overall
-    page = read(document.render(marked))
+    page = elements_of(sure)
     (board,) = [t for t in page.all("table") if "Mean rank and strength" in words(t.text)]
     shown = [words(row.all("th")[0].text) for row in board.all("tr") if row.all("td")]
     assert shown == table["method"].tolist()
@@ -102,8 +103,8 @@ def test_the_order_is_the_ranking(sure: Record) -> None:
 
 
 def test_the_leaderboard_has_the_marks(sure: Record) -> None:
-    marked = Marked.of(sure)
-    page = document.render(marked)
+    marked = marked_of(sure)
+    page = html_of(sure)
     worse = sum(mark.worse for key, mark in marked.marks.items())
     assert worse
     assert page.count("(significantly worse than the best)") == worse
@@ -113,9 +114,9 @@ def test_the_leaderboard_has_the_marks(sure: Record) -> None:
 def test_too_few_images_are_said_to_be_inconclusive(tmp_path: Path) -> None:
     """With four images 2 / 2^4 is above 5 %, whatever the values are."""
     record = fake_record(tmp_path, Fake(samples=["a", "b", "c", "d"]))
-    loud = " ".join(summary.loud(Marked.of(record).board))
-    assert "no paired test of all pairs can be significant, whatever the values" in loud
-    paragraphs = summary.quotable(Marked.of(record))
+    marked = Marked.of(record)
+    assert "no paired test of all pairs can be significant, whatever the values" in " ".join(summary.loud(marked.board))
+    paragraphs = summary.quotable(marked)
     assert len(paragraphs) == 2, "and no order over metrics"
     assert " 0 are significant" in paragraphs[-1]
 
@@ -143,7 +144,7 @@ def test_one_method_has_no_verdict(tmp_path: Path) -> None:
 
 def test_many_contests_have_no_diagrams(plain: Record, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("benchbench.reports.html.significance.MOST_DIAGRAMS", 9)
-    page = document.render(Marked.of(plain))
+    page = document.render(marked_of(plain))
     assert "too many metrics, layers, networks and data for a diagram of each" in page
     assert "Mean ranks 1" not in page
 
@@ -156,5 +157,5 @@ def test_a_share_is_never_rounded_to_none_or_all(value: float, text: str) -> Non
 
 
 def test_quality_alone_is_tested(plain: Record) -> None:
-    marked = Marked.of(plain)
+    marked = marked_of(plain)
     assert {each.metric.kind for each in Decided(marked).contests} == {QUALITY}

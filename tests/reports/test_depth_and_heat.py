@@ -13,6 +13,7 @@ from benchbench.reports.leaderboard.board import Board
 from benchbench.results.record import Record
 
 from .fake import Fake, fake_record
+from .shared import board_of
 
 
 def look(record: Record) -> dict[str, style.Look]:
@@ -26,7 +27,7 @@ def written(picture: style.Picture) -> list[str]:
 
 
 def test_layers_stand_in_the_networks_order_not_in_the_tables(plain: Record) -> None:
-    blocks = Board(plain).blocks
+    blocks = board_of(plain).blocks
     (network_depth,) = depth.depths(blocks[::-1], {"tinynet": ["stage3", "stage4"]})
     assert network_depth.layers == ("stage3", "stage4")
     (turned,) = depth.depths(blocks, {"tinynet": ["stage4", "stage3"]})
@@ -34,7 +35,7 @@ def test_layers_stand_in_the_networks_order_not_in_the_tables(plain: Record) -> 
 
 
 def test_a_metrics_row_holds_the_blocks_own_cells(plain: Record) -> None:
-    blocks = Board(plain).blocks
+    blocks = board_of(plain).blocks
     (network_depth,) = depth.depths(blocks, {"tinynet": ["stage3", "stage4"]})
     for table in network_depth.tables:
         assert [name for name, _, _ in table.rows][-2:] == ["random", "center"]
@@ -47,7 +48,7 @@ def test_a_metrics_row_holds_the_blocks_own_cells(plain: Record) -> None:
 
 
 def test_one_layer_has_no_depth(single: Record) -> None:
-    assert depth.depths(Board(single).blocks, {"tinynet": ["last"]}) == ()
+    assert depth.depths(board_of(single).blocks, {"tinynet": ["last"]}) == ()
 
 
 def test_networks_and_data_are_apart(tmp_path: Path) -> None:
@@ -57,7 +58,7 @@ def test_networks_and_data_are_apart(tmp_path: Path) -> None:
 
 
 def test_the_depth_picture_names_layers_and_methods(plain: Record) -> None:
-    (network_depth,) = depth.depths(Board(plain).blocks, {"tinynet": ["stage3", "stage4"]})
+    (network_depth,) = depth.depths(board_of(plain).blocks, {"tinynet": ["stage3", "stage4"]})
     picture = depth.drawn(network_depth, look(plain))
     texts = written(picture)
     assert texts.count("stage3") == texts.count("stage4") == 5
@@ -68,7 +69,7 @@ def test_the_depth_picture_names_layers_and_methods(plain: Record) -> None:
 
 
 def test_every_tau_is_written_in_its_cell(plain: Record) -> None:
-    board = Board(plain)
+    board = board_of(plain)
     for each in agreement.agreements(board.blocks, board.agreement):
         picture = agreement.drawn(each)
         here = board.agreement[board.agreement["layer"] == each.block.layer]
@@ -82,7 +83,7 @@ def test_every_tau_is_written_in_its_cell(plain: Record) -> None:
 
 
 def test_the_matrix_is_symmetric_with_ones(plain: Record) -> None:
-    board = Board(plain)
+    board = board_of(plain)
     (first, _) = agreement.agreements(board.blocks, board.agreement)
     for row, values in enumerate(first.matrix):
         assert values[row] == 1
@@ -104,7 +105,7 @@ def test_protocols_of_one_metric_have_names_of_their_own(plain: Record) -> None:
 
 
 def test_only_what_can_be_read_is_drawn(plain: Record, monkeypatch: pytest.MonkeyPatch) -> None:
-    board = Board(plain)
+    board = board_of(plain)
     (first, _) = agreement.agreements(board.blocks, board.agreement)
     assert first.readable
     monkeypatch.setattr(agreement, "MOST", 4)
@@ -112,7 +113,7 @@ def test_only_what_can_be_read_is_drawn(plain: Record, monkeypatch: pytest.Monke
 
 
 def test_hostile_names_are_only_text(hostile: Record) -> None:
-    board = Board(hostile)
+    board = board_of(hostile)
     layers = {model["name"]: model["layers"] for model in hostile.info["models"]}
     pictures = [depth.drawn(each, look(hostile)) for each in depth.depths(board.blocks, layers)]
     pictures += [agreement.drawn(each) for each in agreement.agreements(board.blocks, board.agreement)]

@@ -13,10 +13,11 @@ from matplotlib.lines import Line2D
 
 from benchbench.reports.figures.critical_difference import BAR, THIN, bar_levels, critical_difference
 from benchbench.reports.figures.style import Picture, looks
-from benchbench.reports.leaderboard.board import Board
 from benchbench.reports.leaderboard.verdicts import Verdicts
 from benchbench.results.record import Record
 from benchbench.stats import Ranked
+
+from .shared import board_of
 
 KEY = ("net", "photos", "last", "deletion", "rise-28")
 
@@ -99,7 +100,7 @@ def test_it_is_said_in_words() -> None:
 
 def test_equal_ranks_and_hostile_names(hostile: Record) -> None:
     assert drawn(Ranked(KEY, 3, ("a", "b"), (1.5, 1.5), ((0, 1),))).svg.startswith("<svg")
-    contests = Verdicts(Board(hostile)).ranked
+    contests = Verdicts(board_of(hostile)).ranked
     assert contests
     for contest in contests.values():
         picture = drawn(contest, "<b>&$x^2$\u202e")
@@ -109,7 +110,7 @@ def test_equal_ranks_and_hostile_names(hostile: Record) -> None:
 
 
 def test_a_picture_is_the_same_each_time_as_svg_and_pdf(single: Record) -> None:
-    contest = next(iter(Verdicts(Board(single)).ranked.values()))
+    contest = next(iter(Verdicts(board_of(single)).ranked.values()))
     picture, again = drawn(contest), drawn(contest)
     assert picture.svg == again.svg
     assert picture.pdf() == again.pdf()

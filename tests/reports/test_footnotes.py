@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from benchbench.reports import leaderboard_files as tables
 from benchbench.reports import terminal
-from benchbench.reports.html import document
 from benchbench.reports.latex import leaderboard as latex
-from benchbench.reports.leaderboard.board import Board
-from benchbench.reports.leaderboard.marks import Marked
 from benchbench.reports.number_format import first_few
 from benchbench.results.record import Record
 
 from .fake import CAM_REASON, Fake, fake_record
 from .reading import words
+from .shared import board_of, html_of, marked_of
 
 MASK = "the image has no mask"
 METHODS = ("cam", "gradcam", "gradcam++", "scorecam", "layercam", "xgradcam")
 NOTE = f"of 12 images 3 not applicable ({MASK}); the other methods have the same images, so means are comparable"
 
 
-@pytest.fixture
-def masked(tmp_path: Path) -> Record:
+@pytest.fixture(scope="module")
+def masked(tmp_path_factory: pytest.TempPathFactory) -> Record:
     """At stage3 three images have no deletion of any method but cam; gradcam++ lacks one more, xgradcam fails twice."""
-    record = fake_record(tmp_path, Fake(methods=METHODS, controls=("random",)))
+    record = fake_record(tmp_path_factory.mktemp("masked"), Fake(methods=METHODS, controls=("random",)))
     rows = record.results.copy()
     here = (rows["layer"] == "stage3") & (rows["metric"] == "deletion") & (rows["method"] != "cam")
 
@@ -43,7 +40,7 @@ def masked(tmp_path: Path) -> Record:
 
 
 def test_what_holds_of_several_is_said_once(masked: Record) -> None:
-    block = Board(masked).blocks[0]
+    block = board_of(masked).blocks[0]
     assert f"gradcam, scorecam and 3 more: {NOTE}" in block.footnotes
     assert f"cam: not applicable: {CAM_REASON}" in block.footnotes
     assert any(note.startswith("gradcam++: of 12 images 4 not applicable") for note in block.footnotes)
@@ -52,7 +49,7 @@ def test_what_holds_of_several_is_said_once(masked: Record) -> None:
 
 
 def test_each_cell_points_to_its_note(masked: Record) -> None:
-    block = Board(masked).blocks[0]
+    block = board_of(masked).blocks[0]
     number = block.footnotes.index(f"gradcam, scorecam and 3 more: {NOTE}") + 1
     pointing = {row.method for row in block.rows for cell in row.cells if number in cell.notes}
     assert pointing == {"gradcam", "scorecam", "layercam", "xgradcam", "random"}
@@ -63,17 +60,17 @@ def test_each_cell_points_to_its_note(masked: Record) -> None:
 
 
 def test_a_mean_over_other_images_says_so(masked: Record) -> None:
-    (note,) = [note for note in Board(masked).blocks[0].footnotes if note.startswith("gradcam++")]
+    (note,) = [note for note in board_of(masked).blocks[0].footnotes if note.startswith("gradcam++")]
     assert note.endswith("the mean is over different images, so it is not comparable and never marked best")
 
 
 def test_every_format_has_the_merged_note(masked: Record) -> None:
     head = "gradcam, scorecam and 3 more: of 12 images 3 not applicable"
-    assert words(document.render(Marked.of(masked))).count(head) == 1
-    assert tables.render_table(Marked.of(masked), "markdown").count(head) == 1
-    assert latex.render(Marked.of(masked)).replace(r"\allowbreak{}", "").count(head) == 1
+    assert words(html_of(masked)).count(head) == 1
+    assert tables.render_table(marked_of(masked), "markdown").count(head) == 1
+    assert latex.render(marked_of(masked)).replace(r"\allowbreak{}", "").count(head) == 1
     console = Console(width=80, record=True)
-    console.print(terminal.leaderboard_table(Marked.of(masked)))
+    console.print(terminal.leaderboard_table(marked_of(masked)))
     assert " ".join(console.export_text().split()).count(head) == 1
 
 

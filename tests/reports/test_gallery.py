@@ -22,10 +22,11 @@ from benchbench.results.record import Record
 from benchbench.results.store import Store
 
 from .fake import CAM_REASON, Fake, fake_record
+from .shared import board_of
 
 
 def test_a_map_is_the_stored_one_stretched_to_256_levels(plain: Record) -> None:
-    kept = gallery(Board(plain))
+    kept = gallery(board_of(plain))
     (only,) = kept["sets"]
     assert only["layers"] == ["stage3", "stage4"]
     method = [m["name"] for m in only["methods"]].index("gradcam")
@@ -46,7 +47,7 @@ def values(only: dict[str, Any], layer: int, metric: int) -> np.ndarray[Any, Any
 
 
 def test_every_number_is_the_tables_bit_for_bit(plain: Record) -> None:
-    kept = gallery(Board(plain))
+    kept = gallery(board_of(plain))
     (only,) = kept["sets"]
     metrics = [metric["title"] for metric in kept["metrics"]]
     assert metrics == ["deletion AUC", "insertion AUC", "average drop", "increase in confidence", "average gain"]
@@ -61,7 +62,7 @@ def test_every_number_is_the_tables_bit_for_bit(plain: Record) -> None:
 
 
 def test_reasons_and_failures_are_the_tables(plain: Record) -> None:
-    (only,) = gallery(Board(plain))["sets"]
+    (only,) = gallery(board_of(plain))["sets"]
     names = [m["name"] for m in only["methods"]]
     assert only["places"][0][0][names.index("cam")] == -1
     assert only["reasons"][only["why"][f"0,0,{names.index('cam')}"]] == CAM_REASON
@@ -71,7 +72,7 @@ def test_reasons_and_failures_are_the_tables(plain: Record) -> None:
 
 
 def test_the_objects_share_is_taken_where_the_data_says_it(plain: Record) -> None:
-    assert gallery(Board(plain))["sets"][0]["share"] is None
+    assert gallery(board_of(plain))["sets"][0]["share"] is None
     photos = plain.photos.assign(object_share=[0.25, float("nan"), *[0.5] * 10])
     record = Record(plain.folder, plain.info, plain.results, plain.curves, plain.maps, photos)
     assert gallery(Board(record))["sets"][0]["share"] == [0.25, None, *[0.5] * 10]
@@ -95,7 +96,7 @@ def test_a_photo_is_kept_once_for_all_networks(tmp_path: Path) -> None:
 
 def test_there_is_a_cap_on_photos(plain: Record, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_PHOTOS", 5)
-    (only,) = gallery(Board(plain))["sets"]
+    (only,) = gallery(board_of(plain))["sets"]
     assert only["pictured"] == 5
     assert ["photo" in image for image in only["images"]] == [True] * 5 + [False] * 7
     assert len(only["places"][0]) == len(only["disagreement"][0]) == 5
@@ -107,7 +108,7 @@ def size(kept: dict[str, Any]) -> int:
 
 
 def test_first_maps_lose_resolution_then_photos_their_pictures(plain: Record) -> None:
-    full = gallery(Board(plain))
+    full = gallery(board_of(plain))
     assert (full["sets"][0]["side"], full["sets"][0]["pictured"]) == (0, 12)
     large = plain.maps.assign(cells=200 * 200)
     record = Record(plain.folder, plain.info, plain.results, plain.curves, large, plain.photos)
@@ -117,17 +118,17 @@ def test_first_maps_lose_resolution_then_photos_their_pictures(plain: Record) ->
         assert module._fit(sets, shelf, [12], needed) == (side, [12])
         assert module._fit(sets, shelf, [12], needed - 1) == (coarser, [12])
     most = len(json.dumps(full)) - size(full) // 2
-    less = gallery(Board(plain), most)
+    less = gallery(board_of(plain), most)
     assert module.FEWEST_PHOTOS < less["sets"][0]["pictured"] < 12
     assert len(json.dumps(less)) <= most + 2_000, "the colour table, the names and the reasons are small"
-    assert gallery(Board(plain), 0)["sets"][0]["pictured"] == module.FEWEST_PHOTOS
+    assert gallery(board_of(plain), 0)["sets"][0]["pictured"] == module.FEWEST_PHOTOS
 
 
 def test_then_images_their_numbers(plain: Record) -> None:
-    (full,) = gallery(Board(plain))["sets"]
+    (full,) = gallery(board_of(plain))["sets"]
     assert len(full["images"]) == full["total"] == 12
-    weight = ImageSet(Board(plain), "tinynet", "photos", 12).weight
-    (less,) = gallery(Board(plain), 3 * 7 * weight)["sets"]
+    weight = ImageSet(board_of(plain), "tinynet", "photos", 12).weight
+    (less,) = gallery(board_of(plain), 3 * 7 * weight)["sets"]
     assert (len(less["images"]), less["total"]) == (7, 12)
     np.testing.assert_array_equal(values(less, 0, 0), values(full, 0, 0)[:7])
     texts = (json.dumps(full[part]) for part in ("values", "images", "places", "disagreement", "failed", "why"))

@@ -21,13 +21,15 @@ from benchbench.vocabulary import INPUT
 from ..networks import Pooled, seeded
 from .fake import Fake, fake_record
 from .reading import words
+from .shared import board_of, html_of, marked_of
 
 
-@pytest.fixture
-def won(tmp_path: Path) -> Record:
+@pytest.fixture(scope="module")
+def won(tmp_path_factory: pytest.TempPathFactory) -> Record:
     """random wins deletion at stage3; a blurred twin of a method wins insertion there, and the oracle average drop."""
     twin, oracle = "blurred(of=gradcam)", "oracle"
-    record = fake_record(tmp_path, Fake(controls=("random", "center", twin, oracle)))
+    fake = Fake(controls=("random", "center", twin, oracle))
+    record = fake_record(tmp_path_factory.mktemp("won"), fake)
     rows = record.results.copy()
     here = (rows["layer"] == "stage3") & (rows["status"] == "ok")
     for name, metric, value in (
@@ -44,7 +46,7 @@ def won(tmp_path: Path) -> Record:
 
 
 def test_only_a_control_that_knows_nothing_games_a_metric(won: Record) -> None:
-    board = Board(won)
+    board = board_of(won)
     assert board.uninformed == {"random", "center"}
     assert board.gamed == {("tinynet", "photos", "stage3", "deletion", "rise-28"): ["random"]}
     stage3, stage4 = board.blocks
@@ -53,17 +55,17 @@ def test_only_a_control_that_knows_nothing_games_a_metric(won: Record) -> None:
 
 
 def test_the_mark_is_seen(won: Record) -> None:
-    page = document.render(Marked.of(won))
+    page = html_of(won)
     assert page.count("fails sanity check<span") == 1
     assert "random beat every method" in page
-    text = " ".join(summary.findings(Marked.of(won)))
+    text = " ".join(summary.findings(marked_of(won)))
     assert "The metric fails the sanity check in 1 setting: a control beats every method." in text
     from rich.console import Console
 
     console = Console(width=80, record=True)
-    console.print(terminal.leaderboard_table(Marked.of(won)))
+    console.print(terminal.leaderboard_table(marked_of(won)))
     assert console.export_text().count("fails sanity") == 1
-    assert r"$^{\ddagger}$" in latex.render(Marked.of(won))
+    assert r"$^{\ddagger}$" in latex.render(marked_of(won))
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +95,7 @@ def test_what_has_no_layer_stands_at_every_layer(run: bb.Run) -> None:
 
 
 def test_the_report_compares_them_in_one_table(run: bb.Run) -> None:
-    board = Board(run.record)
+    board = board_of(run.record)
     assert [block.layer for block in board.blocks] == ["relu", "stage1"]
     for block in board.blocks:
         assert {row.method for row in block.methods} == {"gradcam", "saliency"}

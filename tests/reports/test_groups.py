@@ -19,6 +19,7 @@ from benchbench.results.record import Record
 from ..networks import Pooled, seeded
 from .fake import Fake, fake_record
 from .reading import read, words
+from .shared import board_of, elements_of, marked_of
 
 SIDES = (8, 16, 24, 32, 40, 48)
 
@@ -58,7 +59,7 @@ def test_groups_of_a_run_are_means_over_their_images(run: bb.Run) -> None:
 
 
 def test_the_page_says_what_the_groups_are(run: bb.Run) -> None:
-    tables = subgroups.tables(Board(run.record))
+    tables = subgroups.tables(board_of(run.record))
     assert [table.by for table in tables] == ["size", "class"]
     size, by_class = tables
     assert size.methods == ("gradcam", "layercam", "random"), "controls last"
@@ -67,7 +68,7 @@ def test_the_page_says_what_the_groups_are(run: bb.Run) -> None:
         (metric, group, 2) for metric in ("energy_pointing_game", "attribution_auc") for group in sizes
     ]
     assert [line.group for line in by_class.lines] == ["class 0", "class 1"] * 2
-    page = read(document.render(Marked.of(run.record)))
+    page = elements_of(run.record)
     (section,) = [s for s in page.all("section") if s.attributes.get("aria-labelledby") == "groups"]
     text = words(section.text)
     query = "metric == 'attribution_auc' and method == 'gradcam' and group == 'medium'"
@@ -82,11 +83,11 @@ def test_the_page_says_what_the_groups_are(run: bb.Run) -> None:
 
 def test_many_classes_are_cut_and_said(run: bb.Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subgroups, "MOST_CLASSES", 1)
-    _, by_class = subgroups.tables(Board(run.record))
+    _, by_class = subgroups.tables(board_of(run.record))
     assert {line.group for line in by_class.lines} == {"class 0"}, "of four images"
     assert by_class.left_out == 1
     assert "1 class with the most images, 1 other class left out" in words(
-        read(document.render(Marked.of(run.record))).text
+        read(document.render(marked_of(run.record))).text
     )
 
 

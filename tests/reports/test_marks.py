@@ -13,6 +13,7 @@ from benchbench.reports.leaderboard.marks import Marked
 from benchbench.results.record import Record
 
 from .fake import Fake, fake_record
+from .shared import marked_of
 
 METHODS = ["good", "near", "bad", "worst", "cam"]
 
@@ -48,7 +49,7 @@ def test_a_shared_second_and_a_shared_best(tmp_path: Path) -> None:
 
 
 def test_an_incomplete_method_is_neither(plain: Record) -> None:
-    for key, shown in Marked.of(plain).cells.items():
+    for key, shown in marked_of(plain).cells.items():
         if key[3] == "layercam" and not shown.cell.metric.is_cost:
             assert not shown.mark.best
             assert not shown.mark.second
@@ -56,7 +57,7 @@ def test_an_incomplete_method_is_neither(plain: Record) -> None:
 
 
 def test_p_is_that_against_the_best(plain: Record) -> None:
-    marked = Marked.of(plain)
+    marked = marked_of(plain)
     for key, shown in marked.cells.items():
         best = [k[3] for k, s in marked.cells.items() if s.mark.best and (*k[:3], *k[4:]) == (*key[:3], *key[4:])]
         rows = marked.verdicts.pairs
@@ -75,7 +76,7 @@ def test_p_is_that_against_the_best(plain: Record) -> None:
 
 
 def test_the_standard_error_is_that_of_the_mean(plain: Record) -> None:
-    table = Marked.of(plain).table()
+    table = marked_of(plain).table()
     row = table[(table["method"] == "gradcam") & (table["metric"] == "deletion")].iloc[0]
     rows = plain.results
     chosen = rows[(rows["method"] == "gradcam") & (rows["metric"] == "deletion") & (rows["layer"] == row["layer"])]

@@ -16,9 +16,11 @@ from benchbench.reports.leaderboard import summary
 from benchbench.reports.leaderboard.independence import dependence, extended
 from benchbench.reports.leaderboard.marks import Marked
 from benchbench.reports.leaderboard.statement import statement
+from benchbench.reports.leaderboard.verdicts import Verdicts
 from benchbench.results.record import Record
 
 from .fake import Fake, fake_record
+from .shared import board_of, marked_of
 
 METHODS = ("a", "b", "c", "d", "e", "f")
 
@@ -30,13 +32,13 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> Record:
 
 def judged(record: Record, seed: int) -> tuple[Marked, pd.DataFrame]:
     """The run with verdicts drawn at random, and the p values that go with them; and the pairs of deletion."""
-    marked, draw = Marked.of(record), np.random.default_rng(seed)
-    table = marked.verdicts.pairs.copy()
+    draw, table = np.random.default_rng(seed), marked_of(record).verdicts.pairs.copy()
     words = draw.choice(["better", "worse", "equivalent", "undecided"], len(table))
     table["verdict"] = words
     table["p_holm"] = np.where(np.isin(words, ["better", "worse"]), 0.01, 0.5)
     table["effect"] = np.select([words == "better", words == "worse"], [0.7, -0.7], 0.1)
-    marked.verdicts.__dict__["pairs"] = table  # in place of the cached one
+    marked = Marked(Verdicts(board_of(record)))
+    marked.verdicts.__dict__["pairs"] = table  # in place of what it would compute
     pairs = table[(table["metric"] == "deletion") & ~table["against_control"].astype(bool)]
     return marked, pairs
 
@@ -127,7 +129,7 @@ def test_a_run_that_grew_says_so(record: Record) -> None:
 
 
 def test_a_run_in_which_something_failed_does_not_claim_that_all_was_scored(record: Record, tmp_path: Path) -> None:
-    assert "Every method was scored on the same 12 images of photos." in statement(Marked.of(record))
+    assert "Every method was scored on the same 12 images of photos." in statement(marked_of(record))
     failing = fake_record(tmp_path, Fake(layers=["last"], methods=METHODS, failing="b"))
     paragraph = statement(Marked.of(failing))
     assert "was scored on the same" not in paragraph
@@ -140,4 +142,4 @@ def test_a_range_that_values_leave_is_said(record: Record) -> None:
     rows.loc[(rows["metric"] == "deletion") & (rows["method"] == "a"), "value"] = 4.9
     loud = " ".join(summary.loud(Marked.of(replace(record, results=rows)).board))
     assert "deletion (rise-28) has values outside its declared range, 0 to 1." in loud
-    assert "outside its declared range" not in " ".join(summary.loud(Marked.of(record).board))
+    assert "outside its declared range" not in " ".join(summary.loud(board_of(record)))
