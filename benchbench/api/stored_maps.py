@@ -72,7 +72,7 @@ class StoredMaps(Sequence[FloatArray]):
             raise BenchError(message, where="stack", hint="Choose a layer and a model, or iterate over the maps")
         return np.stack(maps)
 
-    def __array__(self, dtype: npt.DTypeLike = None, copy: bool | None = None) -> npt.NDArray[Any]:
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:
         return np.asarray(self.stack(), dtype=dtype)
 
     def __repr__(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..engine.progress import Progress, interactive
+from ..engine.progress import Notebook, Progress, Silent, Terminal, interactive
 from ..engine.runner import run
 from ..paths import expanded
 from ..reports.checks import reliability
@@ -80,8 +80,11 @@ class Study(StudySpec):
             BenchError: the request cannot be met, another run writes into the folder, or the folder holds results of
                 another study: other networks, data, target or seed.
         """
-        bar = interactive(progress) if progress is None or isinstance(progress, bool) else None
-        told = progress if bar is None else bar
+        bar: Notebook | Terminal | Silent | None = None
+        if progress is None or isinstance(progress, bool):
+            told: Progress = (bar := interactive(progress))
+        else:
+            told = progress
         try:
             run(self, expanded(out), told, overwrite=overwrite, retry_failed=retry_failed)
             done = Run.load(out)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 # a pattern of torchvision's name, and the display name; the first that fits counts
-_TITLES = (
+_TITLES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"alexnet", "AlexNet"),
     (r"convnext_(\w)(\w+)", lambda m: f"ConvNeXt-{m[1].upper()}{m[2]}"),
     (r"densenet(\d+)", r"DenseNet-\1"),

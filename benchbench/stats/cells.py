@@ -78,7 +78,8 @@ class Cells:
     @cached_property
     def _cell_of_row(self) -> Places:
         groups = self.rows.groupby(list(self.columns), sort=False, dropna=False)
-        return groups.ngroup().to_numpy(dtype=np.int64)
+        places: Places = groups.ngroup().to_numpy(dtype=np.int64)
+        return places
 
     @cached_property
     def _sample_order(self) -> Places:

@@ -175,9 +175,9 @@ def _scores(
     values[row, column] = np.where(columns.ok[places], columns.values[places], np.nan)
     failed[row, column] = columns.failed[places]
     units = dict(zip(columns.images[places].tolist(), columns.units[places], strict=True))
-    methods = [columns.rival_names[number] for number in rivals]
+    methods = [columns.rival_names[int(number)] for number in rivals]
     is_control = np.array([name in set(controls) for name in methods], dtype=np.bool_)
-    names = tuple(str(columns.image_names[number]) for number in images), tuple(map(str, methods))
+    names = tuple(str(columns.image_names[int(number)]) for number in images), tuple(map(str, methods))
     belongs = tuple(str(units[number]) for number in images.tolist())
     return Scores(key, scale, *names, values, failed, is_control, binary, belongs)
 

@@ -8,10 +8,12 @@ from functools import cached_property
 
 from ..figures import family_ranks
 from ..figures.style import Look, Picture
-from ..leaderboard import findings
 from ..leaderboard.answer import Answer
 from ..leaderboard.board import Block, Board
 from ..leaderboard.family_ranks import FamilyRanks
+from ..leaderboard.findings import AcrossSettings, Finding, across_settings, findings_of
+from ..leaderboard.findings import accuracy as accuracy_of
+from ..leaderboard.findings import setup as setup_of
 from ..leaderboard.heat_matrix import HeatMatrix
 from ..leaderboard.marks import Marked
 from ..leaderboard.missing import Missing, SickMaps, grouped_missing, sick_maps
@@ -49,8 +51,8 @@ class Opening:
     def sick_maps(self) -> tuple[SickMaps, ...]:
         return sick_maps(self.board.health)
 
-    def findings(self, block: Block) -> tuple[findings.Finding, ...]:
-        return findings.findings_of(self.marked, block)
+    def findings(self, block: Block) -> tuple[Finding, ...]:
+        return findings_of(self.marked, block)
 
     @cached_property
     def answer(self) -> Answer:
@@ -93,8 +95,8 @@ class Opening:
         return images_needed(self.marked)
 
     @cached_property
-    def across(self) -> tuple[findings.AcrossSettings, ...]:
-        return findings.across_settings(self.marked)
+    def across(self) -> tuple[AcrossSettings, ...]:
+        return across_settings(self.marked)
 
     @property
     def passes(self) -> str:
@@ -103,8 +105,8 @@ class Opening:
 
     @property
     def setup(self) -> str:
-        return findings.setup(self.board)
+        return setup_of(self.board)
 
     @property
     def accuracy(self) -> list[str]:
-        return findings.accuracy(self.board)
+        return accuracy_of(self.board)

@@ -54,7 +54,7 @@ def subject(sheets: Sequence[Sheet]) -> tuple[str, str]:
     named: list[str] = []
     mark = ""
     key = next(iter(keys)) if len(keys) == 1 else None
-    if key and not any(each.place.metric for each in (*columns, *headings)):
+    if key and not any(places.metric for places in [*(c.place for c in columns), *(line.place for line in headings)]):
         metric = sheets[0].metric(key)
         unit = f", {metric.unit}" if metric.is_cost and metric.unit else ""
         named.append(f"{metric.title[:1].upper()}{metric.title[1:]} ({metric.direction}{unit})")

@@ -24,8 +24,9 @@ def displayed(record: Record) -> Record:
     if all(name == shown for named in names.values() for name, shown in named.items()):
         return record
     info = _info(record.info, names)
-    tables = (_table(table, names) for table in (record.results, record.curves, record.maps, record.photos))
-    return _Displayed(record.folder, info, *tables, names)
+    tables = (record.results, record.curves, record.maps, record.photos)
+    results, curves, maps, photos = (_table(table, names) for table in tables)
+    return _Displayed(record.folder, info, results, curves, maps, photos, names)
 
 
 @dataclass(frozen=True, eq=False)

@@ -76,6 +76,6 @@ def sick_maps(health: pd.DataFrame) -> tuple[SickMaps, ...]:
     for method, rows in health.groupby("method", sort=False):
         sick = rows[(rows["failed"] > 0) | (rows["dead"] > 0)]
         if not sick.empty:
-            counts = (int(rows[name].sum()) for name in ("maps", "failed", "dead"))
-            groups.append(SickMaps(str(method), *counts, len(sick)))
+            maps, failed, dead = (int(rows[name].sum()) for name in ("maps", "failed", "dead"))
+            groups.append(SickMaps(str(method), maps, failed, dead, len(sick)))
     return tuple(groups)

@@ -42,7 +42,7 @@ def test_a_part_of_the_leaderboard(run: bb.Run) -> None:
 )
 def test_what_a_leaderboard_does_not_have(run: bb.Run, arguments: dict[str, str], message: str) -> None:
     with pytest.raises(bb.BenchError, match=message):
-        run.leaderboard(**arguments)  # type: ignore[arg-type]
+        run.leaderboard(**arguments)
 
 
 @pytest.mark.parametrize("pivot", ["metric", "model", "dataset", "layer"])

@@ -66,7 +66,7 @@ def case_of(name: str) -> Case:
         return Case(cells, str(last), cells[: last + 1], cells[last + 1 :])
     if name == "resnet18":
         deep = narrow("resnet18", 9)
-        deep.fc.weight.data *= 10
+        deep.get_parameter("fc.weight").data *= 10
         parts = list(deep.children())
         before, behind = nn.Sequential(*parts[:5]), nn.Sequential(*parts[5:9], nn.Flatten(), parts[9])
         return Case(deep, "layer1", before, behind, count=1)

@@ -59,7 +59,7 @@ def scores(
     cells, map_batches = [], {}
     for m, tensor in enumerate(maps):
         holder = MapCell(f"map{m}", "layer", read_method("gradcam"), "")
-        map_batches[holder.name] = MapBatch(tensor, ("",) * count, ("ok",) * count)
+        map_batches[holder.name] = MapBatch(tensor, ("",) * count, tuple("ok" for _ in range(count)))
         cells += [MetricCell(f"{name}/{m}", holder, read_metric(name)) for name in names]
     with torch.no_grad():
         targets = network(pictures).argsort(1)[:, -2]

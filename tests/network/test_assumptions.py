@@ -204,7 +204,8 @@ def test_metrics_of_masks_without_a_mask_are_refused_before_anything_runs(images
     assert not (tmp_path / "results.parquet").exists()
     mask = torch.zeros(64, 64, dtype=torch.bool)
     mask[:32] = True
-    data, keys = (images, [0] * 6, [*none[1:], mask]), {"metrics": ["pointing_game"], "target": "label"}
+    data = (images, [0] * 6, [*none[1:], mask])
+    keys: dict[str, Any] = {"metrics": ["pointing_game"], "target": "label"}
     done, _ = run(seeded(Small), data, tmp_path / "masked", **keys)
     assert sorted(done.table.query("metric == 'pointing_game'")["status"]) == ["not_applicable"] * 5 + ["ok"]
 

@@ -45,7 +45,8 @@ def build(name: str) -> nn.Module:
     kind = name.removeprefix("timm/")
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return calibrated(timm.create_model(kind, num_classes=6, **FEWER.get(kind, {})), side=96)
+        network: nn.Module = timm.create_model(kind, num_classes=6, **FEWER.get(kind, {}))
+        return calibrated(network, side=96)
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torchvision
@@ -13,7 +14,7 @@ from benchbench.models.titles import torchvision_title
 from benchbench.registry import DATASETS, METHODS, METRICS, MODELS, Registry, dataset, method
 from benchbench.types import Layer
 
-REGISTRIES: dict[str, Registry] = {"methods": METHODS, "metrics": METRICS, "models": MODELS, "datasets": DATASETS}
+REGISTRIES: dict[str, Registry[Any]] = {"methods": METHODS, "metrics": METRICS, "models": MODELS, "datasets": DATASETS}
 
 
 @pytest.mark.parametrize("kind", REGISTRIES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,9 @@ def test_what_people_read_has_them(record: Record, write: str, tmp_path: Path) -
 
         text = rendered(run.printed())
     else:
-        text = {"latex": run.to_latex, "markdown": run.to_markdown, "notebook": run._repr_html_}[write]()
+        writers: dict[str, Callable[[], str]]
+        writers = {"latex": run.to_latex, "markdown": run.to_markdown, "notebook": run._repr_html_}
+        text = writers[write]()
     text = text.replace(r"\allowbreak{}", "").replace("{-}", "-")
     assert "Grad-CAM" in text
     assert "Tiny Net" in text

@@ -8,9 +8,9 @@ import pytest
 from rich.console import Console
 
 from benchbench.reports import leaderboard_files as tables
-from benchbench.reports import terminal
 from benchbench.reports.latex import leaderboard as latex
 from benchbench.reports.number_format import first_few
+from benchbench.reports.terminal.overview import Overview
 from benchbench.results.record import Record
 
 from .fake import CAM_REASON, Fake, fake_record
@@ -70,7 +70,7 @@ def test_every_format_has_the_merged_note(masked: Record) -> None:
     assert tables.render_table(marked_of(masked), "markdown").count(head) == 1
     assert latex.render(marked_of(masked)).replace(r"\allowbreak{}", "").count(head) == 1
     console = Console(width=80, record=True)
-    console.print(terminal.leaderboard_table(marked_of(masked)))
+    console.print(Overview(marked_of(masked), verbose=True))
     assert " ".join(console.export_text().split()).count(head) == 1
 
 

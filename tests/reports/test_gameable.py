@@ -9,12 +9,12 @@ import pytest
 from torch import Tensor
 
 import benchbench as bb
-from benchbench.reports import terminal
 from benchbench.reports.html import document
 from benchbench.reports.latex import leaderboard as latex
 from benchbench.reports.leaderboard import summary
 from benchbench.reports.leaderboard.board import Board
 from benchbench.reports.leaderboard.marks import Marked
+from benchbench.reports.terminal.overview import Overview
 from benchbench.results.record import Record, with_network_rows
 from benchbench.vocabulary import INPUT
 
@@ -63,7 +63,7 @@ def test_the_mark_is_seen(won: Record) -> None:
     from rich.console import Console
 
     console = Console(width=80, record=True)
-    console.print(terminal.leaderboard_table(marked_of(won)))
+    console.print(Overview(marked_of(won), verbose=True))
     assert console.export_text().count("fails sanity") == 1
     assert r"$^{\ddagger}$" in latex.render(marked_of(won))
 

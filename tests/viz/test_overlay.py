@@ -16,7 +16,7 @@ import benchbench as bb
 from benchbench.maps.normalise import saliency
 from benchbench.viz.overlay import laid
 
-from ..cli.test_cli import benchbench
+from ..cli.commands import benchbench
 from ..networks import Pooled, seeded
 
 NET = (
