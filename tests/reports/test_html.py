@@ -247,7 +247,7 @@ def test_what_is_missing_is_counted_by_reason(root: Element) -> None:
 def test_there_is_a_box_for_each_thing_to_choose_from(tmp_path: Path, root: Element) -> None:
     many = fake_record(tmp_path, Fake(models=["a", "b"], datasets=["c", "d"], samples=["one", "two"]))
     read_back = read(document.render(Marked.of(many)))
-    boxes = [box.attributes for box in read_back.all("input") if box.attributes.get("type") == "checkbox"]
+    boxes = [box.attributes for box in read_back.all("input") if "data-name" in box.attributes]
     named = [(box["name"], box["data-name"]) for box in boxes]
     assert named == [
         ("network", "a"),
@@ -260,7 +260,7 @@ def test_there_is_a_box_for_each_thing_to_choose_from(tmp_path: Path, root: Elem
         ("family", "localisation"),
     ]
     assert len(boards(section(read_back, "leaderboard"))) == 8
-    names = [box.attributes["name"] for box in root.all("input") if box.attributes.get("type") == "checkbox"]
+    names = [box.attributes["name"] for box in root.all("input") if "data-name" in box.attributes]
     assert set(names) == {"layer", "family"}
 
 
