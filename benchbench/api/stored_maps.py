@@ -88,12 +88,13 @@ def stored_maps(record: Record, chosen: Mapping[str, str | Sequence[str] | None]
     Raises:
         BenchError: the run has no such name, or no map of this combination; it says what there is.
     """
-    rows, left = record.maps, []
+    rows = record.maps
+    left: list[str] = []
     for column in _FILTERS:
-        given = chosen.get(column)
-        if given is None:
+        wanted = chosen.get(column)
+        if wanted is None:
             continue
-        names = [_known(record, column, name) for name in _listed(column, given)]
+        names = [_known(record, column, name) for name in _listed(column, wanted)]
         kept = rows[rows[column].isin(names)]
         if kept.empty:
             raise _nothing(rows, column, names, left)

@@ -78,8 +78,7 @@ class Cells:
     @cached_property
     def _cell_of_row(self) -> Places:
         groups = self.rows.groupby(list(self.columns), sort=False, dropna=False)
-        places: Places = groups.ngroup().to_numpy(dtype=np.int64)
-        return places
+        return np.asarray(groups.ngroup(), dtype=np.int64)
 
     @cached_property
     def _sample_order(self) -> Places:
