@@ -251,7 +251,6 @@ def test_what_is_missing_is_counted_by_reason(root: Element) -> None:
 def test_the_selector_offers_what_there_is_to_choose_from(tmp_path: Path, root: Element) -> None:
     many = fake_record(tmp_path, Fake(models=["a", "b"], datasets=["c", "d"], samples=["one", "two"]))
     read_back = read(document.render(Marked.of(many)))
-<<<<<<< HEAD
     assert selected(read_back) == {
         "network": (["all", "a", "b"], "a"),
         "data": (["all", "c", "d"], "c"),
@@ -275,23 +274,6 @@ def selected(page: Element) -> dict[str, tuple[list[str], str]]:
         )
         for box in boxes
     }
-=======
-    boxes = [box.attributes for box in read_back.all("input") if "data-name" in box.attributes]
-    named = [(box["name"], box["data-name"]) for box in boxes]
-    assert named == [
-        ("network", "a"),
-        ("network", "b"),
-        ("data", "c"),
-        ("data", "d"),
-        ("layer", "stage3"),
-        ("layer", "stage4"),
-        ("family", "faithfulness"),
-        ("family", "localisation"),
-    ]
-    assert len(boards(section(read_back, "leaderboard"))) == 8
-    names = [box.attributes["name"] for box in root.all("input") if "data-name" in box.attributes]
-    assert set(names) == {"layer", "family"}
->>>>>>> r21-charts
 
 
 def test_hostile_names_are_text(hostile_root: Element) -> None:
