@@ -121,7 +121,7 @@ def _known(record: Record, column: str, name: object) -> str:
         rows = record.results[(record.results["method"] == name) & (record.results["status"] != "ok")]
         reason = f"No map was made: {rows['reason'].iloc[0]}" if len(rows) else "No map was kept"
         raise BenchError(f"the run has no map of {name}", where="maps", hint=reason)
-    raise BenchError(f"the run has no maps of the {column} {name!r}", where="maps", hint=nearest(str(name), known))
+    raise BenchError(f"the run has no maps of the {column} {str(name)!r}", where="maps", hint=nearest(str(name), known))
 
 
 def _nothing(rows: pd.DataFrame, column: str, names: Sequence[str], left: Sequence[str]) -> BenchError:

@@ -58,7 +58,8 @@ def finished(place: Path) -> Path:
 def test_a_run_leaves_its_folder(finished: Path) -> None:
     for name in ("run.json", "results.parquet", "curves.parquet", "report.html"):
         assert (finished / name).is_file()
-    tables = {"leaderboard.csv", "leaderboard.md", "leaderboard.tex", "compact.tex", "supplementary.tex"}
+    tables = {f"{name}.tex" for name in ("leaderboard", "compact", "supplementary")}
+    tables |= {"leaderboard.csv", "leaderboard.md", "references.bib"}
     assert {p.name for p in (finished / "tables").iterdir()} == tables
     assert len(pd.read_parquet(finished / "results.parquet")) == 3 * 2
 
@@ -462,7 +463,7 @@ def test_tables_to_the_screen_and_to_a_file(finished: Path, place: Path, format:
 def test_figures_and_styles(finished: Path, place: Path) -> None:
     done = benchbench("report", str(finished), "--format", "pdf", "--out", "figures", cwd=place)
     written = [place / line for line in done.stdout.splitlines()]
-    assert {path.name.split("-")[0] for path in written} >= {"curves"}
+    assert {path.stem.split("-")[0] for path in written} >= {"curves", "main"}
     assert all(path.read_bytes().startswith(b"%PDF-") for path in written)
     words = ["report", str(finished), "--format", "latex", "--style", "supplementary"]
     assert r"\begin{longtable}" in benchbench(*words, cwd=place).stdout
