@@ -14,7 +14,7 @@ FEWEST = 10  # labels; fewer say nothing of accuracy
 
 
 @dataclass(frozen=True)
-class Answer:
+class Classified:
     """A sample's label and the network's most likely class."""
 
     label: int | None
@@ -36,7 +36,7 @@ def of_images(dataset: str, images: Tensor) -> list[str]:
     return []
 
 
-def of_labels(model: str, dataset: str, answers: Sequence[Answer], classes: int) -> list[str]:
+def of_labels(model: str, dataset: str, answers: Sequence[Classified], classes: int) -> list[str]:
     """Whether the labels can be those of the network's classes, by its answers.
 
     Args:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..errors import safe
 from ..study.plan import Shard
-from .cautions import Answer, of_labels
+from .cautions import Classified, of_labels
 from .row_keys import Row
 
 
@@ -72,12 +72,12 @@ def accuracy(answers: Sequence[ShardAnswers]) -> list[Row]:
 
 def label_cautions(answers: Sequence[ShardAnswers]) -> list[str]:
     """What is unlikely to be meant in the labels, per model and dataset, by the network's answers."""
-    known: dict[tuple[str, str], list[Answer]] = {}
+    known: dict[tuple[str, str], list[Classified]] = {}
     classes: dict[tuple[str, str], int] = {}
     for shard_answers in answers:
         classes[shard_answers.place] = shard_answers.shard.model.classes
         for entry in shard_answers.readable():
-            known.setdefault(shard_answers.place, []).append(Answer(entry["label"], entry["predicted"]))
+            known.setdefault(shard_answers.place, []).append(Classified(entry["label"], entry["predicted"]))
     return [
         caution
         for place, place_answers in known.items()

@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 
 from .leaderboards import CONTEST
-from .pairwise import BETTER, EQUIVALENT, WORSE, seen_from
+from .pairwise import BETTER, EQUIVALENT, WORSE
 from .resampling import Array
 from .sample_size import fewest_for_pairs
-from .win_shares import WinShares
+from .win_shares import Key, WinShares
 
 MAJORITY = 0.5
 _ROUNDING = 1e-9
@@ -68,9 +68,7 @@ def against_best(shares: WinShares, tested: pd.DataFrame, best: str) -> tuple[Ri
         tested: what ``pairs`` gave for the same results.
         best: a method of the order.
     """
-    rows = seen_from(tested[~tested["against_control"].astype(bool)], best)
-    columns = rows[[*CONTEST, "other", "verdict"]].itertuples(index=False, name=None)
-    verdicts = {(tuple(map(str, key)), str(other)): str(verdict) for *key, other, verdict in columns}
+    verdicts = _verdicts_of(best, tested)
     weights = shares.weights()
     tested_pairs = (shares.counted > 0).sum(1)
     needed = np.array([fewest_for_pairs(int(count)) for count in tested_pairs], dtype=np.float64)
@@ -87,6 +85,18 @@ def against_best(shares: WinShares, tested: pd.DataFrame, best: str) -> tuple[Ri
         too_few = _too_few(shares.counted[here, pair], needed[here], weights[here, pair])
         rivals.append(Rival(names[0], len(here), better, worse, alike, lead, *too_few))
     return tuple(rivals)
+
+
+def _verdicts_of(best: str, tested: pd.DataFrame) -> dict[tuple[Key, str], str]:
+    """By comparison and other method, the verdict of the best one."""
+    rows = tested[((tested["method"] == best) | (tested["other"] == best)) & ~tested["against_control"].astype(bool)]
+    columns = [rows[name].tolist() for name in ("method", "other", "verdict")]
+    turned, verdicts = {BETTER: WORSE, WORSE: BETTER}, {}
+    keys = zip(*(rows[name].astype(str).tolist() for name in CONTEST), strict=True)
+    for key, method, other, verdict in zip(keys, *columns, strict=True):
+        rival, seen = (other, verdict) if method == best else (method, turned.get(verdict, verdict))
+        verdicts[key, str(rival)] = str(seen)
+    return verdicts
 
 
 def _too_few(images: Array, needed: Array, weights: Array) -> tuple[int, int, int]:

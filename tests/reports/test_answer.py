@@ -222,8 +222,8 @@ def test_costs_over_settings_are_a_geometric_mean_with_their_spread(base: Record
 
 
 def test_a_run_without_costs_or_without_two_methods_has_no_such_answer(base: Record, tmp_path: Path) -> None:
-    shown = marked(replace(base, results=base.results.iloc[:0].assign(layer=base.results["layer"])), CLEAR)
-    assert WinnerCost.of(shown.board, "ann", "bob", [("net", "photos", "elsewhere")]) is None
+    assert WinnerCost.of(marked(base, CLEAR).board, "ann", "bob", [("net", "photos", "elsewhere")]) is None
+    assert Answer.of(marked(replace(base, results=base.results[base.results["sample"].notna()]), CLEAR)).cost is None
     one = Answer.of(Marked.of(fake_record(tmp_path, Fake(methods=["gradcam"]))))
     assert (one.best, one.reason, one.quotable) == ((), "", ())
 

@@ -226,7 +226,7 @@ CHECKS = (check_marks, check_findings, check_answer, check_counts, check_few_ima
 )
 @example(seed=0, images=9, methods=5, metrics=1, networks=1, spread=0.2, gaps=0.0)
 @example(seed=1, images=30, methods=3, metrics=4, networks=2, spread=0.2, gaps=0.1)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_texts_agree(
     base: Record, seed: int, images: int, methods: int, metrics: int, networks: int, spread: float, gaps: float
 ) -> None:

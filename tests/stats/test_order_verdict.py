@@ -79,7 +79,7 @@ def test_too_few_images_are_those_of_which_no_values_could_be_significant(method
 def test_two_equal_methods_are_seldom_called_clear() -> None:
     """Five correlated metrics without any difference: at most one study in twenty names a clear winner."""
     draw = np.random.default_rng(0)
-    metrics, studies, images = [f"metric-{number}" for number in range(5)], 400, 20
+    metrics, studies, images = [f"metric-{number}" for number in range(5)], 200, 20
     scales = {(name, "plain"): Scale(True, family="faithfulness") for name in metrics}
     start: Values = {name: draw.normal(size=images) for name in "ab"}
     one = pd.concat([results(start, metric) for metric in metrics])
