@@ -41,10 +41,10 @@ def render_table(marked: Marked, format: str, options: TableOptions | None = Non
     shown = selected(marked, options.selection) if options.selection.options else marked
     if format == "csv":
         return csv(with_ids(shown.table(), shown.board.record.info))
+    rows, columns, rank = options.rows, options.columns, options.rank
     if format == "markdown":
-        return markdown_table(shown, options.spread, rows=options.rows, columns=options.columns, rank=options.rank)
-    layout = {"rows": options.rows, "columns": options.columns}
-    return latex.render(shown, options.style, options.spread, **layout, rank=options.rank, cite=options.cite)
+        return markdown_table(shown, options.spread, rows, columns, rank)
+    return latex.render(shown, options.style, options.spread, rows=rows, columns=columns, rank=rank, cite=options.cite)
 
 
 def references(marked: Marked, options: TableOptions | None = None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from ..errors import BenchError
 from ..reports.leaderboard.selection import COLUMNS, METRICS, Selection
@@ -45,7 +45,8 @@ def options_of(style: str, spread: str, shown: Shown) -> TableOptions:
     unknown = [name for name in shown if name not in Shown.__annotations__]
     if unknown:
         raise BenchError(f"unknown argument {unknown[0]!r}", hint=f"Available: {', '.join(Shown.__annotations__)}")
-    listed = {kind: _listed(kind, shown.get(kind, ())) for kind in (*COLUMNS, METRICS)}
+    values: dict[str, Any] = {**shown}
+    listed = {kind: _listed(kind, values.get(kind, ())) for kind in (*COLUMNS, METRICS)}
     selection = Selection(**listed, names={str(key): str(name) for key, name in shown.get("names", {}).items()})
     layout = (shown.get("rows", "methods"), shown.get("columns", "auto"))
     return TableOptions(style, spread, *layout, shown.get("rank", False), shown.get("cite", False), selection)

@@ -140,8 +140,12 @@ def _outer(
 ) -> Iterator[tuple[tuple[str, str, str] | None, Key | None, str]]:
     """What the groups of rows are of: settings, metrics and methods, as far as rows and columns leave them open."""
     by_setting = layout.rows == "methods" and layout.columns in ("metrics", "layers")
-    settings = dict.fromkeys(_outer_setting(block, layout) for block in blocks) if by_setting else [None]
-    metrics = [key_of(m) for m in scope.metrics] if layout.columns not in ("metrics", "settings") else [None]
+    settings: list[tuple[str, str, str] | None] = [None]
+    if by_setting:
+        settings = list(dict.fromkeys(_outer_setting(block, layout) for block in blocks))
+    metrics: list[Key | None] = [None]
+    if layout.columns not in ("metrics", "settings"):
+        metrics = [key_of(metric) for metric in scope.metrics]
     by_method = layout.rows == "networks" and layout.columns != "methods"
     methods = [row.method for row in _methods(blocks)] if by_method else [""]
     for setting in settings:

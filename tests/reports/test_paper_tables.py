@@ -260,8 +260,8 @@ def test_what_a_format_does_not_take_is_one_line(format: str, options: dict[str,
 
 def test_the_same_run_gives_the_same_bytes(plain: Record) -> None:
     def texts() -> Iterator[str]:
-        yield render(Marked.of(plain))
-        yield render(Marked.of(plain), columns="networks", cite=True)
-        yield render(Marked.of(plain), rows="networks", rank=True)
+        layouts: list[dict[str, Any]] = [{}, {"columns": "networks", "cite": True}, {"rows": "networks", "rank": True}]
+        for options in layouts:
+            yield render(Marked.of(plain), **options)
 
     assert list(texts()) == list(texts())
