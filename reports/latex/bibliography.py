@@ -17,7 +17,7 @@ HEAD = "% Written by benchbench; rebuild it rather than edit it.\n"
 _ARXIV = re.compile(r"arxiv\s*:\s*(\d{4}\.\d{4,5}|[a-z.-]+/\d{7})", re.IGNORECASE)
 _DOI = re.compile(r"\b(10\.\d{4,9}/\S+)")
 _URL = re.compile(r"https?://\S+")
-_URL_COMMAND = '@preamble{"\\providecommand{\\url}[1]{\\texttt{#1}}"}\n'
+_URL_COMMAND = '@preamble{"\\providecommand{\\url}[1]{\\texttt{\\detokenize{#1}}}"}\n'
 _URL_SPECIAL = re.compile(r"[\\{}%#\s]")
 
 
@@ -49,7 +49,7 @@ def entry_of(paper: str) -> Entry | None:
             located.pop("note", None)  # its venue says where it is
         return Entry(known["key"], _bibtex(known["type"], known["key"], {**fields, **located}))
     key = re.sub(r"[^A-Za-z0-9]+", "-", place.get("id", name)).strip("-").lower() or "paper"
-    fields = {"title": f"{{{latex(name)}}}"} | ({} if place else {"note": latex(name)})
+    fields = {"key": key, "title": f"{{{latex(name)}}}"} | ({} if place else {"note": latex(name)})
     return Entry(key, _bibtex("misc", key, {**fields, **_located(place)}))
 
 

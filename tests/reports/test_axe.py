@@ -44,7 +44,9 @@ def unfold(tab: Any) -> None:
     tab.locator("#gallery-layer").select_option("all, side by side")
     for figure in tab.locator("figure.chart, #points-plot").all():
         figure.scroll_into_view_if_needed()
-    tab.wait_for_function("!document.querySelector('figure.chart:not(.drawn), #points-plot:not(.js-plotly-plot)')")
+    tab.wait_for_function(
+        "() => !document.querySelector('figure.chart:not(.drawn), #points-plot:not(.js-plotly-plot)')"
+    )
     tab.locator("#points-slider").focus()
     tab.locator("#points-table tbody tr").first.wait_for(state="attached")
 

@@ -97,7 +97,7 @@ def test_a_point_lies_where_its_axes_say(browser: Any, page: Path) -> None:
     assert ranges[0] == ranges[1], "so that the dashed diagonal is where both are equal"
     assert plot.locator(".shapelayer path").count() == 1
     pick(tab, y_metric="insertion AUC ↑")
-    tab.wait_for_function("document.querySelectorAll('#points-plot .shapelayer path').length === 0")
+    tab.wait_for_function("() => document.querySelectorAll('#points-plot .shapelayer path').length === 0")
     tab.close()
 
 
@@ -111,7 +111,7 @@ def test_a_click_opens_the_photo_in_the_gallery(browser: Any, page: Path) -> Non
     tab.locator("#points-plot .hoverlayer .hovertext").first.wait_for()
     tab.mouse.down()
     tab.mouse.up()
-    tab.wait_for_function("document.activeElement.tagName === 'H3'")
+    tab.wait_for_function("() => document.activeElement.tagName === 'H3'")
     assert tab.locator("#gallery-photos article").count() == 1
     assert tab.locator("#gallery-photos h3 bdi").inner_text() == sample
     assert tab.locator("#gallery-layer").evaluate("box => box.value") == "stage3"
@@ -132,7 +132,7 @@ def test_the_keyboard_goes_from_point_to_point_and_opens_one(browser: Any, page:
         tab.keyboard.press(press)
         assert slider.get_attribute("aria-valuetext") == names[place]
         assert tab.locator("#points-chosen").inner_text() == names[place]
-        tab.wait_for_function(f"document.getElementById('points-plot').data[0].selectedpoints[0] === {place}")
+        tab.wait_for_function(f"() => document.getElementById('points-plot').data[0].selectedpoints[0] === {place}")
     assert plot.get_attribute("role") == "img"
     tab.keyboard.press("Enter")
     assert tab.locator("#gallery-photos h3 bdi").inner_text() == names[0].split(":")[0]

@@ -14,7 +14,7 @@ from benchbench.results.record import Record
 from .chromium import Heard, visit
 
 pytestmark = pytest.mark.browser
-SECTIONS = ("leaderboard", "curves", "depth", "cost", "agreement")
+SECTIONS = ("leaderboard", "curves", "depth", "agreement")
 
 
 def shown(tab: Any, section: str) -> int:
@@ -40,7 +40,7 @@ def heard(browser: Any, many_page: Path) -> Iterator[Heard]:
 
 
 def test_a_page_of_many_settings_opens_with_one(heard: Heard) -> None:
-    assert [shown(heard.tab, name) for name in SECTIONS] == [1, 1, 1, 1, 1]
+    assert [shown(heard.tab, name) for name in SECTIONS] == [1, 1, 1, 1]
     values = heard.tab.eval_on_selector_all(
         "#selector select", "boxes => boxes.map((box) => box.selectedOptions[0].text)"
     )
@@ -49,7 +49,7 @@ def test_a_page_of_many_settings_opens_with_one(heard: Heard) -> None:
 
 def test_a_page_of_two_settings_shows_both(browser: Any, page: Path) -> None:
     tab = visit(browser, page).tab
-    assert [shown(tab, name) for name in SECTIONS] == [2, 2, 1, 2, 2]
+    assert [shown(tab, name) for name in SECTIONS] == [2, 2, 1, 2]
     assert tab.locator("#selector").get_by_label("Network").count() == 0, "there is one network"
     tab.close()
 
@@ -59,11 +59,14 @@ def test_a_choice_drives_every_section(heard: Heard) -> None:
     choose(tab, "Network", "othernet")
     heading = tab.locator("section[aria-labelledby=leaderboard] h3:visible")
     assert heading.all_inner_texts() == ["othernet · photos · stage4"]
+    costs = tab.locator("section[aria-labelledby=cost] table.board:visible")
+    assert costs.locator("caption").all_inner_texts() == ["Cost, othernet; lower is better"]
+    assert all("stage4" in text for text in costs.locator("tbody.label:visible").all_inner_texts())
     choose(tab, "Layer", "all")
-    assert [shown(tab, name) for name in SECTIONS] == [2, 2, 1, 2, 2]
+    assert [shown(tab, name) for name in SECTIONS] == [2, 2, 1, 2]
     choose(tab, "Network", "all")
     choose(tab, "Data", "all")
-    assert [shown(tab, name) for name in SECTIONS] == [8, 8, 4, 8, 8]
+    assert [shown(tab, name) for name in SECTIONS] == [8, 8, 4, 8]
 
 
 def test_the_gallery_and_the_points_follow(heard: Heard) -> None:
@@ -73,9 +76,8 @@ def test_the_gallery_and_the_points_follow(heard: Heard) -> None:
     choose(tab, "Layer", "stage3")
     assert tab.locator("#gallery-set").evaluate("box => box.selectedOptions[0].text") == "othernet · cutouts"
     assert tab.locator("#gallery-layer").evaluate("box => box.selectedOptions[0].text") == "stage3"
-    where = tab.locator("#points-controls [name=where]").evaluate("box => box.selectedOptions[0].text")
-    assert "stage3" in where
-    assert "othernet" in where
+    where = "box => [box.selectedOptions[0].parentElement.label, box.selectedOptions[0].text]"
+    assert tab.locator("#points-controls [name=where]").evaluate(where) == ["othernet · cutouts", "stage3"]
 
 
 def test_a_link_shows_what_its_sender_saw(heard: Heard, browser: Any) -> None:
@@ -112,7 +114,7 @@ def test_a_family_hides_its_columns_and_nothing_else(heard: Heard) -> None:
     tab = heard.tab
     table = tab.locator("section[aria-labelledby=leaderboard] table.board:visible").first
     heads = table.locator("thead th:visible")
-    assert heads.count() == 6
+    assert heads.count() == 3
     choose(tab, "Metrics", "localisation")
     assert [text.split()[0] for text in heads.all_inner_texts()] == ["Method", "increase"]
     assert table.locator("tbody tr >> nth=1 >> td:visible").count() == 1
@@ -146,7 +148,7 @@ def test_paper_shows_everything(heard: Heard) -> None:
     choose(tab, "Metrics", "localisation")
     tab.emulate_media(media="print")
     assert shown(tab, "leaderboard") == 8
-    assert tab.locator("section[aria-labelledby=leaderboard] table.board >> nth=0 >> thead th:visible").count() == 6
+    assert tab.locator("section[aria-labelledby=leaderboard] table.board >> nth=0 >> thead th:visible").count() == 3
     assert not tab.locator("#selector").is_visible()
     assert tab.locator(".save:visible").count() == 0
 
