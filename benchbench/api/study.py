@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..engine.progress import Notebook, Progress, Silent, Terminal, interactive
+from ..engine.progress import Progress, interactive
 from ..engine.runner import run
 from ..paths import expanded
 from ..reports.checks import reliability
@@ -80,21 +80,23 @@ class Study(StudySpec):
             BenchError: the request cannot be met, another run writes into the folder, or the folder holds results of
                 another study: other networks, data, target or seed.
         """
-        bar: Notebook | Terminal | Silent | None = None
-        if progress is None or isinstance(progress, bool):
-            told: Progress = (bar := interactive(progress))
-        else:
-            told = progress
+        how = {"overwrite": overwrite, "retry_failed": retry_failed}
+        if progress is not None and not isinstance(progress, bool):
+            return self._run(Path(out), progress, report, how)
+        bar = interactive(progress)
+        done = self._run(Path(out), bar, report, how)
+        bar.tell(f"{work(done.record.info)}. print(run) shows the answer.")
+        return done
+
+    def _run(self, out: Path, told: Progress, report: bool, how: Mapping[str, bool]) -> Run:
         try:
-            run(self, expanded(out), told, overwrite=overwrite, retry_failed=retry_failed)
+            run(self, expanded(out), told, **how)
             done = Run.load(out)
             if report:
                 told.say("writing the report")
                 done.report()
         finally:
             told.stop()
-        if bar is not None:
-            bar.tell(f"{work(done.record.info)}. print(run) shows the answer.")
         return done
 
     def reliability(

@@ -54,7 +54,9 @@ def _failing(tables: Sequence[FamilyTable]) -> Iterator[str]:
             if column.gamed:
                 where = f" in {column.gamed} of {column.settings} settings, left out" if column.settings > 1 else ""
                 yield f"{column.metric.title} ({column.metric.protocol}){where}"
-        yield from (f"{metric.title} ({metric.protocol}) in all settings, not shown" for metric in table.left_out)
+        yield from (
+            f"{metric.title} ({metric.protocol}) in all settings that count, not shown" for metric in table.left_out
+        )
 
 
 def hidden(tables: Sequence[FamilyTable]) -> str:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
-from ...stats import overall
+from ...stats import DECIMALS
 from ..number_format import fixed
 from .board import Metric
 from .marks import Marked, MarksShown
 
+Key: TypeAlias = tuple[str, ...]
 COST_FAMILY = "cost"
 NO_FAMILY = "quality"  # of runs that say no family
-DIGITS = 2  # of a mean rank
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class FamilyTable:
 
     Attributes:
         ranked: whether the rows have a mean rank over the family.
-        left_out: metrics without a column, as a control beats every method in all settings.
+        left_out: metrics without a column, as a control beats every method in all settings that count.
     """
 
     family: str
@@ -99,8 +100,7 @@ def methods_in_order(marked: Marked) -> list[str]:
     """The methods by their overall rank, then those without a rank, then the controls; else in the study's order."""
     names = [str(method["name"]) for method in marked.board.record.info["methods"]]
     present = {row.method for block in marked.board.blocks for row in block.rows}
-    table = marked.verdicts.overall
-    ranked = [str(name) for name in table["method"]] if marked.settles and len(table) else []
+    ranked = [str(name) for name in marked.verdicts.overall["method"]] if marked.settles else []
     places = {name: place for place, name in enumerate([*ranked, *(name for name in names if name not in ranked)])}
     return sorted((name for name in names if name in present), key=lambda n: (n in marked.board.controls, places[n]))
 
@@ -109,10 +109,10 @@ def _table(marked: Marked, family: str, metrics: Sequence[Metric], order: Sequen
     board = marked.board
     many = len(board.blocks) > 1
     columns = [_column(marked, metric) for metric in metrics]
-    beaten = [c for c in columns if many and c.gamed == c.settings]
+    beaten = [c for c in columns if many and _ranked(marked, c.metric) and not _counted(marked, c.metric)]
     kept = tuple(column for column in columns if column not in beaten)
     cells = [_over_settings(marked, c, order) if many else _of_setting(marked, c, order) for c in kept]
-    ranks = {} if family == COST_FAMILY else _family_ranks(marked, metrics)
+    ranks = {} if family == COST_FAMILY else _family_ranks(marked, family)
     rank_cells = _best_marked([ranks.get(name, EMPTY) for name in order])
     rows = [
         FamilyRow(name, name in board.controls, rank_cells[i], tuple(column[i] for column in cells))
@@ -153,10 +153,8 @@ def _of_mark(shown: MarksShown) -> FamilyCell:
 
 
 def _over_settings(marked: Marked, column: FamilyColumn, order: Sequence[str]) -> list[FamilyCell]:
-    """Mean ranks where the metric ranks the methods somewhere, else the lowest and the highest value."""
-    gamed = {tuple(map(str, key)) for key in marked.board.gamed}
-    metric = (column.metric.name, column.metric.protocol)
-    keys = [key for key in marked.verdicts.ranked if key[3:] == metric and key not in gamed]
+    """Mean ranks over the settings of the family's order; the lowest and the highest value where nothing is ranked."""
+    keys = _counted(marked, column.metric)
     if not keys:
         return [_range(marked, column.metric, name) for name in order]
     standings, cells = marked.verdicts.standings, []
@@ -168,9 +166,22 @@ def _over_settings(marked: Marked, column: FamilyColumn, order: Sequence[str]) -
         elif not ranks:
             cells.append(FamilyCell("n/a", partial=True))
         else:
-            text = fixed(sum(ranks) / len(ranks), DIGITS)
+            text = fixed(sum(ranks) / len(ranks), DECIMALS)
             cells.append(FamilyCell(text, worse=worse, partial=len(ranks) < len(keys), counts=True))
     return _best_marked(cells) if marked.settles else cells
+
+
+def _ranked(marked: Marked, metric: Metric) -> list[Key]:
+    """The comparisons under the metric that rank methods."""
+    return [key for key in marked.verdicts.ranked if key[3:] == (metric.name, metric.protocol)]
+
+
+def _counted(marked: Marked, metric: Metric) -> list[Key]:
+    """Those of them that the order of the family counts; of a run that says no family, those that no control wins."""
+    order = marked.verdicts.orders.get(metric.family)
+    counted = {each.key for each in order.comparisons} if order else set(marked.verdicts.ranked)
+    failing = {tuple(map(str, key)) for key in marked.board.gamed}
+    return [key for key in _ranked(marked, metric) if key in counted and key not in failing]
 
 
 def _range(marked: Marked, metric: Metric, method: str) -> FamilyCell:
@@ -194,19 +205,13 @@ def _best_marked(cells: Sequence[FamilyCell]) -> list[FamilyCell]:
     return marked
 
 
-def _family_ranks(marked: Marked, metrics: Sequence[Metric]) -> dict[str, FamilyCell]:
-    """By method, the mean rank over the family's metrics in all settings that no control wins, as overall ranks are."""
-    board, verdicts = marked.board, marked.verdicts
-    if not marked.settles:
+def _family_ranks(marked: Marked, family: str) -> dict[str, FamilyCell]:
+    """By method, the mean rank in the order over the family: see ``Order``."""
+    order = marked.verdicts.orders.get(family)
+    if order is None or not order.comparisons or not marked.settles:
         return {}
-    names = {(metric.name, metric.protocol) for metric in metrics}
-    keys = zip(verdicts.results["metric"].map(str), verdicts.results["protocol"].map(str), strict=True)
-    results = verdicts.results[[key in names for key in keys]]
-    gamed = [tuple(map(str, key)) for key in board.gamed]
-    # the ranks are those of all images: a single resample, whose intervals are not shown
-    table = overall(results, verdicts.scales, board.controls, gamed, verdicts.seed, resamples=1)
-    total = table.attrs.get("contests", 0)
+    total = len(order.comparisons)
     return {
-        str(name): FamilyCell(fixed(rank, DIGITS), partial=contests < total, counts=True)
-        for name, rank, contests in table[["method", "rank", "contests"]].itertuples(index=False, name=None)
+        str(name): FamilyCell(fixed(rank, DECIMALS), partial=contests < total, counts=True)
+        for name, rank, contests in order.table[["method", "rank", "contests"]].itertuples(index=False, name=None)
     }

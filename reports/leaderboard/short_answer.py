@@ -7,39 +7,40 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ...formatting import plural
-from ...stats import QUALITY, fewest_images
-from ..number_format import merged, share
+from ...stats import DECIMALS, QUALITY
+from ..number_format import fixed, merged, share
 from . import summary
+from .answer import Answer
 from .marks import Marked
 
 MOST_NOTES = 4
 
 
 def answer(marked: Marked) -> list[str]:
-    """Which method is best overall and whether that is clear, or why no method is; then how many tests decide."""
-    sentences = summary.quotable(marked)[1:]  # without the setup
-    undecided = _undecided(marked)
-    return [undecided, *sentences] if undecided else sentences
+    """Which method is best overall and whether that is clear, or why none is; then what the order rests on."""
+    best = Answer.of(marked)
+    if best.verdict == "too few images":
+        return [f"No method is called best overall: {best.verdict_text}.", *best.left_out]
+    if not best.best:
+        return [best.reason or _nothing_to_rank(marked), *best.left_out]
+    verdict = f"{best.verdict_text[:1].upper()}{best.verdict_text[1:]}"
+    return [f"{best.headline}. {verdict}.", " ".join(filter(None, _rests_on(best)))]
 
 
-def _undecided(marked: Marked) -> str:
-    """Why the run has no best method; empty where it has one."""
-    board = marked.board
-    methods = [row.method for block in board.blocks for row in block.methods]
-    if not board.of(QUALITY):
+def _rests_on(best: Answer) -> Iterator[str]:
+    following = f"Next: {best.second} ({fixed(best.second_rank, DECIMALS)}), " if len(best.best) == 1 else ""
+    over = f"{following}{best.over_text}."
+    yield f"{over[:1].upper()}{over[1:]}"
+    yield best.first_text
+    yield best.depends_text
+    yield from best.left_out
+    yield best.cost.text if best.cost and len(best.best) == 1 else ""
+
+
+def _nothing_to_rank(marked: Marked) -> str:
+    if not marked.board.of(QUALITY):
         return "No quality metric was computed, so no method is called best."
-    if len(set(methods)) < 2:
-        return "There are fewer than two methods, so no method is called best."
-    if not marked.settles:
-        images = max((block.units for block in board.blocks), default=0)
-        most = max(len(block.methods) for block in board.blocks)
-        return (
-            f"Too few images to call a method best: {plural(images, 'image')}; with {plural(most, 'method')} a "
-            f"significant difference needs at least {fewest_images(most):,}."
-        )
-    if marked.verdicts.overall.empty:
-        return "No metric ranks two methods without a control that beats them all, so no method is called best."
-    return ""
+    return "There are fewer than two methods, so no method is called best."
 
 
 def settings(marked: Marked) -> str:

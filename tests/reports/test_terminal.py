@@ -123,6 +123,28 @@ def test_a_family_s_best_rank_is_bold_and_what_lacks_settings_never_is(tmp_path:
     assert "gradcam: not applicable: as planted (1 of 2 settings)" in text
 
 
+def test_networks_with_a_warning_are_in_no_rank(tmp_path: Path) -> None:
+    fake = Fake(models=["good", "bad"], methods=["gradcam", "layercam"], samples=[f"p{i}" for i in range(12)])
+    record = fake_record(tmp_path, fake)
+    models = [{**each, "warning": "random weights" * (each["name"] == "bad")} for each in record.info["models"]]
+    info = {**record.info, "models": models}
+    marked = Marked.of(Record(tmp_path, info, record.results, record.curves, record.maps, record.photos))
+    ranks = marked.verdicts.leaderboard()
+    good = ranks[(ranks["model"] == "good") & (ranks["metric"] == "deletion")].groupby("method")["rank"].mean()
+    for row in table(marked, "faithfulness").rows:
+        assert float(row.cells[0].text) == pytest.approx(good[row.method], abs=0.006)
+    assert "bad is left out of the order, because it has a warning" in " ".join(printed(marked).split())
+
+
+def test_a_run_that_says_no_families_has_its_columns(eight: Marked) -> None:
+    old = with_metrics(eight.board.record, {name: {"family": ""} for name in ("deletion", "insertion", "increase")})
+    assert [column.metric.name for column in table(Marked.of(old), "quality").columns] == [
+        "deletion",
+        "insertion",
+        "increase",
+    ]
+
+
 def test_a_single_setting_has_its_means_marks_and_controls(single: Record) -> None:
     marked = Marked.of(single)
     text = printed(marked)
@@ -160,14 +182,17 @@ def test_metrics_that_a_control_wins_everywhere_are_named_and_not_shown(tmp_path
     faithfulness = table(marked, "faithfulness")
     assert [metric.name for metric in faithfulness.left_out] == ["deletion"]
     text = " ".join(printed(marked).split())
-    assert "deletion AUC (rise-28) in all settings, not shown" in text
+    assert "deletion AUC (rise-28) in all settings that count, not shown" in text
     assert "del ↓" not in text
 
 
 @pytest.mark.parametrize(
     ("fake", "sentence"),
     [
-        (Fake(samples=["a", "b"]), "Too few images to call a method best: 2 images; with 5 methods a significant"),
+        (
+            Fake(samples=["a", "b"]),
+            "No method is called best overall: too few images (2; a significant",
+        ),
         (Fake(methods=["gradcam"]), "There are fewer than two methods"),
     ],
 )
