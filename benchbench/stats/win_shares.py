@@ -103,7 +103,7 @@ class WinShares:
 
     @classmethod
     def of(cls, comparisons: Sequence[Scores]) -> WinShares:
-        """Of comparisons that say something of two methods or more each."""
+        """Of comparisons that say something of two methods or more each, see ``in_order``."""
         methods = _compared(comparisons)
         pairs = len(methods) * (len(methods) - 1) // 2
         share, counted = np.full((len(comparisons), pairs), np.nan), np.zeros((len(comparisons), pairs))
@@ -198,7 +198,7 @@ def square(shares: Array, methods: int) -> Array:
 def in_order(
     comparisons: Collection[Scores], leave_out: Collection[Key] = (), families: Collection[str] | None = None
 ) -> list[Scores]:
-    """The comparisons of two methods or more that count in an order.
+    """The comparisons that count in an order: some image has values of two methods.
 
     Args:
         leave_out: keys (model, dataset, layer, metric, protocol) of comparisons that do not count.
@@ -206,4 +206,4 @@ def in_order(
     """
     dropped = set(leave_out)
     kept = [each for each in comparisons if each.key not in dropped]
-    return [each for each in kept if (families is None or each.scale.family in families) and len(fair(each)) > 1]
+    return [each for each in kept if (families is None or each.scale.family in families) and _compared([each])]

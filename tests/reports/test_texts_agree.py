@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
@@ -42,13 +42,18 @@ def simulated(
 ) -> Marked:
     """A run with effects, ties, failures and controls at random; ``increase`` is 0 or 1."""
     draw = np.random.default_rng(seed)
+    absent = (
+        NAMES[methods - 1] if methods > 2 and draw.uniform() < 0.3 else ""
+    )  # not applicable anywhere, as CAM often is
     planted = []
     for metric, model in itertools.product(list(METRICS)[:metrics], ("net", "odd")[:networks]):
         hard, level = draw.normal(0, 0.1, images), draw.normal(0.5, spread, methods)
         values: dict[str, list[float | str]] = {}
         for name, mean in zip(NAMES[:methods], level, strict=True):
             row = np.clip(mean + hard + draw.normal(0, 0.05, images), 0, 1)
-            values[name] = [_value(draw, metric, float(each), gaps) for each in row]
+            values[name] = [
+                NOT_APPLICABLE if name == absent else _value(draw, metric, float(each), gaps) for each in row
+            ]
         control = float(draw.uniform(0, 1))
         values["random"] = [float(round(control)) if metric == "increase" else control] * images
         planted.append(Planted(metric, values, METRICS[metric], model))
@@ -58,7 +63,7 @@ def simulated(
 
 def _value(draw: np.random.Generator, metric: str, value: float, gaps: float) -> float | str:
     if draw.uniform() < gaps:
-        return FAILED if draw.uniform() < 0.5 else NOT_APPLICABLE
+        return FAILED if metric != "pointing" else NOT_APPLICABLE
     return float(round(value)) if metric == "increase" else round(value, 2)
 
 
@@ -217,16 +222,17 @@ CHECKS = (check_marks, check_findings, check_answer, check_counts, check_few_ima
 
 @given(
     seed=st.integers(0, 2**32 - 1),
-    images=st.sampled_from([1, 5, 7, 8, 9, 12, 30]),
+    images=st.sampled_from([1, 5, 7, 8, 9, 12, 30, 30]),
     methods=st.integers(2, 5),
     metrics=st.integers(1, 4),
     networks=st.integers(1, 2),
-    spread=st.sampled_from([0.0, 0.02, 0.2]),
+    spread=st.sampled_from([0.0, 0.02, 0.2, 0.2]),
     gaps=st.sampled_from([0.0, 0.0, 0.1, 0.5]),
 )
 @example(seed=0, images=9, methods=5, metrics=1, networks=1, spread=0.2, gaps=0.0)
 @example(seed=1, images=30, methods=3, metrics=4, networks=2, spread=0.2, gaps=0.1)
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(seed=3, images=8, methods=5, metrics=2, networks=1, spread=0.2, gaps=0.0)
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_texts_agree(
     base: Record, seed: int, images: int, methods: int, metrics: int, networks: int, spread: float, gaps: float
 ) -> None:
@@ -238,12 +244,10 @@ def test_texts_agree(
 
 def test_the_simulation_reaches_every_verdict(base: Record) -> None:
     """Else the property above could hold of nothing."""
-    runs: Iterator[Marked] = (
-        simulated(base, seed, images, 3, 2, 1, spread, gaps)
-        for seed, (images, spread, gaps) in itertools.product(
-            range(4), [(5, 0.2, 0.0), (30, 0.3, 0.0), (30, 0.01, 0.3)]
-        )
-    )
-    answers = [Answer.of(shown) for shown in runs]
-    assert {answer.verdict for answer in answers} >= {"clear", "not clear", "too few images"}
-    assert any(answer.left_out for answer in answers)
+    missing = {"clear", "not clear", "too few images", "left out"}
+    for seed, (images, spread, gaps) in itertools.product(range(4), [(5, 0.2, 0.0), (30, 0.3, 0.0), (30, 0.01, 0.3)]):
+        answer = Answer.of(simulated(base, seed, images, 3, 2, 1, spread, gaps))
+        missing -= {answer.verdict} | ({"left out"} if answer.left_out else set())
+        if not missing:
+            return
+    assert not missing

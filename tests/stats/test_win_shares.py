@@ -77,6 +77,14 @@ def test_a_network_that_a_method_is_not_run_on_says_nothing_of_it() -> None:
     assert ranks.to_dict() == pytest.approx({"a": 1 + 0 + 0.5, "b": 1 + 1 + 0, "c": 1 + 1 + 0.5})
 
 
+def test_a_comparison_without_an_image_of_two_methods_does_not_count() -> None:
+    apart = results({"a": [0.9, NOT_APPLICABLE], "b": [NOT_APPLICABLE, 0.1]}, "far", "p")
+    assert in_order(list(scores(apart, METRICS))) == []
+    both = pd.concat([apart, results({"a": [0.9, 0.9], "b": [0.1, 0.1]}, "one", "p")])
+    table = overall(both, METRICS)
+    assert (table["rank"].tolist(), table.attrs["contests"]) == ([1.0, 2.0], 1)
+
+
 @st.composite
 def tables(draw: st.DrawFn) -> pd.DataFrame:
     seed = draw(st.integers(0, 2**32 - 1))
