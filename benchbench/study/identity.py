@@ -16,7 +16,14 @@ from ..registry.plugin import Plugin
 NO_NUMBERS = (
     *("__init__.py", "__main__.py", "pytest_plugin.py", "files.py", "formatting.py"),
     *("api/", "cli/", "metrics/", "methods/", "regression/", "reports/", "results/", "stats/", "testing/", "viz/"),
-    *("models/builtin.py", "models/checkpoint.py", "models/load.py", "study/extension.py", "evaluation/cell_reader.py"),
+    *(
+        "models/builtin.py",
+        "models/checkpoint.py",
+        "models/load.py",
+        "models/titles.py",
+        "study/extension.py",
+        "evaluation/cell_reader.py",
+    ),
     *("suites/reliability.py", "suites/weaknesses.py", "engine/prediction_tables.py", "engine/cautions.py"),
     *(
         "engine/cost_tables.py",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
@@ -18,14 +18,14 @@ from ..registry import (
     METHODS,
     METRICS,
     MODELS,
-    DatasetPlugin,
-    MethodPlugin,
-    MetricPlugin,
-    ModelPlugin,
     Registry,
 )
 from ..registry.importing import load_file
 from ..registry.registry import P
+from .choices import DatasetChoice as DatasetChoice
+from .choices import MethodChoice as MethodChoice
+from .choices import MetricChoice as MetricChoice
+from .choices import ModelChoice as ModelChoice
 from .study_file import is_named, name_and_params, read_each, user_name
 from .study_file import read_yaml as read_yaml
 
@@ -33,84 +33,6 @@ _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
 _PLAIN = ("target", "samples", "seed", "device", "engine", "batch", "score", "precision", "compile", "workers")
 _Rule: TypeAlias = Annotated[str, Field(pattern=r"^(top-[1-9]\d*|\d+-\d+)$")]
 Target: TypeAlias = Literal["predicted", "label"] | Annotated[int, Field(ge=0, strict=True)] | _Rule
-
-
-@dataclass(frozen=True, eq=False)
-class ModelChoice:
-    """A network asked for: a registered one, or a value (an nn.Module, a ModelSpec or a function that returns one)."""
-
-    label: str
-    params: Mapping[str, Any] = field(default_factory=dict)
-    plugin: ModelPlugin | None = None
-    value: Any = None
-
-    @property
-    def title(self) -> str:
-        """The name in reports: the user's, or the network's display name."""
-        return _title(self)
-
-
-@dataclass(frozen=True, eq=False)
-class DatasetChoice:
-    """Data asked for: a registered dataset, or a value (a Dataset, tensors, a list of photographs)."""
-
-    label: str
-    params: Mapping[str, Any] = field(default_factory=dict)
-    plugin: DatasetPlugin | None = None
-    value: Any = None
-
-    @property
-    def title(self) -> str:
-        """The name in reports: the user's, or the data's display name."""
-        return _title(self)
-
-
-@dataclass(frozen=True, eq=False)
-class MethodChoice:
-    """A method with its parameters."""
-
-    label: str
-    params: Mapping[str, Any]
-    plugin: MethodPlugin
-
-    @property
-    def renamed(self) -> bool:
-        """Whether the label is the user's, and not made of the method's name and parameters."""
-        return self.label != self.plugin.label(self.params)
-
-    @property
-    def title(self) -> str:
-        """The name in reports: the user's, or the method's display name."""
-        return _title(self)
-
-    @property
-    def needs(self) -> frozenset[str]:
-        return self.plugin.needs_of(self.params)
-
-
-@dataclass(frozen=True, eq=False)
-class MetricChoice:
-    """A metric under a protocol.
-
-    Attributes:
-        protocol: "custom(...)" for parameters that no named protocol has.
-        user_title: the user's name for it in reports, or "".
-    """
-
-    name: str
-    protocol: str
-    params: Mapping[str, Any]
-    plugin: MetricPlugin
-    user_title: str = ""
-
-    @property
-    def title(self) -> str:
-        """The name in reports."""
-        return self.user_title or self.plugin.title
-
-    @property
-    def label(self) -> str:
-        return f"{self.name}@{self.protocol}"
 
 
 class StudySpec(BaseModel):
@@ -327,12 +249,6 @@ def _metric_of(item: Any) -> MetricChoice:
         if plugin.bind(fixed) == bound:
             return MetricChoice(name, known, bound, plugin)
     return MetricChoice(name, plugin.label(bound).replace(name, "custom", 1), bound, plugin)
-
-
-def _title(choice: ModelChoice | DatasetChoice | MethodChoice) -> str:
-    if choice.plugin is None or choice.label != choice.plugin.label(choice.params):
-        return choice.label
-    return choice.plugin.display_name(choice.params)
 
 
 def _plain_item(choice: ModelChoice | DatasetChoice) -> Any:

@@ -17,7 +17,7 @@ from ..leaderboard.board import BLOCK, Block, Board
 from ..leaderboard.marks import Marked
 from ..number_format import fixed
 from . import subgroups
-from .finding_files import Table, finding_tables, needed_table, pair_table, sick_table
+from .finding_files import Table, finding_tables, needed_table, pair_table, sick_table, without_table
 from .images_needed import images_needed
 from .significance import VERDICTS, Decided
 
@@ -58,6 +58,8 @@ def downloads(
 def _found(marked: Marked, decided: Decided) -> Iterator[Table]:
     """The tables of ``finding_files``."""
     yield from finding_tables(marked)
+    if len(decided.without) > 1:
+        yield without_table(decided.without)
     if decided.pair_map:
         yield pair_table(decided.pair_map)
     if needed := images_needed(marked):
@@ -88,7 +90,7 @@ def decided_files(decided: Decided) -> dict[str, dict[str, str]]:
     verdicts = decided.marked.verdicts
     if decided.order:
         rows = verdicts.overall
-        caption = "Mean rank over all metrics that no control wins, and Bradley-Terry strength, with 95 % intervals."
+        caption = "Mean rank over the metrics of quality that no control wins, and Bradley-Terry strength, with 95 % intervals."
         files["order"] = _file(["order"], rows, plain_table(caption, "order", list(rows.columns), _texts(rows)))
     if decided.contests:
         header = ["Metric", "Network, data, layer", "Images", *VERDICTS, "detectable", "halves agree"]

@@ -11,7 +11,7 @@ from ..leaderboard.findings import across_settings, findings_of
 from ..leaderboard.marks import Marked
 from ..leaderboard.missing import sick_maps
 from .images_needed import ImagesNeeded
-from .significance import PairCounts, PairMap
+from .significance import LeftOut, PairCounts, PairMap
 
 Table = tuple[str, list[str], pd.DataFrame, str]  # id in the page, words of the file's name, rows, caption
 
@@ -56,6 +56,12 @@ def pair_table(pair_map: PairMap) -> Table:
     ]
     caption = "Method against method: comparisons over all settings and metrics by verdict."
     return "pair-map", ["method-against-method"], pd.DataFrame(rows), caption
+
+
+def without_table(without: Sequence[LeftOut]) -> Table:
+    """A row per thing that is left out."""
+    caption = "The best method when one family, metric, network or data set is left out."
+    return "without", ["without"], pd.DataFrame([vars(row) for row in without]), caption
 
 
 def needed_table(needed: Sequence[ImagesNeeded]) -> Table:

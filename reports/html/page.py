@@ -19,6 +19,7 @@ from markupsafe import Markup
 
 from ...formatting import plural
 from ...stats import COST, QUALITY, curve_bands, curve_differences, measured
+from ...vocabulary import QUALITY_MEANS
 from ..figures import agreement, charts, curves, depth, pareto, plotly_parts
 from ..figures.style import Look, Picture, looks
 from ..leaderboard.board import Block, Board, Cell, Metric, Row
@@ -239,6 +240,11 @@ class Page:
     @property
     def study(self) -> str:
         return yaml.safe_dump(self.info["study"], sort_keys=False, allow_unicode=True, width=90)
+
+    @property
+    def quality_means(self) -> str:
+        """What the order is over, in a sentence."""
+        return QUALITY_MEANS
 
     @cached_property
     def has_quality(self) -> bool:

@@ -90,6 +90,16 @@ class ContestView:
     tau: float
 
 
+@dataclass(frozen=True)
+class LeftOut:
+    """The order without something: its kind, its name, the best method then, and whether that is another method."""
+
+    kind: str
+    name: str
+    winner: str
+    differs: bool
+
+
 @dataclass(frozen=True, eq=False)
 class Decided:
     """What the tests decide in a run."""
@@ -100,6 +110,24 @@ class Decided:
     def order(self) -> list[dict[str, Any]]:
         """``Run.ranking``, a row per method; empty without two methods on a metric that no control wins."""
         return [{str(key): value for key, value in row.items()} for row in self._ranking.to_dict("records")]
+
+    @cached_property
+    def without(self) -> list[LeftOut]:
+        """The order again without each family, metric, network and data set; empty without an order."""
+        if not self.order:
+            return []
+        titles = {metric.name: metric.title for metric in self.marked.board.metrics}
+        rows = self.marked.verdicts.order().without.drop_duplicates(["kind", "without"])
+        columns = rows[["kind", "without", "winner", "differs"]].itertuples(index=False, name=None)
+        return [
+            LeftOut(
+                str(kind),
+                titles.get(str(name), str(name)) if kind == "metric" else str(name),
+                str(winner),
+                bool(differs),
+            )
+            for kind, name, winner, differs in columns
+        ]
 
     @property
     def contests_counted(self) -> int:

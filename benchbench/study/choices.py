@@ -1,0 +1,93 @@
+"""What a study asks for: networks, data, methods and metrics, each with its parameters and its name in reports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..registry import DatasetPlugin, MethodPlugin, MetricPlugin, ModelPlugin
+
+
+@dataclass(frozen=True, eq=False)
+class ModelChoice:
+    """A network asked for: a registered one, or a value (an nn.Module, a ModelSpec or a function that returns one)."""
+
+    label: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    plugin: ModelPlugin | None = None
+    value: Any = None
+
+    @property
+    def title(self) -> str:
+        """The name in reports: the user's, or the network's display name."""
+        return _title(self)
+
+
+@dataclass(frozen=True, eq=False)
+class DatasetChoice:
+    """Data asked for: a registered dataset, or a value (a Dataset, tensors, a list of photographs)."""
+
+    label: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    plugin: DatasetPlugin | None = None
+    value: Any = None
+
+    @property
+    def title(self) -> str:
+        """The name in reports: the user's, or the data's display name."""
+        return _title(self)
+
+
+@dataclass(frozen=True, eq=False)
+class MethodChoice:
+    """A method with its parameters."""
+
+    label: str
+    params: Mapping[str, Any]
+    plugin: MethodPlugin
+
+    @property
+    def renamed(self) -> bool:
+        """Whether the label is the user's, and not made of the method's name and parameters."""
+        return self.label != self.plugin.label(self.params)
+
+    @property
+    def title(self) -> str:
+        """The name in reports: the user's, or the method's display name."""
+        return _title(self)
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return self.plugin.needs_of(self.params)
+
+
+@dataclass(frozen=True, eq=False)
+class MetricChoice:
+    """A metric under a protocol.
+
+    Attributes:
+        protocol: "custom(...)" for parameters that no named protocol has.
+        user_title: the user's name for it in reports, or "".
+    """
+
+    name: str
+    protocol: str
+    params: Mapping[str, Any]
+    plugin: MetricPlugin
+    user_title: str = ""
+
+    @property
+    def title(self) -> str:
+        """The name in reports."""
+        return self.user_title or self.plugin.title
+
+    @property
+    def label(self) -> str:
+        return f"{self.name}@{self.protocol}"
+
+
+def _title(choice: ModelChoice | DatasetChoice | MethodChoice) -> str:
+    if choice.plugin is None or choice.label != choice.plugin.label(choice.params):
+        return choice.label
+    return choice.plugin.display_name(choice.params)
