@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.lines import Line2D
 
 from benchbench.reports.figures.main_figure import main_figure
 from benchbench.reports.figures.pdf import looks, pictures, write_figures
@@ -27,7 +28,7 @@ def test_one_setting_shows_means_with_their_intervals(marked: Marked) -> None:
     assert picture is not None
     for axis, metric in zip(picture.figure.axes, some.board.of(), strict=True):
         assert axis.get_title().startswith(metric.title[:20])
-        drawn = {(round(x, 9)) for line in axis.lines for x in np.atleast_1d(line.get_xdata())}
+        drawn = {round(x, 9) for line in axis.lines for x in places(line)}
         for key, shown in some.cells.items():
             if key[4] == metric.name and shown.cell.n:
                 assert {round(x, 9) for x in (shown.cell.mean, shown.cell.low, shown.cell.high)} <= drawn
@@ -37,7 +38,7 @@ def test_several_settings_show_mean_ranks(marked: Marked) -> None:
     picture = main_figure(marked, looks(marked))
     assert picture is not None
     for axis, metric in zip(picture.figure.axes, marked.board.of(), strict=True):
-        drawn = {round(float(x), 9) for line in axis.lines for x in line.get_xdata()}
+        drawn = {round(x, 9) for line in axis.lines for x in places(line)}
         ranks: dict[str, list[float]] = {}
         for key, shown in marked.cells.items():
             if key[4] == metric.name and shown.mark.rank == shown.mark.rank:
@@ -54,11 +55,7 @@ def test_hollow_is_significantly_worse(marked: Marked) -> None:
     picture = main_figure(some, looks(some))
     assert picture is not None
     axis = picture.figure.axes[0]
-    hollow = {
-        round(float(line.get_xdata()[0]), 9)
-        for line in axis.lines
-        if line.get_markerfacecolor() == "white"  # type: ignore[index]
-    }
+    hollow = {round(places(line)[0], 9) for line in axis.lines if line.get_markerfacecolor() == "white"}
     assert hollow == {round(shown.cell.mean, 9) for shown in some.cells.values() if shown.mark.worse}
 
 
@@ -85,3 +82,8 @@ def test_the_same_run_gives_the_same_bytes(marked: Marked) -> None:
     assert first is not None
     assert second is not None
     assert first.pdf() == second.pdf()
+
+
+def places(line: Line2D) -> list[float]:
+    """Where a line's points lie, left to right."""
+    return [float(x) for x in np.atleast_1d(np.asarray(line.get_xdata(), dtype=float))]
