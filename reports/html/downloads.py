@@ -90,9 +90,7 @@ def decided_files(decided: Decided) -> dict[str, dict[str, str]]:
     verdicts = decided.marked.verdicts
     if decided.order:
         rows = verdicts.overall
-        caption = (
-            "Mean rank over quality, without what a control wins, and Bradley-Terry strength; 95 % intervals."
-        )
+        caption = "Mean rank over quality, without what a control wins, and Bradley-Terry strength; 95 % intervals."
         files["order"] = _file(["order"], rows, plain_table(caption, "order", list(rows.columns), _texts(rows)))
     if decided.contests:
         header = ["Metric", "Network, data, layer", "Images", *VERDICTS, "detectable", "halves agree"]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 
 from ..figures import family_ranks
 from ..figures.style import Look, Picture
@@ -72,23 +73,19 @@ class Opening:
         return heat_rows(self.heat)
 
     @cached_property
-    def image_sets(self) -> tuple[ImageSet, ...]:
-        """The images of each network and data."""
-        photos = self.board.record.photos
-        places = photos[["model", "dataset"]].drop_duplicates().itertuples(index=False, name=None)
-        sets = (ImageSet(self.board, str(model), str(dataset), MOST_PHOTOS) for model, dataset in places)
-        return tuple(each for each in sets if each.layers)
-
-    @cached_property
     def contrasts(self) -> tuple[BlockContrasts, ...]:
-        """The photographs on which the methods disagree most, for the first settings."""
-        sets = {(each.model, each.dataset): each for each in self.image_sets}
-        blocks = [block for block in self.board.blocks if (block.model, block.dataset) in sets][:MOST_CONTRASTS]
-        return tuple(self._contrasts(block, sets[block.model, block.dataset]) for block in blocks)
+        """The photographs on which the methods disagree most, for the first settings that have photographs."""
+        photos = self.board.record.photos[["model", "dataset"]].drop_duplicates()
+        places = {(str(model), str(dataset)) for model, dataset in photos.itertuples(index=False, name=None)}
+        blocks = [block for block in self.board.blocks if (block.model, block.dataset) in places][:MOST_CONTRASTS]
+        return tuple(each for _, group in groupby(blocks, _place) for each in self._contrasts(list(group)))
 
-    def _contrasts(self, block: Block, images: ImageSet) -> BlockContrasts:
-        values = images.disagreements(block.layer, len(images.photos))
-        return BlockContrasts(block, contrasts(images, block.layer, values))
+    def _contrasts(self, blocks: Sequence[Block]) -> Iterator[BlockContrasts]:
+        """Of the layers of one network and data, whose files of maps are open meanwhile."""
+        images = ImageSet(self.board, blocks[0].model, blocks[0].dataset, MOST_PHOTOS)
+        for block in blocks:
+            values = images.disagreements(block.layer, len(images.photos))
+            yield BlockContrasts(block, contrasts(images, block.layer, values))
 
     @cached_property
     def images_needed(self) -> tuple[ImagesNeeded, ...]:
@@ -110,3 +107,7 @@ class Opening:
     @property
     def accuracy(self) -> list[str]:
         return accuracy_of(self.board)
+
+
+def _place(block: Block) -> tuple[str, str]:
+    return block.model, block.dataset

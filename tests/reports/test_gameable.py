@@ -98,10 +98,10 @@ def test_the_report_compares_them_in_one_table(run: bb.Run) -> None:
     board = board_of(run.record)
     assert [block.layer for block in board.blocks] == ["relu", "stage1"]
     for block in board.blocks:
-        assert {row.method for row in block.methods} == {"gradcam", "saliency"}
-        assert {row.method for row in block.controls} == {"fakecam", "random"}
+        assert {row.method for row in block.methods} == {"Grad-CAM", "Gradient"}
+        assert {row.method for row in block.controls} == {"Fake-CAM", "Random map"}
     drop = [c for c in board.contests if c.key[3] == "average_drop"]
-    assert all("fakecam" in board.gamed[c.key] for c in drop), "image x ones is the image"
+    assert all("Fake-CAM" in board.gamed[c.key] for c in drop), "image x ones is the image"
 
 
 def test_alone_the_input_image_stays_a_place(images: Tensor, tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_the_page_says_what_the_groups_are(run: bb.Run) -> None:
     tables = subgroups.tables(board_of(run.record))
     assert [table.by for table in tables] == ["size", "class"]
     size, by_class = tables
-    assert size.methods == ("gradcam", "layercam", "random"), "controls last"
+    assert size.methods == ("Grad-CAM", "Layer-CAM", "Random map"), "controls last"
     sizes = ("small", "medium", "large")
     assert [(line.metric.name, line.group, line.n) for line in size.lines] == [
         (metric, group, 2) for metric in ("energy_pointing_game", "attribution_auc") for group in sizes
