@@ -54,7 +54,7 @@ class Terminal:
 
     def say(self, what: str) -> None:
         self._bars.start()  # again, where it was stopped
-        self._bars.update(self._task, description=escaped(what))
+        self._bars.update(self._task, description=escaped(what), refresh=True)
 
     def tell(self, what: str) -> None:
         """A line that stays."""

@@ -13,7 +13,7 @@ from . import summary
 from .answer import Answer
 from .marks import Marked
 
-MOST_NOTES = 4
+MOST_NOTES = 3
 
 
 def answer(marked: Marked) -> list[str]:

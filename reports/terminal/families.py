@@ -58,10 +58,10 @@ def _pieces(table: FamilyTable, width: int) -> Iterator[_Piece]:
     """The columns, as many at a time as fit beside the methods."""
     rows = [row for row in table.rows if not row.control][:MOST_METHODS]
     rows += [row for row in table.rows if row.control]
-    names = _Column(one_line(table.family), [Text(one_line(row.method)) for row in rows], max(NAME, width // 4))
-    first = [names]
+    names = [Text(one_line(row.method)) for row in rows]
+    first = [_Column(Text(one_line(table.family)), names, max(NAME, width // 4))]
     if table.ranked:
-        first.append(_Column("mean\nrank", _texts([row.rank for row in rows])))
+        first.append(_Column(Text("mean\nrank"), _texts([row.rank for row in rows])))
     held = list(first)
     for place, column in enumerate(table.columns):
         drawn_column = _Column(_heading(column), _texts([row.cells[place] for row in rows]))
@@ -77,14 +77,13 @@ def _pieces(table: FamilyTable, width: int) -> Iterator[_Piece]:
 class _Column:
     """A heading and a text for each row; ``most``: columns of the terminal beyond which the texts fold."""
 
-    heading: str | Text
+    heading: Text
     texts: Sequence[Text]
     most: int = 0
 
     @property
     def width(self) -> int:
-        head = self.heading.plain if isinstance(self.heading, Text) else self.heading
-        lines = [line for text in (head, *(text.plain for text in self.texts)) for line in text.split("\n")]
+        lines = [line for text in (self.heading, *self.texts) for line in text.plain.split("\n")]
         width = max(cell_len(line) for line in lines)
         return min(width, self.most) if self.most else width
 

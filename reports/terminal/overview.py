@@ -18,7 +18,7 @@ from ..leaderboard.summary import loud
 from .families import drawn
 from .full_tables import FullTables
 
-MOST_LINES = 8  # of warnings
+MOST_LINES = 6  # of warnings
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -118,7 +119,7 @@ def test_a_family_s_best_rank_is_bold_and_what_lacks_settings_never_is(tmp_path:
     assert not cells["gradcam"].second
     assert sum(cell.best for cell in cells.values()) >= 1
     text = " ".join(printed(marked).split())
-    assert f"{cells['gradcam'].text}*" in text
+    assert re.search(rf"{cells['gradcam'].text}( †\d)?\*", text)
     assert "* not in all settings, so not comparable" in text
     assert "gradcam: not applicable: as planted (1 of 2 settings)" in text
 
@@ -170,7 +171,7 @@ def test_the_lowest_and_the_highest_cost_of_the_settings(eight: Marked) -> None:
         means = tidy[(tidy["method"] == row.method) & (tidy["metric"] == "runtime")]["mean"].dropna()
         if len(means):
             low, _, high = row.cells[0].text.partition(" - ")
-            assert (float(low), float(high or low)) == pytest.approx((means.min(), means.max()), abs=0.05)
+            assert (float(low), float(high or low)) == pytest.approx((means.min(), means.max()), abs=0.051)
 
 
 def test_metrics_that_a_control_wins_everywhere_are_named_and_not_shown(tmp_path: Path) -> None:
