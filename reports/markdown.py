@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..errors import BenchError, nearest
 from .escape import markdown
-from .latex.layout import Layout, checked, sheets
+from .latex.layout import TableLayout, checked, sheets
 from .latex.sheet import Scope, Spread
 from .leaderboard.board import Block, Metric, Row
 from .leaderboard.marks import DAGGER, Marked, MarksShown
@@ -30,8 +30,8 @@ def markdown_table(
         raise BenchError(f"unknown spread {spread!r}", where="--spread", hint=nearest(spread, ["auto", *SPREADS]))
     chosen: Spread = "interval" if spread == "auto" else spread  # type: ignore[assignment]
     scope = Scope(marked.board.blocks, marked.board.metrics)
-    layout = checked(Layout(rows, columns, rank), scope)
-    if layout == Layout(columns="metrics"):
+    layout = checked(TableLayout(rows, columns, rank), scope)
+    if layout == TableLayout(columns="metrics"):
         tables = [_markdown(marked, block, chosen) for block in marked.board.blocks]
     else:
         even = marked if isinstance(marked, SelectedMarked) else selected(marked)

@@ -49,7 +49,7 @@ def entry_of(paper: str) -> Entry | None:
             located.pop("note", None)  # its venue says where it is
         return Entry(known["key"], _bibtex(known["type"], known["key"], {**fields, **located}))
     key = re.sub(r"[^A-Za-z0-9]+", "-", place.get("id", name)).strip("-").lower() or "paper"
-    fields = {"title": f"{{{latex(name)}}}"} | ({} if place else {"note": latex(name)})
+    fields = {"key": key, "title": f"{{{latex(name)}}}"} | ({} if place else {"note": latex(name)})
     return Entry(key, _bibtex("misc", key, {**fields, **_located(place)}))
 
 

@@ -19,7 +19,7 @@ COLUMNS = {"methods": ("metrics", "networks", "layers"), "networks": ("metrics",
 
 
 @dataclass(frozen=True)
-class Layout:
+class TableLayout:
     """Where a table has what.
 
     Attributes:
@@ -37,7 +37,7 @@ class Layout:
     cited: Citations = field(default_factory=Citations)
 
 
-def checked(layout: Layout, scope: Scope) -> Layout:
+def checked(layout: TableLayout, scope: Scope) -> TableLayout:
     """The layout with ``auto`` decided.
 
     Raises:
@@ -65,7 +65,7 @@ def checked(layout: Layout, scope: Scope) -> Layout:
     return replace(layout, columns="networks" if single else "metrics")
 
 
-def sheets(marked: Marked, scope: Scope, layout: Layout, spread: Spread) -> Iterator[Sheet]:
+def sheets(marked: Marked, scope: Scope, layout: TableLayout, spread: Spread) -> Iterator[Sheet]:
     """The table as sheets of any width and height; several only where networks have layers of other names."""
     for blocks in _apart(scope.blocks) if layout.columns == "layers" else [scope.blocks]:
         columns = list(_columns(scope, blocks, layout))
@@ -91,7 +91,7 @@ def _network(block: Block) -> tuple[str, str]:
     return block.model, block.dataset
 
 
-def _columns(scope: Scope, blocks: Sequence[Block], layout: Layout) -> Iterator[Column]:
+def _columns(scope: Scope, blocks: Sequence[Block], layout: TableLayout) -> Iterator[Column]:
     if layout.columns == "metrics":
         yield from (Column(Place(metric=key_of(m)), part=COST if m.is_cost else "") for m in scope.metrics)
     elif layout.columns == "methods":
@@ -111,7 +111,7 @@ def _columns(scope: Scope, blocks: Sequence[Block], layout: Layout) -> Iterator[
             yield from (Column(replace(_place(block), metric=key), "", tuple(heads), block.title) for key in metrics)
 
 
-def _lines(scope: Scope, blocks: Sequence[Block], layout: Layout) -> Iterator[Line]:
+def _lines(scope: Scope, blocks: Sequence[Block], layout: TableLayout) -> Iterator[Line]:
     """Each group of rows, with a heading where there are several."""
     groups = list(_groups(scope, blocks, layout))
     for text, place, rows in groups:
@@ -120,7 +120,7 @@ def _lines(scope: Scope, blocks: Sequence[Block], layout: Layout) -> Iterator[Li
         yield from (replace(row, rule=row.rule and len(groups) == 1) for row in rows)
 
 
-def _groups(scope: Scope, blocks: Sequence[Block], layout: Layout) -> Iterator[tuple[str, Place, list[Line]]]:
+def _groups(scope: Scope, blocks: Sequence[Block], layout: TableLayout) -> Iterator[tuple[str, Place, list[Line]]]:
     """By what is neither in the rows nor in the columns: its text, its place, and the rows of it."""
     for setting, metric, method in _outer(scope, blocks, layout):
         here = [block for block in blocks if setting in (None, _outer_setting(block, layout))]
@@ -136,7 +136,7 @@ def _groups(scope: Scope, blocks: Sequence[Block], layout: Layout) -> Iterator[t
 
 
 def _outer(
-    scope: Scope, blocks: Sequence[Block], layout: Layout
+    scope: Scope, blocks: Sequence[Block], layout: TableLayout
 ) -> Iterator[tuple[tuple[str, str, str] | None, Key | None, str]]:
     """What the groups of rows are of: settings, metrics and methods, as far as rows and columns leave them open."""
     by_setting = layout.rows == "methods" and layout.columns in ("metrics", "layers")
@@ -152,7 +152,7 @@ def _outer(
         yield from ((setting, metric, method) for metric in metrics for method in methods)
 
 
-def _outer_setting(block: Block, layout: Layout) -> tuple[str, str, str]:
+def _outer_setting(block: Block, layout: TableLayout) -> tuple[str, str, str]:
     """The part of a block's setting that its columns do not say."""
     return block.model, block.dataset, "" if layout.columns == "layers" else block.layer
 

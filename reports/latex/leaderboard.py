@@ -14,7 +14,7 @@ from ..leaderboard.selected import SelectedMarked, selected
 from . import supplementary
 from .bibliography import citations
 from .captions import caption, paragraph
-from .layout import Layout, checked, sheets
+from .layout import TableLayout, checked, sheets
 from .paging import ONE_COLUMN, floats, split
 from .sheet import SEP, STRETCH, Citations, Scope, Sheet, Spread
 from .tabular import tabular
@@ -66,7 +66,7 @@ def render(
     even = marked if isinstance(marked, SelectedMarked) else selected(marked)
     scope = _scope(even)
     cited = _citations(even) if cite else Citations()
-    layout = Layout(rows, "settings" if style == "compact" else columns, rank, cited)
+    layout = TableLayout(rows, "settings" if style == "compact" else columns, rank, cited)
     wanted: str = "none" if style == "compact" else spread
     return _document(even, scope, checked(layout, scope), wanted)
 
@@ -74,7 +74,7 @@ def render(
 def block_table(marked: Marked, block: Block, label: str, cost: bool) -> str:
     """The quality, or the costs, of one block, with intervals; ``label`` is what ``\\ref`` calls it after ``tab:``."""
     scope = Scope([block], block.costs if cost else block.quality, label)
-    return _document(marked, scope, Layout(columns="metrics"), "interval")
+    return _document(marked, scope, TableLayout(columns="metrics"), "interval")
 
 
 def _refuse(style: str, rows: str, columns: str, rank: bool, cite: bool) -> None:
@@ -96,7 +96,7 @@ def _citations(marked: Marked) -> Citations:
     return Citations(citations(info["methods"], ["name"]), citations(info["metrics"], ["name", "protocol"]))
 
 
-def _document(marked: Marked, scope: Scope, layout: Layout, wanted: str) -> str:
+def _document(marked: Marked, scope: Scope, layout: TableLayout, wanted: str) -> str:
     """The floats, and the paragraph."""
     spread, parts = _with_spread(marked, scope, layout, wanted)
     labels = [f"tab:{scope.label}" + (f"-{number}" if len(parts) > 1 else "") for number in range(1, len(parts) + 1)]
@@ -106,7 +106,7 @@ def _document(marked: Marked, scope: Scope, layout: Layout, wanted: str) -> str:
     return f"{PREAMBLE}\n{body}\n{_text(marked, scope, spread, layout.rank)}"
 
 
-def _with_spread(marked: Marked, scope: Scope, layout: Layout, wanted: str) -> tuple[Spread, list[list[Sheet]]]:
+def _with_spread(marked: Marked, scope: Scope, layout: TableLayout, wanted: str) -> tuple[Spread, list[list[Sheet]]]:
     """The floats with the spread that is wanted; ``auto`` decides by their number."""
     tried: tuple[Spread, ...] = ("interval", "none") if wanted == "auto" else (wanted,)  # type: ignore[assignment]
     for spread in tried:
