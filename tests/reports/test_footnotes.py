@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -66,7 +67,8 @@ def test_a_mean_over_other_images_says_so(masked: Record) -> None:
 
 def test_every_format_has_the_merged_note(masked: Record) -> None:
     head = "gradcam, scorecam and 3 more: of 12 images 3 not applicable"
-    assert words(html_of(masked)).count(head) == 1
+    page = re.sub(r"<script.*?</script>", "", html_of(masked), flags=re.DOTALL)  # LaTeX to save
+    assert words(page).count(head) == 1
     assert tables.render_table(marked_of(masked), "markdown").count(head) == 1
     assert latex.render(marked_of(masked)).replace(r"\allowbreak{}", "").count(head) == 1
     console = Console(width=80, record=True)

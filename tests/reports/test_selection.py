@@ -74,9 +74,9 @@ def test_a_failed_sanity_check_stays_without_the_control(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("selection", "message"),
     [
-        (Selection(methods=("gradcm",)), "--methods: the run has no method 'gradcm'. Did you mean 'gradcam'"),
+        (Selection(methods=("gradcm",)), "--methods: the run has no method 'gradcm'. Did you mean 'Grad-CAM'"),
         (Selection(metrics=("deletoin",)), "--metrics: the run has no metric 'deletoin'. Did you mean 'deletion'"),
-        (Selection(networks=("tinynt",)), "--networks: the run has no network 'tinynt'. Did you mean 'tinynet'"),
+        (Selection(networks=("tinynt",)), "--networks: the run has no network 'tinynt'. Did you mean 'Tiny Net'"),
         (Selection(datasets=("photoz",)), "--datasets: the run has no dataset 'photoz'. Did you mean 'photos'"),
         (Selection(layers=("stage5",)), "--layers: the run has no layer 'stage5'. Did you mean 'stage"),
         (Selection(names={"gradcm": "x"}), "--names: the run has no method, metric, network, data or layer 'gradcm'"),
