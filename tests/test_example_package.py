@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from .cli.commands import Command, Done, processes
 from .test_packaging import ROOT, tracked, wheel
 
 __all__ = ["wheel"]
 EXAMPLE = "docs/examples/benchbench-contrast"
+PACKAGE = "benchbench_contrast"
 
 
 @pytest.fixture(scope="module")
@@ -32,19 +34,23 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def site(wheel: Path, project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Both packages, installed into a folder of their own, without a network."""
     folder = tmp_path_factory.mktemp("site")
-    for source, options in ((wheel, []), (project, ["--no-build-isolation"])):
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", *options]
-        done = subprocess.run([*pip, "--target", str(folder), str(source)], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
+    options = ("--quiet", "--no-index", "--no-deps", "--no-build-isolation", "--target", str(folder))
+    command = [sys.executable, "-m", "pip", "install", *options, str(wheel), str(project)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
     return folder
 
 
 def run(site: Path, place: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(site), "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, **settings(site)}
     environment.pop("PYTEST_DISABLE_PLUGIN_AUTOLOAD", None)
     return subprocess.run(
         [sys.executable, *words], capture_output=True, text=True, cwd=place, env=environment, check=False
     )
+
+
+def settings(site: Path) -> dict[str, str]:
+    return {"PYTHONPATH": str(site), "OMP_NUM_THREADS": "1"}
 
 
 def test_its_own_tests_pass(site: Path, project: Path) -> None:
@@ -57,20 +63,27 @@ def test_its_own_tests_pass(site: Path, project: Path) -> None:
     assert " skipped" not in done.stdout
 
 
-def test_its_tests_fail_when_the_method_does(site: Path, project: Path) -> None:
-    """A step more than the formula: closed form, snapshot and baseline all say so."""
-    code = site / "benchbench_contrast" / "methods.py"
-    sound = code.read_text()
-    try:
-        code.write_text(sound.replace("return relu(contribution -", "return relu(contribution.abs() -"))
-        words = ["-q", "-rf", "-p", "no:cacheprovider", "-k", "not contract and not cost"]
-        done = run(site, project, "-m", "pytest", *words)
-    finally:
-        code.write_text(sound)
-    failed = {line.split("::")[1].split(" ")[0] for line in done.stdout.splitlines() if line.startswith("FAILED")}
+@pytest.fixture(scope="module")
+def commands(site: Path, project: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Done]:
+    """The two lists; and its tests, where a method with a step more than the formula stands before the installed."""
+    faulty = tmp_path_factory.mktemp("faulty")
+    shutil.copytree(site / PACKAGE, faulty / PACKAGE)
+    code = faulty / PACKAGE / "methods.py"
+    code.write_text(code.read_text().replace("return relu(contribution -", "return relu(contribution.abs() -"))
+    options = ["-q", "-rf", "-p", "no:cacheprovider", "-k", "not contract and not cost"]
+    lists = [Command(["benchbench", "list", kind]) for kind in ("methods", "metrics")]
+    tests = Command(["pytest", *options, "--override-ini", f"pythonpath={faulty}"])
+    return processes([*lists, tests], project, settings(site))
+
+
+def test_its_tests_fail_when_the_method_does(commands: list[Done]) -> None:
+    """Closed form, snapshot and baseline all say so."""
+    output = commands[2].stdout
+    failed = {line.split("::")[1].split(" ")[0] for line in output.splitlines() if line.startswith("FAILED")}
     assert {"test_closed_form[1.0]", "test_its_maps_are_what_they_were", "test_it_is_not_worse_than_it_was"} <= failed
 
 
-def test_the_command_line_lists_them(site: Path, project: Path) -> None:
-    assert "contrastcam" in run(site, project, "-m", "benchbench", "list", "methods").stdout
-    assert "bright_area" in run(site, project, "-m", "benchbench", "list", "metrics").stdout
+def test_the_command_line_lists_them(commands: list[Done]) -> None:
+    methods, metrics, _ = commands
+    assert "contrastcam" in methods.stdout
+    assert "bright_area" in metrics.stdout

@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -50,16 +51,28 @@ def room(path: Path) -> str:
     return parts[0] if parts[0] != "benchbench" else parts[1]
 
 
-def files() -> list[Path]:
+@cache
+def files() -> tuple[Path, ...]:
     paths = [p for p in (ROOT / "benchbench").rglob("*.py") if not p.is_symlink()]
     inside = [p for p in paths if p.relative_to(ROOT).parts[1] not in ("methods", "metrics", "reports")]
-    return inside + [p for name in ("methods", "metrics", "reports") for p in (ROOT / name).rglob("*.py")]
+    return (*inside, *(p for name in ("methods", "metrics", "reports") for p in (ROOT / name).rglob("*.py")))
 
 
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def nodes_of(path: Path) -> tuple[ast.AST, ...]:
+    """All of a file's tree."""
+    return tuple(ast.walk(tree_of(path)))
+
+
+@cache
 def imports(path: Path, top_only: bool) -> list[tuple[str, int]]:
     """Absolute module names; relative ones resolved. ``top_only`` leaves out what is imported inside functions."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    nodes = tree.body if top_only else ast.walk(tree)
+    nodes = tree_of(path).body if top_only else nodes_of(path)
     parts = path.relative_to(ROOT).with_suffix("").parts
     package = parts[:-1] if parts[0] == "benchbench" else ("benchbench", *parts[:-1])
     imported = []
@@ -111,7 +124,7 @@ def _module(path: Path) -> str:
 def _submodules(path: Path) -> Iterator[str]:
     """What ``from PACKAGE import NAME`` may name as a module."""
     package = _module(path).rpartition(".")[0].split(".")
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes_of(path):
         if isinstance(node, ast.ImportFrom) and node.level:
             base = [*package[: len(package) - node.level + 1], *([node.module] if node.module else [])]
             yield from (".".join([*base, alias.name]) for alias in node.names)
@@ -130,32 +143,40 @@ def test_a_room_cannot_be_imported_by_its_bare_name(name: str) -> None:
         importlib.import_module(name)
 
 
-def modules_after(code: str) -> set[str]:
-    script = f"import sys, json\n{code}\nprint(json.dumps(sorted(sys.modules)))"
+STEPS = {  # imported in this order; before a step, only what the steps before it load is there
+    "pytest": "import benchbench.pytest_plugin",
+    "command line": "import benchbench.cli",
+    "report": "import benchbench.results.schema, benchbench.stats\n"
+    "from benchbench.reports import html, leaderboard_files",
+    "photos": "import benchbench.datasets as d\nd.photos.photos().ids",
+}
+
+
+@pytest.fixture(scope="module")
+def loaded() -> dict[str, set[str]]:
+    """By step, the modules that are there after it, in a process of its own."""
+    script = "import sys, json\n"
+    script += "\n".join(f"{code}\nprint(json.dumps(sorted(sys.modules)))" for code in STEPS.values())
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
-    return set(json.loads(done.stdout.splitlines()[-1]))
+    lines = done.stdout.splitlines()[-len(STEPS) :]
+    return {step: set(json.loads(line)) for step, line in zip(STEPS, lines, strict=True)}
 
 
-def test_pytest_does_not_wait_for_torch() -> None:
+def test_pytest_does_not_wait_for_torch(loaded: dict[str, set[str]]) -> None:
     """The plugin is loaded in every session of whoever has benchbench installed."""
-    loaded = modules_after("import benchbench.pytest_plugin")
-    assert not loaded & {"torch", "numpy", "pandas", "pydantic", "benchbench.registry"}
+    assert not loaded["pytest"] & {"torch", "numpy", "pandas", "pydantic", "benchbench.registry"}
 
 
-def test_the_command_line_does_not_wait_for_torch() -> None:
-    loaded = modules_after("import benchbench.cli")
-    assert not loaded & {"torch", "pandas", "scipy", "matplotlib"}
+def test_the_command_line_does_not_wait_for_torch(loaded: dict[str, set[str]]) -> None:
+    assert not loaded["command line"] & {"torch", "pandas", "scipy", "matplotlib"}
 
 
-def test_a_report_is_rebuilt_without_torch() -> None:
-    loaded = modules_after(
-        "import benchbench.results.schema, benchbench.stats\nfrom benchbench.reports import html, leaderboard_files"
-    )
-    assert "torch" not in loaded
+def test_a_report_is_rebuilt_without_torch(loaded: dict[str, set[str]]) -> None:
+    assert "torch" not in loaded["report"]
 
 
-def test_foolbox_is_never_imported() -> None:
-    assert "foolbox" not in modules_after("import benchbench.datasets as d\nd.photos.photos().ids")
+def test_foolbox_is_never_imported(loaded: dict[str, set[str]]) -> None:
+    assert "foolbox" not in loaded["photos"]
 
 
 # Where results are kept and said; what makes numbers may use these, though no number comes from them.
@@ -192,14 +213,15 @@ def test_no_name_means_two_things() -> None:
     """No two public classes of one name; no function in the face of a package that hides its module."""
     classes: dict[str, Path] = {}
     for path in files():
-        body = ast.parse(path.read_text(encoding="utf-8")).body
-        for name in [node.name for node in body if isinstance(node, ast.ClassDef) and not node.name.startswith("_")]:
+        for name in [
+            node.name for node in tree_of(path).body if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+        ]:
             assert name not in classes, f"{path} and {classes[name]} have a class {name} each"
             classes[name] = path
     for path in files():
         if path.name == "__init__.py":
             modules = {p.stem for p in path.parent.glob("*.py")} | {p.name for p in path.parent.iterdir() if p.is_dir()}
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            for node in nodes_of(path):
                 if isinstance(node, ast.ImportFrom) and node.module:
                     hidden = {alias.asname or alias.name for alias in node.names} & modules
                     assert not hidden, f"{path}: {hidden}"
@@ -209,7 +231,7 @@ def test_files_and_functions_stay_small() -> None:
     for path in files():
         text = path.read_text(encoding="utf-8")
         assert text.count("\n") <= 330, f"{path} is long: what is its second job?"
-        for node in ast.walk(ast.parse(text)):
+        for node in nodes_of(path):
             if isinstance(node, ast.FunctionDef):
                 length = (
                     (node.end_lineno or node.lineno) - node.lineno - len((ast.get_docstring(node) or "").split("\n"))

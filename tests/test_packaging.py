@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import zipfile
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ ROOT = Path(__file__).parent.parent
 ROOMS = ("methods", "metrics", "reports")
 
 
+@cache
 def tracked() -> list[str]:
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
     if listed.returncode:
@@ -20,10 +22,10 @@ def tracked() -> list[str]:
     return listed.stdout.splitlines()
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from git's files alone, with the setuptools that is installed: no network."""
-    source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+@cache
+def built_wheel(folder: Path) -> Path:
+    """Built from git's files alone, with the setuptools that is installed: no network. Once for both files of tests."""
+    source, out = folder / "wheel-source", folder / "wheel"
     for name in tracked():
         target = source / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -36,6 +38,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert done.returncode == 0, done.stdout + done.stderr
     (built,) = out.glob("*.whl")
     return built
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built_wheel(tmp_path_factory.getbasetemp())
 
 
 def test_the_wheel_holds_what_git_lists(wheel: Path) -> None:

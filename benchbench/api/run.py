@@ -286,8 +286,20 @@ class Run:
         Raises:
             BenchError: they cannot be written there, or a link stands in their place, which may lead anywhere.
         """
-        for path in (self.folder / "tables", self.folder / "report.html"):
-            if path.is_symlink():
-                raise BenchError("it is a link; the report is written to this path", where=str(path), hint="Remove it")
-        tables.write_tables(self._marked, self.folder / "tables")
-        return document.write(self._marked, self.folder / "report.html")
+        page = self._no_link("report.html")
+        self.write_tables()
+        return document.write(self._marked, page)
+
+    def write_tables(self) -> list[Path]:
+        """Write tables/ into the folder: the leaderboard as CSV, Markdown and LaTeX; returns the files' paths.
+
+        Raises:
+            BenchError: as ``report``.
+        """
+        return tables.write_tables(self._marked, self._no_link("tables"))
+
+    def _no_link(self, name: str) -> Path:
+        path = self.folder / name
+        if path.is_symlink():
+            raise BenchError("it is a link; the report is written to this path", where=str(path), hint="Remove it")
+        return path

@@ -41,6 +41,8 @@ _OVERWRITE = "Keep only this study's results, even if the folder holds another s
 Overwrite = Annotated[bool, typer.Option("--overwrite", help=_OVERWRITE)]
 _RETRY = "Also retry cells that failed twice in the same way; cells that failed once are always retried"
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help=_RETRY)]
+_NO_REPORT = "Write results and tables, but no report.html; benchbench report RUN writes it from the results"
+NoReport = Annotated[bool, typer.Option("--no-report", help=_NO_REPORT)]
 
 
 def _version(show: bool) -> None:
@@ -87,6 +89,7 @@ def run_command(
     out: Annotated[Path | None, typer.Option(help="The run's folder; runs/NAME by default")] = None,
     overwrite: Overwrite = False,
     retry_failed: RetryFailed = False,
+    no_report: NoReport = False,
 ) -> None:
     """Run a study: maps, metrics, tables and the report. Results that the folder already has are not recomputed."""
     listed = {"models": models, "datasets": datasets, "methods": methods, "metrics": metrics}
@@ -101,7 +104,7 @@ def run_command(
         overrides["layers"] = layers if layers in ("last", "stages") else [name.strip() for name in layers.split(",")]
     final_study = study_of(study, plugin, listed, single, overrides)
     folder = out or Path("runs") / (study.stem if study else "default")
-    run_study(final_study, folder, overwrite=overwrite, retry_failed=retry_failed)
+    run_study(final_study, folder, report=not no_report, overwrite=overwrite, retry_failed=retry_failed)
 
 
 @app.command("reliability", cls=Once)

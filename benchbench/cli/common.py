@@ -139,7 +139,8 @@ def study_of(
     return Study(**{**read_yaml(Path(str(files("benchbench") / "default_study.yaml"))), **options})
 
 
-def run_study(study: Any, out: Path, **how: bool) -> None:
+def run_study(study: Any, out: Path, *, report: bool = True, **how: bool) -> None:
+    """Run a study and show what it says; ``report``: with the page."""
     from rich.console import Console
 
     from ..engine.progress import Terminal
@@ -148,7 +149,9 @@ def run_study(study: Any, out: Path, **how: bool) -> None:
     console = screen()
     progress = Terminal(Console(stderr=True))
     try:
-        done = study.run(out, progress=progress, **how)
+        done = study.run(out, progress=progress, report=report, **how)
+        if not report:
+            done.write_tables()
     finally:
         progress.stop()
     for shown in done.printed():
@@ -169,12 +172,12 @@ def run_study(study: Any, out: Path, **how: bool) -> None:
         f"({reused} reused from an earlier run)",
         highlight=False,
     )
-    console.print(
-        f"Report: {out / 'report.html'}   Tables: {out / 'tables'}", highlight=False, markup=False, soft_wrap=True
-    )
+    page = out / "report.html"
+    shown = f"Report: {page}" if report else f"No report: benchbench report {out} writes it"
+    if not report and page.exists():
+        shown = f"{page} is as it was before this run: benchbench report {out} writes it anew"
+    console.print(f"{shown}   Tables: {out / 'tables'}", highlight=False, markup=False, soft_wrap=True)
     if done.failed:
-        console.print(
-            f"{plural(done.failed, 'row')} failed: the reasons are in the report and in results.parquet",
-            style="bold red",
-        )
+        where = "the report and in results.parquet" if report else "results.parquet"
+        console.print(f"{plural(done.failed, 'row')} failed: the reasons are in {where}", style="bold red")
         raise typer.Exit(1)

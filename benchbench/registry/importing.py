@@ -101,7 +101,7 @@ def _hides(name: str, module: ModuleType, folder: Path) -> bool:
     top, file = name.partition(".")[0], _file(module)
     if file is None or top.startswith((_USER, _ASIDE)) or top in ("benchbench", "__main__"):
         return False
-    if _within(module, folder) or is_library(file):
+    if is_library(file) or _within(module, folder):
         return False
     there = (folder / f"{top}.py").is_file() or (folder / top / "__init__.py").is_file()
     return there or _MARK in vars(module)
@@ -109,7 +109,7 @@ def _hides(name: str, module: ModuleType, folder: Path) -> bool:
 
 def _within(module: ModuleType, folder: Path) -> bool:
     file = _file(module)
-    return file is not None and folder in file.resolve().parents and not is_library(file)
+    return file is not None and not is_library(file) and folder in file.resolve().parents  # resolving is the slow part
 
 
 def _file(module: ModuleType) -> Path | None:

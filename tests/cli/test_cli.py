@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import os
-import subprocess
-import sys
-from contextlib import chdir, redirect_stderr, redirect_stdout
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from unittest import mock
@@ -19,29 +13,12 @@ import yaml
 from PIL import Image
 
 import benchbench as bb
-from benchbench.cli import main
 from benchbench.registry import METHODS
 from benchbench.regression import Baseline
 
+from .commands import benchbench
+
 QUICK = ["--methods", "center", "--metrics", "deletion", "--samples", "2"]
-
-
-@dataclass(frozen=True)
-class Done:
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def benchbench(*words: str, cwd: Path) -> Done:
-    """The entry point in this process, so that torch is imported once; test_help runs it as a process of its own."""
-    out, err, code = io.StringIO(), io.StringIO(), 0
-    with chdir(cwd), redirect_stdout(out), redirect_stderr(err), mock.patch.object(sys, "argv", ["benchbench", *words]):
-        try:
-            main()
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-    return Done(code, out.getvalue(), err.getvalue())
 
 
 @pytest.fixture(scope="module")
@@ -78,15 +55,6 @@ def finished(place: Path) -> Path:
     return place / "runs" / "study"
 
 
-def test_as_a_process_of_its_own(place: Path) -> None:
-    command = [sys.executable, "-c", "from benchbench.cli import main; main()"]
-    helped = subprocess.run([*command, "--help"], capture_output=True, text=True, check=True, cwd=place)
-    assert all(word in helped.stdout for word in ("run", "report", "list"))
-    wrong = subprocess.run([*command, "run", "absent.yaml"], capture_output=True, text=True, check=False, cwd=place)
-    assert wrong.returncode == 2
-    assert wrong.stderr.startswith("benchbench: absent.yaml: no such study file")
-
-
 def test_a_run_leaves_its_folder(finished: Path) -> None:
     for name in ("run.json", "results.parquet", "curves.parquet", "report.html"):
         assert (finished / name).is_file()
@@ -105,8 +73,23 @@ def test_what_is_printed(place: Path, finished: Path) -> None:
     assert max(len(line) for line in done.stdout.splitlines()) <= 80
 
 
+def test_without_a_report_there_are_results_and_tables(place: Path, finished: Path) -> None:
+    done = benchbench("run", "study.yaml", "--no-report", "--out", "plain", cwd=place)
+    assert done.returncode == 0, done.stderr
+    assert "No report: benchbench report plain writes it   Tables: plain/tables" in done.stdout
+    page = place / "plain" / "report.html"
+    assert not page.exists()
+    assert len(pd.read_parquet(place / "plain" / "results.parquet")) == 3 * 2
+    written = {path.name: path.read_text() for path in (place / "plain" / "tables").iterdir()}
+    assert written == {path.name: path.read_text() for path in (finished / "tables").iterdir()}
+    page.write_text("of an earlier run")
+    done = benchbench("run", "study.yaml", "--no-report", "--out", "plain", cwd=place)
+    assert "plain/report.html is as it was before this run: benchbench report plain writes it anew" in done.stdout
+    assert page.read_text() == "of an earlier run"
+
+
 def test_options_override_the_file(place: Path) -> None:
-    done = benchbench("run", "study.yaml", *QUICK, "--seed", "3", "--out", "other", cwd=place)
+    done = benchbench("run", "study.yaml", *QUICK, "--seed", "3", "--no-report", "--out", "other", cwd=place)
     assert done.returncode == 0, done.stderr
     info = json.loads((place / "other" / "run.json").read_text())
     assert (info["study"]["methods"], info["study"]["samples"], info["seed"]) == (["center"], 2, 3)
@@ -273,26 +256,6 @@ def test_ctrl_c_is_one_line(place: Path, words: list[str], inside: str, ending: 
     assert done.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize(
-    ("words", "code"),
-    [
-        (["list", "metrics"], 0),
-        (["report", "runs/study", "--format=csv"], 0),
-        (["check", "runs/study", "--baseline=kept.json", "--format=json"], 141),
-    ],
-)
-@pytest.mark.usefixtures("finished")
-def test_a_reader_that_has_gone_is_no_failure(place: Path, words: list[str], code: int) -> None:
-    """As ``| head -1``; but the exit code of a check is its answer, and an answer that nobody got is not a pass."""
-    assert benchbench("baseline", "runs/study", "--out=kept.json", cwd=place).returncode == 0
-    read, write = os.pipe()
-    os.close(read)
-    command = [sys.executable, "-m", "benchbench", *words]
-    done = subprocess.run(command, cwd=place, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
-    os.close(write)
-    assert (done.returncode, done.stderr) == (code, "")
-
-
 @pytest.fixture
 def owned(place: Path, finished: Path) -> Path:
     """A folder with photographs, a network, a study and its finished run, and a link to one of the photographs."""
@@ -372,7 +335,7 @@ def test_a_key_twice_in_a_study_file(place: Path) -> None:
 
 
 def test_peers_names_are_shown_as_ours(place: Path) -> None:
-    words = ["--method", "GradCAM,Center", "--metric", "Deletion@RISE-28", "--out", "aliases"]
+    words = ["--method", "GradCAM,Center", "--metric", "Deletion@RISE-28", "--no-report", "--out", "aliases"]
     assert benchbench("run", "study.yaml", *words, cwd=place).returncode == 0
     table = pd.read_parquet(place / "aliases" / "results.parquet")
     assert set(table["method"]) == {"gradcam", "center"}
@@ -418,13 +381,23 @@ def test_failed_rows_are_exit_code_1(place: Path) -> None:
         "@method('fails', needs='activation')\n"
         "def fails(layer):\n    'Fails.'\n    raise ValueError('as planted')\n"
     )
-    words = ["run", "study.yaml", "--plugin", "fails.py", "--methods", "gradcam,fails", "--out", "failed"]
+    words = [
+        "run",
+        "study.yaml",
+        "--plugin",
+        "fails.py",
+        "--methods",
+        "gradcam,fails",
+        "--no-report",
+        "--out",
+        "failed",
+    ]
     try:
         done = benchbench(*words, cwd=place)
     finally:
         METHODS.remove("fails")
     assert done.returncode == 1
-    assert "3 rows failed" in done.stdout
+    assert "3 rows failed: the reasons are in results.parquet" in done.stdout
     table = pd.read_parquet(place / "failed" / "results.parquet")
     assert table[table["status"] == "failed"]["reason"].tolist() == ["ValueError: as planted (fails.py:5)"] * 3
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,7 +14,7 @@ from benchbench.files import ASIDE, publish
 from benchbench.study.spec import StudySpec
 from benchbench.study.study_file import MOST, read_yaml
 
-from .test_cli import benchbench
+from .commands import benchbench
 
 STUDY = {"models": ["net.py:small"], "layers": ["1"], "methods": ["gradcam"], "metrics": ["deletion"]}
 
@@ -35,19 +33,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / "data" / name).mkdir(parents=True)
         Image.new("RGB", (40, 40), (len(name) * 30, 90, 200)).save(folder / "data" / name / "a.png")
     (folder / "study.yaml").write_text(yaml.safe_dump({**STUDY, "datasets": [{"name": "folder", "root": "data"}]}))
-    done = benchbench("run", "study.yaml", "--out", "run", cwd=folder)
+    done = benchbench("run", "study.yaml", "--no-report", "--out", "run", cwd=folder)
     assert done.returncode == 0, done.stderr
     return folder
-
-
-@pytest.mark.parametrize("words", ["run study.yaml --out run", "list methods", "report run --format markdown"])
-def test_a_terminal_without_unicode(words: str, place: Path) -> None:
-    plain = os.environ | {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "LC_ALL": "C"}
-    command = [sys.executable, "-m", "benchbench", *words.split()]
-    done = subprocess.run(command, cwd=place, env=plain, capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert b"Traceback" not in done.stdout + done.stderr
-    assert done.stdout.isascii()
 
 
 @pytest.mark.parametrize(
@@ -110,8 +98,8 @@ def _bomb(levels: int) -> str:
 BOMBS = {
     "aliases": (_bomb(9), "more than 20,000 keys and values"),
     "an alias of itself": ("methods: &a [*a]", "more than 20,000 keys and values"),
-    "names": (f"methods: [{', '.join(f'm{i}' for i in range(100_000))}]", "more than 20,000 keys and values"),
-    "depth": ("methods: " + "[" * 5_000 + "]" * 5_000, "nested too deeply"),
+    "names": (f"methods: [{', '.join(f'm{i}' for i in range(MOST))}]", "more than 20,000 keys and values"),
+    "depth": ("methods: " + "[" * 1_500 + "]" * 1_500, "nested too deeply"),
     "bytes": ("# " + "x" * 5_000_000, "more than 4,000,000 bytes"),
 }
 
@@ -130,7 +118,7 @@ def test_a_study_file_that_would_grow_without_end(name: str, tmp_path: Path, mon
 
 
 def test_a_large_study_file_is_read(tmp_path: Path) -> None:
-    (tmp_path / "study.yaml").write_text(yaml.safe_dump({"methods": [f"m{i}" for i in range(MOST - 10)]}))
+    (tmp_path / "study.yaml").write_text(f"methods: [{', '.join(f'm{i}' for i in range(MOST - 10))}]")
     assert len(read_yaml(tmp_path / "study.yaml")["methods"]) == MOST - 10
 
 

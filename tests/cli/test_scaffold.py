@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,26 +12,33 @@ import pytest
 from benchbench.cli.scaffold import new_method
 from benchbench.errors import BenchError
 from benchbench.study.spec import StudySpec
+from tests.sessions import imports_kept, session_here
 
-from .test_cli import benchbench
+from .commands import benchbench
 
+__all__ = ["imports_kept"]
 ROOT = Path(__file__).parents[2]
 
 
-def test_it_runs_and_passes_its_own_test(tmp_path: Path) -> None:
-    done = benchbench("new", "method", "contrast-cam++", cwd=tmp_path)
+@pytest.fixture
+def tested(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """What pytest prints of the tests in pytester's folder, with this checkout's plugin."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+
+    def run(*words: str) -> str:
+        options = ("-q", "-p", "no:cacheprovider", "-p", "benchbench.pytest_plugin")
+        return session_here(pytester, *options, *words).stdout.str()
+
+    return run
+
+
+def test_it_runs_and_passes_its_own_test(pytester: pytest.Pytester, tested: Callable[..., str]) -> None:
+    done = benchbench("new", "method", "contrast-cam++", cwd=pytester.path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[:2] == ["contrast_cam_plus_plus.py", "test_contrast_cam_plus_plus.py"]
-    tested = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "."],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        check=False,
-        env={"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PATH": ""},
-    )
-    assert "10 passed" in tested.stdout, tested.stdout + tested.stderr
-    clean(tmp_path)
+    output = tested(".")
+    assert "10 passed" in output, output
+    clean(pytester.path)
 
 
 def clean(folder: Path) -> None:
@@ -41,46 +49,37 @@ def clean(folder: Path) -> None:
         assert done.returncode == 0, done.stdout
 
 
-def test_with_a_gate_it_holds_itself_to_its_baseline(tmp_path: Path) -> None:
+def test_with_a_gate_it_holds_itself_to_its_baseline(pytester: pytest.Pytester, tested: Callable[..., str]) -> None:
     """Without a baseline it fails and says how to write it; then it passes, and another formula fails."""
-    done = benchbench("new", "method", "contrast-cam", "--gate", cwd=tmp_path)
+    folder = pytester.path
+    done = benchbench("new", "method", "contrast-cam", "--gate", cwd=folder)
     assert done.returncode == 0, done.stderr
     assert "contrast_cam.yaml" in done.stdout.splitlines()
-    clean(tmp_path)
-    study = tmp_path / "contrast_cam.yaml"
+    clean(folder)
+    study = folder / "contrast_cam.yaml"
     assert StudySpec.from_yaml(study, methods=["gradcam"]).samples == 12
     quick = study.read_text().replace("samples: 12 ", "samples: 2 ").replace("deletion, insertion, ", "")
     study.write_text(quick)
-    (tmp_path / "conftest.py").write_text('pytest_plugins = ["benchbench.pytest_plugin"]\n')
-
-    def gate(*words: str) -> str:
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:benchbench", "-k", "gate"]
-        env = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PATH": ""}
-        tested = subprocess.run([*command, *words], capture_output=True, text=True, cwd=tmp_path, check=False, env=env)
-        return tested.stdout + tested.stderr
-
-    assert "Run pytest --benchbench-update" in gate()
-    assert "1 passed" in gate("--benchbench-update")
-    assert "1 passed" in gate()
-    file = tmp_path / "contrast_cam.py"
+    assert "Run pytest --benchbench-update" in tested("-k", "gate")
+    # a smaller network from here on: the study's own has just been seen to run
+    (folder / "net.py").write_text(
+        "from benchbench.testing import Small, seeded\n\n\ndef build():\n    return seeded(Small)\n"
+    )
+    study.write_text(quick.replace("[efficientnet_lite0]", "[net.py:build]"))
+    assert "1 passed" in tested("-k", "gate", "--benchbench-update")
+    assert "1 passed" in tested("-k", "gate")
+    file = folder / "contrast_cam.py"
     file.write_text(file.read_text().replace("weight * layer.activation)", "weight * layer.activation.flip(1))"))
-    output = gate()
+    output = tested("-k", "gate")
     assert "FAIL: contrast-cam: " in output, output
     assert "2 maps changed" in output
 
 
-def test_its_test_fails_when_the_method_does(tmp_path: Path) -> None:
-    file, test = new_method("mine", tmp_path)
+def test_its_test_fails_when_the_method_does(pytester: pytest.Pytester, tested: Callable[..., str]) -> None:
+    file, test = new_method("mine", pytester.path)
     file.write_text(file.read_text().replace(".sum(1))", ".mean(1) - (weight * layer.activation).mean())"))
-    tested = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(test)],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        check=False,
-        env={"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PATH": ""},
-    )
-    assert "mine: batches and order" in tested.stdout, tested.stdout
+    output = tested(test.name)
+    assert "mine: batches and order" in output, output
 
 
 @pytest.mark.parametrize(

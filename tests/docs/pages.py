@@ -6,6 +6,7 @@ Run as ``python -m tests.docs.pages``; the texts are tested to be what it writes
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -24,6 +25,7 @@ FOLDER = ROOT / "docs" / "methods"
 PHOTO = "grace_hopper.jpg"  # a work of the United States Navy, in the public domain; matplotlib carries it
 
 
+@cache
 def definitions() -> dict[str, tuple[str, str]]:
     """By method: its formula and notes, from the table in docs/definitions.md."""
     entries: dict[str, tuple[str, str]] = {}
@@ -41,7 +43,7 @@ def page(plugin: MethodPlugin) -> str:
     lines = [f"# {plugin.name}", "", _paragraphs(plugin), "", f"**Map.** {formula}" + (f" ({notes})" if notes else "")]
     lines += ["", f"**Source.** {_link(plugin.paper)}"] if plugin.paper else []
     lines += ["", "**Needs.** " + "; ".join(f"`{n}`: {NEEDS[n]}" for n in sorted(plugin.needs_of(plugin.bind({}))))]
-    lines += ["", f"**Cost.** {cost(plugin)}"]
+    lines += ["", f"**Cost.** {cost(plugin.name)}"]
     if plugin.parameters:
         lines += ["", "| parameter | type | default |", "|---|---|---|"]
         lines += [f"| `{p.name}` | {_cell(p.type_name)} | `{p.default}` |" for p in plugin.parameters.values()]
@@ -57,13 +59,15 @@ def index() -> str:
         lines += ["", f"## {title}", "", "| name | in one line | cost on a small layer |", "|---|---|---|"]
         for plugin in METHODS.load().values():
             if plugin.control is control and plugin.function.__module__.startswith("benchbench."):
-                lines.append(f"| [{plugin.name}]({plugin.name}.md) | {_cell(plugin.summary)} | {cost(plugin)} |")
+                lines.append(f"| [{plugin.name}]({plugin.name}.md) | {_cell(plugin.summary)} | {cost(plugin.name)} |")
     shown = "What applies to the embedded network (EfficientNet-Lite0) at its last layer, on one photograph:"
     return "\n".join([*lines, "", shown, "", "![Every method's map of one photograph](all.jpg)"]) + "\n"
 
 
-def cost(plugin: MethodPlugin) -> str:
+@cache
+def cost(name: str) -> str:
     """Passes counted for one image, at a layer of 10 channels and 16 x 16 cells."""
+    plugin = METHODS[name]
     if "dataset" in plugin.needs:
         return "none beside the maps it is made of"
     network = seeded(small_transformer if "attention" in plugin.needs else Small)

@@ -83,7 +83,7 @@ def run_study(
     study: str, out: Path, options: Sequence[str], folder: Path, settings: Mapping[str, str]
 ) -> subprocess.CompletedProcess[str]:
     """A study by the command line of the code in a folder, in a process with these variables of the environment."""
-    command = [sys.executable, "-m", "benchbench", "run", study, *options, "--out", str(out)]
+    command = [sys.executable, "-m", "benchbench", "run", study, *options, "--no-report", "--out", str(out)]
     alone = os.environ | dict(settings)
     return subprocess.run(command, cwd=folder, env=alone, capture_output=True, text=True, check=False)
 

@@ -10,6 +10,7 @@ from benchbench.results.record import Record
 
 from . import again
 from .again import Rerun, Way
+from .proof import HERE, ROOT
 
 NET = """import torch
 from benchbench.testing import Small
@@ -54,5 +55,5 @@ def test_fifty_reruns_cover_every_way() -> None:
     assert {way.batch for _, way in ways} == set(again.BATCHES)
     assert {way.instructions for _, way in ways} == set(again.SETS)
     for study, _ in ways:
-        assert (again.ROOT / again.HERE / f"{study}.yaml").is_file()
-        assert (again.ROOT / again.HERE / f"{study}.json").is_file()
+        assert (ROOT / HERE / f"{study}.yaml").is_file()
+        assert (ROOT / HERE / f"{study}.json").is_file()

@@ -17,7 +17,7 @@ from benchbench.results.schema import RESULTS, typed
 from benchbench.results.store import Store
 from benchbench.stats import cost_ratios, versus
 
-from ..cli.test_cli import benchbench
+from ..cli.commands import benchbench
 from .conftest import HOSTILE
 from .fake import Fake, fake_record
 

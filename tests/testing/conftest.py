@@ -9,26 +9,35 @@ import pytest
 
 from benchbench import testing
 from benchbench.registry import METHODS, METRICS
+from tests.sessions import imports_kept, session_here
 
-# pytester forgets what a session in this process imports, and numpy cannot be imported twice
+__all__ = ["imports_kept"]
+# what the checks import as they run is imported before
 IMPORTED = (testing, METHODS.load(), METRICS.load())
 ROOT = Path(__file__).parent.parent.parent
 Session = Callable[..., pytest.RunResult]
 
 
+def plugins(*, bare: bool = False) -> list[str]:
+    """The options that name this checkout's plugin and the two that it works with; ``bare``: no pytest-benchmark."""
+    names = ["benchbench.pytest_plugin", "xdist.plugin", *([] if bare else ["pytest_benchmark.plugin"])]
+    return [*(word for name in names for word in ("-p", name)), "-p", "no:cacheprovider"]
+
+
+SETTINGS = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+OF_A_WORKER = ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID")
+
+
 @pytest.fixture
 def session(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Session:
-    """Runs pytest with this checkout's plugin, in a process of its own or ``here``; ``bare``: no pytest-benchmark."""
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    for name in ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID"):
+    """Runs pytest with this checkout's plugin here, or in a process of its own; ``bare``: no pytest-benchmark."""
+    for name, value in SETTINGS.items():
+        monkeypatch.setenv(name, value)
+    for name in OF_A_WORKER:
         monkeypatch.delenv(name, raising=False)  # or it takes itself for a worker of the session that tests it
 
-    def run(*arguments: str, bare: bool = False, here: bool = False) -> pytest.RunResult:
-        named = ["benchbench.pytest_plugin", "xdist.plugin", *([] if bare else ["pytest_benchmark.plugin"])]
-        plugins = [part for name in named for part in ("-p", name)]
-        start = pytester.runpytest_inprocess if here else pytester.runpytest_subprocess
-        return start(*plugins, "-p", "no:cacheprovider", *arguments)
+    def run(*arguments: str, bare: bool = False, process: bool = False) -> pytest.RunResult:
+        words = [*plugins(bare=bare), *arguments]
+        return pytester.runpytest_subprocess(*words) if process else session_here(pytester, *words)
 
     return run

@@ -9,33 +9,7 @@ from benchbench.registry import METHODS, METRICS
 from benchbench.testing import CHECKS, METRIC_CHECKS, contract_suite
 
 from .conftest import Session
-
-PLUGINS = '''
-import torch
-import benchbench as bb
-
-@bb.method("sound", needs="gradient", control=True)
-def sound(layer, *, power: float = 1.0):
-    """For a test."""
-    return torch.relu((layer.gradient.mean((2, 3), keepdim=True) * layer.activation).sum(1)) ** power
-
-@bb.method("mixing", needs="activation", control=True)
-def mixing(layer):
-    """For a test."""
-    means = layer.activation.mean(1)
-    return means - means.mean(0)
-
-@bb.metric("large", higher_is_better=True, needs="map", unit="none", equation="mean", range=(0, 1),
-           protocols={"only": {}})
-def large(seen):
-    """For a test."""
-    return bb.Scored(seen.map.double().mean((1, 2)) + 7)
-
-@bb.metric("again", higher_is_better=True, needs=("map", "reexplain"), unit="none", equation="0", range=(0, 1),
-           protocols={"only": {}})
-def again(seen):
-    """For a test."""
-'''
+from .nested import PLUGINS
 
 
 @pytest.fixture
@@ -66,19 +40,6 @@ def test_every_check_has_an_id_and_a_fault_fails_its_own(plugins: pytest.Pyteste
     assert not [line for line in output.splitlines() if line.startswith("E       assert ")], (
         "our expression, not theirs"
     )
-
-
-def test_a_package_is_checked_as_a_whole(plugins: pytest.Pytester, session: Session) -> None:
-    plugins.makepyfile("""
-        from benchbench.testing import contract_suite
-        test_contract = contract_suite(package="mine")
-    """)
-    done = session("-q", "-n", "2", "-rs", "-k", "sound or large or again")
-    output = done.stdout.str()
-    assert "again needs reexplain: its contract is not checked here" in output
-    outcomes = done.parseoutcomes()
-    assert outcomes["skipped"] == 1
-    assert outcomes["passed"] + outcomes["failed"] == len(CHECKS) + len(METRIC_CHECKS)
 
 
 def test_our_own_package_is_all_there() -> None:

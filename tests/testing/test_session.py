@@ -1,4 +1,4 @@
-"""The fixtures in sessions of pytest of their own, in one process and under pytest-xdist."""
+"""The fixtures in sessions of pytest inside a test; test_two_workers.py has those under pytest-xdist."""
 
 from __future__ import annotations
 
@@ -8,44 +8,7 @@ from pathlib import Path
 import pytest
 
 from .conftest import Session
-
-ALONE_AND_TWO = pytest.mark.parametrize("workers", [0, 2])
-
-# every call of the method leaves a line in calls.txt: how often a study was computed
-CONFTEST = '''
-import os
-from pathlib import Path
-import pytest, torch
-import benchbench as bb
-from benchbench.testing import Small, example_images, seeded
-
-HERE = Path(__file__).parent
-
-@bb.method("counted", needs="activation", control=True)
-def counted(layer):
-    """For a test."""
-    with open(HERE / "calls.txt", "a") as file:
-        file.write(f"{os.getpid()}\\n")
-    return layer.activation.mean(1)
-
-@bb.method("raising", needs="activation", control=True)
-def raising(layer):
-    """For a test."""
-    raise ValueError("it is broken")
-
-@pytest.fixture
-def keys():
-    return {"models": {"net": seeded(Small)}, "datasets": {"data": (example_images(3), [0, 1, 2])},
-            "layers": ["relu"], "methods": ["counted"], "metrics": ["average_drop"]}
-'''
-ASKS = """
-import pytest
-@pytest.mark.parametrize("i", range(4))
-def test_it(benchbench_run, keys, i):
-    run = benchbench_run(**keys)
-    assert len(run.table) == 3 and run.failed == 0
-    assert benchbench_run(**keys) is run
-"""
+from .nested import ASKS, CONFTEST, FAILING, SNAPSHOT, spoil, written_snapshots
 
 
 @pytest.fixture
@@ -58,14 +21,12 @@ def calls(place: Path) -> int:
     return len((place / "calls.txt").read_text().splitlines())
 
 
-@ALONE_AND_TWO
-def test_a_study_is_computed_once(pytester: pytest.Pytester, place: Path, session: Session, workers: int) -> None:
+def test_a_study_is_computed_once(pytester: pytest.Pytester, place: Path, session: Session) -> None:
     pytester.makepyfile(test_one=ASKS, test_two=ASKS)
-    session("-n", str(workers)).assert_outcomes(passed=8)
+    session("-n", "0").assert_outcomes(passed=8)
     assert calls(place) == 1
-    if not workers:
-        session().assert_outcomes(passed=8)
-        assert calls(place) == 2, "another session computes it anew"
+    session().assert_outcomes(passed=8)
+    assert calls(place) == 2, "another session computes it anew"
 
 
 def test_another_network_of_the_same_name_is_another_study(
@@ -118,23 +79,11 @@ def test_a_study_file_and_what_overrides_it(pytester: pytest.Pytester, place: Pa
     assert "During handling" not in done.stdout.str(), "each is said once"
 
 
-@ALONE_AND_TWO
 def test_a_study_that_fails_fails_every_test_that_asks(
-    pytester: pytest.Pytester, place: Path, session: Session, workers: int
+    pytester: pytest.Pytester, place: Path, session: Session
 ) -> None:
-    pytester.makepyfile("""
-        import pytest
-        @pytest.mark.parametrize("i", range(4))
-        def test_layer(benchbench_run, keys, i):
-            benchbench_run(**{**keys, "layers": ["nope"]})
-
-        def test_rows(benchbench_run, keys):
-            benchbench_run(**{**keys, "methods": ["counted", "raising"]})
-
-        def test_allowed(benchbench_run, keys):
-            assert benchbench_run(allow_failed=True, **{**keys, "methods": ["counted", "raising"]}).failed == 3
-    """)
-    done = session("-n", str(workers))
+    pytester.makepyfile(FAILING)
+    done = session("-n", "0")
     done.assert_outcomes(passed=1, failed=5)
     output = done.stdout.str()
     assert (
@@ -144,86 +93,30 @@ def test_a_study_that_fails_fails_every_test_that_asks(
     assert "Traceback" not in output
 
 
-def test_a_worker_that_dies_lets_go_of_the_study(pytester: pytest.Pytester, place: Path, session: Session) -> None:
-    """Its own test is lost; the others compute what it did not."""
-    pytester.makepyfile(
-        dying='''
-            import os
-            from pathlib import Path
-            import benchbench as bb
-
-            @bb.method("dying", needs="activation", control=True)
-            def dying(layer):
-                """For a test."""
-                if not Path("died").exists():
-                    Path("died").touch()
-                    os._exit(1)
-                return layer.activation.mean(1)
-        ''',
-        test_one="""
-            import pytest, dying
-            @pytest.mark.parametrize("i", range(4))
-            def test_it(benchbench_run, keys, i):
-                assert len(benchbench_run(**{**keys, "methods": ["dying"]}).table) == 3
-        """,
-    )
-    session("-n", "2").assert_outcomes(passed=3, failed=1)
-
-
-SNAPSHOT = """
-import pytest
-from benchbench.testing import example_maps
-
-@pytest.mark.parametrize("method", ["gradcam", "layercam"])
-def test_maps(benchbench_snapshot, method):
-    benchbench_snapshot(example_maps(method))
-    benchbench_snapshot(example_maps(method)[:1], "first")
-"""
-
-
 def test_snapshots_are_written_by_the_flag_alone(pytester: pytest.Pytester, session: Session) -> None:
     pytester.makepyfile(test_it=SNAPSHOT)
-    done = session(here=True)
+    done = session()
     done.assert_outcomes(failed=2)
     done.stdout.fnmatch_lines(["*there is no snapshot yet. Run pytest --benchbench-update*"])
     assert not (pytester.path / "snapshots").exists()
 
-    done = session("--benchbench-update", here=True)
+    done = session("--benchbench-update")
     done.assert_outcomes(passed=2)
     done.stdout.fnmatch_lines(["*benchbench wrote*", "*snapshots/test_it/test_maps*.json"])
-    written = snapshots(pytester)
+    written = written_snapshots(pytester.path)
     assert len(written) == 4
     assert max(map(len, written.values())) < 20_000
 
-    done = session(here=True)
+    done = session()
     done.assert_outcomes(passed=2)
     assert "benchbench wrote" not in done.stdout.str()
-    assert "benchbench wrote" not in session("--benchbench-update", here=True).stdout.str()
-    assert written == snapshots(pytester)
+    assert "benchbench wrote" not in session("--benchbench-update").stdout.str()
+    assert written == written_snapshots(pytester.path)
 
     spoil(written)
-    done = session(here=True)
+    done = session()
     done.assert_outcomes(failed=2)
     done.stdout.fnmatch_lines(["*maps differ from *snapshots/test_it/test_maps*", "*off by 0.1 at row *"])
-
-
-def test_snapshots_under_xdist(pytester: pytest.Pytester, session: Session) -> None:
-    pytester.makepyfile(test_it=SNAPSHOT)
-    done = session("-n", "2", "--benchbench-update")
-    done.assert_outcomes(passed=2)
-    done.stdout.fnmatch_lines(["*benchbench wrote*", "*snapshots/test_it/test_maps*.json"])
-    session(here=True).assert_outcomes(passed=2)
-    spoil(snapshots(pytester))
-    session("-n", "2").assert_outcomes(failed=2)
-
-
-def snapshots(pytester: pytest.Pytester) -> dict[Path, bytes]:
-    return {path: path.read_bytes() for path in (pytester.path / "snapshots" / "test_it").iterdir()}
-
-
-def spoil(written: dict[Path, bytes]) -> None:
-    for path, text in written.items():
-        path.write_bytes(text.replace(b"1.0", b"0.9", 1))
 
 
 def test_one_name_is_for_one_snapshot(pytester: pytest.Pytester, session: Session) -> None:
@@ -233,7 +126,7 @@ def test_one_name_is_for_one_snapshot(pytester: pytest.Pytester, session: Sessio
             benchbench_snapshot(example_maps("gradcam"))
             benchbench_snapshot(example_maps("layercam"))
     """)
-    done = session("--benchbench-update", here=True)
+    done = session("--benchbench-update")
     done.assert_outcomes(failed=1)
     done.stdout.fnmatch_lines(["*uses the name '' twice: name each snapshot*"])
 
@@ -311,4 +204,4 @@ def test_a_session_that_asks_for_nothing_loads_nothing(pytester: pytest.Pytester
         def test_light():
             assert not {"torch", "numpy", "pandas", "benchbench.registry"} & set(sys.modules)
     """)
-    session(bare=True).assert_outcomes(passed=1)
+    session(bare=True, process=True).assert_outcomes(passed=1)

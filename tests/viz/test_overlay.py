@@ -16,7 +16,7 @@ import benchbench as bb
 from benchbench.maps.normalise import saliency
 from benchbench.viz.overlay import laid
 
-from ..cli.test_cli import benchbench
+from ..cli.commands import benchbench
 from ..networks import Pooled, seeded
 
 NET = (
@@ -29,7 +29,7 @@ NET = (
 )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def photo() -> Image.Image:
     return Image.fromarray(np.random.default_rng(0).integers(0, 255, (40, 60, 3), dtype=np.uint8))
 
@@ -72,13 +72,15 @@ def test_mistakes(image: object, maps: Tensor, words: dict[str, float], message:
         bb.overlay(image, maps, **words)  # type: ignore[arg-type]
 
 
-@pytest.fixture
-def place(tmp_path: Path, photo: Image.Image) -> Path:
-    (tmp_path / "net.py").write_text(NET)
-    photo.save(tmp_path / "a.png")
-    photo.rotate(90).save(tmp_path / "b.jpg")
-    (tmp_path / "c.txt").write_text("no picture")
-    return tmp_path
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, photo: Image.Image) -> Path:
+    """A folder of all commands, as a network's file is imported once."""
+    folder = tmp_path_factory.mktemp("place")
+    (folder / "net.py").write_text(NET)
+    photo.save(folder / "a.png")
+    photo.rotate(90).save(folder / "b.jpg")
+    (folder / "c.txt").write_text("no picture")
+    return folder
 
 
 def test_the_command(place: Path) -> None:

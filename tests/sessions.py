@@ -1,0 +1,64 @@
+"""Sessions of pytest in this process, which has imported torch already; what they register is forgotten."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from benchbench.registry import DATASETS, METHODS, METRICS, MODELS, Registry
+
+
+@contextmanager
+def registries_restored() -> Iterator[None]:
+    """What is registered meanwhile is forgotten."""
+    registries: list[Registry[Any]] = [METHODS, METRICS, MODELS, DATASETS]
+    before = [set(registry.load()) for registry in registries]
+    try:
+        yield
+    finally:
+        for registry, names in zip(registries, before, strict=True):
+            for name in set(registry.names()) - names:
+                registry.remove(name)
+
+
+_imported: dict[str, ModuleType] = {}
+
+
+class ImportedModules:
+    """A plugin of pytest that notes a session's modules before pytester forgets them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def pytest_unconfigure(self) -> None:
+        for name, module in sys.modules.items():
+            file = getattr(module, "__dict__", {}).get("__file__")
+            if not isinstance(file, str) or self.folder not in Path(file).parents:
+                _imported[name] = module
+
+
+def import_again() -> None:
+    """Import what sessions imported from elsewhere than their folders: numpy cannot be imported twice."""
+    for name, module in _imported.items():
+        sys.modules.setdefault(name, module)
+
+
+@pytest.fixture(autouse=True)
+def imports_kept() -> Iterator[None]:
+    """For the modules that have sessions in this process: set up before pytester, which forgets imports in the end."""
+    yield
+    import_again()
+
+
+def session_here(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
+    """A session in pytester's folder and this process. Its plugins, methods and modules are gone after it."""
+    with registries_restored():
+        result = pytester.runpytest_inprocess(*arguments, plugins=[ImportedModules(pytester.path)])
+    import_again()
+    return result
