@@ -21,6 +21,19 @@ def seeded(build: Callable[[], N], *, seed: int = 0) -> N:
         return build().eval()
 
 
+def calibrated(network: N, *, side: int = 64) -> N:
+    """With the statistics of noise in its batch norms, whatever their momentum: else random weights fade to nothing."""
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = None  # the plain average
+    network.train()
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(0)
+        for _ in range(3):
+            network(torch.randn(4, 3, side, side))
+    return network.eval()
+
+
 class Pooled(nn.Module):
     """Two stages, in-place ReLUs, batch norm with real statistics, global average pooling and one linear layer."""
 

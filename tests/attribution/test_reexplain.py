@@ -35,6 +35,7 @@ from benchbench.types.views import (
 )
 
 from ..helpers import pixels
+from ..methods.test_contract import FEW
 from ..networks import Pooled, seeded
 
 VIEWS: list[View] = [
@@ -279,7 +280,8 @@ def test_a_network_that_does_not_copy_has_no_other_weights(pictures: Tensor, tmp
 
 
 def test_every_method_can_be_asked_again(pictures: Tensor, tmp_path: Path) -> None:
-    results = done(pictures[:1], tmp_path, methods=METHODS.names(), metrics=EVERY[:5]).results
+    methods = [{"name": name, **FEW.get(name, {})} for name in METHODS.names()]
+    results = done(pictures[:1], tmp_path, methods=methods, metrics=EVERY[:5]).results
     assert set(results["status"]) == {"ok", "not_applicable"}
     bare = {"attention-rollout", "chefer", "legrad", "oracle", "dataset-mean"}
     assert set(results[results["status"] == "not_applicable"]["method"]) == bare, "no attention and no masks here"

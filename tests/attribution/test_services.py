@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-import torchvision
 from torch import Tensor, nn
 
 import benchbench as bb
@@ -23,18 +23,16 @@ from benchbench.network.scorer import Scorer
 from benchbench.registry import METHODS
 from benchbench.types import Layer
 
+from ..narrow import narrow
 from ..network.test_packing import ERRORS, Small
-from ..network.test_scorer import calibrated
-from ..networks import Flat, Pooled, seeded
+from ..networks import Flat, Pooled, calibrated, seeded
 
 ARCHITECTURES = ["resnet18", "mobilenet_v3_small", "densenet121", "googlenet", "convnext_tiny", "vgg11_bn"]
 
 
+@cache
 def build(name: str) -> nn.Module:
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        options = {"init_weights": False, "aux_logits": False} if name == "googlenet" else {}
-        return calibrated(torchvision.models.get_model(name, weights=None, num_classes=7, **options))
+    return calibrated(narrow(name, 7))
 
 
 def seen(network: nn.Module, images: Tensor, layer: str, scorer: Scorer | None = None) -> tuple[Layer, CapturedBatch]:

@@ -66,11 +66,16 @@ def record_of(samples: list[Sample], folder: Path, **keys: Any) -> Record:
     return Record.load(folder)
 
 
+@pytest.fixture(scope="module")
+def record(masked: list[Sample], tmp_path_factory: pytest.TempPathFactory) -> Record:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("benchbench.study.plan.SHARD", 4)  # two shards: the halves do not follow them
+        return record_of(masked, tmp_path_factory.mktemp("record"))
+
+
 def test_a_study_judges_each_half_by_the_other(
-    masked: list[Sample], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    record: Record, masked: list[Sample], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("benchbench.study.plan.SHARD", 4)  # two shards: the halves do not follow them
-    record = record_of(masked, tmp_path)
     rows = record.results[record.results["metric"] == "iou"].set_index(["method", "sample"])
     assert rows.loc[("oracle", "image-0"), "value"] == pytest.approx(1)
     assert set(rows.xs("image-5", level="sample")["status"]) == {"not_applicable"}
@@ -91,13 +96,13 @@ def test_a_study_judges_each_half_by_the_other(
     for name, y in curves.items():
         others = [curves[other] for other in curves if folds[other] != folds[name]]
         assert values[name] == pytest.approx(y[int(np.argmax(np.mean(others, axis=0)))], abs=1e-6)
-    again = record_of(masked, tmp_path)
+    monkeypatch.setattr("benchbench.study.plan.SHARD", 4)
+    again = record_of(masked, record.folder)
     assert again.info["work"]["cells_computed"] == 0
     assert again.results.equals(record.results)
 
 
-def test_the_oracle_wins_and_a_constant_map_does_not(masked: list[Sample], tmp_path: Path) -> None:
-    record = record_of(masked, tmp_path)
+def test_the_oracle_wins_and_a_constant_map_does_not(record: Record) -> None:
     means = record.results[record.results["metric"].isin(LOCALISATION)].groupby(["metric", "method"])["value"].mean()
     for name in LOCALISATION:
         expected = 1 if name != "topk_intersection" else means[name, "oracle"]

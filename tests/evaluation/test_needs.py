@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import torch
 from torch import Tensor, nn
@@ -163,7 +164,7 @@ def test_methods_of_the_whole_network_need_no_layer(
         models={"net": network},
         datasets={"d": images[:3]},
         layers=layers,
-        methods=["saliency", "occlusion", "rise"],
+        methods=["saliency", "occlusion", {"name": "rise", "masks": 40}],
         metrics=["average_drop"],
     )
     run = study.run(tmp_path)
@@ -192,52 +193,70 @@ READS: dict[str, Callable[[Layer], Any]] = {
 }
 
 
-@pytest.fixture
-def peeking(request: pytest.FixtureRequest) -> Iterator[str]:
-    """A method that reads what it does not declare."""
-    need = request.param
+def peeking(need: str) -> str:
+    """The name of the method that reads what it does not declare."""
+    return f"peeking-{need}"
 
-    @method("peeking", needs="activation", control=True)
-    def peeking(layer: Layer) -> Tensor:
-        READS[need](layer)
+
+def peeks(read: Callable[[Layer], Any]) -> Callable[[Layer], Tensor]:
+    def function(layer: Layer) -> Tensor:
+        read(layer)
         return layer.activation.mean(1)
 
-    yield need
-    METHODS.remove("peeking")
+    return function
 
 
-@pytest.mark.parametrize("peeking", READS, indirect=True)
-def test_a_layer_lends_what_was_declared_whatever_else_is_in_the_study(
-    peeking: str, images: Tensor, tmp_path: Path
-) -> None:
+@pytest.fixture(scope="module")
+def peekers() -> Iterator[list[str]]:
+    for need, read in READS.items():
+        method(peeking(need), needs="activation", control=True)(peeks(read))
+    yield [peeking(need) for need in READS]
+    for need in READS:
+        METHODS.remove(peeking(need))
+
+
+@pytest.fixture(scope="module")
+def peeked(peekers: list[str], images: Tensor, tmp_path_factory: pytest.TempPathFactory) -> list[pd.DataFrame]:
+    """The tables of three studies of all of them: alone, and beside methods that declare more."""
     masks = torch.ones(3, 64, 64, dtype=torch.bool)
-    for beside in ([], ["gradcam", "fusion"], [{"name": "smoothed", "of": "gradcam", "samples": 1}]):
-        study = bb.Study(
+    beside: list[list[Any]] = [[], ["gradcam", "fusion"], [{"name": "smoothed", "of": "gradcam", "samples": 1}]]
+    return [
+        bb.Study(
             models={"net": seeded(Small)},
             datasets={"d": (images[:3], None, masks)},
             layers=["relu"],
-            methods=["peeking", *beside],
+            methods=[*peekers, *others],
             metrics=["average_drop"],
         )
-        table = study.run(tmp_path / str(len(str(beside))), report=False).table
-        rows = table[table["method"] == "peeking"]
+        .run(tmp_path_factory.mktemp("peeked"), report=False)
+        .table
+        for others in beside
+    ]
+
+
+@pytest.mark.parametrize("need", READS)
+def test_a_layer_lends_what_was_declared_whatever_else_is_in_the_study(
+    need: str, peeked: list[pd.DataFrame], images: Tensor
+) -> None:
+    for table in peeked:
+        rows = table[table["method"] == peeking(need)]
         assert set(rows["status"]) == {"failed"}
-        assert all(f'needs="{peeking}"' in reason for reason in rows["reason"])
-    with pytest.raises(bb.BenchError, match=f'needs="{peeking}"'):
-        bb.explain(seeded(Small), images[:3], method="peeking", layer="relu")
+        assert all(f'needs="{need}"' in reason for reason in rows["reason"])
+    with pytest.raises(bb.BenchError, match=f'needs="{need}"'):
+        bb.explain(seeded(Small), images[:3], method=peeking(need), layer="relu")
 
 
-@pytest.mark.parametrize("peeking", ["gradient"], indirect=True)
-def test_a_wrapper_lends_its_inner_method_no_more(peeking: str, images: Tensor) -> None:
+@pytest.mark.usefixtures("peekers")
+def test_a_wrapper_lends_its_inner_method_no_more(images: Tensor) -> None:
     @method("outer", needs="gradient", control=True)
     def outer(layer: Layer) -> Tensor:
         from benchbench.registry.method_parameter import Method
 
-        maps: Tensor = Method("peeking")(layer)
+        maps: Tensor = Method(peeking("gradient"))(layer)
         return maps
 
     try:
-        with pytest.raises(bb.BenchError, match=f'needs="{peeking}"'):
+        with pytest.raises(bb.BenchError, match='needs="gradient"'):
             bb.explain(seeded(Small), images[:3], method="outer", layer="relu")
     finally:
         METHODS.remove("outer")

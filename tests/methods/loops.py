@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torchvision.models import resnet18
 
+from ..narrow import narrow
 from ..networks import Flat, Pooled, seeded
 
 Array = NDArray[np.float64]
@@ -65,8 +65,8 @@ def case_of(name: str) -> Case:
         cells, last = seeded(three_stages), 5 if name == "deep" else 1
         return Case(cells, str(last), cells[: last + 1], cells[last + 1 :])
     if name == "resnet18":
-        deep = seeded(resnet18)
-        deep.fc.weight.data *= 10
+        deep = narrow("resnet18", 9)
+        deep.get_parameter("fc.weight").data *= 10
         parts = list(deep.children())
         before, behind = nn.Sequential(*parts[:5]), nn.Sequential(*parts[5:9], nn.Flatten(), parts[9])
         return Case(deep, "layer1", before, behind, count=1)

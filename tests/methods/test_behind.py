@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-import torchvision
 from torch import Tensor, nn
 
 from benchbench.attribution.layer_services import capture_batch, run_method
@@ -14,6 +13,7 @@ from benchbench.network.scorer import Scorer
 from benchbench.registry import METHODS
 
 from ..helpers import layer_of, map_of
+from ..narrow import narrow
 from ..networks import Flat, Pooled, seeded
 
 PLACES = [(Pooled, "stage1"), (Pooled, "relu"), (Flat, "features.0"), (Flat, "features")]
@@ -74,9 +74,7 @@ def test_on_a_pooled_head_ablation_is_the_contribution(images: Tensor) -> None:
 def test_a_last_stage_costs_one_forward_and_what_is_behind(name: str, method: str) -> None:
     from benchbench.network.layers import resolve
 
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        network = torchvision.models.get_model(name, weights=None, num_classes=6).eval()
+    network = narrow(name, 6)
     images = torch.randn(2, 3, 96, 96, generator=torch.Generator().manual_seed(0))
     last = resolve(network, images[:1], "last")[0]
     scorer = Scorer(prepare(network, images).network, 8)

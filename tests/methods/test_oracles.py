@@ -1,4 +1,4 @@
-"""Agreement with the libraries that are right, on four torchvision networks at two layers each.
+"""Agreement with the libraries that are right, on four of torchvision's networks, made narrow, at two layers each.
 
 torch-cam and captum give raw maps; pytorch-grad-cam gives upsampled ones. Known to be wrong, and so left out:
 torch-cam 0.5's GradCAMpp and pytorch-grad-cam's GradCAMPlusPlus (an epsilon larger than the denominator).
@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 import torch
-import torchvision
 from captum.attr import LayerGradCam
 from pytorch_grad_cam import (
     EigenCAM,
@@ -27,11 +26,16 @@ from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
 from torchcam import methods as torchcam
 
+from benchbench.attribution.layer_services import run_method
 from benchbench.errors import NotApplicable
 from benchbench.maps.normalise import minmax, upsample
 from benchbench.network.layers import resolve
+from benchbench.registry import METHODS
+from benchbench.types import Layer
 
-from ..helpers import map_of, normalised
+from ..helpers import layer_of, map_of, normalised, place_of
+from ..narrow import narrow
+from ..networks import calibrated
 
 NETWORKS = {
     "resnet18": ["layer2", "layer4"],
@@ -45,19 +49,10 @@ CASES = [(name, layer) for name, layers in NETWORKS.items() for layer in layers]
 @cache
 def network_of(name: str) -> nn.Module:
     """Random weights, in-place ReLUs as torchvision builds them, batch norms' statistics from real passes."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        network: nn.Module = torchvision.models.get_model(name, weights=None, num_classes=12)
-        network.train()
-        for module in network.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.momentum = None  # the passes' mean alone, or deep networks' activations fade
-        with torch.no_grad():
-            for _ in range(3):
-                network(torch.randn(4, 3, 96, 96))
-        linear = [module for module in network.modules() if isinstance(module, nn.Linear)][-1]
-        linear.weight.data *= 10  # maps of ordinary size: the peers add up to 1e-7 to what they divide by
-    return network.eval()
+    network = calibrated(narrow(name, 12), side=96)
+    linear = [module for module in network.modules() if isinstance(module, nn.Linear)][-1]
+    linear.weight.data *= 10  # maps of ordinary size: the peers add up to 1e-7 to what they divide by
+    return network
 
 
 def not_in_place(name: str) -> nn.Module:
@@ -74,14 +69,26 @@ def classes_of(name: str, pictures: Tensor) -> list[int]:
         return [int(i) for i in network_of(name)(pictures).argmax(1)]
 
 
-@pytest.fixture(scope="module")
-def pictures() -> Tensor:
+@cache
+def examples() -> Tensor:
     generator = torch.Generator().manual_seed(5)
     return torch.nn.functional.interpolate(torch.randn(2, 3, 12, 12, generator=generator), size=96, mode="bicubic")
 
 
+@pytest.fixture(scope="module")
+def pictures() -> Tensor:
+    return examples()
+
+
+@cache
+def layer_at(name: str, place: str, count: int) -> Layer:
+    """Of the first ``count`` examples, captured once for all methods that explain the network at one place."""
+    return layer_of(network_of(name), examples()[:count], place)
+
+
 def ours(method: str, name: str, layer: str, pictures: Tensor, **params: Any) -> Tensor:
-    return map_of(method, network_of(name), pictures, layer, **params)
+    plugin, place = METHODS[method], place_of(method, layer, **params)
+    return run_method(plugin, layer_at(name, place, len(pictures)), plugin.bind(params))
 
 
 @pytest.mark.parametrize(("name", "layer"), CASES)
@@ -166,9 +173,9 @@ def test_torchcam_scorecam(name: str, pictures: Tensor) -> None:
 
 @pytest.mark.parametrize(("name", "layer"), CASES)
 def test_an_inplace_relu_changes_nothing(name: str, layer: str, pictures: Tensor) -> None:
-    network = not_in_place(name)
+    captured = layer_of(not_in_place(name), pictures, layer)
     for method in ("gradcam", "layercam", "gradcam++"):
-        plain = map_of(method, network, pictures, layer)
+        plain = run_method(METHODS[method], captured, METHODS[method].bind({}))
         torch.testing.assert_close(
             ours(method, name, layer, pictures), plain, rtol=1e-4, atol=1e-6 * float(plain.max())
         )
@@ -176,9 +183,7 @@ def test_an_inplace_relu_changes_nothing(name: str, layer: str, pictures: Tensor
 
 @pytest.mark.parametrize("name", ["resnet18", "mobilenet_v2", "mnasnet0_5", "shufflenet_v2_x0_5", "regnet_y_400mf"])
 def test_gradcam_is_cam_on_torchvision_s_pooled_heads(name: str, pictures: Tensor) -> None:
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        network = torchvision.models.get_model(name, weights=None, num_classes=12).eval()
+    network = narrow(name, 12)
     last = resolve(network, pictures[:1], "last")[0]
     cam = torch.relu(map_of("cam", network, pictures, last))
     alive = cam.amax((1, 2)) > 0

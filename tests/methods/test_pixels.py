@@ -10,7 +10,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchvision.models import densenet121, resnet18
 
 from benchbench.errors import NotApplicable
 from benchbench.network.hookable_copy import exported
@@ -18,7 +17,16 @@ from benchbench.network.scorer import Scorer
 from benchbench.types import INPUT
 
 from ..helpers import layer_of, map_of
-from ..networks import Flat, Pooled, Vit, seeded
+from ..narrow import narrow
+from ..networks import Flat, Pooled, Vit, calibrated, seeded
+
+
+def resnet18() -> nn.Module:
+    return calibrated(narrow("resnet18", 9))
+
+
+def densenet121() -> nn.Module:
+    return calibrated(narrow("densenet121", 9))
 
 
 class Functional(nn.Module):

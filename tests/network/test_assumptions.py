@@ -121,7 +121,7 @@ class Heard(Silent):
         self.words.append(what)
 
 
-def run(network: nn.Module, data: Any, folder: Path, **keys: Any) -> tuple[bb.Run, list[str]]:
+def run(network: nn.Module, data: Any, folder: Path, *, report: bool = False, **keys: Any) -> tuple[bb.Run, list[str]]:
     heard = Heard()
     study = bb.Study(
         **{
@@ -133,13 +133,13 @@ def run(network: nn.Module, data: Any, folder: Path, **keys: Any) -> tuple[bb.Ru
             **keys,
         }
     )
-    return study.run(folder, progress=heard), heard.words
+    return study.run(folder, progress=heard, report=report), heard.words
 
 
 @pytest.mark.parametrize("kind", ["functional dropout", "batch statistics", "sigmoid"])
 def test_it_is_said_on_terminal_and_report(kind: str, images: Tensor, tmp_path: Path) -> None:
     build, words = BROKEN[kind]
-    done, heard = run(build(), images, tmp_path)
+    done, heard = run(build(), images, tmp_path, report=True)
     assert any(words in warning for warning in heard)
     assert any(words in warning for warning in done.record.info["warnings"])
     assert words in (tmp_path / "report.html").read_text(encoding="utf-8")
@@ -204,7 +204,8 @@ def test_metrics_of_masks_without_a_mask_are_refused_before_anything_runs(images
     assert not (tmp_path / "results.parquet").exists()
     mask = torch.zeros(64, 64, dtype=torch.bool)
     mask[:32] = True
-    data, keys = (images, [0] * 6, [*none[1:], mask]), {"metrics": ["pointing_game"], "target": "label"}
+    data = (images, [0] * 6, [*none[1:], mask])
+    keys: dict[str, Any] = {"metrics": ["pointing_game"], "target": "label"}
     done, _ = run(seeded(Small), data, tmp_path / "masked", **keys)
     assert sorted(done.table.query("metric == 'pointing_game'")["status"]) == ["not_applicable"] * 5 + ["ok"]
 

@@ -121,64 +121,66 @@ def test_the_batch_stands_in_the_run(images: Tensor, tmp_path: Path) -> None:
     np.testing.assert_allclose(auto.table["value"], fixed.table["value"], atol=1e-5)
 
 
-STUDY = """
+PEAKS = """
 import resource, sys, torch
 import benchbench as bb
+from benchbench.study import plan
 from benchbench.types import Sample
 from tests.networks import Pooled, seeded
 
 class Made:
     name, about = "made", {}
-    ids = [f"{i:04d}" for i in range(512)]
+    ids = [f"{i:04d}" for i in range(96)]
     def __getitem__(self, i):
-        return Sample(self.ids[i], torch.randn(3, 160, 160, generator=torch.Generator().manual_seed(i)), i % 7)
+        return Sample(self.ids[i], torch.randn(3, 320, 320, generator=torch.Generator().manual_seed(i)), i % 7)
     def fingerprint(self, i):
         return str(i)
 
-def run(samples, folder):
-    bb.Study(models={"net": seeded(Pooled)}, datasets={"made": Made()}, layers=["stage1", "relu"], batch=8,
+def of_samples(samples, folder):
+    bb.Study(models={"net": seeded(Pooled)}, datasets={"made": Made()}, layers=["stage1", "relu"], batch=4,
              methods=["gradcam", "layercam", "random"], metrics=["average_drop", "increase"],
              samples=samples).run(folder, report=False)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-torch.set_num_threads(1)
-print(run(32, sys.argv[1] + "/few"), run(512, sys.argv[1] + "/many"))
-"""
-
-
-def test_memory_stays_flat_as_samples_grow(tmp_path: Path) -> None:
-    """32 samples, then 512 in the same process: the peak of resident memory moves by less than half of their images."""
-    done = subprocess.run(
-        [sys.executable, "-c", STUDY, str(tmp_path)],
-        capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2],
-    )  # fmt: skip
-    few, many = map(float, done.stdout.split())
-    images = (512 - 32) * 3 * 160 * 160 * 4 / 2**20
-    assert many - few < images / 2, f"{few:.0f} MB with 32 samples, {many:.0f} MB with 512"
-
-
-VIEWS = """
-import resource, sys, torch
-import benchbench as bb
-from tests.networks import Pooled, seeded
 
 images = torch.randn(4, 3, 160, 160, generator=torch.Generator().manual_seed(0))
 
-def run(draws, folder):
+def of_views(draws, folder):
     bb.Study(models={"net": seeded(Pooled)}, datasets={"data": images}, layers=["relu"], batch=4, methods=["saliency"],
              metrics=[{"name": "smooth_mprt", "stages": 2, "samples": draws}]).run(folder, report=False)
+
+def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 torch.set_num_threads(1)
-print(run(4, sys.argv[1] + "/few"), run(200, sys.argv[1] + "/many"))
+plan.SHARD = 4
+folder = sys.argv[1]
+of_samples(8, folder + "/few samples")
+of_views(4, folder + "/few views")
+print(peak())
+of_samples(96, folder + "/many samples")
+print(peak())
+of_views(80, folder + "/many views")
+print(peak())
 """
 
 
-def test_memory_stays_flat_as_views_are_averaged(tmp_path: Path) -> None:
-    """12 views of four images, then 600: their maps, in float32, would be 230 MiB more."""
+@pytest.fixture(scope="module")
+def peaks(tmp_path_factory: pytest.TempPathFactory) -> list[float]:
+    """The peak of one process's resident memory in MiB: with few of all, with many samples, with many views too."""
     done = subprocess.run(
-        [sys.executable, "-c", VIEWS, str(tmp_path)],
+        [sys.executable, "-c", PEAKS, str(tmp_path_factory.mktemp("peaks"))],
         capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2],
     )  # fmt: skip
-    few, many = map(float, done.stdout.split())
+    return [float(line) for line in done.stdout.split()]
+
+
+def test_memory_stays_flat_as_samples_grow(peaks: list[float]) -> None:
+    """8 samples, then 96, four at a time: the peak moves by less than half of their images."""
+    few, many, _ = peaks
+    images = (96 - 8) * 3 * 320 * 320 * 4 / 2**20
+    assert many - few < images / 2, f"{few:.0f} MB with 8 samples, {many:.0f} MB with 96"
+
+
+def test_memory_stays_flat_as_views_are_averaged(peaks: list[float]) -> None:
+    """12 views of four images, then 240: their maps, in float32, would be 90 MiB more."""
+    _, few, many = peaks
     assert many - few < 40

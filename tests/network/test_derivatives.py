@@ -8,13 +8,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchvision.models import efficientnet_b0, resnet18, vgg11_bn
 
 from benchbench.errors import NotApplicable
 from benchbench.network.derivatives import bias_gradients, curvature
 from benchbench.types import INPUT
 
 from ..helpers import map_of
+from ..narrow import narrow
 from ..networks import Flat, Pooled, Vit, seeded
 
 
@@ -55,6 +55,18 @@ def test_no_curvature_behind_what_is_piecewise_linear(build: Any, layer: str, im
     direction = images if layer == INPUT else network.get_submodule(layer)(images) if layer == "stage1" else None
     vector = torch.ones(6, 4, 32, 32) if direction is None else direction.detach()
     assert not curvature(network, images, layer, torch.zeros(6, dtype=torch.long), vector)[0].any()
+
+
+def resnet18() -> nn.Module:
+    return narrow("resnet18", 9)
+
+
+def vgg11_bn() -> nn.Module:
+    return narrow("vgg11_bn", 9)
+
+
+def efficientnet_b0() -> nn.Module:
+    return narrow("efficientnet_b0", 9)
 
 
 @pytest.mark.parametrize("build", [Pooled, resnet18, vgg11_bn])

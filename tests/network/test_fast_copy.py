@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import torchvision
 from torch import Tensor, nn
 
 import benchbench as bb
@@ -17,17 +16,15 @@ from benchbench.errors import BenchError
 from benchbench.network.fast_copy import TOLERANCE, Half, prepare
 from benchbench.network.scorer import Scorer
 
-from ..networks import Flat, Pooled, seeded
-from .test_scorer import calibrated
+from ..narrow import narrow
+from ..networks import Flat, Pooled, calibrated, seeded
 
 compiler = pytest.mark.skipif(shutil.which("g++") is None and shutil.which("clang++") is None, reason="no C++ compiler")
 
 
 @pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small", "convnext_tiny"])
 def test_bfloat16_is_near_and_its_difference_is_told(name: str, images: Tensor) -> None:
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        network = calibrated(torchvision.models.get_model(name, weights=None, num_classes=9))
+    network = calibrated(narrow(name, 9))
     prepared = prepare(network, images, precision="bf16")
     assert prepared.used
     assert isinstance(prepared.network, Half)
@@ -79,7 +76,7 @@ def test_a_compiled_copy_gives_the_same_logits_at_one_size(images: Tensor) -> No
     assert set(sizes) <= {4}
 
 
-def study(images: Tensor, folder: Path, **keys: Any) -> bb.Run:
+def study(images: Tensor, folder: Path, *, report: bool = False, **keys: Any) -> bb.Run:
     defaults: dict[str, Any] = {
         "models": {"net": seeded(Pooled)},
         "datasets": {"data": images},
@@ -87,12 +84,12 @@ def study(images: Tensor, folder: Path, **keys: Any) -> bb.Run:
         "methods": ["gradcam", "scorecam"],
         "metrics": ["deletion", "average_drop"],
     }
-    return bb.Study(**{**defaults, **keys}).run(folder, overwrite=True)
+    return bb.Study(**{**defaults, **keys}).run(folder, overwrite=True, report=report)
 
 
 def test_a_study_in_bfloat16_says_so(images: Tensor, tmp_path: Path) -> None:
     exact = study(images, tmp_path)
-    half = study(images, tmp_path, precision="bf16")
+    half = study(images, tmp_path, precision="bf16", report=True)
     assert half.record.info["work"]["cells_reused"] == 0, "another precision is another number"
     scoring = half.record.info["models"][0]["scoring"]
     assert scoring["precision"] == "bf16"

@@ -17,6 +17,7 @@ from benchbench.network.layers import finer_stages, resolve, spatial_layers
 from benchbench.tracing.forward import _Follow, _traced
 
 from ..helpers import layer_of
+from ..narrow import narrow
 from ..networks import Pooled, seeded
 
 STAGES = {
@@ -48,11 +49,19 @@ STAGES = {
 }
 
 
+@pytest.fixture
+def plainly_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Networks get weights of one kind: a truncated normal distribution takes a large network seconds."""
+    for draw in ("uniform_", "normal_", "trunc_normal_", "kaiming_uniform_", "kaiming_normal_"):
+        monkeypatch.setattr(nn.init, draw, lambda weights, *_, **__: weights.detach().uniform_(-0.05, 0.05))
+
+
+@pytest.mark.usefixtures("plainly_drawn")
 @pytest.mark.parametrize("name", STAGES)
 def test_last_and_stages_on_torchvision(name: str) -> None:
     options = {"init_weights": False} if name == "googlenet" else {}
     network = torchvision.models.get_model(name, weights=None, **options)
-    image = torch.zeros(1, 3, 224, 224)
+    image = torch.zeros(1, 3, 128, 128)
     stages = resolve(network, image, "stages")
     assert stages == STAGES[name]
     assert resolve(network, image, "last") == stages[-1:]
@@ -211,10 +220,10 @@ THROUGH: dict[str, Callable[[], nn.Module]] = {
     **{name: lambda name=name: Gated(MEET[name]) for name in MEET},  # type: ignore[misc]
     "u-net": UNet,
     "residual": Residual,
-    "resnet18": lambda: torchvision.models.resnet18(num_classes=5),
+    "resnet18": lambda: narrow("resnet18", 5),
     "densenet": lambda: torchvision.models.DenseNet(4, (2, 2), 8, num_classes=5),
-    "squeezed": lambda: torchvision.models.mobilenet_v3_small(num_classes=5),
-    "shuffled": lambda: torchvision.models.shufflenet_v2_x0_5(num_classes=5),
+    "squeezed": lambda: narrow("mobilenet_v3_small", 5),
+    "shuffled": lambda: narrow("shufflenet_v2_x0_5", 5),
     "swin": lambda: torchvision.models.SwinTransformer([4, 4], 24, [2, 2], [2, 4], [2, 2], num_classes=5),
 }
 
@@ -349,5 +358,5 @@ def test_a_wrong_name_behind_module(images: Tensor) -> None:
 
 
 def test_pooling_to_a_fixed_size_belongs_to_the_head(images: Tensor) -> None:
-    network = seeded(lambda: torchvision.models.vgg11(num_classes=5, init_weights=False))
+    network = narrow("vgg11", 5)
     assert resolve(network, images[:1], "last") == ["features"], "2 x 2 cells, which are then pooled to 7 x 7"

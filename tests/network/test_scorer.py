@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 import timm
 import torch
-import torchvision
-from torch import Tensor, nn
+from torch import Tensor
 
 from benchbench.evaluation.probe_scores import score_probes
 from benchbench.maps.normalise import minmax, upsample
@@ -17,7 +16,8 @@ from benchbench.perturbation.apply_probe import ranks
 from benchbench.types.probes import Filled, Keep, Multiply, Probe, Remove, Whole
 
 from ..helpers import pixels
-from ..networks import Flat, Pooled, seeded
+from ..narrow import narrow
+from ..networks import Flat, Pooled, calibrated, seeded
 
 
 def test_answers_equal_a_softmax_by_hand(images: Tensor) -> None:
@@ -89,26 +89,11 @@ def test_masked_scores_share_the_forward_of_dead_masks(images: Tensor) -> None:
             torch.testing.assert_close(logits[b, k], expected, rtol=1e-4, atol=1e-5)
 
 
-def calibrated(network: nn.Module) -> nn.Module:
-    """With the statistics of noise in its batch norms, whatever their momentum: else random weights fade to nothing."""
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.momentum = None  # the plain average
-    network.train()
-    with torch.no_grad():
-        for _ in range(3):
-            network(torch.randn(4, 3, 64, 64))
-    return network.eval()
-
-
 @pytest.mark.parametrize(
     "name", ["resnet18", "mobilenet_v3_small", "densenet121", "vgg11_bn", "googlenet", "regnet_y_400mf"]
 )
 def test_the_prepared_copy_gives_the_same_logits(name: str, images: Tensor) -> None:
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        options = {"init_weights": False, "aux_logits": False} if name == "googlenet" else {}
-        network = calibrated(torchvision.models.get_model(name, weights=None, num_classes=9, **options))
+    network = calibrated(narrow(name, 9))
     before = {key: value.clone() for key, value in network.state_dict().items()}
     prepared = prepare(network, images)
     assert prepared.used

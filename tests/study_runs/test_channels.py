@@ -109,7 +109,7 @@ def test_a_study_takes_what_explain_takes(channels: int, tmp_path: Path) -> None
         layers=["features"],
         methods=["gradcam", "sobel"],
         metrics=["deletion", *fills, "deletion@idl-20", "irof", "max_sensitivity", "pointing_game"],
-    ).run(tmp_path)
+    ).run(tmp_path, report=False)
     assert (run.table["status"] == "ok").all(), run.table["reason"].unique()
     assert run.table["value"].notna().all()
     assert run.record.info["warnings"] == []
@@ -226,7 +226,7 @@ def test_a_preprocess_fits_its_images_or_says_so(tmp_path: Path) -> None:
     assert fitted(Preprocess(64, 48, interpolation="bicubic"), 2) == Preprocess(64, 48, (0, 0), (1, 1), "bicubic")
     keys: dict[str, Any] = {"layers": ["features"], "methods": ["gradcam"], "metrics": ["deletion@idl-20"]}
     bare = bb.Study(models={"net": seeded(lambda: Channels(4))}, datasets={"d": values(4)}, **keys).run(
-        tmp_path / "bare"
+        tmp_path / "bare", report=False
     )
     messages = bare.record.info["warnings"]
     assert len(messages) == 1
