@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeAlias
 
 from ..errors import BenchError
 from ..registry import METHODS, METRICS, Plugin
-from ..study.spec import MetricChoice, read_metric
+from ..study.spec import read_metric
 from .method_contract import CHECKS, Case
 from .metric_contract import METRIC_CHECKS, MetricCase, trial
 
@@ -106,8 +106,9 @@ def _metric_checks(
         unsupported = choice.plugin.needs - _TESTABLE
         if unsupported:
             raise BenchError(f"{name} needs {', '.join(sorted(unsupported))}, which check_metric does not make")
+        made = cache(partial(trial, choice, _of(tolerance, name)))  # when a check runs, not when tests are collected
         for title, check in METRIC_CHECKS.items():
-            run = partial(_tried, check, choice, _of(tolerance, name))
+            run = partial(_tried, check, made)
             yield f"{choice.label}-{title}", partial(_held, f"{name}: {title}", run)
 
 
@@ -150,10 +151,9 @@ def _held(what: str, check: Callable[[], None]) -> None:
         raise AssertionError(f"{what}: {message}") from None
 
 
-def _tried(check: Callable[[MetricCase], None], choice: MetricChoice, tolerance: float) -> None:
-    """The images and the network of a trial are made when the check runs, and not when tests are collected."""
+def _tried(check: Callable[[MetricCase], None], made: Callable[[], MetricCase]) -> None:
     __tracebackhide__ = True
-    check(trial(choice, tolerance))
+    check(made())
 
 
 def _skip(reason: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -58,27 +59,43 @@ class MetricCase:
         """What its values lie in, with its parameters."""
         return self.choice.plugin.reading_of(self.choice.params).range
 
+    @cached_property
+    def first(self) -> list[Entry]:
+        """What the engine writes of the trial as it is; the checks of one metric share it."""
+        return self.entries(batch=64)
+
     def entries(
         self, *, batch: int = 16, maps: Tensor | None = None, masks: Tensor | None = None, rows: Sequence[int] = ()
     ) -> list[Entry]:
         """What the engine writes of each image: value, status, reason."""
+        (entries,) = self.entries_of([self.maps if maps is None else maps], batch=batch, masks=masks, rows=rows)
+        return entries
+
+    def entries_of(
+        self, stack: Sequence[Tensor], *, batch: int = 16, masks: Tensor | None = None, rows: Sequence[int] = ()
+    ) -> list[list[Entry]]:
+        """The same under several maps (B, h, w) of the images, scored beside each other as those of several methods."""
         rows = list(rows) or list(range(len(self.images)))
-        all_maps, all_masks = self.maps if maps is None else maps, self.masks if masks is None else masks
+        all_masks = self.masks if masks is None else masks
         names = tuple(f"image {i}" for i in rows)
         images = self.images[rows].clone()
         chunk = ImageBatch(
             names, images, (0,) * len(rows), None if all_masks is None else all_masks[rows], ("",) * len(rows)
         )
-        holder = MapCell("maps", "layer", MethodChoice("random", {}, METHODS["random"]), "")
-        held = {"maps": MapBatch(all_maps[rows], ("",) * len(rows), tuple("ok" for _ in rows))}
         targets = torch.arange(len(self.images))[rows] % 5
         pixels, shapes = pixels_of(chunk, 0, Preprocess()), chunk.masks
         reference = ReferenceBatch(
             self.network, Scorer(self.network, batch), names, pixels, shapes, targets, targets, seed=0
         )
-        page = evaluate([MetricCell("metric", holder, self.choice)], held, reference)["metric"]
+        held: dict[str, MapBatch] = {}
+        cells = []
+        for m, maps in enumerate(stack):
+            holder = MapCell(f"maps {m}", "layer", MethodChoice("random", {}, METHODS["random"]), "")
+            held[holder.name] = MapBatch(maps[rows], ("",) * len(rows), tuple("ok" for _ in rows))
+            cells.append(MetricCell(f"metric {m}", holder, self.choice))
+        pages = evaluate(cells, held, reference)
         assert torch.equal(images, self.images[rows]), "the images were changed"
-        return [page["samples"][name] for name in names]
+        return [[pages[cell.name]["samples"][name] for name in names] for cell in cells]
 
 
 def trial(choice: MetricChoice, tolerance: float) -> MetricCase:
@@ -111,19 +128,18 @@ def declares_itself(case: MetricCase) -> None:
 
 def batches_and_order(case: MetricCase) -> None:
     """Scored in other batches, in another order, or alone: the same values; twice the same."""
-    together = case.entries(batch=64)
+    together = case.first
     assert together == case.entries(batch=64), "two calls give different values"
-    _same(case, case.entries(batch=3), together, "scored three at a time")
-    backwards = case.entries(rows=range(len(case.images) - 1, -1, -1))
-    _same(case, backwards[::-1], together, "in another order")
+    backwards = case.entries(batch=3, rows=range(len(case.images) - 1, -1, -1))
+    _same(case, backwards[::-1], together, "scored three at a time and in another order")
     for i in (0, len(together) - 1):
         _same(case, case.entries(rows=[i]), [together[i]], f"image {i} alone")
 
 
 def in_its_range(case: MetricCase) -> None:
     """Every value lies in the range that it declares; at least one of the images has one."""
-    values = [entry["value"] for entry in case.entries() if entry["status"] == "ok"]
-    assert values, f"no image has a value: {case.entries()[0]['reason']}"
+    values = [entry["value"] for entry in case.first if entry["status"] == "ok"]
+    assert values, f"no image has a value: {case.first[0]['reason']}"
     low, high = case.range
     wrong = [v for v in values if not low - 1e-6 <= v <= high + 1e-6]
     assert not wrong, f"{wrong[0]} is not in {low} .. {high}"
@@ -138,17 +154,18 @@ def one_pixel(case: MetricCase) -> None:
     """On a map that is zero but for one cell, and on one of zeros and ones: the same."""
     spike = torch.zeros_like(case.maps)
     spike[:, 2, 3] = 1
-    _no_failure(case, case.entries(maps=spike))
-    _no_failure(case, case.entries(maps=(case.maps > 0.5).float()))
+    for entries in case.entries_of([spike, (case.maps > 0.5).float()]):
+        _no_failure(case, entries)
 
 
 def only_ranks(case: MetricCase) -> None:
     """If it says that it reads only ranks, no increasing change of the map changes it; nor does any scale, if not."""
     levels = torch.randint(0, 9, (len(case.maps), *SIZE), generator=torch.Generator().manual_seed(1)).float() / 8
-    first = case.entries(maps=levels)
-    _same(case, case.entries(maps=5 * levels), first, "with the map scaled")
-    if case.choice.plugin.ranks_only:
-        _same(case, case.entries(maps=levels.exp()), first, "with the map's exponential")
+    increasing = [levels.exp()] if case.choice.plugin.ranks_only else []
+    first, scaled, *raised = case.entries_of([levels, 5 * levels, *increasing])
+    _same(case, scaled, first, "with the map scaled")
+    for entries in raised:
+        _same(case, entries, first, "with the map's exponential")
 
 
 def empty_mask(case: MetricCase) -> None:
@@ -197,9 +214,10 @@ def _tells(case: MetricCase, *, coarse: bool) -> bool:
     spike[:, 1, 1] = 1
     rows = range(min(2, len(case.images)))
     values: list[list[float]] = [[] for _ in rows]
-    for maps in (case.maps, -case.maps, spike, -spike):
-        for image_values, entry in zip(values, case.entries(maps=maps, rows=rows), strict=True):
-            image_values += [entry["value"]] if entry["status"] == "ok" else []
+    for opposites in ([case.maps, -case.maps], [spike, -spike]):
+        for entries in case.entries_of(opposites, rows=rows):
+            for image_values, entry in zip(values, entries, strict=True):
+                image_values += [entry["value"]] if entry["status"] == "ok" else []
         spans = [max(image_values) - min(image_values) for image_values in values if image_values]
         if spans and max(spans) > 1e-6 * max(abs(value) for image_values in values for value in image_values):
             return True

@@ -68,7 +68,7 @@ def test_a_study_in_python(images: Tensor, tmp_path: Path) -> None:
         layers=["relu"],
         methods=["gradcam", "scorecam", "random"],
         metrics=["deletion", "insertion"],
-    ).run(tmp_path / "mine")
+    ).run(tmp_path / "mine", report=False)
     assert len(run.table) == 6 * 3 * 2
     assert run.failed == 0
     board = run.leaderboard()

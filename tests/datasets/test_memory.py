@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
@@ -83,11 +81,10 @@ def test_pil_images_become_rgb() -> None:
     assert [image.getpixel((0, 0)) for image in images] == [(0,) * 3, (9,) * 3, (117,) * 3]  # type: ignore[union-attr]
 
 
-@settings(max_examples=20, deadline=None)
-@given(count=st.integers(1, 12))
+@pytest.mark.parametrize("count", [1, 9, 10, 11, 99, 100, 101, 999, 1000, 1001, 10_000, 10_001])
 def test_ids_are_unique_and_sort_as_they_count(count: int) -> None:
-    ids = list(as_dataset("val", torch.zeros(count * 1000, 3, 1, 1)).ids)
-    assert len(set(ids)) == count * 1000
+    ids = list(as_dataset("val", torch.zeros(count, 1, 1, 1)).ids)
+    assert len(set(ids)) == count
     assert ids == sorted(ids)
 
 

@@ -67,7 +67,8 @@ def test_a_run_tells_dead_and_failed_maps(images: Tensor, tmp_path: Path) -> Non
 
 
 def test_the_report_shows_it_and_leaves_controls_out_of_the_warning(tmp_path: Path) -> None:
-    page = document.render(Marked.of(fake_record(tmp_path, Fake(dead=("gradcam", "random")))))
+    fake = Fake(methods=("gradcam", "layercam"), controls=("random",), dead=("gradcam", "random"))
+    page = document.render(Marked.of(fake_record(tmp_path, fake)))
     assert "6 of 24 maps of gradcam." in page
     assert "maps of random" not in page
     assert 'id="health"' in page

@@ -6,10 +6,12 @@ import copy
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from io import BytesIO
 
 import numpy as np
 import torch
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.stats import entropy, pearsonr, spearmanr
@@ -42,6 +44,10 @@ class Plain:
         return self.image.shape[1], self.image.shape[2]
 
     def logits(self) -> Array:
+        return self._logits
+
+    @cached_property
+    def _logits(self) -> Array:
         with torch.no_grad():
             logits: Array = self.network(torch.from_numpy(self.image)[None].float())[0].double().numpy()
         return logits
@@ -51,6 +57,10 @@ class Plain:
         return float(exponent[self.target] / exponent.sum())
 
     def map(self) -> Array:
+        return self._map
+
+    @cached_property
+    def _map(self) -> Array:
         """gradcam and layercam at ``relu``, saliency at the image."""
         image = torch.from_numpy(self.image)[None].float().requires_grad_()
         features = self.network.conv(self.network.stage1(image)).relu()
@@ -124,15 +134,12 @@ def rank_correlation(first: Array, second: Array) -> float:
 
 
 def structural(first: Array, second: Array) -> float:
-    """Every window of 7 x 7, one at a time."""
-    similarities = []
-    for i in range(first.shape[0] - 6):
-        for j in range(first.shape[1] - 6):
-            x, y = first[i : i + 7, j : j + 7].ravel(), second[i : i + 7, j : j + 7].ravel()
-            (vx, vxy), (_, vy) = np.cov(x, y)
-            light = (2 * x.mean() * y.mean() + 1e-4) / (x.mean() ** 2 + y.mean() ** 2 + 1e-4)
-            similarities.append(light * (2 * vxy + 9e-4) / (vx + vy + 9e-4))
-    return float(np.mean(similarities))
+    """Of every window of 7 x 7."""
+    x, y = (sliding_window_view(each, (7, 7)).reshape(-1, 49) for each in (first, second))
+    dx, dy = x - x.mean(1, keepdims=True), y - y.mean(1, keepdims=True)
+    vx, vy, vxy = ((a * b).sum(1) / 48 for a, b in ((dx, dx), (dy, dy), (dx, dy)))
+    light = (2 * x.mean(1) * y.mean(1) + 1e-4) / (x.mean(1) ** 2 + y.mean(1) ** 2 + 1e-4)
+    return float(np.mean(light * (2 * vxy + 9e-4) / (vx + vy + 9e-4)))
 
 
 def unchanged(x: Plain, views: list[Plain]) -> list[Plain]:

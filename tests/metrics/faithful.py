@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -22,6 +23,7 @@ class Judge:
         self.image, self.saliency, self.answer = image, saliency, answer
         self.noise, self.road = noise, road
         self.p, self.z = answer(image)
+        self.answers: dict[tuple[bytes, str], tuple[float, float]] = {}  # metrics share many of their pictures
 
     def filled(self, hidden: Array, fill: str) -> Array:
         """The image with the hidden pixels (H, W) replaced."""
@@ -29,27 +31,51 @@ class Judge:
         if fill == "noisy-linear":
             left = np.broadcast_to(mean[:, None, None], picture.shape) if hidden.all() else solved(self.image, hidden)
             return np.where(hidden, left + self.road, picture)
-        values = {
-            "zero": np.zeros_like(picture),
-            "mean": np.broadcast_to(mean[:, None, None], picture.shape),
-            "blur": plain.blurred(self.image),
-            "noise": self.noise,
-        }
-        return np.where(hidden, values[fill], picture)
+        return np.where(hidden, self.colours(fill), picture)
+
+    def colours(self, fill: str) -> Array:
+        match fill:
+            case "zero":
+                return np.zeros_like(self.image)
+            case "mean":
+                return np.broadcast_to(self.image.mean((1, 2))[:, None, None], self.image.shape)
+            case "blur":
+                return self.blurred
+        assert fill == "noise"
+        return self.noise
+
+    @cached_property
+    def blurred(self) -> Array:
+        return plain.blurred(self.image)
+
+    def answer_without(self, hidden: Array, fill: str) -> tuple[float, float]:
+        """Probability and logit without the hidden pixels; of each picture once."""
+        picture = hidden.tobytes(), fill
+        if picture not in self.answers:
+            self.answers[picture] = self.answer(self.filled(hidden, fill))
+        return self.answers[picture]
 
     def without(self, hidden: Array, fill: str = "zero") -> float:
-        return self.answer(self.filled(hidden, fill))[0]
+        return self.answer_without(hidden, fill)[0]
 
     def logit_without(self, hidden: Array, fill: str = "zero") -> float:
-        return self.answer(self.filled(hidden, fill))[1]
+        return self.answer_without(hidden, fill)[1]
 
     def top(self, share: float, least: bool = False) -> Array:
         """(H, W): the most (or least) salient share of the pixels."""
-        order = plain.by_saliency(-self.saliency if least else self.saliency)
+        order = self.least_first if least else self.most_first
         hidden = np.zeros(self.saliency.shape, bool)
         for cell in order[: round(share * len(order))]:
             hidden[cell] = True
         return hidden
+
+    @cached_property
+    def most_first(self) -> list[tuple[int, int]]:
+        return plain.by_saliency(self.saliency)
+
+    @cached_property
+    def least_first(self) -> list[tuple[int, int]]:
+        return plain.by_saliency(-self.saliency)
 
     def cells(self, side: int) -> list[Array]:
         """The cells of a side x side grid, row by row, as masks."""
@@ -98,7 +124,7 @@ def irof(judge: Judge, parts: Sequence[Array], fill: str = "mean") -> float:
 
 
 def curve_correlation(judge: Judge, insert: bool, fill: str) -> float:
-    order = plain.by_saliency(judge.saliency)
+    order = judge.most_first
     masks = [judge.top(k / 28) for k in range(29)]
     scores = [judge.without(~mask if insert else mask, fill) for mask in masks]
     edges = [round(k / 28 * len(order)) for k in range(29)]

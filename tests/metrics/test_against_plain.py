@@ -51,14 +51,15 @@ def maps() -> list[Tensor]:
 
 
 def scores(
-    names: list[str], network: nn.Module, pictures: Tensor, maps: list[Tensor], batch: int
+    names: list[str], network: nn.Module, pictures: Tensor, maps: list[Tensor], batch: int, ids: str = "abcde"
 ) -> dict[str, list[list[float]]]:
-    """Per metric, per set of maps, the value of every image."""
-    chunk = ImageBatch(tuple("abcde"), pictures, (None,) * 5, None, ("",) * 5)
+    """Per metric, per set of maps, the value of every image; ``ids``: a letter of each."""
+    count = len(ids)
+    chunk = ImageBatch(tuple(ids), pictures, (None,) * count, None, ("",) * count)
     cells, map_batches = [], {}
     for m, tensor in enumerate(maps):
         holder = MapCell(f"map{m}", "layer", read_method("gradcam"), "")
-        map_batches[holder.name] = MapBatch(tensor, ("",) * 5, ("ok",) * 5)
+        map_batches[holder.name] = MapBatch(tensor, ("",) * count, tuple("ok" for _ in range(count)))
         cells += [MetricCell(f"{name}/{m}", holder, read_metric(name)) for name in names]
     with torch.no_grad():
         targets = network(pictures).argsort(1)[:, -2]
@@ -66,8 +67,7 @@ def scores(
     reference = ReferenceBatch(network, Scorer(network, batch), chunk.ids, pixels, None, targets, targets, 0)
     pages = evaluate(cells, map_batches, reference)
     return {
-        name: [[pages[f"{name}/{m}"]["samples"][i]["value"] for i in "abcde"] for m in range(len(maps))]
-        for name in names
+        name: [[pages[f"{name}/{m}"]["samples"][i]["value"] for i in ids] for m in range(len(maps))] for name in names
     }
 
 

@@ -55,7 +55,7 @@ def mute(bias: float = 0.0) -> PositionNet:
 def test_before_a_network_that_always_says_the_same_all_maps_tie(label: str) -> None:
     """No picture tells that the network would say the same to every other."""
     case = tried(label, network=mute())
-    every = [case.entries(maps=maps) for maps in (case.maps, -case.maps)]
+    every = case.entries_of([case.maps, -case.maps])
     assert {entry["status"] for entries in every for entry in entries} == {"ok"}
     upright, inverted = ([entry["value"] for entry in entries] for entries in every)
     assert upright == pytest.approx(inverted, rel=0, abs=1e-12)
@@ -64,8 +64,8 @@ def test_before_a_network_that_always_says_the_same_all_maps_tie(label: str) -> 
 @pytest.mark.parametrize("label", ANSWERED)
 def test_a_correlation_with_answers_that_are_all_the_same_is_none(label: str) -> None:
     case = tried(label, network=mute())
-    for maps in (case.maps, -case.maps, torch.zeros_like(case.maps)):
-        assert reasons(case.entries(maps=maps)) == {"the network's answer does not change on any step"}
+    for entries in case.entries_of([case.maps, -case.maps, torch.zeros_like(case.maps)]):
+        assert reasons(entries) == {"the network's answer does not change on any step"}
 
 
 class Rounding(nn.Module):
@@ -155,17 +155,18 @@ def spread(share: float) -> Tensor:
 @pytest.mark.parametrize(("share", "applies"), [(0.0, True), (0.15, True), (0.25, False), (0.7, False)])
 def test_road_by_percentiles_needs_a_lowest_step_that_leaves_something(share: float, applies: bool) -> None:
     """numpy's percentile is 0 from a fifth of zeros on: every pixel is at or above it."""
-    case = tried("road@pgc", maps=torch.nn.functional.interpolate(spread(share)[None], (48, 64))[0].expand(5, 48, 64))
-    entries = case.entries()
+    maps = torch.nn.functional.interpolate(spread(share)[None], (48, 64))[0].expand(5, 48, 64)
+    case = tried("road@pgc", maps=maps)
+    upright, inverted = case.entries_of([maps, 1 - maps], rows=[0, 1])
     gone = above(Above(20, strict=False), spread(share))
     assert bool(gone.all()) is not applies
     if applies:
-        assert {entry["status"] for entry in entries} == {"ok"}
+        assert {entry["status"] for entry in upright} == {"ok"}
     else:
         text = "20 % or more of the map's pixels share its lowest value: the percentile rule takes the whole image."
-        assert reasons(entries) == {f"{text} Use road@combined-9"}
-    assert reasons(tried("road@pgc", maps=1 - case.maps).entries()) if not applies else True
-    assert {e["status"] for e in tried("road", maps=case.maps).entries()} == {"ok"}
+        assert reasons(upright) == {f"{text} Use road@combined-9"}
+        assert reasons(inverted)
+    assert {e["status"] for e in tried("road", maps=maps).entries(rows=[0, 1])} == {"ok"}
 
 
 def test_as_many_pixels_as_the_image_has_are_no_choice() -> None:

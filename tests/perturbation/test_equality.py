@@ -277,7 +277,7 @@ def test_a_study_gives_a_method_what_it_has_in_a_study_of_its_own(images: Tensor
     def done(*methods: str) -> Any:
         study = StudySpec(
             models={"net": Saturated()},
-            datasets={"data": images},
+            datasets={"data": images[:3]},
             layers=["features"],
             methods=list(methods),
             metrics=["deletion", "average_drop", "coherency", "irof", "road"],

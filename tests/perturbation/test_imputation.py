@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
-from scipy.sparse import lil_matrix
-from scipy.sparse.linalg import spsolve
+from scipy.sparse import csc_matrix
+from scipy.sparse.linalg import splu
 from torch import Tensor
 
 from benchbench.maps.normalise import minmax, upsample
@@ -18,24 +20,26 @@ from ..helpers import pixels
 
 
 def solved(image: np.ndarray, hidden: np.ndarray) -> np.ndarray:
-    """The same system, written out pixel by pixel and solved directly."""
-    channels, height, width = image.shape
-    cells = [tuple(cell) for cell in np.argwhere(hidden)]
-    number = {cell: n for n, cell in enumerate(cells)}
-    matrix, wanted = lil_matrix((len(cells), len(cells))), np.zeros((len(cells), channels))
-    for (i, j), n in number.items():
-        for y in range(max(i - 1, 0), min(i + 2, height)):
-            for x in range(max(j - 1, 0), min(j + 2, width)):
-                if (y, x) == (i, j):
-                    continue
-                weight = 1 / 6 if i == y or j == x else 1 / 12
-                matrix[n, n] += weight
-                if hidden[y, x]:
-                    matrix[n, number[y, x]] -= weight
-                else:
-                    wanted[n] += weight * image[:, y, x]
+    """The same system, written out neighbour by neighbour and solved directly."""
+    height, width = hidden.shape
+    number, count = np.zeros((height, width), int), int(hidden.sum())
+    number[hidden] = np.arange(count)
+    matrix, wanted = csc_matrix((count, count)), np.zeros((count, len(image)))
+    for down, right in itertools.product((-1, 0, 1), repeat=2):
+        if down == right == 0:
+            continue
+        weight = 1 / 12 if down and right else 1 / 6
+        i, j = np.nonzero(hidden)
+        y, x = i + down, j + right
+        inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
+        i, j, y, x = i[inside], j[inside], y[inside], x[inside]
+        cells, unknown = number[i, j], hidden[y, x]
+        matrix += csc_matrix((np.full(len(cells), weight), (cells, cells)), matrix.shape)
+        weights = np.full(unknown.sum(), -weight)
+        matrix += csc_matrix((weights, (cells[unknown], number[y, x][unknown])), matrix.shape)
+        wanted[cells[~unknown]] += weight * image[:, y[~unknown], x[~unknown]].T
     solution = image.copy()
-    solution[:, hidden] = np.asarray(spsolve(matrix.tocsc(), wanted)).reshape(len(cells), channels).T
+    solution[:, hidden] = splu(matrix).solve(wanted).T
     return solution
 
 

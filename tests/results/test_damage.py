@@ -36,6 +36,11 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def kept(whole: Path) -> Record:
+    return Record.load(whole)
+
+
 @pytest.fixture
 def folder(whole: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(whole, tmp_path / "run"))
@@ -46,9 +51,9 @@ def _images() -> Tensor:
     return torch.nn.functional.interpolate(coarse, size=32, mode="bicubic")
 
 
-def _study(methods: list[str] = METHODS) -> bb.Study:
+def _study(methods: list[str] = METHODS, metrics: list[str] = METRICS) -> bb.Study:
     data, network = {"data": _images()}, {"net": seeded(Pooled)}
-    return bb.Study(models=network, datasets=data, layers=["relu"], methods=methods, metrics=METRICS)
+    return bb.Study(models=network, datasets=data, layers=["relu"], methods=methods, metrics=metrics)
 
 
 def _run(folder: Path, methods: list[str] = METHODS) -> tuple[bb.Run, list[str]]:
@@ -117,15 +122,15 @@ def _damage(path: Path, how: str) -> None:
 
 @pytest.mark.parametrize("how", DAMAGES)
 @pytest.mark.parametrize("kind", STORED)
-def test_what_is_damaged_is_made_anew(kind: str, how: str, whole: Path, folder: Path) -> None:
+def test_what_is_damaged_is_made_anew(kind: str, how: str, whole: Path, kept: Record, folder: Path) -> None:
     """All files of a kind at once."""
     damaged = [path for path in sorted((folder / kind).iterdir()) if path.suffix != ".parquet"]
     assert damaged
     for path in damaged:
         _damage(path, how)
     run, warned = _run(folder)
-    pd.testing.assert_frame_equal(run.table, Record.load(whole).results)
-    assert run.record.maps.equals(Record.load(whole).maps)
+    pd.testing.assert_frame_equal(run.table, kept.results)
+    assert run.record.maps.equals(kept.maps)
     for path in damaged:
         assert path.read_bytes() == (whole / kind / path.name).read_bytes() or kind == "cells"
     if how != "gone":
@@ -146,10 +151,10 @@ def test_a_reader_refuses_a_table_that_is_not_what_was_written(name: str, how: s
 
 @pytest.mark.parametrize("how", ["half", "null", "a pipe", "a link", "gone"])
 @pytest.mark.parametrize("name", TABLES)
-def test_a_run_writes_its_tables_anew(name: str, how: str, whole: Path, folder: Path) -> None:
+def test_a_run_writes_its_tables_anew(name: str, how: str, kept: Record, folder: Path) -> None:
     _damage(folder / name, how)
     run, warned = _run(folder)
-    pd.testing.assert_frame_equal(run.table, Record.load(whole).results)
+    pd.testing.assert_frame_equal(run.table, kept.results)
     assert not (folder / name).is_symlink()
     if (name, how) != ("run.json", "gone"):
         assert any(name in warning for warning in warned)
@@ -200,9 +205,18 @@ def test_nothing_is_read_outside_the_folder(folder: Path, tmp_path: Path) -> Non
             record.map(file, 0)
 
 
+@pytest.fixture(scope="module")
+def without_curves(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose report draws few figures."""
+    folder = tmp_path_factory.mktemp("without_curves") / "run"
+    _study(metrics=["average_drop"]).run(folder, report=False)
+    return folder
+
+
 @pytest.mark.parametrize("kind", ["maps", "photos"])
 @pytest.mark.parametrize("how", ["half", "zeros", "a pipe", "gone"])
-def test_a_report_refuses_a_damaged_picture(kind: str, how: str, folder: Path) -> None:
+def test_a_report_refuses_a_damaged_picture(kind: str, how: str, without_curves: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(without_curves, tmp_path / "run"))
     for path in sorted((folder / kind).iterdir()):
         if path.suffix != ".parquet":
             _damage(path, how)
@@ -210,12 +224,12 @@ def test_a_report_refuses_a_damaged_picture(kind: str, how: str, folder: Path) -
         bb.Run.load(folder).report()
 
 
-def test_another_cell_s_file_is_not_read_in_a_cell_s_place(whole: Path, folder: Path) -> None:
+def test_another_cell_s_file_is_not_read_in_a_cell_s_place(kept: Record, folder: Path) -> None:
     for kind in STORED:
         file, other, *_ = sorted(path for path in (folder / kind).iterdir() if path.suffix != ".parquet")
         file.write_bytes(other.read_bytes())
     run, warned = _run(folder)
-    pd.testing.assert_frame_equal(run.table, Record.load(whole).results)
+    pd.testing.assert_frame_equal(run.table, kept.results)
     assert "3 damaged files" in warned[0]
 
 
@@ -228,7 +242,7 @@ def test_files_of_killed_runs_are_swept(folder: Path) -> None:
 
 @pytest.mark.parametrize("at", ["results.parquet", "curves.parquet", "photos/index.parquet", "run.json"])
 def test_a_run_that_is_killed_while_it_writes_its_tables(
-    at: str, folder: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
+    at: str, folder: Path, kept: Record, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More methods into a finished folder, and the end in front of one of the files."""
     write = Store._write
@@ -246,5 +260,5 @@ def test_a_run_that_is_killed_while_it_writes_its_tables(
         bb.Run.load(folder)
     run, _ = _run(folder)
     assert not (folder / UNFINISHED).exists()
-    now, then = values(run.record), values(Record.load(whole))
+    now, then = values(run.record), values(kept)
     pd.testing.assert_series_equal(now[now.index.isin(then.index)], then)

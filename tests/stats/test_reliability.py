@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ from benchbench.stats.metric_reliability import FEWEST
 from benchbench.stats.resampling import Array
 from benchbench.stats.score_matrix import Flags
 
-from .planted import results
+from .planted import of_models, results
 
 UP, DOWN = {("score", "plain"): Scale(True)}, {("score", "plain"): Scale(False)}
 METHODS = ("a", "b", "c", "d")
@@ -28,11 +28,19 @@ def trials(
     scorer: Callable[[str, int], Array], draws: int = 3, kept: Callable[[str], Flags] | None = None
 ) -> pd.DataFrame:
     """``scorer``: by strength and draw the scores (images, methods); ``kept``: by strength which predictions stayed."""
+    return trials_of({"net": scorer}, draws, kept)
+
+
+def trials_of(
+    scorers: Mapping[str, Callable[[str, int], Array]], draws: int, kept: Callable[[str], Flags] | None = None
+) -> pd.DataFrame:
+    """Of several models, by name."""
     tables = []
     for strength, draw in itertools.product(("minor", "disruptive"), range(draws)):
-        scores = scorer(strength, draw)
-        rows = results(dict(zip(METHODS, scores.T, strict=False)))
-        stay = np.full(len(scores), strength == "minor") if kept is None else kept(strength)
+        scores = {model: scorer(strength, draw) for model, scorer in scorers.items()}
+        rows = of_models({model: dict(zip(METHODS, each.T, strict=False)) for model, each in scores.items()})
+        images = len(next(iter(scores.values())))
+        stay = np.full(images, strength == "minor") if kept is None else kept(strength)
         flags = pd.array([bool(stay[int(sample)]) for sample in rows["sample"]], dtype="boolean")
         tables.append(rows.assign(on="input", strength=strength, size=1.0, draw=draw, kept=flags))
     return pd.concat(tables, ignore_index=True)
@@ -82,8 +90,11 @@ def test_one_that_gets_better_under_disruption_is_blamed() -> None:
 
 def test_one_drawn_by_lot_is_near_its_expectation() -> None:
     """p is uniform, one rank in four stays, half of the scores fall: (1/2 + 1/2 + 1/4 + 1/2) / 4."""
-    draw = np.random.default_rng(1)
-    studies = pd.DataFrame([judged(draw.random((24, 4)), lambda *_: draw.random((24, 4)), draws=2) for _ in range(60)])
+    draw, nets = np.random.default_rng(1), [f"net {study}" for study in range(30)]
+    before = of_models({net: dict(zip(METHODS, draw.random((24, 4)).T, strict=True)) for net in nets})
+    after = trials_of({net: lambda *_: draw.random((24, 4)) for net in nets}, draws=2)
+    studies = consistency(before, after, UP)
+    assert len(studies) == 30
     means = studies[["iac_nr", "iac_ar", "iec_nr", "iec_ar", "mc"]].astype(float).mean()
     assert means.tolist() == pytest.approx([0.5, 0.5, 0.25, 0.5, 1.75 / 4], abs=0.05)
     assert (studies["low"] <= studies["mc"]).all()
@@ -176,7 +187,7 @@ def test_one_that_rises_is_the_opposite() -> None:
 
 def test_one_drawn_by_lot_decays_for_one_image_in_six() -> None:
     draw = np.random.default_rng(3)
-    table = decay(blends(lambda *_: draw.random(2000)), LEVELS, UP)
+    table = decay(blends(lambda *_: draw.random(1000)), LEVELS, UP)
     assert abs(table["tau"]).max() < 0.06
     assert table["monotone"].between(1 / 6 - 0.03, 1 / 6 + 0.03).all()
     width = (table["high"] - table["low"]).to_numpy(dtype=np.float64)

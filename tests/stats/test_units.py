@@ -118,10 +118,11 @@ def test_the_five_per_cent_test_holds_its_level_on_three_backgrounds_of_each_obj
 
 def test_intervals_of_grouped_images_cover() -> None:
     draw = np.random.default_rng(1)
-    covered = []
-    for _ in range(150):
-        values = np.repeat(draw.uniform(size=12), 5)
-        table = grouped({"a": values}, np.repeat(np.arange(12), 5).tolist())
-        row = leaderboard(table, 0, {("score", "plain"): Scale(True, 0, 1)}).iloc[0]
-        covered.append(row["low"] <= 0.5 <= row["high"])
-    assert np.mean(covered) > 0.93
+    studies = {f"study {i}": np.repeat(draw.uniform(size=12), 5) for i in range(150)}
+    board = leaderboard(
+        grouped(studies, np.repeat(np.arange(12), 5).tolist()), 0, {("score", "plain"): Scale(True, 0, 1)}
+    )
+    assert len(board) == 150
+    assert board["n"].eq(12).all()
+    covered = (board["low"] <= 0.5) & (board["high"] >= 0.5)
+    assert covered.mean() > 0.93

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torchcam.methods import LeGrad
-from torchvision.models import swin_t
+from torchvision.models import SwinTransformer
 
 from benchbench.errors import NotApplicable
 from benchbench.network.attention import attentions
@@ -217,10 +217,10 @@ def test_the_last_layer_is_one_that_the_logits_listen_to(kind: str, images: Tens
 
 def test_the_last_layer_of_torchvision_s_swin(images: Tensor) -> None:
     """Behind its last norm the channels come first; the stages before it hold them last."""
-    network = seeded(lambda: swin_t(num_classes=7))
+    network = seeded(lambda: SwinTransformer([4, 4], 24, [1, 1, 2, 1], [3, 6, 12, 24], [7, 7], num_classes=7))
     stages = resolve(network, images[:1], "stages")
     seen = capture(network, images[:2], stages, lambda z: z.argmax(1))
-    assert [seen.activations[s].shape[1:] for s in stages] == [(96, 16, 16), (192, 8, 8), (384, 4, 4), (768, 2, 2)]
+    assert [seen.activations[s].shape[1:] for s in stages] == [(24, 16, 16), (48, 8, 8), (96, 4, 4), (192, 2, 2)]
     assert [seen.layouts[s].kind for s in stages] == ["last", "last", "last", "first"]
     assert all(seen.gradients[s].flatten(1).any(1).all() for s in stages)
     layer = layer_of(network, images[:2], stages[1])
@@ -281,11 +281,11 @@ def test_curvature_in_tokens_by_differences_of_slopes(images: Tensor) -> None:
 
 
 NAMED: dict[str, dict[str, Any]] = {
-    "deit_tiny_patch16_224": {"img_size": 64},
+    "deit_tiny_patch16_224": {"img_size": 64, "depth": 2},
     "deit3_small_patch16_224": {"img_size": 64, "depth": 2},
-    "deit_tiny_distilled_patch16_224": {"img_size": 64},
-    "swin_tiny_patch4_window7_224": {"img_size": 128, "window_size": 4, "depths": (1, 1, 2, 1)},
-    "swinv2_tiny_window8_256": {"img_size": 128, "window_size": 4, "depths": (1, 1, 2, 1)},
+    "deit_tiny_distilled_patch16_224": {"img_size": 64, "depth": 2},
+    "swin_tiny_patch4_window7_224": {"img_size": 128, "window_size": 4, "depths": (1, 1, 2, 1), "embed_dim": 24},
+    "swinv2_tiny_window8_256": {"img_size": 128, "window_size": 4, "depths": (1, 1, 2, 1), "embed_dim": 24},
 }
 
 
