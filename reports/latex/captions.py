@@ -40,7 +40,7 @@ def caption(marked: Marked, scope: Scope, spread: Spread, sheets: Sequence[Sheet
     if any(block.methods and block.controls for block in scope.blocks):
         sentences.append("Controls in grey.")
     if any(sheet.short for sheet in sheets):
-        names = (f"{short_title(m)}: {m.title}" for m in scope.metrics if short_title(m) != m.title)
+        names = (f"{short_title(m)}: {m.title}" for m in scope.metrics if short_title(m).lower() != m.title.lower())
         sentences.append(latex_breaking(f"{'; '.join(names)}."))
     return " ".join(sentences)
 
