@@ -39,8 +39,8 @@ def caption(marked: Marked, scope: Scope, spread: Spread, sheets: Sequence[Sheet
         sentences.append(r"$\ddagger$: fails the sanity check, a control is better than every method.")
     if any(block.methods and block.controls for block in scope.blocks):
         sentences.append("Controls in grey.")
-    if any(sheet.short for sheet in sheets):
-        names = (f"{short_title(m)}: {m.title}" for m in scope.metrics if short_title(m) != m.title)
+    names = [f"{short}: {m.title}" for m in scope.metrics if (short := short_title(m)).lower() != m.title.lower()]
+    if names and any(sheet.short for sheet in sheets):
         sentences.append(latex_breaking(f"{'; '.join(names)}."))
     return " ".join(sentences)
 
