@@ -19,7 +19,7 @@ from ..errors import BenchError, message_of
 from ..failures import as_bench_error
 from ..models.preprocess import denormalise, prepare
 from ..plugin_guard import no_exit
-from ..results.store import Store
+from ..results.store import Store, mask_of
 from ..study.plan import Shard
 from ..study.spec import Target
 from ..types import Dataset, Preprocess, Sample
@@ -114,10 +114,10 @@ def _load(shard: Shard, k: int, store: Store) -> _SampleResult:
         _check_label(shard.target, label, shard.model.classes)
     except BenchError as error:
         return _SampleResult(None, message_of(error), label, known)
-    photo = f"{digest('photo', shard.fingerprints[k], vars(shard.model.preprocess), name)}.jpg"
-    if not store.has_photo(photo):
-        thumbnail = _thumbnail(image, shard)
-        store.write_photo(photo, partial(thumbnail.save, format="JPEG", quality=88))
+    outlined = "" if mask is None else hashlib.sha256(mask.contiguous().numpy().tobytes()).hexdigest()
+    photo = f"{digest('photo', shard.fingerprints[k], vars(shard.model.preprocess), name, outlined)}.jpg"
+    if not store.has_photo(photo, mask is not None):
+        _store_photo(photo, image, mask, shard, store)
     picture = hashlib.sha256(f"{tuple(image.shape)} ".encode() + image.contiguous().numpy().tobytes()).hexdigest()
     origin = {"picture": picture[:16], "group": sample.group}
     return _SampleResult(LoadedSample(name, image, label, mask, photo), "", label, known, origin)
@@ -151,10 +151,14 @@ def _check_label(target: Target, label: int | None, classes: int) -> None:
         raise BenchError(f"target is label, and label {label} is not one of the network's {classes} classes")
 
 
-def _thumbnail(image: Tensor, shard: Shard) -> Image.Image:
+def _store_photo(name: str, image: Tensor, mask: Tensor | None, shard: Shard, store: Store) -> None:
+    """The picture as the network sees it, and the mask in its frame, both as thumbnails."""
     picture = Image.fromarray(denormalise(image, shard.model.preprocess).numpy())
     picture.thumbnail((THUMBNAIL, THUMBNAIL))
-    return picture
+    store.write_photo(name, partial(picture.save, format="JPEG", quality=88))
+    if mask is not None:
+        drawn = Image.fromarray((mask > 0.5).numpy()).resize(picture.size, Image.Resampling.NEAREST)
+        store.write_photo(mask_of(name), partial(drawn.save, format="PNG"))
 
 
 def load_sample(dataset: Dataset, index: int, preprocess: Preprocess) -> tuple[Sample, Tensor, Tensor | None]:

@@ -56,7 +56,11 @@ class _CellDrafts:
 
 
 def _has_photos(predicted: Mapping[str, Any], store: Store) -> bool:
-    return all(store.has_photo(entry["photo"]) for entry in predicted["samples"].values() if entry["photo"])
+    return all(
+        store.has_photo(entry["photo"], entry["object_share"] is not None)
+        for entry in predicted["samples"].values()
+        if entry["photo"]
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from ..cost.ledger import User
-from ..evaluation.cell_reader import PageReader
+from ..evaluation.cell_reader import CellReader
 from ..evaluation.held_out import Chosen, held_out_entries
 from ..evaluation.pooled import pooled
 from ..results.schema import CURVES, MAPS, PHOTOS, RESULTS, typed, validate
@@ -62,7 +62,7 @@ def tables(
     shares: Mapping[str, Mapping[User, CostShare]],
 ) -> Tables:
     """Every table of a run. ``costs``: each with the scorer's batch. ``shares``: by model, what this run took."""
-    read = PageReader(tasks, store)
+    read = CellReader(tasks, store)
     rows, chosen = _Rows(), held_out_entries(tasks, read)
     for task in tasks:
         _collect(task, read, chosen, rows)
@@ -83,7 +83,7 @@ def tables(
 
 def scores(tasks: Sequence[Task], store: Store) -> pd.DataFrame:
     """The part of results.parquet that is about maps: a row per image, without costs."""
-    read = PageReader(tasks, store)
+    read = CellReader(tasks, store)
     chosen = held_out_entries(tasks, read)
     rows = []
     for task in tasks:
@@ -106,7 +106,7 @@ def _or_none(value: Any) -> str | None:
     return None if pd.isna(value) else str(value)
 
 
-def _collect(task: Task, read: PageReader, chosen: Chosen, rows: _Rows) -> None:
+def _collect(task: Task, read: CellReader, chosen: Chosen, rows: _Rows) -> None:
     """The rows of one task, of cells that are read here and nowhere else."""
     predicted, pages = read(task.predictions)["samples"], _metric_pages(task, read)
     rows.scores += list(_metric_rows(task, predicted, pages, chosen))
@@ -118,7 +118,7 @@ def _collect(task: Task, read: PageReader, chosen: Chosen, rows: _Rows) -> None:
     rows.answers.append(ShardAnswers(task.shard, predicted))
 
 
-def _metric_pages(task: Task, read: PageReader) -> dict[str, Row]:
+def _metric_pages(task: Task, read: CellReader) -> dict[str, Row]:
     return {cell.name: {} if cell.maps.skip else read(cell.name) for cell in task.metrics}
 
 

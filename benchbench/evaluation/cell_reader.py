@@ -9,7 +9,7 @@ from ..results.store import Store
 from ..study.plan import Task
 
 
-class PageReader:
+class CellReader:
     """Reads cells from the store.
 
     The cells of metrics that are made over all images are kept: their values are chosen or pooled first, and their rows

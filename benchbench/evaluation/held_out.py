@@ -13,13 +13,13 @@ from ..errors import BenchError
 from ..failures import Failure, attempt
 from ..plugin_guard import contained
 from ..study.plan import MetricCell, Task
-from .cell_reader import PageReader
+from .cell_reader import CellReader
 
 Chosen: TypeAlias = Mapping[tuple[str, str], dict[str, Any]]  # by metric cell and sample: the entry that counts
 ALONE = "the threshold needs other images, and there are none"
 
 
-def held_out_entries(tasks: Sequence[Task], read: PageReader) -> Chosen:
+def held_out_entries(tasks: Sequence[Task], read: CellReader) -> Chosen:
     """The entries of all metrics with ``held_out``: per model, dataset, layer, method and metric over all shards."""
     groups: dict[tuple[str, ...], list[MetricCell]] = {}
     for task in tasks:
@@ -35,7 +35,7 @@ def fold_of(sample: str) -> int:
     return hashlib.sha256(sample.encode()).digest()[-1] % 2
 
 
-def _chosen(cells: Sequence[MetricCell], read: PageReader) -> dict[tuple[str, str], dict[str, Any]]:
+def _chosen(cells: Sequence[MetricCell], read: CellReader) -> dict[tuple[str, str], dict[str, Any]]:
     pages = {cell.name: read(cell.name) for cell in cells}
     entries = [
         (name, sample, entry)

@@ -19,13 +19,13 @@ from ..plugin_guard import contained
 from ..results.schema import POOLED, typed
 from ..stats.resampling import CONFIDENCE, Array, draws
 from ..study.plan import MetricCell, Task
-from .cell_reader import PageReader
+from .cell_reader import CellReader
 
 NO_COUNTS = "under this protocol the metric keeps no counts that could be pooled"
 _ROWS_AT_ONCE = 250
 
 
-def pooled(tasks: Sequence[Task], read: PageReader, seed: int) -> pd.DataFrame:
+def pooled(tasks: Sequence[Task], read: CellReader, seed: int) -> pd.DataFrame:
     """pooled.parquet: one row per model, dataset, layer, method and metric that has such a value, over all shards."""
     groups: dict[tuple[str, ...], list[MetricCell]] = {}
     for task in tasks:
@@ -38,7 +38,7 @@ def pooled(tasks: Sequence[Task], read: PageReader, seed: int) -> pd.DataFrame:
     return typed(pd.DataFrame(rows), POOLED)
 
 
-def _row(cells: Sequence[MetricCell], read: PageReader, seed: int) -> dict[str, Any]:
+def _row(cells: Sequence[MetricCell], read: CellReader, seed: int) -> dict[str, Any]:
     none = {"n": 0, "value": math.nan, "low": math.nan, "high": math.nan, "images": "", "reason": ""}
     if cells[0].maps.skip:
         return none | {"reason": cells[0].maps.skip}

@@ -16,6 +16,7 @@ from ..paths import expanded
 from ..vocabulary import INPUT
 from .run_folder import checked_info, plainly, read_table, refuse_unfinished
 from .schema import CURVES, MAPS, PHOTOS, POOLED, RESULTS, FloatArray, typed
+from .store import mask_of
 
 
 def with_network_rows(record: Record) -> Record:
@@ -160,6 +161,15 @@ class Record:
         """
         with plainly(self.folder):
             return unsealed(self._inside(self.folder / "photos" / file))
+
+    def mask(self, photo: str) -> bytes | None:
+        """The mask of one image in the frame of its photograph, a PNG; None where the run kept none.
+
+        Raises:
+            BenchError: the file is not what the run wrote.
+        """
+        file = mask_of(photo)
+        return self.photo(file) if (self.folder / "photos" / file).is_file() else None
 
     def _inside(self, path: Path) -> Path:
         if path.parent.parent != self.folder or path.parent.is_symlink():

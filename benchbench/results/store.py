@@ -22,12 +22,17 @@ from .run_folder import INFO, info_digest, read_info
 from .schema import FloatArray
 
 FOLDERS = ("cells", "maps", "photos", "tables")
-_OURS = re.compile(r"[0-9a-f]{24}(-\d+)?\.(json|npy|jpg)")  # the names of cells, maps and photos
+_OURS = re.compile(r"[0-9a-f]{24}(-\d+)?\.(json|npy|jpg|png)")  # the names of cells, maps, photos and masks
+
+
+def mask_of(photo: str) -> str:
+    """The file, beside a photograph's, with its mask: a black and white PNG of the same size."""
+    return f"{photo.removesuffix('.jpg')}.png"
 
 
 @dataclass(frozen=True)
 class Store:
-    """A run's folder: ``cells/`` (JSON), ``maps/`` (.npy of (n, h, w)), ``photos/`` (JPEG) and the tables.
+    """A run's folder: ``cells/`` (JSON), ``maps/`` (.npy of (n, h, w)), ``photos/`` (JPEG; PNG for masks) and tables.
 
     Every file has a digest of its name and content: a cell in front of it, a map or photo behind it, and run.json has
     those of the tables and its own.
@@ -105,8 +110,10 @@ class Store:
     def write_photo(self, name: str, save: Callable[[BinaryIO], Any]) -> None:
         self._write_sealed("photos", name, save)
 
-    def has_photo(self, name: str) -> bool:
-        return (self.folder / "photos" / name).is_file()
+    def has_photo(self, name: str, masked: bool = False) -> bool:
+        """Whether a photograph is here, and its mask where it is ``masked``."""
+        names = [name, mask_of(name)] if masked else [name]
+        return all((self.folder / "photos" / each).is_file() for each in names)
 
     def write_results(self, tables: Mapping[str, pd.DataFrame], info: Mapping[str, Any]) -> None:
         """The tables, by file, and then run.json, which has their digests beside those that ``info`` has already."""

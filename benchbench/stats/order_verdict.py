@@ -79,9 +79,9 @@ def against_best(shares: WinShares, tested: pd.DataFrame, best: str) -> tuple[Ri
         if best not in names or not len(here):
             continue
         names.remove(best)
-        found = np.array([verdicts[shares.keys[place], names[0]] for place in here])
-        better, worse, alike = (int((found == verdict).sum()) for verdict in (BETTER, WORSE, EQUIVALENT))
-        lead = float(weights[here, pair] @ ((found == BETTER).astype(float) - (found == WORSE)))
+        outcomes = np.array([verdicts[shares.keys[place], names[0]] for place in here])
+        better, worse, alike = (int((outcomes == verdict).sum()) for verdict in (BETTER, WORSE, EQUIVALENT))
+        lead = float(weights[here, pair] @ ((outcomes == BETTER).astype(float) - (outcomes == WORSE)))
         too_few = _too_few(shares.counted[here, pair], needed[here], weights[here, pair])
         rivals.append(Rival(names[0], len(here), better, worse, alike, lead, *too_few))
     return tuple(rivals)

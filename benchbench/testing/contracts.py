@@ -106,9 +106,9 @@ def _metric_checks(
         unsupported = choice.plugin.needs - _TESTABLE
         if unsupported:
             raise BenchError(f"{name} needs {', '.join(sorted(unsupported))}, which check_metric does not make")
-        made = cache(partial(trial, choice, _of(tolerance, name)))  # when a check runs, not when tests are collected
+        case = cache(partial(trial, choice, _of(tolerance, name)))  # made when a check runs, and once
         for title, check in METRIC_CHECKS.items():
-            run = partial(_tried, check, made)
+            run = partial(_tried, check, case)
             yield f"{choice.label}-{title}", partial(_held, f"{name}: {title}", run)
 
 
@@ -151,9 +151,9 @@ def _held(what: str, check: Callable[[], None]) -> None:
         raise AssertionError(f"{what}: {message}") from None
 
 
-def _tried(check: Callable[[MetricCase], None], made: Callable[[], MetricCase]) -> None:
+def _tried(check: Callable[[MetricCase], None], case: Callable[[], MetricCase]) -> None:
     __tracebackhide__ = True
-    check(made())
+    check(case())
 
 
 def _skip(reason: str) -> None:

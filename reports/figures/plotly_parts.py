@@ -48,6 +48,14 @@ POINTS: Json = {  # of images: what points.js adds its numbers to
         "line": {"color": GREY, "dash": "dash", "width": 1},
     },
 }
+IMAGE_LINES: Json = {  # the curves of one image: what gallery.js adds its numbers to
+    "chosen": {"mode": "lines", "line": {"color": COLOURS[0], "width": 2.5}, "hovertemplate": "%{y:.3f} at %{x:.2f}"},
+    "other": {"mode": "lines", "line": {"color": GREY, "width": 1}, "opacity": 0.6, "hovertemplate": "%{y:.3f}"},
+    "layout": {
+        "xaxis": {"title": {"text": "share of pixels changed"}, "range": [0, 1]},
+        "yaxis": {"title": {"text": "class score"}},
+    },
+}
 MARKERS = 8  # of a line with many points
 
 

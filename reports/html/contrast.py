@@ -6,8 +6,6 @@ import io
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
-from math import isnan
 
 import matplotlib as mpl
 import numpy as np
@@ -15,7 +13,7 @@ from PIL import Image
 
 from ...results.schema import FloatArray
 from ..leaderboard.board import Block
-from .disagreement import disagreement
+from .disagreement import correlations, least_alike
 from .images import ImageSet
 
 PHOTOS = 4
@@ -69,25 +67,25 @@ def contrasts(images: ImageSet, layer: str, disagreements: Sequence[float | None
     """
     known = [(value, place) for place, value in enumerate(disagreements) if value is not None]
     places = [place for _, place in sorted(known, key=lambda entry: (-entry[0], entry[1]))[:PHOTOS]]
-    found = (_contrast(images, layer, place) for place in places)
-    return tuple(contrast for contrast in found if contrast is not None)
+    drawn = (_contrast(images, layer, place) for place in places)
+    return tuple(contrast for contrast in drawn if contrast is not None)
 
 
 def _contrast(images: ImageSet, layer: str, place: int) -> Contrast | None:
     sample = images.samples[place]
-    named = [(name, images.map((sample, layer, name))) for name in images.methods if name not in images.board.controls]
-    maps = {name: saliency for name, saliency in named if saliency is not None}
-    apart = [(disagreement([maps[a], maps[b]]), a, b) for a, b in combinations(maps, 2)]
-    apart = [entry for entry in apart if not isnan(entry[0])]
-    if not apart:
+    names = [name for name in images.methods if name not in images.board.controls]
+    maps = [images.map((sample, layer, name)) for name in names]
+    matrix = correlations(maps)
+    pair = least_alike([matrix])
+    if pair is None:
         return None
-    most, first, second = max(apart, key=lambda entry: entry[0])
     file = str(images.photos["file"].iloc[place])
     with Image.open(io.BytesIO(images.board.record.photo(file))) as opened:
         photo = opened.convert("RGB")
     photo.thumbnail((SIDE, SIDE))
-    shown = [MapThumbnail(name, _uri(_over(photo, maps[name]))) for name in (first, second)]
-    return Contrast(sample, place, _uri(photo), photo.width, photo.height, (shown[0], shown[1]), 1 - most)
+    chosen = [(names[at], saliency) for at in pair if (saliency := maps[at]) is not None]
+    first, second = (MapThumbnail(name, _uri(_over(photo, saliency))) for name, saliency in chosen)
+    return Contrast(sample, place, _uri(photo), photo.width, photo.height, (first, second), float(matrix[pair]))
 
 
 def _over(photo: Image.Image, saliency: FloatArray) -> Image.Image:

@@ -21,17 +21,17 @@ from ..leaderboard import summary
 from ..leaderboard.board import Metric
 from ..leaderboard.marks import Marked
 from ..number_format import fixed, merged, pairs_in_words, share
-from .gallery import COLOURS, MOST_BYTES, gallery
+from .gallery import COLOURS, MOST_BYTES, colour_steps, gallery
 from .page import Page
 
 SCRIPTS = (
-    "unpack.js", "sort.js", "charts.js", "downloads.js", "atlas.js", "gallery.js", "points.js", "every.js",
+    "unpack.js", "sort.js", "charts.js", "downloads.js", "atlas.js", "gallery.js", "points.js", "every.js", "paper.js",
     "selector.js",
 )  # fmt: skip
 # narrow screens and paper come last: they overrule the others
 STYLES = (
     "base.css", "answer.css", "board.css", "selector.css", "charts.css", "points.css", "compared.css", "gallery.css",
-    "every.css", "narrow.css", "print.css",
+    "every.css", "paper.css", "narrow.css", "print.css",
 )  # fmt: skip
 MOST = 15_000_000  # bytes of a page
 _SLOT = "<!-- the gallery, of what is left of the page -->"  # no foreign text has a "<" in the page
@@ -54,7 +54,9 @@ def render(marked: Marked) -> str:
     )
     left = max(0, min(MOST_BYTES, int(0.9 * (MOST - len(page.encode())))))
     drawn = gallery(board, left)
-    return page.replace(_SLOT, environment.get_template("_gallery.html.j2").render(**shown, gallery=drawn))
+    return page.replace(
+        _SLOT, environment.get_template("_gallery.html.j2").render(**shown, gallery=drawn, colour_steps=colour_steps())
+    )
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,13 @@ from ...results.record import Record
 from ...results.schema import FloatArray
 from ...stats import QUALITY
 from ..escape import one_line
+from ..figures.plotly_parts import IMAGE_LINES
 from ..leaderboard.board import Board
 from ..number_format import USUAL, fixed
 from .disagreement import reduced
+from .image_curves import ImageCurves
 from .images import ImageSet
+from .outline import outline
 
 MOST_PHOTOS = 200  # pictures of one network and data
 FEWEST_PHOTOS = 4
@@ -33,23 +36,28 @@ Json: TypeAlias = dict[str, Any]
 
 
 def gallery(board: Board, most_bytes: int = MOST_BYTES) -> Json:
-    """What atlas.js reads: the colour table, the metrics, the photos once each, and a set per model and dataset.
+    """What atlas.js reads: the metrics, the photos once each, and a set per model and dataset.
 
     It takes ``most_bytes`` at most, but for the fewest photos: numbers a third, where they need more, the last images
-    have none; of what is left maps lose resolution first, then the last photos their pictures. A set says so (``side``,
-    ``pictured``, ``total``).
+    have none; curves of images a sixth, or there are none; of what is left maps lose resolution first, then the last
+    photos their pictures. It says so: ``left_out`` of curves; ``side``, ``pictured`` and ``total`` of a set.
     """
     sets, shelf = _image_sets(board, most_bytes // 3), _Shelf(board.record)
     counts = [min(MOST_PHOTOS, len(each.photos)) for each in sets]
     numbers = sum(each.weight * len(each.photos) for each in sets)
-    side, counts = _fit(sets, shelf, counts, most_bytes - numbers)
-    lut = mpl.colormaps[COLOURS](np.arange(256), bytes=True)[:, :3]
-    entries = [_set(each, shelf, count, side) for each, count in zip(sets, counts, strict=True)]
+    curves = _curves(sets, counts)
+    curve_bytes = sum(curve.weight for layers in curves for drawn in layers for curve in drawn)
+    left_out = curve_bytes > most_bytes // 6
+    side, counts = _fit(sets, shelf, counts, most_bytes - numbers - (0 if left_out else curve_bytes))
+    entries = [
+        {**_set(each, shelf, count, side), "curves": [[] if left_out else [c.json for c in drawn] for drawn in layers]}
+        for each, count, layers in zip(sets, counts, curves, strict=True)
+    ]
     metrics = [
         {"title": title, "arrow": metric.arrow, "higher": metric.higher}
         for metric, title in zip(board.of(QUALITY), titles(board), strict=True)
     ]
-    return {"lut": _base64(lut.tobytes()), "metrics": metrics, "photos": shelf.photos, "sets": entries}
+    return {"metrics": metrics, "lines": IMAGE_LINES, "left_out": left_out, "photos": shelf.photos, "sets": entries}
 
 
 def _image_sets(board: Board, most_bytes: int) -> list[ImageSet]:
@@ -58,6 +66,17 @@ def _image_sets(board: Board, most_bytes: int) -> list[ImageSet]:
     sets = [each for each in every if each.layers]
     most = max(FEWEST_PHOTOS, most_bytes // max(1, sum(each.weight for each in sets)))
     return [replace(each, most=most) for each in sets]
+
+
+def _curves(sets: Sequence[ImageSet], counts: Sequence[int]) -> list[list[list[ImageCurves]]]:
+    """By set and layer."""
+    return [[each.curves(layer, count) for layer in each.layers] for each, count in zip(sets, counts, strict=True)]
+
+
+def colour_steps() -> dict[str, str]:
+    """The colour map at equal steps, by channel (R, G, B), as an SVG filter's tables take them."""
+    colours = mpl.colormaps[COLOURS](np.linspace(0, 1, 33))
+    return {name: " ".join(f"{level:.3f}" for level in colours[:, at]) for at, name in enumerate("RGB")}
 
 
 def titles(board: Board) -> list[str]:
@@ -75,6 +94,7 @@ class _Shelf:
         self.photos: list[Json] = []
         self._places: dict[bytes, int] = {}
         self._read: dict[str, tuple[bytes, int, int]] = {}
+        self._outlines: dict[str, str] = {}
 
     def put(self, file: str) -> int:
         """The place of a photo's thumbnail among ``photos``."""
@@ -89,6 +109,14 @@ class _Shelf:
         if file not in self._read:
             self._read[file] = self._thumbnail(file)
         return self._read[file]
+
+    def outline(self, file: str) -> str:
+        """The border of the object's mask, in pixels of the thumbnail; empty without a mask."""
+        if file not in self._outlines:
+            mask = self._record.mask(file)
+            _, width, height = self.thumbnail(file)
+            self._outlines[file] = outline(mask, width, height) if mask else ""
+        return self._outlines[file]
 
     def _thumbnail(self, file: str) -> tuple[bytes, int, int]:
         out = io.BytesIO()
@@ -124,6 +152,7 @@ def _bytes(sets: Sequence[ImageSet], shelf: _Shelf, counts: Sequence[int], side:
         for file in each.photos["file"].head(count):
             data = shelf.thumbnail(str(file))[0]
             total += 0 if data in seen else 4 * len(data) // 3 + 80
+            total += len(shelf.outline(str(file)))
             seen.add(data)
         total += sum(4 * min(cells, side * side) // 3 + 12 for cells in each.sizes(count))
     return total
@@ -155,12 +184,7 @@ def _set(images: ImageSet, shelf: _Shelf, count: int, side: int) -> Json:
         "data": one_line(images.dataset),
         "layers": [one_line(layer) for layer in images.layers],
         "methods": [{"name": one_line(name), "control": name in images.board.controls} for name in images.methods],
-        "images": [
-            {"sample": one_line(str(row["sample"])), "caption": _caption(row), "photo": shelf.put(str(row["file"]))}
-            if at < count
-            else {"sample": one_line(str(row["sample"])), "caption": _caption(row)}
-            for at, row in enumerate(rows)
-        ],
+        "images": [_image(row, shelf, at < count) for at, row in enumerate(rows)],
         "pictured": count,
         "total": images.total,
         "side": side if images.largest > side else 0,
@@ -168,6 +192,17 @@ def _set(images: ImageSet, shelf: _Shelf, count: int, side: int) -> Json:
         "places": places,
         **images.tables(count),
     }
+
+
+def _image(row: Mapping[Any, Any], shelf: _Shelf, pictured: bool) -> Json:
+    """An image of a set: ``photo`` is the place of its thumbnail, where it has one; ``outline`` that of its object."""
+    probability = None if pd.isna(row["probability"]) else round(float(row["probability"]), 6)
+    image = {"sample": one_line(str(row["sample"])), "caption": _caption(row), "probability": probability}
+    if pictured:
+        image["photo"] = shelf.put(str(row["file"]))
+        if border := shelf.outline(str(row["file"])):
+            image["outline"] = border
+    return image
 
 
 def _place(images: ImageSet, plates: dict[_Plate, int], key: tuple[str, str, str], side: int) -> int:

@@ -16,10 +16,12 @@ from ...results.schema import FloatArray
 from ...stats import QUALITY
 from ..escape import one_line
 from ..leaderboard.board import Board
-from .disagreement import disagreement
+from .disagreement import correlations, disagreement, least_alike
+from .image_curves import ImageCurves, image_curves
 
 Key: TypeAlias = tuple[str, str, str]  # sample, layer, method
 OPEN = 64  # files of maps at a time, whatever a run has
+START = 24  # images by which the two methods that are shown first are chosen
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +86,7 @@ class ImageSet:
         ``values``: by layer and metric, float64 of (images, methods) as base64, NaN without, None where none has one;
         ``failed``: how many values of an image failed at a layer; ``disagreement``: of the methods' maps, controls
         apart, for the first ``count`` images; ``share``: of the image that the object covers, where the data says;
-        ``start``: the metric and the two methods that the scatter of images shows first;
+        ``start``: the metric and the two methods that are shown first: those whose maps are least alike;
         ``why``: reasons there is no map or no number, by ``layer,image,method``, as places in ``reasons``.
         """
         reasons: dict[str, int] = {}
@@ -94,7 +96,7 @@ class ImageSet:
             "failed": [self._failed(layer) for layer in self.layers],
             "disagreement": [self.disagreements(layer, count) for layer in self.layers],
             "share": self._share(),
-            "start": self._start(),
+            "start": self._start(min(count, START)),
             "reasons": list(reasons),
             "why": why,
         }
@@ -156,13 +158,34 @@ class ImageSet:
             values.append(None if value != value else round(value, 4))
         return values
 
-    def _start(self) -> tuple[int, int, int]:
-        """The first metric that two methods have at the last layer, and the first two that have it."""
+    def curves(self, layer: str, count: int) -> list[ImageCurves]:
+        """Of the first ``count`` images."""
+        rows = self._curves.get(layer)
+        return [] if rows is None else image_curves(rows, self._metrics, self.samples[:count], self.methods)
+
+    @cached_property
+    def _curves(self) -> dict[str, pd.DataFrame]:
+        rows = self._selected(self.board.shown.curves)
+        return {str(layer): part for layer, part in rows.groupby("layer", sort=False)}
+
+    def _start(self, count: int) -> tuple[int, int, int]:
+        """The first metric that two methods have at the last layer; of those that have it, the two whose maps are
+        least alike over the first ``count`` images.
+        """
         for number, metric in enumerate(self._metrics):
             known = np.flatnonzero(~np.isnan(self._values(self.layers[-1], *metric)).all(axis=0))
-            if len(known) > 1:
-                return number, int(known[0]), int(known[1])
+            ranked = [place for place in known.tolist() if self.methods[place] not in self.board.controls]
+            if len(ranked) > 1:
+                return number, *(self._least_alike(ranked, count) or (ranked[0], ranked[1]))
         return 0, 0, min(1, len(self.methods) - 1)
+
+    def _least_alike(self, places: list[int], count: int) -> tuple[int, int] | None:
+        """Two of the methods at ``places``, by their maps at the last layer; None where no two maps are alive."""
+        layer = self.layers[-1]
+        names = [self.methods[place] for place in places]
+        maps = ([self.map((sample, layer, name)) for name in names] for sample in self.samples[:count])
+        pair = least_alike(map(correlations, maps))
+        return None if pair is None else (places[pair[0]], places[pair[1]])
 
     def _share(self) -> list[float | None] | None:
         """None where the run's photos have no such column."""

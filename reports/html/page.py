@@ -6,7 +6,7 @@ import gzip
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
@@ -29,6 +29,7 @@ from ..number_format import fixed, pairs_in_words
 from . import subgroups
 from .downloads import downloads
 from .opening import Opening
+from .paper import Paper
 from .selector import Filter, family_of, filters
 from .significance import Decided
 
@@ -138,7 +139,13 @@ class Page:
     @cached_property
     def downloads(self) -> dict[str, dict[str, str]]:
         depths, agreements = [each.depth for each in self.depths], [each.agreement for each in self.agreements]
-        return downloads(self.marked, self.decided, depths, agreements, self.groups)
+        files = downloads(self.marked, self.decided, depths, agreements, self.groups)
+        bibtex = self.paper.bibtex
+        return files | ({"bibtex": {"name": "benchbench-references", "bib": bibtex}} if bibtex else {})
+
+    @cached_property
+    def paper(self) -> Paper:
+        return Paper.of(self.board)
 
     @cached_property
     def opening(self) -> Opening:
@@ -172,6 +179,7 @@ class Page:
             ("compared", "Setup", True),
             ("health", "Missing and health", True),
             ("every", "Full table", True),
+            ("paper", "For a paper", True),
             ("definitions", "Definitions", True),
             ("provenance", "Provenance", True),
         )
@@ -221,12 +229,12 @@ class Page:
     @property
     def bundle(self) -> str:
         """DataTables, as itables ships it: compressed, base64."""
-        return _packed(Path(itables.options.dt_bundle).read_bytes())
+        return _packed(Path(itables.options.dt_bundle))
 
     @property
     def plotly(self) -> str:
         """Plotly, which draws the charts: compressed, base64."""
-        return _packed((files("benchbench.reports.html") / "vendor" / "plotly-basic.min.js").read_bytes())
+        return _packed(Path(str(files("benchbench.reports.html") / "vendor" / "plotly-basic.min.js")))
 
     @property
     def bundle_css(self) -> Markup:
@@ -293,8 +301,10 @@ class Page:
         return "" if value is None else fixed(value, 4)
 
 
-def _packed(code: bytes) -> str:
-    return b64encode(gzip.compress(code, compresslevel=9, mtime=0)).decode("ascii")
+@cache
+def _packed(library: Path) -> str:
+    """A library's code, compressed, as base64; once per process, as it is the same in every page."""
+    return b64encode(gzip.compress(library.read_bytes(), compresslevel=9, mtime=0)).decode("ascii")
 
 
 def _missing_is_none(value: Any) -> Any:

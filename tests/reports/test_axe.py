@@ -57,6 +57,9 @@ def test_axe_finds_nothing(browser: Any, page: Path, axe: str, look: str) -> Non
     assert violations(tab, axe) == []
     unfold(tab)
     assert violations(tab, axe) == []
+    tab.locator("#gallery-photos button.frame").first.click()
+    tab.wait_for_selector("#gallery-large-plot .scatterlayer .trace")
+    assert violations(tab, axe) == []
     tab.close()
 
 

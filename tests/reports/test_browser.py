@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from base64 import b64decode
@@ -115,14 +116,11 @@ def test_the_long_table_searches_and_sorts(browser: Any, page: Path) -> None:
 def test_opacity_and_layer_change_what_is_drawn(browser: Any, page: Path) -> None:
     tab = visit(browser, page).tab
     canvas = tab.locator("#gallery-photos canvas:visible").first
-    painted(canvas)
     tab.locator("#gallery-opacity").evaluate("box => { box.value = 25; box.dispatchEvent(new Event('input')); }")
     assert canvas.evaluate("element => getComputedStyle(element).opacity") == "0.25"
-    assert tab.locator("#gallery-opacity-shown").inner_text() == "25 %"
     drawn, label = canvas.evaluate("element => element.toDataURL()"), canvas.get_attribute("aria-label")
     assert "strongest in the" in label
     tab.locator("#gallery-layer").select_option("stage3")
-    painted(canvas)
     assert canvas.evaluate("element => element.toDataURL()") != drawn
     assert tab.locator("#gallery-photos article").count() == 4
     tab.locator("#gallery-more").click()
@@ -130,28 +128,25 @@ def test_opacity_and_layer_change_what_is_drawn(browser: Any, page: Path) -> Non
     tab.close()
 
 
-def painted(canvas: Any) -> None:
-    """Bring a canvas near the window and wait until its map is drawn."""
-    from playwright.sync_api import expect
-
-    canvas.scroll_into_view_if_needed()
-    expect(canvas).to_have_attribute("aria-label", re.compile("strongest in the"))
-
-
 def test_maps_are_drawn_as_the_engine_upsamples_them(browser: Any, page: Path) -> None:
-    """Every pixel of a canvas: bilinear with half-pixel centres (Pillow's too), min-max, colour."""
+    """Every pixel on the screen: min-max, bilinear with half-pixel centres (Pillow's too), colour."""
     tab = visit(browser, page).tab
+    tab.locator("#gallery-opacity").evaluate("box => { box.value = 100; box.dispatchEvent(new Event('input')); }")
+    tab.locator("#gallery-methods summary").click()
+    tab.locator("#gallery-methods").get_by_role("button", name="All").click()
     kept = json.loads(tab.locator("#gallery-data").evaluate("element => element.textContent"))["sets"][0]
     method = [m["name"] for m in kept["methods"]].index("gradcam")
     code, height, width = kept["maps"][kept["places"][-1][0][method]]
     small = np.frombuffer(b64decode(code), np.uint8).reshape(height, width).astype(np.float32)
-    large = np.asarray(Image.fromarray(small).resize((224, 224), Image.Resampling.BILINEAR))
-    wanted = mpl.colormaps["inferno"]((large - large.min()) / (large.max() - large.min()))[..., :3] * 255
     canvas = tab.locator("#gallery-photos article").first.locator("figure").nth(1 + method).locator("canvas")
-    painted(canvas)
-    pixels = canvas.evaluate("c => Array.from(c.getContext('2d').getImageData(0, 0, c.width, c.height).data)")
-    drawn = np.asarray(pixels).reshape(224, 224, 4)[..., :3]
-    assert np.abs(drawn - wanted).max() <= 6
+    canvas.evaluate("c => Object.assign(c.closest('figure').style, { width: '224px', contain: 'layout' })")
+    with Image.open(io.BytesIO(canvas.screenshot())) as shot:
+        drawn = np.asarray(shot.convert("RGB"), dtype=np.float64)
+    large = np.asarray(Image.fromarray(small).resize(drawn.shape[1::-1], Image.Resampling.BILINEAR))
+    wanted = mpl.colormaps["inferno"](large / 255)[..., :3] * 255
+    inside = (slice(4, -4), slice(4, -4))  # the edge may lie between two pixels of the screen
+    assert np.abs(drawn - wanted)[inside].mean() <= 2
+    assert np.quantile(np.abs(drawn - wanted)[inside], 0.999) <= 16
     tab.close()
 
 

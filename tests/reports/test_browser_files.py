@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import csv
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from benchbench.cli.app import app
 from benchbench.reports.html.page import Page
+from benchbench.reports.latex.bibliography import bibliography
 from benchbench.reports.leaderboard.marks import Marked
 from benchbench.results.record import Record
 
@@ -47,6 +51,42 @@ def test_latex_is_copied(browser: Any, page: Path, plain: Record) -> None:
     output.filter(has_text="LaTeX copied").wait_for()
     assert tab.evaluate("navigator.clipboard.readText()") == Page(Marked.of(plain)).downloads["block-1"]["tex"]
     context.close()
+
+
+def test_the_command_of_a_chosen_table_writes_that_table(browser: Any, page: Path, plain: Record) -> None:
+    tab = visit(browser, page).tab
+    tab.locator("section[aria-labelledby=paper] summary").first.click()
+    form, command = tab.locator("#paper-table"), tab.locator("#paper-command")
+    assert command.inner_text() == "benchbench report RUN --format latex"
+    form.get_by_label("layercam").uncheck()
+    for title in ("average drop", "increase in confidence", "average gain"):
+        form.get_by_label(title).uncheck()
+    form.get_by_label("stage3").uncheck()
+    form.get_by_label("Spread").select_option("standard error")
+    form.get_by_label("mean rank").check()
+    words = shlex.split(command.inner_text())
+    assert words[:5] == ["benchbench", "report", "RUN", "--format", "latex"]
+    done = CliRunner().invoke(app, ["report", str(plain.folder), *words[3:]])
+    assert done.exit_code == 0, done.output
+    text = done.output.replace(r"\allowbreak{}", "")
+    assert "gradcam++" in text
+    assert "scorecam(variant" in text
+    assert "layercam" not in text
+    assert "average gain" not in text
+    assert "stage3" not in text
+    assert r"\pm" in text
+    tab.close()
+
+
+def test_bibtex_is_saved(browser: Any, page: Path, tmp_path: Path, plain: Record) -> None:
+    tab = visit(browser, page).tab
+    tab.evaluate("document.querySelectorAll('details.fold').forEach((part) => (part.open = true))")
+    with tab.expect_download() as download:
+        tab.locator("[data-table=bibtex] [data-as=bib]").click()
+    download.value.save_as(tmp_path / "x.bib")
+    assert download.value.suggested_filename == "benchbench-references.bib"
+    assert (tmp_path / "x.bib").read_text(encoding="utf-8") == bibliography(plain.info)
+    tab.close()
 
 
 def test_hostile_names_are_only_text_in_files(browser: Any, hostile_page: Path) -> None:

@@ -168,12 +168,21 @@ def test_the_gallery_is_ordered_by_disagreement_score_and_failures(browser: Any,
     assert order(tab) == [names[at] for at in sorted(range(12), key=lambda at: (-unlike[at], at))]
     tab.locator("#gallery-order").select_option("failures")
     assert order(tab) == names, "the first two failed already"
-    tab.locator("#gallery-order").select_option("score")
+    judged = ["gradcam", "gradcam++", "scorecam(variant=torchcam)", "layercam"]
     for metric, title, sign in (("insertion", "insertion AUC ↑", 1), ("deletion", "deletion AUC ↓", -1)):
-        tab.locator("#gallery-by").select_option(title)
-        judged = ["gradcam", "gradcam++", "scorecam(variant=torchcam)", "layercam"]
-        means = pd.concat([column(plain, name, metric) for name in judged], axis=1).mean(axis=1)
-        assert order(tab) == [str(name) for name in (sign * means).sort_values(kind="stable").index]
+        values = pd.concat([column(plain, name, metric) for name in judged], axis=1)
+        for chosen, keys in (
+            ("worst", sign * values.mean(axis=1)),
+            ("best", -sign * values.mean(axis=1)),
+            ("spread", values.min(axis=1) - values.max(axis=1)),
+        ):
+            tab.locator("#gallery-order").select_option(chosen)
+            tab.locator("#gallery-by").select_option(title)
+            assert order(tab) == [str(name) for name in keys.sort_values(kind="stable").index]
+    tab.locator("#gallery-order").select_option("name")
+    assert order(tab) == sorted(names)
+    tab.locator("#gallery-order").select_option("probability")
+    assert order(tab) == names, "the fake probabilities rise from photo to photo"
     assert tab.locator("#gallery-order option[value=small]").evaluate("option => option.hidden")
     tab.close()
 
@@ -181,8 +190,10 @@ def test_the_gallery_is_ordered_by_disagreement_score_and_failures(browser: Any,
 def test_methods_and_numbers_are_chosen(browser: Any, page: Path, plain: Record) -> None:
     tab = visit(browser, page).tab
     article = tab.locator("#gallery-photos article").first
-    assert article.locator("figure").count() == 8
+    assert article.locator("figure").count() == 3, "the photo and the two methods that are least alike"
     tab.locator("#gallery-methods summary").click()
+    tab.locator("#gallery-methods").get_by_role("button", name="All").click()
+    assert article.locator("figure").count() == 8
     tab.locator("#gallery-methods").get_by_label("random").uncheck()
     tab.locator("#gallery-methods").get_by_label("gradcam", exact=True).uncheck()
     assert article.locator("figure").count() == 6
@@ -191,9 +202,60 @@ def test_methods_and_numbers_are_chosen(browser: Any, page: Path, plain: Record)
     for title in ("deletion AUC", "insertion AUC", "average drop", "increase in confidence"):
         tab.locator("#gallery-metrics").get_by_label(title).uncheck()
     tab.locator("#gallery-metrics").get_by_label("average gain").check()
-    figure = article.locator("figure", has=tab.get_by_text("gradcam++", exact=True))
-    wanted = column(plain, "gradcam++", "average_gain")["photo-00"]
-    assert figure.locator(".numbers span").all_inner_texts() == [f"{wanted:.3f}\u00a0↑ average gain"]
+    gains = {name: column(plain, name, "average_gain").get("photo-00") for name in METHODS}
+    for name in ("gradcam++", "scorecam(variant=torchcam)"):
+        figure = article.locator("figure", has=tab.get_by_text(name, exact=True))
+        (text,) = figure.locator(".numbers span").all_inner_texts()
+        assert text == f"{gains[name]:.3f}\u00a0↑ average gain{place(name, gains)}"
+    tab.close()
+
+
+METHODS = ("gradcam", "gradcam++", "scorecam(variant=torchcam)", "layercam")
+
+
+def place(name: str, values: dict[str, float | None]) -> str:
+    """What the page says of a method's value where more is better."""
+    known = [value for value in values.values() if value is not None and value == value]
+    return {max(known): " (best)", min(known): " (worst)"}.get(values[name], "")
+
+
+def test_a_picture_is_enlarged(browser: Any, page: Path, plain: Record) -> None:
+    """Map, numbers and curves of one image; from photo to photo; closed by Escape, and the picture has the focus."""
+    from playwright.sync_api import expect
+
+    heard = visit(browser, page)
+    tab, large = heard.tab, heard.tab.locator("#gallery-large")
+    (kept,) = gallery(board_of(plain))["sets"]
+    first, second = (kept["methods"][at]["name"] for at in kept["start"][1:])
+    figure = tab.locator("#gallery-photos figure", has=tab.get_by_text(second, exact=True)).first
+    assert figure.locator("img").bounding_box()["width"] >= 200
+    figure.locator("button").click()
+    expect(large).to_be_visible()
+    assert large.locator("h3 bdi").inner_text() == "photo-00"
+    assert large.locator("#gallery-large-method").evaluate("box => box.value") == second
+    value = column(plain, second, "insertion")["photo-00"]
+    assert any(
+        text.startswith(f"{value:.3f}\u00a0↑ insertion AUC")
+        for text in large.locator(".numbers span").all_inner_texts()
+    )
+    assert large.locator("canvas").get_attribute("aria-label").startswith(f"Map of {second} at stage4 on photo-00")
+    tab.wait_for_selector("#gallery-large-plot .scatterlayer .trace")
+    drawn = tab.locator("#gallery-large-plot").evaluate("plot => plot.data.at(-1)")
+    rows = plain.curves
+    rows = rows[(rows["sample"] == "photo-00") & (rows["method"] == second) & (rows["layer"] == "stage4")]
+    wanted = rows[rows["metric"] == "deletion"].sort_values("x")
+    np.testing.assert_allclose(drawn["x"], wanted["x"], atol=1e-6)
+    np.testing.assert_allclose(drawn["y"], wanted["y"], atol=2e-5)
+    large.locator("#gallery-large-method").select_option(first)
+    assert large.locator("canvas").get_attribute("aria-label").startswith(f"Map of {first} at")
+    assert large.get_by_role("button", name="Previous photo").is_disabled()
+    large.get_by_role("button", name="Next photo").click()
+    assert large.locator("h3 bdi").inner_text() == "photo-01"
+    assert not large.get_by_label("outline of the object").is_visible(), "these photographs have no masks"
+    tab.keyboard.press("Escape")
+    expect(large).to_be_hidden()
+    assert tab.evaluate("document.activeElement.matches('button.frame')")
+    assert heard.complaints == []
     tab.close()
 
 
@@ -201,6 +263,8 @@ def test_all_layers_stand_side_by_side(browser: Any, page: Path) -> None:
     from playwright.sync_api import expect
 
     tab = visit(browser, page).tab
+    tab.locator("#gallery-methods summary").click()
+    tab.locator("#gallery-methods").get_by_role("button", name="All").click()
     tab.locator("#gallery-layer").select_option("all, side by side")
     article = tab.locator("#gallery-photos article").first
     captions = article.locator(".beside figcaption")

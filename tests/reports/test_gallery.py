@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 from base64 import b64decode
 from itertools import combinations, pairwise
 from pathlib import Path
@@ -10,13 +12,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy.stats import spearmanr
 
 from benchbench.errors import BenchError
 from benchbench.reports.html import gallery as module
-from benchbench.reports.html.disagreement import disagreement
+from benchbench.reports.html.disagreement import correlations, disagreement, least_alike
 from benchbench.reports.html.gallery import gallery
 from benchbench.reports.html.images import ImageSet
+from benchbench.reports.html.outline import outline
 from benchbench.reports.leaderboard.board import Board
 from benchbench.results.record import Record
 from benchbench.results.store import Store
@@ -144,6 +148,49 @@ def test_a_missing_photo_is_an_error(tmp_path: Path) -> None:
 
 def test_a_map_that_is_the_same_everywhere_is_dark() -> None:
     assert b64decode(module._plate(np.full((2, 3), 7.0, np.float32), 224).code) == bytes(6)
+
+
+def test_curves_of_an_image_are_the_tables_to_sixteen_bits(plain: Record) -> None:
+    (only,) = gallery(board_of(plain))["sets"]
+    names, samples = [m["name"] for m in only["methods"]], [image["sample"] for image in only["images"]]
+    deletion, insertion = only["curves"][1]
+    assert [deletion["metric"], insertion["metric"]] == [0, 1]
+    levels = np.frombuffer(b64decode(insertion["y"]), "<u2").reshape(12, len(names), len(insertion["x"]))
+    rows = plain.curves[(plain.curves["layer"] == "stage4") & (plain.curves["metric"] == "insertion")]
+    for (sample, method), curve in rows.groupby(["sample", "method"]):
+        found = levels[samples.index(sample), names.index(method)] / 65534
+        found = insertion["low"] + found * (insertion["high"] - insertion["low"])
+        np.testing.assert_allclose(found, curve.sort_values("x")["y"], atol=1e-5)
+    assert (levels[0, names.index("cam")] == 65535).all(), "cam has no curve"
+
+
+def test_curves_that_take_too_much_are_left_out_and_said(plain: Record) -> None:
+    full = gallery(board_of(plain))
+    weight = sum(len(curve["y"]) for layer in full["sets"][0]["curves"] for curve in layer)
+    assert not full["left_out"]
+    less = gallery(board_of(plain), 5 * weight)
+    assert less["left_out"]
+    assert less["sets"][0]["curves"] == [[], []]
+
+
+def test_an_objects_outline_is_its_masks_border() -> None:
+    mask = np.zeros((224, 224), bool)
+    mask[28:140, 56:224] = True
+    out = io.BytesIO()
+    Image.fromarray(mask).save(out, "PNG")
+    path = outline(out.getvalue(), 112, 112)
+    points = np.array([[float(x) for x in point.split()] for point in re.split("[MLZ]", path) if point])
+    assert path.count("M") == 1
+    (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
+    np.testing.assert_allclose([left, top, right, bottom], [28, 14, 112, 70], atol=1.6)
+
+
+def test_the_two_methods_that_are_shown_first_are_least_alike() -> None:
+    rng = np.random.default_rng(0)
+    base = rng.random((6, 6)).astype(np.float32)
+    stacks = [[base, base + rng.random((6, 6)).astype(np.float32) / 4, -base, None, np.zeros((6, 6), np.float32)]] * 3
+    assert least_alike(map(correlations, stacks)) == (0, 2)
+    assert least_alike([correlations([base, None])]) is None
 
 
 def test_large_maps_are_averaged_down() -> None:

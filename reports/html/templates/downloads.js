@@ -1,8 +1,8 @@
-// Each table as CSV and LaTeX, each figure as SVG and PNG: saved, or copied. The tables' texts lie in the page.
+// Each table as CSV and LaTeX, the papers as BibTeX, each figure as SVG and PNG: saved, or copied. The tables' texts lie in the page.
 (() => {
   "use strict";
   const files = JSON.parse(document.getElementById("downloads").textContent);
-  const TYPES = { csv: "text/csv;charset=utf-8", tex: "application/x-tex;charset=utf-8", svg: "image/svg+xml", png: "image/png" };
+  const TYPES = { csv: "text/csv;charset=utf-8", tex: "application/x-tex;charset=utf-8", bib: "application/x-bibtex;charset=utf-8", svg: "image/svg+xml", png: "image/png" };
 
   function save(name, kind, content) {
     const address = URL.createObjectURL(new Blob([content], { type: TYPES[kind] }));
@@ -32,11 +32,11 @@
     return new Promise((done) => canvas.toBlob(done, TYPES.png));
   }
 
-  // `as` is csv, tex, svg or png to save; copy (tex), copy-svg or copy-png to copy. `content` answers a text or a blob.
+  // `as` is csv, tex, svg or png to save; copy (tex), copy-bib, copy-svg or copy-png to copy. `content` answers a text or a blob.
   async function act(as, name, content, status) {
     const kind = as === "copy" ? "tex" : as.replace("copy-", "");
     if (as === kind) return save(name, kind, await content(kind));
-    const label = { tex: "LaTeX", svg: "SVG", png: "PNG" }[kind];
+    const label = { tex: "LaTeX", bib: "BibTeX", svg: "SVG", png: "PNG" }[kind];
     try {
       if (kind === "png") await navigator.clipboard.write([new ClipboardItem({ [TYPES.png]: content(kind) })]);
       else await navigator.clipboard.writeText(await content(kind));

@@ -3,7 +3,7 @@
   "use strict";
   const form = document.getElementById("points-controls");
   if (!form) return;
-  const { data, make, fixed } = atlas;
+  const { data, make, fixed, plain } = atlas;
   const find = (id) => document.getElementById(`points-${id}`);
   const [plot, slider, list] = ["plot", "slider", "list"].map(find);
   const look = JSON.parse(find("look").textContent);
@@ -12,7 +12,6 @@
   const method = (side) => form.elements[`${side}-method`].selectedOptions[0].text;
   const title = (side) => `${method(side)}: ${metric(side).title} ${metric(side).arrow}`;
   const words = ({ sample, x, y }) => `${sample}: x ${fixed(x)}, y ${fixed(y)}`;
-  const plain = (text) => text.slice(0, 60).replaceAll("&", "&amp;").replaceAll("<", "&lt;"); // Plotly reads a part of HTML
   let points = [];
 
   function plotted(width) {

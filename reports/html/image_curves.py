@@ -1,0 +1,69 @@
+"""The curves of single images, small enough to live in the page."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+MOST_STEPS = 128  # of a curve
+MISSING = 65535  # of 16 bits; the other levels are numbers
+
+Json: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class ImageCurves:
+    """The curves of one metric at one layer: of every image and method, on the steps that they have in common.
+
+    Attributes:
+        metric: its place among the metrics of the page.
+        x: (steps,), ascending. y: (images, methods, steps), NaN where there is none.
+    """
+
+    metric: int
+    x: npt.NDArray[np.float64]
+    y: npt.NDArray[np.float64]
+
+    @property
+    def json(self) -> Json:
+        """What atlas.js reads: 16 bits a number between the least and the greatest; for looking, not for computing."""
+        low, high = float(np.nanmin(self.y)), float(np.nanmax(self.y))
+        scaled = (self.y - low) / (high - low) if high > low else np.where(np.isnan(self.y), np.nan, 0.0)
+        levels = np.where(np.isnan(scaled), MISSING, np.round(np.nan_to_num(scaled) * (MISSING - 1)))
+        code = b64encode(levels.astype("<u2").tobytes()).decode("ascii")
+        return {"metric": self.metric, "x": np.round(self.x, 6).tolist(), "y": code, "low": low, "high": high}
+
+    @property
+    def weight(self) -> int:
+        """Bytes in the page."""
+        return self.y.size * 8 // 3 + self.x.size * 10 + 80
+
+
+def image_curves(
+    curves: pd.DataFrame, metrics: Sequence[tuple[str, str]], samples: Sequence[str], methods: Sequence[str]
+) -> list[ImageCurves]:
+    """Of each metric that has curves; without those that have none here, or more steps than a page can show.
+
+    Args:
+        curves: rows of one network, data set and layer, by the columns of schema.py.
+        metrics: names and protocols, in the page's order.
+        samples, methods: in the order of ``y``.
+    """
+    at_sample, at_method = ({name: at for at, name in enumerate(names)} for names in (samples, methods))
+    kept = curves[curves["sample"].isin(at_sample) & curves["method"].isin(at_method)]
+    drawn = []
+    for (metric, protocol), rows in kept.groupby(["metric", "protocol"], sort=False):
+        x, step = np.unique(rows["x"].to_numpy(dtype=np.float64), return_inverse=True)
+        if (metric, protocol) not in metrics or len(x) > MOST_STEPS:
+            continue
+        y = np.full((len(samples), len(methods), len(x)), np.nan)
+        y[rows["sample"].map(at_sample).to_numpy(int), rows["method"].map(at_method).to_numpy(int), step] = rows["y"]
+        if not np.isnan(y).all():
+            drawn.append(ImageCurves(list(metrics).index((metric, protocol)), x, y))
+    return sorted(drawn, key=lambda each: each.metric)

@@ -1,0 +1,54 @@
+"""What the page offers for a paper: the choices of a table, as the command line takes them, and the papers' BibTeX."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..latex.bibliography import HEAD, bibliography
+from ..leaderboard.board import Board
+
+Choice = tuple[str, str]  # what the command line takes, and what the page shows
+
+
+@dataclass(frozen=True)
+class Paper:
+    """The choices of a table of the run, and BibTeX of its methods and metrics; empty where none names a paper."""
+
+    methods: Sequence[Choice]
+    metrics: Sequence[Choice]
+    networks: Sequence[Choice]
+    datasets: Sequence[Choice]
+    layers: Sequence[Choice]
+    bibtex: str
+
+    @classmethod
+    def of(cls, board: Board) -> Paper:
+        info = board.record.info
+        layers = dict.fromkeys(block.layer for block in board.blocks)
+        text = bibliography(info)
+        return cls(
+            _entries(info["methods"]),
+            _metrics(info["metrics"]),
+            _entries(info["models"]),
+            _entries(info["datasets"]),
+            [(layer, layer) for layer in layers],
+            "" if text.strip() == HEAD.strip() else text,
+        )
+
+
+def _entries(entries: Sequence[Mapping[str, Any]]) -> list[Choice]:
+    return [(entry.get("id") or entry["name"], entry["name"]) for entry in entries]
+
+
+def _metrics(entries: Sequence[Mapping[str, Any]]) -> list[Choice]:
+    """A metric of several protocols with its protocol."""
+    times = Counter(entry["name"] for entry in entries)
+    return [
+        (f"{e['name']}@{e['protocol']}", f"{e['title']} {e['protocol']}")
+        if times[e["name"]] > 1
+        else (e["name"], e["title"] or e["name"])
+        for e in entries
+    ]
