@@ -36,6 +36,7 @@ class Prepared:
     probability_difference: float | None = None
     precision: Precision = "float32"
     compiled: bool = False
+    fast: bool = True  # whether the device has instructions for the precision
 
     @property
     def warning(self) -> str:
@@ -43,7 +44,8 @@ class Prepared:
         if self.precision == "float32":
             return ""
         gap = f"a probability differs by up to {self.probability_difference:.1e}" if self.probability_difference else ""
-        return f"scored in bfloat16: on the first images {gap or 'no probability differs'} from float32"
+        said = f"scored in bfloat16: on the first images {gap or 'no probability differs'} from float32"
+        return said if self.fast else f"{said}; this processor has no instructions for it, so it is slower than float32"
 
 
 def prepare(
@@ -92,6 +94,7 @@ def _proven(network: nn.Module, images: Tensor, precision: Precision, compiled: 
     changes = f"{folded} batch norms folded, channels-last"
     if precision == "bf16":
         twin, changes = Half(twin.bfloat16()), f"{changes}, bfloat16"
+    fast = precision == "float32" or images.is_cuda or has_bfloat16()
     if compiled:
         twin.compile(dynamic=False)
         changes = f"{changes}, compiled"
@@ -108,7 +111,17 @@ def _proven(network: nn.Module, images: Tensor, precision: Precision, compiled: 
     if not difference <= (TOLERANCE if precision == "float32" else math.inf) or shown is None:
         return Prepared(network, False, shown, f"its logits differ from the network's by {difference:.1e}")
     gap = float((logits.softmax(1) - expected.softmax(1))[sound].abs().max())
-    return Prepared(twin, True, difference, changes, gap, precision, compiled)
+    return Prepared(twin, True, difference, changes, gap, precision, compiled, fast)
+
+
+def has_bfloat16() -> bool:
+    """Whether the processor multiplies in bfloat16 (AVX-512 BF16, AMX); without that, it is several times slower.
+
+    True where torch cannot tell, as on processors for which it has no oneDNN.
+    """
+    supported = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
+    known = supported is not None and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return bool(supported()) if known else True
 
 
 class Half(nn.Module):

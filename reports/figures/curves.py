@@ -35,11 +35,11 @@ def curves(block: Block, bands: pd.DataFrame, look: Mapping[str, Look]) -> Pictu
     if not metrics:
         return None
     with mpl.rc_context(STYLE):
-        figure, axes = grid(len(metrics), most=2)
+        names = [row.method for row in block.rows if (here["method"] == row.method).any()]
+        figure, axes = grid(len(metrics), most=2, entries=len(names))
         for axis, metric in zip(axes, metrics, strict=True):
             part = here[(here["metric"] == metric.name) & (here["protocol"] == metric.protocol)]
             _curve_panel(axis, metric, part, look)
-        names = [row.method for row in block.rows if (here["method"] == row.method).any()]
         legend(figure, names, look, lines=True)
         return picture(figure, _curves_alt(block, metrics))
 
@@ -82,7 +82,7 @@ def scatter(block: Block, look: Mapping[str, Look], fronts: Sequence[pareto.Fron
     if not points:
         return None
     with mpl.rc_context(STYLE):
-        figure, axes = grid(len(block.quality), most=3)
+        figure, axes = grid(len(block.quality), most=3, entries=len(points) + bool(fronts))
         by_metric = {front.metric: front for front in fronts}
         for axis, metric in zip(axes, block.quality, strict=True):
             _scatter_panel(axis, metric, cost, points, look)

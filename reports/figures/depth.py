@@ -64,12 +64,12 @@ def drawn(depth: Depth, look: Mapping[str, Look]) -> Picture:
     """A panel per metric: a line per method over the layers, with each mean's 95 % interval."""
     tables = depth.tables
     with mpl.rc_context(STYLE):
-        figure, axes = grid(len(tables), most=3)
-        for axis, table in zip(axes, tables, strict=True):
-            _panel(axis, table, depth.layers, look)
         seen = [
             name for name in look if any(row[0] == name and any(map(_known, row[2])) for t in tables for row in t.rows)
         ]
+        figure, axes = grid(len(tables), most=3, entries=len(seen))
+        for axis, table in zip(axes, tables, strict=True):
+            _panel(axis, table, depth.layers, look)
         legend(figure, seen, look, lines=True)
         titles = ", ".join(table.metric.title for table in tables)
         return picture(

@@ -14,7 +14,6 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
 from ..escape import one_line
@@ -31,6 +30,10 @@ MARKERS = ["o", "s", "^", "D", "v", "P", "X", "p", "h", "<"]
 CONTROL_DASHES = [(0, (3, 2)), (0, (1, 2)), (0, (6, 2, 1, 2))]
 CONTROL_MARKERS = ["+", "x", "1", "2"]
 COLOURS = ["#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#a87c45", "#56b4e9", "#b8860b"]
+# a figure with panels, in inches: around the panels, between them, a panel's height, a row of the legend
+_WIDTH, _LEFT, _RIGHT, _ABOVE, _BELOW = 9.6, 0.72, 0.12, 0.34, 0.62
+_BETWEEN, _BELOW_PANEL, _PANEL, _ENTRY = 0.78, 0.86, 2.3, 0.2
+_ENTRIES = 4  # of a row of the legend
 STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["Helvetica Neue", "Arial", "DejaVu Sans"],
@@ -88,13 +91,25 @@ def looks(methods: Sequence[str], controls: Sequence[str]) -> dict[str, Look]:
     return {**coloured, **{name: Look(GREY, dash, marker, True) for name, dash, marker in plain}}
 
 
-def grid(count: int, most: int) -> tuple[Figure, list[Axes]]:
-    """A figure with so many panels, ``most`` in a row."""
+def grid(count: int, most: int, entries: int) -> tuple[Figure, list[Axes]]:
+    """A figure with so many panels, ``most`` in a row, and room for a legend of so many entries below.
+
+    The room beside the panels is the same in every figure: to measure what stands there takes longer than to draw it.
+    """
     columns = min(most, count)
     rows = -(-count // columns)
-    width = 9.6
-    layout = ConstrainedLayoutEngine(h_pad=0.1, w_pad=0.08)
-    figure = Figure(figsize=(width, 3.1 * rows + 0.6), layout=layout)
+    below = _BELOW + _ENTRY * -(-entries // _ENTRIES)
+    wide = (_WIDTH - _LEFT - _RIGHT - (columns - 1) * _BETWEEN) / columns
+    tall = _ABOVE + rows * _PANEL + (rows - 1) * _BELOW_PANEL + below
+    figure = Figure(figsize=(_WIDTH, tall))
+    figure.subplots_adjust(
+        left=_LEFT / _WIDTH,
+        right=1 - _RIGHT / _WIDTH,
+        top=1 - _ABOVE / tall,
+        bottom=below / tall,
+        wspace=_BETWEEN / wide,
+        hspace=_BELOW_PANEL / _PANEL,
+    )
     axes = [figure.add_subplot(rows, columns, place + 1) for place in range(count)]
     return figure, axes
 
@@ -125,9 +140,8 @@ def legend(
         for name in names
     ]
     handles += more
-    figure.legend(
-        handles=handles, loc="outside lower center", ncols=min(4, len(handles)), frameon=False, handlelength=3.2
-    )
+    columns = min(_ENTRIES, len(handles))
+    figure.legend(handles=handles, loc="lower center", ncols=columns, frameon=False, handlelength=3.2)
 
 
 def short(name: str, most: int = 40) -> str:

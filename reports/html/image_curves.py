@@ -58,12 +58,14 @@ def image_curves(
     at_sample, at_method = ({name: at for at, name in enumerate(names)} for names in (samples, methods))
     kept = curves[curves["sample"].isin(at_sample) & curves["method"].isin(at_method)]
     drawn = []
-    for (metric, protocol), rows in kept.groupby(["metric", "protocol"], sort=False):
+    places = {key: at for at, key in enumerate(metrics)}
+    for key, rows in kept.groupby(["metric", "protocol"], sort=False):
         x, step = np.unique(rows["x"].to_numpy(dtype=np.float64), return_inverse=True)
-        if (metric, protocol) not in metrics or len(x) > MOST_STEPS:
+        place = places.get((str(key[0]), str(key[1])))
+        if place is None or len(x) > MOST_STEPS:
             continue
         y = np.full((len(samples), len(methods), len(x)), np.nan)
         y[rows["sample"].map(at_sample).to_numpy(int), rows["method"].map(at_method).to_numpy(int), step] = rows["y"]
         if not np.isnan(y).all():
-            drawn.append(ImageCurves(list(metrics).index((metric, protocol)), x, y))
+            drawn.append(ImageCurves(place, x, y))
     return sorted(drawn, key=lambda each: each.metric)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from contourpy import contour_generator
 from PIL import Image
 
@@ -22,11 +24,11 @@ def outline(mask: bytes, width: int, height: int) -> str:
         size = (max(1, round(opened.width * scale)), max(1, round(opened.height * scale)))
         shares = np.asarray(opened.convert("L").resize(size, Image.Resampling.BOX), dtype=np.float64) / 255
     padded = np.pad(shares, 1)  # so that the border closes at the picture's edge
-    lines = contour_generator(z=padded, line_type="Separate").lines(0.5)
+    lines: Any = contour_generator(z=padded, line_type="Separate").lines(0.5)
     steps = np.array([width / size[0], height / size[1]])
     # a cell's value is that of its centre: half a cell in, and one cell of padding out
     return "".join(_path(np.clip((line - 0.5) * steps, 0, [width, height])) for line in lines)
 
 
-def _path(points: np.ndarray) -> str:
+def _path(points: npt.NDArray[np.float64]) -> str:
     return "M" + "L".join(f"{x:g} {y:g}" for x, y in np.round(points[:-1], 1)) + "Z"

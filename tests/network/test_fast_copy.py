@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 import benchbench as bb
 from benchbench.errors import BenchError
+from benchbench.network import fast_copy
 from benchbench.network.fast_copy import TOLERANCE, Half, prepare
 from benchbench.network.scorer import Scorer
 
@@ -101,6 +102,16 @@ def test_a_study_in_bfloat16_says_so(images: Tensor, tmp_path: Path) -> None:
     assert "bfloat16" in page
     gradcam = [run.record.maps.set_index("sample").sort_index() for run in (exact, half)]
     assert len(gradcam[0]) == len(gradcam[1])
+
+
+@pytest.mark.parametrize("supported", [True, False])
+def test_bfloat16_on_a_processor_without_it_is_said(
+    images: Tensor, monkeypatch: pytest.MonkeyPatch, supported: bool
+) -> None:
+    monkeypatch.setattr(fast_copy, "has_bfloat16", lambda: supported)
+    half = prepare(seeded(Pooled), images, precision="bf16")
+    assert ("no instructions for it, so it is slower" in half.warning) is not supported
+    assert prepare(seeded(Pooled), images).warning == ""
 
 
 @compiler

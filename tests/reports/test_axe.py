@@ -58,7 +58,7 @@ def test_axe_finds_nothing(browser: Any, page: Path, axe: str, look: str) -> Non
     unfold(tab)
     assert violations(tab, axe) == []
     tab.locator("#gallery-photos button.frame").first.click()
-    tab.wait_for_selector("#gallery-large-plot .scatterlayer .trace")
+    tab.wait_for_selector("#gallery-large-plot .scatterlayer .trace", state="attached")
     assert violations(tab, axe) == []
     tab.close()
 

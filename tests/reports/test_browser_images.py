@@ -216,7 +216,7 @@ METHODS = ("gradcam", "gradcam++", "scorecam(variant=torchcam)", "layercam")
 def place(name: str, values: dict[str, float | None]) -> str:
     """What the page says of a method's value where more is better."""
     known = [value for value in values.values() if value is not None and value == value]
-    return {max(known): " (best)", min(known): " (worst)"}.get(values[name], "")
+    return " (best)" if values[name] == max(known) else " (worst)" if values[name] == min(known) else ""
 
 
 def test_a_picture_is_enlarged(browser: Any, page: Path, plain: Record) -> None:
@@ -239,7 +239,7 @@ def test_a_picture_is_enlarged(browser: Any, page: Path, plain: Record) -> None:
         for text in large.locator(".numbers span").all_inner_texts()
     )
     assert large.locator("canvas").get_attribute("aria-label").startswith(f"Map of {second} at stage4 on photo-00")
-    tab.wait_for_selector("#gallery-large-plot .scatterlayer .trace")
+    tab.wait_for_selector("#gallery-large-plot .scatterlayer .trace", state="attached")
     drawn = tab.locator("#gallery-large-plot").evaluate("plot => plot.data.at(-1)")
     rows = plain.curves
     rows = rows[(rows["sample"] == "photo-00") & (rows["method"] == second) & (rows["layer"] == "stage4")]

@@ -23,6 +23,7 @@ from benchbench.reports.html.images import ImageSet
 from benchbench.reports.html.outline import outline
 from benchbench.reports.leaderboard.board import Board
 from benchbench.results.record import Record
+from benchbench.results.schema import FloatArray
 from benchbench.results.store import Store
 
 from .fake import CAM_REASON, Fake, fake_record
@@ -188,7 +189,9 @@ def test_an_objects_outline_is_its_masks_border() -> None:
 def test_the_two_methods_that_are_shown_first_are_least_alike() -> None:
     rng = np.random.default_rng(0)
     base = rng.random((6, 6)).astype(np.float32)
-    stacks = [[base, base + rng.random((6, 6)).astype(np.float32) / 4, -base, None, np.zeros((6, 6), np.float32)]] * 3
+    stacks: list[list[FloatArray | None]]
+    near = (base + rng.random((6, 6)) / 4).astype(np.float32)
+    stacks = [[base, near, -base, None, np.zeros((6, 6), np.float32)]] * 3
     assert least_alike(map(correlations, stacks)) == (0, 2)
     assert least_alike([correlations([base, None])]) is None
 
