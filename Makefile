@@ -52,7 +52,7 @@ proof: $(STAMP)
 again: $(STAMP)
 	$(BIN)/python -m tests.guard.again
 
-# beside the peers, alone on the machine: about 25 minutes on two cores; writes docs/performance.md and its figure
+# beside the peers, alone on the machine: 25 minutes on two fast cores, 70 on slow ones; writes docs/performance.md and its figure
 bench: $(STAMP) $(PEERS)
 	mkdir -p .benchmarks
 	status=0; $(BIN)/python -m pytest -q tests/benchmarks/test_peers.py --override-ini addopts= \

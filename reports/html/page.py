@@ -267,6 +267,11 @@ class Page:
         return any(study.curves for study in self.studies)
 
     @cached_property
+    def has_fronts(self) -> bool:
+        """Whether a chart of quality against cost can be drawn."""
+        return any(study.scatter and study.cost_chart for study in self.studies)
+
+    @cached_property
     def _parts(self) -> dict[str, dict[tuple[Any, ...], float]]:
         named = ("forward", "backward", "repeats", "own", "device", "host")
         return {part: measured(self.board.shown.results, part) for part in named}

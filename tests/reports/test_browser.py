@@ -122,9 +122,9 @@ def test_opacity_and_layer_change_what_is_drawn(browser: Any, page: Path) -> Non
     assert "strongest in the" in label
     tab.locator("#gallery-layer").select_option("stage3")
     assert canvas.evaluate("element => element.toDataURL()") != drawn
-    assert tab.locator("#gallery-photos article").count() == 4
+    assert tab.locator("#gallery-photos article").count() == 3
     tab.locator("#gallery-more").click()
-    assert tab.locator("#gallery-photos article").count() == 8
+    assert tab.locator("#gallery-photos article").count() == 6
     tab.close()
 
 

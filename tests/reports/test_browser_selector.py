@@ -34,6 +34,10 @@ def setting(tab: Any) -> dict[str, str]:
 @pytest.fixture
 def heard(browser: Any, many_page: Path) -> Iterator[Heard]:
     visited = visit(browser, many_page)
+    assert visited.tab.locator("details.fold[open]").count() == 0, (
+        "of many settings, what is not looked at first is folded"
+    )
+    visited.tab.evaluate("document.querySelectorAll('details.fold').forEach((part) => (part.open = true))")
     yield visited
     assert visited.complaints == []
     visited.tab.close()

@@ -39,7 +39,7 @@ const charts = (() => {
     const across = Math.min(width < 640 ? 1 : columns, panels);
     const rows = Math.ceil(panels / across);
     const grid = { rows, columns: across, pattern: "independent", xgap: 0.18, ygap: 0.35 };
-    return { data: [...banded.map((line) => band(line, series[line.series])), ...traces], layout: { ...layout, grid, height: 300 * rows + 40 } };
+    return { data: [...banded.map((line) => band(line, series[line.series])), ...traces], layout: { ...layout, grid, height: (across > 2 ? 245 : 290) * rows + 40 } };
   }
 
   for (const figure of document.querySelectorAll("figure.chart")) {

@@ -8,7 +8,7 @@ const photoGallery = (() => {
   const [setBox, layerBox, orderBox, byBox] = ["set", "layer", "order", "by"].map(find);
   const [photos, more, whole, count, large] = ["photos", "more", "whole", "count", "large"].map(find);
   const [methodBox, curveBox, plot] = ["large-method", "large-curve", "large-plot"].map(find);
-  const STEP = 4;
+  const STEP = 3;
   const NUMBERS = 4; // under a map, before the reader chooses
   let [order, shown, only, methods, metrics, chosen] = [[], STEP, null, () => [], () => [], {}];
 

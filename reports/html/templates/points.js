@@ -20,7 +20,7 @@
     const trace = { ...look.trace, x, y, text, selectedpoints: [slider.valueAsNumber], marker: { ...look.trace.marker, symbol } };
     const [xaxis, yaxis] = ["x", "y"].map((side) => ({ title: { text: plain(title(side)) } }));
     const scales = metric("x") === metric("y") ? { yaxis: { ...yaxis, matches: "x" }, shapes: [look.equal] } : { yaxis };
-    return { data: [trace], layout: { xaxis, ...scales, height: Math.min(width, 460) } };
+    return { data: [trace], layout: { xaxis, ...scales, height: Math.min(width, 380) } };
   }
 
   function choose(number) {
