@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -54,6 +55,17 @@ def references(marked: Marked, options: TableOptions | None = None) -> str:
     return bibliography(shown.board.record.info)
 
 
+TABLES = ("leaderboard.csv", "leaderboard.md", "leaderboard.tex", "compact.tex", "supplementary.tex", "references.bib")
+
+
+def tables_digest(folder: Path) -> str:
+    """Of the tables of a run as they are in the folder; empty where one of them is absent or a link."""
+    paths = [folder / name for name in TABLES]
+    if not all(path.is_file() and not path.is_symlink() for path in paths):
+        return ""
+    return hashlib.sha256(b"".join(hashlib.sha256(path.read_bytes()).digest() for path in paths)).hexdigest()
+
+
 def write_tables(marked: Marked, folder: Path) -> list[Path]:
     """Write the tables of a run into the folder; returns their paths.
 
@@ -62,12 +74,12 @@ def write_tables(marked: Marked, folder: Path) -> list[Path]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     even = selected(marked)
-    texts = {
-        "leaderboard.csv": render_table(marked, "csv"),
-        "leaderboard.md": render_table(marked, "markdown"),
-        "leaderboard.tex": render_table(even, "latex"),
-        "compact.tex": render_table(even, "latex", TableOptions("compact")),
-        "supplementary.tex": render_table(marked, "latex", TableOptions("supplementary")),
-        "references.bib": references(marked),
-    }
-    return [publish(folder / name, text) for name, text in texts.items()]
+    texts = (
+        render_table(marked, "csv"),
+        render_table(marked, "markdown"),
+        render_table(even, "latex"),
+        render_table(even, "latex", TableOptions("compact")),
+        render_table(marked, "latex", TableOptions("supplementary")),
+        references(marked),
+    )
+    return [publish(folder / name, text) for name, text in zip(TABLES, texts, strict=True)]

@@ -14,6 +14,7 @@ from ..regression import Baseline, Checked, Tolerances, check
 from ..reports import leaderboard_files as tables
 from ..reports.figures.pdf import write_figures
 from ..reports.html import document
+from ..reports.html.refresh import refresh
 from ..results.disturbance_scores import read_trials
 from ..results.record import Record, with_network_rows, with_network_table
 from ..stats import (
@@ -260,15 +261,21 @@ class Run(RunContents):
         """Write curves, quality against cost and critical-difference diagrams as PDF; returns their paths."""
         return write_figures(self._marked, expanded(folder))
 
-    def report(self) -> Path:
+    def report(self, anew: bool = True) -> Path:
         """Write report.html and tables/ into the folder; returns the page's path.
+
+        Args:
+            anew: draw the page even where the folder has a page of the same data. False keeps that page, and writes
+                into it what this run says of itself: its end, its span and its work.
 
         Raises:
             BenchError: they cannot be written there, or a link stands in their place, which may lead anywhere.
         """
-        page = self._no_link("report.html")
+        page, folder = self._no_link("report.html"), self._no_link("tables")
+        if not anew and refresh(page, self._marked.board.record, tables.tables_digest(folder)):
+            return page
         self.write_tables()
-        return document.write(self._marked, page)
+        return document.write(self._marked, page, tables.tables_digest(folder))
 
     def write_tables(self) -> list[Path]:
         """Write tables/ into the folder: the leaderboard as CSV, Markdown and LaTeX; returns the files' paths.

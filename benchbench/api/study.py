@@ -94,7 +94,7 @@ class Study(StudySpec):
             done = Run.load(out)
             if report:
                 told.say("writing the report")
-                done.report()
+                done.report(anew=False)
         finally:
             told.stop()
         return done

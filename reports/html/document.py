@@ -23,6 +23,7 @@ from ..leaderboard.marks import Marked
 from ..number_format import fixed, merged, pairs_in_words, share
 from .gallery import COLOURS, MOST_BYTES, colour_steps, gallery
 from .page import Page
+from .page_key import page_key
 
 SCRIPTS = (
     "unpack.js", "sort.js", "charts.js", "downloads.js", "atlas.js", "gallery.js", "points.js", "every.js", "paper.js",
@@ -37,25 +38,29 @@ MOST = 15_000_000  # bytes of a page
 _SLOT = "<!-- the gallery, of what is left of the page -->"  # no foreign text has a "<" in the page
 
 
-def write(marked: Marked, out: Path) -> Path:
-    """Write the report to ``out``; returns the path."""
-    return publish(out, render(marked), parents=True)
+def write(marked: Marked, out: Path, tables: str = "") -> Path:
+    """Write the report to ``out``; returns the path. ``tables``: see ``render``."""
+    return publish(out, render(marked, tables), parents=True)
 
 
-def render(marked: Marked) -> str:
+def render(marked: Marked, tables: str = "") -> str:
     """The report as one HTML document: no request is made to show it, and a policy in the page forbids any.
 
     The gallery gets the bytes that the rest of the page leaves of ``MOST``, and says what it had to leave out.
+
+    Args:
+        tables: the digest of the tables that were written beside the page, which the page names for ``refresh``.
     """
-    board, environment = marked.board, _environment()
+    board, templates = marked.board, environment()
     shown: dict[str, Any] = {"page": Page(marked), "scripts": _scripts(), "colours": COLOURS}
-    page = environment.get_template("report.html.j2").render(
+    shown["key"] = f"{page_key(board.record)} {tables}"
+    page = templates.get_template("report.html.j2").render(
         **shown, summary=summary, css=Markup("".join(map(_asset, STYLES))), policy=_policy(), slot=Markup(_SLOT)
     )
     left = max(0, min(MOST_BYTES, int(0.9 * (MOST - len(page.encode())))))
     drawn = gallery(board, left)
     return page.replace(
-        _SLOT, environment.get_template("_gallery.html.j2").render(**shown, gallery=drawn, colour_steps=colour_steps())
+        _SLOT, templates.get_template("_gallery.html.j2").render(**shown, gallery=drawn, colour_steps=colour_steps())
     )
 
 
@@ -114,8 +119,9 @@ def _shown(value: Any) -> Any:
 
 
 @cache
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """The page's templates, which escape every text."""
+    templates = Environment(
         loader=PackageLoader("benchbench.reports.html", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -123,7 +129,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(
+    templates.filters.update(
         link=link,
         header=header,
         pairs=pairs_in_words,
@@ -134,7 +140,7 @@ def _environment() -> Environment:
         share=share,
         first_sentence=first_sentence,
     )
-    return environment
+    return templates
 
 
 @cache

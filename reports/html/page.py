@@ -7,7 +7,6 @@ from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from ..number_format import fixed, pairs_in_words
 from . import subgroups
 from .downloads import downloads
 from .opening import Opening
+from .page_key import source_files
 from .paper import Paper
 from .selector import Filter, family_of, filters
 from .significance import Decided
@@ -188,9 +188,7 @@ class Page:
     @cached_property
     def files(self) -> list[tuple[str, str]]:
         """The tables that the page was written from, with their SHA-256."""
-        folder = self.board.record.folder
-        names = ("run.json", "results.parquet", "curves.parquet", "maps/index.parquet", "photos/index.parquet")
-        return [(n, sha256((folder / n).read_bytes()).hexdigest()) for n in names if (folder / n).is_file()]
+        return source_files(self.board.record)
 
     @cached_property
     def has_gallery(self) -> bool:

@@ -68,7 +68,7 @@ const photoGallery = (() => {
     const { sample, caption, photo } = set().images[image];
     const map = method === null ? null : atlas.map(set(), layer, image, method);
     const { src, width, height } = data.photos[photo];
-    const alt = method === null ? `Photo ${sample}; ${caption}` : "";
+    const alt = method === null ? `Photo ${sample}; ${caption}` : map ? "" : `Photo ${sample}: no map of ${set().methods[method].name}`;
     const over = map ? [atlas.picture(map, `Map of ${set().methods[method].name} at ${set().layers[layer]} on ${sample}`)] : [];
     return [make("img", { src, alt, width, height }), ...over];
   }
