@@ -83,7 +83,7 @@ def needed_table(needed: Sequence[ImagesNeeded]) -> Table:
 def sick_table(health: pd.DataFrame) -> Table:
     """A row per method with failed or dead maps."""
     rows = pd.DataFrame([vars(row) for row in sick_maps(health)])
-    return "sick-maps", ["sick-maps"], rows, "Methods with maps that failed, or that are the same everywhere."
+    return "sick-maps", ["sick-maps"], rows, "Methods with maps that failed, or that are constant."
 
 
 def _metric(metric: Metric) -> dict[str, str]:

@@ -43,14 +43,14 @@ class ImagesNeeded:
 
     @property
     def sentence(self) -> str:
-        """``14 images decide 40 of 60 pairs, 0 of them as equivalent. Half of the others would need up to ...``"""
+        """``14 images decide 40 of 60 pairs, 0 of them as equivalent. 78 images in total would decide half of the 20 others.``"""
         fewest, most = self.images
         span = plural(most, "image") if fewest == most else f"{fewest:,} to {plural(most, 'image')}"
         decided = self.significant + self.equivalent
         text = f"{span} decide {decided:,} of {plural(self.pairs, 'pair')}"
         text += f", {self.equivalent:,} of them as equivalent." if self.equivalent else "."
         if self.median is not None:
-            text += f" Half of the {self.undecided:,} others would need up to {self.median:,} images."
+            text += f" {self.median:,} images in total would decide half of the {self.undecided:,} others."
         elif self.undecided:
             text += f" For the {self.undecided:,} others no number can be estimated."
         return text

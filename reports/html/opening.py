@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 
+import numpy as np
+
 from ..figures import family_ranks
 from ..figures.style import Look, Picture
 from ..leaderboard.answer import Answer
@@ -61,7 +63,16 @@ class Opening:
 
     @cached_property
     def rank_dots(self) -> Picture | None:
-        return family_ranks.drawn(FamilyRanks.of(self.marked), self.look)
+        return family_ranks.drawn(self._family_ranks, self.look)
+
+    @cached_property
+    def has_rank_intervals(self) -> bool:
+        """Whether a mean rank of the first screen has an interval."""
+        return bool(np.isfinite(self._family_ranks.low).any())
+
+    @cached_property
+    def _family_ranks(self) -> FamilyRanks:
+        return FamilyRanks.of(self.marked)
 
     @cached_property
     def heat(self) -> HeatMatrix:

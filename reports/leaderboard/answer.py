@@ -212,16 +212,14 @@ def _open(rivals: Sequence[Rival]) -> Iterator[str]:
     for rival in rest[:2]:
         yield _mixed(rival)
     if len(rest) > 2:
-        yield f"nor clear of {plural(len(rest) - 2, 'more method')}"
+        yield f"{plural(len(rest) - 2, 'more method')} not clearly beaten"
 
 
 def _mixed(rival: Rival) -> str:
     """In how many comparisons the best method is significantly better and worse than a rival."""
-    better = f"better than {rival.method} in {rival.better}"
-    worse = f"worse {'' if rival.better else f'than {rival.method} '}in {rival.worse}"
-    sides = join_words([better] * (rival.better > 0) + [worse] * (rival.worse > 0))
     light = " (not more than half of the weight)" if 2 * (rival.better - rival.worse) > rival.comparisons else ""
-    return f"significantly {sides} of {plural(rival.comparisons, 'comparison')}{light}"
+    sides = f"significantly better in {rival.better}, worse in {rival.worse}"
+    return f"against {rival.method}, {sides} of {plural(rival.comparisons, 'comparison')}{light}"
 
 
 def _depends(order: Order, board: Board) -> Iterator[Dependence]:

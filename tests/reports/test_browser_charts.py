@@ -223,7 +223,9 @@ def test_a_figure_is_copied(browser: Any, page: Path) -> None:
 def test_a_phone_has_one_panel_in_a_row(browser: Any, page: Path) -> None:
     heard = visit(browser, page, viewport={"width": 390, "height": 844}, has_touch=True)
     figure = drawn(heard.tab, CURVES)
-    first, second = (box.bounding_box() for box in figure.locator(".live .cartesianlayer .subplot .plot").all()[:2])
+    panels = figure.locator(".live .cartesianlayer .subplot .gridlayer")
+    panels.nth(1).wait_for(state="attached")
+    first, second = (box.bounding_box() for box in panels.all()[:2])
     assert second["y"] > first["y"] + first["height"]
     assert heard.tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert heard.complaints == []

@@ -78,7 +78,7 @@ def test_a_page_of_other_code_or_tables_is_drawn(record: Record, page: Path) -> 
 def test_a_run_that_computes_nothing_draws_nothing(
     images: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keys: dict[str, Any] = {"layers": ["features"], "methods": ["gradcam"], "metrics": ["average_drop"]}
+    keys: dict[str, Any] = {"layers": ["relu"], "methods": ["gradcam"], "metrics": ["average_drop"]}
     study = bb.Study(models={"net": seeded(Pooled)}, datasets={"some": images[:2]}, **keys)
     study.run(tmp_path)
     drawn = []

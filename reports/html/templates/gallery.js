@@ -55,13 +55,15 @@ const photoGallery = (() => {
   }
 
   // One number, marked where it is the best or the worst of all methods on this image, controls apart.
-  function line(layer, metric, image, method) {
+  function line(layer, metric, image, method, ranked = false) {
     const [number, { title, arrow, higher }] = [value(layer, metric, image, method), data.metrics[metric]];
     if (Number.isNaN(number)) return [];
     const all = set().methods[method].control ? [] : known(layer, metric, image);
     const [low, high] = [Math.min(...all), Math.max(...all)];
     const place = low < high && [low, high].includes(number) ? ((number === high) === higher ? "best" : "worst") : "";
-    return [make("span", { class: place }, `${fixed(number)}\u00a0${arrow} ${title}${place && ` (${place})`}`)];
+    const rank = `${1 + all.filter((other) => (higher ? other > number : other < number)).length} of ${all.length}`;
+    const note = [...(place ? [place] : []), ...(ranked && all.length > 1 ? [rank] : [])].join(", ");
+    return [make("span", { class: place }, `${fixed(number)}\u00a0${arrow} ${title}${note && ` (${note})`}`)];
   }
 
   function frame(image, layer, method) {
@@ -140,7 +142,7 @@ const photoGallery = (() => {
     find("outlined").parentElement.hidden = !outline;
     find("large-frame").replaceChildren(...frame(image, layer, method), border);
     methodBox.selectedIndex = method;
-    const numbers = data.metrics.flatMap((_, metric) => line(layer, metric, image, method));
+    const numbers = data.metrics.flatMap((_, metric) => line(layer, metric, image, method, true));
     const lost = atlas.map(set(), layer, image, method) ? [] : [make("span", {}, atlas.why(set(), layer, image, method))];
     find("large-numbers").replaceChildren(...lost, ...numbers);
     const curves = set().curves[layer];
@@ -187,6 +189,17 @@ const photoGallery = (() => {
     for (const place of [photos, large]) place.style.setProperty("--opacity", target.value / 100);
   }
 
+  // A map of the first screen opens large.
+  for (const button of document.querySelectorAll("[data-open]")) {
+    const [network, name, layer, image, method] = JSON.parse(button.dataset.open);
+    button.addEventListener("click", () => {
+      const place = data.sets.findIndex((each) => each.network === network && each.data === name);
+      if (data.sets[place]?.images[image]?.photo === undefined) return;
+      setBox.selectedIndex = place;
+      start();
+      enlarge(image, set().layers.indexOf(layer), set().methods.findIndex((each) => each.name === method));
+    });
+  }
   atlas.options(setBox, data.sets.map(({ name }) => name));
   atlas.options(byBox, data.metrics.map(({ title, arrow }) => `${title} ${arrow}`));
   find("set-label").hidden = data.sets.length < 2;
