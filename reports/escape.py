@@ -81,14 +81,22 @@ def _latex(character: str) -> str:
 
 def latex_breaking(text: str, most: int = 12) -> str:
     """``latex``, that may break after punctuation and within long words: no name is wider than its column."""
-    pieces, run, line = [], 0, one_line(text)
+    *pieces, last = breaking_pieces(text, most) or [""]
+    parts = ["".join(map(_latex, piece)) + ("" if piece.endswith(" ") else r"\allowbreak{}") for piece in pieces]
+    return "".join([*parts, *map(_latex, last)]).replace(r" \%", r"\,\%")
+
+
+def breaking_pieces(text: str, most: int = 12) -> list[str]:
+    """The text in one line, cut where ``latex_breaking`` lets a line end."""
+    pieces, held, run, line = [], "", 0, one_line(text)
     for character, after in zip(line, f"{line[1:]} ", strict=True):
-        pieces.append(_latex(character))
+        held += character
         run = 0 if character == " " else run + (1 if character.isascii() else 6)
-        if after != " " and ((character in _BREAKS and after not in _BREAKS and run > 3) or run >= most):
-            pieces.append(r"\allowbreak{}")
-            run = 0
-    return "".join(pieces).replace(r" \%", r"\,\%")
+        ends = after != " " and ((character in _BREAKS and after not in _BREAKS and run > 3) or run >= most)
+        if character == " " or ends:
+            pieces.append(held)
+            held, run = "", 0
+    return [*pieces, held] if held else pieces
 
 
 def markdown(text: str) -> str:

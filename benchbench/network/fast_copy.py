@@ -120,8 +120,9 @@ def has_bfloat16() -> bool:
     True where torch cannot tell, as on processors for which it has no oneDNN.
     """
     supported = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
-    known = supported is not None and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    return bool(supported()) if known else True
+    if supported is None or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return True
+    return bool(supported())
 
 
 class Half(nn.Module):

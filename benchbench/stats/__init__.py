@@ -1,7 +1,6 @@
 """Means, intervals, tests, ranks and power."""
 
 from .cost_ratio import cost_ratios
-from .curve_differences import curve_differences
 from .intervals import fewest_equivalent, limits
 from .leaderboards import CELL, CONTEST, COST, QUALITY, curve_bands, is_part, leaderboard, measured, standard_errors
 from .map_health import health
@@ -11,6 +10,7 @@ from .metric_scale import LOGIT, MARGIN, Scale, Scales, scales, trusted
 from .order_verdict import Rival, against_best
 from .order_without import leaders, leave_one_out
 from .overall_ranking import DECIMALS, overall, overall_of
+from .paired_curves import curve_differences
 from .paired_tests import holm
 from .pairwise import ALPHA, pairs, seen_from, significant
 from .rank_groups import Ranked, letters, ranked

@@ -44,9 +44,8 @@ def _cell(heat: HeatMatrix, row: int, column: int) -> HeatCell:
     score, best, worse = float(heat.score[row, column]), int(heat.best[row, column]), int(heat.worse[row, column])
     failing = int(heat.failing[column])
     mark = "•" if 2 * best > settings else "†" if 2 * worse > settings else ""
-    parts = [
-        f"{heat.methods[row]}, {heat.metrics[column].title}: {fixed(score, 2)} on a scale from 0 (worst method) to 1 (best)"
-    ]
+    place = f"{fixed(score, 2)} on a scale from 0 (worst method) to 1 (best)"
+    parts = [f"{heat.methods[row]}, {heat.metrics[column].title}: {place}"]
     parts += [f"best in {best} of {plural(settings, 'setting')}"] if best else []
     parts += [f"significantly worse than the best in {worse}"] if worse else []
     parts += [f"a control beats every method in {failing}"] if failing else []

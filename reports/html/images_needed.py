@@ -43,7 +43,7 @@ class ImagesNeeded:
 
     @property
     def sentence(self) -> str:
-        """``14 images decide 40 of 60 pairs, 0 of them as equivalent. 78 images in total would decide half of the 20 others.``"""
+        """``14 images decide 40 of 60 pairs. 78 images in total would decide half of the 20 others.``"""
         fewest, most = self.images
         span = plural(most, "image") if fewest == most else f"{fewest:,} to {plural(most, 'image')}"
         decided = self.significant + self.equivalent

@@ -10,7 +10,7 @@ from ...errors import BenchError, nearest
 from ..leaderboard.board import Block, Row
 from ..leaderboard.marks import Marked
 from .captions import parts, short_titles
-from .sheet import Citations, Column, Key, Line, Place, Scope, Sheet, Spread, counts_in_rank, key_of
+from .sheet import CellPlace, Citations, Column, Key, Line, Scope, Sheet, Spread, counts_in_rank, key_of
 
 Rows: TypeAlias = Literal["methods", "networks"]
 Columns: TypeAlias = Literal["auto", "metrics", "networks", "layers", "methods", "settings"]
@@ -72,7 +72,7 @@ def sheets(marked: Marked, scope: Scope, layout: TableLayout, spread: Spread) ->
         ranked = list(columns)
         if layout.rank:
             before_costs = next((at for at, column in enumerate(columns) if column.part == COST), len(columns))
-            columns.insert(before_costs, Column(Place(), part=columns[before_costs - 1].part, rank=True))
+            columns.insert(before_costs, Column(CellPlace(), part=columns[before_costs - 1].part, rank=True))
         lines = list(_lines(scope, blocks, layout))
         corner = "Method" if layout.rows == "methods" else "Network"
         yield Sheet(marked, scope, columns, lines, spread, corner, layout.cited, [], ranked=ranked)
@@ -93,12 +93,12 @@ def _network(block: Block) -> tuple[str, str]:
 
 def _columns(scope: Scope, blocks: Sequence[Block], layout: TableLayout) -> Iterator[Column]:
     if layout.columns == "metrics":
-        yield from (Column(Place(metric=key_of(m)), part=COST if m.is_cost else "") for m in scope.metrics)
+        yield from (Column(CellPlace(metric=key_of(m)), part=COST if m.is_cost else "") for m in scope.metrics)
     elif layout.columns == "methods":
-        yield from (Column(Place(method=row.method), row.method) for row in _methods(blocks))
+        yield from (Column(CellPlace(method=row.method), row.method) for row in _methods(blocks))
     elif layout.columns == "layers":
         layers = {block.layer: parts(block)[2] for block in blocks}
-        yield from (Column(Place(layer=layer), title) for layer, title in layers.items())
+        yield from (Column(CellPlace(layer=layer), title) for layer, title in layers.items())
     elif layout.columns == "networks":
         for block in blocks:
             *heads, title = _varying(block, scope.blocks) or [block.model]
@@ -120,19 +120,19 @@ def _lines(scope: Scope, blocks: Sequence[Block], layout: TableLayout) -> Iterat
         yield from (replace(row, rule=row.rule and len(groups) == 1) for row in rows)
 
 
-def _groups(scope: Scope, blocks: Sequence[Block], layout: TableLayout) -> Iterator[tuple[str, Place, list[Line]]]:
+def _groups(scope: Scope, blocks: Sequence[Block], layout: TableLayout) -> Iterator[tuple[str, CellPlace, list[Line]]]:
     """By what is neither in the rows nor in the columns: its text, its place, and the rows of it."""
     for setting, metric, method in _outer(scope, blocks, layout):
         here = [block for block in blocks if setting in (None, _outer_setting(block, layout))]
         titles = [m.title for m in scope.metrics if key_of(m) == metric and len(scope.metrics) > 1]
         label = ", ".join(_varying(here[0], scope.blocks, layout.columns == "layers")) if setting else ""
         text = ": ".join(part for part in (method, label, *titles) if part)
-        base = Place(*(setting or ("", "", "")), method, metric)
+        base = CellPlace(*(setting or ("", "", "")), method, metric)
         if layout.rows == "methods":
             rows = list(_method_lines(_methods(here), base))
         else:
             rows = list(_network_lines(here, scope, base, without_layer=layout.columns == "layers"))
-        yield text, Place(method=method, metric=metric if titles else None), rows
+        yield text, CellPlace(method=method, metric=metric if titles else None), rows
 
 
 def _outer(
@@ -157,7 +157,7 @@ def _outer_setting(block: Block, layout: TableLayout) -> tuple[str, str, str]:
     return block.model, block.dataset, "" if layout.columns == "layers" else block.layer
 
 
-def _method_lines(rows: Sequence[Row], base: Place) -> Iterator[Line]:
+def _method_lines(rows: Sequence[Row], base: CellPlace) -> Iterator[Line]:
     first_control = next((row.method for row in rows if row.control), "")
     alone = all(row.control for row in rows)
     for row in rows:
@@ -165,7 +165,7 @@ def _method_lines(rows: Sequence[Row], base: Place) -> Iterator[Line]:
         yield Line(row.method, replace(base, method=row.method), control=row.control, rule=rule)
 
 
-def _network_lines(blocks: Sequence[Block], scope: Scope, base: Place, without_layer: bool) -> Iterator[Line]:
+def _network_lines(blocks: Sequence[Block], scope: Scope, base: CellPlace, without_layer: bool) -> Iterator[Line]:
     lines = {}
     for block in blocks:
         place = replace(_place(block), method=base.method, metric=base.metric)
@@ -188,5 +188,5 @@ def _varying(block: Block, blocks: Sequence[Block], without_layer: bool = False)
     return [parts(block)[at] for at in range(count) if len({each[at] for each in every}) > 1]
 
 
-def _place(block: Block) -> Place:
-    return Place(block.model, block.dataset, block.layer)
+def _place(block: Block) -> CellPlace:
+    return CellPlace(block.model, block.dataset, block.layer)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from ..escape import latex, one_line
+from ..escape import breaking_pieces, latex, one_line
 from .captions import caption
-from .sheet import LINE, NAMES, SEP, STRETCH, Column, Line, Sheet, heading_words, room, spans, width
+from .sheet import LINE, SEP, STRETCH, Column, Line, Sheet, heading_words, room, spans, width
 
 TEXT, ONE_COLUMN, PAGE = 344.0, 196.0, 535.0  # points: article's text, a column of two, and what a float may take
 NOTE = 10.5  # points of a line of footnotes
@@ -139,11 +139,22 @@ def line_height(sheet: Sheet, line: Line) -> float:
     """Points of a line, rather more than less."""
     if line.heading:
         return _lines(line.text, sheet.total_width - 2 * SEP - 20) * LINE + 5
-    names = -(-width(one_line(line.text)) * 1.1 // NAMES)
+    names = _wrapped(line.text, sheet.names_width)
     shown_cells = [sheet.cell(line, column) for column in sheet.columns]
     intervals = sheet.spread == "interval" and any(each and each.cell.interval for each in shown_cells)
     high = LINE * (STRETCH if sheet.spread == "pm" else 1)
     return float(max(names, 1) * high + (LINE - 1 if intervals else 0) + (5 if line.rule else 0))
+
+
+def _wrapped(text: str, wide: float) -> int:
+    """Lines of a name in a column of that width."""
+    lines, left = 1, wide
+    for piece in breaking_pieces(text):
+        need = 1.1 * width(piece)
+        if need > left:
+            lines, left = lines + (left < wide), wide
+        left -= need
+    return lines
 
 
 def _lines(text: str, wide: float) -> float:

@@ -43,7 +43,7 @@ def _width(c: str) -> float:
 
 
 @dataclass(frozen=True)
-class Place:
+class CellPlace:
     """What a column or a line stands for; together they name a cell. Empty where the other says it."""
 
     model: str = ""
@@ -64,7 +64,7 @@ class Column:
         rank: it is the mean rank over the other columns.
     """
 
-    place: Place
+    place: CellPlace
     title: str = ""
     heads: tuple[str, ...] = ()
     part: str = ""
@@ -76,7 +76,7 @@ class Line:
     """What a line stands for; a heading stands above the lines that follow it, up to the next heading."""
 
     text: str
-    place: Place
+    place: CellPlace
     heading: bool = False
     control: bool = False
     rule: bool = False  # above it

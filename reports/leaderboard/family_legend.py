@@ -37,14 +37,14 @@ def _explained(marked: Marked, tables: Sequence[FamilyTable]) -> Iterator[str]:
         mark = (
             f"{DAGGER}3: significantly worse than the best in 3 settings" if many else f"{DAGGER} significantly worse"
         )
-        yield f"{mark}{'' if many else ' than the best'} (Wilcoxon or McNemar, Holm, 5 %)."
+        yield f"{mark}{'' if many else ' than the best'} (paired tests, Holm, 5 %)."
     if any(cell.partial and cell.counts for cell in cells):
         yield f"{PARTIAL} not in all settings, so not comparable."
     failing = list(_failing(tables))
     if failing:
         yield f"{SANITY} fails the sanity check, as a control beats every method: {join_words(failing)}."
     if any(table.is_cost for table in tables) and many:
-        yield "cost: lowest - highest value over settings."
+        yield "cost: range over settings."
 
 
 def _failing(tables: Sequence[FamilyTable]) -> Iterator[str]:

@@ -13,7 +13,7 @@ from ...results.record import Record
 from ...stats import CONTEST, standard_errors
 from .board import Board, column_decimals
 from .marks import Marked
-from .selection import Chosen, Selection, chosen
+from .selection import RunSelection, Selection, chosen
 from .verdicts import Verdicts
 
 
@@ -42,7 +42,7 @@ def selected(marked: Marked, selection: Selection | None = None) -> Marked:
     return SelectedMarked(SelectedVerdicts(board, marked.verdicts, choice), marked)
 
 
-def _record(record: Record, choice: Chosen) -> Record:
+def _record(record: Record, choice: RunSelection) -> Record:
     tables = (record.results, record.curves, record.maps, record.photos)
     return Record(record.folder, choice.info(record.info), *(choice.taken(table) for table in tables))
 
@@ -57,7 +57,7 @@ class SelectedBoard(Board):
     """
 
     whole: Board
-    choice: Chosen
+    choice: RunSelection
 
     @cached_property
     def shown(self) -> Record:
@@ -97,7 +97,7 @@ class SelectedVerdicts(Verdicts):
     """The verdicts on the methods of a selection, with the corrections of the whole run."""
 
     whole: Verdicts
-    choice: Chosen
+    choice: RunSelection
 
     @cached_property
     def pairs(self) -> pd.DataFrame:

@@ -43,7 +43,7 @@ class Selection:
 
 
 @dataclass(frozen=True)
-class Chosen:
+class RunSelection:
     """A selection that was found in a run.
 
     Attributes:
@@ -99,7 +99,7 @@ class Chosen:
             yield {**by_name[name], "id": by_name[name].get("id", name), "name": shown}
 
 
-def chosen(board: Board, selection: Selection) -> Chosen:
+def chosen(board: Board, selection: Selection) -> RunSelection:
     """The selection as it is found in a board.
 
     Raises:
@@ -115,7 +115,7 @@ def chosen(board: Board, selection: Selection) -> Chosen:
     keys = _picked_metrics(selection.metrics, metrics) or list(dict.fromkeys(k for ks in metrics.values() for k in ks))
     renamed = {key: name for spelled, name in selection.names.items() for key in metrics.get(spelled, ())}
     titles = {(metric.name, metric.protocol): metric.title for metric in board.metrics}
-    return Chosen(shown, {key: renamed.get(key, titles[key]) for key in keys})
+    return RunSelection(shown, {key: renamed.get(key, titles[key]) for key in keys})
 
 
 def _spellings(board: Board, kind: str) -> dict[str, str]:

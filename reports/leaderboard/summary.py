@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import inf, isfinite
+from typing import Any
 
 from ...formatting import join_words, plural
 from ...stats import (
@@ -105,10 +106,15 @@ def intervals(board: Board) -> str:
 def loud(board: Board) -> list[str]:
     """What a reader must know before quoting any number."""
     info = board.record.info
-    sentences = [f"{m['name']}: {m['warning']}" for m in info["models"] if m["warning"]]
+    warned = list(dict.fromkeys(m["warning"] for m in info["models"] if m["warning"]))
+    sentences = [f"{join_words(_with_warning(info, warning))}: {warning}" for warning in warned]
     sentences += [w for w in info["warnings"] if not any(w in sentence for sentence in sentences)]
     sentences += [*dependence(info), *extended(info), *_left_ranges(board)]
     return [*sentences, *_failures(board), *_dead(board), *_few_images(board)]
+
+
+def _with_warning(info: Mapping[str, Any], warning: str) -> list[str]:
+    return [model["name"] for model in info["models"] if model["warning"] == warning]
 
 
 def _left_ranges(board: Board) -> list[str]:

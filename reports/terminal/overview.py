@@ -18,7 +18,7 @@ from ..leaderboard.summary import loud
 from .families import drawn
 from .full_tables import FullTables
 
-MOST_LINES = 6  # of warnings
+MOST_LINES = 4  # of warnings
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,4 +61,3 @@ def _tables(marked: Marked, width: int) -> Iterator[RenderableType]:
     yield from drawn(tables, width)
     yield Text(f"{one_line(legend(marked, tables))} Intervals and letters: the report, or --verbose.", style="dim")
     yield from (Text(one_line(text), style="yellow") for text in missing(marked))
-    yield Text("")

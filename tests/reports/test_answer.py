@@ -133,7 +133,8 @@ def test_the_verdict_counts_comparisons_and_knows_their_weight(base: Record) -> 
     level = Planted("pointing", {**order(0.5, 0.5, 0.3), "ann": [0.5] * 30, "bob": [0.5] * 30}, "localisation")
     answer = Answer.of(marked(base, [*deletions, level]))
     assert answer.verdict_text == (
-        "not clear: significantly better than bob in 3 of 4 comparisons (not more than half of the weight)"
+        "not clear: against bob, significantly better in 3, worse in 0 of 4 comparisons "
+        "(not more than half of the weight)"
     )
 
 

@@ -69,7 +69,7 @@ def test_nothing_is_loaded(root: Element) -> None:
     assert [e.attributes["href"] for e in root.all("link")] == ["data:,"]
     styles = " ".join(e.text for e in root.all("style"))
     assert "@import" not in styles
-    assert re.findall(r"url\((?!['\"]?data:)", styles) == []
+    assert re.findall(r"url\((?!['\"]?data:|#)", styles) == []
     policy = next(e for e in root.all("meta") if e.attributes.get("http-equiv") == "Content-Security-Policy")
     assert policy.attributes["content"].startswith("default-src 'none';")
 

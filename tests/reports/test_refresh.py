@@ -82,7 +82,12 @@ def test_a_run_that_computes_nothing_draws_nothing(
     study = bb.Study(models={"net": seeded(Pooled)}, datasets={"some": images[:2]}, **keys)
     study.run(tmp_path)
     drawn = []
-    monkeypatch.setattr(document, "render", lambda *_args: drawn.append(True) or "<html></html>")
+
+    def render(*_args: object) -> str:
+        drawn.append(True)
+        return "<html></html>"
+
+    monkeypatch.setattr(document, "render", render)
     again = study.run(tmp_path)
     assert not drawn
     text = (tmp_path / "report.html").read_text(encoding="utf-8")

@@ -70,7 +70,7 @@ def test_eight_settings_fit_in_sixty_lines(eight: Marked) -> None:
     assert "8 settings (2 networks × 2 data sets × 2 layers), 20 images each" in text
     assert "Accuracy of resnet18: 10 of 12 (83 %) on photos, 10 of 12 (83 %) on validation" in text
     assert f"cam: not applicable: {CAM_REASON} (8 of 8 settings)" in text
-    assert "Warning: resnet18: the weights are random" in text
+    assert "Warning: resnet18 and squeezenet1_1: the weights are random" in text
     assert len(printed(eight, verbose=True).splitlines()) > 400
 
 

@@ -144,7 +144,7 @@ def test_the_bar_warnings_and_reports_use_them(tmp_path: Path) -> None:
         done.table[["model", "dataset", "method"]].to_numpy().flat
     )
     files = {path.name for path in done.figures(tmp_path / "figures")}
-    assert "curves-our_net-our_data-0.pdf" in files
+    assert "curves.pdf" in files
     for text in (done.to_latex(), done.to_markdown(), str(done)):
         assert "our net" in text
         assert "our data" in text
