@@ -256,8 +256,8 @@ def _few_images(board: Board) -> list[str]:
     sees = f"detect only differences of at least {seen:.2f}" if seen < inf else "miss most differences, even of 5"
     return [
         f"{few}With {plural(images, 'image')} and {methods} methods, a paired test of all pairs (Wilcoxon, Holm, "
-        f"power 80 %) would {sees} standard deviations; to detect 0.2 takes "
-        f"{plural(images_needed(methods, 0.2), 'image')}, for 0.1 {images_needed(methods, 0.1):,}. "
+        f"power 80 %) would {sees} standard deviations; detecting 0.2 takes "
+        f"{plural(images_needed(methods, 0.2), 'image')}, detecting 0.1 takes {images_needed(methods, 0.1):,}. "
         f"Equivalence within 1 % of a metric's range needs at least {plural(fewest_equivalent(MARGIN), 'image')}."
     ]
 
