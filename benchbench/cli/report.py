@@ -76,7 +76,7 @@ def _write(run: Path, format: str, out: Path | None, options: TableOptions) -> N
     bib = _bib(out) if options.cite else None
     marked = Marked.of(Record.load(run))
     if format == "html":
-        print(document.write(marked, out or run / "report.html"))
+        print(document.write(marked, out or run / "report.html", tables.tables_digest(run / "tables")))
         return
     if format == "pdf":
         shown = selected(marked, options.selection) if options.selection.options else marked

@@ -37,7 +37,8 @@ def heard(browser: Any, many_page: Path) -> Iterator[Heard]:
     assert visited.tab.locator("details.fold[open]").count() == 0, (
         "of many settings, what is not looked at first is folded"
     )
-    visited.tab.evaluate("document.querySelectorAll('details.fold').forEach((part) => (part.open = true))")
+    folds = ", ".join(f"section[aria-labelledby={name}] details.fold" for name in (*SECTIONS, "cost"))
+    visited.tab.evaluate("places => document.querySelectorAll(places).forEach((part) => (part.open = true))", folds)
     yield visited
     assert visited.complaints == []
     visited.tab.close()
