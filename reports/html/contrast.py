@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,12 +12,12 @@ from PIL import Image
 from ...results.schema import FloatArray
 from ..leaderboard.board import Block
 from .disagreement import correlations, least_alike
+from .embedded import COLOURS, jpeg, jpeg_uri, thumbnail
 from .images import ImageSet
 
 PHOTOS = 4
 SIDE = 128  # pixels of a thumbnail's longer side
 OPACITY = 0.55
-COLOURS = "inferno"
 
 
 @dataclass(frozen=True)
@@ -80,9 +78,7 @@ def _contrast(images: ImageSet, layer: str, place: int) -> Contrast | None:
     if pair is None:
         return None
     file = str(images.photos["file"].iloc[place])
-    with Image.open(io.BytesIO(images.board.record.photo(file))) as opened:
-        photo = opened.convert("RGB")
-    photo.thumbnail((SIDE, SIDE))
+    photo = thumbnail(images.board.record, file, SIDE)
     chosen = [(names[at], saliency) for at in pair if (saliency := maps[at]) is not None]
     first, second = (MapThumbnail(name, _uri(_over(photo, saliency))) for name, saliency in chosen)
     return Contrast(sample, place, _uri(photo), photo.width, photo.height, (first, second), float(matrix[pair]))
@@ -99,6 +95,4 @@ def _over(photo: Image.Image, saliency: FloatArray) -> Image.Image:
 
 
 def _uri(picture: Image.Image) -> str:
-    out = io.BytesIO()
-    picture.save(out, "JPEG", quality=80, optimize=True)
-    return f"data:image/jpeg;base64,{b64encode(out.getvalue()).decode('ascii')}"
+    return jpeg_uri(jpeg(picture, 80))

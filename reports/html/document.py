@@ -21,7 +21,8 @@ from ..leaderboard import summary
 from ..leaderboard.board import Metric
 from ..leaderboard.marks import Marked
 from ..number_format import fixed, merged, pairs_in_words, share
-from .gallery import COLOURS, MOST_BYTES, colour_steps, gallery
+from .embedded import COLOURS
+from .gallery import MOST_BYTES, colour_steps, gallery
 from .page import Page
 from .page_key import page_key
 

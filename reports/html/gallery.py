@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
@@ -11,7 +9,6 @@ from typing import Any, TypeAlias
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from ...results.record import Record
 from ...results.schema import FloatArray
@@ -21,6 +18,7 @@ from ..figures.plotly_parts import IMAGE_LINES
 from ..leaderboard.board import Board
 from ..number_format import USUAL, fixed
 from .disagreement import reduced
+from .embedded import COLOURS, base64_text, jpeg, jpeg_uri, thumbnail
 from .image_curves import ImageCurves
 from .images import ImageSet
 from .outline import outline
@@ -30,7 +28,6 @@ FEWEST_PHOTOS = 4
 MOST_BYTES = 9_000_000  # of the page, for thumbnails and maps
 SIDES = (224, 112, 56, 28)  # maps with a longer side are averaged down to the first of these that fits
 SIDE = 224
-COLOURS = "inferno"
 
 Json: TypeAlias = dict[str, Any]
 
@@ -101,7 +98,7 @@ class _Shelf:
         data, width, height = self.thumbnail(file)
         if data not in self._places:
             self._places[data] = len(self.photos)
-            self.photos.append({"src": f"data:image/jpeg;base64,{_base64(data)}", "width": width, "height": height})
+            self.photos.append({"src": jpeg_uri(data), "width": width, "height": height})
         return self._places[data]
 
     def thumbnail(self, file: str) -> tuple[bytes, int, int]:
@@ -119,12 +116,8 @@ class _Shelf:
         return self._outlines[file]
 
     def _thumbnail(self, file: str) -> tuple[bytes, int, int]:
-        out = io.BytesIO()
-        with Image.open(io.BytesIO(self._record.photo(file))) as opened:
-            picture = opened.convert("RGB")
-        picture.thumbnail((SIDE, SIDE))
-        picture.save(out, "JPEG", quality=82, optimize=True)
-        return out.getvalue(), picture.width, picture.height
+        picture = thumbnail(self._record, file, SIDE)
+        return jpeg(picture, 82), picture.width, picture.height
 
 
 def _pairs(photos: pd.DataFrame) -> Iterator[tuple[str, str]]:
@@ -230,8 +223,4 @@ def _plate(saliency: FloatArray, side: int) -> _Plate:
     small = reduced(saliency, height, width)
     low, high = float(small.min()), float(small.max())
     scaled = (small - low) / (high - low) if high > low else np.zeros_like(small)
-    return _Plate(_base64(np.round(scaled * 255).astype(np.uint8).tobytes()), height, width)
-
-
-def _base64(data: bytes) -> str:
-    return b64encode(data).decode("ascii")
+    return _Plate(base64_text(np.round(scaled * 255).astype(np.uint8).tobytes()), height, width)

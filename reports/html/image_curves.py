@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -10,6 +9,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+
+from .embedded import base64_text
 
 MOST_STEPS = 128  # of a curve
 MISSING = 65535  # of 16 bits; the other levels are numbers
@@ -36,7 +37,7 @@ class ImageCurves:
         low, high = float(np.nanmin(self.y)), float(np.nanmax(self.y))
         scaled = (self.y - low) / (high - low) if high > low else np.where(np.isnan(self.y), np.nan, 0.0)
         levels = np.where(np.isnan(scaled), MISSING, np.round(np.nan_to_num(scaled) * (MISSING - 1)))
-        code = b64encode(levels.astype("<u2").tobytes()).decode("ascii")
+        code = base64_text(levels.astype("<u2").tobytes())
         return {"metric": self.metric, "x": np.round(self.x, 6).tolist(), "y": code, "low": low, "high": high}
 
     @property

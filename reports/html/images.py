@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -17,6 +16,7 @@ from ...stats import QUALITY
 from ..escape import one_line
 from ..leaderboard.board import Board
 from .disagreement import correlations, disagreement, least_alike
+from .embedded import base64_text
 from .image_curves import ImageCurves, image_curves
 
 Key: TypeAlias = tuple[str, str, str]  # sample, layer, method
@@ -207,4 +207,4 @@ class ImageSet:
 def _packed(values: npt.NDArray[np.float64]) -> str | None:
     if np.isnan(values).all():
         return None
-    return b64encode(values.astype("<f8").tobytes()).decode("ascii")
+    return base64_text(values.astype("<f8").tobytes())

@@ -46,9 +46,8 @@ def _entries(entries: Sequence[Mapping[str, Any]]) -> list[Choice]:
 def _metrics(entries: Sequence[Mapping[str, Any]]) -> list[Choice]:
     """A metric of several protocols with its protocol."""
     times = Counter(entry["name"] for entry in entries)
-    return [
-        (f"{e['name']}@{e['protocol']}", f"{e['title']} {e['protocol']}")
-        if times[e["name"]] > 1
-        else (e["name"], e["title"] or e["name"])
-        for e in entries
-    ]
+    chosen = []
+    for entry in entries:
+        key, title, protocol = entry["name"], entry["title"] or entry["name"], entry["protocol"]
+        chosen.append((f"{key}@{protocol}", f"{title} {protocol}") if times[key] > 1 else (key, title))
+    return chosen

@@ -21,8 +21,8 @@ const photoGallery = (() => {
   const value = (...place) => atlas.value(set(), ...place);
   const known = (layer, metric, image) => judged().map((method) => value(layer, metric, image, method)).filter((number) => !Number.isNaN(number));
 
-  // What photos are ordered by: numbers of an image, and what to say of them; the least mean comes first, none last.
-  const by = (name, numbers, sign = 1) => ({ sign, numbers, say: (number) => `${name} ${fixed(number)}` });
+  // What photos are ordered by: numbers of an image, and what to say of them, if anything; the least mean comes first, none last.
+  const by = (name, numbers, sign = 1) => ({ sign, numbers, say: name && ((number) => `${name} ${fixed(number)}`) });
   const scores = (sign) => {
     const { title, higher } = data.metrics[byBox.selectedIndex];
     return by(`mean ${title}`, (image) => layers().flatMap((layer) => known(layer, byBox.selectedIndex, image)), higher ? sign : -sign);
@@ -51,7 +51,7 @@ const photoGallery = (() => {
   function reason(image) {
     const { numbers, say } = ORDERS[orderBox.value]?.() ?? {};
     const number = say ? mean(numbers(image)) : NaN;
-    return Number.isNaN(number) || ["study", "probability"].includes(orderBox.value) ? "" : `; ${say(number)}`;
+    return Number.isNaN(number) ? "" : `; ${say(number)}`;
   }
 
   // One number, marked where it is the best or the worst of all methods on this image, controls apart.
@@ -170,12 +170,15 @@ const photoGallery = (() => {
 
   const drawCurves = charts.draw(plot, curvesOf, () => {});
 
+  function choose(place) {
+    if (setBox.selectedIndex === place) return;
+    setBox.selectedIndex = place;
+    start();
+  }
+
   // Shows one photo alone, and goes there.
   function open(place, image, layer) {
-    if (setBox.selectedIndex !== place) {
-      setBox.selectedIndex = place;
-      start();
-    }
+    choose(place);
     if (layerBox.selectedIndex < set().layers.length) layerBox.selectedIndex = layer;
     only = image;
     again();
@@ -195,8 +198,7 @@ const photoGallery = (() => {
     button.addEventListener("click", () => {
       const place = data.sets.findIndex((each) => each.network === network && each.data === name);
       if (data.sets[place]?.images[image]?.photo === undefined) return;
-      setBox.selectedIndex = place;
-      start();
+      choose(place);
       enlarge(image, set().layers.indexOf(layer), set().methods.findIndex((each) => each.name === method));
     });
   }
@@ -224,10 +226,7 @@ const photoGallery = (() => {
   curveBox.addEventListener("change", drawCurves);
   start();
   atlas.follow((place, layer) => {
-    if (setBox.selectedIndex !== place) {
-      setBox.selectedIndex = place;
-      start();
-    }
+    choose(place);
     if (layer !== null && layerBox.selectedIndex !== layer) {
       layerBox.selectedIndex = layer;
       again();
