@@ -32,6 +32,7 @@ from . import tables
 from .data_checks import image_cautions, refuse_without_masks
 from .dataset_maps import derive
 from .device import deterministic_cudnn, device_of
+from .input_check import input_suspicions
 from .lock import locked, mark, unmark
 from .method_cost import measure_cost
 from .missing_cells import missing_cells
@@ -125,6 +126,7 @@ def _run(study: StudySpec, store: Store, progress: Progress, before: Mapping[str
         progress.warn(caution)
     described = describe(study, [plan.about for plan in plans], plans[0].datasets, pieces)
     refuse_changed(before, described, store.folder)
+    suspicions: list[str] = []
     progress.start(sum(_estimate(plan, store) for plan in plans))
     mark(store.folder)
     with deterministic_cudnn():
@@ -133,15 +135,16 @@ def _run(study: StudySpec, store: Store, progress: Progress, before: Mapping[str
                 progress.say(f"loading {choice.title}")
                 loaded = _load_again(choice, plan, study, device)
             with eval_frozen(loaded.network):
-                _run_model(loaded, study, store, device, tally, progress)
+                suspicions += _run_model(loaded, study, store, device, tally, progress)
             loaded = None  # before the next is loaded
     progress.say("writing the tables")
     costs = [(cell, plan.sizing.batch) for plan in plans for cell in plan.costs]
     run_tables = tables.tables([task for plan in plans for task in plan.tasks], costs, study, store, tally.shares)
-    for caution in run_tables.label_cautions:
+    late = [*run_tables.label_cautions, *suspicions]
+    for caution in late:
         progress.warn(caution)
     described |= {
-        "warnings": [*cautions, *run_tables.label_cautions],
+        "warnings": [*cautions, *late],
         "earlier": earlier(described, before),
         "files": dict(before["files"]) if before else {},
         "seconds": time.perf_counter() - start,
@@ -190,7 +193,8 @@ def _load_again(choice: ModelChoice, plan: ModelPlan, study: StudySpec, device: 
 
 def _run_model(
     loaded: LoadedModel, study: StudySpec, store: Store, device: torch.device, tally: Tally, progress: Progress
-) -> None:
+) -> list[str]:
+    """Compute what the store lacks of a model's plan; answers what is suspected of its pre-processing."""
     prepared, plan = loaded.prepared, loaded.plan
     scorer = Scorer(
         prepared.network,
@@ -204,12 +208,15 @@ def _run_model(
         ledger=Ledger(tally.passes, any("shared" in metric.plugin.needs for metric in study.metrics)),
     )
     loader = Loader(store, study.workers)
+    desk = RunContext(study, loaded.network, store, scorer, device, loader)
     try:
-        _work_all(plan, RunContext(study, loaded.network, store, scorer, device, loader), tally, progress)
+        _work_all(plan, desk, tally, progress)
     finally:
         loader.close()
+    suspicions = input_suspicions(plan, desk)
     tally.shares[plan.model.name] = scorer.ledger.shares()
     tally.batches[plan.model.name] = {**vars(plan.sizing), "at_end": scorer.batch}
+    return suspicions
 
 
 def _work_all(plan: ModelPlan, desk: RunContext, tally: Tally, progress: Progress) -> None:

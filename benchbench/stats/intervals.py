@@ -17,7 +17,7 @@ where the range is open the limit is Student's, which assumes that means are nea
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from scipy.stats import beta
@@ -28,6 +28,7 @@ from .resampling import CONFIDENCE, RESAMPLES, Array, mean
 TAIL = (1 - CONFIDENCE) / 2
 _WEIGHTS_AT_ONCE = 2_000_000
 _GROUPS_AT_ONCE = 1_000
+_COLUMNS_AT_ONCE = 128  # so that what is drawn for them stays in a processor's cache
 
 
 def limits(values: Array, low: float = -math.inf, high: float = math.inf, seed: int = 0, tail: float = TAIL) -> Array:
@@ -55,30 +56,39 @@ def limits_at(values: Array, tails: Sequence[float], low: float, high: float, se
     for place, tail in enumerate(tails):
         bounds[place] = _student(values, tail)
     sides = [side for side in (0, 1) if math.isfinite((low, high)[side])]
-    for side, drawn in _weighted(values, ends, sides, seed).items():
-        wanted = [1 - tail if side else tail for tail in tails]
-        quantiles = np.quantile(drawn, wanted, axis=1, overwrite_input=True)
-        exact = np.stack([_exact(values, ends[side], 1 if side else -1, tail) for tail in tails])
-        bounds[:, side] = np.where(np.isnan(exact), quantiles, exact)
+    weights = list(_weights(units, seed)) if sides and _one_block(units) else None
+    for start in range(0, columns if sides else 0, _COLUMNS_AT_ONCE):
+        these = slice(start, start + _COLUMNS_AT_ONCE)
+        some = values[:, these]
+        for side, drawn in _weighted(some, ends, sides, weights or _weights(units, seed)).items():
+            wanted = [1 - tail if side else tail for tail in tails]
+            quantiles = np.quantile(drawn, wanted, axis=1, overwrite_input=True)
+            exact = np.stack([_exact(some, ends[side], 1 if side else -1, tail) for tail in tails])
+            bounds[:, side, these] = np.where(np.isnan(exact), quantiles, exact)
     return bounds
 
 
-def _weighted(values: Array, ends: tuple[float, float], sides: Sequence[int], seed: int) -> dict[int, Array]:
-    """By side (m, resamples): means of the values and of the range's end there, weighted at random."""
-    if not sides:
-        return {}
+def _weighted(
+    values: Array, ends: tuple[float, float], sides: Sequence[int], blocks: Iterable[Array]
+) -> dict[int, Array]:
+    """By side (m, resamples): means of the values and of the range's end there, weighted by ``blocks``."""
     units, columns = values.shape
     values = np.sort(values, axis=0)  # so that the order of the images changes nothing
     anchor = values[0]
     drawn = {side: np.empty((columns, RESAMPLES)) for side in sides}
     done = 0
-    for weights in _weights(units, seed):
+    for weights in blocks:
         these = slice(done, done + len(weights))
         inside = anchor[:, None] + (values - anchor).T @ weights[:, :units].T
         for side in sides:
             drawn[side][:, these] = inside + (ends[side] - anchor)[:, None] * weights[:, units]
         done += len(weights)
     return drawn
+
+
+def _one_block(units: int) -> bool:
+    """Whether all weights for so many units are drawn at once, and little enough to be kept."""
+    return RESAMPLES * (units + 1) <= _WEIGHTS_AT_ONCE
 
 
 def _weights(units: int, seed: int) -> Iterator[Array]:

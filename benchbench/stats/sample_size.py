@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Collection
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -14,6 +16,7 @@ from scipy.special import ndtr, ndtri, owens_t
 from .leaderboards import CONTEST
 from .metric_scale import Scales
 from .pairwise import ALPHA
+from .resampling import Array
 from .score_matrix import Scores, differences, scores
 from .units import by_unit
 
@@ -32,18 +35,22 @@ def images_needed(methods: int, effect: float, power: float = POWER) -> int:
     "Nonparametrics", section 4.2). For small effects that is the usual (z_alpha + z_power)^2 pi / (3 d_z^2), which
     promises too much for large ones.
     """
-    fewest, most = fewest_images(methods), _MOST
-    if _power(_COMMON, effect, methods) >= power:  # most effects; then few steps find it
-        most = fewest
-        while _power(most, effect, methods) < power:
-            fewest, most = most + 1, min(2 * most, _COMMON)
-    while fewest < most:
-        middle = (fewest + most) // 2
-        if _power(middle, effect, methods) >= power:
-            most = middle
-        else:
-            fewest = middle + 1
-    return fewest
+    return int(_images_needed(methods, np.array([effect]), power)[0])
+
+
+def _images_needed(methods: int, effects: Array, power: float) -> Array:
+    """(k,): ``images_needed`` for each effect (k,), all bisected at once."""
+    fewest = np.full(len(effects), float(fewest_images(methods)))
+    most = np.full(len(effects), float(_MOST))
+    common = _power(_COMMON, effects, methods) >= power  # most effects; then few steps find it
+    most[common] = fewest[common]
+    while (short := common & (_power(most, effects, methods) < power)).any():
+        fewest[short], most[short] = most[short] + 1, np.minimum(2 * most[short], _COMMON)
+    while (fewest < most).any():
+        middle = np.floor((fewest + most) / 2)
+        enough = _power(middle, effects, methods) >= power
+        most, fewest = np.where(enough, middle, most), np.where(enough, fewest, np.minimum(middle + 1, most))
+    return most
 
 
 @lru_cache(maxsize=1024)
@@ -86,42 +93,71 @@ def power(results: pd.DataFrame, scales: Scales, controls: Collection[str] = (),
 def _rows(contest: Scores, power: float) -> list[tuple[object, ...]]:
     places = [int(place) for place in np.flatnonzero(~contest.controls)]
     methods = int((~np.isnan(contest.values[:, places]).all(0)).sum())
-    rows = []
-    for number, method in enumerate(places):
-        for other in places[number + 1 :]:
-            gap = differences(contest.values[:, method], contest.values[:, other], contest.scale.floor)
-            gap = by_unit(gap, contest.units)
-            names = (contest.methods[method], contest.methods[other])
-            rows.append((*contest.key, *names, *_needs(gap[~np.isnan(gap)], methods, power)))
-    return rows
+    chosen = list(itertools.combinations(places, 2))
+    if not chosen:
+        return []
+    first, second = (list(column) for column in zip(*chosen, strict=True))
+    values = contest.values
+    gaps = by_unit(differences(values[:, first], values[:, second], contest.scale.floor), contest.units)
+    seen = [_Difference.of(gap[~np.isnan(gap)]) for gap in gaps.T]
+    sought = np.array([abs(each.effect) for each in seen])
+    known = ~np.isnan(sought)
+    needed = np.full(len(seen), np.nan)
+    needed[known] = _images_needed(methods, sought[known], power)
+    return [
+        (
+            *contest.key,
+            contest.methods[method],
+            contest.methods[other],
+            *each.row(smallest_visible_effect(methods, each.n, power), images),
+        )
+        for (method, other), each, images in zip(chosen, seen, needed.tolist(), strict=True)
+    ]
 
 
-def _needs(gap: np.ndarray, methods: int, power: float) -> tuple[object, ...]:
-    n = len(gap)
-    average = float(gap.mean()) if n else math.nan
-    spread = float(gap.std(ddof=1)) if n > 1 else math.nan
-    rounding = _ROUNDING * float(np.abs(gap).max(initial=0.0))
-    if n < 2 or spread <= rounding or abs(average) <= rounding:
-        visible = smallest_visible_effect(methods, n, power) * spread if n > 1 else math.nan
-        return n, average, spread, math.nan, visible, pd.NA, pd.NA
-    effect = average / spread
-    needed = images_needed(methods, abs(effect), power)
-    return n, average, spread, effect, smallest_visible_effect(methods, n, power) * spread, needed, max(0, needed - n)
+@dataclass(frozen=True)
+class _Difference:
+    """The paired differences of two methods: how many, their mean and spread, and d_z, NaN where there is none."""
+
+    n: int
+    average: float
+    spread: float
+    effect: float
+
+    @classmethod
+    def of(cls, gap: Array) -> _Difference:
+        n = len(gap)
+        average = float(gap.mean()) if n else math.nan
+        spread = float(gap.std(ddof=1)) if n > 1 else math.nan
+        rounding = _ROUNDING * float(np.abs(gap).max(initial=0.0))
+        none = n < 2 or spread <= rounding or abs(average) <= rounding
+        return cls(n, average, spread, math.nan if none else average / spread)
+
+    def row(self, visible: float, needed: float) -> tuple[object, ...]:
+        """The columns from ``n`` on; ``visible`` in standard deviations, ``needed`` NaN where there is no effect."""
+        seen = visible * self.spread if self.n > 1 else math.nan
+        if math.isnan(needed):
+            return self.n, self.average, self.spread, self.effect, seen, pd.NA, pd.NA
+        return self.n, self.average, self.spread, self.effect, seen, int(needed), max(0, int(needed) - self.n)
 
 
 def _pairs(methods: int) -> float:
     return methods * (methods - 1) / 2
 
 
-def _power(n: int, effect: float, methods: int) -> float:
-    """The chance that the test is significant, with normal differences of mean ``effect`` and variance 1."""
-    step = math.sqrt(2) * effect
+def _power(n: Array | int, effect: Array | float, methods: int) -> Array:
+    """The chance that the test is significant, with normal differences of mean ``effect`` and variance 1.
+
+    ``n`` and ``effect``: arrays of one shape, or numbers.
+    """
+    n = np.asarray(n, dtype=np.float64)
+    step = math.sqrt(2) * np.asarray(effect)
     single, double = ndtr(effect), ndtr(step)  # P(d > 0), P(d + d' > 0)
     joint = double - 2 * owens_t(step, math.sqrt(1 / 3))  # P(d + d' > 0 and d + d'' > 0)
     pairs = n * (n - 1) / 2
     mean = n * single + pairs * double
     variance = n * single * (1 - single) + pairs * (2 * (single - double) ** 2 + 3 * double * (1 - double))
     variance += 2 * pairs * (n - 2) * (joint - double**2)
-    null = math.sqrt(n * (n + 1) * (2 * n + 1) / 24)
+    null = np.sqrt(n * (n + 1) * (2 * n + 1) / 24)
     threshold = n * (n + 1) / 4 - ndtri(ALPHA / _pairs(methods) / 2) * null
-    return float(ndtr((mean - threshold) / math.sqrt(max(variance, 1e-12))))
+    return np.asarray(ndtr((mean - threshold) / np.sqrt(np.maximum(variance, 1e-12))))

@@ -19,6 +19,7 @@ NO_NUMBERS = (
     *(
         "models/builtin.py",
         "models/checkpoint.py",
+        "models/input_readings.py",
         "models/load.py",
         "models/titles.py",
         "study/extension.py",
@@ -28,6 +29,7 @@ NO_NUMBERS = (
     *(
         "engine/cost_tables.py",
         "engine/data_checks.py",
+        "engine/input_check.py",
         "engine/lock.py",
         "engine/missing_cells.py",
         "engine/progress.py",

@@ -8,6 +8,7 @@ from typing import Any
 import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator
 
@@ -94,17 +95,19 @@ def scatter(block: Block, look: Mapping[str, Look], fronts: Sequence[pareto.Fron
 
 
 def _scatter_panel(axis: Axes, metric: Metric, cost: Metric, points: Sequence[Row], look: Mapping[str, Look]) -> None:
+    bars: list[tuple[tuple[float, float], tuple[float, float]]] = []
+    colours: list[str] = []
     for row in points:
-        cell = next(cell for cell in row.cells if cell.metric == metric)
-        x = _value(row, cost)
-        if not cell.n or x is None:
+        cell, price = row.cell(metric), row.cell(cost)
+        if not cell.n or not price.n:
             continue
-        style, price = look[row.method], row.cell(cost)
-        if cell.interval:
-            axis.plot([x, x], [cell.low, cell.high], color=style.colour, linewidth=1, alpha=0.6)
-        if price.interval:
-            axis.plot([price.low, price.high], [cell.mean, cell.mean], color=style.colour, linewidth=1, alpha=0.6)
-        axis.plot([x], [cell.mean], color=style.colour, marker=style.marker, markersize=6, linestyle="none")
+        style = look[row.method]
+        ends = [((price.mean, cell.low), (price.mean, cell.high))] if cell.interval else []
+        ends += [((price.low, cell.mean), (price.high, cell.mean))] if price.interval else []
+        bars, colours = [*bars, *ends], [*colours, *[style.colour] * len(ends)]
+        axis.plot([price.mean], [cell.mean], color=style.colour, marker=style.marker, markersize=6, linestyle="none")
+    axis.add_collection(LineCollection(bars, colors=colours, linewidths=1, alpha=0.6), autolim=True)
+    axis.autoscale_view()
     costs = [_value(row, cost) or 0 for row in points]
     if min(costs) > 0:
         axis.set_xscale("log")
@@ -122,7 +125,7 @@ def _rings(axis: Axes, front: pareto.Front) -> None:
 
 
 def _value(row: Row, metric: Metric) -> float | None:
-    cell = next(cell for cell in row.cells if cell.metric == metric)
+    cell = row.cell(metric)
     return cell.mean if cell.n else None
 
 

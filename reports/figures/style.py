@@ -15,11 +15,13 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from PIL import Image
 
 from ..escape import one_line
 
 INK, RULE = "#0b0b0c", "#b0b0b1"  # replaced in the SVG by colours that follow the reader's light or dark theme
 GREY = "#808081"
+MOST_SVG = 150_000  # characters
 THEME = (
     "<style>svg{color:#1b1b1a;--rule:#d9d7d0}"
     "@media (prefers-color-scheme:dark){svg{color:#e9e7e1;--rule:#45443f}}"
@@ -64,6 +66,21 @@ class Picture:
     @property
     def uri(self) -> str:
         return f"data:image/svg+xml;base64,{b64encode(self.svg.encode()).decode()}"
+
+    @property
+    def still(self) -> str:
+        """The picture beside a live chart, for paper and readers without scripts: on white as PNG if large.
+
+        The live chart gives the SVG to save.
+        """
+        if len(self.svg) <= MOST_SVG:
+            return self.uri
+        out = io.BytesIO()
+        with mpl.rc_context(STYLE):
+            self.figure.savefig(out, format="png", dpi=96, facecolor="white", metadata={"Software": None})
+        paletted, small = Image.open(out).convert("RGB").quantize(64), io.BytesIO()
+        paletted.save(small, "PNG", optimize=True)
+        return f"data:image/png;base64,{b64encode(small.getvalue()).decode()}"
 
     def pdf(self) -> bytes:
         """The same picture as a PDF, its fonts within; the same bytes each time."""

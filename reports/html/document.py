@@ -21,7 +21,7 @@ from ..leaderboard import summary
 from ..leaderboard.board import Metric
 from ..leaderboard.marks import Marked
 from ..number_format import fixed, merged, pairs_in_words, share
-from .embedded import COLOURS
+from .embedded import COLOURS, packed_json
 from .gallery import MOST_BYTES, colour_steps, gallery
 from .page import Page
 from .page_key import page_key
@@ -140,6 +140,7 @@ def environment() -> Environment:
         fixed=fixed,
         share=share,
         first_sentence=first_sentence,
+        packed=packed_json,
     )
     return templates
 

@@ -21,6 +21,7 @@ from .finding_files import Table, finding_tables, needed_table, pair_table, sick
 from .images_needed import images_needed
 from .significance import VERDICTS, Decided
 
+MOST_ROWS = 2_000  # of a table of pairs in the page, whose rows are 20 numbers long
 LOST = ["model", "dataset", "layer", "method", "status", "reason"]
 
 
@@ -86,7 +87,7 @@ def decided_files(decided: Decided) -> dict[str, dict[str, str]]:
             for name, row in zip(duel.methods, duel.cells, strict=True)
         ]
         tex = plain_table(caption, f"duels-{number}", ["", *duel.methods], texts)
-        files[f"duels-{number}"] = _file(["pairs", duel.block.title], duel.rows, tex)
+        files[f"duels-{number}"] = _pairs(["pairs", duel.block.title], duel.rows, tex, "compare")
     verdicts = decided.marked.verdicts
     if decided.order:
         rows = verdicts.overall
@@ -106,7 +107,7 @@ def decided_files(decided: Decided) -> dict[str, dict[str, str]]:
             for c in decided.contests
         ]
         caption = "Statistical power: pairs of methods by test result, and the difference that the tests can detect."
-        files["power"] = _file(["power"], verdicts.power, plain_table(caption, "power", header, texts))
+        files["power"] = _pairs(["power"], verdicts.power, plain_table(caption, "power", header, texts), "power")
     return files
 
 
@@ -178,6 +179,15 @@ def _of(rows: pd.DataFrame, block: Block) -> pd.DataFrame:
 def _file(parts: Sequence[str], rows: pd.DataFrame, tex: str) -> dict[str, str]:
     slug = re.sub(r"[^a-z0-9.]+", "-", " ".join(parts).lower()).strip("-.")[:80]
     return {"name": f"benchbench-{slug}", "csv": csv(rows), "tex": tex}
+
+
+def _pairs(parts: Sequence[str], rows: pd.DataFrame, tex: str, question: str) -> dict[str, str]:
+    """The files of a table with a row for each pair; with too many rows, how Python gets them in place of the CSV."""
+    whole = _file(parts, rows, tex) if len(rows) <= MOST_ROWS else _file(parts, rows.head(0), tex)
+    if len(rows) > MOST_ROWS:
+        del whole["csv"]
+        whole["elsewhere"] = f"{len(rows):,} pairs are too many for this page: bb.Run.load(RUN).{question}() has them."
+    return whole
 
 
 def _texts(rows: pd.DataFrame) -> list[list[str]]:

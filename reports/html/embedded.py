@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import io
+import json
 from base64 import b64encode
+from typing import Any
 
 from PIL import Image
 
@@ -14,6 +17,16 @@ COLOURS = "inferno"  # of maps
 
 def base64_text(data: bytes) -> str:
     return b64encode(data).decode("ascii")
+
+
+def packed(data: bytes, level: int = 9) -> str:
+    """Compressed, in base64: the same text each time."""
+    return base64_text(gzip.compress(data, compresslevel=level, mtime=0))
+
+
+def packed_json(value: Any) -> str:
+    """A value as JSON, compressed, in base64."""
+    return packed(json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(), level=6)
 
 
 def thumbnail(record: Record, file: str, side: int) -> Image.Image:

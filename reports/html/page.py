@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -27,11 +25,14 @@ from ..leaderboard.marks import NONE, Mark, Marked
 from ..number_format import fixed, pairs_in_words
 from . import subgroups
 from .downloads import downloads
+from .embedded import packed
 from .opening import Opening
 from .page_key import source_files
 from .paper import Paper
 from .selector import Filter, family_of, filters
 from .significance import Decided
+
+MOST_ROWS = 4_000  # of the long table
 
 
 @dataclass(frozen=True)
@@ -199,6 +200,11 @@ class Page:
         methods, controls = [method["name"] for method in self.info["methods"]], self.board.controls
         return looks([m for m in methods if m not in controls], [m for m in methods if m in controls])
 
+    @property
+    def lists_every(self) -> bool:
+        """Whether the page shows every row of the tidy leaderboard: a browser is slow with many thousands."""
+        return len(self.board.plain) <= MOST_ROWS
+
     @cached_property
     def every(self) -> list[dict[str, Any]]:
         """The tidy leaderboard, every row of it, as text and as numbers to sort by."""
@@ -291,23 +297,37 @@ class Page:
 
     def strip(self, block: Block, cell: Cell) -> str:
         """CSS that draws a cell's interval and mean on its column's common scale; empty without a number."""
-        cells = [c for row in block.rows for c in row.cells if c.metric == cell.metric and c.n]
         if not cell.n or cell.low != cell.low:
             return ""
-        low, high = min(min(c.low, c.mean) for c in cells), max(max(c.high, c.mean) for c in cells)
+        low, high = self._ends[*_place(block), cell.metric]
         scale = 100 / (high - low) if high > low else 0
         start, wide, mean = (cell.low - low) * scale, (cell.high - cell.low) * scale, (cell.mean - low) * scale
         return f"--low:{start:.1f}%;--wide:{wide:.1f}%;--mean:{mean:.1f}%"
+
+    @cached_property
+    def _ends(self) -> dict[tuple[Any, ...], tuple[float, float]]:
+        """By block and metric, the ends of a column's scale: those of its means and intervals."""
+        ends: dict[tuple[Any, ...], tuple[float, float]] = {}
+        for block in self.board.blocks:
+            for cell in (cell for row in block.rows for cell in row.cells if cell.n):
+                key = (*_place(block), cell.metric)
+                low, high = ends.get(key, (cell.mean, cell.mean))
+                ends[key] = min(low, cell.low, cell.mean), max(high, cell.high, cell.mean)
+        return ends
 
     def number(self, value: float | None) -> str:
         """A number of the long table, to four decimals."""
         return "" if value is None else fixed(value, 4)
 
 
+def _place(block: Block) -> tuple[str, str, str]:
+    return block.model, block.dataset, block.layer
+
+
 @cache
 def _packed(library: Path) -> str:
     """A library's code, compressed, as base64; once per process, as it is the same in every page."""
-    return b64encode(gzip.compress(library.read_bytes(), compresslevel=9, mtime=0)).decode("ascii")
+    return packed(library.read_bytes())
 
 
 def _missing_is_none(value: Any) -> Any:

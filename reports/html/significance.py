@@ -18,7 +18,7 @@ from ..leaderboard.marks import Marked
 from ..leaderboard.verdicts import counted
 from ..number_format import fixed, interval
 
-MOST_DIAGRAMS = 100
+MOST_NAMES = 1_200  # in all critical-difference diagrams of a page
 VERDICTS = ("significant", "equivalent", "inconclusive")
 
 
@@ -168,7 +168,7 @@ class Decided:
 
     def diagrams(self, block: Block, look: dict[str, Look]) -> list[Picture]:
         """A critical-difference diagram per metric; none where the run has too many for a page."""
-        if len(self.marked.verdicts.ranked) > MOST_DIAGRAMS:
+        if self.too_many_diagrams:
             return []
         diagrams = []
         for metric in block.quality:
@@ -179,7 +179,7 @@ class Decided:
 
     @property
     def too_many_diagrams(self) -> bool:
-        return len(self.marked.verdicts.ranked) > MOST_DIAGRAMS
+        return sum(len(each.methods) for each in self.marked.verdicts.ranked.values()) > MOST_NAMES
 
     def _duels(self, block: Block) -> Duels:
         tested = self._tested.get((block.model, block.dataset, block.layer), self.marked.verdicts.pairs[:0])

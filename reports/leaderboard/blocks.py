@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import inf, nan
 
 from ...stats import COST
@@ -96,9 +97,11 @@ class Row:
         Raises:
             KeyError: the row has none.
         """
-        key = (metric.name, metric.protocol)
-        cells = {(cell.metric.name, cell.metric.protocol): cell for cell in self.cells}
-        return cells[key]
+        return self._by_key[metric.name, metric.protocol]
+
+    @cached_property
+    def _by_key(self) -> dict[tuple[str, str], Cell]:
+        return {(cell.metric.name, cell.metric.protocol): cell for cell in self.cells}
 
     def of_kind(self, cost: bool) -> tuple[Cell, ...]:
         return tuple(cell for cell in self.cells if cell.metric.is_cost == cost)

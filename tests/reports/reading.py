@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
+import json
+from base64 import b64decode
 from dataclasses import dataclass, field
 from functools import cached_property
 from html.parser import HTMLParser
+from typing import Any
 
 LOADING = {"src", "srcset", "data", "poster", "background", "action", "formaction", "ping"}
 VOID = {"meta", "link", "img", "input", "br", "hr", "col"}
@@ -83,3 +87,9 @@ def section(root: Element, name: str) -> Element:
     """The section under the heading of that id."""
     (element,) = [e for e in root.all("section") if e.attributes.get("aria-labelledby") == name]
     return element
+
+
+def packed_json(root: Element, id: str) -> Any:
+    """What a script of the page holds as compressed JSON."""
+    (script,) = [element for element in root.all("script") if element.attributes.get("id") == id]
+    return json.loads(gzip.decompress(b64decode(script.text)))

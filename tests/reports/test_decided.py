@@ -149,9 +149,9 @@ def test_one_method_has_no_verdict(tmp_path: Path) -> None:
 
 
 def test_many_contests_have_no_diagrams(plain: Record, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("benchbench.reports.html.significance.MOST_DIAGRAMS", 9)
+    monkeypatch.setattr("benchbench.reports.html.significance.MOST_NAMES", 9)
     page = document.render(marked_of(plain))
-    assert "too many metrics, layers, networks and data for a diagram of each" in page
+    assert "too many methods, metrics, layers, networks and data for a diagram of each" in page
     assert "Mean ranks 1" not in page
 
 

@@ -26,7 +26,7 @@ from benchbench.stats.metric_scale import scales
 
 from .conftest import HOSTILE
 from .fake import CAM_REASON, Fake, fake_record
-from .reading import LOADING, Element, every, read, section, words
+from .reading import LOADING, Element, every, packed_json, read, section, words
 
 
 @pytest.fixture(scope="module")
@@ -301,8 +301,13 @@ def test_embedded_json_cannot_end_its_script(hostile_root: Element) -> None:
     only = kept["gallery-data"]["sets"][0]
     assert only["images"][0]["sample"] == HOSTILE.samples[0]
     assert only["methods"][2]["name"] == HOSTILE.methods[2]
-    assert HOSTILE.methods[2] in kept["downloads"]["block-1"]["csv"]
-    assert all(re.fullmatch(r"benchbench-[a-z0-9.-]{1,80}", file["name"]) for file in kept["downloads"].values())
+    assert HOSTILE.methods[2] in packed_json(hostile_root, "downloads")["block-1"]["csv"]
+
+
+def test_no_name_leaves_the_file_names_alphabet(hostile_root: Element) -> None:
+    bars = [e.attributes["data-file"] for e in hostile_root.all("p") if "data-table" in e.attributes]
+    assert bars
+    assert all(re.fullmatch(r"benchbench-[a-z0-9.-]{1,80}", name) for name in bars)
 
 
 @pytest.mark.parametrize(

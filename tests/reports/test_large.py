@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import resource
+from base64 import b64decode
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from benchbench.reports.html import document
+from benchbench.reports.html.page import Page
 from benchbench.reports.leaderboard.marks import Marked
 from benchbench.results.record import Record
 from benchbench.results.store import Store
 
 from .chromium import visit
 from .fake import Fake, fake_record
-from .reading import Element, read, section, words
+from .reading import Element, packed_json, read, section, words
+from .shared import marked_of
 
 METHODS, PHOTOS = 18, 200  # and two controls
 
@@ -104,3 +109,28 @@ def test_a_page_that_would_be_too_large_says_what_it_left_out(
     assert 4 < pictured < PHOTOS
     assert f"the first {pictured} of {PHOTOS} photos are shown" in words(section(root, "gallery").text)
     assert len(data(root)["sets"][0]["images"]) == PHOTOS, "the scatter has every image"
+
+
+def test_what_is_too_long_for_a_page_is_said_with_where_it_is(plain: Record, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchbench.reports.html.downloads.MOST_ROWS", 9)
+    monkeypatch.setattr("benchbench.reports.html.page.MOST_ROWS", 9)
+    marked = Marked.of(plain)
+    root = read(document.render(marked))
+    held, pairs = packed_json(root, "downloads"), len(marked.tested_pairs) // len(marked.board.blocks)
+    assert pairs > 9
+    assert "csv" not in held["duels-1"]
+    assert f"{pairs} pairs are too many for this page: bb.Run.load(RUN).compare() has them." in words(root.text)
+    assert held["every"]["csv"].count("\n") == len(marked.table()) + 1
+    assert f"The leaderboard has {len(marked.board.plain)} rows, too many for a browser to show." in words(root.text)
+    assert not [e for e in root.all("table") if e.attributes.get("id") == "every-table"]
+
+
+def test_a_large_picture_beside_a_chart_is_a_png_on_white(plain: Record, monkeypatch: pytest.MonkeyPatch) -> None:
+    (picture,) = [s.picture for s in Page(marked_of(plain)).depths][:1]
+    assert picture.still == picture.uri
+    monkeypatch.setattr("benchbench.reports.figures.style.MOST_SVG", 100)
+    kind, data = picture.still.split(",")
+    assert kind == "data:image/png;base64"
+    with Image.open(io.BytesIO(b64decode(data))) as png:
+        assert np.abs(np.subtract(png.size, (picture.width, picture.height))).max() <= 1
+        assert png.convert("RGB").getpixel((0, 0)) == (255, 255, 255)

@@ -7,13 +7,13 @@ const charts = (() => {
   const plotly = () => (library ??= unpacked("plotly-bundle").then(() => window.Plotly));
 
   // Draws when the element comes near the window, and again when its width changes. `make` answers Plotly's data and
-  // layout for a width. What is answered draws again.
+  // layout for a width, now or later. What is answered draws again.
   function draw(element, make, ready) {
     async function again() {
       const { react } = await plotly();
       const [width, isFirst] = [element.clientWidth, !element.data];
       if (!width) return;
-      const { data, layout } = make(width);
+      const { data, layout } = await make(width);
       await react(element, data, { ...LAYOUT, showlegend: false, width, ...layout }, { displayModeBar: false });
       if (isFirst) ready();
     }
@@ -44,9 +44,9 @@ const charts = (() => {
 
   for (const figure of document.querySelectorAll("figure.chart")) {
     const [plot, form] = [".live", "form"].map((part) => figure.querySelector(part));
-    const chart = JSON.parse(figure.querySelector("script").textContent);
+    const chart = packedJson(figure.querySelector("script"));
     let lit = -1;
-    const again = draw(plot, (width) => plotted(chart, new FormData(form), lit, width), () => {
+    const again = draw(plot, async (width) => plotted(await chart(), new FormData(form), lit, width), () => {
       figure.classList.add("drawn");
       figure.querySelector(".scroll").removeAttribute("tabindex"); // the picture is for screen readers and paper now
       plot.on("plotly_hover", ({ points }) => light(points[0].data.series));

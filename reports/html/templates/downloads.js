@@ -1,7 +1,7 @@
 // Each table as CSV and LaTeX, the papers as BibTeX, each figure as SVG and PNG: saved, or copied. The tables' texts lie in the page.
 (() => {
   "use strict";
-  const files = JSON.parse(document.getElementById("downloads").textContent);
+  const files = packedJson(document.getElementById("downloads"));
   const TYPES = { csv: "text/csv;charset=utf-8", tex: "application/x-tex;charset=utf-8", bib: "application/x-bibtex;charset=utf-8", svg: "image/svg+xml", png: "image/png" };
 
   function save(name, kind, content) {
@@ -54,8 +54,7 @@
   }
 
   for (const bar of document.querySelectorAll("[data-table]")) {
-    const { name, ...texts } = files[bar.dataset.table];
-    offer(bar, name, (kind) => texts[kind]);
+    offer(bar, bar.dataset.file, async (kind) => (await files())[bar.dataset.table][kind]);
   }
   for (const bar of document.querySelectorAll("[data-figure]")) {
     const figure = bar.closest("figure");

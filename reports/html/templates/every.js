@@ -1,10 +1,11 @@
 // The long table gets DataTables, unpacked from the page itself. Without it, it stays a plain table.
 (async () => {
   "use strict";
+  const table = document.getElementById("every-table");
+  if (!table) return;
   const { default: DataTable, set_or_remove_dark_class: followTheme } = await unpacked("every-bundle");
   followTheme();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", followTheme);
-  const table = document.getElementById("every-table");
   new DataTable(table, {
     order: [],
     pageLength: 25,
