@@ -13,7 +13,7 @@ from torch import nn
 
 from benchbench.datasets.builtin import photos
 from benchbench.errors import BenchError
-from benchbench.models.builtin import _lite0_keys, efficientnet_lite0
+from benchbench.models.efficientnet_lite import _timm_keys, efficientnet_lite
 from benchbench.models.load import fingerprint, imagenet_classes, load_model
 from benchbench.models.preprocess import prepare
 from benchbench.registry import MODELS
@@ -23,7 +23,7 @@ from benchbench.types import ModelSpec, Preprocess
 
 @pytest.fixture(scope="module")
 def lite0() -> ModelSpec:
-    spec = efficientnet_lite0()
+    spec = efficientnet_lite(0)
     spec.network.eval()
     return spec
 
@@ -82,13 +82,13 @@ def test_the_preprocessing_is_the_network_s_own(
 def test_a_checkpoint_that_does_not_fit_is_refused(lite0: ModelSpec) -> None:
     wanted = lite0.network.state_dict()
     checkpoint = {f"old.{name}": tensor for name, tensor in wanted.items()}
-    assert set(_lite0_keys(checkpoint, wanted)) == set(wanted)
+    assert set(_timm_keys(checkpoint, wanted)) == set(wanted)
     names = list(checkpoint)
     swapped = {name: checkpoint[name] for name in [names[1], names[0], *names[2:]]}
     with pytest.raises(BenchError, match="does not fit timm's"):
-        _lite0_keys(swapped, wanted)
+        _timm_keys(swapped, wanted)
     with pytest.raises(BenchError, match="has 295 tensors"):
-        _lite0_keys({name: checkpoint[name] for name in names[1:]}, wanted)
+        _timm_keys({name: checkpoint[name] for name in names[1:]}, wanted)
 
 
 def load(name: str, **params: object) -> ModelSpec:
