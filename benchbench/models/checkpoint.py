@@ -15,6 +15,8 @@ from ..paths import expanded
 from .checkpoint_file import INSIDE, SAVE, read_file
 from .weights_fit import WeightsFit, fit_weights, mismatch, unwrapped
 
+NEARLY = 0.9  # share of the tensors that fit from which no other architecture is looked for
+
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
@@ -136,13 +138,17 @@ def install(network: nn.Module, checkpoint: Checkpoint, name: str, fit: WeightsF
         raise BenchError(message, where="weights", hint=remedy or f"Use classes: {classes}")
     if not fit.fits:
         message = f"{checkpoint.path} does not fit {name}: {mismatch(fit, network)}"
-        from .nearest_network import nearest_network  # which imports torchvision
-
-        nearest = nearest_network(unwrapped(checkpoint.weights), name)
+        nearest = "" if fit.share > NEARLY else _nearest(checkpoint, name)
         own = "Of your own network: FILE.py:function, with bb.load_weights"
         raise BenchError(message, where="weights", hint=f"{nearest or f'Is it a checkpoint of {name}?'} {own}")
     network.load_state_dict(fit.weights, strict=False)  # a counter of batches may lack: it is not used
     return _note(checkpoint, fit)
+
+
+def _nearest(checkpoint: Checkpoint, name: str) -> str:
+    from .nearest_network import nearest_network  # imports torchvision
+
+    return nearest_network(unwrapped(checkpoint.weights), name)
 
 
 def fit_checkpoint(checkpoint: Checkpoint, network: nn.Module) -> WeightsFit:

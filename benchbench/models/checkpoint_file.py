@@ -10,6 +10,7 @@ import pathlib
 import pickletools
 import re
 import types
+import warnings
 import zipfile
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -38,14 +39,20 @@ def read_file(path: Path) -> Any:
     if path.suffix == ".safetensors" or start[8:10] == b'{"':
         return _read_safetensors(path)
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        return _load(path)
     except Exception as error:
         first = error
     try:  # a training checkpoint: its optimizer, arguments and best scores stand beside the weights
         with _harmless():
-            return torch.load(path, map_location="cpu", weights_only=True)
+            return _load(path)
     except Exception as error:
         raise _unreadable(path, start, error if "GLOBAL" in str(error) else first) from None
+
+
+def _load(path: Path) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the pickle's protocol: what cannot be read is said below
+        return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def _start_of(path: Path) -> bytes:
@@ -79,7 +86,10 @@ def _read_safetensors(path: Path) -> Any:
 def _harmless() -> Any:
     """While it lasts, torch also reads the types of ``harmless_types``, if it is 2.5 or later and has such a list."""
     allow = getattr(torch.serialization, "safe_globals", None)
-    return nullcontext() if allow is None else allow(harmless_types())
+    if allow is None:
+        return nullcontext()
+    before = torch.serialization.get_safe_globals()  # what the user allowed stays allowed
+    return allow([kind for kind in harmless_types() if kind not in before])
 
 
 def harmless_types() -> list[Any]:
@@ -91,7 +101,8 @@ def harmless_types() -> list[Any]:
     core = np.core if np.lib.NumpyVersion(np.__version__) < "2.0.0" else np._core
     scalar, rebuild = core.multiarray.scalar, core.multiarray._reconstruct  # type: ignore[attr-defined]
     kinds = [type(np.dtype(code)) for code in "?bBhHiIlLqQefd"]
-    plain = [argparse.Namespace, types.SimpleNamespace, collections.defaultdict, datetime.datetime, datetime.timedelta]
+    plain = [argparse.Namespace, types.SimpleNamespace, datetime.datetime, datetime.timedelta]
+    plain += [collections.defaultdict, list, dict, int, float]  # and what a defaultdict makes
     paths = [
         (kind, f"{module}.{name}")
         for module in ("pathlib", "pathlib._local")

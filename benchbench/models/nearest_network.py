@@ -14,7 +14,7 @@ from .torchvision_networks import build_torchvision, classifiers, ends_of
 
 Shapes = Mapping[str, tuple[int, ...]]
 ENOUGH = 0.5  # share of the tensors from which an architecture is named
-MOST = 24  # of timm's networks are built, those whose names are nearest: a search takes about two seconds
+MOST = 12  # of timm's networks are built, those whose names are nearest: a search takes about two seconds
 
 
 def nearest_network(weights: Mapping[str, Tensor], name: str) -> str:

@@ -42,6 +42,12 @@ class WeightsFit:
     def fits(self) -> bool:
         return not (self.lacks or self.spare or self.wrong)
 
+    @property
+    def share(self) -> float:
+        """The share of all names, the checkpoint's and the network's, whose tensors fit."""
+        names = len({*self.weights, *self.lacks})
+        return (names - len(self.lacks) - len(self.spare) - len(self.wrong)) / max(names, 1)
+
 
 def fit_weights(weights: Mapping[str, Tensor], network: nn.Module) -> WeightsFit:
     """How tensors fit a network, under the prefix that lets most of its names be found.
