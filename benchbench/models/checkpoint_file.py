@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import collections
 import datetime
 import importlib.util
 import pathlib
@@ -95,14 +94,14 @@ def _harmless() -> Any:
 def harmless_types() -> list[Any]:
     """What a training checkpoint may hold beside tensors: to make one, from any arguments, runs no other code.
 
-    Containers of values (argparse.Namespace, SimpleNamespace, defaultdict), dates, paths, which touch no disk, and
-    NumPy's numbers and arrays of numbers. A pair gives a name under which older pickles know the type.
+    Containers of values (argparse.Namespace, SimpleNamespace), dates, paths, which touch no disk, and NumPy's numbers
+    and arrays of numbers. torch reads no filled defaultdict. A pair gives a name under which another version of Python
+    or NumPy wrote the type.
     """
     core = np.core if np.lib.NumpyVersion(np.__version__) < "2.0.0" else np._core
     scalar, rebuild = core.multiarray.scalar, core.multiarray._reconstruct  # type: ignore[attr-defined]
     kinds = [type(np.dtype(code)) for code in "?bBhHiIlLqQefd"]
     plain = [argparse.Namespace, types.SimpleNamespace, datetime.datetime, datetime.timedelta]
-    plain += [collections.defaultdict, list, dict, int, float]  # and what a defaultdict makes
     paths = [
         (kind, f"{module}.{name}")
         for module in ("pathlib", "pathlib._local")

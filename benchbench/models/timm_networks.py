@@ -26,7 +26,6 @@ from .weights_choice import Architecture, Classes, with_weights
 FILES = ("model.safetensors", "pytorch_model.bin")  # of a network on the hub, in the order in which timm tries them
 
 
-@cache
 def timm_network(name: str) -> ModelPlugin:
     """The plugin of the network that timm calls ``name``, or another spelling of it.
 
@@ -36,7 +35,12 @@ def timm_network(name: str) -> ModelPlugin:
     if importlib.util.find_spec("timm") is None:
         hint = "Install it: pip install 'benchbench-saliency[timm]'"
         raise BenchError(f"timm:{name} needs timm, which is not installed", hint=hint)
-    known = _known_name(name)
+    return _plugin(_known_name(name))
+
+
+@cache
+def _plugin(known: str) -> ModelPlugin:
+    """One plugin for all spellings of a name."""
 
     def build(*, weights: str = "auto", classes: Classes = None) -> ModelSpec:
         return with_weights(_architecture(known), weights, classes)
@@ -106,7 +110,7 @@ def preprocess_of(cfg: Any) -> tuple[Preprocess, str]:
     mode = "bilinear" if config["interpolation"] == "bilinear" else "bicubic"
     resize = math.floor(height / config["crop_pct"])
     note = ""
-    if config["crop_mode"] != "center" and config["crop_pct"] <= 1:
+    if config["crop_mode"] != "center":
         other = {"squash": "squashes the whole image to a square", "border": "pads the image to a square"}
         note = f"timm {other.get(config['crop_mode'], 'crops otherwise')}; benchbench crops the centre"
     return Preprocess(max(resize, height), height, tuple(config["mean"]), tuple(config["std"]), mode), note

@@ -3,64 +3,70 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
-_SIZES = {
-    "nano": "N", "atto": "A", "femto": "F", "pico": "P", "micro": "Mi", "mini": "M", "tiny": "Ti", "small": "S",
-    "base": "B", "large": "L", "huge": "H", "giant": "g", "gigantic": "G",
-}  # fmt: skip
-_WORDS = (
-    # a pattern of timm's name, and what stands for what it matches
-    (r"^vit_", "ViT-"),
-    (r"^deit3_", "DeiT-III-"),
-    (r"^deit_", "DeiT-"),
-    (r"^beit(v2)?_", lambda m: f"BEiT{m[1] or ''}-"),
-    (r"^cait_", "CaiT-"),
-    (r"^swinv2_", "SwinV2-"),
-    (r"^swin_", "Swin-"),
-    (r"^maxvit_", "MaxViT-"),
-    (r"^coatnet_", "CoAtNet-"),
-    (r"^convnextv2_", "ConvNeXtV2-"),
-    (r"^convnext_", "ConvNeXt-"),
-    (r"^mixer_", "Mixer-"),
-    (r"^resmlp_", "ResMLP-"),
-    (r"^(tf_)?efficientnetv2_", lambda m: f"EfficientNetV2-{'TF-' if m[1] else ''}"),
-    (r"^(tf_)?efficientnet_lite", lambda m: f"EfficientNet-Lite{'-TF-' if m[1] else ''}"),
-    (r"^(tf_)?efficientnet_b", lambda m: f"EfficientNet-{'TF-' if m[1] else ''}B"),
-    (r"^mobilenetv(\d)_", lambda m: f"MobileNetV{m[1]}-"),
-    (r"^mobilevit(v2)?_", lambda m: f"MobileViT{m[1] or ''}-"),
-    (r"^regnet([xyz])_", lambda m: f"RegNet{m[1].upper()}-"),
-    (r"^resnetv2_", "ResNetV2-"),
-    (r"^(wide_)?resnet", lambda m: f"{'Wide ' if m[1] else ''}ResNet-"),
-    (r"^resnext", "ResNeXt-"),
-    (r"^seresnet", "SE-ResNet-"),
-    (r"^resnest", "ResNeSt-"),
-    (r"^res2net", "Res2Net-"),
-    (r"^densenet", "DenseNet-"),
-    (r"^vgg(\d+)", r"VGG-\1"),
-    (r"^inception_v", "Inception-v"),
-    (r"^xception", "Xception"),
-    (r"^hrnet_", "HRNet-"),
-    (r"^eva02_", "EVA-02-"),
-    (r"^efficientformer", "EfficientFormer"),
-    (r"^poolformer", "PoolFormer"),
-    (r"^dpn", "DPN-"),
-    (r"^dla", "DLA-"),
+_SIZES = {"tiny": "Ti", "small": "S", "base": "B", "large": "L", "huge": "H"}  # of vision transformers, as ViT-S/16
+
+# a pattern of the beginning of timm's name, and what is written for it; the first that fits counts
+_BEGINNINGS: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
+    (r"vit_", "ViT-"),
+    (r"deit3_", "DeiT-III-"),
+    (r"deit_", "DeiT-"),
+    (r"beit_", "BEiT-"),
+    (r"beitv2_", "BEiTv2-"),
+    (r"cait_", "CaiT-"),
+    (r"swin_", "Swin-"),
+    (r"swinv2_", "SwinV2-"),
+    (r"maxvit_", "MaxViT-"),
+    (r"coatnet_", "CoAtNet-"),
+    (r"convnext_", "ConvNeXt-"),
+    (r"convnextv2_", "ConvNeXtV2-"),
+    (r"mixer_", "Mixer-"),
+    (r"resmlp_", "ResMLP-"),
+    (r"efficientnetv2_", "EfficientNetV2-"),
+    (r"tf_efficientnetv2_", "EfficientNetV2-TF-"),
+    (r"efficientnet_lite", "EfficientNet-Lite"),
+    (r"tf_efficientnet_lite", "EfficientNet-Lite-TF-"),
+    (r"efficientnet_b(?=\d)", "EfficientNet-B"),
+    (r"tf_efficientnet_b(?=\d)", "EfficientNet-TF-B"),
+    (r"mobilenetv(\d)_", r"MobileNetV\1-"),
+    (r"mobilevit_", "MobileViT-"),
+    (r"mobilevitv2_", "MobileViTv2-"),
+    (r"regnet([xyz])_", lambda match: f"RegNet{match[1].upper()}-"),
+    (r"resnetv2_", "ResNetV2-"),
+    (r"resnet(?=\d)", "ResNet-"),
+    (r"wide_resnet(?=\d)", "Wide ResNet-"),
+    (r"resnext(?=\d)", "ResNeXt-"),
+    (r"seresnet(?=\d)", "SE-ResNet-"),
+    (r"resnest(?=\d)", "ResNeSt-"),
+    (r"res2net(?=\d)", "Res2Net-"),
+    (r"densenet(?=\d)", "DenseNet-"),
+    (r"vgg(?=\d)", "VGG-"),
+    (r"inception_v", "Inception-v"),
+    (r"hrnet_", "HRNet-"),
+    (r"eva02_", "EVA-02-"),
 )
 
 
 def timm_title(name: str) -> str:
-    """The display name, such as ``ViT-S/16 224`` or ``ConvNeXt-Ti (fb_in1k)``'s words without the underscores.
+    """The display name: ``ViT-S/16 224``, ``ConvNeXt-Tiny``, ``ConvNeXtV2-Nano (fcmae ft in1k)``.
 
-    The rest of timm's name and its tag stay, with spaces and hyphens in place of underscores.
+    The family is written as its paper writes it. The rest of timm's name and its tag stay, with spaces in place of
+    underscores.
     """
     bare, _, tag = name.partition(".")
-    for pattern, title in _WORDS:
-        bare, changed = re.subn(pattern, title, bare)  # type: ignore[call-overload]
+    for beginning, written in _BEGINNINGS:
+        rest, changed = re.subn(rf"^{beginning}", written, bare)
         if changed:
+            bare = _rest(rest)
             break
-    bare = re.sub(r"_?patch(\d+)", r"/\1", bare)
-    if "ViT-" in bare or "DeiT" in bare or "BEiT" in bare:
-        bare = re.sub("|".join(rf"(?<=-){size}(?=[/_]|$)" for size in _SIZES), lambda m: _SIZES[m[0]], bare)
-    else:
-        bare = re.sub(rf"(?<=-)({'|'.join(_SIZES)})(?=_|$)", lambda m: m[1].capitalize(), bare)
-    return " ".join([bare, f"({tag})" if tag else ""]).replace("_", " ").strip()
+    title = f"{bare} ({tag})" if tag else bare
+    return title.replace("_", " ")
+
+
+def _rest(title: str) -> str:
+    """The sizes behind the family, in the family's own style."""
+    title = re.sub(r"_patch(?=\d)", "/", title)
+    if title.startswith(("ViT-", "DeiT-", "BEiT")):
+        return re.sub(rf"(?<=-)({'|'.join(_SIZES)})(?=/)", lambda match: _SIZES[match[1]], title)
+    return re.sub(r"(?<=-)[a-z]{4,}(?=[_/]|$)", lambda match: match[0].capitalize(), title)

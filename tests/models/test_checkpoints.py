@@ -7,7 +7,7 @@ import datetime
 import pathlib
 import pickle
 import types
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -157,7 +157,6 @@ def test_an_averaged_model_of_torch(tmp_path: Path) -> None:
     [
         argparse.Namespace(a=1, b=[2, {"c": None}]),
         types.SimpleNamespace(a=1),
-        defaultdict(list, a=[1]),
         datetime.datetime(2026, 1, 2),
         datetime.timedelta(hours=1),
         pathlib.Path("a") / "b",
