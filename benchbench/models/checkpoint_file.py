@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import importlib
 import importlib.util
 import pathlib
 import pickletools
@@ -98,8 +99,8 @@ def harmless_types() -> list[Any]:
     and arrays of numbers. torch reads no filled defaultdict. A pair gives a name under which another version of Python
     or NumPy wrote the type.
     """
-    core = np.core if np.lib.NumpyVersion(np.__version__) < "2.0.0" else np._core
-    scalar, rebuild = core.multiarray.scalar, core.multiarray._reconstruct  # type: ignore[attr-defined]
+    room = "core" if np.lib.NumpyVersion(np.__version__) < "2.0.0" else "_core"
+    core = importlib.import_module(f"numpy.{room}.multiarray")
     kinds = [type(np.dtype(code)) for code in "?bBhHiIlLqQefd"]
     plain = [argparse.Namespace, types.SimpleNamespace, datetime.datetime, datetime.timedelta]
     paths = [
@@ -113,9 +114,9 @@ def harmless_types() -> list[Any]:
         )
     ]
     numpy = [
-        (function, f"numpy.{room}.multiarray.{name}")
-        for room in ("core", "_core")
-        for name, function in (("scalar", scalar), ("_reconstruct", rebuild))
+        (function, f"numpy.{each}.multiarray.{name}")
+        for each in ("core", "_core")
+        for name, function in (("scalar", core.scalar), ("_reconstruct", core._reconstruct))
     ]
     return [*plain, *paths, *numpy, np.dtype, np.ndarray, *dict.fromkeys(kinds)]
 

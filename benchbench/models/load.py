@@ -63,6 +63,9 @@ def _takes(function: Any, parameter: str) -> bool:
 
 def _with_file(spec: ModelSpec, *, weights: Any = None, classes: Any = None) -> ModelSpec:
     """The spec with a checkpoint's weights and the class names of a file, where these are given."""
+    if weights in ("auto", "random"):
+        hint = "Give a checkpoint, or let the function take weights"
+        raise BenchError(f"{spec.name}() does not take weights: {weights}", where="models", hint=hint)
     if weights is not None:
         source, note = load_checkpoint(spec.network, str(weights))
         spec = replace(spec, weights=source, note=". ".join(filter(None, [spec.note, note])))

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -107,7 +107,7 @@ def preprocess_of(cfg: Any) -> tuple[Preprocess, str]:
     if height != width:
         hint = "Give it as FILE.py:function, with tensors as data"
         raise BenchError(f"timm:{cfg.architecture} takes images of {height} x {width}, not squares", hint=hint)
-    mode = "bilinear" if config["interpolation"] == "bilinear" else "bicubic"
+    mode: Literal["bilinear", "bicubic"] = "bilinear" if config["interpolation"] == "bilinear" else "bicubic"
     resize = math.floor(height / config["crop_pct"])
     note = ""
     if config["crop_mode"] != "center":

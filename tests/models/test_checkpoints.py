@@ -242,7 +242,8 @@ def test_code_beside_the_weights_is_not_run(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_a_torchscript_program_is_refused(tmp_path: Path) -> None:
-    torch.jit.save(torch.jit.trace(seeded(Pooled), torch.zeros(1, 3, 16, 16)), str(tmp_path / "mine.pt"))
+    traced = torch.jit.trace(seeded(Pooled), torch.zeros(1, 3, 16, 16))  # type: ignore[no-untyped-call]
+    torch.jit.save(traced, str(tmp_path / "mine.pt"))
     with pytest.raises(BenchError, match=r"is a TorchScript program.*torch\.jit\.load"):
         bb.load_weights(seeded(Pooled), tmp_path / "mine.pt")
 
@@ -324,7 +325,7 @@ def test_a_network_of_one_s_own_takes_weights_and_names(tmp_path: Path) -> None:
 
 def test_the_ends_of_torchvision_s_networks_are_named_right() -> None:
     """Of each family the smallest; RegNet cannot be built without memory."""
-    firsts = {}
+    firsts: dict[tuple[str, str], str] = {}
     for name in classifiers():
         assert all(ends_of(name)), name
         firsts.setdefault(ends_of(name), name)

@@ -82,7 +82,7 @@ def test_weights_in_torch_s_cache_are_used(tmp_path: Path, monkeypatch: pytest.M
     torch.save(planted.state_dict(), path)
     spec = load(SMALL)
     assert spec.warning == ""
-    assert torch.equal(spec.network.head.fc.weight, planted.head.fc.weight)
+    assert torch.equal(spec.network.get_parameter("head.fc.weight"), planted.get_parameter("head.fc.weight"))
 
 
 def test_a_checkpoint_with_its_classes(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_checkpoint_with_its_classes(tmp_path: Path) -> None:
     (tmp_path / "names.txt").write_text("\n".join("abcdefg"))
     spec = load(SMALL, weights=str(tmp_path / "mine.ckpt"), classes=str(tmp_path / "names.txt"))
     assert spec.classes == tuple("abcdefg")
-    assert torch.equal(spec.network.head.fc.weight, planted.head.fc.weight)
+    assert torch.equal(spec.network.get_parameter("head.fc.weight"), planted.get_parameter("head.fc.weight"))
     with pytest.raises(BenchError, match=r"does not fit timm:test_vit: .* It fits timm:test_convnext\."):
         load("timm:test_vit", weights=str(tmp_path / "mine.ckpt"))
 

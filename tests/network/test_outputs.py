@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -141,11 +142,15 @@ def test_the_pair_of_logits_has_the_probability_of_the_one(z: float) -> None:
     torch.testing.assert_close(pair.softmax(0)[1], torch.tensor(z, dtype=torch.float64).sigmoid())
 
 
+def signed(sign: int, z: Tensor) -> Tensor:
+    return sign * z[:, 0]
+
+
 def test_the_maps_of_one_logit(images: Tensor) -> None:
     """Class 1 is explained as the logit, class 0 as its negative."""
     network = returning(ONE["(B, 1)"], classes=1)
     for target, sign in ((1, 1), (0, -1)):
-        number = bb.scored(network, lambda z, sign=sign: sign * z[:, 0])
+        number = bb.scored(network, partial(signed, sign))
         maps = bb.explain(network, images, layer="relu", target=target)
         torch.testing.assert_close(maps, bb.explain(number, images, layer="relu"), atol=1e-5, rtol=0)
 
