@@ -317,6 +317,8 @@ def test_a_network_of_one_s_own_takes_weights_and_names(tmp_path: Path) -> None:
     assert load_model("mine", own, {"weights": "mine"}).weights == "as given"
     with pytest.raises(BenchError, match=r"mine\(\) does not take classes: 7"):
         load_model("mine", lambda: seeded(Pooled), {"classes": 7})
+    with pytest.raises(BenchError, match=r"mine\(\) does not take weights: auto"):
+        load_model("mine", lambda: seeded(Pooled), {"weights": "auto"})
     with pytest.raises(
         BenchError, match=r"has 7 classes, and Pooled is made with 5\. Build the network with 7 classes"
     ):

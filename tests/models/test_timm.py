@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import timm
 import torch
 from PIL import Image
 from safetensors.torch import save_file
 from timm.data import create_transform, resolve_model_data_config
+from timm.utils import CheckpointSaver, ModelEmaV2
 
 from benchbench.errors import BenchError
 from benchbench.models.load import load_model
@@ -94,6 +97,24 @@ def test_a_checkpoint_with_its_classes(tmp_path: Path) -> None:
     assert torch.equal(spec.network.get_parameter("head.fc.weight"), planted.get_parameter("head.fc.weight"))
     with pytest.raises(BenchError, match=r"does not fit timm:test_vit: .* It fits timm:test_convnext\."):
         load("timm:test_vit", weights=str(tmp_path / "mine.ckpt"))
+
+
+def test_a_training_checkpoint_that_timm_saved(tmp_path: Path) -> None:
+    """By timm's own saver: with optimizer, arguments, metric and averaged weights, which are taken."""
+    planted = timm.create_model("test_convnext", num_classes=7)
+    averaged = ModelEmaV2(planted)
+    with torch.no_grad():
+        averaged.module.get_parameter("head.fc.bias").fill_(3)
+    optimizer = torch.optim.AdamW(planted.parameters(), lr=0.1)
+    sum(parameter.sum() for parameter in planted.parameters()).backward()  # type: ignore[union-attr]
+    optimizer.step()
+    arguments = argparse.Namespace(model="test_convnext", lr=0.1, data=Path("data"))
+    saver = CheckpointSaver(planted, optimizer, arguments, averaged, checkpoint_dir=str(tmp_path))
+    saver.save_checkpoint(0, metric=np.float64(71.5))
+    spec = load(SMALL, weights=str(tmp_path / "checkpoint-0.pth.tar"))
+    assert spec.network.get_parameter("head.fc.bias").tolist() == [3.0] * 7
+    assert spec.weights == "checkpoint checkpoint-0.pth.tar (state_dict_ema)"
+    assert spec.note == "Of several state dicts state_dict_ema was taken, and not state_dict"
 
 
 def preprocess(name: str) -> tuple[Any, str]:
