@@ -15,6 +15,7 @@ from ..formatting import join_words
 # what DataParallel, torch.compile, Lightning modules and training code put in front of a network's names
 WRAPPERS = ("module", "model", "net", "network", "backbone", "_orig_mod")
 _COMPILED = "_orig_mod."
+AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")  # heads of GoogLeNet and Inception v3
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +62,8 @@ def fit_weights(weights: Mapping[str, Tensor], network: nn.Module) -> WeightsFit
     prefix = _prefix(named, wanted)
     inside = {name.removeprefix(prefix): tensor for name, tensor in named.items() if name.startswith(prefix)}
     wrong = tuple(name for name in wanted if name in inside and inside[name].shape != wanted[name].shape)
-    lacks = tuple(name for name in wanted if name not in inside and not _dispensable(name))
+    unused = _auxiliary(network, wanted, inside)
+    lacks = tuple(name for name in wanted if name not in inside and not _dispensable(name) and name not in unused)
     spare = tuple(name for name in inside if name not in wanted and not _dispensable(name))
     sizes = {(len(inside[name]), len(wanted[name])) for name in wrong if _rows_alone(inside[name], wanted[name])}
     rows = bool(wrong) and all(_rows_alone(inside[name], wanted[name]) for name in wrong)
@@ -112,6 +114,14 @@ def _prefix(names: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
 def _rows_alone(tensor: Tensor, wanted: Tensor) -> bool:
     """Whether the first dimension alone differs, as the number of classes has it in a head."""
     return tensor.ndim > 0 and tensor.shape[1:] == wanted.shape[1:] and len(tensor) != len(wanted)
+
+
+def _auxiliary(network: nn.Module, wanted: Iterable[str], inside: Iterable[str]) -> set[str]:
+    """The names of torchvision's auxiliary heads, which run in training alone, where the weights have none of them."""
+    if not type(network).__module__.startswith("torchvision.models."):
+        return set()
+    names = {name for name in wanted if name.startswith(AUXILIARY)}
+    return set() if names & set(inside) else names
 
 
 def _dispensable(name: str) -> bool:

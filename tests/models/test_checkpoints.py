@@ -241,6 +241,7 @@ def test_code_beside_the_weights_is_not_run(tmp_path: Path, monkeypatch: pytest.
     assert not (tmp_path / "pwned").exists()
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit:FutureWarning")
 def test_a_torchscript_program_is_refused(tmp_path: Path) -> None:
     traced = torch.jit.trace(seeded(Pooled), torch.zeros(1, 3, 16, 16))  # type: ignore[no-untyped-call]
     torch.jit.save(traced, str(tmp_path / "mine.pt"))
@@ -353,11 +354,23 @@ def test_the_architecture_is_named_by_its_shapes(name: str) -> None:
 
 
 def test_a_near_architecture_is_named_with_its_share() -> None:
-    weights = on_meta("resnet18")
+    weights = on_meta("squeezenet1_1")
     weights |= {f"extra.{i}": torch.empty(1, device="meta") for i in range(20)}
     told = nearest_network(weights, "vgg11")
-    assert told == "The nearest architecture is resnet18: 84% of the tensors fit."
+    assert told == "The nearest architecture is squeezenet1_1: 72% of the tensors fit."
     assert nearest_network({"a.weight": torch.ones(1)}, "vgg11") == ""
+
+
+@pytest.mark.parametrize("name", ["googlenet", "inception_v3"])
+def test_auxiliary_heads_may_lack_together(name: str) -> None:
+    with torch.device("meta"):
+        network = build_torchvision(name, 7)
+    weights = dict(network.state_dict())
+    without = {key: value for key, value in weights.items() if not key.lower().startswith("aux")}
+    assert len(without) < len(weights)
+    assert fit_weights(without, network).fits
+    first = next(key for key in weights if key.lower().startswith("aux"))
+    assert not fit_weights({**without, first: weights[first]}, network).fits
 
 
 def test_a_mismatch_names_keys_and_architecture(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def test_a_training_checkpoint_that_timm_saved(tmp_path: Path) -> None:
     with torch.no_grad():
         averaged.module.get_parameter("head.fc.bias").fill_(3)
     optimizer = torch.optim.AdamW(planted.parameters(), lr=0.1)
-    sum(parameter.sum() for parameter in planted.parameters()).backward()  # type: ignore[union-attr]
+    sum(parameter.sum() for parameter in planted.parameters()).backward()
     optimizer.step()
     arguments = argparse.Namespace(model="test_convnext", lr=0.1, data=Path("data"))
     saver = CheckpointSaver(planted, optimizer, arguments, averaged, checkpoint_dir=str(tmp_path))
