@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .api.run import Run
     from .api.study import Study
     from .errors import BenchError, NotApplicable
+    from .models.checkpoint import load_weights
     from .network.custom_score import scored
     from .registry import dataset, method, metric, model
     from .regression import Baseline, Tolerances
@@ -33,6 +34,7 @@ _HOME = {
     "viz.overlay": ("Overlay", "overlay"),
     "regression": ("Baseline", "Tolerances"),
     "registry": ("dataset", "method", "metric", "model"),
+    "models.checkpoint": ("load_weights",),
     "network.custom_score": ("scored",),
     "types": ("Dataset", "Layer", "ModelSpec", "Preprocess", "Sample", "Scored", "Seen"),
 }
@@ -54,6 +56,7 @@ __all__ = [
     "Tolerances",
     "dataset",
     "explain",
+    "load_weights",
     "method",
     "metric",
     "model",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..datasets.sources.decode import decode
-from ..engine.study_sources import check_target, ready_spec, with_target_score
+from ..engine.study_sources import check_target, ready_spec, returning_logits, with_target_score
 from ..errors import BenchError
 from ..failures import as_bench_error
 from ..models.preprocess import denormalise, prepare
@@ -60,6 +61,8 @@ def illustrate(
     pictures = [_decoded(file) for file in files]
     loaded = ready_spec(study.models[0], torch.device("cpu"))
     images = torch.stack([prepare(picture, None, loaded.preprocess)[0] for picture in pictures])
+    with _no_answer(loaded, images):
+        loaded = returning_logits(loaded, images[:1], study.score)
     check_target(study, loaded.network, _logits(loaded, images).shape[1], loaded.name)
     spec = with_target_score(loaded, study)
     classes, descriptions = _classes(spec, images, study.targets[0])
@@ -94,20 +97,22 @@ def _logits(spec: ModelSpec, images: Tensor) -> Tensor:
     Raises:
         BenchError: it cannot take the photographs, or its answer is no logits (B, C).
     """
-    where = f"models: {spec.name}"
-    shape = f"(B, {', '.join(map(str, images.shape[1:]))})"
-    hint = f"It is given {shape}; a ModelSpec with its own Preprocess says another size"
-    with (
-        as_bench_error("the network fails on the photograph", where=where, hint=hint, contain_memory=True),
-        eval_frozen(spec.network),
-        torch.no_grad(),
-    ):
+    with _no_answer(spec, images), eval_frozen(spec.network), torch.no_grad():
         answer = spec.network(images)
     if isinstance(answer, Tensor) and answer.ndim == 2 and len(answer) == len(images):
         return answer
     kind, way = _described(answer)
     hint = f"Return the logits from forward, or give bb.scored(network, lambda out: {way})"
-    raise BenchError(f"the network returns {kind}, where logits (B, C) are needed", where=where, hint=hint)
+    message = f"the network returns {kind}, where logits (B, C) are needed"
+    raise BenchError(message, where=f"models: {spec.name}", hint=hint)
+
+
+def _no_answer(spec: ModelSpec, images: Tensor) -> AbstractContextManager[None]:
+    """What the network raises within, as an error that names its input."""
+    shape = f"(B, {', '.join(map(str, images.shape[1:]))})"
+    hint = f"It is given {shape}; a ModelSpec with its own Preprocess says another size"
+    where = f"models: {spec.name}"
+    return as_bench_error("the network fails on the photograph", where=where, hint=hint, contain_memory=True)
 
 
 def _described(answer: Any) -> tuple[str, str]:

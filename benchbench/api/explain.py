@@ -19,6 +19,7 @@ from ..network.capture import eval_frozen
 from ..network.checks import check_logits, check_network
 from ..network.custom_score import is_scored, protect_inputs, scored
 from ..network.layers import resolve
+from ..network.outputs import with_logits
 from ..network.scorer import Scorer
 from ..network.targets import difference, pair_of
 from ..registry import METHODS, MethodPlugin
@@ -70,7 +71,8 @@ def explain(
     """Saliency maps (B, 1, H, W) in [0, 1] for images (B, channels, H, W), by one method.
 
     Args:
-        network: returns logits (B, C); it is left as it was found. A ModelSpec stands for its network.
+        network: returns logits (B, C), or a record, dictionary or tuple that holds them; one number per image is the
+            logit of class 1 of two. It is left as it was found. A ModelSpec stands for its network.
         images: as the network takes them: a float tensor or NumPy array (B, channels, H, W), a list of them
             (channels, H, W), ``(images, labels)``, a mapping such as ``{"pixel_values": ..., "labels": ...}``, or a
             DataLoader that does not shuffle, which is explained batch by batch.
@@ -183,14 +185,10 @@ def _settled(network: nn.Module, image: Tensor) -> tuple[nn.Module, int]:
     """The network, which has run on an example (1, channels, H, W), and how many classes it has.
 
     Raises:
-        BenchError: it fails on the example, or returns no logits of two classes or more.
+        BenchError: it fails on the example, or returns no logits.
     """
     hint = "Give images as the network takes them"
     with as_bench_error(f"the network fails on an image {tuple(image.shape)}", where="explain", hint=hint):
-        network = protect_inputs(network, image)
+        network = protect_inputs(with_logits(network, image).network, image)
         with eval_frozen(network), torch.no_grad():
-            classes = check_logits(network(image), image).shape[1]
-    if classes < 2:
-        hint = "Give two logits, [0, z]; or bb.scored(network, lambda z: z[:, 0])"
-        raise BenchError("the network has one output, and its softmax is always 1", where="explain", hint=hint)
-    return network, classes
+            return network, check_logits(network(image), image).shape[1]

@@ -122,6 +122,7 @@ def describe_model(model: ReadyModel, spec: ModelSpec, prepared: Prepared) -> di
         "fingerprint": model.fingerprint,
         "state": weights_digest(spec.network),
         "warning": spec.warning,
+        "note": spec.note,
         "preprocess": vars(spec.preprocess),
         "layers": list(model.layers),
         "parameters": sum(p.numel() for p in spec.network.parameters()),

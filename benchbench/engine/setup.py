@@ -23,7 +23,15 @@ from ..types import INPUT, Dataset, ModelSpec
 from .provenance import describe_model, machine, warnings
 from .ready_model import ready_model
 from .sample_loader import load_sample
-from .study_sources import example_of, ready_dataset, ready_spec, suited, with_target_score
+from .study_sources import (
+    example_of,
+    ready_dataset,
+    ready_spec,
+    returning_logits,
+    suited,
+    with_checked_names,
+    with_target_score,
+)
 
 PROOF_IMAGES = 4
 
@@ -56,7 +64,7 @@ def load(choice: ModelChoice, study: StudySpec, device: torch.device) -> LoadedM
     Raises:
         BenchError: the network does not load, fails on an image, or cannot do what the study asks of it.
     """
-    spec = with_target_score(ready_spec(choice, device), study)
+    spec = ready_spec(choice, device)
     hint = "Photographs are given as its Preprocess says, in RGB or with one mean in grey; tensors as they are"
     fails = "the network fails on an image of the first dataset"
     with as_bench_error(fails, where=f"models: {spec.name}", hint=hint):
@@ -64,13 +72,14 @@ def load(choice: ModelChoice, study: StudySpec, device: torch.device) -> LoadedM
 
 
 def _load(spec: ModelSpec, study: StudySpec, device: torch.device) -> LoadedModel:
-    loaded = {choice.label: ready_dataset(choice, spec) for choice in study.datasets}
+    loaded = {choice.label: ready_dataset(choice, spec, study.score) for choice in study.datasets}
     targets = {name: target for label in loaded for name, target in named_targets(label, study).items()}
     datasets = {name: dataset for label, dataset in loaded.items() for name in named_targets(label, study)}
     for name, dataset in datasets.items():
         _check_ids(name, dataset.ids)
     first = next(iter(datasets.values()))
     example = example_of(first, spec, device)
+    spec = with_target_score(returning_logits(spec, example, study.score), study)
     spec = suited(replace(spec, network=protect_inputs(spec.network, example)), example)
     sizing = _sizing(spec, study, example)
     proof = _proof(first, spec, example)
@@ -93,6 +102,7 @@ def _load(spec: ModelSpec, study: StudySpec, device: torch.device) -> LoadedMode
         spec, warning="; ".join(filter(None, [spec.warning, *broken_promises(spec.name, spec.network, proof)]))
     )
     model = ready_model(spec, study, example, settings)
+    spec = with_checked_names(spec, model)
     model = _captured(model, spec.network, prepared, proof, study)
     pieces = [s for name, dataset in datasets.items() for s in shards(model, dataset, name, targets[name], study)]
     firsts = {shard.dataset_name: shard for shard in reversed(pieces)}

@@ -15,10 +15,12 @@ from ..models.load import load_model
 from ..models.preprocess import fitted
 from ..network.checks import check_network
 from ..network.custom_score import ONE_TARGET, is_scored, scored
+from ..network.outputs import with_logits
 from ..network.targets import difference, pair_of, place_of
 from ..plugin_guard import contained
+from ..study.plan import ReadyModel
 from ..study.spec import DatasetChoice, ModelChoice, StudySpec, Target
-from ..types import Dataset, ModelSpec
+from ..types import Activation, Dataset, ModelSpec
 from .sample_loader import load_sample
 
 
@@ -49,11 +51,23 @@ def with_target_score(spec: ModelSpec, study: StudySpec) -> ModelSpec:
     return replace(spec, network=scored(spec.network, difference(*pair, of=spec.network)), classes=classes)
 
 
-def ready_dataset(choice: DatasetChoice, spec: ModelSpec) -> Dataset:
-    """The dataset; one that needs the model is made for it."""
+def returning_logits(spec: ModelSpec, example: Tensor, score: Activation) -> ModelSpec:
+    """The network with logits (B, C) as its output, by what it returns for the example (1, channels, H, W)."""
+    changed = with_logits(spec.network, example, score)
+    return replace(
+        spec,
+        network=changed.network,
+        note=". ".join(filter(None, [spec.note, changed.note])),
+        warning="; ".join(filter(None, [spec.warning, f"{spec.name} {changed.warning}" if changed.warning else ""])),
+    )
+
+
+def ready_dataset(choice: DatasetChoice, spec: ModelSpec, score: Activation) -> Dataset:
+    """The dataset; one that needs the model is made for it, with logits as its output."""
     if choice.plugin is None:
         return serial(as_dataset(choice.label, choice.value))
-    first = (spec,) if "model" in choice.plugin.needs else ()
+    needed = "model" in choice.plugin.needs
+    first = (returning_logits(spec, _blank(spec), score),) if needed else ()
     try:
         with contained("the dataset"):
             return serial(as_dataset(choice.label, choice.plugin.function(*first, **choice.params)))
@@ -65,8 +79,14 @@ def example_of(dataset: Dataset, spec: ModelSpec, device: torch.device) -> Tenso
     """The first readable image as (1, channels, H, W); without one, zeros of the network's own size and channels."""
     for image in _readable(dataset, spec):
         return image[None].to(device)
-    preprocess = spec.preprocess
-    return torch.zeros(1, len(preprocess.mean), preprocess.crop, preprocess.crop, device=device)
+    return _blank(spec).to(device)
+
+
+def _blank(spec: ModelSpec) -> Tensor:
+    """Zeros of the network's own size and channels, where the network is."""
+    device = next((parameter.device for parameter in spec.network.parameters()), torch.device("cpu"))
+    crop = spec.preprocess.crop
+    return torch.zeros(1, len(spec.preprocess.mean), crop, crop, device=device)
 
 
 def suited(spec: ModelSpec, example: Tensor) -> ModelSpec:
@@ -89,6 +109,14 @@ def suited(spec: ModelSpec, example: Tensor) -> ModelSpec:
         "values as pixels in [0, 1]. If that is wrong, give a ModelSpec with Preprocess(mean=..., std=...)"
     )
     return replace(spec, preprocess=preprocess, warning="; ".join(filter(None, [spec.warning, warning])))
+
+
+def with_checked_names(spec: ModelSpec, model: ReadyModel) -> ModelSpec:
+    """The spec, with a warning where the class names are not as many as the network's outputs."""
+    if len(spec.classes) in (0, model.classes) or is_scored(spec.network):
+        return spec
+    warning = f"{spec.name} has {model.classes} outputs and {len(spec.classes)} class names: names may be wrong"
+    return replace(spec, warning="; ".join(filter(None, [spec.warning, warning])))
 
 
 def _readable(dataset: Dataset, spec: ModelSpec) -> Iterator[Tensor]:

@@ -1,118 +1,176 @@
-"""A checkpoint of weights, read without running code in it, and what is wrong with one that does not fit."""
+"""The weights in a checkpoint, put into a network: what was taken is said, and what does not fit."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from ..errors import BenchError
+from ..formatting import join_words, plural
+from ..paths import expanded
+from .checkpoint_file import INSIDE, SAVE, read_file
+from .weights_fit import WeightsFit, fit_weights, mismatch, unwrapped
 
-_SAVE = "Save model.state_dict()"
-_PREFIXES = ("module.", "_orig_mod.")  # of DataParallel and of torch.compile
-_INSIDE = ("state_dict", "model_state_dict", "model")
-_KINDS = {
-    b"version https://git-lfs": ("is a pointer of git-lfs, not the weights", "Fetch the file: git lfs pull"),
-    b"<": ("is a web page, not the weights", "Download the file itself"),
-}
+NEARLY = 0.9  # share of the tensors that fit from which no other architecture is looked for
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """A state dict, by the network's own names: what DataParallel and torch.compile put in front is left out.
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """A state dict that a file holds.
+
+    Attributes:
+        place: the keys that lead to it, such as ``state_dict``; empty where the file is the state dict.
+        others: where the file holds other state dicts, which are left out.
+    """
+
+    path: Path
+    weights: Mapping[str, Tensor]
+    place: str = ""
+    others: tuple[str, ...] = field(default=())
+
+    @property
+    def source(self) -> str:
+        """Where the weights come from, in words: ``checkpoint best.ckpt (state_dict)``."""
+        return f"checkpoint {self.path.name}" + (f" ({self.place})" if self.place else "")
+
+
+def load_weights(network: nn.Module, path: str | Path) -> nn.Module:
+    """Put a checkpoint's weights into a network, read without running any code in the file.
+
+    The file may be a state dict, a training checkpoint (Lightning's, timm's, or a dictionary with ``state_dict``,
+    ``model``, ``model_state_dict`` or ``ema``), or safetensors. What wrappers put in front of the names, such as
+    ``module.`` or ``model.``, is removed where the network's own names lack it. Of averaged weights and others the
+    averaged ones are taken.
+
+    Args:
+        network: any module; its parameters and buffers are overwritten.
+        path: of the file; ``~`` is the home folder.
+
+    Returns:
+        The network itself.
 
     Raises:
-        BenchError: the file holds something else; the message says what.
+        BenchError: the file holds no weights, or weights that do not fit; the message names what lacks, what is left
+            over, and the nearest architecture that benchbench knows by name.
+
+    Example:
+        >>> torch.save({"state_dict": {f"module.{k}": v for k, v in network.state_dict().items()}}, "mine.ckpt")
+        >>> network = bb.load_weights(network, "mine.ckpt")
     """
-    try:
-        with path.open("rb") as file:
-            start = file.read(512)
-    except OSError as error:
-        raise BenchError(f"{path} cannot be read: {error.strerror}", where="weights") from None
-    if not start:
-        raise BenchError(f"{path} is empty", where="weights", hint="Copy the file again")
-    for mark, (problem, hint) in _KINDS.items():
-        if start.lstrip().startswith(mark):
-            raise BenchError(f"{path} {problem}", where="weights", hint=hint)
-    if path.suffix == ".safetensors" or start[8:10] == b'{"':
-        hint = "Load it in a FILE.py:function, with safetensors.torch.load_file"
-        raise BenchError(f"{path} is a safetensors file, not one that torch.save wrote", where="weights", hint=hint)
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise _unreadable(path, start, error) from None
-    held = state
-    for key in _INSIDE:
-        if isinstance(state, dict) and isinstance(state.get(key), Mapping):
-            state = state[key]
-            break
-    if not isinstance(state, Mapping) or not state or not all(isinstance(v, Tensor) for v in state.values()):
+    load_checkpoint(network, path)
+    return network
+
+
+def load_checkpoint(network: nn.Module, path: str | Path) -> tuple[str, str]:
+    """Put a checkpoint's weights into a network that was not built by name.
+
+    Returns:
+        Where the weights come from, and what ``install`` says of them.
+
+    Raises:
+        BenchError: as ``load_weights``.
+    """
+    checkpoint = read_checkpoint(expanded(path))
+    fit = fit_checkpoint(checkpoint, network)
+    remedy = f"Build the network with {fit.classes[0]} classes" if fit.classes else ""
+    return checkpoint.source, install(network, checkpoint, type(network).__name__, fit, remedy)
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """The state dict in a file.
+
+    Raises:
+        BenchError: there is no such file, or it holds something else; the message says what.
+    """
+    if not path.is_file():
+        raise BenchError(f"no checkpoint {str(path)!r}", where="weights", hint="Give a path, auto, or random")
+    held = read_file(path)
+    found = {place: state for place, state in _state_dicts(held) if state}
+    if not found:
         what = f"the keys {', '.join(map(str, list(held)[:6]))}" if isinstance(held, Mapping) else type(held).__name__
-        raise BenchError(f"{path} does not hold a state dict, but {what}", where="weights", hint=_SAVE)
-    return {_own_name(str(name)): value for name, value in state.items()}
+        raise BenchError(f"{path} does not hold a state dict, but {what}", where="weights", hint=SAVE)
+    first, *others = sorted(found, key=_rank)
+    if _rank(first)[0] == len(INSIDE) and others:
+        listed = join_words(found)
+        hint = "Save the state_dict() of the one you mean"
+        raise BenchError(f"{path} holds several state dicts: {listed}", where="weights", hint=hint)
+    return Checkpoint(path, found[first], first, tuple(place for place in others if _rank(place)[0] < len(INSIDE)))
 
 
-def load_weights(network: nn.Module, path: Path, name: str) -> None:
-    """Put a checkpoint's weights into the network called ``name``.
+def _state_dicts(held: Any, place: str = "") -> list[tuple[str, dict[str, Tensor]]]:
+    """Every mapping of names to tensors, with its place: the value itself, or in it, or one level deeper."""
+    if not isinstance(held, Mapping):
+        return []
+    tensors = {name: value for name, value in held.items() if not str(name).endswith("_extra_state")}
+    if tensors and all(isinstance(value, Tensor) and isinstance(name, str) for name, value in tensors.items()):
+        return [(place, tensors)]
+    if place.count(".") > 0:
+        return []
+    inner = ((f"{place}.{key}" if place else str(key), value) for key, value in held.items())
+    return [each for key, value in inner if not key.startswith("optim") for each in _state_dicts(value, key)]
+
+
+def _rank(place: str) -> tuple[int, int, str]:
+    """Known places before others, those of averaged weights first."""
+    top, _, below = place.partition(".")
+    return (INSIDE.index(top) if top in INSIDE else len(INSIDE) if place else -1), len(below), place
+
+
+def install(network: nn.Module, checkpoint: Checkpoint, name: str, fit: WeightsFit, remedy: str = "") -> str:
+    """Put the weights into the network called ``name``.
+
+    Args:
+        remedy: what to do where the number of classes differs, for a network that is not built by name.
+
+    Returns:
+        What was removed and left out, in a sentence for the report; empty where the file is the network's own.
 
     Raises:
         BenchError: they do not fit; the message says whether it is the number of classes, or another network.
     """
-    weights, wanted = read_weights(path), network.state_dict()
-    wrong = [key for key in wanted if key in weights and weights[key].shape != wanted[key].shape]
-    lacks = [key for key in wanted if key not in weights and not key.endswith("num_batches_tracked")]
-    spare = [key for key in weights if key not in wanted]
-    sizes = {(len(weights[key]), len(wanted[key])) for key in wrong if weights[key].shape[1:] == wanted[key].shape[1:]}
-    if wrong and not lacks and not spare and len(sizes) == 1 and all(_rows_alone(weights[k], wanted[k]) for k in wrong):
-        classes, outputs = sizes.pop()
-        message = f"{path} has {classes} classes, and {name} is made with {outputs}"
-        raise BenchError(message, where="weights", hint=f"Use classes: {classes}")
-    if wrong or lacks or spare:
-        parts = [_listed("it lacks", lacks), _listed("it has more", spare), _shapes(wrong, weights, wanted)]
-        problems = "; ".join(filter(None, parts))
-        hint = f"Is it a checkpoint of {name}? Of your own network: FILE.py:function"
-        raise BenchError(f"{path} does not fit {name}: {problems}", where="weights", hint=hint)
-    network.load_state_dict(weights, strict=False)  # a counter of batches may lack: it is not used
+    if fit.classes is not None:
+        classes, outputs = fit.classes
+        message = f"{checkpoint.path} has {classes} classes, and {name} is made with {outputs}"
+        raise BenchError(message, where="weights", hint=remedy or f"Use classes: {classes}")
+    if not fit.fits:
+        message = f"{checkpoint.path} does not fit {name}: {mismatch(fit, network)}"
+        nearest = "" if fit.share > NEARLY else _nearest(checkpoint, name)
+        own = "Of your own network: FILE.py:function, with bb.load_weights"
+        raise BenchError(message, where="weights", hint=f"{nearest or f'Is it a checkpoint of {name}?'} {own}")
+    network.load_state_dict(fit.weights, strict=False)  # a counter of batches may lack: it is not used
+    return _note(checkpoint, fit)
 
 
-def _rows_alone(tensor: Tensor, wanted: Tensor) -> bool:
-    return tensor.shape[1:] == wanted.shape[1:] and len(tensor) != len(wanted)
+def _nearest(checkpoint: Checkpoint, name: str) -> str:
+    from .nearest_network import nearest_network  # imports torchvision
+
+    return nearest_network(unwrapped(checkpoint.weights), name)
 
 
-def _own_name(key: str) -> str:
-    for prefix in _PREFIXES * 2:
-        key = key.removeprefix(prefix)
-    return key
+def fit_checkpoint(checkpoint: Checkpoint, network: nn.Module) -> WeightsFit:
+    """The fit of a checkpoint's weights, whose errors name the file.
+
+    Raises:
+        BenchError: the weights are of two networks that fit alike.
+    """
+    try:
+        return fit_weights(checkpoint.weights, network)
+    except BenchError as error:
+        raise BenchError(f"{checkpoint.path}: {error.what}", where=error.where, hint=error.hint) from None
 
 
-def _unreadable(path: Path, start: bytes, error: Exception) -> BenchError:
-    """What torch could not read, in one line and without its colours and advice."""
-    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
-    kind = re.search(r"GLOBAL ([\w.]+)", text)
-    if kind:
-        what = f"{path} is a pickle with {kind[1]} in it, and reading it could run code"
-        return BenchError(what, where="weights", hint=_SAVE)
-    if start.startswith(b"PK"):
-        return BenchError(f"{path} is damaged or cut short", where="weights", hint="Copy the file again")
-    if start[:1] == b"\x80":
-        what = f"{path} is a pickle of something else than weights alone, and reading it could run code"
-        return BenchError(what, where="weights", hint=_SAVE)
-    return BenchError(f"{path} is not a file that torch.save wrote", where="weights", hint=_SAVE)
-
-
-def _listed(what: str, keys: list[str]) -> str:
-    if not keys:
-        return ""
-    more = f" and {len(keys) - 2} more" if len(keys) > 2 else ""
-    return f"{what} {', '.join(keys[:2])}{more}"
-
-
-def _shapes(keys: list[str], weights: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    if not keys:
-        return ""
-    first = keys[0]
-    more = f", and {len(keys) - 1} more shapes differ" if len(keys) > 1 else ""
-    return f"its {first} is {tuple(weights[first].shape)}, where {tuple(wanted[first].shape)} is needed{more}"
+def _note(checkpoint: Checkpoint, fit: WeightsFit) -> str:
+    parts = []
+    if fit.prefix:
+        parts.append(f"the prefix {fit.prefix} of the checkpoint's names was removed")
+    if fit.outside:
+        some = ", ".join([*fit.outside[:3], *["..."] * (len(fit.outside) > 3)])
+        parts.append(f"{plural(len(fit.outside), 'tensor')} outside the network left out ({some})")
+    if checkpoint.others:
+        parts.append(f"of several state dicts {checkpoint.place} was taken, and not {join_words(checkpoint.others)}")
+    text = "; ".join(parts)
+    return text[:1].upper() + text[1:]

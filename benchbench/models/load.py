@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -16,6 +17,8 @@ from ..failures import as_bench_error
 from ..plugin_guard import contained
 from ..registry.importing import calling
 from ..types import ModelSpec
+from .checkpoint import load_checkpoint
+from .class_names import read_class_names
 
 IMAGENET = 1000  # classes
 
@@ -30,17 +33,46 @@ def imagenet_classes() -> tuple[str, ...]:
 def load_model(name: str, value: Any, params: Mapping[str, Any]) -> ModelSpec:
     """A ModelSpec from what a study names: a registered function, a user's function, an nn.Module or a ModelSpec.
 
+    A function's own parameters are given to it. The parameters ``weights``, a checkpoint, and ``classes``, a file of
+    class names, work for every function, also for one that does not take them.
+
     Raises:
-        BenchError: it is none of these.
+        BenchError: it is none of these, or the checkpoint or the names cannot be read or do not fit.
     """
+    others: dict[str, Any] = {}
     if not isinstance(value, (nn.Module, ModelSpec)) and callable(value):
+        others = {key: params[key] for key in ("weights", "classes") if key in params and not _takes(value, key)}
+        params = {key: setting for key, setting in params.items() if key not in others}
         with as_bench_error(f"{name}() failed", where="models", contain_memory=True), contained(f"models: {name}()"):
             value = calling(value, **params)
     if isinstance(value, nn.Module):
         value = ModelSpec(name, value)
     if isinstance(value, ModelSpec):
-        return replace(value, name=name, classes=value.classes or _torchvision_classes(value.network))
+        value = replace(value, name=name, classes=value.classes or _torchvision_classes(value.network))
+        return _with_file(value, **others)
     raise BenchError(f"{name} is a {type(value).__name__}", where="models", hint="Give an nn.Module or a ModelSpec")
+
+
+def _takes(function: Any, parameter: str) -> bool:
+    try:
+        known = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # a function of C
+        return True
+    return any(each.name == parameter or each.kind is each.VAR_KEYWORD for each in known)
+
+
+def _with_file(spec: ModelSpec, *, weights: Any = None, classes: Any = None) -> ModelSpec:
+    """The spec with a checkpoint's weights and the class names of a file, where these are given."""
+    if weights in ("auto", "random"):
+        hint = "Give a checkpoint, or let the function take weights"
+        raise BenchError(f"{spec.name}() does not take weights: {weights}", where="models", hint=hint)
+    if weights is not None:
+        source, note = load_checkpoint(spec.network, str(weights))
+        spec = replace(spec, weights=source, note=". ".join(filter(None, [spec.note, note])))
+    if isinstance(classes, int):
+        hint = "Give a file of class names, or let the function take classes"
+        raise BenchError(f"{spec.name}() does not take classes: {classes}", where="models", hint=hint)
+    return spec if classes is None else replace(spec, classes=read_class_names(str(classes)))
 
 
 def _torchvision_classes(network: Any) -> tuple[str, ...]:

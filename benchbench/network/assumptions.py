@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from ..failures import Failure, attempt, halved
 from .capture import eval_frozen
 from .checks import check_logits
+from .outputs import ends_in_sigmoid
 
 TOLERANCE = 1e-4  # of the largest logit
 _SUM = 1e-4
@@ -77,30 +78,22 @@ def _gap(reference: Tensor, other: Tensor) -> float:
 
 
 def _no_logits(name: str, network: nn.Module, images: Tensor, output: Tensor) -> list[str]:
-    """Where the outputs are probabilities: their softmax would be taken of a softmax, or of a sigmoid."""
+    """Where the outputs are probabilities, or their logarithms, after a softmax or a sigmoid."""
+    if bool((output <= 0).all()) and bool((output.logsumexp(1).abs() < _SUM).all()):
+        return [
+            f"{name} returns log-probabilities, as after a log_softmax, but logits are needed. Its probabilities are "
+            "right, but maps explain the logarithm of the probability. Remove the log_softmax"
+        ]
     if not bool(((output >= 0) & (output <= 1)).all()):
         return []
     if bool(((output.sum(1) - 1).abs() < _SUM).all()):
         return [f"{name} returns numbers that sum to 1, as after a softmax, but logits are needed. Remove the softmax"]
-    if _ends_in_sigmoid(network, images[:1]):
+    if ends_in_sigmoid(network, network, images[:1]):
         return [
             f"{name} ends in a sigmoid, but logits are needed. Remove the sigmoid, and say score: sigmoid for images "
             "with several labels"
         ]
     return []
-
-
-def _ends_in_sigmoid(network: nn.Module, image: Tensor) -> bool:
-    """Whether the last operation, but for changes of shape, is a sigmoid, as autograd's graph tells it."""
-    with eval_frozen(network), torch.enable_grad():
-        node = network(image.clone().requires_grad_()).grad_fn
-    for _ in range(4):
-        if node is None or "Sigmoid" in node.name():
-            return node is not None
-        node = node.next_functions[0][0] if node.next_functions else None
-        if node is not None and not any(w in node.name() for w in ("View", "Reshape", "Squeeze", "Sigmoid", "Copy")):
-            return False
-    return False
 
 
 def _few(names: list[str]) -> str:

@@ -88,6 +88,7 @@ class Registry(Generic[P]):
             options = f"{bare_name}, and --plugin {file}"
             return f"A {self.kind} of a file is named alone, and the file is given besides: {options}"
         more = f". A {self.kind} of your own: --plugin FILE.py" if self.kind in ("method", "metric") else ""
+        more += ". timm's networks: timm:NAME" if self.kind == "model" else ""
         return nearest_by_family(name, self.families()) + more
 
     def families(self) -> dict[str, list[str]]:

@@ -17,7 +17,7 @@ from ..api.study import Study
 from ..datasets import as_dataset
 from ..digests import digest
 from ..engine.device import device_of
-from ..engine.study_sources import example_of, ready_dataset, ready_spec
+from ..engine.study_sources import example_of, ready_dataset, ready_spec, returning_logits
 from ..errors import BenchError
 from ..files import write
 from ..models.load import fingerprint
@@ -111,7 +111,8 @@ def _answers(model: ModelChoice, study: Study) -> tuple[str, dict[str, Any]]:
     """Weights, code and what the network answers to an example, with how it is fed."""
     device = device_of(study)
     spec = ready_spec(model, device)
-    example = example_of(ready_dataset(study.datasets[0], spec), spec, device)
+    example = example_of(ready_dataset(study.datasets[0], spec, study.score), spec, device)
+    spec = returning_logits(spec, example, study.score)
     with eval_frozen(spec.network), torch.no_grad():
         logits = capture(spec.network, example, [], lambda z: z.argmax(1), gradient=False).logits
     return fingerprint(spec.network, logits), vars(spec.preprocess)

@@ -132,6 +132,7 @@ class ModelSpec:
         network: returns logits (B, C) from images (B, channels, H, W).
         weights: where the weights come from, in words.
         warning: what the run and the report must say loudly, such as random weights; empty where nothing.
+        note: what run.json and the report say of the network besides, such as which part of its output the logits are.
         classes: the names of the C classes, where known.
 
     Example:
@@ -146,3 +147,4 @@ class ModelSpec:
     weights: str = "as given"
     warning: str = ""
     classes: tuple[str, ...] = ()
+    note: str = ""

@@ -154,10 +154,10 @@ class Dict(nn.Module):
     def forward(self, images):
         return self.read(self.body(images))
     def read(self, logits):
-        return {"out": logits}
+        return {"image": "unknown"}
 class Pair(Dict):
     def read(self, logits):
-        return logits, None
+        return "unknown", None
 class Cube(Dict):
     def read(self, logits):
         return logits[..., None]
@@ -199,7 +199,7 @@ def nets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--model", "nets.py:dict_"], "the network returns a dict with the keys 'out', where logits"),
+        (["--model", "nets.py:dict_"], "the network returns a dict with the keys 'image', where logits"),
         (["--model", "nets.py:pair"], "the network returns a tuple of 2 values, where logits"),
         (["--model", "nets.py:cube"], "the network returns a tensor of the shape (1, 10, 1)"),
         (["--model", "nets.py:grey"], "to have 1 channels, but got 3 channels instead"),

@@ -14,7 +14,7 @@ from torch import nn
 
 import benchbench as bb
 from benchbench.errors import NotApplicable
-from benchbench.models.builtin import efficientnet_lite0
+from benchbench.models.efficientnet_lite import efficientnet_lite
 from benchbench.models.preprocess import denormalise, prepare
 from benchbench.registry import METHODS
 
@@ -24,7 +24,7 @@ _COLUMNS = 8
 
 def draw(photo: Image.Image, file: Path) -> None:
     """A mosaic of overlays, in the order of the registry; what does not apply says so."""
-    spec = efficientnet_lite0()
+    spec = efficientnet_lite(0)
     image, _ = prepare(photo, None, spec.preprocess)
     shown = denormalise(image, spec.preprocess).numpy()
     names = [n for n, p in METHODS.load().items() if p.function.__module__.startswith("benchbench.")]

