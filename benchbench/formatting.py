@@ -14,3 +14,11 @@ def join_words(names: Iterable[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     *first, last = list(names) or [""]
     return f"{', '.join(first)} and {last}" if first else last
+
+
+def join_some(names: Iterable[str], most: int | None = None) -> str:
+    """``join_words``, with the names beyond the first ``most`` counted: ``a, b and 40 others``."""
+    listed = list(names)
+    if most is None or len(listed) <= most + 1:
+        return join_words(listed)
+    return join_words([*listed[:most], f"{len(listed) - most} others"])

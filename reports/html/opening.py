@@ -28,6 +28,7 @@ from .images_needed import ImagesNeeded, images_needed
 
 MOST_CONTRASTS = 24  # settings with photographs on the first screen
 MOST_PHOTOS = 200  # among which they are chosen
+MOST_NAMES = 8  # of methods in a text of the findings; the files have all
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +56,7 @@ class Opening:
         return sick_maps(self.board.health)
 
     def findings(self, block: Block) -> tuple[Finding, ...]:
-        return findings_of(self.marked, block)
+        return findings_of(self.marked, block, MOST_NAMES)
 
     @cached_property
     def answer(self) -> Answer:
@@ -104,7 +105,7 @@ class Opening:
 
     @cached_property
     def across(self) -> tuple[AcrossSettings, ...]:
-        return across_settings(self.marked)
+        return across_settings(self.marked, MOST_NAMES)
 
     @property
     def passes(self) -> str:

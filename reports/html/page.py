@@ -31,6 +31,7 @@ from .page_key import source_files
 from .paper import Paper
 from .selector import Filter, family_of, filters
 from .significance import Decided
+from .strips import Strips
 
 MOST_ROWS = 4_000  # of the long table
 
@@ -297,31 +298,15 @@ class Page:
 
     def strip(self, block: Block, cell: Cell) -> str:
         """CSS that draws a cell's interval and mean on its column's common scale; empty without a number."""
-        if not cell.n or cell.low != cell.low:
-            return ""
-        low, high = self._ends[*_place(block), cell.metric]
-        scale = 100 / (high - low) if high > low else 0
-        start, wide, mean = (cell.low - low) * scale, (cell.high - cell.low) * scale, (cell.mean - low) * scale
-        return f"--low:{start:.1f}%;--wide:{wide:.1f}%;--mean:{mean:.1f}%"
+        return self._strips.css(block, cell)
 
     @cached_property
-    def _ends(self) -> dict[tuple[Any, ...], tuple[float, float]]:
-        """By block and metric, the ends of a column's scale: those of its means and intervals."""
-        ends: dict[tuple[Any, ...], tuple[float, float]] = {}
-        for block in self.board.blocks:
-            for cell in (cell for row in block.rows for cell in row.cells if cell.n):
-                key = (*_place(block), cell.metric)
-                low, high = ends.get(key, (cell.mean, cell.mean))
-                ends[key] = min(low, cell.low, cell.mean), max(high, cell.high, cell.mean)
-        return ends
+    def _strips(self) -> Strips:
+        return Strips.of(self.board.blocks)
 
     def number(self, value: float | None) -> str:
         """A number of the long table, to four decimals."""
         return "" if value is None else fixed(value, 4)
-
-
-def _place(block: Block) -> tuple[str, str, str]:
-    return block.model, block.dataset, block.layer
 
 
 @cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from ...formatting import join_words, plural
+from ...formatting import join_some, join_words, plural
 from ...stats import Contest
 from ..number_format import fixed, interval
 from .board import Block, Board, Metric
@@ -36,14 +36,16 @@ class Finding:
     beaten_by: str
 
 
-def findings_of(marked: Marked, block: Block) -> tuple[Finding, ...]:
-    """A finding for each quality metric of a setting, in the study's order."""
+def findings_of(marked: Marked, block: Block, most: int | None = None) -> tuple[Finding, ...]:
+    """A finding for each quality metric of a setting, in the study's order; texts name ``most`` methods, or all."""
     contests = {tuple(map(str, contest.key)): contest for contest in marked.board.contests}
     keys = ((block.model, block.dataset, block.layer, metric.name, metric.protocol) for metric in block.quality)
-    return tuple(_finding(marked, metric, contests.get(key)) for metric, key in zip(block.quality, keys, strict=True))
+    return tuple(
+        _finding(marked, metric, contests.get(key), most) for metric, key in zip(block.quality, keys, strict=True)
+    )
 
 
-def _finding(marked: Marked, metric: Metric, contest: Contest | None) -> Finding:
+def _finding(marked: Marked, metric: Metric, contest: Contest | None, most: int | None) -> Finding:
     gamed = join_words(metric.gamed)
     if contest is None or not contest.best:
         return Finding(metric, (), "", "", "", gamed)
@@ -52,20 +54,21 @@ def _finding(marked: Marked, metric: Metric, contest: Contest | None) -> Finding
     span = interval(best["low"].min(), best["high"].max(), decimals)
     value = f"{fixed(best['mean'].iloc[0], decimals)} {span}".strip()
     against = marked.verdicts.against(contest)
-    return Finding(metric, tuple(map(str, best["method"])), value, _worse(against), _level(against), gamed)
+    names = tuple(map(str, best["method"]))
+    return Finding(metric, names, value, _worse(against, most), _level(against, most), gamed)
 
 
-def _worse(against: Against) -> str:
+def _worse(against: Against, most: int | None) -> str:
     if against == Against():
         return "not tested"
     if not against.level and not against.better:
         return ALL_WORSE
-    return join_words(against.worse) or "none"
+    return join_some(against.worse, most) or "none"
 
 
-def _level(against: Against) -> str:
+def _level(against: Against, most: int | None) -> str:
     """Those that a test of ranks calls better than the best mean are said as such."""
-    level = join_words(against.level)
+    level = join_some(against.level, most)
     better = f"{join_words(against.better)} (better by the test of ranks)" if against.better else ""
     return ", ".join(text for text in (level, better) if text) or "–"
 
@@ -88,17 +91,17 @@ class AcrossSettings:
     settings: int
 
 
-def across_settings(marked: Marked) -> tuple[AcrossSettings, ...]:
-    """A row for each quality metric; empty with one setting."""
+def across_settings(marked: Marked, most: int | None = None) -> tuple[AcrossSettings, ...]:
+    """A row for each quality metric; empty with one setting. Texts name ``most`` methods, or all."""
     board = marked.board
-    return tuple(_across(marked, metric) for metric in board.of()) if len(board.blocks) > 1 else ()
+    return tuple(_across(marked, metric, most) for metric in board.of()) if len(board.blocks) > 1 else ()
 
 
-def _across(marked: Marked, metric: Metric) -> AcrossSettings:
+def _across(marked: Marked, metric: Metric, most: int | None) -> AcrossSettings:
     board = marked.board
     contests = [c for c in board.contests if c.key[3:] == (metric.name, metric.protocol)]
     wins = Counter(str(name) for c in contests for name in board.tidy.loc[list(c.best), "method"])
-    best = join_words(f"{name} {count}" for name, count in wins.most_common())
+    best = join_some([f"{name} {count}" for name, count in wins.most_common()], most)
     clear = sum(_clear(marked, contest) for contest in contests)
     beaten = sum(contest.key in board.gamed for contest in contests)
     return AcrossSettings(metric, best, clear, beaten, sum(bool(contest.best) for contest in contests))
