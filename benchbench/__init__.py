@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from .api.run import Run
     from .api.study import Study
     from .errors import BenchError, NotApplicable
+    from .models.detector import detector
+    from .models.segmenter import segmenter
     from .network.custom_score import scored
     from .registry import dataset, method, metric, model
     from .regression import Baseline, Tolerances
@@ -33,6 +35,8 @@ _HOME = {
     "viz.overlay": ("Overlay", "overlay"),
     "regression": ("Baseline", "Tolerances"),
     "registry": ("dataset", "method", "metric", "model"),
+    "models.detector": ("detector",),
+    "models.segmenter": ("segmenter",),
     "network.custom_score": ("scored",),
     "types": ("Dataset", "Layer", "ModelSpec", "Preprocess", "Sample", "Scored", "Seen"),
 }
@@ -53,12 +57,14 @@ __all__ = [
     "Study",
     "Tolerances",
     "dataset",
+    "detector",
     "explain",
     "method",
     "metric",
     "model",
     "overlay",
     "scored",
+    "segmenter",
     "with_grid",
     "with_layout",
 ]

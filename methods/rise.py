@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 import torch
@@ -33,21 +35,34 @@ def rise(
     A mask is a grid of ``cells`` x ``cells``, each 1 with probability ``keep``, upsampled (bilinear) to one cell more
     than the image and cropped at a random place. Every image draws its own masks, from its own seed.
     """
-    size = (layer.images.shape[2], layer.images.shape[3])
-    grids = (layer.uniform(masks, cells, cells) < keep).to(layer.images)
-    shifts = layer.uniform(masks, 2, stream="shifts")
-
-    def draw(image: Tensor, variant: Tensor) -> Tensor:
-        return _masks(grids[image, variant], shifts[image, variant], size)
-
+    draw = random_masks(layer, masks, cells, keep)
     scores = layer.score_pictures(lambda i, n: layer.images[i] * draw(i, n)[:, None], masks, of=score)
-    total = torch.zeros(len(layer.images), *size, device=layer.images.device)
-    every = torch.arange(masks, device=layer.images.device)
-    for i in range(len(layer.images)):
-        for some in torch.split(every, 64):
-            mask = draw(torch.full_like(some, i), some)
-            total[i] += torch.einsum("n,nhw->hw", scores[i, some], mask)
-    return total / (masks * keep)
+    return weighted_masks(scores, draw) / (masks * keep)
+
+
+def random_masks(layer: Layer, count: int, cells: int, keep: float) -> Callable[[Tensor, Tensor], Tensor]:
+    """``count`` masks for each of the layer's images, drawn from its seed: from images and masks (m,) to (m, H, W)."""
+    size = (layer.images.shape[2], layer.images.shape[3])
+    grids = (layer.uniform(count, cells, cells) < keep).to(layer.images)
+    shifts = layer.uniform(count, 2, stream="shifts")
+    return lambda image, variant: _masks(grids[image, variant], shifts[image, variant], size)
+
+
+def weighted_masks(weights: Tensor, draw: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """The sum (B, H, W) of each image's masks times their ``weights`` (B, n)."""
+    return torch.stack([_weighted_sum(row, partial(_of_image, draw, i)) for i, row in enumerate(weights)])
+
+
+def _of_image(draw: Callable[[Tensor, Tensor], Tensor], i: int, some: Tensor) -> Tensor:
+    return draw(torch.full_like(some, i), some)
+
+
+def _weighted_sum(weights: Tensor, masks: Callable[[Tensor], Tensor]) -> Tensor:
+    """(H, W), a few masks at a time."""
+    total = weights.new_zeros(())
+    for some in torch.split(torch.arange(len(weights), device=weights.device), 64):
+        total = total + torch.einsum("n,nhw->hw", weights[some], masks(some))
+    return total
 
 
 def _masks(grids: Tensor, shifts: Tensor, size: tuple[int, int]) -> Tensor:

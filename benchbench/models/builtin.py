@@ -21,6 +21,8 @@ from ..errors import BenchError
 from ..paths import expanded
 from ..registry import MODELS, ModelPlugin, model
 from ..types import ModelSpec, Preprocess
+from . import detection as detection
+from . import segmentation as segmentation
 from .checkpoint import load_weights, read_weights
 from .load import IMAGENET, imagenet_classes
 from .titles import torchvision_title

@@ -19,7 +19,10 @@ NO_NUMBERS = (
     *(
         "models/builtin.py",
         "models/checkpoint.py",
+        "models/dense_weights.py",
+        "models/detection.py",
         "models/load.py",
+        "models/segmentation.py",
         "models/titles.py",
         "study/extension.py",
         "evaluation/cell_reader.py",
