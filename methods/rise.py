@@ -1,4 +1,7 @@
-"""RISE: Petsiuk, Das and Saenko 2018, arXiv:1806.07421, equations 6 and 7."""
+"""RISE: Petsiuk, Das and Saenko 2018, arXiv:1806.07421, equations 6 and 7.
+
+D-RISE, for detectors: Petsiuk, Jain, Manjunatha, Morariu, Mehra, Ordonez and Saenko 2021, arXiv:2006.03204.
+"""
 
 from __future__ import annotations
 
@@ -35,12 +38,37 @@ def rise(
     A mask is a grid of ``cells`` x ``cells``, each 1 with probability ``keep``, upsampled (bilinear) to one cell more
     than the image and cropped at a random place. Every image draws its own masks, from its own seed.
     """
-    draw = random_masks(layer, masks, cells, keep)
+    draw = _random_masks(layer, masks, cells, keep)
     scores = layer.score_pictures(lambda i, n: layer.images[i] * draw(i, n)[:, None], masks, of=score)
-    return weighted_masks(scores, draw) / (masks * keep)
+    return _weighted_masks(scores, draw) / (masks * keep)
 
 
-def random_masks(layer: Layer, count: int, cells: int, keep: float) -> Callable[[Tensor, Tensor], Tensor]:
+@method(
+    "drise",
+    title="D-RISE",
+    needs=("input", "detections"),
+    paper="arXiv:2006.03204",
+    fails="With few masks the map is noise; an object much smaller than a cell is blurred.",
+)
+def drise(
+    layer: Layer,
+    *,
+    masks: Annotated[int, Field(ge=1)] = 5000,
+    cells: Annotated[int, Field(ge=1)] = 16,
+    keep: Annotated[float, Field(gt=0, lt=1)] = 0.5,
+) -> Tensor:
+    """Random masks weighted by how similar the detections under each mask are to the explained detection.
+
+    The similarity is the intersection over union of the boxes times the cosine of the class probabilities, of the
+    detection for which this product is largest. The explained detection is that of the target in the whole image; the
+    map is 0 where there is none. Every image draws its own masks, from its own seed.
+    """
+    draw = _random_masks(layer, masks, cells, keep)
+    weights = layer.detection_similarity(lambda i, n: layer.images[i] * draw(i, n)[:, None], masks)
+    return _weighted_masks(weights, draw) / (masks * keep)
+
+
+def _random_masks(layer: Layer, count: int, cells: int, keep: float) -> Callable[[Tensor, Tensor], Tensor]:
     """``count`` masks for each of the layer's images, drawn from its seed: from images and masks (m,) to (m, H, W)."""
     size = (layer.images.shape[2], layer.images.shape[3])
     grids = (layer.uniform(count, cells, cells) < keep).to(layer.images)
@@ -48,7 +76,7 @@ def random_masks(layer: Layer, count: int, cells: int, keep: float) -> Callable[
     return lambda image, variant: _masks(grids[image, variant], shifts[image, variant], size)
 
 
-def weighted_masks(weights: Tensor, draw: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+def _weighted_masks(weights: Tensor, draw: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
     """The sum (B, H, W) of each image's masks times their ``weights`` (B, n)."""
     return torch.stack([_weighted_sum(row, partial(_of_image, draw, i)) for i, row in enumerate(weights)])
 
