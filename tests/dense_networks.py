@@ -133,4 +133,6 @@ def tiny(name: str, *, seed: int = 0) -> nn.Module:
             if part.endswith("cls_logits"):  # a detector's begin at a hundredth for every class
                 nn.init.normal_(module.weight, std=0.3)  # type: ignore[arg-type]
                 nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+            if part.endswith("bbox_reg") and isinstance(network, FCOS):  # the sides of its boxes begin at zero
+                nn.init.ones_(module.bias)  # type: ignore[arg-type]
         return network.eval()
