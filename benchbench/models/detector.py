@@ -17,7 +17,7 @@ from .pixel_sets import checked_region
 
 FLOOR = 1e-4  # the probability of a class of which nothing is detected
 _LEAST_GAP = 1e-6  # of a score to 1, where its logit is taken
-_EVERY = 10_000  # detections of an image: a limit over all classes would hide the best of a class
+_EVERY = 1_000_000  # detections of an image: a limit over all classes would hide the best of a class
 
 
 @dataclass(frozen=True)
