@@ -131,8 +131,8 @@ def tiny(name: str, *, seed: int = 0) -> nn.Module:
         backbone.train()(torch.randn(4, 3, SIDE, SIDE))
         for part, module in network.named_modules():
             if part.endswith("cls_logits"):  # a detector's begin at a hundredth for every class
-                nn.init.normal_(module.weight, std=0.3)  # type: ignore[arg-type]
-                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+                nn.init.normal_(module.weight, std=0.3)
+                nn.init.zeros_(module.bias)
             if part.endswith("bbox_reg") and isinstance(network, FCOS):  # the sides of its boxes begin at zero
-                nn.init.ones_(module.bias)  # type: ignore[arg-type]
+                nn.init.ones_(module.bias)
         return network.eval()

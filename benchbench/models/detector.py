@@ -180,7 +180,7 @@ def _show_all(network: Any, min_score: float) -> None:
                     setattr(heads, f"{kind}_{part}", None)
 
 
-def _trunk(backbone: nn.Module) -> str:
+def _trunk(backbone: Any) -> str:
     """The part of a backbone that all of its maps come of: blocks in a row."""
     if isinstance(getattr(backbone, "body", None), nn.Module):  # in front of a feature pyramid
         return "backbone.body"

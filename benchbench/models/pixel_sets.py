@@ -60,7 +60,7 @@ def mean_where_won(maps: Tensor) -> Tensor:
         >>> mean_where_won(torch.tensor([[[[5.0, 1.0]], [[2.0, 4.0]], [[0.0, 3.0]]]]))
         tensor([[5., 4., 3.]])
     """
-    best, second = maps.topk(2, dim=1).values.split(1, dim=1)
+    best, second = torch.split(maps.topk(2, dim=1).values, 1, dim=1)
     margin = maps - torch.where(maps == best, second, best)
     won = margin >= 0
     nearest = margin == margin.amax((2, 3), keepdim=True)

@@ -71,7 +71,7 @@ def similarities(
         return [similarity(explained[i], each, classes) for i, each in zip(owner.tolist(), found, strict=True)]
 
     with torch.no_grad(), eval_frozen(network):
-        for part, wanted in zip(images.split(scorer.batch), targets.split(scorer.batch), strict=True):
+        for part, wanted in zip(torch.split(images, scorer.batch), torch.split(targets, scorer.batch), strict=True):
             explained += [found.of(int(label)) for found, label in zip(look(part), wanted, strict=True)]
         while len(pairs):
             rows = pairs[: scorer.batch]

@@ -129,18 +129,13 @@ def test_the_oldest_detectors_have_batch_norms_as_torchvision_loads_them() -> No
 
 def test_parameters_are_read_off_a_study_and_the_command_line() -> None:
     keys: dict[str, Any] = {"datasets": ["photos"], "methods": ["gradcam"], "metrics": ["deletion"]}
-    for item in ({"name": SEGMENTER, "pixels": [0.1, 0.2, 0.5, 0.6]}, {"name": SEGMENTER, "pixels": "won"}):
-        assert StudySpec(models=[item], **keys).models[0].params["pixels"] == (
-            "won" if item["pixels"] == "won" else (0.1, 0.2, 0.5, 0.6)
-        )
+    for pixels, expected in (([0.1, 0.2, 0.5, 0.6], (0.1, 0.2, 0.5, 0.6)), ("won", "won")):
+        study = StudySpec(models=[{"name": SEGMENTER, "pixels": pixels}], **keys)
+        assert study.models[0].params["pixels"] == expected
     assert StudySpec(models=[{"name": DETECTOR, "box": [0, 0, 1, 1]}], **keys).models[0].params["box"] == (0, 0, 1, 1)
-    for item, message in (
-        ({"name": DETECTOR, "overlap": 2}, "overlap"),
-        ({"name": DETECTOR, "min_score": 0}, "min_score"),
-        ({"name": SEGMENTER, "size": 8}, "size"),
-    ):
-        with pytest.raises(BenchError, match=message):
-            StudySpec(models=[item], **keys)
+    for name, key, value in ((DETECTOR, "overlap", 2), (DETECTOR, "min_score", 0), (SEGMENTER, "size", 8)):
+        with pytest.raises(BenchError, match=key):
+            StudySpec(models=[{"name": name, key: value}], **keys)
 
 
 def test_from_the_command_line(tmp_path: Path) -> None:
