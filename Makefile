@@ -8,7 +8,7 @@ DEMO := $(VENV)/.installed-demo
 PEERS := $(VENV)/.installed-peers
 WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 
-GUARDED := embedded methods middle small metrics odd
+GUARDED := embedded methods middle small metrics odd dense
 
 .PHONY: demo test lint types guard guard-update guard-run proof again bench pages clean
 

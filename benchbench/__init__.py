@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from .api.study import Study
     from .errors import BenchError, NotApplicable
     from .models.checkpoint import load_weights
+    from .models.detector import detector
+    from .models.segmenter import segmenter
     from .network.custom_score import scored
     from .registry import dataset, method, metric, model
     from .regression import Baseline, Tolerances
@@ -35,6 +37,8 @@ _HOME = {
     "regression": ("Baseline", "Tolerances"),
     "registry": ("dataset", "method", "metric", "model"),
     "models.checkpoint": ("load_weights",),
+    "models.detector": ("detector",),
+    "models.segmenter": ("segmenter",),
     "network.custom_score": ("scored",),
     "types": ("Dataset", "Layer", "ModelSpec", "Preprocess", "Sample", "Scored", "Seen"),
 }
@@ -55,6 +59,7 @@ __all__ = [
     "Study",
     "Tolerances",
     "dataset",
+    "detector",
     "explain",
     "load_weights",
     "method",
@@ -62,6 +67,7 @@ __all__ = [
     "model",
     "overlay",
     "scored",
+    "segmenter",
     "with_grid",
     "with_layout",
 ]

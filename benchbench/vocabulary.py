@@ -12,6 +12,7 @@ NEEDS = {
     "head": "global average pooling and one linear layer behind the layer",
     "rest": "passes through the network behind the layer",
     "scores": "forward passes on other images",
+    "detections": "what a detector finds in other images",
     "look": "forward and backward passes on other images, or for other scores",
     "curvature": "second derivatives",
     "mask": "the dataset's masks",

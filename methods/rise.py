@@ -1,7 +1,12 @@
-"""RISE: Petsiuk, Das and Saenko 2018, arXiv:1806.07421, equations 6 and 7."""
+"""RISE: Petsiuk, Das and Saenko 2018, arXiv:1806.07421, equations 6 and 7.
+
+D-RISE, for detectors: Petsiuk, Jain, Manjunatha, Morariu, Mehra, Ordonez and Saenko 2021, arXiv:2006.03204.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 import torch
@@ -33,21 +38,59 @@ def rise(
     A mask is a grid of ``cells`` x ``cells``, each 1 with probability ``keep``, upsampled (bilinear) to one cell more
     than the image and cropped at a random place. Every image draws its own masks, from its own seed.
     """
-    size = (layer.images.shape[2], layer.images.shape[3])
-    grids = (layer.uniform(masks, cells, cells) < keep).to(layer.images)
-    shifts = layer.uniform(masks, 2, stream="shifts")
-
-    def draw(image: Tensor, variant: Tensor) -> Tensor:
-        return _masks(grids[image, variant], shifts[image, variant], size)
-
+    draw = _random_masks(layer, masks, cells, keep)
     scores = layer.score_pictures(lambda i, n: layer.images[i] * draw(i, n)[:, None], masks, of=score)
-    total = torch.zeros(len(layer.images), *size, device=layer.images.device)
-    every = torch.arange(masks, device=layer.images.device)
-    for i in range(len(layer.images)):
-        for some in torch.split(every, 64):
-            mask = draw(torch.full_like(some, i), some)
-            total[i] += torch.einsum("n,nhw->hw", scores[i, some], mask)
-    return total / (masks * keep)
+    return _weighted_masks(scores, draw) / (masks * keep)
+
+
+@method(
+    "drise",
+    title="D-RISE",
+    needs=("input", "detections"),
+    paper="arXiv:2006.03204",
+    fails="With few masks the map is noise; an object much smaller than a cell is blurred.",
+)
+def drise(
+    layer: Layer,
+    *,
+    masks: Annotated[int, Field(ge=1)] = 5000,
+    cells: Annotated[int, Field(ge=1)] = 16,
+    keep: Annotated[float, Field(gt=0, lt=1)] = 0.5,
+) -> Tensor:
+    """Random masks weighted by how similar the detections under each mask are to the explained detection.
+
+    The similarity is the intersection over union of the boxes times the cosine of the class probabilities, of the
+    detection for which this product is largest. The explained detection is that of the target in the whole image; the
+    map is 0 where there is none. Every image draws its own masks, from its own seed.
+    """
+    draw = _random_masks(layer, masks, cells, keep)
+    weights = layer.detection_similarity(lambda i, n: layer.images[i] * draw(i, n)[:, None], masks)
+    return _weighted_masks(weights, draw) / (masks * keep)
+
+
+def _random_masks(layer: Layer, count: int, cells: int, keep: float) -> Callable[[Tensor, Tensor], Tensor]:
+    """``count`` masks for each of the layer's images, drawn from its seed: from images and masks (m,) to (m, H, W)."""
+    size = (layer.images.shape[2], layer.images.shape[3])
+    grids = (layer.uniform(count, cells, cells) < keep).to(layer.images)
+    shifts = layer.uniform(count, 2, stream="shifts")
+    return lambda image, variant: _masks(grids[image, variant], shifts[image, variant], size)
+
+
+def _weighted_masks(weights: Tensor, draw: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """The sum (B, H, W) of each image's masks times their ``weights`` (B, n)."""
+    return torch.stack([_weighted_sum(row, partial(_of_image, draw, i)) for i, row in enumerate(weights)])
+
+
+def _of_image(draw: Callable[[Tensor, Tensor], Tensor], i: int, some: Tensor) -> Tensor:
+    return draw(torch.full_like(some, i), some)
+
+
+def _weighted_sum(weights: Tensor, masks: Callable[[Tensor], Tensor]) -> Tensor:
+    """(H, W), a few masks at a time."""
+    total = weights.new_zeros(())
+    for some in torch.split(torch.arange(len(weights), device=weights.device), 64):
+        total = total + torch.einsum("n,nhw->hw", weights[some], masks(some))
+    return total
 
 
 def _masks(grids: Tensor, shifts: Tensor, size: tuple[int, int]) -> Tensor:

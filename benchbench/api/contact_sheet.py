@@ -18,7 +18,8 @@ from ..errors import BenchError
 from ..failures import as_bench_error
 from ..models.preprocess import denormalise, prepare
 from ..network.capture import eval_frozen
-from ..network.custom_score import is_scored
+from ..network.custom_score import activation_of, is_scored
+from ..network.scorer import target_scores
 from ..network.targets import chooser
 from ..study.spec import MethodChoice, StudySpec
 from ..types import ModelSpec
@@ -132,7 +133,7 @@ def _classes(spec: ModelSpec, images: Tensor, target: Any) -> tuple[Tensor, list
     logits = _logits(spec, images)
     only = is_scored(spec.network)
     classes = chooser(target, [None] * len(images), only=only)(logits)
-    chances = logits.softmax(1).gather(1, classes[:, None])[:, 0].tolist()
+    chances = target_scores(logits, classes, activation_of(spec.network)).probability.tolist()
     names = [spec.classes[c] if c < len(spec.classes) else f"class {c}" for c in classes.tolist()]
     descriptions = [
         name if only else f"{name}, probability {_chance(p)}" for name, p in zip(names, chances, strict=True)

@@ -17,7 +17,7 @@ from ..failures import as_bench_error
 from ..maps.normalise import saliency
 from ..network.capture import eval_frozen
 from ..network.checks import check_logits, check_network
-from ..network.custom_score import is_scored, protect_inputs, scored
+from ..network.custom_score import activation_of, is_scored, protect_inputs, scored
 from ..network.layers import resolve
 from ..network.outputs import with_logits
 from ..network.scorer import Scorer
@@ -160,7 +160,8 @@ def _explain(
     images = images.repeat_interleave(aim.several, 0)
     names = [INPUT] if "input" in needs else resolve(network, images[:1], layer)
     with eval_frozen(network):
-        batch = capture_batch(network, Scorer(network), images, names, aim.choose, gradient="gradient" in needs)
+        scorer = Scorer(network, activation=activation_of(network))
+        batch = capture_batch(network, scorer, images, names, aim.choose, gradient="gradient" in needs)
         check_answers(batch.captured.logits)
         maps = {name: _maps(plugin, batch, name, bound, seed) for name in names}
     height, width = images.shape[2:]

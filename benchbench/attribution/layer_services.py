@@ -18,6 +18,7 @@ from ..network.behind_layer import Rest, check_copies, cut, rest
 from ..network.capture import NO_GRADIENT, WHY, Capture, capture, eval_frozen, widened
 from ..network.checks import check_logits
 from ..network.derivatives import bias_gradients, curvature
+from ..network.detections import similarities
 from ..network.fast_copy import channels_last
 from ..network.head import pooled_head
 from ..network.hookable_copy import exported, exported_behind
@@ -235,6 +236,10 @@ class _Services:
             answers = score_pictures(self.batch.scorer, self.batch.captured.targets, make, count)
         scores: Tensor = getattr(answers, of)
         return scores
+
+    def detection_similarity(self, make: Pictures, count: int) -> Tensor:
+        b, seen = self.batch, self.batch.captured
+        return similarities(b.network, b.scorer, b.images, seen.targets, seen.logits.shape[1], make, count)
 
     def look(self, images: Tensor, score: Score | None, stream: str, *, gradient: bool) -> Layer:
         b = self.batch

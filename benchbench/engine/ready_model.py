@@ -15,6 +15,7 @@ from ..models.load import fingerprint
 from ..network.attention import attentions
 from ..network.capture import capture
 from ..network.derivatives import bias_gradients
+from ..network.detections import check_detector
 from ..network.head import pooled_head
 from ..network.hookable_copy import exported
 from ..network.layers import WORDS, resolve
@@ -94,6 +95,7 @@ def _network_skips(network: nn.Module, example: Tensor, needs: Set[str]) -> dict
     checks: dict[str, Callable[[], object]] = {
         "modules": lambda: exported(Scorer(network), network, example),
         "biases": lambda: bias_gradients(network, example, target),
+        "detections": lambda: check_detector(network),
         "attention": lambda: attentions(network, example, target, "none"),
         "block-logits": lambda: attentions(network, example, target, "block"),
     }

@@ -204,7 +204,7 @@ def _run_model(
         progress.advance,
         padded=prepared.compiled,
         proven=plan.model.proven,
-        activation=study.score,
+        activation=plan.model.settings.get("score", "softmax"),
         ledger=Ledger(tally.passes, any("shared" in metric.plugin.needs for metric in study.metrics)),
     )
     loader = Loader(store, study.workers)

@@ -13,7 +13,7 @@ from ..errors import BenchError
 from ..failures import as_bench_error
 from ..network.assumptions import broken_promises
 from ..network.batch_size import BatchSize, choose_batch
-from ..network.custom_score import is_scored, protect_inputs
+from ..network.custom_score import activation_of, is_scored, protect_inputs
 from ..network.fast_copy import Prepared, prepare
 from ..network.layers import finer_stages
 from ..network.proven_layers import proven_layers
@@ -90,13 +90,14 @@ def _load(spec: ModelSpec, study: StudySpec, device: torch.device) -> LoadedMode
         compiled=study.compile,
         batch=sizing.batch,
     )
+    activation = activation_of(spec.network, study.score)
     settings = {
         "device": device.type,
         "prepared": prepared.used,
         "precision": prepared.precision,
         "compiled": prepared.compiled,
         "scored": is_scored(spec.network),
-        **({"score": study.score} if study.score != "softmax" else {}),
+        **({"score": activation} if activation != "softmax" else {}),
     }
     spec = replace(
         spec, warning="; ".join(filter(None, [spec.warning, *broken_promises(spec.name, spec.network, proof)]))

@@ -17,7 +17,9 @@ from torch import nn
 
 from ..registry import MODELS, ModelPlugin
 from ..types import ModelSpec, Preprocess
+from . import detection as detection
 from . import efficientnet_lite as efficientnet_lite
+from . import segmentation as segmentation
 from . import timm_networks as timm_networks
 from .checkpoint import fit_checkpoint, install, read_checkpoint
 from .load import IMAGENET

@@ -30,6 +30,20 @@ _TITLES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"vit_(\w)_(\d+)", lambda m: f"ViT-{m[1].upper()}/{m[2]}"),
     (r"wide_resnet(\d+)_(\d)", r"Wide ResNet-\1-\2"),
 )
+# the families of segmentation networks and detectors, whose names go on with that of a backbone
+_DENSE = {
+    "fcn": "FCN",
+    "deeplabv3": "DeepLabV3",
+    "lraspp": "LR-ASPP",
+    "fasterrcnn": "Faster R-CNN",
+    "maskrcnn": "Mask R-CNN",
+    "keypointrcnn": "Keypoint R-CNN",
+    "retinanet": "RetinaNet",
+    "fcos": "FCOS",
+    "ssd300": "SSD300",
+    "ssdlite320": "SSDlite320",
+}
+_ON_BACKBONE = re.compile(rf"({'|'.join(_DENSE)})_(\w+?)(_320)?(_fpn)?(_v2)?")
 
 
 def torchvision_title(name: str) -> str:
@@ -38,6 +52,10 @@ def torchvision_title(name: str) -> str:
         fitting = re.fullmatch(pattern, name)
         if fitting:
             return title(fitting) if callable(title) else fitting.expand(title)
+    dense = _ON_BACKBONE.fullmatch(name)
+    if dense:
+        more = "".join(part.upper().replace("_", "-") for part in dense.group(3, 4) if part)
+        return f"{_DENSE[dense[1]]} {torchvision_title(dense[2])}{more}{' v2' if dense[5] else ''}"
     return name
 
 

@@ -88,6 +88,8 @@ def cut(
 
 def _kind(value: Any, again: Any, owner: Tensor) -> str:
     """How a crossing value depends on the images: ``again`` is its value for the images ``owner``, one more of them."""
+    if isinstance(value, torch.Size) and value == again:  # of the images, as what interpolates to their size takes it
+        return "same"
     if not isinstance(value, Tensor) or not isinstance(again, Tensor):
         return "made"
     if value.shape == again.shape:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import inspect
 from collections.abc import Callable
@@ -16,6 +15,8 @@ from torch.fx import Proxy
 
 from ..digests import source_digest
 from ..errors import BenchError
+from ..types import Activation
+from ..types.changed_forward import with_forward
 from .capture import eval_frozen
 
 
@@ -104,34 +105,6 @@ def _kind(width: int) -> str:
     return f"logits of {width} classes" if width else "one number per image"
 
 
-def with_forward(
-    network: nn.Module, name: str, call: Callable[[Callable[[Tensor], Any], Tensor], Any], **attributes: Any
-) -> nn.Module:
-    """The network with ``call(its forward, images)`` as its forward; modules are shared, and keep their names.
-
-    ``attributes``: of the class that is made, which copies of the network share.
-
-    Raises:
-        BenchError: it is compiled or scripted, and its forward is no method that could be called in another's.
-    """
-    kind, instance_forward = type(network), vars(network).get("forward")
-    if isinstance(network, torch.jit.ScriptModule) or hasattr(network, "_orig_mod"):
-        raise BenchError(
-            f"the network is {kind.__name__}, whose forward cannot be changed",
-            where=name.lower(),
-            hint="Give the network itself; a study compiles with compile: true",
-        )
-
-    def forward(self: nn.Module, images: Tensor) -> Any:
-        return call(instance_forward or partial(kind.forward, self), images)
-
-    changed = copy.copy(network)
-    vars(changed).pop("forward", None)  # of the instance: it would hide the class's
-    members = {"forward": forward, "__module__": kind.__module__, **attributes}
-    changed.__class__ = type(f"{name}{kind.__name__}", (kind,), members)
-    return changed
-
-
 def protect_inputs(network: nn.Module, images: Tensor) -> nn.Module:
     """The network, or, if it writes into the images that it is given, one that is given a copy of them.
 
@@ -159,6 +132,12 @@ def is_scored(network: nn.Module) -> bool:
     if returned.width is None:
         raise BenchError("the scored network has not run yet", where="scored", hint="Run it on an image first")
     return bool(returned.width == 0)
+
+
+def activation_of(network: nn.Module, asked: Activation = "softmax") -> Activation:
+    """What makes probabilities of the network's logits: what was ``asked``, or the network's own, as of a detector."""
+    own: Activation | None = getattr(network, "benchbench_activation", None)
+    return own or asked
 
 
 ONE_TARGET = "the network is scored: its score is the target"

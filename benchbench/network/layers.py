@@ -1,6 +1,7 @@
 """Which layers: module paths, ``last`` (the last spatial map on the way to the logits) or ``stages``.
 
-``last`` and ``stages`` are chosen by what the logits come of: see ``Way`` in tracing/flow.py.
+``last`` and ``stages`` are chosen by what the logits come of: see ``Way`` in tracing/flow.py. Segmentation networks and
+detectors name their trunk, and the layers are its blocks.
 """
 
 from __future__ import annotations
@@ -172,6 +173,8 @@ def stages(reading: Reading, heard: Callable[[str], bool] = lambda _: True) -> l
     """
     layers, way = _spatial_layers(reading), reading.trace.way
     wholes = _wholes(reading, layers)
+    if trunk_of(reading.network):
+        return [layer.name for layer in _by_resolution(_trunk(reading, layers), wholes)]
     if way is None:
         chosen = _by_resolution(layers, wholes)
     else:
@@ -186,6 +189,17 @@ def stages(reading: Reading, heard: Callable[[str], bool] = lambda _: True) -> l
         else:
             names.append(layer.name)
     return names
+
+
+def trunk_of(network: nn.Module) -> str:
+    """The module whose blocks are the network's stages, where the network names it; else ""."""
+    return getattr(network, "benchbench_trunk", "")
+
+
+def _trunk(reading: Reading, layers: Sequence[Spatial]) -> list[Spatial]:
+    """The layers that are the trunk, or lie directly in it."""
+    trunk = trunk_of(reading.network)
+    return [layer for layer in layers if layer.name == trunk or layer.name.rpartition(".")[0] == trunk]
 
 
 def _refuse_unclear(reading: Reading, chosen: Sequence[Spatial]) -> None:
@@ -234,7 +248,9 @@ def finer_stages(network: nn.Module, images: Tensor, layer: str, reading: Readin
         return (layer,)
     spatial = layers[at]
     finer = [each for each in layers[:at] if each.height * each.width > spatial.height * spatial.width]
-    if way is not None and spatial.node is not None:
+    if trunk_of(network):
+        finer = [each for each in _trunk(reading, layers) if each in finer]
+    elif way is not None and spatial.node is not None:
         line = _line(layers, way)
         finer = [each for each in finer if each in line and _follows(spatial, each, way)]
     return (*(each.name for each in _by_resolution(finer, _wholes(reading, layers))), layer)

@@ -91,7 +91,7 @@ def assert_matches_closed_form(
     __tracebackhide__ = True
     plugin = METHODS[method]
     bound = plugin.bind(params)
-    unsupported = plugin.needs_of(bound) & {"attention", "dataset"}
+    unsupported = plugin.needs_of(bound) & {"attention", "dataset", "detections"}
     if unsupported:
         raise BenchError(
             f"{method} needs {' and '.join(sorted(unsupported))}: it has no closed form on a pooled network"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -37,8 +37,8 @@ class Case:
         return METHODS[self.name].needs_of(self.params)
 
     def network(self) -> nn.Module:
-        """A small one that the method applies to: a vision transformer for what reads attention, else convolutions."""
-        return seeded(small_transformer if "attention" in self.needs else Small)
+        """A small one that the method applies to: see ``small_network_for``."""
+        return small_network_for(self.needs)
 
     def maps(
         self,
@@ -91,6 +91,28 @@ def small_transformer(classes: int = 7) -> nn.Module:
         if isinstance(module, nn.MultiheadAttention):
             nn.init.normal_(module.in_proj_weight, std=0.5)
     return network
+
+
+def small_detector(classes: int = 7) -> nn.Module:
+    """torchvision's RetinaNet on one convolution as a classifier, for 64 x 64 pixels."""
+    from torchvision.models.detection import RetinaNet  # importing torchvision takes seconds
+    from torchvision.models.detection.anchor_utils import AnchorGenerator
+
+    from ..models.detector import detector
+
+    backbone = nn.Sequential(nn.Conv2d(3, 8, 8, 8), nn.ReLU())
+    backbone.out_channels = 8  # type: ignore[assignment]
+    anchors = AnchorGenerator(((24,),), ((1.0,),))
+    network = RetinaNet(backbone, classes, anchor_generator=anchors, topk_candidates=20)
+    nn.init.normal_(network.head.classification_head.cls_logits.weight, std=1.0)  # torchvision's are all but equal
+    return detector(network, classes, size=64)
+
+
+def small_network_for(needs: Set[str]) -> nn.Module:
+    """A small network that serves the needs: a vision transformer for attention, a detector, else convolutions."""
+    if "attention" in needs:
+        return seeded(small_transformer)
+    return seeded(small_detector if "detections" in needs else Small)
 
 
 def seeded(build: Callable[[], nn.Module]) -> nn.Module:
@@ -169,7 +191,7 @@ def one_cell(case: Case) -> None:
 
 def wide_images(case: Case) -> None:
     """On images twice as wide as high: a map as wide, unless it says its own size."""
-    if "attention" in case.needs:
+    if {"attention", "detections"} & case.needs:  # these take squares alone
         return
     maps = case.maps(seeded(Small), example_images(height=48, width=96))
     height, width = maps.shape[1:]

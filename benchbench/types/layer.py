@@ -47,6 +47,7 @@ class Services(Protocol):
     def score_masked(self, masks: Tensor, of: ScoreKind) -> Tensor: ...
     def score_changed(self, change: Change, count: int, of: ScoreKind) -> Tensor: ...
     def score_pictures(self, make: Pictures, count: int, of: ScoreKind) -> Tensor: ...
+    def detection_similarity(self, make: Pictures, count: int) -> Tensor: ...
     def look(self, images: Tensor, score: Score | None, stream: str, *, gradient: bool) -> Layer: ...
     def forward(self, images: Tensor) -> Tensor: ...
     def head(self) -> Head: ...
@@ -187,6 +188,20 @@ class Layer:
         """
         self._ask("scores", "score_pictures()")
         return self.services.score_pictures(make, count, of)
+
+    def detection_similarity(self, make: Pictures, count: int) -> Tensor:
+        """(B, count): how similar to the target's detection in each image is the most similar one in each picture.
+
+        In 0 .. 1: see ``similarity`` in network/detections.py.
+
+        Args:
+            make: as of ``score_pictures``.
+
+        Raises:
+            NotApplicable: the network is no detector.
+        """
+        self._ask("detections", "detection_similarity()")
+        return self.services.detection_similarity(make, count)
 
     def look(self, images: Tensor, *, score: Score | None = None, stream: str = "") -> Layer:
         """The same layer and targets on other images (B, channels, H, W); or with the gradient of another ``score``.

@@ -17,7 +17,8 @@ from benchbench.attribution.layer_services import capture_batch, run_method
 from benchbench.cost.ledger import Passes
 from benchbench.network.scorer import Scorer
 from benchbench.registry import METHODS, NEEDS, MethodPlugin, Plugin
-from benchbench.testing import Small, example_images, seeded, small_transformer
+from benchbench.testing import example_images
+from benchbench.testing.method_contract import small_network_for
 from benchbench.types import INPUT
 
 ROOT = Path(__file__).parent.parent.parent
@@ -86,8 +87,9 @@ def cost(name: str) -> str:
     plugin = METHODS[name]
     if "dataset" in plugin.needs:
         return "none beside the maps it is made of"
-    network = seeded(small_transformer if "attention" in plugin.needs else Small)
-    images, passes, params = example_images(1), Passes(), plugin.bind({})
+    network = small_network_for(plugin.needs)
+    few = {"masks": 10} if "detections" in plugin.needs else {}  # a detector is slow, and each mask is one pass more
+    images, passes, params = example_images(1), Passes(), plugin.bind(few)
     needs = plugin.needs_of(params)
     place = INPUT if "input" in needs else "relu"
     captured = capture_batch(
@@ -95,6 +97,8 @@ def cost(name: str) -> str:
         gradient="gradient" in needs,
     )  # fmt: skip
     run_method(plugin, captured.layer(place, (0,), torch.ones(1, 64, 64, dtype=torch.bool)), params)
+    if few:
+        return f"{passes.forwards - 10} forwards, and one for each mask"
     parts = [f"{passes.forwards} forward{'s' * (passes.forwards != 1)}"]
     parts += [f"{passes.backwards} backward{'s' * (passes.backwards != 1)}"] if passes.backwards else []
     parts += [f"{passes.rests} behind the layer"] if passes.rests else []

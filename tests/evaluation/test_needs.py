@@ -184,6 +184,7 @@ READS: dict[str, Callable[[Layer], Any]] = {
     "head": lambda layer: layer.head,
     "rest": lambda layer: layer.rest(layer.activation),
     "scores": lambda layer: layer.score(layer.images),
+    "detections": lambda layer: layer.detection_similarity(lambda i, n: layer.images[i], 1),
     "look": lambda layer: layer.look(layer.images),
     "stages": lambda layer: layer.stages,
     "curvature": lambda layer: layer.curvature(layer.activation),

@@ -6,14 +6,20 @@ nothing, and their maps are maps all the same.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import nn
+from torchvision.models._utils import IntermediateLayerGetter
+from torchvision.models.detection import RetinaNet
+from torchvision.models.detection.anchor_utils import AnchorGenerator
+from torchvision.models.segmentation import FCN
+from torchvision.models.segmentation.fcn import FCNHead
 from torchvision.models.vision_transformer import VisionTransformer
 
-from benchbench import ModelSpec, scored
+from benchbench import ModelSpec, detector, scored, segmenter
 from benchbench.types import Preprocess
 
 SIDE, CLASSES = 64, 10
@@ -101,6 +107,25 @@ def ungraded() -> ModelSpec:
     """Methods that need no gradient apply to it, the others do not."""
     head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(1), nn.Linear(12, CLASSES)]
     return _spec("ungraded", Ungraded(nn.Conv2d(3, 12, 3, 2, 1), nn.ReLU(), *head))
+
+
+def detecting() -> ModelSpec:
+    """torchvision's RetinaNet on two convolutions, whose best detection of a class is its score."""
+    backbone = nn.Sequential(nn.Conv2d(3, 12, 3, 2, 1), nn.ReLU(), nn.Conv2d(12, 16, 3, 4, 1), nn.ReLU())
+    backbone.out_channels = 16  # type: ignore[assignment]
+    anchors = AnchorGenerator(((16, 24),), ((1.0,),))
+    spec = _spec("detecting", RetinaNet(backbone, CLASSES, anchor_generator=anchors, topk_candidates=20))
+    network = detector(spec.network, CLASSES, size=SIDE)
+    return replace(spec, network=network, preprocess=Preprocess(SIDE, SIDE, (0.0,) * 3, (1.0,) * 3))
+
+
+def segmenting() -> ModelSpec:
+    """torchvision's FCN on two convolutions, each class averaged over the pixels that it wins."""
+    backbone = nn.Sequential(
+        OrderedDict(stem=nn.Sequential(nn.Conv2d(3, 12, 3, 2, 1), nn.ReLU()), out=nn.Conv2d(12, 16, 3, 2, 1))
+    )
+    spec = _spec("segmenting", FCN(IntermediateLayerGetter(backbone, {"out": "out"}), FCNHead(16, CLASSES)))
+    return replace(spec, network=segmenter(spec.network))
 
 
 def _spec(name: str, network: nn.Module) -> ModelSpec:

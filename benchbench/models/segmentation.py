@@ -1,0 +1,55 @@
+"""torchvision's segmentation networks as classifiers, by name: see ``segmenter``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, TypeAlias
+
+import torchvision
+from pydantic import Field
+
+from ..registry import MODELS, ModelPlugin
+from ..types import ModelSpec, Preprocess
+from .dense_weights import dense_network
+from .segmenter import Pixels, segmenter
+from .titles import torchvision_title
+
+Outputs: TypeAlias = Annotated[int, Field(ge=2, le=100_000)]
+Side: TypeAlias = Annotated[int, Field(ge=32, le=4096)]
+
+
+def _segmentation_spec(name: str, weights: str, classes: int | None, pixels: Pixels, size: int | None) -> ModelSpec:
+    built = dense_network(name, weights, classes, options=_with_auxiliary)
+    if getattr(built.network, "aux_classifier", None) is not None:
+        built.network.aux_classifier = None  # type: ignore[assignment]  # it serves training alone
+    preset = torchvision.models.get_model_weights(name).DEFAULT.transforms()
+    side = size or preset.resize_size[0]
+    preprocess = Preprocess(side, side, tuple(preset.mean), tuple(preset.std), "bilinear")
+    network = segmenter(built.network, pixels)
+    return ModelSpec(name, network, preprocess, built.weights, built.warning, built.classes, note=built.note)
+
+
+def _with_auxiliary(tensors: Mapping[str, Any]) -> dict[str, Any]:
+    """Published weights have a second classifier, which serves training alone."""
+    return {"aux_loss": True} if any(key.startswith("aux_classifier.") for key in tensors) else {}
+
+
+def _named(name: str) -> Callable[..., ModelSpec]:
+    def build(
+        *, weights: str = "auto", classes: Outputs | None = None, pixels: Pixels = "won", size: Side | None = None
+    ) -> ModelSpec:
+        return _segmentation_spec(name, weights, classes, pixels, size)
+
+    build.__doc__ = (
+        f"torchvision's {name}, a segmentation network. pixels: won, a box, a point or a mask's PATH; weights: auto, "
+        "random, or a checkpoint's PATH"
+    )
+    return build
+
+
+def _register_segmentation() -> None:
+    for name in torchvision.models.list_models(module=torchvision.models.segmentation):
+        MODELS.add(ModelPlugin(name, _named(name), title=torchvision_title(name)))
+
+
+_register_segmentation()
