@@ -180,6 +180,7 @@ def _metric(choice: MetricChoice) -> dict[str, Any]:
         "range": [side if math.isfinite(side) else None for side in reading.range],
         "parameters": dict(choice.params),
         "needs": sorted(plugin.needs),
+        **({"truth": reading.truth} if reading.truth else {}),
         "code": plugin.source_digest,
     }
 

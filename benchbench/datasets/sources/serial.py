@@ -35,6 +35,12 @@ class Serial:
         return flag if isinstance(flag, bool) else None
 
     @property
+    def boxed(self) -> bool | None:
+        """Whether any sample has boxes, where the dataset says so."""
+        flag = getattr(self.of, "boxed", None)
+        return flag if isinstance(flag, bool) else None
+
+    @property
     def groups(self) -> Sequence[str | None] | None:
         return getattr(self.of, "groups", None)
 
