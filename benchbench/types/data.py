@@ -94,7 +94,10 @@ class Dataset(Protocol):
 
     ``dataset[i]`` raises BenchError where a file cannot be decoded: the sample's rows
     become ``failed``, with its reason. A dataset may have an attribute ``groups``, the ``Sample.group`` of each id in
-    order: groups are then known of images that cannot be decoded, and may change without any work done again.
+    order: groups are then known of images that cannot be decoded, and may change without any work done again. Other
+    attributes that it may have: ``labels``, the ``Sample.label`` of each id, so that a subset is chosen without
+    decoding; ``masked`` and ``boxed``, whether any sample has a mask or boxes; ``class_names``, by label, where the
+    labels are the data's own numbers, so that they are matched with the network's classes by name.
 
     Example:
         >>> class Two:

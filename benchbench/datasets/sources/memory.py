@@ -49,6 +49,10 @@ class InMemory:
         return any(sample.boxes is not None for sample in self.samples)
 
     @cached_property
+    def labels(self) -> Sequence[int | None]:
+        return [sample.label for sample in self.samples]
+
+    @cached_property
     def groups(self) -> Sequence[str | None]:
         return [sample.group for sample in self.samples]
 

@@ -44,6 +44,14 @@ class Serial:
     def groups(self) -> Sequence[str | None] | None:
         return getattr(self.of, "groups", None)
 
+    @property
+    def labels(self) -> Sequence[int | None] | None:
+        return getattr(self.of, "labels", None)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return tuple(getattr(self.of, "class_names", ()))
+
     def __getitem__(self, index: int) -> Sample:
         with self.lock:
             return self.of[index]
