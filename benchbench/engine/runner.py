@@ -118,7 +118,7 @@ def _run(study: StudySpec, store: Store, progress: Progress, before: Mapping[str
     refuse_without_truth(study, pieces)
     cautions = [
         *(caution for plan in plans for caution in plan.warnings),
-        *data_warnings(plans[0].datasets),
+        *data_warnings(*(plan.datasets for plan in plans)),
         *image_cautions(pieces),
     ]
     for caution in cautions:

@@ -181,7 +181,7 @@ def load_sample(
     Raises:
         BenchError: it cannot be decoded, or is not what the network takes.
     """
-    sample = _sample(dataset, index)
+    sample = read_sample(dataset, index)
     if isinstance(sample.image, Tensor):
         boxes = None if sample.boxes is None else clipped(check_boxes(sample.boxes), sample.image.shape[1:])
         return sample, sample.image.float(), sample.mask, boxes
@@ -190,7 +190,7 @@ def load_sample(
     return sample, image, mask, boxes
 
 
-def _sample(dataset: Dataset, index: int) -> Sample:
+def read_sample(dataset: Dataset, index: int) -> Sample:
     """A sample of a dataset, which may be anyone's code, with its label as a plain number.
 
     Raises:
