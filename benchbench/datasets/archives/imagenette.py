@@ -23,6 +23,9 @@ def _archive(name: str, stem: str) -> Archive:
     )
 
 
+IMAGENETTE, IMAGEWOOF = _archive("imagenette", "imagenette2"), _archive("imagewoof", "imagewoof2")
+
+
 @dataset("imagenette", title="Imagenette")
 def imagenette(*, root: Path, split: Split = "val") -> Files:
     """Imagenette: ten easy classes of ImageNet, labelled by ImageNet-1k's class indices.
@@ -37,7 +40,7 @@ def imagenette(*, root: Path, split: Split = "val") -> Files:
     Raises:
         BenchError: the folder is not there, or has no such layout.
     """
-    return _ten_classes(_archive("imagenette", "imagenette2"), "imagenette2", root, split)
+    return _ten_classes(IMAGENETTE, "imagenette2", root, split)
 
 
 @dataset("imagewoof", title="Imagewoof")
@@ -51,7 +54,7 @@ def imagewoof(*, root: Path, split: Split = "val") -> Files:
     Raises:
         BenchError: the folder is not there, or has no such layout.
     """
-    return _ten_classes(_archive("imagewoof", "imagewoof2"), "imagewoof2", root, split)
+    return _ten_classes(IMAGEWOOF, "imagewoof2", root, split)
 
 
 def _ten_classes(archive: Archive, stem: str, root: Path, split: Split) -> Files:

@@ -34,6 +34,9 @@ def _archive(year: str) -> Archive:
     )
 
 
+VOC2007, VOC2012 = _archive("2007"), _archive("2012")
+
+
 @dataset("voc2007", title="VOC 2007", paper="doi:10.1007/s11263-009-0275-4")
 def voc2007(
     *,
@@ -56,7 +59,7 @@ def voc2007(
     Raises:
         BenchError: the folder has another layout.
     """
-    return _voc(_archive("2007"), "2007", root, split, truth, difficult)
+    return _voc(VOC2007, "2007", root, split, truth, difficult)
 
 
 @dataset("voc2012", title="VOC 2012", paper="doi:10.1007/s11263-009-0275-4")
@@ -85,7 +88,7 @@ def voc2012(
     Raises:
         BenchError: the folder has another layout.
     """
-    return _voc(_archive("2012"), "2012", root, split, truth, difficult)
+    return _voc(VOC2012, "2012", root, split, truth, difficult)
 
 
 def _voc(archive: Archive, year: str, root: Path, split: str, truth: str, difficult: bool) -> Files:
