@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ..datasets.archives.class_names import imagenet_counterparts, plain_name
+from ..datasets.archives.layout import imagenet_index
 from ..digests import digest
 from ..models.load import imagenet_classes
 from ..types import Dataset, Sample
@@ -65,10 +66,12 @@ class RelabelledData:
 def on_outputs(dataset: Dataset, classes: Sequence[str], outputs: int, model: str) -> Dataset:
     """The dataset with labels of the network's outputs, where both have names of classes; else as it is.
 
-    Names are compared without case, underscores, hyphens and spaces. With ImageNet's 1000 classes, a table adds the
-    classes of VOC and COCO that mean the same as exactly one of them. If some names agree, labels are the outputs of
-    these names, and the other classes have none. If none agrees, labels are kept where the data have as many classes as
-    the network (its names may be another language's), and dropped elsewhere: as numbers they would name wrong classes.
+    Names are compared without case, underscores, hyphens and spaces. For ImageNet's 1000 classes WordNet ids are names
+    too, and a table adds the classes of VOC and COCO that mean the same as exactly one of them. If some names agree,
+    labels are the outputs of these names, and the other classes have none. If none agrees, labels are kept where the
+    data have as many classes as the network (its names may be another language's), and dropped elsewhere: as numbers
+    they would name wrong classes.
+    A dataset that says ``names_decide = False``, such as a folder, is as it is unless all its names agree.
 
     Args:
         classes: the network's names, by output; empty where unknown.
@@ -78,15 +81,24 @@ def on_outputs(dataset: Dataset, classes: Sequence[str], outputs: int, model: st
     names: tuple[str, ...] = tuple(getattr(dataset, "class_names", ()) or ())
     if not names or getattr(dataset, "labels", None) is None:
         return dataset
+    decisive = bool(getattr(dataset, "names_decide", True))
     if len(classes) != outputs:
-        return dataset if len(names) == outputs else _unknown(dataset, names, outputs, model)
-    places = _places(classes)
+        as_it_is = len(names) == outputs or not decisive
+        return dataset if as_it_is else _unknown(dataset, names, outputs, model)
+    return _by_name(dataset, names, classes, model, decisive)
+
+
+def _by_name(dataset: Dataset, names: Sequence[str], classes: Sequence[str], model: str, decisive: bool) -> Dataset:
+    """Where both have names."""
+    places, outputs = _places(classes), len(classes)
     found = {label: places.get(plain_name(name)) for label, name in enumerate(names)}
     agreeing = sum(place is not None for place in found.values())
     if agreeing == len(names):
         moved = sum(place != label for label, place in found.items())
         note = f"all {len(names)} by name among those of {model}, {moved} of them renumbered"
         return RelabelledData(dataset, found, note)
+    if not decisive:
+        return dataset
     if agreeing == 0 and len(names) == outputs:
         warning = (
             f"the names of its classes ({_some(names)}) are none of those of {model} ({_some(classes)}): "
@@ -115,7 +127,7 @@ def _places(classes: Sequence[str]) -> dict[str, int]:
     plain = [plain_name(name) for name in classes]
     places = {name: i for i, name in enumerate(plain) if plain.count(name) == 1}
     if len(classes) == 1000 and tuple(classes) == imagenet_classes():
-        return {**places, **imagenet_counterparts()}
+        return {**places, **imagenet_counterparts(), **imagenet_index()}
     return places
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -15,10 +16,12 @@ from ..study.choices import DatasetChoice
 from ..study.spec import StudySpec
 from ..types import Dataset, ModelSpec
 from .sample_loader import load_sample
-from .subsets import Answer, Ask, choose
+from .subsets import Answer, choose
+
+AskOf: TypeAlias = Callable[[Dataset, Sequence[int]], Mapping[int, Answer]]
 
 
-def chosen_part(choice: DatasetChoice, dataset: Dataset, spec: ModelSpec, study: StudySpec, ask: Ask) -> Dataset:
+def chosen_part(choice: DatasetChoice, dataset: Dataset, spec: ModelSpec, study: StudySpec, ask: AskOf) -> Dataset:
     """The dataset with its subset chosen; as it is where the study asks for all of it.
 
     Raises:

@@ -60,6 +60,8 @@ def test_imagenet_by_its_development_kit(tmp_path: Path) -> None:
     assert [boxes(sample) for sample in samples.values()] == [[[2, 3, 12, 9]], [[5, 5, 20, 15], [1, 1, 3, 3]], None]
     assert data.boxed
     assert not data.masked
+    layouts.xml(tmp_path / "ILSVRC2012_bbox_val_v3/val/ILSVRC2012_val_00000003.xml", [(CAT, (0, 0, 4, 4), False)])
+    assert boxes(made("imagenet", root=tmp_path)[2]) is None, "boxes of other classes alone"
 
 
 def test_imagenet_in_class_folders_with_boxes_elsewhere(tmp_path: Path) -> None:
@@ -93,6 +95,7 @@ def test_imagenet_s(tmp_path: Path) -> None:
     layouts.imagenet_s(tmp_path, chosen)
     data = made("imagenet_s", root=tmp_path, size=50)
     assert data.labels == list(range(0, 1000, 20))
+    assert made("imagenet_s", root=tmp_path / "ImageNetS50", size="50").ids == data.ids, "the command line gives text"
     assert all(same_mask(data[i], region(2, 2, 8, 10)) for i in (0, 3, 49))
     shutil.rmtree(tmp_path / "ImageNetS50/validation" / chosen[7])
     with pytest.raises(BenchError, match="has 49 class folders, not 50"):
@@ -313,7 +316,7 @@ def test_ids_are_known_without_decoding_and_broken_images_are_one_sample_each(na
             with pytest.raises(BenchError, match="not an image"):
                 data[i]
         else:
-            assert data[i].image.size == layouts.SIZE  # type: ignore[union-attr]
+            assert data[i].image.size == layouts.SIZE
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from benchbench.datasets.sources.files import Files, Item
 from benchbench.engine.class_match import RelabelledData, on_outputs
 from benchbench.engine.runner import run
 from benchbench.models.load import imagenet_classes
+from benchbench.registry import DATASETS
 from benchbench.results.record import Record
 from benchbench.study.spec import StudySpec
 from benchbench.types import Dataset, ModelSpec, Preprocess
@@ -78,6 +79,29 @@ def test_voc_on_imagenet_takes_the_table_alone(tmp_path: Path) -> None:
     found = matched(files(tmp_path, VOC), imagenet_classes())
     assert found.labels == [532 if name == "diningtable" else None for name in VOC]
     assert "19 of its 20 classes" in found.about["warning"]
+
+
+def folder_of(root: Path, *names: str, **params: Any) -> Any:
+    for k, name in enumerate(names):
+        layouts.photo(root / name / f"{k}.png", k)
+    plugin = DATASETS["folder"]
+    return plugin.function(**plugin.bind({"root": root, **params}))
+
+
+def test_a_folder_follows_the_names_only_if_all_agree(tmp_path: Path) -> None:
+    data = folder_of(tmp_path, "cat", "dog")
+    assert matched(data, ("bird", "dog", "cat")).labels == [2, 1]
+    assert matched(data, ("dog", "Cat")).labels == [1, 0]
+    assert matched(data, ("dog", "bird", "fish")) is data
+    assert matched(data, (), 9) is data
+    said = folder_of(tmp_path, classes="sorted")
+    assert matched(said, ("dog", "cat")) is said, "the user has said how they are numbered"
+
+
+def test_a_folder_of_wordnet_ids_has_imagenet_s_labels(tmp_path: Path) -> None:
+    data = folder_of(tmp_path, layouts.DOG, layouts.TENCH)
+    assert data.labels == [1, 0] or data.labels == [0, 1]
+    assert sorted(matched(data, imagenet_classes()).labels) == [0, 207]
 
 
 def test_the_table_is_imagenet_s_and_has_no_class_twice() -> None:

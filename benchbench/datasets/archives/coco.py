@@ -97,7 +97,7 @@ def coco(*, root: Path, split: str = "val2017", annotations: Path | None = None)
         name = read.imgs[image_id]["file_name"]
         items += [_item(folder / name, k, classes[k]["name"], by_class[k]) for k in sorted(by_class)]
     if not items:
-        raise BenchError("it has no instances that are no crowds", where=f"coco: {file.name}")
+        raise BenchError("it has no instances that are no crowds", where=f"{file.name}")
     about = COCO.about(
         root,
         split=split,
@@ -116,7 +116,7 @@ def _read(file: Path) -> Any:
         with contextlib.redirect_stdout(io.StringIO()):
             return reader.COCO(str(file))
     except (OSError, ValueError, KeyError, AssertionError, AttributeError) as error:
-        raise BenchError(f"it is no file of COCO's instances: {error}", where=f"coco: {file.name}") from None
+        raise BenchError(f"it is no file of COCO's instances: {error}", where=f"{file.name}") from None
 
 
 def _item(path: Path, label: int, name: str, instances: Sequence[Mapping[str, Any]]) -> Item:

@@ -47,7 +47,7 @@ def csv_table(
     rows = _rows(table, file)
     home = root or table.parent
     classes = _classes([row.get(label, "") for _, row in rows])
-    merged: dict[tuple[str, str], list[tuple[int, Mapping[str, str]]]] = {}
+    merged: dict[tuple[str, str], list[tuple[int, dict[str, str]]]] = {}
     for line, row in rows:
         merged.setdefault((row[file], row.get(label, "")), []).append((line, row))
     files = Counter(path for path, _ in merged)
@@ -87,14 +87,14 @@ def _rows(table: Path, file: str) -> list[tuple[int, dict[str, str]]]:
             header = reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
             if file not in header:
                 message = f"there is no column {file!r}; the header is {','.join(header)!r}"
-                raise BenchError(message, where=f"csv: {table.name}", hint=_HEADER)
+                raise BenchError(message, where=f"{table.name}", hint=_HEADER)
             rows = [(reader.line_num, {k: (v or "").strip() for k, v in row.items() if k}) for row in reader]
     except OSError as error:
-        raise BenchError(f"the file cannot be read: {error.strerror}", where=f"csv: {table}", hint=_HEADER) from None
+        raise BenchError(f"the file cannot be read: {error.strerror}", where=f"{table}", hint=_HEADER) from None
     except (UnicodeDecodeError, csv.Error) as error:
-        raise BenchError(f"the file is not a UTF-8 CSV: {error}", where=f"csv: {table.name}", hint=_HEADER) from None
+        raise BenchError(f"the file is not a UTF-8 CSV: {error}", where=f"{table.name}", hint=_HEADER) from None
     if not rows:
-        raise BenchError("the table has no rows", where=f"csv: {table.name}", hint=_HEADER)
+        raise BenchError("the table has no rows", where=f"{table.name}", hint=_HEADER)
     return rows
 
 
@@ -107,7 +107,7 @@ def _classes(labels: Sequence[str]) -> tuple[str, ...]:
 def _there(path: Path, where: str) -> Path:
     if not path.is_file():
         hint = "Paths are relative to root, or to the table's folder"
-        raise BenchError(f"there is no file {path}", where=f"csv: {where}", hint=hint)
+        raise BenchError(f"there is no file {path}", where=f"{where}", hint=hint)
     return path
 
 
@@ -121,6 +121,6 @@ def _boxes(parts: Sequence[tuple[int, Mapping[str, str]]], table: Path) -> tuple
             x0, y0, x1, y1 = map(float, words)
         except ValueError:
             message = f"the box is {', '.join(words)}"
-            raise BenchError(message, where=f"csv: {table.name} line {line}", hint="Give x0, y0, x1, y1") from None
+            raise BenchError(message, where=f"{table.name} line {line}", hint="Give x0, y0, x1, y1") from None
         boxes.append((x0, y0, x1, y1))
     return tuple(boxes) if boxes else None

@@ -47,7 +47,7 @@ def cub200(*, root: Path, split: Literal["test", "train", "all"] = "test") -> Fi
     items = []
     for number, name in names.items():
         if number not in labels or number not in training or number not in boxes:
-            raise BenchError(f"image {number} ({name}) is not in every list", where=f"cub200: {home}")
+            raise BenchError(f"image {number} ({name}) is not in every list", where=f"{home}")
         if split == "all" or training[number] == (split == "train"):
             path = home / "images" / name
             mask = None if masks is None else _mask(masks / Path(name).with_suffix(".png"))
@@ -55,7 +55,7 @@ def cub200(*, root: Path, split: Literal["test", "train", "all"] = "test") -> Fi
                 Item(Path(name).with_suffix("").as_posix(), path, labels[number], mask, boxes=(boxes[number],))
             )
     if not items:
-        raise BenchError(f"no image is of the split {split}", where="cub200: split")
+        raise BenchError(f"no image is of the split {split}", where="split")
     species = _table(home / "classes.txt", lambda words: words[0].partition(".")[2] or words[0])
     masked = sum(item.mask is not None for item in items)
     about = CUB.about(
@@ -77,7 +77,7 @@ def _table(path: Path, read: Callable[[list[str]], T]) -> dict[str, T]:
         try:
             rows[number] = read(words)
         except (IndexError, ValueError):
-            raise BenchError(f"cannot read the line {line!r}", where=f"cub200: {path.name}") from None
+            raise BenchError(f"cannot read the line {line!r}", where=f"{path.name}") from None
     return rows
 
 

@@ -44,7 +44,9 @@ class HuggingFaceImages:
     @cached_property
     def labels(self) -> Sequence[int | None]:
         """By index, without decoding."""
-        return list(self.rows[self.label]) if self.label else [None] * len(self.rows)
+        if not self.label:
+            return [None] * len(self.rows)
+        return [_known(label) for label in self.rows[self.label]]
 
     def __getitem__(self, index: int) -> Sample:
         """The row as a Sample.
@@ -63,7 +65,7 @@ class HuggingFaceImages:
             import numpy as np
 
             mask = as_mask(np.asarray(row[self.mask].convert("L")) > 0, image, where)
-        return Sample(self.ids[index], image, as_label(row[self.label] if self.label else None, where), mask)
+        return Sample(self.ids[index], image, as_label(_known(row[self.label]) if self.label else None, where), mask)
 
     def fingerprint(self, index: int) -> str:
         """Of the picture, the label and the mask; decodes the row.
@@ -76,6 +78,11 @@ class HuggingFaceImages:
             return fingerprint("error", str(error))
         mask = b"" if sample.mask is None else sample.mask.numpy().tobytes()
         return fingerprint(image_bytes(sample.image), str(sample.label), mask)
+
+
+def _known(label: int | None) -> int | None:
+    """None for -1, which Hugging Face gives to rows whose label is held back."""
+    return None if label == -1 else label
 
 
 @dataset("huggingface", title="{root}")
@@ -101,7 +108,7 @@ def huggingface(*, root: Path, split: str = "", image: str = "image", label: str
     for key, column in (("image", image), ("label", label), ("mask", mask)):
         if column and column not in rows.column_names:
             message = f"there is no column {column!r}: the columns are {', '.join(rows.column_names)}"
-            raise BenchError(message, where=f"huggingface: {key}", hint=f"Give {key}: COLUMN")
+            raise BenchError(message, where=f"{key}", hint=f"Give {key}: COLUMN")
     names = tuple(getattr(rows.features[label], "names", ()) or ()) if label else ()
     about = {
         "root": str(root),
@@ -119,10 +126,10 @@ def _load(root: Path, split: str) -> Any:
         rows = load_from_disk(str(root))
     except Exception as error:  # FileNotFoundError, or whatever a broken table leads it to
         reason = f"{root} is no data set on disk: {' '.join(str(error).split())}"
-        raise BenchError(reason, where="huggingface: root", hint=_SAVE) from None
+        raise BenchError(reason, where="root", hint=_SAVE) from None
     if not isinstance(rows, DatasetDict):
         return rows
     if split not in rows:
         hint = f"Give split: {' or '.join(rows)}"
-        raise BenchError(f"the folder has the splits {', '.join(rows)}", where="huggingface: split", hint=hint)
+        raise BenchError(f"the folder has the splits {', '.join(rows)}", where="split", hint=hint)
     return rows[split]

@@ -133,14 +133,14 @@ def _devkit_truth(devkit: Path) -> _Truth:
         wnids = {int(entry["ILSVRC2012_ID"]): str(entry["WNID"]) for entry in synsets}
         return _Truth({f"ILSVRC2012_val_{k:08d}": wnids[int(line)] for k, line in enumerate(lines, 1)}, {})
     except (KeyError, ValueError, TypeError, NotImplementedError) as error:
-        raise BenchError(f"the development kit cannot be read: {error}", where=f"imagenet: {devkit}") from None
+        raise BenchError(f"the development kit cannot be read: {error}", where=f"{devkit}") from None
 
 
 def _wnid(truth: _Truth, path: Path) -> str:
     wnid = truth.wnids.get(path.stem, "")
     if wnid not in imagenet_index():
         hint = "Remove the image, or give the development kit or Kaggle's table of the same images"
-        raise BenchError(f"{path.name} has no class of ImageNet-1k", where="imagenet", hint=hint)
+        raise BenchError(f"{path.name} has no class of ImageNet-1k", where="root", hint=hint)
     return wnid
 
 

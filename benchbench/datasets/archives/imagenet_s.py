@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator
 
 from ...errors import BenchError
 from ...registry import dataset
@@ -11,6 +13,7 @@ from ..sources.files import Files, Item
 from ..sources.truth import IndexMask
 from .layout import Archive, imagenet_index, photographs, wnid_folders
 
+Size = Annotated[Literal[50, 300, 919], BeforeValidator(int)]  # the command line gives text
 IMAGENET_S = Archive(
     "imagenet_s",
     "the annotations by datapreparation_anno.sh, and the images by datapreparation_val.py from your ImageNet,",
@@ -22,7 +25,7 @@ IMAGENET_S = Archive(
 
 
 @dataset("imagenet_s", title="ImageNet-S{size}", paper="arXiv:2106.03149")
-def imagenet_s(*, root: Path, size: Literal[50, 300, 919] = 919) -> Files:
+def imagenet_s(*, root: Path, size: Size = 919) -> Files:
     """ImageNet-S: validation images of 50, 300 or 919 classes of ImageNet with pixel masks of the image's class.
 
     A mask's file says red + 256 green: 0 is everything else, 1000 is ignored, and class k is the k-th, from 1, of the
@@ -41,7 +44,7 @@ def imagenet_s(*, root: Path, size: Literal[50, 300, 919] = 919) -> Files:
     folders = wnid_folders(home / "validation")
     if len(folders) != size:
         message = f"{home / 'validation'} has {len(folders)} class folders, not {size}: the masks number the classes"
-        raise BenchError(message, where="imagenet_s: root", hint="Extract all of it, or give size: 50, 300 or 919")
+        raise BenchError(message, where="root", hint="Extract all of it, or give size: 50, 300 or 919")
     masks, index = IMAGENET_S.require(home / "validation-segmentation"), imagenet_index()
     items = [
         Item(path.stem, path, index[folder.name], _mask(masks / folder.name / f"{path.stem}.png", number))

@@ -34,7 +34,7 @@ class Archive:
     def lacks(self, path: Path, key: str = "root") -> BenchError:
         """The error that ``path`` is not there: what to download, from where, and how the folder must look."""
         hint = f"Download {self.files} from {self.page} and extract it; the folder must look like this: {self.layout}"
-        return BenchError(f"{path} is not there", where=f"{self.name}: {key}", hint=hint)
+        return BenchError(f"{path} is not there", where=key, hint=hint)
 
     def require(self, path: Path, key: str = "root") -> Path:
         """The path.
@@ -66,7 +66,7 @@ class Archive:
         try:
             return [line.strip() for line in self.require(path).read_text("utf-8-sig").splitlines() if line.strip()]
         except (OSError, UnicodeDecodeError) as error:
-            raise BenchError(f"{path.name} cannot be read: {error}", where=self.name) from None
+            raise BenchError(f"{path.name} cannot be read: {error}", where=path.name) from None
 
     def about(self, root: Path, **more: str) -> dict[str, str]:
         """What the report says of the data."""

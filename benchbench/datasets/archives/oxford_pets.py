@@ -55,7 +55,7 @@ def oxford_pets(
         try:
             name, breed = line.split()[0], int(line.split()[1]) - 1
         except (IndexError, ValueError):
-            raise BenchError(f"cannot read {line!r}", where=f"oxford_pets: {split}.txt") from None
+            raise BenchError(f"cannot read {line!r}", where=f"{split}.txt") from None
         names[breed] = name.rsplit("_", 1)[0].replace("_", " ")
         mask, boxes = (
             IndexMask(notes / "trimaps" / f"{name}.png", _TRIMAP[border]),

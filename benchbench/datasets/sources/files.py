@@ -42,6 +42,7 @@ class Files:
 
     ``readings``: other numberings of its classes, by name, from the label to the label that it would be.
     ``class_names``: by label, where the labels are the data set's own and not ImageNet's; else empty.
+    ``names_decide``: whether a label means nothing to a network that does not know its name.
     """
 
     concurrent: ClassVar[bool] = True  # threads may read it at once
@@ -51,6 +52,7 @@ class Files:
     readings: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
     max_pixels: int = MAX_PIXELS
     class_names: tuple[str, ...] = ()
+    names_decide: bool = True
 
     @cached_property
     def ids(self) -> Sequence[str]:
@@ -112,6 +114,8 @@ def _boxes(item: Item) -> Tensor | None:
     if item.boxes is None:
         return None
     boxes = item.boxes if isinstance(item.boxes, Sequence) else item.boxes.read()
+    if not boxes:
+        return None
     return torch.tensor([list(box) for box in boxes], dtype=torch.float32).reshape(-1, 4)
 
 

@@ -52,6 +52,10 @@ class Serial:
     def class_names(self) -> tuple[str, ...]:
         return tuple(getattr(self.of, "class_names", ()))
 
+    @property
+    def names_decide(self) -> bool:
+        return bool(getattr(self.of, "names_decide", True))
+
     def __getitem__(self, index: int) -> Sample:
         with self.lock:
             return self.of[index]

@@ -37,8 +37,13 @@ class MaskSource(Protocol):
 class BoxSource(Protocol):
     """Boxes that are read when asked for."""
 
-    def read(self) -> Sequence[Box]: ...
-    def content(self) -> bytes: ...
+    def read(self) -> Sequence[Box]:
+        """The boxes; none of an object whose boxes are unknown."""
+        ...
+
+    def content(self) -> bytes:
+        """All that makes the boxes what they are, without reading them."""
+        ...
 
 
 @dataclass(frozen=True)
