@@ -267,6 +267,8 @@ def _plain_item(choice: ModelChoice | DatasetChoice) -> Any:
     parameters = {k: str(v) if isinstance(v, Path) else v for k, v in choice.params.items() if v is not None}
     if isinstance(choice, DatasetChoice) and choice.subset:
         parameters["subset"] = choice.subset.given
+        if choice.plugin is not None and choice.label == choice.own_label:
+            return {"name": choice.plugin.name, **parameters}
     if choice.plugin is not None and choice.label != choice.plugin.label(choice.params):
         return {"name": choice.plugin.name, **parameters, "as": choice.label}
     return {"name": choice.label, **parameters} if parameters else choice.label

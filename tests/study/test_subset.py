@@ -32,7 +32,7 @@ def test_spellings_of_one_subset(spelled: Any) -> None:
     assert choice.subset == Subset(classes=("tabby", 7), per_class=2, confidence=0.9)
     assert choice.label == "photos [classes tabby and 7, 2 of each class, confidence from 0.9]"
     assert choice.title == "20 ImageNet photographs (classes tabby and 7, 2 of each class, confidence from 0.9)"
-    assert plain["subset"] == {"classes": ["tabby", 7], "per_class": 2, "confidence": 0.9}
+    assert plain == {"name": "photos", "subset": {"classes": ["tabby", 7], "per_class": 2, "confidence": 0.9}}
 
 
 def test_a_study_file_s_plain_form_is_read_again(tmp_path: Path) -> None:

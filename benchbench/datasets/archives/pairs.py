@@ -51,5 +51,11 @@ def pairs(*, root: Path, images: str = "images", masks: str = "ground_truth_mask
             hint = "Each image needs a mask of the same name but for the extension; remove the others"
             raise BenchError(f"{len(names)} {what}: {', '.join(names[:3])}", where="root", hint=hint)
     items = [Item(id, path, mask=LevelMask(known[id], level)) for id, path in photos.items()]
-    about = {"root": str(root), "photographs": f"{len(items)}", "labels": "none", "masks": f"grey of {level} or more"}
+    about = {
+        "root": str(root),
+        "source": "a folder of images and a folder of masks",
+        "photographs": f"{len(items)}",
+        "labels": "none",
+        "masks": f"grey of {level} or more",
+    }
     return Files("pairs", items, about)

@@ -68,7 +68,7 @@ class Files:
         """Whether any photograph has boxes."""
         return any(item.boxes is not None for item in self.items)
 
-    @property
+    @cached_property
     def labels(self) -> Sequence[int | None]:
         """By index, without decoding."""
         return [item.label for item in self.items]
