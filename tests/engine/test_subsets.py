@@ -86,7 +86,7 @@ SUBSETS = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(SUBSETS, st.integers(1, 30), st.integers(0, 30), st.integers(0, 3))
 def test_a_larger_study_continues_a_smaller_one(subset: Subset, few: int, more: int, seed: int) -> None:
     small, large = chosen(subset, few, seed), chosen(subset, few + more, seed)

@@ -35,6 +35,7 @@ def table_of(folder: Path, data: Any, metrics: list[str] = BOXED, network: Any =
 
 
 def test_whole_boxes_score_as_masks_of_them(images: Tensor, tmp_path: Path) -> None:
+    images = images[:4]
     count, height, width = len(images), images.shape[2], images.shape[3]
     masks = torch.zeros(count, height, width, dtype=torch.bool)
     boxes = []
@@ -73,6 +74,7 @@ def test_a_metric_of_masks_refuses_data_with_boxes_alone(images: Tensor, tmp_pat
 
 
 def test_boxes_are_part_of_the_content(images: Tensor, tmp_path: Path) -> None:
-    table_of(tmp_path, {"images": images, "boxes": [[[0, 0, 4, 4]]] * len(images)})
+    first, other = ({"images": images[:1], "boxes": [[[0, 0, x, 4]]]} for x in (4, 5))
+    table_of(tmp_path, first, ["pointing_game"])
     with pytest.raises(BenchError, match="the images of data have changed"):
-        table_of(tmp_path, {"images": images, "boxes": [[[0, 0, 5, 4]]] * len(images)})
+        table_of(tmp_path, other, ["pointing_game"])
