@@ -97,7 +97,8 @@ def _load(spec: ModelSpec, study: StudySpec, device: torch.device) -> LoadedMode
     )
     model = ready_model(spec, study, example, settings)
     model = _captured(model, spec.network, prepared, proof, study)
-    loaded = {label: on_outputs(data, spec.classes, model.classes, spec.name) for label, data in loaded.items()}
+    if not is_scored(spec.network):  # a score has no classes
+        loaded = {label: on_outputs(data, spec.classes, model.classes, spec.name) for label, data in loaded.items()}
     ask = partial(ask_network, spec, study, device, sizing.batch)
     chosen = {choice.label: chosen_part(choice, loaded[choice.label], spec, study, ask) for choice in study.datasets}
     datasets = {name: chosen[label] for label in loaded for name in named_targets(label, study)}

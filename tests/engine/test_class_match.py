@@ -129,14 +129,13 @@ def test_a_run_on_voc_says_what_was_done(tmp_path: Path) -> None:
         network = seeded(Pooled)
         outputs = network(torch.zeros(1, 3, 32, 32)).shape[1]
     names = ["bus", "Person", "dog", *(f"other {k}" for k in range(outputs - 3))]
-    study = StudySpec(
-        models={"net": ModelSpec("net", network, Preprocess(20, 16), classes=tuple(names))},
-        datasets=[{"name": "voc2012", "root": str(tmp_path), "classes": "dog,bus"}],
-        layers=["relu"],
-        methods=["center"],
-        metrics=["pointing_game", "max_box_acc_v2"],
-    )
-    run(study, tmp_path / "run")
+    keys: dict[str, Any] = {
+        "models": {"net": ModelSpec("net", network, Preprocess(20, 16), classes=tuple(names))},
+        "datasets": [{"name": "voc2012", "root": str(tmp_path), "classes": "dog,bus"}],
+        "layers": ["relu"],
+        "methods": ["center"],
+    }
+    run(StudySpec(**keys, metrics=["pointing_game", "max_box_acc_v2"]), tmp_path / "run")
     record = Record.load(tmp_path / "run")
     labels = record.photos.set_index("sample")["label"].to_dict()
     assert labels == {"2007_000032/dog": 2, "2007_000042/bus": 0}
@@ -146,3 +145,5 @@ def test_a_run_on_voc_says_what_was_done(tmp_path: Path) -> None:
     assert any("17 of its 20 classes" in text for text in record.info["warnings"])
     assert set(record.results["status"]) <= {"ok", "not_applicable"}
     assert record.photos["object_share"].notna().all()
+    run(StudySpec(**keys, metrics=["pointing_game"], target="0-1"), tmp_path / "score")
+    assert not any("its 20 classes" in text for text in Record.load(tmp_path / "score").info["warnings"])
