@@ -29,11 +29,20 @@ METRIC_NEEDS = {
     "map": "the map",
     "pixels": "the images, and what perturbed pictures of them are made of",
     "mask": "the dataset's masks",
+    "boxes": "the dataset's boxes",
     "reexplain": "the method's maps of other images, of another target, or of the network with other weights",
     "cost": "a measurement of the method alone",
     "passes": "the passes of the method alone, counted and not timed",
     "shared": "what the study itself took to make the method's maps, with the work that methods have in common divided",
     "network": "the network and the method, for a metric of another library that runs them itself",
+}
+
+
+TRUTHS = {  # where the object is, by the word of a localisation metric
+    "mask": "the object's mask",
+    "box": "the object's boxes",
+    "mask-else-box": "the object's mask; where the data have none, its boxes",
+    "box-else-mask": "the object's boxes; where the data have none, those around its mask",
 }
 
 

@@ -1,8 +1,8 @@
-"""Does the map point at the labelled object? Metrics of a map and a mask, both at the image's size.
+"""Does the map point at the labelled object? Metrics of a map and the object's mask or boxes, at the image's size.
 
-The map is upsampled and min-max normalised, as in docs/definitions.md. An image without a mask, with an empty one, or
-with one that no map can miss, is not applicable: never a hit and never a zero. What a constant map scores stands in
-each metric; it is never more than chance.
+The map is upsampled and min-max normalised, as in docs/definitions.md. An image without the truth that a metric takes,
+with an empty one, or with one that no map can miss, is not applicable: never a hit and never a zero. What a constant
+map scores stands in each metric; it is never more than chance.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ from benchbench.types import Scored, Seen
 
 from ..maps.normalise import upsample
 from ._correlation import midranks
-from ._regions import boxed, on_region, within
+from ._regions import on_region, within
 
 Array = npt.NDArray[np.float64]
 Pixels = Annotated[int, Field(ge=1, le=100_000)]
 Levels = Annotated[int, Field(ge=0, le=100_000)]
 MASKED = {"map", "mask"}
+LOCATED = {"map", "mask", "boxes"}
 
 
 def _whole(k: float) -> float:
@@ -42,7 +43,7 @@ PixelsOrShare = Annotated[float, Field(gt=0, le=100_000), AfterValidator(_whole)
     "pointing_game",
     title="pointing game",
     higher_is_better=True,
-    needs=MASKED,
+    needs=LOCATED,
     protocols={"torchray-15": {"tolerance": 15}, "exact": {"tolerance": 1}},
     unit="share of images",
     paper="arXiv:1608.00507",
@@ -50,6 +51,7 @@ PixelsOrShare = Annotated[float, Field(gt=0, le=100_000), AfterValidator(_whole)
     range=(0, 1),
     equation="[min over pixels m of the mask of |argmax S - m| < tolerance]",
     ranks_only=True,
+    truth="mask-else-box",
 )
 def pointing_game(seen: Seen, *, tolerance: Pixels = 15) -> Scored:
     """1 where the map's highest pixel lies on the object or less than 15 pixels from it, else 0.
@@ -57,7 +59,8 @@ def pointing_game(seen: Seen, *, tolerance: Pixels = 15) -> Scored:
     Zhang et al. 2016 (excitation backprop). The margin is TorchRay's: a pixel of the mask at a Euclidean
     distance strictly below ``tolerance``; 1 is the highest pixel alone. TorchRay measures on the photograph at its own
     size, here the image is what the network sees. Of equal pixels the first in row-major order points. A constant map
-    points nowhere: 0. Not applicable where the mask with its margin covers the image.
+    points nowhere: 0. Not applicable where the mask with its margin covers the image. Data without masks are judged by
+    their boxes, filled, as Zhang et al. do on VOC.
     """
     height = seen.map.flatten(1)
     points = height.amax(1) > height.amin(1)
@@ -66,14 +69,14 @@ def pointing_game(seen: Seen, *, tolerance: Pixels = 15) -> Scored:
         on = region.flatten(1).gather(1, height.argmax(1, keepdim=True))[:, 0]
         return (on & points).double()
 
-    return on_region(seen, hit, lambda mask: within(mask, tolerance))
+    return on_region(seen, hit, lambda mask: within(mask, tolerance), truth="mask-else-box")
 
 
 @metric(
     "energy_pointing_game",
     title="energy pointing game",
     higher_is_better=True,
-    needs=MASKED,
+    needs=LOCATED,
     protocols={
         "minmax-mask": {"mass": "minmax", "region": "mask"},
         "scorecam-box": {"mass": "minmax", "region": "box"},
@@ -84,13 +87,16 @@ def pointing_game(seen: Seen, *, tolerance: Pixels = 15) -> Scored:
     family="localisation",
     range=(0, 1),
     equation="sum of S over the region / sum of S",
+    truth="mask",
+    reading=lambda mass, region: {"truth": "box-else-mask"} if region == "box" else {},
 )
 def energy_pointing_game(
     seen: Seen, *, mass: Literal["minmax", "positive"] = "minmax", region: Literal["mask", "box"] = "mask"
 ) -> Scored:
     """The share of the map's positive mass that lies on the object.
 
-    Wang et al. 2020 (Score-CAM), whose region is the bounding ``box``. The mass is the min-max normalised
+    Wang et al. 2020 (Score-CAM), whose region is the bounding ``box``: the data's boxes, or the one around the mask
+    where the data have none. The mass is the min-max normalised
     map, whose lowest pixel is 0; with ``positive`` it is the positive part of the map as the method gave it, upsampled:
     the relevance mass accuracy of Arras et al. 2022, arXiv:2003.07258. No mass, as a constant map has after min-max,
     has no share on the object: 0.
@@ -104,7 +110,7 @@ def energy_pointing_game(
         total = height.sum((1, 2))
         return torch.where(total > 0, (height * regions).sum((1, 2)) / total, 0).clamp_max(1)
 
-    return on_region(seen, share, boxed if region == "box" else lambda mask: mask)
+    return on_region(seen, share, truth="box-else-mask" if region == "box" else "mask")
 
 
 @metric(

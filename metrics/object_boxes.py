@@ -22,7 +22,7 @@ from torch import Tensor
 from benchbench.registry import metric
 from benchbench.types import Scored, Seen
 
-from ._regions import absent
+from ._regions import absent, boxes_of
 
 CUTS = 255
 OVERLAPS = (0.3, 0.5, 0.7)
@@ -80,14 +80,14 @@ def iou(seen: Seen) -> Scored:
     on = seen.mask.flatten(1)
     area, both = _above(level, torch.ones_like(on)), _above(level, on)
     union = area + on.sum(1, keepdim=True) - both
-    return _curves(seen, [both.double() / union.clamp_min(1)])
+    return _curves(seen, [both.double() / union.clamp_min(1)], absent(seen))
 
 
 @metric(
     "max_box_acc",
     title="MaxBoxAcc",
     higher_is_better=True,
-    needs={"map", "mask"},
+    needs={"map", "mask", "boxes"},
     protocols={"wsol-v1": {"truth": "whole"}, "wsol-v1-components": {"truth": "components"}},
     unit="share of images",
     paper="arXiv:2001.07437",
@@ -95,12 +95,13 @@ def iou(seen: Seen) -> Scored:
     range=(0, 1),
     equation="[IoU(box of the largest contour of {S > t}, box of M) >= 0.5], t best on the other half of the images",
     held_out=best_elsewhere,
+    truth="box-else-mask",
 )
 def max_box_acc(seen: Seen, *, truth: Truth = "whole") -> Scored:
     """1 where the box around the map's largest region overlaps the object's box by an IoU of 0.5 or more.
 
-    Largest by the area that its outer contour encloses. ``truth``: the box around the mask, or the box of each of its
-    connected components, of which the best counts.
+    Largest by the area that its outer contour encloses. The object's boxes are the data's, of which the best counts.
+    Where the data have none, ``truth``: the box around the mask, or the box of each of its connected components.
     """
     return _boxes(seen, (0.5,), truth, _largest)
 
@@ -109,7 +110,7 @@ def max_box_acc(seen: Seen, *, truth: Truth = "whole") -> Scored:
     "max_box_acc_v2",
     title="MaxBoxAccV2",
     higher_is_better=True,
-    needs={"map", "mask"},
+    needs={"map", "mask", "boxes"},
     protocols={"wsol-v2": {"truth": "whole"}, "wsol-v2-components": {"truth": "components"}},
     unit="share of images",
     paper="arXiv:2007.04178",
@@ -118,6 +119,7 @@ def max_box_acc(seen: Seen, *, truth: Truth = "whole") -> Scored:
     equation="mean over d = 0.3, 0.5, 0.7 of [max over contours of {S > t_d} of IoU(box, box of M) >= d], "
     "t_d best on the other half of the images",
     held_out=best_elsewhere,
+    truth="box-else-mask",
 )
 def max_box_acc_v2(seen: Seen, *, truth: Truth = "whole") -> Scored:
     """The share of the IoUs 0.3, 0.5 and 0.7 that the best of the map's boxes reaches, each at its own threshold.
@@ -128,16 +130,25 @@ def max_box_acc_v2(seen: Seen, *, truth: Truth = "whole") -> Scored:
 
 
 def _boxes(seen: Seen, overlaps: tuple[float, ...], truth: Truth, find: Callable[[Binary], Extents]) -> Scored:
-    if seen.mask is None:
-        return _none(seen)
+    why = absent(seen, "box-else-mask")
     levels = _bytes(seen.map).byte().cpu().numpy()
     best = np.zeros((len(levels), CUTS))
-    for i, mask in enumerate(seen.mask.cpu().numpy()):
-        if mask.any() and levels[i].any():
-            wanted = _every(mask, holes=False) if truth == "components" else _around(mask)
-            best[i] = [_overlap(find(levels[i] > cut), wanted, mask.shape) for cut in range(CUTS)]
+    for i, level in enumerate(levels):
+        if not why[i] and level.any():
+            wanted = _wanted(seen, i, truth)
+            best[i] = [_overlap(find(level > cut), wanted, level.shape) for cut in range(CUTS)]
     ious = torch.from_numpy(best).to(seen.map.device)
-    return _curves(seen, [(ious >= overlap).double() for overlap in overlaps])
+    return _curves(seen, [(ious >= overlap).double() for overlap in overlaps], why)
+
+
+def _wanted(seen: Seen, i: int, truth: Truth) -> Extents:
+    """(n, 4): the object's boxes in whole pixels, as the authors' code cuts them off; the data's, or the mask's."""
+    boxes = boxes_of(seen)[i]
+    if boxes is not None:
+        return boxes.cpu().numpy().astype(np.int64)
+    assert seen.mask is not None, "an image without boxes and mask has a reason"
+    mask = seen.mask[i].cpu().numpy()
+    return _every(mask, holes=False) if truth == "components" else _around(mask)
 
 
 def _around(mask: Binary) -> Extents:
@@ -216,10 +227,10 @@ def _above(level: Tensor, counted: Tensor) -> Tensor:
     return histogram.flip(1).cumsum(1).flip(1)[:, 1:]
 
 
-def _curves(seen: Seen, curves: list[Tensor]) -> Scored:
+def _curves(seen: Seen, curves: list[Tensor], why: tuple[str, ...]) -> Scored:
     x = torch.arange(CUTS, dtype=torch.float64, device=seen.map.device) / CUTS
     best = torch.stack([curve.amax(1) for curve in curves]).mean(0)
-    return Scored(best, levels=(x.repeat(len(curves)), torch.cat(curves, 1)), inapplicable=absent(seen))
+    return Scored(best, levels=(x.repeat(len(curves)), torch.cat(curves, 1)), inapplicable=why)
 
 
 def _none(seen: Seen) -> Scored:

@@ -43,7 +43,8 @@ def records() -> list[PerImage]:
         pixels=pixels,
         reexplained={Noisy(0, 1): reexplained},
     )
-    batch = ImageBatch(NAMES, images, tuple(range(COUNT)), maps > 0.5, NAMES)
+    boxes = (None, *(torch.rand(n, 4) for n in range(COUNT - 1)))
+    batch = ImageBatch(NAMES, images, tuple(range(COUNT)), maps > 0.5, NAMES, boxes)
     return [pixels, reexplained, reference, seen, batch, MapBatch(maps, NAMES, statuses)]
 
 

@@ -23,7 +23,8 @@ class Study(StudySpec):
     Args:
         models: registered names, ``FILE.py:function``, or a mapping of names to networks (nn.Module or ModelSpec).
         datasets: registered names, or a mapping of names to data: ``(images, labels)``, ``(images, labels, masks)``,
-            a tensor (N, channels, H, W), a torch data set, or a Dataset.
+            ``(images, labels, masks, groups, boxes)``, a mapping of ``images``, ``labels``, ``masks``, ``boxes`` and
+            ``subset``, a tensor (N, channels, H, W), a torch data set, or a Dataset.
         layers: ``last`` (the default), ``stages``, or paths of modules; a mapping gives layers for each network.
         methods, metrics: registered names; ``{"name": ..., key: value}`` sets parameters, and ``metric@protocol``
             chooses a protocol.

@@ -56,7 +56,8 @@ def _reading(plugin: MetricPlugin, params: Mapping[str, Any]) -> dict[str, Any]:
     """How numbers under one protocol are read."""
     reading = plugin.reading_of(plugin.bind(params))
     better = "higher" if reading.higher_is_better else "lower"
-    return {"better": better, "unit": reading.unit, "range": _sides(reading.range), "equation": reading.equation}
+    plain = {"better": better, "unit": reading.unit, "range": _sides(reading.range), "equation": reading.equation}
+    return {**plain, "truth": reading.truth} if reading.truth else plain
 
 
 def _others(entry: dict[str, Any]) -> list[str]:
@@ -68,6 +69,7 @@ def _others(entry: dict[str, Any]) -> list[str]:
             low, high = reading["range"]
             bounds = f"{'-inf' if low is None else f'{low:g}'} to {'inf' if high is None else f'{high:g}'}"
             description = f"{reading['better']} is better, {reading['unit']}, {bounds}, {reading['equation']}"
+            description += f", truth {reading['truth']}" if reading.get("truth") else ""
             alike.setdefault(description, []).append(name)
     return [f"@{', @'.join(names)}: {description}" for description, names in alike.items()]
 
@@ -89,6 +91,7 @@ def show(entry: dict[str, Any]) -> None:
         f"{entry['forwards_per_image']} per image" if entry.get("forwards_per_image") else "",
         "control" if entry.get("control") else "",
         f"needs {', '.join(entry['needs'])}" if entry.get("needs") else "",
+        f"truth {entry['truth']}" if entry.get("truth") else "",
         f"protocols {', '.join(entry['protocols'])}" if entry.get("protocols") else "",
         entry["paper"],
     ]

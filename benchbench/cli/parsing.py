@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import BenchError
 
-_KEY = re.compile(r"[A-Za-z_]\w*=")
+_KEY = re.compile(r"(subset\.)?[A-Za-z_]\w*=")
 _SPECIAL = ",:\"'"
 
 

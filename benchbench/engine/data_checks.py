@@ -1,8 +1,9 @@
-"""What is asked of the data before anything runs: masks for metrics that need them, images of a network's range."""
+"""What is asked of the data before anything runs: the truth that metrics need, images of a network's range."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias
 
 from torch import Tensor
 
@@ -13,21 +14,43 @@ from ..study.spec import StudySpec
 from ..types import Dataset, Sample
 from . import cautions
 
+Test: TypeAlias = Callable[[Sample], bool]
+_ASKED: dict[
+    str, tuple[str, tuple[str, ...], Test]
+] = {  # by truth: in words, what a dataset may say, what a sample has
+    "mask": ("masks", ("masked",), lambda sample: sample.mask is not None),
+    "box": ("boxes", ("boxed",), lambda sample: sample.boxes is not None),
+    "either": (
+        "masks or boxes",
+        ("masked", "boxed"),
+        lambda sample: not (sample.mask is None and sample.boxes is None),
+    ),
+}
+_HINTS = {
+    "mask": "Give (images, labels, masks), or folder: masks: PATH; or leave the metric out",
+    "box": "Give (images, labels, None, None, boxes), or data with boxes such as voc2012; or leave the metric out",
+    "either": "Give (images, labels, masks), or data with boxes or masks such as voc2012; or leave the metric out",
+}
 
-def refuse_without_masks(study: StudySpec, shards: Sequence[Shard]) -> None:
-    """Refuse a metric that needs masks where no sample of the study has one.
 
-    A dataset may say so by an attribute ``masked``; otherwise samples are read until one has a mask.
+def refuse_without_truth(study: StudySpec, shards: Sequence[Shard]) -> None:
+    """Refuse a metric that needs masks or boxes where no sample of the study has them.
+
+    A dataset may say so by the attributes ``masked`` and ``boxed``; otherwise samples are read until one has them.
 
     Raises:
         BenchError: it names the metrics and the datasets.
     """
-    metrics = [metric.label for metric in study.metrics if "mask" in metric.plugin.needs]
-    if not metrics or any(_has_mask(shard) for shard in shards):
-        return
-    names = join_words(dict.fromkeys(shard.dataset_name for shard in shards))
-    hint = "Give (images, labels, masks), or folder: masks: PATH; or leave the metric out"
-    raise BenchError(f"{join_words(metrics)} needs masks, and {names} has none", where="metrics", hint=hint)
+    asking: dict[str, list[str]] = {}
+    for metric in study.metrics:
+        truth = metric.plugin.reading_of(metric.params).truth
+        if truth:
+            asking.setdefault(truth if truth in _ASKED else "either", []).append(metric.label)
+    for truth, metrics in asking.items():
+        if not any(_knows(shard, truth) for shard in shards):
+            names = join_words(dict.fromkeys(shard.dataset_name for shard in shards))
+            message = f"{join_words(metrics)} needs {_ASKED[truth][0]}, and {names} has none"
+            raise BenchError(message, where="metrics", hint=_HINTS[truth])
 
 
 def image_cautions(shards: Sequence[Shard]) -> list[str]:
@@ -41,19 +64,18 @@ def image_cautions(shards: Sequence[Shard]) -> list[str]:
     return sentences
 
 
-def _has_mask(shard: Shard) -> bool:
-    known = getattr(shard.dataset, "masked", None)
-    if isinstance(known, bool):
-        return known
-    masked = [sample.mask is not None for sample in _up_to_a_mask(shard)]
-    return any(masked) or not masked  # of a shard that cannot be read nothing is known
-
-
-def _up_to_a_mask(shard: Shard) -> Iterator[Sample]:
+def _knows(shard: Shard, truth: str) -> bool:
+    """Whether a sample of the shard has the truth; true of a shard that cannot be read, of which nothing is known."""
+    _, flags, has = _ASKED[truth]
+    known = [getattr(shard.dataset, flag, None) for flag in flags]
+    if all(isinstance(flag, bool) for flag in known):
+        return any(known)
+    read = False
     for sample in _samples(shard.dataset, shard.indices):
-        yield sample
-        if sample.mask is not None:
-            return
+        read = True
+        if has(sample):
+            return True
+    return not read
 
 
 def _samples(dataset: Dataset, indices: Sequence[int]) -> Iterator[Sample]:

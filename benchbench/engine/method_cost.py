@@ -103,7 +103,7 @@ def _readable(cell: CostCell, most: int) -> tuple[list[str], list[Tensor], list[
         if len(images) == most:
             break
         try:
-            _, image, mask = load_sample(cell.shard.dataset, index, cell.shard.model.preprocess)
+            _, image, mask, _ = load_sample(cell.shard.dataset, index, cell.shard.model.preprocess)
         except BenchError as error:
             reason = str(error)
             continue

@@ -40,7 +40,9 @@ def describe(
         "seed": study.seed,
         "versions": {"python": platform.python_version(), **_versions()},
         "models": [{**model, "title": networks[model["name"]]} for model in models],
-        "datasets": [{**_dataset(name, data, shards), "title": data_titles[name]} for name, data in datasets.items()],
+        "datasets": [
+            {**_dataset(name, data, shards, models), "title": data_titles[name]} for name, data in datasets.items()
+        ],
         "methods": [_method(choice) for choice in study.methods],
         "metrics": [_metric(choice) for choice in study.metrics],
     }
@@ -108,10 +110,10 @@ def warnings(spec: ModelSpec, prepared: Prepared) -> tuple[str, ...]:
     return tuple(text for text in (spec.warning, scored) if text)
 
 
-def data_warnings(datasets: Mapping[str, Dataset]) -> list[str]:
-    """What must be said loudly of the data: what each dataset says of itself under ``warning``."""
-    texts = {name: data.about.get("warning") for name, data in datasets.items()}
-    return [f"datasets: {name}: {warning}" for name, warning in texts.items() if warning]
+def data_warnings(*models: Mapping[str, Dataset]) -> list[str]:
+    """What must be said loudly of the data: what each dataset, as each model has it, says under ``warning``."""
+    texts = [(name, data.about.get("warning")) for datasets in models for name, data in datasets.items()]
+    return list(dict.fromkeys(f"datasets: {name}: {warning}" for name, warning in texts if warning))
 
 
 def describe_model(model: ReadyModel, spec: ModelSpec, prepared: Prepared) -> dict[str, Any]:
@@ -135,7 +137,28 @@ def describe_model(model: ReadyModel, spec: ModelSpec, prepared: Prepared) -> di
     }
 
 
-def _dataset(name: str, data: Dataset, shards: Sequence[Shard]) -> dict[str, Any]:
+def data_notes(datasets: Mapping[str, Dataset]) -> dict[str, dict[str, str]]:
+    """By dataset, what depends on the network: how classes were matched, and which samples a subset left."""
+    notes = {
+        name: {key: data.about[key] for key in _OF_NETWORK if key in data.about} for name, data in datasets.items()
+    }
+    return {name: note for name, note in notes.items() if note}
+
+
+_OF_NETWORK = ("classes", "subset")
+
+
+def _about(name: str, data: Dataset, models: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """What the dataset says of itself; where networks differ in it, what it says for each of them."""
+    about = dict(data.about)
+    for key in _OF_NETWORK:
+        notes = {model["name"]: model.get("data", {}).get(name, {}).get(key, "as they are") for model in models}
+        if len(set(notes.values())) > 1:
+            about[key] = "; ".join(f"{model}: {note}" for model, note in notes.items())
+    return about
+
+
+def _dataset(name: str, data: Dataset, shards: Sequence[Shard], models: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     dataset_shards = [shard for shard in shards if shard.dataset_name == name]
     names = [sample for shard in dataset_shards for sample in shard.ids]
     used = [mark for shard in dataset_shards for mark in shard.fingerprints]
@@ -145,7 +168,7 @@ def _dataset(name: str, data: Dataset, shards: Sequence[Shard]) -> dict[str, Any
         "used": len(used),
         "fingerprint": digest(used)[:16],
         "samples": dict(zip(names, (digest(mark)[:16] for mark in used), strict=True)),
-        "about": dict(data.about),
+        "about": _about(name, data, models),
     }
 
 
@@ -181,6 +204,7 @@ def _metric(choice: MetricChoice) -> dict[str, Any]:
         "range": [side if math.isfinite(side) else None for side in reading.range],
         "parameters": dict(choice.params),
         "needs": sorted(plugin.needs),
+        **({"truth": reading.truth} if reading.truth else {}),
         "code": plugin.source_digest,
     }
 

@@ -29,7 +29,7 @@ from ..study.requests import probes_of
 from ..study.spec import ModelChoice, StudySpec
 from ..types import CostShare
 from . import tables
-from .data_checks import image_cautions, refuse_without_masks
+from .data_checks import image_cautions, refuse_without_truth
 from .dataset_maps import derive
 from .device import deterministic_cudnn, device_of
 from .input_check import input_suspicions
@@ -116,10 +116,10 @@ def _run(study: StudySpec, store: Store, progress: Progress, before: Mapping[str
     keep_memory()
     plans, loaded = _survey(study, device, progress)
     pieces = [task.shard for task in plans[0].tasks]
-    refuse_without_masks(study, pieces)
+    refuse_without_truth(study, pieces)
     cautions = [
         *(caution for plan in plans for caution in plan.warnings),
-        *data_warnings(plans[0].datasets),
+        *data_warnings(*(plan.datasets for plan in plans)),
         *image_cautions(pieces),
     ]
     for caution in cautions:

@@ -17,6 +17,8 @@ from ..datasets.sources.accept import as_label
 from ..digests import digest
 from ..errors import BenchError, message_of
 from ..failures import as_bench_error
+from ..maps.box_region import filled
+from ..models.boxes import check_boxes, clipped, framed_boxes
 from ..models.preprocess import denormalise, prepare
 from ..plugin_guard import no_exit
 from ..results.store import Store, mask_of
@@ -37,6 +39,7 @@ class LoadedSample:
     label: int | None
     mask: Tensor | None
     photo: str
+    boxes: Tensor | None = None
 
     @property
     def kind(self) -> tuple[tuple[int, ...], bool]:
@@ -109,18 +112,19 @@ def _load(shard: Shard, k: int, store: Store) -> _SampleResult:
     """The k-th sample of a shard."""
     name, label, known = shard.ids[k], None, False
     try:
-        sample, image, mask = load_sample(shard.dataset, shard.indices[k], shard.model.preprocess)
+        sample, image, mask, boxes = load_sample(shard.dataset, shard.indices[k], shard.model.preprocess)
         label, known = sample.label, True
         _check_label(shard.target, label, shard.model.classes)
     except BenchError as error:
         return _SampleResult(None, message_of(error), label, known)
-    outlined = "" if mask is None else hashlib.sha256(mask.contiguous().numpy().tobytes()).hexdigest()
+    shown = mask if mask is not None or boxes is None else filled(boxes, image.shape[1:])  # what the report outlines
+    outlined = "" if shown is None else hashlib.sha256(shown.contiguous().numpy().tobytes()).hexdigest()
     photo = f"{digest('photo', shard.fingerprints[k], vars(shard.model.preprocess), name, outlined)}.jpg"
-    if not store.has_photo(photo, mask is not None):
-        _store_photo(photo, image, mask, shard, store)
+    if not store.has_photo(photo, shown is not None):
+        _store_photo(photo, image, shown, shard, store)
     picture = hashlib.sha256(f"{tuple(image.shape)} ".encode() + image.contiguous().numpy().tobytes()).hexdigest()
     origin = {"picture": picture[:16], "group": sample.group}
-    return _SampleResult(LoadedSample(name, image, label, mask, photo), "", label, known, origin)
+    return _SampleResult(LoadedSample(name, image, label, mask, photo, boxes), "", label, known, origin)
 
 
 def chunks(loaded: Sequence[LoadedSample], size: int, device: torch.device) -> Iterator[ImageBatch]:
@@ -135,7 +139,15 @@ def chunks(loaded: Sequence[LoadedSample], size: int, device: torch.device) -> I
                 tuple(s.label for s in part),
                 _stacked([s.mask for s in part if s.mask is not None], device) if masked else None,
                 tuple(s.photo for s in part),
+                _boxes_of(part, device),
             )
+
+
+def _boxes_of(part: Sequence[LoadedSample], device: torch.device) -> tuple[Tensor | None, ...]:
+    """Per image; empty where no image has boxes."""
+    if all(sample.boxes is None for sample in part):
+        return ()
+    return tuple(None if sample.boxes is None else sample.boxes.to(device) for sample in part)
 
 
 def _stacked(tensors: Sequence[Tensor], device: torch.device) -> Tensor:
@@ -161,20 +173,24 @@ def _store_photo(name: str, image: Tensor, mask: Tensor | None, shard: Shard, st
         store.write_photo(mask_of(name), partial(drawn.save, format="PNG"))
 
 
-def load_sample(dataset: Dataset, index: int, preprocess: Preprocess) -> tuple[Sample, Tensor, Tensor | None]:
-    """A sample, its image (channels, H, W) as the network sees it, and its mask (H, W) in the same frame.
+def load_sample(
+    dataset: Dataset, index: int, preprocess: Preprocess
+) -> tuple[Sample, Tensor, Tensor | None, Tensor | None]:
+    """A sample, its image (channels, H, W) as the network sees it, its mask (H, W) and boxes (n, 4) in the same frame.
 
     Raises:
         BenchError: it cannot be decoded, or is not what the network takes.
     """
-    sample = _sample(dataset, index)
+    sample = read_sample(dataset, index)
     if isinstance(sample.image, Tensor):
-        return sample, sample.image.float(), sample.mask
+        boxes = None if sample.boxes is None else clipped(check_boxes(sample.boxes), sample.image.shape[1:])
+        return sample, sample.image.float(), sample.mask, boxes
     image, mask = prepare(sample.image, sample.mask, preprocess)
-    return sample, image, mask
+    boxes = None if sample.boxes is None else framed_boxes(sample.boxes, sample.image.size, preprocess)
+    return sample, image, mask, boxes
 
 
-def _sample(dataset: Dataset, index: int) -> Sample:
+def read_sample(dataset: Dataset, index: int) -> Sample:
     """A sample of a dataset, which may be anyone's code, with its label as a plain number.
 
     Raises:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -20,7 +21,9 @@ from ..network.proven_layers import proven_layers
 from ..study.plan import CostCell, ReadyModel, Task, cost_cells, named_targets, shards, tasks
 from ..study.spec import ModelChoice, StudySpec
 from ..types import INPUT, Dataset, ModelSpec
-from .provenance import describe_model, machine, warnings
+from .class_match import on_outputs
+from .network_subsets import ask_network, chosen_part
+from .provenance import data_notes, describe_model, machine, warnings
 from .ready_model import ready_model
 from .sample_loader import load_sample
 from .study_sources import (
@@ -105,12 +108,17 @@ def _load(spec: ModelSpec, study: StudySpec, device: torch.device) -> LoadedMode
     model = ready_model(spec, study, example, settings)
     spec = with_checked_names(spec, model)
     model = _captured(model, spec.network, prepared, proof, study)
+    if not is_scored(spec.network):  # a score has no classes
+        loaded = {label: on_outputs(data, spec.classes, model.classes, spec.name) for label, data in loaded.items()}
+    ask = partial(ask_network, spec, study, device, sizing.batch)
+    chosen = {choice.label: chosen_part(choice, loaded[choice.label], spec, study, ask) for choice in study.datasets}
+    datasets = {name: chosen[label] for label in loaded for name in named_targets(label, study)}
     pieces = [s for name, dataset in datasets.items() for s in shards(model, dataset, name, targets[name], study)]
     firsts = {shard.dataset_name: shard for shard in reversed(pieces)}
     here = machine(device)
     plan = ModelPlan(
         model,
-        describe_model(model, spec, prepared),
+        {**describe_model(model, spec, prepared), **({"data": notes} if (notes := data_notes(datasets)) else {})},
         warnings(spec, prepared),
         datasets,
         tuple(tasks(shard, study) for shard in pieces),

@@ -19,6 +19,7 @@ from ..cost.ledger import User
 from ..errors import BenchError
 from ..evaluation.evaluate import evaluate, merge
 from ..failures import Failure, attempt, in_pieces
+from ..maps.box_region import filled
 from ..maps.health import health
 from ..maps.map_batch import MapBatch
 from ..network.custom_score import is_scored
@@ -185,7 +186,7 @@ def reference_batch(
     )
     pixels = pixels_of(chunk, desk.study.seed, shard.model.preprocess)
     return ReferenceBatch(
-        desk.network, desk.scorer, chunk.ids, pixels, chunk.masks, targets, predicted, desk.study.seed
+        desk.network, desk.scorer, chunk.ids, pixels, chunk.masks, targets, predicted, desk.study.seed, chunk.boxes
     )
 
 
@@ -222,9 +223,17 @@ def _note_predictions(chunk: ImageBatch, batch: CapturedBatch, pages: _CellDraft
             "predicted": int(batch.captured.logits[i].argmax()),
             "probability": probability[i],
             "photo": chunk.photos[i],
-            "object_share": None if chunk.masks is None else float(chunk.masks[i].double().mean()),
+            "object_share": _object_share(chunk, i),
             "reason": "",
         }
+
+
+def _object_share(chunk: ImageBatch, i: int) -> float | None:
+    """The part of the image that its mask covers, or its boxes where it has no mask."""
+    boxes = chunk.boxes[i] if chunk.boxes else None
+    if chunk.masks is not None:
+        return float(chunk.masks[i].double().mean())
+    return None if boxes is None else float(filled(boxes, chunk.images.shape[2:]).double().mean())
 
 
 def _note_maps(cell: MapCell, chunk: ImageBatch, number: int, maps: MapBatch, pages: _CellDrafts, store: Store) -> None:

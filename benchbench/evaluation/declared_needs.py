@@ -15,6 +15,7 @@ LENT: dict[str, tuple[str, ...]] = {  # by attribute of Seen the needs that lend
     "map": ("map",),
     "raw": ("map",),
     "mask": ("mask",),
+    "boxes": ("boxes",),
     "pixels": ("pixels", "probes", "network"),
     "reexplained": ("reexplain",),
     "explainer": ("network",),

@@ -197,7 +197,8 @@ def _seen(
     p, z = whole.probability.clone(), whole.logit.clone()  # a metric may write into what it is given
     masks = None if batch.masks is None else batch.masks.clone()
     values = (scores.probability.clone(), scores.logit.clone(), scores.correct.clone(), p, z, height.clone())
-    return Seen(*values, masks, raw.clone(), batch.pixels, reexplained)
+    boxes = tuple(None if known is None else known.clone() for known in batch.boxes)
+    return Seen(*values, masks, raw.clone(), batch.pixels, reexplained, boxes=boxes)
 
 
 def _reexplained_of(

@@ -85,10 +85,16 @@ def _prepare_mask(mask: Tensor, preprocess: Preprocess) -> Tensor:
     return torch.from_numpy(np.array(_frame(picture, preprocess, Image.Resampling.NEAREST)) > 0)
 
 
+def placed(size: tuple[int, int], preprocess: Preprocess) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Of a photograph of ``size`` (width, height): its size when resized, and the left and top of the centre crop."""
+    resized = _resized(size, preprocess.resize)
+    left, top = (round((side - preprocess.crop) / 2) for side in resized)
+    return resized, (left, top)
+
+
 def _frame(image: Image.Image, preprocess: Preprocess, resample: Image.Resampling) -> Image.Image:
     """The centre (crop x crop) of the image with its shorter side resized."""
-    resized = _resized(image.size, preprocess.resize)
-    left, top = (round((side - preprocess.crop) / 2) for side in resized)
+    resized, (left, top) = placed(image.size, preprocess)
     right, bottom = left + preprocess.crop, top + preprocess.crop
     if max(resized) <= MAX_ASPECT * preprocess.resize:
         whole = image if image.size == resized else image.resize(resized, resample)

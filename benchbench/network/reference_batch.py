@@ -23,6 +23,7 @@ class ReferenceBatch(PerImage):
         ids, masks: of the images; the masks (B, H, W), if any.
         targets, predicted: (B,), the classes explained, and the most likely ones.
         seed: the study's.
+        boxes: per image its boxes (n, 4), or None where unknown; empty where no image has any.
     """
 
     network: nn.Module
@@ -33,6 +34,7 @@ class ReferenceBatch(PerImage):
     targets: Tensor
     predicted: Tensor
     seed: int
+    boxes: tuple[Tensor | None, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ids)

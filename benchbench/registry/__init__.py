@@ -1,6 +1,6 @@
 """How methods, metrics, networks and data sets are registered and found."""
 
-from ..vocabulary import FAMILIES, METRIC_NEEDS, NEEDS
+from ..vocabulary import FAMILIES, METRIC_NEEDS, NEEDS, TRUTHS
 from .decorators import dataset, method, metric, model
 from .importing import load_file
 from .plugin import DatasetPlugin, MethodPlugin, MetricPlugin, MetricReading, ModelPlugin, Parameter, Plugin
@@ -14,6 +14,7 @@ __all__ = [
     "METRIC_NEEDS",
     "MODELS",
     "NEEDS",
+    "TRUTHS",
     "DatasetPlugin",
     "MethodPlugin",
     "MetricPlugin",

@@ -11,6 +11,7 @@ from ..errors import BenchError, nearest
 from ..vocabulary import FAMILIES as FAMILIES
 from ..vocabulary import METRIC_NEEDS as METRIC_NEEDS
 from ..vocabulary import NEEDS as NEEDS
+from ..vocabulary import TRUTHS as TRUTHS
 from .importing import load_file as load_file
 from .plugin import DatasetPlugin as DatasetPlugin
 from .plugin import MethodPlugin as MethodPlugin
@@ -87,6 +88,7 @@ def metric(
     ranks_only: bool = False,
     held_out: Callable[..., Any] | None = None,
     pooled: Callable[..., Any] | None = None,
+    truth: str = "",
 ) -> Callable[[F], F]:
     """Register a metric: a function of a Seen that returns a Scored.
 
@@ -108,14 +110,16 @@ def metric(
         family: the group in reports, a word of ``benchbench.registry.FAMILIES``.
         range: the smallest and the largest possible value; infinite on a side without a bound.
         equation: the definition, in words or symbols.
-        reading: from the parameters to whatever of ``higher_is_better``, ``unit``, ``range`` and ``equation`` is
-            different with them, as a mapping.
+        reading: from the parameters to whatever of ``higher_is_better``, ``unit``, ``range``, ``equation`` and
+            ``truth`` is different with them, as a mapping.
         ranks_only: whether any increasing change of the map's values leaves the value as it is.
         held_out: from the thresholds (S,), the scores (N, S) of ``Scored.levels`` for all images of a method, and the
             fold (N,) of each image, 0 or 1, to values (N,): each image is scored at the threshold that is best on the
             other fold. NaN if the other fold is empty.
         pooled: from sums (R, S) over images of ``Scored.levels`` to values (R,) of the whole data set, for
             pooled.parquet.
+        truth: where the object is, for a metric that asks: a word of ``benchbench.registry.TRUTHS``. If not given, what
+            ``needs`` names: ``mask``, ``box``, or ``mask-else-box`` for both.
 
     Returns:
         A decorator that returns the function as it is.
@@ -139,7 +143,9 @@ def metric(
         raise BenchError("protocols is empty", where=f"metric {name}", hint=hint)
     if family not in FAMILIES:
         raise BenchError(f"unknown family {family!r}", where=f"metric {name}", hint=nearest(family, FAMILIES))
-    title = title or name.replace("_", " ")
+    title, truth = title or name.replace("_", " "), truth or _truth_of(wanted)
+    if truth and truth not in TRUTHS:
+        raise BenchError(f"unknown truth {truth!r}", where=f"metric {name}", hint=nearest(truth, TRUTHS))
     return _adder(
         METRICS,
         lambda f: MetricPlugin(
@@ -160,6 +166,7 @@ def metric(
             ranks_only=ranks_only,
             held_out=held_out,
             pooled=pooled,
+            truth=truth,
         ),
     )
 
@@ -203,6 +210,11 @@ def dataset(name: str, *, needs: str | Iterable[str] = (), title: str = "", pape
         ...     return torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(seed)), [0, 1]
     """
     return _adder(DATASETS, lambda f: _titled(DatasetPlugin(name, f, paper, title, _set(needs))))
+
+
+def _truth_of(needs: frozenset[str]) -> str:
+    known = {frozenset({"mask"}): "mask", frozenset({"boxes"}): "box", frozenset({"mask", "boxes"}): "mask-else-box"}
+    return known.get(needs & {"mask", "boxes"}, "")
 
 
 def _adder(registry: Registry[Any], make: Callable[[Callable[..., Any]], Plugin]) -> Callable[[F], F]:

@@ -175,12 +175,14 @@ class MetricReading:
         unit: in words.
         range: what the values lie in; infinite on a side without a bound.
         equation: in words or symbols.
+        truth: a word of TRUTHS, where the metric compares the map with the object; or "".
     """
 
     higher_is_better: bool
     unit: str
     range: tuple[float, float]
     equation: str
+    truth: str = ""
 
 
 @dataclass(frozen=True)
@@ -191,11 +193,12 @@ class MetricPlugin(Plugin):
     it wants; ``views`` likewise, the views on which it wants the method's map again. ``protocols`` maps a protocol's
     name to parameters; the first one is the default. ``family``: one of FAMILIES. ``range``: what its values lie in.
     ``equation``: in words or symbols. ``reading`` takes the metric's parameters and returns what is different with
-    them, of higher_is_better, unit, range and equation: a mapping, empty where nothing is. ``ranks_only``: its value
-    stays under any increasing change of the map's values. ``held_out``: from the x (S,) and y (N, S) of
+    them, of higher_is_better, unit, range, equation and truth: a mapping, empty where nothing is. ``ranks_only``: its
+    value stays under any increasing change of the map's values. ``held_out``: from the x (S,) and y (N, S) of
     ``Scored.levels`` for all images of one method, and the fold (N,) of each, 0 or 1, to the values (N,) that stand in
     the table: what is chosen on other images. NaN where there are none. ``pooled``: from sums (R, S) over images of
     the y of ``Scored.levels`` to values (R,) of the whole data, which have a table of their own, pooled.parquet.
+    ``truth``: a word of TRUTHS, what the map is compared with; "" where it is not compared with the object.
     """
 
     needs: frozenset[str] = frozenset()
@@ -211,6 +214,7 @@ class MetricPlugin(Plugin):
     ranks_only: bool = False
     held_out: Callable[..., Any] | None = None
     pooled: Callable[..., Any] | None = None
+    truth: str = ""
 
     def bind(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """As of any plugin; and the probes can be made of them."""
@@ -226,12 +230,12 @@ class MetricPlugin(Plugin):
         return bound
 
     def reading_of(self, params: Mapping[str, Any]) -> MetricReading:
-        """Direction, unit, range and equation with these parameters, all of them: see ``bind``.
+        """Direction, unit, range, equation and truth with these parameters, all of them: see ``bind``.
 
         Raises:
             BenchError: ``reading`` names something else, or a range that is empty.
         """
-        base = MetricReading(self.higher_is_better, self.unit, self.range, self.equation)
+        base = MetricReading(self.higher_is_better, self.unit, self.range, self.equation, self.truth)
         changes = dict(self.reading(**params)) if self.reading else {}
         known = [each.name for each in fields(MetricReading)]
         for key in changes:

@@ -93,7 +93,7 @@ class Record:
         maps: one row per saliency map: model, dataset, sample, target, layer, method, file, row, cells, distinct, ties.
         photos: one row per explained image: model, dataset, sample, target, target_name, label, label_name,
             probability, file (a JPEG of what the network saw, in photos/), object_share (the share of that picture
-            that the mask covers; missing without a mask).
+            that the mask covers, or the boxes without a mask; else missing).
     """
 
     folder: Path

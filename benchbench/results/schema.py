@@ -61,7 +61,7 @@ PHOTOS = {
     "label_name": "string",
     "probability": "float64",
     "file": "string",  # in photos/
-    "object_share": "float64",  # of the picture that its mask covers; missing where there is no mask
+    "object_share": "float64",  # of the picture that its mask covers, or its boxes without one; else missing
 }
 POOLED = {
     "model": "string",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..registry import DatasetPlugin, MethodPlugin, MetricPlugin, ModelPlugin
+from .subset import Subset
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,17 +27,27 @@ class ModelChoice:
 
 @dataclass(frozen=True, eq=False)
 class DatasetChoice:
-    """Data asked for: a registered dataset, or a value (a Dataset, tensors, a list of photographs)."""
+    """Data asked for: a registered dataset, or a value (a Dataset, tensors, a list of photographs), or a part of it."""
 
     label: str
     params: Mapping[str, Any] = field(default_factory=dict)
     plugin: DatasetPlugin | None = None
     value: Any = None
+    subset: Subset | None = None
+
+    @property
+    def own_label(self) -> str:
+        """The label of data that the user has not named: parameters and subset that are not the defaults."""
+        label = self.label if self.plugin is None else self.plugin.label(self.params)
+        return f"{label} [{self.subset.words}]" if self.subset and self.plugin else label
 
     @property
     def title(self) -> str:
         """The name in reports: the user's, or the data's display name."""
-        return _title(self)
+        if self.plugin is None or self.label != self.own_label:
+            return self.label
+        part = f" ({self.subset.words})" if self.subset else ""
+        return self.plugin.display_name(self.params) + part
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +98,7 @@ class MetricChoice:
         return f"{self.name}@{self.protocol}"
 
 
-def _title(choice: ModelChoice | DatasetChoice | MethodChoice) -> str:
+def _title(choice: ModelChoice | MethodChoice) -> str:
     if choice.plugin is None or choice.label != choice.plugin.label(choice.params):
         return choice.label
     return choice.plugin.display_name(choice.params)

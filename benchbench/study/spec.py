@@ -28,6 +28,7 @@ from .choices import MetricChoice as MetricChoice
 from .choices import ModelChoice as ModelChoice
 from .study_file import is_named, name_and_params, read_each, user_name
 from .study_file import read_yaml as read_yaml
+from .subset import Subset, subset_in
 
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
 _PLAIN = ("target", "samples", "seed", "device", "engine", "batch", "score", "precision", "compile", "workers")
@@ -206,9 +207,20 @@ def _dataset(item: Any) -> DatasetChoice:
         return item
     user, item = user_name(item)
     if user and not is_named(item):
-        return DatasetChoice(user, value=item)
-    choice = DatasetChoice(*_registered(DATASETS, item))
-    return replace(choice, label=user) if user else choice
+        part, item = _part_of_value(item)
+        return DatasetChoice(user, value=item, subset=part)
+    name, _ = name_and_params(item)
+    part, item = subset_in(item, DATASETS[name].parameters)
+    choice = DatasetChoice(*_registered(DATASETS, item), subset=part)
+    return replace(choice, label=user or choice.own_label)
+
+
+def _part_of_value(item: Any) -> tuple[Subset | None, Any]:
+    """The subset of data from Python: of a mapping of images and labels, its key ``subset``."""
+    if not isinstance(item, Mapping) or "subset" not in item:
+        return None, item
+    part, _ = subset_in({"subset": item["subset"]}, ())
+    return part, {key: value for key, value in item.items() if key != "subset"}
 
 
 def read_method(item: Any) -> MethodChoice:
@@ -253,6 +265,10 @@ def _metric_of(item: Any) -> MetricChoice:
 
 def _plain_item(choice: ModelChoice | DatasetChoice) -> Any:
     parameters = {k: str(v) if isinstance(v, Path) else v for k, v in choice.params.items() if v is not None}
+    if isinstance(choice, DatasetChoice) and choice.subset:
+        parameters["subset"] = choice.subset.given
+        if choice.plugin is not None and choice.label == choice.own_label:
+            return {"name": choice.plugin.name, **parameters}
     if choice.plugin is not None and choice.label != choice.plugin.label(choice.params):
         return {"name": choice.plugin.name, **parameters, "as": choice.label}
     return {"name": choice.label, **parameters} if parameters else choice.label

@@ -72,6 +72,9 @@ class Sample:
         mask: bool (H, W) at the image's size, true on the object that ``label`` names; None where unknown.
         group: what the image shares with others that are not independent of it: a patient, an object, a film; None
             where it is independent. Tests and intervals count each group once.
+        boxes: float (N, 4), the N boxes of the objects that ``label`` names, each x0, y0, x1, y1 in pixels of ``image``
+            as it is here, half-open: x1 - x0 is the width. None where unknown. VOC's corners (1-based, inclusive) are
+            x - 1, y - 1, x, y of this form; COCO's x, y, width, height are x, y, x + width, y + height.
 
     Example:
         >>> bb.Sample("scan-7", torch.zeros(1, 8, 8), label=1, group="patient-3").group
@@ -83,6 +86,7 @@ class Sample:
     label: int | None = None
     mask: Tensor | None = None
     group: str | None = None
+    boxes: Tensor | None = None
 
 
 class Dataset(Protocol):
@@ -90,7 +94,11 @@ class Dataset(Protocol):
 
     ``dataset[i]`` raises BenchError where a file cannot be decoded: the sample's rows
     become ``failed``, with its reason. A dataset may have an attribute ``groups``, the ``Sample.group`` of each id in
-    order: groups are then known of images that cannot be decoded, and may change without any work done again.
+    order: groups are then known of images that cannot be decoded, and may change without any work done again. Other
+    attributes that it may have: ``labels``, the ``Sample.label`` of each id, so that a subset is chosen without
+    decoding; ``masked`` and ``boxed``, whether any sample has a mask or boxes; ``class_names``, by label, where the
+    labels are the data's own numbers, so that they are matched with the network's classes by name (``names_decide =
+    False``: only if all names agree).
 
     Example:
         >>> class Two:

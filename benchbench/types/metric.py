@@ -111,8 +111,8 @@ class Seen(PerImage):
     """What a metric is given: the network's answers to the metric's own probes, for a batch of maps.
 
     The engine lends what the metric's ``needs`` name: "probes" the answers and ``pixels``, "map" ``map`` and ``raw``,
-    "mask" ``mask``, "pixels" ``pixels``, "reexplain" ``reexplained``, "network" ``explainer`` and ``pixels``. To read
-    anything else raises an error that says which need is missing.
+    "mask" ``mask``, "boxes" ``boxes``, "pixels" ``pixels``, "reexplain" ``reexplained``, "network" ``explainer`` and
+    ``pixels``. To read anything else raises an error that says which need is missing.
 
     Attributes:
         probability: (B, P), the target's softmax probability on each probe, in the order of the metric's probes.
@@ -126,6 +126,8 @@ class Seen(PerImage):
         pixels: the images; None only in a test that does not need them.
         reexplained: by view, in the order of the metric's views, the method's maps there.
         explainer: what made the maps, for a metric that needs "network"; else None.
+        boxes: per image the boxes (n, 4) of the object, x0, y0, x1, y1 in pixels of the map, half-open, clipped to it;
+            (0, 4) where the crop left none, None where the dataset tells none of the image. Empty where it tells none.
 
     Example:
         >>> from benchbench.types import Remove
@@ -146,3 +148,4 @@ class Seen(PerImage):
     pixels: Pixels | None = None
     reexplained: Mapping[View, Reexplained] = field(default_factory=dict)
     explainer: Explainer | None = None
+    boxes: tuple[Tensor | None, ...] = ()

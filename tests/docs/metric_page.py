@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from itertools import groupby
 
 from benchbench.evaluation.probe_scores import forwards
-from benchbench.registry import FAMILIES, METRIC_NEEDS, METRICS, MetricPlugin, MetricReading
+from benchbench.registry import FAMILIES, METRIC_NEEDS, METRICS, TRUTHS, MetricPlugin, MetricReading
 from benchbench.types.views import View, singles
 
 from .pages import ROOT, _cell, _link, _paragraphs
@@ -76,6 +76,7 @@ def _entry(plugin: MetricPlugin) -> list[str]:
     lines += ["", f"**Reading.** {_better(reading)} is better; {_range(reading)}; unit: {reading.unit}{ranks}."]
     lines += [f"Under {reading_text}." for reading_text in _otherwise(plugin, reading)]
     lines += ["", "**Needs.** " + "; ".join(f"`{n}`: {METRIC_NEEDS[n]}" for n in sorted(plugin.needs)) + "."]
+    lines += ["", f"**Truth.** `{reading.truth}`: {TRUTHS[reading.truth]}."] if reading.truth else []
     lines += ["", f"**Source.** {_link(plugin.paper)}" if plugin.paper else "**Source.** benchbench's own."]
     lines += ["", "| protocol | parameters | forwards per map | per image | again |", "|---|---|---|---|---|"]
     for name in plugin.protocols:
@@ -95,6 +96,7 @@ def _otherwise(plugin: MetricPlugin, default: MetricReading) -> list[str]:
         alike.setdefault(plugin.reading_of(plugin.bind(params)), []).append(f"`{name}`")
     return [
         f"{', '.join(names)}: {reading.equation}; {_better(reading)} is better; {_range(reading)}; unit: {reading.unit}"
+        + (f"; truth: `{reading.truth}`" if reading.truth else "")
         for reading, names in alike.items()
         if reading != default
     ]

@@ -27,6 +27,7 @@ from benchbench.cli.parsing import items
 from benchbench.registry import DATASETS, METHODS, METRICS, MODELS
 from benchbench.study.spec import StudySpec, read_metric
 from benchbench.study.study_file import name_and_params
+from benchbench.study.subset import subset_in
 from benchbench.suites.disturbances import Disturbances
 
 from .blocks import Block, blocks, commands
@@ -192,8 +193,9 @@ def read_names(params: dict[str, Any]) -> None:
         if name not in PLUGINS:
             read_metric(item)
     for item in items(params.get("datasets") or ""):
-        name, parameters = name_and_params(item)
-        DATASETS[name].bind(parameters)
+        name, _ = name_and_params(item)
+        _, rest = subset_in(item, DATASETS[name].parameters)
+        DATASETS[name].bind(name_and_params(rest)[1])
     for item in items(params.get("models") or ""):
         name, parameters = name_and_params(item)
         if ".py:" not in name:

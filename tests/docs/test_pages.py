@@ -6,10 +6,10 @@ import re
 
 import pytest
 
-from benchbench.registry import METHODS, METRICS
+from benchbench.registry import DATASETS, METHODS, METRICS
 from benchbench.testing import check_metric
 
-from . import house_figure, metric_page
+from . import data_pages, house_figure, metric_page
 from .pages import FOLDER, ROOT, definitions, pages
 
 OWN = [name for name, p in METHODS.load().items() if p.function.__module__.startswith("benchbench.")]
@@ -32,6 +32,18 @@ def test_every_method_is_defined_and_fails_somewhere(name: str) -> None:
 def test_the_metrics_page_is_up_to_date() -> None:
     """Else: python -m tests.docs.metric_page."""
     assert metric_page.FILE.read_text(encoding="utf-8") == metric_page.text()
+
+
+def test_the_data_sets_pages_are_up_to_date() -> None:
+    """Else: python -m tests.docs.data_pages. Every data set of an archive has one, and a line in docs/studies.md."""
+    written = {path.name: path.read_text(encoding="utf-8") for path in data_pages.FOLDER.glob("*.md")}
+    index = written.pop("README.md")
+    assert written == data_pages.pages()
+    assert all(row in index.splitlines() for row in data_pages.rows())
+    archived = {n for n, p in DATASETS.load().items() if ".archives." in p.function.__module__}
+    assert archived == set(data_pages.FACTS)
+    studies = (ROOT / "docs" / "studies.md").read_text(encoding="utf-8")
+    assert all(f"[`{name}`](data/{name}.md)" in studies for name in archived)
 
 
 def test_the_figure_of_the_house_is_up_to_date() -> None:

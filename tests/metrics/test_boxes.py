@@ -16,7 +16,7 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from benchbench.engine.runner import run
-from benchbench.metrics._regions import EMPTY, NO_MASK
+from benchbench.metrics._regions import EMPTY, NO_MASK, NO_TRUTH
 from benchbench.metrics.object_boxes import _every, _largest, best_elsewhere
 from benchbench.registry import METRICS, metric
 from benchbench.results.record import Record
@@ -28,6 +28,10 @@ from . import plain_maps as plain
 from .planted_maps import Array, arrays, random_maps, random_masks, scored, seen, why
 
 ALL = [f"{name}@{p}" for name in ("iou", "max_box_acc", "max_box_acc_v2") for p in METRICS[name].protocols]
+
+
+def absent_reason(name: str) -> str:
+    return NO_MASK if name.startswith("iou") else NO_TRUTH
 
 
 def curve(name: str, raw: Tensor, mask: Tensor, size: tuple[int, int] | None = None) -> tuple[Array, Array]:
@@ -66,7 +70,7 @@ def test_a_constant_map_has_no_box(name: str) -> None:
 def test_where_it_does_not_apply(name: str) -> None:
     maps, mask = random_maps(2, 30, 40), rectangle(3, 3, 9, 9).repeat(2, 1, 1)
     mask[1] = False
-    assert why(name, maps, None) == [NO_MASK] * 2
+    assert why(name, maps, None) == [absent_reason(name)] * 2
     assert why(name, maps, mask) == ["", EMPTY]
 
 
@@ -253,7 +257,7 @@ def test_a_study_scores_each_half_at_the_other_s_threshold(
             table = rows(run_record, method, name)
             assert (table.loc[ids, "status"] == "ok").all()
             assert (table.loc[["0006", "0007"], "status"] == "not_applicable").all()
-            assert method == "oracle" or table.loc[["0006", "0007"], "reason"].tolist() == [NO_MASK, EMPTY]
+            assert method == "oracle" or table.loc[["0006", "0007"], "reason"].tolist() == [absent_reason(name), EMPTY]
         assert (rows(run_record, "oracle", name).loc[ids, "value"] == 1).all()
         assert (rows(run_record, "uniform", name).loc[ids, "value"] == 0).all()
         x, y = curve(name, torch.from_numpy(np.stack(stored)), masks, (32, 32))

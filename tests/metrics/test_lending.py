@@ -21,7 +21,7 @@ from benchbench.types.views import Noisy
 
 from ..networks import Pooled, seeded
 
-EVERY = ("probes", "map", "pixels", "mask", "reexplain", "network")
+EVERY = ("probes", "map", "pixels", "mask", "boxes", "reexplain", "network")
 MORE: dict[str, dict[str, Any]] = {
     "probes": {"probes": lambda: [Remove(0.5)]},
     "reexplain": {"views": lambda: [Noisy(0, 0.1)]},
@@ -61,15 +61,18 @@ def test_what_was_not_declared_is_never_seen(
     """The rows fail in every study alike, and say the need. What needs masks is refused where there are none."""
     undeclared = {name: registered(name, ("map",)) for name in LENT if name not in ("map", "raw")}
     lent = {
-        name: registered(name, tuple({"map", needs[0]})) for name, needs in LENT.items() if masked or name != "mask"
+        name: registered(name, tuple({"map", needs[0]}))
+        for name, needs in LENT.items()
+        if masked or name not in ("mask", "boxes")
     }
     beside = beside if masked else [name for name in beside if "mask" not in METRICS[name].needs]
     masks = torch.zeros(len(images), *images.shape[2:], dtype=torch.bool)
     masks[:, 3:9, 3:9] = True
+    boxes = [[[3, 3, 9, 9]]] * len(images)
     labels = torch.zeros(len(images), dtype=torch.long)
     study = StudySpec(
         models={"net": seeded(Pooled)},
-        datasets={"data": (images, labels, masks) if masked else (images, labels)},
+        datasets={"data": (images, labels, masks, None, boxes) if masked else (images, labels)},
         layers=["relu"],
         methods=["gradcam"],
         metrics=[*undeclared.values(), *lent.values(), *beside],
@@ -93,7 +96,10 @@ def full() -> Seen:
     pixels = Pixels(images, (0, 1), torch.zeros(3), torch.ones(3))
     explainer = Explainer(nn.Identity(), torch.zeros(2), ("a", "b"), lambda *_: torch.zeros(2, 8, 8))
     whole = (torch.rand(2), torch.rand(2), torch.rand(2, 8, 8))
-    return Seen(answers, answers, answers, *whole, torch.ones(2, 8, 8) > 0, torch.rand(2, 4, 4), pixels, {}, explainer)
+    boxes = (torch.tensor([[0.0, 0, 4, 4]]), None)
+    return Seen(
+        answers, answers, answers, *whole, torch.ones(2, 8, 8) > 0, torch.rand(2, 4, 4), pixels, {}, explainer, boxes
+    )
 
 
 @pytest.mark.parametrize("need", EVERY)

@@ -199,7 +199,7 @@ def test_images_of_0_to_255(images: Tensor, tmp_path: Path) -> None:
 def test_metrics_of_masks_without_a_mask_are_refused_before_anything_runs(images: Tensor, tmp_path: Path) -> None:
     none: list[Tensor | None] = [None] * 6
     for data in (images, (images, [0] * 6), (images, [0] * 6, none)):
-        with pytest.raises(bb.BenchError, match=r"pointing_game@.* needs masks, and d has none"):
+        with pytest.raises(bb.BenchError, match=r"pointing_game@.* needs masks or boxes, and d has none"):
             run(seeded(Small), data, tmp_path, metrics=["pointing_game", "average_drop"])
     assert not (tmp_path / "results.parquet").exists()
     mask = torch.zeros(64, 64, dtype=torch.bool)

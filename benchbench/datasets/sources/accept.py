@@ -1,14 +1,16 @@
-"""Images, labels and masks that a program hands over, each as a Sample holds it, or an error that names the place."""
+"""Images, labels, masks and boxes of a program, each as a Sample holds it, or an error that names the place."""
 
 from __future__ import annotations
 
 import operator
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
 from ...errors import BenchError
+from ...models.boxes import check_boxes
 from .decode import to_rgb
 from .input_kinds import as_tensor, class_of
 
@@ -80,6 +82,31 @@ def as_mask(mask: object, image: Image.Image | Tensor, where: str) -> Tensor | N
     if tuple(mask.shape) != size:
         raise BenchError(f"the mask is {tuple(mask.shape)} and its image {size} (height, width)", where=where)
     return mask.detach().cpu() != 0
+
+
+def as_boxes(boxes: object, where: str) -> Tensor | None:
+    """Boxes as float32 (n, 4) from numbers (n, 4), a tensor, an array or lists; None from None.
+
+    Raises:
+        BenchError: anything else, or a box that ends before it begins.
+    """
+    if boxes is None:
+        return None
+    try:
+        numbers = boxes if isinstance(boxes, Tensor) else torch.as_tensor(np.asarray(boxes, dtype=np.float64))
+    except (TypeError, ValueError):
+        hint = "Give x0, y0, x1, y1 of each box"
+        raise BenchError(f"{type(boxes).__name__} is no list of boxes (n, 4)", where=where, hint=hint) from None
+    numbers = numbers.detach().cpu().float()
+    try:
+        return check_boxes(numbers.reshape(0, 4) if numbers.numel() == 0 else numbers)
+    except BenchError as error:
+        raise error.at(where) from None
+
+
+def boxes_text(boxes: Tensor | None) -> list[str]:
+    """What makes the boxes what they are, for a fingerprint; nothing for None."""
+    return [] if boxes is None else [f"boxes {boxes.tolist()}"]
 
 
 def as_group(group: object, where: str) -> str | None:

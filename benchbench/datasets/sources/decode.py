@@ -49,6 +49,26 @@ def decode_mask(path: Path, most: int = MAX_PIXELS) -> Tensor:
     return _guarded(path, _to_mask, most)
 
 
+def decode_indices(path: Path, most: int = MAX_PIXELS) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+    """The numbers (H, W) that a file of class indices holds: of a palette the indices, of grey the values.
+
+    Of colours it is red + 256 green, as in ImageNet-S.
+
+    Raises:
+        BenchError: as ``decode``.
+    """
+    return _guarded(path, _to_indices, most)
+
+
+def _to_indices(image: Image.Image) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+    plain = image if image.mode in ("P", "L", "1", "I") or image.mode.startswith("I;16") else image.convert("RGB")
+    values = np.asarray(plain).astype(np.int64)
+    indices: np.ndarray[tuple[int, int], np.dtype[np.int64]] = (
+        values if values.ndim == 2 else values[:, :, 0] + 256 * values[:, :, 1]
+    )
+    return indices
+
+
 def open_rgba(path: Path) -> Image.Image:
     """The picture in a file as RGBA, transparency kept.
 

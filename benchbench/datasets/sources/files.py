@@ -12,20 +12,28 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ...errors import BenchError
 from ...types import Sample
-from .decode import MAX_PIXELS, decode, decode_mask
+from .decode import MAX_PIXELS, decode
+from .truth import Box, BoxSource, MaskFile, MaskSource, file_bytes, sized
 
 
 @dataclass(frozen=True)
 class Item:
-    """One photograph on disk, with its label, its mask's file and its group where known."""
+    """One photograph on disk, with its label, its mask, its group and its boxes where known.
+
+    ``mask``: a file that is not zero on the object, or another source of a mask. ``boxes``: as they are, or a source.
+    """
 
     id: str
     path: Path
     label: int | None = None
-    mask: Path | None = None
+    mask: Path | MaskSource | None = None
     group: str | None = None
+    boxes: Sequence[Box] | BoxSource | None = None
+
+    @property
+    def mask_source(self) -> MaskSource | None:
+        return MaskFile(self.mask) if isinstance(self.mask, Path) else self.mask
 
 
 @dataclass(frozen=True)
@@ -33,6 +41,8 @@ class Files:
     """A Dataset of photographs on disk, decoded when asked for.
 
     ``readings``: other numberings of its classes, by name, from the label to the label that it would be.
+    ``class_names``: by label, where the labels are the data set's own and not ImageNet's; else empty.
+    ``names_decide``: whether a label means nothing to a network that does not know its name.
     """
 
     concurrent: ClassVar[bool] = True  # threads may read it at once
@@ -41,6 +51,8 @@ class Files:
     about: Mapping[str, str] = field(default_factory=dict)
     readings: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
     max_pixels: int = MAX_PIXELS
+    class_names: tuple[str, ...] = ()
+    names_decide: bool = True
 
     @cached_property
     def ids(self) -> Sequence[str]:
@@ -51,29 +63,42 @@ class Files:
         """Whether any photograph has a mask."""
         return any(item.mask is not None for item in self.items)
 
+    @property
+    def boxed(self) -> bool:
+        """Whether any photograph has boxes."""
+        return any(item.boxes is not None for item in self.items)
+
+    @cached_property
+    def labels(self) -> Sequence[int | None]:
+        """By index, without decoding."""
+        return [item.label for item in self.items]
+
     @cached_property
     def groups(self) -> Sequence[str | None]:
         return [item.group for item in self.items]
 
     def __getitem__(self, index: int) -> Sample:
-        """The photograph at its own size, with its mask.
+        """The photograph at its own size, with its mask and boxes.
 
         Raises:
             BenchError: a file cannot be decoded, or the mask is not of the photograph's size.
         """
         item = self.items[index]
         image = decode(item.path, self.max_pixels)
-        mask = None if item.mask is None else _mask(item.mask, (image.height, image.width), self.max_pixels)
-        return Sample(item.id, image, item.label, mask, item.group)
+        size, source = (image.height, image.width), item.mask_source
+        mask = None if source is None else sized(source.read(size, self.max_pixels), size, source.label)
+        return Sample(item.id, image, item.label, mask, item.group, _boxes(item))
 
     def fingerprint(self, index: int) -> str:
-        """Of the file's bytes, the label and the mask's bytes.
+        """Of the file's bytes, the label and the mask's bytes; and of the boxes, if any.
 
         Raises:
             BenchError: a file cannot be read any more.
         """
-        item = self.items[index]
-        return fingerprint(_bytes(item.path), str(item.label), b"" if item.mask is None else _bytes(item.mask))
+        item, source = self.items[index], self.items[index].mask_source
+        boxes = [] if item.boxes is None else [_boxes_content(item)]
+        mask = b"" if source is None else source.content()
+        return fingerprint(file_bytes(item.path), str(item.label), mask, *boxes)
 
 
 def fingerprint(*parts: bytes | str) -> str:
@@ -85,19 +110,16 @@ def fingerprint(*parts: bytes | str) -> str:
     return total.hexdigest()
 
 
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise BenchError(f"the file cannot be read: {error.strerror}", where=path.name) from None
+def _boxes(item: Item) -> Tensor | None:
+    if item.boxes is None:
+        return None
+    boxes = item.boxes if isinstance(item.boxes, Sequence) else item.boxes.read()
+    if not boxes:
+        return None
+    return torch.tensor([list(box) for box in boxes], dtype=torch.float32).reshape(-1, 4)
 
 
-def _mask(path: Path, size: tuple[int, int], most: int) -> Tensor:
-    mask: Tensor = decode_mask(path, most)
-    if mask.shape != torch.Size(size):
-        raise BenchError(
-            f"the mask is {mask.shape[0]} x {mask.shape[1]} and its photograph {size[0]} x {size[1]} (height x width)",
-            where=path.name,
-            hint="Save the mask at the photograph's size",
-        )
-    return mask
+def _boxes_content(item: Item) -> bytes:
+    if item.boxes is None or isinstance(item.boxes, Sequence):
+        return f"boxes {[tuple(map(float, box)) for box in item.boxes or ()]}".encode()
+    return item.boxes.content()

@@ -37,7 +37,8 @@ def folder(
 
     Labels come from the CSV if there is one; else from the sub-folders of ``root``: the integer that names each, if
     all are integers, or else their index in sorted order, as in torchvision's ImageFolder. Where ImageFolder would
-    number integers differently, the run warns, and the report has the accuracy under each reading. Photographs in
+    number integers differently, the run warns, and the report has the accuracy under each reading. If all names of
+    sub-folders are names of the network's classes, or WordNet ids of ImageNet's, labels follow these. Photographs in
     ``root`` itself have no label; photographs both there and in sub-folders are ambiguous, and an error.
 
     Args:
@@ -50,7 +51,7 @@ def folder(
             are not independent, and tests and intervals count them once. Not needed where the CSV of ``labels`` has
             the column ``group``. A photograph without a group is independent.
         classes: how sub-folders become labels: ``numeric`` (the number that names each), ``one-based`` (that number
-            less one) or ``sorted`` (as ImageFolder does). Saying it silences the warning.
+            less one) or ``sorted`` (as ImageFolder does). Saying it silences the warning, and no names are compared.
         max_pixels: a photograph with more is not decoded, as its pixels may not fit in memory.
 
     Raises:
@@ -71,7 +72,9 @@ def folder(
     grouped = _groups(contents, labels, groups)
     items = [Item(id, path, known.of.get(id), masked.get(id), grouped.get(id)) for id, path in contents.photos.items()]
     about = _about(root, contents, known, items, spare)
-    return Files(root.resolve().name or "folder", items, about, known.readings, max_pixels)
+    return Files(
+        root.resolve().name or "folder", items, about, known.readings, max_pixels, known.names, names_decide=False
+    )
 
 
 def _groups(contents: Scan, labels: Path | None, groups: Path | None) -> dict[str, str]:

@@ -18,20 +18,22 @@ from ...errors import BenchError
 IMAGE_KEYS = ("pixel_values", "images", "image", "img", "inputs")
 LABEL_KEYS = ("labels", "label", "targets", "target")
 MASK_KEYS = ("masks", "mask")
+BOX_KEYS = ("boxes", "bboxes")
 _LIKE_LABELS = ("label", "target", "class")
 
 
 class ImageForms(NamedTuple):
-    """Images, and their labels, masks and groups where there are any."""
+    """Images, and their labels, masks, groups and boxes where there are any."""
 
     images: Any
     labels: Any = None
     masks: Any = None
     groups: Any = None
+    boxes: Any = None
 
 
 def parts_of(value: Any) -> ImageForms:
-    """The parts of a mapping by their usual keys, of (images, labels[, masks[, groups]]), or images alone.
+    """The parts of a mapping by their usual keys, of (images, labels[, masks[, groups[, boxes]]]), or images alone.
 
     Args:
         value: what a program holds for several images. A list or tuple has parts if its first item is a batch (4-D) or
@@ -42,7 +44,7 @@ def parts_of(value: Any) -> ImageForms:
     """
     if isinstance(value, Mapping):
         return of_mapping(value)
-    if isinstance(value, (list, tuple)) and len(value) in (1, 2, 3, 4) and _is_batch(value[0]):
+    if isinstance(value, (list, tuple)) and len(value) in (1, 2, 3, 4, 5) and _is_batch(value[0]):
         return ImageForms(*value)
     return ImageForms(value)
 
@@ -52,7 +54,7 @@ def _is_batch(first: Any) -> bool:
 
 
 def of_mapping(mapping: Mapping[Any, Any]) -> ImageForms:
-    """The images, labels and masks of a mapping such as {"pixel_values": ..., "labels": ...}.
+    """The images, labels, masks and boxes of a mapping such as {"pixel_values": ..., "labels": ...}.
 
     Raises:
         BenchError: there is no key of images or there are several, or labels are under no usual key.
@@ -70,7 +72,9 @@ def of_mapping(mapping: Mapping[Any, Any]) -> ImageForms:
         problem = "several keys that may be its labels" if labels else "no key that is surely its labels"
         raise BenchError(f"the mapping of {keys} has {problem}", hint=hint)
     masks = [key for key in MASK_KEYS if key in mapping]
-    return ImageForms(mapping[images[0]], mapping[labels[0]] if labels else None, mapping[masks[0]] if masks else None)
+    boxes = [key for key in BOX_KEYS if key in mapping]
+    given = [mapping[keys_of[0]] if keys_of else None for keys_of in (labels, masks, boxes)]
+    return ImageForms(mapping[images[0]], labels=given[0], masks=given[1], boxes=given[2])
 
 
 def as_tensor(value: Any) -> Any:

@@ -31,12 +31,14 @@ class Labels:
     Attributes:
         readings: other ways to number the classes, by name: from the label to the label that it would be.
         warning: what the user should know of the rule, or "".
+        names: by label, the names of the classes, where nobody has said how they are numbered; else empty.
     """
 
     rule: str
     of: Mapping[str, int] = field(default_factory=dict)
     readings: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
     warning: str = ""
+    names: tuple[str, ...] = ()
 
 
 def no_labels() -> Labels:
@@ -74,7 +76,8 @@ def labels_of_folders(contents: Scan, classes: Classes | None = None) -> Labels:
     if chosen == "sorted" and len(index) != 1000 and all(_WORDNET.fullmatch(name) for name in index):
         rule += "; the names are WordNet ids but not ImageNet's 1000, so this is not ImageNet's class index"
     warning = "" if classes else _warning(rules)
-    return Labels(rule, {id: index[id.split("/")[0]] for id in contents.photos}, readings, warning)
+    names = tuple(index) if chosen == "sorted" and classes is None else ()
+    return Labels(rule, {id: index[id.split("/")[0]] for id in contents.photos}, readings, warning, names)
 
 
 def _rules(folders: Sequence[str]) -> dict[Classes, dict[str, int]]:

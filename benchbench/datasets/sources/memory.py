@@ -12,15 +12,16 @@ from torch.utils.data import DataLoader
 
 from ...errors import BenchError
 from ...types import Dataset, Sample
-from .accept import as_group, as_image, as_label, as_mask, image_bytes
+from .accept import as_boxes, as_group, as_image, as_label, as_mask, boxes_text, image_bytes
 from .files import fingerprint
 from .input_kinds import as_tensor, dataset_of, labels_of, parts_of
 from .torch_dataset import Wrapped, looks_map_style
 
 _HINT = (
     "Give a float tensor or array (N, channels, H, W), a list of tensors or PIL images, a tuple (images, labels), "
-    "(images, labels, masks) or (images, labels, masks, groups), a mapping of pixel_values and labels, a torch Dataset "
-    "of (image, label), a DataLoader, or an object with benchbench's Dataset interface"
+    "(images, labels, masks), (images, labels, masks, groups) or (images, labels, masks, groups, boxes), a mapping of "
+    "pixel_values and labels, masks or boxes, a torch Dataset of (image, label), a DataLoader, or an object with "
+    "benchbench's Dataset interface"
 )
 _INTERFACE = ("name", "ids", "about", "__getitem__", "fingerprint")
 
@@ -42,6 +43,15 @@ class InMemory:
         """Whether any sample has a mask."""
         return any(sample.mask is not None for sample in self.samples)
 
+    @property
+    def boxed(self) -> bool:
+        """Whether any sample has boxes."""
+        return any(sample.boxes is not None for sample in self.samples)
+
+    @cached_property
+    def labels(self) -> Sequence[int | None]:
+        return [sample.label for sample in self.samples]
+
     @cached_property
     def groups(self) -> Sequence[str | None]:
         return [sample.group for sample in self.samples]
@@ -50,10 +60,10 @@ class InMemory:
         return self.samples[index]
 
     def fingerprint(self, index: int) -> str:
-        """Of the image's and the mask's bytes and the label."""
+        """Of the image's and the mask's bytes, the label, and the boxes, if any."""
         sample = self.samples[index]
         mask = b"" if sample.mask is None else sample.mask.numpy().tobytes()
-        return fingerprint(image_bytes(sample.image), str(sample.label), mask)
+        return fingerprint(image_bytes(sample.image), str(sample.label), mask, *boxes_text(sample.boxes))
 
 
 def as_dataset(name: str, value: object) -> Dataset:
@@ -78,7 +88,12 @@ def as_dataset(name: str, value: object) -> Dataset:
 
 
 def in_memory(
-    name: str, images: object, labels: object = None, masks: object = None, groups: object = None
+    name: str,
+    images: object,
+    labels: object = None,
+    masks: object = None,
+    groups: object = None,
+    boxes: object = None,
 ) -> InMemory:
     """A Dataset of images in memory, with the ids "0000", "0001", ...
 
@@ -90,6 +105,8 @@ def in_memory(
         masks: N masks, bool or integer (H, W), at their images' sizes; None where a mask, or all, is unknown.
         groups: N texts or integers: images with the same one are not independent (one patient, one object), and tests
             and intervals count them once; None where an image, or all of them, is independent.
+        boxes: N tensors, arrays or lists (n, 4) of numbers, the boxes of the objects that the labels name: x0, y0, x1,
+            y1 in pixels of their image, x1 - x0 the width; None where the boxes of an image, or of all, are unknown.
 
     Raises:
         BenchError: a dtype or shape is not that, or the counts differ. The place is named: ``images[3]``.
@@ -104,6 +121,7 @@ def in_memory(
         given_labels = [None] * count if labels is None else labels_of(labels, count)
         given_masks = _each(masks, "masks", 3, "(N, H, W)", count)
         given_groups = _each(groups, "groups", 1, "(N,)", count)
+        given_boxes = _each(boxes, "boxes", 3, "(N, n, 4)", count)
         width = max(4, len(str(count - 1)))
         samples = [
             Sample(
@@ -112,9 +130,10 @@ def in_memory(
                 as_label(label, f"labels[{i}]"),
                 as_mask(mask, image, f"masks[{i}]"),
                 as_group(group, f"groups[{i}]"),
+                as_boxes(around, f"boxes[{i}]"),
             )
-            for i, (image, label, mask, group) in enumerate(
-                zip(pictures, given_labels, given_masks, given_groups, strict=True)
+            for i, (image, label, mask, group, around) in enumerate(
+                zip(pictures, given_labels, given_masks, given_groups, given_boxes, strict=True)
             )
         ]
     except BenchError as error:
@@ -160,6 +179,8 @@ def _about(samples: Sequence[Sample]) -> dict[str, str]:
         "labels": f"{labels} of {len(samples)} images",
         "masks": f"{masks} of {len(samples)} images",
     }
+    boxes = sum(sample.boxes is not None for sample in samples)
+    about |= {"boxes": f"{boxes} of {len(samples)} images"} if boxes else {}
     if tensors:
         low, high = min(float(t.min()) for t in tensors), max(float(t.max()) for t in tensors)
         about["tensor values"] = f"{low:.2f} to {high:.2f}, taken as already normalised"

@@ -35,8 +35,26 @@ class Serial:
         return flag if isinstance(flag, bool) else None
 
     @property
+    def boxed(self) -> bool | None:
+        """Whether any sample has boxes, where the dataset says so."""
+        flag = getattr(self.of, "boxed", None)
+        return flag if isinstance(flag, bool) else None
+
+    @property
     def groups(self) -> Sequence[str | None] | None:
         return getattr(self.of, "groups", None)
+
+    @property
+    def labels(self) -> Sequence[int | None] | None:
+        return getattr(self.of, "labels", None)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return tuple(getattr(self.of, "class_names", ()))
+
+    @property
+    def names_decide(self) -> bool:
+        return bool(getattr(self.of, "names_decide", True))
 
     def __getitem__(self, index: int) -> Sample:
         with self.lock:

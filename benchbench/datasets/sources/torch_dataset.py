@@ -8,7 +8,7 @@ from typing import Any
 
 from ...errors import BenchError
 from ...types import Sample
-from .accept import as_image, as_label, as_mask, image_bytes
+from .accept import as_boxes, as_image, as_label, as_mask, boxes_text, image_bytes
 from .files import fingerprint
 from .input_kinds import ImageForms, of_mapping
 
@@ -70,9 +70,10 @@ class Wrapped:
         parts = of_mapping(item) if isinstance(item, Mapping) else ImageForms(*item)
         image = as_image(parts.images, "image")
         mask = as_mask(parts.masks, image, "mask")
-        sample = Sample(self.ids[index], image, as_label(parts.labels, "label"), mask)
+        boxes = as_boxes(parts.boxes, "boxes")
+        sample = Sample(self.ids[index], image, as_label(parts.labels, "label"), mask, boxes=boxes)
         shown = b"" if mask is None else mask.numpy().tobytes()
-        digest = fingerprint(image_bytes(sample.image), str(sample.label), shown)
+        digest = fingerprint(image_bytes(sample.image), str(sample.label), shown, *boxes_text(boxes))
         if self.digests.setdefault(index, digest) != digest:
             raise BenchError("is not the same when fetched again", hint="Take the random transforms out of the dataset")
         return sample

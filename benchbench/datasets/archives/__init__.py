@@ -1,0 +1,1 @@
+"""Data sets by name, each read in the layout of its official archive; nothing is downloaded."""

@@ -1,0 +1,126 @@
+"""A table of one's own: paths, labels, boxes, masks and groups by column."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ...errors import BenchError
+from ...registry import dataset
+from ..sources.files import Files, Item
+from ..sources.truth import Box
+
+_CORNERS = ("x0", "y0", "x1", "y1")
+_HEADER = "Its first line names the columns: file, and any of label, mask, group, x0, y0, x1, y1"
+
+
+@dataset("csv", title="{table}")
+def csv_table(
+    *,
+    table: Path,
+    root: Path | None = None,
+    file: str = "file",
+    label: str = "label",
+    mask: str = "mask",
+    group: str = "group",
+) -> Files:
+    """A CSV with a row for each image, or for each box: paths, labels, boxes, masks and groups by column.
+
+    Columns that are not there are unknown. Rows of the same file and label are one sample with several boxes; a file
+    with several labels is a sample for each, all in one group. The box is in the columns x0, y0, x1, y1, in pixels of
+    the file as it is, x1 - x0 the width; a row with none of them has no box. A label is a class index or, if any label
+    is none, a name: the classes are then the names in sorted order. A mask's file is not zero on the object.
+
+    Args:
+        table: the CSV, UTF-8, with a header.
+        root: the folder that paths are relative to; by default the one of ``table``.
+        file: the column of paths.
+        label: the column of labels.
+        mask: the column of the masks' paths.
+        group: the column of what belongs together: a patient, a film.
+
+    Raises:
+        BenchError: the file cannot be read, a column is missing, or a row is wrong; the line is given.
+    """
+    rows = _rows(table, file)
+    home = root or table.parent
+    classes = _classes([row.get(label, "") for _, row in rows])
+    merged: dict[tuple[str, str], list[tuple[int, dict[str, str]]]] = {}
+    for line, row in rows:
+        merged.setdefault((row[file], row.get(label, "")), []).append((line, row))
+    files = Counter(path for path, _ in merged)
+    items = []
+    for (path, name), parts in merged.items():
+        line, row = parts[0]
+        number = (classes.index(name) if classes else int(name)) if name else None
+        several = files[path] > 1
+        place = f"{table.name} line {line}"
+        items.append(
+            Item(
+                f"{path}/{name}" if several else path,
+                _there(home / path, place),
+                number,
+                _there(home / row[mask], place) if row.get(mask) else None,
+                row.get(group) or (path if several else None),
+                _boxes(parts, table),
+            )
+        )
+    boxed, masked = (sum(getattr(item, part) is not None for item in items) for part in ("boxes", "mask"))
+    about = {
+        "table": str(table),
+        "root": str(home),
+        "samples": f"{len(items)} of {len(files)} files",
+        "labels": f"names, in sorted order: {len(classes)} classes" if classes else "class indices",
+        "boxes": f"{boxed}",
+        "masks": f"{masked}",
+    }
+    return Files("csv", items, about, class_names=classes)
+
+
+def _rows(table: Path, file: str) -> list[tuple[int, dict[str, str]]]:
+    """Line and columns of every row."""
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as text:
+            reader = csv.DictReader(text)
+            header = reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
+            if file not in header:
+                message = f"there is no column {file!r}; the header is {','.join(header)!r}"
+                raise BenchError(message, where=f"{table.name}", hint=_HEADER)
+            rows = [(reader.line_num, {k: (v or "").strip() for k, v in row.items() if k}) for row in reader]
+    except OSError as error:
+        raise BenchError(f"the file cannot be read: {error.strerror}", where=f"{table}", hint=_HEADER) from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BenchError(f"the file is not a UTF-8 CSV: {error}", where=f"{table.name}", hint=_HEADER) from None
+    if not rows:
+        raise BenchError("the table has no rows", where=f"{table.name}", hint=_HEADER)
+    return rows
+
+
+def _classes(labels: Sequence[str]) -> tuple[str, ...]:
+    """The names in sorted order; none where all labels are numbers."""
+    known = {label for label in labels if label}
+    return () if all(label.isascii() and label.isdigit() for label in known) else tuple(sorted(known))
+
+
+def _there(path: Path, where: str) -> Path:
+    if not path.is_file():
+        hint = "Paths are relative to root, or to the table's folder"
+        raise BenchError(f"there is no file {path}", where=f"{where}", hint=hint)
+    return path
+
+
+def _boxes(parts: Sequence[tuple[int, Mapping[str, str]]], table: Path) -> tuple[Box, ...] | None:
+    boxes: list[Box] = []
+    for line, row in parts:
+        words = [row.get(corner, "") for corner in _CORNERS]
+        if not any(words):
+            continue
+        try:
+            x0, y0, x1, y1 = map(float, words)
+        except ValueError:
+            message = f"the box is {', '.join(words)}"
+            raise BenchError(message, where=f"{table.name} line {line}", hint="Give x0, y0, x1, y1") from None
+        boxes.append((x0, y0, x1, y1))
+    return tuple(boxes) if boxes else None

@@ -1,0 +1,126 @@
+"""Where an object is, as data sets keep it: files of class indices or grey levels, and boxes; read when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...errors import BenchError
+from .decode import MAX_PIXELS, decode_indices, decode_mask
+
+Box: TypeAlias = tuple[float, float, float, float]  # x0, y0, x1, y1 in pixels, half-open
+
+
+class MaskSource(Protocol):
+    """A mask that is read when asked for."""
+
+    @property
+    def label(self) -> str:
+        """What errors call it."""
+        ...
+
+    def read(self, size: tuple[int, int], most: int = MAX_PIXELS) -> Tensor:
+        """bool (H, W), true on the object; ``size``: height and width of the photograph."""
+        ...
+
+    def content(self) -> bytes:
+        """All that makes the mask what it is, without decoding it."""
+        ...
+
+
+class BoxSource(Protocol):
+    """Boxes that are read when asked for."""
+
+    def read(self) -> Sequence[Box]:
+        """The boxes; none of an object whose boxes are unknown."""
+        ...
+
+    def content(self) -> bytes:
+        """All that makes the boxes what they are, without reading them."""
+        ...
+
+
+@dataclass(frozen=True)
+class MaskFile:
+    """A file that is not zero on the object."""
+
+    path: Path
+
+    @property
+    def label(self) -> str:
+        return self.path.name
+
+    def read(self, size: tuple[int, int], most: int = MAX_PIXELS) -> Tensor:
+        return decode_mask(self.path, most)
+
+    def content(self) -> bytes:
+        return file_bytes(self.path)
+
+
+@dataclass(frozen=True)
+class IndexMask:
+    """A file of class indices, in which the object is where some of them are."""
+
+    path: Path
+    values: tuple[int, ...]
+
+    @property
+    def label(self) -> str:
+        return self.path.name
+
+    def read(self, size: tuple[int, int], most: int = MAX_PIXELS) -> Tensor:
+        return torch.from_numpy(np.isin(decode_indices(self.path, most), self.values))
+
+    def content(self) -> bytes:
+        return f"indices {self.values} ".encode() + file_bytes(self.path)
+
+
+@dataclass(frozen=True)
+class LevelMask:
+    """A grey file, in which the object is where the grey reaches a level."""
+
+    path: Path
+    level: int = 128
+
+    @property
+    def label(self) -> str:
+        return self.path.name
+
+    def read(self, size: tuple[int, int], most: int = MAX_PIXELS) -> Tensor:
+        return torch.from_numpy(decode_indices(self.path, most) % 256 >= self.level)
+
+    def content(self) -> bytes:
+        return f"level {self.level} ".encode() + file_bytes(self.path)
+
+
+def file_bytes(path: Path) -> bytes:
+    """All of a file.
+
+    Raises:
+        BenchError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BenchError(f"the file cannot be read: {error.strerror}", where=path.name) from None
+
+
+def sized(mask: Tensor, size: tuple[int, int], where: str) -> Tensor:
+    """The mask.
+
+    Raises:
+        BenchError: it is not of the photograph's ``size`` (height, width).
+    """
+    if mask.shape != torch.Size(size):
+        raise BenchError(
+            f"the mask is {mask.shape[0]} x {mask.shape[1]} and its photograph {size[0]} x {size[1]} (height x width)",
+            where=where,
+            hint="Save the mask at the photograph's size",
+        )
+    return mask
