@@ -30,8 +30,8 @@ def _segmentation_spec(name: str, weights: str, classes: int | None, pixels: Pix
 
 
 def _with_auxiliary(tensors: Mapping[str, Any]) -> dict[str, Any]:
-    """Published weights have a second classifier, which serves training alone."""
-    return {"aux_loss": True} if any(key.startswith("aux_classifier.") for key in tensors) else {}
+    """Published weights have a second classifier, which serves training alone; a wrapper's name may stand before its."""
+    return {"aux_loss": True} if any("aux_classifier." in key for key in tensors) else {}
 
 
 def _named(name: str) -> Callable[..., ModelSpec]:
