@@ -30,7 +30,7 @@ def _segmentation_spec(name: str, weights: str, classes: int | None, pixels: Pix
 
 
 def _with_auxiliary(tensors: Mapping[str, Any]) -> dict[str, Any]:
-    """Published weights have a second classifier, which serves training alone; a wrapper's name may stand before its."""
+    """Published weights have a second classifier, for training alone; a wrapper's name may stand before it."""
     return {"aux_loss": True} if any("aux_classifier." in key for key in tensors) else {}
 
 
