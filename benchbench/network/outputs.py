@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from ..types import Activation
+from ..types.changed_forward import with_forward
 from .capture import eval_frozen
-from .custom_score import with_forward
 
 NAMES = ("logits", "out")  # of transformers' classifiers, and of torchvision's segmentation networks
 _SIGMOID = "ends in a sigmoid, but one logit is needed. Remove the sigmoid"
