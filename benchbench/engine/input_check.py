@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 from scipy.stats import binom
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..digests import digest
 from ..failures import Failure, attempt
@@ -124,7 +124,7 @@ def _tried(shards: Sequence[Shard], desk: RunContext) -> dict[str, Any]:
     readings = _readings(shards, batches) if batches else {}
     changes: dict[str, Callable[[Tensor], Tensor]] = {AS_GIVEN: lambda images: images}
     changes |= {name: reading.change for name, reading in readings.items()}
-    work = partial(_all_answers, desk.network, batches, changes)
+    work = partial(_all_answers, desk, batches, changes)
     answers = attempt(work, images=MOST) if batches else {}
     if isinstance(answers, Failure) or not answers:
         return {"readings": {}, "suspicions": []}
@@ -144,18 +144,20 @@ def _batches(shards: Sequence[Shard], desk: RunContext) -> Iterator[ImageBatch]:
 
 
 def _all_answers(
-    network: nn.Module, batches: Sequence[ImageBatch], changes: Mapping[str, Callable[[Tensor], Tensor]]
+    desk: RunContext, batches: Sequence[ImageBatch], changes: Mapping[str, Callable[[Tensor], Tensor]]
 ) -> dict[str, ReadingAnswers]:
-    return {name: _answers(network, batches, change) for name, change in changes.items()}
+    return {name: _answers(desk, batches, change) for name, change in changes.items()}
 
 
-def _answers(network: nn.Module, batches: Sequence[ImageBatch], change: Callable[[Tensor], Tensor]) -> ReadingAnswers:
+def _answers(desk: RunContext, batches: Sequence[ImageBatch], change: Callable[[Tensor], Tensor]) -> ReadingAnswers:
     right: list[bool] = []
     of_label: list[float] = []
     of_most_likely: list[float] = []
     with torch.no_grad():
         for batch in batches:
-            probabilities = network(change(batch.images)).float().softmax(1).nan_to_num()
+            logits = desk.network(change(batch.images)).float()
+            sigmoid = desk.scorer.activation == "sigmoid"
+            probabilities = (logits.sigmoid() if sigmoid else logits.softmax(1)).nan_to_num()
             of_most_likely += probabilities.amax(1).tolist()
             for row, label in zip(probabilities, batch.labels, strict=True):
                 if label is not None and 0 <= label < len(row):

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..errors import BenchError
 from ..network.capture import eval_frozen
-from ..network.custom_score import is_scored
+from ..network.custom_score import activation_of, is_scored
 from ..study.choices import DatasetChoice
 from ..study.spec import StudySpec
 from ..types import Dataset, ModelSpec
@@ -52,13 +52,14 @@ def ask_network(
         except BenchError:
             continue
     answers: dict[int, Answer] = {}
+    activation = activation_of(spec.network, study.score)
     with eval_frozen(spec.network), torch.no_grad():
         for _, group in groupby(sorted(images, key=lambda pair: pair[1].shape), key=lambda pair: pair[1].shape):
             members = list(group)
             for start in range(0, len(members), batch):
                 part = members[start : start + batch]
                 logits = spec.network(torch.stack([image for _, image in part]).to(device))
-                scores = logits.sigmoid() if study.score == "sigmoid" else logits.softmax(1)
+                scores = logits.sigmoid() if activation == "sigmoid" else logits.softmax(1)
                 best = scores.double().max(1)
                 for (index, _), value, label in zip(part, best.values.tolist(), best.indices.tolist(), strict=True):
                     answers[index] = (label, value)
