@@ -61,6 +61,16 @@ def curve_chart(block: Block, bands: pd.DataFrame, gaps: pd.DataFrame, look: Map
     return Chart(series, tuple(views), columns=2)
 
 
+def curve_metrics(block: Block, bands: pd.DataFrame) -> list[Metric]:
+    """The metrics of a block that have curves; ``bands`` as in ``curve_chart``."""
+    here = (
+        bands[["model", "dataset", "layer", "metric", "protocol"]].drop_duplicates().itertuples(index=False, name=None)
+    )
+    keys = set(here)
+    place = (block.model, block.dataset, block.layer)
+    return [metric for metric in block.quality if (*place, metric.name, metric.protocol) in keys]
+
+
 def cost_chart(block: Block, look: Mapping[str, Look], fronts: Sequence[pareto.Front]) -> Chart | None:
     """Every quality metric against the cost, with rings around the Pareto-optimal methods; None without both."""
     cost = pareto.cost_of(block)

@@ -20,11 +20,13 @@ from ..leaderboard.findings import setup as setup_of
 from ..leaderboard.heat_matrix import HeatMatrix
 from ..leaderboard.marks import Marked
 from ..leaderboard.missing import Missing, SickMaps, grouped_missing, sick_maps
+from ..leaderboard.orders import RANKED
 from .contrast import BlockContrasts, contrasts
 from .downloads import failures
 from .heat import HeatCell, heat_rows
 from .images import ImageSet
 from .images_needed import ImagesNeeded, images_needed
+from .selector import families_offered
 
 MOST_CONTRASTS = 24  # settings with photographs on the first screen
 MOST_PHOTOS = 200  # among which they are chosen
@@ -61,6 +63,15 @@ class Opening:
     @cached_property
     def answer(self) -> Answer:
         return Answer.of(self.marked)
+
+    @cached_property
+    def family_answers(self) -> tuple[tuple[int, str, Answer], ...]:
+        """Place, name and best method of each family that the selector offers and that ranks methods."""
+        return tuple(
+            (place, family, Answer.of(self.marked, family))
+            for place, family in enumerate(families_offered(self.board))
+            if family in RANKED
+        )
 
     @cached_property
     def rank_dots(self) -> Picture | None:

@@ -29,8 +29,8 @@ from .embedded import packed
 from .opening import Opening
 from .page_key import source_files
 from .paper import Paper
-from .selector import Filter, family_of, filters
-from .significance import Decided
+from .selector import Filter, families_offered, family_of, filters
+from .significance import Decided, PairMap
 from .strips import Strips
 
 MOST_ROWS = 4_000  # of the long table
@@ -38,11 +38,15 @@ MOST_ROWS = 4_000  # of the long table
 
 @dataclass(frozen=True)
 class StudyView:
-    """A block with its pictures and charts, and the methods that are worth their cost."""
+    """A block with its pictures and charts, and the methods that are worth their cost.
+
+    ``curve_families``: the places in the selector of the families whose curves it has, as ``0 2``.
+    """
 
     block: Block
     curves: Picture | None
     curve_chart: plotly_parts.Chart | None
+    curve_families: str
     scatter: Picture | None
     cost_chart: plotly_parts.Chart | None
     fronts: tuple[pareto.Front, ...]
@@ -102,6 +106,7 @@ class Page:
             block,
             curves.curves(block, bands, look),
             charts.curve_chart(block, bands, gaps, look),
+            " ".join(sorted({str(self.family(metric)) for metric in charts.curve_metrics(block, bands)})),
             curves.scatter(block, look, fronts),
             charts.cost_chart(block, look, fronts),
             fronts,
@@ -137,6 +142,12 @@ class Page:
 
     def family(self, metric: Metric) -> int:
         return self.mark("family", family_of(metric))
+
+    @cached_property
+    def family_pairs(self) -> list[tuple[int, str, PairMap]]:
+        """Place and name of each family that the selector offers, and the methods against each other under it."""
+        maps = ((n, family, self.decided.pair_map_of(family)) for n, family in enumerate(families_offered(self.board)))
+        return [(place, family, pair_map) for place, family, pair_map in maps if pair_map]
 
     @cached_property
     def downloads(self) -> dict[str, dict[str, str]]:

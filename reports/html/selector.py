@@ -43,6 +43,11 @@ def filters(board: Board) -> tuple[Filter, ...]:
     return tuple(each for each in choices if len(each.names) > 1)
 
 
+def families_offered(board: Board) -> tuple[str, ...]:
+    """The families of metrics that the selector offers, in its order; empty where there is nothing to choose from."""
+    return next((each.names for each in filters(board) if each.key == "family"), ())
+
+
 def family_of(metric: Metric) -> str:
     """The family that the selector shows a metric under."""
     return metric.family or "not stated"

@@ -17,6 +17,7 @@ from ..leaderboard.board import BLOCK, Block, Metric
 from ..leaderboard.marks import Marked
 from ..leaderboard.verdicts import counted
 from ..number_format import fixed, interval
+from .selector import family_of
 
 MOST_NAMES = 1_200  # in all critical-difference diagrams of a page
 VERDICTS = ("significant", "equivalent", "inconclusive")
@@ -144,8 +145,17 @@ class Decided:
 
     @cached_property
     def pair_map(self) -> PairMap | None:
-        """None with fewer than two tested methods."""
+        """Over all metrics; None with fewer than two tested methods."""
+        return self._pair_map(self.marked.tested_pairs)
+
+    def pair_map_of(self, family: str) -> PairMap | None:
+        """Over the metrics of a family; None with fewer than two tested methods."""
+        names = {(metric.name, metric.protocol) for metric in self.marked.board.of() if family_of(metric) == family}
         rows = self.marked.tested_pairs
+        here = [pair in names for pair in zip(rows["metric"], rows["protocol"], strict=True)]
+        return self._pair_map(rows[here])
+
+    def _pair_map(self, rows: pd.DataFrame) -> PairMap | None:
         listed = [m["name"] for m in self.marked.board.record.info["methods"]]
         tested = set(rows["method"]) | set(rows["other"])
         methods = tuple(name for name in listed if name in tested)

@@ -10,7 +10,7 @@
   const chosen = (key) => box(key)?.value ?? "all";
   const everywhere = (place) => [undefined, "", "-1"].includes(place); // of no place in particular
   const fits = (block, keys) =>
-    keys.every((key) => everywhere(block.dataset[key]) || ["all", block.dataset[key]].includes(chosen(key)));
+    keys.every((key) => everywhere(block.dataset[key]) || ["all", ...block.dataset[key].split(" ")].includes(chosen(key)));
 
   // A network has no layers of another: these cannot be chosen, and the network's last layer takes their place.
   function offerLayers() {
@@ -32,7 +32,8 @@
     offerLayers();
     for (const block of blocks) block.classList.toggle("out", !fits(block, places));
     for (const part of document.querySelectorAll("[data-family]:not(th)")) part.classList.toggle("out", !fits(part, ["family"]));
-    for (const table of document.querySelectorAll("table.board:has(th[data-family])")) hideColumns(table);
+    for (const part of document.querySelectorAll("[data-only]")) part.classList.toggle("out", part.dataset.only !== chosen("family"));
+    for (const table of document.querySelectorAll("table:has(th[data-family])")) hideColumns(table);
     const names = boxes.map((each) => [each.dataset.key, each.value === "all" ? null : each.selectedOptions[0].text]);
     document.dispatchEvent(new CustomEvent("setting", { detail: Object.fromEntries(names) }));
   }
