@@ -27,6 +27,8 @@ def read_class_names(path: str | Path) -> tuple[str, ...]:
         BenchError: there is no such file, it holds no names, or its indices are not 0 to N - 1.
     """
     file = expanded(path)
+    if not file.is_file() and str(path).lstrip("-").isdigit():
+        raise _error(f"{path} is no number of classes", "Give 1 to 1,000,000, or a file of their names")
     if not file.is_file():
         raise _error(f"no file {str(path)!r}", "Give a number of classes, or a file of their names")
     try:

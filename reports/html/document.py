@@ -21,6 +21,7 @@ from ..leaderboard import summary
 from ..leaderboard.board import Metric
 from ..leaderboard.marks import Marked
 from ..number_format import fixed, merged, pairs_in_words, share
+from . import libraries
 from .embedded import COLOURS, packed_json
 from .gallery import MOST_BYTES, colour_steps, gallery
 from .page import Page
@@ -53,7 +54,7 @@ def render(marked: Marked, tables: str = "") -> str:
         tables: the digest of the tables that were written beside the page, which the page names for ``refresh``.
     """
     board, templates = marked.board, environment()
-    shown: dict[str, Any] = {"page": Page(marked), "scripts": _scripts(), "colours": COLOURS}
+    shown: dict[str, Any] = {"page": Page(marked), "scripts": _scripts(), "colours": COLOURS, "libraries": libraries}
     shown["key"] = f"{page_key(board.record)} {tables}"
     page = templates.get_template("report.html.j2").render(
         **shown, summary=summary, css=Markup("".join(map(_asset, STYLES))), policy=_policy(), slot=Markup(_SLOT)

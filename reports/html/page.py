@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
-from importlib.resources import files
-from pathlib import Path
+from functools import cached_property
 from typing import Any
 
-import itables.options
 import pandas as pd
 import yaml
-from markupsafe import Markup
 
 from ...formatting import plural
 from ...stats import COST, QUALITY, curve_bands, curve_differences, measured
@@ -25,7 +21,6 @@ from ..leaderboard.marks import NONE, Mark, Marked
 from ..number_format import fixed, pairs_in_words
 from . import subgroups
 from .downloads import downloads
-from .embedded import packed
 from .opening import Opening
 from .page_key import source_files
 from .paper import Paper
@@ -243,20 +238,6 @@ class Page:
         return [{str(key): _missing_is_none(value) for key, value in row.items()} for row in records]
 
     @property
-    def bundle(self) -> str:
-        """DataTables, as itables ships it: compressed, base64."""
-        return _packed(Path(itables.options.dt_bundle))
-
-    @property
-    def plotly(self) -> str:
-        """Plotly, which draws the charts: compressed, base64."""
-        return _packed(Path(str(files("benchbench.reports.html") / "vendor" / "plotly-basic.min.js")))
-
-    @property
-    def bundle_css(self) -> Markup:
-        return Markup(Path(itables.options.dt_bundle).with_suffix(".css").read_text(encoding="utf-8"))
-
-    @property
     def points_look(self) -> plotly_parts.Json:
         """How the scatter of images is drawn."""
         return plotly_parts.POINTS
@@ -281,6 +262,12 @@ class Page:
     @cached_property
     def has_curves(self) -> bool:
         return any(study.curves for study in self.studies)
+
+    @property
+    def without_curves(self) -> list[tuple[int, str]]:
+        """Place and name of each family that the selector offers and that no curve is of."""
+        drawn = {place for study in self.studies for place in study.curve_families.split()}
+        return [(n, family) for n, family in enumerate(families_offered(self.board)) if str(n) not in drawn]
 
     @cached_property
     def has_fronts(self) -> bool:
@@ -318,12 +305,6 @@ class Page:
     def number(self, value: float | None) -> str:
         """A number of the long table, to four decimals."""
         return "" if value is None else fixed(value, 4)
-
-
-@cache
-def _packed(library: Path) -> str:
-    """A library's code, compressed, as base64; once per process, as it is the same in every page."""
-    return packed(library.read_bytes())
 
 
 def _missing_is_none(value: Any) -> Any:

@@ -89,9 +89,9 @@ def test_a_link_shows_what_its_sender_saw(heard: Heard, browser: Any) -> None:
     tab = heard.tab
     choose(tab, "Network", "othernet")
     choose(tab, "Layer", "stage3")
-    choose(tab, "Metrics", "localisation")
+    choose(tab, "Metrics", "faithfulness")
     tab.locator("nav.page").get_by_role("link", name="Curves").click()
-    assert setting(tab) == {"network": "othernet", "data": "photos", "layer": "stage3", "family": "localisation"}
+    assert setting(tab) == {"network": "othernet", "data": "photos", "layer": "stage3", "family": "faithfulness"}
     other = browser.new_page()
     other.goto(tab.url)
     assert setting(other) == setting(tab)

@@ -61,7 +61,9 @@ def test_the_choice_drives_card_heat_matrix_and_curves(browser: Any, plain: Reco
         "All settings, metrics of localisation"
     ]
     assert tab.locator("section[aria-labelledby=curves] figure:visible").count() == 0, "deletion and insertion only"
+    assert tab.get_by_text("No metric of localisation has curves.").is_visible()
     choice.select_option(label="all")
+    assert not tab.get_by_text("No metric of localisation has curves.").is_visible()
     assert tab.locator(".verdict:visible .what").all_inner_texts() == ["Best overall"]
     assert tab.locator("section[aria-labelledby=curves] figure:visible").count() > 0
     assert heard.complaints == []
