@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .builtin import cutouts, mosaics, photos
+from .builtin import cutouts, mosaics, photos, shapes
 from .sources import folder
 from .sources.memory import as_dataset, in_memory
 from .sources.serial import serial
 
-__all__ = ["as_dataset", "cutouts", "folder", "in_memory", "mosaics", "photos", "serial"]
+__all__ = ["as_dataset", "cutouts", "folder", "in_memory", "mosaics", "photos", "serial", "shapes"]

@@ -24,6 +24,7 @@ from ..types import ModelSpec, Preprocess
 from .checkpoint import load_weights, read_weights
 from .load import IMAGENET, imagenet_classes
 from .titles import torchvision_title
+from .zoo import register as register_zoo
 
 LITE0_FILE = "models/efficientnet-lite0-57934424.pth"
 INIT_SEED = 0
@@ -133,3 +134,4 @@ def _named(name: str) -> Callable[..., ModelSpec]:
 
 
 _register_torchvision()
+register_zoo()

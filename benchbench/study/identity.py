@@ -21,6 +21,8 @@ NO_NUMBERS = (
         "models/checkpoint.py",
         "models/load.py",
         "models/titles.py",
+        "models/zoo.py",
+        "models/zoo_networks.py",
         "study/extension.py",
         "evaluation/cell_reader.py",
     ),

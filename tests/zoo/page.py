@@ -1,0 +1,46 @@
+"""The table of the zoo in docs/shapes.md, of what the weights' files say: ``make zoo`` writes it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from benchbench.models.zoo import header, weights_file, zoo_network
+from benchbench.models.zoo_networks import ARCHITECTURES, SIDE
+from benchbench.network.layers import resolve
+from benchbench.registry import MODELS
+
+FILE = Path(__file__).parents[2] / "docs" / "shapes.md"
+START, END = "<!-- written by make zoo -->\n", "<!-- end -->"
+
+
+def table() -> str:
+    """A row for each network: what it is, its size, its stages and its accuracy."""
+    lines = ["| network | in reports | architecture | parameters | kB | `stages` | right on held-out scenes | epochs |"]
+    lines.append("|---|---|---|---|---|---|---|---|")
+    total = 0.0
+    for name, build in ARCHITECTURES.items():
+        network, facts = zoo_network(name).network, header(name)
+        size = weights_file(name).stat().st_size / 1000
+        total += size
+        stages = ", ".join(f"`{layer}`" for layer in resolve(network, torch.zeros(1, 3, SIDE, SIDE), "stages"))
+        what = (build.__doc__ or "").split("\n")[0].rstrip(".")
+        cells = [f"`zoo_{name}`", MODELS[f"zoo_{name}"].title, what]
+        cells += [f"{sum(p.numel() for p in network.parameters()):,}", f"{size:.0f}", stages]
+        cells += [f"{float(facts['accuracy']):.1%} of {int(facts['held_out']):,}", facts["epochs"]]
+        lines.append(f"| {' | '.join(cells)} |")
+    learnt = {int(header(name)["scenes"]) for name in ARCHITECTURES}
+    lines += ["", f"Together {total:,.0f} kB in float16, learnt on {min(learnt):,} scenes of the split `train`, seed 0."]
+    return "\n".join(lines) + "\n"
+
+
+def written(text: str) -> str:
+    """The page with the table in its place."""
+    before, _, rest = text.partition(START)
+    return f"{before}{START}\n{table()}\n{END}{rest.partition(END)[2]}"
+
+
+def write() -> None:
+    FILE.write_text(written(FILE.read_text(encoding="utf-8")), encoding="utf-8")
+    print(FILE)
