@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
 
 from ..errors import BenchError
 from ..registry import MODELS, ModelPlugin
@@ -40,8 +41,14 @@ def header(name: str) -> dict[str, str]:
     Raises:
         BenchError: the file is not there, or is not safetensors.
     """
-    with _opened(name) as file:
-        return dict(file.metadata() or {})
+    path = weights_file(name)
+    if not path.is_file():
+        raise BenchError(f"the weights {path.name} are not in the package", where=f"zoo_{name}", hint=_AGAIN)
+    try:
+        with safe_open(path, "pt") as file:
+            return dict(file.metadata() or {})
+    except SafetensorError as error:
+        raise BenchError(f"{path.name} is damaged: {error}", where=f"zoo_{name}", hint=_AGAIN) from None
 
 
 def zoo_network(name: str) -> ModelSpec:
@@ -55,9 +62,8 @@ def zoo_network(name: str) -> ModelSpec:
     """
     with torch.random.fork_rng(devices=[]):
         network = ARCHITECTURES[name]().eval()
-    with _opened(name) as file:
-        network.load_state_dict({key: file.get_tensor(key) for key in file.keys()})  # noqa: SIM118: no mapping
-        facts = dict(file.metadata() or {})
+    facts = header(name)
+    network.load_state_dict(load_file(weights_file(name)))
     reached = f"{float(facts['accuracy']):.1%} of {facts['held_out']} held-out scenes"
     return ModelSpec(
         f"zoo_{name}",
@@ -83,16 +89,6 @@ def _builder(name: str) -> Callable[[], ModelSpec]:
     first = (ARCHITECTURES[name].__doc__ or "").split("\n")[0]
     build.__doc__ = f"{first} Trained on the data set shapes"
     return build
-
-
-def _opened(name: str) -> safe_open:
-    path = weights_file(name)
-    if not path.is_file():
-        raise BenchError(f"the weights {path.name} are not in the package", where=f"zoo_{name}", hint=_AGAIN)
-    try:
-        return safe_open(path, "pt")
-    except SafetensorError as error:
-        raise BenchError(f"{path.name} is damaged: {error}", where=f"zoo_{name}", hint=_AGAIN) from None
 
 
 _AGAIN = "Install benchbench again, or in a checkout: make zoo"

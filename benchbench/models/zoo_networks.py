@@ -97,4 +97,3 @@ def _downsampling(before: int, after: int) -> nn.Module:
     shortcut = Conv2dNormActivation(before, after, 1, stride=2, activation_layer=None)
     block: nn.Module = BasicBlock(before, after, 2, shortcut)
     return block
-

@@ -1,17 +1,21 @@
-"""The table of the zoo in docs/shapes.md, of what the weights' files say: ``make zoo`` writes it."""
+"""The table of the zoo in docs/shapes.md, of what the weights' files say, and the page's picture: by ``make zoo``."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
+from PIL import Image
 
+from benchbench.datasets.builtin.shapes import shapes
 from benchbench.models.zoo import header, weights_file, zoo_network
 from benchbench.models.zoo_networks import ARCHITECTURES, SIDE
 from benchbench.network.layers import resolve
 from benchbench.registry import MODELS
 
 FILE = Path(__file__).parents[2] / "docs" / "shapes.md"
+PICTURE = FILE.with_name("shapes.png")
 START, END = "<!-- written by make zoo -->\n", "<!-- end -->"
 
 
@@ -31,7 +35,10 @@ def table() -> str:
         cells += [f"{float(facts['accuracy']):.1%} of {int(facts['held_out']):,}", facts["epochs"]]
         lines.append(f"| {' | '.join(cells)} |")
     learnt = {int(header(name)["scenes"]) for name in ARCHITECTURES}
-    lines += ["", f"Together {total:,.0f} kB in float16, learnt on {min(learnt):,} scenes of the split `train`, seed 0."]
+    lines += [
+        "",
+        f"Together {total:,.0f} kB in float16, learnt on {min(learnt):,} scenes of the split `train`, seed 0.",
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -41,6 +48,20 @@ def written(text: str) -> str:
     return f"{before}{START}\n{table()}\n{END}{rest.partition(END)[2]}"
 
 
+def picture() -> Image.Image:
+    """The first twelve scenes, below each its mask, and below that its twin; twice enlarged, with white between."""
+    data = shapes(count=12)
+    columns = []
+    for i in range(12):
+        sample = data[i]
+        assert sample.mask is not None
+        mask = np.repeat(sample.mask.numpy()[:, :, None] * np.uint8(255), 3, axis=2)
+        rows = [np.array(sample.image), mask, np.array(data.twin(i).image)]
+        columns.append(np.concatenate([np.pad(row, ((1, 1), (1, 1), (0, 0)), constant_values=255) for row in rows]))
+    return Image.fromarray(np.concatenate(columns, axis=1).repeat(2, axis=0).repeat(2, axis=1))
+
+
 def write() -> None:
     FILE.write_text(written(FILE.read_text(encoding="utf-8")), encoding="utf-8")
-    print(FILE)
+    picture().save(PICTURE, optimize=True)
+    print(FILE, PICTURE)

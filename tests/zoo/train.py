@@ -39,7 +39,7 @@ class Schedule:
         decay: the weight decay.
     """
 
-    epochs: float = 4
+    epochs: float = 3
     batch: int = 64
     rate: float = 4e-3
     decay: float = 0.02
@@ -47,11 +47,11 @@ class Schedule:
 
 SCHEDULES = {
     "residual": Schedule(),
-    "plain": Schedule(rate=3e-3),
+    "plain": Schedule(epochs=4, rate=3e-3),
     "dense": Schedule(),
     "mobile": Schedule(),
     "convnext": Schedule(),
-    "vit": Schedule(epochs=8, rate=2e-3),
+    "vit": Schedule(epochs=6, rate=2e-3),
 }
 
 
