@@ -60,6 +60,8 @@ def test_the_mask_is_the_warm_objects_and_the_twin_differs_there_alone(seed: int
 def test_the_instances_share_no_pixel_and_make_the_mask(seed: int, size: int) -> None:
     data = shapes(seed=seed, size=size, occlusion=0.5)
     sample, instances = data[3], data.instances(3)
+    assert sample.mask is not None
+    assert sample.label is not None
     deciding = [one for one in instances if one.decides]
     assert 1 <= len(deciding) <= 3
     assert len(instances) - len(deciding) <= 3
@@ -68,8 +70,9 @@ def test_the_instances_share_no_pixel_and_make_the_mask(seed: int, size: int) ->
     total = torch.stack([one.mask for one in instances]).sum(0)
     assert int(total.max()) == 1
     assert torch.equal(torch.stack([one.mask for one in deciding]).any(0), sample.mask)
+    assert data.boxes(3) == tuple(one.box for one in deciding)
     masks = data.class_masks(3)
-    assert torch.equal(masks[sample.label], sample.mask)  # type: ignore[index]
+    assert torch.equal(masks[sample.label], sample.mask)
     assert set(masks) == {one.label for one in instances}
     for one in instances:
         left, top, right, bottom = one.box

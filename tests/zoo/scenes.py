@@ -24,10 +24,10 @@ class Scenes:
 
 
 def scenes(stream: str, count: int) -> Scenes:
-    """The first ``count`` scenes of a stream, such as ``train/0``: in shared memory, for several processes."""
+    """The first ``count`` scenes of a stream, such as ``train/0``."""
     pixels = np.stack([paint(plan(stream, index, USUAL), SIDE).pixels for index in range(count)])
     labels = torch.tensor([label_of(stream, index) for index in range(count)])
-    return Scenes(torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous().share_memory_(), labels.share_memory_())
+    return Scenes(torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous(), labels)
 
 
 def as_input(pixels: Tensor) -> Tensor:

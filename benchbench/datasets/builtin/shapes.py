@@ -104,6 +104,14 @@ class Shapes:
             if (painted.owners == number).any()
         )
 
+    def boxes(self, index: int) -> tuple[tuple[int, int, int, int], ...]:
+        """Left, top, right and bottom of each object of the label's class, as ``Instance.box``.
+
+        Args:
+            index: of the scene.
+        """
+        return tuple(instance.box for instance in self.instances(index) if instance.decides)
+
     def class_masks(self, index: int) -> dict[int, Tensor]:
         """By class index, the visible pixels, bool (H, W), of all objects of that class, distractors too."""
         masks: dict[int, Tensor] = {}

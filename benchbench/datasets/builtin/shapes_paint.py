@@ -84,11 +84,15 @@ def _window(figure: Figure, size: int) -> tuple[tuple[slice, slice], Values, Val
     for centre in (figure.y, figure.x):
         first, last = math.floor((centre - reach) * size), math.ceil((centre + reach) * size)
         sides.append(slice(max(0, first), min(size, last)))
-    down, across = (
-        (np.arange(side.start, side.stop) + 0.5 - centre * size) / (figure.radius * size)
-        for side, centre in zip(sides, (figure.y, figure.x), strict=True)
-    )
-    return (sides[0], sides[1]), across[None, :], down[:, None]
+    down, across = (_along(side, centre * size) for side, centre in zip(sides, (figure.y, figure.x), strict=True))
+    radius = figure.radius * size
+    return (sides[0], sides[1]), across[None, :] / radius, down[:, None] / radius
+
+
+def _along(side: slice, centre: float) -> Values:
+    """How far the middle of each pixel of a side lies behind a centre, in pixels."""
+    middles: Values = np.arange(side.start, side.stop, dtype=np.float64) + (0.5 - centre)
+    return middles
 
 
 def _turned(across: Values, down: Values, turn: float) -> tuple[Values, Values]:
