@@ -73,7 +73,8 @@ def convnext() -> nn.Module:
 
 def vit() -> nn.Module:
     """Four blocks of four heads on 8 x 8 patches behind a convolutional stem (Xiao et al. 2021, arXiv:2106.14881)."""
-    stem = [ConvStemConfig(16, 3, 2), ConvStemConfig(32, 3, 2), ConvStemConfig(64, 3, 2)]
+    widths = ((16, 2), (32, 2), (32, 1), (64, 2))
+    stem = [ConvStemConfig(width, 3, stride) for width, stride in widths]
     network: nn.Module = VisionTransformer(SIDE, 8, 4, 4, 64, 128, num_classes=COUNT, conv_stem_configs=stem)
     return network
 

@@ -79,18 +79,11 @@ class Registry(Generic[P]):
         self.load()
         return self._groups
 
-    def expanded(self, items: Any) -> Any:
-        """A study's list, or its single item, with the members of a group in the place of the group's name."""
-        if not isinstance(items, (list, tuple, str)):
-            return items
-        listed = [items] if isinstance(items, str) else items
-        return [name for item in listed for name in (self._members(item) or [item])]
-
-    def _members(self, item: Any) -> tuple[str, ...]:
-        """The members of a group; none of a plugin's name."""
+    def members(self, item: Any) -> tuple[Any, ...]:
+        """What an item of a study's list stands for: the members of the group that it names, or the item itself."""
         if not isinstance(item, str) or item in self:
-            return ()
-        return next((self._groups[name].members for name in meant(item, self._groups)), ())
+            return (item,)
+        return next((self._groups[name].members for name in meant(item, self._groups)), (item,))
 
     def remove(self, name: str) -> None:
         """Forget a plugin (for tests, and for a notebook that edits a method)."""

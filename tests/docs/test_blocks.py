@@ -194,7 +194,8 @@ def read_names(params: dict[str, Any]) -> None:
     for item in items(params.get("datasets") or ""):
         name, parameters = name_and_params(item)
         DATASETS[name].bind(parameters)
-    for item in MODELS.expanded(items(params.get("models") or "")):
+    listed = items(params.get("models") or "")
+    for item in [member for each in listed for member in MODELS.members(each)]:
         name, parameters = name_and_params(item)
         if ".py:" not in name:
             MODELS[name].bind(parameters)

@@ -148,6 +148,8 @@ def test_zoo_beside_another_network_and_beside_a_user_s_name() -> None:
     assert labels == ["resnet18", *(f"zoo_{name}" for name in NAMES)]
     with pytest.raises(BenchError, match=r"models\[1\]: 'zoo_vit' is asked for twice"):
         study(models=["zoo_vit", "zoo"])
+    with pytest.raises(BenchError, match=r"models\[1\]: unknown model 'resnt18'"):
+        study(models=["zoo", "resnt18"])
     for models in ({"mine": "zoo"}, [{"name": "zoo", "as": "mine"}]):
         with pytest.raises(
             BenchError, match=r"models\[0\]: 'zoo' stands for several models\. .*zoo_residual, zoo_plain"

@@ -35,14 +35,14 @@ def test_the_scenes_are_those_of_the_data_set(few: Scenes) -> None:
 
 
 def test_a_miniature_run_learns_its_scenes_and_writes_them(few: Scenes, tmp_path: Path) -> None:
-    schedule = Schedule(epochs=40, batch=16, rate=4e-3)
+    schedule = Schedule(epochs=25, batch=16, rate=4e-3)
     file = tmp_path / "zoo_residual.safetensors"
     reached = make("residual", few, few, schedule, file)
     assert reached > 0.5  # chance is a twelfth
     with safe_open(file, "pt") as stored:
         facts = stored.metadata()
         tensors = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118
-    assert facts == {"accuracy": f"{reached:.4f}", "held_out": "32", "seed": "0", "epochs": "40", "scenes": "32"}
+    assert facts == {"accuracy": f"{reached:.4f}", "held_out": "32", "seed": "0", "epochs": "25", "scenes": "32"}
     network = ARCHITECTURES["residual"]().eval()
     network.load_state_dict(tensors)
     assert accuracy(network, few) == reached

@@ -51,7 +51,7 @@ SCHEDULES = {
     "dense": Schedule(),
     "mobile": Schedule(),
     "convnext": Schedule(),
-    "vit": Schedule(epochs=6, rate=2e-3),
+    "vit": Schedule(epochs=8, rate=2e-3),
 }
 
 
