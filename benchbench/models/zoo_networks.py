@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 
-from torch import nn
-from torchvision.models import ConvNeXt, DenseNet, VisionTransformer
-from torchvision.models.convnext import CNBlockConfig
+from torch import Tensor, nn
+from torchvision.models import DenseNet, VisionTransformer
+from torchvision.models.convnext import LayerNorm2d
 from torchvision.models.mobilenetv2 import InvertedResidual
 from torchvision.models.resnet import BasicBlock
 from torchvision.models.vgg import make_layers
@@ -22,6 +22,24 @@ from .shape_classes import SHAPE_CLASSES
 SIDE = 64  # of the pictures, in pixels
 MEAN, STD = 0.5, 0.25  # of each colour, as pixels in [0, 1] are normalised
 COUNT = len(SHAPE_CLASSES)
+
+
+class ConvNeXtBlock(nn.Module):
+    """A depthwise convolution of 7 x 7, and a linear layer to four times the channels and back, around a GELU."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.block = nn.Sequential(
+            nn.Conv2d(channels, channels, 7, padding=3, groups=channels, bias=False),
+            nn.BatchNorm2d(channels),
+            nn.Conv2d(channels, 4 * channels, 1),
+            nn.GELU(),
+            nn.Conv2d(4 * channels, channels, 1),
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        changed: Tensor = images + self.block(images)
+        return changed
 
 
 def residual() -> nn.Module:
@@ -66,9 +84,21 @@ def mobile() -> nn.Module:
 
 
 def convnext() -> nn.Module:
-    """Two stages of two and three ConvNeXt blocks behind a stem of 4 x 4 patches (Liu et al. 2022)."""
-    network: nn.Module = ConvNeXt([CNBlockConfig(32, 64, 2), CNBlockConfig(64, None, 3)], 0.0, 0.1, COUNT)
-    return network
+    """Two stages of two ConvNeXt blocks (Liu et al. 2022), with batch norm and overlapping convolutions between stages.
+
+    With layer norms and patches, as published, it needs several times the steps.
+    """
+    return _named(
+        features=nn.Sequential(
+            Conv2dNormActivation(3, 16, 3, stride=2),
+            Conv2dNormActivation(16, 32, 3, stride=2),
+            *(ConvNeXtBlock(32), ConvNeXtBlock(32)),
+            Conv2dNormActivation(32, 64, 3, stride=2, activation_layer=None),
+            *(ConvNeXtBlock(64), ConvNeXtBlock(64)),
+        ),
+        avgpool=nn.AdaptiveAvgPool2d(1),
+        classifier=nn.Sequential(LayerNorm2d(64, eps=1e-6), nn.Flatten(1), nn.Linear(64, COUNT)),
+    )
 
 
 def vit() -> nn.Module:
