@@ -10,7 +10,7 @@ WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 
 GUARDED := embedded methods middle small metrics odd dense
 
-.PHONY: demo test lint types guard guard-update guard-run proof again bench pages clean
+.PHONY: demo test lint types guard guard-update guard-run proof again bench pages zoo clean
 
 demo: $(DEMO)
 	$(BIN)/benchbench run
@@ -39,6 +39,10 @@ guard-update: guard-run
 		test ! -e runs/guard/$$name.failed || { cat runs/guard/$$name.txt; exit 1; }; \
 		$(BIN)/benchbench baseline runs/guard/$$name --out tests/guard/$$name.json || exit 1; \
 	done
+
+# trains the six networks of the zoo on the data set shapes; writes benchbench/models/weights and the table of docs/shapes.md
+zoo: $(STAMP)
+	$(BIN)/python -m tests.zoo.train
 
 guard-run: $(STAMP)
 	@rm -rf runs/guard; mkdir -p runs/guard; printf '%s\n' $(GUARDED) | OMP_NUM_THREADS=1 xargs -P $(WORKERS) -I {} sh -c \

@@ -238,6 +238,7 @@ def list_command(
     if kind not in known:
         raise BenchError(f"cannot list {kind!r}", hint=nearest(kind, known))
     entries = [listing.entry(p) for p in known[kind].load().values()]
+    entries += [listing.group_entry(group) for group in known[kind].groups().values()]
     if as_json:
         print(json.dumps(entries, indent=1, default=str))
         return

@@ -10,6 +10,7 @@ from .output import screen
 
 if TYPE_CHECKING:
     from ..registry import MetricPlugin, Parameter, Plugin
+    from ..registry.registry import Group
 
 
 def entry(plugin: Plugin) -> dict[str, Any]:
@@ -39,6 +40,13 @@ def entry(plugin: Plugin) -> dict[str, Any]:
 
             fields["forwards_per_map"], fields["forwards_per_image"] = forwards(plugin.probes(**plugin.bind({})))
     return fields
+
+
+def group_entry(group: Group) -> dict[str, Any]:
+    """A name that stands for several plugins, with the keys of an entry."""
+    summary = f"{group.summary}: {', '.join(group.members)}"
+    fields = {"name": group.name, "display_name": group.name, "summary": summary, "members": list(group.members)}
+    return {**fields, "parameters": {}, "paper": "", "origin": ""}
 
 
 def _display_name(plugin: Plugin) -> str:

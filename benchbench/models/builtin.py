@@ -26,6 +26,7 @@ from .load import IMAGENET
 from .titles import torchvision_title
 from .torchvision_networks import build_torchvision, classifiers
 from .weights_choice import Architecture, Classes, with_weights
+from .zoo import register as register_zoo
 
 
 def _torchvision(name: str) -> Architecture:
@@ -73,3 +74,4 @@ def _named(name: str) -> Callable[..., ModelSpec]:
 
 
 _register_torchvision()
+register_zoo()

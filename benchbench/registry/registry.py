@@ -10,8 +10,9 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import re
-from collections.abc import Callable, Mapping
-from typing import Generic, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from ..errors import BenchError, meant, nearest_by_family
 from ..vocabulary import FAMILIES as FAMILIES
@@ -29,6 +30,15 @@ from .plugin import Plugin as Plugin
 P = TypeVar("P", bound="Plugin")
 
 
+@dataclass(frozen=True)
+class Group:
+    """A name that stands for several plugins."""
+
+    name: str
+    members: tuple[str, ...]
+    summary: str
+
+
 class Registry(Generic[P]):
     """Names to plugins of one kind. Built-in and entry-point plugins are imported at the first look."""
 
@@ -36,6 +46,7 @@ class Registry(Generic[P]):
         self.kind, self.builtin = kind, builtin
         self._plugins: dict[str, P] = {}
         self._families: dict[str, Callable[[str], P]] = {}
+        self._groups: dict[str, Group] = {}
         self._loaded = False
 
     def add(self, plugin: P) -> None:
@@ -59,6 +70,21 @@ class Registry(Generic[P]):
         """Plugins named ``prefix:NAME``, made when asked for; ``make`` raises BenchError for an unknown NAME."""
         self._families[prefix] = make
 
+    def add_group(self, name: str, members: Sequence[str], summary: str) -> None:
+        """A name that stands for several plugins in a study's list; it is no plugin itself."""
+        self._groups[name] = Group(name, tuple(members), summary)
+
+    def groups(self) -> Mapping[str, Group]:
+        """By name, each name that stands for several plugins."""
+        self.load()
+        return self._groups
+
+    def members(self, item: Any) -> tuple[Any, ...]:
+        """What an item of a study's list stands for: the members of the group that it names, or the item itself."""
+        if not isinstance(item, str) or item in self:
+            return (item,)
+        return next((self._groups[name].members for name in meant(item, self._groups)), (item,))
+
     def remove(self, name: str) -> None:
         """Forget a plugin (for tests, and for a notebook that edits a method)."""
         self._plugins.pop(name, None)
@@ -78,6 +104,9 @@ class Registry(Generic[P]):
         if len(spelled) > 1:
             listed = " or ".join(repr(each) for each in spelled)
             raise BenchError(f"{self.kind} {name!r} can be {listed}", hint="Write the name as it is registered")
+        if not spelled and meant(name, self._groups):
+            members = ", ".join(self._groups[meant(name, self._groups)[0]].members)
+            raise BenchError(f"{name!r} stands for several {self.kind}s", hint=f"Name one of them: {members}")
         if not spelled:
             raise BenchError(f"unknown {self.kind} {name!r}", hint=self._hint(name))
         return plugins[spelled[0]]

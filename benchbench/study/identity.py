@@ -33,6 +33,8 @@ NO_NUMBERS = (
         "models/titles.py",
         "models/weights_choice.py",
         "models/weights_fit.py",
+        "models/zoo.py",
+        "models/zoo_networks.py",
         "study/extension.py",
         "evaluation/cell_reader.py",
     ),

@@ -90,7 +90,7 @@ class StudySpec(BaseModel):
     @field_validator("models", mode="before")
     @classmethod
     def _models(cls, models: Any) -> tuple[ModelChoice, ...]:
-        return read_each("models", models, _model)
+        return read_each("models", models, _model, MODELS.members)
 
     @field_validator("datasets", mode="before")
     @classmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,33 +87,42 @@ def _twice(loader: yaml.SafeLoader, node: yaml.Node, seen: set[int]) -> Iterator
             yield from _twice(loader, value_node, seen)
 
 
-def read_each(key: str, entries: Any, make: Any) -> tuple[Any, ...]:
-    """Every item of a list (or of a mapping of names to values), checked; an error says which one."""
+def read_each(
+    key: str, entries: Any, make: Any, members: Callable[[Any], Iterable[Any]] = lambda item: (item,)
+) -> tuple[Any, ...]:
+    """Every item of a list (or of a mapping of names to values), checked; an error says which one.
+
+    Args:
+        key: the study's key, which errors name.
+        entries: the list or the mapping.
+        make: from an item to what it stands for.
+        members: from an item to the items that it stands for, where it may be the name of a group.
+    """
     if isinstance(entries, Mapping) and "name" not in entries:
         items: Sequence[Any] = [(str(name), value) for name, value in entries.items()]
     else:
         items = entries if isinstance(entries, (list, tuple)) else [entries]
     if not items:
         raise BenchError("the list is empty", where=key, hint="Name at least one")
-    choices: list[Any] = []
+    choices: list[tuple[int, Any]] = []  # with the item's index
     for i, item in enumerate(items):
         try:
-            choices.append(make(item))
+            choices += [(i, make(member)) for member in members(item)]
         except BenchError as error:
             raise error.at(f"{key}[{i}]") from None
     _refuse_twins(key, items, choices)
-    return tuple(choices)
+    return tuple(choice for _, choice in choices)
 
 
-def _refuse_twins(key: str, items: Sequence[Any], choices: Sequence[Any]) -> None:
+def _refuse_twins(key: str, items: Sequence[Any], choices: Sequence[tuple[int, Any]]) -> None:
     """Refuse a thing in two places, maybe in two spellings, and two things of one name, whose rows would be mixed."""
-    places: dict[str, int] = {}
-    for i, choice in enumerate(choices):
-        j = places.setdefault(choice.label, i)
-        if i == j:
+    known: dict[str, tuple[int, Any]] = {}
+    for i, choice in choices:
+        j, earlier = known.setdefault(choice.label, (i, choice))
+        if choice is earlier:
             continue
         both = [_spelled(items[k], f"{key}[{k}]") for k in (j, i)]
-        if all(getattr(choice, part, None) is getattr(choices[j], part, None) for part in ("value", "plugin")):
+        if all(getattr(choice, part, None) is getattr(earlier, part, None) for part in ("value", "plugin")):
             message, hint = f"{choice.label!r} is asked for twice: {both[0]} and {both[1]}", "Remove one of them"
         else:
             message = f"two are called {choice.label!r}: {both[0]} and {both[1]}"

@@ -428,6 +428,9 @@ def test_listing(place: Path, kind: str) -> None:
         assert {e["name"]: e["needs"] for e in entries}["gradcam"] == ["gradient"]
     plain = benchbench("list", kind, cwd=place)
     assert plain.returncode == 0
+    if kind == "models":
+        assert len(next(entry["members"] for entry in entries if entry["name"] == "zoo")) == 6
+        assert "zoo_residual, zoo_plain" in " ".join(plain.stdout.split())
     assert entries[0]["name"] in plain.stdout
     names = {entry["name"]: entry["display_name"] for entry in entries}
     expected = {"methods": ("inverted", "Inverted Grad-CAM"), "metrics": ("deletion", "deletion AUC")}

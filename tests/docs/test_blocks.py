@@ -196,7 +196,8 @@ def read_names(params: dict[str, Any]) -> None:
         name, _ = name_and_params(item)
         _, rest = subset_in(item, DATASETS[name].parameters)
         DATASETS[name].bind(name_and_params(rest)[1])
-    for item in items(params.get("models") or ""):
+    listed = items(params.get("models") or "")
+    for item in [member for each in listed for member in MODELS.members(each)]:
         name, parameters = name_and_params(item)
         if ".py:" not in name:
             MODELS[name].bind(parameters)
