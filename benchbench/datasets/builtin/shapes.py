@@ -46,8 +46,7 @@ class Instance:
     @property
     def box(self) -> tuple[int, int, int, int]:
         """Left, top, right and bottom of the visible pixels; right and bottom are the first pixel outside."""
-        rows, columns = self.mask.any(1).nonzero()[:, 0], self.mask.any(0).nonzero()[:, 0]
-        return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+        return _box(self.mask)
 
 
 @dataclass(frozen=True)
@@ -71,12 +70,14 @@ class Shapes:
         return plan(self.stream, range(self.count)[index], self.recipe)
 
     def __getitem__(self, index: int) -> Sample:
-        """An RGB picture; the mask is true on all visible pixels of the objects of the label's class."""
+        """An RGB picture; the mask is true on all visible pixels of the label's objects, a box is around each."""
         scene = self.scene(index)
         painted = paint(scene, self.side)
         deciding = [number for number, figure in enumerate(scene.figures) if figure.warm]
         mask = torch.from_numpy(np.isin(painted.owners, deciding))
-        return Sample(self._id(index), Image.fromarray(painted.pixels), scene.label, mask)
+        shown = [_shown(painted, number) for number in deciding]
+        boxes = torch.tensor([_box(each) for each in shown if each.any()], dtype=torch.float32)
+        return Sample(self._id(index), Image.fromarray(painted.pixels), scene.label, mask, boxes=boxes)
 
     def fingerprint(self, index: int) -> str:
         """Of the recipe and whatever decides the picture: split, seed, index, side and parameters."""
@@ -146,6 +147,11 @@ class Shapes:
     def _id(self, index: int) -> str:
         place = range(self.count)[index]
         return f"{place:05d}-{SHAPE_CLASSES[label_of(self.stream, place)].replace(' ', '-')}"
+
+
+def _box(mask: Tensor) -> tuple[int, int, int, int]:
+    rows, columns = mask.any(1).nonzero()[:, 0], mask.any(0).nonzero()[:, 0]
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
 def _shown(painted: Painted, number: int) -> Tensor:
