@@ -75,6 +75,8 @@ class Sample:
         boxes: float (N, 4), the N boxes of the objects that ``label`` names, each x0, y0, x1, y1 in pixels of ``image``
             as it is here, half-open: x1 - x0 is the width. None where unknown. VOC's corners (1-based, inclusive) are
             x - 1, y - 1, x, y of this form; COCO's x, y, width, height are x, y, x + width, y + height.
+        void: bool (H, W), true on pixels that a segmentation does not judge, such as VOC's white borders; None where
+            every pixel counts. Read by the seeds of the suite ``localisation`` alone.
 
     Example:
         >>> bb.Sample("scan-7", torch.zeros(1, 8, 8), label=1, group="patient-3").group
@@ -87,6 +89,7 @@ class Sample:
     mask: Tensor | None = None
     group: str | None = None
     boxes: Tensor | None = None
+    void: Tensor | None = None
 
 
 class Dataset(Protocol):
