@@ -24,7 +24,9 @@ class SeedScore:
         classes: in rising order; BACKGROUND is the first.
         value: (K + 1,), the mean over classes, then each class's IoU: each half of the images at the background score
             that is best on the other half. NaN for a class that occurs nowhere, and everywhere if a half is empty.
-        low, high: the 95 % bootstrap interval over images, at these background scores.
+        low, high: the 95 % bootstrap interval over images, at these background scores; NaN for a class of fewer than two
+            images. In the mean, a class that a draw lacks keeps its IoU.
+        images: (K + 1,), how many images there are, and how many show each class.
         scores: the background score of each half; NaN if the other half is empty.
         best: as ``value``, at the one background score that is best on these very images; ``best_score``: it.
     """
@@ -36,6 +38,7 @@ class SeedScore:
     scores: tuple[float, float]
     best: Array
     best_score: float
+    images: Array
 
 
 def seed_score(images: Sequence[SeedCounts], ids: Sequence[str], seed: int) -> SeedScore:
@@ -55,14 +58,16 @@ def seed_score(images: Sequence[SeedCounts], ids: Sequence[str], seed: int) -> S
     best = int(_scored(sums.sum(0))[0].argmax())
     chosen = [int(_scored(sums[1 - half])[0].argmax()) for half in (0, 1)]
     whole = _scored(sums.sum(0)[:, :, best])
+    shown = np.array([sum(number in image.classes for image in images) for number in classes])
+    shown = np.concatenate([[len(images)], shown]).astype(float)
     if len(set(fold.tolist())) < 2:
         none = np.full(len(classes) + 1, math.nan)
-        return SeedScore(classes, none, none, none, (math.nan, math.nan), whole, float(SCORES[best]))
+        return SeedScore(classes, none, none, none, (math.nan, math.nan), whole, float(SCORES[best]), shown)
     counts = _at(images, [chosen[half] for half in fold], place)
     value = _scored(np.asarray(counts.sum(0)).reshape(3, -1))
-    low, high = _interval(counts, seed)
+    low, high = np.where(shown > 1, _interval(counts, value[1:], seed), math.nan)
     scores = (float(SCORES[chosen[0]]), float(SCORES[chosen[1]]))
-    return SeedScore(classes, value, low, high, scores, whole, float(SCORES[best]))
+    return SeedScore(classes, value, low, high, scores, whole, float(SCORES[best]), shown)
 
 
 def _scored(sums: Array) -> Array:
@@ -70,9 +75,13 @@ def _scored(sums: Array) -> Array:
     truth, seed, hit = sums
     union = truth + seed - hit
     iou = np.divide(hit, union, out=np.full(union.shape, math.nan), where=union > 0)
+    return np.concatenate([_mean(iou)[None], iou])
+
+
+def _mean(iou: Array) -> Array:
+    """(K, ...) to (...): over the classes that occur."""
     known = np.isfinite(iou)
-    mean = np.where(known, iou, 0).sum(0) / np.maximum(known.sum(0), 1)
-    return np.concatenate([mean[None], iou])
+    return np.asarray(np.where(known, iou, 0).sum(0) / np.maximum(known.sum(0), 1))
 
 
 def _at(images: Sequence[SeedCounts], levels: Sequence[int], place: dict[int, int]) -> sparse.csr_array:
@@ -86,18 +95,17 @@ def _at(images: Sequence[SeedCounts], levels: Sequence[int], place: dict[int, in
     return sparse.csr_array((values, (rows, columns)), shape=(len(images), 3 * len(place)))
 
 
-def _interval(counts: sparse.csr_array, seed: int) -> tuple[Array, Array]:
-    """(K + 1,) each; NaN for fewer than two images, and for a class that a draw lacks the others count."""
-    columns = counts.shape[1] // 3
-    if counts.shape[0] < 2:
-        return np.full(columns + 1, math.nan), np.full(columns + 1, math.nan)
-    values = []
+def _interval(counts: sparse.csr_array, iou: Array, seed: int) -> Array:
+    """(2, K + 1): ends for the mean, in which a class that a draw lacks keeps its ``iou`` (K,), and for each class."""
+    columns, values = counts.shape[1] // 3, []
     for block in draws(counts.shape[0], seed):
         for start in range(0, len(block), _ROWS_AT_ONCE):
             drawn = np.asarray(counts.T @ block[start : start + _ROWS_AT_ONCE].T.astype(float))
-            values.append(_scored(drawn.reshape(3, columns, -1)))
+            drawn_iou = _scored(drawn.reshape(3, columns, -1))[1:]
+            mean = _mean(np.where(np.isfinite(drawn_iou), drawn_iou, iou[:, None]))
+            values.append(np.concatenate([mean[None], drawn_iou]))
     every, tail = np.concatenate(values, axis=1), (1 - CONFIDENCE) / 2
-    low, high = np.full((2, columns + 1), math.nan)
+    ends = np.full((2, columns + 1), math.nan)
     known = np.isfinite(every).any(1)
-    low[known], high[known] = np.nanquantile(every[known], [tail, 1 - tail], axis=1)
-    return low, high
+    ends[:, known] = np.nanquantile(every[known], [tail, 1 - tail], axis=1)
+    return ends

@@ -185,7 +185,7 @@ def _rows(found: _Gathered, names: Sequence[str], seed: int) -> Iterator[dict[st
     known["background"] = "" if alone else " / ".join(f"{each:.2f}" for each in score.scores)
     for k, title in enumerate(["mean", *(_class(number, names) for number in score.classes)]):
         values = {key: float(getattr(score, key)[k]) for key in ("value", "low", "high", "best")}
-        yield {"class": title, **known, **values, "best_background": score.best_score}
+        yield {"class": title, **known, "n": int(score.images[k]), **values, "best_background": score.best_score}
 
 
 def _class(number: int, names: Sequence[str]) -> str:
