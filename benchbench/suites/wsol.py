@@ -12,7 +12,9 @@ from ..engine.lock import locked
 from ..engine.progress import Progress
 from ..engine.runner import as_bench_errors
 from ..engine.setup import load
+from ..files import publish
 from ..registry import suite
+from ..reports.escape import csv
 from ..results.record import Record
 from ..results.schema import SEEDS, typed
 from ..results.store import Store
@@ -58,4 +60,7 @@ def localise(study: StudySpec, folder: Path, progress: Progress) -> None:
             plan = load(choice, study, device).plan
             gc.collect()  # one network in memory at a time
             rows += list(seed_rows(plan, record, study.seed, progress.say))
-        Store(folder).write_results({"seeds.parquet": typed(pd.DataFrame(rows), SEEDS)}, record.info)
+        table = typed(pd.DataFrame(rows), SEEDS)
+        Store(folder).write_results({"seeds.parquet": table}, record.info)
+        (folder / "tables").mkdir(exist_ok=True)
+        publish(folder / "tables" / "seeds.csv", csv(table))
