@@ -54,7 +54,9 @@ def seed_score(images: Sequence[SeedCounts], ids: Sequence[str], seed: int) -> S
     sums = np.zeros((2, 3, len(classes), len(SCORES)))  # by half: truth, seed, hit
     for image, half in zip(images, fold, strict=True):
         rows = [place[number] for number in image.classes]
-        sums[half][:, rows] += np.stack([np.broadcast_to(image.truth[:, None], image.seed.shape), image.seed, image.hit])
+        sums[half][:, rows] += np.stack(
+            [np.broadcast_to(image.truth[:, None], image.seed.shape), image.seed, image.hit]
+        )
     best = int(_scored(sums.sum(0))[0].argmax())
     chosen = [int(_scored(sums[1 - half])[0].argmax()) for half in (0, 1)]
     whole = _scored(sums.sum(0)[:, :, best])

@@ -145,41 +145,46 @@ def seed_rows(plan: ModelPlan, record: Record, seed: int, say: Callable[[str], N
         files = _files(record.maps[here])
         data = _Data(name, shards, _copies(record, name), _labels(record, plan.model.name, name))
         say(f"seeds of {plan.model.name} on {name}")
-        gathered = _gathered(data, files, record)
-        for (layer, method, scaling), found in gathered.items():
+        for (layer, method, scaling), gathered in _gathered(data, files, record).items():
             base = {"model": plan.model.name, "dataset": name, "layer": layer, "method": method, "scaling": scaling}
-            yield from ({**base, **row} for row in _rows(found, plan.model.class_names, seed))
+            yield from ({**base, **row} for row in _rows(gathered, plan.model.class_names, seed))
 
 
 def _gathered(
     data: _Data, files: Mapping[Place, Mapping[str, tuple[str, int]]], record: Record
 ) -> dict[tuple[str, str, str], _Gathered]:
     gathered = {(*place, scaling): _Gathered() for place in files for scaling in SCALINGS}
-    refused = "" if data.shards[0].target == "label" else NO_TARGET
-    for name, pairs in () if refused else data.images().items():
+    if data.shards[0].target != "label":
+        for each in gathered.values():
+            each.reasons.append(NO_TARGET)
+        return gathered
+    for name, pairs in data.images().items():
         truth = data.truth(pairs)
         for place, stored in files.items():
             raw = None if truth.segmentation is None else _maps(truth.pairs, stored, record)
-            for scaling, scaled in SCALINGS.items():
-                of = gathered[(*place, scaling)]
-                if truth.segmentation is None or raw is None:
-                    of.reasons.append(truth.reason or NO_MAP)
-                    continue
-                heights = scaled(raw, truth.segmentation.shape).double().numpy()
-                of.images[name] = seed_counts([pair.label for pair in truth.pairs], truth.segmentation, heights)
-    for of in gathered.values():
-        of.reasons += [refused] if refused else []
+            for scaling in SCALINGS:
+                _count(gathered[(*place, scaling)], name, truth, raw, scaling)
     return gathered
 
 
-def _rows(found: _Gathered, names: Sequence[str], seed: int) -> Iterator[dict[str, Any]]:
+def _count(gathered: _Gathered, name: str, truth: _Truth, raw: Tensor | None, scaling: str) -> None:
+    """Count one image, or note why it has no seeds."""
+    if truth.segmentation is None or raw is None:
+        gathered.reasons.append(truth.reason or NO_MAP)
+        return
+    height, width = truth.segmentation.shape
+    heights = SCALINGS[scaling](raw, (height, width)).double().numpy()
+    gathered.images[name] = seed_counts([pair.label for pair in truth.pairs], truth.segmentation, heights)
+
+
+def _rows(gathered: _Gathered, names: Sequence[str], seed: int) -> Iterator[dict[str, Any]]:
     """The mean over classes, then a row for each class; one row with the reason where no image has seeds."""
-    known = {"n": len(found.images), "left_out": len(found.reasons), "reason": (found.reasons or [""])[0]}
+    known = {"n": len(gathered.images), "left_out": len(gathered.reasons), "reason": (gathered.reasons or [""])[0]}
     nothing = dict.fromkeys(("value", "low", "high", "best", "best_background"), float("nan"))
-    if not found.images:
+    if not gathered.images:
         yield {"class": "mean", **known, **nothing, "background": ""}
         return
-    score = seed_score(list(found.images.values()), list(found.images), seed)
+    score = seed_score(list(gathered.images.values()), list(gathered.images), seed)
     alone = not np.isfinite(score.scores).all()
     known |= {"reason": ALONE} if alone else {}
     known["background"] = "" if alone else " / ".join(f"{each:.2f}" for each in score.scores)

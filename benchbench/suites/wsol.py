@@ -29,8 +29,8 @@ KEYS = {
     "metrics": [
         "max_box_acc",
         "max_box_acc_v2",
-        "top_localisation@top-1",
-        "top_localisation@top-5",
+        "top1_localisation",
+        "top5_localisation",
         "pxap",
         "iou",
     ],

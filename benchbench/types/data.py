@@ -18,7 +18,8 @@ class Preprocess:
     """How a photograph becomes a network's input: resize the shorter side, centre crop, scale, normalise.
 
     Attributes:
-        resize: the length of the shorter side, in pixels, after resizing.
+        resize: the length of the shorter side, in pixels, after resizing; None resizes both sides to ``crop``, whatever
+            the photograph's shape, so that nothing is cut away.
         crop: the side of the square that is cut from the centre, in pixels.
         mean, std: one number per channel of the network's input: pixels in [0, 1] become (pixel - mean) / std. With
             three channels a photograph is taken as RGB, with one as grey. With another number of channels the data
@@ -33,7 +34,7 @@ class Preprocess:
         (0.5,)
     """
 
-    resize: int = 256
+    resize: int | None = 256
     crop: int = 224
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
     std: tuple[float, ...] = (0.229, 0.224, 0.225)

@@ -20,7 +20,7 @@ IDS = [f"image-{k}" for k in range(8)]
 
 
 def planted(seed: int) -> tuple[list[int], Any, Any]:
-    """Classes, truth (with void, on the scale of the image's classes) and maps; some values lie on a background score."""
+    """Classes, truth (k for the k-th class, with void) and maps, some of whose values are background scores."""
     random = np.random.default_rng(seed)
     classes = sorted(random.choice(CLASSES, random.integers(1, 4), replace=False).tolist())
     truth = random.integers(VOID, len(classes) + 1, (5, 6))
