@@ -1,7 +1,7 @@
 """Top-1 and top-5 localisation: the network must name the class, and the class's map must find the object.
 
-ILSVRC's localisation task (Russakovsky et al. 2015, arXiv:1409.0575), with the box cut from the map as Choe et al. 2020,
-arXiv:2001.07437, cut it: both a right class and a right box. MaxBoxAcc is the same with the class given.
+ILSVRC's localisation task (Russakovsky et al. 2015, arXiv:1409.0575), with the box cut from the map as by Choe et al.
+2020, arXiv:2001.07437: both a right class and a right box. MaxBoxAcc is the same with the class given.
 """
 
 from __future__ import annotations

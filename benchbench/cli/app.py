@@ -96,7 +96,7 @@ def run_command(
     verbose: Annotated[bool, typer.Option("--verbose", help="Print every number, with intervals and letters")] = False,
     no_report: NoReport = False,
 ) -> None:
-    """Run a study or a suite: maps, metrics, tables and the report. Results that the folder already has are not recomputed."""
+    """Run a study or a suite: maps, metrics, tables and the report. Results that the folder has are not recomputed."""
     listed = {"models": models, "datasets": datasets, "methods": methods, "metrics": metrics}
     single = {"samples": samples, "seed": seed, "target": target, "device": device, "engine": engine}
     single |= {"batch": batch, "score": score, "precision": precision, "workers": workers}
@@ -225,7 +225,7 @@ def list_command(
         list[Path] | None, typer.Option("--plugin", "--plugins", help="A Python file that registers plugins")
     ] = None,
 ) -> None:
-    """List methods, metrics, models, datasets or suites: name, display name, summary, parameters, paper, needs, direction."""
+    """List methods, metrics, models, datasets or suites: name, title, summary, parameters, paper, needs, direction."""
     from ..errors import nearest
     from ..registry import registry
     from . import listing

@@ -125,7 +125,7 @@ def study_of(
     single: dict[str, str | None],
     overrides: dict[str, Any],
 ) -> Any:
-    """The study of a file, or of a suite, or the embedded one, with the options that were given in place of its keys."""
+    """The study of a file, or of a suite, or the embedded one, with the given options in place of its keys."""
     from ..api.study import Study
     from ..registry import load_file
     from ..study.spec import read_yaml

@@ -1,8 +1,8 @@
 """Seeds of weakly supervised segmentation: one image's maps of all its classes against its segmentation, counted.
 
-A pixel is given the class whose map is highest there, or the background where none is above the background score; Ahn and
-Kwak 2018 (AffinityNet, arXiv:1803.10464) and Ahn et al. 2019 (IRN, arXiv:1904.05044) judge their maps so. The counts are
-made for 100 background scores at once, 0, 0.01, .. 0.99, and are summed over images before anything is divided.
+A pixel is given the class whose map is highest there, or the background where none is above the background score: the
+evaluation of IRN (Ahn et al. 2019, arXiv:1904.05044). The counts are made for 100 background scores at once, 0,
+0.01, .. 0.99, and are summed over images before anything is divided.
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ class SeedScore:
         classes: in rising order; BACKGROUND is the first.
         value: (K + 1,), the mean over classes, then each class's IoU: each half of the images at the background score
             that is best on the other half. NaN for a class that occurs nowhere, and everywhere if a half is empty.
-        low, high: the 95 % bootstrap interval over images, at these background scores; NaN for a class of fewer than two
-            images. In the mean, a class that a draw lacks keeps its IoU.
+        low, high: the 95 % bootstrap interval over images, at these scores; NaN for a class of fewer than two images.
+            In the mean, a class that a draw lacks keeps its IoU.
         images: (K + 1,), how many images there are, and how many show each class.
         scores: the background score of each half; NaN if the other half is empty.
         best: as ``value``, at the one background score that is best on these very images; ``best_score``: it.
@@ -73,7 +73,7 @@ def seed_score(images: Sequence[SeedCounts], ids: Sequence[str], seed: int) -> S
 
 
 def _scored(sums: Array) -> Array:
-    """(3, K, ...) of truth, seed and hit to (K + 1, ...): the mean IoU over the classes that occur, then each class's."""
+    """(3, K, ...) of truth, seed and hit to (K + 1, ...): the mean IoU of the classes that occur, then each one's."""
     truth, seed, hit = sums
     union = truth + seed - hit
     iou = np.divide(hit, union, out=np.full(union.shape, math.nan), where=union > 0)

@@ -17,7 +17,7 @@ _FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.B
 
 
 def prepare(image: Image.Image, mask: Tensor | None, preprocess: Preprocess) -> tuple[Tensor, Tensor | None]:
-    """Resize the shorter side (or both sides), centre crop, scale to [0, 1], normalise: torchvision's order, on PIL's filters.
+    """Resize the shorter side, or both; centre crop, scale to [0, 1], normalise: torchvision's order, on PIL's filters.
 
     With one channel the photograph becomes grey first, by ITU-R 601 as in PIL's mode "L".
 

@@ -262,8 +262,8 @@ class MetricPlugin(Plugin):
 class SuitePlugin(Plugin):
     """A named study: ``keys`` of a study file that stand where the user gives none.
 
-    The function is called with the study, the run's folder and the progress, after the study has run into the folder: it
-    adds the tables that the suite has besides.
+    The function is called with the study, the run's folder and the progress, after the study has run into the folder.
+    It adds the tables that the suite has besides.
     """
 
     keys: Mapping[str, Any] = field(default_factory=dict)

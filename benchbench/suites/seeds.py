@@ -1,7 +1,7 @@
 """Seeds of weakly supervised segmentation: a finished run's maps of all classes of an image, put together.
 
-Metrics see one map at a time. A seed needs the maps of all classes that an image shows, so it is made after the run, from
-the maps that the run stored and the masks of the data.
+Metrics see one map at a time. A seed needs the maps of all classes that an image shows, so it is made after the run,
+from the maps that the run stored and the masks of the data.
 """
 
 from __future__ import annotations

@@ -69,7 +69,9 @@ def _table(key: tuple[str, ...], rows: pd.DataFrame, board: Board) -> SeedTable:
     lines = tuple(_line(row) for method in methods for row in means if row["method"] == method)
     first = rows[(rows["scaling"] == rows["scaling"].iloc[0]) & (rows["class"] != "mean")]
     classes = tuple(_classes(first, methods))
-    return SeedTable(*key, lines, methods, classes[:MOST_CLASSES], max(0, len(classes) - MOST_CLASSES))
+    model, dataset, layer = key
+    left_out = max(0, len(classes) - MOST_CLASSES)
+    return SeedTable(model, dataset, layer, lines, methods, classes[:MOST_CLASSES], left_out)
 
 
 def _line(row: dict[Any, Any]) -> SeedLine:

@@ -59,9 +59,9 @@ def test_scores_are_those_of_the_plain_rule() -> None:
         return [float(np.nanmean(plain.ious(table))) for table in part.sum(0)]
 
     best = [int(np.argmax(means(by_image[fold != half]))) for half in (0, 1)]
-    held = sum(by_image[i, best[half]] for i, half in enumerate(fold))
+    held = np.stack([by_image[i, best[half]] for i, half in enumerate(fold)]).sum(0)
     assert score.classes == (-1, 0, 1, 2, 3)
-    np.testing.assert_allclose(score.value, [np.nanmean(plain.ious(held)), *plain.ious(held)], atol=1e-12)
+    np.testing.assert_allclose(score.value, [float(np.nanmean(plain.ious(held))), *plain.ious(held)], atol=1e-12)
     assert score.scores == (SCORES[best[0]], SCORES[best[1]])
     whole = means(by_image)
     assert score.best[0] == pytest.approx(max(whole), abs=1e-12)
