@@ -30,6 +30,7 @@ METRIC_NEEDS = {
     "pixels": "the images, and what perturbed pictures of them are made of",
     "mask": "the dataset's masks",
     "boxes": "the dataset's boxes",
+    "label": "the image's label, and its place among the network's classes",
     "reexplain": "the method's maps of other images, of another target, or of the network with other weights",
     "cost": "a measurement of the method alone",
     "passes": "the passes of the method alone, counted and not timed",

@@ -103,7 +103,7 @@ def max_box_acc(seen: Seen, *, truth: Truth = "whole") -> Scored:
     Largest by the area that its outer contour encloses. The object's boxes are the data's, of which the best counts.
     Where the data have none, ``truth``: the box around the mask, or the box of each of its connected components.
     """
-    return _boxes(seen, (0.5,), truth, _largest)
+    return largest_box_hits(seen, truth)
 
 
 @metric(
@@ -127,6 +127,11 @@ def max_box_acc_v2(seen: Seen, *, truth: Truth = "whole") -> Scored:
     A box around every contour, those of holes too, as in the authors' code. ``truth`` as in max_box_acc.
     """
     return _boxes(seen, OVERLAPS, truth, _every)
+
+
+def largest_box_hits(seen: Seen, truth: Truth) -> Scored:
+    """MaxBoxAcc's answer: by threshold, 1 where the largest region's box overlaps the object's by 0.5 or more."""
+    return _boxes(seen, (0.5,), truth, _largest)
 
 
 def _boxes(seen: Seen, overlaps: tuple[float, ...], truth: Truth, find: Callable[[Binary], Extents]) -> Scored:

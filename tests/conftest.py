@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchbench.registry import DATASETS, METHODS, METRICS, MODELS, Registry
+from benchbench.registry import DATASETS, METHODS, METRICS, MODELS, SUITES, Registry
 
 pytest_plugins = ["pytester"]  # sessions of pytest inside a test
 torch.set_num_threads(1)
@@ -38,7 +38,7 @@ def photos224() -> Tensor:
 @pytest.fixture
 def planted() -> Iterator[None]:
     """What is registered in a test is forgotten after it."""
-    registries: list[Registry[Any]] = [METHODS, METRICS, MODELS, DATASETS]
+    registries: list[Registry[Any]] = [METHODS, METRICS, MODELS, DATASETS, SUITES]
     before = [set(registry.names()) for registry in registries]
     yield
     for registry, names in zip(registries, before, strict=True):

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from benchbench.registry import DATASETS, METHODS, METRICS, MODELS, Registry
+from benchbench.registry import DATASETS, METHODS, METRICS, MODELS, SUITES, Registry
 
 
 @contextmanager
 def registries_restored() -> Iterator[None]:
     """What is registered meanwhile is forgotten."""
-    registries: list[Registry[Any]] = [METHODS, METRICS, MODELS, DATASETS]
+    registries: list[Registry[Any]] = [METHODS, METRICS, MODELS, DATASETS, SUITES]
     before = [set(registry.load()) for registry in registries]
     try:
         yield

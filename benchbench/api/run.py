@@ -195,6 +195,15 @@ class Run(RunContents):
         """
         return self.record.pooled
 
+    def seeds(self) -> pd.DataFrame:
+        """Seeds of weakly supervised segmentation, of a run of the suite ``localisation``: see docs/localisation.md.
+
+        A row per model, dataset, layer, method, scaling of the maps and class (``mean`` over the classes,
+        ``background``, then each class): ``value`` is the IoU at the background score that is best on the other half of
+        the images, ``best`` at the score that is best on these very images. No rows in any other run.
+        """
+        return self.record.seeds
+
     def decay(self) -> pd.DataFrame:
         """Whether each metric falls as maps are blended with noise: the run's methods ``noised`` at several shares.
 

@@ -9,6 +9,7 @@ from typing import Any
 from ..engine.progress import Progress, interactive
 from ..engine.runner import run
 from ..paths import expanded
+from ..registry import SUITES
 from ..reports.checks import reliability
 from ..reports.leaderboard.short_answer import work
 from ..study.spec import StudySpec
@@ -38,6 +39,8 @@ class Study(StudySpec):
         precision: of scoring, ``float32`` (the default) or ``bf16``. compile: score with torch.compile.
         workers: threads that load images ahead; 2 by default.
         engine: ``local``.
+        suite: a named study, such as ``localisation``: its keys stand where none are given, and its tables are added to
+            the run. See docs/suites.md.
 
     Raises:
         BenchError: an unknown name, a wrong type or value, or a missing file. The message names the key.
@@ -92,6 +95,8 @@ class Study(StudySpec):
     def _run(self, out: Path, told: Progress, report: bool, how: Mapping[str, bool]) -> Run:
         try:
             run(self, expanded(out), told, **how)
+            if self.suite:
+                SUITES[self.suite].function(self, expanded(out), told)
             done = Run.load(out)
             if report:
                 told.say("writing the report")

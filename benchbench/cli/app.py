@@ -66,6 +66,9 @@ def benchbench(
 @app.command("run", cls=Once)
 def run_command(
     study: Annotated[Path | None, typer.Argument(help="A study file; default: the embedded study")] = None,
+    suite: Annotated[
+        str | None, typer.Option(help="A named study; options and the study file's keys take the place of its own")
+    ] = None,
     models: Models = None,
     datasets: Datasets = None,
     layers: Annotated[
@@ -93,11 +96,11 @@ def run_command(
     verbose: Annotated[bool, typer.Option("--verbose", help="Print every number, with intervals and letters")] = False,
     no_report: NoReport = False,
 ) -> None:
-    """Run a study: maps, metrics, tables and the report. Results that the folder already has are not recomputed."""
+    """Run a study or a suite: maps, metrics, tables and the report. Results that the folder has are not recomputed."""
     listed = {"models": models, "datasets": datasets, "methods": methods, "metrics": metrics}
     single = {"samples": samples, "seed": seed, "target": target, "device": device, "engine": engine}
     single |= {"batch": batch, "score": score, "precision": precision, "workers": workers}
-    overrides: dict[str, Any] = {}
+    overrides: dict[str, Any] = {} if suite is None else {"suite": suite}
     if target is not None and "," in target:
         overrides["target"] = [number(part.strip()) for part in target.split(",")]
     if compile is not None:
@@ -105,7 +108,7 @@ def run_command(
     if layers is not None:
         overrides["layers"] = layers if layers in ("last", "stages") else [name.strip() for name in layers.split(",")]
     final_study = study_of(study, plugin, listed, single, overrides)
-    folder = out or Path("runs") / (study.stem if study else "default")
+    folder = out or Path("runs") / (study.stem if study else final_study.suite or "default")
     how = {"verbose": verbose, "report": not no_report, "overwrite": overwrite, "retry_failed": retry_failed}
     run_study(final_study, folder, **how)
 
@@ -216,13 +219,13 @@ def explain_command(
 
 @app.command("list", cls=Once)
 def list_command(
-    kind: Annotated[str, typer.Argument(help="methods, metrics, models or datasets")],
+    kind: Annotated[str, typer.Argument(help="methods, metrics, models, datasets or suites")],
     as_json: Annotated[bool, typer.Option("--json", help="As JSON")] = False,
     plugin: Annotated[
         list[Path] | None, typer.Option("--plugin", "--plugins", help="A Python file that registers plugins")
     ] = None,
 ) -> None:
-    """List methods, metrics, models or datasets: name, display name, summary, parameters, paper, needs, direction."""
+    """List methods, metrics, models, datasets or suites: name, title, summary, parameters, paper, needs, direction."""
     from ..errors import nearest
     from ..registry import registry
     from . import listing
@@ -234,6 +237,7 @@ def list_command(
         "metrics": registry.METRICS,
         "models": registry.MODELS,
         "datasets": registry.DATASETS,
+        "suites": registry.SUITES,
     }
     if kind not in known:
         raise BenchError(f"cannot list {kind!r}", hint=nearest(kind, known))

@@ -125,7 +125,7 @@ def study_of(
     single: dict[str, str | None],
     overrides: dict[str, Any],
 ) -> Any:
-    """The study of a file, or the embedded one, with the options that were given in place of its keys."""
+    """The study of a file, or of a suite, or the embedded one, with the given options in place of its keys."""
     from ..api.study import Study
     from ..registry import load_file
     from ..study.spec import read_yaml
@@ -136,7 +136,8 @@ def study_of(
     options |= {key: number(text) for key, text in single.items() if text is not None} | overrides
     if file is not None:
         return Study.from_yaml(file, **options)
-    return Study(**{**read_yaml(Path(str(files("benchbench") / "default_study.yaml"))), **options})
+    embedded = {} if "suite" in options else read_yaml(Path(str(files("benchbench") / "default_study.yaml")))
+    return Study(**{**embedded, **options})
 
 
 def run_study(study: Any, out: Path, *, verbose: bool = False, report: bool = True, **how: bool) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def entry(plugin: Plugin) -> dict[str, Any]:
     """All that is known of a plugin, as plain values."""
-    from ..registry import MetricPlugin
+    from ..registry import MetricPlugin, SuitePlugin
 
     fields: dict[str, Any] = {
         "name": plugin.name,
@@ -29,6 +29,8 @@ def entry(plugin: Plugin) -> dict[str, Any]:
         if hasattr(plugin, trait):
             value = getattr(plugin, trait)
             fields[trait] = sorted(value) if isinstance(value, frozenset) else value
+    if isinstance(plugin, SuitePlugin):
+        fields["keys"] = dict(plugin.keys)
     if isinstance(plugin, MetricPlugin):
         fields["protocols"] = dict(plugin.protocols)
         fields["readings"] = {name: _reading(plugin, params) for name, params in plugin.protocols.items()}
@@ -87,6 +89,10 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
     return fields if parameter.required else {**fields, "default": parameter.default}
 
 
+def _listed(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
 def show(entry: dict[str, Any]) -> None:
     """An entry on a few lines: name and traits, the summary, the parameters."""
     from rich.padding import Padding
@@ -108,5 +114,6 @@ def show(entry: dict[str, Any]) -> None:
     shown = "" if entry["display_name"] == entry["name"] else f"{entry['display_name']}  "
     traits_line = (" · ".join(t for t in traits if t), "dim")
     console.print(Text.assemble((entry["name"], "bold"), "  ", shown, traits_line))
-    for line in filter(None, [entry["summary"], entry.get("equation", ""), *_others(entry), params]):
+    keys = [f"{key}: {_listed(value)}" for key, value in entry.get("keys", {}).items()]
+    for line in filter(None, [entry["summary"], entry.get("equation", ""), *_others(entry), params, *keys]):
         console.print(Padding(Text(line), (0, 0, 0, 4)))

@@ -33,10 +33,14 @@ _HINTS = {
 }
 
 
-def refuse_without_truth(study: StudySpec, shards: Sequence[Shard]) -> None:
+def refuse_without_truth(study: StudySpec, shards: Sequence[Shard]) -> list[str]:
     """Refuse a metric that needs masks or boxes where no sample of the study has them.
 
-    A dataset may say so by the attributes ``masked`` and ``boxed``; otherwise samples are read until one has them.
+    A dataset may say so by the attributes ``masked`` and ``boxed``; otherwise samples are read until one has them. A
+    suite serves data with either: it is refused if no metric of it can be judged.
+
+    Returns:
+        Cautions: which metrics of a suite are not applicable.
 
     Raises:
         BenchError: it names the metrics and the datasets.
@@ -46,11 +50,16 @@ def refuse_without_truth(study: StudySpec, shards: Sequence[Shard]) -> None:
         truth = metric.plugin.reading_of(metric.params).truth
         if truth:
             asking.setdefault(truth if truth in _ASKED else "either", []).append(metric.label)
-    for truth, metrics in asking.items():
-        if not any(_knows(shard, truth) for shard in shards):
-            names = join_words(dict.fromkeys(shard.dataset_name for shard in shards))
-            message = f"{join_words(metrics)} needs {_ASKED[truth][0]}, and {names} has none"
-            raise BenchError(message, where="metrics", hint=_HINTS[truth])
+    names = join_words(dict.fromkeys(shard.dataset_name for shard in shards))
+    lacking = {truth: metrics for truth, metrics in asking.items() if not any(_knows(each, truth) for each in shards)}
+    sentences = {
+        truth: f"{join_words(metrics)} needs {_ASKED[truth][0]}, and {names} has none"
+        for truth, metrics in lacking.items()
+    }
+    if lacking and (not study.suite or lacking.keys() == asking.keys()):
+        truth = "either" if study.suite and "either" in lacking else next(iter(lacking))
+        raise BenchError(sentences[truth], where="metrics", hint=_HINTS[truth])
+    return [f"suite {study.suite}: {sentence}: not applicable" for sentence in sentences.values()]
 
 
 def image_cautions(shards: Sequence[Shard]) -> list[str]:

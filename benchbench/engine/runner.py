@@ -116,8 +116,8 @@ def _run(study: StudySpec, store: Store, progress: Progress, before: Mapping[str
     keep_memory()
     plans, loaded = _survey(study, device, progress)
     pieces = [task.shard for task in plans[0].tasks]
-    refuse_without_truth(study, pieces)
     cautions = [
+        *refuse_without_truth(study, pieces),
         *(caution for plan in plans for caution in plan.warnings),
         *data_warnings(*(plan.datasets for plan in plans)),
         *image_cautions(pieces),

@@ -25,7 +25,7 @@ from ..maps.map_batch import MapBatch
 from ..network.custom_score import is_scored
 from ..network.reference_batch import ReferenceBatch, pixels_of
 from ..network.scorer import Scorer, target_scores
-from ..network.targets import chooser
+from ..network.targets import chooser, place_of_class
 from ..results.store import Store
 from ..study.plan import MapCell, Shard, Task
 from ..study.spec import StudySpec
@@ -185,8 +185,20 @@ def reference_batch(
         torch.tensor([predictions[i][key] for i in chunk.ids], device=desk.device) for key in ("target", "predicted")
     )
     pixels = pixels_of(chunk, desk.study.seed, shard.model.preprocess)
+    places = torch.tensor([predictions[i]["label_place"] for i in chunk.ids], device=desk.device)
+    explained = [predictions[i]["label"] == predictions[i]["target"] for i in chunk.ids]
     return ReferenceBatch(
-        desk.network, desk.scorer, chunk.ids, pixels, chunk.masks, targets, predicted, desk.study.seed, chunk.boxes
+        desk.network,
+        desk.scorer,
+        chunk.ids,
+        pixels,
+        chunk.masks,
+        targets,
+        predicted,
+        desk.study.seed,
+        chunk.boxes,
+        places,
+        torch.tensor(explained, device=desk.device),
     )
 
 
@@ -222,6 +234,7 @@ def _note_predictions(chunk: ImageBatch, batch: CapturedBatch, pages: _CellDraft
             "target": target,
             "predicted": int(batch.captured.logits[i].argmax()),
             "probability": probability[i],
+            "label_place": place_of_class(batch.captured.logits[i], chunk.labels[i]),
             "photo": chunk.photos[i],
             "object_share": _object_share(chunk, i),
             "reason": "",

@@ -16,6 +16,8 @@ LENT: dict[str, tuple[str, ...]] = {  # by attribute of Seen the needs that lend
     "raw": ("map",),
     "mask": ("mask",),
     "boxes": ("boxes",),
+    "label_place": ("label",),
+    "label_explained": ("label",),
     "pixels": ("pixels", "probes", "network"),
     "reexplained": ("reexplain",),
     "explainer": ("network",),

@@ -198,7 +198,8 @@ def _seen(
     masks = None if batch.masks is None else batch.masks.clone()
     values = (scores.probability.clone(), scores.logit.clone(), scores.correct.clone(), p, z, height.clone())
     boxes = tuple(None if known is None else known.clone() for known in batch.boxes)
-    return Seen(*values, masks, raw.clone(), batch.pixels, reexplained, boxes=boxes)
+    places, explained = (None if t is None else t.clone() for t in (batch.label_places, batch.label_explained))
+    return Seen(*values, masks, raw.clone(), batch.pixels, reexplained, None, boxes, places, explained)
 
 
 def _reexplained_of(

@@ -17,7 +17,7 @@ _FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.B
 
 
 def prepare(image: Image.Image, mask: Tensor | None, preprocess: Preprocess) -> tuple[Tensor, Tensor | None]:
-    """Resize the shorter side, centre crop, scale to [0, 1], normalise: torchvision's order, on PIL's filters.
+    """Resize the shorter side, or both; centre crop, scale to [0, 1], normalise: torchvision's order, on PIL's filters.
 
     With one channel the photograph becomes grey first, by ITU-R 601 as in PIL's mode "L".
 
@@ -87,6 +87,8 @@ def _prepare_mask(mask: Tensor, preprocess: Preprocess) -> Tensor:
 
 def placed(size: tuple[int, int], preprocess: Preprocess) -> tuple[tuple[int, int], tuple[int, int]]:
     """Of a photograph of ``size`` (width, height): its size when resized, and the left and top of the centre crop."""
+    if preprocess.resize is None:
+        return (preprocess.crop, preprocess.crop), (0, 0)
     resized = _resized(size, preprocess.resize)
     left, top = (round((side - preprocess.crop) / 2) for side in resized)
     return resized, (left, top)
@@ -96,7 +98,7 @@ def _frame(image: Image.Image, preprocess: Preprocess, resample: Image.Resamplin
     """The centre (crop x crop) of the image with its shorter side resized."""
     resized, (left, top) = placed(image.size, preprocess)
     right, bottom = left + preprocess.crop, top + preprocess.crop
-    if max(resized) <= MAX_ASPECT * preprocess.resize:
+    if max(resized) <= MAX_ASPECT * (preprocess.resize or preprocess.crop):
         whole = image if image.size == resized else image.resize(resized, resample)
         return whole.crop((left, top, right, bottom))
     # The same sampling points, without making the rest. PIL keeps the box in single precision, so that a value may
@@ -128,7 +130,7 @@ def _check(image: Image.Image, mask: Tensor | None, preprocess: Preprocess) -> N
         )
     if 0 in image.size:
         raise BenchError(f"the image has no pixels: it is {image.width} x {image.height}")
-    if preprocess.crop > preprocess.resize:
+    if preprocess.resize is not None and preprocess.crop > preprocess.resize:
         raise BenchError(
             f"crop {preprocess.crop} is larger than resize {preprocess.resize}",
             hint="Give the model a Preprocess whose resize is at least its crop",

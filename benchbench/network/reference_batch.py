@@ -24,6 +24,7 @@ class ReferenceBatch(PerImage):
         targets, predicted: (B,), the classes explained, and the most likely ones.
         seed: the study's.
         boxes: per image its boxes (n, 4), or None where unknown; empty where no image has any.
+        label_places, label_explained: see types.Seen; None where no metric needs them.
     """
 
     network: nn.Module
@@ -35,6 +36,8 @@ class ReferenceBatch(PerImage):
     predicted: Tensor
     seed: int
     boxes: tuple[Tensor | None, ...] = ()
+    label_places: Tensor | None = None
+    label_explained: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -48,6 +48,21 @@ def place_of(target: object) -> int | None:
     return int(match[1]) if match else None
 
 
+def place_of_class(logits: Tensor, index: int | None) -> int:
+    """1 where the class is the most likely of logits (C,), 2 where it is the next; of equal ones the first is likelier.
+
+    0 where there is no class, or it is not one of the C.
+
+    Example:
+        >>> from benchbench.network.targets import place_of_class
+        >>> [place_of_class(torch.tensor([0.5, 2.0, 0.5]), index) for index in (0, 1, 2, 3, None)]
+        [2, 1, 3, 0, 0]
+    """
+    if index is None or not 0 <= index < len(logits):
+        return 0
+    return 1 + int((logits > logits[index]).sum()) + int((logits[:index] == logits[index]).sum())
+
+
 def chooser(target: object, labels: Sequence[int | None], *, only: bool) -> Callable[[Tensor], Tensor]:
     """From logits (B, C) to targets (B,), by the study's rule; ``only``: the network has one target, the score."""
     place = place_of(target)

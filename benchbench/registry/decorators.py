@@ -20,7 +20,8 @@ from .plugin import MetricReading as MetricReading
 from .plugin import ModelPlugin as ModelPlugin
 from .plugin import Parameter as Parameter
 from .plugin import Plugin as Plugin
-from .registry import DATASETS, METHODS, METRICS, MODELS, Registry
+from .plugin import SuitePlugin as SuitePlugin
+from .registry import DATASETS, METHODS, METRICS, MODELS, SUITES, Registry
 
 F = TypeVar("F", bound=Callable[..., Any])
 P = TypeVar("P", bound=Plugin)
@@ -210,6 +211,31 @@ def dataset(name: str, *, needs: str | Iterable[str] = (), title: str = "", pape
         ...     return torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(seed)), [0, 1]
     """
     return _adder(DATASETS, lambda f: _titled(DatasetPlugin(name, f, paper, title, _set(needs))))
+
+
+def suite(name: str, *, keys: Mapping[str, Any], title: str = "", paper: str = "") -> Callable[[F], F]:
+    """Register a suite: a study with a name, and a function that adds tables to its run.
+
+    The function is called with the study, the run's folder and the progress after the study has run. The first line of
+    its docstring is the suite's summary.
+
+    Args:
+        name: what ``--suite`` and the study key ``suite`` call it.
+        keys: keys of a study file. A key that the user gives stands in place of the suite's.
+        title: the suite's name in reports; the name if not given.
+        paper: where the rules that it follows were published.
+
+    Raises:
+        BenchError: the name is taken, or there is no key of that name.
+
+    Example:
+        >>> @bb.registry.suite("quick-look", keys={"methods": ["gradcam"], "metrics": ["deletion"], "samples": 8})
+        ... def quick_look(study, folder, progress) -> None:
+        ...     \"\"\"Grad-CAM under deletion on eight images.\"\"\"
+        >>> bb.Study(suite="quick-look", models={"mine": network}, datasets={"val": (images, labels)}).samples
+        8
+    """
+    return _adder(SUITES, lambda f: SuitePlugin(name, f, paper, title, keys=dict(keys)))
 
 
 def _truth_of(needs: frozenset[str]) -> str:

@@ -259,6 +259,17 @@ class MetricPlugin(Plugin):
 
 
 @dataclass(frozen=True)
+class SuitePlugin(Plugin):
+    """A named study: ``keys`` of a study file that stand where the user gives none.
+
+    The function is called with the study, the run's folder and the progress, after the study has run into the folder.
+    It adds the tables that the suite has besides.
+    """
+
+    keys: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class ModelPlugin(Plugin):
     """A function that returns a ModelSpec or an nn.Module."""
 

@@ -1,8 +1,8 @@
-"""Registries of methods, metrics, models and datasets: one decorator each, and nothing else to edit.
+"""Registries of methods, metrics, models, datasets and suites: one decorator each, and nothing else to edit.
 
 A plugin is a function. Its keyword-only arguments are its parameters: name, type and default are read from the
-signature. Third parties register through the entry-point groups ``benchbench.methods``, ``.metrics``, ``.models``
-and ``.datasets``; ``benchbench run --plugin FILE.py`` imports a file that uses the decorators.
+signature. Third parties register through the entry-point groups ``benchbench.methods``, ``.metrics``, ``.models``,
+``.datasets`` and ``.suites``; ``benchbench run --plugin FILE.py`` imports a file that uses the decorators.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from .plugin import MetricReading as MetricReading
 from .plugin import ModelPlugin as ModelPlugin
 from .plugin import Parameter as Parameter
 from .plugin import Plugin as Plugin
+from .plugin import SuitePlugin as SuitePlugin
 
 P = TypeVar("P", bound="Plugin")
 
@@ -147,6 +148,7 @@ METHODS: Registry[MethodPlugin] = Registry("method", "benchbench.methods")
 METRICS: Registry[MetricPlugin] = Registry("metric", "benchbench.metrics")
 MODELS: Registry[ModelPlugin] = Registry("model", "benchbench.models.builtin")
 DATASETS: Registry[DatasetPlugin] = Registry("dataset", "benchbench.datasets")
+SUITES: Registry[SuitePlugin] = Registry("suite", "benchbench.suites")
 
 
 def _family(plugin: Plugin) -> str:

@@ -15,7 +15,7 @@ from ..files import Damaged, unsealed
 from ..paths import expanded
 from ..vocabulary import INPUT
 from .run_folder import checked_info, plainly, read_table, refuse_unfinished
-from .schema import CURVES, MAPS, PHOTOS, POOLED, RESULTS, FloatArray, typed
+from .schema import CURVES, MAPS, PHOTOS, POOLED, RESULTS, SEEDS, FloatArray, typed
 from .store import mask_of
 
 
@@ -130,6 +130,17 @@ class Record:
             BenchError: it cannot be read.
         """
         return typed(read_table(self.folder, self.info, "pooled.parquet"), POOLED)
+
+    @property
+    def seeds(self) -> pd.DataFrame:
+        """seeds.parquet, by the columns of schema.py; no rows where the run's last study made none.
+
+        Raises:
+            BenchError: it cannot be read.
+        """
+        if not self.info["study"].get("suite") or "seeds.parquet" not in self.info.get("files", {}):
+            return typed(pd.DataFrame(), SEEDS)
+        return typed(read_table(self.folder, self.info, "seeds.parquet"), SEEDS)
 
     def map(self, file: str, row: int) -> FloatArray:
         """One saliency map (h, w), at layer resolution and not normalised.

@@ -77,6 +77,23 @@ POOLED = {
     "images": "string",  # a digest of their ids: equal digests, equal images
     "reason": "string",  # why there is no value
 }
+SEEDS = {  # of weakly supervised segmentation
+    "model": "string",
+    "dataset": "string",
+    "layer": "string",
+    "method": "string",
+    "scaling": "string",  # of the maps: minmax, or relu-max as IRN divides
+    "class": "string",  # mean (over the classes), background, or a class
+    "n": "Int64",  # images
+    "left_out": "Int64",  # images that have no seeds
+    "reason": "string",  # why, of the first of them
+    "value": "float64",  # IoU, each half of the images at the background score that is best on the other half
+    "low": "float64",
+    "high": "float64",
+    "background": "string",  # the background scores of both halves
+    "best": "float64",  # IoU at the score that is best on these very images, as papers report it
+    "best_background": "float64",
+}
 
 
 def typed(rows: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:

@@ -38,7 +38,8 @@ NO_NUMBERS = (
         "study/extension.py",
         "evaluation/cell_reader.py",
     ),
-    *("suites/reliability.py", "suites/weaknesses.py", "engine/prediction_tables.py", "engine/cautions.py"),
+    *("suites/__init__.py", "suites/reliability.py", "suites/seeds.py", "suites/weaknesses.py", "suites/wsol.py"),
+    *("evaluation/seed_counts.py", "evaluation/seed_scores.py", "engine/prediction_tables.py", "engine/cautions.py"),
     *(
         "engine/cost_tables.py",
         "engine/data_checks.py",

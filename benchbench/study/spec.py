@@ -18,6 +18,7 @@ from ..registry import (
     METHODS,
     METRICS,
     MODELS,
+    SUITES,
     Registry,
 )
 from ..registry.importing import load_file
@@ -41,7 +42,8 @@ class StudySpec(BaseModel):
 
     The keys are those of a study file. Each of ``models``, ``datasets``, ``methods`` and ``metrics`` is a list, or a
     mapping of the user's names to what they stand for; in a list ``as`` gives the name. In Python models and datasets
-    may also be networks, and images or ``(images, labels)``.
+    may also be networks, and images or ``(images, labels)``. ``suite`` names a suite, whose keys stand where none are
+    given.
 
     Raises:
         BenchError: an unknown name, a wrong type, a missing file; it names the key.
@@ -64,10 +66,11 @@ class StudySpec(BaseModel):
     precision: Literal["float32", "bf16"] = "float32"
     compile: Annotated[bool, Field(strict=True)] = False
     workers: Annotated[int, Field(ge=0, le=64, strict=True)] = 2
+    suite: str = ""
 
     def __init__(self, **keys: Any) -> None:
         try:
-            super().__init__(**keys)
+            super().__init__(**_of_suite(keys))
         except ValidationError as error:
             raise _plainly(error, type(self).model_fields) from None
 
@@ -159,7 +162,20 @@ class StudySpec(BaseModel):
             "methods": [c.label for c in self.methods],
             "metrics": [c.label for c in self.metrics],
             **{key: getattr(self, key) for key in _PLAIN},
+            **({"suite": self.suite} if self.suite else {}),
         }
+
+
+def _of_suite(keys: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys, with those of their suite where they have none."""
+    name = keys.get("suite")
+    if not isinstance(name, str) or not name:
+        return dict(keys)
+    try:
+        plugin = SUITES[name]
+    except BenchError as error:
+        raise error.at("suite") from None
+    return {**plugin.keys, **keys, "suite": plugin.name}
 
 
 def _registered(registry: Registry[P], item: Any) -> tuple[str, dict[str, Any], P]:

@@ -1,1 +1,3 @@
-"""Studies that answer a question of their own."""
+"""Studies that answer a question of their own. Importing this package registers those that have a name."""
+
+from . import wsol as wsol

@@ -18,7 +18,8 @@ class Preprocess:
     """How a photograph becomes a network's input: resize the shorter side, centre crop, scale, normalise.
 
     Attributes:
-        resize: the length of the shorter side, in pixels, after resizing.
+        resize: the length of the shorter side, in pixels, after resizing; None resizes both sides to ``crop``, whatever
+            the photograph's shape, so that nothing is cut away.
         crop: the side of the square that is cut from the centre, in pixels.
         mean, std: one number per channel of the network's input: pixels in [0, 1] become (pixel - mean) / std. With
             three channels a photograph is taken as RGB, with one as grey. With another number of channels the data
@@ -33,7 +34,7 @@ class Preprocess:
         (0.5,)
     """
 
-    resize: int = 256
+    resize: int | None = 256
     crop: int = 224
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
@@ -75,6 +76,8 @@ class Sample:
         boxes: float (N, 4), the N boxes of the objects that ``label`` names, each x0, y0, x1, y1 in pixels of ``image``
             as it is here, half-open: x1 - x0 is the width. None where unknown. VOC's corners (1-based, inclusive) are
             x - 1, y - 1, x, y of this form; COCO's x, y, width, height are x, y, x + width, y + height.
+        void: bool (H, W), true on pixels that a segmentation does not judge, such as VOC's white borders; None where
+            every pixel counts. Read by the seeds of the suite ``localisation`` alone.
 
     Example:
         >>> bb.Sample("scan-7", torch.zeros(1, 8, 8), label=1, group="patient-3").group
@@ -87,6 +90,7 @@ class Sample:
     mask: Tensor | None = None
     group: str | None = None
     boxes: Tensor | None = None
+    void: Tensor | None = None
 
 
 class Dataset(Protocol):

@@ -111,8 +111,9 @@ class Seen(PerImage):
     """What a metric is given: the network's answers to the metric's own probes, for a batch of maps.
 
     The engine lends what the metric's ``needs`` name: "probes" the answers and ``pixels``, "map" ``map`` and ``raw``,
-    "mask" ``mask``, "boxes" ``boxes``, "pixels" ``pixels``, "reexplain" ``reexplained``, "network" ``explainer`` and
-    ``pixels``. To read anything else raises an error that says which need is missing.
+    "mask" ``mask``, "boxes" ``boxes``, "label" ``label_place`` and ``label_explained``, "pixels" ``pixels``,
+    "reexplain" ``reexplained``, "network" ``explainer`` and ``pixels``. To read anything else raises an error that says
+    which need is missing.
 
     Attributes:
         probability: (B, P), the target's softmax probability on each probe, in the order of the metric's probes.
@@ -128,6 +129,10 @@ class Seen(PerImage):
         explainer: what made the maps, for a metric that needs "network"; else None.
         boxes: per image the boxes (n, 4) of the object, x0, y0, x1, y1 in pixels of the map, half-open, clipped to it;
             (0, 4) where the crop left none, None where the dataset tells none of the image. Empty where it tells none.
+        label_place: (B,) integers: 1 where the image's label is the most likely class of the undisturbed image, 2 where
+            it is the next one, and so on; 0 where the image has no label that is one of the network's classes. None
+            only in a test that does not need it.
+        label_explained: (B,) bool, whether the class explained is the label.
 
     Example:
         >>> from benchbench.types import Remove
@@ -149,3 +154,5 @@ class Seen(PerImage):
     reexplained: Mapping[View, Reexplained] = field(default_factory=dict)
     explainer: Explainer | None = None
     boxes: tuple[Tensor | None, ...] = ()
+    label_place: Tensor | None = None
+    label_explained: Tensor | None = None

@@ -130,6 +130,7 @@ def _whole(marked: Marked) -> dict[str, dict[str, str]]:
     pooled = board.record.pooled
     for id, rows, caption in (
         ("pooled", pooled[pooled["n"] > 0], "Values pooled over all images, with 95 % bootstrap intervals."),
+        ("seeds", board.record.seeds, "IoU of seeds of weakly supervised segmentation."),
         ("health", health, "Map health: dead maps are constant; medians over maps."),
         ("protocols", same, "Kendall's tau between two protocols of one metric, over the methods' means."),
         ("failures", lost, "Missing values, with the reason."),

@@ -24,6 +24,7 @@ from .downloads import downloads
 from .opening import Opening
 from .page_key import source_files
 from .paper import Paper
+from .seed_tables import SeedTable, seed_tables
 from .selector import Filter, families_offered, family_of, filters
 from .significance import Decided, PairMap
 from .strips import Strips
@@ -181,6 +182,7 @@ class Page:
             ("depth", "Depth", bool(self.depths)),
             ("cost", "Cost", self.has_costs),
             ("groups", "Sizes and classes", bool(self.groups)),
+            ("seeds", "Seeds", bool(self.seeds)),
             ("agreement", "Agreement of metrics", bool(self.agreements)),
             ("images", "Image by image", self.has_gallery and self.has_quality),
             ("gallery", "Gallery", self.has_gallery),
@@ -229,6 +231,10 @@ class Page:
     def groups(self) -> tuple[subgroups.SubgroupTable, ...]:
         """Localisation by object size and by class."""
         return subgroups.tables(self.board)
+
+    @cached_property
+    def seeds(self) -> tuple[SeedTable, ...]:
+        return seed_tables(self.board)
 
     @cached_property
     def pooled(self) -> list[dict[str, Any]]:

@@ -39,6 +39,10 @@ class _Displayed(Record):
     def pooled(self) -> pd.DataFrame:
         return _table(super().pooled, self.names)
 
+    @property
+    def seeds(self) -> pd.DataFrame:
+        return _table(super().seeds, self.names)
+
 
 def _info(info: Mapping[str, Any], names: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
     """run.json under display names: its lists, and what it says of a network or of data by name."""

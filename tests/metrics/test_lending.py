@@ -21,7 +21,7 @@ from benchbench.types.views import Noisy
 
 from ..networks import Pooled, seeded
 
-EVERY = ("probes", "map", "pixels", "mask", "boxes", "reexplain", "network")
+EVERY = ("probes", "map", "pixels", "mask", "boxes", "label", "reexplain", "network")
 MORE: dict[str, dict[str, Any]] = {
     "probes": {"probes": lambda: [Remove(0.5)]},
     "reexplain": {"views": lambda: [Noisy(0, 0.1)]},
@@ -97,9 +97,9 @@ def full() -> Seen:
     explainer = Explainer(nn.Identity(), torch.zeros(2), ("a", "b"), lambda *_: torch.zeros(2, 8, 8))
     whole = (torch.rand(2), torch.rand(2), torch.rand(2, 8, 8))
     boxes = (torch.tensor([[0.0, 0, 4, 4]]), None)
-    return Seen(
-        answers, answers, answers, *whole, torch.ones(2, 8, 8) > 0, torch.rand(2, 4, 4), pixels, {}, explainer, boxes
-    )
+    label = (torch.tensor([1, 0]), torch.tensor([True, False]))
+    raw = torch.rand(2, 4, 4)
+    return Seen(answers, answers, answers, *whole, torch.ones(2, 8, 8) > 0, raw, pixels, {}, explainer, boxes, *label)
 
 
 @pytest.mark.parametrize("need", EVERY)

@@ -76,7 +76,8 @@ def voc2012(
     that class's index among VOC's twenty in alphabetical order, the boxes and the mask are those of that class, and
     both samples are of one group, which tests and intervals count once. Lists and paths are torchvision's. VOC's
     corners count pixels from 1 and are inclusive; here a box is x - 1, y - 1, x, y. The mask is SegmentationClass where
-    it has the class's index; its white border (255) is no object.
+    it has the class's index; its white border (255) is no object, and the seeds of the suite ``localisation`` do not
+    count it.
 
     Args:
         root: the folder that has VOCdevkit, or VOCdevkit itself.
@@ -132,7 +133,8 @@ def _samples(image: Path, objects: list[VocObject], mask: Path | None, difficult
         ]
         if boxes:
             source = None if mask is None else IndexMask(mask, (label + 1,))
-            yield Item(f"{image.stem}/{name}", image, label, source, image.stem, tuple(boxes))
+            void = None if mask is None else IndexMask(mask, (255,))
+            yield Item(f"{image.stem}/{name}", image, label, source, image.stem, tuple(boxes), void)
     unknown = {known.name for known in objects} - set(CLASSES)
     if unknown:
         raise BenchError(f"{min(unknown)!r} is none of VOC's classes", where=f"{image.stem}.xml")

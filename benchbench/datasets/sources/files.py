@@ -22,6 +22,7 @@ class Item:
     """One photograph on disk, with its label, its mask, its group and its boxes where known.
 
     ``mask``: a file that is not zero on the object, or another source of a mask. ``boxes``: as they are, or a source.
+    ``void``: pixels that a segmentation does not judge; they come from the mask's file, whose bytes tell of a change.
     """
 
     id: str
@@ -30,6 +31,7 @@ class Item:
     mask: Path | MaskSource | None = None
     group: str | None = None
     boxes: Sequence[Box] | BoxSource | None = None
+    void: MaskSource | None = None
 
     @property
     def mask_source(self) -> MaskSource | None:
@@ -86,8 +88,11 @@ class Files:
         item = self.items[index]
         image = decode(item.path, self.max_pixels)
         size, source = (image.height, image.width), item.mask_source
-        mask = None if source is None else sized(source.read(size, self.max_pixels), size, source.label)
-        return Sample(item.id, image, item.label, mask, item.group, _boxes(item))
+        mask, void = (
+            None if each is None else sized(each.read(size, self.max_pixels), size, each.label)
+            for each in (source, item.void)
+        )
+        return Sample(item.id, image, item.label, mask, item.group, _boxes(item), void)
 
     def fingerprint(self, index: int) -> str:
         """Of the file's bytes, the label and the mask's bytes; and of the boxes, if any.
