@@ -112,7 +112,7 @@ class _Shapes(fx.Interpreter):
 
 
 def _shapes(
-    network: nn.Module, graph: fx.Graph, images: Tensor, *, complete: bool
+    network: nn.Module, graph: fx.Graph, images: Tensor, *, complete: bool = False
 ) -> Mapping[fx.Node, tuple[int, ...]]:
     """By node, the shape of its value; up to where the network fails, unless it must be ``complete``."""
     interpreter = _Shapes(network, graph)
