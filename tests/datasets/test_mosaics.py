@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from benchbench.datasets.builtin.grids import GridLayout, Mosaics, Tile, draw, number_of_grids
+from benchbench.datasets.builtin.grids import Mosaics, Tile, draw
 from benchbench.datasets.builtin.photos import photos
 from benchbench.errors import BenchError, NotApplicable
 from benchbench.models.preprocess import prepare
@@ -143,7 +143,9 @@ def test_the_mode_is_left_as_it_was_after_an_error(prepared: dict[str, tuple[Ten
 def test_a_network_that_knows_too_little(knows: Known) -> None:
     """Four photographs of three classes (609 is there twice) are not enough."""
     ids = ["imagenet_06_609", "imagenet_07_609", "imagenet_00_243", "imagenet_03_990"]
-    with pytest.raises(NotApplicable, match="4 classified correctly by planted: they show 3 classes, and a grid takes 4"):
+    with pytest.raises(
+        NotApplicable, match="4 classified correctly by planted: they show 3 classes, and a grid takes 4"
+    ):
         mosaics(knows(*ids))
 
 
