@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from benchbench.datasets.builtin.grids import Mosaics, Tile, draw
 from benchbench.datasets.builtin.photos import photos
+from benchbench.digests import digest
 from benchbench.errors import BenchError, NotApplicable
 from benchbench.models.preprocess import prepare
 from benchbench.registry import DATASETS
@@ -94,6 +95,15 @@ def test_a_grid_is_four_photographs_of_distinct_classes(knows: Known, prepared: 
         assert inside.count(True) == 1
         constituents = name.split("-of-")[1].split("+")
         assert [int(part.split("_")[1]) for part in constituents] == labels, "the id tells the constituents"
+
+
+def test_the_default_is_what_it_was(knows: Known) -> None:
+    """Ids and fingerprints of the mosaics of benchbench 0.1, which knew the photographs only."""
+    digests = []
+    for params in ({}, {"count": 40, "seed": 7}):
+        dataset = mosaics(knows(), **params)
+        digests.append(digest([(name, dataset.fingerprint(i)) for i, name in enumerate(dataset.ids)]))
+    assert digests == ["e88807a5422c8bb644c52bda", "5d529b303e81463225f22700"]
 
 
 def test_targets_take_every_quadrant_alike(knows: Known) -> None:
