@@ -10,7 +10,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
-from torchvision.models import SqueezeNet
 
 from benchbench.errors import BenchError, NotApplicable
 from benchbench.models.disconnect import disconnect
@@ -49,13 +48,9 @@ def noise(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def cut(name: str, setting: Setting, grid: int = 2, cell: int = 1) -> tuple[nn.Module, nn.Module]:
+def cut(name: str, setting: Setting, grid: int = 2, cell: int = 1, side: int = SIDE) -> tuple[nn.Module, nn.Module]:
     network = narrow(name, 10)
-    if isinstance(network, SqueezeNet):  # its logits lie behind ReLUs: not all may be dead
-        for module in network.modules():
-            if isinstance(module, nn.Conv2d) and module.bias is not None:
-                nn.init.constant_(module.bias, 0.5)
-    return network, disconnect(network, Division(setting, grid, cell), (3, SIDE, SIDE))
+    return network, disconnect(network, Division(setting, grid, cell), (3, side, side))
 
 
 def outside(tensor: Tensor, grid: int, cell: int) -> Tensor:
@@ -66,13 +61,14 @@ def outside(tensor: Tensor, grid: int, cell: int) -> Tensor:
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_difull_is_the_network_on_the_cell_alone(name: str) -> None:
-    network, divided = cut(name, "difull")
-    images = noise(2, 3, 2 * SIDE, 2 * SIDE, seed=1).requires_grad_(True)
+    side = 48 if name == "squeezenet1_1" else SIDE  # its narrow weights die on smaller images
+    network, divided = cut(name, "difull", side=side)
+    images = noise(2, 3, 2 * side, 2 * side, seed=1).requires_grad_(True)
     logits = divided(images)
     with torch.no_grad():
-        torch.testing.assert_close(logits, network(images[:, :, :SIDE, SIDE:]), rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(logits, network(images[:, :, :side, side:]), rtol=1e-4, atol=1e-5)
     (gradient,) = torch.autograd.grad(logits.sum(), images)
-    assert gradient[:, :, :SIDE, SIDE:].count_nonzero() > 0
+    assert gradient[:, :, :side, side:].count_nonzero() > 0
     assert outside(gradient, 2, 1).count_nonzero() == 0, "other cells cannot influence the logit"
 
 
