@@ -168,10 +168,10 @@ def _last_map(
     ]
     if not maps:
         raise NotApplicable("no map of it grows with the image")
-    for node in reversed(maps):
-        if not _passes_around(graph, node):
-            return node
-    raise NotApplicable("its head reads more than its last map")
+    through: list[fx.Node] = [node for node in maps if not _passes_around(graph, node)]
+    if not through:
+        raise NotApplicable("its head reads more than its last map")
+    return through[-1]
 
 
 def _grows(alone: tuple[int, ...], whole: tuple[int, ...]) -> bool:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 
 Setting = Literal["difull", "dipart"]
 
@@ -39,18 +39,16 @@ class PerCell(nn.Module):
     """A module applied to each cell of a grid alone: maps (B, K, n h, n w) to maps (B, L, n h', n w').
 
     The cells are rows of one batch while the module runs. Nothing that it does, padding included, crosses a border.
-    While the network is ``undivided``, and on what is no map, the module runs as it is.
+    While the network is ``undivided``, the module runs as it is.
     """
 
     def __init__(self, inner: nn.Module, grid: int) -> None:
         super().__init__()
         self.inner, self.grid, self.divided = inner, grid, True
 
-    def forward(self, maps: Tensor) -> Any:
-        if not self.divided or maps.ndim != 4:
-            return self.inner(maps)
-        results = self.inner(cells_of(maps, self.grid))
-        return grid_of(results, self.grid) if results.ndim == 4 else results
+    def forward(self, maps: Tensor) -> Tensor:
+        results: Tensor = self.inner(cells_of(maps, self.grid) if self.divided else maps)
+        return grid_of(results, self.grid) if self.divided else results
 
 
 class CellOnly(nn.Module):
@@ -66,7 +64,6 @@ class CellOnly(nn.Module):
         self.setting, self.grid, self.cell = division.setting, division.grid, division.cell  # seen by the fingerprint
 
 
-@fx.wrap
 def read_cell(cell: CellOnly, maps: Tensor) -> Tensor:
     """One cell of maps: (B, K, H, W) to (B, K, H // n, W // n). While the network is ``undivided``: all of them.
 
@@ -87,7 +84,7 @@ def box_of(division: Division, size: tuple[int, int]) -> tuple[slice, slice]:
     row, column = (
         part_of(side, division.grid, i) for side, i in zip(size, divmod(division.cell, division.grid), strict=True)
     )
-    return slice(row[0], sum(row)), slice(column[0], sum(column))
+    return slice(row[0], row[0] + row[1]), slice(column[0], column[0] + column[1])
 
 
 def part_of(side: int, grid: int, index: int) -> tuple[int, int]:
@@ -98,7 +95,7 @@ def part_of(side: int, grid: int, index: int) -> tuple[int, int]:
         ((7, 7), (7, 6))
     """
     length = side // grid
-    return round(index * (side - length) / (grid - 1)), length
+    return index * (side - length) // (grid - 1), length  # no control flow: torch.fx traces it
 
 
 def cells_of(maps: Tensor, grid: int) -> Tensor:

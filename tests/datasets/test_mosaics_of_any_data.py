@@ -34,13 +34,9 @@ class Colours(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.features = nn.Sequential(
-            nn.Conv2d(3, 3, 3, padding=1, padding_mode="replicate", bias=False), nn.Identity()
-        )
-        with torch.no_grad():
-            for module in self.features[:1]:
-                module.weight.zero_()  # type: ignore[union-attr, operator]
-                module.weight[range(3), range(3), 1, 1] = 1  # type: ignore[union-attr, index]
+        convolution = nn.Conv2d(3, 3, 3, padding=1, padding_mode="replicate", bias=False)
+        nn.init.dirac_(convolution.weight)
+        self.features = nn.Sequential(convolution, nn.Identity())
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.head = Closeness()
 
@@ -119,7 +115,7 @@ def test_a_grid_has_distinct_classes_and_its_mask_is_the_targets_cell(cards: lis
     cards.append(Cards([i % CLASSES for i in range(200)], [True] * 200))
     dataset = mosaics(grid=grid, count=2 * grid * grid)
     assert len(set(dataset.ids)) == 2 * grid * grid
-    places = Counter()
+    places: Counter[int] = Counter()
     for i, grid_members in enumerate(members(dataset)):
         sample = dataset[i]
         labels = [card % CLASSES for card in grid_members]

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+import benchbench as bb
 from benchbench.errors import BenchError, NotApplicable
 from benchbench.models.disconnect import disconnect
 from benchbench.models.disconnected import disconnected
@@ -25,6 +26,7 @@ from benchbench.models.grid_cells import (
     part_of,
     undivided,
 )
+from benchbench.network.behind_layer import cut as cut_behind
 from benchbench.network.capture import capture
 from benchbench.network.layers import resolve
 from benchbench.registry import MODELS, ModelPlugin
@@ -130,6 +132,18 @@ def test_the_network_given_is_left_as_it_is_and_undivided_it_is_back() -> None:
         with undivided(divided):
             assert torch.equal(divided(image), network(image))
         assert all(part.divided for part in divided.modules() if isinstance(part, PerCell))
+
+
+@pytest.mark.parametrize("setting", ["difull", "dipart"])
+def test_methods_that_trace_the_network_work_on_the_cut_one(setting: Setting) -> None:
+    _, divided = cut("resnet18", setting)
+    images = noise(2, 3, 2 * SIDE, 2 * SIDE)
+    shown = capture(divided, images, ["layer3"], lambda logits: logits.argmax(1))
+    activation, layout = shown.activations["layer3"], shown.layouts["layer3"]
+    assert cut_behind(divided, "layer3", images, activation, shown.logits, layout) is not None
+    relevance = bb.explain(divided, images, method="guidedbackprop", layer="layer3")
+    others = outside(relevance, 2, 1).count_nonzero()
+    assert (others == 0) == (setting == "difull")
 
 
 class Flattened(nn.Module):

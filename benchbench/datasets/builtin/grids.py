@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import factorial
+from math import factorial, isqrt
 
 import torch
 from torch import Tensor
@@ -73,7 +73,7 @@ class Mosaic:
     @property
     def side(self) -> int:
         """Cells a side."""
-        return round(len(self.tiles) ** 0.5)
+        return isqrt(len(self.tiles))
 
     @property
     def place(self) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -131,12 +130,12 @@ def _evaluated(model: ModelSpec, images: Tensor) -> Tensor:
     network = model.network
     device = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
     modes = [(module, module.training) for module in network.modules()]
-    with ExitStack() as stack:
-        stack.callback(lambda: [setattr(module, "training", mode) for module, mode in modes])
-        stack.enter_context(torch.no_grad())
-        stack.enter_context(undivided(network))
-        network.eval()
-        logits = network(images.to(device))
+    try:
+        with torch.no_grad(), undivided(network):
+            logits = network.eval()(images.to(device))
+    finally:
+        for module, training in modes:
+            module.training = training
     if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(images):
         raise NotApplicable(f"{model.name} returns no logits (B, classes), which say what it classifies correctly")
     return logits
