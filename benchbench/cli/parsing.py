@@ -15,17 +15,18 @@ def parse_item(text: str) -> str | dict[str, Any]:
     """``name:key=value:key=value``, as the command line spells an item with parameters.
 
     A colon separates only where ``key=`` follows it, so that ``C:\\nets\\mine.py:build`` is a name. Whatever stands in
-    quotes, ``"..."`` or ``'...'``, is taken as it is, and so is one of , : " ' behind a backslash.
+    quotes, ``"..."`` or ``'...'``, is taken as it is, and so is one of , : " ' behind a backslash. The value of ``of``
+    is an item itself, which may have parameters in quotes: ``mosaics:of="folder:root=data"``.
 
     Raises:
         BenchError: a quote is not closed, the name is missing, or a key stands twice.
     """
     name, *parts = _parted(text, ":")
-    parameters: dict[str, str] = {}  # as text: the parameter's own type reads it
+    parameters: dict[str, Any] = {}  # as text: the parameter's own type reads it
     for key, value in (part.split("=", 1) for part in parts):
         if key in parameters:
             raise BenchError(f"{key} is given twice in {text!r}", hint="Remove one of them")
-        parameters[key] = _plain(value)
+        parameters[key] = parse_item(_plain(value)) if key == "of" else _plain(value)
     if "name" in parameters or not name or _KEY.match(name):
         raise BenchError(f"cannot read {text!r}", hint="The name comes first: name:key=value")
     return {"name": _plain(name), **parameters} if parameters else _plain(name)

@@ -145,7 +145,7 @@ def data_notes(datasets: Mapping[str, Dataset]) -> dict[str, dict[str, str]]:
     return {name: note for name, note in notes.items() if note}
 
 
-_OF_NETWORK = ("classes", "subset")
+_OF_NETWORK = ("classes", "subset", "usable")
 
 
 def _about(name: str, data: Dataset, models: Sequence[Mapping[str, Any]]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..datasets.sources.class_match import on_outputs
 from ..errors import BenchError
 from ..failures import as_bench_error
 from ..network.assumptions import broken_promises
@@ -21,7 +22,6 @@ from ..network.proven_layers import proven_layers
 from ..study.plan import CostCell, ReadyModel, Task, cost_cells, named_targets, shards, tasks
 from ..study.spec import ModelChoice, StudySpec
 from ..types import INPUT, Dataset, ModelSpec
-from .class_match import on_outputs
 from .network_subsets import ask_network, chosen_part
 from .provenance import data_notes, describe_model, machine, warnings
 from .ready_model import ready_model

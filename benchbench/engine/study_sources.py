@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ..datasets import as_dataset
 from ..datasets.sources.serial import serial
 from ..errors import BenchError
+from ..models.grid_cells import division_of
 from ..models.load import load_model
 from ..models.preprocess import fitted
 from ..network.checks import check_network
@@ -63,10 +64,17 @@ def returning_logits(spec: ModelSpec, example: Tensor, score: Activation) -> Mod
 
 
 def ready_dataset(choice: DatasetChoice, spec: ModelSpec, score: Activation) -> Dataset:
-    """The dataset; one that needs the model is made for it, with logits as its output."""
+    """The dataset; one that needs the model is made for it, with logits as its output.
+
+    Raises:
+        BenchError: the data cannot be read; or the network reads one cell of a grid, and the data have no grids.
+    """
     if choice.plugin is None:
         return serial(as_dataset(choice.label, choice.value))
     needed = "model" in choice.plugin.needs
+    if not needed and division_of(spec.network) is not None:
+        message = f"{spec.name} reads one cell of a grid, and {choice.label} has no grids"
+        raise BenchError(message, where=f"datasets: {choice.label}", hint="Use {name: mosaics, of: ...}")
     first = (returning_logits(spec, _blank(spec), score),) if needed else ()
     try:
         with contained("the dataset"):

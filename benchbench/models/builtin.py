@@ -18,6 +18,7 @@ from torch import nn
 from ..registry import MODELS, ModelPlugin
 from ..types import ModelSpec, Preprocess
 from . import detection as detection
+from . import disconnected as disconnected
 from . import efficientnet_lite as efficientnet_lite
 from . import segmentation as segmentation
 from . import timm_networks as timm_networks

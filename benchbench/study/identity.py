@@ -23,6 +23,7 @@ NO_NUMBERS = (
         "models/class_names.py",
         "models/dense_weights.py",
         "models/detection.py",
+        "models/disconnected.py",
         "models/efficientnet_lite.py",
         "models/input_readings.py",
         "models/load.py",

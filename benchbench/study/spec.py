@@ -280,7 +280,7 @@ def _metric_of(item: Any) -> MetricChoice:
 
 
 def _plain_item(choice: ModelChoice | DatasetChoice) -> Any:
-    parameters = {k: str(v) if isinstance(v, Path) else v for k, v in choice.params.items() if v is not None}
+    parameters = {k: _plain_value(v) for k, v in choice.params.items() if v is not None}
     if isinstance(choice, DatasetChoice) and choice.subset:
         parameters["subset"] = choice.subset.given
         if choice.plugin is not None and choice.label == choice.own_label:
@@ -288,6 +288,10 @@ def _plain_item(choice: ModelChoice | DatasetChoice) -> Any:
     if choice.plugin is not None and choice.label != choice.plugin.label(choice.params):
         return {"name": choice.plugin.name, **parameters, "as": choice.label}
     return {"name": choice.label, **parameters} if parameters else choice.label
+
+
+def _plain_value(value: Any) -> Any:
+    return str(value) if isinstance(value, Path) else getattr(value, "plain", value)
 
 
 def _plainly(error: ValidationError, known: Mapping[str, Any]) -> BenchError:

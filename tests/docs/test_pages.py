@@ -38,6 +38,7 @@ def test_the_data_sets_pages_are_up_to_date() -> None:
     """Else: python -m tests.docs.data_pages. Every data set of an archive has one, and a line in docs/studies.md."""
     written = {path.name: path.read_text(encoding="utf-8") for path in data_pages.FOLDER.glob("*.md")}
     index = written.pop("README.md")
+    del written["mosaics.md"]  # by hand, with the network that belongs to it
     assert written == data_pages.pages()
     assert all(row in index.splitlines() for row in data_pages.rows())
     archived = {n for n, p in DATASETS.load().items() if ".archives." in p.function.__module__}

@@ -1,91 +1,26 @@
-"""Grids of photographs the network knows: where it should look is known by construction."""
+"""Grids of images the network knows: where it should look is known by construction."""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import combinations
-from math import prod
-from typing import ClassVar
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Annotated, Literal
 
-import torch
-from torch import Tensor, nn
+from pydantic import Field
 
 from ...errors import BenchError, NotApplicable
-from ...models.preprocess import prepare
-from ...registry import dataset
-from ...types import ModelSpec, Sample
-from ..sources.files import Files, fingerprint
-from .photos import photos
+from ...formatting import plural
+from ...models.grid_cells import Division, division_of
+from ...registry import DatasetPlugin, dataset
+from ...registry.nested_parameter import AnyDataset, NestedDataset
+from ...types import Dataset, ModelSpec, Preprocess
+from ..sources.class_match import on_outputs
+from ..sources.memory import as_dataset
+from .grids import AnyTile, GridLayout, Mosaic, Mosaics, draw, each_once
+from .usable_images import UsableImages, number_of_outputs
 
-CLASSES = 1000  # the photographs' labels are ImageNet-1k's
-QUADRANTS = ("top-left", "top-right", "bottom-left", "bottom-right")
-
-
-@dataclass(frozen=True, eq=False)
-class Tile:
-    """One photograph as the network sees it: image (3, crop, crop), already normalised."""
-
-    id: str
-    label: int
-    image: Tensor
-
-
-@dataclass(frozen=True, eq=False)
-class Mosaic:
-    """Four tiles, row by row, and which of them is the target."""
-
-    tiles: tuple[Tile, Tile, Tile, Tile]
-    quadrant: int
-
-    @property
-    def name(self) -> str:
-        parts = "+".join(tile.id.removeprefix("imagenet_") for tile in self.tiles)
-        return f"{QUADRANTS[self.quadrant]}-of-{parts}"
-
-    @property
-    def label(self) -> int:
-        return self.tiles[self.quadrant].label
-
-    @property
-    def image(self) -> Tensor:
-        """(3, 2 * crop, 2 * crop)."""
-        a, b, c, d = (tile.image for tile in self.tiles)
-        return torch.cat([torch.cat([a, b], dim=2), torch.cat([c, d], dim=2)], dim=1)
-
-    @property
-    def mask(self) -> Tensor:
-        """Bool (2 * crop, 2 * crop), true in the target's quadrant."""
-        crop = self.tiles[0].image.shape[-1]
-        row, column = divmod(self.quadrant, 2)
-        mask = torch.zeros(2 * crop, 2 * crop, dtype=torch.bool)
-        mask[row * crop : (row + 1) * crop, column * crop : (column + 1) * crop] = True
-        return mask
-
-
-@dataclass(frozen=True, eq=False)
-class Mosaics:
-    """A Dataset of mosaics, put together when asked for."""
-
-    concurrent: ClassVar[bool] = True  # threads may read it at once
-    name: str
-    mosaics: Sequence[Mosaic]
-    about: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def ids(self) -> Sequence[str]:
-        return [f"{i:02d}-{mosaic.name}" for i, mosaic in enumerate(self.mosaics)]
-
-    def __getitem__(self, index: int) -> Sample:
-        mosaic = self.mosaics[index]
-        return Sample(self.ids[index], mosaic.image, mosaic.label, mosaic.mask)
-
-    def fingerprint(self, index: int) -> str:
-        """Of the tiles' values and labels and the target."""
-        mosaic = self.mosaics[index]
-        parts = [part for t in mosaic.tiles for part in (t.image.numpy().tobytes(), str(t.label))]
-        return fingerprint(*parts, str(mosaic.quadrant))
+FEW = 64  # a data set with no more images is classified whole, and its images come again in several grids
+Setting = Literal["gridpg", "difull", "dipart"]
 
 
 @dataset(
@@ -94,104 +29,164 @@ class Mosaics:
     needs="model",
     paper="Rao et al., Towards Better Understanding Attribution Methods, CVPR 2022, arXiv:2205.10435",
 )
-def mosaics(model: ModelSpec, *, count: int = 16, seed: int = 0) -> Mosaics:
-    """2 x 2 grids of ImageNet photographs the network classifies right; the mask is the target's quadrant.
+def mosaics(
+    model: ModelSpec,
+    *,
+    of: AnyDataset = NestedDataset("photos"),  # noqa: B008 - frozen
+    grid: Annotated[int, Field(ge=2, le=3)] = 2,
+    setting: Setting = "gridpg",
+    confidence: Annotated[float, Field(ge=0, le=1)] = 0.0,
+    repeat: bool = False,
+    count: int = 16,
+    seed: int = 0,
+) -> Mosaics:
+    """Grids of images that the network classifies correctly; the mask is the cell of the target.
 
-    The grid pointing game (Böhle et al., CVPR 2021, arXiv:2104.00032), as Rao et al. (2022) play it: a map that
-    explains the target's class should lie in the target's quadrant. Each photograph is prepared alone, by the model's
-    own Preprocess, and only those the network gets right are used; the four classes of a grid are distinct. (Rao et
-    al. also ask for a confidence of 0.99, which EfficientNet-Lite0 has on two of the twenty.) Each four targets in a
-    row take the four quadrants, in a seeded order, so that no quadrant is preferred.
+    The grid pointing game (Böhle et al., CVPR 2021, arXiv:2104.00032), and the settings GridPG, DiFull and DiPart of
+    Rao et al. (CVPR 2022, arXiv:2205.10435). A map that explains the target's class should lie in the target's cell.
+    Each image is prepared alone, by the model's own Preprocess. Only images are used that the network classifies
+    correctly with the confidence, and the classes of a grid are distinct.
+
+    With ``gridpg`` the network is as it is, and the target takes every cell in turn. ``difull`` and ``dipart`` need a
+    network ``disconnected`` with the same setting and grid, whose logits come of one cell; the target is always there.
+
+    Of up to 64 images all are classified, and an image may be in several grids. Of more images, a seeded order is tried
+    in blocks of 32 until there are enough, and no image is in two grids as long as there are others. A larger ``count``
+    continues a smaller one.
 
     The mask belongs to the label, so study this dataset with ``target: label``; and explain logits. The network was
-    trained on one object at half this size: EfficientNet-Lite0 ranks the target's class among the first four in 58 of
-    96 grids, with a median softmax probability of 0.005, so scores in probability say little here.
+    trained on one object at a fraction of this size: EfficientNet-Lite0 ranks the target's class among the first four
+    in 58 of 96 grids of ``photos``, with a median softmax probability of 0.005, so scores in probability say little
+    under ``gridpg``.
 
     Args:
-        model: the network; it must have ImageNet-1k's 1000 classes.
+        of: the data of the cells, by name or as ``{name: ..., parameter: ...}``: any registered data set that needs no
+            network. Its labels are matched with the network's classes by name, as everywhere.
+        grid: cells a side, 2 or 3.
+        setting: ``gridpg``, ``difull`` or ``dipart``.
+        confidence: the least softmax probability of the label for an image to be used. Rao et al. take 0.99; of the
+            photographs EfficientNet-Lite0 has it on two.
+        repeat: whether the target's class is also in the opposite cell, by another image, as Rao et al. offer for
+            ``difull`` and ``dipart``: a map that only follows the class then lies half in the wrong cell.
         count: how many (grid, target) pairs. A larger count continues a smaller one.
-        seed: of the choice of photographs, places and targets.
+        seed: of the choice of images, places and targets.
 
     Raises:
-        NotApplicable: the network has other classes, or gets photographs of fewer than four classes right.
-        BenchError: ``count`` is less than 1, or more than there are different pairs.
+        NotApplicable: the network classifies too few images correctly, or images of too few classes.
+        BenchError: ``count`` is less than 1, or more than there are different pairs; the setting does not fit the
+            network; or ``of`` needs a network itself.
     """
-    source = photos()
-    known = right(model, source)
-    if len({tile.label for tile in known}) < 4:
-        raise NotApplicable(
-            f"{model.name} gets {len(known)} of the {len(source.items)} photographs right; a grid takes four classes",
-            hint="Use trained weights, and the Preprocess they were trained with",
+    division = division_of(model.network)
+    _check_setting(setting, grid, division, model.name)
+    layout = _layout(grid, division, repeat)
+    if count < 1:
+        raise BenchError(f"count is {count}", where="mosaics", hint="Give 1 or more")
+    source = _source(of, model)
+    few = len(source.ids) <= FEW
+    images = UsableImages(
+        source,
+        model,
+        _of_one_cell(model.preprocess, division),
+        confidence,
+        shuffle=None if few else seed,
+        keep=few,
+    )
+    chosen = _drawn(images, count, seed, layout)
+    concurrent = bool(getattr(source, "concurrent", False))
+    return Mosaics("mosaics", chosen, _about(images, count, seed, layout, setting), concurrent)
+
+
+def _check_setting(setting: Setting, grid: int, division: Division | None, name: str) -> None:
+    """Refuse a setting, or a grid, that is not the network's.
+
+    Raises:
+        BenchError: they differ.
+    """
+    if division is None and setting != "gridpg":
+        wrapped = f"{{name: disconnected, of: {name}, setting: {setting}, grid: {grid}}}"
+        message = f"setting is {setting}, and {name} reads the whole image"
+        raise BenchError(message, where="mosaics", hint=f"Use models: [{wrapped}], or setting: gridpg")
+    if division is not None and (setting, grid) != (division.setting, division.grid):
+        message = (
+            f"setting is {setting} with grid {grid}, and {name} is cut for {division.setting} with grid {division.grid}"
         )
-    about = {
-        **source.about,
-        "made": f"{count} grids of 2 x 2, seed {seed}, of the {len(known)} of {len(source.items)} photographs "
-        f"that {model.name} gets right",
+        hint = f"Use {{name: mosaics, setting: {division.setting}, grid: {division.grid}}}"
+        raise BenchError(message, where="mosaics", hint=hint)
+
+
+def _layout(grid: int, division: Division | None, repeat: bool) -> GridLayout:
+    cell = None if division is None else division.cell
+    if repeat and (cell is None or 2 * cell == grid * grid - 1):
+        hint = "Use a disconnected network, whose target is in one cell; the middle of 3 x 3 has no opposite cell"
+        raise BenchError(
+            "repeat puts the target's class in the opposite cell, and there is none", where="mosaics", hint=hint
+        )
+    return GridLayout(grid, cell, repeat)
+
+
+def _of_one_cell(preprocess: Preprocess, division: Division | None) -> Preprocess:
+    """A disconnected network takes images of the grid's size."""
+    if division is None:
+        return preprocess
+    sizes = (preprocess.resize // division.grid, preprocess.crop // division.grid)
+    return replace(preprocess, resize=sizes[0], crop=sizes[1])
+
+
+def _source(of: NestedDataset, model: ModelSpec) -> Dataset:
+    """The data of the cells, with labels of the network's outputs.
+
+    Raises:
+        BenchError: the data need a network themselves.
+    """
+    plugin = of.plugin
+    assert isinstance(plugin, DatasetPlugin)
+    if "model" in plugin.needs:
+        raise BenchError(f"{of.name} needs a network itself", where="mosaics.of", hint="Name the images of the cells")
+    data = as_dataset(str(of), plugin.function(**of.params))
+    if not getattr(data, "class_names", ()):
+        return data
+    return on_outputs(data, model.classes, len(model.classes) or number_of_outputs(model), model.name)
+
+
+def _drawn(images: UsableImages, count: int, seed: int, layout: GridLayout) -> list[Mosaic]:
+    """The mosaics: each image once as long as there are new ones, and then from all of them.
+
+    Raises:
+        NotApplicable: there are too few images or classes for one grid.
+    """
+    tiles: list[AnyTile] = []
+
+    def noted() -> Iterator[AnyTile]:
+        for tile in images:
+            tiles.append(tile)
+            yield tile
+
+    once = [] if images.keep else each_once(noted(), count, seed, layout)
+    if len(once) == count:
+        return once
+    tiles = tiles or list(images)
+    classes = {tile.label for tile in tiles}
+    twins = len(tiles) > len(classes) or not layout.repeat
+    if len(classes) < layout.classes or not twins:
+        raise _too_few(images, len(classes), layout)
+    return draw(tiles, count, seed, layout, once)
+
+
+def _too_few(images: UsableImages, classes: int, layout: GridLayout) -> NotApplicable:
+    needed = f"a grid takes {layout.classes} classes" + (", one of them with two images" if layout.repeat else "")
+    if images.confidence and images.right > images.usable:
+        hint = "Lower confidence, or use more images"
+    else:
+        hint = "Use trained weights, and the Preprocess they were trained with; or more images"
+    return NotApplicable(f"{images.words}: they show {plural(classes, 'class', 'classes')}, and {needed}", hint=hint)
+
+
+def _about(images: UsableImages, count: int, seed: int, layout: GridLayout, setting: Setting) -> Mapping[str, str]:
+    side = f"{layout.side} x {layout.side}"
+    twins = ", the target's class also in the opposite cell" if layout.repeat else ""
+    return {
+        **images.source.about,
+        "made": f"{count} grids of {side}, {setting}, seed {seed}{twins}",
+        "usable": images.words,
         "target": "the mask belongs to the label: study with target: label",
     }
-    return Mosaics("mosaics", draw(known, count, seed), about)
-
-
-def right(model: ModelSpec, source: Files) -> list[Tile]:
-    """The photographs whose class the network ranks first, alone and prepared; its mode is left as it was.
-
-    Raises:
-        NotApplicable: the network does not have 1000 classes.
-    """
-    samples = [source[i] for i in range(len(source.items))]
-    tiles = [
-        Tile(s.id, s.label, prepare(s.image, None, model.preprocess)[0])
-        for s in samples
-        if s.label is not None and not isinstance(s.image, Tensor)
-    ]
-    answers = [_answer(model, tile.image) for tile in tiles]
-    return [tile for tile, answer in zip(tiles, answers, strict=True) if answer == tile.label]
-
-
-def draw(tiles: Sequence[Tile], count: int, seed: int) -> list[Mosaic]:
-    """``count`` different mosaics: the first n are the same whatever the count.
-
-    Raises:
-        BenchError: there are not that many.
-    """
-    classes: dict[int, list[Tile]] = {}
-    for tile in tiles:
-        classes.setdefault(tile.label, []).append(tile)
-    possible = 4 * 24 * sum(prod(map(len, four)) for four in combinations(classes.values(), 4))
-    if not 1 <= count <= possible:
-        raise BenchError(f"count is {count}", where="mosaics", hint=f"Give 1 to {possible}: there are no more")
-    source = random.Random(seed)
-    drawn: dict[str, Mosaic] = {}
-    order: list[int] = []
-    while len(drawn) < count:
-        order = order or source.sample(range(4), 4)
-        labels = source.sample(sorted(classes), 4)
-        a, b, c, d = (source.choice(classes[label]) for label in labels)
-        mosaic = Mosaic((a, b, c, d), order[-1])
-        if mosaic.name not in drawn:
-            drawn[mosaic.name] = mosaic
-            order.pop()
-    return list(drawn.values())
-
-
-def _answer(model: ModelSpec, image: Tensor) -> int:
-    device = next((p.device for p in model.network.parameters()), torch.device("cpu"))
-    logits = _evaluated(model.network, image[None].to(device))
-    if logits.shape != (1, CLASSES):
-        raise NotApplicable(
-            f"the photographs are labelled with ImageNet's {CLASSES} classes, and {model.name} answers "
-            f"{tuple(logits.shape)} for one image"
-        )
-    return int(logits.argmax(1))
-
-
-def _evaluated(network: nn.Module, images: Tensor) -> Tensor:
-    modes = {module: module.training for module in network.modules()}
-    try:
-        with torch.no_grad():
-            network.eval()
-            answer: Tensor = network(images)
-            return answer
-    finally:
-        for module, training in modes.items():
-            module.training = training

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from ..datasets.archives.class_names import imagenet_counterparts, plain_name
-from ..datasets.archives.layout import imagenet_index
-from ..digests import digest
-from ..models.load import imagenet_classes
-from ..types import Dataset, Sample
+from ...digests import digest
+from ...models.load import imagenet_classes
+from ...types import Dataset, Sample
+from ..archives.class_names import imagenet_counterparts, plain_name
+from ..archives.layout import imagenet_index
 
 
 @dataclass(frozen=True, eq=False)
