@@ -56,6 +56,6 @@ def disconnected(
     return replace(
         spec,
         network=network,
-        preprocess=replace(frame, resize=grid * frame.resize, crop=grid * frame.crop),
+        preprocess=replace(frame, resize=None if frame.resize is None else grid * frame.resize, crop=grid * frame.crop),
         note=". ".join(filter(None, [spec.note, note])),
     )

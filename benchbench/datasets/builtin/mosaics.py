@@ -128,8 +128,8 @@ def _of_one_cell(preprocess: Preprocess, division: Division | None) -> Preproces
     """A disconnected network takes images of the grid's size."""
     if division is None:
         return preprocess
-    sizes = (preprocess.resize // division.grid, preprocess.crop // division.grid)
-    return replace(preprocess, resize=sizes[0], crop=sizes[1])
+    resize = None if preprocess.resize is None else preprocess.resize // division.grid
+    return replace(preprocess, resize=resize, crop=preprocess.crop // division.grid)
 
 
 def _source(of: NestedDataset, model: ModelSpec) -> Dataset:
