@@ -63,3 +63,17 @@ def test_by_hand() -> None:
 def test_what_is_no_box(boxes: torch.Tensor, words: str) -> None:
     with pytest.raises(BenchError, match=words):
         framed_boxes(boxes, (80, 40), CUT)
+
+
+def test_both_sides_are_resized_and_nothing_is_cut() -> None:
+    """As wsolevaluation: 40 x 20 pixels become 10 x 10, and a box is scaled with each side."""
+    whole = Preprocess(resize=None, crop=10, mean=(0.0,) * 3, std=(1.0,) * 3)
+    mask = torch.zeros(20, 40, dtype=torch.bool)
+    mask[10:, 20:] = True
+    image, framed = prepare(Image.new("RGB", (40, 20), (255, 0, 0)), mask, whole)
+    assert image.shape == (3, 10, 10)
+    assert image[0].eq(1).all()
+    assert framed is not None
+    assert framed[5:, 5:].all()
+    assert framed.sum() == 25
+    assert framed_boxes(torch.tensor([[20.0, 10, 40, 20]]), (40, 20), whole).tolist() == [[5, 5, 10, 10]]
