@@ -36,7 +36,9 @@ class Nearest(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         seen = self.conv(images).mean((2, 3))
         assert isinstance(self.colours, Tensor)
-        return -((seen[:, None] - self.colours) ** 2).sum(2) * 50 / self.colours.var()
+        distances = ((seen[:, None] - self.colours) ** 2).sum(2)
+        logits: Tensor = -50 * distances / self.colours.var()
+        return logits
 
 
 def as_input(colours: np.ndarray) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,10 @@ def seen_by(choice: MetricChoice, kind: str, seed: int) -> Seen:
     }
     pixels = Pixels(images, tuple(range(COUNT)), torch.zeros(3), torch.ones(3))
     correct = (probability > 0.5).float()
-    return Seen(probability, logit, correct, whole, z, height, mask, raw, pixels, again)
+    place = torch.randint(1, 8, (COUNT,), generator=GENERATOR)
+    explained = torch.ones(COUNT, dtype=torch.bool)
+    seen = Seen(probability, logit, correct, whole, z, height, mask, raw, pixels, again)
+    return replace(seen, label_place=place, label_explained=explained)
 
 
 @pytest.mark.parametrize("kind", ["random", "extreme"])
