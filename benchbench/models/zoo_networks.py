@@ -86,7 +86,7 @@ def mobile() -> nn.Module:
 def convnext() -> nn.Module:
     """Two stages of two ConvNeXt blocks (Liu et al. 2022), with batch norm and overlapping convolutions between stages.
 
-    With layer norms and patches, as published, it needs several times the steps.
+    With layer norms and a stem of patches, as published, a network of this size learnt much more slowly.
     """
     return _named(
         features=nn.Sequential(

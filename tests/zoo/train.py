@@ -50,7 +50,7 @@ SCHEDULES = {
     "plain": Schedule(epochs=4, rate=3e-3),
     "dense": Schedule(),
     "mobile": Schedule(),
-    "convnext": Schedule(),
+    "convnext": Schedule(epochs=5),
     "vit": Schedule(epochs=8, rate=2e-3),
 }
 
