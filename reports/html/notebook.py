@@ -80,7 +80,7 @@ def _cell(cell: FamilyCell) -> str:
 def _notes(marked: Marked, tables: Sequence[FamilyTable]) -> Iterator[str]:
     warnings = loud(marked.board)
     texts = [legend(marked, tables), hidden(tables), *missing(marked)]
-    texts += [f"Accuracy of {text}" for text in accuracy(marked.board.record.info)]
+    texts += accuracy(marked.board.record.info)
     texts += [f"Warning: {text}" for text in warnings[:MOST_WARNINGS]]
     left = len(warnings) - MOST_WARNINGS
     texts.append(f"{plural(left, 'more warning')}: see the report" if left > 0 else "")

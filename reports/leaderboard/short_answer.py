@@ -81,7 +81,9 @@ def accuracy(info: Mapping[str, Any]) -> list[str]:
     if not any(row["labelled"] for row in rows):
         return ["The images have no class labels, so the accuracy of the networks is unknown."] if rows else []
     names = dict.fromkeys(row["model"] for row in rows)
-    return [f"{name}: {', '.join(_accuracy(row) for row in rows if row['model'] == name)}" for name in names]
+    return [
+        f"Accuracy of {name}: {', '.join(_accuracy(row) for row in rows if row['model'] == name)}" for name in names
+    ]
 
 
 def _accuracy(row: Mapping[str, Any]) -> str:
@@ -118,6 +120,8 @@ def _description(marked: Marked) -> Iterator[str]:
 def work(info: Mapping[str, Any]) -> str:
     """What a run did: ``40 maps, 2,744 forward passes, 25 s (nothing reused from an earlier run)``.
 
+    Maps are counted where metrics changed images by them; a run without such metrics names none.
+
     Args:
         info: run.json.
     """
@@ -125,4 +129,5 @@ def work(info: Mapping[str, Any]) -> str:
     cells, old = done["cells_computed"] + done["cells_reused"], done["cells_reused"]
     reused = f"{old:,} of {plural(cells, 'cell')}" if old else "nothing"
     passes = plural(done["forwards"], "forward pass", "forward passes")
-    return f"{merged(done)}, {passes}, {info['seconds']:.0f} s ({reused} reused from an earlier run)"
+    parts = [merged(done) if done["maps_asked"] else "", passes, f"{info['seconds']:.0f} s"]
+    return f"{', '.join(filter(None, parts))} ({reused} reused from an earlier run)"

@@ -40,7 +40,7 @@ class Overview:
             yield FullTables(self.marked)
         else:
             yield from _tables(self.marked, options.max_width)
-        yield from (Text(f"Accuracy of {one_line(text)}") for text in accuracy(self.marked.board.record.info))
+        yield from (Text(one_line(text)) for text in accuracy(self.marked.board.record.info))
         yield from self._warnings(console, options.max_width)
 
     def _warnings(self, console: Console, width: int) -> Iterator[Text]:

@@ -277,8 +277,11 @@ def test_each_reason_is_said_once(eight: Marked) -> None:
     [
         ([], []),
         ([("a", "d", 0, 0)], ["The images have no class labels, so the accuracy of the networks is unknown."]),
-        ([("a", "d", 3, 4), ("a", "e", 0, 0)], ["a: 3 of 4 (75 %) on d, no class labels in e"]),
-        ([("a", "d", 3, 4), ("b", "d", 4, 4)], ["a: 3 of 4 (75 %) on d", "b: 4 of 4 (100 %) on d"]),
+        ([("a", "d", 3, 4), ("a", "e", 0, 0)], ["Accuracy of a: 3 of 4 (75 %) on d, no class labels in e"]),
+        (
+            [("a", "d", 3, 4), ("b", "d", 4, 4)],
+            ["Accuracy of a: 3 of 4 (75 %) on d", "Accuracy of b: 4 of 4 (100 %) on d"],
+        ),
     ],
 )
 def test_accuracy(rows: list[tuple[str, str, int, int]], sentences: list[str]) -> None:
@@ -289,7 +292,7 @@ def test_accuracy(rows: list[tuple[str, str, int, int]], sentences: list[str]) -
 def test_accuracy_under_other_readings() -> None:
     row = {"model": "a", "dataset": "d", "right": 0, "labelled": 12, "readings": {"one-based": 1, "sorted": 12}}
     assert accuracy({"accuracy": [row]}) == [
-        "a: 0 of 12 (0 %; 1 with classes: one-based; 12 with classes: sorted) on d"
+        "Accuracy of a: 0 of 12 (0 %; 1 with classes: one-based; 12 with classes: sorted) on d"
     ]
 
 
@@ -305,3 +308,12 @@ def test_printing_a_run_says_the_answer_the_failures_and_the_folder(plain: Recor
     assert text.endswith(f"\nFolder: {plain.folder}")
     assert len(text.splitlines()) <= 8
     assert repr(Run(plain)) == f"Run.load({str(plain.folder)!r})"
+
+
+def test_a_run_without_labels_or_probes_says_so_in_whole_sentences(plain: Record) -> None:
+    info = {**plain.info, "accuracy": [{**row, "labelled": 0, "right": 0} for row in plain.info["accuracy"]]}
+    assert accuracy(info) == ["The images have no class labels, so the accuracy of the networks is unknown."]
+    assert accuracy(plain.info)[0].startswith("Accuracy of tinynet: 10 of 12")
+    quiet = {**plain.info, "work": {**plain.info["work"], "maps_asked": 0, "maps_scored": 0}}
+    assert work(plain.info).startswith("2,016 maps")
+    assert work(quiet).startswith("1,234 forward passes, ")
