@@ -28,7 +28,7 @@ def similarity(target: Detections, found: Detections, classes: int) -> Tensor:
 
     The largest product of the intersection over union of the boxes and the cosine of the class probabilities: Petsiuk
     et al. 2021, arXiv:2006.03204. torchvision's detectors give no objectness apart from the class
-    scores, and its factor is left out, as the paper does for Faster R-CNN. 0 where either finds nothing.
+    scores, and its factor is left out. 0 where either finds nothing.
     """
     if not len(target.labels) or not len(found.labels):
         return found.scores.new_zeros(())
