@@ -27,6 +27,7 @@ from ..models.input_readings import InputReading, of_photographs, of_tensors
 from ..network.custom_score import is_scored
 from ..study.plan import Shard
 from ..types.batch import ImageBatch
+from .provenance import titles_of
 from .sample_loader import Loader, chunks
 from .setup import ModelPlan
 from .shard import RunContext
@@ -64,7 +65,7 @@ def input_suspicions(plan: ModelPlan, desk: RunContext) -> list[str]:
         tasks = [task for task in plan.tasks if task.shard.dataset_name == name]
         shards = [task.shard for task in tasks if task.shard.target == tasks[0].shard.target]
         marks = [mark for shard in shards for mark in shard.fingerprints][:MOST]
-        cell = digest("input check", RULES, tasks[0].predictions, plan.model.name, name, marks)
+        cell = digest("input check", RULES, tasks[0].predictions, titles_of(desk.study), name, marks)
         if desk.store.wants(cell):
             desk.store.write_cell(cell, _tried(shards, desk))
         sentences += desk.store.read_cell(cell)["suspicions"]
@@ -129,7 +130,9 @@ def _tried(shards: Sequence[Shard], desk: RunContext) -> dict[str, Any]:
     if isinstance(answers, Failure) or not answers:
         return {"readings": {}, "suspicions": []}
     kept = {name: {"right": sum(each.right), "probability": _mean(each.probability)} for name, each in answers.items()}
-    return {"readings": kept, "suspicions": suspicion(shard.model.name, shard.dataset_name, answers, readings)}
+    networks, data = titles_of(desk.study)
+    names = networks[shard.model.name], data[shard.dataset_name]
+    return {"readings": kept, "suspicions": suspicion(*names, answers, readings)}
 
 
 def _batches(shards: Sequence[Shard], desk: RunContext) -> Iterator[ImageBatch]:

@@ -70,8 +70,12 @@ def accuracy(answers: Sequence[ShardAnswers]) -> list[Row]:
     return list(rows.values())
 
 
-def label_cautions(answers: Sequence[ShardAnswers]) -> list[str]:
-    """What is unlikely to be meant in the labels, per model and dataset, by the network's answers."""
+def label_cautions(answers: Sequence[ShardAnswers], networks: Mapping[str, str], data: Mapping[str, str]) -> list[str]:
+    """What is unlikely to be meant in the labels, per model and dataset, by the network's answers.
+
+    Args:
+        networks, data: by name in the tables, the name for people.
+    """
     known: dict[tuple[str, str], list[Classified]] = {}
     classes: dict[tuple[str, str], int] = {}
     for shard_answers in answers:
@@ -81,7 +85,9 @@ def label_cautions(answers: Sequence[ShardAnswers]) -> list[str]:
     return [
         caution
         for place, place_answers in known.items()
-        for caution in of_labels(*place, place_answers, classes[place])
+        for caution in of_labels(
+            networks.get(place[0], place[0]), data.get(place[1], place[1]), place_answers, classes[place]
+        )
     ]
 
 

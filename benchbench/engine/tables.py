@@ -19,6 +19,7 @@ from ..study.spec import StudySpec
 from ..types import CostShare
 from .cost_tables import MapOutcome, cost_rows, map_outcome, share_rows
 from .prediction_tables import ShardAnswers, accuracy, label_cautions, photo_rows, units_of
+from .provenance import titles_of
 from .row_keys import Row, place, valued, which
 
 
@@ -76,7 +77,7 @@ def tables(
         typed(pd.DataFrame(rows.maps), MAPS),
         typed(pd.DataFrame(photo_rows(rows.answers)), PHOTOS),
         accuracy(rows.answers),
-        label_cautions(rows.answers),
+        label_cautions(rows.answers, *titles_of(study)),
         units_of(rows.answers),
     )
 
