@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from itertools import islice
 
 import torch
 from torch import Tensor
 
 from ..datasets.archives.class_names import spelled_alike
+from ..datasets.sources.wrapped import WrappedData
 from ..errors import BenchError, nearest, safe
 from ..formatting import plural
 from ..maps.box_region import filled
@@ -27,33 +27,15 @@ Ask = Callable[[Sequence[int]], Mapping[int, Answer]]
 
 
 @dataclass(frozen=True, eq=False)
-class ChosenData:
+class ChosenData(WrappedData):
     """A dataset with the indices that were chosen, in their order, and what was chosen said in ``about``."""
 
-    of: Dataset
     chosen: tuple[int, ...]
     note: str
 
-    def __getattr__(self, name: str) -> object:
-        return getattr(self.of, name)
-
     @property
-    def name(self) -> str:
-        return self.of.name
-
-    @property
-    def ids(self) -> Sequence[str]:
-        return self.of.ids
-
-    @cached_property
     def about(self) -> Mapping[str, str]:
         return {**self.of.about, "subset": self.note}
-
-    def __getitem__(self, index: int) -> Sample:
-        return self.of[index]
-
-    def fingerprint(self, index: int) -> str:
-        return self.of.fingerprint(index)
 
 
 @dataclass(eq=False)

@@ -11,29 +11,18 @@ from ...models.load import imagenet_classes
 from ...types import Dataset, Sample
 from ..archives.class_names import imagenet_counterparts, plain_name
 from ..archives.layout import imagenet_index
+from .wrapped import WrappedData
 
 
 @dataclass(frozen=True, eq=False)
-class RelabelledData:
+class RelabelledData(WrappedData):
     """A dataset whose labels are the network's classes; None where the network has no such class."""
 
-    of: Dataset
     outputs: Mapping[int, int | None]
     note: str
     warning: str = ""
 
-    def __getattr__(self, name: str) -> object:
-        return getattr(self.of, name)
-
     @property
-    def name(self) -> str:
-        return self.of.name
-
-    @property
-    def ids(self) -> Sequence[str]:
-        return self.of.ids
-
-    @cached_property
     def about(self) -> Mapping[str, str]:
         """With what was done; a warning is added to the data's own."""
         warning = ". ".join(filter(None, [self.of.about.get("warning", ""), self.warning]))
