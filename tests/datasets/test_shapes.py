@@ -33,12 +33,13 @@ def pixels(sample: object) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
 
 
 def warm(colour: tuple[int, int, int]) -> bool:
-    """Red to yellow, saturated and not nearly black, told from the pixel alone."""
-    hue, saturation, value = colorsys.rgb_to_hsv(*(value / 255 for value in colour))
-    return (hue < 0.16 or hue > 0.93) and saturation > 0.7 and value > 0.2
+    """Red to yellow and saturated, told from the pixel alone."""
+    hue, saturation, _ = colorsys.rgb_to_hsv(*(value / 255 for value in colour))
+    return (hue < 0.16 or hue > 0.93) and saturation > 0.7
 
 
 @example(seed=2597, index=296)  # a background pixel, nearly black, whose hue is red
+@example(seed=227, index=250)  # an object whose dark stripes have the least value allowed
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(-5, 10**6), index=st.integers(0, 999))
 def test_the_mask_is_the_warm_objects_and_the_twin_differs_there_alone(seed: int, index: int) -> None:
@@ -47,7 +48,9 @@ def test_the_mask_is_the_warm_objects_and_the_twin_differs_there_alone(seed: int
     assert sample.mask is not None
     mask = sample.mask.numpy()
     shown = np.array([[warm(tuple(pixel)) for pixel in row] for row in pixels(sample).tolist()])
-    assert (shown == mask).all()
+    assert shown[mask].all()
+    lit = pixels(sample).max(2) > 77  # the background has dark pixels (down to black) of every hue
+    assert not (shown & lit)[~mask].any()
     differs = (pixels(sample) != pixels(twin)).any(2)
     assert not differs[~mask].any()
     assert differs[mask].all(), "a background pixel as warm as the object: raise the difference of their colours"
