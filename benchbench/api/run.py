@@ -17,6 +17,7 @@ from ..reports.html import document
 from ..reports.html.refresh import refresh
 from ..results.disturbance_scores import read_trials
 from ..results.record import Record, with_network_rows, with_network_table
+from ..results.suite_answer import SuiteAnswer, load_answer
 from ..stats import (
     Bands,
     by_group,
@@ -203,6 +204,14 @@ class Run(RunContents):
         the images, ``best`` at the score that is best on these very images. No rows in any other run.
         """
         return self.record.seeds
+
+    def answer(self) -> SuiteAnswer | None:
+        """What the run's suite found out: a sentence, verdicts, tables and pictures; None in a run without a suite.
+
+        Raises:
+            BenchError: a file of the answer is not what the run wrote.
+        """
+        return load_answer(self.record)
 
     def decay(self) -> pd.DataFrame:
         """Whether each metric falls as maps are blended with noise: the run's methods ``noised`` at several shares.

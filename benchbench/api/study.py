@@ -9,12 +9,13 @@ from typing import Any
 from ..engine.progress import Progress, interactive
 from ..engine.runner import run
 from ..paths import expanded
-from ..registry import SUITES
 from ..reports.checks import reliability
 from ..reports.leaderboard.short_answer import work
+from ..results.store import Store
 from ..study.spec import StudySpec
 from ..suites.disturbances import Disturbances, disturb
 from ..suites.reliability import LEVELS, with_levels
+from ..suites.run_suite import run_suite
 from .run import Run
 
 
@@ -94,9 +95,9 @@ class Study(StudySpec):
 
     def _run(self, out: Path, told: Progress, report: bool, how: Mapping[str, bool]) -> Run:
         try:
+            before = Store(expanded(out)).read_info() if self.suite else None
             run(self, expanded(out), told, **how)
-            if self.suite:
-                SUITES[self.suite].function(self, expanded(out), told)
+            run_suite(self, expanded(out), told, before)
             done = Run.load(out)
             if report:
                 told.say("writing the report")

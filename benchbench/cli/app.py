@@ -100,7 +100,7 @@ def run_command(
     listed = {"models": models, "datasets": datasets, "methods": methods, "metrics": metrics}
     single = {"samples": samples, "seed": seed, "target": target, "device": device, "engine": engine}
     single |= {"batch": batch, "score": score, "precision": precision, "workers": workers}
-    overrides: dict[str, Any] = {} if suite is None else {"suite": suite}
+    overrides: dict[str, Any] = {} if suite is None else {"suite": parse_item(suite)}
     if target is not None and "," in target:
         overrides["target"] = [number(part.strip()) for part in target.split(",")]
     if compile is not None:
@@ -108,7 +108,8 @@ def run_command(
     if layers is not None:
         overrides["layers"] = layers if layers in ("last", "stages") else [name.strip() for name in layers.split(",")]
     final_study = study_of(study, plugin, listed, single, overrides)
-    folder = out or Path("runs") / (study.stem if study else final_study.suite or "default")
+    name = final_study.suite.plugin.name if final_study.suite else "default"
+    folder = out or Path("runs") / (study.stem if study else name)
     how = {"verbose": verbose, "report": not no_report, "overwrite": overwrite, "retry_failed": retry_failed}
     run_study(final_study, folder, **how)
 

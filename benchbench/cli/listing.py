@@ -30,7 +30,7 @@ def entry(plugin: Plugin) -> dict[str, Any]:
             value = getattr(plugin, trait)
             fields[trait] = sorted(value) if isinstance(value, frozenset) else value
     if isinstance(plugin, SuitePlugin):
-        fields["keys"] = dict(plugin.keys)
+        fields["keys"] = dict(plugin.keys_of({p.name: p.default for p in plugin.parameters.values()}))
     if isinstance(plugin, MetricPlugin):
         fields["protocols"] = dict(plugin.protocols)
         fields["readings"] = {name: _reading(plugin, params) for name, params in plugin.protocols.items()}

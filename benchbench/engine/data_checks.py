@@ -59,7 +59,8 @@ def refuse_without_truth(study: StudySpec, shards: Sequence[Shard]) -> list[str]
     if lacking and (not study.suite or lacking.keys() == asking.keys()):
         truth = "either" if study.suite and "either" in lacking else next(iter(lacking))
         raise BenchError(sentences[truth], where="metrics", hint=_HINTS[truth])
-    return [f"suite {study.suite}: {sentence}: not applicable" for sentence in sentences.values()]
+    suite = study.suite.plugin.name if study.suite else ""
+    return [f"suite {suite}: {sentence}: not applicable" for sentence in sentences.values()]
 
 
 def image_cautions(shards: Sequence[Shard]) -> list[str]:

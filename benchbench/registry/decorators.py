@@ -213,15 +213,20 @@ def dataset(name: str, *, needs: str | Iterable[str] = (), title: str = "", pape
     return _adder(DATASETS, lambda f: _titled(DatasetPlugin(name, f, paper, title, _set(needs))))
 
 
-def suite(name: str, *, keys: Mapping[str, Any], title: str = "", paper: str = "") -> Callable[[F], F]:
-    """Register a suite: a study with a name, and a function that adds tables to its run.
+def suite(
+    name: str, *, keys: Mapping[str, Any] | Callable[..., Mapping[str, Any]], title: str = "", paper: str = ""
+) -> Callable[[F], F]:
+    """Register a suite: a study with a name, and a function that answers a question from its run.
 
-    The function is called with the study, the run's folder and the progress after the study has run. The first line of
-    its docstring is the suite's summary.
+    The function is called with the study, the run's folder and the progress after the study has run; its keyword-only
+    arguments are the suite's parameters (``--suite name:key=value``). The first line of its docstring is the suite's
+    summary. It returns a ``benchbench.results.suite_answer.SuiteAnswer``, which the run keeps and the report, the
+    terminal and the tables show; or None.
 
     Args:
         name: what ``--suite`` and the study key ``suite`` call it.
-        keys: keys of a study file. A key that the user gives stands in place of the suite's.
+        keys: keys of a study file, or a function that is called with the parameters and returns them. A key that the
+            user gives stands in place of the suite's.
         title: the suite's name in reports; the name if not given.
         paper: where the rules that it follows were published.
 
@@ -235,7 +240,7 @@ def suite(name: str, *, keys: Mapping[str, Any], title: str = "", paper: str = "
         >>> bb.Study(suite="quick-look", models={"mine": network}, datasets={"val": (images, labels)}).samples
         8
     """
-    return _adder(SUITES, lambda f: SuitePlugin(name, f, paper, title, keys=dict(keys)))
+    return _adder(SUITES, lambda f: SuitePlugin(name, f, paper, title, keys=keys))
 
 
 def _truth_of(needs: frozenset[str]) -> str:

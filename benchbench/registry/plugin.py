@@ -262,11 +262,15 @@ class MetricPlugin(Plugin):
 class SuitePlugin(Plugin):
     """A named study: ``keys`` of a study file that stand where the user gives none.
 
-    The function is called with the study, the run's folder and the progress, after the study has run into the folder.
-    It adds the tables that the suite has besides.
+    The function is called with the study, the run's folder, the progress and the suite's parameters, after the study
+    has run into the folder. It returns the suite's answer, or writes what the suite adds to the run and returns None.
     """
 
-    keys: Mapping[str, Any] = field(default_factory=dict)
+    keys: Mapping[str, Any] | Callable[..., Mapping[str, Any]] = field(default_factory=dict)
+
+    def keys_of(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The keys under the suite's parameters."""
+        return self.keys(**params) if callable(self.keys) else self.keys
 
 
 @dataclass(frozen=True)

@@ -115,11 +115,11 @@ class Store:
         names = [name, mask_of(name)] if masked else [name]
         return all((self.folder / "photos" / each).is_file() for each in names)
 
-    def write_results(self, tables: Mapping[str, pd.DataFrame], info: Mapping[str, Any]) -> None:
-        """The tables, by file, and then run.json, which has their digests beside those that ``info`` has already."""
+    def write_results(self, tables: Mapping[str, pd.DataFrame | bytes], info: Mapping[str, Any]) -> None:
+        """The tables (or a file's bytes), by file, and then run.json, with their digests and those of ``info``."""
         files = dict(info.get("files", {}))
         for name, rows in tables.items():
-            data = _parquet(rows)
+            data = rows if isinstance(rows, bytes) else _parquet(rows)
             files[name] = hashlib.sha256(data).hexdigest()
             self._write(name, data)
         whole = json.loads(json.dumps({**info, "files": files}, default=str, allow_nan=False))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from ..registry import DatasetPlugin, MethodPlugin, MetricPlugin, ModelPlugin
+from ..registry import DatasetPlugin, MethodPlugin, MetricPlugin, ModelPlugin, SuitePlugin
 from .subset import Subset
 
 
@@ -96,6 +97,28 @@ class MetricChoice:
     @property
     def label(self) -> str:
         return f"{self.name}@{self.protocol}"
+
+
+@dataclass(frozen=True, eq=False)
+class SuiteChoice:
+    """A suite with its parameters."""
+
+    label: str
+    params: Mapping[str, Any]
+    plugin: SuitePlugin
+
+    @property
+    def title(self) -> str:
+        """The name in reports."""
+        return self.plugin.display_name(self.params)
+
+    @property
+    def plain(self) -> str | dict[str, Any]:
+        """The suite as a study file would say it: its name, and the parameters that are not the defaults."""
+        known = self.plugin.parameters
+        differing = {key: value for key, value in self.params.items() if value != known[key].default}
+        shown = {k: str(v) if isinstance(v, Path) else getattr(v, "plain", v) for k, v in differing.items()}
+        return {"name": self.plugin.name, **shown} if shown else self.plugin.name
 
 
 def _title(choice: ModelChoice | MethodChoice) -> str:

@@ -27,6 +27,7 @@ from .choices import DatasetChoice as DatasetChoice
 from .choices import MethodChoice as MethodChoice
 from .choices import MetricChoice as MetricChoice
 from .choices import ModelChoice as ModelChoice
+from .choices import SuiteChoice as SuiteChoice
 from .study_file import is_named, name_and_params, read_each, user_name
 from .study_file import read_yaml as read_yaml
 from .subset import Subset, subset_in
@@ -66,7 +67,7 @@ class StudySpec(BaseModel):
     precision: Literal["float32", "bf16"] = "float32"
     compile: Annotated[bool, Field(strict=True)] = False
     workers: Annotated[int, Field(ge=0, le=64, strict=True)] = 2
-    suite: str = ""
+    suite: SuiteChoice | None = None
 
     def __init__(self, **keys: Any) -> None:
         try:
@@ -162,20 +163,20 @@ class StudySpec(BaseModel):
             "methods": [c.label for c in self.methods],
             "metrics": [c.label for c in self.metrics],
             **{key: getattr(self, key) for key in _PLAIN},
-            **({"suite": self.suite} if self.suite else {}),
+            **({"suite": self.suite.plain} if self.suite else {}),
         }
 
 
 def _of_suite(keys: Mapping[str, Any]) -> dict[str, Any]:
     """The keys, with those of their suite where they have none."""
-    name = keys.get("suite")
-    if not isinstance(name, str) or not name:
-        return dict(keys)
+    item = keys.get("suite")
+    if not item:
+        return {key: value for key, value in keys.items() if key != "suite"}
     try:
-        plugin = SUITES[name]
+        choice = item if isinstance(item, SuiteChoice) else SuiteChoice(*_registered(SUITES, item))
+        return {**choice.plugin.keys_of(choice.params), **keys, "suite": choice}
     except BenchError as error:
         raise error.at("suite") from None
-    return {**plugin.keys, **keys, "suite": plugin.name}
 
 
 def _registered(registry: Registry[P], item: Any) -> tuple[str, dict[str, Any], P]:

@@ -7,10 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..engine.device import deterministic_cudnn, device_of
-from ..engine.lock import locked
+from ..engine.device import device_of
 from ..engine.progress import Progress
-from ..engine.runner import as_bench_errors
 from ..engine.setup import load
 from ..files import publish
 from ..registry import suite
@@ -54,13 +52,12 @@ def localise(study: StudySpec, folder: Path, progress: Progress) -> None:
         BenchError: the networks or the data cannot be read again.
     """
     device, rows = device_of(study), []
-    with locked(folder, progress.warn), as_bench_errors(study, folder, progress), deterministic_cudnn():
-        record = Record.load(folder)
-        for choice in study.models:
-            plan = load(choice, study, device).plan
-            gc.collect()  # one network in memory at a time
-            rows += list(seed_rows(plan, record, study.seed, progress.say))
-        table = typed(pd.DataFrame(rows), SEEDS)
-        Store(folder).write_results({"seeds.parquet": table}, record.info)
-        (folder / "tables").mkdir(exist_ok=True)
-        publish(folder / "tables" / "seeds.csv", csv(table))
+    record = Record.load(folder)
+    for choice in study.models:
+        plan = load(choice, study, device).plan
+        gc.collect()  # one network in memory at a time
+        rows += list(seed_rows(plan, record, study.seed, progress.say))
+    table = typed(pd.DataFrame(rows), SEEDS)
+    Store(folder).write_results({"seeds.parquet": table}, record.info)
+    (folder / "tables").mkdir(exist_ok=True)
+    publish(folder / "tables" / "seeds.csv", csv(table))

@@ -235,7 +235,7 @@ def study(**keys: Any) -> bb.Study:
 
 
 def test_the_users_keys_stand_in_place_of_the_suites() -> None:
-    keys = SUITES["localisation"].keys
+    keys = SUITES["localisation"].keys_of({})
     ours = study(samples=3)
     assert (ours.samples, ours.target, [metric.name for metric in ours.metrics]) == (3, "label", ["iou"])
     whole = bb.Study(suite="Localisation")

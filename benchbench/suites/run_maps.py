@@ -1,0 +1,23 @@
+"""The maps that a run stored, for the suites that judge them anew."""
+
+from __future__ import annotations
+
+from ..results.record import Record
+from ..results.schema import FloatArray
+
+
+def run_maps(record: Record, model: str, dataset: str, layer: str, method: str) -> dict[str, FloatArray]:
+    """Maps (h, w) at layer resolution, not normalised, by sample, in the order of the run; none where none was kept.
+
+    Args:
+        record: of the run.
+        model, dataset, layer, method: as the run's tables call them.
+    """
+    rows = record.maps
+    chosen = rows[
+        (rows["model"] == model) & (rows["dataset"] == dataset) & (rows["layer"] == layer) & (rows["method"] == method)
+    ]
+    return {
+        str(sample): record.map(str(file), int(row))
+        for sample, file, row in zip(chosen["sample"], chosen["file"], chosen["row"], strict=True)
+    }
