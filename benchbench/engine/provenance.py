@@ -110,10 +110,15 @@ def warnings(spec: ModelSpec, prepared: Prepared) -> tuple[str, ...]:
     return tuple(text for text in (spec.warning, scored) if text)
 
 
-def data_warnings(*models: Mapping[str, Dataset]) -> list[str]:
-    """What must be said loudly of the data: what each dataset, as each model has it, says under ``warning``."""
+def data_warnings(titles: Mapping[str, str], *models: Mapping[str, Dataset]) -> list[str]:
+    """What must be said loudly of the data: what each dataset, as each model has it, says under ``warning``.
+
+    Args:
+        titles: by the datasets' names, their display names.
+        models: of each network, its datasets by name.
+    """
     texts = [(name, data.about.get("warning")) for datasets in models for name, data in datasets.items()]
-    return list(dict.fromkeys(f"datasets: {name}: {warning}" for name, warning in texts if warning))
+    return list(dict.fromkeys(f"{titles.get(name, name)}: {warning}" for name, warning in texts if warning))
 
 
 def describe_model(model: ReadyModel, spec: ModelSpec, prepared: Prepared) -> dict[str, Any]:

@@ -119,7 +119,7 @@ def _run(study: StudySpec, store: Store, progress: Progress, before: Mapping[str
     cautions = [
         *refuse_without_truth(study, pieces),
         *(caution for plan in plans for caution in plan.warnings),
-        *data_warnings(*(plan.datasets for plan in plans)),
+        *data_warnings(titles_of(study)[1], *(plan.datasets for plan in plans)),
         *image_cautions(pieces),
     ]
     for caution in cautions:
