@@ -234,7 +234,9 @@ def _dead(board: Board) -> list[str]:
     if counts.empty:
         return []
     who = join_words(f"{row.dead} of {plural(int(row.maps), 'map')} of {method}" for method, row in counts.iterrows())
-    return [f"Dead (constant) maps: {who}. Deletion removes the image's top rows first on such maps."]
+    removes = any(metric.get("family") == "faithfulness" for metric in board.record.info["metrics"])
+    effect = " Deletion removes the image's top rows first on such maps." if removes else ""
+    return [f"Dead (constant) maps: {who}.{effect}"]
 
 
 def _few_images(board: Board) -> list[str]:

@@ -59,5 +59,7 @@ def _tables(marked: Marked, width: int) -> Iterator[RenderableType]:
     tables = family_tables(marked)
     yield Text(one_line(title(marked, tables)), style="bold")
     yield from drawn(tables, width)
-    yield Text(f"{one_line(legend(marked, tables))} Intervals and letters: the report, or --verbose.", style="dim")
+    yield Text(
+        f"{one_line(legend(marked, tables))} Intervals and letters: the report, or --verbose.".strip(), style="dim"
+    )
     yield from (Text(one_line(text), style="yellow") for text in missing(marked))
