@@ -59,7 +59,7 @@ def _mixed_again(modules: list[nn.Module], *, tokens: bool) -> str:
     attentions = sum(isinstance(module, nn.MultiheadAttention) for module in modules)
     convolutions = sum(isinstance(module, _ConvNd) for module in modules)
     if attentions:
-        return f"it is a layer of a transformer, and {_follow(attentions, 'attention')} that mixes its cells"
+        return f"it is a layer of a transformer, whose cells are mixed again: {_follow(attentions, 'attention')}"
     if convolutions:
         return f"it is not the last map: {_follow(convolutions, 'convolution')}"
     linears = sum(isinstance(module, nn.Linear) for module in modules)

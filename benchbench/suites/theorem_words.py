@@ -39,7 +39,8 @@ def sentence(
     here = [pair.gap for pair in pairs if (pair.question, pair.method) == (CAM, subject) and _place(pair) in equal]
     exact = f" The largest difference there is {max(here):.1g}." if here else ""
     defined = f" CAM is defined at {plural(_defined(facts), 'layer')}."
-    return f"{title} equals CAM to {tolerance:g} {where}.{exact}{defined}{_beyond(facts, pairs, subject, title, tolerance)}"
+    start = f"{title} equals CAM to {tolerance:g} {where}.{exact}{defined}"
+    return start + _beyond(facts, pairs, subject, title, tolerance)
 
 
 def _beyond(
@@ -90,12 +91,12 @@ def _of_layer(facts: LayerFacts) -> str:
     start = f"{facts.model} has no CAM at its last layer, {facts.layer}: {facts.obstacle}."
     if spread < FLAT:
         return (
-            f"{start} But all cells have the same gradient. Grad-CAM, HiResCAM and XGrad-CAM are one map there, with the "
-            "gradient in place of the linear layer's weights."
+            f"{start} But all cells have the same gradient. Grad-CAM, HiResCAM and XGrad-CAM are one map there, with "
+            "the gradient in place of the linear layer's weights."
         )
     return (
-        f"{start} The gradient differs from cell to cell: averaging it over space, as Grad-CAM does, drops {spread:.0%} of "
-        "its energy."
+        f"{start} The gradient differs from cell to cell: averaging it over space, as Grad-CAM does, drops "
+        f"{spread:.0%} of its energy."
     )
 
 
