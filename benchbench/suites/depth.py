@@ -105,8 +105,8 @@ def questions(metric: MetricChoice, margin: float) -> tuple[Question, ...]:
         Question(
             CHANCE,
             "Above chance",
-            f"Does the method's best layer reach a higher {metric.title} than the study's best control, such as a random "
-            f"map or a centred blob, at its own best layer? The oracle is no such control. {rule}",
+            f"Does the method's best layer reach a higher {metric.title} than the study's best control, such as a "
+            f"random map or a centred blob, at its own best layer? The oracle is no such control. {rule}",
             **common,
         ),
         Question(

@@ -124,7 +124,7 @@ class _Setting:
 
 
 def is_blind(choice: MethodChoice) -> bool:
-    """Whether it is a control that knows neither the object nor, by a method in it, what the network did on the image."""
+    """Whether it is a control that knows neither the object nor another method's map of the image."""
     inner = any(isinstance(value, Method) for value in choice.params.values())
     return choice.plugin.control and "mask" not in choice.needs and ("dataset" in choice.needs or not inner)
 
