@@ -19,7 +19,7 @@ from ..study.spec import MetricChoice, StudySpec
 from .depth_comparisons import CHANCE, FUSED, OTHER, Comparison, compare
 from .depth_tables import ComparedLayers, charts, tables
 from .depth_words import CRITICISM, findings, sentence
-from .layer_choice import LayerScores, layer_scores
+from .layer_choice import LayerScores, layer_scores, without_scores
 from .verdict_rows import absent_row, exact_row, mean_row
 
 KEYS = {
@@ -67,31 +67,38 @@ def depth(
         BenchError: the study has no metric of localisation, or the data have no masks or boxes.
     """
     metric = _metric(study)
-    scores = layer_scores(Record.load(folder), metric)
+    record = Record.load(folder)
+    scores = layer_scores(record, metric)
     if not scores:
         hint = "Use data with masks, such as shapes or cutouts"
         raise BenchError(f"no map has a value of {metric.label}", where="depth", hint=hint)
     progress.say("choosing layers on one half of the images")
-    return answer(study, metric, scores, margin)
+    return answer(study, metric, scores, compare(scores, study.methods, without_scores(record, metric)), margin)
 
 
-def answer(study: StudySpec, metric: MetricChoice, scores: Sequence[LayerScores], margin: float) -> SuiteAnswer:
+def answer(
+    study: StudySpec,
+    metric: MetricChoice,
+    scores: Sequence[LayerScores],
+    comparisons: Sequence[Comparison],
+    margin: float,
+) -> SuiteAnswer:
     """The suite's answer of what the layers of a run score."""
-    comparisons = compare(scores, study.methods)
     asked = questions(metric, margin)
     by_name = {question.name: question for question in asked}
     rows = [_verdict(by_name[each.question], each, study.seed) for each in comparisons]
     results = [ComparedLayers(each, row) for each, row in zip(comparisons, rows, strict=True)]
     titles = {choice.label: choice.title for choice in study.methods}
     subjects = [choice.label for choice in study.methods if not choice.plugin.control]
+    shown = tables(scores, results, metric, study.seed)
     return SuiteAnswer(
         sentence(results, subjects, titles, metric.title),
         asked,
         pd.DataFrame(rows),
         tuple(findings(results, subjects, titles)),
         CRITICISM,
-        tables(scores, results, metric, study.seed),
-        charts(metric),
+        shown,
+        charts(metric, shown),
     )
 
 
@@ -129,7 +136,7 @@ def questions(metric: MetricChoice, margin: float) -> tuple[Question, ...]:
 def _verdict(question: Question, each: Comparison, seed: int) -> dict[str, Any]:
     setting = {"model": each.model, "dataset": each.dataset}
     if each.absent:
-        return absent_row(question, each.method, each.absent, **setting)
+        return absent_row(question, each.method, each.absent, status=each.status, **setting)
     if not each.differences.any():
         return exact_row(question, each.method, 0.0, reason=f"equal on every image: {each.words}", **setting)
     return mean_row(question, each.method, each.differences.tolist(), seed, reason=each.words, **setting)

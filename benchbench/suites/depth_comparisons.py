@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -29,6 +29,7 @@ class Comparison:
         against_layers: the same of what it is compared with.
         left, right: (units,) each: the method's values, and those of what it is compared with.
         absent: why there is nothing to compare; else empty.
+        status: of a row without a score: not_applicable, or failed.
     """
 
     question: str
@@ -41,6 +42,7 @@ class Comparison:
     left: Array = field(default_factory=lambda: np.empty(0))
     right: Array = field(default_factory=lambda: np.empty(0))
     absent: str = ""
+    status: str = "not_applicable"
 
     @cached_property
     def differences(self) -> Array:
@@ -55,18 +57,26 @@ class Comparison:
         )
 
 
-def compare(scores: Sequence[LayerScores], methods: Sequence[MethodChoice]) -> list[Comparison]:
+def compare(
+    scores: Sequence[LayerScores],
+    methods: Sequence[MethodChoice],
+    lacking: Mapping[tuple[str, str, str], tuple[str, str]],
+) -> list[Comparison]:
     """Every question for every method, network and data.
 
     Args:
         scores: of a run.
         methods: of its study.
+        lacking: by network, data and method without any value, its status and the reason.
     """
     places = list(dict.fromkeys((each.model, each.dataset) for each in scores))
     every: list[Comparison] = []
     for place in places:
         here = {each.method: each for each in scores if (each.model, each.dataset) == place}
         every += _Setting(here, methods).comparisons()
+    for key, (status, reason) in lacking.items():
+        fused = any(is_fused(choice) for choice in methods if choice.label == key[2])
+        every += [Comparison(q, *key, absent=reason, status=status) for q in (CHANCE, FUSED if fused else OTHER)]
     return every
 
 

@@ -35,8 +35,10 @@ def tables(
     return tuple(part for part in parts if len(part.rows))
 
 
-def charts(metric: MetricChoice) -> tuple[SuiteChart, ...]:
-    """The score of every method over the layers."""
+def charts(metric: MetricChoice, shown: Sequence[SuiteTable]) -> tuple[SuiteChart, ...]:
+    """The score of every method over the layers, if any method has layers."""
+    if not any(table.name == "scores" for table in shown):
+        return ()
     return (
         SuiteChart(
             "layers",

@@ -24,9 +24,9 @@ def sentence(results: Sequence[ComparedLayers], subjects: Sequence[str], titles:
     """What holds of the methods that are no controls."""
     here = [each for each in results if each.comparison.method in subjects]
     other = [each for each in here if each.comparison.question == OTHER and not each.comparison.absent]
-    start = f"On {_data(here)}, scored by {metric}, "
+    start = f"On {_data(results)}, scored by {metric}, "
     if not other:
-        return f"{start}no method has two layers to compare."
+        return f"{start}no method has several layers to compare."
     wins = [each for each in other if _passes(each)]
     parts = [f"another layer beats the last one in {len(wins)} of {plural(len(other), 'pair')} of method and network"]
     if wins:

@@ -60,8 +60,19 @@ def layer_scores(record: Record, metric: MetricChoice) -> list[LayerScores]:
         named = part.assign(unit=[units.get((dataset, sample), sample) for sample in part["sample"]])
         table = named.pivot_table(index="layer", columns="unit", values="value", aggfunc="mean").astype("float64")
         table = table.reindex([layer for layer in orders[model] if layer in table.index]).dropna(axis=1)
-        scores.append(LayerScores(model, dataset, method, *_parts(table)))
+        scores.append(LayerScores(str(model), str(dataset), str(method), *_parts(table)))
     return scores
+
+
+def without_scores(record: Record, metric: MetricChoice) -> dict[tuple[str, str, str], tuple[str, str]]:
+    """By network, data and method that have no value at all: the status, and the first reason."""
+    rows = record.results
+    asked = rows[(rows["metric"] == metric.name) & (rows["protocol"] == metric.protocol)]
+    reasons = {}
+    for (model, dataset, method), part in asked.groupby(["model", "dataset", "method"], sort=False):
+        if not (part["status"] == "ok").any():
+            reasons[str(model), str(dataset), str(method)] = (str(part["status"].iloc[0]), str(part["reason"].iloc[0]))
+    return reasons
 
 
 def _parts(table: pd.DataFrame) -> tuple[tuple[str, ...], tuple[str, ...], Array]:
