@@ -120,7 +120,8 @@ def _every(scores: Sequence[LayerScores], metric: MetricChoice, seed: int) -> Su
     for column, name in enumerate(("score", "low", "high")):
         rows[name] = numbers[:, column]
     several = len({(each.model, each.dataset) for each in scores}) > len({each.model for each in scores})
-    rows["panel"] = [f"{r.model}, {r.dataset}" if several else r.model for r in rows.itertuples()]
+    if len(rows):
+        rows["panel"] = rows["model"] + ", " + rows["dataset"] if several else rows["model"]
     headings = {**HEADINGS, "layer": "Layer", "score": metric.title, "low": "from", "high": "to", "n": "Images"}
     note = (
         f"Mean {metric.title} over images at each layer, with its 95 % interval. Maps in pixels have no layer, and are "

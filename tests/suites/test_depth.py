@@ -86,7 +86,7 @@ def finder() -> Iterator[None]:
     @method("finder", needs="activation")
     def finder(layer: bb.Layer) -> Tensor:
         """The bright square, clear at the early layer and drowned in noise at the last one."""
-        size = layer.activation.shape[2:]
+        size = (layer.activation.shape[2], layer.activation.shape[3])
         object_map = torch.nn.functional.adaptive_avg_pool2d((layer.images[:, :1] > 5).float(), size)[:, 0]
         return SHARPNESS[layer.name] * object_map + layer.uniform(*size)
 
@@ -116,12 +116,12 @@ def answer(run: bb.Run) -> SuiteAnswer:
     return found
 
 
-def row(answer: SuiteAnswer, question: str, method_name: str) -> pd.Series:
+def row(answer: SuiteAnswer, question: str, method_name: str) -> Any:
     v = answer.verdicts
     return v[(v["question"] == question) & (v["method"] == method_name)].iloc[0]
 
 
-def values(run: bb.Run, name: str, layer: str) -> pd.Series:
+def values(run: bb.Run, name: str, layer: str) -> Any:
     table = run.table
     return table[(table["method"] == name) & (table["layer"] == layer)].set_index("sample")["value"]
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from torch import Tensor, nn
@@ -57,7 +56,7 @@ def asked(networks: dict[str, nn.Module], images: Tensor, folder: Path, methods:
     return found
 
 
-def rows(answer: SuiteAnswer, question: str, model: str, layer: str) -> pd.DataFrame:
+def rows(answer: SuiteAnswer, question: str, model: str, layer: str) -> Any:
     v = answer.verdicts
     return v[(v["question"] == question) & (v["model"] == model) & (v["layer"] == layer)].set_index("method")
 
@@ -113,7 +112,7 @@ def test_a_network_that_is_not_pooled_fails(answer: SuiteAnswer) -> None:
 
 
 def test_the_layers_say_where_cam_is_defined(answer: SuiteAnswer) -> None:
-    table = answer.tables[0].rows.set_index(["model", "layer"])
+    table: Any = answer.tables[0].rows.set_index(["model", "layer"])
     assert table["defined"].to_dict() == {
         ("pooled", "stage1"): "no",
         ("pooled", "relu"): "yes",
