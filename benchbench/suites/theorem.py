@@ -14,6 +14,7 @@ from pydantic import Field
 from ..engine.device import device_of
 from ..engine.progress import Progress
 from ..engine.setup import load
+from ..errors import BenchError
 from ..registry import suite
 from ..results.record import Record
 from ..results.suite_answer import Question, SuiteAnswer, SuiteChart, SuiteTable
@@ -53,7 +54,7 @@ def theorem(
         tolerance: two maps in [0, 1] are equal if no pixel differs by more.
 
     Raises:
-        BenchError: the networks or the data cannot be read again.
+        BenchError: the networks or the data cannot be read again, or no method of the study has a layer.
     """
     record, device = Record.load(folder), device_of(study)
     facts: list[LayerFacts] = []
@@ -63,6 +64,9 @@ def theorem(
         facts += layer_facts(loaded, _targets(record, loaded.plan.model.name), device)
         del loaded
         gc.collect()  # one network in memory at a time
+    if not facts:
+        message = "every method of the study explains in pixels, so that there is no layer to compare at"
+        raise BenchError(message, where="theorem", hint="Add gradcam to the methods")
     pairs = [pair for each in facts for pair in compared(record, each, [method.label for method in study.methods])]
     titles = {method.label: method.title for method in study.methods if not method.plugin.control}
     return answer(facts, pairs, titles, tolerance)

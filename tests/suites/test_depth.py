@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor
 
 import benchbench as bb
@@ -50,6 +52,20 @@ def test_halves_that_agree_lose_nothing() -> None:
     assert held is not None
     assert held.layers == ("middle", "middle")
     np.testing.assert_array_equal(held.values, every.values[1])
+
+
+@given(st.lists(st.floats(0, 1), min_size=60, max_size=60))
+def test_a_half_never_gains_by_the_choice_of_the_other(numbers: list[float]) -> None:
+    every = scores(np.array(numbers).reshape(3, 20))
+    held = held_out(every)
+    assert held is not None
+    for half in (0, 1):
+        own = every.values[:, half == FOLDS]
+        place = every.layers.index(held.layers[half])
+        np.testing.assert_array_equal(held.values[half == FOLDS], own[place])
+        assert held.values[half == FOLDS].mean() <= own.mean(1).max() + 1e-12
+        other = every.values[:, half != FOLDS].mean(1)
+        assert other[place] == other.max()
 
 
 def test_of_equal_layers_the_last_one_counts() -> None:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import benchbench as bb
+from benchbench.errors import BenchError
 from benchbench.network.capture import capture
 from benchbench.registry import method
 from benchbench.results.suite_answer import SuiteAnswer
@@ -159,6 +160,11 @@ def test_where_cam_says_nothing_no_map_is_its_equal(shown: Tensor, tmp_path: Pat
         network.fc.weight.abs_().neg_()  # every cell speaks against every class
     found = asked({"n": network}, shown[:2], tmp_path, ["cam", "uniform"], layers="last")
     assert rows(found, "cam", "n", "relu")["reason"].to_dict() == {"cam": SILENT, "uniform": SILENT}
+
+
+def test_methods_without_a_layer_are_refused(pooled: Pooled, shown: Tensor, tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match="no layer to compare at"):
+        asked({"n": pooled}, shown[:2], tmp_path, ["sobel"])
 
 
 def test_the_gap_of_two_maps() -> None:
