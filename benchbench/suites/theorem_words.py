@@ -58,7 +58,7 @@ def _beyond(
     same = [place for place, gap in gaps.items() if gap < tolerance]
     rest = [gap for gap in gaps.values() if gap >= tolerance]
     shown = [f"{network} at {layer}" for network, _, layer in same]
-    least = f", by {min(rest):.2g} to {max(rest):.2g}" if rest else ""
+    least = f", by {_span(rest)}" if rest else ""
     return (
         f" Where CAM is not defined, {title} is each cell's contribution (gradient x activation) at {len(same)} of "
         f"{plural(len(gaps), 'layer')}{_listed(shown)} and differs from it at {len(rest)}{least}."
@@ -81,7 +81,7 @@ def _of_method(pairs: Sequence[ComparedMaps], method: str, title: str, tolerance
         known = [p.gap for p in pairs if (p.question, p.method, p.status) == (question, method, "ok")]
         if known:
             misses = [gap for gap in known if gap >= tolerance]
-            by = f" (else differs by {min(misses):.2g} to {max(misses):.2g})" if misses else ""
+            by = f" (else differs by {_span(misses)})" if misses else ""
             parts.append(f"{words} at {len(known) - len(misses)} of {plural(len(known), 'layer')}{by}")
     return f"{title} equals {join_words(parts)}." if parts else f"{title} has no map to compare."
 
@@ -115,6 +115,10 @@ def _defined(facts: Sequence[LayerFacts]) -> int:
 
 def _place(of: LayerFacts | ComparedMaps) -> tuple[str, str, str]:
     return of.model, of.dataset, of.layer
+
+
+def _span(gaps: Sequence[float]) -> str:
+    return " to ".join(dict.fromkeys(f"{gap:.2g}" for gap in (min(gaps), max(gaps))))
 
 
 def _listed(names: Iterator[str] | Sequence[str]) -> str:
