@@ -93,7 +93,8 @@ def _unseen(taken: Tensor | None, activation: Tensor) -> str:
     """Of an operation that is no module, by what the linear layer is given."""
     if taken is None or taken.shape != activation.shape[:2]:
         return ""
-    known = {"a ReLU between the layer and its pooling": activation.relu().mean((2, 3))}
+    signed = bool((activation < 0).any())
+    known = {"a ReLU between the layer and its pooling": activation.relu().mean((2, 3))} if signed else {}
     known["max pooling, not average pooling, behind it"] = activation.amax((2, 3))
     for words, expected in known.items():
         if bool((taken - expected).abs().max() <= _SAME * expected.abs().max()):

@@ -234,3 +234,13 @@ def test_what_stands_between_is_said_in_words(build: Callable[[], nn.Module], wo
     text = obstacle(network, shown, "map", seen)
     assert words in text
     assert bool(text) is bool(words)
+
+
+def test_a_score_of_ones_own_has_no_cam(pooled: Pooled, shown: Tensor, tmp_path: Path) -> None:
+    """The pooled map has no negative values, so that a ReLU behind it is nothing to speak of."""
+    network = bb.scored(pooled, lambda logits: logits[:, 0] - logits[:, 1])
+    found = asked({"n": network}, shown[:2], tmp_path, ["gradcam", "center"], layers="last")
+    cam, local = (rows(found, question, "n", "relu") for question in ("cam", "contribution"))
+    assert "the network does not end in a linear layer" in cam.loc["gradcam", "reason"]
+    assert local.loc["gradcam", "score"] == pytest.approx(1, abs=1e-6)
+    assert not local.loc["center", "passes"]
