@@ -107,7 +107,7 @@ class _Setting:
             return Comparison(*place, absent="the study has no control to beat: add random and center to the methods")
         best = best_layer(level)
         right = HeldOut((level.layers[best],) * 2, level.values[best])
-        return _paired(place, each, chosen, level, right)
+        return _paired(place, each, right if each is level else chosen, level, right)
 
     @cached_property
     def _level(self) -> LayerScores | None:

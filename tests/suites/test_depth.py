@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from benchbench.evaluation.held_out import fold_of
 from benchbench.registry import METHODS, method
 from benchbench.results.suite_answer import SuiteAnswer
 from benchbench.stats.resampling import Array
+from benchbench.study.spec import read_method
+from benchbench.suites.depth_comparisons import CHANCE, compare
 from benchbench.suites.layer_choice import HeldOut, LayerScores, best_layer, held_out
 
 from ..networks import Pooled, seeded
@@ -176,8 +179,10 @@ def test_controls_fail_and_the_oracle_passes(run: bb.Run, answer: SuiteAnswer) -
     level = max(values(run, name, layer).mean() for name in CONTROLS[:3] for layer in (EARLY, LAST))
     level = max(level, values(run, "sobel", "input image").mean())
     assert rows["oracle"]["score"] == pytest.approx(1 - level, abs=1e-9)
-    best = next(name for name in CONTROLS if rows[name]["score"] == 0)
-    assert rows[best]["passes"] is np.False_ or rows[best]["passes"] == False  # noqa: E712 - not missing
+    best = [name for name in CONTROLS if rows[name]["score"] == 0]
+    assert len(best) == 1
+    assert rows[best[0]]["passes"] == np.False_  # the level itself fails, and is not left open
+    assert rows[best[0]]["reason"].startswith("equal on every image")
     for name in CONTROLS:
         assert row(answer, "another layer", name)["passes"] is not True
 
@@ -196,6 +201,18 @@ def test_the_sentence_and_the_chart(answer: SuiteAnswer) -> None:
     assert (line["low"] < line["score"]).all()
     assert (line["score"] <= line["high"]).all()
     assert "oracle" not in set(table["method"])  # it has no layer
+
+
+def test_the_level_itself_fails_whatever_layers_its_halves_choose(finder: None) -> None:
+    """A centred blob is nearly the same at every resolution, so that its halves may choose different layers."""
+    apart = np.where(FOLDS == 0, 0.51, 0.49)
+    center = scores(np.stack([apart, np.full(20, 0.4), 1 - apart]))
+    every = [replace(center, method="center"), replace(center, method="finder", values=center.values + 0.3)]
+    choices = [read_method(name) for name in ("finder", "center")]
+    found = {each.method: each for each in compare(every, choices, {}) if each.question == CHANCE}
+    assert not found["center"].differences.any()
+    level = max(apart.mean(), 1 - apart.mean())
+    assert found["finder"].differences.mean() == pytest.approx(0.49 + 0.3 - level)  # at the other half's layer
 
 
 def test_what_the_study_lacks_is_said(data: Any, tmp_path: Path) -> None:
