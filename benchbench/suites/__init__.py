@@ -1,3 +1,5 @@
 """Studies that answer a question of their own. Importing this package registers those that have a name."""
 
+from . import depth as depth
+from . import theorem as theorem
 from . import wsol as wsol
