@@ -29,6 +29,7 @@ from ..study.plan import named_targets
 from ..study.spec import DatasetChoice, ModelChoice, StudySpec, read_metric
 from .run_maps import run_maps
 
+PLACE = ["dataset", "layer", "method"]
 BUNDLED = f"zoo_{NAME}"
 OTHER_TARGETS = "the two networks explain other classes: set target: label"
 NO_MAP = "the method has no map on the network that learned random labels"
@@ -82,7 +83,7 @@ class LabelTest:
             if fit:
                 progress.say(f"explaining {other.title}, which learned random labels")
                 rows += self._compared(model, other, fit, progress, reasons)
-        columns = ["model", "dataset", "layer", "method", "sample", "test", "similarity", "x", "y"]
+        columns = ["model", *PLACE, "sample", "test", "similarity", "x", "y", "constant"]
         return Labels(pd.DataFrame(rows, columns=columns), reasons)
 
     def _datasets(self, model: ModelChoice, other: ModelChoice) -> tuple[tuple[DatasetChoice, ...], str]:
@@ -119,26 +120,21 @@ class LabelTest:
         reasons: dict[tuple[str, ...], str],
     ) -> Iterator[dict[str, Any]]:
         ours = self.record.maps[self.record.maps["model"] == model.label]
-        name = str(theirs.maps["model"].iloc[0]) if len(theirs.maps) else ""
-        places = ours[ours["dataset"].isin(list(sizes))][["dataset", "layer", "method"]].drop_duplicates()
-        targets = {key: _targets(record) for key, record in (("ours", self.record), ("theirs", theirs))}
-        for dataset, layer, method in places.itertuples(index=False):
-            place = (str(dataset), str(layer), str(method))
-            maps = run_maps(self.record, model.label, *place)
-            others = run_maps(theirs, name, *place)
+        other = str(theirs.maps["model"].iloc[0]) if len(theirs.maps) else ""
+        places = ours[ours["dataset"].isin(list(sizes))][PLACE].drop_duplicates()
+        first, second = _targets(self.record, model.label), _targets(theirs, other)
+        for names in places.itertuples(index=False, name=None):
+            dataset, layer, method = map(str, names)
+            maps = run_maps(self.record, model.label, dataset, layer, method)
+            others = run_maps(theirs, other, dataset, layer, method)
             shared = [sample for sample in maps if sample in others]
-            same = [
-                sample
-                for sample in shared
-                if targets["ours"][model.label, place[0], sample] == targets["theirs"][name, place[0], sample]
-            ]
+            same = [sample for sample in shared if first[dataset, sample] == second[dataset, sample]]
             if shared and not same:
-                reasons[model.label, place[0], place[2]] = OTHER_TARGETS
+                reasons[model.label, dataset, method] = OTHER_TARGETS
+            base = {"model": model.label, "dataset": dataset, "layer": layer, "method": method}
             for sample in same:
-                pair = [torch.from_numpy(each[sample])[None] for each in (maps, others)]
-                base = {"model": model.label, "dataset": place[0], "layer": place[1], "method": place[2]}
-                for measure, y in _similar(pair[0], pair[1], sizes[place[0]]).items():
-                    yield {**base, "sample": sample, "test": "labels", "similarity": measure, "x": 1.0, "y": y}
+                pair = (torch.from_numpy(each[sample])[None] for each in (maps, others))
+                yield from ({**base, "sample": sample, **row} for row in _similar(*pair, sizes[dataset]))
 
 
 def network_named(item: str | dict[str, Any]) -> ModelChoice:
@@ -177,18 +173,22 @@ def _sizes(study: StudySpec, device: torch.device) -> dict[str, tuple[int, int]]
     return sizes
 
 
-def _targets(record: Record) -> dict[tuple[str, str, str], int | None]:
-    """By model, dataset and sample, the class that was explained."""
-    rows = record.photos[["model", "dataset", "sample", "target"]]
+def _targets(record: Record, model: str) -> dict[tuple[str, str], int | None]:
+    """By dataset and sample, the class that a network's maps explain."""
+    rows = record.photos[record.photos["model"] == model][["dataset", "sample", "target"]]
     return {
-        (str(model), str(dataset), str(sample)): None if pd.isna(target) else int(target)
-        for model, dataset, sample, target in rows.itertuples(index=False)
+        (str(dataset), str(sample)): None if pd.isna(target) else int(target)
+        for dataset, sample, target in rows.itertuples(index=False)
     }
 
 
-def _similar(first: Tensor, second: Tensor, size: tuple[int, int]) -> dict[str, float]:
-    """As the metric ``mprt`` compares two maps (1, h, w); 1 where the first is constant."""
-    if bool(constant(first)[0]):
-        return {"spearman": 1.0, "ssim": 1.0}
-    ranks = float(spearman(first, second).nan_to_num(0)[0])
-    return {"spearman": ranks, "ssim": float(ssim(saliency(first, size), saliency(second, size))[0])}
+def _similar(first: Tensor, second: Tensor, size: tuple[int, int]) -> Iterator[dict[str, Any]]:
+    """A row per measure, as the metric ``mprt`` compares two maps (1, h, w): 0 where the second has no ranks."""
+    flat = bool(constant(first)[0])
+    alike = {
+        "spearman": spearman(first, second).nan_to_num(0),
+        "ssim": ssim(saliency(first, size), saliency(second, size)),
+    }
+    for measure, y in alike.items():
+        more = {"test": "labels", "similarity": measure, "x": 1.0, "constant": flat}
+        yield {**more, "y": 1.0 if flat else float(y[0])}

@@ -14,7 +14,7 @@ from .sanity_labels import Labels
 
 Similarity: TypeAlias = Literal["spearman", "ssim"]
 SETTING = ["model", "dataset", "layer", "method"]
-COLUMNS = [*SETTING, "sample", "test", "similarity", "x", "y"]
+COLUMNS = [*SETTING, "sample", "test", "similarity", "x", "y", "constant"]
 TESTS = ("cascade", "independent", "labels", "classes")
 
 
@@ -23,8 +23,8 @@ def run_similarities(study: StudySpec, record: Record, labels: Labels) -> pd.Dat
 
     Returns:
         Rows by ``COLUMNS``: ``test`` is a word of TESTS, ``similarity`` spearman or ssim, ``x`` the stage as a share of
-        all stages (1 for tests of one stage), and ``y`` the similarity, -1 to 1. A map that is constant on the network
-        that is explained shows nothing that the network learned: its similarity is 1.
+        all stages (1 for tests of one stage), and ``y`` the similarity, -1 to 1. A map that is constant on the trained
+        network shows nothing that the network learned: ``constant`` is true, and its similarity is 1.
     """
     tables = [*_of_metrics(study, record), labels.rows[COLUMNS]]
     rows = pd.concat([table for table in tables if len(table)] or [labels.rows[COLUMNS]], ignore_index=True)
@@ -60,7 +60,7 @@ def _of_metrics(study: StudySpec, record: Record) -> Iterator[pd.DataFrame]:
         test = test_of(metric)
         if test is None:
             continue
-        more: dict[str, Any] = {"test": test[0], "similarity": test[1]}
+        more: dict[str, Any] = {"test": test[0], "similarity": test[1], "constant": False}
         own = record.results[
             (record.results["metric"] == metric.name) & (record.results["protocol"] == metric.protocol)
         ]
@@ -70,7 +70,7 @@ def _of_metrics(study: StudySpec, record: Record) -> Iterator[pd.DataFrame]:
             curves = record.curves
             here = curves[(curves["metric"] == metric.name) & (curves["protocol"] == metric.protocol)]
             yield here.assign(**more)[COLUMNS]
-        constant = own[own["reason"] == CONSTANT].assign(y=1.0, **more)
+        constant = own[own["reason"] == CONSTANT].assign(y=1.0, **more).assign(constant=True)
         stages = int(metric.params.get("stages", 1))
         yield constant.merge(pd.DataFrame({"x": [(k + 1) / stages for k in range(stages)]}), how="cross")[COLUMNS]
 
@@ -87,12 +87,12 @@ def image_scores(rows: pd.DataFrame, test: str, similarity: str) -> pd.DataFrame
         similarity: spearman or ssim.
 
     Returns:
-        ``SETTING``, ``sample``, ``score`` and ``y``, the mean similarity with its sign. Images that are not
-        independent are one row, the mean.
+        ``SETTING``, ``sample``, ``score``, the mean similarity ``y`` with its sign, and whether the map is ``constant``.
+        Images that are not independent are one row, the mean.
     """
     chosen = rows[(rows["test"] == test) & (rows["similarity"] == similarity)]
     if test == "cascade":
         chosen = chosen[chosen["x"] == 1.0]
     unit = "unit" if "unit" in chosen else "sample"
     scored = chosen.assign(score=1 - chosen["y"].astype("float64").clip(0, 1), sample=chosen[unit])
-    return scored.groupby([*SETTING, "sample"], sort=False, as_index=False)[["score", "y"]].mean()
+    return scored.groupby([*SETTING, "sample"], sort=False, as_index=False)[["score", "y", "constant"]].mean()

@@ -100,7 +100,9 @@ class SanityVerdicts:
                     if values is None:
                         rows.append(self._absent(question, method, where, missing))
                         continue
-                    reason = f"mean similarity {values['y'].mean():.2f}"
+                    reason, flat = f"mean similarity {values['y'].mean():.2f}", int(values["constant"].sum())
+                    reason += f"; {flat} constant maps count as 1" if 0 < flat < len(values) else ""
+                    reason = "the maps are constant" if flat == len(values) else reason
                     seed, each = self.study.seed, values["score"].tolist()
                     rows.append(mean_row(question, method, each, seed, reason=reason, **where))
                 yield overall_row(rows, method, where)
