@@ -47,7 +47,7 @@ def sanity_answer(
         measure: pd.DataFrame(SanityVerdicts(study, record, similarities, labels, measure).rows())
         for measure in MEASURES
     }
-    tests = test_table(record, similarities, [method.label for method in study.methods])
+    tests = test_table(study, record, similarities)
     stages = stage_table(similarities, similarity, several=len(study.models) * len(study.datasets) > 1)
     return SuiteAnswer(
         sentence(study, verdicts[similarity], MEASURES[similarity]),

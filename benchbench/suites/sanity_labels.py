@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from ..engine.progress import Progress
+from ..engine.progress import Progress, Silent
 from ..engine.runner import run
 from ..engine.sample_loader import load_sample
 from ..engine.setup import load
@@ -82,7 +82,7 @@ class LabelTest:
                     reasons |= {(model.label, name): reason or _strange(dataset) for name in names}
             if fit:
                 progress.say(f"explaining {other.title}, which learned random labels")
-                rows += self._compared(model, other, fit, progress, reasons)
+                rows += self._compared(model, other, fit, reasons)
         columns = ["model", *PLACE, "sample", "test", "similarity", "x", "y", "constant"]
         return Labels(pd.DataFrame(rows, columns=columns), reasons)
 
@@ -99,7 +99,6 @@ class LabelTest:
         model: ModelChoice,
         other: ModelChoice,
         datasets: tuple[DatasetChoice, ...],
-        progress: Progress,
         reasons: dict[tuple[str, ...], str],
     ) -> Iterator[dict[str, Any]]:
         layers = self.study.layers_of(model.label)
@@ -107,7 +106,7 @@ class LabelTest:
         change = {"models": (other,), "datasets": datasets, "layers": layers, "metrics": cheap, "suite": None}
         study = self.study.model_copy(update=change)
         with tempfile.TemporaryDirectory() as folder:
-            run(study, Path(folder) / "labels", progress)
+            run(study, Path(folder) / "labels", Silent())  # that this network is wrong is no news
             theirs = Record.load(Path(folder) / "labels")
             sizes = _sizes(study, self.device)
             yield from self._rows(model, theirs, sizes, reasons)

@@ -32,6 +32,13 @@ def run_similarities(study: StudySpec, record: Record, labels: Labels) -> pd.Dat
     return rows[rows["method"].isin([method.label for method in study.methods])]
 
 
+def settings_of(study: StudySpec, record: Record) -> list[dict[str, str]]:
+    """Each network, data set and layer of the study's methods in the run."""
+    rows = record.results[record.results["method"].isin([method.label for method in study.methods])]
+    places = with_network_table(rows)[SETTING[:3]].drop_duplicates()
+    return [{str(key): str(value) for key, value in place.items()} for place in places.to_dict("records")]
+
+
 def test_of(metric: MetricChoice) -> tuple[str, str] | None:
     """The test and the similarity that a metric of the study measures; None of any other metric."""
     if metric.name == "mprt" or metric.plugin.name == "mprt":
@@ -87,8 +94,8 @@ def image_scores(rows: pd.DataFrame, test: str, similarity: str) -> pd.DataFrame
         similarity: spearman or ssim.
 
     Returns:
-        ``SETTING``, ``sample``, ``score``, the mean similarity ``y`` with its sign, and whether the map is ``constant``.
-        Images that are not independent are one row, the mean.
+        ``SETTING``, ``sample``, ``score``, the mean similarity ``y`` with its sign, and whether the map is
+        ``constant``. Images that are not independent are one row, the mean.
     """
     chosen = rows[(rows["test"] == test) & (rows["similarity"] == similarity)]
     if test == "cascade":

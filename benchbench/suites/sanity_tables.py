@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,22 +11,24 @@ import torch
 from ..maps.similarity import spearman
 from ..results.record import Record, with_network_table
 from ..results.suite_answer import SuiteChart, SuiteTable
+from ..study.spec import StudySpec
 from .run_maps import run_maps
-from .sanity_similarity import SETTING, TESTS, image_scores
+from .sanity_similarity import SETTING, TESTS, image_scores, settings_of
 
 MEASURES = {"spearman": "Spearman", "ssim": "SSIM"}
 
 
-def test_table(record: Record, similarities: pd.DataFrame, methods: Sequence[str]) -> SuiteTable:
+def test_table(study: StudySpec, record: Record, similarities: pd.DataFrame) -> SuiteTable:
     """Per method the mean similarity, with its sign, in each test by both measures.
 
     Args:
+        study: which has run.
         record: of the run.
         similarities: of ``run_similarities``.
-        methods: labels, in their order.
     """
-    settings = similarities[SETTING[:3]].drop_duplicates()
-    rows = settings.merge(pd.DataFrame({"method": list(methods)}).astype("string"), how="cross")
+    methods = [method.label for method in study.methods]
+    places = [{**setting, "method": method} for setting in settings_of(study, record) for method in methods]
+    rows = pd.DataFrame(places, columns=SETTING).astype("string")
     headings = {"model": "network", "method": "method"}
     for measure, word in MEASURES.items():
         for test in TESTS:

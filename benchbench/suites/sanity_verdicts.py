@@ -12,7 +12,7 @@ from ..results.record import Record
 from ..results.suite_answer import Question
 from ..study.spec import StudySpec
 from .sanity_labels import Labels
-from .sanity_similarity import SETTING, TESTS, absences, image_scores, test_of
+from .sanity_similarity import SETTING, TESTS, absences, image_scores, settings_of, test_of
 from .verdict_rows import absent_row, interval_row, mean_row
 
 THRESHOLD = 0.5
@@ -90,9 +90,7 @@ class SanityVerdicts:
             }
             for test in TESTS
         }
-        settings = self.similarities[SETTING[:3]].drop_duplicates().itertuples(index=False, name=None)
-        for setting in settings:
-            where = dict(zip(SETTING[:3], map(str, setting), strict=True))
+        for where in settings_of(self.study, self.record):
             for method in (choice.label for choice in self.study.methods):
                 rows = []
                 for question in TEST_QUESTIONS:

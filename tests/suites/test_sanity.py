@@ -1,4 +1,4 @@
-"""``--suite sanity``: controls fail, a map that is certain to depend on the weights passes, and scores are recomputed."""
+"""``--suite sanity``: controls fail, a map that is certain to depend on the weights passes; scores made again."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors import safe_open
 
+from benchbench.datasets.builtin.shapes_plan import label_of
 from benchbench.models.random_labels import ARCHITECTURE, NAME, zoo_random_labels
 from benchbench.models.zoo import header
 from benchbench.models.zoo_networks import ARCHITECTURES
@@ -62,8 +63,6 @@ def test_the_bundled_network_knows_its_labels_by_heart_and_nothing_else(few: Sce
 
 def scenes_labels() -> torch.Tensor:
     """Of all scenes that the network learned, without their pixels."""
-    from benchbench.datasets.builtin.shapes_plan import label_of
-
     return torch.tensor([label_of(f"train/{SEED}", index) for index in range(TRAINING)])
 
 
