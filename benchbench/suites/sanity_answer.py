@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -10,7 +10,7 @@ import pandas as pd
 from ..results.record import Record
 from ..results.suite_answer import SuiteAnswer
 from ..study.spec import StudySpec
-from .sanity_labels import Labels
+from .sanity_labels import LabelSimilarities
 from .sanity_similarity import SETTING
 from .sanity_tables import MEASURES, charts, stage_table, test_table
 from .sanity_verdicts import OVERALL, QUESTIONS, TEST_QUESTIONS, SanityVerdicts
@@ -32,7 +32,7 @@ NOTES = (
 
 
 def sanity_answer(
-    study: StudySpec, record: Record, similarities: pd.DataFrame, labels: Labels, similarity: str
+    study: StudySpec, record: Record, similarities: pd.DataFrame, labels: LabelSimilarities, similarity: str
 ) -> SuiteAnswer:
     """The suite's answer.
 
@@ -111,15 +111,11 @@ def findings(study: StudySpec, verdicts: Mapping[str, pd.DataFrame], similarity:
         failing = asked[asked["passes"].eq(False)].groupby("method", sort=False).size()
         if len(failing):
             settings = asked.groupby("method").size()
-            names = [f"{titles[str(m)]} (in {count} of {settings[m]} settings)" for m, count in failing.items()]
-            yield f"{question.title}: failed by {listed(names)}."
+            counts = [(str(method), count) for method, count in failing.items()]
+            failed = [f"{titles[method]} (in {count} of {settings[method]} settings)" for method, count in counts]
+            yield f"{question.title}: failed by {listed(failed)}."
     other = next(measure for measure in MEASURES if measure != similarity)
-    first, second = (
-        verdicts[measure][lambda v: (v["question"] == OVERALL.name) & (v["status"] == "ok")].set_index(SETTING)[
-            "passes"
-        ]
-        for measure in (similarity, other)
-    )
+    first, second = (_overall(verdicts[measure], controls) for measure in (similarity, other))
     both = first.index.intersection(second.index)
     turned = [key for key in both if _together([first[key]]) != _together([second[key]])]
     if len(both):
@@ -129,6 +125,12 @@ def findings(study: StudySpec, verdicts: Mapping[str, pd.DataFrame], similarity:
             f"With {MEASURES[other]} in place of {MEASURES[similarity]}, {len(turned)} of {len(both)} verdicts over "
             f"all tests would differ{more}."
         )
+
+
+def _overall(verdicts: pd.DataFrame, without: Collection[str]) -> pd.Series:
+    """Whether each method passed all tests, by setting and method."""
+    rows = verdicts[(verdicts["question"] == OVERALL.name) & (verdicts["status"] == "ok")]
+    return rows[~rows["method"].isin(without)].set_index(SETTING)["passes"]
 
 
 def listed(names: Sequence[str]) -> str:

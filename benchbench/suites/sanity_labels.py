@@ -37,7 +37,7 @@ _GIVE = "Give a network that learned random labels: suite: {name: sanity, random
 
 
 @dataclass(frozen=True, eq=False)
-class Labels:
+class LabelSimilarities:
     """What the label test measured.
 
     Attributes:
@@ -69,7 +69,7 @@ class LabelTest:
     random_labels: str | dict[str, Any]
     device: torch.device
 
-    def run(self, progress: Progress) -> Labels:
+    def run(self, progress: Progress) -> LabelSimilarities:
         """Explain the images with the other network too, and compare the maps."""
         other = network_named(self.random_labels or BUNDLED)
         rows: list[dict[str, Any]] = []
@@ -84,7 +84,7 @@ class LabelTest:
                 progress.say(f"explaining {other.title}, which learned random labels")
                 rows += self._compared(model, other, fit, reasons)
         columns = ["model", *PLACE, "sample", "test", "similarity", "x", "y", "constant"]
-        return Labels(pd.DataFrame(rows, columns=columns), reasons)
+        return LabelSimilarities(pd.DataFrame(rows, columns=columns), reasons)
 
     def _datasets(self, model: ModelChoice, other: ModelChoice) -> tuple[tuple[DatasetChoice, ...], str]:
         """The data on which the two networks are compared, and why there are none."""
@@ -132,8 +132,8 @@ class LabelTest:
                 reasons[model.label, dataset, method] = OTHER_TARGETS
             base = {"model": model.label, "dataset": dataset, "layer": layer, "method": method}
             for sample in same:
-                pair = (torch.from_numpy(each[sample])[None] for each in (maps, others))
-                yield from ({**base, "sample": sample, **row} for row in _similar(*pair, sizes[dataset]))
+                here, there = (torch.from_numpy(each[sample])[None] for each in (maps, others))
+                yield from ({**base, "sample": sample, **row} for row in _similar(here, there, sizes[dataset]))
 
 
 def network_named(item: str | dict[str, Any]) -> ModelChoice:

@@ -10,7 +10,7 @@ import pandas as pd
 from ..metrics.randomisation import CONSTANT
 from ..results.record import Record, with_network_table, with_units
 from ..study.spec import MetricChoice, StudySpec
-from .sanity_labels import Labels
+from .sanity_labels import LabelSimilarities
 
 Similarity: TypeAlias = Literal["spearman", "ssim"]
 SETTING = ["model", "dataset", "layer", "method"]
@@ -18,7 +18,7 @@ COLUMNS = [*SETTING, "sample", "test", "similarity", "x", "y", "constant"]
 TESTS = ("cascade", "independent", "labels", "classes")
 
 
-def run_similarities(study: StudySpec, record: Record, labels: Labels) -> pd.DataFrame:
+def run_similarities(study: StudySpec, record: Record, labels: LabelSimilarities) -> pd.DataFrame:
     """The similarities of a run and of its label test.
 
     Returns:
@@ -101,5 +101,6 @@ def image_scores(rows: pd.DataFrame, test: str, similarity: str) -> pd.DataFrame
     if test == "cascade":
         chosen = chosen[chosen["x"] == 1.0]
     unit = "unit" if "unit" in chosen else "sample"
-    scored = chosen.assign(score=1 - chosen["y"].astype("float64").clip(0, 1), sample=chosen[unit])
+    alike = chosen["y"].astype("float64").round(9)  # so that the same map has a score of 0
+    scored = chosen.assign(score=1 - alike.clip(0, 1), y=alike, sample=chosen[unit])
     return scored.groupby([*SETTING, "sample"], sort=False, as_index=False)[["score", "y", "constant"]].mean()

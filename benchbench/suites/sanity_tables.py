@@ -32,7 +32,7 @@ def test_table(study: StudySpec, record: Record, similarities: pd.DataFrame) -> 
     headings = {"model": "network", "method": "method"}
     for measure, word in MEASURES.items():
         for test in TESTS:
-            means = image_scores(similarities, test, measure).groupby(SETTING, as_index=False)["y"].mean()
+            means = image_scores(similarities, test, measure).groupby(SETTING, as_index=False)[["y"]].mean()
             rows = rows.merge(means.rename(columns={"y": f"{test}_{measure}"}), on=SETTING, how="left")
             headings[f"{test}_{measure}"] = f"{test}, {word}"
     rows = rows.merge(_other_images(record), on=SETTING, how="left")
@@ -71,7 +71,7 @@ def stage_table(similarities: pd.DataFrame, similarity: str, *, several: bool) -
     rows = similarities[similarities["test"].isin(["cascade", "independent"])]
     rows = rows[rows["similarity"] == similarity]
     keys = [*SETTING, "test", "x"]
-    means = rows.groupby(keys, sort=False, as_index=False)["y"].mean().astype({"y": "float64"})
+    means = rows.groupby(keys, sort=False, as_index=False)[["y"]].mean().astype({"y": "float64"})
     where = means["model"] + ", " if several else ""
     means = means.assign(panel=where + means["test"])
     note = (

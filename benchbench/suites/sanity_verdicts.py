@@ -11,7 +11,7 @@ import pandas as pd
 from ..results.record import Record
 from ..results.suite_answer import Question
 from ..study.spec import StudySpec
-from .sanity_labels import Labels
+from .sanity_labels import LabelSimilarities
 from .sanity_similarity import SETTING, TESTS, absences, image_scores, settings_of, test_of
 from .verdict_rows import absent_row, interval_row, mean_row
 
@@ -77,7 +77,7 @@ class SanityVerdicts:
     study: StudySpec
     record: Record
     similarities: pd.DataFrame
-    labels: Labels
+    labels: LabelSimilarities
     similarity: str
 
     def rows(self) -> Iterator[dict[str, Any]]:

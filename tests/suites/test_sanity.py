@@ -86,8 +86,7 @@ def answer(run: bb.Run) -> SuiteAnswer:
 def verdict(answer: SuiteAnswer, method: str, question: str) -> Mapping[str, Any]:
     rows = answer.verdicts[(answer.verdicts["method"] == method) & (answer.verdicts["question"] == question)]
     assert len(rows) == 1
-    row: Mapping[str, Any] = rows.iloc[0].to_dict()
-    return row
+    return {str(key): value for key, value in rows.iloc[0].to_dict().items()}
 
 
 @pytest.mark.parametrize("method", CONTROLS)
@@ -141,7 +140,7 @@ def test_scores_are_those_of_maps_made_again(images: Tensor, answer: SuiteAnswer
     layers = layers_with_weights(network, images)
     first = raw_maps(network, images, targets)
     alone = [randomised(network, part, 0) for part in (layers[: len(layers) // 2], layers[len(layers) // 2 :])]
-    redrawn = {
+    redrawn: dict[str, list[nn.Module]] = {
         "cascade": [randomised(network, layers, 0)],
         "independent": alone,
         "labels": [seeded(Pooled, seed=1)],
