@@ -20,6 +20,7 @@ from benchbench.network.randomise import layers_with_weights, randomised
 from benchbench.registry import METHODS
 from benchbench.results.suite_answer import SuiteAnswer
 from benchbench.suites import sanity_labels
+from benchbench.suites.sanity_similarity import image_scores
 from benchbench.suites.sanity_verdicts import TEST_QUESTIONS, overall_row
 from benchbench.suites.verdict_rows import absent_row, interval_row
 
@@ -221,3 +222,25 @@ def test_all_tests_together_are_the_lowest() -> None:
     assert (row["passes"], row["reason"], row["model"]) == (None, "lowest in one block random: y", "net")
     assert overall_row(rows[2:], "a", {})["reason"] == "none"
     assert pd.isna(overall_row(rows[2:], "a", {})["score"])
+
+
+def test_an_image_s_score_is_of_the_last_stage_or_of_all_and_of_its_unit() -> None:
+    place = {"model": "net", "dataset": "val", "layer": "layer", "method": "a", "constant": False}
+
+    def row(sample: str, unit: str, test: str, x: float, y: float, similarity: str = "spearman") -> dict[str, Any]:
+        return {**place, "sample": sample, "unit": unit, "test": test, "similarity": similarity, "x": x, "y": y}
+
+    rows = pd.DataFrame(
+        [
+            *(row("s", "s", "cascade", 0.5, 1.0), row("s", "s", "cascade", 1.0, 0.25)),
+            *(row("s", "s", "independent", 0.5, 0.5), row("s", "s", "independent", 1.0, -0.5)),
+            *(row("t", "s", "cascade", 1.0, 0.75), row("u", "u", "cascade", 1.0, -1.0)),
+            row("u", "u", "cascade", 1.0, 1.0, "ssim"),
+        ]
+    )
+    cascade = image_scores(rows, "cascade", "spearman").set_index("sample")
+    assert cascade["score"].to_dict() == {"s": 0.5, "u": 1.0}  # t is a copy of s; an inverted map is another map
+    assert cascade["y"].to_dict() == {"s": 0.5, "u": -1.0}
+    assert image_scores(rows, "independent", "spearman")["score"].tolist() == [0.75]
+    assert image_scores(rows, "cascade", "ssim")["score"].tolist() == [0.0]
+    assert image_scores(rows, "labels", "spearman").empty
