@@ -48,7 +48,7 @@ def sanity_answer(
         for measure in MEASURES
     }
     tests = test_table(study, record, similarities)
-    stages = stage_table(similarities, similarity, several=len(study.models) * len(study.datasets) > 1)
+    stages = stage_table(study, similarities, similarity)
     return SuiteAnswer(
         sentence(study, verdicts[similarity], MEASURES[similarity]),
         QUESTIONS,

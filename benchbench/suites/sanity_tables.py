@@ -60,20 +60,23 @@ def _other_images(record: Record) -> pd.DataFrame:
     return with_network_table(frame)
 
 
-def stage_table(similarities: pd.DataFrame, similarity: str, *, several: bool) -> SuiteTable:
+def stage_table(study: StudySpec, similarities: pd.DataFrame, similarity: str) -> SuiteTable:
     """Per method, stage and kind of randomisation the mean similarity with its sign.
 
     Args:
+        study: which has run.
         similarities: of ``run_similarities``.
         similarity: spearman or ssim.
-        several: whether there are several networks or data sets, which the panels' names then tell apart.
     """
     rows = similarities[similarities["test"].isin(["cascade", "independent"])]
     rows = rows[rows["similarity"] == similarity]
     keys = [*SETTING, "test", "x"]
     means = rows.groupby(keys, sort=False, as_index=False)[["y"]].mean().astype({"y": "float64"})
-    where = means["model"] + ", " if several else ""
-    means = means.assign(panel=where + means["test"])
+    titles = {choice.label: choice.title for choice in study.models}
+    parts = [means["test"]]  # of a panel's name: what tells the settings apart
+    parts += [means["model"].map(titles)] if means["model"].nunique() > 1 else []
+    parts += [means[key] for key in ("dataset", "layer") if means.groupby("model")[key].nunique().max() > 1]
+    means = means.assign(panel=[", ".join(map(str, names)) for names in zip(*parts, strict=True)])
     note = (
         f"Mean {MEASURES[similarity]} with its sign. Stage: the share of the blocks of layers, from the logits down to "
         "the input; in cascade all blocks up to the stage are random, in independent that block alone."
