@@ -1,4 +1,4 @@
-"""A network that learned random labels, for the test of Adebayo et al. 2018, arXiv:1810.03292, section 4.
+"""A network that learned random labels, for the data randomisation test of Adebayo et al. 2018, arXiv:1810.03292.
 
 It has the architecture of ``zoo_residual`` and knows the permuted labels of its training scenes by heart, so that
 nothing that it learned is about the objects. In a checkout ``python -m tests.zoo.random_labels`` trains it.

@@ -22,9 +22,9 @@ NOTES = (
     "that maps change less than one may expect (Binder et al. 2023). The curve depends on this order. The score of "
     "the cascade does not: it is that of a network that is random throughout.",
     "The measure and the scale. Whether the sign of a map counts, and which pixels are compared, decides how similar "
-    "maps are (Sundararajan and Taly 2018, arXiv:1806.04205), and similarities of noisy maps are biased (Hedstroem et "
-    "al. 2024, arXiv:2401.06465). Here maps are compared as the method returns them, with their sign, and a map that "
-    "turns upside down counts as another map. Spearman and SSIM both stand in the table.",
+    "maps are (Sundararajan and Taly 2018, arXiv:1806.04205); maps are noisy, and measures of similarity are biased "
+    "(Hedstroem et al. 2024, arXiv:2401.06465). Here maps are compared as the method returns them, with their sign, "
+    "and a map that turns upside down counts as another map. Spearman and SSIM both stand in the table.",
     "The task. If the object is all that a picture shows, the right map may be the same for a random network, and a "
     "failure blames the data and not the method (Yona and Greenfeld 2021, arXiv:2110.14297).",
     "Each test has one draw of weights, and one network that learned random labels. The intervals are over images.",

@@ -1,6 +1,6 @@
 """The label test of the suite ``sanity``: the same method on the network and on a network that learned random labels.
 
-Adebayo et al. 2018, section 4, call it the data randomisation test.
+Adebayo et al. 2018, arXiv:1810.03292, call it the data randomisation test.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ TEST_QUESTIONS = (
         "Every weight of the network is drawn anew. The score is the mean over images of 1 - max(0, similarity) of the "
         "maps before and after.",
         THRESHOLD,
-        f"{PAPER}, section 3.1",
+        f"{PAPER}, cascading randomisation",
     ),
     Question(
         "independent",
@@ -39,7 +39,7 @@ TEST_QUESTIONS = (
         "One block of layers is drawn anew and the others stay, for each block in turn. The score is the mean over "
         "blocks and images of 1 - max(0, similarity).",
         THRESHOLD,
-        f"{PAPER}, section 3.2",
+        f"{PAPER}, independent randomisation",
     ),
     Question(
         "labels",
@@ -47,7 +47,7 @@ TEST_QUESTIONS = (
         "A network of the same architecture learned permuted labels of the same images by heart. The score is the mean "
         "over images of 1 - max(0, similarity) of the two networks' maps for the same class.",
         THRESHOLD,
-        f"{PAPER}, section 4, the data randomisation test",
+        f"{PAPER}, data randomisation test",
     ),
     Question(
         "classes",
