@@ -20,6 +20,7 @@ from ..types import ModelSpec, Preprocess
 from . import detection as detection
 from . import disconnected as disconnected
 from . import efficientnet_lite as efficientnet_lite
+from . import random_labels as random_labels
 from . import segmentation as segmentation
 from . import timm_networks as timm_networks
 from .checkpoint import fit_checkpoint, install, read_checkpoint

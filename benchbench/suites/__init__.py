@@ -2,4 +2,5 @@
 
 from . import depth as depth
 from . import theorem as theorem
+from . import sanity as sanity
 from . import wsol as wsol

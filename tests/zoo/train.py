@@ -37,12 +37,14 @@ class Schedule:
         batch: scenes of a step.
         rate: the largest learning rate, a fifth of the way in.
         decay: the weight decay.
+        turns: whether a step shows its scenes in one of the eight positions, drawn at random, or as they are.
     """
 
     epochs: float = 3
     batch: int = 64
     rate: float = 4e-3
     decay: float = 0.02
+    turns: bool = True
 
 
 SCHEDULES = {
@@ -97,7 +99,8 @@ def trained(name: str, training: Scenes, schedule: Schedule) -> nn.Module:
             while len(order) < schedule.batch:
                 order = torch.cat([order, torch.randperm(len(training.labels), generator=draws)])
             chosen, order = order[: schedule.batch], order[schedule.batch :]
-            images = as_input(turned(training.pixels[chosen], int(torch.randint(8, (), generator=draws))))
+            position = int(torch.randint(8, (), generator=draws)) if schedule.turns else 0
+            images = as_input(turned(training.pixels[chosen], position))
             losses.append(_step(network, images, training.labels[chosen], optimizer))
             cycle.step()
             if step % EVERY == 0:
