@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 import pytest
@@ -184,7 +185,8 @@ def test_questions_are_whole() -> None:
 class OwnScenes:
     """Somebody's data set of one image of 4 x 4, with instances of our own making."""
 
-    name, about, ids = "own", {}, ("only",)
+    name, ids = "own", ("only",)
+    about: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, instances: Any) -> None:
         self.instances = instances
