@@ -1,10 +1,10 @@
 """The known weaknesses of Grad-CAM, planted where every method's answer is known by hand.
 
-No training and no weights: the features are the image itself, behind them stands a head whose answer is known, and
-the target is its first logit y of [y, 0]. Every score is read off the min-max normalised map, as metrics see it.
+No training and no weights: see ``planted_cases``. Every score is read off the min-max normalised map, as metrics see
+it: see ``planted_scores``. The suite ``weaknesses`` asks trained networks the same questions.
 
 Whether shallow layers are explained as well as deep ones is a known weakness too; it needs data with masks, and is no
-closed form: it is not here.
+closed form: the suite has it as ``depth``.
 """
 
 from __future__ import annotations
@@ -14,41 +14,55 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..attribution.method_maps import method_maps
 from ..errors import BenchError, NotApplicable, nearest
 from ..maps.normalise import saliency
-from ..registry import METHODS
+from ..registry import METHODS, MethodPlugin
 from ..seeds import sample_seeds
+from . import planted_cases as cases
+from . import planted_scores as scores
+from .planted_cases import Planted, PlantedCase
 
-Head: TypeAlias = Callable[[Tensor], Tensor]  # features (B, K, h, w) -> y (B,)
-Explain: TypeAlias = Callable[[Head, Tensor], Tensor]  # a head and an image (1, K, h, w) -> its map (h, w) in [0, 1]
-Box: TypeAlias = tuple[slice, slice]
-
-FOOTPRINTS: tuple[Box, ...] = ((slice(0, 3), slice(0, 5)), (slice(5, 7), slice(0, 2)), (slice(5, 7), slice(8, 9)))
-DECOY, TRUE = (slice(1, 3), slice(1, 3)), (slice(5, 7), slice(5, 7))
-BLIND = slice(4, 7)  # rows, of 7
-DRAWS, CHANNELS = 50, 8
-LEVELS = (0.25, 0.5, 0.75, 1.25, 1.5, 1.75)  # of the slope times the mean activation; at 1 the score saturates
+Explain: TypeAlias = Callable[[PlantedCase], Tensor]  # the map (h, w) of a case, in [0, 1]
 
 
 @dataclass(frozen=True)
 class Weakness:
-    """A planted case, and how well a method's map answers it.
+    """A planted weakness, and how well a method's map answers it.
 
     Attributes:
         plants: what is planted, and what the score is: a number from 0 (or -1, of a correlation) to 1, the best.
-        source: who described it.
+        source: who described it, or what it is made of.
         threshold: a method passes above this score.
-        measure: the score of whatever makes maps.
+        planted: the constructions; the score is a mean over them.
+        of_map: the score of a map of one of them.
+        drawn: whether the constructions are random draws, so that the mean has an interval.
+        range: what scores lie in.
     """
 
     name: str
     plants: str
     source: str
     threshold: float
-    measure: Callable[[Explain], float]
+    planted: Callable[[], tuple[PlantedCase, ...]]
+    of_map: Callable[[Tensor, PlantedCase], float]
+    drawn: bool = False
+    range: tuple[float, float] = (0.0, 1.0)
+
+    def values(self, explain: Explain) -> list[float]:
+        """The score of each construction, of whatever makes maps.
+
+        Args:
+            explain: from a construction to its map (h, w) in [0, 1].
+        """
+        return [self.of_map(explain(case), case) for case in self.planted()]
+
+    def measure(self, explain: Explain) -> float:
+        """The mean of ``values``."""
+        values = self.values(explain)
+        return sum(values) / len(values)
 
     def score(self, method: str, **params: Any) -> float:
         """Of a registered method, run through the engine.
@@ -58,138 +72,41 @@ class Weakness:
             BenchError: no such method or parameter, or one that fails.
         """
         plugin = METHODS[method]
-        bound = plugin.bind(params)
-        if "dataset" in plugin.needs_of(bound):
-            raise NotApplicable(f"{method} needs the maps of a whole dataset, and there is no dataset here")
-        return self.measure(lambda head, image: _map(method, bound, head, image))
+        return self.measure(explainer(plugin, plugin.bind(params)))
 
     def passes(self, method: str, **params: Any) -> bool:
         """Whether the score is above the threshold; raises what ``score`` raises."""
         return self.score(method, **params) > self.threshold
 
 
-class Planted(nn.Module):
-    """The image is the layer ``features``; the logits are [y, 0], with y what the head says of it."""
+def explainer(plugin: MethodPlugin, params: Mapping[str, Any]) -> Explain:
+    """A method's maps of planted constructions, each made once. A method that needs masks is given the truth.
 
-    def __init__(self, head: Head) -> None:
-        super().__init__()
-        self.features = nn.Identity()
-        self.head = head
+    Args:
+        plugin: the method.
+        params: bound.
 
-    def forward(self, images: Tensor) -> Tensor:
-        y = self.head(self.features(images))
-        return torch.stack([y, torch.zeros_like(y)], 1)
+    Raises:
+        NotApplicable: the method needs a whole dataset.
+    """
+    if "dataset" in plugin.needs_of(params):
+        raise NotApplicable(f"{plugin.name} needs the maps of a whole dataset, and there is no dataset here")
+    known: dict[PlantedCase, Tensor] = {}
 
+    def explain(case: PlantedCase) -> Tensor:
+        if case not in known:
+            known[case] = _map(plugin, params, case)
+        return known[case]
 
-def instances() -> Tensor:
-    """(1, 3, 8, 10): three channels with footprints of 15, 4 and 2 of 80 cells."""
-    image = torch.zeros(1, 3, 8, 10)
-    for channel, place in enumerate(FOOTPRINTS):
-        image[0, channel][place] = 1
-    return image
-
-
-def total(features: Tensor) -> Tensor:
-    """sum relu(A)."""
-    return torch.relu(features).sum((1, 2, 3))
+    return explain
 
 
-def pooled(features: Tensor) -> Tensor:
-    """Global average pooling, and one linear layer of weights 20."""
-    return 20 * features.mean((2, 3)).sum(1)
-
-
-def decoy(features: Tensor) -> Tensor:
-    """5 relu(A_0 - 1) + A_1, each summed over its own 2 x 2 cells; a millionth keeps the decoy's slope at A_0 = 1."""
-    return 5 * torch.relu(features[:, 0, *DECOY] - 1 + 1e-6).sum((1, 2)) + features[:, 1, *TRUE].sum((1, 2))
-
-
-def either(features: Tensor) -> Tensor:
-    """min(1, a + b), with a and b the values of two cells."""
-    return 1 - torch.relu(1 - features[:, 0, 0, 0] - features[:, 1, 3, 3])
-
-
-def saturated(slope: float) -> Head:
-    """1 - relu(1 - slope <A_0>)."""
-    return lambda features: 1 - torch.relu(1 - slope * features[:, 0].mean((1, 2)))
-
-
-def by_place(draw: int) -> tuple[Tensor, Tensor]:
-    """Features (1, 8, 7, 7), rectified normal, and a linear head's weights (8, 7, 7), normal and 0 in rows 4 to 6."""
-    generator = torch.Generator().manual_seed(draw)
-    image = torch.relu(torch.randn(1, CHANNELS, 7, 7, generator=generator))
-    weight = torch.randn(CHANNELS, 7, 7, generator=generator)
-    weight[:, BLIND] = 0
-    return image, weight
-
-
-def _smallest_peak(head: Head) -> Callable[[Explain], float]:
-    def measure(explain: Explain) -> float:
-        saliency_map = explain(head, instances())
-        elsewhere = float(saliency_map[instances()[0].sum(0) == 0].max())
-        peaks = [max(float(saliency_map[place].max()) - elsewhere, 0.0) for place in FOOTPRINTS]
-        return min(peaks) / max(peaks) if max(peaks) else 0.0
-
-    return measure
-
-
-def _correlation(explain: Explain) -> float:
-    def of_draw(draw: int) -> float:
-        image, weight = by_place(draw)
-        saliency_map = explain(lambda features: (weight * features).sum((1, 2, 3)), image)
-        contribution = torch.relu((weight * image[0]).sum(0))
-        both = torch.stack([saliency_map.flatten(), contribution.flatten()]).double()
-        return float(torch.corrcoef(both)[0, 1]) if bool(saliency_map.max() > saliency_map.min()) else 0.0
-
-    return sum(of_draw(draw) for draw in range(DRAWS)) / DRAWS
-
-
-def _seeing(explain: Explain) -> float:
-    def of_draw(draw: int) -> float:
-        image, weight = by_place(draw)
-        saliency_map = explain(lambda features: (weight * features).sum((1, 2, 3)), image)
-        return 1 - _share(saliency_map, saliency_map[BLIND]) if bool(saliency_map.max() > saliency_map.min()) else 0.0
-
-    return sum(of_draw(draw) for draw in range(DRAWS)) / DRAWS
-
-
-def _survival(explain: Explain) -> float:
-    image = instances()
-    image[0, 1:] = 0
-    inside = image[0, 0] > 0
-    mean = float(image[0, 0].mean())
-
-    def survives(level: float) -> bool:
-        seen = explain(saturated(level / mean), image) > 0.5
-        return float((seen & inside).sum()) > 0.5 * float((seen | inside).sum())
-
-    return sum(map(survives, LEVELS)) / len(LEVELS)
-
-
-def _contribution(explain: Explain) -> float:
-    image = torch.zeros(1, 3, 8, 8)
-    image[0, 0][DECOY] = image[0, 1][TRUE] = 1
-    saliency_map = explain(decoy, image)
-    return _share(saliency_map, saliency_map[TRUE])
-
-
-def _weaker_half(explain: Explain) -> float:
-    image = torch.zeros(1, 3, 4, 4)
-    image[0, 0, 0, 0] = image[0, 1, 3, 3] = 1.5
-    saliency_map = explain(either, image)
-    return 2 * _share(saliency_map, saliency_map[0, 0].minimum(saliency_map[3, 3]))
-
-
-def _share(whole: Tensor, part: Tensor) -> float:
-    """Of the map's mass; 0 of a map without any."""
-    mass = float(whole.sum())
-    return float(part.sum()) / mass if mass else 0.0
-
-
-def _map(method: str, params: Mapping[str, Any], head: Head, image: Tensor) -> Tensor:
+def _map(plugin: MethodPlugin, params: Mapping[str, Any], case: PlantedCase) -> Tensor:
     """(h, w) in [0, 1], all 0 where the map is the same everywhere."""
-    plugin, network = METHODS[method], Planted(head).eval()
-    maps = method_maps(plugin, params, network, image, "features", _first, sample_seeds(0, method, ["planted"]))
+    network, image = Planted(case.head).eval(), case.image
+    seeds = sample_seeds(0, plugin.name, ["planted"])
+    masks = (case.truth > 0)[None]
+    maps = method_maps(plugin, params, network, image, "features", _first, seeds, masks=masks)
     return saliency(maps, (image.shape[2], image.shape[3]))[0]
 
 
@@ -209,7 +126,9 @@ def weakness(name: str) -> Weakness:
 
 
 # Half is where a map is cut to find objects: what lies below half of the maximum is lost. Half of the mass is what the
-# mean activation gives the true channel of two, so it takes a little more to tell them apart.
+# mean activation gives the true channel of two, so it takes a little more to tell them apart; of two parts and a
+# distractor it gives two thirds, so it takes more than that. A map that shows evidence for and against alike has the
+# margin 0, and a signed one 1/2.
 _ALL = (
     Weakness(
         "several instances",
@@ -217,7 +136,8 @@ _ALL = (
         "above the rest",
         "Grad-CAM++, arXiv:1710.11063",
         0.5,
-        _smallest_peak(total),
+        cases.of_total,
+        scores.smallest_peak,
     ),
     Weakness(
         "several instances, pooled",
@@ -225,21 +145,27 @@ _ALL = (
         "alike: the lowest peak over the highest",
         "Grad-CAM++, arXiv:1710.11063",
         0.5,
-        _smallest_peak(pooled),
+        cases.of_pooled,
+        scores.smallest_peak,
     ),
     Weakness(
         "uniform weight",
         "A linear head that weighs every cell by itself: the correlation of map and contribution, a mean of 50 draws",
         "HiResCAM, arXiv:2011.08891",
         0.5,
-        _correlation,
+        cases.of_places,
+        scores.correlation,
+        drawn=True,
+        range=(-1.0, 1.0),
     ),
     Weakness(
         "blind rows",
         "The same head is blind to 3 of 7 rows: the share of the map's mass elsewhere, 4/7 of one that knows nothing",
         "HiResCAM, arXiv:2011.08891",
         0.9,
-        _seeing,
+        cases.of_places,
+        scores.seen_rows,
+        drawn=True,
     ),
     Weakness(
         "saturation",
@@ -247,21 +173,51 @@ _ALL = (
         "object, by an IoU above 1/2",
         "Score-CAM, arXiv:1910.01279",
         0.75,
-        _survival,
+        cases.of_slopes,
+        scores.shows_the_object,
     ),
     Weakness(
         "weight is not contribution",
         "A decoy of slope 5 that y would not miss beside a channel of slope 1 that it would: the mass on the latter",
         "Score-CAM, arXiv:1910.01279",
         0.55,
-        _contribution,
+        cases.of_decoy,
+        scores.on_the_truth,
     ),
     Weakness(
         "no forward effect",
         "y = min(1, a + b), and either is enough: twice the mass on the one that has less of it",
         "DeepLIFT, arXiv:1704.02685",
         0.5,
-        _weaker_half,
+        cases.of_either,
+        scores.weaker_cell,
+    ),
+    Weakness(
+        "interaction",
+        "y = relu(a + b - 1), so that only both parts together count, beside a distractor that y does not see: twice "
+        "the mass on the part that has less of it",
+        "Integrated Hessians, arXiv:2002.04138",
+        0.75,
+        cases.of_both,
+        scores.weaker_part,
+    ),
+    Weakness(
+        "cancellation",
+        "One channel speaks for y at one place and as strongly against it at another: how far the lowest cell of the "
+        "first stands above all others",
+        "HiResCAM, arXiv:2011.08891",
+        0.25,
+        cases.of_opposed,
+        scores.margin,
+    ),
+    Weakness(
+        "discontinuity",
+        "y jumps from 0 to 1 where the mean of a channel passes a threshold, beside a channel that y does not see: the "
+        "mass on the former, a mean of three thresholds",
+        "DeepLIFT, arXiv:1704.02685",
+        0.55,
+        cases.of_steps,
+        scores.on_the_truth,
     ),
 )
 WEAKNESSES: Mapping[str, Weakness] = {case.name: case for case in _ALL}

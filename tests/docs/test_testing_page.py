@@ -44,6 +44,17 @@ def test_the_scores_are_our_own(column: str) -> None:
         assert float(row[2]) == case.threshold
 
 
+def test_the_page_of_the_suite_has_the_same_scores() -> None:
+    """docs/suites/weaknesses.md has a row for each method and a column for each case, of a run that was made."""
+    lines = (ROOT / "docs" / "suites" / "weaknesses.md").read_text(encoding="utf-8").splitlines()
+    table = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    start = table.index(["method", *WEAKNESSES])
+    shown = {row[0].strip("`"): row[1:] for row in table[start:] if len(row) == len(WEAKNESSES) + 1}
+    head, _, *body = rows()
+    for column, method in METHODS.items():
+        assert shown[method] == [row[head.index(column)] for row in body]
+
+
 def test_every_name_is_there() -> None:
     for name in re.findall(r"from benchbench\.testing import (.*)", TEXT):
         assert set(name.split(", ")) <= set(testing.__all__)

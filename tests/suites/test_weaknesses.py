@@ -11,7 +11,8 @@ from torch import Tensor
 
 from benchbench.errors import BenchError, NotApplicable
 from benchbench.registry import METHODS, method
-from benchbench.suites.weaknesses import BLIND, FOOTPRINTS, WEAKNESSES, Planted, by_place, instances, total, weakness
+from benchbench.suites.planted_cases import BLIND, FOOTPRINTS, Planted, by_place, instances, total
+from benchbench.suites.weaknesses import WEAKNESSES, Weakness, weakness
 from benchbench.types import Layer
 
 from ..helpers import map_of
@@ -92,6 +93,13 @@ def test_what_knows_nothing_passes_none(name: str) -> None:
     assert not [case.name for case in WEAKNESSES.values() if case.passes(name)]
 
 
+@pytest.mark.parametrize("case", WEAKNESSES.values(), ids=WEAKNESSES)
+def test_the_truth_passes_every_case(case: Weakness) -> None:
+    """The true contribution scores 1, and the control that is given its mask passes."""
+    assert case.measure(lambda planted: planted.truth) == pytest.approx(1, abs=1e-6)
+    assert case.passes("oracle")
+
+
 def test_what_asks_no_class_passes_four() -> None:
     """They have no features but those of the objects; of two channels that respond alike it takes half each."""
     passed = {case.name for case in WEAKNESSES.values() if case.passes("mean-activation")}
@@ -101,9 +109,9 @@ def test_what_asks_no_class_passes_four() -> None:
 
 @pytest.mark.parametrize("case", WEAKNESSES)
 def test_every_case_tells_methods_apart(case: str) -> None:
-    """Integrated gradients keep completeness, which is an answer to all of these; Grad-CAM fails all but one."""
-    assert WEAKNESSES[case].passes("integratedgradients")
-    assert WEAKNESSES[case].passes("gradcam") == (case == POOLED)
+    """Integrated gradients keep completeness, an answer to all but a jump; Grad-CAM fails all but two."""
+    assert WEAKNESSES[case].passes("integratedgradients") == (case != "discontinuity")
+    assert WEAKNESSES[case].passes("gradcam") == (case in (POOLED, "interaction"))
 
 
 def test_what_does_not_apply_is_said_and_a_name_is_guessed() -> None:
