@@ -37,8 +37,8 @@ class Size:
     """How much is done: pictures to learn from and to judge, passes over them, and the methods."""
 
     training: int = 3000
-    judged: int = 100
-    epochs: int = 6
+    judged: int = 60
+    epochs: int = 8
     methods: tuple[str, ...] = tuple(METHODS)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
+from PIL import Image
 from torch.nn import functional as F
 
 import benchbench as bb
@@ -100,6 +101,8 @@ def figure(run: bb.Run, results: pd.DataFrame, size: Size, file: Path) -> None:
             if place == chosen[0]:
                 panel.set_title(title, fontsize=8)
     drawing.savefig(file, dpi=100)
+    with Image.open(file) as drawn:
+        drawn.convert("RGB").quantize(128).save(file, optimize=True)
 
 
 def _seeds(run: bb.Run, best: pd.DataFrame, sample: bb.Sample) -> list[tuple[str, torch.Tensor]]:
