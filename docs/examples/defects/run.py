@@ -122,7 +122,7 @@ def markdown(results: pd.DataFrame) -> str:
 
 def figure(run: bb.Run, data: Fabrics, methods: list[str], file: Path) -> None:
     """A picture of each kind of defect, its truth, and the maps laid over it."""
-    defective = torch.flatnonzero(data.labels == DEFECT).tolist()
+    defective = (data.labels == DEFECT).nonzero().flatten().tolist()
     samples = {int(name): name for name in run.table["sample"].unique()}
     kinds = [data.kinds[place] for place in defective]
     rows = [kinds.index(kind) for kind in KINDS if kind in kinds]
