@@ -27,7 +27,8 @@ def test_beak_and_tail_are_mirror_images(fine: ModuleType) -> None:
     data, fewer = fine.birds(60, seed=5), fine.birds(8, seed=5)
     assert torch.equal(data.images[:8], fewer.images)
     beaks, tails = data.beaks.sum((1, 2)), data.tails.sum((1, 2))
-    assert (beaks - tails).abs().max() <= 6
+    assert (beaks - tails).abs().max() <= 10  # of 50 to 90: they are drawn in whole pixels
+    assert abs(float((beaks - tails).double().mean())) < 1
     assert not (data.beaks & data.tails).any()
     assert (data.beaks & data.birds).flatten(1).any(1).all()
     shown = {name: (part & data.birds).sum((1, 2)) / part.sum((1, 2)) for name, part in parts(data).items()}

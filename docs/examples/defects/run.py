@@ -27,6 +27,7 @@ HERE = Path(__file__).parent
 METHODS = ["cam", "gradcam", "gradcam++", "layercam", "scorecam", "saliency", "integratedgradients"]
 CONTROLS = ["random", "center", "sobel"]  # none of them asks the network for its reasons
 TRUTH = "oracle"
+ROWS = ("method", "control", "truth")  # the order of the table
 SHOWN = ("gradcam", "layercam", "scorecam", "saliency", "sobel")  # in the figure
 METRICS = {"attribution_auc": "pixel AUROC", "pro": "PRO", "f1": "F1"}
 PASS = {"pixel AUROC": 0.75, "PRO": 0.575, "F1": None}  # half-way from chance (0.5, 0.15) to 1
@@ -98,14 +99,19 @@ def table(run: bb.Run) -> pd.DataFrame:
     together = run.pooled().set_index("method")
     rows = []
     for method in dict.fromkeys(run.leaderboard()["method"]):
-        row: dict[str, object] = {"method": method, "kind": "control" if method in (*CONTROLS, TRUTH) else "method"}
+        row: dict[str, object] = {"method": method, "kind": kind(method)}
         for metric, title in METRICS.items():
             cell = board.loc[(metric, method)]
             row |= {title: cell["mean"], f"{title} low": cell["low"], f"{title} high": cell["high"]}
         row["PRO, all images"] = together.loc[method, "value"]
         row["finds defects"] = row["pixel AUROC low"] > PASS["pixel AUROC"] and row["PRO low"] > PASS["PRO"]
         rows.append(row)
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).sort_values("kind", key=lambda kinds: kinds.map(ROWS.index), kind="stable")
+
+
+def kind(method: str) -> str:
+    """How the table calls a row."""
+    return "truth" if method == TRUTH else "control" if method in CONTROLS else "method"
 
 
 def markdown(results: pd.DataFrame) -> str:
@@ -131,9 +137,9 @@ def figure(run: bb.Run, data: Fabrics, methods: list[str], file: Path) -> None:
         picture = (data.images[defective[place]].permute(1, 2, 0) + 1) / 2
         maps = [_upsampled(run.maps(method=method, sample=samples[place])[0]) for method in methods]
         for panel, title, above in zip(axes, ["picture", "truth", *methods], [None, None, *maps], strict=True):
-            panel.imshow(data.masks[defective[place]] if title == "truth" else picture, cmap="gray")
+            panel.imshow((data.masks[defective[place]] if title == "truth" else picture).numpy(), cmap="gray")
             if above is not None:
-                panel.imshow(above, cmap=mpl.colormaps["inferno"], alpha=0.6)
+                panel.imshow(above.numpy(), cmap=mpl.colormaps["inferno"], alpha=0.6)
             panel.set_axis_off()
             if place == rows[0]:
                 panel.set_title(title, fontsize=9)
@@ -143,7 +149,7 @@ def figure(run: bb.Run, data: Fabrics, methods: list[str], file: Path) -> None:
 
 
 def _upsampled(stored: object) -> Tensor:
-    return F.interpolate(torch.as_tensor(stored)[None, None], size=(SIDE, SIDE), mode="bilinear")[0, 0]
+    return F.interpolate(torch.tensor(stored)[None, None], size=(SIDE, SIDE), mode="bilinear")[0, 0]
 
 
 def main(words: list[str] | None = None) -> pd.DataFrame:

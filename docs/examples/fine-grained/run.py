@@ -28,6 +28,7 @@ HERE = Path(__file__).parent
 METHODS = ("cam", "gradcam", "gradcam++", "layercam", "scorecam", "saliency", "integratedgradients")
 CONTROLS = ("random", "center", "sobel")  # none of them knows the network
 TRUTH = "oracle"
+KINDS = ("method", "control", "truth")  # the order of the table
 BEAK = {"energy": "mean", "energy low": "low", "energy high": "high"}  # columns of the leaderboard
 SHOWN = ("gradcam", "layercam", "scorecam", "saliency", "sobel")  # in the figure
 
@@ -105,19 +106,24 @@ def table(run: bb.Run, data: Birds) -> pd.DataFrame:
         heat = scaled(maps.stack())
         beak, tail = (_energy(heat, part[places]) for part in (data.beaks, data.tails))
         share = np.divide(beak, beak + tail, out=np.full(len(beak), 0.5), where=beak + tail > 0)
-        row: dict[str, object] = {"method": method, "kind": "control" if method in (*CONTROLS, TRUTH) else "method"}
+        row: dict[str, object] = {"method": method, "kind": kind(method)}
         row |= {key: board.loc[method, column] for key, column in BEAK.items()}
         row |= {"area": area, "energy / area": row["energy"] / area, "tail energy": tail.mean()}
         row |= _interval("share", share)
         row |= {name: share[data.labels[places].numpy() == k].mean() for k, name in enumerate(SPECIES)}
         row["sits on the beak"] = row["share low"] > 0.5
         rows.append(row)
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).sort_values("kind", key=lambda kinds: kinds.map(KINDS.index), kind="stable")
+
+
+def kind(method: str) -> str:
+    """How the table calls a row."""
+    return "truth" if method == TRUTH else "control" if method in CONTROLS else "method"
 
 
 def scaled(stored: np.ndarray) -> torch.Tensor:
-    """(N, 64, 64): stored maps at the pictures' size, each min-max normalised, as benchbench's metrics see them."""
-    large = F.interpolate(torch.from_numpy(stored)[:, None].double(), size=(SIDE, SIDE), mode="bilinear")[:, 0]
+    """float64 (N, 64, 64): maps at the pictures' size, each min-max normalised, as benchbench's metrics see them."""
+    large = F.interpolate(torch.tensor(stored, dtype=torch.float64)[:, None], size=(SIDE, SIDE), mode="bilinear")[:, 0]
     low, high = large.amin((1, 2), keepdim=True), large.amax((1, 2), keepdim=True)
     return (large - low) / (high - low).clamp_min(1e-12)
 
@@ -168,9 +174,9 @@ def figure(run: bb.Run, data: Birds, methods: list[str], file: Path) -> None:
         maps = [scaled(run.maps(method=name, sample=samples[place]).stack())[0] for name in methods]
         titles = [SPECIES[int(data.labels[place])], "beak, tail", *methods]
         for panel, title, above in zip(axes, titles, [None, None, *maps], strict=True):
-            panel.imshow(truth if title == "beak, tail" else picture, cmap="gray")
+            panel.imshow((truth if title == "beak, tail" else picture).numpy(), cmap="gray")
             if above is not None:
-                panel.imshow(above, cmap=mpl.colormaps["inferno"], alpha=0.6)
+                panel.imshow(above.numpy(), cmap=mpl.colormaps["inferno"], alpha=0.6)
             panel.set_axis_off()
             if place == chosen[0] or title in SPECIES:
                 panel.set_title(title, fontsize=9)

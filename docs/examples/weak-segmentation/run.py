@@ -10,6 +10,7 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
@@ -71,8 +72,10 @@ def markdown(results: pd.DataFrame) -> str:
     """The table for people: methods x networks, the interval behind each value, bold where it is clear of controls."""
     networks = list(dict.fromkeys(results["model"]))
     lines = ["| | " + " | ".join(f"`{name}`" for name in networks) + " |", "|---|" + "---|" * len(networks)]
-    for method in dict.fromkeys(results["method"]):
-        title = f"control: `{method}`" if method in (*CONTROLS, TRUTH) else f"`{method}`"
+    methods = [name for name in dict.fromkeys(results["method"]) if name not in (*CONTROLS, TRUTH)]
+    for method in [*methods, *CONTROLS, TRUTH]:
+        kind = "truth: " if method == TRUTH else "control: " if method in CONTROLS else ""
+        title = f"{kind}`{method}`"
         cells = results[results["method"] == method].set_index("model")
         lines.append("| " + " | ".join([title, *(_cell(cells, name) for name in networks)]) + " |")
     return "\n".join(lines) + "\n"
@@ -96,7 +99,7 @@ def figure(run: bb.Run, results: pd.DataFrame, size: Size, file: Path) -> None:
         sample = scenes[place]
         panels = [("scene", sample.image), *_seeds(run, best, sample), ("truth", sample.mask)]
         for panel, (title, shown) in zip(axes, panels, strict=True):
-            panel.imshow(shown, cmap="gray", vmin=0, vmax=1)
+            panel.imshow(np.asarray(shown), cmap="gray", vmin=0, vmax=1)
             panel.set_axis_off()
             if place == chosen[0]:
                 panel.set_title(title, fontsize=8)
@@ -110,7 +113,7 @@ def _seeds(run: bb.Run, best: pd.DataFrame, sample: bb.Sample) -> list[tuple[str
     pairs = []
     for row in best.to_dict("records"):
         stored = run.maps(model=row["model"], method=row["method"], sample=sample.id)[0]
-        high = F.interpolate(torch.from_numpy(stored)[None, None], size=sample.mask.shape, mode="bilinear")[0, 0]
+        high = F.interpolate(torch.tensor(stored)[None, None], size=sample.mask.shape, mode="bilinear")[0, 0]
         scaled = (high - high.min()) / (high.max() - high.min()).clamp_min(1e-12)
         pairs.append((f"{row['model'].removeprefix('zoo_')}\n{row['method']}", scaled > row["best_background"]))
     return pairs
