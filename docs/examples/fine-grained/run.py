@@ -17,7 +17,6 @@ import pandas as pd
 import torch
 from birds import SIDE, SPECIES, Birds, birds
 from matplotlib.figure import Figure
-from PIL import Image
 from scipy.stats import bootstrap
 from torch import nn
 from torch.nn import functional as F
@@ -30,7 +29,7 @@ CONTROLS = ("random", "center", "sobel")  # none of them knows the network
 TRUTH = "oracle"
 KINDS = ("method", "control", "truth")  # the order of the table
 BEAK = {"energy": "mean", "energy low": "low", "energy high": "high"}  # columns of the leaderboard
-SHOWN = ("gradcam", "layercam", "scorecam", "saliency", "sobel")  # in the figure
+SHOWN = ("gradcam", "scorecam", "saliency", "integratedgradients", "sobel")  # in the figure
 
 
 @dataclass(frozen=True)
@@ -102,7 +101,7 @@ def table(run: bb.Run, data: Birds) -> pd.DataFrame:
     rows = []
     for method in board.index:
         maps = run.maps(method=method)
-        places = maps.keys["sample"].astype(int).to_numpy()
+        places = torch.tensor(maps.keys["sample"].astype(int).tolist())
         heat = scaled(maps.stack())
         beak, tail = (_energy(heat, part[places]) for part in (data.beaks, data.tails))
         share = np.divide(beak, beak + tail, out=np.full(len(beak), 0.5), where=beak + tail > 0)
@@ -180,9 +179,7 @@ def figure(run: bb.Run, data: Birds, methods: list[str], file: Path) -> None:
             panel.set_axis_off()
             if place == chosen[0] or title in SPECIES:
                 panel.set_title(title, fontsize=9)
-    drawing.savefig(file, dpi=100)
-    with Image.open(file) as drawn:
-        drawn.convert("RGB").quantize(128).save(file, optimize=True)
+    drawing.savefig(file, dpi=72)
 
 
 def main(words: list[str] | None = None) -> pd.DataFrame:
