@@ -1,6 +1,6 @@
 """Do saliency maps of a good / defect classifier find the defects? Draw, train, explain, judge, write the table.
 
-python3 docs/examples/defects/run.py            # about three minutes on two cores
+python3 docs/examples/defects/run.py            # about a minute of processor time
 python3 docs/examples/defects/run.py --small    # seconds: far too little training for results
 """
 

@@ -1,6 +1,6 @@
 """Two species differ in the beak alone: do the maps of a trained network sit on it? Draw, train, explain, judge.
 
-python3 docs/examples/fine-grained/run.py            # about three minutes on two cores
+python3 docs/examples/fine-grained/run.py            # half a minute of processor time
 python3 docs/examples/fine-grained/run.py --small    # seconds: far too little training for results
 """
 

@@ -1,6 +1,6 @@
 """Which saliency method gives the best seeds for weakly supervised segmentation, on which network?
 
-python3 docs/examples/weak-segmentation/run.py            # about six minutes on two cores
+python3 docs/examples/weak-segmentation/run.py            # a minute and a half of processor time
 python3 docs/examples/weak-segmentation/run.py --small    # seconds: one network, a dozen scenes
 """
 
