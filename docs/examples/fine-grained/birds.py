@@ -63,7 +63,7 @@ def _picture(rng: np.random.Generator, long_beak: int) -> tuple[Plane, Mask, Mas
 
 
 def _bird_coordinates(rng: np.random.Generator) -> tuple[Plane, Plane]:
-    """Of every pixel, the distance from the body's middle along the bird and across it; any place, angle and size."""
+    """Of every pixel, the distance from the body's middle along the bird and across it; any angle, near the middle."""
     size, angle, (cx, cy) = rng.uniform(0.75, 1), rng.uniform(0, 2 * np.pi), rng.uniform(25, SIDE - 25, 2)
     y, x = np.mgrid[:SIDE, :SIDE]
     ahead = (x - cx) * np.cos(angle) + (y - cy) * np.sin(angle)
