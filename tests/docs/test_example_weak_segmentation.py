@@ -49,7 +49,7 @@ def test_the_figures_seeds_are_those_of_the_table(weak: ModuleType, small: Path)
     for sample in map(scenes.__getitem__, range(12)):
         ((_, seed),) = weak._seeds(run, best, sample)
         iou = (seed & sample.mask).sum() / (seed | sample.mask).sum()
-        (known,) = (value for name, value in seeds.items() if name.endswith(f"({sample.label})"))
+        (known,) = (value for name, value in seeds.items() if str(name).endswith(f"({sample.label})"))
         assert float(iou) == pytest.approx(known, abs=1e-6)
 
 
