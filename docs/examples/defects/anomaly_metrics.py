@@ -91,7 +91,7 @@ def best_elsewhere(levels: Array, scores: Array, half: NDArray[np.int_]) -> Arra
     needs={"map", "mask"},
     protocols={"held-out-255": {}},
     unit="F1",
-    paper="arXiv:1505.04597",
+    paper="doi:10.2307/1932409",
     family="localisation",
     range=(0, 1),
     equation="2 |{S >= t} and M| / (|{S >= t}| + |M|), t best on the other half of the images",
