@@ -22,6 +22,7 @@ from . import disconnected as disconnected
 from . import efficientnet_lite as efficientnet_lite
 from . import segmentation as segmentation
 from . import timm_networks as timm_networks
+from .bias_networks import register as register_bias
 from .checkpoint import fit_checkpoint, install, read_checkpoint
 from .load import IMAGENET
 from .titles import torchvision_title
@@ -76,3 +77,4 @@ def _named(name: str) -> Callable[..., ModelSpec]:
 
 _register_torchvision()
 register_zoo()
+register_bias()
