@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import pandas as pd
 from pydantic import Field
 
@@ -19,6 +20,7 @@ from ..models.bias_networks import rho_of
 from ..registry import suite
 from ..results.record import Record
 from ..results.suite_answer import SuiteAnswer, SuiteChart, SuiteTable
+from ..study.plan import named_targets
 from ..study.spec import ModelChoice, StudySpec
 from .bias_sheet import bias_sheet
 from .bias_verdicts import QUESTIONS, Cuts, network_rows, verdict_rows
@@ -34,7 +36,8 @@ KEYS = {
         *("mean-activation", "sobel", "center", "random", "uniform"),
     ],
     "metrics": ["energy_pointing_game"],
-    "samples": 48,
+    "target": ["predicted", "top-2"],
+    "samples": 60,
 }
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -49,7 +52,7 @@ class _Network:
 
 @suite("bias", keys=KEYS, title="bias", paper="arXiv:1610.02391")
 def uncover_bias(
-    study: StudySpec, folder: Path, progress: Progress, *, biased: Share = 0.5, unbiased: Share = 0.1
+    study: StudySpec, folder: Path, progress: Progress, *, biased: Share = 0.25, unbiased: Share = 0.1
 ) -> SuiteAnswer:
     """Does a map uncover a network that relies on a spurious cue: reliance by counterfactual twins against maps.
 
@@ -72,13 +75,14 @@ def uncover_bias(
         progress.say(f"swapping the cues for {choice.label}")
         networks.append(_Network(choice, read_shares(load(choice, study, device), record, device, study.seed)))
         gc.collect()  # one network in memory at a time
-    maps = _with_common_layers(pd.DataFrame([row for each in networks for row in each.readings.rows]))
-    verdicts = pd.DataFrame(verdict_rows(maps, _methods(study, record), Cuts(biased, unbiased), study.seed))
+    both = _with_targets(_with_common_layers(_maps_of(networks)), study)
+    maps = both[both["target"] == both["target"].iloc[0]]
+    verdicts = pd.DataFrame(verdict_rows(maps, both, _methods(study, record), Cuts(biased, unbiased), study.seed))
     means = network_rows(maps)
     titles = {method.label: method.title for method in study.methods} | {TRUTH: "Truth (oracle)"}
     controls = {method.label for method in study.methods if method.plugin.control}
     return SuiteAnswer(
-        sentence(verdicts, means, titles, controls),
+        sentence(verdicts, means, " and ".join(choice.title for choice in study.datasets), titles, controls),
         QUESTIONS,
         verdicts.assign(model=""),
         findings(verdicts, titles, controls),
@@ -87,6 +91,31 @@ def uncover_bias(
         (_chart(means),),
         bias_sheet(study, record, maps, titles, controls),
     )
+
+
+def _maps_of(networks: Iterable[_Network]) -> pd.DataFrame:
+    """A row per map of all networks.
+
+    Raises:
+        BenchError: no method made a map.
+    """
+    rows = [row for each in networks for row in each.readings.rows]
+    if not rows:
+        raise BenchError("no method made a map", where="suite: bias", hint="The rows of the run have the reasons")
+    return pd.DataFrame(rows)
+
+
+def _with_targets(maps: pd.DataFrame, study: StudySpec) -> pd.DataFrame:
+    """With the data set as the study calls it, ``data``, and which class was explained, ``target``."""
+    names = {
+        name: (choice.label, str(target))
+        for choice in study.datasets
+        for name, target in named_targets(choice.label, study).items()
+    }
+    known = [names[name] for name in maps["dataset"]]
+    order = [str(target) for target in study.targets]
+    rows = maps.assign(data=[data for data, _ in known], target=[target for _, target in known])
+    return rows.iloc[np.argsort([order.index(target) for target in rows["target"]], kind="stable")]
 
 
 def _methods(study: StudySpec, record: Record) -> dict[str, str]:

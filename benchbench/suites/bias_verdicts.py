@@ -13,6 +13,7 @@ from ..results.suite_answer import Question
 from ..stats.rank_association import roc_area, spearman
 from .verdict_rows import absent_row, exact_row, interval_row, mean_row
 
+MATTERS = 0.2  # a difference of two changes of probability by which the cue speaks for one class
 EQUAL = 1e-6  # shares whose difference is smaller are equal: rounding orders no networks
 
 TRACKS = Question(
@@ -22,7 +23,7 @@ TRACKS = Question(
     "class's probability when the cue is swapped in a counterfactual twin. The score is Spearman's correlation over "
     "networks of reliance and of the mean share of the map's mass on the cue.",
     0.5,
-    "Adebayo et al. 2020, arXiv:2011.05429, ask it by eye; interval: Bonett and Wright 2000",
+    "Selvaraju et al. 2017, arXiv:1610.02391, on bias in data sets; interval: Bonett and Wright 2000",
     (-1.0, 1.0),
 )
 FINDS = Question(
@@ -31,7 +32,7 @@ FINDS = Question(
     "The score is the probability that a biased network has a larger mean share on the cue than an unbiased one "
     "(AUROC). Biased and unbiased are told by reliance, not by the training data.",
     0.5,
-    "Selvaraju et al. 2017, arXiv:1610.02391, section 6.3; interval: Newcombe 2006, method 5",
+    "Selvaraju et al. 2017, arXiv:1610.02391, on bias in data sets; interval: Newcombe 2006, method 5",
 )
 REPAIR = Question(
     "sees-repair",
@@ -39,7 +40,18 @@ REPAIR = Question(
     "Per image, the share on the cue of the network that relies on it most, less that of the network that relies on it "
     "least. The score is the mean over images.",
     0.0,
-    "Selvaraju et al. 2017, arXiv:1610.02391, section 6.3",
+    "Selvaraju et al. 2017, arXiv:1610.02391, on bias in data sets",
+    (-1.0, 1.0),
+)
+SPECIFIC = Question(
+    "tells-for-from-against",
+    "Tells for from against",
+    "On biased networks, each image is explained for two classes. Where the swap of the cue changes their "
+    "probabilities by amounts that differ by more than 0.2, the cue's share in the map of the class for which it "
+    "speaks, less its share in the other map. The score is the mean over images. A map that does not depend on the "
+    "class has 0.",
+    0.0,
+    "Adebayo et al. 2020, arXiv:2011.05429, on spurious correlation",
     (-1.0, 1.0),
 )
 ALARM = Question(
@@ -50,8 +62,8 @@ ALARM = Question(
     "out. A control that never looks at the cue passes: read it with the other questions.",
     0.9,
 )
-QUESTIONS = (TRACKS, FINDS, REPAIR, ALARM)
-MAIN = (TRACKS, FINDS, REPAIR)  # what no control may pass
+QUESTIONS = (TRACKS, FINDS, REPAIR, SPECIFIC, ALARM)
+MAIN = (TRACKS, FINDS, REPAIR, SPECIFIC)  # what no control may pass
 
 
 @dataclass(frozen=True)
@@ -83,11 +95,14 @@ def network_rows(maps: pd.DataFrame) -> pd.DataFrame:
     return means.reset_index()
 
 
-def verdict_rows(maps: pd.DataFrame, methods: Mapping[str, str], cuts: Cuts, seed: int) -> Iterator[dict[str, Any]]:
+def verdict_rows(
+    maps: pd.DataFrame, both: pd.DataFrame, methods: Mapping[str, str], cuts: Cuts, seed: int
+) -> Iterator[dict[str, Any]]:
     """A row for each question, data set, layer and method.
 
     Args:
-        maps: a row per map.
+        maps: a row per map of the study's first target.
+        both: a row per map of all targets, with the columns ``data`` and ``target``.
         methods: by label, why a method has no map, or empty.
         cuts: which networks are biased.
         seed: of the intervals' resamples.
@@ -103,6 +118,8 @@ def verdict_rows(maps: pd.DataFrame, methods: Mapping[str, str], cuts: Cuts, see
             yield _tracks(method, means, setting)
             yield _finds(method, means, cuts, setting)
             yield _repair(method, own, means, seed, setting)
+            wide = both[(both["data"] == here["data"].iloc[0]) & (both["layer"] == layer)]
+            yield _specific(method, wide[wide["method"] == method], means, cuts, seed, setting)
             yield _no_alarm(method, own, means, cuts, seed, setting)
 
 
@@ -148,6 +165,27 @@ def _repair(
     if np.abs(differences).max() < EQUAL:
         return exact_row(REPAIR, method, 0.0, reason=f"{words}: the same share on every image", **setting)
     return mean_row(REPAIR, method, differences, seed, reason=words, **setting)
+
+
+def _specific(
+    method: str, both: pd.DataFrame, means: pd.DataFrame, cuts: Cuts, seed: int, setting: Mapping[str, str]
+) -> dict[str, Any]:
+    targets = list(both["target"].unique())[:2]
+    if len(targets) < 2:
+        return absent_row(SPECIFIC, method, "the run explains one class: set target: [predicted, top-2]", **setting)
+    biased = means[means["reliance"] >= cuts.biased]["model"]
+    if biased.empty:
+        return absent_row(SPECIFIC, method, f"no biased network (reliance of {cuts.biased:g} or more)", **setting)
+    wide = both[both["model"].isin(biased)].pivot(index=["sample", "model"], columns="target")
+    changes, shares = wide["change"].reindex(columns=targets), wide["share"].reindex(columns=targets)
+    gap, difference = (each[targets[0]] - each[targets[1]] for each in (changes, shares))
+    values = (np.sign(gap) * difference)[gap.abs() > MATTERS].dropna()
+    if values.empty:
+        return absent_row(SPECIFIC, method, "on no image does the cue speak for one of the two classes", **setting)
+    if values.abs().max() < EQUAL:
+        return exact_row(SPECIFIC, method, 0.0, reason="the same share in the maps of both classes", **setting)
+    per_image = values.groupby(level="sample").mean()  # an image is the unit
+    return mean_row(SPECIFIC, method, per_image.to_numpy(), seed, **setting)
 
 
 def _no_alarm(

@@ -20,19 +20,22 @@ NOTES = (
 )
 
 
-def sentence(verdicts: pd.DataFrame, means: pd.DataFrame, titles: Mapping[str, str], controls: Collection[str]) -> str:
+def sentence(
+    verdicts: pd.DataFrame, means: pd.DataFrame, data: str, titles: Mapping[str, str], controls: Collection[str]
+) -> str:
     """The answer: how many methods pass, the best of them with its interval, and what the networks were.
 
     Args:
         verdicts: a row per question and method.
         means: a row per network and method, with reliance.
+        data: the data's name in reports.
         titles: by label, the method's name in reports.
         controls: labels of controls.
     """
     networks = means.drop_duplicates(["dataset", "layer", "model"])
     count, images = means["model"].nunique(), int(means["n"].max())
     reliance = f"reliance {networks['reliance'].min():.2f} to {networks['reliance'].max():.2f}"
-    where = f"{count} networks ({reliance}; {images} images of {', '.join(means['dataset'].unique())})"
+    where = f"{count} networks ({reliance}; {images} images of {data})"
     ranked = _of_methods(verdicts, TRACKS, controls)
     if ranked.empty:
         return f"On {where}, no method has a rank correlation with reliance: {_why(verdicts)}."

@@ -178,23 +178,26 @@ def _chance(pair: CuePair, shape: torch.Size, seed: str) -> float:
 def _truth_rows(
     maps: pd.DataFrame, pairs: Mapping[str, CuePair], changes: Mapping[str, float]
 ) -> Iterator[dict[str, Any]]:
-    """The oracle's map: mass |change| spread over the cue, the rest over the object; none where no object is known."""
+    """The oracle's map: what the cue adds to the class's probability on the cue, the rest on the object.
+
+    No map where the data do not say where the object is.
+    """
     for layer in maps["layer"].unique():
         for row in maps[maps["layer"] == layer].drop_duplicates("sample").to_dict("records"):
             pair = pairs.get(str(row["sample"]))
             if pair is None or str(row["sample"]) not in changes or pair.object is None or not pair.object.any():
                 continue
             change = changes[str(row["sample"])]
-            share = cue_share(truth_map(pair.cue, pair.object, abs(change)), pair.cue)
+            share = cue_share(truth_map(pair.cue, pair.object, max(change, 0.0)), pair.cue)
             yield _row({**row, "method": TRUTH}, change, share, pair.area, pair.area)
 
 
 def truth_map(cue: Tensor, shown: Tensor, change: float) -> Tensor:
-    """A map (H, W) whose mass on the cue is the change of probability that the cue makes, and 1 in all.
+    """A map (H, W) of mass 1, whose mass on the cue is the probability that the cue adds to the class.
 
     Args:
         cue, shown: bool (H, W), of the cue and of the object, without a common pixel.
-        change: of the probability, 0 to 1.
+        change: what the cue adds to the class's probability, 0 to 1.
 
     Example:
         >>> truth_map(torch.tensor([[True, False, False]]), torch.tensor([[False, True, False]]), 0.25)

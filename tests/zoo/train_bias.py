@@ -25,7 +25,7 @@ from .scenes import Scenes, as_input
 from .train import Schedule, trained
 
 TRAINING, HELD_OUT = 4_000, 1_000
-SCHEDULE = Schedule(epochs=2, batch=64, rate=8e-3)
+SCHEDULE = Schedule(epochs=3, batch=64, rate=8e-3)
 
 
 @dataclass(frozen=True, eq=False)

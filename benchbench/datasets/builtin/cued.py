@@ -19,11 +19,10 @@ from ...types import Sample
 from ..sources.files import fingerprint
 from .shapes import Count, Side
 from .shapes_paint import NOTHING, Painted, paint
-from .shapes_plan import Draws, Recipe, Scene, label_of, plan
+from .shapes_plan import Draws, Recipe, Scene, block_labels, plan
 
 RECIPE = "1"  # of the pictures: a change of what is drawn raises it, as a test of the pictures demands
 SCENES = Recipe(distractors=2, occlusion=0.0, clutter=0.5)  # of shapes, beneath the tag
-PER_BLOCK = 12  # scenes of shapes in a row that show each of its classes once
 TAG = 0.16  # the side of the tag, as a share of the picture's
 MARGIN = 0.04  # around the tag, free of objects where the scene has room
 HUES = ((0.28, 0.36), (0.8, 0.88))  # of each class's tag: green and magenta, which no object has
@@ -141,7 +140,7 @@ class Cued:
         return _draw(self._scene(index), self.side, kind, self._seed(index))
 
     def _scene(self, index: int) -> Scene:
-        return plan(self.stream, scene_of(self.stream, range(self.count)[index]), SCENES)
+        return plan(self.stream, scene_of(self.stream, range(self.count)[index])[0], SCENES)
 
     def _seed(self, index: int) -> str:
         return f"{self.stream}/{range(self.count)[index]}/cue"
@@ -150,19 +149,23 @@ class Cued:
         return kind_of(self._seed(index), self._label(index), self.rho)
 
     def _label(self, index: int) -> int:
-        return CUE_LABELS.index(label_of(self.stream, scene_of(self.stream, range(self.count)[index])))
+        return scene_of(self.stream, range(self.count)[index])[1]
 
     def _id(self, index: int) -> str:
         place = range(self.count)[index]
         return f"{place:05d}-{CUE_CLASSES[self._label(index)].replace(' ', '-')}"
 
 
-def scene_of(stream: str, index: int) -> int:
-    """The index of the scene of ``shapes`` beneath a tag: of each twelve, those of the two classes, in their order."""
+def scene_of(stream: str, index: int) -> tuple[int, int]:
+    """The scene of ``shapes`` beneath a tag, and its class here: of each twelve, those of the two classes in order.
+
+    Returns:
+        The index of the scene in ``shapes``, and the class index.
+    """
     block, place = divmod(index, len(CUE_LABELS))
-    first = block * PER_BLOCK
-    wanted = [first + k for k in range(PER_BLOCK) if label_of(stream, first + k) in CUE_LABELS]
-    return wanted[place]
+    labels = block_labels(stream, block)
+    wanted = [k for k, label in enumerate(labels) if label in CUE_LABELS][place]
+    return block * len(labels) + wanted, CUE_LABELS.index(labels[wanted])
 
 
 def kind_of(seed: str, label: int, rho: float) -> int:
