@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..datasets.sources.serial import Serial
+from ..datasets.sources.wrapped import WrappedData
 from ..engine.sample_loader import load_sample
 from ..errors import BenchError
 from ..failures import as_bench_error
@@ -46,8 +48,8 @@ class CuePair:
         return float(self.cue.double().mean())
 
 
-def demand_cues(name: str, dataset: Dataset) -> None:
-    """Refuse data that do not say where their cues are, or have no twins.
+def with_cues(name: str, dataset: Dataset) -> Any:
+    """The user's own object behind what the engine puts around data, if it knows its cues; indices are the same.
 
     Args:
         name: of the data in the study.
@@ -56,17 +58,22 @@ def demand_cues(name: str, dataset: Dataset) -> None:
     Raises:
         BenchError: ``cue_mask`` or ``cue_twin`` is not there.
     """
-    lacking = [each for each in DEMANDED if not callable(getattr(dataset, each.removesuffix("(i)"), None))]
+    inner: Any = dataset
+    while isinstance(inner, (Serial, WrappedData)):
+        inner = inner.of
+    lacking = [each for each in DEMANDED if not callable(getattr(inner, each.removesuffix("(i)"), None))]
     if lacking:
         message = f"the suite bias needs data with a known cue, and {name} has no {' and no '.join(lacking)}"
         raise BenchError(message, where=f"datasets: {name}", hint=_HINT)
+    return inner
 
 
-def cue_pair(dataset: Any, index: int, preprocess: Preprocess) -> CuePair:
+def cue_pair(dataset: Dataset, cues: Any, index: int, preprocess: Preprocess) -> CuePair:
     """An image and its twin in the network's frame.
 
     Args:
-        dataset: with ``cue_mask`` and ``cue_twin``, and ``object_mask`` if it knows the object.
+        dataset: as the study has it.
+        cues: what ``with_cues`` returns; its ``object_mask`` is asked for if it is there.
         index: of the image.
         preprocess: of the network.
 
@@ -76,9 +83,9 @@ def cue_pair(dataset: Any, index: int, preprocess: Preprocess) -> CuePair:
     sample, image, _, _ = load_sample(dataset, index, preprocess)
     where = f"image {sample.id}"
     with as_bench_error("the dataset fails", where=where), no_exit("the dataset"):
-        cue = _bools(dataset.cue_mask(index), where)
-        twin = dataset.cue_twin(index)
-        known = getattr(dataset, "object_mask", None)
+        cue = _bools(cues.cue_mask(index), where)
+        twin = cues.cue_twin(index)
+        known = getattr(cues, "object_mask", None)
         shown = None if known is None else _bools(known(index), where)
     other = _framed(twin, None, preprocess, where)[0]
     framed = _framed(sample, cue, preprocess, where)[1]

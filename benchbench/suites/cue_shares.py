@@ -24,7 +24,7 @@ from ..network.capture import eval_frozen
 from ..network.custom_score import is_scored
 from ..results.record import Record, with_network_table
 from ..seeds import derived
-from .cue_data import CuePair, cue_pair, demand_cues
+from .cue_data import CuePair, cue_pair, with_cues
 
 TRUTH = "truth"  # the method's name of the suite's oracle
 DRAWS, LEVEL = 200, 0.95  # of random maps, whose quantile at the level is what chance gives to the cue
@@ -71,9 +71,9 @@ def read_shares(loaded: LoadedModel, record: Record, device: torch.device, seed:
     maps = with_network_table(record.maps)
     maps = maps[maps["model"] == name]
     for dataset, data in loaded.plan.datasets.items():
-        demand_cues(dataset, data)
+        cues = with_cues(dataset.partition(", target ")[0], data)
         here = maps[maps["dataset"] == dataset]
-        pairs = _pairs(loaded, dataset, readings)
+        pairs = _pairs(loaded, dataset, cues, readings)
         changes = _changes(loaded, dataset, pairs, _targets(here), device, readings)
         if not changes:
             why = next(iter(readings.left_out.values()), "no image has a map")
@@ -98,7 +98,7 @@ def cue_share(heights: Tensor, cue: Tensor) -> float:
     return float(heights.double()[cue].sum()) / total if total > 0 else float(cue.double().mean())
 
 
-def _pairs(loaded: LoadedModel, dataset: str, readings: Readings) -> dict[str, CuePair]:
+def _pairs(loaded: LoadedModel, dataset: str, cues: Any, readings: Readings) -> dict[str, CuePair]:
     pairs: dict[str, CuePair] = {}
     for task in loaded.plan.tasks:
         shard = task.shard
@@ -106,7 +106,7 @@ def _pairs(loaded: LoadedModel, dataset: str, readings: Readings) -> dict[str, C
             continue
         for sample, index in zip(shard.ids, shard.indices, strict=True):
             try:
-                pairs[sample] = cue_pair(shard.dataset, index, shard.model.preprocess)
+                pairs[sample] = cue_pair(shard.dataset, cues, index, shard.model.preprocess)
             except BenchError as error:
                 readings.left_out[dataset, sample] = message_of(error)
     return pairs
