@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 from scipy.stats import norm, rankdata
 
@@ -15,7 +15,7 @@ _EDGE = 1e-9
 _Z = float(norm.ppf((1 + CONFIDENCE) / 2))
 
 
-def spearman(first: Sequence[float], second: Sequence[float]) -> tuple[float, float, float]:
+def spearman(first: ArrayLike, second: ArrayLike) -> tuple[float, float, float]:
     """Spearman's rank correlation with its 95 % interval, by Fisher's z.
 
     The standard error of z is sqrt((1 + r^2 / 2) / (n - 3)), Bonett and Wright 2000 (Psychometrika 65, 23-28). For a
@@ -33,8 +33,8 @@ def spearman(first: Sequence[float], second: Sequence[float]) -> tuple[float, fl
         >>> spearman([1, 2, 3, 4, 5], [1, 2, 3, 5, 4])[0]
         0.9
     """
-    n = len(first)
     ranks = [rankdata(np.asarray(values, dtype=np.float64)) for values in (first, second)]
+    n = len(ranks[0])
     if n < 2 or any(np.ptp(each) == 0 for each in ranks):
         return math.nan, math.nan, math.nan
     value = min(1.0, max(-1.0, round(float(np.corrcoef(*ranks)[0, 1]), 12)))
@@ -47,7 +47,7 @@ def spearman(first: Sequence[float], second: Sequence[float]) -> tuple[float, fl
     return value, -1.0 if value <= -most else low, 1.0 if value >= most else high
 
 
-def roc_area(positive: Sequence[float], negative: Sequence[float]) -> tuple[float, float, float]:
+def roc_area(positive: ArrayLike, negative: ArrayLike) -> tuple[float, float, float]:
     """The probability that a positive unit has the larger value, ties counting half, with its 95 % interval.
 
     The interval is Newcombe's method 5 (2006, Statistics in Medicine 25, 559-573): the areas t for which
@@ -65,10 +65,11 @@ def roc_area(positive: Sequence[float], negative: Sequence[float]) -> tuple[floa
         >>> roc_area([0.9, 0.8], [0.1, 0.8])[0]
         0.875
     """
-    m, n = len(positive), len(negative)
+    above, below = (np.asarray(values, dtype=np.float64) for values in (positive, negative))
+    m, n = len(above), len(below)
     if not m or not n:
         return math.nan, math.nan, math.nan
-    difference = np.subtract.outer(np.asarray(positive, dtype=np.float64), np.asarray(negative, dtype=np.float64))
+    difference = np.subtract.outer(above, below)
     area = float(((difference > 0) + (difference == 0) / 2).mean())
     if m + n < 4:
         return area, math.nan, math.nan

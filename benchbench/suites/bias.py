@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,7 +149,7 @@ def _network_table(means: pd.DataFrame, networks: Iterable[_Network], titles: Ma
     rows = facts.merge(wide, on=keys)
     known = {each.choice.label: each for each in networks}
     rows.insert(0, "network", [known[name].choice.title for name in rows["model"]])
-    rows.insert(1, "rho", pd.array([rho_of(name) for name in rows["model"]], dtype="Float64"))
+    rows.insert(1, "rho", [math.nan if (rho := rho_of(name)) is None else rho for name in rows["model"]])
     right = [known[m].readings.accuracy(d) for m, d in zip(rows["model"], rows["dataset"], strict=True)]
     rows.insert(2, "accuracy", right)
     headings = {"network": "Network", "rho": "rho", "accuracy": "Accuracy", "reliance": "Reliance"}

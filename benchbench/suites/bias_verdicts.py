@@ -164,7 +164,7 @@ def _repair(
         return absent_row(REPAIR, method, f"no image with a map of both {biased} and {repaired}", **setting)
     if np.abs(differences).max() < EQUAL:
         return exact_row(REPAIR, method, 0.0, reason=f"{words}: the same share on every image", **setting)
-    return mean_row(REPAIR, method, differences, seed, reason=words, **setting)
+    return mean_row(REPAIR, method, differences.tolist(), seed, reason=words, **setting)
 
 
 def _specific(
@@ -176,8 +176,9 @@ def _specific(
     biased = means[means["reliance"] >= cuts.biased]["model"]
     if biased.empty:
         return absent_row(SPECIFIC, method, f"no biased network (reliance of {cuts.biased:g} or more)", **setting)
-    wide = both[both["model"].isin(biased)].pivot(index=["sample", "model"], columns="target")
-    changes, shares = wide["change"].reindex(columns=targets), wide["share"].reindex(columns=targets)
+    here, keys = both[both["model"].isin(biased)], ["sample", "model"]
+    changes = here.pivot(index=keys, columns="target", values="change").reindex(columns=targets)
+    shares = here.pivot(index=keys, columns="target", values="share").reindex(columns=targets)
     gap, difference = (each[targets[0]] - each[targets[1]] for each in (changes, shares))
     values = (np.sign(gap) * difference)[gap.abs() > MATTERS].dropna()
     if values.empty:
@@ -185,7 +186,7 @@ def _specific(
     if values.abs().max() < EQUAL:
         return exact_row(SPECIFIC, method, 0.0, reason="the same share in the maps of both classes", **setting)
     per_image = values.groupby(level="sample").mean()  # an image is the unit
-    return mean_row(SPECIFIC, method, per_image.to_numpy(), seed, **setting)
+    return mean_row(SPECIFIC, method, per_image.tolist(), seed, **setting)
 
 
 def _no_alarm(
@@ -198,7 +199,7 @@ def _no_alarm(
     if quiet.empty:
         return absent_row(ALARM, method, "on every image the cue counts for the network", **setting)
     calm = (quiet["share"] <= quiet["chance"]).astype(float).groupby(quiet["sample"]).mean()  # an image is the unit
-    return mean_row(ALARM, method, calm.to_numpy(), seed, **setting)
+    return mean_row(ALARM, method, calm.tolist(), seed, **setting)
 
 
 def extremes(means: pd.DataFrame) -> tuple[str, str]:

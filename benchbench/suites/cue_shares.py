@@ -189,7 +189,13 @@ def _truth_rows(
                 continue
             change = changes[str(row["sample"])]
             share = cue_share(truth_map(pair.cue, pair.object, max(change, 0.0)), pair.cue)
-            yield _row({**row, "method": TRUTH}, change, share, pair.area, pair.area)
+            yield _row(
+                {**{str(key): value for key, value in row.items()}, "method": TRUTH},
+                change,
+                share,
+                pair.area,
+                pair.area,
+            )
 
 
 def truth_map(cue: Tensor, shown: Tensor, change: float) -> Tensor:
@@ -206,6 +212,6 @@ def truth_map(cue: Tensor, shown: Tensor, change: float) -> Tensor:
     return change * cue / cue.sum().double() + (1 - change) * shown / shown.sum().double()
 
 
-def _row(row: Mapping[str, Any], change: float, share: float, area: float, chance: float) -> dict[str, Any]:
+def _row(row: Mapping[Any, Any], change: float, share: float, area: float, chance: float) -> dict[str, Any]:
     keys = {key: str(row[key]) for key in ("model", "dataset", "sample", "layer", "method")}
     return {**keys, "change": change, "share": share, "area": area, "chance": chance}

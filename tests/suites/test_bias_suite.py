@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -40,6 +40,12 @@ def answer(run: bb.Run) -> SuiteAnswer:
     found = run.answer()
     assert found is not None
     return found
+
+
+def cell(answer: SuiteAnswer, method: str, question: str) -> dict[str, Any]:
+    rows = answer.verdicts
+    row = rows[(rows["method"] == method) & (rows["question"] == question)].iloc[0].to_dict()
+    return {str(key): value for key, value in row.items()}
 
 
 def shares(answer: SuiteAnswer) -> pd.DataFrame:
@@ -83,7 +89,7 @@ def test_no_control_passes_and_the_oracle_does(answer: SuiteAnswer) -> None:
         rows = verdicts[(verdicts["method"] == control) & verdicts["question"].isin([q.name for q in MAIN])]
         assert rows["passes"].eq(False).all()
     assert not passes_all(verdicts, "mean-activation")  # it follows reliance, and is blind for the class
-    blind = verdicts.set_index(["method", "question"]).loc[("mean-activation", "tells-for-from-against")]
+    blind = cell(answer, "mean-activation", "tells-for-from-against")
     assert (blind["score"], blind["passes"]) == (0.0, False)
     assert passes_all(verdicts, TRUTH)
     assert passes_all(verdicts, "gradcam")
@@ -116,8 +122,9 @@ def test_the_answer_has_its_parts(answer: SuiteAnswer) -> None:
 class Ours:
     """Data of a user: noise with a bright corner as the cue, which the twin darkens."""
 
-    name, about = "ours", {}
-    ids = [f"image-{i}" for i in range(6)]  # noqa: RUF012
+    name = "ours"
+    about: ClassVar[dict[str, str]] = {}
+    ids: ClassVar[list[str]] = [f"image-{i}" for i in range(6)]
 
     def __init__(self, *, size: int = 32) -> None:
         self.size = size
@@ -161,15 +168,15 @@ def ours(data: Any, folder: Path, **more: Any) -> SuiteAnswer:
 def test_a_pair_of_one_s_own_is_judged(tmp_path: Path) -> None:
     """Two networks have no interval over networks; the repair is judged on images, and no object means no oracle."""
     found = ours(Ours(), tmp_path / "run")
-    rows = found.verdicts.set_index(["method", "question"])
-    assert rows.loc[("gradcam", "tracks-reliance"), "reason"] == "2 networks are too few for an interval"
-    assert pd.isna(rows.loc[("gradcam", "tracks-reliance"), "passes"])
-    assert rows.loc[("gradcam", "sees-repair"), "n"] == 6
-    assert rows.loc[("gradcam", "sees-repair"), "reason"] == "biased less repaired"
+    assert cell(found, "gradcam", "tracks-reliance")["reason"] == "2 networks are too few for an interval"
+    assert pd.isna(cell(found, "gradcam", "tracks-reliance")["passes"])
+    assert cell(found, "gradcam", "sees-repair")["n"] == 6
+    assert cell(found, "gradcam", "sees-repair")["reason"] == "biased less repaired"
     assert (
-        rows.loc[("random", "sees-repair"), "passes"] is np.False_ or not rows.loc[("random", "sees-repair"), "passes"]
+        cell(found, "random", "sees-repair")["passes"] is np.False_
+        or not cell(found, "random", "sees-repair")["passes"]
     )
-    assert "object_mask" in rows.loc[(TRUTH, "sees-repair"), "reason"]
+    assert "object_mask" in cell(found, TRUTH, "sees-repair")["reason"]
     reliance = shares(found).query("method == 'gradcam'").set_index("model")["reliance"]
     assert reliance["biased"] > 0.25
     assert reliance["repaired"] < 0.05
@@ -179,8 +186,7 @@ def test_a_pair_of_one_s_own_is_judged(tmp_path: Path) -> None:
 
 def test_a_run_of_one_class_cannot_tell_for_from_against(tmp_path: Path) -> None:
     found = ours(Ours(), tmp_path / "run", target="predicted")
-    rows = found.verdicts.set_index(["method", "question"])
-    assert "top-2" in rows.loc[("gradcam", "tells-for-from-against"), "reason"]
+    assert "top-2" in cell(found, "gradcam", "tells-for-from-against")["reason"]
 
 
 def test_data_without_twins_are_refused(tmp_path: Path) -> None:

@@ -64,8 +64,8 @@ def cued_scenes(split: Literal["train", "test"], count: int) -> CuedScenes:
     data = cued(count=count, split=split, rho=1.0)
     shown = np.stack([np.array(data[i].image) for i in range(count)])
     twins = np.stack([np.array(data.cue_twin(i).image) for i in range(count)])
-    pictures = [torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous() for pixels in (shown, twins)]
-    return CuedScenes(split, *pictures, torch.tensor(data.labels))
+    agreeing, other = (torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous() for pixels in (shown, twins))
+    return CuedScenes(split, agreeing, other, torch.tensor(data.labels))
 
 
 def make_biased(
