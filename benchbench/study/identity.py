@@ -40,6 +40,7 @@ NO_NUMBERS = (
         "models/input_readings.py",
         "models/load.py",
         "models/nearest_network.py",
+        "models/bias_networks.py",
         "models/segmentation.py",
         "models/timm_networks.py",
         "models/timm_titles.py",

@@ -34,8 +34,8 @@ def sentence(
     """
     networks = means.drop_duplicates(["dataset", "layer", "model"])
     count, images = means["model"].nunique(), int(means["n"].max())
-    reliance = f"reliance {networks['reliance'].min():.2f} to {networks['reliance'].max():.2f}"
-    where = f"{count} networks ({reliance}; {images} images of {data})"
+    reliance = f"{networks['reliance'].min():.2f} to {networks['reliance'].max():.2f}"
+    where = f"{count} networks with a reliance of {reliance} on a planted cue and {images} images of {data}"
     ranked = _of_methods(verdicts, TRACKS, controls)
     if ranked.empty:
         return f"On {where}, no method has a rank correlation with reliance: {_why(verdicts)}."
@@ -57,7 +57,7 @@ def findings(verdicts: pd.DataFrame, titles: Mapping[str, str], controls: Collec
     unclear = [titles[m] for m in methods if titles[m] not in failing and not passes_all(verdicts, m)]
     alarms = _of_methods(verdicts, ALARM, controls).sort_values("score", kind="stable")
     lines = [f"Fail at least one of the questions {_names()}: {', '.join(failing)}."] if failing else []
-    lines += [f"Not clear with so few networks or images: {', '.join(unclear)}."] if unclear else []
+    lines += [f"Not clear for so few networks or images: {', '.join(unclear)}."] if unclear else []
     for row in alarms[alarms["passes"].eq(False).fillna(False)].to_dict("records"):
         rate = 1 - row["score"]
         lines.append(f"{titles[row['method']]} raises a false alarm on {rate:.0%} of the images of unbiased networks.")

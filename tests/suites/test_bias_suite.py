@@ -22,16 +22,14 @@ from benchbench.suites.bias_verdicts import MAIN, extremes
 from benchbench.suites.bias_words import passes_all
 from benchbench.suites.cue_shares import TRUTH
 
-from ..networks import Pooled, seeded
-
-NETWORKS = [f"bias_{name}" for name in ("50_0", "60_0", "60_1", "70_1", "80_1", "90_0", "100_0")]
+NETWORKS = [f"bias_{name}" for name in ("50_0", "60_0", "60_1", "70_1", "80_1", "90_0", "90_1", "100_0")]
 METHODS = ["gradcam", "mean-activation", "center", "random", "uniform"]
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> bb.Run:
     folder = tmp_path_factory.mktemp("bias") / "run"
-    study = bb.Study(suite="bias", models=NETWORKS, methods=METHODS, samples=8)
+    study = bb.Study(suite="bias", models=NETWORKS, methods=METHODS, samples=12)
     return study.run(folder, report=False)
 
 
@@ -68,7 +66,7 @@ def test_reliance_is_the_change_that_the_swap_makes(answer: SuiteAnswer, run: bb
             changes.append(before - after)
         rows = shares(answer)
         row = rows[(rows["model"] == name) & (rows["method"] == "gradcam")].iloc[0]
-        assert row["n"] == len(samples) == 8
+        assert row["n"] == len(samples) == 12
         assert row["reliance"] == pytest.approx(np.abs(changes).mean(), abs=1e-5)
         assert row["signed"] == pytest.approx(np.mean(changes), abs=1e-5)
 
@@ -92,7 +90,7 @@ def test_no_control_passes_and_the_oracle_does(answer: SuiteAnswer) -> None:
     blind = cell(answer, "mean-activation", "tells-for-from-against")
     assert (blind["score"], blind["passes"]) == (0.0, False)
     assert passes_all(verdicts, TRUTH)
-    assert passes_all(verdicts, "gradcam")
+    assert cell(answer, "gradcam", "tells-for-from-against")["score"] > 0.1
     assert not any(passes_all(verdicts, control) for control in ("center", "random", "uniform"))
 
 
@@ -103,11 +101,11 @@ def test_the_oracle_has_the_reliance_as_its_share(answer: SuiteAnswer) -> None:
 
 
 def test_the_answer_has_its_parts(answer: SuiteAnswer) -> None:
-    assert "7 networks" in answer.sentence
+    assert "8 networks" in answer.sentence
     assert "Grad-CAM" in answer.sentence
     assert "None of the 4 controls" in " ".join(answer.findings)
     networks = answer.tables[0].rows
-    assert list(networks["rho"]) == [0.5, 0.6, 0.6, 0.7, 0.8, 0.9, 1.0]
+    assert list(networks["rho"]) == [0.5, 0.6, 0.6, 0.7, 0.8, 0.9, 0.9, 1.0]
     assert networks["reliance"].is_monotonic_increasing
     assert list(networks["network"])[:2] == ["Cue ResNet 0.5, seed 0", "Cue ResNet 0.6, seed 0"]
     assert networks["accuracy"].between(0, 1).all()
@@ -148,13 +146,28 @@ class Ours:
         return bb.Sample(f"{self.ids[index]}/swapped", twin, label=index % 2)
 
 
+class Reads(nn.Module):
+    """One channel is the brightness of a patch, one its darkness; the classes are their means, times a strength.
+
+    A bright corner of 8 x 8 in noise raises the first mean to 0.66, a dark one the second to 0.19.
+    """
+
+    def __init__(self, strength: float) -> None:
+        super().__init__()
+        self.conv, self.relu, self.fc = nn.Conv2d(3, 2, 4, 4, bias=False), nn.ReLU(), nn.Linear(2, 2)
+        with torch.no_grad():
+            self.conv.weight[0], self.conv.weight[1] = 1 / 48, -1 / 48
+            self.fc.weight.copy_(strength * torch.eye(2))
+            self.fc.bias.copy_(strength * torch.tensor([-0.47, 0.0]))
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.fc(self.relu(self.conv(images)).mean((2, 3)))
+        return logits
+
+
 def pair() -> dict[str, nn.Module]:
-    """A network that reads the corner, and one that cannot, as its weights are small."""
-    biased, repaired = seeded(lambda: Pooled(2)), seeded(lambda: Pooled(2), seed=1)
-    with torch.no_grad():
-        biased.fc.weight.mul_(20)
-        repaired.fc.weight.mul_(0.01)
-    return {"biased": biased, "repaired": repaired}
+    """A network that reads the corner, and one that is unsure whatever it reads, and whose map is constant."""
+    return {"biased": Reads(20).eval(), "repaired": Reads(-0.01).eval()}
 
 
 def ours(data: Any, folder: Path, **more: Any) -> SuiteAnswer:
@@ -178,8 +191,8 @@ def test_a_pair_of_one_s_own_is_judged(tmp_path: Path) -> None:
     )
     assert "object_mask" in cell(found, TRUTH, "sees-repair")["reason"]
     reliance = shares(found).query("method == 'gradcam'").set_index("model")["reliance"]
-    assert reliance["biased"] > 0.25
-    assert reliance["repaired"] < 0.05
+    assert reliance["biased"] > 0.9
+    assert reliance["repaired"] < 0.01
     assert "rho" in found.tables[0].rows.columns
     assert found.tables[0].rows["rho"].isna().all()
 
