@@ -22,6 +22,8 @@ from benchbench.suites.bias_verdicts import MAIN, extremes
 from benchbench.suites.bias_words import passes_all
 from benchbench.suites.cue_shares import TRUTH
 
+from ..cli.commands import benchbench
+
 NETWORKS = [f"bias_{name}" for name in ("50_0", "60_0", "60_1", "70_1", "80_1", "90_0", "90_1", "100_0")]
 METHODS = ["gradcam", "mean-activation", "center", "random", "uniform"]
 
@@ -195,6 +197,36 @@ def test_a_pair_of_one_s_own_is_judged(tmp_path: Path) -> None:
     assert reliance["repaired"] < 0.01
     assert "rho" in found.tables[0].rows.columns
     assert found.tables[0].rows["rho"].isna().all()
+
+
+PLUGIN = """
+import benchbench as bb
+from tests.suites.test_bias_suite import Ours, Reads
+
+@bb.dataset("wards")
+def wards():
+    \"\"\"Data of a user.\"\"\"
+    return Ours()
+
+def biased():
+    return Reads(20).eval()
+
+def repaired():
+    return Reads(-0.01).eval()
+"""
+
+
+@pytest.mark.usefixtures("planted")
+def test_a_pair_is_judged_from_the_command_line(tmp_path: Path) -> None:
+    file, out = tmp_path / "wards.py", tmp_path / "run"
+    file.write_text(PLUGIN)
+    chosen = ["--models", f"{file}:biased,{file}:repaired", "--plugin", str(file), "--datasets", "wards"]
+    quick = ["--layers", "relu", "--methods", "gradcam", "--metrics", "sparseness", "--samples", "4", "--no-report"]
+    done = benchbench("run", "--suite", "bias", *chosen, *quick, "--out", out, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = bb.Run.load(out).answer()
+    assert found is not None
+    assert cell(found, "gradcam", "sees-repair")["score"] > 0.2
 
 
 def test_a_run_of_one_class_cannot_tell_for_from_against(tmp_path: Path) -> None:
