@@ -209,7 +209,7 @@ def truth_map(cue: Tensor, shown: Tensor, change: float) -> Tensor:
         >>> truth_map(torch.tensor([[True, False, False]]), torch.tensor([[False, True, False]]), 0.25)
         tensor([[0.2500, 0.7500, 0.0000]], dtype=torch.float64)
     """
-    return change * cue / cue.sum().double() + (1 - change) * shown / shown.sum().double()
+    return change * cue.double() / cue.sum() + (1 - change) * shown.double() / shown.sum()
 
 
 def _row(row: Mapping[Any, Any], change: float, share: float, area: float, chance: float) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
 import io
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,11 +18,13 @@ from torch import Tensor, nn
 import benchbench as bb
 from benchbench.datasets.builtin.cued import Cued, cued
 from benchbench.errors import BenchError
+from benchbench.maps.normalise import saliency
 from benchbench.models.bias_networks import bias_network
 from benchbench.results.suite_answer import SuiteAnswer
 from benchbench.suites.bias_verdicts import MAIN, extremes
 from benchbench.suites.bias_words import passes_all
-from benchbench.suites.cue_shares import TRUTH
+from benchbench.suites.cue_data import CuePair, cue_pair
+from benchbench.suites.cue_shares import TRUTH, _chance, cue_share
 
 from ..cli.commands import benchbench
 
@@ -251,9 +255,29 @@ def test_the_cuts_must_be_apart(tmp_path: Path) -> None:
         ours(Ours(), tmp_path / "run", suite={"name": "bias", "biased": 0.2, "unbiased": 0.3})
 
 
-def test_a_twin_of_another_size_is_left_out() -> None:
-    from benchbench.suites.cue_data import cue_pair
+def test_the_examples_are_true() -> None:
+    assert doctest.testmod(importlib.import_module("benchbench.suites.cue_shares")).failed == 0
 
+
+@pytest.mark.parametrize("size", [8, 32])
+def test_noise_stays_below_the_chance_in_nineteen_of_twenty(size: int) -> None:
+    """Of maps coarser than the image, and of its own size, where the quantile is a formula."""
+    cue = torch.zeros(32, 32, dtype=torch.bool)
+    cue[4:12, 20:28] = True
+    image = torch.zeros(3, 32, 32)
+    chance = _chance(CuePair(image, image, cue, None, None), torch.Size((size, size)), "seed")
+    noise = torch.rand(600, size, size, generator=torch.Generator().manual_seed(0))
+    below = [cue_share(heights, cue) <= chance for heights in saliency(noise, (32, 32))]
+    assert 0.9 < np.mean(below) < 0.985
+
+
+def test_a_map_without_mass_has_the_area_of_the_cue() -> None:
+    cue = torch.tensor([[True, False], [False, False]])
+    assert cue_share(torch.zeros(2, 2), cue) == 0.25
+    assert cue_share(torch.tensor([[3.0, 1.0], [0.0, 0.0]]), cue) == 0.75
+
+
+def test_a_twin_of_another_size_is_left_out() -> None:
     class Smaller(Cued):
         def cue_twin(self, index: int) -> bb.Sample:
             return bb.Sample("t", torch.zeros(3, 8, 8))
