@@ -99,7 +99,7 @@ def test_methods_find_what_they_need(specs: Mapping[str, ModelSpec], images: Ten
 
 
 def test_the_weights_are_small_and_all_are_loaded() -> None:
-    files = sorted(zoo.WEIGHTS.glob("*.safetensors"))
+    files = sorted(zoo.WEIGHTS.glob("zoo_*.safetensors"))
     assert [file.name for file in files] == sorted(f"zoo_{name}.safetensors" for name in NAMES)
     assert sum(file.stat().st_size for file in files) <= 6_000_000
 

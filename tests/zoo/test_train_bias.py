@@ -11,6 +11,7 @@ from safetensors import safe_open
 from benchbench.datasets.builtin.cued import cued
 from benchbench.models.bias_networks import RHOS, SEEDS, bias_architecture, bias_file, bias_header, bias_network
 from benchbench.models.preprocess import prepare
+from benchbench.models.zoo import WEIGHTS
 
 from . import bias_page
 from .scenes import as_input
@@ -73,8 +74,10 @@ def test_the_header_is_what_the_weights_reach() -> None:
         assert reliance == pytest.approx(float(facts["reliance"]), abs=0.12)
 
 
-def test_the_weights_are_small() -> None:
-    assert sum(bias_file(rho, seed).stat().st_size for rho in RHOS for seed in SEEDS) < 500_000
+def test_the_weights_are_small_and_all_are_loaded() -> None:
+    files = [bias_file(rho, seed) for rho in RHOS for seed in SEEDS]
+    assert sorted(files) == sorted(WEIGHTS.glob("bias_*.safetensors"))
+    assert sum(file.stat().st_size for file in files) < 500_000
 
 
 def test_the_page_says_what_the_weights_say() -> None:
