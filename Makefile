@@ -10,7 +10,7 @@ WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 
 GUARDED := embedded methods middle small metrics odd dense
 
-.PHONY: demo test lint types guard guard-update guard-run proof again bench pages zoo clean
+.PHONY: demo test lint types guard guard-update guard-run proof again bench pages zoo bias clean
 
 demo: $(DEMO)
 	$(BIN)/benchbench run
@@ -45,6 +45,10 @@ guard-update: guard-run
 zoo: $(STAMP)
 	$(BIN)/python -m tests.zoo.train
 	$(BIN)/python -m tests.zoo.random_labels
+
+# trains the twelve networks of the suite bias on the data set cued; writes benchbench/models/weights and a table of docs/suites/bias.md
+bias: $(STAMP)
+	$(BIN)/python -m tests.zoo.train_bias
 
 guard-run: $(STAMP)
 	@rm -rf runs/guard; mkdir -p runs/guard; printf '%s\n' $(GUARDED) | OMP_NUM_THREADS=1 xargs -P $(WORKERS) -I {} sh -c \

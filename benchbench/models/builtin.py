@@ -23,6 +23,7 @@ from . import efficientnet_lite as efficientnet_lite
 from . import random_labels as random_labels
 from . import segmentation as segmentation
 from . import timm_networks as timm_networks
+from .bias_networks import register as register_bias
 from .checkpoint import fit_checkpoint, install, read_checkpoint
 from .load import IMAGENET
 from .titles import torchvision_title
@@ -77,3 +78,4 @@ def _named(name: str) -> Callable[..., ModelSpec]:
 
 _register_torchvision()
 register_zoo()
+register_bias()

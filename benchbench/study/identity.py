@@ -41,6 +41,7 @@ NO_NUMBERS = (
         "models/load.py",
         "models/nearest_network.py",
         "models/random_labels.py",
+        "models/bias_networks.py",
         "models/segmentation.py",
         "models/timm_networks.py",
         "models/timm_titles.py",

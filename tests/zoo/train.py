@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -85,12 +86,19 @@ def make(name: str, training: Scenes, held_out: Scenes, schedule: Schedule, file
     return reached
 
 
-def trained(name: str, training: Scenes, schedule: Schedule) -> nn.Module:
-    """The architecture called ``name``, trained and in eval mode."""
+def trained(
+    name: str,
+    training: Scenes,
+    schedule: Schedule,
+    *,
+    build: Callable[[], nn.Module] | None = None,
+    seed: int = SEED,
+) -> nn.Module:
+    """The architecture called ``name``, or what ``build`` returns, trained and in eval mode."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(SEED)
-        network = ARCHITECTURES[name]().to(memory_format=torch.channels_last).train()
-        draws = torch.Generator().manual_seed(SEED)
+        torch.manual_seed(seed)
+        network = (build or ARCHITECTURES[name])().to(memory_format=torch.channels_last).train()
+        draws = torch.Generator().manual_seed(seed)
         steps = max(1, round(schedule.epochs * len(training.labels) / schedule.batch))
         optimizer = torch.optim.AdamW(network.parameters(), schedule.rate, weight_decay=schedule.decay)
         cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, schedule.rate, total_steps=steps + 1, pct_start=0.2)

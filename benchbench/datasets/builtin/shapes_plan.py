@@ -118,7 +118,12 @@ class Draws:
 def label_of(stream: str, index: int) -> int:
     """Each twelve scenes in a row have each class once, in a seeded order."""
     block, place = divmod(index, len(SHAPE_CLASSES))
-    return Draws(f"{stream}/labels/{block}").shuffled(range(len(SHAPE_CLASSES)))[place]
+    return block_labels(stream, block)[place]
+
+
+def block_labels(stream: str, block: int) -> list[int]:
+    """The class indices of a block of twelve scenes in a row."""
+    return Draws(f"{stream}/labels/{block}").shuffled(range(len(SHAPE_CLASSES)))
 
 
 def plan(stream: str, index: int, recipe: Recipe) -> Scene:
