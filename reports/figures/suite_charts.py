@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import cycle
 from typing import Any
 
 import matplotlib as mpl
@@ -32,13 +31,15 @@ from .style import INK, STYLE, Look, Picture, grid, label, legend, looks, pictur
 
 MOST_PANELS = 12
 MOST_IN_ROW = 3
+MOST_LEVEL = 3  # words along x that are not turned
+ROOM = 12  # entries of a legend that take as much room as turned words
 BAR = 0.8  # of the room between two words that bars take
 PATTERNS = ("", "/", "x", ".", "-", "+", "|", "\\")  # of bars, in Plotly's and matplotlib's words alike
 DIGITS = 3  # of a number in a hover
 
 
 @dataclass(frozen=True)
-class Trace:
+class SuiteTrace:
     """The points of one series in one panel; ``low`` and ``high`` are NaN without an interval."""
 
     series: str
@@ -49,7 +50,7 @@ class Trace:
 
 
 @dataclass(frozen=True)
-class Drawing:
+class ChartDrawing:
     """What a chart draws.
 
     Attributes:
@@ -63,7 +64,7 @@ class Drawing:
     y_title: str
     words: tuple[str, ...]
     series: tuple[str, ...]
-    panels: tuple[tuple[str, tuple[Trace, ...]], ...]
+    panels: tuple[tuple[str, tuple[SuiteTrace, ...]], ...]
     left_out: int
     alone: bool
 
@@ -89,7 +90,7 @@ def drawn_charts(answer: SuiteAnswer, look: Mapping[str, Look]) -> tuple[DrawnCh
     return tuple(_drawn(each, look) for each in drawings if each is not None)
 
 
-def drawing_of(chart: SuiteChart, table: SuiteTable) -> Drawing | None:
+def drawing_of(chart: SuiteChart, table: SuiteTable) -> ChartDrawing | None:
     """What a chart draws of its table; None where no row has a number."""
     rows = table.rows[pd.to_numeric(table.rows[chart.y], errors="coerce").notna()]
     if rows.empty:
@@ -105,16 +106,16 @@ def drawing_of(chart: SuiteChart, table: SuiteTable) -> Drawing | None:
     panels = tuple((str(title), tuple(_traces(chart, part, names))) for title, part in parts[:MOST_PANELS])
     alone = all(len({x for t in traces for x in t.x}) == sum(len(t.x) for t in traces) for _, traces in panels)
     titles = (str(table.headings.get(column, column)) for column in (chart.x, chart.y))
-    return Drawing(chart, *titles, words, names, panels, max(0, len(parts) - MOST_PANELS), alone)
+    return ChartDrawing(chart, *titles, words, names, panels, max(0, len(parts) - MOST_PANELS), alone)
 
 
-def _traces(chart: SuiteChart, rows: pd.DataFrame, names: Sequence[str]) -> Iterator[Trace]:
+def _traces(chart: SuiteChart, rows: pd.DataFrame, names: Sequence[str]) -> Iterator[SuiteTrace]:
     for name in names:
         part = rows[rows[chart.series].astype(str) == name]
         part = part.sort_values("_place", kind="stable") if chart.kind == "lines" else part
         if not part.empty:
             ends = (_numbers(part, chart.low), _numbers(part, chart.high))
-            yield Trace(name, _numbers(part, "_place"), _numbers(part, chart.y), *ends)
+            yield SuiteTrace(name, _numbers(part, "_place"), _numbers(part, chart.y), *ends)
 
 
 def _numbers(rows: pd.DataFrame, column: str) -> tuple[float, ...]:
@@ -123,24 +124,19 @@ def _numbers(rows: pd.DataFrame, column: str) -> tuple[float, ...]:
     return tuple(float(value) for value in pd.to_numeric(rows[column], errors="coerce").astype(float))
 
 
-def _drawn(drawing: Drawing, look: Mapping[str, Look]) -> DrawnChart:
+def _drawn(drawing: ChartDrawing, look: Mapping[str, Look]) -> DrawnChart:
     styles = {**looks([name for name in drawing.series if name not in look], []), **look}
     return DrawnChart(drawing.chart, _live(drawing, styles), _still(drawing, styles), drawing.left_out)
 
 
-def _live(drawing: Drawing, look: Mapping[str, Look]) -> Chart:
+def _live(drawing: ChartDrawing, look: Mapping[str, Look]) -> Chart:
     bars = drawing.chart.kind == "bars"
-    patterns = dict(zip(drawing.series, cycle(PATTERNS), strict=False))
     lines: list[Json] = []
     for panel, (_, traces) in enumerate(drawing.panels):
         for place, trace in enumerate(traces):
             shift = 0.0 if bars else _beside(drawing, place, len(traces))
             line = {**place_of(drawing.series.index(trace.series), panel), **_points(drawing, trace, shift)}
-            if bars:
-                pattern = {"shape": patterns[trace.series], "solidity": 0.25}
-                colour = look[trace.series].colour
-                line |= {"type": "bar", "offsetgroup": trace.series, "marker": {"color": colour, "pattern": pattern}}
-            lines.append(line)
+            lines.append({**line, **_marker(drawing, trace.series, look[trace.series])})
     axes: list[Panel] = [(plotly_text(title), *_axes(drawing)) for title, _ in drawing.panels]
     layout = {**panel_layout(axes), **({"barmode": "overlay" if drawing.alone else "group"} if bars else {})}
     series = tuple(series_of(name, look[name], drawing.chart.kind == "lines") for name in drawing.series)
@@ -148,7 +144,22 @@ def _live(drawing: Drawing, look: Mapping[str, Look]) -> Chart:
     return Chart(series, (view,), columns=min(MOST_IN_ROW, len(drawing.panels)))
 
 
-def _points(drawing: Drawing, trace: Trace, shift: float) -> Json:
+def _marker(drawing: ChartDrawing, name: str, look: Look) -> Json:
+    """What a series' traces have in place of the marker that all charts share: bars, and points that are all drawn."""
+    if drawing.chart.kind == "lines":
+        return {}
+    if drawing.chart.kind == "points":
+        return {"marker": {**series_of(name, look, joined=False).json["marker"], "maxdisplayed": 0}}
+    pattern = {"shape": _pattern(drawing, name), "fillmode": "overlay", "fgcolor": "#ffffff", "solidity": 0.2}
+    group = {} if drawing.alone else {"offsetgroup": name}
+    return {"type": "bar", **group, "marker": {"color": look.colour, "pattern": pattern}}
+
+
+def _pattern(drawing: ChartDrawing, name: str) -> str:
+    return PATTERNS[drawing.series.index(name) % len(PATTERNS)]
+
+
+def _points(drawing: ChartDrawing, trace: SuiteTrace, shift: float) -> Json:
     """The points of a trace, with their intervals as bars and in the hover."""
     digits = DIGITS
     at = "%{text}" if drawing.words else hover_number("x", digits)
@@ -167,7 +178,7 @@ def _points(drawing: Drawing, trace: Trace, shift: float) -> Json:
     return {**points, **bar, **interval(rounded_ends, digits, hover)}
 
 
-def _axes(drawing: Drawing) -> tuple[Json, Json]:
+def _axes(drawing: ChartDrawing) -> tuple[Json, Json]:
     ticks: Json = {}
     if drawing.words:
         labels = [plotly_text(short(word, 24)) for word in drawing.words]
@@ -176,15 +187,16 @@ def _axes(drawing: Drawing) -> tuple[Json, Json]:
     return {"title": {"text": plotly_text(drawing.x_title)}, **ticks}, y
 
 
-def _beside(drawing: Drawing, place: int, count: int) -> float:
+def _beside(drawing: ChartDrawing, place: int, count: int) -> float:
     """How far a series stands from its word, so that intervals do not cover each other."""
     return (place - (count - 1) / 2) * min(0.06, 0.5 / count) if drawing.words else 0.0
 
 
-def _still(drawing: Drawing, look: Mapping[str, Look]) -> Picture:
+def _still(drawing: ChartDrawing, look: Mapping[str, Look]) -> Picture:
     bars = drawing.chart.kind == "bars"
     with mpl.rc_context(STYLE):
-        figure, axes = grid(len(drawing.panels), most=MOST_IN_ROW, entries=len(drawing.series))
+        room = 0 if len(drawing.words) <= MOST_LEVEL else ROOM
+        figure, axes = grid(len(drawing.panels), most=MOST_IN_ROW, entries=len(drawing.series) + room)
         for axis, (title, traces) in zip(axes, drawing.panels, strict=True):
             for place, trace in enumerate(traces):
                 (_bars if bars else _marks)(axis, drawing, trace, place, len(traces), look[trace.series])
@@ -203,7 +215,7 @@ def _still(drawing: Drawing, look: Mapping[str, Look]) -> Picture:
         return picture(figure, drawing.chart.caption)
 
 
-def _marks(axis: Axes, drawing: Drawing, trace: Trace, place: int, count: int, look: Look) -> None:
+def _marks(axis: Axes, drawing: ChartDrawing, trace: SuiteTrace, place: int, count: int, look: Look) -> None:
     x = [value + _beside(drawing, place, count) for value in trace.x]
     joined = drawing.chart.kind == "lines"
     axis.plot(
@@ -218,19 +230,18 @@ def _marks(axis: Axes, drawing: Drawing, trace: Trace, place: int, count: int, l
     axis.vlines(x, trace.low, trace.high, color=look.colour, linewidth=0.8, alpha=0.6)
 
 
-def _bars(axis: Axes, drawing: Drawing, trace: Trace, place: int, count: int, look: Look) -> None:
+def _bars(axis: Axes, drawing: ChartDrawing, trace: SuiteTrace, place: int, count: int, look: Look) -> None:
     wide = BAR if drawing.alone else BAR / count
     x = [value + (0.0 if drawing.alone else (place - (count - 1) / 2) * wide) for value in trace.x]
     axis.bar(x, trace.y, wide, **_face(drawing, trace.series, look))
     axis.vlines(x, trace.low, trace.high, color=INK, linewidth=0.8)
 
 
-def _face(drawing: Drawing, name: str, look: Look) -> dict[str, Any]:
-    pattern = PATTERNS[drawing.series.index(name) % len(PATTERNS)]
-    return {"facecolor": look.colour, "hatch": pattern * 2, "edgecolor": "white", "linewidth": 0}
+def _face(drawing: ChartDrawing, name: str, look: Look) -> dict[str, Any]:
+    return {"facecolor": look.colour, "hatch": _pattern(drawing, name) * 2, "edgecolor": "white", "linewidth": 0}
 
 
-def _bar_legend(figure: Any, drawing: Drawing, look: Mapping[str, Look]) -> None:
+def _bar_legend(figure: Any, drawing: ChartDrawing, look: Mapping[str, Look]) -> None:
     titles = {name: short(name) + (" (control)" if look[name].control else "") for name in drawing.series}
     handles = [Patch(label=titles[name], **_face(drawing, name, look[name])) for name in drawing.series]
     figure.legend(handles=handles, loc="lower center", ncols=min(4, len(handles)), frameon=False)

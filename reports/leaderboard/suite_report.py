@@ -110,6 +110,11 @@ class VerdictTable:
         return tuple(line for line in self.lines if line.control)
 
     @cached_property
+    def exact(self) -> bool:
+        """Whether no score has an interval."""
+        return not any(cell.interval for line in self.lines for cell in line.cells)
+
+    @cached_property
     def lost(self) -> tuple[SharedReason, ...]:
         """Why scores are missing, each reason once, the most frequent first."""
         return tuple(sorted(self._reasons(scored=False), key=lambda each: (each.verdict != FAILED, -each.cells)))

@@ -30,6 +30,7 @@ NAME = 18  # columns for the methods' names, which fold
 HEADING = 12  # of a question's title, which folds
 SPACE = 2
 MOST_LINES = 34  # of tables, but for the first
+FEWEST_METHODS = 8
 MOST_FINDINGS = 3
 MOST_REASONS = 3
 STYLES = {PASSES: "bold green", FAILS: "red", FAILED: "red"}
@@ -63,21 +64,25 @@ class SuiteOverview:
         """The tables that fit into a few lines; the first always."""
         used = 0
         for table in self.report.tables:
-            lines = self._lines(table)
-            pieces = list(_side_by_side(table, lines, width, self.verbose))
-            used += len(pieces) * (len(lines) + 1 + _height(_headings(table)))
+            used += self._pieces(table, width) * (len(self._lines(table, width)) + 1 + _height(_headings(table)))
             if used > MOST_LINES and table is not self.report.tables[0] and not self.verbose:
                 return
             yield table
 
-    def _lines(self, table: VerdictTable) -> list[VerdictLine]:
-        methods = table.methods if self.verbose else table.methods[:MOST_METHODS]
-        return [*methods, *table.controls]
+    def _pieces(self, table: VerdictTable, width: int) -> int:
+        """How many tables below each other the questions need."""
+        return len(list(_side_by_side(table, table.lines, width, self.verbose)))
+
+    def _lines(self, table: VerdictTable, width: int) -> list[VerdictLine]:
+        """The methods and controls that are shown: fewer where the questions need several tables."""
+        room = MOST_LINES // max(1, self._pieces(table, width)) - 1 - _height(_headings(table)) - len(table.controls)
+        most = max(FEWEST_METHODS, min(MOST_METHODS, room))
+        return list(table.lines) if self.verbose else [*table.methods[:most], *table.controls]
 
     def _table(self, table: VerdictTable, width: int) -> Iterator[RenderableType]:
         if table.title:
             yield Text(one_line(table.title), style="bold")
-        lines = self._lines(table)
+        lines = self._lines(table, width)
         for some in _side_by_side(table, lines, width, self.verbose):
             yield _drawn(table, lines, some, self.verbose)
         yield from _left(len(table.lines) - len(lines), "more method")
