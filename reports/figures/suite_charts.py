@@ -100,18 +100,19 @@ def drawing_of(chart: SuiteChart, table: SuiteTable) -> ChartDrawing | None:
     words = () if numeric and chart.kind != "bars" else tuple(dict.fromkeys(map(str, rows[chart.x])))
     at = {word: place for place, word in enumerate(words)}
     places = rows[chart.x].astype(str).map(at) if words else pd.to_numeric(rows[chart.x])
-    rows = rows.assign(_place=places.astype(float))
-    names = tuple(dict.fromkeys(rows[chart.series].astype(str)))
+    series = rows[chart.series].astype(str) if chart.series else chart.title  # without series, all rows are one
+    rows = rows.assign(_place=places.astype(float), _series=series)
+    names = tuple(dict.fromkeys(rows["_series"]))
     parts = [("", rows)] if not chart.panels else list(rows.groupby(rows[chart.panels].astype(str), sort=False))
     panels = tuple((str(title), tuple(_traces(chart, part, names))) for title, part in parts[:MOST_PANELS])
     alone = all(len({x for t in traces for x in t.x}) == sum(len(t.x) for t in traces) for _, traces in panels)
-    titles = (str(table.headings.get(column, column)) for column in (chart.x, chart.y))
-    return ChartDrawing(chart, *titles, words, names, panels, max(0, len(parts) - MOST_PANELS), alone)
+    x_title, y_title = (str(table.headings.get(column, column)) for column in (chart.x, chart.y))
+    return ChartDrawing(chart, x_title, y_title, words, names, panels, max(0, len(parts) - MOST_PANELS), alone)
 
 
 def _traces(chart: SuiteChart, rows: pd.DataFrame, names: Sequence[str]) -> Iterator[SuiteTrace]:
     for name in names:
-        part = rows[rows[chart.series].astype(str) == name]
+        part = rows[rows["_series"] == name]
         part = part.sort_values("_place", kind="stable") if chart.kind == "lines" else part
         if not part.empty:
             ends = (_numbers(part, chart.low), _numbers(part, chart.high))

@@ -174,7 +174,7 @@ class SuiteReport:
 
     def _table(self, setting: tuple[str, ...], rows: pd.DataFrame) -> VerdictTable:
         asked = tuple(each for each in self.answer.questions if (rows["question"] == each.name).any())
-        cells = {}
+        cells: dict[tuple[str, str], VerdictCell] = {}
         for question in asked:
             part = rows[rows["question"] == question.name]
             digits = _digits(question, part["score"])

@@ -203,7 +203,8 @@ def test_every_download_of_the_page_has_its_buttons(asked: Record) -> None:
 def test_a_page_depends_on_the_words_and_files_of_the_answer(asked: Record) -> None:
     suite, files = asked.info["suite"], asked.info["files"]
     keys = {page_key(asked), page_key(replace(asked, info={key: v for key, v in asked.info.items() if key != "suite"}))}
-    for change in ({"sentence": "Other."}, {"key": "1" * 64}, {"title": "Other"}, {"findings": []}):
+    changes: list[dict[str, Any]] = [{"sentence": "Other."}, {"key": "1" * 64}, {"title": "Other"}, {"findings": []}]
+    for change in changes:
         keys.add(page_key(replace(asked, info={**asked.info, "suite": {**suite, **change}})))
     for name in ("suite/verdicts.parquet", "suite/shares.parquet", "suite/sheet.png"):
         assert name in files
@@ -366,3 +367,11 @@ def test_a_chart_without_numbers_is_not_drawn() -> None:
     rows = pd.DataFrame({"method": ["a"], "x": [1], "y": [float("nan")]})
     table = SuiteTable("t", "T", "", rows, {"x": "X"})
     assert drawing_of(SuiteChart("c", "C", "C", "t", "lines", "x", "y"), table) is None
+
+
+def test_a_chart_without_series_is_one() -> None:
+    table = SuiteTable("t", "T", "", pd.DataFrame({"x": [2, 1], "y": [0.5, 0.25]}), {})
+    drawn = drawing_of(SuiteChart("c", "C", "C", "t", "lines", "x", "y", series=""), table)
+    assert drawn is not None
+    assert drawn.series == ("C",)
+    assert (drawn.panels[0][1][0].x, drawn.panels[0][1][0].y) == ((1, 2), (0.25, 0.5))
