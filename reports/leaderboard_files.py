@@ -6,15 +6,19 @@ import hashlib
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+import pandas as pd
+
 from ..errors import BenchError, nearest
 from ..files import publish
 from .escape import csv
 from .latex import leaderboard as latex
 from .latex.bibliography import bibliography
+from .latex.suite_table import suite_latex
 from .leaderboard.display_names import with_ids
 from .leaderboard.marks import Marked
 from .leaderboard.selected import selected
 from .markdown import markdown_table
+from .suite_files import suite_files, suite_markdown, with_verdicts, write_suite_files
 from .table_options import TableOptions
 
 Format: TypeAlias = Literal["latex", "markdown", "csv"]
@@ -22,10 +26,11 @@ SUFFIXES: dict[Format, str] = {"csv": "csv", "markdown": "md", "latex": "tex"}
 
 
 def render_table(marked: Marked, format: str, options: TableOptions | None = None) -> str:
-    """The run's leaderboard as text.
+    """The run's leaderboard as text; before it, of a run of a suite, the suite's verdicts.
 
     ``csv`` is the tidy table of ``Run.leaderboard`` at full precision, with its marks and the names of study files; the
-    others show display names, and numbers rounded by the size of the intervals.
+    others show display names, and numbers rounded by the size of the intervals. In the CSV a suite's verdicts are rows
+    of the kind ``suite``.
 
     Args:
         options: what the table shows, and where; all in the default layout, if not given.
@@ -40,12 +45,23 @@ def render_table(marked: Marked, format: str, options: TableOptions | None = Non
         )
     options.refuse_for(format)
     shown = selected(marked, options.selection) if options.selection.options else marked
+    suite = shown.board.suite
     if format == "csv":
-        return csv(with_ids(shown.table(), shown.board.record.info))
+        return csv(with_verdicts(_tidy(shown), suite))
+    verdicts = (suite_markdown(suite) if format == "markdown" else suite_latex(suite)) if suite else ""
+    return "\n".join(filter(None, [verdicts, _leaderboard(shown, format, options)]))
+
+
+def _tidy(marked: Marked) -> pd.DataFrame:
+    return with_ids(marked.table(), marked.board.record.info)
+
+
+def _leaderboard(marked: Marked, format: str, options: TableOptions) -> str:
+    """The leaderboard alone, as Markdown or LaTeX."""
     rows, columns, rank = options.rows, options.columns, options.rank
     if format == "markdown":
-        return markdown_table(shown, options.spread, rows, columns, rank)
-    return latex.render(shown, options.style, options.spread, rows=rows, columns=columns, rank=rank, cite=options.cite)
+        return markdown_table(marked, options.spread, rows, columns, rank)
+    return latex.render(marked, options.style, options.spread, rows=rows, columns=columns, rank=rank, cite=options.cite)
 
 
 def references(marked: Marked, options: TableOptions | None = None) -> str:
@@ -59,27 +75,29 @@ TABLES = ("leaderboard.csv", "leaderboard.md", "leaderboard.tex", "compact.tex",
 
 
 def tables_digest(folder: Path) -> str:
-    """Of the tables of a run as they are in the folder; empty where one of them is absent or a link."""
-    paths = [folder / name for name in TABLES]
+    """Of the tables of a run as they are in the folder, and their names; empty where one is absent or a link."""
+    paths = [*(folder / name for name in TABLES), *suite_files(folder)]
     if not all(path.is_file() and not path.is_symlink() for path in paths):
         return ""
-    return hashlib.sha256(b"".join(hashlib.sha256(path.read_bytes()).digest() for path in paths)).hexdigest()
+    parts = (path.name.encode() + hashlib.sha256(path.read_bytes()).digest() for path in paths)
+    return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
 def write_tables(marked: Marked, folder: Path) -> list[Path]:
     """Write the tables of a run into the folder; returns their paths.
 
     leaderboard.csv, .md and .tex, compact.tex, supplementary.tex, and references.bib with the papers of all methods
-    and metrics.
+    and metrics; of a run of a suite, its verdicts and tables too.
     """
     folder.mkdir(parents=True, exist_ok=True)
     even = selected(marked)
     texts = (
-        render_table(marked, "csv"),
-        render_table(marked, "markdown"),
-        render_table(even, "latex"),
-        render_table(even, "latex", TableOptions("compact")),
-        render_table(marked, "latex", TableOptions("supplementary")),
+        csv(_tidy(marked)),
+        _leaderboard(marked, "markdown", TableOptions()),
+        _leaderboard(even, "latex", TableOptions()),
+        _leaderboard(even, "latex", TableOptions("compact")),
+        _leaderboard(marked, "latex", TableOptions("supplementary")),
         references(marked),
     )
-    return [publish(folder / name, text) for name, text in zip(TABLES, texts, strict=True)]
+    written = [publish(folder / name, text) for name, text in zip(TABLES, texts, strict=True)]
+    return [*written, *write_suite_files(marked.board.suite, folder)]

@@ -17,7 +17,6 @@ from ..reports.html import document
 from ..reports.html.refresh import refresh
 from ..results.disturbance_scores import read_trials
 from ..results.record import Record, with_network_rows, with_network_table
-from ..results.suite_answer import SuiteAnswer, load_answer
 from ..stats import (
     Bands,
     by_group,
@@ -205,14 +204,6 @@ class Run(RunContents):
         """
         return self.record.seeds
 
-    def answer(self) -> SuiteAnswer | None:
-        """What the run's suite found out: a sentence, verdicts, tables and pictures; None in a run without a suite.
-
-        Raises:
-            BenchError: a file of the answer is not what the run wrote.
-        """
-        return load_answer(self.record)
-
     def decay(self) -> pd.DataFrame:
         """Whether each metric falls as maps are blended with noise: the run's methods ``noised`` at several shares.
 
@@ -253,6 +244,8 @@ class Run(RunContents):
 
     def to_latex(self, style: str = "full", spread: str = "auto", **shown: Unpack[Shown]) -> str:
         """The leaderboard for a paper: booktabs tables that stay within the page, and a paragraph on the statistics.
+
+        Before it, of a run of a suite, a table of the suite's verdicts; a choice of ``metrics`` leaves it out.
 
         Args:
             style: ``full``, ``compact`` (the settings side by side, means and marks) or ``supplementary`` (every

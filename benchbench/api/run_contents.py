@@ -14,9 +14,14 @@ from ..reports.html.notebook import notebook
 from ..reports.leaderboard.board import Board
 from ..reports.leaderboard.marks import Marked
 from ..reports.leaderboard.short_answer import description
+from ..reports.leaderboard.suite_report import verdict_matrix
 from ..reports.leaderboard.verdicts import Verdicts
+from ..reports.rendering import rendered
 from ..reports.terminal.overview import Overview
+from ..reports.terminal.verdicts import SuiteOverview
 from ..results.record import Record
+from ..results.schema import typed
+from ..results.suite_answer import VERDICTS, SuiteAnswer, load_answer
 from .leaderboard_views import of_metrics, pivoted
 from .stored_maps import StoredMaps, stored_maps
 
@@ -107,6 +112,35 @@ class RunContents:
             self.record, {"method": method, "sample": sample, "model": model, "dataset": dataset, "layer": layer}
         )
 
+    def answer(self) -> SuiteAnswer | None:
+        """What the run's suite found out: a sentence, verdicts, tables and pictures; None in a run without a suite.
+
+        Raises:
+            BenchError: a file of the answer is not what the run wrote.
+        """
+        return load_answer(self.record)
+
+    def verdicts(self, wide: bool = False) -> pd.DataFrame:
+        """The verdicts of the run's suite, under the names of study files; no rows in a run without an answer.
+
+        Args:
+            wide: a row per setting and method, and for each question a column of verdicts: ``passes``, ``fails``,
+                ``not clear``, ``failed`` or ``not applicable``.
+
+        Returns:
+            The columns of ``benchbench.results.suite_answer.VERDICTS``: a row per question, setting and method, with
+            the ``score``, its 95 % interval (``low``, ``high``), whether the method ``passes``, and the ``reason``.
+
+        Raises:
+            BenchError: a file of the answer is not what the run wrote.
+        """
+        answer = self.answer()
+        rows = typed(pd.DataFrame(), VERDICTS) if answer is None else answer.verdicts
+        if not wide:
+            return rows
+        questions = [question.name for question in answer.questions] if answer else []
+        return verdict_matrix(rows, questions)
+
     def printed(self, *, verbose: bool = False) -> RenderableType:
         """What ``benchbench run`` shows at its end, for rich to print in the width of its console.
 
@@ -117,12 +151,14 @@ class RunContents:
         return Overview(self._marked, verbose)
 
     def __str__(self) -> str:
-        """What was run, which method is best, what failed, and the folder."""
-        return "\n".join([*map(one_line, description(self._marked)), f"Folder: {self.folder}"])
+        """What was run, which method is best, what failed, and the folder; first the answer of a run's suite."""
+        suite = self._marked.board.suite
+        answered = [rendered(SuiteOverview(suite)).rstrip(), ""] if suite else []
+        return "\n".join([*answered, *map(one_line, description(self._marked)), f"Folder: {self.folder}"])
 
     def __repr__(self) -> str:
         return f"Run.load({str(self.folder)!r})"
 
     def _repr_html_(self) -> str:
-        """In a notebook: the answer and one table, without any script."""
+        """In a notebook: the answer and one table, without any script; of a run of a suite its verdicts first."""
         return notebook(self._marked)

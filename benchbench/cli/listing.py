@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .output import screen
 
 if TYPE_CHECKING:
-    from ..registry import MetricPlugin, Parameter, Plugin
+    from ..registry import MetricPlugin, Parameter, Plugin, SuitePlugin
     from ..registry.registry import Group
 
 
@@ -30,7 +30,7 @@ def entry(plugin: Plugin) -> dict[str, Any]:
             value = getattr(plugin, trait)
             fields[trait] = sorted(value) if isinstance(value, frozenset) else value
     if isinstance(plugin, SuitePlugin):
-        fields["keys"] = dict(plugin.keys_of({p.name: p.default for p in plugin.parameters.values()}))
+        fields["keys"] = _keys(plugin)
     if isinstance(plugin, MetricPlugin):
         fields["protocols"] = dict(plugin.protocols)
         fields["readings"] = {name: _reading(plugin, params) for name, params in plugin.protocols.items()}
@@ -42,6 +42,14 @@ def entry(plugin: Plugin) -> dict[str, Any]:
 
             fields["forwards_per_map"], fields["forwards_per_image"] = forwards(plugin.probes(**plugin.bind({})))
     return fields
+
+
+def _keys(plugin: SuitePlugin) -> dict[str, Any]:
+    """The keys of a suite under its default parameters; none where a parameter that it needs has no default."""
+    parameters = plugin.parameters.values()
+    if callable(plugin.keys) and any(parameter.required for parameter in parameters):
+        return {}
+    return dict(plugin.keys_of({parameter.name: parameter.default for parameter in parameters}))
 
 
 def group_entry(group: Group) -> dict[str, Any]:
@@ -90,7 +98,19 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
 
 
 def _listed(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+    """A key's value as the command line writes it: ``gradcam, fusion:of=layercam``."""
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(_listed, value))
+    if isinstance(value, Mapping) and "name" in value:
+        return ":".join([str(value["name"]), *(f"{k}={_listed(v)}" for k, v in value.items() if k != "name")])
+    return ", ".join(f"{k}: {_listed(v)}" for k, v in value.items()) if isinstance(value, Mapping) else str(value)
+
+
+def _suite_lines(entry: Mapping[str, Any], params: str) -> list[str]:
+    """What ``--suite`` takes, and the keys of the study that it runs."""
+    run = f"benchbench run --suite {entry['name']}" + "".join(f":{key}=..." for key in entry["parameters"])
+    keys = [f"{key}: {_listed(value)}" for key, value in entry["keys"].items()]
+    return [run, f"parameters: {params}" if params else "", *keys]
 
 
 def show(entry: dict[str, Any]) -> None:
@@ -114,6 +134,6 @@ def show(entry: dict[str, Any]) -> None:
     shown = "" if entry["display_name"] == entry["name"] else f"{entry['display_name']}  "
     traits_line = (" · ".join(t for t in traits if t), "dim")
     console.print(Text.assemble((entry["name"], "bold"), "  ", shown, traits_line))
-    keys = [f"{key}: {_listed(value)}" for key, value in entry.get("keys", {}).items()]
-    for line in filter(None, [entry["summary"], entry.get("equation", ""), *_others(entry), params, *keys]):
+    lines = _suite_lines(entry, params) if "keys" in entry else [params]
+    for line in filter(None, [entry["summary"], entry.get("equation", ""), *_others(entry), *lines]):
         console.print(Padding(Text(line), (0, 0, 0, 4)))

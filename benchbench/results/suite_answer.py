@@ -183,16 +183,20 @@ def valid_verdicts(rows: pd.DataFrame, questions: tuple[Question, ...]) -> pd.Da
     return verdicts
 
 
-def store_answer(store: Store, answer: SuiteAnswer, key: str, info: Mapping[str, Any]) -> None:
+def store_answer(
+    store: Store, answer: SuiteAnswer, key: str, info: Mapping[str, Any], about: Mapping[str, str] | None = None
+) -> None:
     """Write an answer into a run's folder: its tables, its pictures, and its words into run.json.
 
     Args:
         key: a digest of all that the answer depends on, by which ``answer_key`` knows it again.
         info: run.json of the run.
+        about: the suite's ``title`` in reports, its ``summary`` and its ``paper``.
     """
     tables = {f"{FOLDER}/{table.name}.parquet": table.rows for table in answer.tables}
     pictures = {f"{FOLDER}/{picture.name}.png": picture.png for picture in answer.pictures}
     words = {
+        **(about or {}),
         "key": key,
         "sentence": answer.sentence,
         "findings": answer.findings,

@@ -47,7 +47,8 @@ def run_suite(study: StudySpec, folder: Path, progress: Progress, before: Mappin
         with no_exit(f"the suite {plugin.name}"):
             answer = plugin.function(study, folder, progress, **params)
         if answer is not None:
-            store_answer(Store(folder), answer, key, Record.load(folder).info)
+            about = {"title": plugin.display_name(params), "summary": plugin.summary, "paper": plugin.paper}
+            store_answer(Store(folder), answer, key, Record.load(folder).info, about)
 
 
 def _key(study: StudySpec, info: Mapping[str, Any]) -> str:

@@ -34,7 +34,7 @@ SCRIPTS = (
 # narrow screens and paper come last: they overrule the others
 STYLES = (
     "base.css", "answer.css", "board.css", "selector.css", "charts.css", "points.css", "compared.css", "gallery.css",
-    "every.css", "paper.css", "narrow.css", "print.css",
+    "every.css", "paper.css", "suite.css", "narrow.css", "print.css",
 )  # fmt: skip
 MOST = 15_000_000  # bytes of a page
 _SLOT = "<!-- the gallery, of what is left of the page -->"  # no foreign text has a "<" in the page

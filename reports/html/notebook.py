@@ -11,18 +11,55 @@ from ..leaderboard.family_legend import MOST_METHODS, PARTIAL, SANITY, hidden, l
 from ..leaderboard.family_tables import FamilyCell, FamilyColumn, FamilyRow, FamilyTable, family_tables
 from ..leaderboard.marks import DAGGER, Marked
 from ..leaderboard.short_answer import accuracy, answer, first_failure, missing
+from ..leaderboard.suite_report import LEGEND, PASSES, SuiteReport, VerdictCell, VerdictLine, VerdictTable, short_titles
 from ..leaderboard.summary import loud
 
 MOST_WARNINGS = 3
+MOST_VERDICTS = 3  # settings of a suite
 
 
 def notebook(marked: Marked) -> str:
-    """The answer, one table of the methods under all metrics, and what a reader of the table must know."""
+    """The answer, one table of the methods under all metrics, and what a reader of the table must know.
+
+    Of a run of a suite, its sentence and its verdicts stand first.
+    """
     tables = family_tables(marked)
     first, *others = answer(marked)
     answered = [f"<p><b>{_text(first)}</b></p>", *(f"<p>{_text(sentence)}</p>" for sentence in others)]
     notes = [f"<small>{_text(text)}</small>" for text in _notes(marked, tables)]
-    return "\n".join(["<div>", *answered, _table(marked, tables), f"<p>{'<br>'.join(notes)}</p>", "</div>"])
+    suite = list(_suite(marked.board.suite)) if marked.board.suite else []
+    return "\n".join(["<div>", *suite, *answered, _table(marked, tables), f"<p>{'<br>'.join(notes)}</p>", "</div>"])
+
+
+def _suite(report: SuiteReport) -> Iterator[str]:
+    """The sentence, and the verdicts of the first settings."""
+    yield f"<p><b>{_text(report.answer.sentence)}</b></p>"
+    yield from map(_verdicts, report.tables[:MOST_VERDICTS])
+    left = len(report.tables) - MOST_VERDICTS
+    notes = [LEGEND, f"{plural(left, 'more setting')}: see the report" if left > 0 else ""]
+    yield "".join(f"<p><small>{_text(text)}</small></p>" for text in notes if text)
+
+
+def _verdicts(table: VerdictTable) -> str:
+    heads = "".join(f"<th>{_text(title)}</th>" for title in short_titles(table.questions))
+    left = len(table.methods) - MOST_METHODS
+    lines = [*table.methods[:MOST_METHODS], *table.controls]
+    rows = "\n".join(map(_verdict_row, lines))
+    more = f"; {plural(left, 'more method')}: see the report" if left > 0 else ""
+    return (
+        f"<table><caption>{_text(f'Verdicts of the suite {table.title}{more}')}</caption>\n"
+        f"<thead><tr><th>method</th>{heads}</tr></thead>\n<tbody>\n{rows}\n</tbody></table>"
+    )
+
+
+def _verdict_row(line: VerdictLine) -> str:
+    name = f"<i>{_text(line.method)}</i>" if line.control else _text(line.method)
+    return f"<tr><td>{name}</td>{''.join(f'<td>{_verdict(cell)}</td>' for cell in line.cells)}</tr>"
+
+
+def _verdict(cell: VerdictCell) -> str:
+    text = f"<b>{_text(cell.short)}</b>" if cell.verdict == PASSES else _text(cell.short)
+    return f"{text} <small>{_text(cell.interval)}</small>" if cell.interval else text
 
 
 def _table(marked: Marked, tables: Sequence[FamilyTable]) -> str:

@@ -28,6 +28,7 @@ from .seed_tables import SeedTable, seed_tables
 from .selector import Filter, families_offered, family_of, filters
 from .significance import Decided, PairMap
 from .strips import Strips
+from .suite_section import SuiteSection, suite_section
 
 MOST_ROWS = 4_000  # of the long table
 
@@ -149,6 +150,7 @@ class Page:
     def downloads(self) -> dict[str, dict[str, str]]:
         depths, agreements = [each.depth for each in self.depths], [each.agreement for each in self.agreements]
         files = downloads(self.marked, self.decided, depths, agreements, self.groups)
+        files |= self.suite.downloads if self.suite else {}
         bibtex = self.paper.bibtex
         return files | ({"bibtex": {"name": "benchbench-references", "bib": bibtex}} if bibtex else {})
 
@@ -160,6 +162,10 @@ class Page:
     def opening(self) -> Opening:
         """What the page says first: the answer and the findings."""
         return Opening(self.marked, self._look)
+
+    @cached_property
+    def suite(self) -> SuiteSection | None:
+        return suite_section(self.board, self._look)
 
     def protocol(self, metric: Metric) -> str:
         """The protocol's parameters in words, for a tooltip."""
@@ -175,6 +181,7 @@ class Page:
         """The sections that the page has: their ids and names."""
         sections = (
             ("answer", "Answer", True),
+            ("suite", f"Suite: {self.suite.report.title}" if self.suite else "", bool(self.suite)),
             ("findings", "Findings", True),
             ("leaderboard", "Leaderboard", True),
             ("verdict", "Significance", bool(self.decided.contests)),

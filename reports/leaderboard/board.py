@@ -33,6 +33,7 @@ from .blocks import Cell as Cell
 from .blocks import Metric as Metric
 from .blocks import Row as Row
 from .footnotes import Notes, why
+from .suite_report import SuiteReport, suite_report
 
 BLOCK = ["model", "dataset", "layer"]
 
@@ -150,6 +151,11 @@ class Board:
     def incomparable(self) -> frozenset[int]:
         """Rows of the tidy table whose mean is over other images than their rivals'."""
         return frozenset(place for contest in self.contests for place in contest.incomparable)
+
+    @cached_property
+    def suite(self) -> SuiteReport | None:
+        """What the run's suite found out; None where the run has no such answer."""
+        return suite_report(self.record, self.controls)
 
     def of(self, kind: str = QUALITY) -> tuple[Metric, ...]:
         return tuple(metric for metric in self.metrics if metric.kind == kind)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
 from ...results.record import Record
+from ...results.suite_answer import SuiteAnswer
 
 _KINDS = {"methods": "method", "models": "model", "datasets": "dataset"}  # of run.json, and the column of the tables
 _PLACE = {"models": "model", "datasets": "dataset"}
@@ -89,6 +90,22 @@ def _by_name(values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, A
 def _table(table: pd.DataFrame, names: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
     columns = {column: names[kind] for kind, column in _KINDS.items() if column in table}
     return table.assign(**{column: table[column].replace(named) for column, named in columns.items()})
+
+
+def displayed_answer(answer: SuiteAnswer, info: Mapping[str, Any]) -> SuiteAnswer:
+    """A suite's answer whose verdicts and tables have display names.
+
+    The answer stays as it is where the suite has a method or network of its own under another's display name.
+
+    Args:
+        info: run.json of a displayed record.
+    """
+    names = {kind: {entry.get("id", entry["name"]): entry["name"] for entry in info[kind]} for kind in _KINDS}
+    own = {kind: set(answer.verdicts[column]) - set(names[kind]) for kind, column in _KINDS.items()}
+    if any(own[kind] & set(names[kind].values()) for kind in _KINDS):
+        return answer
+    tables = tuple(replace(table, rows=_table(table.rows, names)) for table in answer.tables)
+    return replace(answer, verdicts=_table(answer.verdicts, names), tables=tables)
 
 
 def with_ids(table: pd.DataFrame, info: Mapping[str, Any]) -> pd.DataFrame:

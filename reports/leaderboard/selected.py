@@ -13,7 +13,8 @@ from ...results.record import Record
 from ...stats import CONTEST, standard_errors
 from .board import Board, column_decimals
 from .marks import Marked
-from .selection import RunSelection, Selection, chosen
+from .selection import COLUMNS, RunSelection, Selection, chosen
+from .suite_report import SuiteReport
 from .verdicts import Verdicts
 
 
@@ -68,6 +69,15 @@ class SelectedBoard(Board):
     def tidy(self) -> pd.DataFrame:
         """The part of the whole leaderboard, in the selection's order."""
         return self.choice.taken(self.whole.tidy, sort=True).reset_index(drop=True)
+
+    @cached_property
+    def suite(self) -> SuiteReport | None:
+        """The suite's verdicts on what the selection shows; None where it chooses among the metrics."""
+        whole = self.whole.suite
+        if whole is None or len(self.choice.metrics) < len(self.whole.metrics):
+            return None
+        known = {column: set(self.whole.tidy[column]) for column in COLUMNS.values()}
+        return whole.taken(known, {column: self.choice.shown[kind] for kind, column in COLUMNS.items()})
 
     @cached_property
     def gamed(self) -> dict[tuple[Any, ...], list[str]]:

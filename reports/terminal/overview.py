@@ -17,6 +17,7 @@ from ..leaderboard.short_answer import accuracy, answer, missing
 from ..leaderboard.summary import loud
 from .families import drawn
 from .full_tables import FullTables
+from .verdicts import SuiteOverview
 
 MOST_LINES = 4  # of warnings
 
@@ -24,6 +25,9 @@ MOST_LINES = 4  # of warnings
 @dataclass(frozen=True, eq=False)
 class Overview:
     """A run for rich to print, in the width of its console.
+
+    Of a run of a suite that answers, the answer stands in place of the leaderboard, which is its raw material: the
+    report and ``verbose`` have both.
 
     Args:
         verbose: every number with its interval, mean rank and letters, and every warning.
@@ -33,15 +37,25 @@ class Overview:
     verbose: bool = False
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        suite = self.marked.board.suite
+        if suite:
+            yield SuiteOverview(suite, self.verbose)
+            yield Text("")
+        if suite and not self.verbose:
+            yield Text("Leaderboard of the run's metrics: the report, or --verbose.", style="dim")
+        else:
+            yield from self._leaderboard(options.max_width)
+        yield from (Text(one_line(text)) for text in accuracy(self.marked.board.record.info))
+        yield from self._warnings(console, options.max_width)
+
+    def _leaderboard(self, width: int) -> Iterator[RenderableType]:
         for place, sentence in enumerate(answer(self.marked)):
             yield Text(one_line(sentence), style="" if place else "bold")
         yield Text("")
         if self.verbose:
             yield FullTables(self.marked)
         else:
-            yield from _tables(self.marked, options.max_width)
-        yield from (Text(one_line(text)) for text in accuracy(self.marked.board.record.info))
-        yield from self._warnings(console, options.max_width)
+            yield from _tables(self.marked, width)
 
     def _warnings(self, console: Console, width: int) -> Iterator[Text]:
         """The warnings, as many as fit in a few lines."""

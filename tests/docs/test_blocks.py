@@ -24,7 +24,7 @@ from torch import Tensor, nn
 import benchbench as bb
 from benchbench.cli.app import app
 from benchbench.cli.parsing import items
-from benchbench.registry import DATASETS, METHODS, METRICS, MODELS
+from benchbench.registry import DATASETS, METHODS, METRICS, MODELS, SUITES
 from benchbench.study.spec import StudySpec, read_metric
 from benchbench.study.study_file import name_and_params
 from benchbench.study.subset import subset_in
@@ -106,7 +106,7 @@ def fixtures(count: int, size: int) -> dict[str, Any]:
 @pytest.fixture
 def registries() -> Iterator[None]:
     """What a page registers is forgotten behind it."""
-    before = {registry: set(registry.names()) for registry in (METHODS, METRICS)}
+    before = {registry: set(registry.names()) for registry in (METHODS, METRICS, SUITES)}
     yield
     for registry, names in before.items():
         for name in set(registry.names()) - names:

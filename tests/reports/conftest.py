@@ -13,6 +13,7 @@ from benchbench.results.record import Record
 from .chromium import chromium
 from .fake import Fake, fake_record
 from .shared import html_of
+from .suite_answers import asked_record
 
 SCRIPT = "<script>window.hacked=1</script>"
 HOSTILE = Fake(
@@ -57,6 +58,17 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Record:
         samples=[f"photo-{i}" for i in range(6)],
     )
     return fake_record(tmp_path_factory.mktemp("many"), fake)
+
+
+@pytest.fixture(scope="session")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Record:
+    """A run of a suite that answered: two layers, three methods and a control."""
+    return asked_record(tmp_path_factory.mktemp("asked"))
+
+
+@pytest.fixture(scope="session")
+def asked_page(asked: Record, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return written(asked, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

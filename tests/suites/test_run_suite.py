@@ -10,6 +10,7 @@ import pytest
 from torch import Tensor, nn
 
 import benchbench as bb
+from benchbench.cli import listing
 from benchbench.errors import BenchError
 from benchbench.results.suite_answer import Question, SuiteAnswer, SuiteChart, SuitePicture, SuiteTable, valid_verdicts
 from benchbench.suites.verdict_rows import absent_row, exact_row, mean_row
@@ -71,6 +72,36 @@ def test_another_run_is_asked_again(change: dict[str, Any], study: dict[str, Any
     assert answer is not None
     assert bool(answer.verdicts["passes"][0]) is ("level" not in str(change))
     assert run.record.info["study"]["suite"] == change.get("suite", "ease")
+
+
+def test_the_report_and_files_have_the_answer_under_the_suite_s_title(study: dict[str, Any], tmp_path: Path) -> None:
+    run = bb.Study(suite={"name": "ease", "level": 0.6}, **study).run(tmp_path / "run", report=False)
+    words = run.record.info["suite"]
+    assert (words["title"], words["summary"], words["paper"]) == ("ease (level=0.6)", "Is it easy.", "")
+    names = {path.name for path in run.write_tables()}
+    assert {"suite-verdicts.csv", "suite-verdicts.md", "suite-verdicts.tex", "suite-depths.csv"} <= names
+    assert "> It is easy." in (tmp_path / "run" / "tables" / "suite-verdicts.md").read_text(encoding="utf-8")
+    assert run.verdicts(wide=True)["ease"].tolist() == ["passes"]
+    assert str(run).startswith("It is easy.")
+
+
+def test_a_listing_shows_how_a_suite_is_run(study: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    """``study`` registers the suite."""
+    plugin = bb.registry.SUITES["ease"]
+    listing.show(listing.entry(plugin))
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert lines[0].startswith("ease")
+    assert lines[1:4] == ["Is it easy.", "benchbench run --suite ease:level=...", "parameters: level: float = 0.5"]
+    assert lines[4:] == ["methods: gradcam", "metrics: sparseness", "samples: 4"]
+
+
+def test_a_listing_of_a_suite_that_needs_a_parameter(study: dict[str, Any]) -> None:
+    @bb.registry.suite("needy", keys=lambda of: {"methods": [of, {"name": "fusion", "of": of}]})
+    def needy(study: Any, folder: Path, progress: Any, *, of: str) -> None:
+        """Needs a method."""
+
+    assert listing.entry(bb.registry.SUITES["needy"])["keys"] == {}
+    assert listing._listed(["gradcam", {"name": "fusion", "of": "layercam"}]) == "gradcam, fusion:of=layercam"
 
 
 def test_a_damaged_answer_is_made_again(study: dict[str, Any], tmp_path: Path) -> None:

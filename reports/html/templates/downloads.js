@@ -2,7 +2,7 @@
 (() => {
   "use strict";
   const files = packedJson(document.getElementById("downloads"));
-  const TYPES = { csv: "text/csv;charset=utf-8", tex: "application/x-tex;charset=utf-8", bib: "application/x-bibtex;charset=utf-8", svg: "image/svg+xml", png: "image/png" };
+  const TYPES = { csv: "text/csv;charset=utf-8", tex: "application/x-tex;charset=utf-8", bib: "application/x-bibtex;charset=utf-8", txt: "text/plain;charset=utf-8", svg: "image/svg+xml", png: "image/png" };
 
   function save(name, kind, content) {
     const address = URL.createObjectURL(new Blob([content], { type: TYPES[kind] }));
@@ -32,17 +32,17 @@
     return new Promise((done) => canvas.toBlob(done, TYPES.png));
   }
 
-  // `as` is csv, tex, svg or png to save; copy (tex), copy-bib, copy-svg or copy-png to copy. `content` answers a text or a blob.
+  // `as` is csv, tex, svg or png to save; copy (tex), copy-bib, copy-txt, copy-svg or copy-png to copy. `content` answers a text or a blob.
   async function act(as, name, content, status) {
     const kind = as === "copy" ? "tex" : as.replace("copy-", "");
     if (as === kind) return save(name, kind, await content(kind));
-    const label = { tex: "LaTeX", bib: "BibTeX", svg: "SVG", png: "PNG" }[kind];
+    const label = { tex: "LaTeX", bib: "BibTeX", txt: "text", svg: "SVG", png: "PNG" }[kind];
     try {
       if (kind === "png") await navigator.clipboard.write([new ClipboardItem({ [TYPES.png]: content(kind) })]);
       else await navigator.clipboard.writeText(await content(kind));
       status.textContent = `${label} copied`;
     } catch {
-      status.textContent = `the browser blocks copying: save the ${label} file instead`;
+      status.textContent = `the browser blocks copying: ${kind === "txt" ? "select the text" : `save the ${label} file`} instead`;
     }
   }
 
