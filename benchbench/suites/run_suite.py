@@ -12,12 +12,13 @@ from ..engine.lock import locked
 from ..engine.progress import Progress
 from ..engine.runner import as_bench_errors
 from ..errors import BenchError
+from ..failures import describe_exception, out_of_memory
 from ..plugin_guard import no_exit
 from ..results.record import Record
 from ..results.store import Store
-from ..results.suite_answer import answer_key, read_answer, store_answer
+from ..results.suite_answer import SuiteAnswer, answer_key, read_answer, store_answer
 from ..study.identity import engine_digest, identity
-from ..study.spec import StudySpec
+from ..study.spec import StudySpec, SuiteChoice
 
 _READ = ("results.parquet", "maps/index.parquet")
 
@@ -44,11 +45,31 @@ def run_suite(study: StudySpec, folder: Path, progress: Progress, before: Mappin
             Store(folder).write_results({}, {**record.info, "suite": before["suite"]})
             return
         progress.say(f"asking the suite {plugin.name}")
-        with no_exit(f"the suite {plugin.name}"):
-            answer = plugin.function(study, folder, progress, **params)
+        answer = _asked(study.suite, study, folder, progress)
         if answer is not None:
             about = {"title": plugin.display_name(params), "summary": plugin.summary, "paper": plugin.paper}
             store_answer(Store(folder), answer, key, Record.load(folder).info, about)
+
+
+def _asked(suite: SuiteChoice, study: StudySpec, folder: Path, progress: Progress) -> SuiteAnswer | None:
+    """What the suite's function returns.
+
+    Raises:
+        BenchError: the function raised an error, or returned something else than an answer.
+    """
+    where = f"suite: {suite.label}"
+    try:
+        with no_exit(f"the suite {suite.plugin.name}"):
+            answer = suite.plugin.function(study, folder, progress, **suite.params)
+    except (BenchError, OSError):
+        raise
+    except Exception as error:
+        if out_of_memory(error):
+            raise
+        raise BenchError(describe_exception(error), where=where, hint="The run's results are kept") from error
+    if answer is None or isinstance(answer, SuiteAnswer):
+        return answer
+    raise BenchError(f"it returned {type(answer).__name__}", where=where, hint="Return a SuiteAnswer, or None")
 
 
 def _key(study: StudySpec, info: Mapping[str, Any]) -> str:

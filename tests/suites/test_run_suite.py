@@ -161,6 +161,26 @@ def test_a_chart_draws_columns_that_are_there() -> None:
         SuiteAnswer("", answer.questions, answer.verdicts, tables=answer.tables * 2)
 
 
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        (lambda: 1 / 0, r"suite: broken: ZeroDivisionError: division by zero .*test_run_suite\.py"),
+        (lambda: 3, "it returned int"),
+    ],
+)
+def test_a_broken_suite_is_an_error_of_one_line(
+    returned: Any, message: str, study: dict[str, Any], tmp_path: Path
+) -> None:
+    @bb.registry.suite("broken", keys={"methods": ["gradcam"], "metrics": ["sparseness"]})
+    def broken(study: Any, folder: Path, progress: Any) -> Any:
+        """Breaks."""
+        return returned()
+
+    with pytest.raises(BenchError, match=message):
+        bb.Study(suite="broken", **study).run(tmp_path / "run", report=False)
+    assert not bb.Run.load(tmp_path / "run").results.empty
+
+
 def test_an_unknown_parameter_of_a_suite_is_refused(study: dict[str, Any]) -> None:
     with pytest.raises(BenchError, match="no parameter 'levle'") as caught:
         bb.Study(suite={"name": "ease", "levle": 1}, **study)
