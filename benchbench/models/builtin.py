@@ -24,6 +24,7 @@ from . import segmentation as segmentation
 from . import timm_networks as timm_networks
 from .checkpoint import fit_checkpoint, install, read_checkpoint
 from .load import IMAGENET
+from .manipulated import register as register_manipulated
 from .titles import torchvision_title
 from .torchvision_networks import build_torchvision, classifiers
 from .weights_choice import Architecture, Classes, with_weights
@@ -76,3 +77,4 @@ def _named(name: str) -> Callable[..., ModelSpec]:
 
 _register_torchvision()
 register_zoo()
+register_manipulated()

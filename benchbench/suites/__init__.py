@@ -1,3 +1,4 @@
 """Studies that answer a question of their own. Importing this package registers those that have a name."""
 
+from . import fooling as fooling
 from . import wsol as wsol
