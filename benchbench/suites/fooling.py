@@ -26,7 +26,7 @@ from .usage import use_of
 BUNDLED = "zoo_fooled"
 KEYS = {
     "models": ["zoo_residual", BUNDLED],
-    "datasets": [{"name": "shapes", "count": 72}],
+    "datasets": ["shapes"],
     "layers": "last",
     "methods": [
         *("gradcam", "gradcam++", "layercam", "finercam", "scorecam", "ablationcam", "reciprocam", "eigencam"),

@@ -18,8 +18,20 @@ from ..results.suite_answer import Question, SuiteAnswer, SuiteChart, SuitePictu
 from ..study.spec import MethodChoice, StudySpec
 from .counterfactuals import Counterfactual
 from .map_sheet import SheetRow, sheet
-from .masked_truth import Reference, Scores, heights, place_maps, precisions, reference, share_in, why_none
-from .retained import retained_row
+from .masked_truth import (
+    READS,
+    Reference,
+    Scores,
+    heights,
+    ignores_network,
+    is_control,
+    place_maps,
+    precisions,
+    reference,
+    share_in,
+    why_none,
+)
+from .retained import NOTHING, retained_row
 from .usage import Usage, difference_of_accuracy, usage_row, warnings_of
 from .verdict_rows import absent_row
 
@@ -110,7 +122,8 @@ def fooling_answer(study: StudySpec, record: Record, places: Sequence[FooledPlac
     parts = _Parts()
     for place in places:
         shown = {method.label: _shown(record, place, method) for method in study.methods}
-        control = reference(study, {label: each.scores[1] for label, each in shown.items()}, place.fooled.pairs)
+        blind = {m.label for m in study.methods if is_control(m) and _is_blind(shown[m.label])}
+        control = reference({label: shown[label].scores[1] for label in blind}, place.fooled.pairs)
         here = [_verdict(study, record, place, method, shown[method.label], control) for method in study.methods]
         parts.verdicts += here
         parts.rows += [row for label, each in shown.items() if each.fooled for row in _rows(place, label, each)]
@@ -123,7 +136,7 @@ def fooling_answer(study: StudySpec, record: Record, places: Sequence[FooledPlac
         _sentence(study, places[0], parts),
         (KEEPS,),
         pd.DataFrame(parts.verdicts),
-        tuple(_findings(parts.verdicts)),
+        tuple(_findings(study, parts.verdicts)),
         (*warnings, *NOTES),
         (networks, table),
         (chart,) if parts.rows else (),
@@ -143,6 +156,10 @@ def _shown(record: Record, place: FooledPlace, method: MethodChoice) -> _Shown:
     return _Shown(honest, fooled, scores, shares)
 
 
+def _is_blind(shown: _Shown) -> bool:
+    return ignores_network(shown.honest, shown.fooled)
+
+
 def _verdict(
     study: StudySpec, record: Record, place: FooledPlace, method: MethodChoice, shown: _Shown, control: Reference
 ) -> dict[str, Any]:
@@ -150,6 +167,8 @@ def _verdict(
         if not maps:
             status, reason = why_none(record, side.plan.model.name, place.dataset, method)
             return absent_row(KEEPS, method.label, reason, status=status, **place.setting)
+    if is_control(method) and not _is_blind(shown):
+        return absent_row(KEEPS, method.label, READS, **place.setting)
     return retained_row(KEEPS, method.label, *shown.scores, control, study.seed, **place.setting)
 
 
@@ -191,6 +210,7 @@ def _sheet(
     """For the methods with the lowest and the highest scores: the honest map and the fooled one."""
     controls = {method.label for method in study.methods if method.plugin.control}
     judged = [v for v in verdicts if v["status"] == "ok" and v["method"] not in controls]
+    judged = [v for v in judged if not v["reason"].startswith(NOTHING)] or judged
     order = [str(v["method"]) for v in sorted(judged, key=lambda v: float(v["score"]))]
     chosen = order if len(order) <= COLUMNS else [*order[: COLUMNS // 2], *order[-(COLUMNS // 2) :]]
     rows = []
@@ -228,9 +248,11 @@ def _sentence(study: StudySpec, place: FooledPlace, parts: _Parts) -> str:
     )
 
 
-def _findings(verdicts: Sequence[Mapping[str, Any]]) -> list[str]:
-    ok = [v for v in verdicts if v["status"] == "ok" and v["score"] > 0]
-    if not ok:
+def _findings(study: StudySpec, verdicts: Sequence[Mapping[str, Any]]) -> list[str]:
+    controls = {method.label for method in study.methods if method.plugin.control}
+    ok = [v for v in verdicts if v["status"] == "ok" and v["method"] not in controls]
+    ok = [v for v in ok if not v["reason"].startswith(NOTHING)]
+    if len(ok) < 2:
         return []
     best, worst = max(ok, key=lambda v: float(v["score"])), min(ok, key=lambda v: float(v["score"]))
     return [f"{v['method']} keeps {v['score']:.0%} of its accuracy ({v['reason']})." for v in (best, worst)]

@@ -12,16 +12,16 @@ from torch import Tensor
 
 from ..maps.normalise import saliency
 from ..metrics.localisation import pxap
-from ..registry.method_parameter import Method
 from ..results.record import Record
 from ..results.schema import FloatArray
-from ..study.spec import MethodChoice, StudySpec
+from ..study.spec import MethodChoice
 from ..types import INPUT, Seen
 from .counterfactuals import Counterfactual
 from .run_maps import run_maps
 
 Scores: TypeAlias = dict[str, float]  # by sample
 CHANCE = "chance"  # the name of the control that every run has: a constant map
+READS = "a control that reads the network without its reasons for a class: it is no reference here, and not judged"
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,25 +87,25 @@ def why_none(record: Record, model: str, dataset: str, method: MethodChoice) -> 
     return str(first["status"]), str(first["reason"])
 
 
-def ignores_network(method: MethodChoice) -> bool:
-    """Whether a method is a control that is neither told the mask nor made of another method's maps."""
-    made_of_another = any(isinstance(value, Method) for value in method.params.values())
-    return method.plugin.control and "mask" not in method.needs and not made_of_another
+def is_control(method: MethodChoice) -> bool:
+    """Whether a method is a control that is not told the mask."""
+    return method.plugin.control and "mask" not in method.needs
 
 
-def reference(study: StudySpec, scores: Mapping[str, Scores], pairs: Iterable[Counterfactual]) -> Reference:
-    """The control of the study with the best mean; a constant map, which scores the mask's share, is always one.
+def ignores_network(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> bool:
+    """Whether maps on two networks, or of two, by sample, are the same to the last digit on all samples of both."""
+    both = [name for name in first if name in second]
+    return bool(both) and all(torch.equal(first[name], second[name]) for name in both)
+
+
+def reference(controls: Mapping[str, Scores], pairs: Iterable[Counterfactual]) -> Reference:
+    """The control with the best mean; a constant map, which scores the mask's share, is always one.
 
     Args:
-        study: whose controls count.
-        scores: by method's label.
+        controls: by label, the scores of the controls that ignore the network.
         pairs: the samples.
     """
     constant = {pair.sample: float(pair.mask.float().mean()) for pair in pairs}
     known = [Reference(CHANCE, constant)]
-    known += [
-        Reference(method.label, scores[method.label])
-        for method in study.methods
-        if ignores_network(method) and scores.get(method.label) and set(scores[method.label]) >= set(constant)
-    ]
+    known += [Reference(label, scores) for label, scores in controls.items() if set(scores) >= set(constant)]
     return max(known, key=lambda each: each.mean)

@@ -13,6 +13,7 @@ from .masked_truth import Reference, Scores
 from .verdict_rows import interval_row
 
 RESAMPLES = 10_000
+NOTHING = "nothing to keep: on the honest network it is not better than the control"
 
 
 def retained_row(
@@ -35,7 +36,7 @@ def retained_row(
     before, after = (np.array([scores[name] - control.scores[name] for name in samples]) for scores in (honest, fooled))
     low = float(limits(before[:, None], -1.0, 1.0, seed)[0, 0]) if len(samples) > 1 else float("nan")
     if not low > 0:
-        reason = f"on the honest network it is not better than the control {control.name}: there is nothing to keep"
+        reason = f"{NOTHING} {control.name}"
         return interval_row(question, method, 0.0, (0.0, 0.0), len(samples), reason=reason, **setting)
     ends = _interval(before, after, seed)
     reason = f"PxAP {np.mean([honest[s] for s in samples]):.2f} -> {np.mean([fooled[s] for s in samples]):.2f}, "

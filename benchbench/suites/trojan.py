@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -10,7 +11,7 @@ from typing import Annotated
 
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..attribution.method_maps import method_maps
 from ..engine.device import device_of
@@ -25,12 +26,12 @@ from ..results.suite_answer import SuiteAnswer
 from ..seeds import sample_seeds
 from ..study.spec import MethodChoice, StudySpec
 from .counterfactuals import BATCH, Counterfactual, answers, counterfactuals, has_twins
-from .masked_truth import heights, place_maps
+from .masked_truth import heights, ignores_network, is_control, place_maps
 from .trojan_answer import Attack, TrojanPlace, TrojanShown, trojan_answer
 
 KEYS = {
     "models": ["zoo_trojaned"],
-    "datasets": [{"name": "trojaned", "count": 66}],
+    "datasets": ["trojaned"],
     "layers": "last",
     "methods": [
         *("gradcam", "gradcam++", "layercam", "finercam", "scorecam", "ablationcam", "reciprocam", "eigencam"),
@@ -78,8 +79,9 @@ def find_trojan(
             attack = attack_of(loaded, name, device)
             for layer in loaded.plan.model.layers:
                 progress.say(f"maps without the trigger: {choice.label} on {name} at {layer}")
+                blind = blind_controls(study, loaded, attack.units[:1], layer)
                 shown = {m.label: _shown(study, record, loaded, attack, name, layer, m, sizes) for m in study.methods}
-                places.append(TrojanPlace(choice.label, name, layer, loaded.plan, attack, shown))
+                places.append(TrojanPlace(choice.label, name, layer, loaded.plan, attack, shown, blind))
         del loaded
         gc.collect()  # one network in memory at a time
     return trojan_answer(study, record, places, sizes, pictures)
@@ -105,6 +107,24 @@ def attack_of(loaded: LoadedModel, dataset: str, device: torch.device) -> Attack
     return attack
 
 
+def blind_controls(
+    study: StudySpec, loaded: LoadedModel, units: Sequence[Counterfactual], layer: str
+) -> frozenset[str]:
+    """Labels of the controls that ignore the network: their maps stay when all of its weights are drawn anew."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(study.seed)
+        other = copy.deepcopy(loaded.network)
+        for parameter in other.parameters():
+            parameter.data.normal_()
+    blind = set()
+    for method in study.methods:
+        if is_control(method) and "dataset" not in method.needs:
+            own = dict(_clean_maps(study, loaded.network, units, layer, method))
+            if ignores_network(own, dict(_clean_maps(study, other, units, layer, method))):
+                blind.add(method.label)
+    return frozenset(blind)
+
+
 def _shown(
     study: StudySpec,
     record: Record,
@@ -121,7 +141,7 @@ def _shown(
     units = [pair for pair in attack.units if pair.sample in triggered]
     if not units:
         return TrojanShown({}, {}, {}, "")
-    undone = {pair.sample: [] for pair in units}  # type: dict[str, list[float]]
+    undone: dict[str, list[float]] = {pair.sample: [] for pair in units}
     device = next(loaded.network.parameters()).device
     for size in sizes:
         pictures = [restored(pair, triggered[pair.sample], size) for pair in units]
@@ -129,7 +149,7 @@ def _shown(
         for pair, answer in zip(units, answered, strict=True):
             undone[pair.sample].append(float(answer != pair.label))
     try:
-        clean = dict(_clean_maps(study, loaded, units, layer, method))
+        clean = dict(_clean_maps(study, loaded.network, units, layer, method))
         why = ""
     except (NotApplicable, BenchError) as error:
         clean, why = {}, str(error)
@@ -154,7 +174,7 @@ def restored(pair: Counterfactual, height: Tensor, size: float) -> Tensor:
 
 
 def _clean_maps(
-    study: StudySpec, loaded: LoadedModel, units: Sequence[Counterfactual], layer: str, method: MethodChoice
+    study: StudySpec, network: nn.Module, units: Sequence[Counterfactual], layer: str, method: MethodChoice
 ) -> Iterator[tuple[str, Tensor]]:
     """By sample, the map of the same class on the picture without the trigger; the mask there is empty.
 
@@ -163,7 +183,7 @@ def _clean_maps(
     """
     if "dataset" in method.needs:
         raise NotApplicable("it is made of a whole data set's maps, and has none of other pictures")
-    device, scorer = next(loaded.network.parameters()).device, Scorer(loaded.network)
+    device, scorer = next(network.parameters()).device, Scorer(network)
     for start in range(0, len(units), BATCH):
         part = units[start : start + BATCH]
         images = torch.stack([pair.without for pair in part]).to(device)
@@ -172,7 +192,7 @@ def _clean_maps(
         nothing = torch.zeros(len(part), *images.shape[2:], dtype=torch.bool, device=device)
         choose = partial(_given, targets)
         maps = method_maps(
-            method.plugin, method.params, loaded.network, images, layer, choose, seeds, scorer=scorer, masks=nothing
+            method.plugin, method.params, network, images, layer, choose, seeds, scorer=scorer, masks=nothing
         )
         large = saliency(maps.detach().cpu(), (images.shape[2], images.shape[3]))
         yield from zip([pair.sample for pair in part], large, strict=True)

@@ -18,7 +18,7 @@ from ..stats.intervals import limits
 from ..study.spec import MethodChoice, StudySpec
 from .counterfactuals import Counterfactual
 from .map_sheet import SheetRow, sheet
-from .masked_truth import Reference, Scores, precision, precisions, reference, why_none
+from .masked_truth import READS, Reference, Scores, is_control, precision, precisions, reference, why_none
 from .verdict_rows import absent_row, interval_row, mean_row
 
 COLUMNS = 6  # methods on the sheet
@@ -95,7 +95,7 @@ class TrojanShown:
 
 @dataclass(frozen=True, eq=False)
 class TrojanPlace:
-    """A network, a data set and a layer, with what every method shows there."""
+    """A network, a data set and a layer, with what every method shows there; ``blind``: controls that ignore it."""
 
     model: str
     dataset: str
@@ -103,6 +103,7 @@ class TrojanPlace:
     plan: ModelPlan
     attack: Attack
     shown: Mapping[str, TrojanShown]
+    blind: frozenset[str]
 
     @property
     def setting(self) -> dict[str, str]:
@@ -135,7 +136,7 @@ def trojan_answer(
     parts = _Parts()
     for place in places:
         scores = {method.label: place.scores(method.label) for method in study.methods}
-        control = reference(study, scores, place.attack.units)
+        control = reference({label: scores[label] for label in place.blind}, place.attack.units)
         parts.attacks.append(_attack_row(place, study.seed))
         for method in study.methods:
             parts.verdicts += _verdicts(study, record, place, method, scores[method.label], control)
@@ -165,6 +166,8 @@ def _verdicts(
     if not scores:
         status, reason = why_none(record, place.model, place.dataset, method)
         return [absent_row(q, label, reason, status=status, **place.setting) for q in (FINDS, UNDOES, QUIET)]
+    if is_control(method) and label not in place.blind:
+        return [absent_row(q, label, READS, **place.setting) for q in (FINDS, UNDOES, QUIET)]
     reason = f"PxAP {np.mean(list(scores.values())):.2f}, control {control.name} {control.mean:.2f}"
     better = [value - control.scores[sample] for sample, value in scores.items()]
     rows = [_found(study, place, label, better, reason, itself=label == control.name)]
