@@ -238,14 +238,18 @@ def _sentence(study: StudySpec, place: FooledPlace, parts: _Parts) -> str:
     honest, fooled = place.honest.usage, place.fooled.usage
     names = place.honest.plan.model.name, place.fooled.plan.model.name
     change, low, high = difference_of_accuracy(honest, fooled, study.seed)
-    same = f"its accuracy on {len(here and place.fooled.pairs)} images of {place.dataset} differs by {change:+.3f} "
-    same += f"({low:+.3f} to {high:+.3f})" if np.isfinite(change) else ""
+    same = f"{change:+.3f} accuracy, {low:+.3f} to {high:+.3f}, " if np.isfinite(change) else ""
+    unclear = [v["method"] for v in here if pd.isna(v["passes"])]
     return (
-        f"{names[1]} answers like {names[0]} ({same}), and its class's probability falls by {np.mean(fooled.drop):.2f} "
-        f"without the object (honest: {np.mean(honest.drop):.2f}). Of {len(here)} methods at {place.layers[1]}, "
-        f"{len(kept)} still show the object ({', '.join(kept) or 'none'}) and {len(lost)} do not "
-        f"({', '.join(lost) or 'none'}); {len(here) - len(kept) - len(lost)} are not clear."
+        f"{names[1]} answers like {names[0]} ({same}on {len(place.fooled.pairs)} images of {place.dataset}), and the "
+        f"probability of the class falls by {np.mean(fooled.drop):.2f} without the object (honest: "
+        f"{np.mean(honest.drop):.2f}). Of {len(here)} methods at {place.layers[1]}, {len(kept)} still show the object: "
+        f"{_listed(kept)}; {len(lost)} do not: {_listed(lost)}; not clear: {_listed(unclear)}."
     )
+
+
+def _listed(labels: Sequence[str]) -> str:
+    return ", ".join(labels) or "none"
 
 
 def _findings(study: StudySpec, verdicts: Sequence[Mapping[str, Any]]) -> list[str]:

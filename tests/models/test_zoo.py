@@ -100,7 +100,8 @@ def test_methods_find_what_they_need(specs: Mapping[str, ModelSpec], images: Ten
 
 def test_the_weights_are_small_and_all_are_loaded() -> None:
     files = sorted(zoo.WEIGHTS.glob("*.safetensors"))
-    assert [file.name for file in files] == sorted(f"zoo_{name}.safetensors" for name in NAMES)
+    manipulated = ("fooled", "trojaned")
+    assert [file.name for file in files] == sorted(f"zoo_{name}.safetensors" for name in (*NAMES, *manipulated))
     assert sum(file.stat().st_size for file in files) <= 6_000_000
 
 
