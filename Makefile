@@ -40,9 +40,10 @@ guard-update: guard-run
 		$(BIN)/benchbench baseline runs/guard/$$name --out tests/guard/$$name.json || exit 1; \
 	done
 
-# trains the six networks of the zoo on the data set shapes; writes benchbench/models/weights and the table of docs/shapes.md
+# trains the six networks of the zoo on the data set shapes, and manipulates one of them twice; writes benchbench/models/weights and the table of docs/shapes.md
 zoo: $(STAMP)
 	$(BIN)/python -m tests.zoo.train
+	$(BIN)/python -m tests.zoo.manipulate
 
 guard-run: $(STAMP)
 	@rm -rf runs/guard; mkdir -p runs/guard; printf '%s\n' $(GUARDED) | OMP_NUM_THREADS=1 xargs -P $(WORKERS) -I {} sh -c \

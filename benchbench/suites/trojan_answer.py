@@ -242,7 +242,7 @@ def _sentence(study: StudySpec, place: TrojanPlace, parts: _Parts) -> str:
     return (
         f"On {place.model} the trigger makes {attack['success']:.0%} of {attack['n']} images of {place.dataset} the "
         f"attack's class, and without it {attack['gone']:.0%} are of another. Of {asked} methods at {place.layer}, "
-        f"{len(passed[FINDS.name])} find the trigger ({', '.join(passed[FINDS.name]) or 'none'}), "
+        f"{len(passed[FINDS.name])} find the trigger, "
         f"{len(passed[UNDOES.name])} undo the attack by what they show, and {len(passed[QUIET.name])} are quiet "
         f"without it; all three: {', '.join(every) or 'none'}."
     )
