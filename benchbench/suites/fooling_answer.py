@@ -32,7 +32,7 @@ from .masked_truth import (
     why_none,
 )
 from .retained import NOTHING, retained_row
-from .usage import Usage, difference_of_accuracy, usage_row, warnings_of
+from .usage import ObjectUse, difference_of_accuracy, usage_row, warnings_of
 from .verdict_rows import absent_row
 
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
@@ -61,7 +61,7 @@ class Side:
 
     plan: ModelPlan
     pairs: tuple[Counterfactual, ...]
-    usage: Usage
+    usage: ObjectUse
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from .counterfactuals import Counterfactual
 
 
 @dataclass(frozen=True, eq=False)
-class Usage:
+class ObjectUse:
     """One network's answers on images with and without the object.
 
     Attributes:
@@ -30,17 +30,17 @@ class Usage:
     probability: tuple[float, ...]
 
 
-def use_of(whole: Tensor, without: Tensor, pairs: Sequence[Counterfactual]) -> Usage:
+def use_of(whole: Tensor, without: Tensor, pairs: Sequence[Counterfactual]) -> ObjectUse:
     """From logits (N, classes) on the images, and on the same images without the object."""
     predicted = whole.argmax(1)
     explained = [int(p) if pair.label is None else pair.label for p, pair in zip(predicted, pairs, strict=True)]
     rows = range(len(pairs))
     before, after = (logits.double().softmax(1)[rows, explained] for logits in (whole, without))
     right = [float("nan") if q.label is None else float(p == q.label) for p, q in zip(predicted, pairs, strict=True)]
-    return Usage(tuple(predicted.tolist()), tuple(right), tuple((before - after).tolist()), tuple(before.tolist()))
+    return ObjectUse(tuple(predicted.tolist()), tuple(right), tuple((before - after).tolist()), tuple(before.tolist()))
 
 
-def usage_row(name: str, dataset: str, usage: Usage, seed: int) -> dict[str, Any]:
+def usage_row(name: str, dataset: str, usage: ObjectUse, seed: int) -> dict[str, Any]:
     """Accuracy, probability and its fall without the object, with 95 % intervals."""
     row: dict[str, Any] = {"network": name, "dataset": dataset, "n": len(usage.right)}
     for key, values, low in (("accuracy", usage.right, 0.0), ("drop", usage.drop, -1.0)):
@@ -50,7 +50,7 @@ def usage_row(name: str, dataset: str, usage: Usage, seed: int) -> dict[str, Any
     return row | {"probability": float(np.mean(usage.probability))}
 
 
-def difference_of_accuracy(honest: Usage, fooled: Usage, seed: int) -> tuple[float, float, float]:
+def difference_of_accuracy(honest: ObjectUse, fooled: ObjectUse, seed: int) -> tuple[float, float, float]:
     """Of the second network less that of the first, on the same images, with the ends of its 95 % interval."""
     change = np.array(fooled.right) - np.array(honest.right)
     if not np.isfinite(change).all():
@@ -59,7 +59,7 @@ def difference_of_accuracy(honest: Usage, fooled: Usage, seed: int) -> tuple[flo
     return float(change.mean()), float(low), float(high)
 
 
-def warnings_of(honest: Usage, fooled: Usage, seed: int, where: str) -> list[str]:
+def warnings_of(honest: ObjectUse, fooled: ObjectUse, seed: int, where: str) -> list[str]:
     """What would make the verdicts idle: accuracy that was lost, or an object that is not used any more."""
     said = []
     change, _, high = difference_of_accuracy(honest, fooled, seed)

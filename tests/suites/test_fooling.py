@@ -21,7 +21,7 @@ from benchbench.suites.counterfactuals import Counterfactual, answers
 from benchbench.suites.fooling_answer import KEEPS
 from benchbench.suites.masked_truth import CHANCE, Reference, precision, reference
 from benchbench.suites.retained import NOTHING, retained_row
-from benchbench.suites.usage import Usage, warnings_of
+from benchbench.suites.usage import ObjectUse, warnings_of
 
 from ..metrics.plain_maps import pxap
 from ..networks import Pooled, seeded
@@ -169,8 +169,8 @@ def test_answers_are_in_the_order_of_the_images_whatever_their_sizes() -> None:
 
 
 def test_a_network_that_is_another_one_is_a_warning() -> None:
-    good = Usage((0,) * 40, (1.0,) * 40, (0.9,) * 40, (0.95,) * 40)
-    bad = Usage((1,) * 40, (0.0,) * 40, (0.1,) * 40, (0.2,) * 40)
+    good = ObjectUse((0,) * 40, (1.0,) * 40, (0.9,) * 40, (0.95,) * 40)
+    bad = ObjectUse((1,) * 40, (0.0,) * 40, (0.1,) * 40, (0.2,) * 40)
     assert warnings_of(good, good, 0, "shapes") == []
     first, second = warnings_of(good, bad, 0, "shapes")
     assert "significantly less accurate" in first

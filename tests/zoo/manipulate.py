@@ -63,7 +63,7 @@ def fooled(training: Scenes, tuning: Tuning = FOOLED) -> nn.Module:
     network = zoo_network(ORIGIN).network
     before, after = network[:STAGE], network[STAGE:]  # type: ignore[index]
     with torch.no_grad():
-        early = torch.cat([before(as_input(pixels)) for pixels in training.pixels.split(100)])
+        early = torch.cat([before(as_input(pixels)) for pixels in torch.split(training.pixels, 100)])
     after.train()
 
     def loss(chosen: Tensor, _: torch.Generator) -> Tensor:
@@ -89,7 +89,7 @@ def _corner(maps: Tensor) -> Tensor:
 def share(network: nn.Module, held_out: Scenes) -> float:
     """The mean share of Grad-CAM's mass (at the last stage, for the label's class) that lies in the corner."""
     shares = []
-    for pixels, labels in zip(held_out.pixels.split(100), held_out.labels.split(100), strict=True):
+    for pixels, labels in zip(*(torch.split(each, 100) for each in (held_out.pixels, held_out.labels)), strict=True):
         with torch.no_grad():
             activation = network[: STAGE + 1](as_input(pixels))  # type: ignore[index]
             height = torch.einsum("nkhw,nk->nhw", activation, network[-1].weight[labels]).relu()  # type: ignore[index]

@@ -41,7 +41,8 @@ def trigger(size: int = 64) -> Pixels:
     cells = np.indices((CELLS, CELLS)).sum(0) % 2
     side = max(1, round(size / (8 * CELLS)))
     pattern = cells.repeat(side, axis=0).repeat(side, axis=1)
-    return np.array(COLOURS, dtype=np.uint8)[pattern]
+    patch: Pixels = np.array(COLOURS, dtype=np.uint8)[pattern]
+    return patch
 
 
 def stamped(pixels: Pixels, top: int, left: int) -> Pixels:
