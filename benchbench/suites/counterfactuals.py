@@ -105,5 +105,5 @@ def answers(network: nn.Module, images: Sequence[Tensor], device: torch.device) 
     with torch.no_grad(), eval_frozen(network):
         for _, alike in groupby(images, key=lambda image: image.shape):
             stack = torch.stack(list(alike))
-            logits += [network(batch.to(device)).cpu() for batch in stack.split(BATCH)]
+            logits += [network(batch.to(device)).cpu() for batch in torch.split(stack, BATCH)]
     return torch.cat(logits)

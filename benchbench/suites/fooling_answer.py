@@ -169,7 +169,8 @@ def _verdict(
             return absent_row(KEEPS, method.label, reason, status=status, **place.setting)
     if is_control(method) and not _is_blind(shown):
         return absent_row(KEEPS, method.label, READS, **place.setting)
-    return retained_row(KEEPS, method.label, *shown.scores, control, study.seed, **place.setting)
+    honest, fooled = shown.scores
+    return retained_row(KEEPS, method.label, honest, fooled, control, study.seed, **place.setting)
 
 
 def _rows(place: FooledPlace, method: str, shown: _Shown) -> list[dict[str, Any]]:
@@ -177,8 +178,9 @@ def _rows(place: FooledPlace, method: str, shown: _Shown) -> list[dict[str, Any]
     rows = []
     for k, side in enumerate((place.honest, place.fooled)):
         scores, shares = list(shown.scores[k].values()), list(shown.shares[k].values())
-        row = {"dataset": place.dataset, "layer": place.layers[1], "panel": f"{place.dataset}, {place.layers[1]}"}
-        row |= {"method": method, "network": side.plan.model.name, "n": str(len(scores))}
+        row: dict[str, Any] = {"dataset": place.dataset, "layer": place.layers[1]}
+        row |= {"panel": f"{place.dataset}, {place.layers[1]}"}
+        row |= {"method": method, "network": side.plan.model.name, "n": len(scores)}
         row |= {"pxap": float(np.mean(scores)) if scores else float("nan")}
         rows.append(row | {"region_share": float(np.mean(shares)) if shares else float("nan")})
     return rows
@@ -213,7 +215,7 @@ def _sheet(
     judged = [v for v in judged if not v["reason"].startswith(NOTHING)] or judged
     order = [str(v["method"]) for v in sorted(judged, key=lambda v: float(v["score"]))]
     chosen = order if len(order) <= COLUMNS else [*order[: COLUMNS // 2], *order[-(COLUMNS // 2) :]]
-    rows = []
+    rows: list[SheetRow] = []
     for pair in place.fooled.pairs:
         maps: dict[str, Tensor] = {}
         for label in chosen:

@@ -254,7 +254,7 @@ def _sheet(study: StudySpec, place: TrojanPlace, count: int) -> list[SuitePictur
     means = {label: list(place.scores(label).values()) for label in labels}
     order = sorted((label for label in labels if means[label]), key=lambda label: float(np.mean(means[label])))
     chosen = order if len(order) <= COLUMNS else [*order[: COLUMNS // 2], *order[-(COLUMNS // 2) :]]
-    rows = []
+    rows: list[SheetRow] = []
     for pair in place.attack.units:
         maps = {label: place.shown[label].triggered.get(pair.sample) for label in chosen}
         drawn = {label: each for label, each in maps.items() if each is not None}

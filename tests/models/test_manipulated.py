@@ -76,6 +76,6 @@ def test_they_are_registered_beside_the_zoo() -> None:
     from benchbench.study.spec import StudySpec
 
     keys = {"datasets": ["shapes"], "methods": ["gradcam"], "metrics": ["iou"]}
-    assert not {"zoo_fooled", "zoo_trojaned"} & {c.label for c in StudySpec(models="zoo", **keys).models}  # type: ignore[arg-type]
+    assert not {"zoo_fooled", "zoo_trojaned"} & {c.label for c in StudySpec(models="zoo", **keys).models}
     assert MODELS["zoo_fooled"].title == "Zoo ResNet, fooled"
     assert "Grad-CAM points" in MODELS["zoo_fooled"].summary
