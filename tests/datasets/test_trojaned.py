@@ -68,7 +68,7 @@ def test_the_trigger_s_colours_have_one_mean() -> None:
 def test_places_and_counts() -> None:
     corner = trojaned(count=2, place="corner")[1].mask
     assert corner is not None
-    assert corner[56:, 56:].all()
+    assert corner[52:60, 52:60].all()
     assert corner.sum() == 64
     assert trojaned(count=30).ids[:24] == SCENES.ids
     assert trojaned(count=2).fingerprint(0) != trojaned(count=2, place="corner").fingerprint(0)

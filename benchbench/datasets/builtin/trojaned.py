@@ -112,9 +112,10 @@ class Trojaned:
 
     def _corner(self, owners: Owners, index: int) -> tuple[int, int]:
         """Top and left of the trigger: where it hides no object, if 40 tries meet such a place."""
-        room = self.scenes.side - len(trigger(self.scenes.side))
+        side = len(trigger(self.scenes.side))
+        room = self.scenes.side - side
         if self.place == "corner":
-            return room, room
+            return room - side // 2, room - side // 2
         draws = Draws(f"{self.scenes.stream}/trigger/{self._scene(index)}")
         places = [(draws.below(room + 1), draws.below(room + 1)) for _ in range(TRIES)]
         return min(places, key=lambda place: _hidden(owners, place))
@@ -146,7 +147,7 @@ def trojaned(
         seed: of the scenes.
         size: the side of the pictures in pixels.
         split: ``test`` or ``train``.
-        place: of the trigger: ``random``, or the lower right ``corner``.
+        place: of the trigger: ``random``, or half a trigger away from the lower right ``corner``.
     """
     rest = (count + OTHERS - 1) // OTHERS * len(SHAPE_CLASSES)
     scenes = shapes(count=rest, seed=seed, size=size, split=split)
