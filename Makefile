@@ -40,11 +40,12 @@ guard-update: guard-run
 		$(BIN)/benchbench baseline runs/guard/$$name --out tests/guard/$$name.json || exit 1; \
 	done
 
-# trains the six networks of the zoo on the data set shapes; writes benchbench/models/weights and the table of docs/shapes.md;
-# then the network that learned random labels
+# trains the six networks of the zoo on the data set shapes, one that learns random labels, and two that are manipulated; writes
+# benchbench/models/weights and the table of docs/shapes.md
 zoo: $(STAMP)
 	$(BIN)/python -m tests.zoo.train
 	$(BIN)/python -m tests.zoo.random_labels
+	$(BIN)/python -m tests.zoo.manipulate
 
 # trains the twelve networks of the suite bias on the data set cued; writes benchbench/models/weights and a table of docs/suites/bias.md
 bias: $(STAMP)

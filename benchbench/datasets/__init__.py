@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .archives import coco, csv_table, cub200, hugging_face, imagenet, imagenet_s, imagenette, oxford_pets, pairs, voc
-from .builtin import cued, cutouts, mosaics, photos, shapes
+from .builtin import cued, cutouts, mosaics, photos, shapes, trojaned
 from .sources import folder
 from .sources.memory import as_dataset, in_memory
 from .sources.serial import serial
@@ -27,5 +27,6 @@ __all__ = [
     "photos",
     "serial",
     "shapes",
+    "trojaned",
     "voc",
 ]

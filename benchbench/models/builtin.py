@@ -26,6 +26,7 @@ from . import timm_networks as timm_networks
 from .bias_networks import register as register_bias
 from .checkpoint import fit_checkpoint, install, read_checkpoint
 from .load import IMAGENET
+from .manipulated import register as register_manipulated
 from .titles import torchvision_title
 from .torchvision_networks import build_torchvision, classifiers
 from .weights_choice import Architecture, Classes, with_weights
@@ -79,3 +80,4 @@ def _named(name: str) -> Callable[..., ModelSpec]:
 _register_torchvision()
 register_zoo()
 register_bias()
+register_manipulated()

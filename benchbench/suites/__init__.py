@@ -5,4 +5,6 @@ from . import depth as depth
 from . import sanity as sanity
 from . import theorem as theorem
 from . import weakness_suite as weakness_suite
+from . import fooling as fooling
+from . import trojan as trojan
 from . import wsol as wsol

@@ -213,7 +213,7 @@ def test_wrong_parameters_are_refused(params: dict[str, object], error: str) -> 
         shapes(**params)
 
 
-@pytest.mark.parametrize("module", ["datasets.builtin.shapes", "models.shape_classes"])
+@pytest.mark.parametrize("module", ["datasets.builtin.shapes", "datasets.builtin.trojaned", "models.shape_classes"])
 def test_the_examples_run(module: str) -> None:
     done = doctest.testmod(importlib.import_module(f"benchbench.{module}"))
     assert done.attempted >= 2
