@@ -12,7 +12,7 @@ from ..engine.lock import locked
 from ..engine.progress import Progress
 from ..engine.runner import as_bench_errors
 from ..errors import BenchError
-from ..failures import describe_exception, out_of_memory
+from ..failures import as_bench_error
 from ..plugin_guard import no_exit
 from ..results.record import Record
 from ..results.store import Store
@@ -58,15 +58,11 @@ def _asked(suite: SuiteChoice, study: StudySpec, folder: Path, progress: Progres
         BenchError: the function raised an error, or returned something else than an answer.
     """
     where = f"suite: {suite.label}"
-    try:
-        with no_exit(f"the suite {suite.plugin.name}"):
-            answer = suite.plugin.function(study, folder, progress, **suite.params)
-    except (BenchError, OSError):
-        raise
-    except Exception as error:
-        if out_of_memory(error):
-            raise
-        raise BenchError(describe_exception(error), where=where, hint="The run's results are kept") from error
+    with (
+        as_bench_error("it fails", where=where, hint="The run's results are kept"),
+        no_exit(f"the suite {suite.plugin.name}"),
+    ):
+        answer = suite.plugin.function(study, folder, progress, **suite.params)
     if answer is None or isinstance(answer, SuiteAnswer):
         return answer
     raise BenchError(f"it returned {type(answer).__name__}", where=where, hint="Return a SuiteAnswer, or None")
