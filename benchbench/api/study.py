@@ -13,8 +13,8 @@ from ..reports.checks import reliability
 from ..reports.leaderboard.short_answer import work
 from ..results.store import Store
 from ..study.spec import StudySpec
-from ..suites.disturbances import Disturbances, disturb
-from ..suites.reliability import LEVELS, with_levels
+from ..suites.reliability.disturbances import Disturbances, disturb
+from ..suites.reliability.levels import LEVELS, with_levels
 from ..suites.run_suite import run_suite
 from .run import Run
 

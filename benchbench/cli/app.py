@@ -138,7 +138,7 @@ def reliability_command(
 
     from ..engine.progress import Terminal
     from ..reports.checks import reliability
-    from ..suites.disturbances import Disturbances
+    from ..suites.reliability.disturbances import Disturbances
 
     disturbances = Disturbances(draws, two(input, "--input"), two(weights, "--weights"))
     listed = {"methods": methods, "metrics": metrics}

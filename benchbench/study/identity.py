@@ -66,7 +66,7 @@ NO_NUMBERS = (
     ),
     *("engine/row_keys.py", "engine/runner.py", "engine/tables.py"),
 )
-NUMBERS = ("suites/disturbances.py",)  # of the suites, the one whose cells a folder keeps
+NUMBERS = ("suites/reliability/disturbances.py",)  # of the suites, the one whose cells a folder keeps
 
 
 def identity(plugin: Plugin, params: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -2,9 +2,8 @@
 
 from . import bias as bias
 from . import depth as depth
-from . import fooling as fooling
+from . import localisation as localisation
+from . import manipulation as manipulation
 from . import sanity as sanity
 from . import theorem as theorem
-from . import trojan as trojan
-from . import weakness_suite as weakness_suite
-from . import wsol as wsol
+from . import weaknesses as weaknesses

@@ -28,7 +28,7 @@ from benchbench.registry import DATASETS, METHODS, METRICS, MODELS, SUITES
 from benchbench.study.spec import StudySpec, read_metric
 from benchbench.study.study_file import name_and_params
 from benchbench.study.subset import subset_in
-from benchbench.suites.disturbances import Disturbances
+from benchbench.suites.reliability.disturbances import Disturbances
 
 from .blocks import Block, blocks, commands
 

@@ -21,10 +21,10 @@ from benchbench.errors import BenchError
 from benchbench.maps.normalise import saliency
 from benchbench.models.bias_networks import bias_network
 from benchbench.results.suite_answer import SuiteAnswer
-from benchbench.suites.bias_verdicts import MAIN, extremes
-from benchbench.suites.bias_words import passes_all
-from benchbench.suites.cue_data import CuePair, cue_pair
-from benchbench.suites.cue_shares import TRUTH, _chance, cue_share
+from benchbench.suites.bias.cue_data import CuePair, cue_pair
+from benchbench.suites.bias.cue_shares import TRUTH, _chance, cue_share
+from benchbench.suites.bias.verdicts import MAIN, extremes
+from benchbench.suites.bias.words import passes_all
 
 from ..cli.commands import benchbench
 
@@ -256,7 +256,7 @@ def test_the_cuts_must_be_apart(tmp_path: Path) -> None:
 
 
 def test_the_examples_are_true() -> None:
-    assert doctest.testmod(importlib.import_module("benchbench.suites.cue_shares")).failed == 0
+    assert doctest.testmod(importlib.import_module("benchbench.suites.bias.cue_shares")).failed == 0
 
 
 @pytest.mark.parametrize("size", [8, 32])

@@ -22,8 +22,8 @@ from benchbench.registry import METHODS, method
 from benchbench.results.suite_answer import SuiteAnswer
 from benchbench.stats.resampling import Array
 from benchbench.study.spec import read_method
-from benchbench.suites.depth_comparisons import CHANCE, compare
-from benchbench.suites.layer_choice import HeldOut, LayerScores, best_layer, held_out
+from benchbench.suites.depth.comparisons import CHANCE, compare
+from benchbench.suites.depth.layer_choice import HeldOut, LayerScores, best_layer, held_out
 
 from ..networks import Pooled, seeded
 

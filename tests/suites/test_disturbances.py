@@ -18,8 +18,8 @@ from benchbench.errors import BenchError
 from benchbench.network.randomise import with_noisy_weights
 from benchbench.seeds import sample_seeds
 from benchbench.stats.metric_reliability import levels_of
-from benchbench.suites.disturbances import FIRST, Disturbance, Disturbances, disturb
-from benchbench.suites.reliability import CONTROLS, LEVELS, with_levels
+from benchbench.suites.reliability.disturbances import FIRST, Disturbance, Disturbances, disturb
+from benchbench.suites.reliability.levels import CONTROLS, LEVELS, with_levels
 from benchbench.types.views import NoisyWeights
 
 from ..helpers import map_of, normalised

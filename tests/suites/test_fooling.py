@@ -17,11 +17,11 @@ from benchbench.datasets.builtin.shapes import shapes
 from benchbench.errors import BenchError
 from benchbench.models.zoo import zoo_network
 from benchbench.results.suite_answer import SuiteAnswer
-from benchbench.suites.counterfactuals import Counterfactual, answers
-from benchbench.suites.fooling_answer import KEEPS
-from benchbench.suites.masked_truth import CHANCE, Reference, precision, reference
-from benchbench.suites.retained import NOTHING, retained_row
-from benchbench.suites.usage import ObjectUse, warnings_of
+from benchbench.suites.manipulation.counterfactuals import Counterfactual, answers
+from benchbench.suites.manipulation.fooling_answer import KEEPS
+from benchbench.suites.manipulation.masked_truth import CHANCE, Reference, precision, reference
+from benchbench.suites.manipulation.retained import NOTHING, retained_row
+from benchbench.suites.manipulation.usage import ObjectUse, warnings_of
 
 from ..metrics.plain_maps import pxap
 from ..networks import Pooled, seeded
@@ -181,7 +181,7 @@ def test_the_twin_of_shapes_is_what_the_network_is_shown(tmp_path: Path) -> None
     from benchbench.engine.setup import load
     from benchbench.models.preprocess import prepare
     from benchbench.study.spec import StudySpec
-    from benchbench.suites.counterfactuals import counterfactuals
+    from benchbench.suites.manipulation.counterfactuals import counterfactuals
 
     study = StudySpec(
         models=["zoo_residual"], datasets=["shapes"], methods=["random"], metrics=["sparseness"], samples=2

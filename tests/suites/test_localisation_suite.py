@@ -20,7 +20,7 @@ from benchbench.evaluation.held_out import fold_of
 from benchbench.maps.normalise import saliency
 from benchbench.metrics.object_boxes import _largest
 from benchbench.registry import DATASETS, SUITES
-from benchbench.suites.seeds import NO_TARGET, PART
+from benchbench.suites.localisation.seeds import NO_TARGET, PART
 
 from ..cli.commands import benchbench
 from ..datasets.layouts import grey, photo, region, xml

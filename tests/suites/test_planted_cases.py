@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from benchbench.suites.planted_cases import of_both, of_opposed, of_places, of_steps
 from benchbench.suites.weaknesses import WEAKNESSES
+from benchbench.suites.weaknesses.planted_cases import of_both, of_opposed, of_places, of_steps
 
 GRADIENTS = ["gradcam", "gradcam++", "xgradcam", "hirescam", "gradcam-elementwise", "layercam"]
 TORCHCAM = {"variant": "torchcam"}

@@ -20,8 +20,8 @@ from benchbench.network.randomise import layers_with_weights, randomised
 from benchbench.registry import METHODS
 from benchbench.results.suite_answer import SuiteAnswer
 from benchbench.suites import sanity_labels
-from benchbench.suites.sanity_similarity import image_scores
-from benchbench.suites.sanity_verdicts import TEST_QUESTIONS, overall_row
+from benchbench.suites.sanity.similarity import image_scores
+from benchbench.suites.sanity.verdicts import TEST_QUESTIONS, overall_row
 from benchbench.suites.verdict_rows import absent_row, interval_row
 
 from ..networks import Pooled, seeded

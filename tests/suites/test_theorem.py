@@ -19,8 +19,8 @@ from benchbench.network.capture import capture
 from benchbench.registry import method
 from benchbench.results.suite_answer import SuiteAnswer
 from benchbench.suites import compared_maps, layer_facts
-from benchbench.suites.compared_maps import SILENT, gap_of
-from benchbench.suites.obstacles import obstacle
+from benchbench.suites.theorem.compared_maps import SILENT, gap_of
+from benchbench.suites.theorem.obstacles import obstacle
 
 from ..networks import Flat, Pooled, seeded
 

@@ -14,9 +14,9 @@ from benchbench.datasets.builtin.trojaned import trojaned
 from benchbench.errors import BenchError
 from benchbench.models.manipulated import zoo_trojaned
 from benchbench.results.suite_answer import SuiteAnswer
-from benchbench.suites.counterfactuals import Counterfactual
-from benchbench.suites.trojan import restored
-from benchbench.suites.trojan_answer import Attack
+from benchbench.suites.manipulation.counterfactuals import Counterfactual
+from benchbench.suites.manipulation.trojan import restored
+from benchbench.suites.manipulation.trojan_answer import Attack
 
 from ..models.test_manipulated import inputs
 

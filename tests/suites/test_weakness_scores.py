@@ -15,13 +15,13 @@ from torch import Tensor, nn
 
 from benchbench.errors import BenchError
 from benchbench.suites.verdict_rows import absent_row, exact_row
-from benchbench.suites.weakness_depth import fused
-from benchbench.suites.weakness_findings import WeaknessVerdicts, findings, repairs_table, sentence
-from benchbench.suites.weakness_questions import INSTANCES, PLANTED, QUESTIONS
-from benchbench.suites.weakness_saturation import SaturatingHead, log_odds, saturating
-from benchbench.suites.weakness_scenes import ShownScene, scenes
-from benchbench.suites.weakness_scores import average_precision, balance, localisation, selection
 from benchbench.suites.weaknesses import WEAKNESSES
+from benchbench.suites.weaknesses.depth import fused
+from benchbench.suites.weaknesses.findings import WeaknessVerdicts, findings, repairs_table, sentence
+from benchbench.suites.weaknesses.questions import INSTANCES, PLANTED, QUESTIONS
+from benchbench.suites.weaknesses.saturation import SaturatingHead, log_odds, saturating
+from benchbench.suites.weaknesses.scenes import ShownScene, scenes
+from benchbench.suites.weaknesses.scores import average_precision, balance, localisation, selection
 from benchbench.types import Preprocess, Sample
 
 

@@ -14,7 +14,8 @@ import benchbench as bb
 from benchbench.datasets.builtin.shapes import shapes
 from benchbench.results.suite_answer import SuiteAnswer
 from benchbench.study.choices import MethodChoice
-from benchbench.suites.weakness_questions import (
+from benchbench.suites.weaknesses import WEAKNESSES
+from benchbench.suites.weaknesses.questions import (
     DEPTH,
     DISTRACTORS,
     INSTANCES,
@@ -23,8 +24,7 @@ from benchbench.suites.weakness_questions import (
     TRAINED,
     planted_rows,
 )
-from benchbench.suites.weakness_scenes import NO_INSTANCES, NO_MASKS
-from benchbench.suites.weaknesses import WEAKNESSES
+from benchbench.suites.weaknesses.scenes import NO_INSTANCES, NO_MASKS
 
 from ..networks import Pooled, seeded
 

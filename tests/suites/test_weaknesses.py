@@ -11,8 +11,8 @@ from torch import Tensor
 
 from benchbench.errors import BenchError, NotApplicable
 from benchbench.registry import METHODS, method
-from benchbench.suites.planted_cases import BLIND, FOOTPRINTS, Planted, by_place, instances, total
 from benchbench.suites.weaknesses import WEAKNESSES, Weakness, weakness
+from benchbench.suites.weaknesses.planted_cases import BLIND, FOOTPRINTS, Planted, by_place, instances, total
 from benchbench.types import Layer
 
 from ..helpers import map_of

@@ -1,0 +1,3 @@
+"""The suite ``depth``: where each method localises best, and whether fusing layers helps."""
+
+from . import suite as suite

@@ -1,0 +1,3 @@
+"""The suite ``localisation``: weakly supervised localisation and segmentation."""
+
+from . import suite as suite

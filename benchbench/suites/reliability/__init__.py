@@ -1,0 +1,1 @@
+"""``benchbench reliability``: which metrics can be relied on."""
