@@ -1,0 +1,221 @@
+"""Which part of the picture does each word of a caption come from, and each answer? A map per word, scored.
+
+python3 docs/examples/captioning-and-vqa/run.py            # four minutes; writes into this folder
+python3 docs/examples/captioning-and-vqa/run.py --small --out /tmp/captions    # seconds
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import torch
+from reader import Asked, NextWord, Reader, train
+from scenes import WORDS, Picture, draw_scene, ids, image, mask
+from torch import Tensor, nn
+
+import benchbench as bb
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt
+
+METHODS = ["gradcam", "hirescam", "layercam", "saliency", "inputxgradient", "occlusion", "random", "center", "sobel"]
+PARAMETERS = {"occlusion": {"window": 8, "stride": 8}}
+CONTROLS = ("random", "center", "sobel", "oracle")
+NAMED = {1: (0,), 2: (0,), 3: (0, 1), 6: (1,), 7: (1,)}  # by place of a word, the objects that it is about
+FUNCTION = {0: (0,), 4: (1,), 5: (1,)}  # "a", "of", "a": the object that the next noun names
+KINDS = ("content words", "other object", "left, right", "function words", "answers", "answers, other object")
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many training scenes, epochs and explained scenes."""
+
+    training: int
+    epochs: int
+    explained: int
+
+
+FULL, SMALL = Size(4000, 10, 32), Size(96, 2, 3)
+
+
+@dataclass(frozen=True)
+class Asking:
+    """One thing to explain: a scene, a word that follows ``before`` or answers a question, and the objects it names."""
+
+    picture: int
+    kind: str
+    network: tuple[str, ...]  # the words so far, or the question
+    word: str
+    objects: tuple[int, ...]
+
+
+def askings(pictures: list[Picture]) -> list[Asking]:
+    """Every word of every caption, and the answers to two questions about each of the two objects."""
+    listed = []
+    for i, picture in enumerate(pictures):
+        caption = picture.caption
+        for place, word in enumerate(caption):
+            kind = "function words" if place in FUNCTION else "left, right" if place == 3 else "content words"
+            listed.append(Asking(i, kind, tuple(caption[:place]), word, {**NAMED, **FUNCTION}[place]))
+        for which in (0, 1):
+            for what in ("colour", "shape"):
+                question, answer = picture.question(which, what)
+                listed.append(Asking(i, "answers", tuple(question), answer, (which,)))
+    return listed
+
+
+def wrapped(reader: Reader, asking: Asking) -> nn.Module:
+    """The network that is explained: from images to the logits of the next word, or of the answer."""
+    words = list(asking.network)
+    return (Asked if asking.kind == "answers" else NextWord)(reader, words).eval()
+
+
+def grouped(listed: list[Asking]) -> list[list[Asking]]:
+    """Askings of one network together: they are explained in one call."""
+    groups: dict[tuple[bool, tuple[str, ...]], list[Asking]] = defaultdict(list)
+    for asking in listed:
+        groups[asking.kind == "answers", asking.network].append(asking)
+    return list(groups.values())
+
+
+def maps_of(reader: Reader, images: Tensor, group: list[Asking], method: str) -> Tensor:
+    """(N, 56, 56): one map per asking of a group."""
+    shown = images[[asking.picture for asking in group]]
+    target = ids([asking.word for asking in group])
+    network, parameters = wrapped(reader, group[0]), PARAMETERS.get(method, {})
+    return bb.explain(network, shown, method=method, layer="reader.encoder", target=target, **parameters)[:, 0]
+
+
+def share(heights: Tensor, region: Tensor) -> float:
+    """The share of a map's mass on a region; 0 if the map is empty, as in the metric energy_pointing_game."""
+    total = float(heights.sum())
+    return float(heights[region].sum()) / total if total else 0.0
+
+
+def scores(reader: Reader, pictures: list[Picture]) -> pd.DataFrame:
+    """A row per method and asking: the share of the map on the named object, and on the other one."""
+    images = torch.stack([image(picture) for picture in pictures])
+    rows = []
+    for group in grouped(askings(pictures)):
+        named = [mask(pictures[asking.picture], *asking.objects) for asking in group]
+        others = [mask(pictures[asking.picture], *({0, 1} - set(asking.objects))) for asking in group]
+        for method in [*METHODS, "oracle"]:
+            maps = torch.stack(named).float() if method == "oracle" else maps_of(reader, images, group, method)
+            for asking, heights, on, off in zip(group, maps, named, others, strict=True):
+                row = {"method": method, "picture": asking.picture, "kind": asking.kind, "word": asking.word}
+                rows.append(row | {"named": share(heights, on), "other": share(heights, off)})
+    return pd.DataFrame(rows)
+
+
+def tabulated(scored: pd.DataFrame) -> pd.DataFrame:
+    """A row per method and column of the table: mean and 95 % bootstrap interval, the scene as unit."""
+    rows = []
+    for method in [*METHODS, "oracle"]:
+        of_method = scored[scored["method"] == method]
+        for kind in KINDS:
+            base, side = {
+                "other object": ("content words", "other"),
+                "answers, other object": ("answers", "other"),
+            }.get(kind, (kind, "named"))
+            values = of_method[of_method["kind"] == base].groupby("picture")[side].mean().to_numpy()
+            low, high = interval(values)
+            rows.append({"method": method, "kind": kind, "mean": values.mean(), "low": low, "high": high})
+    return pd.DataFrame(rows)
+
+
+def interval(values: np.ndarray) -> tuple[float, float]:
+    """95 % percentile bootstrap of the mean, 5,000 resamples of the scenes."""
+    drawn = np.random.default_rng(0).integers(len(values), size=(5000, len(values)))
+    low, high = np.quantile(values[drawn].mean(1), [0.025, 0.975])
+    return float(low), float(high)
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """The table for people; controls below."""
+    lines = ["| method | " + " | ".join(KINDS) + " |", "| :-- |" + " --: |" * len(KINDS)]
+    for method in [*METHODS, "oracle"]:
+        rows = table[table["method"] == method].set_index("kind").loc[list(KINDS)]
+        cells = [f"{row['mean']:.2f} [{row['low']:.2f}, {row['high']:.2f}]" for _, row in rows.iterrows()]
+        name = f"control: {method}" if method in CONTROLS else method
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+@torch.no_grad()
+def facts(reader: Reader, pictures: list[Picture]) -> str:
+    """Whether the reader is right; and whether words depend on the objects that they name, by removing these."""
+    drops: dict[str, list[tuple[float, float, float]]] = defaultdict(list)
+    right: dict[str, list[bool]] = defaultdict(list)
+    for asking in askings(pictures):
+        picture = pictures[asking.picture]
+        removed = [(), asking.objects, tuple({0, 1} - set(asking.objects))]
+        logits = wrapped(reader, asking)(torch.stack([image(picture, without) for without in removed]))
+        word = WORDS.index(asking.word)
+        drops[asking.kind].append(tuple(logits.softmax(1)[:, word].tolist()))
+        right[asking.kind].append(int(logits[0].argmax()) == word)
+    words = np.mean([hit for kind, hits in right.items() if kind != "answers" for hit in hits])
+    lines = [
+        f"The reader gives the right next word in {words:.1%} and the right answer in {np.mean(right['answers']):.1%} "
+        f"of the cases, on {len(pictures)} new scenes. Mean probability of the word:\n",
+        "| | whole scene | without the named object | without the other object |",
+        "| :-- | --: | --: | --: |",
+    ]
+    for kind in ("content words", "function words", "answers"):
+        cells = " | ".join(f"{value:.2f}" for value in np.mean(drops[kind], axis=0))
+        lines.append(f"| {kind} | {cells} |")
+    return "\n".join(lines)
+
+
+def figure(reader: Reader, picture: Picture, path: Path) -> None:
+    """A caption with a map per word, and four answers, by two methods."""
+    images = image(picture)[None]
+    caption, answers = askings([picture])[:8], askings([picture])[8:]
+    shown = (images[0] + 225 / 255).clamp(0, 1).permute(1, 2, 0)
+    axes = plt.figure(figsize=(13, 5.6)).subplots(3, 8, squeeze=False)
+    rows = [("gradcam", caption), ("hirescam", caption), ("hirescam", answers)]
+    for line, (method, listed) in zip(axes, rows, strict=True):
+        for axis in line:
+            axis.set_axis_off()
+        for axis, asking in zip(line[: len(listed)], listed, strict=True):
+            axis.imshow(shown)
+            axis.imshow(maps_of(reader, images, [asking], method)[0], cmap="magma", alpha=0.65)
+            axis.contour(mask(picture, *asking.objects), levels=[0.5], colors="lime", linewidths=1)
+            question = asking.kind == "answers"
+            axis.set_title(
+                f"{asking.network[1]} of the {asking.network[-1]}?\n{asking.word}" if question else asking.word,
+                fontsize=9,
+            )
+        line[0].text(-4, 28, method, rotation=90, va="center", ha="right", fontsize=9)
+    axes[2][5].imshow(shown)
+    axes[2][5].set_title("the scene", fontsize=9)
+    plt.savefig(path, dpi=75, bbox_inches="tight")
+    plt.close()
+
+
+def main(words: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--small", action="store_true", help="few scenes: for a test")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent, help="where the tables and the figure go")
+    given = parser.parse_args(words)
+    size = SMALL if given.small else FULL
+    given.out.mkdir(parents=True, exist_ok=True)
+    generator = np.random.default_rng(0)
+    reader = train([draw_scene(generator) for _ in range(size.training)], size.epochs)
+    pictures = [draw_scene(generator) for _ in range(size.explained)]
+    table = tabulated(scores(reader, pictures))
+    table.to_csv(given.out / "table.csv", index=False)
+    about = f"Share of the map's mass on the object, mean over {len(pictures)} scenes with 95 % interval:"
+    text = f"{facts(reader, pictures)}\n\n{about}\n\n{markdown(table)}\n"
+    (given.out / "table.md").write_text(text, encoding="utf-8")
+    figure(reader, pictures[0], given.out / "words.png")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
