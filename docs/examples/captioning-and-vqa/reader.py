@@ -12,7 +12,7 @@ WIDTH, BATCH = 64, 32
 
 
 class Reader(nn.Module):
-    """``encoder`` gives cells (B, 32, 14, 14); a recurrent decoder attends to them, and so does a question."""
+    """``encoder`` gives cells (B, 32, 10, 10); a recurrent decoder attends to them, and so does a question."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -21,7 +21,7 @@ class Reader(nn.Module):
             *(nn.Conv2d(16, 32, 4, 2, 1), nn.BatchNorm2d(32), nn.ReLU()),
             *(nn.Conv2d(32, 32, 3, 1, 1), nn.BatchNorm2d(32), nn.ReLU()),
         )
-        down, right = torch.meshgrid(torch.linspace(-1, 1, 14), torch.linspace(-1, 1, 14), indexing="ij")
+        down, right = torch.meshgrid(torch.linspace(-1, 1, 10), torch.linspace(-1, 1, 10), indexing="ij")
         self.register_buffer("places", 2 * torch.stack([down.flatten(), right.flatten()], 1))
         self.keys = nn.Linear(34, WIDTH)
         self.values = nn.Linear(34, WIDTH)
@@ -32,7 +32,7 @@ class Reader(nn.Module):
         self.answer = nn.Sequential(nn.Linear(2 * WIDTH, WIDTH), nn.ReLU(), nn.Linear(WIDTH, len(WORDS)))
 
     def cells(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Keys and values (B, 196, WIDTH) of the picture's cells."""
+        """Keys and values (B, 100, WIDTH) of the picture's cells."""
         features = self.encoder(images).flatten(2).transpose(1, 2)
         placed = torch.cat([features, self.places.expand(len(images), -1, -1)], 2)
         return self.keys(placed), self.values(placed)
@@ -93,7 +93,7 @@ def train(pictures: list[Picture], epochs: int) -> Reader:
     reader = Reader()
     steps = epochs * -(-len(pictures) // BATCH)
     optimiser = torch.optim.AdamW(reader.parameters(), weight_decay=1e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=6e-3, total_steps=steps)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=8e-3, total_steps=steps)
     for _ in range(epochs):
         for batch in torch.randperm(len(pictures)).split(BATCH):
             asked = [

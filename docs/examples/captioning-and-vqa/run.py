@@ -24,9 +24,9 @@ import benchbench as bb
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
-METHODS = ["gradcam", "hirescam", "layercam", "saliency", "inputxgradient", "occlusion", "random", "center", "sobel"]
+METHODS = ["gradcam", "hirescam", "layercam", "saliency", "inputxgradient", "occlusion"]
 PARAMETERS = {"occlusion": {"window": 8, "stride": 8}}
-CONTROLS = ("random", "center", "sobel", "oracle")
+CONTROLS = ["random", "center", "sobel", "oracle"]  # their maps are the same for every word
 NAMED = {1: (0,), 2: (0,), 3: (0, 1), 6: (1,), 7: (1,)}  # by place of a word, the objects that it is about
 FUNCTION = {0: (0,), 4: (1,), 5: (1,)}  # "a", "of", "a": the object that the next noun names
 KINDS = ("content words", "other object", "left, right", "function words", "answers", "answers, other object")
@@ -34,14 +34,15 @@ KINDS = ("content words", "other object", "left, right", "function words", "answ
 
 @dataclass(frozen=True)
 class Size:
-    """How many training scenes, epochs and explained scenes."""
+    """How many training scenes, epochs and explained scenes; and whether only right words and answers are scored."""
 
     training: int
     epochs: int
     explained: int
+    only_right: bool = True
 
 
-FULL, SMALL = Size(4000, 10, 32), Size(96, 2, 3)
+FULL, SMALL = Size(2000, 8, 20), Size(96, 2, 3, only_right=False)
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def grouped(listed: list[Asking]) -> list[list[Asking]]:
 
 
 def maps_of(reader: Reader, images: Tensor, group: list[Asking], method: str) -> Tensor:
-    """(N, 56, 56): one map per asking of a group."""
+    """(N, 40, 40): one map per asking of a group."""
     shown = images[[asking.picture for asking in group]]
     target = ids([asking.word for asking in group])
     network, parameters = wrapped(reader, group[0]), PARAMETERS.get(method, {})
@@ -98,15 +99,19 @@ def share(heights: Tensor, region: Tensor) -> float:
     return float(heights[region].sum()) / total if total else 0.0
 
 
-def scores(reader: Reader, pictures: list[Picture]) -> pd.DataFrame:
+def scores(reader: Reader, pictures: list[Picture], listed: list[Asking]) -> pd.DataFrame:
     """A row per method and asking: the share of the map on the named object, and on the other one."""
     images = torch.stack([image(picture) for picture in pictures])
+    first = NextWord(reader, []).eval()
+    fixed = {name: bb.explain(first, images, method=name, layer="reader.encoder")[:, 0] for name in CONTROLS[:-1]}
     rows = []
-    for group in grouped(askings(pictures)):
+    for group in grouped(listed):
         named = [mask(pictures[asking.picture], *asking.objects) for asking in group]
         others = [mask(pictures[asking.picture], *({0, 1} - set(asking.objects))) for asking in group]
-        for method in [*METHODS, "oracle"]:
-            maps = torch.stack(named).float() if method == "oracle" else maps_of(reader, images, group, method)
+        maps_by_method = {method: maps_of(reader, images, group, method) for method in METHODS}
+        maps_by_method |= {name: maps[[asking.picture for asking in group]] for name, maps in fixed.items()}
+        maps_by_method["oracle"] = torch.stack(named).float()
+        for method, maps in maps_by_method.items():
             for asking, heights, on, off in zip(group, maps, named, others, strict=True):
                 row = {"method": method, "picture": asking.picture, "kind": asking.kind, "word": asking.word}
                 rows.append(row | {"named": share(heights, on), "other": share(heights, off)})
@@ -116,7 +121,7 @@ def scores(reader: Reader, pictures: list[Picture]) -> pd.DataFrame:
 def tabulated(scored: pd.DataFrame) -> pd.DataFrame:
     """A row per method and column of the table: mean and 95 % bootstrap interval, the scene as unit."""
     rows = []
-    for method in [*METHODS, "oracle"]:
+    for method in [*METHODS, *CONTROLS]:
         of_method = scored[scored["method"] == method]
         for kind in KINDS:
             base, side = {
@@ -139,7 +144,7 @@ def interval(values: np.ndarray) -> tuple[float, float]:
 def markdown(table: pd.DataFrame) -> str:
     """The table for people; controls below."""
     lines = ["| method | " + " | ".join(KINDS) + " |", "| :-- |" + " --: |" * len(KINDS)]
-    for method in [*METHODS, "oracle"]:
+    for method in [*METHODS, *CONTROLS]:
         rows = table[table["method"] == method].set_index("kind").loc[list(KINDS)]
         cells = [f"{row['mean']:.2f} [{row['low']:.2f}, {row['high']:.2f}]" for _, row in rows.iterrows()]
         name = f"control: {method}" if method in CONTROLS else method
@@ -148,27 +153,35 @@ def markdown(table: pd.DataFrame) -> str:
 
 
 @torch.no_grad()
-def facts(reader: Reader, pictures: list[Picture]) -> str:
+def probabilities(reader: Reader, pictures: list[Picture], asking: Asking) -> tuple[bool, list[float]]:
+    """Whether the word is the likeliest; its probability in the scene, without the named and without the other object."""
+    removed = [(), asking.objects, tuple({0, 1} - set(asking.objects))]
+    scenes = torch.stack([image(pictures[asking.picture], without) for without in removed])
+    logits, word = wrapped(reader, asking)(scenes), WORDS.index(asking.word)
+    return int(logits[0].argmax()) == word, logits.softmax(1)[:, word].tolist()
+
+
+def facts(listed: list[Asking], answered: list[tuple[bool, list[float]]], size: Size) -> str:
     """Whether the reader is right; and whether words depend on the objects that they name, by removing these."""
-    drops: dict[str, list[tuple[float, float, float]]] = defaultdict(list)
-    right: dict[str, list[bool]] = defaultdict(list)
-    for asking in askings(pictures):
-        picture = pictures[asking.picture]
-        removed = [(), asking.objects, tuple({0, 1} - set(asking.objects))]
-        logits = wrapped(reader, asking)(torch.stack([image(picture, without) for without in removed]))
-        word = WORDS.index(asking.word)
-        drops[asking.kind].append(tuple(logits.softmax(1)[:, word].tolist()))
-        right[asking.kind].append(int(logits[0].argmax()) == word)
-    words = np.mean([hit for kind, hits in right.items() if kind != "answers" for hit in hits])
+    rates = {
+        kind: np.mean([right for asking, (right, _) in zip(listed, answered, strict=True) if asking.kind == kind])
+        for kind in dict.fromkeys(asking.kind for asking in listed)
+    }
     lines = [
-        f"The reader gives the right next word in {words:.1%} and the right answer in {np.mean(right['answers']):.1%} "
-        f"of the cases, on {len(pictures)} new scenes. Mean probability of the word:\n",
+        f"On {size.explained} new scenes the reader is right in "
+        + ", ".join(f"{rate:.0%} of the {kind}" for kind, rate in rates.items())
+        + ". Mean probability of the right word"
+        + (", where the reader is right:\n" if size.only_right else ":\n"),
         "| | whole scene | without the named object | without the other object |",
         "| :-- | --: | --: | --: |",
     ]
     for kind in ("content words", "function words", "answers"):
-        cells = " | ".join(f"{value:.2f}" for value in np.mean(drops[kind], axis=0))
-        lines.append(f"| {kind} | {cells} |")
+        kept = [
+            values
+            for asking, (right, values) in zip(listed, answered, strict=True)
+            if asking.kind == kind and (right or not size.only_right)
+        ]
+        lines.append(f"| {kind} | " + " | ".join(f"{value:.2f}" for value in np.mean(kept, axis=0)) + " |")
     return "\n".join(lines)
 
 
@@ -191,7 +204,7 @@ def figure(reader: Reader, picture: Picture, path: Path) -> None:
                 f"{asking.network[1]} of the {asking.network[-1]}?\n{asking.word}" if question else asking.word,
                 fontsize=9,
             )
-        line[0].text(-4, 28, method, rotation=90, va="center", ha="right", fontsize=9)
+        line[0].text(-4, 20, method, rotation=90, va="center", ha="right", fontsize=9)
     axes[2][5].imshow(shown)
     axes[2][5].set_title("the scene", fontsize=9)
     plt.savefig(path, dpi=75, bbox_inches="tight")
@@ -208,10 +221,13 @@ def main(words: list[str] | None = None) -> None:
     generator = np.random.default_rng(0)
     reader = train([draw_scene(generator) for _ in range(size.training)], size.epochs)
     pictures = [draw_scene(generator) for _ in range(size.explained)]
-    table = tabulated(scores(reader, pictures))
+    listed = askings(pictures)
+    answered = [probabilities(reader, pictures, asking) for asking in listed]
+    kept = [asking for asking, (right, _) in zip(listed, answered, strict=True) if right or not size.only_right]
+    table = tabulated(scores(reader, pictures, kept))
     table.to_csv(given.out / "table.csv", index=False)
     about = f"Share of the map's mass on the object, mean over {len(pictures)} scenes with 95 % interval:"
-    text = f"{facts(reader, pictures)}\n\n{about}\n\n{markdown(table)}\n"
+    text = f"{facts(listed, answered, size)}\n\n{about}\n\n{markdown(table)}\n"
     (given.out / "table.md").write_text(text, encoding="utf-8")
     figure(reader, pictures[0], given.out / "words.png")
     print(text)

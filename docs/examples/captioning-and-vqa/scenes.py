@@ -13,12 +13,12 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-SIDE = 56
+SIDE = 40
 COLOURS = {"red": (205, 45, 45), "green": (40, 150, 70), "blue": (45, 80, 205), "yellow": (225, 185, 30)}
-SHAPES = ("disc", "square", "triangle", "cross")
+SHAPES = ("disc", "square", "cross")
 WORDS = ["<start>", "a", "of", "left", "right", *COLOURS, *SHAPES, "what", "colour", "shape", "is", "the", "thing"]
 LENGTH = 8  # words of a caption
-BACKGROUND, GREY, GAP = 225, (150, 150, 150), 5
+BACKGROUND, GREY, GAP = 225, (150, 150, 150), 4
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,9 @@ def draw_scene(generator: np.random.Generator) -> Picture:
     """A scene whose two named objects differ in colour and in shape."""
     colours, shapes = generator.permutation(list(COLOURS)), generator.permutation(SHAPES)
     while True:
-        x, y = generator.uniform(9, SIDE - 9, (2, 3))
-        radius = generator.uniform(6, 8.5, 3)
-        apart = [np.hypot(x[i] - x[j], y[i] - y[j]) > radius[i] + radius[j] + 2 for i, j in ((0, 1), (0, 2), (1, 2))]
+        x, y = generator.uniform(7, SIDE - 7, (2, 3))
+        radius = generator.uniform(5, 6.5, 3)
+        apart = [np.hypot(x[i] - x[j], y[i] - y[j]) > radius[i] + radius[j] + 1 for i, j in ((0, 1), (0, 2), (1, 2))]
         if all(apart) and y[1] - y[0] > GAP and abs(x[1] - x[0]) > GAP:
             break
     names = [(str(colours[0]), str(shapes[0])), (str(colours[1]), str(shapes[1])), ("", str(generator.choice(SHAPES)))]
@@ -69,7 +69,7 @@ def draw_scene(generator: np.random.Generator) -> Picture:
 
 
 def image(picture: Picture, without: Collection[int] = ()) -> Tensor:
-    """(3, 56, 56): pixels in [0, 1] less the background's grey, so that 0 is background. Objects can be left out."""
+    """(3, 40, 40): pixels in [0, 1] less the background's grey, so that 0 is background. Objects can be left out."""
     canvas = Image.new("RGB", (SIDE, SIDE), (BACKGROUND,) * 3)
     for i, thing in enumerate(picture.things):
         if i not in without:
@@ -80,7 +80,7 @@ def image(picture: Picture, without: Collection[int] = ()) -> Tensor:
 
 
 def mask(picture: Picture, *which: int) -> Tensor:
-    """(56, 56) bool: the pixels of these objects."""
+    """(40, 40) bool: the pixels of these objects."""
     canvas = Image.new("L", (SIDE, SIDE))
     for i in which:
         _paint(canvas, picture.things[i], 255)
@@ -99,8 +99,6 @@ def _paint(canvas: Image.Image, thing: Thing, colour: tuple[int, int, int] | int
         pencil.ellipse((x - r, y - r, x + r, y + r), fill=colour)
     elif thing.shape == "square":
         pencil.rectangle((x - 0.8 * r, y - 0.8 * r, x + 0.8 * r, y + 0.8 * r), fill=colour)
-    elif thing.shape == "triangle":
-        pencil.polygon(((x, y - r), (x + r, y + 0.8 * r), (x - r, y + 0.8 * r)), fill=colour)
     else:
         pencil.rectangle((x - r, y - 0.35 * r, x + r, y + 0.35 * r), fill=colour)
         pencil.rectangle((x - 0.35 * r, y - r, x + 0.35 * r, y + r), fill=colour)
