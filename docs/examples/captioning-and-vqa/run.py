@@ -29,7 +29,7 @@ PARAMETERS = {"occlusion": {"window": 8, "stride": 8}}
 CONTROLS = ["random", "center", "sobel", "oracle"]  # their maps are the same for every word
 NAMED = {1: (0,), 2: (0,), 3: (0, 1), 6: (1,), 7: (1,)}  # by place of a word, the objects that it is about
 FUNCTION = {0: (0,), 4: (1,), 5: (1,)}  # "a", "of", "a": the object that the next noun names
-KINDS = ("content words", "other object", "left, right", "function words", "answers", "answers, other object")
+KINDS = ("content words", "other object", "relations", "function words", "answers", "answers, other object")
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Size:
     only_right: bool = True
 
 
-FULL, SMALL = Size(2000, 8, 20), Size(96, 2, 3, only_right=False)
+FULL, SMALL = Size(2000, 12, 20), Size(96, 2, 3, only_right=False)
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def askings(pictures: list[Picture]) -> list[Asking]:
     for i, picture in enumerate(pictures):
         caption = picture.caption
         for place, word in enumerate(caption):
-            kind = "function words" if place in FUNCTION else "left, right" if place == 3 else "content words"
+            kind = "function words" if place in FUNCTION else "relations" if place == 3 else "content words"
             listed.append(Asking(i, kind, tuple(caption[:place]), word, {**NAMED, **FUNCTION}[place]))
         for which in (0, 1):
             for what in ("colour", "shape"):
@@ -154,7 +154,7 @@ def markdown(table: pd.DataFrame) -> str:
 
 @torch.no_grad()
 def probabilities(reader: Reader, pictures: list[Picture], asking: Asking) -> tuple[bool, list[float]]:
-    """Whether the word is the likeliest; its probability in the scene, without the named and without the other object."""
+    """Whether the word is the likeliest; its probability with all objects, without the named, without the other."""
     removed = [(), asking.objects, tuple({0, 1} - set(asking.objects))]
     scenes = torch.stack([image(pictures[asking.picture], without) for without in removed])
     logits, word = wrapped(reader, asking)(scenes), WORDS.index(asking.word)
@@ -189,7 +189,7 @@ def figure(reader: Reader, picture: Picture, path: Path) -> None:
     """A caption with a map per word, and four answers, by two methods."""
     images = image(picture)[None]
     caption, answers = askings([picture])[:8], askings([picture])[8:]
-    shown = (images[0] + 225 / 255).clamp(0, 1).permute(1, 2, 0)
+    shown = (images[0] + 225 / 255).clamp(0, 1).permute(1, 2, 0).numpy()
     axes = plt.figure(figsize=(13, 5.6)).subplots(3, 8, squeeze=False)
     rows = [("gradcam", caption), ("hirescam", caption), ("hirescam", answers)]
     for line, (method, listed) in zip(axes, rows, strict=True):
@@ -197,8 +197,8 @@ def figure(reader: Reader, picture: Picture, path: Path) -> None:
             axis.set_axis_off()
         for axis, asking in zip(line[: len(listed)], listed, strict=True):
             axis.imshow(shown)
-            axis.imshow(maps_of(reader, images, [asking], method)[0], cmap="magma", alpha=0.65)
-            axis.contour(mask(picture, *asking.objects), levels=[0.5], colors="lime", linewidths=1)
+            axis.imshow(maps_of(reader, images, [asking], method)[0].numpy(), cmap="magma", alpha=0.65)
+            axis.contour(mask(picture, *asking.objects).numpy(), levels=[0.5], colors="lime", linewidths=1)
             question = asking.kind == "answers"
             axis.set_title(
                 f"{asking.network[1]} of the {asking.network[-1]}?\n{asking.word}" if question else asking.word,
@@ -229,7 +229,8 @@ def main(words: list[str] | None = None) -> None:
     about = f"Share of the map's mass on the object, mean over {len(pictures)} scenes with 95 % interval:"
     text = f"{facts(listed, answered, size)}\n\n{about}\n\n{markdown(table)}\n"
     (given.out / "table.md").write_text(text, encoding="utf-8")
-    figure(reader, pictures[0], given.out / "words.png")
+    clearest = max(range(len(pictures)), key=[asking.picture for asking in kept].count)
+    figure(reader, pictures[clearest], given.out / "words.png")
     print(text)
 
 

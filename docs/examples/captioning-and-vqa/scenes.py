@@ -80,10 +80,10 @@ def image(picture: Picture, without: Collection[int] = ()) -> Tensor:
 
 
 def mask(picture: Picture, *which: int) -> Tensor:
-    """(40, 40) bool: the pixels of these objects."""
+    """(40, 40) bool: the visible pixels of these objects."""
     canvas = Image.new("L", (SIDE, SIDE))
-    for i in which:
-        _paint(canvas, picture.things[i], 255)
+    for i, thing in enumerate(picture.things):
+        _paint(canvas, thing, 255 if i in which else 0)
     return torch.from_numpy(np.array(canvas) > 0)
 
 

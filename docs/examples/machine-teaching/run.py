@@ -184,7 +184,7 @@ def figure(found_by_kind: dict[str, dict[str, np.ndarray]], path: Path) -> None:
             axis.fill_between(np.arange(len(mean)), mean - half, mean + half, color=colour, alpha=0.15, linewidth=0)
         axis.set(title=KINDS[kind], xlabel="images looked at", xlim=(0, len(mean) - 1), ylim=(0, mean[-1] * 1.05))
     axes[0].set_ylabel("planted mistakes found")
-    axes[-1].legend(fontsize=8, loc="lower right")
+    axes[1].legend(fontsize=8, loc="lower right")
     drawing.savefig(path, dpi=90, bbox_inches="tight")
     plt.close(drawing)
 

@@ -20,7 +20,7 @@ FLOOR = (228 / 255, 228 / 255, 222 / 255)
 
 
 def draw_state(generator: np.random.Generator, coins: int, traps: int) -> np.ndarray:
-    """A state (7, 7): half of the traps that fit stand in the eight cells around the agent, where they matter."""
+    """A state (7, 7). Traps are three times as likely in the eight cells around the agent; coins are never there."""
     grid = np.zeros((CELLS, CELLS), dtype=np.int64)
     grid[MIDDLE] = AGENT
     places = np.argwhere(grid == NOTHING)

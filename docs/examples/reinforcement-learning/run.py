@@ -162,8 +162,8 @@ def figure(run: bb.Run, policy: Policy, states: list[State], path: Path) -> None
     axes = plt.figure(figsize=(1.6 * (1 + len(SHOWN)), 5.2)).subplots(len(rows), 1 + len(SHOWN), squeeze=False)
     for row, (line, state) in enumerate(zip(axes, rows, strict=True)):
         image = pictures([state.grid])
-        shown = (image[0] + torch.tensor(FLOOR)[:, None, None]).permute(1, 2, 0)
-        edges = cell_mask(state.deciding)
+        shown = (image[0] + torch.tensor(FLOOR)[:, None, None]).permute(1, 2, 0).numpy()
+        edges = cell_mask(state.deciding).numpy()
         for axis, name in zip(line, ["", *SHOWN], strict=True):
             axis.set_axis_off()
             axis.imshow(shown)
@@ -171,7 +171,7 @@ def figure(run: bb.Run, policy: Policy, states: list[State], path: Path) -> None
                 seen = bb.explain(
                     policy, image, method=name, layer="features", target=state.action, **PARAMETERS.get(name, {})
                 )
-                axis.imshow(seen[0, 0], cmap="magma", alpha=0.75)
+                axis.imshow(seen[0, 0].numpy(), cmap="magma", alpha=0.75)
             axis.contour(edges, levels=[0.5], colors="lime", linewidths=1)
             if row == 0:
                 axis.set_title(name or "picture", fontsize=9)
