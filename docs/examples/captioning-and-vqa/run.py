@@ -1,6 +1,6 @@
 """Which part of the picture does each word of a caption come from, and each answer? A map per word, scored.
 
-python3 docs/examples/captioning-and-vqa/run.py            # four minutes; writes into this folder
+python3 docs/examples/captioning-and-vqa/run.py            # a minute of CPU; writes into this folder
 python3 docs/examples/captioning-and-vqa/run.py --small --out /tmp/captions    # seconds
 """
 

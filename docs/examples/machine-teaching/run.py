@@ -1,6 +1,6 @@
 """Do maps point an annotator at wrong labels? Orders a set with planted mistakes and counts what is found first.
 
-python3 docs/examples/machine-teaching/run.py            # three minutes; writes into this folder
+python3 docs/examples/machine-teaching/run.py            # a minute of CPU; writes into this folder
 python3 docs/examples/machine-teaching/run.py --small --out /tmp/teaching    # seconds
 """
 

@@ -1,6 +1,6 @@
 """Why does the agent take this step? Trains a policy on pictures of a grid world and scores maps of its actions.
 
-python3 docs/examples/reinforcement-learning/run.py            # two minutes; writes into this folder
+python3 docs/examples/reinforcement-learning/run.py            # a minute of CPU; writes into this folder
 python3 docs/examples/reinforcement-learning/run.py --small --out /tmp/rl    # seconds
 """
 
