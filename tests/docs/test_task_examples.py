@@ -51,8 +51,8 @@ def check_reinforcement(table: pd.DataFrame) -> None:
 
 def check_captioning(table: pd.DataFrame) -> None:
     means = table.pivot_table(index="method", columns="kind", values="mean")
-    assert (means.loc["oracle", ["content words", "relations", "function words", "answers"]] == 1).all()
-    assert (means.loc["oracle", ["other object", "answers, other object"]] == 0).all()
+    assert (means.loc["oracle", ["content words", "relations", "function words", "shape answers"]] == 1).all()
+    assert (means.loc["oracle", ["other object", "shape answers, other object"]] == 0).all()
     assert (means.loc[["random", "center"], "content words"] < 0.25).all()
     assert table["low"].le(table["mean"] + 1e-12).all()
     assert table["high"].ge(table["mean"] - 1e-12).all()

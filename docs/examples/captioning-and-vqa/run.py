@@ -29,7 +29,7 @@ PARAMETERS = {"occlusion": {"window": 8, "stride": 8}}
 CONTROLS = ["random", "center", "sobel", "oracle"]  # their maps are the same for every word
 NAMED = {1: (0,), 2: (0,), 3: (0, 1), 6: (1,), 7: (1,)}  # by place of a word, the objects that it is about
 FUNCTION = {0: (0,), 4: (1,), 5: (1,)}  # "a", "of", "a": the object that the next noun names
-KINDS = ("content words", "other object", "relations", "function words", "answers", "answers, other object")
+KINDS = ("content words", "other object", "relations", "function words", "shape answers", "shape answers, other object")
 
 
 @dataclass(frozen=True)
@@ -67,21 +67,21 @@ def askings(pictures: list[Picture]) -> list[Asking]:
         for which in (0, 1):
             for what in ("colour", "shape"):
                 question, answer = picture.question(which, what)
-                listed.append(Asking(i, "answers", tuple(question), answer, (which,)))
+                listed.append(Asking(i, f"{what} answers", tuple(question), answer, (which,)))
     return listed
 
 
 def wrapped(reader: Reader, asking: Asking) -> nn.Module:
     """The network that is explained: from images to the logits of the next word, or of the answer."""
     words = list(asking.network)
-    return (Asked if asking.kind == "answers" else NextWord)(reader, words).eval()
+    return (Asked if asking.kind.endswith("answers") else NextWord)(reader, words).eval()
 
 
 def grouped(listed: list[Asking]) -> list[list[Asking]]:
     """Askings of one network together: they are explained in one call."""
     groups: dict[tuple[bool, tuple[str, ...]], list[Asking]] = defaultdict(list)
     for asking in listed:
-        groups[asking.kind == "answers", asking.network].append(asking)
+        groups[asking.kind.endswith("answers"), asking.network].append(asking)
     return list(groups.values())
 
 
@@ -126,7 +126,7 @@ def tabulated(scored: pd.DataFrame) -> pd.DataFrame:
         for kind in KINDS:
             base, side = {
                 "other object": ("content words", "other"),
-                "answers, other object": ("answers", "other"),
+                "shape answers, other object": ("shape answers", "other"),
             }.get(kind, (kind, "named"))
             values = of_method[of_method["kind"] == base].groupby("picture")[side].mean().to_numpy()
             low, high = interval(values)
@@ -175,7 +175,7 @@ def facts(listed: list[Asking], answered: list[tuple[bool, list[float]]], size: 
         "| | whole scene | without the named object | without the other object |",
         "| :-- | --: | --: | --: |",
     ]
-    for kind in ("content words", "function words", "answers"):
+    for kind in ("content words", "function words", "shape answers", "colour answers"):
         kept = [
             values
             for asking, (right, values) in zip(listed, answered, strict=True)
@@ -185,11 +185,13 @@ def facts(listed: list[Asking], answered: list[tuple[bool, list[float]]], size: 
     return "\n".join(lines)
 
 
-def figure(reader: Reader, picture: Picture, path: Path) -> None:
-    """A caption with a map per word, and four answers, by two methods."""
-    images = image(picture)[None]
-    caption, answers = askings([picture])[:8], askings([picture])[8:]
-    shown = (images[0] + 225 / 255).clamp(0, 1).permute(1, 2, 0).numpy()
+def figure(reader: Reader, pictures: list[Picture], kept: list[Asking], path: Path) -> None:
+    """A scene with a map per word of its caption, and per answer that is right, by two methods."""
+    images = torch.stack([image(picture) for picture in pictures])
+    picture = pictures[kept[0].picture]
+    caption = [asking for asking in kept if not asking.kind.endswith("answers")]
+    answers = [asking for asking in kept if asking.kind.endswith("answers")]
+    shown = (images[kept[0].picture] + 225 / 255).clamp(0, 1).permute(1, 2, 0).numpy()
     axes = plt.figure(figsize=(13, 5.6)).subplots(3, 8, squeeze=False)
     rows = [("gradcam", caption), ("hirescam", caption), ("hirescam", answers)]
     for line, (method, listed) in zip(axes, rows, strict=True):
@@ -199,14 +201,14 @@ def figure(reader: Reader, picture: Picture, path: Path) -> None:
             axis.imshow(shown)
             axis.imshow(maps_of(reader, images, [asking], method)[0].numpy(), cmap="magma", alpha=0.65)
             axis.contour(mask(picture, *asking.objects).numpy(), levels=[0.5], colors="lime", linewidths=1)
-            question = asking.kind == "answers"
+            question = asking.kind.endswith("answers")
             axis.set_title(
                 f"{asking.network[1]} of the {asking.network[-1]}?\n{asking.word}" if question else asking.word,
                 fontsize=9,
             )
         line[0].text(-4, 20, method, rotation=90, va="center", ha="right", fontsize=9)
-    axes[2][5].imshow(shown)
-    axes[2][5].set_title("the scene", fontsize=9)
+    axes[2][6].imshow(shown)
+    axes[2][6].set_title("the scene", fontsize=9)
     plt.savefig(path, dpi=75, bbox_inches="tight")
     plt.close()
 
@@ -224,13 +226,13 @@ def main(words: list[str] | None = None) -> None:
     listed = askings(pictures)
     answered = [probabilities(reader, pictures, asking) for asking in listed]
     kept = [asking for asking, (right, _) in zip(listed, answered, strict=True) if right or not size.only_right]
-    table = tabulated(scores(reader, pictures, kept))
+    table = tabulated(scores(reader, pictures, [asking for asking in kept if asking.kind in KINDS]))
     table.to_csv(given.out / "table.csv", index=False)
     about = f"Share of the map's mass on the object, mean over {len(pictures)} scenes with 95 % interval:"
     text = f"{facts(listed, answered, size)}\n\n{about}\n\n{markdown(table)}\n"
     (given.out / "table.md").write_text(text, encoding="utf-8")
     clearest = max(range(len(pictures)), key=[asking.picture for asking in kept].count)
-    figure(reader, pictures[clearest], given.out / "words.png")
+    figure(reader, pictures, [asking for asking in kept if asking.picture == clearest], given.out / "words.png")
     print(text)
 
 
