@@ -18,7 +18,7 @@ from benchbench.errors import BenchError
 from benchbench.network.capture import capture
 from benchbench.registry import method
 from benchbench.results.suite_answer import SuiteAnswer
-from benchbench.suites import compared_maps, layer_facts
+from benchbench.suites.theorem import compared_maps, layer_facts
 from benchbench.suites.theorem.compared_maps import SILENT, gap_of
 from benchbench.suites.theorem.obstacles import obstacle
 
