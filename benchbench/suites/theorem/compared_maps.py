@@ -78,7 +78,7 @@ def gap_of(raw: Tensor, truth: Tensor, size: tuple[int, int]) -> tuple[float, fl
         size: of the image.
 
     Example:
-        >>> from benchbench.suites.compared_maps import gap_of
+        >>> from benchbench.suites.theorem.compared_maps import gap_of
         >>> gap_of(torch.tensor([[2.0, 0.0], [0.0, 4.0]]), torch.tensor([[1.0, 0.0], [0.0, 2.0]]), (2, 2))
         (0.0, 1.0)
     """

@@ -139,7 +139,7 @@ def cam_map(activation: Tensor, weight: Tensor) -> Tensor:
         weight: (K,), the class's row of the linear layer.
 
     Example:
-        >>> from benchbench.suites.layer_facts import cam_map
+        >>> from benchbench.suites.theorem.layer_facts import cam_map
         >>> cam_map(torch.tensor([[[1.0, 2.0]], [[3.0, 1.0]]]), torch.tensor([2.0, -1.0]))
         tensor([[0., 3.]])
     """
@@ -157,7 +157,7 @@ def closed_form_map(activation: Tensor, weight: Tensor) -> Tensor:
         weight: (K,), the class's row of the linear layer.
 
     Example:
-        >>> from benchbench.suites.layer_facts import closed_form_map
+        >>> from benchbench.suites.theorem.layer_facts import closed_form_map
         >>> closed_form_map(torch.tensor([[[1.0, 3.0]], [[3.0, 1.0]]]), torch.tensor([2.0, -1.0]))
         tensor([[0.3333, 1.0000]])
     """
