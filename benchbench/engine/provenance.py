@@ -127,6 +127,7 @@ def describe_model(model: ReadyModel, spec: ModelSpec, prepared: Prepared) -> di
         "name": spec.name,
         "weights": spec.weights,
         "fingerprint": model.fingerprint,
+        "answers": [value if math.isfinite(value) else None for value in model.answers],
         "state": weights_digest(spec.network),
         "warning": spec.warning,
         "note": spec.note,

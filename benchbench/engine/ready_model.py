@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..errors import BenchError, NotApplicable
 from ..failures import Failure, attempt
-from ..models.load import fingerprint
+from ..models.load import answers, fingerprint
 from ..network.attention import attentions
 from ..network.capture import capture
 from ..network.derivatives import bias_gradients
@@ -55,7 +55,7 @@ def ready_model(spec: ModelSpec, study: StudySpec, example: Tensor, settings: di
     skips |= _network_skips(spec.network, example, needs)
     mark = fingerprint(spec.network, logits)
     identity = (spec.name, spec.preprocess, spec.classes, mark)
-    return ReadyModel(*identity, tuple(layers), channels, classes, skips, settings)
+    return ReadyModel(*identity, tuple(layers), channels, classes, skips, settings, answers=answers(logits))
 
 
 def _layers(spec: ModelSpec, study: StudySpec, example: Tensor) -> list[str]:

@@ -23,7 +23,7 @@ from ..network.scorer import Scorer
 from ..plugin_guard import no_exit
 from ..results.retries import Retries
 from ..results.store import Store
-from ..study.extension import extended, refuse_changed
+from ..study.extension import extended, refuse_changed, refuse_other_answers
 from ..study.plan import Task
 from ..study.requests import probes_of
 from ..study.spec import ModelChoice, StudySpec
@@ -125,6 +125,7 @@ def _run(study: StudySpec, store: Store, progress: Progress, before: Mapping[str
     for caution in cautions:
         progress.warn(caution)
     described = describe(study, [plan.about for plan in plans], plans[0].datasets, pieces)
+    refuse_other_answers(store.read_info(), described, store.folder)
     refuse_changed(before, described, store.folder)
     suspicions: list[str] = []
     progress.start(sum(_estimate(plan, store) for plan in plans))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -88,8 +89,8 @@ def fingerprint(network: nn.Module, logits: Tensor | None = None) -> str:
     """A digest of the weights, of every module's buffers, plain attributes and class, and of what it answers.
 
     Args:
-        logits: the answer to an example, rounded to what does not depend on the number of threads: it tells networks
-            apart that differ in something that no attribute shows.
+        logits: the answer to an example, of which the digest takes a coarse sketch: it tells networks apart that differ
+            in something that no attribute shows, and is the same under other numbers of threads and on other machines.
     """
     digest = hashlib.sha256(repr(network).encode())
     for name, tensor in [*network.named_parameters(), *network.named_buffers()]:
@@ -99,8 +100,31 @@ def fingerprint(network: nn.Module, logits: Tensor | None = None) -> str:
         plain.pop("training", None)
         digest.update(f"{name}{class_digest(type(module))}{plain}".encode())
     if logits is not None:
-        digest.update(str([f"{value:.2e}" for value in logits.flatten().tolist()]).encode())
+        digest.update(str(_sketch(logits)).encode())
     return digest.hexdigest()[:16]
+
+
+def _sketch(logits: Tensor) -> tuple[int, ...]:
+    """The size of the logits in half octaves, and four random projections of them in half standard deviations.
+
+    Rounding moves a number by a millionth, which crosses the border of so coarse a step once in a hundred thousand.
+    """
+    values = logits.detach().double().cpu().flatten()
+    size = float(values.square().mean().sqrt())
+    if not 0 < size < math.inf:
+        return ()
+    signs = (
+        torch.randint(2, (4, len(values)), generator=torch.Generator().manual_seed(0), device="cpu").double() * 2 - 1
+    )
+    projections = signs @ values / (size * math.sqrt(len(values)))
+    return (math.floor(2 * math.log2(size)), *(math.floor(2 * value) for value in projections.tolist()))
+
+
+def answers(logits: Tensor) -> tuple[float, ...]:
+    """Some of an answer's logits, at most 64, to be compared with those of the same network at another time."""
+    values = logits.detach().double().cpu().flatten()
+    chosen = torch.linspace(0, len(values) - 1, min(64, len(values))).round().long()
+    return tuple(values[chosen].tolist())
 
 
 def weights_digest(network: nn.Module) -> str:

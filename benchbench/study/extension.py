@@ -11,7 +11,9 @@ from ..errors import BenchError
 from .spec import MethodChoice, MetricChoice, StudySpec, read_method, read_metric
 
 _FIXED = ("target", "seed", "score", "precision")
-_WAY_OUT = "Give another --out, or --overwrite to keep only this study's results"
+_OTHER_FOLDER = "Give another --out"
+_WAY_OUT = f"{_OTHER_FOLDER}, or --overwrite to keep only this study's results"
+_ROUNDING = 0.02  # of the largest logit: TensorFloat-32 rounds to a thousandth, several times
 C = TypeVar("C", bound=MethodChoice | MetricChoice)
 
 
@@ -53,6 +55,35 @@ def refuse_changed(info: Mapping[str, Any] | None, described: Mapping[str, Any],
     """
     for change in _changes(info, described) if info is not None else ():
         raise _refused(change, folder)
+
+
+def refuse_other_answers(info: Mapping[str, Any] | None, described: Mapping[str, Any], folder: Path) -> None:
+    """Raises BenchError where a network of the folder answers otherwise now though nothing of it has changed.
+
+    Its stored maps would be taken for maps of the network as it is now, so this holds for --overwrite too.
+
+    Args:
+        info: run.json of the folder's results; None where there are none.
+        described: the part of run.json that says what is compared now.
+    """
+    models = {model["name"]: model for model in described["models"]}
+    for model in info["models"] if info is not None else ():
+        current = models.get(model["name"])
+        if current is None or model["fingerprint"] != current["fingerprint"] or "answers" not in model:
+            continue
+        if not _alike_answers(model["answers"], current["answers"]):
+            message = f"the network {model['name']} answers otherwise than when the folder's results were made"
+            hint = f"Something in it changed that is no weight, buffer or attribute. {_OTHER_FOLDER}"
+            raise BenchError(message, where=str(folder), hint=hint)
+
+
+def _alike_answers(then: Sequence[float | None], now: Sequence[float | None]) -> bool:
+    """Whether the logits agree but for rounding, also that of a GPU or of bfloat16."""
+    if len(then) != len(now) or [v is None for v in then] != [v is None for v in now]:
+        return False
+    pairs = [(a, b) for a, b in zip(then, now, strict=True) if a is not None and b is not None]
+    largest = max((abs(a) for a, _ in pairs), default=0.0)
+    return all(abs(a - b) <= _ROUNDING * largest for a, b in pairs)
 
 
 def _changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:

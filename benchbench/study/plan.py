@@ -35,6 +35,7 @@ class ReadyModel:
         skips: by (layer, need), why the network cannot serve the need there.
         settings: whatever of the run's settings the numbers depend on.
         proven: see network.scorer.Scorer.
+        answers: some logits of an example.
     """
 
     name: str
@@ -47,6 +48,7 @@ class ReadyModel:
     skips: Mapping[tuple[str, str], str]
     settings: Mapping[str, Any]
     proven: frozenset[str] | None = None
+    answers: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

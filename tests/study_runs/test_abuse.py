@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from benchbench.types import Layer, Scored, Seen
 from ..networks import Pooled, seeded
 from .test_run import done, values
 
+FACTOR = {"by": 1.0}
 BASE: dict[str, Any] = {"methods": ["gradcam", "random"], "metrics": ["deletion"]}
 
 
@@ -54,6 +56,42 @@ def test_a_fingerprint_sees_classes_buffers_and_answers() -> None:
     b.register_buffer("hidden", torch.ones(1), persistent=False)
     assert fingerprint(a) != fingerprint(b)
     assert fingerprint(a, torch.ones(1, 2)) != fingerprint(a, torch.zeros(1, 2))
+
+
+def test_a_fingerprint_is_the_same_on_another_machine() -> None:
+    """Rounding of a millionth, in logits of 1,000 classes, changed one in six when each logit was rounded by itself."""
+    draws = torch.Generator().manual_seed(0)
+    network, changed = nn.Linear(2, 2), 0
+    for _ in range(200):
+        logits = 5 * torch.randn(1, 1000, generator=draws) + 1
+        noise = 1e-6 * torch.randn(1, 1000, generator=draws)
+        changed += fingerprint(network, logits) != fingerprint(network, logits * (1 + noise))
+    assert changed == 0
+    others = {fingerprint(network, torch.randn(1, 10, generator=draws)) for _ in range(200)}
+    assert len(others) > 150, "it still tells answers apart"
+
+
+class Hidden(Pooled):
+    """A network that depends on what no weight, buffer or attribute shows."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) * FACTOR["by"]
+
+
+@pytest.mark.parametrize(("factor", "refused"), [(1 + 1e-4, False), (1.1, True)])
+def test_a_folder_is_not_for_a_network_that_answers_otherwise(
+    factor: float, refused: bool, images: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchbench.models.load._sketch", lambda logits: ())  # as if the sketch did not see it
+    done(images, tmp_path, models={"a": seeded(Hidden)}, **BASE)
+    monkeypatch.setitem(FACTOR, "by", factor)
+    for overwrite in (False, True):
+        again = partial(done, images, tmp_path, overwrite=overwrite, models={"a": seeded(Hidden)}, **BASE)
+        if refused:
+            with pytest.raises(BenchError, match="the network a answers otherwise"):
+                again()
+        else:
+            again()
 
 
 def test_a_network_in_train_mode_that_cannot_be_copied_is_scored_in_eval_mode(images: Tensor, tmp_path: Path) -> None:
