@@ -113,9 +113,8 @@ def _sketch(logits: Tensor) -> tuple[int, ...]:
     size = float(values.square().mean().sqrt())
     if not 0 < size < math.inf:
         return ()
-    signs = (
-        torch.randint(2, (4, len(values)), generator=torch.Generator().manual_seed(0), device="cpu").double() * 2 - 1
-    )
+    draws = torch.Generator().manual_seed(0)
+    signs = torch.randint(2, (4, len(values)), generator=draws, device="cpu").double() * 2 - 1
     projections = signs @ values / (size * math.sqrt(len(values)))
     return (math.floor(2 * math.log2(size)), *(math.floor(2 * value) for value in projections.tolist()))
 
