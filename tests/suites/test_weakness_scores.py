@@ -182,8 +182,9 @@ def test_no_sentence_has_a_key_for_a_name() -> None:
 
 def test_where_nobody_passes_the_sentence_says_so() -> None:
     known = planted_verdicts()
-    lost = "Grad-CAM fails 9 of 10 planted tests of known weaknesses, and no other method of this run passes any of these"
-    assert sentence(replace(known, methods=["poor"])).startswith(f"{lost} 9.")
+    start = "Grad-CAM fails 9 of 10 planted tests of known weaknesses, "
+    lost = f"{start}and no other method of this run passes any of these 9."
+    assert sentence(replace(known, methods=["poor"])).startswith(lost)
 
 
 def test_repairs_name_who_passes_and_who_fails() -> None:

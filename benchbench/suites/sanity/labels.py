@@ -152,7 +152,8 @@ def _strange(choice: DatasetChoice) -> str:
     shapes = choice.plugin is not None and choice.plugin.name == "shapes"
     if shapes and all(choice.params[key] == value for key, value in plain.items()) and choice.params["count"] <= count:
         return ""
-    return f"{BUNDLED} learned the first {count:,} scenes of shapes:split=train, and these images are others. {_GIVE}"
+    title = network_named(BUNDLED).title
+    return f"{title} learned the first {count:,} scenes of shapes:split=train, and these images are others. {_GIVE}"
 
 
 def _shapes(choice: ModelChoice, device: torch.device) -> dict[str, tuple[int, ...]]:
