@@ -87,7 +87,7 @@ def sentence(study: StudySpec, verdicts: pd.DataFrame, measure: str) -> str:
     for method, each in methods.groupby("method", sort=False):
         groups.setdefault(_together(list(each["passes"])), []).append(titles[str(method)])
     parts = [_of_group(word, groups[word]) for word in GROUPS if word in groups]
-    start = f"On {networks} with {plural(int(methods['n'].max()), 'image')} of {data}, {join_words(parts)}."
+    start = f"On {networks} with {plural(int(methods['n'].max()), 'image')} of {data}, {'; '.join(parts)}."
     highest = f"; the highest score of a control is {baselines['score'].max():.2f}" if len(baselines) else ""
     return (
         f"{start} A method passes a check if 1 minus the mean similarity ({measure}) of its maps before and after is "

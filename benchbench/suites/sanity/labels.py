@@ -89,7 +89,7 @@ class LabelTest:
     def _datasets(self, model: ModelChoice, other: ModelChoice) -> tuple[tuple[DatasetChoice, ...], str]:
         """The data on which the two networks are compared, and why there are none."""
         if _shapes(model, self.device) != _shapes(other, self.device):
-            return (), f"{other.title} has another architecture. {_GIVE}"
+            return (), f"“{other.title}” has another architecture. {_GIVE}"
         if self.random_labels:
             return self.study.datasets, ""
         return tuple(data for data in self.study.datasets if not _strange(data)), ""
@@ -153,7 +153,7 @@ def _strange(choice: DatasetChoice) -> str:
     if shapes and all(choice.params[key] == value for key, value in plain.items()) and choice.params["count"] <= count:
         return ""
     title = network_named(BUNDLED).title
-    return f"{title} learned the first {count:,} scenes of shapes:split=train, and these images are others. {_GIVE}"
+    return f"“{title}” learned the first {count:,} scenes of shapes:split=train, and these images are others. {_GIVE}"
 
 
 def _shapes(choice: ModelChoice, device: torch.device) -> dict[str, tuple[int, ...]]:
