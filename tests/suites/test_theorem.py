@@ -135,7 +135,9 @@ def test_the_sentence_counts_networks_and_layers(answer: SuiteAnswer) -> None:
         "there (largest difference "
     )
     assert answer.sentence.startswith(start)
-    assert "At the 3 layers without a CAM, Grad-CAM equals each cell's contribution (gradient x" in answer.sentence
+    assert (
+        "At the 3 layers without a CAM, Grad-CAM differs from each cell's contribution (gradient x" in answer.sentence
+    )
     assert any(text.startswith("HiResCAM equals CAM at 1 of 1 layer, each cell's") for text in answer.findings)
     assert any(text.startswith("flat has no CAM at its last layer, features: the head") for text in answer.findings)
 
@@ -158,8 +160,8 @@ def test_sentences_have_display_names() -> None:
     assert words.sentence(facts, pairs, titles, 1e-5) == (
         "On 2 images of Shapes, CAM is defined at 2 of 3 layers of 1 network (Zoo ViT at early and Zoo ViT at middle), "
         "and Grad-CAM equals CAM at 1 of them (largest difference 1e-07, tolerance 1e-05; elsewhere it differs by "
-        "0.3). At the 1 layer without a CAM, Grad-CAM equals each cell's contribution (gradient x activation) at 0 and "
-        "differs from it by 0.2 at 1, for maps in [0, 1]."
+        "0.3). At the 1 layer without a CAM, Grad-CAM differs from each cell's contribution (gradient x activation) by "
+        "0.2 (maps in [0, 1])."
     )
     never = words.sentence(facts, pairs, titles, 1e-8)
     assert "and Grad-CAM does not equal CAM at any of them (it differs by 1e-07 to 0.3)." in never

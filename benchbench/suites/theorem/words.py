@@ -69,19 +69,22 @@ def _beyond(
         return ""
     same = [place for place, gap in gaps.items() if gap < tolerance]
     rest = [gap for gap in gaps.values() if gap >= tolerance]
+    title, what = titles.methods[subject], "each cell's contribution (gradient x activation)"
+    by = f"by {_span(rest)} (maps in [0, 1])" if rest else ""
+    start = f" At the {plural(len(gaps), 'layer')} without a CAM, {title}"
+    if not same:
+        return f"{start} differs from {what} {by}."
     shown = _listed([_shown(titles, model, layer) for model, _, layer in same])
-    differs = f" and differs from it by {_span(rest)} at {len(rest)}, for maps in [0, 1]" if rest else ""
-    return (
-        f" At the {plural(len(gaps), 'layer')} without a CAM, {titles.methods[subject]} equals each cell's "
-        f"contribution (gradient x activation) at {len(same)}{shown}{differs}."
-    )
+    differs = f" and differs from it at the other {len(rest)}, {by}" if rest else ""
+    return f"{start} equals {what} at {len(same)}{shown}{differs}."
 
 
 def findings(
     facts: Sequence[LayerFacts], pairs: Sequence[ComparedMaps], titles: Titles, tolerance: float
 ) -> Iterator[str]:
     """A sentence per method, and one per last layer where CAM is not defined."""
-    yield from (_of_method(pairs, method, title, tolerance) for method, title in titles.methods.items())
+    compared = [(method, title) for method, title in titles.methods.items() if method != "cam"]
+    yield from (_of_method(pairs, method, title, tolerance) for method, title in compared)
     last = _last(facts)
     yield from (_of_layer(each, titles.models[each.model]) for each in facts if _place(each) in last and each.obstacle)
 
