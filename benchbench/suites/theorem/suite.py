@@ -126,7 +126,8 @@ def answer(
     Args:
         titles: display names; of methods, those that are no controls.
     """
-    asked = questions(tolerance)
+    asked, before = questions(tolerance), _layers_before_last(facts)
+    pairs = sorted(pairs, key=lambda pair: before[pair.model, pair.dataset, pair.layer])  # the last layers first
     by_name = {each.name: each for each in asked}
     verdicts = pd.DataFrame([_verdict(by_name[pair.question], pair) for pair in pairs])
     return SuiteAnswer(
@@ -135,7 +136,7 @@ def answer(
         verdicts,
         tuple(findings(facts, pairs, titles, tolerance)),
         CRITICISM,
-        (_layers(facts), _equalities(pairs, facts)),
+        (_layers(facts), _equalities(pairs, facts, before)),
         (
             SuiteChart(
                 "differences",
@@ -185,16 +186,17 @@ def _layers(facts: Sequence[LayerFacts]) -> SuiteTable:
     return SuiteTable("layers", "Where CAM is defined", note, pd.DataFrame(rows), headings)
 
 
-def _equalities(pairs: Sequence[ComparedMaps], facts: Sequence[LayerFacts]) -> SuiteTable:
-    """A row per layer and method, the last layer of each network first."""
+def _equalities(
+    pairs: Sequence[ComparedMaps], facts: Sequence[LayerFacts], before: Mapping[tuple[str, str, str], int]
+) -> SuiteTable:
+    """A row per layer and method, in the order of the pairs."""
     rows: dict[tuple[str, ...], dict[str, Any]] = {}
     columns = {CAM: "cam", LOCAL: "contribution", CLOSED_FORM: "closed_form"}
     empty = {f"{column}_{kind}": float("nan") for column in columns.values() for kind in ("gap", "correlation")}
-    before = _layers_before_last(facts)
     for pair in pairs:
         key = (pair.model, pair.dataset, pair.layer, pair.method)
-        place = before[key[:3]]
-        words = {"from_last": f"{place} before" if place else "last", "before_last": place}
+        place = before[pair.model, pair.dataset, pair.layer]
+        words = {"from_last": f"{place} before" if place else "last"}
         row = rows.setdefault(key, {**dict(zip(PLACE, key, strict=True)), **words, **empty, "images": 0})
         row[f"{columns[pair.question]}_gap"] = pair.gap
         row[f"{columns[pair.question]}_correlation"] = pair.alike
@@ -213,17 +215,18 @@ def _equalities(pairs: Sequence[ComparedMaps], facts: Sequence[LayerFacts]) -> S
         "contribution_correlation": "Correlation with them",
         "closed_form_gap": "From Grad-CAM++'s closed form",
     }
-    table = pd.DataFrame(list(rows.values())).sort_values("before_last", kind="stable", ignore_index=True)
-    return SuiteTable("equalities", "By how much the maps differ", note, table, headings)
+    return SuiteTable("equalities", "By how much the maps differ", note, pd.DataFrame(list(rows.values())), headings)
 
 
-def _layers_before_last(facts: Sequence[LayerFacts]) -> dict[tuple[str, ...], int]:
+def _layers_before_last(facts: Sequence[LayerFacts]) -> dict[tuple[str, str, str], int]:
     """By network, data set and layer, how many layers of the study are behind it."""
     known: dict[tuple[str, str], list[str]] = {}
     for each in facts:
         known.setdefault((each.model, each.dataset), []).append(each.layer)
     return {
-        (*key, layer): len(layers) - 1 - place for key, layers in known.items() for place, layer in enumerate(layers)
+        (model, dataset, layer): len(layers) - 1 - place
+        for (model, dataset), layers in known.items()
+        for place, layer in enumerate(layers)
     }
 
 
