@@ -208,7 +208,7 @@ def _equalities(
     )
     headings = {
         **_places(facts),
-        "from_last": "Layers from the last one back",
+        "from_last": "Position",
         "method": "Method",
         "cam_gap": "From CAM",
         "contribution_gap": "From the contributions",
