@@ -18,6 +18,7 @@ from benchbench.errors import BenchError
 from benchbench.network.capture import capture
 from benchbench.registry import method
 from benchbench.results.suite_answer import SuiteAnswer
+from benchbench.suites import titles
 from benchbench.suites.theorem import compared_maps, layer_facts, words
 from benchbench.suites.theorem.compared_maps import SILENT, gap_of
 from benchbench.suites.theorem.obstacles import obstacle
@@ -147,7 +148,7 @@ def fact(layer: str, obstacle: str) -> layer_facts.LayerFacts:
 
 
 def test_sentences_have_display_names() -> None:
-    titles = Titles({"gradcam": "Grad-CAM", "layercam": "Layer-CAM"}, {"zoo_vit": "Zoo ViT"}, {"shapes": "Shapes"})
+    shown = Titles({"gradcam": "Grad-CAM", "layercam": "Layer-CAM"}, {"zoo_vit": "Zoo ViT"}, {"shapes": "Shapes"})
     facts = [fact("early", ""), fact("middle", ""), fact("late", "a ReLU follows")]
     gaps = {"early": 1e-7, "middle": 0.3, "late": 0.2}
     place = {"model": "zoo_vit", "dataset": "shapes", "method": "gradcam", "n": 2, "alike": 0.9}
@@ -157,15 +158,15 @@ def test_sentences_have_display_names() -> None:
         for layer, gap in gaps.items()
         if (question, layer) != ("cam", "late")
     ]
-    assert words.sentence(facts, pairs, titles, 1e-5) == (
+    assert words.sentence(facts, pairs, shown, 1e-5) == (
         "On 2 images of Shapes, CAM is defined at 2 of 3 layers of 1 network (Zoo ViT at early and Zoo ViT at middle), "
         "and Grad-CAM equals CAM at 1 of them (largest difference 1e-07, tolerance 1e-05; elsewhere it differs by "
         "0.3). At the 1 layer without a CAM, Grad-CAM differs from each cell's contribution (gradient x activation) by "
         "0.2 (maps in [0, 1])."
     )
-    never = words.sentence(facts, pairs, titles, 1e-8)
+    never = words.sentence(facts, pairs, shown, 1e-8)
     assert "and Grad-CAM does not equal CAM at any of them (it differs by 1e-07 to 0.3)." in never
-    assert list(words.findings(facts, pairs, titles, 1e-5)) == [
+    assert list(words.findings(facts, pairs, shown, 1e-5)) == [
         "Grad-CAM equals CAM at 1 of 2 layers (largest difference elsewhere 0.3) and each cell's contribution at 1 of "
         "3 layers (largest difference elsewhere 0.2 to 0.3).",
         "Layer-CAM has no map to compare.",
@@ -294,7 +295,7 @@ def test_a_score_of_ones_own_has_no_cam(pooled: Pooled, shown: Tensor, tmp_path:
 
 
 def test_the_examples_run() -> None:
-    for module in (layer_facts, compared_maps):
+    for module in (layer_facts, compared_maps, titles):
         done = doctest.testmod(module, extraglobs={"torch": torch}, optionflags=doctest.NORMALIZE_WHITESPACE)
         assert done.attempted
         assert not done.failed
