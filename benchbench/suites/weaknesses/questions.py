@@ -30,7 +30,7 @@ DISTRACTORS = Question(
     "Distractors, trained",
     "Images with figures of other classes. The score is the map's mean on the figures of the label's class over the "
     "sum of that and its mean on all other figures: 1/2 by chance, 2/3 if the first mean is twice the second.",
-    2 / 3,
+    0.667,
     "the energy pointing game of Score-CAM, arXiv:1910.01279, among figures alone",
 )
 SATURATION = Question(

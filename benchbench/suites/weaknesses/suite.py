@@ -64,7 +64,9 @@ class _Gathered:
 def ask_weaknesses(
     study: StudySpec, folder: Path, progress: Progress, *, saturated: Annotated[int, Field(ge=2, le=10_000)] = 24
 ) -> SuiteAnswer:
-    """Ten planted cases with known answers, and the same questions put to trained networks; see docs/suites.
+    """Ten planted tests of known weaknesses of Grad-CAM, and the same questions put to trained networks.
+
+    See docs/suites/weaknesses.md.
 
     Args:
         study: which has run into the folder.
