@@ -151,7 +151,7 @@ def test_sentences_have_display_names() -> None:
     shown = Titles({"gradcam": "Grad-CAM", "layercam": "Layer-CAM"}, {"zoo_vit": "Zoo ViT"}, {"shapes": "Shapes"})
     facts = [fact("early", ""), fact("middle", ""), fact("late", "a ReLU follows")]
     gaps = {"early": 1e-7, "middle": 0.3, "late": 0.2}
-    place = {"model": "zoo_vit", "dataset": "shapes", "method": "gradcam", "n": 2, "alike": 0.9}
+    place: dict[str, Any] = {"model": "zoo_vit", "dataset": "shapes", "method": "gradcam", "n": 2, "alike": 0.9}
     pairs = [
         compared_maps.ComparedMaps(question=question, layer=layer, gap=gap, **place)
         for question in ("cam", "contribution")

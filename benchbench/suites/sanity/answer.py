@@ -80,7 +80,8 @@ def sentence(study: StudySpec, verdicts: pd.DataFrame, measure: str) -> str:
     controls = {choice.label for choice in study.methods if choice.plugin.control}
     rows = verdicts[(verdicts["question"] == OVERALL.name) & (verdicts["status"] == "ok")]
     methods, baselines = rows[~rows["method"].isin(controls)], rows[rows["method"].isin(controls)]
-    networks, data = (join_words(choice.title for choice in choices) for choices in (study.models, study.datasets))
+    networks = join_words(choice.title for choice in study.models)
+    data = join_words(choice.title for choice in study.datasets)
     if not len(methods):
         return f"No method could be tested on {networks} with images of {data}."
     groups: dict[str, list[str]] = {}

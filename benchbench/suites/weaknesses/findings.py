@@ -177,7 +177,7 @@ def _fails_in_trained(verdicts: WeaknessVerdicts) -> Iterator[str]:
             lost = rows[rows["passes"].eq(False)]
             if len(lost):
                 places = join_words(
-                    f"{verdicts.titles.models[row.model]} ({row.score:.2f})" for row in lost.itertuples()
+                    f"{verdicts.titles.models[str(row.model)]} ({row.score:.2f})" for row in lost.itertuples()
                 )
                 yield (
                     f"{verdicts.named([label])} passes {_quoted(cases)} but fails {_quoted([question])} in {len(lost)} "
@@ -192,7 +192,7 @@ def _depths(verdicts: WeaknessVerdicts) -> Iterator[str]:
         best = group.sort_values("score").iloc[-1]
         where = f"{verdicts.titles.models[str(model)]} with {verdicts.titles.datasets[str(dataset)]}"
         yield (
-            f"On {where}, {verdicts.named([best['method']])} localises best over all layers: {best['score']:.2f} "
+            f"On {where}, {verdicts.named([str(best['method'])])} localises best over all layers: {best['score']:.2f} "
             f"(95 % interval {best['low']:.2f} to {best['high']:.2f})."
         )
 
