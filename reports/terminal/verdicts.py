@@ -27,7 +27,7 @@ from ..leaderboard.suite_report import (
 )
 
 NAME = 18  # columns for the methods' names, which fold
-HEADING = 12  # of a question's title, which folds
+HEADING = 13  # of a question's title, which folds
 SPACE = 2
 MOST_LINES = 34  # of tables, but for the first
 FEWEST_METHODS = 8

@@ -18,9 +18,11 @@ from benchbench.errors import BenchError
 from benchbench.network.capture import capture
 from benchbench.registry import method
 from benchbench.results.suite_answer import SuiteAnswer
-from benchbench.suites.theorem import compared_maps, layer_facts
+from benchbench.suites import titles
+from benchbench.suites.theorem import compared_maps, layer_facts, words
 from benchbench.suites.theorem.compared_maps import SILENT, gap_of
 from benchbench.suites.theorem.obstacles import obstacle
+from benchbench.suites.titles import Titles
 
 from ..networks import Flat, Pooled, seeded
 
@@ -130,14 +132,58 @@ def test_the_layers_say_where_cam_is_defined(answer: SuiteAnswer) -> None:
 
 def test_the_sentence_counts_networks_and_layers(answer: SuiteAnswer) -> None:
     start = (
-        "Grad-CAM equals CAM to 1e-05 on 1 of 2 networks at the last layer (pooled), and at no other of the 4 layers."
+        "On 4 images of val, CAM is defined at 1 of 4 layers of 2 networks (pooled at relu), and Grad-CAM equals CAM "
+        "there (largest difference "
     )
     assert answer.sentence.startswith(start)
     assert (
-        "CAM is defined at 1 layer. Where CAM is not defined, Grad-CAM is each cell's contribution" in answer.sentence
+        "At the 3 layers without a CAM, Grad-CAM differs from each cell's contribution (gradient x" in answer.sentence
     )
     assert any(text.startswith("HiResCAM equals CAM at 1 of 1 layer, each cell's") for text in answer.findings)
     assert any(text.startswith("flat has no CAM at its last layer, features: the head") for text in answer.findings)
+
+
+def fact(layer: str, obstacle: str) -> layer_facts.LayerFacts:
+    return layer_facts.LayerFacts("zoo_vit", "shapes", layer, obstacle, truths={"a": {}, "b": {}}, spread={"a": 0.25})
+
+
+def test_sentences_have_display_names() -> None:
+    shown = Titles({"gradcam": "Grad-CAM", "layercam": "Layer-CAM"}, {"zoo_vit": "Zoo ViT"}, {"shapes": "Shapes"})
+    facts = [fact("early", ""), fact("middle", ""), fact("late", "a ReLU follows")]
+    gaps = {"early": 1e-7, "middle": 0.3, "late": 0.2}
+    place: dict[str, Any] = {"model": "zoo_vit", "dataset": "shapes", "method": "gradcam", "n": 2, "alike": 0.9}
+    pairs = [
+        compared_maps.ComparedMaps(question=question, layer=layer, gap=gap, **place)
+        for question in ("cam", "contribution")
+        for layer, gap in gaps.items()
+        if (question, layer) != ("cam", "late")
+    ]
+    assert words.sentence(facts, pairs, shown, 1e-5) == (
+        "On 2 images of Shapes, CAM is defined at 2 of 3 layers of 1 network (Zoo ViT at early and Zoo ViT at middle), "
+        "and Grad-CAM equals CAM at 1 of them (largest difference 1e-07, tolerance 1e-05; elsewhere it differs by "
+        "0.3). At the 1 layer without a CAM, Grad-CAM differs from each cell's contribution (gradient x activation) by "
+        "0.2 (maps in [0, 1])."
+    )
+    never = words.sentence(facts, pairs, shown, 1e-8)
+    assert "and Grad-CAM does not equal CAM at any of them (it differs by 1e-07 to 0.3)." in never
+    assert list(words.findings(facts, pairs, shown, 1e-5)) == [
+        "Grad-CAM equals CAM at 1 of 2 layers (largest difference elsewhere 0.3) and each cell's contribution at 1 of "
+        "3 layers (largest difference elsewhere 0.2 to 0.3).",
+        "Layer-CAM has no map to compare.",
+        "Zoo ViT has no CAM at its last layer, late: a ReLU follows. The gradient differs from cell to cell: its mean "
+        "over space, which Grad-CAM takes, lacks 25% of its energy.",
+    ]
+
+
+def test_the_chart_has_the_layers_from_the_last_one_back(answer: SuiteAnswer) -> None:
+    table = next(each.rows for each in answer.tables if each.name == "equalities")
+    places = table[["model", "layer", "from_last"]].drop_duplicates()
+    assert [tuple(row) for row in places.itertuples(index=False)] == [
+        ("pooled", "relu", "last"),
+        ("flat", "features", "last"),
+        ("pooled", "stage1", "1 before"),
+        ("flat", "features.1", "1 before"),
+    ]
 
 
 @pytest.mark.usefixtures("planted")
@@ -153,7 +199,7 @@ def test_ones_own_method_and_tolerance(pooled: Pooled, shown: Tensor, tmp_path: 
         found = asked({"n": pooled}, shown[:2], folder, ["nearly", "center"], suite=suite, layers="last")
         assert bool(rows(found, "cam", "n", "relu").loc["nearly", "passes"]) is passes
         assert not rows(found, "cam", "n", "relu").loc["center", "passes"]
-        assert found.sentence.startswith(f"nearly equals CAM to {tolerance:g} on {int(passes)} of 1 network")
+        assert f"nearly {'equals CAM there' if passes else 'does not equal CAM there'} (" in found.sentence
 
 
 def test_where_cam_says_nothing_no_map_is_its_equal(shown: Tensor, tmp_path: Path) -> None:
@@ -209,7 +255,7 @@ def head(*between: nn.Module, pool: nn.Module | None = None) -> list[nn.Module]:
 
 
 @pytest.mark.parametrize(
-    ("build", "words"),
+    ("build", "expected"),
     [
         (lambda: Behind(nn.Flatten(), nn.Linear(256, 3)), "the head flattens the map"),
         (
@@ -230,12 +276,12 @@ def head(*between: nn.Module, pool: nn.Module | None = None) -> list[nn.Module]:
         (lambda: Behind(*head(), bend=torch.square), ""),  # what no rule knows is left to the head's own reason
     ],
 )
-def test_what_stands_between_is_said_in_words(build: Callable[[], nn.Module], words: str, images: Tensor) -> None:
+def test_what_stands_between_is_said_in_words(build: Callable[[], nn.Module], expected: str, images: Tensor) -> None:
     network, shown = seeded(build), images[:1, :, :16, :16]
     seen = capture(network, shown, ["map"], lambda logits: logits.argmax(1))
     text = obstacle(network, shown, "map", seen)
-    assert words in text
-    assert bool(text) is bool(words)
+    assert expected in text
+    assert bool(text) is bool(expected)
 
 
 def test_a_score_of_ones_own_has_no_cam(pooled: Pooled, shown: Tensor, tmp_path: Path) -> None:
@@ -249,7 +295,7 @@ def test_a_score_of_ones_own_has_no_cam(pooled: Pooled, shown: Tensor, tmp_path:
 
 
 def test_the_examples_run() -> None:
-    for module in (layer_facts, compared_maps):
+    for module in (layer_facts, compared_maps, titles):
         done = doctest.testmod(module, extraglobs={"torch": torch}, optionflags=doctest.NORMALIZE_WHITESPACE)
         assert done.attempted
         assert not done.failed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -14,14 +15,16 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from benchbench.errors import BenchError
+from benchbench.suites.titles import Titles
 from benchbench.suites.verdict_rows import absent_row, exact_row
 from benchbench.suites.weaknesses import WEAKNESSES
 from benchbench.suites.weaknesses.depth import fused
-from benchbench.suites.weaknesses.findings import WeaknessVerdicts, findings, repairs_table, sentence
+from benchbench.suites.weaknesses.findings import WeaknessVerdicts, findings, sentence
 from benchbench.suites.weaknesses.questions import INSTANCES, PLANTED, QUESTIONS
 from benchbench.suites.weaknesses.saturation import SaturatingHead, log_odds, saturating
 from benchbench.suites.weaknesses.scenes import ShownScene, scenes
 from benchbench.suites.weaknesses.scores import average_precision, balance, localisation, selection
+from benchbench.suites.weaknesses.tables import repairs_table
 from benchbench.types import Preprocess, Sample
 
 
@@ -144,34 +147,57 @@ def planted_verdicts() -> WeaknessVerdicts:
     rows += [absent_row(PLANTED[name], "cam", "no pooled head") for name in WEAKNESSES]
     for layer, score in (("early", 0.9), ("late", 0.1)):
         rows.append(exact_row(INSTANCES, "good", score, model="net", dataset="val", layer=layer))
-    return WeaknessVerdicts(pd.DataFrame(rows), base, ["good", "poor", "cam"], ["fakecam"], {"net": "late"})
+    shown = {"good": "Good-CAM", "poor": "Poor-CAM", "cam": "CAM", "fakecam": "Fake-CAM"}
+    titles = Titles(shown, {"net": "Net"}, {"val": "Validation"})
+    return WeaknessVerdicts(pd.DataFrame(rows), base, ["good", "poor", "cam"], ["fakecam"], {"net": "late"}, titles)
 
 
 def test_findings_are_made_of_the_verdicts() -> None:
     known = planted_verdicts()
     lines = findings(known)
-    assert "“saturation”: Grad-CAM scores 0.00 and fails (threshold 0.75); repaired by good." in lines
-    assert "“interaction”: Grad-CAM passes; poor fails." in lines
-    algebra = "good passes “several instances” and “several instances, pooled” by algebra"
-    assert f"{algebra} and fails “several instances” in 1 of 1 trained networks: net (0.10)." in lines
-    assert sentence(known, ["net"], ["val"]) == (
-        "Grad-CAM has 9 of 10 planted weaknesses: good repairs the most, 9; each of them is repaired by some method. "
-        "Methods that pass by algebra pass (fail) at the last layer of net on val: “several instances” 0 (1) of 1; "
-        "others are open."
+    assert "“Saturation”: Grad-CAM fails with 0.00 (threshold 0.75). Good-CAM passes." in lines
+    assert "“Interaction”: Grad-CAM passes with 1.00, but Poor-CAM fails." in lines
+    cases = "“Several instances” and “Several instances, pooled”"
+    assert (
+        f"Good-CAM passes {cases} but fails “Several instances, trained” in 1 of 1 trained network: Net (0.10)."
+        in lines
+    )
+    assert (
+        f"“Several instances, trained”, last layers: the methods that pass {cases} (Good-CAM) pass in 0 of 1 case and "
+        "fail in 1; 0 are not clear." in lines
+    )
+    assert sentence(known) == (
+        "Grad-CAM fails 9 of 10 planted tests of known weaknesses; of these 9, Good-CAM passes the most (9), and each "
+        "of them is passed by some other method. In trained networks (Net, last layer, 1 image of Validation), methods "
+        "that pass a planted test pass the same question in 0 of 1 case and fail in 1; 0 are not clear."
     )
 
 
+def test_no_sentence_has_a_key_for_a_name() -> None:
+    known = planted_verdicts()
+    words = [sentence(known), *findings(known), *repairs_table(known).rows.astype(str).to_numpy().flatten()]
+    for text in words:
+        assert not {"good", "poor", "cam", "fakecam", "net", "val"} & set(text.replace(",", " ").split())
+
+
+def test_where_nobody_passes_the_sentence_says_so() -> None:
+    known = planted_verdicts()
+    start = "Grad-CAM fails 9 of 10 planted tests of known weaknesses, "
+    lost = f"{start}and no other method of this run passes any of these 9."
+    assert sentence(replace(known, methods=["poor"])).startswith(lost)
+
+
 def test_repairs_name_who_passes_and_who_fails() -> None:
-    row = repairs_table(planted_verdicts()).set_index("case").loc["cancellation"]
-    assert (row["gradcam_passes"], row["passes"], row["fails"]) == ("no", "good", "poor")
+    row = repairs_table(planted_verdicts()).rows.set_index("case").loc["Cancellation"]
+    assert (row["gradcam_passes"], row["passes"], row["fails"]) == ("no", "Good-CAM", "Poor-CAM")
 
 
 def test_a_control_that_passes_is_told() -> None:
     known = planted_verdicts()
     rows = known.rows.copy()
     rows.loc[(rows["method"] == "fakecam") & (rows["question"] == "saturation"), "passes"] = True
-    lines = findings(WeaknessVerdicts(rows, known.base, known.methods, known.controls, known.last))
-    assert "fakecam, a control, passes “saturation”: do not read these alone." in lines
+    lines = findings(replace(known, rows=rows))
+    assert any(line.startswith("The control Fake-CAM passes “Saturation” at least once:") for line in lines)
 
 
 def test_questions_are_whole() -> None:

@@ -154,13 +154,25 @@ def test_gradients_vanish_behind_the_head_and_the_truth_stays(answer: SuiteAnswe
 
 
 def test_the_answer_says_who_repairs_what(answer: SuiteAnswer) -> None:
-    assert answer.sentence.startswith("Grad-CAM has 8 of 10 planted weaknesses: layercam repairs the most, 4;")
-    assert "“cancellation”: Grad-CAM scores 0.00 and fails (threshold 0.25); repaired by layercam." in answer.findings
-    assert any(line.startswith("“saturation”:") and "by no method" in line for line in answer.findings)
-    assert "oracle, the truth itself, passes every question." in answer.findings
+    start = "Grad-CAM fails 8 of 10 planted tests of known weaknesses; of these 8, Layer-CAM passes the most (4), and "
+    assert answer.sentence.startswith(start)
+    assert "In trained networks (Zoo ResNet, last layer, " in answer.sentence
+    assert "“Cancellation”: Grad-CAM fails with 0.00 (threshold 0.25). Layer-CAM passes." in answer.findings
+    assert any(line.startswith("“Saturation”:") and "No other method" in line for line in answer.findings)
+    assert "The control Object mask, which is given the truth, passes every question." in answer.findings
     repairs = {row["case"]: row for row in records(answer, "repairs")}
-    assert repairs["several instances"]["passes"] == "layercam"
-    assert repairs["saturation"]["fails"] == "layercam"
+    assert repairs["Several instances"]["passes"] == "Layer-CAM"
+    assert repairs["Saturation"]["fails"] == "Layer-CAM"
+
+
+def test_the_last_layer_comes_first_beside_its_chance(answer: SuiteAnswer) -> None:
+    rows = records(answer, "trained")
+    assert [row["layer"] for row in rows] == ["layer3"] * 4 + ["input image"] + ["layer2"] * 4
+    first = next(row for row in rows if row["method"] == "gradcam")
+    assert first["distractors"] == verdict(answer, DISTRACTORS.name, "gradcam", "layer3")["score"]
+    assert 0.4 < first["distractors_chance"] < 0.6
+    (center,) = (row for row in rows if (row["method"], row["layer"]) == ("center", "layer3"))
+    assert center["instances_chance"] == pytest.approx(center["instances"], abs=0.15)  # it knows no image
 
 
 def test_images_without_instances_or_masks_are_told(images: Tensor, tmp_path: Path) -> None:
@@ -181,7 +193,8 @@ def test_images_without_instances_or_masks_are_told(images: Tensor, tmp_path: Pa
     assert reasons[INSTANCES.name] == reasons[DISTRACTORS.name] == NO_INSTANCES
     assert reasons[DEPTH.name] == reasons[SATURATION.name] == NO_MASKS
     assert known.verdicts["status"].eq("ok").sum() == len(WEAKNESSES)
-    assert known.sentence.startswith("Grad-CAM has 8 of 10 planted weaknesses: hirescam repairs the most, 4;")
+    start = "Grad-CAM fails 8 of 10 planted tests of known weaknesses; of these 8, HiResCAM passes the most (4), and "
+    assert known.sentence.startswith(start)
 
 
 def choice(name: str) -> MethodChoice:

@@ -7,28 +7,36 @@ from typing import Any
 
 import pandas as pd
 
+from ...formatting import join_words, plural
 from ...results.record import Record
 from ...results.suite_answer import SuiteAnswer
 from ...study.spec import StudySpec
 from .labels import LabelSimilarities
-from .similarity import SETTING
-from .tables import MEASURES, charts, stage_table, test_table
+from .similarity import MEASURES, SETTING
+from .tables import charts, stage_table, test_table
 from .verdicts import OVERALL, QUESTIONS, TEST_QUESTIONS, SanityVerdicts
 
 NOTES = (
     "To pass is necessary and not sufficient. Noise that changes with the weights passes every test and explains "
     "nothing (Binder et al. 2023, arXiv:2211.12486): do not rank methods by these scores.",
-    "The order of layers. Random weights from the logits down leave the activations of lower layers as they are, so "
-    "that maps change less than one may expect (Binder et al. 2023). The curve depends on this order. The score of "
-    "the cascade does not: it is that of a network that is random throughout.",
+    "The order of layers. If layers are randomised from the logits down, the activations of lower layers stay, so that "
+    "maps change less than one may expect (Binder et al. 2023). The curves depend on this order. The score of “Random "
+    "weights” does not: in it every weight is random.",
     "The measure and the scale. Whether the sign of a map counts, and which pixels are compared, decides how similar "
     "maps are (Sundararajan and Taly 2018, arXiv:1806.04205); maps are noisy, and measures of similarity are biased "
     "(Hedstroem et al. 2024, arXiv:2401.06465). Here maps are compared as the method returns them, with their sign, "
-    "and a map that turns upside down counts as another map. Spearman and SSIM both stand in the table.",
-    "The task. If the object is all that a picture shows, the right map may be the same for a random network, and a "
-    "failure blames the data and not the method (Yona and Greenfeld 2021, arXiv:2110.14297).",
+    "and a map that turns upside down counts as another map. The table has both Spearman and SSIM.",
+    "The task. If the object is all that a picture shows, the right map may be the same for a random network. A "
+    "failure is then due to the data and not to the method (Yona and Greenfeld 2021, arXiv:2110.14297).",
     "Each test has one draw of weights, and one network that learned random labels. The intervals are over images.",
 )
+
+
+GROUPS = {  # by the verdict in all settings together, the verb for one method and for several, and its object
+    "passes": (("passes", "pass"), "every sanity check that applies"),
+    "fails": (("fails", "fail"), "at least one"),
+    "open": (("is", "are"), "not clear"),
+}
 
 
 def sanity_answer(
@@ -72,20 +80,26 @@ def sentence(study: StudySpec, verdicts: pd.DataFrame, measure: str) -> str:
     controls = {choice.label for choice in study.methods if choice.plugin.control}
     rows = verdicts[(verdicts["question"] == OVERALL.name) & (verdicts["status"] == "ok")]
     methods, baselines = rows[~rows["method"].isin(controls)], rows[rows["method"].isin(controls)]
-    where = f"{listed([c.title for c in study.models])} on {listed([c.title for c in study.datasets])}"
+    networks = join_words(choice.title for choice in study.models)
+    data = join_words(choice.title for choice in study.datasets)
     if not len(methods):
-        return f"No method could be tested with {where}."
+        return f"No method could be tested on {networks} with images of {data}."
     groups: dict[str, list[str]] = {}
     for method, each in methods.groupby("method", sort=False):
         groups.setdefault(_together(list(each["passes"])), []).append(titles[str(method)])
-    endings = {"passes": "passed every sanity check", "fails": "failed at least one", "open": "could not be decided"}
-    parts = [f"{listed(groups[word])} {ending}" for word, ending in endings.items() if word in groups]
-    control = f" No control scored above {baselines['score'].max():.2f}." if len(baselines) else ""
+    parts = [_of_group(word, groups[word]) for word in GROUPS if word in groups]
+    start = f"On {networks} with {plural(int(methods['n'].max()), 'image')} of {data}, {'; '.join(parts)}."
+    highest = f"; the highest score of a control is {baselines['score'].max():.2f}" if len(baselines) else ""
     return (
-        f"{where} ({int(methods['n'].max())} images): {'; '.join(parts)}.{control} "
-        f"A score is 1 minus the mean {measure} (0 where it is negative) of the maps before and after; "
-        f"above {OVERALL.threshold:g} passes."
+        f"{start} A method passes a check if 1 minus the mean similarity ({measure}) of its maps before and after is "
+        f"above {OVERALL.threshold:g}{highest}."
     )
+
+
+def _of_group(word: str, names: Sequence[str]) -> str:
+    """``Grad-CAM and Layer-CAM fail at least one``."""
+    verb, ending = GROUPS[word]
+    return f"{join_words(names)} {verb[len(names) > 1]} {ending}"
 
 
 def _together(passes: Sequence[Any]) -> str:
@@ -112,18 +126,21 @@ def findings(study: StudySpec, verdicts: Mapping[str, pd.DataFrame], similarity:
         if len(failing):
             settings = asked.groupby("method").size()
             counts = [(str(method), count) for method, count in failing.items()]
-            failed = [f"{titles[method]} (in {count} of {settings[method]} settings)" for method, count in counts]
-            yield f"{question.title}: failed by {listed(failed)}."
+            failed = [f"{titles[method]} ({count} of {settings[method]})" for method, count in counts]
+            verb = "fails" if len(failed) == 1 else "fail"
+            yield f"“{question.title}”, in brackets the number of settings: {join_words(failed)} {verb}."
+        elif len(asked):
+            yield f"“{question.title}”: no method fails."
     other = next(measure for measure in MEASURES if measure != similarity)
     first, second = (_overall(verdicts[measure], controls) for measure in (similarity, other))
     both = first.index.intersection(second.index)
     turned = [key for key in both if _together([first[key]]) != _together([second[key]])]
     if len(both):
-        names = listed(list(dict.fromkeys(titles[str(key[3])] for key in turned)))
+        names = join_words(dict.fromkeys(titles[str(key[3])] for key in turned))
         more = f" ({names})" if turned else ""
         yield (
-            f"With {MEASURES[other]} in place of {MEASURES[similarity]}, {len(turned)} of {len(both)} verdicts over "
-            f"all tests would differ{more}."
+            f"With {MEASURES[other]} in place of {MEASURES[similarity]}, {len(turned)} of the {len(both)} verdicts "
+            f"over all tests would change{more}."
         )
 
 
@@ -131,8 +148,3 @@ def _overall(verdicts: pd.DataFrame, without: Collection[str]) -> pd.Series:
     """Whether each method passed all tests, by setting and method."""
     rows = verdicts[(verdicts["question"] == OVERALL.name) & (verdicts["status"] == "ok")]
     return rows[~rows["method"].isin(without)].set_index(SETTING)["passes"]
-
-
-def listed(names: Sequence[str]) -> str:
-    """Names in a sentence."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else "nothing"

@@ -89,7 +89,7 @@ class LabelTest:
     def _datasets(self, model: ModelChoice, other: ModelChoice) -> tuple[tuple[DatasetChoice, ...], str]:
         """The data on which the two networks are compared, and why there are none."""
         if _shapes(model, self.device) != _shapes(other, self.device):
-            return (), f"{other.title} has another architecture. {_GIVE}"
+            return (), f"“{other.title}” has another architecture. {_GIVE}"
         if self.random_labels:
             return self.study.datasets, ""
         return tuple(data for data in self.study.datasets if not _strange(data)), ""
@@ -152,7 +152,8 @@ def _strange(choice: DatasetChoice) -> str:
     shapes = choice.plugin is not None and choice.plugin.name == "shapes"
     if shapes and all(choice.params[key] == value for key, value in plain.items()) and choice.params["count"] <= count:
         return ""
-    return f"{BUNDLED} learned the first {count:,} scenes of shapes:split=train, and these images are others. {_GIVE}"
+    title = network_named(BUNDLED).title
+    return f"“{title}” learned the first {count:,} scenes of shapes:split=train, and these images are others. {_GIVE}"
 
 
 def _shapes(choice: ModelChoice, device: torch.device) -> dict[str, tuple[int, ...]]:

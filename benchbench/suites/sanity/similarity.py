@@ -15,6 +15,7 @@ from .labels import LabelSimilarities
 Similarity: TypeAlias = Literal["spearman", "ssim"]
 SETTING = ["model", "dataset", "layer", "method"]
 COLUMNS = [*SETTING, "sample", "test", "similarity", "x", "y", "constant"]
+MEASURES = {"spearman": "Spearman", "ssim": "SSIM"}  # by the word of parameters, the name in reports
 TESTS = ("cascade", "independent", "labels", "classes")
 
 

@@ -52,7 +52,9 @@ def sanity(
     similarity: Similarity = "spearman",
     stages: Annotated[int, Field(ge=2, le=100)] = 8,
 ) -> SuiteAnswer:
-    """Whether maps change with the weights, the labels that were learned and the class; see docs/suites/sanity.md.
+    """Whether maps change with the network's weights, the labels that it learned and the class.
+
+    See docs/suites/sanity.md.
 
     Args:
         study: which has run into the folder.

@@ -13,9 +13,10 @@ from ...results.record import Record, with_network_table
 from ...results.suite_answer import SuiteChart, SuiteTable
 from ...study.spec import StudySpec
 from ..run_maps import run_maps
-from .similarity import SETTING, TESTS, image_scores, settings_of
+from .similarity import MEASURES, SETTING, TESTS, image_scores, settings_of
+from .verdicts import TEST_QUESTIONS
 
-MEASURES = {"spearman": "Spearman", "ssim": "SSIM"}
+PANELS = {"cascade": "Cascade", "independent": "One block"}
 
 
 def test_table(study: StudySpec, record: Record, similarities: pd.DataFrame) -> SuiteTable:
@@ -29,20 +30,27 @@ def test_table(study: StudySpec, record: Record, similarities: pd.DataFrame) -> 
     methods = [method.label for method in study.methods]
     places = [{**setting, "method": method} for setting in settings_of(study, record) for method in methods]
     rows = pd.DataFrame(places, columns=SETTING).astype("string")
-    headings = {"model": "network", "method": "method"}
+    several = {key: word for key, word in (("dataset", "data"), ("layer", "layer")) if _several(rows, key)}
+    headings = {"model": "network", **several, "method": "method"}
+    tests = {question.name: question.title.lower() for question in TEST_QUESTIONS}
     for measure, word in MEASURES.items():
         for test in TESTS:
             means = image_scores(similarities, test, measure).groupby(SETTING, as_index=False)[["y"]].mean()
             rows = rows.merge(means.rename(columns={"y": f"{test}_{measure}"}), on=SETTING, how="left")
-            headings[f"{test}_{measure}"] = f"{test}, {word}"
+            headings[f"{test}_{measure}"] = f"{tests[test]}: {word}"
     rows = rows.merge(_other_images(record), on=SETTING, how="left")
-    headings["other_image"] = "|Spearman| of two images' maps"
+    headings["other_image"] = "other image: |Spearman|"
     note = (
-        "Mean similarity of the maps before and after, with its sign: 1 is the same map. cascade: where all weights "
-        "are random; independent: over all blocks. The last column is the level of two maps that share nothing but the "
-        "method and the network: of each image and the next one."
+        "Mean similarity of the maps before and after, with its sign; 1 is the same map. “One block random” is the "
+        "mean over all blocks. The last column compares the maps of each image and the next one, which have nothing "
+        "in common but the method and the network."
     )
-    return SuiteTable("similarity", "How alike maps stay", note, rows, headings)
+    return SuiteTable("similarity", "How similar maps stay", note, rows, headings)
+
+
+def _several(rows: pd.DataFrame, key: str) -> bool:
+    """Whether a network has several data sets or layers."""
+    return bool(rows.groupby("model")[key].nunique().max() > 1)
 
 
 def _other_images(record: Record) -> pd.DataFrame:
@@ -73,24 +81,24 @@ def stage_table(study: StudySpec, similarities: pd.DataFrame, similarity: str) -
     keys = [*SETTING, "test", "x"]
     means = rows.groupby(keys, sort=False, as_index=False)[["y"]].mean().astype({"y": "float64"})
     titles = {choice.label: choice.title for choice in study.models}
-    parts = [means["test"]]  # of a panel's name: what tells the settings apart
+    parts = [means["test"].map(PANELS)]  # of a panel's name: what tells the settings apart
     parts += [means["model"].map(titles)] if means["model"].nunique() > 1 else []
-    parts += [means[key] for key in ("dataset", "layer") if means.groupby("model")[key].nunique().max() > 1]
+    parts += [means[key] for key in ("dataset", "layer") if _several(means, key)]
     means = means.assign(panel=[", ".join(map(str, names)) for names in zip(*parts, strict=True)])
     note = (
-        f"Mean {MEASURES[similarity]} with its sign. Stage: the share of the blocks of layers, from the logits down to "
-        "the input; in cascade all blocks up to the stage are random, in independent that block alone."
+        f"Mean {MEASURES[similarity]} with its sign. The stage is the share of the blocks of layers, counted from the "
+        "logits down to the input. In “cascade” all blocks up to the stage are random, in “one block” that block alone."
     )
-    headings = {"panel": "weights", "method": "method", "x": "stage", "y": "similarity"}
+    headings = {"panel": "random weights", "method": "method", "x": "stage", "y": "similarity"}
     return SuiteTable("stages", "Similarity over stages", note, means, headings)
 
 
 def charts() -> tuple[SuiteChart, ...]:
     """The similarity over stages, a line per method, controls among them."""
     caption = (
-        "How alike each method's map stays to the map of the trained network as layers are randomised, from the "
-        "logits down to the input. A line that stays at 1 is a map that does not depend on the weights, such as that "
-        "of an edge detector."
+        "How similar each method's map stays to the map of the trained network as blocks of layers are randomised: in "
+        "“cascade” all blocks from the logits down to the stage, in “one block” the block at the stage alone. A line "
+        "that stays at 1 is a map that does not depend on the weights, such as that of an edge detector."
     )
     title = "Maps under random weights"
     return (SuiteChart("stages-chart", title, caption, "stages", "lines", "x", "y", panels="panel"),)

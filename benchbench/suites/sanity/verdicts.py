@@ -13,7 +13,7 @@ from ...results.suite_answer import Question
 from ...study.spec import StudySpec
 from ..verdict_rows import absent_row, interval_row, mean_row
 from .labels import LabelSimilarities
-from .similarity import SETTING, TESTS, absences, image_scores, settings_of, test_of
+from .similarity import MEASURES, SETTING, TESTS, absences, image_scores, settings_of, test_of
 
 THRESHOLD = 0.5
 PAPER = "arXiv:1810.03292"
@@ -99,8 +99,9 @@ class SanityVerdicts:
                         rows.append(self._absent(question, method, where, missing))
                         continue
                     reason, flat = f"mean similarity {values['y'].mean():.2f}", int(values["constant"].sum())
-                    reason += f"; {flat} constant maps count as 1" if 0 < flat < len(values) else ""
-                    reason = "the maps are constant" if flat == len(values) else reason
+                    maps = "1 map is" if flat == 1 else f"{flat} maps are"
+                    reason += f"; {maps} constant, which counts as similarity 1" if 0 < flat < len(values) else ""
+                    reason = "all maps are constant" if flat == len(values) else reason
                     seed, each = self.study.seed, values["score"].tolist()
                     rows.append(mean_row(question, method, each, seed, reason=reason, **where))
                 yield overall_row(rows, method, where)
@@ -113,7 +114,8 @@ class SanityVerdicts:
             return absent_row(question, method, self.labels.reason(where["model"], where["dataset"], method), **where)
         measured = [test_of(metric) for metric in self.study.metrics]
         if (question.name, self.similarity) not in measured:
-            return absent_row(question, method, f"no metric of the study measures it with {self.similarity}", **where)
+            reason = f"no metric of the study measures it with {MEASURES[self.similarity]}"
+            return absent_row(question, method, reason, **where)
         key = (*where.values(), method, question.name)
         status, why = missing.get(key, ("not_applicable", "no image has a value"))
         return absent_row(question, method, why, status=status, **where)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +20,7 @@ from ...registry import suite
 from ...results.record import Record
 from ...results.suite_answer import Question, SuiteAnswer, SuiteChart, SuiteTable
 from ...study.spec import StudySpec
+from ..titles import Titles, titles_of
 from ..verdict_rows import absent_row, exact_row
 from .compared_maps import ComparedMaps, compared
 from .layer_facts import CAM, CLOSED_FORM, LOCAL, LayerFacts, layer_facts
@@ -32,7 +34,7 @@ KEYS = {
     "metrics": ["sparseness"],
     "samples": 8,
 }
-HEADINGS = {"model": "Network", "dataset": "Data", "layer": "Layer"}
+PLACE = ("model", "dataset", "layer", "method")
 
 
 @suite("theorem", keys=KEYS, title="CAM and Grad-CAM", paper="arXiv:1610.02391")
@@ -60,7 +62,7 @@ def theorem(
     facts: list[LayerFacts] = []
     for choice in study.models:
         loaded = load(choice, study, device)
-        progress.say(f"comparing the maps of {loaded.plan.model.name} with CAM")
+        progress.say(f"comparing the maps of {choice.title} with CAM")
         facts += layer_facts(loaded, _targets(record, loaded.plan.model.name), device)
         del loaded
         gc.collect()  # one network in memory at a time
@@ -68,8 +70,9 @@ def theorem(
         message = "every method of the study explains in pixels, so that there is no layer to compare at"
         raise BenchError(message, where="theorem", hint="Add gradcam to the methods")
     pairs = [pair for each in facts for pair in compared(record, each, [method.label for method in study.methods])]
-    titles = {method.label: method.title for method in study.methods if not method.plugin.control}
-    return answer(facts, pairs, titles, tolerance)
+    titles, controls = titles_of(record.info), {method.label for method in study.methods if method.plugin.control}
+    subjects = {label: title for label, title in titles.methods.items() if label not in controls}
+    return answer(facts, pairs, replace(titles, methods=subjects), tolerance)
 
 
 def _targets(record: Record, model: str) -> dict[tuple[str, str], int]:
@@ -115,15 +118,16 @@ def questions(tolerance: float) -> tuple[Question, ...]:
 def answer(
     facts: Sequence[LayerFacts],
     pairs: Sequence[ComparedMaps],
-    titles: Mapping[str, str],
+    titles: Titles,
     tolerance: float,
 ) -> SuiteAnswer:
     """The suite's answer of what was compared.
 
     Args:
-        titles: of the methods that are no controls, by label.
+        titles: display names; of methods, those that are no controls.
     """
-    asked = questions(tolerance)
+    asked, before = questions(tolerance), _layers_before_last(facts)
+    pairs = sorted(pairs, key=lambda pair: before[pair.model, pair.dataset, pair.layer])  # the last layers first
     by_name = {each.name: each for each in asked}
     verdicts = pd.DataFrame([_verdict(by_name[pair.question], pair) for pair in pairs])
     return SuiteAnswer(
@@ -132,16 +136,17 @@ def answer(
         verdicts,
         tuple(findings(facts, pairs, titles, tolerance)),
         CRITICISM,
-        (_layers(facts), _equalities(pairs)),
+        (_layers(facts), _equalities(pairs, facts, before)),
         (
             SuiteChart(
                 "differences",
                 "How far each method is from each cell's contribution",
-                "For each network a panel: along x the layers from the input to the logits, along y the largest "
-                "difference of the method's map from gradient x activation, both in [0, 1]. 0 is equality.",
+                "Each panel is a network, with its layers along x from the last one back. Along y is the largest "
+                "difference of a pixel between the method's map and gradient x activation, both in [0, 1]; 0 is "
+                "equality.",
                 "equalities",
                 "points",
-                "layer",
+                "from_last",
                 "contribution_gap",
                 panels="model",
             ),
@@ -172,41 +177,63 @@ def _layers(facts: Sequence[LayerFacts]) -> SuiteTable:
         for each in facts
     ]
     note = (
-        "CAM is defined where the logits are one linear layer on the layer's mean over space. Spread: the share of the "
-        "gradient's energy that its mean over space lacks, a mean over images; 0 means that all cells have one "
-        "gradient, and that Grad-CAM, HiResCAM and XGrad-CAM are one map. Lost: by how much Grad-CAM's total differs "
-        "from that of gradient x activation, as a share of the sum of magnitudes."
+        "CAM is defined where the logits are one linear layer on the layer's mean over space. Spread: the share of "
+        "the gradient's energy that its mean over space lacks, a mean over images. If it is 0, all cells have one "
+        "gradient, and Grad-CAM, HiResCAM and XGrad-CAM are one map. Lost: the difference of the totals of Grad-CAM "
+        "and of gradient x activation, as a share of the sum of magnitudes."
     )
-    headings = {**HEADINGS, "defined": "CAM is defined", "why": "Why not", "spread": "Spread", "lost": "Lost"}
+    headings = {**_places(facts), "defined": "CAM is defined", "why": "Why not", "spread": "Spread", "lost": "Lost"}
     return SuiteTable("layers", "Where CAM is defined", note, pd.DataFrame(rows), headings)
 
 
-def _equalities(pairs: Sequence[ComparedMaps]) -> SuiteTable:
+def _equalities(
+    pairs: Sequence[ComparedMaps], facts: Sequence[LayerFacts], before: Mapping[tuple[str, str, str], int]
+) -> SuiteTable:
+    """A row per layer and method, in the order of the pairs."""
     rows: dict[tuple[str, ...], dict[str, Any]] = {}
     columns = {CAM: "cam", LOCAL: "contribution", CLOSED_FORM: "closed_form"}
     empty = {f"{column}_{kind}": float("nan") for column in columns.values() for kind in ("gap", "correlation")}
     for pair in pairs:
         key = (pair.model, pair.dataset, pair.layer, pair.method)
-        row = rows.setdefault(
-            key, {**dict(zip(("model", "dataset", "layer", "method"), key, strict=True)), **empty, "images": 0}
-        )
+        place = before[pair.model, pair.dataset, pair.layer]
+        words = {"from_last": f"{place} before" if place else "last"}
+        row = rows.setdefault(key, {**dict(zip(PLACE, key, strict=True)), **words, **empty, "images": 0})
         row[f"{columns[pair.question]}_gap"] = pair.gap
         row[f"{columns[pair.question]}_correlation"] = pair.alike
         row["images"] = max(row["images"], pair.n)
     note = (
         "Largest difference of a pixel over images, and mean correlation, of the positive parts of two maps in [0, 1] "
-        "at the image's size. Empty where CAM is not defined, or where the method has no map."
+        "at the image's size. Empty where CAM is not defined, or where the method has no map. The last layer of each "
+        "network comes first."
     )
     headings = {
-        **HEADINGS,
+        **_places(facts),
+        "from_last": "Position",
         "method": "Method",
         "cam_gap": "From CAM",
-        "cam_correlation": "Correlation with CAM",
         "contribution_gap": "From the contributions",
         "contribution_correlation": "Correlation with them",
         "closed_form_gap": "From Grad-CAM++'s closed form",
     }
     return SuiteTable("equalities", "By how much the maps differ", note, pd.DataFrame(list(rows.values())), headings)
+
+
+def _layers_before_last(facts: Sequence[LayerFacts]) -> dict[tuple[str, str, str], int]:
+    """By network, data set and layer, how many layers of the study are behind it."""
+    known: dict[tuple[str, str], list[str]] = {}
+    for each in facts:
+        known.setdefault((each.model, each.dataset), []).append(each.layer)
+    return {
+        (model, dataset, layer): len(layers) - 1 - place
+        for (model, dataset), layers in known.items()
+        for place, layer in enumerate(layers)
+    }
+
+
+def _places(facts: Sequence[LayerFacts]) -> dict[str, str]:
+    """The headings of the columns that tell layers apart."""
+    data = {"dataset": "Data"} if len({each.dataset for each in facts}) > 1 else {}
+    return {"model": "Network", **data, "layer": "Layer"}
 
 
 def _mean(values: Mapping[str, float]) -> float:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
+from ...formatting import join_words, plural
 from ...vocabulary import INPUT
-from .questions import DISTRACTORS, INSTANCES, PLANTED, SATURATION, TRAINED
+from ..titles import Titles
+from .questions import DEPTH, DISTRACTORS, INSTANCES, PLANTED, QUESTIONS, SATURATION
 
 BASE = "Grad-CAM"
 SAME_QUESTION = {  # a trained question, and the planted cases that ask the same
@@ -18,6 +20,7 @@ SAME_QUESTION = {  # a trained question, and the planted cases that ask the same
     DISTRACTORS.name: ("weight is not contribution",),
 }
 ORACLE = "oracle"
+_TITLE = {question.name: question.title for question in QUESTIONS}
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +33,7 @@ class WeaknessVerdicts:
         methods: the labels that are no controls and are not Grad-CAM, in the study's order.
         controls: the labels of the study's controls.
         last: by network, the study's last layer.
+        titles: the display names.
     """
 
     rows: pd.DataFrame
@@ -37,11 +41,17 @@ class WeaknessVerdicts:
     methods: Sequence[str]
     controls: Sequence[str]
     last: Mapping[str, str]
+    titles: Titles
 
     @property
     def weaknesses(self) -> list[str]:
         """The planted cases that Grad-CAM does not pass."""
         return [name for name, score in self.base.items() if not score > PLANTED[name].threshold]
+
+    @property
+    def subjects(self) -> list[str]:
+        """The labels that are no controls, Grad-CAM among them."""
+        return [label for label in self.rows["method"].drop_duplicates() if label not in self.controls]
 
     def passing(self, question: str, labels: Iterable[str]) -> list[str]:
         """The labels that pass a question everywhere that it was put to them."""
@@ -54,11 +64,20 @@ class WeaknessVerdicts:
     def repaired_by(self, question: str) -> list[str]:
         return self.passing(question, self.methods)
 
-    def in_life(self, question: str, label: str) -> pd.DataFrame:
+    def passing_planted(self, question: str) -> list[str]:
+        """The labels, no controls, that pass every planted case that asks the same as a trained question."""
+        cases = SAME_QUESTION[question]
+        return [label for label in self.subjects if all(self.passing(case, [label]) for case in cases)]
+
+    def trained(self, question: str, label: str) -> pd.DataFrame:
         """The verdicts of a method on a trained question at the last layer of each network, those with a score."""
         rows = self.rows[(self.rows["question"] == question) & (self.rows["method"] == label)]
         shown = (rows["layer"] == rows["model"].map(self.last)) | (rows["layer"] == INPUT)
         return rows[shown & (rows["status"] == "ok")]
+
+    def named(self, labels: Iterable[str]) -> str:
+        """The display names of methods, in a sentence."""
+        return join_words(self.titles.methods[label] for label in labels)
 
     def _verdicts(self, question: str, label: str) -> set[bool | None]:
         rows = self.rows[(self.rows["question"] == question) & (self.rows["method"] == label)]
@@ -66,136 +85,134 @@ class WeaknessVerdicts:
         return {_plainly(value) for value in rows["passes"]}
 
 
-def repairs_table(verdicts: WeaknessVerdicts) -> pd.DataFrame:
-    """A row for each planted case: Grad-CAM's score, the threshold, and who passes and who fails."""
-    rows = []
-    for name, score in verdicts.base.items():
-        passing, failing = verdicts.repaired_by(name), verdicts.failing(name, verdicts.methods)
-        rows.append(
-            {
-                "case": name,
-                "gradcam": score,
-                "threshold": PLANTED[name].threshold,
-                "gradcam_passes": "yes" if score > PLANTED[name].threshold else "no",
-                "passes": ", ".join(passing) or "none",
-                "fails": ", ".join(failing) or "none",
-            }
-        )
-    return pd.DataFrame(rows)
+def sentence(verdicts: WeaknessVerdicts) -> str:
+    """The answer that may be quoted."""
+    return " ".join(filter(None, [_planted(verdicts), _trained(verdicts)]))
+
+
+def _planted(verdicts: WeaknessVerdicts) -> str:
+    """How many planted tests Grad-CAM fails, and who passes the most of these."""
+    weak = verdicts.weaknesses
+    first = f"{BASE} fails {len(weak)} of {len(verdicts.base)} planted tests of known weaknesses"
+    counts = {label: sum(label in verdicts.repaired_by(name) for name in weak) for label in verdicts.methods}
+    most = max(counts.values(), default=0)
+    if not most:
+        return f"{first}, and no other method of this run passes any of these {len(weak)}."
+    best = [label for label, count in counts.items() if count == most]
+    unsolved = [name for name in weak if not verdicts.repaired_by(name)]
+    rest = f"no other method passes {_quoted(unsolved)}" if unsolved else "each of them is passed by some other method"
+    each, verb = ("", "passes") if len(best) == 1 else (" each", "pass")
+    return f"{first}; of these {len(weak)}, {verdicts.named(best)} {verb} the most ({most}{each}), and {rest}."
+
+
+def _trained(verdicts: WeaknessVerdicts) -> str:
+    """How often a method that passes a planted test passes, and fails, the same test in a trained network."""
+    tallies = [_tally(verdicts, question) for question in SAME_QUESTION]
+    won, lost, asked = (sum(numbers) for numbers in zip(*tallies, strict=True))
+    if not asked:
+        return ""
+    rows = pd.concat([verdicts.trained(q, m) for q in SAME_QUESTION for m in verdicts.passing_planted(q)])
+    networks = join_words(verdicts.titles.models[str(name)] for name in rows["model"].unique())
+    data = join_words(verdicts.titles.datasets[str(name)] for name in rows["dataset"].unique())
+    least, most = int(rows["n"].min()), int(rows["n"].max())
+    images = plural(most, "image") if least == most else f"{least} to {most} images"
+    return (
+        f"In trained networks ({networks}, last layer, {images} of {data}), methods that pass a planted test "
+        f"pass the same question in {won} of {plural(asked, 'case')} and fail in {lost}; {_open(asked - won - lost)}."
+    )
+
+
+def _open(count: int) -> str:
+    return f"{count} {'is' if count == 1 else 'are'} not clear"
+
+
+def _tally(verdicts: WeaknessVerdicts, question: str) -> tuple[int, int, int]:
+    """Of the methods that pass the planted test: how often they pass and fail in trained networks, and all times."""
+    able = verdicts.passing_planted(question)
+    passes = [_plainly(value) for label in able for value in verdicts.trained(question, label)["passes"]]
+    return passes.count(True), passes.count(False), len(passes)
 
 
 def findings(verdicts: WeaknessVerdicts) -> tuple[str, ...]:
-    """Who repairs which weakness, what repairs cost, and what passes the algebra and fails in life."""
+    """Who repairs which weakness, what repairs cost, and what passes a planted test and fails in trained networks."""
     return (
         *(_repaired(verdicts, name) for name in verdicts.weaknesses),
         *_new_weaknesses(verdicts),
-        *_fails_in_life(verdicts),
+        *_tallies(verdicts),
+        *_fails_in_trained(verdicts),
         *_depths(verdicts),
         *_controls(verdicts),
     )
 
 
-def sentence(verdicts: WeaknessVerdicts, models: Sequence[str], datasets: Sequence[str]) -> str:
-    """The answer that may be quoted."""
-    weak = verdicts.weaknesses
-    counts = {label: sum(label in verdicts.repaired_by(name) for name in weak) for label in verdicts.methods}
-    first = f"{BASE} has {len(weak)} of {len(verdicts.base)} planted weaknesses"
-    most = max(counts.values(), default=0)
-    if not most:
-        return f"{first}; no other method of this run repairs any. {_life(verdicts, models, datasets)}".rstrip()
-    best = [label for label, count in counts.items() if count == most]
-    open_ones = [name for name in weak if not verdicts.repaired_by(name)]
-    left = f"; nobody repairs {_quoted(open_ones)}" if open_ones else "; each of them is repaired by some method"
-    verb = "repairs" if len(best) == 1 else "repair"
-    return f"{first}: {_list(best)} {verb} the most, {most}{left}. {_life(verdicts, models, datasets)}".rstrip()
-
-
-def _life(verdicts: WeaknessVerdicts, models: Sequence[str], datasets: Sequence[str]) -> str:
-    """In how many networks who passes by algebra passes, and fails, at the last layer too."""
-    parts = []
-    for question, cases in SAME_QUESTION.items():
-        able = [label for label in _all(verdicts) if _by_algebra(verdicts, cases, label)]
-        passes = [value for label in able for value in verdicts.in_life(question, label)["passes"]]
-        if passes:
-            won, lost = (sum(value is wanted for value in map(_plainly, passes)) for wanted in (True, False))
-            parts.append(f"{_quoted([_title(question)])} {won} ({lost}) of {len(passes)}")
-    if not parts:
-        return ""
-    where = f"{_list(models)} on {_list(datasets)}"
-    return (
-        f"Methods that pass by algebra pass (fail) at the last layer of {where}: {', '.join(parts)}; others are open."
-    )
-
-
 def _repaired(verdicts: WeaknessVerdicts, name: str) -> str:
-    by = verdicts.repaired_by(name)
-    score, threshold = verdicts.base[name], PLANTED[name].threshold
-    who = f"repaired by {_list(by)}" if by else "repaired by no method of this run"
-    return f"{_quoted([name])}: {BASE} scores {score:.2f} and fails (threshold {threshold:g}); {who}."
+    score, threshold, by = verdicts.base[name], PLANTED[name].threshold, verdicts.repaired_by(name)
+    who = f"{verdicts.named(by)} {'passes' if len(by) == 1 else 'pass'}" if by else "No other method of this run passes"
+    return f"{_quoted([name])}: {BASE} fails with {score:.2f} (threshold {threshold:g}). {who}."
 
 
-def _new_weaknesses(verdicts: WeaknessVerdicts) -> list[str]:
-    strong = [name for name in verdicts.base if name not in verdicts.weaknesses]
-    losers = {name: verdicts.failing(name, verdicts.methods) for name in strong}
-    return [
-        f"{_quoted([name])}: {BASE} passes; {_list(by)} {'fails' if len(by) == 1 else 'fail'}."
-        for name, by in losers.items()
-        if by
-    ]
+def _new_weaknesses(verdicts: WeaknessVerdicts) -> Iterator[str]:
+    for name, score in verdicts.base.items():
+        lost = verdicts.failing(name, verdicts.methods)
+        if name not in verdicts.weaknesses and lost:
+            verb = "fails" if len(lost) == 1 else "fail"
+            yield f"{_quoted([name])}: {BASE} passes with {score:.2f}, but {verdicts.named(lost)} {verb}."
 
 
-def _fails_in_life(verdicts: WeaknessVerdicts) -> list[str]:
-    lines = []
+def _tallies(verdicts: WeaknessVerdicts) -> Iterator[str]:
     for question, cases in SAME_QUESTION.items():
-        for label in _all(verdicts):
-            rows = verdicts.in_life(question, label)
+        won, lost, asked = _tally(verdicts, question)
+        if asked:
+            who = verdicts.named(verdicts.passing_planted(question))
+            yield (
+                f"{_quoted([question])}, last layers: the methods that pass {_quoted(cases)} ({who}) pass in {won} of "
+                f"{plural(asked, 'case')} and fail in {lost}; {_open(asked - won - lost)}."
+            )
+
+
+def _fails_in_trained(verdicts: WeaknessVerdicts) -> Iterator[str]:
+    for question, cases in SAME_QUESTION.items():
+        for label in verdicts.passing_planted(question):
+            rows = verdicts.trained(question, label)
             lost = rows[rows["passes"].eq(False)]
-            if len(lost) and _by_algebra(verdicts, cases, label):
-                places = ", ".join(f"{row.model} ({row.score:.2f})" for row in lost.itertuples())
-                fails = f"{_quoted([_title(question)])} in {len(lost)} of {len(rows)} trained networks: {places}"
-                lines.append(f"{label} passes {_quoted(cases)} by algebra and fails {fails}.")
-    return lines
+            if len(lost):
+                places = join_words(
+                    f"{verdicts.titles.models[str(row.model)]} ({row.score:.2f})" for row in lost.itertuples()
+                )
+                yield (
+                    f"{verdicts.named([label])} passes {_quoted(cases)} but fails {_quoted([question])} in {len(lost)} "
+                    f"of {plural(len(rows), 'trained network')}: {places}."
+                )
 
 
-def _depths(verdicts: WeaknessVerdicts) -> list[str]:
-    depth = TRAINED[-1].name
-    rows = verdicts.rows[(verdicts.rows["question"] == depth) & (verdicts.rows["status"] == "ok")]
+def _depths(verdicts: WeaknessVerdicts) -> Iterator[str]:
+    rows = verdicts.rows[(verdicts.rows["question"] == DEPTH.name) & (verdicts.rows["status"] == "ok")]
     rows = rows[~rows["method"].isin(list(verdicts.controls))]
-    best = [group.sort_values("score").iloc[-1] for _, group in rows.groupby(["model", "dataset"], sort=False)]
-    return [
-        f"Depth: on {row['model']} ({row['dataset']}) {row['method']} localises best over all layers, "
-        f"{row['score']:.2f} (95 % interval {row['low']:.2f} to {row['high']:.2f})."
-        for row in best
-    ]
+    for (model, dataset), group in rows.groupby(["model", "dataset"], sort=False):
+        best = group.sort_values("score").iloc[-1]
+        where = f"{verdicts.titles.models[str(model)]} with {verdicts.titles.datasets[str(dataset)]}"
+        yield (
+            f"On {where}, {verdicts.named([str(best['method'])])} localises best over all layers: {best['score']:.2f} "
+            f"(95 % interval {best['low']:.2f} to {best['high']:.2f})."
+        )
 
 
-def _controls(verdicts: WeaknessVerdicts) -> list[str]:
+def _controls(verdicts: WeaknessVerdicts) -> Iterator[str]:
     known = list(verdicts.rows["question"].unique())
-    lines = []
     for label in verdicts.controls:
         rows = verdicts.rows[verdicts.rows["method"] == label]
+        title = verdicts.titles.methods[label]
         passed = [name for name in known if rows[rows["question"] == name]["passes"].eq(True).any()]
         if label == ORACLE:
             asked = rows[rows["status"] == "ok"]
             lost = sorted(set(asked[~asked["passes"].eq(True)]["question"]))
             does = f"does not clearly pass {_quoted(lost)}" if lost else "passes every question"
-            lines.append(f"{label}, the truth itself, {does}.")
+            yield f"The control {title}, which is given the truth, {does}."
         elif passed:
-            lines.append(f"{label}, a control, passes {_quoted(passed)}: do not read these alone.")
-    return lines
-
-
-def _all(verdicts: WeaknessVerdicts) -> list[str]:
-    labels = verdicts.rows["method"].drop_duplicates()
-    return [label for label in labels if label not in verdicts.controls]
-
-
-def _by_algebra(verdicts: WeaknessVerdicts, cases: Iterable[str], label: str) -> bool:
-    return all(verdicts.passing(case, [label]) for case in cases)
-
-
-def _title(question: str) -> str:
-    return question.removesuffix(", trained")
+            yield (
+                f"The control {title} passes {_quoted(passed)} at least once: to pass these alone says little about a "
+                "method."
+            )
 
 
 def _plainly(value: Any) -> bool | None:
@@ -203,9 +220,5 @@ def _plainly(value: Any) -> bool | None:
 
 
 def _quoted(names: Iterable[str]) -> str:
-    return _list(f"“{name}”" for name in names)
-
-
-def _list(names: Iterable[str]) -> str:
-    words = list(names)
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+    """The titles of questions in quotation marks."""
+    return join_words(f"“{_TITLE[name]}”" for name in names)

@@ -132,8 +132,8 @@ def weakness(name: str) -> Weakness:
 _ALL = (
     Weakness(
         "several instances",
-        "Three channels see objects of 15, 4 and 2 cells, and y is the sum: the lowest peak over the highest, both "
-        "above the rest",
+        "y is the sum of three channels, which see objects of 15, 4 and 2 cells. The score is the lowest peak of the "
+        "three objects over the highest, each above the rest of the map",
         "Grad-CAM++, arXiv:1710.11063",
         0.5,
         cases.of_total,
@@ -141,8 +141,8 @@ _ALL = (
     ),
     Weakness(
         "several instances, pooled",
-        "Objects of 15, 4 and 2 cells before global average pooling and a linear layer, where all channels count "
-        "alike: the lowest peak over the highest",
+        "Objects of 15, 4 and 2 cells before global average pooling and a linear layer that weighs all channels alike. "
+        "The score is the lowest peak of the three objects over the highest, each above the rest of the map",
         "Grad-CAM++, arXiv:1710.11063",
         0.5,
         cases.of_pooled,
@@ -150,7 +150,8 @@ _ALL = (
     ),
     Weakness(
         "uniform weight",
-        "A linear head that weighs every cell by itself: the correlation of map and contribution, a mean of 50 draws",
+        "A linear head has a random weight for every cell. The score is the correlation of the map with what each cell "
+        "contributes to y, a mean of 50 draws",
         "HiResCAM, arXiv:2011.08891",
         0.5,
         cases.of_places,
@@ -160,7 +161,8 @@ _ALL = (
     ),
     Weakness(
         "blind rows",
-        "The same head is blind to 3 of 7 rows: the share of the map's mass elsewhere, 4/7 of one that knows nothing",
+        "The linear head of the case uniform weight is blind to 3 of 7 rows. The score is the share of the map's mass "
+        "in the other rows, a mean of 50 draws; a map that knows nothing has 4/7",
         "HiResCAM, arXiv:2011.08891",
         0.9,
         cases.of_places,
@@ -169,8 +171,8 @@ _ALL = (
     ),
     Weakness(
         "saturation",
-        "y = 1 - relu(1 - s <A>): the share of slopes, half of them saturated, where the map's upper half is the "
-        "object, by an IoU above 1/2",
+        "y = 1 - relu(1 - s <A>) for six slopes s, of which three saturate y. The score is the share of slopes at "
+        "which the map's upper half is the object (IoU above 1/2)",
         "Score-CAM, arXiv:1910.01279",
         0.75,
         cases.of_slopes,
@@ -178,7 +180,8 @@ _ALL = (
     ),
     Weakness(
         "weight is not contribution",
-        "A decoy of slope 5 that y would not miss beside a channel of slope 1 that it would: the mass on the latter",
+        "A decoy has slope 5 but y does not fall without it; the object has slope 1 and y falls without it. The score "
+        "is the share of the map's mass on the object",
         "Score-CAM, arXiv:1910.01279",
         0.55,
         cases.of_decoy,
@@ -186,7 +189,8 @@ _ALL = (
     ),
     Weakness(
         "no forward effect",
-        "y = min(1, a + b), and either is enough: twice the mass on the one that has less of it",
+        "y = min(1, a + b), and a or b alone is enough, so that y does not fall if one is removed. The score is twice "
+        "the share of the map's mass on the weaker of the two",
         "DeepLIFT, arXiv:1704.02685",
         0.5,
         cases.of_either,
@@ -194,8 +198,8 @@ _ALL = (
     ),
     Weakness(
         "interaction",
-        "y = relu(a + b - 1), so that only both parts together count, beside a distractor that y does not see: twice "
-        "the mass on the part that has less of it",
+        "y = relu(a + b - 1), so that only both parts together count, beside a distractor that y does not see. The "
+        "score is twice the share of the map's mass on the weaker of the two parts",
         "Integrated Hessians, arXiv:2002.04138",
         0.75,
         cases.of_both,
@@ -203,8 +207,8 @@ _ALL = (
     ),
     Weakness(
         "cancellation",
-        "One channel speaks for y at one place and as strongly against it at another: how far the lowest cell of the "
-        "first stands above all others",
+        "One channel speaks for y at one place and as strongly against it at another. The score is how far the lowest "
+        "cell of the first place is above all other cells",
         "HiResCAM, arXiv:2011.08891",
         0.25,
         cases.of_opposed,
@@ -212,8 +216,8 @@ _ALL = (
     ),
     Weakness(
         "discontinuity",
-        "y jumps from 0 to 1 where the mean of a channel passes a threshold, beside a channel that y does not see: the "
-        "mass on the former, a mean of three thresholds",
+        "y jumps from 0 to 1 where the mean of a channel passes a threshold, beside a channel that y does not see. The "
+        "score is the share of the map's mass on the first channel's object, a mean of three thresholds",
         "DeepLIFT, arXiv:1704.02685",
         0.55,
         cases.of_steps,

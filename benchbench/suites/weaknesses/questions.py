@@ -13,37 +13,40 @@ from ..verdict_rows import absent_row, exact_row, mean_row
 from .planted import WEAKNESSES, Explain, Weakness, explainer
 
 PLANTED: Mapping[str, Question] = {
-    name: Question(name, name, f"{case.plants}.", case.threshold, case.source, case.range)
+    name: Question(name, name.capitalize(), f"{case.plants}.", case.threshold, case.source, case.range)
     for name, case in WEAKNESSES.items()
 }
 INSTANCES = Question(
     "several instances, trained",
-    "several instances, trained",
-    "Of the instances of the label's class in one image, the least shown over the best shown, each by the map's mean "
-    "on it less the mean outside of all of them. Images with two or more instances.",
+    "Several instances, trained",
+    "Images with two or more instances of the label's class. How well an instance is shown is the map's mean on it "
+    "less the mean outside of all instances. The score is that of the least shown instance over that of the best "
+    "shown.",
     0.5,
     "the question of Grad-CAM++, arXiv:1710.11063",
 )
 DISTRACTORS = Question(
     "distractors, trained",
-    "distractors, trained",
-    "The map's mean on the figures of the label's class, over the sum of that and of its mean on all other figures: "
-    "1/2 by chance, whatever their sizes, and 2/3 where it is twice as high. Images with figures of other classes.",
-    2 / 3,
+    "Distractors, trained",
+    "Images with figures of other classes. The score is the map's mean on the figures of the label's class over the "
+    "sum of that and its mean on all other figures: 1/2 by chance, 2/3 if the first mean is twice the second.",
+    0.667,
     "the energy pointing game of Score-CAM, arXiv:1910.01279, among figures alone",
 )
 SATURATION = Question(
     "saturation, trained",
-    "saturation, trained",
-    "The network behind a head that saturates, y = 1 - relu(1 - s z), at the last layer: z is the log-odds of the "
-    "class, and s z is 2 in the image. (PxAP - a) / (1 - a) of the object, a its share of the image, 0 below chance.",
+    "Saturation, trained",
+    "The network has a head that saturates, y = 1 - relu(1 - s z), where z is the log-odds of the class and s z is 2 "
+    "in the image. The score at the last layer is (PxAP - a) / (1 - a), where a is the object's share of the image; 0 "
+    "if it is below chance.",
     0.33,
     "the head of Sundararajan et al. 2017, arXiv:1703.01365",
 )
 DEPTH = Question(
     "depth, trained",
-    "depth, trained",
-    "The mean over the run's layers of (PxAP - a) / (1 - a), a the object's share of the image, 0 below chance.",
+    "Depth, trained",
+    "The score is the mean over the run's layers of (PxAP - a) / (1 - a), where a is the object's share of the image; "
+    "0 if it is below chance.",
     0.5,
     "PxAP: arXiv:2001.07437; the question of Layer-CAM, doi:10.1109/TIP.2021.3089943",
 )

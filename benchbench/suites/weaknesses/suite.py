@@ -19,11 +19,13 @@ from ...registry import METHODS, suite
 from ...results.record import Record
 from ...results.suite_answer import SuiteAnswer, SuiteTable
 from ...study.spec import StudySpec
+from ..titles import titles_of
 from .depth import depth_rows
-from .findings import WeaknessVerdicts, findings, repairs_table, sentence
+from .findings import WeaknessVerdicts, findings, sentence
 from .planted import WEAKNESSES, explainer
 from .questions import QUESTIONS, planted_rows
 from .saturation import saturating, saturation_rows
+from .tables import chance_table, heads_table, repairs_table, stages_table
 from .trained import SceneRun, trained_rows
 
 BASE = "gradcam"
@@ -40,11 +42,11 @@ KEYS = {
     "samples": 32,
 }
 NOTES = (
-    "The planted cases detect what a method misses, and hardly what it invents: the features contain little but the "
-    "objects. They say what a formula does, not how often it matters.",
-    "Trained questions take the objects for the truth. A network may use less of an object, or its surroundings; then "
-    "a faithful map scores low.",
-    "The interval of a trained question is over images of one network, not over networks.",
+    "The planted tests detect what a method misses, and hardly what it invents: the features contain little but the "
+    "objects. They show what a formula does, not how often it matters.",
+    "The questions to trained networks take the objects as the truth. A network may use a part of an object, or its "
+    "surroundings; then a faithful map has a low score.",
+    "The intervals of trained networks are over the images of one network, not over networks.",
 )
 
 
@@ -62,7 +64,9 @@ class _Gathered:
 def ask_weaknesses(
     study: StudySpec, folder: Path, progress: Progress, *, saturated: Annotated[int, Field(ge=2, le=10_000)] = 24
 ) -> SuiteAnswer:
-    """Ten planted cases with known answers, and the same questions put to trained networks; see docs/suites.
+    """Ten planted tests of known weaknesses of Grad-CAM, and the same questions put to trained networks.
+
+    See docs/suites/weaknesses.md.
 
     Args:
         study: which has run into the folder.
@@ -117,10 +121,9 @@ def _answer(study: StudySpec, record: Record, gathered: _Gathered, last: dict[st
     base = {name: case.measure(explain) for name, case in WEAKNESSES.items()}
     controls = [method.label for method in study.methods if method.plugin.control]
     others = [m.label for m in study.methods if not m.plugin.control and m.plugin.name != BASE]
-    verdicts = WeaknessVerdicts(rows, base, others, controls, last)
-    datasets = list(dict.fromkeys(row["dataset"] for row in gathered.verdicts if row["dataset"]))
+    verdicts = WeaknessVerdicts(rows, base, others, controls, last, titles_of(record.info))
     return SuiteAnswer(
-        sentence(verdicts, list(last), datasets),
+        sentence(verdicts),
         QUESTIONS,
         rows,
         findings(verdicts),
@@ -130,48 +133,10 @@ def _answer(study: StudySpec, record: Record, gathered: _Gathered, last: dict[st
 
 
 def _tables(verdicts: WeaknessVerdicts, gathered: _Gathered) -> Iterator[SuiteTable]:
-    yield SuiteTable(
-        "repairs",
-        "Repairs",
-        "For each planted case, Grad-CAM's score and which other methods of the run pass and fail. A method that does "
-        "not apply is in neither column.",
-        repairs_table(verdicts),
-        {
-            "case": "planted case",
-            "gradcam": "Grad-CAM",
-            "threshold": "passes above",
-            "gradcam_passes": "Grad-CAM passes",
-            "passes": "pass",
-            "fails": "fail",
-        },
-    )
-    places = {"method": "method", "model": "network", "dataset": "data", "layer": "layer"}
+    yield repairs_table(verdicts)
     if gathered.chances:
-        yield SuiteTable(
-            "trained",
-            "In trained networks, against chance",
-            "The mean score over images, with its 95 % interval, and the score of the same maps on the scenes of other "
-            "images: what is known of the data set and not of the image.",
-            pd.DataFrame(gathered.chances).drop(columns=["status", "reason", "passes"]),
-            {"question": "question", **places, "n": "images", "score": "score", "low": "low", "high": "high"}
-            | {"chance": "chance"},
-        )
+        yield chance_table(gathered.chances, verdicts.last)
     if gathered.stages:
-        columns = ["method", "model", "dataset", "layer", "n", "score", "gain", "gain_low", "gain_high"]
-        yield SuiteTable(
-            "stages",
-            "Layers and their fusion",
-            "(PxAP - a) / (1 - a) at each layer, and of all layers fused as Layer-CAM does. The gain is against the "
-            "layer that is best on the same images, which favours that layer.",
-            pd.DataFrame(gathered.stages).reindex(columns=columns),
-            {**places, "n": "images", "score": "score", "gain": "gain", "gain_low": "low", "gain_high": "high"},
-        )
+        yield stages_table(gathered.stages)
     if gathered.heads:
-        yield SuiteTable(
-            "saturating-head",
-            "Without and behind a saturating head",
-            "(PxAP - a) / (1 - a) at the last layer on the same images: of the map that the run stored, and of the map "
-            "of the network behind the head.",
-            pd.DataFrame(gathered.heads),
-            {**places, "n": "images", "without": "without", "saturated": "saturated"},
-        )
+        yield heads_table(gathered.heads)

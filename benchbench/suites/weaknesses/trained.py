@@ -84,7 +84,9 @@ class SceneRun:
 
 
 def trained_rows(run: SceneRun, method: MethodChoice) -> Iterator[tuple[dict[str, Any], float]]:
-    """The verdicts of a method on several instances and on distractors, at each layer, each with its chance level.
+    """The verdicts of a method on several instances and on distractors, at each layer from the last one back.
+
+    Each verdict has its chance level beside it.
 
     The chance level is the mean score of the same maps on the scenes of other images: what a map scores that knows
     where figures usually are, and not where they are in this image. It is NaN where the row has no score.
@@ -93,7 +95,7 @@ def trained_rows(run: SceneRun, method: MethodChoice) -> Iterator[tuple[dict[str
         run: of the suite's study.
         method: of it.
     """
-    for layer in run.layers_of(method):
+    for layer in reversed(run.layers_of(method)):
         maps = run.maps(layer, method.label)
         for question, of_map in OF_MAPS.values():
             where = {"model": run.model, "dataset": run.dataset, "layer": layer}
