@@ -109,7 +109,10 @@ def test_the_oracle_has_the_reliance_as_its_share(answer: SuiteAnswer) -> None:
 def test_the_answer_has_its_parts(answer: SuiteAnswer) -> None:
     assert "8 networks" in answer.sentence
     assert "Grad-CAM" in answer.sentence
-    assert "None of the 4 controls" in " ".join(answer.findings)
+    assert "None of the 4 controls passes all of “Tracks reliance”" in " ".join(answer.findings)
+    assert "gradcam" not in " ".join([answer.sentence, *answer.findings, *answer.notes])
+    reason = cell(answer, "gradcam", "sees-repair")["reason"]
+    assert reason == "Cue ResNet 1, seed 0 less Cue ResNet 0.5, seed 0"
     networks = answer.tables[0].rows
     assert list(networks["rho"]) == [0.5, 0.6, 0.6, 0.7, 0.8, 0.9, 0.9, 1.0]
     assert networks["reliance"].is_monotonic_increasing

@@ -14,8 +14,8 @@ from .fooling_place import FooledMaps, FooledPlace
 from .usage import difference_of_accuracy, usage_row
 
 _NETWORKS = (
-    "The maps of the manipulated network are wrong only if it still answers as before, for the same reasons. Change: of "
-    "its accuracy on the same images, with the 95 % interval. Fall: of the class's probability without the object."
+    "The maps of the manipulated network are wrong only if it still answers as before, for the same reasons. Change: "
+    "of its accuracy on the same images, with the 95 % interval. Fall: of the class's probability without the object."
 )
 _NETWORK_HEADINGS = {
     "model": "Network",
@@ -25,7 +25,6 @@ _NETWORK_HEADINGS = {
     "change_low": "95 % from",
     "change_high": "to",
     "agreement": "Same class as the honest one",
-    "probability": "Probability of the class",
     "drop": "Fall without the object",
 }
 _ACCURACY = (

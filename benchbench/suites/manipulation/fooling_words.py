@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...formatting import plural
+from ...formatting import join_words, plural
 from ..shown_names import ShownNames
 from .fooling_place import FooledPlace
 from .retained import IDLE
@@ -30,14 +30,13 @@ def sentence(place: FooledPlace, verdicts: Sequence[Mapping[str, Any]], names: S
     unclear = [v["method"] for v in here if pd.isna(v["passes"])]
     honest, fooled = _networks(place, names)
     images = f"{plural(len(place.fooled.pairs), 'image')} of {names.datasets[place.dataset]}"
-    parts = [
-        f"{len(labels)} {words} ({names.listed(labels)})"
-        for labels, words in ((kept, "still show the object"), (lost, "do not"), (unclear, "not clear"))
-        if labels
-    ]
+    kept_words = "still shows the object" if len(kept) < 2 else "still show the object"
+    parts = [f"{len(kept)} {kept_words} ({names.listed(kept)})" if kept else "none still shows the object"]
+    for labels, one, many in ((lost, "does not", "do not"), (unclear, "is not clear", "are not clear")):
+        parts += [f"{len(labels)} {one if len(labels) == 1 else many} ({names.listed(labels)})"] if labels else []
     return (
         f"{fooled} answers the same class as {honest} on {place.agreement:.0%} of {images}. "
-        f"Of {plural(len(here), 'method')} at {place.layers[1]}: {', '.join(parts) or 'none has a map on both'}."
+        f"Of {plural(len(here), 'method')} at {place.layers[1]}, {join_words(parts)}."
     )
 
 

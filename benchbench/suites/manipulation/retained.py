@@ -24,7 +24,8 @@ def retained_row(
     """sum_i (fooled_i - control_i) / sum_i (honest_i - control_i), clipped to [0, 1], as a verdict.
 
     A method that is not better than the control on the honest network shows no object there either: its score is 0. One
-    that is better, but not significantly, is not clear. The interval is the bootstrap over images, of numerator and denominator together.
+    that is better, but not significantly, is not clear. The interval is the bootstrap over images, of numerator and
+    denominator together.
 
     Args:
         question: with the threshold.

@@ -32,7 +32,7 @@ _ATTACK_HEADINGS = {
 }
 _METHODS = (
     "Means over images. PxAP: average precision of the map for the trigger's pixels, on images with the trigger, and "
-    "at the same place without it. Mass: the share of the map's mass on the trigger, which has this area of the picture."
+    "at the same place without it. Mass: the share of the map's mass on the trigger. Area: its share of the picture."
 )
 _HEADINGS = {
     "method": "Method",
