@@ -93,10 +93,10 @@ def test_no_control_passes_and_the_oracle_does(answer: SuiteAnswer) -> None:
         rows = verdicts[(verdicts["method"] == control) & verdicts["question"].isin([q.name for q in MAIN])]
         assert rows["passes"].eq(False).all()
     assert not passes_all(verdicts, "mean-activation")  # it follows reliance, and is blind for the class
-    blind = cell(answer, "mean-activation", "tells-for-from-against")
+    blind = cell(answer, "mean-activation", "depends-on-the-class")
     assert (blind["score"], blind["passes"]) == (0.0, False)
     assert passes_all(verdicts, TRUTH)
-    assert cell(answer, "gradcam", "tells-for-from-against")["score"] > 0.1
+    assert cell(answer, "gradcam", "depends-on-the-class")["score"] > 0.1
     assert not any(passes_all(verdicts, control) for control in ("center", "random", "uniform"))
 
 
@@ -238,7 +238,7 @@ def test_a_pair_is_judged_from_the_command_line(tmp_path: Path) -> None:
 
 def test_a_run_of_one_class_cannot_tell_for_from_against(tmp_path: Path) -> None:
     found = ours(Ours(), tmp_path / "run", target="predicted")
-    assert "top-2" in cell(found, "gradcam", "tells-for-from-against")["reason"]
+    assert "top-2" in cell(found, "gradcam", "depends-on-the-class")["reason"]
 
 
 def test_data_without_twins_are_refused(tmp_path: Path) -> None:

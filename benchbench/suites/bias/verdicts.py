@@ -44,7 +44,7 @@ REPAIR = Question(
     (-1.0, 1.0),
 )
 SPECIFIC = Question(
-    "tells-for-from-against",
+    "depends-on-the-class",
     "Depends on the class",
     "On biased networks, each image is explained for two classes. The score is the cue's share in the map of the class "
     "for which the cue speaks, less its share in the other map; the mean over the images on which the swap of the cue "

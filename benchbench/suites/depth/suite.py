@@ -46,7 +46,7 @@ KEYS = {
 }
 
 
-@suite("depth", keys=KEYS, title="Layers and their fusion", paper="doi:10.1109/TIP.2021.3089943")
+@suite("depth", keys=KEYS, title="layers and their fusion", paper="doi:10.1109/TIP.2021.3089943")
 def depth(
     study: StudySpec,
     folder: Path,
