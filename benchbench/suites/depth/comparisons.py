@@ -159,7 +159,7 @@ def at_last(scores: LayerScores) -> HeldOut:
 def _other(each: LayerScores, chosen: HeldOut | None, *, fused: bool) -> Comparison:
     place = (OTHER, each.model, each.dataset, each.method)
     if fused:
-        return Comparison(*place, absent="it is made of all stages and has no single layer")
+        return Comparison(*place, absent="a fusion is made of all stages and has no single layer")
     if len(each.layers) < 2:
         return Comparison(*place, absent=f"it has one layer: {each.layers[0]}")
     if chosen is None:
