@@ -34,8 +34,8 @@ def zoo_trojaned() -> ModelSpec:
 
 def register() -> None:
     """Both networks; the group ``zoo`` does not hold them."""
-    _add("zoo_fooled", zoo_fooled, "arXiv:1902.02041", "Zoo ResNet, fooled")
-    _add("zoo_trojaned", zoo_trojaned, "arXiv:1708.06733", "Zoo ResNet, trojaned")
+    _add("zoo_fooled", zoo_fooled, "arXiv:1902.02041", "Fooled Zoo ResNet")
+    _add("zoo_trojaned", zoo_trojaned, "arXiv:1708.06733", "Trojaned Zoo ResNet")
 
 
 def _add(name: str, build: Callable[[], ModelSpec], paper: str, title: str) -> None:

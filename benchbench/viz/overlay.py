@@ -34,6 +34,7 @@ class Overlay:
     Attributes:
         rows: RGB pictures, a list per row, all of one size.
         heads: above the columns; ``says``: below the first picture of each row.
+        panel: inches of a picture.
 
     Example:
         >>> picture = bb.overlay(torch.rand(3, 32, 32), torch.rand(4, 4))
@@ -44,6 +45,7 @@ class Overlay:
     rows: tuple[tuple[Image.Image, ...], ...]
     heads: tuple[str, ...] = ()
     says: tuple[str, ...] = field(default=())
+    panel: float = PANEL
 
     def save(self, path: str | Path) -> Path:
         """Write a PNG, JPEG, WebP or PDF; returns the path.
@@ -69,15 +71,15 @@ class Overlay:
 
     def _figure(self) -> Figure:
         across, down = max(map(len, self.rows)), len(self.rows)
-        caption = 0.55 if self.says else 0.1
-        figure = Figure(figsize=(PANEL * across, (PANEL + caption) * down + 0.3), layout="constrained")
+        caption = 0.55 if any(self.says) else 0.1
+        figure = Figure(figsize=(self.panel * across, (self.panel + caption) * down + 0.3), layout="constrained")
         for y, row in enumerate(self.rows):
             for x, picture in enumerate(row):
                 axis = figure.add_subplot(down, across, y * across + x + 1)
                 axis.imshow(np.asarray(picture))
                 axis.set_axis_off()
                 if y == 0 and x < len(self.heads):
-                    axis.set_title(_short(self.heads[x]), fontsize=9)
+                    axis.set_title(_folded(self.heads[x]), fontsize=9)
                 if x == 0 and y < len(self.says):
                     axis.text(0, -0.03, _folded(self.says[y]), transform=axis.transAxes, va="top", fontsize=8)
         return figure

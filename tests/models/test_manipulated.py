@@ -77,5 +77,5 @@ def test_they_are_registered_beside_the_zoo() -> None:
 
     keys = {"datasets": ["shapes"], "methods": ["gradcam"], "metrics": ["iou"]}
     assert not {"zoo_fooled", "zoo_trojaned"} & {c.label for c in StudySpec(models="zoo", **keys).models}
-    assert MODELS["zoo_fooled"].title == "Zoo ResNet, fooled"
+    assert MODELS["zoo_fooled"].title == "Fooled Zoo ResNet"
     assert "Grad-CAM points" in MODELS["zoo_fooled"].summary

@@ -93,10 +93,10 @@ def test_no_control_passes_and_the_oracle_does(answer: SuiteAnswer) -> None:
         rows = verdicts[(verdicts["method"] == control) & verdicts["question"].isin([q.name for q in MAIN])]
         assert rows["passes"].eq(False).all()
     assert not passes_all(verdicts, "mean-activation")  # it follows reliance, and is blind for the class
-    blind = cell(answer, "mean-activation", "tells-for-from-against")
+    blind = cell(answer, "mean-activation", "depends-on-the-class")
     assert (blind["score"], blind["passes"]) == (0.0, False)
     assert passes_all(verdicts, TRUTH)
-    assert cell(answer, "gradcam", "tells-for-from-against")["score"] > 0.1
+    assert cell(answer, "gradcam", "depends-on-the-class")["score"] > 0.1
     assert not any(passes_all(verdicts, control) for control in ("center", "random", "uniform"))
 
 
@@ -109,7 +109,10 @@ def test_the_oracle_has_the_reliance_as_its_share(answer: SuiteAnswer) -> None:
 def test_the_answer_has_its_parts(answer: SuiteAnswer) -> None:
     assert "8 networks" in answer.sentence
     assert "Grad-CAM" in answer.sentence
-    assert "None of the 4 controls" in " ".join(answer.findings)
+    assert "None of the 4 controls passes all of “Tracks reliance”" in " ".join(answer.findings)
+    assert "gradcam" not in " ".join([answer.sentence, *answer.findings, *answer.notes])
+    reason = cell(answer, "gradcam", "sees-repair")["reason"]
+    assert reason == "Cue ResNet 1, seed 0 less Cue ResNet 0.5, seed 0"
     networks = answer.tables[0].rows
     assert list(networks["rho"]) == [0.5, 0.6, 0.6, 0.7, 0.8, 0.9, 0.9, 1.0]
     assert networks["reliance"].is_monotonic_increasing
@@ -235,7 +238,7 @@ def test_a_pair_is_judged_from_the_command_line(tmp_path: Path) -> None:
 
 def test_a_run_of_one_class_cannot_tell_for_from_against(tmp_path: Path) -> None:
     found = ours(Ours(), tmp_path / "run", target="predicted")
-    assert "top-2" in cell(found, "gradcam", "tells-for-from-against")["reason"]
+    assert "top-2" in cell(found, "gradcam", "depends-on-the-class")["reason"]
 
 
 def test_data_without_twins_are_refused(tmp_path: Path) -> None:

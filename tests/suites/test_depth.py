@@ -165,7 +165,7 @@ def test_a_fusion_is_compared_with_the_best_single_layer(run: bb.Run, answer: Su
     assert not found["passes"]  # the noise of the last layer is in it
     assert row(answer, "another layer", "fusion(of=finder)")["status"] == "not_applicable"
     assert "add it to the methods" in row(answer, "fusing", "fusion(of=gradcam)")["reason"]
-    assert "gradcam++ at single layers" in row(answer, "fusing", "refinecam")["reason"]
+    assert "Grad-CAM++ at single layers" in row(answer, "fusing", "refinecam")["reason"]
     table = next(table for table in answer.tables if table.name == "fusions").rows
     assert table[["method", "of", "layers"]].to_numpy().tolist() == [["fusion(of=finder)", "finder", EARLY]]
 
@@ -189,10 +189,10 @@ def test_controls_fail_and_the_oracle_passes(run: bb.Run, answer: SuiteAnswer) -
 
 def test_the_sentence_and_the_chart(answer: SuiteAnswer) -> None:
     assert answer.sentence.startswith(
-        "On val (16 images) and 1 network, scored by PxAP per image, another layer beats the last one in 1 of 1 pair "
-        "of method and network: most for finder on net,"
+        "On 16 images of val, with net, another layer localises better than the last one in 1 of 1 pair of method and "
+        "network, most for finder on net: PxAP per image is "
     )
-    assert answer.sentence.endswith("Fusing all stages beats the best single layer in 0 of 1 and is worse in 1.")
+    assert answer.sentence.endswith("Fusing all stages beats the best single layer in 0 of 1 pair and is worse in 1.")
     assert answer.findings[0].startswith(f"finder localises best at {EARLY} of net (+")
     table = next(table for table in answer.tables if table.name == answer.charts[0].table).rows
     line = table[table["method"] == "finder"]

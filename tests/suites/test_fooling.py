@@ -20,7 +20,7 @@ from benchbench.results.suite_answer import SuiteAnswer
 from benchbench.suites.manipulation.counterfactuals import Counterfactual, answers
 from benchbench.suites.manipulation.fooling_answer import KEEPS
 from benchbench.suites.manipulation.masked_truth import CHANCE, Reference, precision, reference
-from benchbench.suites.manipulation.retained import NOTHING, retained_row
+from benchbench.suites.manipulation.retained import NOTHING, UNSURE, retained_row
 from benchbench.suites.manipulation.usage import ObjectUse, warnings_of
 
 from ..metrics.plain_maps import pxap
@@ -65,14 +65,17 @@ def test_grad_cam_is_fooled_controls_fail_and_the_oracle_passes(bundled: SuiteAn
 
 def test_the_lie_and_the_facts_of_both_networks_are_in_the_tables(bundled: SuiteAnswer) -> None:
     networks, accuracy = (table.rows for table in bundled.tables)
-    shares = accuracy[accuracy["method"] == "gradcam"].set_index("network")["region_share"]
+    shares = accuracy[accuracy["method"] == "gradcam"].set_index("model")["region_share"]
     assert shares["zoo_residual"] < 0.1
     assert shares["zoo_fooled"] > 0.7
-    assert networks["network"].tolist() == ["zoo_residual", "zoo_fooled"]
+    assert networks["model"].tolist() == ["zoo_residual", "zoo_fooled"]
     assert (networks["drop"] > 0.6).all()
     assert networks["agreement"].iloc[1] > 0.9
     assert bundled.pictures[0].png.startswith(b"\x89PNG")
-    assert "1 still show the object: eigencam; 1 do not: gradcam" in bundled.sentence
+    assert bundled.sentence.startswith("Fooled Zoo ResNet answers the same class as Zoo ResNet on ")
+    assert "1 still shows the object (Eigen-CAM) and 1 does not (Grad-CAM)." in bundled.sentence
+    assert "Without the object, the probability of the class falls by" in bundled.findings[0]
+    assert "Sobel edges 0." in str(bundled.verdicts.set_index("method").loc["gradcam", "reason"])
     assert not any("significantly less accurate" in note for note in bundled.notes)
 
 
@@ -134,6 +137,15 @@ def test_a_method_that_was_never_better_than_a_control_has_nothing_to_keep() -> 
     row = retained_row(KEEPS, "m", level, dict.fromkeys(names, 0.9), Reference("sobel", level), 0)
     assert (row["score"], row["passes"]) == (0.0, False)
     assert row["reason"] == f"{NOTHING} sobel"
+
+
+def test_a_method_that_was_not_clearly_better_is_not_clear() -> None:
+    """Six images cannot say that the truth itself is better than chance, nor that it is not."""
+    names = [str(k) for k in range(6)]
+    level, truth = dict.fromkeys(names, 0.3), dict.fromkeys(names, 1.0)
+    row = retained_row(KEEPS, "m", truth, truth, Reference("Sobel edges", level), 0)
+    assert (row["score"], row["low"], row["high"], row["passes"]) == (1.0, 0.0, 1.0, None)
+    assert row["reason"] == f"{UNSURE} Sobel edges"
 
 
 def test_the_precision_of_a_map_is_that_of_all_its_values() -> None:

@@ -16,7 +16,7 @@ from benchbench.models.manipulated import zoo_trojaned
 from benchbench.results.suite_answer import SuiteAnswer
 from benchbench.suites.manipulation.counterfactuals import Counterfactual
 from benchbench.suites.manipulation.trojan import restored
-from benchbench.suites.manipulation.trojan_answer import Attack
+from benchbench.suites.manipulation.trojan_place import Attack
 
 from ..models.test_manipulated import inputs
 
@@ -54,7 +54,7 @@ def test_what_is_not_judged_says_why(bundled: SuiteAnswer) -> None:
     assert rows.loc[("chefer", QUESTIONS[0]), "status"] == "not_applicable"
     for label in ("mean-activation", "dataset-mean"):
         assert rows.loc[(label, QUESTIONS[0]), "status"] == "not_applicable"
-        assert "a control that reads the network" in str(rows.loc[(label, QUESTIONS[0]), "reason"])
+        assert "this control reads the network" in str(rows.loc[(label, QUESTIONS[0]), "reason"])
 
 
 def test_the_attack_and_the_recovery_are_in_the_tables(bundled: SuiteAnswer) -> None:
@@ -63,14 +63,15 @@ def test_the_attack_and_the_recovery_are_in_the_tables(bundled: SuiteAnswer) -> 
     assert attack["success"][0] > 0.9
     assert attack["gone"][0] > 0.9
     assert attack["right"][0] > 0.9
-    assert attack["without"][0] == "twins of the data set"
+    assert attack["without"][0] == "the data set's own"
     oracle = numbers.set_index("method").loc["oracle"]
     assert (oracle["pxap"], oracle["mass"]) == pytest.approx((1.0, 1.0))
     assert oracle["pxap_without"] == pytest.approx(oracle["area"])
     assert curve["size"].unique().tolist() == [1.0, 4.0]
     assert curve[curve["method"] == "oracle"]["undone"].tolist() == [1.0, 1.0]
     assert bundled.pictures[0].png.startswith(b"\x89PNG")
-    assert "all three: gradcam" in bundled.sentence
+    assert bundled.sentence.startswith("On Trojaned Zoo ResNet, the trigger decides the answer on ")
+    assert bundled.sentence.endswith("all three hold for all.")
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ from ...results.record import Record, with_network_table
 from ...seeds import derived
 from .cue_data import CuePair, cue_pair, with_cues
 
-TRUTH = "truth"  # the method's name of the suite's oracle
+TRUTH = "Truth (oracle)"  # the suite's oracle, where tables name methods
 DRAWS, LEVEL = 200, 0.95  # of random maps, whose quantile at the level is what chance gives to the cue
 Key: TypeAlias = tuple[str, str]  # of a data set and a sample
 

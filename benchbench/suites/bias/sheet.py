@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import torch
@@ -11,61 +11,59 @@ from PIL import Image
 
 from ...results.record import Record, with_network_table
 from ...results.suite_answer import SuitePicture
-from ...study.spec import StudySpec
-from ...viz.overlay import Overlay, laid
+from ...viz.overlay import laid
+from ..map_sheet import SheetRow, enlarged, sheet
+from ..shown_names import ShownNames
 from .cue_shares import TRUTH
 from .verdicts import extremes, network_rows
 
 IMAGES, METHODS = 4, 3  # rows, and methods, of which each has two columns
-_ENLARGED = 256  # pixels, at least
+ROLES = ("biased", "repaired")
 
 
-def bias_sheet(
-    study: StudySpec, record: Record, maps: pd.DataFrame, titles: Mapping[str, str], controls: Collection[str]
-) -> tuple[SuitePicture, ...]:
+def bias_sheet(record: Record, maps: pd.DataFrame, names: ShownNames) -> tuple[SuitePicture, ...]:
     """Up to four images, on which the swap of the cue changes the biased network most and the repaired one least.
 
     The biased network is the one that relies on the cue most, the repaired one that which relies on it least.
 
     Args:
-        study: for the networks' names.
         record: of the run.
         maps: a row per map, of ``Readings``.
-        titles: by label, the methods' names.
-        controls: labels of controls, of which no map is shown.
+        names: of the study; no control's map is shown.
 
     Returns:
         One picture; none where there are fewer than two networks, or no image with maps of both.
     """
     first = maps[(maps["dataset"] == maps["dataset"].iloc[0]) & (maps["layer"] == maps["layer"].iloc[0])]
-    shown = [method for method in first["method"].unique() if method not in {*controls, TRUTH}][:METHODS]
+    shown = [method for method in first["method"].unique() if method not in {*names.controls, TRUTH}][:METHODS]
     if first["model"].nunique() < 2 or not shown:
         return ()
-    biased, repaired = extremes(network_rows(first).drop_duplicates("model"))
-    samples = _samples(first[first["method"].isin(shown)], biased, repaired, len(shown))
+    pair = extremes(network_rows(first).drop_duplicates("model"))
+    samples = _samples(first[first["method"].isin(shown)], *pair, len(shown))
     if not samples:
         return ()
-    names = {choice.label: choice.title for choice in study.models}
     dataset = str(first["dataset"].iloc[0])
-    pairs = ((biased, "biased"), (repaired, "repaired"))
-    rows, captions = [], []
-    for sample in samples:
-        photos = {model: _photo(record, model, dataset, sample) for model, _ in pairs}
-        laid_over = [
-            laid(_picture(record, photos[model]), _map(record, model, dataset, sample, method))
-            for method in shown
-            for model, _ in pairs
-        ]
-        rows.append((_picture(record, photos[biased]), *laid_over))
-        says = [f"{role}: {_says(photos[model])}" for model, role in pairs]
-        captions.append("\n".join([f"label: {photos[biased]['label_name'] or 'unknown'}", *says]))
-    heads = ("image", *(f"{titles[method]}, {role}" for method in shown for _, role in pairs))
+    rows = [_row(record, pair, dataset, sample, {label: names.methods[label] for label in shown}) for sample in samples]
+    biased, repaired = (names.models[model] for model in pair)
     caption = (
-        f"Biased: {names[biased]}. Repaired: {names[repaired]}. Per image, what each network predicts or was asked to "
-        "explain, with its probability, and where each method says that it looked."
+        f"The biased network is {biased}, the repaired one is {repaired}. Beneath each image: its label, and the class "
+        "that is explained of each network with its probability."
     )
-    png = Overlay(tuple(rows), heads, tuple(captions))._repr_png_()
-    return (SuitePicture("biased-and-repaired", "Biased and repaired network", caption, png),)
+    return (sheet("biased-and-repaired", "Biased and repaired network", caption, rows),)
+
+
+def _row(record: Record, pair: Sequence[str], dataset: str, sample: str, titles: Mapping[str, str]) -> SheetRow:
+    photos = {model: _photo(record, model, dataset, sample) for model in pair}
+    pictures = {model: _picture(record, photo) for model, photo in photos.items()}
+    columns = {
+        f"{title}, {role}": laid(pictures[model], _map(record, model, dataset, sample, method))
+        for method, title in titles.items()
+        for model, role in zip(pair, ROLES, strict=True)
+    }
+    first = next(iter(photos.values()))
+    says = [f"{role}: {_says(photo)}" for role, photo in zip(ROLES, photos.values(), strict=True)]
+    caption = "\n".join([f"label: {first['label_name'] or 'unknown'}", *says])
+    return SheetRow(next(iter(pictures.values())), columns, caption)
 
 
 def _samples(maps: pd.DataFrame, biased: str, repaired: str, methods: int) -> list[str]:
@@ -87,10 +85,8 @@ def _photo(record: Record, model: str, dataset: str, sample: str) -> Mapping[str
 
 
 def _picture(record: Record, photo: Mapping[str, object]) -> Image.Image:
-    """The image as the network saw it, enlarged by a whole number where it is small."""
-    picture = Image.open(io.BytesIO(record.photo(str(photo["file"])))).convert("RGB")
-    times = max(1, -(-_ENLARGED // max(picture.size)))
-    return picture.resize((picture.width * times, picture.height * times), Image.Resampling.NEAREST)
+    """The image as the network saw it."""
+    return enlarged(Image.open(io.BytesIO(record.photo(str(photo["file"])))).convert("RGB"))
 
 
 def _map(record: Record, model: str, dataset: str, sample: str, method: str) -> torch.Tensor:

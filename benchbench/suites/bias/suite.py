@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -17,12 +17,14 @@ from ...engine.device import device_of
 from ...engine.progress import Progress
 from ...engine.setup import load
 from ...errors import BenchError
+from ...formatting import join_words, plural
 from ...models.bias_networks import rho_of
 from ...registry import suite
 from ...results.record import Record
 from ...results.suite_answer import SuiteAnswer, SuiteChart, SuiteTable
 from ...study.plan import named_targets
 from ...study.spec import ModelChoice, StudySpec
+from ..shown_names import ShownNames, shown_names
 from .cue_shares import TRUTH, Readings, read_shares
 from .sheet import bias_sheet
 from .verdicts import QUESTIONS, Cuts, network_rows, verdict_rows
@@ -51,7 +53,7 @@ class _Network:
     readings: Readings
 
 
-@suite("bias", keys=KEYS, title="bias", paper="arXiv:1610.02391")
+@suite("bias", keys=KEYS, title="reliance on a spurious cue", paper="arXiv:1610.02391")
 def uncover_bias(
     study: StudySpec, folder: Path, progress: Progress, *, biased: Share = 0.25, unbiased: Share = 0.1
 ) -> SuiteAnswer:
@@ -78,19 +80,18 @@ def uncover_bias(
         gc.collect()  # one network in memory at a time
     both = _with_targets(_with_common_layers(_maps_of(networks)), study)
     maps = both[both["target"] == both["target"].iloc[0]]
-    verdicts = pd.DataFrame(verdict_rows(maps, both, _methods(study, record), Cuts(biased, unbiased), study.seed))
-    means = network_rows(maps)
-    titles = {method.label: method.title for method in study.methods} | {TRUTH: "Truth (oracle)"}
-    controls = {method.label for method in study.methods if method.plugin.control}
+    names, cuts = shown_names(study), Cuts(biased, unbiased)
+    rows = verdict_rows(maps, both, _methods(study, record), names.models, cuts, study.seed)
+    verdicts, means = pd.DataFrame(rows), network_rows(maps)
     return SuiteAnswer(
-        sentence(verdicts, means, " and ".join(choice.title for choice in study.datasets), titles, controls),
+        sentence(verdicts, means, names, join_words(choice.title for choice in study.datasets)),
         QUESTIONS,
         verdicts.assign(model=""),
-        findings(verdicts, titles, controls),
+        findings(verdicts, names),
         (*NOTES, *_left_out(networks)),
-        (_network_table(means, networks, titles), _share_table(means, networks)),
+        (_network_table(means, networks, names), _share_table(means, names)),
         (_chart(means),),
-        bias_sheet(study, record, maps, titles, controls),
+        bias_sheet(record, maps, names),
     )
 
 
@@ -141,43 +142,48 @@ def _place(number: int, count: int) -> str:
     return "each network's layer" if count == 1 else f"each network's layer {number + 1} of {count}"
 
 
-def _network_table(means: pd.DataFrame, networks: Iterable[_Network], titles: Mapping[str, str]) -> SuiteTable:
-    """A row per network, data set and layer, with each method's share."""
+def _network_table(means: pd.DataFrame, networks: Iterable[_Network], names: ShownNames) -> SuiteTable:
+    """A row per network, data set and layer; each method's share is a column of the files alone."""
     keys = ["dataset", "layer", "model"]
     wide = means.pivot(index=keys, columns="method", values="excess").reset_index()
     facts = means.groupby(keys, sort=False)[["reliance", "signed", "n"]].first().reset_index()
     rows = facts.merge(wide, on=keys)
     known = {each.choice.label: each for each in networks}
-    rows.insert(0, "network", [known[name].choice.title for name in rows["model"]])
+    rows.insert(0, "network", [names.models[name] for name in rows["model"]])
     rows.insert(1, "rho", [math.nan if (rho := rho_of(name)) is None else rho for name in rows["model"]])
     right = [known[m].readings.accuracy(d) for m, d in zip(rows["model"], rows["dataset"], strict=True)]
     rows.insert(2, "accuracy", right)
-    headings = {"network": "Network", "rho": "rho", "accuracy": "Accuracy", "reliance": "Reliance"}
-    several = [key for key in ("dataset", "layer") if rows[key].nunique() > 1]
-    headings |= {key: key.capitalize() for key in several}
-    headings |= {label: title for label, title in titles.items() if label in rows.columns}
+    headings = {"network": "Network", "rho": "rho", "n": "Images", "accuracy": "Accuracy", "reliance": "Reliance"}
+    headings |= {"signed": "Signed change", **_several(rows)}
     note = (
-        "rho: the probability that cue and class agreed in training, of the networks in the package. Accuracy: on the "
-        "run's images. Reliance: mean absolute change of the explained class's probability when the cue is swapped. "
-        "Then each method: mean share of the map's mass on the cue, less the cue's share of the image."
+        "rho: how often cue and class agreed in training, known of the networks in the package. Accuracy: on the run's "
+        "images. Reliance: mean absolute change of the explained class's probability when the cue is swapped. Signed "
+        "change: positive where the cue speaks for the explained class."
     )
-    return SuiteTable("networks", "Every network", note, rows, headings)
+    return SuiteTable("networks", "How much each network relies on the cue", note, rows, headings)
 
 
-def _share_table(means: pd.DataFrame, networks: Iterable[_Network]) -> SuiteTable:
+def _share_table(means: pd.DataFrame, names: ShownNames) -> SuiteTable:
     """A row per network and method, for the chart."""
-    named = {each.choice.label: each.choice.title for each in networks}
-    rows = means.assign(network=means["model"].map(named))
-    headings = {"network": "Network", "method": "Method", "n": "Images", "reliance": "Reliance"}
-    headings |= {"signed": "Signed change", "share": "Share on the cue", "excess": "Share less area"}
-    note = "Signed change: positive where the cue speaks for the explained class."
+    rows = means.assign(network=means["model"].map(names.models))
+    headings = {"network": "Network", "method": "Method", "reliance": "Reliance", "share": "Share on the cue"}
+    headings |= {"excess": "Share less area", **_several(rows)}
+    note = (
+        "Share on the cue: the share of the map's mass on the cue's pixels, the mean over images. Share less area: "
+        "less the cue's share of the image, which is what a constant map has."
+    )
     return SuiteTable("shares", "Share on the cue", note, rows, headings)
+
+
+def _several(rows: pd.DataFrame) -> dict[str, str]:
+    """The headings of data and layer, where there is more than one."""
+    return {key: title for key, title in (("dataset", "Data"), ("layer", "Layer")) if rows[key].nunique() > 1}
 
 
 def _chart(means: pd.DataFrame) -> SuiteChart:
     caption = (
-        "Each point is a method on one network: reliance on the cue along x, mean share of the map's mass on the cue "
-        "less the cue's area along y. A method that uncovers bias rises from left to right; a control is flat."
+        "Each point is a method on one network. Along x: the network's reliance on the cue. Along y: the mean share of "
+        "the map's mass on the cue, less the cue's area. Points of a method that uncovers bias rise from left to right."
     )
     panels = next((key for key in ("layer", "dataset") if means[key].nunique() > 1), "")
     return SuiteChart(
@@ -188,7 +194,8 @@ def _chart(means: pd.DataFrame) -> SuiteChart:
         "points",
         "reliance",
         "excess",
-        panels=panels,
+        "method",
+        panels,
     )
 
 
@@ -196,4 +203,6 @@ def _left_out(networks: Iterable[_Network]) -> tuple[str, ...]:
     reasons = {key: why for each in networks for key, why in each.readings.left_out.items()}
     if not reasons:
         return ()
-    return (f"{len(reasons)} images are left out; the first because {next(iter(reasons.values()))}.",)
+    return (
+        f"{plural(len(reasons), 'image is', 'images are')} left out. The first reason: {next(iter(reasons.values()))}.",
+    )

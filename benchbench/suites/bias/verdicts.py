@@ -30,7 +30,7 @@ FINDS = Question(
     "finds-biased",
     "Finds biased networks",
     "The score is the probability that a biased network has a larger mean share on the cue than an unbiased one "
-    "(AUROC). Biased and unbiased are told by reliance, not by the training data.",
+    "(AUROC). Reliance decides which networks are biased, not the training data.",
     0.5,
     "Selvaraju et al. 2017, arXiv:1610.02391, on bias in data sets; interval: Newcombe 2006, method 5",
 )
@@ -44,12 +44,12 @@ REPAIR = Question(
     (-1.0, 1.0),
 )
 SPECIFIC = Question(
-    "tells-for-from-against",
-    "Tells for from against",
-    "On biased networks, each image is explained for two classes. Where the swap of the cue changes their "
-    "probabilities by amounts that differ by more than 0.2, the cue's share in the map of the class for which it "
-    "speaks, less its share in the other map. The score is the mean over images. A map that does not depend on the "
-    "class has 0.",
+    "depends-on-the-class",
+    "Depends on the class",
+    "On biased networks, each image is explained for two classes. The score is the cue's share in the map of the class "
+    "for which the cue speaks, less its share in the other map; the mean over the images on which the swap of the cue "
+    "changes the two probabilities by amounts that differ by more than 0.2. A map that does not depend on the class "
+    "has 0.",
     0.0,
     "Adebayo et al. 2020, arXiv:2011.05429, on spurious correlation",
     (-1.0, 1.0),
@@ -57,9 +57,9 @@ SPECIFIC = Question(
 ALARM = Question(
     "no-false-alarm",
     "No false alarm",
-    "1 - the share of images of unbiased networks on which the cue gets more of the map than 95 % of maps of uniform "
-    "noise give it. Images where the swap changes the probability by as much as the cue's share of the image are left "
-    "out. A control that never looks at the cue passes: read it with the other questions.",
+    "An image of an unbiased network raises a false alarm if its map gives the cue more mass than 95 % of maps of "
+    "uniform noise. The score is the share of images without one. Images on which the cue counts for the network are "
+    "left out. A control that never looks at the cue passes: read it with the other questions.",
     0.9,
 )
 QUESTIONS = (TRACKS, FINDS, REPAIR, SPECIFIC, ALARM)
@@ -96,7 +96,12 @@ def network_rows(maps: pd.DataFrame) -> pd.DataFrame:
 
 
 def verdict_rows(
-    maps: pd.DataFrame, both: pd.DataFrame, methods: Mapping[str, str], cuts: Cuts, seed: int
+    maps: pd.DataFrame,
+    both: pd.DataFrame,
+    methods: Mapping[str, str],
+    titles: Mapping[str, str],
+    cuts: Cuts,
+    seed: int,
 ) -> Iterator[dict[str, Any]]:
     """A row for each question, data set, layer and method.
 
@@ -104,6 +109,7 @@ def verdict_rows(
         maps: a row per map of the study's first target.
         both: a row per map of all targets, with the columns ``data`` and ``target``.
         methods: by label, why a method has no map, or empty.
+        titles: of the networks, by label.
         cuts: which networks are biased.
         seed: of the intervals' resamples.
     """
@@ -117,7 +123,7 @@ def verdict_rows(
                 continue
             yield _tracks(method, means, setting)
             yield _finds(method, means, cuts, setting)
-            yield _repair(method, own, means, seed, setting)
+            yield _repair(method, own, means, titles, seed, setting)
             wide = both[(both["data"] == here["data"].iloc[0]) & (both["layer"] == layer)]
             yield _specific(method, wide[wide["method"] == method], means, cuts, seed, setting)
             yield _no_alarm(method, own, means, cuts, seed, setting)
@@ -152,16 +158,23 @@ def _finds(method: str, means: pd.DataFrame, cuts: Cuts, setting: Mapping[str, s
 
 
 def _repair(
-    method: str, own: pd.DataFrame, means: pd.DataFrame, seed: int, setting: Mapping[str, str]
+    method: str,
+    own: pd.DataFrame,
+    means: pd.DataFrame,
+    titles: Mapping[str, str],
+    seed: int,
+    setting: Mapping[str, str],
 ) -> dict[str, Any]:
     if len(means) < 2:
         return absent_row(REPAIR, method, "a single network: give two or more", **setting)
     biased, repaired = extremes(means)
     shares = own.assign(excess=own["share"] - own["area"]).pivot(index="sample", columns="model", values="excess")
     differences = (shares[biased] - shares[repaired]).dropna().to_numpy()
-    words = f"{biased} less {repaired}"
+    words = f"{titles[biased]} less {titles[repaired]}"
     if not len(differences):
-        return absent_row(REPAIR, method, f"no image with a map of both {biased} and {repaired}", **setting)
+        return absent_row(
+            REPAIR, method, f"no image has a map of both {titles[biased]} and {titles[repaired]}", **setting
+        )
     if np.abs(differences).max() < EQUAL:
         return exact_row(REPAIR, method, 0.0, reason=f"{words}: the same share on every image", **setting)
     return mean_row(REPAIR, method, differences.tolist(), seed, reason=words, **setting)

@@ -2,80 +2,100 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterator
 
 import pandas as pd
 
+from ...formatting import join_some, plural
 from ...results.suite_answer import Question
+from ..shown_names import ShownNames
 from .cue_shares import TRUTH
 from .verdicts import ALARM, MAIN, TRACKS
 
+NAMED = 3  # networks whose names are in the sentence
 NOTES = (
-    "The cue of the bundled data is a synthetic tag with hard edges beside the object. Natural cues may overlap the "
-    "object, and a share of pixels then cannot tell them apart.",
-    "The interval over networks takes each network as independent; the bundled twelve share one architecture and their "
-    "scenes, so that it speaks of such networks only.",
-    "Reliance is of the swap of two cues. A network that reads the presence of a cue and not its kind shows none.",
-    "A share on the cue that is larger for biased networks does not mean that a person would notice the bias.",
+    "The cue of the bundled data is a synthetic tag with hard edges beside the object. A natural cue may overlap the "
+    "object: then a share of pixels cannot separate the two.",
+    "The interval over networks takes the networks as independent. The bundled twelve share one architecture and their "
+    "scenes, so the interval holds for such networks only.",
+    "Reliance is measured by swapping two cues. A network that reads only whether there is a cue has no reliance.",
+    "Maps of biased networks that show the cue do not prove that a person would notice the bias.",
 )
 
 
-def sentence(
-    verdicts: pd.DataFrame, means: pd.DataFrame, data: str, titles: Mapping[str, str], controls: Collection[str]
-) -> str:
+def sentence(verdicts: pd.DataFrame, means: pd.DataFrame, names: ShownNames, data: str) -> str:
     """The answer: how many methods pass, the best of them with its interval, and what the networks were.
 
     Args:
         verdicts: a row per question and method.
         means: a row per network and method, with reliance.
+        names: of the study.
         data: the data's name in reports.
-        titles: by label, the method's name in reports.
-        controls: labels of controls.
     """
     networks = means.drop_duplicates(["dataset", "layer", "model"])
-    count, images = means["model"].nunique(), int(means["n"].max())
+    models = [names.models[model] for model in means["model"].unique()]
+    which = plural(len(models), "network") if len(models) > NAMED else join_some(models)
+    where = f"On {plural(int(means['n'].max()), 'image')} of {data} and {which}"
     reliance = f"{networks['reliance'].min():.2f} to {networks['reliance'].max():.2f}"
-    where = f"{count} networks with a reliance of {reliance} on a planted cue and {images} images of {data}"
-    ranked = _of_methods(verdicts, TRACKS, controls)
+    ranked = _of_methods(verdicts, TRACKS, names)
     if ranked.empty:
-        return f"On {where}, no method has a rank correlation with reliance: {_why(verdicts)}."
+        return f"{where} (reliance on the cue {reliance}), no method has a rank correlation: {_why(verdicts)}."
+    asked = list(dict.fromkeys(ranked["method"]))
+    passing = [method for method in asked if passes_all(verdicts, method)]
     best = ranked.sort_values("score", ascending=False, kind="stable").iloc[0]
-    passing = [titles[m] for m in ranked["method"].unique() if passes_all(verdicts, m)]
     interval = f"95 % interval {best['low']:.2f} to {best['high']:.2f}" if pd.notna(best["low"]) else "no interval"
-    which = f": {', '.join(passing)}" if passing else ""
+    listed = f": {names.listed(passing)}" if passing else ""
     return (
-        f"On {where}, {len(passing)} of {ranked['method'].nunique()} methods uncover the biased networks{which}. "
-        f"The share of {titles[best['method']]} on the cue follows reliance best, Spearman {best['score']:.2f} "
-        f"({interval})."
+        f"{where}, {len(passing)} of {plural(len(asked), 'method')} uncover how much the networks rely on a planted "
+        f"cue{listed}. The networks' reliance is {reliance}, and the share of the map on the cue follows it best with "
+        f"{names.methods[best['method']]}: Spearman's correlation is {best['score']:.2f} ({interval})."
     )
 
 
-def findings(verdicts: pd.DataFrame, titles: Mapping[str, str], controls: Collection[str]) -> tuple[str, ...]:
-    """What fails, what raises false alarms, and what the controls and the oracle do."""
-    methods = _of_methods(verdicts, TRACKS, controls)["method"].unique()
-    failing = [titles[m] for m in methods if _any(verdicts, m, passes=False)]
-    unclear = [titles[m] for m in methods if titles[m] not in failing and not passes_all(verdicts, m)]
-    alarms = _of_methods(verdicts, ALARM, controls).sort_values("score", kind="stable")
-    lines = [f"Fail at least one of the questions {_names()}: {', '.join(failing)}."] if failing else []
-    lines += [f"Not clear for so few networks or images: {', '.join(unclear)}."] if unclear else []
-    for row in alarms[alarms["passes"].eq(False).fillna(False)].to_dict("records"):
-        rate = 1 - row["score"]
-        lines.append(f"{titles[row['method']]} raises a false alarm on {rate:.0%} of the images of unbiased networks.")
-    return (*lines, *_controls(verdicts, titles, controls))
+def findings(verdicts: pd.DataFrame, names: ShownNames) -> tuple[str, ...]:
+    """What fails, what is not clear, what raises false alarms, and what the controls and the oracle do."""
+    return (
+        *_questions(verdicts, names, "fail", passes=False),
+        *_questions(verdicts, names, "are not clear on", passes=None),
+        *_alarms(verdicts, names),
+        *_controls(verdicts, names),
+    )
 
 
-def _controls(verdicts: pd.DataFrame, titles: Mapping[str, str], controls: Collection[str]) -> list[str]:
-    known = [m for m in verdicts["method"].unique() if m in controls]
-    passing = [titles[m] for m in known if passes_all(verdicts, m)]
-    lines = [f"None of the {len(known)} controls passes the questions {_names()}."] if known and not passing else []
+def _questions(verdicts: pd.DataFrame, names: ShownNames, verb: str, *, passes: bool | None) -> Iterator[str]:
+    """By question, the methods with this verdict on it."""
+    for question in MAIN:
+        rows = _of_methods(verdicts, question, names)
+        chosen = rows[rows["passes"].isna() if passes is None else rows["passes"].eq(passes).fillna(False)]
+        if len(chosen):
+            methods = list(dict.fromkeys(chosen["method"]))
+            ending = "." if passes is False else ": the 95 % interval contains the threshold."
+            one = verb.replace("fail", "fails").replace("are", "is") if len(methods) == 1 else verb
+            yield f"{names.listed(methods)} {one} “{question.title}”{ending}"
+
+
+def _alarms(verdicts: pd.DataFrame, names: ShownNames) -> Iterator[str]:
+    rows = _of_methods(verdicts, ALARM, names).sort_values("score", kind="stable")
+    rates = [
+        f"{names.methods[row['method']]} on {1 - row['score']:.0%}"
+        for row in rows[rows["passes"].eq(False).fillna(False)].to_dict("records")
+    ]
+    if rates:
+        yield f"False alarms on images of unbiased networks: {join_some(rates)}."
+
+
+def _controls(verdicts: pd.DataFrame, names: ShownNames) -> Iterator[str]:
+    known = [method for method in verdicts["method"].unique() if method in names.controls]
+    passing = [method for method in known if passes_all(verdicts, method)]
+    if known and not passing:
+        yield f"None of the {plural(len(known), 'control')} passes all of {_names()}."
     if passing:
-        lines.append(
-            f"A control passes too: {', '.join(passing)}. A method that does no better shows where the network "
-            "responds, not what the class depends on."
+        yield (
+            f"A control passes too: {names.listed(passing)}. A method that does no better shows where the network "
+            "responds, and not what the class depends on."
         )
     if passes_all(verdicts, TRUTH):
-        lines.append(f"{titles[TRUTH]}, a map made of the true effects of cue and object, passes them.")
-    return lines
+        yield f"{TRUTH} passes all of them: a map made of the true effects of cue and object."
 
 
 def passes_all(verdicts: pd.DataFrame, method: str) -> bool:
@@ -85,19 +105,14 @@ def passes_all(verdicts: pd.DataFrame, method: str) -> bool:
     return not asked.empty and bool(asked["passes"].eq(True).fillna(False).all())
 
 
-def _any(verdicts: pd.DataFrame, method: str, *, passes: bool) -> bool:
-    rows = verdicts[(verdicts["method"] == method) & verdicts["question"].isin([q.name for q in MAIN])]
-    return bool(rows["passes"].eq(passes).fillna(False).any())
-
-
-def _of_methods(verdicts: pd.DataFrame, question: Question, controls: Collection[str]) -> pd.DataFrame:
+def _of_methods(verdicts: pd.DataFrame, question: Question, names: ShownNames) -> pd.DataFrame:
     """The rows with a score, without controls and the oracle."""
     rows = verdicts[(verdicts["question"] == question.name) & (verdicts["status"] == "ok")]
-    return rows[~rows["method"].isin([*controls, TRUTH])]
+    return rows[~rows["method"].isin([*names.controls, TRUTH])]
 
 
 def _names() -> str:
-    return ", ".join(question.title.lower() for question in MAIN)
+    return join_some(f"“{question.title}”" for question in MAIN)
 
 
 def _why(verdicts: pd.DataFrame) -> str:

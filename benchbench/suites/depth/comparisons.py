@@ -24,7 +24,7 @@ class Comparison:
     Attributes:
         question: CHANCE, OTHER or FUSED.
         model, dataset, method: as the run's tables call them.
-        against: what the method is compared with: a control, its last layer, or the method that it fuses.
+        against: what the method is compared with, in words: a control, its last layer, or the method that it fuses.
         layers: what is compared, by half of the images; one where both halves have the same.
         against_layers: the same of what it is compared with.
         left, right: (units,) each: the method's values, and those of what it is compared with.
@@ -52,8 +52,8 @@ class Comparison:
     def words(self) -> str:
         """Both means, and at which layers."""
         return (
-            f"{self.left.mean():.3f} at {' or '.join(self.layers)}, "
-            f"{self.right.mean():.3f} for {self.against} at {' or '.join(self.against_layers)}"
+            f"{self.left.mean():.2f} at {' or '.join(self.layers)}; "
+            f"{self.against}: {self.right.mean():.2f} at {' or '.join(self.against_layers)}"
         )
 
 
@@ -104,10 +104,17 @@ class _Setting:
         if chosen is None:
             return Comparison(*place, absent=NO_HALF)
         if level is None:
-            return Comparison(*place, absent="the study has no control to beat: add random and center to the methods")
+            return Comparison(
+                *place, absent="the study has no control to compare with: add random and center to the methods"
+            )
         best = best_layer(level)
         right = HeldOut((level.layers[best],) * 2, level.values[best])
-        return _paired(place, each, right if each is level else chosen, level, right)
+        title = self._titles[level.method]
+        return _paired(place, each, right if each is level else chosen, level, right, against=title)
+
+    @cached_property
+    def _titles(self) -> dict[str, str]:
+        return {choice.label: choice.title for choice in self.methods}
 
     @cached_property
     def _level(self) -> LayerScores | None:
@@ -120,17 +127,17 @@ class _Setting:
         place = (FUSED, each.model, each.dataset, each.method)
         inner = next((value for value in choice.params.values() if isinstance(value, Method)), None)
         if inner is None:
-            return Comparison(*place, absent="it fuses no other method, so that there is no single layer to beat")
+            return Comparison(*place, absent="it fuses no other method, so there is no single layer to beat")
         names = [m.label for m in self.methods if m.plugin is inner.plugin and m.params == inner.params]
         if not names or names[0] not in self.scores:
             return Comparison(
-                *place, absent=f"the run has no values of {inner} at single layers: add it to the methods"
+                *place, absent=f"the run has no values of {inner.display_name} at single layers: add it to the methods"
             )
         base = self.scores[names[0]]
         best = held_out(base)
         if best is None:
             return Comparison(*place, absent=NO_HALF)
-        return _paired(place, each, at_last(each), base, best)
+        return _paired(place, each, at_last(each), base, best, against=self._titles[base.method])
 
 
 def is_blind(choice: MethodChoice) -> bool:
@@ -152,7 +159,7 @@ def at_last(scores: LayerScores) -> HeldOut:
 def _other(each: LayerScores, chosen: HeldOut | None, *, fused: bool) -> Comparison:
     place = (OTHER, each.model, each.dataset, each.method)
     if fused:
-        return Comparison(*place, absent="it is made of all stages, and has no single layer")
+        return Comparison(*place, absent="a fusion is made of all stages and has no single layer")
     if len(each.layers) < 2:
         return Comparison(*place, absent=f"it has one layer: {each.layers[0]}")
     if chosen is None:
@@ -167,13 +174,13 @@ def _paired(
     other: LayerScores,
     right: HeldOut,
     *,
-    against: str = "",
+    against: str,
 ) -> Comparison:
     values = dict(zip(other.units, right.values, strict=True))
     mine = dict(zip(each.units, chosen.values, strict=True))
     both = [unit for unit in each.units if unit in values]
     layers, others = (tuple(dict.fromkeys(held.layers)) for held in (chosen, right))
     if not both:
-        return Comparison(*place, absent=f"no image has a value of both {each.method} and {other.method}")
+        return Comparison(*place, absent=f"no image has a value of both it and {against}")
     left = np.array([mine[unit] for unit in both])
-    return Comparison(*place, against or other.method, layers, others, left, np.array([values[unit] for unit in both]))
+    return Comparison(*place, against, layers, others, left, np.array([values[unit] for unit in both]))

@@ -16,6 +16,7 @@ from ...registry import suite
 from ...results.record import Record
 from ...results.suite_answer import Question, SuiteAnswer
 from ...study.spec import MetricChoice, StudySpec
+from ..shown_names import shown_names
 from ..verdict_rows import absent_row, exact_row, mean_row
 from .comparisons import CHANCE, FUSED, OTHER, Comparison, compare
 from .layer_choice import LayerScores, layer_scores, without_scores
@@ -45,7 +46,7 @@ KEYS = {
 }
 
 
-@suite("depth", keys=KEYS, title="Layers and their fusion", paper="doi:10.1109/TIP.2021.3089943")
+@suite("depth", keys=KEYS, title="layers and their fusion", paper="doi:10.1109/TIP.2021.3089943")
 def depth(
     study: StudySpec,
     folder: Path,
@@ -88,14 +89,13 @@ def answer(
     by_name = {question.name: question for question in asked}
     rows = [_verdict(by_name[each.question], each, study.seed) for each in comparisons]
     results = [ComparedLayers(each, row) for each, row in zip(comparisons, rows, strict=True)]
-    titles = {choice.label: choice.title for choice in study.methods}
-    subjects = [choice.label for choice in study.methods if not choice.plugin.control]
-    shown = tables(scores, results, metric, study.seed)
+    names = shown_names(study)
+    shown = tables(scores, results, names, metric, study.seed)
     return SuiteAnswer(
-        sentence(results, subjects, titles, metric.title),
+        sentence(results, names, metric.title),
         asked,
         pd.DataFrame(rows),
-        tuple(findings(results, subjects, titles)),
+        tuple(findings(results, names)),
         CRITICISM,
         shown,
         charts(metric, shown),
@@ -112,8 +112,8 @@ def questions(metric: MetricChoice, margin: float) -> tuple[Question, ...]:
         Question(
             CHANCE,
             "Above chance",
-            f"Does the method's best layer reach a higher {metric.title} than the study's best control, such as a "
-            f"random map or a centred blob, at its own best layer? The oracle is no such control. {rule}",
+            f"Does the method's best layer reach a higher {metric.title} than the best control, such as a random map "
+            f"or a centred blob, at the control's best layer? The oracle does not count as a control. {rule}",
             **common,
         ),
         Question(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -12,11 +12,12 @@ from ...results.suite_answer import SuiteChart, SuiteTable
 from ...stats.intervals import summaries
 from ...study.spec import MetricChoice
 from ...vocabulary import INPUT
+from ..shown_names import ShownNames
 from .comparisons import FUSED, OTHER, Comparison
 from .layer_choice import LayerScores, best_layer
 
 HEADINGS = {"model": "Network", "dataset": "Data", "method": "Method"}
-ENDS = {"difference": "Difference", "low": "from", "high": "to"}
+ENDS = {"difference": "Difference", "low": "95 % from", "high": "to"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,11 +29,21 @@ class ComparedLayers:
 
 
 def tables(
-    scores: Sequence[LayerScores], results: Sequence[ComparedLayers], metric: MetricChoice, seed: int
+    scores: Sequence[LayerScores],
+    results: Sequence[ComparedLayers],
+    names: ShownNames,
+    metric: MetricChoice,
+    seed: int,
 ) -> tuple[SuiteTable, ...]:
     """Chosen layers, fusions where there are any, and the score of every layer."""
-    parts = [_chosen(scores, results, metric), _fusions(results, metric), _every(scores, metric, seed)]
-    return tuple(part for part in parts if len(part.rows))
+    parts = [_chosen(scores, results, metric), _fusions(results, metric), _every(scores, names, metric, seed)]
+    return tuple(replace(part, headings=_needed(part)) for part in parts if len(part.rows))
+
+
+def _needed(table: SuiteTable) -> dict[str, str]:
+    """The headings without that of the data, where there is one data set."""
+    alone = table.rows["dataset"].nunique() == 1
+    return {column: heading for column, heading in table.headings.items() if not (alone and column == "dataset")}
 
 
 def charts(metric: MetricChoice, shown: Sequence[SuiteTable]) -> tuple[SuiteChart, ...]:
@@ -43,7 +54,7 @@ def charts(metric: MetricChoice, shown: Sequence[SuiteTable]) -> tuple[SuiteChar
         SuiteChart(
             "layers",
             f"{metric.title} over the layers",
-            "For each network and data a panel: along x the layers, 1 the one nearest to the input; along y the mean "
+            "A panel for each network. Along x: the layers, 1 is nearest to the input. Along y: the mean "
             f"{metric.title} over images with its 95 % interval. A fusion at layer k is made of all stages up to it.",
             "scores",
             "lines",
@@ -68,17 +79,15 @@ def _chosen(scores: Sequence[LayerScores], results: Sequence[ComparedLayers], me
             tail = {"hindsight": every.layers[best], "hindsight_score": every.values[best].mean()}
             rows.append({**_key(each), **row, **_ends(result), **tail, "n": len(each.left)})
     note = (
-        f"The layer with the highest mean {metric.title} on one half of the images is scored on the other half; where "
-        "the halves choose different layers, both are named. In hindsight: the best layer on all images, and its mean."
+        f"The layer with the highest mean {metric.title} on one half of the images is scored on the other half. Where "
+        "the halves choose different layers, both are named. The difference from the last layer is paired."
     )
     headings = {
         **HEADINGS,
         "layers": "Chosen layer",
-        "chosen": "Held out",
-        "last": "Last layer",
+        "chosen": f"{metric.title} there",
+        "last": "At the last layer",
         **ENDS,
-        "hindsight": "Best in hindsight",
-        "hindsight_score": "its mean",
     }
     return SuiteTable("chosen-layers", "The best layer of each method", note, pd.DataFrame(rows), headings)
 
@@ -103,16 +112,15 @@ def _fusions(results: Sequence[ComparedLayers], metric: MetricChoice) -> SuiteTa
     )
     headings = {
         **HEADINGS,
-        "of": "Fuses",
-        "fused": "Fused",
-        "layers": "Best layer",
-        "single": "Best layer alone",
+        "fused": f"{metric.title}, fused",
+        "layers": "Best single layer",
+        "single": "Without fusion",
         **ENDS,
     }
     return SuiteTable("fusions", "Fused against the best single layer", note, pd.DataFrame(rows), headings)
 
 
-def _every(scores: Sequence[LayerScores], metric: MetricChoice, seed: int) -> SuiteTable:
+def _every(scores: Sequence[LayerScores], names: ShownNames, metric: MetricChoice, seed: int) -> SuiteTable:
     rows = pd.DataFrame([row for each in scores for row in _layers(each)])
     values = [each.values[place] for each in scores for place in range(len(each.layers)) if each.layers[0] != INPUT]
     span = metric.plugin.reading_of(metric.params).range
@@ -121,11 +129,13 @@ def _every(scores: Sequence[LayerScores], metric: MetricChoice, seed: int) -> Su
         rows[name] = numbers[:, column]
     several = len({(each.model, each.dataset) for each in scores}) > len({each.model for each in scores})
     if len(rows):
-        rows["panel"] = rows["model"] + ", " + rows["dataset"] if several else rows["model"]
-    headings = {**HEADINGS, "layer": "Layer", "score": metric.title, "low": "from", "high": "to", "n": "Images"}
+        models, data = rows["model"].map(names.models), rows["dataset"].map(names.datasets)
+        rows["panel"] = models + ", " + data if several else models
+    headings = {**HEADINGS, "layer": "Layer", "depth": "Layer, from the input", "score": metric.title}
+    headings |= {"low": "95 % from", "high": "to", "n": "Images"}
     note = (
-        f"Mean {metric.title} over images at each layer, with its 95 % interval. Maps in pixels have no layer, and are "
-        "not here. A fusion at a layer is made of all stages up to it."
+        f"Mean {metric.title} over images at each layer, with its 95 % interval. Methods that explain in pixels have "
+        "no layer and are left out. A fusion at a layer is made of all stages up to it."
     )
     return SuiteTable("scores", "Every layer", note, rows, headings)
 

@@ -2,75 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from ...formatting import join_some, join_words, plural
+from ..shown_names import ShownNames
 from .comparisons import CHANCE, FUSED, OTHER
 from .tables import ComparedLayers
 
 CRITICISM = (
-    "A layer that localises best is not the layer that explains best: a map may mark the object while the network used "
-    "something else. The bundled data leave the network nothing else to use.",
+    "The layer that localises best is not always the layer that explains best: a map may mark the object while the "
+    "network used something else. The bundled data leave the network nothing else to use.",
     "Earlier layers have finer maps, and overlap with a mask rewards fine maps.",
-    "The layers compared are those of the study; a fusion takes the network's stages up to the last of them, whatever "
+    "The layers compared are those of the study. A fusion takes the network's stages up to the last one, whatever "
     "layers the study names.",
-    "A layer is chosen by its mean over one half of the images. With few images the halves may choose differently; "
-    "both layers are then named.",
+    "With few images the two halves may choose different layers: then the tables name both.",
 )
-_NAMED = 4
+_NAMED = 4  # networks, or pairs of method and network
 
 
-def sentence(results: Sequence[ComparedLayers], subjects: Sequence[str], titles: Mapping[str, str], metric: str) -> str:
+def sentence(results: Sequence[ComparedLayers], names: ShownNames, metric: str) -> str:
     """What holds of the methods that are no controls."""
-    here = [each for each in results if each.comparison.method in subjects]
+    here = [each for each in results if each.comparison.method not in names.controls]
     other = [each for each in here if each.comparison.question == OTHER and not each.comparison.absent]
-    start = f"On {_data(results)}, scored by {metric}, "
+    start = f"On {_data(results, names)}, "
     if not other:
         return f"{start}no method has several layers to compare."
     wins = [each for each in other if _passes(each)]
-    parts = [f"another layer beats the last one in {len(wins)} of {plural(len(other), 'pair')} of method and network"]
+    parts = [
+        f"{start}another layer localises better than the last one in {len(wins)} of {plural(len(other), 'pair')} of "
+        "method and network"
+    ]
     if wins:
-        parts.append(_largest(max(wins, key=lambda each: float(each.row["score"])), titles))
+        parts.append(_largest(max(wins, key=lambda each: float(each.row["score"])), names, metric))
     fused = [each for each in here if each.comparison.question == FUSED and not each.comparison.absent]
-    ends = [f"{start}{': '.join(parts)}."]
+    sentences = [f"{', most for '.join(parts)}."]
     if fused:
-        ends.append(
-            f"Fusing all stages beats the best single layer in {sum(map(_passes, fused))} of {len(fused)} "
-            f"and is worse in {sum(_worse(each) for each in fused)}."
+        sentences.append(
+            f"Fusing all stages beats the best single layer in {sum(map(_passes, fused))} of "
+            f"{plural(len(fused), 'pair')} and is worse in {sum(_worse(each) for each in fused)}."
         )
-    return " ".join(ends)
+    return " ".join(sentences)
 
 
-def _largest(result: ComparedLayers, titles: Mapping[str, str]) -> str:
+def _largest(result: ComparedLayers, names: ShownNames, metric: str) -> str:
     each = result.comparison
     return (
-        f"most for {titles[each.method]} on {each.model}, {each.left.mean():.2f} at {' or '.join(each.layers)} against "
-        f"{each.right.mean():.2f} at {each.against_layers[0]}"
+        f"{names.methods[each.method]} on {names.models[each.model]}: {metric} is {each.left.mean():.2f} at "
+        f"{' or '.join(each.layers)} and {each.right.mean():.2f} at {each.against_layers[0]}, the last layer"
     )
 
 
-def findings(results: Sequence[ComparedLayers], subjects: Sequence[str], titles: Mapping[str, str]) -> Iterator[str]:
+def findings(results: Sequence[ComparedLayers], names: ShownNames) -> Iterator[str]:
     """A sentence per method, and one about those that are not above chance."""
+    subjects = [label for label in names.methods if label not in names.controls]
     for method in subjects:
         of_method = [each for each in results if each.comparison.method == method and not each.comparison.absent]
-        yield from (words for question in (OTHER, FUSED) if (words := _of(of_method, question, titles)))
+        yield from (words for question in (OTHER, FUSED) if (words := _of(of_method, question, names)))
     lost = [each for each in results if each.comparison.method in subjects and _fails_chance(each)]
     if lost:
-        places = [f"{titles[each.comparison.method]} on {each.comparison.model}" for each in lost]
-        yield f"Not above the best control at its chosen layer: {join_some(places, _NAMED)}."
+        places = [f"{names.methods[e.comparison.method]} on {names.models[e.comparison.model]}" for e in lost]
+        yield f"Not clearly above the best control: {join_some(places, _NAMED)}."
 
 
-def _of(results: Sequence[ComparedLayers], question: str, titles: Mapping[str, str]) -> str:
+def _of(results: Sequence[ComparedLayers], question: str, names: ShownNames) -> str:
     asked = [each for each in results if each.comparison.question == question]
     if not asked:
         return ""
-    title = titles[asked[0].comparison.method]
+    title = names.methods[asked[0].comparison.method]
     if question == OTHER:
-        places = [f"at {' or '.join(e.comparison.layers)} of {e.comparison.model} ({_gain(e)})" for e in asked]
+        places = [
+            f"at {' or '.join(each.comparison.layers)} of {names.models[each.comparison.model]} ({_gain(each)})"
+            for each in asked
+        ]
         return f"{title} localises best {join_words(places)}; in brackets the difference from its last layer."
-    places = [f"{_gain(each)} on {each.comparison.model}" for each in asked]
-    base = titles[asked[0].comparison.against]
-    return f"{title} differs from the best single layer of {base} by {join_words(places)}."
+    places = [f"{_gain(each)} on {names.models[each.comparison.model]}" for each in asked]
+    return f"{title} less the best single layer of {asked[0].comparison.against}: {join_words(places)}."
 
 
 def _gain(result: ComparedLayers) -> str:
@@ -92,10 +98,10 @@ def _fails_chance(result: ComparedLayers) -> bool:
     return each.question == CHANCE and not each.absent and not _passes(result)
 
 
-def _data(results: Sequence[ComparedLayers]) -> str:
-    """``shapes (60 images, 3 networks)``."""
+def _data(results: Sequence[ComparedLayers], names: ShownNames) -> str:
+    """``60 images of Shapes, with Zoo ResNet and Zoo VGG``."""
     known = [each.comparison for each in results if not each.comparison.absent]
     images = {each.dataset: max(len(c.left) for c in known if c.dataset == each.dataset) for each in known}
-    networks = len({each.model for each in known})
-    data = join_words(f"{name} ({plural(count, 'image')})" for name, count in images.items())
-    return f"{data} and {plural(networks, 'network')}"
+    networks = [names.models[model] for model in dict.fromkeys(each.model for each in known)]
+    data = join_words(f"{plural(count, 'image')} of {names.datasets[name]}" for name, count in images.items())
+    return f"{data}, with {join_words(networks) if len(networks) <= _NAMED else plural(len(networks), 'network')}"

@@ -20,7 +20,8 @@ from ...results.record import Record
 from ...results.suite_answer import SuiteAnswer
 from ...study.spec import ModelChoice, StudySpec
 from .counterfactuals import answers, counterfactuals
-from .fooling_answer import FooledPlace, Region, Side, fooling_answer
+from .fooling_answer import fooling_answer
+from .fooling_place import FooledPlace, Region, Side
 from .usage import use_of
 
 BUNDLED = "zoo_fooled"

@@ -20,8 +20,8 @@ from ..run_maps import run_maps
 from .counterfactuals import Counterfactual
 
 Scores: TypeAlias = dict[str, float]  # by sample
-CHANCE = "chance"  # the name of the control that every run has: a constant map
-READS = "a control that reads the network without its reasons for a class: it is no reference here, and not judged"
+CHANCE = "a constant map"  # the control that every run has
+READS = "this control reads the network, but not its reasons for a class: it is neither a reference here nor judged"
 
 
 @dataclass(frozen=True, eq=False)

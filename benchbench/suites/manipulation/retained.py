@@ -13,7 +13,9 @@ from ..verdict_rows import interval_row
 from .masked_truth import Reference, Scores
 
 RESAMPLES = 10_000
-NOTHING = "nothing to keep: on the honest network it is not better than the control"
+NOTHING = "nothing to keep: on the honest network it is not better than"
+UNSURE = "too few images: on the honest network it is better, but not significantly, than"
+IDLE = (NOTHING, UNSURE)  # how the reasons of methods begin that were not compared
 
 
 def retained_row(
@@ -21,8 +23,9 @@ def retained_row(
 ) -> dict[str, Any]:
     """sum_i (fooled_i - control_i) / sum_i (honest_i - control_i), clipped to [0, 1], as a verdict.
 
-    A method that is not significantly better than the control on the honest network shows no object there either: its
-    score is 0. The interval is the bootstrap over images, of numerator and denominator together.
+    A method that is not better than the control on the honest network shows no object there either: its score is 0. One
+    that is better, but not significantly, is not clear. The interval is the bootstrap over images, of numerator and
+    denominator together.
 
     Args:
         question: with the threshold.
@@ -34,14 +37,19 @@ def retained_row(
     """
     samples = [name for name in honest if name in fooled]
     before, after = (np.array([scores[name] - control.scores[name] for name in samples]) for scores in (honest, fooled))
-    low = float(limits(before[:, None], -1.0, 1.0, seed)[0, 0]) if len(samples) > 1 else float("nan")
-    if not low > 0:
+    if not before.sum() > 0:
         reason = f"{NOTHING} {control.name}"
         return interval_row(question, method, 0.0, (0.0, 0.0), len(samples), reason=reason, **setting)
-    ends = _interval(before, after, seed)
-    reason = f"PxAP {np.mean([honest[s] for s in samples]):.2f} -> {np.mean([fooled[s] for s in samples]):.2f}, "
-    reason += f"control {control.name} {np.mean([control.scores[s] for s in samples]):.2f}"
     score = float(np.clip(after.sum() / before.sum(), 0, 1))
+    low = float(limits(before[:, None], -1.0, 1.0, seed)[0, 0]) if len(samples) > 1 else float("nan")
+    if not low > 0:
+        reason = f"{UNSURE} {control.name}"
+        return interval_row(question, method, score, (0.0, 1.0), len(samples), reason=reason, **setting)
+    ends = _interval(before, after, seed)
+    first, second, level = (np.mean([scores[s] for s in samples]) for scores in (honest, fooled, control.scores))
+    reason = (
+        f"PxAP {first:.2f} on the honest network and {second:.2f} on the manipulated one, {control.name} {level:.2f}"
+    )
     return interval_row(question, method, score, ends, len(samples), reason=reason, **setting)
 
 

@@ -27,7 +27,8 @@ from ...seeds import sample_seeds
 from ...study.spec import MethodChoice, StudySpec
 from .counterfactuals import BATCH, Counterfactual, answers, counterfactuals, has_twins
 from .masked_truth import heights, ignores_network, is_control, place_maps
-from .trojan_answer import Attack, TrojanPlace, TrojanShown, trojan_answer
+from .trojan_answer import trojan_answer
+from .trojan_place import Attack, TrojanPlace, TrojanShown
 
 KEYS = {
     "models": ["zoo_trojaned"],
@@ -182,7 +183,7 @@ def _clean_maps(
         NotApplicable: the method is of a whole data set.
     """
     if "dataset" in method.needs:
-        raise NotApplicable("it is made of a whole data set's maps, and has none of other pictures")
+        raise NotApplicable("it needs the maps of a whole data set, and has none of other pictures")
     device, scorer = next(network.parameters()).device, Scorer(network)
     for start in range(0, len(units), BATCH):
         part = units[start : start + BATCH]

@@ -42,7 +42,7 @@ def use_of(whole: Tensor, without: Tensor, pairs: Sequence[Counterfactual]) -> O
 
 def usage_row(name: str, dataset: str, usage: ObjectUse, seed: int) -> dict[str, Any]:
     """Accuracy, probability and its fall without the object, with 95 % intervals."""
-    row: dict[str, Any] = {"network": name, "dataset": dataset, "n": len(usage.right)}
+    row: dict[str, Any] = {"model": name, "dataset": dataset, "n": len(usage.right)}
     for key, values, low in (("accuracy", usage.right, 0.0), ("drop", usage.drop, -1.0)):
         numbers = np.array(values)
         ends = limits(numbers[:, None], low, 1.0, seed)[:, 0] if np.isfinite(numbers).all() else (np.nan, np.nan)
@@ -65,13 +65,13 @@ def warnings_of(honest: ObjectUse, fooled: ObjectUse, seed: int, where: str) -> 
     change, _, high = difference_of_accuracy(honest, fooled, seed)
     if high < 0:
         said.append(
-            f"{where}: the manipulated network is significantly less accurate than the honest one ({change:+.3f}): "
-            "it is another network, and not the same one with other explanations"
+            f"{where}: the manipulated network is significantly less accurate than the honest one ({change:+.3f}). "
+            "The verdicts then compare two different networks."
         )
     lost = 0.5 * np.array(honest.drop) - np.array(fooled.drop)
     if len(lost) > 1 and limits(lost[:, None], -1.5, 1.5, seed)[0, 0] > 0:
         said.append(
-            f"{where}: without the object the manipulated network's probability falls by less than half of what the "
-            "honest one's falls by: it does not use the object as before, and a map may rightly leave it out"
+            f"{where}: without the object, the manipulated network's probability falls by less than half as much as "
+            "the honest one's. It does not use the object as before, and a map may rightly leave the object out."
         )
     return said
