@@ -20,7 +20,7 @@ from benchbench.results.suite_answer import SuiteAnswer
 from benchbench.suites.manipulation.counterfactuals import Counterfactual, answers
 from benchbench.suites.manipulation.fooling_answer import KEEPS
 from benchbench.suites.manipulation.masked_truth import CHANCE, Reference, precision, reference
-from benchbench.suites.manipulation.retained import NOTHING, retained_row
+from benchbench.suites.manipulation.retained import FEW, NOTHING, retained_row
 from benchbench.suites.manipulation.usage import ObjectUse, warnings_of
 
 from ..metrics.plain_maps import pxap
@@ -134,6 +134,16 @@ def test_a_method_that_was_never_better_than_a_control_has_nothing_to_keep() -> 
     row = retained_row(KEEPS, "m", level, dict.fromkeys(names, 0.9), Reference("sobel", level), 0)
     assert (row["score"], row["passes"]) == (0.0, False)
     assert row["reason"] == f"{NOTHING} sobel"
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_too_few_images_leave_open_whether_there_was_something_to_keep(count: int) -> None:
+    names = [str(k) for k in range(count)]
+    truth, level = dict.fromkeys(names, 1.0), dict.fromkeys(names, 0.1)
+    row = retained_row(KEEPS, "oracle", truth, truth, Reference("center", level), 0)
+    assert (row["score"], row["low"], row["high"], row["passes"]) == (1.0, 0.0, 1.0, None)
+    assert row["reason"].endswith(FEW)
+    assert retained_row(KEEPS, "m", truth, {}, Reference("center", level), 0)["status"] == "not_applicable"
 
 
 def test_the_precision_of_a_map_is_that_of_all_its_values() -> None:

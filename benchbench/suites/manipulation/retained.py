@@ -9,11 +9,13 @@ import numpy as np
 from ...results.schema import FloatArray
 from ...results.suite_answer import Question
 from ...stats.intervals import limits
-from ..verdict_rows import interval_row
+from ..verdict_rows import absent_row, interval_row
 from .masked_truth import Reference, Scores
 
 RESAMPLES = 10_000
 NOTHING = "nothing to keep: on the honest network it is not better than the control"
+FEW = "too few images to tell whether it is better than that on the honest network"
+BETTER = 0.1  # of PxAP: a method whose mean is this much better than the control, but not clearly, is not judged
 
 
 def retained_row(
@@ -22,7 +24,8 @@ def retained_row(
     """sum_i (fooled_i - control_i) / sum_i (honest_i - control_i), clipped to [0, 1], as a verdict.
 
     A method that is not significantly better than the control on the honest network shows no object there either: its
-    score is 0. The interval is the bootstrap over images, of numerator and denominator together.
+    score is 0. It fails, unless its mean is better by more than a tenth or there is one image: then nothing is clear.
+    The interval is the bootstrap over images, of numerator and denominator together.
 
     Args:
         question: with the threshold.
@@ -34,14 +37,18 @@ def retained_row(
     """
     samples = [name for name in honest if name in fooled]
     before, after = (np.array([scores[name] - control.scores[name] for name in samples]) for scores in (honest, fooled))
-    low = float(limits(before[:, None], -1.0, 1.0, seed)[0, 0]) if len(samples) > 1 else float("nan")
-    if not low > 0:
+    if not samples:
+        return absent_row(question, method, "no image has a map on both networks", **setting)
+    low = float(limits(before[:, None], -1.0, 1.0, seed)[0, 0])
+    unclear = len(samples) < 2 or (not low > 0 and before.mean() > BETTER)
+    if not low > 0 and not unclear:
         reason = f"{NOTHING} {control.name}"
         return interval_row(question, method, 0.0, (0.0, 0.0), len(samples), reason=reason, **setting)
-    ends = _interval(before, after, seed)
+    ends = (float("nan"), float("nan")) if unclear else _interval(before, after, seed)
     reason = f"PxAP {np.mean([honest[s] for s in samples]):.2f} -> {np.mean([fooled[s] for s in samples]):.2f}, "
     reason += f"control {control.name} {np.mean([control.scores[s] for s in samples]):.2f}"
-    score = float(np.clip(after.sum() / before.sum(), 0, 1))
+    reason += f"; {FEW}" if unclear else ""
+    score = float(np.clip(after.sum() / before.sum(), 0, 1)) if before.sum() > 0 else 0.0
     return interval_row(question, method, score, ends, len(samples), reason=reason, **setting)
 
 
