@@ -63,3 +63,20 @@ def test_its_instances_are_what_the_trained_questions_ask_for(suite: str, questi
     assert answer is not None
     rows = answer.verdicts[(answer.verdicts["method"] == "gradcam") & (answer.verdicts["question"] == question)]
     assert rows["status"].tolist() == ["ok"]
+
+
+def test_a_map_that_is_not_finite_in_the_suite_alone_is_a_row_with_the_reason(planted: None, tmp_path: Path) -> None:
+    @bb.method("frail", needs="activation")
+    def frail(layer: bb.Layer) -> Tensor:
+        """Not finite on one image alone, which the suite's own maps are of."""
+        heights = layer.activation.sum(1)
+        return heights * float("nan") if len(heights) == 1 else heights
+
+    keys: dict[str, Any] = {"models": {"net": seeded(Pooled)}, "methods": ["frail"], "metrics": ["sparseness"]}
+    run = bb.Study(suite="weaknesses", datasets={"own": Own()}, layers="last", samples=4, **keys)
+    answer = run.run(tmp_path, report=False).answer()
+    assert answer is not None
+    rows = answer.verdicts.set_index("question")
+    assert rows.loc["several instances", "status"] == "failed"
+    assert "not finite" in str(rows.loc["several instances", "reason"])
+    assert rows.loc["several instances, trained", "status"] == "ok"

@@ -27,6 +27,7 @@ from ...results.record import Record
 from ...results.suite_answer import SuiteAnswer
 from ...seeds import sample_seeds
 from ...study.spec import MethodChoice, StudySpec
+from ..finite_maps import finite
 from .counterfactuals import BATCH, Counterfactual, answers, counterfactuals, has_twins
 from .masked_truth import heights, ignores_network, is_control, place_maps
 from .trojan_answer import Attack, TrojanPlace, TrojanShown, trojan_answer
@@ -199,9 +200,7 @@ def _clean_maps(
             maps = method_maps(
                 method.plugin, method.params, network, images, layer, choose, seeds, scorer=scorer, masks=nothing
             )
-        if not torch.isfinite(maps).all():
-            raise BenchError("on a picture without the trigger the map has values that are not finite")
-        large = saliency(maps.detach().cpu(), (images.shape[2], images.shape[3]))
+        large = saliency(finite(maps).cpu(), (images.shape[2], images.shape[3]))
         yield from zip([pair.sample for pair in part], large, strict=True)
 
 
