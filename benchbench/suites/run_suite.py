@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from ..engine.progress import Progress
 from ..engine.runner import as_bench_errors
 from ..errors import BenchError
 from ..failures import as_bench_error
+from ..paths import expanded
 from ..plugin_guard import no_exit
 from ..results.record import Record
 from ..results.store import Store
@@ -76,8 +77,19 @@ def _key(study: StudySpec, info: Mapping[str, Any]) -> str:
     methods = [identity(method.plugin, method.params) for method in study.methods]
     networks = [model.get("state") for model in info["models"]]
     tables = [info["files"][name] for name in _READ]
-    suite = (plugin.name, plugin.source_digest, study.suite.label, study.seed)
+    suite = (plugin.name, plugin.source_digest, study.suite.label, study.seed, list(_files(study.suite.params)))
     return digest("suite", suite, engine_digest(), code, methods, networks, tables)
+
+
+def _files(value: Any) -> Iterator[str]:
+    """What is in the files that parameters name, such as a network's ``FILE.py:function`` or its checkpoint."""
+    if isinstance(value, Mapping):
+        for each in value.values():
+            yield from _files(each)
+    elif isinstance(value, str):
+        for path in [expanded(name) for name in (value, value.rpartition(":")[0]) if name]:
+            if path.is_file():
+                yield path.read_bytes().hex()
 
 
 def _is_whole(record: Record, words: Mapping[str, Any]) -> bool:

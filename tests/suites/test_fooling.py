@@ -148,6 +148,16 @@ def test_a_method_that_was_not_clearly_better_is_not_clear() -> None:
     assert row["reason"] == f"{UNSURE} Sobel edges"
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_too_few_images_leave_open_whether_there_was_something_to_keep(count: int) -> None:
+    names = [str(k) for k in range(count)]
+    truth, level = dict.fromkeys(names, 1.0), dict.fromkeys(names, 0.1)
+    row = retained_row(KEEPS, "oracle", truth, truth, Reference("center", level), 0)
+    assert (row["score"], row["low"], row["high"], row["passes"]) == (1.0, 0.0, 1.0, None)
+    assert row["reason"] == f"{UNSURE} center"
+    assert retained_row(KEEPS, "m", truth, {}, Reference("center", level), 0)["status"] == "not_applicable"
+
+
 def test_the_precision_of_a_map_is_that_of_all_its_values() -> None:
     draw = torch.Generator().manual_seed(1)
     height, mask = torch.rand(8, 8, generator=draw), torch.rand(8, 8, generator=draw) > 0.7

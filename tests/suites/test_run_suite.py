@@ -114,6 +114,24 @@ def test_a_damaged_answer_is_made_again(study: dict[str, Any], tmp_path: Path) -
     assert run.answer() is not None
 
 
+def test_an_edited_file_that_a_parameter_names_is_asked_again(images: Tensor, tmp_path: Path) -> None:
+    @bb.registry.suite("versus", keys={"methods": ["gradcam"], "metrics": ["sparseness"], "samples": 4})
+    def versus(study: Any, folder: Path, progress: Any, *, other: str = "") -> SuiteAnswer:
+        """Against another network."""
+        CALLS.append(1)
+        return answered()
+
+    CALLS.clear()
+    file = tmp_path / "other.py"
+    network: nn.Module = seeded(Pooled)
+    data = {"val": (images[:4, :, :32, :32], [0, 1, 0, 1])}
+    study = bb.Study(suite={"name": "versus", "other": f"{file}:make"}, models={"net": network}, datasets=data)
+    for text, calls in (("a = 1", 1), ("a = 1", 1), ("a = 2", 2)):
+        file.write_text(text, encoding="utf-8")
+        study.run(tmp_path / "run", report=False)
+        assert len(CALLS) == calls
+
+
 def test_a_run_without_a_suite_has_no_answer(study: dict[str, Any], tmp_path: Path) -> None:
     bb.Study(suite="ease", **study).run(tmp_path / "run", report=False)
     keys = {"methods": ["gradcam"], "metrics": ["sparseness"], "samples": 4}

@@ -120,3 +120,29 @@ def test_the_highest_pixels_are_restored_and_ties_in_row_major_order() -> None:
 def test_only_images_on_which_the_trigger_decides_are_judged() -> None:
     attack = Attack((case(), case(), case(), case()), triggered=(0, 0, 1, 1), clean=(1, 0, 1, 0), twins=True)
     assert attack.units == attack.pairs[:1]
+
+
+@pytest.mark.parametrize("kind", ["raises", "nan"])
+def test_a_method_that_fails_without_the_trigger_keeps_its_other_verdicts(
+    kind: str, planted: None, tmp_path: Path
+) -> None:
+    scene = trojaned(count=1, seed=3)
+    clean = inputs([scene.twin(0)])[0]
+
+    @bb.method("frail", needs="activation")
+    def frail(layer: bb.Layer) -> torch.Tensor:
+        """Fails on a picture without the trigger."""
+        heights = layer.activation.sum(1)
+        if not any(torch.equal(image, clean) for image in layer.images):
+            return heights
+        if kind == "raises":
+            raise ValueError("odd")
+        return heights * float("nan")
+
+    keys = {"models": ["zoo_trojaned"], "datasets": [{"name": "trojaned", "count": 2, "seed": 3}]}
+    answer = answer_of(tmp_path, methods=["gradcam", "frail"], samples=2, **keys)
+    rows = answer.verdicts.set_index(["method", "question"])
+    assert rows.loc[("frail", QUESTIONS[0]), "status"] == "ok"
+    assert rows.loc[("frail", QUESTIONS[2]), "status"] == "not_applicable"
+    assert ("odd" if kind == "raises" else "not finite") in str(rows.loc[("frail", QUESTIONS[2]), "reason"])
+    assert (rows.loc["gradcam", "status"] == "ok").all()

@@ -8,14 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...datasets.sources.serial import Serial
-from ...datasets.sources.wrapped import WrappedData
 from ...engine.sample_loader import load_sample
 from ...errors import BenchError
 from ...failures import as_bench_error
 from ...models.preprocess import prepare
 from ...plugin_guard import no_exit
 from ...types import Dataset, Preprocess, Sample
+from ..innermost import innermost
 
 DEMANDED = {
     "cue_mask(i)": "bool (H, W), true on the pixels of the cue in image i",
@@ -58,9 +57,7 @@ def with_cues(name: str, dataset: Dataset) -> Any:
     Raises:
         BenchError: ``cue_mask`` or ``cue_twin`` is not there.
     """
-    inner: Any = dataset
-    while isinstance(inner, (Serial, WrappedData)):
-        inner = inner.of
+    inner = innermost(dataset)
     lacking = [each for each in DEMANDED if not callable(getattr(inner, each.removesuffix("(i)"), None))]
     if lacking:
         message = f"the suite bias needs data with a known cue, and {name} has no {' and no '.join(lacking)}"

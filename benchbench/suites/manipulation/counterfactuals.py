@@ -17,6 +17,7 @@ from ...models.preprocess import prepare
 from ...network.capture import eval_frozen
 from ...perturbation.imputation import impute
 from ...study.plan import Shard
+from ..innermost import innermost
 
 BATCH = 32
 
@@ -43,7 +44,7 @@ class Counterfactual:
 
 def has_twins(dataset: Any) -> bool:
     """Whether the data set has for each image the same scene without the object: a method ``twin(index)``."""
-    return callable(getattr(dataset, "twin", None))
+    return callable(getattr(innermost(dataset), "twin", None))
 
 
 def counterfactuals(plan: ModelPlan, dataset: str) -> list[Counterfactual]:
@@ -84,7 +85,7 @@ def _of(shard: Shard) -> list[Counterfactual]:
 def _without(shard: Shard, index: int, image: Tensor, mask: Tensor) -> tuple[Tensor, int | None]:
     if not has_twins(shard.dataset):
         return impute(image[None], mask[None])[0], None
-    twin = shard.dataset.twin(index)  # type: ignore[attr-defined]
+    twin = innermost(shard.dataset).twin(index)
     plain = isinstance(twin.image, Tensor)
     seen = twin.image.float() if plain else prepare(twin.image, None, shard.model.preprocess)[0]
     if seen.shape != image.shape:

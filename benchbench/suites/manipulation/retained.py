@@ -9,7 +9,7 @@ import numpy as np
 from ...results.schema import FloatArray
 from ...results.suite_answer import Question
 from ...stats.intervals import limits
-from ..verdict_rows import interval_row
+from ..verdict_rows import absent_row, interval_row
 from .masked_truth import Reference, Scores
 
 RESAMPLES = 10_000
@@ -37,6 +37,8 @@ def retained_row(
     """
     samples = [name for name in honest if name in fooled]
     before, after = (np.array([scores[name] - control.scores[name] for name in samples]) for scores in (honest, fooled))
+    if not samples:
+        return absent_row(question, method, "no image has a map on both networks", **setting)
     if not before.sum() > 0:
         reason = f"{NOTHING} {control.name}"
         return interval_row(question, method, 0.0, (0.0, 0.0), len(samples), reason=reason, **setting)

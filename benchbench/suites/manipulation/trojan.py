@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import gc
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +19,7 @@ from ...engine.device import device_of
 from ...engine.progress import Progress
 from ...engine.setup import LoadedModel, load
 from ...errors import BenchError, NotApplicable
+from ...failures import as_bench_error
 from ...maps.normalise import saliency
 from ...network.scorer import Scorer
 from ...registry import suite
@@ -25,6 +27,7 @@ from ...results.record import Record
 from ...results.suite_answer import SuiteAnswer
 from ...seeds import sample_seeds
 from ...study.spec import MethodChoice, StudySpec
+from ..finite_maps import finite
 from .counterfactuals import BATCH, Counterfactual, answers, counterfactuals, has_twins
 from .masked_truth import heights, ignores_network, is_control, place_maps
 from .trojan_answer import trojan_answer
@@ -120,9 +123,10 @@ def blind_controls(
     blind = set()
     for method in study.methods:
         if is_control(method) and "dataset" not in method.needs:
-            own = dict(_clean_maps(study, loaded.network, units, layer, method))
-            if ignores_network(own, dict(_clean_maps(study, other, units, layer, method))):
-                blind.add(method.label)
+            with suppress(BenchError):  # a control that fails is no reference
+                own = dict(_clean_maps(study, loaded.network, units, layer, method))
+                if ignores_network(own, dict(_clean_maps(study, other, units, layer, method))):
+                    blind.add(method.label)
     return frozenset(blind)
 
 
@@ -152,7 +156,7 @@ def _shown(
     try:
         clean = dict(_clean_maps(study, loaded.network, units, layer, method))
         why = ""
-    except (NotApplicable, BenchError) as error:
+    except BenchError as error:
         clean, why = {}, str(error)
     return TrojanShown(triggered, clean, undone, why)
 
@@ -181,6 +185,7 @@ def _clean_maps(
 
     Raises:
         NotApplicable: the method is of a whole data set.
+        BenchError: the method fails, or a map is not finite.
     """
     if "dataset" in method.needs:
         raise NotApplicable("it needs the maps of a whole data set, and has none of other pictures")
@@ -192,10 +197,11 @@ def _clean_maps(
         seeds = sample_seeds(study.seed, f"{method.plugin.name}/{layer}/without", [pair.sample for pair in part])
         nothing = torch.zeros(len(part), *images.shape[2:], dtype=torch.bool, device=device)
         choose = partial(_given, targets)
-        maps = method_maps(
-            method.plugin, method.params, network, images, layer, choose, seeds, scorer=scorer, masks=nothing
-        )
-        large = saliency(maps.detach().cpu(), (images.shape[2], images.shape[3]))
+        with as_bench_error("the method fails on a picture without the trigger"):
+            maps = method_maps(
+                method.plugin, method.params, network, images, layer, choose, seeds, scorer=scorer, masks=nothing
+            )
+        large = saliency(finite(maps).cpu(), (images.shape[2], images.shape[3]))
         yield from zip([pair.sample for pair in part], large, strict=True)
 
 

@@ -21,6 +21,7 @@ from ...errors import BenchError, NotApplicable, nearest
 from ...maps.normalise import saliency
 from ...registry import METHODS, MethodPlugin
 from ...seeds import sample_seeds
+from ..finite_maps import finite
 from . import planted_cases as cases
 from . import planted_scores as scores
 from .planted_cases import Planted, PlantedCase
@@ -107,7 +108,7 @@ def _map(plugin: MethodPlugin, params: Mapping[str, Any], case: PlantedCase) -> 
     seeds = sample_seeds(0, plugin.name, ["planted"])
     masks = (case.truth > 0)[None]
     maps = method_maps(plugin, params, network, image, "features", _first, seeds, masks=masks)
-    return saliency(maps, (image.shape[2], image.shape[3]))[0]
+    return saliency(finite(maps), (image.shape[2], image.shape[3]))[0]
 
 
 def _first(logits: Tensor) -> Tensor:

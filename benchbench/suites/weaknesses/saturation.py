@@ -17,6 +17,7 @@ from ...network.capture import eval_frozen
 from ...seeds import sample_seeds
 from ...study.choices import MethodChoice
 from ...types import INPUT
+from ..finite_maps import finite
 from ..verdict_rows import absent_row, mean_row
 from .questions import SATURATION
 from .scenes import NO_MASKS, ShownScene
@@ -131,7 +132,7 @@ def _map(network: nn.Module, scene: ShownScene, method: MethodChoice, layer: str
     seeds = sample_seeds(seed, f"{method.plugin.name}/{layer}", [scene.sample])
     with eval_frozen(network):
         maps = method_maps(method.plugin, method.params, network, images, place, _first, seeds, masks=mask)
-    return saliency(maps, (images.shape[2], images.shape[3]))[0].cpu()
+    return saliency(finite(maps), (images.shape[2], images.shape[3]))[0].cpu()
 
 
 def _images(network: nn.Module, scene: ShownScene) -> Tensor:

@@ -16,6 +16,7 @@ from ...failures import as_bench_error
 from ...models.preprocess import prepare
 from ...study.plan import Shard
 from ...types import Preprocess, Sample
+from ..innermost import innermost
 
 NO_INSTANCES = (
     "the data do not say where each instance is: an object with a method instances(index), as shapes, is needed"
@@ -68,7 +69,7 @@ def _shown(shard: Shard) -> Iterator[ShownScene]:
 
 def _figures(shard: Shard, index: int, sample: Sample) -> tuple[Tensor | None, Tensor | None]:
     """The instances of the label's class, and all others together, if the data set tells them."""
-    tells = getattr(shard.dataset, "instances", None)
+    tells = getattr(innermost(shard.dataset), "instances", None)
     if not callable(tells):
         return None, None
     hint = "It must return records with mask, bool (H, W) at the image's size, and decides, a bool"
