@@ -1,4 +1,4 @@
-"""The display names of a study's methods, networks and data, for the sentences of suites."""
+"""The display names of a run's methods, networks and data, for the sentences of suites."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..engine.provenance import titles_of
 from ..formatting import join_words
-from ..study.spec import StudySpec
 
 
 @dataclass(frozen=True)
@@ -24,7 +22,7 @@ class ShownNames:
     methods: Mapping[str, str]
     models: Mapping[str, str]
     datasets: Mapping[str, str]
-    controls: frozenset[str]
+    controls: frozenset[str] = frozenset()
 
     def judged(self, verdicts: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         """The rows of verdicts with a score, of methods that are no controls."""
@@ -48,20 +46,26 @@ class ShownNames:
         return f"all but {self.listed(outside)}" if len(outside) < len(inside) / 2 else self.listed(inside)
 
 
-def shown_names(study: StudySpec) -> ShownNames:
-    """The names of everything in a study.
+def shown_names(info: Mapping[str, Any]) -> ShownNames:
+    """The names of everything in a run, whatever study extended it.
+
+    Args:
+        info: run.json.
 
     Example:
-        >>> study = StudySpec(models=["zoo_residual"], datasets=["shapes"], methods=["gradcam", "reciprocam"])
-        >>> names = shown_names(study)
-        >>> names.listed(["gradcam", "reciprocam"]), names.models["zoo_residual"]
-        ('Grad-CAM and Recipro-CAM', 'Zoo ResNet')
+        >>> from benchbench.suites.shown_names import shown_names
+        >>> methods = [{"name": "gradcam", "title": "Grad-CAM"}, {"name": "reciprocam", "title": "Recipro-CAM"}]
+        >>> names = shown_names({"methods": methods, "models": [{"name": "net"}], "datasets": []})
+        >>> names.listed(["gradcam", "reciprocam"]), names.models["net"]
+        ('Grad-CAM and Recipro-CAM', 'net')
         >>> names.shortest(["gradcam", "reciprocam"], ["gradcam", "reciprocam"])
         'all'
     """
-    models, datasets = titles_of(study)
-    methods = {method.label: method.title for method in study.methods}
-    controls = frozenset(method.label for method in study.methods if method.plugin.control)
+    methods, models, datasets = (
+        {str(entry["name"]): str(entry.get("title") or entry["name"]) for entry in info[kind]}
+        for kind in ("methods", "models", "datasets")
+    )
+    controls = frozenset(str(method["name"]) for method in info["methods"] if method.get("control"))
     return ShownNames(_unique(methods), _unique(models), _unique(datasets), controls)
 
 

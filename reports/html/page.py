@@ -180,8 +180,8 @@ class Page:
     def contents(self) -> list[tuple[str, str]]:
         """The sections that the page has: their ids and names."""
         sections = (
-            ("answer", "Answer", True),
             ("suite", f"Suite: {self.suite.report.title}" if self.suite else "", bool(self.suite)),
+            ("answer", "Overall order" if self.suite else "Answer", True),
             ("findings", "Findings", True),
             ("leaderboard", "Leaderboard", True),
             ("verdict", "Significance", bool(self.decided.contests)),

@@ -87,10 +87,10 @@ def section_of(record: Record) -> tuple[str, Element]:
     return html, section(read(html), "suite")
 
 
-def test_the_section_follows_the_answer_and_says_all(asked: Record) -> None:
+def test_the_section_comes_first_and_says_all(asked: Record) -> None:
     root = elements_of(asked)
     ids = [e.attributes["aria-labelledby"] for e in root.all("section") if "aria-labelledby" in e.attributes]
-    assert ids[:3] == ["answer", "suite", "findings"]
+    assert ids[:3] == ["suite", "answer", "findings"]
     part = section(root, "suite")
     text = words(part.text)
     for phrase in (f"Suite: {ABOUT['title']}", ABOUT["summary"], SENTENCE, "passes above 0.75", "The share of slopes."):

@@ -239,3 +239,10 @@ def test_without_a_metric_of_localisation_or_masks_there_is_one_error(data: Any,
         study(data, ["center"], metrics=["sparseness"], samples=2).run(tmp_path / "a", report=False)
     with pytest.raises(BenchError, match=r"needs masks|no map has a value"):
         study(data[:2], ["center"], samples=2).run(tmp_path / "b", report=False)
+
+
+def test_a_run_of_two_images_says_that_nothing_could_be_compared(tmp_path: Path) -> None:
+    keys = {"models": ["zoo_residual"], "datasets": ["shapes"], "methods": ["cam", "center", "oracle"], "samples": 1}
+    answer = bb.Study(suite="depth", **keys).run(tmp_path / "run", report=False).answer()
+    assert answer is not None
+    assert answer.sentence.startswith("No method has scores of two layers")

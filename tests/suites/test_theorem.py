@@ -18,11 +18,11 @@ from benchbench.errors import BenchError
 from benchbench.network.capture import capture
 from benchbench.registry import method
 from benchbench.results.suite_answer import SuiteAnswer
-from benchbench.suites import titles
+from benchbench.suites import shown_names
+from benchbench.suites.shown_names import ShownNames
 from benchbench.suites.theorem import compared_maps, layer_facts, words
 from benchbench.suites.theorem.compared_maps import SILENT, gap_of
 from benchbench.suites.theorem.obstacles import obstacle
-from benchbench.suites.titles import Titles
 
 from ..networks import Flat, Pooled, seeded
 
@@ -148,7 +148,7 @@ def fact(layer: str, obstacle: str) -> layer_facts.LayerFacts:
 
 
 def test_sentences_have_display_names() -> None:
-    shown = Titles({"gradcam": "Grad-CAM", "layercam": "Layer-CAM"}, {"zoo_vit": "Zoo ViT"}, {"shapes": "Shapes"})
+    shown = ShownNames({"gradcam": "Grad-CAM", "layercam": "Layer-CAM"}, {"zoo_vit": "Zoo ViT"}, {"shapes": "Shapes"})
     facts = [fact("early", ""), fact("middle", ""), fact("late", "a ReLU follows")]
     gaps = {"early": 1e-7, "middle": 0.3, "late": 0.2}
     place: dict[str, Any] = {"model": "zoo_vit", "dataset": "shapes", "method": "gradcam", "n": 2, "alike": 0.9}
@@ -295,7 +295,7 @@ def test_a_score_of_ones_own_has_no_cam(pooled: Pooled, shown: Tensor, tmp_path:
 
 
 def test_the_examples_run() -> None:
-    for module in (layer_facts, compared_maps, titles):
+    for module in (layer_facts, compared_maps, shown_names):
         done = doctest.testmod(module, extraglobs={"torch": torch}, optionflags=doctest.NORMALIZE_WHITESPACE)
         assert done.attempted
         assert not done.failed

@@ -145,4 +145,4 @@ def test_a_method_that_fails_without_the_trigger_keeps_its_other_verdicts(
     assert rows.loc[("frail", QUESTIONS[0]), "status"] == "ok"
     assert rows.loc[("frail", QUESTIONS[2]), "status"] == "not_applicable"
     assert ("odd" if kind == "raises" else "not finite") in str(rows.loc[("frail", QUESTIONS[2]), "reason"])
-    assert (rows.loc["gradcam", "status"] == "ok").all()
+    assert set(answer.verdicts[answer.verdicts["method"] == "gradcam"]["status"]) == {"ok"}

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from benchbench.errors import BenchError
-from benchbench.suites.titles import Titles
+from benchbench.suites.shown_names import ShownNames
 from benchbench.suites.verdict_rows import absent_row, exact_row
 from benchbench.suites.weaknesses import WEAKNESSES
 from benchbench.suites.weaknesses.depth import fused
@@ -148,7 +148,7 @@ def planted_verdicts() -> WeaknessVerdicts:
     for layer, score in (("early", 0.9), ("late", 0.1)):
         rows.append(exact_row(INSTANCES, "good", score, model="net", dataset="val", layer=layer))
     shown = {"good": "Good-CAM", "poor": "Poor-CAM", "cam": "CAM", "fakecam": "Fake-CAM"}
-    titles = Titles(shown, {"net": "Net"}, {"val": "Validation"})
+    titles = ShownNames(shown, {"net": "Net"}, {"val": "Validation"})
     return WeaknessVerdicts(pd.DataFrame(rows), base, ["good", "poor", "cam"], ["fakecam"], {"net": "late"}, titles)
 
 

@@ -80,7 +80,7 @@ def uncover_bias(
         gc.collect()  # one network in memory at a time
     both = _with_targets(_with_common_layers(_maps_of(networks)), study)
     maps = both[both["target"] == both["target"].iloc[0]]
-    names, cuts = shown_names(study), Cuts(biased, unbiased)
+    names, cuts = shown_names(record.info), Cuts(biased, unbiased)
     rows = verdict_rows(maps, both, _methods(study, record), names.models, cuts, study.seed)
     verdicts, means = pd.DataFrame(rows), network_rows(maps)
     return SuiteAnswer(

@@ -16,7 +16,7 @@ from ...registry import suite
 from ...results.record import Record
 from ...results.suite_answer import Question, SuiteAnswer
 from ...study.spec import MetricChoice, StudySpec
-from ..shown_names import shown_names
+from ..shown_names import ShownNames, shown_names
 from ..verdict_rows import absent_row, exact_row, mean_row
 from .comparisons import CHANCE, FUSED, OTHER, Comparison, compare
 from .layer_choice import LayerScores, layer_scores, without_scores
@@ -74,23 +74,24 @@ def depth(
         hint = "Use data with masks, such as shapes or cutouts"
         raise BenchError(f"no map has a value of {metric.label}", where="depth", hint=hint)
     progress.say("choosing layers on one half of the images")
-    return answer(study, metric, scores, compare(scores, study.methods, without_scores(record, metric)), margin)
+    comparisons = compare(scores, study.methods, without_scores(record, metric))
+    return answer(shown_names(record.info), metric, scores, comparisons, margin, study.seed)
 
 
 def answer(
-    study: StudySpec,
+    names: ShownNames,
     metric: MetricChoice,
     scores: Sequence[LayerScores],
     comparisons: Sequence[Comparison],
     margin: float,
+    seed: int,
 ) -> SuiteAnswer:
     """The suite's answer of what the layers of a run score."""
     asked = questions(metric, margin)
     by_name = {question.name: question for question in asked}
-    rows = [_verdict(by_name[each.question], each, study.seed) for each in comparisons]
+    rows = [_verdict(by_name[each.question], each, seed) for each in comparisons]
     results = [ComparedLayers(each, row) for each, row in zip(comparisons, rows, strict=True)]
-    names = shown_names(study)
-    shown = tables(scores, results, names, metric, study.seed)
+    shown = tables(scores, results, names, metric, seed)
     return SuiteAnswer(
         sentence(results, names, metric.title),
         asked,

@@ -24,6 +24,8 @@ def sentence(results: Sequence[ComparedLayers], names: ShownNames, metric: str) 
     """What holds of the methods that are no controls."""
     here = [each for each in results if each.comparison.method not in names.controls]
     other = [each for each in here if each.comparison.question == OTHER and not each.comparison.absent]
+    if all(each.comparison.absent for each in results):
+        return "No method has scores of two layers on both halves of the images, so that nothing could be compared."
     start = f"On {_data(results, names)}, "
     if not other:
         return f"{start}no method has several layers to compare."

@@ -42,7 +42,7 @@ def fooling_answer(study: StudySpec, record: Record, places: Sequence[FooledPlac
         places: data sets and layers.
         pictures: rows of the sheet; it is of the first place.
     """
-    names = shown_names(study)
+    names = shown_names(record.info)
     verdicts: list[dict[str, Any]] = []
     rows: list[dict[str, Any]] = []
     drawn: tuple[SuitePicture, ...] = ()

@@ -51,7 +51,7 @@ def findings(
         f"Without the object, the probability of the class falls by {drops[0]:.2f} on {fooled} and by {drops[1]:.2f} "
         f"on {honest}."
     ]
-    if np.isfinite(change):
+    if np.isfinite([change, low, high]).all():
         facts.append(
             f"The accuracy of {fooled} differs from that of {honest} by {change:+.3f} (95 % interval {low:+.3f} to "
             f"{high:+.3f})."

@@ -62,7 +62,7 @@ def trojan_answer(
         sizes: of the restored region, as multiples of the trigger's.
         pictures: rows of the sheet; it is of the first place.
     """
-    names = shown_names(study)
+    names = shown_names(record.info)
     verdicts: list[dict[str, Any]] = []
     rows: list[dict[str, Any]] = []
     curve: list[dict[str, Any]] = []

@@ -20,7 +20,7 @@ from ...registry import suite
 from ...results.record import Record
 from ...results.suite_answer import Question, SuiteAnswer, SuiteChart, SuiteTable
 from ...study.spec import StudySpec
-from ..titles import Titles, titles_of
+from ..shown_names import ShownNames, shown_names
 from ..verdict_rows import absent_row, exact_row
 from .compared_maps import ComparedMaps, compared
 from .layer_facts import CAM, CLOSED_FORM, LOCAL, LayerFacts, layer_facts
@@ -70,7 +70,7 @@ def theorem(
         message = "every method of the study explains in pixels, so that there is no layer to compare at"
         raise BenchError(message, where="theorem", hint="Add gradcam to the methods")
     pairs = [pair for each in facts for pair in compared(record, each, [method.label for method in study.methods])]
-    titles, controls = titles_of(record.info), {method.label for method in study.methods if method.plugin.control}
+    titles, controls = shown_names(record.info), {method.label for method in study.methods if method.plugin.control}
     subjects = {label: title for label, title in titles.methods.items() if label not in controls}
     return answer(facts, pairs, replace(titles, methods=subjects), tolerance)
 
@@ -118,7 +118,7 @@ def questions(tolerance: float) -> tuple[Question, ...]:
 def answer(
     facts: Sequence[LayerFacts],
     pairs: Sequence[ComparedMaps],
-    titles: Titles,
+    titles: ShownNames,
     tolerance: float,
 ) -> SuiteAnswer:
     """The suite's answer of what was compared.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ...formatting import join_some, join_words, plural
-from ..titles import Titles
+from ..shown_names import ShownNames
 from .compared_maps import ComparedMaps
 from .layer_facts import CAM, CLOSED_FORM, LOCAL, LayerFacts
 
@@ -22,7 +22,7 @@ FLAT = 1e-6  # of the gradient's energy: below it all cells have the same gradie
 _NAMED = 3
 
 
-def sentence(facts: Sequence[LayerFacts], pairs: Sequence[ComparedMaps], titles: Titles, tolerance: float) -> str:
+def sentence(facts: Sequence[LayerFacts], pairs: Sequence[ComparedMaps], titles: ShownNames, tolerance: float) -> str:
     """The answer for Grad-CAM, or where the study lacks it for its first method that is not CAM.
 
     Args:
@@ -56,7 +56,7 @@ def _equal(gaps: Sequence[float], tolerance: float) -> str:
 
 
 def _beyond(
-    facts: Sequence[LayerFacts], pairs: Sequence[ComparedMaps], subject: str, titles: Titles, tolerance: float
+    facts: Sequence[LayerFacts], pairs: Sequence[ComparedMaps], subject: str, titles: ShownNames, tolerance: float
 ) -> str:
     """Of the layers where CAM is not defined: what the method is there."""
     undefined = {_place(each) for each in facts if each.obstacle}
@@ -80,7 +80,7 @@ def _beyond(
 
 
 def findings(
-    facts: Sequence[LayerFacts], pairs: Sequence[ComparedMaps], titles: Titles, tolerance: float
+    facts: Sequence[LayerFacts], pairs: Sequence[ComparedMaps], titles: ShownNames, tolerance: float
 ) -> Iterator[str]:
     """A sentence per method, and one per last layer where CAM is not defined."""
     compared = [(method, title) for method, title in titles.methods.items() if method != "cam"]
@@ -116,7 +116,7 @@ def _of_layer(facts: LayerFacts, title: str) -> str:
     )
 
 
-def _shown(titles: Titles, model: str, layer: str) -> str:
+def _shown(titles: ShownNames, model: str, layer: str) -> str:
     return f"{titles.models[model]} at {layer}"
 
 

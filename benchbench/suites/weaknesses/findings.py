@@ -10,7 +10,7 @@ import pandas as pd
 
 from ...formatting import join_words, plural
 from ...vocabulary import INPUT
-from ..titles import Titles
+from ..shown_names import ShownNames
 from .questions import DEPTH, DISTRACTORS, INSTANCES, PLANTED, QUESTIONS, SATURATION
 
 BASE = "Grad-CAM"
@@ -41,7 +41,7 @@ class WeaknessVerdicts:
     methods: Sequence[str]
     controls: Sequence[str]
     last: Mapping[str, str]
-    titles: Titles
+    titles: ShownNames
 
     @property
     def weaknesses(self) -> list[str]:

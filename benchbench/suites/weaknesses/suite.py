@@ -19,7 +19,7 @@ from ...registry import METHODS, suite
 from ...results.record import Record
 from ...results.suite_answer import SuiteAnswer, SuiteTable
 from ...study.spec import StudySpec
-from ..titles import titles_of
+from ..shown_names import shown_names
 from .depth import depth_rows
 from .findings import WeaknessVerdicts, findings, sentence
 from .planted import WEAKNESSES, explainer
@@ -121,7 +121,7 @@ def _answer(study: StudySpec, record: Record, gathered: _Gathered, last: dict[st
     base = {name: case.measure(explain) for name, case in WEAKNESSES.items()}
     controls = [method.label for method in study.methods if method.plugin.control]
     others = [m.label for m in study.methods if not m.plugin.control and m.plugin.name != BASE]
-    verdicts = WeaknessVerdicts(rows, base, others, controls, last, titles_of(record.info))
+    verdicts = WeaknessVerdicts(rows, base, others, controls, last, shown_names(record.info))
     return SuiteAnswer(
         sentence(verdicts),
         QUESTIONS,
