@@ -49,10 +49,10 @@ def test_the_page_of_the_suite_has_the_same_scores() -> None:
     lines = (ROOT / "docs" / "suites" / "weaknesses.md").read_text(encoding="utf-8").splitlines()
     table = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
     start = table.index(["method", *WEAKNESSES])
-    shown = {row[0].strip("`"): row[1:] for row in table[start:] if len(row) == len(WEAKNESSES) + 1}
+    shown = {row[0]: row[1:] for row in table[start:] if len(row) == len(WEAKNESSES) + 1}
     head, _, *body = rows()
-    for column, method in METHODS.items():
-        assert shown[method] == [row[head.index(column)] for row in body]
+    for column in METHODS:
+        assert shown[column] == [row[head.index(column)] for row in body]
 
 
 def test_every_name_is_there() -> None:
