@@ -10,7 +10,7 @@ WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 
 GUARDED := embedded methods middle small metrics odd dense
 
-.PHONY: demo test lint types guard guard-update guard-run proof again bench pages zoo bias clean
+.PHONY: demo test lint types guard guard-update guard-run suites proof again bench pages zoo bias clean
 
 demo: $(DEMO)
 	$(BIN)/benchbench run
@@ -54,6 +54,10 @@ bias: $(STAMP)
 guard-run: $(STAMP)
 	@rm -rf runs/guard; mkdir -p runs/guard; printf '%s\n' $(GUARDED) | OMP_NUM_THREADS=1 xargs -P $(WORKERS) -I {} sh -c \
 		'$(BIN)/benchbench run tests/guard/{}.yaml --no-report --out runs/guard/{} > runs/guard/{}.txt 2>&1 || touch runs/guard/{}.failed'
+
+# runs each suite without arguments and compares its verdicts with tests/suites/stored_verdicts; about ten minutes
+suites: $(STAMP)
+	$(BIN)/python -m tests.suites.stored
 
 # plants each fault of tests/guard/of_*.py in a copy of this code, sees the gate catch it, writes docs/gate-proof.md
 proof: $(STAMP)
