@@ -32,6 +32,7 @@ SPACE = 2
 MOST_LINES = 34  # of tables, but for the first
 FEWEST_METHODS = 8
 MOST_FINDINGS = 3
+FEWEST_LEFT_OUT = 3  # methods: a table is not cut for less
 MOST_REASONS = 3
 STYLES = {PASSES: "bold green", FAILS: "red", FAILED: "red"}
 
@@ -74,9 +75,10 @@ class SuiteOverview:
         return len(list(_side_by_side(table, table.lines, width, self.verbose)))
 
     def _lines(self, table: VerdictTable, width: int) -> list[VerdictLine]:
-        """The methods and controls that are shown: fewer where the questions need several tables."""
+        """The methods and controls that are shown: fewer where the questions need several tables; never one or two less."""
         room = MOST_LINES // max(1, self._pieces(table, width)) - 1 - _height(_headings(table)) - len(table.controls)
         most = max(FEWEST_METHODS, min(MOST_METHODS, room))
+        most = len(table.methods) if len(table.methods) - most < FEWEST_LEFT_OUT else most
         return list(table.lines) if self.verbose else [*table.methods[:most], *table.controls]
 
     def _table(self, table: VerdictTable, width: int) -> Iterator[RenderableType]:
