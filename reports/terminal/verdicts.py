@@ -75,7 +75,7 @@ class SuiteOverview:
         return len(list(_side_by_side(table, table.lines, width, self.verbose)))
 
     def _lines(self, table: VerdictTable, width: int) -> list[VerdictLine]:
-        """The methods and controls that are shown: fewer where the questions need several tables; never one or two less."""
+        """The methods and controls that are shown: fewer where the questions need several tables."""
         room = MOST_LINES // max(1, self._pieces(table, width)) - 1 - _height(_headings(table)) - len(table.controls)
         most = max(FEWEST_METHODS, min(MOST_METHODS, room))
         most = len(table.methods) if len(table.methods) - most < FEWEST_LEFT_OUT else most

@@ -1,4 +1,4 @@
-"""The stored verdicts of the suites: what they say of controls and of the truth, and that a new run is held against them."""
+"""The stored verdicts of the suites: of controls, of the truth, and against those of a new run."""
 
 from __future__ import annotations
 
