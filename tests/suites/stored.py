@@ -23,7 +23,8 @@ EXACT = 1e-3
 
 def stored(name: str) -> pd.DataFrame:
     """The verdicts of a suite without arguments, as they were stored."""
-    return pd.read_csv(HOME / f"{name}.csv", keep_default_na=False, na_values=[""]).pipe(_keyed)
+    words = dict.fromkeys([*KEYS, "reason"], str)
+    return pd.read_csv(HOME / f"{name}.csv", keep_default_na=False, na_values=[""], dtype=words).pipe(_keyed)
 
 
 def differences(before: pd.DataFrame, now: pd.DataFrame) -> Iterator[str]:

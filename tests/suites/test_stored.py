@@ -13,7 +13,11 @@ from .stored import HOME, NAMES, differences, stored, verdicts_of
 
 BLIND = ["random", "uniform", "center", "sobel", "fakecam"]  # controls that never look at the network
 GUARD = ["no-false-alarm"]  # a question that a map without the cue passes, as its page says
-TRUTH = {"theorem": "cam", "bias": "truth", "sanity": None}  # what must pass, where it is not the control oracle
+TRUTH = {
+    "theorem": "cam",
+    "bias": "Truth (oracle)",
+    "sanity": None,
+}  # what must pass, where it is not the control oracle
 
 
 def test_every_suite_has_its_file() -> None:
