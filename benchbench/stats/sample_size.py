@@ -70,8 +70,11 @@ def fewest_images(methods: int, alpha: float = ALPHA) -> int:
 
 
 def fewest_for_pairs(pairs: float, alpha: float = ALPHA) -> int:
-    """``fewest_images`` for so many pairs that were tested, where they are not all pairs of some methods."""
-    return 1 + math.ceil(math.log2(pairs / alpha) - 1e-12)
+    """``fewest_images`` for so many pairs that were tested, where they are not all pairs of some methods.
+
+    Of no pair as of one.
+    """
+    return 1 + math.ceil(math.log2(max(pairs, 1) / alpha) - 1e-12)
 
 
 def power(results: pd.DataFrame, scales: Scales, controls: Collection[str] = (), power: float = POWER) -> pd.DataFrame:
@@ -92,7 +95,7 @@ def power(results: pd.DataFrame, scales: Scales, controls: Collection[str] = (),
 
 def _rows(contest: Scores, power: float) -> list[tuple[object, ...]]:
     places = [int(place) for place in np.flatnonzero(~contest.controls)]
-    methods = int((~np.isnan(contest.values[:, places]).all(0)).sum())
+    methods = max(2, int((~np.isnan(contest.values[:, places]).all(0)).sum()))  # a pair is two, even without values
     chosen = list(itertools.combinations(places, 2))
     if not chosen:
         return []

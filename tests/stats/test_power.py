@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from benchbench.stats import fewest_images, images_needed, power, smallest_visible_effect
@@ -84,3 +87,18 @@ def test_too_few_images_see_no_effect_however_large() -> None:
     assert smallest_visible_effect(9, 8) == np.inf
     assert smallest_visible_effect(2, 5) == np.inf, "five differences of one sign have p = 0.06"
     assert 1 < smallest_visible_effect(2, 6) < 2, "and six have 0.03"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "common"),
+    [
+        ([math.nan] * 4, [0.1, 0.2, 0.3, 0.4], 0),  # a method that does not apply, and one other
+        ([math.nan] * 4, [math.nan] * 4, 0),
+        ([math.nan, 0.5, 0.4, 0.6, 0.1], [0.1, math.nan, 0.3, 0.4, 0.5], 3),  # each lacks an image
+    ],
+)
+def test_two_methods_of_which_one_or_none_has_all_values(first: list[float], second: list[float], common: int) -> None:
+    """CAM and Grad-CAM at every stage: CAM does not apply before the last one."""
+    row = power(results({"a": first, "b": second}), SCALES).iloc[0]
+    assert row["n"] == common
+    assert pd.isna(row["needed"]) == (common == 0)
