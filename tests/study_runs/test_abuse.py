@@ -59,7 +59,7 @@ def test_a_fingerprint_sees_classes_buffers_and_answers() -> None:
 
 
 def test_a_fingerprint_is_the_same_on_another_machine() -> None:
-    """Rounding of a millionth, in logits of 1,000 classes, changed more than one in four when each was rounded by itself."""
+    """Rounding of a millionth changed one of four, of 1,000 classes, when each logit was rounded by itself."""
     draws = torch.Generator().manual_seed(0)
     network, changed = nn.Linear(2, 2), 0
     for _ in range(200):
