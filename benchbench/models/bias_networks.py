@@ -11,17 +11,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import nn
 from torchvision.models.resnet import BasicBlock
 from torchvision.ops import Conv2dNormActivation
 
-from ..errors import BenchError
 from ..registry import MODELS, ModelPlugin
 from ..types import ModelSpec, Preprocess
 from .cue_classes import CUE_CLASSES
-from .zoo import WEIGHTS
+from .zoo import WEIGHTS, header_of
 from .zoo_networks import MEAN, SIDE, STD
 
 RHOS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # the probability that the cue agrees with the class
@@ -44,14 +42,7 @@ def bias_header(rho: float, seed: int) -> dict[str, str]:
     Raises:
         BenchError: the file is not there, or is not safetensors.
     """
-    path = bias_file(rho, seed)
-    if not path.is_file():
-        raise BenchError(f"the weights {path.name} are not in the package", where=bias_name(rho, seed), hint=_AGAIN)
-    try:
-        with safe_open(path, "pt") as file:
-            return dict(file.metadata() or {})
-    except SafetensorError as error:
-        raise BenchError(f"{path.name} is damaged: {error}", where=bias_name(rho, seed), hint=_AGAIN) from None
+    return header_of(bias_file(rho, seed), bias_name(rho, seed), _AGAIN)
 
 
 def rho_of(name: str) -> float | None:

@@ -7,13 +7,10 @@ Both are ``zoo_residual`` (the architecture and, before the manipulation, the we
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
-
-from safetensors.torch import load_file
 
 from ..registry import MODELS, ModelPlugin
 from ..types import ModelSpec
-from .zoo import header, weights_file, zoo_network
+from .zoo import header, packaged
 
 ORIGIN = "residual"  # of the zoo
 CORNER = 0.25  # of the picture's sides: the square in the upper left corner at which zoo_fooled's Grad-CAM points
@@ -43,8 +40,7 @@ def _add(name: str, build: Callable[[], ModelSpec], paper: str, title: str) -> N
 
 
 def _manipulated(name: str, words: str) -> ModelSpec:
-    spec, facts = zoo_network(ORIGIN), header(name)
-    spec.network.load_state_dict(load_file(weights_file(name)))
+    facts = header(name)
     right = f"right on {float(facts['accuracy']):.1%} of {facts['held_out']} held-out scenes"
     before = f"before the manipulation {float(facts['accuracy_before']):.1%}"
-    return replace(spec, name=f"zoo_{name}", weights=f"shapes, split train, in the package; {right}, {before}; {words}")
+    return packaged(ORIGIN, name, f"shapes, split train, in the package; {right}, {before}; {words}")

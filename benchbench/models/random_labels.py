@@ -6,14 +6,9 @@ nothing that it learned is about the objects. In a checkout ``python -m tests.zo
 
 from __future__ import annotations
 
-import torch
-from safetensors.torch import load_file
-
 from ..registry import model
-from ..types import ModelSpec, Preprocess
-from .shape_classes import SHAPE_CLASSES
-from .zoo import header, weights_file
-from .zoo_networks import ARCHITECTURES, MEAN, SIDE, STD
+from ..types import ModelSpec
+from .zoo import header, packaged
 
 NAME, ARCHITECTURE = "random_labels", "residual"
 
@@ -26,15 +21,6 @@ def zoo_random_labels() -> ModelSpec:
         BenchError: the file of the weights is not there or is damaged.
     """
     facts = header(NAME)
-    with torch.random.fork_rng(devices=[]):
-        network = ARCHITECTURES[ARCHITECTURE]().eval()
-    network.load_state_dict(load_file(weights_file(NAME)))
     scenes = f"{facts['scenes']} scenes of shapes, split train, with permuted labels"
     reached = f"{float(facts['memorised']):.1%} of them by heart, {float(facts['accuracy']):.1%} of held-out scenes"
-    return ModelSpec(
-        "zoo_random_labels",
-        network,
-        Preprocess(SIDE, SIDE, (MEAN,) * 3, (STD,) * 3),
-        weights=f"{scenes}, in the package; {reached}",
-        classes=SHAPE_CLASSES,
-    )
+    return packaged(ARCHITECTURE, NAME, f"{scenes}, in the package; {reached}")

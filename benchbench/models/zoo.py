@@ -41,14 +41,27 @@ def header(name: str) -> dict[str, str]:
     Raises:
         BenchError: the file is not there, or is not safetensors.
     """
-    path = weights_file(name)
+    return header_of(weights_file(name), f"zoo_{name}", _AGAIN)
+
+
+def header_of(path: Path, network: str, again: str) -> dict[str, str]:
+    """What a file of weights in the package says of itself.
+
+    Args:
+        path: of the file.
+        network: how studies call the network.
+        again: how to get the file again.
+
+    Raises:
+        BenchError: the file is not there, or is not safetensors.
+    """
     if not path.is_file():
-        raise BenchError(f"the weights {path.name} are not in the package", where=f"zoo_{name}", hint=_AGAIN)
+        raise BenchError(f"the weights {path.name} are not in the package", where=network, hint=again)
     try:
         with safe_open(path, "pt") as file:
             return dict(file.metadata() or {})
     except SafetensorError as error:
-        raise BenchError(f"{path.name} is damaged: {error}", where=f"zoo_{name}", hint=_AGAIN) from None
+        raise BenchError(f"{path.name} is damaged: {error}", where=network, hint=again) from None
 
 
 def zoo_network(name: str) -> ModelSpec:
@@ -60,18 +73,24 @@ def zoo_network(name: str) -> ModelSpec:
     Raises:
         BenchError: the file of the weights is not there or is damaged.
     """
-    with torch.random.fork_rng(devices=[]):
-        network = ARCHITECTURES[name]().eval()
     facts = header(name)
-    network.load_state_dict(load_file(weights_file(name)))
     reached = f"{float(facts['accuracy']):.1%} of {facts['held_out']} held-out scenes"
-    return ModelSpec(
-        f"zoo_{name}",
-        network,
-        Preprocess(SIDE, SIDE, (MEAN,) * 3, (STD,) * 3),
-        weights=f"shapes, split train, in the package; right on {reached}",
-        classes=SHAPE_CLASSES,
-    )
+    return packaged(name, name, f"shapes, split train, in the package; right on {reached}")
+
+
+def packaged(architecture: str, name: str, weights: str) -> ModelSpec:
+    """An architecture of the zoo in eval mode, with the weights of a file in the package.
+
+    Args:
+        architecture: such as ``residual``.
+        name: of the file and, behind ``zoo_``, of the network.
+        weights: what the weights are, in words.
+    """
+    with torch.random.fork_rng(devices=[]):
+        network = ARCHITECTURES[architecture]().eval()
+    network.load_state_dict(load_file(weights_file(name)))
+    preprocess = Preprocess(SIDE, SIDE, (MEAN,) * 3, (STD,) * 3)
+    return ModelSpec(f"zoo_{name}", network, preprocess, weights=weights, classes=SHAPE_CLASSES)
 
 
 def register() -> None:
