@@ -77,7 +77,7 @@ def _key(study: StudySpec, info: Mapping[str, Any]) -> str:
     methods = [identity(method.plugin, method.params) for method in study.methods]
     networks = [model.get("state") for model in info["models"]]
     tables = [info["files"][name] for name in _READ]
-    suite = (plugin.name, plugin.source_digest, study.suite.label, study.seed, list(_files(study.suite.params)))
+    suite = (identity(plugin, study.suite.params), study.seed, list(_files(study.suite.params)))
     return digest("suite", suite, engine_digest(), code, methods, networks, tables)
 
 
