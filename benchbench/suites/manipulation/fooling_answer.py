@@ -11,12 +11,13 @@ import pandas as pd
 from ...results.record import Record
 from ...results.suite_answer import Question, SuiteAnswer, SuitePicture
 from ...study.spec import MethodChoice, StudySpec
+from ..run_maps import why_no_map
 from ..shown_names import ShownNames, shown_names
 from ..verdict_rows import absent_row
 from .fooling_place import FooledMaps, FooledPlace, fooled_maps
 from .fooling_tables import accuracy_chart, accuracy_rows, accuracy_table, networks_table
 from .fooling_words import NOTES, findings, sentence
-from .masked_truth import READS, Reference, is_control, reference, why_none
+from .masked_truth import READS, Reference, is_control, reference
 from .retained import IDLE, retained_row
 from .truth_sheet import ends, truth_sheet
 from .usage import warnings_of
@@ -80,7 +81,7 @@ def _verdict(
 ) -> dict[str, Any]:
     for side, maps in ((place.honest, shown.honest), (place.fooled, shown.fooled)):
         if not maps:
-            status, reason = why_none(record, side.plan.model.name, place.dataset, method)
+            status, reason = why_no_map(record, side.plan.model.name, place.dataset, method.label)
             return absent_row(KEEPS, method.label, reason, status=status, **place.setting)
     if is_control(method) and not shown.ignores_network:
         return absent_row(KEEPS, method.label, READS, **place.setting)

@@ -76,17 +76,6 @@ def place_maps(record: Record, model: str, dataset: str, layer: str, method: Met
     return run_maps(record, model, dataset, place, method.label)
 
 
-def why_none(record: Record, model: str, dataset: str, method: MethodChoice) -> tuple[str, str]:
-    """Status and reason of a method that has no map in the run."""
-    rows = record.results
-    rows = rows[(rows["model"] == model) & (rows["dataset"] == dataset) & (rows["method"] == method.label)]
-    rows = rows[rows["status"] != "ok"]
-    if rows.empty:
-        return "failed", "the run has no map of it"
-    first = rows.iloc[0]
-    return str(first["status"]), str(first["reason"])
-
-
 def is_control(method: MethodChoice) -> bool:
     """Whether a method is a control that is not told the mask."""
     return method.plugin.control and "mask" not in method.needs

@@ -11,9 +11,10 @@ import pandas as pd
 from ...results.record import Record
 from ...results.suite_answer import Question, SuiteAnswer, SuitePicture
 from ...study.spec import MethodChoice, StudySpec
+from ..run_maps import why_no_map
 from ..shown_names import ShownNames, shown_names
 from ..verdict_rows import absent_row, interval_row, mean_row
-from .masked_truth import READS, Reference, Scores, is_control, reference, why_none
+from .masked_truth import READS, Reference, Scores, is_control, reference
 from .trojan_place import TrojanPlace
 from .trojan_tables import attack_table, method_row, methods_table, recovery_chart, recovery_rows, recovery_table
 from .trojan_words import NOTES, findings, sentence
@@ -98,7 +99,7 @@ def _verdicts(
 ) -> list[dict[str, Any]]:
     label, shown = method.label, place.shown[method.label]
     if not scores:
-        status, reason = why_none(record, place.model, place.dataset, method)
+        status, reason = why_no_map(record, place.model, place.dataset, method.label)
         return [absent_row(q, label, reason, status=status, **place.setting) for q in QUESTIONS]
     if is_control(method) and label not in place.blind:
         return [absent_row(q, label, READS, **place.setting) for q in QUESTIONS]

@@ -13,7 +13,7 @@ from torch import Tensor
 from ...maps.normalise import saliency
 from ...results.record import Record
 from ...vocabulary import INPUT
-from ..run_maps import run_maps
+from ..run_maps import run_maps, why_no_map
 from .layer_facts import CAM, CLOSED_FORM, LOCAL, LayerFacts
 
 SILENT = "the map to be compared with is the same everywhere on every image"
@@ -58,7 +58,7 @@ def _compare(record: Record, facts: LayerFacts, method: str, maps: Mapping[str, 
     if question == CAM and facts.obstacle:
         return ComparedMaps(*place, "not_applicable", f"CAM is not defined: {facts.obstacle}")
     if not maps:
-        return ComparedMaps(*place, *_why_not(record, facts, method))
+        return ComparedMaps(*place, *why_no_map(record, facts.model, facts.dataset, method, [facts.layer, INPUT]))
     gaps = [
         gap
         for sample, raw in maps.items()
@@ -98,12 +98,3 @@ def _maps(record: Record, facts: LayerFacts, method: str) -> Mapping[str, Any]:
         if maps:
             return {sample: raw for sample, raw in maps.items() if sample in facts.truths}
     return {}
-
-
-def _why_not(record: Record, facts: LayerFacts, method: str) -> tuple[str, str]:
-    rows = record.results
-    here = (rows["model"] == facts.model) & (rows["dataset"] == facts.dataset) & (rows["method"] == method)
-    missing = rows[here & rows["layer"].isin([facts.layer, INPUT]) & (rows["status"] != "ok")]
-    if missing.empty:
-        return "failed", "the run kept no map"
-    return str(missing["status"].iloc[0]), str(missing["reason"].iloc[0])

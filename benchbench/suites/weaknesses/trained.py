@@ -16,7 +16,7 @@ from ...results.record import Record
 from ...results.suite_answer import Question
 from ...study.choices import MethodChoice
 from ...types import INPUT
-from ..run_maps import run_maps
+from ..run_maps import run_maps, why_no_map
 from ..verdict_rows import absent_row, mean_row
 from .questions import DISTRACTORS, INSTANCES
 from .scenes import NO_INSTANCES, ShownScene, scenes
@@ -73,10 +73,7 @@ class SceneRun:
 
     def why_none(self, layer: str, method: str) -> str:
         """Why the run has no maps of a method at a layer."""
-        rows = self.record.results
-        here = (rows["model"] == self.model) & (rows["dataset"] == self.dataset) & (rows["method"] == method)
-        reasons = rows[here & (rows["layer"] == layer) & (rows["status"] != "ok")]["reason"]
-        return str(reasons.iloc[0]) if len(reasons) else "the run has no maps of the method here"
+        return why_no_map(self.record, self.model, self.dataset, method, [layer])[1]
 
     def _size(self, sample: str) -> tuple[int, int]:
         height, width = self.scenes[sample].image.shape[1:]
