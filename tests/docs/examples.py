@@ -6,6 +6,7 @@ import importlib.util
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -39,3 +40,13 @@ def example(name: str) -> Iterator[ModuleType]:
         for registry, names in zip(REGISTRIES, before, strict=True):
             for added in set(registry.names()) - names:
                 registry.remove(added)
+
+
+def page_and_table(name: str) -> tuple[str, str]:
+    """README.md of an example, and the table that its run wrote."""
+    home = FOLDER / name
+    return (home / "README.md").read_text(encoding="utf-8"), (home / "table.md").read_text(encoding="utf-8")
+
+
+def pictures(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.png"))

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
-from .example_scripts import FOLDER, page_and_table, pictures, script
+from .examples import FOLDER, example, page_and_table, pictures
 
 FILES = {"reinforcement-learning": "maps.png", "captioning-and-vqa": "words.png", "machine-teaching": "found.png"}
 
@@ -21,9 +24,16 @@ def outcome(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     """An example's name, and the folder of its small run."""
     name: str = request.param
     folder = tmp_path_factory.mktemp(name)
-    with torch.random.fork_rng():
-        script(name).main(["--small", "--out", str(folder)])
+    with torch.random.fork_rng(), example(name) as module:
+        module.main(["--small", "--out", str(folder)])
     return name, folder
+
+
+@pytest.fixture
+def script() -> Iterator[Callable[[str], ModuleType]]:
+    """An example's run.py by the example's name, forgotten behind the test."""
+    with ExitStack() as stack:
+        yield lambda name: stack.enter_context(example(name))
 
 
 each_outcome = pytest.mark.parametrize("outcome", FILES, indirect=True)
@@ -86,7 +96,7 @@ def test_its_page_shows_the_table_of_its_run(name: str) -> None:
     assert f"]({name}/README.md)" in (FOLDER / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_teacher_walks_the_shortest_way() -> None:
+def test_the_teacher_walks_the_shortest_way(script: Callable[[str], ModuleType]) -> None:
     """A coin two steps to the right, behind a trap: up or down; without the trap: right."""
     world = script("reinforcement-learning")
     grid = np.zeros((7, 7), dtype=np.int64)
@@ -98,7 +108,7 @@ def test_the_teacher_walks_the_shortest_way() -> None:
     assert world.best_actions(grid).tolist() == [0.25] * 4
 
 
-def test_masks_of_the_grid_world_lie_on_its_objects() -> None:
+def test_masks_of_the_grid_world_lie_on_its_objects(script: Callable[[str], ModuleType]) -> None:
     world = script("reinforcement-learning")
     grid = world.draw_state(np.random.default_rng(0), 2, 4)
     bare = np.where(grid == world.COIN, world.NOTHING, grid)
@@ -109,7 +119,7 @@ def test_masks_of_the_grid_world_lie_on_its_objects() -> None:
     assert not changed[~world.cell_mask(cells)].any()
 
 
-def test_captions_name_the_upper_object_first_and_masks_are_exact() -> None:
+def test_captions_name_the_upper_object_first_and_masks_are_exact(script: Callable[[str], ModuleType]) -> None:
     scenes = script("captioning-and-vqa")
     for seed in range(5):
         picture = scenes.draw_scene(np.random.default_rng(seed))
@@ -121,7 +131,7 @@ def test_captions_name_the_upper_object_first_and_masks_are_exact() -> None:
         assert not (scenes.mask(picture, 0) & scenes.mask(picture, 1)).any()
 
 
-def test_found_counts_mistakes_in_the_order() -> None:
+def test_found_counts_mistakes_in_the_order(script: Callable[[str], ModuleType]) -> None:
     teaching = script("machine-teaching")
     wrong = np.array([False, True, False, True])
     assert teaching.found(np.array([0.1, 0.9, 0.2, 0.8]), wrong, 0).tolist() == [0, 1, 2, 2, 2]
