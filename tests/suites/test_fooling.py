@@ -19,9 +19,10 @@ from benchbench.models.zoo import zoo_network
 from benchbench.results.suite_answer import SuiteAnswer
 from benchbench.suites.manipulation.counterfactuals import Counterfactual, answers
 from benchbench.suites.manipulation.fooling_answer import KEEPS
-from benchbench.suites.manipulation.masked_truth import CHANCE, Reference, precision, reference
+from benchbench.suites.manipulation.masked_truth import CHANCE, Reference, reference
 from benchbench.suites.manipulation.retained import NOTHING, UNSURE, retained_row
 from benchbench.suites.manipulation.usage import ObjectUse, warnings_of
+from benchbench.suites.mask_precision import average_precision
 
 from ..metrics.plain_maps import pxap
 from ..networks import Pooled, seeded
@@ -163,8 +164,8 @@ def test_the_precision_of_a_map_is_that_of_all_its_values() -> None:
     height, mask = torch.rand(8, 8, generator=draw), torch.rand(8, 8, generator=draw) > 0.7
     levels = np.unique(np.append(height.numpy(), 0.0))
     wanted = pxap(height.numpy().astype(float), mask.numpy(), levels)
-    assert precision(height, mask) == pytest.approx(wanted, abs=1e-6)
-    assert precision(torch.zeros(8, 8), mask) == pytest.approx(float(mask.float().mean()))
+    assert average_precision(height, mask) == pytest.approx(wanted, abs=1e-6)
+    assert average_precision(torch.zeros(8, 8), mask) == pytest.approx(float(mask.float().mean()))
 
 
 def pair(name: str, mask: torch.Tensor) -> Counterfactual:

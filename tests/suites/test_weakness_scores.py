@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from benchbench.errors import BenchError
+from benchbench.suites.mask_precision import average_precision
 from benchbench.suites.shown_names import ShownNames
 from benchbench.suites.verdict_rows import absent_row, exact_row
 from benchbench.suites.weaknesses import WEAKNESSES
@@ -23,7 +24,7 @@ from benchbench.suites.weaknesses.findings import WeaknessVerdicts, findings, se
 from benchbench.suites.weaknesses.questions import INSTANCES, PLANTED, QUESTIONS
 from benchbench.suites.weaknesses.saturation import SaturatingHead, log_odds, saturating
 from benchbench.suites.weaknesses.scenes import ShownScene, scenes
-from benchbench.suites.weaknesses.scores import average_precision, balance, localisation, selection
+from benchbench.suites.weaknesses.scores import balance, localisation, selection
 from benchbench.suites.weaknesses.tables import repairs_table
 from benchbench.types import Preprocess, Sample
 

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from ...maps.normalise import saliency
-from ...metrics.localisation import pxap
 from ...results.record import Record
 from ...results.schema import FloatArray
 from ...study.spec import MethodChoice
-from ...types import INPUT, Seen
+from ...types import INPUT
+from ..mask_precision import average_precision
 from ..run_maps import run_maps
 from .counterfactuals import Counterfactual
 
@@ -52,14 +52,7 @@ def precisions(shown: Mapping[str, Tensor], pairs: Iterable[Counterfactual]) -> 
         shown: by sample, maps (H, W) as ``heights`` makes them.
         pairs: the samples with their masks.
     """
-    return {pair.sample: precision(shown[pair.sample], pair.mask) for pair in pairs if pair.sample in shown}
-
-
-def precision(height: Tensor, mask: Tensor) -> float:
-    """The average precision of one map (H, W) for a mask (H, W); a constant map scores the mask's share."""
-    none = torch.zeros(1, 0)
-    seen = Seen(none, none, none.bool(), torch.zeros(1), torch.zeros(1), map=height[None], mask=mask[None])
-    return float(torch.as_tensor(pxap(seen, levels=0).value)[0])
+    return {pair.sample: average_precision(shown[pair.sample], pair.mask) for pair in pairs if pair.sample in shown}
 
 
 def share_in(shown: Mapping[str, Tensor], regions: Mapping[str, Tensor]) -> Scores:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...engine.setup import ModelPlan
 from .counterfactuals import Counterfactual
-from .masked_truth import Scores, precision, precisions
+from .masked_truth import Scores, precisions
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +71,4 @@ class TrojanPlace:
     def without(self, label: str) -> Scores:
         """How well the maps without the trigger show its place."""
         clean = self.shown[label].clean
-        return {
-            pair.sample: precision(clean[pair.sample], pair.mask) for pair in self.attack.units if pair.sample in clean
-        }
+        return precisions(clean, self.attack.units)

@@ -6,9 +6,9 @@ of a map that knows nothing is a little above 0.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
+from ..mask_precision import average_precision
 from .scenes import ShownScene
 
 
@@ -50,15 +50,3 @@ def localisation(saliency_map: Tensor, scene: ShownScene) -> float | None:
         return None
     area = float(scene.mask.double().mean())
     return max((average_precision(saliency_map, scene.mask) - area) / (1 - area), 0.0)
-
-
-def average_precision(saliency_map: Tensor, mask: Tensor) -> float:
-    """Of the map as a classifier of the mask's pixels, with every distinct value as a threshold (PxAP, ``exact``).
-
-    Choe et al. 2020, arXiv:2001.07437. A constant map has the mask's share of the image.
-    """
-    falling, order = saliency_map.flatten().sort(descending=True)
-    on = mask.flatten()[order]
-    shown = len(falling) - torch.searchsorted(falling.flip(0).contiguous(), falling)  # pixels as high or higher
-    precision = on.long().cumsum(0)[shown - 1].double() / shown
-    return float((on * precision).sum() / on.sum())
