@@ -156,6 +156,17 @@ def test_paper_shows_everything(heard: Heard) -> None:
     assert tab.locator("section[aria-labelledby=leaderboard] table.board >> nth=0 >> thead th:visible").count() == 3
     assert not tab.locator("#selector").is_visible()
     assert tab.locator(".save:visible").count() == 0
+    colour = "cell => getComputedStyle(cell).printColorAdjust"
+    assert tab.locator(".heat tbody td >> nth=0").evaluate(colour) == "exact"  # else the heat map is white on paper
+
+
+def test_no_name_is_broken_inside_a_word(heard: Heard) -> None:
+    lines = """name => { const range = document.createRange(); range.selectNodeContents(name);
+        return new Set([...range.getClientRects()].map(box => Math.round(box.bottom))).size; }"""
+    names = heard.tab.locator("table.board th[scope=row]:visible")
+    words = {names.nth(i).inner_text(): names.nth(i).evaluate(lines) for i in range(names.count())}
+    assert {name: count for name, count in words.items() if name.isalpha() and count > 1} == {}
+    assert any(name.isalpha() and len(name) > 7 for name in words)
 
 
 def test_hostile_names_are_only_text(browser: Any, hostile_page: Path, hostile: Record) -> None:
