@@ -7,12 +7,13 @@ import inspect
 import json
 import sys
 import sysconfig
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
+_PLUGIN_ROOMS = ("methods", "metrics")
 _LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
@@ -53,13 +54,27 @@ def _of_code(code: CodeType) -> bytes:
 
 
 def _users_modules(function: Callable[..., Any]) -> Iterator[Path]:
-    """Files of modules that the function's module names and that are neither a library's nor benchbench's."""
-    files = {_file_of(value) for value in getattr(function, "__globals__", {}).values()}
-    files -= {None, _resolved(function.__code__.co_filename)}
-    package_folder = Path(__file__).parent
-    for path in files:
-        if path and path.is_file() and not is_library(path) and package_folder not in path.parents:
-            yield path
+    """Files of the modules that the function's module names, that these name, and so on.
+
+    Of benchbench only the helpers of its methods and metrics are among them, installed or not: the rest of it is in
+    the engine's digest. No file of another library is.
+    """
+    seen, unread = {_resolved(function.__code__.co_filename)}, [getattr(function, "__globals__", {})]
+    while unread:
+        for value in list(unread.pop().values()):
+            path, names = _origin_of(value)
+            if path is not None and path not in seen:
+                seen.add(path)
+                if path.is_file() and _counts(path):
+                    unread.append(names)
+                    yield path
+
+
+def _counts(path: Path) -> bool:
+    package = Path(__file__).parent
+    if any((package / room).resolve() in path.parents for room in _PLUGIN_ROOMS):
+        return True
+    return not is_library(path) and package.resolve() not in path.parents
 
 
 def is_library(path: Path) -> bool:
@@ -67,20 +82,25 @@ def is_library(path: Path) -> bool:
     return str(path).startswith(_LIBRARIES)
 
 
-def _file_of(value: Any) -> Path | None:
-    """The file of a module, or of the module that something comes from: two folders may each have a helper.py."""
-    if isinstance(value, ModuleType):
-        return _resolved(getattr(value, "__file__", None))
+def _origin_of(value: Any) -> tuple[Path | None, Mapping[str, Any]]:
+    """The file and the names of a module, or of the module that something comes from.
+
+    Not by the module's name where that can be helped: two folders may each have a helper.py.
+    """
     if inspect.isfunction(value):
-        return _resolved(inspect.unwrap(value).__code__.co_filename)
+        plain = inspect.unwrap(value)
+        written = plain if inspect.isfunction(plain) else value  # a wrapper of C code is where it was written
+        return _resolved(written.__code__.co_filename), written.__globals__
     for each in vars(value).values() if isinstance(value, type) else ():
         if inspect.isfunction(each) and each.__module__ == value.__module__:
-            file = Path(each.__code__.co_filename)
-            if file.is_file():  # a function that dataclass wrote has none
-                return file.resolve()
-    return _resolved(getattr(sys.modules.get(str(getattr(value, "__module__", None))), "__file__", None))
+            file = _resolved(each.__code__.co_filename)
+            if file is not None and file.is_file():  # a function that dataclass wrote has none
+                return file, each.__globals__
+    module = value if isinstance(value, ModuleType) else sys.modules.get(str(getattr(value, "__module__", None)))
+    return _resolved(getattr(module, "__file__", None)), {} if module is None else vars(module)
 
 
+@cache
 def _resolved(file: str | None) -> Path | None:
     return Path(file).resolve() if file else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.metadata
 import sys
@@ -12,6 +13,7 @@ from typing import Any, Literal
 import pytest
 from torch import Tensor
 
+from benchbench import digests
 from benchbench.digests import source_digest
 from benchbench.errors import BenchError, folded, nearest
 from benchbench.registry import DATASETS, METHODS, METRICS, MODELS, Registry, load_file, method
@@ -181,15 +183,45 @@ def test_a_user_s_file_registers_once(tmp_path: Path, spare: str) -> None:
 
 def test_a_helper_that_a_plugin_imports_is_part_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(tmp_path)
-    digests = []
+    seen = []
     for body in ("return 1", "return 2"):
         (tmp_path / "its_helper.py").write_text(f"def help():\n    {body}\n")
         (tmp_path / "its_plugin.py").write_text("from its_helper import help\ndef plugin():\n    return help()\n")
         for name in ("its_helper", "its_plugin"):
             sys.modules.pop(name, None)
         importlib.invalidate_caches()
-        digests.append(source_digest(importlib.import_module("its_plugin").plugin))
-    assert digests[0] != digests[1]
+        seen.append(source_digest(importlib.import_module("its_plugin").plugin))
+    assert seen[0] != seen[1]
+
+
+def test_so_is_what_the_helper_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "far_helper.py").write_text("import far_plugin\nSIZE = 1\n")  # a circle
+    (tmp_path / "near_helper.py").write_text("import far_helper\ndef size():\n    return far_helper.SIZE\n")
+    (tmp_path / "far_plugin.py").write_text("from near_helper import size\ndef plugin():\n    return size()\n")
+    importlib.invalidate_caches()
+    plugin = importlib.import_module("far_plugin").plugin
+    before = source_digest(plugin)
+    (tmp_path / "far_helper.py").write_text("SIZE = 2\n")
+    assert source_digest(plugin) != before
+
+
+def test_a_wrapper_of_c_code_has_a_file_too() -> None:
+    @functools.wraps(len)
+    def wrapped(values: list[int]) -> int:
+        return len(values)
+
+    path, names = digests._origin_of(wrapped)
+    assert path == Path(__file__).resolve()
+    assert names is globals()
+
+
+def test_helpers_of_the_package_count_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise a folder would keep scores of the helper that an upgrade replaced."""
+    function = METRICS["pointing_game"].function
+    here = {path.name for path in digests._users_modules(function)}
+    monkeypatch.setattr(digests, "_LIBRARIES", (str(Path(digests.__file__).resolve().parents[1]),))
+    assert {path.name for path in digests._users_modules(function)} == here == {"_regions.py", "_correlation.py"}
 
 
 def test_code_without_a_file_is_told_apart() -> None:
@@ -272,11 +304,11 @@ def test_a_file_imports_what_stands_beside_it(tmp_path: Path) -> None:
     assert (module.build()[0], other.build()[0]) == ("first", "second")
     assert [calling(each.late) for each in (module, other, module, other)] == ["first", "second", "first", "second"]
     assert sys.path == path
-    digests = {source_digest(each.build) for each in (module, other)}
-    assert len(digests) == 2, "what a function imports is part of it, whichever folder it is in"
+    known = {source_digest(each.build) for each in (module, other)}
+    assert len(known) == 2, "what a function imports is part of it, whichever folder it is in"
     (tmp_path / "second" / "helper.py").write_text("name = 3\n")
-    assert source_digest(module.build) in digests
-    assert source_digest(other.build) not in digests
+    assert source_digest(module.build) in known
+    assert source_digest(other.build) not in known
 
 
 def test_a_file_does_not_find_another_s_sibling(tmp_path: Path) -> None:
