@@ -220,7 +220,8 @@ def test_helpers_of_the_package_count_where_it_is_installed(monkeypatch: pytest.
     """Otherwise a folder would keep scores of the helper that an upgrade replaced."""
     function = METRICS["pointing_game"].function
     here = {path.name for path in digests._users_modules(function)}
-    monkeypatch.setattr(digests, "_LIBRARIES", (str(Path(digests.__file__).resolve().parents[1]),))
+    installed = str(Path(digests.__file__).resolve().parents[1])
+    monkeypatch.setattr(digests, "_LIBRARIES", (*digests._LIBRARIES, installed))
     assert {path.name for path in digests._users_modules(function)} == here == {"_regions.py", "_correlation.py"}
 
 
