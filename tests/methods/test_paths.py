@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-import saliency.core as pair
 import torch
-from saliency.core import guided_ig
 from saliency.core import xrai as pair_xrai
 from torch import Tensor, nn
 
 from ..helpers import layer_of, map_of
 from ..networks import Pooled, seeded
 from .loops import Array, array, close
+from .peers import pair_saliency
 from .test_pixels import Swish, attributed
 
 
@@ -27,34 +25,17 @@ def pictures(images: Tensor) -> Tensor:
     return pictures
 
 
-def answers(network: nn.Module, target: int) -> Callable[..., dict[str, Any]]:
-    """What the peer calls: from pictures (N, H, W, 3) to their gradients."""
-
-    def call(values: Any, call_model_args: Any = None, expected_keys: Any = None) -> dict[str, Any]:
-        inputs = torch.as_tensor(np.asarray(values), dtype=torch.float32).permute(0, 3, 1, 2).requires_grad_()
-        (gradients,) = torch.autograd.grad(network(inputs)[:, target].sum(), inputs)
-        return {pair.INPUT_OUTPUT_GRADIENTS: gradients.permute(0, 2, 3, 1).double().numpy()}
-
-    return call
-
-
-def peer(kind: type, network: nn.Module, pictures: Tensor, **params: Any) -> Array:
+def peer(name: str, network: nn.Module, pictures: Tensor, **params: Any) -> Array:
     """(B, H, W): the peer's attribution of the most likely class, summed over channels."""
-    targets = network(pictures).argmax(1).tolist()
-    values = array(pictures.permute(0, 2, 3, 1))
-    maps = [kind().GetMask(v, answers(network, t), **params) for v, t in zip(values, targets, strict=True)]
-    return np.stack(maps).sum(3)
+    targets = [int(t) for t in network(pictures).argmax(1)]
+    return array(pair_saliency(name, **params)(network, "", pictures, targets))
 
 
 @pytest.mark.parametrize("build", [Swish, Pooled])
 @pytest.mark.parametrize(("steps", "fraction", "distance"), [(12, 0.25, 0.02), (6, 0.1, 0.3), (5, 0.5, 1.0)])
-def test_guided_ig(
-    steps: int, fraction: float, distance: float, build: type[nn.Module], pictures: Tensor, monkeypatch: Any
-) -> None:
-    quantile = np.quantile  # numpy 2.4 has no longer the argument's name that the peer uses
-    monkeypatch.setattr(guided_ig.np, "quantile", lambda a, q, interpolation: quantile(a, q, method=interpolation))
+def test_guided_ig(steps: int, fraction: float, distance: float, build: type[nn.Module], pictures: Tensor) -> None:
     network = seeded(build)
-    expected = peer(pair.GuidedIG, network, pictures, x_steps=steps, fraction=fraction, max_dist=distance)
+    expected = peer("GuidedIG", network, pictures, x_steps=steps, fraction=fraction, max_dist=distance)
     params: dict[str, Any] = {"steps": steps, "fraction": fraction, "distance": distance}
     close(map_of("guidedig", network, pictures, "", sign="signed", **params), expected)
     close(map_of("guidedig", network, pictures, "", **params), np.maximum(expected, 0))
@@ -85,7 +66,7 @@ def change(network: nn.Module, pictures: Tensor) -> Tensor:
 @pytest.mark.parametrize(("steps", "sigma"), [(8, 50.0), (5, 3.0)])
 def test_blur_ig(steps: int, sigma: float, pictures: Tensor) -> None:
     network = seeded(Swish)
-    expected = peer(pair.BlurIG, network, pictures, steps=steps, max_sigma=sigma)
+    expected = peer("BlurIG", network, pictures, steps=steps, max_sigma=sigma)
     close(map_of("blurig", network, pictures, "", steps=steps, sigma=sigma, sign="signed"), expected)
 
 
@@ -148,7 +129,7 @@ def test_xrai(pictures: Tensor, monkeypatch: Any) -> None:
     for actual, value, base in zip(
         map_of("xrai", network, pictures, "", steps=4, side=64), values, attributions, strict=True
     ):
-        expected = pair.XRAI().GetMask(value, None, base_attribution=base)
+        expected = pair_xrai.XRAI().GetMask(value, None, base_attribution=base)
         assert len(np.unique(expected)) > 3
         close(actual, expected)
 
