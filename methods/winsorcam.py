@@ -16,6 +16,7 @@ from benchbench.types import Layer
 from ..maps.normalise import minmax
 
 _LEAST = 0.1  # the weight of the least important layer with a positive importance
+_ROUNDING = 1e-5  # of the gradient's mean size: a mean below it is zero, as before a norm over channels
 
 
 @method(
@@ -23,8 +24,9 @@ _LEAST = 0.1  # the weight of the least important layer with a positive importan
     title="Winsor-CAM",
     needs=("input", "modules"),
     paper="arXiv:2507.10846",
-    fails="A layer whose mean gradient is not positive is left out, though its map may be right. Early layers answer "
-    "to edges and texture, and a low percentile weighs them like the last.",
+    fails="A layer whose mean gradient is not positive is left out, though its map may be right; before a norm over "
+    "channels the mean is zero, and on a vision transformer the map is constant. Early layers answer to edges and "
+    "texture, and a low percentile weighs them like the last.",
 )
 def winsorcam(
     layer: Layer,
@@ -39,7 +41,7 @@ def winsorcam(
     to the finest layer's size, then to the image's. The parameters are those of the authors' example.
     """
     activations, gradients = _convolutions(layer)
-    importance = torch.stack([relu(g.mean((1, 2, 3))) for g in gradients], 1)
+    importance = torch.stack([_importance(g) for g in gradients], 1)
     weights = torch.stack([_winsorised(row, percentile / 100) for row in importance])
     maps = [
         minmax(relu((g.mean((2, 3), keepdim=True) * a).sum(1))) for a, g in zip(activations, gradients, strict=True)
@@ -73,6 +75,12 @@ def _convolutions(layer: Layer) -> tuple[list[Tensor], list[Tensor]]:
     gradients = torch.autograd.grad(chosen, outputs, allow_unused=True)
     used = [(a.detach(), g) for a, g in zip(outputs, gradients, strict=True) if g is not None]
     return [a for a, _ in used], [g for _, g in used]
+
+
+def _importance(gradient: Tensor) -> Tensor:
+    """(B,): the positive part of the mean, 0 where it is rounding."""
+    mean, size = gradient.mean((1, 2, 3)), gradient.abs().mean((1, 2, 3))
+    return torch.where(mean > _ROUNDING * size, mean, 0)
 
 
 def _winsorised(importance: Tensor, share: float) -> Tensor:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from benchbench.errors import NotApplicable
 
 from ..helpers import map_of
-from ..networks import seeded
+from ..networks import Vit, seeded
 from .loops import Array, array, case_of, close, grown, unit
 from .test_oracles import classes_of, examples, network_of, not_in_place
 
@@ -135,19 +135,20 @@ def test_winsorcam_needs_convolutions(images: Tensor) -> None:
         map_of("winsorcam", network, images[:1], "")
 
 
+def test_winsorcam_takes_no_rounding_for_importance(images: Tensor) -> None:
+    """Before a layer norm over channels the gradient's mean is zero, and what floats give is not ranked."""
+    assert not map_of("winsorcam", seeded(Vit), images, "").any()
+
+
 @pytest.mark.parametrize("of", ["cam", "gradcam"])
-def test_wrappers_take_any_method(of: str, images: Tensor) -> None:
+@pytest.mark.parametrize(
+    ("name", "params", "size"), [("lowpass", {"sigma": 3}, (12, 16)), ("sess", {"scales": 2}, (48, 64))]
+)
+def test_wrappers_take_any_method(
+    name: str, params: dict[str, Any], size: tuple[int, int], of: str, images: Tensor
+) -> None:
     """Of a method at a layer the low-pass has the layer's cells, and SESS the image's pixels."""
     case = case_of("pooled")
-    sizes: dict[str, Any] = {"lowpass": (12, 16), "sess": (48, 64)}
-    for name, size in sizes.items():
-        maps = map_of(
-            name,
-            case.network,
-            case.of(images),
-            case.layer,
-            of=of,
-            **({"scales": 2} if name == "sess" else {"sigma": 3}),
-        )
-        assert tuple(maps.shape[1:]) == size
-        assert (maps.amax((1, 2)) > maps.amin((1, 2))).all()
+    maps = map_of(name, case.network, case.of(images), case.layer, of=of, **params)
+    assert tuple(maps.shape[1:]) == size
+    assert (maps.amax((1, 2)) > maps.amin((1, 2))).all()
