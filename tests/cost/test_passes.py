@@ -24,6 +24,13 @@ FEW: dict[str, dict[str, Any]] = {
     "sscam": {"samples": 2},
     "opticam": {"steps": 3},
     "smoothgrad": {"samples": 3},
+    "squaregrad": {"samples": 3},
+    "vargrad": {"samples": 3},
+    "guidedig": {"steps": 3},
+    "blurig": {"steps": 3},
+    "idg": {"steps": 3},
+    "xrai": {"steps": 2, "side": 32},
+    "sess": {"scales": 2},
     "occlusion": {"window": 32, "stride": 32},
 }
 # D-RISE runs a detector, which has no last linear layer: tests/methods/test_drise.py counts its passes

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .peers import Peer, captum_layer_gradcam, captum_pixels, grad_cam, torch_cam
+from .peers import Peer, captum_layer_gradcam, captum_pixels, grad_cam, grad_cam_sess, pair_saliency, torch_cam
 from .test_oracles import NETWORKS, classes_of, examples, not_in_place, ours
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "conformance.md"
@@ -28,6 +28,7 @@ FEW = (("mobilenet_v3_large", "features.3"),)
 SIGNED = {"sign": "signed"}
 PGC, TORCHCAM = {"variant": "pytorch-grad-cam"}, {"variant": "torchcam"}
 MIDDLE = {"n_steps": 8, "method": "riemann_middle"}
+PEERS = ("grad-cam", "torchcam", "captum", "saliency")
 SQUARES, WINDOWS = {"window": 32, "stride": 32}, {"sliding_window_shapes": (3, 32, 32), "strides": (3, 32, 32)}
 
 
@@ -62,6 +63,11 @@ def _torchcam(method: str, kind: str, **more: Any) -> Row:
     return Row(method, f"torch-cam {kind}", torch_cam(kind), **more)
 
 
+def _pair(method: str, kind: str, named: Mapping[str, Any], **params: Any) -> Row:
+    compute = pair_saliency(kind, **named)
+    return Row(method, f"saliency {kind}", compute, PIXELS[:2], {**SIGNED, **params}, bound=1e-2)
+
+
 def _captum(method: str, kind: str, reduce: str = "sum", places: Any = PIXELS, named: Any = None, **more: Any) -> Row:
     return Row(method, f"captum {kind}", captum_pixels(kind, reduce, **(named or {})), places, **more)
 
@@ -94,6 +100,9 @@ ROWS = (
     _captum("integratedgradients", "IntegratedGradients", params={**SIGNED, "steps": 8}, named=MIDDLE, bound=1e-2),
     _captum("guidedbackprop", "GuidedBackprop", "largest", places=PIXELS[1:2]),
     _captum("lrp", "LRP", places=PIXELS[1:2], params=SIGNED, named={"double": True}, bound=1e-3),
+    Row("sess", "pytorch-grad-cam SESS", grad_cam_sess(2), PLAIN, {"scales": 2}),
+    _pair("guidedig", "GuidedIG", {"x_steps": 8}, steps=8),
+    _pair("blurig", "BlurIG", {"steps": 8}, steps=8),
     _captum("occlusion", "Occlusion", places=PIXELS[:2], params={**SIGNED, **SQUARES}, named=WINDOWS),
 )
 
@@ -131,7 +140,7 @@ def cells(row: Row, network: str, layer: str) -> list[str]:
 
 def page() -> str:
     """The page's text."""
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("grad-cam", "torchcam", "captum"))
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PEERS)
     introduction = (
         "Which methods give another library's maps, and which do not, and why: the largest difference of two maps in "
         "0 .. 1, at the images' size, on two images and torchvision's networks made narrow (an eighth of the channels, "

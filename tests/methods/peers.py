@@ -7,9 +7,12 @@ import warnings
 from collections.abc import Callable
 from contextlib import redirect_stderr
 from typing import Any, TypeAlias
+from unittest import mock
 
 import captum.attr
+import numpy as np
 import pytorch_grad_cam
+import saliency.core
 import torch
 import torchcam.methods
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
@@ -41,6 +44,44 @@ def torch_cam(name: str, **named: Any) -> Peer:
         return maps
 
     return maps_of
+
+
+def grad_cam_sess(scales: int) -> Peer:
+    """pytorch-grad-cam's SESS of Grad-CAM: min-max normalised, at the image's size."""
+
+    def maps_of(network: nn.Module, layer: str, images: Tensor, classes: list[int]) -> Tensor:
+        enhanced = pytorch_grad_cam.SESS(network, [network.get_submodule(layer)], num_scales=scales)
+        return torch.from_numpy(enhanced(images, [ClassifierOutputTarget(c) for c in classes]))
+
+    return maps_of
+
+
+def pair_saliency(name: str, **named: Any) -> Peer:
+    """PAIR's saliency at the input, summed over channels: one image at a time, in float64."""
+
+    def maps_of(network: nn.Module, _layer: str, images: Tensor, classes: list[int]) -> Tensor:
+        kind, quantile = getattr(saliency.core, name)(), np.quantile
+
+        def old_quantile(a: Any, q: float, interpolation: str) -> Any:  # numpy 2.4 knows the argument as method
+            return quantile(a, q, method=interpolation)  # type: ignore[call-overload]
+
+        values = images.permute(0, 2, 3, 1).double().numpy()
+        with mock.patch("numpy.quantile", old_quantile):
+            maps = [kind.GetMask(v, _slopes(network, c), **named) for v, c in zip(values, classes, strict=True)]
+        return torch.from_numpy(np.stack(maps).sum(3))
+
+    return maps_of
+
+
+def _slopes(network: nn.Module, target: int) -> Callable[..., dict[str, Any]]:
+    """What PAIR's saliency calls: from pictures (N, H, W, 3) to the gradients of the target's logit."""
+
+    def call(values: Any, **_named: Any) -> dict[str, Any]:
+        inputs = torch.as_tensor(np.asarray(values), dtype=torch.float32).permute(0, 3, 1, 2).requires_grad_()
+        (gradients,) = torch.autograd.grad(network(inputs)[:, target].sum(), inputs)
+        return {saliency.core.INPUT_OUTPUT_GRADIENTS: gradients.permute(0, 2, 3, 1).double().numpy()}
+
+    return call
 
 
 def captum_layer_gradcam(network: nn.Module, layer: str, images: Tensor, classes: list[int]) -> Tensor:

@@ -20,7 +20,18 @@ NAMES = [
     name for name in METHODS.names() if "dataset" not in METHODS[name].needs
 ]  # these: tests/engine/test_dataset_maps.py
 # Methods whose defaults ask for thousands of passes are tried with fewer; each still has every step of its own.
-FEW: dict[str, dict[str, Any]] = {"rise": {"masks": 40}, "drise": {"masks": 20}, "sscam": {"samples": 3}}
+FEW: dict[str, dict[str, Any]] = {
+    "rise": {"masks": 40},
+    "drise": {"masks": 20},
+    "sscam": {"samples": 3},
+    "squaregrad": {"samples": 3},
+    "vargrad": {"samples": 3},
+    "guidedig": {"steps": 4},
+    "blurig": {"steps": 4, "sigma": 4},
+    "idg": {"steps": 4},
+    "xrai": {"steps": 2, "side": 32},
+    "sess": {"scales": 2},
+}
 CONSTANT = {"uniform"}
 # opticam: Adam divides by the gradient's size, which amplifies rounding. groupcam: its weights are differences of
 # probabilities that hardly differ on the small network.

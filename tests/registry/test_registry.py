@@ -88,6 +88,10 @@ PEERS = {
     "inputxgradient": ["InputXGradient"],
     "guidedgradcam": ["GuidedGradCam"],
     "deeplift": ["DeepLift"],
+    "guidedig": ["GuidedIG", "Guided IG"],
+    "blurig": ["BlurIG"],
+    "xrai": ["XRAI"],
+    "winsorcam": ["Winsor-CAM"],
     "cam": ["CAM"],
     "attention-rollout": ["AttentionRollout"],
 }
