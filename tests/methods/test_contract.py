@@ -20,7 +20,16 @@ NAMES = [
     name for name in METHODS.names() if "dataset" not in METHODS[name].needs
 ]  # these: tests/engine/test_dataset_maps.py
 # Methods whose defaults ask for thousands of passes are tried with fewer; each still has every step of its own.
-FEW: dict[str, dict[str, Any]] = {"rise": {"masks": 40}, "drise": {"masks": 20}, "sscam": {"samples": 3}}
+FEW: dict[str, dict[str, Any]] = {
+    "rise": {"masks": 40},
+    "drise": {"masks": 20},
+    "sscam": {"samples": 3},
+    "lime": {"segments": 9, "samples": 40},
+    "kernelshap": {"segments": 9, "samples": 40},
+    "sobol": {"cells": 3, "designs": 8},
+    "hsic": {"cells": 3, "designs": 40},
+    "ceiling": {"segments": 9},
+}
 CONSTANT = {"uniform"}
 # opticam: Adam divides by the gradient's size, which amplifies rounding. groupcam: its weights are differences of
 # probabilities that hardly differ on the small network.
