@@ -1,4 +1,4 @@
-"""What stands where a method hides a part of an image: the fills of the metrics that a network's input alone defines."""
+"""What stands where a method hides a part of an image: those fills of the metrics that the input alone defines."""
 
 from __future__ import annotations
 

@@ -23,8 +23,8 @@ Bandwidth: TypeAlias = Literal["score", "difference"]
     title="HSIC",
     needs=("input", "scores"),
     paper="arXiv:2206.06219",
-    fails="A cell that speaks against the class moves the score as one that speaks for it, and both are bright. A kernel "
-    "much wider than the scores differ sees their variance alone.",
+    fails="A cell that speaks against the class moves the score as one that speaks for it, and both are bright. A "
+    "kernel much wider than the scores differ sees their variance alone.",
 )
 def hsic(
     layer: Layer,

@@ -26,8 +26,8 @@ _MOST_LISTED = 16  # more superpixels than this have too many coalitions to be l
     title="KernelSHAP",
     needs=("input", "scores"),
     paper="arXiv:1705.07874",
-    fails="A superpixel is valued among pictures that are mostly fill, which the network has never seen, and the values "
-    "change with the fill. With few samples for many superpixels the values are noise.",
+    fails="A superpixel is valued among pictures that are mostly fill, which the network has never seen, and the "
+    "values change with the fill. With few samples for many superpixels the values are noise.",
 )
 def kernelshap(
     layer: Layer,
@@ -73,7 +73,7 @@ def listed(count: int) -> tuple[Tensor, Array]:
 
 
 def _drawn(sizes: Tensor, draws: Tensor, samples: int) -> Tensor:
-    """(samples, M): coalitions by the kernel's weights, from draws (pairs,) and (pairs, M); each with its complement."""
+    """(samples, M): coalitions by the kernel's weights, each with its complement, from draws (pairs,), (pairs, M)."""
     count = draws.shape[1]
     k = np.arange(1, count)
     chance = np.cumsum(1 / (k * (count - k)))

@@ -6,14 +6,13 @@ import math
 import warnings
 from collections.abc import Iterator
 from itertools import combinations
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from captum.attr import KernelShap, LimeBase
 from captum._utils.models.linear_model import SkLearnRidge
+from captum.attr import KernelShap, LimeBase
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
