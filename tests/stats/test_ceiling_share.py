@@ -120,8 +120,7 @@ def test_the_ends_are_read_from_run_json() -> None:
 
 
 def test_what_has_no_scale_has_no_share() -> None:
-    """A metric that run.json does not describe; and a cost, which has no images."""
-    table = ceiling_shares(
-        results({"a": [0.5], "random": [0.2], "top": [0.9]}, "other"), {("x", "y"): Scale(True)}, ENDS
-    )
-    assert table.empty
+    """A metric that run.json does not describe."""
+    rows = results({"a": [0.5], "random": [0.2], "top": [0.9]})
+    assert ceiling_shares(rows, {("x", "y"): Scale(True)}, ENDS).empty
+    assert not ceiling_shares(rows, {("score", "plain"): Scale(True)}, ENDS).empty
