@@ -1,7 +1,7 @@
 """A ceiling: how high a map that is made for insertion comes in it.
 
-Chen, Zhang, Liang, Li and Cao 2024, arXiv:2402.09164, add regions greedily too, by a submodular function of four scores;
-here the target's score alone decides.
+Chen, Zhang, Liang, Li and Cao 2024, arXiv:2402.09164, add regions greedily too, by a submodular function of four
+scores; here the target's score alone decides.
 """
 
 from __future__ import annotations

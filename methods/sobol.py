@@ -48,7 +48,8 @@ def design(count: int, designs: int) -> Tensor:
     from scipy.stats import qmc  # a second to import, and few studies need it
 
     sequence = qmc.Sobol(2 * count, scramble=False).random_base2((designs - 1).bit_length())[:designs]
-    first, second = torch.from_numpy(sequence).split(count, 1)
+    points = torch.from_numpy(sequence)
+    first, second = points[:, :count], points[:, count:]
     exchanged = first.repeat(count, 1, 1)
     cell = torch.arange(count)
     exchanged[cell, :, cell] = second.T

@@ -86,7 +86,7 @@ def _rows(contest: Scores, ends: ScaleEnds, seed: int) -> Iterator[tuple[object,
     ceiling = max(present, key=lambda name: _mean(oriented[:, column[name]]))
     for method, place in column.items():
         three = oriented[:, [place, column[ends.floor], column[ceiling]]]
-        complete = ~np.isnan(three).any(1)
+        complete = np.asarray(~np.isnan(three).any(1))
         belongs = [name for name, there in zip(contest.belongs, complete, strict=True) if there]
         share = _share(by_unit(three[complete], numbered(belongs)), contest.scale.floor, seed)
         if share is not None:

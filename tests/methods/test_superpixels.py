@@ -151,7 +151,7 @@ def test_with_all_coalitions_kernelshap_is_exact(fill: str) -> None:
 @given(st.integers(1, 6), st.integers(0, 2**32 - 1))
 def test_the_regression_of_any_game_gives_its_shapley_values(count: int, seed: int) -> None:
     game = np.random.default_rng(seed).normal(size=2**count)
-    numbered = {frozenset(np.flatnonzero([c >> k & 1 for k in range(count)])): game[c] for c in range(2**count)}
+    numbered = {frozenset(k for k in range(count) if c >> k & 1): game[c] for c in range(2**count)}
     rows, weights = listed(count)
     scores = np.array([numbered[frozenset(row.nonzero()[:, 0].tolist())] for row in rows])
     whole, empty = numbered[frozenset(range(count))], numbered[frozenset()]
