@@ -57,6 +57,12 @@ class Superpixels:
         """Of the image that has the most superpixels."""
         return max(self.counts)
 
+    @property
+    def sizes(self) -> Tensor:
+        """(B, most): pixels; 0 beyond an image's last superpixel."""
+        flat = self.labels.flatten(1)
+        return torch.zeros(len(flat), self.most, device=flat.device).scatter_add(1, flat, torch.ones_like(flat).float())
+
     def picture(self, image: Tensor, kept: Tensor) -> Tensor:
         """(m, C, H, W): the ``image`` (m,) of each row with those superpixels that are ``kept`` (m, most), bool."""
         labels = self.labels[image]

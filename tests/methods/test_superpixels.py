@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator
-from itertools import combinations
+from collections.abc import Iterator, Sequence
+from itertools import combinations, permutations
 from typing import Any
 
 import numpy as np
@@ -232,7 +232,7 @@ def test_an_image_s_map_does_not_depend_on_images_with_other_counts(name: str) -
 
 
 def by_hand(network: nn.Module, image: Tensor, fill: str) -> list[int]:
-    """Tiles in the order in which each raises the target's probability most."""
+    """Tiles, all of one size, in the order in which each raises the target's probability most."""
     order: list[int] = []
     while len(order) < 6:
         gains = {
@@ -251,6 +251,35 @@ def test_the_ceiling_adds_what_raises_the_score_most(fill: str) -> None:
         assert values[b].argsort(descending=True).tolist() == order
         assert order != contributions(images, fill)[b].argsort(descending=True).tolist(), "pairs would not be needed"
     assert sorted(values[0].tolist()) == pytest.approx([k / 6 for k in range(1, 7)])
+
+
+def test_of_a_sum_the_ceiling_is_the_best_order_of_superpixels_of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All 120 orders of five strips: the area under the logit over the share of pixels that are put back."""
+    widths, gains = [3, 8, 2, 6, 5], torch.tensor([2.0, 3.0, -1.0, 4.0, -4.0])
+    strip = torch.repeat_interleave(torch.arange(5), torch.tensor(widths))
+
+    class OfStrips(nn.Module):
+        def forward(self, images: Tensor) -> Tensor:
+            shown = torch.stack([images[:, 0, :, strip == k].mean((1, 2)) for k in range(5)], 1)
+            z = (shown * gains).sum(1)
+            return torch.stack([z, torch.zeros_like(z)], 1)
+
+    images = torch.ones(1, 3, 4, 24)
+    parts = Superpixels(strip.expand(1, 4, -1), (5,), images, torch.zeros_like(images))
+    monkeypatch.setattr(Superpixels, "of", lambda *_: parts)
+    maps = map_of("ceiling", OfStrips(), images, "", torch.zeros(1, dtype=torch.long), answer="logit")
+    order = [int(strip[i]) for i in maps[0, 0].argsort(descending=True, stable=True).tolist()]
+
+    def area(sequence: Sequence[int]) -> float:
+        y, total = 0.0, 0.0
+        for k in sequence:
+            total += widths[k] * (y + float(gains[k]) / 2)
+            y += float(gains[k])
+        return total
+
+    areas = [area(sequence) for sequence in permutations(range(5))]
+    assert area(list(dict.fromkeys(order))) == pytest.approx(max(areas))
+    assert area(gains.argsort(descending=True).tolist()) < max(areas), "sizes would not matter"
 
 
 def test_equal_scores_go_by_number() -> None:
