@@ -12,6 +12,7 @@ import pandas as pd
 
 from ...results.record import Record
 from ...stats import CELL, CONTEST, fewest_for_pairs, standard_errors
+from .. import number_format
 from ..number_format import fixed
 from .board import Block, Board, Cell, Metric
 from .display_names import displayed
@@ -48,12 +49,15 @@ class Mark:
     share_high: float = math.nan
 
     @property
+    def share_short(self) -> str:
+        """``72 % of the ceiling``; empty without a share."""
+        return "" if math.isnan(self.share) else f"{fixed(100 * self.share, 0)} % of the ceiling"
+
+    @property
     def share_text(self) -> str:
-        """``72 % of the ceiling [65, 80]``; without the interval where there is none, and empty without a share."""
-        if math.isnan(self.share):
-            return ""
-        share, low, high = (fixed(100 * each, 0) for each in (self.share, self.share_low, self.share_high))
-        return f"{share} % of the ceiling" + ("" if math.isnan(self.share_low) else f" [{low}, {high}]")
+        """``72 % of the ceiling [65, 80]``; without the interval where there is none."""
+        interval = number_format.interval(100 * self.share_low, 100 * self.share_high, 0)
+        return " ".join(filter(None, [self.share_short, interval]))
 
 
 NONE = Mark()

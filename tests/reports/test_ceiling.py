@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from rich.console import Console
 from torch import Tensor, nn
 
 import benchbench as bb
+from benchbench.cli.listing import entry
+from benchbench.registry import METHODS as REGISTRY
 from benchbench.reports.html import document
 from benchbench.reports.leaderboard import summary
 from benchbench.reports.leaderboard.marks import Marked
 from benchbench.reports.leaderboard.selected import selected
 from benchbench.reports.leaderboard.selection import Selection
 from benchbench.reports.markdown import markdown_table
+from benchbench.reports.terminal.overview import Overview
 
 METHODS: list[str | dict[str, Any]] = [
     "gradcam",
@@ -104,6 +109,16 @@ def test_tables_for_readers_show_it_with_a_stamp(run: bb.Run) -> None:
     page = document.render(run._marked)
     assert page.count(f'<span class="span">{text}</span>') >= 1
     assert "share of Ceiling of insertion (segments=20), which optimises it" in page
+
+
+def test_the_terminal_and_the_listing_say_it(run: bb.Run) -> None:
+    console = Console(width=200, record=True, file=StringIO())
+    console.print(Overview(run._marked, verbose=True))
+    shown = console.export_text()
+    assert "100 % of the ceiling" in shown
+    assert "optimised by" in shown
+    assert entry(REGISTRY["ceiling"])["optimises"] == ["insertion"]
+    assert "optimises" not in entry(REGISTRY["random"])
 
 
 def test_a_table_without_the_controls_keeps_the_shares(run: bb.Run) -> None:
