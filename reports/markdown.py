@@ -67,9 +67,11 @@ def _caption(marked: Marked, block: Block, spread: str) -> str:
     tested = any(marked.tested(block, metric) for metric in block.quality)
     worse = f" {DAGGER} significantly worse than the best (Wilcoxon or McNemar, Holm, p < 0.05)." if tested else ""
     gamed = " ‡ fails the sanity check: a control has a better mean." if any(m.gamed for m in block.metrics) else ""
+    stamped = sorted({f"{markdown(m.ceiling)} optimises {markdown(m.title)}" for m in block.metrics if m.ceiling})
+    shares = f" Share of the ceiling: (mean - random) / (ceiling - random); {'; '.join(stamped)}." if stamped else ""
     return (
         f"Mean over at most {block.counted}{SPREADS[spread]}{quartiles}; best mean in bold, second underlined, "
-        f"controls apart.{worse}{gamed} Protocols: {protocols}."
+        f"controls apart.{worse}{gamed}{shares} Protocols: {protocols}."
     )
 
 
@@ -88,4 +90,4 @@ def _cell(shown: MarksShown, spread: str) -> str:
     text = markdown(cell.text)
     number = f"**{text}**" if mark.best else f"<ins>{text}</ins>" if mark.second else text
     number += (DAGGER if mark.worse else "") + "".join(f"<sup>{note}</sup>" for note in cell.notes)
-    return number + spread_text(shown, spread)
+    return number + spread_text(shown, spread) + (f"; {mark.share_text}" if mark.share_text else "")

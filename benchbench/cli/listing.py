@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def entry(plugin: Plugin) -> dict[str, Any]:
     """All that is known of a plugin, as plain values."""
-    from ..registry import MetricPlugin, SuitePlugin
+    from ..registry import MethodPlugin, MetricPlugin, SuitePlugin
 
     fields: dict[str, Any] = {
         "name": plugin.name,
@@ -29,6 +29,8 @@ def entry(plugin: Plugin) -> dict[str, Any]:
         if hasattr(plugin, trait):
             value = getattr(plugin, trait)
             fields[trait] = sorted(value) if isinstance(value, frozenset) else value
+    if isinstance(plugin, MethodPlugin) and plugin.optimises:
+        fields["optimises"] = sorted(plugin.optimises)
     if isinstance(plugin, SuitePlugin):
         fields["keys"] = _keys(plugin)
     if isinstance(plugin, MetricPlugin):
@@ -124,6 +126,7 @@ def show(entry: dict[str, Any]) -> None:
         f"{entry['forwards_per_map']} forwards per map" if entry.get("forwards_per_map") else "",
         f"{entry['forwards_per_image']} per image" if entry.get("forwards_per_image") else "",
         "control" if entry.get("control") else "",
+        f"optimises {', '.join(entry['optimises'])}" if entry.get("optimises") else "",
         f"needs {', '.join(entry['needs'])}" if entry.get("needs") else "",
         f"truth {entry['truth']}" if entry.get("truth") else "",
         f"protocols {', '.join(entry['protocols'])}" if entry.get("protocols") else "",

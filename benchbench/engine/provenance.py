@@ -188,6 +188,7 @@ def _method(choice: MethodChoice) -> dict[str, Any]:
         "summary": plugin.summary,
         "paper": plugin.paper,
         "control": plugin.control,
+        **({"optimises": sorted(plugin.optimises)} if plugin.optimises else {}),
         "parameters": dict(choice.params),
         "needs": sorted(plugin.needs),
         "code": plugin.source_digest,

@@ -127,15 +127,20 @@ def _cells(size: tuple[int, int], shape: tuple[int, int]) -> Tensor:
 
 
 def superpixels(pixels: Pixels, wanted: int) -> Tensor:
-    """(B, H, W): SLIC's segments, numbered from 0, of each image in [0, 1].
+    """(B, H, W): SLIC's segments, numbered from 0, of each image in [0, 1]: see ``slic_segments``."""
+    shown = pixels.images * pixels.std[:, None, None] + pixels.mean[:, None, None]
+    return slic_segments(shown.clamp(0, 1) if shown.shape[1] in (1, 3) else shown, wanted)  # CIELAB is defined there
 
-    Distances of colours are CIELAB's where the image is RGB or grey. Images of other channels have distances in their
-    own values: the mean square over the channels, times 100, which is the range of CIELAB's lightness.
+
+def slic_segments(shown: Tensor, wanted: int) -> Tensor:
+    """(B, H, W): SLIC's segments, numbered from 0, of each picture (B, C, H, W), about ``wanted`` of them.
+
+    Distances of colours are CIELAB's where the picture is RGB or grey, with values in [0, 1]. Pictures of other
+    channels have distances in their own values: the mean square over the channels, times 100, which is the range of
+    CIELAB's lightness.
     """
     from skimage.segmentation import slic  # half a second to import, and few studies need it
 
-    shown = pixels.images * pixels.std[:, None, None] + pixels.mean[:, None, None]
-    shown = shown.clamp(0, 1) if shown.shape[1] in (1, 3) else shown  # what CIELAB is defined on
     labels = []
     for image in shown.permute(0, 2, 3, 1).cpu().double().numpy():
         channels = image.shape[2]

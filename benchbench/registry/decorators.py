@@ -35,6 +35,7 @@ def method(
     paper: str = "",
     control: bool = False,
     fails: str = "",
+    optimises: str | Iterable[str] = (),
 ) -> Callable[[F], F]:
     """Register a saliency method: a function of a Layer that returns a map (B, h, w), not normalised.
 
@@ -49,12 +50,14 @@ def method(
         paper: where the method was published, such as ``arXiv:1610.02391``.
         control: whether the method is a control (random, center), which no ranking counts.
         fails: when the method fails, in a sentence, for its page in the documentation.
+        optimises: of a control that is made to win a metric, the metrics' names. Tables show the share of its score
+            that a method reaches, under the protocols whose parameters are those that the control has of the same name.
 
     Returns:
         A decorator that returns the function as it is.
 
     Raises:
-        BenchError: the name is taken, or a need is unknown.
+        BenchError: the name is taken, a need is unknown, or what ``optimises`` a metric is no control.
 
     Example:
         >>> @bb.method("activation-mean", needs="activation")
@@ -65,7 +68,11 @@ def method(
         torch.Size([2, 1, 32, 32])
     """
     wanted = _known(needs, NEEDS, f"method {name}")
-    return _adder(METHODS, lambda f: _titled(MethodPlugin(name, f, paper, title, wanted, control, fails)))
+    goals = _set(optimises)
+    if goals and not control:
+        hint = "Use control=True: a method that is made to win a metric cannot be ranked by it"
+        raise BenchError("optimises= is of controls alone", where=f"method {name}", hint=hint)
+    return _adder(METHODS, lambda f: _titled(MethodPlugin(name, f, paper, title, wanted, control, fails, goals)))
 
 
 _MEASURED = frozenset({"cost", "passes", "shared"})

@@ -155,11 +155,15 @@ def _shown(value: Any) -> str:
 
 @dataclass(frozen=True)
 class MethodPlugin(Plugin):
-    """``needs``: any of NEEDS. A control is shown apart from the methods. ``fails``: when its maps mislead."""
+    """``needs``: any of NEEDS. A control is shown apart from the methods. ``fails``: when its maps mislead.
+
+    ``optimises``: names of metrics that a control is made to win.
+    """
 
     needs: frozenset[str] = frozenset()
     control: bool = False
     fails: str = ""
+    optimises: frozenset[str] = frozenset()
 
     def needs_of(self, params: Mapping[str, Any]) -> frozenset[str]:
         """What it needs with these parameters: a method among them adds its own needs."""

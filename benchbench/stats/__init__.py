@@ -1,5 +1,6 @@
 """Means, intervals, tests, ranks and power."""
 
+from .ceiling_share import ScaleEnds, ceiling_shares
 from .cost_ratio import cost_ratios
 from .intervals import fewest_equivalent, limits
 from .leaderboards import CELL, CONTEST, COST, QUALITY, curve_bands, is_part, leaderboard, measured, standard_errors
@@ -39,12 +40,14 @@ __all__ = [
     "Ranked",
     "Rival",
     "Scale",
+    "ScaleEnds",
     "Scales",
     "Scores",
     "WinShares",
     "against_best",
     "agreement",
     "by_group",
+    "ceiling_shares",
     "consistency",
     "contests",
     "cost_ratios",

@@ -25,6 +25,7 @@ class Metric:
     range: tuple[float, float] = (-inf, inf)
     gamed: tuple[str, ...] = ()  # controls that know nothing, and have a better mean than every method here
     renamed: bool = False  # whether the title is the user's
+    ceiling: str = ""  # the control that is made to win it, of whose score each cell is a share
 
     @property
     def arrow(self) -> str:

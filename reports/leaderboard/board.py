@@ -19,7 +19,9 @@ from ...stats import (
     QUALITY,
     Contest,
     Scale,
+    ScaleEnds,
     agreement,
+    ceiling_shares,
     contests,
     health,
     leaderboard,
@@ -77,7 +79,14 @@ class Board:
         """Controls that know neither the network's reasons nor the object: a metric that one of them wins is gamed."""
         methods = self.record.info["methods"]
         twins = {m["name"] for m in methods if "of" in m["parameters"] and "dataset" not in m["needs"]}
-        return self.controls - twins - {m["name"] for m in methods if "mask" in m["needs"]}
+        informed = {m["name"] for m in methods if "mask" in m["needs"] or m.get("optimises")}
+        return self.controls - twins - informed
+
+    @cached_property
+    def shares(self) -> pd.DataFrame:
+        """Every score as a share of a ceiling's, where the run has such a control: see ``ceiling_shares``."""
+        info = self.record.info
+        return ceiling_shares(self.shown.results, self.scales, ScaleEnds.of(info), int(info["seed"]))
 
     @cached_property
     def gamed(self) -> dict[tuple[Any, ...], list[str]]:
@@ -162,17 +171,28 @@ class Board:
 
     def _block(self, rows: pd.DataFrame) -> Block:
         where = tuple(rows.iloc[0][BLOCK])
-        here = ((metric, self.decimals.get((*where, metric.name, metric.protocol))) for metric in self.metrics)
+        keys = [(metric, (*where, metric.name, metric.protocol)) for metric in self.metrics]
         metrics = tuple(
-            replace(metric, decimals=digits, gamed=tuple(self.gamed.get((*where, metric.name, metric.protocol), ())))
-            for metric, digits in here
-            if digits is not None
+            replace(
+                metric,
+                decimals=self.decimals[key],
+                gamed=tuple(self.gamed.get(key, ())),
+                ceiling=self._ceilings.get(key, ""),
+            )
+            for metric, key in keys
+            if key in self.decimals
         )
         notes, places = Notes(), zip(rows.index, rows.to_dict("records"), strict=True)
         cells = {(row["method"], row["metric"], row["protocol"]): (int(place), row) for place, row in places}
         shown = tuple(self._row(name, cells, metrics, notes) for name in self._methods(rows))
         model, dataset, layer = (str(value) for value in where)
         return Block(model, dataset, layer, metrics, shown, notes.texts)
+
+    @cached_property
+    def _ceilings(self) -> dict[tuple[Any, ...], str]:
+        """By comparison, the control that its shares are of."""
+        rows = self.shares[[*CONTEST, "ceiling"]].drop_duplicates(CONTEST)
+        return {tuple(key): str(name) for *key, name in rows.itertuples(index=False, name=None)}
 
     def _methods(self, rows: pd.DataFrame) -> list[str]:
         """Methods in the study's order, controls last."""

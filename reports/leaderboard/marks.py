@@ -12,6 +12,8 @@ import pandas as pd
 
 from ...results.record import Record
 from ...stats import CELL, CONTEST, fewest_for_pairs, standard_errors
+from .. import number_format
+from ..number_format import fixed
 from .board import Block, Board, Cell, Metric
 from .display_names import displayed
 from .verdicts import Verdicts
@@ -32,6 +34,7 @@ class Mark:
         rank, letters: the mean rank over images, NaN where it is not ranked; and letters: two methods share one if and
             only if they do not differ significantly.
         error: the standard error of the mean; NaN for a cost and for one image.
+        share, share_low, share_high: see ``benchbench.stats.ceiling_shares``; NaN without a ceiling.
     """
 
     best: bool = False
@@ -41,6 +44,20 @@ class Mark:
     rank: float = math.nan
     letters: str = ""
     error: float = math.nan
+    share: float = math.nan
+    share_low: float = math.nan
+    share_high: float = math.nan
+
+    @property
+    def share_short(self) -> str:
+        """``72 % of the ceiling``; empty without a share."""
+        return "" if math.isnan(self.share) else f"{fixed(100 * self.share, 0)} % of the ceiling"
+
+    @property
+    def share_text(self) -> str:
+        """``72 % of the ceiling [65, 80]``; without the interval where there is none."""
+        interval = number_format.interval(100 * self.share_low, 100 * self.share_high, 0)
+        return " ".join(filter(None, [self.share_short, interval]))
 
 
 NONE = Mark()
@@ -101,6 +118,7 @@ class Marked:
         """By the key of a row of the tidy leaderboard."""
         tidy, marks = self.board.tidy, {}
         errors = standard_errors(self.board.shown.results)
+        shares = self.board.shares.set_index(CELL)[["share_of_ceiling", "share_low", "share_high"]].T.to_dict("list")
         for contest in self.board.contests:
             key = tuple(map(str, contest.key))
             worse = self.verdicts.against(contest).worse
@@ -116,6 +134,7 @@ class Marked:
                     standing.rank if standing else math.nan,
                     standing.letters if standing else "",
                     errors.get((*key[:3], method, *key[3:]), math.nan),
+                    *shares.get((*key[:3], method, *key[3:]), ()),
                 )
         return marks
 

@@ -71,6 +71,13 @@ class SelectedBoard(Board):
         return self.choice.taken(self.whole.tidy, sort=True).reset_index(drop=True)
 
     @cached_property
+    def shares(self) -> pd.DataFrame:
+        """As the whole board has them: a table may leave out the controls that they are made of."""
+        rows = self.choice.taken(self.whole.shares)
+        names = dict(self.choice.shown["methods"])
+        return rows.assign(ceiling=[names.get(name, name) for name in rows["ceiling"]])
+
+    @cached_property
     def suite(self) -> SuiteReport | None:
         """The suite's verdicts on what the selection shows; None where it chooses among the metrics."""
         whole = self.whole.suite

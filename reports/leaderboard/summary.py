@@ -178,7 +178,8 @@ def _controls(board: Board, contest: Contest) -> list[str]:
     if not contest.above:
         return []
     gamed = board.gamed.get(contest.key, [])
-    others = [name for name in board.tidy.loc[list(contest.above), "method"] if name not in gamed]
+    goal = {m["name"] for m in board.record.info["methods"] if m.get("optimises")}  # to win is what they are made for
+    others = [n for n in board.tidy.loc[list(contest.above), "method"] if n not in gamed and n not in goal]
     sentences = []
     if gamed:
         who = f"The control {gamed[0]} has" if len(gamed) == 1 else f"The controls {join_words(gamed)} have"

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import pandas as pd
 
 from ...stats import (
+    CELL,
     CONTEST,
     Contest,
     Ranked,
@@ -169,6 +170,9 @@ class Verdicts:
     def leaderboard(self) -> pd.DataFrame:
         """The tidy leaderboard with the mean ``rank`` over images (NaN where it is not ranked) and ``groups``: letters,
         one at least for each ranked method; two methods share one if and only if they do not differ significantly.
+
+        Of a run with the controls ``random`` and a ceiling, also ``share_of_ceiling`` with ``share_low`` and
+        ``share_high``: see ``benchbench.stats.ceiling_shares``.
         """
         tidy = self.board.tidy.copy()
         places: list[Any] = [
@@ -177,7 +181,8 @@ class Verdicts:
         ]
         tidy["rank"] = [place.rank if place else float("nan") for place in places]
         tidy["groups"] = pd.Series([place.letters if place else "" for place in places], dtype="string")
-        return tidy
+        shares = self.board.shares.drop(columns="ceiling")
+        return tidy if shares.empty else tidy.merge(shares, how="left", on=CELL, validate="one_to_one")
 
 
 def counted(rows: pd.DataFrame) -> tuple[int, int, int]:

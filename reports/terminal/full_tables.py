@@ -93,7 +93,8 @@ def _table(marked: Marked, block: Block, metrics: Sequence[Metric], cost: bool) 
 def _heading(metric: Metric) -> Text:
     gamed = ("\nfails sanity\ncheck", "not bold yellow") if metric.gamed else ""
     protocol = (one_line(metric.protocol), "not bold dim")
-    return Text.assemble(heading(metric), "\n", protocol, gamed)
+    ceiling = ("\noptimised by\nthe ceiling", "not bold dim") if metric.ceiling else ""
+    return Text.assemble(heading(metric), "\n", protocol, gamed, ceiling)
 
 
 def _cells(marked: Marked, block: Block, row: Row, metrics: Sequence[Metric]) -> list[Text]:
@@ -109,6 +110,8 @@ def _cell(shown: MarksShown) -> Text:
     text.append("".join(f" ({note})" for note in cell.notes), style="yellow")
     if cell.interval:
         text.append(f"\n{cell.interval[1:-1].replace(', ', ' ')}", style="dim")
+    if mark.share_short:
+        text.append(f"\n{mark.share_short}", style="dim")
     if mark.rank == mark.rank:
         text.append(f"\n#{mark.rank:.1f} {mark.letters}", style="dim")
     return text

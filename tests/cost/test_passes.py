@@ -32,6 +32,11 @@ FEW: dict[str, dict[str, Any]] = {
     "xrai": {"steps": 2, "side": 32},
     "sess": {"scales": 2},
     "occlusion": {"window": 32, "stride": 32},
+    "lime": {"segments": 6, "samples": 5},
+    "kernelshap": {"segments": 6, "samples": 5},
+    "sobol": {"cells": 2, "designs": 2},
+    "hsic": {"cells": 2, "designs": 5},
+    "ceiling": {"segments": 4},
 }
 # D-RISE runs a detector, which has no last linear layer: tests/methods/test_drise.py counts its passes
 NAMES = [name for name in METHODS.names() if not METHODS[name].needs & {"dataset", "detections"}]

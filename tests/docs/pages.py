@@ -50,6 +50,7 @@ def page(plugin: MethodPlugin) -> str:
         "",
         f"**Map.** {formula}" + (f" ({notes})" if notes else ""),
     ]
+    lines += ["", f"**Optimises.** {', '.join(sorted(plugin.optimises))}"] if plugin.optimises else []
     lines += ["", f"**Source.** {_link(plugin.paper)}"] if plugin.paper else []
     lines += ["", "**Needs.** " + "; ".join(f"`{n}`: {NEEDS[n]}" for n in sorted(plugin.needs_of(plugin.bind({}))))]
     lines += ["", f"**Cost.** {cost(plugin.name)}"]

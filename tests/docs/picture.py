@@ -19,6 +19,7 @@ from benchbench.models.preprocess import denormalise, prepare
 from benchbench.registry import METHODS
 
 _FEW: dict[str, dict[str, Any]] = {"rise": {"masks": 1000}, "sscam": {"samples": 1}, "iscam": {"steps": 2}}
+_FEW |= {"lime": {"samples": 300}, "kernelshap": {"samples": 300}, "sobol": {"designs": 8}, "ceiling": {"segments": 20}}
 _COLUMNS = 8
 
 

@@ -31,6 +31,11 @@ FEW: dict[str, dict[str, Any]] = {
     "idg": {"steps": 4},
     "xrai": {"steps": 2, "side": 32},
     "sess": {"scales": 2},
+    "lime": {"segments": 9, "samples": 40},
+    "kernelshap": {"segments": 9, "samples": 40},
+    "sobol": {"cells": 3, "designs": 8},
+    "hsic": {"cells": 3, "designs": 40},
+    "ceiling": {"segments": 9},
 }
 CONSTANT = {"uniform"}
 # opticam: Adam divides by the gradient's size, which amplifies rounding. groupcam: its weights are differences of
