@@ -1,0 +1,120 @@
+"""What is said of a method, from what was measured."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ..formatting import join_words
+from ..results.audit_rows import AuditedPlace, AuditFinding
+from .behaviour import Behaviour
+from .library import Counterpart
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was found out about one method.
+
+    Attributes:
+        compared: a comparison at each place where both gave maps.
+        refused: by place, why the library's method fails, though benchbench's applies.
+        either_sign: the largest difference if our maps may change their sign.
+        live: whether a map that was compared is not constant.
+        behaviour: at the deepest layer of each network.
+        left: what it leaves changed.
+    """
+
+    compared: tuple[AuditedPlace, ...] = ()
+    refused: tuple[AuditedPlace, ...] = ()
+    either_sign: float = 0.0
+    live: bool = True
+    behaviour: tuple[Behaviour, ...] = ()
+    left: tuple[str, ...] = ()
+
+    @property
+    def difference(self) -> float | None:
+        return max((each.difference for each in self.compared if each.difference is not None), default=None)
+
+    @property
+    def correlation(self) -> float | None:
+        return min((each.correlation for each in self.compared if each.correlation is not None), default=None)
+
+    @property
+    def ran(self) -> bool:
+        """Whether it gave maps anywhere."""
+        return bool(self.compared or self.behaviour)
+
+
+def findings_of(measured: Measured, counterpart: Counterpart) -> tuple[AuditFinding, ...]:
+    """What is wrong with the method, the gravest first."""
+    return tuple(_findings(measured, counterpart))
+
+
+def _findings(measured: Measured, counterpart: Counterpart) -> Iterator[AuditFinding]:
+    if measured.refused:
+        first = measured.refused[0]
+        where = "" if not measured.ran else f" on {first.network}, {first.layer}"
+        yield AuditFinding("fails", f"fails{where}: {first.reason}")
+    if formula := _formula(measured, counterpart):
+        yield AuditFinding("formula", formula)
+    worst = max(measured.behaviour, key=lambda each: max(each.alone, each.permuted), default=None)
+    dependent = [each for each in measured.behaviour if each.depends_on_batch]
+    if worst is not None and dependent:
+        size = max(max(each.alone, each.permuted) for each in dependent)
+        yield AuditFinding("batch", f"depends on {_batch(dependent)} (by {size:.2g})")
+    if measured.left:
+        yield AuditFinding("state", _joined(measured.left))
+    random = [each for each in measured.behaviour if each.random]
+    if random:
+        repeats = all(each.seeded <= each.repeated / 100 for each in random)
+        how = "repeats under a seed of the global generators" if repeats else "a seed does not repeat it"
+        yield AuditFinding("random", f"two calls differ (by {max(each.repeated for each in random):.2g}; {how})")
+
+
+def _batch(dependent: Sequence[Behaviour]) -> str:
+    if any(each.alone > each.batch_bound for each in dependent):
+        return "the other images of the batch"
+    return "the order of the batch"
+
+
+def _formula(measured: Measured, counterpart: Counterpart) -> str:
+    """Why its maps are others than ours, or an empty text."""
+    apart = measured.difference
+    if apart is None or apart <= counterpart.bound:
+        return ""
+    if measured.either_sign <= counterpart.bound:
+        return f"leaves the sign of the map open: {agreement(measured.either_sign)} with one of the two"
+    correlation = "" if measured.correlation is None else f", rank correlation {measured.correlation:.3f}"
+    size = f"differs by {apart:.2g}{correlation}"
+    return f"another formula: {counterpart.cause} ({size})" if counterpart.cause else f"another formula ({size})"
+
+
+def agreement(apart: float) -> str:
+    """``agrees to 1e-6``: the power of ten above the difference."""
+    if apart == 0:
+        return "agrees exactly"
+    return f"agrees to 1e{max(-7, math.ceil(math.log10(apart)))}"
+
+
+def _joined(left: Sequence[str]) -> str:
+    """``leaves hooks behind and .grad changed``: the verb stands once."""
+    shortened = [left[0], *(each.removeprefix("leaves ") if left[0].startswith("leaves") else each for each in left[1:])]
+    return join_words(shortened)
+
+
+def verdict_of(measured: Measured, findings: Sequence[AuditFinding], counterpart: Counterpart) -> str:
+    """One line: agreement first, then what is wrong."""
+    texts = [finding.text for finding in findings]
+    if not counterpart.method:
+        return "; ".join(["not in benchbench", *texts])
+    kinds = {finding.kind for finding in findings}
+    apart = measured.difference
+    if "formula" in kinds or (apart is None and "fails" in kinds):
+        return "; ".join(texts)
+    if apart is None:
+        return "; ".join(["nothing to compare: no place where both apply", *texts])
+    if not measured.live:
+        return "; ".join(["nothing to compare: every map is constant", *texts])
+    known = " (a known cause of difference is gone)" if counterpart.cause else ""
+    return "; ".join([agreement(apart) + known, *texts])
