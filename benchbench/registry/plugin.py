@@ -155,11 +155,15 @@ def _shown(value: Any) -> str:
 
 @dataclass(frozen=True)
 class MethodPlugin(Plugin):
-    """``needs``: any of NEEDS. A control is shown apart from the methods. ``fails``: when its maps mislead."""
+    """``needs``: any of NEEDS. A control is shown apart from the methods. ``fails``: when its maps mislead.
+
+    ``note``: what is known to be wrong with this implementation; every run of it says so.
+    """
 
     needs: frozenset[str] = frozenset()
     control: bool = False
     fails: str = ""
+    note: str = ""
 
     def needs_of(self, params: Mapping[str, Any]) -> frozenset[str]:
         """What it needs with these parameters: a method among them adds its own needs."""
