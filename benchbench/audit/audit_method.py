@@ -6,9 +6,10 @@ import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
+import torch
 from torch import Tensor, nn
 
 from ..failures import Failure, attempt
@@ -17,31 +18,23 @@ from ..registry import METHODS
 from ..results.audit_rows import AuditCost, AuditedPlace, AuditRow
 from .audit_costs import library_cost, our_cost
 from .audit_networks import AuditNetwork
+from .audited_library import AuditedMethod, AuditPlace
 from .behaviour import behaviour_of
-from .library import AuditPlace, LibraryMethod
-from .map_differences import MapDifference, all_constant, checked_maps, difference
+from .map_differences import all_constant, checked_maps, difference
 from .our_method import our_call, our_label, our_maps
 from .random_states import random_states_kept, set_seed
 from .state_left import state_left
 from .verdicts import Measured, findings_of, verdict_of
 
 
-@dataclass(frozen=True)
-class _Comparison:
-    """The maps of one place against ours."""
-
-    apart: MapDifference
-    live: bool
-
-
-def audit_method(method: LibraryMethod, networks: Sequence[AuditNetwork]) -> AuditRow:
+def audit_method(method: AuditedMethod, networks: Sequence[AuditNetwork]) -> AuditRow:
     """The row of a method: compared at every layer; batch and repetition at the deepest of each network.
 
     State and cost are of the first network on which the method runs. A method that cannot be called has its name alone.
     """
     counterpart = method.counterpart
-    if method.call is None:
-        return AuditRow(method.name, our_label(counterpart), _not_run(method), note=counterpart.note)
+    if method.run is None:
+        return AuditRow(method.name, our_label(counterpart), _not_run(method), note=method.fault or counterpart.note)
     measured, first = Measured(), None
     for network in networks:
         before = len(measured.compared) + len(measured.behaviour)
@@ -51,11 +44,11 @@ def audit_method(method: LibraryMethod, networks: Sequence[AuditNetwork]) -> Aud
     cost, ours = (None, None) if first is None else _costs(method, first)
     if first is not None:
         measured = replace(measured, left=_left(method, first))
-    findings = findings_of(measured, counterpart)
+    findings = findings_of(measured, method)
     return AuditRow(
         method.label,
         our_label(counterpart),
-        verdict_of(measured, findings, counterpart),
+        verdict_of(measured, findings, method),
         findings,
         measured.difference,
         measured.correlation,
@@ -64,16 +57,16 @@ def audit_method(method: LibraryMethod, networks: Sequence[AuditNetwork]) -> Aud
         max((each.repeated for each in measured.behaviour), default=None),
         cost,
         ours,
-        counterpart.note,
+        counterpart.note or method.fault,
         (*measured.compared, *measured.refused),
     )
 
 
-def _not_run(method: LibraryMethod) -> str:
+def _not_run(method: AuditedMethod) -> str:
     return "not run" if method.counterpart.method else "not in benchbench; not run"
 
 
-def _on_network(method: LibraryMethod, network: AuditNetwork, measured: Measured) -> Measured:
+def _on_network(method: AuditedMethod, network: AuditNetwork, measured: Measured) -> Measured:
     for place in network.places:
         ours = attempt(partial(_ours, method, network, place), contain_memory=True)
         theirs = attempt(partial(_theirs, method, network, place), contain_memory=True)
@@ -90,7 +83,11 @@ def _on_network(method: LibraryMethod, network: AuditNetwork, measured: Measured
 
 
 def _noted(
-    measured: Measured, place: AuditPlace, theirs: Tensor | Failure, ours: Tensor | Failure | None, network: AuditNetwork
+    measured: Measured,
+    place: AuditPlace,
+    theirs: Tensor | Failure,
+    ours: Tensor | Failure | None,
+    network: AuditNetwork,
 ) -> Measured:
     """With the comparison of one place. Where ours does not apply nothing is expected of the library either."""
     if isinstance(theirs, Failure):
@@ -111,21 +108,24 @@ def _noted(
     )
 
 
-def _ours(method: LibraryMethod, network: AuditNetwork, place: AuditPlace) -> Tensor | None:
+def _ours(method: AuditedMethod, network: AuditNetwork, place: AuditPlace) -> Tensor | None:
     return our_maps(method.counterpart, network, place) if method.counterpart.method else None
 
 
-def _theirs(method: LibraryMethod, network: AuditNetwork, place: AuditPlace) -> Tensor:
+def _theirs(method: AuditedMethod, network: AuditNetwork, place: AuditPlace) -> Tensor:
     with random_states_kept():
         set_seed(0)
         return _explain(method, network.fresh(), place, network.images.clone(), network.classes.clone())
 
 
-def _explain(method: LibraryMethod, network: nn.Module, place: AuditPlace, images: Tensor, classes: Tensor) -> Tensor:
+def _explain(method: AuditedMethod, network: nn.Module, place: AuditPlace, images: Tensor, classes: Tensor) -> Tensor:
     """The library's maps (B, h, w), checked."""
-    assert method.call is not None, "audit_method asks"
+    assert method.run is not None, "audit_method asks"
     with no_exit(method.name), _quiet():
-        return checked_maps(method.call(network, place, images, classes), len(images))
+        if not method.counterpart.one_class:
+            return checked_maps(method.run(network, place, images, classes), len(images))
+        each = [method.run(network, place, images[i : i + 1], classes[i : i + 1]) for i in range(len(images))]
+        return checked_maps(torch.cat(each), len(images))
 
 
 @contextmanager
@@ -141,7 +141,7 @@ def _quiet() -> Iterator[None]:
         logging.disable(level)
 
 
-def _left(method: LibraryMethod, network: AuditNetwork) -> tuple[str, ...]:
+def _left(method: AuditedMethod, network: AuditNetwork) -> tuple[str, ...]:
     place = network.places[-1]
 
     def work(spoiled: nn.Module, images: Tensor) -> object:
@@ -151,7 +151,7 @@ def _left(method: LibraryMethod, network: AuditNetwork) -> tuple[str, ...]:
     return (f"fails on a network that is being trained ({left.reason})",) if isinstance(left, Failure) else left
 
 
-def _costs(method: LibraryMethod, network: AuditNetwork) -> tuple[AuditCost | None, AuditCost | None]:
+def _costs(method: AuditedMethod, network: AuditNetwork) -> tuple[AuditCost | None, AuditCost | None]:
     place = network.places[-1]
 
     def explain(spoiled: nn.Module, image: Tensor, target: Tensor) -> Tensor:
@@ -166,7 +166,7 @@ def _costs(method: LibraryMethod, network: AuditNetwork) -> tuple[AuditCost | No
     return tuple(None if isinstance(each, Failure) else each for each in (theirs, ours))  # type: ignore[return-value]
 
 
-def only_ours(methods: Sequence[LibraryMethod]) -> tuple[str, ...]:
+def only_ours(methods: Sequence[AuditedMethod]) -> tuple[str, ...]:
     """benchbench's methods, without controls, that are no counterpart of the library's."""
     theirs = {method.counterpart.method for method in methods}
     return tuple(name for name, plugin in METHODS.load().items() if not plugin.control and name not in theirs)

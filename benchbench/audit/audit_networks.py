@@ -15,10 +15,10 @@ from ..engine.study_sources import ready_spec, returning_logits
 from ..errors import BenchError
 from ..failures import as_bench_error
 from ..models.preprocess import prepare
-from ..network.capture import eval_frozen
+from ..network.capture import eval_frozen, layout_at
 from ..network.layers import finer_stages, resolve
 from ..study.spec import StudySpec
-from .library import AuditPlace
+from .audited_library import AuditPlace
 
 NETWORKS = ("zoo_residual", "zoo_plain", "zoo_dense", "zoo_mobile")
 IMAGES = 4
@@ -66,7 +66,9 @@ def audit_networks(models: Sequence[Any], layers: Sequence[str] = (), images: in
     """
     choices = StudySpec(models=list(models), methods=["gradcam"], metrics=["deletion"], datasets=["shapes"]).models
     if not 2 <= images <= 64:
-        raise BenchError(f"{images} images", where="audit", hint="Give 2 to 64: batches are compared with single images")
+        raise BenchError(
+            f"{images} images", where="audit", hint="Give 2 to 64: batches are compared with single images"
+        )
     return [_loaded(choice, tuple(layers), images) for choice in choices]
 
 
@@ -94,4 +96,6 @@ def _not_in_place(network: nn.Module) -> nn.Module:
 def _places(name: str, network: nn.Module, image: Tensor, layers: tuple[str, ...]) -> tuple[AuditPlace, ...]:
     wanted = tuple(layers) if layers else _LAYERS.get(name) or tuple(resolve(network, image, "stages"))[-2:]
     paths = resolve(network, image, wanted)
-    return tuple(AuditPlace(name, path, finer_stages(network, image, path)) for path in paths)
+    return tuple(
+        AuditPlace(name, path, layout_at(network, image, path), finer_stages(network, image, path)) for path in paths
+    )

@@ -19,7 +19,8 @@ from ..registry import METHODS
 from ..seeds import sample_seeds
 from ..types import INPUT
 from .audit_networks import AuditNetwork
-from .library import AuditPlace, Counterpart
+from .audited_library import AuditPlace
+from .counterparts import Counterpart
 
 
 def our_maps(counterpart: Counterpart, network: AuditNetwork, place: AuditPlace) -> Tensor:

@@ -52,7 +52,7 @@ def _content(tensor: Tensor) -> tuple[Any, ...]:
 ASPECTS: dict[str, Callable[[_Watched], Any]] = {
     "leaves hooks behind": _hooks,
     "replaces modules": _names,
-    "leaves the network in another mode": lambda seen: [module.training for module in seen.modules],
+    "leaves the training mode changed": lambda seen: [module.training for module in seen.modules],
     "leaves .grad changed": _gradients,
     "leaves requires_grad changed": lambda seen: [each.requires_grad for each in seen.parameters],
     "changes weights": lambda seen: [_content(each) for each in seen.parameters],

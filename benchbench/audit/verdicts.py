@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from ..formatting import join_words
 from ..results.audit_rows import AuditedPlace, AuditFinding
+from .audited_library import AuditedMethod
 from .behaviour import Behaviour
-from .library import Counterpart
 
 
 @dataclass(frozen=True)
@@ -46,17 +46,17 @@ class Measured:
         return bool(self.compared or self.behaviour)
 
 
-def findings_of(measured: Measured, counterpart: Counterpart) -> tuple[AuditFinding, ...]:
+def findings_of(measured: Measured, method: AuditedMethod) -> tuple[AuditFinding, ...]:
     """What is wrong with the method, the gravest first."""
-    return tuple(_findings(measured, counterpart))
+    return tuple(_findings(measured, method))
 
 
-def _findings(measured: Measured, counterpart: Counterpart) -> Iterator[AuditFinding]:
+def _findings(measured: Measured, method: AuditedMethod) -> Iterator[AuditFinding]:
     if measured.refused:
         first = measured.refused[0]
         where = "" if not measured.ran else f" on {first.network}, {first.layer}"
         yield AuditFinding("fails", f"fails{where}: {first.reason}")
-    if formula := _formula(measured, counterpart):
+    if formula := _formula(measured, method):
         yield AuditFinding("formula", formula)
     worst = max(measured.behaviour, key=lambda each: max(each.alone, each.permuted), default=None)
     dependent = [each for each in measured.behaviour if each.depends_on_batch]
@@ -78,16 +78,17 @@ def _batch(dependent: Sequence[Behaviour]) -> str:
     return "the order of the batch"
 
 
-def _formula(measured: Measured, counterpart: Counterpart) -> str:
+def _formula(measured: Measured, method: AuditedMethod) -> str:
     """Why its maps are others than ours, or an empty text."""
-    apart = measured.difference
+    apart, counterpart = measured.difference, method.counterpart
     if apart is None or apart <= counterpart.bound:
         return ""
     if measured.either_sign <= counterpart.bound:
         return f"leaves the sign of the map open: {agreement(measured.either_sign)} with one of the two"
     correlation = "" if measured.correlation is None else f", rank correlation {measured.correlation:.3f}"
     size = f"differs by {apart:.2g}{correlation}"
-    return f"another formula: {counterpart.cause} ({size})" if counterpart.cause else f"another formula ({size})"
+    cause = counterpart.cause or method.fault
+    return f"another formula: {cause} ({size})" if cause else f"another formula ({size})"
 
 
 def agreement(apart: float) -> str:
@@ -99,22 +100,24 @@ def agreement(apart: float) -> str:
 
 def _joined(left: Sequence[str]) -> str:
     """``leaves hooks behind and .grad changed``: the verb stands once."""
-    shortened = [left[0], *(each.removeprefix("leaves ") if left[0].startswith("leaves") else each for each in left[1:])]
+    shortened = [
+        left[0],
+        *(each.removeprefix("leaves ") if left[0].startswith("leaves") else each for each in left[1:]),
+    ]
     return join_words(shortened)
 
 
-def verdict_of(measured: Measured, findings: Sequence[AuditFinding], counterpart: Counterpart) -> str:
+def verdict_of(measured: Measured, findings: Sequence[AuditFinding], method: AuditedMethod) -> str:
     """One line: agreement first, then what is wrong."""
     texts = [finding.text for finding in findings]
-    if not counterpart.method:
+    if not method.counterpart.method:
         return "; ".join(["not in benchbench", *texts])
     kinds = {finding.kind for finding in findings}
     apart = measured.difference
     if "formula" in kinds or (apart is None and "fails" in kinds):
         return "; ".join(texts)
     if apart is None:
-        return "; ".join(["nothing to compare: no place where both apply", *texts])
+        return "; ".join(["not applicable on these networks", *texts])
     if not measured.live:
         return "; ".join(["nothing to compare: every map is constant", *texts])
-    known = " (a known cause of difference is gone)" if counterpart.cause else ""
-    return "; ".join([agreement(apart) + known, *texts])
+    return "; ".join([agreement(apart), *texts])

@@ -136,7 +136,7 @@ class AuditReport:
 
         Args:
             kinds: of KINDS.
-            known: an earlier audit. A finding is known if it has one of the same kind for the method, whatever its size.
+            known: an earlier audit. A finding is known if it has one of the same kind for the method.
         """
         before = known.kinds_by_method() if known else {}
         return tuple(
