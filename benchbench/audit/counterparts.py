@@ -103,6 +103,9 @@ KNOWN: dict[str, dict[str, Counterpart]] = {
             note="the largest magnitude among channels; Grad-CAM is upsampled bilinearly, where nearest is the default",
         ),
         "DeepLift": Counterpart("deeplift", SIGNED, SIGNED),
+        "GradientShap": Counterpart(
+            "gradientshap", {**SIGNED, "samples": 5}, SIGNED, "other random points on the way to the baseline, no noise"
+        ),
         "LRP": Counterpart("lrp", SIGNED, SIGNED, bound=1e-2, note="benchbench computes it in float64"),
         "Occlusion": Counterpart(
             "occlusion", {**SIGNED, "window": 16, "stride": 16}, {**SIGNED, "window": 16, "stride": 16}

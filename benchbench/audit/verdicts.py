@@ -41,6 +41,11 @@ class Measured:
         return min((each.correlation for each in self.compared if each.correlation is not None), default=None)
 
     @property
+    def noise(self) -> float:
+        """The largest difference of two calls of a method that draws at random; 0 of others."""
+        return max((each.repeated for each in self.behaviour if each.random), default=0.0)
+
+    @property
     def ran(self) -> bool:
         """Whether it gave maps anywhere."""
         return bool(self.compared or self.behaviour)
@@ -81,7 +86,7 @@ def _batch(dependent: Sequence[Behaviour]) -> str:
 def _formula(measured: Measured, method: AuditedMethod) -> str:
     """Why its maps are others than ours, or an empty text."""
     apart, counterpart = measured.difference, method.counterpart
-    if apart is None or apart <= counterpart.bound:
+    if apart is None or apart <= max(counterpart.bound, measured.noise):
         return ""
     if measured.either_sign <= counterpart.bound:
         return f"leaves the sign of the map open: {agreement(measured.either_sign)} with one of the two"
@@ -99,12 +104,11 @@ def agreement(apart: float) -> str:
 
 
 def _joined(left: Sequence[str]) -> str:
-    """``leaves hooks behind and .grad changed``: the verb stands once."""
-    shortened = [
-        left[0],
-        *(each.removeprefix("leaves ") if left[0].startswith("leaves") else each for each in left[1:]),
-    ]
-    return join_words(shortened)
+    """``leaves .grad and the training mode changed, moves the global random state``: what changed stands together."""
+    changed = [each for each in left if each.startswith("leaves ") and each.endswith(" changed")]
+    names = join_words(each.removeprefix("leaves ").removesuffix(" changed") for each in changed)
+    first = [f"leaves {names} changed"] if changed else []
+    return ", ".join([*first, *(each for each in left if each not in changed)])
 
 
 def verdict_of(measured: Measured, findings: Sequence[AuditFinding], method: AuditedMethod) -> str:
@@ -120,4 +124,6 @@ def verdict_of(measured: Measured, findings: Sequence[AuditFinding], method: Aud
         return "; ".join(["not applicable on these networks", *texts])
     if not measured.live:
         return "; ".join(["nothing to compare: every map is constant", *texts])
+    if apart > method.counterpart.bound:
+        return "; ".join([f"agrees up to its noise ({measured.noise:.2g})", *texts])
     return "; ".join([agreement(apart), *texts])

@@ -17,6 +17,7 @@ import typer
 
 from ..errors import BenchError, folded
 from ..reports.rendering import rendered
+from .audit import audit_command
 from .common import Once, run_study, study_of
 from .gate import baseline_command, check_command
 from .output import put, screen
@@ -188,6 +189,7 @@ def compare_command(
 
 app.command("baseline", cls=Once)(baseline_command)
 app.command("check", cls=Once)(check_command)
+app.command("audit", cls=Once)(audit_command)
 
 
 @app.command("explain", cls=Once)

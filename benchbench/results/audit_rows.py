@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import BenchError
+from ..formatting import plural
 
 KINDS = {
     "fails": "the method raises, or returns no finite maps",
@@ -119,7 +121,6 @@ class AuditReport:
         setting: networks and images, in a sentence.
         rows: by method of the library.
         only_ours: methods of benchbench that the library does not have.
-        findings_fixed: findings of an earlier audit that are gone: ``METHOD: TEXT``.
     """
 
     library: str
@@ -129,7 +130,6 @@ class AuditReport:
     setting: str
     rows: tuple[AuditRow, ...]
     only_ours: tuple[str, ...] = ()
-    findings_fixed: tuple[str, ...] = field(default=())
 
     def failing(self, kinds: Collection[str], known: AuditReport | None = None) -> tuple[tuple[str, AuditFinding], ...]:
         """The findings of these kinds, each with its method, without those that an earlier audit has of it.
@@ -164,6 +164,24 @@ class AuditReport:
         """The report as JSON; a number that is not known is null."""
         plain = {"format": FORMAT, **asdict(self)}
         return json.dumps(plain, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+
+    @property
+    def summary(self) -> str:
+        """How many methods agree, how many do not, and why not."""
+        compared = [row for row in self.rows if row.difference is not None]
+        agree = [row for row in compared if not any(each.kind == "formula" for each in row.findings)]
+        counts = Counter(kind for kinds in self.kinds_by_method().values() for kind in kinds)
+        words = {
+            "fails": "fails",
+            "formula": "another formula",
+            "batch": "depends on the batch",
+            "state": "state left changed",
+            "random": "two calls differ",
+        }
+        told = ", ".join(f"{text} {counts[kind]}" for kind, text in words.items() if counts[kind])
+        agreement = f"{len(agree)} of {plural(len(compared), 'method')} agree with benchbench"
+        found = f" Findings in all {plural(len(self.rows), 'method')}: {told}." if told else ""
+        return f"{self.library} {self.version}: {agreement}.{found}"
 
     @classmethod
     def from_json(cls, path: Path) -> AuditReport:
