@@ -24,7 +24,7 @@ from .map_differences import all_constant, checked_maps, difference
 from .our_method import our_call, our_label, our_maps
 from .random_states import random_states_kept, set_seed
 from .state_left import state_left
-from .verdicts import Measured, findings_of, verdict_of
+from .verdicts import Measured, agrees, findings_of, verdict_of
 
 
 def audit_method(method: AuditedMethod, networks: Sequence[AuditNetwork]) -> AuditRow:
@@ -57,7 +57,8 @@ def audit_method(method: AuditedMethod, networks: Sequence[AuditNetwork]) -> Aud
         max((each.repeated for each in measured.behaviour), default=None),
         cost,
         ours,
-        counterpart.note or method.fault,
+        counterpart.note or ("" if counterpart.cause else method.fault),
+        agrees(measured, method),
         (*measured.compared, *measured.refused),
     )
 

@@ -37,13 +37,13 @@ class Behaviour:
         return self.repeated > SAME
 
     @property
-    def batch_bound(self) -> float:
-        """The largest difference between batches that is no finding: rounding, or twice the method's own noise."""
-        return max(ROUNDING, 2 * self.repeated if self.random else 0.0)
-
-    @property
     def depends_on_batch(self) -> bool:
-        return max(self.alone, self.permuted) > self.batch_bound
+        """Whether an image's map depends on the others; never said of a method that draws at random.
+
+        What such a method draws for an image depends on its place in the batch, and no comparison tells this from the
+        method's noise.
+        """
+        return not self.random and max(self.alone, self.permuted) > ROUNDING
 
 
 def behaviour_of(explain: Callable[[Tensor, Tensor], Tensor], images: Tensor, classes: Tensor) -> Behaviour:

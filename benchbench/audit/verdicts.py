@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ..formatting import join_words
 from ..results.audit_rows import AuditedPlace, AuditFinding
 from .audited_library import AuditedMethod
-from .behaviour import Behaviour
+from .behaviour import ROUNDING, Behaviour
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,8 @@ def _findings(measured: Measured, method: AuditedMethod) -> Iterator[AuditFindin
         yield AuditFinding("fails", f"fails{where}: {first.reason}")
     if formula := _formula(measured, method):
         yield AuditFinding("formula", formula)
-    worst = max(measured.behaviour, key=lambda each: max(each.alone, each.permuted), default=None)
     dependent = [each for each in measured.behaviour if each.depends_on_batch]
-    if worst is not None and dependent:
+    if dependent:
         size = max(max(each.alone, each.permuted) for each in dependent)
         yield AuditFinding("batch", f"depends on {_batch(dependent)} (by {size:.2g})")
     if measured.left:
@@ -78,7 +77,7 @@ def _findings(measured: Measured, method: AuditedMethod) -> Iterator[AuditFindin
 
 
 def _batch(dependent: Sequence[Behaviour]) -> str:
-    if any(each.alone > each.batch_bound for each in dependent):
+    if any(each.alone > ROUNDING for each in dependent):
         return "the other images of the batch"
     return "the order of the batch"
 
@@ -124,6 +123,12 @@ def verdict_of(measured: Measured, findings: Sequence[AuditFinding], method: Aud
         return "; ".join(["not applicable on these networks", *texts])
     if not measured.live:
         return "; ".join(["nothing to compare: every map is constant", *texts])
-    if apart > method.counterpart.bound:
-        return "; ".join([f"agrees up to its noise ({measured.noise:.2g})", *texts])
+    if not agrees(measured, method):
+        return "; ".join(["hidden by its noise: two of its own calls differ as much", *texts])
     return "; ".join([agreement(apart), *texts])
+
+
+def agrees(measured: Measured, method: AuditedMethod) -> bool:
+    """Whether the maps were compared, are not constant, and agree within the bound."""
+    apart = measured.difference
+    return apart is not None and measured.live and apart <= method.counterpart.bound

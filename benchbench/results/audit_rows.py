@@ -91,6 +91,7 @@ class AuditRow:
         cost: the library's.
         our_cost: benchbench's.
         note: what is known of the method, such as a convention.
+        agrees: whether the maps agree.
         places: the comparisons.
     """
 
@@ -106,6 +107,7 @@ class AuditRow:
     cost: AuditCost | None = None
     our_cost: AuditCost | None = None
     note: str = ""
+    agrees: bool = False
     places: tuple[AuditedPlace, ...] = ()
 
 
@@ -169,7 +171,7 @@ class AuditReport:
     def summary(self) -> str:
         """How many methods agree, how many do not, and why not."""
         compared = [row for row in self.rows if row.difference is not None]
-        agree = [row for row in compared if not any(each.kind == "formula" for each in row.findings)]
+        agree = [row for row in compared if row.agrees]
         counts = Counter(kind for kinds in self.kinds_by_method().values() for kind in kinds)
         words = {
             "fails": "fails",

@@ -62,7 +62,7 @@ def small(value: float | None) -> str:
 
 
 def _time(cost: AuditCost) -> str:
-    return f"{1000 * cost.seconds:.3g} ms"
+    return f"{cost.seconds:.2f} s" if cost.seconds >= 1 else f"{1000 * cost.seconds:.3g} ms"
 
 
 def _memory(cost: AuditCost) -> str:

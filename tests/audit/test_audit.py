@@ -40,6 +40,7 @@ def test_a_method_without_a_fault_agrees() -> None:
     assert audited.difference is not None
     assert audited.difference < 1e-5
     assert audited.correlation == pytest.approx(1)
+    assert audited.agrees
     assert audited.cost is not None
     assert (audited.cost.forwards, audited.cost.backwards) == (1, 1)
     assert audited.our_cost is not None
@@ -97,6 +98,13 @@ def test_random_maps_are_no_fault_of_the_batch(maps: planted.Maps) -> None:
     assert "two calls differ (by 0." in audited.verdict
     assert "repeats under a seed of the global generators" in audited.verdict
     assert "moves the global random state" in audited.verdict
+
+
+def test_a_difference_that_noise_hides_is_no_finding_and_no_agreement() -> None:
+    audited = row(planted.mostly_noise)
+    assert "formula" not in kinds(audited)
+    assert audited.verdict.startswith("hidden by its noise: two of its own calls differ as much; ")
+    assert not audited.agrees
 
 
 def test_a_map_of_the_other_sign() -> None:

@@ -18,7 +18,7 @@ from ..cli.commands import benchbench
 
 _COST = AuditCost(0.0123, 3 * 2**19, 1.0, 1.0, 0.0)
 _OURS = AuditCost(0.004, 2**20, 1.0, 0.0, 80.0)
-GOOD = AuditRow("GradCAM", "gradcam", "agrees to 1e-6", (), 3e-7, 1.0, 0.0, 0.0, 0.0, _COST, _OURS)
+GOOD = AuditRow("GradCAM", "gradcam", "agrees to 1e-6", (), 3e-7, 1.0, 0.0, 0.0, 0.0, _COST, _OURS, agrees=True)
 BAD = AuditRow(
     "<b>Bad|CAM</b>",
     "",
