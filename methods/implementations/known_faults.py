@@ -25,6 +25,7 @@ GRAD_CAM_FAULTS: dict[str, str] = {
     "ScoreCAM": "it upsamples the masks with align_corners=True, and its weights are a softmax of logits",
 }
 GRAD_CAM_CONTROLS = ("RandomCAM",)
+GRAD_CAM_PIXELS = ("FullGrad",)  # these take no layer
 GRAD_CAM_REFUSED: dict[str, str] = {
     "RefineCAM": "it multiplies the maps of several layers, and a row of a study is about one layer",
     "BaseCAM": "it is the base class of the others",
