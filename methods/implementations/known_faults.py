@@ -54,3 +54,5 @@ NEURON = "it explains a neuron and not the class"
 ZENNIT_REFUSED: dict[str, str] = {
     "BetaSmooth": "it changes gradients of second order, and a map is of first order",
 }
+_KERAS = "it looks for layers of a Keras model, which its wrapper of torch networks has not"
+XPLIQUE_REFUSED: dict[str, str] = dict.fromkeys(("DeconvNet", "FEM", "GradCAM", "GradCAMPP", "GuidedBackprop"), _KERAS)
