@@ -223,6 +223,7 @@ def explain_command(
 @app.command("list", cls=Once)
 def list_command(
     kind: Annotated[str, typer.Argument(help="methods, metrics, models, datasets or suites")],
+    family: Annotated[str, typer.Argument(help="Of another library alone, such as torchcam", show_default=False)] = "",
     as_json: Annotated[bool, typer.Option("--json", help="As JSON")] = False,
     plugin: Annotated[
         list[Path] | None, typer.Option("--plugin", "--plugins", help="A Python file that registers plugins")
@@ -244,8 +245,7 @@ def list_command(
     }
     if kind not in known:
         raise BenchError(f"cannot list {kind!r}", hint=nearest(kind, known))
-    entries = [listing.entry(p) for p in known[kind].load().values()]
-    entries += [listing.group_entry(group) for group in known[kind].groups().values()]
+    entries = listing.family_members(known[kind], kind, family) if family else listing.entries(known[kind], kind)
     if as_json:
         print(json.dumps(entries, indent=1, default=str))
         return

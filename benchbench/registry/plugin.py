@@ -165,6 +165,11 @@ class MethodPlugin(Plugin):
     fails: str = ""
     note: str = ""
 
+    @property
+    def library_version(self) -> str:
+        """The library that implements it and its version; "" for a method of benchbench or of a user."""
+        return ""
+
     def needs_of(self, params: Mapping[str, Any]) -> frozenset[str]:
         """What it needs with these parameters: a method among them adds its own needs."""
         return self.needs.union(*(getattr(value, "needs", ()) for value in params.values()))

@@ -54,7 +54,13 @@ NO_NUMBERS = (
         "study/extension.py",
         "evaluation/cell_reader.py",
     ),
-    *("evaluation/seed_counts.py", "evaluation/seed_scores.py", "engine/prediction_tables.py", "engine/cautions.py"),
+    *(
+        "attribution/library_maps.py",
+        "evaluation/seed_counts.py",
+        "evaluation/seed_scores.py",
+        "engine/prediction_tables.py",
+        "engine/cautions.py",
+    ),
     *(
         "engine/cost_tables.py",
         "engine/data_checks.py",

@@ -3,6 +3,6 @@
 One adapter per library. It finds the library's methods by introspection and runs them as their users do.
 """
 
-from . import captum_methods, grad_cam_methods, torchcam_methods, zennit_methods
+from . import captum_methods, grad_cam_methods, torchcam_methods, xplique_methods, zennit_methods
 
-__all__ = ["captum_methods", "grad_cam_methods", "torchcam_methods", "zennit_methods"]
+__all__ = ["captum_methods", "grad_cam_methods", "torchcam_methods", "xplique_methods", "zennit_methods"]

@@ -5,21 +5,20 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from benchbench.errors import BenchError
-from benchbench.registry import METHODS, Parameter
+from benchbench.errors import BenchError, NotApplicable
+from benchbench.registry import Parameter
 from benchbench.registry.library import Library
 from benchbench.types import LibraryCall
 
 from .._sign import Sign, evidence
+from .family import LibraryFamily
 from .implementation import LibraryMethod, library_method
 from .known_faults import CAPTUM_FAULTS, CAPTUM_REFUSED, NEURON
-from .members import member
 from .options import arguments, plain_options, takes
 
 CAPTUM = Library("captum", "captum", "captum.attr", "captum", "", "https://github.com/pytorch/captum")
@@ -55,23 +54,15 @@ def _neuron(kind: Any) -> bool:
     return callable(attribute) and "neuron_selector" in inspect.signature(attribute).parameters
 
 
-@cache
-def captum_method(name: str) -> LibraryMethod:
+def captum_method(name: str, kind: type) -> LibraryMethod:
     """The method ``captum:NAME``, with a zero image as its baseline.
 
     ``sign``: what of the sum over channels is the map. ``grid``: the image is cut into so many squares a side, which
     are the features of methods that take a mask of features. ``window``, ``stride``: in pixels, of Occlusion.
-
-    Raises:
-        BenchError: captum has no such attribution, or it is refused, with the reason.
     """
-    reasons = refused()
-    known = {each: kind for each, kind in classes().items() if each not in reasons}
-    name = member(CAPTUM, name, known, reasons)
-    kind = known[name]
 
     def run(call: LibraryCall, params: Mapping[str, Any]) -> Tensor:
-        return _maps(kind, call, params, known)
+        return _maps(kind, call, params)
 
     pixels = "layer" not in inspect.signature(kind.__init__).parameters
     return library_method(name, CAPTUM, kind, _options(kind), run, pixels=pixels, note=CAPTUM_FAULTS.get(name, ""))
@@ -89,44 +80,57 @@ def _options(kind: Any) -> dict[str, Parameter]:
     return {**options, **{name: parameter for name, (parameter, has) in special.items() if has}, "sign": _SIGN}
 
 
-def _maps(kind: Any, call: LibraryCall, params: Mapping[str, Any], known: Mapping[str, type]) -> Tensor:
+def _maps(kind: Any, call: LibraryCall, params: Mapping[str, Any]) -> Tensor:
     """The attribution, summed over channels as captum's visualization does; its sign as ``sign`` says."""
     images = call.images.detach().clone().requires_grad_()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that it sets hooks, each time
-        attribution = _made(kind, call, params, known).attribute(images, **_arguments(kind, call, params))
+        attribution = _made(kind, call, params).attribute(images, **_arguments(kind, call, params))
     if not isinstance(attribution, Tensor):
         raise BenchError(f"captum's {kind.__name__} returned {type(attribution).__name__}, where a tensor is needed")
     maps = attribution.detach()
-    if "layer" in inspect.signature(kind.__init__).parameters and maps.shape[2:] != images.shape[2:]:
-        maps = maps if call.reshape is None else call.reshape(maps)
+    if "layer" in inspect.signature(kind.__init__).parameters and call.reshape is not None:
+        maps = _laid_out(kind, maps, call)
     if maps.ndim != 4:
         raise BenchError(f"captum's {kind.__name__} returned {tuple(maps.shape)}, where (n, K, h, w) is needed")
     return evidence(maps, params["sign"])
 
 
-def _made(kind: Any, call: LibraryCall, params: Mapping[str, Any], known: Mapping[str, type]) -> Any:
+def _laid_out(kind: Any, attribution: Tensor, call: LibraryCall) -> Tensor:
+    """The attribution of a layer of tokens, or with its channels last, as a map (n, K, h, w).
+
+    Raises:
+        NotApplicable: captum has pooled what it takes for places, and these are channels.
+    """
+    layout = call.layout
+    tokens = (layout.prefix + layout.height * layout.width,)
+    places = tokens if layout.kind == "tokens" else (layout.height, layout.width)
+    if layout.kind != "first" and attribution.shape[1:-1] != places:
+        message = f"captum's {kind.__name__} takes dimension 1 for the channels, and {call.layer!r} has them last"
+        raise NotApplicable(message)
+    return layout.map_of(attribution)
+
+
+def _made(kind: Any, call: LibraryCall, params: Mapping[str, Any]) -> Any:
     constructor = inspect.signature(kind.__init__).parameters
-    named = arguments(kind.__init__, params, known)
+    named = arguments(kind.__init__, params, {})
     if "attribution_method" in constructor:
-        named["attribution_method"] = captum_base(named["attribution_method"], known)(call.network)
+        named["attribution_method"] = _repeated(named["attribution_method"])(call.network)
         return kind(**named)
     layers = (call.module,) if "layer" in constructor else ()
     return kind(call.network, *layers, **named)
 
 
-def captum_base(name: str, known: Mapping[str, type]) -> Any:
+def _repeated(name: str) -> Any:
     """The attribution of the input that another one, such as NoiseTunnel, repeats.
 
     Raises:
         BenchError: there is none of this name, or it is one of a layer.
     """
-    inputs = {
-        each: kind
-        for each, kind in known.items()
-        if not {"layer", "attribution_method"} & set(inspect.signature(kind.__init__).parameters)
-    }
-    return inputs[member(CAPTUM, name, inputs, {})]
+    own = {"layer", "attribution_method"}
+    kinds = CAPTUM_FAMILY.known().items()
+    inputs = {each: kind for each, kind in kinds if not own & set(inspect.signature(kind).parameters)}
+    return inputs[CAPTUM_FAMILY.spelled(name, inputs)]
 
 
 def _arguments(kind: Any, call: LibraryCall, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -158,9 +162,5 @@ def squares(grid: int, images: Tensor) -> Tensor:
     return (rows[:, None] * grid + columns)[None, None]
 
 
-METHODS.add_family(
-    "captum",
-    captum_method,
-    names=lambda: [name for name in classes() if name not in refused()],
-    summary="the attributions of captum, of the input or of a layer",
-)
+CAPTUM_FAMILY = LibraryFamily(CAPTUM, classes, refused, captum_method)
+CAPTUM_FAMILY.register("the attributions of captum, of the input or of a layer")

@@ -6,7 +6,6 @@ import inspect
 import io
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,13 +13,13 @@ import torch
 from torch import Tensor
 
 from benchbench.errors import BenchError
-from benchbench.registry import METHODS, Parameter
+from benchbench.registry import Parameter
 from benchbench.registry.library import Library
-from benchbench.types import LibraryCall
+from benchbench.types import INPUT, LibraryCall
 
+from .family import LibraryFamily
 from .implementation import LibraryMethod, library_method
-from .known_faults import GRAD_CAM_CONTROLS, GRAD_CAM_FAULTS, GRAD_CAM_REFUSED
-from .members import member
+from .known_faults import GRAD_CAM_CONTROLS, GRAD_CAM_FAULTS, GRAD_CAM_PIXELS, GRAD_CAM_REFUSED
 from .options import arguments, plain_options, takes
 
 GRAD_CAM = Library(
@@ -55,19 +54,12 @@ def takes_layers(kind: Any) -> bool:
     return takes and any({"input_tensor", "targets"} <= names for names in asked)
 
 
-@cache
-def grad_cam_method(name: str) -> LibraryMethod:
+def grad_cam_method(name: str, kind: type) -> LibraryMethod:
     """The method ``pytorch-grad-cam:NAME``.
 
     ``raw``: the positive part of the map at the layer's resolution, before the library normalises and upsamples it;
     only for methods that make such a map.
-
-    Raises:
-        BenchError: it is not installed, has no such CAM, or the CAM is refused, with the reason.
     """
-    known = {each: kind for each, kind in classes().items() if each not in GRAD_CAM_REFUSED}
-    name = member(GRAD_CAM, name, known, GRAD_CAM_REFUSED)
-    kind = known[name]
     attributes = {key: Parameter(key, type(value), value) for key, value in _ATTRIBUTES.get(name, {}).items()}
     options = {**plain_options(kind.__init__, _OURS), **attributes, **plain_options(_call_of(kind), _OF_CALL)}
     if _has_raw(kind):
@@ -76,8 +68,16 @@ def grad_cam_method(name: str) -> LibraryMethod:
     def run(call: LibraryCall, params: Mapping[str, Any]) -> Tensor:
         return _maps(kind, call, {**params}, attributes)
 
-    note, control = GRAD_CAM_FAULTS.get(name, ""), name in GRAD_CAM_CONTROLS
-    return library_method(name, GRAD_CAM, kind, options, run, control=control, note=note)
+    return library_method(
+        name,
+        GRAD_CAM,
+        kind,
+        options,
+        run,
+        pixels=name in GRAD_CAM_PIXELS,
+        control=name in GRAD_CAM_CONTROLS,
+        note=GRAD_CAM_FAULTS.get(name, ""),
+    )
 
 
 def _call_of(kind: Any) -> Callable[..., Any]:
@@ -100,7 +100,7 @@ def _maps(kind: Any, call: LibraryCall, params: dict[str, Any], attributes: Mapp
         raise BenchError("raw=true and aug_smooth=true exclude each other", hint="The smoothed map is a mean of many")
     extractor = kind(
         model=call.network,
-        target_layers=[call.module],
+        target_layers=[] if call.layer == INPUT else [call.module],
         reshape_transform=call.reshape,
         **arguments(kind.__init__, params, classes()),
     )
@@ -155,9 +155,5 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-METHODS.add_family(
-    "pytorch-grad-cam",
-    grad_cam_method,
-    names=lambda: [name for name in classes() if name not in GRAD_CAM_REFUSED],
-    summary="the class activation maps of pytorch-grad-cam",
-)
+GRAD_CAM_FAMILY = LibraryFamily(GRAD_CAM, classes, lambda: GRAD_CAM_REFUSED, grad_cam_method)
+GRAD_CAM_FAMILY.register("the class activation maps of pytorch-grad-cam")

@@ -43,13 +43,17 @@ class LibraryMethod(MethodPlugin):
     run: Run = field(kw_only=True)
 
     @property
+    def library_version(self) -> str:
+        return f"{self.library.title} {self.library.version}"
+
+    @property
     def parameters(self) -> dict[str, Parameter]:
         return dict(self.options)
 
     @property
     def summary(self) -> str:
-        found = f"{self.implementation.__name__} of {self.library.title} {self.library.version}, as it returns the map"
-        return f"{found}. Known fault: {self.note}" if self.note else found
+        source = f"{self.implementation.__name__} of {self.library_version}, as it returns the map"
+        return f"{source}. Known: {self.note}" if self.note else source
 
     @property
     def origin(self) -> str:
@@ -96,7 +100,7 @@ def library_method(
         f"{library.prefix}:{name}",
         one_by_one,
         paper_of(implementation),
-        f"{name} ({library.title})",
+        f"{library.title} {name}",
         frozenset({"original", "input"} if pixels else {"original"}),
         control,
         fails=note,

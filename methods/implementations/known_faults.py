@@ -25,6 +25,7 @@ GRAD_CAM_FAULTS: dict[str, str] = {
     "ScoreCAM": "it upsamples the masks with align_corners=True, and its weights are a softmax of logits",
 }
 GRAD_CAM_CONTROLS = ("RandomCAM",)
+GRAD_CAM_PIXELS = ("FullGrad",)  # these take no layer
 GRAD_CAM_REFUSED: dict[str, str] = {
     "RefineCAM": "it multiplies the maps of several layers, and a row of a study is about one layer",
     "BaseCAM": "it is the base class of the others",
@@ -53,3 +54,5 @@ NEURON = "it explains a neuron and not the class"
 ZENNIT_REFUSED: dict[str, str] = {
     "BetaSmooth": "it changes gradients of second order, and a map is of first order",
 }
+_KERAS = "it looks for layers of a Keras model, which its wrapper of torch networks has not"
+XPLIQUE_REFUSED: dict[str, str] = dict.fromkeys(("DeconvNet", "FEM", "GradCAM", "GradCAMPP", "GuidedBackprop"), _KERAS)

@@ -6,19 +6,18 @@ import inspect
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from benchbench.registry import METHODS, Parameter
+from benchbench.registry import Parameter
 from benchbench.registry.library import Library
 from benchbench.types import LibraryCall
 
+from .family import LibraryFamily
 from .implementation import LibraryMethod, library_method
 from .known_faults import TORCHCAM_FAULTS, TORCHCAM_REFUSED
-from .members import member
 from .options import arguments, plain_options, takes
 
 TORCHCAM = Library(
@@ -38,16 +37,8 @@ def classes() -> dict[str, type]:
     return {name: kind for name, kind in members if hasattr(kind, "compute_cams") and not name.startswith("_")}
 
 
-@cache
-def torchcam_method(name: str) -> LibraryMethod:
-    """The method ``torchcam:NAME``. ``raw``: not min-max normalised; it is at the layer's resolution either way.
-
-    Raises:
-        BenchError: torch-cam is not installed, has no such extractor, or it is refused, with the reason.
-    """
-    known = {each: kind for each, kind in classes().items() if each not in TORCHCAM_REFUSED}
-    name = member(TORCHCAM, name, known, TORCHCAM_REFUSED)
-    kind = known[name]
+def torchcam_method(name: str, kind: type) -> LibraryMethod:
+    """The method ``torchcam:NAME``. ``raw``: not min-max normalised; it is at the layer's resolution either way."""
     options = {**plain_options(kind.__init__, _OURS), "raw": _RAW}
 
     def run(call: LibraryCall, params: Mapping[str, Any]) -> Tensor:
@@ -62,8 +53,7 @@ def _maps(kind: Any, call: LibraryCall, params: Mapping[str, Any]) -> Tensor:
     if call.reshape is not None and takes(kind.__init__, "reshape_transform"):
         named["reshape_transform"] = call.reshape
     with _quiet(), kind(call.network, call.layer, **named) as extractor:
-        sloped = getattr(extractor, "base_cam", extractor)._score_used  # it differentiates the scores
-        with torch.set_grad_enabled(sloped):
+        with torch.set_grad_enabled(not kind.__module__.endswith(".activation")):  # those need no graph
             scores = call.network(call.images)
         maps: Tensor = extractor(call.classes, scores, normalized=not params["raw"])[0]
     return maps
@@ -81,9 +71,5 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
-METHODS.add_family(
-    "torchcam",
-    torchcam_method,
-    names=lambda: [name for name in classes() if name not in TORCHCAM_REFUSED],
-    summary="the class activation maps of torch-cam",
-)
+TORCHCAM_FAMILY = LibraryFamily(TORCHCAM, classes, lambda: TORCHCAM_REFUSED, torchcam_method)
+TORCHCAM_FAMILY.register("the class activation maps of torch-cam")

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from benchbench.errors import BenchError, meant, nearest
-from benchbench.registry import METHODS, Parameter
+from benchbench.registry import Parameter
 from benchbench.registry.library import Library
 from benchbench.types import LibraryCall
 
 from .._sign import Sign, evidence
+from .family import LibraryFamily
 from .implementation import LibraryMethod, library_method
 from .known_faults import ZENNIT_REFUSED
-from .members import member
 from .options import arguments, plain_options
 
 ZENNIT = Library("zennit", "zennit", "zennit.composites", "zennit", "zennit", "https://github.com/chr5tphr/zennit")
@@ -37,21 +36,14 @@ def classes() -> dict[str, type]:
     return {kind.__name__: kind for kind in ZENNIT.load().COMPOSITES.values()}
 
 
-@cache
-def zennit_method(name: str) -> LibraryMethod:
+def zennit_method(name: str, kind: type) -> LibraryMethod:
     """The method ``zennit:COMPOSITE``: its attribution of the input, with the class's logit as 1 and the others as 0.
 
     ``canonizer``: what makes the network fit for the rules first, such as SequentialMergeBatchNorm or ResNetCanonizer;
     zennit uses none unless it is told. ``attributor``: Gradient, SmoothGrad or IntegratedGradients. ``sign``: what of
     the sum over channels is the map. Bounds of the image's values (low, high) must be given where the composite has
     them.
-
-    Raises:
-        BenchError: zennit is not installed, has no such composite, or it is refused, with the reason.
     """
-    known = {each: kind for each, kind in classes().items() if each not in ZENNIT_REFUSED}
-    name = member(ZENNIT, name, known, ZENNIT_REFUSED)
-    kind = known[name]
     bounds = {
         parameter.name: Parameter(parameter.name, float)
         for parameter in inspect.signature(kind.__init__).parameters.values()
@@ -120,9 +112,5 @@ def _chosen(key: str, name: str, known: Mapping[str, type]) -> Any:
     return known[spelled[0]]
 
 
-METHODS.add_family(
-    "zennit",
-    zennit_method,
-    names=lambda: [name for name in classes() if name not in ZENNIT_REFUSED],
-    summary="the composites of zennit, rules for relevance propagation",
-)
+ZENNIT_FAMILY = LibraryFamily(ZENNIT, classes, lambda: ZENNIT_REFUSED, zennit_method)
+ZENNIT_FAMILY.register("the composites of zennit, rules for relevance propagation")
