@@ -17,6 +17,7 @@ NO_NUMBERS = (
     *("__init__.py", "__main__.py", "pytest_plugin.py", "files.py", "formatting.py"),
     *(
         "api/",
+        "audit/",
         "cli/",
         "metrics/",
         "methods/",

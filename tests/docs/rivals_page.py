@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from benchbench.errors import BenchError
-from benchbench.formatting import join_words, plural
+from benchbench.formatting import plural
 from benchbench.metrics._quantus_support import RUNS
 from benchbench.registry import METHODS, METRICS
 
@@ -139,12 +139,12 @@ def _summary() -> Iterator[str]:
     counted = plural(len(elsewhere), "method and metric", "methods and metrics")
     yield f"Of {counted} that at least one of these tools has, benchbench has {len(native)} of its own."
     yield f"It runs {len(run)} more as the tool has them.\n"
-    yield f"- Not in benchbench: {join_words(lacking)}."
-    yield f"- In none of these tools, but in benchbench: {join_words(alone)}."
+    yield f"- Not in benchbench: {'; '.join(lacking)}."
+    yield f"- In none of these tools, but in benchbench: {'; '.join(alone)}."
     features_alone = [row.name for row in features() if not row.has and not row.doubtful and ours(row)]
-    yield f"- Features that none of these tools has: {join_words(map(_lowered, features_alone))}."
+    yield f"- Features that none of these tools has: {'; '.join(map(_lowered, features_alone))}."
     theirs = [row.name for row in features() if not ours(row)]
-    yield f"- Features that benchbench does not have: {join_words(map(_lowered, theirs))}."
+    yield f"- Features that benchbench does not have: {'; '.join(map(_lowered, theirs))}."
 
 
 def _lowered(name: str) -> str:
