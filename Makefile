@@ -10,7 +10,7 @@ WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 
 GUARDED := embedded methods middle small metrics odd dense
 
-.PHONY: demo test lint types guard guard-update guard-run suites proof again bench pages zoo bias clean
+.PHONY: demo test lint types guard guard-update guard-run suites proof again bench pages audit zoo bias clean
 
 demo: $(DEMO)
 	$(BIN)/benchbench run
@@ -83,6 +83,11 @@ pages: $(STAMP)
 	$(BIN)/python -m tests.docs.metric_page
 	$(BIN)/python -m tests.docs.pages
 	$(BIN)/python -m tests.docs.house_figure
+	$(BIN)/python -m tests.docs.rivals_page
+
+# torch-cam and pytorch-grad-cam at the installed versions beside ours; writes docs/audit; about ten minutes
+audit: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.docs.audit_pages
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

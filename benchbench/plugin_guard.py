@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as _module
@@ -127,6 +129,21 @@ def no_exit(who: str) -> Iterator[None]:
     except BaseException as end:
         did = f"calls sys.exit({end.code!r})" if isinstance(end, SystemExit) else f"raises {type(end).__name__}"
         raise BenchError(f"{who} {did}", hint="Raise an Exception instead") from None
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Numpy's, Python's and torch's global random states, seeded, and then as they were."""
+    numpy, python = np.random.get_state(), random.getstate()
+    with torch.random.fork_rng():
+        np.random.seed(seed % 2**32)
+        random.seed(seed)
+        torch.manual_seed(seed)
+        try:
+            yield
+        finally:
+            np.random.set_state(numpy)
+            random.setstate(python)
 
 
 def state_of(network: nn.Module) -> tuple[Any, ...]:

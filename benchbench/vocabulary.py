@@ -18,6 +18,7 @@ NEEDS = {
     "mask": "the dataset's masks",
     "dataset": "the maps of all images of the dataset",
     "modules": "the network traced by torch.fx, every module called once",
+    "original": "a copy of the network as it is, which another library hooks and runs",
     "biases": "the gradients of all biases",
     "attention": "attention among the patches of the image",
     "block-logits": "a head that reads logits off every block of a vision transformer",

@@ -11,10 +11,11 @@ from pydantic import Field
 from torch import Tensor
 
 from benchbench.errors import BenchError, nearest
+from benchbench.plugin_guard import seeded
 from benchbench.registry import METRICS, MetricPlugin
 from benchbench.types import Explainer, Scored, Seen
 
-from .quantus_adapter import seeded, version
+from .quantus_adapter import version
 
 Sigma = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1, le=10_000)]

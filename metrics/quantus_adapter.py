@@ -10,9 +10,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import inspect
-import random
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -21,6 +19,7 @@ import numpy as np
 import torch
 
 from benchbench.errors import BenchError, NotApplicable, nearest
+from benchbench.plugin_guard import seeded
 from benchbench.registry import METRICS, MetricPlugin, Parameter
 from benchbench.types import Explainer, Scored, Seen
 
@@ -152,21 +151,6 @@ def _number(name: str, scores: Any) -> float:
     if not isinstance(scores, (list, np.ndarray)) or len(scores) != 1 or np.ndim(scores[0]) != 0:
         raise NotApplicable(f"quantus:{name} gives no single number for an image with these parameters")
     return float(scores[0])
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Numpy's, Python's and torch's global random states, seeded, and then as they were."""
-    numpy, python = np.random.get_state(), random.getstate()
-    with torch.random.fork_rng():
-        np.random.seed(seed % 2**32)
-        random.seed(seed)
-        torch.manual_seed(seed)
-        try:
-            yield
-        finally:
-            np.random.set_state(numpy)
-            random.setstate(python)
 
 
 METRICS.add_family("quantus", quantus)

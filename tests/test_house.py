@@ -24,7 +24,7 @@ FLOORS = [
     ["network", "datasets", "regression", "methods", "metrics", "viz"],
     ["attribution", "evaluation", "reports"],
     ["engine"],
-    ["suites"],
+    ["suites", "audit"],
     ["api"],
     ["testing", "cli"],
 ]

@@ -8,9 +8,11 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from ..errors import BenchError
 from ..failures import isolate
 from ..maps.map_batch import MapBatch
 from ..network.hookable_copy import refuse_spoiled
+from ..network.lent_network import CHANGED_VALUES
 from ..seeds import sample_seeds
 from ..study.plan import MapCell
 from ..vocabulary import Status
@@ -46,15 +48,16 @@ def _explain(
     plugin = cell.method.plugin
     seeds = sample_seeds(seed, f"{plugin.name}/{cell.layer}", ids)
 
-    def work() -> tuple[CapturedBatch, Tensor, Sequence[str]]:
+    def work() -> tuple[CapturedBatch, Tensor, Sequence[str], tuple[str, ...]]:
         batch = capture()
         layer = batch.layer(cell.layer, seeds, masks)
         maps = run_method(plugin, doubted(layer), cell.method.params)
         refuse_spoiled(batch.scorer)
         with batch.scorer.ledger.apart():
-            return batch, maps, made_of_rounding(plugin, layer, cell.method.params, maps)
+            rounding = made_of_rounding(plugin, layer, cell.method.params, maps)
+            return batch, maps, rounding, _left_behind(batch, len(ids))
 
-    def then(outcome: tuple[CapturedBatch, Tensor, Sequence[str]]) -> MapBatch:
+    def then(outcome: tuple[CapturedBatch, Tensor, Sequence[str], tuple[str, ...]]) -> MapBatch:
         return _sound(cell, *outcome)
 
     def alone(i: int) -> MapBatch:
@@ -64,13 +67,28 @@ def _explain(
     return isolate(len(ids), work, then, alone, MapBatch.join, MapBatch.refused, contain_memory=True)
 
 
-def _sound(cell: MapCell, batch: CapturedBatch, maps: Tensor, rounding: Sequence[str]) -> MapBatch:
+def _left_behind(batch: CapturedBatch, count: int) -> tuple[str, ...]:
+    """Per image what another library left in the copy of the network that it was lent, or "".
+
+    Raises:
+        BenchError: it changed the weights while it explained several images: each is to be tried alone.
+    """
+    remains = batch.scorer.lent.remains() if batch.scorer.lent else []
+    if count > 1 and any(CHANGED_VALUES in left for left in remains):
+        raise BenchError(f"the method leaves {CHANGED_VALUES} in the network")
+    notes = tuple("; ".join(left) for left in remains)
+    return notes if len(notes) == count else ("; ".join(dict.fromkeys(filter(None, notes))),) * count
+
+
+def _sound(
+    cell: MapCell, batch: CapturedBatch, maps: Tensor, rounding: Sequence[str], notes: tuple[str, ...]
+) -> MapBatch:
     """The maps of a method that returned, with what is wrong with each."""
     sound = batch.sound(cell.layer, gradient="gradient" in cell.method.needs)
     broken = [_trouble(*pair) for pair in zip(_finite(maps), sound, strict=True)]
     statuses = tuple(_status(*pair) for pair in zip(broken, rounding, strict=True))
     reasons = tuple(trouble or doubt for trouble, doubt in zip(broken, rounding, strict=True))
-    return MapBatch(maps, reasons, statuses)
+    return MapBatch(maps, reasons, statuses, notes)
 
 
 def _finite(maps: Tensor) -> list[bool]:

@@ -23,6 +23,7 @@ from ..network.fast_copy import channels_last
 from ..network.head import pooled_head
 from ..network.hookable_copy import exported, exported_behind
 from ..network.layers import finer_stages
+from ..network.lent_network import LentNetwork
 from ..network.masked_scores import score_masked, score_pictures
 from ..network.scorer import Scorer, TargetScores, target_scores
 from ..plugin_guard import contained
@@ -30,7 +31,7 @@ from ..registry.plugin import MethodPlugin
 from ..tracing.reading import Reading
 from ..tracing.reading import read as read_network
 from ..types import INPUT, Attention, AttentionGradient, Change, Head, Layer, Pictures, Score, ScoreKind, streamed
-from ..types.layout import Grid
+from ..types.layout import Grid, Layout
 
 
 @dataclass(frozen=True, eq=False)
@@ -297,6 +298,11 @@ class _Services:
     def network(self) -> nn.Module:
         with self.batch.scorer.ledger.shared(("exported", "")):
             return exported(self.batch.scorer, self.batch.network, self.batch.images)
+
+    def borrow(self) -> AbstractContextManager[tuple[nn.Module, Layout]]:
+        b = self.batch
+        b.scorer.lent = b.scorer.lent or LentNetwork(b.network, b.scorer.passes)
+        return b.scorer.lent.borrow(b.captured.layouts[self.name])
 
     def behind(self) -> nn.Module:
         b = self.batch

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ..network.scorer import Scorer
 from ..registry import MethodPlugin
+from ..types import Layer
 from ..vocabulary import INPUT
 from .layer_services import capture_batch, run_method
 
@@ -42,8 +43,26 @@ def method_maps(
         BenchError: the method returned something else than maps.
         NotApplicable: the method has no meaning on this network or at this layer.
     """
+    arguments = (plugin, params, network, images, layer, choose, seeds)
+    return run_method(plugin, captured_layer(*arguments, scorer=scorer, masks=masks, gradient=gradient), params)
+
+
+def captured_layer(
+    plugin: MethodPlugin,
+    params: Mapping[str, Any],
+    network: nn.Module,
+    images: Tensor,
+    layer: str,
+    choose: Callable[[Tensor], Tensor],
+    seeds: tuple[int, ...],
+    *,
+    scorer: Scorer | None = None,
+    masks: Tensor | None = None,
+    gradient: bool | None = None,
+) -> Layer:
+    """The Layer that ``method_maps`` gives to the method; the arguments are the same."""
     needs = plugin.needs_of(params)
     place = INPUT if "input" in needs else layer
     wanted = "gradient" in needs if gradient is None else gradient
     batch = capture_batch(network, scorer or Scorer(network), images, [place], choose, gradient=wanted)
-    return run_method(plugin, batch.layer(place, seeds, masks), params)
+    return batch.layer(place, seeds, masks)

@@ -17,6 +17,7 @@ import typer
 
 from ..errors import BenchError, folded
 from ..reports.rendering import rendered
+from .audit import audit_command
 from .common import Once, run_study, study_of
 from .gate import baseline_command, check_command
 from .output import put, screen
@@ -188,6 +189,7 @@ def compare_command(
 
 app.command("baseline", cls=Once)(baseline_command)
 app.command("check", cls=Once)(check_command)
+app.command("audit", cls=Once)(audit_command)
 
 
 @app.command("explain", cls=Once)
@@ -221,6 +223,7 @@ def explain_command(
 @app.command("list", cls=Once)
 def list_command(
     kind: Annotated[str, typer.Argument(help="methods, metrics, models, datasets or suites")],
+    family: Annotated[str, typer.Argument(help="Of another library alone, such as torchcam", show_default=False)] = "",
     as_json: Annotated[bool, typer.Option("--json", help="As JSON")] = False,
     plugin: Annotated[
         list[Path] | None, typer.Option("--plugin", "--plugins", help="A Python file that registers plugins")
@@ -242,8 +245,7 @@ def list_command(
     }
     if kind not in known:
         raise BenchError(f"cannot list {kind!r}", hint=nearest(kind, known))
-    entries = [listing.entry(p) for p in known[kind].load().values()]
-    entries += [listing.group_entry(group) for group in known[kind].groups().values()]
+    entries = listing.family_members(known[kind], kind, family) if family else listing.entries(known[kind], kind)
     if as_json:
         print(json.dumps(entries, indent=1, default=str))
         return

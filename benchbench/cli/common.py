@@ -19,7 +19,10 @@ from .output import screen
 from .parsing import items, number
 
 _OTHER = "Give another --out"
-_RUNS = ("run", "reliability")  # their exit codes, and that of check, say something: it is never 0 unless they do
+_RUNS = (
+    "run",
+    "reliability",
+)  # their exit codes, and those of check and audit, say something: it is never 0 unless they do
 
 
 class Once(TyperCommand):
@@ -55,7 +58,7 @@ class Once(TyperCommand):
             sys.exit(130)
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(141 if self.name in (*_RUNS, "check") else 0)
+            sys.exit(141 if self.name in (*_RUNS, "check", "audit") else 0)
         return result
 
 

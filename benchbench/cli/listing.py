@@ -6,11 +6,12 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..errors import BenchError, meant, nearest
 from .output import screen
 
 if TYPE_CHECKING:
     from ..registry import MetricPlugin, Parameter, Plugin, SuitePlugin
-    from ..registry.registry import Group
+    from ..registry.registry import Group, OpenFamily, Registry
 
 
 def entry(plugin: Plugin) -> dict[str, Any]:
@@ -44,6 +45,40 @@ def entry(plugin: Plugin) -> dict[str, Any]:
 
             fields["forwards_per_map"], fields["forwards_per_image"] = forwards(plugin.probes(**plugin.bind({})))
     return fields
+
+
+def entries(registry: Registry[Any], kind: str) -> list[dict[str, Any]]:
+    """Of every plugin, of every name that stands for several, and of every library whose code stands as plugins."""
+    listed = [entry(plugin) for plugin in registry.load().values()]
+    listed += [group_entry(group) for group in registry.groups().values()]
+    return listed + [family_entry(family, kind) for family in registry.open_families().values() if family.names]
+
+
+def family_members(registry: Registry[Any], kind: str, prefix: str) -> list[dict[str, Any]]:
+    """Of every plugin of another library.
+
+    Args:
+        kind: methods, metrics, ...
+        prefix: of their names.
+
+    Raises:
+        BenchError: there is no such library, or it is not installed.
+    """
+    listed = {name: family for name, family in registry.open_families().items() if family.names}
+    spelled = meant(prefix, listed)
+    if not spelled:
+        raise BenchError(f"no library {prefix!r} has {kind}", hint=nearest(prefix, listed))
+    family = listed[spelled[0]]
+    assert family.names is not None, "those without names were left out"
+    return [entry(family.make(name)) for name in sorted(family.names())]
+
+
+def family_entry(family: OpenFamily[Any], kind: str) -> dict[str, Any]:
+    """A library whose code stands as plugins, with the keys of an entry. It is not imported."""
+    name = f"{family.prefix}:NAME"
+    fields = {"name": name, "display_name": name, "parameters": {}, "paper": "", "origin": "", "needs": []}
+    summary = f"{family.summary}. All of them: benchbench list {kind} {family.prefix}"
+    return {**fields, "summary": summary[0].upper() + summary[1:], "control": False}
 
 
 def _keys(plugin: SuitePlugin) -> dict[str, Any]:

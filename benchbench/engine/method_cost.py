@@ -8,7 +8,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from ..attribution.method_maps import method_maps
+from ..attribution.layer_services import run_method
+from ..attribution.method_maps import captured_layer, method_maps
 from ..cost.ledger import Passes
 from ..cost.measure import counted, measure, timed
 from ..errors import BenchError
@@ -55,9 +56,13 @@ def _measure_on(cell: CostCell, desk: RunContext, count: int) -> Cost | PassCoun
     network = desk.network
     choose = chooser("predicted", [None] * count, only=is_scored(network))
 
+    arguments = (plugin, cell.method.params, network, images, cell.layer, choose, seeds)
+    ready = captured_layer(*arguments, scorer=scorer, masks=masks) if "original" in plugin.needs else None
+
     def call() -> Tensor:
-        arguments = (plugin, cell.method.params, network, images, cell.layer)
-        return method_maps(*arguments, choose, seeds, scorer=scorer, masks=masks)
+        if ready is not None:  # another library runs its own forward and has no use for ours
+            return run_method(plugin, ready, cell.method.params)
+        return method_maps(*arguments, scorer=scorer, masks=masks)
 
     def forward() -> Tensor:
         with torch.no_grad():

@@ -192,6 +192,8 @@ def _method(choice: MethodChoice) -> dict[str, Any]:
         "parameters": dict(choice.params),
         "needs": sorted(plugin.needs),
         "code": plugin.source_digest,
+        **({"note": plugin.note} if plugin.note else {}),
+        **({"library": plugin.library_version} if plugin.library_version else {}),
     }
 
 

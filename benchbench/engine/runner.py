@@ -121,6 +121,7 @@ def _run(study: StudySpec, store: Store, progress: Progress, before: Mapping[str
         *(caution for plan in plans for caution in plan.warnings),
         *data_warnings(titles_of(study)[1], *(plan.datasets for plan in plans)),
         *image_cautions(pieces),
+        *(f"{choice.title}: {choice.plugin.note}" for choice in study.methods if choice.plugin.note),
     ]
     for caution in cautions:
         progress.warn(caution)
@@ -141,7 +142,7 @@ def _run(study: StudySpec, store: Store, progress: Progress, before: Mapping[str
     progress.say("writing the tables")
     costs = [(cell, plan.sizing.batch) for plan in plans for cell in plan.costs]
     run_tables = tables.tables([task for plan in plans for task in plan.tasks], costs, study, store, tally.shares)
-    late = [*run_tables.label_cautions, *suspicions]
+    late = [*run_tables.label_cautions, *run_tables.remains, *suspicions]
     for caution in late:
         progress.warn(caution)
     described |= {

@@ -215,7 +215,8 @@ def _look(
     layers = list(dict.fromkeys(cell.layer for cell in maps))
     sloped = [cell for cell in maps if "gradient" in cell.method.needs]
     backward, gradient = [user_of(shard, cell) for cell in sloped], {cell.layer for cell in sloped}
-    with desk.scorer.ledger.charge_capture([user_of(shard, cell) for cell in maps], backward) as mark:
+    forward = [user_of(shard, cell) for cell in maps if "original" not in cell.method.needs]  # those run their own
+    with desk.scorer.ledger.charge_capture(forward, backward) as mark:
         return capture_batch(desk.network, desk.scorer, chunk.images, layers, choose, gradient=gradient, mark=mark)
 
 
@@ -261,6 +262,7 @@ def _note_maps(cell: MapCell, chunk: ImageBatch, number: int, maps: MapBatch, pa
             "row": i,
             "status": maps.statuses[i],
             "reason": maps.reasons[i],
+            "note": maps.notes[i] if maps.notes else "",
             "health": health_entries[i] if health_entries and maps.statuses[i] == "ok" else {},
         }
 

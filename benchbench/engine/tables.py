@@ -18,6 +18,7 @@ from ..study.plan import CostCell, MapCell, Task
 from ..study.spec import StudySpec
 from ..types import CostShare
 from .cost_tables import MapOutcome, cost_rows, map_outcome, share_rows
+from .map_notes import MapNotes
 from .prediction_tables import ShardAnswers, accuracy, label_cautions, photo_rows, units_of
 from .provenance import titles_of
 from .row_keys import Row, place, valued, which
@@ -31,6 +32,7 @@ class Tables:
         results, pooled, curves, maps, photos: the parquet files of these names (maps/index, photos/index).
         accuracy: for run.json, see prediction_tables.accuracy.
         label_cautions: what is unlikely to be meant in the labels, in words.
+        remains: what other libraries' methods left in the network, in words.
         units: by dataset, which samples depend on each other, see prediction_tables.units_of.
     """
 
@@ -41,6 +43,7 @@ class Tables:
     photos: pd.DataFrame
     accuracy: list[Row]
     label_cautions: list[str]
+    remains: list[str]
     units: dict[str, dict[str, dict[str, str]]]
 
 
@@ -53,6 +56,7 @@ class _Rows:
     maps: list[Row] = field(default_factory=list)
     answers: list[ShardAnswers] = field(default_factory=list)
     outcomes: dict[str, MapOutcome] = field(default_factory=dict)  # by map cell
+    notes: MapNotes = field(default_factory=MapNotes)
 
 
 def tables(
@@ -78,6 +82,7 @@ def tables(
         typed(pd.DataFrame(photo_rows(rows.answers)), PHOTOS),
         accuracy(rows.answers),
         label_cautions(rows.answers, *titles_of(study)),
+        rows.notes.sentences(titles_of(study)[0]),
         units_of(rows.answers),
     )
 
@@ -116,6 +121,7 @@ def _collect(task: Task, read: CellReader, chosen: Chosen, rows: _Rows) -> None:
         samples = {} if cell.skip else read(cell.name)["samples"]
         rows.maps += list(_map_rows(task, cell, samples, predicted))
         rows.outcomes[cell.name] = map_outcome(samples)
+        rows.notes.add(task.shard.model.name, cell.method.title, samples)
     rows.answers.append(ShardAnswers(task.shard, predicted))
 
 

@@ -19,6 +19,7 @@ from ..types import Activation
 from .behind_layer import Rest
 from .checks import check_logits
 from .fast_copy import channels_last
+from .lent_network import LentNetwork
 
 _FIELDS = ("probability", "logit", "correct")
 Block = tuple[Tensor, Tensor]  # images (n, 3, H, W), and for each its target (n,), or its targets (n, T)
@@ -65,6 +66,7 @@ class Scorer:
         stages: by layer, the stages before it and itself.
         readings: by image size, where the layers of the network hold their maps.
         copies: what was made of the network for other libraries, by purpose; ``states``: as they were made.
+        lent: the copy of the network as it is, for other libraries; made at the first use.
         ledger: who caused which of the passes.
         activation: what makes probabilities of logits.
     """
@@ -81,6 +83,7 @@ class Scorer:
     stages: dict[str, tuple[str, ...]] = field(default_factory=dict)
     copies: dict[str, nn.Module] = field(default_factory=dict)
     states: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    lent: LentNetwork | None = None
     readings: dict[tuple[int, int], Reading] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Ledger)
     activation: Activation = "softmax"

@@ -158,12 +158,19 @@ class MethodPlugin(Plugin):
     """``needs``: any of NEEDS. A control is shown apart from the methods. ``fails``: when its maps mislead.
 
     ``optimises``: names of metrics that a control is made to win.
+    ``note``: what is known to be wrong with this implementation; every run of it says so.
     """
 
     needs: frozenset[str] = frozenset()
     control: bool = False
     fails: str = ""
     optimises: frozenset[str] = frozenset()
+    note: str = ""
+
+    @property
+    def library_version(self) -> str:
+        """The library that implements it and its version; "" for a method of benchbench or of a user."""
+        return ""
 
     def needs_of(self, params: Mapping[str, Any]) -> frozenset[str]:
         """What it needs with these parameters: a method among them adds its own needs."""

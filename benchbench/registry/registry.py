@@ -40,13 +40,29 @@ class Group:
     summary: str
 
 
+@dataclass(frozen=True)
+class OpenFamily(Generic[P]):
+    """Plugins named ``prefix:NAME``, which are made when they are asked for.
+
+    Attributes:
+        make: from NAME to the plugin; raises BenchError for an unknown NAME.
+        names: every NAME, for listings; raises BenchError where their library is not installed. None: not listed.
+        summary: what the family is, for listings.
+    """
+
+    prefix: str
+    make: Callable[[str], P]
+    names: Callable[[], Sequence[str]] | None = None
+    summary: str = ""
+
+
 class Registry(Generic[P]):
     """Names to plugins of one kind. Built-in and entry-point plugins are imported at the first look."""
 
     def __init__(self, kind: str, builtin: str) -> None:
         self.kind, self.builtin = kind, builtin
         self._plugins: dict[str, P] = {}
-        self._families: dict[str, Callable[[str], P]] = {}
+        self._families: dict[str, OpenFamily[P]] = {}
         self._groups: dict[str, Group] = {}
         self._loaded = False
 
@@ -67,9 +83,21 @@ class Registry(Generic[P]):
         _ = plugin.source_digest  # of the code as it is now
         self._plugins[plugin.name] = plugin
 
-    def add_family(self, prefix: str, make: Callable[[str], P]) -> None:
-        """Plugins named ``prefix:NAME``, made when asked for; ``make`` raises BenchError for an unknown NAME."""
-        self._families[prefix] = make
+    def add_family(
+        self,
+        prefix: str,
+        make: Callable[[str], P],
+        *,
+        names: Callable[[], Sequence[str]] | None = None,
+        summary: str = "",
+    ) -> None:
+        """Plugins named ``prefix:NAME``, made when asked for: see ``OpenFamily``."""
+        self._families[prefix] = OpenFamily(prefix, make, names, summary)
+
+    def open_families(self) -> Mapping[str, OpenFamily[P]]:
+        """By prefix, the families whose plugins are made when they are asked for."""
+        self.load()
+        return self._families
 
     def add_group(self, name: str, members: Sequence[str], summary: str) -> None:
         """A name that stands for several plugins in a study's list; it is no plugin itself."""
@@ -100,7 +128,7 @@ class Registry(Generic[P]):
         prefix, colon, rest = name.partition(":")
         family = meant(prefix, self._families) if colon else []
         if len(family) == 1:
-            return self._families[family[0]](rest)
+            return self._families[family[0]].make(rest)
         spelled = meant(name, plugins)
         if len(spelled) > 1:
             listed = " or ".join(repr(each) for each in spelled)

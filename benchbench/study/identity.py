@@ -17,6 +17,7 @@ NO_NUMBERS = (
     *("__init__.py", "__main__.py", "pytest_plugin.py", "files.py", "formatting.py"),
     *(
         "api/",
+        "audit/",
         "cli/",
         "metrics/",
         "methods/",
@@ -54,7 +55,13 @@ NO_NUMBERS = (
         "study/extension.py",
         "evaluation/cell_reader.py",
     ),
-    *("evaluation/seed_counts.py", "evaluation/seed_scores.py", "engine/prediction_tables.py", "engine/cautions.py"),
+    *(
+        "attribution/library_maps.py",
+        "evaluation/seed_counts.py",
+        "evaluation/seed_scores.py",
+        "engine/prediction_tables.py",
+        "engine/cautions.py",
+    ),
     *(
         "engine/cost_tables.py",
         "engine/data_checks.py",

@@ -17,6 +17,7 @@ from .layer import (
     ScoreKind,
     Services,
 )
+from .library_call import LibraryCall
 from .metric import Explainer, Pixels, Reexplained, Scored, Seen
 from .probes import Above, Filled, FillName, Keep, Multiply, PartsName, PlainFill, Probe, Random, Region, Remove, Whole
 from .views import Averaged, Jpeg, Masked, Noisy, NoisyWeights, OtherTarget, RandomWeights, Shifted, View
@@ -39,6 +40,7 @@ __all__ = [
     "Jpeg",
     "Keep",
     "Layer",
+    "LibraryCall",
     "Masked",
     "ModelSpec",
     "Multiply",

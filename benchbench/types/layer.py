@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterator, Set
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol, TypeAlias
 
@@ -12,7 +13,8 @@ from torch import Tensor, nn
 from ..errors import BenchError, NotApplicable
 from ..seeds import streamed
 from ..vocabulary import NEEDS
-from .layout import Grid
+from .layout import Grid, Layout
+from .library_call import LibraryCall
 
 ScoreKind: TypeAlias = Literal["probability", "logit"]
 Activation: TypeAlias = Literal["softmax", "sigmoid"]  # from logits to probabilities
@@ -56,6 +58,7 @@ class Services(Protocol):
     def bias_gradients(self) -> tuple[Tensor, tuple[Tensor, ...]]: ...
     def attentions(self, gradient: AttentionGradient) -> tuple[tuple[Attention, ...], Grid]: ...
     def network(self) -> nn.Module: ...
+    def borrow(self) -> AbstractContextManager[tuple[nn.Module, Layout]]: ...
     def probability(self) -> Tensor: ...
     def behind(self) -> nn.Module: ...
     def lending(self, activation: Tensor) -> Services: ...
@@ -268,6 +271,20 @@ class Layer:
         """
         self._ask("modules", "network")
         return self.services.network()
+
+    @contextmanager
+    def borrow(self, i: int) -> Iterator[LibraryCall]:
+        """The network as it is, for another library's code on image ``i``: a copy with the same modules and paths.
+
+        In eval mode, with parameters that require a gradient, as torch makes them. Its passes are counted. What the
+        code leaves in the network (hooks, gradients, modes, weights) is put back at the end, and the run says so.
+
+        Raises:
+            NotApplicable: the network cannot be copied.
+        """
+        self._ask("original", "borrow()")
+        with self.services.borrow() as (network, layout):
+            yield LibraryCall(network, self.name, layout, self.images[i : i + 1], self.targets[i : i + 1])
 
     @property
     def behind(self) -> nn.Module:

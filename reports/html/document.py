@@ -54,10 +54,19 @@ def render(marked: Marked, tables: str = "") -> str:
         tables: the digest of the tables that were written beside the page, which the page names for ``refresh``.
     """
     board, templates = marked.board, environment()
-    shown: dict[str, Any] = {"page": Page(marked), "scripts": _scripts(), "colours": COLOURS, "libraries": libraries}
+    shown: dict[str, Any] = {
+        "page": Page(marked),
+        "scripts": scripts_of(*SCRIPTS),
+        "colours": COLOURS,
+        "libraries": libraries,
+    }
     shown["key"] = f"{page_key(board.record)} {tables}"
     page = templates.get_template("report.html.j2").render(
-        **shown, summary=summary, css=Markup("".join(map(_asset, STYLES))), policy=_policy(), slot=Markup(_SLOT)
+        **shown,
+        summary=summary,
+        css=Markup("".join(map(asset, STYLES))),
+        policy=policy(scripts_of(*SCRIPTS)),
+        slot=Markup(_SLOT),
     )
     left = max(0, min(MOST_BYTES, int(0.9 * (MOST - len(page.encode())))))
     drawn = gallery(board, left)
@@ -82,14 +91,15 @@ class Script:
 
 
 @cache
-def _scripts() -> tuple[Script, ...]:
-    return tuple(Script(f"\n{_asset(name)}") for name in SCRIPTS)
+def scripts_of(*names: str) -> tuple[Script, ...]:
+    """The scripts of a page, by the names of their files."""
+    return tuple(Script(f"\n{asset(name)}") for name in names)
 
 
 @cache
-def _policy() -> str:
+def policy(scripts: tuple[Script, ...]) -> str:
     """Content-Security-Policy: nothing is fetched, and only the page's own scripts run."""
-    digests = " ".join(script.digest for script in _scripts())
+    digests = " ".join(script.digest for script in scripts)
     return (
         f"default-src 'none'; script-src {digests} blob:; style-src 'unsafe-inline'; img-src data:; "
         "base-uri 'none'; form-action 'none'"
@@ -147,5 +157,6 @@ def environment() -> Environment:
 
 
 @cache
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """The text of a file among the templates."""
     return (files("benchbench.reports.html") / "templates" / name).read_text(encoding="utf-8")

@@ -14,6 +14,7 @@ from PIL import Image
 
 import benchbench as bb
 from benchbench.registry import METHODS
+from benchbench.registry.library import Library
 from benchbench.regression import Baseline
 
 from .commands import benchbench
@@ -437,6 +438,28 @@ def test_listing(place: Path, kind: str) -> None:
     expected |= {"models": ("resnet18", "ResNet-18"), "datasets": ("folder", "<root>")}
     assert names[expected[kind][0]] == expected[kind][1]
     assert expected[kind][1] in plain.stdout
+
+
+def test_another_librarys_methods_are_listed(place: Path) -> None:
+    done = benchbench("list", "methods", "torchcam", "--json", cwd=place)
+    entries = {entry["name"]: entry for entry in json.loads(done.stdout)}
+    assert entries["torchcam:SSCAM"]["parameters"]["num_samples"] == {"type": "int", "required": False, "default": 35}
+    assert all(entry["summary"] and entry["origin"] for entry in entries.values())
+    known = {entry["name"]: entry for entry in json.loads(benchbench("list", "methods", "--json", cwd=place).stdout)}
+    assert "benchbench list methods torchcam" in known["torchcam:NAME"]["summary"]
+    wrong = benchbench("list", "methods", "torchcm", cwd=place)
+    assert wrong.returncode == 2
+    assert "no library 'torchcm' has methods. Did you mean 'torchcam'" in wrong.stderr
+
+
+def test_a_library_is_not_imported_to_be_listed(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(self: Library) -> None:
+        raise AssertionError(f"{self.module} is imported")
+
+    monkeypatch.setattr(Library, "load", fails)
+    done = benchbench("list", "methods", cwd=place)
+    assert done.returncode == 0
+    assert "zennit:NAME" in done.stdout
 
 
 @pytest.mark.usefixtures("planted")

@@ -1,0 +1,143 @@
+"""A library whose methods are audited: those of its family among the methods, and some that only an audit can call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeAlias
+
+from torch import Tensor, nn
+
+from ..errors import BenchError, folded, nearest
+from ..registry import METHODS
+from ..registry.library import Library
+from ..types import INPUT, LibraryCall
+from ..types.layout import Layout
+from .counterparts import Counterpart, counterpart_of
+from .own_calls import OWN_CALLS, OwnCall
+
+LibraryRun: TypeAlias = Callable[[nn.Module, "AuditPlace", Tensor, Tensor], Tensor]
+_RAW = ("torchcam",)  # its maps are taken before it normalises them
+
+
+@dataclass(frozen=True)
+class AuditPlace:
+    """Where a method explains a network.
+
+    Attributes:
+        network: the network's name.
+        layer: a module's path.
+        layout: how the layer's output holds its map.
+        stages: the paths of the stages up to the layer, the layer last, for methods that join several.
+    """
+
+    network: str
+    layer: str
+    layout: Layout
+    stages: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class AuditedMethod:
+    """A method of a library.
+
+    Attributes:
+        name: the library's.
+        run: from a network that may be spoiled, a place, images (B, C, H, W) and their classes (B,) to the library's
+            maps (B, h, w). None if the audit cannot call it.
+        counterpart: what it is compared with.
+        fault: what is known to be wrong with it, in a sentence.
+    """
+
+    name: str
+    run: LibraryRun | None
+    counterpart: Counterpart
+    fault: str = ""
+
+    @property
+    def label(self) -> str:
+        """The name, with the arguments that are not the library's defaults."""
+        shown = {key: value for key, value in self.counterpart.arguments.items() if key != "sign"}
+        arguments = ", ".join(f"{key}={value}" for key, value in shown.items())
+        return f"{self.name}({arguments})" if arguments else self.name
+
+
+@dataclass(frozen=True)
+class AuditedLibrary:
+    """An installed library.
+
+    Attributes:
+        title: its name in reports.
+        version: the installed one.
+        methods: all of its methods.
+    """
+
+    title: str
+    version: str
+    methods: tuple[AuditedMethod, ...]
+
+
+def audited_library(name: str) -> AuditedLibrary:
+    """The library of a name: its prefix among the methods, its own, or that of its package.
+
+    Raises:
+        BenchError: an unknown library; it is not installed, or fails to import.
+    """
+    families = {prefix: each for prefix, each in METHODS.open_families().items() if each.names is not None}
+    prefix = next((prefix for prefix in families if folded(name) in _spellings(prefix)), "")
+    if not prefix:
+        raise BenchError(f"cannot audit {name!r}", where="audit", hint=nearest(name, families))
+    list_names = families[prefix].names
+    assert list_names is not None, "such families are left out"
+    plugins = {each: METHODS[f"{prefix}:{each}"] for each in list_names()}
+    library: Library = next(iter(plugins.values())).library  # type: ignore[attr-defined]
+    methods = [
+        _method(prefix, each, plugin) for each, plugin in plugins.items() if each not in OWN_CALLS.get(prefix, {})
+    ]
+    methods += [_own(prefix, each, call, library) for each, call in OWN_CALLS.get(prefix, {}).items()]
+    return AuditedLibrary(library.title, library.version, tuple(sorted(methods, key=lambda each: each.name)))
+
+
+def _spellings(prefix: str) -> set[str]:
+    others = {"torchcam": ("torch-cam",), "pytorch-grad-cam": ("grad-cam",)}
+    return {folded(each) for each in (prefix, *others.get(prefix, ()))}
+
+
+def _method(prefix: str, name: str, plugin: Any) -> AuditedMethod:
+    counterpart = counterpart_of(prefix, name)
+    raw = {"raw": True} if prefix in _RAW and "raw" in plugin.parameters else {}
+    required = [parameter for parameter in plugin.parameters.values() if parameter.required]
+    if any(parameter.name not in counterpart.arguments for parameter in required):
+        return AuditedMethod(name, None, counterpart, plugin.note)
+    try:
+        bound = plugin.bind({**counterpart.arguments, **raw})
+    except BenchError as error:  # another version, which takes other arguments
+        return AuditedMethod(name, None, counterpart, str(error))
+    run = partial(_run, plugin.run, bound, pixels="input" in plugin.needs)
+    return AuditedMethod(name, run, counterpart, plugin.note)
+
+
+def _run(
+    run: Any, params: dict[str, Any], network: nn.Module, place: AuditPlace, images: Tensor, classes: Tensor, *,
+    pixels: bool,
+) -> Tensor:  # fmt: skip
+    layer, layout = (INPUT, _whole(images)) if pixels else (place.layer, place.layout)
+    maps: Tensor = run(LibraryCall(network, layer, layout, images, classes), params)
+    return maps
+
+
+def _whole(images: Tensor) -> Layout:
+    return Layout("first", images.shape[2], images.shape[3])
+
+
+def _own(prefix: str, name: str, call: OwnCall, library: Library) -> AuditedMethod:
+    counterpart, kind = counterpart_of(prefix, name), getattr(library.load(), name, None)
+    if kind is None:
+        return AuditedMethod(name, None, counterpart, f"{library.title} {library.version} has no {name}")
+
+    def run(network: nn.Module, place: AuditPlace, images: Tensor, classes: Tensor) -> Tensor:
+        asked = LibraryCall(network, place.layer, place.layout, images, classes)
+        return call(kind, asked, place.stages, dict(counterpart.arguments))
+
+    return AuditedMethod(name, run, counterpart)

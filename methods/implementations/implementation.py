@@ -1,0 +1,135 @@
+"""A method of a study that another library implements: its parameters, what is known of it, and how it is run."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+
+from benchbench.errors import BenchError
+from benchbench.plugin_guard import seeded
+from benchbench.registry import MethodPlugin, Parameter
+from benchbench.registry.library import Library
+from benchbench.types import INPUT, Layer, LibraryCall
+
+Run: TypeAlias = Callable[[LibraryCall, Mapping[str, Any]], Tensor]
+_ARXIV = re.compile(r"arxiv\.org/(?:abs|pdf)/(\d{4}\.\d{4,5})")
+
+
+@dataclass(frozen=True)
+class LibraryMethod(MethodPlugin):
+    """A method as another library implements it.
+
+    Attributes:
+        library: the library.
+        implementation: its class.
+        options: its parameters, by name.
+        run: from a call on n images and the parameters to maps (n, h, w), as the library returns them. A study calls
+            it with one image at a time.
+    """
+
+    library: Library = field(kw_only=True)
+    implementation: type = field(kw_only=True)
+    options: Mapping[str, Parameter] = field(kw_only=True)
+    run: Run = field(kw_only=True)
+
+    @property
+    def library_version(self) -> str:
+        return f"{self.library.title} {self.library.version}"
+
+    @property
+    def parameters(self) -> dict[str, Parameter]:
+        return dict(self.options)
+
+    @property
+    def summary(self) -> str:
+        source = f"{self.implementation.__name__} of {self.library_version}, as it returns the map"
+        return f"{source}. Known: {self.note}" if self.note else source
+
+    @property
+    def origin(self) -> str:
+        """``file:line`` of the library's class."""
+        return f"{inspect.getsourcefile(self.implementation)}:{inspect.getsourcelines(self.implementation)[1]}"
+
+    @cached_property
+    def source_digest(self) -> str:
+        """Of the adapters and the library's version: an upgrade computes the maps anew."""
+        state = hashlib.sha256(f"{self.name} {self.library.version}".encode())
+        for path in sorted(Path(__file__).parent.glob("*.py")):
+            state.update(path.read_bytes())
+        return state.hexdigest()[:16]
+
+
+def library_method(
+    name: str,
+    library: Library,
+    implementation: type,
+    options: Mapping[str, Parameter],
+    run: Run,
+    *,
+    pixels: bool = False,
+    control: bool = False,
+    note: str = "",
+) -> LibraryMethod:
+    """The plugin ``prefix:NAME``.
+
+    Args:
+        name: of the method in its library.
+        pixels: whether it explains the input and not a layer.
+        control: whether it is no explanation, but a control such as a random map.
+        note: its known fault, in a sentence.
+    """
+
+    def one_by_one(layer: Layer, **params: Any) -> Tensor:
+        maps = []
+        for i, seed in enumerate(layer.seeds):
+            with layer.borrow(i) as call, seeded(seed), torch.enable_grad():
+                maps.append(checked_maps(run(call, params), call))
+        return torch.cat(maps)
+
+    return LibraryMethod(
+        f"{library.prefix}:{name}",
+        one_by_one,
+        paper_of(implementation),
+        f"{library.title} {name}",
+        frozenset({"original", "input"} if pixels else {"original"}),
+        control,
+        fails=note,
+        note=note,
+        library=library,
+        implementation=implementation,
+        options=options,
+        run=run,
+    )
+
+
+def checked_maps(maps: Any, call: LibraryCall) -> Tensor:
+    """The maps (n, h, w) of a call, detached.
+
+    Raises:
+        BenchError: the library returned something else.
+    """
+    count = len(call.images)
+    if not isinstance(maps, Tensor) or maps.ndim != 3 or len(maps) != count:
+        shape = tuple(maps.shape) if isinstance(maps, Tensor) else type(maps).__name__
+        where = "the input" if call.layer == INPUT else f"layer {call.layer!r}"
+        raise BenchError(f"the library returned {shape} at {where}, where maps ({count}, h, w) are needed")
+    return maps.detach().to(call.images.device)
+
+
+def paper_of(implementation: type) -> str:
+    """The first arXiv number in the class's documentation, or in a module that is about this class alone; or ""."""
+    module = sys.modules[implementation.__module__]
+    classes = [kind for _, kind in inspect.getmembers(module, inspect.isclass) if kind.__module__ == module.__name__]
+    texts = [implementation.__doc__ or "", inspect.getsource(module) if len(classes) == 1 else ""]
+    matches = [match for text in texts if (match := _ARXIV.search(text))]
+    return f"arXiv:{matches[0][1]}" if matches else ""

@@ -1,0 +1,58 @@
+"""What is known to be wrong with other libraries' methods, and which of their classes are no methods of a study.
+
+Each fault was seen by running the library beside the method's closed form: see docs/conformance.md.
+"""
+
+from __future__ import annotations
+
+TORCHCAM_FAULTS: dict[str, str] = {
+    "GradCAMpp": "its division edits a copy, so its weights are the sum of g^2 ReLU(g) and not those of Grad-CAM++",
+    "SmoothGradCAMpp": "it multiplies the last noisy sample's gradient with the activations, and draws its noise from "
+    "torch's global random state",
+    "ISCAM": "it scales its masks by up to 5.5 and not to 1",
+}
+TORCHCAM_REFUSED: dict[str, str] = {
+    "RefineCAM": "it multiplies the maps of several layers, and a row of a study is about one layer",
+}
+
+GRAD_CAM_FAULTS: dict[str, str] = {
+    "GradCAMPlusPlus": "it adds an epsilon of 1e-6 to the denominator, which may exceed the denominator itself",
+    "AblationCAM": "it sets a channel to 1e7 below the batch's minimum in place of zero, and divides by the signed "
+    "logit; its map depends on its batch size",
+    "FullGrad": "it normalises each channel, where the paper normalises each layer",
+    "EigenCAM": "the sign of the singular vector is arbitrary and is not corrected",
+    "EigenGradCAM": "the sign of the singular vector is arbitrary and is not corrected",
+    "ScoreCAM": "it upsamples the masks with align_corners=True, and its weights are a softmax of logits",
+}
+GRAD_CAM_CONTROLS = ("RandomCAM",)
+GRAD_CAM_PIXELS = ("FullGrad",)  # these take no layer
+GRAD_CAM_REFUSED: dict[str, str] = {
+    "RefineCAM": "it multiplies the maps of several layers, and a row of a study is about one layer",
+    "BaseCAM": "it is the base class of the others",
+}
+
+CAPTUM_FAULTS: dict[str, str] = {
+    "GradientShap": "its baselines are one black image here, as a study has no distribution of them",
+    "DeepLiftShap": "its baselines are black images here, as a study has no distribution of them",
+    "LayerGradientShap": "its baselines are one black image here, as a study has no distribution of them",
+    "LayerDeepLiftShap": "its baselines are black images here, as a study has no distribution of them",
+    "LayerActivation": "it does not depend on the class",
+    "GuidedGradCam": "it upsamples Grad-CAM to the nearest cell",
+}
+CAPTUM_REFUSED: dict[str, str] = {
+    "FeaturePermutation": "it permutes the images of a batch, so that a map would depend on the other images",
+    "LayerFeaturePermutation": "it permutes the images of a batch, so that a map would depend on the other images",
+    "ShapleyValues": "it needs a forward pass for each permutation of all features; use captum:ShapleyValueSampling",
+    "DataLoaderAttribution": "it explains a whole data set at once",
+    "LLMAttribution": "it explains texts",
+    "LLMGradientAttribution": "it explains texts",
+    "RemoteLLMAttribution": "it explains texts",
+    "LimeBase": "its constructor needs functions; use captum:Lime",
+}
+NEURON = "it explains a neuron and not the class"
+
+ZENNIT_REFUSED: dict[str, str] = {
+    "BetaSmooth": "it changes gradients of second order, and a map is of first order",
+}
+_KERAS = "it looks for layers of a Keras model, which its wrapper of torch networks has not"
+XPLIQUE_REFUSED: dict[str, str] = dict.fromkeys(("DeconvNet", "FEM", "GradCAM", "GradCAMPP", "GuidedBackprop"), _KERAS)

@@ -1,0 +1,231 @@
+"""Each planted fault is found and named, and a method without a fault has none."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+from torch import Tensor, nn
+
+from benchbench.audit.audit_method import audit_method, only_ours
+from benchbench.audit.audited_library import audited_library
+from benchbench.audit.counterparts import KNOWN
+from benchbench.audit.map_differences import difference
+from benchbench.audit.own_calls import OWN_CALLS
+from benchbench.audit.state_left import state_left
+from benchbench.audit.verdicts import agreement
+from benchbench.errors import BenchError
+from benchbench.registry import METHODS
+from benchbench.results.audit_rows import AuditRow
+
+from . import planted
+
+
+def row(maps: planted.Maps, ours: str = "gradcam", **more: object) -> AuditRow:
+    return audit_method(planted.method(maps, ours, **more), [planted.network()])
+
+
+def kinds(audited: AuditRow) -> set[str]:
+    return {finding.kind for finding in audited.findings}
+
+
+def test_a_method_without_a_fault_agrees() -> None:
+    audited = row(planted.gradcam)
+    assert audited.findings == ()
+    assert audited.verdict.startswith("agrees")
+    assert audited.difference is not None
+    assert audited.difference < 1e-5
+    assert audited.correlation == pytest.approx(1)
+    assert audited.agrees
+    assert audited.cost is not None
+    assert (audited.cost.forwards, audited.cost.backwards) == (1, 1)
+    assert audited.our_cost is not None
+    assert audited.our_cost.forwards == 1
+    assert audited.cost.peak_bytes > 0
+    assert [place.layer for place in audited.places] == ["relu"]
+
+
+def test_another_formula_is_measured_and_its_cause_named() -> None:
+    audited = row(planted.squared, cause="the map is squared")
+    assert kinds(audited) == {"formula"}
+    ours, theirs = (_grown(each(planted.network().fresh(), planted.network().places[0], *_given())) for each in MAPS)
+    assert audited.verdict.startswith("another formula: the map is squared (differs by 0.")
+    assert audited.difference == pytest.approx(float(np.abs(ours - theirs).max()), abs=1e-5)
+    correlations = [spearmanr(a.ravel(), b.ravel()).statistic for a, b in zip(ours, theirs, strict=True)]
+    assert audited.correlation == pytest.approx(min(correlations), abs=5e-3)  # ours rounds cells to a millionth
+    assert row(planted.squared).verdict.startswith("another formula (differs by 0.")
+
+
+MAPS = (planted.gradcam, planted.squared)
+
+
+def _grown(maps: Tensor) -> NDArray[np.float64]:
+    """(B, 64, 64), each map in 0 .. 1."""
+    large = nn.functional.interpolate(maps.double()[:, None], (64, 64), mode="bilinear", align_corners=False)[:, 0]
+    low, high = large.amin((1, 2), keepdim=True), large.amax((1, 2), keepdim=True)
+    return ((large - low) / (high - low)).numpy()
+
+
+def _given() -> tuple[Tensor, Tensor]:
+    return planted.network().images, planted.network().classes
+
+
+def test_a_map_that_depends_on_the_batch() -> None:
+    audited = row(planted.normalised_by_batch)
+    assert "batch" in kinds(audited)
+    assert "depends on the other images of the batch (by " in audited.verdict
+    assert audited.alone is not None
+    assert audited.alone > 0.01
+    assert audited.permuted == 0
+
+
+def test_a_map_that_depends_on_the_order() -> None:
+    audited = row(planted.by_position)
+    assert {"batch", "formula"} <= kinds(audited)
+    assert audited.permuted is not None
+    assert audited.permuted > 0.01
+
+
+@pytest.mark.parametrize("maps", [planted.noisy, planted.noisy_by_python])
+def test_random_maps_are_no_fault_of_the_batch(maps: planted.Maps) -> None:
+    audited = row(maps)
+    assert {"random", "state"} <= kinds(audited)
+    assert "batch" not in kinds(audited)
+    assert "two calls differ (by 0." in audited.verdict
+    assert "repeats under a seed of the global generators" in audited.verdict
+    assert "moves the global random state" in audited.verdict
+
+
+def test_a_difference_that_noise_hides_is_no_finding_and_no_agreement() -> None:
+    audited = row(planted.mostly_noise)
+    assert "formula" not in kinds(audited)
+    assert audited.verdict.startswith("hidden by its noise: two of its own calls differ as much; ")
+    assert not audited.agrees
+
+
+def test_a_map_of_the_other_sign() -> None:
+    audited = row(planted.flipped)
+    assert kinds(audited) == {"formula"}
+    assert audited.verdict == "leaves the sign of the map open: agrees exactly with one of the two"
+
+
+def test_a_failure_is_a_row() -> None:
+    audited = row(planted.failing)
+    assert kinds(audited) == {"fails"}
+    assert audited.verdict.startswith("fails: ValueError: no hook")
+    assert audited.cost is None
+    assert row(planted.failing, "attention-rollout").verdict == "not applicable on these networks"
+
+
+def test_maps_that_are_none_are_failures() -> None:
+    audited = row(lambda network, place, images, classes: images)
+    assert "it returns (3, 3, 64, 64) for 3 images, where maps (3, h, w) are needed" in audited.verdict
+    endless = row(lambda network, place, images, classes: images[:, 0] * torch.inf)
+    assert "its map has values that are not finite" in endless.verdict
+
+
+def test_without_a_counterpart_the_rest_is_measured() -> None:
+    audited = row(planted.normalised_by_batch, "")
+    assert audited.verdict.startswith("not in benchbench; depends on the other images")
+    assert audited.difference is None
+    assert audited.cost is not None
+    assert audited.our_cost is None
+
+
+def test_one_class_per_call() -> None:
+    def one(network: nn.Module, place: object, images: Tensor, classes: Tensor) -> Tensor:
+        assert len(images) == 1
+        return planted.gradcam(network, place, images, classes)  # type: ignore[arg-type]
+
+    assert row(one, one_class=True).verdict.startswith("agrees")
+
+
+LEFT = {
+    "leaves hooks behind": lambda network, _: network.relu.register_forward_hook(lambda *_: None),
+    "replaces modules": lambda network, _: setattr(network, "relu", nn.ReLU()),
+    "leaves the training mode changed": lambda network, _: network.eval(),
+    "leaves .grad changed": lambda network, _: network.zero_grad(),
+    "leaves requires_grad changed": lambda network, _: network.requires_grad_(True),
+    "changes weights": lambda network, _: network.fc.weight.data.mul_(1.5),
+    "changes buffers": lambda network, _: network.stage1[1].running_mean.add_(1),
+    "changes the images": lambda _, images: images.data.mul_(2),
+    "leaves a gradient on the images": lambda _, images: images.requires_grad_(),
+    "moves the global random state": lambda *_: (torch.rand(1), np.random.rand(), random.random()),
+    "leaves settings of the process changed": lambda *_: torch.set_grad_enabled(False),
+}
+
+
+@pytest.mark.parametrize("words", LEFT)
+def test_each_trace_is_named_alone_and_put_back(words: str) -> None:
+    before = torch.random.get_rng_state(), random.getstate(), torch.is_grad_enabled()
+    network, images = planted.network().fresh(), planted.network().images
+    assert state_left(lambda net, shown: LEFT[words](net, shown), network, images) == (words,)
+    assert torch.equal(torch.random.get_rng_state(), before[0])
+    assert (random.getstate(), torch.is_grad_enabled()) == before[1:]
+
+
+def test_traces_in_a_verdict() -> None:
+    audited = row(planted.leaving(lambda network, _: (network.eval(), network.zero_grad(), torch.rand(1))))
+    assert kinds(audited) == {"state"}
+    state = "leaves the training mode and .grad changed, moves the global random state"
+    assert audited.verdict.endswith(state)
+
+
+def test_the_negative_part_of_a_library_is_never_cut() -> None:
+    """A forgotten ReLU is another formula; a ReLU of the library's own is a convention that ours follows."""
+    signed = torch.tensor([[[-1.0, 0.0], [0.5, 1.0]]])
+    assert difference(signed, signed.relu(), (2, 2)).largest == pytest.approx(0.5)
+    assert difference(signed.relu(), signed, (2, 2)).largest == 0
+
+
+@pytest.mark.parametrize(
+    ("apart", "words"), [(0.0, "exactly"), (4e-7, "to 1e-6"), (1e-9, "to 1e-7"), (1e-4, "to 1e-4")]
+)
+def test_agreement_in_words(apart: float, words: str) -> None:
+    assert agreement(apart) == f"agrees {words}"
+
+
+@pytest.mark.parametrize("prefix", ["torchcam", "pytorch-grad-cam", "captum"])
+def test_counterparts_are_methods_of_both(prefix: str) -> None:
+    """Else a class was renamed, or a method of ours; and what has no counterpart is named as such."""
+    library = audited_library(prefix)
+    names = {method.name for method in library.methods}
+    assert set(KNOWN[prefix]) | set(OWN_CALLS[prefix]) <= names
+    for method in library.methods:
+        counterpart = method.counterpart
+        assert not counterpart.method or METHODS[counterpart.method].bind(dict(counterpart.params)) is not None
+        assert method.run is not None, f"{method.name}: {method.fault}"
+    ours = only_ours(library.methods)
+    assert "rise" in ours
+    assert "random" not in ours  # a control
+    assert not {method.counterpart.method for method in library.methods} & set(ours)
+
+
+@pytest.mark.parametrize("name", ["torch-cam", "Grad-CAM", "pytorch_grad_cam", "captum"])
+def test_libraries_by_other_spellings(name: str) -> None:
+    assert audited_library(name).methods
+
+
+def test_an_unknown_library() -> None:
+    with pytest.raises(BenchError, match=r"cannot audit 'torchcm'\. Did you mean 'torchcam'"):
+        audited_library("torchcm")
+
+
+def test_a_method_that_another_version_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has a row, and the audit of the others goes on."""
+    monkeypatch.setitem(OWN_CALLS["torchcam"], "LostCAM", OWN_CALLS["torchcam"]["RefineCAM"])
+    lost = next(method for method in audited_library("torchcam").methods if method.name == "LostCAM")
+    assert lost.run is None
+    audited = audit_method(lost, [planted.network()])
+    assert audited.verdict == "not in benchbench; not run"
+    assert "has no LostCAM" in audited.note
+
+
+def test_the_label_names_arguments_that_are_not_the_default() -> None:
+    labels = {method.name: method.label for method in audited_library("torchcam").methods}
+    assert labels["SSCAM"] == "SSCAM(num_samples=2)"
+    assert labels["GradCAM"] == "GradCAM"

@@ -1,0 +1,174 @@
+"""Names, parameters and refusals of other libraries' methods, whatever the library."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import sys
+from dataclasses import replace
+
+import pytest
+
+from benchbench.errors import BenchError
+from benchbench.methods.implementations import (
+    captum_methods,
+    grad_cam_methods,
+    torchcam_methods,
+    zennit_methods,
+)
+from benchbench.methods.implementations import known_faults as faults
+from benchbench.methods.implementations.implementation import LibraryMethod
+from benchbench.registry import METHODS
+from benchbench.study.spec import StudySpec
+
+FAMILIES = {
+    "torchcam": torchcam_methods.TORCHCAM_FAMILY,
+    "pytorch-grad-cam": grad_cam_methods.GRAD_CAM_FAMILY,
+    "captum": captum_methods.CAPTUM_FAMILY,
+    "zennit": zennit_methods.ZENNIT_FAMILY,
+}
+MODULES = {
+    "torchcam": "torchcam.methods",
+    "pytorch-grad-cam": "pytorch_grad_cam",
+    "captum": "captum.attr",
+    "zennit": "zennit.composites",
+}
+MOST = {"torchcam": 11, "pytorch-grad-cam": 17, "captum": 22, "zennit": 8}  # at least so many; newer versions have more
+
+
+@pytest.mark.parametrize("prefix", FAMILIES)
+def test_every_member_can_be_made(prefix: str) -> None:
+    family = METHODS.open_families()[prefix]
+    assert family.names is not None
+    names = family.names()
+    assert len(names) >= MOST[prefix]
+    for name in names:
+        plugin = METHODS[f"{prefix}:{name}"]
+        assert isinstance(plugin, LibraryMethod)
+        assert plugin.name == f"{prefix}:{name}"
+        assert "original" in plugin.needs
+        assert plugin.library.version in plugin.summary
+        assert plugin.origin.rpartition(":")[2].isdigit()
+
+
+@pytest.mark.parametrize(
+    ("spelled", "name"),
+    [
+        ("torchcam:grad-cam", "torchcam:GradCAM"),
+        ("torchcam:GradCAM++", "torchcam:GradCAMpp"),
+        ("pytorch_grad_cam:score_cam", "pytorch-grad-cam:ScoreCAM"),
+        ("captum:saliency", "captum:Saliency"),
+        ("zennit:epsilon_plus", "zennit:EpsilonPlus"),
+    ],
+)
+def test_names_may_be_spelled_in_other_ways(spelled: str, name: str) -> None:
+    assert METHODS[spelled].name == name
+    assert METHODS[spelled] is METHODS[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("torchcam:GradCAN", "unknown method 'torchcam:GradCAN' of torch-cam .* Did you mean 'GradCAM'"),
+        ("pytorch-grad-cam:EigenCAN", "Did you mean 'EigenCAM'"),
+        ("captum:Salience", "Did you mean 'Saliency'"),
+        ("zennit:EpsilonPluss", "Did you mean 'EpsilonPlus'"),
+        ("torchcam:RefineCAM", "torchcam:RefineCAM is refused: it multiplies the maps of several layers"),
+        ("captum:NeuronGradient", "it explains a neuron and not the class"),
+        ("captum:feature_permutation", "captum:FeaturePermutation is refused"),
+    ],
+)
+def test_what_is_not_there_is_one_line(name: str, message: str) -> None:
+    with pytest.raises(BenchError, match=message):
+        METHODS[name]
+
+
+@pytest.mark.parametrize("prefix", FAMILIES)
+def test_a_library_that_is_not_installed_names_what_to_install(prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, MODULES[prefix], None)  # what an import of it then finds
+    family = replace(FAMILIES[prefix], _known={}, _made={})
+    package = "captum" if prefix == "captum" else rf"'benchbench-saliency\[{prefix}\]'"
+    with pytest.raises(BenchError, match=f"is not installed.*pip install {package}"):
+        family.method("GradCAM")
+
+
+def test_a_library_that_fails_to_import_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(name: str) -> None:
+        raise AttributeError(f"{name} wants another numpy")
+
+    monkeypatch.setattr(importlib, "import_module", fails)
+    with pytest.raises(BenchError, match=r"torch-cam fails to import: AttributeError: .*another numpy.*--upgrade"):
+        torchcam_methods.TORCHCAM.load()
+
+
+def _raises(*_: object) -> str:
+    raise importlib.metadata.PackageNotFoundError
+
+
+def test_the_version_of_a_missing_library_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.metadata, "version", _raises)
+    assert torchcam_methods.TORCHCAM.version == ""
+
+
+def test_an_upgrade_computes_the_maps_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = METHODS["torchcam:GradCAM"].source_digest
+    assert replace(FAMILIES["torchcam"], _made={}).method("GradCAM").source_digest == before
+    monkeypatch.setattr(importlib.metadata, "version", lambda _: "99.0")
+    assert replace(FAMILIES["torchcam"], _made={}).method("GradCAM").source_digest != before
+
+
+def test_parameters_are_the_librarys_plain_values() -> None:
+    options = METHODS["pytorch-grad-cam:ScoreCAM"].parameters
+    assert {name: option.default for name, option in options.items()} == {
+        "batch_size": 16,
+        "aug_smooth": False,
+        "eigen_smooth": False,
+        "raw": False,
+    }
+    assert METHODS["torchcam:SSCAM"].parameters["num_samples"].type is int
+    assert METHODS["torchcam:SSCAM"].parameters["std"].type is float
+    assert METHODS["pytorch-grad-cam:SESS"].parameters["window_size"].check(None) is None
+    assert METHODS["pytorch-grad-cam:FinerCAM"].parameters["base_method"].default == "GradCAM"
+    assert "raw" not in METHODS["pytorch-grad-cam:SESS"].parameters  # it has no map of one layer
+    assert METHODS["captum:Occlusion"].parameters.keys() == {"perturbations_per_eval", "window", "stride", "sign"}
+
+
+def test_a_study_binds_them_by_the_parameters_types() -> None:
+    keys = {"models": ["resnet18"], "datasets": ["shapes"], "metrics": ["deletion"]}
+    methods = [{"name": "torchcam:SSCAM", "num_samples": "4"}, {"name": "torchcam:GradCAM", "raw": "true"}]
+    study = StudySpec(**keys, methods=methods)
+    assert [dict(choice.params) for choice in study.methods] == [
+        {"batch_size": 32, "num_samples": 4, "std": 2.0, "raw": False},
+        {"raw": True},
+    ]
+    assert study.methods[1].title == "torch-cam GradCAM (raw=True)"
+    with pytest.raises(BenchError, match=r"no parameter 'num_sample'\. Did you mean 'num_samples'"):
+        StudySpec(**keys, methods=[{"name": "torchcam:SSCAM", "num_sample": 4}])
+    with pytest.raises(BenchError, match="are the same method with the same parameters"):
+        StudySpec(**keys, methods={"one": "torchcam:GradCAM", "two": "torchcam:grad-cam"})
+
+
+TABLES = {
+    "torchcam": (faults.TORCHCAM_FAULTS, faults.TORCHCAM_REFUSED),
+    "pytorch-grad-cam": (faults.GRAD_CAM_FAULTS, faults.GRAD_CAM_REFUSED),
+    "captum": (faults.CAPTUM_FAULTS, faults.CAPTUM_REFUSED),
+    "zennit": ({}, faults.ZENNIT_REFUSED),
+}
+
+
+@pytest.mark.parametrize("prefix", TABLES)
+def test_every_fault_and_refusal_is_of_a_class_that_is_there(prefix: str) -> None:
+    known = set(dir(importlib.import_module(MODULES[prefix]))) | {"BaseCAM"}
+    for table in TABLES[prefix]:
+        assert set(table) <= known
+    for name, fault in TABLES[prefix][0].items():
+        assert METHODS[f"{prefix}:{name}"].note == fault
+
+
+def test_controls_and_pixels() -> None:
+    assert METHODS["pytorch-grad-cam:RandomCAM"].control
+    assert not METHODS["pytorch-grad-cam:GradCAM"].control
+    for name in ("captum:Saliency", "zennit:EpsilonPlus", "pytorch-grad-cam:FullGrad"):
+        assert "input" in METHODS[name].needs
+    for name in ("captum:LayerGradCam", "captum:GuidedGradCam", "torchcam:GradCAM"):
+        assert "input" not in METHODS[name].needs
