@@ -288,11 +288,11 @@ class _Services:
         gradients = bias_gradients(b.network, b.images, b.captured.targets)
         return gradients.image, gradients.biases
 
-    def attentions(self, gradient: AttentionGradient) -> tuple[tuple[Attention, ...], Grid]:
+    def attentions(self, gradient: AttentionGradient, *, scores: bool) -> tuple[tuple[Attention, ...], Grid]:
         b = self.batch
         self._count(forwards=1, backwards=1 if gradient == "none" else 2)  # one tells off which tokens logits are read
         reading = reading_of(b.network, b.scorer, b.images)
-        return attentions(b.network, b.images, b.captured.targets, gradient, reading)
+        return attentions(b.network, b.images, b.captured.targets, gradient, reading, scores=scores)
 
     def network(self) -> nn.Module:
         with self.batch.scorer.ledger.shared(("exported", "")):

@@ -33,10 +33,14 @@ class Head:
 
 @dataclass(frozen=True, eq=False)
 class Attention:
-    """One block's softmax weights (B, heads, tokens, tokens), and the gradient in them, or None."""
+    """One block's softmax weights (B, heads, tokens, tokens); if asked for, the gradient in them, and their scores.
+
+    ``score``: what goes into the softmax, of the same shape.
+    """
 
     weight: Tensor
     gradient: Tensor | None
+    score: Tensor | None = None
 
 
 class Services(Protocol):
@@ -54,7 +58,7 @@ class Services(Protocol):
     def stages(self, *, gradient: bool) -> tuple[Layer, ...]: ...
     def curvature(self, direction: Tensor) -> Tensor: ...
     def bias_gradients(self) -> tuple[Tensor, tuple[Tensor, ...]]: ...
-    def attentions(self, gradient: AttentionGradient) -> tuple[tuple[Attention, ...], Grid]: ...
+    def attentions(self, gradient: AttentionGradient, *, scores: bool) -> tuple[tuple[Attention, ...], Grid]: ...
     def network(self) -> nn.Module: ...
     def probability(self) -> Tensor: ...
     def behind(self) -> nn.Module: ...
@@ -239,7 +243,9 @@ class Layer:
         self._ask("biases", "bias_gradients()")
         return self.services.bias_gradients()
 
-    def attentions(self, *, gradient: AttentionGradient = "logit") -> tuple[tuple[Attention, ...], Grid]:
+    def attentions(
+        self, *, gradient: AttentionGradient = "logit", scores: bool = False
+    ) -> tuple[tuple[Attention, ...], Grid]:
         """The attention of every block, and a grid: ``grid.tokens(values)`` is the map (B, h, w) of a value per token.
 
         ``grid.readers(matrix)`` is the mean of a matrix's rows of those tokens that the logits are read off.
@@ -247,6 +253,7 @@ class Layer:
         Args:
             gradient: of the network's logit for the target, of the logit that the head reads off each block's own
                 tokens ("block"), or "none".
+            scores: whether each block's ``score`` is kept.
 
         Raises:
             NotApplicable: the network has none of a known kind, or none among all patches.
@@ -254,7 +261,7 @@ class Layer:
         self._ask("attention", "attentions()")
         if gradient == "block":
             self._ask("block-logits", 'attentions(gradient="block")')
-        return self.services.attentions(gradient)
+        return self.services.attentions(gradient, scores=scores)
 
     @property
     def network(self) -> nn.Module:

@@ -58,27 +58,28 @@ def sized(kind: str, images: Tensor) -> Tensor:
     return doubled[:, :, :48, :80] if kind == "wide" else images[:2]
 
 
-def written_out(network: Any, images: Tensor) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-    """Logits, each block's attention and each block's output, by matrix products."""
+def written_out(network: Any, images: Tensor) -> tuple[Tensor, list[Tensor], list[Tensor], list[Tensor]]:
+    """Logits, each block's attention, its scores before the softmax, and the block's output, by matrix products."""
     tokens = network.norm_pre(network._pos_embed(network.patch_embed(images)))
-    weights, outputs = [], []
+    weights, scores, outputs = [], [], []
     for block in network.blocks:
         qkv = block.attn.qkv(block.norm1(tokens)).reshape(len(images), -1, 3, 2, 8)
         q, k, v = (qkv[:, :, i].transpose(1, 2) for i in range(3))
+        scores.append((torch.einsum("bhqd,bhkd->bhqk", q, k) / 8**0.5).detach())
         weight = (torch.einsum("bhqd,bhkd->bhqk", q, k) / 8**0.5).softmax(-1)
         weights.append(weight)
         mixed = torch.einsum("bhqk,bhkd->bqhd", weight, v).flatten(2)
         tokens = tokens + block.attn.proj(mixed)
         tokens = tokens + block.mlp(block.norm2(tokens))
         outputs.append(tokens)
-    return network.forward_head(network.norm(tokens)), weights, outputs
+    return network.forward_head(network.norm(tokens)), weights, scores, outputs
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_timm_s_attention_and_its_methods(kind: str, images: Tensor) -> None:
     network, pictures, prefix = built(kind), sized(kind, images), KINDS[kind][0]
     before = network(pictures)
-    logits, weights, outputs = written_out(network, pictures)
+    logits, weights, scores, outputs = written_out(network, pictures)
     torch.testing.assert_close(before, logits, rtol=1e-4, atol=1e-5)
     targets = logits.argmax(1)
     slopes = torch.autograd.grad(logits.gather(1, targets[:, None]).sum(), weights, retain_graph=True)
@@ -90,14 +91,16 @@ def test_timm_s_attention_and_its_methods(kind: str, images: Tensor) -> None:
         torch.testing.assert_close(block.weight.sum(-1), torch.ones(weight.shape[:3]))
         assert block.gradient is not None
         torch.testing.assert_close(block.gradient, slope, rtol=1e-3, atol=1e-6)
-    maps = {name: map_of(name, network, pictures, "") for name in ("attention-rollout", "chefer")}
+    maps = {name: map_of(name, network, pictures, "") for name in ("attention-rollout", "chefer", "agcam")}
     for b in range(2):
         rolled, relevance = torch.eye(weights[0].shape[-1]), torch.eye(weights[0].shape[-1])
-        for weight, slope in zip(weights, slopes, strict=True):
+        guided = torch.zeros_like(rolled)
+        for weight, score, slope in zip(weights, scores, slopes, strict=True):
+            guided += (slope[b].clamp_min(0) / (1 + (-score[b]).exp())).sum(0)
             mixed = weight[b].mean(0) + torch.eye(len(rolled))
             rolled = mixed / mixed.sum(1, keepdim=True) @ rolled
             relevance = relevance + (weight[b] * slope[b]).clamp_min(0).mean(0) @ relevance
-        for name, product in (("attention-rollout", rolled), ("chefer", relevance)):
+        for name, product in (("attention-rollout", rolled), ("chefer", relevance), ("agcam", guided)):
             rows = {"distilled": product[:2], "class, normalised mean": product[1:], "average": product}
             row = rows.get(kind, product[:1]).mean(0)
             expected = row[prefix:].reshape(height, width).detach()
