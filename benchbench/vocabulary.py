@@ -20,6 +20,7 @@ NEEDS = {
     "modules": "the network traced by torch.fx, every module called once",
     "biases": "the gradients of all biases",
     "attention": "attention among the patches of the image",
+    "tokens": "forward passes without some patches' tokens, and what every block returns",
     "block-logits": "a head that reads logits off every block of a vision transformer",
 }
 

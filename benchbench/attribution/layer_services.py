@@ -25,12 +25,13 @@ from ..network.hookable_copy import exported, exported_behind
 from ..network.layers import finer_stages
 from ..network.masked_scores import score_masked, score_pictures
 from ..network.scorer import Scorer, TargetScores, target_scores
+from ..network.tokens import block_tokens, score_tokens
 from ..plugin_guard import contained
 from ..registry.plugin import MethodPlugin
 from ..tracing.reading import Reading
 from ..tracing.reading import read as read_network
 from ..types import INPUT, Attention, AttentionGradient, Change, Head, Layer, Pictures, Score, ScoreKind, streamed
-from ..types.layout import Grid
+from ..types.layout import Grid, Layout
 
 
 @dataclass(frozen=True, eq=False)
@@ -293,6 +294,16 @@ class _Services:
         self._count(forwards=1, backwards=1 if gradient == "none" else 2)  # one tells off which tokens logits are read
         reading = reading_of(b.network, b.scorer, b.images)
         return attentions(b.network, b.images, b.captured.targets, gradient, reading, scores=scores)
+
+    def block_tokens(self) -> tuple[Tensor, Layout]:
+        b = self.batch
+        self._count(forwards=1, backwards=0)
+        return block_tokens(b.network, b.images, reading_of(b.network, b.scorer, b.images))
+
+    def score_tokens(self, kept: Tensor, grid: Layout, of: ScoreKind) -> Tensor:
+        b = self.batch
+        scores: Tensor = getattr(score_tokens(b.network, b.scorer, b.images, b.captured.targets, kept, grid), of)
+        return scores
 
     def network(self) -> nn.Module:
         with self.batch.scorer.ledger.shared(("exported", "")):

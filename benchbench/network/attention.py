@@ -14,13 +14,13 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 from ..errors import NotApplicable
-from ..tracing.find_layout import Tokens, layout_of
 from ..tracing.reading import Reading
 from ..tracing.reading import read as read_network
 from ..types import Attention, AttentionGradient
 from ..types.layout import Grid, Layout
 from .capture import eval_frozen, hook, widened
 from .checks import check_logits
+from .tokens import token_grid
 
 
 def attentions(
@@ -135,9 +135,7 @@ def _grid(kept: list[Tensor], images: int, reading: Reading) -> Layout:
     count = kept[0].shape[-1]
     if any(len(w) != images or w.shape[-2:] != (count, count) for w in kept):
         raise NotApplicable("its attention is not among all patches of the image (windows, or pooled tokens)")
-    grid = reading.grid(count)
-    if grid is None:
-        grid = layout_of((1, count, 1), reading.size, Tokens(frozenset({1}), reading.tokens.grid))
+    grid = token_grid(count, reading)
     if grid is None:
         raise NotApplicable("its attention is not among all patches of the image (windows, or pooled tokens)")
     return grid
