@@ -9,10 +9,9 @@ import torch
 from pydantic import Field
 from scipy.cluster.vq import kmeans2
 from torch import Tensor
-from torch.nn import functional as F
 
 from benchbench.registry import method
-from benchbench.types import Layer, ScoreKind
+from benchbench.types import Layer
 
 _PAPER = (
     "https://openaccess.thecvf.com/content/ICCV2023W/NIVT/html/"
@@ -34,7 +33,6 @@ def tis(
     *,
     masks: Annotated[int, Field(ge=1)] = 1024,
     keep: Annotated[float, Field(gt=0, lt=1)] = 0.5,
-    score: ScoreKind = "probability",
 ) -> Tensor:
     """The mean score of the network without some of its tokens, over the masks that keep a patch.
 
@@ -42,15 +40,13 @@ def tis(
     ``keep`` of the patches where it is largest, whose tokens alone go into the first block. A patch that no mask keeps
     is 0. There are at most as many masks as channels.
     """
-    tokens, grid = layer.block_tokens()
-    channels = tokens[:, grid.prefix :].mT
+    tokens = layer.tokens
+    channels = tokens.patches.mT
     order = layer.uniform(channels.shape[1]).argsort(1)[:, :masks]
     count = max(1, int(keep * channels.shape[2]))
     kept = torch.stack([_centroids(c, c[first]).topk(count).indices for c, first in zip(channels, order, strict=True)])
-    flags = torch.zeros(*kept.shape[:2], channels.shape[2]).to(tokens).scatter_(2, kept, 1)
-    scores = layer.score_tokens(kept, grid, of=score)
-    means = (scores[..., None] * flags).sum(1) / flags.sum(1).clamp_min(1)
-    return grid.tokens(F.pad(means, (grid.prefix, 0)))
+    flags = torch.zeros(*kept.shape[:2], channels.shape[2]).to(channels).scatter_(2, kept, 1)
+    return tokens.map_of((tokens.score(kept)[..., None] * flags).sum(1) / flags.sum(1).clamp_min(1))
 
 
 def _centroids(points: Tensor, first: Tensor) -> Tensor:

@@ -53,7 +53,7 @@ def block_tokens(network: nn.Module, images: Tensor, reading: Reading) -> tuple[
 
 
 def score_tokens(
-    network: nn.Module, scorer: Scorer, images: Tensor, targets: Tensor, kept: Tensor, grid: Layout
+    network: nn.Module, scorer: Scorer, images: Tensor, targets: Tensor, grid: Layout, kept: Tensor
 ) -> TargetScores:
     """Answers (B, n) of the network whose first block gets some patches alone, and the tokens before the patches.
 
@@ -85,7 +85,7 @@ def check_sampling(network: nn.Module, example: Tensor) -> None:
     half = torch.arange(max(1, grid.height * grid.width // 2), device=example.device)
     targets = torch.zeros(len(example), dtype=torch.long, device=example.device)
     with as_bench_error("the network does not run without some of its patches", kind=NotApplicable):
-        score_tokens(network, Scorer(network), example, targets, half.expand(len(example), 1, -1), grid)
+        score_tokens(network, Scorer(network), example, targets, grid, half.expand(len(example), 1, -1))
 
 
 class _Sampled(nn.Module):

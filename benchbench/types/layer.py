@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from ..errors import BenchError, NotApplicable
 from ..seeds import streamed
 from ..vocabulary import NEEDS
-from .layout import Grid, Layout
+from .layout import Grid
+from .tokens import BlockTokens
 
 ScoreKind: TypeAlias = Literal["probability", "logit"]
 Activation: TypeAlias = Literal["softmax", "sigmoid"]  # from logits to probabilities
@@ -59,8 +60,7 @@ class Services(Protocol):
     def curvature(self, direction: Tensor) -> Tensor: ...
     def bias_gradients(self) -> tuple[Tensor, tuple[Tensor, ...]]: ...
     def attentions(self, gradient: AttentionGradient, *, scores: bool) -> tuple[tuple[Attention, ...], Grid]: ...
-    def block_tokens(self) -> tuple[Tensor, Layout]: ...
-    def score_tokens(self, kept: Tensor, grid: Layout, of: ScoreKind) -> Tensor: ...
+    def tokens(self) -> BlockTokens: ...
     def network(self) -> nn.Module: ...
     def probability(self) -> Tensor: ...
     def behind(self) -> nn.Module: ...
@@ -265,27 +265,15 @@ class Layer:
             self._ask("block-logits", 'attentions(gradient="block")')
         return self.services.attentions(gradient, scores=scores)
 
-    def block_tokens(self) -> tuple[Tensor, Layout]:
-        """What all blocks return, side by side (B, tokens, channels of all blocks), and where the tokens lie.
+    @property
+    def tokens(self) -> BlockTokens:
+        """What all blocks of a vision transformer return, and its scores without some patches.
 
         Raises:
             NotApplicable: the network is no vision transformer of torchvision's or timm's.
         """
-        self._ask("tokens", "block_tokens()")
-        return self.services.block_tokens()
-
-    def score_tokens(self, kept: Tensor, grid: Layout, of: ScoreKind = "probability") -> Tensor:
-        """(B, n): the target's score of the network whose blocks get some of the patches alone.
-
-        Args:
-            kept: (B, n, k), the numbers of the patches that stay; the tokens before the patches stay too.
-            grid: where the tokens lie, from ``block_tokens``.
-
-        Raises:
-            NotApplicable: the blocks take more than their tokens.
-        """
-        self._ask("tokens", "score_tokens()")
-        return self.services.score_tokens(kept, grid, of)
+        self._ask("tokens", "tokens")
+        return self.services.tokens()
 
     @property
     def network(self) -> nn.Module:

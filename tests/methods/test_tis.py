@@ -78,9 +78,8 @@ def test_tis_step_by_step(kind: str, images: Tensor) -> None:
     maps = map_of("tis", network, pictures, "", masks=12, keep=0.3)
     assert maps.shape[1:] == (pictures.shape[2] // 8, pictures.shape[3] // 8)
     layer = layer_of(network, pictures, "input image").lending(METHODS["tis"].needs)
-    tokens, grid = layer.block_tokens()
-    draws = layer.uniform(tokens.shape[2])
-    assert grid.prefix == PREFIX[kind]
+    draws = layer.uniform(layer.tokens.values.shape[2])
+    assert layer.tokens.grid.prefix == PREFIX[kind]
     for b in range(2):
         expected = written_out(network, pictures[b : b + 1], draws[b], 12, 0.3, PREFIX[kind])
         assert expected.std() > 0
@@ -89,10 +88,8 @@ def test_tis_step_by_step(kind: str, images: Tensor) -> None:
 
 def test_all_patches_score_as_the_image_does(images: Tensor) -> None:
     layer = layer_of(seeded(Vit), images[:3], "input image")
-    _, grid = layer.block_tokens()
-    everything = torch.arange(64).expand(3, 1, -1)
-    torch.testing.assert_close(layer.score_tokens(everything, grid)[:, 0], layer.probability)
-    torch.testing.assert_close(layer.score_tokens(everything, grid, "logit")[:, 0], layer.logits.amax(1))
+    everything = torch.arange(64).expand(3, 2, -1)
+    torch.testing.assert_close(layer.tokens.score(everything), layer.probability[:, None].expand(3, 2))
 
 
 def test_where_tokens_cannot_be_left_out(images: Tensor) -> None:
