@@ -18,7 +18,7 @@ from ..networks import Pooled, Vit, seeded
 from ..tracing.test_tokens import built, lively, sized
 
 timm = pytest.importorskip("timm")
-PREFIX = {"torchvision": 1, "average": 0, "registers": 5, "wide": 1, "distilled": 2, "class, normalised mean": 1}
+PREFIX = {"torchvision": 1, "average": 0, "registers without places": 5, "registers, mean": 4, "distilled": 2, "wide": 1}
 
 
 def clustered(points: np.ndarray[Any, Any], centroids: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -26,6 +26,8 @@ KINDS: dict[str, tuple[int, dict[str, Any]]] = {
     "class": (1, {}),
     "class, normalised mean": (1, {"global_pool": "avg"}),
     "registers": (5, {"reg_tokens": 4}),
+    "registers without places": (5, {"reg_tokens": 4, "no_embed_class": True, "init_values": 0.5}),
+    "registers, mean": (4, {"reg_tokens": 4, "class_token": False, "no_embed_class": True, "global_pool": "avg"}),
     "wide": (1, {"img_size": (48, 80)}),
     "distilled": (2, {}),
 }
@@ -69,8 +71,8 @@ def written_out(network: Any, images: Tensor) -> tuple[Tensor, list[Tensor], lis
         weight = (torch.einsum("bhqd,bhkd->bhqk", q, k) / 8**0.5).softmax(-1)
         weights.append(weight)
         mixed = torch.einsum("bhqk,bhkd->bqhd", weight, v).flatten(2)
-        tokens = tokens + block.attn.proj(mixed)
-        tokens = tokens + block.mlp(block.norm2(tokens))
+        tokens = tokens + block.ls1(block.attn.proj(mixed))
+        tokens = tokens + block.ls2(block.mlp(block.norm2(tokens)))
         outputs.append(tokens)
     return network.forward_head(network.norm(tokens)), weights, scores, outputs
 
@@ -102,6 +104,7 @@ def test_timm_s_attention_and_its_methods(kind: str, images: Tensor) -> None:
             relevance = relevance + (weight[b] * slope[b]).clamp_min(0).mean(0) @ relevance
         for name, product in (("attention-rollout", rolled), ("chefer", relevance), ("agcam", guided)):
             rows = {"distilled": product[:2], "class, normalised mean": product[1:], "average": product}
+            rows["registers, mean"] = product[4:]
             row = rows.get(kind, product[:1]).mean(0)
             expected = row[prefix:].reshape(height, width).detach()
             torch.testing.assert_close(maps[name][b], expected, rtol=1e-3, atol=1e-6)
@@ -202,7 +205,8 @@ def test_windows_are_refused(images: Tensor) -> None:
 def test_the_last_layer_is_one_that_the_logits_listen_to(kind: str, images: Tensor) -> None:
     network, pictures = built(kind), sized(kind, images)
     (place,) = resolve(network, pictures, "last")
-    assert place == ("norm" if kind in ("average", "class, normalised mean") else "blocks.1.norm1")
+    averaged = kind in ("average", "class, normalised mean", "registers, mean")
+    assert place == ("norm" if averaged else "blocks.1.norm1")
     kept: list[Tensor] = []
     handle = network.get_submodule(place).register_forward_hook(lambda _m, _i, o: kept.append(o))
     score = network(pictures).max(1).values.sum()
