@@ -222,6 +222,23 @@ def test_the_last_layer_is_one_that_the_logits_listen_to(kind: str, images: Tens
     torch.testing.assert_close(map_of("gradcam", network, pictures, place), expected.relu(), rtol=1e-4, atol=1e-6)
 
 
+def test_class_and_register_tokens_that_rotary_attention_cuts_off(images: Tensor) -> None:
+    """DINOv3 turns queries and keys of the patches alone: five tokens are put before them again in every block."""
+    size = {"img_size": 64, "embed_dim": 32, "depth": 2, "num_heads": 2, "num_classes": 7}
+    network = seeded(lambda: lively(timm.create_model("vit_small_patch16_dinov3", **size)))
+    assert resolve(network, images[:1], "last") == ["norm"]
+    layer = layer_of(network, images[:2], "blocks.1.norm1")
+    kept: list[Tensor] = []
+    handle = network.get_submodule("blocks.1.norm1").register_forward_hook(lambda _m, _i, o: kept.append(o))
+    network(images[:2])
+    handle.remove()
+    cells = kept[0][:, 5:].reshape(2, 4, 4, 32).permute(0, 3, 1, 2)
+    torch.testing.assert_close(layer.activation, cells, rtol=1e-4, atol=1e-5)
+    blocks, grid = attentions(network, images[:2], torch.zeros(2, dtype=torch.long), "none", scores=True)
+    assert (grid.layout.prefix, grid.layout.height, grid.read) == (5, 4, tuple(range(5, 21)))
+    assert all(b.score is not None and torch.allclose(b.score.softmax(-1), b.weight, atol=1e-6) for b in blocks)
+
+
 def test_the_last_layer_of_torchvision_s_swin(images: Tensor) -> None:
     """Behind its last norm the channels come first; the stages before it hold them last."""
     network = seeded(lambda: SwinTransformer([4, 4], 24, [1, 1, 2, 1], [3, 6, 12, 24], [7, 7], num_classes=7))
