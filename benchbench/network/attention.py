@@ -64,8 +64,13 @@ def attentions(
         else:
             aims = [logits.gather(1, targets[:, None]).sum()]
         gradients = _gradients(aims, kept) if wanted else [None] * len(kept)
-    tensors = zip((w.detach() for w in kept), gradients, scored, strict=True)
-    return tuple(Attention(*(t if t is None else widened(t) for t in block)) for block in tensors), Grid(grid, read)
+    tensors = zip(kept, gradients, scored, strict=True)
+    per_block = tuple(Attention(widened(w.detach()), _widened(g), _widened(s)) for w, g, s in tensors)
+    return per_block, Grid(grid, read)
+
+
+def _widened(tensor: Tensor | None) -> Tensor | None:
+    return None if tensor is None else widened(tensor)
 
 
 class _BeforeSoftmax(TorchFunctionMode):

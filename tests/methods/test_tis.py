@@ -18,7 +18,14 @@ from ..networks import Pooled, Vit, seeded
 from ..tracing.test_tokens import built, lively, sized
 
 timm = pytest.importorskip("timm")
-PREFIX = {"torchvision": 1, "average": 0, "registers without places": 5, "registers, mean": 4, "distilled": 2, "wide": 1}
+PREFIX = {
+    "torchvision": 1,
+    "average": 0,
+    "registers without places": 5,
+    "registers, mean": 4,
+    "distilled": 2,
+    "wide": 1,
+}
 
 
 def clustered(points: np.ndarray[Any, Any], centroids: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -38,9 +45,10 @@ def clustered(points: np.ndarray[Any, Any], centroids: np.ndarray[Any, Any]) -> 
 def embedded(network: Any, picture: Tensor) -> Tensor:
     """The tokens that go into the first block."""
     if hasattr(network, "encoder"):
-        tokens = torch.cat([network.class_token, network._process_input(picture)], 1)
-        return tokens + network.encoder.pos_embedding
-    return network.norm_pre(network._pos_embed(network.patch_embed(picture)))  # type: ignore[no-any-return]
+        patches: Tensor = network._process_input(picture)
+        return torch.cat([network.class_token, patches], 1) + torch.as_tensor(network.encoder.pos_embedding)
+    tokens: Tensor = network.norm_pre(network._pos_embed(network.patch_embed(picture)))
+    return tokens
 
 
 def read_off(network: Any, tokens: Tensor) -> tuple[Tensor, list[Tensor]]:
