@@ -21,6 +21,7 @@ NEEDS = {
     "original": "a copy of the network as it is, which another library hooks and runs",
     "biases": "the gradients of all biases",
     "attention": "attention among the patches of the image",
+    "tokens": "forward passes without some patches' tokens, and what every block returns",
     "block-logits": "a head that reads logits off every block of a vision transformer",
 }
 

@@ -1,4 +1,4 @@
-"""Vision transformers: attention rollout, Chefer's relevance, LeGrad."""
+"""Vision transformers: attention rollout, Chefer's relevance, LeGrad, AGCAM."""
 
 from __future__ import annotations
 
@@ -70,6 +70,29 @@ def legrad(layer: Layer) -> Tensor:
     blocks, grid = layer.attentions(gradient="block")
     gradients = [relu(block.gradient).mean((1, 2)) for block in blocks if block.gradient is not None]
     return grid.tokens(torch.stack(gradients).mean(0))
+
+
+@method(
+    "agcam",
+    title="AGCAM",
+    needs=("input", "attention"),
+    paper="arXiv:2402.04563",
+    fails="A score's sigmoid changes little, so the map is nearly the gradient's; where the logits are read off the "
+    "mean of the patches, the first blocks' rows are the patches' view and not the network's.",
+)
+def agcam(layer: Layer) -> Tensor:
+    """The class token's attention scores through a sigmoid, times the positive gradient in its attention.
+
+    Leem and Seo 2024, equations 2 and 7: summed over heads and blocks. The scores are those before the softmax. Where
+    the logits are read off other tokens, the mean of their rows is taken.
+    """
+    blocks, grid = layer.attentions(scores=True)
+    total = torch.zeros_like(blocks[0].weight[:, 0, 0])
+    for block in blocks:
+        assert block.gradient is not None
+        assert block.score is not None
+        total = total + grid.readers((relu(block.gradient) * torch.sigmoid(block.score)).sum(1))
+    return grid.tokens(total)
 
 
 def _identity(weight: Tensor) -> Tensor:

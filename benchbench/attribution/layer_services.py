@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -26,12 +26,14 @@ from ..network.layers import finer_stages
 from ..network.lent_network import LentNetwork
 from ..network.masked_scores import score_masked, score_pictures
 from ..network.scorer import Scorer, TargetScores, target_scores
-from ..plugin_guard import contained
-from ..registry.plugin import MethodPlugin
+from ..network.tokens import block_tokens, score_tokens
 from ..tracing.reading import Reading
 from ..tracing.reading import read as read_network
 from ..types import INPUT, Attention, AttentionGradient, Change, Head, Layer, Pictures, Score, ScoreKind, streamed
 from ..types.layout import Grid, Layout
+from ..types.tokens import BlockTokens
+from .method_call import real_numbers as real_numbers
+from .method_call import run_method as run_method
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,40 +110,6 @@ def reading_of(network: nn.Module, scorer: Scorer, images: Tensor) -> Reading:
         with eval_frozen(network):
             known = scorer.readings[size] = read_network(network, images)
     return known
-
-
-def run_method(plugin: MethodPlugin, layer: Layer, params: Mapping[str, Any]) -> Tensor:
-    """The method's maps (B, h, w), detached. The layer lends what the method declared that it needs, and no more.
-
-    The method works on copies of the layer's tensors, and what it sets for the whole process is put back.
-
-    Raises:
-        BenchError: it returned something else, called sys.exit, or left a setting of the process changed.
-    """
-    with contained(f"method {plugin.name}"):
-        maps = plugin.function(layer.copied().lending(plugin.needs_of(params)), **params)
-    count = len(layer.images)
-    fits = isinstance(maps, Tensor) and maps.ndim == 3 and len(maps) == count
-    return real_numbers(maps, fits=fits, needed=f"maps ({count}, h, w) are").to(layer.images.device)
-
-
-def real_numbers(maps: Any, *, fits: bool, needed: str) -> Tensor:
-    """What a method returned, detached and in float32.
-
-    Args:
-        fits: whether it is a tensor of the right shape. needed: what is, in words.
-
-    Raises:
-        BenchError: it does not fit, is empty, or holds something else than real numbers.
-    """
-    if not fits or not maps.numel():
-        shape = tuple(maps.shape) if isinstance(maps, Tensor) else type(maps).__name__
-        raise BenchError(f"the method returned {shape}, where {needed} needed")
-    if maps.layout != torch.strided or maps.is_meta or maps.is_complex() or maps.is_quantized:
-        kind = "meta" if maps.is_meta else maps.layout if maps.layout != torch.strided else maps.dtype
-        raise BenchError(f"the method returned a tensor of {kind}, where real numbers are needed")
-    numbers: Tensor = maps.detach().float()
-    return numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -289,11 +257,18 @@ class _Services:
         gradients = bias_gradients(b.network, b.images, b.captured.targets)
         return gradients.image, gradients.biases
 
-    def attentions(self, gradient: AttentionGradient) -> tuple[tuple[Attention, ...], Grid]:
+    def attentions(self, gradient: AttentionGradient, *, scores: bool) -> tuple[tuple[Attention, ...], Grid]:
         b = self.batch
         self._count(forwards=1, backwards=1 if gradient == "none" else 2)  # one tells off which tokens logits are read
         reading = reading_of(b.network, b.scorer, b.images)
-        return attentions(b.network, b.images, b.captured.targets, gradient, reading)
+        return attentions(b.network, b.images, b.captured.targets, gradient, reading, scores=scores)
+
+    def tokens(self) -> BlockTokens:
+        b = self.batch
+        self._count(forwards=1, backwards=0)
+        values, grid = block_tokens(b.network, b.images, reading_of(b.network, b.scorer, b.images))
+        score = partial(score_tokens, b.network, b.scorer, b.images, b.captured.targets, grid)
+        return BlockTokens(values, grid, lambda kept: score(kept).probability)
 
     def network(self) -> nn.Module:
         with self.batch.scorer.ledger.shared(("exported", "")):

@@ -20,6 +20,7 @@ from ..network.head import pooled_head
 from ..network.hookable_copy import exported
 from ..network.layers import WORDS, resolve
 from ..network.scorer import Scorer
+from ..network.tokens import check_sampling
 from ..study.plan import ReadyModel
 from ..study.spec import StudySpec
 from ..types import INPUT, ModelSpec
@@ -97,6 +98,7 @@ def _network_skips(network: nn.Module, example: Tensor, needs: Set[str]) -> dict
         "biases": lambda: bias_gradients(network, example, target),
         "detections": lambda: check_detector(network),
         "attention": lambda: attentions(network, example, target, "none"),
+        "tokens": lambda: check_sampling(network, example),
         "block-logits": lambda: attentions(network, example, target, "block"),
     }
     skips: dict[tuple[str, str], str] = {}

@@ -139,10 +139,14 @@ def _part(joined: Joined, start: int, end: int) -> Axis:
 
 
 def join(axes: Sequence[Axis]) -> Axis:
-    """Axes one behind the other along a dimension."""
+    """Axes one behind the other along a dimension; neighbours that are no places are one axis, however often cut."""
     flat: list[Axis] = []
     for axis in axes:
-        flat += axis[0].axes if len(axis) == 1 and isinstance(axis[0], Joined) else [axis]
+        for inner in axis[0].axes if len(axis) == 1 and isinstance(axis[0], Joined) else [axis]:
+            if flat and not any(has(part, "row", "column", "lost") for part in (flat[-1], inner)):
+                flat[-1] = plain(_size(flat[-1]) + _size(inner))
+            else:
+                flat.append(inner)
     size = sum(map(_size, flat))
     if len(flat) == 1:
         return flat[0]

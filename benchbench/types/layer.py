@@ -15,6 +15,7 @@ from ..seeds import streamed
 from ..vocabulary import NEEDS
 from .layout import Grid, Layout
 from .library_call import LibraryCall
+from .tokens import BlockTokens
 
 ScoreKind: TypeAlias = Literal["probability", "logit"]
 Activation: TypeAlias = Literal["softmax", "sigmoid"]  # from logits to probabilities
@@ -35,10 +36,14 @@ class Head:
 
 @dataclass(frozen=True, eq=False)
 class Attention:
-    """One block's softmax weights (B, heads, tokens, tokens), and the gradient in them, or None."""
+    """One block's softmax weights (B, heads, tokens, tokens); if asked for, the gradient in them, and their scores.
+
+    ``score``: what goes into the softmax, of the same shape.
+    """
 
     weight: Tensor
     gradient: Tensor | None
+    score: Tensor | None = None
 
 
 class Services(Protocol):
@@ -56,7 +61,8 @@ class Services(Protocol):
     def stages(self, *, gradient: bool) -> tuple[Layer, ...]: ...
     def curvature(self, direction: Tensor) -> Tensor: ...
     def bias_gradients(self) -> tuple[Tensor, tuple[Tensor, ...]]: ...
-    def attentions(self, gradient: AttentionGradient) -> tuple[tuple[Attention, ...], Grid]: ...
+    def attentions(self, gradient: AttentionGradient, *, scores: bool) -> tuple[tuple[Attention, ...], Grid]: ...
+    def tokens(self) -> BlockTokens: ...
     def network(self) -> nn.Module: ...
     def borrow(self) -> AbstractContextManager[tuple[nn.Module, Layout]]: ...
     def probability(self) -> Tensor: ...
@@ -242,7 +248,9 @@ class Layer:
         self._ask("biases", "bias_gradients()")
         return self.services.bias_gradients()
 
-    def attentions(self, *, gradient: AttentionGradient = "logit") -> tuple[tuple[Attention, ...], Grid]:
+    def attentions(
+        self, *, gradient: AttentionGradient = "logit", scores: bool = False
+    ) -> tuple[tuple[Attention, ...], Grid]:
         """The attention of every block, and a grid: ``grid.tokens(values)`` is the map (B, h, w) of a value per token.
 
         ``grid.readers(matrix)`` is the mean of a matrix's rows of those tokens that the logits are read off.
@@ -250,6 +258,7 @@ class Layer:
         Args:
             gradient: of the network's logit for the target, of the logit that the head reads off each block's own
                 tokens ("block"), or "none".
+            scores: whether each block's ``score`` is kept.
 
         Raises:
             NotApplicable: the network has none of a known kind, or none among all patches.
@@ -257,7 +266,17 @@ class Layer:
         self._ask("attention", "attentions()")
         if gradient == "block":
             self._ask("block-logits", 'attentions(gradient="block")')
-        return self.services.attentions(gradient)
+        return self.services.attentions(gradient, scores=scores)
+
+    @property
+    def tokens(self) -> BlockTokens:
+        """What all blocks of a vision transformer return, and its scores without some patches.
+
+        Raises:
+            NotApplicable: the network is no vision transformer of torchvision's or timm's.
+        """
+        self._ask("tokens", "tokens")
+        return self.services.tokens()
 
     @property
     def network(self) -> nn.Module:

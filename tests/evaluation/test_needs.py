@@ -190,6 +190,7 @@ READS: dict[str, Callable[[Layer], Any]] = {
     "curvature": lambda layer: layer.curvature(layer.activation),
     "biases": lambda layer: layer.bias_gradients(),
     "attention": lambda layer: layer.attentions(),
+    "tokens": lambda layer: layer.tokens,
     "modules": lambda layer: layer.network,
 }
 

@@ -102,6 +102,24 @@ def test_legrad(network: nn.Module, images: Tensor) -> None:
     torch.testing.assert_close(map_of("legrad", network, images, ""), expected, rtol=1e-3, atol=1e-6)
 
 
+def test_agcam(network: Any, images: Tensor) -> None:
+    logits, weights, outputs = run(network, images)
+    slopes = torch.autograd.grad(logits.max(1).values.sum(), weights)
+    expected = torch.zeros(6, 64)
+    embedded = torch.cat([network.class_token.expand(6, -1, -1), network._process_input(images)], 1)
+    inputs = [embedded + network.encoder.pos_embedding, *outputs[:-1]]
+    for block, tokens, weight, slope in zip(network.encoder.layers, inputs, weights, slopes, strict=True):
+        inside = block.self_attention
+        queries, keys, _ = (block.ln_1(tokens) @ inside.in_proj_weight.T + inside.in_proj_bias).chunk(3, -1)
+        for head in (slice(0, 8), slice(8, 16)):
+            score = torch.einsum("bd,bkd->bk", queries[:, 0, head], keys[:, :, head]) / 8**0.5
+            torch.testing.assert_close(score.softmax(-1), weight[:, head.start // 8, 0], rtol=1e-4, atol=1e-6)
+            positive = slope[:, head.start // 8, 0].clamp_min(0)
+            expected += (positive / (1 + (-score).exp())).detach()[:, 1:]
+    torch.testing.assert_close(map_of("agcam", network, images, ""), expected.reshape(6, 8, 8), rtol=1e-3, atol=1e-6)
+    assert all(block.score is None for block in attentions(network, images, logits.argmax(1), "logit")[0])
+
+
 def test_timm(images: Tensor) -> None:
     """timm's vision transformer: the weights of its softmax, the same logits, all three methods."""
     timm = pytest.importorskip("timm")
@@ -121,7 +139,7 @@ def test_timm(images: Tensor) -> None:
     tokens = model.blocks[0].norm1(model.norm_pre(model.patch_drop(model._pos_embed(model.patch_embed(images)))))
     q, k, _ = inside.qkv(tokens).reshape(6, 65, 3, 2, 8).permute(2, 0, 3, 1, 4)
     torch.testing.assert_close(blocks[0].weight, (q @ k.mT / 8**0.5).softmax(-1).detach(), rtol=1e-4, atol=1e-6)
-    for name in ("attention-rollout", "chefer", "legrad"):
+    for name in ("attention-rollout", "chefer", "legrad", "agcam"):
         assert map_of(name, model, images, "").flatten(1).std(1).min() > 0
 
 

@@ -26,6 +26,8 @@ KINDS: dict[str, tuple[int, dict[str, Any]]] = {
     "class": (1, {}),
     "class, normalised mean": (1, {"global_pool": "avg"}),
     "registers": (5, {"reg_tokens": 4}),
+    "registers without places": (5, {"reg_tokens": 4, "no_embed_class": True, "init_values": 0.5}),
+    "registers, mean": (4, {"reg_tokens": 4, "class_token": False, "no_embed_class": True, "global_pool": "avg"}),
     "wide": (1, {"img_size": (48, 80)}),
     "distilled": (2, {}),
 }
@@ -58,27 +60,28 @@ def sized(kind: str, images: Tensor) -> Tensor:
     return doubled[:, :, :48, :80] if kind == "wide" else images[:2]
 
 
-def written_out(network: Any, images: Tensor) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-    """Logits, each block's attention and each block's output, by matrix products."""
+def written_out(network: Any, images: Tensor) -> tuple[Tensor, list[Tensor], list[Tensor], list[Tensor]]:
+    """Logits, each block's attention, its scores before the softmax, and the block's output, by matrix products."""
     tokens = network.norm_pre(network._pos_embed(network.patch_embed(images)))
-    weights, outputs = [], []
+    weights, scores, outputs = [], [], []
     for block in network.blocks:
         qkv = block.attn.qkv(block.norm1(tokens)).reshape(len(images), -1, 3, 2, 8)
         q, k, v = (qkv[:, :, i].transpose(1, 2) for i in range(3))
+        scores.append((torch.einsum("bhqd,bhkd->bhqk", q, k) / 8**0.5).detach())
         weight = (torch.einsum("bhqd,bhkd->bhqk", q, k) / 8**0.5).softmax(-1)
         weights.append(weight)
         mixed = torch.einsum("bhqk,bhkd->bqhd", weight, v).flatten(2)
-        tokens = tokens + block.attn.proj(mixed)
-        tokens = tokens + block.mlp(block.norm2(tokens))
+        tokens = tokens + block.ls1(block.attn.proj(mixed))
+        tokens = tokens + block.ls2(block.mlp(block.norm2(tokens)))
         outputs.append(tokens)
-    return network.forward_head(network.norm(tokens)), weights, outputs
+    return network.forward_head(network.norm(tokens)), weights, scores, outputs
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_timm_s_attention_and_its_methods(kind: str, images: Tensor) -> None:
     network, pictures, prefix = built(kind), sized(kind, images), KINDS[kind][0]
     before = network(pictures)
-    logits, weights, outputs = written_out(network, pictures)
+    logits, weights, scores, outputs = written_out(network, pictures)
     torch.testing.assert_close(before, logits, rtol=1e-4, atol=1e-5)
     targets = logits.argmax(1)
     slopes = torch.autograd.grad(logits.gather(1, targets[:, None]).sum(), weights, retain_graph=True)
@@ -90,15 +93,18 @@ def test_timm_s_attention_and_its_methods(kind: str, images: Tensor) -> None:
         torch.testing.assert_close(block.weight.sum(-1), torch.ones(weight.shape[:3]))
         assert block.gradient is not None
         torch.testing.assert_close(block.gradient, slope, rtol=1e-3, atol=1e-6)
-    maps = {name: map_of(name, network, pictures, "") for name in ("attention-rollout", "chefer")}
+    maps = {name: map_of(name, network, pictures, "") for name in ("attention-rollout", "chefer", "agcam")}
     for b in range(2):
         rolled, relevance = torch.eye(weights[0].shape[-1]), torch.eye(weights[0].shape[-1])
-        for weight, slope in zip(weights, slopes, strict=True):
+        guided = torch.zeros_like(rolled)
+        for weight, score, slope in zip(weights, scores, slopes, strict=True):
+            guided += (slope[b].clamp_min(0) / (1 + (-score[b]).exp())).sum(0)
             mixed = weight[b].mean(0) + torch.eye(len(rolled))
             rolled = mixed / mixed.sum(1, keepdim=True) @ rolled
             relevance = relevance + (weight[b] * slope[b]).clamp_min(0).mean(0) @ relevance
-        for name, product in (("attention-rollout", rolled), ("chefer", relevance)):
+        for name, product in (("attention-rollout", rolled), ("chefer", relevance), ("agcam", guided)):
             rows = {"distilled": product[:2], "class, normalised mean": product[1:], "average": product}
+            rows["registers, mean"] = product[4:]
             row = rows.get(kind, product[:1]).mean(0)
             expected = row[prefix:].reshape(height, width).detach()
             torch.testing.assert_close(maps[name][b], expected, rtol=1e-3, atol=1e-6)
@@ -199,7 +205,8 @@ def test_windows_are_refused(images: Tensor) -> None:
 def test_the_last_layer_is_one_that_the_logits_listen_to(kind: str, images: Tensor) -> None:
     network, pictures = built(kind), sized(kind, images)
     (place,) = resolve(network, pictures, "last")
-    assert place == ("norm" if kind in ("average", "class, normalised mean") else "blocks.1.norm1")
+    averaged = kind in ("average", "class, normalised mean", "registers, mean")
+    assert place == ("norm" if averaged else "blocks.1.norm1")
     kept: list[Tensor] = []
     handle = network.get_submodule(place).register_forward_hook(lambda _m, _i, o: kept.append(o))
     score = network(pictures).max(1).values.sum()
@@ -213,6 +220,23 @@ def test_the_last_layer_is_one_that_the_logits_listen_to(kind: str, images: Tens
     cells = kept[0][:, prefix:].detach().reshape(2, height, width, 16)
     expected = torch.stack([(c * s.mean((0, 1))).sum(-1) for c, s in zip(cells, rows.permute(0, 2, 3, 1), strict=True)])
     torch.testing.assert_close(map_of("gradcam", network, pictures, place), expected.relu(), rtol=1e-4, atol=1e-6)
+
+
+def test_class_and_register_tokens_that_rotary_attention_cuts_off(images: Tensor) -> None:
+    """DINOv3 turns queries and keys of the patches alone: five tokens are put before them again in every block."""
+    size = {"img_size": 64, "embed_dim": 32, "depth": 2, "num_heads": 2, "num_classes": 7}
+    network = seeded(lambda: lively(timm.create_model("vit_small_patch16_dinov3", **size)))
+    assert resolve(network, images[:1], "last") == ["norm"]
+    layer = layer_of(network, images[:2], "blocks.1.norm1")
+    kept: list[Tensor] = []
+    handle = network.get_submodule("blocks.1.norm1").register_forward_hook(lambda _m, _i, o: kept.append(o))
+    network(images[:2])
+    handle.remove()
+    cells = kept[0][:, 5:].reshape(2, 4, 4, 32).permute(0, 3, 1, 2)
+    torch.testing.assert_close(layer.activation, cells, rtol=1e-4, atol=1e-5)
+    blocks, grid = attentions(network, images[:2], torch.zeros(2, dtype=torch.long), "none", scores=True)
+    assert (grid.layout.prefix, grid.layout.height, grid.read) == (5, 4, tuple(range(5, 21)))
+    assert all(b.score is not None and torch.allclose(b.score.softmax(-1), b.weight, atol=1e-6) for b in blocks)
 
 
 def test_the_last_layer_of_torchvision_s_swin(images: Tensor) -> None:
