@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -15,22 +15,24 @@ from ..errors import BenchError, NotApplicable
 from ..failures import try_batch
 from ..network.attention import attentions
 from ..network.behind_layer import Rest, check_copies, cut, rest
-from ..network.capture import NO_GRADIENT, WHY, Capture, capture, eval_frozen, widened
+from ..network.capture import NO_GRADIENT, WHY, Capture, GradientsWanted, capture, eval_frozen, wanted_by_score, widened
 from ..network.checks import check_logits
 from ..network.derivatives import bias_gradients, curvature
 from ..network.detections import similarities
+from ..network.explained_score import explained_score
 from ..network.fast_copy import channels_last
 from ..network.head import pooled_head
 from ..network.hookable_copy import exported, exported_behind
 from ..network.layers import finer_stages
 from ..network.masked_scores import score_masked, score_pictures
 from ..network.scorer import Scorer, TargetScores, target_scores
-from ..plugin_guard import contained
-from ..registry.plugin import MethodPlugin
 from ..tracing.reading import Reading
 from ..tracing.reading import read as read_network
 from ..types import INPUT, Attention, AttentionGradient, Change, Head, Layer, Pictures, Score, ScoreKind, streamed
 from ..types.layout import Grid
+from ..vocabulary import LOGIT
+from .method_call import real_numbers as real_numbers
+from .method_call import run_method as run_method
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +50,15 @@ class CapturedBatch:
         default_factory=dict
     )  # by layer and gradient: of its other stages
     token: object = field(default_factory=object)  # tells it from other batches in the ledger
+    explained: str = LOGIT  # the score whose gradients a layer lends
+    others: dict[str, CapturedBatch] = field(default_factory=dict)  # by score, the same batch with other gradients
+
+    def explaining(self, score: str) -> CapturedBatch:
+        """The same batch, whose layers lend the gradients of another score; what costs a pass is in common."""
+        if score != self.explained and score not in self.others:
+            seen = replace(self.captured, gradients=self.captured.by_score.get(score, {}), by_score={})
+            self.others[score] = replace(self, captured=seen, explained=score, whole={}, more={}, others={})
+        return self if score == self.explained else self.others[score]
 
     def sound(self, name: str, *, gradient: bool) -> list[bool]:
         """Per image whether the layer's activation, and its ``gradient`` if that is asked, are finite numbers."""
@@ -81,11 +92,11 @@ def capture_batch(
     layers: Sequence[str],
     choose: Callable[[Tensor], Tensor],
     *,
-    gradient: bool | Collection[str],
+    gradient: GradientsWanted,
     score: Score | None = None,
     mark: Callable[[], None] | None = None,
 ) -> CapturedBatch:
-    """Capture a batch: one forward, and one backward if a gradient is needed, both counted.
+    """Capture a batch: one forward, and one backward for each score whose gradient is needed, all counted.
 
     On the scorer's prepared copy, where it is proven to give what the network gives at all these layers; else on the
     network. ``gradient``, ``mark``: see ``capture``.
@@ -93,9 +104,10 @@ def capture_batch(
     proven = scorer.proven is not None and scorer.proven.issuperset(layers)
     model, shown = (scorer.network, channels_last(images)) if proven else (network, images)
     reading = reading_of(network, scorer, images) if any(name != INPUT for name in layers) else None
-    captured = capture(model, shown, layers, choose, gradient=gradient, score=score, mark=mark, reading=reading)
+    arguments = {"gradient": gradient, "score": score, "activation": scorer.activation}
+    captured = capture(model, shown, layers, choose, mark=mark, reading=reading, **arguments)
     scorer.passes.forwards += len(images)
-    scorer.passes.backwards += len(images) if gradient else 0
+    scorer.passes.backwards += len(images) * len(wanted_by_score(gradient, layers))
     return CapturedBatch(network, scorer, images, captured)
 
 
@@ -107,40 +119,6 @@ def reading_of(network: nn.Module, scorer: Scorer, images: Tensor) -> Reading:
         with eval_frozen(network):
             known = scorer.readings[size] = read_network(network, images)
     return known
-
-
-def run_method(plugin: MethodPlugin, layer: Layer, params: Mapping[str, Any]) -> Tensor:
-    """The method's maps (B, h, w), detached. The layer lends what the method declared that it needs, and no more.
-
-    The method works on copies of the layer's tensors, and what it sets for the whole process is put back.
-
-    Raises:
-        BenchError: it returned something else, called sys.exit, or left a setting of the process changed.
-    """
-    with contained(f"method {plugin.name}"):
-        maps = plugin.function(layer.copied().lending(plugin.needs_of(params)), **params)
-    count = len(layer.images)
-    fits = isinstance(maps, Tensor) and maps.ndim == 3 and len(maps) == count
-    return real_numbers(maps, fits=fits, needed=f"maps ({count}, h, w) are").to(layer.images.device)
-
-
-def real_numbers(maps: Any, *, fits: bool, needed: str) -> Tensor:
-    """What a method returned, detached and in float32.
-
-    Args:
-        fits: whether it is a tensor of the right shape. needed: what is, in words.
-
-    Raises:
-        BenchError: it does not fit, is empty, or holds something else than real numbers.
-    """
-    if not fits or not maps.numel():
-        shape = tuple(maps.shape) if isinstance(maps, Tensor) else type(maps).__name__
-        raise BenchError(f"the method returned {shape}, where {needed} needed")
-    if maps.layout != torch.strided or maps.is_meta or maps.is_complex() or maps.is_quantized:
-        kind = "meta" if maps.is_meta else maps.layout if maps.layout != torch.strided else maps.dtype
-        raise BenchError(f"the method returned a tensor of {kind}, where real numbers are needed")
-    numbers: Tensor = maps.detach().float()
-    return numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -242,12 +220,18 @@ class _Services:
         return similarities(b.network, b.scorer, b.images, seen.targets, seen.logits.shape[1], make, count)
 
     def look(self, images: Tensor, score: Score | None, stream: str, *, gradient: bool) -> Layer:
-        b = self.batch
-        targets = b.captured.targets
-        again = capture_batch(
-            b.network, b.scorer, images, [self.name], lambda _: targets, gradient=gradient, score=score
-        )
+        explained = self.batch.explained if score is None else LOGIT
+        again = self._captured(images, [self.name], explained, gradient=gradient, score=score)
         return again.layer(self.name, streamed(self.seeds, stream))
+
+    def _captured(
+        self, images: Tensor, layers: Sequence[str], explained: str, *, gradient: bool, score: Score | None = None
+    ) -> CapturedBatch:
+        """Other images or layers, captured for the same targets."""
+        b, targets = self.batch, self.batch.captured.targets
+        wanted = {explained: layers if gradient else ()}
+        again = capture_batch(b.network, b.scorer, images, layers, lambda _: targets, gradient=wanted, score=score)
+        return again.explaining(explained)
 
     def forward(self, images: Tensor) -> Tensor:
         with torch.enable_grad(), eval_frozen(self.batch.network):
@@ -266,10 +250,10 @@ class _Services:
                 )
         captured = b.captured.gradients if gradient else b.captured.activations
         others, key = [name for name in known[self.name] if name not in captured], (self.name, gradient)
-        with self._shared(f"more, gradient {gradient}") if others else nullcontext():
+        which = f"more, gradient {gradient and b.explained}"
+        with self._shared(which) if others else nullcontext():
             if others and key not in b.more:
-                targets = b.captured.targets
-                b.more[key] = capture_batch(b.network, b.scorer, b.images, others, lambda _: targets, gradient=gradient)
+                b.more[key] = self._captured(b.images, others, b.explained, gradient=gradient)
         return tuple(
             (b.more[key] if name in others else b).layer(name, self.seeds).copied() for name in known[self.name]
         )
@@ -278,7 +262,8 @@ class _Services:
         b = self.batch
         seen = b.captured
         layout = seen.layouts[self.name]
-        product, slopes = curvature(b.network, b.images, self.name, seen.targets, direction, layout)
+        score = explained_score(b.explained, seen.targets, b.scorer.activation)
+        product, slopes = curvature(b.network, b.images, self.name, seen.targets, direction, layout, score)
         self._count(forwards=1, backwards=slopes)
         return product
 

@@ -44,6 +44,7 @@ def method_maps(
     """
     needs = plugin.needs_of(params)
     place = INPUT if "input" in needs else layer
-    wanted = "gradient" in needs if gradient is None else gradient
+    explained = plugin.explains(params)
+    wanted = {explained: [place] if ("gradient" in needs if gradient is None else gradient) else []}
     batch = capture_batch(network, scorer or Scorer(network), images, [place], choose, gradient=wanted)
-    return run_method(plugin, batch.layer(place, seeds, masks), params)
+    return run_method(plugin, batch.explaining(explained).layer(place, seeds, masks), params)

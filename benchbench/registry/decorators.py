@@ -35,6 +35,7 @@ def method(
     paper: str = "",
     control: bool = False,
     fails: str = "",
+    fixed_score: str = "",
 ) -> Callable[[F], F]:
     """Register a saliency method: a function of a Layer that returns a map (B, h, w), not normalised.
 
@@ -49,6 +50,9 @@ def method(
         paper: where the method was published, such as ``arXiv:1610.02391``.
         control: whether the method is a control (random, center), which no ranking counts.
         fails: when the method fails, in a sentence, for its page in the documentation.
+        fixed_score: of a method that reads a gradient, why its definition leaves no choice of the score that is
+            explained. If not given, ``score`` is a parameter of every method that reads a gradient, and
+            ``layer.gradient`` is the gradient of the score that it names.
 
     Returns:
         A decorator that returns the function as it is.
@@ -65,7 +69,7 @@ def method(
         torch.Size([2, 1, 32, 32])
     """
     wanted = _known(needs, NEEDS, f"method {name}")
-    return _adder(METHODS, lambda f: _titled(MethodPlugin(name, f, paper, title, wanted, control, fails)))
+    return _adder(METHODS, lambda f: _titled(MethodPlugin(name, f, paper, title, wanted, control, fails, fixed_score)))
 
 
 _MEASURED = frozenset({"cost", "passes", "shared"})

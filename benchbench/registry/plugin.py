@@ -17,7 +17,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from ..digests import source_digest
 from ..errors import BenchError, nearest, raised
+from ..formatting import with_score
 from ..paths import expanded
+from ..vocabulary import LOGIT
+from . import method_score
 
 
 @dataclass(frozen=True)
@@ -155,15 +158,63 @@ def _shown(value: Any) -> str:
 
 @dataclass(frozen=True)
 class MethodPlugin(Plugin):
-    """``needs``: any of NEEDS. A control is shown apart from the methods. ``fails``: when its maps mislead."""
+    """``needs``: any of NEEDS. A control is shown apart from the methods. ``fails``: when its maps mislead.
+
+    ``fixed_score``: why no other score than the definition's can be explained, where the method reads a gradient.
+    """
 
     needs: frozenset[str] = frozenset()
     control: bool = False
     fails: str = ""
+    fixed_score: str = ""
 
     def needs_of(self, params: Mapping[str, Any]) -> frozenset[str]:
         """What it needs with these parameters: a method among them adds its own needs."""
         return self.needs.union(*(getattr(value, "needs", ()) for value in params.values()))
+
+    @property
+    def has_own_score(self) -> bool:
+        """Whether ``score`` is a parameter of its function, and says what the function says."""
+        return method_score.SCORE in self.parameters
+
+    def score_refusal(self, params: Mapping[str, Any]) -> str:
+        """Why there is no score to choose in place of the target's logit; empty where there is."""
+        inner = (value.plugin.score_refusal(value.params) for value in params.values() if hasattr(value, "needs"))
+        fixed = (
+            self.fixed_score or next((why for why in inner if why), "") if "gradient" in self.needs_of(params) else ""
+        )
+        return method_score.refusal(self.needs_of(params), fixed)
+
+    def bind(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """As of any plugin; and ``score``, if it is given and not the logit, of a method that reads a gradient."""
+        if self.has_own_score or method_score.SCORE not in arguments:
+            return super().bind(arguments)
+        mine, asked = self.apart(arguments)
+        bound = super().bind(mine)
+        return {**bound, **method_score.checked(asked[method_score.SCORE], self.name, self.score_refusal(bound))}
+
+    def apart(self, params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The parameters of the function, and the score that it is lent the gradient of: empty for the logit."""
+        asked = {} if self.has_own_score else {k: v for k, v in params.items() if k == method_score.SCORE}
+        return {key: value for key, value in params.items() if key not in asked}, asked
+
+    def explains(self, params: Mapping[str, Any]) -> str:
+        """The score whose gradient the method is lent, a word of SCORES."""
+        return str(self.apart(params)[1].get(method_score.SCORE, LOGIT))
+
+    def label(self, params: Mapping[str, Any]) -> str:
+        """As of any plugin, with the score: ``gradcam(score=probability)``."""
+        mine, asked = self.apart(params)
+        return with_score(super().label(mine), asked.get(method_score.SCORE))
+
+    def display_name(self, params: Mapping[str, Any]) -> str:
+        """As of any plugin, with the score: ``Grad-CAM (probability)``."""
+        mine, asked = self.apart(params)
+        return method_score.in_title(super().display_name(mine), asked.get(method_score.SCORE))
+
+    def call(self, layer: Any, params: Mapping[str, Any]) -> Any:
+        """What the function returns for a layer, which lends the gradient of the score that ``params`` name."""
+        return self.function(layer, **self.apart(params)[0])
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from ..errors import BenchError, meant, nearest
 from ..paths import expanded
@@ -23,17 +23,20 @@ from ..registry import (
 )
 from ..registry.importing import load_file
 from ..registry.registry import P
+from ..vocabulary import LOGIT
 from .choices import DatasetChoice as DatasetChoice
 from .choices import MethodChoice as MethodChoice
 from .choices import MetricChoice as MetricChoice
 from .choices import ModelChoice as ModelChoice
 from .choices import SuiteChoice as SuiteChoice
+from .scores import listed, older_score, read_scores, with_scores
 from .study_file import is_named, name_and_params, read_each, user_name
 from .study_file import read_yaml as read_yaml
 from .subset import Subset, subset_in
 
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
-_PLAIN = ("target", "samples", "seed", "device", "engine", "batch", "score", "precision", "compile", "workers")
+_PLAIN = ("target", "score", "probability", "samples", "seed", "device", "engine", "batch", "precision", "compile")
+_PLAIN += ("workers",)
 _Rule: TypeAlias = Annotated[str, Field(pattern=r"^(top-[1-9]\d*|\d+-\d+)$")]
 Target: TypeAlias = Literal["predicted", "label"] | Annotated[int, Field(ge=0, strict=True)] | _Rule
 
@@ -54,6 +57,7 @@ class StudySpec(BaseModel):
 
     models: tuple[ModelChoice, ...]
     datasets: tuple[DatasetChoice, ...]
+    score: str | tuple[str, ...] = LOGIT
     layers: str | tuple[str, ...] | dict[str, str | tuple[str, ...]] = "last"
     methods: tuple[MethodChoice, ...]
     metrics: tuple[MetricChoice, ...]
@@ -63,7 +67,7 @@ class StudySpec(BaseModel):
     device: str = "auto"
     engine: Literal["local"] = "local"
     batch: Literal["auto"] | Annotated[int, Field(gt=0, strict=True)] = "auto"
-    score: Literal["softmax", "sigmoid"] = "softmax"
+    probability: Literal["softmax", "sigmoid"] = "softmax"
     precision: Literal["float32", "bf16"] = "float32"
     compile: Annotated[bool, Field(strict=True)] = False
     workers: Annotated[int, Field(ge=0, le=64, strict=True)] = 2
@@ -71,7 +75,7 @@ class StudySpec(BaseModel):
 
     def __init__(self, **keys: Any) -> None:
         try:
-            super().__init__(**_of_suite(keys))
+            super().__init__(**older_score(_of_suite(keys)))
         except ValidationError as error:
             raise _plainly(error, type(self).model_fields) from None
 
@@ -101,10 +105,18 @@ class StudySpec(BaseModel):
     def _datasets(cls, datasets: Any) -> tuple[DatasetChoice, ...]:
         return read_each("datasets", datasets, _dataset)
 
+    @field_validator("score", mode="before")
+    @classmethod
+    def _score(cls, score: Any) -> str | tuple[str, ...]:
+        return read_scores(score)
+
     @field_validator("methods", mode="before")
     @classmethod
-    def _methods(cls, methods: Any) -> tuple[MethodChoice, ...]:
-        choices: tuple[MethodChoice, ...] = read_each("methods", methods, read_method)
+    def _methods(cls, methods: Any, others: ValidationInfo) -> tuple[MethodChoice, ...]:
+        scores = listed(others.data.get("score", LOGIT))
+        choices: tuple[MethodChoice, ...] = read_each(
+            "methods", methods, read_method, lambda item: with_scores(item, read_method(item), scores)
+        )
         for i, choice in enumerate(choices):
             for earlier in choices[:i]:
                 if choice.plugin is earlier.plugin and choice.params == earlier.params:
@@ -141,6 +153,11 @@ class StudySpec(BaseModel):
     @property
     def targets(self) -> tuple[Target, ...]:
         return tuple(dict.fromkeys(self.target)) if isinstance(self.target, tuple) else (self.target,)
+
+    @property
+    def scores(self) -> tuple[str, ...]:
+        """What is explained of the target: every method that reads a gradient is in the study once for each."""
+        return listed(self.score)
 
     def layers_of(self, model: str) -> str | tuple[str, ...]:
         """What was asked of one model.

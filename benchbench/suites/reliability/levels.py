@@ -32,8 +32,9 @@ def with_levels(study: S, levels: Sequence[float] = LEVELS) -> S:
     if not blended:
         raise BenchError("every method of the study is a control", where="methods", hint="Name two or more others")
     noise = [
-        _choice("noised", {"of": Method(m.plugin.name, m.params), "share": share})
+        _choice("noised", {"of": Method(m.plugin.name, mine), "share": share, **asked})
         for m in blended
+        for mine, asked in [m.plugin.apart(m.params)]
         for share in sorted(set(levels))
     ]
     wanted = {m.label: m for m in (*study.methods, *(_choice(name, {}) for name in CONTROLS), *noise)}
