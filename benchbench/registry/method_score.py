@@ -10,6 +10,7 @@ from ..vocabulary import LOGIT, SCORES
 
 SCORE = "score"
 _REASONS = {  # by need: why a method without a captured gradient has no score to choose
+    "head": "its weights are those of the target's logit in the last layer",
     "modules": "its rules propagate the target's logit",
     "biases": "its terms add up to the target's logit",
     "attention": "it reads the attention, not the gradient of a score at a layer",

@@ -4,67 +4,20 @@ from __future__ import annotations
 
 import inspect
 import math
-import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from string import Formatter
-from typing import Any, Literal
-
-from pydantic import TypeAdapter, ValidationError
+from typing import Any
 
 from ..digests import source_digest
 from ..errors import BenchError, nearest, raised
 from ..formatting import with_score
-from ..paths import expanded
 from ..vocabulary import LOGIT
 from . import method_score
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One parameter of a plugin, as its signature says."""
-
-    name: str
-    type: Any
-    default: Any = inspect.Parameter.empty
-
-    @property
-    def required(self) -> bool:
-        return self.default is inspect.Parameter.empty
-
-    @property
-    def type_name(self) -> str:
-        return _type_name(self.type)
-
-    def check(self, value: Any) -> Any:
-        """The value as the parameter's type, or a BenchError that names the parameter."""
-        try:
-            checked = TypeAdapter(self.type).validate_python(value)
-        except ValidationError as error:
-            message = error.errors()[0]["msg"]
-            raise BenchError(f"{message} (got {value!r})", where=self.name) from None
-        if isinstance(checked, float) and not math.isfinite(checked):
-            raise BenchError(f"Input should be a finite number (got {value!r})", where=self.name)
-        return expanded(checked) if isinstance(checked, Path) else checked
-
-
-def _type_name(kind: Any) -> str:
-    """A type as a listing says it: float, "cell" | "gaussian", tuple of int, float or none."""
-    if hasattr(kind, "__metadata__"):
-        return _type_name(kind.__origin__)
-    arguments = typing.get_args(kind)
-    if typing.get_origin(kind) is Literal:
-        return " | ".join(f'"{value}"' for value in arguments)
-    if typing.get_origin(kind) is tuple:
-        return f"tuple of {_type_name(arguments[0])}"
-    if typing.get_origin(kind) in (typing.Union, types.UnionType):
-        return " or ".join(_type_name(argument) for argument in arguments)
-    if kind is type(None):
-        return "none"
-    return kind.__name__ if isinstance(kind, type) else str(kind).replace("typing.", "")
+from .parameter import Parameter as Parameter
 
 
 @dataclass(frozen=True)
@@ -179,11 +132,11 @@ class MethodPlugin(Plugin):
 
     def score_refusal(self, params: Mapping[str, Any]) -> str:
         """Why there is no score to choose in place of the target's logit; empty where there is."""
-        inner = (value.plugin.score_refusal(value.params) for value in params.values() if hasattr(value, "needs"))
-        fixed = (
-            self.fixed_score or next((why for why in inner if why), "") if "gradient" in self.needs_of(params) else ""
-        )
-        return method_score.refusal(self.needs_of(params), fixed)
+        return method_score.refusal(self.needs_of(params), self._fixed(params))
+
+    def _fixed(self, params: Mapping[str, Any]) -> str:
+        inner = (value.plugin._fixed(value.params) for value in params.values() if hasattr(value, "needs"))
+        return self.fixed_score or next((reason for reason in inner if reason), "")
 
     def bind(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """As of any plugin; and ``score``, if it is given and not the logit, of a method that reads a gradient."""

@@ -106,8 +106,8 @@ def _scored(choice: MethodChoice, score: str, *, alone: bool) -> MethodChoice:
     plugin = choice.plugin
     own = {key: value for key, value in choice.params.items() if key != SCORE}
     params = {**own, **({} if score == LOGIT and not plugin.has_own_score else {SCORE: score})}
-    if not choice.renamed:
-        return replace(choice, label=plugin.label(params), params=params)
-    return replace(
-        choice, label=choice.label if alone or score == LOGIT else f"{choice.label} ({score})", params=params
-    )
+    if choice.renamed:
+        label = choice.label if alone or score == LOGIT else f"{choice.label} ({score})"
+    else:
+        label = plugin.label(params)
+    return replace(choice, label=label, params=params)

@@ -206,8 +206,8 @@ class Layer:
     def look(self, images: Tensor, *, score: Score | None = None, stream: str = "") -> Layer:
         """The same layer and targets on other images (B, channels, H, W); or with the gradient of another ``score``.
 
-        ``score``: from logits (B, C) to (B,), in place of the score whose gradient this layer lends. ``stream``: what its own draws differ by
-        from this layer's.
+        ``score``: from logits (B, C) to (B,), in place of the score whose gradient this layer lends. ``stream``: what
+        its own draws differ by from this layer's.
         """
         self._ask("look", "look()")
         layer = self.services.look(images, score, stream, gradient="gradient" in self.lends)
