@@ -82,4 +82,10 @@ def read_method(source: Any) -> Method:
     return method
 
 
+def inside(plugin: MethodPlugin, params: Mapping[str, Any]) -> dict[str, Any]:
+    """A method as parameters of a method around it: ``of``, and the score, which the outer method has for both."""
+    own, asked = plugin.apart(params)
+    return {"of": Method(plugin.name, own), **asked}
+
+
 AnyMethod: TypeAlias = Annotated[InstanceOf[Method], BeforeValidator(read_method)]

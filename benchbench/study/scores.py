@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Literal, get_origin
 
@@ -11,6 +11,7 @@ from ..registry import MethodPlugin
 from ..registry.method_score import SCORE
 from ..vocabulary import LOGIT, SCORES
 from .choices import MethodChoice
+from .study_file import read_each
 
 PROBABILITIES = ("softmax", "sigmoid")
 _AS_PROBABILITY = "Say probability: {}, and score for what is explained"
@@ -52,12 +53,25 @@ def read_scores(score: Any) -> str | tuple[str, ...]:
     return tuple(parts) if len(parts) > 1 else str(parts[0])
 
 
-def listed(score: str | tuple[str, ...]) -> tuple[str, ...]:
-    """One score or several, as a tuple."""
-    return (score,) if isinstance(score, str) else score
+def with_scores(keys: Mapping[str, Any], read: Callable[[Any], MethodChoice]) -> dict[str, Any]:
+    """The keys of a study, whose methods are those that its scores make of them.
+
+    Args:
+        read: a method from an item of the study's list.
+
+    Raises:
+        BenchError: a score is unknown; or a method, where the study has another score than the logit.
+    """
+    keys = older_score(keys)
+    score = read_scores(keys.get(SCORE, LOGIT))
+    if score == LOGIT or "methods" not in keys:
+        return {**keys, SCORE: score}
+    scores = (score,) if isinstance(score, str) else score
+    methods = read_each("methods", keys["methods"], read, lambda item: scored(item, read(item), scores))
+    return {**keys, SCORE: score, "methods": methods}
 
 
-def with_scores(item: Any, choice: MethodChoice, scores: tuple[str, ...]) -> tuple[MethodChoice, ...]:
+def scored(item: Any, choice: MethodChoice, scores: tuple[str, ...]) -> tuple[MethodChoice, ...]:
     """The methods that an item of a study's list stands for: one for each score that the method can explain.
 
     - An item that names its score, or is a choice already, stays as it is.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from ..errors import BenchError, meant, nearest
 from ..paths import expanded
@@ -29,7 +29,7 @@ from .choices import MethodChoice as MethodChoice
 from .choices import MetricChoice as MetricChoice
 from .choices import ModelChoice as ModelChoice
 from .choices import SuiteChoice as SuiteChoice
-from .scores import listed, older_score, read_scores, with_scores
+from .scores import with_scores
 from .study_file import is_named, name_and_params, read_each, user_name
 from .study_file import read_yaml as read_yaml
 from .subset import Subset, subset_in
@@ -57,7 +57,6 @@ class StudySpec(BaseModel):
 
     models: tuple[ModelChoice, ...]
     datasets: tuple[DatasetChoice, ...]
-    score: str | tuple[str, ...] = LOGIT
     layers: str | tuple[str, ...] | dict[str, str | tuple[str, ...]] = "last"
     methods: tuple[MethodChoice, ...]
     metrics: tuple[MetricChoice, ...]
@@ -67,6 +66,7 @@ class StudySpec(BaseModel):
     device: str = "auto"
     engine: Literal["local"] = "local"
     batch: Literal["auto"] | Annotated[int, Field(gt=0, strict=True)] = "auto"
+    score: str | tuple[str, ...] = LOGIT
     probability: Literal["softmax", "sigmoid"] = "softmax"
     precision: Literal["float32", "bf16"] = "float32"
     compile: Annotated[bool, Field(strict=True)] = False
@@ -75,7 +75,7 @@ class StudySpec(BaseModel):
 
     def __init__(self, **keys: Any) -> None:
         try:
-            super().__init__(**older_score(_of_suite(keys)))
+            super().__init__(**with_scores(_of_suite(keys), read_method))
         except ValidationError as error:
             raise _plainly(error, type(self).model_fields) from None
 
@@ -105,18 +105,10 @@ class StudySpec(BaseModel):
     def _datasets(cls, datasets: Any) -> tuple[DatasetChoice, ...]:
         return read_each("datasets", datasets, _dataset)
 
-    @field_validator("score", mode="before")
-    @classmethod
-    def _score(cls, score: Any) -> str | tuple[str, ...]:
-        return read_scores(score)
-
     @field_validator("methods", mode="before")
     @classmethod
-    def _methods(cls, methods: Any, others: ValidationInfo) -> tuple[MethodChoice, ...]:
-        scores = listed(others.data.get("score", LOGIT))
-        choices: tuple[MethodChoice, ...] = read_each(
-            "methods", methods, read_method, lambda item: with_scores(item, read_method(item), scores)
-        )
+    def _methods(cls, methods: Any) -> tuple[MethodChoice, ...]:
+        choices: tuple[MethodChoice, ...] = read_each("methods", methods, read_method)
         for i, choice in enumerate(choices):
             for earlier in choices[:i]:
                 if choice.plugin is earlier.plugin and choice.params == earlier.params:
@@ -153,11 +145,6 @@ class StudySpec(BaseModel):
     @property
     def targets(self) -> tuple[Target, ...]:
         return tuple(dict.fromkeys(self.target)) if isinstance(self.target, tuple) else (self.target,)
-
-    @property
-    def scores(self) -> tuple[str, ...]:
-        """What is explained of the target: every method that reads a gradient is in the study once for each."""
-        return listed(self.score)
 
     def layers_of(self, model: str) -> str | tuple[str, ...]:
         """What was asked of one model.

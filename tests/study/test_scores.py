@@ -29,7 +29,7 @@ def titles(*methods: Any, **keys: Any) -> list[str]:
 
 def test_the_logit_is_the_default_and_names_nothing() -> None:
     plain = study()
-    assert (plain.score, plain.probability, plain.scores) == ("logit", "softmax", ("logit",))
+    assert (plain.score, plain.probability) == ("logit", "softmax")
     assert labels("gradcam", "rise", "random", score="logit") == ["gradcam", "rise", "random"]
     assert read_method({"name": "gradcam", "score": "logit"}).params == read_method("gradcam").params == {}
 
@@ -96,7 +96,7 @@ def test_the_older_spelling_of_what_makes_probabilities(older: str) -> None:
     spec = study(score=older)
     assert (spec.probability, spec.score) == (older, "logit")
     assert study(score=older, probability=older).probability == older
-    assert study(score="contrast", probability=older).scores == ("contrast",)
+    assert study(score="contrast", probability=older).score == "contrast"
     assert {"score": "logit", "probability": older}.items() <= study(score=older).plain().items()
 
 
@@ -108,7 +108,7 @@ def test_a_file_may_say_both(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     spec = StudySpec.from_yaml(path)
-    assert (spec.probability, spec.scores, len(spec.methods)) == ("sigmoid", ("logit", "rest"), 2)
+    assert (spec.probability, spec.score, len(spec.methods)) == ("sigmoid", ("logit", "rest"), 2)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from ...errors import BenchError
 from ...registry import METHODS
-from ...registry.method_parameter import Method
+from ...registry.method_parameter import inside
 from ...study.spec import MethodChoice, StudySpec
 
 S = TypeVar("S", bound=StudySpec)
@@ -32,9 +32,8 @@ def with_levels(study: S, levels: Sequence[float] = LEVELS) -> S:
     if not blended:
         raise BenchError("every method of the study is a control", where="methods", hint="Name two or more others")
     noise = [
-        _choice("noised", {"of": Method(m.plugin.name, mine), "share": share, **asked})
+        _choice("noised", {**inside(m.plugin, m.params), "share": share})
         for m in blended
-        for mine, asked in [m.plugin.apart(m.params)]
         for share in sorted(set(levels))
     ]
     wanted = {m.label: m for m in (*study.methods, *(_choice(name, {}) for name in CONTROLS), *noise)}
