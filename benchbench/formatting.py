@@ -22,3 +22,16 @@ def join_some(names: Iterable[str], most: int | None = None) -> str:
     if most is None or len(listed) <= most + 1:
         return join_words(listed)
     return join_words([*listed[:most], f"{len(listed) - most} others"])
+
+
+def with_score(label: str, score: str | None) -> str:
+    """A method's label with the score that it explains among its parameters; None is the logit, which is not named.
+
+    Example:
+        >>> from benchbench.formatting import with_score
+        >>> with_score("gradcam", "probability"), with_score("fusion(by=mean)", "contrast"), with_score("cam", None)
+        ('gradcam(score=probability)', 'fusion(by=mean, score=contrast)', 'cam')
+    """
+    if score is None:
+        return label
+    return f"{label[:-1]}, score={score})" if label.endswith(")") else f"{label}(score={score})"

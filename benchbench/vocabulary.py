@@ -41,6 +41,17 @@ METRIC_NEEDS = {
 }
 
 
+LOGIT = "logit"
+SCORES = {  # what is explained of a target with logit y and probability p
+    LOGIT: "y",
+    "probability": "p",
+    "log-probability": "log p",
+    "rest": "y + log p",
+    "contrast": "y minus the largest logit of another class",
+    "contrast-weighted": "y minus the mean logit of the other classes, weighted by their softmax",
+}
+
+
 TRUTHS = {  # where the object is, by the word of a localisation metric
     "mask": "the object's mask",
     "box": "the object's boxes",

@@ -87,6 +87,7 @@ def guidedbackprop(layer: Layer) -> Tensor:
     needs=("gradient", "modules"),
     paper="arXiv:1610.02391",
     fails="As guided backpropagation does: its fine lines are edges of the image, wherever Grad-CAM is not zero.",
+    fixed_score="guided backpropagation propagates the target's logit, and both its factors explain the same",
 )
 def guidedgradcam(layer: Layer) -> Tensor:
     """Grad-CAM, upsampled, times guided backpropagation; the largest magnitude among channels."""

@@ -21,6 +21,7 @@ from ..registry.method_parameter import AnyMethod, Method
     needs=("gradient", "look"),
     paper="arXiv:2501.11309",
     fails="Where the nearest classes share the evidence that matters: it is taken away with theirs.",
+    fixed_score="it explains a difference of logits by its definition",
 )
 def finercam(
     layer: Layer,

@@ -63,7 +63,7 @@ def illustrate(
     loaded = ready_spec(study.models[0], torch.device("cpu"))
     images = torch.stack([prepare(picture, None, loaded.preprocess)[0] for picture in pictures])
     with _no_answer(loaded, images):
-        loaded = returning_logits(loaded, images[:1], study.score)
+        loaded = returning_logits(loaded, images[:1], study.probability)
     check_target(study, loaded.network, _logits(loaded, images).shape[1], loaded.name)
     spec = with_target_score(loaded, study)
     classes, descriptions = _classes(spec, images, study.targets[0])

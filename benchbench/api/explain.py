@@ -25,6 +25,7 @@ from ..network.targets import difference, pair_of
 from ..registry import METHODS, MethodPlugin
 from ..seeds import sample_seeds
 from ..types import INPUT, ModelSpec
+from ..vocabulary import LOGIT
 from .arguments import read_layers, read_target, refuse_unused_labels
 from .checks import check_answers, check_images, check_maps, names_of
 
@@ -89,7 +90,8 @@ def explain(
         labels: for ``target="label"``: a class for each image, or one-hot (B, C). Labels that come with the images
             need not be repeated.
         seed: of methods that draw at random. What is drawn for an image does not depend on the others.
-        params: the method's own parameters.
+        params: the method's own parameters; and ``score``, of a method that reads a gradient: ``logit`` (default),
+            ``probability``, ``log-probability``, ``rest``, ``contrast`` or ``contrast-weighted``. See docs/scores.md.
 
     Raises:
         BenchError: an unknown method, parameter, layer or target; images that the network cannot take.
@@ -161,7 +163,11 @@ def _explain(
     names = [INPUT] if "input" in needs else resolve(network, images[:1], layer)
     with eval_frozen(network):
         scorer = Scorer(network, activation=activation_of(network))
-        batch = capture_batch(network, scorer, images, names, aim.choose, gradient="gradient" in needs)
+        explained = plugin.explains(bound)
+        if explained != LOGIT and is_scored(network):
+            raise NotApplicable(f"the network is scored: its score is what is explained, and has no {explained}")
+        wanted = {explained: names if "gradient" in needs else []}
+        batch = capture_batch(network, scorer, images, names, aim.choose, gradient=wanted).explaining(explained)
         check_answers(batch.captured.logits)
         maps = {name: _maps(plugin, batch, name, bound, seed) for name in names}
     height, width = images.shape[2:]

@@ -242,6 +242,17 @@ class Run(RunContents):
         """
         return self._verdicts.board.agreement.copy()
 
+    def score_agreement(self) -> pd.DataFrame:
+        """How much each metric's order of the methods depends on the score that they explain: Kendall's tau.
+
+        See ``benchbench.stats.score_agreement``; no rows where the study has one score.
+        """
+        return self._verdicts.board.score_agreement.copy()
+
+    def score_places(self) -> pd.DataFrame:
+        """Each method's place under each score that it explains: see ``benchbench.stats.score_places``."""
+        return self._verdicts.board.score_places.copy()
+
     def to_latex(self, style: str = "full", spread: str = "auto", **shown: Unpack[Shown]) -> str:
         """The leaderboard for a paper: booktabs tables that stay within the page, and a paragraph on the statistics.
 

@@ -36,7 +36,11 @@ class Study(StudySpec):
         seed: of the choice of images and of every random draw; 0 by default.
         device: ``auto`` (the default), ``cpu``, ``cuda`` or ``cuda:1``.
         batch: images in a forward pass; ``auto``, the default, measures how many fit.
-        score: ``softmax`` (the default), or ``sigmoid`` for images with several labels.
+        score: what is explained of the target: ``logit`` (the default), ``probability``, ``log-probability``, ``rest``,
+            ``contrast`` or ``contrast-weighted``. With several in a list, each method that reads a gradient is in the
+            study once for each. See docs/scores.md.
+        probability: what makes probabilities of logits: ``softmax`` (the default), or ``sigmoid`` for images with
+            several labels. ``score=sigmoid`` is the older spelling.
         precision: of scoring, ``float32`` (the default) or ``bf16``. compile: score with torch.compile.
         workers: threads that load images ahead; 2 by default.
         engine: ``local``.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 import torch
@@ -33,7 +33,17 @@ def explain(cell: MapCell, batch: CapturedBatch, ids: Sequence[str], masks: Tens
     """
     if "dataset" in cell.method.needs:
         return MapBatch.none(len(ids), NOT_AGAIN, "not_applicable")
-    return _explain(cell, lambda: batch, batch, ids, masks, seed)
+    lent = batch.explaining(cell.method.explains)
+    return _explain(cell, lambda: lent, batch, ids, masks, seed)
+
+
+def gradients_of(cells: Iterable[MapCell]) -> dict[str, set[str]]:
+    """By score, the layers whose gradient the cells' methods read: what one capture for all of them must give."""
+    wanted: dict[str, set[str]] = {}
+    for cell in cells:
+        if "gradient" in cell.method.needs:
+            wanted.setdefault(cell.method.explains, set()).add(cell.layer)
+    return wanted
 
 
 def _explain(
@@ -108,7 +118,8 @@ def _status(broken: str, rounding: str) -> Status:
 
 
 def _alone(batch: CapturedBatch, i: int, cell: MapCell) -> CapturedBatch:
-    target, gradient = batch.captured.targets[i : i + 1], "gradient" in cell.method.needs
-    return capture_batch(
+    target, gradient = batch.captured.targets[i : i + 1], gradients_of([cell])
+    captured = capture_batch(
         batch.network, batch.scorer, batch.images[i : i + 1], [cell.layer], lambda _: target, gradient=gradient
     )
+    return captured.explaining(cell.method.explains)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -15,10 +15,11 @@ from ..errors import BenchError, NotApplicable
 from ..failures import try_batch
 from ..network.attention import attentions
 from ..network.behind_layer import Rest, check_copies, cut, rest
-from ..network.capture import NO_GRADIENT, WHY, Capture, capture, eval_frozen, widened
+from ..network.capture import NO_GRADIENT, WHY, Capture, GradientsWanted, capture, eval_frozen, wanted_by_score, widened
 from ..network.checks import check_logits
 from ..network.derivatives import bias_gradients, curvature
 from ..network.detections import similarities
+from ..network.explained_score import explained_score
 from ..network.fast_copy import channels_last
 from ..network.head import pooled_head
 from ..network.hookable_copy import exported, exported_behind
@@ -32,6 +33,7 @@ from ..tracing.reading import read as read_network
 from ..types import INPUT, Attention, AttentionGradient, Change, Head, Layer, Pictures, Score, ScoreKind, streamed
 from ..types.layout import Grid, Layout
 from ..types.tokens import BlockTokens
+from ..vocabulary import LOGIT
 from .method_call import real_numbers as real_numbers
 from .method_call import run_method as run_method
 
@@ -51,6 +53,15 @@ class CapturedBatch:
         default_factory=dict
     )  # by layer and gradient: of its other stages
     token: object = field(default_factory=object)  # tells it from other batches in the ledger
+    explained: str = LOGIT  # the score whose gradients a layer lends
+    others: dict[str, CapturedBatch] = field(default_factory=dict)  # by score, the same batch with other gradients
+
+    def explaining(self, score: str) -> CapturedBatch:
+        """The same batch, whose layers lend the gradients of another score; what costs a pass is in common."""
+        if score != self.explained and score not in self.others:
+            seen = replace(self.captured, gradients=self.captured.by_score.get(score, {}), by_score={})
+            self.others[score] = replace(self, captured=seen, explained=score, whole={}, more={}, others={})
+        return self if score == self.explained else self.others[score]
 
     def sound(self, name: str, *, gradient: bool) -> list[bool]:
         """Per image whether the layer's activation, and its ``gradient`` if that is asked, are finite numbers."""
@@ -84,11 +95,11 @@ def capture_batch(
     layers: Sequence[str],
     choose: Callable[[Tensor], Tensor],
     *,
-    gradient: bool | Collection[str],
+    gradient: GradientsWanted,
     score: Score | None = None,
     mark: Callable[[], None] | None = None,
 ) -> CapturedBatch:
-    """Capture a batch: one forward, and one backward if a gradient is needed, both counted.
+    """Capture a batch: one forward, and one backward for each score whose gradient is needed, all counted.
 
     On the scorer's prepared copy, where it is proven to give what the network gives at all these layers; else on the
     network. ``gradient``, ``mark``: see ``capture``.
@@ -96,9 +107,10 @@ def capture_batch(
     proven = scorer.proven is not None and scorer.proven.issuperset(layers)
     model, shown = (scorer.network, channels_last(images)) if proven else (network, images)
     reading = reading_of(network, scorer, images) if any(name != INPUT for name in layers) else None
-    captured = capture(model, shown, layers, choose, gradient=gradient, score=score, mark=mark, reading=reading)
+    arguments = {"gradient": gradient, "score": score, "activation": scorer.activation}
+    captured = capture(model, shown, layers, choose, mark=mark, reading=reading, **arguments)
     scorer.passes.forwards += len(images)
-    scorer.passes.backwards += len(images) if gradient else 0
+    scorer.passes.backwards += len(images) * len(wanted_by_score(gradient, layers))
     return CapturedBatch(network, scorer, images, captured)
 
 
@@ -211,12 +223,18 @@ class _Services:
         return similarities(b.network, b.scorer, b.images, seen.targets, seen.logits.shape[1], make, count)
 
     def look(self, images: Tensor, score: Score | None, stream: str, *, gradient: bool) -> Layer:
-        b = self.batch
-        targets = b.captured.targets
-        again = capture_batch(
-            b.network, b.scorer, images, [self.name], lambda _: targets, gradient=gradient, score=score
-        )
+        explained = self.batch.explained if score is None else LOGIT
+        again = self._captured(images, [self.name], explained, gradient=gradient, score=score)
         return again.layer(self.name, streamed(self.seeds, stream))
+
+    def _captured(
+        self, images: Tensor, layers: Sequence[str], explained: str, *, gradient: bool, score: Score | None = None
+    ) -> CapturedBatch:
+        """Other images or layers, captured for the same targets."""
+        b, targets = self.batch, self.batch.captured.targets
+        wanted = {explained: layers if gradient else ()}
+        again = capture_batch(b.network, b.scorer, images, layers, lambda _: targets, gradient=wanted, score=score)
+        return again.explaining(explained)
 
     def forward(self, images: Tensor) -> Tensor:
         with torch.enable_grad(), eval_frozen(self.batch.network):
@@ -235,10 +253,10 @@ class _Services:
                 )
         captured = b.captured.gradients if gradient else b.captured.activations
         others, key = [name for name in known[self.name] if name not in captured], (self.name, gradient)
-        with self._shared(f"more, gradient {gradient}") if others else nullcontext():
+        which = f"more, gradient {gradient and b.explained}"
+        with self._shared(which) if others else nullcontext():
             if others and key not in b.more:
-                targets = b.captured.targets
-                b.more[key] = capture_batch(b.network, b.scorer, b.images, others, lambda _: targets, gradient=gradient)
+                b.more[key] = self._captured(b.images, others, b.explained, gradient=gradient)
         return tuple(
             (b.more[key] if name in others else b).layer(name, self.seeds).copied() for name in known[self.name]
         )
@@ -247,7 +265,8 @@ class _Services:
         b = self.batch
         seen = b.captured
         layout = seen.layouts[self.name]
-        product, slopes = curvature(b.network, b.images, self.name, seen.targets, direction, layout)
+        score = explained_score(b.explained, seen.targets, b.scorer.activation)
+        product, slopes = curvature(b.network, b.images, self.name, seen.targets, direction, layout, score)
         self._count(forwards=1, backwards=slopes)
         return product
 

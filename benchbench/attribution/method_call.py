@@ -23,7 +23,7 @@ def run_method(plugin: MethodPlugin, layer: Layer, params: Mapping[str, Any]) ->
         BenchError: it returned something else, called sys.exit, or left a setting of the process changed.
     """
     with contained(f"method {plugin.name}"):
-        maps = plugin.function(layer.copied().lending(plugin.needs_of(params)), **params)
+        maps = plugin.call(layer.copied().lending(plugin.needs_of(params)), params)
     count = len(layer.images)
     fits = isinstance(maps, Tensor) and maps.ndim == 3 and len(maps) == count
     return real_numbers(maps, fits=fits, needed=f"maps ({count}, h, w) are").to(layer.images.device)

@@ -63,6 +63,7 @@ def captured_layer(
     """The Layer that ``method_maps`` gives to the method; the arguments are the same."""
     needs = plugin.needs_of(params)
     place = INPUT if "input" in needs else layer
-    wanted = "gradient" in needs if gradient is None else gradient
+    explained = plugin.explains(params)
+    wanted = {explained: [place] if ("gradient" in needs if gradient is None else gradient) else []}
     batch = capture_batch(network, scorer or Scorer(network), images, [place], choose, gradient=wanted)
-    return batch.layer(place, seeds, masks)
+    return batch.explaining(explained).layer(place, seeds, masks)

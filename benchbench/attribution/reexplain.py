@@ -27,7 +27,7 @@ from ..types import Reexplained
 from ..types.views import Masked, RandomWeights, Single, View, singles
 from ..vocabulary import Status
 from .apply_view import RandomisedNetworks, ViewBatch, apply_view
-from .explain import explain
+from .explain import explain, gradients_of
 from .layer_services import CapturedBatch, capture_batch
 from .view_collector import ViewCollector
 
@@ -155,7 +155,7 @@ def explain_shown(shown: ViewBatch, cells: Sequence[MapCell]) -> ViewMaps:
 
 def _look(shown: ViewBatch, cells: Sequence[MapCell]) -> CapturedBatch:
     layers = list(dict.fromkeys(cell.layer for cell in cells))
-    gradient = {cell.layer for cell in cells if "gradient" in cell.method.needs}
+    gradient = gradients_of(cells)
     batch = capture_batch(shown.network, shown.scorer, shown.images, layers, shown.choose, gradient=gradient)
     if not torch.isfinite(batch.captured.logits).all():
         raise BenchError("the network's logits are not finite numbers")

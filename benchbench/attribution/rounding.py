@@ -41,7 +41,7 @@ def made_of_rounding(plugin: MethodPlugin, layer: Layer, params: Mapping[str, An
     if not needs <= PURE or not _doubtful(layer, maps, gradient="gradient" in needs).any():
         return ("",) * len(maps)
     with contained(f"method {plugin.name}"):
-        again = plugin.function(shaken(layer).copied().lending(needs), **params).detach().to(maps)
+        again = plugin.call(shaken(layer).copied().lending(needs), params).detach().to(maps)
     change = (minmax(again.double()) - minmax(maps.double())).abs().amax((1, 2))
     sound = torch.isfinite(maps).flatten(1).all(1)
     change = torch.where(sound, change.nan_to_num(nan=torch.inf), change)  # a map that is not finite has its own reason

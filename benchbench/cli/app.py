@@ -83,7 +83,11 @@ def run_command(
     device: Device = None,
     engine: Annotated[str | None, typer.Option(help="local")] = None,
     batch: Annotated[str | None, typer.Option(help="Images per forward pass; auto measures how many fit")] = None,
-    score: Annotated[str | None, typer.Option(help="softmax, or sigmoid for images with several labels")] = None,
+    score: Annotated[
+        str | None,
+        typer.Option(help="What is explained: logit, probability, ...; several: logit,contrast"),
+    ] = None,
+    probability: Annotated[str | None, typer.Option(help="softmax, or sigmoid for images with several labels")] = None,
     precision: Annotated[str | None, typer.Option(help="Precision of scoring: float32 or bf16")] = None,
     compile: Annotated[bool | None, typer.Option(help="Score with torch.compile")] = None,
     workers: Annotated[str | None, typer.Option(help="Threads that load images ahead")] = None,
@@ -100,7 +104,8 @@ def run_command(
     """Run a study or a suite: maps, metrics, tables and the report. Results that the folder has are not recomputed."""
     listed = {"models": models, "datasets": datasets, "methods": methods, "metrics": metrics}
     single = {"samples": samples, "seed": seed, "target": target, "device": device, "engine": engine}
-    single |= {"batch": batch, "score": score, "precision": precision, "workers": workers}
+    single |= {"batch": batch, "score": score, "probability": probability}
+    single |= {"precision": precision, "workers": workers}
     overrides: dict[str, Any] = {} if suite is None else {"suite": parse_item(suite)}
     if target is not None and "," in target:
         overrides["target"] = [number(part.strip()) for part in target.split(",")]

@@ -170,22 +170,28 @@ class Ledger:
             self._note(what, usages[0], [user])
 
     @contextmanager
-    def charge_capture(self, users: Sequence[User], gradient: Sequence[User]) -> Iterator[ForwardEnd | None]:
-        """The block is one forward for all ``users`` and, from the mark on, one backward for those of a ``gradient``.
+    def charge_capture(
+        self, users: Sequence[User], gradient: Sequence[Sequence[User]]
+    ) -> Iterator[BackwardStarts | None]:
+        """The block is one forward for all ``users`` and, from each mark on, one backward for those of a ``gradient``.
+
+        Args:
+            gradient: the users of every backward, in the order of the marks.
 
         A block that fails is nobody's.
         """
         if not (self.asked and self.opened and users):
             yield None
             return
-        mark, start = ForwardEnd(), self._now()
+        mark, start = BackwardStarts(), self._now()
         yield mark
         whole = self._now() - start
-        back = (start.seconds + whole.seconds - mark.at) if mark.at else 0.0
-        forth = replace(whole, seconds=whole.seconds - back, backwards=0.0)
+        times = [*mark.times, start.seconds + whole.seconds]
+        forth = replace(whole, seconds=times[0] - start.seconds, backwards=0.0)
         self._note(("forward", mark), forth, users)
-        if gradient:
-            self._note(("backward", mark), Usage(back, backwards=whole.backwards), gradient)
+        for number, (askers, begin, end) in enumerate(zip(gradient, times, times[1:], strict=False)):
+            spent = Usage(end - begin, backwards=whole.backwards / len(gradient))
+            self._note(("backward", mark, number), spent, askers)
 
     def _note(self, what: Hashable, spent: Usage, users: Sequence[User]) -> None:
         self._draft.common[what] = self._draft.common.get(what, Usage()) + spent
@@ -210,13 +216,13 @@ class Ledger:
 
 
 @dataclass(eq=False)
-class ForwardEnd:
-    """Called where a forward ends and its backward begins."""
+class BackwardStarts:
+    """Called where a forward ends and its first backward begins, and where every further backward does."""
 
-    at: float = 0.0
+    times: list[float] = field(default_factory=list)
 
     def __call__(self) -> None:
-        self.at = now()
+        self.times.append(now())
 
 
 def now() -> float:

@@ -64,7 +64,7 @@ def _derive(group: Sequence[tuple[Task, MapCell]], store: Store) -> int:
 def _derived(method: MethodChoice, maps: Sequence[np.ndarray[Any, np.dtype[np.float32]]]) -> Tensor:
     """(h, w): the method's map of a dataset, from the maps (h, w) of its images."""
     with contained(f"method {method.label}"):
-        derived = method.plugin.function(torch.from_numpy(np.stack(maps)), **method.params)
+        derived = method.plugin.call(torch.from_numpy(np.stack(maps)), method.params)
     fits = isinstance(derived, Tensor) and derived.ndim == 2
     return real_numbers(derived, fits=fits, needed="a map (h, w) is").cpu()
 

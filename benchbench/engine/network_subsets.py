@@ -52,7 +52,7 @@ def ask_network(
         except BenchError:
             continue
     answers: dict[int, Answer] = {}
-    activation = activation_of(spec.network, study.score)
+    activation = activation_of(spec.network, study.probability)
     with eval_frozen(spec.network), torch.no_grad():
         for _, group in groupby(sorted(images, key=lambda pair: pair[1].shape), key=lambda pair: pair[1].shape):
             members = list(group)

@@ -75,14 +75,14 @@ def load(choice: ModelChoice, study: StudySpec, device: torch.device) -> LoadedM
 
 
 def _load(spec: ModelSpec, study: StudySpec, device: torch.device) -> LoadedModel:
-    loaded = {choice.label: ready_dataset(choice, spec, study.score) for choice in study.datasets}
+    loaded = {choice.label: ready_dataset(choice, spec, study.probability) for choice in study.datasets}
     targets = {name: target for label in loaded for name, target in named_targets(label, study).items()}
     datasets = {name: dataset for label, dataset in loaded.items() for name in named_targets(label, study)}
     for name, dataset in datasets.items():
         _check_ids(name, dataset.ids)
     first = next(iter(datasets.values()))
     example = example_of(first, spec, device)
-    spec = with_target_score(returning_logits(spec, example, study.score), study)
+    spec = with_target_score(returning_logits(spec, example, study.probability), study)
     spec = suited(replace(spec, network=protect_inputs(spec.network, example)), example)
     sizing = _sizing(spec, study, example)
     proof = _proof(first, spec, example)
@@ -93,7 +93,7 @@ def _load(spec: ModelSpec, study: StudySpec, device: torch.device) -> LoadedMode
         compiled=study.compile,
         batch=sizing.batch,
     )
-    activation = activation_of(spec.network, study.score)
+    activation = activation_of(spec.network, study.probability)
     settings = {
         "device": device.type,
         "prepared": prepared.used,

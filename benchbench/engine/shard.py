@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..attribution.explain import explain
+from ..attribution.explain import explain, gradients_of
 from ..attribution.explainer import explainer_of
 from ..attribution.layer_services import CapturedBatch, capture_batch
 from ..attribution.reexplain import reexplain
@@ -22,6 +22,7 @@ from ..failures import Failure, attempt, in_pieces
 from ..maps.box_region import filled
 from ..maps.health import health
 from ..maps.map_batch import MapBatch
+from ..network.capture import wanted_by_score
 from ..network.custom_score import is_scored
 from ..network.reference_batch import ReferenceBatch, pixels_of
 from ..network.scorer import Scorer, target_scores
@@ -213,8 +214,11 @@ def _look(
     shard: Shard, chunk: ImageBatch, maps: list[MapCell], choose: Callable[[Tensor], Tensor], desk: RunContext
 ) -> CapturedBatch:
     layers = list(dict.fromkeys(cell.layer for cell in maps))
-    sloped = [cell for cell in maps if "gradient" in cell.method.needs]
-    backward, gradient = [user_of(shard, cell) for cell in sloped], {cell.layer for cell in sloped}
+    gradient = gradients_of(maps)
+    backward = [
+        [user_of(shard, cell) for cell in maps if "gradient" in cell.method.needs and cell.method.explains == score]
+        for score in wanted_by_score(gradient, layers)
+    ]
     forward = [user_of(shard, cell) for cell in maps if "original" not in cell.method.needs]  # those run their own
     with desk.scorer.ledger.charge_capture(forward, backward) as mark:
         return capture_batch(desk.network, desk.scorer, chunk.images, layers, choose, gradient=gradient, mark=mark)

@@ -70,7 +70,7 @@ def detector(
     """A detector of torchvision's as a classifier: logits (B, C), of each class's best detection.
 
     Layers keep their names, and the weights are shared. The probability of a class is the detection's score: its
-    activation is the sigmoid, whatever a study's ``score`` says. A class of which nothing is detected has the
+    activation is the sigmoid, whatever a study's ``probability`` says. A class of which nothing is detected has the
     probability 0.0001. The choice of detections has no derivative, their scores have.
 
     The detector is changed in place: it shows every detection above ``min_score``, resizes images to ``size``, and

@@ -90,8 +90,8 @@ def _no_logits(name: str, network: nn.Module, images: Tensor, output: Tensor) ->
         return [f"{name} returns numbers that sum to 1, as after a softmax, but logits are needed. Remove the softmax"]
     if ends_in_sigmoid(network, network, images[:1]):
         return [
-            f"{name} ends in a sigmoid, but logits are needed. Remove the sigmoid, and say score: sigmoid for images "
-            "with several labels"
+            f"{name} ends in a sigmoid, but logits are needed. Remove the sigmoid, and say probability: sigmoid for "
+            "images with several labels"
         ]
     return []
 

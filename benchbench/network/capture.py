@@ -5,10 +5,10 @@ The network is left as it was found: no hook, mode or requires_grad survives, al
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -16,10 +16,13 @@ from torch import Tensor, nn
 from ..errors import BenchError, NotApplicable
 from ..plugin_guard import no_exit
 from ..tracing.reading import Reading, read
-from ..types import INPUT, Score
+from ..types import INPUT, Activation, Score
 from ..types.layout import Layout
+from ..vocabulary import LOGIT
 from .checks import check_logits
+from .explained_score import explained_score
 
+GradientsWanted: TypeAlias = bool | Collection[str] | Mapping[str, Collection[str]]
 NO_GRADIENT = "no gradient flows from"
 WHY = (
     ": the logit does not depend on it, or the forward runs under torch.no_grad() or in a way that torch does not "
@@ -32,6 +35,7 @@ class Capture:
     """What one pass over a batch left: logits (B, C), targets (B,), and per layer activation and gradient (B, K, h, w).
 
     ``classifier`` is the linear layer whose output the logits are, or None. ``layouts``: how each layer holds its map.
+    ``gradients`` are those of the target's logit; ``by_score`` has the gradients of other scores, by score and layer.
     """
 
     logits: Tensor
@@ -40,6 +44,7 @@ class Capture:
     gradients: dict[str, Tensor]
     classifier: nn.Linear | None
     layouts: dict[str, Layout]
+    by_score: dict[str, dict[str, Tensor]] = field(default_factory=dict)
 
 
 @contextmanager
@@ -65,21 +70,26 @@ def capture(
     layers: Sequence[str],
     choose: Callable[[Tensor], Tensor],
     *,
-    gradient: bool | Collection[str] = True,
+    gradient: GradientsWanted = True,
     score: Score | None = None,
     mark: Callable[[], None] | None = None,
     reading: Reading | None = None,
+    activation: Activation = "softmax",
 ) -> Capture:
     """Activations, and gradients of the target's logit, at all layers by one forward and at most one backward.
+
+    Each further score whose gradient is wanted takes one more backward of the same forward.
 
     Args:
         images: (B, 3, H, W).
         layers: module paths; INPUT is the images themselves.
         choose: from logits (B, C) to the targets (B,).
-        gradient: the layers whose gradient is wanted; True for all of them, False for none.
+        gradient: the layers whose gradient is wanted; True for all of them, False for none. A mapping names them for
+            each score, a word of ``benchbench.vocabulary.SCORES``.
         score: what is differentiated in place of the target's logit: from logits (B, C) to (B,).
-        mark: called between the forward and the backward.
+        mark: called before every backward.
         reading: of the network on images of this size, if there is one; else one more forward of one image makes it.
+        activation: what makes probabilities of logits.
 
     Activations, gradients and logits are float32, whatever the network computes in.
 
@@ -88,7 +98,8 @@ def capture(
         NotApplicable: a layer's output is not a spatial map; or its gradient is wanted, and the target's logit does not
             depend on it in a way that torch differentiates.
     """
-    wanted = frozenset(layers) if gradient is True else frozenset(gradient or ())
+    by_score = wanted_by_score(gradient, layers)
+    wanted = frozenset().union(*by_score.values())
     kept: dict[str, Tensor] = {}
     layouts: dict[str, Layout] = {}
     with ExitStack() as stack, eval_frozen(network), no_exit("the network"):
@@ -105,20 +116,41 @@ def capture(
         logits = widened(output)
         _check_ran(layers, kept)
         targets = choose(logits.detach())
-        gradients: dict[str, Tensor] = {}
-        if wanted:
+        gradients: dict[str, dict[str, Tensor]] = {}
+        for left, (explained, places) in zip(reversed(range(len(by_score))), by_score.items(), strict=True):
             if mark is not None:
                 mark()
-            aim = logits.gather(1, targets[:, None])[:, 0] if score is None else score(logits)
-            gradients = _gradients(aim, {name: tensor for name, tensor in kept.items() if name in wanted})
+            aim = _aim(logits, targets, explained, score, activation)
+            here = {name: tensor for name, tensor in kept.items() if name in places}
+            gradients[explained] = _gradients(aim, here, again=left > 0)
     return Capture(
         logits.detach(),
         targets,
         {name: tensor.detach().contiguous() for name, tensor in kept.items()},
-        {name: tensor.contiguous() for name, tensor in gradients.items()},
+        gradients.pop(LOGIT, {}),
         next((m for m, result in reversed(linears) if result is output), None),
         layouts,
+        gradients,
     )
+
+
+def wanted_by_score(gradient: GradientsWanted, layers: Sequence[str]) -> dict[str, frozenset[str]]:
+    """By score, the layers whose gradient is wanted: the logit first, and no score without a layer.
+
+    Args:
+        gradient: as of ``capture``.
+        layers: all that are captured.
+    """
+    if not isinstance(gradient, Mapping):
+        gradient = {LOGIT: layers if gradient is True else gradient or ()}
+    order = sorted(gradient, key=lambda name: name != LOGIT)
+    return {name: frozenset(gradient[name]) for name in order if gradient[name]}
+
+
+def _aim(logits: Tensor, targets: Tensor, name: str, score: Score | None, activation: Activation) -> Tensor:
+    """The score (B,) that is differentiated; ``score`` stands in place of the target's logit."""
+    explained = score if name == LOGIT else explained_score(name, targets, activation)
+    return logits.gather(1, targets[:, None])[:, 0] if explained is None else explained(logits)
 
 
 def _linears(network: nn.Module, stack: ExitStack) -> list[tuple[nn.Linear, Tensor]]:
@@ -176,14 +208,15 @@ def _check_ran(layers: Sequence[str], kept: dict[str, Tensor]) -> None:
             raise BenchError(f"layer {name!r} did not run in the network's forward", hint="Choose a layer that runs")
 
 
-def _gradients(score: Tensor, kept: dict[str, Tensor]) -> dict[str, Tensor]:
+def _gradients(score: Tensor, kept: dict[str, Tensor], *, again: bool) -> dict[str, Tensor]:
+    """``again``: another backward of the same forward follows."""
     if not score.requires_grad:
         raise NotApplicable(f"{NO_GRADIENT} the logits to {' or '.join(map(repr, kept))}{WHY}")
-    gradients = torch.autograd.grad(score.sum(), list(kept.values()), allow_unused=True)
+    gradients = torch.autograd.grad(score.sum(), list(kept.values()), allow_unused=True, retain_graph=again)
     for name, gradient in zip(kept, gradients, strict=True):
         if gradient is None:
             raise NotApplicable(f"{NO_GRADIENT} the target's logit to {name!r}{WHY}")
-    return dict(zip(kept, gradients, strict=True))
+    return {name: gradient.contiguous() for name, gradient in zip(kept, gradients, strict=True)}
 
 
 def module_of(network: nn.Module, name: str) -> nn.Module:

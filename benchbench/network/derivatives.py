@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ..errors import NotApplicable
-from ..types import INPUT
+from ..types import INPUT, Score
 from ..types.layout import Layout
 from .capture import NO_GRADIENT, WHY, eval_frozen, hook, layout_at, module_of, widened
 from .checks import check_logits
@@ -27,6 +27,7 @@ def curvature(
     targets: Tensor,
     direction: Tensor,
     layout: Layout | None = None,
+    score: Score | None = None,
 ) -> tuple[Tensor, int]:
     """H v (B, K, h, w): the Hessian of the target's logit in the layer's map, times ``direction`` (B, K, h, w).
 
@@ -34,6 +35,7 @@ def curvature(
 
     Args:
         layout: how the layer's output holds its map, as a capture tells; None to find it out.
+        score: what is differentiated in place of the target's logit: from logits (B, C) to (B,).
 
     Raises:
         NotApplicable: torch has no second derivative of something behind the layer, as of hard sigmoids.
@@ -53,8 +55,9 @@ def curvature(
             images = kept[0]
         else:
             stack.enter_context(hook(module_of(network, layer), keep))
-        score = check_logits(network(images), images).gather(1, targets[:, None]).sum()
-        (gradient,) = torch.autograd.grad(score, kept, create_graph=True)
+        logits = check_logits(network(images), images)
+        aim = logits.gather(1, targets[:, None]).sum() if score is None else score(logits).sum()
+        (gradient,) = torch.autograd.grad(aim, kept, create_graph=True)
         if not gradient.requires_grad:  # the logit is linear in the layer
             return torch.zeros_like(direction), 1
         try:

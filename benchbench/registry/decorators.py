@@ -36,6 +36,7 @@ def method(
     control: bool = False,
     fails: str = "",
     optimises: str | Iterable[str] = (),
+    fixed_score: str = "",
 ) -> Callable[[F], F]:
     """Register a saliency method: a function of a Layer that returns a map (B, h, w), not normalised.
 
@@ -52,6 +53,9 @@ def method(
         fails: when the method fails, in a sentence, for its page in the documentation.
         optimises: of a control that is made to win a metric, the metrics' names. Tables show the share of its score
             that a method reaches, under the protocols whose parameters are those that the control has of the same name.
+        fixed_score: of a method that reads a gradient, why its definition leaves no choice of the score that is
+            explained. If not given, ``score`` is a parameter of every method that reads a gradient, and
+            ``layer.gradient`` is the gradient of the score that it names.
 
     Returns:
         A decorator that returns the function as it is.
@@ -72,7 +76,10 @@ def method(
     if goals and not control:
         hint = "Use control=True: a method that is made to win a metric cannot be ranked by it"
         raise BenchError("optimises= is of controls alone", where=f"method {name}", hint=hint)
-    return _adder(METHODS, lambda f: _titled(MethodPlugin(name, f, paper, title, wanted, control, fails, goals)))
+    return _adder(
+        METHODS,
+        lambda f: _titled(MethodPlugin(name, f, paper, title, wanted, control, fails, goals, fixed_score=fixed_score)),
+    )
 
 
 _MEASURED = frozenset({"cost", "passes", "shared"})

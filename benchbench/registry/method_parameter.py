@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import BeforeValidator, InstanceOf
 
 from ..errors import BenchError
+from ..vocabulary import LOGIT
 from . import METHODS, MethodPlugin
 
 
@@ -29,7 +30,7 @@ class Method:
         return self.plugin.bind(self.arguments)
 
     def __call__(self, layer: Any) -> Any:
-        maps = self.plugin.function(layer.copied().lending(self.needs), **self.params)
+        maps = self.plugin.call(layer.copied().lending(self.needs), self.params)
         if layer.verify is not None:
             layer.verify(self.plugin, layer, self.params, maps)
         return maps
@@ -63,7 +64,7 @@ def read_method(source: Any) -> Method:
     """A method from its name, or from {name: ..., parameter: ...}.
 
     Raises:
-        BenchError: it is neither, or an unknown name or parameter.
+        BenchError: it is neither, or an unknown name or parameter; or it has a score, which the method around it has.
     """
     if isinstance(source, Method):
         method = source
@@ -75,7 +76,16 @@ def read_method(source: Any) -> Method:
         raise BenchError(f"cannot read {source!r} as a method", hint="Give a name, or {name: ..., parameter: ...}")
     if "dataset" in method.needs:  # its parameters are checked now
         raise BenchError(f"{method} needs the maps of a whole dataset", hint="Use it alone, not inside another method")
+    if method.plugin.explains(method.params) != LOGIT:
+        hint = "Give the score to the method around it: {name: ..., of: ..., score: ...}"
+        raise BenchError(f"{method} is inside another method, which reads one score", where="score", hint=hint)
     return method
+
+
+def inside(plugin: MethodPlugin, params: Mapping[str, Any]) -> dict[str, Any]:
+    """A method as parameters of a method around it: ``of``, and the score, which the outer method has for both."""
+    own, asked = plugin.apart(params)
+    return {"of": Method(plugin.name, own), **asked}
 
 
 AnyMethod: TypeAlias = Annotated[InstanceOf[Method], BeforeValidator(read_method)]

@@ -4,64 +4,20 @@ from __future__ import annotations
 
 import inspect
 import math
-import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from string import Formatter
-from typing import Any, Literal
-
-from pydantic import TypeAdapter, ValidationError
+from typing import Any
 
 from ..digests import source_digest
 from ..errors import BenchError, nearest, raised
-from ..paths import expanded
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One parameter of a plugin, as its signature says."""
-
-    name: str
-    type: Any
-    default: Any = inspect.Parameter.empty
-
-    @property
-    def required(self) -> bool:
-        return self.default is inspect.Parameter.empty
-
-    @property
-    def type_name(self) -> str:
-        return _type_name(self.type)
-
-    def check(self, value: Any) -> Any:
-        """The value as the parameter's type, or a BenchError that names the parameter."""
-        try:
-            checked = TypeAdapter(self.type).validate_python(value)
-        except ValidationError as error:
-            message = error.errors()[0]["msg"]
-            raise BenchError(f"{message} (got {value!r})", where=self.name) from None
-        if isinstance(checked, float) and not math.isfinite(checked):
-            raise BenchError(f"Input should be a finite number (got {value!r})", where=self.name)
-        return expanded(checked) if isinstance(checked, Path) else checked
-
-
-def _type_name(kind: Any) -> str:
-    """A type as a listing says it: float, "cell" | "gaussian", tuple of int, float or none."""
-    if hasattr(kind, "__metadata__"):
-        return _type_name(kind.__origin__)
-    arguments = typing.get_args(kind)
-    if typing.get_origin(kind) is Literal:
-        return " | ".join(f'"{value}"' for value in arguments)
-    if typing.get_origin(kind) is tuple:
-        return f"tuple of {_type_name(arguments[0])}"
-    if typing.get_origin(kind) in (typing.Union, types.UnionType):
-        return " or ".join(_type_name(argument) for argument in arguments)
-    if kind is type(None):
-        return "none"
-    return kind.__name__ if isinstance(kind, type) else str(kind).replace("typing.", "")
+from ..formatting import with_score
+from ..vocabulary import LOGIT
+from . import method_score
+from .parameter import Parameter as Parameter
 
 
 @dataclass(frozen=True)
@@ -159,6 +115,7 @@ class MethodPlugin(Plugin):
 
     ``optimises``: names of metrics that a control is made to win.
     ``note``: what is known to be wrong with this implementation; every run of it says so.
+    ``fixed_score``: why no other score than the definition's can be explained, where the method reads a gradient.
     """
 
     needs: frozenset[str] = frozenset()
@@ -166,6 +123,7 @@ class MethodPlugin(Plugin):
     fails: str = ""
     optimises: frozenset[str] = frozenset()
     note: str = ""
+    fixed_score: str = ""
 
     @property
     def library_version(self) -> str:
@@ -175,6 +133,50 @@ class MethodPlugin(Plugin):
     def needs_of(self, params: Mapping[str, Any]) -> frozenset[str]:
         """What it needs with these parameters: a method among them adds its own needs."""
         return self.needs.union(*(getattr(value, "needs", ()) for value in params.values()))
+
+    @property
+    def has_own_score(self) -> bool:
+        """Whether ``score`` is a parameter of its function, and says what the function says."""
+        return method_score.SCORE in self.parameters
+
+    def score_refusal(self, params: Mapping[str, Any]) -> str:
+        """Why there is no score to choose in place of the target's logit; empty where there is."""
+        return method_score.refusal(self.needs_of(params), self._fixed(params))
+
+    def _fixed(self, params: Mapping[str, Any]) -> str:
+        inner = (value.plugin._fixed(value.params) for value in params.values() if hasattr(value, "needs"))
+        return self.fixed_score or next((reason for reason in inner if reason), "")
+
+    def bind(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """As of any plugin; and ``score``, if it is given and not the logit, of a method that reads a gradient."""
+        if self.has_own_score or method_score.SCORE not in arguments:
+            return super().bind(arguments)
+        mine, asked = self.apart(arguments)
+        bound = super().bind(mine)
+        return {**bound, **method_score.checked(asked[method_score.SCORE], self.name, self.score_refusal(bound))}
+
+    def apart(self, params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The parameters of the function, and the score that it is lent the gradient of: empty for the logit."""
+        asked = {} if self.has_own_score else {k: v for k, v in params.items() if k == method_score.SCORE}
+        return {key: value for key, value in params.items() if key not in asked}, asked
+
+    def explains(self, params: Mapping[str, Any]) -> str:
+        """The score whose gradient the method is lent, a word of SCORES."""
+        return str(self.apart(params)[1].get(method_score.SCORE, LOGIT))
+
+    def label(self, params: Mapping[str, Any]) -> str:
+        """As of any plugin, with the score: ``gradcam(score=probability)``."""
+        mine, asked = self.apart(params)
+        return with_score(super().label(mine), asked.get(method_score.SCORE))
+
+    def display_name(self, params: Mapping[str, Any]) -> str:
+        """As of any plugin, with the score: ``Grad-CAM (probability)``."""
+        mine, asked = self.apart(params)
+        return method_score.in_title(super().display_name(mine), asked.get(method_score.SCORE))
+
+    def call(self, layer: Any, params: Mapping[str, Any]) -> Any:
+        """What the function returns for a layer, which lends the gradient of the score that ``params`` name."""
+        return self.function(layer, **self.apart(params)[0])
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from .rank_groups import Ranked, letters, ranked
 from .resampling import CONFIDENCE, RESAMPLES, mean
 from .run_comparison import versus
 from .sample_size import fewest_for_pairs, fewest_images, images_needed, power, smallest_visible_effect
+from .score_dependence import score_agreement, score_places, score_variants
 from .score_matrix import Scores, scores, tied
 from .split_halves import split_half
 from .subgroups import Bands, by_group
@@ -76,6 +77,9 @@ __all__ = [
     "power",
     "ranked",
     "scales",
+    "score_agreement",
+    "score_places",
+    "score_variants",
     "scores",
     "seen_from",
     "significant",

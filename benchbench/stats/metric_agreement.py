@@ -37,12 +37,12 @@ def agreement(
                 columns.setdefault((str(m), str(p)), {})[name] = sign * mean
         for (measure, first), (other_measure, second) in itertools.combinations(columns.items(), 2):
             both = np.array([(first[name], second[name]) for name in first if name in second], dtype=np.float64)
-            comparisons.append((*place, *measure, *other_measure, len(both), _tau(both) if len(both) else math.nan))
+            comparisons.append((*place, *measure, *other_measure, len(both), tau_b(both) if len(both) else math.nan))
     names = ["model", "dataset", "layer", "metric", "protocol", "other_metric", "other_protocol", "methods", "tau"]
     return pd.DataFrame(comparisons, columns=names)
 
 
-def _tau(values: Array) -> float:
+def tau_b(values: Array) -> float:
     """Kendall's tau-b of the two columns of (n, 2) values; NaN where all are equal in one."""
     first, second = np.triu_indices(len(values), 1)
     signs = np.sign(values[first] - values[second])

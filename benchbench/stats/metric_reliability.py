@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import kendalltau, wilcoxon
 
+from ..formatting import with_score
 from .intervals import limits, summaries
 from .leaderboards import CONTEST, is_part
 from .metric_scale import RESOLUTION, Scale, Scales, trusted
@@ -265,4 +266,10 @@ def _rounded(scores: Array, scale: Scale) -> Array:
 def levels_of(info: Mapping[str, Any]) -> dict[str, tuple[str, float]]:
     """By the name of each method of a run that blends a map with noise: the method blended, and the share of noise."""
     blends = (m for m in info["methods"] if m.get("plugin") == "noised")
-    return {m["name"]: (str(m["parameters"]["of"]), float(m["parameters"]["share"])) for m in blends}
+    return {
+        m["name"]: (
+            with_score(str(m["parameters"]["of"]), m["parameters"].get("score")),
+            float(m["parameters"]["share"]),
+        )
+        for m in blends
+    }

@@ -73,6 +73,11 @@ class MethodChoice:
     def needs(self) -> frozenset[str]:
         return self.plugin.needs_of(self.params)
 
+    @property
+    def explains(self) -> str:
+        """The score whose gradient the method is lent, a word of SCORES."""
+        return self.plugin.explains(self.params)
+
 
 @dataclass(frozen=True, eq=False)
 class MetricChoice:

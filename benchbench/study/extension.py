@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import BenchError
+from .scores import older_score
 from .spec import MethodChoice, MetricChoice, StudySpec, read_method, read_metric
 
-_FIXED = ("target", "seed", "score", "precision")
+_FIXED = ("target", "seed", "probability", "precision")
 _OTHER_FOLDER = "Give another --out"
 _WAY_OUT = f"{_OTHER_FOLDER}, or --overwrite to keep only this study's results"
 _ROUNDING = 0.02  # of the largest logit: TensorFloat-32 rounds to a thousandth, several times
@@ -29,7 +30,7 @@ def extended(study: StudySpec, info: Mapping[str, Any] | None, folder: Path) -> 
     """
     if info is None:
         return study, []
-    then, now = info["study"], json.loads(json.dumps(study.plain(), default=str))
+    then, now = older_score({"score": "softmax", **info["study"]}), json.loads(json.dumps(study.plain(), default=str))
     for key in _FIXED:
         if then[key] != now[key]:
             raise _refused(f"{key} is {then[key]} in the folder's study, and {now[key]} in this study", folder)

@@ -13,6 +13,7 @@ from ..digests import digest
 from ..errors import safe
 from ..registry.method_parameter import Method
 from ..types import INPUT, Dataset, Preprocess
+from ..vocabulary import LOGIT
 from .identity import engine_digest, identity
 from .spec import MethodChoice, MetricChoice, StudySpec, Target
 
@@ -198,7 +199,9 @@ def tasks(shard: Shard, study: StudySpec) -> Task:
         if "dataset" not in method.needs:
             return direct_cell
         of: Method = method.params["of"]
-        base_cell = bases.setdefault((layer, str(of)), direct(layer, MethodChoice(str(of), of.params, of.plugin)))
+        params = {**of.params, **method.plugin.apart(method.params)[1]}
+        of_label = of.plugin.label(params)
+        base_cell = bases.setdefault((layer, of_label), direct(layer, MethodChoice(of_label, params, of.plugin)))
         return replace(direct_cell, name=digest("derived", direct_cell.name, shard.whole.content), base=base_cell)
 
     maps = tuple(cell(layer, method) for layer, method in _pairs(shard.model, study))
@@ -261,5 +264,7 @@ def _pairs(model: ReadyModel, study: StudySpec) -> Iterator[tuple[str, MethodCho
 
 def skip_reason(model: ReadyModel, layer: str, method: MethodChoice) -> str:
     """Why the method does not apply there; empty where it does."""
-    reasons = (model.skips.get((layer, need), "") for need in ("any", *sorted(method.needs)))
+    reasons = [model.skips.get((layer, need), "") for need in ("any", *sorted(method.needs))]
+    if method.explains != LOGIT and model.settings.get("scored"):
+        reasons.append(f"the network is scored: its score is what is explained, and has no {method.explains}")
     return next((reason for reason in reasons if reason), "")

@@ -23,17 +23,20 @@ from ..registry import (
 )
 from ..registry.importing import load_file
 from ..registry.registry import P
+from ..vocabulary import LOGIT
 from .choices import DatasetChoice as DatasetChoice
 from .choices import MethodChoice as MethodChoice
 from .choices import MetricChoice as MetricChoice
 from .choices import ModelChoice as ModelChoice
 from .choices import SuiteChoice as SuiteChoice
+from .scores import with_scores
 from .study_file import is_named, name_and_params, read_each, user_name
 from .study_file import read_yaml as read_yaml
 from .subset import Subset, subset_in
 
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
-_PLAIN = ("target", "samples", "seed", "device", "engine", "batch", "score", "precision", "compile", "workers")
+_PLAIN = ("target", "score", "probability", "samples", "seed", "device", "engine", "batch", "precision", "compile")
+_PLAIN += ("workers",)
 _Rule: TypeAlias = Annotated[str, Field(pattern=r"^(top-[1-9]\d*|\d+-\d+)$")]
 Target: TypeAlias = Literal["predicted", "label"] | Annotated[int, Field(ge=0, strict=True)] | _Rule
 
@@ -63,7 +66,8 @@ class StudySpec(BaseModel):
     device: str = "auto"
     engine: Literal["local"] = "local"
     batch: Literal["auto"] | Annotated[int, Field(gt=0, strict=True)] = "auto"
-    score: Literal["softmax", "sigmoid"] = "softmax"
+    score: str | tuple[str, ...] = LOGIT
+    probability: Literal["softmax", "sigmoid"] = "softmax"
     precision: Literal["float32", "bf16"] = "float32"
     compile: Annotated[bool, Field(strict=True)] = False
     workers: Annotated[int, Field(ge=0, le=64, strict=True)] = 2
@@ -71,7 +75,7 @@ class StudySpec(BaseModel):
 
     def __init__(self, **keys: Any) -> None:
         try:
-            super().__init__(**_of_suite(keys))
+            super().__init__(**with_scores(_of_suite(keys), read_method))
         except ValidationError as error:
             raise _plainly(error, type(self).model_fields) from None
 

@@ -111,8 +111,8 @@ def _answers(model: ModelChoice, study: Study) -> tuple[str, dict[str, Any]]:
     """Weights, code and what the network answers to an example, with how it is fed."""
     device = device_of(study)
     spec = ready_spec(model, device)
-    example = example_of(ready_dataset(study.datasets[0], spec, study.score), spec, device)
-    spec = returning_logits(spec, example, study.score)
+    example = example_of(ready_dataset(study.datasets[0], spec, study.probability), spec, device)
+    spec = returning_logits(spec, example, study.probability)
     with eval_frozen(spec.network), torch.no_grad():
         logits = capture(spec.network, example, [], lambda z: z.argmax(1), gradient=False).logits
     return fingerprint(spec.network, logits), vars(spec.preprocess)

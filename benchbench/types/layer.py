@@ -136,7 +136,7 @@ class Layer:
 
     @property
     def gradient(self) -> Tensor:
-        """(B, K, h, w): the derivative of the target's logit with respect to ``activation``."""
+        """(B, K, h, w): the derivative of the target's logit, or of the method's ``score``, in ``activation``."""
         self._ask("gradient", "gradient")
         if self.captured_gradient is None:
             raise BenchError(f"layer {self.name!r} was captured without its gradient", hint="Capture it with gradient")
@@ -144,7 +144,7 @@ class Layer:
 
     @property
     def probability(self) -> Tensor:
-        """(B,): the target's probability on ``images``, by the study's ``score``: of a softmax, or of a sigmoid."""
+        """(B,): the target's probability on ``images``, by the study's ``probability``: a softmax or a sigmoid."""
         return self.services.probability()
 
     @property
@@ -215,8 +215,8 @@ class Layer:
     def look(self, images: Tensor, *, score: Score | None = None, stream: str = "") -> Layer:
         """The same layer and targets on other images (B, channels, H, W); or with the gradient of another ``score``.
 
-        ``score``: from logits (B, C) to (B,), in place of the target's logit. ``stream``: what its own draws differ by
-        from this layer's.
+        ``score``: from logits (B, C) to (B,), in place of the score whose gradient this layer lends. ``stream``: what
+        its own draws differ by from this layer's.
         """
         self._ask("look", "look()")
         layer = self.services.look(images, score, stream, gradient="gradient" in self.lends)
@@ -235,7 +235,7 @@ class Layer:
         return tuple(replace(stage, lends=self.lends, verify=self.verify) for stage in stages)
 
     def curvature(self, direction: Tensor) -> Tensor:
-        """(B, K, h, w): the Hessian of the target's logit in ``activation``, times ``direction`` (B, K, h, w)."""
+        """(B, K, h, w): the Hessian of what ``gradient`` is of, in ``activation``, times ``direction`` (B, K, h, w)."""
         self._ask("curvature", "curvature()")
         return self.services.curvature(direction)
 

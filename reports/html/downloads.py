@@ -19,6 +19,7 @@ from ..number_format import fixed
 from . import subgroups
 from .finding_files import Table, finding_tables, needed_table, pair_table, sick_table, without_table
 from .images_needed import images_needed
+from .score_tables import score_files
 from .significance import VERDICTS, Decided
 
 MOST_ROWS = 2_000  # of a table of pairs in the page, whose rows are 20 numbers long
@@ -59,6 +60,7 @@ def downloads(
 def _found(marked: Marked, decided: Decided) -> Iterator[Table]:
     """The tables of ``finding_files``."""
     yield from finding_tables(marked)
+    yield from score_files(marked.board)
     if len(decided.without) > 1:
         yield without_table(decided.without)
     if decided.pair_map:

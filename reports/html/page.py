@@ -24,6 +24,7 @@ from .downloads import downloads
 from .opening import Opening
 from .page_key import source_files
 from .paper import Paper
+from .score_tables import ScoreTable, score_tables
 from .seed_tables import SeedTable, seed_tables
 from .selector import Filter, families_offered, family_of, filters
 from .significance import Decided, PairMap
@@ -191,6 +192,7 @@ class Page:
             ("groups", "Sizes and classes", bool(self.groups)),
             ("seeds", "Seeds", bool(self.seeds)),
             ("agreement", "Agreement of metrics", bool(self.agreements)),
+            ("scores", "Explained scores", bool(self.scores)),
             ("images", "Image by image", self.has_gallery and self.has_quality),
             ("gallery", "Gallery", self.has_gallery),
             ("compared", "Setup", True),
@@ -242,6 +244,10 @@ class Page:
     @cached_property
     def seeds(self) -> tuple[SeedTable, ...]:
         return seed_tables(self.board)
+
+    @cached_property
+    def scores(self) -> tuple[ScoreTable, ...]:
+        return score_tables(self.board)
 
     @cached_property
     def pooled(self) -> list[dict[str, Any]]:

@@ -26,6 +26,9 @@ from ...stats import (
     health,
     leaderboard,
     scales,
+    score_agreement,
+    score_places,
+    score_variants,
     standard_errors,
     trusted,
 )
@@ -103,13 +106,27 @@ class Board:
     @cached_property
     def agreement(self) -> pd.DataFrame:
         """Of every two quality metrics and protocols, how alike they order the methods, and the families of both."""
-        directions = {(metric.name, metric.protocol): metric.higher for metric in self.of(QUALITY)}
-        taus = agreement(self.tidy, directions, self.controls)
+        taus = agreement(self.tidy, self._directions, self.controls)
         families = {(metric.name, metric.protocol): metric.family for metric in self.of(QUALITY)}
         for side in ("", "other_"):
             keys = zip(taus[f"{side}metric"], taus[f"{side}protocol"], strict=True)
             taus[f"{side}family"] = pd.Series([families[key] for key in keys], dtype="string")
         return taus
+
+    @cached_property
+    def score_agreement(self) -> pd.DataFrame:
+        """Of every quality metric, how alike methods are ordered under each score and under the logit."""
+        return score_agreement(self.tidy, self._directions, score_variants(self.record.info["methods"]))
+
+    @cached_property
+    def score_places(self) -> pd.DataFrame:
+        """Of every quality metric, each method's place under each score."""
+        return score_places(self.tidy, self._directions, score_variants(self.record.info["methods"]))
+
+    @cached_property
+    def _directions(self) -> dict[tuple[str, str], bool]:
+        """Of the quality metrics, whether higher is better."""
+        return {(metric.name, metric.protocol): metric.higher for metric in self.of(QUALITY)}
 
     @cached_property
     def controls(self) -> frozenset[str]:

@@ -55,7 +55,7 @@ def ledger(clock: Clock) -> Ledger:
 
 def captured(ledger: Ledger, clock: Clock, users: list[User], gradient: list[User]) -> None:
     """A batch of 2 images: 4 seconds forward and 6 backward."""
-    with ledger.charge_capture(users, gradient) as mark:
+    with ledger.charge_capture(users, [gradient] if gradient else []) as mark:
         clock.seconds += 4
         if gradient:
             assert mark is not None
@@ -133,7 +133,7 @@ def test_what_failed_and_is_tried_again_counts_once(ledger: Ledger, clock: Clock
 def test_nothing_is_timed_that_nobody_asked_for(clock: Clock) -> None:
     for ledger in (Ledger(asked=False, opened=True), Ledger(asked=True, opened=False)):
         ledger.begin()
-        with ledger.charge_capture([A], [A]) as mark, ledger.charge_to(A, 1), ledger.shared("x"):
+        with ledger.charge_capture([A], [[A]]) as mark, ledger.charge_to(A, 1), ledger.shared("x"):
             assert mark is None
         ledger.commit()
         assert ledger.shares() == {}

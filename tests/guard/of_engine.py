@@ -12,8 +12,8 @@ def _engine(says: str, file: str, old: str, new: str, methods: str, *metrics: st
 ENGINE = (
     _engine(
         "the gradient of the softmax in place of the logit", "network/capture",
-        "aim = logits.gather(1, targets[:, None])[:, 0] if",
-        "aim = logits.softmax(1).gather(1, targets[:, None])[:, 0] if",
+        "return logits.gather(1, targets[:, None])[:, 0] if",
+        "return logits.softmax(1).gather(1, targets[:, None])[:, 0] if",
         "gradcam++ shapleycam", "average_drop", study="small",
     ),
     _engine(

@@ -80,7 +80,7 @@ BROKEN: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "a train that ignores eval": (lambda: seeded(Stubborn), "not deterministic"),
     "training mode without effect": (lambda: seeded(Harmless), "ignores eval"),
     "softmax": (lambda: seeded(lambda: Ended(nn.Softmax(1))), "sum to 1"),
-    "sigmoid": (lambda: seeded(lambda: Ended(nn.Sigmoid())), "score: sigmoid"),
+    "sigmoid": (lambda: seeded(lambda: Ended(nn.Sigmoid())), "probability: sigmoid"),
     "sigmoid, then a new shape": (lambda: seeded(lambda: Ended(nn.Sequential(nn.Sigmoid(), nn.Flatten()))), "sigmoid"),
     "autocast": (lambda: seeded(Half), "bfloat16"),
 }

@@ -128,7 +128,8 @@ class _Setting:
         inner = next((value for value in choice.params.values() if isinstance(value, Method)), None)
         if inner is None:
             return Comparison(*place, absent="it fuses no other method, so there is no single layer to beat")
-        names = [m.label for m in self.methods if m.plugin is inner.plugin and m.params == inner.params]
+        alike = {**inner.params, **choice.plugin.apart(choice.params)[1]}
+        names = [m.label for m in self.methods if m.plugin is inner.plugin and m.params == alike]
         if not names or names[0] not in self.scores:
             return Comparison(
                 *place, absent=f"the run has no values of {inner.display_name} at single layers: add it to the methods"

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from ...errors import BenchError
 from ...registry import METHODS
-from ...registry.method_parameter import Method
+from ...registry.method_parameter import inside
 from ...study.spec import MethodChoice, StudySpec
 
 S = TypeVar("S", bound=StudySpec)
@@ -32,7 +32,7 @@ def with_levels(study: S, levels: Sequence[float] = LEVELS) -> S:
     if not blended:
         raise BenchError("every method of the study is a control", where="methods", hint="Name two or more others")
     noise = [
-        _choice("noised", {"of": Method(m.plugin.name, m.params), "share": share})
+        _choice("noised", {**inside(m.plugin, m.params), "share": share})
         for m in blended
         for share in sorted(set(levels))
     ]
