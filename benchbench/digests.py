@@ -14,7 +14,8 @@ from types import CodeType, ModuleType
 from typing import Any
 
 _PLUGIN_ROOMS = ("methods", "metrics")
-_LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+_WHERE = [Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+_LIBRARIES = tuple({str(path) for each in _WHERE for path in (each, each.resolve())})  # behind a link too
 
 
 def source_digest(function: Callable[..., Any]) -> str:

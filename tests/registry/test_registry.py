@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.metadata
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -208,6 +209,16 @@ def test_so_is_what_the_helper_imports(tmp_path: Path, monkeypatch: pytest.Monke
     before = source_digest(plugin)
     (tmp_path / "far_helper.py").write_text("SIZE = 2\n")
     assert source_digest(plugin) != before
+
+
+def test_a_library_behind_a_link_is_a_library(tmp_path: Path) -> None:
+    """Its code would be read file by file for every plugin."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    code = "import sysconfig; sysconfig.get_path = lambda name: FOLDER; from benchbench import digests as d; "
+    code += "print(all(d.is_library(d.Path(FOLDER) / 'x.py') and d.is_library((d.Path(FOLDER) / 'x.py').resolve())"
+    whole = f"FOLDER = {str(tmp_path / 'link')!r}; {code} for _ in '1'))"
+    assert subprocess.run([sys.executable, "-c", whole], capture_output=True, text=True, check=True).stdout == "True\n"
 
 
 def test_a_wrapper_of_c_code_has_a_file_too() -> None:
