@@ -18,7 +18,22 @@ from .layer import (
     Services,
 )
 from .metric import Explainer, Pixels, Reexplained, Scored, Seen
-from .probes import Above, Filled, FillName, Keep, Multiply, PartsName, PlainFill, Probe, Random, Region, Remove, Whole
+from .probes import (
+    Above,
+    Band,
+    Filled,
+    FillName,
+    Keep,
+    Multiply,
+    PartsName,
+    PlainFill,
+    Probe,
+    Random,
+    Region,
+    Remove,
+    Thinned,
+    Whole,
+)
 from .views import Averaged, Jpeg, Masked, Noisy, NoisyWeights, OtherTarget, RandomWeights, Shifted, View
 
 __all__ = [
@@ -28,6 +43,7 @@ __all__ = [
     "Attention",
     "AttentionGradient",
     "Averaged",
+    "Band",
     "Change",
     "Cost",
     "CostShare",
@@ -65,6 +81,7 @@ __all__ = [
     "Seen",
     "Services",
     "Shifted",
+    "Thinned",
     "View",
     "Whole",
     "streamed",
