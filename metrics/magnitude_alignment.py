@@ -18,7 +18,7 @@ from benchbench.types import Scored, Seen
 from ..maps.similarity import reasons
 from ..types.probes import FillName, Probe
 from ._correlation import responds
-from ._removal_protocols import EVERY_FILL, in_other_fills, inserted, removed
+from ._removal_protocols import in_other_fills, inserted, removed
 from ._steps import edges_of, step_sums
 
 Steps = Annotated[int, Field(ge=2, le=100_000)]
@@ -129,7 +129,7 @@ def _both(steps: int, fill: FillName | None) -> list[Probe]:
     higher_is_better=True,
     needs={"probes", "map"},
     probes=_both,
-    protocols=RISE | {f"rise-28-{fill}": {"fill": fill} for fill in EVERY_FILL},
+    protocols=RISE,
     unit="share of p",
     paper=PAPER,
     family="faithfulness",

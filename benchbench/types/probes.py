@@ -8,7 +8,8 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field
 
 FillName: TypeAlias = Literal[
-    "zero", "mean", "blur", "gaussian-15", "box", "noise", "grey", "noisy-linear", "noisy-linear-normalised"
+    "zero", "mean", "blur", "gaussian-15", "box", "noise", "grey", "noisy-linear", "noisy-linear-normalised",
+    "interpolated",
 ]
 
 
