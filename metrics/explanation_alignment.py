@@ -1,7 +1,7 @@
 """GEF: whether the map moves as much as the network's answer does when all weights are disturbed.
 
-Hedstroem et al. 2025, "Evaluating Interpretable Methods via Geometric Alignment of Functional Distortions" (TMLR); rules
-read in the authors' repository, annahedstroem/GEF.
+Hedstroem et al. 2025, "Evaluating Interpretable Methods via Geometric Alignment of Functional Distortions" (TMLR);
+rules read in the authors' repository, annahedstroem/GEF.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ def fast_gef(
     """Whether the map changes as much as the class's logit does, as the network's weights are disturbed more and more.
 
     Generalised explanation faithfulness in its fast mode: every weight w becomes w (1 + size n), n standard normal and
-    drawn anew for each of ``levels`` sizes from 0.001 to ``largest``, ``draws`` times. Maps are at the layer's size, over
-    the root of their mean square.
+    drawn anew for each of ``levels`` sizes from 0.001 to ``largest``, ``draws`` times. Maps are at the layer's size,
+    over the root of their mean square.
 
     The authors choose the largest size as the one at which the network's accuracy on their images is that of chance, so
     that an image's value depends on the others; here it is a parameter, by default the size that their code takes where

@@ -21,8 +21,8 @@ from benchbench.types import Pixels, Scored, Seen
 
 from ..maps.similarity import reasons
 from ..perturbation.apply_probe import above
-from ..perturbation.fills import filled, fill_interpolated, whole
-from ..types.probes import Above, FillName, Filled, Probe, Whole
+from ..perturbation.fills import fill_interpolated, filled, whole
+from ..types.probes import Above, Filled, FillName, Probe, Whole
 
 Array = npt.NDArray[np.float64]
 Share = Annotated[float, Field(gt=0, lt=1)]

@@ -87,8 +87,8 @@ def mas_deletion(seen: Seen, *, steps: Steps = 28, fill: FillName = "zero") -> S
     """Deletion's area, with a penalty where p does not fall as fast as the map's mass is removed.
 
     Walker et al. 2024. r is p at a step, 0 at p of the fill and 1 at p of the image, clipped to that and never rising
-    again; d is the share of the map's mass on the pixels that are left. Part ``response``: the area under r alone, which
-    is deletion's where p falls at every step; part ``penalty``: the area of abs(r - d).
+    again; d is the share of the map's mass on the pixels that are left. Part ``response``: the area under r alone,
+    which is deletion's where p falls at every step; part ``penalty``: the area of abs(r - d).
 
     The map is min-max normalised, so that its mass counts from its lowest value; the authors take an attribution's
     absolute values as they are. A constant map has its mass evenly spread; the authors skip an image with a map of
@@ -139,7 +139,7 @@ def _both(steps: int, fill: FillName | None) -> list[Probe]:
 def mas_insertion_deletion(seen: Seen, *, steps: Steps = 28, fill: FillName | None = None) -> Scored:
     """MAS insertion less MAS deletion, the number of the paper's tables; their probes are shared with the two alone.
 
-    ``fill``: of both; None for the blur for insertion and zero for deletion. Not applicable where one of the two is not.
+    ``fill``: of both; None for the blur for insertion and zero for deletion. Not applicable where one of them is not.
     """
     y = seen.probability.double()
     won = _aligned(seen.map, y[:, : steps + 1], insert=True)

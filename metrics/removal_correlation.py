@@ -9,7 +9,6 @@ from typing import Annotated, Literal, TypeAlias
 
 import torch
 from pydantic import Field
-from torch import Tensor
 
 from benchbench.registry import metric
 from benchbench.types import Scored, Seen

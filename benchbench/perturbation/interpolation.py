@@ -31,8 +31,8 @@ def always_known(seeds: Sequence[int], size: tuple[int, int]) -> Tensor:
 def interpolated(images: Tensor, known: Tensor) -> Tensor:
     """The images (N, C, H, W) with the pixels that are not ``known`` (N, H, W) linear between those that are.
 
-    Between the corners of the triangles of Delaunay's triangulation of the known pixels. A known pixel among eight known
-    ones touches no triangle with another pixel in it, and is left out of the triangulation.
+    Between the corners of the triangles of Delaunay's triangulation of the known pixels. A known pixel among eight
+    known ones touches no triangle with another pixel in it, and is left out of the triangulation.
     """
     done = [_interpolated(image, mask) for image, mask in zip(images, known, strict=True)]
     return torch.stack(done)

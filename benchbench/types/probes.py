@@ -8,7 +8,15 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field
 
 FillName: TypeAlias = Literal[
-    "zero", "mean", "blur", "gaussian-15", "box", "noise", "grey", "noisy-linear", "noisy-linear-normalised",
+    "zero",
+    "mean",
+    "blur",
+    "gaussian-15",
+    "box",
+    "noise",
+    "grey",
+    "noisy-linear",
+    "noisy-linear-normalised",
     "interpolated",
 ]
 
@@ -85,7 +93,7 @@ class Band:
 class Thinned:
     """Of the first round(fraction * n) parts each is replaced with the probability ``chance``, and no others.
 
-    The ``index``-th draw of the image's seed, which gives every part a number whatever the map, the fraction and chance.
+    The ``index``-th draw of the image's seed gives every part a number, whatever the map, the fraction and the chance.
     """
 
     index: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from scipy import stats
@@ -38,7 +39,7 @@ def mas_of(judge: Judge, insert: bool, steps: int = 28) -> tuple[float, float]:
     fill = "blur" if insert else "zero"
     hidden = [judge.top(k / steps) for k in range(steps + 1)]
     scores = [judge.without(~mask if insert else mask, fill) for mask in hidden]
-    masses = [judge.saliency[after & ~before].sum() for before, after in zip(hidden, hidden[1:], strict=False)]
+    masses = [judge.saliency[after & ~before].sum() for before, after in pairwise(hidden)]
     return mas(scores, masses, insert)
 
 
@@ -62,7 +63,7 @@ def saco(sums: Sequence[float], falls: Sequence[float]) -> float:
 
 def saco_of(judge: Judge, groups: int = 10) -> float:
     edges = [judge.top(k / groups) for k in range(groups + 1)]
-    bands = [after & ~before for before, after in zip(edges, edges[1:], strict=False)]
+    bands = [after & ~before for before, after in pairwise(edges)]
     falls = [judge.p - judge.without(band, "mean") for band in bands]
     return saco([float(judge.saliency[band].sum()) for band in bands], falls)
 

@@ -254,7 +254,12 @@ def test_what_is_shared_costs_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("band", "same"),
-    [(Band(0.0, 0.3), Remove(0.3)), (Band(0.3, 1.0), Keep(0.3)), (Band(0.0, 1.0), Filled("zero")), (Band(0, 0), Whole())],
+    [
+        (Band(0.0, 0.3), Remove(0.3)),
+        (Band(0.3, 1.0), Keep(0.3)),
+        (Band(0.0, 1.0), Filled("zero")),
+        (Band(0, 0), Whole()),
+    ],
 )
 def test_a_band_at_an_end_has_a_simpler_name(band: Band, same: Any) -> None:
     assert canonical(band) == same

@@ -76,7 +76,9 @@ def test_a_run_equals_plain_numpy(tmp_path: Path) -> None:
     """Of two methods: the disturbed networks are those of the study's seed."""
     network = seeded(Pooled, seed=4)
     asked: dict[str, Any] = {"name": "fast_gef", "levels": 4, "draws": 2, "largest": 0.8}
-    record = done(network, tmp_path, methods=["layercam", "saliency"], metrics=[asked], datasets={"data": photographs()[:3]})
+    record = done(
+        network, tmp_path, methods=["layercam", "saliency"], metrics=[asked], datasets={"data": photographs()[:3]}
+    )
     pictures = photographs().double().numpy()
     with torch.no_grad():
         targets = network(photographs()).argsort(1)[:, -2].tolist()
