@@ -51,8 +51,9 @@ def _free(probe: Probe, pixels: Pixels, cells: int) -> Tensor:
         return count > 1
     parts = parts_in(probe.parts, pixels) if probe.parts != MAP else Parts(None, count * 0 + cells, (), pixels.size)
     if isinstance(probe, Band):
-        start, stop = amounts([probe.start, probe.stop], parts)
-        return (start < stop) & (stop - start < parts.count)
+        ends = amounts([probe.start, probe.stop], parts)
+        count = ends[1] - ends[0]
+        return (count > 0) & (count < parts.count)
     removed = amounts([probe.fraction], parts)[0]
     return (removed > 0) & (removed < parts.count)
 

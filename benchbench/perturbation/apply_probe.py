@@ -86,8 +86,8 @@ def hidden(probe: Ordered | Region | Random, parts: Parts, rank: Tensor | None) 
         rank = parts.shuffled(probe.index)
     assert rank is not None, "a probe with an order has ranks"
     if isinstance(probe, Band):
-        start, stop = amounts([probe.start, probe.stop], parts)[:, :, None, None]
-        return (rank >= start) & (rank < stop)
+        ends = amounts([probe.start, probe.stop], parts)[:, :, None, None]
+        return (rank >= ends[0]) & (rank < ends[1])
     first = rank < amounts([probe.fraction], parts)[0, :, None, None]
     if isinstance(probe, Thinned):
         return first & (parts.chances(probe.index) < probe.chance)
