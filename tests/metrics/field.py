@@ -72,7 +72,8 @@ def gef(maps: Array, moved: Array, z: float, answers: Array) -> float:
     """Fast-GEF of a map (h, w), the maps (draws, levels, h, w) and answers (draws, levels) of disturbed networks."""
 
     def scaled(each: Array) -> Array:
-        return each / np.sqrt(np.mean(each**2))
+        quotient: Array = each / np.sqrt(np.mean(each**2))
+        return quotient
 
     values = []
     for draw_maps, draw_answers in zip(moved, answers, strict=True):

@@ -115,7 +115,7 @@ def test_equals_pair(name: str, picture: Tensor) -> None:
     for raw in (torch.rand(1, 7, 10, generator=generator), torch.rand(1, *SIZE, generator=generator), corner()):
         value = scored(name, network, inputs, raw)
         assert not value.inapplicable[0]
-        measured.append(float(value.value))  # type: ignore[arg-type]
+        measured.append(float(value.value))
         wanted.append(pair(image, saliency(raw, SIZE)[0].double().numpy(), anchors, answer))
     assert np.ptp(wanted) > 0.1
     np.testing.assert_allclose(measured, wanted, atol=0.02 if name == "sic" else 0.04)  # an answer of 0 or 1 jumps
@@ -131,19 +131,19 @@ def test_the_true_map_is_best_and_its_inverse_worst(picture: Tensor) -> None:
     network, inputs = Object(picture), pixels(picture[None])
     random = torch.rand(1, *SIZE, generator=torch.Generator().manual_seed(2))
     for name in ("sic", "aic"):
-        best, chance, worst = (float(scored(name, network, inputs, m).value) for m in (corner(), random, -corner()))  # type: ignore[arg-type]
+        best, chance, worst = (float(scored(name, network, inputs, m).value) for m in (corner(), random, -corner()))
         assert best > chance + 0.05 > worst + 0.1, name
         constant = scored(name, network, inputs, torch.ones(1, 2, 2))
-        assert float(constant.value) == pytest.approx(0.5), "it shows the image at once"  # type: ignore[arg-type]
+        assert float(constant.value) == pytest.approx(0.5), "it shows the image at once"
 
 
 def test_the_curve_is_that_of_the_area(picture: Tensor) -> None:
     result = scored("sic", Object(picture), pixels(picture[None]), corner())
     assert result.curve is not None
     x, y = result.curve
-    assert (x[0], x[-1]) == (0, 1)
+    assert (float(x[0]), float(x[-1])) == (0, 1)
     assert (y[0].diff() >= -1e-12).all() or (y[0] >= 0).all()
-    assert float(torch.trapezoid(y[0], x)) == pytest.approx(float(result.value), abs=0.02)  # type: ignore[arg-type]
+    assert float(torch.trapezoid(y[0], x)) == pytest.approx(float(result.value), abs=0.02)
 
 
 def test_where_it_does_not_apply(picture: Tensor) -> None:
