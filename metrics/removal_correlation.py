@@ -9,16 +9,15 @@ from typing import Annotated, Literal, TypeAlias
 
 import torch
 from pydantic import Field
-from torch import Tensor
 
 from benchbench.registry import metric
 from benchbench.types import Scored, Seen
 
 from ..maps.similarity import reasons
-from ..perturbation.apply_probe import ranks
 from ..types.probes import MAP, FillName, Probe
 from ._correlation import FLAT, pearson_or_zero, responds
 from ._removal_protocols import EVERY_FILL, inserted, removed
+from ._steps import step_sums
 
 Steps = Annotated[int, Field(ge=2, le=100_000)]
 Of: TypeAlias = Literal["pixels", "map"]
@@ -54,19 +53,12 @@ def _correlated(seen: Seen, steps: int, parts: Of, *, rises: bool) -> Scored:
     real = min(steps, count)
     points = torch.round(torch.arange(real + 1, dtype=torch.float64) * steps / real).long()
     edges = torch.round(points.double() / steps * count).long().to(values.device)
+    pieces = step_sums(values, edges) / (edges[1:] - edges[:-1])
     y = seen.probability.double()[:, points.to(seen.probability.device)]
     changes = (y[:, 1:] - y[:, :-1]) * (1 if rises else -1)
     single = torch.full_like(y[:, 0], count < 2, dtype=torch.bool)
     why = reasons((single, SINGLE), (~responds(y), FLAT))
-    return Scored(pearson_or_zero(_pieces(values, edges), changes), inapplicable=why)
-
-
-def _pieces(maps: Tensor, edges: Tensor) -> Tensor:
-    """(B, S): the mean over the cells of maps (B, h, w) whose rank lies between two of the edges (S + 1,)."""
-    flat = maps.double().flatten(1)
-    step = torch.bucketize(ranks(maps).flatten(1), edges[1:], right=True)
-    sums = flat.new_zeros(len(flat), len(edges) - 1).scatter_add(1, step, flat)
-    return sums / (edges[1:] - edges[:-1])
+    return Scored(pearson_or_zero(pieces, changes), inapplicable=why)
 
 
 @metric(

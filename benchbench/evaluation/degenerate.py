@@ -16,7 +16,7 @@ from ..perturbation.apply_probe import amounts
 from ..perturbation.fills import whole
 from ..perturbation.parts import Parts, parts_in
 from ..types import Pixels
-from ..types.probes import MAP, FillName, Keep, Probe, Remove, canonical, fill_of, needs_map
+from ..types.probes import MAP, Band, FillName, Ordered, Probe, canonical, fill_of, needs_map
 
 ROUNDING = 1e-5  # of the image's largest value: a blur of one colour is that colour to a few parts in a million
 SETTLED = "every map gives the same pictures of this image: no step removes only a part of it"
@@ -47,9 +47,13 @@ def moot(probes: Sequence[Probe], pixels: Pixels, cells: int, differ: dict[FillN
 def _free(probe: Probe, pixels: Pixels, cells: int) -> Tensor:
     """(B,): whether two maps can give two pictures."""
     count = torch.full((len(pixels.images),), pixels.size[0] * pixels.size[1], device=pixels.images.device)
-    if not isinstance(probe, (Remove, Keep)):
+    if not isinstance(probe, Ordered):
         return count > 1
     parts = parts_in(probe.parts, pixels) if probe.parts != MAP else Parts(None, count * 0 + cells, (), pixels.size)
+    if isinstance(probe, Band):
+        ends = amounts([probe.start, probe.stop], parts)
+        count = ends[1] - ends[0]
+        return (count > 0) & (count < parts.count)
     removed = amounts([probe.fraction], parts)[0]
     return (removed > 0) & (removed < parts.count)
 

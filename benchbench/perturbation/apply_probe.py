@@ -13,14 +13,16 @@ from torch import Tensor
 
 from ..types.probes import (
     Above,
+    Band,
     Filled,
     Keep,
     Multiply,
     Order,
+    Ordered,
     Probe,
     Random,
     Region,
-    Remove,
+    Thinned,
     Ties,
     Whole,
 )
@@ -71,7 +73,7 @@ def _places(sequence: Tensor) -> Tensor:
     return torch.empty_like(sequence).scatter_(1, sequence, places)
 
 
-def hidden(probe: Remove | Keep | Region | Random, parts: Parts, rank: Tensor | None) -> Tensor:
+def hidden(probe: Ordered | Region | Random, parts: Parts, rank: Tensor | None) -> Tensor:
     """(N, H, W) bool: which pixels the probe replaces by its fill.
 
     Args:
@@ -83,7 +85,12 @@ def hidden(probe: Remove | Keep | Region | Random, parts: Parts, rank: Tensor | 
     if isinstance(probe, Random):
         rank = parts.shuffled(probe.index)
     assert rank is not None, "a probe with an order has ranks"
+    if isinstance(probe, Band):
+        ends = amounts([probe.start, probe.stop], parts)[:, :, None, None]
+        return (rank >= ends[0]) & (rank < ends[1])
     first = rank < amounts([probe.fraction], parts)[0, :, None, None]
+    if isinstance(probe, Thinned):
+        return first & (parts.chances(probe.index) < probe.chance)
     return ~first if isinstance(probe, Keep) else first
 
 

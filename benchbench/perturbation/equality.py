@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from ..maps.normalise import saliency
-from ..types.probes import Above, Keep, Multiply, Probe, Remove
+from ..types.probes import Above, Band, Keep, Multiply, Ordered, Probe, Thinned
 from .apply_probe import above, amounts
 from .parts import Parts
 
@@ -37,7 +37,7 @@ def name_of(probe: Probe) -> Name:
     """What a probe's pictures have in common, but for the map: pictures of other names are others."""
     if isinstance(probe, Multiply):
         return "weighed", probe.fill, probe.inverted
-    assert isinstance(probe, (Remove, Keep, Above)), "a probe that depends on the map"
+    assert isinstance(probe, (Ordered, Above)), "a probe that depends on the map"
     return "hidden", probe.fill
 
 
@@ -61,11 +61,20 @@ def marks(probe: Probe, height: Tensor, parts: Parts, first: Tensor | None, key:
         bits = height.contiguous().view(torch.int32).flatten(1).long()
         return ((bits >> 16) * key[0] + (bits & 0xFFFF) * key[1]).sum(1)
     if isinstance(probe, Above):
-        return (above(probe, height).flatten(1) * key[0]).sum(1)
-    assert isinstance(probe, (Remove, Keep)), "a probe that depends on the map"
+        return of_hidden(above(probe, height), key)
+    assert isinstance(probe, Ordered), "a probe that depends on the map"
+    assert not isinstance(probe, Thinned), "what it hides is no beginning of an order: see of_hidden"
     assert first is not None, "a probe with an order has ranks"
+    if isinstance(probe, Band):
+        start, stop = (first.gather(1, count[:, None].long()) for count in amounts([probe.start, probe.stop], parts))
+        return (stop - start)[:, 0]
     subtotal = first.gather(1, amounts([probe.fraction], parts)[0, :, None].long())[:, 0]
     return first[:, -1] - subtotal if isinstance(probe, Keep) else subtotal
+
+
+def of_hidden(hidden: Tensor, key: Tensor) -> Tensor:
+    """(N,) int64: the mark of pictures that hide these pixels (N, H, W)."""
+    return (hidden.flatten(1) * key[0]).sum(1)
 
 
 def same_shown(maps: Sequence[Tensor], size: tuple[int, int]) -> list[list[int]]:

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from ..types import Pixels, streamed
 from ..types.probes import FillName
 from .imputation import impute
+from .interpolation import always_known, interpolated
 
 ROAD_SIGMA = 0.01
 _IMPUTED = ("noisy-linear", "noisy-linear-normalised")
@@ -94,6 +95,12 @@ def fill_noisy_linear_normalised(pixels: Pixels) -> Tensor:
     return _normal(pixels, "road") * ROAD_SIGMA
 
 
+def fill_interpolated(pixels: Pixels) -> Tensor:
+    """The image at the pixels that are known whatever is removed, and NaN elsewhere: see ``interpolation.py``."""
+    known = always_known(pixels.seeds, pixels.size).to(pixels.images.device)
+    return torch.where(known[:, None], pixels.images, torch.nan)
+
+
 FILLS: dict[FillName, Callable[[Pixels], Tensor]] = {
     "zero": fill_zero,
     "mean": fill_mean,
@@ -104,17 +111,22 @@ FILLS: dict[FillName, Callable[[Pixels], Tensor]] = {
     "grey": fill_grey,
     "noisy-linear": fill_noisy_linear,
     "noisy-linear-normalised": fill_noisy_linear_normalised,
+    "interpolated": fill_interpolated,
 }
 
 
 def whole(name: FillName, pixels: Pixels) -> Tensor:
     """(B, C, H, W): the fill alone. With nothing to interpolate from, noisy-linear is the image's mean colour."""
     fill = FILLS[name](pixels)
+    if name == "interpolated":
+        return interpolated(pixels.images, ~fill[:, 0].isnan())
     return fill + fill_mean(pixels) if name in _IMPUTED else fill
 
 
 def filled(name: FillName, images: Tensor, fill: Tensor, hidden: Tensor) -> Tensor:
     """The images (N, C, H, W) with the ``hidden`` (N, H, W) pixels replaced, by what ``FILLS`` gave for them."""
+    if name == "interpolated":
+        return interpolated(images, ~hidden | ~fill[:, 0].isnan())
     if name in _IMPUTED:
         fill = impute(images, hidden) + fill
     return torch.where(hidden[:, None], fill, images)

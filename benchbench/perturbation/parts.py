@@ -63,6 +63,12 @@ class Parts:
         orders = [_order(seed, index, int(n), most) for seed, n in zip(self.seeds, self.count.tolist(), strict=True)]
         return torch.from_numpy(np.stack(orders)).to(self.count.device)
 
+    def chances(self, index: int) -> Tensor:
+        """(N, H, W): a number of each pixel's part, uniform in [0, 1): the ``index``-th draw of the image's seed."""
+        most = int(self.count.max())
+        numbers = np.stack([_uniform(seed, index, most) for seed in self.seeds])
+        return torch.from_numpy(numbers).to(self.count.device).gather(1, self.each().flatten(1)).view_as(self.each())
+
     def shuffled(self, index: int) -> Tensor:
         """(N, H, W): the rank of each pixel's part in that order."""
         rank = self.drawn(index)
@@ -149,6 +155,11 @@ def slic_segments(shown: Tensor, wanted: int) -> Tensor:
         segments = slic(image, n_segments=wanted, compactness=compactness, start_label=0, convert2lab=colour)
         labels.append(torch.from_numpy(np.unique(segments, return_inverse=True)[1].reshape(segments.shape)))
     return torch.stack(labels)
+
+
+def _uniform(seed: int, index: int, count: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Numbers in [0, 1), the first ones the same whatever ``count``."""
+    return np.random.default_rng(derived(f"{seed}/chances/{index}", size=8)).random(count)
 
 
 def _order(seed: int, index: int | str, count: int, length: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

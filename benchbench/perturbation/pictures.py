@@ -11,9 +11,9 @@ from torch import Tensor
 
 from ..maps.normalise import saliency
 from ..types import Pixels
-from ..types.probes import MAP, Filled, FillName, Order, Probe, Ties, fill_of, order_of, parts_of
-from .apply_probe import apply, rank_parts
-from .equality import marks, sums
+from ..types.probes import MAP, Filled, FillName, Order, Probe, Thinned, Ties, fill_of, order_of, parts_of
+from .apply_probe import apply, hidden, rank_parts
+from .equality import marks, of_hidden, sums
 from .fills import FILLS, whole
 from .parts import Parts, map_cells, parts_in
 
@@ -114,6 +114,9 @@ class RankedMaps:
         rows = []
         for probe in self.plan.probes:
             order, parts = order_of(probe), parts_of(probe)
+            if isinstance(probe, Thinned):
+                rows.append(of_hidden(hidden(probe, self.parts[parts], self._rank(probe)), key))
+                continue
             rows.append(marks(probe, self.height, self.parts[parts], first[order, parts] if order else None, key))
         return torch.stack(rows)
 

@@ -117,7 +117,8 @@ def metric(
             what is named here and nothing else.
         protocols: by protocol, the parameters that it stands for; the first protocol is the default.
         probes: from the parameters to the perturbed images whose class scores the metric needs, a list of
-            ``Remove``, ``Keep``, ``Above``, ``Multiply``, ``Region``, ``Random``, ``Filled`` or ``Whole``.
+            ``Remove``, ``Keep``, ``Band``, ``Thinned``, ``Above``, ``Multiply``, ``Region``, ``Random``, ``Filled`` or
+            ``Whole``.
         views: from the parameters to the changed images or networks on which the metric needs the method's map again.
         title: the metric's name in reports; the name with spaces if not given.
         unit: of the value, such as ``probability``.

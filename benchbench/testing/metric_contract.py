@@ -23,6 +23,7 @@ from ..types.batch import ImageBatch
 
 Entry = Mapping[str, Any]
 SIZE = (48, 64)
+TARGETS = (0, 1, 2, 3, 2)  # of the trial's images; the last is the most likely class of its image
 
 
 class PositionNet(nn.Module):
@@ -82,7 +83,7 @@ class MetricCase:
         chunk = ImageBatch(
             names, images, (0,) * len(rows), None if all_masks is None else all_masks[rows], ("",) * len(rows)
         )
-        targets = torch.arange(len(self.images))[rows] % 5
+        targets = torch.tensor(TARGETS)[rows]
         pixels, shapes = pixels_of(chunk, 0, Preprocess()), chunk.masks
         reference = ReferenceBatch(
             self.network, Scorer(self.network, batch), names, pixels, shapes, targets, targets, seed=0

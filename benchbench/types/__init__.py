@@ -19,7 +19,22 @@ from .layer import (
 )
 from .library_call import LibraryCall
 from .metric import Explainer, Pixels, Reexplained, Scored, Seen
-from .probes import Above, Filled, FillName, Keep, Multiply, PartsName, PlainFill, Probe, Random, Region, Remove, Whole
+from .probes import (
+    Above,
+    Band,
+    Filled,
+    FillName,
+    Keep,
+    Multiply,
+    PartsName,
+    PlainFill,
+    Probe,
+    Random,
+    Region,
+    Remove,
+    Thinned,
+    Whole,
+)
 from .views import Averaged, Jpeg, Masked, Noisy, NoisyWeights, OtherTarget, RandomWeights, Shifted, View
 
 __all__ = [
@@ -29,6 +44,7 @@ __all__ = [
     "Attention",
     "AttentionGradient",
     "Averaged",
+    "Band",
     "Change",
     "Cost",
     "CostShare",
@@ -67,6 +83,7 @@ __all__ = [
     "Seen",
     "Services",
     "Shifted",
+    "Thinned",
     "View",
     "Whole",
     "streamed",

@@ -8,7 +8,16 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field
 
 FillName: TypeAlias = Literal[
-    "zero", "mean", "blur", "gaussian-15", "box", "noise", "grey", "noisy-linear", "noisy-linear-normalised"
+    "zero",
+    "mean",
+    "blur",
+    "gaussian-15",
+    "box",
+    "noise",
+    "grey",
+    "noisy-linear",
+    "noisy-linear-normalised",
+    "interpolated",
 ]
 
 
@@ -69,6 +78,34 @@ class Keep:
 
 
 @dataclass(frozen=True)
+class Band:
+    """Of the parts in order of saliency, those from round(start * n) to round(stop * n) are replaced, and no others."""
+
+    start: float
+    stop: float
+    fill: FillName = "zero"
+    order: Order = "most"
+    parts: str = PIXELS
+    ties: Ties = "row-major"
+
+
+@dataclass(frozen=True)
+class Thinned:
+    """Of the first round(fraction * n) parts each is replaced with the probability ``chance``, and no others.
+
+    The ``index``-th draw of the image's seed gives every part a number, whatever the map, the fraction and the chance.
+    """
+
+    index: int
+    fraction: float
+    chance: float
+    fill: FillName = "zero"
+    order: Order = "most"
+    parts: str = PIXELS
+    ties: Ties = "row-major"
+
+
+@dataclass(frozen=True)
 class Above:
     """The pixels whose saliency is above the ``percent``-th percentile of the map's are replaced, however many.
 
@@ -109,7 +146,10 @@ class Random:
     parts: str = PIXELS
 
 
-Probe: TypeAlias = Whole | Filled | Remove | Keep | Above | Multiply | Region | Random
+Probe: TypeAlias = Whole | Filled | Remove | Keep | Band | Thinned | Above | Multiply | Region | Random
+
+
+Ordered: TypeAlias = Remove | Keep | Band | Thinned  # takes parts by their saliency
 
 
 def canonical(probe: Probe) -> Probe:
@@ -119,6 +159,10 @@ def canonical(probe: Probe) -> Probe:
             return Whole()
         case Remove(fraction=1.0, fill=fill) | Keep(fraction=0.0, fill=fill) | Random(fraction=1.0, fill=fill):
             return Filled(fill)
+        case Band(start=0.0, stop=stop):
+            return canonical(Remove(stop, probe.fill, probe.order, probe.parts, probe.ties))
+        case Band(start=start, stop=1.0):
+            return canonical(Keep(start, probe.fill, probe.order, probe.parts, probe.ties))
     return probe
 
 
@@ -129,14 +173,14 @@ def fill_of(probe: Probe) -> FillName | None:
 
 def parts_of(probe: Probe) -> str:
     """What the probe removes pieces of; pixels where it removes none."""
-    return probe.parts if isinstance(probe, (Remove, Keep, Region, Random)) else PIXELS
+    return probe.parts if isinstance(probe, (Ordered, Region, Random)) else PIXELS
 
 
 def order_of(probe: Probe) -> tuple[Order, Ties] | None:
     """Which parts go first, and which of equal ones; None for probes without an order."""
-    return (probe.order, probe.ties) if isinstance(probe, (Remove, Keep)) else None
+    return (probe.order, probe.ties) if isinstance(probe, Ordered) else None
 
 
 def needs_map(probe: Probe) -> bool:
     """Whether the picture depends on the map, or on the image alone."""
-    return isinstance(canonical(probe), (Remove, Keep, Above, Multiply))
+    return isinstance(canonical(probe), (Ordered, Above, Multiply))

@@ -7,6 +7,11 @@ from ..leaderboard.board import Metric
 
 SHORT = {
     "insertion_deletion": "ins - del",
+    "mas_insertion_deletion": "MAS ins - del",
+    "mas_deletion": "MAS del",
+    "mas_insertion": "MAS ins",
+    "f_fidelity_plus": "F-fid +",
+    "f_fidelity_minus": "F-fid -",
     "deletion_correlation": "del corr",
     "insertion_correlation": "ins corr",
     "pixel_flipping": "pixel flips",

@@ -17,14 +17,14 @@ from benchbench.evaluation.probe_scores import score_probes
 from benchbench.maps.normalise import saliency
 from benchbench.network.scorer import Scorer, TargetScores
 from benchbench.perturbation.apply_probe import above, hidden, rank_parts
-from benchbench.perturbation.equality import keys, marks, name_of, same_shown, sums
+from benchbench.perturbation.equality import keys, marks, name_of, of_hidden, same_shown, sums
 from benchbench.perturbation.parts import Parts, parts_in
 from benchbench.perturbation.pictures import PerturbationCache, ProbePlan, RankedMaps
 from benchbench.registry import METHODS, method
 from benchbench.results.record import Record
 from benchbench.study.spec import StudySpec
 from benchbench.types import Layer
-from benchbench.types.probes import Above, Keep, Multiply, Order, Probe, Remove
+from benchbench.types.probes import Above, Band, Keep, Multiply, Order, Ordered, Probe, Remove, Thinned
 
 from ..helpers import map_of, pixels
 from ..networks import Flat, Pooled, seeded
@@ -72,6 +72,10 @@ PROBES: list[Probe] = [
     Keep(0.6, ties=2),
     Multiply(),
     Multiply("mean", inverted=True),
+    Band(0.2, 0.5),
+    Band(0.5, 0.9, "zero", "least", "grid-5"),
+    Thinned(0, 0.5, 0.4),
+    Thinned(1, 0.5, 0.4, "mean", "least"),
     Above(40, "zero"),
     Above(20, "zero", "least", strict=False),
 ]
@@ -120,7 +124,7 @@ def hidden_by(probe: Probe, height: Tensor, parts: Parts) -> Tensor:
     """(N, H, W) bool, by the rules themselves."""
     if isinstance(probe, Above):
         return above(probe, height)
-    assert isinstance(probe, (Remove, Keep))
+    assert isinstance(probe, Ordered)
     return hidden(probe, parts, rank_parts(height, probe.order, parts, probe.ties))
 
 
@@ -140,14 +144,19 @@ def test_marks_are_equal_where_pictures_are_and_nowhere_else(seed: int, levels: 
             for ties in ("row-major", "reversed", 1)
         ),
         *(Keep(k / 7, "zero", "most", name) for k in range(8)),
+        *(Band(k / 7, (k + 2) / 7, "zero", order, name) for k in range(6) for order in ORDERS),
+        *(Thinned(0, k / 7, chance, "zero", "most", name) for k in (3, 7) for chance in (0.3, 1.0)),
         *(Above(percent, "zero", strict=strict) for percent in (10, 50) for strict in (False, True)),
     ]
     marked, shown = [], []
     for probe in probes:
         first = None
-        if isinstance(probe, (Remove, Keep)):
+        if isinstance(probe, Ordered):
             first = sums(rank_parts(heights, probe.order, parts, probe.ties), key)
-        marked += marks(probe, heights, parts, first, key).tolist()
+        if isinstance(probe, Thinned):
+            marked += of_hidden(hidden_by(probe, heights, parts), key).tolist()
+        else:
+            marked += marks(probe, heights, parts, first, key).tolist()
         shown += [tuple(mask.flatten().tolist()) for mask in hidden_by(probe, heights, parts)]
     assert len({name_of(probe) for probe in probes}) == 1
     pairs = set(zip(marked, shown, strict=True))
