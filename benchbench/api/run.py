@@ -18,12 +18,14 @@ from ..reports.html.refresh import refresh
 from ..results.disturbance_scores import read_trials
 from ..results.record import Record, with_network_rows, with_network_table
 from ..stats import (
+    TOP,
     Bands,
     by_group,
     consistency,
     cost_ratios,
     decay,
     health,
+    method_agreement,
     overview,
     scales,
     seen_from,
@@ -163,6 +165,25 @@ class Run(RunContents):
         """
         return self._verdicts.order(family).without.copy()
 
+    def ranking_stability(self, family: str = "quality") -> pd.DataFrame:
+        """Whether the order of the other methods stays without each method, and with each control of the run.
+
+        A mean rank depends on which rivals there are. Controls that know the network's reasons or the object
+        (``inverted``, ``oracle``, ...) are not added.
+
+        Args:
+            family: as in ``ranking``.
+
+        Returns:
+            One row per change: ``change`` (``without`` or ``with``), ``method``, how many ``pairs`` of the other
+            methods there are, how many are ``reversed`` and which (``swapped``), the ``winner`` then, and whether the
+            order ``stays``. See ``benchbench.stats.stability_table``.
+
+        Raises:
+            BenchError: as in ``ranking``.
+        """
+        return self._verdicts.order(family).stability.copy()
+
     def power(self) -> pd.DataFrame:
         """Which difference this many images can show, and how many more would separate two methods.
 
@@ -241,6 +262,23 @@ class Run(RunContents):
         See ``benchbench.stats.agreement``; ``family`` and ``other_family`` are the metrics' families.
         """
         return self._verdicts.board.agreement.copy()
+
+    def method_agreement(self, top: float = TOP) -> pd.DataFrame:
+        """How alike the maps of every two methods are: rank correlation, overlap of the tops, agreement in sign.
+
+        Args:
+            top: the share of a map's cells that are its top, in (0, 1]; the report has 10 %.
+
+        Returns:
+            One row per setting and pair of methods, controls too, with 95 % intervals over all images: see
+            ``benchbench.stats.method_agreement``.
+
+        Raises:
+            BenchError: ``top`` is no such share.
+        """
+        if not 0 < top <= 1:
+            raise BenchError(f"top is {top}", where="method_agreement", hint="Give a share of the cells, in (0, 1]")
+        return method_agreement(with_network_rows(self.record), top)
 
     def to_latex(self, style: str = "full", spread: str = "auto", **shown: Unpack[Shown]) -> str:
         """The leaderboard for a paper: booktabs tables that stay within the page, and a paragraph on the statistics.

@@ -20,7 +20,8 @@ from ..leaderboard.costs import CostTable, cost_tables
 from ..leaderboard.marks import NONE, Mark, Marked
 from ..number_format import fixed, pairs_in_words
 from . import subgroups
-from .downloads import downloads
+from .downloads import downloads, method_agreement_files
+from .matrices_of_methods import MethodMatrices, method_matrices
 from .opening import Opening
 from .page_key import source_files
 from .paper import Paper
@@ -129,6 +130,18 @@ class Page:
         return tuple(AgreementSection(each, agreement.drawn(each) if each.readable else None) for each in agreements)
 
     @cached_property
+    def method_matrices(self) -> tuple[MethodMatrices, ...]:
+        """How alike the maps of every two methods are, in each setting."""
+        return method_matrices(self.board)
+
+    def images_of(self, setting: MethodMatrices) -> int:
+        """The images of a network and data set of which the run has maps."""
+        maps = self.board.shown.maps
+        return int(
+            maps.loc[(maps["model"] == setting.model) & (maps["dataset"] == setting.dataset), "sample"].nunique()
+        )
+
+    @cached_property
     def filters(self) -> tuple[Filter, ...]:
         return filters(self.board)
 
@@ -150,6 +163,7 @@ class Page:
     def downloads(self) -> dict[str, dict[str, str]]:
         depths, agreements = [each.depth for each in self.depths], [each.agreement for each in self.agreements]
         files = downloads(self.marked, self.decided, depths, agreements, self.groups)
+        files |= method_agreement_files(self.method_matrices)
         files |= self.suite.downloads if self.suite else {}
         bibtex = self.paper.bibtex
         return files | ({"bibtex": {"name": "benchbench-references", "bib": bibtex}} if bibtex else {})
@@ -191,6 +205,7 @@ class Page:
             ("groups", "Sizes and classes", bool(self.groups)),
             ("seeds", "Seeds", bool(self.seeds)),
             ("agreement", "Agreement of metrics", bool(self.agreements)),
+            ("method-agreement", "Agreement of methods", bool(self.method_matrices)),
             ("images", "Image by image", self.has_gallery and self.has_quality),
             ("gallery", "Gallery", self.has_gallery),
             ("compared", "Setup", True),

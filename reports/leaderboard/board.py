@@ -23,6 +23,7 @@ from ...stats import (
     contests,
     health,
     leaderboard,
+    method_agreement,
     scales,
     standard_errors,
     trusted,
@@ -36,6 +37,7 @@ from .footnotes import Notes, why
 from .suite_report import SuiteReport, suite_report
 
 BLOCK = ["model", "dataset", "layer"]
+MOST_CELLS = 8_000_000  # of the maps of a setting that are compared for a report: a second or two
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +103,11 @@ class Board:
             keys = zip(taus[f"{side}metric"], taus[f"{side}protocol"], strict=True)
             taus[f"{side}family"] = pd.Series([families[key] for key in keys], dtype="string")
         return taus
+
+    @cached_property
+    def method_agreement(self) -> pd.DataFrame:
+        """How alike the maps of every two methods are; of large maps those of the first images."""
+        return method_agreement(self.shown, most_cells=MOST_CELLS)
 
     @cached_property
     def controls(self) -> frozenset[str]:

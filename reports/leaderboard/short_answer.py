@@ -12,6 +12,7 @@ from ..number_format import fixed, merged, share
 from . import summary
 from .answer import Answer
 from .marks import Marked
+from .stability import stability_text
 
 MOST_NOTES = 3
 
@@ -33,6 +34,7 @@ def _rests_on(best: Answer) -> Iterator[str]:
     yield f"{over[:1].upper()}{over[1:]}"
     yield best.first_text
     yield best.depends_text
+    yield stability_text(best.cases, brief=True)
     yield from best.left_out
     yield best.cost.text if best.cost and len(best.best) == 1 else ""
 
