@@ -26,6 +26,7 @@ from .finding_files import (
     sick_table,
     without_table,
 )
+from .gap_tables import GapTable
 from .images_needed import images_needed
 from .matrices_of_methods import MethodMatrices
 from .significance import VERDICTS, Decided
@@ -195,6 +196,16 @@ def method_agreement_files(matrices: Sequence[MethodMatrices]) -> dict[str, dict
         id = f"method-agreement-{number}"
         files[id] = _pairs(["method-agreement", each.title], each.rows, tex, "method_agreement")
     return files
+
+
+def gap_file(tables: Sequence[GapTable]) -> dict[str, dict[str, str]]:
+    """Each method against its own inverted, blurred, ... map, in all settings."""
+    if not tables:
+        return {}
+    rows = pd.concat([each.rows for each in tables], ignore_index=True)
+    caption = "Methods against controls made of their own maps: mean differences, more is better for the method."
+    texts = _texts(rows.head(MOST_ROWS))
+    return {"gaps": _pairs(["gaps"], rows, plain_table(caption, "gaps", list(rows.columns), texts), "gaps")}
 
 
 def _of(rows: pd.DataFrame, block: Block) -> pd.DataFrame:

@@ -18,6 +18,7 @@ from .stability import stability_text
 from .winner_cost import WinnerCost
 
 Verdict: TypeAlias = Literal["clear", "not clear", "too few images", ""]
+COMPARISON = " (network × data × layer × metric)"
 MOST = 3  # rivals, and things that the order depends on, that a sentence names
 
 
@@ -152,7 +153,7 @@ class Answer:
         of = join_words(self.families)
         if self.comparisons == 1:
             return f"over one metric of {of}"
-        return f"over {plural(self.comparisons, 'comparison')} (network × data × layer × metric) of {of}"
+        return f"over {plural(self.comparisons, 'comparison')}{COMPARISON} of {of}"
 
     @property
     def first_text(self) -> str:

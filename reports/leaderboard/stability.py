@@ -19,8 +19,8 @@ def stability_text(cases: Sequence[OrderCase], brief: bool = False) -> str:
 
     Example:
         >>> from benchbench.stats import OrderCase
-        >>> stability_text([OrderCase("without", "cam", 1, (), "a"), OrderCase("with", "random", 3, (("a", "b"),), "a")])
-        'The order of the rest stays in 1 of 2 cases in which one method is left out or a control is added; it changes with random (then a is before b).'
+        >>> stability_text([OrderCase("without", "cam", 1, (), "a"), OrderCase("with", "random", 1, (), "a")], True)
+        'The order of the rest stays in 2 of 2 changes of one method.'
     """
     if not cases:
         return ""
@@ -30,7 +30,8 @@ def stability_text(cases: Sequence[OrderCase], brief: bool = False) -> str:
     changes = [_CHANGES[kind] for kind in _CHANGES if any(case.change == kind for case in cases)]
     moved = [_moved(case) for case in cases if not case.stays]
     changing = f"; it changes {first_few(moved, MOST)}" if moved else ""
-    return f"The order of the rest stays in {stays} of {plural(len(cases), 'case')} in which {' or '.join(changes)}{changing}."
+    of_cases = f"{stays} of {plural(len(cases), 'case')}"
+    return f"The order of the rest stays in {of_cases} in which {' or '.join(changes)}{changing}."
 
 
 _CHANGES = {"without": "one method is left out", "with": "a control is added"}
