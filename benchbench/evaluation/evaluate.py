@@ -223,11 +223,11 @@ def _reexplained_of(
 
 
 def _page(metric: MetricChoice, seen: Seen, maps: MapBatch, ids: Sequence[str], moot: Sequence[str]) -> dict[str, Any]:
-    """One entry per image of the batch; see ``evaluate``. ``moot``: why no map can change the value, or ""."""
+    """One entry per image of the batch; see ``evaluate``. ``moot``: why no map can have a value, or ""."""
     page: dict[str, Any] = {"samples": {}}
     for i, (name, answer) in enumerate(zip(ids, score(metric, seen), strict=True)):
         scored, row = answer.scored, answer.row
-        none = _no_map(maps, seen, i)
+        none = None if moot[i] and not maps.reasons[i] else _no_map(maps, seen, i)
         if none is not None:
             page["samples"][name] = {"value": None, "status": none[0], "reason": none[1]}
         elif moot[i]:

@@ -46,8 +46,9 @@ def with_twins(methods: Sequence[MethodChoice], twins: Sequence[str]) -> tuple[M
 
 
 def _twin(name: str) -> MethodPlugin:
-    able = [each for each in METHODS if METHODS[each].control and "of" in METHODS[each].parameters]
-    able = [each for each in able if "dataset" not in METHODS[each].needs]
+    known = METHODS.load().items()
+    controls = {each: plugin for each, plugin in known if plugin.control and "dataset" not in plugin.needs}
+    able = [each for each, plugin in controls.items() if "of" in plugin.parameters]
     if name not in able:
         raise BenchError(
             f"{name!r} is no control that is made of a method's map", where="twins", hint=nearest(name, able)

@@ -62,7 +62,7 @@ NAMES |= {"integratedgradients(sign=signed, steps=4)": "ig", "integratedgradient
 
 def scored(network: nn.Module, images: Tensor, folder: Path, **keys: Any) -> pd.DataFrame:
     """Values by method (columns) and metric."""
-    model = bb.ModelSpec(network, preprocess=bb.Preprocess(mean=(0.5, 0.4, 0.3), std=tuple(STD.tolist())))
+    model = bb.ModelSpec("net", network, preprocess=bb.Preprocess(mean=(0.5, 0.4, 0.3), std=tuple(STD.tolist())))
     study = {"methods": METHODS_OF_STUDY, "metrics": AXIOMS, "target": CLASS, "layers": "last"} | keys
     run = bb.Study(models={"net": model}, datasets={"data": images}, **study).run(folder, report=False)
     return run.table.assign(method=run.table["method"].replace(NAMES))
@@ -144,12 +144,12 @@ def test_maps_without_a_sign_are_not_judged_and_say_why(images: Tensor, tmp_path
 
 
 def test_the_key_signed_gives_the_sign_to_every_method_that_has_one(linear: Linear, images: Tensor) -> None:
-    listed = ["inputxgradient", {"name": "smoothgrad", "sign": "absolute"}, "random"]
+    listed = ["inputxgradient", {"name": "occlusion", "sign": "absolute"}, "random"]
     keys: dict[str, Any] = {"models": {"net": linear}, "datasets": {"data": images}, "metrics": ["completeness"]}
     study = bb.Study(**keys, methods=listed, signed=True)
     assert [choice.label for choice in study.methods] == [
         "inputxgradient(sign=signed)",
-        "smoothgrad(sign=absolute)",
+        "occlusion(sign=absolute)",
         "random",
     ]
     assert study.plain()["signed"] is True
