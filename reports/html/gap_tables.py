@@ -10,11 +10,14 @@ import pandas as pd
 
 from ...formatting import join_words, plural
 from ...stats import twin_gaps
+from ...vocabulary import QUALITY_FAMILIES
 from ..leaderboard.board import Board, Metric
 from ..leaderboard.marks import Marked
 from ..number_format import decimals_for_intervals, fixed, interval
 
-WORDS = {"inverted": "its inverted map", "blurred": "its blurred map", "coarse": "its coarse map", "noised": "noise"}
+WORDS = {"inverted": "its inverted map", "blurred": "its blurred map", "coarse": "its coarse map"}
+INVERTED = WORDS["inverted"]
+INCOMPARABLE = "incomparable"
 
 
 @dataclass(frozen=True)
@@ -62,21 +65,28 @@ class GapCount:
     """Over all settings: in how many cases (setting and method) a metric sees the difference.
 
     Attributes:
-        counts: by what the method is compared with, how many cases are significantly better, worse, and all of them.
+        counts: by what the method is compared with, in how many cases it is significantly better, significantly worse,
+            and how many cases could be compared.
     """
 
     metric: Metric
     counts: tuple[tuple[str, int, int, int], ...]
 
-    @property
-    def text(self) -> str:
-        """``better than its inverted map in 5 of 6 cases, worse in 1``."""
-        return "; ".join(_count_in_words(*each) for each in self.counts)
+    def text(self, against: str) -> str:
+        """``in 5 of 6 cases; worse in 1``; a dash where nothing could be compared."""
+        better, worse, cases = self._of(against)
+        lost = f"; worse in {worse}" if worse else ""
+        return f"in {better} of {plural(cases, 'case')}{lost}" if cases else "–"
 
     @property
     def blind(self) -> bool:
-        """Whether some control is not significantly worse in most cases."""
-        return any(2 * better <= cases for _, better, _, cases in self.counts)
+        """Whether a metric of quality is not significantly worse for the inverted map in half of the cases or more."""
+        better, _, cases = self._of(INVERTED)
+        return self.metric.family in QUALITY_FAMILIES and cases > 0 and 2 * better <= cases
+
+    def _of(self, against: str) -> tuple[int, int, int]:
+        known = {name: (better, worse, cases) for name, better, worse, cases in self.counts}
+        return known.get(against, (0, 0, 0))
 
 
 def gap_tables(marked: Marked) -> tuple[GapTable, ...]:
@@ -98,14 +108,10 @@ def _count(metric: Metric, tables: Sequence[GapTable]) -> GapCount:
     for table in tables:
         for line in table.lines:
             if (line.metric.name, line.metric.protocol) == (metric.name, metric.protocol):
-                seen.setdefault(line.against, Counter()).update(cell.verdict for cell in line.cells if cell.verdict)
+                verdicts = (cell.verdict for cell in line.cells if cell.verdict not in ("", INCOMPARABLE))
+                seen.setdefault(line.against, Counter()).update(verdicts)
     counts = ((kind, each["better"], each["worse"], each.total()) for kind, each in seen.items())
     return GapCount(metric, tuple(each for each in counts if each[-1]))
-
-
-def _count_in_words(against: str, better: int, worse: int, cases: int) -> str:
-    lost = f", worse in {worse}" if worse else ""
-    return f"better than {against} in {better} of {plural(cases, 'case')}{lost}"
 
 
 def _table(model: str, dataset: str, layer: str, rows: pd.DataFrame, board: Board) -> GapTable:
@@ -129,9 +135,15 @@ def _lines(rows: pd.DataFrame, methods: Sequence[str], board: Board) -> Iterator
 
 
 def blind_metrics(counts: Sequence[GapCount]) -> str:
-    """The metrics that do not see the difference in most cases, in a sentence."""
+    """The metrics of quality for which inversion makes no significant difference in most cases, in a sentence."""
+    if not any(INVERTED in dict.fromkeys(kind for kind, *_ in count.counts) for count in counts):
+        return ""
     names = [f"{count.metric.title} {count.metric.protocol}" for count in counts if count.blind]
     if not names:
-        return "Every metric sees the difference in most cases."
-    verb = "does" if len(names) == 1 else "do"
-    return f"{join_words(names)} {verb} not see the difference in most cases."
+        return "Under every metric of quality, methods are significantly better than their inverted maps in most cases."
+    return f"Under {join_words(names)}, methods are not significantly better than their inverted maps in most cases."
+
+
+def compared_with(counts: Sequence[GapCount]) -> tuple[str, ...]:
+    """What methods are compared with, in the order of the run."""
+    return tuple(dict.fromkeys(kind for count in counts for kind, *_ in count.counts))

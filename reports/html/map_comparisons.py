@@ -7,7 +7,7 @@ from functools import cached_property
 
 from ..leaderboard.marks import Marked
 from .downloads import gap_file, method_agreement_files
-from .gap_tables import GapCount, GapTable, blind_metrics, gap_counts, gap_tables
+from .gap_tables import GapCount, GapTable, blind_metrics, compared_with, gap_counts, gap_tables
 from .matrices_of_methods import MethodMatrices, method_matrices
 
 
@@ -34,8 +34,13 @@ class MapComparisons:
 
     @property
     def blind_metrics(self) -> str:
-        """The metrics that do not see the difference, in a sentence."""
+        """The metrics for which inversion makes no difference, in a sentence."""
         return blind_metrics(self.gap_counts)
+
+    @property
+    def compared_with(self) -> tuple[str, ...]:
+        """What each method is compared with: its inverted map, its blurred map."""
+        return compared_with(self.gap_counts)
 
     @property
     def files(self) -> dict[str, dict[str, str]]:

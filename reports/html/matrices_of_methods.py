@@ -40,7 +40,7 @@ class MethodMatrices:
     """The methods of one setting against each other.
 
     Attributes:
-        methods: controls last.
+        methods: controls last, without those that are made of another method's map.
         matrices: by the title of a measure, a row per method; None on the diagonal.
         images: the independent images behind the largest cell.
         rows: as ``Run.method_agreement`` gives them.
@@ -63,11 +63,13 @@ def method_matrices(board: Board) -> tuple[MethodMatrices, ...]:
     """Of each setting with two methods that have maps, in the order of the blocks."""
     parts = dict(iter(board.method_agreement.groupby(["model", "dataset", "layer"], sort=False)))
     places = ((block.model, block.dataset, block.layer) for block in board.blocks)
-    return tuple(_matrices(*place, parts[place], board) for place in places if place in parts)
+    settings = (_matrices(*place, parts[place], board) for place in places if place in parts)
+    return tuple(each for each in settings if each.matrices and len(each.methods) > 1)
 
 
 def _matrices(model: str, dataset: str, layer: str, rows: pd.DataFrame, board: Board) -> MethodMatrices:
-    named = dict.fromkeys([*rows["method"].map(str), *rows["other"].map(str)])
+    made = {entry["name"] for entry in board.record.info["methods"] if entry["control"] and "of" in entry["parameters"]}
+    named = [name for name in dict.fromkeys([*rows["method"].map(str), *rows["other"].map(str)]) if name not in made]
     methods = tuple(sorted(named, key=lambda name: name in board.controls))
     matrices = (
         (title, tuple(_rows(rows, measure, methods)))

@@ -54,15 +54,15 @@ def test_what_is_no_control_of_a_map_is_refused(name: str) -> None:
 
 
 def test_the_run_says_which_metrics_see_that_a_map_was_turned(tmp_path: Path) -> None:
-    study = bb.Study(**KEYS, datasets={"data": images()}, methods=["gradcam"], twins=["inverted", "blurred"])
+    study = bb.Study(**KEYS, datasets={"data": images()}, methods=["gradcam", "hirescam"], twins=["inverted", "blurred"])
     run = study.run(tmp_path, report=False)
     gaps = run.gaps()
     assert sorted(set(gaps["kind"])) == ["blurred", "inverted"]
-    assert len(gaps) == 4
+    assert len(gaps) == 8
     means = run.leaderboard().set_index(["metric", "method"])["mean"]
     for row in gaps.to_dict("records"):
         sign = 1 if row["metric"] == "insertion" else -1
-        expected = sign * (means[row["metric"], "gradcam"] - means[row["metric"], row["twin"]])
+        expected = sign * (means[row["metric"], row["method"]] - means[row["metric"], row["twin"]])
         assert row["gap"] == pytest.approx(expected, abs=1e-6)
     page = document.render(run._marked)
     assert 'id="gaps"' in page
