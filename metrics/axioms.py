@@ -15,12 +15,14 @@ from torch import Tensor
 from benchbench.registry import metric
 from benchbench.types import Scored, Seen
 
+from ..maps.similarity import constant as constant_map
 from ..maps.similarity import reasons
 from ..types.probes import Filled, PlainFill
 from ..types.views import AddedConstant, MirrorSymmetric
 
 UNCHANGED = "the score of the baseline is that of the image: there is nothing to attribute"
-EMPTY = "the map is zero everywhere"
+CONSTANT = "the map is constant: it attributes the answer to nothing"
+EMPTY = "the map of the symmetric image is zero everywhere"
 _ROUNDING = 1e-5  # of the larger score
 
 
@@ -33,10 +35,6 @@ def _relative(first: Tensor, second: Tensor) -> Tensor:
     """(B,): |first - second| / (|first| + |second|) with absolute sums over all cells; NaN where both are zero."""
     gap, size = (first - second).flatten(1).abs().sum(1), (first.abs() + second.abs()).flatten(1).sum(1)
     return gap / torch.where(size > 0, size, torch.nan)
-
-
-def _zero(*maps: Tensor) -> Tensor:
-    return torch.stack([each.flatten(1).abs().amax(1) == 0 for each in maps]).all(0)
 
 
 @metric(
@@ -91,7 +89,7 @@ def input_invariance(seen: Seen, *, constant: Annotated[float, Field(gt=0)] = 1.
     assert seen.raw is not None, "the engine gives it"
     (view,) = seen.reexplained.values()
     first, second = seen.raw.double(), view.map.double()
-    return Scored(_relative(first, second), inapplicable=reasons((_zero(first, second), EMPTY)))
+    return Scored(_relative(first, second), inapplicable=reasons((constant_map(first), CONSTANT)))
 
 
 @metric(
@@ -114,7 +112,8 @@ def symmetry(seen: Seen) -> Scored:
     network each pixel and its mirror pixel are symmetric variables with equal values, so their attributions must be
     equal.
     """
-    _signed(seen)
+    flat = constant_map(_signed(seen))
     (view,) = seen.reexplained.values()
     shown = view.map.double()
-    return Scored(_relative(shown, shown.flip(-1)), inapplicable=reasons((_zero(shown), EMPTY)))
+    empty = shown.flatten(1).abs().amax(1) == 0
+    return Scored(_relative(shown, shown.flip(-1)), inapplicable=reasons((flat, CONSTANT), (empty, EMPTY)))

@@ -54,7 +54,9 @@ def gradient() -> Iterator[None]:
     METHODS.remove("plain-gradient")
 
 
-METHODS_OF_STUDY = [{"name": name, "sign": "signed"} for name in ("inputxgradient", "plain-gradient")]
+METHODS_OF_STUDY: list[dict[str, Any]] = [
+    {"name": name, "sign": "signed"} for name in ("inputxgradient", "plain-gradient")
+]
 METHODS_OF_STUDY += [{"name": "integratedgradients", "steps": 4, "sign": "signed"}]
 NAMES = {"inputxgradient(sign=signed)": "ixg", "plain-gradient(sign=signed)": "gradient"}
 NAMES |= {"integratedgradients(sign=signed, steps=4)": "ig", "integratedgradients(steps=4, sign=signed)": "ig"}

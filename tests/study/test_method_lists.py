@@ -54,7 +54,9 @@ def test_what_is_no_control_of_a_map_is_refused(name: str) -> None:
 
 
 def test_the_run_says_which_metrics_see_that_a_map_was_turned(tmp_path: Path) -> None:
-    study = bb.Study(**KEYS, datasets={"data": images()}, methods=["gradcam", "hirescam"], twins=["inverted", "blurred"])
+    study = bb.Study(
+        **KEYS, datasets={"data": images()}, methods=["gradcam", "hirescam"], twins=["inverted", "blurred"]
+    )
     run = study.run(tmp_path, report=False)
     gaps = run.gaps()
     assert sorted(set(gaps["kind"])) == ["blurred", "inverted"]
