@@ -10,6 +10,7 @@ import torch
 
 import benchbench as bb
 from benchbench.errors import BenchError
+from benchbench.registry.method_parameter import read_method
 from benchbench.reports.html import document
 from benchbench.study.spec import StudySpec
 
@@ -75,3 +76,14 @@ def test_the_run_says_which_metrics_see_that_a_map_was_turned(tmp_path: Path) ->
     assert agreement.loc[("gradcam", "inverted"), "spearman"] == pytest.approx(-1)
     with pytest.raises(BenchError, match="top is 0"):
         run.method_agreement(top=0)
+
+
+def test_a_run_with_controls_of_methods_with_parameters_can_be_extended(tmp_path: Path) -> None:
+    """run.json has a nested method by its label, also one that nests another."""
+    nested = {"name": "smoothed", "of": {"name": "hirescam", "rectified": False}, "samples": 2}
+    keys = {**KEYS, "metrics": ["map_mean"], "datasets": {"data": images(2)}}
+    bb.Study(**keys, methods=[{**nested, "as": "mine"}], twins=["inverted"]).run(tmp_path, report=False)
+    run = bb.Study(**keys, methods=["gradcam"]).run(tmp_path, report=False)
+    assert set(run.gaps()["method"]) == {"mine"}
+    label = "smoothed(of=hirescam(rectified=False), samples=2)"
+    assert str(read_method(label)) == str(read_method(nested)) == label
