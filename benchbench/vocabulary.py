@@ -29,6 +29,7 @@ NEEDS = {
 METRIC_NEEDS = {
     "probes": "the network's answers on perturbed images",
     "map": "the map",
+    "signed-map": "attributions to pixels with their sign, of methods that keep it (`sign: signed`)",
     "pixels": "the images, and what perturbed pictures of them are made of",
     "mask": "the dataset's masks",
     "boxes": "the dataset's boxes",
@@ -66,6 +67,7 @@ FAMILIES = {
     "robustness": "does the map stay when the image hardly changes?",
     "randomisation": "does the map change when the network or the target does?",
     "complexity": "how much of the image does the map name?",
+    "axioms": "do the attributions have the properties that a theory asks of them?",
     "health": "how much of the number is the map's, and how much an accident?",
     "cost": "what does the map take?",
     "other": "metrics of one's own that say no family",
@@ -75,7 +77,7 @@ FAMILIES = {
 QUALITY_FAMILIES = ("faithfulness", "localisation")  # the families that make the order of the methods
 QUALITY_MEANS = (
     "Quality is faithfulness and localisation, that is, what a map claims about the network and the object; "
-    "robustness, randomisation, complexity, health and cost are ranked apart."
+    "robustness, randomisation, complexity, health, axioms and cost are ranked apart."
 )
 
 

@@ -30,11 +30,11 @@ from ..stats import (
     versus,
 )
 from ..stats.metric_reliability import levels_of
-from .run_contents import RunContents
+from .run_comparisons import RunComparisons
 from .tables import Shown, options_of
 
 
-class Run(RunContents):
+class Run(RunComparisons):
     """The results of a run, read back from its folder.
 
     ``print(run)`` says what was run, which method is best, what failed and where the results are. A notebook shows the
@@ -127,42 +127,6 @@ class Run(RunContents):
         then = Baseline.of(baseline.record) if isinstance(baseline, Run) else Baseline.load(baseline)
         return check(self.record, then, tolerances, methods=methods, metrics=metrics)
 
-    def ranking(self, family: str = "quality") -> pd.DataFrame:
-        """One order of the methods over the metrics of quality: mean ranks and Bradley-Terry strengths with intervals.
-
-        Quality is faithfulness and localisation, that is, what a map claims about the network and the object;
-        robustness, randomisation, complexity, health and cost are ranked apart. Each family weighs the same, then each
-        metric of a family. Networks with a warning (such as random weights) are left out, unless every network has
-        one, and so are comparisons that a control wins.
-
-        Args:
-            family: ``quality``, or a family of metrics to rank by: ``faithfulness``, ``localisation``, ``robustness``,
-                ``randomisation``, ``complexity``, ``health`` or ``other``.
-
-        Returns:
-            One row per method, the best first: see ``benchbench.stats.overall``. Empty without two methods to rank.
-
-        Raises:
-            BenchError: there is no such family, or it is ``cost``, which has no values per image.
-        """
-        return self._verdicts.order(family).table.copy()
-
-    def ranking_without(self, family: str = "quality") -> pd.DataFrame:
-        """What ``ranking`` depends on: the order again without each family, metric, network and dataset.
-
-        Args:
-            family: as in ``ranking``.
-
-        Returns:
-            One row per thing left out and method: ``kind`` (``family``, ``metric``, ``network`` or ``dataset``),
-            ``without``, the ``winner`` then, whether it ``differs``, and the ``rank`` of each ``method`` then. See
-            ``benchbench.stats.leave_one_out``.
-
-        Raises:
-            BenchError: as in ``ranking``.
-        """
-        return self._verdicts.order(family).without.copy()
-
     def power(self) -> pd.DataFrame:
         """Which difference this many images can show, and how many more would separate two methods.
 
@@ -234,13 +198,6 @@ class Run(RunContents):
     def health(self) -> pd.DataFrame:
         """Per method: maps, failures, dead maps (the same everywhere), distinct values and ties."""
         return health(self.record.maps, self.record.results)
-
-    def agreement(self) -> pd.DataFrame:
-        """How alike every two metrics, and protocols of one, order the methods: Kendall's tau of their means.
-
-        See ``benchbench.stats.agreement``; ``family`` and ``other_family`` are the metrics' families.
-        """
-        return self._verdicts.board.agreement.copy()
 
     def score_agreement(self) -> pd.DataFrame:
         """How much each metric's order of the methods depends on the score that they explain: Kendall's tau.

@@ -44,6 +44,10 @@ class Study(StudySpec):
         precision: of scoring, ``float32`` (the default) or ``bf16``. compile: score with torch.compile.
         workers: threads that load images ahead; 2 by default.
         engine: ``local``.
+        signed: True sets ``sign: signed`` for every method that has the parameter and leaves it at its default, for
+            metrics that need the sign of attributions.
+        twins: controls that are made of a method's own map and added for each method: ``inverted``, ``blurred``,
+            ``coarse`` or ``noised``. ``Run.gaps`` compares each method with them.
         suite: a named study, such as ``localisation``: its keys stand where none are given, and its tables are added to
             the run. See docs/suites.md.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -13,10 +14,24 @@ from ..maps.normalise import saliency
 from ..network.custom_score import is_scored
 from ..network.randomise import layers_of, layers_with_weights, randomised, with_noisy_weights
 from ..network.reference_batch import ReferenceBatch
+from ..network.rewritten_input import rewrites_input, shown_to
 from ..network.scorer import Scorer
 from ..per_image import PerImage
 from ..perturbation.corruptions import jpeg, noisy, shifted
-from ..types.views import Jpeg, Masked, Noisy, NoisyWeights, OtherTarget, RandomWeights, Shifted, Single
+from ..types.views import (
+    AddedConstant,
+    Jpeg,
+    Masked,
+    MirrorSymmetric,
+    Noisy,
+    NoisyWeights,
+    OtherTarget,
+    RandomWeights,
+    Shifted,
+    Single,
+)
+
+Changing: TypeAlias = RandomWeights | NoisyWeights | AddedConstant | MirrorSymmetric  # the network
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,17 +58,17 @@ class ViewBatch(PerImage):
 
 @dataclass(eq=False)
 class RandomisedNetworks:
-    """Networks with other weights, one at a time: views of the same layers follow each other."""
+    """Networks with other weights, or that rewrite their input, one at a time: views of the same layers follow."""
 
     original: ReferenceBatch
     key: object = None
     current: tuple[nn.Module, Scorer] | None = None
     order: list[str] = field(default_factory=list)
 
-    def of(self, view: RandomWeights | NoisyWeights) -> tuple[nn.Module, Scorer]:
+    def of(self, view: Changing) -> tuple[nn.Module, Scorer]:
         """The network, and a scorer on it whose passes are counted with all others."""
         base = self.original.scorer
-        key = view if isinstance(view, NoisyWeights) else self.layers_of(view)
+        key = self.layers_of(view) if isinstance(view, RandomWeights) else view
         if self.current is None or key != self.key:
             self.current = None  # before the next one is made: one copy at a time
             network = self._network(view)
@@ -61,7 +76,9 @@ class RandomisedNetworks:
             self.key, self.current = key, (network, scorer)
         return self.current
 
-    def _network(self, view: RandomWeights | NoisyWeights) -> nn.Module:
+    def _network(self, view: Changing) -> nn.Module:
+        if isinstance(view, (AddedConstant, MirrorSymmetric)):
+            return rewrites_input(self.original.network, view, self.original.pixels.std)
         if isinstance(view, NoisyWeights):
             return with_noisy_weights(self.original.network, view, self.original.seed)
         return randomised(self.original.network, self.layers_of(view), self.original.seed)
@@ -90,6 +107,8 @@ def apply_view(view: Single, maps: Tensor, original: ReferenceBatch, weights: Ra
         case Masked():
             height = saliency(maps, pixels.size).to(pixels.images)
             return replace(shown, images=pixels.images * height[:, None])
+        case AddedConstant() | MirrorSymmetric():
+            return _redrawn(view, replace(shown, images=shown_to(view, pixels.images, pixels.std)), weights)
         case RandomWeights() | NoisyWeights():
             return _redrawn(view, shown, weights)
         case OtherTarget() if is_scored(original.network):
@@ -97,7 +116,7 @@ def apply_view(view: Single, maps: Tensor, original: ReferenceBatch, weights: Ra
     return shown
 
 
-def _redrawn(view: RandomWeights | NoisyWeights, shown: ViewBatch, weights: RandomisedNetworks) -> ViewBatch:
+def _redrawn(view: Changing, shown: ViewBatch, weights: RandomisedNetworks) -> ViewBatch:
     noise = view.noise if isinstance(view, RandomWeights) else None
     images = noisy(shown.original.pixels, noise) if noise else shown.images
     try:

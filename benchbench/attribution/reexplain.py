@@ -22,14 +22,16 @@ from ..network.scorer import TargetScores, target_scores
 from ..perturbation.corruptions import pixel_distance
 from ..perturbation.equality import same_shown
 from ..study.plan import MapCell, MetricCell
-from ..study.requests import views_of
+from ..study.requests import unsigned, views_of
 from ..types import Reexplained
-from ..types.views import Masked, RandomWeights, Single, View, singles
+from ..types.views import AddedConstant, Masked, MirrorSymmetric, RandomWeights, Single, View, singles
 from ..vocabulary import Status
 from .apply_view import RandomisedNetworks, ViewBatch, apply_view
 from .explain import explain, gradients_of
 from .layer_services import CapturedBatch, capture_batch
 from .view_collector import ViewCollector
+
+TRACED = "the method reads the network module by module, and would miss what is done to the input before"
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +54,7 @@ def wanted_views(cells: Sequence[MetricCell]) -> dict[Single, list[MapCell]]:
     """By view that is shown, the map cells that some of the metric cells want it of."""
     wanted: dict[Single, dict[str, MapCell]] = {}
     for cell in cells:
-        for view in views_of(cell.metric):
+        for view in () if unsigned(cell) else views_of(cell.metric):
             for single in singles(view):
                 wanted.setdefault(single, {})[cell.maps.name] = cell.maps
     return {view: list(wanting.values()) for view, wanting in wanted.items()}
@@ -112,10 +114,23 @@ def _on_view(
     reexplained: dict[str, Reexplained] = {}
     for group in _alike(cells, maps, original.pixels.size) if isinstance(view, Masked) else [cells]:
         shown = apply_view(view, _finite(maps[group[0].name]), original, weights)
-        seen, distance = explain_shown(shown, group), pixel_distance(original.pixels, shown.images)
+        seen, distance = _shown_to_all(shown, group), pixel_distance(original.pixels, shown.images)
         for cell in group:
             reexplained[cell.name] = _reexplained(shown, seen, seen.maps[cell.name], distance)
     return reexplained
+
+
+def _shown_to_all(shown: ViewBatch, cells: Sequence[MapCell]) -> ViewMaps:
+    """The cells' maps of what is shown. A network traced module by module would miss what stands before its modules."""
+    traced = [cell for cell in cells if "modules" in cell.method.needs]
+    if not traced or not isinstance(shown.view, (AddedConstant, MirrorSymmetric)):
+        return explain_shown(shown, cells)
+    refused = {cell.name: MapBatch.none(len(shown.reasons), TRACED, "not_applicable") for cell in traced}
+    others = [cell for cell in cells if cell not in traced]
+    if not others:
+        return _nothing(shown, refused)
+    seen = explain_shown(shown, others)
+    return replace(seen, maps=refused | dict(seen.maps))
 
 
 def _alike(cells: Sequence[MapCell], maps: Mapping[str, MapBatch], size: tuple[int, int]) -> list[list[MapCell]]:

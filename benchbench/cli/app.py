@@ -91,6 +91,8 @@ def run_command(
     precision: Annotated[str | None, typer.Option(help="Precision of scoring: float32 or bf16")] = None,
     compile: Annotated[bool | None, typer.Option(help="Score with torch.compile")] = None,
     workers: Annotated[str | None, typer.Option(help="Threads that load images ahead")] = None,
+    signed: Annotated[bool | None, typer.Option(help="Methods keep the sign of their attributions")] = None,
+    twins: Annotated[str | None, typer.Option(help="Controls made of each method's map: inverted,blurred")] = None,
     plugin: Annotated[
         list[Path] | None,
         typer.Option("--plugin", "--plugins", help="A Python file that registers methods or metrics"),
@@ -111,6 +113,10 @@ def run_command(
         overrides["target"] = [number(part.strip()) for part in target.split(",")]
     if compile is not None:
         overrides["compile"] = compile
+    if signed is not None:
+        overrides["signed"] = signed
+    if twins is not None:
+        overrides["twins"] = [name.strip() for name in twins.split(",")]
     if layers is not None:
         overrides["layers"] = layers if layers in ("last", "stages") else [name.strip() for name in layers.split(",")]
     final_study = study_of(study, plugin, listed, single, overrides)

@@ -184,6 +184,7 @@ def _method(choice: MethodChoice) -> dict[str, Any]:
         "name": choice.label,
         "title": choice.title,
         "renamed": choice.renamed,
+        **({"spelling": plugin.label(choice.params)} if choice.renamed else {}),
         "plugin": plugin.name,
         "summary": plugin.summary,
         "paper": plugin.paper,

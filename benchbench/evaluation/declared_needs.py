@@ -14,6 +14,7 @@ LENT: dict[str, tuple[str, ...]] = {  # by attribute of Seen the needs that lend
     **dict.fromkeys(ANSWERS, ("probes",)),
     "map": ("map",),
     "raw": ("map",),
+    "signed_map": ("signed-map",),
     "mask": ("mask",),
     "boxes": ("boxes",),
     "label_place": ("label",),

@@ -18,7 +18,7 @@ from ..network.reference_batch import ReferenceBatch
 from ..network.scorer import TargetScores
 from ..per_image import PerImage
 from ..study.plan import MapCell, MetricCell
-from ..study.requests import probes_of, views_of
+from ..study.requests import probes_of, unsigned, views_of
 from ..study.spec import MetricChoice
 from ..types import Explainer, Pixels, Reexplained, Scored, Seen
 from ..types.probes import FillName, Probe, Whole, canonical
@@ -125,7 +125,9 @@ def _read_scores(
             seen = _seen(cell.metric, scores, m, height, stack[m], batch, reexplained)
             if explainer_of is not None and "network" in cell.metric.plugin.needs:
                 seen = replace(seen, explainer=explainer_of(cell.maps))
-            why = _moot(cell.metric, batch.pixels, stack[m][0].numel(), differ)
+            why = _no_sign(cell, len(batch)) or _moot(cell.metric, batch.pixels, stack[m][0].numel(), differ)
+            if "signed-map" in cell.metric.plugin.needs:
+                seen = replace(seen, signed_map=stack[m].clone())
             pages[cell.name] = _page(cell.metric, seen, evidence.maps[name], batch.ids, why)
     return pages
 
@@ -166,6 +168,12 @@ def merge(pages: Mapping[str, dict[str, Any]], more: Mapping[str, dict[str, Any]
 def _union(metrics: Sequence[MetricChoice]) -> list[Probe]:
     probes = [probe for metric in metrics for probe in probes_of(metric)]
     return [Whole(), *probes]
+
+
+def _no_sign(cell: MetricCell, images: int) -> Sequence[str]:
+    """Per image why a metric that needs a sign does not apply to the method's maps; empty where it does."""
+    why = unsigned(cell)
+    return (why,) * images if why else ()
 
 
 def _moot(metric: MetricChoice, pixels: Pixels, cells: int, differ: dict[FillName, Tensor]) -> Sequence[str]:
@@ -215,11 +223,11 @@ def _reexplained_of(
 
 
 def _page(metric: MetricChoice, seen: Seen, maps: MapBatch, ids: Sequence[str], moot: Sequence[str]) -> dict[str, Any]:
-    """One entry per image of the batch; see ``evaluate``. ``moot``: why no map can change the value, or ""."""
+    """One entry per image of the batch; see ``evaluate``. ``moot``: why no map can have a value, or ""."""
     page: dict[str, Any] = {"samples": {}}
     for i, (name, answer) in enumerate(zip(ids, score(metric, seen), strict=True)):
         scored, row = answer.scored, answer.row
-        none = _no_map(maps, seen, i)
+        none = None if moot[i] and not maps.reasons[i] else _no_map(maps, seen, i)
         if none is not None:
             page["samples"][name] = {"value": None, "status": none[0], "reason": none[1]}
         elif moot[i]:

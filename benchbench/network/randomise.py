@@ -73,10 +73,10 @@ def randomised(network: nn.Module, layers: Sequence[str], seed: int) -> nn.Modul
     Raises:
         NotApplicable: the network cannot be copied.
     """
-    copied = _copied(network)
+    changed = copied(network)
     for name in layers:
-        _draw(module_of(copied, name), derived(f"{seed}/weights/{name}"))
-    return copied
+        _draw(module_of(changed, name), derived(f"{seed}/weights/{name}"))
+    return changed
 
 
 def with_noisy_weights(network: nn.Module, view: NoisyWeights, seed: int) -> nn.Module:
@@ -85,17 +85,22 @@ def with_noisy_weights(network: nn.Module, view: NoisyWeights, seed: int) -> nn.
     Raises:
         NotApplicable: the network cannot be copied.
     """
-    copied = _copied(network)
+    changed = copied(network)
     with torch.no_grad():
-        for name, parameter in copied.named_parameters():
+        for name, parameter in changed.named_parameters():
             generator = torch.Generator().manual_seed(derived(f"{seed}/weights/noise/{view.index}/{name}"))
             drawn = torch.randn(parameter.shape, generator=generator)
             parameter.mul_(1 + view.size * drawn.to(parameter))
-    return copied
+    return changed
 
 
-def _copied(network: nn.Module) -> nn.Module:
-    with as_bench_error("the network cannot be copied to give it other weights", kind=NotApplicable):
+def copied(network: nn.Module) -> nn.Module:
+    """A copy in eval mode whose parameters need no gradient.
+
+    Raises:
+        NotApplicable: the network cannot be copied.
+    """
+    with as_bench_error("the network cannot be copied to change it", kind=NotApplicable):
         return copy.deepcopy(network).eval().requires_grad_(False)
 
 

@@ -61,7 +61,7 @@ class Method:
 
 
 def read_method(source: Any) -> Method:
-    """A method from its name, or from {name: ..., parameter: ...}.
+    """A method from its name, from {name: ..., parameter: ...}, or from its label ``name(parameter=...)``.
 
     Raises:
         BenchError: it is neither, or an unknown name or parameter; or it has a score, which the method around it has.
@@ -69,7 +69,7 @@ def read_method(source: Any) -> Method:
     if isinstance(source, Method):
         method = source
     elif isinstance(source, str):
-        method = Method(source)
+        method = Method(*_spelled(source))
     elif isinstance(source, Mapping) and isinstance(source.get("name"), str):
         method = Method(source["name"], {str(key): value for key, value in source.items() if key != "name"})
     else:
@@ -86,6 +86,22 @@ def inside(plugin: MethodPlugin, params: Mapping[str, Any]) -> dict[str, Any]:
     """A method as parameters of a method around it: ``of``, and the score, which the outer method has for both."""
     own, asked = plugin.apart(params)
     return {"of": Method(plugin.name, own), **asked}
+
+
+def _spelled(text: str) -> tuple[str, dict[str, str]]:
+    """The name and the parameters of a label, as run.json has it: ``smoothed(of=hirescam(rectified=False))``."""
+    name, bracket, rest = text.partition("(")
+    if not bracket or not text.endswith(")"):
+        return text, {}
+    parts, depth = [""], 0
+    for letter in rest[:-1]:
+        depth += (letter in "([{") - (letter in ")]}")
+        if letter == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    pairs = (part.partition("=") for part in parts)
+    return name, {key.strip(): value.strip() for key, _, value in pairs}
 
 
 AnyMethod: TypeAlias = Annotated[InstanceOf[Method], BeforeValidator(read_method)]

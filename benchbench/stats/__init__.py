@@ -4,13 +4,17 @@ from .ceiling_share import ScaleEnds, ceiling_shares
 from .cost_ratio import cost_ratios
 from .intervals import fewest_equivalent, limits
 from .leaderboards import CELL, CONTEST, COST, QUALITY, curve_bands, is_part, leaderboard, measured, standard_errors
+from .map_agreement import TOP, alike, reduced
 from .map_health import health
+from .methods_alike import method_agreement
 from .metric_agreement import agreement
 from .metric_reliability import consistency, decay, overview
 from .metric_scale import LOGIT, MARGIN, Scale, Scales, scales, trusted
+from .order_stability import OrderCase, order_cases, stability_table, swaps_in_words
 from .order_verdict import Rival, against_best
 from .order_without import leaders, leave_one_out
 from .overall_ranking import DECIMALS, overall, overall_of
+from .own_controls import twin_gaps
 from .paired_curves import curve_differences
 from .paired_tests import holm
 from .pairwise import ALPHA, pairs, seen_from, significant
@@ -36,8 +40,10 @@ __all__ = [
     "MARGIN",
     "QUALITY",
     "RESAMPLES",
+    "TOP",
     "Bands",
     "Contest",
+    "OrderCase",
     "Ranked",
     "Rival",
     "Scale",
@@ -47,6 +53,7 @@ __all__ = [
     "WinShares",
     "against_best",
     "agreement",
+    "alike",
     "by_group",
     "ceiling_shares",
     "consistency",
@@ -70,12 +77,15 @@ __all__ = [
     "limits",
     "mean",
     "measured",
+    "method_agreement",
+    "order_cases",
     "overall",
     "overall_of",
     "overview",
     "pairs",
     "power",
     "ranked",
+    "reduced",
     "scales",
     "score_agreement",
     "score_places",
@@ -85,8 +95,11 @@ __all__ = [
     "significant",
     "smallest_visible_effect",
     "split_half",
+    "stability_table",
     "standard_errors",
+    "swaps_in_words",
     "tied",
     "trusted",
+    "twin_gaps",
     "versus",
 ]

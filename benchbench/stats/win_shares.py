@@ -168,16 +168,20 @@ class WinShares:
             return self.families[place]
         return self.keys[place][{"network": 0, "dataset": 1, "metric": 3}[kind]]
 
-    def ranks(self, keep: Flags | None = None) -> Array:
+    def ranks(self, keep: Flags | None = None, among: Flags | None = None) -> Array:
         """(m,): 1 + the sum over rivals of the share of the weight with which each beats the method.
 
         Args:
             keep: (c,): the comparisons that count; a method that is in none of them has NaN, and is no rival.
+            among: (m,): the methods that are ranked; the others have NaN, and are no rivals. All of them by default.
         """
         share = self.mean(keep)
         known = self.known(keep)
         present = np.zeros(len(self.methods), dtype=np.bool_)
-        for side in np.triu_indices(len(self.methods), 1):
+        sides = np.triu_indices(len(self.methods), 1)
+        if among is not None:
+            known = known & among[sides[0]] & among[sides[1]]
+        for side in sides:
             present[side[known]] = True
         ranks = np.full(len(self.methods), np.nan)
         lost = 1 - square(share[None], len(self.methods))[0][np.ix_(present, present)]

@@ -78,6 +78,15 @@ class MethodChoice:
         """The score whose gradient the method is lent, a word of SCORES."""
         return self.plugin.explains(self.params)
 
+    @property
+    def unsigned(self) -> str:
+        """Why its maps are no attributions to pixels with their sign, or "" where they are."""
+        if "sign" not in self.params:
+            return "needs attributions to pixels with a sign, and the method has no parameter sign"
+        if self.params["sign"] != "signed":
+            return f"needs the attributions' sign; the method keeps the {self.params['sign']} part: say sign: signed"
+        return ""
+
 
 @dataclass(frozen=True, eq=False)
 class MetricChoice:

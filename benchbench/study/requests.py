@@ -7,12 +7,18 @@ from typing import get_args
 from ..errors import BenchError
 from ..types.probes import Probe
 from ..types.views import View
+from .plan import MetricCell
 from .spec import MetricChoice
 
 
 def views_of(metric: MetricChoice) -> list[View]:
     """The views that a metric asks for, in its order."""
     return list(metric.plugin.views(**metric.params)) if metric.plugin.views else []
+
+
+def unsigned(cell: MetricCell) -> str:
+    """Why a metric that needs attributions with their sign does not apply to a method's maps; "" where it does."""
+    return cell.maps.method.unsigned if "signed-map" in cell.metric.plugin.needs else ""
 
 
 def probes_of(metric: MetricChoice) -> list[Probe]:

@@ -29,6 +29,7 @@ from .choices import MethodChoice as MethodChoice
 from .choices import MetricChoice as MetricChoice
 from .choices import ModelChoice as ModelChoice
 from .choices import SuiteChoice as SuiteChoice
+from .method_lists import with_signs, with_twins
 from .scores import with_scores
 from .study_file import is_named, name_and_params, read_each, user_name
 from .study_file import read_yaml as read_yaml
@@ -71,11 +72,13 @@ class StudySpec(BaseModel):
     precision: Literal["float32", "bf16"] = "float32"
     compile: Annotated[bool, Field(strict=True)] = False
     workers: Annotated[int, Field(ge=0, le=64, strict=True)] = 2
+    signed: Annotated[bool, Field(strict=True)] = False
+    twins: tuple[str, ...] = ()
     suite: SuiteChoice | None = None
 
     def __init__(self, **keys: Any) -> None:
         try:
-            super().__init__(**with_scores(_of_suite(keys), read_method))
+            super().__init__(**_with_methods(with_scores(_of_suite(keys), read_method)))
         except ValidationError as error:
             raise _plainly(error, type(self).model_fields) from None
 
@@ -167,6 +170,8 @@ class StudySpec(BaseModel):
             "methods": [c.label for c in self.methods],
             "metrics": [c.label for c in self.metrics],
             **{key: getattr(self, key) for key in _PLAIN},
+            **({"signed": True} if self.signed else {}),
+            **({"twins": list(self.twins)} if self.twins else {}),
             **({"suite": self.suite.plain} if self.suite else {}),
         }
 
@@ -181,6 +186,18 @@ def _of_suite(keys: Mapping[str, Any]) -> dict[str, Any]:
         return {**choice.plugin.keys_of(choice.params), **keys, "suite": choice}
     except BenchError as error:
         raise error.at("suite") from None
+
+
+def _with_methods(keys: dict[str, Any]) -> dict[str, Any]:
+    """The keys, with the methods that ``signed`` and ``twins`` make of the study's."""
+    twins = keys.get("twins") or ()
+    if "methods" not in keys or not (twins or keys.get("signed") is True):
+        return keys
+    methods = read_each("methods", keys["methods"], read_method)
+    if keys.get("signed") is True:
+        methods = with_signs(methods)
+    names = [twins] if isinstance(twins, str) else list(twins)
+    return {**keys, "twins": tuple(names), "methods": with_twins(methods, names)}
 
 
 def _registered(registry: Registry[P], item: Any) -> tuple[str, dict[str, Any], P]:

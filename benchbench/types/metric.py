@@ -111,9 +111,9 @@ class Seen(PerImage):
     """What a metric is given: the network's answers to the metric's own probes, for a batch of maps.
 
     The engine lends what the metric's ``needs`` name: "probes" the answers and ``pixels``, "map" ``map`` and ``raw``,
-    "mask" ``mask``, "boxes" ``boxes``, "label" ``label_place`` and ``label_explained``, "pixels" ``pixels``,
-    "reexplain" ``reexplained``, "network" ``explainer`` and ``pixels``. To read anything else raises an error that says
-    which need is missing.
+    "signed-map" ``signed_map``, "mask" ``mask``, "boxes" ``boxes``, "label" ``label_place`` and ``label_explained``,
+    "pixels" ``pixels``, "reexplain" ``reexplained``, "network" ``explainer`` and ``pixels``. To read anything else
+    raises an error that says which need is missing.
 
     Attributes:
         probability: (B, P), the target's softmax probability on each probe, in the order of the metric's probes.
@@ -133,6 +133,8 @@ class Seen(PerImage):
             it is the next one, and so on; 0 where the image has no label that is one of the network's classes. None
             only in a test that does not need it.
         label_explained: (B,) bool, whether the class explained is the label.
+        signed_map: (B, h, w), the attributions to the pixels with their sign, not normalised; None only in a test that
+            does not need it.
 
     Example:
         >>> from benchbench.types import Remove
@@ -156,3 +158,4 @@ class Seen(PerImage):
     boxes: tuple[Tensor | None, ...] = ()
     label_place: Tensor | None = None
     label_explained: Tensor | None = None
+    signed_map: Tensor | None = None

@@ -77,7 +77,21 @@ class NoisyWeights:
     size: float
 
 
-Single: TypeAlias = Noisy | Shifted | Jpeg | Masked | RandomWeights | NoisyWeights | OtherTarget
+@dataclass(frozen=True)
+class AddedConstant:
+    """The image plus a constant in every pixel, in [0, 1], before the network that first subtracts it."""
+
+    constant: float
+
+
+@dataclass(frozen=True)
+class MirrorSymmetric:
+    """The mean of the image and its mirror image, before the network that first averages its input in the same way."""
+
+
+Single: TypeAlias = (
+    AddedConstant | MirrorSymmetric | Noisy | Shifted | Jpeg | Masked | RandomWeights | NoisyWeights | OtherTarget
+)
 
 
 @dataclass(frozen=True)

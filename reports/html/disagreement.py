@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 from scipy.stats import rankdata
 
 from ...results.schema import FloatArray
+from ...stats import reduced
 
 
 def disagreement(maps: Sequence[FloatArray]) -> float:
@@ -61,11 +61,3 @@ def least_alike(matrices: Iterable[npt.NDArray[np.float64]]) -> tuple[int, int] 
         return None
     place = int(means[rows, columns].argmin())
     return int(rows[place]), int(columns[place])
-
-
-def reduced(saliency: FloatArray, height: int, width: int) -> FloatArray:
-    """The map averaged over areas to (height, width); itself where it has that size."""
-    if saliency.shape == (height, width):
-        return saliency
-    picture = Image.fromarray(np.ascontiguousarray(saliency, dtype=np.float32))
-    return np.asarray(picture.resize((width, height), Image.Resampling.BOX), dtype=np.float32)

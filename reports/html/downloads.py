@@ -17,8 +17,18 @@ from ..leaderboard.board import BLOCK, Block, Board
 from ..leaderboard.marks import Marked
 from ..number_format import fixed
 from . import subgroups
-from .finding_files import Table, finding_tables, needed_table, pair_table, sick_table, without_table
+from .finding_files import (
+    Table,
+    finding_tables,
+    needed_table,
+    order_stability_table,
+    pair_table,
+    sick_table,
+    without_table,
+)
+from .gap_tables import GapTable
 from .images_needed import images_needed
+from .matrices_of_methods import MethodMatrices
 from .score_tables import score_files
 from .significance import VERDICTS, Decided
 
@@ -63,6 +73,8 @@ def _found(marked: Marked, decided: Decided) -> Iterator[Table]:
     yield from score_files(marked.board)
     if len(decided.without) > 1:
         yield without_table(decided.without)
+    if decided.cases:
+        yield order_stability_table(decided.cases)
     if decided.pair_map:
         yield pair_table(decided.pair_map)
     if needed := images_needed(marked):
@@ -170,6 +182,32 @@ def _agreement(board: Board, agreement: Agreement, label: str) -> dict[str, str]
     ]
     tex = plain_table(caption, label, ["", *agreement.names], texts)
     return _file(["agreement", agreement.block.title], _of(board.agreement, agreement.block), tex)
+
+
+def method_agreement_files(matrices: Sequence[MethodMatrices]) -> dict[str, dict[str, str]]:
+    """How alike the maps of every two methods are: a table per setting, with the rank correlations as a matrix."""
+    files = {}
+    for number, each in enumerate(matrices, start=1):
+        title, cells = each.matrices[0]
+        texts = [
+            [name, *("" if cell is None else cell.text for cell in row)]
+            for name, row in zip(each.methods, cells, strict=True)
+        ]
+        caption = f"{title} of the maps of two methods, {each.title}: means over images."
+        tex = plain_table(caption, f"method-agreement-{number}", ["", *each.methods], texts)
+        id = f"method-agreement-{number}"
+        files[id] = _pairs(["method-agreement", each.title], each.rows, tex, "method_agreement")
+    return files
+
+
+def gap_file(tables: Sequence[GapTable]) -> dict[str, dict[str, str]]:
+    """Each method against its own inverted, blurred, ... map, in all settings."""
+    if not tables:
+        return {}
+    rows = pd.concat([each.rows for each in tables], ignore_index=True)
+    caption = "Methods against controls made of their own maps: mean differences, more is better for the method."
+    texts = _texts(rows.head(MOST_ROWS))
+    return {"gaps": _pairs(["gaps"], rows, plain_table(caption, "gaps", list(rows.columns), texts), "gaps")}
 
 
 def _of(rows: pd.DataFrame, block: Block) -> pd.DataFrame:

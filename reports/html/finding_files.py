@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
+from ...stats import OrderCase, stability_table
 from ..leaderboard.board import Metric
 from ..leaderboard.findings import across_settings, findings_of
 from ..leaderboard.marks import Marked
@@ -62,6 +63,12 @@ def without_table(without: Sequence[LeftOut]) -> Table:
     """A row per thing that is left out."""
     caption = "The best method when one family, metric, network or data set is left out."
     return "without", ["without"], pd.DataFrame([vars(row) for row in without]), caption
+
+
+def order_stability_table(cases: Sequence[OrderCase]) -> Table:
+    """A row per method that is left out, and per control that is added."""
+    caption = "The order of the other methods when one method is left out or one control is added."
+    return "stability", ["stability-of-the-order"], stability_table(cases), caption
 
 
 def needed_table(needed: Sequence[ImagesNeeded]) -> Table:

@@ -12,12 +12,11 @@ import pandas as pd
 
 from ...results.record import Record
 from ...results.schema import FloatArray
-from ...stats import QUALITY
+from ...stats import QUALITY, reduced
 from ..escape import one_line
 from ..figures.plotly_parts import IMAGE_LINES
 from ..leaderboard.board import Board
 from ..number_format import USUAL, fixed
-from .disagreement import reduced
 from .embedded import COLOURS, base64_text, jpeg, jpeg_uri, thumbnail
 from .image_curves import ImageCurves
 from .images import ImageSet

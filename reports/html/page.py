@@ -21,6 +21,7 @@ from ..leaderboard.marks import NONE, Mark, Marked
 from ..number_format import fixed, pairs_in_words
 from . import subgroups
 from .downloads import downloads
+from .map_comparisons import MapComparisons
 from .opening import Opening
 from .page_key import source_files
 from .paper import Paper
@@ -130,6 +131,11 @@ class Page:
         return tuple(AgreementSection(each, agreement.drawn(each) if each.readable else None) for each in agreements)
 
     @cached_property
+    def maps(self) -> MapComparisons:
+        """Which methods agree, and whether metrics see the map."""
+        return MapComparisons(self.marked)
+
+    @cached_property
     def filters(self) -> tuple[Filter, ...]:
         return filters(self.board)
 
@@ -151,7 +157,7 @@ class Page:
     def downloads(self) -> dict[str, dict[str, str]]:
         depths, agreements = [each.depth for each in self.depths], [each.agreement for each in self.agreements]
         files = downloads(self.marked, self.decided, depths, agreements, self.groups)
-        files |= self.suite.downloads if self.suite else {}
+        files |= self.maps.files | (self.suite.downloads if self.suite else {})
         bibtex = self.paper.bibtex
         return files | ({"bibtex": {"name": "benchbench-references", "bib": bibtex}} if bibtex else {})
 
@@ -193,6 +199,8 @@ class Page:
             ("seeds", "Seeds", bool(self.seeds)),
             ("agreement", "Agreement of metrics", bool(self.agreements)),
             ("scores", "Explained scores", bool(self.scores)),
+            ("method-agreement", "Agreement of methods", bool(self.maps.matrices)),
+            ("gaps", "Own inverse and blur", bool(self.maps.gaps)),
             ("images", "Image by image", self.has_gallery and self.has_quality),
             ("gallery", "Gallery", self.has_gallery),
             ("compared", "Setup", True),
@@ -226,15 +234,13 @@ class Page:
     @cached_property
     def every(self) -> list[dict[str, Any]]:
         """The tidy leaderboard, every row of it, as text and as numbers to sort by."""
-        rows = self.board.plain.to_dict("records")
-        return [{str(key): _missing_is_none(value) for key, value in row.items()} for row in rows]
+        return _records(self.board.plain)
 
     @cached_property
     def protocols_apart(self) -> list[dict[str, Any]]:
         """How alike two protocols of one metric order the methods: other fills, steps, rules."""
         taus = self.board.agreement
-        rows = taus[taus["metric"] == taus["other_metric"]].to_dict("records")
-        return [{str(key): _missing_is_none(value) for key, value in row.items()} for row in rows]
+        return _records(taus[taus["metric"] == taus["other_metric"]])
 
     @cached_property
     def groups(self) -> tuple[subgroups.SubgroupTable, ...]:
@@ -253,8 +259,7 @@ class Page:
     def pooled(self) -> list[dict[str, Any]]:
         """Values of all images together, where there are any."""
         rows = self.board.record.pooled
-        records = rows[rows["n"] > 0].to_dict("records")
-        return [{str(key): _missing_is_none(value) for key, value in row.items()} for row in records]
+        return _records(rows[rows["n"] > 0])
 
     @property
     def points_look(self) -> plotly_parts.Json:
@@ -326,5 +331,6 @@ class Page:
         return "" if value is None else fixed(value, 4)
 
 
-def _missing_is_none(value: Any) -> Any:
-    return None if isinstance(value, float) and value != value else value
+def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a table by column; None for NaN."""
+    return [{str(k): None if v != v else v for k, v in row.items()} for row in rows.to_dict("records")]

@@ -10,11 +10,12 @@ from typing import Any
 
 import pandas as pd
 
-from ...stats import CONTEST
+from ...stats import CONTEST, OrderCase
 from ..figures.critical_difference import critical_difference
 from ..figures.style import Look, Picture
 from ..leaderboard.board import BLOCK, Block, Metric
 from ..leaderboard.marks import Marked
+from ..leaderboard.stability import stability_text
 from ..leaderboard.verdicts import counted
 from ..number_format import fixed, interval
 from .selector import family_of
@@ -129,6 +130,16 @@ class Decided:
             )
             for kind, name, winner, differs in columns
         ]
+
+    @property
+    def cases(self) -> tuple[OrderCase, ...]:
+        """The order of the other methods without each method, and with each control; empty without an order."""
+        return self.marked.verdicts.order().cases
+
+    @property
+    def stability(self) -> str:
+        """``cases`` in a sentence."""
+        return stability_text(self.cases)
 
     @property
     def contests_counted(self) -> int:

@@ -8,15 +8,17 @@ from math import isnan, nan
 from typing import Literal, TypeAlias
 
 from ...formatting import join_words, plural
-from ...stats import DECIMALS, Rival
+from ...stats import DECIMALS, OrderCase, Rival
 from ...vocabulary import QUALITY_FAMILIES, QUALITY_MEANS
 from ..number_format import first_few, fixed, share
 from .board import Board
 from .marks import Marked
 from .orders import QUALITY, Order
+from .stability import stability_text
 from .winner_cost import WinnerCost
 
 Verdict: TypeAlias = Literal["clear", "not clear", "too few images", ""]
+COMPARISON = " (network × data × layer × metric)"
 MOST = 3  # rivals, and things that the order depends on, that a sentence names
 
 
@@ -56,6 +58,7 @@ class Answer:
             difference takes; 0 and 0 otherwise.
         cost: of the best method against the next one, at the settings of the order; None where it is not known.
         depends_on: what changes the best method when it is left out.
+        cases: the order of the other methods when a method is left out, or a control is added.
         left_out: a sentence for each thing that is not in the order, and why.
         reason: why nothing is ranked; empty where something is, and where a run has no two methods to rank.
     """
@@ -79,6 +82,7 @@ class Answer:
     small: int = 0
     cost: WinnerCost | None = None
     depends_on: tuple[Dependence, ...] = ()
+    cases: tuple[OrderCase, ...] = ()
     left_out: tuple[str, ...] = ()
     reason: str = ""
 
@@ -121,6 +125,7 @@ class Answer:
             small=tight.small if tight else 0,
             cost=WinnerCost.of(board, str(first["method"]), str(second["method"]), settings),
             depends_on=tuple(_depends(order, board)),
+            cases=order.cases,
             left_out=left_out,
         )
 
@@ -148,7 +153,7 @@ class Answer:
         of = join_words(self.families)
         if self.comparisons == 1:
             return f"over one metric of {of}"
-        return f"over {plural(self.comparisons, 'comparison')} (network × data × layer × metric) of {of}"
+        return f"over {plural(self.comparisons, 'comparison')}{COMPARISON} of {of}"
 
     @property
     def first_text(self) -> str:
@@ -186,7 +191,7 @@ class Answer:
         verdict = f"{self.verdict_text[:1].upper()}{self.verdict_text[1:]}."
         means = [QUALITY_MEANS] if self.family == QUALITY else []
         parts = [f"{self.headline}{then}, {self.over_text}.", self.first_text, verdict, self.depends_text]
-        return tuple(filter(None, [*parts, *self.left_out, *means]))
+        return tuple(filter(None, [*parts, stability_text(self.cases), *self.left_out, *means]))
 
 
 def _verdict(best: Sequence[str], rivals: Sequence[Rival]) -> Verdict:

@@ -25,6 +25,7 @@ from ...stats import (
     contests,
     health,
     leaderboard,
+    method_agreement,
     scales,
     score_agreement,
     score_places,
@@ -41,6 +42,7 @@ from .footnotes import Notes, why
 from .suite_report import SuiteReport, suite_report
 
 BLOCK = ["model", "dataset", "layer"]
+MOST_CELLS = 8_000_000  # of the maps of a setting that are compared for a report: a second or two
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,6 +129,10 @@ class Board:
     def _directions(self) -> dict[tuple[str, str], bool]:
         """Of the quality metrics, whether higher is better."""
         return {(metric.name, metric.protocol): metric.higher for metric in self.of(QUALITY)}
+
+    def method_agreement(self) -> pd.DataFrame:
+        """How alike the maps of every two methods are; of large maps those of the first images."""
+        return method_agreement(self.shown, most_cells=MOST_CELLS)
 
     @cached_property
     def controls(self) -> frozenset[str]:

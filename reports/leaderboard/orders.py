@@ -9,7 +9,19 @@ from typing import TypeAlias
 import pandas as pd
 
 from ...errors import BenchError, nearest
-from ...stats import Rival, Scores, WinShares, against_best, in_order, leaders, leave_one_out, overall_of
+from ...stats import (
+    OrderCase,
+    Rival,
+    Scores,
+    WinShares,
+    against_best,
+    in_order,
+    leaders,
+    leave_one_out,
+    order_cases,
+    overall_of,
+    stability_table,
+)
 from ...vocabulary import FAMILIES, QUALITY_FAMILIES
 from .board import Board
 
@@ -32,6 +44,7 @@ class Order:
         disowned: the networks that are left out because of a warning.
         all_disowned: every network has a warning, so that none is left out.
         seed: of the resamples.
+        uninformed: the controls that know neither the network's reasons nor the object.
     """
 
     family: str
@@ -40,6 +53,7 @@ class Order:
     disowned: tuple[str, ...]
     all_disowned: bool
     seed: int
+    uninformed: frozenset[str]
 
     @classmethod
     def of(cls, board: Board, comparisons: tuple[Scores, ...], family: str = QUALITY) -> Order:
@@ -68,7 +82,7 @@ class Order:
         gamed = {tuple(map(str, key)) for key in board.gamed}
         failing = tuple(each.key for each in trusted if each.key in gamed)
         kept = tuple(each for each in trusted if each.key not in gamed)
-        return cls(family, kept, failing, disowned, all_disowned, int(board.record.info["seed"]))
+        return cls(family, kept, failing, disowned, all_disowned, int(board.record.info["seed"]), board.uninformed)
 
     @property
     def families(self) -> tuple[str, ...]:
@@ -88,6 +102,16 @@ class Order:
     def without(self) -> pd.DataFrame:
         """The order again without each family, metric, network and dataset: see ``benchbench.stats.leave_one_out``."""
         return leave_one_out(self.shares)
+
+    @cached_property
+    def cases(self) -> tuple[OrderCase, ...]:
+        """The order of the other methods without each method, and with each control that knows nothing of the map."""
+        return order_cases(self.comparisons, self.uninformed)
+
+    @cached_property
+    def stability(self) -> pd.DataFrame:
+        """``cases`` as a table: see ``benchbench.stats.stability_table``."""
+        return stability_table(self.cases)
 
     @property
     def best(self) -> tuple[str, ...]:

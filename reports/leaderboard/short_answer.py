@@ -10,8 +10,9 @@ from ...formatting import plural
 from ...stats import DECIMALS, QUALITY
 from ..number_format import fixed, merged, share
 from . import summary
-from .answer import Answer
+from .answer import COMPARISON, Answer
 from .marks import Marked
+from .stability import stability_text
 
 MOST_NOTES = 3
 
@@ -29,10 +30,11 @@ def answer(marked: Marked) -> list[str]:
 
 def _rests_on(best: Answer) -> Iterator[str]:
     following = f"Next: {best.second} ({fixed(best.second_rank, DECIMALS)}), " if len(best.best) == 1 else ""
-    over = f"{following}{best.over_text}."
+    over = f"{following}{best.over_text.replace(COMPARISON, '')}."
     yield f"{over[:1].upper()}{over[1:]}"
     yield best.first_text
     yield best.depends_text
+    yield stability_text(best.cases, brief=True)
     yield from best.left_out
     yield best.cost.text if best.cost and len(best.best) == 1 else ""
 

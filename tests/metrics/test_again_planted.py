@@ -161,7 +161,9 @@ def test_a_constant_map_is_not_applicable_or_zero(tmp_path: Path) -> None:
         assert statuses[name] == ("ok" if applies else "not_applicable"), name
         if zero:
             assert of(table, name, "uniform") == [0] * 3
-    assert table[table["status"] == "not_applicable"]["reason"].str.contains("constant").all()
+    missing = table[(table["status"] == "not_applicable") & (table["metric"] != "symmetry")]
+    assert missing["reason"].str.contains("constant").all()
+    assert table[table["metric"] == "symmetry"]["reason"].str.contains("no parameter sign").all()
 
 
 def test_a_map_of_zeros_has_no_scale(tmp_path: Path) -> None:
@@ -243,7 +245,9 @@ def made_up(metric: str, seed: int, flat: bool) -> tuple[Seen, dict[str, Any]]:
     q, p = torch.rand(3, 1, generator=generator), torch.rand(3, generator=generator)
     height = saliency(raw, (20, 25))
     images = pixels(torch.rand(3, 3, 20, 25, generator=generator))
-    return Seen(q, q.log(), q > 1, p, p.log(), height, None, raw, images, {v: shown() for v in views}), params
+    return Seen(
+        q, q.log(), q > 1, p, p.log(), height, None, raw, images, {v: shown() for v in views}, signed_map=raw
+    ), params
 
 
 @pytest.mark.parametrize("metric", [name for name in PROTOCOLS if "n50" not in name])
@@ -268,7 +272,7 @@ def test_every_protocol_has_views(metric: str) -> None:
     plugin = METRICS[name]
     views = plugin.views(**plugin.bind(plugin.protocols[protocol]))  # type: ignore[misc]
     assert len(set(views)) == len(views) > 0
-    assert plugin.family in ("robustness", "randomisation", "faithfulness")
+    assert plugin.family in ("robustness", "randomisation", "faithfulness", "axioms")
     assert plugin.equation
     shown = [single for view in views for single in singles(view)]
     assert all(1 <= v.index <= v.of for v in shown if isinstance(v, RandomWeights))

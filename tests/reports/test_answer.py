@@ -10,9 +10,11 @@ import pytest
 
 import benchbench as bb
 from benchbench.errors import BenchError
+from benchbench.reports.html import document
 from benchbench.reports.leaderboard import summary
 from benchbench.reports.leaderboard.answer import Answer, Dependence
 from benchbench.reports.leaderboard.marks import Marked
+from benchbench.reports.leaderboard.short_answer import answer as short_answer
 from benchbench.reports.leaderboard.verdicts import Verdicts
 from benchbench.reports.leaderboard.winner_cost import WinnerCost, times
 from benchbench.results.record import Record
@@ -257,3 +259,26 @@ def test_a_run_ranks_by_quality_or_another_family_under_its_keys(base: Record) -
     assert run.ranking_without("complexity").empty
     with pytest.raises(BenchError, match="ranked by the family 'cost'"):
         run.ranking("cost")
+
+
+def test_whether_the_order_of_the_rest_stays_is_one_sentence_with_numbers(base: Record) -> None:
+    """cid comes between ann and bob where bob is ahead; random, added to the three, moves nobody."""
+    between = {
+        "ann": [0.9] * 12 + [0.2] * 8,
+        "bob": [0.5] * 12 + [0.9] * 8,
+        "cid": [0.1] * 12 + [0.5] * 8,
+        "random": [0.01] * 20,
+    }
+    shown = marked(base, [Planted("deletion", between, model=model) for model in ("net", "odd")])
+    sentence = (
+        "The order of the rest stays in 3 of 4 cases in which one method is left out or a control is added; it changes "
+        "without cid (then ann is before bob)."
+    )
+    assert sentence in summary.quotable(shown)[1]
+    assert "The order of the rest stays in 3 of 4 changes of one method." in short_answer(shown)[1]
+    page = document.render(shown)
+    assert sentence in page
+    assert 'data-table="stability"' in page
+    rows = Verdicts(shown.board).order().stability
+    assert rows["change"].tolist() == ["without"] * 3 + ["with"]
+    assert rows["swapped"].tolist() == ["", "", "ann before bob", ""]

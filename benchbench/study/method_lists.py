@@ -1,0 +1,63 @@
+"""What the keys ``signed`` and ``twins`` make of a study's methods."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..errors import BenchError, nearest
+from ..registry import METHODS, MethodPlugin
+from ..registry.method_parameter import inside
+from .choices import MethodChoice
+
+SIGN, SIGNED = "sign", "signed"
+
+
+def with_signs(methods: Sequence[MethodChoice]) -> tuple[MethodChoice, ...]:
+    """The methods, each with ``sign: signed`` where its parameter ``sign`` has its default.
+
+    Methods without the parameter stay as they are.
+    """
+    return tuple(_signed(choice) for choice in methods)
+
+
+def _signed(choice: MethodChoice) -> MethodChoice:
+    known = choice.plugin.parameters.get(SIGN)
+    if known is None or choice.params[SIGN] != known.default:
+        return choice
+    return _choice(choice.plugin, {**choice.params, SIGN: SIGNED}, choice)
+
+
+def with_twins(methods: Sequence[MethodChoice], twins: Sequence[str]) -> tuple[MethodChoice, ...]:
+    """The methods, and behind them of each that is no control the controls that are made of its map.
+
+    Args:
+        twins: controls with a parameter ``of``, such as ``inverted`` and ``blurred``.
+
+    Raises:
+        BenchError: one of them is no such control.
+    """
+    plugins = [_twin(name) for name in twins]
+    bases = [each for each in methods if not each.plugin.control and "dataset" not in each.needs]
+    added = [_choice(plugin, inside(each.plugin, each.params)) for each in bases for plugin in plugins]
+    known = {(each.plugin.name, each.plugin.label(each.params)) for each in methods}
+    return (*methods, *(each for each in added if (each.plugin.name, each.label) not in known))
+
+
+def _twin(name: str) -> MethodPlugin:
+    known = METHODS.load().items()
+    controls = {each: plugin for each, plugin in known if plugin.control and "dataset" not in plugin.needs}
+    able = [each for each, plugin in controls.items() if "of" in plugin.parameters]
+    if name not in able:
+        raise BenchError(
+            f"{name!r} is no control that is made of a method's map", where="twins", hint=nearest(name, able)
+        )
+    return METHODS[name]
+
+
+def _choice(plugin: MethodPlugin, params: dict[str, Any], named: MethodChoice | None = None) -> MethodChoice:
+    """The method with its parameters, under the user's name where ``named`` has one."""
+    bound = plugin.bind(params)
+    made = MethodChoice(plugin.label(bound), bound, plugin)
+    return replace(made, label=named.label) if named is not None and named.renamed else made
