@@ -107,8 +107,17 @@ def capture_batch(
     proven = scorer.proven is not None and scorer.proven.issuperset(layers)
     model, shown = (scorer.network, channels_last(images)) if proven else (network, images)
     reading = reading_of(network, scorer, images) if any(name != INPUT for name in layers) else None
-    arguments = {"gradient": gradient, "score": score, "activation": scorer.activation}
-    captured = capture(model, shown, layers, choose, mark=mark, reading=reading, **arguments)
+    captured = capture(
+        model,
+        shown,
+        layers,
+        choose,
+        gradient=gradient,
+        score=score,
+        mark=mark,
+        reading=reading,
+        activation=scorer.activation,
+    )
     scorer.passes.forwards += len(images)
     scorer.passes.backwards += len(images) * len(wanted_by_score(gradient, layers))
     return CapturedBatch(network, scorer, images, captured)

@@ -36,8 +36,10 @@ from .study_file import read_yaml as read_yaml
 from .subset import Subset, subset_in
 
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
-_PLAIN = ("target", "score", "probability", "samples", "seed", "device", "engine", "batch", "precision", "compile")
-_PLAIN += ("workers",)
+_PLAIN = (
+    *("target", "score", "probability", "samples", "seed", "device", "engine", "batch", "precision", "compile"),
+    "workers",
+)
 _Rule: TypeAlias = Annotated[str, Field(pattern=r"^(top-[1-9]\d*|\d+-\d+)$")]
 Target: TypeAlias = Literal["predicted", "label"] | Annotated[int, Field(ge=0, strict=True)] | _Rule
 

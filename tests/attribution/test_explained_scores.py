@@ -128,8 +128,8 @@ def test_curvature_is_of_the_same_score(name: str, network: Pooled, pictures: Te
             return value
 
         mean = row.mean((1, 2))
-        gradient = torch.autograd.functional.jacobian(of_mean, mean)
-        hessian = torch.autograd.functional.hessian(of_mean, mean)
+        gradient = torch.autograd.functional.jacobian(of_mean, mean)  # type: ignore[no-untyped-call]
+        hessian = torch.autograd.functional.hessian(of_mean, mean)  # type: ignore[no-untyped-call]
         assert (float(hessian.abs().max()) > 0) is (name == "probability")
         scale = (gradient - hessian @ mean / 2) / row[0].numel()
         expected.append((scale[:, None, None] * row).sum(0).relu())

@@ -9,8 +9,10 @@ import pytest
 
 from benchbench.cli.parsing import items
 from benchbench.errors import BenchError
-from benchbench.study.plan import identity
+from benchbench.stats.metric_reliability import levels_of
+from benchbench.study.identity import identity
 from benchbench.study.spec import MethodChoice, StudySpec, read_method
+from benchbench.suites.reliability.levels import with_levels
 
 BASE: dict[str, Any] = {"models": ["resnet18"], "datasets": ["photos"], "methods": ["gradcam"], "metrics": ["deletion"]}
 
@@ -138,3 +140,20 @@ def test_another_score_is_another_cell_and_the_logit_is_the_one_without() -> Non
     assert of("gradcam") == of({"name": "gradcam", "score": "logit"})
     assert of("gradcam")[2] == {}, "as before there were scores"
     assert of("gradcam") != of({"name": "gradcam", "score": "rest"}) != of({"name": "gradcam", "score": "contrast"})
+
+
+def test_a_blend_with_noise_has_the_score_of_the_method_that_it_blends() -> None:
+    """What ``Study.reliability`` adds, and what it reads back from run.json."""
+    blends = [
+        choice
+        for choice in with_levels(study(score=["logit", "rest"]), (0.0, 0.5, 1.0)).methods
+        if choice.plugin.name == "noised"
+    ]
+    assert [choice.explains for choice in blends] == ["logit"] * 3 + ["rest"] * 3
+    entries = [
+        {"name": choice.label, "plugin": "noised", "parameters": {k: str(v) for k, v in choice.params.items()}}
+        for choice in blends
+    ]
+    read = levels_of({"methods": entries})
+    assert [name for name, _ in read.values()] == ["gradcam"] * 3 + ["gradcam(score=rest)"] * 3
+    assert len(read) == 6
