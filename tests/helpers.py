@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchbench.attribution.layer_services import capture_batch, run_method
+from benchbench.attribution.layer_services import capture_batch
+from benchbench.attribution.method_call import run_method
 from benchbench.engine.progress import Silent
 from benchbench.network.scorer import Scorer
 from benchbench.registry import METHODS

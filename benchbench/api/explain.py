@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from ..attribution.layer_services import CapturedBatch, capture_batch, run_method
+from ..attribution.layer_services import CapturedBatch, capture_batch
+from ..attribution.method_call import run_method
 from ..attribution.rounding import doubted, made_of_rounding
 from ..datasets.sources.input_kinds import ImageForms, each_batch, parts_of, stacked
 from ..errors import BenchError, NotApplicable

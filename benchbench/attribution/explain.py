@@ -16,7 +16,8 @@ from ..network.lent_network import CHANGED_VALUES
 from ..seeds import sample_seeds
 from ..study.plan import MapCell
 from ..vocabulary import Status
-from .layer_services import CapturedBatch, capture_batch, run_method
+from .layer_services import CapturedBatch, capture_batch
+from .method_call import run_method
 from .rounding import doubted, made_of_rounding
 
 NOT_AGAIN = "defined on a whole dataset; cannot be recomputed for single images"

@@ -34,8 +34,6 @@ from ..types import INPUT, Attention, AttentionGradient, Change, Head, Layer, Pi
 from ..types.layout import Grid, Layout
 from ..types.tokens import BlockTokens
 from ..vocabulary import LOGIT
-from .method_call import real_numbers as real_numbers
-from .method_call import run_method as run_method
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,9 +47,7 @@ class CapturedBatch:
     masked: dict[str, TargetScores] = field(default_factory=dict)  # by layer: what its activations as masks scored
     bypass: dict[str, tuple[Any, ...]] = field(default_factory=dict)  # by layer: what goes around it
     whole: dict[tuple[str, bool], list[bool]] = field(default_factory=dict)  # by layer, with its gradient or without
-    more: dict[tuple[str, bool], CapturedBatch] = field(
-        default_factory=dict
-    )  # by layer and gradient: of its other stages
+    more: dict[tuple[str, bool], CapturedBatch] = field(default_factory=dict)  # by layer and gradient: its other stages
     token: object = field(default_factory=object)  # tells it from other batches in the ledger
     explained: str = LOGIT  # the score whose gradients a layer lends
     others: dict[str, CapturedBatch] = field(default_factory=dict)  # by score, the same batch with other gradients

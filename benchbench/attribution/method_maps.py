@@ -11,7 +11,8 @@ from ..network.scorer import Scorer
 from ..registry import MethodPlugin
 from ..types import Layer
 from ..vocabulary import INPUT
-from .layer_services import capture_batch, run_method
+from .layer_services import capture_batch
+from .method_call import run_method
 
 
 def method_maps(

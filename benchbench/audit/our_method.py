@@ -8,7 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
-from ..attribution.layer_services import capture_batch, run_method
+from ..attribution.layer_services import capture_batch
+from ..attribution.method_call import run_method
 from ..attribution.method_maps import method_maps
 from ..attribution.rounding import doubted, made_of_rounding
 from ..cost.ledger import Passes

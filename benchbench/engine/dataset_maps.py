@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..attribution.layer_services import real_numbers
+from ..attribution.method_call import real_numbers
 from ..failures import Failure, attempt
 from ..maps.health import health
 from ..plugin_guard import contained

@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from ..attribution.layer_services import run_method
+from ..attribution.method_call import run_method
 from ..attribution.method_maps import captured_layer, method_maps
 from ..cost.ledger import Passes
 from ..cost.measure import counted, measure, timed

@@ -130,6 +130,7 @@ class Board:
         """Of the quality metrics, whether higher is better."""
         return {(metric.name, metric.protocol): metric.higher for metric in self.of(QUALITY)}
 
+    @cached_property
     def method_agreement(self) -> pd.DataFrame:
         """How alike the maps of every two methods are; of large maps those of the first images."""
         return method_agreement(self.shown, most_cells=MOST_CELLS)

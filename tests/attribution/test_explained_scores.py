@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 import benchbench as bb
-from benchbench.attribution.layer_services import CapturedBatch, capture_batch, run_method
+from benchbench.attribution.layer_services import CapturedBatch, capture_batch
+from benchbench.attribution.method_call import run_method
 from benchbench.errors import BenchError, NotApplicable
 from benchbench.network.explained_score import explained_score
 from benchbench.network.scorer import Scorer

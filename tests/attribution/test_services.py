@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 import benchbench as bb
-from benchbench.attribution.layer_services import CapturedBatch, capture_batch, run_method
+from benchbench.attribution.layer_services import CapturedBatch, capture_batch
+from benchbench.attribution.method_call import run_method
 from benchbench.errors import BenchError
 from benchbench.maps.normalise import saliency
 from benchbench.network.behind_layer import rest

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 import benchbench
-from benchbench.attribution.layer_services import CapturedBatch, capture_batch, run_method
+from benchbench.attribution.layer_services import CapturedBatch, capture_batch
+from benchbench.attribution.method_call import run_method
 from benchbench.evaluation.probe_scores import score_probes
 from benchbench.maps.normalise import saliency
 from benchbench.network.fast_copy import channels_last, prepare

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import benchbench as bb
-from benchbench.attribution.layer_services import capture_batch, run_method
+from benchbench.attribution.layer_services import capture_batch
+from benchbench.attribution.method_call import run_method
 from benchbench.cost.ledger import Passes
 from benchbench.network.scorer import Scorer
 from benchbench.registry import METHODS

@@ -13,7 +13,8 @@ import torch
 from matplotlib import cbook
 from PIL import Image
 
-from benchbench.attribution.layer_services import capture_batch, run_method
+from benchbench.attribution.layer_services import capture_batch
+from benchbench.attribution.method_call import run_method
 from benchbench.cost.ledger import Passes
 from benchbench.network.scorer import Scorer
 from benchbench.registry import METHODS, NEEDS, MethodPlugin, Plugin

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchbench.attribution.layer_services import capture_batch, run_method
+from benchbench.attribution.layer_services import capture_batch
+from benchbench.attribution.method_call import run_method
 from benchbench.network.behind_layer import rest
 from benchbench.network.fast_copy import prepare
 from benchbench.network.scorer import Scorer

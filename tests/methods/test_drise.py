@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 import benchbench as bb
-from benchbench.attribution.layer_services import capture_batch, run_method
+from benchbench.attribution.layer_services import capture_batch
+from benchbench.attribution.method_call import run_method
 from benchbench.cost.ledger import Passes
 from benchbench.errors import NotApplicable
 from benchbench.network.detections import similarity

@@ -26,7 +26,7 @@ from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
 from torchcam import methods as torchcam
 
-from benchbench.attribution.layer_services import run_method
+from benchbench.attribution.method_call import run_method
 from benchbench.errors import NotApplicable
 from benchbench.maps.normalise import minmax, upsample
 from benchbench.network.layers import resolve

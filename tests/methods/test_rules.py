@@ -11,7 +11,8 @@ from pytorch_grad_cam import FinerCAM
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchbench.attribution.layer_services import capture_batch, run_method
+from benchbench.attribution.layer_services import capture_batch
+from benchbench.attribution.method_call import run_method
 from benchbench.errors import NotApplicable
 from benchbench.maps.normalise import minmax, saliency
 from benchbench.network.scorer import Scorer

@@ -140,7 +140,7 @@ def test_seeds_hold_and_global_states_are_left_alone(masked: list[Sample], tmp_p
 
 def test_captum_s_infidelity_by_hand(images: Tensor) -> None:
     """The formula of captum's page, with the same draws."""
-    from benchbench.metrics import quantus_adapter
+    from benchbench import plugin_guard
     from benchbench.types import Explainer, Pixels, Seen
 
     from ..networks import Pooled, seeded
@@ -154,7 +154,7 @@ def test_captum_s_infidelity_by_hand(images: Tensor) -> None:
     for normalize in (True, False):
         infidelities = plugin.function(seen, sigma=0.3, samples=4, normalize=normalize).value
         for i in range(2):
-            with quantus_adapter.seeded(pixels.seeds[i]), torch.no_grad():
+            with plugin_guard.seeded(pixels.seeds[i]), torch.no_grad():
                 noise = 0.3 * torch.randn(4, 3, 64, 64)
                 z = network(images[i : i + 1])[0, explainer.targets[i]]
                 falls = z - network(images[i : i + 1] - noise)[:, explainer.targets[i]]
