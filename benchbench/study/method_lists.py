@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,8 +10,28 @@ from ..errors import BenchError, nearest
 from ..registry import METHODS, MethodPlugin
 from ..registry.method_parameter import inside
 from .choices import MethodChoice
+from .study_file import read_each
 
 SIGN, SIGNED = "sign", "signed"
+
+
+def with_added(keys: dict[str, Any], read: Callable[[Any], MethodChoice]) -> dict[str, Any]:
+    """The keys of a study, with the methods that ``signed`` and ``twins`` make of the study's.
+
+    Args:
+        read: a method from an item of the study's list.
+
+    Raises:
+        BenchError: a method cannot be read, or a twin is no control that is made of a method's map.
+    """
+    twins = keys.get("twins") or ()
+    if "methods" not in keys or not (twins or keys.get("signed") is True):
+        return keys
+    methods: Sequence[MethodChoice] = read_each("methods", keys["methods"], read)
+    if keys.get("signed") is True:
+        methods = with_signs(methods)
+    names = [twins] if isinstance(twins, str) else list(twins)
+    return {**keys, "twins": tuple(names), "methods": with_twins(methods, names)}
 
 
 def with_signs(methods: Sequence[MethodChoice]) -> tuple[MethodChoice, ...]:

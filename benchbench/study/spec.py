@@ -29,7 +29,7 @@ from .choices import MethodChoice as MethodChoice
 from .choices import MetricChoice as MetricChoice
 from .choices import ModelChoice as ModelChoice
 from .choices import SuiteChoice as SuiteChoice
-from .method_lists import with_signs, with_twins
+from .method_lists import with_added
 from .scores import with_scores
 from .study_file import is_named, name_and_params, read_each, user_name
 from .study_file import read_yaml as read_yaml
@@ -80,7 +80,7 @@ class StudySpec(BaseModel):
 
     def __init__(self, **keys: Any) -> None:
         try:
-            super().__init__(**_with_methods(with_scores(_of_suite(keys), read_method)))
+            super().__init__(**with_added(with_scores(_of_suite(keys), read_method), read_method))
         except ValidationError as error:
             raise _plainly(error, type(self).model_fields) from None
 
@@ -188,18 +188,6 @@ def _of_suite(keys: Mapping[str, Any]) -> dict[str, Any]:
         return {**choice.plugin.keys_of(choice.params), **keys, "suite": choice}
     except BenchError as error:
         raise error.at("suite") from None
-
-
-def _with_methods(keys: dict[str, Any]) -> dict[str, Any]:
-    """The keys, with the methods that ``signed`` and ``twins`` make of the study's."""
-    twins = keys.get("twins") or ()
-    if "methods" not in keys or not (twins or keys.get("signed") is True):
-        return keys
-    methods = read_each("methods", keys["methods"], read_method)
-    if keys.get("signed") is True:
-        methods = with_signs(methods)
-    names = [twins] if isinstance(twins, str) else list(twins)
-    return {**keys, "twins": tuple(names), "methods": with_twins(methods, names)}
 
 
 def _registered(registry: Registry[P], item: Any) -> tuple[str, dict[str, Any], P]:

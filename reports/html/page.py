@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,7 +13,7 @@ from ...formatting import plural
 from ...stats import COST, QUALITY, curve_bands, curve_differences, measured
 from ...vocabulary import QUALITY_MEANS
 from ..figures import agreement, charts, curves, depth, pareto, plotly_parts
-from ..figures.style import Look, Picture, looks
+from ..figures.style import Look, looks
 from ..leaderboard.board import Block, Board, Cell, Metric, Row
 from ..leaderboard.costs import CostTable, cost_tables
 from ..leaderboard.marks import NONE, Mark, Marked
@@ -26,6 +25,7 @@ from .opening import Opening
 from .page_key import source_files
 from .paper import Paper
 from .score_tables import ScoreTable, score_tables
+from .section_views import AgreementSection, DepthSection, StudyView
 from .seed_tables import SeedTable, seed_tables
 from .selector import Filter, families_offered, family_of, filters
 from .significance import Decided, PairMap
@@ -33,40 +33,6 @@ from .strips import Strips
 from .suite_section import SuiteSection, suite_section
 
 MOST_ROWS = 4_000  # of the long table
-
-
-@dataclass(frozen=True)
-class StudyView:
-    """A block with its pictures and charts, and the methods that are worth their cost.
-
-    ``curve_families``: the places in the selector of the families whose curves it has, as ``0 2``.
-    """
-
-    block: Block
-    curves: Picture | None
-    curve_chart: plotly_parts.Chart | None
-    curve_families: str
-    scatter: Picture | None
-    cost_chart: plotly_parts.Chart | None
-    fronts: tuple[pareto.Front, ...]
-    ranks: Sequence[Picture]
-
-
-@dataclass(frozen=True)
-class DepthSection:
-    """A network's layers on one data set, with their picture and chart."""
-
-    depth: depth.Depth
-    picture: Picture
-    chart: plotly_parts.Chart
-
-
-@dataclass(frozen=True)
-class AgreementSection:
-    """How alike a block's metrics order the methods, with a picture where it can be read."""
-
-    agreement: agreement.Agreement
-    picture: Picture | None
 
 
 @dataclass(frozen=True, eq=False)
