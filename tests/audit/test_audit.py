@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -144,7 +146,7 @@ def test_one_class_per_call() -> None:
     assert row(one, one_class=True).verdict.startswith("agrees")
 
 
-LEFT = {
+LEFT: dict[str, Callable[[Any, Any], object]] = {
     "leaves hooks behind": lambda network, _: network.relu.register_forward_hook(lambda *_: None),
     "replaces modules": lambda network, _: setattr(network, "relu", nn.ReLU()),
     "leaves the training mode changed": lambda network, _: network.eval(),
@@ -163,13 +165,17 @@ LEFT = {
 def test_each_trace_is_named_alone_and_put_back(words: str) -> None:
     before = torch.random.get_rng_state(), random.getstate(), torch.is_grad_enabled()
     network, images = planted.network().fresh(), planted.network().images
-    assert state_left(lambda net, shown: LEFT[words](net, shown), network, images) == (words,)
+    assert state_left(LEFT[words], network, images) == (words,)
     assert torch.equal(torch.random.get_rng_state(), before[0])
     assert (random.getstate(), torch.is_grad_enabled()) == before[1:]
 
 
 def test_traces_in_a_verdict() -> None:
-    audited = row(planted.leaving(lambda network, _: (network.eval(), network.zero_grad(), torch.rand(1))))
+    def leave(network: nn.Module, _images: Tensor) -> None:
+        network.eval().zero_grad()
+        torch.rand(1)
+
+    audited = row(planted.leaving(leave))
     assert kinds(audited) == {"state"}
     state = "leaves the training mode and .grad changed, moves the global random state"
     assert audited.verdict.endswith(state)
