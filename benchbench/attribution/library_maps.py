@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ..cost.ledger import Passes
 from ..methods.implementations.implementation import LibraryMethod, checked_maps
-from ..network.capture import layout_at
+from ..network.capture import capture
 from ..network.lent_network import LentNetwork
 from ..plugin_guard import contained, seeded
 from ..types import INPUT, LibraryCall
@@ -59,7 +59,8 @@ def maps_of(
         seeds: of the global random states, one per image; a batch takes the first. Their positions, if not given.
 
     Raises:
-        BenchError: an unknown parameter, or the library returned something else than maps.
+        BenchError: an unknown parameter or layer, or the library returned something else than maps.
+        NotApplicable: the layer's output is no spatial map.
 
     Example:
         >>> from benchbench.attribution.library_maps import maps_of
@@ -71,7 +72,7 @@ def maps_of(
     bound = plugin.bind(given)
     layer = INPUT if "input" in plugin.needs else layer
     size = Layout("first", images.shape[2], images.shape[3])
-    layout = size if layer == INPUT else layout_at(network, images[:1], layer)
+    layout = size if layer == INPUT else _layout(network, images[:1], layer)
     passes = Passes()
     lent = LentNetwork(network, passes)
     count = len(images) if batch else 1
@@ -86,6 +87,10 @@ def maps_of(
             call = LibraryCall(copy, layer, layout, images[rows].detach().clone(), targets[rows].clone())
             maps.append(checked_maps(plugin.run(call, bound), call))
     return LibraryMaps(torch.cat(maps), _together(lent.remains()), passes)
+
+
+def _layout(network: nn.Module, images: Tensor, layer: str) -> Layout:
+    return capture(network, images, [layer], lambda logits: logits.argmax(1), gradient=False).layouts[layer]
 
 
 def _together(remains: Sequence[tuple[str, ...]]) -> tuple[str, ...]:

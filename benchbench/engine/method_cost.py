@@ -57,7 +57,7 @@ def _measure_on(cell: CostCell, desk: RunContext, count: int) -> Cost | PassCoun
     choose = chooser("predicted", [None] * count, only=is_scored(network))
 
     arguments = (plugin, cell.method.params, network, images, cell.layer, choose, seeds)
-    ready = captured_layer(*arguments, scorer=scorer, masks=masks) if "original" in plugin.needs else None
+    ready = captured_layer(*arguments, scorer=scorer, masks=masks) if "original" in cell.method.needs else None
 
     def call() -> Tensor:
         if ready is not None:  # another library runs its own forward and has no use for ours

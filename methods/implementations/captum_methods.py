@@ -54,7 +54,7 @@ def _neuron(kind: Any) -> bool:
     return callable(attribute) and "neuron_selector" in inspect.signature(attribute).parameters
 
 
-def captum_method(name: str, kind: type) -> LibraryMethod:
+def captum_method(name: str, kind: Any) -> LibraryMethod:
     """The method ``captum:NAME``, with a zero image as its baseline.
 
     ``sign``: what of the sum over channels is the map. ``grid``: the image is cut into so many squares a side, which

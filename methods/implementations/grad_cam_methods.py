@@ -54,7 +54,7 @@ def takes_layers(kind: Any) -> bool:
     return takes and any({"input_tensor", "targets"} <= names for names in asked)
 
 
-def grad_cam_method(name: str, kind: type) -> LibraryMethod:
+def grad_cam_method(name: str, kind: Any) -> LibraryMethod:
     """The method ``pytorch-grad-cam:NAME``.
 
     ``raw``: the positive part of the map at the layer's resolution, before the library normalises and upsamples it;

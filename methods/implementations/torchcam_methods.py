@@ -37,7 +37,7 @@ def classes() -> dict[str, type]:
     return {name: kind for name, kind in members if hasattr(kind, "compute_cams") and not name.startswith("_")}
 
 
-def torchcam_method(name: str, kind: type) -> LibraryMethod:
+def torchcam_method(name: str, kind: Any) -> LibraryMethod:
     """The method ``torchcam:NAME``. ``raw``: not min-max normalised; it is at the layer's resolution either way."""
     options = {**plain_options(kind.__init__, _OURS), "raw": _RAW}
 

@@ -39,7 +39,7 @@ def classes() -> dict[str, type]:
     return {name: kind for name, kind in members if callable(getattr(kind, "explain", None))}
 
 
-def xplique_method(name: str, kind: type) -> LibraryMethod:
+def xplique_method(name: str, kind: Any) -> LibraryMethod:
     """The method ``xplique-torch:NAME``."""
 
     def run(call: LibraryCall, params: Mapping[str, Any]) -> Tensor:

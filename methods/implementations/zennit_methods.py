@@ -36,7 +36,7 @@ def classes() -> dict[str, type]:
     return {kind.__name__: kind for kind in ZENNIT.load().COMPOSITES.values()}
 
 
-def zennit_method(name: str, kind: type) -> LibraryMethod:
+def zennit_method(name: str, kind: Any) -> LibraryMethod:
     """The method ``zennit:COMPOSITE``: its attribution of the input, with the class's logit as 1 and the others as 0.
 
     ``canonizer``: what makes the network fit for the rules first, such as SequentialMergeBatchNorm or ResNetCanonizer;

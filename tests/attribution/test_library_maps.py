@@ -54,6 +54,8 @@ def test_raw_is_for_those_that_have_it(images: Tensor) -> None:
     network = narrow("resnet18", 5)
     result = maps_of(plugin("captum:LayerGradCam"), network, "layer4", images[:2], TARGETS, raw=True)
     assert result.maps.shape == (2, 2, 2)
+    with pytest.raises(BenchError, match="the network has no layer 'layer5'"):
+        maps_of(plugin("captum:LayerGradCam"), network, "layer5", images[:2], TARGETS)
     with pytest.raises(BenchError, match="no parameter 'steps'"):
         maps_of(plugin("captum:Saliency"), network, "layer4", images[:2], TARGETS, params={"steps": 3})
 

@@ -6,6 +6,7 @@ import importlib
 import importlib.metadata
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,7 @@ from benchbench.methods.implementations.implementation import LibraryMethod
 from benchbench.registry import METHODS
 from benchbench.study.spec import StudySpec
 
+PAGE = Path(__file__).parents[3] / "docs" / "implementations.md"
 FAMILIES = {
     "torchcam": torchcam_methods.TORCHCAM_FAMILY,
     "pytorch-grad-cam": grad_cam_methods.GRAD_CAM_FAMILY,
@@ -172,3 +174,19 @@ def test_controls_and_pixels() -> None:
         assert "input" in METHODS[name].needs
     for name in ("captum:LayerGradCam", "captum:GuidedGradCam", "torchcam:GradCAM"):
         assert "input" not in METHODS[name].needs
+
+
+def test_the_page_lists_every_fault_and_refusal() -> None:
+    page = PAGE.read_text(encoding="utf-8").splitlines()
+    listed = [line for line in page if line.startswith("| `") and ":" in line.split("`")[1] and "NAME" not in line]
+    listed = [line for line in listed if "COMPOSITE" not in line and "NoiseTunnel" not in line]
+    tables = {**TABLES, "xplique-torch": ({}, faults.XPLIQUE_REFUSED)}
+    expected = [
+        f"| `{prefix}:{name}` | {reason} |"
+        for prefix, pair in tables.items()
+        for table in pair
+        for name, reason in table.items()
+    ]
+    expected.append(f"| `captum:Neuron...` | {faults.NEURON} |")
+    assert sorted(line for line in listed if line in expected) == sorted(expected)
+    assert len([line for line in listed if line.count("|") == 3]) == len(expected)
