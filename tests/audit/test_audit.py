@@ -14,8 +14,8 @@ from scipy.stats import spearmanr
 from torch import Tensor, nn
 
 from benchbench.audit.audit_method import audit_method, only_ours
-from benchbench.audit.audited_library import audited_library
-from benchbench.audit.counterparts import KNOWN
+from benchbench.audit.audited_library import AuditedMethod, audited_library
+from benchbench.audit.counterparts import KNOWN, Counterpart, counterpart_of
 from benchbench.audit.map_differences import difference
 from benchbench.audit.own_calls import OWN_CALLS
 from benchbench.audit.state_left import state_left
@@ -136,6 +136,15 @@ def test_without_a_counterpart_the_rest_is_measured() -> None:
     assert audited.difference is None
     assert audited.cost is not None
     assert audited.our_cost is None
+
+
+def test_a_method_of_the_same_name_that_cannot_be_compared_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(KNOWN["captum"], "Saliency", Counterpart(note="other features"))
+    counterpart = counterpart_of("captum", "Saliency")
+    assert (counterpart.method, counterpart.apart) == ("", "saliency")
+    audited = audit_method(AuditedMethod("Saliency", planted.gradcam, counterpart), [planted.network()])
+    assert audited.verdict == "not compared: benchbench's saliency takes other arguments"
+    assert "saliency" not in only_ours([AuditedMethod("Saliency", planted.gradcam, counterpart)])
 
 
 def test_one_class_per_call() -> None:
