@@ -91,7 +91,9 @@ KNOWN: dict[str, dict[str, Counterpart]] = {
             one_class=True,
             note="it explains one class per call, so that it is given one image at a time",
         ),
-        "GuidedBackpropReLUModel": Counterpart("guidedbackprop"),
+        "GuidedBackpropReLUModel": Counterpart(
+            "guidedbackprop", cause="it replaces modules, so that a ReLU that is a function in forward is not guided"
+        ),
         "SESS": Counterpart("sess", {"scales": 3}, {"num_scales": 3}),
         "RandomCAM": Counterpart(note="a control: random weights of the channels"),
     },
