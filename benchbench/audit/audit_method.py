@@ -24,7 +24,7 @@ from .map_differences import all_constant, checked_maps, difference
 from .our_method import our_call, our_label, our_maps
 from .random_states import random_states_kept, set_seed
 from .state_left import state_left
-from .verdicts import Measured, agrees, findings_of, verdict_of
+from .verdicts import Measured, agrees, findings_of, not_compared, verdict_of
 
 
 def audit_method(method: AuditedMethod, networks: Sequence[AuditNetwork]) -> AuditRow:
@@ -64,7 +64,7 @@ def audit_method(method: AuditedMethod, networks: Sequence[AuditNetwork]) -> Aud
 
 
 def _not_run(method: AuditedMethod) -> str:
-    return "not run" if method.counterpart.method else "not in benchbench; not run"
+    return "not run" if method.counterpart.method else f"{not_compared(method)}; not run"
 
 
 def _on_network(method: AuditedMethod, network: AuditNetwork, measured: Measured) -> Measured:
@@ -169,5 +169,5 @@ def _costs(method: AuditedMethod, network: AuditNetwork) -> tuple[AuditCost | No
 
 def only_ours(methods: Sequence[AuditedMethod]) -> tuple[str, ...]:
     """benchbench's methods, without controls, that are no counterpart of the library's."""
-    theirs = {method.counterpart.method for method in methods}
+    theirs = {name for method in methods for name in (method.counterpart.method, method.counterpart.apart)}
     return tuple(name for name, plugin in METHODS.load().items() if not plugin.control and name not in theirs)

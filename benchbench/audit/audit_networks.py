@@ -5,9 +5,10 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from ..datasets.builtin.shapes import shapes
@@ -75,7 +76,8 @@ def audit_networks(models: Sequence[Any], layers: Sequence[str] = (), images: in
 def _loaded(choice: Any, layers: tuple[str, ...], count: int) -> AuditNetwork:
     spec = ready_spec(choice, torch.device("cpu"))
     scenes = shapes(count=count, size=max(32, min(1024, spec.preprocess.crop)))
-    images = torch.stack([prepare(scenes[i].image, None, spec.preprocess)[0] for i in range(count)])
+    pictures = [cast(Image.Image, scenes[i].image) for i in range(count)]
+    images = torch.stack([prepare(picture, None, spec.preprocess)[0] for picture in pictures])
     where = f"models: {spec.name}"
     with as_bench_error("the network fails on the images", where=where, contain_memory=True):
         spec = returning_logits(spec, images[:1], "softmax")

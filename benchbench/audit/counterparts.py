@@ -6,7 +6,7 @@ Each cause was seen in the library's code and by running it beside the method's 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import folded
@@ -25,6 +25,7 @@ class Counterpart:
         bound: the largest difference of two maps in 0 .. 1 that counts as agreement.
         one_class: whether the library explains one class per call, so that images are given one at a time.
         note: a convention that the parameters stand for.
+        apart: benchbench's method of the same name, if the two cannot be compared.
     """
 
     method: str = ""
@@ -34,6 +35,7 @@ class Counterpart:
     bound: float = 1e-4
     one_class: bool = False
     note: str = ""
+    apart: str = ""
 
 
 SIGNED = {"sign": "signed"}
@@ -89,7 +91,10 @@ KNOWN: dict[str, dict[str, Counterpart]] = {
             one_class=True,
             note="it explains one class per call, so that it is given one image at a time",
         ),
-        "GuidedBackpropReLUModel": Counterpart("guidedbackprop"),
+        "GuidedBackpropReLUModel": Counterpart(
+            "guidedbackprop", cause="it replaces modules, so that a ReLU that is a function in forward is not guided"
+        ),
+        "SESS": Counterpart("sess", {"scales": 3}, {"num_scales": 3}),
         "RandomCAM": Counterpart(note="a control: random weights of the channels"),
     },
     "captum": {
@@ -127,8 +132,11 @@ def counterpart_of(prefix: str, name: str) -> Counterpart:
         prefix: of the library's methods.
         name: of the method, as the library spells it.
     """
-    known = KNOWN.get(prefix, {})
-    if name in known:
-        return known[name]
-    alike = [method for method in METHODS.load() if folded(method) == folded(name)]
-    return Counterpart(alike[0]) if alike else Counterpart()
+    ours = METHODS.load()
+    alike = next((method for method in ours if folded(method) == folded(name)), "")
+    known = KNOWN.get(prefix, {}).get(name)
+    if known is None:
+        return Counterpart(alike)
+    if known.method not in ours:
+        return replace(known, method="", apart=alike)
+    return known

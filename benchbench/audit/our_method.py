@@ -63,7 +63,7 @@ def our_label(counterpart: Counterpart) -> str:
     if not counterpart.method:
         return ""
     plugin, params = _bound(counterpart)
-    return plugin.label(params)
+    return str(plugin.label(params))
 
 
 def _bound(counterpart: Counterpart) -> tuple[Any, Mapping[str, Any]]:

@@ -114,7 +114,7 @@ def verdict_of(measured: Measured, findings: Sequence[AuditFinding], method: Aud
     """One line: agreement first, then what is wrong."""
     texts = [finding.text for finding in findings]
     if not method.counterpart.method:
-        return "; ".join(["not in benchbench", *texts])
+        return "; ".join([not_compared(method), *texts])
     kinds = {finding.kind for finding in findings}
     apart = measured.difference
     if "formula" in kinds or (apart is None and "fails" in kinds):
@@ -126,6 +126,12 @@ def verdict_of(measured: Measured, findings: Sequence[AuditFinding], method: Aud
     if not agrees(measured, method):
         return "; ".join(["hidden by its noise: two of its own calls differ as much", *texts])
     return "; ".join([agreement(apart), *texts])
+
+
+def not_compared(method: AuditedMethod) -> str:
+    """Why a method without a counterpart has none."""
+    apart = method.counterpart.apart
+    return f"not compared: benchbench's {apart} takes other arguments" if apart else "not in benchbench"
 
 
 def agrees(measured: Measured, method: AuditedMethod) -> bool:

@@ -198,7 +198,9 @@ class AuditReport:
             if plain.pop("format") != FORMAT:
                 raise BenchError("the audit is of another format", where=str(path), hint=hint)
             rows = tuple(_row(each) for each in plain.pop("rows"))
-            fields = {key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()}
+            fields: dict[str, Any] = {
+                key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()
+            }
             return cls(rows=rows, **fields)
         except OSError as error:
             raise BenchError(f"the audit cannot be read: {error.strerror}", where=str(path), hint=hint) from None

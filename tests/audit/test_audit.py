@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,8 +14,8 @@ from scipy.stats import spearmanr
 from torch import Tensor, nn
 
 from benchbench.audit.audit_method import audit_method, only_ours
-from benchbench.audit.audited_library import audited_library
-from benchbench.audit.counterparts import KNOWN
+from benchbench.audit.audited_library import AuditedMethod, audited_library
+from benchbench.audit.counterparts import KNOWN, Counterpart, counterpart_of
 from benchbench.audit.map_differences import difference
 from benchbench.audit.own_calls import OWN_CALLS
 from benchbench.audit.state_left import state_left
@@ -136,6 +138,15 @@ def test_without_a_counterpart_the_rest_is_measured() -> None:
     assert audited.our_cost is None
 
 
+def test_a_method_of_the_same_name_that_cannot_be_compared_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(KNOWN["captum"], "Saliency", Counterpart(note="other features"))
+    counterpart = counterpart_of("captum", "Saliency")
+    assert (counterpart.method, counterpart.apart) == ("", "saliency")
+    audited = audit_method(AuditedMethod("Saliency", planted.gradcam, counterpart), [planted.network()])
+    assert audited.verdict == "not compared: benchbench's saliency takes other arguments"
+    assert "saliency" not in only_ours([AuditedMethod("Saliency", planted.gradcam, counterpart)])
+
+
 def test_one_class_per_call() -> None:
     def one(network: nn.Module, place: object, images: Tensor, classes: Tensor) -> Tensor:
         assert len(images) == 1
@@ -144,7 +155,7 @@ def test_one_class_per_call() -> None:
     assert row(one, one_class=True).verdict.startswith("agrees")
 
 
-LEFT = {
+LEFT: dict[str, Callable[[Any, Any], object]] = {
     "leaves hooks behind": lambda network, _: network.relu.register_forward_hook(lambda *_: None),
     "replaces modules": lambda network, _: setattr(network, "relu", nn.ReLU()),
     "leaves the training mode changed": lambda network, _: network.eval(),
@@ -163,13 +174,17 @@ LEFT = {
 def test_each_trace_is_named_alone_and_put_back(words: str) -> None:
     before = torch.random.get_rng_state(), random.getstate(), torch.is_grad_enabled()
     network, images = planted.network().fresh(), planted.network().images
-    assert state_left(lambda net, shown: LEFT[words](net, shown), network, images) == (words,)
+    assert state_left(LEFT[words], network, images) == (words,)
     assert torch.equal(torch.random.get_rng_state(), before[0])
     assert (random.getstate(), torch.is_grad_enabled()) == before[1:]
 
 
 def test_traces_in_a_verdict() -> None:
-    audited = row(planted.leaving(lambda network, _: (network.eval(), network.zero_grad(), torch.rand(1))))
+    def leave(network: nn.Module, _images: Tensor) -> None:
+        network.eval().zero_grad()
+        torch.rand(1)
+
+    audited = row(planted.leaving(leave))
     assert kinds(audited) == {"state"}
     state = "leaves the training mode and .grad changed, moves the global random state"
     assert audited.verdict.endswith(state)

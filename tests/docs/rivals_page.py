@@ -101,7 +101,7 @@ def ours(row: Row) -> str:
     for name in row.ours:
         for registry in (METHODS, METRICS):
             if name in registry:
-                return registry[name].name  # type: ignore[attr-defined, no-any-return]
+                return registry[name].name
     quantus = symbol(row.cells.get("quantus", ""))
     if quantus in RUNS:
         return f"quantus:{quantus}"

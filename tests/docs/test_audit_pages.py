@@ -18,7 +18,7 @@ from .pages import ROOT
 
 QUICK = {
     "torch-cam": ["GradCAM", "GradCAMpp", "SmoothGradCAMpp", "LeGrad"],
-    "pytorch-grad-cam": ["GradCAM", "GradCAMPlusPlus", "EigenCAM", "GuidedBackpropReLUModel"],
+    "pytorch-grad-cam": ["GradCAM", "GradCAMPlusPlus", "HiResCAM", "SegEigenCAM"],
 }
 
 
