@@ -76,9 +76,8 @@ def _masks(activation: Tensor, size: tuple[int, int], distance: float) -> Tensor
     channels = minmax(upsample(live, size))
     directions = F.normalize(channels.flatten(1).double(), dim=1)
     apart = (1 - directions @ directions.T).clamp_min(0)
-    labels = _clusters(apart, distance).to(activation.device)
-    sums = channels.new_zeros(int(labels.max()) + 1, *size).index_add_(0, labels, channels)
-    return minmax(sums)
+    members = F.one_hot(_clusters(apart, distance)).to(channels)
+    return minmax(torch.einsum("kn,khw->nhw", members, channels))
 
 
 def _clusters(apart: Tensor, distance: float) -> Tensor:
