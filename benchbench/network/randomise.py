@@ -94,13 +94,13 @@ def with_noisy_weights(network: nn.Module, view: NoisyWeights, seed: int) -> nn.
     return changed
 
 
-def copied(network: nn.Module) -> nn.Module:
+def copied(network: nn.Module, purpose: str = "to give it other weights") -> nn.Module:
     """A copy in eval mode whose parameters need no gradient.
 
     Raises:
         NotApplicable: the network cannot be copied.
     """
-    with as_bench_error("the network cannot be copied to change it", kind=NotApplicable):
+    with as_bench_error(f"the network cannot be copied {purpose}", kind=NotApplicable):
         return copy.deepcopy(network).eval().requires_grad_(False)
 
 

@@ -25,7 +25,7 @@ def rewrites_input(network: nn.Module, view: AddedConstant | MirrorSymmetric, st
     Raises:
         NotApplicable: the network cannot be copied.
     """
-    network = copied(network)
+    network = copied(network, "to rewrite its input")
     rewrite = mirror_mean if isinstance(view, MirrorSymmetric) else partial(_minus, constant=view.constant, std=std)
     network.register_forward_pre_hook(partial(_before, rewrite))
     return network

@@ -185,29 +185,34 @@ def _agreement(board: Board, agreement: Agreement, label: str) -> dict[str, str]
 
 
 def method_agreement_files(matrices: Sequence[MethodMatrices]) -> dict[str, dict[str, str]]:
-    """How alike the maps of every two methods are: a table per setting, with the rank correlations as a matrix."""
+    """How alike the maps of every two methods are: of each setting and measure every number, and the matrix."""
     files = {}
     for number, each in enumerate(matrices, start=1):
-        title, cells = each.matrices[0]
-        texts = [
-            [name, *("" if cell is None else cell.text for cell in row)]
-            for name, row in zip(each.methods, cells, strict=True)
-        ]
-        caption = f"{title} of the maps of two methods, {each.title}: means over images."
-        tex = plain_table(caption, f"method-agreement-{number}", ["", *each.methods], texts)
-        id = f"method-agreement-{number}"
-        files[id] = _pairs(["method-agreement", each.title], each.rows, tex, "method_agreement")
+        for place, (title, cells) in enumerate(each.matrices, start=1):
+            texts = [
+                [name, *("" if cell is None else cell.text for cell in row)]
+                for name, row in zip(each.methods, cells, strict=True)
+            ]
+            id = f"method-agreement-{number}-{place}"
+            caption = f"{title} of the maps of two methods, {each.title}: means over images."
+            tex = plain_table(caption, id, ["", *each.methods], texts)
+            files[id] = _pairs(["method-agreement", title, each.title], each.rows, tex, "method_agreement")
     return files
 
 
-def gap_file(tables: Sequence[GapTable]) -> dict[str, dict[str, str]]:
-    """Each method against its own inverted, blurred, ... map, in all settings."""
+def gap_files(tables: Sequence[GapTable]) -> dict[str, dict[str, str]]:
+    """Each method against its own inverted, blurred, ... map: in all settings, and in each."""
     if not tables:
         return {}
-    rows = pd.concat([each.rows for each in tables], ignore_index=True)
-    caption = "Methods against controls made of their own maps: mean differences, more is better for the method."
-    texts = _texts(rows.head(MOST_ROWS))
-    return {"gaps": _pairs(["gaps"], rows, plain_table(caption, "gaps", list(rows.columns), texts), "gaps")}
+    every = pd.concat([each.rows for each in tables], ignore_index=True)
+    parts = [("gaps", "all settings", every)]
+    parts += [(f"gaps-{number}", each.title, each.rows) for number, each in enumerate(tables, start=1)]
+    files = {}
+    for id, where, rows in parts:
+        caption = f"Methods against controls made of their own maps, {where}: more is better for the method."
+        tex = plain_table(caption, id, list(rows.columns), _texts(rows.head(MOST_ROWS)))
+        files[id] = _pairs(["gaps", where], rows, tex, "gaps")
+    return files
 
 
 def _of(rows: pd.DataFrame, block: Block) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ..leaderboard.marks import Marked
-from .downloads import gap_file, method_agreement_files
+from .downloads import gap_files, method_agreement_files
 from .gap_tables import GapCount, GapTable, blind_metrics, compared_with, gap_counts, gap_tables
 from .matrices_of_methods import MethodMatrices, method_matrices
 
@@ -45,7 +45,7 @@ class MapComparisons:
     @property
     def files(self) -> dict[str, dict[str, str]]:
         """The tables of both sections, by their ids in the page."""
-        return method_agreement_files(self.matrices) | gap_file(self.gaps)
+        return method_agreement_files(self.matrices) | gap_files(self.gaps)
 
     def images_of(self, setting: MethodMatrices) -> int:
         """The images of a network and data set of which the run has maps."""
