@@ -184,7 +184,13 @@ KEPT = {"files", "formatting", "results", "evaluation.cell_reader", "models", "m
 BESIDE = {  # these make numbers, and write, describe or pool them too
     "engine.setup": {"engine.provenance"},
     "evaluation.pooled": {"stats.resampling"},
-    "suites.reliability.disturbances": {"engine.lock", "engine.progress", "engine.runner", "engine.tables", "stats"},
+    "suites.reliability.disturbances": {
+        "engine.lock",
+        "engine.progress",
+        "engine.runner",
+        "engine.result_rows",
+        "stats",
+    },
 }
 
 

@@ -26,13 +26,13 @@ from ..network.hookable_copy import exported, exported_behind
 from ..network.layers import finer_stages
 from ..network.lent_network import LentNetwork
 from ..network.masked_scores import score_masked, score_pictures
+from ..network.patch_sampling import block_tokens, score_tokens
 from ..network.scorer import Scorer, TargetScores, target_scores
-from ..network.tokens import block_tokens, score_tokens
 from ..tracing.reading import Reading
 from ..tracing.reading import read as read_network
 from ..types import INPUT, Attention, AttentionGradient, Change, Head, Layer, Pictures, Score, ScoreKind, streamed
-from ..types.layout import Grid, Layout
-from ..types.tokens import BlockTokens
+from ..types.block_tokens import BlockTokens
+from ..types.token_grid import Grid, Layout
 from ..vocabulary import LOGIT
 
 

@@ -16,7 +16,7 @@ from ..network.capture import capture
 from ..network.lent_network import LentNetwork
 from ..plugin_guard import contained, seeded
 from ..types import INPUT, LibraryCall
-from ..types.layout import Layout
+from ..types.token_grid import Layout
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from ..errors import BenchError, folded, nearest
 from ..registry import METHODS
 from ..registry.library import Library
 from ..types import INPUT, LibraryCall
-from ..types.layout import Layout
+from ..types.token_grid import Layout
 from .counterparts import Counterpart, counterpart_of
 from .own_calls import OWN_CALLS, OwnCall
 

@@ -19,8 +19,8 @@ from ..network.detections import check_detector
 from ..network.head import pooled_head
 from ..network.hookable_copy import exported
 from ..network.layers import WORDS, resolve
+from ..network.patch_sampling import check_sampling
 from ..network.scorer import Scorer
-from ..network.tokens import check_sampling
 from ..study.plan import ReadyModel
 from ..study.spec import StudySpec
 from ..types import INPUT, ModelSpec

@@ -28,7 +28,7 @@ from ..study.plan import Task
 from ..study.requests import probes_of
 from ..study.spec import ModelChoice, StudySpec
 from ..types import CostShare
-from . import tables
+from . import result_rows
 from .data_checks import image_cautions, refuse_without_truth
 from .dataset_maps import derive
 from .device import deterministic_cudnn, device_of
@@ -38,10 +38,10 @@ from .method_cost import measure_cost
 from .missing_cells import missing_cells
 from .progress import Progress, Silent
 from .provenance import data_warnings, describe, earlier, machine, titles_of
+from .result_rows import Tables
 from .sample_loader import Loader
 from .setup import LoadedModel, ModelPlan, load
 from .shard import RunContext, run_shard
-from .tables import Tables
 
 
 @dataclass
@@ -141,7 +141,7 @@ def _run(study: StudySpec, store: Store, progress: Progress, before: Mapping[str
             loaded = None  # before the next is loaded
     progress.say("writing the tables")
     costs = [(cell, plan.sizing.batch) for plan in plans for cell in plan.costs]
-    run_tables = tables.tables([task for plan in plans for task in plan.tasks], costs, study, store, tally.shares)
+    run_tables = result_rows.tables([task for plan in plans for task in plan.tasks], costs, study, store, tally.shares)
     late = [*run_tables.label_cautions, *run_tables.remains, *suspicions]
     for caution in late:
         progress.warn(caution)
@@ -292,7 +292,7 @@ def _write(store: Store, run_tables: Tables, tally: Tally, info: Mapping[str, An
         "datasets": [{**data, **run_tables.units.get(data["name"], {})} for data in info["datasets"]],
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "accuracy": run_tables.accuracy,
-        "failures": tables.failures(run_tables.results),
+        "failures": result_rows.failures(run_tables.results),
         "counts": {s: int((status == s).sum()) for s in ("ok", "failed", "not_applicable")},
         "work": {
             **vars(tally.passes),

@@ -14,11 +14,11 @@ from ..datasets.sources.class_match import on_outputs
 from ..errors import BenchError
 from ..failures import as_bench_error
 from ..network.assumptions import broken_promises
-from ..network.batch_size import BatchSize, choose_batch
 from ..network.custom_score import activation_of, is_scored, protect_inputs
 from ..network.fast_copy import Prepared, prepare
 from ..network.layers import finer_stages
 from ..network.proven_layers import proven_layers
+from ..network.starting_batch import BatchSize, choose_batch
 from ..study.plan import CostCell, ReadyModel, Task, cost_cells, named_targets, shards, tasks
 from ..study.spec import ModelChoice, StudySpec
 from ..types import INPUT, Dataset, ModelSpec

@@ -17,10 +17,10 @@ from ..errors import NotApplicable
 from ..tracing.reading import Reading
 from ..tracing.reading import read as read_network
 from ..types import Attention, AttentionGradient
-from ..types.layout import Grid, Layout
+from ..types.token_grid import Grid, Layout
 from .capture import eval_frozen, hook, widened
 from .checks import check_logits
-from .tokens import token_grid
+from .patch_sampling import token_grid
 
 
 def attentions(

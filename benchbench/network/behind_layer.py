@@ -15,7 +15,7 @@ from torch import Tensor, fx, nn
 from ..errors import BenchError
 from ..failures import Failure, attempt
 from ..types import INPUT
-from ..types.layout import Layout
+from ..types.token_grid import Layout
 from .capture import eval_frozen, hook, layout_at, module_of, widened
 from .checks import check_logits
 

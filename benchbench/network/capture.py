@@ -17,7 +17,7 @@ from ..errors import BenchError, NotApplicable
 from ..plugin_guard import no_exit
 from ..tracing.reading import Reading, read
 from ..types import INPUT, Activation, Score
-from ..types.layout import Layout
+from ..types.token_grid import Layout
 from ..vocabulary import LOGIT
 from .checks import check_logits
 from .explained_score import explained_score

@@ -13,7 +13,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ..errors import NotApplicable
 from ..types import INPUT, Score
-from ..types.layout import Layout
+from ..types.token_grid import Layout
 from .capture import NO_GRADIENT, WHY, eval_frozen, hook, layout_at, module_of, widened
 from .checks import check_logits
 

@@ -14,7 +14,7 @@ from ..cost.ledger import Passes
 from ..errors import NotApplicable
 from ..failures import as_bench_error
 from ..plugin_guard import state_of
-from ..types.layout import Layout
+from ..types.token_grid import Layout
 
 _HOOKS = {
     "_forward_hooks": "forward hooks",

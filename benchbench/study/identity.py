@@ -71,7 +71,7 @@ NO_NUMBERS = (
         "engine/progress.py",
         "engine/provenance.py",
     ),
-    *("engine/row_keys.py", "engine/runner.py", "engine/tables.py"),
+    *("engine/row_keys.py", "engine/runner.py", "engine/result_rows.py"),
 )
 NUMBERS = ("suites/reliability/disturbances.py",)  # of the suites, the one whose cells a folder keeps
 

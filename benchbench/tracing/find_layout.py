@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 from torch import nn
 
 from ..errors import BenchError, NotApplicable, nearest
-from ..types.layout import Layout
+from ..types.token_grid import Layout
 from .axes import Axes, has, is_place, place_of, whole
 
 _MOST_PREFIX = 8  # class token, distillation token, registers; and at most one to eight patches

@@ -9,7 +9,7 @@ from functools import cached_property
 from torch import Tensor, nn
 
 from ..errors import NotApplicable
-from ..types.layout import Layout
+from ..types.token_grid import Layout
 from .find_layout import Tokens, clear, layout_from, layout_given, layout_of, layouts_given, proportional, tokens_of
 from .forward import Output, Trace, traced
 

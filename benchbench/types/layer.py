@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from ..errors import BenchError, NotApplicable
 from ..seeds import streamed
 from ..vocabulary import NEEDS
-from .layout import Grid, Layout
+from .block_tokens import BlockTokens
 from .library_call import LibraryCall
-from .tokens import BlockTokens
+from .token_grid import Grid, Layout
 
 ScoreKind: TypeAlias = Literal["probability", "logit"]
 Activation: TypeAlias = Literal["softmax", "sigmoid"]  # from logits to probabilities

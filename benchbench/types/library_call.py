@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from .layout import Layout
+from .token_grid import Layout
 
 
 @dataclass(frozen=True, eq=False)

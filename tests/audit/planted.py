@@ -13,7 +13,7 @@ from benchbench.audit.audit_networks import AuditNetwork
 from benchbench.audit.audited_library import AuditedMethod, AuditPlace
 from benchbench.audit.counterparts import Counterpart
 from benchbench.testing import Small, example_images, seeded
-from benchbench.types.layout import Layout
+from benchbench.types.token_grid import Layout
 
 Maps = Callable[[nn.Module, AuditPlace, Tensor, Tensor], Tensor]
 

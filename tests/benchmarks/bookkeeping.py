@@ -21,7 +21,7 @@ from typing import TypeVar
 import torch
 
 from benchbench.engine.missing_cells import missing_cells
-from benchbench.engine.tables import tables
+from benchbench.engine.result_rows import tables
 from benchbench.network.fast_copy import channels_last, prepare
 from benchbench.results.store import Store
 from benchbench.study.requests import probes_of

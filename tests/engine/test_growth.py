@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from benchbench.engine.missing_cells import missing_cells
-from benchbench.engine.tables import tables
+from benchbench.engine.result_rows import tables
 from benchbench.results.store import Store
 from benchbench.study.plan import SHARD, ReadyModel, Task, shards, tasks
 from benchbench.study.spec import StudySpec

@@ -36,7 +36,7 @@ ENGINE = (
         'first.role == "column"', 'first.role == "row"', "gradcam chefer", "average_drop", study="small",
     ),
     _engine(
-        "a transformer's tokens laid out by columns", "types/layout",
+        "a transformer's tokens laid out by columns", "types/token_grid",
         "return tokens.reshape(len(output), -1, self.height, self.width)",
         "return tokens.reshape(len(output), -1, self.width, self.height).mT",
         "gradcam chefer", "average_drop", study="small",

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from benchbench.errors import NotApplicable
-from benchbench.network.tokens import check_sampling
+from benchbench.network.patch_sampling import check_sampling
 from benchbench.registry import METHODS
 
 from ..helpers import layer_of, map_of

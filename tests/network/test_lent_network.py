@@ -12,7 +12,7 @@ from benchbench.cost.ledger import Passes
 from benchbench.errors import NotApplicable
 from benchbench.network.lent_network import CHANGED_VALUES, LentNetwork
 from benchbench.plugin_guard import state_of
-from benchbench.types.layout import Layout
+from benchbench.types.token_grid import Layout
 
 from ..networks import Pooled, seeded
 

@@ -21,7 +21,7 @@ from benchbench.network.capture import capture
 from benchbench.network.custom_score import protect_inputs, scored
 from benchbench.network.layers import finer_stages, resolve
 from benchbench.tracing.find_layout import layout_of, tokens_of
-from benchbench.types.layout import Layout
+from benchbench.types.token_grid import Layout
 
 from ..helpers import layer_of, map_of
 from ..networks import Pooled, seeded

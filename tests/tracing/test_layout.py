@@ -21,7 +21,7 @@ from benchbench.network.fast_copy import prepare
 from benchbench.network.layers import finer_stages, resolve
 from benchbench.network.scorer import Scorer
 from benchbench.tracing.find_layout import Tokens, layout_of, tokens_of, with_grid, with_layout
-from benchbench.types.layout import Layout
+from benchbench.types.token_grid import Layout
 
 from ..helpers import layer_of, map_of
 from ..networks import Pooled, Vit, seeded

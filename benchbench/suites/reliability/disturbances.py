@@ -21,7 +21,7 @@ from ...attribution.apply_view import RandomisedNetworks, ViewBatch, apply_view
 from ...attribution.explainer import explainer_of
 from ...attribution.reexplain import explain_shown, reexplain
 from ...digests import digest
-from ...engine import tables
+from ...engine import result_rows
 from ...engine.device import deterministic_cudnn, device_of
 from ...engine.lock import locked
 from ...engine.progress import Progress, Silent
@@ -166,7 +166,7 @@ def _table(plan: ModelPlan, each: Disturbance, desk: RunContext) -> pd.DataFrame
         _work(task, cells, answers, each, desk)
         tasks.append(replace(task, metrics=tuple(cells)))
         kept |= {(task.shard.dataset_name, i): k for i, k in desk.store.read_cell(answers)["kept"].items()}
-    rows = tables.scores(tasks, desk.store)
+    rows = result_rows.scores(tasks, desk.store)
     rows = rows[~is_part(rows["metric"])].reset_index(drop=True)
     stayed = [kept.get(key) for key in zip(rows["dataset"], rows["sample"], strict=True)]
     columns = {"on": each.on, "strength": each.strength, "size": each.size, "draw": each.draw}

@@ -1,4 +1,4 @@
-"""How a layer's output holds its map."""
+"""How a layer's output holds its map, and on which grid the tokens of a transformer lie."""
 
 from __future__ import annotations
 

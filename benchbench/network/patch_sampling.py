@@ -15,7 +15,7 @@ from ..errors import NotApplicable
 from ..failures import as_bench_error
 from ..tracing.find_layout import Tokens, layout_of
 from ..tracing.reading import Reading, read
-from ..types.layout import Layout
+from ..types.token_grid import Layout
 from .capture import eval_frozen, hook, widened
 from .checks import check_logits
 from .masked_scores import score_pictures

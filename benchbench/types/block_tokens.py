@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .layout import Layout
+from .token_grid import Layout
 
 
 @dataclass(frozen=True, eq=False)

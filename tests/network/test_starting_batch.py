@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 import benchbench as bb
 from benchbench.errors import BenchError
-from benchbench.network.batch_size import MOST, SHARE, choose_batch
+from benchbench.network.starting_batch import MOST, SHARE, choose_batch
 
 from ..networks import Pooled, seeded
 from .test_packing import ERRORS
@@ -44,7 +44,7 @@ def test_what_fits_is_chosen(monkeypatch: pytest.MonkeyPatch, free: float, batch
     network, example = seeded(Pooled), torch.zeros(1, 3, 64, 64)
     footprint = choose_batch(network, example, gradient=True).bytes_per_image
     assert footprint is not None
-    monkeypatch.setattr("benchbench.network.batch_size.free_bytes", lambda _: free * footprint / SHARE)
+    monkeypatch.setattr("benchbench.network.starting_batch.free_bytes", lambda _: free * footprint / SHARE)
     choice = choose_batch(network, example, gradient=True)
     assert (choice.batch, choice.chosen) == (batch, True)
 
