@@ -15,7 +15,7 @@ from matplotlib.ticker import LogLocator
 from ...formatting import plural
 from ..leaderboard.board import Block, Metric, Row
 from . import pareto
-from .style import INK, STYLE, Look, Picture, grid, label, legend, picture
+from .style import INK, STYLE, Look, Picture, entry, grid, label, legend, picture
 
 RING: dict[str, Any] = {
     "color": INK,
@@ -37,7 +37,7 @@ def curves(block: Block, bands: pd.DataFrame, look: Mapping[str, Look]) -> Pictu
         return None
     with mpl.rc_context(STYLE):
         names = [row.method for row in block.rows if (here["method"] == row.method).any()]
-        figure, axes = grid(len(metrics), most=2, entries=len(names))
+        figure, axes = grid(len(metrics), most=2, entries=[entry(name, look) for name in names])
         for axis, metric in zip(axes, metrics, strict=True):
             part = here[(here["metric"] == metric.name) & (here["protocol"] == metric.protocol)]
             _curve_panel(axis, metric, part, look)
@@ -83,13 +83,14 @@ def scatter(block: Block, look: Mapping[str, Look], fronts: Sequence[pareto.Fron
     if not points:
         return None
     with mpl.rc_context(STYLE):
-        figure, axes = grid(len(block.quality), most=3, entries=len(points) + bool(fronts))
+        marked = [Line2D([], [], label="Pareto-optimal (rings)", **RING)] if fronts else []
+        entries = [*(entry(row.method, look) for row in points), *(str(line.get_label()) for line in marked)]
+        figure, axes = grid(len(block.quality), most=3, entries=entries)
         by_metric = {front.metric: front for front in fronts}
         for axis, metric in zip(axes, block.quality, strict=True):
             _scatter_panel(axis, metric, cost, points, look)
             if metric in by_metric:
                 _rings(axis, by_metric[metric])
-        marked = [Line2D([], [], label="Pareto-optimal (rings)", **RING)] if fronts else []
         legend(figure, [row.method for row in points], look, lines=False, more=marked)
         return picture(figure, _scatter_alt(block, cost, len(points)))
 

@@ -9,7 +9,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 
 from ..leaderboard.board import Block, Cell, Metric, Row
-from .style import STYLE, Look, Picture, grid, label, legend, picture, short
+from .style import STYLE, Look, Picture, entry, grid, label, legend, picture, short
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def drawn(depth: Depth, look: Mapping[str, Look]) -> Picture:
         seen = [
             name for name in look if any(row[0] == name and any(map(_known, row[2])) for t in tables for row in t.rows)
         ]
-        figure, axes = grid(len(tables), most=3, entries=len(seen))
+        figure, axes = grid(len(tables), most=3, entries=[entry(name, look) for name in seen])
         for axis, table in zip(axes, tables, strict=True):
             _panel(axis, table, depth.layers, look)
         legend(figure, seen, look, lines=True)

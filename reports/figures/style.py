@@ -11,6 +11,7 @@ from itertools import cycle
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
@@ -35,7 +36,8 @@ COLOURS = ["#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#a87c45", "#5
 # a figure with panels, in inches: around the panels, between them, a panel's height, a row of the legend
 _WIDTH, _LEFT, _RIGHT, _ABOVE, _BELOW = 9.6, 0.72, 0.12, 0.34, 0.62
 _BETWEEN, _BELOW_PANEL, _PANEL, _ENTRY = 0.78, 0.86, 2.3, 0.2
-_ENTRIES = 4  # of a row of the legend
+_ENTRIES = 4  # of a row of the legend, at most
+_LETTER, _BESIDE_NAME = 0.072, 0.75  # of an entry of the legend, in inches: a letter, and what is not its name
 STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["Helvetica Neue", "Arial", "DejaVu Sans"],
@@ -108,14 +110,16 @@ def looks(methods: Sequence[str], controls: Sequence[str]) -> dict[str, Look]:
     return {**coloured, **{name: Look(GREY, dash, marker, True) for name, dash, marker in plain}}
 
 
-def grid(count: int, most: int, entries: int) -> tuple[Figure, list[Axes]]:
-    """A figure with so many panels, ``most`` in a row, and room for a legend of so many entries below.
+def grid(count: int, most: int, entries: Sequence[str], more: int = 0) -> tuple[Figure, list[Axes]]:
+    """A figure with so many panels, ``most`` in a row, and room for a legend of the ``entries`` below.
+
+    ``more``: rows of a legend that take as much room as what else stands below the panels.
 
     The room beside the panels is the same in every figure: to measure what stands there takes longer than to draw it.
     """
     columns = min(most, count)
     rows = -(-count // columns)
-    below = _BELOW + _ENTRY * -(-entries // _ENTRIES)
+    below = _BELOW + _ENTRY * (-(-len(entries) // columns_of_legend(entries)) + more)
     wide = (_WIDTH - _LEFT - _RIGHT - (columns - 1) * _BETWEEN) / columns
     tall = _ABOVE + rows * _PANEL + (rows - 1) * _BELOW_PANEL + below
     figure = Figure(figsize=(_WIDTH, tall))
@@ -152,13 +156,27 @@ def legend(
             color=look[name].colour,
             marker=look[name].marker,
             linestyle=look[name].dash if lines else "none",
-            label=short(name) + (" (control)" if look[name].control else ""),
+            label=entry(name, look),
         )
         for name in names
     ]
     handles += more
-    columns = min(_ENTRIES, len(handles))
+    columns = columns_of_legend([str(handle.get_label()) for handle in handles])
     figure.legend(handles=handles, loc="lower center", ncols=columns, frameon=False, handlelength=3.2)
+
+
+def entry(name: str, look: Mapping[str, Look]) -> str:
+    """What a method is called in a legend."""
+    return short(name) + (" (control)" if look[name].control else "")
+
+
+def columns_of_legend(entries: Sequence[str]) -> int:
+    """The most columns, up to four, in which the entries fit beside each other; at least one."""
+    for columns in range(min(_ENTRIES, len(entries)), 1, -1):
+        longest = [max(map(len, column)) for column in np.array_split(np.array(entries, dtype=object), columns)]
+        if sum(longest) * _LETTER + columns * _BESIDE_NAME <= _WIDTH:
+            return columns
+    return 1
 
 
 def short(name: str, most: int = 40) -> str:

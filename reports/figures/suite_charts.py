@@ -27,12 +27,12 @@ from .plotly_parts import (
     rounded,
     series_of,
 )
-from .style import INK, STYLE, Look, Picture, grid, label, legend, looks, picture, short
+from .style import INK, STYLE, Look, Picture, columns_of_legend, entry, grid, label, legend, looks, picture, short
 
 MOST_PANELS = 12
 MOST_IN_ROW = 3
 MOST_LEVEL = 3  # words along x that are not turned
-ROOM = 12  # entries of a legend that take as much room as turned words
+ROOM = 3  # rows of a legend that take as much room as turned words
 BAR = 0.8  # of the room between two words that bars take
 PATTERNS = ("", "/", "x", ".", "-", "+", "|", "\\")  # of bars, in Plotly's and matplotlib's words alike
 DIGITS = 3  # of a number in a hover
@@ -197,7 +197,7 @@ def _still(drawing: ChartDrawing, look: Mapping[str, Look]) -> Picture:
     bars = drawing.chart.kind == "bars"
     with mpl.rc_context(STYLE):
         room = 0 if len(drawing.words) <= MOST_LEVEL else ROOM
-        figure, axes = grid(len(drawing.panels), most=MOST_IN_ROW, entries=len(drawing.series) + room)
+        figure, axes = grid(len(drawing.panels), MOST_IN_ROW, [entry(name, look) for name in drawing.series], room)
         for axis, (title, traces) in zip(axes, drawing.panels, strict=True):
             for place, trace in enumerate(traces):
                 (_bars if bars else _marks)(axis, drawing, trace, place, len(traces), look[trace.series])
@@ -243,6 +243,7 @@ def _face(drawing: ChartDrawing, name: str, look: Look) -> dict[str, Any]:
 
 
 def _bar_legend(figure: Any, drawing: ChartDrawing, look: Mapping[str, Look]) -> None:
-    titles = {name: short(name) + (" (control)" if look[name].control else "") for name in drawing.series}
-    handles = [Patch(label=titles[name], **_face(drawing, name, look[name])) for name in drawing.series]
-    figure.legend(handles=handles, loc="lower center", ncols=min(4, len(handles)), frameon=False)
+    titles = [entry(name, look) for name in drawing.series]
+    faces = [_face(drawing, name, look[name]) for name in drawing.series]
+    handles = [Patch(label=title, **face) for title, face in zip(titles, faces, strict=True)]
+    figure.legend(handles=handles, loc="lower center", ncols=columns_of_legend(titles), frameon=False)
