@@ -30,6 +30,7 @@ METRIC_NEEDS = {
     "probes": "the network's answers on perturbed images",
     "map": "the map",
     "signed-map": "attributions to pixels with their sign, of methods that keep it (`sign: signed`)",
+    "logit-map": "maps that explain the target's logit, and no other score",
     "pixels": "the images, and what perturbed pictures of them are made of",
     "mask": "the dataset's masks",
     "boxes": "the dataset's boxes",

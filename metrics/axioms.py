@@ -41,7 +41,7 @@ def _relative(first: Tensor, second: Tensor) -> Tensor:
     "completeness",
     title="completeness gap",
     higher_is_better=False,
-    needs={"probes", "signed-map"},
+    needs={"probes", "signed-map", "logit-map"},
     probes=lambda fill: [Filled(fill)],
     protocols={"zero": {"fill": "zero"}, "blur": {"fill": "blur"}},
     unit="share",
@@ -56,7 +56,7 @@ def completeness(seen: Seen, *, fill: PlainFill = "zero") -> Scored:
     0: the attributions add up to the difference; 1: they have the other sign, or one of the two is zero. The baseline
     is the ``fill``, "zero" in the space after pre-processing: that of ``integratedgradients`` and ``deeplift`` here.
     ``gap`` is the sum minus the difference, in logits (captum's convergence delta). Not applicable where the two
-    scores are equal.
+    scores are equal, and to methods that explain another score than the logit.
     """
     total, before, after = _signed(seen).flatten(1).sum(1), seen.whole_logit.double(), seen.logit[:, 0].double()
     change = before - after

@@ -22,7 +22,7 @@ from ..network.scorer import TargetScores, target_scores
 from ..perturbation.corruptions import pixel_distance
 from ..perturbation.equality import same_shown
 from ..study.plan import MapCell, MetricCell
-from ..study.requests import unsigned, views_of
+from ..study.requests import unsuited, views_of
 from ..types import Reexplained
 from ..types.views import AddedConstant, Masked, MirrorSymmetric, RandomWeights, Single, View, singles
 from ..vocabulary import Status
@@ -54,7 +54,7 @@ def wanted_views(cells: Sequence[MetricCell]) -> dict[Single, list[MapCell]]:
     """By view that is shown, the map cells that some of the metric cells want it of."""
     wanted: dict[Single, dict[str, MapCell]] = {}
     for cell in cells:
-        for view in () if unsigned(cell) else views_of(cell.metric):
+        for view in () if unsuited(cell) else views_of(cell.metric):
             for single in singles(view):
                 wanted.setdefault(single, {})[cell.maps.name] = cell.maps
     return {view: list(wanting.values()) for view, wanting in wanted.items()}

@@ -18,7 +18,7 @@ from ..network.reference_batch import ReferenceBatch
 from ..network.scorer import TargetScores
 from ..per_image import PerImage
 from ..study.plan import MapCell, MetricCell
-from ..study.requests import probes_of, unsigned, views_of
+from ..study.requests import probes_of, unsuited, views_of
 from ..study.spec import MetricChoice
 from ..types import Explainer, Pixels, Reexplained, Scored, Seen
 from ..types.probes import FillName, Probe, Whole, canonical
@@ -172,7 +172,7 @@ def _union(metrics: Sequence[MetricChoice]) -> list[Probe]:
 
 def _no_sign(cell: MetricCell, images: int) -> Sequence[str]:
     """Per image why a metric that needs a sign does not apply to the method's maps; empty where it does."""
-    why = unsigned(cell)
+    why = unsuited(cell)
     return (why,) * images if why else ()
 
 

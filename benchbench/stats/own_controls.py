@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..formatting import with_score
 from .leaderboards import CONTEST
 from .metric_scale import Scales
 
@@ -27,7 +28,7 @@ def twins_of(info: Mapping[str, Any]) -> dict[tuple[str, str], str]:
     """
     names = {_spelling(entry): str(entry["name"]) for entry in info["methods"] if not entry["control"]}
     controls = [entry for entry in info["methods"] if entry["control"] and "of" in entry["parameters"]]
-    bases = [names.get(str(entry["parameters"]["of"]), "") for entry in controls]
+    bases = [names.get(_base_of(entry["parameters"]), "") for entry in controls]
     known = zip(bases, controls, strict=True)
     return {(base, str(entry["name"])): str(entry["plugin"]) for base, entry in known if base}
 
@@ -60,6 +61,11 @@ def twin_gaps(pairs: pd.DataFrame, info: Mapping[str, Any], scales: Scales) -> p
         high=np.where(higher, high, 0.0 - low),
     )
     return rows[COLUMNS].reset_index(drop=True)
+
+
+def _base_of(parameters: Mapping[str, Any]) -> str:
+    """The method that a control is made of, as it is spelled: the control's score is that of the method inside."""
+    return with_score(str(parameters["of"]), parameters.get("score"))
 
 
 def _spelling(entry: Mapping[str, Any]) -> str:

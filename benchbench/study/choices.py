@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..registry import DatasetPlugin, MethodPlugin, MetricPlugin, ModelPlugin, SuitePlugin
+from ..vocabulary import LOGIT
 from .subset import Subset
 
 
@@ -77,6 +78,12 @@ class MethodChoice:
     def explains(self) -> str:
         """The score whose gradient the method is lent, a word of SCORES."""
         return self.plugin.explains(self.params)
+
+    @property
+    def other_score(self) -> str:
+        """Why its maps do not explain the target's logit, or "" where they do."""
+        score = self.params.get("score", LOGIT)
+        return "" if score == LOGIT else f"it compares with the target's logit, and the method explains its {score}"
 
     @property
     def unsigned(self) -> str:

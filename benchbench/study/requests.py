@@ -16,9 +16,11 @@ def views_of(metric: MetricChoice) -> list[View]:
     return list(metric.plugin.views(**metric.params)) if metric.plugin.views else []
 
 
-def unsigned(cell: MetricCell) -> str:
-    """Why a metric that needs attributions with their sign does not apply to a method's maps; "" where it does."""
-    return cell.maps.method.unsigned if "signed-map" in cell.metric.plugin.needs else ""
+def unsuited(cell: MetricCell) -> str:
+    """Why a metric does not apply to a method's maps, by their sign or the score that they explain; "" if it does."""
+    needs, method = cell.metric.plugin.needs, cell.maps.method
+    sign = method.unsigned if "signed-map" in needs else ""
+    return sign or (method.other_score if "logit-map" in needs else "")
 
 
 def probes_of(metric: MetricChoice) -> list[Probe]:

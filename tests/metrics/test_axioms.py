@@ -145,6 +145,22 @@ def test_maps_without_a_sign_are_not_judged_and_say_why(images: Tensor, tmp_path
     assert min(values(table, "input_invariance", "inputxgradient")) > 0.05
 
 
+def test_completeness_is_not_asked_of_maps_that_explain_another_score(
+    linear: Linear, images: Tensor, tmp_path: Path
+) -> None:
+    """Their sum is that score's difference, and not the logit's; the other axioms hold for any score."""
+    study = {"score": ["logit", "probability"], "signed": True}
+    methods = ["inputxgradient", {"name": "occlusion", "score": "probability", "window": 4, "stride": 2}]
+    table = scored(linear, images, tmp_path, methods=methods, metrics=["completeness", "symmetry"], **study)
+    known = table[table["metric"] == "completeness"].groupby("method")[["status", "reason"]].first()
+    assert known.loc["ixg", "status"] == "ok"
+    others = known.drop(index="ixg")
+    assert len(others) == 2
+    assert set(others["status"]) == {"not_applicable"}
+    assert set(others["reason"]) == {"it compares with the target's logit, and the method explains its probability"}
+    assert set(table.loc[table["metric"] == "symmetry", "status"]) == {"ok"}
+
+
 def test_the_key_signed_gives_the_sign_to_every_method_that_has_one(linear: Linear, images: Tensor) -> None:
     listed = ["inputxgradient", {"name": "occlusion", "sign": "absolute"}, "random"]
     keys: dict[str, Any] = {"models": {"net": linear}, "datasets": {"data": images}, "metrics": ["completeness"]}

@@ -39,6 +39,17 @@ def test_a_control_belongs_to_the_method_that_its_parameter_spells() -> None:
     assert twins_of(INFO) == {("a", "upside down a"): "inverted", ("b", "blurred(of=b)"): "blurred"}
 
 
+def test_a_control_belongs_to_the_method_under_the_same_score() -> None:
+    listed = [
+        entry("gradcam", "gradcam"),
+        entry("gradcam(score=contrast)", "gradcam", score="contrast"),
+        entry("inverted", "inverted", of="gradcam"),
+        entry("inverted(score=contrast)", "inverted", of="gradcam", score="contrast"),
+    ]
+    info = {**INFO, "methods": listed}
+    assert set(twins_of(info)) == {("gradcam", "inverted"), ("gradcam(score=contrast)", "inverted(score=contrast)")}
+
+
 @pytest.mark.parametrize(("metric", "sign"), [("score", 1), ("loss", -1)])
 def test_the_gap_is_the_paired_difference_in_the_direction_of_the_metric(metric: str, sign: int) -> None:
     values = VALUES if sign == 1 else {name: 1 - np.asarray(row, dtype=float) for name, row in VALUES.items()}
