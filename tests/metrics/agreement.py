@@ -292,7 +292,7 @@ def page() -> str:
     head = ["metric", "peer", "on", "verdict", "why", "largest difference"]
     lines = ["# Conformance of metrics", "", introduction, "", f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     lines += [f"| {' | '.join(row.cells)} | {row.difference():.1e} |" for row in ROWS]
-    lines += ["", "## Metrics without a peer", "", "Metrics of later papers that are compared with no version of a library.", ""]
+    lines += ["", "## Metrics without a peer", "", "Metrics of later papers, compared with no library's version.", ""]
     lines += ["| tests in tests/metrics | metrics | tested against |", "|---|---|---|", *unpaired()]
     lines += ["", "## What cannot be compared", "", "Metrics of peers that give no number for an image and a map.", ""]
     lines += ["| peer | why |", "|---|---|", *(f"| Quantus {name} | {why} |" for name, why in REFUSED.items())]
