@@ -18,6 +18,7 @@ from ._backward import BALANCED, Rule, input_times_gradient, pruned, scaled, swa
 from ._sign import Sign, evidence
 
 _STABLE = 1e-6  # as in zennit
+_PROPAGATES = "its rules propagate the target's logit"
 _ATTENTIONS = ("scaled_dot_product_attention", "multi_head_attention_forward")
 Gamma = Annotated[float, Field(ge=0)]
 
@@ -27,6 +28,7 @@ Gamma = Annotated[float, Field(ge=0)]
     title="AttnLRP",
     needs=("input", "look", "attention"),
     paper="arXiv:2402.05602",
+    fixed_score=_PROPAGATES,
     fails="Biases and the softmax take relevance, so that it does not add up to the logit; with the epsilon rule alone "
     "the map of a vision transformer is noisy.",
 )
@@ -51,6 +53,7 @@ def attnlrp(layer: Layer, *, gamma: Gamma = 0.0, conv_gamma: Gamma = 0.0, sign: 
     title="LibraGrad",
     needs=("input", "look", "attention"),
     paper="arXiv:2411.16760",
+    fixed_score=_PROPAGATES,
     fails="Where attention looks does not count, only what it carries; a mean-coloured pixel gets nothing, and biases "
     "have a part of the logit that the map does not show.",
 )

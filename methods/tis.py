@@ -25,6 +25,7 @@ _ITERATIONS, _TOLERANCE = 100, 1e-4  # of the k-means that the authors use
     title="TIS",
     needs=("input", "attention", "tokens"),
     paper=_PAPER,
+    fixed_score="its definition says which score of the kept patches it reads",
     fails="Half of the patches often score as all of them do, so that a small object is told apart by few masks; "
     "it draws the masks at random, and costs as many forwards as there are masks.",
 )

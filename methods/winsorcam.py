@@ -24,6 +24,7 @@ _ROUNDING = 1e-5  # of the gradient's mean size: a mean below it is zero, as bef
     title="Winsor-CAM",
     needs=("input", "modules"),
     paper="arXiv:2507.10846",
+    fixed_score="it reads the gradient of the target's logit at every convolution",
     fails="A layer whose mean gradient is not positive is left out, though its map may be right; before a norm over "
     "channels the mean is zero, and on a vision transformer the map is constant. Early layers answer to edges and "
     "texture, and a low percentile weighs them like the last.",

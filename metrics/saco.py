@@ -1,7 +1,8 @@
 """SaCo: whether groups of pixels that the map puts higher cost more when each is removed alone.
 
-Wu et al. 2024, "On the Faithfulness of Vision Transformer Explanations" (CVPR), arXiv:2404.01415, section 3; the pairs
-read in the authors' repository, adreamwu/SaCo, which leaves groups and removal to the paper.
+Wu et al. 2024, "On the Faithfulness of Vision Transformer Explanations" (CVPR), arXiv:2404.01415; the pairs read in the
+authors' repository, adreamwu/SaCo, which leaves groups and removal to the paper. Ten groups and the image's mean as
+fill follow a third party's restatement (CENG501-Projects/CENG501-Fall2024, Zengin); the full text was not read.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def _bands(groups: int, fill: FillName) -> list[Band]:
     paper="arXiv:2404.01415",
     family="faithfulness",
     range=(-1, 1),
-    equation="sum over pairs of groups i < j of +-(s_i - s_j) / sum of abs(s_i - s_j), - where i costs less than j",
+    equation="(sum over pairs of groups i < j of +-(s_i - s_j)) / (sum of abs(s_i - s_j)), - where i costs less than j",
 )
 def saco(seen: Seen, *, groups: Groups = 10, fill: FillName = "mean") -> Scored:
     """Salience-guided faithfulness coefficient: whether more salient pixels cost more, weighed by how much more.
@@ -47,7 +48,8 @@ def saco(seen: Seen, *, groups: Groups = 10, fill: FillName = "mean") -> Scored:
     and its cost what p loses when that group alone takes the image's mean colour. Each pair of groups counts with the
     difference of their s: for the map if the more salient group costs at least as much, and against it otherwise. Costs
     that are equal up to float32's rounding count as equal. A constant map orders nothing: 0; the authors' code refuses
-    it.
+    it. The authors' code has the pairs only: ten groups and the mean fill follow a third party's restatement of the
+    paper, whose full text was not read.
     """
     y, whole = seen.probability.double(), seen.whole_probability.double()[:, None]
     sums = step_sums(seen.map, edges_of(groups, seen.map[0].numel()).to(seen.map.device)).to(y.device)

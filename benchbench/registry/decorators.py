@@ -53,9 +53,9 @@ def method(
         fails: when the method fails, in a sentence, for its page in the documentation.
         optimises: of a control that is made to win a metric, the metrics' names. Tables show the share of its score
             that a method reaches, under the protocols whose parameters are those that the control has of the same name.
-        fixed_score: of a method that reads a gradient, why its definition leaves no choice of the score that is
-            explained. If not given, ``score`` is a parameter of every method that reads a gradient, and
-            ``layer.gradient`` is the gradient of the score that it names.
+        fixed_score: why the method's definition leaves no choice of the score that is explained. If not given,
+            ``score`` is a parameter of every method that reads a gradient, and ``layer.gradient`` is the gradient of
+            the score that it names.
 
     Returns:
         A decorator that returns the function as it is.

@@ -115,7 +115,7 @@ class MethodPlugin(Plugin):
 
     ``optimises``: names of metrics that a control is made to win.
     ``note``: what is known to be wrong with this implementation; every run of it says so.
-    ``fixed_score``: why no other score than the definition's can be explained, where the method reads a gradient.
+    ``fixed_score``: why no other score than the definition's can be explained; if empty, the needs say whether one can.
     """
 
     needs: frozenset[str] = frozenset()

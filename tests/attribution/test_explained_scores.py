@@ -203,6 +203,10 @@ def test_a_network_with_a_score_of_its_own_has_no_other(network: Pooled, picture
         ("deeplift", "its rules propagate the target's logit"),
         ("guidedgradcam", "guided backpropagation propagates the target's logit"),
         ("chefer", "it reads the attention"),
+        ("attnlrp", "its rules propagate the target's logit"),
+        ("libragrad", "its rules propagate the target's logit"),
+        ("tis", "its definition says which score of the kept patches it reads"),
+        ("winsorcam", "it reads the gradient of the target's logit at every convolution"),
         ("opticam", "its definition says which score it reads"),
     ],
 )

@@ -209,6 +209,23 @@ FAULTS = {
     "tested against the rule written out",
     "captum infidelity": "it perturbs by a function that the user gives; `captum:infidelity` runs it, tested by hand",
 }
+WITHOUT_PEER = (  # the metrics of a row, what they are tested against, and the file of those tests
+    (("mas_deletion", "mas_insertion", "mas_insertion_deletion"), "plain numpy, the authors' loop, by hand", "field"),
+    (("comprehensiveness", "sufficiency"), "plain numpy; with every step, pixel flipping", "field"),
+    (("saco",), "plain numpy, the authors' loop over pairs, by hand", "field"),
+    (("sic", "aic"), "PAIR's rule written out in numpy and scipy, areas by hand", "information_curves"),
+    (("fast_gef",), "plain numpy, maps whose value is known, a run from end to end", "gef"),
+    (
+        ("f_fidelity_plus", "f_fidelity_minus"),
+        "pictures by hand, deletion as its limit, the expectation on a network that adds up pixels",
+        "random_removal",
+    ),
+    (
+        ("completeness", "input_invariance", "symmetry"),
+        "closed forms on a network that is linear in the pixels",
+        "axioms",
+    ),
+)
 OTHER = "another protocol: 20 steps, logits, an area of its own"
 ORDER = "equal pixels go in another order: ours row by row"
 MAPS, TIES = "3 maps without equal pixels", "3 maps with many equal pixels"
@@ -257,6 +274,12 @@ ROWS = (
 )
 
 
+def unpaired() -> list[str]:
+    """The lines of the metrics that are compared with no version of a library."""
+    listed = [(file, ", ".join(f"`{name}`" for name in names), against) for names, against, file in WITHOUT_PEER]
+    return [f"| test_{file}.py | {names} | {against} |" for file, names, against in listed]
+
+
 def page() -> str:
     """The page's text."""
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in LIBRARIES)
@@ -269,6 +292,8 @@ def page() -> str:
     head = ["metric", "peer", "on", "verdict", "why", "largest difference"]
     lines = ["# Conformance of metrics", "", introduction, "", f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     lines += [f"| {' | '.join(row.cells)} | {row.difference():.1e} |" for row in ROWS]
+    lines += ["", "## Metrics without a peer", "", "Metrics of later papers, compared with no library's version.", ""]
+    lines += ["| tests in tests/metrics | metrics | tested against |", "|---|---|---|", *unpaired()]
     lines += ["", "## What cannot be compared", "", "Metrics of peers that give no number for an image and a map.", ""]
     lines += ["| peer | why |", "|---|---|", *(f"| Quantus {name} | {why} |" for name, why in REFUSED.items())]
     lines += [f"| {peer} | {why} |" for peer, why in FAULTS.items()]

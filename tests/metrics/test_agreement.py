@@ -9,8 +9,9 @@ pytest.importorskip("cv2")
 pytest.importorskip("sklearn")
 
 from benchbench.metrics._quantus_support import REFUSED
+from benchbench.registry import METRICS
 
-from .agreement import FAULTS, LEAST, PAGE, ROWS, Row
+from .agreement import FAULTS, LEAST, PAGE, ROWS, WITHOUT_PEER, Row, unpaired
 
 
 def written() -> list[list[str]]:
@@ -39,3 +40,11 @@ def test_the_page_holds_these_rows() -> None:
     text = PAGE.read_text(encoding="utf-8")
     assert all(f"| Quantus {name} | {why} |" in text for name, why in REFUSED.items())
     assert all(f"| {peer} | {why} |" in text for peer, why in FAULTS.items())
+    assert all(line in text.splitlines() for line in unpaired())
+
+
+@pytest.mark.parametrize(("names", "file"), [(names, file) for names, _, file in WITHOUT_PEER])
+def test_metrics_without_a_peer_are_in_the_tests_that_the_page_names(names: tuple[str, ...], file: str) -> None:
+    tests = PAGE.parents[1].joinpath("tests", "metrics", f"test_{file}.py").read_text(encoding="utf-8")
+    assert set(names) <= set(METRICS.names())
+    assert all(f'"{name}"' in tests for name in names)

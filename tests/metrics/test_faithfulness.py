@@ -287,11 +287,14 @@ def test_what_the_family_costs_together() -> None:
     core = forwards([probe for name in ("deletion", "insertion", "road") for probe in family[name]])
     page = (Path(__file__).parents[2] / "docs" / "definitions.md").read_text(encoding="utf-8")
     text = " ".join(page.split())
-    assert f"under their defaults: {together[0]} forwards per map" in text
-    assert f"would need {sum(alone)} in all" in text
-    assert f"and {together[1] - core[1]} per image" in text
-    assert f"ROAD alone need {core[0]} per map" in text
-    assert f"make the {together[0] - core[0]} more" in text
+    more = ["region_flipping", "irof", "average_drop", "drop_in_deletion", "saco", "sic"]
+    flipping, irof, *products, groups, curves = [forwards(family[name])[0] for name in more]
+    fidelity = sum(forwards(family[f"f_fidelity_{name}"])[0] for name in ("plus", "minus"))
+    assert f"need {together[0]} forward passes per map under their defaults (separately {sum(alone)})" in text
+    assert f"{core[0]} for deletion, insertion and ROAD, and {together[0] - core[0]} for region flipping" in text
+    assert f"region flipping ({flipping}), IROF ({irof}), the two products with the map ({sum(products)})" in text
+    assert f"SaCo ({groups}), SIC and AIC ({curves}) and F-Fidelity ({fidelity})" in text
+    assert f"To these come {together[1] - core[1]} per image" in text
 
 
 rows = st.lists(st.lists(st.integers(-4, 4).map(float), min_size=6, max_size=6), min_size=2, max_size=2)
