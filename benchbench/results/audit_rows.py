@@ -182,9 +182,8 @@ class AuditReport:
         }
         told = ", ".join(f"{text} {counts[kind]}" for kind, text in words.items() if counts[kind])
         agreement = f"{len(agree)} of {plural(len(compared), 'method')} agree with benchbench"
-        several = (
-            " A method may have several." if sum(counts.values()) > sum(bool(row.findings) for row in self.rows) else ""
-        )
+        affected = sum(bool(row.findings) for row in self.rows)
+        several = " A method may have several." if sum(counts.values()) > affected else ""
         found = f" Methods with a finding, of {len(self.rows)}: {told}.{several}" if told else ""
         return f"{self.library} {self.version}: {agreement}.{found}"
 

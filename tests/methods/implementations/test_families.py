@@ -164,7 +164,7 @@ def _annotated(
     """A function as a library may have it."""
 
 
-def _plain(a=1, b=0.5, c=None, d=()) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def _plain(a=1, b=0.5, c=None, d=()) -> None:  # type: ignore[no-untyped-def]
     """The same without annotations."""
 
 
