@@ -234,7 +234,10 @@ def explain_command(
 @app.command("list", cls=Once)
 def list_command(
     kind: Annotated[str, typer.Argument(help="methods, metrics, models, datasets or suites")],
-    family: Annotated[str, typer.Argument(help="Of another library alone, such as torchcam", show_default=False)] = "",
+    name: Annotated[
+        str, typer.Argument(help="Only this one, or those of another library such as torchcam", show_default=False)
+    ] = "",
+    short: Annotated[bool, typer.Option("--short", help="A line each: name, title, family, direction")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON")] = False,
     plugin: Annotated[
         list[Path] | None, typer.Option("--plugin", "--plugins", help="A Python file that registers plugins")
@@ -256,9 +259,13 @@ def list_command(
     }
     if kind not in known:
         raise BenchError(f"cannot list {kind!r}", hint=nearest(kind, known))
-    entries = listing.family_members(known[kind], kind, family) if family else listing.entries(known[kind], kind)
+    entries = listing.named_entries(known[kind], kind, name) if name else listing.entries(known[kind], kind)
     if as_json:
-        print(json.dumps(entries, indent=1, default=str))
+        plain = [listing.short_entry(entry) for entry in entries] if short else entries
+        print(json.dumps(plain, indent=1, default=str))
+        return
+    if short:
+        print(*listing.short_lines(entries), sep="\n")
         return
     for entry in entries:
         listing.show(entry)

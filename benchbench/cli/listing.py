@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import BenchError, meant, nearest
@@ -54,23 +54,63 @@ def entries(registry: Registry[Any], kind: str) -> list[dict[str, Any]]:
     return listed + [family_entry(family, kind) for family in registry.open_families().values() if family.names]
 
 
-def family_members(registry: Registry[Any], kind: str, prefix: str) -> list[dict[str, Any]]:
-    """Of every plugin of another library.
+def named_entries(registry: Registry[Any], kind: str, name: str) -> list[dict[str, Any]]:
+    """Of every plugin of the library of this name, or of the plugin or the group of this name alone.
 
     Args:
         kind: methods, metrics, ...
-        prefix: of their names.
+        name: a library's prefix, a plugin's name or a group's.
 
     Raises:
-        BenchError: there is no such library, or it is not installed.
+        BenchError: nothing has the name, or the library is not installed.
     """
-    listed = {name: family for name, family in registry.open_families().items() if family.names}
-    spelled = meant(prefix, listed)
-    if not spelled:
-        raise BenchError(f"no library {prefix!r} has {kind}", hint=nearest(prefix, listed))
-    family = listed[spelled[0]]
-    assert family.names is not None, "those without names were left out"
-    return [entry(family.make(name)) for name in sorted(family.names())]
+    families = registry.open_families()
+    libraries = {prefix: family for prefix, family in families.items() if family.names}
+    for prefix in meant(name, libraries):
+        return family_members(libraries[prefix])
+    for group in meant(name, registry.groups()):
+        return [group_entry(registry.groups()[group])]
+    if name in registry or (":" in name and meant(name.partition(":")[0], families)):
+        return [entry(registry[name])]
+    for prefix in meant(name, families):
+        message = f"{prefix} does not say which {kind} it has"
+        raise BenchError(message, where=f"list {kind}", hint=f"Name one of them: {prefix}:NAME")
+    message = f"no library and no {registry.kind} is called {name!r}"
+    raise BenchError(message, where=f"list {kind}", hint=nearest(name, [*libraries, *registry.names()]))
+
+
+def family_members(family: OpenFamily[Any]) -> list[dict[str, Any]]:
+    """Of every plugin of another library that can say which it has.
+
+    Raises:
+        BenchError: the library is not installed.
+    """
+    names = family.names() if family.names else ()
+    return [entry(family.make(name)) for name in sorted(names)]
+
+
+def short_entry(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The name, the name in reports, and what a plugin of this kind has of: family, direction, control."""
+    keys = ("name", "display_name", "family", "better", "control")
+    return {key: entry[key] for key in keys if key in entry}
+
+
+def short_lines(entries: Sequence[Mapping[str, Any]]) -> list[str]:
+    """An entry on a line: name, name in reports, family, direction, control."""
+    rows = [
+        (
+            each["name"],
+            "" if each["display_name"] == each["name"] else each["display_name"],
+            each.get("family", ""),
+            f"{each['better']} is better" if "better" in each else "",
+            "control" if each.get("control") else "",
+        )
+        for each in entries
+    ]
+    filled = [column for column in zip(*rows, strict=True) if any(column)]
+    widths = [max(map(len, column)) for column in filled]
+    padded = [[cell.ljust(width) for cell in column] for column, width in zip(filled, widths, strict=True)]
+    return ["  ".join(cells).rstrip() for cells in zip(*padded, strict=True)]
 
 
 def family_entry(family: OpenFamily[Any], kind: str) -> dict[str, Any]:
@@ -150,6 +190,13 @@ def _suite_lines(entry: Mapping[str, Any], params: str) -> list[str]:
     return [run, f"parameters: {params}" if params else "", *keys]
 
 
+def _needs(needs: Sequence[str]) -> list[str]:
+    """What a plugin reads, and that another library's method runs on a copy of the network."""
+    read = [need for need in needs if need != "original"]
+    copied = ["runs on a copy of the network"] if "original" in needs else []
+    return [*([f"needs {', '.join(read)}"] if read else []), *copied]
+
+
 def show(entry: dict[str, Any]) -> None:
     """An entry on a few lines: name and traits, the summary, the parameters."""
     from rich.padding import Padding
@@ -162,7 +209,7 @@ def show(entry: dict[str, Any]) -> None:
         f"{entry['forwards_per_image']} per image" if entry.get("forwards_per_image") else "",
         "control" if entry.get("control") else "",
         f"optimises {', '.join(entry['optimises'])}" if entry.get("optimises") else "",
-        f"needs {', '.join(entry['needs'])}" if entry.get("needs") else "",
+        *_needs(entry.get("needs", ())),
         f"truth {entry['truth']}" if entry.get("truth") else "",
         f"protocols {', '.join(entry['protocols'])}" if entry.get("protocols") else "",
         entry["paper"],

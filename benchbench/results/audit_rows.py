@@ -169,20 +169,22 @@ class AuditReport:
 
     @property
     def summary(self) -> str:
-        """How many methods agree, how many do not, and why not."""
+        """How many methods agree, and how many have each kind of finding; a method may have several."""
         compared = [row for row in self.rows if row.difference is not None]
         agree = [row for row in compared if row.agrees]
         counts = Counter(kind for kinds in self.kinds_by_method().values() for kind in kinds)
         words = {
             "fails": "fails",
-            "formula": "another formula",
+            "formula": "another formula or sign",
             "batch": "depends on the batch",
             "state": "state left changed",
             "random": "two calls differ",
         }
         told = ", ".join(f"{text} {counts[kind]}" for kind, text in words.items() if counts[kind])
         agreement = f"{len(agree)} of {plural(len(compared), 'method')} agree with benchbench"
-        found = f" Findings in all {plural(len(self.rows), 'method')}: {told}." if told else ""
+        affected = sum(bool(row.findings) for row in self.rows)
+        several = " A method may have several." if sum(counts.values()) > affected else ""
+        found = f" Methods with a finding, of {len(self.rows)}: {told}.{several}" if told else ""
         return f"{self.library} {self.version}: {agreement}.{found}"
 
     @classmethod

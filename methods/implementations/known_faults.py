@@ -1,6 +1,6 @@
 """What is known to be wrong with other libraries' methods, and which of their classes are no methods of a study.
 
-Each fault was seen by running the library beside the method's closed form: see docs/conformance.md.
+Each fault stands in the library's code. docs/conformance.md and docs/audit have the differences of the maps.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ TORCHCAM_FAULTS: dict[str, str] = {
     "GradCAMpp": "its division edits a copy, so its weights are the sum of g^2 ReLU(g) and not those of Grad-CAM++",
     "SmoothGradCAMpp": "it multiplies the last noisy sample's gradient with the activations, and draws its noise from "
     "torch's global random state",
+    "ScoreCAM": "it normalises the masks before it upsamples them, not after",
     "ISCAM": "it scales its masks by up to 5.5 and not to 1",
 }
 TORCHCAM_REFUSED: dict[str, str] = {
@@ -17,11 +18,13 @@ TORCHCAM_REFUSED: dict[str, str] = {
 
 GRAD_CAM_FAULTS: dict[str, str] = {
     "GradCAMPlusPlus": "it adds an epsilon of 1e-6 to the denominator, which may exceed the denominator itself",
-    "AblationCAM": "it sets a channel to 1e7 below the batch's minimum in place of zero, and divides by the signed "
-    "logit; its map depends on its batch size",
+    "AblationCAM": "it sets a channel to 1e7 below the minimum of a batch of channels, not to zero, unless that "
+    "minimum is zero; so its map depends on its parameter batch_size (not on the other images)",
     "FullGrad": "it normalises each channel, where the paper normalises each layer",
     "EigenCAM": "the sign of the singular vector is arbitrary and is not corrected",
     "EigenGradCAM": "the sign of the singular vector is arbitrary and is not corrected",
+    "KPCA_CAM": "the sign of the component is arbitrary and is not corrected",
+    "FinerCAM": "it adds 1e-9 to the summed probability of the other classes, which may exceed that probability",
     "ScoreCAM": "it upsamples the masks with align_corners=True, and its weights are a softmax of logits",
 }
 GRAD_CAM_CONTROLS = ("RandomCAM",)

@@ -18,7 +18,8 @@ _VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 def plain_options(function: Callable[..., Any], leave_out: Collection[str] = ()) -> dict[str, Parameter]:
     """The parameters of a function whose default is a bool, a number or a text, or None in place of one.
 
-    Where the default is a class of the library, the parameter is the class's name.
+    Where the default is a class of the library, the parameter is the class's name. The type is the annotation's where
+    the function has a plain one, else the default's.
 
     Args:
         leave_out: names of parameters that the adapter gives, or that change no map.
@@ -32,7 +33,7 @@ def plain_options(function: Callable[..., Any], leave_out: Collection[str] = ())
         if _is_class(default):
             options[name] = Parameter(name, str, default.__name__)
         elif (kind := _plain_kind(default, hints.get(name))) is not None:
-            options[name] = Parameter(name, kind, default)
+            options[name] = Parameter(name, kind, float(default) if kind is float else default)
     return options
 
 
@@ -78,10 +79,19 @@ def _hints(function: Callable[..., Any]) -> dict[str, Any]:
 
 
 def _plain_kind(default: Any, hint: Any) -> Any:
-    """The type of a value that a study can give; None for anything else."""
-    if type(default) in _PLAIN:
-        return type(default)
-    if default is None and typing.get_origin(hint) in (typing.Union, types.UnionType):
-        kinds = [kind for kind in typing.get_args(hint) if kind is not type(None)]
-        return hint if kinds and all(kind in _PLAIN for kind in kinds) else None
-    return None
+    """The type of a value that a study can give; None for anything else.
+
+    The annotation counts before the default: ``alpha: float = 1`` is a float.
+    """
+    if default is not None and type(default) not in _PLAIN:
+        return None
+    if _is_plain(hint) and (default is not None or type(None) in typing.get_args(hint)):
+        return hint
+    return None if default is None else type(default)
+
+
+def _is_plain(hint: Any) -> bool:
+    """Whether an annotation is a plain kind, or a choice of such kinds and None."""
+    union = typing.get_origin(hint) in (typing.Union, types.UnionType)
+    kinds = [kind for kind in (typing.get_args(hint) if union else (hint,)) if kind is not type(None)]
+    return bool(kinds) and all(kind in _PLAIN for kind in kinds)

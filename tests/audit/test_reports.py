@@ -58,8 +58,14 @@ def test_what_fails() -> None:
 
 
 def test_the_summary_counts() -> None:
-    expected = "some-cam 1.0: 1 of 1 method agree with benchbench. Findings in all 2 methods: state left changed 1."
+    expected = "some-cam 1.0: 1 of 1 method agree with benchbench. Methods with a finding, of 2: state left changed 1."
     assert REPORT.summary == expected
+
+
+def test_the_summary_says_that_a_method_has_several_findings() -> None:
+    several = replace(BAD, findings=(*BAD.findings, AuditFinding("random", "two calls differ")))
+    expected = "Methods with a finding, of 2: state left changed 1, two calls differ 1. A method may have several."
+    assert replace(REPORT, rows=(GOOD, several)).summary.endswith(expected)
 
 
 def test_cells() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from importlib.metadata import version
 from pathlib import Path
 from unittest import mock
@@ -449,7 +450,43 @@ def test_another_librarys_methods_are_listed(place: Path) -> None:
     assert "benchbench list methods torchcam" in known["torchcam:NAME"]["summary"]
     wrong = benchbench("list", "methods", "torchcm", cwd=place)
     assert wrong.returncode == 2
-    assert "no library 'torchcm' has methods. Did you mean 'torchcam'" in wrong.stderr
+    assert "no library and no method is called 'torchcm'. Did you mean 'torchcam'" in wrong.stderr
+    open_ended = benchbench("list", "metrics", "quantus", cwd=place)
+    assert "quantus does not say which metrics it has" in open_ended.stderr
+    plain = benchbench("list", "methods", "torchcam", cwd=place).stdout
+    assert "runs on a copy of the network" in " ".join(plain.split())
+    assert "original" not in plain
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "expected"),
+    [
+        ("methods", "Grad-CAM", "gradcam"),
+        ("methods", "torchcam:grad-cam", "torchcam:GradCAM"),
+        ("metrics", "deletion", "deletion"),
+        ("models", "zoo", "zoo"),
+    ],
+)
+def test_one_plugin_is_listed_by_its_name(kind: str, name: str, expected: str, place: Path) -> None:
+    (listed,) = json.loads(benchbench("list", kind, name, "--json", cwd=place).stdout)
+    assert listed["name"] == expected
+    assert listed["summary"]
+    assert benchbench("list", kind, name, cwd=place).stdout.startswith(expected)
+
+
+def test_a_short_list_has_a_line_for_each(place: Path) -> None:
+    lines = benchbench("list", "metrics", "--short", cwd=place).stdout.splitlines()
+    metrics = json.loads(benchbench("list", "metrics", "--json", cwd=place).stdout)
+    assert len(lines) == len(metrics)
+    (deletion,) = (line for line in lines if line.startswith("deletion "))
+    assert re.split(" {2,}", deletion) == ["deletion", "deletion AUC", "faithfulness", "lower is better"]
+    short = json.loads(benchbench("list", "metrics", "deletion", "--short", "--json", cwd=place).stdout)
+    expected = {"name": "deletion", "display_name": "deletion AUC", "family": "faithfulness", "better": "lower"}
+    assert short == [expected]
+    methods = benchbench("list", "methods", "--short", cwd=place).stdout.splitlines()
+    assert [re.split(" {2,}", line) for line in methods if line.startswith("sobel ")] == [
+        ["sobel", "Sobel edges", "control"]
+    ]
 
 
 def test_a_library_is_not_imported_to_be_listed(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,7 +31,7 @@ INTRO = (
 )
 READING = (
     'A cell names the class or function; the last section says in which file it is. "–": the package has none of that '
-    "name. A method may stand in a package under a name that we did not look for. What a repository has beside its "
+    "name. A method may be in a package under a name that we did not look for. What a repository has beside its "
     "package is not counted. benchbench's own column is read from its registry; a name with a colon is the tool's own "
     "code, run by benchbench (`quantus:FaithfulnessEstimate`).\n"
 )

@@ -145,6 +145,8 @@ def page() -> str:
         "Which methods give another library's maps, and which do not, and why: the largest difference of two maps in "
         "0 .. 1, at the images' size, on two images and torchvision's networks made narrow (an eighth of the channels, "
         "few blocks), with random weights. "
+        "For Eigen-CAM, Eigen-Grad-CAM and KPCA-CAM the map is compared under both signs, because the library leaves "
+        'the sign open: "agrees" means equal up to the sign. '
         f"Compared with {versions}; written by `python -m tests.methods.agreement`, and tested."
     )
     head = ["method", "peer", "network", "layer", "verdict", "why", "largest difference"]

@@ -19,6 +19,7 @@ from benchbench.methods.implementations import (
 )
 from benchbench.methods.implementations import known_faults as faults
 from benchbench.methods.implementations.implementation import LibraryMethod
+from benchbench.methods.implementations.options import plain_options
 from benchbench.registry import METHODS
 from benchbench.study.spec import StudySpec
 
@@ -133,6 +134,45 @@ def test_parameters_are_the_librarys_plain_values() -> None:
     assert METHODS["pytorch-grad-cam:FinerCAM"].parameters["base_method"].default == "GradCAM"
     assert "raw" not in METHODS["pytorch-grad-cam:SESS"].parameters  # it has no map of one layer
     assert METHODS["captum:Occlusion"].parameters.keys() == {"perturbations_per_eval", "window", "stride", "sign"}
+
+
+@pytest.mark.parametrize(
+    ("method", "parameter", "value"),
+    [
+        ("pytorch-grad-cam:FinerCAM", "alpha", 0.6),  # alpha: float = 1
+        ("torchcam:FinerCAM", "gamma", 0.25),
+        ("torchcam:SSCAM", "std", 1.5),
+        ("pytorch-grad-cam:AblationCAM", "ratio_channels_to_ablate", 0.5),
+        ("captum:GradientShap", "stdevs", 0.1),
+        ("captum:IntegratedGradients", "internal_batch_size", 4),
+        ("zennit:EpsilonPlus", "epsilon", 0.01),
+    ],
+)
+def test_a_parameter_takes_what_its_annotation_allows(method: str, parameter: str, value: float) -> None:
+    option = METHODS[method].parameters[parameter]
+    assert option.check(value) == value
+    assert type(option.default) is not int
+    (choice,) = StudySpec(
+        models=["resnet18"], datasets=["shapes"], metrics=["deletion"], methods=[{"name": method, parameter: value}]
+    ).methods
+    assert choice.params[parameter] == value
+
+
+def _annotated(
+    a: float = 1, b: int = 2, c: float | None = 1, d: int | None = None, e: Path | None = None, *, g: bool = True
+) -> None:
+    """A function as a library may have it."""
+
+
+def _plain(a=1, b=0.5, c=None, d=()) -> None:  # type: ignore[no-untyped-def]
+    """The same without annotations."""
+
+
+def test_the_annotation_counts_before_the_default() -> None:
+    typed = {"a": float, "b": int, "c": float | None, "d": int | None, "g": bool}
+    assert {name: option.type for name, option in plain_options(_annotated).items()} == typed
+    assert {name: option.type for name, option in plain_options(_plain).items()} == {"a": int, "b": float}
+    assert repr(plain_options(_annotated)["a"].default) == "1.0"
 
 
 def test_a_study_binds_them_by_the_parameters_types() -> None:

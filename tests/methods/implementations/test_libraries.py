@@ -126,6 +126,15 @@ def test_finer_cam_explains_the_studys_class(images: Tensor) -> None:
     assert torch.allclose(library_map("pytorch-grad-cam:FinerCAM", images, alpha=0), expected, atol=1e-4)
 
 
+def test_finer_cam_takes_the_papers_alpha(images: Tensor) -> None:
+    maps = library_map("pytorch-grad-cam:FinerCAM", images, alpha=0.6)
+    for i, target in enumerate(TARGETS.tolist()):
+        with pytorch_grad_cam.FinerCAM(network(), [network().get_submodule(LAYER)]) as cam:
+            expected = torch.from_numpy(cam(input_tensor=images[i : i + 1], target_idx=target, alpha=0.6))
+        assert torch.allclose(maps[i : i + 1], expected, atol=1e-5)
+    assert not torch.allclose(maps, library_map("pytorch-grad-cam:FinerCAM", images, alpha=1), atol=1e-3)
+
+
 def by_captum(name: str, images: Tensor, layer: str = "", **named: Any) -> Tensor:
     kind = getattr(captum.attr, name)
     attribution = kind(network(), network().get_submodule(layer)) if layer else kind(network())
