@@ -85,7 +85,7 @@ pages: $(STAMP)
 	$(BIN)/python -m tests.docs.house_figure
 	$(BIN)/python -m tests.docs.rivals_page
 
-# torch-cam and pytorch-grad-cam at the installed versions beside ours; writes docs/audit; about ten minutes
+# torch-cam and pytorch-grad-cam at the installed versions beside ours; writes docs/audit; two to ten minutes
 audit: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.docs.audit_pages
 

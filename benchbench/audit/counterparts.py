@@ -94,7 +94,13 @@ KNOWN: dict[str, dict[str, Counterpart]] = {
         "GuidedBackpropReLUModel": Counterpart(
             "guidedbackprop", cause="it replaces modules, so that a ReLU that is a function in forward is not guided"
         ),
-        "SESS": Counterpart("sess", {"scales": 3}, {"num_scales": 3}),
+        "SESS": Counterpart(
+            "sess",
+            {"scales": 3},
+            {"num_scales": 3},
+            bound=1e-2,
+            note="a pixel counts in a window whose map is above 0 there, and near 0 rounding decides it",
+        ),
         "RandomCAM": Counterpart(note="a control: random weights of the channels"),
     },
     "captum": {

@@ -1,6 +1,6 @@
 """docs/audit: torch-cam and pytorch-grad-cam at the installed versions, as ``benchbench audit`` writes them.
 
-Run as ``python -m tests.docs.audit_pages``, or ``make audit``: about ten minutes.
+Run as ``python -m tests.docs.audit_pages``, or ``make audit``: two to ten minutes.
 """
 
 from __future__ import annotations
