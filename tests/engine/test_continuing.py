@@ -101,7 +101,7 @@ def test_fewer_samples_keep_the_earlier_ones(tmp_path: Path) -> None:
 CHANGES: dict[str, tuple[dict[str, Any], str]] = {
     "seed": ({"seed": 1}, "seed is 0 in the folder's study, and 1 in this study"),
     "target": ({"target": 2}, "target is predicted in the folder's study, and 2 in this study"),
-    "score": ({"score": "sigmoid"}, "score is softmax in the folder's study"),
+    "score": ({"score": "sigmoid"}, "probability is softmax in the folder's study"),
     "name": ({"models": {"other": seeded(Pooled)}}, "the folder's study has the models net"),
     "data's name": ({"datasets": {"other": _pictures()}}, "the folder's study has the datasets data"),
     "weights": ({"models": {"net": seeded(Pooled, seed=1)}}, "the network net has changed"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from benchbench.types.views import Noisy
 
 from ..networks import Pooled, seeded
 
-EVERY = ("probes", "map", "pixels", "mask", "boxes", "label", "reexplain", "network")
+EVERY = ("probes", "map", "signed-map", "pixels", "mask", "boxes", "label", "reexplain", "network")
 MORE: dict[str, dict[str, Any]] = {
     "probes": {"probes": lambda: [Remove(0.5)]},
     "reexplain": {"views": lambda: [Noisy(0, 0.1)]},
@@ -74,7 +75,7 @@ def test_what_was_not_declared_is_never_seen(
         models={"net": seeded(Pooled)},
         datasets={"data": (images, labels, masks, None, boxes) if masked else (images, labels)},
         layers=["relu"],
-        methods=["gradcam"],
+        methods=[{"name": "inputxgradient", "sign": "signed"}],
         metrics=[*undeclared.values(), *lent.values(), *beside],
     )
     run(study, tmp_path)
@@ -99,7 +100,8 @@ def full() -> Seen:
     boxes = (torch.tensor([[0.0, 0, 4, 4]]), None)
     label = (torch.tensor([1, 0]), torch.tensor([True, False]))
     raw = torch.rand(2, 4, 4)
-    return Seen(answers, answers, answers, *whole, torch.ones(2, 8, 8) > 0, raw, pixels, {}, explainer, boxes, *label)
+    seen = Seen(answers, answers, answers, *whole, torch.ones(2, 8, 8) > 0, raw, pixels, {}, explainer, boxes, *label)
+    return replace(seen, signed_map=torch.randn(2, 8, 8))
 
 
 @pytest.mark.parametrize("need", EVERY)

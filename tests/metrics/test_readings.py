@@ -96,7 +96,8 @@ def seen_by(choice: MetricChoice, kind: str, seed: int) -> Seen:
     place = torch.randint(1, 8, (COUNT,), generator=GENERATOR)
     explained = torch.ones(COUNT, dtype=torch.bool)
     seen = Seen(probability, logit, correct, whole, z, height, mask, raw, pixels, again)
-    return replace(seen, label_place=place, label_explained=explained)
+    signed = raw - raw.flatten(1).median(1).values[:, None, None]
+    return replace(seen, label_place=place, label_explained=explained, signed_map=signed)
 
 
 @pytest.mark.parametrize("kind", ["random", "extreme"])
