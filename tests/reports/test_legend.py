@@ -28,9 +28,12 @@ def test_it_fits(names: list[str]) -> None:
     with mpl.rc_context(STYLE):
         figure, axes = grid(2, most=2, entries=[entry(name, look) for name in names])
         legend(figure, names, look, lines=True)
-        FigureCanvasAgg(figure).draw()
+        FigureCanvasAgg(figure)
+        figure.draw_without_rendering()
         box = figure.legends[0].get_window_extent().transformed(figure.transFigure.inverted())
-        panels = axes[0].get_tightbbox().transformed(figure.transFigure.inverted())
+        drawn = axes[0].get_tightbbox()
+        assert drawn is not None
+        panels = drawn.transformed(figure.transFigure.inverted())
     assert box.x0 >= 0
     assert box.x1 <= 1
     assert 0 <= box.y0 < box.y1 <= panels.y0, "it stands below the panels and their words"
