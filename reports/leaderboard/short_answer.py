@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ...formatting import plural
@@ -15,6 +15,7 @@ from .marks import Marked
 from .stability import stability_text
 
 MOST_NOTES = 3
+_COUNTED = re.compile(r"(?<= images )(\d+)(?= (?:failed|not applicable))")
 
 
 def answer(marked: Marked) -> list[str]:
@@ -67,10 +68,23 @@ def missing(marked: Marked) -> list[str]:
     if len(blocks) == 1:
         notes = [f"({number}) {text}" for number, text in enumerate(blocks[0].footnotes, start=1)]
     else:
-        times = Counter(text for block in blocks for text in block.footnotes)
-        notes = [f"{text} ({count} of {plural(len(blocks), 'setting')})" for text, count in times.items()]
+        notes = _over_settings([text for block in blocks for text in block.footnotes], len(blocks))
     more = len(notes) - MOST_NOTES
     return notes if more <= 0 else [*notes[:MOST_NOTES], f"and {plural(more, 'note')} more in the report"]
+
+
+def _over_settings(texts: Sequence[str], settings: int) -> list[str]:
+    """Each footnote once, with the number of its settings; those that differ in the number of images are one."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for text in texts:
+        alike.setdefault(tuple(_COUNTED.split(text)[::2]), []).append(text)
+    notes = []
+    for text, *others in alike.values():
+        counts = sorted({int(number) for each in (text, *others) for number in _COUNTED.findall(each)})
+        span = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else ""
+        said = _COUNTED.sub(span, text) if span else text
+        notes.append(f"{said} ({1 + len(others)} of {plural(settings, 'setting')})")
+    return notes
 
 
 def accuracy(info: Mapping[str, Any]) -> list[str]:
