@@ -132,18 +132,30 @@ def no_exit(who: str) -> Iterator[None]:
 
 
 @contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Numpy's, Python's and torch's global random states, seeded, and then as they were."""
+def random_states_kept() -> Iterator[None]:
+    """Numpy's, Python's and torch's global random states are as before after the block."""
     numpy, python = np.random.get_state(), random.getstate()
     with torch.random.fork_rng():
-        np.random.seed(seed % 2**32)
-        random.seed(seed)
-        torch.manual_seed(seed)
         try:
             yield
         finally:
             np.random.set_state(numpy)
             random.setstate(python)
+
+
+def set_random_states(seed: int) -> None:
+    """All three, from one seed."""
+    np.random.seed(seed % 2**32)
+    random.seed(seed)
+    torch.manual_seed(seed)
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Numpy's, Python's and torch's global random states, seeded, and then as they were."""
+    with random_states_kept():
+        set_random_states(seed)
+        yield
 
 
 def state_of(network: nn.Module) -> tuple[Any, ...]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from statistics import median
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ..cost.ledger import Passes
+from ..cost.ledger import Passes, count_forwards
 from ..cost.measure import counted, peak_bytes, timed
 from ..results.audit_rows import AuditCost
 from ..types import PassCount
@@ -27,12 +26,7 @@ def library_cost(
         network: nobody else's: it gets a hook for the count.
     """
     passes = Passes()
-
-    def count(_module: nn.Module, _inputs: Any, output: Any) -> None:
-        if isinstance(output, Tensor):
-            passes.forward(output)
-
-    handle = network.register_forward_hook(count)
+    handle = count_forwards(network, passes)
     known = counted(lambda: explain(network, image.clone(), target), passes)
     handle.remove()
     return _measured(lambda: explain(network, image.clone(), target), known if known.forwards else None)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ..failures import Failure, attempt
-from ..plugin_guard import no_exit
+from ..plugin_guard import no_exit, seeded
 from ..registry import METHODS
 from ..results.audit_rows import AuditCost, AuditedPlace, AuditRow
 from .audit_costs import library_cost, our_cost
@@ -22,7 +22,6 @@ from .audited_library import AuditedMethod, AuditPlace
 from .behaviour import behaviour_of
 from .map_differences import all_constant, checked_maps, difference
 from .our_method import our_call, our_label, our_maps
-from .random_states import random_states_kept, set_seed
 from .state_left import state_left
 from .verdicts import Measured, agrees, findings_of, not_compared, verdict_of
 
@@ -114,8 +113,7 @@ def _ours(method: AuditedMethod, network: AuditNetwork, place: AuditPlace) -> Te
 
 
 def _theirs(method: AuditedMethod, network: AuditNetwork, place: AuditPlace) -> Tensor:
-    with random_states_kept():
-        set_seed(0)
+    with seeded(0):
         return _explain(method, network.fresh(), place, network.images.clone(), network.classes.clone())
 
 
@@ -164,7 +162,11 @@ def _costs(method: AuditedMethod, network: AuditNetwork) -> tuple[AuditCost | No
     if method.counterpart.method:
         call, passes = our_call(method.counterpart, network, place)
         ours = attempt(partial(our_cost, call, passes), contain_memory=True)
-    return tuple(None if isinstance(each, Failure) else each for each in (theirs, ours))  # type: ignore[return-value]
+    return _known(theirs), _known(ours)
+
+
+def _known(cost: AuditCost | Failure | None) -> AuditCost | None:
+    return None if isinstance(cost, Failure) else cost
 
 
 def only_ours(methods: Sequence[AuditedMethod]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from torch import Tensor, nn
 
 from ..errors import BenchError, folded, nearest
+from ..methods.implementations.implementation import LibraryMethod
 from ..registry import METHODS
 from ..registry.library import Library
 from ..types import INPUT, LibraryCall
@@ -91,7 +92,9 @@ def audited_library(name: str) -> AuditedLibrary:
     list_names = families[prefix].names
     assert list_names is not None, "such families are left out"
     plugins = {each: METHODS[f"{prefix}:{each}"] for each in list_names()}
-    library: Library = next(iter(plugins.values())).library  # type: ignore[attr-defined]
+    first = next(iter(plugins.values()))
+    assert isinstance(first, LibraryMethod), "a family that lists its methods is a library's"
+    library = first.library
     methods = [
         _method(prefix, each, plugin) for each, plugin in plugins.items() if each not in OWN_CALLS.get(prefix, {})
     ]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..plugin_guard import random_states_kept, set_random_states
 from .map_differences import apart
-from .random_states import random_states_kept, set_seed
 
 SAME = 1e-6  # two calls with nothing random in them differ by less
 ROUNDING = 1e-4  # another batch size rounds otherwise
@@ -55,7 +55,7 @@ def behaviour_of(explain: Callable[[Tensor, Tensor], Tensor], images: Tensor, cl
     size = (images.shape[2], images.shape[3])
 
     def seeded(rows: slice | Tensor) -> Tensor:
-        set_seed(0)
+        set_random_states(0)
         return explain(images[rows].clone(), classes[rows].clone())
 
     with random_states_kept():

@@ -41,11 +41,6 @@ def checked_maps(maps: object, count: int) -> Tensor:
     return maps.detach().float().cpu()
 
 
-def shown(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """Maps (B, h, w) at the images' size, each in 0 .. 1."""
-    return saliency(maps, size)
-
-
 def difference(theirs: Tensor, ours: Tensor, size: tuple[int, int]) -> MapDifference:
     """Of the library's maps and ours, both (B, h, w), at their own sizes.
 
@@ -55,8 +50,8 @@ def difference(theirs: Tensor, ours: Tensor, size: tuple[int, int]) -> MapDiffer
         size: of the images.
     """
     positive = bool((theirs >= 0).all())
-    expected = shown(theirs, size)
-    both = [shown(_kept(sign * ours, positive=positive), size) for sign in (1, -1)]
+    expected = saliency(theirs, size)
+    both = [saliency(_kept(sign * ours, positive=positive), size) for sign in (1, -1)]
     apart = [(each - expected).abs().amax((1, 2)) for each in both]
     correlations = spearman(both[0], expected)
     known = correlations[torch.isfinite(correlations)]
@@ -75,4 +70,4 @@ def all_constant(maps: Tensor) -> bool:
 
 def apart(first: Tensor, second: Tensor, size: tuple[int, int]) -> float:
     """The largest difference of two answers of the same method, as it is shown."""
-    return float((shown(first, size) - shown(second, size)).abs().max())
+    return float((saliency(first, size) - saliency(second, size)).abs().max())

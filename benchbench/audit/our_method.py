@@ -8,9 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
-from ..attribution.layer_services import capture_batch
 from ..attribution.method_call import run_method
-from ..attribution.method_maps import method_maps
+from ..attribution.method_maps import captured_layer, method_maps
 from ..attribution.rounding import doubted, made_of_rounding
 from ..cost.ledger import Passes
 from ..errors import NotApplicable
@@ -32,15 +31,11 @@ def our_maps(counterpart: Counterpart, network: AuditNetwork, place: AuditPlace)
         BenchError: it fails.
     """
     plugin, params = _bound(counterpart)
-    needs = plugin.needs_of(params)
-    layer = INPUT if "input" in needs else place.layer
+    layer = INPUT if "input" in plugin.needs_of(params) else place.layer
     seeds = _seeds(plugin.name, layer, len(network.images))
     with eval_frozen(network.network):
-        scorer, gradient = Scorer(network.network), "gradient" in needs
-        batch = capture_batch(
-            network.network, scorer, network.images, [layer], lambda _: network.classes, gradient=gradient
-        )
-        captured = batch.layer(layer, seeds)
+        asked = (network.network, network.images, layer, lambda _: network.classes, seeds)
+        captured = captured_layer(plugin, params, *asked)
         maps = run_method(plugin, doubted(captured), params)
         rounding = next(filter(None, made_of_rounding(plugin, captured, params, maps)), "")
     if rounding:

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..plugin_guard import SETTINGS
-from .random_states import random_states, random_states_kept
+from ..plugin_guard import SETTINGS, random_states_kept
+from .random_states import random_states
 
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks", "_state_dict_hooks")
 

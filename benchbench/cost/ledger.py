@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeAlias
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from ..types import CostShare
 
@@ -50,6 +51,16 @@ class Passes:
 
     def _backward(self, gradient: Tensor) -> None:
         self.backwards += len(gradient)
+
+
+def count_forwards(network: nn.Module, passes: Passes, *, behind: bool = False) -> RemovableHandle:
+    """Count the network's passes, and those of its copies, by a hook on it; ``behind``: see ``Passes.forward``."""
+
+    def count(_module: nn.Module, _inputs: Any, output: Any) -> None:  # a closure: copies of the network share it
+        if isinstance(output, Tensor):
+            passes.forward(output, behind=behind)
+
+    return network.register_forward_hook(count)
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import copy
 import operator
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
-from ..cost.ledger import Passes
+from ..cost.ledger import Passes, count_forwards
 from ..errors import BenchError, NotApplicable
 from ..failures import as_bench_error
 from ..plugin_guard import state_of
@@ -80,11 +79,7 @@ def refuse_spoiled(scorer: Scorer) -> None:
 def _counted(module: nn.Module, passes: Passes, *, behind: bool) -> nn.Module:
     """The module in another that counts its passes, also those of a deep copy: a copied GraphModule loses its hooks."""
     outer = nn.Sequential(module).eval()
-
-    def count(_module: nn.Module, _inputs: Any, output: Tensor) -> None:  # a closure: a copy of the module shares it
-        passes.forward(output, behind=behind)
-
-    outer.register_forward_hook(count)
+    count_forwards(outer, passes, behind=behind)
     return outer
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ..cost.ledger import Passes
+from ..cost.ledger import Passes, count_forwards
 from ..errors import NotApplicable
 from ..failures import as_bench_error
 from ..plugin_guard import state_of
@@ -101,13 +101,7 @@ class LentNetwork:
             for parameter in network.parameters():
                 parameter.requires_grad_(parameter.is_floating_point())
                 parameter.grad = None
-            passes = self._passes
-
-            def count(_module: nn.Module, _inputs: Any, output: Any) -> None:  # a closure: copies of the copy share it
-                if isinstance(output, Tensor):
-                    passes.forward(output)
-
-            network.register_forward_hook(count)
+            count_forwards(network, self._passes)
             self._modules = [_ModuleState.of(module) for module in network.modules()]
             self._copy, self._whole = network, state_of(network)
             self._note_tensors()
