@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import stat
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from .errors import BenchError
 
 ASIDE = ".writing-"  # in front of the names of files that are not whole yet
-_SEAL = hashlib.sha256().digest_size
 _FLAGS = os.O_RDONLY | sum(getattr(os, flag, 0) for flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
 
 
@@ -23,7 +22,7 @@ class Damaged(ValueError):  # noqa: N818 - what a file is
 
 
 def write(path: Path, save: Callable[[BinaryIO], Any]) -> None:
-    """Write a file whole or not at all, also if the machine loses its power.
+    """Write a file whole or not at all, also if the machine loses its power; ``save`` may read what it wrote.
 
     Raises:
         OSError: it cannot be written.
@@ -31,7 +30,7 @@ def write(path: Path, save: Callable[[BinaryIO], Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=ASIDE)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with os.fdopen(handle, "w+b") as file:
             save(file)
             file.flush()
             os.fsync(file.fileno())
@@ -67,7 +66,19 @@ def publish(path: Path, content: str | bytes, hint: str = "Give another --out", 
 
 
 def read(path: Path) -> bytes:
-    """The content of a file. A pipe is not waited for, and a link, which may lead anywhere, is not followed.
+    """The content of a file, which is opened as ``opened`` says.
+
+    Raises:
+        Damaged: it is a folder, a link, a pipe or a device.
+        OSError: it is not there, or cannot be read.
+    """
+    with opened(path) as file:
+        return file.read()
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """A file, open for reading. A pipe is not waited for, and a link, which may lead anywhere, is not followed.
 
     Raises:
         Damaged: it is a folder, a link, a pipe or a device.
@@ -86,29 +97,20 @@ def read(path: Path) -> bytes:
         os.close(handle)
         raise
     with os.fdopen(handle, "rb") as file:
-        return file.read()
+        yield file
 
 
-def sealed(name: str, data: bytes) -> bytes:
-    """The data with a digest of its name and content behind it, which readers of .npy and JPEG files do not see."""
-    return data + _seal(name, data)
-
-
-def unsealed(path: Path) -> bytes:
-    """The data of a sealed file.
+def remove(path: Path) -> None:
+    """Remove a file or a link.
 
     Raises:
-        Damaged: the file is not what was written under this name.
-        OSError: as ``read``.
+        BenchError: it is a folder.
     """
-    whole = read(path)
-    data, seal = whole[:-_SEAL], whole[-_SEAL:]
-    if seal != _seal(path.name, data):
-        raise Damaged(f"{path.name} is not what was written")
-    return data
+    refuse_folder(path)
+    path.unlink()
 
 
-def _seal(name: str, data: bytes) -> bytes:
-    checksum = hashlib.sha256(f"{name}\n".encode())
-    checksum.update(data)
-    return checksum.digest()
+def refuse_folder(path: Path) -> None:
+    """Raises BenchError if a folder is in the place of a file of a run."""
+    if path.is_dir() and not path.is_symlink():
+        raise BenchError("it is a folder", where=str(path), hint="Remove it: a file of the run is written to this path")

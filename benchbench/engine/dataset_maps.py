@@ -50,14 +50,15 @@ def _derive(group: Sequence[tuple[Task, MapCell]], store: Store) -> int:
             entry |= {"status": outcome.status, "reason": outcome.reason}
         else:
             dataset_map = outcome
-    for _, cell in lacking:
-        file = f"{cell.name}-0.npy"
-        if dataset_map is not None:
-            store.write_maps(file, dataset_map[None].numpy().astype(np.float32))
-            entry |= {"file": file, "status": "ok", "health": health(dataset_map[None])[0]}
-        assert cell.base is not None
-        names = store.read_cell(cell.base.name)["samples"]
-        store.write_cell(cell.name, {"samples": {name: dict(entry) for name in names}})
+    with store.pack(group[0][1].name) as pack:  # of its own: a shard's would be written anew for each derived map
+        for _, cell in lacking:
+            file = f"{cell.name}-0.npy"
+            if dataset_map is not None:
+                pack.write_maps(file, dataset_map[None].numpy().astype(np.float32))
+                entry |= {"file": file, "status": "ok", "health": health(dataset_map[None])[0]}
+            assert cell.base is not None
+            names = store.read_cell(cell.base.name)["samples"]
+            pack.write_cell(cell.name, {"samples": {name: dict(entry) for name in names}})
     return len(lacking)
 
 

@@ -17,7 +17,7 @@ class MissingCells:
 
 
 def missing_cells(task: Task, store: Store) -> MissingCells:
-    """The cells that the store lacks, of those that apply; a map cell whose files are gone is lacking.
+    """The cells that the store lacks, of those that apply.
 
     So is a cell that failed and is to be tried again, a metric of maps that failed, and, where an image failed, every
     cell of its shard. Not the maps that are derived from others, nor their metrics before these are there.

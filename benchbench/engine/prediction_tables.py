@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..errors import safe
@@ -28,8 +28,12 @@ class ShardAnswers:
             yield from (entry for entry in self.samples.values() if not entry["reason"])
 
 
-def photo_rows(answers: Sequence[ShardAnswers]) -> Iterator[Row]:
-    """Of photos/index.parquet: what the network saw, and what it said."""
+def photo_rows(answers: Sequence[ShardAnswers], place: Callable[[str], str]) -> Iterator[Row]:
+    """Of photos/index.parquet: what the network saw, and what it said.
+
+    Args:
+        place: from a photograph's name in a cell to where it is in the folder.
+    """
     for shard_answers in answers:
         names = shard_answers.shard.model.class_names
         for sample, entry in shard_answers.samples.items():
@@ -44,7 +48,7 @@ def photo_rows(answers: Sequence[ShardAnswers]) -> Iterator[Row]:
                 "label": entry["label"],
                 "label_name": _class_name(names, entry["label"]),
                 "probability": entry["probability"],
-                "file": entry["photo"],
+                "file": place(entry["photo"]),
                 "object_share": entry["object_share"],
             }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -14,6 +15,7 @@ from ..evaluation.held_out import Chosen, held_out_entries
 from ..evaluation.pooled import pooled
 from ..results.schema import CURVES, MAPS, PHOTOS, RESULTS, typed, validate
 from ..results.store import Store
+from ..results.table_draft import TableDraft
 from ..study.plan import CostCell, MapCell, Task
 from ..study.spec import StudySpec
 from ..types import CostShare
@@ -51,9 +53,10 @@ class Tables:
 class _Rows:
     """Rows as they are collected over the tasks, with what later rows need of the cells."""
 
-    scores: list[Row] = field(default_factory=list)
-    curves: list[Row] = field(default_factory=list)
-    maps: list[Row] = field(default_factory=list)
+    store: Store
+    scores: TableDraft = field(default_factory=partial(TableDraft, RESULTS))
+    curves: TableDraft = field(default_factory=partial(TableDraft, CURVES))
+    maps: TableDraft = field(default_factory=partial(TableDraft, MAPS))
     answers: list[ShardAnswers] = field(default_factory=list)
     outcomes: dict[str, MapOutcome] = field(default_factory=dict)  # by map cell
     notes: MapNotes = field(default_factory=MapNotes)
@@ -68,18 +71,17 @@ def tables(
 ) -> Tables:
     """Every table of a run. ``costs``: each with the scorer's batch. ``shares``: by model, what this run took."""
     read = CellReader(tasks, store)
-    rows, chosen = _Rows(), held_out_entries(tasks, read)
+    rows, chosen = _Rows(store), held_out_entries(tasks, read)
     for task in tasks:
         _collect(task, read, chosen, rows)
-    scores = rows.scores
-    scores += [row for cell, batch in costs for row in cost_rows(cell, study, batch, store)]
-    scores += share_rows(tasks, study, shares, rows.outcomes)
+    rows.scores.extend(row for cell, batch in costs for row in cost_rows(cell, study, batch, store))
+    rows.scores.extend(share_rows(tasks, study, shares, rows.outcomes))
     return Tables(
-        validate(typed(pd.DataFrame(scores), RESULTS)),
+        validate(rows.scores.frame()),
         pooled(tasks, read, study.seed),
-        typed(pd.DataFrame(rows.curves), CURVES),
-        typed(pd.DataFrame(rows.maps), MAPS),
-        typed(pd.DataFrame(photo_rows(rows.answers)), PHOTOS),
+        rows.curves.frame(),
+        rows.maps.frame(),
+        typed(pd.DataFrame(photo_rows(rows.answers, store.place)), PHOTOS),
         accuracy(rows.answers),
         label_cautions(rows.answers, *titles_of(study)),
         rows.notes.sentences(titles_of(study)[0]),
@@ -91,10 +93,10 @@ def scores(tasks: Sequence[Task], store: Store) -> pd.DataFrame:
     """The part of results.parquet that is about maps: a row per image, without costs."""
     read = CellReader(tasks, store)
     chosen = held_out_entries(tasks, read)
-    rows = []
+    rows = TableDraft(RESULTS)
     for task in tasks:
-        rows += list(_metric_rows(task, read(task.predictions)["samples"], _metric_pages(task, read), chosen))
-    return validate(typed(pd.DataFrame(rows), RESULTS))
+        rows.extend(_metric_rows(task, read(task.predictions)["samples"], _metric_pages(task, read), chosen))
+    return validate(rows.frame())
 
 
 def failures(results: pd.DataFrame) -> list[Row]:
@@ -115,11 +117,11 @@ def _or_none(value: Any) -> str | None:
 def _collect(task: Task, read: CellReader, chosen: Chosen, rows: _Rows) -> None:
     """The rows of one task, of cells that are read here and nowhere else."""
     predicted, pages = read(task.predictions)["samples"], _metric_pages(task, read)
-    rows.scores += list(_metric_rows(task, predicted, pages, chosen))
-    rows.curves += list(_curve_rows(task, pages))
+    rows.scores.extend(_metric_rows(task, predicted, pages, chosen))
+    rows.curves.extend(_curve_rows(task, pages))
     for cell in task.maps:
         samples = {} if cell.skip else read(cell.name)["samples"]
-        rows.maps += list(_map_rows(task, cell, samples, predicted))
+        rows.maps.extend(_map_rows(task, cell, samples, predicted, rows.store))
         rows.outcomes[cell.name] = map_outcome(samples)
         rows.notes.add(task.shard.model.name, cell.method.title, samples)
     rows.answers.append(ShardAnswers(task.shard, predicted))
@@ -159,9 +161,12 @@ def _curve_rows(task: Task, pages: Mapping[str, Row]) -> Iterator[Row]:
             yield from ({**base, "sample": sample, "x": x, "y": y} for x, y in points)
 
 
-def _map_rows(task: Task, cell: MapCell, samples: Mapping[str, Row], predicted: Mapping[str, Row]) -> Iterator[Row]:
+def _map_rows(
+    task: Task, cell: MapCell, samples: Mapping[str, Row], predicted: Mapping[str, Row], store: Store
+) -> Iterator[Row]:
     """Of maps/index.parquet: where each map is, and its health."""
     for sample, entry in samples.items():
         if entry["status"] == "ok":
-            file = {"sample": sample, "target": predicted[sample]["target"], "file": entry["file"], "row": entry["row"]}
-            yield {**place(task.shard, cell), **file, **entry["health"]}
+            image = {"sample": sample, "target": predicted[sample]["target"]}
+            file = {"file": store.place(entry["file"]), "row": entry["row"]}
+            yield {**place(task.shard, cell), **image, **file, **entry["health"]}

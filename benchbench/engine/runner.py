@@ -18,6 +18,7 @@ from ..cost.allocator import keep_memory
 from ..cost.ledger import Ledger, Passes, User
 from ..errors import BenchError
 from ..failures import out_of_memory
+from ..files import Damaged
 from ..network.capture import eval_frozen
 from ..network.scorer import Scorer
 from ..plugin_guard import no_exit
@@ -101,6 +102,9 @@ def as_bench_errors(study: StudySpec, folder: Path, progress: Progress) -> Itera
         yield
     except OSError as error:
         raise BenchError(f"{type(error).__name__}: {error}", where=str(folder), hint="Finished work is kept") from error
+    except Damaged as error:  # since the run began: the start looked at every file
+        hint = "Run it again: what is damaged is computed anew"
+        raise BenchError(str(error), where=str(folder), hint=hint) from error
     except Exception as error:
         if not out_of_memory(error):
             raise

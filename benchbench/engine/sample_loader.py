@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
+from typing import Any
 
 import torch
 from PIL import Image
@@ -50,13 +52,15 @@ class LoadedSample:
 class ShardSamples:
     """A shard's readable samples; by id, the reasons of the others, and every label that is known.
 
-    ``origins``: by id of a readable sample, a digest of the picture as the network sees it, and its group.
+    ``origins``: by id of a readable sample, a digest of the picture as the network sees it, and its group. ``photos``:
+    by name, the photographs and masks that the store lacked when the samples were loaded.
     """
 
     samples: tuple[LoadedSample, ...]
     failures: Mapping[str, str]
     labels: Mapping[str, int | None]
     origins: Mapping[str, dict[str, str | None]]
+    photos: Mapping[str, bytes]
 
 
 class Loader:
@@ -75,7 +79,7 @@ class Loader:
             self._begun[shard] = [self._pool.submit(load_at, k) for k in range(len(shard.indices))]
 
     def load(self, shard: Shard) -> ShardSamples:
-        """The shard, decoded; the photographs that the store lacked are stored."""
+        """The shard, decoded, with the photographs that the store lacks."""
         self.begin(shard)
         begun = self._begun.pop(shard, None)
         load_at = partial(_load, shard, store=self._store)
@@ -85,6 +89,7 @@ class Loader:
             {name: result.reason for name, result in zip(shard.ids, results, strict=True) if result.reason},
             {name: result.label for name, result in zip(shard.ids, results, strict=True) if result.known},
             {result.sample.id: result.origin for result in results if result.sample},
+            {name: photo for result in results for name, photo in result.photos.items()},
         )
 
     def close(self) -> None:
@@ -99,13 +104,14 @@ def _alone() -> None:
 
 @dataclass(frozen=True, eq=False)
 class _SampleResult:
-    """A sample, or the reason why it cannot be used; its label, if the dataset said one or none; and its origin."""
+    """A sample, or the reason why it cannot be used; its label, if the dataset said one or none; what else is known."""
 
     sample: LoadedSample | None
     reason: str
     label: int | None
     known: bool
     origin: dict[str, str | None] = field(default_factory=dict)
+    photos: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def _load(shard: Shard, k: int, store: Store) -> _SampleResult:
@@ -120,11 +126,10 @@ def _load(shard: Shard, k: int, store: Store) -> _SampleResult:
     shown = mask if mask is not None or boxes is None else filled(boxes, image.shape[1:])  # what the report outlines
     outlined = "" if shown is None else hashlib.sha256(shown.contiguous().numpy().tobytes()).hexdigest()
     photo = f"{digest('photo', shard.fingerprints[k], vars(shard.model.preprocess), name, outlined)}.jpg"
-    if not store.has_photo(photo, shown is not None):
-        _store_photo(photo, image, shown, shard, store)
+    photos = {} if store.has_photo(photo, shown is not None) else _drawn(photo, image, shown, shard)
     picture = hashlib.sha256(f"{tuple(image.shape)} ".encode() + image.contiguous().numpy().tobytes()).hexdigest()
     origin = {"picture": picture[:16], "group": sample.group}
-    return _SampleResult(LoadedSample(name, image, label, mask, photo, boxes), "", label, known, origin)
+    return _SampleResult(LoadedSample(name, image, label, mask, photo, boxes), "", label, known, origin, photos)
 
 
 def chunks(loaded: Sequence[LoadedSample], size: int, device: torch.device) -> Iterator[ImageBatch]:
@@ -163,14 +168,21 @@ def _check_label(target: Target, label: int | None, classes: int) -> None:
         raise BenchError(f"target is label, and label {label} is not one of the network's {classes} classes")
 
 
-def _store_photo(name: str, image: Tensor, mask: Tensor | None, shard: Shard, store: Store) -> None:
-    """The picture as the network sees it, and the mask in its frame, both as thumbnails."""
+def _drawn(name: str, image: Tensor, mask: Tensor | None, shard: Shard) -> dict[str, bytes]:
+    """By name, the picture as the network sees it, and the mask in its frame, both as thumbnails."""
     picture = Image.fromarray(denormalise(image, shard.model.preprocess).numpy())
     picture.thumbnail((THUMBNAIL, THUMBNAIL))
-    store.write_photo(name, partial(picture.save, format="JPEG", quality=88))
+    photos = {name: _encoded(picture, format="JPEG", quality=88)}
     if mask is not None:
         drawn = Image.fromarray((mask > 0.5).numpy()).resize(picture.size, Image.Resampling.NEAREST)
-        store.write_photo(mask_of(name), partial(drawn.save, format="PNG"))
+        photos[mask_of(name)] = _encoded(drawn, format="PNG")
+    return photos
+
+
+def _encoded(picture: Image.Image, **options: Any) -> bytes:
+    out = io.BytesIO()
+    picture.save(out, **options)
+    return out.getvalue()
 
 
 def load_sample(

@@ -1,4 +1,4 @@
-"""One shard: capture once, every missing map, the union of probes, every missing score; each into its cell."""
+"""One shard: capture once, every missing map, the union of probes, every missing score; all into its pack."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ..network.custom_score import is_scored
 from ..network.reference_batch import ReferenceBatch, pixels_of
 from ..network.scorer import Scorer, target_scores
 from ..network.targets import chooser, place_of_class
-from ..results.store import Store
+from ..results.store import Draft, Store
 from ..study.plan import MapCell, Shard, Task
 from ..study.spec import StudySpec
 from ..types.batch import ImageBatch
@@ -72,6 +72,7 @@ class _ShardJob:
     shard: Shard
     lacking: MissingCells
     pages: _CellDrafts
+    pack: Draft
     failures: dict[str, str]
     desk: RunContext
 
@@ -94,9 +95,16 @@ def run_shard(task: Task, desk: RunContext) -> int:
         maps={cell.name: {} for cell in lacking.maps},
         scores={cell.name: {"samples": {}} for cell in lacking.metrics},
     )
+    with desk.store.pack(task.predictions) as pack:
+        _fill(task, lacking, pages, pack, desk)
+    return len(lacking.maps) + len(lacking.metrics)
+
+
+def _fill(task: Task, lacking: MissingCells, pages: _CellDrafts, pack: Draft, desk: RunContext) -> None:
+    """Work on every batch of the shard, and put cells, maps and photographs into its pack."""
     failed_before = {name for name, entry in pages.predictions.items() if entry["reason"]}
     loading = desk.loader.load(task.shard)
-    job = _ShardJob(task.shard, lacking, pages, dict(loading.failures), desk)
+    job = _ShardJob(task.shard, lacking, pages, pack, dict(loading.failures), desk)
     fit = [sample for sample in loading.samples if sample.id not in failed_before]
     desk.scorer.ledger.opened = len(lacking.maps) == len(drawn(task))
     finished = 0
@@ -110,8 +118,10 @@ def run_shard(task: Task, desk: RunContext) -> int:
     in_pieces(chunks(fit, desk.scorer.batch, desk.device), work, desk.scorer.halve)
     for name in pages.predictions:
         pages.predictions[name] |= loading.origins.get(name, {})
-    _write(task, pages, job.failures, loading.labels, desk.store)
-    return len(lacking.maps) + len(lacking.metrics)
+    for name, photo in loading.photos.items():
+        if not desk.store.has_photo(name):
+            pack.write_photo(name, photo)
+    _write(task, pages, job.failures, loading.labels, pack)
 
 
 def _run_batch(job: _ShardJob, chunk: ImageBatch, number: int) -> Sequence[ImageBatch]:
@@ -170,7 +180,7 @@ def _work_chunk(
             assert batch is not None
             with desk.scorer.ledger.charge_to(user_of(job.shard, cell), len(chunk.ids)):
                 fresh[cell.name] = explain(cell, batch, chunk.ids, chunk.masks, desk.study.seed)
-        _note_maps(cell, chunk, number, fresh[cell.name], pages, desk.store)
+        _note_maps(cell, chunk, number, fresh[cell.name], pages, job.pack)
     wanted = dict.fromkeys(cell.maps.name for cell in job.lacking.metrics)
     ready = {name: fresh.get(name) or stored(name, chunk, desk) for name in wanted}
     original = reference_batch(chunk, pages.predictions, job.shard, desk)
@@ -254,11 +264,11 @@ def _object_share(chunk: ImageBatch, i: int) -> float | None:
     return None if boxes is None else float(filled(boxes, chunk.images.shape[2:]).double().mean())
 
 
-def _note_maps(cell: MapCell, chunk: ImageBatch, number: int, maps: MapBatch, pages: _CellDrafts, store: Store) -> None:
-    """Maps of one chunk are one file, as chunks may differ in shape."""
+def _note_maps(cell: MapCell, chunk: ImageBatch, number: int, maps: MapBatch, pages: _CellDrafts, pack: Draft) -> None:
+    """Maps of one chunk are one part of the pack, as chunks may differ in shape."""
     file = f"{cell.name}-{number}.npy"
     if maps.tensor is not None:
-        store.write_maps(file, maps.tensor.cpu().numpy().astype(np.float32))
+        pack.write_maps(file, maps.tensor.cpu().numpy().astype(np.float32))
     health_entries = health(maps.tensor) if maps.tensor is not None else []
     for i, name in enumerate(chunk.ids):
         pages.maps[cell.name][name] = {
@@ -286,13 +296,12 @@ def stored(name: str, chunk: ImageBatch, desk: RunContext) -> MapBatch:
 
 
 def _write(
-    task: Task, pages: _CellDrafts, failures: Mapping[str, str], labels: Mapping[str, int | None], store: Store
+    task: Task, pages: _CellDrafts, failures: Mapping[str, str], labels: Mapping[str, int | None], pack: Draft
 ) -> None:
-    """Maps first, then scores, then predictions: a cell that exists is whole, and so is what it stands on."""
     for name, samples in pages.maps.items():
-        store.write_cell(name, {"samples": samples})
+        pack.write_cell(name, {"samples": samples})
     for name, page in pages.scores.items():
-        store.write_cell(name, page)
+        pack.write_cell(name, page)
     for sample, reason in failures.items():
         pages.predictions[sample] = {"label": labels.get(sample), "target": None, "photo": "", "reason": reason}
-    store.write_cell(task.predictions, {"samples": pages.predictions})
+    pack.write_cell(task.predictions, {"samples": pages.predictions})

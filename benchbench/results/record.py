@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..files import Damaged, unsealed
+from ..files import Damaged
 from ..paths import expanded
 from ..vocabulary import INPUT
+from .pack import SUFFIX, mapped
+from .pack_folder import PackFolder
 from .run_folder import checked_info, plainly, read_table, refuse_unfinished
 from .schema import CURVES, MAPS, PHOTOS, POOLED, RESULTS, SEEDS, FloatArray, typed
-from .store import mask_of
+from .store import CELLS, mask_of
 
 
 def with_network_rows(record: Record) -> Record:
@@ -90,9 +92,10 @@ class Record:
         folder: where it was read from.
         info: run.json.
         results, curves: the tables, by the columns of schema.py.
-        maps: one row per saliency map: model, dataset, sample, target, layer, method, file, row, cells, distinct, ties.
+        maps: one row per saliency map: model, dataset, sample, target, layer, method, file (``PACK.zip/PART``, a .npy
+            in cells/), row, cells, distinct, ties.
         photos: one row per explained image: model, dataset, sample, target, target_name, label, label_name,
-            probability, file (a JPEG of what the network saw, in photos/), object_share (the share of that picture
+            probability, file (a JPEG of what the network saw), object_share (the share of that picture
             that the mask covers, or the boxes without a mask; else missing).
     """
 
@@ -156,13 +159,13 @@ class Record:
         Raises:
             BenchError: the file is not what the run wrote.
         """
-        path = self.folder / "maps" / file
-        if file not in self._sound:
-            with plainly(self.folder):
-                unsealed(self._inside(path))
-            self._sound.add(file)
-        maps: FloatArray = np.load(path, mmap_mode="r", allow_pickle=False)
-        return maps
+        with plainly(self.folder):
+            pack, part = self._place(file)
+            index = self._packs.index(pack)
+            if (file, index.stamp) not in self._sound:
+                index.read(part)
+                self._sound.add((file, index.stamp))
+            return mapped(index, part)
 
     def photo(self, file: str) -> bytes:
         """The JPEG of one image as the network saw it.
@@ -171,7 +174,7 @@ class Record:
             BenchError: the file is not what the run wrote.
         """
         with plainly(self.folder):
-            return unsealed(self._inside(self.folder / "photos" / file))
+            return self._packs.read(*self._place(file))
 
     def mask(self, photo: str) -> bytes | None:
         """The mask of one image in the frame of its photograph, a PNG; None where the run kept none.
@@ -179,15 +182,22 @@ class Record:
         Raises:
             BenchError: the file is not what the run wrote.
         """
-        file = mask_of(photo)
-        return self.photo(file) if (self.folder / "photos" / file).is_file() else None
+        with plainly(self.folder):
+            pack, part = self._place(mask_of(photo))
+            return self._packs.read(pack, part) if part in self._packs.index(pack).parts else None
 
-    def _inside(self, path: Path) -> Path:
-        if path.parent.parent != self.folder or path.parent.is_symlink():
-            raise Damaged(f"{path} is not in the run's folder")
-        return path
+    def _place(self, file: str) -> tuple[str, str]:
+        """The pack and the part that a table names."""
+        pack, _, part = file.partition("/")
+        if not pack.endswith(SUFFIX) or not part or "/" in part or self._packs.folder.is_symlink():
+            raise Damaged(f"{file} is not in the run's folder")
+        return pack, part
 
     @cached_property
-    def _sound(self) -> set[str]:
-        """The map files that were read whole."""
+    def _packs(self) -> PackFolder:
+        return PackFolder(self.folder / CELLS)
+
+    @cached_property
+    def _sound(self) -> set[tuple[str, tuple[int, ...]]]:
+        """The maps that were read whole, with the stamp of their pack."""
         return set()

@@ -14,17 +14,24 @@ class Outcome:
     """What the engine has to know of a stored cell, without the cell.
 
     Attributes:
-        complete: all its maps are there.
         reasons: by sample ("" of a cell of cost), why it failed.
         tries: how often it failed like this.
     """
 
-    complete: bool
     reasons: Mapping[str, str]
     tries: int
 
+    def note(self) -> dict[str, Any]:
+        """What a pack keeps of it beside the cell; nothing of a cell that did not fail."""
+        return {"reasons": dict(self.reasons), TRIES: self.tries} if self.reasons else {}
 
-SOUND = Outcome(True, {}, 1)
+    @classmethod
+    def noted(cls, note: Mapping[str, Any] | None) -> Outcome:
+        """Of what a pack keeps of a cell."""
+        return cls(note["reasons"], note[TRIES]) if note else SOUND
+
+
+SOUND = Outcome({}, 1)
 
 
 @dataclass(frozen=True)
@@ -60,10 +67,10 @@ class Retries:
         return {**cell, TRIES: 1 + before.tries if before is not None and before.reasons == now else 1}
 
 
-def outcome(cell: Mapping[str, Any], complete: bool) -> Outcome:
+def outcome(cell: Mapping[str, Any]) -> Outcome:
     """Of a cell as it is stored."""
     failed = reasons(cell)
-    return Outcome(complete, failed, cell.get(TRIES, 1)) if failed or not complete else SOUND
+    return Outcome(failed, cell.get(TRIES, 1)) if failed else SOUND
 
 
 def reasons(cell: Mapping[str, Any]) -> dict[str, str]:

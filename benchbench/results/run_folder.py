@@ -17,6 +17,7 @@ from ..files import Damaged, read
 
 INFO = "run.json"
 UNFINISHED = "unfinished.json"  # is there from the start of a run to its end
+FORMAT = 2  # of the folder: a pack for each shard; 1 had a file for each cell, map and photograph
 
 
 def refuse_unfinished(folder: Path) -> None:
@@ -33,12 +34,17 @@ def read_info(folder: Path) -> dict[str, Any]:
     """run.json.
 
     Raises:
+        BenchError: the folder is of another format.
         ValueError: it is not what a run wrote.
         OSError: it is absent.
     """
     info = json.loads(read(folder / INFO))
     if not isinstance(info, dict) or info.pop("digest", None) != info_digest(info):
         raise Damaged(f"{INFO} is not what was written, or another version of benchbench wrote it")
+    if info.get("format", 1) != FORMAT:
+        what = f"the folder has format {info.get('format', 1)}, which benchbench {info.get('benchbench')} wrote"
+        hint = "Run the study into a new folder, or read it with that version"
+        raise BenchError(f"{what}; this version has format {FORMAT}", where=str(folder), hint=hint)
     return info
 
 

@@ -45,7 +45,7 @@ MAPS = {
     "target": "Int64",
     "layer": "string",
     "method": "string",
-    "file": "string",  # in maps/: a .npy of (n, h, w)
+    "file": "string",  # PACK.zip/PART in cells/: a .npy of (n, h, w)
     "row": "Int64",  # the map's place in the file
     "cells": "Int64",
     "distinct": "Int64",  # values; a map of one is dead
@@ -60,7 +60,7 @@ PHOTOS = {
     "label": "Int64",
     "label_name": "string",
     "probability": "float64",
-    "file": "string",  # in photos/
+    "file": "string",  # PACK.zip/PART in cells/: a JPEG
     "object_share": "float64",  # of the picture that its mask covers, or its boxes without one; else missing
 }
 POOLED = {

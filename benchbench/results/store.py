@@ -1,4 +1,4 @@
-"""Digest to file: content-addressed, whole or not there, and read only as written. Nothing is computed twice."""
+"""Digest to cell: content-addressed, whole or not there, and read only as written. Nothing is computed twice."""
 
 from __future__ import annotations
 
@@ -7,60 +7,100 @@ import io
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ..errors import BenchError
-from ..files import ASIDE, Damaged, read, sealed, unsealed, write
+from ..files import ASIDE, Damaged, read, refuse_folder, remove, write
+from .cell_file import is_sound, read_cell_file, write_cell_file
+from .pack import SUFFIX
+from .pack_folder import PackFolder
 from .retries import Outcome, Retries, outcome
-from .run_folder import INFO, info_digest, read_info
+from .run_folder import FORMAT, INFO, info_digest, read_info
 from .schema import FloatArray
 
-FOLDERS = ("cells", "maps", "photos", "tables")
-_OURS = re.compile(r"[0-9a-f]{24}(-\d+)?\.(json|npy|jpg|png)")  # the names of cells, maps, photos and masks
+CELLS = "cells"
+FOLDERS = (CELLS, "maps", "photos", "tables")
+_OURS = re.compile(r"[0-9a-f]{24}\.json")  # the names of cells that are files
 
 
 def mask_of(photo: str) -> str:
-    """The file, beside a photograph's, with its mask: a black and white PNG of the same size."""
+    """The name, beside a photograph's, of its mask: a black and white PNG of the same size."""
     return f"{photo.removesuffix('.jpg')}.png"
+
+
+@dataclass(frozen=True, eq=False)
+class Draft:
+    """What is to be written into a pack: all of it, when its block ends."""
+
+    store: Store
+    parts: dict[str, bytes] = field(default_factory=dict)
+    outcomes: dict[str, Outcome] = field(default_factory=dict)  # of the cells among the parts
+
+    def write_cell(self, name: str, cell: dict[str, Any]) -> None:
+        whole = self.store.retries.counted(name, cell, self.store.outcome)
+        self.parts[_text(name)] = json.dumps(whole, allow_nan=False).encode()
+        self.outcomes[name] = outcome(whole)
+
+    def write_maps(self, name: str, maps: FloatArray) -> None:
+        """Maps (n, h, w) of a cell, as ``CELL-0.npy``; they stay as long as the cell is not written anew."""
+        out = io.BytesIO()
+        np.save(out, maps, allow_pickle=False)
+        self.parts[name] = out.getvalue()
+
+    def write_photo(self, name: str, content: bytes) -> None:
+        """A JPEG, or the PNG that is its mask."""
+        self.parts[name] = content
 
 
 @dataclass(frozen=True)
 class Store:
-    """A run's folder: ``cells/`` (JSON), ``maps/`` (.npy of (n, h, w)), ``photos/`` (JPEG; PNG for masks) and tables.
+    """A run's folder: ``cells/`` with a pack for each shard, and tables.
 
-    Every file has a digest of its name and content: a cell in front of it, a map or photo behind it, and run.json has
-    those of the tables and its own.
+    A pack has the cells (JSON) of a shard, its maps (.npy of (n, h, w)) and its photographs (JPEG; PNG for masks), each
+    with its digest. Cells of no shard, such as costs, are files with a digest in front. run.json has the digests of
+    the tables and its own.
     """
 
     folder: Path
     retries: Retries = field(default_factory=Retries)
-    outcomes: dict[str, Outcome] = field(default_factory=dict)  # of the cells that are there, as far as they are known
+    outcomes: dict[str, Outcome] = field(default_factory=dict)  # of cells that are files, as far as they are known
+
+    @cached_property
+    def packs(self) -> PackFolder:
+        return PackFolder(self.folder / CELLS)
 
     def wants(self, name: str) -> bool:
-        """Whether the cell is to be computed: it or a map of it is absent, or it failed and is to be tried again."""
+        """Whether the cell is to be computed: it is absent, or it failed and is to be tried again."""
         cell = self.outcome(name)
-        return cell is None or not cell.complete or self.retries.due(name, cell)
+        return cell is None or self.retries.due(name, cell)
 
     def due(self, name: str) -> bool:
         """Whether the cell is there, failed, and is to be tried again."""
         cell = self.outcome(name)
         return cell is not None and self.retries.due(name, cell)
 
+    def holds_maps(self, name: str) -> bool:
+        """Whether the cell is there, with all its maps."""
+        return self.outcome(name) is not None
+
     def outcome(self, name: str) -> Outcome | None:
-        """What is known of a cell, which is parsed once; None where it is absent or not what was written."""
+        """What is known of a cell, without reading it where it is in a pack; None if it is absent or damaged."""
+        if _text(name) in self.packs.places:
+            return Outcome.noted(self.packs.note(_text(name)))
         known = self.outcomes.get(name)
-        if known is None and (self.folder / "cells" / f"{name}.json").is_file():
+        if known is None and name in self._files:
             try:
-                cell = self.read_cell(name)
+                known = self.outcomes[name] = outcome(self.read_cell(name))
             except (OSError, Damaged):
                 return None  # it is computed again
-            known = self.outcomes[name] = outcome(cell, self._has_files(cell))
         return known
 
     def read_cell(self, name: str) -> dict[str, Any]:
@@ -70,50 +110,70 @@ class Store:
             Damaged: it is not what was written.
             OSError: it is absent.
         """
-        return _cell_of(name, read(self.folder / "cells" / f"{name}.json"))
-
-    def read_info(self) -> dict[str, Any] | None:
-        """run.json of the results that the folder holds; None where there are none, or it is not what was written."""
-        try:
-            return read_info(self.folder)
-        except (OSError, ValueError, RecursionError):
-            return None
-
-    def holds_maps(self, name: str) -> bool:
-        """Whether the cell is there, with all its maps."""
-        cell = self.outcome(name)
-        return cell is not None and cell.complete
-
-    def _has_files(self, cell: Mapping[str, Any]) -> bool:
-        files = {entry.get("file") for entry in cell.get("samples", {}).values()} - {None, ""}
-        return all((self.folder / "maps" / file).is_file() for file in files)
+        pack = self.packs.places.get(_text(name))
+        if pack is None:
+            return read_cell_file(self._file(name))
+        cell: dict[str, Any] = json.loads(self.packs.read(pack, _text(name)))
+        return cell
 
     def write_cell(self, name: str, cell: dict[str, Any]) -> None:
+        """A cell of no shard, in a file."""
         whole = self.retries.counted(name, cell, self.outcome)
-        text = json.dumps(whole, allow_nan=False).encode()
-        self._write(f"cells/{name}.json", _head(name, text) + text + b"}")
-        self.outcomes[name] = outcome(whole, True)
+        write_cell_file(self._file(name), whole)
+        self._files.add(name)
+        self.outcomes[name] = outcome(whole)
 
-    def read_maps(self, file: str) -> FloatArray:
-        """The maps of a file (n, h, w).
+    @contextmanager
+    def pack(self, name: str) -> Iterator[Draft]:
+        """What is written into the draft goes into the pack of this name when the block ends; nothing if it raises.
 
         Raises:
-            Damaged: it is not what was written.
-            OSError: it is absent.
+            Damaged: a part of the pack that is to stay is not what was written.
+            OSError: it cannot be written.
         """
-        maps: FloatArray = np.load(io.BytesIO(unsealed(self.folder / "maps" / file)), allow_pickle=False)
+        draft = Draft(self)
+        yield draft
+        if draft.parts:
+            notes = {_text(cell): note for cell, each in draft.outcomes.items() if (note := each.note())}
+            self.packs.publish(f"{name}{SUFFIX}", draft.parts, notes)
+
+    def read_maps(self, name: str) -> FloatArray:
+        """Maps (n, h, w) by their name in a cell.
+
+        Raises:
+            Damaged: they are not what was written, or absent.
+            OSError: their pack cannot be read.
+        """
+        pack, _, part = self.place(name).partition("/")
+        maps: FloatArray = np.load(io.BytesIO(self.packs.read(pack, part)), allow_pickle=False)
         return maps
-
-    def write_maps(self, name: str, maps: FloatArray) -> None:
-        self._write_sealed("maps", name, lambda file: np.save(file, maps, allow_pickle=False))
-
-    def write_photo(self, name: str, save: Callable[[BinaryIO], Any]) -> None:
-        self._write_sealed("photos", name, save)
 
     def has_photo(self, name: str, masked: bool = False) -> bool:
         """Whether a photograph is here, and its mask where it is ``masked``."""
         names = [name, mask_of(name)] if masked else [name]
-        return all((self.folder / "photos" / each).is_file() for each in names)
+        return all(each in self.packs.places for each in names)
+
+    def place(self, part: str) -> str:
+        """Where maps or a photograph are, as tables name it: ``PACK.zip/PART``.
+
+        Raises:
+            Damaged: they are absent.
+        """
+        pack = self.packs.places.get(part)
+        if pack is None:
+            raise Damaged(f"{part} is in no pack")
+        return f"{pack}/{part}"
+
+    def read_info(self) -> dict[str, Any] | None:
+        """run.json of the results that the folder holds; None where there are none, or it is not what was written.
+
+        Raises:
+            BenchError: it is of another format.
+        """
+        try:
+            return read_info(self.folder)
+        except (OSError, ValueError, RecursionError):
+            return None
 
     def write_results(self, tables: Mapping[str, pd.DataFrame | bytes], info: Mapping[str, Any]) -> None:
         """The tables (or a file's bytes), by file, and then run.json, with their digests and those of ``info``."""
@@ -122,38 +182,41 @@ class Store:
             data = rows if isinstance(rows, bytes) else _parquet(rows)
             files[name] = hashlib.sha256(data).hexdigest()
             self._write(name, data)
-        whole = json.loads(json.dumps({**info, "files": files}, default=str, allow_nan=False))
+        whole = json.loads(json.dumps({**info, "format": FORMAT, "files": files}, default=str, allow_nan=False))
         self._write(INFO, json.dumps({**whole, "digest": info_digest(whole)}, indent=1).encode())
 
     def mend(self) -> list[str]:
         """Remove what is not what was written, and what a killed run left half written.
 
         Returns:
-            The damaged files: what they held is computed again.
+            The damaged files, and parts of packs: what they held is computed again.
 
         Raises:
-            BenchError: a folder stands in the place of a file, or a link in that of a folder.
+            BenchError: a folder is in the place of a file, or a link in that of a folder; or the folder's run is of
+                another format.
+            OSError: a file cannot be read.
         """
-        damaged = []
-        for path in self._stored():
+        damaged = self._damaged_tables()
+        for path in list(self._stored()):
             if path.name.startswith(ASIDE):
                 path.unlink()
-            elif _OURS.fullmatch(path.name) and not self._is_sound(path):
-                _remove(path)
-                damaged.append(f"{path.parent.name}/{path.name}")
-        return [*damaged, *self._damaged_tables()]
+            elif path.parent.name == CELLS and _OURS.fullmatch(path.name) and not is_sound(path):
+                remove(path)
+                self._files.discard(path.stem)
+                damaged.append(f"{CELLS}/{path.name}")
+        return [*(f"{CELLS}/{name}" for name in self.packs.mend()), *damaged]
 
     def _damaged_tables(self) -> list[str]:
         """run.json and the tables that it names; they are written anew at the end of a run."""
         path = self.folder / INFO
         if not os.path.lexists(path):
             return []
-        _refuse_folder(path)
+        refuse_folder(path)
         info = self.read_info()
         if info is None:
             return [INFO]
         for name in info["files"]:
-            _refuse_folder(self.folder / name)
+            refuse_folder(self.folder / name)
         return [name for name, seal in info["files"].items() if _digest_of(self.folder / name) != seal]
 
     def _stored(self) -> Iterator[Path]:
@@ -166,23 +229,21 @@ class Store:
                 yield from sorted(folder.iterdir())
         yield from sorted(self.folder.glob(f"{ASIDE}*"))
 
-    def _is_sound(self, path: Path) -> bool:
-        try:
-            if path.parent.name == "cells":
-                _cell_of(path.stem, read(path))
-            else:
-                unsealed(path)
-        except (OSError, Damaged):
-            return False
-        return True
+    @cached_property
+    def _files(self) -> set[str]:
+        """The cells that are files."""
+        return {path.stem for path in (self.folder / CELLS).glob("*.json")}
 
-    def _write_sealed(self, folder: str, name: str, save: Callable[[BinaryIO], Any]) -> None:
-        out = io.BytesIO()
-        save(out)
-        self._write(f"{folder}/{name}", sealed(name, out.getvalue()))
+    def _file(self, name: str) -> Path:
+        return self.folder / CELLS / f"{name}.json"
 
     def _write(self, name: str, data: bytes) -> None:
         write(self.folder / name, lambda file: file.write(data))
+
+
+def _text(cell: str) -> str:
+    """The name of a cell's part in a pack."""
+    return f"{cell}.json"
 
 
 def _parquet(rows: pd.DataFrame) -> bytes:
@@ -191,34 +252,8 @@ def _parquet(rows: pd.DataFrame) -> bytes:
     return out.getvalue()
 
 
-def _head(name: str, text: bytes) -> bytes:
-    seal = hashlib.sha256(f"{name}\n".encode() + text).hexdigest()
-    return f'{{"digest": "{seal}", "cell": '.encode()
-
-
-_HEAD = len(_head("", b""))
-
-
-def _cell_of(name: str, data: bytes) -> dict[str, Any]:
-    head, text = data[:_HEAD], data[_HEAD:-1]
-    if head != _head(name, text) or data[-1:] != b"}":
-        raise Damaged(f"cell {name} is not what was written")
-    cell: dict[str, Any] = json.loads(text)
-    return cell
-
-
 def _digest_of(path: Path) -> str:
     try:
         return hashlib.sha256(read(path)).hexdigest()
     except (OSError, Damaged):
         return ""
-
-
-def _remove(path: Path) -> None:
-    _refuse_folder(path)
-    path.unlink()
-
-
-def _refuse_folder(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        raise BenchError("it is a folder", where=str(path), hint="Remove it: a file of the run is written to this path")

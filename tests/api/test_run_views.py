@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 import benchbench as bb
 from benchbench.api.leaderboard_views import pivoted
 from benchbench.results.record import Record
+from tests.packs import parts
 from tests.reports.fake import CAM_REASON, Fake, fake_record
 
 METHODS = ["cam", "gradcam", "gradcam++"]
@@ -96,10 +98,10 @@ def test_maps_are_those_of_the_folder(run: bb.Run) -> None:
     maps = run.maps(method="gradcam", model="one", dataset="val", layer="stage4")
     assert list(maps.keys.columns) == ["model", "dataset", "layer", "method", "sample", "target"]
     assert list(maps.keys["sample"]) == ["a", "b", "c"]
-    rows = run.record.maps
+    rows, stored = run.record.maps, parts(run.folder, ".npy")
     for place, (_, key) in enumerate(maps.keys.iterrows()):
         (row,) = rows[np.all([rows[name] == key[name] for name in key.index], axis=0)].to_dict("records")
-        np.testing.assert_array_equal(maps[place], np.load(run.folder / "maps" / row["file"])[row["row"]])
+        np.testing.assert_array_equal(maps[place], np.load(io.BytesIO(stored[row["file"]]))[row["row"]])
     assert maps[0].dtype == np.float32
     assert maps.stack().shape == (3, 7, 7)
     np.testing.assert_array_equal(np.asarray(maps), np.stack(list(maps)))

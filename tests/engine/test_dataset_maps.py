@@ -19,6 +19,7 @@ from benchbench.testing import check_method
 from benchbench.types import Layer
 
 from ..networks import Pooled, seeded
+from ..packs import lose
 from ..study_runs.test_run import done, study, values
 
 METRICS = ["deletion", "average_drop"]
@@ -88,8 +89,7 @@ def test_a_second_run_computes_nothing_and_another_image_all_of_it(images: Tenso
 def test_lost_files_are_made_again(images: Tensor, tmp_path: Path) -> None:
     keys: dict[str, Any] = {"methods": ["dataset-mean"], "metrics": METRICS}
     before = values(done(images, tmp_path, **keys))
-    for file in (tmp_path / "maps").glob("*.npy"):
-        file.unlink()
+    lose(tmp_path, ".npy")
     after = done(images, tmp_path, **keys)
     np.testing.assert_allclose(values(after).to_numpy(), before.to_numpy(), atol=1e-6)
     assert len(maps_of(after, "dataset-mean")) == 6

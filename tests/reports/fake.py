@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from PIL import Image
 
 from benchbench.results.record import Record
 from benchbench.results.schema import CURVES, MAPS, PHOTOS, POOLED, RESULTS, typed, validate
-from benchbench.results.store import Store
+from benchbench.results.store import Draft, Store
 
 QUALITY = ("deletion", "insertion", "average_drop", "increase", "average_gain")
 TITLES = {"deletion": "deletion AUC", "insertion": "insertion AUC", "increase": "increase in confidence"}
@@ -22,6 +22,7 @@ HIGHER = {"insertion", "increase", "average_gain"}
 UNITS = {"runtime": "ms", "peak_memory": "MB", "passes": "passes per image"}
 COSTS = {"runtime": {"": 41.25, "q1": 40.5, "q3": 43.0, "repeats": 5, "reference": 1.25}, "peak_memory": {"": 12.5}}
 CAM_REASON = "the head is not global average pooling and one linear layer"
+PACK = "0" * 24
 
 
 @dataclass(frozen=True)
@@ -57,15 +58,23 @@ def fake_record(folder: Path, fake: Fake | None = None) -> Record:
     store = Store(folder)
     rng = np.random.default_rng(fake.seed)
     results = validate(typed(pd.DataFrame([*_scores(fake, rng), *_costs(fake, rng)]), RESULTS))
+    with store.pack(PACK) as pack:
+        maps = list(_maps(fake, pack, rng))
+        photos = list(_photos(fake, pack, rng))
     tables = {
         "results.parquet": results,
         "curves.parquet": typed(pd.DataFrame(list(_curves(fake, results))), CURVES),
-        "maps/index.parquet": typed(pd.DataFrame(list(_maps(fake, store, rng))), MAPS),
-        "photos/index.parquet": typed(pd.DataFrame(list(_photos(fake, store, rng))), PHOTOS),
+        "maps/index.parquet": typed(pd.DataFrame(maps), MAPS),
+        "photos/index.parquet": typed(pd.DataFrame(photos), PHOTOS),
         "pooled.parquet": typed(pd.DataFrame(), POOLED),
     }
-    store.write_results(tables, _info(fake, results))
+    store.write_results(tables, info_of(fake, results))
     return Record.load(folder)
+
+
+def map_file(number: int) -> str:
+    """The name, in the pack, of the maps of the method and layer of this number."""
+    return f"{number:024x}-0.npy"
 
 
 def _places(fake: Fake) -> Iterator[dict[str, Any]]:
@@ -136,7 +145,7 @@ def _curves(fake: Fake, results: pd.DataFrame) -> Iterator[dict[str, Any]]:
         yield from ({**keys, "x": float(a), "y": float(b)} for a, b in zip(x, y, strict=True))
 
 
-def _maps(fake: Fake, store: Store, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
+def _maps(fake: Fake, pack: Draft, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
     for number, place in enumerate(_places(fake)):
         if place["method"] == "cam":
             continue
@@ -145,15 +154,21 @@ def _maps(fake: Fake, store: Store, rng: np.random.Generator) -> Iterator[dict[s
         stack = [
             np.exp(-((x - a) ** 2 + (y - b) ** 2) * 12) * 3 for a, b in rng.uniform(0.3, 0.7, (len(fake.samples), 2))
         ]
-        store.write_maps(f"{number}.npy", np.stack(stack).astype(np.float32))
+        pack.write_maps(map_file(number), np.stack(stack).astype(np.float32))
         for row, sample in enumerate(fake.samples):
             if not (place["method"] == fake.failing and row < 2):
-                place_of = {**place, "sample": sample, "target": 2, "file": f"{number}.npy", "row": row}
+                place_of = {
+                    **place,
+                    "sample": sample,
+                    "target": 2,
+                    "file": f"{PACK}.zip/{map_file(number)}",
+                    "row": row,
+                }
                 dead = place["method"] in fake.dead and row < 3
                 yield {**place_of, "cells": size * size, "distinct": 1 if dead else 40, "ties": 1.0 if dead else 0.1}
 
 
-def _photos(fake: Fake, store: Store, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
+def _photos(fake: Fake, pack: Draft, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
     for model in fake.models:
         for dataset in fake.datasets:
             for index, sample in enumerate(fake.samples):
@@ -162,7 +177,9 @@ def _photos(fake: Fake, store: Store, rng: np.random.Generator) -> Iterator[dict
                     picture = Image.open(fake.photos[index % len(fake.photos)]).convert("RGB").resize((224, 224))
                 else:
                     picture = Image.fromarray(rng.integers(0, 255, (8, 8, 3), dtype=np.uint8)).resize((224, 224))
-                store.write_photo(file, partial(picture.save, format="JPEG"))
+                out = io.BytesIO()
+                picture.save(out, format="JPEG")
+                pack.write_photo(file, out.getvalue())
                 yield {
                     "model": model,
                     "dataset": dataset,
@@ -172,12 +189,12 @@ def _photos(fake: Fake, store: Store, rng: np.random.Generator) -> Iterator[dict
                     "label": 1,
                     "label_name": "tiger <cat>",
                     "probability": 0.5 + index / 40,
-                    "file": file,
+                    "file": f"{PACK}.zip/{file}",
                     "object_share": None,
                 }
 
 
-def _info(fake: Fake, results: pd.DataFrame) -> dict[str, Any]:
+def info_of(fake: Fake, results: pd.DataFrame) -> dict[str, Any]:
     names = [*fake.methods, *fake.controls]
     counts = {status: int((results["status"] == status).sum()) for status in ("ok", "failed", "not_applicable")}
     return {

@@ -26,7 +26,8 @@ from benchbench.results.record import Record
 from benchbench.results.schema import FloatArray
 from benchbench.results.store import Store
 
-from .fake import CAM_REASON, Fake, fake_record
+from ..packs import lose
+from .fake import CAM_REASON, PACK, Fake, fake_record, map_file
 from .shared import board_of
 
 
@@ -85,7 +86,9 @@ def test_the_objects_share_is_taken_where_the_data_says_it(plain: Record) -> Non
 
 def test_equal_maps_are_kept_once(tmp_path: Path) -> None:
     record = fake_record(tmp_path, Fake(methods=["a", "b"], controls=[], samples=["one", "two"], layers=["last"]))
-    Store(tmp_path).write_maps("1.npy", Store(tmp_path).read_maps("0.npy"))
+    store = Store(tmp_path)
+    with store.pack(PACK) as pack:
+        pack.write_maps(map_file(1), store.read_maps(map_file(0)))
     (only,) = gallery(Board(record))["sets"]
     assert only["places"] == [[[0, 0], [1, 1]]]
     assert only["disagreement"] == [[0.0, 0.0]]
@@ -142,8 +145,8 @@ def test_then_images_their_numbers(plain: Record) -> None:
 
 def test_a_missing_photo_is_an_error(tmp_path: Path) -> None:
     record = fake_record(tmp_path, Fake(samples=["one"]))
-    (tmp_path / "photos" / "0.jpg").unlink()
-    with pytest.raises(BenchError, match=r"photos/0\.jpg.*Run it again"):
+    lose(tmp_path, "0.jpg")
+    with pytest.raises(BenchError, match=r"has no 0\.jpg.*Run it again"):
         gallery(Board(record))
 
 

@@ -68,9 +68,11 @@ def test_a_page_opens_few_files_at_a_time(tmp_path: Path, samples: int) -> None:
     """Of 160 files of maps, and of 480, under a limit of what is open already and a hundred more."""
     fake = Fake(methods=["one", "two"], layers=["last"], samples=[f"photo-{i:03d}" for i in range(samples)])
     whole = fake_record(tmp_path, fake)
+    store = Store(tmp_path)
     for i, (file, row) in enumerate(zip(whole.maps["file"], whole.maps["row"].astype(int), strict=True)):
-        Store(tmp_path).write_maps(f"own-{i}.npy", whole.map(file, row)[None])
-    maps = whole.maps.assign(file=[f"own-{i}.npy" for i in range(len(whole.maps))], row=0)
+        with store.pack(f"{i + 1:024}") as pack:
+            pack.write_maps(f"own{i}-0.npy", whole.map(file, row)[None])
+    maps = whole.maps.assign(file=[store.place(f"own{i}-0.npy") for i in range(len(whole.maps))], row=0)
     apart = Record(whole.folder, whole.info, whole.results, whole.curves.head(0), maps, whole.photos)
     assert len(maps) > 3 * samples
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -18,11 +18,12 @@ from torch import Tensor
 import benchbench as bb
 from benchbench.errors import BenchError
 from benchbench.results.record import Record
-from benchbench.results.run_folder import UNFINISHED
+from benchbench.results.run_folder import FORMAT, UNFINISHED, info_digest
 from benchbench.results.store import Store
 
 from ..helpers import Told
 from ..networks import Pooled, seeded
+from ..packs import flip, parts
 from ..study_runs.test_run import values
 
 METHODS = ["gradcam", "random"]
@@ -101,7 +102,8 @@ PLACES: dict[str, Callable[[Path], None]] = {
     "gone": lambda path: None,
 }
 DAMAGES = [*BYTES, *PLACES]
-STORED = ["cells", "maps", "photos"]
+STORED = ["*.zip", "*.json"]  # in cells/: packs, and costs
+PARTS = [".json", ".npy", ".jpg"]  # of a pack
 TABLES = [
     "run.json",
     "results.parquet",
@@ -124,17 +126,54 @@ def _damage(path: Path, how: str) -> None:
 @pytest.mark.parametrize("kind", STORED)
 def test_what_is_damaged_is_made_anew(kind: str, how: str, whole: Path, kept: Record, folder: Path) -> None:
     """All files of a kind at once."""
-    damaged = [path for path in sorted((folder / kind).iterdir()) if path.suffix != ".parquet"]
+    damaged = sorted((folder / "cells").glob(kind))
     assert damaged
     for path in damaged:
         _damage(path, how)
     run, warned = _run(folder)
     pd.testing.assert_frame_equal(run.table, kept.results)
     assert run.record.maps.equals(kept.maps)
-    for path in damaged:
-        assert path.read_bytes() == (whole / kind / path.name).read_bytes() or kind == "cells"
+    assert parts(folder) == parts(whole)
     if how != "gone":
         assert any(f"{len(damaged)} damaged file" in warning for warning in warned)
+
+
+@pytest.mark.parametrize("ending", PARTS)
+def test_a_damaged_part_is_made_anew_and_the_others_stay(ending: str, whole: Path, kept: Record, folder: Path) -> None:
+    damaged = flip(folder, ending)
+    assert damaged
+    run, warned = _run(folder)
+    pd.testing.assert_frame_equal(run.table, kept.results)
+    assert run.record.maps.equals(kept.maps)
+    assert parts(folder) == parts(whole)
+    files = "file" if len(damaged) == 1 else "files"
+    assert f"{len(damaged)} damaged {files} (cells/{damaged[0]}" in warned[0]
+    lost = {".json": 4, ".npy": 2, ".jpg": 0}  # maps and scores of two methods
+    assert run.record.info["work"]["cells_computed"] == lost[ending]
+
+
+def test_a_shard_is_one_file(whole: Path) -> None:
+    names = sorted(path.suffix for path in (whole / "cells").iterdir())
+    assert names == [".json", ".json", ".json", ".zip"], (
+        "the costs of two methods and the check of the images are files"
+    )
+    assert [path.name for name in ("maps", "photos") for path in (whole / name).iterdir()] == ["index.parquet"] * 2
+
+
+def test_a_folder_of_another_format_is_refused_and_left_as_it_is(folder: Path) -> None:
+    info = json.loads((folder / "run.json").read_text())
+    del info["digest"], info["format"]
+    (folder / "run.json").write_text(json.dumps({**info, "digest": info_digest(info)}))
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    message = rf"format 1, which benchbench {info['benchbench']} wrote; this version has format {FORMAT}.*new folder"
+    for attempt in (
+        lambda: bb.Run.load(folder),
+        lambda: _run(folder),
+        lambda: _study().run(folder, report=False, overwrite=True),
+    ):
+        with pytest.raises(BenchError, match=message):
+            attempt()
+    assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.mark.parametrize("how", DAMAGES)
@@ -169,10 +208,9 @@ def test_a_changed_run_json_is_refused(key: str, folder: Path) -> None:
             bb.Run.load(folder)
 
 
-@pytest.mark.parametrize("name", ["run.json", "results.parquet", "cells/{cell}", "maps/{map}"])
+@pytest.mark.parametrize("name", ["run.json", "results.parquet", "cells/*.json", "cells/*.zip"])
 def test_a_folder_in_the_place_of_a_file_is_said_before_anything_runs(name: str, folder: Path) -> None:
-    cell, stack = next((folder / "cells").iterdir()).name, next((folder / "maps").glob("*.npy")).name
-    path = folder / name.format(cell=cell, map=stack)
+    path = next(folder.glob(name))
     path.unlink()
     path.mkdir()
     (path / "mine.txt").touch()
@@ -196,9 +234,11 @@ def test_nothing_is_written_through_a_link(name: str, folder: Path, tmp_path: Pa
 
 
 def test_nothing_is_read_outside_the_folder(folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "secret.jpg").write_bytes((next((folder / "photos").glob("*.jpg"))).read_bytes())
+    pack = next((folder / "cells").glob("*.zip"))
+    (tmp_path / pack.name).write_bytes(pack.read_bytes())
     record = Record.load(folder)
-    for file in ("../../secret.jpg", "../run.json", "/etc/hostname", "sub/x.jpg"):
+    part = record.photos["file"][0].partition("/")[2]
+    for file in (f"../../{pack.name}/{part}", "../run.json", "/etc/hostname", "sub/x.jpg", pack.name, ""):
         with pytest.raises(BenchError, match="not in the run's folder"):
             record.photo(file)
         with pytest.raises(BenchError, match="not in the run's folder"):
@@ -213,24 +253,28 @@ def without_curves(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("kind", ["maps", "photos"])
-@pytest.mark.parametrize("how", ["half", "zeros", "a pipe", "gone"])
-def test_a_report_refuses_a_damaged_picture(kind: str, how: str, without_curves: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("ending", [".npy", ".jpg"])
+def test_a_report_refuses_a_damaged_picture(ending: str, without_curves: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(without_curves, tmp_path / "run"))
-    for path in sorted((folder / kind).iterdir()):
-        if path.suffix != ".parquet":
-            _damage(path, how)
+    flip(folder, ending)
+    with pytest.raises(BenchError, match=r"is not what was written.*Run it again"):
+        bb.Run.load(folder).report()
+
+
+@pytest.mark.parametrize("how", ["half", "zeros", "a pipe", "gone"])
+def test_a_report_refuses_a_damaged_pack(how: str, without_curves: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(without_curves, tmp_path / "run"))
+    _damage(next((folder / "cells").glob("*.zip")), how)
     with pytest.raises(BenchError, match="Run it again"):
         bb.Run.load(folder).report()
 
 
 def test_another_cell_s_file_is_not_read_in_a_cell_s_place(kept: Record, folder: Path) -> None:
-    for kind in STORED:
-        file, other, *_ = sorted(path for path in (folder / kind).iterdir() if path.suffix != ".parquet")
-        file.write_bytes(other.read_bytes())
+    file, other, *_ = sorted((folder / "cells").glob("*.json"))
+    file.write_bytes(other.read_bytes())
     run, warned = _run(folder)
     pd.testing.assert_frame_equal(run.table, kept.results)
-    assert "3 damaged files" in warned[0]
+    assert f"1 damaged file (cells/{file.name})" in warned[0]
 
 
 def test_files_of_killed_runs_are_swept(folder: Path) -> None:

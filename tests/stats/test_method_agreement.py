@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +9,8 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
-from benchbench.files import sealed
 from benchbench.results.record import Record
+from benchbench.results.store import Store
 from benchbench.stats import alike, method_agreement
 from benchbench.stats.map_agreement import tops
 
@@ -67,14 +66,11 @@ def test_unrelated_maps_share_as_many_top_cells_as_chance_has_it() -> None:
 def record(tmp_path: Path) -> Record:
     """Three images, the third a copy of the second in content; methods a and b, equal on the first image alone."""
     maps = {"a": [RAMP, RAMP, RAMP], "b": [RAMP, -RAMP, -RAMP], "c": [RAMP, RAMP, 0 * RAMP]}
-    folder = tmp_path / "maps"
-    folder.mkdir()
     rows = []
-    for name, stack in maps.items():
-        buffer = BytesIO()
-        np.save(buffer, np.stack(stack))
-        (folder / f"{name}.npy").write_bytes(sealed(f"{name}.npy", buffer.getvalue()))
-        rows += [("net", "data", f"i{k}", 0, "last", name, f"{name}.npy", k, 100) for k in range(3)]
+    with Store(tmp_path).pack("pack") as pack:
+        for name, stack in maps.items():
+            pack.write_maps(f"{name}-0.npy", np.stack(stack).astype(np.float32))
+            rows += [("net", "data", f"i{k}", 0, "last", name, f"pack.zip/{name}-0.npy", k, 100) for k in range(3)]
     columns = ["model", "dataset", "sample", "target", "layer", "method", "file", "row", "cells"]
     methods = [{"name": name, "parameters": {"sign": "signed"} if name != "c" else {}} for name in "abc"]
     data = [{"name": "data", "samples": {"i0": "x", "i1": "y", "i2": "y"}}]

@@ -20,6 +20,7 @@ from benchbench.registry import method, metric
 from benchbench.types import Layer, Scored, Seen
 
 from ..networks import Pooled, seeded
+from ..packs import flip, lose
 from .test_run import done, values
 
 FACTOR = {"by": 1.0}
@@ -185,16 +186,14 @@ def test_a_bad_plugin_takes_no_good_result_down(images: Tensor, tmp_path: Path) 
 
 def test_maps_that_are_gone_are_made_again(images: Tensor, tmp_path: Path) -> None:
     done(images, tmp_path, **BASE)
-    for path in (tmp_path / "maps").glob("*.npy"):
-        path.unlink()
+    lose(tmp_path, ".npy")
     results = done(images, tmp_path, methods=["gradcam"], metrics=["deletion", "insertion"]).results
     assert (results["status"] == "ok").all()
 
 
 def test_a_broken_cell_is_computed_again(images: Tensor, tmp_path: Path) -> None:
     first = done(images, tmp_path, **BASE)
-    for i, path in enumerate(sorted((tmp_path / "cells").glob("*.json"))):
-        path.write_text("" if i % 2 else '{"samples": {')
+    assert flip(tmp_path, ".json")
     pd.testing.assert_frame_equal(done(images, tmp_path, **BASE).results, first.results)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from benchbench.types import Pixels, Preprocess
 from benchbench.types.views import Noisy
 
 from ..networks import seeded
+from ..packs import parts
 
 MEAN, STD = 0.3, 0.2
 
@@ -121,9 +123,9 @@ def test_a_study_takes_what_explain_takes(channels: int, tmp_path: Path) -> None
     low, high = large.amin((2, 3), keepdim=True), large.amax((2, 3), keepdim=True)
     shown = bb.explain(network, images, layer="features")
     torch.testing.assert_close(shown, (large - low) / (high - low), rtol=1e-4, atol=1e-4)
-    photos = sorted((tmp_path / "photos").glob("*.jpg"))
+    photos = parts(tmp_path, ".jpg")
     assert len(photos) == 2
-    assert {Image.open(photo).mode for photo in photos} == {"RGB"}
+    assert {Image.open(io.BytesIO(photo)).mode for photo in photos.values()} == {"RGB"}
 
 
 def test_jpeg_of_a_multispectral_image_is_not_applicable(tmp_path: Path) -> None:

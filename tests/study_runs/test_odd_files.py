@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -92,7 +93,7 @@ def test_a_broken_file_says_why(record: Record, name: str) -> None:
 def shown(record: Record, name: str) -> np.ndarray:
     """The thumbnail, which is what the network saw."""
     file = record.photos[record.photos["sample"] == name]["file"].iloc[0]
-    return np.asarray(Image.open(record.folder / "photos" / file)).astype(float)
+    return np.asarray(Image.open(io.BytesIO(record.photo(file)))).astype(float)
 
 
 @pytest.mark.parametrize("name", ["photo.jpg", "cmyk.jpg", "palette.png", "opaque-rgba.png"])

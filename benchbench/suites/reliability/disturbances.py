@@ -190,10 +190,11 @@ def _work(task: Task, cells: Sequence[MetricCell], answers: str, each: Disturban
         kept.update(zip(chunk.ids, stayed, strict=True))
         return ()
 
-    in_pieces(chunks(samples, desk.scorer.batch, desk.device), work, desk.scorer.halve)
-    for name, page in pages.items():
-        desk.store.write_cell(name, page)
-    desk.store.write_cell(answers, {"kept": kept})
+    with desk.store.pack(digest("disturbances", task.predictions)) as pack:
+        in_pieces(chunks(samples, desk.scorer.batch, desk.device), work, desk.scorer.halve)
+        for name, page in pages.items():
+            pack.write_cell(name, page)
+        pack.write_cell(answers, {"kept": kept})
 
 
 def _score(
