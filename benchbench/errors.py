@@ -30,6 +30,10 @@ class BenchError(Exception):
         super().__init__(what, where, hint)
         self.what, self.where, self.hint = safe(what), safe(where), safe(hint)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """So that it survives the way from another process."""
+        return _rebuilt, (type(self), self.what, self.where, self.hint)
+
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
         way_out = f". {self.hint}" if self.hint else ""
@@ -39,6 +43,10 @@ class BenchError(Exception):
         """The same error, said of a place; an inner place is kept behind the outer one."""
         place = f"{where}.{self.where}" if self.where else where
         return type(self)(self.what, where=place, hint=self.hint)
+
+
+def _rebuilt(kind: type[BenchError], what: str, where: str, hint: str) -> BenchError:
+    return kind(what, where=where, hint=hint)
 
 
 class NotApplicable(BenchError):  # noqa: N818 - an answer, not a mistake

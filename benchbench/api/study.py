@@ -43,7 +43,11 @@ class Study(StudySpec):
             several labels. ``score=sigmoid`` is the older spelling.
         precision: of scoring, ``float32`` (the default) or ``bf16``. compile: score with torch.compile.
         workers: threads that load images ahead; 2 by default.
-        engine: ``local``.
+        engine: ``local`` (the default), or ``ray`` for a Ray cluster. See docs/scale.md.
+        processes: how many processes work on shards at the same time. Default: this one alone; with ``ray`` as many as
+            fit into the cluster.
+        num_cpus, num_gpus: what a worker takes of the Ray cluster; 1 and 0 by default. ray_address: the cluster's;
+            RAY_ADDRESS by default, or else a cluster of this machine that ends with the run.
         signed: True sets ``sign: signed`` for every method that has the parameter and leaves it at its default, for
             metrics that need the sign of attributions.
         twins: controls that are made of a method's own map and added for each method: ``inverted``, ``blurred``,

@@ -81,7 +81,13 @@ def run_command(
     seed: Annotated[str | None, typer.Option(help="Seed of the choice of images and of every random draw")] = None,
     target: Annotated[str | None, typer.Option(help="predicted, label, a class, top-2, 281-285; several: 3,7")] = None,
     device: Device = None,
-    engine: Annotated[str | None, typer.Option(help="local")] = None,
+    engine: Annotated[str | None, typer.Option(help="local, or ray for many machines")] = None,
+    processes: Annotated[str | None, typer.Option(help="Processes that work on shards at the same time")] = None,
+    num_cpus: Annotated[str | None, typer.Option("--num-cpus", help="With ray: processors of a worker")] = None,
+    num_gpus: Annotated[str | None, typer.Option("--num-gpus", help="With ray: GPUs of a worker, also 0.5")] = None,
+    ray_address: Annotated[
+        str | None, typer.Option("--ray-address", help="Of a Ray cluster; default: RAY_ADDRESS, or this machine")
+    ] = None,
     batch: Annotated[str | None, typer.Option(help="Images per forward pass; auto measures how many fit")] = None,
     score: Annotated[
         str | None,
@@ -107,7 +113,8 @@ def run_command(
     listed = {"models": models, "datasets": datasets, "methods": methods, "metrics": metrics}
     single = {"samples": samples, "seed": seed, "target": target, "device": device, "engine": engine}
     single |= {"batch": batch, "score": score, "probability": probability}
-    single |= {"precision": precision, "workers": workers}
+    single |= {"precision": precision, "workers": workers, "processes": processes}
+    single |= {"num_cpus": num_cpus, "num_gpus": num_gpus, "ray_address": ray_address}
     overrides: dict[str, Any] = {} if suite is None else {"suite": parse_item(suite)}
     if target is not None and "," in target:
         overrides["target"] = [number(part.strip()) for part in target.split(",")]

@@ -36,6 +36,11 @@ class Passes:
     maps_asked: int = 0
     maps_scored: int = 0
 
+    def add(self, other: Passes) -> None:
+        """Count what another account counted."""
+        for name, count in vars(other).items():
+            setattr(self, name, getattr(self, name) + count)
+
     def forward(self, output: Tensor, *, behind: bool = False) -> None:
         """Count a forward pass by its output, one row per image, and every backward pass that starts there.
 
@@ -126,6 +131,10 @@ class Ledger:
         """The batch was worked on to its end."""
         self._total.add(self._draft)
         self.begin()
+
+    def merge(self, other: Ledger) -> None:
+        """Add what another ledger has, such as that of another process."""
+        self._total.add(other._total)
 
     def shares(self) -> dict[User, CostShare]:
         """By user its own work and its parts of what it had in common, per image."""

@@ -15,12 +15,11 @@ import torch
 
 from ..attribution.reexplain import passes_per_image
 from ..cost.allocator import keep_memory
-from ..cost.ledger import Ledger, Passes, User
+from ..cost.ledger import Passes, User
 from ..errors import BenchError
 from ..failures import out_of_memory
 from ..files import Damaged
 from ..network.capture import eval_frozen
-from ..network.scorer import Scorer
 from ..plugin_guard import no_exit
 from ..results.retries import Retries
 from ..results.store import Store
@@ -32,6 +31,7 @@ from ..types import CostShare
 from . import result_rows
 from .data_checks import image_cautions, refuse_without_truth
 from .dataset_maps import derive
+from .desk import desk_of
 from .device import deterministic_cudnn, device_of
 from .input_check import input_suspicions
 from .lock import locked, mark, unmark
@@ -43,6 +43,7 @@ from .result_rows import Tables
 from .sample_loader import Loader
 from .setup import LoadedModel, ModelPlan, load
 from .shard import RunContext, run_shard
+from .workers.pools import Workers, workers_of
 
 
 @dataclass
@@ -201,34 +202,23 @@ def _run_model(
     loaded: LoadedModel, study: StudySpec, store: Store, device: torch.device, tally: Tally, progress: Progress
 ) -> list[str]:
     """Compute what the store lacks of a model's plan; answers what is suspected of its pre-processing."""
-    prepared, plan = loaded.prepared, loaded.plan
-    scorer = Scorer(
-        prepared.network,
-        plan.sizing.batch,
-        prepared.used,
-        tally.passes,
-        progress.advance,
-        padded=prepared.compiled,
-        proven=plan.model.proven,
-        activation=plan.model.settings.get("score", "softmax"),
-        ledger=Ledger(tally.passes, any("shared" in metric.plugin.needs for metric in study.metrics)),
-    )
-    loader = Loader(store, study.workers)
-    desk = RunContext(study, loaded.network, store, scorer, device, loader)
+    plan, loader = loaded.plan, Loader(store, study.workers)
+    desk = desk_of(loaded, study, store, device, loader, tally.passes, progress.advance)
     try:
         _work_all(plan, desk, tally, progress)
     finally:
         loader.close()
     suspicions = input_suspicions(plan, desk)
-    tally.shares[plan.model.name] = scorer.ledger.shares()
-    tally.batches[plan.model.name] = {**vars(plan.sizing), "at_end": scorer.batch}
+    tally.shares[plan.model.name] = desk.scorer.ledger.shares()
+    tally.batches[plan.model.name] = {**vars(plan.sizing), "at_end": desk.scorer.batch}
     return suspicions
 
 
 def _work_all(plan: ModelPlan, desk: RunContext, tally: Tally, progress: Progress) -> None:
-    done = _sweep(plan, desk, progress)
-    if any(cell.base for task in plan.tasks for cell in task.maps):
-        done += derive(plan.tasks, desk.store) + _sweep(plan, desk, progress)
+    with workers_of(desk.study, plan, forced=desk.store.retries.forced) as workers:
+        done = _sweep(plan, desk, workers, progress)
+        if any(cell.base for task in plan.tasks for cell in task.maps):
+            done += derive(plan.tasks, desk.store) + _sweep(plan, desk, workers, progress)
     tally.computed += done
     tally.reused += sum(_applicable(task) for task in plan.tasks) - done
     desk.loader.close()  # what is measured is alone
@@ -249,10 +239,13 @@ def _applicable(task: Task) -> int:
     return maps + sum(not cell.maps.skip for cell in task.metrics)
 
 
-def _sweep(plan: ModelPlan, desk: RunContext, progress: Progress) -> int:
-    """Work on every task; how many cells that computed."""
+def _sweep(plan: ModelPlan, desk: RunContext, workers: Workers | None, progress: Progress) -> int:
+    """Work on every task, here or by workers; how many cells that computed."""
     done = 0
     networks, data = titles_of(desk.study)
+    if workers is not None:
+        progress.say(f"{networks[plan.model.name]}, by workers")
+        return workers.hand_out(plan.tasks, desk, progress)
     for task, following in zip(plan.tasks, [*plan.tasks[1:], None], strict=True):
         progress.say(f"{networks[plan.model.name]} on {data[task.shard.dataset_name]}")
         _ahead(task, following, desk)

@@ -87,8 +87,8 @@ def run_shard(task: Task, desk: RunContext) -> int:
     lacking = missing_cells(
         task, desk.store
     )  # now: an earlier task may have made it, for the same network by another name
-    predicted = None if desk.store.wants(task.predictions) else desk.store.read_cell(task.predictions)
-    if predicted and not lacking.maps and not lacking.metrics and _has_photos(predicted, desk.store):
+    predicted = _predicted(task, desk.store)
+    if _is_complete(lacking, predicted, desk.store):
         return 0
     pages = _CellDrafts(
         predictions=predicted["samples"] if predicted else {},
@@ -98,6 +98,20 @@ def run_shard(task: Task, desk: RunContext) -> int:
     with desk.store.pack(task.predictions) as pack:
         _fill(task, lacking, pages, pack, desk)
     return len(lacking.maps) + len(lacking.metrics)
+
+
+def needs_work(task: Task, store: Store) -> bool:
+    """Whether a task lacks anything."""
+    return not _is_complete(missing_cells(task, store), _predicted(task, store), store)
+
+
+def _predicted(task: Task, store: Store) -> dict[str, Any] | None:
+    """The cell of predictions; None where it is to be computed."""
+    return None if store.wants(task.predictions) else store.read_cell(task.predictions)
+
+
+def _is_complete(lacking: MissingCells, predicted: Mapping[str, Any] | None, store: Store) -> bool:
+    return bool(predicted and not lacking.maps and not lacking.metrics and _has_photos(predicted, store))
 
 
 def _fill(task: Task, lacking: MissingCells, pages: _CellDrafts, pack: Draft, desk: RunContext) -> None:

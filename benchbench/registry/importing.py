@@ -7,7 +7,7 @@ import importlib.util
 import inspect
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -50,6 +50,11 @@ def load_file(path: str | Path) -> Any:
             raise
         raise _failed(path, file, error) from error
     return module
+
+
+def user_files(modules: Mapping[str, ModuleType]) -> list[Path]:
+    """The files that ``load_file`` imported, in the order of their import. ``modules``: as ``sys.modules``."""
+    return [Path(str(module.__file__)) for name, module in modules.items() if name.startswith(_USER)]
 
 
 def calling(function: Callable[..., Any], **params: Any) -> Any:

@@ -7,7 +7,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -58,6 +58,10 @@ class Draft:
     def write_photo(self, name: str, content: bytes) -> None:
         """A JPEG, or the PNG that is its mask."""
         self.parts[name] = content
+
+    def notes(self) -> dict[str, Any]:
+        """By part, what the pack keeps of its cell beside it."""
+        return {_text(cell): note for cell, each in self.outcomes.items() if (note := each.note())}
 
 
 @dataclass(frozen=True)
@@ -134,8 +138,26 @@ class Store:
         draft = Draft(self)
         yield draft
         if draft.parts:
-            notes = {_text(cell): note for cell, each in draft.outcomes.items() if (note := each.note())}
-            self.packs.publish(f"{name}{SUFFIX}", draft.parts, notes)
+            self.packs.publish(f"{name}{SUFFIX}", draft.parts, draft.notes())
+
+    def packs_with(self, cells: Iterable[str]) -> dict[str, bytes]:
+        """The packs that have any of these cells, for another process: by file name, as they are."""
+        names = {pack for cell in cells if (pack := self.packs.places.get(_text(cell))) is not None}
+        return {name: read(self.folder / CELLS / name) for name in sorted(names)}
+
+    def receive(self, name: str, parts: Mapping[str, bytes], notes: Mapping[str, Any]) -> None:
+        """Write what another process computed for a pack. Photographs that are in another pack stay there.
+
+        Raises:
+            Damaged: a part of the pack that is to stay is not what was written.
+            OSError: it cannot be written.
+        """
+        cells = {part.removesuffix(".json") for part in parts if part.endswith(".json")}
+        pictures = {part for part in parts if part.endswith((".jpg", ".png")) and part in self.packs.places}
+        self.retries.written.update(cells)
+        if parts:
+            kept = {part: content for part, content in parts.items() if part not in pictures}
+            self.packs.publish(f"{name}{SUFFIX}", kept, notes)
 
     def read_maps(self, name: str) -> FloatArray:
         """Maps (n, h, w) by their name in a cell.

@@ -71,7 +71,7 @@ NO_NUMBERS = (
         "engine/progress.py",
         "engine/provenance.py",
     ),
-    *("engine/row_keys.py", "engine/runner.py", "engine/result_rows.py"),
+    *("engine/row_keys.py", "engine/runner.py", "engine/result_rows.py", "engine/workers/"),
 )
 NUMBERS = ("suites/reliability/disturbances.py",)  # of the suites, the one whose cells a folder keeps
 

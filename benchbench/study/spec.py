@@ -40,6 +40,7 @@ _PLAIN = (
     *("target", "score", "probability", "samples", "seed", "device", "engine", "batch", "precision", "compile"),
     "workers",
 )
+_WORKERS = ("processes", "num_cpus", "num_gpus", "ray_address")  # in run.json where they are not the defaults
 _Rule: TypeAlias = Annotated[str, Field(pattern=r"^(top-[1-9]\d*|\d+-\d+)$")]
 Target: TypeAlias = Literal["predicted", "label"] | Annotated[int, Field(ge=0, strict=True)] | _Rule
 
@@ -67,7 +68,11 @@ class StudySpec(BaseModel):
     samples: Annotated[int, Field(gt=0, strict=True)] = 64
     seed: Annotated[int, Field(ge=0, lt=2**31, strict=True)] = 0
     device: str = "auto"
-    engine: Literal["local"] = "local"
+    engine: Literal["local", "ray"] = "local"
+    processes: Annotated[int, Field(gt=0, strict=True)] | None = None
+    num_cpus: Annotated[float, Field(gt=0)] = 1
+    num_gpus: Annotated[float, Field(ge=0)] = 0
+    ray_address: str | None = None
     batch: Literal["auto"] | Annotated[int, Field(gt=0, strict=True)] = "auto"
     score: str | tuple[str, ...] = LOGIT
     probability: Literal["softmax", "sigmoid"] = "softmax"
@@ -172,6 +177,7 @@ class StudySpec(BaseModel):
             "methods": [c.label for c in self.methods],
             "metrics": [c.label for c in self.metrics],
             **{key: getattr(self, key) for key in _PLAIN},
+            **{key: value for key in _WORKERS if (value := getattr(self, key)) != type(self).model_fields[key].default},
             **({"signed": True} if self.signed else {}),
             **({"twins": list(self.twins)} if self.twins else {}),
             **({"suite": self.suite.plain} if self.suite else {}),

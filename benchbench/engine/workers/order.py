@@ -1,0 +1,106 @@
+"""What is sent to a worker and what it sends back."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import cloudpickle
+
+from ...cost.ledger import Ledger, Passes
+from ...errors import BenchError
+from ...registry.importing import load_file, user_files
+from ...study.spec import StudySpec
+
+
+@dataclass(frozen=True, eq=False)
+class WorkOrder:
+    """What a worker has to know before it works on a network's shards. It can be pickled.
+
+    Attributes:
+        study: the pickled study.
+        files: the user's Python files that were imported; a worker imports them first.
+        model: which of the study's networks, from 0.
+        predictions: of every shard, the name of its pack: a worker has to find the same.
+        forced: whether cells that failed twice in the same way are tried again.
+        threads: of torch, in each worker; None leaves the number to torch.
+        gpu_slots: whether the workers of one machine share out its GPUs among themselves.
+    """
+
+    study: bytes
+    files: tuple[str, ...]
+    model: int
+    predictions: tuple[str, ...]
+    forced: bool
+    threads: int | None
+    gpu_slots: bool = False
+
+    def read_study(self) -> StudySpec:
+        """The study, in another process.
+
+        Raises:
+            BenchError: a file of the user is not on this machine, or fails to import.
+        """
+        for file in self.files:
+            load_file(file)
+        study: StudySpec = cloudpickle.loads(self.study)
+        return study
+
+
+def pickled(study: StudySpec) -> bytes:
+    """The study for another process. What the user defined in a script or notebook is sent as code.
+
+    Raises:
+        BenchError: a part of it, such as a network with a lambda's lock or an open file, cannot be sent.
+    """
+    try:
+        return bytes(cloudpickle.dumps(study))
+    except Exception as error:
+        message = f"the study cannot be sent to another process: {type(error).__name__}: {error}"
+        hint = "Give networks and data by name or as FILE.py:function, or leave out --processes and --engine"
+        raise BenchError(message, where="engine", hint=hint) from error
+
+
+def imported_files() -> tuple[str, ...]:
+    """The user's Python files that this process has imported, in the order of their import."""
+    return tuple(str(file) for file in user_files(sys.modules))
+
+
+@dataclass(frozen=True)
+class ShardJob:
+    """A shard to be worked on: its place among the network's tasks, and by file name the packs with cells of it."""
+
+    index: int
+    packs: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, eq=False)
+class ShardResult:
+    """What came of a shard.
+
+    Attributes:
+        parts: by name, what belongs into the shard's pack; notes: of its cells.
+        computed: how many cells that were.
+        passes: what the network did for it. ledger: who caused it.
+        settled: cells that failed twice and were left as they are.
+        batch: images in a forward pass at the end.
+        seconds: of wall time in the worker.
+    """
+
+    parts: Mapping[str, bytes]
+    notes: Mapping[str, Any]
+    computed: int
+    passes: Passes
+    ledger: Ledger
+    settled: frozenset[str]
+    batch: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class WorkerLost:
+    """A worker ended while it worked on a shard; ``reason``: as far as it is known."""
+
+    reason: str

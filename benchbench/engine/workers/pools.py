@@ -1,0 +1,92 @@
+"""Which workers a study asks for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+from ...study.plan import Task
+from ...study.spec import StudySpec
+from ..progress import Progress
+from ..setup import ModelPlan
+from ..shard import RunContext, needs_work
+from .hand_out import WorkerPool, hand_out
+from .local_pool import LocalPool
+from .order import WorkOrder, imported_files, pickled
+from .ray_pool import RayPool
+
+
+@dataclass(eq=False)
+class Workers:
+    """The workers of one network. They start when the first shard is handed out."""
+
+    start: Callable[[], WorkerPool]
+    _pool: WorkerPool | None = None
+
+    def hand_out(self, tasks: Sequence[Task], desk: RunContext, progress: Progress) -> int:
+        """As ``hand_out``, on these workers; none starts where no task lacks anything."""
+        if not any(needs_work(task, desk.store) for task in tasks):
+            return 0
+        if self._pool is None:
+            self._pool = self.start()
+        return hand_out(tasks, self._pool, desk, progress)
+
+    def close(self) -> None:
+        """End the workers, if there are any."""
+        if self._pool is not None:
+            self._pool.close()
+
+
+def has_workers(study: StudySpec) -> bool:
+    """Whether other processes than this work on the study's shards."""
+    return study.engine == "ray" or (study.processes or 1) > 1
+
+
+@contextmanager
+def workers_of(study: StudySpec, plan: ModelPlan, *, forced: bool) -> Iterator[Workers | None]:
+    """The workers for one network of the study, which end with the block; None where this process does the work.
+
+    Args:
+        forced: whether cells that failed twice in the same way are tried again.
+
+    Raises:
+        BenchError: the study cannot be sent to other processes, or there is no such cluster.
+    """
+    if not has_workers(study):
+        yield None
+        return
+    workers = Workers(partial(_pool, study, plan, forced))
+    try:
+        yield workers
+    finally:
+        workers.close()
+
+
+def _pool(study: StudySpec, plan: ModelPlan, forced: bool) -> WorkerPool:
+    order = WorkOrder(
+        pickled(study),
+        imported_files(),
+        [choice.label for choice in study.models].index(plan.model.name),
+        tuple(task.predictions for task in plan.tasks),
+        forced,
+        worker_threads(study),
+        gpu_slots=study.engine == "local",
+    )
+    if study.engine == "local":
+        return LocalPool(order, study.processes or 1)
+    return RayPool(order, study.processes, {"num_cpus": study.num_cpus, "num_gpus": study.num_gpus}, study.ray_address)
+
+
+def worker_threads(study: StudySpec) -> int:
+    """Torch's threads in each worker: those that it asked Ray for, or its part of this machine's processors."""
+    if study.engine == "ray":
+        return max(1, int(study.num_cpus))
+    return max(1, _processors() // (study.processes or 1))
+
+
+def _processors() -> int:
+    """Of this machine, those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

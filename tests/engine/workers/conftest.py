@@ -1,0 +1,83 @@
+"""A study whose shards are small, and workers in this process."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from torch import Tensor
+
+from benchbench.engine.workers import pools
+from benchbench.engine.workers.order import ShardJob, ShardResult, WorkerLost, WorkOrder
+from benchbench.engine.workers.worker import ShardWorker
+from benchbench.study import plan
+from benchbench.study.spec import StudySpec
+
+from ...networks import Pooled, seeded
+
+
+class PoolHere:
+    """A pool of one worker in this process, which is lost wherever ``loses`` says so.
+
+    Attributes:
+        order_of_answers: takes the place of the submitted shard that is answered next.
+        given: the shards in the order in which they were worked on.
+    """
+
+    started = 0
+
+    def __init__(self, order: WorkOrder, loses: Callable[[int, int], bool], newest_first: bool) -> None:
+        self.worker = ShardWorker(order)
+        self.loses, self.newest_first = loses, newest_first
+        self.jobs: deque[ShardJob] = deque()
+        self.given: list[int] = []
+        self.together: dict[int, int] = {}
+
+    room = 3
+
+    def submit(self, job: ShardJob) -> None:
+        self.jobs.append(job)
+        self.together[job.index] = len(self.jobs)
+
+    def next(self) -> tuple[ShardJob, ShardResult | WorkerLost]:
+        job = self.jobs.pop() if self.newest_first else self.jobs.popleft()
+        self.given.append(job.index)
+        if self.loses(job.index, self.given.count(job.index)):
+            return job, WorkerLost("a test took the worker")
+        return job, self.worker.work(job)
+
+    def close(self) -> None:
+        self.worker.close()
+
+
+class PoolsHere(list[PoolHere]):
+    """The pools that were opened, and how the next one behaves."""
+
+    loses: Callable[[int, int], bool] = staticmethod(lambda index, time: False)
+    newest_first = False
+
+    def open(self, order: WorkOrder, size: int) -> PoolHere:
+        self.append(PoolHere(order, self.loses, self.newest_first))
+        return self[-1]
+
+
+@pytest.fixture
+def pools_here(monkeypatch: pytest.MonkeyPatch) -> PoolsHere:
+    """Instead of processes: workers in this process. Eight images are four shards."""
+    opened = PoolsHere()
+    monkeypatch.setattr(pools, "LocalPool", opened.open)
+    monkeypatch.setattr(plan, "SHARD", 2)
+    return opened
+
+
+def study(images: Tensor, **keys: Any) -> StudySpec:
+    defaults: dict[str, Any] = {
+        "models": {"net": seeded(Pooled)},
+        "datasets": {"data": (images, [k % 7 for k in range(len(images))])},
+        "layers": ["relu"],
+        "methods": ["gradcam", "dataset-mean", {"name": "smoothed", "of": "layercam", "samples": 2}, "random"],
+        "metrics": ["deletion", "sparseness", "overhead"],
+    }
+    return StudySpec(**{**defaults, **keys})
