@@ -40,7 +40,7 @@ class Plugin:
         code = inspect.unwrap(self.function).__code__
         return f"{code.co_filename}:{code.co_firstlineno}"
 
-    @property
+    @cached_property
     def parameters(self) -> dict[str, Parameter]:
         try:
             hints = typing.get_type_hints(self.function, include_extras=True)
