@@ -75,8 +75,9 @@ bench: $(STAMP) $(PEERS)
 	$(BIN)/python -m tests.benchmarks.plain_eager .benchmarks/plain.json && \
 	$(BIN)/python -m tests.benchmarks.growth .benchmarks/growth.json && \
 	$(BIN)/python -m tests.benchmarks.bookkeeping .benchmarks/bookkeeping.json && \
+	$(BIN)/python -m tests.benchmarks.large_run .benchmarks/large.json && \
 	$(BIN)/python -m tests.benchmarks.performance .benchmarks/peers.json .benchmarks/growth.json .benchmarks/plain.json \
-		.benchmarks/bookkeeping.json && exit $$status
+		.benchmarks/bookkeeping.json .benchmarks/large.json && exit $$status
 
 # the methods' pages under docs/methods, with the picture of all on one photograph: about four minutes
 pages: $(STAMP)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +20,9 @@ from .pack_folder import PackFolder
 from .run_folder import checked_info, plainly, read_table, refuse_unfinished
 from .schema import CURVES, MAPS, PHOTOS, POOLED, RESULTS, SEEDS, FloatArray, typed
 from .store import CELLS, mask_of
+
+SMALL = 1 << 18  # bytes of a file of maps that is kept in memory
+SMALL_FILES = 256  # that are kept
 
 
 def with_network_rows(record: Record) -> Record:
@@ -52,12 +56,14 @@ def with_units(rows: pd.DataFrame, info: Mapping[str, Any]) -> pd.DataFrame:
         rows: of a table with ``dataset`` and ``sample``.
         info: run.json.
     """
-    known = {(d["name"], sample): unit for d in info.get("datasets", ()) for sample, unit in units_of(d).items()}
-    if all(sample == unit for (_, sample), unit in known.items()):
+    known = {data["name"]: units_of(data) for data in info.get("datasets", ())}
+    if all(sample == unit for units in known.values() for sample, unit in units.items()):
         return rows
-    keys = zip(rows["dataset"], rows["sample"], strict=True)
-    units = [None if pd.isna(sample) else known.get((dataset, sample), sample) for dataset, sample in keys]
-    return rows.assign(unit=pd.Series(units, index=rows.index, dtype="string"))
+    unit = rows["sample"].copy()
+    for name, units in known.items():
+        here = rows["dataset"] == name
+        unit[here] = rows.loc[here, "sample"].map(units).astype("string").fillna(rows.loc[here, "sample"])
+    return rows.assign(unit=unit)
 
 
 def units_of(dataset: Mapping[str, Any]) -> dict[str, str]:
@@ -154,7 +160,7 @@ class Record:
         return np.array(self.stack(file)[row])  # a view would keep the file open
 
     def stack(self, file: str) -> FloatArray:
-        """A file's maps (n, h, w), which are read from disk as they are looked at; the file is open meanwhile.
+        """A file's maps (n, h, w). Large ones are read from disk as they are looked at; the file is open meanwhile.
 
         Raises:
             BenchError: the file is not what the run wrote.
@@ -162,10 +168,20 @@ class Record:
         with plainly(self.folder):
             pack, part = self._place(file)
             index = self._packs.index(pack)
-            if (file, index.stamp) not in self._sound:
-                index.read(part)
-                self._sound.add((file, index.stamp))
-            return mapped(index, part)
+            key = (file, index.stamp)
+            if key in self._small:
+                return self._small[key]
+            if key in self._sound:
+                return mapped(index, part)
+            content = index.read(part)
+            if len(content) > SMALL:
+                self._sound.add(key)
+                return mapped(index, part)
+            while len(self._small) >= SMALL_FILES:
+                self._small.pop(next(iter(self._small)))
+            maps: FloatArray = np.load(io.BytesIO(content), allow_pickle=False)
+            maps.flags.writeable = False
+            return self._small.setdefault(key, maps)
 
     def photo(self, file: str) -> bytes:
         """The JPEG of one image as the network saw it.
@@ -199,5 +215,10 @@ class Record:
 
     @cached_property
     def _sound(self) -> set[tuple[str, tuple[int, ...]]]:
-        """The maps that were read whole, with the stamp of their pack."""
+        """The large files of maps that were read whole, with the stamp of their pack."""
         return set()
+
+    @cached_property
+    def _small(self) -> dict[tuple[str, tuple[int, ...]], FloatArray]:
+        """Small files of maps: readers ask for one map after the other, and the maps of a shard are in one file."""
+        return {}

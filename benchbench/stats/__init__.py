@@ -17,14 +17,21 @@ from .overall_ranking import DECIMALS, overall, overall_of
 from .own_controls import twin_gaps
 from .paired_curves import curve_differences
 from .paired_tests import holm
-from .pairwise import ALPHA, pairs, seen_from, significant
-from .rank_groups import Ranked, letters, ranked
+from .pairwise import ALPHA, pairs, pairs_of, seen_from, significant
+from .rank_groups import Ranked, letters, ranked, ranked_of
 from .resampling import CONFIDENCE, RESAMPLES, mean
 from .run_comparison import versus
-from .sample_size import fewest_for_pairs, fewest_images, images_needed, power, smallest_visible_effect
+from .sample_size import (
+    fewest_for_pairs,
+    fewest_images,
+    images_needed,
+    power,
+    power_of,
+    smallest_visible_effect,
+)
 from .score_dependence import score_agreement, score_places, score_variants
 from .score_matrix import Scores, scores, tied
-from .split_halves import split_half
+from .split_halves import split_half, split_half_of
 from .subgroups import Bands, by_group
 from .win_shares import WinShares, in_order
 from .winners import Contest, contests
@@ -83,8 +90,11 @@ __all__ = [
     "overall_of",
     "overview",
     "pairs",
+    "pairs_of",
     "power",
+    "power_of",
     "ranked",
+    "ranked_of",
     "reduced",
     "scales",
     "score_agreement",
@@ -95,6 +105,7 @@ __all__ = [
     "significant",
     "smallest_visible_effect",
     "split_half",
+    "split_half_of",
     "stability_table",
     "standard_errors",
     "swaps_in_words",

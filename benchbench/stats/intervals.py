@@ -29,6 +29,7 @@ TAIL = (1 - CONFIDENCE) / 2
 _WEIGHTS_AT_ONCE = 2_000_000
 _GROUPS_AT_ONCE = 1_000
 _COLUMNS_AT_ONCE = 128  # so that what is drawn for them stays in a processor's cache
+_COLUMNS_OF_WEIGHTS = 1_024  # for which weights are drawn once
 
 
 def limits(values: Array, low: float = -math.inf, high: float = math.inf, seed: int = 0, tail: float = TAIL) -> Array:
@@ -56,39 +57,41 @@ def limits_at(values: Array, tails: Sequence[float], low: float, high: float, se
     for place, tail in enumerate(tails):
         bounds[place] = _student(values, tail)
     sides = [side for side in (0, 1) if math.isfinite((low, high)[side])]
-    weights = list(_weights(units, seed)) if sides and _one_block(units) else None
-    for start in range(0, columns if sides else 0, _COLUMNS_AT_ONCE):
-        these = slice(start, start + _COLUMNS_AT_ONCE)
-        some = values[:, these]
-        for side, drawn in _weighted(some, ends, sides, weights or _weights(units, seed)).items():
+    for start in range(0, columns if sides else 0, _COLUMNS_OF_WEIGHTS):
+        drawn = _weighted(values[:, start : start + _COLUMNS_OF_WEIGHTS], ends, sides, _weights(units, seed))
+        for side, means in drawn.items():
             wanted = [1 - tail if side else tail for tail in tails]
-            quantiles = np.quantile(drawn, wanted, axis=1, overwrite_input=True)
-            exact = np.stack([_exact(some, ends[side], 1 if side else -1, tail) for tail in tails])
-            bounds[:, side, these] = np.where(np.isnan(exact), quantiles, exact)
+            for first, some in _blocks(means.T):
+                these = slice(start + first, start + first + some.shape[1])
+                quantiles = np.quantile(some.T, wanted, axis=1, overwrite_input=True)
+                exact = np.stack([_exact(values[:, these], ends[side], 1 if side else -1, tail) for tail in tails])
+                bounds[:, side, these] = np.where(np.isnan(exact), quantiles, exact)
     return bounds
 
 
 def _weighted(
-    values: Array, ends: tuple[float, float], sides: Sequence[int], blocks: Iterable[Array]
+    values: Array, ends: tuple[float, float], sides: Sequence[int], weights: Iterable[Array]
 ) -> dict[int, Array]:
-    """By side (m, resamples): means of the values and of the range's end there, weighted by ``blocks``."""
+    """By side (m, resamples): means of the values and of the range's end there, by blocks of ``weights``."""
     units, columns = values.shape
-    values = np.sort(values, axis=0)  # so that the order of the images changes nothing
-    anchor = values[0]
+    ordered = [(first, np.sort(some, axis=0)) for first, some in _blocks(values)]  # the images' order changes nothing
     drawn = {side: np.empty((columns, RESAMPLES)) for side in sides}
     done = 0
-    for weights in blocks:
-        these = slice(done, done + len(weights))
-        inside = anchor[:, None] + (values - anchor).T @ weights[:, :units].T
-        for side in sides:
-            drawn[side][:, these] = inside + (ends[side] - anchor)[:, None] * weights[:, units]
-        done += len(weights)
+    for block in weights:
+        rows = slice(done, done + len(block))
+        for first, some in ordered:
+            these, anchor = slice(first, first + some.shape[1]), some[0]
+            inside = anchor[:, None] + (some - anchor).T @ block[:, :units].T
+            for side in sides:
+                drawn[side][these, rows] = inside + (ends[side] - anchor)[:, None] * block[:, units]
+        done += len(block)
     return drawn
 
 
-def _one_block(units: int) -> bool:
-    """Whether all weights for so many units are drawn at once, and little enough to be kept."""
-    return RESAMPLES * (units + 1) <= _WEIGHTS_AT_ONCE
+def _blocks(values: Array) -> Iterator[tuple[int, Array]]:
+    """Some columns at a time, each time with the place of the first."""
+    for start in range(0, values.shape[1], _COLUMNS_AT_ONCE):
+        yield start, values[:, start : start + _COLUMNS_AT_ONCE]
 
 
 def _weights(units: int, seed: int) -> Iterator[Array]:

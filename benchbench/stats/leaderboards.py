@@ -97,13 +97,13 @@ def curve_bands(curves: pd.DataFrame, seed: int = 0, scales: Scales | None = Non
 
 def is_part(metric: pd.Series[str]) -> pd.Series[bool]:
     """Which rows are a further value (``runtime.q1``) of a metric that is itself in the table."""
-    parent = metric.str.split(".").str[0]
-    return (parent != metric) & parent.isin(set(metric))
+    names = set(metric.unique())
+    return metric.isin([name for name in names if "." in str(name) and str(name).split(".")[0] in names])
 
 
 def _kinds(whole: pd.DataFrame, board: pd.DataFrame) -> list[str]:
     with_images = whole[whole["sample"].notna()]
-    quality = set(zip(with_images["metric"], with_images["protocol"], strict=True))
+    quality = set(with_images[["metric", "protocol"]].drop_duplicates().itertuples(index=False, name=None))
     return [QUALITY if pair in quality else COST for pair in zip(board["metric"], board["protocol"], strict=True)]
 
 
@@ -118,7 +118,8 @@ def _with_quartiles(board: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame:
 
 def measured(results: pd.DataFrame, part: str) -> dict[tuple[Any, ...], float]:
     """The values of the rows ``metric.part``, by the key of the metric they belong to (see ``CELL``)."""
-    rows = results[results["metric"].str.endswith(f".{part}") & (results["status"] == "ok")]
+    named = [name for name in results["metric"].unique() if str(name).endswith(f".{part}")]
+    rows = results[results["metric"].isin(named) & (results["status"] == "ok")]
     owner = rows["metric"].str.removesuffix(f".{part}")
     keys = rows.assign(metric=owner)[CELL].itertuples(index=False, name=None)
     return dict(zip(keys, rows["value"].astype(float), strict=True))

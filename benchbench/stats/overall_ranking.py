@@ -25,6 +25,7 @@ FEWEST = 20  # independent images: percentile intervals of fewer cover less than
 DECIMALS = 2  # of a mean rank over metrics, wherever it is shown: ranks that are equal so tie
 _ROUNDS = 60
 _ROUNDING = 1e-12
+_DRAWS_AT_ONCE = 8_000_000
 COLUMNS = ["method", "rank", "rank_low", "rank_high", "strength", "strength_low", "strength_high", "first", "contests"]
 
 
@@ -139,11 +140,13 @@ def _draws(units: Sequence[_Unit], seed: int, resamples: int) -> Array:
     total, seen = (np.zeros((resamples, units[0].wins.shape[1])) for _ in range(2))
     for slot in range(len(units)):
         for number, unit in enumerate(units):
-            rows = np.flatnonzero(picked[:, slot] == number)
-            counts = draw.multinomial(len(unit.wins), np.full(len(unit.wins), 1 / len(unit.wins)), len(rows))
-            share, known = unit.shares(counts.astype(np.float64))
-            total[rows] += share
-            seen[rows] += known
+            rows, images = np.flatnonzero(picked[:, slot] == number), len(unit.wins)
+            step = max(1, _DRAWS_AT_ONCE // images)
+            for some in (rows[start : start + step] for start in range(0, len(rows), step)):
+                counts = draw.multinomial(images, np.full(images, 1 / images), len(some))
+                share, known = unit.shares(counts.astype(np.float64))
+                total[some] += share
+                seen[some] += known
     return _mean(total, seen)
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +31,7 @@ from .score_matrix import Flags, Scores, differences, scores
 from .units import Places, by_unit, gaps_by_unit
 
 ALPHA = 0.05
+_VALUES_AT_ONCE = 2_000_000  # of pairs that are tested together
 BETTER, WORSE, EQUIVALENT, UNDECIDED, INCOMPARABLE = "better", "worse", "equivalent", "undecided", "incomparable"
 COLUMNS = [
     *CONTEST,
@@ -84,7 +85,12 @@ def pairs(
         - ``equivalent``: not significantly different, and ``equivalent``;
         - ``undecided``: neither; ``incomparable``: no image where both could be compared.
     """
-    tables = [_contest(contest, margin, seed) for contest in scores(results, scales, controls)]
+    return pairs_of(scores(results, scales, controls), margin, seed)
+
+
+def pairs_of(comparisons: Iterable[Scores], margin: float | None = None, seed: int = 0) -> pd.DataFrame:
+    """``pairs`` of the values of comparisons, as ``scores`` gives them."""
+    tables = [_contest(contest, margin, seed) for contest in comparisons]
     filled = [table for table in tables if len(table)]
     return pd.concat(filled, ignore_index=True)[COLUMNS] if filled else pd.DataFrame(columns=COLUMNS)
 
@@ -118,31 +124,38 @@ def measured_pairs(contest: Scores, compared_pairs: Sequence[Pair], margin: floa
     """One row per pair: the columns of ``pairs`` without the key, Holm's correction and the verdicts, and what
     equivalence needs: ``_low90``, ``_high90`` and ``_exact``.
     """
-    gain, values = contest.gain, contest.values
+    values = contest.values
     methods, others = [pair.method for pair in compared_pairs], [pair.other for pair in compared_pairs]
-    gap = gaps_by_unit(differences(gain[:, methods], gain[:, others], contest.scale.floor), contest.units)
-    test = mcnemar if contest.binary else signed_rank
-    p, effect = test(gap)
-    seen = ~np.isnan(gap)
-    counted = seen.sum(0)
-    p = np.where(counted > 0, p, np.nan)
     table = pd.DataFrame({"method": [contest.methods[place] for place in methods]})
     table["other"] = [contest.methods[place] for place in others]
     plain = by_unit(values[:, methods] - values[:, others], contest.units)
     table["n"] = (~np.isnan(plain)).sum(0)
-    table["left_out"] = (np.isnan(gain[:, methods]) != np.isnan(gain[:, others])).sum(0)
     table["failed"], table["other_failed"] = contest.failed[:, methods].sum(0), contest.failed[:, others].sum(0)
     table[["mean_difference", "low", "high", "_low90", "_high90"]] = mean_differences(plain, contest.scale.width, seed)
     medians = [median_interval(column[~np.isnan(column)]) for column in plain.T]
     table[["median_difference", "median_low", "median_high"]] = medians
     table["test"] = "mcnemar" if contest.binary else "wilcoxon"
-    table["p"] = p
-    table["effect"] = np.where(counted > 0, effect, np.nan)
-    wins = (gap > 0).sum(0) + (seen & (gap == 0)).sum(0) / 2
-    table["p_better"] = np.divide(wins, counted, out=np.full(len(compared_pairs), np.nan), where=counted > 0)
+    step = max(1, _VALUES_AT_ONCE // max(1, len(values)))
+    starts = range(0, len(methods), step)
+    tested = [_tested(contest, methods[start : start + step], others[start : start + step]) for start in starts]
+    table[["left_out", "p", "effect", "p_better"]] = pd.concat(tested, ignore_index=True)
     table["margin"] = contest.scale.margin if margin is None else margin
     table["_exact"] = math.isfinite(contest.scale.width)
     return table
+
+
+def _tested(contest: Scores, methods: list[int], others: list[int]) -> pd.DataFrame:
+    """``left_out``, ``p``, ``effect`` and ``p_better`` of each of some pairs, given by their places."""
+    gains, other_gains = contest.gain[:, methods], contest.gain[:, others]
+    gap = gaps_by_unit(differences(gains, other_gains, contest.scale.floor), contest.units)
+    p, effect = (mcnemar if contest.binary else signed_rank)(gap)
+    seen = ~np.isnan(gap)
+    counted = seen.sum(0)
+    wins = (gap > 0).sum(0) + (seen & (gap == 0)).sum(0) / 2
+    better = np.divide(wins, counted, out=np.full(len(methods), np.nan), where=counted > 0)
+    left_out = (np.isnan(gains) != np.isnan(other_gains)).sum(0)
+    known = {"p": np.where(counted > 0, p, np.nan), "effect": np.where(counted > 0, effect, np.nan)}
+    return pd.DataFrame({"left_out": left_out, **known, "p_better": better})
 
 
 def _chosen_pairs(contest: Scores) -> Iterator[Pair]:

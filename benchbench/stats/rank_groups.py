@@ -12,7 +12,7 @@ number of pairs. The tests compare both.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,8 +51,13 @@ def ranked(results: pd.DataFrame, scales: Scales, tested: pd.DataFrame, controls
     Args:
         tested: what ``pairs`` gave for the same results, with the same controls.
     """
+    return ranked_of(scores(results, scales, controls), tested)
+
+
+def ranked_of(comparisons: Iterable[Scores], tested: pd.DataFrame) -> list[Ranked]:
+    """``ranked`` of the values of comparisons, as ``scores`` gives them."""
     split = {tuple(map(str, key)): rows for key, rows in tested.groupby(CONTEST, sort=False)}
-    rankings = [_ranked(contest, split.get(contest.key)) for contest in scores(results, scales, controls)]
+    rankings = [_ranked(contest, split.get(contest.key)) for contest in comparisons]
     return [ranking for ranking in rankings if ranking is not None]
 
 

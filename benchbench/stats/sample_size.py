@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -88,7 +88,12 @@ def power(results: pd.DataFrame, scales: Scales, controls: Collection[str] = (),
         were it the true one; ``more``: how many of them are missing. ``needed`` and ``more`` are missing (NA)
         where the difference or the spread is zero, or n < 2.
     """
-    rows = [row for contest in scores(results, scales, controls) for row in _rows(contest, power)]
+    return power_of(scores(results, scales, controls), power)
+
+
+def power_of(comparisons: Iterable[Scores], power: float = POWER) -> pd.DataFrame:
+    """``power`` of the values of comparisons, as ``scores`` gives them."""
+    rows = [row for contest in comparisons for row in _rows(contest, power)]
     table = pd.DataFrame(rows, columns=COLUMNS)
     return table.astype({"n": "int64", "needed": "Int64", "more": "Int64"})
 

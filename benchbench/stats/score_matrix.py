@@ -18,6 +18,7 @@ from .units import Places, numbered, units_of
 
 Flags: TypeAlias = npt.NDArray[np.bool_]
 _RANKS_AT_ONCE = 4_000_000
+_ROW_VALUES_AT_ONCE = 1_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +71,15 @@ def tied(first: Array, second: Array, floor: float = 0.0) -> Flags:
 
 def differences(first: Array, second: Array, floor: float = 0.0) -> Array:
     """first - second; a failure (-inf) is below any value, two failures are equal, so are values that are ``tied``."""
+    gaps = np.empty(first.shape)
+    step = max(1, _ROW_VALUES_AT_ONCE // max(1, first[:1].size))
+    for start in range(0, len(first), step):
+        rows = slice(start, start + step)
+        gaps[rows] = _differences(first[rows], second[rows], floor)
+    return gaps
+
+
+def _differences(first: Array, second: Array, floor: float) -> Array:
     both = np.isneginf(first) & np.isneginf(second)
     finite = np.isfinite(first) & np.isfinite(second)
     gaps = np.where(both, 0.0, first - np.where(both, 0.0, second))
@@ -111,9 +121,11 @@ def scores(
         by: the columns of a contest's key: ``CONTEST``, and more after them.
         across: the column whose values are compared.
     """
-    rows = results[results["sample"].notna()]
-    known = [pair in scales for pair in zip(rows["metric"].tolist(), rows["protocol"].tolist(), strict=True)]
-    rows = rows[np.array(known, dtype=np.bool_)]
+    measures = [results["metric"], results["protocol"]]
+    keys = results[["metric", "protocol"]].drop_duplicates().itertuples(index=False, name=None)
+    known = np.array([key in scales for key in keys], dtype=np.bool_)
+    numbers = results.groupby(measures, sort=False, dropna=False).ngroup().to_numpy(dtype=np.int64)
+    rows = results[results["sample"].notna().to_numpy(dtype=np.bool_) & known[numbers]]
     binary, scales = _binary(rows), trusted(scales, rows)
     columns = _Columns.of(rows, rows[across])
     for names, places in _contests(rows, by):
@@ -183,9 +195,10 @@ def _scores(
 
 
 def _binary(rows: pd.DataFrame) -> dict[tuple[str, str], bool]:
-    ok = rows[rows["status"] == "ok"]
-    measures = list(zip(rows["metric"], rows["protocol"], strict=True))
-    other = ok[~ok["value"].isin([0.0, 1.0])]
-    seen = set(zip(ok["metric"], ok["protocol"], strict=True))
-    mixed = set(zip(other["metric"], other["protocol"], strict=True))
-    return {pair: pair in seen - mixed for pair in set(measures)}
+    measures = ["metric", "protocol"]
+    ok = rows[measures][rows["status"] == "ok"]
+    other = ~rows.loc[ok.index, "value"].isin([0.0, 1.0])
+    every, seen, mixed = (
+        set(part.drop_duplicates().itertuples(index=False, name=None)) for part in (rows[measures], ok, ok[other])
+    )
+    return {pair: pair in seen - mixed for pair in every}

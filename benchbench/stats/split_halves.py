@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from .units import by_unit, numbered
 SPLITS = 1_000
 FEWEST = 4  # independent images
 _ROUNDING = 1e-12
+_DRAWS_AT_ONCE = 4_000_000
 
 
 def split_half(
@@ -33,7 +34,12 @@ def split_half(
         same for two samples of all n images (``stepped_up``). NaN with fewer than two methods or four images, or where
         all means are equal.
     """
-    rows = [_row(contest, seed, splits) for contest in scores(results, scales, controls)]
+    return split_half_of(scores(results, scales, controls), seed, splits)
+
+
+def split_half_of(comparisons: Iterable[Scores], seed: int = 0, splits: int = SPLITS) -> pd.DataFrame:
+    """``split_half`` of the values of comparisons, as ``scores`` gives them."""
+    rows = [_row(contest, seed, splits) for contest in comparisons]
     return pd.DataFrame(rows, columns=[*CONTEST, "n", "methods", "tau", "low", "high", "whole"])
 
 
@@ -70,15 +76,18 @@ def halves(values: Array, seed: int, splits: int) -> tuple[Array, Array]:
 
     A mean that is 0 but for the rounding of its sum is 0.
     """
-    n = len(values)
-    order = np.random.default_rng(seed).permuted(np.tile(np.arange(n), (splits, 1)), axis=1)
+    n, draw = len(values), np.random.default_rng(seed)
     rounding = _ROUNDING * np.abs(values).max(0, initial=0.0)
-    means = []
-    for start in (0, n // 2):
-        chosen = np.zeros((splits, n))
-        np.put_along_axis(chosen, order[:, start : start + n // 2], 1.0, axis=1)
-        total = chosen @ values
-        means.append(np.where(np.abs(total) <= rounding, 0.0, total) / (n // 2))
+    means = np.empty((2, splits, values.shape[1]))
+    step = max(1, _DRAWS_AT_ONCE // max(1, n))
+    for done in range(0, splits, step):
+        rows = slice(done, min(done + step, splits))
+        order = draw.permuted(np.tile(np.arange(n), (rows.stop - done, 1)), axis=1)
+        for half, start in enumerate((0, n // 2)):
+            chosen = np.zeros(order.shape)
+            np.put_along_axis(chosen, order[:, start : start + n // 2], 1.0, axis=1)
+            total = chosen @ values
+            means[half, rows] = np.where(np.abs(total) <= rounding, 0.0, total) / (n // 2)
     return means[0], means[1]
 
 

@@ -18,12 +18,12 @@ from ...stats import (
     Scores,
     in_order,
     letters,
-    pairs,
-    power,
-    ranked,
+    pairs_of,
+    power_of,
+    ranked_of,
     scores,
     significant,
-    split_half,
+    split_half_of,
 )
 from .board import Board
 from .orders import QUALITY, RANKED, Order
@@ -87,13 +87,12 @@ class Verdicts:
 
     def with_margin(self, margin: float | None) -> pd.DataFrame:
         """All pairs; ``margin`` in the metrics' unit, None for 1 % of each metric's range."""
-        return pairs(self.results, self.scales, self.board.controls, margin, self.seed)
+        return pairs_of(self.matrices, margin, self.seed)
 
     @cached_property
     def ranked(self) -> dict[Key, Ranked]:
         """By comparison, the methods by their mean rank, and which do not differ significantly."""
-        contests = ranked(self.results, self.scales, self.pairs, self.board.controls)
-        return {contest.key: contest for contest in contests}
+        return {contest.key: contest for contest in ranked_of(self.matrices, self.pairs)}
 
     @cached_property
     def matrices(self) -> tuple[Scores, ...]:
@@ -122,11 +121,11 @@ class Verdicts:
 
     @cached_property
     def halves(self) -> pd.DataFrame:
-        return split_half(self.results, self.scales, self.board.controls, self.seed)
+        return split_half_of(self.matrices, self.seed)
 
     @cached_property
     def power(self) -> pd.DataFrame:
-        return power(self.results, self.scales, self.board.controls)
+        return power_of(self.matrices)
 
     @cached_property
     def tested(self) -> Mapping[Key, pd.DataFrame]:

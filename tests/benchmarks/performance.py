@@ -1,8 +1,8 @@
 """docs/performance.md of what `make bench` saw.
 
-`python -m tests.benchmarks.performance PEERS GROWTH PLAIN BOOKS [PAGE]`.
+`python -m tests.benchmarks.performance PEERS GROWTH PLAIN BOOKS LARGE [PAGE]`.
 
-Every number of the page comes from those files. The tables are printed too. A fifth argument is another page.
+Every number of the page comes from those files. The tables are printed too. A sixth argument is another page.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from rich.table import Table
 from .bookkeeping import bookkeeping_section
 from .cases import CASES
 from .growth_figure import growth_section
+from .large_run import large_section
 from .scenes import BATCH, SIZE, Case, Row
 
 PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
@@ -239,10 +240,11 @@ def main() -> None:
             continue
         show(times)
         body += section(times, plain[times.case.key])
-    page = Path(sys.argv[5]) if len(sys.argv) > 5 else PAGE
+    page = Path(sys.argv[6]) if len(sys.argv) > 6 else PAGE
     growth = growth_section(json.loads(Path(sys.argv[2]).read_text()), page.with_suffix(".svg"))
     books = bookkeeping_section(**json.loads(Path(sys.argv[4]).read_text()))
-    lines = [*head(_machine(report), report["datetime"]), *body, *growth, "", *books]
+    large = large_section(**json.loads(Path(sys.argv[5]).read_text()))
+    lines = [*head(_machine(report), report["datetime"]), *body, *growth, "", *books, "", *large]
     page.write_text("\n".join(lines).rstrip() + "\n")
 
 

@@ -6,18 +6,20 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.benchmarks import bookkeeping, growth, performance
+from tests.benchmarks import bookkeeping, growth, large_reading, large_run, performance
 from tests.benchmarks.cases import CASES
 from tests.benchmarks.growth_figure import growth_section
 
 ROOT = performance.PAGE.parents[1]
 SMALL: dict[str, Any] = {"samples": 2, "methods": 1, "layers": 1, "steps": 2, "size": 32}
+COUNTS = {"files": 1, "cells": 3, "curve_points": 0, "page": 1}
 
 
 def test_the_cost_of_bookkeeping() -> None:
@@ -28,6 +30,24 @@ def test_the_cost_of_bookkeeping() -> None:
     assert bookkeeping.forwards_per_image(["gradcam"], ["deletion"]) == 1 + 4 * 28
     text = bookkeeping.bookkeeping_section(rows, forwards=bookkeeping.forwards_per_image(), forward=0.05)
     assert f"| 64 | {figures.cells} |" in "\n".join(text)
+
+
+def test_what_a_large_run_takes(tmp_path: Path) -> None:
+    """Every step, on the folder of a small run with curves, in this process."""
+    size = large_run.Size(images=40, methods=3, metrics=3)
+    large_run.write_packs(tmp_path, size)
+    engine = [large_run.measured(name, partial(step, tmp_path, size)) for name, step in large_run.ENGINE.items()]
+    read = [large_run.measured(name, partial(step, tmp_path)) for name, step in large_reading.READING.items()]
+    counts = {step.name: step.counts for step in (*engine, *read)}
+    assert counts["open"] == {"files": 2, "cells": 2 * (1 + 3 + 9)}
+    assert counts["assemble"] == {"rows": 360, "curve_points": 40 * 3 * large_run.POINTS}
+    assert counts["load"] == {"rows": 360}
+    assert counts["tests"] == {"cells": 9, "pairs": 9, "ranked": 3}
+    text = "\n".join(
+        large_run.large_section(vars(size), [{**asdict(step), "seconds": 1.0, "peak": 1} for step in (*engine, *read)])
+    )
+    assert "360 rows of results, 3,480 points of curves, 26 cells with maps and photographs in 2 files" in text
+    assert "NOT met" not in text
 
 
 @pytest.mark.parametrize("series", ["scores", "maps"])
@@ -52,23 +72,29 @@ def test_the_benchmark_beside_the_peers_and_its_page(tmp_path: Path, monkeypatch
         done = subprocess.run(command, cwd=ROOT, env=settings, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
 
-    peers, plain, growths, books = (str(tmp_path / f"{name}.json") for name in ("peers", "plain", "growth", "books"))
+    names = ("peers", "plain", "growth", "books", "large")
+    peers, plain, growths, books, large = (str(tmp_path / f"{name}.json") for name in names)
     options = ("-q", "-p", "no:cacheprovider", "--override-ini", "addopts=", f"--benchmark-json={peers}")
     python("pytest", "tests/benchmarks/test_peers.py", *options)
     python("tests.benchmarks.plain_eager", plain)
     figures = bookkeeping.measure(2)
     measured = {"rows": [{**vars(figures), "per_image": figures.per_image}], "forwards": 6000, "forward": 0.05}
     Path(books).write_text(json.dumps(measured), encoding="utf-8")
+    steps = [{"name": name, "seconds": 1.0, "computing": 1.0, "peak": 1, "counts": COUNTS} for name in large_run.WORDS]
+    size = {"images": 2, "methods": 1, "metrics": 1}
+    Path(large).write_text(json.dumps({"size": size, "steps": steps}), encoding="utf-8")
     point = growth.Point("samples", **SMALL)
     row = {**growth.measure(point), "seconds": 1.0}
     rows = [{**row, "axis": p.axis, "series": p.series, "at": p.at} for _, p in pages()]
     Path(growths).write_text(json.dumps(rows), encoding="utf-8")
-    monkeypatch.setattr(sys, "argv", ["performance", peers, growths, plain, books, str(tmp_path / "performance.md")])
+    monkeypatch.setattr(
+        sys, "argv", ["performance", peers, growths, plain, books, large, str(tmp_path / "performance.md")]
+    )
     performance.main()
     text = (tmp_path / "performance.md").read_text(encoding="utf-8")
     assert [line for line in text.splitlines() if line.startswith("| ") and "not measured" in line] == []
     assert "Not measured" not in text
-    assert text.count("\n## ") == len(CASES) + 2
+    assert text.count("\n## ") == len(CASES) + 3
 
 
 def pages() -> list[tuple[int, growth.Point]]:
