@@ -43,6 +43,8 @@ _OVERWRITE = "Keep only this study's results, even if the folder holds another s
 Overwrite = Annotated[bool, typer.Option("--overwrite", help=_OVERWRITE)]
 _RETRY = "Also retry cells that failed twice in the same way; cells that failed once are always retried"
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help=_RETRY)]
+_TAKE_OVER = "Take the folder from a dead run of another machine, on a file system without locks"
+TakeOver = Annotated[bool, typer.Option("--take-over", help=_TAKE_OVER)]
 _NO_REPORT = "Write results and tables, but no report.html; benchbench report RUN writes it from the results"
 NoReport = Annotated[bool, typer.Option("--no-report", help=_NO_REPORT)]
 
@@ -100,6 +102,7 @@ def run_command(
     out: Annotated[Path | None, typer.Option(help="The run's folder; runs/NAME by default")] = None,
     overwrite: Overwrite = False,
     retry_failed: RetryFailed = False,
+    take_over: TakeOver = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Print every number, with intervals and letters")] = False,
     no_report: NoReport = False,
 ) -> None:
@@ -122,8 +125,8 @@ def run_command(
     final_study = study_of(study, plugin, listed, single, overrides)
     name = final_study.suite.plugin.name if final_study.suite else "default"
     folder = out or Path("runs") / (study.stem if study else name)
-    how = {"verbose": verbose, "report": not no_report, "overwrite": overwrite, "retry_failed": retry_failed}
-    run_study(final_study, folder, **how)
+    how = {"overwrite": overwrite, "retry_failed": retry_failed, "take_over": take_over}
+    run_study(final_study, folder, verbose=verbose, report=not no_report, **how)
 
 
 @app.command("reliability", cls=Once)
@@ -144,6 +147,7 @@ def reliability_command(
     out: Annotated[Path | None, typer.Option(help="The folder; runs/NAME-reliability by default")] = None,
     overwrite: Overwrite = False,
     retry_failed: RetryFailed = False,
+    take_over: TakeOver = False,
 ) -> None:
     """Test which metrics are reliable on a study's networks and data: noisy maps, controls and disturbances."""
     from rich.console import Console
@@ -159,9 +163,8 @@ def reliability_command(
     folder = out or Path("runs") / f"{study.stem if study else 'default'}-reliability"
     progress = Terminal(Console(stderr=True))
     try:
-        done = final_study.reliability(
-            folder, disturbances=disturbances, progress=progress, overwrite=overwrite, retry_failed=retry_failed
-        )
+        how = {"overwrite": overwrite, "retry_failed": retry_failed, "take_over": take_over}
+        done = final_study.reliability(folder, disturbances=disturbances, progress=progress, **how)
     finally:
         progress.stop()
     screen().print(reliability.terminal(done.reliability()))
@@ -188,13 +191,13 @@ def compare_command(
     """Compare two runs on their common images: other weights, other code or another machine."""
     from ..errors import nearest
     from ..reports.checks.comparison import FORMATS, RunComparison
-    from ..results.record import Record
+    from .read_run import read_record
 
     if format not in FORMATS:
         raise BenchError(f"unknown format {format!r}", where="--format", hint=nearest(format, FORMATS))
     if margin is not None and not 0 <= margin < math.inf:
         raise BenchError(f"margin is {margin}", where="--margin", hint="Give a difference, 0 or more")
-    comparison = RunComparison.of(Record.load(run_a), Record.load(run_b), named(models), margin)
+    comparison = RunComparison.of(read_record(run_a), read_record(run_b), named(models), margin)
     put(rendered(comparison.renderable()) if format == "table" else comparison.text(format), out)
 
 

@@ -12,7 +12,7 @@ from ..cost.ledger import User
 from ..evaluation.cell_reader import CellReader
 from ..evaluation.held_out import Chosen, held_out_entries
 from ..evaluation.pooled import pooled
-from ..results.schema import CURVES, MAPS, PHOTOS, RESULTS, typed, validate
+from ..results.schema import CURVES, MAPS, MISSING, PHOTOS, RESULTS, typed, validate
 from ..results.store import Store
 from ..study.plan import CostCell, MapCell, Task
 from ..study.spec import StudySpec
@@ -34,6 +34,7 @@ class Tables:
         label_cautions: what is unlikely to be meant in the labels, in words.
         remains: what other libraries' methods left in the network, in words.
         units: by dataset, which samples depend on each other, see prediction_tables.units_of.
+        lacking_shards, lacking_costs: of how many some work is not done yet.
     """
 
     results: pd.DataFrame
@@ -45,6 +46,8 @@ class Tables:
     label_cautions: list[str]
     remains: list[str]
     units: dict[str, dict[str, dict[str, str]]]
+    lacking_shards: int
+    lacking_costs: int
 
 
 @dataclass(eq=False)
@@ -84,7 +87,14 @@ def tables(
         label_cautions(rows.answers, *titles_of(study)),
         rows.notes.sentences(titles_of(study)[0]),
         units_of(rows.answers),
+        sum(not read.absent.isdisjoint(_asked(task)) for task in tasks) if read.absent else 0,
+        sum(not cell.skip and store.outcome(cell.name) is None for cell, _ in costs),
     )
+
+
+def _asked(task: Task) -> Iterator[str]:
+    """The cells of a task that rows are made of."""
+    yield from (task.predictions, *(cell.name for cell in (*task.maps, *task.metrics)))
 
 
 def scores(tasks: Sequence[Task], store: Store) -> pd.DataFrame:
@@ -121,7 +131,8 @@ def _collect(task: Task, read: CellReader, chosen: Chosen, rows: _Rows) -> None:
         samples = {} if cell.skip else read(cell.name)["samples"]
         rows.maps += list(_map_rows(task, cell, samples, predicted))
         rows.outcomes[cell.name] = map_outcome(samples)
-        rows.notes.add(task.shard.model.name, cell.method.title, samples)
+        computed = {name: entry for name, entry in samples.items() if entry["status"] != MISSING}
+        rows.notes.add(task.shard.model.name, cell.method.title, computed)
     rows.answers.append(ShardAnswers(task.shard, predicted))
 
 
@@ -142,7 +153,7 @@ def _metric_rows(task: Task, predicted: Mapping[str, Row], pages: Mapping[str, R
                 "target": known["target"],
             }
             if known["reason"]:
-                yield {**base, "value": None, "status": "failed", "reason": known["reason"]}
+                yield {**base, "value": None, "status": known.get("status", "failed"), "reason": known["reason"]}
             elif cell.maps.skip:
                 yield {**base, "value": None, "status": "not_applicable", "reason": cell.maps.skip}
             else:
