@@ -8,6 +8,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -38,7 +39,8 @@ def write(path: Path, save: Callable[[BinaryIO], Any]) -> None:
         os.chmod(name, 0o644)
         os.replace(name, path)
     except BaseException:
-        os.unlink(name)
+        with suppress(OSError):  # of a folder that was removed, or a disk that went read-only, the first error counts
+            os.unlink(name)
         raise
 
 

@@ -69,7 +69,7 @@ def _locked_by_system(folder: Path) -> FileLock:
     try:
         lock.acquire()
     except Timeout:
-        raise _taken(folder, f"Wait for it. {_OTHER}") from None
+        raise _taken(folder, "Wait for it, or give another --out") from None
     try:
         sign(folder)
     except BaseException:
@@ -91,9 +91,9 @@ def _locked_by_name(folder: Path, warn: Callable[[str], None], take_over: bool) 
         elif take_over and not owner.here:
             warn(f"{folder}: taken from {owner}")
         elif owner.here:
-            raise _taken(folder, f"Wait for it. {_OTHER}")
+            raise _taken(folder, "Wait for it, or give another --out")
         else:
-            raise _taken(folder, f"Wait for it. {_OTHER}. If that process is dead: --take-over")
+            raise _taken(folder, "Wait for it, or give another --out. If that process is dead: --take-over")
         evict(folder, owner)
 
 

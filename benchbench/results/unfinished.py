@@ -33,5 +33,5 @@ def caution_of(info: Mapping[str, Any]) -> str:
     progress = progress_of(info)
     if not progress:
         return ""
-    now = f" {info[KEY]['owner']} works on it." if info[KEY].get("owner") else ""
+    now = f" The run goes on: {info[KEY]['owner']}." if info[KEY].get("owner") else ""
     return f"Unfinished run: {progress}. Every number is of these alone, and will change.{now}"
