@@ -95,8 +95,8 @@ class Study(StudySpec):
 
         Raises:
             KeyboardInterrupt: of Ctrl-C. The shard that is worked on is finished first, and the tables and the report
-                are written of what is there; a second Ctrl-C stops at once. SIGTERM and SIGHUP do the same, and are sent
-                again at the end. The same study into the same folder continues. See docs/long-runs.md.
+                are written of what is there; a second Ctrl-C stops at once. SIGTERM and SIGHUP do the same, and are
+                sent again at the end. The same study into the same folder continues. See docs/long-runs.md.
             BenchError: the request cannot be met, another run writes into the folder, or the folder holds results of
                 another study: other networks, data, target or seed.
         """

@@ -1,4 +1,5 @@
-"""The command line. Exit codes: 0 done, 1 finished with failed cells, 2 the request itself was wrong.
+"""The command line. Exit codes: 0 done, 1 finished with failed cells, 2 the request itself was wrong, 130, 143 or 129
+stopped by a signal.
 
 Nothing heavy is imported before a command runs, so that --help answers at once.
 """

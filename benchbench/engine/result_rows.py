@@ -35,6 +35,7 @@ class Tables:
         remains: what other libraries' methods left in the network, in words.
         units: by dataset, which samples depend on each other, see prediction_tables.units_of.
         lacking_shards, lacking_costs: of how many some work is not done yet.
+        lacking_derived: whether maps of whole datasets, which are made last, or their metrics are not done.
     """
 
     results: pd.DataFrame
@@ -48,6 +49,7 @@ class Tables:
     units: dict[str, dict[str, dict[str, str]]]
     lacking_shards: int
     lacking_costs: int
+    lacking_derived: bool
 
 
 @dataclass(eq=False)
@@ -87,14 +89,18 @@ def tables(
         label_cautions(rows.answers, *titles_of(study)),
         rows.notes.sentences(titles_of(study)[0]),
         units_of(rows.answers),
-        sum(not read.absent.isdisjoint(_asked(task)) for task in tasks) if read.absent else 0,
+        sum(not read.absent.isdisjoint(_cells(task, derived=False)) for task in tasks) if read.absent else 0,
         sum(not cell.skip and store.outcome(cell.name) is None for cell, _ in costs),
+        any(not read.absent.isdisjoint(_cells(task, derived=True)) for task in tasks) if read.absent else False,
     )
 
 
-def _asked(task: Task) -> Iterator[str]:
-    """The cells of a task that rows are made of."""
-    yield from (task.predictions, *(cell.name for cell in (*task.maps, *task.metrics)))
+def _cells(task: Task, derived: bool) -> Iterator[str]:
+    """The cells of a task that rows are made of: those of its images, or those that are derived from all images."""
+    if not derived:
+        yield task.predictions
+    yield from (cell.name for cell in task.maps if bool(cell.base) == derived)
+    yield from (cell.name for cell in task.metrics if bool(cell.maps.base) == derived)
 
 
 def scores(tasks: Sequence[Task], store: Store) -> pd.DataFrame:

@@ -39,10 +39,17 @@ def unfinished_part(run_tables: Tables, shards: int, costs: int, owner: str = ""
     Args:
         shards, costs: of the whole run. owner: the process that works on it now, in words.
     """
-    if not run_tables.lacking_shards and not run_tables.lacking_costs:
+    if not run_tables.lacking_shards and not run_tables.lacking_costs and not run_tables.lacking_derived:
         return {}
-    done, measured = shards - run_tables.lacking_shards, costs - run_tables.lacking_costs
-    return {KEY: {"shards": done, "of": shards, "costs": measured, "of_costs": costs, "owner": owner}}
+    part = {
+        "shards": shards - run_tables.lacking_shards,
+        "of": shards,
+        "derived": not run_tables.lacking_derived,
+        "costs": costs - run_tables.lacking_costs,
+        "of_costs": costs,
+        "owner": owner,
+    }
+    return {KEY: part}
 
 
 def table_files(run_tables: Tables) -> dict[str, pd.DataFrame]:

@@ -198,7 +198,7 @@ def _cost(entry: Sequence[Any], firsts: Mapping[str, Shard], methods: Mapping[st
 
 
 def _readings(entry: Mapping[str, Any]) -> dict[str, dict[Any, Any]]:
-    return {name: {label: other for label, other in pairs} for name, pairs in entry.items()}
+    return {name: dict(pairs) for name, pairs in entry.items()}
 
 
 @dataclass(frozen=True, eq=False)

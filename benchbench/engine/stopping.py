@@ -1,7 +1,7 @@
 """Signals during a run: the first finishes the shard and writes the tables, the second stops at once.
 
-Ctrl-C (SIGINT), SIGTERM and SIGHUP do the same. A signal that is ignored, as SIGHUP under nohup, stays ignored. Handlers
-are set in the main thread alone, and set back afterwards.
+Ctrl-C (SIGINT), SIGTERM and SIGHUP do the same. A signal that is ignored, as SIGHUP under nohup, stays ignored.
+Handlers are set in the main thread alone, and set back afterwards.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class StopRequest:
 
     @contextmanager
     def patient(self, tell: Callable[[], None]) -> Iterator[None]:
-        """Within the block the first signal is noted, for the block to look at, and told; elsewhere it ends the work."""
+        """Within the block the first signal is noted and told, for the block to look at; elsewhere it ends the work."""
         self._patience.append(tell)
         try:
             yield

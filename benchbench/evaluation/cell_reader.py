@@ -13,8 +13,16 @@ from ..results.unfinished import NOT_COMPUTED
 from ..study.plan import Task
 
 ABSENT = {  # an entry of a cell that is not there: of predictions, of maps or of a metric
-    **{"label": None, "target": None, "photo": "", "file": "", "row": 0, "value": None, "note": "", "health": {}},
-    **{"status": MISSING, "reason": NOT_COMPUTED},
+    "label": None,
+    "target": None,
+    "photo": "",
+    "file": "",
+    "row": 0,
+    "value": None,
+    "status": MISSING,
+    "reason": NOT_COMPUTED,
+    "note": "",
+    "health": {},
 }
 
 
@@ -49,7 +57,7 @@ class CellReader:
             return self._store.read_cell(name)
         except (FileNotFoundError, Damaged):
             self.absent.add(name)
-            return {"samples": {sample: ABSENT for sample in self._samples[name]}}
+            return {"samples": dict.fromkeys(self._samples[name], ABSENT)}
 
     @cached_property
     def _samples(self) -> dict[str, tuple[str, ...]]:

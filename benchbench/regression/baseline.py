@@ -57,7 +57,8 @@ class Baseline:
         """Of a finished run.
 
         Raises:
-            BenchError: the run is not finished, it has no score and no map to compare with, or is of a version that did not record digests.
+            BenchError: the run is not finished, it has no score and no map to compare with, or is of a version that did
+                not record digests.
         """
         if progress := progress_of(record.info):
             message = f"the run is not finished: {progress}"

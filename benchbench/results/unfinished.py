@@ -20,8 +20,12 @@ def progress_of(info: Mapping[str, Any]) -> str:
     known = info.get(KEY)
     if not known:
         return ""
-    costs = f", {known['costs']:,} of {plural(known['of_costs'], 'cost')}" if known["costs"] < known["of_costs"] else ""
-    return f"{known['shards']:,} of {plural(known['of'], 'shard')}{costs}"
+    parts = [f"{known['shards']:,} of {plural(known['of'], 'shard')}"]
+    if known["shards"] == known["of"] and not known["derived"]:
+        parts.append("without the maps of whole data sets")
+    if known["costs"] < known["of_costs"]:
+        parts.append(f"{known['costs']:,} of {plural(known['of_costs'], 'cost')}")
+    return ", ".join(parts)
 
 
 def caution_of(info: Mapping[str, Any]) -> str:

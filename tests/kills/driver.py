@@ -14,26 +14,28 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import chdir
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-import benchbench.api.study
-import benchbench.study.plan as plan
+from benchbench.api.study import Study
 from benchbench.cli import main
 from benchbench.engine.unfinished_run import read_run
 from benchbench.errors import BenchError
+from benchbench.registry import DATASETS, METHODS, METRICS, MODELS, SUITES, load_file
 from benchbench.results.run_folder import UNFINISHED
 from benchbench.results.unfinished import progress_of
+from benchbench.study import plan
 
 from .place import WORDS, furnish
 
 SHARD = 2  # images: six shards
-KINDS = ("kill", "flush", "rename", "int", "term", "hup", "twice")
+KINDS = ("flush", "int", "twice", "kill", "term", "rename", "hup")
 SIGNALS = {"int": signal.SIGINT, "term": signal.SIGTERM, "hup": signal.SIGHUP}
 PATIENCE = 60.0  # seconds after which a run that was asked to stop hangs
 _LATE = 0.02  # seconds between the two signals
@@ -57,8 +59,10 @@ class Moment:
     errors: list[str]
 
 
-def forked(words: Sequence[str], cwd: Path, name: str, before: Callable[[], None] = lambda: None) -> int:
-    """The process id of a command in a process of its own, whose output goes to NAME.out and NAME.err."""
+def forked(work: Callable[[], object], cwd: Path, name: str, before: Callable[[], None] = lambda: None) -> int:
+    """The process id of work in a process of its own, whose output goes to NAME.out and NAME.err."""
+    for kind in ("out", "err"):
+        (cwd / f"{name}.{kind}").touch()
     child = os.fork()
     if child:
         return child
@@ -68,10 +72,9 @@ def forked(words: Sequence[str], cwd: Path, name: str, before: Callable[[], None
         for number, kind in ((1, "out"), (2, "err")):
             os.dup2(os.open(cwd / f"{name}.{kind}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        before()
-        sys.argv = ["benchbench", *words]
         os.chdir(cwd)
-        main()
+        before()
+        work()
         code = 0
     except SystemExit as ended:
         code = int(ended.code or 0)
@@ -79,6 +82,16 @@ def forked(words: Sequence[str], cwd: Path, name: str, before: Callable[[], None
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def command(*words: str) -> Callable[[], None]:
+    """A command, which ends the process."""
+
+    def run() -> None:
+        sys.argv = ["benchbench", *words]
+        main()
+
+    return run
 
 
 def ended(child: int, patience: float = PATIENCE) -> int:
@@ -118,14 +131,15 @@ class Kills:
         self.place = place
         furnish(place)
         plan.SHARD = SHARD  # type: ignore[misc]
-        self.calls = {}
-        for call in ("fsync", "replace"):
-            begun = time.monotonic()
-            code = ended(forked([*WORDS, "--out", f"whole-{call}"], place, call, counting(call, 0)))
-            self.seconds = time.monotonic() - begun
-            assert code == 1, (place / f"{call}.err").read_text()  # one method fails on one image
-            self.calls[call] = int((place / f"{call}.count").read_text())
-        self.rows = read_run(place / "whole-fsync").results
+        for registry in (METHODS, METRICS, MODELS, DATASETS, SUITES):
+            registry.load()
+        load_file(place / "plugin.py")
+        begun = time.monotonic()
+        code = ended(forked(command(*WORDS, "--out", "whole"), place, "whole", counting("fsync", 0)))
+        self.seconds = time.monotonic() - begun
+        assert code == 1, (place / "whole.err").read_text()  # one method fails on one image
+        self.writes = int((place / "fsync.count").read_text())
+        self.rows = read_run(place / "whole").results
 
     def moment(self, kind: str, share: float, name: str) -> Moment:
         """Stop a run of the study, and see what it left.
@@ -133,25 +147,26 @@ class Kills:
         Args:
             share: of the run's time, or of its writes.
         """
-        words, before = [*WORDS, "--out", name], (lambda: None)
-        at = share * self.seconds
+        work, at = command(*WORDS, "--out", name), share * self.seconds
         if kind in ("flush", "rename"):
-            call = "fsync" if kind == "flush" else "replace"
-            at = 1 + int(share * self.calls[call])
-            before = counting(call, int(at))
-        child = forked(words, self.place, name, before)
-        if kind not in ("flush", "rename"):
+            at = 1 + int(share * self.writes)
+            child = forked(work, self.place, name, counting("fsync" if kind == "flush" else "replace", int(at)))
+        else:
+            child = forked(work, self.place, name)
             time.sleep(at)
             self._signal(child, kind)
         code = ended(child)
         errors = list(self._ending(kind, code, name))
         part = self._part(name, errors)
-        again = ended(forked(words, self.place, f"{name}-again"))
-        if again != 1:
-            errors.append(f"the same command ended with {again}: {(self.place / f'{name}-again.err').read_text()}")
+        again = ended(forked(partial(self._continue, name), self.place, f"{name}-again"))
+        if again:
+            errors.append(f"it does not continue: {(self.place / f'{name}-again.err').read_text()}")
         else:
             self._compare(name, errors)
         return Moment(kind, at, code, part, errors)
+
+    def _continue(self, name: str) -> None:
+        Study.from_yaml("study.yaml").run(name, report=False, progress=False)
 
     def _signal(self, child: int, kind: str) -> None:
         if kind == "kill":
@@ -163,7 +178,7 @@ class Kills:
         else:
             os.kill(child, SIGNALS[kind])
 
-    def _ending(self, kind: str, code: int, name: str) -> Any:
+    def _ending(self, kind: str, code: int, name: str) -> Iterator[str]:
         """What is wrong with how the process ended; one that was done before the signal ended as always."""
         told = (self.place / f"{name}.err").read_text()
         if "Traceback" in told:
@@ -191,8 +206,9 @@ class Kills:
             if "finished yet" not in str(error):
                 errors.append(f"its folder cannot be read: {error}")
             return ""
-        if len(record.results) != len(self.rows):
-            errors.append(f"{len(record.results)} rows in place of {len(self.rows)}")
+        asked = [int((~rows["metric"].str.contains(".", regex=False)).sum()) for rows in (record.results, self.rows)]
+        if asked[0] != asked[1]:
+            errors.append(f"{asked[0]} rows in place of {asked[1]}")
         keys = ["sample", "layer", "method", "metric", "protocol"]
         both = record.results.merge(self.rows, on=keys, suffixes=("", "_whole"))
         both = both[both["metric"] != "iou"]  # its threshold is chosen on other images, of which there are fewer
@@ -217,9 +233,9 @@ class Kills:
 
 def hanging(place: Path, how: str) -> Moment:
     """Two signals to a method that hangs."""
-    words = ("run", "study.yaml", "--plugin", "plugin.py", "--no-report", "--methods", "hangs", "--out", f"hangs-{how}")
     name = f"hangs-{how.replace(' ', '-')}"
-    child = forked(words, place, name, lambda: os.environ.update(HANGS=how))
+    work = command(*WORDS, "--methods", "hangs", "--out", name)
+    child = forked(work, place, name, lambda: os.environ.update(HANGS=how))
     until = time.monotonic() + PATIENCE
     while "hangs" not in (place / f"{name}.out").read_text() and time.monotonic() < until:
         time.sleep(0.02)
