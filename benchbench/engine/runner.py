@@ -278,9 +278,10 @@ def _write(
     """Write the tables and run.json, and remove the plan; returns run.json.
 
     Raises:
-        BenchError: results are gone that were computed.
+        BenchError: the folder, or results that were computed, are gone.
         Stopped: nothing was computed before a signal came.
     """
+    refuse_removed(store.folder)
     tasks = [task for plan in plans for task in plan.tasks]
     costs = [(cell, plan.sizing.batch) for plan in plans for cell in plan.costs]
     run_tables = result_rows.tables(tasks, costs, study, store, tally.shares)

@@ -168,7 +168,7 @@ def test_a_method_with_fewer_images_is_not_compared_by_its_mean(tmp_path: Path) 
     assert dict(board["failed"]) == {"gradcam": 0, "random": 0, "layercam": 0}
     pair = run.compare("layercam", "gradcam").set_index("metric").loc["deletion"]
     assert (pair["n"], pair["failed"], pair["other_failed"]) == (2, 0, 0)
-    assert "layercam: the run is not finished, and has 2 images of it: the mean is over different" in run.to_markdown()
+    assert "Layer-CAM: the run is not finished, and has 2 images of it: the mean is over different" in run.to_markdown()
 
 
 def test_it_is_read_while_it_goes_on(tmp_path: Path, whole: bb.Run) -> None:
