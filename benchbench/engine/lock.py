@@ -37,7 +37,9 @@ def locked(folder: Path, warn: Callable[[str], None], *, take_over: bool = False
     _refuse_foreign(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = _locked_by_system(folder) if _has_locks(folder) else _locked_by_name(folder, warn, take_over)
+        lock = _locked_by_system(folder) if _has_locks(folder) else None
+        if lock is None:
+            _lock_by_name(folder, warn, take_over)
     except OSError as error:
         raise BenchError(f"cannot write there: {error}", where=str(folder), hint=_OTHER) from None
     try:
@@ -78,7 +80,7 @@ def _locked_by_system(folder: Path) -> FileLock:
     return lock
 
 
-def _locked_by_name(folder: Path, warn: Callable[[str], None], take_over: bool) -> None:
+def _lock_by_name(folder: Path, warn: Callable[[str], None], take_over: bool) -> None:
     while not sign_first(folder):
         owner = owner_of(folder)
         if owner is None and os.path.lexists(folder / FILE):

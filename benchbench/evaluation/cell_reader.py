@@ -12,7 +12,7 @@ from ..results.store import Store
 from ..results.unfinished import NOT_COMPUTED
 from ..study.plan import Task
 
-ABSENT = {  # an entry of a cell that is not there: of predictions, of maps or of a metric
+ABSENT: dict[str, Any] = {  # an entry of a cell that is not there: of predictions, of maps or of a metric
     "label": None,
     "target": None,
     "photo": "",
@@ -65,5 +65,5 @@ class CellReader:
         return {
             name: task.shard.ids
             for task in self._tasks
-            for name in (task.predictions, *(cell.name for cell in (*task.maps, *task.metrics)))
+            for name in (task.predictions, *(cell.name for cell in task.maps), *(cell.name for cell in task.metrics))
         }

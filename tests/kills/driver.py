@@ -72,6 +72,7 @@ def forked(work: Callable[[], object], cwd: Path, name: str, before: Callable[[]
         for number, kind in ((1, "out"), (2, "err")):
             os.dup2(os.open(cwd / f"{name}.{kind}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored
         os.chdir(cwd)
         before()
         work()
