@@ -131,7 +131,7 @@ class Kills:
     def __init__(self, place: Path) -> None:
         self.place = place
         furnish(place)
-        plan.SHARD = SHARD  # type: ignore[misc]
+        plan.SHARD = SHARD
         for registry in (METHODS, METRICS, MODELS, DATASETS, SUITES):
             registry.load()
         load_file(place / "plugin.py")
