@@ -64,5 +64,5 @@ def table_files(run_tables: Tables) -> dict[str, pd.DataFrame]:
 
 
 def is_empty(run_tables: Tables) -> bool:
-    """Whether there is no value and no map."""
-    return bool(run_tables.results["status"].ne("ok").all()) and run_tables.maps.empty
+    """Whether nothing that was computed has a row."""
+    return bool(run_tables.results["status"].isin([MISSING, "not_applicable"]).all())

@@ -169,6 +169,7 @@ def test_a_method_with_fewer_images_is_not_compared_by_its_mean(tmp_path: Path) 
     pair = run.compare("layercam", "gradcam").set_index("metric").loc["deletion"]
     assert (pair["n"], pair["failed"], pair["other_failed"]) == (2, 0, 0)
     assert "Layer-CAM: the run is not finished, and has 2 images of it: the mean is over different" in run.to_markdown()
+    assert "Unfinished run: 1 of 3 shards" in run.report().read_text()  # with a metric that has no value, against costs
 
 
 def test_it_is_read_while_it_goes_on(tmp_path: Path, whole: bb.Run) -> None:
