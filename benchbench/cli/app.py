@@ -309,6 +309,9 @@ def main() -> None:
             stream.reconfigure(errors="replace")  # a terminal that has no arrows shows question marks
     try:
         app()
+    except KeyboardInterrupt:  # before the command has its handlers
+        print("benchbench: stopped", file=sys.stderr)
+        sys.exit(130)
     except (BenchError, OSError) as error:  # an OSError says what and where: a full disk, a folder that is a file
         print(f"benchbench: {error}", file=sys.stderr)
         sys.exit(2)

@@ -79,6 +79,8 @@ def forked(work: Callable[[], object], cwd: Path, name: str, before: Callable[[]
         code = 0
     except SystemExit as ended:
         code = int(ended.code or 0)
+    except KeyboardInterrupt:  # before there is a command
+        code = 130
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
