@@ -10,7 +10,7 @@ WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 
 GUARDED := embedded methods middle small metrics odd dense
 
-.PHONY: demo test lint types guard guard-update guard-run suites proof again bench pages audit zoo bias clean
+.PHONY: demo test lint types guard guard-update guard-run suites proof kill again bench pages audit zoo bias clean
 
 demo: $(DEMO)
 	$(BIN)/benchbench run
@@ -62,6 +62,10 @@ suites: $(STAMP)
 # plants each fault of tests/guard/of_*.py in a copy of this code, sees the gate catch it, writes docs/gate-proof.md
 proof: $(STAMP)
 	$(BIN)/python -m tests.guard.proof
+
+# stops 100 runs at random moments, by each signal and inside writes, and continues each to the rows of an undisturbed run; about five minutes
+kill: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.kills.driver 100
 
 # fifty re-runs of the same code in other ways, none of which may fail; writes docs/gate-again.md; about forty minutes
 again: $(STAMP)

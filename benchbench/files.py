@@ -7,7 +7,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -37,7 +37,8 @@ def write(path: Path, save: Callable[[BinaryIO], Any]) -> None:
         os.chmod(name, 0o644)
         os.replace(name, path)
     except BaseException:
-        os.unlink(name)
+        with suppress(OSError):  # of a folder that was removed, or a disk that went read-only, the first error counts
+            os.unlink(name)
         raise
 
 

@@ -189,6 +189,7 @@ BESIDE = {  # these make numbers, and write, describe or pool them too
         "engine.progress",
         "engine.runner",
         "engine.result_rows",
+        "engine.stopping",
         "stats",
     },
 }

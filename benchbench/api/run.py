@@ -1,4 +1,4 @@
-"""A finished run: its tables, what the tests say of them, and the ways to show them."""
+"""A run: its tables, what the tests say of them, and the ways to show them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Unpack
 
 import pandas as pd
 
+from ..engine.unfinished_run import read_run
 from ..errors import BenchError, nearest
 from ..paths import expanded
 from ..regression import Baseline, Checked, Tolerances, check
@@ -16,7 +17,7 @@ from ..reports.figures.pdf import write_figures
 from ..reports.html import document
 from ..reports.html.refresh import refresh
 from ..results.disturbance_scores import read_trials
-from ..results.record import Record, with_network_rows, with_network_table
+from ..results.record import with_network_rows, with_network_table
 from ..stats import (
     Bands,
     by_group,
@@ -53,12 +54,14 @@ class Run(RunComparisons):
 
     @classmethod
     def load(cls, folder: str | Path) -> Run:
-        """Read a folder that ``benchbench run`` or ``Study.run`` wrote.
+        """Read a folder that ``benchbench run`` or ``Study.run`` wrote, or writes into now.
+
+        A run that goes on, was stopped or was killed has what is finished; ``unfinished`` says how much that is.
 
         Raises:
-            BenchError: it is not one.
+            BenchError: it is not one, or no shard of it is finished.
         """
-        return cls(Record.load(folder))
+        return cls(read_run(folder))
 
     def compare(
         self, method: str | None = None, other: str | None = None, *, margin: float | None = None

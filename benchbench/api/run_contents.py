@@ -22,6 +22,7 @@ from ..reports.terminal.verdicts import SuiteOverview
 from ..results.record import Record
 from ..results.schema import typed
 from ..results.suite_answer import VERDICTS, SuiteAnswer, load_answer
+from ..results.unfinished import progress_of
 from .leaderboard_views import of_metrics, pivoted
 from .stored_maps import StoredMaps, stored_maps
 
@@ -38,7 +39,10 @@ class RunContents:
 
     @property
     def table(self) -> pd.DataFrame:
-        """results.parquet: one row per model x dataset x sample x layer x method x metric, or why there is none."""
+        """results.parquet: one row per model x dataset x sample x layer x method x metric, or why there is none.
+
+        ``status`` is ``ok``, ``failed``, ``not_applicable``, or in an unfinished run ``missing``.
+        """
         return self.record.results
 
     @property
@@ -50,6 +54,11 @@ class RunContents:
     def failed(self) -> int:
         """Rows that failed."""
         return int((self.table["status"] == "failed").sum())
+
+    @property
+    def unfinished(self) -> str:
+        """``312 of 1,563 shards``: how much there is of a run that is not finished; empty for a finished run."""
+        return progress_of(self.record.info)
 
     @property
     def first_failure(self) -> str:

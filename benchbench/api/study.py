@@ -8,9 +8,11 @@ from typing import Any
 
 from ..engine.progress import Progress, interactive
 from ..engine.runner import run
+from ..engine.stopping import Stopped, stoppable
 from ..paths import expanded
 from ..reports.checks import reliability
 from ..reports.leaderboard.short_answer import work
+from ..results.run_folder import has_tables
 from ..results.store import Store
 from ..study.spec import StudySpec
 from ..suites.reliability.disturbances import Disturbances, disturb
@@ -77,6 +79,7 @@ class Study(StudySpec):
         report: bool = True,
         overwrite: bool = False,
         retry_failed: bool = False,
+        take_over: bool = False,
     ) -> Run:
         """Compute whatever ``out`` does not hold yet, write its tables and its report, and read it back.
 
@@ -92,12 +95,16 @@ class Study(StudySpec):
             overwrite: the folder's results become this study's alone. What the folder holds of the same work is still
                 not computed again.
             retry_failed: also try again what failed the same way twice. What failed once is always tried again.
+            take_over: where the file system has no locks, take the folder from a run of another machine that is dead.
 
         Raises:
+            KeyboardInterrupt: of Ctrl-C. The shard that is worked on is finished first, and the tables and the report
+                are written of what is there; a second Ctrl-C stops at once. SIGTERM and SIGHUP do the same, and are
+                sent again at the end. The same study into the same folder continues. See docs/long-runs.md.
             BenchError: the request cannot be met, another run writes into the folder, or the folder holds results of
                 another study: other networks, data, target or seed.
         """
-        how = {"overwrite": overwrite, "retry_failed": retry_failed}
+        how = {"overwrite": overwrite, "retry_failed": retry_failed, "take_over": take_over}
         if progress is not None and not isinstance(progress, bool):
             return self._run(Path(out), progress, report, how)
         bar = interactive(progress)
@@ -106,16 +113,22 @@ class Study(StudySpec):
         return done
 
     def _run(self, out: Path, told: Progress, report: bool, how: Mapping[str, bool]) -> Run:
-        try:
-            before = Store(expanded(out)).read_info() if self.suite else None
-            run(self, expanded(out), told, **how)
-            run_suite(self, expanded(out), told, before)
-            done = Run.load(out)
-            if report:
-                told.say("writing the report")
-                done.report(anew=False)
-        finally:
-            told.stop()
+        folder = expanded(out)
+        before = Store(folder).read_info() if self.suite else None
+        with stoppable():
+            try:
+                run(self, folder, told, **how)
+                run_suite(self, folder, told, before)
+                done = Run.load(folder)
+                if report:
+                    told.say("writing the report")
+                    done.report(anew=False)
+            except Stopped as stop:
+                if report and stop.orderly and has_tables(folder):
+                    Run.load(folder).report(anew=False)
+                raise
+            finally:
+                told.stop()
         return done
 
     def reliability(
@@ -127,13 +140,14 @@ class Study(StudySpec):
         progress: Progress | bool | None = None,
         overwrite: bool = False,
         retry_failed: bool = False,
+        take_over: bool = False,
     ) -> Run:
         """Study the study's metrics: whether each falls on maps that get worse, and what disturbances do to it.
 
         The study is run with each method's map blended with noise at every level, with controls and without metrics
         of cost; then all is scored again under disturbances. ``Run.reliability`` is the result; tables/reliability.csv
         and .md hold it. docs/reliability.md defines every number. What ``out`` holds already is not computed again;
-        ``progress``, ``overwrite`` and ``retry_failed`` are those of ``run``.
+        ``progress``, ``overwrite``, ``retry_failed`` and ``take_over`` are those of ``run``, and Ctrl-C stops as there.
 
         Raises:
             BenchError: the request cannot be met.
@@ -141,11 +155,12 @@ class Study(StudySpec):
         study = with_levels(self, levels)
         folder = expanded(out)
         told = interactive(progress) if progress is None or isinstance(progress, bool) else progress
-        try:
-            run(study, folder, told, overwrite=overwrite, retry_failed=retry_failed)
-            disturb(study, folder, disturbances or Disturbances(), told)
-        finally:
-            told.stop()
+        with stoppable():
+            try:
+                run(study, folder, told, overwrite=overwrite, retry_failed=retry_failed, take_over=take_over)
+                disturb(study, folder, disturbances or Disturbances(), told)
+            finally:
+                told.stop()
         done = Run.load(folder)
         reliability.write_tables(done.reliability(), done.folder / "tables")
         return done

@@ -1,4 +1,5 @@
-"""The command line. Exit codes: 0 done, 1 finished with failed cells, 2 the request itself was wrong.
+"""The command line. Exit codes: 0 done, 1 finished with failed cells, 2 the request itself was wrong, 130, 143 or 129
+stopped by a signal.
 
 Nothing heavy is imported before a command runs, so that --help answers at once.
 """
@@ -43,6 +44,8 @@ _OVERWRITE = "Keep only this study's results, even if the folder holds another s
 Overwrite = Annotated[bool, typer.Option("--overwrite", help=_OVERWRITE)]
 _RETRY = "Also retry cells that failed twice in the same way; cells that failed once are always retried"
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help=_RETRY)]
+_TAKE_OVER = "Take the folder from a dead run of another machine, on a file system without locks"
+TakeOver = Annotated[bool, typer.Option("--take-over", help=_TAKE_OVER)]
 _NO_REPORT = "Write results and tables, but no report.html; benchbench report RUN writes it from the results"
 NoReport = Annotated[bool, typer.Option("--no-report", help=_NO_REPORT)]
 
@@ -106,6 +109,7 @@ def run_command(
     out: Annotated[Path | None, typer.Option(help="The run's folder; runs/NAME by default")] = None,
     overwrite: Overwrite = False,
     retry_failed: RetryFailed = False,
+    take_over: TakeOver = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Print every number, with intervals and letters")] = False,
     no_report: NoReport = False,
 ) -> None:
@@ -129,8 +133,8 @@ def run_command(
     final_study = study_of(study, plugin, listed, single, overrides)
     name = final_study.suite.plugin.name if final_study.suite else "default"
     folder = out or Path("runs") / (study.stem if study else name)
-    how = {"verbose": verbose, "report": not no_report, "overwrite": overwrite, "retry_failed": retry_failed}
-    run_study(final_study, folder, **how)
+    how = {"overwrite": overwrite, "retry_failed": retry_failed, "take_over": take_over}
+    run_study(final_study, folder, verbose=verbose, report=not no_report, **how)
 
 
 @app.command("reliability", cls=Once)
@@ -151,6 +155,7 @@ def reliability_command(
     out: Annotated[Path | None, typer.Option(help="The folder; runs/NAME-reliability by default")] = None,
     overwrite: Overwrite = False,
     retry_failed: RetryFailed = False,
+    take_over: TakeOver = False,
 ) -> None:
     """Test which metrics are reliable on a study's networks and data: noisy maps, controls and disturbances."""
     from rich.console import Console
@@ -166,9 +171,8 @@ def reliability_command(
     folder = out or Path("runs") / f"{study.stem if study else 'default'}-reliability"
     progress = Terminal(Console(stderr=True))
     try:
-        done = final_study.reliability(
-            folder, disturbances=disturbances, progress=progress, overwrite=overwrite, retry_failed=retry_failed
-        )
+        how = {"overwrite": overwrite, "retry_failed": retry_failed, "take_over": take_over}
+        done = final_study.reliability(folder, disturbances=disturbances, progress=progress, **how)
     finally:
         progress.stop()
     screen().print(reliability.terminal(done.reliability()))
@@ -195,13 +199,13 @@ def compare_command(
     """Compare two runs on their common images: other weights, other code or another machine."""
     from ..errors import nearest
     from ..reports.checks.comparison import FORMATS, RunComparison
-    from ..results.record import Record
+    from .read_run import read_record
 
     if format not in FORMATS:
         raise BenchError(f"unknown format {format!r}", where="--format", hint=nearest(format, FORMATS))
     if margin is not None and not 0 <= margin < math.inf:
         raise BenchError(f"margin is {margin}", where="--margin", hint="Give a difference, 0 or more")
-    comparison = RunComparison.of(Record.load(run_a), Record.load(run_b), named(models), margin)
+    comparison = RunComparison.of(read_record(run_a), read_record(run_b), named(models), margin)
     put(rendered(comparison.renderable()) if format == "table" else comparison.text(format), out)
 
 
@@ -312,6 +316,9 @@ def main() -> None:
             stream.reconfigure(errors="replace")  # a terminal that has no arrows shows question marks
     try:
         app()
+    except KeyboardInterrupt:  # before the command has its handlers
+        print("benchbench: stopped", file=sys.stderr)
+        sys.exit(130)
     except (BenchError, OSError) as error:  # an OSError says what and where: a full disk, a folder that is a file
         print(f"benchbench: {error}", file=sys.stderr)
         sys.exit(2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
@@ -48,14 +49,21 @@ class Once(TyperCommand):
         return rest
 
     def invoke(self, ctx: Any) -> Any:
-        """As the parent does; Ctrl-C, and a reader that has gone, end the command as they end others of the shell."""
+        """As the parent does; signals, and a reader that has gone, end the command as they end others of the shell.
+
+        The second signal ends the process, whatever it does.
+        """
+        from ..engine.stopping import Stopped, deadly_signals
+
         try:
-            result = super().invoke(ctx)
-            sys.stdout.flush()
-        except KeyboardInterrupt:
+            with deadly_signals():
+                result = super().invoke(ctx)
+                sys.stdout.flush()
+        except KeyboardInterrupt as stop:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # a thread that hangs keeps the interpreter from ending
             kept = "; finished work is kept, and the same command continues from there" if self.name in _RUNS else ""
-            print(f"benchbench: stopped{kept}", file=sys.stderr)
-            sys.exit(130)
+            print(f"benchbench: {str(stop) or 'stopped'}{kept}", file=sys.stderr)
+            sys.exit(stop.exit_code if isinstance(stop, Stopped) else 130)
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(141 if self.name in (*_RUNS, "check", "audit") else 0)
@@ -153,8 +161,11 @@ def run_study(study: Any, out: Path, *, verbose: bool = False, report: bool = Tr
     """
     from rich.console import Console
 
+    from ..api.run import Run
     from ..engine.progress import Terminal
+    from ..engine.stopping import Stopped
     from ..reports.leaderboard.short_answer import work
+    from ..results.run_folder import has_tables
 
     console = screen(highlight=False, markup=False)
     progress = Terminal(Console(stderr=True))
@@ -162,6 +173,10 @@ def run_study(study: Any, out: Path, *, verbose: bool = False, report: bool = Tr
         done = study.run(out, progress=progress, report=report, **how)
         if not report:
             done.write_tables()
+    except Stopped as stop:
+        if not report and stop.orderly and has_tables(out):
+            Run.load(out).write_tables()
+        raise
     finally:
         progress.stop()
     console.print(done.printed(verbose=verbose))

@@ -19,9 +19,9 @@ def baseline_command(
 ) -> None:
     """Write a run's baseline for check: scores, maps, costs, and what they depend on."""
     from ..regression import Baseline
-    from ..results.record import Record
+    from .read_run import read_record
 
-    print(Baseline.of(Record.load(run)).save(out))
+    print(Baseline.of(read_record(run)).save(out))
 
 
 def check_command(
@@ -49,13 +49,13 @@ def check_command(
     """Compare a run with a baseline; exit code 1 if something got worse or cannot be compared."""
     from ..regression import Baseline, Tolerances, check
     from ..reports.checks.gate import FORMATS, render, renderable, verdict
-    from ..results.record import Record
+    from .read_run import read_record
 
     if format not in FORMATS:
         raise BenchError(f"unknown format {format!r}", where="--format", hint=nearest(format, FORMATS))
     limits = Tolerances(margin, map=map_tolerance, cost=cost_ratio, accept=frozenset(labels(accept)), strict=strict)
     then = Baseline.load(baseline)
-    result = check(Record.load(run), then, limits, methods=labels(methods), metrics=labels(metrics))
+    result = check(read_record(run), then, limits, methods=labels(methods), metrics=labels(metrics))
     put(rendered(renderable(result)) if format == "table" else render(result, format), out)
     if out is not None:
         print(verdict(result))

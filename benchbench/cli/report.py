@@ -71,10 +71,10 @@ def _write(run: Path, format: str, out: Path | None, options: TableOptions) -> N
     from ..reports.html import document
     from ..reports.leaderboard.marks import Marked
     from ..reports.leaderboard.selected import selected
-    from ..results.record import Record
+    from .read_run import read_record
 
     bib = _bib(out) if options.cite else None
-    marked = Marked.of(Record.load(run))
+    marked = Marked.of(read_record(run))
     if format == "html":
         print(document.write(marked, out or run / "report.html", tables.tables_digest(run / "tables")))
         return

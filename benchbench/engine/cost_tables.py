@@ -8,8 +8,11 @@ from dataclasses import dataclass
 
 from ..cost.ledger import User
 from ..failures import Failure, attempt
+from ..files import Damaged
 from ..plugin_guard import contained
+from ..results.schema import MISSING
 from ..results.store import Store
+from ..results.unfinished import NOT_COMPUTED
 from ..study.plan import NO_COST, CostCell, MapCell, Task, images_asked
 from ..study.spec import MetricChoice, StudySpec
 from ..types import Cost, CostShare, PassCount
@@ -28,7 +31,7 @@ class MapOutcome:
 
 
 def cost_rows(cell: CostCell, study: StudySpec, batch: int, store: Store) -> Iterator[Row]:
-    entry: Row = {} if cell.skip else store.read_cell(cell.name)
+    entry: Row = {} if cell.skip else _stored(cell, store)
     for metric in study.metrics:
         if not metric.plugin.alone or images_asked(metric, batch) != cell.images:
             continue
@@ -48,6 +51,14 @@ def cost_rows(cell: CostCell, study: StudySpec, batch: int, store: Store) -> Ite
             yield {**base, "value": None, "status": entry["status"], "reason": entry["reason"]}
         else:
             yield from valued(base, _cost_entry(metric, entry["cost"]))
+
+
+def _stored(cell: CostCell, store: Store) -> Row:
+    """The cost as it was measured; of one that was not, what says so."""
+    try:
+        return store.read_cell(cell.name)
+    except (FileNotFoundError, Damaged):
+        return {"status": MISSING, "reason": NOT_COMPUTED}
 
 
 def share_rows(

@@ -13,7 +13,7 @@ from ..cost.ledger import User
 from ..evaluation.cell_reader import CellReader
 from ..evaluation.held_out import Chosen, held_out_entries
 from ..evaluation.pooled import pooled
-from ..results.schema import CURVES, MAPS, PHOTOS, RESULTS, typed, validate
+from ..results.schema import CURVES, MAPS, MISSING, PHOTOS, RESULTS, typed, validate
 from ..results.store import Store
 from ..results.table_draft import TableDraft
 from ..study.plan import CostCell, MapCell, Task
@@ -36,6 +36,8 @@ class Tables:
         label_cautions: what is unlikely to be meant in the labels, in words.
         remains: what other libraries' methods left in the network, in words.
         units: by dataset, which samples depend on each other, see prediction_tables.units_of.
+        lacking_shards, lacking_costs: of how many some work is not done yet.
+        lacking_derived: whether maps of whole datasets, which are made last, or their metrics are not done.
     """
 
     results: pd.DataFrame
@@ -47,6 +49,9 @@ class Tables:
     label_cautions: list[str]
     remains: list[str]
     units: dict[str, dict[str, dict[str, str]]]
+    lacking_shards: int
+    lacking_costs: int
+    lacking_derived: bool
 
 
 @dataclass(eq=False)
@@ -86,7 +91,18 @@ def tables(
         label_cautions(rows.answers, *titles_of(study)),
         rows.notes.sentences(titles_of(study)[0]),
         units_of(rows.answers),
+        sum(not read.absent.isdisjoint(_cells(task, derived=False)) for task in tasks) if read.absent else 0,
+        sum(not cell.skip and store.outcome(cell.name) is None for cell, _ in costs),
+        any(not read.absent.isdisjoint(_cells(task, derived=True)) for task in tasks) if read.absent else False,
     )
+
+
+def _cells(task: Task, derived: bool) -> Iterator[str]:
+    """The cells of a task that rows are made of: those of its images, or those that are derived from all images."""
+    if not derived:
+        yield task.predictions
+    yield from (cell.name for cell in task.maps if bool(cell.base) == derived)
+    yield from (cell.name for cell in task.metrics if bool(cell.maps.base) == derived)
 
 
 def scores(tasks: Sequence[Task], store: Store) -> pd.DataFrame:
@@ -123,7 +139,8 @@ def _collect(task: Task, read: CellReader, chosen: Chosen, rows: _Rows) -> None:
         samples = {} if cell.skip else read(cell.name)["samples"]
         rows.maps.extend(_map_rows(task, cell, samples, predicted, rows.store))
         rows.outcomes[cell.name] = map_outcome(samples)
-        rows.notes.add(task.shard.model.name, cell.method.title, samples)
+        computed = {name: entry for name, entry in samples.items() if entry["status"] != MISSING}
+        rows.notes.add(task.shard.model.name, cell.method.title, computed)
     rows.answers.append(ShardAnswers(task.shard, predicted))
 
 
@@ -144,7 +161,7 @@ def _metric_rows(task: Task, predicted: Mapping[str, Row], pages: Mapping[str, R
                 "target": known["target"],
             }
             if known["reason"]:
-                yield {**base, "value": None, "status": "failed", "reason": known["reason"]}
+                yield {**base, "value": None, "status": known.get("status", "failed"), "reason": known["reason"]}
             elif cell.maps.skip:
                 yield {**base, "value": None, "status": "not_applicable", "reason": cell.maps.skip}
             else:

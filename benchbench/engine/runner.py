@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,32 +15,35 @@ from ..attribution.reexplain import passes_per_image
 from ..cost.allocator import keep_memory
 from ..cost.ledger import Passes, User
 from ..errors import BenchError
-from ..failures import out_of_memory
-from ..files import Damaged
 from ..network.capture import eval_frozen
 from ..plugin_guard import no_exit
 from ..results.retries import Retries
 from ..results.store import Store
-from ..study.extension import extended, refuse_changed, refuse_other_answers
+from ..results.unfinished import progress_of
+from ..study.extension import extended
 from ..study.plan import Task
 from ..study.requests import probes_of
 from ..study.spec import ModelChoice, StudySpec
 from ..types import CostShare
 from . import result_rows
-from .data_checks import image_cautions, refuse_without_truth
+from .before_run import first_info
 from .dataset_maps import derive
 from .desk import desk_of
 from .device import deterministic_cudnn, device_of
 from .input_check import input_suspicions
-from .lock import locked, mark, unmark
+from .lock import locked
 from .method_cost import measure_cost
 from .missing_cells import missing_cells
 from .progress import Progress, Silent
-from .provenance import data_warnings, describe, earlier, machine, titles_of
-from .result_rows import Tables
+from .provenance import titles_of
+from .run_errors import as_bench_errors as as_bench_errors
+from .run_errors import refuse_removed
+from .run_info import is_empty, run_info, table_files, unfinished_part
+from .run_plan import unmark, write_plan
 from .sample_loader import Loader
 from .setup import LoadedModel, ModelPlan, load
 from .shard import RunContext, run_shard
+from .stopping import Stopped, StopRequest, stoppable, told_once
 from .workers.pools import Workers, workers_of
 
 
@@ -64,6 +65,7 @@ def run(
     *,
     overwrite: bool = False,
     retry_failed: bool = False,
+    take_over: bool = False,
 ) -> None:
     """Run whatever the folder does not yet hold, and write its tables.
 
@@ -72,13 +74,16 @@ def run(
     Args:
         overwrite: the folder's results become this study's alone. What it holds of the same work is still used.
         retry_failed: also try again what failed the same way twice.
+        take_over: see ``locked``.
 
     Raises:
+        Stopped: a signal came. The shard that was worked on is finished, and the tables are written of what is there.
         BenchError: the request cannot be met (an unknown layer, a model or dataset that does not load), another run
             writes into the folder, or it holds another study's results.
     """
     progress = progress or Silent()
-    with locked(folder, progress.warn), as_bench_errors(study, folder, progress):
+    lock = locked(folder, progress.warn, take_over=take_over)
+    with stoppable() as stop, lock, as_bench_errors(study, folder, progress):
         store = Store(folder, Retries(retry_failed))
         damaged = store.mend()
         if damaged:
@@ -88,7 +93,7 @@ def run(
         if kept:
             progress.warn(f"{folder} already holds a study, which this study extends. Kept: {'; '.join(kept)}")
         with no_exit("code that the run calls"):
-            _run(whole, store, progress, before)
+            _run(whole, store, progress, before, stop)
 
 
 def _counted(damaged: Sequence[str]) -> str:
@@ -96,74 +101,42 @@ def _counted(damaged: Sequence[str]) -> str:
     return f"{len(damaged)} damaged {'file' if len(damaged) == 1 else 'files'} ({some})"
 
 
-@contextmanager
-def as_bench_errors(study: StudySpec, folder: Path, progress: Progress) -> Iterator[None]:
-    """What can go wrong for want of disk or memory, as a BenchError; the progress is stopped."""
-    try:
-        yield
-    except OSError as error:
-        raise BenchError(f"{type(error).__name__}: {error}", where=str(folder), hint="Finished work is kept") from error
-    except Damaged as error:  # since the run began: the start looked at every file
-        hint = "Run it again: what is damaged is computed anew"
-        raise BenchError(str(error), where=str(folder), hint=hint) from error
-    except Exception as error:
-        if not out_of_memory(error):
-            raise
-        hint = "Finished work is kept. Free some memory, or give smaller images"
-        raise BenchError("out of memory with a single image", where=f"device: {study.device}", hint=hint) from error
-    finally:
-        progress.stop()
-
-
-def _run(study: StudySpec, store: Store, progress: Progress, before: Mapping[str, Any] | None) -> None:
+def _run(
+    study: StudySpec, store: Store, progress: Progress, before: Mapping[str, Any] | None, stop: StopRequest
+) -> None:
     start = time.perf_counter()
     device, tally = device_of(study), Tally()
     keep_memory()
     plans, loaded = _survey(study, device, progress)
-    pieces = [task.shard for task in plans[0].tasks]
-    cautions = [
-        *refuse_without_truth(study, pieces),
-        *(caution for plan in plans for caution in plan.warnings),
-        *data_warnings(titles_of(study)[1], *(plan.datasets for plan in plans)),
-        *image_cautions(pieces),
-        *(f"{choice.title}: {choice.plugin.note}" for choice in study.methods if choice.plugin.note),
-    ]
-    for caution in cautions:
+    info = first_info(study, plans, store, before, device)
+    for caution in info["warnings"]:
         progress.warn(caution)
-    described = describe(study, [plan.about for plan in plans], plans[0].datasets, pieces)
-    refuse_other_answers(store.read_info(), described, store.folder)
-    refuse_changed(before, described, store.folder)
-    suspicions: list[str] = []
+    write_plan(store.folder, study, plans, info)
     progress.start(sum(_estimate(plan, store) for plan in plans))
-    mark(store.folder)
-    with deterministic_cudnn():
-        for choice, plan in zip(study.models, plans, strict=True):
-            if loaded is None:
-                progress.say(f"loading {choice.title}")
-                loaded = _load_again(choice, plan, study, device)
-            with eval_frozen(loaded.network):
-                suspicions += _run_model(loaded, study, store, device, tally, progress)
-            loaded = None  # before the next is loaded
-    progress.say("writing the tables")
-    costs = [(cell, plan.sizing.batch) for plan in plans for cell in plan.costs]
-    run_tables = result_rows.tables([task for plan in plans for task in plan.tasks], costs, study, store, tally.shares)
-    late = [*run_tables.label_cautions, *run_tables.remains, *suspicions]
-    for caution in late:
+    suspicions: list[str] = []
+    with stop.patient(told_once(progress, "this shard is finished, then the tables are written")):
+        with deterministic_cudnn():
+            for choice, plan in zip(study.models, plans, strict=True):
+                if stop.number:
+                    break
+                if loaded is None:
+                    progress.say(f"loading {choice.title}")
+                    loaded = _load_again(choice, plan, study, device)
+                with eval_frozen(loaded.network):
+                    suspicions += _run_model(loaded, study, store, device, tally, progress, stop)
+                loaded = None  # before the next is loaded
+        if not stop.number:
+            progress.say("writing the tables")
+        whole = _write(study, plans, store, tally, {**info, "seconds": time.perf_counter() - start}, suspicions, stop)
+    for caution in whole["warnings"][len(info["warnings"]) :]:
         progress.warn(caution)
-    described |= {
-        "warnings": [*cautions, *late],
-        "earlier": earlier(described, before),
-        "files": dict(before["files"]) if before else {},
-        "seconds": time.perf_counter() - start,
-        "device": machine(device),
-    }
-    _write(store, run_tables, tally, described)
-    unmark(store.folder)
     if store.retries.settled:
         progress.warn(
             f"{len(store.retries.settled)} cells failed twice in the same way and were not retried; "
             "--retry-failed retries them"
         )
+    if stop.number:
+        raise Stopped(stop.number, f"stopped after {progress_of(whole) or 'the last shard'}, of which the tables are")
 
 
 def _survey(study: StudySpec, device: torch.device, progress: Progress) -> tuple[list[ModelPlan], LoadedModel | None]:
@@ -199,30 +172,39 @@ def _load_again(choice: ModelChoice, plan: ModelPlan, study: StudySpec, device: 
 
 
 def _run_model(
-    loaded: LoadedModel, study: StudySpec, store: Store, device: torch.device, tally: Tally, progress: Progress
+    loaded: LoadedModel,
+    study: StudySpec,
+    store: Store,
+    device: torch.device,
+    tally: Tally,
+    progress: Progress,
+    stop: StopRequest,
 ) -> list[str]:
     """Compute what the store lacks of a model's plan; answers what is suspected of its pre-processing."""
     plan, loader = loaded.plan, Loader(store, study.workers)
     desk = desk_of(loaded, study, store, device, loader, tally.passes, progress.advance)
     try:
-        _work_all(plan, desk, tally, progress)
+        _work_all(plan, desk, tally, progress, stop)
     finally:
         loader.close()
-    suspicions = input_suspicions(plan, desk)
+    suspicions = [] if stop.number else input_suspicions(plan, desk)
     tally.shares[plan.model.name] = desk.scorer.ledger.shares()
     tally.batches[plan.model.name] = {**vars(plan.sizing), "at_end": desk.scorer.batch}
     return suspicions
 
 
-def _work_all(plan: ModelPlan, desk: RunContext, tally: Tally, progress: Progress) -> None:
+def _work_all(plan: ModelPlan, desk: RunContext, tally: Tally, progress: Progress, stop: StopRequest) -> None:
     with workers_of(desk.study, plan, forced=desk.store.retries.forced) as workers:
-        done = _sweep(plan, desk, workers, progress)
-        if any(cell.base for task in plan.tasks for cell in task.maps):
-            done += derive(plan.tasks, desk.store) + _sweep(plan, desk, workers, progress)
+        done = _sweep(plan, desk, workers, progress, stop)
+        if not stop.number and any(cell.base for task in plan.tasks for cell in task.maps):
+            done += derive(plan.tasks, desk.store) + _sweep(plan, desk, workers, progress, stop)
     tally.computed += done
-    tally.reused += sum(_applicable(task) for task in plan.tasks) - done
+    if not stop.number:
+        tally.reused += sum(_applicable(task) for task in plan.tasks) - done
     desk.loader.close()  # what is measured is alone
     for cell in plan.costs:
+        if stop.number:
+            return
         if cell.skip:
             continue
         if not desk.store.wants(cell.name):
@@ -239,14 +221,17 @@ def _applicable(task: Task) -> int:
     return maps + sum(not cell.maps.skip for cell in task.metrics)
 
 
-def _sweep(plan: ModelPlan, desk: RunContext, workers: Workers | None, progress: Progress) -> int:
-    """Work on every task, here or by workers; how many cells that computed."""
+def _sweep(plan: ModelPlan, desk: RunContext, workers: Workers | None, progress: Progress, stop: StopRequest) -> int:
+    """Work on every task until a signal comes, here or by workers; how many cells that computed."""
     done = 0
     networks, data = titles_of(desk.study)
     if workers is not None:
         progress.say(f"{networks[plan.model.name]}, by workers")
-        return workers.hand_out(plan.tasks, desk, progress)
+        return workers.hand_out(plan.tasks, desk, progress, stop)
     for task, following in zip(plan.tasks, [*plan.tasks[1:], None], strict=True):
+        if stop.number:
+            break
+        refuse_removed(desk.store.folder)
         progress.say(f"{networks[plan.model.name]} on {data[task.shard.dataset_name]}")
         _ahead(task, following, desk)
         done += run_shard(task, desk)
@@ -274,28 +259,39 @@ def _estimate(plan: ModelPlan, store: Store) -> int:
     return total
 
 
-def _write(store: Store, run_tables: Tables, tally: Tally, info: Mapping[str, Any]) -> None:
-    """The tables and run.json; ``info``: what run.json says besides."""
-    files = {
-        "results.parquet": run_tables.results,
-        "pooled.parquet": run_tables.pooled,
-        "curves.parquet": run_tables.curves,
-        "maps/index.parquet": run_tables.maps,
-        "photos/index.parquet": run_tables.photos,
+def _write(
+    study: StudySpec,
+    plans: Sequence[ModelPlan],
+    store: Store,
+    tally: Tally,
+    info: Mapping[str, Any],
+    suspicions: Sequence[str],
+    stop: StopRequest,
+) -> dict[str, Any]:
+    """Write the tables and run.json, and remove the plan; returns run.json.
+
+    Raises:
+        BenchError: the folder, or results that were computed, are gone.
+        Stopped: nothing was computed before a signal came.
+    """
+    refuse_removed(store.folder)
+    tasks = [task for plan in plans for task in plan.tasks]
+    costs = [(cell, plan.sizing.batch) for plan in plans for cell in plan.costs]
+    run_tables = result_rows.tables(tasks, costs, study, store, tally.shares)
+    part = unfinished_part(run_tables, len(tasks), sum(not cell.skip for cell, _ in costs))
+    if part and not stop.number:
+        raise BenchError("results of this run are gone", where=str(store.folder), hint="Run it again")
+    if part and is_empty(run_tables):
+        unmark(store.folder)
+        raise Stopped(stop.number, "stopped before the first shard was finished")
+    warnings = [*info["warnings"], *run_tables.label_cautions, *run_tables.remains, *suspicions]
+    work = {
+        **vars(tally.passes),
+        "cells_computed": tally.computed,
+        "cells_reused": tally.reused,
+        "batches": tally.batches,
     }
-    status = run_tables.results["status"]
-    whole = {
-        **info,
-        "datasets": [{**data, **run_tables.units.get(data["name"], {})} for data in info["datasets"]],
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "accuracy": run_tables.accuracy,
-        "failures": result_rows.failures(run_tables.results),
-        "counts": {s: int((status == s).sum()) for s in ("ok", "failed", "not_applicable")},
-        "work": {
-            **vars(tally.passes),
-            "cells_computed": tally.computed,
-            "cells_reused": tally.reused,
-            "batches": tally.batches,
-        },
-    }
-    store.write_results(files, whole)
+    whole = run_info(run_tables, {**info, "warnings": warnings}, work) | part
+    store.write_results(table_files(run_tables), whole)
+    unmark(store.folder)
+    return whole

@@ -12,6 +12,7 @@ from ..errors import BenchError, nearest
 from ..files import publish
 from ..paths import expanded
 from ..results.record import Record
+from ..results.unfinished import progress_of
 from . import extract
 from .extract import ALONE
 from .load import read
@@ -56,8 +57,12 @@ class Baseline:
         """Of a finished run.
 
         Raises:
-            BenchError: it has no score and no map to compare with, or is of a version that did not record digests.
+            BenchError: the run is not finished, it has no score and no map to compare with, or is of a version that did
+                not record digests.
         """
+        if progress := progress_of(record.info):
+            message = f"the run is not finished: {progress}"
+            raise BenchError(message, where=str(record.folder), hint="Run it again: it continues from there")
         info, rows = record.info, extract.quality(record)
         try:
             models, data = tuple(extract.networks(info)), tuple(extract.data(info))

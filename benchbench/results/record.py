@@ -18,7 +18,7 @@ from ..vocabulary import INPUT
 from .pack import SUFFIX, mapped
 from .pack_folder import PackFolder
 from .run_folder import checked_info, plainly, read_table, refuse_unfinished
-from .schema import CURVES, MAPS, PHOTOS, POOLED, RESULTS, SEEDS, FloatArray, typed
+from .schema import CURVES, MAPS, MISSING, PHOTOS, POOLED, RESULTS, SEEDS, FloatArray, typed
 from .store import CELLS, mask_of
 
 SMALL = 1 << 18  # bytes of a file of maps that is kept in memory
@@ -29,11 +29,22 @@ def with_network_rows(record: Record) -> Record:
     """The record with what explains a network as a whole standing at each of its layers, to be compared there.
 
     Where a model and dataset have no other layer, the input image stays one. Where images are not independent,
-    results and curves say so in a column ``unit`` (``with_units``).
+    results and curves say so in a column ``unit`` (``with_units``). What an unfinished run has not computed is left
+    out (``computed``).
     """
-    results, curves, maps = (with_network_table(rows) for rows in (record.results, record.curves, record.maps))
+    tables = (computed(record.results), record.curves, record.maps)
+    results, curves, maps = (with_network_table(rows) for rows in tables)
     results, curves = (with_units(rows, record.info) for rows in (results, curves))
     return Record(record.folder, record.info, results, curves, maps, record.photos)
+
+
+def computed(results: pd.DataFrame) -> pd.DataFrame:
+    """The rows that a run has computed, failed ones too; those that an unfinished run has not are left out.
+
+    So a method is judged by the images that are there, and loses none of the others.
+    """
+    missing = results["status"] == MISSING
+    return results[~missing].reset_index(drop=True) if missing.any() else results
 
 
 def with_network_table(rows: pd.DataFrame) -> pd.DataFrame:

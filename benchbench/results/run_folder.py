@@ -16,15 +16,15 @@ from ..errors import BenchError, message_of
 from ..files import Damaged, read
 
 INFO = "run.json"
-UNFINISHED = "unfinished.json"  # is there from the start of a run to its end
+UNFINISHED = "unfinished.json"  # the plan of a run, from its start until its tables are written
 FORMAT = 2  # of the folder: a pack for each shard; 1 had a file for each cell, map and photograph
 
 
 def refuse_unfinished(folder: Path) -> None:
-    """Raises BenchError where the folder holds no run, or one that has not ended."""
+    """Raises BenchError where the folder holds no run, or one whose tables are still to be made."""
     if (folder / UNFINISHED).exists():
-        hint = f"Run it again to continue. Results of earlier runs are readable without {UNFINISHED}"
-        raise BenchError("a run into this folder did not finish", where=str(folder), hint=hint)
+        hint = "Run it again to continue, or read it by bb.Run.load"
+        raise BenchError("a run into this folder has not written its tables", where=str(folder), hint=hint)
     if not (folder / INFO).exists():
         hint = "Give the folder that benchbench run wrote"
         raise BenchError(f"{folder} is not the folder of a finished run", hint=hint)
@@ -91,3 +91,8 @@ def plainly(folder: Path) -> Iterator[None]:
         raise BenchError(
             f"a file of the run cannot be read: {message_of(error)}", where=str(folder), hint=hint
         ) from None
+
+
+def has_tables(folder: Path) -> bool:
+    """Whether the folder's last run wrote its tables, of everything or of what was there when it was stopped."""
+    return (folder / INFO).exists() and not (folder / UNFINISHED).exists()

@@ -12,6 +12,9 @@ from ..errors import BenchError
 
 FloatArray: TypeAlias = npt.NDArray[np.float32]
 
+MISSING = "missing"  # the status of what an unfinished run has not computed
+STATUSES = ("ok", "failed", "not_applicable", MISSING)
+
 KEYS = ["model", "dataset", "sample", "label", "target", "layer", "method", "metric", "protocol"]
 RESULTS = {
     "model": "string",
@@ -120,10 +123,10 @@ def validate(results: pd.DataFrame) -> pd.DataFrame:
     """
     ok = results["status"] == "ok"
     rules = {
-        "status is one of ok, failed, not_applicable": results["status"].isin(["ok", "failed", "not_applicable"]),
+        f"status is one of {', '.join(STATUSES)}": results["status"].isin(STATUSES),
         "an ok row has a finite value": ~ok | results["value"].abs().lt(float("inf")),
         "a row without a value has a reason": ok | results["reason"].str.len().gt(0),
-        "a failed or not applicable row has no value": ok | results["value"].isna(),
+        "a row that is not ok has no value": ok | results["value"].isna(),
         "rows are unique": ~results.duplicated(KEYS, keep=False),
     }
     for rule, holds in rules.items():

@@ -72,6 +72,15 @@ NO_NUMBERS = (
         "engine/provenance.py",
     ),
     *("engine/row_keys.py", "engine/runner.py", "engine/result_rows.py", "engine/workers/"),
+    *(
+        "engine/before_run.py",
+        "engine/lock_owner.py",
+        "engine/run_errors.py",
+        "engine/run_info.py",
+        "engine/run_plan.py",
+        "engine/stopping.py",
+        "engine/unfinished_run.py",
+    ),
 )
 NUMBERS = ("suites/reliability/disturbances.py",)  # of the suites, the one whose cells a folder keeps
 

@@ -110,7 +110,7 @@ def _scatter_panel(axis: Axes, metric: Metric, cost: Metric, points: Sequence[Ro
     axis.add_collection(LineCollection(bars, colors=colours, linewidths=1, alpha=0.6), autolim=True)
     axis.autoscale_view()
     costs = [_value(row, cost) or 0 for row in points]
-    if min(costs) > 0:
+    if min(costs) > 0 and axis.lines:  # an axis without a point has no logarithm
         axis.set_xscale("log")
         axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if max(costs) < 30 * min(costs) else (1,)))
         axis.xaxis.set_major_formatter("{x:g}")

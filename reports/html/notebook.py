@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from ...formatting import plural
+from ...results.unfinished import caution_of
 from ..escape import one_line
 from ..leaderboard.family_legend import MOST_METHODS, PARTIAL, SANITY, hidden, legend, title
 from ..leaderboard.family_tables import FamilyCell, FamilyColumn, FamilyRow, FamilyTable, family_tables
@@ -28,7 +29,10 @@ def notebook(marked: Marked) -> str:
     answered = [f"<p><b>{_text(first)}</b></p>", *(f"<p>{_text(sentence)}</p>" for sentence in others)]
     notes = [f"<small>{_text(text)}</small>" for text in _notes(marked, tables)]
     suite = list(_suite(marked.board.suite)) if marked.board.suite else []
-    return "\n".join(["<div>", *suite, *answered, _table(marked, tables), f"<p>{'<br>'.join(notes)}</p>", "</div>"])
+    caution = caution_of(marked.board.record.info)
+    part = [f"<p><b>{_text(caution)}</b></p>"] if caution else []
+    last = f"<p>{'<br>'.join(notes)}</p>"
+    return "\n".join(["<div>", *part, *suite, *answered, _table(marked, tables), last, "</div>"])
 
 
 def _suite(report: SuiteReport) -> Iterator[str]:

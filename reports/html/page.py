@@ -10,6 +10,7 @@ import pandas as pd
 import yaml
 
 from ...formatting import plural
+from ...results.unfinished import caution_of
 from ...stats import COST, QUALITY, curve_bands, curve_differences, measured
 from ...vocabulary import QUALITY_MEANS
 from ..figures import agreement, charts, curves, depth, pareto, plotly_parts
@@ -48,6 +49,11 @@ class Page:
     @property
     def info(self) -> dict[str, Any]:
         return self.board.record.info
+
+    @property
+    def caution(self) -> str:
+        """What stands above the page of an unfinished run; else empty."""
+        return caution_of(self.info)
 
     @cached_property
     def decided(self) -> Decided:

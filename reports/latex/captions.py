@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ...formatting import join_words
+from ...results.unfinished import progress_of
 from ..escape import latex, latex_breaking
 from ..leaderboard.board import Block, Metric
 from ..leaderboard.marks import Marked
@@ -32,6 +33,8 @@ def caption(marked: Marked, scope: Scope, spread: Spread, sheets: Sequence[Sheet
     place = place[:1].lower() + place[1:] if named and place.startswith("By ") else place
     opening = f"{latex_breaking(named)}{mark}, {latex_breaking(place)}" if named else latex_breaking(place)
     sentences = [f"{opening}: {latex_breaking(what)}."]
+    if progress := progress_of(marked.board.record.info):
+        sentences.append(rf"\textbf{{Unfinished run: {latex_breaking(progress)}.}}")
     sentences.append("Best in bold, second best underlined.")
     if any(_worse(marked, scope)):
         sentences.append(r"$\dagger$: significantly worse than the best ($p<0.05$).")

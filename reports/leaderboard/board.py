@@ -11,7 +11,8 @@ from typing import Any
 import pandas as pd
 
 from ...errors import BenchError
-from ...results.record import Record, with_network_rows, with_units
+from ...results.record import Record, computed, with_network_rows, with_units
+from ...results.unfinished import NOT_COMPUTED, progress_of
 from ...stats import (
     CELL,
     CONTEST,
@@ -75,8 +76,9 @@ class Board:
     @cached_property
     def plain(self) -> pd.DataFrame:
         """The leaderboard of the record as it is, each row once."""
-        same = len(self.shown.results) == len(self.record.results)
-        rows = with_units(self.record.results, self.record.info)
+        results = computed(self.record.results)
+        same = len(self.shown.results) == len(results)
+        rows = with_units(results, self.record.info)
         return self.tidy if same else leaderboard(rows, int(self.record.info["seed"]), self.scales)
 
     @cached_property
@@ -228,8 +230,8 @@ class Board:
 
     def _cell(self, metric: Metric, method: str, row_at: tuple[int, Any] | None, notes: Notes) -> Cell:
         if row_at is None:
-            note = notes.number(method, "not in the results")
-            return Cell(metric, 0, nan, nan, nan, 0, 0, "not in the results", notes=(note,))
+            why_not = NOT_COMPUTED if progress_of(self.record.info) else "not in the results"
+            return Cell(metric, 0, nan, nan, nan, 0, 0, why_not, notes=(notes.number(method, why_not),))
         place, row = row_at
         n, failed, not_applicable = int(row["n"]), int(row["failed"]), int(row["not_applicable"])
         scored = int(row["scored"])

@@ -27,7 +27,7 @@ def displayed(record: Record) -> Record:
     info = _info(record.info, names)
     tables = (record.results, record.curves, record.maps, record.photos)
     results, curves, maps, photos = (_table(table, names) for table in tables)
-    return _Displayed(record.folder, info, results, curves, maps, photos, names)
+    return _Displayed(record.folder, info, results, curves, maps, photos, names, record)
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,14 +35,15 @@ class _Displayed(Record):
     """A record under display names."""
 
     names: Mapping[str, Mapping[str, str]]
+    source: Record
 
     @property
     def pooled(self) -> pd.DataFrame:
-        return _table(super().pooled, self.names)
+        return _table(self.source.pooled, self.names)
 
     @property
     def seeds(self) -> pd.DataFrame:
-        return _table(super().seeds, self.names)
+        return _table(self.source.seeds, self.names)
 
 
 def _info(info: Mapping[str, Any], names: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:

@@ -26,7 +26,8 @@ def why(n: int, failed: int, not_applicable: int, reason: str, incomparable: boo
     """What the footnote of a cell that is not complete says of its method; empty for one that is."""
     total = n + failed + not_applicable
     if not (failed or not_applicable):
-        return ""
+        fewer = f"the run is not finished, and has {n} images of it: the mean is over different images"
+        return f"{fewer}, so it is not comparable and never marked best" if incomparable else ""
     if not n:
         return f"{'not applicable' if not_applicable else 'failed'}: {reason}"
     words = [f"{failed} failed"] * bool(failed) + [f"{not_applicable} not applicable"] * bool(not_applicable)

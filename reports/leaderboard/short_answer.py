@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ...formatting import plural
+from ...results.unfinished import caution_of
 from ...stats import DECIMALS, QUALITY
 from ..number_format import fixed, merged, share
 from . import summary
@@ -126,6 +127,7 @@ def description(marked: Marked) -> list[str]:
 
 
 def _description(marked: Marked) -> Iterator[str]:
+    yield caution_of(marked.board.record.info)
     yield summary.opening(marked.board)
     yield from answer(marked)
     yield first_failure(marked)

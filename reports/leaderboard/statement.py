@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...formatting import join_words, plural
+from ...results.unfinished import caution_of
 from ...stats import ALPHA, QUALITY
 from .independence import dependence, extended
 from .marks import Marked
@@ -23,6 +24,8 @@ def statement(marked: Marked, with_intervals: bool = True) -> str:
 def _sentences(marked: Marked, with_intervals: bool) -> Iterator[str]:
     board = marked.board
     info = board.record.info
+    if caution := caution_of(info):
+        yield caution
     if not board.of(QUALITY):
         yield f"Each method's cost was measured on the method alone (benchbench {info['benchbench']})."
         return

@@ -8,6 +8,7 @@ from math import inf, isfinite
 from typing import Any
 
 from ...formatting import join_words, plural
+from ...results.unfinished import caution_of
 from ...stats import (
     CONTEST,
     MARGIN,
@@ -107,7 +108,8 @@ def loud(board: Board) -> list[str]:
     """What a reader must know before quoting any number."""
     info = board.record.info
     warned = list(dict.fromkeys(m["warning"] for m in info["models"] if m["warning"]))
-    sentences = [f"{join_words(_with_warning(info, warning))}: {warning}" for warning in warned]
+    sentences = [unfinished] if (unfinished := caution_of(info)) else []
+    sentences += [f"{join_words(_with_warning(info, warning))}: {warning}" for warning in warned]
     sentences += [w for w in info["warnings"] if not any(w in sentence for sentence in sentences)]
     sentences += [*dependence(info), *extended(info), *_left_ranges(board)]
     return [*sentences, *_failures(board), *_dead(board), *_few_images(board)]

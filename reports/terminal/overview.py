@@ -9,6 +9,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.text import Text
 
 from ...formatting import plural
+from ...results.unfinished import caution_of
 from ..escape import one_line
 from ..leaderboard.family_legend import legend, title
 from ..leaderboard.family_tables import family_tables
@@ -37,6 +38,8 @@ class Overview:
     verbose: bool = False
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        if caution := caution_of(self.marked.board.record.info):
+            yield Text(one_line(caution), style="bold red")
         suite = self.marked.board.suite
         if suite:
             yield SuiteOverview(suite, self.verbose)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -28,11 +29,13 @@ def benchbench(*words: object, cwd: Path) -> Done:
     """The entry point in this process, so that torch is imported once."""
     out, err, code = io.StringIO(), io.StringIO(), 0
     arguments = ["benchbench", *map(str, words)]
+    handler = signal.getsignal(signal.SIGINT)
     with chdir(cwd), redirect_stdout(out), redirect_stderr(err), mock.patch.object(sys, "argv", arguments):
         try:
             main()
         except SystemExit as ended:
             code = int(ended.code or 0)
+    signal.signal(signal.SIGINT, handler)  # a command that was stopped leaves the default action
     return Done(code, out.getvalue(), err.getvalue())
 
 

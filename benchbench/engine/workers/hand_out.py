@@ -10,7 +10,9 @@ from typing import Protocol
 from ...errors import BenchError
 from ...study.plan import Task
 from ..progress import Progress
+from ..run_errors import refuse_removed
 from ..shard import RunContext, needs_work
+from ..stopping import StopRequest
 from .order import ShardJob, ShardResult, WorkerLost
 
 MOST_LOSSES = 3  # of workers on one shard
@@ -67,8 +69,10 @@ class _Queue:
         return [number for number, count in self.losses.items() if count >= MOST_LOSSES]
 
 
-def hand_out(tasks: Sequence[Task], pool: WorkerPool, desk: RunContext, progress: Progress) -> int:
+def hand_out(tasks: Sequence[Task], pool: WorkerPool, desk: RunContext, progress: Progress, stop: StopRequest) -> int:
     """Have every task that lacks something worked on, and write what comes back; how many cells that computed.
+
+    After a signal no more shards are handed out; those that workers have are waited for.
 
     Raises:
         BenchError: a shard ended ``MOST_LOSSES`` workers, which is said when all others are done; or the work of a
@@ -77,7 +81,7 @@ def hand_out(tasks: Sequence[Task], pool: WorkerPool, desk: RunContext, progress
     queue = _Queue(deque(number for number, task in enumerate(tasks) if needs_work(task, desk.store)))
     running, computed = 0, 0
     while True:
-        for number in queue.ready(running, pool.room):
+        for number in () if stop.number else queue.ready(running, pool.room):
             pool.submit(ShardJob(number, desk.store.packs_with(_cells(tasks[number]))))
             running += 1
         if not running:
@@ -88,6 +92,7 @@ def hand_out(tasks: Sequence[Task], pool: WorkerPool, desk: RunContext, progress
             progress.warn(f"{result.reason}. Its shard is tried again")
             queue.lost(job.index, result.reason)
             continue
+        refuse_removed(desk.store.folder)
         _keep(tasks[job.index], result, desk)
         computed += result.computed
         progress.advance(result.passes.forwards)

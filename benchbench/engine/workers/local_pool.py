@@ -14,7 +14,7 @@ from loky import ProcessPoolExecutor
 
 from ...errors import message_of
 from .order import ShardJob, ShardResult, WorkerLost, WorkOrder
-from .worker import ShardWorker
+from .worker import ShardWorker, ignore_signals
 
 _ORDER = "order"
 
@@ -33,7 +33,7 @@ class LocalPool:
     def _started(self) -> ProcessPoolExecutor:
         """Without the user's ``__main__``, which may have no guard."""
         threads = None if self._threads is None else {"OMP_NUM_THREADS": str(self._threads)}
-        return ProcessPoolExecutor(self._size, env=threads)
+        return ProcessPoolExecutor(self._size, env=threads, initializer=ignore_signals)
 
     @property
     def room(self) -> int:

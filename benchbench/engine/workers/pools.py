@@ -13,6 +13,7 @@ from ...study.spec import StudySpec
 from ..progress import Progress
 from ..setup import ModelPlan
 from ..shard import RunContext, needs_work
+from ..stopping import StopRequest
 from .hand_out import WorkerPool, hand_out
 from .local_pool import LocalPool
 from .order import WorkOrder, imported_files, pickled
@@ -26,13 +27,13 @@ class Workers:
     start: Callable[[], WorkerPool]
     _pool: WorkerPool | None = None
 
-    def hand_out(self, tasks: Sequence[Task], desk: RunContext, progress: Progress) -> int:
+    def hand_out(self, tasks: Sequence[Task], desk: RunContext, progress: Progress, stop: StopRequest) -> int:
         """As ``hand_out``, on these workers; none starts where no task lacks anything."""
         if not any(needs_work(task, desk.store) for task in tasks):
             return 0
         if self._pool is None:
             self._pool = self.start()
-        return hand_out(tasks, self._pool, desk, progress)
+        return hand_out(tasks, self._pool, desk, progress, stop)
 
     def close(self) -> None:
         """End the workers, if there are any."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from ...errors import BenchError, message_of
 from .order import ShardJob, ShardResult, WorkerLost, WorkOrder
-from .worker import ShardWorker
+from .worker import ShardWorker, ignore_signals
 
 _INSTALL = "Install it: pip install 'benchbench-saliency[ray]'"
 AHEAD = 2  # shards that an actor has at once: one that it works on and one that waits
@@ -96,6 +96,7 @@ class RayWorker:
     """A worker in an actor. It loads the network at its first shard, so that what fails there reaches the run."""
 
     def __init__(self, order: WorkOrder) -> None:
+        ignore_signals()
         self._order = order
 
     def work(self, job: ShardJob) -> ShardResult:

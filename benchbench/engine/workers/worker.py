@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -123,6 +124,12 @@ class ShardWorker:
 
     def close(self) -> None:
         self._open.close()
+
+
+def ignore_signals() -> None:
+    """A terminal sends Ctrl-C to the workers too; the command alone decides what follows, and ends them."""
+    for number in (signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def worker_device(study: StudySpec, slot: int, gpus: int) -> torch.device:

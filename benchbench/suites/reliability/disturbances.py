@@ -29,6 +29,7 @@ from ...engine.runner import as_bench_errors
 from ...engine.sample_loader import Loader, chunks
 from ...engine.setup import PROOF_IMAGES, LoadedModel, ModelPlan, load
 from ...engine.shard import RunContext, reference_batch, stored
+from ...engine.stopping import Stopped, StopRequest, stoppable, told_once
 from ...errors import BenchError
 from ...evaluation.evaluate import evaluate, merge
 from ...failures import in_pieces
@@ -102,14 +103,22 @@ def disturb(study: StudySpec, folder: Path, disturbances: Disturbances, progress
     Controls are left out. What the folder already holds is not computed again.
 
     Raises:
+        Stopped: a signal came. The shard that was worked on is finished; reliability.parquet is not written.
         BenchError: the request cannot be met.
     """
     progress = progress or Silent()
     device, store = device_of(study), Store(folder)
     frames: list[pd.DataFrame] = []
-    with locked(folder, progress.warn), as_bench_errors(study, folder, progress), deterministic_cudnn():
+    tell = told_once(progress, "this shard is finished first")
+    with (
+        stoppable() as stop,
+        locked(folder, progress.warn),
+        as_bench_errors(study, folder, progress),
+        deterministic_cudnn(),
+        stop.patient(tell),
+    ):
         for choice in study.models:
-            frames += _tables(choice, study, disturbances, store, device, progress)
+            frames += _tables(choice, study, disturbances, store, device, progress, stop)
             gc.collect()  # one network in memory at a time
         info = Record.load(folder).info
         store.write_results({FILE: pd.concat(frames, ignore_index=True)}, info)
@@ -122,6 +131,7 @@ def _tables(
     store: Store,
     device: torch.device,
     progress: Progress,
+    stop: StopRequest,
 ) -> list[pd.DataFrame]:
     """The tables of one network, one for each disturbance."""
     loaded = load(choice, study, device)
@@ -133,7 +143,7 @@ def _tables(
         with eval_frozen(loaded.network):
             for each in disturbances.all():
                 progress.say(f"{loaded.plan.model.name}: {each.strength} noise on {each.on}, draw {each.draw}")
-                frames.append(_table(loaded.plan, each, desk))
+                frames.append(_table(loaded.plan, each, desk, stop))
     finally:
         loader.close()
     return frames
@@ -156,11 +166,17 @@ def _method_cells(task: Task) -> list[MetricCell]:
     return [cell for cell in task.metrics if not cell.maps.method.plugin.control]
 
 
-def _table(plan: ModelPlan, each: Disturbance, desk: RunContext) -> pd.DataFrame:
-    """The results' rows under one disturbance, with what it was and whether the prediction stayed."""
+def _table(plan: ModelPlan, each: Disturbance, desk: RunContext, stop: StopRequest) -> pd.DataFrame:
+    """The results' rows under one disturbance, with what it was and whether the prediction stayed.
+
+    Raises:
+        Stopped: a signal came.
+    """
     tasks = []
     kept: dict[tuple[str, str], bool | None] = {}
     for task in plan.tasks:
+        if stop.number:
+            raise Stopped(stop.number, "stopped among the disturbances")
         cells = [replace(cell, name=digest("disturbed", cell.name, vars(each))) for cell in _method_cells(task)]
         answers = digest("answers", task.predictions, vars(each))
         _work(task, cells, answers, each, desk)

@@ -1,0 +1,82 @@
+"""A run that goes on, or that was killed: its record, made of the cells that are there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..cost.ledger import Passes
+from ..errors import BenchError
+from ..formatting import plural
+from ..paths import expanded
+from ..results.record import Record
+from ..results.run_folder import UNFINISHED
+from ..results.schema import SEEDS, typed
+from ..results.store import Store
+from . import result_rows
+from .lock_owner import owner_of
+from .result_rows import Tables
+from .run_info import is_empty, run_info, unfinished_part
+from .run_plan import RunPlan, read_plan
+
+
+def read_run(folder: str | Path) -> Record:
+    """A run's record: its tables, or for a run without tables of its own what its cells hold.
+
+    Nothing is written, so the run may go on meanwhile.
+
+    Raises:
+        BenchError: the folder holds no run, no shard of it is finished, or a file is not what the run wrote.
+    """
+    folder = expanded(folder)
+    if not (folder / UNFINISHED).exists():
+        return Record.load(folder)
+    plan = read_plan(folder)
+    run_tables = result_rows.tables(plan.tasks, plan.costs, plan.study, Store(folder), {})
+    if run_tables.lacking_shards and is_empty(run_tables):
+        hint = "Wait for it, or run it again"
+        message = f"none of the run's {plural(len(plan.tasks), 'shard')} is finished yet"
+        raise BenchError(message, where=str(folder), hint=hint)
+    return _MadeRecord(
+        folder,
+        _info(plan, run_tables, folder),
+        run_tables.results,
+        run_tables.curves,
+        run_tables.maps,
+        run_tables.photos,
+        run_tables.pooled,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _MadeRecord(Record):
+    """A record whose tables are in no file."""
+
+    of_all_images: pd.DataFrame
+
+    @property
+    def pooled(self) -> pd.DataFrame:
+        return self.of_all_images
+
+    @property
+    def seeds(self) -> pd.DataFrame:
+        return typed(pd.DataFrame(), SEEDS)
+
+
+def _measurable(plan: RunPlan) -> int:
+    return sum(not cell.skip for cell, _ in plan.costs)
+
+
+def _info(plan: RunPlan, run_tables: Tables, folder: Path) -> dict[str, Any]:
+    """run.json of what is there."""
+    owner = owner_of(folder)
+    at_work = str(owner) if owner is not None and not owner.dead else ""
+    work = {**vars(Passes()), "cells_computed": 0, "cells_reused": 0, "batches": {}}
+    late = [*run_tables.label_cautions, *run_tables.remains]
+    seconds = (datetime.now(UTC) - datetime.fromisoformat(plan.started)).total_seconds()
+    info = {**plan.info, "warnings": [*plan.info["warnings"], *late], "files": {}, "seconds": seconds}
+    return run_info(run_tables, info, work) | unfinished_part(run_tables, len(plan.tasks), _measurable(plan), at_work)
