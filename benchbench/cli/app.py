@@ -19,10 +19,13 @@ from ..errors import BenchError, folded
 from ..reports.rendering import rendered
 from .audit import audit_command
 from .common import Once, run_study, study_of
+from .estimate import estimate_command, show_dry_run
 from .gate import baseline_command, check_command
 from .output import put, screen
 from .parsing import items, named, number, parse_item, two
 from .report import report_command
+from .status import status_command
+from .validate import validate_command
 
 app = typer.Typer(
     name="benchbench",
@@ -45,6 +48,10 @@ _RETRY = "Also retry cells that failed twice in the same way; cells that failed 
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help=_RETRY)]
 _NO_REPORT = "Write results and tables, but no report.html; benchbench report RUN writes it from the results"
 NoReport = Annotated[bool, typer.Option("--no-report", help=_NO_REPORT)]
+_DRY_RUN = "Load and plan, and say what would be computed; compute and write nothing"
+DryRun = Annotated[bool, typer.Option("--dry-run", help=_DRY_RUN)]
+_BUDGET = "A time such as 30m, 2h or 90s: take as many images as fit, by an estimate on this machine"
+Budget = Annotated[str | None, typer.Option(help=_BUDGET)]
 
 
 def _version(show: bool) -> None:
@@ -102,6 +109,8 @@ def run_command(
     retry_failed: RetryFailed = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Print every number, with intervals and letters")] = False,
     no_report: NoReport = False,
+    dry_run: DryRun = False,
+    budget: Budget = None,
 ) -> None:
     """Run a study or a suite: maps, metrics, tables and the report. Results that the folder has are not recomputed."""
     listed = {"models": models, "datasets": datasets, "methods": methods, "metrics": metrics}
@@ -122,8 +131,11 @@ def run_command(
     final_study = study_of(study, plugin, listed, single, overrides)
     name = final_study.suite.plugin.name if final_study.suite else "default"
     folder = out or Path("runs") / (study.stem if study else name)
-    how = {"verbose": verbose, "report": not no_report, "overwrite": overwrite, "retry_failed": retry_failed}
-    run_study(final_study, folder, **how)
+    how = {"overwrite": overwrite, "retry_failed": retry_failed}
+    if dry_run:
+        show_dry_run(final_study, folder, **how)
+        return
+    run_study(final_study, folder, verbose=verbose, report=not no_report, budget=budget, **how)
 
 
 @app.command("reliability", cls=Once)
@@ -201,6 +213,9 @@ def compare_command(
 app.command("baseline", cls=Once)(baseline_command)
 app.command("check", cls=Once)(check_command)
 app.command("audit", cls=Once)(audit_command)
+app.command("status", cls=Once)(status_command)
+app.command("estimate", cls=Once)(estimate_command)
+app.command("validate", cls=Once)(validate_command)
 
 
 @app.command("explain", cls=Once)

@@ -143,12 +143,15 @@ def study_of(
     return Study(**{**embedded, **options})
 
 
-def run_study(study: Any, out: Path, *, verbose: bool = False, report: bool = True, **how: bool) -> None:
+def run_study(
+    study: Any, out: Path, *, verbose: bool = False, report: bool = True, budget: str | None = None, **how: bool
+) -> None:
     """Run the study, and print its answer, its work and where its report is.
 
     Args:
         verbose: print every number.
         report: whether the page is written.
+        budget: a time to keep to.
         how: of ``Study.run``.
     """
     from rich.console import Console
@@ -159,7 +162,7 @@ def run_study(study: Any, out: Path, *, verbose: bool = False, report: bool = Tr
     console = screen(highlight=False, markup=False)
     progress = Terminal(Console(stderr=True))
     try:
-        done = study.run(out, progress=progress, report=report, **how)
+        done = study.run(out, progress=progress, report=report, budget=budget, **how)
         if not report:
             done.write_tables()
     finally:

@@ -8,14 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ..attribution.reexplain import passes_per_image
 from ..cost.allocator import keep_memory
-from ..cost.ledger import Ledger, Passes, User
+from ..cost.ledger import Passes, User
 from ..errors import BenchError
 from ..failures import out_of_memory
 from ..network.capture import eval_frozen
@@ -25,23 +25,23 @@ from ..results.retries import Retries
 from ..results.store import Store
 from ..study.extension import extended, refuse_changed, refuse_other_answers
 from ..study.plan import Task
-from ..study.requests import probes_of
 from ..study.spec import ModelChoice, StudySpec
 from ..types import CostShare
 from . import result_rows
-from .data_checks import image_cautions, refuse_without_truth
 from .dataset_maps import derive
 from .device import deterministic_cudnn, device_of
 from .input_check import input_suspicions
 from .lock import locked, mark, unmark
 from .method_cost import measure_cost
 from .missing_cells import missing_cells
+from .model_survey import survey
 from .progress import Progress, Silent
-from .provenance import data_warnings, describe, earlier, machine, titles_of
+from .provenance import describe, earlier, machine, titles_of
 from .result_rows import Tables
 from .sample_loader import Loader
 from .setup import LoadedModel, ModelPlan, load
 from .shard import RunContext, run_shard
+from .watch import Watch, watched
 
 
 @dataclass
@@ -75,18 +75,22 @@ def run(
         BenchError: the request cannot be met (an unknown layer, a model or dataset that does not load), another run
             writes into the folder, or it holds another study's results.
     """
-    progress = progress or Silent()
-    with locked(folder, progress.warn), as_bench_errors(study, folder, progress):
+    shown = progress or Silent()
+    with (
+        locked(folder, shown.warn),
+        as_bench_errors(study, folder, shown),
+        watched(study, folder, shown) as watch,
+    ):
         store = Store(folder, Retries(retry_failed))
         damaged = store.mend()
         if damaged:
-            progress.warn(f"{_counted(damaged)} in {folder}: the damaged results are recomputed")
+            watch.warn(f"{_counted(damaged)} in {folder}: the damaged results are recomputed")
         before = None if overwrite else store.read_info()
         whole, kept = extended(study, before, folder)
         if kept:
-            progress.warn(f"{folder} already holds a study, which this study extends. Kept: {'; '.join(kept)}")
+            watch.warn(f"{folder} already holds a study, which this study extends. Kept: {'; '.join(kept)}")
         with no_exit("code that the run calls"):
-            _run(whole, store, progress, before)
+            _run(whole, store, watch, before)
 
 
 def _counted(damaged: Sequence[str]) -> str:
@@ -110,41 +114,33 @@ def as_bench_errors(study: StudySpec, folder: Path, progress: Progress) -> Itera
         progress.stop()
 
 
-def _run(study: StudySpec, store: Store, progress: Progress, before: Mapping[str, Any] | None) -> None:
+def _run(study: StudySpec, store: Store, watch: Watch, before: Mapping[str, Any] | None) -> None:
     start = time.perf_counter()
     device, tally = device_of(study), Tally()
     keep_memory()
-    plans, loaded = _survey(study, device, progress)
-    pieces = [task.shard for task in plans[0].tasks]
-    cautions = [
-        *refuse_without_truth(study, pieces),
-        *(caution for plan in plans for caution in plan.warnings),
-        *data_warnings(titles_of(study)[1], *(plan.datasets for plan in plans)),
-        *image_cautions(pieces),
-        *(f"{choice.title}: {choice.plugin.note}" for choice in study.methods if choice.plugin.note),
-    ]
+    known, loaded = survey(study, store, device, watch.load)
+    plans, pieces, cautions = known.plans, known.shards, known.cautions(study)
     for caution in cautions:
-        progress.warn(caution)
+        watch.warn(caution)
     described = describe(study, [plan.about for plan in plans], plans[0].datasets, pieces)
     refuse_other_answers(store.read_info(), described, store.folder)
     refuse_changed(before, described, store.folder)
     suspicions: list[str] = []
-    progress.start(sum(_estimate(plan, store) for plan in plans))
     mark(store.folder)
+    watch.plan(known.work(store), tally.passes, known.unit)
     with deterministic_cudnn():
         for choice, plan in zip(study.models, plans, strict=True):
             if loaded is None:
-                progress.say(f"loading {choice.title}")
-                loaded = _load_again(choice, plan, study, device)
+                loaded = watch.load(choice.label, choice.title, partial(_load_again, choice, plan, study, device))
             with eval_frozen(loaded.network):
-                suspicions += _run_model(loaded, study, store, device, tally, progress)
+                suspicions += _run_model(loaded, study, store, device, tally, watch)
             loaded = None  # before the next is loaded
-    progress.say("writing the tables")
+    all_tasks = [task for plan in plans for task in plan.tasks]
     costs = [(cell, plan.sizing.batch) for plan in plans for cell in plan.costs]
-    run_tables = result_rows.tables([task for plan in plans for task in plan.tasks], costs, study, store, tally.shares)
+    run_tables = watch.tables(partial(result_rows.tables, all_tasks, costs, study, store, tally.shares))
     late = [*run_tables.label_cautions, *run_tables.remains, *suspicions]
     for caution in late:
-        progress.warn(caution)
+        watch.warn(caution)
     described |= {
         "warnings": [*cautions, *late],
         "earlier": earlier(described, before),
@@ -155,27 +151,10 @@ def _run(study: StudySpec, store: Store, progress: Progress, before: Mapping[str
     _write(store, run_tables, tally, described)
     unmark(store.folder)
     if store.retries.settled:
-        progress.warn(
+        watch.warn(
             f"{len(store.retries.settled)} cells failed twice in the same way and were not retried; "
             "--retry-failed retries them"
         )
-
-
-def _survey(study: StudySpec, device: torch.device, progress: Progress) -> tuple[list[ModelPlan], LoadedModel | None]:
-    """The plan of each model, and the first network, ready.
-
-    Every network is loaded once before anything runs, so that what cannot be met is refused then. One network is in
-    memory at a time: the first is loaded last, as it stays for its turn.
-    """
-    plans: list[ModelPlan] = []
-    loaded = None
-    for choice in reversed(study.models):
-        progress.say(f"loading {choice.title}")
-        loaded = None
-        with deterministic_cudnn():
-            loaded = load(choice, study, device)
-        plans.insert(0, loaded.plan)
-    return plans, loaded
 
 
 def _load_again(choice: ModelChoice, plan: ModelPlan, study: StudySpec, device: torch.device) -> LoadedModel:
@@ -194,7 +173,7 @@ def _load_again(choice: ModelChoice, plan: ModelPlan, study: StudySpec, device: 
 
 
 def _run_model(
-    loaded: LoadedModel, study: StudySpec, store: Store, device: torch.device, tally: Tally, progress: Progress
+    loaded: LoadedModel, study: StudySpec, store: Store, device: torch.device, tally: Tally, watch: Watch
 ) -> list[str]:
     """Compute what the store lacks of a model's plan; answers what is suspected of its pre-processing."""
     prepared, plan = loaded.prepared, loaded.plan
@@ -203,28 +182,28 @@ def _run_model(
         plan.sizing.batch,
         prepared.used,
         tally.passes,
-        progress.advance,
+        watch.advance,
         padded=prepared.compiled,
         proven=plan.model.proven,
         activation=plan.model.settings.get("score", "softmax"),
-        ledger=Ledger(tally.passes, any("shared" in metric.plugin.needs for metric in study.metrics)),
+        ledger=watch.ledger(tally.passes, any("shared" in metric.plugin.needs for metric in study.metrics)),
     )
     loader = Loader(store, study.workers)
     desk = RunContext(study, loaded.network, store, scorer, device, loader)
     try:
-        _work_all(plan, desk, tally, progress)
+        _work_all(plan, desk, tally, watch)
     finally:
         loader.close()
-    suspicions = input_suspicions(plan, desk)
+    suspicions = watch.check(plan.model.name, partial(input_suspicions, plan, desk))
     tally.shares[plan.model.name] = scorer.ledger.shares()
     tally.batches[plan.model.name] = {**vars(plan.sizing), "at_end": scorer.batch}
     return suspicions
 
 
-def _work_all(plan: ModelPlan, desk: RunContext, tally: Tally, progress: Progress) -> None:
-    done = _sweep(plan, desk, progress)
+def _work_all(plan: ModelPlan, desk: RunContext, tally: Tally, watch: Watch) -> None:
+    done = _sweep(plan, desk, watch, 1)
     if any(cell.base for task in plan.tasks for cell in task.maps):
-        done += derive(plan.tasks, desk.store) + _sweep(plan, desk, progress)
+        done += derive(plan.tasks, desk.store) + _sweep(plan, desk, watch, 2)
     tally.computed += done
     tally.reused += sum(_applicable(task) for task in plan.tasks) - done
     desk.loader.close()  # what is measured is alone
@@ -234,8 +213,7 @@ def _work_all(plan: ModelPlan, desk: RunContext, tally: Tally, progress: Progres
         if not desk.store.wants(cell.name):
             tally.reused += 1
             continue
-        progress.say(f"cost of {cell.method.title} at {cell.layer}")
-        measure_cost(cell, desk)
+        watch.cost(cell, partial(measure_cost, cell, desk))
         tally.computed += 1
 
 
@@ -245,14 +223,14 @@ def _applicable(task: Task) -> int:
     return maps + sum(not cell.maps.skip for cell in task.metrics)
 
 
-def _sweep(plan: ModelPlan, desk: RunContext, progress: Progress) -> int:
-    """Work on every task; how many cells that computed."""
+def _sweep(plan: ModelPlan, desk: RunContext, watch: Watch, number: int) -> int:
+    """Work on every task, for the first or the second time; how many cells that computed."""
     done = 0
     networks, data = titles_of(desk.study)
     for task, following in zip(plan.tasks, [*plan.tasks[1:], None], strict=True):
-        progress.say(f"{networks[plan.model.name]} on {data[task.shard.dataset_name]}")
+        watch.say(f"{networks[plan.model.name]} on {data[task.shard.dataset_name]}")
         _ahead(task, following, desk)
-        done += run_shard(task, desk)
+        done += watch.shard(task, number, desk.store, partial(run_shard, task, desk))
     return done
 
 
@@ -262,19 +240,6 @@ def _ahead(task: Task, following: Task | None, desk: RunContext) -> None:
         lacking = missing_cells(each, desk.store)
         if lacking.maps or lacking.metrics:
             desk.loader.begin(each.shard)
-
-
-def _estimate(plan: ModelPlan, store: Store) -> int:
-    """Forwards still to do, roughly: what the progress bar counts."""
-    total = 0
-    for task in plan.tasks:
-        lacking = missing_cells(task, store)
-        scored = [cell for cell in lacking.maps if "scores" in cell.method.needs]
-        per_image = sum(plan.model.channels.get(cell.layer, 0) for cell in scored)
-        per_image += sum(len(probes_of(cell.metric)) for cell in lacking.metrics)
-        per_image += passes_per_image(lacking.metrics, plan.model.channels)
-        total += per_image * len(task.shard.indices)
-    return total
 
 
 def _write(store: Store, run_tables: Tables, tally: Tally, info: Mapping[str, Any]) -> None:
