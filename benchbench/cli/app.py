@@ -17,9 +17,11 @@ import typer
 
 from ..errors import BenchError, folded
 from ..reports.rendering import rendered
+from .again import compared_with, folder_again, is_run
 from .audit import audit_command
 from .common import Once, run_study, study_of
-from .estimate import estimate_command, show_dry_run
+from .estimate import estimate_command, folder_of, show_dry_run
+from .export import export_command
 from .gate import baseline_command, check_command
 from .output import put, screen
 from .parsing import items, named, number, parse_item, two
@@ -48,6 +50,7 @@ _RETRY = "Also retry cells that failed twice in the same way; cells that failed 
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help=_RETRY)]
 _NO_REPORT = "Write results and tables, but no report.html; benchbench report RUN writes it from the results"
 NoReport = Annotated[bool, typer.Option("--no-report", help=_NO_REPORT)]
+_STUDY = "A study file, or RUN/run.json to do a run again; default: the embedded study"
 _DRY_RUN = "Load and plan, and say what would be computed; compute and write nothing"
 DryRun = Annotated[bool, typer.Option("--dry-run", help=_DRY_RUN)]
 _BUDGET = "A time such as 30m, 2h or 90s: take as many images as fit, by an estimate on this machine"
@@ -73,7 +76,7 @@ def benchbench(
 
 @app.command("run", cls=Once)
 def run_command(
-    study: Annotated[Path | None, typer.Argument(help="A study file; default: the embedded study")] = None,
+    study: Annotated[Path | None, typer.Argument(help=_STUDY)] = None,
     suite: Annotated[
         str | None, typer.Option(help="A named study; options and the study file's keys take the place of its own")
     ] = None,
@@ -130,12 +133,13 @@ def run_command(
         overrides["layers"] = layers if layers in ("last", "stages") else [name.strip() for name in layers.split(",")]
     final_study = study_of(study, plugin, listed, single, overrides)
     name = final_study.suite.plugin.name if final_study.suite else "default"
-    folder = out or Path("runs") / (study.stem if study else name)
+    folder = out or (folder_again(study) if study and is_run(study) else folder_of(study, None, name))
     how = {"overwrite": overwrite, "retry_failed": retry_failed}
     if dry_run:
         show_dry_run(final_study, folder, **how)
         return
-    run_study(final_study, folder, verbose=verbose, report=not no_report, budget=budget, **how)
+    with compared_with(study, folder):
+        run_study(final_study, folder, verbose=verbose, report=not no_report, budget=budget, **how)
 
 
 @app.command("reliability", cls=Once)
@@ -214,6 +218,7 @@ app.command("baseline", cls=Once)(baseline_command)
 app.command("check", cls=Once)(check_command)
 app.command("audit", cls=Once)(audit_command)
 app.command("status", cls=Once)(status_command)
+app.command("export", cls=Once)(export_command)
 app.command("estimate", cls=Once)(estimate_command)
 app.command("validate", cls=Once)(validate_command)
 

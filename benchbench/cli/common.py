@@ -15,6 +15,7 @@ from typer.core import TyperCommand
 from ..errors import BenchError
 from ..formatting import plural
 from ..paths import expanded
+from .again import is_run, keys_of
 from .output import screen
 from .parsing import items, number
 
@@ -137,6 +138,8 @@ def study_of(
         load_file(each)
     options = {key: items(text) for key, text in listed.items() if text is not None}
     options |= {key: number(text) for key, text in single.items() if text is not None} | overrides
+    if file is not None and is_run(file):
+        return Study(**keys_of(file, options))
     if file is not None:
         return Study.from_yaml(file, **options)
     embedded = {} if "suite" in options else read_yaml(Path(str(files("benchbench") / "default_study.yaml")))

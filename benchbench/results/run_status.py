@@ -7,7 +7,7 @@ import os
 import platform
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -43,7 +43,7 @@ class RunStatus:
         started, ended: times in UTC, or "".
         process, machine: who writes or wrote it, where that is known.
         shards_done, shards: of the study, those that were there before included.
-        rows_done, rows: of the table of results that images have.
+        rows_done, rows: of the table of results, one for each metric, map and image; without parts and costs.
         failed_rows: how many rows failed so far in this run; of a finished run, in its table.
         warnings: how many.
         seconds_left: by the run's own estimate; None where it is not known, or the run does not run.
@@ -231,11 +231,9 @@ def _of_info(folder: Path) -> RunStatus:
 
 
 def _with_table(status: RunStatus, folder: Path) -> RunStatus:
-    """Of a finished run, with the rows that its table has."""
+    """Of a finished run, with the failed rows that its table has, those of earlier runs included."""
     counts = _counts(_info(folder))
-    rows = sum(counts.values())
-    values = {"rows_done": rows, "rows": rows, "failed_rows": counts.get("failed", 0)} if counts else {}
-    return RunStatus(**{**asdict(status), **values})
+    return replace(status, failed_rows=counts.get("failed", 0)) if counts else status
 
 
 def _info(folder: Path) -> dict[str, Any]:

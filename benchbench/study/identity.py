@@ -52,6 +52,7 @@ NO_NUMBERS = (
         "models/weights_fit.py",
         "models/zoo.py",
         "models/zoo_networks.py",
+        "study/again.py",
         "study/extension.py",
         "evaluation/cell_reader.py",
     ),
