@@ -23,6 +23,7 @@ from .common import Once, run_study, study_of
 from .estimate import estimate_command, folder_of, show_dry_run
 from .export import export_command
 from .gate import baseline_command, check_command
+from .merge import merge_command
 from .output import put, screen
 from .parsing import items, named, number, parse_item, two
 from .report import report_command
@@ -218,6 +219,7 @@ app.command("baseline", cls=Once)(baseline_command)
 app.command("check", cls=Once)(check_command)
 app.command("audit", cls=Once)(audit_command)
 app.command("status", cls=Once)(status_command)
+app.command("merge", cls=Once)(merge_command)
 app.command("export", cls=Once)(export_command)
 app.command("estimate", cls=Once)(estimate_command)
 app.command("validate", cls=Once)(validate_command)
