@@ -133,9 +133,7 @@ class Study(StudySpec):
             told.warn(budget.sentence)
         return budget
 
-    def dry_run(
-        self, out: str | Path = "runs/study", *, overwrite: bool = False, retry_failed: bool = False
-    ) -> DryRun:
+    def dry_run(self, out: str | Path = "runs/study", *, overwrite: bool = False, retry_failed: bool = False) -> DryRun:
         """What ``run`` would compute with the same arguments: cells, shards, rows, forwards, bytes.
 
         The networks and data are loaded. Nothing is computed, and nothing is written.

@@ -70,10 +70,10 @@ class Budget:
         """What the user must know; "" where all images fit."""
         if self.samples >= self.wanted:
             return ""
+        images = plural(self.samples, "image")
         return (
-            f"the budget of {duration(self.seconds)} suffices for {plural(self.samples, 'image')} of each data set, of "
-            f"{self.wanted:,} that the study asks for (about {duration(self.expected)}); a larger budget continues from "
-            "there"
+            f"the budget of {duration(self.seconds)} suffices for {images} of each data set of {self.wanted:,} that the "
+            f"study asks for (about {duration(self.expected)}); a larger budget continues from there"
         )
 
     def plain(self) -> dict[str, Any]:
@@ -97,7 +97,9 @@ def within(estimate: Estimate, seconds: float) -> Budget:
     least = min(LEAST, most)
     if estimate.seconds_of(least) > seconds:
         needed = estimate.seconds_of(least)
-        message = f"{duration(seconds)} do not suffice: {plural(least, 'image')} of each data set take about {_up(needed)}"
+        message = (
+            f"{duration(seconds)} do not suffice: {plural(least, 'image')} of each data set take about {_up(needed)}"
+        )
         raise BenchError(message, where="budget", hint=f"Give --budget {_spelled(needed)} or more, or ask for less")
     if estimate.seconds_of(most) <= seconds:
         return Budget(seconds, wanted, wanted, estimate.seconds_of(most))

@@ -89,7 +89,9 @@ class DryRun:
             for plan in plans
         ]
         images = {shard.dataset_name: len(shard.whole.indices) for shard in self.survey.shards}
-        data = [f"{name}: {images.get(name, 0):,} of {plural(len(d.ids), 'image')}" for name, d in plans[0].datasets.items()]
+        data = [
+            f"{name}: {images.get(name, 0):,} of {plural(len(d.ids), 'image')}" for name, d in plans[0].datasets.items()
+        ]
         methods, metrics = ([choice.title for choice in chosen] for chosen in (self.study.methods, self.study.metrics))
         return [
             f"Networks: {join_some(networks, _SHOWN)}",

@@ -128,7 +128,7 @@ class Estimate:
         to_do = [line for line in self.plan.to_do() if not line.startswith("Forward")]
         costs = f", {duration(self.costs)} of them to measure methods alone" if self.costs >= 1 else ""
         how = (
-            f"Measured on this machine in {duration(self.measured.seconds)}, on {plural(self.measured.images, 'image')} "
+            f"Measured here in {duration(self.measured.seconds)}, on {plural(self.measured.images, 'image')} "
             "of each data set, twice after a warm-up. "
             f"The two differ by {self.measured.spread:.0%}. "
             "The report, a suite's own work and what else runs on the machine are not in it."

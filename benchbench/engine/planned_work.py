@@ -243,7 +243,7 @@ def _asked(cell: MapCell, channels: Mapping[str, int]) -> Asked:
 
 
 def _scored(cells: Sequence[MetricCell]) -> tuple[float, dict[str, float]]:
-    """How many pictures of an image the metrics have scored, each once for a map; and by metric, those it is first in."""
+    """How many pictures of an image the metrics have scored, each once for a map; and by metric, its new ones."""
     by_metric: dict[str, float] = {}
     probes = {cell.metric: frozenset(map(canonical, probes_of(cell.metric))) - {Whole()} for cell in cells}
     asked: set[tuple[str, Probe]] = set()

@@ -215,9 +215,7 @@ class TimeLeft:
         return 1e-3
 
     def _of_kind(self, kind: PieceKind, now: float) -> list[tuple[Piece, float]]:
-        pairs = [
-            pair for taken in self._took.values() if taken and taken[0][0].kind == kind for pair in _recent(taken)
-        ]
+        pairs = [pair for taken in self._took.values() if taken and taken[0][0].kind == kind for pair in _recent(taken)]
         at = self._now
         if at is not None and at.piece.kind == kind and at.piece.group not in self._took:
             pairs += self._part_of_now(now)

@@ -127,9 +127,9 @@ class Watch:
         self._look(now=True)
         return done if counted else 0
 
-    def cost(self, cell: CostCell, title: str, work: Callable[[], object]) -> None:
+    def cost(self, cell: CostCell, work: Callable[[], object]) -> None:
         """Measure what a method costs alone."""
-        self.say(f"cost of {title} at {cell.layer}")
+        self.say(f"cost of {cell.method.title} at {cell.layer}")
         with self._timed(cell.name) as taken:
             work()
         place = {"network": cell.shard.model.name, "method": cell.method.label, "layer": cell.layer}

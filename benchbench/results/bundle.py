@@ -36,7 +36,7 @@ def write_bundle(folder: Path, out: Path) -> str:
     cells, the log, the report and its tables, which are made of the others.
 
     Raises:
-        BenchError: the folder holds no finished run, or a file of it is not what the run wrote, or it cannot be written.
+        BenchError: the folder holds no finished run, a file of it is damaged, or the zip cannot be written.
     """
     record = Record.load(folder)
     place = record.folder

@@ -54,7 +54,9 @@ def _data(then: Info, now: Info) -> Iterator[str]:
         marks, current = before["samples"], after["samples"]
         changed = sum(current[sample] != mark for sample, mark in marks.items() if sample in current)
         gone, new = len(marks.keys() - current.keys()), len(current.keys() - marks.keys())
-        parts = [f"{count:,} {word}" for count, word in ((changed, "changed"), (gone, "missing"), (new, "new")) if count]
+        parts = [
+            f"{count:,} {word}" for count, word in ((changed, "changed"), (gone, "missing"), (new, "new")) if count
+        ]
         if parts:
             yield f"the images of {name}: {', '.join(parts)}"
 

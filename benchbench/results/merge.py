@@ -75,9 +75,7 @@ def _joined(one: pd.DataFrame, other: pd.DataFrame, keys: list[str], columns: Ma
 
 def _pooled(first: Record, second: Record) -> tuple[pd.DataFrame, list[str]]:
     """Values of all images together, where both runs have the same images; and the metrics that lose theirs."""
-    images = [
-        {data["name"]: set(data["samples"]) for data in record.info["datasets"]} for record in (first, second)
-    ]
+    images = [{data["name"]: set(data["samples"]) for data in record.info["datasets"]} for record in (first, second)]
     other = {name for name in images[0].keys() & images[1].keys() if images[0][name] != images[1][name]}
     rows = _joined(first.pooled, second.pooled, _POOL, POOLED)
     lost = rows["dataset"].isin(other)
@@ -110,11 +108,15 @@ def _info(first: Record, second: Record, results: pd.DataFrame, notes: Sequence[
     models = _union(one["models"], other["models"], _with_layers)
     study = {
         **one["study"],
-        **{key: _all_of(one["study"][key], other["study"][key]) for key in ("models", "datasets", "methods", "metrics")},
+        **{
+            key: _all_of(one["study"][key], other["study"][key]) for key in ("models", "datasets", "methods", "metrics")
+        },
         "layers": {model["name"]: model["layers"] for model in models},
     }
     datasets = _union(one["datasets"], other["datasets"], _with_images)
-    parts = [{"created": info["created"], "device": info["device"], "versions": info["versions"]} for info in (one, other)]
+    parts = [
+        {"created": info["created"], "device": info["device"], "versions": info["versions"]} for info in (one, other)
+    ]
     kept = {key: value for key, value in one.items() if key not in ("suite", "again", "budget")}
     return {
         **kept,
@@ -149,7 +151,9 @@ def _with_layers(one: Info, other: Info) -> dict[str, Any]:
 
 def _with_images(one: Info, other: Info) -> dict[str, Any]:
     samples = {**one["samples"], **other["samples"]}
-    parts = {key: {**one.get(key, {}), **other.get(key, {})} for key in ("copies", "groups") if key in one or key in other}
+    parts = {
+        key: {**one.get(key, {}), **other.get(key, {})} for key in ("copies", "groups") if key in one or key in other
+    }
     return {**one, **parts, "samples": samples, "used": len(samples), "available": max(one["available"], len(samples))}
 
 

@@ -39,11 +39,9 @@ def _reasons(first: Info, second: Info) -> Iterator[str]:
             yield f"the image {changed[0]} of {name} is another one in the two runs"
     for kind, word in (("methods", "method"), ("metrics", "metric")):
         for name, one, other in _common(first, second, kind):
-            for key in ("plugin", "parameters"):
+            for key, what in (("plugin", "code"), ("parameters", "parameters"), ("code", "code")):
                 if one.get(key) != other.get(key):
-                    yield f"the {word} {name} has other {'parameters' if key == 'parameters' else 'code'} in the two runs"
-            if one["code"] != other["code"]:
-                yield f"the {word} {name} has other code in the two runs"
+                    yield f"the {word} {name} has other {what} in the two runs"
 
 
 def _common(first: Info, second: Info, kind: str) -> Iterator[tuple[str, Mapping[str, Any], Mapping[str, Any]]]:
@@ -59,7 +57,10 @@ def name_of(entry: Mapping[str, Any]) -> str:
 def refuse_other_values(first: Record, second: Record) -> None:
     """Raises BenchError where the two have different values of one image, beyond rounding."""
     keys = [key for key in KEYS if key != "label"]
-    rows = [record.results[record.results["sample"].notna() & (record.results["status"] == "ok")] for record in (first, second)]
+    rows = [
+        record.results[record.results["sample"].notna() & (record.results["status"] == "ok")]
+        for record in (first, second)
+    ]
     both = rows[0].merge(rows[1], on=keys, suffixes=("", "_other"))
     size = both[["value", "value_other"]].abs().max(axis=1)
     differing = both[(both["value"] - both["value_other"]).abs() > AGREE * size.clip(lower=1e-6)]

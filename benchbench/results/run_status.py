@@ -193,6 +193,7 @@ def _of_events(
 ) -> RunStatus:
     start, plan, end = (_first(events, name) for name in ("start", "plan", "end"))
     shards = [event for event in events if event.get("event") == "shard"]
+    parts = [event for event in events if event.get("event") in ("shard", "derived shard")]
     last = events[-1] if events else {}
     said = next((event for event in reversed(events) if isinstance(event.get("work"), str)), {})
     timed = next((e for e in reversed(events) if isinstance(e.get("seconds_left"), (int, float))), {})
@@ -208,9 +209,9 @@ def _of_events(
         str(mark.get("host", mark.get("machine", start.get("machine", "")))),
         _count(plan, "shards_there") + len(shards),
         _count(plan, "shards"),
-        _count(plan, "rows_there") + sum(_count(shard, "rows") for shard in shards),
+        _count(plan, "rows_there") + sum(_count(part, "rows") for part in parts),
         _count(plan, "rows"),
-        sum(_count(shard, "failed_rows") for shard in shards),
+        sum(_count(part, "failed_rows") for part in parts),
         sum(event.get("event") == "warning" for event in events),
         _left(timed) if state == "running" else None,
         str(said.get("work", "")),
@@ -227,13 +228,16 @@ def _of_info(folder: Path) -> RunStatus:
     rows = sum(counts.values())
     warnings = info.get("warnings", ())
     failed, many = counts.get("failed", 0), len(warnings) if isinstance(warnings, list) else 0
-    return RunStatus(str(folder), "finished", 0, when, when, None, "", 0, 0, rows, rows, failed, many, None, "", None, "")
+    return RunStatus(
+        str(folder), "finished", 0, when, when, None, "", 0, 0, rows, rows, failed, many, None, "", None, ""
+    )
 
 
 def _with_table(status: RunStatus, folder: Path) -> RunStatus:
     """Of a finished run, with the failed rows that its table has, those of earlier runs included."""
     counts = _counts(_info(folder))
-    return replace(status, failed_rows=counts.get("failed", 0)) if counts else status
+    whole = replace(status, shards_done=status.shards)
+    return replace(whole, failed_rows=counts.get("failed", 0)) if counts else whole
 
 
 def _info(folder: Path) -> dict[str, Any]:

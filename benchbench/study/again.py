@@ -37,7 +37,9 @@ def sources(study: StudySpec) -> dict[str, Any]:
     plugins = [_user_file(choice.plugin.function) for choice in choices if choice.plugin is not None]
     given = [choice for choice in (*study.models, *study.datasets) if choice.plugin is None]
     files = {choice.label: _user_file(choice.value) for choice in given if inspect.isfunction(choice.value)}
-    networks = {choice.label: f"{files[choice.label]}:{choice.value.__name__}" for choice in given if files.get(choice.label)}
+    networks = {
+        choice.label: f"{files[choice.label]}:{choice.value.__name__}" for choice in given if files.get(choice.label)
+    }
     return {
         "plugins": list(dict.fromkeys(file for file in plugins if file)),
         "networks": networks,

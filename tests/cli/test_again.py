@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,14 +32,16 @@ workers: 0
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("again")
     (folder / "plugin.py").write_text(PLUGIN)
     (folder / "net.py").write_text(NETWORK)
-    (folder / "study.yaml").write_text(STUDY.replace("noise:count=6", "{name: noise, count: 6}").replace("relu", "[relu]"))
+    (folder / "study.yaml").write_text(
+        STUDY.replace("noise:count=6", "{name: noise, count: 6}").replace("relu", "[relu]")
+    )
     done = command(folder, "run", "study.yaml", "--plugin", "plugin.py", "--out", "first", "--no-report")
     assert done.returncode == 0, done.stderr
-    yield folder
+    return folder
 
 
 def command(place: Path, *words: object) -> Done:
@@ -61,7 +62,9 @@ def test_a_run_is_done_again_from_its_own_words(place: Path) -> None:
 
 def test_what_differs_is_said(place: Path) -> None:
     (place / "plugin.py").write_text(PLUGIN.replace("manual_seed(0)", "manual_seed(1)"))
-    done = command(place, "run", "first/run.json", "--no-report", "--out", "other", "--methods", "random", "--samples", 3)
+    done = command(
+        place, "run", "first/run.json", "--no-report", "--out", "other", "--methods", "random", "--samples", 3
+    )
     (place / "plugin.py").write_text(PLUGIN)
     assert done.returncode == 0, done.stderr
     assert "the images of noise(count=6): 3 changed, 2 missing" in done.stdout

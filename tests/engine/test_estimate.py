@@ -117,7 +117,7 @@ def test_an_estimate_is_what_the_run_then_takes(ticking: SimpleNamespace, tmp_pa
     assert estimate.seconds - estimate.fixed == pytest.approx(taken, rel=0.25)  # maps of some images are equal
     assert estimate.doubt >= 0.15
     text = "\n".join(estimate.lines())
-    assert "Measured on this machine" in text
+    assert "Measured here" in text
     assert "Time: about" in text
     again = estimated(tmp_path, samples=70, **keys)
     assert again.seconds == again.fixed
@@ -188,7 +188,7 @@ def test_a_run_keeps_to_its_budget_and_a_larger_one_goes_on(ticking: SimpleNames
     run = some.run(tmp_path / "run", report=False, progress=told, budget=estimate.seconds_of(35))
     first = set(run.table["sample"])
     assert len(first) == 32
-    assert any("32 images of each data set, of 60" in warning for warning in told.warnings)
+    assert any("32 images of each data set of 60" in warning for warning in told.warnings)
     assert run.record.info["budget"]["samples"] == 32
     assert any("32 images" in warning for warning in run.record.info["warnings"])
     more = some.run(tmp_path / "run", report=False, budget=1e6)

@@ -1,4 +1,4 @@
-"""The time left is right within 20 % after the first tenth of a run, whatever the work is made of: on a clock of ours."""
+"""The time left is right within 20 % after the first tenth of a run, whatever the work is: on a clock of ours."""
 
 from __future__ import annotations
 
@@ -29,9 +29,7 @@ def shards(
     count: int, seconds: float, *, group: str = "a", weight: float = 1000, planned: float = 900, true: float = 900
 ) -> list[Work]:
     """Shards of 32 images: the plan's weight and forwards, the true forwards."""
-    return [
-        Work(Piece((group, k), "shard", group, weight, planned, images=32), seconds, true) for k in range(count)
-    ]
+    return [Work(Piece((group, k), "shard", group, weight, planned, images=32), seconds, true) for k in range(count)]
 
 
 def costs(count: int, call: float, unit: float, group: str = "cost") -> list[Work]:

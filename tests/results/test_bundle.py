@@ -82,7 +82,9 @@ def hostile(bundle: Path, out: Path) -> Iterator[tuple[str, Path, str]]:
     }
     for name, (change, message) in changes.items():
         yield name, rewritten(bundle, out / f"{name}.zip", change), message
-    for number, path in enumerate(("../evil.py", "/tmp/evil", "maps/../../evil", "cells/x.json", "a\\..\\b", "maps/.x")):
+    for number, path in enumerate(
+        ("../evil.py", "/tmp/evil", "maps/../../evil", "cells/x.json", "a\\..\\b", "maps/.x")
+    ):
         place = rewritten(bundle, out / f"path{number}.zip", lambda n, d, path=path: other_name(n, d, path))  # type: ignore[misc]
         with zipfile.ZipFile(place, "a") as changed:
             changed.writestr(path, b"evil")

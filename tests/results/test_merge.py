@@ -26,8 +26,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Runs of one method each and of both, and of two parts of the images."""
     folder = tmp_path_factory.mktemp("merge")
     data = pictures(8)
-    (folder / "first.txt").write_text("\n".join(map(str, range(3))))
-    (folder / "rest.txt").write_text("\n".join(map(str, range(3, 8))))
+    (folder / "first.txt").write_text("\n".join(f"{i:04}" for i in range(3)))
+    (folder / "rest.txt").write_text("\n".join(f"{i:04}" for i in range(3, 8)))
 
     def part(name: str) -> dict[str, Any]:
         return {"datasets": {"data": {"images": data, "subset": {"ids": folder / f"{name}.txt"}}}}
@@ -89,10 +89,14 @@ def test_the_report_of_a_joined_run_is_made(place: Path, tmp_path: Path) -> None
     ("one", "other", "message"),
     [
         ("all", "other weights", "the network net has other weights in the two runs"),
-        ("all", "other images", "the image 0 of data is another one in the two runs"),
+        ("all", "other images", "the image 0000 of data is another one in the two runs"),
         ("all", "other target", "target is predicted in one run, and 2 in the other"),
         ("other parameters", "more parameters", "the method ours has other parameters in the two runs"),
-        ("grad", "fewer", "together they have 8 images of data on net, and sparseness of layercam at relu of 3 of them"),
+        (
+            "grad",
+            "fewer",
+            "together they have 8 images of data on net, and sparseness of layercam at relu of 3 of them",
+        ),
     ],
 )
 def test_what_does_not_agree_is_refused_by_its_name(
@@ -135,7 +139,9 @@ def test_values_must_agree_too(place: Path, tmp_path: Path) -> None:
     first = Record.load(place / "grad")
     table = first.results.copy()
     table.loc[table["metric"] == "sparseness", "value"] += 0.01
-    with pytest.raises(BenchError, match=r"gradcam under sparseness on the image \w+ of data is 0\.\d+ in one run, and"):
+    with pytest.raises(
+        BenchError, match=r"gradcam under sparseness on the image \w+ of data is 0\.\d+ in one run, and"
+    ):
         merge_runs(first, replace(first, results=table), tmp_path / "out")
     rounded = first.results.assign(value=first.results["value"] * (1 + 1e-6))
     assert merge_runs(first, replace(first, results=rounded), tmp_path / "out").rows == len(first.results)
@@ -145,9 +151,7 @@ def test_costs_of_another_machine_are_said(place: Path, tmp_path: Path) -> None:
     first = Record.load(place / "grad")
     other = changed(Record.load(place / "layer"), lambda info: info["device"].update(name="another"))
     notes = merge_runs(first, other, tmp_path / "out").notes
-    assert notes == [
-        "what layercam costs was measured on another machine: do not compare costs with the others"
-    ]
+    assert notes == ["what layercam costs was measured on another machine: do not compare costs with the others"]
     assert notes[0] in Record.load(tmp_path / "out").info["warnings"]
 
 

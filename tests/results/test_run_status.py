@@ -113,9 +113,17 @@ def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
         of(tmp_path / "nowhere")
 
 
-@given(st.lists(st.dictionaries(st.sampled_from(
-    ["event", "run", "time", "shards", "rows", "work", "seconds_left", "outcome", "process", "failed_rows"]
-), st.none() | st.integers(-9, 9) | st.text(max_size=5) | st.floats() | st.lists(st.none(), max_size=1)), max_size=5))
+@given(
+    st.lists(
+        st.dictionaries(
+            st.sampled_from(
+                ["event", "run", "time", "shards", "rows", "work", "seconds_left", "outcome", "process", "failed_rows"]
+            ),
+            st.none() | st.integers(-9, 9) | st.text(max_size=5) | st.floats() | st.lists(st.none(), max_size=1),
+        ),
+        max_size=5,
+    )
+)
 @settings(max_examples=60, deadline=None)
 def test_no_log_makes_it_fall_over(tmp_path_factory: pytest.TempPathFactory, events: list[dict[str, Any]]) -> None:
     folder = tmp_path_factory.mktemp("run")
