@@ -20,7 +20,7 @@ from ..reports.rendering import rendered
 from .again import compared_with, folder_again, is_run
 from .audit import audit_command
 from .common import Once, run_study, study_of
-from .estimate import estimate_command, folder_of, show_dry_run
+from .estimate import STUDY, Budget, DryRun, estimate_command, folder_of, show_dry_run
 from .export import export_command
 from .gate import baseline_command, check_command
 from .merge import merge_command
@@ -51,11 +51,6 @@ _RETRY = "Also retry cells that failed twice in the same way; cells that failed 
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help=_RETRY)]
 _NO_REPORT = "Write results and tables, but no report.html; benchbench report RUN writes it from the results"
 NoReport = Annotated[bool, typer.Option("--no-report", help=_NO_REPORT)]
-_STUDY = "A study file, or RUN/run.json to do a run again; default: the embedded study"
-_DRY_RUN = "Load and plan, and say what would be computed; compute and write nothing"
-DryRun = Annotated[bool, typer.Option("--dry-run", help=_DRY_RUN)]
-_BUDGET = "A time such as 30m, 2h or 90s: take as many images as fit, by an estimate on this machine"
-Budget = Annotated[str | None, typer.Option(help=_BUDGET)]
 
 
 def _version(show: bool) -> None:
@@ -77,7 +72,7 @@ def benchbench(
 
 @app.command("run", cls=Once)
 def run_command(
-    study: Annotated[Path | None, typer.Argument(help=_STUDY)] = None,
+    study: Annotated[Path | None, typer.Argument(help=STUDY)] = None,
     suite: Annotated[
         str | None, typer.Option(help="A named study; options and the study file's keys take the place of its own")
     ] = None,
@@ -215,14 +210,18 @@ def compare_command(
     put(rendered(comparison.renderable()) if format == "table" else comparison.text(format), out)
 
 
-app.command("baseline", cls=Once)(baseline_command)
-app.command("check", cls=Once)(check_command)
-app.command("audit", cls=Once)(audit_command)
-app.command("status", cls=Once)(status_command)
-app.command("merge", cls=Once)(merge_command)
-app.command("export", cls=Once)(export_command)
-app.command("estimate", cls=Once)(estimate_command)
-app.command("validate", cls=Once)(validate_command)
+_FURTHER = {
+    "baseline": baseline_command,
+    "check": check_command,
+    "audit": audit_command,
+    "validate": validate_command,
+    "estimate": estimate_command,
+    "status": status_command,
+    "merge": merge_command,
+    "export": export_command,
+}
+for _name, _command in _FURTHER.items():
+    app.command(_name, cls=Once)(_command)
 
 
 @app.command("explain", cls=Once)

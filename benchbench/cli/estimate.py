@@ -11,6 +11,11 @@ import typer
 from .common import study_of
 from .output import screen
 
+STUDY = "A study file, or RUN/run.json to do a run again; default: the embedded study"
+_DRY_RUN = "Load and plan, and say what would be computed; compute and write nothing"
+DryRun = Annotated[bool, typer.Option("--dry-run", help=_DRY_RUN)]
+_BUDGET = "A time such as 30m, 2h or 90s: take as many images as fit, by an estimate on this machine"
+Budget = Annotated[str | None, typer.Option(help=_BUDGET)]
 _OUT = "The run's folder, whose results are not counted; runs/NAME by default"
 
 

@@ -70,10 +70,10 @@ class Budget:
         """What the user must know; "" where all images fit."""
         if self.samples >= self.wanted:
             return ""
-        images = plural(self.samples, "image")
+        images, expected = plural(self.samples, "image"), duration(self.expected)
         return (
-            f"the budget of {duration(self.seconds)} suffices for {images} of each data set of {self.wanted:,} that the "
-            f"study asks for (about {duration(self.expected)}); a larger budget continues from there"
+            f"the budget of {duration(self.seconds)} suffices for {images} of each data set of {self.wanted:,} "
+            f"(about {expected}); a larger budget continues from there"
         )
 
     def plain(self) -> dict[str, Any]:

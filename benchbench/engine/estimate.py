@@ -32,7 +32,7 @@ MOST = 16  # images of a batch on a CPU; on a GPU it is a shard
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredBatch:
     """What a batch took.
 
     Attributes:
@@ -79,7 +79,7 @@ class Estimate:
     """
 
     plan: DryRun
-    measured: Measured
+    measured: MeasuredBatch
     fixed: float
     costs: float
     shards: Sequence[ShardPart]
@@ -201,7 +201,7 @@ def _shard_name(piece: Piece) -> tuple[str, str, str]:
     return network, dataset, name
 
 
-def _units(measured: Measured, whole: PlannedWork) -> dict[str, float]:
+def _units(measured: MeasuredBatch, whole: PlannedWork) -> dict[str, float]:
     """By network, seconds of a unit of the plan's weight."""
     seconds: dict[str, float] = {}
     weights: dict[str, float] = {}
@@ -215,7 +215,7 @@ def _units(measured: Measured, whole: PlannedWork) -> dict[str, float]:
     return {network: seconds[network] / weight if weight else 0.0 for network, weight in weights.items()}
 
 
-def _measured(plan: DryRun, scratch: Path, progress: Progress) -> Measured:
+def _measured(plan: DryRun, scratch: Path, progress: Progress) -> MeasuredBatch:
     """The study on a few of its images, in a folder that is thrown away."""
     keep_memory()
     alone = tuple(metric for metric in plan.study.metrics if not metric.plugin.alone) or plan.study.metrics
@@ -236,7 +236,9 @@ def _measured(plan: DryRun, scratch: Path, progress: Progress) -> Measured:
     forwards = {p: trials[0].forwards[p] / trials[0].counts[p] for p in trials[0].seconds}
     grown = (trials[0].bytes - warm.bytes) / (images - 1) if images > 1 else trials[0].bytes
     spread = abs(rates[0] - rates[1]) / max(sum(rates) / 2, 1e-9)
-    return Measured(images, warm.whole + sum(t.whole for t in trials), per_image, forwards, spread, max(grown, 0.0))
+    return MeasuredBatch(
+        images, warm.whole + sum(t.whole for t in trials), per_image, forwards, spread, max(grown, 0.0)
+    )
 
 
 @dataclass(frozen=True)

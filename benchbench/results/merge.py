@@ -47,7 +47,7 @@ def merge_runs(first: Record, second: Record, out: Path) -> Merged:
     refuse_other_values(first, second)
     if out.exists() and any(out.iterdir()):
         raise BenchError("the folder is not empty", where=str(out), hint="Give another --out")
-    results = _joined(first.results, second.results, _ROW, RESULTS)
+    results = _in_order(_joined(first.results, second.results, _ROW, RESULTS))
     refuse_gaps(results, f"{first.folder} and {second.folder}")
     pooled, lost = _pooled(first, second)
     maps, photos = _joined(first.maps, second.maps, _MAP, MAPS), _joined(first.photos, second.photos, _PHOTO, PHOTOS)
@@ -71,6 +71,14 @@ def _joined(one: pd.DataFrame, other: pd.DataFrame, keys: list[str], columns: Ma
     """The rows of both; of those with equal keys, the first."""
     rows = pd.concat([one, other], ignore_index=True).drop_duplicates(keys, ignore_index=True)
     return typed(rows, dict(columns))
+
+
+def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
+    """As a run has them: network after network, data set after data set, and costs last."""
+    places = {name: {each: i for i, each in enumerate(dict.fromkeys(rows[name]))} for name in ("model", "dataset")}
+    keys = {name: rows[name].map(known) for name, known in places.items()}
+    order = pd.DataFrame({"cost": rows["sample"].isna(), **keys}).sort_values(["cost", *keys], kind="stable").index
+    return rows.loc[order].reset_index(drop=True)
 
 
 def _pooled(first: Record, second: Record) -> tuple[pd.DataFrame, list[str]]:

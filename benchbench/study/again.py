@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,9 @@ def sources(study: StudySpec) -> dict[str, Any]:
     """What run.json says besides the study, so that it can be read again.
 
     Returns:
-        ``plugins``: files that register what the study uses. ``networks``: by label, ``FILE.py:function`` of networks
-        that a function of a user's file builds. ``python``: labels of networks and data that were given in Python.
+        ``plugins``: users' files that register what the study uses. ``models``, ``datasets``: as a study file would
+        name them, with ``FILE.py:function`` in full. ``python``: labels of those that were given in Python, which no
+        file can name.
     """
     choices: Sequence[ModelChoice | DatasetChoice | MethodChoice | MetricChoice] = (
         *study.models,
@@ -34,17 +35,28 @@ def sources(study: StudySpec) -> dict[str, Any]:
         *study.methods,
         *study.metrics,
     )
-    plugins = [_user_file(choice.plugin.function) for choice in choices if choice.plugin is not None]
-    given = [choice for choice in (*study.models, *study.datasets) if choice.plugin is None]
-    files = {choice.label: _user_file(choice.value) for choice in given if inspect.isfunction(choice.value)}
-    networks = {
-        choice.label: f"{files[choice.label]}:{choice.value.__name__}" for choice in given if files.get(choice.label)
-    }
+    files = [_user_file(choice.plugin.function) for choice in choices if choice.plugin is not None]
+    named = {kind: [(each.label, _item(each)) for each in getattr(study, kind)] for kind in ("models", "datasets")}
     return {
-        "plugins": list(dict.fromkeys(file for file in plugins if file)),
-        "networks": networks,
-        "python": [choice.label for choice in given if choice.label not in networks],
+        "plugins": list(dict.fromkeys(file for file in files if file)),
+        **{kind: [item for _, item in pairs if item] for kind, pairs in named.items()},
+        "python": [label for pairs in named.values() for label, item in pairs if not item],
     }
+
+
+def _item(choice: ModelChoice | DatasetChoice) -> dict[str, Any]:
+    """The item of a study file that names it; empty where none can."""
+    params = {key: _plain(value) for key, value in choice.params.items() if value is not None}
+    if choice.plugin is not None:
+        own = choice.own_label if isinstance(choice, DatasetChoice) else choice.plugin.label(choice.params)
+        part = {"subset": choice.subset.given} if isinstance(choice, DatasetChoice) and choice.subset else {}
+        return {"name": choice.plugin.name, **params, **part, **({} if choice.label == own else {"as": choice.label})}
+    file = _user_file(choice.value) if inspect.isfunction(choice.value) else ""
+    return {"name": f"{file}:{choice.value.__name__}", **params, "as": choice.label} if file else {}
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Path) else getattr(value, "plain", value)
 
 
 def _user_file(function: Any) -> str:
@@ -67,17 +79,7 @@ def keys_again(path: Path) -> dict[str, Any]:
         raise BenchError(message, where=str(path), hint="Run it again from Python")
     for file in known.get("plugins", ()):
         load_file(file)
-    keys = {key: study[key] for key in _KEYS if key in study}
-    models = [_model(item, known.get("networks", {})) for item in study["models"]]
+    named = {kind: known.get(kind, study[kind]) for kind in ("models", "datasets")}
     methods = [chosen_method(entry) for entry in info["methods"]]
     metrics = [chosen_metric(entry) for entry in info["metrics"]]
-    return {**keys, "models": models, "datasets": study["datasets"], "methods": methods, "metrics": metrics}
-
-
-def _model(item: Any, networks: Mapping[str, str]) -> Any:
-    """The network of the study's list, with the file of one that a user's function builds."""
-    label = item["name"] if isinstance(item, Mapping) else item
-    if label not in networks:
-        return item
-    parameters = {key: value for key, value in item.items() if key != "name"} if isinstance(item, Mapping) else {}
-    return {"name": networks[label], **parameters, "as": label}
+    return {**{key: study[key] for key in _KEYS if key in study}, **named, "methods": methods, "metrics": metrics}

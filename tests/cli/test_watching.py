@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from tests.sessions import registries_restored
 from .commands import Done, benchbench
 
 PLUGIN = """
+import os
 import torch
 import benchbench as bb
 from benchbench.testing import Small, seeded
@@ -26,7 +28,8 @@ def small() -> torch.nn.Module:
 @bb.dataset("noise")
 def noise(*, count: int = 12):
     \"\"\"Noise.\"\"\"
-    return torch.randn(count, 3, 24, 24, generator=torch.Generator().manual_seed(0))
+    seed = int(os.environ.get("NOISE_SEED", 0))
+    return torch.randn(count, 3, 24, 24, generator=torch.Generator().manual_seed(seed))
 """
 STUDY = """
 models: [small]
@@ -39,16 +42,16 @@ workers: 0
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("watching")
     (folder / "plugin.py").write_text(PLUGIN)
     (folder / "study.yaml").write_text(STUDY)
-    return folder
+    with registries_restored():
+        yield folder
 
 
 def run(place: Path, *words: object) -> Done:
-    with registries_restored():
-        return benchbench(*words, "--plugin", place / "plugin.py", cwd=place)
+    return benchbench(*words, "--plugin", place / "plugin.py", cwd=place)
 
 
 def test_a_dry_run_then_a_run_then_its_status(place: Path) -> None:

@@ -89,7 +89,7 @@ def test_the_report_of_a_joined_run_is_made(place: Path, tmp_path: Path) -> None
     ("one", "other", "message"),
     [
         ("all", "other weights", "the network net has other weights in the two runs"),
-        ("all", "other images", "the image 0000 of data is another one in the two runs"),
+        ("all", "other images", "of data is another one in the two runs"),
         ("all", "other target", "target is predicted in one run, and 2 in the other"),
         ("other parameters", "more parameters", "the method ours has other parameters in the two runs"),
         (
