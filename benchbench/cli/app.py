@@ -21,11 +21,12 @@ from .again import compared_with, folder_again, is_run
 from .audit import audit_command
 from .common import Once, run_study, study_of
 from .estimate import STUDY, Budget, DryRun, estimate_command, folder_of, show_dry_run
+from .explain import NAMES, explain_command
 from .export import export_command
 from .gate import baseline_command, check_command
 from .merge import merge_command
 from .output import put, screen
-from .parsing import items, named, number, parse_item, two
+from .parsing import named, number, parse_item, two
 from .report import report_command
 from .status import status_command
 from .validate import validate_command
@@ -38,12 +39,10 @@ app = typer.Typer(
     add_completion=True,
 )
 
-DEMO = "efficientnet_lite0"  # whose weights come with a package
-_NAMES = "Names, separated by commas; with parameters: name:key=value"
-Models = Annotated[str | None, typer.Option("--models", "--model", help=_NAMES)]
-Datasets = Annotated[str | None, typer.Option("--datasets", "--dataset", help=_NAMES)]
-Methods = Annotated[str | None, typer.Option("--methods", "--method", help=_NAMES)]
-Metrics = Annotated[str | None, typer.Option("--metrics", "--metric", help=_NAMES)]
+Models = Annotated[str | None, typer.Option("--models", "--model", help=NAMES)]
+Datasets = Annotated[str | None, typer.Option("--datasets", "--dataset", help=NAMES)]
+Methods = Annotated[str | None, typer.Option("--methods", "--method", help=NAMES)]
+Metrics = Annotated[str | None, typer.Option("--metrics", "--metric", help=NAMES)]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, or cuda:1 for the second GPU")]
 _OVERWRITE = "Keep only this study's results, even if the folder holds another study's"
 Overwrite = Annotated[bool, typer.Option("--overwrite", help=_OVERWRITE)]
@@ -211,6 +210,7 @@ def compare_command(
 
 
 _FURTHER = {
+    "explain": explain_command,
     "baseline": baseline_command,
     "check": check_command,
     "audit": audit_command,
@@ -222,34 +222,6 @@ _FURTHER = {
 }
 for _name, _command in _FURTHER.items():
     app.command(_name, cls=Once)(_command)
-
-
-@app.command("explain", cls=Once)
-def explain_command(
-    images: Annotated[list[Path], typer.Argument(help="Photographs")],
-    model: Annotated[
-        str,
-        typer.Option("--model", "--models", help="A name, or FILE.py:function; with parameters: name:key=value"),
-    ] = DEMO,
-    methods: Annotated[str, typer.Option("--methods", "--method", help=_NAMES)] = "gradcam",
-    layer: Annotated[str, typer.Option("--layer", "--layers", help="last, or a module path")] = "last",
-    target: Annotated[str, typer.Option(help="predicted, a class, top-2, or 281-285")] = "predicted",
-    plugin: Annotated[
-        list[Path] | None, typer.Option("--plugin", "--plugins", help="A Python file that registers methods or models")
-    ] = None,
-    out: Annotated[Path, typer.Option(help="A PNG, JPEG, WebP or PDF file")] = Path("explained.png"),
-) -> None:
-    """Draw the maps of one or more methods over photographs, and print the network's predictions."""
-    from ..api.contact_sheet import illustrate
-    from ..registry import load_file
-
-    for file in plugin or []:
-        load_file(file)
-    illustration = illustrate(images, parse_item(model), items(methods), layer, number(target))
-    path = illustration.overlay.save(out)
-    if illustration.warning:
-        print(f"WARNING: {illustration.warning}", file=sys.stderr)
-    print("\n".join([*illustration.lines, str(path)]))
 
 
 @app.command("list", cls=Once)
