@@ -102,8 +102,7 @@ class Terminal:
         if outlook.seconds_left is None:
             return
         self._followed = True
-        now = {"outlook": outlook, "at": time.monotonic()}
-        self._bars.update(self._task, total=1.0, completed=outlook.part, **now)
+        self._bars.update(self._task, total=1.0, completed=outlook.part, outlook=outlook, at=time.monotonic())
 
     def stop(self) -> None:
         self._bars.update(self._task, outlook=None, over=True)

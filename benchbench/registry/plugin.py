@@ -40,8 +40,9 @@ class Plugin:
         code = inspect.unwrap(self.function).__code__
         return f"{code.co_filename}:{code.co_firstlineno}"
 
-    @property
+    @cached_property
     def parameters(self) -> dict[str, Parameter]:
+        """By name; read once, as annotations take a while to be evaluated."""
         try:
             hints = typing.get_type_hints(self.function, include_extras=True)
         except Exception as error:  # NameError, SyntaxError, ...: an annotation is code

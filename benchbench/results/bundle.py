@@ -15,9 +15,9 @@ from typing import Any, BinaryIO
 
 from ..errors import BenchError
 from ..files import Damaged, read, write
+from .picture_files import picture_files
 from .record import Record
 from .run_folder import INFO, plainly
-from .store import mask_of
 
 MANIFEST = "manifest.json"
 FORMAT = "benchbench run 1"
@@ -25,7 +25,7 @@ MOST_BYTES = 64 * 2**30  # of the files of a bundle
 _MOST_OF_MANIFEST = 200_000_000
 _MOST_FILES = 2_000_000
 _STAMP = (1980, 1, 1, 0, 0, 0)  # the same run gives the same bytes
-_NAME = re.compile(r"(maps/|photos/|suite/)?[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
+_NAME = re.compile(r"(cells/|maps/|photos/|suite/)?[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
 _HINT = "Ask for the file again: benchbench export RUN --out FILE.zip writes it"
 
 
@@ -40,7 +40,7 @@ def write_bundle(folder: Path, out: Path) -> str:
     """
     record = Record.load(folder)
     place = record.folder
-    names = list(dict.fromkeys([INFO, *record.info["files"], *_pictures(record)]))
+    names = list(dict.fromkeys([INFO, *record.info["files"], *picture_files(record)]))
 
     def save(file: BinaryIO) -> None:
         digests: dict[str, str] = {}
@@ -59,18 +59,6 @@ def write_bundle(folder: Path, out: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise BenchError(f"cannot write it: {error}", where=str(out), hint="Give another --out") from None
-
-
-def _pictures(record: Record) -> Iterator[str]:
-    """The maps, photographs and masks that the tables name."""
-    for file in dict.fromkeys(record.maps["file"].dropna()):
-        record.stack(file)  # checks its seal
-        yield f"maps/{file}"
-    for file in dict.fromkeys(record.photos["file"].dropna()):
-        if file:
-            yield f"photos/{file}"
-            if (record.folder / "photos" / mask_of(file)).is_file():
-                yield f"photos/{mask_of(file)}"
 
 
 def is_bundle(path: Path) -> bool:

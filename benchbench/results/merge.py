@@ -12,13 +12,12 @@ from typing import Any
 import pandas as pd
 
 from ..errors import BenchError
-from ..files import read, write
 from ..formatting import join_some
 from .mergeable import name_of, refuse_gaps, refuse_other, refuse_other_values
+from .picture_files import copy_pictures
 from .record import Record
-from .run_folder import plainly
 from .schema import CURVES, KEYS, MAPS, PHOTOS, POOLED, RESULTS, typed
-from .store import Store, mask_of
+from .store import Store
 
 Info = Mapping[str, Any]
 _ROW = [key for key in KEYS if key != "label"]
@@ -53,9 +52,7 @@ def merge_runs(first: Record, second: Record, out: Path) -> Merged:
     maps, photos = _joined(first.maps, second.maps, _MAP, MAPS), _joined(first.photos, second.photos, _PHOTO, PHOTOS)
     notes = _notes(first, second, lost)
     info = _info(first, second, results, notes)
-    for folder, files in (("maps", maps["file"]), ("photos", photos["file"])):
-        for file in dict.fromkeys(name for name in files.dropna() if name):
-            _copy(folder, file, (first, second), out)
+    copy_pictures((first, second), out)
     tables = {
         "results.parquet": results,
         "pooled.parquet": pooled,
@@ -190,17 +187,3 @@ def _accuracy(one: Info, other: Info) -> list[Any]:
 def _work(one: Info, other: Info) -> dict[str, Any]:
     numbers = {key: value + other.get(key, 0) for key, value in one.items() if isinstance(value, int)}
     return {**numbers, "batches": {**other.get("batches", {}), **one.get("batches", {})}}
-
-
-def _copy(folder: str, file: str, records: Sequence[Record], out: Path) -> None:
-    """A file of maps or a photograph, with its mask, from the run that has it."""
-    record = next((each for each in records if (each.folder / folder / file).is_file()), records[0])
-    if folder == "maps":
-        record.stack(file)  # checks its seal
-    names = [file] if folder == "maps" else [file, mask_of(file)]
-    for name in names:
-        path = record.folder / folder / name
-        if name == file or path.is_file():
-            with plainly(record.folder):
-                data = read(path)
-            write(out / folder / name, lambda target, data=data: target.write(data))  # type: ignore[misc]

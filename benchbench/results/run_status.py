@@ -22,7 +22,7 @@ from .run_folder import INFO, UNFINISHED, read_info
 from .run_log import last_events
 
 RunState: TypeAlias = Literal["running", "finished", "interrupted", "failed", "dead"]
-_LOCK = ".lock"
+_LOCK, _OWNER = ".lock", ".owner.json"
 _CLOCKS = 2.0  # seconds by which a process may seem younger than what it wrote
 _WHAT_TO_DO: Mapping[RunState, str] = {
     "interrupted": "the same command continues",
@@ -148,7 +148,7 @@ def writer_is_alive(folder: Path, mark: Mapping[str, Any]) -> bool:
     process, machine = mark.get("process"), mark.get("host", mark.get("machine"))
     if type(process) is not int or machine != platform.node():
         return _lock_is_held(folder)
-    began = _time_of(mark.get("time", mark.get("started")))
+    began = _time_of(mark.get("time", mark.get("since", mark.get("started"))))
     try:
         born = psutil.Process(process).create_time()
     except (psutil.Error, ValueError, OverflowError):
@@ -178,14 +178,20 @@ def _lock_is_held(folder: Path) -> bool:
 
 
 def _mark(folder: Path) -> dict[str, Any] | None:
-    """unfinished.json: what a run writes of itself while it runs; None where it is not there."""
+    """What a run writes of itself while it runs, also as the owner of the folder; None where no run is unfinished."""
+    mark = _keys_of(folder / UNFINISHED)
+    return mark if mark is None else {**mark, **(_keys_of(folder / _OWNER) or {})}
+
+
+def _keys_of(path: Path) -> dict[str, Any] | None:
+    """What a file of JSON says; None where it is not there, and nothing where it is no mapping."""
     try:
-        mark = json.loads(read(folder / UNFINISHED))
+        keys = json.loads(read(path))
     except (OSError, Damaged):
         return None
     except (ValueError, RecursionError):
         return {}
-    return mark if isinstance(mark, dict) else {}
+    return keys if isinstance(keys, dict) else {}
 
 
 def _of_events(

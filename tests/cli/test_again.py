@@ -107,8 +107,10 @@ def test_a_report_of_an_exported_run(place: Path) -> None:
     assert json.loads((place / "first" / "run.json").read_text())["again"]["plugins"] == [str(place / "plugin.py")]
 
 
-def test_the_page_of_an_exported_run_is_written_beside_it(place: Path) -> None:
+def test_the_page_of_an_exported_run_is_written_beside_it(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    places: list[Path] = []
+    monkeypatch.setattr("benchbench.reports.html.document.write", lambda _, out, __: places.append(out) or out)
     benchbench("export", "first", "--out", "page.zip", cwd=place)
     done = benchbench("report", "page.zip", cwd=place)
-    assert done.returncode == 0, done.stderr
-    assert (place / "page.html").is_file()
+    assert (done.returncode, done.stdout) == (0, "page.html\n"), done.stderr
+    assert places == [Path("page.html")]
