@@ -10,6 +10,7 @@ import json
 import math
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -116,16 +117,8 @@ def run_command(
     single |= {"batch": batch, "score": score, "probability": probability}
     single |= {"precision": precision, "workers": workers}
     overrides: dict[str, Any] = {} if suite is None else {"suite": parse_item(suite)}
-    if target is not None and "," in target:
-        overrides["target"] = [number(part.strip()) for part in target.split(",")]
-    if compile is not None:
-        overrides["compile"] = compile
-    if signed is not None:
-        overrides["signed"] = signed
-    if twins is not None:
-        overrides["twins"] = [name.strip() for name in twins.split(",")]
-    if layers is not None:
-        overrides["layers"] = layers if layers in ("last", "stages") else [name.strip() for name in layers.split(",")]
+    overrides |= {key: flag for key, flag in {"compile": compile, "signed": signed}.items() if flag is not None}
+    overrides |= _listed(target, twins, layers)
     final_study = study_of(study, plugin, listed, single, overrides)
     name = final_study.suite.plugin.name if final_study.suite else "default"
     folder = out or (folder_again(study) if study and is_run(study) else folder_of(study, None, name))
@@ -135,6 +128,18 @@ def run_command(
         return
     with compared_with(study, folder):
         run_study(final_study, folder, verbose=verbose, report=not no_report, budget=budget, **how)
+
+
+def _listed(target: str | None, twins: str | None, layers: str | None) -> dict[str, Any]:
+    """The keys of a study whose options are lists."""
+    keys: dict[str, Any] = {}
+    if target is not None and "," in target:
+        keys["target"] = [number(part.strip()) for part in target.split(",")]
+    if twins is not None:
+        keys["twins"] = [name.strip() for name in twins.split(",")]
+    if layers is not None:
+        keys["layers"] = layers if layers in ("last", "stages") else [name.strip() for name in layers.split(",")]
+    return keys
 
 
 @app.command("reliability", cls=Once)
@@ -209,7 +214,7 @@ def compare_command(
     put(rendered(comparison.renderable()) if format == "table" else comparison.text(format), out)
 
 
-_FURTHER = {
+_FURTHER: dict[str, Callable[..., None]] = {
     "explain": explain_command,
     "baseline": baseline_command,
     "check": check_command,

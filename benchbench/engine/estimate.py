@@ -164,15 +164,22 @@ def estimate(
         measured = _measured(plan, Path(scratch), told)
     shards = _shard_parts(plan.work, whole)
     units = _units(measured, whole)
-    costs = sum(piece.seconds(units[piece.group[1]]) for piece in plan.work.pieces if _is_cost(piece))  # type: ignore[index]
-    others = [piece for piece in plan.work.pieces if piece.kind in ("load", "tables")]
-    checks = sum(p.seconds(units[p.group[1]]) for p in plan.work.pieces if p.kind == "check" and not _is_cost(p))  # type: ignore[index]
-    fixed = sum(plan.survey.loads.values()) + sum(piece.weight for piece in others) + checks
+    alone = [piece for piece in plan.work.pieces if _is_cost(piece)]
+    checks = [piece for piece in plan.work.pieces if piece.kind == "check" and piece not in alone]
+    costs, checked = (sum(p.seconds(units[_network_of(p)]) for p in some) for some in (alone, checks))
+    others = sum(piece.weight for piece in plan.work.pieces if piece.kind in ("load", "tables"))
+    fixed = sum(plan.survey.loads.values()) + others + checked
     return Estimate(plan, measured, fixed, costs, shards)
 
 
 def _is_cost(piece: Piece) -> bool:
     return isinstance(piece.group, tuple) and piece.group[0] == "cost"
+
+
+def _network_of(piece: Piece) -> str:
+    """Of what a method costs, and of a check."""
+    assert isinstance(piece.group, tuple)
+    return str(piece.group[1])
 
 
 def _shard_parts(work: PlannedWork, whole: PlannedWork) -> list[ShardPart]:

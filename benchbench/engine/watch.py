@@ -146,6 +146,7 @@ class Watch:
         with self._timed("tables") as taken:
             written = work()
         self.log.write("tables", **taken)
+        self._look(now=True)
         return written
 
     def ledger(self, passes: Passes, asked: bool) -> Ledger:

@@ -201,8 +201,10 @@ def _of_events(
     shards = [event for event in events if event.get("event") == "shard"]
     parts = [event for event in events if event.get("event") in ("shard", "derived shard")]
     last = events[-1] if events else {}
-    said = next((event for event in reversed(events) if isinstance(event.get("work"), str)), {})
-    timed = next((e for e in reversed(events) if isinstance(e.get("seconds_left"), (int, float))), {})
+    said: Mapping[str, Any] = next((event for event in reversed(events) if isinstance(event.get("work"), str)), {})
+    timed: Mapping[str, Any] = next(
+        (e for e in reversed(events) if isinstance(e.get("seconds_left"), (int, float))), {}
+    )
     since = _seconds_since(last)
     process = mark.get("process", start.get("process"))
     return RunStatus(

@@ -76,7 +76,7 @@ def small_study(images: int, **keys: Any) -> bb.Study:
 
 def grows(standings: Sequence[Standing], name: str) -> float:
     """How much more there is of something in the second half of a run than in the first, on average, per shard."""
-    values = [getattr(each, name) for each in standings[1:]]  # the first shard fills caches
+    values: list[float] = [getattr(each, name) for each in standings[1:]]  # the first shard fills caches
     half = len(values) // 2
     first, second = values[:half], values[-half:]
     shards = standings[-1].shards / 2
