@@ -17,8 +17,7 @@ import torch
 
 from ..cost.ledger import Ledger, Passes, User
 from ..errors import BenchError, message_of, raised
-from ..results.run_folder import INFO, UNFINISHED
-from ..results.run_log import LOG, RunLog
+from ..results.run_log import RunLog
 from ..results.store import Store
 from ..study.plan import CostCell, Task
 from ..study.spec import StudySpec
@@ -30,7 +29,6 @@ from .time_left import Outlook, Piece, TimeLeft
 T = TypeVar("T")
 _EVERY = 0.5  # seconds between two looks at the time left
 _REASONS = 3  # of a shard's failures, in the log
-_CELLS = "cells"
 
 
 @dataclass(eq=False)
@@ -61,6 +59,11 @@ class Watch:
             self.log.write("work", work=what)
         self.shown.say(what)
         self._look()
+
+    def tell(self, what: str) -> None:
+        """A line that stays."""
+        self.log.write("work", work=what)
+        getattr(self.shown, "tell", self.shown.warn)(what)
 
     def warn(self, what: str) -> None:
         """Something that the user must know."""
@@ -219,15 +222,16 @@ class _ToldLedger(Ledger):
 
 @contextmanager
 def watched(study: StudySpec, folder: Path, progress: Progress) -> Iterator[Watch]:
-    """A run into a folder: its log has a line for the beginning and one for the end, whatever the end is."""
+    """A run into a folder: its log has a line for the beginning and one for the end, whatever the end is.
+
+    A run that ends before its work is planned, as a request that is refused, leaves no line.
+    """
     log = RunLog(folder, progress.warn)
     watch = Watch(progress, log, time.perf_counter)
     version = importlib.metadata.version("benchbench-saliency")
     counts = {name: len(getattr(study, name)) for name in ("models", "datasets", "methods", "metrics")}
     place = {"process": os.getpid(), "machine": platform.node()}
     log.write("start", benchbench=version, **place, **counts, samples=study.samples)
-    if any((folder / name).exists() for name in (INFO, UNFINISHED, LOG, _CELLS)):
-        log.open()  # the folder is a run's already
     start = watch.clock()
     outcome, reason = "failed", ""
     try:

@@ -132,6 +132,8 @@ def _state(folder: Path, events: Sequence[Mapping[str, Any]], mark: Mapping[str,
     last = events[-1] if events else {}
     if last.get("event") == "end":
         outcome = last.get("outcome")
+        if _lock_is_held(folder):
+            return "running"  # again, and before its work is planned, or while a suite is asked
         return outcome if outcome in ("finished", "interrupted", "failed") else "dead"
     return "running" if writer_is_alive(folder, mark or _first(events, "start")) else "dead"
 

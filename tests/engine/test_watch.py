@@ -108,16 +108,26 @@ def test_the_outlook_ends_where_the_run_ends(tmp_path: Path) -> None:
     assert "writing the tables" in shown.said
 
 
-def test_a_request_that_is_refused_leaves_no_log(tmp_path: Path) -> None:
+def test_a_request_that_is_refused_leaves_no_line(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(BenchError):
         study(layers=["nowhere"]).run(tmp_path / "run", report=False)
     assert not (tmp_path / "run" / LOG).exists()
-    study().run(tmp_path / "run", report=False)
+    before = (folder / LOG).read_bytes()
     with pytest.raises(BenchError):
-        study(layers=["nowhere"]).run(tmp_path / "run", report=False)
-    end = last_events(tmp_path / "run")[-1]
-    assert (end["outcome"], end["run"]) == ("failed", 2)
-    assert "nowhere" in end["reason"]
+        study(layers=["nowhere"]).run(folder, report=False)
+    assert (folder / LOG).read_bytes() == before
+
+
+def test_what_fails_later_is_in_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("benchbench.engine.runner.input_suspicions", failing)
+    with pytest.raises(BenchError):
+        study(datasets={"data": pictures(2)}).run(tmp_path, report=False)
+    end = last_events(tmp_path)[-1]
+    assert (end["outcome"], "No space left on device" in end["reason"]) == ("failed", True)
+    assert run_status(tmp_path).state == "failed"
 
 
 def test_interruptions_and_failures_are_in_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -101,6 +101,14 @@ def test_of_another_machine_the_lock_decides(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs flock")
+def test_a_folder_whose_run_ended_and_that_is_locked_runs_again(tmp_path: Path) -> None:
+    begun(tmp_path).write("end", outcome="finished")
+    assert of(tmp_path).state == "finished"
+    with FileLock(tmp_path / ".lock"):
+        assert of(tmp_path).state == "running"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs flock")
 def test_a_run_that_has_not_written_yet_runs(tmp_path: Path) -> None:
     with FileLock(tmp_path / ".lock"):
         assert of(tmp_path).state == "running"
