@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..engine.budget import Budget, budget_seconds, fitted, record_budget, within
+from ..engine.dry_run import DryRun, dry_run
+from ..engine.estimate import Estimate, estimate
 from ..engine.progress import Progress, interactive
 from ..engine.runner import run
 from ..engine.stopping import Stopped, stoppable
@@ -80,6 +83,7 @@ class Study(StudySpec):
         overwrite: bool = False,
         retry_failed: bool = False,
         take_over: bool = False,
+        budget: str | float | None = None,
     ) -> Run:
         """Compute whatever ``out`` does not hold yet, write its tables and its report, and read it back.
 
@@ -96,29 +100,37 @@ class Study(StudySpec):
                 not computed again.
             retry_failed: also try again what failed the same way twice. What failed once is always tried again.
             take_over: where the file system has no locks, take the folder from a run of another machine that is dead.
+            budget: a time, such as "30m", "2h", "90s" or a number of seconds. Of each data set as many images are taken
+                as fit by an estimate on this machine, the first of the seeded order; the run says how many.
 
         Raises:
             KeyboardInterrupt: of Ctrl-C. The shard that is worked on is finished first, and the tables and the report
                 are written of what is there; a second Ctrl-C stops at once. SIGTERM and SIGHUP do the same, and are
                 sent again at the end. The same study into the same folder continues. See docs/long-runs.md.
             BenchError: the request cannot be met, another run writes into the folder, or the folder holds results of
-                another study: other networks, data, target or seed.
+                another study: other networks, data, target or seed; or the budget does not suffice for the least
+                number of images.
         """
         how = {"overwrite": overwrite, "retry_failed": retry_failed, "take_over": take_over}
+        limit = None if budget is None else budget_seconds(budget)
         if progress is not None and not isinstance(progress, bool):
-            return self._run(Path(out), progress, report, how)
+            return self._run(Path(out), progress, report, how, limit)
         bar = interactive(progress)
-        done = self._run(Path(out), bar, report, how)
+        done = self._run(Path(out), bar, report, how, limit)
         bar.tell(f"{work(done.record.info)}. print(run) shows the answer.")
         return done
 
-    def _run(self, out: Path, told: Progress, report: bool, how: Mapping[str, bool]) -> Run:
+    def _run(self, out: Path, told: Progress, report: bool, how: Mapping[str, bool], seconds: float | None) -> Run:
         folder = expanded(out)
-        before = Store(folder).read_info() if self.suite else None
         with stoppable():
             try:
-                run(self, folder, told, **how)
-                run_suite(self, folder, told, before)
+                kept_to = None if seconds is None else self._within(folder, seconds, told, how)
+                study = self if kept_to is None else fitted(self, kept_to)
+                before = Store(folder).read_info() if self.suite else None
+                run(study, folder, told, **how)
+                run_suite(study, folder, told, before)
+                if kept_to is not None:
+                    record_budget(folder, kept_to)
                 done = Run.load(folder)
                 if report:
                     told.say("writing the report")
@@ -130,6 +142,47 @@ class Study(StudySpec):
             finally:
                 told.stop()
         return done
+
+    def _within(self, out: Path, seconds: float, told: Progress, how: Mapping[str, bool]) -> Budget:
+        """What a budget leaves of the study, which is said."""
+        budget = within(estimate(self, out, told, **how), seconds)
+        if budget.sentence:
+            told.warn(budget.sentence)
+        return budget
+
+    def dry_run(self, out: str | Path = "runs/study", *, overwrite: bool = False, retry_failed: bool = False) -> DryRun:
+        """What ``run`` would compute with the same arguments: cells, shards, rows, forwards, bytes.
+
+        The networks and data are loaded. Nothing is computed, and nothing is written.
+
+        Raises:
+            BenchError: as ``run`` would.
+
+        Example:
+            >>> study = bb.Study(models={"mine": network}, datasets={"val": (images, labels)},
+            ...                  methods=["gradcam", "random"], metrics=["deletion"])
+            >>> work = study.dry_run("runs/none").work
+            >>> work.maps, work.maps_there, work.scores
+            (2, 0, 2)
+        """
+        return dry_run(self, expanded(out), overwrite=overwrite, retry_failed=retry_failed)
+
+    def estimate(
+        self,
+        out: str | Path = "runs/study",
+        *,
+        progress: Progress | None = None,
+        overwrite: bool = False,
+        retry_failed: bool = False,
+    ) -> Estimate:
+        """What ``run`` would take with the same arguments on this machine: seconds, with their doubt, and bytes.
+
+        A batch of images is measured, in a folder that is thrown away: see ``benchbench.engine.estimate``.
+
+        Raises:
+            BenchError: as ``run`` would.
+        """
+        return estimate(self, expanded(out), progress, overwrite=overwrite, retry_failed=retry_failed)
 
     def reliability(
         self,

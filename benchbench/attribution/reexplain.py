@@ -60,15 +60,6 @@ def wanted_views(cells: Sequence[MetricCell]) -> dict[Single, list[MapCell]]:
     return {view: list(wanting.values()) for view, wanting in wanted.items()}
 
 
-def passes_per_image(cells: Sequence[MetricCell], channels: Mapping[str, int]) -> int:
-    """Roughly how many forwards the views of an image take: a look each, and what methods that score pictures add."""
-    total = 0
-    for view, wanting in wanted_views(cells).items():
-        total += len(wanting) if isinstance(view, Masked) else 1
-        total += sum(channels.get(cell.layer, 0) for cell in wanting if "scores" in cell.method.needs)
-    return total
-
-
 def reexplain(
     cells: Sequence[MetricCell], maps: Mapping[str, MapBatch], original: ReferenceBatch
 ) -> dict[str, dict[View, Reexplained]]:

@@ -11,6 +11,7 @@ import json
 import math
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,12 +19,19 @@ import typer
 
 from ..errors import BenchError, folded
 from ..reports.rendering import rendered
+from .again import compared_with, folder_again, is_run
 from .audit import audit_command
 from .common import Once, run_study, study_of
+from .estimate import STUDY, Budget, DryRun, estimate_command, folder_of, show_dry_run
+from .explain import NAMES, explain_command
+from .export import export_command
 from .gate import baseline_command, check_command
+from .merge import merge_command
 from .output import put, screen
-from .parsing import items, named, number, parse_item, two
+from .parsing import named, number, parse_item, two
 from .report import report_command
+from .status import status_command
+from .validate import validate_command
 
 app = typer.Typer(
     name="benchbench",
@@ -33,12 +41,10 @@ app = typer.Typer(
     add_completion=True,
 )
 
-DEMO = "efficientnet_lite0"  # whose weights come with a package
-_NAMES = "Names, separated by commas; with parameters: name:key=value"
-Models = Annotated[str | None, typer.Option("--models", "--model", help=_NAMES)]
-Datasets = Annotated[str | None, typer.Option("--datasets", "--dataset", help=_NAMES)]
-Methods = Annotated[str | None, typer.Option("--methods", "--method", help=_NAMES)]
-Metrics = Annotated[str | None, typer.Option("--metrics", "--metric", help=_NAMES)]
+Models = Annotated[str | None, typer.Option("--models", "--model", help=NAMES)]
+Datasets = Annotated[str | None, typer.Option("--datasets", "--dataset", help=NAMES)]
+Methods = Annotated[str | None, typer.Option("--methods", "--method", help=NAMES)]
+Metrics = Annotated[str | None, typer.Option("--metrics", "--metric", help=NAMES)]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, or cuda:1 for the second GPU")]
 _OVERWRITE = "Keep only this study's results, even if the folder holds another study's"
 Overwrite = Annotated[bool, typer.Option("--overwrite", help=_OVERWRITE)]
@@ -69,7 +75,7 @@ def benchbench(
 
 @app.command("run", cls=Once)
 def run_command(
-    study: Annotated[Path | None, typer.Argument(help="A study file; default: the embedded study")] = None,
+    study: Annotated[Path | None, typer.Argument(help=STUDY)] = None,
     suite: Annotated[
         str | None, typer.Option(help="A named study; options and the study file's keys take the place of its own")
     ] = None,
@@ -112,6 +118,8 @@ def run_command(
     take_over: TakeOver = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Print every number, with intervals and letters")] = False,
     no_report: NoReport = False,
+    dry_run: DryRun = False,
+    budget: Budget = None,
 ) -> None:
     """Run a study or a suite: maps, metrics, tables and the report. Results that the folder has are not recomputed."""
     listed = {"models": models, "datasets": datasets, "methods": methods, "metrics": metrics}
@@ -120,21 +128,30 @@ def run_command(
     single |= {"precision": precision, "workers": workers, "processes": processes}
     single |= {"num_cpus": num_cpus, "num_gpus": num_gpus, "ray_address": ray_address}
     overrides: dict[str, Any] = {} if suite is None else {"suite": parse_item(suite)}
-    if target is not None and "," in target:
-        overrides["target"] = [number(part.strip()) for part in target.split(",")]
-    if compile is not None:
-        overrides["compile"] = compile
-    if signed is not None:
-        overrides["signed"] = signed
-    if twins is not None:
-        overrides["twins"] = [name.strip() for name in twins.split(",")]
-    if layers is not None:
-        overrides["layers"] = layers if layers in ("last", "stages") else [name.strip() for name in layers.split(",")]
+    overrides |= {key: flag for key, flag in {"compile": compile, "signed": signed}.items() if flag is not None}
+    overrides |= _listed(target, twins, layers)
     final_study = study_of(study, plugin, listed, single, overrides)
     name = final_study.suite.plugin.name if final_study.suite else "default"
-    folder = out or Path("runs") / (study.stem if study else name)
-    how = {"overwrite": overwrite, "retry_failed": retry_failed, "take_over": take_over}
-    run_study(final_study, folder, verbose=verbose, report=not no_report, **how)
+    folder = out or (folder_again(study) if study and is_run(study) else folder_of(study, None, name))
+    how = {"overwrite": overwrite, "retry_failed": retry_failed}
+    if dry_run:
+        show_dry_run(final_study, folder, **how)
+        return
+    how["take_over"] = take_over
+    with compared_with(study, folder):
+        run_study(final_study, folder, verbose=verbose, report=not no_report, budget=budget, **how)
+
+
+def _listed(target: str | None, twins: str | None, layers: str | None) -> dict[str, Any]:
+    """The keys of a study whose options are lists."""
+    keys: dict[str, Any] = {}
+    if target is not None and "," in target:
+        keys["target"] = [number(part.strip()) for part in target.split(",")]
+    if twins is not None:
+        keys["twins"] = [name.strip() for name in twins.split(",")]
+    if layers is not None:
+        keys["layers"] = layers if layers in ("last", "stages") else [name.strip() for name in layers.split(",")]
+    return keys
 
 
 @app.command("reliability", cls=Once)
@@ -209,37 +226,19 @@ def compare_command(
     put(rendered(comparison.renderable()) if format == "table" else comparison.text(format), out)
 
 
-app.command("baseline", cls=Once)(baseline_command)
-app.command("check", cls=Once)(check_command)
-app.command("audit", cls=Once)(audit_command)
-
-
-@app.command("explain", cls=Once)
-def explain_command(
-    images: Annotated[list[Path], typer.Argument(help="Photographs")],
-    model: Annotated[
-        str,
-        typer.Option("--model", "--models", help="A name, or FILE.py:function; with parameters: name:key=value"),
-    ] = DEMO,
-    methods: Annotated[str, typer.Option("--methods", "--method", help=_NAMES)] = "gradcam",
-    layer: Annotated[str, typer.Option("--layer", "--layers", help="last, or a module path")] = "last",
-    target: Annotated[str, typer.Option(help="predicted, a class, top-2, or 281-285")] = "predicted",
-    plugin: Annotated[
-        list[Path] | None, typer.Option("--plugin", "--plugins", help="A Python file that registers methods or models")
-    ] = None,
-    out: Annotated[Path, typer.Option(help="A PNG, JPEG, WebP or PDF file")] = Path("explained.png"),
-) -> None:
-    """Draw the maps of one or more methods over photographs, and print the network's predictions."""
-    from ..api.contact_sheet import illustrate
-    from ..registry import load_file
-
-    for file in plugin or []:
-        load_file(file)
-    illustration = illustrate(images, parse_item(model), items(methods), layer, number(target))
-    path = illustration.overlay.save(out)
-    if illustration.warning:
-        print(f"WARNING: {illustration.warning}", file=sys.stderr)
-    print("\n".join([*illustration.lines, str(path)]))
+_FURTHER: dict[str, Callable[..., None]] = {
+    "explain": explain_command,
+    "baseline": baseline_command,
+    "check": check_command,
+    "audit": audit_command,
+    "validate": validate_command,
+    "estimate": estimate_command,
+    "status": status_command,
+    "merge": merge_command,
+    "export": export_command,
+}
+for _name, _command in _FURTHER.items():
+    app.command(_name, cls=Once)(_command)
 
 
 @app.command("list", cls=Once)

@@ -16,6 +16,7 @@ from typer.core import TyperCommand
 from ..errors import BenchError
 from ..formatting import plural
 from ..paths import expanded
+from .again import is_run, keys_of
 from .output import screen
 from .parsing import items, number
 
@@ -145,18 +146,23 @@ def study_of(
         load_file(each)
     options = {key: items(text) for key, text in listed.items() if text is not None}
     options |= {key: number(text) for key, text in single.items() if text is not None} | overrides
+    if file is not None and is_run(file):
+        return Study(**keys_of(file, options))
     if file is not None:
         return Study.from_yaml(file, **options)
     embedded = {} if "suite" in options else read_yaml(Path(str(files("benchbench") / "default_study.yaml")))
     return Study(**{**embedded, **options})
 
 
-def run_study(study: Any, out: Path, *, verbose: bool = False, report: bool = True, **how: bool) -> None:
+def run_study(
+    study: Any, out: Path, *, verbose: bool = False, report: bool = True, budget: str | None = None, **how: bool
+) -> None:
     """Run the study, and print its answer, its work and where its report is.
 
     Args:
         verbose: print every number.
         report: whether the page is written.
+        budget: a time to keep to.
         how: of ``Study.run``.
     """
     from rich.console import Console
@@ -170,7 +176,7 @@ def run_study(study: Any, out: Path, *, verbose: bool = False, report: bool = Tr
     console = screen(highlight=False, markup=False)
     progress = Terminal(Console(stderr=True))
     try:
-        done = study.run(out, progress=progress, report=report, **how)
+        done = study.run(out, progress=progress, report=report, budget=budget, **how)
         if not report:
             done.write_tables()
     except Stopped as stop:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,7 +20,7 @@ _LIST = "keys or display names, separated by commas; in this order"
 
 
 def report_command(
-    run: Annotated[Path, typer.Argument(help="A run's folder")],
+    run: Annotated[Path, typer.Argument(help="A run's folder, or a file that benchbench export wrote")],
     format: Annotated[str, typer.Option(help="html, latex, markdown, csv, or pdf (the figures)")] = "html",
     out: Annotated[
         Path | None,
@@ -62,7 +63,21 @@ def report_command(
     selection = Selection(**shown, names=read_names(names) if names else {})
     options = TableOptions(style, spread, rows, columns, rank, cite, selection)
     options.refuse_for(format)
-    _write(run, format, out, options)
+    with _folder(run) as folder:
+        _write(folder, format, out if folder == run else out or _beside(run, format), options)
+
+
+def _folder(run: Path) -> AbstractContextManager[Path]:
+    """The run's folder; of an exported run one that is there for as long as the block lasts."""
+    from ..results.bundle import is_bundle, opened
+
+    return opened(run) if is_bundle(run) else nullcontext(run)
+
+
+def _beside(file: Path, format: str) -> Path | None:
+    """Where the page or the figures of an exported run go: beside its file."""
+    places = {"html": file.with_suffix(".html"), "pdf": file.with_name(f"{file.stem}-figures")}
+    return places.get(format)
 
 
 def _write(run: Path, format: str, out: Path | None, options: TableOptions) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -10,14 +10,13 @@ import torch
 from ..results.store import Store
 from ..study.extension import refuse_changed, refuse_other_answers
 from ..study.spec import StudySpec
-from .data_checks import image_cautions, refuse_without_truth
-from .provenance import data_warnings, describe, earlier, machine, titles_of
-from .setup import ModelPlan
+from .model_survey import ModelSurvey
+from .provenance import describe, earlier, machine
 
 
 def first_info(
     study: StudySpec,
-    plans: Sequence[ModelPlan],
+    known: ModelSurvey,
     store: Store,
     before: Mapping[str, Any] | None,
     device: torch.device,
@@ -30,15 +29,8 @@ def first_info(
     Raises:
         BenchError: the folder's results are of other networks, layers or images.
     """
-    pieces = [task.shard for task in plans[0].tasks]
-    cautions = [
-        *refuse_without_truth(study, pieces),
-        *(caution for plan in plans for caution in plan.warnings),
-        *data_warnings(titles_of(study)[1], *(plan.datasets for plan in plans)),
-        *image_cautions(pieces),
-        *(f"{choice.title}: {choice.plugin.note}" for choice in study.methods if choice.plugin.note),
-    ]
-    described = describe(study, [plan.about for plan in plans], plans[0].datasets, pieces)
+    cautions = known.cautions(study)
+    described = describe(study, [plan.about for plan in known.plans], known.plans[0].datasets, known.shards)
     refuse_other_answers(store.read_info(), described, store.folder)
     refuse_changed(before, described, store.folder)
     return described | {

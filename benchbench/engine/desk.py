@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import torch
 
-from ..cost.ledger import Ledger, Passes
+from ..cost.ledger import Ledger
 from ..network.scorer import Scorer
 from ..results.store import Store
 from ..study.spec import StudySpec
@@ -21,29 +21,29 @@ def desk_of(
     store: Store,
     device: torch.device,
     loader: Loader,
-    passes: Passes,
+    ledger: Ledger,
     advance: Callable[[int], None],
 ) -> RunContext:
     """For a network that is in memory.
 
     Args:
-        passes: what its passes are counted in. advance: told how many images were scored.
+        ledger: the account of its maps, and what its passes are counted in. advance: told how many images were scored.
     """
     prepared, plan = loaded.prepared, loaded.plan
     scorer = Scorer(
         prepared.network,
         plan.sizing.batch,
         prepared.used,
-        passes,
+        ledger.passes,
         advance,
         padded=prepared.compiled,
         proven=plan.model.proven,
         activation=plan.model.settings.get("score", "softmax"),
-        ledger=ledger_of(study, passes),
+        ledger=ledger,
     )
     return RunContext(study, loaded.network, store, scorer, device, loader)
 
 
-def ledger_of(study: StudySpec, passes: Passes) -> Ledger:
-    """An empty account; it times nothing where no metric asks for shared costs."""
-    return Ledger(passes, any("shared" in metric.plugin.needs for metric in study.metrics))
+def shares_costs(study: StudySpec) -> bool:
+    """Whether a metric asks what the methods had in common; nothing is timed otherwise."""
+    return any("shared" in metric.plugin.needs for metric in study.metrics)

@@ -15,6 +15,7 @@ from ..cost.allocator import keep_memory
 from ..digests import digest
 from ..models.load import weights_digest
 from ..network.fast_copy import Prepared
+from ..study.again import sources
 from ..study.plan import ReadyModel, Shard, named_targets
 from ..study.spec import MethodChoice, MetricChoice, StudySpec
 from ..types import Dataset, ModelSpec
@@ -37,6 +38,7 @@ def describe(
     return {
         "benchbench": importlib.metadata.version("benchbench-saliency"),
         "study": study.plain(),
+        "again": sources(study),
         "seed": study.seed,
         "versions": {"python": platform.python_version(), **_versions()},
         "models": [{**model, "title": networks[model["name"]]} for model in models],

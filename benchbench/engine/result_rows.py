@@ -172,6 +172,8 @@ def _curve_rows(task: Task, pages: Mapping[str, Row]) -> Iterator[Row]:
     """Of curves.parquet: one per point."""
     for cell in task.metrics:
         page = pages[cell.name]
+        if "x" not in page:
+            continue
         base = {**place(task.shard, cell.maps), **which(cell.metric)}
         for sample, entry in page.get("samples", {}).items():
             points = zip(page.get("x", ()), entry.get("y", ()), strict=False)

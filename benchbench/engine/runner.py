@@ -6,12 +6,12 @@ import gc
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ..attribution.reexplain import passes_per_image
 from ..cost.allocator import keep_memory
 from ..cost.ledger import Passes, User
 from ..errors import BenchError
@@ -22,18 +22,18 @@ from ..results.store import Store
 from ..results.unfinished import progress_of
 from ..study.extension import extended
 from ..study.plan import Task
-from ..study.requests import probes_of
 from ..study.spec import ModelChoice, StudySpec
 from ..types import CostShare
 from . import result_rows
 from .before_run import first_info
 from .dataset_maps import derive
-from .desk import desk_of
+from .desk import desk_of, shares_costs
 from .device import deterministic_cudnn, device_of
 from .input_check import input_suspicions
 from .lock import locked
 from .method_cost import measure_cost
 from .missing_cells import missing_cells
+from .model_survey import survey
 from .progress import Progress, Silent
 from .provenance import titles_of
 from .run_errors import as_bench_errors as as_bench_errors
@@ -44,6 +44,7 @@ from .sample_loader import Loader
 from .setup import LoadedModel, ModelPlan, load
 from .shard import RunContext, run_shard
 from .stopping import Stopped, StopRequest, stoppable, told_once
+from .watch import Watch, watched
 from .workers.pools import Workers, workers_of
 
 
@@ -81,19 +82,23 @@ def run(
         BenchError: the request cannot be met (an unknown layer, a model or dataset that does not load), another run
             writes into the folder, or it holds another study's results.
     """
-    progress = progress or Silent()
-    lock = locked(folder, progress.warn, take_over=take_over)
-    with stoppable() as stop, lock, as_bench_errors(study, folder, progress):
+    shown = progress or Silent()
+    with (
+        stoppable() as stop,
+        locked(folder, shown.warn, take_over=take_over),
+        as_bench_errors(study, folder, shown),
+        watched(study, folder, shown) as watch,
+    ):
         store = Store(folder, Retries(retry_failed))
         damaged = store.mend()
         if damaged:
-            progress.warn(f"{_counted(damaged)} in {folder}: the damaged results are recomputed")
+            watch.warn(f"{_counted(damaged)} in {folder}: the damaged results are recomputed")
         before = None if overwrite else store.read_info()
         whole, kept = extended(study, before, folder)
         if kept:
-            progress.warn(f"{folder} already holds a study, which this study extends. Kept: {'; '.join(kept)}")
+            watch.warn(f"{folder} already holds a study, which this study extends. Kept: {'; '.join(kept)}")
         with no_exit("code that the run calls"):
-            _run(whole, store, progress, before, stop)
+            _run(whole, store, watch, before, stop)
 
 
 def _counted(damaged: Sequence[str]) -> str:
@@ -101,59 +106,40 @@ def _counted(damaged: Sequence[str]) -> str:
     return f"{len(damaged)} damaged {'file' if len(damaged) == 1 else 'files'} ({some})"
 
 
-def _run(
-    study: StudySpec, store: Store, progress: Progress, before: Mapping[str, Any] | None, stop: StopRequest
-) -> None:
+def _run(study: StudySpec, store: Store, watch: Watch, before: Mapping[str, Any] | None, stop: StopRequest) -> None:
     start = time.perf_counter()
     device, tally = device_of(study), Tally()
     keep_memory()
-    plans, loaded = _survey(study, device, progress)
-    info = first_info(study, plans, store, before, device)
+    known, loaded = survey(study, store, device, watch.load)
+    plans = known.plans
+    info = first_info(study, known, store, before, device)
     for caution in info["warnings"]:
-        progress.warn(caution)
+        watch.warn(caution)
     write_plan(store.folder, study, plans, info)
-    progress.start(sum(_estimate(plan, store) for plan in plans))
+    watch.plan(known.work(store), tally.passes, known.unit)
     suspicions: list[str] = []
-    with stop.patient(told_once(progress, "this shard is finished, then the tables are written")):
+    with stop.patient(told_once(watch, "this shard is finished, then the tables are written")):
         with deterministic_cudnn():
             for choice, plan in zip(study.models, plans, strict=True):
                 if stop.number:
                     break
                 if loaded is None:
-                    progress.say(f"loading {choice.title}")
-                    loaded = _load_again(choice, plan, study, device)
+                    loaded = watch.load(choice.label, choice.title, partial(_load_again, choice, plan, study, device))
                 with eval_frozen(loaded.network):
-                    suspicions += _run_model(loaded, study, store, device, tally, progress, stop)
+                    suspicions += _run_model(loaded, study, store, device, tally, watch, stop)
                 loaded = None  # before the next is loaded
-        if not stop.number:
-            progress.say("writing the tables")
-        whole = _write(study, plans, store, tally, {**info, "seconds": time.perf_counter() - start}, suspicions, stop)
+        seconds = time.perf_counter() - start
+        write = partial(_write, study, plans, store, tally, {**info, "seconds": seconds}, suspicions, stop)
+        whole = write() if stop.number else watch.tables(write)
     for caution in whole["warnings"][len(info["warnings"]) :]:
-        progress.warn(caution)
+        watch.warn(caution)
     if store.retries.settled:
-        progress.warn(
+        watch.warn(
             f"{len(store.retries.settled)} cells failed twice in the same way and were not retried; "
             "--retry-failed retries them"
         )
     if stop.number:
         raise Stopped(stop.number, f"stopped after {progress_of(whole) or 'the last shard'}, of which the tables are")
-
-
-def _survey(study: StudySpec, device: torch.device, progress: Progress) -> tuple[list[ModelPlan], LoadedModel | None]:
-    """The plan of each model, and the first network, ready.
-
-    Every network is loaded once before anything runs, so that what cannot be met is refused then. One network is in
-    memory at a time: the first is loaded last, as it stays for its turn.
-    """
-    plans: list[ModelPlan] = []
-    loaded = None
-    for choice in reversed(study.models):
-        progress.say(f"loading {choice.title}")
-        loaded = None
-        with deterministic_cudnn():
-            loaded = load(choice, study, device)
-        plans.insert(0, loaded.plan)
-    return plans, loaded
 
 
 def _load_again(choice: ModelChoice, plan: ModelPlan, study: StudySpec, device: torch.device) -> LoadedModel:
@@ -177,27 +163,28 @@ def _run_model(
     store: Store,
     device: torch.device,
     tally: Tally,
-    progress: Progress,
+    watch: Watch,
     stop: StopRequest,
 ) -> list[str]:
     """Compute what the store lacks of a model's plan; answers what is suspected of its pre-processing."""
     plan, loader = loaded.plan, Loader(store, study.workers)
-    desk = desk_of(loaded, study, store, device, loader, tally.passes, progress.advance)
+    ledger = watch.ledger(tally.passes, shares_costs(study))
+    desk = desk_of(loaded, study, store, device, loader, ledger, watch.advance)
     try:
-        _work_all(plan, desk, tally, progress, stop)
+        _work_all(plan, desk, tally, watch, stop)
     finally:
         loader.close()
-    suspicions = [] if stop.number else input_suspicions(plan, desk)
+    suspicions = [] if stop.number else watch.check(plan.model.name, partial(input_suspicions, plan, desk))
     tally.shares[plan.model.name] = desk.scorer.ledger.shares()
     tally.batches[plan.model.name] = {**vars(plan.sizing), "at_end": desk.scorer.batch}
     return suspicions
 
 
-def _work_all(plan: ModelPlan, desk: RunContext, tally: Tally, progress: Progress, stop: StopRequest) -> None:
+def _work_all(plan: ModelPlan, desk: RunContext, tally: Tally, watch: Watch, stop: StopRequest) -> None:
     with workers_of(desk.study, plan, forced=desk.store.retries.forced) as workers:
-        done = _sweep(plan, desk, workers, progress, stop)
+        done = _sweep(plan, desk, workers, watch, stop, 1)
         if not stop.number and any(cell.base for task in plan.tasks for cell in task.maps):
-            done += derive(plan.tasks, desk.store) + _sweep(plan, desk, workers, progress, stop)
+            done += derive(plan.tasks, desk.store) + _sweep(plan, desk, workers, watch, stop, 2)
     tally.computed += done
     if not stop.number:
         tally.reused += sum(_applicable(task) for task in plan.tasks) - done
@@ -210,8 +197,7 @@ def _work_all(plan: ModelPlan, desk: RunContext, tally: Tally, progress: Progres
         if not desk.store.wants(cell.name):
             tally.reused += 1
             continue
-        progress.say(f"cost of {cell.method.title} at {cell.layer}")
-        measure_cost(cell, desk)
+        watch.cost(cell, partial(measure_cost, cell, desk))
         tally.computed += 1
 
 
@@ -221,20 +207,26 @@ def _applicable(task: Task) -> int:
     return maps + sum(not cell.maps.skip for cell in task.metrics)
 
 
-def _sweep(plan: ModelPlan, desk: RunContext, workers: Workers | None, progress: Progress, stop: StopRequest) -> int:
-    """Work on every task until a signal comes, here or by workers; how many cells that computed."""
+def _sweep(
+    plan: ModelPlan, desk: RunContext, workers: Workers | None, watch: Watch, stop: StopRequest, number: int
+) -> int:
+    """Work on every task until a signal comes, here or by workers; how many cells that computed.
+
+    Args:
+        number: 1, or 2 for what is derived from the maps of the first time.
+    """
     done = 0
     networks, data = titles_of(desk.study)
     if workers is not None:
-        progress.say(f"{networks[plan.model.name]}, by workers")
-        return workers.hand_out(plan.tasks, desk, progress, stop)
+        watch.say(f"{networks[plan.model.name]}, by workers")
+        return workers.hand_out(plan.tasks, desk, watch.arrivals(number, desk.store), stop, watch.warn)
     for task, following in zip(plan.tasks, [*plan.tasks[1:], None], strict=True):
         if stop.number:
             break
         refuse_removed(desk.store.folder)
-        progress.say(f"{networks[plan.model.name]} on {data[task.shard.dataset_name]}")
+        watch.say(f"{networks[plan.model.name]} on {data[task.shard.dataset_name]}")
         _ahead(task, following, desk)
-        done += run_shard(task, desk)
+        done += watch.shard(task, number, desk.store, partial(run_shard, task, desk))
     return done
 
 
@@ -244,19 +236,6 @@ def _ahead(task: Task, following: Task | None, desk: RunContext) -> None:
         lacking = missing_cells(each, desk.store)
         if lacking.maps or lacking.metrics:
             desk.loader.begin(each.shard)
-
-
-def _estimate(plan: ModelPlan, store: Store) -> int:
-    """Forwards still to do, roughly: what the progress bar counts."""
-    total = 0
-    for task in plan.tasks:
-        lacking = missing_cells(task, store)
-        scored = [cell for cell in lacking.maps if "scores" in cell.method.needs]
-        per_image = sum(plan.model.channels.get(cell.layer, 0) for cell in scored)
-        per_image += sum(len(probes_of(cell.metric)) for cell in lacking.metrics)
-        per_image += passes_per_image(lacking.metrics, plan.model.channels)
-        total += per_image * len(task.shard.indices)
-    return total
 
 
 def _write(

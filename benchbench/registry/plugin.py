@@ -42,6 +42,7 @@ class Plugin:
 
     @cached_property
     def parameters(self) -> dict[str, Parameter]:
+        """By name; read once, as annotations take a while to be evaluated."""
         try:
             hints = typing.get_type_hints(self.function, include_extras=True)
         except Exception as error:  # NameError, SyntaxError, ...: an annotation is code

@@ -38,8 +38,8 @@ def extended(study: StudySpec, info: Mapping[str, Any] | None, folder: Path) -> 
         missing = [each for each in then[key] if each not in now[key]]
         if missing:
             raise _refused(f"the folder's study has the {key} {_listed(missing)}, and this one has not", folder)
-    methods, old_methods = _union(study.methods, info["methods"], _method, folder)
-    metrics, old_metrics = _union(study.metrics, info["metrics"], _metric, folder)
+    methods, old_methods = _union(study.methods, info["methods"], chosen_method, folder)
+    metrics, old_metrics = _union(study.metrics, info["metrics"], chosen_metric, folder)
     samples = max(study.samples, then["samples"])
     kept = [f"the methods {', '.join(old_methods)}"] if old_methods else []
     kept += [f"the metrics {', '.join(old_metrics)}"] if old_metrics else []
@@ -131,12 +131,22 @@ def _alike(choice: MethodChoice | MetricChoice, other: MethodChoice | MetricChoi
     return choice.plugin is other.plugin and choice.params == other.params
 
 
-def _method(entry: Mapping[str, Any]) -> MethodChoice:
+def chosen_method(entry: Mapping[str, Any]) -> MethodChoice:
+    """A method of run.json.
+
+    Raises:
+        BenchError: it is not there any more, or would have another name.
+    """
     named = {"as": entry["name"]} if entry.get("renamed") else {}
     return _same(read_method({"name": entry["plugin"], **entry["parameters"], **named}), str(entry["name"]))
 
 
-def _metric(entry: Mapping[str, Any]) -> MetricChoice:
+def chosen_metric(entry: Mapping[str, Any]) -> MetricChoice:
+    """A metric of run.json.
+
+    Raises:
+        BenchError: it is not there any more, or would have another name.
+    """
     named = {"as": entry["user_title"]} if entry.get("user_title") else {}
     choice = read_metric({"name": entry["name"], **entry["parameters"], **named})
     return _same(choice, f"{entry['name']}@{entry['protocol']}")

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from functools import partial
+from typing import Protocol, TypeAlias
 
 from ...errors import BenchError
 from ...study.plan import Task
-from ..progress import Progress
 from ..run_errors import refuse_removed
 from ..shard import RunContext, needs_work
 from ..stopping import StopRequest
 from .order import ShardJob, ShardResult, WorkerLost
 
+Keep: TypeAlias = Callable[[Task, Callable[[], int]], int]
 MOST_LOSSES = 3  # of workers on one shard
 
 
@@ -69,10 +70,20 @@ class _Queue:
         return [number for number, count in self.losses.items() if count >= MOST_LOSSES]
 
 
-def hand_out(tasks: Sequence[Task], pool: WorkerPool, desk: RunContext, progress: Progress, stop: StopRequest) -> int:
+def hand_out(
+    tasks: Sequence[Task],
+    pool: WorkerPool,
+    desk: RunContext,
+    keep: Keep,
+    stop: StopRequest,
+    warn: Callable[[str], None],
+) -> int:
     """Have every task that lacks something worked on, and write what comes back; how many cells that computed.
 
     After a signal no more shards are handed out; those that workers have are waited for.
+
+    Args:
+        keep: is given a task and what writes its results, calls that, and returns its count of cells.
 
     Raises:
         BenchError: a shard ended ``MOST_LOSSES`` workers, which is said when all others are done; or the work of a
@@ -89,13 +100,11 @@ def hand_out(tasks: Sequence[Task], pool: WorkerPool, desk: RunContext, progress
         job, result = pool.next()
         running -= 1
         if isinstance(result, WorkerLost):
-            progress.warn(f"{result.reason}. Its shard is tried again")
+            warn(f"{result.reason}. Its shard is tried again")
             queue.lost(job.index, result.reason)
             continue
         refuse_removed(desk.store.folder)
-        _keep(tasks[job.index], result, desk)
-        computed += result.computed
-        progress.advance(result.passes.forwards)
+        computed += keep(tasks[job.index], partial(_keep, tasks[job.index], result, desk))
     _refuse_deadly([tasks[number] for number in queue.deadly], list(queue.reasons.values()))
     return computed
 
@@ -116,10 +125,12 @@ def _refuse_deadly(tasks: Sequence[Task], reasons: Sequence[str]) -> None:
     raise BenchError(f"{MOST_LOSSES} workers ended on this shard{more} ({reasons[-1]})", where=where, hint=hint)
 
 
-def _keep(task: Task, result: ShardResult, desk: RunContext) -> None:
-    """Write a shard's parts, and count its passes and its cost."""
+def _keep(task: Task, result: ShardResult, desk: RunContext) -> int:
+    """Write a shard's parts, and count its passes and its cost; how many cells that are."""
     desk.store.receive(task.predictions, result.parts, result.notes)
     desk.store.retries.settled.update(result.settled)
     desk.scorer.passes.add(result.passes)
     desk.scorer.ledger.merge(result.ledger)
     desk.scorer.batch = min(desk.scorer.batch, result.batch)
+    desk.scorer.advance(result.passes.forwards)
+    return result.computed

@@ -10,11 +10,10 @@ from functools import partial
 
 from ...study.plan import Task
 from ...study.spec import StudySpec
-from ..progress import Progress
 from ..setup import ModelPlan
 from ..shard import RunContext, needs_work
 from ..stopping import StopRequest
-from .hand_out import WorkerPool, hand_out
+from .hand_out import Keep, WorkerPool, hand_out
 from .local_pool import LocalPool
 from .order import WorkOrder, imported_files, pickled
 from .ray_pool import RayPool
@@ -27,13 +26,15 @@ class Workers:
     start: Callable[[], WorkerPool]
     _pool: WorkerPool | None = None
 
-    def hand_out(self, tasks: Sequence[Task], desk: RunContext, progress: Progress, stop: StopRequest) -> int:
+    def hand_out(
+        self, tasks: Sequence[Task], desk: RunContext, keep: Keep, stop: StopRequest, warn: Callable[[str], None]
+    ) -> int:
         """As ``hand_out``, on these workers; none starts where no task lacks anything."""
         if not any(needs_work(task, desk.store) for task in tasks):
             return 0
         if self._pool is None:
             self._pool = self.start()
-        return hand_out(tasks, self._pool, desk, progress, stop)
+        return hand_out(tasks, self._pool, desk, keep, stop, warn)
 
     def close(self) -> None:
         """End the workers, if there are any."""

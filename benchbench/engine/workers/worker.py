@@ -14,14 +14,14 @@ from tempfile import TemporaryDirectory
 import torch
 
 from ...cost.allocator import keep_memory
-from ...cost.ledger import Passes
+from ...cost.ledger import Ledger, Passes
 from ...errors import BenchError
 from ...network.capture import eval_frozen
 from ...plugin_guard import no_exit
 from ...results.retries import Retries
 from ...results.store import CELLS, Draft, Store
 from ...study.spec import StudySpec
-from ..desk import desk_of, ledger_of
+from ..desk import desk_of, shares_costs
 from ..device import deterministic_cudnn, device_of
 from ..sample_loader import Loader
 from ..setup import load
@@ -70,9 +70,12 @@ class ShardWorker:
             self._folder = Path(opened.enter_context(TemporaryDirectory(prefix="benchbench-worker-")))
             store = Store(self._folder)
             self._desk = desk_of(
-                self._loaded, study, store, self._device, Loader(store, 0), self._passes, lambda _: None
+                self._loaded, study, store, self._device, Loader(store, 0), self._ledger(), lambda _: None
             )
             self._open = opened.pop_all()
+
+    def _ledger(self) -> Ledger:
+        return Ledger(self._passes, shares_costs(self._study))
 
     def _check_plan(self) -> None:
         mine = tuple(task.predictions for task in self._loaded.plan.tasks)
@@ -92,7 +95,7 @@ class ShardWorker:
         task, before = self._loaded.plan.tasks[job.index], Passes(**vars(self._passes))
         store = self._store_with(job.packs)
         scorer = self._desk.scorer
-        scorer.ledger = ledger_of(self._study, self._passes)
+        scorer.ledger = self._ledger()
         loader = Loader(store, self._study.workers)
         try:
             with _GUARD():

@@ -1,0 +1,25 @@
+"""``benchbench status``: how a run is getting on, from another terminal."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def status_command(
+    run: Annotated[Path, typer.Argument(help="A run's folder")],
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON")] = False,
+) -> None:
+    """Show how a run is getting on: shards and rows so far, time left, failures. The run is not disturbed.
+
+    The exit code is 0 of a run that runs or is finished, and 1 of one that was interrupted, failed or died.
+    """
+    from ..results.run_status import run_status
+
+    status = run_status(run)
+    print(json.dumps(status.plain(), indent=1) if as_json else "\n".join(status.lines()))
+    if status.state not in ("running", "finished"):
+        raise typer.Exit(1)

@@ -1,0 +1,129 @@
+"""A run in one file: a zip of what a report is made of, with a list of digests, which is checked when it is opened."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from ..errors import BenchError
+from ..files import Damaged, read, write
+from .picture_files import picture_files
+from .record import Record
+from .run_folder import INFO, plainly
+
+MANIFEST = "manifest.json"
+FORMAT = "benchbench run 1"
+MOST_BYTES = 64 * 2**30  # of the files of a bundle
+_MOST_OF_MANIFEST = 200_000_000
+_MOST_FILES = 2_000_000
+_STAMP = (1980, 1, 1, 0, 0, 0)  # the same run gives the same bytes
+_NAME = re.compile(r"(cells/|maps/|photos/|suite/)?[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
+_HINT = "Ask for the file again: benchbench export RUN --out FILE.zip writes it"
+
+
+def write_bundle(folder: Path, out: Path) -> str:
+    """Write the run of a folder into a zip file; returns the file's SHA-256.
+
+    What is in it: run.json, the tables, the maps and photographs that they name, and a suite's answer. What is not:
+    cells, the log, the report and its tables, which are made of the others.
+
+    Raises:
+        BenchError: the folder holds no finished run, a file of it is damaged, or the zip cannot be written.
+    """
+    record = Record.load(folder)
+    place = record.folder
+    names = list(dict.fromkeys([INFO, *record.info["files"], *picture_files(record)]))
+
+    def save(file: BinaryIO) -> None:
+        digests: dict[str, str] = {}
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as bundle:
+            for name in names:
+                with plainly(place):
+                    data = read(place / name)
+                digests[name] = hashlib.sha256(data).hexdigest()
+                bundle.writestr(zipfile.ZipInfo(name, _STAMP), data, zipfile.ZIP_DEFLATED)
+            listed = {"format": FORMAT, "benchbench": record.info.get("benchbench"), "files": digests}
+            bundle.writestr(zipfile.ZipInfo(MANIFEST, _STAMP), json.dumps(listed, indent=0), zipfile.ZIP_DEFLATED)
+
+    try:
+        write(out, save)
+        with out.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise BenchError(f"cannot write it: {error}", where=str(out), hint="Give another --out") from None
+
+
+def is_bundle(path: Path) -> bool:
+    """Whether a path is a file that ends in .zip, and not a run's folder."""
+    return path.suffix == ".zip" and path.is_file()
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Path]:
+    """A folder with the run of a bundle, for as long as the block lasts; every file has been checked.
+
+    Raises:
+        BenchError: the file is no bundle, or anything in it is not what was exported.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / path.stem
+        folder.mkdir()
+        try:
+            with zipfile.ZipFile(path) as bundle:
+                for name, digest in _manifest(bundle).items():
+                    _extract(bundle, name, digest, folder)
+        except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, Damaged) as error:
+            message = " ".join(str(error).split()) or type(error).__name__
+            raise BenchError(f"it is not an exported run: {message}", where=str(path), hint=_HINT) from None
+        yield folder
+
+
+def _manifest(bundle: zipfile.ZipFile) -> Mapping[str, str]:
+    """By name, the digest of every file.
+
+    Raises:
+        Damaged: it does not list exactly the files of the bundle, or a name or a size is out of bounds.
+    """
+    infos = bundle.infolist()
+    if len(infos) > _MOST_FILES or sum(info.file_size for info in infos) > MOST_BYTES:
+        raise Damaged("it is too large")
+    names = [info.filename for info in infos]
+    if MANIFEST not in names or bundle.getinfo(MANIFEST).file_size > _MOST_OF_MANIFEST:
+        raise Damaged(f"it has no {MANIFEST}")
+    try:
+        listed: Any = json.loads(bundle.read(MANIFEST))
+    except (ValueError, RecursionError):
+        raise Damaged(f"{MANIFEST} is no JSON") from None
+    if not isinstance(listed, dict) or listed.get("format") != FORMAT or not isinstance(listed.get("files"), dict):
+        raise Damaged(f"{MANIFEST} is of another format")
+    files: dict[str, str] = listed["files"]
+    if sorted([*files, MANIFEST]) != sorted(names):
+        raise Damaged(f"its files are not those of {MANIFEST}")
+    for name in files:
+        if not _NAME.fullmatch(name):
+            raise Damaged(f"{name[:80]!r} is no name of a run's file")
+    return files
+
+
+def _extract(bundle: zipfile.ZipFile, name: str, digest: str, folder: Path) -> None:
+    """Write a file of the bundle into the folder, no more of it than it is said to have."""
+    left, state = bundle.getinfo(name).file_size, hashlib.sha256()
+    path = folder / name
+    path.parent.mkdir(exist_ok=True)
+    with bundle.open(name) as packed, path.open("wb") as file:
+        while chunk := packed.read(1 << 20):
+            left -= len(chunk)
+            if left < 0:
+                raise Damaged(f"{name} is larger than it says")
+            state.update(chunk)
+            file.write(chunk)
+    if state.hexdigest() != digest:
+        raise Damaged(f"{name} is not what was exported")

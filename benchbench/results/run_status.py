@@ -1,0 +1,288 @@
+"""How a run is getting on, read from its folder: by its log, without a network, and without disturbing the run."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import psutil
+
+from ..errors import BenchError
+from ..files import Damaged, read
+from ..formatting import duration, plural
+from ..paths import expanded
+from .run_folder import INFO, UNFINISHED, read_info
+from .run_log import last_events
+
+RunState: TypeAlias = Literal["running", "finished", "interrupted", "failed", "dead"]
+_LOCK, _OWNER = ".lock", ".owner.json"
+_CLOCKS = 2.0  # seconds by which a process may seem younger than what it wrote
+_WHAT_TO_DO: Mapping[RunState, str] = {
+    "interrupted": "the same command continues",
+    "failed": "the same command tries again; finished work is kept",
+    "dead": "its process has ended without a word: the same command continues",
+}
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """How a run is getting on.
+
+    Attributes:
+        folder: the run's.
+        state: ``running``; ``finished``; ``interrupted`` by the user; ``failed``, with the reason; or ``dead``: the run
+            is unfinished and its process is gone.
+        number: of the run in this folder, from 1; 0 where the folder has no log.
+        started, ended: times in UTC, or "".
+        process, machine: who writes or wrote it, where that is known.
+        shards_done, shards: of the study, those that were there before included.
+        rows_done, rows: of the table of results, one for each metric, map and image; without parts and costs.
+        failed_rows: how many rows failed so far in this run; of a finished run, in its table.
+        warnings: how many.
+        seconds_left: by the run's own estimate; None where it is not known, or the run does not run.
+        last: the last line of work.
+        seconds_since_last: since anything was written to the log.
+        reason: why it failed.
+    """
+
+    folder: str
+    state: RunState
+    number: int
+    started: str
+    ended: str
+    process: int | None
+    machine: str
+    shards_done: int
+    shards: int
+    rows_done: int
+    rows: int
+    failed_rows: int
+    warnings: int
+    seconds_left: float | None
+    last: str
+    seconds_since_last: float | None
+    reason: str
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return asdict(self)
+
+    def lines(self) -> list[str]:
+        """In words."""
+        return [line for line in (self._state(), self._work(), self._times(), self._trouble(), self._last()) if line]
+
+    def _state(self) -> str:
+        place = f" (process {self.process} on {self.machine})" if self.process and self.state != "finished" else ""
+        advice = _WHAT_TO_DO.get(self.state, "")
+        reason = f": {self.reason}" if self.reason else ""
+        return f"{self.folder}: {self.state}{place}{reason}{'; ' if advice else ''}{advice}"
+
+    def _work(self) -> str:
+        parts = [
+            f"{self.shards_done:,} of {plural(self.shards, 'shard')}" if self.shards else "",
+            f"{self.rows_done:,} of {plural(self.rows, 'row')}" if self.rows else "",
+        ]
+        return ", ".join(filter(None, parts))
+
+    def _times(self) -> str:
+        if not self.started:
+            return ""
+        end = _time_of(self.ended) or datetime.now(UTC)
+        start = _time_of(self.started)
+        taken = f", {'took' if self.ended else 'for'} {duration((end - start).total_seconds())}" if start else ""
+        left = "" if self.seconds_left is None else f"; about {duration(self.seconds_left)} left"
+        return f"started {self.started}{taken}{left}"
+
+    def _trouble(self) -> str:
+        return f"{plural(self.failed_rows, 'failed row')}, {plural(self.warnings, 'warning')}"
+
+    def _last(self) -> str:
+        since = f" ({duration(self.seconds_since_last)} ago)" if self.seconds_since_last is not None else ""
+        return f"last: {self.last}{since}" if self.last and self.state != "finished" else ""
+
+
+def run_status(folder: str | Path) -> RunStatus:
+    """How the run of a folder is getting on.
+
+    Raises:
+        BenchError: the folder holds no run.
+    """
+    place = expanded(folder)
+    events, mark = last_events(place), _mark(place)
+    if not events and mark is None and not (place / INFO).is_file():
+        if _lock_is_held(place):
+            return _of_events(place, [], {}, "running")
+        hint = "Give the folder that benchbench run writes"
+        raise BenchError(f"{place} is not the folder of a run", where="status", hint=hint)
+    if not events and mark is None:
+        return _of_info(place)
+    state = _state(place, events, mark or {})
+    status = _of_events(place, events, mark or {}, state)
+    return status if state != "finished" else _with_table(status, place)
+
+
+def _state(folder: Path, events: Sequence[Mapping[str, Any]], mark: Mapping[str, Any]) -> RunState:
+    last = events[-1] if events else {}
+    if last.get("event") == "end":
+        outcome = last.get("outcome")
+        if _lock_is_held(folder):
+            return "running"  # again, and before its work is planned, or while a suite is asked
+        return outcome if outcome in ("finished", "interrupted", "failed") else "dead"
+    return "running" if writer_is_alive(folder, mark or _first(events, "start")) else "dead"
+
+
+def writer_is_alive(folder: Path, mark: Mapping[str, Any]) -> bool:
+    """Whether the process that writes into a run's folder still runs.
+
+    On this machine the process is looked up. Elsewhere the lock says it: it is looked at for a moment, shared, which
+    no running run notices.
+
+    Args:
+        mark: what the run wrote of itself: ``process``, and ``machine`` or ``host``; ``started`` or ``time``.
+    """
+    process, machine = mark.get("process"), mark.get("host", mark.get("machine"))
+    if type(process) is not int or machine != platform.node():
+        return _lock_is_held(folder)
+    began = _time_of(mark.get("time", mark.get("since", mark.get("started"))))
+    try:
+        born = psutil.Process(process).create_time()
+    except (psutil.Error, ValueError, OverflowError):
+        return False
+    return began is None or born <= began.timestamp() + _CLOCKS
+
+
+def _lock_is_held(folder: Path) -> bool:
+    """Whether a process holds the folder's lock; False where that cannot be known."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return False
+    try:
+        handle = os.open(folder / _LOCK, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return False
+
+
+def _mark(folder: Path) -> dict[str, Any] | None:
+    """What a run writes of itself while it runs, also as the owner of the folder; None where no run is unfinished."""
+    mark = _keys_of(folder / UNFINISHED)
+    return mark if mark is None else {**mark, **(_keys_of(folder / _OWNER) or {})}
+
+
+def _keys_of(path: Path) -> dict[str, Any] | None:
+    """What a file of JSON says; None where it is not there, and nothing where it is no mapping."""
+    try:
+        keys = json.loads(read(path))
+    except (OSError, Damaged):
+        return None
+    except (ValueError, RecursionError):
+        return {}
+    return keys if isinstance(keys, dict) else {}
+
+
+def _of_events(
+    folder: Path, events: Sequence[Mapping[str, Any]], mark: Mapping[str, Any], state: RunState
+) -> RunStatus:
+    start, plan, end = (_first(events, name) for name in ("start", "plan", "end"))
+    shards = [event for event in events if event.get("event") == "shard"]
+    parts = [event for event in events if event.get("event") in ("shard", "derived shard")]
+    last = events[-1] if events else {}
+    said: Mapping[str, Any] = next((event for event in reversed(events) if isinstance(event.get("work"), str)), {})
+    timed: Mapping[str, Any] = next(
+        (e for e in reversed(events) if isinstance(e.get("seconds_left"), (int, float))), {}
+    )
+    since = _seconds_since(last)
+    process = mark.get("process", start.get("process"))
+    return RunStatus(
+        str(folder),
+        state,
+        _count(last, "run"),
+        str(start.get("time", mark.get("started", ""))),
+        str(end.get("time", "")),
+        process if type(process) is int else None,
+        str(mark.get("host", mark.get("machine", start.get("machine", "")))),
+        _count(plan, "shards_there") + len(shards),
+        _count(plan, "shards"),
+        _count(plan, "rows_there") + sum(_count(part, "rows") for part in parts),
+        _count(plan, "rows"),
+        sum(_count(part, "failed_rows") for part in parts),
+        sum(event.get("event") == "warning" for event in events),
+        _left(timed) if state == "running" else None,
+        str(said.get("work", "")),
+        since,
+        str(end.get("reason", "")),
+    )
+
+
+def _of_info(folder: Path) -> RunStatus:
+    """Of a finished run that has no log: an older version made it."""
+    info = _info(folder)
+    when = str(info.get("created", ""))
+    counts = _counts(info)
+    rows = sum(counts.values())
+    warnings = info.get("warnings", ())
+    failed, many = counts.get("failed", 0), len(warnings) if isinstance(warnings, list) else 0
+    return RunStatus(
+        str(folder), "finished", 0, when, when, None, "", 0, 0, rows, rows, failed, many, None, "", None, ""
+    )
+
+
+def _with_table(status: RunStatus, folder: Path) -> RunStatus:
+    """Of a finished run, with the failed rows that its table has, those of earlier runs included."""
+    counts = _counts(_info(folder))
+    whole = replace(status, shards_done=status.shards)
+    return replace(whole, failed_rows=counts.get("failed", 0)) if counts else whole
+
+
+def _info(folder: Path) -> dict[str, Any]:
+    with suppress(OSError, ValueError, RecursionError):
+        return read_info(folder)
+    return {}
+
+
+def _counts(info: Mapping[str, Any]) -> dict[str, int]:
+    counts = info.get("counts")
+    return {key: each for key, each in counts.items() if type(each) is int} if isinstance(counts, dict) else {}
+
+
+def _left(event: Mapping[str, Any]) -> float | None:
+    since = _seconds_since(event)
+    return None if since is None or "seconds_left" not in event else max(float(event["seconds_left"]) - since, 0.0)
+
+
+def _seconds_since(event: Mapping[str, Any]) -> float | None:
+    when = _time_of(event.get("time"))
+    return None if when is None else max((datetime.now(UTC) - when).total_seconds(), 0.0)
+
+
+def _time_of(text: Any) -> datetime | None:
+    try:
+        when = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        return None
+    return when if when.tzinfo else when.replace(tzinfo=UTC)
+
+
+def _first(events: Sequence[Mapping[str, Any]], name: str) -> Mapping[str, Any]:
+    return next((event for event in events if event.get("event") == name), {})
+
+
+def _count(event: Mapping[str, Any], key: str) -> int:
+    value = event.get(key)
+    return value if type(value) is int else 0
