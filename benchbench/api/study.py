@@ -145,7 +145,8 @@ class Study(StudySpec):
 
     def _within(self, out: Path, seconds: float, told: Progress, how: Mapping[str, bool]) -> Budget:
         """What a budget leaves of the study, which is said."""
-        budget = within(estimate(self, out, told, **how), seconds)
+        same = {key: how[key] for key in ("overwrite", "retry_failed")}
+        budget = within(estimate(self, out, told, **same), seconds)
         if budget.sentence:
             told.warn(budget.sentence)
         return budget
