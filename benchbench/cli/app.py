@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import BenchError, folded
+from ..processors import wait_asleep
 from ..reports.rendering import rendered
 from .audit import audit_command
 from .common import Once, run_study, study_of
@@ -91,6 +92,9 @@ def run_command(
     precision: Annotated[str | None, typer.Option(help="Precision of scoring: float32 or bf16")] = None,
     compile: Annotated[bool | None, typer.Option(help="Score with torch.compile")] = None,
     workers: Annotated[str | None, typer.Option(help="Threads that load images ahead")] = None,
+    time_limit: Annotated[
+        float | None, typer.Option(help="Seconds that a method or metric may take for a batch; default: no limit")
+    ] = None,
     signed: Annotated[bool | None, typer.Option(help="Methods keep the sign of their attributions")] = None,
     twins: Annotated[str | None, typer.Option(help="Controls made of each method's map: inverted,blurred")] = None,
     plugin: Annotated[
@@ -113,6 +117,8 @@ def run_command(
         overrides["target"] = [number(part.strip()) for part in target.split(",")]
     if compile is not None:
         overrides["compile"] = compile
+    if time_limit is not None:
+        overrides["time_limit"] = time_limit
     if signed is not None:
         overrides["signed"] = signed
     if twins is not None:
@@ -299,6 +305,7 @@ def new_command(
 
 def main() -> None:
     """The entry point: a BenchError becomes one line and exit code 2."""
+    wait_asleep(os.environ)
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # or its allocator writes lines of its own
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

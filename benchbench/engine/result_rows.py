@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from ..containment.plugin_watch import PluginWatch
 from ..cost.ledger import User
 from ..evaluation.cell_reader import CellReader
 from ..evaluation.held_out import Chosen, held_out_entries
@@ -32,7 +33,7 @@ class Tables:
         results, pooled, curves, maps, photos: the parquet files of these names (maps/index, photos/index).
         accuracy: for run.json, see prediction_tables.accuracy.
         label_cautions: what is unlikely to be meant in the labels, in words.
-        remains: what other libraries' methods left in the network, in words.
+        remains: what other libraries' methods left in the network, and metrics of all images in the process, in words.
         units: by dataset, which samples depend on each other, see prediction_tables.units_of.
     """
 
@@ -68,21 +69,22 @@ def tables(
 ) -> Tables:
     """Every table of a run. ``costs``: each with the scorer's batch. ``shares``: by model, what this run took."""
     read = CellReader(tasks, store)
-    rows, chosen = _Rows(), held_out_entries(tasks, read)
+    watch = PluginWatch(study.time_limit)
+    rows, chosen = _Rows(), held_out_entries(tasks, read, watch)
     for task in tasks:
         _collect(task, read, chosen, rows)
     scores = rows.scores
-    scores += [row for cell, batch in costs for row in cost_rows(cell, study, batch, store)]
-    scores += share_rows(tasks, study, shares, rows.outcomes)
+    scores += [row for cell, batch in costs for row in cost_rows(cell, study, batch, store, watch)]
+    scores += share_rows(tasks, study, shares, rows.outcomes, watch)
     return Tables(
         validate(typed(pd.DataFrame(scores), RESULTS)),
-        pooled(tasks, read, study.seed),
+        pooled(tasks, read, study.seed, watch),
         typed(pd.DataFrame(rows.curves), CURVES),
         typed(pd.DataFrame(rows.maps), MAPS),
         typed(pd.DataFrame(photo_rows(rows.answers)), PHOTOS),
         accuracy(rows.answers),
         label_cautions(rows.answers, *titles_of(study)),
-        rows.notes.sentences(titles_of(study)[0]),
+        [*rows.notes.sentences(titles_of(study)[0]), *watch.told()],
         units_of(rows.answers),
     )
 
@@ -90,7 +92,7 @@ def tables(
 def scores(tasks: Sequence[Task], store: Store) -> pd.DataFrame:
     """The part of results.parquet that is about maps: a row per image, without costs."""
     read = CellReader(tasks, store)
-    chosen = held_out_entries(tasks, read)
+    chosen = held_out_entries(tasks, read, PluginWatch())
     rows = []
     for task in tasks:
         rows += list(_metric_rows(task, read(task.predictions)["samples"], _metric_pages(task, read), chosen))

@@ -14,6 +14,9 @@ from typing import Any
 import torch
 
 from ..attribution.reexplain import passes_per_image
+from ..containment.hang_record import HangRecord
+from ..containment.network_watch import NetworkWatch
+from ..containment.plugin_watch import PluginWatch
 from ..cost.allocator import keep_memory
 from ..cost.ledger import Ledger, Passes, User
 from ..errors import BenchError
@@ -42,6 +45,7 @@ from .result_rows import Tables
 from .sample_loader import Loader
 from .setup import LoadedModel, ModelPlan, load
 from .shard import RunContext, run_shard
+from .threads import fitting_threads
 
 
 @dataclass
@@ -53,6 +57,7 @@ class Tally:
     reused: int = 0
     batches: dict[str, dict[str, Any]] = field(default_factory=dict)  # by model
     shares: dict[str, Mapping[User, CostShare]] = field(default_factory=dict)  # by model
+    told: list[str] = field(default_factory=list)  # what plugins did besides
 
 
 def run(
@@ -85,7 +90,7 @@ def run(
         whole, kept = extended(study, before, folder)
         if kept:
             progress.warn(f"{folder} already holds a study, which this study extends. Kept: {'; '.join(kept)}")
-        with no_exit("code that the run calls"):
+        with no_exit("code that the run calls"), fitting_threads():
             _run(whole, store, progress, before)
 
 
@@ -131,13 +136,13 @@ def _run(study: StudySpec, store: Store, progress: Progress, before: Mapping[str
     suspicions: list[str] = []
     progress.start(sum(_estimate(plan, store) for plan in plans))
     mark(store.folder)
-    with deterministic_cudnn():
+    with deterministic_cudnn(), HangRecord(store.folder, forget=store.retries.forced).kept() as record:
         for choice, plan in zip(study.models, plans, strict=True):
             if loaded is None:
                 progress.say(f"loading {choice.title}")
                 loaded = _load_again(choice, plan, study, device)
             with eval_frozen(loaded.network):
-                suspicions += _run_model(loaded, study, store, device, tally, progress)
+                suspicions += _run_model(loaded, study, store, device, tally, progress, record)
             loaded = None  # before the next is loaded
     progress.say("writing the tables")
     costs = [(cell, plan.sizing.batch) for plan in plans for cell in plan.costs]
@@ -146,7 +151,7 @@ def _run(study: StudySpec, store: Store, progress: Progress, before: Mapping[str
     for caution in late:
         progress.warn(caution)
     described |= {
-        "warnings": [*cautions, *late],
+        "warnings": [*cautions, *late, *tally.told],
         "earlier": earlier(described, before),
         "files": dict(before["files"]) if before else {},
         "seconds": time.perf_counter() - start,
@@ -194,7 +199,13 @@ def _load_again(choice: ModelChoice, plan: ModelPlan, study: StudySpec, device: 
 
 
 def _run_model(
-    loaded: LoadedModel, study: StudySpec, store: Store, device: torch.device, tally: Tally, progress: Progress
+    loaded: LoadedModel,
+    study: StudySpec,
+    store: Store,
+    device: torch.device,
+    tally: Tally,
+    progress: Progress,
+    record: HangRecord,
 ) -> list[str]:
     """Compute what the store lacks of a model's plan; answers what is suspected of its pre-processing."""
     prepared, plan = loaded.prepared, loaded.plan
@@ -208,6 +219,7 @@ def _run_model(
         proven=plan.model.proven,
         activation=plan.model.settings.get("score", "softmax"),
         ledger=Ledger(tally.passes, any("shared" in metric.plugin.needs for metric in study.metrics)),
+        watch=PluginWatch(study.time_limit, NetworkWatch([loaded.network, prepared.network]), record, progress.warn),
     )
     loader = Loader(store, study.workers)
     desk = RunContext(study, loaded.network, store, scorer, device, loader)
@@ -216,6 +228,7 @@ def _run_model(
     finally:
         loader.close()
     suspicions = input_suspicions(plan, desk)
+    tally.told += [told for told in scorer.watch.told() if told not in tally.told]
     tally.shares[plan.model.name] = scorer.ledger.shares()
     tally.batches[plan.model.name] = {**vars(plan.sizing), "at_end": scorer.batch}
     return suspicions
@@ -224,7 +237,7 @@ def _run_model(
 def _work_all(plan: ModelPlan, desk: RunContext, tally: Tally, progress: Progress) -> None:
     done = _sweep(plan, desk, progress)
     if any(cell.base for task in plan.tasks for cell in task.maps):
-        done += derive(plan.tasks, desk.store) + _sweep(plan, desk, progress)
+        done += derive(plan.tasks, desk.store, desk.scorer.watch) + _sweep(plan, desk, progress)
     tally.computed += done
     tally.reused += sum(_applicable(task) for task in plan.tasks) - done
     desk.loader.close()  # what is measured is alone

@@ -14,7 +14,7 @@ from ..registry.plugin import Plugin
 # No number comes from these: they ask, keep, compare and show. Whatever is not listed is in the engine's digest.
 # Plugins and networks have digests of their own.
 NO_NUMBERS = (
-    *("__init__.py", "__main__.py", "pytest_plugin.py", "files.py", "formatting.py"),
+    *("__init__.py", "__main__.py", "pytest_plugin.py", "files.py", "formatting.py", "processors.py"),
     *(
         "api/",
         "audit/",
@@ -70,6 +70,7 @@ NO_NUMBERS = (
         "engine/missing_cells.py",
         "engine/progress.py",
         "engine/provenance.py",
+        "engine/threads.py",
     ),
     *("engine/row_keys.py", "engine/runner.py", "engine/result_rows.py"),
 )
