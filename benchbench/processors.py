@@ -55,7 +55,7 @@ def wait_asleep(environment: MutableMapping[str, str]) -> None:
 
 def _quotas(root: Path) -> Iterator[float]:
     """In processors, of the process's control groups of version 2 and 1, and of those around them."""
-    with suppress(OSError):
+    with suppress(OSError, ValueError):
         for line in (root / "proc/self/cgroup").read_text().splitlines():
             _, controllers, place = line.split(":", 2)
             if controllers and "cpu" not in controllers.split(","):

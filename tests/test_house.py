@@ -16,7 +16,19 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 # An arrow never runs upwards: a package imports only packages of the floors below its own; the ground imports itself.
-FILES = ("containment", "digests", "errors", "failures", "files", "formatting", "paths", "per_image", "plugin_guard", "processors", "seeds")
+FILES = (
+    "containment",
+    "digests",
+    "errors",
+    "failures",
+    "files",
+    "formatting",
+    "paths",
+    "per_image",
+    "plugin_guard",
+    "processors",
+    "seeds",
+)
 FLOORS = [
     [*FILES, "vocabulary"],
     ["types", "registry", "results", "maps"],

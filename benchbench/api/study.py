@@ -44,7 +44,7 @@ class Study(StudySpec):
         precision: of scoring, ``float32`` (the default) or ``bf16``. compile: score with torch.compile.
         workers: threads that load images ahead; 2 by default.
         time_limit: seconds that a method or a metric may take for a batch; None, the default, is no limit. Rows of what
-            takes longer are failed. See docs/trust-in-plugins.md.
+            takes longer are failed. See docs/faults.md.
         engine: ``local``.
         signed: True sets ``sign: signed`` for every method that has the parameter and leaves it at its default, for
             metrics that need the sign of attributions.

@@ -8,8 +8,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from ..errors import BenchError
 from ..containment.plugin_watch import Spoils
+from ..errors import BenchError
 from ..failures import Failure, isolate
 from ..maps.map_batch import MapBatch
 from ..network.hookable_copy import forget_spoiled

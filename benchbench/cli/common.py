@@ -154,6 +154,7 @@ def run_study(study: Any, out: Path, *, verbose: bool = False, report: bool = Tr
     from rich.console import Console
 
     from ..engine.progress import Terminal
+    from ..reports.leaderboard.failed_rows import by_reason
     from ..reports.leaderboard.short_answer import work
 
     console = screen(highlight=False, markup=False)
@@ -174,4 +175,6 @@ def run_study(study: Any, out: Path, *, verbose: bool = False, report: bool = Tr
     if done.failed:
         where = "the report and in results.parquet" if report else "results.parquet"
         console.print(f"{plural(done.failed, 'row')} failed: the reasons are in {where}", style="bold red")
+        for line in by_reason(done.record.info):
+            console.print(f"  {line}", soft_wrap=True)
         raise typer.Exit(1)

@@ -8,12 +8,13 @@ any other thread run. The next run moves the name to a list, and goes on without
 from __future__ import annotations
 
 import faulthandler
+import io
 import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import TypeAlias
 
 from ..files import write
 
@@ -42,7 +43,7 @@ class HangRecord:
 
     def __init__(self, folder: Path, *, forget: bool = False) -> None:
         self._folder = folder
-        self._handle: BinaryIO | None = None
+        self._handle: io.RawIOBase | None = None
         if forget:
             (folder / LIST).unlink(missing_ok=True)
             (folder / CALL).unlink(missing_ok=True)

@@ -13,15 +13,16 @@ from dataclasses import dataclass, field
 import psutil
 import torch
 
-GROWTH = 1 << 20  # bytes that every batch adds at least, if there is a leak worth naming
-BATCHES = 6  # in a row that grow until each call is measured, and then until somebody is named
+GROWTH = 1 << 20  # bytes that every block adds at least, if there is a leak worth naming
+BATCHES = 4  # of a block
+BLOCKS = 3  # in a row that grow until each call is measured, and then until somebody is named
 _SIZES = ("arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost")
 
 
 class _MallocSizes(ctypes.Structure):
     """What glibc's mallinfo2 returns."""
 
-    _fields_ = [(name, ctypes.c_size_t) for name in _SIZES]  # noqa: RUF012 - ctypes reads it
+    _fields_ = [(name, ctypes.c_size_t) for name in _SIZES]
 
 
 def bytes_reader() -> Callable[[], int]:
@@ -56,9 +57,9 @@ def _device_bytes() -> int:
 class MemoryWatch:
     """Names the code that keeps memory.
 
-    What is in use is read after each batch. Only after it grew by a mebibyte in each of six batches, every call is
-    measured for six more. The code that kept most is named, if it kept some in each of them and at least half of what
-    was added.
+    What is in use is read after each batch, and the least of four batches counts, as images are loaded meanwhile. Only
+    after three such blocks in a row had a mebibyte more each than the one before, every call is measured for three
+    more. The code that kept most in its calls is named, if it kept at least half of what was added.
 
     Attributes:
         tell: what is called with who, and what it keeps, in words.
@@ -68,7 +69,7 @@ class MemoryWatch:
         >>> from benchbench.containment.memory_watch import MemoryWatch
         >>> held, told = [], []
         >>> watch = MemoryWatch(lambda who, what: told.append(who), lambda: sum(held))
-        >>> for _ in range(14):
+        >>> for _ in range(28):
         ...     with watch.call("method leaky"):
         ...         held.append(2 << 20)
         ...     watch.end_batch()
@@ -78,17 +79,15 @@ class MemoryWatch:
 
     tell: Callable[[str, str], None]
     read: Callable[[], int] = field(default_factory=bytes_reader)
-    _last: int | None = None  # bytes after the last batch
-    _since: int = 0  # bytes before the first batch of those that grew
-    _grown: int = 0  # batches in a row
-    _batch: Counter[str] = field(default_factory=Counter)  # by code, the bytes that it kept in this batch
-    _kept: dict[str, int] | None = None  # by code that kept some in each measured batch, all of it
+    _block: list[int] = field(default_factory=list)  # bytes after each batch of this block
+    _least: list[int] = field(default_factory=list)  # of the blocks that grew, and of the one before them
+    _kept: Counter[str] = field(default_factory=Counter)  # by code, the bytes that its measured calls kept
     _named: set[str] = field(default_factory=set)
 
     @property
     def measuring(self) -> bool:
         """Whether each call is measured."""
-        return self._grown >= BATCHES
+        return len(self._least) > BLOCKS
 
     @contextmanager
     def call(self, who: str) -> Iterator[None]:
@@ -100,41 +99,31 @@ class MemoryWatch:
         try:
             yield
         finally:
-            self._batch[who] += self.read() - before
+            self._kept[who] += self.read() - before
 
     def end_batch(self) -> None:
         """What belonged to a batch alone is free again."""
-        now, before, self._last = self.read(), self._last, None
-        self._last = now
-        if before is None or now - before < GROWTH:
-            self._rest()
+        self._block.append(self.read())
+        if len(self._block) < BATCHES:
             return
-        if self.measuring:
-            self._add()
-        if not self._grown:
-            self._since = before
-        self._grown += 1
-        if self._grown == 2 * BATCHES:
+        least = min(self._block)
+        self._block.clear()
+        if self._least and least - self._least[-1] < GROWTH:
+            self._least.clear()
+            self._kept.clear()
+        self._least.append(least)
+        if len(self._least) > 2 * BLOCKS:
             self._name()
-            self._rest()
-
-    def _rest(self) -> None:
-        self._grown, self._kept = 0, None
-        self._batch.clear()
-
-    def _add(self) -> None:
-        kept = {who: count for who, count in self._batch.items() if count >= GROWTH // 2}
-        known = kept if self._kept is None else self._kept
-        self._kept = {who: kept[who] + (0 if known is kept else known[who]) for who in known if who in kept}
-        self._batch.clear()
+            self._least.clear()
+            self._kept.clear()
 
     def _name(self) -> None:
         gc.collect()
-        now = self.read()
-        who = max(self._kept or {}, key=lambda name: (self._kept or {})[name], default="")
-        kept = (self._kept or {}).get(who, 0)
-        if who in self._named or kept < (now - self._since) / 4 or now - self._since < BATCHES * GROWTH:
+        now, start, middle = self.read(), self._least[0], self._least[BLOCKS]
+        (who, kept), *_ = [*self._kept.most_common(1), ("", 0)]
+        if who in self._named or now - start < BLOCKS * GROWTH or kept < (self._least[-1] - middle) / 2:
             return
         self._named.add(who)
-        grew = f"memory in use grew from {self._since / 2**20:,.0f} to {now / 2**20:,.0f} MB in {2 * BATCHES} batches"
-        self.tell(who, f"keeps memory: about {kept / BATCHES / 2**20:,.0f} MB more with each batch ({grew})")
+        batches = BLOCKS * BATCHES
+        grew = f"memory in use grew from {start / 2**20:,.0f} to {now / 2**20:,.0f} MB in {2 * batches} batches"
+        self.tell(who, f"keeps memory: about {kept / batches / 2**20:,.1f} MB more with each batch ({grew})")

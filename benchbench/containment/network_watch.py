@@ -178,6 +178,5 @@ def _same_bits(a: Tensor, b: Tensor) -> bool:
 
 def _same_entries(now: dict[Any, Any], kept: dict[Any, Any]) -> bool:
     return len(now) == len(kept) and all(
-        key == other and value is also
-        for (key, value), (other, also) in zip(now.items(), kept.items(), strict=True)
+        key == other and value is also for (key, value), (other, also) in zip(now.items(), kept.items(), strict=True)
     )

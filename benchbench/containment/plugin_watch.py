@@ -227,7 +227,9 @@ def _random_marks() -> dict[str, object]:
     numpy = np.random.get_state()
     devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
     return {
-        "torch": [state.numpy().tobytes() for state in (torch.get_rng_state(), *map(torch.cuda.get_rng_state, devices))],
+        "torch": [
+            state.numpy().tobytes() for state in (torch.get_rng_state(), *map(torch.cuda.get_rng_state, devices))
+        ],
         "numpy": (numpy[1].tobytes(), numpy[2]),
         "Python": random.getstate(),
     }

@@ -98,7 +98,9 @@ def _no_share(cells: Sequence[MapCell], outcomes: Mapping[str, MapOutcome]) -> R
 def _cost_entry(metric: MetricChoice, cost: Row, watch: PluginWatch) -> Row:
     """A metric's reading of a stored cost, or of passes alone."""
     if "cost" not in metric.plugin.needs:
-        return _read(metric, PassCount(**{name: cost[name] for name in ("forwards", "backwards", "rests", "images")}), watch)
+        return _read(
+            metric, PassCount(**{name: cost[name] for name in ("forwards", "backwards", "rests", "images")}), watch
+        )
     listed = {key: tuple(cost.get(key, ())) for key in ("seconds", "forward_seconds", "reference_seconds")}
     return _read(metric, Cost(**{**cost, **listed}), watch)
 

@@ -222,9 +222,7 @@ def _reexplained_of(
     return {view: reexplained.get(view, blank).copy(device) for view in views_of(metric)}
 
 
-def _page(
-    cell: MetricCell, seen: Seen, maps: MapBatch, batch: ReferenceBatch, moot: Sequence[str]
-) -> dict[str, Any]:
+def _page(cell: MetricCell, seen: Seen, maps: MapBatch, batch: ReferenceBatch, moot: Sequence[str]) -> dict[str, Any]:
     """One entry per image of the batch; see ``evaluate``. ``moot``: why no map can have a value, or ""."""
     page: dict[str, Any] = {"samples": {}}
     answers = score(cell.metric, seen, batch.scorer.watch, f"{cell.maps.method.label} at {cell.maps.layer}")

@@ -37,9 +37,7 @@ def fold_of(sample: str) -> int:
     return hashlib.sha256(sample.encode()).digest()[-1] % 2
 
 
-def _chosen(
-    cells: Sequence[MetricCell], read: CellReader, watch: PluginWatch
-) -> dict[tuple[str, str], dict[str, Any]]:
+def _chosen(cells: Sequence[MetricCell], read: CellReader, watch: PluginWatch) -> dict[tuple[str, str], dict[str, Any]]:
     pages = {cell.name: read(cell.name) for cell in cells}
     entries = [
         (name, sample, entry)
@@ -62,7 +60,9 @@ def _chosen(
         return values
 
     maps = cells[0].maps
-    call = partial(watch.call, f"metric {cells[0].metric.label}", f"{maps.method.label} at {maps.layer}", choose, seed=0)
+    call = partial(
+        watch.call, f"metric {cells[0].metric.label}", f"{maps.method.label} at {maps.layer}", choose, seed=0
+    )
     values = attempt(call, contain_memory=True)
     if isinstance(values, Failure):
         failed = {"value": None, "status": values.status, "reason": values.reason}

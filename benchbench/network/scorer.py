@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..containment.plugin_watch import PluginWatch
 from ..cost.ledger import Ledger
 from ..cost.ledger import Passes as Passes
-from ..containment.plugin_watch import PluginWatch
 from ..failures import try_batch
 from ..plugin_guard import no_exit
 from ..tracing.reading import Reading

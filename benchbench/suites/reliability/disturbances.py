@@ -145,9 +145,7 @@ def _scorer(loaded: LoadedModel, study: StudySpec, progress: Progress) -> Scorer
     activation = loaded.plan.model.settings.get("score", "softmax")
     arguments = (prepared.network, batch, prepared.used)
     watch = PluginWatch(study.time_limit, warn=progress.warn)
-    return Scorer(
-        *arguments, advance=progress.advance, padded=prepared.compiled, activation=activation, watch=watch
-    )
+    return Scorer(*arguments, advance=progress.advance, padded=prepared.compiled, activation=activation, watch=watch)
 
 
 def _estimate(plan: ModelPlan, disturbances: Disturbances) -> int:
