@@ -69,7 +69,9 @@ def set_random_states(seed: int) -> None:
     """All three, from one seed."""
     np.random.seed(seed % 2**32)
     random.seed(seed)
-    torch.manual_seed(seed)
+    torch.default_generator.manual_seed(seed)
+    if torch.cuda.is_initialized():  # torch.manual_seed writes down a stack trace for each device that is not
+        torch.cuda.manual_seed_all(seed)
 
 
 @contextmanager

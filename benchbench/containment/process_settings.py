@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -99,6 +100,12 @@ def _deterministic() -> tuple[bool, bool]:
     return torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
 
 
+def _cut_stack(length: Callable[[], int], pop: Callable[[], object], wanted: int) -> None:
+    """Leave the modes that were entered since; one that was left in somebody else's stead cannot be entered again."""
+    while length() > wanted:
+        pop()
+
+
 def _flushes_denormals() -> bool:
     return float(np.float32(_DENORMAL) * np.float32(1)) == 0
 
@@ -140,6 +147,14 @@ SETTINGS = (
     ),
     *(_hooks_of_all(name) for name in _GLOBAL_HOOKS),
     ProcessSetting("the current folder", _folder, os.chdir),
+    *(
+        ProcessSetting(
+            f"torch's {kind} modes",
+            getattr(torch._C, f"_len_torch_{kind}_stack"),
+            partial(_cut_stack, getattr(torch._C, f"_len_torch_{kind}_stack"), getattr(torch._C, pop)),
+        )
+        for kind, pop in (("function", "_pop_torch_function_stack"), ("dispatch", "_pop_torch_dispatch_stack"))
+    ),
 )
 
 

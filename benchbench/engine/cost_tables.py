@@ -113,7 +113,7 @@ def _read(metric: MetricChoice, measured: Cost | PassCount | CostShare, watch: P
             scored = metric.plugin.function(measured, **metric.params)
         return float(scored.value), {key: float(part) for key, part in scored.parts.items()}
 
-    call = partial(watch.call, f"metric {metric.label}", "costs", read, seed=0)
+    call = partial(watch.call, f"metric {metric.name}", "costs", read, seed=0)
     outcome = attempt(call, contain_memory=True)
     if isinstance(outcome, Failure):
         return {"value": None, "status": outcome.status, "reason": outcome.reason}

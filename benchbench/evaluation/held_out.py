@@ -61,7 +61,7 @@ def _chosen(cells: Sequence[MetricCell], read: CellReader, watch: PluginWatch) -
 
     maps = cells[0].maps
     call = partial(
-        watch.call, f"metric {cells[0].metric.label}", f"{maps.method.label} at {maps.layer}", choose, seed=0
+        watch.call, f"metric {cells[0].metric.name}", f"{maps.method.label} at {maps.layer}", choose, seed=0
     )
     values = attempt(call, contain_memory=True)
     if isinstance(values, Failure):

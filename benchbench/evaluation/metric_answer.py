@@ -45,7 +45,7 @@ def score(metric: MetricChoice, seen: Seen, watch: PluginWatch, place: str) -> l
     count = len(seen.map)
 
     def call() -> Scored:
-        return watch.call(f"metric {metric.label}", place, partial(_checked, metric, seen, count), _seed(seen))
+        return watch.call(f"metric {metric.name}", place, partial(_checked, metric, seen, count), _seed(seen))
 
     def alone(i: int) -> list[MetricAnswer]:
         return score(metric, seen.one(i), watch, place)

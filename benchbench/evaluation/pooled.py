@@ -59,7 +59,7 @@ def _row(cells: Sequence[MetricCell], read: CellReader, seed: int, watch: Plugin
 
     maps = cells[0].maps
     place = f"{maps.method.label} at {maps.layer}"
-    call = partial(watch.call, f"metric {cells[0].metric.label}", place, read_pool, seed)
+    call = partial(watch.call, f"metric {cells[0].metric.name}", place, read_pool, seed)
     outcome = attempt(call, contain_memory=True)
     if isinstance(outcome, Failure):
         return none | {"reason": outcome.reason}

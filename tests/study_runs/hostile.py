@@ -100,7 +100,7 @@ LEAVES: dict[str, Act] = {  # settings that numbers depend on
     "new precision flags": lambda _: setattr(torch.backends.cuda.matmul, "fp32_precision", "tf32"),
 }
 ENDS: dict[str, Act] = {
-    "os._exit": lambda _: os._exit(0),
+    "hard exit": lambda _: os._exit(0),
     "an interrupt of its own": lambda _: (
         signal.raise_signal(signal.SIGALRM) if signal.getsignal(signal.SIGALRM) not in (signal.SIG_DFL, None) else 1 / 0
     ),
@@ -141,6 +141,20 @@ HABITS: dict[str, Act] = {  # put back or told; the rows are sound
     "thread": _starts_a_thread,
     "process": lambda _: hold(subprocess.Popen(["sleep", "30"])),
     "files": _opens,
+}
+_PUT_BACK = "leaves changed, and benchbench put back: "
+TOLD = {
+    "seeds": "draws from or seeds the global random state of torch and numpy and Python",
+    "filters": f"{_PUT_BACK}the filters of warnings",
+    "numpy errors": f"{_PUT_BACK}numpy's handling of errors",
+    "environment": f"{_PUT_BACK}environment variables",
+    "path": f"{_PUT_BACK}sys.path",
+    "handlers": f"{_PUT_BACK}the handlers of signals",
+    "standard error": f"{_PUT_BACK}sys.stderr",
+    "recursion": f"{_PUT_BACK}Python's recursion limit",
+    "thread": "leaves threads running: left behind",
+    "process": "leaves processes running: ",
+    "files": "leaves files open: ",
 }
 _HUGE = 10**6
 RETURNS: dict[str, Callable[[Tensor], Any]] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,7 @@ def plant_failing(network: nn.Module) -> tuple[dict[str, str], dict[str, str]]:
         **{f"ends {n}": (hostile.method_of(a, network), "") for n, a in hostile.ENDS.items()},
         **{f"hangs {n}": (hostile.method_of(a, network), f"time_limit: {LIMIT} s") for n, a in hostile.HANGS.items()},
         **{f"returns {n}": (hostile.returning(change), "") for n, change in hostile.RETURNS.items()},
-        **{f"spoils a copy: {n}": (of_copies(write), "afterwards") for n, write in COPIES.items()},
+        **{f"spoils a copy - {n}": (of_copies(write), "afterwards") for n, write in COPIES.items()},
     }
     for name, (function, _) in methods.items():
         method(name, needs=NEEDS)(function)
@@ -118,9 +119,8 @@ def test_all_at_once(tmp_path: Path, pictures: Tensor) -> None:
     assert sum(int(line.split()[0].replace(",", "")) for line in lines) == done.failed
 
 
-@pytest.mark.parametrize("name", hostile.HABITS)
-def test_habits_are_put_back_and_told_and_change_no_number(name: str, tmp_path: Path, pictures: Tensor) -> None:
-    """Beside a method that does nothing but return the same map, and one that draws from the global random states."""
+def test_habits_are_put_back_and_told_and_change_no_number(tmp_path: Path, pictures: Tensor) -> None:
+    """Beside methods that do nothing but return the same map, and some that draw from the global random states."""
     network = seeded(Pooled)
 
     @method("draws", needs="activation")
@@ -134,19 +134,26 @@ def test_habits_are_put_back_and_told_and_change_no_number(name: str, tmp_path: 
         return Scored(seen.map.mean((1, 2)) * torch.rand(len(seen.map)))
 
     tables, told = [], []
-    for act in (lambda _: None, hostile.HABITS[name]):
-        method("bad", needs="activation")(hostile.method_of(act, network))
-        metric("bad", higher_is_better=True, needs="map", protocols={"only": {}})(hostile.metric_of(act, network))
-        done = run(tmp_path / str(len(tables)), ["bad", "gradcam", "draws"], ["bad", "deletion", "draws"], pictures)
+    for hostile_now in (False, True):
+        for name, act in hostile.HABITS.items():
+            done_by = act if hostile_now else lambda _: None
+            method(name, needs="activation")(hostile.method_of(done_by, network))
+            metric(name, higher_is_better=True, needs="map", protocols={"only": {}})(hostile.metric_of(done_by, network))
+        names = [*hostile.HABITS]
+        methods, metrics = [*names, "gradcam", "draws"], [*names, "deletion", "draws"]
+        done = run(tmp_path / str(hostile_now), methods, metrics, pictures)
         tables.append(done.table)
-        told.append(" ".join(done.record.info["warnings"]))
-        METHODS.remove("bad")
-        METRICS.remove("bad")
+        told.append(done.record.info["warnings"])
+        for name in hostile.HABITS:
+            METHODS.remove(name)
+            METRICS.remove(name)
     pd.testing.assert_frame_equal(*tables, check_exact=True)
     assert (tables[1]["status"] == "ok").all()
-    assert "method bad" not in told[0]
-    assert "method bad" in told[1]
-    assert "method draws draws from or seeds the global random state of torch" in told[1]
+    draws_alone = {f"{kind} draws draws from or seeds the global random state of torch" for kind in ("method", "metric")}
+    assert {warning.partition(":")[0] for warning in told[0]} == draws_alone
+    for name, words in hostile.TOLD.items():
+        for kind in ("method", "metric"):
+            assert any(warning.startswith(f"{kind} {name} {words}") for warning in told[1]), (kind, name, told[1])
 
 
 def test_sound_maps_of_any_kind_are_the_same(tmp_path: Path, pictures: Tensor) -> None:
@@ -237,8 +244,7 @@ def test_a_call_that_nothing_interrupts_ends_the_run_and_the_next_one_goes_on_wi
     names, keys = ["gradcam", "switch"], {"time_limit": 0.2}
     child = os.fork()
     if not child:
-        os.close(2)
-        os.open(tmp_path / "words.txt", os.O_WRONLY | os.O_CREAT)
+        sys.stderr = (tmp_path / "words.txt").open("w")
         run(tmp_path / "run", names, ["sparseness"], pictures, **keys)
         os._exit(9)  # it must not come to this
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
