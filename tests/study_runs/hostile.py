@@ -101,9 +101,6 @@ LEAVES: dict[str, Act] = {  # settings that numbers depend on
 }
 ENDS: dict[str, Act] = {
     "hard exit": lambda _: os._exit(0),
-    "an interrupt of its own": lambda _: (
-        signal.raise_signal(signal.SIGALRM) if signal.getsignal(signal.SIGALRM) not in (signal.SIG_DFL, None) else 1 / 0
-    ),
 }
 HANGS: dict[str, Act] = {
     "in a loop": lambda _: [None for _ in iter(int, 1)],
@@ -159,7 +156,6 @@ TOLD = {
 _HUGE = 10**6
 RETURNS: dict[str, Callable[[Tensor], Any]] = {
     "a list": lambda maps: maps.tolist(),
-    "raises on use": lambda maps: maps.as_subclass(RaisesOnUse),
     "enormous": lambda maps: maps[:, :1, :1].expand(-1, _HUGE, _HUGE),
     "an object": lambda _: Text(),
     "integers that are huge": lambda maps: maps * 1e38 * 1e38,
@@ -167,6 +163,7 @@ RETURNS: dict[str, Callable[[Tensor], Any]] = {
 SOUND_RETURNS: dict[str, Callable[[Tensor], Any]] = {
     "with a gradient": lambda maps: maps.clone().requires_grad_() * 1,
     "double": lambda maps: maps.double(),
+    "of a class that raises on use": lambda maps: maps.as_subclass(RaisesOnUse),
     "a view of its own": lambda maps: maps.expand(2, *maps.shape)[0],
 }
 
@@ -210,8 +207,6 @@ def _levels(seen: Seen, y: Tensor) -> tuple[Tensor, Tensor]:
 
 
 ANSWERS: dict[str, Callable[[Seen], Any]] = {
-    "raises on use": lambda seen: Scored(_values(seen).as_subclass(RaisesOnUse)),
-    "a part that raises": lambda seen: Scored(_values(seen), parts={"a": _values(seen).as_subclass(RaisesOnUse)}),
     "an enormous curve": lambda seen: Scored(
         _values(seen), curve=(torch.ones(1).expand(_HUGE), torch.ones(1, 1).expand(len(seen.map), _HUGE))
     ),
@@ -220,6 +215,12 @@ ANSWERS: dict[str, Callable[[Seen], Any]] = {
     "reasons that raise": lambda seen: Scored(_values(seen), inapplicable=(Text(),) * len(seen.map)),  # type: ignore
     "an enormous value": lambda seen: Scored(torch.ones(1).expand(10**12)),
 }
+
+
+def sound(seen: Seen) -> Scored:
+    """Tensors of a class that raises on use, whose numbers are sound."""
+    values = _values(seen).as_subclass(RaisesOnUse)
+    return Scored(values, parts={"a": values})
 
 
 def _poison(seen: Seen) -> None:

@@ -160,9 +160,11 @@ def test_sound_maps_of_any_kind_are_the_same(tmp_path: Path, pictures: Tensor) -
     for name, change in {"plain": lambda maps: maps, **hostile.SOUND_RETURNS}.items():
         method(name, needs="activation")(hostile.returning(change))
     names = ["plain", *hostile.SOUND_RETURNS]
-    table = run(tmp_path, names, ["deletion"], pictures).table
+    metric("sound", higher_is_better=True, needs="map", protocols={"only": {}})(hostile.sound)
+    table = run(tmp_path, names, ["sound", "deletion"], pictures).table
     assert (table["status"] == "ok").all()
-    values = table.pivot(index="sample", columns="method", values="value")
+    values = table.pivot(index=["sample", "metric"], columns="method", values="value")
+    assert set(table["metric"]) == {"sound", "sound.a", "deletion"}
     assert all(values[name].equals(values["plain"].rename(name)) for name in names)
 
 
