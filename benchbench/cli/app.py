@@ -115,12 +115,8 @@ def run_command(
     overrides: dict[str, Any] = {} if suite is None else {"suite": parse_item(suite)}
     if target is not None and "," in target:
         overrides["target"] = [number(part.strip()) for part in target.split(",")]
-    if compile is not None:
-        overrides["compile"] = compile
-    if time_limit is not None:
-        overrides["time_limit"] = time_limit
-    if signed is not None:
-        overrides["signed"] = signed
+    typed = {"compile": compile, "time_limit": time_limit, "signed": signed}
+    overrides |= {key: value for key, value in typed.items() if value is not None}
     if twins is not None:
         overrides["twins"] = [name.strip() for name in twins.split(",")]
     if layers is not None:

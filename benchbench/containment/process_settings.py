@@ -175,8 +175,12 @@ def _set_path(value: list[str]) -> None:
     sys.path[:] = value
 
 
+_WATCHED = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGALRM", "SIGCHLD", "SIGPIPE", "SIGUSR1", "SIGUSR2")
+_SIGNALS = tuple(getattr(signal, name) for name in _WATCHED if hasattr(signal, name))  # all would take a millisecond
+
+
 def _handlers() -> dict[int, Any]:
-    return {number: signal.getsignal(number) for number in signal.valid_signals()}
+    return {number: signal.getsignal(number) for number in _SIGNALS}
 
 
 def _set_handlers(value: dict[int, Any]) -> None:

@@ -60,9 +60,7 @@ def _chosen(cells: Sequence[MetricCell], read: CellReader, watch: PluginWatch) -
         return values
 
     maps = cells[0].maps
-    call = partial(
-        watch.call, f"metric {cells[0].metric.name}", f"{maps.method.label} at {maps.layer}", choose, seed=0
-    )
+    call = partial(watch.call, f"metric {cells[0].metric.name}", f"{maps.method.label} at {maps.layer}", choose, seed=0)
     values = attempt(call, contain_memory=True)
     if isinstance(values, Failure):
         failed = {"value": None, "status": values.status, "reason": values.reason}
