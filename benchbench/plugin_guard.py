@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 from zlib import crc32
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from .containment.process_settings import SETTINGS as SETTINGS
 from .containment.process_settings import put_back, read_all
+from .containment.random_state import random_states_kept as random_states_kept
+from .containment.random_state import seeded as seeded
+from .containment.random_state import set_random_states as set_random_states
 from .containment.time_limit import TimeUp
 from .errors import BenchError
 
@@ -50,36 +51,6 @@ def no_exit(who: str) -> Iterator[None]:
     except BaseException as end:
         did = f"calls sys.exit({end.code!r})" if isinstance(end, SystemExit) else f"raises {type(end).__name__}"
         raise BenchError(f"{who} {did}", hint="Raise an Exception instead") from None
-
-
-@contextmanager
-def random_states_kept() -> Iterator[None]:
-    """Numpy's, Python's and torch's global random states are as before after the block."""
-    numpy, python = np.random.get_state(), random.getstate()
-    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
-    with torch.random.fork_rng(devices):
-        try:
-            yield
-        finally:
-            np.random.set_state(numpy)
-            random.setstate(python)
-
-
-def set_random_states(seed: int) -> None:
-    """All three, from one seed."""
-    np.random.seed(seed % 2**32)
-    random.seed(seed)
-    torch.default_generator.manual_seed(seed)
-    if torch.cuda.is_initialized():  # torch.manual_seed writes down a stack trace for each device that is not
-        torch.cuda.manual_seed_all(seed)
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Numpy's, Python's and torch's global random states, seeded, and then as they were."""
-    with random_states_kept():
-        set_random_states(seed)
-        yield
 
 
 def state_of(network: nn.Module) -> tuple[Any, ...]:

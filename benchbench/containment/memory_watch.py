@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 import psutil
 import torch
 
+from .random_state import used_devices
+
 GROWTH = 1 << 20  # bytes that every block adds at least, if there is a leak worth naming
 BATCHES = 4  # of a block
 BLOCKS = 3  # in a row that grow until each call is measured, and then until somebody is named
@@ -48,9 +50,7 @@ def _malloc_reader() -> Callable[[], int] | None:
 
 
 def _device_bytes() -> int:
-    if not torch.cuda.is_initialized():
-        return 0
-    return sum(torch.cuda.memory_allocated(i) for i in range(torch.cuda.device_count()))
+    return sum(torch.cuda.memory_allocated(i) for i in used_devices())
 
 
 @dataclass(eq=False)

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import UninitializedTensorMixin
 
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 _PARTS = ("_modules", "_parameters", "_buffers")
@@ -68,8 +69,8 @@ class _ModuleState:
 
     @classmethod
     def of(cls, module: nn.Module) -> _ModuleState:
-        held = [{name: dict(getattr(module, name)) for name in names} for names in (_HOOKS, _PARTS)]
-        return cls(module, type(module), module.training, *held, vars(module).get("forward"))
+        hooks, parts = ({name: dict(getattr(module, name)) for name in names} for names in (_HOOKS, _PARTS))
+        return cls(module, type(module), module.training, hooks, parts, vars(module).get("forward"))
 
     def changed(self) -> Iterator[str]:
         module = self.module
@@ -167,7 +168,7 @@ def _once(items: Iterable[Any]) -> list[Any]:
 
 def _is_plain(tensor: Tensor) -> bool:
     plain = tensor.layout == torch.strided and not tensor.is_meta and not tensor.is_quantized
-    return plain and tensor.element_size() in _BITS and not isinstance(tensor, nn.parameter.UninitializedTensorMixin)
+    return plain and tensor.element_size() in _BITS and not isinstance(tensor, UninitializedTensorMixin)
 
 
 def _same_bits(a: Tensor, b: Tensor) -> bool:

@@ -35,4 +35,5 @@ def plain(tensor: Any, most: int, what: str) -> Tensor:
             kind = "meta" if tensor.is_meta else tensor.layout if tensor.layout != torch.strided else tensor.dtype
             raise BenchError(f"{what} a tensor of {kind}, where real numbers are needed")
         with torch.no_grad():
-            return tensor.detach().as_subclass(Tensor).clone()
+            copied: Tensor = tensor.detach().as_subclass(Tensor).clone()
+    return copied

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -11,17 +10,16 @@ from dataclasses import dataclass, field
 from os import _exit as end_process  # taken now: it is refused while a plugin runs
 from typing import TypeVar
 
-import numpy as np
 import torch
 
 from ..errors import BenchError
-from ..plugin_guard import random_states_kept, set_random_states
 from .hang_record import HangRecord
 from .hard_exit import no_hard_exit
 from .leftovers import LeftoverWatch
 from .memory_watch import MemoryWatch
 from .network_watch import NetworkWatch
 from .process_settings import HABITS, put_back, read_all
+from .random_state import random_states_kept, set_random_states, state_marks, used_devices
 from .time_limit import TookTooLong, limited
 
 T = TypeVar("T")
@@ -155,11 +153,11 @@ class PluginWatch:
         """Global random states of its own, and no inference mode that it forgets to leave."""
         with random_states_kept(), torch.inference_mode(mode=False), torch.set_grad_enabled(torch.is_grad_enabled()):
             set_random_states(seed)
-            before = _random_marks()
+            before = state_marks()
             try:
                 yield
             finally:
-                moved = [name for name, mark in _random_marks().items() if mark != before[name]]
+                moved = [name for name, mark in state_marks().items() if mark != before[name]]
         if moved:
             self.tell(
                 who,
@@ -218,18 +216,6 @@ class PluginWatch:
 
 def _finished(result: T) -> T:
     """What a GPU was told to compute is done."""
-    if torch.cuda.is_initialized():
+    if used_devices():
         torch.cuda.synchronize()
     return result
-
-
-def _random_marks() -> dict[str, object]:
-    numpy = np.random.get_state()
-    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
-    return {
-        "torch": [
-            state.numpy().tobytes() for state in (torch.get_rng_state(), *map(torch.cuda.get_rng_state, devices))
-        ],
-        "numpy": (numpy[1].tobytes(), numpy[2]),
-        "Python": random.getstate(),
-    }

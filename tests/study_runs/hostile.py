@@ -30,7 +30,7 @@ class RaisesOnUse(Tensor):
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if getattr(func, "__name__", "") in ("__get__", "numel", "__len__", "size"):
-            return super().__torch_function__(func, types, args, kwargs)
+            return super().__torch_function__(func, types, args, kwargs)  # type: ignore[no-untyped-call]
         raise RuntimeError("do not touch")
 
 
@@ -75,7 +75,7 @@ def _doubled(network: nn.Module) -> None:
 def _patched(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, nn.ReLU):
-            module.forward = lambda x: x * 0  # type: ignore[method-assign]
+            module.forward = lambda x: x * 0  # type: ignore
 
 
 def _trained(network: nn.Module) -> None:
@@ -94,9 +94,9 @@ SPOILS: dict[str, Act] = {  # the study's own network, which the plugin knows
 LEAVES: dict[str, Act] = {  # settings that numbers depend on
     "inference mode": lambda _: _inference(),
     "denormal numbers": lambda _: torch.set_flush_denormal(True),
-    "attention kernel": lambda _: torch.backends.cuda.enable_flash_sdp(not torch.backends.cuda.flash_sdp_enabled()),
+    "attention kernel": lambda _: torch.backends.cuda.enable_flash_sdp(False),
     "only warn": lambda _: torch.use_deterministic_algorithms(True, warn_only=True),
-    "function mode": lambda _: hold(_Mode().__enter__()),
+    "function mode": lambda _: hold(_Mode().__enter__()),  # type: ignore[no-untyped-call]
     "new precision flags": lambda _: setattr(torch.backends.cuda.matmul, "fp32_precision", "tf32"),
 }
 ENDS: dict[str, Act] = {
@@ -115,7 +115,7 @@ def _reseeds(_: nn.Module) -> None:
     torch.rand(2)
 
 
-def _opens(_: nn.Module) -> None:
+def _opens(network: nn.Module) -> None:
     for _ in range(9):
         hold(open(os.devnull))  # noqa: SIM115
 

@@ -10,9 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
-from tests.benchmarks import bookkeeping, growth, performance
+from tests.benchmarks import bookkeeping, busy_machine, growth, performance
 from tests.benchmarks.cases import CASES
 from tests.benchmarks.growth_figure import growth_section
 
@@ -28,6 +29,22 @@ def test_the_cost_of_bookkeeping() -> None:
     assert bookkeeping.forwards_per_image(["gradcam"], ["deletion"]) == 1 + 4 * 28
     text = bookkeeping.bookkeeping_section(rows, forwards=bookkeeping.forwards_per_image(), forward=0.05)
     assert f"| 64 | {figures.cells} |" in "\n".join(text)
+
+
+def test_beside_busy_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    running: list[int] = []
+
+    def seconds_of(settings: dict[str, str], samples: int) -> float:
+        children = [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
+        running.append(len(children))
+        return (2.0 if settings else 1.0) * (1 + len(children))
+
+    monkeypatch.setattr(busy_machine, "seconds_of", seconds_of)
+    before = len(psutil.Process().children())
+    told = busy_machine.lines(busy_machine.measured(1, 1, 2))
+    assert running == [before, before + 2] * 2
+    figures = ["1.0 s alone, 3.0 s", "2.0 s alone, 6.0 s"] if not before else ["s alone", "s alone"]
+    assert all(text in line for text, line in zip(figures, told, strict=True))
 
 
 @pytest.mark.parametrize("series", ["scores", "maps"])

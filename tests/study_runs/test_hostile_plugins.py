@@ -1,4 +1,4 @@
-"""All that plugins should not do, in one study: its own rows fail with the reason, all others are the same bit by bit."""
+"""All that plugins should not do, in one study: their rows fail with the reason, all others are the same bit by bit."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 import benchbench as bb
 from benchbench.containment import plugin_watch
 from benchbench.containment.hang_record import CALL, LIST
+from benchbench.errors import BenchError
 from benchbench.registry import METHODS, METRICS, method, metric
 from benchbench.reports.leaderboard.failed_rows import by_reason
 from benchbench.types import Layer, Scored, Seen
@@ -269,6 +270,12 @@ def test_a_call_that_nothing_interrupts_ends_the_run_and_the_next_one_goes_on_wi
     done = run(tmp_path / "run", names, ["sparseness"], pictures, retry_failed=True, **keys)
     assert (done.table["status"] == "ok").all()
     assert not (tmp_path / "run" / LIST).exists()
+
+
+@pytest.mark.parametrize("limit", [0, -1, "soon", True, float("inf"), float("nan")])
+def test_a_limit_is_a_number_of_seconds(limit: Any, pictures: Tensor) -> None:
+    with pytest.raises(BenchError, match="time_limit"):
+        bb.Study(models={"n": nn.Identity()}, datasets={"d": pictures}, methods=["random"], time_limit=limit)
 
 
 def test_who_keeps_memory_is_told_with_the_figure(tmp_path: Path, pictures: Tensor) -> None:
