@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from benchbench import processors
 from benchbench.processors import WAITING, usable_processors, wait_asleep
 
 V2, V1 = "0::{}\n", "4:memory:/elsewhere\n3:cpu,cpuacct:{}\n2:cpuset:/\n"
@@ -53,9 +52,9 @@ def test_affinity_and_systems_without_any(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3}, raising=False)
     assert usable_processors(tmp_path) == 1
     monkeypatch.delattr(os, "sched_getaffinity")
-    monkeypatch.setattr(processors.os, "cpu_count", lambda: 6)
+    monkeypatch.setattr(os, "cpu_count", lambda: 6)
     assert usable_processors(tmp_path) == 6
-    monkeypatch.setattr(processors.os, "cpu_count", lambda: None)
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
     assert usable_processors(tmp_path) == 1
 
 

@@ -16,9 +16,11 @@ def small():
     torch.manual_seed(0)
     return nn.Sequential(nn.Conv2d(3, 5, 3, 4), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(5, 7))
 """
-HANGS = """import benchbench as bb
+HANGS = """import os, signal
+import benchbench as bb
 @bb.method("hangs", needs="activation")
 def hangs(layer):
+    os.kill(os.getpid(), signal.SIGALRM)  # what the timer sends when the time is up
     while True:
         pass
 """
@@ -32,11 +34,21 @@ def test_time_limit(tmp_path: Path) -> None:
     Image.new("RGB", (40, 40), (30, 90, 200)).save(tmp_path / "data" / "a.png")
     study = {"models": ["net.py:small"], "layers": ["1"], "metrics": ["average_drop", "sparseness"]}
     (tmp_path / "study.yaml").write_text(yaml.safe_dump({**study, "datasets": [{"name": "folder", "root": "data"}]}))
-    words = ["--methods", "hangs,gradcam", "--plugin", "hangs.py", "--time-limit", "0.3", "--no-report", "--out", "run"]
+    words = [
+        "--methods",
+        "hangs,gradcam",
+        "--plugin",
+        "hangs.py",
+        "--time-limit",
+        "60.5",
+        "--no-report",
+        "--out",
+        "run",
+    ]
     done = benchbench("run", "study.yaml", *words, cwd=tmp_path)
     assert done.returncode == 1, done.stderr
-    reason = "method hangs took longer than time_limit: 0.3 s (method hangs, metrics average_drop and sparseness)"
+    reason = "method hangs took longer than time_limit: 60.5 s (method hangs, metrics average_drop and sparseness)"
     assert f"2 rows: {reason}" in done.stdout
-    refused = benchbench("run", "study.yaml", "--time-limit", "0", cwd=tmp_path)
+    refused = benchbench("run", "study.yaml", "--methods", "gradcam", "--time-limit", "0", cwd=tmp_path)
     assert refused.returncode == 2
     assert "time_limit" in refused.stderr

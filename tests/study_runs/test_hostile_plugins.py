@@ -30,7 +30,7 @@ from .test_plugin_guard import SPOILS as COPIES
 GOOD = ["gradcam", "layercam", "lrp"]
 JUDGES = ["deletion", "average_drop", "sic", "aic"]
 KEYS = ["method", "metric", "protocol", "sample"]
-LIMIT = 0.75  # seconds
+LIMIT = 60  # seconds: hostile.loop does not wait for them
 
 
 @pytest.fixture(autouse=True)
@@ -92,7 +92,7 @@ def plant_failing(network: nn.Module) -> tuple[dict[str, str], dict[str, str]]:
         **{f"spoils {n}": (hostile.metric_of(a, network), "of the network changed") for n, a in hostile.SPOILS.items()},
         **{f"leaves {n}": (hostile.metric_of(a, network), "leaves") for n, a in hostile.LEAVES.items()},
         **{f"ends {n}": (hostile.metric_of(a, network), "") for n, a in hostile.ENDS.items()},
-        **{f"hangs {n}": (hostile.metric_of(a, network), f"{LIMIT} s") for n, a in [*hostile.HANGS.items()][:1]},
+        **{f"hangs {n}": (hostile.metric_of(a, network), f"{LIMIT} s") for n, a in hostile.HANGS.items()},
         **{f"answers {n}": (answer, "") for n, answer in hostile.ANSWERS.items()},
     }
     for name, (function, _) in metrics.items():
@@ -151,7 +151,7 @@ def test_habits_are_put_back_and_told_and_change_no_number(tmp_path: Path, pictu
         for name in hostile.HABITS:
             METHODS.remove(name)
             METRICS.remove(name)
-    pd.testing.assert_frame_equal(*tables, check_exact=True)
+    pd.testing.assert_frame_equal(tables[0], tables[1], check_exact=True)
     assert (tables[1]["status"] == "ok").all()
     draws_alone = {
         f"{kind} draws draws from or seeds the global random state of torch" for kind in ("method", "metric")
@@ -222,8 +222,8 @@ def _planted_switch(act: Callable[[], object]) -> _Switch:
 
 
 def test_what_hangs_again_and_again_is_given_up_and_retried_when_it_is_mended(tmp_path: Path, pictures: Tensor) -> None:
-    switch = _planted_switch(lambda: [None for _ in iter(int, 1)])
-    keys: dict[str, Any] = {"pictures": pictures.repeat(2, 1, 1, 1), "batch": 1, "time_limit": 0.1}
+    switch = _planted_switch(hostile.loop)
+    keys: dict[str, Any] = {"pictures": pictures.repeat(2, 1, 1, 1), "batch": 1, "time_limit": LIMIT}
 
     def attempt(**how: Any) -> pd.DataFrame:
         done = run(tmp_path, ["switch", "gradcam"], ["sparseness"], **keys, **how)
@@ -232,8 +232,8 @@ def test_what_hangs_again_and_again_is_given_up_and_retried_when_it_is_mended(tm
 
     rows = attempt()
     assert switch.calls == 3
-    assert (rows["reason"] == "method switch took longer than time_limit: 0.1 s").sum() == 3
-    late = "method switch is given up: it took longer than time_limit: 0.1 s 3 times in a row"
+    assert (rows["reason"] == "method switch took longer than time_limit: 60 s").sum() == 3
+    late = "method switch is given up: it took longer than time_limit: 60 s 3 times in a row"
     assert (rows["reason"] == late).sum() == 3
     attempt()  # the second time
     assert switch.calls == 6
@@ -249,7 +249,7 @@ def test_a_call_that_nothing_interrupts_ends_the_run_and_the_next_one_goes_on_wi
     """``PyDLL``: not even another thread of Python runs any more."""
     monkeypatch.setattr(plugin_watch, "GRACE", 0.2)
     switch = _planted_switch(lambda: hostile.deadlock(getattr(ctypes, kind)(None)))
-    names, keys = ["gradcam", "switch"], {"time_limit": 0.2}
+    names, keys = ["switch", "gradcam"], {"time_limit": 0.2}
     child = os.fork()
     if not child:
         sys.stderr = (tmp_path / "words.txt").open("w")
@@ -259,7 +259,7 @@ def test_a_call_that_nothing_interrupts_ends_the_run_and_the_next_one_goes_on_wi
     words = (tmp_path / "words.txt").read_text()
     assert kind == "PyDLL" or "method switch took longer than time_limit: 0.2 s in a call that nothing can" in words
     assert b"deadlock" in (tmp_path / "run" / CALL).read_bytes()  # where it hangs
-    done = run(tmp_path / "run", names, ["sparseness"], pictures, **keys)
+    done = run(tmp_path / "run", names, ["sparseness"], pictures, time_limit=LIMIT)
     assert switch.calls == 0  # in this process
     status = done.table.groupby("method")["status"].first().to_dict()
     assert status == {"gradcam": "ok", "switch": "failed"}
@@ -267,7 +267,7 @@ def test_a_call_that_nothing_interrupts_ends_the_run_and_the_next_one_goes_on_wi
     assert done.table["reason"].str.startswith(reason).sum() == len(pictures)
     assert not (tmp_path / "run" / CALL).exists()
     switch.mended = True
-    done = run(tmp_path / "run", names, ["sparseness"], pictures, retry_failed=True, **keys)
+    done = run(tmp_path / "run", names, ["sparseness"], pictures, retry_failed=True, time_limit=LIMIT)
     assert (done.table["status"] == "ok").all()
     assert not (tmp_path / "run" / LIST).exists()
 
@@ -275,7 +275,7 @@ def test_a_call_that_nothing_interrupts_ends_the_run_and_the_next_one_goes_on_wi
 @pytest.mark.parametrize("limit", [0, -1, "soon", True, float("inf"), float("nan")])
 def test_a_limit_is_a_number_of_seconds(limit: Any, pictures: Tensor) -> None:
     with pytest.raises(BenchError, match="time_limit"):
-        bb.Study(models={"n": nn.Identity()}, datasets={"d": pictures}, methods=["random"], time_limit=limit)
+        run(Path(), ["random"], ["iou"], pictures, time_limit=limit)
 
 
 def test_who_keeps_memory_is_told_with_the_figure(tmp_path: Path, pictures: Tensor) -> None:
