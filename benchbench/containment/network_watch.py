@@ -9,10 +9,10 @@ from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import UninitializedTensorMixin
 
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 _PARTS = ("_modules", "_parameters", "_buffers")
+_LAZY = (nn.UninitializedParameter, nn.UninitializedBuffer)  # without values yet
 _BITS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 VALUES, FLAGS, GRADIENTS = "weights or buffers", "requires_grad", "gradients of the weights (.grad)"
@@ -168,7 +168,7 @@ def _once(items: Iterable[Any]) -> list[Any]:
 
 def _is_plain(tensor: Tensor) -> bool:
     plain = tensor.layout == torch.strided and not tensor.is_meta and not tensor.is_quantized
-    return plain and tensor.element_size() in _BITS and not isinstance(tensor, UninitializedTensorMixin)
+    return plain and tensor.element_size() in _BITS and not isinstance(tensor, _LAZY)
 
 
 def _same_bits(a: Tensor, b: Tensor) -> bool:
