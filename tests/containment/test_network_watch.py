@@ -16,6 +16,8 @@ from ..networks import Pooled, seeded
 class Counts(Pooled):
     """Counts its forwards in a buffer."""
 
+    calls: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("calls", torch.zeros(()))
