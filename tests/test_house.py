@@ -16,7 +16,19 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 # An arrow never runs upwards: a package imports only packages of the floors below its own; the ground imports itself.
-FILES = ("digests", "errors", "failures", "files", "formatting", "paths", "per_image", "plugin_guard", "seeds")
+FILES = (
+    "containment",
+    "digests",
+    "errors",
+    "failures",
+    "files",
+    "formatting",
+    "paths",
+    "per_image",
+    "plugin_guard",
+    "processors",
+    "seeds",
+)
 FLOORS = [
     [*FILES, "vocabulary"],
     ["types", "registry", "results", "maps"],
@@ -41,7 +53,7 @@ MAY = {
     "stats": GROUND | {"results"},
 }
 NO_TORCH = {"registry", "results", "stats", "reports", "cli", "regression", "digests", "errors", "files", "formatting"}
-NO_TORCH |= {"paths", "seeds", "vocabulary", "pytest_plugin"}
+NO_TORCH |= {"paths", "processors", "seeds", "vocabulary", "pytest_plugin"}
 
 TORCHLESS_FILES = {("study", "spec.py"), ("study", "study_file.py"), ("engine", "progress.py"), ("engine", "tables.py")}
 

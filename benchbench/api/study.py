@@ -48,6 +48,8 @@ class Study(StudySpec):
             several labels. ``score=sigmoid`` is the older spelling.
         precision: of scoring, ``float32`` (the default) or ``bf16``. compile: score with torch.compile.
         workers: threads that load images ahead; 2 by default.
+        time_limit: seconds that a method or a metric may take for a batch; None, the default, is no limit. Rows of what
+            takes longer are failed. See docs/faults.md.
         engine: ``local`` (the default), or ``ray`` for a Ray cluster. See docs/scale.md.
         processes: how many processes work on shards at the same time. Default: this one alone; with ``ray`` as many as
             fit into the cluster.

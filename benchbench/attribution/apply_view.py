@@ -73,6 +73,7 @@ class RandomisedNetworks:
             self.current = None  # before the next one is made: one copy at a time
             network = self._network(view)
             scorer = Scorer(network, base.batch, passes=base.passes, advance=base.advance, activation=base.activation)
+            scorer.watch = base.watch
             self.key, self.current = key, (network, scorer)
         return self.current
 

@@ -8,18 +8,21 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from ..containment.plugin_watch import Spoils
 from ..errors import BenchError
-from ..failures import isolate
+from ..failures import Failure, isolate
 from ..maps.map_batch import MapBatch
-from ..network.hookable_copy import refuse_spoiled
+from ..network.hookable_copy import forget_spoiled
 from ..network.lent_network import CHANGED_VALUES
 from ..seeds import sample_seeds
 from ..study.plan import MapCell
+from ..types import Layer
 from ..vocabulary import Status
 from .layer_services import CapturedBatch, capture_batch
 from .method_call import run_method
 from .rounding import doubted, made_of_rounding
 
+SPOILT = "weights, modes or hooks of layer.network or layer.behind changed"
 NOT_AGAIN = "defined on a whole dataset; cannot be recomputed for single images"
 
 
@@ -61,11 +64,15 @@ def _explain(
 
     def work() -> tuple[CapturedBatch, Tensor, Sequence[str], tuple[str, ...]]:
         batch = capture()
-        layer = batch.layer(cell.layer, seeds, masks)
-        maps = run_method(plugin, doubted(layer), cell.method.params)
-        refuse_spoiled(batch.scorer)
+        call = partial(_called, cell, batch, batch.layer(cell.layer, seeds, masks))
+        who = f"method {cell.method.label}"
+        try:
+            maps, rounding = batch.scorer.watch.call(who, cell.layer, call, seeds[0])
+        finally:
+            spoiled = forget_spoiled(batch.scorer)
+        if spoiled:
+            raise Spoils(f"{who} leaves {SPOILT}", hint="Remove hooks, or work on a copy.deepcopy")
         with batch.scorer.ledger.apart():
-            rounding = made_of_rounding(plugin, layer, cell.method.params, maps)
             return batch, maps, rounding, _left_behind(batch, len(ids))
 
     def then(outcome: tuple[CapturedBatch, Tensor, Sequence[str], tuple[str, ...]]) -> MapBatch:
@@ -75,7 +82,18 @@ def _explain(
         mask = None if masks is None else masks[i : i + 1]
         return _explain(cell, partial(_alone, whole, i, cell), whole, ids[i : i + 1], mask, seed)
 
-    return isolate(len(ids), work, then, alone, MapBatch.join, MapBatch.refused, contain_memory=True)
+    def refused(failure: Failure) -> MapBatch:
+        return MapBatch.none(len(ids), failure.reason, failure.status)
+
+    return isolate(len(ids), work, then, alone, MapBatch.join, refused, contain_memory=True)
+
+
+def _called(cell: MapCell, batch: CapturedBatch, layer: Layer) -> tuple[Tensor, tuple[str, ...]]:
+    """The method's maps, and per image why its map is made of rounding, or ""."""
+    plugin, params = cell.method.plugin, cell.method.params
+    maps = run_method(plugin, doubted(layer), params)
+    with batch.scorer.ledger.apart():
+        return maps, made_of_rounding(plugin, layer, params, maps)
 
 
 def _left_behind(batch: CapturedBatch, count: int) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import BenchError, folded
+from ..processors import wait_asleep
 from ..reports.rendering import rendered
 from .again import compared_with, folder_again, is_run
 from .audit import audit_command
@@ -106,6 +107,9 @@ def run_command(
     precision: Annotated[str | None, typer.Option(help="Precision of scoring: float32 or bf16")] = None,
     compile: Annotated[bool | None, typer.Option(help="Score with torch.compile")] = None,
     workers: Annotated[str | None, typer.Option(help="Threads that load images ahead")] = None,
+    time_limit: Annotated[
+        float | None, typer.Option(help="Seconds that a method or metric may take for a batch; default: no limit")
+    ] = None,
     signed: Annotated[bool | None, typer.Option(help="Methods keep the sign of their attributions")] = None,
     twins: Annotated[str | None, typer.Option(help="Controls made of each method's map: inverted,blurred")] = None,
     plugin: Annotated[
@@ -128,7 +132,8 @@ def run_command(
     single |= {"precision": precision, "workers": workers, "processes": processes}
     single |= {"num_cpus": num_cpus, "num_gpus": num_gpus, "ray_address": ray_address}
     overrides: dict[str, Any] = {} if suite is None else {"suite": parse_item(suite)}
-    overrides |= {key: flag for key, flag in {"compile": compile, "signed": signed}.items() if flag is not None}
+    flags = {"compile": compile, "time_limit": time_limit, "signed": signed}
+    overrides |= {key: value for key, value in flags.items() if value is not None}
     overrides |= _listed(target, twins, layers)
     final_study = study_of(study, plugin, listed, single, overrides)
     name = final_study.suite.plugin.name if final_study.suite else "default"
@@ -309,6 +314,7 @@ def new_command(
 
 def main() -> None:
     """The entry point: a BenchError becomes one line and exit code 2."""
+    wait_asleep(os.environ)
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # or its allocator writes lines of its own
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

@@ -170,6 +170,7 @@ def run_study(
     from ..api.run import Run
     from ..engine.progress import Terminal
     from ..engine.stopping import Stopped
+    from ..reports.leaderboard.failed_rows import by_reason
     from ..reports.leaderboard.short_answer import work
     from ..results.run_folder import has_tables
 
@@ -195,4 +196,6 @@ def run_study(
     if done.failed:
         where = "the report and in results.parquet" if report else "results.parquet"
         console.print(f"{plural(done.failed, 'row')} failed: the reasons are in {where}", style="bold red")
+        for line in by_reason(done.record.info):
+            console.print(f"  {line}", soft_wrap=True)
         raise typer.Exit(1)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from ..containment.plugin_watch import PluginWatch
 from ..cost.ledger import User
 from ..failures import Failure, attempt
 from ..files import Damaged
@@ -30,7 +32,7 @@ class MapOutcome:
     reason: str
 
 
-def cost_rows(cell: CostCell, study: StudySpec, batch: int, store: Store) -> Iterator[Row]:
+def cost_rows(cell: CostCell, study: StudySpec, batch: int, store: Store, watch: PluginWatch) -> Iterator[Row]:
     entry: Row = {} if cell.skip else _stored(cell, store)
     for metric in study.metrics:
         if not metric.plugin.alone or images_asked(metric, batch) != cell.images:
@@ -50,7 +52,7 @@ def cost_rows(cell: CostCell, study: StudySpec, batch: int, store: Store) -> Ite
         elif entry["reason"]:
             yield {**base, "value": None, "status": entry["status"], "reason": entry["reason"]}
         else:
-            yield from valued(base, _cost_entry(metric, entry["cost"]))
+            yield from valued(base, _cost_entry(metric, entry["cost"], watch))
 
 
 def _stored(cell: CostCell, store: Store) -> Row:
@@ -66,6 +68,7 @@ def share_rows(
     study: StudySpec,
     shares: Mapping[str, Mapping[User, CostShare]],
     outcomes: Mapping[str, MapOutcome],
+    watch: PluginWatch,
 ) -> Iterator[Row]:
     """What each method's maps took in this run, once for all shards of a dataset."""
     metrics = [metric for metric in study.metrics if "shared" in metric.plugin.needs]
@@ -82,7 +85,7 @@ def share_rows(
             if none or share is None:
                 yield {**base, "value": None, **(none or {"status": "not_applicable", "reason": NOT_IN_THIS_RUN})}
             else:
-                yield from valued(base, _read(metric, share))
+                yield from valued(base, _read(metric, share, watch))
 
 
 def map_outcome(samples: Mapping[str, Row]) -> MapOutcome:
@@ -103,15 +106,17 @@ def _no_share(cells: Sequence[MapCell], outcomes: Mapping[str, MapOutcome]) -> R
     )
 
 
-def _cost_entry(metric: MetricChoice, cost: Row) -> Row:
+def _cost_entry(metric: MetricChoice, cost: Row, watch: PluginWatch) -> Row:
     """A metric's reading of a stored cost, or of passes alone."""
     if "cost" not in metric.plugin.needs:
-        return _read(metric, PassCount(**{name: cost[name] for name in ("forwards", "backwards", "rests", "images")}))
+        return _read(
+            metric, PassCount(**{name: cost[name] for name in ("forwards", "backwards", "rests", "images")}), watch
+        )
     listed = {key: tuple(cost.get(key, ())) for key in ("seconds", "forward_seconds", "reference_seconds")}
-    return _read(metric, Cost(**{**cost, **listed}))
+    return _read(metric, Cost(**{**cost, **listed}), watch)
 
 
-def _read(metric: MetricChoice, measured: Cost | PassCount | CostShare) -> Row:
+def _read(metric: MetricChoice, measured: Cost | PassCount | CostShare, watch: PluginWatch) -> Row:
     """The entry that a metric makes of what was measured."""
 
     def read() -> tuple[float, dict[str, float]]:
@@ -119,7 +124,8 @@ def _read(metric: MetricChoice, measured: Cost | PassCount | CostShare) -> Row:
             scored = metric.plugin.function(measured, **metric.params)
         return float(scored.value), {key: float(part) for key, part in scored.parts.items()}
 
-    outcome = attempt(read, contain_memory=True)
+    call = partial(watch.call, f"metric {metric.name}", "costs", read, seed=0)
+    outcome = attempt(call, contain_memory=True)
     if isinstance(outcome, Failure):
         return {"value": None, "status": outcome.status, "reason": outcome.reason}
     value, parts = outcome

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..attribution.method_call import real_numbers
+from ..attribution.method_call import LARGEST, real_numbers
+from ..containment.plugin_watch import PluginWatch
 from ..failures import Failure, attempt
 from ..maps.health import health
 from ..plugin_guard import contained
@@ -19,17 +20,17 @@ from ..study.plan import MapCell, Task
 from ..study.spec import MethodChoice
 
 
-def derive(tasks: Sequence[Task], store: Store) -> int:
+def derive(tasks: Sequence[Task], store: Store, watch: PluginWatch) -> int:
     """Make and store the derived map cells that are missing, of one model's tasks; returns how many that were."""
     groups: dict[tuple[str, str, str], list[tuple[Task, MapCell]]] = {}
     for task in tasks:
         for cell in task.maps:
             if cell.base is not None and not cell.skip:
                 groups.setdefault((task.shard.dataset_name, cell.layer, cell.method.label), []).append((task, cell))
-    return sum(_derive(group, store) for group in groups.values())
+    return sum(_derive(group, store, watch) for group in groups.values())
 
 
-def _derive(group: Sequence[tuple[Task, MapCell]], store: Store) -> int:
+def _derive(group: Sequence[tuple[Task, MapCell]], store: Store, watch: PluginWatch) -> int:
     """One derived map for all shards of a dataset."""
     lacking = [(task, cell) for task, cell in group if store.wants(cell.name)]
     if not lacking:
@@ -45,7 +46,10 @@ def _derive(group: Sequence[tuple[Task, MapCell]], store: Store) -> int:
     elif len({image_map.shape for image_map in image_maps}) > 1:
         entry |= {"status": "not_applicable", "reason": "the dataset's maps have several sizes, so they have no mean"}
     else:
-        outcome = attempt(partial(_derived, method, image_maps), contain_memory=True)
+        layer = group[0][1].layer
+        call = partial(watch.call, f"method {method.label}", layer, partial(_derived, method, image_maps), seed=0)
+        with watch.carefully():
+            outcome = attempt(call, contain_memory=True)
         if isinstance(outcome, Failure):
             entry |= {"status": outcome.status, "reason": outcome.reason}
         else:
@@ -67,7 +71,7 @@ def _derived(method: MethodChoice, maps: Sequence[np.ndarray[Any, np.dtype[np.fl
     with contained(f"method {method.label}"):
         derived = method.plugin.call(torch.from_numpy(np.stack(maps)), method.params)
     fits = isinstance(derived, Tensor) and derived.ndim == 2
-    return real_numbers(derived, fits=fits, needed="a map (h, w) is").cpu()
+    return real_numbers(derived, fits=fits, needed="a map (h, w) is", most=LARGEST * maps[0].size).cpu()
 
 
 def _stored(cell: dict[str, Any], store: Store) -> Iterator[np.ndarray[Any, np.dtype[np.float32]]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import torch
 
+from ..containment.plugin_watch import PluginWatch
 from ..cost.ledger import Ledger
 from ..network.scorer import Scorer
 from ..results.store import Store
@@ -22,12 +23,14 @@ def desk_of(
     device: torch.device,
     loader: Loader,
     ledger: Ledger,
+    calls: PluginWatch,
     advance: Callable[[int], None],
 ) -> RunContext:
     """For a network that is in memory.
 
     Args:
-        ledger: the account of its maps, and what its passes are counted in. advance: told how many images were scored.
+        ledger: the account of its maps, and what its passes are counted in.
+        calls: what calls of plugins go through. advance: told how many images were scored.
     """
     prepared, plan = loaded.prepared, loaded.plan
     scorer = Scorer(
@@ -40,6 +43,7 @@ def desk_of(
         proven=plan.model.proven,
         activation=plan.model.settings.get("score", "softmax"),
         ledger=ledger,
+        watch=calls,
     )
     return RunContext(study, loaded.network, store, scorer, device, loader)
 

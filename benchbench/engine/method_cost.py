@@ -23,14 +23,25 @@ from ..types import Cost, PassCount
 from .sample_loader import load_sample
 from .shard import RunContext
 
+CALLS = 6  # of a method, at least, while its cost is measured
+
 
 def measure_cost(cell: CostCell, desk: RunContext) -> None:
     """Measure and store a cost cell, raw; a method that fails leaves the reason instead."""
-    cost = attempt(partial(_measure, cell, desk), contain_memory=True)
+    who, watch = f"method {cell.method.label}", desk.scorer.watch
+    call = partial(watch.call, who, cell.layer, partial(_measure, cell, desk), desk.study.seed, calls=CALLS)
+    with watch.carefully(partial(_probe, cell, desk)):
+        cost = attempt(call, contain_memory=True)
     if isinstance(cost, Failure):
         desk.store.write_cell(cell.name, {"status": cost.status, "reason": cost.reason})
     else:
         desk.store.write_cell(cell.name, {"status": "ok", "reason": "", "cost": vars(cost)})
+
+
+def _probe(cell: CostCell, desk: RunContext) -> None:
+    """One image through the networks."""
+    _, images, _ = _different(cell, 1)
+    desk.scorer.probe(desk.network, images.to(desk.device))
 
 
 def _measure(cell: CostCell, desk: RunContext) -> Cost | PassCount:
@@ -51,6 +62,7 @@ def _measure_on(cell: CostCell, desk: RunContext, count: int) -> Cost | PassCoun
         passes,
         padded=study_scorer.padded,
         activation=study_scorer.activation,
+        watch=study_scorer.watch,
     )
     seeds = sample_seeds(desk.study.seed, f"{plugin.name}/{cell.layer}", names)
     network = desk.network

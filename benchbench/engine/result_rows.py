@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from ..containment.plugin_watch import PluginWatch
 from ..cost.ledger import User
 from ..evaluation.cell_reader import CellReader
 from ..evaluation.held_out import Chosen, held_out_entries
@@ -34,7 +35,7 @@ class Tables:
         results, pooled, curves, maps, photos: the parquet files of these names (maps/index, photos/index).
         accuracy: for run.json, see prediction_tables.accuracy.
         label_cautions: what is unlikely to be meant in the labels, in words.
-        remains: what other libraries' methods left in the network, in words.
+        remains: what other libraries' methods left in the network, and metrics of all images in the process, in words.
         units: by dataset, which samples depend on each other, see prediction_tables.units_of.
         lacking_shards, lacking_costs: of how many some work is not done yet.
         lacking_derived: whether maps of whole datasets, which are made last, or their metrics are not done.
@@ -76,20 +77,21 @@ def tables(
 ) -> Tables:
     """Every table of a run. ``costs``: each with the scorer's batch. ``shares``: by model, what this run took."""
     read = CellReader(tasks, store)
-    rows, chosen = _Rows(store), held_out_entries(tasks, read)
+    watch = PluginWatch(study.time_limit)
+    rows, chosen = _Rows(store), held_out_entries(tasks, read, watch)
     for task in tasks:
         _collect(task, read, chosen, rows)
-    rows.scores.extend(row for cell, batch in costs for row in cost_rows(cell, study, batch, store))
-    rows.scores.extend(share_rows(tasks, study, shares, rows.outcomes))
+    rows.scores.extend(row for cell, batch in costs for row in cost_rows(cell, study, batch, store, watch))
+    rows.scores.extend(share_rows(tasks, study, shares, rows.outcomes, watch))
     return Tables(
         validate(rows.scores.frame()),
-        pooled(tasks, read, study.seed),
+        pooled(tasks, read, study.seed, watch),
         rows.curves.frame(),
         rows.maps.frame(),
         typed(pd.DataFrame(photo_rows(rows.answers, store.place)), PHOTOS),
         accuracy(rows.answers),
         label_cautions(rows.answers, *titles_of(study)),
-        rows.notes.sentences(titles_of(study)[0]),
+        [*rows.notes.sentences(titles_of(study)[0]), *watch.told()],
         units_of(rows.answers),
         sum(not read.absent.isdisjoint(_cells(task, derived=False)) for task in tasks) if read.absent else 0,
         sum(not cell.skip and store.outcome(cell.name) is None for cell, _ in costs),
@@ -108,7 +110,7 @@ def _cells(task: Task, derived: bool) -> Iterator[str]:
 def scores(tasks: Sequence[Task], store: Store) -> pd.DataFrame:
     """The part of results.parquet that is about maps: a row per image, without costs."""
     read = CellReader(tasks, store)
-    chosen = held_out_entries(tasks, read)
+    chosen = held_out_entries(tasks, read, PluginWatch())
     rows = TableDraft(RESULTS)
     for task in tasks:
         rows.extend(_metric_rows(task, read(task.predictions)["samples"], _metric_pages(task, read), chosen))

@@ -12,6 +12,9 @@ from typing import Any
 
 import torch
 
+from ..containment.hang_record import HangRecord
+from ..containment.network_watch import NetworkWatch
+from ..containment.plugin_watch import PluginWatch
 from ..cost.allocator import keep_memory
 from ..cost.ledger import Passes, User
 from ..errors import BenchError
@@ -44,6 +47,7 @@ from .sample_loader import Loader
 from .setup import LoadedModel, ModelPlan, load
 from .shard import RunContext, run_shard
 from .stopping import Stopped, StopRequest, stoppable, told_once
+from .threads import fitting_threads
 from .watch import Watch, watched
 from .workers.pools import Workers, workers_of
 
@@ -57,6 +61,7 @@ class Tally:
     reused: int = 0
     batches: dict[str, dict[str, Any]] = field(default_factory=dict)  # by model
     shares: dict[str, Mapping[User, CostShare]] = field(default_factory=dict)  # by model
+    told: list[str] = field(default_factory=list)  # what plugins did besides
 
 
 def run(
@@ -97,7 +102,7 @@ def run(
         whole, kept = extended(study, before, folder)
         if kept:
             watch.warn(f"{folder} already holds a study, which this study extends. Kept: {'; '.join(kept)}")
-        with no_exit("code that the run calls"):
+        with no_exit("code that the run calls"), fitting_threads():
             _run(whole, store, watch, before, stop)
 
 
@@ -119,15 +124,16 @@ def _run(study: StudySpec, store: Store, watch: Watch, before: Mapping[str, Any]
     watch.plan(known.work(store), tally.passes, known.unit)
     suspicions: list[str] = []
     with stop.patient(told_once(watch, "this shard is finished, then the tables are written")):
-        with deterministic_cudnn():
+        with deterministic_cudnn(), HangRecord(store.folder, forget=store.retries.forced).kept() as record:
             for choice, plan in zip(study.models, plans, strict=True):
                 if stop.number:
                     break
                 if loaded is None:
                     loaded = watch.load(choice.label, choice.title, partial(_load_again, choice, plan, study, device))
                 with eval_frozen(loaded.network):
-                    suspicions += _run_model(loaded, study, store, device, tally, watch, stop)
+                    suspicions += _run_model(loaded, study, store, device, tally, watch, stop, record)
                 loaded = None  # before the next is loaded
+        suspicions += tally.told
         seconds = time.perf_counter() - start
         write = partial(_write, study, plans, store, tally, {**info, "seconds": seconds}, suspicions, stop)
         whole = write() if stop.number else watch.tables(write)
@@ -165,16 +171,20 @@ def _run_model(
     tally: Tally,
     watch: Watch,
     stop: StopRequest,
+    record: HangRecord,
 ) -> list[str]:
     """Compute what the store lacks of a model's plan; answers what is suspected of its pre-processing."""
     plan, loader = loaded.plan, Loader(store, study.workers)
     ledger = watch.ledger(tally.passes, shares_costs(study))
-    desk = desk_of(loaded, study, store, device, loader, ledger, watch.advance)
+    networks = NetworkWatch([loaded.network, loaded.prepared.network])
+    calls = PluginWatch(study.time_limit, networks, record, watch.warn)
+    desk = desk_of(loaded, study, store, device, loader, ledger, calls, watch.advance)
     try:
         _work_all(plan, desk, tally, watch, stop)
     finally:
         loader.close()
     suspicions = [] if stop.number else watch.check(plan.model.name, partial(input_suspicions, plan, desk))
+    tally.told += [told for told in desk.scorer.watch.told() if told not in tally.told]
     tally.shares[plan.model.name] = desk.scorer.ledger.shares()
     tally.batches[plan.model.name] = {**vars(plan.sizing), "at_end": desk.scorer.batch}
     return suspicions
@@ -184,7 +194,7 @@ def _work_all(plan: ModelPlan, desk: RunContext, tally: Tally, watch: Watch, sto
     with workers_of(desk.study, plan, forced=desk.store.retries.forced) as workers:
         done = _sweep(plan, desk, workers, watch, stop, 1)
         if not stop.number and any(cell.base for task in plan.tasks for cell in task.maps):
-            done += derive(plan.tasks, desk.store) + _sweep(plan, desk, workers, watch, stop, 2)
+            done += derive(plan.tasks, desk.store, desk.scorer.watch) + _sweep(plan, desk, workers, watch, stop, 2)
     tally.computed += done
     if not stop.number:
         tally.reused += sum(_applicable(task) for task in plan.tasks) - done

@@ -139,7 +139,22 @@ def _fill(task: Task, lacking: MissingCells, pages: _CellDrafts, pack: Draft, de
 
 
 def _run_batch(job: _ShardJob, chunk: ImageBatch, number: int) -> Sequence[ImageBatch]:
-    """Work on a batch; if the network fails on it, returns its images, each to be tried alone."""
+    """Work on a batch; if the network fails on it, returns its images, each to be tried alone.
+
+    Where a plugin spoilt the network, all of the batch is worked on again, and the network is compared after each call.
+    """
+    scorer = job.desk.scorer
+    scorer.watch.begin_batch(partial(scorer.probe, job.desk.network, chunk.images))
+    rest = _work_batch(job, chunk, number)
+    if scorer.watch.end_batch():
+        scorer.forget()
+        with scorer.watch.carefully():
+            rest = _work_batch(job, chunk, number)
+            scorer.watch.end_batch()
+    return rest
+
+
+def _work_batch(job: _ShardJob, chunk: ImageBatch, number: int) -> Sequence[ImageBatch]:
     refused: dict[str, str] = {}
     job.desk.scorer.ledger.begin()
     batch = attempt(partial(_capture_and_predict, job, chunk, job.lacking.maps))

@@ -128,7 +128,7 @@ def _read_scores(
             why = _no_sign(cell, len(batch)) or _moot(cell.metric, batch.pixels, stack[m][0].numel(), differ)
             if "signed-map" in cell.metric.plugin.needs:
                 seen = replace(seen, signed_map=stack[m].clone())
-            pages[cell.name] = _page(cell.metric, seen, evidence.maps[name], batch.ids, why)
+            pages[cell.name] = _page(cell, seen, evidence.maps[name], batch, why)
     return pages
 
 
@@ -222,10 +222,11 @@ def _reexplained_of(
     return {view: reexplained.get(view, blank).copy(device) for view in views_of(metric)}
 
 
-def _page(metric: MetricChoice, seen: Seen, maps: MapBatch, ids: Sequence[str], moot: Sequence[str]) -> dict[str, Any]:
+def _page(cell: MetricCell, seen: Seen, maps: MapBatch, batch: ReferenceBatch, moot: Sequence[str]) -> dict[str, Any]:
     """One entry per image of the batch; see ``evaluate``. ``moot``: why no map can have a value, or ""."""
     page: dict[str, Any] = {"samples": {}}
-    for i, (name, answer) in enumerate(zip(ids, score(metric, seen), strict=True)):
+    answers = score(cell.metric, seen, batch.scorer.watch, f"{cell.maps.method.label} at {cell.maps.layer}")
+    for i, (name, answer) in enumerate(zip(batch.ids, answers, strict=True)):
         scored, row = answer.scored, answer.row
         none = None if moot[i] and not maps.reasons[i] else _no_map(maps, seen, i)
         if none is not None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..containment.plugin_watch import PluginWatch
 from ..errors import BenchError
 from ..failures import Failure, attempt
 from ..plugin_guard import contained
@@ -19,7 +21,7 @@ Chosen: TypeAlias = Mapping[tuple[str, str], dict[str, Any]]  # by metric cell a
 ALONE = "the threshold needs other images, and there are none"
 
 
-def held_out_entries(tasks: Sequence[Task], read: CellReader) -> Chosen:
+def held_out_entries(tasks: Sequence[Task], read: CellReader, watch: PluginWatch) -> Chosen:
     """The entries of all metrics with ``held_out``: per model, dataset, layer, method and metric over all shards."""
     groups: dict[tuple[str, ...], list[MetricCell]] = {}
     for task in tasks:
@@ -27,7 +29,7 @@ def held_out_entries(tasks: Sequence[Task], read: CellReader) -> Chosen:
             if cell.metric.plugin.held_out is not None and not cell.maps.skip:
                 place = (task.shard.model.name, task.shard.dataset_name, cell.maps.layer, cell.maps.method.label)
                 groups.setdefault((*place, cell.metric.label), []).append(cell)
-    return {key: entry for cells in groups.values() for key, entry in _chosen(cells, read).items()}
+    return {key: entry for cells in groups.values() for key, entry in _chosen(cells, read, watch).items()}
 
 
 def fold_of(sample: str) -> int:
@@ -35,7 +37,7 @@ def fold_of(sample: str) -> int:
     return hashlib.sha256(sample.encode()).digest()[-1] % 2
 
 
-def _chosen(cells: Sequence[MetricCell], read: CellReader) -> dict[tuple[str, str], dict[str, Any]]:
+def _chosen(cells: Sequence[MetricCell], read: CellReader, watch: PluginWatch) -> dict[tuple[str, str], dict[str, Any]]:
     pages = {cell.name: read(cell.name) for cell in cells}
     entries = [
         (name, sample, entry)
@@ -57,7 +59,9 @@ def _chosen(cells: Sequence[MetricCell], read: CellReader) -> dict[tuple[str, st
             raise BenchError(f"held_out gave {len(values)} values for {len(entries)} images")
         return values
 
-    values = attempt(choose, contain_memory=True)
+    maps = cells[0].maps
+    call = partial(watch.call, f"metric {cells[0].metric.name}", f"{maps.method.label} at {maps.layer}", choose, seed=0)
+    values = attempt(call, contain_memory=True)
     if isinstance(values, Failure):
         failed = {"value": None, "status": values.status, "reason": values.reason}
         return {(name, sample): failed for name, sample, _ in entries}

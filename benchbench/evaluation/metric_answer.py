@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..errors import BenchError
+from ..containment.plain_tensor import plain
+from ..containment.plugin_watch import PluginWatch, Spoils
+from ..errors import BenchError, safe
 from ..failures import Failure, isolate
 from ..plugin_guard import Kept, contained
 from ..study.spec import MetricChoice
-from ..types import Scored, Seen
+from ..types import Pixels, Scored, Seen
 from .declared_needs import lend
+
+MOST_POINTS = 100_000  # of a curve
+MOST_LETTERS = 1000  # of a reason
+_OWN = "of "  # in front of the names of caches that are one module's
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,25 +35,37 @@ class MetricAnswer:
     failure: Failure | None
 
 
-def score(metric: MetricChoice, seen: Seen) -> list[MetricAnswer]:
-    """Per image the metric's answer. If the metric fails on the batch, each image is tried alone."""
+def score(metric: MetricChoice, seen: Seen, watch: PluginWatch, place: str) -> list[MetricAnswer]:
+    """Per image the metric's answer. If the metric fails on the batch, each image is tried alone.
+
+    Args:
+        watch: what the call goes through.
+        place: whose maps are judged, in words.
+    """
     count = len(seen.map)
 
+    def call() -> Scored:
+        return watch.call(f"metric {metric.name}", place, partial(_checked, metric, seen, count), _seed(seen))
+
     def alone(i: int) -> list[MetricAnswer]:
-        return score(metric, seen.one(i))
+        return score(metric, seen.one(i), watch, place)
 
     def refused(failure: Failure) -> list[MetricAnswer]:
         return [MetricAnswer(None, 0, failure)] * count
 
-    return isolate(count, partial(_answers, metric, seen), list, alone, _chained, refused, contain_memory=True)
+    return isolate(count, partial(_answers, metric, seen, call), list, alone, _chained, refused, contain_memory=True)
 
 
 def _chained(parts: Sequence[list[MetricAnswer]]) -> list[MetricAnswer]:
     return [answer for part in parts for answer in part]
 
 
-def _answers(metric: MetricChoice, seen: Seen) -> list[MetricAnswer]:
-    scored = _checked(metric, seen)
+def _seed(seen: Seen) -> int:
+    return seen.pixels.seeds[0] if seen.pixels is not None and seen.pixels.seeds else 0
+
+
+def _answers(metric: MetricChoice, seen: Seen, call: Callable[[], Scored]) -> list[MetricAnswer]:
+    scored = call()
     answers = torch.cat([seen.probability, seen.whole_probability[:, None]], 1)
     sound = torch.isfinite(answers).all(1).tolist()
     broken = "the network's answers to the probes are not finite numbers"
@@ -53,18 +73,56 @@ def _answers(metric: MetricChoice, seen: Seen) -> list[MetricAnswer]:
     return [MetricAnswer(scored, i, Failure(fault) if fault else None) for i, fault in enumerate(faults)]
 
 
-def _checked(metric: MetricChoice, seen: Seen) -> Scored:
-    """The metric's answer to a batch, its value of shape (B,).
+def _checked(metric: MetricChoice, seen: Seen, count: int) -> Scored:
+    """The metric's answer to a batch, as plain tensors of its own on the CPU, its value of shape (B,).
 
     Raises:
-        BenchError: a part of the answer has not one row for each image.
+        BenchError: a part of the answer has not one row for each image, or is too large.
     """
-    count = len(seen.map)
     scored = _scored(metric, seen)
-    value = scored.value if isinstance(scored.value, Tensor) else torch.as_tensor(scored.value, dtype=torch.float64)
-    scored = replace(scored, value=value.reshape(count))
-    _check_parts(metric, scored, count)
-    return scored
+    if metric.plugin.held_out and scored.levels is None and not all(scored.inapplicable or [""]):
+        raise BenchError(f"{metric.name} declares held_out=... but returned no Scored.levels")
+    value = _column(scored.value, count, "value")
+    if not isinstance(value, Tensor):
+        value = torch.as_tensor(scored.value, dtype=torch.float64).reshape(count)
+    return Scored(
+        value,
+        {str(key): _column(part, count, f"part {key!r}") for key, part in scored.parts.items()},
+        _pair(scored.curve, count, "curve"),
+        _reasons(scored.inapplicable, count),
+        _pair(scored.levels, count, "levels"),
+    )
+
+
+def _column(part: Any, count: int, what: str) -> Tensor | float:
+    """(B,), or a number that is the same for every image."""
+    if not isinstance(part, Tensor):
+        return part if what == "value" else float(part)
+    if part.numel() != count:
+        raise BenchError(f"the metric's {what} is of shape {tuple(part.shape)}, where ({count},) is needed")
+    return plain(part, count, f"the metric's {what} is").cpu().reshape(count)
+
+
+def _pair(pair: Any, count: int, what: str) -> tuple[Tensor, Tensor] | None:
+    """x (S,) and y (B, S)."""
+    if pair is None:
+        return None
+    if not (len(pair) == 2 and all(isinstance(part, Tensor) for part in pair)):
+        raise BenchError(f"the {what} is not a pair of tensors, x (S,) and y (B, S)")
+    x, y = (plain(part, count * MOST_POINTS, f"the metric's {what} has").cpu() for part in pair)
+    if y.ndim != 2 or len(y) != count or x.shape != y.shape[1:]:
+        shapes = f"{tuple(x.shape)} and {tuple(y.shape)}"
+        raise BenchError(f"the {what} is of shapes {shapes}, where (S,) and ({count}, S) are needed")
+    if not torch.isfinite(x).all():
+        raise BenchError(f"the x of the {what} has values that are not finite")
+    return x, y
+
+
+def _reasons(inapplicable: Any, count: int) -> tuple[str, ...]:
+    reasons = tuple(safe(str(reason))[:MOST_LETTERS] for reason in inapplicable)
+    if len(reasons) not in (0, count):
+        raise BenchError(f"inapplicable has {len(reasons)} reasons for {count} images")
+    return reasons
 
 
 def _scored(metric: MetricChoice, seen: Seen) -> Scored:
@@ -74,8 +132,7 @@ def _scored(metric: MetricChoice, seen: Seen) -> Scored:
         BenchError: it returned something else, called sys.exit, or left the network or a setting changed.
     """
     who = f"metric {metric.name}"
-    pixels = replace(seen.pixels, images=seen.pixels.images.clone()) if seen.pixels else None
-    lent_seen = lend(replace(seen, pixels=pixels), metric.name, metric.plugin.needs)
+    lent_seen = lend(_copied(seen, metric.plugin.function.__module__), metric.name, metric.plugin.needs)
     kept = Kept(seen.explainer.network) if seen.explainer is not None else None
     try:
         with contained(who):
@@ -83,30 +140,35 @@ def _scored(metric: MetricChoice, seen: Seen) -> Scored:
     finally:
         spoiled = kept is not None and kept.put_back()
     if spoiled:
-        raise BenchError(f"{who} leaves weights, modes or hooks of the network changed", hint="Work on a deep copy")
+        raise Spoils(f"{who} leaves weights, modes or hooks of the network changed", hint="Work on a deep copy")
     if not isinstance(scored, Scored):
         raise BenchError(f"{who} returned {type(scored).__name__}", hint="Return a Scored")
     return scored
 
 
-def _check_parts(metric: MetricChoice, scored: Scored, count: int) -> None:
-    if metric.plugin.held_out and scored.levels is None and not all(scored.inapplicable or [""]):
-        raise BenchError(f"{metric.name} declares held_out=... but returned no Scored.levels")
-    parts = [part for part in scored.parts.values() if isinstance(part, Tensor)]
-    for what, pair in (("curve", scored.curve), ("levels", scored.levels)):
-        if pair is not None and not (len(pair) == 2 and all(isinstance(part, Tensor) for part in pair)):
-            raise BenchError(f"the {what} is not a pair of tensors, x (S,) and y (B, S)")
-    parts += [pair[1] for pair in (scored.curve, scored.levels) if pair is not None]
-    if any(len(part) != count for part in parts):
-        raise BenchError(f"a part or the curve does not have {count} rows, one per image")
-    if len(scored.inapplicable) not in (0, count):
-        raise BenchError(f"inapplicable has {len(scored.inapplicable)} reasons for {count} images")
+def _copied(seen: Seen, module: str) -> Seen:
+    """With images, targets and a cache that no other module's metrics read."""
+    pixels, explainer = seen.pixels, seen.explainer
+    if explainer is not None:
+        explainer = replace(explainer, targets=explainer.targets.clone())
+    return replace(seen, pixels=None if pixels is None else _own_pixels(pixels, module), explainer=explainer)
+
+
+def _own_pixels(pixels: Pixels, module: str) -> Pixels:
+    """What is in the batch's cache is copied when a module's first metric asks, and kept for its others."""
+    key = f"{_OWN}{module}"
+    if key not in pixels.cache:
+        common = {name: value for name, value in pixels.cache.items() if not name.startswith(_OWN)}
+        pixels.cache[key] = copy.deepcopy(common)
+    copies = (pixels.images.clone(), pixels.seeds, pixels.mean.clone(), pixels.std.clone())
+    return Pixels(*copies, cache=pixels.cache[key])
 
 
 def _fault(metric: MetricChoice, scored: Scored, row: int) -> str:
     """Why a score is none, or ""."""
     numbers = [number(scored.value, row), *(number(part, row) for part in scored.parts.values())]
-    numbers += scored.curve[1][row].tolist() if scored.curve is not None else []
+    for pair in (scored.curve, scored.levels):
+        numbers += pair[1][row].tolist() if pair is not None else []
     return "" if all(map(math.isfinite, numbers)) else f"{metric.name} is not a finite number here"
 
 

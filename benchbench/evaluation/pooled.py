@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ..containment.plugin_watch import PluginWatch
 from ..failures import Failure, attempt
 from ..plugin_guard import contained
 from ..results.schema import POOLED, typed
@@ -25,7 +27,7 @@ NO_COUNTS = "under this protocol the metric keeps no counts that could be pooled
 _ROWS_AT_ONCE = 250
 
 
-def pooled(tasks: Sequence[Task], read: CellReader, seed: int) -> pd.DataFrame:
+def pooled(tasks: Sequence[Task], read: CellReader, seed: int, watch: PluginWatch) -> pd.DataFrame:
     """pooled.parquet: one row per model, dataset, layer, method and metric that has such a value, over all shards."""
     groups: dict[tuple[str, ...], list[MetricCell]] = {}
     for task in tasks:
@@ -34,11 +36,11 @@ def pooled(tasks: Sequence[Task], read: CellReader, seed: int) -> pd.DataFrame:
                 place = (task.shard.model.name, task.shard.dataset_name, cell.maps.layer, cell.maps.method.label)
                 groups.setdefault((*place, cell.metric.name, cell.metric.protocol), []).append(cell)
     keys = ("model", "dataset", "layer", "method", "metric", "protocol")
-    rows = [dict(zip(keys, key, strict=True)) | _row(cells, read, seed) for key, cells in groups.items()]
+    rows = [dict(zip(keys, key, strict=True)) | _row(cells, read, seed, watch) for key, cells in groups.items()]
     return typed(pd.DataFrame(rows), POOLED)
 
 
-def _row(cells: Sequence[MetricCell], read: CellReader, seed: int) -> dict[str, Any]:
+def _row(cells: Sequence[MetricCell], read: CellReader, seed: int, watch: PluginWatch) -> dict[str, Any]:
     none = {"n": 0, "value": math.nan, "low": math.nan, "high": math.nan, "images": "", "reason": ""}
     if cells[0].maps.skip:
         return none | {"reason": cells[0].maps.skip}
@@ -55,7 +57,10 @@ def _row(cells: Sequence[MetricCell], read: CellReader, seed: int) -> dict[str, 
         with contained(f"metric {cells[0].metric.name}"):
             return float(function(counts.sum(0, keepdims=True))[0]), *interval(function, counts, seed)
 
-    outcome = attempt(read_pool, contain_memory=True)
+    maps = cells[0].maps
+    place = f"{maps.method.label} at {maps.layer}"
+    call = partial(watch.call, f"metric {cells[0].metric.name}", place, read_pool, seed)
+    outcome = attempt(call, contain_memory=True)
     if isinstance(outcome, Failure):
         return none | {"reason": outcome.reason}
     value, low, high = outcome

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..failures import Failure
 from ..per_image import PerImage
 from ..vocabulary import Status
 
@@ -29,11 +28,6 @@ class MapBatch(PerImage):
     def none(cls, count: int, reason: str, status: Status) -> MapBatch:
         """No map of any image, for one reason."""
         return cls(None, (reason,) * count, (status,) * count)
-
-    @classmethod
-    def refused(cls, failure: Failure) -> MapBatch:
-        """No map of a single image, for what the failure says."""
-        return cls.none(1, failure.reason, failure.status)
 
     @classmethod
     def join(cls, parts: Sequence[MapBatch]) -> MapBatch:

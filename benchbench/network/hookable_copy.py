@@ -11,7 +11,7 @@ from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
 from ..cost.ledger import Passes, count_forwards
-from ..errors import BenchError, NotApplicable
+from ..errors import NotApplicable
 from ..failures import as_bench_error
 from ..plugin_guard import state_of
 from .behind_layer import Rest
@@ -62,18 +62,12 @@ def _keep(scorer: Scorer, name: str, module: nn.Module) -> None:
     scorer.copies[name], scorer.states[name] = module, state_of(module)
 
 
-def refuse_spoiled(scorer: Scorer) -> None:
-    """Forget the copies that are not as they were made: the next who asks gets new ones.
-
-    Raises:
-        BenchError: there are such copies.
-    """
+def forget_spoiled(scorer: Scorer) -> bool:
+    """Forget the copies that are not as they were made: the next who asks gets new ones. Whether there were any."""
     spoiled = [name for name, module in scorer.copies.items() if state_of(module) != scorer.states[name]]
     for name in spoiled:
         del scorer.copies[name]
-    if spoiled:
-        message = "the method leaves weights, modes or hooks of layer.network or layer.behind changed"
-        raise BenchError(message, hint="Remove hooks, or work on a copy.deepcopy")
+    return bool(spoiled)
 
 
 def _counted(module: nn.Module, passes: Passes, *, behind: bool) -> nn.Module:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..containment.plugin_watch import PluginWatch
 from ..cost.ledger import Ledger
 from ..cost.ledger import Passes as Passes
 from ..failures import try_batch
@@ -69,6 +70,7 @@ class Scorer:
         lent: the copy of the network as it is, for other libraries; made at the first use.
         ledger: who caused which of the passes.
         activation: what makes probabilities of logits.
+        watch: what calls of plugins go through.
     """
 
     network: nn.Module
@@ -87,6 +89,18 @@ class Scorer:
     readings: dict[tuple[int, int], Reading] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Ledger)
     activation: Activation = "softmax"
+    watch: PluginWatch = field(default_factory=PluginWatch)
+
+    def forget(self) -> None:
+        """What was made of the network is made again, as the network was not what it should be."""
+        self.cuts, self.stages, self.readings = {}, {}, {}
+        self.copies, self.states, self.lent = {}, {}, None
+
+    def probe(self, network: nn.Module, images: Tensor) -> None:
+        """One image of (n, C, H, W) through this network and the one that it was made of, and nothing comes of it."""
+        with torch.no_grad():
+            network(images[:1])
+        self.answer(images[:1], torch.zeros(1, dtype=torch.long, device=images.device))
 
     def answer(self, images: Tensor, targets: Tensor) -> TargetScores:
         """Answers (N,) on images (N, 3, H, W) for targets (N,); or (N, T) for targets (N, T)."""

@@ -14,7 +14,7 @@ from ..registry.plugin import Plugin
 # No number comes from these: they ask, keep, compare and show. Whatever is not listed is in the engine's digest.
 # Plugins and networks have digests of their own.
 NO_NUMBERS = (
-    *("__init__.py", "__main__.py", "pytest_plugin.py", "files.py", "formatting.py"),
+    *("__init__.py", "__main__.py", "pytest_plugin.py", "files.py", "formatting.py", "processors.py"),
     *(
         "api/",
         "audit/",
@@ -89,6 +89,7 @@ NO_NUMBERS = (
         "engine/run_plan.py",
         "engine/stopping.py",
         "engine/unfinished_run.py",
+        "engine/threads.py",
     ),
 )
 NUMBERS = ("suites/reliability/disturbances.py",)  # of the suites, the one whose cells a folder keeps

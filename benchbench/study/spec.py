@@ -79,6 +79,7 @@ class StudySpec(BaseModel):
     precision: Literal["float32", "bf16"] = "float32"
     compile: Annotated[bool, Field(strict=True)] = False
     workers: Annotated[int, Field(ge=0, le=64, strict=True)] = 2
+    time_limit: Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)] | None = None
     signed: Annotated[bool, Field(strict=True)] = False
     twins: tuple[str, ...] = ()
     suite: SuiteChoice | None = None
@@ -178,6 +179,7 @@ class StudySpec(BaseModel):
             "metrics": [c.label for c in self.metrics],
             **{key: getattr(self, key) for key in _PLAIN},
             **{key: value for key in _WORKERS if (value := getattr(self, key)) != type(self).model_fields[key].default},
+            **({"time_limit": self.time_limit} if self.time_limit is not None else {}),
             **({"signed": True} if self.signed else {}),
             **({"twins": list(self.twins)} if self.twins else {}),
             **({"suite": self.suite.plain} if self.suite else {}),

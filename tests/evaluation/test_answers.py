@@ -40,7 +40,7 @@ ANSWERS: dict[str, tuple[Any, str, str]] = {
         "failed",
         "the levels is not a pair of tensors",
     ),
-    "too-few": (lambda p: Scored(p[:1].repeat(2)), "failed", "RuntimeError"),
+    "too-few": (lambda p: Scored(p[:1].repeat(2)), "failed", "the metric's value is of shape (2,)"),
     "no-meaning": (lambda p: _raise(), "not_applicable", "means nothing here"),
     "row-vector": (lambda p: Scored(p[None]), "ok", ""),
     "column": (lambda p: Scored(p[:, None]), "ok", ""),

@@ -11,9 +11,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
-from tests.benchmarks import bookkeeping, growth, large_reading, large_run, performance
+from tests.benchmarks import bookkeeping, busy_machine, growth, large_reading, large_run, performance
 from tests.benchmarks.cases import CASES
 from tests.benchmarks.growth_figure import growth_section
 
@@ -48,6 +49,22 @@ def test_what_a_large_run_takes(tmp_path: Path) -> None:
     )
     assert "360 rows of results, 3,480 points of curves, 26 cells with maps and photographs in 2 files" in text
     assert "NOT met" not in text
+
+
+def test_beside_busy_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    running: list[int] = []
+
+    def seconds_of(settings: dict[str, str], samples: int) -> float:
+        children = [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
+        running.append(len(children))
+        return (2.0 if settings else 1.0) * (1 + len(children))
+
+    monkeypatch.setattr(busy_machine, "seconds_of", seconds_of)
+    before = len(psutil.Process().children())
+    told = busy_machine.lines(busy_machine.measured(1, 1, 2))
+    assert running == [before, before + 2] * 2
+    figures = ["1.0 s alone, 3.0 s", "2.0 s alone, 6.0 s"] if not before else ["s alone", "s alone"]
+    assert all(text in line for text, line in zip(figures, told, strict=True))
 
 
 @pytest.mark.parametrize("series", ["scores", "maps"])

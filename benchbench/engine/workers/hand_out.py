@@ -129,6 +129,8 @@ def _keep(task: Task, result: ShardResult, desk: RunContext) -> int:
     """Write a shard's parts, and count its passes and its cost; how many cells that are."""
     desk.store.receive(task.predictions, result.parts, result.notes)
     desk.store.retries.settled.update(result.settled)
+    for (who, _), what in result.told.items():
+        desk.scorer.watch.tell(who, what)
     desk.scorer.passes.add(result.passes)
     desk.scorer.ledger.merge(result.ledger)
     desk.scorer.batch = min(desk.scorer.batch, result.batch)

@@ -85,6 +85,7 @@ class ShardResult:
         computed: how many cells that were.
         passes: what the network did for it. ledger: who caused it.
         settled: cells that failed twice and were left as they are.
+        told: what plugins did that spoilt no number, by who and the first words.
         batch: images in a forward pass at the end.
         seconds: of wall time in the worker.
     """
@@ -95,6 +96,7 @@ class ShardResult:
     passes: Passes
     ledger: Ledger
     settled: frozenset[str]
+    told: Mapping[tuple[str, str], str]
     batch: int
     seconds: float
 

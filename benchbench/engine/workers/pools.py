@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
+from ...processors import usable_processors
 from ...study.plan import Task
 from ...study.spec import StudySpec
 from ..setup import ModelPlan
@@ -86,9 +86,4 @@ def worker_threads(study: StudySpec) -> int:
     """Torch's threads in each worker: those that it asked Ray for, or its part of this machine's processors."""
     if study.engine == "ray":
         return max(1, int(study.num_cpus))
-    return max(1, _processors() // (study.processes or 1))
-
-
-def _processors() -> int:
-    """Of this machine, those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, usable_processors() // (study.processes or 1))

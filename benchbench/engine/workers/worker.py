@@ -13,6 +13,8 @@ from tempfile import TemporaryDirectory
 
 import torch
 
+from ...containment.network_watch import NetworkWatch
+from ...containment.plugin_watch import PluginWatch
 from ...cost.allocator import keep_memory
 from ...cost.ledger import Ledger, Passes
 from ...errors import BenchError
@@ -69,8 +71,11 @@ class ShardWorker:
             self._check_plan()
             self._folder = Path(opened.enter_context(TemporaryDirectory(prefix="benchbench-worker-")))
             store = Store(self._folder)
+            networks = NetworkWatch([self._loaded.network, self._loaded.prepared.network])
+            calls = PluginWatch(study.time_limit, networks)
+            loader = Loader(store, 0)
             self._desk = desk_of(
-                self._loaded, study, store, self._device, Loader(store, 0), self._ledger(), lambda _: None
+                self._loaded, study, store, self._device, loader, self._ledger(), calls, lambda _: None
             )
             self._open = opened.pop_all()
 
@@ -111,6 +116,7 @@ class ShardWorker:
             spent,
             scorer.ledger,
             frozenset(store.retries.settled),
+            scorer.watch.notes,
             scorer.batch,
             time.perf_counter() - start,
         )

@@ -20,6 +20,7 @@ import torch
 from ...attribution.apply_view import RandomisedNetworks, ViewBatch, apply_view
 from ...attribution.explainer import explainer_of
 from ...attribution.reexplain import explain_shown, reexplain
+from ...containment.plugin_watch import PluginWatch
 from ...digests import digest
 from ...engine import result_rows
 from ...engine.device import deterministic_cudnn, device_of
@@ -137,7 +138,7 @@ def _tables(
     loaded = load(choice, study, device)
     progress.start(_estimate(loaded.plan, disturbances))
     loader = Loader(store, study.workers)
-    desk = RunContext(study, loaded.network, store, _scorer(loaded, progress), device, loader)
+    desk = RunContext(study, loaded.network, store, _scorer(loaded, study, progress), device, loader)
     frames = []
     try:
         with eval_frozen(loaded.network):
@@ -149,11 +150,12 @@ def _tables(
     return frames
 
 
-def _scorer(loaded: LoadedModel, progress: Progress) -> Scorer:
+def _scorer(loaded: LoadedModel, study: StudySpec, progress: Progress) -> Scorer:
     prepared, batch = loaded.prepared, loaded.plan.sizing.batch
     activation = loaded.plan.model.settings.get("score", "softmax")
     arguments = (prepared.network, batch, prepared.used)
-    return Scorer(*arguments, advance=progress.advance, padded=prepared.compiled, activation=activation)
+    watch = PluginWatch(study.time_limit, warn=progress.warn)
+    return Scorer(*arguments, advance=progress.advance, padded=prepared.compiled, activation=activation, watch=watch)
 
 
 def _estimate(plan: ModelPlan, disturbances: Disturbances) -> int:
@@ -252,4 +254,5 @@ def _shown(each: Disturbance, original: ReferenceBatch, desk: RunContext) -> Vie
     copied = Scorer(
         prepared.network, scorer.batch, prepared.used, scorer.passes, scorer.advance, activation=scorer.activation
     )
+    copied.watch = scorer.watch
     return replace(shown, scorer=copied)
