@@ -109,7 +109,12 @@ def test_a_report_of_an_exported_run(place: Path) -> None:
 
 def test_the_page_of_an_exported_run_is_written_beside_it(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     places: list[Path] = []
-    monkeypatch.setattr("benchbench.reports.html.document.write", lambda _, out, __: places.append(out) or out)
+
+    def write(_record: object, out: Path, _digest: object) -> Path:
+        places.append(out)
+        return out
+
+    monkeypatch.setattr("benchbench.reports.html.document.write", write)
     benchbench("export", "first", "--out", "page.zip", cwd=place)
     done = benchbench("report", "page.zip", cwd=place)
     assert (done.returncode, done.stdout) == (0, "page.html\n"), done.stderr
