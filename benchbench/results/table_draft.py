@@ -56,9 +56,9 @@ class TableDraft:
                 blocks.append(np.array(values, np.float64))
         self._waiting.clear()
 
-    def _column(self, name: str, kind: str) -> pd.Series:
+    def _column(self, name: str, kind: str) -> pd.Series[Any]:
         whole = np.concatenate(self._blocks[name])
         if kind == "string":
             texts = pd.Categorical.from_codes(whole, pd.Index(list(self._texts[name]), dtype="string"))
             return pd.Series(texts).astype("string")
-        return pd.Series(whole).astype(kind)
+        return pd.Series(whole).astype("Int64") if kind == "Int64" else pd.Series(whole)

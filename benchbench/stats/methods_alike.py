@@ -18,7 +18,9 @@ COLUMNS = [*KEYS, "method", "other", *(f"{name}{part}" for name in MEASURES for 
 FEWEST_IMAGES = 8  # that are read of a setting, however large its maps are
 
 
-def method_agreement(record: Record, top: float = TOP, most_cells: int | None = None) -> pd.DataFrame:
+def method_agreement(
+    record: Record, top: float = TOP, most_cells: int | None = None, most_images: int | None = None
+) -> pd.DataFrame:
     """Means over images of how alike the maps of every two methods are.
 
     Args:
@@ -26,6 +28,7 @@ def method_agreement(record: Record, top: float = TOP, most_cells: int | None = 
         top: the share of a map's cells that are its top, in (0, 1].
         most_cells: of a setting, how many cells of maps are read: the first images of the study, at least eight; all
             images by default.
+        most_images: of a setting, as ``most_cells``; all images by default.
 
     Returns:
         One row per model, dataset, layer and pair of methods, controls too. Each with ``_low`` and ``_high``, the 95 %
@@ -38,7 +41,7 @@ def method_agreement(record: Record, top: float = TOP, most_cells: int | None = 
     tables = [_empty()]
     for place, here in with_units(record.maps, record.info).groupby(KEYS, sort=False):
         methods = [str(name) for name in dict.fromkeys(here["method"])]
-        images = _first_images(here, most_cells)
+        images = _first_images(here, most_cells, most_images)
         signs = [name in signed for name in methods]
         matrices = [alike(maps, signs, top) for maps in _maps(record, images, methods)]
         first, second = np.triu_indices(len(methods), 1)
@@ -58,13 +61,13 @@ def _empty() -> pd.DataFrame:
     return pd.DataFrame(columns=COLUMNS)
 
 
-def _first_images(here: pd.DataFrame, most_cells: int | None) -> pd.DataFrame:
+def _first_images(here: pd.DataFrame, most_cells: int | None, most_images: int | None) -> pd.DataFrame:
     """The maps of the first images, at least ``FEWEST_IMAGES``, with about so many cells; all for None."""
-    if most_cells is None:
-        return here
     samples = list(dict.fromkeys(here["sample"]))
-    cells = max(1, int(here.loc[here["sample"] == samples[0], "cells"].sum()))
-    return here[here["sample"].isin(samples[: max(FEWEST_IMAGES, most_cells // cells)])]
+    most = len(samples) if most_images is None else most_images
+    if most_cells is not None:
+        most = min(most, most_cells // max(1, int(here.loc[here["sample"] == samples[0], "cells"].sum())))
+    return here[here["sample"].isin(samples[: max(FEWEST_IMAGES, most)])]
 
 
 def _maps(record: Record, images: pd.DataFrame, methods: Sequence[str]) -> Iterator[list[FloatArray | None]]:

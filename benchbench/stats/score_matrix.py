@@ -195,10 +195,11 @@ def _scores(
 
 
 def _binary(rows: pd.DataFrame) -> dict[tuple[str, str], bool]:
-    measures = ["metric", "protocol"]
-    ok = rows[measures][rows["status"] == "ok"]
-    other = ~rows.loc[ok.index, "value"].isin([0.0, 1.0])
+    measures = rows[["metric", "protocol"]]
+    ok = (rows["status"] == "ok").to_numpy(dtype=np.bool_)
+    other = ok & ~rows["value"].isin([0.0, 1.0]).to_numpy(dtype=np.bool_)
     every, seen, mixed = (
-        set(part.drop_duplicates().itertuples(index=False, name=None)) for part in (rows[measures], ok, ok[other])
+        set(part.drop_duplicates().itertuples(index=False, name=None))
+        for part in (measures, measures[ok], measures[other])
     )
     return {pair: pair in seen - mixed for pair in every}

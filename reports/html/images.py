@@ -103,7 +103,7 @@ class ImageSet:
 
     @cached_property
     def _maps(self) -> pd.DataFrame:
-        return self._selected(self.board.shown.maps)
+        return self._of_images(self._selected(self.board.shown.maps))
 
     @cached_property
     def _places(self) -> dict[Key, tuple[str, int]]:
@@ -122,11 +122,10 @@ class ImageSet:
     @cached_property
     def _rows(self) -> pd.DataFrame:
         """Results with an image, and the places of layer, image and method."""
-        rows = self._selected(self.board.shown.results)
-        rows = rows[rows["sample"].notna()]
+        rows = self._of_images(self._selected(self.board.shown.results))
         for column, names in (("layer", self.layers), ("sample", self.samples), ("method", self.methods)):
             rows = rows.assign(**{f"{column}_at": rows[column].map({name: at for at, name in enumerate(names)})})
-        return rows[rows["sample_at"].notna()]
+        return rows
 
     @cached_property
     def _by_metric(self) -> dict[tuple[str, str, str], pd.DataFrame]:
@@ -165,7 +164,7 @@ class ImageSet:
 
     @cached_property
     def _curves(self) -> dict[str, pd.DataFrame]:
-        rows = self._selected(self.board.shown.curves)
+        rows = self._of_images(self._selected(self.board.shown.curves))
         return {str(layer): part for layer, part in rows.groupby("layer", sort=False)}
 
     def _start(self, count: int) -> tuple[int, int, int]:
@@ -198,6 +197,10 @@ class ImageSet:
         places = lost[["layer_at", "sample_at", "method_at"]].astype(int).itertuples(index=False, name=None)
         for place, reason in zip(places, lost["reason"], strict=True):
             yield ",".join(map(str, place)), one_line(str(reason))
+
+    def _of_images(self, rows: pd.DataFrame) -> pd.DataFrame:
+        selected: pd.DataFrame = rows[rows["sample"].isin(self.samples)]
+        return selected
 
     def _selected(self, rows: pd.DataFrame) -> pd.DataFrame:
         selected: pd.DataFrame = rows[(rows["model"] == self.model) & (rows["dataset"] == self.dataset)]

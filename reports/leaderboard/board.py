@@ -44,6 +44,7 @@ from .suite_report import SuiteReport, suite_report
 
 BLOCK = ["model", "dataset", "layer"]
 MOST_CELLS = 8_000_000  # of the maps of a setting that are compared for a report: a second or two
+MOST_IMAGES = 2_000  # as MOST_CELLS: small maps take time by their number
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,8 +135,8 @@ class Board:
 
     @cached_property
     def method_agreement(self) -> pd.DataFrame:
-        """How alike the maps of every two methods are; of large maps those of the first images."""
-        return method_agreement(self.shown, most_cells=MOST_CELLS)
+        """how alike the maps of every two methods are; of many or large maps those of the first images."""
+        return method_agreement(self.shown, most_cells=MOST_CELLS, most_images=MOST_IMAGES)
 
     @cached_property
     def controls(self) -> frozenset[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
 
+import numpy as np
 import pandas as pd
 
 from ...errors import BenchError, meant, nearest
@@ -73,9 +74,10 @@ class RunSelection:
 
     def _of_metrics(self, table: pd.DataFrame) -> pd.Series[bool]:
         """Which rows are of a chosen metric, or a part of it (``runtime.q1``)."""
-        pairs = zip(table["metric"], table["protocol"], strict=True)
-        chosen = [key in self.metrics or (key[0].split(".")[0], key[1]) in self.metrics for key in pairs]
-        return pd.Series(chosen, index=table.index, dtype=bool)
+        keys = table[["metric", "protocol"]].drop_duplicates().itertuples(index=False, name=None)
+        chosen = [key in self.metrics or (key[0].split(".")[0], key[1]) in self.metrics for key in keys]
+        numbers = table.groupby(["metric", "protocol"], sort=False, dropna=False).ngroup()
+        return pd.Series(np.array(chosen, dtype=np.bool_)[numbers.to_numpy(dtype=np.int64)], index=table.index)
 
     def _sorted(self, rows: pd.DataFrame, columns: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
         ordered = ["model", "dataset", "layer", "method"]
