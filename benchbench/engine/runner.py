@@ -38,6 +38,7 @@ from .method_cost import measure_cost
 from .missing_cells import missing_cells
 from .progress import Progress, Silent
 from .provenance import data_warnings, describe, earlier, machine, titles_of
+from .reference_images import ReferenceImages
 from .result_rows import Tables
 from .sample_loader import Loader
 from .setup import LoadedModel, ModelPlan, load
@@ -210,7 +211,7 @@ def _run_model(
         ledger=Ledger(tally.passes, any("shared" in metric.plugin.needs for metric in study.metrics)),
     )
     loader = Loader(store, study.workers)
-    desk = RunContext(study, loaded.network, store, scorer, device, loader)
+    desk = RunContext(study, loaded.network, store, scorer, device, loader, ReferenceImages(study.seed))
     try:
         _work_all(plan, desk, tally, progress)
     finally:
