@@ -285,7 +285,9 @@ def test_every_method_can_be_asked_again(pictures: Tensor, tmp_path: Path) -> No
     assert set(results["status"]) == {"ok", "not_applicable"}
     of_attention = {"attention-rollout", "chefer", "legrad", "agcam", "attnlrp", "libragrad", "tis"}
     bare = {*of_attention, "oracle", "dataset-mean", "drise(masks=20)"}
-    assert set(results[results["status"] == "not_applicable"]["method"]) == bare, "no attention, masks or boxes here"
+    assert set(results[results["status"] == "not_applicable"]["method"]) == bare, (
+        "no attention, masks, boxes or other images here"
+    )
 
 
 class Tight(Pooled):
