@@ -56,7 +56,7 @@ def score_probes(
     if mapped:
         answers, pictures, distinct_maps = _score_mapped(scorer, palette, targets, maps, mapped)
         scored += pictures
-        by_map = answers.each(lambda tensor: tensor.unflatten(1, (len(maps), -1)))
+        by_map = answers.each(lambda tensor: tensor.view(len(mapped), len(maps), -1, *tensor.shape[2:]))
         scores |= {probe: by_map[i] for i, probe in enumerate(mapped)}
     _count(scorer.passes, len(probes), len(maps) * len(pixels.images), bool(mapped), distinct_maps, scored)
     return scores
@@ -76,7 +76,7 @@ def _score_plain(
     if not probes:
         return []
     scores = scorer.answer_all((palette.plain(probe), targets) for probe in probes)
-    each = scores.each(lambda tensor: tensor.unflatten(0, (len(probes), -1)))
+    each = scores.each(lambda tensor: tensor.view(len(probes), -1, *tensor.shape[1:]))
     return [_for_each_map(each[i], many) for i in range(len(probes))]
 
 

@@ -234,8 +234,9 @@ class MetricPlugin(Plugin):
     def bind(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """As of any plugin; and the probes, views and rivals can be made of them."""
         bound = super().bind(arguments)
-        asked = (("probes", self.probes, list), ("views", self.views, list), ("rivals", self.rivals, int))
-        for name, make, read in asked:
+        readings: dict[str, Callable[[Any], Any]] = {"probes": list, "views": list, "rivals": int}
+        for name, read in readings.items():
+            make = getattr(self, name)
             try:
                 read(make(**bound)) if make else None
             except BenchError:

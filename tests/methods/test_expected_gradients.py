@@ -71,7 +71,9 @@ def test_adds_up_in_expectation(pictures: Tensor, others: Tensor, weight: Tensor
         sums = maps_with(network, pictures, references, draws=draws).sum((1, 2))
         return float((sums - change).abs().max() / change.abs().max())
 
-    score = lambda images: (weight * images).sum((1, 2, 3)) ** 2  # noqa: E731
+    def score(images: Tensor) -> Tensor:
+        return (weight * images).sum((1, 2, 3)) ** 2
+
     change = score(pictures) - torch.stack([score(others[list(own)]).mean() for own in PLACES])
     assert gap(100) < 0.15
     assert gap(100) < gap(2) / 2
@@ -115,7 +117,8 @@ def test_the_pool_leaves_out_the_image_and_other_sizes(others: Tensor) -> None:
 def test_explain_compares_with_what_is_given_or_the_other_images(
     pictures: Tensor, others: Tensor, weight: Tensor
 ) -> None:
-    network, named = linear(weight, 1), {"method": NAME, "target": 0}
+    network = linear(weight, 1)
+    named: dict[str, Any] = {"method": NAME, "target": 0}
 
     def by_hand(means: Tensor) -> Tensor:
         flat = (weight * (pictures - means)).sum(1).clamp_min(0).flatten(1)
@@ -126,7 +129,7 @@ def test_explain_compares_with_what_is_given_or_the_other_images(
     torch.testing.assert_close(bb.explain(network, pictures, **named), by_hand(rest), atol=1e-4, rtol=0)
     given = bb.explain(network, pictures, references=others, **named)
     torch.testing.assert_close(given, by_hand(others.mean(0)), atol=1e-4, rtol=0)
-    loader = DataLoader([(each, 0) for each in pictures], batch_size=3)  # type: ignore[arg-type]
+    loader: DataLoader[Any] = DataLoader([(each, 0) for each in pictures], batch_size=3)  # type: ignore[arg-type]
     torch.testing.assert_close(bb.explain(network, loader, references=others, **named), given, atol=1e-5, rtol=0)
     itself = bb.explain(network, pictures[:1], references=torch.cat([pictures[:1], others]), **named)
     torch.testing.assert_close(itself, given[:1], atol=1e-5, rtol=0)

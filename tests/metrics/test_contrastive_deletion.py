@@ -25,6 +25,7 @@ from benchbench.study.plan import MapCell, MetricCell
 from benchbench.study.spec import read_method, read_metric
 from benchbench.types import Preprocess, Seen
 from benchbench.types.batch import ImageBatch
+from benchbench.vocabulary import Status
 
 Array = npt.NDArray[np.float64]
 SIDE, CLASSES = 4, 4
@@ -61,6 +62,7 @@ def maps() -> Tensor:
 
 
 TARGETS = torch.tensor([0, 1, 2])
+OK: Status = "ok"
 
 
 def judged(
@@ -72,7 +74,7 @@ def judged(
     held, cells = {}, []
     for m, each in enumerate(maps):
         holder = MapCell(f"map {m}", "layer", read_method("gradcam"), "")
-        held[holder.name] = MapBatch(each, ("",) * len(ids), ("ok",) * len(ids))
+        held[holder.name] = MapBatch(each, ("",) * len(ids), (OK,) * len(ids))
         cells += [MetricCell(f"{n}/{m}", holder, read_metric(label)) for n, label in enumerate(labels)]
     scorer, targets = Scorer(network, batch), TARGETS[: len(images)]
     pixels = pixels_of(chunk, 0, Preprocess())
@@ -81,7 +83,7 @@ def judged(
     return entries, scorer
 
 
-def softmax_curve(weight: Tensor, image: Tensor, order: Array, target: int, rivals: int, steps: int) -> Array:
+def softmax_curve(weight: Tensor, image: Tensor, order: list[int], target: int, rivals: int, steps: int) -> Array:
     """(steps + 1,): p (1 - q) by numpy; the rivals are those of the whole image."""
     w, x = weight.double().numpy(), image[0].flatten().double().numpy()
     ranked = sorted((c for c in range(len(w)) if c != target), key=lambda c: -float(w[c] @ x))[:rivals]
@@ -95,9 +97,9 @@ def softmax_curve(weight: Tensor, image: Tensor, order: Array, target: int, riva
     return np.array(points)
 
 
-def order_of(saliency: Tensor) -> Array:
+def order_of(saliency: Tensor) -> list[int]:
     """Pixels, the most salient first."""
-    order: Array = np.argsort(-saliency.flatten().numpy())
+    order: list[int] = np.argsort(-saliency.flatten().numpy()).tolist()
     return order
 
 
@@ -197,7 +199,8 @@ def test_where_there_is_no_rival_or_no_salient_pixel(weight: Tensor, images: Ten
 
 
 def test_rivals_are_declared_and_lent() -> None:
-    seen = Seen(*[torch.zeros(1, 1)] * 6, rival_probability=torch.zeros(1, 1, 1))
+    blank = torch.zeros(1, 1)
+    seen = Seen(blank, blank, blank, blank, blank, blank, rival_probability=torch.zeros(1, 1, 1))
     with pytest.raises(NotLent, match='Add "rivals"'):
         _ = lend(seen, "deletion", {"probes"}).rival_probability
     assert lend(seen, "contrastive_drop", {"probes", "rivals"}).rival_probability is seen.rival_probability
