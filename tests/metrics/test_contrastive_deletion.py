@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from benchbench.errors import BenchError
 from benchbench.evaluation.declared_needs import NotLent, lend
 from benchbench.evaluation.evaluate import evaluate
+from benchbench.evaluation.rivals import most_rivals, with_rivals
 from benchbench.maps.map_batch import MapBatch
 from benchbench.metrics.contrastive_deletion import area_to
 from benchbench.network.reference_batch import ReferenceBatch, pixels_of
@@ -206,3 +207,18 @@ def test_rivals_are_declared_and_lent() -> None:
     assert lend(seen, "contrastive_drop", {"probes", "rivals"}).rival_probability is seen.rival_probability
     with pytest.raises(BenchError, match="go together"):
         metric("half declared", higher_is_better=True, needs="rivals", protocols={"a": {}})(lambda seen: seen)
+
+
+def test_of_each_picture_no_more_is_kept_than_was_asked_for(weight: Tensor, images: Tensor) -> None:
+    """A target and its rivals, of four classes."""
+    scorer = Scorer(LinearSoftmax(weight))
+    classes, answers = with_rivals(scorer, images, TARGETS, 2)
+    assert classes.shape == answers.probability.shape == (3, 3)
+    assert scorer.passes.forwards == 3
+    logits = LinearSoftmax(weight)(images).detach()
+    for row, target, kept in zip(logits.softmax(1), TARGETS.tolist(), answers.probability, strict=True):
+        others = sorted((float(p) for c, p in enumerate(row) if c != target), reverse=True)
+        assert kept.tolist() == pytest.approx([float(row[target]), *others[:2]])
+    asked = [read_metric(label) for label in ("deletion", "contrastive_drop")]
+    assert most_rivals(asked) == 1
+    assert most_rivals(asked[:1]) == 0
