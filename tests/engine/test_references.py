@@ -12,10 +12,13 @@ import torch
 from torch import Tensor, nn
 
 import benchbench as bb
+from benchbench.engine.subsets import ChosenData
 from benchbench.errors import BenchError
+from benchbench.study.plan import shards
 from benchbench.study.reference_draw import CANDIDATES, REFERENCES, reference_candidates
 
 from ..networks import Pooled, seeded
+from .test_growth import model, study
 
 SIZE = (3, 8, 8)
 
@@ -163,3 +166,12 @@ def test_an_image_without_others_is_not_applicable(tmp_path: Path, network: Line
     assert "no other image of this size" in table["reason"]["expectedgradients", "wide"]
     assert table["status"]["saliency", "wide"] == "ok"
     assert (table["status"]["expectedgradients"].drop("wide") == "ok").all()
+
+
+def test_a_subset_is_compared_with_what_the_whole_is() -> None:
+    data = Named(pictures(40))
+    whole, *_ = shards(model(), data, "data", "predicted", study(40))
+    (part,) = shards(model(), ChosenData(data, (7, 2), "two of them"), "data", "predicted", study(2))
+    assert part.ids == ("picture 7", "picture 2")
+    assert part.whole.references(0) == whole.whole.references(0) != whole.whole.references(1)
+    assert len(part.whole.references(0)) == CANDIDATES
