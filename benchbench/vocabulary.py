@@ -16,6 +16,7 @@ NEEDS = {
     "look": "forward and backward passes on other images, or for other scores",
     "curvature": "second derivatives",
     "mask": "the dataset's masks",
+    "references": "other images of the dataset, drawn by the study's seed",
     "dataset": "the maps of all images of the dataset",
     "modules": "the network traced by torch.fx, every module called once",
     "original": "a copy of the network as it is, which another library hooks and runs",
@@ -28,6 +29,7 @@ NEEDS = {
 
 METRIC_NEEDS = {
     "probes": "the network's answers on perturbed images",
+    "rivals": "the probabilities of other classes on perturbed images, those that are most likely on the image itself",
     "map": "the map",
     "signed-map": "attributions to pixels with their sign, of methods that keep it (`sign: signed`)",
     "logit-map": "maps that explain the target's logit, and no other score",

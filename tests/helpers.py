@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from benchbench.engine.progress import Silent
 from benchbench.network.scorer import Scorer
 from benchbench.registry import METHODS
 from benchbench.seeds import sample_seeds
+from benchbench.testing.method_contract import example_references
 from benchbench.types import INPUT, Layer, Pixels
 
 
@@ -27,7 +29,10 @@ def layer_of(
     gradient: bool = True,
     ids: Sequence[str] = (),
 ) -> Layer:
-    """The Layer with a gradient, for the given or the most likely classes; the mask is the left half."""
+    """The Layer with a gradient, for the given or the most likely classes.
+
+    The mask is the left half; three pictures of noise are the references.
+    """
 
     def choose(logits: Tensor) -> Tensor:
         return logits.argmax(1) if targets is None else targets
@@ -35,7 +40,8 @@ def layer_of(
     captured = capture_batch(network, Scorer(network, batch), images, [layer], choose, gradient=gradient)
     mask = torch.zeros(len(images), *images.shape[2:], dtype=torch.bool)
     mask[:, :, : images.shape[3] // 2] = True
-    return captured.layer(layer, sample_seeds(0, "test", ids or [str(i) for i in range(len(images))]), mask)
+    seeds = sample_seeds(0, "test", ids or [str(i) for i in range(len(images))])
+    return replace(captured.layer(layer, seeds, mask), data_references=example_references(images, 3))
 
 
 def place_of(method: str, layer: str, **params: Any) -> str:

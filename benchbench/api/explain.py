@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, Literal, overload
 
 import torch
@@ -25,10 +26,11 @@ from ..network.scorer import Scorer
 from ..network.targets import difference, pair_of
 from ..registry import METHODS, MethodPlugin
 from ..seeds import sample_seeds
-from ..types import INPUT, ModelSpec
+from ..types import INPUT, ModelSpec, References
 from ..vocabulary import LOGIT
 from .arguments import read_layers, read_target, refuse_unused_labels
 from .checks import check_answers, check_images, check_maps, names_of
+from .compared_images import ComparedImages
 
 
 @overload
@@ -40,6 +42,7 @@ def explain(
     layer: Literal["stages"] | list[Any] | tuple[Any, ...],
     target: Any = ...,
     labels: Any = ...,
+    references: Any = ...,
     seed: int = ...,
     **params: Any,
 ) -> dict[str, Tensor]: ...
@@ -54,6 +57,7 @@ def explain(
     layer: str | nn.Module = ...,
     target: Any = ...,
     labels: Any = ...,
+    references: Any = ...,
     seed: int = ...,
     **params: Any,
 ) -> Tensor: ...
@@ -67,6 +71,7 @@ def explain(
     layer: Any = "last",
     target: Any = None,
     labels: Any = None,
+    references: Any = None,
     seed: int = 0,
     **params: Any,
 ) -> Tensor | dict[str, Tensor]:
@@ -90,6 +95,8 @@ def explain(
             integers is one-hot where every row has a single 1.
         labels: for ``target="label"``: a class for each image, or one-hot (B, C). Labels that come with the images
             need not be repeated.
+        references: images as the network takes them, for a method that compares an image with others, such as
+            ``expectedgradients``. If not given, the first 16 other images of the call.
         seed: of methods that draw at random. What is drawn for an image does not depend on the others.
         params: the method's own parameters; and ``score``, of a method that reads a gradient: ``logit`` (default),
             ``probability``, ``log-probability``, ``rest``, ``contrast`` or ``contrast-weighted``. See docs/scores.md.
@@ -111,10 +118,12 @@ def explain(
         checked = check_network(network, "explain")
         names, several = read_layers(checked, layer)
         wanted = names if several else names[0]
+        given = None if references is None else _stacked(parts_of(references).images, checked)
+        compared = ComparedImages(given, isinstance(images, DataLoader))
         for parts in _parts(images):
             shown = _stacked(parts.images, checked)
             known = parts.labels if labels is None else labels
-            batches.append(_explain(checked, shown, method, wanted, target, known, seed, params))
+            batches.append(_explain(checked, shown, method, wanted, target, known, seed, params, compared))
     if not batches:
         raise BenchError("there are no images", where="explain", hint="Give at least one")
     maps = {name: torch.cat([batch[name] for batch in batches]) for name in batches[0]}
@@ -147,6 +156,7 @@ def _explain(
     labels: Any,
     seed: int,
     params: dict[str, Any],
+    compared: ComparedImages,
 ) -> dict[str, Tensor]:
     """The maps by layer; of ``last`` or one path, a single entry."""
     plugin = METHODS[method]
@@ -160,6 +170,10 @@ def _explain(
         network, classes = _settled(scored(network, difference(*pair, of=network)), images[:1])
         target = None
     aim = read_target(target, labels, len(images), classes, only=is_scored(network))
+    compares = "references" in needs
+    if not compares:
+        compared.refuse_unused(method)
+    references = compared.of(method, images, aim.several) if compares else None
     images = images.repeat_interleave(aim.several, 0)
     names = [INPUT] if "input" in needs else resolve(network, images[:1], layer)
     with eval_frozen(network):
@@ -170,7 +184,7 @@ def _explain(
         wanted = {explained: names if "gradient" in needs else []}
         batch = capture_batch(network, scorer, images, names, aim.choose, gradient=wanted).explaining(explained)
         check_answers(batch.captured.logits)
-        maps = {name: _maps(plugin, batch, name, bound, seed) for name in names}
+        maps = {name: _maps(plugin, batch, name, bound, seed, references) for name in names}
     height, width = images.shape[2:]
     return {
         name: saliency(layer_maps, (height, width)).view(-1, aim.several, height, width)
@@ -178,9 +192,17 @@ def _explain(
     }
 
 
-def _maps(plugin: MethodPlugin, batch: CapturedBatch, name: str, params: dict[str, Any], seed: int) -> Tensor:
+def _maps(
+    plugin: MethodPlugin,
+    batch: CapturedBatch,
+    name: str,
+    params: dict[str, Any],
+    seed: int,
+    references: References | None,
+) -> Tensor:
     """The method's maps (B, h, w) at one layer of the batch, each of them sound."""
     layer = batch.layer(name, sample_seeds(seed, f"{plugin.name}/{name}", names_of(batch.images)))
+    layer = replace(layer, data_references=references)
     maps = run_method(plugin, doubted(layer), params)
     rounding = made_of_rounding(plugin, layer, params, maps)
     if any(rounding):

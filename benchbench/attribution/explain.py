@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -16,7 +17,7 @@ from ..network.hookable_copy import forget_spoiled
 from ..network.lent_network import CHANGED_VALUES
 from ..seeds import sample_seeds
 from ..study.plan import MapCell
-from ..types import Layer
+from ..types import Layer, ReferencePool
 from ..vocabulary import Status
 from .layer_services import CapturedBatch, capture_batch
 from .method_call import run_method
@@ -26,7 +27,14 @@ SPOILT = "weights, modes or hooks of layer.network or layer.behind changed"
 NOT_AGAIN = "defined on a whole dataset; cannot be recomputed for single images"
 
 
-def explain(cell: MapCell, batch: CapturedBatch, ids: Sequence[str], masks: Tensor | None, seed: int) -> MapBatch:
+def explain(
+    cell: MapCell,
+    batch: CapturedBatch,
+    ids: Sequence[str],
+    masks: Tensor | None,
+    seed: int,
+    pool: ReferencePool | None = None,
+) -> MapBatch:
     """The maps of a batch. If the method fails on it, each image is tried alone, so that only the guilty ones fail.
 
     So it is where memory runs out: a method that takes too much of it spoils no other method's batches.
@@ -34,11 +42,12 @@ def explain(cell: MapCell, batch: CapturedBatch, ids: Sequence[str], masks: Tens
     Args:
         ids: of the batch's images; with the study's seed, what the method draws from.
         masks: the data's (B, H, W), if any.
+        pool: images of the data that methods compare an image with, if a method does.
     """
     if "dataset" in cell.method.needs:
         return MapBatch.none(len(ids), NOT_AGAIN, "not_applicable")
     lent = batch.explaining(cell.method.explains)
-    return _explain(cell, lambda: lent, batch, ids, masks, seed)
+    return _explain(cell, lambda: lent, batch, ids, masks, seed, pool)
 
 
 def gradients_of(cells: Iterable[MapCell]) -> dict[str, set[str]]:
@@ -57,6 +66,7 @@ def _explain(
     ids: Sequence[str],
     masks: Tensor | None,
     seed: int,
+    pool: ReferencePool | None,
 ) -> MapBatch:
     """The maps of what ``capture`` gives: the ``whole`` batch, or one of its images, which is captured anew."""
     plugin = cell.method.plugin
@@ -64,7 +74,9 @@ def _explain(
 
     def work() -> tuple[CapturedBatch, Tensor, Sequence[str], tuple[str, ...]]:
         batch = capture()
-        call = partial(_called, cell, batch, batch.layer(cell.layer, seeds, masks))
+        references = pool.of(ids, batch.images) if pool and "references" in cell.method.needs else None
+        layer = replace(batch.layer(cell.layer, seeds, masks), data_references=references)
+        call = partial(_called, cell, batch, layer)
         who = f"method {cell.method.label}"
         try:
             maps, rounding = batch.scorer.watch.call(who, cell.layer, call, seeds[0])
@@ -80,7 +92,7 @@ def _explain(
 
     def alone(i: int) -> MapBatch:
         mask = None if masks is None else masks[i : i + 1]
-        return _explain(cell, partial(_alone, whole, i, cell), whole, ids[i : i + 1], mask, seed)
+        return _explain(cell, partial(_alone, whole, i, cell), whole, ids[i : i + 1], mask, seed, pool)
 
     def refused(failure: Failure) -> MapBatch:
         return MapBatch.none(len(ids), failure.reason, failure.status)

@@ -28,7 +28,8 @@ def explainer_of(original: ReferenceBatch, cell: MapCell) -> Explainer:
         with torch.enable_grad(), eval_frozen(network):
             scorer = Scorer(network, original.scorer.batch, activation=original.scorer.activation)
             arguments = (cell.method.plugin, cell.method.params, network, images, cell.layer)
-            maps = method_maps(*arguments, lambda _: targets, seeds, scorer=scorer)
+            references = original.pool.of(ids, images) if original.pool else None
+            maps = method_maps(*arguments, lambda _: targets, seeds, scorer=scorer, references=references)
         original.scorer.passes.forwards += scorer.passes.forwards
         original.scorer.passes.backwards += scorer.passes.backwards
         original.scorer.passes.rests += scorer.passes.rests

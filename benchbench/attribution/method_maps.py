@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor, nn
 
 from ..network.scorer import Scorer
 from ..registry import MethodPlugin
-from ..types import Layer
+from ..types import Layer, References
 from ..vocabulary import INPUT
 from .layer_services import capture_batch
 from .method_call import run_method
@@ -26,6 +27,7 @@ def method_maps(
     *,
     scorer: Scorer | None = None,
     masks: Tensor | None = None,
+    references: References | None = None,
     gradient: bool | None = None,
 ) -> Tensor:
     """The maps (B, h, w) of a method, not normalised: one capture of the images, and the method on it.
@@ -38,6 +40,7 @@ def method_maps(
         seeds: one per image, what the method draws from.
         scorer: what scores perturbed images, and counts; a new one of the network if not given.
         masks: of the objects, bool (B, H, W), if there are any.
+        references: of the images, what a method that needs "references" compares them with.
         gradient: whether to capture the gradient; where the method needs it, if not given.
 
     Raises:
@@ -45,7 +48,8 @@ def method_maps(
         NotApplicable: the method has no meaning on this network or at this layer.
     """
     arguments = (plugin, params, network, images, layer, choose, seeds)
-    return run_method(plugin, captured_layer(*arguments, scorer=scorer, masks=masks, gradient=gradient), params)
+    seen = captured_layer(*arguments, scorer=scorer, masks=masks, references=references, gradient=gradient)
+    return run_method(plugin, seen, params)
 
 
 def captured_layer(
@@ -59,6 +63,7 @@ def captured_layer(
     *,
     scorer: Scorer | None = None,
     masks: Tensor | None = None,
+    references: References | None = None,
     gradient: bool | None = None,
 ) -> Layer:
     """The Layer that ``method_maps`` gives to the method; the arguments are the same."""
@@ -67,4 +72,4 @@ def captured_layer(
     explained = plugin.explains(params)
     wanted = {explained: [place] if ("gradient" in needs if gradient is None else gradient) else []}
     batch = capture_batch(network, scorer or Scorer(network), images, [place], choose, gradient=wanted)
-    return batch.explaining(explained).layer(place, seeds, masks)
+    return replace(batch.explaining(explained).layer(place, seeds, masks), data_references=references)

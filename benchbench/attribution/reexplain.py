@@ -145,7 +145,8 @@ def explain_shown(shown: ViewBatch, cells: Sequence[MapCell]) -> ViewMaps:
         return _nothing(shown, {cell.name: MapBatch.none(len(original), "", "not_applicable") for cell in cells})
 
     def then(batch: CapturedBatch) -> ViewMaps:
-        maps = {cell.name: explain(cell, batch, original.ids, shown.masks, original.seed) for cell in cells}
+        drawn = (original.seed, original.pool)
+        maps = {cell.name: explain(cell, batch, original.ids, shown.masks, *drawn) for cell in cells}
         logits = batch.captured.logits.float()
         answers = target_scores(logits, batch.captured.targets, shown.scorer.activation)
         return ViewMaps(maps, answers, logits.argmax(1))

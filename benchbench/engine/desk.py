@@ -11,6 +11,7 @@ from ..cost.ledger import Ledger
 from ..network.scorer import Scorer
 from ..results.store import Store
 from ..study.spec import StudySpec
+from .reference_images import ReferenceImages
 from .sample_loader import Loader
 from .setup import LoadedModel
 from .shard import RunContext
@@ -45,7 +46,7 @@ def desk_of(
         ledger=ledger,
         watch=calls,
     )
-    return RunContext(study, loaded.network, store, scorer, device, loader)
+    return RunContext(study, loaded.network, store, scorer, device, loader, ReferenceImages(study.seed))
 
 
 def shares_costs(study: StudySpec) -> bool:

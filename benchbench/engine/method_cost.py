@@ -68,13 +68,15 @@ def _measure_on(cell: CostCell, desk: RunContext, count: int) -> Cost | PassCoun
     network = desk.network
     choose = chooser("predicted", [None] * count, only=is_scored(network))
 
+    pool = desk.references.of(cell.shard, [cell.method])
+    references = pool.of(names, images) if pool else None
     arguments = (plugin, cell.method.params, network, images, cell.layer, choose, seeds)
     ready = captured_layer(*arguments, scorer=scorer, masks=masks) if "original" in cell.method.needs else None
 
     def call() -> Tensor:
         if ready is not None:  # another library runs its own forward and has no use for ours
             return run_method(plugin, ready, cell.method.params)
-        return method_maps(*arguments, scorer=scorer, masks=masks)
+        return method_maps(*arguments, scorer=scorer, masks=masks, references=references)
 
     def forward() -> Tensor:
         with torch.no_grad():

@@ -30,9 +30,11 @@ from ..network.targets import chooser, place_of_class
 from ..results.store import Draft, Store
 from ..study.plan import MapCell, Shard, Task
 from ..study.spec import StudySpec
+from ..types import ReferencePool
 from ..types.batch import ImageBatch
 from ..vocabulary import Status
 from .missing_cells import MissingCells, drawn, missing_cells
+from .reference_images import ReferenceImages
 from .sample_loader import Loader, chunks
 
 
@@ -46,6 +48,7 @@ class RunContext:
     scorer: Scorer
     device: torch.device
     loader: Loader
+    references: ReferenceImages
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +78,7 @@ class _ShardJob:
     pack: Draft
     failures: dict[str, str]
     desk: RunContext
+    pool: ReferencePool | None = None  # what methods compare the images with
 
 
 def run_shard(task: Task, desk: RunContext) -> int:
@@ -118,7 +122,9 @@ def _fill(task: Task, lacking: MissingCells, pages: _CellDrafts, pack: Draft, de
     """Work on every batch of the shard, and put cells, maps and photographs into its pack."""
     failed_before = {name for name, entry in pages.predictions.items() if entry["reason"]}
     loading = desk.loader.load(task.shard)
-    job = _ShardJob(task.shard, lacking, pages, pack, dict(loading.failures), desk)
+    methods = [*(cell.method for cell in lacking.maps), *(cell.maps.method for cell in lacking.metrics)]
+    pool = desk.references.of(task.shard, methods)
+    job = _ShardJob(task.shard, lacking, pages, pack, dict(loading.failures), desk, pool)
     fit = [sample for sample in loading.samples if sample.id not in failed_before]
     desk.scorer.ledger.opened = len(lacking.maps) == len(drawn(task))
     finished = 0
@@ -208,17 +214,21 @@ def _work_chunk(
         else:
             assert batch is not None
             with desk.scorer.ledger.charge_to(user_of(job.shard, cell), len(chunk.ids)):
-                fresh[cell.name] = explain(cell, batch, chunk.ids, chunk.masks, desk.study.seed)
+                fresh[cell.name] = explain(cell, batch, chunk.ids, chunk.masks, desk.study.seed, job.pool)
         _note_maps(cell, chunk, number, fresh[cell.name], pages, job.pack)
     wanted = dict.fromkeys(cell.maps.name for cell in job.lacking.metrics)
     ready = {name: fresh.get(name) or stored(name, chunk, desk) for name in wanted}
-    original = reference_batch(chunk, pages.predictions, job.shard, desk)
+    original = reference_batch(chunk, pages.predictions, job.shard, desk, job.pool)
     reexplained = reexplain(job.lacking.metrics, ready, original)
     merge(pages.scores, evaluate(job.lacking.metrics, ready, original, reexplained, partial(explainer_of, original)))
 
 
 def reference_batch(
-    chunk: ImageBatch, predictions: Mapping[str, Mapping[str, Any]], shard: Shard, desk: RunContext
+    chunk: ImageBatch,
+    predictions: Mapping[str, Mapping[str, Any]],
+    shard: Shard,
+    desk: RunContext,
+    pool: ReferencePool | None,
 ) -> ReferenceBatch:
     """The images with the classes that were explained and predicted, and the network that answers."""
     targets, predicted = (
@@ -239,6 +249,7 @@ def reference_batch(
         chunk.boxes,
         places,
         torch.tensor(explained, device=desk.device),
+        pool,
     )
 
 

@@ -12,6 +12,7 @@ from ..types import Seen
 ANSWERS = ("probability", "logit", "correct", "whole_probability", "whole_logit")
 LENT: dict[str, tuple[str, ...]] = {  # by attribute of Seen the needs that lend it: any of them does
     **dict.fromkeys(ANSWERS, ("probes",)),
+    "rival_probability": ("rivals",),
     "map": ("map",),
     "raw": ("map",),
     "signed_map": ("signed-map",),

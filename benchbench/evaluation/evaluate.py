@@ -18,7 +18,7 @@ from ..network.reference_batch import ReferenceBatch
 from ..network.scorer import TargetScores
 from ..per_image import PerImage
 from ..study.plan import MapCell, MetricCell
-from ..study.requests import probes_of, unsuited, views_of
+from ..study.requests import probes_of, rivals_of, unsuited, views_of
 from ..study.spec import MetricChoice
 from ..types import Explainer, Pixels, Reexplained, Scored, Seen
 from ..types.probes import FillName, Probe, Whole, canonical
@@ -27,6 +27,7 @@ from ..vocabulary import Status
 from .degenerate import moot
 from .metric_answer import number, score
 from .probe_scores import score_probes
+from .rivals import most_rivals, with_rivals
 
 ExplainerOf: TypeAlias = Callable[[MapCell], Explainer]
 Pages: TypeAlias = dict[str, dict[str, Any]]
@@ -86,7 +87,7 @@ def _isolated(
     for cell in cells:
         by_map.setdefault(cell.maps.name, []).append(cell)
     stack = [_finite(evidence.maps[name], batch) for name in by_map]
-    union = _union([cell.metric for cell in next(iter(by_map.values()))])
+    metrics = [cell.metric for cell in next(iter(by_map.values()))]
 
     def pages_of(scores: Mapping[Probe, TargetScores]) -> Pages:
         return _read_scores(list(by_map.values()), stack, scores, evidence, explainer_of, differ)
@@ -102,8 +103,18 @@ def _isolated(
             pages |= _evaluate([cell], evidence, explainer_of)
         return pages
 
-    work = partial(score_probes, batch.scorer, batch.pixels, batch.targets, stack, union)
+    work = partial(_scores, metrics, stack, batch)
     return isolate(len(batch), work, pages_of, alone, _joined, refused)
+
+
+def _scores(
+    metrics: Sequence[MetricChoice], stack: Sequence[Tensor], batch: ReferenceBatch
+) -> dict[Probe, TargetScores]:
+    """Answers (M, B) to the metrics' probes; (M, B, 1 + R), the target's first, if a metric asks for its rivals'."""
+    rivals, targets, whole = most_rivals(metrics), batch.targets, None
+    if rivals:
+        targets, whole = with_rivals(batch.scorer, batch.pixels.images, targets, rivals)
+    return score_probes(batch.scorer, batch.pixels, targets, stack, _union(metrics), whole)
 
 
 def _read_scores(
@@ -199,15 +210,25 @@ def _seen(
     batch: ReferenceBatch,
     reexplained: Mapping[View, Reexplained],
 ) -> Seen:
-    whole = answers[Whole()][m]
-    probes = [canonical(probe) for probe in probes_of(metric)]
-    scores = TargetScores.stack([answers[probe][m] for probe in probes] or [whole])
+    probes = [canonical(probe) for probe in probes_of(metric)] or [Whole()]
+    whole, scores = _of_target(answers[Whole()][m]), TargetScores.stack([_of_target(answers[p][m]) for p in probes])
     p, z = whole.probability.clone(), whole.logit.clone()  # a metric may write into what it is given
     masks = None if batch.masks is None else batch.masks.clone()
     values = (scores.probability.clone(), scores.logit.clone(), scores.correct.clone(), p, z, height.clone())
     boxes = tuple(None if known is None else known.clone() for known in batch.boxes)
     places, explained = (None if t is None else t.clone() for t in (batch.label_places, batch.label_explained))
-    return Seen(*values, masks, raw.clone(), batch.pixels, reexplained, None, boxes, places, explained)
+    seen = Seen(*values, masks, raw.clone(), batch.pixels, reexplained, None, boxes, places, explained)
+    wanted = rivals_of(metric)
+    if not wanted:
+        return seen
+    return replace(
+        seen, rival_probability=torch.stack([answers[p][m].probability[:, 1 : 1 + wanted] for p in probes], 1)
+    )
+
+
+def _of_target(answers: TargetScores) -> TargetScores:
+    """(B,), the target's own, from (B,), or from (B, 1 + R) with those of its rivals."""
+    return answers.each(lambda tensor: tensor if tensor.ndim == 1 else tensor[:, 0])
 
 
 def _reexplained_of(

@@ -26,14 +26,21 @@ def forwards(probes: Sequence[Probe]) -> tuple[int, int]:
 
 
 def score_probes(
-    scorer: Scorer, pixels: Pixels, targets: Tensor, maps: Sequence[Tensor], probes: Sequence[Probe]
+    scorer: Scorer,
+    pixels: Pixels,
+    targets: Tensor,
+    maps: Sequence[Tensor],
+    probes: Sequence[Probe],
+    whole: TargetScores | None = None,
 ) -> dict[Probe, TargetScores]:
-    """Answers (M, B) for every canonical probe on every map.
+    """Answers (M, B) for every canonical probe on every map; (M, B, T) for several targets (B, T) of each image.
 
     Args:
         pixels: the images (B, C, H, W).
+        targets: (B,), the classes explained; or (B, T), several classes of each image.
         maps: M of (B, h, w), each at its layer's resolution, finite, not normalised.
         probes: the union of what the metrics ask for.
+        whole: the answers (B,) or (B, T) to the images as they are, if they are known: those are not asked again.
 
     The probes that do not depend on the map are scored once per image, and so are pictures of an image that are the
     same, whichever maps and probes they come from.
@@ -42,12 +49,15 @@ def score_probes(
     mapped = [probe for probe in wanted if needs_map(probe)]
     plain = [probe for probe in wanted if not needs_map(probe)]
     palette = PerturbationCache.of(pixels, wanted)
-    scores = dict(zip(plain, _score_plain(scorer, palette, targets, plain, len(maps)), strict=True))
+    known = {Whole(): _for_each_map(whole, len(maps))} if whole else {}
+    unknown = [probe for probe in plain if probe not in known]
+    scores = dict(zip(unknown, _score_plain(scorer, palette, targets, unknown, len(maps)), strict=True)) | known
     scored, distinct_maps = len(plain) * len(pixels.images), 0
     if mapped:
         answers, pictures, distinct_maps = _score_mapped(scorer, palette, targets, maps, mapped)
         scored += pictures
-        scores |= {probe: answers[i].each(lambda tensor: tensor.view(len(maps), -1)) for i, probe in enumerate(mapped)}
+        by_map = answers.each(lambda tensor: tensor.view(len(mapped), len(maps), -1, *tensor.shape[2:]))
+        scores |= {probe: by_map[i] for i, probe in enumerate(mapped)}
     _count(scorer.passes, len(probes), len(maps) * len(pixels.images), bool(mapped), distinct_maps, scored)
     return scores
 
@@ -62,18 +72,23 @@ def _count(passes: Passes, probes: int, maps: int, mapped: bool, distinct_maps: 
 def _score_plain(
     scorer: Scorer, palette: PerturbationCache, targets: Tensor, probes: Sequence[Probe], many: int
 ) -> list[TargetScores]:
-    """Per probe, which depends on the image alone, its answers (M, B)."""
+    """Per probe, which depends on the image alone, its answers (M, B), or (M, B, T)."""
     if not probes:
         return []
     scores = scorer.answer_all((palette.plain(probe), targets) for probe in probes)
-    each = scores.each(lambda tensor: tensor.view(len(probes), 1, -1).expand(-1, many, -1))
-    return [each[i] for i in range(len(probes))]
+    each = scores.each(lambda tensor: tensor.view(len(probes), -1, *tensor.shape[1:]))
+    return [_for_each_map(each[i], many) for i in range(len(probes))]
+
+
+def _for_each_map(answers: TargetScores, many: int) -> TargetScores:
+    """(B,) or (B, T), the same for every map, to (M, B) or (M, B, T)."""
+    return answers.each(lambda tensor: tensor.expand(many, *tensor.shape))
 
 
 def _score_mapped(
     scorer: Scorer, palette: PerturbationCache, targets: Tensor, maps: Sequence[Tensor], probes: Sequence[Probe]
 ) -> tuple[TargetScores, int, int]:
-    """Answers (P, M * B); how many pictures that took; and how many maps have a picture that no map before them has.
+    """Answers (P, M * B), or (P, M * B, T); how many pictures; how many maps have a picture that no map before has.
 
     A block's saliency and ranks serve all its probes.
     """

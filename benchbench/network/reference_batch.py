@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
 from ..models.preprocess import fitted
-from ..per_image import PerImage
+from ..per_image import SHARED, PerImage
 from ..seeds import sample_seeds
-from ..types import Pixels, Preprocess
+from ..types import Pixels, Preprocess, ReferencePool
 from ..types.batch import ImageBatch
 from .scorer import Scorer
 
@@ -25,6 +25,7 @@ class ReferenceBatch(PerImage):
         seed: the study's.
         boxes: per image its boxes (n, 4), or None where unknown; empty where no image has any.
         label_places, label_explained: see types.Seen; None where no metric needs them.
+        pool: images of the data that methods compare an image with; None where no method does.
     """
 
     network: nn.Module
@@ -38,6 +39,7 @@ class ReferenceBatch(PerImage):
     boxes: tuple[Tensor | None, ...] = ()
     label_places: Tensor | None = None
     label_explained: Tensor | None = None
+    pool: ReferencePool | None = field(default=None, metadata=SHARED)
 
     def __len__(self) -> int:
         return len(self.ids)

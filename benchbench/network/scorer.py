@@ -110,6 +110,19 @@ class Scorer:
         """Answers to all blocks, in their order; they are packed into full batches, and made as they are needed."""
         return TargetScores.join([self._answer(*block) for block in packed(blocks, lambda: self.batch)])
 
+    def logits(self, images: Tensor) -> Tensor:
+        """Logits (N, C) on images (N, channels, H, W), in batches as answers are."""
+        parts: list[Tensor] = []
+        while len(images):
+            few = images[: self.batch]
+            logits = try_batch(partial(self._logits, few), len(few))
+            if logits is None:
+                self.halve(len(few))
+            else:
+                parts.append(logits)
+                images = images[len(few) :]
+        return torch.cat(parts)
+
     def _answer(self, images: Tensor, targets: Tensor) -> TargetScores:
         """One batch, in smaller pieces if memory runs out."""
         scores = try_batch(partial(self._forward, images, targets), len(images))
@@ -125,6 +138,10 @@ class Scorer:
             torch.cuda.empty_cache()
 
     def _forward(self, images: Tensor, targets: Tensor) -> TargetScores:
+        with torch.no_grad():
+            return target_scores(self._logits(images), targets, self.activation)
+
+    def _logits(self, images: Tensor) -> Tensor:
         count = len(images)
         if self.padded and count < self.batch:
             images = torch.cat([images, images[:1].expand(self.batch - count, *images.shape[1:])])
@@ -134,7 +151,7 @@ class Scorer:
             logits = check_logits(output, images).float()[:count]
             self.passes.forwards += count
             self.advance(count)
-            return target_scores(logits, targets, self.activation)
+            return logits
 
 
 def target_scores(logits: Tensor, targets: Tensor, activation: Activation) -> TargetScores:

@@ -93,6 +93,7 @@ def metric(
     protocols: Mapping[str, Mapping[str, Any]],
     probes: Callable[..., Any] | None = None,
     views: Callable[..., Any] | None = None,
+    rivals: Callable[..., int] | None = None,
     title: str = "",
     unit: str = "",
     paper: str = "",
@@ -120,6 +121,8 @@ def metric(
             ``Remove``, ``Keep``, ``Band``, ``Thinned``, ``Above``, ``Multiply``, ``Region``, ``Random``, ``Filled`` or
             ``Whole``.
         views: from the parameters to the changed images or networks on which the metric needs the method's map again.
+        rivals: from the parameters to the number of other classes whose probabilities the metric needs on every probe,
+            those most likely on the image itself: of a metric with the need ``rivals``.
         title: the metric's name in reports; the name with spaces if not given.
         unit: of the value, such as ``probability``.
         paper: where the metric was published.
@@ -141,8 +144,8 @@ def metric(
         A decorator that returns the function as it is.
 
     Raises:
-        BenchError: the name is taken, a need or the family is unknown, ``protocols`` is empty, or a metric of cost
-            needs something else too.
+        BenchError: the name is taken, a need or the family is unknown, ``protocols`` is empty, a metric of cost needs
+            something else too, or ``rivals`` is given without its need.
 
     Example:
         >>> @bb.metric("map-spread", higher_is_better=False, needs="map", protocols={"default": {}})
@@ -154,6 +157,8 @@ def metric(
     if wanted & _MEASURED and not wanted <= {"cost", "passes"} and wanted != {"shared"}:
         message = f"needs {' and '.join(sorted(wanted))} together: what a method takes has no value per image"
         raise BenchError(message, where=f"metric {name}", hint="Make two metrics of it")
+    if ("rivals" in wanted) != (rivals is not None):
+        raise BenchError('the need "rivals" and rivals= go together', where=f"metric {name}", hint="Give both")
     if not protocols:
         hint = 'Name one, such as protocols={"default": {}}'
         raise BenchError("protocols is empty", where=f"metric {name}", hint=hint)
@@ -173,6 +178,7 @@ def metric(
             higher_is_better=higher_is_better,
             probes=probes,
             views=views,
+            rivals=rivals,
             protocols=protocols,
             unit=unit,
             family=family,

@@ -204,11 +204,12 @@ class MetricPlugin(Plugin):
     """What the engine must provide for a metric, and how to read its number.
 
     ``needs``: any of METRIC_NEEDS. ``probes`` takes the metric's parameters and returns the probes whose class scores
-    it wants; ``views`` likewise, the views on which it wants the method's map again. ``protocols`` maps a protocol's
-    name to parameters; the first one is the default. ``family``: one of FAMILIES. ``range``: what its values lie in.
-    ``equation``: in words or symbols. ``reading`` takes the metric's parameters and returns what is different with
-    them, of higher_is_better, unit, range, equation and truth: a mapping, empty where nothing is. ``ranks_only``: its
-    value stays under any increasing change of the map's values. ``held_out``: from the x (S,) and y (N, S) of
+    it wants; ``views`` likewise, the views on which it wants the method's map again; ``rivals`` likewise, of how many
+    other classes it wants the probability on every probe. ``protocols`` maps a protocol's name to parameters; the first
+    one is the default. ``family``: one of FAMILIES. ``range``: what its values lie in. ``equation``: in words or
+    symbols. ``reading`` takes the metric's parameters and returns what is different with them, of higher_is_better,
+    unit, range, equation and truth: a mapping, empty where nothing is. ``ranks_only``: its value stays under any
+    increasing change of the map's values. ``held_out``: from the x (S,) and y (N, S) of
     ``Scored.levels`` for all images of one method, and the fold (N,) of each, 0 or 1, to the values (N,) that stand in
     the table: what is chosen on other images. NaN where there are none. ``pooled``: from sums (R, S) over images of
     the y of ``Scored.levels`` to values (R,) of the whole data, which have a table of their own, pooled.parquet.
@@ -219,6 +220,7 @@ class MetricPlugin(Plugin):
     higher_is_better: bool = True
     probes: Callable[..., Any] | None = None
     views: Callable[..., Any] | None = None
+    rivals: Callable[..., int] | None = None
     protocols: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     unit: str = ""
     family: str = "other"
@@ -231,11 +233,13 @@ class MetricPlugin(Plugin):
     truth: str = ""
 
     def bind(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """As of any plugin; and the probes can be made of them."""
+        """As of any plugin; and the probes, views and rivals can be made of them."""
         bound = super().bind(arguments)
-        for name, make in (("probes", self.probes), ("views", self.views)):
+        readings: dict[str, Callable[[Any], Any]] = {"probes": list, "views": list, "rivals": int}
+        for name, read in readings.items():
+            make = getattr(self, name)
             try:
-                list(make(**bound)) if make else None
+                read(make(**bound)) if make else None
             except BenchError:
                 raise
             except Exception as error:  # code of one's own

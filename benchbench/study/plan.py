@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from ..digests import digest
-from ..errors import safe
+from ..errors import BenchError, safe
 from ..registry.method_parameter import Method
 from ..types import INPUT, Dataset, Preprocess
 from ..vocabulary import LOGIT
 from .identity import engine_digest, identity
+from .reference_draw import reference_candidates
 from .spec import MethodChoice, MetricChoice, StudySpec, Target
 
 NO_COST = "computed from stored maps; no network pass"
 SHARD = 32  # samples; what is lost when a run is killed, and never a matter of the batch size
+ReferenceMarks: TypeAlias = tuple[tuple[int, str, str], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +60,7 @@ class Chosen:
 
     dataset: Dataset
     indices: tuple[int, ...]
+    drawn: dict[int, ReferenceMarks] = field(default_factory=dict)  # by seed
 
     @cached_property
     def ids(self) -> dict[int, str]:
@@ -75,6 +78,21 @@ class Chosen:
     def content(self) -> str:
         """A digest of the id and fingerprint of every sample."""
         return digest([(self.ids[i], self.dataset.fingerprint(i)) for i in self.indices])
+
+    def references(self, seed: int) -> ReferenceMarks:
+        """Of the candidates for reference images, in their order: index, id and fingerprint."""
+        if seed not in self.drawn:
+            names = self.dataset.ids
+            candidates = reference_candidates(names, seed)
+            self.drawn[seed] = tuple((i, safe(names[i]), self._fingerprint(i)) for i in candidates)
+        return self.drawn[seed]
+
+    def _fingerprint(self, index: int) -> str:
+        """Empty where the sample, which the study need not take, cannot be read."""
+        try:
+            return self.dataset.fingerprint(index)
+        except BenchError:
+            return ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,7 +209,8 @@ def tasks(shard: Shard, study: StudySpec) -> Task:
     bases: dict[tuple[str, str], MapCell] = {}
 
     def direct(layer: str, method: MethodChoice) -> MapCell:
-        name = digest("maps", base, content, study.seed, layer, *identity(method.plugin, method.params))
+        beside = [[mark[1:] for mark in shard.whole.references(study.seed)]] if "references" in method.needs else []
+        name = digest("maps", base, content, study.seed, layer, *identity(method.plugin, method.params), *beside)
         return MapCell(name, layer, method, skip_reason(shard.model, layer, method))
 
     def cell(layer: str, method: MethodChoice) -> MapCell:

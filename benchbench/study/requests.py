@@ -16,6 +16,11 @@ def views_of(metric: MetricChoice) -> list[View]:
     return list(metric.plugin.views(**metric.params)) if metric.plugin.views else []
 
 
+def rivals_of(metric: MetricChoice) -> int:
+    """How many classes beside the target a metric wants the probabilities of; 0 for none."""
+    return int(metric.plugin.rivals(**metric.params)) if metric.plugin.rivals else 0
+
+
 def unsuited(cell: MetricCell) -> str:
     """Why a metric does not apply to a method's maps, by their sign or the score that they explain; "" if it does."""
     needs, method = cell.metric.plugin.needs, cell.maps.method

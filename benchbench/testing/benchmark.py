@@ -20,7 +20,7 @@ from ..network.scorer import Scorer
 from ..registry import METHODS
 from ..seeds import sample_seeds
 from ..types import INPUT, Cost
-from .method_contract import Case, example_images
+from .method_contract import Case, example_images, example_references
 
 
 @dataclass(frozen=True)
@@ -93,10 +93,11 @@ def _call(case: Case, network: nn.Module, images: Tensor, layer: str, passes: Pa
     scorer = Scorer(network, passes=passes)
     seeds = sample_seeds(0, f"{case.name}/{place}", [str(i) for i in range(len(images))])
     masks = torch.ones(len(images), *images.shape[2:], dtype=torch.bool, device=images.device)
+    references = example_references(images)
 
     def call() -> Tensor:
         arguments = (plugin, params, network, images, place)
-        return method_maps(*arguments, lambda z: z.argmax(1), seeds, scorer=scorer, masks=masks)
+        return method_maps(*arguments, lambda z: z.argmax(1), seeds, scorer=scorer, masks=masks, references=references)
 
     return call
 

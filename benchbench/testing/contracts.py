@@ -13,7 +13,7 @@ from .method_contract import CHECKS, Case
 from .metric_contract import METRIC_CHECKS, MetricCase, trial
 
 Request: TypeAlias = str | Mapping[str, Any]  # a name (a metric's, with @protocol), or {"name": ..., parameter: ...}
-_TESTABLE = {"probes", "map", "mask", "pixels"}
+_TESTABLE = {"probes", "rivals", "map", "mask", "pixels"}
 TOLERANCE = 1e-4
 
 

@@ -15,6 +15,8 @@ from ..errors import BenchError, NotApplicable
 from ..network.scorer import Scorer
 from ..registry import METHODS
 from ..seeds import sample_seeds
+from ..study.reference_draw import REFERENCES
+from ..types import References
 
 Check = Callable[["Case"], None]
 
@@ -55,9 +57,8 @@ class Case:
         masks[:, :, : images.shape[3] // 2] = True
         seeds = sample_seeds(0, "test", ids or [str(i) for i in range(len(images))])
         arguments = (METHODS[self.name], self.params, network, images, layer)
-        return method_maps(
-            *arguments, _most_likely, seeds, scorer=Scorer(network, batch), masks=masks, gradient=gradient
-        )
+        more: dict[str, Any] = {"masks": masks, "references": example_references(images, 2), "gradient": gradient}
+        return method_maps(*arguments, _most_likely, seeds, scorer=Scorer(network, batch), **more)
 
 
 class Small(nn.Module):
@@ -126,6 +127,12 @@ def example_images(count: int = 5, height: int = 64, width: int = 64) -> Tensor:
     """(count, 3, height, width), smooth, so that maps have structure."""
     coarse = torch.randn(count, 3, height // 8, width // 8, generator=torch.Generator().manual_seed(0))
     return nn.functional.interpolate(coarse, size=(height, width), mode="bicubic")
+
+
+def example_references(images: Tensor, count: int = REFERENCES) -> References:
+    """Noise to compare images (B, channels, H, W) with, ``count`` pictures, the same for each of them."""
+    noise = torch.randn(count, *images.shape[1:], generator=torch.Generator().manual_seed(1))
+    return References(noise.to(images.device), (tuple(range(count)),) * len(images))
 
 
 def shape_and_type(case: Case) -> None:

@@ -4,18 +4,17 @@ from ..seeds import streamed
 from ..vocabulary import INPUT
 from .cost import Cost, CostShare, PassCount
 from .data import Dataset, ModelSpec, Preprocess, Sample
-from .layer import (
+from .layer import Layer, Services
+from .layer_records import (
     Activation,
     Attention,
     AttentionGradient,
     Change,
     Head,
-    Layer,
     Pictures,
     Precision,
     Score,
     ScoreKind,
-    Services,
 )
 from .library_call import LibraryCall
 from .metric import Explainer, Pixels, Reexplained, Scored, Seen
@@ -35,6 +34,7 @@ from .probes import (
     Thinned,
     Whole,
 )
+from .references import ReferencePool, References
 from .views import Averaged, Jpeg, Masked, Noisy, NoisyWeights, OtherTarget, RandomWeights, Shifted, View
 
 __all__ = [
@@ -74,6 +74,8 @@ __all__ = [
     "Random",
     "RandomWeights",
     "Reexplained",
+    "ReferencePool",
+    "References",
     "Region",
     "Remove",
     "Sample",

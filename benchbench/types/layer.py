@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Set
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol, TypeAlias
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -14,36 +14,10 @@ from ..errors import BenchError, NotApplicable
 from ..seeds import streamed
 from ..vocabulary import NEEDS
 from .block_tokens import BlockTokens
+from .layer_records import Attention, AttentionGradient, Change, Head, Pictures, Score, ScoreKind
 from .library_call import LibraryCall
+from .references import NO_REFERENCES, References
 from .token_grid import Grid, Layout
-
-ScoreKind: TypeAlias = Literal["probability", "logit"]
-Activation: TypeAlias = Literal["softmax", "sigmoid"]  # from logits to probabilities
-Precision: TypeAlias = Literal["float32", "bf16"]
-Change: TypeAlias = Callable[[Tensor, Tensor], Tensor]
-Pictures: TypeAlias = Callable[[Tensor, Tensor], Tensor]
-AttentionGradient: TypeAlias = Literal["none", "logit", "block"]
-Score: TypeAlias = Callable[[Tensor], Tensor]
-
-
-@dataclass(frozen=True)
-class Head:
-    """The last linear layer of a network that ends in global average pooling: weight (C, K), bias (C,) or None."""
-
-    weight: Tensor
-    bias: Tensor | None
-
-
-@dataclass(frozen=True, eq=False)
-class Attention:
-    """One block's softmax weights (B, heads, tokens, tokens); if asked for, the gradient in them, and their scores.
-
-    ``score``: what goes into the softmax, of the same shape.
-    """
-
-    weight: Tensor
-    gradient: Tensor | None
-    score: Tensor | None = None
 
 
 class Services(Protocol):
@@ -83,6 +57,7 @@ class Layer:
         seeds: one integer per image, the same whatever the batch; what ``uniform`` and ``normal`` draw from.
         lends: the needs that the method declared. Reading anything else raises BenchError, whatever other methods of
             the study need.
+        data_references: of the images, those of the data that a method may compare them with; see ``references``.
         verify: checks the maps of a method inside another; see rounding.doubted.
 
     Example:
@@ -104,6 +79,7 @@ class Layer:
     services: Services
     captured_gradient: Tensor | None = None
     data_masks: Tensor | None = None
+    data_references: References | None = None
     lends: Set[str] = frozenset(NEEDS)
     verify: Callable[..., None] | None = None
 
@@ -133,6 +109,18 @@ class Layer:
         if self.data_masks is None:
             raise NotApplicable("the dataset has no masks")
         return self.data_masks
+
+    @property
+    def references(self) -> References:
+        """Other images of the data, for a method that compares each image with some: see ``References``.
+
+        Raises:
+            NotApplicable: an image has none: the data have no other image of its size that can be read.
+        """
+        self._ask("references", "references")
+        if self.data_references is None or not all(self.data_references.places):
+            raise NotApplicable(NO_REFERENCES)
+        return self.data_references
 
     @property
     def gradient(self) -> Tensor:
@@ -220,7 +208,7 @@ class Layer:
         """
         self._ask("look", "look()")
         layer = self.services.look(images, score, stream, gradient="gradient" in self.lends)
-        return replace(layer, lends=self.lends, verify=self.verify)
+        return self._lent_to(layer)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (B, C) of images (B, channels, H, W), differentiable in them. Every pass is counted."""
@@ -232,7 +220,11 @@ class Layer:
         """The network's stages of a finer resolution, from the finest, and this layer as the last."""
         self._ask("stages", "stages")
         stages = self.services.stages(gradient="gradient" in self.lends)
-        return tuple(replace(stage, lends=self.lends, verify=self.verify) for stage in stages)
+        return tuple(map(self._lent_to, stages))
+
+    def _lent_to(self, layer: Layer) -> Layer:
+        """Another layer, or this one of other images, for the same method."""
+        return replace(layer, lends=self.lends, verify=self.verify, data_references=self.data_references)
 
     def curvature(self, direction: Tensor) -> Tensor:
         """(B, K, h, w): the Hessian of what ``gradient`` is of, in ``activation``, times ``direction`` (B, K, h, w)."""

@@ -110,7 +110,8 @@ class Explainer(PerImage):
 class Seen(PerImage):
     """What a metric is given: the network's answers to the metric's own probes, for a batch of maps.
 
-    The engine lends what the metric's ``needs`` name: "probes" the answers and ``pixels``, "map" ``map`` and ``raw``,
+    The engine lends what the metric's ``needs`` name: "probes" the answers and ``pixels``, "rivals"
+    ``rival_probability``, "map" ``map`` and ``raw``,
     "signed-map" ``signed_map``, "mask" ``mask``, "boxes" ``boxes``, "label" ``label_place`` and ``label_explained``,
     "pixels" ``pixels``, "reexplain" ``reexplained``, "network" ``explainer`` and ``pixels``. To read anything else
     raises an error that says which need is missing.
@@ -135,6 +136,9 @@ class Seen(PerImage):
         label_explained: (B,) bool, whether the class explained is the label.
         signed_map: (B, h, w), the attributions to the pixels with their sign, not normalised; None only in a test that
             does not need it.
+        rival_probability: (B, P, R), on each probe the probabilities of the R classes, other than the target, that are
+            most likely on the image itself, the likeliest first; fewer than the metric asks for where the network has
+            fewer classes. None only in a test that does not need it.
 
     Example:
         >>> from benchbench.types import Remove
@@ -159,3 +163,4 @@ class Seen(PerImage):
     label_place: Tensor | None = None
     label_explained: Tensor | None = None
     signed_map: Tensor | None = None
+    rival_probability: Tensor | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from benchbench.attribution.method_call import run_method
 from benchbench.cost.ledger import Passes
 from benchbench.network.scorer import Scorer
 from benchbench.registry import METHODS
-from benchbench.testing.method_contract import Small, seeded, small_network_for
+from benchbench.testing.method_contract import Small, example_references, seeded, small_network_for
 from benchbench.types import INPUT
 
 FEW: dict[str, dict[str, Any]] = {
@@ -30,6 +31,7 @@ FEW: dict[str, dict[str, Any]] = {
     "guidedig": {"steps": 3},
     "blurig": {"steps": 3},
     "idg": {"steps": 3},
+    "expectedgradients": {"draws": 1},
     "xrai": {"steps": 2, "side": 32},
     "sess": {"scales": 2},
     "occlusion": {"window": 32, "stride": 32},
@@ -77,7 +79,8 @@ def counted(name: str, params: Mapping[str, Any], images: Tensor) -> tuple[Passe
 
     def call() -> None:
         batch = capture_batch(network, scorer, images, [place], lambda z: z.argmax(1), gradient="gradient" in needs)
-        run_method(plugin, batch.layer(place, tuple(range(len(images))), masks), bound)
+        layer = batch.layer(place, tuple(range(len(images))), masks)
+        run_method(plugin, replace(layer, data_references=example_references(images, 2)), bound)
 
     call()
     scorer.passes.forwards = scorer.passes.backwards = scorer.passes.rests = 0

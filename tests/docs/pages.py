@@ -6,6 +6,7 @@ Run as ``python -m tests.docs.pages``; the texts are tested to be what it writes
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from benchbench.cost.ledger import Passes
 from benchbench.network.scorer import Scorer
 from benchbench.registry import METHODS, NEEDS, MethodPlugin, Plugin
 from benchbench.testing import example_images
-from benchbench.testing.method_contract import small_network_for
+from benchbench.testing.method_contract import example_references, small_network_for
 from benchbench.types import INPUT
 
 ROOT = Path(__file__).parent.parent.parent
@@ -98,7 +99,8 @@ def cost(name: str) -> str:
         network, Scorer(network, passes=passes), images, [place], lambda z: torch.argmax(z, 1),
         gradient="gradient" in needs,
     )  # fmt: skip
-    run_method(plugin, captured.layer(place, (0,), torch.ones(1, 64, 64, dtype=torch.bool)), params)
+    layer = captured.layer(place, (0,), torch.ones(1, 64, 64, dtype=torch.bool))
+    run_method(plugin, replace(layer, data_references=example_references(images)), params)
     if few:
         return f"{passes.forwards - 10} forwards, and one for each mask"
     parts = [f"{passes.forwards} forward{'s' * (passes.forwards != 1)}"]

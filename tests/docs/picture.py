@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 from PIL import Image
-from torch import nn
 
 import benchbench as bb
+from benchbench.datasets.builtin.cutouts import cutouts
+from benchbench.engine.sample_loader import load_sample
 from benchbench.errors import NotApplicable
 from benchbench.models.efficientnet_lite import efficientnet_lite
 from benchbench.models.preprocess import denormalise, prepare
@@ -36,7 +37,7 @@ def draw(photo: Image.Image, file: Path) -> None:
     axes[0].set_title("photograph", fontsize=8)
     for axis, name in zip(axes[1:], names, strict=False):
         axis.set_title(name, fontsize=8)
-        heat = _map(spec.network, image, name)
+        heat = _map(spec, image, name)
         if heat is None:
             axis.text(0.5, 0.5, "not applicable", ha="center", va="center", fontsize=7, transform=axis.transAxes)
         else:
@@ -47,10 +48,17 @@ def draw(photo: Image.Image, file: Path) -> None:
     figure.savefig(file, pil_kwargs={"quality": 82, "optimize": True})
 
 
-def _map(network: nn.Module, image: torch.Tensor, name: str) -> np.ndarray | None:
+def _map(spec: bb.ModelSpec, image: torch.Tensor, name: str) -> np.ndarray | None:
+    others = _others(spec) if "references" in METHODS[name].needs else None
     try:
-        maps = bb.explain(network, image[None], method=name, **_FEW.get(name, {}))
+        maps = bb.explain(spec.network, image[None], method=name, references=others, **_FEW.get(name, {}))
     except NotApplicable:
         return None
     heat: np.ndarray = maps[0, 0].numpy()
     return heat
+
+
+def _others(spec: bb.ModelSpec) -> torch.Tensor:
+    """Sixteen pictures for methods that compare an image with others."""
+    data = cutouts(count=16)
+    return torch.stack([load_sample(data, i, spec.preprocess)[1] for i in range(len(data.ids))])

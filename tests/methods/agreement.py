@@ -15,7 +15,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .peers import Peer, captum_layer_gradcam, captum_pixels, grad_cam, grad_cam_sess, pair_saliency, torch_cam
+from .peers import (
+    Peer,
+    authors_idg,
+    captum_layer_gradcam,
+    captum_pixels,
+    grad_cam,
+    grad_cam_sess,
+    pair_saliency,
+    pair_xrai,
+    torch_cam,
+)
 from .test_oracles import NETWORKS, classes_of, examples, not_in_place, ours
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "conformance.md"
@@ -27,6 +37,7 @@ PIXELS = tuple((network, "input") for network in NETWORKS)
 FEW = (("mobilenet_v3_large", "features.3"),)
 SIGNED = {"sign": "signed"}
 PGC, TORCHCAM = {"variant": "pytorch-grad-cam"}, {"variant": "torchcam"}
+SHIFTED = "points that follow the slope and shift towards the baseline; ours are equidistant, with exact slopes"
 MIDDLE = {"n_steps": 8, "method": "riemann_middle"}
 PEERS = ("grad-cam", "torchcam", "captum", "saliency")
 SQUARES, WINDOWS = {"window": 32, "stride": 32}, {"sliding_window_shapes": (3, 32, 32), "strides": (3, 32, 32)}
@@ -68,6 +79,10 @@ def _pair(method: str, kind: str, named: Mapping[str, Any], **params: Any) -> Ro
     return Row(method, f"saliency {kind}", compute, PIXELS[:2], {**SIGNED, **params}, bound=1e-2)
 
 
+def _xrai(peer: str, *, attributed: bool, differs: str = "") -> Row:
+    return Row("xrai", peer, pair_xrai(4, attributed=attributed), PIXELS[:2], {"steps": 4, "side": 64}, differs)
+
+
 def _captum(method: str, kind: str, reduce: str = "sum", places: Any = PIXELS, named: Any = None, **more: Any) -> Row:
     return Row(method, f"captum {kind}", captum_pixels(kind, reduce, **(named or {})), places, **more)
 
@@ -103,7 +118,22 @@ ROWS = (
     Row("sess", "pytorch-grad-cam SESS", grad_cam_sess(2), PLAIN, {"scales": 2}),
     _pair("guidedig", "GuidedIG", {"x_steps": 8}, steps=8),
     _pair("blurig", "BlurIG", {"steps": 8}, steps=8),
+    _xrai("saliency XRAI of captum's integrated gradients", attributed=True),
+    _xrai("saliency XRAI", attributed=False, differs="its integrated gradients count both ends of the way"),
+    Row("idg", "the authors' steps", authors_idg(16), PIXELS[:2], {**SIGNED, "steps": 16}, differs=SHIFTED),
     _captum("occlusion", "Occlusion", places=PIXELS[:2], params={**SIGNED, **SQUARES}, named=WINDOWS),
+)
+
+OTHERWISE = (  # methods of later papers without a row, what they are tested against, and the file of the tests
+    (("winsorcam",), "loops over the convolutions; pytorch-grad-cam 1.5.7 has none", "enhanced"),
+    (("lowpass",), "sums of the waves that are kept, one by one", "enhanced"),
+    (("vargrad", "squaregrad"), "loops with the same noise", "paths"),
+    (("expectedgradients",), "closed forms on linear and quadratic networks, a loop", "expected_gradients"),
+    (("lime", "kernelshap"), "closed forms, all coalitions, captum beside them", "superpixels"),
+    (("sobol", "hsic"), "closed forms, loops", "sensitivity"),
+    (("attnlrp", "libragrad"), "relevance written out rule by rule, sums that are the logit", "attention_rules"),
+    (("tis",), "the authors' steps written out", "tis"),
+    (("vitcx",), "the authors' steps written out, clusters merged one pair at a time", "vitcx"),
 )
 
 
@@ -138,6 +168,12 @@ def cells(row: Row, network: str, layer: str) -> list[str]:
     return [f"`{row.label}`", row.peer, network, layer, row.verdict, row.differs]
 
 
+def otherwise() -> list[str]:
+    """The lines of the methods that are tested in another way."""
+    listed = [(file, ", ".join(f"`{name}`" for name in names), against) for names, against, file in OTHERWISE]
+    return [f"| test_{file}.py | {names} | {against} |" for file, names, against in listed]
+
+
 def page() -> str:
     """The page's text."""
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PEERS)
@@ -154,6 +190,8 @@ def page() -> str:
     for row in ROWS:
         for network, layer in row.places:
             lines.append(f"| {' | '.join(cells(row, network, layer))} | {difference(row, network, layer):.0e} |")
+    lines += ["", "## Methods tested otherwise", "", "Methods of later papers that have no row above.", ""]
+    lines += ["| tests in tests/methods | methods | tested against |", "|---|---|---|", *otherwise()]
     return "\n".join(lines) + "\n"
 
 

@@ -73,6 +73,73 @@ def pair_saliency(name: str, **named: Any) -> Peer:
     return maps_of
 
 
+def pair_xrai(steps: int, *, attributed: bool) -> Peer:
+    """PAIR's XRAI, with segments of the image at 64 x 64: one image at a time, in float64.
+
+    ``attributed``: of captum's integrated gradients at midpoints, in place of its own.
+    """
+
+    def maps_of(network: nn.Module, _layer: str, images: Tensor, classes: list[int]) -> Tensor:
+        values, kind = images.permute(0, 2, 3, 1).double().numpy(), saliency.core.XRAI()
+        named: dict[str, Any] = {"extra_parameters": saliency.core.XRAIParameters(steps=steps)}
+        bases = _between_extremes(network, images, classes, steps) if attributed else [None] * len(classes)
+        maps = []
+        with mock.patch("saliency.core.xrai._FELZENSZWALB_IM_RESIZE", (64, 64)):
+            for v, c, base in zip(values, classes, bases, strict=True):
+                maps.append(kind.GetMask(v, _slopes(network, c), base_attribution=base, **named))
+        return torch.from_numpy(np.stack(maps))
+
+    return maps_of
+
+
+def _between_extremes(network: nn.Module, images: Tensor, classes: list[int], steps: int) -> list[Any]:
+    """(H, W, 3) for each image: captum's integrated gradients, averaged over its smallest and its largest value."""
+    rule: dict[str, Any] = {"target": torch.tensor(classes), "n_steps": steps, "method": "riemann_middle"}
+    ends = [images.amin((1, 2, 3), keepdim=True), images.amax((1, 2, 3), keepdim=True)]
+    kind = captum.attr.IntegratedGradients(network)
+    found = [kind.attribute(images, end.expand_as(images), **rule) for end in ends]
+    return list(((found[0] + found[1]) / 2).permute(0, 2, 3, 1).detach().double().numpy())
+
+
+def authors_idg(steps: int) -> Peer:
+    """Integrated decision gradients by the steps of the authors' code, with its samples, summed over channels."""
+
+    def maps_of(network: nn.Module, _layer: str, images: Tensor, classes: list[int]) -> Tensor:
+        return torch.stack([_idg(network, image, c, steps) for image, c in zip(images, classes, strict=True)])
+
+    return maps_of
+
+
+def _idg(network: nn.Module, image: Tensor, target: int, steps: int) -> Tensor:
+    """Each gradient times the logit's slope since the sample before, and its part of the way; the first slope is 0."""
+    even = torch.linspace(0, 1, steps)
+    with torch.no_grad():
+        logits = network(even[:, None, None, None] * image)[:, target]
+    places, parts = _idg_samples(torch.cat([torch.zeros(1), logits.diff()]), float(even[1]))
+    points = (places[:, None, None, None] * image).requires_grad_()
+    scores = network(points)[:, target]
+    (gradients,) = torch.autograd.grad(scores.sum(), points)
+    slopes = torch.cat([torch.zeros(1), scores.detach().diff() / places.diff()])
+    return (image * ((slopes * parts)[:, None, None, None] * gradients).mean(0)).sum(0)
+
+
+def _idg_samples(rises: Tensor, step: float) -> tuple[Tensor, Tensor]:
+    """Where the samples are, and each one's part of the way.
+
+    An interval has samples in proportion to its rise over the smallest; those that are left over go one by one to the
+    intervals without any. An interval without samples is left out, and those behind it move towards the baseline.
+    """
+    share = (rises - rises.min()) / (rises.max() - rises.min())
+    share[0] = 0
+    wanted = share / share.sum() * len(rises)
+    counts = wanted.int()
+    waiting = torch.where(counts == 0, wanted, -1).argsort(descending=True)
+    counts[waiting[: len(rises) - int(counts.sum())]] = 1
+    taken = [int(count) for count in counts if count]
+    places = [step * (n + k / count) for n, count in enumerate(taken) for k in range(count)]
+    return torch.tensor(places), torch.tensor([step / count for count in taken for _ in range(count)])
+
+
 def _slopes(network: nn.Module, target: int) -> Callable[..., dict[str, Any]]:
     """What PAIR's saliency calls: from pictures (N, H, W, 3) to the gradients of the target's logit."""
 

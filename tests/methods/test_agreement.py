@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from .agreement import LEAST, PAGE, ROWS, Row, cells, difference
+from .agreement import LEAST, OTHERWISE, PAGE, ROWS, Row, cells, difference, otherwise
 
 
 @pytest.mark.parametrize(
@@ -27,3 +29,12 @@ def test_the_page_holds_these_rows() -> None:
     lines = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
     written = [[cell.strip() for cell in line.strip("|").split(" | ")][:6] for line in lines]
     assert written == [[c.strip() for c in cells(row, *place)] for row in ROWS for place in row.places]
+
+
+def test_methods_without_a_row_are_listed_and_tested() -> None:
+    for names, _, file in OTHERWISE:
+        tests = (Path(__file__).parent / f"test_{file}.py").read_text(encoding="utf-8")
+        for name in names:
+            assert f'"{name}"' in tests, f"{name} is not tested there"
+            assert name not in {row.method for row in ROWS}, f"{name} has a row"
+    assert "\n".join(otherwise()) in PAGE.read_text(encoding="utf-8")

@@ -29,6 +29,7 @@ FEW: dict[str, dict[str, Any]] = {
     "guidedig": {"steps": 4},
     "blurig": {"steps": 4, "sigma": 4},
     "idg": {"steps": 4},
+    "expectedgradients": {"draws": 1},
     "xrai": {"steps": 2, "side": 32},
     "sess": {"scales": 2},
     "lime": {"segments": 9, "samples": 40},

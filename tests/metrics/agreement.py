@@ -213,6 +213,11 @@ WITHOUT_PEER = (  # the metrics of a row, what they are tested against, and the 
     (("mas_deletion", "mas_insertion", "mas_insertion_deletion"), "plain numpy, the authors' loop, by hand", "field"),
     (("comprehensiveness", "sufficiency"), "plain numpy; with every step, pixel flipping", "field"),
     (("saco",), "plain numpy, the authors' loop over pairs, by hand", "field"),
+    (
+        ("contrastive_deletion", "contrastive_drop"),
+        "closed forms on a linear-softmax network, the authors' rule written out",
+        "contrastive_deletion",
+    ),
     (("sic", "aic"), "PAIR's rule written out in numpy and scipy, areas by hand", "information_curves"),
     (("fast_gef",), "plain numpy, maps whose value is known, a run from end to end", "gef"),
     (

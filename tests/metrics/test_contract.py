@@ -12,8 +12,16 @@ from benchbench.registry import METRICS, metric
 from benchbench.testing import check_metric, contract_suite
 from benchbench.types import Scored, Seen
 
-MADE = {"probes", "map", "mask"}
-HUNDREDS = ("latec-50", "mindspore-224", "rise-224", "zero-224", "blur-224", "authors-19x50")  # of pictures each
+MADE = {"probes", "rivals", "map", "mask"}
+HUNDREDS = (
+    "latec-50",
+    "mindspore-224",
+    "rise-224",
+    "cwox-224",
+    "zero-224",
+    "blur-224",
+    "authors-19x50",
+)  # of pictures each
 FEWER = {"steps": 3, "draws": 3, "cells": 2, "groups": 4}  # where each picture's fill is solved or interpolated
 
 

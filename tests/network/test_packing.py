@@ -109,3 +109,12 @@ def test_many_targets_of_an_image_cost_one_forward(images: Tensor) -> None:
         single = Scorer(seeded(Pooled), 4).answer(images, targets[:, t])
         torch.testing.assert_close(answer.each(lambda x, t=t: x[:, t]).probability, single.probability)  # type: ignore[misc]
         assert torch.equal(answer.correct[:, t], single.correct)
+
+
+@pytest.mark.parametrize("most", [1, 4])
+def test_logits_are_counted_and_halved_like_answers(images: Tensor, most: int) -> None:
+    scorer = Scorer(Small(seeded(Pooled), most, ERRORS[0]), 16)
+    with torch.no_grad():
+        torch.testing.assert_close(scorer.logits(images), seeded(Pooled)(images))
+    assert scorer.passes.forwards == 6
+    assert scorer.batch == {1: 1, 4: 3}[most]

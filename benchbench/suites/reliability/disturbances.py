@@ -26,6 +26,7 @@ from ...engine import result_rows
 from ...engine.device import deterministic_cudnn, device_of
 from ...engine.lock import locked
 from ...engine.progress import Progress, Silent
+from ...engine.reference_images import ReferenceImages
 from ...engine.runner import as_bench_errors
 from ...engine.sample_loader import Loader, chunks
 from ...engine.setup import PROOF_IMAGES, LoadedModel, ModelPlan, load
@@ -138,7 +139,8 @@ def _tables(
     loaded = load(choice, study, device)
     progress.start(_estimate(loaded.plan, disturbances))
     loader = Loader(store, study.workers)
-    desk = RunContext(study, loaded.network, store, _scorer(loaded, study, progress), device, loader)
+    scorer, references = _scorer(loaded, study, progress), ReferenceImages(study.seed)
+    desk = RunContext(study, loaded.network, store, scorer, device, loader, references)
     frames = []
     try:
         with eval_frozen(loaded.network):
@@ -224,7 +226,8 @@ def _score(
     desk: RunContext,
 ) -> tuple[list[bool | None], dict[str, dict[str, Any]]]:
     """Whether each prediction stayed (None where the network failed), and the cells' pages."""
-    original = reference_batch(chunk, predicted, task.shard, desk)
+    pool = desk.references.of(task.shard, [cell.maps.method for cell in cells])
+    original = reference_batch(chunk, predicted, task.shard, desk, pool)
     shown = _shown(each, original, desk)
     if all(shown.reasons):
         entries = {i: {"value": None, "status": "not_applicable", "reason": shown.reasons[0]} for i in chunk.ids}
