@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from ..errors import BenchError
+from ..maps.returned_maps import checked_maps
 from ..plugin_guard import contained
 from ..registry.plugin import MethodPlugin
 from ..types import Layer
@@ -24,25 +23,4 @@ def run_method(plugin: MethodPlugin, layer: Layer, params: Mapping[str, Any]) ->
     """
     with contained(f"method {plugin.name}"):
         maps = plugin.call(layer.copied().lending(plugin.needs_of(params)), params)
-    count = len(layer.images)
-    fits = isinstance(maps, Tensor) and maps.ndim == 3 and len(maps) == count
-    return real_numbers(maps, fits=fits, needed=f"maps ({count}, h, w) are").to(layer.images.device)
-
-
-def real_numbers(maps: Any, *, fits: bool, needed: str) -> Tensor:
-    """What a method returned, detached and in float32.
-
-    Args:
-        fits: whether it is a tensor of the right shape. needed: what is, in words.
-
-    Raises:
-        BenchError: it does not fit, is empty, or holds something else than real numbers.
-    """
-    if not fits or not maps.numel():
-        shape = tuple(maps.shape) if isinstance(maps, Tensor) else type(maps).__name__
-        raise BenchError(f"the method returned {shape}, where {needed} needed")
-    if maps.layout != torch.strided or maps.is_meta or maps.is_complex() or maps.is_quantized:
-        kind = "meta" if maps.is_meta else maps.layout if maps.layout != torch.strided else maps.dtype
-        raise BenchError(f"the method returned a tensor of {kind}, where real numbers are needed")
-    numbers: Tensor = maps.detach().float()
-    return numbers
+    return checked_maps(maps, len(layer.images), "the method").to(layer.images.device)

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..attribution.method_call import real_numbers
 from ..failures import Failure, attempt
 from ..maps.health import health
+from ..maps.returned_maps import checked_maps
 from ..plugin_guard import contained
 from ..results.store import Store
 from ..study.plan import MapCell, Task
@@ -65,8 +65,7 @@ def _derived(method: MethodChoice, maps: Sequence[np.ndarray[Any, np.dtype[np.fl
     """(h, w): the method's map of a dataset, from the maps (h, w) of its images."""
     with contained(f"method {method.label}"):
         derived = method.plugin.call(torch.from_numpy(np.stack(maps)), method.params)
-    fits = isinstance(derived, Tensor) and derived.ndim == 2
-    return real_numbers(derived, fits=fits, needed="a map (h, w) is").cpu()
+    return checked_maps(derived, None, "the method").cpu()
 
 
 def _stored(cell: dict[str, Any], store: Store) -> Iterator[np.ndarray[Any, np.dtype[np.float32]]]:

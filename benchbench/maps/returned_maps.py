@@ -1,0 +1,37 @@
+"""What a method must return: a map of real numbers for each image."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import BenchError
+
+
+def checked_maps(maps: Any, count: int | None, who: str) -> Tensor:
+    """The maps (B, h, w) that a method returned, detached and in float32.
+
+    Args:
+        maps: what it returned.
+        count: B, the number of images; None where a single map (h, w) is needed.
+        who: what returned it, as the error names it.
+
+    Raises:
+        BenchError: it has another shape, is empty, or holds something else than real numbers.
+
+    Example:
+        >>> from benchbench.maps.returned_maps import checked_maps
+        >>> checked_maps(torch.ones(2, 7, 7, dtype=torch.float64), 2, "the method").dtype
+        torch.float32
+    """
+    shape = tuple(maps.shape) if isinstance(maps, Tensor) else type(maps).__name__
+    fits = len(shape) == 2 if count is None else len(shape) == 3 and shape[0] == count
+    if not isinstance(maps, Tensor) or not fits or not maps.numel():
+        needed = "a map (h, w) is" if count is None else f"maps ({count}, h, w) are"
+        raise BenchError(f"{who} returned {shape}, where {needed} needed")
+    if maps.layout != torch.strided or maps.is_meta or maps.is_complex() or maps.is_quantized:
+        kind = "meta" if maps.is_meta else maps.layout if maps.layout != torch.strided else maps.dtype
+        raise BenchError(f"{who} returned a tensor of {kind}, where real numbers are needed")
+    return maps.detach().float()
