@@ -57,7 +57,7 @@ def _markdown(marked: Marked, block: Block, spread: str) -> str:
             *(_row(marked, block, row, spread) for row in block.controls),
         ]
     lines.append("")
-    lines += [f"{number}. {markdown(text)}" for number, text in enumerate(block.footnotes, start=1)]
+    lines += [f"{number}. {markdown(note.text)}" for number, note in enumerate(block.footnotes, start=1)]
     return "\n".join(lines) + ("\n" if block.footnotes else "")
 
 

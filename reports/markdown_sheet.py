@@ -83,8 +83,9 @@ def _cell(sheet: Sheet, line: Line, column: Column, notes: list[str]) -> str:
     if not shown:
         return text or "–"
     number = f"**{text}**" if sheet.best(shown, line, column) else f"<ins>{text}</ins>" if shown.mark.second else text
-    notes += [note for note in shown.footnotes if note not in notes]
-    marks = "".join(f"<sup>{notes.index(note) + 1}</sup>" for note in shown.footnotes)
+    texts = [note.text for note in shown.footnotes]
+    notes += [text for text in texts if text not in notes]
+    marks = "".join(f"<sup>{notes.index(text) + 1}</sup>" for text in texts)
     number += DAGGER * shown.mark.worse + FAILS * fails_here(sheet, shown, column) + marks
     return number + spread_text(shown, sheet.spread)
 

@@ -166,7 +166,7 @@ def _lines(text: str, wide: float) -> float:
 def apparatus(sheet: Sheet) -> float:
     """Points that the caption and the sheet's footnotes take."""
     cells = [sheet.cell(line, column) for line in sheet.lines for column in sheet.columns]
-    notes = {text for shown in cells if shown for text in shown.footnotes}
+    notes = {note.text for shown in cells if shown for note in shown.footnotes}
     text = caption(sheet.marked, sheet.scope, sheet.spread, [sheet]).replace(r"\allowbreak{}", "")
     return (len(text) / 75 + 1) * 13 + sum(NOTE * (len(latex(text)) // 80 + 1) for text in notes)
 

@@ -83,7 +83,7 @@ def _group(marked: Marked, block: Block, metric: Metric, label: str, notes: list
     for name, shown in _cells(marked, block, metric):
         grey = f"{GREY} " if name in marked.board.controls else ""
         marks = []
-        for note in shown.footnotes:
+        for note in (footnote.text for footnote in shown.footnotes):
             if note not in notes:
                 notes.append(note)
             marks.append(str(notes.index(note) + 1))

@@ -166,7 +166,7 @@ def number_text(text: str) -> str:
 def _marks(shown: MarksShown, notes: list[str], fails: bool) -> list[str]:
     """The dagger, and the numbers of the footnotes, which are added where they are new."""
     marks = [r"\dagger"] * shown.mark.worse + [FAILS] * fails
-    for text in shown.footnotes:
+    for text in (note.text for note in shown.footnotes):
         if text not in notes:
             notes.append(text)
         marks.append(str(notes.index(text) + 1))

@@ -16,6 +16,7 @@ from .. import number_format
 from ..number_format import fixed
 from .board import Block, Board, Cell, Metric
 from .display_names import displayed
+from .footnotes import Footnote
 from .verdicts import Verdicts
 
 Key: TypeAlias = tuple[str, ...]
@@ -69,7 +70,7 @@ class MarksShown:
 
     cell: Cell
     mark: Mark
-    footnotes: tuple[str, ...]
+    footnotes: tuple[Footnote, ...]
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,7 @@ from rich.console import Console
 from benchbench.api.run import Run
 from benchbench.reports.leaderboard.family_tables import FamilyTable, family_tables, methods_in_order
 from benchbench.reports.leaderboard.marks import Marked
-from benchbench.reports.leaderboard.short_answer import _over_settings, accuracy, answer, missing, work
+from benchbench.reports.leaderboard.short_answer import accuracy, answer, missing, work
 from benchbench.reports.leaderboard.short_answer import settings as settings_text
 from benchbench.reports.leaderboard.summary import loud
 from benchbench.reports.terminal.overview import MOST_LINES, Overview
@@ -270,18 +270,6 @@ def test_the_settings_in_words(tmp_path: Path, single: Record) -> None:
 def test_each_reason_is_said_once(eight: Marked) -> None:
     reasons = missing(eight)
     assert len(reasons) == len(set(reasons)) <= 5
-
-
-def test_notes_that_differ_in_the_number_of_images_are_one() -> None:
-    tail = "not applicable (no map can raise it); the rest"
-    texts = [f"CAM: of 20 images {count} {tail}" for count in (3, 5, 3)]
-    texts += [f"Grad-CAM: of 20 images 3 {tail}", "CAM: failed: no memory", "CAM: of 20 images 2 failed and 1 " + tail]
-    assert _over_settings(texts, 8) == [
-        f"CAM: of 20 images 3 to 5 {tail} (3 of 8 settings)",
-        f"Grad-CAM: of 20 images 3 {tail} (1 of 8 settings)",
-        "CAM: failed: no memory (1 of 8 settings)",
-        f"CAM: of 20 images 2 failed and 1 {tail} (1 of 8 settings)",
-    ]
 
 
 @pytest.mark.parametrize(
