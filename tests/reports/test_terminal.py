@@ -317,3 +317,61 @@ def test_a_run_without_labels_or_probes_says_so_in_whole_sentences(plain: Record
     quiet = {**plain.info, "work": {**plain.info["work"], "maps_asked": 0, "maps_scored": 0}}
     assert work(plain.info).startswith("2,016 maps")
     assert work(quiet).startswith("1,234 forward passes, ")
+
+
+def with_twins(record: Record, twins: list[str]) -> Record:
+    info = {**record.info, "study": {**record.info["study"], "twins": twins}}
+    return Record(record.folder, info, record.results, record.curves, record.maps, record.photos)
+
+
+def test_controls_of_twins_are_counted_and_not_listed(tmp_path: Path) -> None:
+    """A control that is named is a row; the gaps of those that are not listed are not told of either."""
+    controls = ("random", "inverted(of=gradcam)", "inverted(of=layercam)", "coarse(of=gradcam)")
+    record = fake_record(tmp_path, Fake(layers=["last"], methods=["gradcam", "layercam"], controls=controls))
+    results = record.results.copy()
+    for name, reason in (("inverted(of=gradcam)", "as planted"), ("coarse(of=gradcam)", "too small")):
+        results.loc[results["method"] == name, ["status", "value", "reason"]] = ["not_applicable", None, reason]
+    record = Record(tmp_path, record.info, results, record.curves, record.maps, record.photos)
+    marked = Marked.of(with_twins(record, ["inverted"]))
+    text = printed(marked, 200)
+    assert "Not listed: 2 controls of twins (inverted maps of the methods). See the report, or --verbose." in text
+    assert "inverted(of" not in text
+    assert "as planted" not in text
+    assert "random" in text
+    assert "coarse(of=gradcam)" in text
+    assert "coarse(of=gradcam): not applicable: too small" in text
+    verbose = printed(marked, 200, verbose=True)
+    assert all(name in verbose for name in controls)
+    assert "Not listed" not in verbose
+    assert "inverted(of=layercam)" in printed(Marked.of(record), 200), "the study has no twins"
+
+
+def test_a_study_of_several_scores_says_how_much_they_matter(tmp_path: Path, eight: Marked) -> None:
+    scores = ("", "(score=probability)", "(score=contrast)")
+    methods = [f"{name}{score}" for name in ("gradcam", "layercam") for score in scores]
+    fake = Fake(
+        models=["resnet18", "squeezenet1_1"], datasets=["photos", "validation"], methods=methods,
+        samples=[f"photo-{i}" for i in range(20)],
+    )  # fmt: skip
+    marked = Marked.of(fake_record(tmp_path, fake))
+    lines = printed(marked).splitlines()
+    text = " ".join(" ".join(lines).split())
+    taus = marked.board.score_agreement.dropna(subset=["tau"]).groupby("score")["tau"]
+    low, middle, high = taus.min(), taus.median(), taus.max()
+    spans = [f"{s} {middle[s]:.2f} ({low[s]:.2f} to {high[s]:.2f})" for s in ("probability", "contrast")]
+    sentence = "Explained score: Kendall's tau of the methods' order with that under logit (median and range over 40 "
+    assert f"{sentence}comparisons; 1 is the same order): {', '.join(spans)}." in text
+    assert len(lines) <= 60 - 3
+    assert "Explained score" in " ".join(printed(marked, verbose=True).split())
+    assert "Explained score" not in printed(eight)
+
+
+def test_a_warning_names_its_network_once(single: Record) -> None:
+    for warning, sentence in (
+        ("tinynet returns numbers that sum to 1", "Tiny Net returns numbers that sum to 1"),
+        ("random weights", "Tiny Net: random weights"),
+    ):
+        models = [{**model, "warning": warning, "title": "Tiny Net"} for model in single.info["models"]]
+        info = {**single.info, "models": models, "warnings": [warning, "the data are odd"]}
+        record = Record(single.folder, info, single.results, single.curves, single.maps, single.photos)
+        assert loud(Marked.of(record).board)[:2] == [sentence, "the data are odd"]
