@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from benchbench.errors import BenchError
+from benchbench.reports.html import document
 from benchbench.reports.html.page import Page
 from benchbench.reports.latex import paging
 from benchbench.reports.latex.layout import TableLayout, sheets
@@ -23,6 +24,7 @@ from benchbench.reports.table_options import TableOptions
 from benchbench.results.record import Record
 
 from .fake import Fake, fake_record
+from .shared import html_of
 from .test_latex import BAD
 from .test_paper_tables import cells_of
 from .typesetting import compiled
@@ -178,3 +180,9 @@ def test_tables_with_shares_compile(marked: Marked, tmp_path: Path) -> None:
         ]
     )
     assert BAD.findall(compiled("article", text, tmp_path, "shares")) == []
+
+
+def test_the_page_offers_the_option_where_there_are_shares(marked: Marked, plain: Record) -> None:
+    box = '<input type="checkbox" name="--share">'
+    assert document.render(marked).count(box) == 1
+    assert box not in html_of(plain)
