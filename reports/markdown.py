@@ -26,7 +26,7 @@ def markdown_table(
     Args:
         spread: ``interval`` (as ``auto``), ``se`` (standard error), ``pm`` (distances to the interval's ends) or
             ``none``.
-        rows, columns, rank, share: see ``latex.leaderboard.render``. Without ``share``, and with metrics in the columns,
+        rows, columns, rank, share: see ``latex.leaderboard.render``. With metrics in the columns and without ``share``,
             shares of the ceiling stand behind the means.
 
     Raises:

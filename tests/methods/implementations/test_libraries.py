@@ -271,7 +271,9 @@ def test_finer_cam_takes_one_class_in_a_call(images: Tensor) -> None:
         plugin.run(call, plugin.bind({}))
 
 
-def test_a_library_that_returns_no_map_is_refused_with_its_place(images: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_library_that_returns_no_map_is_refused_with_its_place(
+    images: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(torchcam.methods.GradCAM, "compute_cams", lambda *_, **__: [torch.ones(2, 2)])
     with pytest.raises(BenchError, match=r"the library at layer 'layer4' returned \(2, 2\), where maps \(1, h, w\)"):
         library_map("torchcam:GradCAM", images)
