@@ -358,7 +358,9 @@ def test_a_study_of_several_scores_says_how_much_they_matter(tmp_path: Path, eig
     spans = [f"{s} {middle[s]:.2f} ({low[s]:.2f} to {high[s]:.2f})" for s in ("probability", "contrast")]
     counts = sorted(set(taus.count()))
     over = f"median and range over {' to '.join(map(str, counts))} comparisons"
-    sentence = f"Explained score: Kendall's tau of the methods' order with that under logit ({over}; 1 is the same order)"
+    sentence = (
+        f"Explained score: Kendall's tau of the methods' order with that under logit ({over}; 1 is the same order)"
+    )
     assert f"{sentence}: {', '.join(spans)}." in text
     (first,) = [place for place, line in enumerate(lines) if line.startswith("Explained score")]
     assert lines[first + 3].startswith("Accuracy of"), "three lines of 80 columns"
