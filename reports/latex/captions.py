@@ -93,7 +93,7 @@ def _sentences(marked: Marked, scope: Scope, spread: Spread, rank: bool) -> Iter
 def _shares(scope: Scope) -> Iterator[str]:
     """What a share of a ceiling is, and what each ceiling is made to win."""
     yield "The share of the ceiling is (mean - random) / (ceiling - random), of the means of these controls."
-    yield from (f"{name} optimises {join_words(titles)}." for name, titles in scope.ceilings.items())
+    yield from (f"The control {name} optimises {join_words(titles)}." for name, titles in scope.ceilings.items())
 
 
 def _metrics(scope: Scope) -> list[Metric]:
