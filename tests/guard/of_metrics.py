@@ -101,9 +101,8 @@ METRICS = (
         "return (part.cummax(1) if insert else part.cummin(1)).values", "return part", "mas_insertion",
     ),
     _metric(
-        "MAS insertion - deletion: the answers to the two the wrong way round", "magnitude_alignment",
-        'return inserted("rise", steps, fill or "blur") + removed("rise", steps, fill or "zero")',
-        'return removed("rise", steps, fill or "zero") + inserted("rise", steps, fill or "blur")',
+        "MAS insertion - deletion: deletion takes insertion's blur", "magnitude_alignment",
+        '+ removed("rise", steps, fill or "zero")', '+ removed("rise", steps, fill or "blur")',
         "mas_insertion_deletion",
     ),
     _metric(
