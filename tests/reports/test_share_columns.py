@@ -111,7 +111,7 @@ def test_a_share_has_its_interval(marked: Marked, spread: str) -> None:
 def test_shares_in_every_layout(marked: Marked, options: dict[str, Any]) -> None:
     """Behind each column of insertion; the other columns stay as they are."""
     some = selected(marked, Selection(metrics=("insertion",), methods=("gradcam", "layercam")))
-    spread = {} if "style" in options else {"spread": "none"}
+    spread: dict[str, Any] = {} if "style" in options else {"spread": "none"}
     without, having = (cells_of(render(some, share=added, **spread, **options)) for added in (False, True))
     percents = {f"{100 * share(marked, layer, name).share:.0f}" for layer in LAYERS for name in NAMES[:2]}
     names = ("gradcam", "layercam", "layer stage3", "layer stage4", "stage3", "stage4")
