@@ -350,12 +350,19 @@ def test_controls_of_twins_are_counted_and_not_listed(tmp_path: Path) -> None:
 def test_a_study_of_several_scores_says_how_much_they_matter(tmp_path: Path, eight: Marked) -> None:
     scores = ("", "(score=probability)", "(score=contrast)")
     methods = [f"{name}{score}" for name in ("gradcam", "layercam") for score in scores]
-    marked = Marked.of(fake_record(tmp_path, Fake(methods=methods)))
+    record = fake_record(tmp_path, Fake(methods=methods))
+    results = record.results.copy()
+    turned = (results["metric"] == "insertion") & results["method"].str.endswith("(score=probability)")
+    results.loc[turned, "value"] = 1 - results.loc[turned, "value"]
+    marked = Marked.of(Record(tmp_path, record.info, results, record.curves, record.maps, record.photos))
     lines = printed(marked).splitlines()
     text = " ".join(" ".join(lines).split())
     taus = marked.board.score_agreement.dropna(subset=["tau"]).groupby("score")["tau"]
     low, middle, high = taus.min(), taus.median(), taus.max()
-    spans = [f"{s} {middle[s]:.2f} ({low[s]:.2f} to {high[s]:.2f})" for s in ("probability", "contrast")]
+    assert low["probability"] < high["probability"]
+    assert low["contrast"] == high["contrast"]
+    spans = [f"probability {middle['probability']:.2f} ({low['probability']:.2f} to {high['probability']:.2f})"]
+    spans.append(f"contrast {middle['contrast']:.2f}")
     counts = sorted(set(taus.count()))
     over = f"median and range over {' to '.join(map(str, counts))} comparisons"
     sentence = (
