@@ -58,10 +58,18 @@ def _tidy(marked: Marked) -> pd.DataFrame:
 
 def _leaderboard(marked: Marked, format: str, options: TableOptions) -> str:
     """The leaderboard alone, as Markdown or LaTeX."""
-    rows, columns, rank = options.rows, options.columns, options.rank
     if format == "markdown":
-        return markdown_table(marked, options.spread, rows, columns, rank)
-    return latex.render(marked, options.style, options.spread, rows=rows, columns=columns, rank=rank, cite=options.cite)
+        return markdown_table(marked, options.spread, options.rows, options.columns, options.rank, options.share)
+    return latex.render(
+        marked,
+        options.style,
+        options.spread,
+        rows=options.rows,
+        columns=options.columns,
+        rank=options.rank,
+        share=options.share,
+        cite=options.cite,
+    )
 
 
 def references(marked: Marked, options: TableOptions | None = None) -> str:

@@ -5,23 +5,29 @@ from __future__ import annotations
 from ..errors import BenchError, nearest
 from .escape import markdown
 from .latex.layout import TableLayout, checked, sheets
-from .latex.sheet import Scope, Spread
+from .latex.table_parts import Scope, Spread
 from .leaderboard.board import Block, Metric, Row
 from .leaderboard.marks import DAGGER, Marked, MarksShown
 from .leaderboard.selected import SelectedMarked, selected
 from .leaderboard.statement import statement
-from .markdown_sheet import SPREADS, joined, markdown_sheet, spread_text
+from .markdown_sheet import SPREADS, joined, markdown_sheet, shares_text, spread_text
 
 
 def markdown_table(
-    marked: Marked, spread: str = "auto", rows: str = "methods", columns: str = "auto", rank: bool = False
+    marked: Marked,
+    spread: str = "auto",
+    rows: str = "methods",
+    columns: str = "auto",
+    rank: bool = False,
+    share: bool = False,
 ) -> str:
     """Best bold, second underlined, a dagger on what is significantly worse than the best.
 
     Args:
         spread: ``interval`` (as ``auto``), ``se`` (standard error), ``pm`` (distances to the interval's ends) or
             ``none``.
-        rows, columns, rank: see ``latex.leaderboard.render``.
+        rows, columns, rank, share: see ``latex.leaderboard.render``. With metrics in the columns and without ``share``,
+            shares of the ceiling stand behind the means.
 
     Raises:
         BenchError: an unknown word, or options that do not go together.
@@ -30,7 +36,7 @@ def markdown_table(
         raise BenchError(f"unknown spread {spread!r}", where="--spread", hint=nearest(spread, ["auto", *SPREADS]))
     chosen: Spread = "interval" if spread == "auto" else spread  # type: ignore[assignment]
     scope = Scope(marked.board.blocks, marked.board.metrics)
-    layout = checked(TableLayout(rows, columns, rank), scope)
+    layout = checked(TableLayout(rows, columns, rank, share), scope)
     if layout == TableLayout(columns="metrics"):
         tables = [_markdown(marked, block, chosen) for block in marked.board.blocks]
     else:
@@ -57,7 +63,7 @@ def _markdown(marked: Marked, block: Block, spread: str) -> str:
             *(_row(marked, block, row, spread) for row in block.controls),
         ]
     lines.append("")
-    lines += [f"{number}. {markdown(text)}" for number, text in enumerate(block.footnotes, start=1)]
+    lines += [f"{number}. {markdown(note.text)}" for number, note in enumerate(block.footnotes, start=1)]
     return "\n".join(lines) + ("\n" if block.footnotes else "")
 
 
@@ -67,8 +73,7 @@ def _caption(marked: Marked, block: Block, spread: str) -> str:
     tested = any(marked.tested(block, metric) for metric in block.quality)
     worse = f" {DAGGER} significantly worse than the best (Wilcoxon or McNemar, Holm, p < 0.05)." if tested else ""
     gamed = " ‡ fails the sanity check: a control has a better mean." if any(m.gamed for m in block.metrics) else ""
-    stamped = sorted({f"{markdown(m.ceiling)} optimises {markdown(m.title)}" for m in block.metrics if m.ceiling})
-    shares = f" Share of the ceiling: (mean - random) / (ceiling - random); {'; '.join(stamped)}." if stamped else ""
+    shares = shares_text(Scope([block], block.metrics))
     return (
         f"Mean over at most {block.counted}{SPREADS[spread]}{quartiles}; best mean in bold, second underlined, "
         f"controls apart.{worse}{gamed}{shares} Protocols: {protocols}."

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from .escape import markdown
 from .latex.captions import constant_title, images_of, subject
-from .latex.sheet import Column, Line, Sheet, error_text, fails_everywhere, fails_here, offsets_of
+from .latex.sheet import Sheet, error_text, fails_everywhere, fails_here, offsets_of
+from .latex.table_parts import Column, Line, Scope
 from .leaderboard.board import Metric
 from .leaderboard.marks import DAGGER, MarksShown
 
@@ -48,17 +49,27 @@ def _caption(sheet: Sheet) -> str:
     worse = f" {DAGGER} significantly worse than the best (p < 0.05)." if any(s.mark.worse for s in shown) else ""
     gamed = any(cell.cell.metric.gamed for cell in shown)
     fails = f" {FAILS} fails the sanity check: a control is better than every method." if gamed else ""
-    ranks = len(sheet.ranked) < len(sheet.columns)
+    ranks = any(column.rank for column in sheet.columns)
     rank = " rank: mean rank over the images, averaged over the columns." if ranks else ""
+    shares = shares_text(sheet.scope) if any(column.share_of for column in sheet.columns) else ""
     protocols = "; ".join(f"{markdown(m.title)} {markdown(m.protocol)}, {m.direction}" for m in metrics)
     counted = images_of(sheet.scope.blocks)
     what = f"Mean over {counted}{SPREADS[sheet.spread]}" if counted else "Measured costs"
-    return f"{what}; best in bold, second underlined.{worse}{fails}{rank} Protocols: {protocols}."
+    return f"{what}; best in bold, second underlined.{worse}{fails}{rank}{shares} Protocols: {protocols}."
+
+
+def shares_text(scope: Scope) -> str:
+    """What a share of the ceiling is, behind a space; empty for a table without one."""
+    pairs = [(name, title) for name, titles in scope.ceilings.items() for title in titles]
+    stamped = "; ".join(f"{markdown(name)} optimises {markdown(title)}" for name, title in pairs)
+    return f" Share of the ceiling: (mean - random) / (ceiling - random); {stamped}." if stamped else ""
 
 
 def _heading(sheet: Sheet, column: Column) -> str:
     if column.rank:
         return "rank ↓"
+    if column.share_of:
+        return "% of the ceiling"
     if not column.place.metric:
         return markdown(column.title)
     return _metric(sheet, sheet.metric(column.place.metric), column.place.metric)
@@ -81,20 +92,26 @@ def _line(sheet: Sheet, line: Line, notes: list[str]) -> str:
 def _cell(sheet: Sheet, line: Line, column: Column, notes: list[str]) -> str:
     shown, text = sheet.cell(line, column), markdown(sheet.text(line, column))
     if not shown:
-        return text or "–"
+        spread = beside(sheet.spread, "", sheet.interval(line, column), sheet.offsets(line, column))
+        return f"{text}{spread}" if text else "–"
     number = f"**{text}**" if sheet.best(shown, line, column) else f"<ins>{text}</ins>" if shown.mark.second else text
-    notes += [note for note in shown.footnotes if note not in notes]
-    marks = "".join(f"<sup>{notes.index(note) + 1}</sup>" for note in shown.footnotes)
+    texts = [note.text for note in shown.footnotes]
+    notes += [text for text in texts if text not in notes]
+    marks = "".join(f"<sup>{notes.index(text) + 1}</sup>" for text in texts)
     number += DAGGER * shown.mark.worse + FAILS * fails_here(sheet, shown, column) + marks
     return number + spread_text(shown, sheet.spread)
 
 
 def spread_text(shown: MarksShown, spread: str) -> str:
     """What stands behind a number for its spread; empty where it has none."""
+    return beside(spread, error_text(shown), shown.cell.interval, offsets_of(shown))
+
+
+def beside(spread: str, error: str, interval: str, offsets: tuple[str, str]) -> str:
+    """The one of them that the spread asks for, behind a space; empty where it is."""
     if spread == "se":
-        error = error_text(shown)
         return f" ± {error}" if error else ""
     if spread == "pm":
-        down, up = offsets_of(shown)
+        down, up = offsets
         return "" if not up else f" ± {up}" if up == down else f" +{up} −{down}"
-    return f" {shown.cell.interval}" if spread == "interval" and shown.cell.interval else ""
+    return f" {interval}" if spread == "interval" and interval else ""

@@ -8,8 +8,8 @@ from ..errors import BenchError
 from .leaderboard.selection import Selection
 
 TAKEN = {
-    "latex": ("selection", "style", "spread", "rows", "columns", "rank", "cite"),
-    "markdown": ("selection", "spread", "rows", "columns", "rank"),
+    "latex": ("selection", "style", "spread", "rows", "columns", "rank", "share", "cite"),
+    "markdown": ("selection", "spread", "rows", "columns", "rank", "share"),
     "csv": ("selection",),
     "pdf": ("selection",),
     "html": (),
@@ -21,7 +21,7 @@ class TableOptions:
     """How a run's leaderboard is written as a table.
 
     Args:
-        style, spread, rows, columns, rank, cite: see ``latex.leaderboard.render``.
+        style, spread, rows, columns, rank, share, cite: see ``latex.leaderboard.render``.
         selection: what the table shows.
     """
 
@@ -30,6 +30,7 @@ class TableOptions:
     rows: str = "methods"
     columns: str = "auto"
     rank: bool = False
+    share: bool = False
     cite: bool = False
     selection: Selection = field(default_factory=Selection)
 

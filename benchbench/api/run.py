@@ -224,7 +224,7 @@ class Run(RunComparisons):
             spread: ``interval`` (95 %), ``se`` (standard error), ``pm`` (distances from the mean to the ends of the
                 interval) or ``none``; ``auto`` is ``interval`` where it fits on two pages, else ``none``.
             shown: ``methods``, ``metrics``, ``networks``, ``datasets``, ``layers``, ``names``, ``rows``, ``columns``,
-                ``rank`` and ``cite``: see ``benchbench.api.tables.Shown`` and docs/paper-tables.md.
+                ``rank``, ``share`` and ``cite``: see ``benchbench.api.tables.Shown`` and docs/paper-tables.md.
 
         Raises:
             BenchError: the run has nothing of a name, an unknown word, or options that do not go together.

@@ -21,6 +21,8 @@ class Shown(TypedDict, total=False):
         columns: ``metrics``, ``networks`` (each network and data) or ``layers``; ``methods`` where networks are in the
             rows. ``auto`` (default) is ``networks`` for one metric in several settings, else ``metrics``.
         rank: whether a last column has the mean rank; default False.
+        share: whether columns of shares of the ceiling stand behind the metrics that a control is made to win; default
+            False.
         cite: whether names are followed by ``\\cite`` with the keys of ``Run.bibtex``, in LaTeX; default False.
     """
 
@@ -33,6 +35,7 @@ class Shown(TypedDict, total=False):
     rows: str
     columns: str
     rank: bool
+    share: bool
     cite: bool
 
 
@@ -49,7 +52,8 @@ def options_of(style: str, spread: str, shown: Shown) -> TableOptions:
     listed = {kind: _listed(kind, values.get(kind, ())) for kind in (*COLUMNS, METRICS)}
     selection = Selection(**listed, names={str(key): str(name) for key, name in shown.get("names", {}).items()})
     layout = (shown.get("rows", "methods"), shown.get("columns", "auto"))
-    return TableOptions(style, spread, *layout, shown.get("rank", False), shown.get("cite", False), selection)
+    flags = (shown.get("rank", False), shown.get("share", False), shown.get("cite", False))
+    return TableOptions(style, spread, *layout, *flags, selection)
 
 
 def _listed(kind: str, names: object) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from ..containment.returned_maps import checked_maps
 from ..failures import Failure, attempt
 from ..plugin_guard import no_exit, seeded
 from ..registry import METHODS
@@ -20,7 +21,7 @@ from .audit_costs import library_cost, our_cost
 from .audit_networks import AuditNetwork
 from .audited_library import AuditedMethod, AuditPlace
 from .behaviour import behaviour_of
-from .map_differences import all_constant, checked_maps, difference
+from .map_differences import all_constant, difference, finite_maps
 from .our_method import our_call, our_label, our_maps
 from .state_left import state_left
 from .verdicts import Measured, agrees, findings_of, not_compared, verdict_of
@@ -122,9 +123,13 @@ def _explain(method: AuditedMethod, network: nn.Module, place: AuditPlace, image
     assert method.run is not None, "audit_method asks"
     with no_exit(method.name), _quiet():
         if not method.counterpart.one_class:
-            return checked_maps(method.run(network, place, images, classes), len(images))
+            return _checked(method.run(network, place, images, classes), len(images))
         each = [method.run(network, place, images[i : i + 1], classes[i : i + 1]) for i in range(len(images))]
-        return checked_maps(torch.cat(each), len(images))
+        return _checked(torch.cat(each), len(images))
+
+
+def _checked(maps: object, count: int) -> Tensor:
+    return finite_maps(checked_maps(maps, count, "the library"))
 
 
 @contextmanager

@@ -27,18 +27,15 @@ class MapDifference:
     either_sign: float
 
 
-def checked_maps(maps: object, count: int) -> Tensor:
-    """The maps (B, h, w) of a method, as float32.
+def finite_maps(maps: Tensor) -> Tensor:
+    """The maps (B, h, w), on the CPU.
 
     Raises:
-        BenchError: they are something else, or have values that are not finite.
+        BenchError: they have values that are not finite.
     """
-    if not isinstance(maps, Tensor) or maps.ndim != 3 or len(maps) != count:
-        shape = tuple(maps.shape) if isinstance(maps, Tensor) else type(maps).__name__
-        raise BenchError(f"it returns {shape} for {count} images, where maps ({count}, h, w) are needed")
     if not torch.isfinite(maps).all():
         raise BenchError("its map has values that are not finite")
-    return maps.detach().float().cpu()
+    return maps.cpu()
 
 
 def difference(theirs: Tensor, ours: Tensor, size: tuple[int, int]) -> MapDifference:

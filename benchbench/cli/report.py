@@ -46,6 +46,9 @@ def report_command(
         typer.Option(help="interval (95 %), se (standard error), pm (distances to the interval's ends), none or auto"),
     ] = "auto",
     rank: Annotated[bool, typer.Option("--rank", help="Add a column with the mean rank")] = False,
+    share: Annotated[
+        bool, typer.Option("--share", help="Add columns with the share of the ceiling, if the study has one")
+    ] = False,
     cite: Annotated[
         bool, typer.Option("--cite", help="Cite papers after names, and write a .bib file beside --out")
     ] = False,
@@ -61,7 +64,7 @@ def report_command(
             raise BenchError("it names nothing", where=f"--{option}", hint="Leave it out to show all")
     shown = {option: labels(text) for option, text in listed.items()}
     selection = Selection(**shown, names=read_names(names) if names else {})
-    options = TableOptions(style, spread, rows, columns, rank, cite, selection)
+    options = TableOptions(style, spread, rows, columns, rank, share, cite, selection)
     options.refuse_for(format)
     with _folder(run) as folder:
         _write(folder, format, out if folder == run else out or _beside(run, format), options)

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..attribution.method_call import LARGEST, real_numbers
 from ..containment.plugin_watch import PluginWatch
+from ..containment.returned_maps import checked_maps, most_numbers
 from ..failures import Failure, attempt
 from ..maps.health import health
 from ..plugin_guard import contained
@@ -70,8 +70,7 @@ def _derived(method: MethodChoice, maps: Sequence[np.ndarray[Any, np.dtype[np.fl
     """(h, w): the method's map of a dataset, from the maps (h, w) of its images."""
     with contained(f"method {method.label}"):
         derived = method.plugin.call(torch.from_numpy(np.stack(maps)), method.params)
-    fits = isinstance(derived, Tensor) and derived.ndim == 2
-    return real_numbers(derived, fits=fits, needed="a map (h, w) is", most=LARGEST * maps[0].size).cpu()
+    return checked_maps(derived, None, "the method", most_numbers(maps[0].size)).cpu()
 
 
 def _stored(cell: dict[str, Any], store: Store) -> Iterator[np.ndarray[Any, np.dtype[np.float32]]]:

@@ -14,7 +14,7 @@ from .order_stability import OrderCase, order_cases, stability_table, swaps_in_w
 from .order_verdict import Rival, against_best
 from .order_without import leaders, leave_one_out
 from .overall_ranking import DECIMALS, overall, overall_of
-from .own_controls import twin_gaps
+from .own_controls import twin_gaps, twins_of
 from .paired_curves import curve_differences
 from .paired_tests import holm
 from .pairwise import ALPHA, pairs, pairs_of, seen_from, significant
@@ -112,5 +112,6 @@ __all__ = [
     "tied",
     "trusted",
     "twin_gaps",
+    "twins_of",
     "versus",
 ]

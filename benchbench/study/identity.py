@@ -57,7 +57,6 @@ NO_NUMBERS = (
         "evaluation/cell_reader.py",
     ),
     *(
-        "attribution/library_maps.py",
         "evaluation/seed_counts.py",
         "evaluation/seed_scores.py",
         "engine/prediction_tables.py",

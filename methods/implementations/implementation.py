@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import torch
+from benchbench.maps.returned_maps import checked_maps
 from torch import Tensor
 
-from benchbench.errors import BenchError
 from benchbench.plugin_guard import seeded
 from benchbench.registry import MethodPlugin, Parameter
 from benchbench.registry.library import Library
@@ -93,7 +93,7 @@ def library_method(
         maps = []
         for i, seed in enumerate(layer.seeds):
             with layer.borrow(i) as call, seeded(seed), torch.enable_grad():
-                maps.append(checked_maps(run(call, params), call))
+                maps.append(_maps_of(call, run(call, params)))
         return torch.cat(maps)
 
     return LibraryMethod(
@@ -112,18 +112,10 @@ def library_method(
     )
 
 
-def checked_maps(maps: Any, call: LibraryCall) -> Tensor:
-    """The maps (n, h, w) of a call, detached.
-
-    Raises:
-        BenchError: the library returned something else.
-    """
-    count = len(call.images)
-    if not isinstance(maps, Tensor) or maps.ndim != 3 or len(maps) != count:
-        shape = tuple(maps.shape) if isinstance(maps, Tensor) else type(maps).__name__
-        where = "the input" if call.layer == INPUT else f"layer {call.layer!r}"
-        raise BenchError(f"the library returned {shape} at {where}, where maps ({count}, h, w) are needed")
-    return maps.detach().to(call.images.device)
+def _maps_of(call: LibraryCall, returned: Any) -> Tensor:
+    """What the library returned for the call, as maps (n, h, w)."""
+    where = "the input" if call.layer == INPUT else f"layer {call.layer!r}"
+    return checked_maps(returned, len(call.images), f"the library at {where}").to(call.images.device)
 
 
 def paper_of(implementation: type) -> str:

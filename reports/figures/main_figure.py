@@ -16,7 +16,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from ...formatting import join_words, plural
-from ..latex.sheet import counts_in_rank, key_of
+from ..latex.sheet import counts_in_rank
+from ..latex.table_parts import key_of
 from ..leaderboard.board import Block, Metric
 from ..leaderboard.marks import Marked, MarksShown
 from .style import COLOURS, GREY, INK, MARKERS, RULE, STYLE, Look, Picture, picture, short

@@ -15,7 +15,10 @@ Choice = tuple[str, str]  # what the command line takes, and what the page shows
 
 @dataclass(frozen=True)
 class Paper:
-    """The choices of a table of the run, and BibTeX of its methods and metrics; empty where none names a paper."""
+    """The choices of a table of the run, and BibTeX of its methods and metrics; empty where none names a paper.
+
+    ``shares``: whether the table may have shares of a ceiling.
+    """
 
     methods: Sequence[Choice]
     metrics: Sequence[Choice]
@@ -23,6 +26,7 @@ class Paper:
     datasets: Sequence[Choice]
     layers: Sequence[Choice]
     bibtex: str
+    shares: bool
 
     @classmethod
     def of(cls, board: Board) -> Paper:
@@ -36,6 +40,7 @@ class Paper:
             _entries(info["datasets"]),
             [(layer, layer) for layer in layers],
             "" if text.strip() == HEAD.strip() else text,
+            not board.shares.empty,
         )
 
 

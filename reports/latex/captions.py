@@ -12,8 +12,9 @@ from ..leaderboard.board import Block, Metric
 from ..leaderboard.marks import Marked
 from ..leaderboard.statement import statement
 from ..number_format import images
-from .sheet import Scope, Sheet, Spread, counts_in_rank, fails_everywhere, key_of
+from .sheet import Sheet, counts_in_rank, fails_everywhere
 from .short_names import short_title
+from .table_parts import Scope, Spread, key_of
 
 SPANS: dict[str, str] = {
     "interval": " with 95% interval below",
@@ -40,6 +41,8 @@ def caption(marked: Marked, scope: Scope, spread: Spread, sheets: Sequence[Sheet
         sentences.append(r"$\dagger$: significantly worse than the best ($p<0.05$).")
     if any(metric.gamed for metric in _metrics(scope)):
         sentences.append(r"$\ddagger$: fails the sanity check, a control is better than every method.")
+    if any(column.share_of for sheet in sheets for column in sheet.columns):
+        sentences.append(r"\% of the ceiling: from a random map (0) to the ceiling (100).")
     if any(block.methods and block.controls for block in scope.blocks):
         sentences.append("Controls in grey.")
     names = [f"{short}: {m.title}" for m in scope.metrics if (short := short_title(m)).lower() != m.title.lower()]
@@ -67,9 +70,11 @@ def subject(sheets: Sequence[Sheet]) -> tuple[str, str]:
     return " of ".join(named), mark
 
 
-def paragraph(marked: Marked, scope: Scope, spread: Spread, rank: bool) -> str:
+def paragraph(marked: Marked, scope: Scope, spread: Spread, *, rank: bool, share: bool) -> str:
     """How the numbers and marks were made, for the text of the paper."""
-    return " ".join(latex(sentence) for sentence in _sentences(marked, scope, spread, rank))
+    shares = _shares(scope) if share else ()
+    sentences = [*_sentences(marked, scope, spread, rank), *shares, _protocols(scope.metrics)]
+    return " ".join(map(latex, sentences))
 
 
 def _sentences(marked: Marked, scope: Scope, spread: Spread, rank: bool) -> Iterator[str]:
@@ -86,7 +91,12 @@ def _sentences(marked: Marked, scope: Scope, spread: Spread, rank: bool) -> Iter
     if rank:
         titles = dict.fromkeys(m.title for m in _metrics(scope) if counts_in_rank(m))
         yield f"The rank is the mean over {join_words(titles)} of a method's mean rank over the images, 1 the best."
-    yield _protocols(scope.metrics)
+
+
+def _shares(scope: Scope) -> Iterator[str]:
+    """What a share of a ceiling is, and what each ceiling is made to win."""
+    yield "The share of the ceiling is (mean - random) / (ceiling - random), of the means of these controls."
+    yield from (f"The control {name} optimises {join_words(titles)}." for name, titles in scope.ceilings.items())
 
 
 def _metrics(scope: Scope) -> list[Metric]:

@@ -10,7 +10,8 @@ from ...errors import BenchError, nearest
 from ..leaderboard.board import Block, Row
 from ..leaderboard.marks import Marked
 from .captions import parts, short_titles
-from .sheet import CellPlace, Citations, Column, Key, Line, Scope, Sheet, Spread, counts_in_rank, key_of
+from .sheet import Sheet, counts_in_rank
+from .table_parts import CellPlace, Citations, Column, Key, Line, Scope, Spread, key_of
 
 Rows: TypeAlias = Literal["methods", "networks"]
 Columns: TypeAlias = Literal["auto", "metrics", "networks", "layers", "methods", "settings"]
@@ -28,12 +29,14 @@ class TableLayout:
             ``settings`` has the metrics of each setting side by side; ``auto`` is ``networks`` for one metric in
             several settings, else ``metrics``. What is in neither is a group of rows.
         rank: whether a last column has the mean rank.
+        share: whether columns of shares of a ceiling's score stand behind those that have such shares.
         cited: the citations after names.
     """
 
     rows: str = "methods"
     columns: str = "auto"
     rank: bool = False
+    share: bool = False
     cited: Citations = field(default_factory=Citations)
 
 
@@ -59,6 +62,9 @@ def checked(layout: TableLayout, scope: Scope) -> TableLayout:
         what = "no metric of the table counts in a mean rank"
         hint = "Add a metric of faithfulness or localisation that passes the sanity check"
         raise BenchError(what, where="--rank", hint=hint)
+    if layout.share and not scope.ceilings:
+        hint = "Put random, ceiling and a metric that it is made for, such as insertion, into the study"
+        raise BenchError("no number of the table has a share of a ceiling", where="--share", hint=hint)
     if layout.columns != "auto":
         return layout
     single = layout.rows == "methods" and len(scope.metrics) == 1 and len(scope.blocks) > 1
@@ -75,7 +81,8 @@ def sheets(marked: Marked, scope: Scope, layout: TableLayout, spread: Spread) ->
             columns.insert(before_costs, Column(CellPlace(), part=columns[before_costs - 1].part, rank=True))
         lines = list(_lines(scope, blocks, layout))
         corner = "Method" if layout.rows == "methods" else "Network"
-        yield Sheet(marked, scope, columns, lines, spread, corner, layout.cited, [], ranked=ranked)
+        sheet = Sheet(marked, scope, columns, lines, spread, corner, layout.cited, [], ranked=ranked)
+        yield sheet.with_shares() if layout.share else sheet
 
 
 def _apart(blocks: Sequence[Block]) -> list[list[Block]]:

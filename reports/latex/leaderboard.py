@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias, get_args
 
 from ...errors import BenchError, nearest
@@ -16,7 +16,8 @@ from .bibliography import citations
 from .captions import caption, paragraph
 from .layout import TableLayout, checked, sheets
 from .paging import ONE_COLUMN, floats, split
-from .sheet import SEP, STRETCH, Citations, Scope, Sheet, Spread
+from .sheet import SEP, STRETCH, Sheet
+from .table_parts import Citations, Scope, Spread
 from .tabular import tabular
 
 Style: TypeAlias = Literal["full", "compact", "supplementary"]
@@ -34,6 +35,7 @@ def render(
     rows: str = "methods",
     columns: str = "auto",
     rank: bool = False,
+    share: bool = False,
     cite: bool = False,
 ) -> str:
     """The leaderboard as tables for a paper, and a paragraph on the statistics.
@@ -52,6 +54,8 @@ def render(
         columns: ``metrics``, ``networks`` (each network and data, with its layers), ``layers``; ``methods`` where
             networks are in the rows; ``auto`` is ``networks`` for one metric in several settings, else ``metrics``.
         rank: whether a last column has the mean rank over the metrics of quality.
+        share: whether a column of shares of the ceiling stands behind each metric that a control is made to win; the
+            supplementary style always has them.
         cite: whether names are followed by ``\\cite`` with the keys of ``bibliography.bibliography``.
 
     Raises:
@@ -60,27 +64,32 @@ def render(
     for name, value, known in (("style", style, get_args(Style)), ("spread", spread, ("auto", *get_args(Spread)))):
         if value not in known:
             raise BenchError(f"unknown {name} {value!r}", where=f"--{name}", hint=nearest(value, known))
-    _refuse(style, rows, columns, rank, cite)
+    _refuse(style, rows, columns, {"rank": rank, "share": share, "cite": cite})
     if style == "supplementary":
-        return f"{PREAMBLE}\n{supplementary.render(marked)}\n{_text(marked, _scope(marked), 'interval', False)}"
+        scope = _scope(marked)
+        layout = TableLayout(share=bool(scope.ceilings))
+        return f"{PREAMBLE}\n{supplementary.render(marked)}\n{_text(marked, scope, 'interval', layout)}"
     even = marked if isinstance(marked, SelectedMarked) else selected(marked)
     scope = _scope(even)
     cited = _citations(even) if cite else Citations()
-    layout = TableLayout(rows, "settings" if style == "compact" else columns, rank, cited)
+    layout = TableLayout(rows, "settings" if style == "compact" else columns, rank, share, cited)
     wanted: str = "none" if style == "compact" else spread
     return _document(even, scope, checked(layout, scope), wanted)
 
 
 def block_table(marked: Marked, block: Block, label: str, cost: bool) -> str:
-    """The quality, or the costs, of one block, with intervals; ``label`` is what ``\\ref`` calls it after ``tab:``."""
+    """The quality with its shares of a ceiling, or the costs, of one block, with intervals.
+
+    ``label`` is what ``\\ref`` calls it after ``tab:``.
+    """
     scope = Scope([block], block.costs if cost else block.quality, label)
-    return _document(marked, scope, TableLayout(columns="metrics"), "interval")
+    return _document(marked, scope, TableLayout(columns="metrics", share=bool(scope.ceilings)), "interval")
 
 
-def _refuse(style: str, rows: str, columns: str, rank: bool, cite: bool) -> None:
+def _refuse(style: str, rows: str, columns: str, flags: Mapping[str, bool]) -> None:
     """Options that a style does not have."""
     differing = {"rows": rows != "methods", "columns": columns != "auto"}
-    differing |= {"rank": rank, "cite": cite} if style == "supplementary" else {}
+    differing |= flags if style == "supplementary" else {}
     for name, differs in differing.items():
         if style != "full" and differs:
             what = f"the style {style!r} has no option {name}"
@@ -103,7 +112,7 @@ def _document(marked: Marked, scope: Scope, layout: TableLayout, wanted: str) ->
     first = caption(marked, scope, spread, [sheet for part in parts for sheet in part])
     captions = [first, *[rf"Table~\ref{{{labels[0]}}} continued." for _ in parts[1:]]]
     body = "\n".join(map(_float, parts, labels, captions))
-    return f"{PREAMBLE}\n{body}\n{_text(marked, scope, spread, layout.rank)}"
+    return f"{PREAMBLE}\n{body}\n{_text(marked, scope, spread, layout)}"
 
 
 def _with_spread(marked: Marked, scope: Scope, layout: TableLayout, wanted: str) -> tuple[Spread, list[list[Sheet]]]:
@@ -140,8 +149,8 @@ def _footnotes(sheets: Sequence[Sheet]) -> list[str]:
     return [r"\par\smallskip", r"\parbox{\linewidth}{\footnotesize\raggedright " + r"\\ ".join(notes) + "}"]
 
 
-def _text(marked: Marked, scope: Scope, spread: Spread, rank: bool) -> str:
+def _text(marked: Marked, scope: Scope, spread: Spread, layout: TableLayout) -> str:
     """The paragraph on the statistics."""
-    text = paragraph(marked, scope, spread, rank)
+    text = paragraph(marked, scope, spread, rank=layout.rank, share=layout.share)
     wrapped = textwrap.wrap(text, 100, break_long_words=False, break_on_hyphens=False)
     return "\n".join(["% For the text of the paper:", r"\paragraph{Statistics.}", *wrapped]) + "\n"

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from ..escape import breaking_pieces, latex, one_line
 from .captions import caption
-from .sheet import LINE, SEP, STRETCH, Column, Line, Sheet, heading_words, room, spans, width
+from .sheet import LINE, SEP, STRETCH, Sheet, heading_words, room, spans, width
+from .table_parts import Column, Line
 
 TEXT, ONE_COLUMN, PAGE = 344.0, 196.0, 535.0  # points: article's text, a column of two, and what a float may take
 NOTE = 10.5  # points of a line of footnotes
@@ -41,17 +42,28 @@ def _parts(sheet: Sheet) -> list[str]:
 
 
 def _filled(sheet: Sheet, most: int) -> Iterator[list[Column]]:
-    """The columns, as many at a time as fit beside the names."""
+    """The columns, as many at a time as fit beside the names; a column of shares stays behind the shared one."""
     held: list[Column] = []
     whole = left = TEXT - sheet.names_width - 2 * SEP
-    for column in sheet.columns:
-        need = sheet.widths[column] + 2 * SEP
-        if held and (need > left or len(held) == most or _breaks(sheet, held, column, left)):
+    for group in _inseparable(sheet.columns):
+        need = sum(sheet.widths[column] + 2 * SEP for column in group)
+        if held and (need > left or len(held) + len(group) > most or _breaks(sheet, held, group[0], left)):
             yield held
             held, left = [], whole
-        held.append(column)
+        held += group
         left -= need
     yield held
+
+
+def _inseparable(columns: Sequence[Column]) -> list[list[Column]]:
+    """Each column, with the column of its shares where it has one."""
+    groups: list[list[Column]] = []
+    for column in columns:
+        if column.share_of:
+            groups[-1].append(column)
+        else:
+            groups.append([column])
+    return groups
 
 
 def _breaks(sheet: Sheet, held: Sequence[Column], column: Column, left: float) -> bool:
@@ -140,8 +152,7 @@ def line_height(sheet: Sheet, line: Line) -> float:
     if line.heading:
         return _lines(line.text, sheet.total_width - 2 * SEP - 20) * LINE + 5
     names = _wrapped(line.text, sheet.names_width)
-    shown_cells = [sheet.cell(line, column) for column in sheet.columns]
-    intervals = sheet.spread == "interval" and any(each and each.cell.interval for each in shown_cells)
+    intervals = sheet.spread == "interval" and any(sheet.interval(line, column) for column in sheet.columns)
     high = LINE * (STRETCH if sheet.spread == "pm" else 1)
     return float(max(names, 1) * high + (LINE - 1 if intervals else 0) + (5 if line.rule else 0))
 
@@ -166,7 +177,7 @@ def _lines(text: str, wide: float) -> float:
 def apparatus(sheet: Sheet) -> float:
     """Points that the caption and the sheet's footnotes take."""
     cells = [sheet.cell(line, column) for line in sheet.lines for column in sheet.columns]
-    notes = {text for shown in cells if shown for text in shown.footnotes}
+    notes = {note.text for shown in cells if shown for note in shown.footnotes}
     text = caption(sheet.marked, sheet.scope, sheet.spread, [sheet]).replace(r"\allowbreak{}", "")
     return (len(text) / 75 + 1) * 13 + sum(NOTE * (len(latex(text)) // 80 + 1) for text in notes)
 

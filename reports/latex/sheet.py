@@ -1,23 +1,21 @@
-"""What a LaTeX table is made of: columns, lines, and how wide and high they are."""
+"""A LaTeX table's cells: what stands in them, and how wide they are."""
 
 from __future__ import annotations
 
 import math
 import re
 import textwrap
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal, TypeAlias
 
 from ..escape import one_line
-from ..leaderboard.board import Block, Metric
-from ..leaderboard.marks import Marked, MarksShown
+from ..leaderboard.board import Metric
+from ..leaderboard.marks import NONE, Mark, Marked, MarksShown
 from ..number_format import fixed, offsets
 from .short_names import short_title
+from .table_parts import Citations, Column, Key, Line, Scope, Spread, key_of
 
-Spread: TypeAlias = Literal["interval", "se", "pm", "none"]
-Key: TypeAlias = tuple[str, str]  # a metric's name and protocol
 SEP = 3.0  # \tabcolsep, points
 NAMES = 88.0  # the widest column of names
 SCRIPT = 0.95  # of \footnotesize
@@ -40,67 +38,6 @@ def _width(c: str) -> float:
     if not c.isascii():
         return 28.5  # its code point
     return 2.9 if c in _NARROW else 7.3 if c in _WIDE else 6.2 if c.isupper() else 4.45
-
-
-@dataclass(frozen=True)
-class CellPlace:
-    """What a column or a line stands for; together they name a cell. Empty where the other says it."""
-
-    model: str = ""
-    dataset: str = ""
-    layer: str = ""
-    method: str = ""
-    metric: Key | None = None
-
-
-@dataclass(frozen=True)
-class Column:
-    """What a column stands for.
-
-    Attributes:
-        title: its heading, where it is no metric.
-        heads: headings above, shared with its neighbours.
-        part: columns of one part stay together where they fit.
-        rank: it is the mean rank over the other columns.
-    """
-
-    place: CellPlace
-    title: str = ""
-    heads: tuple[str, ...] = ()
-    part: str = ""
-    rank: bool = False
-
-
-@dataclass(frozen=True)
-class Line:
-    """What a line stands for; a heading stands above the lines that follow it, up to the next heading."""
-
-    text: str
-    place: CellPlace
-    heading: bool = False
-    control: bool = False
-    rule: bool = False  # above it
-
-
-@dataclass(frozen=True)
-class Scope:
-    """What a table is about: its caption, its marks and its label say no more than that."""
-
-    blocks: Sequence[Block]
-    metrics: Sequence[Metric]
-    label: str = "benchbench"
-
-    @property
-    def keys(self) -> set[Key]:
-        return {key_of(metric) for metric in self.metrics}
-
-
-@dataclass(frozen=True)
-class Citations:
-    """The keys that ``\\cite`` takes, by method and by metric; empty where the table cites nothing."""
-
-    methods: Mapping[str, str] = field(default_factory=dict)
-    metrics: Mapping[Key, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,6 +72,36 @@ class Sheet:
         parts = [getattr(column.place, name) or getattr(line.place, name) for name in PARTS]
         metric = self.key(line, column)
         return self.marked.cells.get((*parts, *metric)) if metric and all(parts) else None
+
+    def share(self, line: Line, column: Column) -> Mark:
+        """The mark that has the share of a column of shares; without one in other columns."""
+        shown = self.cell(line, column.share_of) if column.share_of else None
+        return shown.mark if shown else NONE
+
+    def with_shares(self) -> Sheet:
+        """The sheet, with a column of shares behind each column whose numbers have any."""
+
+        def shared(column: Column) -> bool:
+            cells = (self.cell(line, column) for line in self.lines)
+            return any(shown.mark.share_number for shown in cells if shown)
+
+        pairs = [column.with_share() if shared(column) else (column,) for column in self.columns]
+        return replace(self, columns=[column for pair in pairs for column in pair])
+
+    def interval(self, line: Line, column: Column) -> str:
+        """The interval below a number; empty where there is none."""
+        if column.share_of:
+            return self.share(line, column).share_interval
+        shown = self.cell(line, column)
+        return shown.cell.interval if shown else ""
+
+    def offsets(self, line: Line, column: Column) -> tuple[str, str]:
+        """How far below and above a number its interval reaches; empty where there is none."""
+        if column.share_of:
+            mark = self.share(line, column)
+            return offsets(100 * mark.share, 100 * mark.share_low, 100 * mark.share_high, 0)
+        shown = self.cell(line, column)
+        return offsets_of(shown) if shown else ("", "")
 
     def cite_of(self, column: Column) -> str:
         """The key that a column's heading cites; empty where it cites nothing."""
@@ -191,6 +158,8 @@ class Sheet:
 
     def text(self, line: Line, column: Column) -> str:
         """The number without its marks; empty where there is none."""
+        if column.share_of:
+            return self.share(line, column).share_number
         if column.rank:
             rank = self.rank(line)
             return fixed(rank, 1) if rank == rank else ""
@@ -205,10 +174,6 @@ RANKED_FAMILIES = ("faithfulness", "localisation", "")  # "" in the runs of olde
 def counts_in_rank(metric: Metric) -> bool:
     """Whether the mean rank is over this metric: a metric of quality that passes the sanity check here."""
     return not metric.is_cost and not metric.gamed and metric.family in RANKED_FAMILIES
-
-
-def key_of(metric: Metric) -> Key:
-    return metric.name, metric.protocol
 
 
 def whole_digits(text: str) -> int:
@@ -240,29 +205,32 @@ def column_width(sheet: Sheet, column: Column) -> float:
     arrow = (ARROW if key or column.rank else 0.0) + (MARK if key and fails_everywhere(sheet, key) else 0.0)
     wide = max([*map(width, words), width(words[-1]) + arrow])
     slot = slot_width(sheet, column)
-    for line in sheet.lines:
-        shown = None if line.heading else sheet.cell(line, column)
-        if shown:
-            wide = max(wide, width(shown.cell.text, BOLD if shown.mark.best else 1) + slot + _beside(sheet, shown))
-            if sheet.spread == "interval":
-                wide = max(wide, width(shown.cell.interval, SCRIPT))
+    for line in (line for line in sheet.lines if not line.heading):
+        shown = sheet.cell(line, column)
+        bold = BOLD if shown and shown.mark.best else 1
+        wide = max(wide, width(sheet.text(line, column), bold) + slot + _beside(sheet, line, column))
+        if sheet.spread == "interval":
+            wide = max(wide, width(sheet.interval(line, column), SCRIPT))
     return wide
 
 
-def _beside(sheet: Sheet, shown: MarksShown) -> float:
+def _beside(sheet: Sheet, line: Line, column: Column) -> float:
     """Points that the spread takes on the number's line."""
     if sheet.spread == "se":
-        return width(f"  {error_text(shown)}")
+        return width(f"  {error}") if (error := error_text(sheet.cell(line, column))) else 0.0
     if sheet.spread == "pm":
-        down, up = offsets_of(shown)
+        down, up = sheet.offsets(line, column)
+        if not up:
+            return 0.0
         return width(f" ={up}" if up == down else f"+{max(down, up, key=len)}", 1 if up == down else SMALLEST)
     return 0.0
 
 
-def error_text(shown: MarksShown) -> str:
+def error_text(shown: MarksShown | None) -> str:
     """The standard error as the number's column has it; empty where there is none."""
-    error = shown.mark.error
-    return fixed(error, shown.cell.metric.decimals) if error == error else ""
+    if shown is None or math.isnan(shown.mark.error):
+        return ""
+    return fixed(shown.mark.error, shown.cell.metric.decimals)
 
 
 def offsets_of(shown: MarksShown) -> tuple[str, str]:
@@ -299,6 +267,8 @@ def heading_words(sheet: Sheet, column: Column) -> list[str]:
     """The lines of a column's heading."""
     if column.rank:
         return ["rank"]
+    if column.share_of:
+        return ["% of the", "ceiling"]
     cite = ["[00]"] if sheet.cite_of(column) else []
     if not column.place.metric:
         return [*_pieces(one_line(column.title)), *cite]

@@ -29,7 +29,10 @@ def render(marked: Marked) -> str:
     rows = [
         line
         for number, (block, metric) in enumerate(groups)
-        for line in _group(marked, block, metric, labels[block.title], notes, first=number == 0)
+        for line in (
+            *_group(marked, block, metric, labels[block.title], notes, first=number == 0),
+            *_shares(marked, block, metric, labels[block.title]),
+        )
     ]
     lines = [
         r"{\footnotesize\sloppy\setlength{\tabcolsep}{" + f"{SEP:g}pt}}",
@@ -73,17 +76,15 @@ def _caption(marked: Marked) -> str:
 
 
 def _group(marked: Marked, block: Block, metric: Metric, label: str, notes: list[str], *, first: bool) -> Iterator[str]:
-    title = f"{label + ': ' if label else ''}{metric.title}, {metric.protocol}, {metric.direction}"
+    title = f"{_of(metric, label)}, {metric.direction}"
     unit = f" ({metric.unit})" if metric.is_cost and metric.unit else ""
     won = f"fails the sanity check: won by the control {', '.join(metric.gamed)}"
     heading = latex_breaking(title + unit + (f"; {won}" if metric.gamed else ""))
-    gap = "" if first else r"\addlinespace "
-    text = rf"\parbox[t]{{{TEXT - 12:.0f}pt}}{{\raggedright\textit{{{heading}}}}}"
-    yield rf"{gap}\multicolumn{{{len(HEADS) + 1}}}{{@{{\hspace{{{SEP:g}pt}}}}l}}{{{text}}}\\*"
+    yield _heading(heading, first=first)
     for name, shown in _cells(marked, block, metric):
         grey = f"{GREY} " if name in marked.board.controls else ""
         marks = []
-        for note in shown.footnotes:
+        for note in (footnote.text for footnote in shown.footnotes):
             if note not in notes:
                 notes.append(note)
             marks.append(str(notes.index(note) + 1))
@@ -96,6 +97,31 @@ def _group(marked: Marked, block: Block, metric: Metric, label: str, notes: list
             number = rf"\underline{{{number}}}"
         texts = [latex_breaking(name) + raised, count, number, *(number_text(text) for text in rest)]
         yield " & ".join(grey + text if text else "" for text in texts) + r" \\"
+
+
+def _shares(marked: Marked, block: Block, metric: Metric, label: str) -> Iterator[str]:
+    """Each method's share of the ceiling, in percent, with its interval; nothing for a metric without a ceiling."""
+    if not metric.ceiling:
+        return
+    yield _heading(latex_breaking(f"{_of(metric, label)}: % of the ceiling ({metric.ceiling})"), first=False)
+    for name, shown in _cells(marked, block, metric):
+        share = shown.mark.share_number
+        if share:
+            grey = f"{GREY} " if name in marked.board.controls else ""
+            texts = [latex_breaking(name), "", number_text(share), number_text(shown.mark.share_interval)]
+            texts += [""] * (len(HEADS) - 3)
+            yield " & ".join(grey + text if text else "" for text in texts) + r" \\"
+
+
+def _of(metric: Metric, label: str) -> str:
+    return f"{label + ': ' if label else ''}{metric.title}, {metric.protocol}"
+
+
+def _heading(text: str, *, first: bool) -> str:
+    """A line over the rows of a group; the text is LaTeX."""
+    gap = "" if first else r"\addlinespace "
+    box = rf"\parbox[t]{{{TEXT - 12:.0f}pt}}{{\raggedright\textit{{{text}}}}}"
+    return rf"{gap}\multicolumn{{{len(HEADS) + 1}}}{{@{{\hspace{{{SEP:g}pt}}}}l}}{{{box}}}\\*"
 
 
 def _cells(marked: Marked, block: Block, metric: Metric) -> Iterator[tuple[str, MarksShown]]:

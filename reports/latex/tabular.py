@@ -9,21 +9,18 @@ from ..leaderboard.board import Metric
 from ..leaderboard.marks import MarksShown
 from .sheet import (
     SEP,
-    Column,
-    Key,
-    Line,
     Sheet,
     error_text,
     fails_everywhere,
     fails_here,
     heading_words,
-    offsets_of,
     room,
     slot_width,
     spans,
     whole_digits,
     width,
 )
+from .table_parts import Column, Key, Line
 
 GREY = r"\leavevmode\color{black!60}"
 FAILS = r"\ddagger"
@@ -88,11 +85,10 @@ def _line(sheet: Sheet, line: Line, first: bool) -> Iterator[str]:
     cells = zip(sheet.columns, shown_cells, strict=True)
     means = [_grey(sheet, line, column) + _mean(sheet, line, column, shown) for column, shown in cells]
     grey = GREY + " " if line.control else ""
+    texts = [sheet.interval(line, column) for column in sheet.columns]
     intervals = [
-        rf"{_grey(sheet, line, column)}\scriptsize {number_text(shown.cell.interval)}"
-        if shown and shown.cell.interval
-        else ""
-        for column, shown in zip(sheet.columns, shown_cells, strict=True)
+        rf"{_grey(sheet, line, column)}\scriptsize {number_text(text)}" if text else ""
+        for column, text in zip(sheet.columns, texts, strict=True)
     ]
     head = " & ".join([grey + _name(sheet, line), *means]) + r" \\"
     if sheet.spread != "interval" or not any(intervals):
@@ -123,7 +119,7 @@ def _cite(key: str) -> str:
 
 def _grey(sheet: Sheet, line: Line, column: Column) -> str:
     """The colour of a control's numbers."""
-    method = column.place.method or line.place.method
+    method = (column.share_of or column).place.method or line.place.method
     return GREY + " " if method in sheet.marked.board.controls else ""
 
 
@@ -139,19 +135,19 @@ def _mean(sheet: Sheet, line: Line, column: Column, shown: MarksShown | None) ->
         number = rf"\underline{{{number}}}"
     missing = sheet.digits[column, sheet.key(line, column)] - whole_digits(text)
     pad = rf"\phantom{{{'0' * missing}}}" if missing and whole_digits(text) else ""
-    number = pad + number + (_beside(sheet, shown) if shown else "")
+    number = pad + number + _beside(sheet, line, column)
     slot = slot_width(sheet, column)
     marks = _marks(shown, sheet.notes, fails_here(sheet, shown, column)) if shown else []
     raised = rf"$^{{{','.join(marks)}}}$" if marks else ""
     return rf"{number}\makebox[{slot:.0f}pt][l]{{{raised}}}" if slot else number
 
 
-def _beside(sheet: Sheet, shown: MarksShown) -> str:
+def _beside(sheet: Sheet, line: Line, column: Column) -> str:
     """The spread on the number's line."""
-    if sheet.spread == "se" and (error := error_text(shown)):
+    if sheet.spread == "se" and (error := error_text(sheet.cell(line, column))):
         return rf"\,{{\scriptsize $\pm$\,{error}}}"
     if sheet.spread == "pm":
-        down, up = offsets_of(shown)
+        down, up = sheet.offsets(line, column)
         if down == up and up:
             return rf"\,{{\scriptsize $\pm$\,{up}}}"
         return rf"$^{{+{up}}}_{{-{down}}}$" if up else ""
@@ -166,7 +162,7 @@ def number_text(text: str) -> str:
 def _marks(shown: MarksShown, notes: list[str], fails: bool) -> list[str]:
     """The dagger, and the numbers of the footnotes, which are added where they are new."""
     marks = [r"\dagger"] * shown.mark.worse + [FAILS] * fails
-    for text in shown.footnotes:
+    for text in (note.text for note in shown.footnotes):
         if text not in notes:
             notes.append(text)
         marks.append(str(notes.index(text) + 1))

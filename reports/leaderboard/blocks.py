@@ -8,6 +8,7 @@ from math import inf, nan
 
 from ...stats import COST
 from .. import number_format
+from .footnotes import Footnote
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ class Block:
     layer: str
     metrics: tuple[Metric, ...]
     rows: tuple[Row, ...]
-    footnotes: tuple[str, ...]
+    footnotes: tuple[Footnote, ...]
 
     @property
     def title(self) -> str:
@@ -145,9 +146,9 @@ class Block:
         return len(cells) > 1 and all(cell.n for cell in cells) and len({cell.text for cell in cells}) == 1
 
     def notes(self, cost: bool) -> tuple[tuple[int, str], ...]:
-        """The footnotes that the quality table, or the cost table, refers to."""
+        """The numbers and texts of the footnotes that the quality table, or the cost table, refers to."""
         used = {note for row in self.rows for cell in row.of_kind(cost) for note in cell.notes}
-        return tuple((number, text) for number, text in enumerate(self.footnotes, start=1) if number in used)
+        return tuple((number, note.text) for number, note in enumerate(self.footnotes, start=1) if number in used)
 
     @property
     def images(self) -> int:

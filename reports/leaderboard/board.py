@@ -39,7 +39,7 @@ from .blocks import Block as Block
 from .blocks import Cell as Cell
 from .blocks import Metric as Metric
 from .blocks import Row as Row
-from .footnotes import Notes, why
+from .footnotes import Gap, Notes
 from .suite_report import SuiteReport, suite_report
 
 BLOCK = ["model", "dataset", "layer"]
@@ -213,7 +213,7 @@ class Board:
         cells = {(row["method"], row["metric"], row["protocol"]): (int(place), row) for place, row in places}
         shown = tuple(self._row(name, cells, metrics, notes) for name in self._methods(rows))
         model, dataset, layer = (str(value) for value in where)
-        return Block(model, dataset, layer, metrics, shown, notes.texts)
+        return Block(model, dataset, layer, metrics, shown, notes.footnotes)
 
     @cached_property
     def _ceilings(self) -> dict[tuple[Any, ...], str]:
@@ -232,11 +232,12 @@ class Board:
     def _cell(self, metric: Metric, method: str, row_at: tuple[int, Any] | None, notes: Notes) -> Cell:
         if row_at is None:
             why_not = NOT_COMPUTED if progress_of(self.record.info) else "not in the results"
-            return Cell(metric, 0, nan, nan, nan, 0, 0, why_not, notes=(notes.number(method, why_not),))
+            return Cell(metric, 0, nan, nan, nan, 0, 0, why_not, notes=(notes.number(method, Gap(why_not)),))
         place, row = row_at
         n, failed, not_applicable = int(row["n"]), int(row["failed"]), int(row["not_applicable"])
         scored = int(row["scored"])
-        footnote = why(scored, failed, not_applicable, str(row["reason"]), place in self.incomparable)
+        comparable, reason = place not in self.incomparable, str(row["reason"])
+        gap = Gap.of(scored, failed, not_applicable, reason, comparable=comparable)
         return Cell(
             metric,
             n,
@@ -245,11 +246,11 @@ class Board:
             float(row["high"]),
             failed,
             not_applicable,
-            str(row["reason"]),
+            reason,
             best=place in self.best,
-            notes=(notes.number(method, footnote),) if footnote else (),
+            notes=(notes.number(method, gap),) if gap else (),
             median=float(row["median"]),
-            comparable=place not in self.incomparable,
+            comparable=comparable,
             scored=scored,
         )
 

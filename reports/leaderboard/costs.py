@@ -56,12 +56,12 @@ class CostTable:
     @cached_property
     def notes(self) -> tuple[str, ...]:
         """Texts of the footnotes, each once."""
-        texts = (group.block.footnotes[note - 1] for group in self.groups for note in _notes(group.block))
+        texts = (group.block.footnotes[note - 1].text for group in self.groups for note in _notes(group.block))
         return tuple(dict.fromkeys(texts))
 
     def numbers(self, group: CostGroup, cell: Cell) -> list[int]:
         """The numbers of a cell's footnotes in this table, from 1."""
-        return [self.notes.index(group.block.footnotes[note - 1]) + 1 for note in cell.notes]
+        return [self.notes.index(group.block.footnotes[note - 1].text) + 1 for note in cell.notes]
 
 
 def cost_tables(blocks: Sequence[Block]) -> tuple[CostTable, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -84,6 +84,10 @@ class FamilyTable:
     @property
     def is_cost(self) -> bool:
         return self.family == COST_FAMILY
+
+    def without(self, methods: Collection[str]) -> FamilyTable:
+        """The table without the rows of some methods."""
+        return replace(self, rows=tuple(row for row in self.rows if row.method not in methods))
 
 
 def family_tables(marked: Marked) -> tuple[FamilyTable, ...]:

@@ -2,38 +2,131 @@
 
 from __future__ import annotations
 
-from ...formatting import join_words
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+from ...formatting import join_words, plural
 from .. import number_format
+
+_UNFINISHED = (
+    "the run is not finished, and has {} images of it: the mean is over different images, so it is not comparable and "
+    "never marked best"
+)
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Why a method has no number, or a number over fewer images.
+
+    Attributes:
+        reason: why a value is missing.
+        status: ``failed`` or ``not applicable`` if no image has a value; else empty.
+        images: how many images were asked for; 0 if none of them has a value.
+        failed, not_applicable: how many of them have no value; 0 if no image has one.
+        comparable: whether the mean is over the same images as those of other methods.
+    """
+
+    reason: str
+    status: str = ""
+    images: int = 0
+    failed: int = 0
+    not_applicable: int = 0
+    comparable: bool = True
+
+    @classmethod
+    def of(cls, scored: int, failed: int, not_applicable: int, reason: str, *, comparable: bool) -> Gap | None:
+        """The gap of a cell with so many images with a value, and without; None for a complete cell.
+
+        A cell of a run that is not finished may have fewer images than others, and none that failed.
+        """
+        if not (failed or not_applicable):
+            return None if comparable else cls(_UNFINISHED.format(scored))
+        if not scored:
+            return cls(reason, "not applicable" if not_applicable else "failed")
+        return cls(reason, "", scored + failed + not_applicable, failed, not_applicable, comparable)
+
+    @property
+    def text(self) -> str:
+        return _gap_text([self])
+
+    @property
+    def kind(self) -> Gap:
+        """The gap with 1 in place of its counts: gaps of one kind differ in no more than how many images they lose."""
+        return replace(self, failed=min(self.failed, 1), not_applicable=min(self.not_applicable, 1))
+
+
+@dataclass(frozen=True)
+class Footnote:
+    """A gap, and the methods that have it."""
+
+    methods: tuple[str, ...]
+    gap: Gap
+
+    @property
+    def names(self) -> str:
+        return number_format.first_few(self.methods)
+
+    @property
+    def text(self) -> str:
+        return f"{self.names}: {self.gap.text}"
+
+    def without(self, methods: Collection[str]) -> Footnote | None:
+        """The footnote without some methods; None where it holds of no other."""
+        left = tuple(name for name in self.methods if name not in methods)
+        return replace(self, methods=left) if left else None
 
 
 class Notes:
-    """A block's footnotes: what holds of several methods is said once."""
+    """A block's footnotes as they come: what holds of several methods is one footnote."""
 
     def __init__(self) -> None:
-        self.methods: dict[str, list[str]] = {}  # by what is said, of whom
+        self.methods: dict[Gap, list[str]] = {}
 
-    def number(self, method: str, text: str) -> int:
-        if method not in self.methods.setdefault(text, []):
-            self.methods[text].append(method)
-        return list(self.methods).index(text) + 1
+    def number(self, method: str, gap: Gap) -> int:
+        """The number of the gap's footnote, from 1, which now holds of the method too."""
+        if method not in self.methods.setdefault(gap, []):
+            self.methods[gap].append(method)
+        return list(self.methods).index(gap) + 1
 
     @property
-    def texts(self) -> tuple[str, ...]:
-        return tuple(f"{number_format.first_few(methods)}: {text}" for text, methods in self.methods.items())
+    def footnotes(self) -> tuple[Footnote, ...]:
+        return tuple(Footnote(tuple(methods), gap) for gap, methods in self.methods.items())
 
 
-def why(n: int, failed: int, not_applicable: int, reason: str, incomparable: bool) -> str:
-    """What the footnote of a cell that is not complete says of its method; empty for one that is."""
-    total = n + failed + not_applicable
-    if not (failed or not_applicable):
-        fewer = f"the run is not finished, and has {n} images of it: the mean is over different images"
-        return f"{fewer}, so it is not comparable and never marked best" if incomparable else ""
-    if not n:
-        return f"{'not applicable' if not_applicable else 'failed'}: {reason}"
-    words = [f"{failed} failed"] * bool(failed) + [f"{not_applicable} not applicable"] * bool(not_applicable)
+def over_settings(settings: Sequence[Sequence[Footnote]]) -> list[str]:
+    """The footnotes of several settings, each once, with the number of settings that have it.
+
+    Footnotes that differ in no more than the number of images without a value are one.
+
+    Args:
+        settings: the footnotes of each setting.
+    """
+    alike: dict[tuple[str, Gap], list[tuple[int, Gap]]] = {}
+    for setting, footnotes in enumerate(settings):
+        for note in footnotes:
+            alike.setdefault((note.names, note.gap.kind), []).append((setting, note.gap))
+    return [
+        f"{names}: {_gap_text([gap for _, gap in gaps])} "
+        f"({len({setting for setting, _ in gaps})} of {plural(len(settings), 'setting')})"
+        for (names, _), gaps in alike.items()
+    ]
+
+
+def _gap_text(gaps: Sequence[Gap]) -> str:
+    """What gaps of one kind say of their methods."""
+    first = gaps[0]
+    if not first.images:
+        return f"{first.status}: {first.reason}" if first.status else first.reason
+    words = [f"{_span([gap.failed for gap in gaps])} failed"] * bool(first.failed)
+    words += [f"{_span([gap.not_applicable for gap in gaps])} not applicable"] * bool(first.not_applicable)
     so = (
-        "the mean is over different images, so it is not comparable and never marked best"
-        if incomparable
-        else "the other methods have the same images, so means are comparable"
+        "the other methods have the same images, so means are comparable"
+        if first.comparable
+        else "the mean is over different images, so it is not comparable and never marked best"
     )
-    return f"of {total} images {join_words(words)} ({reason}); {so}"
+    return f"of {first.images} images {join_words(words)} ({first.reason}); {so}"
+
+
+def _span(counts: Sequence[int]) -> str:
+    low, high = min(counts), max(counts)
+    return str(low) if low == high else f"{low} to {high}"

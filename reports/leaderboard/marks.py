@@ -16,6 +16,7 @@ from .. import number_format
 from ..number_format import fixed
 from .board import Block, Board, Cell, Metric
 from .display_names import displayed
+from .footnotes import Footnote
 from .verdicts import Verdicts
 
 Key: TypeAlias = tuple[str, ...]
@@ -49,15 +50,24 @@ class Mark:
     share_high: float = math.nan
 
     @property
+    def share_number(self) -> str:
+        """``72``: the share in percent; empty without a share."""
+        return "" if math.isnan(self.share) else fixed(100 * self.share, 0)
+
+    @property
+    def share_interval(self) -> str:
+        """``[65, 80]``, in percent; empty where there is none."""
+        return number_format.interval(100 * self.share_low, 100 * self.share_high, 0)
+
+    @property
     def share_short(self) -> str:
         """``72 % of the ceiling``; empty without a share."""
-        return "" if math.isnan(self.share) else f"{fixed(100 * self.share, 0)} % of the ceiling"
+        return f"{self.share_number} % of the ceiling" if self.share_number else ""
 
     @property
     def share_text(self) -> str:
         """``72 % of the ceiling [65, 80]``; without the interval where there is none."""
-        interval = number_format.interval(100 * self.share_low, 100 * self.share_high, 0)
-        return " ".join(filter(None, [self.share_short, interval]))
+        return " ".join(filter(None, [self.share_short, self.share_interval]))
 
 
 NONE = Mark()
@@ -69,7 +79,7 @@ class MarksShown:
 
     cell: Cell
     mark: Mark
-    footnotes: tuple[str, ...]
+    footnotes: tuple[Footnote, ...]
 
 
 @dataclass(frozen=True, eq=False)

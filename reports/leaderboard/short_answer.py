@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from ...formatting import plural
@@ -12,11 +11,11 @@ from ...stats import DECIMALS, QUALITY
 from ..number_format import fixed, merged, share
 from . import summary
 from .answer import COMPARISON, Answer
+from .footnotes import over_settings
 from .marks import Marked
 from .stability import stability_text
 
 MOST_NOTES = 3
-_COUNTED = re.compile(r"(?<= images )(\d+)(?= (?:failed|not applicable))")
 
 
 def answer(marked: Marked) -> list[str]:
@@ -63,29 +62,20 @@ def settings(marked: Marked) -> str:
     return f"{plural(len(blocks), 'setting')} ({' × '.join(factors)}){each}"
 
 
-def missing(marked: Marked) -> list[str]:
-    """Why numbers are missing or not comparable: each reason once, with the number of its settings."""
+def missing(marked: Marked, folded: Collection[str] = ()) -> list[str]:
+    """Why numbers are missing or not comparable: each reason once, with the number of its settings.
+
+    Args:
+        folded: methods of which nothing is said, as the tables do not list them.
+    """
     blocks = marked.board.blocks
+    noted = [[(at, note.without(folded)) for at, note in enumerate(b.footnotes, start=1)] for b in blocks]
     if len(blocks) == 1:
-        notes = [f"({number}) {text}" for number, text in enumerate(blocks[0].footnotes, start=1)]
+        notes = [f"({number}) {note.text}" for number, note in noted[0] if note]
     else:
-        notes = _over_settings([text for block in blocks for text in block.footnotes], len(blocks))
+        notes = over_settings([[note for _, note in footnotes if note] for footnotes in noted])
     more = len(notes) - MOST_NOTES
     return notes if more <= 0 else [*notes[:MOST_NOTES], f"and {plural(more, 'note')} more in the report"]
-
-
-def _over_settings(texts: Sequence[str], settings: int) -> list[str]:
-    """Each footnote once, with the number of its settings; those that differ in the number of images are one."""
-    alike: dict[tuple[str, ...], list[str]] = {}
-    for text in texts:
-        alike.setdefault(tuple(_COUNTED.split(text)[::2]), []).append(text)
-    notes = []
-    for text, *others in alike.values():
-        counts = sorted({int(number) for each in (text, *others) for number in _COUNTED.findall(each)})
-        span = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else ""
-        said = _COUNTED.sub(span, text) if span else text
-        notes.append(f"{said} ({1 + len(others)} of {plural(settings, 'setting')})")
-    return notes
 
 
 def accuracy(info: Mapping[str, Any]) -> list[str]:

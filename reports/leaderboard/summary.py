@@ -109,14 +109,20 @@ def loud(board: Board) -> list[str]:
     info = board.record.info
     warned = list(dict.fromkeys(m["warning"] for m in info["models"] if m["warning"]))
     sentences = [unfinished] if (unfinished := caution_of(info)) else []
-    sentences += [f"{join_words(_with_warning(info, warning))}: {warning}" for warning in warned]
+    sentences += [_of_networks(info, warning) for warning in warned]
     sentences += [w for w in info["warnings"] if not any(w in sentence for sentence in sentences)]
     sentences += [*dependence(info), *extended(info), *_left_ranges(board)]
     return [*sentences, *_failures(board), *_dead(board), *_few_images(board)]
 
 
-def _with_warning(info: Mapping[str, Any], warning: str) -> list[str]:
-    return [model["name"] for model in info["models"] if model["warning"] == warning]
+def _of_networks(info: Mapping[str, Any], warning: str) -> str:
+    """The warning behind the names of its networks; where it begins with its network's name, that name once."""
+    models = [model for model in info["models"] if model["warning"] == warning]
+    names = join_words(model["name"] for model in models)
+    own = [str(model.get("id", model["name"])) for model in models]
+    if len(own) == 1 and warning.startswith(f"{own[0]} "):
+        return f"{names}{warning.removeprefix(own[0])}"
+    return f"{names}: {warning}"
 
 
 def _left_ranges(board: Board) -> list[str]:

@@ -46,8 +46,8 @@ def _block(marked: Marked, block: Block, width: int) -> Iterator[RenderableType]
     for cost, metrics in ((False, block.quality), (True, block.costs)):
         for some in _side_by_side(marked, block, metrics, width):
             yield _table(marked, block, some, cost)
-    for number, text in enumerate(block.footnotes, start=1):
-        yield Text(f"({number}) {one_line(text)}", style="yellow")
+    for number, note in enumerate(block.footnotes, start=1):
+        yield Text(f"({number}) {one_line(note.text)}", style="yellow")
     yield Text("")
 
 

@@ -14,10 +14,12 @@ from ..escape import one_line
 from ..leaderboard.family_legend import legend, title
 from ..leaderboard.family_tables import family_tables
 from ..leaderboard.marks import Marked
+from ..leaderboard.score_text import score_text
 from ..leaderboard.short_answer import accuracy, answer, missing
 from ..leaderboard.summary import loud
 from .families import drawn
 from .full_tables import FullTables
+from .twins import twins_added, twins_text
 from .verdicts import SuiteOverview
 
 MOST_LINES = 4  # of warnings
@@ -59,6 +61,8 @@ class Overview:
             yield FullTables(self.marked)
         else:
             yield from _tables(self.marked, width)
+        if scores := score_text(self.marked.board):
+            yield Text(one_line(scores))
 
     def _warnings(self, console: Console, width: int) -> Iterator[Text]:
         """The warnings, as many as fit in a few lines."""
@@ -73,10 +77,13 @@ class Overview:
 
 
 def _tables(marked: Marked, width: int) -> Iterator[RenderableType]:
-    tables = family_tables(marked)
+    twins = twins_added(marked.board.record.info)
+    tables = [table.without(twins) for table in family_tables(marked)]
     yield Text(one_line(title(marked, tables)), style="bold")
     yield from drawn(tables, width)
     yield Text(
         f"{one_line(legend(marked, tables))} Intervals and letters: the report, or --verbose.".strip(), style="dim"
     )
-    yield from (Text(one_line(text), style="yellow") for text in missing(marked))
+    if twins:
+        yield Text(one_line(twins_text(twins)), style="dim")
+    yield from (Text(one_line(text), style="yellow") for text in missing(marked, twins))

@@ -125,7 +125,7 @@ def test_a_failure_is_a_row() -> None:
 
 def test_maps_that_are_none_are_failures() -> None:
     audited = row(lambda network, place, images, classes: images)
-    assert "it returns (3, 3, 64, 64) for 3 images, where maps (3, h, w) are needed" in audited.verdict
+    assert "the library returned (3, 3, 64, 64), where maps (3, h, w) are needed" in audited.verdict
     endless = row(lambda network, place, images, classes: images[:, 0] * torch.inf)
     assert "its map has values that are not finite" in endless.verdict
 

@@ -73,6 +73,8 @@ def test_figures_of_a_selection(run: Path, tmp_path: Path) -> None:
         (["--format", "latex", "--names", "absent.yaml"], "absent.yaml: no such file"),
         (["--format", "html", "--rank"], "--rank: html has no --rank"),
         (["--format", "csv", "--columns", "layers"], "--columns: csv has no --columns"),
+        (["--format", "csv", "--share"], "--share: csv has no --share"),
+        (["--format", "latex", "--share"], "--share: no number of the table has a share of a ceiling. Put random"),
         (["--format", "latx"], "unknown format 'latx'. Did you mean 'latex'"),
     ],
 )

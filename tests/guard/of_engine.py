@@ -150,4 +150,33 @@ ENGINE = (
         "proven = scorer.proven is not None and scorer.proven.issuperset(layers)",
         "proven = scorer.proven is not None", "fusion", "average_drop", study="odd",
     ),
+    _engine(
+        "the probability's gradient without that of the other classes: the logit's, scaled", "network/explained_score",
+        "else logit - others.logsumexp(1))", "else logit - others.logsumexp(1).detach())", "gradcam", "average_drop",
+        study="methods",
+    ),
+    _engine(
+        "the contrast with the most likely class, which is the target itself", "network/explained_score",
+        "wide.gather(1, others.argmax(1, keepdim=True))", "wide.gather(1, wide.argmax(1, keepdim=True))",
+        "integratedgradcam", "average_drop", study="methods",
+    ),
+    _engine(
+        "the weights of a contrast have a gradient", "network/explained_score",
+        "(others.detach().softmax(1) * wide)", "(others.softmax(1) * wide)", "", "average_drop", study="variants",
+    ),
+    _engine(
+        "a method inside another runs with its defaults", "registry/method_parameter",
+        "self.plugin.call(layer.copied().lending(self.needs), self.params)",
+        "self.plugin.call(layer.copied().lending(self.needs), self.plugin.bind({}))", "", "average_drop",
+        study="variants",
+    ),
+    _engine(
+        "twins of the logit's map, whatever the method explains", "registry/method_parameter",
+        'return {"of": Method(plugin.name, own), **asked}', 'return {"of": Method(plugin.name, own)}', "",
+        "average_drop", study="variants",
+    ),
+    _engine(
+        "the constant of input invariance taken off the image too", "network/rewritten_input",
+        "_minus(images, -view.constant, std)", "_minus(images, view.constant, std)", "gradcam", "input_invariance",
+    ),
 )  # fmt: skip

@@ -5,8 +5,10 @@ from __future__ import annotations
 from .fault import Fault
 
 
-def _metric(says: str, file: str, old: str, new: str, *metrics: str) -> Fault:
-    return Fault(says, f"metrics/{file}.py", old, new, "metrics", ("gradcam", "random"), metrics)
+def _metric(
+    says: str, file: str, old: str, new: str, *metrics: str, methods: tuple[str, ...] = ("gradcam", "random")
+) -> Fault:
+    return Fault(says, f"metrics/{file}.py", old, new, "metrics", methods, metrics)
 
 
 METRICS = (
@@ -89,5 +91,59 @@ METRICS = (
     _metric(
         "stability under shifts: maps not shifted back", "robustness",
         "other[:, rows[1], columns[1]]", "other[:, rows[0], columns[0]]", "shift_stability",
+    ),
+    _metric(
+        "MAS deletion: the mass that is gone in place of the mass that is left", "magnitude_alignment",
+        "(gone if insert else 1 - gone)", "gone", "mas_deletion",
+    ),
+    _metric(
+        "MAS insertion: an answer that falls again", "magnitude_alignment",
+        "return (part.cummax(1) if insert else part.cummin(1)).values", "return part", "mas_insertion",
+    ),
+    _metric(
+        "MAS insertion - deletion: deletion takes insertion's blur", "magnitude_alignment",
+        '+ removed("rise", steps, fill or "zero")', '+ removed("rise", steps, fill or "blur")',
+        "mas_insertion_deletion",
+    ),
+    _metric(
+        "SaCo: every pair of groups counts the same", "saco",
+        "weight = sums[:, first] - sums[:, second]", "weight = torch.ones_like(sums[:, first])", "saco",
+    ),
+    _metric(
+        "SIC: a picture's bytes as a share of the image's, with what the empty picture takes", "information_curves",
+        "((sizes - least[:, None]) / torch.where(span > 0, span, 1))", "(sizes / most[:, None])", "sic",
+    ),
+    _metric(
+        "AIC of the probability, not of the most likely class", "information_curves",
+        "y = seen.correct", "y = seen.probability", "aic",
+    ),
+    _metric(
+        "comprehensiveness: the least salient pixels removed", "comprehensiveness",
+        'Remove(share, fill, "most")', 'Remove(share, fill, "least")', "comprehensiveness",
+    ),
+    _metric(
+        "sufficiency: the most salient pixels removed, not kept", "comprehensiveness",
+        'Keep(share, fill, "most")', 'Remove(share, fill, "most")', "sufficiency",
+    ),
+    _metric(
+        "F-Fidelity+ without its cap: R-Fidelity", "random_removal",
+        "return min(chance, cap / share)", "return chance", "f_fidelity_plus",
+    ),
+    _metric(
+        "F-Fidelity-: the most salient pixels thinned", "random_removal",
+        'probes=_thinned("least")', 'probes=_thinned("most")', "f_fidelity_minus",
+    ),
+    _metric(
+        "Fast-GEF: a fall of the answer counts as less than a rise", "explanation_alignment",
+        ".to(answers.device)).abs()", ".to(answers.device))", "fast_gef",
+    ),
+    _metric(
+        "completeness: the baseline's score is not taken off", "axioms",
+        "change = before - after", "change = before", "completeness", methods=("integratedgradients",),
+    ),
+    _metric(
+        "symmetry: the map mirrored top to bottom", "axioms",
+        "_relative(shown, shown.flip(-1))", "_relative(shown, shown.flip(-2))", "symmetry",
+        methods=("integratedgradients",),
     ),
 )  # fmt: skip

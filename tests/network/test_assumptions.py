@@ -142,7 +142,9 @@ def test_it_is_said_on_terminal_and_report(kind: str, images: Tensor, tmp_path: 
     done, heard = run(build(), images, tmp_path, report=True)
     assert any(words in warning for warning in heard)
     assert any(words in warning for warning in done.record.info["warnings"])
-    assert words in (tmp_path / "report.html").read_text(encoding="utf-8")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert words in page
+    assert "net: net " not in page
 
 
 def labels_of(network: nn.Module, images: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ import benchbench as bb
 from benchbench.cli.listing import entry
 from benchbench.registry import METHODS as REGISTRY
 from benchbench.reports.html import document
+from benchbench.reports.html.paper import Paper
 from benchbench.reports.leaderboard import summary
 from benchbench.reports.leaderboard.marks import Marked
 from benchbench.reports.leaderboard.selected import selected
@@ -110,6 +111,7 @@ def test_tables_for_readers_show_it_with_a_stamp(run: bb.Run) -> None:
     assert page.count(f'<span class="span">{text}</span>') >= 1
     stamp = 'optimised by the ceiling<span class="hidden">: Ceiling of insertion (segments=20)</span>'
     assert page.count(stamp) == 1, "under one of two protocols, and not over deletion"
+    assert page.count('<input type="checkbox" name="--share">') == 1
 
 
 def test_the_terminal_and_the_listing_say_it(run: bb.Run) -> None:
@@ -139,4 +141,6 @@ def test_a_run_without_a_ceiling_has_no_such_column(run: bb.Run, tmp_path: Path)
     )  # fmt: skip
     without = study.run(tmp_path, report=False)
     assert "share_of_ceiling" not in without.leaderboard()
-    assert "ceiling" not in markdown_table(Marked.of(without.record))
+    marked = Marked.of(without.record)
+    assert "ceiling" not in markdown_table(marked)
+    assert not Paper.of(marked.board).shares

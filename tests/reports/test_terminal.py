@@ -16,7 +16,8 @@ from rich.console import Console
 from benchbench.api.run import Run
 from benchbench.reports.leaderboard.family_tables import FamilyTable, family_tables, methods_in_order
 from benchbench.reports.leaderboard.marks import Marked
-from benchbench.reports.leaderboard.short_answer import _over_settings, accuracy, answer, missing, work
+from benchbench.reports.leaderboard.score_text import score_text
+from benchbench.reports.leaderboard.short_answer import accuracy, answer, missing, work
 from benchbench.reports.leaderboard.short_answer import settings as settings_text
 from benchbench.reports.leaderboard.summary import loud
 from benchbench.reports.terminal.overview import MOST_LINES, Overview
@@ -272,18 +273,6 @@ def test_each_reason_is_said_once(eight: Marked) -> None:
     assert len(reasons) == len(set(reasons)) <= 5
 
 
-def test_notes_that_differ_in_the_number_of_images_are_one() -> None:
-    tail = "not applicable (no map can raise it); the rest"
-    texts = [f"CAM: of 20 images {count} {tail}" for count in (3, 5, 3)]
-    texts += [f"Grad-CAM: of 20 images 3 {tail}", "CAM: failed: no memory", "CAM: of 20 images 2 failed and 1 " + tail]
-    assert _over_settings(texts, 8) == [
-        f"CAM: of 20 images 3 to 5 {tail} (3 of 8 settings)",
-        f"Grad-CAM: of 20 images 3 {tail} (1 of 8 settings)",
-        "CAM: failed: no memory (1 of 8 settings)",
-        f"CAM: of 20 images 2 failed and 1 {tail} (1 of 8 settings)",
-    ]
-
-
 @pytest.mark.parametrize(
     ("rows", "sentences"),
     [
@@ -329,3 +318,69 @@ def test_a_run_without_labels_or_probes_says_so_in_whole_sentences(plain: Record
     quiet = {**plain.info, "work": {**plain.info["work"], "maps_asked": 0, "maps_scored": 0}}
     assert work(plain.info).startswith("2,016 maps")
     assert work(quiet).startswith("1,234 forward passes, ")
+
+
+def with_twins(record: Record, twins: list[str]) -> Record:
+    info = {**record.info, "study": {**record.info["study"], "twins": twins}}
+    return Record(record.folder, info, record.results, record.curves, record.maps, record.photos)
+
+
+def test_controls_of_twins_are_counted_and_not_listed(tmp_path: Path) -> None:
+    """A control that is named is a row; the gaps of those that are not listed are not told of either."""
+    controls = ("random", "inverted(of=gradcam)", "inverted(of=layercam)", "coarse(of=gradcam)")
+    record = fake_record(tmp_path, Fake(layers=["last"], methods=["gradcam", "layercam"], controls=controls))
+    results = record.results.copy()
+    for name, reason in (("inverted(of=gradcam)", "as planted"), ("coarse(of=gradcam)", "too small")):
+        results.loc[results["method"] == name, ["status", "value", "reason"]] = ["not_applicable", None, reason]
+    record = Record(tmp_path, record.info, results, record.curves, record.maps, record.photos)
+    marked = Marked.of(with_twins(record, ["inverted"]))
+    text = printed(marked, 200)
+    assert "Not listed: 2 controls of twins (inverted maps of the methods). See the report, or --verbose." in text
+    assert "inverted(of" not in text
+    assert "as planted" not in text
+    assert "random" in text
+    assert "coarse(of=gradcam)" in text
+    assert "coarse(of=gradcam): not applicable: too small" in text
+    verbose = printed(marked, 200, verbose=True)
+    assert all(name in verbose for name in controls)
+    assert "Not listed" not in verbose
+    assert "inverted(of=layercam)" in printed(Marked.of(record), 200), "the study has no twins"
+
+
+def test_a_study_of_several_scores_says_how_much_they_matter(tmp_path: Path, eight: Marked) -> None:
+    scores = ("", "(score=probability)", "(score=contrast)")
+    methods = [f"{name}{score}" for name in ("gradcam", "layercam") for score in scores]
+    record = fake_record(tmp_path, Fake(methods=methods))
+    results = record.results.copy()
+    turned = (results["metric"] == "insertion") & results["method"].str.endswith("(score=probability)")
+    results.loc[turned, "value"] = 1 - results.loc[turned, "value"]
+    marked = Marked.of(Record(tmp_path, record.info, results, record.curves, record.maps, record.photos))
+    lines = printed(marked).splitlines()
+    text = " ".join(" ".join(lines).split())
+    taus = marked.board.score_agreement.dropna(subset=["tau"]).groupby("score")["tau"]
+    low, middle, high = taus.min(), taus.median(), taus.max()
+    assert low["probability"] < high["probability"]
+    assert low["contrast"] == high["contrast"]
+    spans = [f"probability {middle['probability']:.2f} ({low['probability']:.2f} to {high['probability']:.2f})"]
+    spans.append(f"contrast {middle['contrast']:.2f}")
+    counts = sorted(set(taus.count()))
+    over = f"median and range over {' to '.join(map(str, counts))} comparisons"
+    sentence = (
+        f"Explained score: Kendall's tau of the methods' order with that under logit ({over}; 1 is the same order)"
+    )
+    assert f"{sentence}: {', '.join(spans)}." in text
+    (first,) = [place for place, line in enumerate(lines) if line.startswith("Explained score")]
+    assert lines[first + 3].startswith("Accuracy of"), "three lines of 80 columns"
+    assert "Explained score" in " ".join(printed(marked, verbose=True).split())
+    assert score_text(eight.board) == ""
+
+
+def test_a_warning_names_its_network_once(single: Record) -> None:
+    for warning, sentence in (
+        ("tinynet returns numbers that sum to 1", "Tiny Net returns numbers that sum to 1"),
+        ("random weights", "Tiny Net: random weights"),
+    ):
+        models = [{**model, "warning": warning, "title": "Tiny Net"} for model in single.info["models"]]
+        info = {**single.info, "models": models, "warnings": [warning, "the data are odd"]}
+        record = Record(single.folder, info, single.results, single.curves, single.maps, single.photos)
+        assert loud(Marked.of(record).board)[:2] == [sentence, "the data are odd"]

@@ -20,9 +20,12 @@ import zennit.composites
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
 
-from benchbench.errors import NotApplicable
+from benchbench.errors import BenchError, NotApplicable
 from benchbench.maps.normalise import minmax, upsample
+from benchbench.methods.implementations.implementation import LibraryMethod
 from benchbench.registry import METHODS
+from benchbench.types import LibraryCall
+from benchbench.types.token_grid import Layout
 
 from ...helpers import map_of
 from ...narrow import narrow
@@ -253,3 +256,24 @@ def test_an_origin_is_the_librarys_line() -> None:
     source = inspect.getsourcefile(torchcam.methods.GradCAM)
     assert file == source
     assert "class GradCAM(" in open(file, encoding="utf-8").read().splitlines()[int(line) - 1]  # noqa: SIM115
+
+
+def test_what_excludes_itself_is_refused(images: Tensor) -> None:
+    with pytest.raises(BenchError, match="raw=true and aug_smooth=true exclude each other"):
+        library_map("pytorch-grad-cam:GradCAM", images, raw=True, aug_smooth=True)
+
+
+def test_finer_cam_takes_one_class_in_a_call(images: Tensor) -> None:
+    plugin = METHODS["pytorch-grad-cam:FinerCAM"]
+    assert isinstance(plugin, LibraryMethod)
+    call = LibraryCall(network(), LAYER, Layout("first", 2, 2), images[:2], TARGETS)
+    with pytest.raises(BenchError, match="FinerCAM explains one class for all images of a batch"):
+        plugin.run(call, plugin.bind({}))
+
+
+def test_a_library_that_returns_no_map_is_refused_with_its_place(
+    images: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torchcam.methods.GradCAM, "compute_cams", lambda *_, **__: [torch.ones(2, 2)])
+    with pytest.raises(BenchError, match=r"the library at layer 'layer4' returned \(2, 2\), where maps \(1, h, w\)"):
+        library_map("torchcam:GradCAM", images)
