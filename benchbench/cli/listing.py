@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import BenchError, meant, nearest
@@ -138,8 +139,9 @@ def group_entry(group: Group) -> dict[str, Any]:
 
 def _display_name(plugin: Plugin) -> str:
     """The name in reports with default parameters; ``<root>`` for a parameter that has no default."""
-    parameters = plugin.parameters.values()
-    return plugin.display_name({p.name: f"<{p.name}>" if p.required else p.default for p in parameters})
+    parameters = list(plugin.parameters.values())
+    missing = {p.name: Path(f"<{p.name}>") if p.type is Path else f"<{p.name}>" for p in parameters}
+    return plugin.display_name({p.name: missing[p.name] if p.required else p.default for p in parameters})
 
 
 def _sides(bounds: tuple[float, float]) -> list[float | None]:
