@@ -176,6 +176,14 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
     return fields if parameter.required else {**fields, "default": parameter.default}
 
 
+def _default(parameter: Mapping[str, Any]) -> str:
+    """The default as a listing says it."""
+    if parameter["required"]:
+        return "required"
+    value = parameter["default"]
+    return "none" if value in (None, ()) else str(value) or '""'
+
+
 def _listed(value: Any) -> str:
     """A key's value as the command line writes it: ``gradcam, fusion:of=layercam``."""
     if isinstance(value, (list, tuple)):
@@ -216,11 +224,11 @@ def show(entry: dict[str, Any]) -> None:
         f"protocols {', '.join(entry['protocols'])}" if entry.get("protocols") else "",
         entry["paper"],
     ]
-    params = ", ".join(f"{k}: {p['type']} = {p.get('default', 'required')}" for k, p in entry["parameters"].items())
+    params = ", ".join(f"{k}: {p['type']} = {_default(p)}" for k, p in entry["parameters"].items())
     console = screen(highlight=False)
     shown = "" if entry["display_name"] == entry["name"] else f"{entry['display_name']}  "
     traits_line = (" · ".join(t for t in traits if t), "dim")
     console.print(Text.assemble((entry["name"], "bold"), "  ", shown, traits_line))
     lines = _suite_lines(entry, params) if "keys" in entry else [params]
-    for line in filter(None, [entry["summary"], entry.get("equation", ""), *_others(entry), *lines]):
+    for line in filter(None, [entry["summary"].replace("``", ""), entry.get("equation", ""), *_others(entry), *lines]):
         console.print(Padding(Text(line), (0, 0, 0, 4)))

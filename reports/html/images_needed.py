@@ -49,10 +49,13 @@ class ImagesNeeded:
         decided = self.significant + self.equivalent
         text = f"{span} decide {decided:,} of {plural(self.pairs, 'pair')}"
         text += f", {self.equivalent:,} of them as equivalent." if self.equivalent else "."
+        alone = f"the {'other' if decided else 'only'} one"
         if self.median is not None:
-            text += f" {self.median:,} images in total would decide half of the {self.undecided:,} others."
+            others = alone if self.undecided == 1 else f"half of the {self.undecided:,} others"
+            text += f" {self.median:,} images in total would decide {others}."
         elif self.undecided:
-            text += f" For the {self.undecided:,} others no number can be estimated."
+            others = alone if self.undecided == 1 else f"the {self.undecided:,} others"
+            text += f" For {others} no number can be estimated."
         return text
 
     @property
