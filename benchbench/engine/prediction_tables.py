@@ -31,7 +31,7 @@ class ShardAnswers:
 def photo_rows(answers: Sequence[ShardAnswers]) -> Iterator[Row]:
     """Of photos/index.parquet: what the network saw, and what it said."""
     for shard_answers in answers:
-        names = shard_answers.shard.model.class_names
+        names = _class_names(shard_answers.shard)
         for sample, entry in shard_answers.samples.items():
             if not entry["photo"]:
                 continue
@@ -114,6 +114,12 @@ def units_of(answers: Sequence[ShardAnswers]) -> dict[str, dict[str, dict[str, s
                 if original != sample:
                     unit["copies"][sample] = original
     return {name: {key: kept for key, kept in unit.items() if kept} for name, unit in units.items()}
+
+
+def _class_names(shard: Shard) -> tuple[str, ...]:
+    """The network's names of its outputs; the data's, where the network has none and the data as many classes."""
+    of_data = tuple(getattr(shard.dataset, "class_names", ()) or ())
+    return shard.model.class_names or (of_data if len(of_data) == shard.model.classes else ())
 
 
 def _class_name(names: tuple[str, ...], index: int | None) -> str:

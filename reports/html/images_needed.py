@@ -49,12 +49,12 @@ class ImagesNeeded:
         decided = self.significant + self.equivalent
         text = f"{span} decide {decided:,} of {plural(self.pairs, 'pair')}"
         text += f", {self.equivalent:,} of them as equivalent." if self.equivalent else "."
-        alone = f"the {'other' if decided else 'only'} one"
+        others = f"the {self.undecided:,} others"
+        if self.undecided == 1:
+            others = "the other one" if decided else "it"
         if self.median is not None:
-            others = alone if self.undecided == 1 else f"half of the {self.undecided:,} others"
-            text += f" {self.median:,} images in total would decide {others}."
+            text += f" {self.median:,} images in total would decide {'half of ' * (self.undecided > 1)}{others}."
         elif self.undecided:
-            others = alone if self.undecided == 1 else f"the {self.undecided:,} others"
             text += f" For {others} no number can be estimated."
         return text
 

@@ -171,7 +171,7 @@ def test_cub(tmp_path: Path) -> None:
     assert sample.label == 0
     assert boxes(sample) == [[4, 4, 10, 8]]
     assert same_mask(sample, region(4, 4, 10, 8)), "where at least half of the annotators agree"
-    assert data.class_names == ("Black_footed_Albatross", "Laysan_Albatross")
+    assert data.class_names == ("Black footed Albatross", "Laysan Albatross")
     assert made("cub200", root=tmp_path / "CUB_200_2011", split="train").labels == [1]
     assert len(made("cub200", root=tmp_path, split="all").ids) == 2
     shutil.rmtree(tmp_path / "segmentations")

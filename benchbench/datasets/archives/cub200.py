@@ -86,7 +86,7 @@ def cub200(
             items.append(Item(stem, home / "images" / name, labels[number], mask, boxes=known))
     if not items:
         raise BenchError(f"no image is of the split {split}", where="split")
-    species = _table(home / "classes.txt", lambda words: words[0].partition(".")[2] or words[0])
+    species = _table(home / "classes.txt", lambda words: (words[0].partition(".")[2] or words[0]).replace("_", " "))
     masked = sum(item.mask is not None for item in items)
     about = CUB.about(
         root,
