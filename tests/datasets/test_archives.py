@@ -258,7 +258,16 @@ def test_hugging_face_on_the_disk(tmp_path: Path) -> None:
     assert data.fingerprint(0) != data.fingerprint(1)
     with pytest.raises(BenchError, match="the folder has the splits validation"):
         made("huggingface", root=tmp_path / "splits")
-    assert len(made("huggingface", root=tmp_path / "splits", split="validation").ids) == 2
+    chosen: Any = made("huggingface", root=tmp_path / "splits", split="validation", mask="shape")
+    assert len(chosen.ids) == 2
+    told = {key: chosen.about[key] for key in ("split", "labels", "masks")}
+    assert told == {
+        "split": "validation",
+        "labels": "the column label, 2 classes with names",
+        "masks": "the column shape",
+    }
+    with pytest.raises(BenchError, match=r"split: the folder has no splits\. Leave out split"):
+        made("huggingface", root=tmp_path / "plain", split="test")
     with pytest.raises(BenchError, match="there is no column 'img': the columns are image, label, shape"):
         made("huggingface", root=tmp_path / "plain", image="img")
     with pytest.raises(BenchError, match="is no data set on disk"):

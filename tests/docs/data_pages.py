@@ -177,7 +177,7 @@ FACTS: dict[str, Facts] = {
         ),
     ),
     "huggingface": Facts(
-        "{name: huggingface, root: data/beans, split: validation}",
+        "{name: huggingface, root: data/beans, split: validation, label: labels}",
         "deletion, insertion",
         "masks, where `mask` names their column; no boxes",
         (
