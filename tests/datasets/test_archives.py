@@ -97,6 +97,8 @@ def test_imagenet_s(tmp_path: Path) -> None:
     assert data.labels == list(range(0, 1000, 20))
     assert made("imagenet_s", root=tmp_path / "ImageNetS50", size="50").ids == data.ids, "the command line gives text"
     assert all(same_mask(data[i], region(2, 2, 8, 10)) for i in (0, 3, 49))
+    with pytest.raises(BenchError, match=r"has ImageNetS50, not ImageNetS919\. Give size: 50"):
+        made("imagenet_s", root=tmp_path)
     shutil.rmtree(tmp_path / "ImageNetS50/validation" / chosen[7])
     with pytest.raises(BenchError, match="has 49 class folders, not 50"):
         made("imagenet_s", root=tmp_path, size=50)
