@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import dist
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -75,7 +76,7 @@ def data_mask(root: Path, parts: str | list[str]) -> Tensor:
 
 
 def test_parts_and_radius_are_in_the_fingerprint_and_the_name(root: Path) -> None:
-    choices = [{}, {"parts": "all"}, {"parts": "beak"}, {"parts": "beak", "part_radius": 0.2}]
+    choices: list[dict[str, Any]] = [{}, {"parts": "all"}, {"parts": "beak"}, {"parts": "beak", "part_radius": 0.2}]
     sets = [made("cub200", root=root, split="all", **choice) for choice in choices]
     assert len({data.fingerprint(0) for data in sets}) == 4
     assert len({data.fingerprint(1) for data in sets}) == 3, "the beak is not visible there, whatever its radius"
