@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import BenchError, meant, nearest
@@ -138,8 +139,9 @@ def group_entry(group: Group) -> dict[str, Any]:
 
 def _display_name(plugin: Plugin) -> str:
     """The name in reports with default parameters; ``<root>`` for a parameter that has no default."""
-    parameters = plugin.parameters.values()
-    return plugin.display_name({p.name: f"<{p.name}>" if p.required else p.default for p in parameters})
+    parameters = list(plugin.parameters.values())
+    missing = {p.name: Path(f"<{p.name}>") if p.type is Path else f"<{p.name}>" for p in parameters}
+    return plugin.display_name({p.name: missing[p.name] if p.required else p.default for p in parameters})
 
 
 def _sides(bounds: tuple[float, float]) -> list[float | None]:
@@ -172,6 +174,14 @@ def _others(entry: dict[str, Any]) -> list[str]:
 def _parameter(parameter: Parameter) -> dict[str, Any]:
     fields = {"type": parameter.type_name, "required": parameter.required}
     return fields if parameter.required else {**fields, "default": parameter.default}
+
+
+def _default(parameter: Mapping[str, Any]) -> str:
+    """The default as a listing says it."""
+    if parameter["required"]:
+        return "required"
+    value = parameter["default"]
+    return "none" if value in (None, ()) else str(value) or '""'
 
 
 def _listed(value: Any) -> str:
@@ -214,11 +224,11 @@ def show(entry: dict[str, Any]) -> None:
         f"protocols {', '.join(entry['protocols'])}" if entry.get("protocols") else "",
         entry["paper"],
     ]
-    params = ", ".join(f"{k}: {p['type']} = {p.get('default', 'required')}" for k, p in entry["parameters"].items())
+    params = ", ".join(f"{k}: {p['type']} = {_default(p)}" for k, p in entry["parameters"].items())
     console = screen(highlight=False)
     shown = "" if entry["display_name"] == entry["name"] else f"{entry['display_name']}  "
     traits_line = (" · ".join(t for t in traits if t), "dim")
     console.print(Text.assemble((entry["name"], "bold"), "  ", shown, traits_line))
     lines = _suite_lines(entry, params) if "keys" in entry else [params]
-    for line in filter(None, [entry["summary"], entry.get("equation", ""), *_others(entry), *lines]):
+    for line in filter(None, [entry["summary"].replace("``", ""), entry.get("equation", ""), *_others(entry), *lines]):
         console.print(Padding(Text(line), (0, 0, 0, 4)))

@@ -35,7 +35,7 @@ def photo_rows(answers: Sequence[ShardAnswers], place: Callable[[str], str]) -> 
         place: from a photograph's name in a cell to where it is in the folder.
     """
     for shard_answers in answers:
-        names = shard_answers.shard.model.class_names
+        names = _class_names(shard_answers.shard)
         for sample, entry in shard_answers.samples.items():
             if not entry["photo"]:
                 continue
@@ -118,6 +118,12 @@ def units_of(answers: Sequence[ShardAnswers]) -> dict[str, dict[str, dict[str, s
                 if original != sample:
                     unit["copies"][sample] = original
     return {name: {key: kept for key, kept in unit.items() if kept} for name, unit in units.items()}
+
+
+def _class_names(shard: Shard) -> tuple[str, ...]:
+    """The network's names of its outputs; the data's, where the network has none and the data as many classes."""
+    of_data = tuple(getattr(shard.dataset, "class_names", ()) or ())
+    return shard.model.class_names or (of_data if len(of_data) == shard.model.classes else ())
 
 
 def _class_name(names: tuple[str, ...], index: int | None) -> str:

@@ -50,7 +50,7 @@ def _type_name(kind: Any) -> str:
         return _type_name(kind.__origin__)
     arguments = typing.get_args(kind)
     if typing.get_origin(kind) is Literal:
-        return " | ".join(f'"{value}"' for value in arguments)
+        return " | ".join(f'"{value}"' if isinstance(value, str) else str(value) for value in arguments)
     if typing.get_origin(kind) is tuple:
         return f"tuple of {_type_name(arguments[0])}"
     if typing.get_origin(kind) in (typing.Union, types.UnionType):

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..digests import source_digest
 from ..errors import BenchError, nearest, raised
-from ..formatting import with_score
+from ..formatting import join_words, with_score
 from ..vocabulary import LOGIT
 from . import method_score
 from .parameter import Parameter as Parameter
@@ -107,6 +107,8 @@ def _shown(value: Any) -> str:
     """A parameter's value in a display name."""
     if isinstance(value, Path) or (isinstance(value, str) and "/" in value):
         return Path(value).name
+    if isinstance(value, tuple) and value and all(isinstance(part, str) for part in value):
+        return join_words(value)
     return value.display_name if hasattr(value, "display_name") else str(value)
 
 

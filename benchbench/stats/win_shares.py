@@ -202,12 +202,12 @@ def square(shares: Array, methods: int) -> Array:
 def in_order(
     comparisons: Collection[Scores], leave_out: Collection[Key] = (), families: Collection[str] | None = None
 ) -> list[Scores]:
-    """The comparisons that count in an order: some image has values of two methods.
+    """The comparisons that count in an order: two methods meet on some image, and not all values of all methods failed.
 
     Args:
         leave_out: keys (model, dataset, layer, metric, protocol) of comparisons that do not count.
         families: of the metrics that count; None for all.
     """
     dropped = set(leave_out)
-    kept = [each for each in comparisons if each.key not in dropped]
+    kept = [each for each in comparisons if each.key not in dropped and not np.isnan(each.values).all()]
     return [each for each in kept if (families is None or each.scale.family in families) and _compared([each])]

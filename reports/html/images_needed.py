@@ -49,10 +49,13 @@ class ImagesNeeded:
         decided = self.significant + self.equivalent
         text = f"{span} decide {decided:,} of {plural(self.pairs, 'pair')}"
         text += f", {self.equivalent:,} of them as equivalent." if self.equivalent else "."
+        others = f"the {self.undecided:,} others"
+        if self.undecided == 1:
+            others = "the other one" if decided else "it"
         if self.median is not None:
-            text += f" {self.median:,} images in total would decide half of the {self.undecided:,} others."
+            text += f" {self.median:,} images in total would decide {'half of ' * (self.undecided > 1)}{others}."
         elif self.undecided:
-            text += f" For the {self.undecided:,} others no number can be estimated."
+            text += f" For {others} no number can be estimated."
         return text
 
     @property

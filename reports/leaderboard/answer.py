@@ -172,7 +172,8 @@ class Answer:
         if self.verdict == "too few images":
             where = "" if self.small == self.comparisons else f" in {self.small} of {self.comparisons} comparisons"
             return f"too few images{where} ({self.images:,}; a significant difference takes at least {self.needed:,})"
-        return f"not clear: {'; '.join(_open(self.open_rivals))}" if self.verdict else ""
+        first = f"{self.best[0]} is " if len(self.best) > 1 else ""
+        return f"not clear: {'; '.join(_open(self.open_rivals, first))}" if self.verdict else ""
 
     @property
     def depends_text(self) -> str:
@@ -201,8 +202,8 @@ def _verdict(best: Sequence[str], rivals: Sequence[Rival]) -> Verdict:
     return "clear" if len(best) == 1 and all(rival.beaten for rival in rivals) else "not clear"
 
 
-def _open(rivals: Sequence[Rival]) -> Iterator[str]:
-    """Why the best method is not clear of its rivals."""
+def _open(rivals: Sequence[Rival], first: str) -> Iterator[str]:
+    """Why the best method is not clear of its rivals; ``first`` names it where several are best."""
     apart = [rival.method for rival in rivals if not rival.comparisons]
     level = [rival.method for rival in rivals if rival.comparisons and rival.level and not rival.needed]
     small = [rival for rival in rivals if rival.level and rival.needed]
@@ -210,7 +211,7 @@ def _open(rivals: Sequence[Rival]) -> Iterator[str]:
     if apart:
         yield f"never compared with {first_few(apart, MOST)}"
     if level:
-        yield f"not significantly different from {first_few(level, MOST)}"
+        yield f"{first}not significantly different from {first_few(level, MOST)}"
     if small:
         names = first_few([rival.method for rival in small], MOST)
         yield f"too few images to compare with {names} ({small[0].images:,}; it takes at least {small[0].needed:,})"

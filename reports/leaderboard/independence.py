@@ -27,13 +27,13 @@ def _dependence(data: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _reasons(data: Mapping[str, Any]) -> Sequence[tuple[int, str]]:
-    """How many images repeat another one's content, and how many are of a group with others."""
-    alone = units_of({**data, "groups": {}})
-    copies = len(alone) - len(set(alone.values()))
+    """How many images are of a group with others, and how many more repeat another one's content."""
     names = Counter(data.get("groups", {}).values())
     shared = sum(count for count in names.values() if count > 1)
+    grouped = sum(count - 1 for count in names.values())
+    copies = len(data["samples"]) - grouped - len(set(units_of(data).values()))
     verb = "is a copy of another" if copies == 1 else "are copies of others"
-    return (copies, verb), (shared, "share a group with others")
+    return (shared, "share a group with others"), (copies, verb)
 
 
 def extended(info: Mapping[str, Any]) -> list[str]:

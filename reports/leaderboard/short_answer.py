@@ -86,7 +86,7 @@ def accuracy(info: Mapping[str, Any]) -> list[str]:
     """
     rows = list(info["accuracy"])
     if not any(row["labelled"] for row in rows):
-        return ["The images have no class labels, so the accuracy of the networks is unknown."] if rows else []
+        return ["No image has a label that a network knows, so the networks' accuracy is unknown."] if rows else []
     names = dict.fromkeys(row["model"] for row in rows)
     return [
         f"Accuracy of {name}: {', '.join(_accuracy(row) for row in rows if row['model'] == name)}" for name in names
@@ -95,7 +95,7 @@ def accuracy(info: Mapping[str, Any]) -> list[str]:
 
 def _accuracy(row: Mapping[str, Any]) -> str:
     if not row["labelled"]:
-        return f"no class labels in {row['dataset']}"
+        return f"no label that it knows in {row['dataset']}"
     right, labelled = int(row["right"]), int(row["labelled"])
     other = "".join(f"; {count} with classes: {name}" for name, count in row.get("readings", {}).items())
     return f"{right:,} of {labelled:,} ({share(right / labelled)}{other}) on {row['dataset']}"

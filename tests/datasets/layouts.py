@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -179,6 +179,25 @@ def cub(root: Path, masks: bool = True) -> None:
     }
     for name, text in texts.items():
         (home / name).write_text(text)
+
+
+CUB_PARTS = (
+    *("back", "beak", "belly", "breast", "crown", "forehead", "left eye", "left leg"),
+    *("left wing", "nape", "right eye", "right leg", "right wing", "tail", "throat"),
+)
+
+
+def cub_parts(root: Path, visible: Mapping[int, Mapping[str, tuple[float, float]]]) -> None:
+    """The folder of parts beside ``cub``: of both images a line for each part, with zeros where it is not visible."""
+    folder = root / "CUB_200_2011/parts"
+    folder.mkdir()
+    (folder / "parts.txt").write_text("".join(f"{k} {name}\n" for k, name in enumerate(CUB_PARTS, 1)))
+    lines = []
+    for image in (1, 2):
+        for part, name in enumerate(CUB_PARTS, 1):
+            x, y = visible.get(image, {}).get(name, (0.0, 0.0))
+            lines.append(f"{image} {part} {x} {y} {int(name in visible.get(image, {}))}\n")
+    (folder / "part_locs.txt").write_text("".join(lines))
 
 
 def ecssd(root: Path) -> None:

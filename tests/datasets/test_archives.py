@@ -97,6 +97,8 @@ def test_imagenet_s(tmp_path: Path) -> None:
     assert data.labels == list(range(0, 1000, 20))
     assert made("imagenet_s", root=tmp_path / "ImageNetS50", size="50").ids == data.ids, "the command line gives text"
     assert all(same_mask(data[i], region(2, 2, 8, 10)) for i in (0, 3, 49))
+    with pytest.raises(BenchError, match=r"has ImageNetS50, not ImageNetS919\. Give size: 50"):
+        made("imagenet_s", root=tmp_path)
     shutil.rmtree(tmp_path / "ImageNetS50/validation" / chosen[7])
     with pytest.raises(BenchError, match="has 49 class folders, not 50"):
         made("imagenet_s", root=tmp_path, size=50)
@@ -151,7 +153,9 @@ def test_pets(tmp_path: Path) -> None:
     layouts.pets(tmp_path / "oxford-iiit-pet")
     data = made("oxford_pets", root=tmp_path)
     assert data.labels == [0, 0, 1]
-    assert data.class_names == ("Abyssinian", "american bulldog")
+    assert data.class_names[:2] == ("Abyssinian", "american bulldog")
+    assert len(data.class_names) == 37, "all breeds, though the list names two"
+    assert sorted(data.class_names, key=str.lower) == list(data.class_names)
     assert same_mask(data[0], region(2, 2, 12, 10))
     assert not data.boxed
     inside = made("oxford_pets", root=tmp_path / "oxford-iiit-pet", border="inside", heads=True)
@@ -169,7 +173,7 @@ def test_cub(tmp_path: Path) -> None:
     assert sample.label == 0
     assert boxes(sample) == [[4, 4, 10, 8]]
     assert same_mask(sample, region(4, 4, 10, 8)), "where at least half of the annotators agree"
-    assert data.class_names == ("Black_footed_Albatross", "Laysan_Albatross")
+    assert data.class_names == ("Black footed Albatross", "Laysan Albatross")
     assert made("cub200", root=tmp_path / "CUB_200_2011", split="train").labels == [1]
     assert len(made("cub200", root=tmp_path, split="all").ids) == 2
     shutil.rmtree(tmp_path / "segmentations")
@@ -256,7 +260,16 @@ def test_hugging_face_on_the_disk(tmp_path: Path) -> None:
     assert data.fingerprint(0) != data.fingerprint(1)
     with pytest.raises(BenchError, match="the folder has the splits validation"):
         made("huggingface", root=tmp_path / "splits")
-    assert len(made("huggingface", root=tmp_path / "splits", split="validation").ids) == 2
+    chosen: Any = made("huggingface", root=tmp_path / "splits", split="validation", mask="shape")
+    assert len(chosen.ids) == 2
+    told = {key: chosen.about[key] for key in ("split", "labels", "masks")}
+    assert told == {
+        "split": "validation",
+        "labels": "the column label, 2 classes with names",
+        "masks": "the column shape",
+    }
+    with pytest.raises(BenchError, match=r"split: the folder has no splits\. Leave out split"):
+        made("huggingface", root=tmp_path / "plain", split="test")
     with pytest.raises(BenchError, match="there is no column 'img': the columns are image, label, shape"):
         made("huggingface", root=tmp_path / "plain", image="img")
     with pytest.raises(BenchError, match="is no data set on disk"):

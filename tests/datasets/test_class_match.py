@@ -51,7 +51,10 @@ def test_names_that_agree_permute_the_labels(tmp_path: Path) -> None:
 def test_some_names_agree(tmp_path: Path) -> None:
     found = matched(files(tmp_path, ("dog", "cat")), ("bird", "cat", "fish"))
     assert found.labels == [None, 1]
-    assert "1 of its 2 classes (dog) are none of the 3 of net (bird, cat, fish)" in found.about["warning"]
+    assert (
+        "1 of its 2 classes (dog) is not among the 3 of net (bird, cat, fish): samples of it have no"
+        in found.about["warning"]
+    )
 
 
 def test_no_name_agrees(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from benchbench.datasets.archives.oxford_pets import PETS
 from benchbench.datasets.archives.pairs import PAIRS
 from benchbench.datasets.archives.voc import VOC2007, VOC2012
 from benchbench.registry import DATASETS, DatasetPlugin
+from benchbench.registry.parameter import Parameter
 
 from .pages import ROOT
 
@@ -139,12 +140,17 @@ FACTS: dict[str, Facts] = {
     "cub200": Facts(
         "{name: cub200, root: data/cub}",
         "max_box_acc, max_box_acc_v2, pxap",
-        "a box for each image; masks where segmentations.tgz is there",
+        "a box for each image; masks where segmentations.tgz is there; with `parts` discs around the visible parts, in "
+        "place of both",
         (
-            "wsolevaluation resizes images to 224 x 224 without a crop. Published figures are for that: give the "
-            "network a "
-            "Preprocess without a crop's loss to compare with them.",
-            "The points of 15 parts are not read, because no metric takes points.",
+            "wsolevaluation resizes images to 224 x 224 without a crop. To compare with its figures, give the network "
+            "`Preprocess(resize=None, crop=224)`.",
+            "For parts write `{name: cub200, root: data/cub, parts: [beak, left eye]}`, or on the command line "
+            '`cub200:root=data/cub:parts="beak,left eye"`. With several parts a map is right at any of them: for PCK '
+            "by part, give a data set for each part.",
+            "`pointing_game` alone allows 15 pixels more around the discs: `pointing_game@exact` is PCK. If the crop "
+            "cuts all wanted parts away, metrics are not applicable to the image.",
+            "Some articles measure PCK on CUB by the longer side of an image that is cropped to the bird.",
         ),
         CUB,
     ),
@@ -171,7 +177,7 @@ FACTS: dict[str, Facts] = {
         ),
     ),
     "huggingface": Facts(
-        "{name: huggingface, root: data/beans, split: validation}",
+        "{name: huggingface, root: data/beans, split: validation, label: labels}",
         "deletion, insertion",
         "masks, where `mask` names their column; no boxes",
         (
@@ -192,17 +198,23 @@ def page(plugin: DatasetPlugin) -> str:
     if facts.archive is not None:
         files = facts.archive.files.rstrip(",")
         lines += [f"**From.** <{facts.archive.page}>: {files}. Licence: {facts.archive.licence}.", ""]
-        lines += [f"**Folder.** {facts.archive.layout}.", ""]
+        lines += [f"**Folder.** {facts.archive.layout.removesuffix(' ...')}.", ""]
     study = f"datasets: [{facts.study}]\nmodels: [resnet50]\nmethods: [gradcam, random]\n"
     study += f"metrics: [{facts.metrics}]\nsamples: 64"
     lines += ["```yaml", study, "```", "", "| parameter | type | default |", "|---|---|---|"]
-    lines += [
-        f"| `{p.name}` | {p.type_name.replace('|', 'or')} | {'required' if p.required else f'`{p.default}`'} |"
-        for p in plugin.parameters.values()
-    ]
+    lines += [f"| `{p.name}` | {p.type_name.replace('|', 'or')} | {_default(p)} |" for p in plugin.parameters.values()]
     lines += ["", "It also takes the keys of every [subset](README.md#subsets).", "", "**Pitfalls.**", ""]
     lines += [f"- {pitfall}" for pitfall in facts.pitfalls]
     return "\n".join(lines) + "\n"
+
+
+def _default(parameter: Parameter) -> str:
+    """As the table of parameters has it."""
+    if parameter.required:
+        return "required"
+    return (
+        "none" if parameter.default in (None, ()) else f"`{parameter.default}`" if parameter.default != "" else '`""`'
+    )
 
 
 def _title(plugin: DatasetPlugin) -> str:
@@ -229,7 +241,10 @@ def _paragraphs(plugin: DatasetPlugin) -> str:
 
 def rows() -> list[str]:
     """The lines of the table in docs/data/README.md, which is written by hand else."""
-    return [f"| [`{name}`]({name}.md) | {DATASETS[name].summary} | {facts.truth} |" for name, facts in FACTS.items()]
+    return [
+        f"| [`{name}`]({name}.md) | {DATASETS[name].summary.replace('``', '`')} | {facts.truth} |"
+        for name, facts in FACTS.items()
+    ]
 
 
 def pages() -> dict[str, str]:

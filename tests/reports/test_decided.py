@@ -139,7 +139,7 @@ def test_equal_methods_tie(tmp_path: Path) -> None:
     marked = Marked.of(replace(plain, results=results))
     sentence = summary.quotable(marked)[1]
     assert "tie for the best mean rank, 2.50, over 10 comparisons" in sentence
-    assert "Not clear: not significantly different from" in sentence
+    assert "Not clear: gradcam is not significantly different from" in sentence
 
 
 def test_one_method_has_no_verdict(tmp_path: Path) -> None:

@@ -105,9 +105,12 @@ def test_images_that_belong_together_are_said_everywhere(record: Record) -> None
     grouped = with_info(record, datasets=[changed])
     (sentence,) = dependence(grouped.info)
     expected = (
-        "photos: 12 images, 5 independent units: 6 images are copies of others and 2 images share a group with others."
+        "photos: 12 images, 5 independent units: 2 images share a group with others and 6 images are copies of others."
     )
     assert sentence.startswith(expected)
+    shown_twice = {**changed, "samples": {name: f"mark {max(i, 1)}" for i, name in enumerate(samples)}}
+    (alone,) = dependence(with_info(record, datasets=[shown_twice]).info)
+    assert "11 independent units: 2 images share a group with others. " in alone, "samples of one picture are its group"
     marked = Marked.of(grouped)
     assert sentence in summary.loud(marked.board)
     assert sentence in statement(marked)

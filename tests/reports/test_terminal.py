@@ -277,8 +277,8 @@ def test_each_reason_is_said_once(eight: Marked) -> None:
     ("rows", "sentences"),
     [
         ([], []),
-        ([("a", "d", 0, 0)], ["The images have no class labels, so the accuracy of the networks is unknown."]),
-        ([("a", "d", 3, 4), ("a", "e", 0, 0)], ["Accuracy of a: 3 of 4 (75 %) on d, no class labels in e"]),
+        ([("a", "d", 0, 0)], ["No image has a label that a network knows, so the networks' accuracy is unknown."]),
+        ([("a", "d", 3, 4), ("a", "e", 0, 0)], ["Accuracy of a: 3 of 4 (75 %) on d, no label that it knows in e"]),
         (
             [("a", "d", 3, 4), ("b", "d", 4, 4)],
             ["Accuracy of a: 3 of 4 (75 %) on d", "Accuracy of b: 4 of 4 (100 %) on d"],
@@ -313,7 +313,7 @@ def test_printing_a_run_says_the_answer_the_failures_and_the_folder(plain: Recor
 
 def test_a_run_without_labels_or_probes_says_so_in_whole_sentences(plain: Record) -> None:
     info = {**plain.info, "accuracy": [{**row, "labelled": 0, "right": 0} for row in plain.info["accuracy"]]}
-    assert accuracy(info) == ["The images have no class labels, so the accuracy of the networks is unknown."]
+    assert accuracy(info) == ["No image has a label that a network knows, so the networks' accuracy is unknown."]
     assert accuracy(plain.info)[0].startswith("Accuracy of tinynet: 10 of 12")
     quiet = {**plain.info, "work": {**plain.info["work"], "maps_asked": 0, "maps_scored": 0}}
     assert work(plain.info).startswith("2,016 maps")

@@ -85,6 +85,14 @@ def test_a_comparison_without_an_image_of_two_methods_does_not_count() -> None:
     assert (table["rank"].tolist(), table.attrs["contests"]) == ([1.0, 2.0], 1)
 
 
+def test_a_comparison_that_failed_everywhere_does_not_count() -> None:
+    """All methods failed on all images: that is no tie of theirs. One value of one method makes it a comparison."""
+    failed = results({"a": [FAILED, FAILED], "b": [FAILED, FAILED]}, "far", "p")
+    assert in_order(list(scores(failed, METRICS))) == []
+    (compared,) = in_order(list(scores(results({"a": [FAILED, 0.1], "b": [FAILED, FAILED]}, "far", "p"), METRICS)))
+    assert WinShares.of([compared]).ranks().tolist() == [1.25, 1.75]
+
+
 @st.composite
 def tables(draw: st.DrawFn) -> pd.DataFrame:
     seed = draw(st.integers(0, 2**32 - 1))

@@ -112,8 +112,11 @@ def huggingface(*, root: Path, split: str = "", image: str = "image", label: str
     names = tuple(getattr(rows.features[label], "names", ()) or ()) if label else ()
     about = {
         "root": str(root),
+        **({"split": split} if split else {}),
         "rows": f"{len(rows)}",
-        "source": str(rows.info.homepage or "the folder"),
+        "labels": f"the column {label}" + (f", {len(names)} classes with names" if names else "") if label else "none",
+        "masks": f"the column {mask}" if mask else "none: mask names no column",
+        "source": str(rows.info.homepage or "not said by the data set"),
         "licence": str(rows.info.license or "not said by the data set"),
     }
     return HuggingFaceImages("huggingface", rows, image, label, mask, about, names)
@@ -128,6 +131,9 @@ def _load(root: Path, split: str) -> Any:
         reason = f"{root} is no data set on disk: {' '.join(str(error).split())}"
         raise BenchError(reason, where="root", hint=_SAVE) from None
     if not isinstance(rows, DatasetDict):
+        if split and split != str(rows.split):
+            known = "has no splits" if rows.split is None else f"is the split {rows.split} alone"
+            raise BenchError(f"the folder {known}", where="split", hint="Leave out split")
         return rows
     if split not in rows:
         hint = f"Give split: {' or '.join(rows)}"

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator
 
 from ...errors import BenchError
+from ...formatting import join_words
 from ...registry import dataset
 from ..sources.files import Files, Item
 from ..sources.truth import IndexMask
@@ -40,6 +41,10 @@ def imagenet_s(*, root: Path, size: Size = 919) -> Files:
     Raises:
         BenchError: the folder is not there, has another layout, or another number of classes.
     """
+    there = [other for other in (50, 300, 919) if (root / f"ImageNetS{other}").is_dir()]
+    if there and size not in there:
+        message = f"{root} has {join_words(f'ImageNetS{other}' for other in there)}, not ImageNetS{size}"
+        raise BenchError(message, where="root", hint=f"Give size: {there[0]}")
     home = IMAGENET_S.first(root, [f"ImageNetS{size}/validation", "validation"]).parent
     folders = wnid_folders(home / "validation")
     if len(folders) != size:

@@ -20,6 +20,14 @@ PETS = Archive(
     "may be the folder above torchvision's oxford-iiit-pet",
     "CC BY-SA 4.0",
 )
+BREEDS = (
+    *("Abyssinian", "american bulldog", "american pit bull terrier", "basset hound", "beagle", "Bengal", "Birman"),
+    *("Bombay", "boxer", "British Shorthair", "chihuahua", "Egyptian Mau", "english cocker spaniel", "english setter"),
+    *("german shorthaired", "great pyrenees", "havanese", "japanese chin", "keeshond", "leonberger", "Maine Coon"),
+    *("miniature pinscher", "newfoundland", "Persian", "pomeranian", "pug", "Ragdoll", "Russian Blue"),
+    *("saint bernard", "samoyed", "scottish terrier", "shiba inu", "Siamese", "Sphynx", "staffordshire bull terrier"),
+    *("wheaten terrier", "yorkshire terrier"),
+)  # in the order of the official lists
 _TRIMAP = {"inside": (1,), "with-border": (1, 3)}
 
 
@@ -50,7 +58,7 @@ def oxford_pets(
     home = root / "oxford-iiit-pet" if (root / "oxford-iiit-pet").is_dir() else root
     images, notes = PETS.require(home / "images"), PETS.require(home / "annotations")
     PETS.require(notes / "trimaps")
-    items, names = [], {}
+    items, names = [], dict(enumerate(BREEDS))  # of all breeds, also where a shortened list has few of them
     for line in PETS.lines(notes / f"{split}.txt"):
         try:
             name, breed = line.split()[0], int(line.split()[1]) - 1

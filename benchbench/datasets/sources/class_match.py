@@ -96,8 +96,8 @@ def _by_name(dataset: Dataset, names: Sequence[str], classes: Sequence[str], mod
         return RelabelledData(dataset, {label: label for label in found}, "by number", warning)
     lost = [names[label] for label, place in found.items() if place is None]
     warning = (
-        f"{len(lost)} of its {len(names)} classes ({_some(lost)}) are none of the {outputs} of {model} "
-        f"({_some(classes)}): their samples have no label there"
+        f"{len(lost)} of its {len(names)} classes ({_some(lost)}) {'is' if len(lost) == 1 else 'are'} not among the "
+        f"{outputs} of {model} ({_some(classes)}): samples of {'it' if len(lost) == 1 else 'them'} have no label there"
     )
     return RelabelledData(dataset, found, f"{agreeing} of {len(names)} by name among those of {model}", warning)
 
