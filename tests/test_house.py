@@ -147,7 +147,7 @@ STEPS = {  # imported in this order; before a step, only what the steps before i
     "pytest": "import benchbench.pytest_plugin",
     "command line": "import benchbench.cli",
     "report": "import benchbench.results.schema, benchbench.stats\n"
-    "from benchbench.reports import html, leaderboard_files",
+    "from benchbench.reports import leaderboard_files\nfrom benchbench.reports.html import document",
     "photos": "import benchbench.datasets as d\nd.photos.photos().ids",
 }
 

@@ -43,8 +43,8 @@ def render(
 
     Args:
         marked: a run's leaderboard, or the part of it that ``leaderboard.selected`` gives.
-        style: ``full``; ``compact`` has the metrics of all settings side by side, without their spread;
-            ``supplementary`` is a longtable of all numbers.
+        style: ``full``; ``compact`` has no spread, and the metrics of all settings side by side where that takes no
+            more pages; ``supplementary`` is a longtable of all numbers.
         spread: ``interval`` (95 %, below the mean), ``se`` (the mean and its standard error), ``pm`` (how far the 95 %
             interval reaches above and below the mean) or ``none``; ``auto`` is ``interval`` on at most two pages, else
             ``none``.
@@ -66,9 +66,15 @@ def render(
     even = marked if isinstance(marked, SelectedMarked) else selected(marked)
     scope = _scope(even)
     cited = _citations(even) if cite else Citations()
-    layout = TableLayout(rows, "settings" if style == "compact" else columns, rank, cited)
-    wanted: str = "none" if style == "compact" else spread
-    return _document(even, scope, checked(layout, scope), wanted)
+    if style == "compact":
+        return _document(even, scope, _compact(even, scope, rank, cited), "none")
+    return _document(even, scope, checked(TableLayout(rows, columns, rank, cited), scope), spread)
+
+
+def _compact(marked: Marked, scope: Scope, rank: bool, cited: Citations) -> TableLayout:
+    """The settings side by side, or below each other where that takes fewer pages."""
+    layouts = [checked(TableLayout("methods", columns, rank, cited), scope) for columns in ("settings", "metrics")]
+    return min(layouts, key=lambda layout: len(_floats(marked, scope, layout, "none")))
 
 
 def block_table(marked: Marked, block: Block, label: str, cost: bool) -> str:
@@ -110,11 +116,15 @@ def _with_spread(marked: Marked, scope: Scope, layout: TableLayout, wanted: str)
     """The floats with the spread that is wanted; ``auto`` decides by their number."""
     tried: tuple[Spread, ...] = ("interval", "none") if wanted == "auto" else (wanted,)  # type: ignore[assignment]
     for spread in tried:
-        every = list(sheets(marked, scope, layout, spread))
-        parts = floats([part for sheet in every for part in split(sheet)])
+        parts = _floats(marked, scope, layout, spread)
         if len(parts) <= MOST_WITH_INTERVALS:
             break
     return spread, parts
+
+
+def _floats(marked: Marked, scope: Scope, layout: TableLayout, spread: Spread) -> list[list[Sheet]]:
+    every = sheets(marked, scope, layout, spread)
+    return floats([part for sheet in every for part in split(sheet)])
 
 
 def _float(sheets: Sequence[Sheet], label: str, caption: str) -> str:
