@@ -14,7 +14,7 @@ from benchbench.results.record import Record
 from .chromium import Heard, visit
 
 pytestmark = pytest.mark.browser
-MOST_HIGH = 6_500  # pixels at 1280
+MOST_HIGH = 7_200  # pixels at 1280
 SECTIONS = ("leaderboard", "curves", "depth", "agreement")
 
 
@@ -54,7 +54,7 @@ def test_a_page_of_many_settings_opens_with_one(heard: Heard) -> None:
 
 
 def test_a_page_of_eight_settings_is_not_high(browser: Any, many_page: Path) -> None:
-    """Three methods, a control and two metrics here; six methods and eight metrics take HIGH less."""
+    """Three methods, a control and two metrics here; six methods and eight metrics take 1,200 px more."""
     tab = visit(browser, many_page).tab
     assert tab.evaluate("document.documentElement.scrollHeight") <= MOST_HIGH
     tab.close()
