@@ -16,13 +16,14 @@ from .bibliography import citations
 from .captions import caption, paragraph
 from .layout import TableLayout, checked, sheets
 from .paging import ONE_COLUMN, floats, split
-from .sheet import SEP, STRETCH, Citations, Scope, Sheet, Spread
+from .sheet import LINE, SEP, SIZE, STRETCH, Citations, Scope, Sheet, Spread
 from .tabular import tabular
 
 Style: TypeAlias = Literal["full", "compact", "supplementary"]
 PREAMBLE = r"""% Written by benchbench; rebuild it rather than edit it.
 % Needs \usepackage{booktabs,array,longtable} and \usepackage{xcolor} in the preamble.
 """
+FONT = rf"\fontsize{{{SIZE:g}}}{{{LINE:g}}}\selectfont"
 MOST_WITH_INTERVALS = 2  # pages
 
 
@@ -134,7 +135,7 @@ def _float(sheets: Sequence[Sheet], label: str, caption: str) -> str:
     parts = "\n\\par\\medskip\n".join(tabular(sheet) for sheet in sheets)
     lines = [
         rf"\begin{{{name}}}[!t]",
-        rf"\centering\footnotesize\sloppy\setlength{{\tabcolsep}}{{{SEP:g}pt}}{stretch}",
+        rf"\centering{FONT}\sloppy\setlength{{\tabcolsep}}{{{SEP:g}pt}}{stretch}",
         rf"\caption{{{caption}}}\label{{{label}}}\vspace{{3pt}}",
         parts,
         *_footnotes(sheets),
@@ -147,7 +148,7 @@ def _footnotes(sheets: Sequence[Sheet]) -> list[str]:
     notes = [rf"$^{{{number}}}$\,{latex_breaking(text)}." for number, text in enumerate(sheets[0].notes, start=1)]
     if not notes:
         return []
-    return [r"\par\smallskip", r"\parbox{\linewidth}{\footnotesize\raggedright " + r"\\ ".join(notes) + "}"]
+    return [r"\par\smallskip", rf"\parbox{{\linewidth}}{{{FONT}\raggedright " + r"\\ ".join(notes) + "}"]
 
 
 def _text(marked: Marked, scope: Scope, spread: Spread, rank: bool) -> str:
