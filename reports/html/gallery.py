@@ -51,7 +51,7 @@ def gallery(board: Board, most_bytes: int = MOST_BYTES) -> Json:
         {**_set(each, shelf, count, side), "curves": [[] if left_out else [c.json for c in drawn] for drawn in layers]}
         for each, count, layers in zip(sets, counts, curves, strict=True)
     ]
-    metrics = [
+    metrics: list[Json] = [
         {"title": title, "arrow": metric.arrow, "higher": metric.higher}
         for metric, title in zip(board.of(QUALITY), titles(board), strict=True)
     ]

@@ -73,7 +73,7 @@ def order_keys(images: ImageSet, count: int) -> list[list[Keys]]:
     """
     names, share = [_natural(sample) for sample in images.samples[:count]], images.share
     failed = np.array([images.failed(layer)[:count] for layer in images.layers], dtype=float)
-    keys = [
+    keys: list[list[Keys]] = [
         [_keys(np.arange(count))],
         [_keys(np.array([sorted(names).index(name) for name in names]))],
         _each_and_mean(np.array([images.disagreements(layer, count) for layer in images.layers], dtype=float)),
