@@ -71,11 +71,19 @@ def _users_modules(function: Callable[..., Any]) -> Iterator[Path]:
                     yield path
 
 
+@cache
 def _counts(path: Path) -> bool:
-    package = Path(__file__).parent
-    if any((package / room).resolve() in path.parents for room in _PLUGIN_ROOMS):
+    package, *rooms = _packages()
+    if any(room in path.parents for room in rooms):
         return True
-    return not is_library(path) and package.resolve() not in path.parents
+    return not is_library(path) and package not in path.parents
+
+
+@cache
+def _packages() -> tuple[Path, ...]:
+    """benchbench, and its rooms of plugins."""
+    package = Path(__file__).parent
+    return (package.resolve(), *((package / room).resolve() for room in _PLUGIN_ROOMS))
 
 
 def is_library(path: Path) -> bool:

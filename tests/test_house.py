@@ -133,10 +133,10 @@ def _module(path: Path) -> str:
     return ".".join(named[:-1] if named[-1] == "__init__" else named)
 
 
-def _submodules(path: Path) -> Iterator[str]:
+def _submodules(path: Path, top_only: bool = False) -> Iterator[str]:
     """What ``from PACKAGE import NAME`` may name as a module."""
     package = _module(path).rpartition(".")[0].split(".")
-    for node in nodes_of(path):
+    for node in tree_of(path).body if top_only else nodes_of(path):
         if isinstance(node, ast.ImportFrom) and node.level:
             base = [*package[: len(package) - node.level + 1], *([node.module] if node.module else [])]
             yield from (".".join([*base, alias.name]) for alias in node.names)
@@ -159,7 +159,7 @@ STEPS = {  # imported in this order; before a step, only what the steps before i
     "pytest": "import benchbench.pytest_plugin",
     "command line": "import benchbench.cli",
     "report": "import benchbench.results.schema, benchbench.stats\n"
-    "from benchbench.reports import html, leaderboard_files",
+    "from benchbench.reports import leaderboard_files\nfrom benchbench.reports.html import document",
     "photos": "import benchbench.datasets as d\nd.photos.photos().ids",
 }
 
@@ -185,6 +185,27 @@ def test_the_command_line_does_not_wait_for_torch(loaded: dict[str, set[str]]) -
 
 def test_a_report_is_rebuilt_without_torch(loaded: dict[str, set[str]]) -> None:
     assert "torch" not in loaded["report"]
+
+
+def test_a_run_that_draws_nothing_does_not_wait_for_what_draws() -> None:
+    """Read from the code: what ``bb.Study`` imports, and what that imports, on every way."""
+    paths = {_module(path): path for path in files()}
+    seen: set[str] = set()
+    waiting = ["benchbench.api.study"]
+    while waiting:
+        name = waiting.pop()
+        seen.add(name)
+        if name in paths:
+            above = [name.rpartition(".")[0]]
+            named = [
+                *above,
+                *(each for each, _ in imports(paths[name], top_only=True)),
+                *_submodules(paths[name], True),
+            ]
+            waiting += [each for each in dict.fromkeys(named) if each not in seen]
+    assert {"benchbench.engine.runner", "benchbench.reports.html.refresh", "torch"} <= seen
+    assert not {name.split(".")[0] for name in seen} & {"matplotlib", "seaborn", "itables", "torchvision"}
+    assert not {"benchbench.reports.html.document", "benchbench.suites.builtin"} & seen
 
 
 def test_foolbox_is_never_imported(loaded: dict[str, set[str]]) -> None:

@@ -13,8 +13,6 @@ from ..errors import BenchError, nearest
 from ..paths import expanded
 from ..regression import Baseline, Checked, Tolerances, check
 from ..reports import leaderboard_files as tables
-from ..reports.figures.pdf import write_figures
-from ..reports.html import document
 from ..reports.html.refresh import refresh
 from ..results.disturbance_scores import read_trials
 from ..results.record import with_network_rows, with_network_table
@@ -219,8 +217,8 @@ class Run(RunComparisons):
         Before it, of a run of a suite, a table of the suite's verdicts; a choice of ``metrics`` leaves it out.
 
         Args:
-            style: ``full``, ``compact`` (the settings side by side, means and marks) or ``supplementary`` (every
-                number, in a longtable).
+            style: ``full``, ``compact`` (means and marks; the settings side by side where that takes no more pages) or
+                ``supplementary`` (every number, in a longtable).
             spread: ``interval`` (95 %), ``se`` (standard error), ``pm`` (distances from the mean to the ends of the
                 interval) or ``none``; ``auto`` is ``interval`` where it fits on two pages, else ``none``.
             shown: ``methods``, ``metrics``, ``networks``, ``datasets``, ``layers``, ``names``, ``rows``, ``columns``,
@@ -241,6 +239,8 @@ class Run(RunComparisons):
 
     def figures(self, folder: str | Path) -> list[Path]:
         """Write curves, quality against cost and critical-difference diagrams as PDF; returns their paths."""
+        from ..reports.figures.pdf import write_figures  # matplotlib takes seconds to import
+
         return write_figures(self._marked, expanded(folder))
 
     def report(self, anew: bool = True) -> Path:
@@ -256,6 +256,8 @@ class Run(RunComparisons):
         page, folder = self._no_link("report.html"), self._no_link("tables")
         if not anew and refresh(page, self._marked.board.record, tables.tables_digest(folder)):
             return page
+        from ..reports.html import document  # what draws takes seconds to import
+
         self.write_tables()
         return document.write(self._marked, page, tables.tables_digest(folder))
 

@@ -176,7 +176,7 @@ METHODS: Registry[MethodPlugin] = Registry("method", "benchbench.methods")
 METRICS: Registry[MetricPlugin] = Registry("metric", "benchbench.metrics")
 MODELS: Registry[ModelPlugin] = Registry("model", "benchbench.models.builtin")
 DATASETS: Registry[DatasetPlugin] = Registry("dataset", "benchbench.datasets")
-SUITES: Registry[SuitePlugin] = Registry("suite", "benchbench.suites")
+SUITES: Registry[SuitePlugin] = Registry("suite", "benchbench.suites.builtin")
 
 
 def _family(plugin: Plugin) -> str:

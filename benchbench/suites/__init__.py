@@ -1,9 +1,1 @@
-"""Studies that answer a question of their own. Importing this package registers those that have a name."""
-
-from . import bias as bias
-from . import depth as depth
-from . import localisation as localisation
-from . import manipulation as manipulation
-from . import sanity as sanity
-from . import theorem as theorem
-from . import weaknesses as weaknesses
+"""Studies that answer a question of their own. ``builtin`` registers those that have a name."""

@@ -29,13 +29,26 @@ SYMBOLS = {  # matplotlib's markers: Plotly's name, and a character for the lege
     "1": ("y-down-open", "⅄"),
     "2": ("y-up-open", "Y"),
 }
+AXIS: Json = {
+    "automargin": True,
+    "fixedrange": True,
+    "gridcolor": "#d9d7d0",
+    "zeroline": False,
+    "title": {"standoff": 8},
+}
+LAYOUT: Json = {  # of every chart
+    "margin": {"l": 10, "r": 10, "t": 30, "b": 10},
+    "hovermode": "closest",
+    "showlegend": False,
+    "legend": {"orientation": "h"},  # of a saved figure
+    "template": {"layout": {"xaxis": AXIS, "yaxis": AXIS}},
+}
 POINTS: Json = {  # of images: what points.js adds its numbers to
+    "layout": LAYOUT,
     "trace": {
         "mode": "markers",
         "hoverinfo": "text",
         "marker": {"color": COLOURS[0], "size": 11, "line": {"color": COLOURS[0], "width": 1.4}},
-        "selected": {"marker": {"size": 20}},
-        "unselected": {"marker": {"opacity": 0.6}},
     },
     "equal": {
         "type": "line",
@@ -52,6 +65,7 @@ IMAGE_LINES: Json = {  # the curves of one image: what gallery.js adds its numbe
     "chosen": {"mode": "lines", "line": {"color": COLOURS[0], "width": 2.5}, "hovertemplate": "%{y:.3f} at %{x:.2f}"},
     "other": {"mode": "lines", "line": {"color": GREY, "width": 1}, "opacity": 0.6, "hovertemplate": "%{y:.3f}"},
     "layout": {
+        **LAYOUT,
         "xaxis": {"title": {"text": "share of pixels changed"}, "range": [0, 1]},
         "yaxis": {"title": {"text": "class score"}},
     },
@@ -123,8 +137,33 @@ class Chart:
     @property
     def json(self) -> Json:
         """What charts.js reads. Of each method, one trace stands in the legend of a saved figure."""
-        views = [{"lines": _legend(view.lines), "layout": view.layout, "panels": view.panels} for view in self.views]
-        return {"series": [each.json for each in self.series], "views": views, "columns": self.columns}
+        return {"views": [self._view(view) for view in self.views]}
+
+    def _view(self, view: View) -> Json:
+        looks = [each.json for each in self.series]
+        lines = [{**looks[line["series"]], **line} for line in _legend(view.lines)]
+        return {
+            "lines": lines,
+            "bands": [_band(line) for line in lines if line.get("band")],
+            "narrow": view.layout | _grid(view.panels, 1),
+            "wide": view.layout | _grid(view.panels, min(self.columns, view.panels)),
+        }
+
+
+def _band(line: Json) -> Json:
+    """The interval around a line, as a filled outline."""
+    low, high = ([ends[side] for ends in line["customdata"]] for side in (0, 1))
+    outline = {"x": [*line["x"], *line["x"][::-1]], "y": [*low, *high[::-1]], "fill": "toself", "opacity": 0.2}
+    same = {key: line[key] for key in ("series", "best", "xaxis", "yaxis")}
+    silent = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
+    return {**outline, **same, **silent, "fillcolor": line["line"]["color"]}
+
+
+def _grid(panels: int, columns: int) -> Json:
+    """Panels in rows, and what their rows take."""
+    rows = -(-panels // columns)
+    grid = {"rows": rows, "columns": columns, "pattern": "independent", "xgap": 0.18, "ygap": 0.35}
+    return {**LAYOUT, "grid": grid, "height": (245 if columns > 2 else 290) * rows + 40}
 
 
 def line_width(control: bool) -> float:

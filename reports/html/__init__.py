@@ -1,5 +1,1 @@
-"""The page."""
-
-from .document import render, write
-
-__all__ = ["render", "write"]
+"""The page: ``document`` draws it, ``refresh`` keeps it where nothing has changed."""

@@ -6,7 +6,8 @@ from markupsafe import Markup
 
 from ...results.audit_rows import AuditReport
 from ..checks.audit_tables import HEADS, READING, cells_of, other_lines, small
-from .document import asset, environment, policy, scripts_of
+from .document import asset, policy, scripts_of
+from .environment import environment
 
 _STYLES = ("base.css", "board.css", "audit.css", "narrow.css", "print.css")
 

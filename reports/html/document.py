@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from base64 import b64encode
 from dataclasses import dataclass
 from functools import cache
@@ -11,24 +10,20 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ...files import publish
-from ...formatting import plural
-from ..escape import visible
 from ..leaderboard import summary
-from ..leaderboard.board import Metric
 from ..leaderboard.marks import Marked
-from ..number_format import fixed, merged, pairs_in_words, share
 from . import libraries
-from .embedded import COLOURS, packed_json
+from .embedded import COLOURS
+from .environment import environment
 from .gallery import MOST_BYTES, colour_steps, gallery
 from .page import Page
 from .page_key import page_key
 
 SCRIPTS = (
-    "unpack.js", "sort.js", "charts.js", "downloads.js", "atlas.js", "gallery.js", "points.js", "every.js", "paper.js",
+    "unpack.js", "sort.js", "charts.js", "downloads.js", "gallery.js", "points.js", "every.js", "paper.js",
     "selector.js",
 )  # fmt: skip
 # narrow screens and paper come last: they overrule the others
@@ -104,56 +99,6 @@ def policy(scripts: tuple[Script, ...]) -> str:
         f"default-src 'none'; script-src {digests} blob:; style-src 'unsafe-inline'; img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
-
-
-def link(paper: str) -> str:
-    """Where a paper is: from arXiv:ID, a DOI or an https address; empty for anything else."""
-    if match := re.fullmatch(r"arXiv:(\d{4}\.\d{4,5})(v\d+)?", paper):
-        return f"https://arxiv.org/abs/{match[1]}"
-    if match := re.fullmatch(r"(?:doi:)?(10\.\d{4,9}/[\w.()/:;-]+)", paper):
-        return f"https://doi.org/{match[1]}"
-    return paper if re.fullmatch(r"https://[\w./%#?=&:~-]+", paper) else ""
-
-
-def header(metric: Metric) -> str:
-    """The unit that a column's header shows: those of measured costs, where short."""
-    return metric.unit if metric.is_cost and len(metric.unit) < 4 else ""
-
-
-def first_sentence(text: str) -> str:
-    """Of several sentences, the first."""
-    return re.split(r"(?<=[.:]) (?=[A-Z])", text, maxsplit=1)[0]
-
-
-def _shown(value: Any) -> Any:
-    """Foreign text cannot reorder the page: see ``visible``. Escaping comes after, by autoescape."""
-    return visible(value) if type(value) is str else value
-
-
-@cache
-def environment() -> Environment:
-    """The page's templates, which escape every text."""
-    templates = Environment(
-        loader=PackageLoader("benchbench.reports.html", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_shown,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    templates.filters.update(
-        link=link,
-        header=header,
-        pairs=pairs_in_words,
-        plural=plural,
-        merged=merged,
-        visible=visible,
-        fixed=fixed,
-        share=share,
-        first_sentence=first_sentence,
-        packed=packed_json,
-    )
-    return templates
 
 
 @cache

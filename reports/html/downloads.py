@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 import pandas as pd
@@ -17,6 +16,7 @@ from ..leaderboard.board import BLOCK, Block, Board
 from ..leaderboard.marks import Marked
 from ..number_format import fixed
 from . import subgroups
+from .environment import file_name
 from .finding_files import (
     Table,
     finding_tables,
@@ -223,8 +223,7 @@ def _of(rows: pd.DataFrame, block: Block) -> pd.DataFrame:
 
 
 def _file(parts: Sequence[str], rows: pd.DataFrame, tex: str) -> dict[str, str]:
-    slug = re.sub(r"[^a-z0-9.]+", "-", " ".join(parts).lower()).strip("-.")[:80]
-    return {"name": f"benchbench-{slug}", "csv": csv(rows), "tex": tex}
+    return {"name": file_name(" ".join(parts)), "csv": csv(rows), "tex": tex}
 
 
 def _pairs(parts: Sequence[str], rows: pd.DataFrame, tex: str, question: str) -> dict[str, str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeAlias
 
 import matplotlib as mpl
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from ...results.record import Record
@@ -19,6 +20,7 @@ from ..leaderboard.board import Board
 from ..number_format import USUAL, fixed
 from .embedded import COLOURS, base64_text, jpeg, jpeg_uri, thumbnail
 from .image_curves import ImageCurves
+from .image_orders import order_keys, photo_orders
 from .images import ImageSet
 from .outline import outline
 
@@ -32,7 +34,7 @@ Json: TypeAlias = dict[str, Any]
 
 
 def gallery(board: Board, most_bytes: int = MOST_BYTES) -> Json:
-    """What atlas.js reads: the metrics, the photos once each, and a set per model and dataset.
+    """What gallery.js reads: the metrics, the orders of photos, the photos once each, and a set per model and dataset.
 
     It takes ``most_bytes`` at most, but for the fewest photos: numbers a third, where they need more, the last images
     have none; curves of images a sixth, or there are none; of what is left maps lose resolution first, then the last
@@ -49,11 +51,15 @@ def gallery(board: Board, most_bytes: int = MOST_BYTES) -> Json:
         {**_set(each, shelf, count, side), "curves": [[] if left_out else [c.json for c in drawn] for drawn in layers]}
         for each, count, layers in zip(sets, counts, curves, strict=True)
     ]
-    metrics = [
+    metrics: list[Json] = [
         {"title": title, "arrow": metric.arrow, "higher": metric.higher}
         for metric, title in zip(board.of(QUALITY), titles(board), strict=True)
     ]
-    return {"metrics": metrics, "lines": IMAGE_LINES, "left_out": left_out, "photos": shelf.photos, "sets": entries}
+    higher = [(metric["title"], metric["higher"]) for metric in metrics]
+    orders = [asdict(order) for order in photo_orders(higher, any(each.share for each in sets))]
+    curved = sorted({curve["metric"] for entry in entries for layer in entry["curves"] for curve in layer})
+    look = {"lines": IMAGE_LINES, "left_out": left_out, "curved": curved}
+    return {"metrics": metrics, "orders": orders, **look, "photos": shelf.photos, "sets": entries}
 
 
 def _image_sets(board: Board, most_bytes: int) -> list[ImageSet]:
@@ -146,7 +152,7 @@ def _bytes(sets: Sequence[ImageSet], shelf: _Shelf, counts: Sequence[int], side:
             total += 0 if data in seen else 4 * len(data) // 3 + 80
             total += len(shelf.outline(str(file)))
             seen.add(data)
-        total += sum(4 * min(cells, side * side) // 3 + 12 for cells in each.sizes(count))
+        total += sum(4 * min(cells, side * side) // 3 + 64 for cells in each.sizes(count))
     return total
 
 
@@ -157,6 +163,7 @@ class _Plate:
     code: str
     height: int
     width: int
+    words: str
 
 
 def _set(images: ImageSet, shelf: _Shelf, count: int, side: int) -> Json:
@@ -180,8 +187,9 @@ def _set(images: ImageSet, shelf: _Shelf, count: int, side: int) -> Json:
         "pictured": count,
         "total": images.total,
         "side": side if images.largest > side else 0,
-        "maps": [[plate.code, plate.height, plate.width] for plate in plates],
+        "maps": [[plate.code, plate.height, plate.width, plate.words] for plate in plates],
         "places": places,
+        "keys": order_keys(images, count),
         **images.tables(count),
     }
 
@@ -222,4 +230,14 @@ def _plate(saliency: FloatArray, side: int) -> _Plate:
     small = reduced(saliency, height, width)
     low, high = float(small.min()), float(small.max())
     scaled = (small - low) / (high - low) if high > low else np.zeros_like(small)
-    return _Plate(base64_text(np.round(scaled * 255).astype(np.uint8).tobytes()), height, width)
+    levels = np.round(scaled * 255).astype(np.uint8)
+    return _Plate(base64_text(levels.tobytes()), height, width, _words(levels))
+
+
+def _words(levels: npt.NDArray[np.uint8]) -> str:
+    """What a map of 256 levels shows, for who does not see it."""
+    if not levels.any():
+        return "constant"
+    row, column = (3 * np.array(np.unravel_index(levels.argmax(), levels.shape))) // levels.shape
+    place = f"{('upper', 'middle', 'lower')[row]} {('left', 'centre', 'right')[column]}"
+    return f"strongest in the {place}; {np.mean(levels > 127):.0%} of the image above half"

@@ -33,7 +33,7 @@ class ImageCurves:
 
     @property
     def json(self) -> Json:
-        """What atlas.js reads: 16 bits a number between the least and the greatest; for looking, not for computing."""
+        """What gallery.js reads: 16 bits a number from the least to the greatest; for looking, not for computing."""
         low, high = float(np.nanmin(self.y)), float(np.nanmax(self.y))
         scaled = (self.y - low) / (high - low) if high > low else np.where(np.isnan(self.y), np.nan, 0.0)
         levels = np.where(np.isnan(scaled), MISSING, np.round(np.nan_to_num(scaled) * (MISSING - 1)))

@@ -45,9 +45,10 @@ class ImageSet:
 
     @property
     def weight(self) -> int:
-        """Bytes in the page of an image's numbers, names and places: 8 a value, as base64."""
+        """Bytes in the page of an image's numbers, names and places: 8 a value, as base64, and 9 a key to sort by."""
         here = len(self.layers) * len(self.methods)
-        return here * len(self._metrics) * 32 // 3 + here * 6 + 200
+        keys = 2 * len(self.metrics) * (len(self.layers) + 1)
+        return here * len(self.metrics) * 32 // 3 + here * 6 + keys * 9 + 200
 
     @cached_property
     def samples(self) -> list[str]:
@@ -81,21 +82,16 @@ class ImageSet:
         yield from (int(cells) for cells in rows.drop_duplicates(["file", "row"])["cells"])
 
     def tables(self, count: int) -> dict[str, Any]:
-        """What can be drawn or sorted by: by layer, then image (then method), in the order of this set's names.
+        """What can be drawn: by layer, then image (then method), in the order of this set's names.
 
         ``values``: by layer and metric, float64 of (images, methods) as base64, NaN without, None where none has one;
-        ``failed``: how many values of an image failed at a layer; ``disagreement``: of the methods' maps, controls
-        apart, for the first ``count`` images; ``share``: of the image that the object covers, where the data says;
         ``start``: the metric and the two methods that are shown first: those whose maps are least alike;
         ``why``: reasons there is no map or no number, by ``layer,image,method``, as places in ``reasons``.
         """
         reasons: dict[str, int] = {}
         why = {key: reasons.setdefault(reason, len(reasons)) for key, reason in self._reasons()}
         return {
-            "values": [[_packed(self._values(layer, *metric)) for metric in self._metrics] for layer in self.layers],
-            "failed": [self._failed(layer) for layer in self.layers],
-            "disagreement": [self.disagreements(layer, count) for layer in self.layers],
-            "share": self._share(),
+            "values": [[_packed(self.values(layer, *metric)) for metric in self.metrics] for layer in self.layers],
             "start": self._start(min(count, START)),
             "reasons": list(reasons),
             "why": why,
@@ -116,7 +112,7 @@ class ImageSet:
         return lru_cache(maxsize=OPEN)(self.board.record.stack)
 
     @cached_property
-    def _metrics(self) -> list[tuple[str, str]]:
+    def metrics(self) -> list[tuple[str, str]]:
         return [(metric.name, metric.protocol) for metric in self.board.of(QUALITY)]
 
     @cached_property
@@ -132,7 +128,7 @@ class ImageSet:
         groups = self._rows[self._rows["status"] == "ok"].groupby(["layer", "metric", "protocol"], sort=False)
         return {tuple(map(str, key)): rows for key, rows in groups}  # type: ignore[misc]
 
-    def _values(self, layer: str, metric: str, protocol: str) -> npt.NDArray[np.float64]:
+    def values(self, layer: str, metric: str, protocol: str) -> npt.NDArray[np.float64]:
         """(images, methods)."""
         values = np.full((len(self.samples), len(self.methods)), np.nan)
         rows = self._by_metric.get((layer, metric, protocol))
@@ -140,7 +136,8 @@ class ImageSet:
             values[rows["sample_at"].astype(int), rows["method_at"].astype(int)] = rows["value"]
         return values
 
-    def _failed(self, layer: str) -> list[int]:
+    def failed(self, layer: str) -> list[int]:
+        """How many values of each image failed at a layer."""
         rows = self._rows[(self._rows["layer"] == layer) & (self._rows["status"] == "failed")]
         counts = rows["sample_at"].astype(int).value_counts()
         return [int(counts.get(at, 0)) for at in range(len(self.samples))]
@@ -160,7 +157,7 @@ class ImageSet:
     def curves(self, layer: str, count: int) -> list[ImageCurves]:
         """Of the first ``count`` images."""
         rows = self._curves.get(layer)
-        return [] if rows is None else image_curves(rows, self._metrics, self.samples[:count], self.methods)
+        return [] if rows is None else image_curves(rows, self.metrics, self.samples[:count], self.methods)
 
     @cached_property
     def _curves(self) -> dict[str, pd.DataFrame]:
@@ -171,8 +168,8 @@ class ImageSet:
         """The first metric that two methods have at the last layer; of those that have it, the two whose maps are
         least alike over the first ``count`` images.
         """
-        for number, metric in enumerate(self._metrics):
-            known = np.flatnonzero(~np.isnan(self._values(self.layers[-1], *metric)).all(axis=0))
+        for number, metric in enumerate(self.metrics):
+            known = np.flatnonzero(~np.isnan(self.values(self.layers[-1], *metric)).all(axis=0))
             ranked = [place for place in known.tolist() if self.methods[place] not in self.board.controls]
             if len(ranked) > 1:
                 return number, *(self._least_alike(ranked, count) or (ranked[0], ranked[1]))
@@ -186,8 +183,9 @@ class ImageSet:
         pair = least_alike(map(correlations, maps))
         return None if pair is None else (places[pair[0]], places[pair[1]])
 
-    def _share(self) -> list[float | None] | None:
-        """None where the run's photos have no such column."""
+    @cached_property
+    def share(self) -> list[float | None] | None:
+        """Of each image that its object covers; None where the run's photos have no such column."""
         if self.photos["object_share"].isna().all():
             return None
         return [None if pd.isna(share) else round(float(share), 6) for share in self.photos["object_share"]]

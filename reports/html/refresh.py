@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ...files import publish
 from ...results.record import Record
-from .document import environment
+from .environment import environment
 from .page_key import page_key, source_files
 
 _KEY = re.compile(r'<meta name="benchbench-key" content="([0-9a-f]{64}) ([0-9a-f]*)">')

@@ -16,7 +16,7 @@ from .bibliography import citations
 from .captions import caption, paragraph
 from .layout import TableLayout, checked, sheets
 from .paging import ONE_COLUMN, floats, split
-from .sheet import SEP, STRETCH, Sheet
+from .sheet import LINE, SEP, SIZE, STRETCH, Sheet
 from .table_parts import Citations, Scope, Spread
 from .tabular import tabular
 
@@ -24,6 +24,7 @@ Style: TypeAlias = Literal["full", "compact", "supplementary"]
 PREAMBLE = r"""% Written by benchbench; rebuild it rather than edit it.
 % Needs \usepackage{booktabs,array,longtable} and \usepackage{xcolor} in the preamble.
 """
+FONT = rf"\fontsize{{{SIZE:g}}}{{{LINE:g}}}\selectfont"
 MOST_WITH_INTERVALS = 2  # pages
 
 
@@ -45,8 +46,8 @@ def render(
 
     Args:
         marked: a run's leaderboard, or the part of it that ``leaderboard.selected`` gives.
-        style: ``full``; ``compact`` has the metrics of all settings side by side, without their spread;
-            ``supplementary`` is a longtable of all numbers.
+        style: ``full``; ``compact`` has no spread, and the metrics of all settings side by side where that takes no
+            more pages; ``supplementary`` is a longtable of all numbers.
         spread: ``interval`` (95 %, below the mean), ``se`` (the mean and its standard error), ``pm`` (how far the 95 %
             interval reaches above and below the mean) or ``none``; ``auto`` is ``interval`` on at most two pages, else
             ``none``.
@@ -72,9 +73,17 @@ def render(
     even = marked if isinstance(marked, SelectedMarked) else selected(marked)
     scope = _scope(even)
     cited = _citations(even) if cite else Citations()
-    layout = TableLayout(rows, "settings" if style == "compact" else columns, rank, share, cited)
-    wanted: str = "none" if style == "compact" else spread
-    return _document(even, scope, checked(layout, scope), wanted)
+    if style == "compact":
+        return _document(even, scope, _compact(even, scope, rank, share, cited), "none")
+    return _document(even, scope, checked(TableLayout(rows, columns, rank, share, cited), scope), spread)
+
+
+def _compact(marked: Marked, scope: Scope, rank: bool, share: bool, cited: Citations) -> TableLayout:
+    """The settings side by side, or below each other where that takes fewer pages."""
+    layouts = [
+        checked(TableLayout("methods", columns, rank, share, cited), scope) for columns in ("settings", "metrics")
+    ]
+    return min(layouts, key=lambda layout: len(_floats(marked, scope, layout, "none")))
 
 
 def block_table(marked: Marked, block: Block, label: str, cost: bool) -> str:
@@ -119,11 +128,15 @@ def _with_spread(marked: Marked, scope: Scope, layout: TableLayout, wanted: str)
     """The floats with the spread that is wanted; ``auto`` decides by their number."""
     tried: tuple[Spread, ...] = ("interval", "none") if wanted == "auto" else (wanted,)  # type: ignore[assignment]
     for spread in tried:
-        every = list(sheets(marked, scope, layout, spread))
-        parts = floats([part for sheet in every for part in split(sheet)])
+        parts = _floats(marked, scope, layout, spread)
         if len(parts) <= MOST_WITH_INTERVALS:
             break
     return spread, parts
+
+
+def _floats(marked: Marked, scope: Scope, layout: TableLayout, spread: Spread) -> list[list[Sheet]]:
+    every = sheets(marked, scope, layout, spread)
+    return floats([part for sheet in every for part in split(sheet)])
 
 
 def _float(sheets: Sequence[Sheet], label: str, caption: str) -> str:
@@ -133,7 +146,7 @@ def _float(sheets: Sequence[Sheet], label: str, caption: str) -> str:
     parts = "\n\\par\\medskip\n".join(tabular(sheet) for sheet in sheets)
     lines = [
         rf"\begin{{{name}}}[!t]",
-        rf"\centering\footnotesize\sloppy\setlength{{\tabcolsep}}{{{SEP:g}pt}}{stretch}",
+        rf"\centering{FONT}\sloppy\setlength{{\tabcolsep}}{{{SEP:g}pt}}{stretch}",
         rf"\caption{{{caption}}}\label{{{label}}}\vspace{{3pt}}",
         parts,
         *_footnotes(sheets),
@@ -146,7 +159,7 @@ def _footnotes(sheets: Sequence[Sheet]) -> list[str]:
     notes = [rf"$^{{{number}}}$\,{latex_breaking(text)}." for number, text in enumerate(sheets[0].notes, start=1)]
     if not notes:
         return []
-    return [r"\par\smallskip", r"\parbox{\linewidth}{\footnotesize\raggedright " + r"\\ ".join(notes) + "}"]
+    return [r"\par\smallskip", rf"\parbox{{\linewidth}}{{{FONT}\raggedright " + r"\\ ".join(notes) + "}"]
 
 
 def _text(marked: Marked, scope: Scope, spread: Spread, layout: TableLayout) -> str:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ..escape import breaking_pieces, latex, one_line
 from .captions import caption
 from .sheet import LINE, SEP, STRETCH, Sheet, heading_words, room, spans, width
 from .table_parts import Column, Line
 
-TEXT, ONE_COLUMN, PAGE = 344.0, 196.0, 535.0  # points: article's text, a column of two, and what a float may take
-NOTE = 10.5  # points of a line of footnotes
+TEXT, ONE_COLUMN, PAGE = 344.0, 196.0, 525.0  # points: article's text, a column of two, and what a float may take
+CONTINUED = 14.0  # points of the caption of what follows the first page
 
 
 def split(sheet: Sheet) -> Iterator[Sheet]:
@@ -76,14 +76,25 @@ def _breaks(sheet: Sheet, held: Sequence[Column], column: Column, left: float) -
 
 def _split_lines(sheet: Sheet) -> Iterator[Sheet]:
     """The lines over as few pages as they need, and of the ways to do so the most even."""
-    most = PAGE - apparatus(sheet) - head_height(sheet)
-    groups = [piece for group in _grouped(sheet.lines) for piece in _pieces(sheet, group, most)]
-    heights = [_height(sheet, group) for group in groups]
-    fewest = max(1.0, -(-sum(heights) // most))
-    rooms = [min(most, sum(heights) / fewest + more * LINE) for more in range(0, 24, 2)] + [most]
-    ways = [_pages(groups, heights, high) for high in rooms]
+    later = PAGE - CONTINUED - head_height(sheet)
+    first = PAGE - caption_height(sheet) - head_height(sheet)
+    pieces = [piece for group in _grouped(sheet.lines) for piece in _pieces(sheet, group, first)]
+    groups = [_Group(piece, _height(sheet, piece), _notes(sheet, piece)) for piece in pieces]
+    total = sum(group.height for group in groups)
+    fewest = max(1.0, -(-total // later))
+    rooms = [min(later, total / fewest + more * LINE) for more in range(0, 24, 2)] + [later]
+    ways = [_pages(groups, min(first, high), high) for high in rooms]
     for lines in min(ways, key=lambda pages: (len(pages), -min(map(len, pages)))):
         yield replace(sheet, lines=lines)
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Lines that stay on one page, their points, and the points of the footnotes that they need, by text."""
+
+    lines: list[Line]
+    height: float
+    notes: dict[str, float]
 
 
 def _grouped(lines: Sequence[Line]) -> list[list[Line]]:
@@ -118,16 +129,18 @@ def _pieces(sheet: Sheet, group: Sequence[Line], most: float) -> Iterator[list[L
     yield held
 
 
-def _pages(groups: Sequence[list[Line]], heights: Sequence[float], high: float) -> list[list[Line]]:
-    """The groups, as many on a page as there is room for."""
+def _pages(groups: Sequence[_Group], first: float, later: float) -> list[list[Line]]:
+    """The groups, as many on a page as there is room for, on the first page and on those after it."""
     pages: list[list[Line]] = [[]]
-    used = 0.0
-    for group, need in zip(groups, heights, strict=True):
-        if pages[-1] and used + need > high:
+    used, notes = 0.0, dict[str, float]()
+    for group in groups:
+        together = notes | group.notes
+        room = first if len(pages) == 1 else later
+        if pages[-1] and used + group.height + sum(together.values()) > room:
             pages.append([])
-            used = 0.0
-        pages[-1] += group
-        used += need
+            used, together = 0.0, group.notes
+        pages[-1] += group.lines
+        used, notes = used + group.height, together
     return pages
 
 
@@ -176,10 +189,20 @@ def _lines(text: str, wide: float) -> float:
 
 def apparatus(sheet: Sheet) -> float:
     """Points that the caption and the sheet's footnotes take."""
-    cells = [sheet.cell(line, column) for line in sheet.lines for column in sheet.columns]
-    notes = {note.text for shown in cells if shown for note in shown.footnotes}
+    return caption_height(sheet) + sum(_notes(sheet, sheet.lines).values())
+
+
+def caption_height(sheet: Sheet) -> float:
+    """Points of the caption of the first page."""
     text = caption(sheet.marked, sheet.scope, sheet.spread, [sheet]).replace(r"\allowbreak{}", "")
-    return (len(text) / 75 + 1) * 13 + sum(NOTE * (len(latex(text)) // 80 + 1) for text in notes)
+    return (len(text) / 75 + 1) * 13
+
+
+def _notes(sheet: Sheet, lines: Sequence[Line]) -> dict[str, float]:
+    """The footnotes that lines need, with their points."""
+    cells = [sheet.cell(line, column) for line in lines for column in sheet.columns]
+    texts = dict.fromkeys(note.text for shown in cells if shown for note in shown.footnotes)
+    return {text: LINE * (len(latex(text)) // 80 + 1) for text in texts}
 
 
 def floats(sheets: Sequence[Sheet]) -> list[list[Sheet]]:

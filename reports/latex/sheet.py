@@ -23,7 +23,10 @@ SMALLEST = 0.78  # of the offsets above and below a number
 BOLD = 1.12
 ARROW, MARK = 7.0, 5.0  # beside a heading, and each mark of a number
 STRETCH = 1.25  # of lines that have offsets above and below a number
-LINE = 11.0  # \footnotesize's baseline where the text is of 11 points
+SIZE, LINE = (
+    8.0,
+    9.5,
+)  # of the letters and from line to line, in every class: \footnotesize where the text is of 10 points
 CITED = 17.0  # [12]
 _NARROW, _WIDE = set(" .,:;!'|()[]ijltfr/-I"), set("mwMWGOQ@%<>+=~")
 _WHOLE = re.compile(r"-?(\d+)")

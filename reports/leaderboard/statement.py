@@ -70,16 +70,20 @@ def _tests_of(marked: Marked, name: str, protocol: str) -> set[str]:
 
 
 def _left_out(marked: Marked) -> Iterator[str]:
-    """Per method, what has no value."""
+    """What has no value; methods that lost the same stand together."""
     tidy = marked.board.tidy
-    rows = tidy[(tidy["kind"] == QUALITY) & ((tidy["failed"] > 0) | (tidy["not_applicable"] > 0))]
-    parts = []
+    quality = tidy[tidy["kind"] == QUALITY]
+    rows = quality[(quality["failed"] > 0) | (quality["not_applicable"] > 0)]
+    alike: dict[str, list[str]] = {}
     for method, lost in rows.groupby("method", sort=False):
-        every = tidy[(tidy["kind"] == QUALITY) & (tidy["method"] == method)]
-        total = int(every[["n", "failed", "not_applicable"]].to_numpy().sum())
+        total = int(quality.loc[quality["method"] == method, ["n", "failed", "not_applicable"]].to_numpy().sum())
         counts = ((int(lost["failed"].sum()), "failed"), (int(lost["not_applicable"].sum()), "not applicable"))
-        parts.append(
-            f"{method} ({join_words(f'{count:,} {word}' for count, word in counts if count)} of {total:,} scores)"
-        )
+        text = f"{join_words(f'{count:,} {word}' for count, word in counts if count)} of {total:,} scores"
+        alike.setdefault(text, []).append(str(method))
+    everyone = quality["method"].nunique()
+    parts = [
+        f"{'each method' if 1 < len(names) == everyone else join_words(names)} ({text}{' each' * (len(names) > 1)})"
+        for text, names in alike.items()
+    ]
     if parts:
         yield f"Without a value: {join_words(parts)}."

@@ -39,15 +39,13 @@ def violations(tab: Any, axe: str) -> list[str]:
 
 
 def unfold(tab: Any) -> None:
-    """Everything open: details, the table of points, all layers side by side; and every chart drawn."""
+    """Everything open: details, the table of points; and every chart drawn."""
     tab.evaluate("document.querySelectorAll('details').forEach((part) => (part.open = true))")
-    tab.locator("#gallery-layer").select_option("all, side by side")
     for figure in tab.locator("figure.chart, #points-plot").all():
         figure.scroll_into_view_if_needed()
     tab.wait_for_function(
         "() => !document.querySelector('figure.chart:not(.drawn), #points-plot:not(.js-plotly-plot)')"
     )
-    tab.locator("#points-slider").focus()
     tab.locator("#points-table tbody tr").first.wait_for(state="attached")
 
 
@@ -58,7 +56,7 @@ def test_axe_finds_nothing(browser: Any, page: Path, axe: str, look: str) -> Non
     unfold(tab)
     assert violations(tab, axe) == []
     tab.locator("#gallery-photos button.frame").first.click()
-    tab.wait_for_selector("#gallery-large-plot .scatterlayer .trace", state="attached")
+    tab.wait_for_selector("#gallery-plot .scatterlayer .trace", state="attached")
     assert violations(tab, axe) == []
     tab.close()
 

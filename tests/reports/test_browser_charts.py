@@ -131,16 +131,16 @@ def test_the_other_view_shows_differences(browser: Any, page: Path, plain: Recor
     shown = {(t["series"], t["xaxis"]): t["y"] for t in traces(figure) if not t.get("fill")}
     assert shown == {(line["series"], line["xaxis"]): line["y"] for line in view["lines"]}
     titles = figure.locator(".live .ytitle, .live .y2title").all_text_contents()
-    assert titles == [view["layout"][name]["title"]["text"] for name in ("yaxis", "yaxis2")]
+    assert titles == [view["wide"][name]["title"]["text"] for name in ("yaxis", "yaxis2")]
     tab.close()
 
 
 def test_a_chart_that_was_hidden_is_drawn_at_full_width(browser: Any, page: Path) -> None:
     tab = visit(browser, page).tab
     block = tab.locator("section[aria-labelledby=curves] > div").first
-    block.evaluate("block => block.classList.add('out')")
-    drawn(tab, "section[aria-labelledby=curves] > div:not(.out) figure.chart")
-    block.evaluate("block => block.classList.remove('out')")
+    block.evaluate("block => { block.hidden = true }")
+    drawn(tab, "section[aria-labelledby=curves] > div:not([hidden]) figure.chart")
+    block.evaluate("block => { block.hidden = false }")
     figure = drawn(tab, CURVES)
     wide = figure.locator(".live .main-svg").first.bounding_box()["width"]
     assert wide == pytest.approx(figure.bounding_box()["width"], abs=1)

@@ -46,7 +46,7 @@ def test_latex_is_copied(browser: Any, page: Path, plain: Record) -> None:
     context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
     tab = context.new_page()
     tab.goto(page.as_uri())
-    tab.locator("[data-table=block-1] [data-as=copy]").click()
+    tab.locator("[data-table=block-1] [data-as=copy-tex]").click()
     output = tab.locator("[data-table=block-1] output")
     output.filter(has_text="LaTeX copied").wait_for()
     assert tab.evaluate("navigator.clipboard.readText()") == Page(Marked.of(plain)).downloads["block-1"]["tex"]

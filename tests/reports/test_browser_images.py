@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from benchbench.reports.html.gallery import gallery
+from benchbench.reports.html.image_orders import DISAGREEMENT
 from benchbench.results.record import Record
 
 from .chromium import visit
@@ -30,19 +31,17 @@ def pick(tab: Any, **chosen: str) -> None:
         tab.locator(f"#points-controls [name={name.replace('_', '-')}]").select_option(text)
 
 
-def words(tab: Any) -> list[str]:
-    """What each point says, in the order of the slider."""
-    slider, number = tab.locator("#points-slider"), int(tab.locator("#points-slider").get_attribute("max")) + 1
-    texts = []
-    for place in range(number):
-        slider.evaluate("(box, place) => { box.value = place; box.dispatchEvent(new Event('input')); }", place)
-        texts.append(str(slider.get_attribute("aria-valuetext")))
-    return texts
+def choose_layer(tab: Any, name: str) -> None:
+    tab.locator("#selector").get_by_label("Layer").select_option(name)
 
 
 def points(tab: Any) -> dict[str, tuple[float, float]]:
-    matches = [re.fullmatch(r"(.+): x (-?[\d.]+), y (-?[\d.]+)", text) for text in words(tab)]
-    return {match[1]: (float(match[2]), float(match[3])) for match in matches if match}
+    """What the table says, in its order."""
+    tab.locator("#points-list").evaluate("list => { list.open = true }")
+    rows = tab.locator("#points-table tbody tr")
+    rows.first.wait_for()
+    texts = [(row.locator("th").inner_text(), row.locator("td").all_inner_texts()) for row in rows.all()]
+    return {name: (float(x), float(y)) for name, (x, y) in texts}
 
 
 def plotted(tab: Any) -> Any:
@@ -64,7 +63,8 @@ def test_the_points_are_the_tables_numbers(browser: Any, page: Path, plain: Reco
     both = pd.concat([across, up], axis=1).dropna().to_numpy()
     better = [int((sign * (both[:, 0] - both[:, 1]) >= 0.0005).sum()) for sign in (1, -1)]
     assert tab.locator("#points-summary").inner_text() == (
-        f"10 of 12 images have both numbers: gradcam is better on {better[0]}, layercam on {better[1]}, "
+        f"tinynet · photos · stage4: 10 of 12 images have both numbers: "
+        f"gradcam is better on {better[0]}, layercam on {better[1]}, "
         f"equal to three decimals on {10 - sum(better)}."
     )
     tab.close()
@@ -104,51 +104,34 @@ def test_a_point_lies_where_its_axes_say(browser: Any, page: Path) -> None:
 def test_a_click_opens_the_photo_in_the_gallery(browser: Any, page: Path) -> None:
     heard = visit(browser, page)
     tab = heard.tab
-    pick(tab, where="0,0")
-    sample = words(tab)[4].split(":")[0]
+    choose_layer(tab, "stage3")
+    sample = list(points(tab))[4]
     box = plotted(tab).locator(".scatterlayer .point").nth(4).bounding_box()
     tab.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=3)
     tab.locator("#points-plot .hoverlayer .hovertext").first.wait_for()
     tab.mouse.down()
     tab.mouse.up()
-    tab.wait_for_function("() => document.activeElement.tagName === 'H3'")
-    assert tab.locator("#gallery-photos article").count() == 1
-    assert tab.locator("#gallery-photos h3 bdi").inner_text() == sample
-    assert tab.locator("#gallery-layer").evaluate("box => box.value") == "stage3"
-    assert "the chosen photo" in tab.locator("#gallery-count").inner_text()
-    tab.get_by_role("button", name="Show all photos again").click()
-    assert tab.locator("#gallery-photos article").count() == 3
+    large = tab.locator("#gallery-large[open]")
+    large.wait_for()
+    assert large.locator("h3 bdi").inner_text() == sample
+    assert large.locator("h3 .caption").inner_text().endswith("; stage3")
     assert heard.complaints == []
     tab.close()
 
 
-def test_the_keyboard_goes_from_point_to_point_and_opens_one(browser: Any, page: Path) -> None:
+def test_the_points_are_a_table_for_the_keyboard(browser: Any, page: Path, plain: Record) -> None:
     tab = visit(browser, page).tab
-    plot = plotted(tab)
-    names = words(tab)
-    slider = tab.locator("#points-slider")
-    slider.focus()
-    for press, place in (("Home", 0), ("ArrowRight", 1), ("ArrowRight", 2), ("ArrowLeft", 1), ("End", 11), ("Home", 0)):
-        tab.keyboard.press(press)
-        assert slider.get_attribute("aria-valuetext") == names[place]
-        assert tab.locator("#points-chosen").inner_text() == names[place]
-        tab.wait_for_function(f"() => document.getElementById('points-plot').data[0].selectedpoints[0] === {place}")
-    assert plot.get_attribute("role") == "img"
+    tab.locator("#points-list summary").focus()
     tab.keyboard.press("Enter")
-    assert tab.locator("#gallery-photos h3 bdi").inner_text() == names[0].split(":")[0]
-    tab.close()
-
-
-def test_the_points_are_a_table_too(browser: Any, page: Path) -> None:
-    tab = visit(browser, page).tab
-    tab.locator("#points-list summary").click()
     rows = tab.locator("#points-table tbody tr")
     rows.first.wait_for()
     assert rows.count() == 12
-    cells = {row.locator("th").inner_text(): row.locator("td").all_inner_texts() for row in rows.all()}
-    assert {name: tuple(map(float, numbers)) for name, numbers in cells.items()} == points(tab)
-    rows.nth(3).locator("button").click()
-    assert tab.locator("#gallery-photos h3 bdi").inner_text() == rows.nth(3).locator("th").inner_text()
+    tab.keyboard.press("Tab")
+    tab.keyboard.press("Tab")
+    name = rows.first.locator("th").inner_text()
+    assert tab.evaluate("document.activeElement.textContent") == name
+    tab.keyboard.press("Enter")
+    assert tab.locator("#gallery-large[open] h3 bdi").inner_text() == name
     tab.close()
 
 
@@ -162,33 +145,35 @@ def test_the_gallery_is_ordered_by_disagreement_score_and_failures(browser: Any,
     tab = visit(browser, page).tab
     (kept,) = gallery(board_of(plain))["sets"]
     names = [image["sample"] for image in kept["images"]]
+    choose_layer(tab, "stage4")
+    sort = tab.locator("#gallery-controls [name=order]")
     assert order(tab) == names
-    tab.locator("#gallery-order").select_option("disagreement")
-    unlike = kept["disagreement"][-1]
+    sort.select_option("maps disagree most first")
+    unlike = kept["keys"][DISAGREEMENT][1]
     assert order(tab) == [names[at] for at in sorted(range(12), key=lambda at: (-unlike[at], at))]
-    tab.locator("#gallery-order").select_option("failures")
+    sort.select_option("most failures first")
     assert order(tab) == names, "the first two failed already"
     judged = ["gradcam", "gradcam++", "scorecam(variant=torchcam)", "layercam"]
-    for metric, title, sign in (("insertion", "insertion AUC ↑", 1), ("deletion", "deletion AUC ↓", -1)):
+    for metric, title, sign in (("insertion", "insertion AUC", 1), ("deletion", "deletion AUC", -1)):
         values = pd.concat([column(plain, name, metric) for name in judged], axis=1)
         for chosen, keys in (
-            ("worst", sign * values.mean(axis=1)),
-            ("best", -sign * values.mean(axis=1)),
-            ("spread", values.min(axis=1) - values.max(axis=1)),
+            (f"worst {title} first", sign * values.mean(axis=1)),
+            (f"best {title} first", -sign * values.mean(axis=1)),
+            (f"methods differ most in {title} first", values.min(axis=1) - values.max(axis=1)),
         ):
-            tab.locator("#gallery-order").select_option(chosen)
-            tab.locator("#gallery-by").select_option(title)
+            sort.select_option(chosen)
             assert order(tab) == [str(name) for name in keys.sort_values(kind="stable").index]
-    tab.locator("#gallery-order").select_option("name")
+    sort.select_option("by name")
     assert order(tab) == sorted(names)
-    tab.locator("#gallery-order").select_option("probability")
+    sort.select_option("least probable class first")
     assert order(tab) == names, "the fake probabilities rise from photo to photo"
-    assert tab.locator("#gallery-order option[value=small]").evaluate("option => option.hidden")
+    assert "object" not in sort.inner_text(), "these photographs have no masks"
     tab.close()
 
 
 def test_methods_and_numbers_are_chosen(browser: Any, page: Path, plain: Record) -> None:
     tab = visit(browser, page).tab
+    choose_layer(tab, "stage4")
     article = tab.locator("#gallery-photos article").first
     assert article.locator("figure").count() == 3, "the photo and the two methods that are least alike"
     tab.locator("#gallery-methods summary").click()
@@ -225,6 +210,7 @@ def test_a_picture_is_enlarged(browser: Any, page: Path, plain: Record) -> None:
 
     heard = visit(browser, page)
     tab, large = heard.tab, heard.tab.locator("#gallery-large")
+    choose_layer(tab, "stage4")
     (kept,) = gallery(board_of(plain))["sets"]
     first, second = (kept["methods"][at]["name"] for at in kept["start"][1:])
     figure = tab.locator("#gallery-photos figure", has=tab.get_by_text(second, exact=True)).first
@@ -232,21 +218,21 @@ def test_a_picture_is_enlarged(browser: Any, page: Path, plain: Record) -> None:
     figure.locator("button").click()
     expect(large).to_be_visible()
     assert large.locator("h3 bdi").inner_text() == "photo-00"
-    assert large.locator("#gallery-large-method").evaluate("box => box.value") == second
+    assert large.locator("#gallery-side [name=method]").evaluate("box => box.selectedOptions[0].text") == second
     value = column(plain, second, "insertion")["photo-00"]
     assert any(
         text.startswith(f"{value:.3f}\u00a0↑ insertion AUC")
         for text in large.locator(".numbers span").all_inner_texts()
     )
     assert large.locator("canvas").get_attribute("aria-label").startswith(f"Map of {second} at stage4 on photo-00")
-    tab.wait_for_selector("#gallery-large-plot .scatterlayer .trace", state="attached")
-    drawn = tab.locator("#gallery-large-plot").evaluate("plot => plot.data.at(-1)")
+    tab.wait_for_selector("#gallery-plot .scatterlayer .trace", state="attached")
+    drawn = tab.locator("#gallery-plot").evaluate("plot => plot.data.at(-1)")
     rows = plain.curves
     rows = rows[(rows["sample"] == "photo-00") & (rows["method"] == second) & (rows["layer"] == "stage4")]
     wanted = rows[rows["metric"] == "deletion"].sort_values("x")
     np.testing.assert_allclose(drawn["x"], wanted["x"], atol=1e-6)
     np.testing.assert_allclose(drawn["y"], wanted["y"], atol=2e-5)
-    large.locator("#gallery-large-method").select_option(first)
+    large.locator("[name=method]").select_option(first)
     assert large.locator("canvas").get_attribute("aria-label").startswith(f"Map of {first} at")
     assert large.get_by_role("button", name="Previous photo").is_disabled()
     large.get_by_role("button", name="Next photo").click()
@@ -259,22 +245,21 @@ def test_a_picture_is_enlarged(browser: Any, page: Path, plain: Record) -> None:
     tab.close()
 
 
-def test_all_layers_stand_side_by_side(browser: Any, page: Path) -> None:
+def test_all_layers_stand_below_each_other(browser: Any, page: Path) -> None:
     from playwright.sync_api import expect
 
     tab = visit(browser, page).tab
     tab.locator("#gallery-methods summary").click()
     tab.locator("#gallery-methods").get_by_role("button", name="All").click()
-    tab.locator("#gallery-layer").select_option("all, side by side")
     article = tab.locator("#gallery-photos article").first
-    captions = article.locator(".beside figcaption")
-    assert captions.count() == 15
-    places = [figure.bounding_box() for figure in article.locator(".beside figure").all()[1:]]
-    assert all(a["y"] == b["y"] and a["x"] < b["x"] for a, b in zip(places[::2], places[1::2], strict=True))
-    assert article.locator(".where").all_inner_texts() == ["stage3", "stage4"] * 7
-    canvases = article.locator(".beside canvas")
+    rows = article.locator(".maps")
+    assert [row.locator("figure").count() for row in rows.all()] == [8, 8]
+    upper, lower = ([figure.bounding_box() for figure in row.locator("figure").all()] for row in rows.all())
+    assert all(a["x"] == b["x"] and a["y"] < b["y"] for a, b in zip(upper, lower, strict=True))
+    assert article.locator(".where").all_inner_texts() == ["stage3", "stage4"]
+    canvases = article.locator("canvas")
     canvases.nth(0).scroll_into_view_if_needed()
-    for at, layer in ((0, "stage3"), (1, "stage4")):
+    for at, layer in ((0, "stage3"), (canvases.count() - 1, "stage4")):
         expect(canvases.nth(at)).to_have_attribute(
             "aria-label", re.compile(f"at {layer} on photo-00: strongest in the")
         )
@@ -287,13 +272,12 @@ def test_hostile_names_do_nothing_in_points_and_gallery(browser: Any, hostile_pa
     for box in ("x-method", "y-method", "x-metric"):
         tab.locator(f"#points-controls [name={box}]").select_option(index=2)
     tab.locator("#points-list summary").click()
-    tab.locator("#gallery-layer").select_option(index=2)
-    tab.locator("#gallery-order").select_option("failures")
+    tab.locator("#selector").get_by_label("Layer").select_option(index=2)
+    tab.locator("#gallery-controls [name=order]").select_option("most failures first")
     tab.locator("#gallery-methods summary").click()
     tab.locator("#points-plot").scroll_into_view_if_needed()
     tab.wait_for_selector("#points-plot .scatterlayer .point")
-    tab.locator("#points-slider").press("ArrowRight")
-    tab.locator("#points-slider").press("Enter")
+    tab.locator("#points-table button").first.click()
     assert tab.evaluate("window.hacked") is None
     assert heard.complaints == []
     assert heard.outside == [hostile_page.as_uri()]

@@ -57,7 +57,7 @@ def test_the_sentence_is_copied_and_the_verdicts_are_saved(browser: Any, asked_p
     tab = context.new_page()
     tab.goto(asked_page.as_uri())
     tab.get_by_role("button", name="Copy this answer").click()
-    tab.locator("[data-table=suite-sentence] output").filter(has_text="text copied").wait_for()
+    tab.locator("[data-table=suite-sentence] output").filter(has_text="this answer copied").wait_for()
     assert tab.evaluate("navigator.clipboard.readText()") == SENTENCE
     with tab.expect_download() as download:
         tab.locator("[data-table=suite-verdicts] [data-as=csv]").click()

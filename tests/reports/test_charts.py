@@ -38,7 +38,7 @@ def test_curves_are_the_bands_of_the_statistics(shown: Page, plain: Record) -> N
     for study in shown.studies:
         chart = known(study.curve_chart)
         view = chart.json["views"][0]
-        assert view["panels"] == 2
+        assert chart.views[0].panels == view["narrow"]["grid"]["rows"] == 2
         for axis, metric in (("y", "deletion"), ("y2", "insertion")):
             drawn = lines(view, axis)
             assert len(drawn) == len(chart.series) == 6, "cam has no curve"
@@ -64,7 +64,7 @@ def test_the_second_view_is_the_difference_from_the_best(shown: Page, plain: Rec
         name = best[block.model, block.dataset, block.layer, metric, "rise-28"]
         choose = max if metric == "insertion" else min
         assert name == choose((m for m in means if means[m] == means[m]), key=lambda m: means[m])
-        assert name in view["layout"][f"{axis[0]}axis{axis[1:]}"]["title"]["text"]
+        assert name in view["wide"][f"{axis[0]}axis{axis[1:]}"]["title"]["text"]
         for place, line in lines(view, axis).items():
             method = chart.series[place].name
             rows = gaps[(gaps["layer"] == block.layer) & (gaps["metric"] == metric) & (gaps["method"] == method)]
@@ -82,7 +82,7 @@ def test_the_scale_of_differences_holds_every_method(shown: Page) -> None:
         chart = known(study.curve_chart)
         view = chart.json["views"][1]
         for axis in ("", "2"):
-            low, high = view["layout"][f"yaxis{axis}"]["range"]
+            low, high = view["wide"][f"yaxis{axis}"]["range"]
             for place, line in lines(view, f"y{axis}").items():
                 if not chart.series[place].control:
                     ends = [end for pair in line.get("customdata", []) for end in pair] + line["y"]
@@ -114,7 +114,7 @@ def test_costs_are_the_cells_and_the_rings_the_front(shown: Page) -> None:
 def test_depth_is_the_cells(shown: Page) -> None:
     (section,) = shown.depths
     (view,) = section.chart.json["views"]
-    assert view["panels"] == len(section.depth.tables) == 5
+    assert view["narrow"]["grid"]["rows"] == len(section.depth.tables) == 5
     table = section.depth.tables[1]
     for place, line in lines(view, "y2").items():
         (row,) = [row for row in table.rows if row[0] == section.chart.series[place].name]

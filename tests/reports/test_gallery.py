@@ -19,6 +19,7 @@ from benchbench.errors import BenchError
 from benchbench.reports.html import gallery as module
 from benchbench.reports.html.disagreement import correlations, disagreement, least_alike
 from benchbench.reports.html.gallery import gallery
+from benchbench.reports.html.image_orders import DISAGREEMENT, FAILURES, SHARE
 from benchbench.reports.html.images import ImageSet
 from benchbench.reports.html.outline import outline
 from benchbench.reports.leaderboard.board import Board
@@ -36,7 +37,7 @@ def test_a_map_is_the_stored_one_stretched_to_256_levels(plain: Record) -> None:
     (only,) = kept["sets"]
     assert only["layers"] == ["stage3", "stage4"]
     method = [m["name"] for m in only["methods"]].index("gradcam")
-    code, height, width = only["maps"][only["places"][1][3][method]]
+    code, height, width, _ = only["maps"][only["places"][1][3][method]]
     row = plain.maps[
         (plain.maps["layer"] == "stage4") & (plain.maps["method"] == "gradcam") & (plain.maps["sample"] == "photo-03")
     ].iloc[0]
@@ -47,7 +48,7 @@ def test_a_map_is_the_stored_one_stretched_to_256_levels(plain: Record) -> None:
 
 
 def values(only: dict[str, Any], layer: int, metric: int) -> np.ndarray[Any, Any]:
-    """(images, methods), as atlas.js reads them."""
+    """(images, methods), as gallery.js reads them."""
     flat = np.frombuffer(b64decode(only["values"][layer][metric]), "<f8")
     return flat.reshape(len(only["images"]), len(only["methods"]))
 
@@ -74,14 +75,20 @@ def test_reasons_and_failures_are_the_tables(plain: Record) -> None:
     assert only["reasons"][only["why"][f"0,0,{names.index('cam')}"]] == CAM_REASON
     assert only["reasons"][only["why"][f"1,1,{names.index('layercam')}"]] == "RuntimeError: out of memory"
     assert f"0,2,{names.index('layercam')}" not in only["why"]
-    assert only["failed"] == [[5, 5, *[0] * 10]] * 2
+    assert only["keys"][FAILURES] == [[5, 5, *[0] * 10], [5, 5, *[0] * 10], [10, 10, *[0] * 10]]
 
 
 def test_the_objects_share_is_taken_where_the_data_says_it(plain: Record) -> None:
-    assert gallery(board_of(plain))["sets"][0]["share"] is None
+    kept = gallery(board_of(plain))
+    assert kept["sets"][0]["keys"][SHARE] == [[None] * 12]
+    assert not any("object" in order["name"] for order in kept["orders"])
     photos = plain.photos.assign(object_share=[0.25, float("nan"), *[0.5] * 10])
     record = Record(plain.folder, plain.info, plain.results, plain.curves, plain.maps, photos)
-    assert gallery(Board(record))["sets"][0]["share"] == [0.25, None, *[0.5] * 10]
+    kept = gallery(Board(record))
+    assert kept["sets"][0]["keys"][SHARE] == [[0.25, None, *[0.5] * 10]]
+    orders = {order["name"]: (order["key"], order["sign"]) for order in kept["orders"]}
+    assert orders["smallest object first"] == (SHARE, 1)
+    assert orders["largest object first"] == (SHARE, -1)
 
 
 def test_equal_maps_are_kept_once(tmp_path: Path) -> None:
@@ -91,7 +98,7 @@ def test_equal_maps_are_kept_once(tmp_path: Path) -> None:
         pack.write_maps(map_file(1), store.read_maps(map_file(0)))
     (only,) = gallery(Board(record))["sets"]
     assert only["places"] == [[[0, 0], [1, 1]]]
-    assert only["disagreement"] == [[0.0, 0.0]]
+    assert only["keys"][DISAGREEMENT] == [[0.0, 0.0], [0.0, 0.0]]
 
 
 def test_a_photo_is_kept_once_for_all_networks(tmp_path: Path) -> None:
@@ -107,7 +114,7 @@ def test_there_is_a_cap_on_photos(plain: Record, monkeypatch: pytest.MonkeyPatch
     (only,) = gallery(board_of(plain))["sets"]
     assert only["pictured"] == 5
     assert ["photo" in image for image in only["images"]] == [True] * 5 + [False] * 7
-    assert len(only["places"][0]) == len(only["disagreement"][0]) == 5
+    assert len(only["places"][0]) == len(only["keys"][DISAGREEMENT][0]) == 5
     assert values(only, 0, 0).shape == (12, 7), "the scatter has every image"
 
 
@@ -139,7 +146,7 @@ def test_then_images_their_numbers(plain: Record) -> None:
     (less,) = gallery(board_of(plain), 3 * 7 * weight)["sets"]
     assert (len(less["images"]), less["total"]) == (7, 12)
     np.testing.assert_array_equal(values(less, 0, 0), values(full, 0, 0)[:7])
-    texts = (json.dumps(full[part]) for part in ("values", "images", "places", "disagreement", "failed", "why"))
+    texts = (json.dumps(full[part]) for part in ("values", "images", "places", "keys", "why"))
     assert 0.5 * 12 * weight < sum(map(len, texts)) < 1.3 * 12 * weight
 
 
@@ -197,6 +204,20 @@ def test_the_two_methods_that_are_shown_first_are_least_alike() -> None:
     stacks = [[base, near, -base, None, np.zeros((6, 6), np.float32)]] * 3
     assert least_alike(map(correlations, stacks)) == (0, 2)
     assert least_alike([correlations([base, None])]) is None
+
+
+@pytest.mark.parametrize(
+    ("peak", "words"),
+    [
+        ((0, 0), "strongest in the upper left; 17% of the image above half"),
+        ((1, 2), "strongest in the middle right; 17% of the image above half"),
+    ],
+)
+def test_the_words_of_a_map_say_where_it_is_strongest(peak: tuple[int, int], words: str) -> None:
+    saliency = np.zeros((2, 3), np.float32)
+    assert module._plate(saliency, 224).words == "constant"
+    saliency[peak] = 1
+    assert module._plate(saliency, 224).words == words
 
 
 def test_large_maps_are_averaged_down() -> None:

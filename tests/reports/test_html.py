@@ -15,7 +15,7 @@ import pytest
 
 from benchbench.errors import BenchError
 from benchbench.reports.html import document
-from benchbench.reports.html.document import link
+from benchbench.reports.html.environment import link
 from benchbench.reports.leaderboard.board import Board, Metric
 from benchbench.reports.leaderboard.costs import cost_tables
 from benchbench.reports.leaderboard.marks import Marked
@@ -279,7 +279,7 @@ def selected(page: Element) -> dict[str, tuple[list[str], str]]:
 def test_hostile_names_are_text(hostile_root: Element) -> None:
     plain_tags = {e.tag for e in every(hostile_root)}
     assert "b" not in plain_tags
-    scripts = [e for e in hostile_root.all("script") if e.attributes.get("type") is None]
+    scripts = [e for e in hostile_root.all("script") if e.attributes.get("type") == "module"]
     assert len(scripts) == len(document.SCRIPTS)
     assert not any("hacked" in script.text for script in scripts)
     assert all(not name.startswith("on") for e in every(hostile_root) for name in e.attributes)

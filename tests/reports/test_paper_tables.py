@@ -30,14 +30,13 @@ PLACES = ("ResNet-18", "VGG-16"), ("Pascal VOC", "Photographs"), ("layer3", "lay
 
 @pytest.fixture(scope="module")
 def eight(tmp_path_factory: pytest.TempPathFactory) -> Marked:
-    """Two networks x two data x two layers, six methods x eight metrics."""
+    """Two networks x two data x two layers, six methods and two controls x eight metrics."""
     models, datasets, layers = PLACES
     fake = Fake(
         models=models,
         datasets=datasets,
         layers=layers,
         methods=METHODS,
-        controls=(),
         samples=tuple(f"s{i}" for i in range(8)),
     )
     return Marked.of(fake_record(tmp_path_factory.mktemp("eight"), fake))
@@ -62,9 +61,9 @@ def shown(marked: Marked, *key: str) -> MarksShown:
     return marked.cells[key]
 
 
-@pytest.mark.parametrize("kind", CLASSES)
-def test_a_study_of_eight_settings_takes_two_pages(eight: Marked, kind: str, tmp_path: Path) -> None:
-    log = compiled(kind, render(eight), tmp_path, "eight")
+@pytest.mark.parametrize(("style", "kind"), [*(("full", kind) for kind in CLASSES), ("compact", "article")])
+def test_a_study_of_eight_settings_takes_two_pages(eight: Marked, style: str, kind: str, tmp_path: Path) -> None:
+    log = compiled(kind, render(eight, style), tmp_path, "eight")
     assert BAD.findall(log) == []
     assert len(pages_of_tables(tmp_path, "eight")) <= 2
     if kind not in TWO_COLUMNS:  # where a wide table never stands on the document's first page

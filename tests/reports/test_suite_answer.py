@@ -19,7 +19,7 @@ import benchbench as bb
 from benchbench.cli.app import app
 from benchbench.reports.figures.style import looks
 from benchbench.reports.figures.suite_charts import drawing_of
-from benchbench.reports.html.document import environment
+from benchbench.reports.html.environment import environment
 from benchbench.reports.html.page import Page
 from benchbench.reports.html.page_key import page_key
 from benchbench.reports.html.suite_section import MOST_ROWS, suite_section

@@ -9,9 +9,13 @@ from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 
+from benchbench.reports.html.document import SCRIPTS
+
 from .reading import read
 
 VENDOR = files("benchbench.reports.html") / "vendor"
+TEMPLATES = files("benchbench.reports.html") / "templates"
+MOST_LINES = 470
 
 
 def test_the_file_is_the_release_that_the_readme_names() -> None:
@@ -35,3 +39,12 @@ def test_the_page_carries_it_compressed(page: Path) -> None:
     (bundle,) = [script for script in scripts if script.attributes.get("id") == "plotly-bundle"]
     assert gzip.decompress(b64decode(bundle.text)) == (VENDOR / "plotly-basic.min.js").read_bytes()
     assert len(bundle.text) < 550_000
+
+
+def test_hand_written_scripts_stay_small() -> None:
+    """What a library, a style, HTML or Python can do is theirs."""
+    scripts = {path.name: path.read_text(encoding="utf-8") for path in TEMPLATES.iterdir() if path.name.endswith(".js")}
+    assert set(scripts) == set(SCRIPTS)
+    lines = [line for text in scripts.values() for line in text.splitlines()]
+    assert len(lines) <= MOST_LINES
+    assert [line for line in lines if len(line) > 120] == []

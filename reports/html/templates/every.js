@@ -1,19 +1,12 @@
 // The long table gets DataTables, unpacked from the page itself. Without it, it stays a plain table.
-(async () => {
-  "use strict";
-  const table = document.getElementById("every-table");
-  if (!table) return;
+const table = document.getElementById("every-table");
+if (table) {
   const { default: DataTable, set_or_remove_dark_class: followTheme } = await unpacked("every-bundle");
   followTheme();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", followTheme);
-  new DataTable(table, {
-    order: [],
-    pageLength: 25,
-    autoWidth: false,
-    layout: { topStart: { pageLength: {}, buttons: ["copy", "csv"] } },
-  });
-  let length = 25;
-  const grid = () => new DataTable.Api(table);
-  addEventListener("beforeprint", () => ((length = grid().page.len()), grid().page.len(-1).draw()));
-  addEventListener("afterprint", () => grid().page.len(length).draw());
-})();
+  const layout = { topStart: { pageLength: {}, buttons: ["copy", "csv"] } };
+  new DataTable(table, { order: [], pageLength: 25, autoWidth: false, layout });
+  const show = (rows) => new DataTable.Api(table).page.len(rows).draw();
+  addEventListener("beforeprint", () => show(-1));
+  addEventListener("afterprint", () => show(25));
+}

@@ -1,236 +1,168 @@
-// The gallery: photos in a chosen order, the maps of the chosen methods over each. A click shows a map large, with the
-// object's outline, every number of this image and its curves.
-const photoGallery = (() => {
-  "use strict";
-  if (!atlas) return null;
-  const { data, make, mean, fixed, plain } = atlas;
+// The gallery: photos in a chosen order, under the maps of the chosen methods; a click shows one map large, with the
+// object's outline, every number of this image and its curves. The page's selector chooses network, data and layer.
+function galleryOf(data) {
   const find = (id) => document.getElementById(`gallery-${id}`);
-  const [setBox, layerBox, orderBox, byBox] = ["set", "layer", "order", "by"].map(find);
-  const [photos, more, whole, count, large] = ["photos", "more", "whole", "count", "large"].map(find);
-  const [methodBox, curveBox, plot] = ["large-method", "large-curve", "large-plot"].map(find);
-  const STEP = 3;
-  const NUMBERS = 4; // under a map, before the reader chooses
-  let [order, shown, only, methods, metrics, chosen] = [[], STEP, null, () => [], () => [], {}];
-
-  const set = () => data.sets[setBox.selectedIndex];
-  const layers = () => {
-    const names = set().layers;
-    return layerBox.selectedIndex < names.length ? [layerBox.selectedIndex] : [...names.keys()];
-  };
-  const judged = () => [...set().methods.keys()].filter((method) => !set().methods[method].control);
-  const value = (...place) => atlas.value(set(), ...place);
-  const known = (layer, metric, image) => judged().map((method) => value(layer, metric, image, method)).filter((number) => !Number.isNaN(number));
-
-  // What photos are ordered by: numbers of an image, and what to say of them, if anything; the least mean comes first, none last.
-  const by = (name, numbers, sign = 1) => ({ sign, numbers, say: name && ((number) => `${name} ${fixed(number)}`) });
-  const scores = (sign) => {
-    const { title, higher } = data.metrics[byBox.selectedIndex];
-    return by(`mean ${title}`, (image) => layers().flatMap((layer) => known(layer, byBox.selectedIndex, image)), higher ? sign : -sign);
-  };
-  const spread = (numbers) => (numbers.length ? Math.max(...numbers) - Math.min(...numbers) : NaN);
-  const ORDERS = {
-    study: () => by("", (image) => [image]),
-    disagreement: () => by("disagreement of the methods", (image) => layers().map((layer) => set().disagreement[layer][image]), -1),
-    worst: () => scores(1),
-    best: () => scores(-1),
-    spread: () => by("best minus worst method", (image) => layers().map((layer) => spread(known(layer, byBox.selectedIndex, image))), -1),
-    probability: () => by("", (image) => [set().images[image].probability]),
-    failures: () => ({ ...by("", (image) => [layers().reduce((sum, layer) => sum + set().failed[layer][image], 0)], -1), say: (failed) => `${failed} failed values` }),
-    small: () => by("share of the image that the object covers", (image) => [set().share?.[image] ?? null]),
-    large: () => ({ ...ORDERS.small(), sign: -1 }),
-  };
-
-  function sorted(images) {
-    if (orderBox.value === "name") return images.sort((a, b) => set().images[a].sample.localeCompare(set().images[b].sample, undefined, { numeric: true }));
-    const { numbers, sign } = ORDERS[orderBox.value]();
-    const keys = images.map((image) => sign * mean(numbers(image)));
-    return images.sort((a, b) => Number.isNaN(keys[a]) - Number.isNaN(keys[b]) || keys[a] - keys[b] || a - b);
+  const [form, photos, more, large, side, plot] = ["controls", "photos", "more", "large", "side", "plot"].map(find);
+  const FEW = 2; // photos, at first
+  let [set, layers, order, shown, open] = [null, [], [], FEW, {}];
+  for (const layer of data.sets.flatMap(({ values }) => values)) {
+    layer.forEach((code, metric) => (layer[metric] = code && new Float64Array(bytes(code).buffer)));
   }
 
-  // Why a photo stands where it stands.
-  function reason(image) {
-    const { numbers, say } = ORDERS[orderBox.value]?.() ?? {};
-    const number = say ? mean(numbers(image)) : NaN;
-    return Number.isNaN(number) ? "" : `; ${say(number)}`;
-  }
+  // The number of one image and method under a metric; NaN without.
+  const value = (layer, metric, image, method) =>
+    set.values[layer][metric]?.[image * set.methods.length + method] ?? NaN;
+  const fixed = (number) => number.toFixed(3).replace(/^-(0\.0+)$/, "$1");
+  const plain = (text) => text.slice(0, 60).replaceAll("&", "&amp;").replaceAll("<", "&lt;"); // Plotly reads some HTML
+  const chosen = (name) => new FormData(form).getAll(name).map(Number);
 
   // One number, marked where it is the best or the worst of all methods on this image, controls apart.
-  function line(layer, metric, image, method, ranked = false) {
+  function line(layer, metric, image, method, withRank) {
     const [number, { title, arrow, higher }] = [value(layer, metric, image, method), data.metrics[metric]];
     if (Number.isNaN(number)) return [];
-    const all = set().methods[method].control ? [] : known(layer, metric, image);
-    const [low, high] = [Math.min(...all), Math.max(...all)];
-    const place = low < high && [low, high].includes(number) ? ((number === high) === higher ? "best" : "worst") : "";
-    const rank = `${1 + all.filter((other) => (higher ? other > number : other < number)).length} of ${all.length}`;
-    const note = [...(place ? [place] : []), ...(ranked && all.length > 1 ? [rank] : [])].join(", ");
+    const judged = [...set.methods.keys()].filter((other) => !set.methods[other].control);
+    const known = judged.map((other) => value(layer, metric, image, other)).filter((other) => !Number.isNaN(other));
+    const [best, ...rest] = known.sort((a, b) => (higher ? b - a : a - b));
+    const isJudged = !set.methods[method].control && best !== rest.at(-1);
+    const place = !isJudged ? "" : number === best ? "best" : number === rest.at(-1) ? "worst" : "";
+    const rank = isJudged && withRank ? `${1 + known.indexOf(number)} of ${known.length}` : "";
+    const note = [place, rank].filter(Boolean).join(", ");
     return [make("span", { class: place }, `${fixed(number)}\u00a0${arrow} ${title}${note && ` (${note})`}`)];
   }
 
-  function frame(image, layer, method) {
-    const { sample, caption, photo } = set().images[image];
-    const map = method === null ? null : atlas.map(set(), layer, image, method);
+  // What stands under a map: its numbers, or why there is none.
+  function numbers({ image, layer, method }, metrics, withRank) {
+    const why = set.reasons[set.why[`${layer},${image},${method}`]] ?? "no map was kept";
+    const lost = set.places[layer][image][method] < 0 ? [make("span", { class: "lost" }, why)] : [];
+    return [...lost, ...metrics.flatMap((metric) => line(layer, metric, image, method, withRank))];
+  }
+
+  // A photo, and over it a map that the page's styles scale (bilinear) and colour.
+  function frame({ image, layer, method }) {
+    const { sample, caption, photo } = set.images[image];
     const { src, width, height } = data.photos[photo];
-    const alt = method === null ? `Photo ${sample}; ${caption}` : map ? "" : `Photo ${sample}: no map of ${set().methods[method].name}`;
-    const over = map ? [atlas.picture(map, `Map of ${set().methods[method].name} at ${set().layers[layer]} on ${sample}`)] : [];
-    return [make("img", { src, alt, width, height }), ...over];
+    const [code, h, w, words] = set.maps[set.places[layer][image][method]] ?? [];
+    const name = set.methods[method]?.name;
+    const alt = code ? "" : `Photo ${sample}${name ? `: no map of ${name}` : `; ${caption}`}`;
+    const picture = make("img", { src, alt, width, height });
+    if (!code) return [picture];
+    const label = `Map of ${name} at ${set.layers[layer]} on ${sample}: ${words}`;
+    const canvas = make("canvas", { width: w, height: h, role: "img", "aria-label": label });
+    const pixels = new ImageData(w, h);
+    new Uint32Array(pixels.data.buffer).set([...bytes(code)].map((level) => 0xff000000 + level * 0x10101));
+    canvas.getContext("2d").putImageData(pixels, 0, 0);
+    return [picture, canvas];
   }
 
-  function figure(image, layer, method) {
-    const { name, control } = set().methods[method] ?? { name: "photo" };
-    const button = make("button", { type: "button", class: "frame" }, ...frame(image, layer, method));
-    button.addEventListener("click", () => enlarge(image, layer, method ?? methods()[0] ?? 0));
-    const where = layers().length > 1 && method !== null ? [make("bdi", { class: "where" }, set().layers[layer])] : [];
-    const lost = method !== null && !button.querySelector("canvas") ? [make("span", {}, atlas.why(set(), layer, image, method))] : [];
-    const numbers = method === null ? [] : metrics().flatMap((metric) => line(layer, metric, image, method));
-    const caption = make("figcaption", {}, make("bdi", { class: "method" }, name), ...where, make("span", { class: "numbers" }, ...lost, ...numbers));
-    return make("figure", { class: `${control ? "control" : ""}${lost.length ? " none" : ""}` }, button, caption);
+  function figure(place) {
+    const { name, control } = set.methods[place.method] ?? { name: "photo" };
+    const button = make("button", { type: "button", class: "frame" }, ...frame(place));
+    button.addEventListener("click", () => enlarge({ ...place, method: place.method ?? chosen("method")[0] ?? 0 }));
+    const under = place.method === undefined ? [] : numbers(place, chosen("metric"));
+    const words = [make("bdi", { class: "method" }, name), make("span", { class: "numbers" }, ...under)];
+    return make("figure", { class: control ? "control" : "" }, button, make("figcaption", {}, ...words));
   }
 
-  function article(image) {
-    const { sample, caption } = set().images[image];
-    const title = make("h3", { tabindex: "-1" }, make("bdi", {}, sample), " ", make("span", { class: "caption" }, caption + reason(image)));
-    const where = layers();
-    const [photo, maps] = [figure(image, where[0], null), methods().map((method) => where.map((layer) => figure(image, layer, method)))];
-    if (where.length === 1) return make("article", {}, title, make("div", { class: "maps" }, photo, ...maps.flat()));
-    const groups = [[photo], ...maps].map((group) => make("div", { class: "layers" }, ...group));
-    const beside = make("div", { class: "beside" }, ...groups);
-    beside.style.setProperty("--layers", where.length);
-    return make("article", {}, title, make("div", { class: "scroll", role: "region", tabindex: "0", "aria-label": `All layers on ${sample}` }, beside));
-  }
-
-  function show(images) {
-    photos.append(...images.map(article));
-    const total = only === null ? order.length : 1;
-    more.hidden = photos.childElementCount >= total;
-    whole.hidden = only === null;
-    const all = `${photos.childElementCount} of ${order.length} photos shown`;
-    count.textContent = only === null ? all : `1 of ${order.length} photos shown: the chosen photo`;
+  function article(image, reason) {
+    const [{ sample, caption }, methods] = [set.images[image], [undefined, ...chosen("method")]];
+    const title = make("h3", {}, make("bdi", {}, sample), " ", make("span", { class: "caption" }, caption + reason));
+    const rows = layers.flatMap((layer) => [
+      ...(layers.length > 1 ? [make("bdi", { class: "where" }, set.layers[layer])] : []),
+      make("div", { class: "maps" }, ...methods.map((method) => figure({ image, layer, method }))),
+    ]);
+    return make("article", {}, title, ...rows);
   }
 
   function again() {
-    photos.replaceChildren();
-    find("by-label").hidden = !["worst", "best", "spread"].includes(orderBox.value);
-    order = sorted([...Array(set().pictured).keys()]);
-    show(only === null ? order.slice(0, shown) : [only]);
+    const { key, sign, say } = data.orders[chosen("order")];
+    const keys = set.keys[key][layers.length > 1 ? set.layers.length : layers[0]] ?? set.keys[key][0];
+    const compare = (a, b) => (keys[a] === null) - (keys[b] === null) || sign * (keys[a] - keys[b]) || a - b;
+    const shortest = (number) => (Number.isInteger(number) ? number : fixed(number));
+    const reason = (image) => (say && keys[image] !== null ? `; ${say} ${shortest(keys[image])}` : "");
+    order = [...keys.keys()].sort(compare);
+    photos.replaceChildren(...order.slice(0, shown).map((image) => article(image, reason(image))));
+    more.hidden = shown >= order.length;
+    find("count").textContent = `${set.name}: ${Math.min(shown, order.length)} of ${order.length} photos shown`;
+    for (const part of form.querySelectorAll("details")) {
+      const [on, all] = [":checked", "input"].map((which) => part.querySelectorAll(which).length);
+      part.querySelector("output").textContent = `${on} of ${all}`;
+    }
   }
 
-  function restart() {
-    [shown, only] = [STEP, null];
+  // Layers by their places; none is all of them.
+  function choose(next, places) {
+    const marked = next === set ? [] : form.querySelectorAll("[name=method]");
+    for (const box of marked) box.checked = next.start.includes(Number(box.value), 1);
+    [set, layers, shown] = [next, places.length ? places : [...next.layers.keys()], FEW];
     again();
   }
 
-  function start() {
-    const { layers: names, methods: all, share, start: first } = set();
-    atlas.options(layerBox, names.length > 1 ? [...names, "all, side by side"] : names);
-    layerBox.selectedIndex = names.length - 1;
-    for (const name of ["small", "large"]) orderBox.querySelector(`[value=${name}]`).hidden = !share;
-    if (!share && ["small", "large"].includes(orderBox.value)) orderBox.value = "study";
-    methods = atlas.choices(find("methods"), all.map(({ name }) => name), (at) => first.includes(at, 1), restart);
-    metrics = atlas.choices(find("metrics"), data.metrics.map(({ title }) => title), (at) => at < NUMBERS, again);
-    atlas.options(methodBox, all.map(({ name }) => name));
-    restart();
-  }
-
   // The dialog: one map on one photo.
-  function enlarge(image, layer, method) {
-    chosen = { image, layer, method };
-    const [{ sample, caption, photo, outline }, { width, height }] = [set().images[image], data.photos[set().images[image].photo]];
-    find("large-title").replaceChildren(make("bdi", {}, sample), " ", make("span", { class: "caption" }, `${caption}; ${set().layers[layer]}`));
-    const border = find("large-outline");
-    border.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  function enlarge(place) {
+    open = place;
+    const [{ sample, caption, photo, outline }, layer] = [set.images[place.image], set.layers[place.layer]];
+    const where = make("span", { class: "caption" }, `${caption}; ${layer}`);
+    find("title").replaceChildren(make("bdi", {}, sample), " ", where);
+    const border = find("outline");
+    border.setAttribute("viewBox", `0 0 ${data.photos[photo].width} ${data.photos[photo].height}`);
     border.firstElementChild.setAttribute("d", outline ?? "");
-    find("outlined").parentElement.hidden = !outline;
-    find("large-frame").replaceChildren(...frame(image, layer, method), border);
-    methodBox.selectedIndex = method;
-    const numbers = data.metrics.flatMap((_, metric) => line(layer, metric, image, method, true));
-    const lost = atlas.map(set(), layer, image, method) ? [] : [make("span", {}, atlas.why(set(), layer, image, method))];
-    find("large-numbers").replaceChildren(...lost, ...numbers);
-    const curves = set().curves[layer];
-    const kept = Math.max(0, curveBox.selectedIndex);
-    atlas.options(curveBox, curves.map(({ metric }) => `${data.metrics[metric].title} ${data.metrics[metric].arrow}`));
-    curveBox.selectedIndex = Math.min(kept, curves.length - 1);
-    find("large-curves").hidden = !curves.length;
-    const place = order.indexOf(image);
-    find("large-back").disabled = place <= 0;
-    find("large-on").disabled = place < 0 || place > order.length - 2;
+    find("outlined").hidden = !outline;
+    find("frame").replaceChildren(...frame(place), border);
+    find("numbers").replaceChildren(...numbers(place, [...data.metrics.keys()], true));
+    side.elements.method.value = place.method;
+    for (const button of side.querySelectorAll("[data-step]")) button.disabled = step(button) === undefined;
     if (!large.open) large.showModal();
     drawCurves();
   }
 
-  function curvesOf(width) {
-    const { image, layer, method } = chosen;
-    const curve = set().curves[layer]?.[curveBox.selectedIndex];
-    if (!curve) return { data: [], layout: {} };
-    const lines = set().methods.map(({ name }, at) => ({
-      ...data.lines[at === method ? "chosen" : "other"], x: curve.x, y: atlas.curve(set(), curve, image, at), name: plain(name),
-    }));
-    const [lit] = lines.splice(method, 1); // over the others
-    return { data: [...lines, lit], layout: { ...data.lines.layout, height: Math.min(300, width) } };
-  }
+  const step = (button) => order[order.indexOf(open.image) + Number(button.dataset.step)];
+  const drawCurves = charts.draw(plot, (width) => {
+    const curve = set.curves[open.layer].find(({ metric }) => metric === Number(side.elements.curve.value));
+    const layout = { ...data.lines.layout, height: Math.min(300, width) };
+    if (!curve) return { data: [], layout };
+    const { x, y, low, high } = curve;
+    const levels = new Uint16Array(bytes(y).buffer).subarray(open.image * set.methods.length * x.length);
+    const lines = set.methods.map(({ name }, method) => {
+      const own = [...levels.subarray(method * x.length, (method + 1) * x.length)];
+      const heights = own.map((level) => (level > 65534 ? null : low + (level * (high - low)) / 65534));
+      return { ...data.lines[method === open.method ? "chosen" : "other"], x, y: heights, name: plain(name) };
+    });
+    lines.push(...lines.splice(open.method, 1)); // over the others
+    return { data: lines, layout };
+  });
 
-  const drawCurves = charts.draw(plot, curvesOf, () => {});
-
-  function choose(place) {
-    if (setBox.selectedIndex === place) return;
-    setBox.selectedIndex = place;
-    start();
-  }
-
-  // Shows one photo alone, and goes there.
-  function open(place, image, layer) {
-    choose(place);
-    if (layerBox.selectedIndex < set().layers.length) layerBox.selectedIndex = layer;
-    only = image;
+  form.addEventListener("change", again);
+  form.addEventListener("submit", (event) => event.preventDefault());
+  form.querySelector("[name=all]").addEventListener("click", () => {
+    for (const box of form.querySelectorAll("[name=method]")) box.checked = true;
     again();
-    photos.querySelector("h3").focus({ preventScroll: true });
-    photos.style.scrollMarginTop = `${find("controls").offsetHeight + 12}px`; // the bar above stays in sight
-    photos.scrollIntoView();
+  });
+  more.addEventListener("click", () => ((shown *= 2), again()));
+  side.addEventListener("click", ({ target }) => target.dataset.step && enlarge({ ...open, image: step(target) }));
+  side.addEventListener("change", () => enlarge({ ...open, method: Number(side.elements.method.value) }));
+  for (const [controls, part] of [[form, photos], [side, large]]) {
+    controls.addEventListener("input", () => {
+      part.style.setProperty("--opacity", controls.elements.opacity.value / 100);
+    });
   }
-
-  function fade({ target }) {
-    for (const slider of document.querySelectorAll("[data-opacity]")) slider.value = target.value;
-    for (const place of [photos, large]) place.style.setProperty("--opacity", target.value / 100);
-  }
-
+  document.addEventListener("setting", ({ detail: { network, data: name, layer } }) => {
+    const fits = (each) => (network ?? each.network) === each.network && (name ?? each.data) === each.data;
+    const next = data.sets.find(fits) ?? set ?? data.sets[0];
+    choose(next, next.layers.flatMap((each, at) => (each === layer ? [at] : [])));
+  });
   // A map of the first screen opens large.
   for (const button of document.querySelectorAll("[data-open]")) {
     const [network, name, layer, image, method] = JSON.parse(button.dataset.open);
     button.addEventListener("click", () => {
-      const place = data.sets.findIndex((each) => each.network === network && each.data === name);
-      if (data.sets[place]?.images[image]?.photo === undefined) return;
-      choose(place);
-      enlarge(image, set().layers.indexOf(layer), set().methods.findIndex((each) => each.name === method));
+      const next = data.sets.find((each) => each.network === network && each.data === name);
+      if (next?.images[image]?.photo === undefined) return;
+      if (next !== set) choose(next, [next.layers.indexOf(layer)]);
+      const at = set.methods.findIndex((each) => each.name === method);
+      enlarge({ image, layer: set.layers.indexOf(layer), method: at });
     });
   }
-  atlas.options(setBox, data.sets.map(({ name }) => name));
-  atlas.options(byBox, data.metrics.map(({ title, arrow }) => `${title} ${arrow}`));
-  find("set-label").hidden = data.sets.length < 2;
-  for (const name of data.metrics.length ? [] : ["worst", "best", "spread"]) orderBox.querySelector(`[value=${name}]`).hidden = true;
-  find("controls").hidden = false;
-  find("controls").addEventListener("submit", (event) => event.preventDefault());
-  setBox.addEventListener("change", start);
-  layerBox.addEventListener("change", again);
-  for (const box of [orderBox, byBox]) box.addEventListener("change", restart);
-  for (const slider of document.querySelectorAll("[data-opacity]")) slider.addEventListener("input", fade);
-  whole.addEventListener("click", restart);
-  more.addEventListener("click", () => {
-    show(order.slice(shown, shown + STEP));
-    shown += STEP;
-  });
-  const step = (places) => enlarge(order[order.indexOf(chosen.image) + places], chosen.layer, chosen.method);
-  find("large-back").addEventListener("click", () => step(-1));
-  find("large-on").addEventListener("click", () => step(1));
-  find("large-close").addEventListener("click", () => large.close());
-  find("outlined").addEventListener("change", ({ target }) => large.classList.toggle("outlined", target.checked));
-  methodBox.addEventListener("change", () => enlarge(chosen.image, chosen.layer, methodBox.selectedIndex));
-  curveBox.addEventListener("change", drawCurves);
-  start();
-  atlas.follow((place, layer) => {
-    choose(place);
-    if (layer !== null && layerBox.selectedIndex !== layer) {
-      layerBox.selectedIndex = layer;
-      again();
-    }
-  });
-  return { open };
-})();
+  return { data, value, fixed, plain, enlarge, now: () => ({ set, layer: layers.at(-1) }) };
+}
+
+const source = document.getElementById("gallery-data");
+globalThis.photoGallery = source && galleryOf(JSON.parse(source.textContent));

@@ -1,28 +1,18 @@
-// Column headings of the leaderboards sort their rows; methods and controls stay apart. Details open for printing.
-(() => {
-  "use strict";
-  const value = (row, column) => row.cells[column].dataset.value ?? row.cells[column].textContent.trim();
-
-  function compare(a, b, column, sign) {
-    const [x, y] = [value(a, column), value(b, column)];
-    if (x === "" || y === "") return (x === "") - (y === ""); // without a number: last, in both directions
-    return sign * (column === 0 ? x.localeCompare(y) : Number(x) - Number(y));
+// A click on a heading sorts the rows below it, those without a number last; methods and controls stay apart.
+addEventListener("click", ({ target }) => {
+  const button = target.closest("button.sort");
+  if (!button) return;
+  const [heading, table] = [button.closest("th"), button.closest("table")];
+  const isAscending = (heading.ariaSort === button.dataset.first) !== (button.dataset.first === "ascending");
+  for (const cell of table.tHead.rows[0].cells) cell.ariaSort = "none";
+  heading.ariaSort = isAscending ? "ascending" : "descending";
+  const text = ({ cells: { [heading.cellIndex]: cell } }) => cell.dataset.value ?? cell.textContent.trim();
+  const order = (x, y) => (heading.cellIndex ? x - y : x.localeCompare(y)) * (isAscending ? 1 : -1);
+  const compare = (x, y) => (x && y ? order(x, y) : (x === "") - (y === ""));
+  for (const body of table.querySelectorAll("tbody:not(.label)")) {
+    body.append(...[...body.rows].sort((a, b) => compare(text(a), text(b))));
   }
-
-  function sort(button) {
-    const heading = button.closest("th");
-    const table = button.closest("table");
-    const first = button.dataset.first;
-    const other = first === "ascending" ? "descending" : "ascending";
-    const order = heading.getAttribute("aria-sort") === first ? other : first;
-    for (const cell of table.tHead.rows[0].cells) cell.setAttribute("aria-sort", "none");
-    heading.setAttribute("aria-sort", order);
-    const sign = order === "ascending" ? 1 : -1;
-    for (const body of table.querySelectorAll("tbody:not(.label)")) {
-      body.append(...[...body.rows].sort((a, b) => compare(a, b, heading.cellIndex, sign)));
-    }
-  }
-
-  for (const button of document.querySelectorAll("button.sort")) button.addEventListener("click", () => sort(button));
-  addEventListener("beforeprint", () => document.querySelectorAll("details:not(.again)").forEach((part) => (part.open = true)));
-})();
+});
+addEventListener("beforeprint", () => {
+  for (const part of document.querySelectorAll("details:not(.again)")) part.open = true;
+});
