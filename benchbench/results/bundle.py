@@ -18,6 +18,7 @@ from ..files import Damaged, read, write
 from .picture_files import picture_files
 from .record import Record
 from .run_folder import INFO, plainly
+from .unfinished import refuse_unfinished_part
 
 MANIFEST = "manifest.json"
 FORMAT = "benchbench run 1"
@@ -32,13 +33,14 @@ _HINT = "Ask for the file again: benchbench export RUN --out FILE.zip writes it"
 def write_bundle(folder: Path, out: Path) -> str:
     """Write the run of a folder into a zip file; returns the file's SHA-256.
 
-    What is in it: run.json, the tables, the maps and photographs that they name, and a suite's answer. What is not:
-    cells, the log, the report and its tables, which are made of the others.
+    In it are run.json, the tables, the packs with the maps and photographs that they name, and a suite's answer. The
+    log, the report and its tables, and the cells of costs are not.
 
     Raises:
         BenchError: the folder holds no finished run, a file of it is damaged, or the zip cannot be written.
     """
     record = Record.load(folder)
+    refuse_unfinished_part(record.folder, record.info)
     place = record.folder
     names = list(dict.fromkeys([INFO, *record.info["files"], *picture_files(record)]))
 

@@ -18,6 +18,7 @@ from .picture_files import copy_pictures
 from .record import Record
 from .schema import CURVES, KEYS, MAPS, PHOTOS, POOLED, RESULTS, typed
 from .store import Store
+from .unfinished import refuse_unfinished_part
 
 Info = Mapping[str, Any]
 _ROW = [key for key in KEYS if key != "label"]
@@ -42,6 +43,8 @@ def merge_runs(first: Record, second: Record, out: Path) -> Merged:
     Raises:
         BenchError: the runs do not agree in what both have, or have gaps together; or the folder is not empty.
     """
+    for record in (first, second):
+        refuse_unfinished_part(record.folder, record.info)
     refuse_other(first, second)
     refuse_other_values(first, second)
     if out.exists() and any(out.iterdir()):

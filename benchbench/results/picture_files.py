@@ -5,42 +5,61 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ..files import read, write
+import numpy as np
+
+from .pack import SUFFIX
+from .pack_folder import owner
 from .record import Record
-from .run_folder import plainly
-from .store import mask_of
+from .store import CELLS, Store, mask_of
 
 
 def picture_files(record: Record) -> Iterator[str]:
-    """The files, by their paths in the folder, that a run's tables of maps and photographs name; each is checked.
+    """The packs, by their paths in the folder, that a run's tables of maps and photographs name; each part is checked.
 
     Raises:
-        BenchError: a file is not what the run wrote.
+        BenchError: a part is not what the run wrote.
     """
-    known: dict[str, None] = {}
-    for file in dict.fromkeys(record.maps["file"].dropna()):
+    packs: dict[str, None] = {}
+    for file in _maps(record):
         record.stack(file)
-        known[f"maps/{file}"] = None
-    for file in dict.fromkeys(name for name in record.photos["file"].dropna() if name):
+        packs[file.partition("/")[0]] = None
+    for file in _photos(record):
         record.photo(file)
-        known[f"photos/{file}"] = None
-        if record.mask(file) is not None:
-            known[f"photos/{mask_of(file)}"] = None
-    yield from known
+        packs[file.partition("/")[0]] = None
+    yield from (f"{CELLS}/{pack}" for pack in packs)
 
 
 def copy_pictures(records: Sequence[Record], out: Path) -> None:
     """Put the maps and photographs of several runs into one folder; of those with equal names, the first run's.
 
     Raises:
-        BenchError: a file is not what its run wrote.
+        BenchError: a part is not what its run wrote.
         OSError: it cannot be written.
     """
-    copied: set[str] = set()
+    store, copied = Store(out), set[tuple[str, str]]()
     for record in records:
-        for name in picture_files(record):
-            if name not in copied:
-                copied.add(name)
-                with plainly(record.folder):
-                    data = read(record.folder / name)
-                write(out / name, lambda file, data=data: file.write(data))  # type: ignore[misc]
+        known = set(copied)
+        by_pack: dict[str, list[str]] = {}
+        for file in (*_maps(record), *_photos(record)):
+            pack, _, part = file.partition("/")
+            if (pack, owner(part)) not in known:
+                by_pack.setdefault(pack, []).append(file)
+                copied.add((pack, owner(part)))
+        for pack, files in by_pack.items():
+            with store.pack(pack.removesuffix(SUFFIX)) as draft:
+                for file in files:
+                    part = file.partition("/")[2]
+                    if part.endswith(".npy"):
+                        draft.write_maps(part, np.array(record.stack(file)))
+                    else:
+                        draft.write_photo(part, record.photo(file))
+
+
+def _maps(record: Record) -> list[str]:
+    return list(dict.fromkeys(record.maps["file"].dropna()))
+
+
+def _photos(record: Record) -> list[str]:
+    """Photographs, and their masks."""
+    photos = [file for file in dict.fromkeys(record.photos["file"].dropna()) if file]
+    return [*photos, *(mask_of(file) for file in photos if record.mask(file) is not None)]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from ..errors import BenchError
 from ..formatting import plural
 
 KEY = "unfinished"  # of run.json; absent in a finished run
@@ -39,3 +41,14 @@ def caution_of(info: Mapping[str, Any]) -> str:
         return ""
     now = f" The run goes on: {info[KEY]['owner']}." if info[KEY].get("owner") else ""
     return f"Unfinished run: {progress}. Every number is of these alone, and will change.{now}"
+
+
+def refuse_unfinished_part(folder: Path, info: Mapping[str, Any]) -> None:
+    """Raises BenchError where a run has not computed everything.
+
+    Args:
+        info: run.json.
+    """
+    progress = progress_of(info)
+    if progress:
+        raise BenchError(f"the run is not finished: {progress}", where=str(folder), hint="Run it again to continue")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import torch
-from benchbench.maps.returned_maps import checked_maps
+from benchbench.containment.returned_maps import checked_maps
 from torch import Tensor
 
 from benchbench.plugin_guard import seeded
