@@ -28,6 +28,7 @@ from .time_left import Outlook, Piece, TimeLeft
 
 T = TypeVar("T")
 _EVERY = 0.5  # seconds between two looks at the time left
+_BEAT = 60.0  # seconds between two lines of the log that say how a shard is getting on
 _REASONS = 3  # of a shard's failures, in the log
 
 
@@ -49,6 +50,7 @@ class Watch:
     _left: TimeLeft | None = None
     _began: float = 0.0
     _looked: float = float("-inf")
+    _beat: float = 0.0
     _shards: tuple[int, int] = (0, 0)  # done, of all
     _work: str = ""
 
@@ -203,6 +205,9 @@ class Watch:
 
     def _look(self, *, now: bool = False) -> None:
         """Show the outlook, at most every ``_EVERY`` seconds."""
+        if self._left is not None and self.clock() - max(self._beat, self._began) > _BEAT:
+            self._beat = self.clock()
+            self.log.write("progress", shards_done=self._shards[0], **self._seconds_left())
         follow = getattr(self.shown, "follow", None)
         if follow is None or (self.clock() - self._looked < _EVERY and not now):
             return

@@ -186,6 +186,16 @@ def test_maps_of_a_whole_data_set_are_in_the_plan(tmp_path: Path) -> None:
     assert (status.shards_done, status.shards, status.rows_done) == (2, 2, 160)
 
 
+def test_a_long_shard_says_how_it_is_getting_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchbench.engine.watch._BEAT", 0.0)
+    study(datasets={"data": pictures(20)}, batch=4).run(tmp_path, report=False)
+    events = last_events(tmp_path)
+    first = [event["event"] for event in events].index("shard")
+    beats = [event for event in events[:first] if event["event"] == "progress"]
+    assert beats[0]["shards_done"] == 0
+    assert beats[-1]["seconds_left"] > 0
+
+
 def test_what_methods_cost_is_told(tmp_path: Path) -> None:
     study(datasets={"data": pictures(2)}, metrics=["passes", "sparseness"]).run(tmp_path, report=False)
     costs = [event for event in last_events(tmp_path) if event["event"] == "cost"]
