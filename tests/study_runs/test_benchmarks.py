@@ -37,8 +37,8 @@ def test_what_a_large_run_takes(tmp_path: Path) -> None:
     """Every step, on the folder of a small run with curves, in this process."""
     size = large_run.Size(images=40, methods=3, metrics=3)
     large_run.write_packs(tmp_path, size)
-    engine = [large_run.measured(name, partial(step, tmp_path, size)) for name, step in large_run.ENGINE.items()]
-    read = [large_run.measured(name, partial(step, tmp_path)) for name, step in large_reading.READING.items()]
+    engine = [large_reading.measured(name, partial(step, tmp_path, size)) for name, step in large_run.ENGINE.items()]
+    read = [large_reading.measured(name, partial(step, tmp_path)) for name, step in large_reading.READING.items()]
     counts = {step.name: step.counts for step in (*engine, *read)}
     assert counts["open"] == {"files": 2, "cells": 2 * (1 + 3 + 9)}
     assert counts["assemble"] == {"rows": 360, "curve_points": 40 * 3 * large_run.POINTS}
