@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import torch
-from benchbench.containment.returned_maps import checked_maps
 from torch import Tensor
 
+from benchbench.containment.returned_maps import checked_maps
 from benchbench.plugin_guard import seeded
 from benchbench.registry import MethodPlugin, Parameter
 from benchbench.registry.library import Library

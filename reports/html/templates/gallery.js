@@ -54,9 +54,21 @@ function galleryOf(data) {
     return [picture, canvas];
   }
 
+  // The object's outline over a photo; a copy of the one of the dialog.
+  function outlineOver({ photo, outline }) {
+    const border = find("outline").cloneNode(true);
+    const { width, height } = data.photos[photo];
+    border.removeAttribute("id");
+    border.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    border.firstElementChild.setAttribute("d", outline);
+    return border;
+  }
+
   function figure(place) {
-    const { name, control } = set.methods[place.method] ?? { name: "photo" };
-    const button = make("button", { type: "button", class: "frame" }, ...frame(place));
+    const { outline } = set.images[place.image];
+    const { name, control } = set.methods[place.method] ?? { name: outline ? "photo, object outlined" : "photo" };
+    const over = outline && place.method === undefined ? [outlineOver(set.images[place.image])] : [];
+    const button = make("button", { type: "button", class: `frame${over.length ? " outlined" : ""}` }, ...frame(place), ...over);
     button.addEventListener("click", () => enlarge({ ...place, method: place.method ?? chosen("method")[0] ?? 0 }));
     const under = place.method === undefined ? [] : numbers(place, chosen("metric"));
     const words = [make("bdi", { class: "method" }, name), make("span", { class: "numbers" }, ...under)];
