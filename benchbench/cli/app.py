@@ -28,6 +28,7 @@ from .explain import NAMES, explain_command
 from .export import export_command
 from .gate import baseline_command, check_command
 from .merge import merge_command
+from .options import Layers, NumCpus, NumGpus, Processes, RayAddress, Score
 from .output import put, screen
 from .parsing import named, number, parse_item, two
 from .report import report_command
@@ -82,9 +83,7 @@ def run_command(
     ] = None,
     models: Models = None,
     datasets: Datasets = None,
-    layers: Annotated[
-        str | None, typer.Option("--layers", "--layer", help="last, stages, or module paths separated by commas")
-    ] = None,
+    layers: Layers = None,
     methods: Methods = None,
     metrics: Metrics = None,
     samples: Annotated[str | None, typer.Option(help="How many images of each dataset")] = None,
@@ -92,17 +91,12 @@ def run_command(
     target: Annotated[str | None, typer.Option(help="predicted, label, a class, top-2, 281-285; several: 3,7")] = None,
     device: Device = None,
     engine: Annotated[str | None, typer.Option(help="local, or ray for many machines")] = None,
-    processes: Annotated[str | None, typer.Option(help="Processes that work on shards at the same time")] = None,
-    num_cpus: Annotated[str | None, typer.Option("--num-cpus", help="With ray: processors of a worker")] = None,
-    num_gpus: Annotated[str | None, typer.Option("--num-gpus", help="With ray: GPUs of a worker, also 0.5")] = None,
-    ray_address: Annotated[
-        str | None, typer.Option("--ray-address", help="Of a Ray cluster; default: RAY_ADDRESS, or this machine")
-    ] = None,
+    processes: Processes = None,
+    num_cpus: NumCpus = None,
+    num_gpus: NumGpus = None,
+    ray_address: RayAddress = None,
     batch: Annotated[str | None, typer.Option(help="Images per forward pass; auto measures how many fit")] = None,
-    score: Annotated[
-        str | None,
-        typer.Option(help="What is explained: logit, probability, ...; several: logit,contrast"),
-    ] = None,
+    score: Score = None,
     probability: Annotated[str | None, typer.Option(help="softmax, or sigmoid for images with several labels")] = None,
     precision: Annotated[str | None, typer.Option(help="Precision of scoring: float32 or bf16")] = None,
     compile: Annotated[bool | None, typer.Option(help="Score with torch.compile")] = None,

@@ -25,6 +25,7 @@ def checked_maps(maps: Any, count: int | None, who: str, most: int | None = None
         BenchError: it has another shape, is empty, too large, or holds something else than real numbers.
 
     Example:
+        >>> import torch
         >>> from benchbench.containment.returned_maps import checked_maps
         >>> checked_maps(torch.ones(2, 7, 7, dtype=torch.float64), 2, "the method").dtype
         torch.float32

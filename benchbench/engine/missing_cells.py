@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ..results.store import Store
 from ..study.plan import MapCell, MetricCell, Task
@@ -41,3 +43,26 @@ def _failed(name: str, store: Store) -> bool:
 def drawn(task: Task) -> list[MapCell]:
     """The cells whose maps the network makes, not those that do not apply or are derived from others."""
     return [cell for cell in (*task.bases, *task.maps) if not cell.skip and not cell.base]
+
+
+def needs_work(task: Task, store: Store) -> bool:
+    """Whether a task lacks anything."""
+    return not is_complete(missing_cells(task, store), stored_predictions(task, store), store)
+
+
+def stored_predictions(task: Task, store: Store) -> dict[str, Any] | None:
+    """The cell of predictions; None where it is to be computed."""
+    return None if store.wants(task.predictions) else store.read_cell(task.predictions)
+
+
+def is_complete(lacking: MissingCells, predicted: Mapping[str, Any] | None, store: Store) -> bool:
+    """Whether a shard lacks nothing, photographs included. ``predicted``: its cell of predictions."""
+    return bool(predicted and not lacking.maps and not lacking.metrics and _has_photos(predicted, store))
+
+
+def _has_photos(predicted: Mapping[str, Any], store: Store) -> bool:
+    return all(
+        store.has_photo(entry["photo"], entry["object_share"] is not None)
+        for entry in predicted["samples"].values()
+        if entry["photo"]
+    )

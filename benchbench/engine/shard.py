@@ -33,7 +33,7 @@ from ..study.spec import StudySpec
 from ..types import ReferencePool
 from ..types.batch import ImageBatch
 from ..vocabulary import Status
-from .missing_cells import MissingCells, drawn, missing_cells
+from .missing_cells import MissingCells, drawn, is_complete, missing_cells, stored_predictions
 from .reference_images import ReferenceImages
 from .sample_loader import Loader, chunks
 
@@ -60,14 +60,6 @@ class _CellDrafts:
     scores: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-def _has_photos(predicted: Mapping[str, Any], store: Store) -> bool:
-    return all(
-        store.has_photo(entry["photo"], entry["object_share"] is not None)
-        for entry in predicted["samples"].values()
-        if entry["photo"]
-    )
-
-
 @dataclass(frozen=True, eq=False)
 class _ShardJob:
     """One shard being worked on; ``failures``: why an image has no answer of the network, by id."""
@@ -91,8 +83,8 @@ def run_shard(task: Task, desk: RunContext) -> int:
     lacking = missing_cells(
         task, desk.store
     )  # now: an earlier task may have made it, for the same network by another name
-    predicted = _predicted(task, desk.store)
-    if _is_complete(lacking, predicted, desk.store):
+    predicted = stored_predictions(task, desk.store)
+    if is_complete(lacking, predicted, desk.store):
         return 0
     pages = _CellDrafts(
         predictions=predicted["samples"] if predicted else {},
@@ -102,20 +94,6 @@ def run_shard(task: Task, desk: RunContext) -> int:
     with desk.store.pack(task.predictions) as pack:
         _fill(task, lacking, pages, pack, desk)
     return len(lacking.maps) + len(lacking.metrics)
-
-
-def needs_work(task: Task, store: Store) -> bool:
-    """Whether a task lacks anything."""
-    return not _is_complete(missing_cells(task, store), _predicted(task, store), store)
-
-
-def _predicted(task: Task, store: Store) -> dict[str, Any] | None:
-    """The cell of predictions; None where it is to be computed."""
-    return None if store.wants(task.predictions) else store.read_cell(task.predictions)
-
-
-def _is_complete(lacking: MissingCells, predicted: Mapping[str, Any] | None, store: Store) -> bool:
-    return bool(predicted and not lacking.maps and not lacking.metrics and _has_photos(predicted, store))
 
 
 def _fill(task: Task, lacking: MissingCells, pages: _CellDrafts, pack: Draft, desk: RunContext) -> None:

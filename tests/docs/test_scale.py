@@ -8,7 +8,6 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 import typer
 import yaml
@@ -22,8 +21,7 @@ RAY_JOB = EXAMPLES / "benchbench-rayjob.yaml"
 
 def options() -> set[str]:
     group = typer.main.get_command(app)
-    assert isinstance(group, click.Group) or hasattr(group, "commands")
-    commands: dict[str, Any] = group.commands  # type: ignore[attr-defined]
+    commands: dict[str, Any] = vars(group)["commands"]
     return {name for option in commands["run"].params for name in option.opts}
 
 

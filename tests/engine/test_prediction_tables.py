@@ -26,5 +26,5 @@ def test_classes_have_the_networks_names_or_for_want_of_them_the_datas(
 ) -> None:
     model = SimpleNamespace(name="net", class_names=of_network, classes=2)
     shard: Any = SimpleNamespace(model=model, dataset_name="pets", dataset=SimpleNamespace(class_names=of_data))
-    (row,) = photo_rows([ShardAnswers(shard, {"a": ENTRY})])
+    (row,) = photo_rows([ShardAnswers(shard, {"a": ENTRY})], str)
     assert [row["target_name"], row["label_name"]] == shown

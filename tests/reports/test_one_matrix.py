@@ -6,6 +6,7 @@ import itertools
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -140,16 +141,22 @@ def test_a_run_in_which_something_failed_does_not_claim_that_all_was_scored(reco
     assert "Without a value: b" in paragraph
 
 
+def _lose(rows: Any, which: Any, status: str, reason: str) -> None:
+    rows.loc[which, "value"] = float("nan")
+    rows.loc[which, "status"] = status
+    rows.loc[which, "reason"] = reason
+
+
 def test_methods_that_lost_the_same_stand_together(record: Record) -> None:
     rows = record.results.copy()
     everywhere = (rows["metric"] == "deletion") & (rows["sample"] == "photo-00")
-    rows.loc[everywhere, ["value", "status", "reason"]] = [float("nan"), "not_applicable", "nothing to delete"]
+    _lose(rows, everywhere, "not_applicable", "nothing to delete")
     paragraph = statement(Marked.of(replace(record, results=rows)))
     assert "Without a value: each method (1 not applicable of 60 scores each)." in paragraph
     more = everywhere | (
         rows["method"].isin(["a", "b"]) & (rows["metric"] == "insertion") & (rows["sample"] == "photo-01")
     )
-    rows.loc[more, ["value", "status", "reason"]] = [float("nan"), "failed", "out of memory"]
+    _lose(rows, more, "failed", "out of memory")
     paragraph = statement(Marked.of(replace(record, results=rows)))
     assert "Without a value: a and b (2 failed of 60 scores each) and c, d, e, f and random (1 failed" in paragraph
 

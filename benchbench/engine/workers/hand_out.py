@@ -10,8 +10,9 @@ from typing import Protocol, TypeAlias
 
 from ...errors import BenchError
 from ...study.plan import Task
+from ..missing_cells import needs_work
 from ..run_errors import refuse_removed
-from ..shard import RunContext, needs_work
+from ..shard import RunContext
 from ..stopping import StopRequest
 from .order import ShardJob, ShardResult, WorkerLost
 
@@ -112,7 +113,8 @@ def hand_out(
 def _cells(task: Task) -> Iterator[str]:
     """The names of all cells of a shard."""
     yield task.predictions
-    yield from (cell.name for cell in (*task.maps, *task.bases, *task.metrics))
+    yield from (cell.name for cell in (*task.maps, *task.bases))
+    yield from (cell.name for cell in task.metrics)
 
 
 def _refuse_deadly(tasks: Sequence[Task], reasons: Sequence[str]) -> None:

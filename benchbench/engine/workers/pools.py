@@ -10,8 +10,9 @@ from functools import partial
 from ...processors import usable_processors
 from ...study.plan import Task
 from ...study.spec import StudySpec
+from ..missing_cells import needs_work
 from ..setup import ModelPlan
-from ..shard import RunContext, needs_work
+from ..shard import RunContext
 from ..stopping import StopRequest
 from .hand_out import Keep, WorkerPool, hand_out
 from .local_pool import LocalPool
