@@ -28,7 +28,7 @@ from .explain import NAMES, explain_command
 from .export import export_command
 from .gate import baseline_command, check_command
 from .merge import merge_command
-from .options import Layers, NumCpus, NumGpus, Processes, RayAddress, Score
+from .options import Layers, NumCpus, NumGpus, Processes, RayAddress, Score, TimeLimit
 from .output import put, screen
 from .parsing import named, number, parse_item, two
 from .report import report_command
@@ -101,9 +101,7 @@ def run_command(
     precision: Annotated[str | None, typer.Option(help="Precision of scoring: float32 or bf16")] = None,
     compile: Annotated[bool | None, typer.Option(help="Score with torch.compile")] = None,
     workers: Annotated[str | None, typer.Option(help="Threads that load images ahead")] = None,
-    time_limit: Annotated[
-        float | None, typer.Option(help="Seconds that a method or metric may take for a batch; default: no limit")
-    ] = None,
+    time_limit: TimeLimit = None,
     signed: Annotated[bool | None, typer.Option(help="Methods keep the sign of their attributions")] = None,
     twins: Annotated[str | None, typer.Option(help="Controls made of each method's map: inverted,blurred")] = None,
     plugin: Annotated[

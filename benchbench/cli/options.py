@@ -16,3 +16,6 @@ NumGpus = Annotated[str | None, typer.Option("--num-gpus", help="With ray: GPUs 
 RayAddress = Annotated[
     str | None, typer.Option("--ray-address", help="Of a Ray cluster; default: RAY_ADDRESS, or this machine")
 ]
+TimeLimit = Annotated[
+    float | None, typer.Option(help="Seconds that a method or metric may take for a batch; default: no limit")
+]
