@@ -26,6 +26,7 @@ class WorkOrder:
         predictions: of every shard, the name of its pack: a worker has to find the same.
         forced: whether cells that failed twice in the same way are tried again.
         threads: of torch, in each worker; None leaves the number to torch.
+        time_limit: seconds that a call of a plugin may take for a batch; None: no limit.
         gpu_slots: whether the workers of one machine share out its GPUs among themselves.
     """
 
@@ -35,6 +36,7 @@ class WorkOrder:
     predictions: tuple[str, ...]
     forced: bool
     threads: int | None
+    time_limit: float | None = None
     gpu_slots: bool = False
 
     def read_study(self) -> StudySpec:

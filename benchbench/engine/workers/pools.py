@@ -20,6 +20,9 @@ from .order import WorkOrder, imported_files, pickled
 from .ray_pool import RayPool
 
 
+RAY_TIME_LIMIT = 600.0  # seconds, where the study gives no limit: nobody looks at the machines of a cluster
+
+
 @dataclass(eq=False)
 class Workers:
     """The workers of one network. They start when the first shard is handed out."""
@@ -76,6 +79,7 @@ def _pool(study: StudySpec, plan: ModelPlan, forced: bool) -> WorkerPool:
         tuple(task.predictions for task in plan.tasks),
         forced,
         worker_threads(study),
+        study.time_limit or (RAY_TIME_LIMIT if study.engine == "ray" else None),
         gpu_slots=study.engine == "local",
     )
     if study.engine == "local":

@@ -72,7 +72,7 @@ class ShardWorker:
             self._folder = Path(opened.enter_context(TemporaryDirectory(prefix="benchbench-worker-")))
             store = Store(self._folder)
             networks = NetworkWatch([self._loaded.network, self._loaded.prepared.network])
-            calls = PluginWatch(study.time_limit, networks)
+            calls = PluginWatch(order.time_limit, networks)
             loader = Loader(store, 0)
             self._desk = desk_of(
                 self._loaded, study, store, self._device, loader, self._ledger(), calls, lambda _: None
