@@ -19,7 +19,6 @@ from .local_pool import LocalPool
 from .order import WorkOrder, imported_files, pickled
 from .ray_pool import RayPool
 
-
 RAY_TIME_LIMIT = 600.0  # seconds, where the study gives no limit: nobody looks at the machines of a cluster
 
 
