@@ -97,7 +97,11 @@ def seen_by(choice: MetricChoice, kind: str, seed: int) -> Seen:
     explained = torch.ones(COUNT, dtype=torch.bool)
     seen = Seen(probability, logit, correct, whole, z, height, mask, raw, pixels, again)
     signed = raw - raw.flatten(1).median(1).values[:, None, None]
-    return replace(seen, label_place=place, label_explained=explained, signed_map=signed)
+    rivals = choice.plugin.rivals(**choice.params) if choice.plugin.rivals else 0
+    others = (1 - probability)[..., None].expand(-1, -1, rivals) / max(rivals, 1)  # of what the target leaves
+    share = torch.rand(others.shape, generator=GENERATOR) if kind == "random" else 1.0
+    seen = replace(seen, label_place=place, label_explained=explained, signed_map=signed)
+    return replace(seen, rival_probability=others * share if rivals else None)
 
 
 @pytest.mark.parametrize("kind", ["random", "extreme"])
