@@ -112,6 +112,9 @@ def _shown(value: Any) -> str:
     return value.display_name if hasattr(value, "display_name") else str(value)
 
 
+_OF = "of"  # the parameter that takes a method
+
+
 @dataclass(frozen=True)
 class MethodPlugin(Plugin):
     """``needs``: any of NEEDS. A control is shown apart from the methods. ``fails``: when its maps mislead.
@@ -151,7 +154,12 @@ class MethodPlugin(Plugin):
         return self.fixed_score or next((reason for reason in inner if reason), "")
 
     def bind(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """As of any plugin; and ``score``, if it is given and not the logit, of a method that reads a gradient."""
+        """As of any plugin; and ``score``, if it is given and not the logit, of a method that reads a gradient.
+
+        ``method`` is another spelling of ``of``, the method that a method takes.
+        """
+        if _OF in self.parameters and _OF not in arguments and "method" not in self.parameters:
+            arguments = {_OF if key == "method" else key: value for key, value in arguments.items()}
         if self.has_own_score or method_score.SCORE not in arguments:
             return super().bind(arguments)
         mine, asked = self.apart(arguments)
