@@ -110,7 +110,8 @@ def loud(board: Board) -> list[str]:
     warned = list(dict.fromkeys(m["warning"] for m in info["models"] if m["warning"]))
     sentences = [unfinished] if (unfinished := caution_of(info)) else []
     sentences += [_of_networks(info, warning) for warning in warned]
-    sentences += [w for w in info["warnings"] if not any(w in sentence for sentence in sentences)]
+    said = [*warned, *sentences[:1]] if unfinished else warned
+    sentences += [w for w in info["warnings"] if not any(w in warning for warning in said)]
     sentences += [*dependence(info), *extended(info), *_left_ranges(board)]
     return [*sentences, *_failures(board), *_dead(board), *_few_images(board)]
 

@@ -45,7 +45,7 @@ def test_time_limit(tmp_path: Path) -> None:
         "--out",
         "run",
     ]
-    done = benchbench("run", "study.yaml", *words, "--out", "run", cwd=tmp_path)
+    done = benchbench("run", "study.yaml", *words, cwd=tmp_path)
     assert done.returncode == 1, done.stderr
     reason = "method hangs took longer than time_limit: 60.5 s (method hangs, metrics average_drop and sparseness)"
     assert f"2 rows: {reason}" in done.stdout

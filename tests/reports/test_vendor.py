@@ -15,7 +15,7 @@ from .reading import read
 
 VENDOR = files("benchbench.reports.html") / "vendor"
 TEMPLATES = files("benchbench.reports.html") / "templates"
-MOST_LINES = 470
+MOST_LINES = 475
 
 
 def test_the_file_is_the_release_that_the_readme_names() -> None:
