@@ -158,8 +158,10 @@ class MethodPlugin(Plugin):
 
         ``method`` is another spelling of ``of``, the method that a method takes.
         """
-        if _OF in self.parameters and _OF not in arguments and "method" not in self.parameters:
-            arguments = {_OF if key == "method" else key: value for key, value in arguments.items()}
+        if "method" in arguments and _OF not in arguments:  # asked first: the parameters are read anew each time
+            known = self.parameters
+            if _OF in known and "method" not in known:
+                arguments = {_OF if key == "method" else key: value for key, value in arguments.items()}
         if self.has_own_score or method_score.SCORE not in arguments:
             return super().bind(arguments)
         mine, asked = self.apart(arguments)
