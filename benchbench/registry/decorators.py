@@ -145,7 +145,7 @@ def metric(
 
     Raises:
         BenchError: the name is taken, a need or the family is unknown, ``protocols`` is empty, a metric of cost needs
-            something else too, or ``rivals`` is given without its need.
+            something else too, or ``rivals`` is given without the needs for it.
 
     Example:
         >>> @bb.metric("map-spread", higher_is_better=False, needs="map", protocols={"default": {}})
@@ -157,8 +157,9 @@ def metric(
     if wanted & _MEASURED and not wanted <= {"cost", "passes"} and wanted != {"shared"}:
         message = f"needs {' and '.join(sorted(wanted))} together: what a method takes has no value per image"
         raise BenchError(message, where=f"metric {name}", hint="Make two metrics of it")
-    if ("rivals" in wanted) != (rivals is not None):
-        raise BenchError('the need "rivals" and rivals= go together', where=f"metric {name}", hint="Give both")
+    if ("rivals" in wanted) != (rivals is not None) or wanted & {"rivals", "probes"} == {"rivals"}:
+        hint = 'Give rivals= and the needs "rivals" and "probes", or none of them'
+        raise BenchError('the need "rivals" goes with rivals= and the need "probes"', where=f"metric {name}", hint=hint)
     if not protocols:
         hint = 'Name one, such as protocols={"default": {}}'
         raise BenchError("protocols is empty", where=f"metric {name}", hint=hint)

@@ -52,9 +52,9 @@ def load_file(path: str | Path) -> Any:
     return module
 
 
-def user_files(modules: Mapping[str, ModuleType]) -> list[Path]:
-    """The files that ``load_file`` imported, in the order of their import. ``modules``: as ``sys.modules``."""
-    return [Path(str(module.__file__)) for name, module in modules.items() if name.startswith(_USER)]
+def user_files(modules: Mapping[str, ModuleType]) -> dict[str, Path]:
+    """The files that ``load_file`` imported, by the name of their module. ``modules``: as ``sys.modules``."""
+    return {name: Path(str(module.__file__)) for name, module in modules.items() if name.startswith(_USER)}
 
 
 def calling(function: Callable[..., Any], **params: Any) -> Any:

@@ -205,7 +205,7 @@ def test_rivals_are_declared_and_lent() -> None:
     with pytest.raises(NotLent, match='Add "rivals"'):
         _ = lend(seen, "deletion", {"probes"}).rival_probability
     assert lend(seen, "contrastive_drop", {"probes", "rivals"}).rival_probability is seen.rival_probability
-    with pytest.raises(BenchError, match="go together"):
+    with pytest.raises(BenchError, match='goes with rivals= and the need "probes"'):
         metric("half declared", higher_is_better=True, needs="rivals", protocols={"a": {}})(lambda seen: seen)
 
 

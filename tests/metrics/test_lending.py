@@ -22,9 +22,10 @@ from benchbench.types.views import Noisy
 
 from ..networks import Pooled, seeded
 
-EVERY = ("probes", "map", "signed-map", "pixels", "mask", "boxes", "label", "reexplain", "network")
+EVERY = ("probes", "map", "signed-map", "pixels", "mask", "boxes", "label", "reexplain", "network", "rivals")
 MORE: dict[str, dict[str, Any]] = {
     "probes": {"probes": lambda: [Remove(0.5)]},
+    "rivals": {"rivals": lambda: 1},
     "reexplain": {"views": lambda: [Noisy(0, 0.1)]},
 }
 
@@ -62,7 +63,7 @@ def test_what_was_not_declared_is_never_seen(
     """The rows fail in every study alike, and say the need. What needs masks is refused where there are none."""
     undeclared = {name: registered(name, ("map",)) for name in LENT if name not in ("map", "raw")}
     lent = {
-        name: registered(name, tuple({"map", needs[0]}))
+        name: registered(name, tuple({"map", needs[0], *(("probes",) if needs[0] == "rivals" else ())}))
         for name, needs in LENT.items()
         if masked or name not in ("mask", "boxes")
     }
@@ -101,7 +102,7 @@ def full() -> Seen:
     label = (torch.tensor([1, 0]), torch.tensor([True, False]))
     raw = torch.rand(2, 4, 4)
     seen = Seen(answers, answers, answers, *whole, torch.ones(2, 8, 8) > 0, raw, pixels, {}, explainer, boxes, *label)
-    return replace(seen, signed_map=torch.randn(2, 8, 8))
+    return replace(seen, signed_map=torch.randn(2, 8, 8), rival_probability=torch.rand(2, 1, 1))
 
 
 @pytest.mark.parametrize("need", EVERY)

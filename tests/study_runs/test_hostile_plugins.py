@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -287,6 +288,7 @@ def test_who_keeps_memory_is_told_with_the_figure(tmp_path: Path, pictures: Tens
         kept.append(torch.ones(1 << 19))
         return layer.activation.mean(1)
 
+    gc.collect()  # of earlier tests, whose memory would otherwise be freed meanwhile
     many = torch.rand(29, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     done = run(tmp_path, ["leaks", "gradcam"], ["sparseness"], many, batch=1, samples=29)
     warnings = [warning for warning in done.record.info["warnings"] if "memory" in warning]

@@ -357,7 +357,7 @@ def test_probes_that_are_none_are_one_line_before_anything_runs(name: str, tmp_p
 
     with pytest.raises(BenchError, match=f"metric bad: {message}"):
         _run(tmp_path, ["gradcam"], ["bad", "deletion"])
-    assert not list(tmp_path.rglob("*.json"))
+    assert not list(tmp_path.rglob("*.zip")), "no pack of results"
 
 
 @pytest.mark.usefixtures("planted")

@@ -21,7 +21,7 @@ class WorkOrder:
 
     Attributes:
         study: the pickled study.
-        files: the user's Python files that were imported; a worker imports them first.
+        files: the user's Python files that the study needs; a worker imports them first.
         model: which of the study's networks, from 0.
         predictions: of every shard, the name of its pack: a worker has to find the same.
         forced: whether cells that failed twice in the same way are tried again.
@@ -65,9 +65,12 @@ def pickled(study: StudySpec) -> bytes:
         raise BenchError(message, where="engine", hint=hint) from error
 
 
-def imported_files() -> tuple[str, ...]:
-    """The user's Python files that this process has imported, in the order of their import."""
-    return tuple(str(file) for file in user_files(sys.modules))
+def files_of(study: bytes) -> tuple[str, ...]:
+    """The user's Python files that a pickled study names, in the order of their import.
+
+    Other files that this process has imported stay here: two of them may register plugins of the same name.
+    """
+    return tuple(str(file) for name, file in user_files(sys.modules).items() if name.encode() in study)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from ..shard import RunContext
 from ..stopping import StopRequest
 from .hand_out import Keep, WorkerPool, hand_out
 from .local_pool import LocalPool
-from .order import WorkOrder, imported_files, pickled
+from .order import WorkOrder, files_of, pickled
 from .ray_pool import RayPool
 
 RAY_TIME_LIMIT = 600.0  # seconds, where the study gives no limit: nobody looks at the machines of a cluster
@@ -71,9 +71,10 @@ def workers_of(study: StudySpec, plan: ModelPlan, *, forced: bool) -> Iterator[W
 
 
 def _pool(study: StudySpec, plan: ModelPlan, forced: bool) -> WorkerPool:
+    sent = pickled(study)
     order = WorkOrder(
-        pickled(study),
-        imported_files(),
+        sent,
+        files_of(sent),
         [choice.label for choice in study.models].index(plan.model.name),
         tuple(task.predictions for task in plan.tasks),
         forced,

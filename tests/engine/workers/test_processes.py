@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,11 @@ import pandas as pd
 import pytest
 
 from benchbench.engine.runner import run
+from benchbench.engine.workers.order import files_of, pickled
 from benchbench.engine.workers.ray_pool import fitting
 from benchbench.engine.workers.worker import worker_device
 from benchbench.errors import BenchError
+from benchbench.registry import METHODS
 from benchbench.registry.importing import load_file
 from benchbench.results.record import Record
 from benchbench.study.spec import StudySpec
@@ -51,12 +53,33 @@ def study(name: str, **keys: Any) -> StudySpec:
     return StudySpec(metrics=["sparseness"], workers=0, **keys)
 
 
-def plugin(folder: Path, name: str, act: str) -> Path:
-    """The mark that the method leaves at its first call, which does ``act``."""
-    mark = folder / f"{name}.mark"
-    (folder / f"{name}.py").write_text(PLUGIN.format(mark=str(mark), name=name, act=act))
-    load_file(folder / f"{name}.py")
-    return mark
+@pytest.fixture
+def plugin(tmp_path: Path) -> Iterator[Callable[[str, str], Path]]:
+    """Registers a method, which does ``act`` at its first call; returns the mark that it leaves then."""
+    names: list[str] = []
+
+    def register(name: str, act: str) -> Path:
+        mark, file = tmp_path / f"{name}.mark", tmp_path / f"{name}-{len(names)}.py"
+        file.write_text(PLUGIN.format(mark=str(mark), name=name, act=act))
+        METHODS.remove(name)
+        load_file(file)
+        names.append(name)
+        return mark
+
+    yield register
+    for name in names:
+        METHODS.remove(name)
+
+
+def test_a_worker_imports_the_files_of_its_study_alone(plugin: Callable[[str, str], Path], tmp_path: Path) -> None:
+    """Not the file of a method that has been replaced, which has the same name."""
+    plugin("twice", "pass")
+    plugin("twice", "pass")
+    plugin("another", "pass")
+    nested = study("gradcam", methods=[{"name": "smoothed", "of": "twice"}])
+    for each in (study("twice"), nested):
+        assert files_of(pickled(each)) == (str(tmp_path / "twice-1.py"),)
+    assert not files_of(pickled(study("gradcam++")))
 
 
 def rows(name: str, folder: Path, **keys: Any) -> pd.DataFrame:
@@ -64,8 +87,8 @@ def rows(name: str, folder: Path, **keys: Any) -> pd.DataFrame:
     return Record.load(folder).results
 
 
-def test_a_killed_process_costs_nothing(tmp_path: Path) -> None:
-    mark = plugin(tmp_path, "lethal_here", KILL)
+def test_a_killed_process_costs_nothing(plugin: Callable[[str, str], Path], tmp_path: Path) -> None:
+    mark = plugin("lethal_here", KILL)
     shared = rows("lethal_here", tmp_path / "shared", processes=2)
     assert int(mark.read_text()) != os.getpid()
     assert shared.equals(rows("lethal_here", tmp_path / "alone"))
@@ -82,9 +105,9 @@ def cluster() -> Iterator[Any]:
     nodes.shutdown()
 
 
-def test_a_killed_node_costs_nothing(cluster: Any, tmp_path: Path) -> None:
+def test_a_killed_node_costs_nothing(cluster: Any, plugin: Callable[[str, str], Path], tmp_path: Path) -> None:
     node = cluster.add_node(num_cpus=1)
-    mark = plugin(tmp_path, "lingers", "time.sleep(2)")
+    mark = plugin("lingers", "time.sleep(2)")
 
     def kill() -> None:
         while not mark.exists():
