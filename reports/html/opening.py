@@ -96,6 +96,12 @@ class Opening:
         return heat_rows(self.heat)
 
     @cached_property
+    def left_out(self) -> str:
+        """``the first 12 of 14 methods`` where the first screen has not all of them, else empty."""
+        shown, known = len(self.heat_rows), len(self.heat.methods)
+        return "" if shown == known else f"the first {shown} of {known} methods"
+
+    @cached_property
     def contrasts(self) -> tuple[BlockContrasts, ...]:
         """The photographs on which the methods disagree most, for the first settings that have photographs."""
         photos = self.board.record.photos[["model", "dataset"]].drop_duplicates()

@@ -21,6 +21,8 @@ SHORT = {
     "single_deletion": "single del",
     "deletion": "del",
     "insertion": "ins",
+    "comprehensiveness": "compreh",
+    "sufficiency": "suffic",
     "average_drop": "avg drop",
     "average_gain": "avg gain",
     "increase": "increase",

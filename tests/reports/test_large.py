@@ -62,6 +62,11 @@ def test_every_photo_and_map_is_there_once(large_page: Path) -> None:
     assert {(height, width) for _, height, width, _ in only["maps"]} == {(7, 7)}
 
 
+def test_the_first_screen_says_how_many_methods_it_left_out(large_page: Path) -> None:
+    text = large_page.read_text(encoding="utf-8")
+    assert text.count("irst 12 of 18 methods") == 2, "at the mean ranks and at the heat map"
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize("samples", [40, 120])
 def test_a_page_opens_few_files_at_a_time(tmp_path: Path, samples: int) -> None:
