@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ..errors import safe
 from ..formatting import plural
 
 
@@ -22,5 +23,5 @@ def merge_command(
     merged = merge_runs(Record.load(run_a), Record.load(run_b), out)
     print(f"{out}: {plural(merged.rows, 'row')} of {plural(merged.images, 'image')}")
     for note in merged.notes:
-        print(f"WARNING: {note}")
+        print(f"WARNING: {safe(note)}")
     print(f"Its report: benchbench report {out}")

@@ -43,7 +43,8 @@ def describe(
         "versions": {"python": platform.python_version(), **_versions()},
         "models": [{**model, "title": networks[model["name"]]} for model in models],
         "datasets": [
-            {**_dataset(name, data, shards, models), "title": data_titles[name]} for name, data in datasets.items()
+            {**_dataset(name, data, shards, models), **_references(name, shards, study), "title": data_titles[name]}
+            for name, data in datasets.items()
         ],
         "methods": [_method(choice) for choice in study.methods],
         "metrics": [_metric(choice) for choice in study.metrics],
@@ -180,6 +181,14 @@ def _dataset(name: str, data: Dataset, shards: Sequence[Shard], models: Sequence
     }
 
 
+def _references(name: str, shards: Sequence[Shard], study: StudySpec) -> dict[str, str]:
+    """A digest of the images that methods may compare the dataset's with, where one of the methods does."""
+    whole = next((shard.whole for shard in shards if shard.dataset_name == name), None)
+    if whole is None or not any("references" in method.needs for method in study.methods):
+        return {}
+    return {"references": digest([mark[1:] for mark in whole.references(study.seed)])[:16]}
+
+
 def _method(choice: MethodChoice) -> dict[str, Any]:
     plugin = choice.plugin
     return {
@@ -217,6 +226,7 @@ def _metric(choice: MetricChoice) -> dict[str, Any]:
         "parameters": dict(choice.params),
         "needs": sorted(plugin.needs),
         **({"truth": reading.truth} if reading.truth else {}),
+        **({"held_out": True} if plugin.held_out is not None else {}),
         "code": plugin.source_digest,
     }
 

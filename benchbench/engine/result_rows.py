@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import pandas as pd
 
@@ -115,21 +114,6 @@ def scores(tasks: Sequence[Task], store: Store) -> pd.DataFrame:
     for task in tasks:
         rows.extend(_metric_rows(task, read(task.predictions)["samples"], _metric_pages(task, read), chosen))
     return validate(rows.frame())
-
-
-def failures(results: pd.DataFrame) -> list[Row]:
-    """Every distinct reason why rows failed, with the first sample and how many rows: for run.json."""
-    failed = results[results["status"] == "failed"]
-    keys = ["model", "dataset", "layer", "method", "metric", "reason"]
-    groups = failed.groupby(keys, sort=False)["sample"].agg(["first", "size"]).reset_index()
-    return [
-        {**{key: str(row[key]) for key in keys}, "first_sample": _or_none(row["first"]), "rows": int(row["size"])}
-        for _, row in groups.iterrows()
-    ]
-
-
-def _or_none(value: Any) -> str | None:
-    return None if pd.isna(value) else str(value)
 
 
 def _collect(task: Task, read: CellReader, chosen: Chosen, rows: _Rows) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from ..results.schema import MISSING, STATUSES
+from ..results.row_counts import failures, status_counts
+from ..results.schema import MISSING
 from ..results.unfinished import KEY
-from .result_rows import Tables, failures
+from .result_rows import Tables
 
 
 def run_info(run_tables: Tables, info: Mapping[str, Any], work: Mapping[str, Any]) -> dict[str, Any]:
@@ -20,15 +21,13 @@ def run_info(run_tables: Tables, info: Mapping[str, Any], work: Mapping[str, Any
         info: what was compared, with what.
         work: what was computed, see runner.Tally.
     """
-    status = run_tables.results["status"]
-    counts = {name: int((status == name).sum()) for name in STATUSES}
     return {
         **info,
         "datasets": [{**data, **run_tables.units.get(data["name"], {})} for data in info["datasets"]],
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "accuracy": run_tables.accuracy,
         "failures": failures(run_tables.results),
-        "counts": {name: count for name, count in counts.items() if count or name != MISSING},
+        "counts": status_counts(run_tables.results),
         "work": dict(work),
     }
 

@@ -8,16 +8,19 @@ import re
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..errors import BenchError
 from ..files import Damaged, read, write
-from .picture_files import picture_files
+from .pack import read_pack
+from .picture_files import picture_packs
 from .record import Record
-from .run_folder import INFO, plainly
+from .run_folder import INFO, info_digest, plainly
+from .store import CELLS
 from .unfinished import refuse_unfinished_part
 
 MANIFEST = "manifest.json"
@@ -41,15 +44,14 @@ def write_bundle(folder: Path, out: Path) -> str:
     """
     record = Record.load(folder)
     refuse_unfinished_part(record.folder, record.info)
-    place = record.folder
-    names = list(dict.fromkeys([INFO, *record.info["files"], *picture_files(record)]))
+    contents = _contents(record)
 
     def save(file: BinaryIO) -> None:
         digests: dict[str, str] = {}
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as bundle:
-            for name in names:
-                with plainly(place):
-                    data = read(place / name)
+            for name, content in contents.items():
+                with plainly(record.folder):
+                    data = content()
                 digests[name] = hashlib.sha256(data).hexdigest()
                 bundle.writestr(zipfile.ZipInfo(name, _STAMP), data, zipfile.ZIP_DEFLATED)
             listed = {"format": FORMAT, "benchbench": record.info.get("benchbench"), "files": digests}
@@ -61,6 +63,51 @@ def write_bundle(folder: Path, out: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise BenchError(f"cannot write it: {error}", where=str(out), hint="Give another --out") from None
+
+
+def _contents(record: Record) -> dict[str, Callable[[], bytes]]:
+    """By name, what reads a file of the bundle, and raises Damaged if the run did not write it.
+
+    Raises:
+        BenchError: a name leads out of the run's folder. A folder from elsewhere may name any file.
+    """
+    files: dict[str, str] = record.info["files"]
+    packs = [f"{CELLS}/{pack}" for pack in picture_packs(record)]
+    for name in (*files, *packs):
+        if not _NAME.fullmatch(name):
+            message = f"{name[:80]!r} is no name of a run's file"
+            raise BenchError(message, where=str(record.folder / INFO), hint="Export a folder that benchbench run wrote")
+    return {
+        INFO: partial(_read_info, record),
+        **{name: partial(_read, record.folder, name, seal) for name, seal in files.items()},
+        **{name: partial(_read_pack, record.folder, name) for name in packs},
+    }
+
+
+def _read_info(record: Record) -> bytes:
+    data = read(record.folder / INFO)
+    if json.loads(data) != {**record.info, "digest": info_digest(record.info)}:
+        raise Damaged(f"{INFO} has changed since it was read")
+    return data
+
+
+def _read(folder: Path, name: str, seal: str) -> bytes:
+    _refuse_link(folder / name)
+    data = read(folder / name)
+    if hashlib.sha256(data).hexdigest() != seal:
+        raise Damaged(f"{name} is not what the run wrote")
+    return data
+
+
+def _read_pack(folder: Path, name: str) -> bytes:
+    _refuse_link(folder / name)
+    return read_pack(folder / name).content()
+
+
+def _refuse_link(path: Path) -> None:
+    """Raises Damaged if a file's folder in the run is a link, which may lead anywhere."""
+    if path.parent.is_symlink():
+        raise Damaged(f"{path.parent.name} is a link")
 
 
 def is_bundle(path: Path) -> bool:
@@ -82,7 +129,7 @@ def opened(path: Path) -> Iterator[Path]:
             with zipfile.ZipFile(path) as bundle:
                 for name, digest in _manifest(bundle).items():
                     _extract(bundle, name, digest, folder)
-        except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, Damaged) as error:
+        except (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
             message = " ".join(str(error).split()) or type(error).__name__
             raise BenchError(f"it is not an exported run: {message}", where=str(path), hint=_HINT) from None
         yield folder
@@ -95,6 +142,8 @@ def _manifest(bundle: zipfile.ZipFile) -> Mapping[str, str]:
         Damaged: it does not list exactly the files of the bundle, or a name or a size is out of bounds.
     """
     infos = bundle.infolist()
+    if any(info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for info in infos):
+        raise Damaged("a file in it is packed in a way that benchbench does not use")
     if len(infos) > _MOST_FILES or sum(info.file_size for info in infos) > MOST_BYTES:
         raise Damaged("it is too large")
     names = [info.filename for info in infos]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
+from .mergeable import name_of
 from .record import Record
 from .schema import KEYS
 
@@ -69,12 +70,8 @@ def _code(then: Info, now: Info) -> Iterator[str]:
 
 
 def _pairs(then: Info, now: Info, kind: str) -> Iterator[tuple[str, Mapping[str, Any], Mapping[str, Any]]]:
-    before, after = _named(then[kind]), _named(now[kind])
+    before, after = ({name_of(entry): entry for entry in info[kind]} for info in (then, now))
     return ((name, before[name], after[name]) for name in before if name in after)
-
-
-def _named(entries: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    return {f"{e['name']}@{e['protocol']}" if "protocol" in e else e["name"]: e for e in entries}
 
 
 def same_values(then: Record, now: Record) -> str:

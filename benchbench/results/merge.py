@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +11,19 @@ import pandas as pd
 
 from ..errors import BenchError
 from ..formatting import join_some
-from .mergeable import name_of, refuse_gaps, refuse_other, refuse_other_values
-from .picture_files import copy_pictures
+from .joined_info import joined_accuracy, joined_info
+from .joined_rows import IMAGE, MAP, ROW, Order, joined, joined_rows, lacking
+from .joined_totals import pooled_values, shared_work
+from .mergeable import refuse_gaps, refuse_other, refuse_other_values, unchecked_networks
+from .picture_files import apart, copy_pictures
 from .record import Record
-from .schema import CURVES, KEYS, MAPS, PHOTOS, POOLED, RESULTS, typed
+from .row_counts import failures, status_counts
+from .schema import CURVES, MAPS, PHOTOS, RESULTS, typed
 from .store import Store
 from .unfinished import refuse_unfinished_part
+from .whole_values import BLOCK, Whole, maps_without, whole_values, without
 
 Info = Mapping[str, Any]
-_ROW = [key for key in KEYS if key != "label"]
-_POINT = [key for key in CURVES if key != "y"]
-_MAP = ["model", "dataset", "sample", "target", "layer", "method"]
-_PHOTO = ["model", "dataset", "sample", "target"]
-_POOL = ["model", "dataset", "layer", "method", "metric", "protocol"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,10 @@ class Merged:
 
 
 def merge_runs(first: Record, second: Record, out: Path) -> Merged:
-    """Join two runs in a new folder. Of what both have, the first one's is kept.
+    """Join two runs in a new folder: its tables are those of one run with everything that the two have.
+
+    Of what both have, the first one's is kept, or the second one's where only that has a value. Values of all images
+    (``whole_values``) are left out where neither run has all.
 
     Raises:
         BenchError: the runs do not agree in what both have, or have gaps together; or the folder is not empty.
@@ -46,147 +47,118 @@ def merge_runs(first: Record, second: Record, out: Path) -> Merged:
     for record in (first, second):
         refuse_unfinished_part(record.folder, record.info)
     refuse_other(first, second)
-    refuse_other_values(first, second)
     if out.exists() and any(out.iterdir()):
         raise BenchError("the folder is not empty", where=str(out), hint="Give another --out")
-    results = _in_order(_joined(first.results, second.results, _ROW, RESULTS))
-    refuse_gaps(results, f"{first.folder} and {second.folder}")
-    pooled, lost = _pooled(first, second)
-    maps, photos = _joined(first.maps, second.maps, _MAP, MAPS), _joined(first.photos, second.photos, _PHOTO, PHOTOS)
-    notes = _notes(first, second, lost)
-    info = _info(first, second, results, notes)
-    copy_pictures((first, second), out)
+    records, whole = (first, second), whole_values(first, second)
+    info = joined_info(first, second, whole)
+    order = Order(info, records)
+    results = order.of(_results(first, second, whole))
+    pooled, lost = pooled_values(first, second, whole)
+    curves = [without(record.curves, whole, run) for run, record in enumerate(records)]
+    maps, names = _maps(records, whole)
+    photos = joined(first.photos, second.photos, IMAGE, PHOTOS)
     tables = {
         "results.parquet": results,
-        "pooled.parquet": pooled,
-        "curves.parquet": _joined(first.curves, second.curves, _POINT, CURVES),
-        "maps/index.parquet": maps,
-        "photos/index.parquet": photos,
+        "pooled.parquet": order.of(pooled),
+        "curves.parquet": order.of(joined(*curves, [*ROW], CURVES)),
+        "maps/index.parquet": order.of(maps),
+        "photos/index.parquet": order.of(photos),
     }
-    Store(out).write_results(tables, info)
+    accuracy, unknown = joined_accuracy(first, second)
+    notes = [*_notes(first, second), *_left_out(whole, lost, unknown), *_missing_blocks(results)]
+    counted = {"accuracy": accuracy, "failures": failures(results), "counts": status_counts(results)}
+    _copy(records, names, out)
+    Store(out).write_results(tables, {**info, **counted, "warnings": [*_warnings(first, second), *notes]})
     return Merged(len(results), int(results["sample"].nunique()), notes)
 
 
-def _joined(one: pd.DataFrame, other: pd.DataFrame, keys: list[str], columns: Mapping[str, str]) -> pd.DataFrame:
-    """The rows of both; of those with equal keys, the first."""
-    rows = pd.concat([one, other], ignore_index=True).drop_duplicates(keys, ignore_index=True)
-    return typed(rows, dict(columns))
+def _results(first: Record, second: Record, whole: Whole) -> pd.DataFrame:
+    """results.parquet of both.
+
+    Raises:
+        BenchError: values that both have differ, some are missing, or none is left.
+    """
+    folders = f"{first.folder} and {second.folder}"
+    shared = shared_work(first, second)
+    tables = without(shared[0], whole, 0), without(shared[1], whole, 1)
+    refuse_other_values(tables, folders)
+    results = typed(joined_rows(*tables), RESULTS)
+    if results.empty:
+        hint = "Join runs of the same images"
+        raise BenchError("all that they have are values of all images, of other images each", where=folders, hint=hint)
+    refuse_gaps(results, folders)
+    return results
 
 
-def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
-    """As a run has them: network after network, data set after data set, and costs last."""
-    places = {name: {each: i for i, each in enumerate(dict.fromkeys(rows[name]))} for name in ("model", "dataset")}
-    keys = {name: rows[name].map(known) for name, known in places.items()}
-    order = pd.DataFrame({"cost": rows["sample"].isna(), **keys}).sort_values(["cost", *keys], kind="stable").index
-    return rows.loc[order].reset_index(drop=True)
+def _maps(records: tuple[Record, Record], whole: Whole) -> tuple[pd.DataFrame, list[dict[str, str]]]:
+    """maps/index.parquet of both; and of each run, by the names of its pictures, those in the new folder."""
+    first, second = records
+    own = [maps_without(record.maps, whole, run, records) for run, record in enumerate(records)]
+    more = lacking(own[1], own[0], MAP)
+    renamed = apart(more, own[0])
+    photos = first.photos, lacking(second.photos, first.photos, IMAGE)
+    names = [
+        {**dict(zip(old["file"], new["file"], strict=True)), **{file: file for file in seen["file"].dropna() if file}}
+        for old, new, seen in ((own[0], own[0], photos[0]), (more, renamed, photos[1]))
+    ]
+    names[1] = {file: name for file, name in names[1].items() if file != name or file not in names[0]}
+    return typed(pd.concat([own[0], renamed], ignore_index=True), dict(MAPS)), names
 
 
-def _pooled(first: Record, second: Record) -> tuple[pd.DataFrame, list[str]]:
-    """Values of all images together, where both runs have the same images; and the metrics that lose theirs."""
-    images = [{data["name"]: set(data["samples"]) for data in record.info["datasets"]} for record in (first, second)]
-    other = {name for name in images[0].keys() & images[1].keys() if images[0][name] != images[1][name]}
-    rows = _joined(first.pooled, second.pooled, _POOL, POOLED)
-    lost = rows["dataset"].isin(other)
-    return rows[~lost].reset_index(drop=True), sorted(set(rows.loc[lost, "metric"]))
+def _copy(records: Sequence[Record], names: Sequence[Mapping[str, str]], out: Path) -> None:
+    for record, files in zip(records, names, strict=True):
+        copy_pictures(record, files, out)
 
 
-def _notes(first: Record, second: Record, lost: Sequence[str]) -> list[str]:
-    """What must be known of the joined run."""
-    notes = []
-    if first.info["seed"] != second.info["seed"]:
-        notes.append(f"the joined runs have other seeds: {first.info['seed']} and {second.info['seed']}")
-    devices = [record.info["device"] for record in (first, second)]
+def _warnings(first: Record, second: Record) -> list[str]:
+    """Those of both; of runs of other images, with the folder of the run that alone has it: it may count images."""
+    known = [record.info["warnings"] for record in (first, second)]
+    data = [{d["name"]: d["samples"].keys() for d in record.info["datasets"]} for record in (first, second)]
+    if all(data[0][name] == data[1][name] for name in data[0].keys() & data[1].keys()):
+        return list(dict.fromkeys([*known[0], *known[1]]))
+    both = [warning for warning in known[0] if warning in known[1]]
+    alone = [
+        f"of the images of {record.folder.name} alone: {warning}"
+        for record, warnings in zip((first, second), known, strict=True)
+        for warning in warnings
+        if warning not in both
+    ]
+    return [*both, *alone]
+
+
+def _notes(first: Record, second: Record) -> Iterator[str]:
+    """What must be known of the joined run, because the two runs differ in it."""
+    one, other = first.info, second.info
+    if one["seed"] != other["seed"]:
+        yield f"the joined runs have other seeds: {one['seed']} and {other['seed']}"
     costs = [record.results.loc[record.results["sample"].isna(), "method"] for record in (first, second)]
-    if devices[0] != devices[1] and len(costs[0]) and len(costs[1]):
+    if one["device"] != other["device"] and len(costs[0]) and len(costs[1]):
         there = join_some(dict.fromkeys(costs[1][~costs[1].isin(costs[0])]), 5)
         if there:
-            notes.append(f"what {there} costs was measured on another machine: do not compare costs with the others")
-    versions = [record.info["versions"] for record in (first, second)]
-    differing = [name for name in versions[0] if versions[0][name] != versions[1].get(name)]
+            yield f"what {there} costs was measured on another machine: do not compare costs with the others"
+    versions = [{"benchbench": info["benchbench"], **info["versions"]} for info in (one, other)]
+    names = dict.fromkeys([*versions[0], *versions[1]])
+    differing = [name for name in names if versions[0].get(name) != versions[1].get(name)]
     if differing:
-        notes.append(f"the joined runs have other versions of {join_some(differing)}")
-    if lost:
-        notes.append(f"{join_some(lost)} has no value of all images together: the runs are of other images")
-    return notes
+        yield f"the joined runs have other versions of {join_some(differing)}"
+    for name in unchecked_networks(one, other):
+        yield f"{name} has the same weights in both runs; its code was not compared, as the runs are of other data"
 
 
-def _info(first: Record, second: Record, results: pd.DataFrame, notes: Sequence[str]) -> dict[str, Any]:
-    one, other = first.info, second.info
-    counts = results["status"].value_counts()
-    models = _union(one["models"], other["models"], _with_layers)
-    study = {
-        **one["study"],
-        **{
-            key: _all_of(one["study"][key], other["study"][key]) for key in ("models", "datasets", "methods", "metrics")
-        },
-        "layers": {model["name"]: model["layers"] for model in models},
-    }
-    datasets = _union(one["datasets"], other["datasets"], _with_images)
-    parts = [
-        {"created": info["created"], "device": info["device"], "versions": info["versions"]} for info in (one, other)
-    ]
-    kept = {key: value for key, value in one.items() if key not in ("suite", "again", "budget")}
-    return {
-        **kept,
-        "study": {**study, "samples": max(data["used"] for data in datasets)},
-        "models": models,
-        "datasets": datasets,
-        "methods": _union(one["methods"], other["methods"]),
-        "metrics": _union(one["metrics"], other["metrics"]),
-        "warnings": list(dict.fromkeys([*one["warnings"], *other["warnings"], *notes])),
-        "failures": _all_of(one["failures"], other["failures"]),
-        "accuracy": _accuracy(one, other),
-        "counts": {status: int(counts.get(status, 0)) for status in ("ok", "failed", "not_applicable")},
-        "work": _work(one["work"], other["work"]),
-        "seconds": one["seconds"] + other["seconds"],
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "merged": parts,
-        "files": {},
-    }
+def _left_out(whole: Whole, pooled: Sequence[str], unknown: Sequence[str]) -> Iterator[str]:
+    """What one run of all images would have, and the joined run has not."""
+    names = [*whole.methods, *(f"{metric}@{protocol}" for metric, protocol in whole.metrics)]
+    if names:
+        yield f"{join_some(names)} left out: the values depend on all images of a run, and the runs are of other images"
+    if pooled:
+        yield f"{join_some(pooled)} has no value of all images together: the runs are of other images"
+    if unknown:
+        yield f"the accuracy of {join_some(unknown)} is not known: the runs have some images in common, but not all"
 
 
-def _union(one: Sequence[Info], other: Sequence[Info], both: Any = lambda entry, _: entry) -> list[Any]:
-    """The entries of both, by their names; ``both`` makes one of two of the same name."""
-    more = {name_of(entry): entry for entry in other}
-    joined = [both(entry, more[name_of(entry)]) if name_of(entry) in more else entry for entry in one]
-    known = {name_of(entry) for entry in one}
-    return [*joined, *(entry for name, entry in more.items() if name not in known)]
-
-
-def _with_layers(one: Info, other: Info) -> dict[str, Any]:
-    return {**one, "layers": _all_of(one["layers"], other["layers"])}
-
-
-def _with_images(one: Info, other: Info) -> dict[str, Any]:
-    samples = {**one["samples"], **other["samples"]}
-    parts = {
-        key: {**one.get(key, {}), **other.get(key, {})} for key in ("copies", "groups") if key in one or key in other
-    }
-    return {**one, **parts, "samples": samples, "used": len(samples), "available": max(one["available"], len(samples))}
-
-
-def _all_of(one: Sequence[Any], other: Sequence[Any]) -> list[Any]:
-    """The items of both, each once."""
-    known = {json.dumps(item, sort_keys=True): item for item in (*one, *other)}
-    return list(known.values())
-
-
-def _accuracy(one: Info, other: Info) -> list[Any]:
-    """Of each network and data set: the sum where the two runs have no image in common, else of the run with more."""
-    images = [{data["name"]: data["samples"].keys() for data in info["datasets"]} for info in (one, other)]
-    rows: dict[tuple[str, str], dict[str, Any]] = {}
-    for row in (*one["accuracy"], *other["accuracy"]):
-        place = row["model"], row["dataset"]
-        before = rows.get(place)
-        if before is None:
-            rows[place] = row
-        elif not images[0][place[1]] & images[1][place[1]]:
-            rows[place] = {**before, **{key: before[key] + row[key] for key in ("right", "labelled")}}
-        elif row["labelled"] > before["labelled"]:
-            rows[place] = row
-    return list(rows.values())
-
-
-def _work(one: Info, other: Info) -> dict[str, Any]:
-    numbers = {key: value + other.get(key, 0) for key, value in one.items() if isinstance(value, int)}
-    return {**numbers, "batches": {**other.get("batches", {}), **one.get("batches", {})}}
+def _missing_blocks(results: pd.DataFrame) -> Iterator[str]:
+    there = set(results[BLOCK].drop_duplicates().itertuples(index=False, name=None))
+    for model in dict.fromkeys(results["model"]):
+        missing = [data for data in dict.fromkeys(results["dataset"]) if (model, data) not in there]
+        if missing:
+            yield f"neither run has {model} on {join_some(missing)}"

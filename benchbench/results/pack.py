@@ -33,6 +33,7 @@ _AT_ONCE = 1 << 20
 FRAME = ""  # in place of a part: what is around the parts
 _HEADER_BYTES = 30  # of a member, in front of its name
 _LEVEL = 1  # of deflate: text is written often and read often
+_MOST_TEXT = 1 << 30  # bytes of a text, of which a few can say that they are many
 
 
 class Part(NamedTuple):
@@ -83,6 +84,19 @@ class Pack:
             return _stamp(self.path.lstat()) == self.stamp
         except OSError:
             return False
+
+    def content(self) -> bytes:
+        """The whole file.
+
+        Raises:
+            Damaged: it is not what was written.
+            OSError: it is absent or cannot be read.
+        """
+        with opened(self.path) as file:
+            if _digest_of_file(file) != _end_of(file):
+                raise Damaged(f"{self.path.name} is not what was written")
+            file.seek(0)
+            return file.read()
 
     def damaged(self) -> list[str]:
         """The parts that are not what was written, or ``FRAME`` if only something around them is not. All is read.
@@ -137,11 +151,25 @@ def read_pack(path: Path) -> Pack:
         raise Damaged(f"{path.name} is not what was written")
     try:
         content = json.loads(index)
-        parts = {name: Part(*part) for name, part in content["parts"].items()}
+        parts = {name: _part(name, start, *part) for name, part in content["parts"].items()}
         notes = dict(content["notes"])
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise Damaged(f"{path.name} has no index that benchbench wrote") from None
     return Pack(path, parts, notes, stamp)
+
+
+def _part(name: str, end: int, start: int, stored: int, size: int, digest: str) -> Part:
+    """A part of the index of a pack, whose parts end in front of the byte ``end``.
+
+    Raises:
+        ValueError: no pack has a part there.
+    """
+    numbers = (start, stored, size)
+    if any(type(number) is not int or number < 0 for number in numbers) or start + stored > end:
+        raise ValueError(f"{name} is not in the pack")
+    if not isinstance(digest, str) or (_is_text(name) and size > _MOST_TEXT):
+        raise ValueError(f"{name} is no part")
+    return Part(start, stored, size, digest)
 
 
 def write_pack(path: Path, parts: Mapping[str, Callable[[], bytes]], notes: Mapping[str, Any]) -> Pack:
@@ -220,6 +248,8 @@ def _digest_of(name: str, content: bytes) -> str:
 
 def _inflated(stored: bytes, size: int) -> bytes:
     """The content of ``size`` bytes; never more, whatever the stored bytes say."""
+    if not size:
+        return b""  # zlib takes 0 for no limit
     try:
         return zlib.decompressobj(-zlib.MAX_WBITS).decompress(stored, size)
     except zlib.error:

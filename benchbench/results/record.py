@@ -202,6 +202,17 @@ class Record:
             maps.flags.writeable = False
             return self._small.setdefault(key, maps)
 
+    def check(self, file: str) -> None:
+        """Look whether a map's or a photograph's file is in its pack; it is not read.
+
+        Raises:
+            BenchError: the pack is not what the run wrote, or has no such file.
+        """
+        with plainly(self.folder):
+            pack, part = self._place(file)
+            if part not in self._packs.index(pack).parts:
+                raise Damaged(f"{pack} has no {part}")
+
     def photo(self, file: str) -> bytes:
         """The JPEG of one image as the network saw it.
 

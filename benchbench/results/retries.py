@@ -26,9 +26,16 @@ class Outcome:
         return {"reasons": dict(self.reasons), TRIES: self.tries} if self.reasons else {}
 
     @classmethod
-    def noted(cls, note: Mapping[str, Any] | None) -> Outcome:
-        """Of what a pack keeps of a cell."""
-        return cls(note["reasons"], note[TRIES]) if note else SOUND
+    def noted(cls, note: Any) -> Outcome | None:
+        """Of what a pack keeps of a cell; None where that is nothing that ``note`` gives."""
+        if not note:
+            return SOUND
+        if not isinstance(note, Mapping) or not isinstance(failed := note.get("reasons"), Mapping):
+            return None
+        tries = note.get(TRIES)
+        if type(tries) is not int or tries < 1 or not all(isinstance(reason, str) for reason in failed.values()):
+            return None
+        return cls(dict(failed), tries)
 
 
 SOUND = Outcome({}, 1)

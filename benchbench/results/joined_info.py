@@ -1,0 +1,161 @@
+"""run.json of two runs that are joined: what one run says that has the networks, data, methods and metrics of both."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from .mergeable import name_of
+from .record import Record
+from .whole_values import Whole
+
+Info = Mapping[str, Any]
+_OF_ONE_FOLDER = ("suite", "again", "budget")
+_LISTS = ("models", "datasets", "methods", "metrics")
+
+
+def joined_info(first: Record, second: Record, whole: Whole) -> dict[str, Any]:
+    """All but what is counted in the joined tables, and the notes.
+
+    Args:
+        whole: names the methods and metrics that are left out.
+    """
+    one, other = first.info, second.info
+    models = _union(one["models"], other["models"], _with_layers)
+    datasets = _union(one["datasets"], other["datasets"], _with_images)
+    metrics = [e for e in _union(one["metrics"], other["metrics"]) if (e["name"], e["protocol"]) not in whole.metrics]
+    return {
+        **{key: value for key, value in one.items() if key not in _OF_ONE_FOLDER},
+        "study": _study(one, other, models, datasets, whole),
+        "models": models,
+        "datasets": datasets,
+        "methods": [e for e in _union(one["methods"], other["methods"]) if e["name"] not in whole.methods],
+        "metrics": metrics,
+        "earlier": _all_of(one.get("earlier", ()), other.get("earlier", ())),
+        "work": _work(one["work"], other["work"]),
+        "seconds": one["seconds"] + other["seconds"],
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "merged": [*_parts(one), *_parts(other)],
+        "files": {},
+    }
+
+
+def _study(one: Info, other: Info, models: Sequence[Info], datasets: Sequence[Info], whole: Whole) -> dict[str, Any]:
+    lists = {key: _all_of(one["study"][key], other["study"][key]) for key in _LISTS}
+    lost = {*whole.methods, *_labels(one, whole), *_labels(other, whole)}
+    lists |= {key: [label for label in lists[key] if label not in lost] for key in ("methods", "metrics")}
+    study = {key: value for key, value in one["study"].items() if key != "suite"} | lists
+    if one["study"]["layers"] != other["study"]["layers"]:
+        study["layers"] = {model["name"]: model["layers"] for model in models}
+    if one["study"]["samples"] != other["study"]["samples"]:
+        study["samples"] = max(data["used"] for data in datasets)
+    return study
+
+
+def _labels(info: Info, whole: Whole) -> list[str]:
+    """What the study calls the metrics that are left out."""
+    pairs = zip(info["study"]["metrics"], info["metrics"], strict=False)
+    return [label for label, entry in pairs if (entry["name"], entry["protocol"]) in whole.metrics]
+
+
+def _parts(info: Info) -> list[Any]:
+    """What is kept of each run, also of one that was joined before."""
+    return info.get("merged") or [{key: info[key] for key in ("created", "device", "versions")}]
+
+
+def _union(
+    one: Sequence[Info], other: Sequence[Info], both: Callable[[Info, Info], Info] = lambda entry, _: entry
+) -> list[Any]:
+    """The entries of both, by their names; ``both`` makes one of two of the same name."""
+    more = {name_of(entry): entry for entry in other}
+    shared = [both(entry, more.pop(name_of(entry))) if name_of(entry) in more else entry for entry in one]
+    return [*shared, *more.values()]
+
+
+def _with_layers(one: Info, other: Info) -> dict[str, Any]:
+    return {**one, "layers": _all_of(one["layers"], other["layers"])}
+
+
+def _with_images(one: Info, other: Info) -> dict[str, Any]:
+    samples = {**one["samples"], **other["samples"]}
+    entry = {**one, "samples": samples, "used": len(samples), "available": max(one["available"], len(samples))}
+    entry["about"] = {
+        key: "; ".join(dict.fromkeys(data["about"][key] for data in (one, other) if key in data["about"]))
+        for key in {**one["about"], **other["about"]}
+    }
+    if len(samples) > len(one["samples"]):
+        entry["fingerprint"] = hashlib.sha256(json.dumps(samples).encode()).hexdigest()[:16]
+    references = [data["references"] for data in (one, other) if "references" in data]
+    if references:
+        entry["references"] = "+".join(dict.fromkeys(references))  # two of them are those of no other run
+    groups, copies = {**other.get("groups", {}), **one.get("groups", {})}, _copies(one, other, samples)
+    for key, known in (("copies", copies), ("groups", groups)):
+        entry.pop(key, None)
+        entry |= {key: known} if known else {}
+    return entry
+
+
+def _copies(one: Info, other: Info, samples: Mapping[str, str]) -> dict[str, str]:
+    """By sample, the first one with the same picture: a copy of a copy, in either run, is one of the first."""
+    parents = {sample: sample for sample in samples}
+
+    def root(sample: str) -> str:
+        while parents[sample] != sample:
+            sample = parents[sample]
+        return sample
+
+    place = {sample: i for i, sample in enumerate(samples)}
+    for copy, original in (pair for data in (one, other) for pair in data.get("copies", {}).items()):
+        ends = sorted((root(copy), root(original)), key=place.__getitem__)
+        parents[ends[1]] = ends[0]
+    return {sample: root(sample) for sample in samples if root(sample) != sample}
+
+
+def _all_of(one: Sequence[Any], other: Sequence[Any]) -> list[Any]:
+    """The items of both, each once."""
+    known = {json.dumps(item, sort_keys=True): item for item in (*one, *other)}
+    return list(known.values())
+
+
+def joined_accuracy(first: Record, second: Record) -> tuple[list[Any], list[str]]:
+    """Of each network and data set how often the network was right; and where that is not known, in words.
+
+    It is known where the two runs read no image both, and where one read all that the other read.
+    """
+    answered = [_answered(record) for record in (first, second)]
+    entries = [{(e["model"], e["dataset"]): e for e in record.info["accuracy"]} for record in (first, second)]
+    rows, lost = [], []
+    for place in dict.fromkeys([*entries[0], *entries[1]]):
+        known = [by_place[place] for by_place in entries if place in by_place]
+        images = [by_place.get(place, set()) for by_place in answered]
+        if len(known) == 1 or images[0] >= images[1]:
+            rows.append(known[0])
+        elif images[1] > images[0]:
+            rows.append(known[1])
+        elif not images[0] & images[1]:
+            rows.append(_sum(*known))
+        else:
+            lost.append(f"{place[0]} on {place[1]}")
+    return rows, lost
+
+
+def _answered(record: Record) -> dict[tuple[str, str], set[str]]:
+    """By network and data set, the images that could be read."""
+    rows = record.results[record.results["target"].notna() & record.results["sample"].notna()]
+    return {key: set(group) for key, group in rows.groupby(["model", "dataset"], sort=False)["sample"]}
+
+
+def _sum(one: Info, other: Info) -> dict[str, Any]:
+    total = {**one, **{key: one[key] + other[key] for key in ("right", "labelled")}}
+    readings = one.get("readings", {})
+    if readings:
+        total["readings"] = {name: count + other.get("readings", {}).get(name, 0) for name, count in readings.items()}
+    return total
+
+
+def _work(one: Info, other: Info) -> dict[str, Any]:
+    numbers = {key: value + other.get(key, 0) for key, value in one.items() if isinstance(value, int)}
+    return {**numbers, "batches": {**other.get("batches", {}), **one.get("batches", {})}}
