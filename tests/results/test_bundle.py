@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +19,7 @@ from benchbench.errors import BenchError
 from benchbench.results.bundle import MANIFEST, is_bundle, opened, write_bundle
 from benchbench.results.environment import differences, same_values
 from benchbench.results.record import Record
+from benchbench.results.run_folder import info_digest
 
 from ..engine.test_watch import pictures, study
 
@@ -69,6 +73,23 @@ def other_name(name: str, data: bytes, path: str) -> tuple[str, bytes]:
     return name, data
 
 
+def other_list(name: str, data: bytes, path: str) -> tuple[str, bytes]:
+    """A list of files with one more, of which the digest is right."""
+    if name == MANIFEST:
+        listed = json.loads(data)
+        listed["files"][path] = hashlib.sha256(b"evil").hexdigest()
+        return name, json.dumps(listed).encode()
+    return name, data
+
+
+def named_without_unicode() -> bytes:
+    """A zip file whose flags say that a name is UTF-8, which it is not."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as file:
+        file.writestr("\u00e9", b"")
+    return out.getvalue().replace("\u00e9".encode(), b"\xff\xff")
+
+
 def hostile(bundle: Path, out: Path) -> Iterator[tuple[str, Path, str]]:
     """Name, file, and what the error says."""
     changes: dict[str, tuple[Callable[[str, bytes], tuple[str, bytes] | None], str]] = {
@@ -87,6 +108,20 @@ def hostile(bundle: Path, out: Path) -> Iterator[tuple[str, Path, str]]:
         with zipfile.ZipFile(place, "a") as changed:
             changed.writestr(path, b"evil")
         yield path, place, "its files are not those of"
+    for number, path in enumerate(("../evil2.py", "/tmp/evil2", "maps/../../evil2", "cells/../evil2", "a\\..\\evil2")):
+        place = rewritten(bundle, out / f"listed{number}.zip", lambda n, d, path=path: other_list(n, d, path))  # type: ignore[misc]
+        with zipfile.ZipFile(place, "a") as changed:
+            changed.writestr(path, b"evil")
+        yield path, place, "is no name of a run's file"
+    for kind in (zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2):
+        other = out / f"kind{kind}.zip"
+        with zipfile.ZipFile(bundle) as old, zipfile.ZipFile(other, "w", kind) as new:
+            for name in old.namelist():
+                new.writestr(name, old.read(name))
+        yield f"kind {kind}", other, "packed in a way that benchbench does not use"
+    unread = out / "unread.zip"
+    unread.write_bytes(named_without_unicode())
+    yield "no unicode", unread, "it is not an exported run"
     text = out / "text.zip"
     text.write_text("no zip")
     yield "text", text, "it is not an exported run"
@@ -95,13 +130,25 @@ def hostile(bundle: Path, out: Path) -> Iterator[tuple[str, Path, str]]:
     yield "half", half, "it is not an exported run"
 
 
-def test_whatever_is_not_what_was_exported_is_refused(bundle: Path, tmp_path: Path) -> None:
+def test_whatever_is_not_what_was_exported_is_refused(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nothing is written but into a folder that is gone afterwards: every file that is opened for it is seen."""
+    written: list[Path] = []
+    open_path = Path.open
+
+    def seen(path: Path, mode: str = "r", **keys: Any) -> Any:
+        written.extend([path] * ("w" in mode))
+        return open_path(path, mode, **keys)
+
+    monkeypatch.setattr(Path, "open", seen)
     for name, file, message in hostile(bundle, tmp_path):
+        written.clear()
         with pytest.raises(BenchError, match="it is not an exported run") as caught, opened(file):
             pytest.fail(f"{name} was opened")
         assert message in str(caught.value), name
         assert "benchbench export RUN" in caught.value.hint
-    assert not list(tmp_path.parent.rglob("evil*"))
+        assert not [path for path in written if path.name.startswith(("evil", "x"))], f"{name}: {written}"
 
 
 def test_a_path_that_leads_outside_is_refused_by_its_name(bundle: Path, tmp_path: Path) -> None:
@@ -126,6 +173,43 @@ def test_a_damaged_run_is_not_exported(folder: Path, tmp_path: Path) -> None:
         data[start] ^= 1
     pack.write_bytes(data)
     with pytest.raises(BenchError, match="not what was written"):
+        write_bundle(place, tmp_path / "out.zip")
+    assert not (tmp_path / "out.zip").exists()
+
+
+def with_files(folder: Path, place: Path, files: dict[str, str]) -> Path:
+    """A copy of a run whose run.json names other files, with its digest: what somebody may send."""
+    shutil.copytree(folder, place)
+    info = json.loads((place / "run.json").read_text())
+    info.pop("digest")
+    info["files"].update(files)
+    (place / "run.json").write_text(json.dumps({**info, "digest": info_digest(info)}))
+    return place
+
+
+@pytest.mark.parametrize("name", ["../secret", "ABSOLUTE", "maps/../../secret", "cells/../secret", ".secret"])
+def test_no_file_from_outside_of_a_run_is_exported(folder: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / "secret").write_text("secret")
+    path = name.replace("ABSOLUTE", str(tmp_path / "secret"))
+    seal = hashlib.sha256(b"secret").hexdigest()
+    with pytest.raises(BenchError, match="is no name of a run's file"):
+        write_bundle(with_files(folder, tmp_path / "run", {path: seal}), tmp_path / "out.zip")
+    assert not (tmp_path / "out.zip").exists()
+
+
+def test_a_table_that_is_not_the_run_s_is_not_exported(folder: Path, tmp_path: Path) -> None:
+    """Also one that no report reads, and one in a folder that is a link."""
+    (tmp_path / "elsewhere").mkdir()
+    for at in (tmp_path / "elsewhere" / "more.json", tmp_path / "more.json"):
+        at.write_text("more")
+    seal = hashlib.sha256(b"more").hexdigest()
+    place = with_files(folder, tmp_path / "changed", {"more.json": seal})
+    (place / "more.json").write_text("other")
+    with pytest.raises(BenchError, match=r"more.json is not what the run wrote"):
+        write_bundle(place, tmp_path / "out.zip")
+    place = with_files(folder, tmp_path / "linked", {"suite/more.json": seal})
+    (place / "suite").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(BenchError, match="suite is a link"):
         write_bundle(place, tmp_path / "out.zip")
     assert not (tmp_path / "out.zip").exists()
 

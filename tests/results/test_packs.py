@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import zipfile
+import zlib
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,8 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchbench.files import Damaged
-from benchbench.results.pack import INDEX, Pack, mapped, read_pack, write_pack
+from benchbench.results.pack import INDEX, Pack, _comment, _inflated, mapped, read_pack, write_pack
 from benchbench.results.pack_folder import KEPT, PackFolder, owner
+from benchbench.results.retries import SOUND, Outcome
+from benchbench.results.store import Store
 
 NAMES = st.from_regex(r"[a-f0-9]{1,8}(-[0-9])?\.(json|npy|jpg|png)", fullmatch=True)
 PARTS = {"a.json": b'{"samples": {}}', "a-0.npy": b"maps", "b.jpg": b"photo", "b.png": b"mask", "empty.json": b""}
@@ -98,6 +103,63 @@ def npy(values: np.ndarray) -> bytes:
 
 def test_what_belongs_together_has_one_owner() -> None:
     assert [owner(name) for name in ("ab.json", "ab-0.npy", "ab-12.npy", "cd.jpg", "cd.png")] == ["ab"] * 3 + ["cd"] * 2
+
+
+BROKEN: dict[str, Any] = {
+    "a text": ["0", 2, 2, "x"],
+    "a half": [0.5, 2, 2, "x"],
+    "true": [True, 2, 2, "x"],
+    "nothing": [None, 2, 2, "x"],
+    "behind the end": [0, 2**60, 2, "x"],
+    "before the start": [-1, 2, 2, "x"],
+    "fewer than none": [0, 2, -1, "x"],
+    "a bomb": [0, 2, 2**50, "x"],
+    "no digest": [0, 2, 2, 3],
+    "too short": [0, 2],
+    "letters": "abcd",
+    "a number": 4,
+}
+
+
+@pytest.mark.parametrize("part", list(BROKEN.values()), ids=list(BROKEN))
+def test_an_index_that_names_no_part_of_the_file_is_refused(part: Any, tmp_path: Path) -> None:
+    """The index is sealed as it should be: a received pack may hold any."""
+    path = tmp_path / "0.zip"
+    index = json.dumps({"parts": {"a.json": part}, "notes": {}}).encode()
+    comment = _comment(path.name, 4, index) + b", " + b"0" * 64
+    path.write_bytes(b"PK12" + index + comment)
+    with pytest.raises(Damaged, match="no index that benchbench wrote"):
+        read_pack(path)
+
+
+def test_text_that_is_said_to_be_empty_is_not_unpacked(tmp_path: Path) -> None:
+    stored = zlib.compress(b" " * 10_000_000, wbits=-15)
+    assert _inflated(stored, 0) == b""
+    assert len(_inflated(stored, 5)) == 5
+
+
+NOTES: list[tuple[Any, Outcome | None]] = [
+    (None, SOUND),
+    ({"reasons": {"a": "no"}, "tries": 2}, Outcome({"a": "no"}, 2)),
+    ("text", None),
+    ([1], None),
+    ({"reasons": {"a": "no"}}, None),
+    ({"reasons": ["a"], "tries": 1}, None),
+    ({"reasons": {"a": 3}, "tries": 1}, None),
+    ({"reasons": {"a": "no"}, "tries": "2"}, None),
+    ({"reasons": {"a": "no"}, "tries": 0}, None),
+    ({"reasons": {"a": "no"}, "tries": True}, None),
+]
+
+
+@pytest.mark.parametrize(("note", "expected"), NOTES)
+def test_a_note_that_no_run_wrote_makes_its_cell_an_absent_one(
+    note: Any, expected: Outcome | None, tmp_path: Path
+) -> None:
+    store = Store(tmp_path)
+    store.packs.publish("0.zip", {"a.json": b"{}"}, {} if note is None else {"a.json": note})
+    assert Store(tmp_path).outcome("a") == expected
+    assert Store(tmp_path).wants("a") == (expected != SOUND and (expected is None or expected.tries < 2))
 
 
 def test_more_parts_leave_the_others_as_they_were(tmp_path: Path) -> None:
