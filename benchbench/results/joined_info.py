@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from .mergeable import name_of
@@ -25,7 +26,8 @@ def joined_info(first: Record, second: Record, whole: Whole) -> dict[str, Any]:
     """
     one, other = first.info, second.info
     models = _union(one["models"], other["models"], _with_layers)
-    datasets = _union(one["datasets"], other["datasets"], _with_images)
+    twins = _seen_in_both(first, second)
+    datasets = _union(one["datasets"], other["datasets"], partial(_with_images, twins=twins))
     metrics = [e for e in _union(one["metrics"], other["metrics"]) if (e["name"], e["protocol"]) not in whole.metrics]
     return {
         **{key: value for key, value in one.items() if key not in _OF_ONE_FOLDER},
@@ -79,7 +81,34 @@ def _with_layers(one: Info, other: Info) -> dict[str, Any]:
     return {**one, "layers": _all_of(one["layers"], other["layers"])}
 
 
-def _with_images(one: Info, other: Info) -> dict[str, Any]:
+def _seen_in_both(first: Record, second: Record) -> dict[str, dict[str, str]]:
+    """By data set, of images that only the second run has, the first run's image with the same photograph.
+
+    Photographs are of what the network saw, so they are compared where both runs have one of the same network.
+    """
+    images = [{data["name"]: data["samples"].keys() for data in record.info["datasets"]} for record in (first, second)]
+    if all(images[0][name] == images[1][name] for name in images[0].keys() & images[1].keys()):
+        return {}
+    known = [_photographs(record) for record in (first, second)]
+    return {
+        data: {sample: known[0][data][seal] for seal, sample in new.items() if seal in known[0][data]}
+        for data, new in known[1].items()
+        if data in known[0]
+    }
+
+
+def _photographs(record: Record) -> dict[str, dict[str, str]]:
+    """By data set and digest of the photograph, the first image of the first network."""
+    rows = record.photos[record.photos["model"] == record.info["models"][0]["name"]]
+    known: dict[str, dict[str, str]] = {}
+    for data, sample, file in zip(rows["dataset"], rows["sample"], rows["file"], strict=True):
+        if not file:
+            continue
+        known.setdefault(data, {}).setdefault(hashlib.sha256(record.photo(file)).hexdigest(), sample)
+    return known
+
+
+def _with_images(one: Info, other: Info, twins: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
     samples = {**one["samples"], **other["samples"]}
     entry = {**one, "samples": samples, "used": len(samples), "available": max(one["available"], len(samples))}
     entry["about"] = {
@@ -91,14 +120,15 @@ def _with_images(one: Info, other: Info) -> dict[str, Any]:
     references = [data["references"] for data in (one, other) if "references" in data]
     if references:
         entry["references"] = "+".join(dict.fromkeys(references))  # two of them are those of no other run
-    groups, copies = {**other.get("groups", {}), **one.get("groups", {})}, _copies(one, other, samples)
+    groups = {**other.get("groups", {}), **one.get("groups", {})}
+    copies = _copies(one, other, samples, twins.get(one["name"], {}))
     for key, known in (("copies", copies), ("groups", groups)):
         entry.pop(key, None)
         entry |= {key: known} if known else {}
     return entry
 
 
-def _copies(one: Info, other: Info, samples: Mapping[str, str]) -> dict[str, str]:
+def _copies(one: Info, other: Info, samples: Mapping[str, str], twins: Mapping[str, str]) -> dict[str, str]:
     """By sample, the first one with the same picture: a copy of a copy, in either run, is one of the first."""
     parents = {sample: sample for sample in samples}
 
@@ -108,7 +138,8 @@ def _copies(one: Info, other: Info, samples: Mapping[str, str]) -> dict[str, str
         return sample
 
     place = {sample: i for i, sample in enumerate(samples)}
-    for copy, original in (pair for data in (one, other) for pair in data.get("copies", {}).items()):
+    known = one.get("copies", {}), other.get("copies", {}), twins
+    for copy, original in (pair for copies in known for pair in copies.items()):
         ends = sorted((root(copy), root(original)), key=place.__getitem__)
         parents[ends[1]] = ends[0]
     return {sample: root(sample) for sample in samples if root(sample) != sample}

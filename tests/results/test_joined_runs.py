@@ -16,13 +16,13 @@ import benchbench as bb
 from benchbench.errors import BenchError
 from benchbench.registry import METHODS, method
 from benchbench.results.merge import merge_runs
-from benchbench.results.record import Record
-from benchbench.types import Layer, Sample
+from benchbench.results.record import Record, units_of
+from benchbench.types import Layer
 
 from ..engine.test_watch import pictures, study
 from ..networks import Pooled, seeded
 
-COUNT = 34  # images: two shards
+COUNT = 33  # images: two shards
 FIRST = 10  # in the first of two runs of other images
 POISON = 50.0
 SAID = ("study", "seed", "models", "datasets", "methods", "metrics", "accuracy", "failures", "counts", "earlier")
@@ -30,24 +30,17 @@ TABLES = ("results", "curves", "photos", "pooled")
 FAILING: set[str] = set()  # of the methods, those that fail now as they may on another machine
 
 
-class Data:
-    """Images with boxes; the third one has copies, and on the fifth one a method fails."""
+IDS = [f"{i:04}" for i in range(COUNT)]
 
-    name, about = "pictures", {"what": "made"}
-    ids = tuple(f"{i:02}" for i in range(COUNT))
 
-    def __init__(self) -> None:
-        self.images = pictures(COUNT)
-        self.images[[9, 12, 33]] = self.images[2].clone()
-        self.images[5, :, 0, 0] = POISON
-
-    def __getitem__(self, index: int) -> Sample:
-        mask = torch.zeros(16, 16, dtype=torch.bool)
-        mask[2:13, index % 5 : 9 + index % 4] = True
-        return Sample(self.ids[index], self.images[index], index % 7, mask)
-
-    def fingerprint(self, index: int) -> str:
-        return f"picture {index}"
+def labelled() -> tuple[Tensor, list[int], Tensor]:
+    """Images, labels and masks; the third image has copies, and on the sixth one a method fails."""
+    images, masks = pictures(COUNT), torch.zeros(COUNT, 16, 16, dtype=torch.bool)
+    images[[9, 12, 32]] = images[2].clone()
+    images[5, :, 0, 0] = POISON
+    for i, mask in enumerate(masks):
+        mask[2:13, i % 5 : 9 + i % 4] = True
+    return images, [i % 7 for i in range(COUNT)], masks
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -76,12 +69,12 @@ DELETION: dict[str, Any] = {"name": "deletion", "steps": 2}
 WHOLE: dict[str, Any] = {
     "models": NETWORKS,
     "methods": ["gradcam", "dataset-mean", "picky"],
-    "metrics": [DELETION, "sparseness", "max_box_acc", "pxap", "passes"],
+    "metrics": [DELETION, "sparseness", "iou", {"name": "pxap", "levels": 100}, "passes"],
     "samples": COUNT,
 }
 PARTS: dict[str, list[dict[str, Any]]] = {
     "methods": [{"methods": ["gradcam"]}, {"methods": ["dataset-mean", "picky"]}],
-    "metrics": [{"metrics": [DELETION, "max_box_acc"]}, {"metrics": ["sparseness", "pxap", "passes"]}],
+    "metrics": [{"metrics": [DELETION, "iou"]}, {"metrics": ["sparseness", {"name": "pxap", "levels": 100}, "passes"]}],
     "networks": [{"models": {name: network}} for name, network in NETWORKS.items()],
     "images": [{"models": {"net": NETWORKS["net"]}}] * 2,
 }
@@ -90,7 +83,7 @@ PARTS: dict[str, list[dict[str, Any]]] = {
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The whole run, and two parts of it, for each way to part it; and the joined parts."""
-    folder, data = tmp_path_factory.mktemp("joined"), Data()
+    folder, data = tmp_path_factory.mktemp("joined"), labelled()
     study(**{**WHOLE, "datasets": {"data": data}}).run(folder / "whole", report=False)
     ranges = (range(FIRST), range(FIRST, COUNT))
     for way, parts in PARTS.items():
@@ -98,7 +91,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
             images: Any = data
             if way == "images":
                 chosen = folder / f"{number}.txt"
-                chosen.write_text("\n".join(Data.ids[i] for i in ranges[number]))
+                chosen.write_text("\n".join(IDS[i] for i in ranges[number]))
                 images = {"images": data, "subset": {"ids": chosen}}
             study(**{**WHOLE, "datasets": {"data": images}, **keys}).run(folder / f"{way}{number}", report=False)
         merge_runs(*(Record.load(folder / f"{way}{number}") for number in (0, 1)), folder / way)
@@ -133,12 +126,12 @@ def test_runs_of_other_images_are_one_run_but_for_values_of_all_images(place: Pa
     """Whatever needs all images is left out by name: a mean map, a held-out threshold and a value of all images."""
     joined, one = bb.Run.load(place / "images"), bb.Run.load(place / "whole")
     notes = joined.record.info["warnings"]
-    assert "dataset-mean and max_box_acc@wsol-v1 left out: the values depend on all images of a run" in str(notes)
+    assert "dataset-mean and iou@held-out-255 left out: the values depend on all images of a run" in str(notes)
     assert "pxap has no value of all images together: the runs are of other images" in notes
     for name in ("results", "curves", "photos"):
         table, whole = getattr(joined.record, name), getattr(one.record, name)
         whole = whole[whole["model"] == "net"]
-        for column, lost in (("method", "dataset-mean"), ("metric", "max_box_acc")):
+        for column, lost in (("method", "dataset-mean"), ("metric", "iou")):
             whole = whole[whole[column] != lost] if column in whole else whole
             assert column not in table or lost not in set(table[column])
         keys = [name for name in table if name not in ("value", "y", "file", "probability")]
@@ -148,10 +141,11 @@ def test_runs_of_other_images_are_one_run_but_for_values_of_all_images(place: Pa
         )
     assert [entry["name"] for entry in joined.record.info["methods"]] == ["gradcam", "picky"]
     assert joined.record.info["study"]["methods"] == ["gradcam", "picky"]
-    assert "max_box_acc" not in str(joined.record.info["study"]["metrics"])
+    assert "iou" not in str(joined.record.info["study"]["metrics"])
     assert joined.record.pooled.empty
     (data,), (whole_data,) = joined.record.info["datasets"], one.record.info["datasets"]
     assert data["samples"] == whole_data["samples"]
+    assert units_of(data) == units_of(whole_data), "copies of the third image are in both parts"
     assert (data["used"], data["available"]) == (COUNT, COUNT)
     parts = [Record.load(place / f"images{i}").info["datasets"][0] for i in (0, 1)]
     assert data["fingerprint"] not in [part["fingerprint"] for part in parts]
@@ -168,8 +162,8 @@ def test_disjoint_images_of_two_methods_are_refused(place: Path, tmp_path: Path)
     parts = []
     for number, name in enumerate(("gradcam", "picky")):
         chosen = tmp_path / f"{number}.txt"
-        chosen.write_text("\n".join(Data.ids[i] for i in range(3 * number, 3 * number + 3)))
-        images = {"images": Data(), "subset": {"ids": chosen}}
+        chosen.write_text("\n".join(IDS[i] for i in range(3 * number, 3 * number + 3)))
+        images = {"images": labelled(), "subset": {"ids": chosen}}
         run = study(datasets={"data": images}, methods=[name], metrics=["sparseness"]).run(
             tmp_path / name, report=False
         )
@@ -183,14 +177,14 @@ def test_disjoint_images_of_two_methods_are_refused(place: Path, tmp_path: Path)
 @pytest.mark.parametrize("worse", [0, 1])
 def test_what_failed_in_one_run_alone_is_taken_from_the_other(place: Path, tmp_path: Path, worse: int) -> None:
     """Values, parts of metrics and maps: the cells have the same names in both runs, and other maps."""
-    keys = {"datasets": {"data": Data()}, "methods": ["moody"], "metrics": ["sparseness", DELETION], "samples": 8}
+    keys = {"datasets": {"data": labelled()}, "methods": ["moody"], "metrics": ["sparseness", DELETION], "samples": 8}
     runs = []
     for number in (0, 1):
         FAILING.update({"moody"} if number == worse else ())
         runs.append(study(**keys).run(tmp_path / str(number), report=False).record)
         FAILING.clear()
     sound = runs[1 - worse]
-    assert runs[worse].info["counts"]["failed"] == 2 * sound.results["sample"].isin(["05"]).any()
+    assert runs[worse].info["counts"]["failed"] == 2 * sound.results["sample"].isin(["0005"]).any()
     merge_runs(*runs, tmp_path / "out")
     joined = Record.load(tmp_path / "out")
     pd.testing.assert_frame_equal(joined.results, sound.results)
