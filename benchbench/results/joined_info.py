@@ -11,30 +11,30 @@ from typing import Any
 
 from .mergeable import name_of
 from .record import Record
-from .whole_values import Whole
+from .whole_values import LeftOut
 
 Info = Mapping[str, Any]
 _OF_ONE_FOLDER = ("suite", "again", "budget")
 _LISTS = ("models", "datasets", "methods", "metrics")
 
 
-def joined_info(first: Record, second: Record, whole: Whole) -> dict[str, Any]:
+def joined_info(first: Record, second: Record, left: LeftOut) -> dict[str, Any]:
     """All but what is counted in the joined tables, and the notes.
 
     Args:
-        whole: names the methods and metrics that are left out.
+        left: names the methods and metrics that are left out.
     """
     one, other = first.info, second.info
     models = _union(one["models"], other["models"], _with_layers)
     twins = _seen_in_both(first, second)
     datasets = _union(one["datasets"], other["datasets"], partial(_with_images, twins=twins))
-    metrics = [e for e in _union(one["metrics"], other["metrics"]) if (e["name"], e["protocol"]) not in whole.metrics]
+    metrics = [e for e in _union(one["metrics"], other["metrics"]) if (e["name"], e["protocol"]) not in left.metrics]
     return {
         **{key: value for key, value in one.items() if key not in _OF_ONE_FOLDER},
-        "study": _study(one, other, models, datasets, whole),
+        "study": _study(one, other, models, datasets, left),
         "models": models,
         "datasets": datasets,
-        "methods": [e for e in _union(one["methods"], other["methods"]) if e["name"] not in whole.methods],
+        "methods": [e for e in _union(one["methods"], other["methods"]) if e["name"] not in left.methods],
         "metrics": metrics,
         "earlier": _all_of(one.get("earlier", ()), other.get("earlier", ())),
         "work": _work(one["work"], other["work"]),
@@ -45,9 +45,9 @@ def joined_info(first: Record, second: Record, whole: Whole) -> dict[str, Any]:
     }
 
 
-def _study(one: Info, other: Info, models: Sequence[Info], datasets: Sequence[Info], whole: Whole) -> dict[str, Any]:
+def _study(one: Info, other: Info, models: Sequence[Info], datasets: Sequence[Info], left: LeftOut) -> dict[str, Any]:
     lists = {key: _all_of(one["study"][key], other["study"][key]) for key in _LISTS}
-    lost = {*whole.methods, *_labels(one, whole), *_labels(other, whole)}
+    lost = {*left.methods, *_labels(one, left), *_labels(other, left)}
     lists |= {key: [label for label in lists[key] if label not in lost] for key in ("methods", "metrics")}
     study = {key: value for key, value in one["study"].items() if key != "suite"} | lists
     if one["study"]["layers"] != other["study"]["layers"]:
@@ -57,10 +57,10 @@ def _study(one: Info, other: Info, models: Sequence[Info], datasets: Sequence[In
     return study
 
 
-def _labels(info: Info, whole: Whole) -> list[str]:
+def _labels(info: Info, left: LeftOut) -> list[str]:
     """What the study calls the metrics that are left out."""
     pairs = zip(info["study"]["metrics"], info["metrics"], strict=False)
-    return [label for label, entry in pairs if (entry["name"], entry["protocol"]) in whole.metrics]
+    return [label for label, entry in pairs if (entry["name"], entry["protocol"]) in left.metrics]
 
 
 def _parts(info: Info) -> list[Any]:

@@ -21,7 +21,7 @@ from .row_counts import failures, status_counts
 from .schema import CURVES, MAPS, PHOTOS, RESULTS, typed
 from .store import Store
 from .unfinished import refuse_unfinished_part
-from .whole_values import BLOCK, Whole, maps_without, whole_values, without
+from .whole_values import BLOCK, LeftOut, maps_without, whole_values, without
 
 Info = Mapping[str, Any]
 
@@ -49,13 +49,13 @@ def merge_runs(first: Record, second: Record, out: Path) -> Merged:
     refuse_other(first, second)
     if out.exists() and any(out.iterdir()):
         raise BenchError("the folder is not empty", where=str(out), hint="Give another --out")
-    records, whole = (first, second), whole_values(first, second)
-    info = joined_info(first, second, whole)
+    records, left = (first, second), whole_values(first, second)
+    info = joined_info(first, second, left)
     order = Order(info, records)
-    results = order.of(_results(first, second, whole))
-    pooled, lost = pooled_values(first, second, whole)
-    curves = [without(record.curves, whole, run) for run, record in enumerate(records)]
-    maps, names = _maps(records, whole)
+    results = order.of(_results(first, second, left))
+    pooled, lost = pooled_values(first, second, left)
+    curves = [without(record.curves, left, run) for run, record in enumerate(records)]
+    maps, names = _maps(records, left)
     photos = joined(first.photos, second.photos, IMAGE, PHOTOS)
     tables = {
         "results.parquet": results,
@@ -65,14 +65,14 @@ def merge_runs(first: Record, second: Record, out: Path) -> Merged:
         "photos/index.parquet": order.of(photos),
     }
     accuracy, unknown = joined_accuracy(first, second)
-    notes = [*_notes(first, second), *_left_out(whole, lost, unknown), *_missing_blocks(results)]
+    notes = [*_notes(first, second), *_left_out(left, lost, unknown), *_missing_blocks(results)]
     counted = {"accuracy": accuracy, "failures": failures(results), "counts": status_counts(results)}
     _copy(records, names, out)
     Store(out).write_results(tables, {**info, **counted, "warnings": [*_warnings(first, second), *notes]})
     return Merged(len(results), int(results["sample"].nunique()), notes)
 
 
-def _results(first: Record, second: Record, whole: Whole) -> pd.DataFrame:
+def _results(first: Record, second: Record, left: LeftOut) -> pd.DataFrame:
     """results.parquet of both.
 
     Raises:
@@ -80,7 +80,7 @@ def _results(first: Record, second: Record, whole: Whole) -> pd.DataFrame:
     """
     folders = f"{first.folder} and {second.folder}"
     shared = shared_work(first, second)
-    tables = without(shared[0], whole, 0), without(shared[1], whole, 1)
+    tables = without(shared[0], left, 0), without(shared[1], left, 1)
     refuse_other_values(tables, folders)
     results = typed(joined_rows(*tables), RESULTS)
     if results.empty:
@@ -90,10 +90,10 @@ def _results(first: Record, second: Record, whole: Whole) -> pd.DataFrame:
     return results
 
 
-def _maps(records: tuple[Record, Record], whole: Whole) -> tuple[pd.DataFrame, list[dict[str, str]]]:
+def _maps(records: tuple[Record, Record], left: LeftOut) -> tuple[pd.DataFrame, list[dict[str, str]]]:
     """maps/index.parquet of both; and of each run, by the names of its pictures, those in the new folder."""
     first, second = records
-    own = [maps_without(record.maps, whole, run, records) for run, record in enumerate(records)]
+    own = [maps_without(record.maps, left, run, records) for run, record in enumerate(records)]
     more = lacking(own[1], own[0], MAP)
     renamed = apart(more, own[0])
     photos = first.photos, lacking(second.photos, first.photos, IMAGE)
@@ -145,9 +145,9 @@ def _notes(first: Record, second: Record) -> Iterator[str]:
         yield f"{name} has the same weights in both runs; its code was not compared, as the runs are of other data"
 
 
-def _left_out(whole: Whole, pooled: Sequence[str], unknown: Sequence[str]) -> Iterator[str]:
+def _left_out(left: LeftOut, pooled: Sequence[str], unknown: Sequence[str]) -> Iterator[str]:
     """What one run of all images would have, and the joined run has not."""
-    names = [*whole.methods, *(f"{metric}@{protocol}" for metric, protocol in whole.metrics)]
+    names = [*left.methods, *(f"{metric}@{protocol}" for metric, protocol in left.metrics)]
     if names:
         yield f"{join_some(names)} left out: the values depend on all images of a run, and the runs are of other images"
     if pooled:

@@ -30,8 +30,8 @@ class Images:
 
 
 @dataclass(frozen=True)
-class Whole:
-    """What becomes of values of all images.
+class LeftOut:
+    """What a joined run leaves out of the values of all images.
 
     Attributes:
         dropped: of each of two runs, the groups that the other one has of more images.
@@ -66,9 +66,9 @@ def images_of(results: pd.DataFrame, columns: list[str]) -> dict[Group, Images]:
     }
 
 
-def whole_values(first: Record, second: Record) -> Whole:
+def whole_values(first: Record, second: Record) -> LeftOut:
     """Which of the values of all images stay, where the two runs are of other images or failed on others."""
-    whole, records = Whole(), (first, second)
+    left, records = LeftOut(), (first, second)
     blocks = [images_of(record.results, BLOCK) for record in records]
     flagged = [record.results[_is_of_all(record.results, records)] for record in records]
     groups = [images_of(rows, PLACE) for rows in flagged]
@@ -77,14 +77,14 @@ def whole_values(first: Record, second: Record) -> Whole:
         if any(has):
             for run in (0, 1):
                 if not has[run] and group in groups[run]:
-                    whole.dropped[run].add(group)
+                    left.dropped[run].add(group)
         else:
             _, _, _, method, metric, protocol = group
             if method in _methods_of_all(records):
-                whole.methods[method] = None
+                left.methods[method] = None
             else:
-                whole.metrics[metric, protocol] = None
-    return whole
+                left.metrics[metric, protocol] = None
+    return left
 
 
 def sides(group: Group, groups: list[dict[Group, Images]], blocks: list[dict[Group, Images]]) -> list[bool]:
@@ -104,20 +104,20 @@ def sides(group: Group, groups: list[dict[Group, Images]], blocks: list[dict[Gro
     return [images.all == everything and images.ok == ok for images in here]
 
 
-def without(rows: pd.DataFrame, whole: Whole, run: int) -> pd.DataFrame:
+def without(rows: pd.DataFrame, left: LeftOut, run: int) -> pd.DataFrame:
     """A table of one of the runs (0 or 1), of results, curves, maps or pooled values, without what does not stay."""
-    lost = rows["method"].isin(list(whole.methods))
+    lost = rows["method"].isin(list(left.methods))
     if "metric" in rows:
-        pairs = set(whole.metrics)
-        lost |= is_in(rows, ["metric", "protocol"], pairs) | is_in(rows, PLACE, whole.dropped[run])
+        pairs = set(left.metrics)
+        lost |= is_in(rows, ["metric", "protocol"], pairs) | is_in(rows, PLACE, left.dropped[run])
     return rows[~lost].reset_index(drop=True)
 
 
-def maps_without(maps: pd.DataFrame, whole: Whole, run: int, records: tuple[Record, Record]) -> pd.DataFrame:
+def maps_without(maps: pd.DataFrame, left: LeftOut, run: int, records: tuple[Record, Record]) -> pd.DataFrame:
     """The maps of one of the runs, without those of values that do not stay and are of a map of all images."""
     methods = _methods_of_all(records)
-    groups = {group[:4] for group in whole.dropped[run] if group[3] in methods}
-    kept = without(maps, whole, run)
+    groups = {group[:4] for group in left.dropped[run] if group[3] in methods}
+    kept = without(maps, left, run)
     return kept[~is_in(kept, PLACE[:4], groups)].reset_index(drop=True)
 
 
