@@ -22,7 +22,7 @@ PLACE = ["model", "dataset", "layer", "method", "metric", "protocol"]
 
 
 @dataclass(frozen=True)
-class Images:
+class RowImages:
     """The images of a group of rows, and those with a value."""
 
     all: frozenset[str]
@@ -57,11 +57,11 @@ def is_in(rows: pd.DataFrame, columns: list[str], values: Collection[Group]) -> 
     return keys.merge(known, on=columns, how="left")["known"].notna().set_axis(rows.index)
 
 
-def images_of(results: pd.DataFrame, columns: list[str]) -> dict[Group, Images]:
+def images_of(results: pd.DataFrame, columns: list[str]) -> dict[Group, RowImages]:
     """By the values of the columns, the images of a run's rows; costs and parts of metrics are left out."""
     rows = results[results["sample"].notna() & ~results["metric"].str.contains(".", regex=False)]
     return {
-        key: Images(frozenset(group["sample"]), frozenset(group.loc[group["status"] == "ok", "sample"]))
+        key: RowImages(frozenset(group["sample"]), frozenset(group.loc[group["status"] == "ok", "sample"]))
         for key, group in rows.groupby(columns, sort=False)[["sample", "status"]]
     }
 
@@ -87,14 +87,14 @@ def whole_values(first: Record, second: Record) -> LeftOut:
     return left
 
 
-def sides(group: Group, groups: list[dict[Group, Images]], blocks: list[dict[Group, Images]]) -> list[bool]:
+def sides(group: Group, groups: list[dict[Group, RowImages]], blocks: list[dict[Group, RowImages]]) -> list[bool]:
     """Of each of two runs, whether it has what a run of the images of both would have.
 
     Args:
         group: values of ``PLACE``.
         groups, blocks: of each run, the images by ``PLACE`` and by ``BLOCK``.
     """
-    nothing = Images(frozenset(), frozenset())
+    nothing = RowImages(frozenset(), frozenset())
     here = [known.get(group, nothing) for known in groups]
     ok = here[0].ok | here[1].ok
     block = group[0], group[1]
