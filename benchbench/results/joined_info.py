@@ -176,7 +176,8 @@ def joined_accuracy(first: Record, second: Record) -> tuple[list[Any], list[str]
 def _answered(record: Record) -> dict[tuple[str, str], set[str]]:
     """By network and data set, the images that could be read."""
     rows = record.results[record.results["target"].notna() & record.results["sample"].notna()]
-    return {key: set(group) for key, group in rows.groupby(["model", "dataset"], sort=False)["sample"]}
+    groups = rows.groupby(["model", "dataset"], sort=False)["sample"]
+    return {(str(model), str(dataset)): set(group) for (model, dataset), group in groups}
 
 
 def _sum(one: Info, other: Info) -> dict[str, Any]:

@@ -87,7 +87,8 @@ class Order:
 
     def _add_images(self, results: pd.DataFrame) -> None:
         rows = results[results["sample"].notna()].assign(metric=plain(results["metric"]))
-        for block, group in rows.groupby(BLOCK, sort=False):
+        for names, group in rows.groupby(BLOCK, sort=False):
+            block = tuple(map(str, names))
             after = 1 + max((shard for key, (shard, _) in self._images.items() if key[:2] == block), default=-1)
             places = group.groupby(["layer", "method", "metric", "protocol"], sort=False).ngroup()
             again = ((places != places.shift()) & (places == 0)).cumsum()

@@ -60,7 +60,7 @@ def merge_runs(first: Record, second: Record, out: Path) -> Merged:
     tables = {
         "results.parquet": results,
         "pooled.parquet": order.of(pooled),
-        "curves.parquet": order.of(joined(*curves, [*ROW], CURVES)),
+        "curves.parquet": order.of(joined(curves[0], curves[1], ROW, CURVES)),
         "maps/index.parquet": order.of(maps),
         "photos/index.parquet": order.of(photos),
     }

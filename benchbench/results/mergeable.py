@@ -95,13 +95,14 @@ def refuse_other_values(results: tuple[pd.DataFrame, pd.DataFrame], folders: str
     hint = "Join runs of the same code and labels"
     for row, what in _other_targets(*results):
         values = f"{row[what]} in one run and {row[f'{what}_other']} in the other"
-        message = f"the {what} of the image {row['sample']} of {row['dataset']} is {values}"
-        raise BenchError(message, where=folders, hint=hint)
+        name = f"the {what} of the image {row['sample']} of {row['dataset']}"
+        raise BenchError(f"{name} is {values}", where=folders, hint=hint)
     rows = [table[table["sample"].notna() & (table["status"] == "ok")] for table in results]
     both = rows[0].merge(rows[1], on=ROW, suffixes=("", "_other"))
     size = both[["value", "value_other"]].abs().max(axis=1)
     differing = both[(both["value"] - both["value_other"]).abs() > AGREE * size.clip(lower=1e-6)]
-    for row in differing.head(1).to_dict("records"):
+    for known in differing.head(1).to_dict("records"):
+        row = {str(key): value for key, value in known.items()}
         what = f"{row['method']} under {row['metric']} on the image {row['sample']} of {row['dataset']}"
         values = f"{row['value']:.6g} in one run, and {row['value_other']:.6g} in the other"
         raise BenchError(f"{what} is {values}", where=folders, hint=hint)
@@ -113,7 +114,7 @@ def _other_targets(first: pd.DataFrame, second: pd.DataFrame) -> Iterator[tuple[
         one, other = (rows[[*IMAGE, what]].dropna().drop_duplicates(IMAGE) for rows in (first, second))
         both = one.merge(other, on=IMAGE, suffixes=("", "_other"))
         for row in both[both[what] != both[f"{what}_other"]].head(1).to_dict("records"):
-            yield row, what
+            yield {str(key): value for key, value in row.items()}, what
 
 
 def refuse_gaps(results: pd.DataFrame, folders: str) -> None:
@@ -123,18 +124,21 @@ def refuse_gaps(results: pd.DataFrame, folders: str) -> None:
         results: the joined results.parquet.
     """
     rows = results[~results["metric"].str.contains(".", regex=False)]
-    images = rows.groupby(BLOCK, sort=False)["sample"].nunique()
-    counts = rows.groupby(PLACE, sort=False)["sample"].nunique()
+    images, counts = _counts(rows, BLOCK), _counts(rows, PLACE)
     costs = set(rows.loc[rows["sample"].isna(), ["metric", "protocol"]].itertuples(index=False, name=None))
     short = [(count, place) for place, count in counts.items() if count < images[place[:2]] and place[4:] not in costs]
-    absent = set(_wanted(rows)).difference(counts.index)
-    if not short and not absent:
-        return
-    count, place = min([*short, *((0, place) for place in absent)])
-    model, dataset, layer, method, metric, _ = place
-    has = f"has only {count:,} of the {images[place[:2]]:,} images" if count else "is in neither run: it has no image"
-    message = f"{method} / {metric} at {layer} {has} of {dataset} on {model}"
-    raise BenchError(message, where=folders, hint="Run what is missing first, with the same --out")
+    short += [(0, place) for place in set(_wanted(rows)).difference(counts)]
+    for count, place in sorted(short)[:1]:
+        model, dataset, layer, method, metric, _ = place
+        has = f"has only {count:,} of the {images[place[:2]]:,} images" if count else "is in neither run"
+        message = f"{method} / {metric} at {layer} {has} of {dataset} on {model}"
+        raise BenchError(message, where=folders, hint="Run what is missing first, with the same --out")
+
+
+def _counts(rows: pd.DataFrame, columns: list[str]) -> dict[tuple[str, ...], int]:
+    """By the values of the columns, how many images the rows are of."""
+    counts = rows.groupby(columns, sort=False)["sample"].nunique()
+    return dict(zip(counts.index, counts, strict=True))
 
 
 def _wanted(rows: pd.DataFrame) -> Iterator[tuple[str, ...]]:

@@ -60,10 +60,11 @@ def is_in(rows: pd.DataFrame, columns: list[str], values: Collection[Group]) -> 
 def images_of(results: pd.DataFrame, columns: list[str]) -> dict[Group, RowImages]:
     """By the values of the columns, the images of a run's rows; costs and parts of metrics are left out."""
     rows = results[results["sample"].notna() & ~results["metric"].str.contains(".", regex=False)]
-    return {
-        key: RowImages(frozenset(group["sample"]), frozenset(group.loc[group["status"] == "ok", "sample"]))
-        for key, group in rows.groupby(columns, sort=False)[["sample", "status"]]
-    }
+    images: dict[Group, RowImages] = {}
+    for key, group in rows.groupby(columns, sort=False)[["sample", "status"]]:
+        ok = group.loc[group["status"] == "ok", "sample"]
+        images[tuple(map(str, key))] = RowImages(frozenset(group["sample"]), frozenset(ok))
+    return images
 
 
 def whole_values(first: Record, second: Record) -> LeftOut:

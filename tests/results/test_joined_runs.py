@@ -17,6 +17,7 @@ from benchbench.errors import BenchError
 from benchbench.registry import METHODS, method
 from benchbench.results.merge import merge_runs
 from benchbench.results.record import Record, units_of
+from benchbench.results.schema import RESULTS
 from benchbench.types import Layer
 
 from ..engine.test_watch import pictures, study
@@ -94,7 +95,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 chosen.write_text("\n".join(IDS[i] for i in ranges[number]))
                 images = {**data, "subset": {"ids": chosen}}
             study(**{**WHOLE, "datasets": {"data": images}, **keys}).run(folder / f"{way}{number}", report=False)
-        merge_runs(*(Record.load(folder / f"{way}{number}") for number in (0, 1)), folder / way)
+        merge_runs(Record.load(folder / f"{way}0"), Record.load(folder / f"{way}1"), folder / way)
     return folder
 
 
@@ -103,7 +104,7 @@ def test_a_joined_run_is_one_run(place: Path, way: str) -> None:
     joined, one = bb.Run.load(place / way), bb.Run.load(place / "whole")
     for name in TABLES:
         tables = [getattr(run.record, name).drop(columns="file", errors="ignore") for run in (joined, one)]
-        pd.testing.assert_frame_equal(*tables, obj=name)
+        pd.testing.assert_frame_equal(tables[0], tables[1], obj=name)
     assert_same_maps(joined.record, one.record)
     assert {key: joined.record.info[key] for key in SAID} == {key: one.record.info[key] for key in SAID}
     assert_same_statistics(joined, one)
@@ -171,7 +172,7 @@ def test_disjoint_images_of_two_methods_are_refused(place: Path, tmp_path: Path)
         parts.append(run.record)
     message = "gradcam / sparseness at relu has only 3 of the 6 images of data on net"
     with pytest.raises(BenchError, match=message):
-        merge_runs(*parts, tmp_path / "out")
+        merge_runs(parts[0], parts[1], tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -186,7 +187,7 @@ def test_what_failed_in_one_run_alone_is_taken_from_the_other(place: Path, tmp_p
         FAILING.clear()
     sound = runs[1 - worse]
     assert runs[worse].info["counts"]["failed"] == 2 * sound.results["sample"].isin(["0005"]).any()
-    merge_runs(*runs, tmp_path / "out")
+    merge_runs(runs[0], runs[1], tmp_path / "out")
     joined = Record.load(tmp_path / "out")
     pd.testing.assert_frame_equal(joined.results, sound.results)
     pd.testing.assert_frame_equal(joined.curves, sound.curves)
@@ -198,9 +199,9 @@ def test_one_run_that_has_all_images_gives_the_values_of_all_images(place: Path,
     """The other run chose its threshold on fewer images: its values are neither compared nor kept."""
     whole, part = Record.load(place / "whole"), Record.load(place / "images0")
     for number, records in enumerate(((part, whole), (whole, part))):
-        merge_runs(*records, tmp_path / str(number))
+        merge_runs(records[0], records[1], tmp_path / str(number))
         joined = Record.load(tmp_path / str(number))
-        tables = [rows.sort_values(list(rows), ignore_index=True) for rows in (joined.results, whole.results)]
-        pd.testing.assert_frame_equal(*tables)
+        tables = [rows.sort_values(list(RESULTS), ignore_index=True) for rows in (joined.results, whole.results)]
+        pd.testing.assert_frame_equal(tables[0], tables[1])
         pd.testing.assert_frame_equal(joined.pooled, whole.pooled)
         assert joined.info["accuracy"] == whole.info["accuracy"]

@@ -144,7 +144,7 @@ def test_a_copy_of_a_copy_is_a_copy_of_the_first(
         marks = {name: name for name in names}
         change = partial(_with_data, marks=marks, copies=copies)
         records.append(changed(Record.load(place / "grad"), change))
-    (data,) = joined_info(*records, LeftOut())["datasets"]
+    (data,) = joined_info(records[0], records[1], LeftOut())["datasets"]
     assert data.get("copies") == expected
     units = units_of(data)
     assert all(units[copy] == units[original] for copies in (one, other) for copy, original in copies.items())
