@@ -11,14 +11,14 @@ from typing import Any
 
 from .mergeable import name_of
 from .record import Record
-from .whole_values import LeftOut
+from .whole_values import NotJoined
 
 Info = Mapping[str, Any]
 _OF_ONE_FOLDER = ("suite", "again", "budget")
 _LISTS = ("models", "datasets", "methods", "metrics")
 
 
-def joined_info(first: Record, second: Record, left: LeftOut) -> dict[str, Any]:
+def joined_info(first: Record, second: Record, left: NotJoined) -> dict[str, Any]:
     """All but what is counted in the joined tables, and the notes.
 
     Args:
@@ -45,7 +45,7 @@ def joined_info(first: Record, second: Record, left: LeftOut) -> dict[str, Any]:
     }
 
 
-def _study(one: Info, other: Info, models: Sequence[Info], datasets: Sequence[Info], left: LeftOut) -> dict[str, Any]:
+def _study(one: Info, other: Info, models: Sequence[Info], datasets: Sequence[Info], left: NotJoined) -> dict[str, Any]:
     lists = {key: _all_of(one["study"][key], other["study"][key]) for key in _LISTS}
     lost = {*left.methods, *_labels(one, left), *_labels(other, left)}
     lists |= {key: [label for label in lists[key] if label not in lost] for key in ("methods", "metrics")}
@@ -57,7 +57,7 @@ def _study(one: Info, other: Info, models: Sequence[Info], datasets: Sequence[In
     return study
 
 
-def _labels(info: Info, left: LeftOut) -> list[str]:
+def _labels(info: Info, left: NotJoined) -> list[str]:
     """What the study calls the metrics that are left out."""
     pairs = zip(info["study"]["metrics"], info["metrics"], strict=False)
     return [label for label, entry in pairs if (entry["name"], entry["protocol"]) in left.metrics]

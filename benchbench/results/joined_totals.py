@@ -9,12 +9,12 @@ import pandas as pd
 
 from .record import Record
 from .schema import POOLED, typed
-from .whole_values import BLOCK, PLACE, Group, LeftOut, images_of, is_in, plain, sides, without
+from .whole_values import BLOCK, PLACE, Group, NotJoined, images_of, is_in, plain, sides, without
 
 OTHER_WORK = "the joined runs did other work, so the shared work of the whole study was not measured"
 
 
-def pooled_values(first: Record, second: Record, left: LeftOut) -> tuple[pd.DataFrame, list[str]]:
+def pooled_values(first: Record, second: Record, left: NotJoined) -> tuple[pd.DataFrame, list[str]]:
     """pooled.parquet of both runs, of values of all images; and the metrics that lose some."""
     tables = [without(record.pooled, left, run) for run, record in enumerate((first, second))]
     known = [set(_each(table, PLACE)) for table in tables]

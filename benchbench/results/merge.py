@@ -21,7 +21,7 @@ from .row_counts import failures, status_counts
 from .schema import CURVES, MAPS, PHOTOS, RESULTS, typed
 from .store import Store
 from .unfinished import refuse_unfinished_part
-from .whole_values import BLOCK, LeftOut, maps_without, whole_values, without
+from .whole_values import BLOCK, NotJoined, maps_without, whole_values, without
 
 Info = Mapping[str, Any]
 
@@ -72,7 +72,7 @@ def merge_runs(first: Record, second: Record, out: Path) -> Merged:
     return Merged(len(results), int(results["sample"].nunique()), notes)
 
 
-def _results(first: Record, second: Record, left: LeftOut) -> pd.DataFrame:
+def _results(first: Record, second: Record, left: NotJoined) -> pd.DataFrame:
     """results.parquet of both.
 
     Raises:
@@ -90,7 +90,7 @@ def _results(first: Record, second: Record, left: LeftOut) -> pd.DataFrame:
     return results
 
 
-def _maps(records: tuple[Record, Record], left: LeftOut) -> tuple[pd.DataFrame, list[dict[str, str]]]:
+def _maps(records: tuple[Record, Record], left: NotJoined) -> tuple[pd.DataFrame, list[dict[str, str]]]:
     """maps/index.parquet of both; and of each run, by the names of its pictures, those in the new folder."""
     first, second = records
     own = [maps_without(record.maps, left, run, records) for run, record in enumerate(records)]
@@ -145,7 +145,7 @@ def _notes(first: Record, second: Record) -> Iterator[str]:
         yield f"{name} has the same weights in both runs; its code was not compared, as the runs are of other data"
 
 
-def _left_out(left: LeftOut, pooled: Sequence[str], unknown: Sequence[str]) -> Iterator[str]:
+def _left_out(left: NotJoined, pooled: Sequence[str], unknown: Sequence[str]) -> Iterator[str]:
     """What one run of all images would have, and the joined run has not."""
     names = [*left.methods, *(f"{metric}@{protocol}" for metric, protocol in left.metrics)]
     if names:

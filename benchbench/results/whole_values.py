@@ -30,7 +30,7 @@ class RowImages:
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class NotJoined:
     """What a joined run leaves out of the values of all images.
 
     Attributes:
@@ -67,9 +67,9 @@ def images_of(results: pd.DataFrame, columns: list[str]) -> dict[Group, RowImage
     return images
 
 
-def whole_values(first: Record, second: Record) -> LeftOut:
+def whole_values(first: Record, second: Record) -> NotJoined:
     """Which of the values of all images stay, where the two runs are of other images or failed on others."""
-    left, records = LeftOut(), (first, second)
+    left, records = NotJoined(), (first, second)
     blocks = [images_of(record.results, BLOCK) for record in records]
     flagged = [record.results[_is_of_all(record.results, records)] for record in records]
     groups = [images_of(rows, PLACE) for rows in flagged]
@@ -105,7 +105,7 @@ def sides(group: Group, groups: list[dict[Group, RowImages]], blocks: list[dict[
     return [images.all == everything and images.ok == ok for images in here]
 
 
-def without(rows: pd.DataFrame, left: LeftOut, run: int) -> pd.DataFrame:
+def without(rows: pd.DataFrame, left: NotJoined, run: int) -> pd.DataFrame:
     """A table of one of the runs (0 or 1), of results, curves, maps or pooled values, without what does not stay."""
     lost = rows["method"].isin(list(left.methods))
     if "metric" in rows:
@@ -114,7 +114,7 @@ def without(rows: pd.DataFrame, left: LeftOut, run: int) -> pd.DataFrame:
     return rows[~lost].reset_index(drop=True)
 
 
-def maps_without(maps: pd.DataFrame, left: LeftOut, run: int, records: tuple[Record, Record]) -> pd.DataFrame:
+def maps_without(maps: pd.DataFrame, left: NotJoined, run: int, records: tuple[Record, Record]) -> pd.DataFrame:
     """The maps of one of the runs, without those of values that do not stay and are of a map of all images."""
     methods = _methods_of_all(records)
     groups = {group[:4] for group in left.dropped[run] if group[3] in methods}

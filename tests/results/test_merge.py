@@ -23,7 +23,7 @@ from benchbench.results.joined_totals import OTHER_WORK
 from benchbench.results.merge import merge_runs
 from benchbench.results.record import Record, units_of
 from benchbench.results.run_folder import info_digest
-from benchbench.results.whole_values import LeftOut
+from benchbench.results.whole_values import NotJoined
 
 from ..engine.test_watch import pictures, study
 
@@ -144,7 +144,7 @@ def test_a_copy_of_a_copy_is_a_copy_of_the_first(
         marks = {name: name for name in names}
         change = partial(_with_data, marks=marks, copies=copies)
         records.append(changed(Record.load(place / "grad"), change))
-    (data,) = joined_info(records[0], records[1], LeftOut())["datasets"]
+    (data,) = joined_info(records[0], records[1], NotJoined())["datasets"]
     assert data.get("copies") == expected
     units = units_of(data)
     assert all(units[copy] == units[original] for copies in (one, other) for copy, original in copies.items())
