@@ -36,7 +36,7 @@ def lacking(rows: pd.DataFrame, others: pd.DataFrame, keys: list[str]) -> pd.Dat
     return rows[rows[keys].merge(known, on=keys, how="left")["known"].isna().to_numpy()]
 
 
-class Order:
+class RowOrder:
     """The order of one run with everything that two runs have: networks, data, shards, layers, methods, metrics.
 
     Args:

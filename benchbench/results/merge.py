@@ -12,7 +12,7 @@ import pandas as pd
 from ..errors import BenchError
 from ..formatting import join_some
 from .joined_info import joined_accuracy, joined_info
-from .joined_rows import IMAGE, MAP, ROW, Order, joined, joined_rows, lacking
+from .joined_rows import IMAGE, MAP, ROW, RowOrder, joined, joined_rows, lacking
 from .joined_totals import pooled_values, shared_work
 from .mergeable import refuse_gaps, refuse_other, refuse_other_values, unchecked_networks
 from .picture_files import apart, copy_pictures
@@ -51,7 +51,7 @@ def merge_runs(first: Record, second: Record, out: Path) -> Merged:
         raise BenchError("the folder is not empty", where=str(out), hint="Give another --out")
     records, left = (first, second), whole_values(first, second)
     info = joined_info(first, second, left)
-    order = Order(info, records)
+    order = RowOrder(info, records)
     results = order.of(_results(first, second, left))
     pooled, lost = pooled_values(first, second, left)
     curves = [without(record.curves, left, run) for run, record in enumerate(records)]
