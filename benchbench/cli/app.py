@@ -52,7 +52,7 @@ _OVERWRITE = "Keep only this study's results, even if the folder holds another s
 Overwrite = Annotated[bool, typer.Option("--overwrite", help=_OVERWRITE)]
 _RETRY = "Also retry cells that failed twice in the same way; cells that failed once are always retried"
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help=_RETRY)]
-_TAKE_OVER = "Take the folder from a dead run of another machine, on a file system without locks"
+_TAKE_OVER = "Take the folder from a dead run of another machine, on a file system without locks or in a store"
 TakeOver = Annotated[bool, typer.Option("--take-over", help=_TAKE_OVER)]
 _NO_REPORT = "Write results and tables, but no report.html; benchbench report RUN writes it from the results"
 NoReport = Annotated[bool, typer.Option("--no-report", help=_NO_REPORT)]
@@ -108,7 +108,7 @@ def run_command(
         list[Path] | None,
         typer.Option("--plugin", "--plugins", help="A Python file that registers methods or metrics"),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="The run's folder; runs/NAME by default")] = None,
+    out: Annotated[Path | None, typer.Option(help="The run's folder, or a URL such as s3://bucket/run; runs/NAME by default")] = None,
     overwrite: Overwrite = False,
     retry_failed: RetryFailed = False,
     take_over: TakeOver = False,

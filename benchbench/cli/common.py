@@ -19,6 +19,7 @@ from ..paths import expanded
 from .again import is_run, keys_of
 from .output import screen
 from .parsing import items, number
+from .url_places import META, at_hand, urls_among
 
 _OTHER = "Give another --out"
 _RUNS = (
@@ -29,7 +30,7 @@ _RUNS = (
 
 class Once(TyperCommand):
     """A command that refuses an option given twice, of which the last alone would count, and an output that is one of
-    its inputs; it expands its paths, and ends in one line when it is stopped.
+    its inputs; it expands its paths, works on the copies of runs at URLs, and ends in one line when it is stopped.
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -38,13 +39,14 @@ class Once(TyperCommand):
         Raises:
             BenchError: an option that takes one value is given twice; both are shown. Or --out is what is read.
         """
-        _, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        words, _, order = self.make_parser(ctx).parse_args(args=list(args))
         for i, option in enumerate(order):
             if option in order[:i] and not getattr(option, "multiple", False) and option.nargs == 1:
                 spellings = [*option.opts, *option.secondary_opts]
                 hint = "Give it once, its values separated by commas" if _lists(option) else "Remove one of them"
                 raise BenchError(f"it is given twice: {_shown(args, spellings)}", where=spellings[0], hint=hint)
         rest = super().parse_args(ctx, args)
+        ctx.meta[META] = urls_among(self.name or "", ctx.params, words)
         ctx.params = {name: _home(value) for name, value in ctx.params.items()}
         refuse_overwriting(ctx.params)
         return rest
@@ -57,7 +59,7 @@ class Once(TyperCommand):
         from ..engine.stopping import Stopped, deadly_signals
 
         try:
-            with deadly_signals():
+            with deadly_signals(), at_hand(self.name or "", ctx.params, ctx.meta[META]):
                 result = super().invoke(ctx)
                 sys.stdout.flush()
         except KeyboardInterrupt as stop:
