@@ -11,8 +11,8 @@ import pandas as pd
 from ..engine.unfinished_run import read_run
 from ..errors import BenchError, nearest
 from ..paths import expanded
-from ..remote.run_places import local_copy
 from ..regression import Baseline, Checked, Tolerances, check
+from ..remote.run_places import local_copy
 from ..reports import leaderboard_files as tables
 from ..reports.html.refresh import refresh
 from ..results.disturbance_scores import read_trials

@@ -23,7 +23,7 @@ from ..reports.rendering import rendered
 from .again import compared_with, folder_again, is_run
 from .audit import audit_command
 from .common import Once, run_study, study_of
-from .estimate import STUDY, Budget, DryRun, estimate_command, folder_of, show_dry_run
+from .estimate import OUT, STUDY, Budget, DryRun, estimate_command, folder_of, show_dry_run
 from .explain import NAMES, explain_command
 from .export import export_command
 from .gate import baseline_command, check_command
@@ -108,7 +108,7 @@ def run_command(
         list[Path] | None,
         typer.Option("--plugin", "--plugins", help="A Python file that registers methods or metrics"),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="The run's folder, or a URL such as s3://bucket/run; runs/NAME by default")] = None,
+    out: Annotated[Path | None, typer.Option(help=OUT)] = None,
     overwrite: Overwrite = False,
     retry_failed: RetryFailed = False,
     take_over: TakeOver = False,

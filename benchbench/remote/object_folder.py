@@ -24,7 +24,7 @@ _HINT = "Check the URL, the network and the credentials: docs/scale.md says wher
 _MD5 = re.compile(r"[0-9a-f]{32}")
 
 
-class StoreFailure(BenchError):
+class StoreFailure(BenchError):  # noqa: N818 - what a store does
     """A store did not do what was asked; it may do so later.
 
     Example:

@@ -90,9 +90,7 @@ def _sent(uploads: Uploads, copy: WorkingCopy, warn: Callable[[str], None]) -> I
 
 
 @contextmanager
-def place_to_read(
-    place: str | Path, wanted: Callable[[str], bool] = is_name, *, new: bool = False
-) -> Iterator[Path]:
+def place_to_read(place: str | Path, wanted: Callable[[str], bool] = is_name, *, new: bool = False) -> Iterator[Path]:
     """The folder on this machine that a run is read from. That of a URL is its working copy, as the store is now.
 
     Files that the block writes, such as report.html, are sent to the store at its end.

@@ -18,7 +18,7 @@ from .object_folder import ObjectFolder
 _TRIES = 5
 
 
-class LostLock(BenchError):
+class LostLock(BenchError):  # noqa: N818 - what a run has
     """Another run has taken the store's folder.
 
     Example:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import _thread
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
 from ..errors import BenchError, message_of
 from ..results.run_log import LOG, OLDER
@@ -31,20 +31,12 @@ class Uploads:
         lock: of the run.
         warn: is told what the store does not do.
         pause: seconds between two looks.
-        last_pauses: seconds between the tries at the end.
     """
 
-    def __init__(
-        self,
-        copy: WorkingCopy,
-        lock: StoreLock,
-        warn: Callable[[str], None],
-        pause: float = PAUSE,
-        last_pauses: Collection[float] = _LAST_PAUSES,
-    ) -> None:
+    def __init__(self, copy: WorkingCopy, lock: StoreLock, warn: Callable[[str], None], pause: float = PAUSE) -> None:
         self.lost: LostLock | None = None
         self._copy, self._lock, self._warn = copy, lock, warn
-        self._pause, self._last_pauses = pause, last_pauses
+        self._pause = pause
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._work, name="benchbench uploads", daemon=True)
         self._log_sent = self._looked = time.monotonic()
@@ -64,7 +56,7 @@ class Uploads:
         self._thread.join()
         if self.lost is not None:
             raise self.lost
-        for pause in (*self._last_pauses, None):
+        for pause in (*_LAST_PAUSES, None):
             try:
                 self._lock.check()
                 self._copy.send()

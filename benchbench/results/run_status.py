@@ -160,7 +160,7 @@ def writer_is_alive(folder: Path, mark: Mapping[str, Any]) -> bool:
 
 
 def _lock_is_held(folder: Path) -> bool:
-    """Whether a process holds the folder's lock; False where that cannot be known. In a copy the owner's name says it."""
+    """Whether a process holds the folder's lock; False where that cannot be known. A copy has its owner's name."""
     if (folder / COPY).exists() and (folder / _OWNER).exists():
         return True
     try:

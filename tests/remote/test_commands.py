@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +14,7 @@ from benchbench.engine.lock_owner import LockOwner
 from tests.cli.commands import Done, benchbench
 from tests.cli.test_watching import PLUGIN, STUDY
 from tests.sessions import registries_restored
+from tests.test_house import files
 
 from .stores import SETTINGS, contents, fill, objects
 
@@ -27,9 +29,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def url(place: Path, bucket: str) -> str:
+def url(place: Path) -> str:
     """A run in a store."""
-    url = f"{bucket}/commands/run"
+    url = "memory://commands/run"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BENCHBENCH_CACHE", str(place / "cache of the run"))
         done = run(place, "study.yaml", "--out", url, "--no-report")
@@ -44,7 +46,7 @@ def run(place: Path, *words: object) -> Done:
 
 def test_the_run_is_there_and_nowhere_else(place: Path, url: str) -> None:
     assert {"run.json", "results.parquet", "tables/leaderboard.csv"} <= set(contents(url))
-    assert not list(place.glob("s3*"))
+    assert not list(place.glob("memory*"))
     assert not (place / "runs").exists()
 
 
@@ -55,10 +57,10 @@ def test_status(place: Path, url: str, cache: Path) -> None:
     assert not list(cache.rglob("*.zip"))  # a status needs no results
 
 
-def test_status_of_a_run_of_another_machine(place: Path, bucket: str) -> None:
+def test_status_of_a_run_of_another_machine(place: Path) -> None:
     mark = {"process": 4711, "machine": "gpu3", "started": "2026-11-30T09:00:00+00:00"}
     owner = {**asdict(LockOwner("ann", "gpu3", 4711, 1.7e9, mark["started"])), "token": "0"}
-    url = f"{bucket}/commands/elsewhere"
+    url = "memory://commands/elsewhere"
     fill(url, {"unfinished.json": json.dumps(mark).encode(), ".owner.json": json.dumps(owner).encode()})
     done = benchbench("status", url, cwd=place)
     assert (done.returncode, "running (process 4711 on gpu3)" in done.stdout) == (0, True), done.stdout + done.stderr
@@ -133,10 +135,8 @@ def test_what_is_wrong_is_one_line(bucket: str, place: Path, words: list[str], t
     assert "secret@" not in done.stderr
 
 
-def test_without_a_url_nothing_of_a_store_is_imported(place: Path) -> None:
+def test_without_a_url_nothing_of_a_store_is_imported() -> None:
     """Read from the code: fsspec stands in one function, which URLs alone come to."""
-    import benchbench.remote
-
-    home = Path(benchbench.remote.__path__[0]).parent
-    named = [path.name for path in home.rglob("*.py") if "import fsspec" in (text := path.read_text()) or "from fsspec" in text]
-    assert named == ["object_folder.py"]
+    importing = re.compile(r"^( *)(?:import|from) fsspec", re.MULTILINE)
+    naming = {path.name: importing.findall(path.read_text(encoding="utf-8")) for path in files()}
+    assert {name: indents for name, indents in naming.items() if indents} == {"object_folder.py": [" " * 12]}

@@ -68,7 +68,9 @@ def test_one_of_several_creates(place: str) -> None:
 
 
 def test_names_that_are_no_runs_files_are_left_out(base: str) -> None:
-    fill(base, {"a.json": b"1", "cells/b.zip": b"2", ".owner.json": b"3", ".hidden/c": b"4", "d\\e": b"5", "f/:g": b"6"})
+    fill(
+        base, {"a.json": b"1", "cells/b.zip": b"2", ".owner.json": b"3", ".hidden/c": b"4", "d\\e": b"5", "f/:g": b"6"}
+    )
     assert set(objects(base).listing()) == {"a.json", "cells/b.zip"}
 
 

@@ -17,7 +17,7 @@ import benchbench as bb
 from benchbench.engine.lock_owner import LockOwner
 from benchbench.errors import BenchError
 from benchbench.remote.object_folder import ObjectFolder, StoreFailure
-from benchbench.remote.run_places import local_copy, place_to_read, run_place
+from benchbench.remote.run_places import place_to_read, run_place
 from benchbench.remote.store_lock import LostLock, StoreLock
 from benchbench.remote.uploads import Uploads
 from benchbench.remote.working_copy import WorkingCopy
@@ -45,6 +45,11 @@ def until(there: Callable[[], bool]) -> None:
     while not there():
         assert time.monotonic() < end, "nothing is sent"
         time.sleep(0.01)
+
+
+def put(folder: Path, name: str) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(name)
 
 
 def packs(url: str) -> list[str]:
@@ -161,16 +166,17 @@ def test_a_run_that_lost_its_lock_stops_and_sends_nothing(tmp_path: Path) -> Non
             fill(url, {OWNER: theirs, "run.json": b"theirs"})
             time.sleep(0.3)  # the interrupt comes when this thread has its turn
 
-    with pytest.raises(LostLock, match="no longer has the folder: process 4711 of ann on host gpu3"):
-        with run_place(url, pause=0.01) as folder:
-            study().run(folder, report=False, progress=(shown := AtEachShard(act)))
+    shown = AtEachShard(act)
+    lost = pytest.raises(LostLock, match="no longer has the folder: process 4711 of ann on host gpu3")
+    with lost, run_place(url, pause=0.01) as folder:
+        study().run(folder, report=False, progress=shown)
     assert shown.count == 2
     assert contents(url)["run.json"] == b"theirs"
     assert contents(url)[OWNER] == theirs
 
 
 def test_a_store_that_fails_for_a_while_delays_and_loses_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undisturbed: pd.DataFrame
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url, failures = f"memory://{tmp_path.name}/a", []
     send = WorkingCopy.send
@@ -184,44 +190,50 @@ def test_a_store_that_fails_for_a_while_delays_and_loses_nothing(
     monkeypatch.setattr(WorkingCopy, "send", failing)
     told: list[str] = []
     with run_place(url, told.append, pause=0.01) as folder:
-        study().run(folder, report=False, progress=AtEachShard(lambda _: until(lambda: len(failures) == 3)))
+        put(folder, "run.json")
+        until(lambda: "run.json" in contents(url))
     assert told == ["cannot write a: TimeoutError: slow. The run goes on, and its results are sent later"]
-    pd.testing.assert_frame_equal(rows(local_copy(url)), undisturbed)
 
 
 def test_a_store_that_fails_in_the_end_is_said_and_sent_by_the_next_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url, pauses = f"memory://{tmp_path.name}/a", list[float]()
-    put = ObjectFolder.put
 
     def failing(self: ObjectFolder, name: str, place: Path) -> Any:
         raise StoreFailure(f"cannot write {name}", where=self.url.shown)
 
-    monkeypatch.setattr(ObjectFolder, "put", failing)
-    monkeypatch.setattr("benchbench.remote.uploads.time.sleep", pauses.append)
-    with pytest.raises(StoreFailure, match=r"cannot write .*\. The results are in .*/a and not all in the store"):
-        study().run(url, report=False, progress=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(ObjectFolder, "put", failing)
+        patch.setattr("benchbench.remote.uploads.time.sleep", pauses.append)
+        failed = pytest.raises(
+            StoreFailure, match=r"cannot write run.json\. The results are in .*/a and not all in the "
+        )
+        with failed, run_place(url) as folder:
+            put(folder, "run.json")
     assert pauses == [1.0, 3.0, 9.0]
     assert contents(url) == {}
-    monkeypatch.setattr(ObjectFolder, "put", put)
-    run = study().run(url, report=False, progress=False)
-    assert run.record.info["work"]["cells_computed"] == 0
-    assert "results.parquet" in contents(url)
+    with run_place(url):
+        pass
+    assert contents(url) == {"run.json": b"run.json"}
 
 
-def test_a_run_that_raises_sends_what_is_there(tmp_path: Path) -> None:
-    url = f"memory://{tmp_path.name}/a"
+def test_an_error_of_the_run_counts_more_than_one_of_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url, told = f"memory://{tmp_path.name}/a", list[str]()
+    with pytest.raises(ZeroDivisionError), run_place(url, told.append) as folder:
+        put(folder, "unfinished.json")
+        raise ZeroDivisionError
+    assert contents(url) == {"unfinished.json": b"unfinished.json"}
+    monkeypatch.setattr("benchbench.remote.uploads._LAST_PAUSES", ())
+    monkeypatch.setattr(StoreLock, "check", failing_check)
+    with pytest.raises(ZeroDivisionError), run_place(url, told.append):
+        raise ZeroDivisionError
+    assert len(told) == 1
+    assert "slow. The results are in " in told[0]
 
-    def act(count: int) -> None:
-        if count == 1:
-            raise OSError("no space left")
 
-    with pytest.raises(BenchError, match="no space left"):
-        study().run(url, report=False, progress=AtEachShard(act))
-    assert len(packs(url)) == 1
-    assert "unfinished.json" in contents(url)
-    assert OWNER not in contents(url)
+def failing_check(_: StoreLock) -> None:
+    raise StoreFailure("slow")
 
 
 def test_the_log_is_not_sent_at_each_look(tmp_path: Path) -> None:
@@ -241,14 +253,13 @@ def test_the_log_is_not_sent_at_each_look(tmp_path: Path) -> None:
 
 def test_a_reader_of_this_machine_reads_the_copy_of_the_run(tmp_path: Path) -> None:
     url = f"memory://{tmp_path.name}/a"
-
-    def act(count: int) -> None:
-        if count == 2:
-            read = bb.Run.load(url)  # of what is not sent yet
-            assert (read.unfinished, read.folder) == ("2 of 3 shards", folder)
-
     with run_place(url, pause=60) as folder:
-        study().run(folder, report=False, progress=AtEachShard(act))
+        put(folder, "unfinished.json")
+        with place_to_read(url) as read:
+            assert read == folder
+            put(folder, "report.html")
+        assert contents(url).keys() == {OWNER}  # the run sends it
+    assert contents(url).keys() == {"unfinished.json", "report.html"}
 
 
 def test_errors_name_the_url(tmp_path: Path) -> None:

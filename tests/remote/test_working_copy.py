@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from benchbench.errors import BenchError
-from benchbench.remote.object_folder import ObjectFolder, StoreFailure, StoredObject
+from benchbench.remote.object_folder import ObjectFolder, StoredObject, StoreFailure
 from benchbench.remote.working_copy import WorkingCopy, top_only
 
 from .stores import contents, fill, objects
@@ -156,7 +156,9 @@ def test_a_part_can_be_fetched(url: str, tmp_path: Path) -> None:
     assert here(tmp_path / "a") == RUN
 
 
-@pytest.mark.parametrize("state", ["", "[]", "{}", '{"objects": {"run.json": 3}}', '{"objects": {"run.json": ["a", []]}}'])
+@pytest.mark.parametrize(
+    "state", ["", "[]", "{}", '{"objects": {"run.json": 3}}', '{"objects": {"run.json": ["a", []]}}']
+)
 def test_a_copy_that_does_not_know_what_it_is_fetches_all(url: str, tmp_path: Path, state: str) -> None:
     fill(url, RUN)
     put(tmp_path / "a", {".copy.json": state.encode(), "run.json": b"stale"})
