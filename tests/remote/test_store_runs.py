@@ -220,14 +220,18 @@ def test_a_store_that_fails_in_the_end_is_said_and_sent_by_the_next_run(
 
 def test_an_error_of_the_run_counts_more_than_one_of_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     url, told = f"memory://{tmp_path.name}/a", list[str]()
-    with pytest.raises(ZeroDivisionError), run_place(url, told.append) as folder:
+
+    def failing(folder: Path) -> None:
         put(folder, "unfinished.json")
         raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), run_place(url, told.append) as folder:
+        failing(folder)
     assert contents(url) == {"unfinished.json": b"unfinished.json"}
     monkeypatch.setattr("benchbench.remote.uploads._LAST_PAUSES", ())
     monkeypatch.setattr(StoreLock, "check", failing_check)
-    with pytest.raises(ZeroDivisionError), run_place(url, told.append):
-        raise ZeroDivisionError
+    with pytest.raises(ZeroDivisionError), run_place(url, told.append) as folder:
+        failing(folder)
     assert len(told) == 1
     assert "slow. The results are in " in told[0]
 
