@@ -16,6 +16,7 @@ from typer.core import TyperCommand
 from ..errors import BenchError
 from ..formatting import plural
 from ..paths import expanded
+from ..remote.run_url import without_secrets
 from .again import is_run, keys_of
 from .output import screen
 from .parsing import items, number
@@ -44,7 +45,8 @@ class Once(TyperCommand):
             if option in order[:i] and not getattr(option, "multiple", False) and option.nargs == 1:
                 spellings = [*option.opts, *option.secondary_opts]
                 hint = "Give it once, its values separated by commas" if _lists(option) else "Remove one of them"
-                raise BenchError(f"it is given twice: {_shown(args, spellings)}", where=spellings[0], hint=hint)
+                shown = without_secrets(_shown(args, spellings))
+                raise BenchError(f"it is given twice: {shown}", where=spellings[0], hint=hint)
         rest = super().parse_args(ctx, args)
         ctx.meta[META] = urls_among(self.name or "", ctx.params, words)
         ctx.params = {name: _home(value) for name, value in ctx.params.items()}

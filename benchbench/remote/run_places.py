@@ -24,6 +24,7 @@ from .working_copy import WorkingCopy
 
 CACHE = "BENCHBENCH_CACHE"  # the environment variable that says where working copies are
 _RUN, _FETCH = "run.lock", "fetch.lock"
+_MOMENT = 0.3  # seconds: who reads holds a run's lock for less, to see whether it is free
 
 
 def warned(what: str) -> None:
@@ -168,7 +169,7 @@ def cache_folder() -> Path:
 @contextmanager
 def _alone(home: Path, copy: WorkingCopy) -> Iterator[None]:
     """The copy, for one run of this machine."""
-    lock = FileLock(home / _RUN, timeout=0)
+    lock = FileLock(home / _RUN, timeout=_MOMENT)
     try:
         lock.acquire()
     except Timeout:

@@ -72,8 +72,9 @@ class RunURL:
 
     @property
     def key(self) -> str:
-        """A name for files about it."""
-        return f"{hashlib.sha256(self.shown.encode()).hexdigest()[:16]}"
+        """A name for files about it, which people recognise and no other URL has."""
+        words = re.sub(r"[^A-Za-z0-9._]+", "-", self.shown)[-60:].strip("-.")
+        return f"{words}-{hashlib.sha256(self.shown.encode()).hexdigest()[:12]}"
 
     def redacted(self, text: str) -> str:
         """A driver's text, without the URL's secrets."""

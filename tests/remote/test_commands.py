@@ -58,8 +58,9 @@ def test_status(place: Path, url: str, cache: Path) -> None:
 
 
 def test_status_of_a_run_of_another_machine(place: Path) -> None:
-    mark = {"process": 4711, "machine": "gpu3", "started": "2026-11-30T09:00:00+00:00"}
-    owner = {**asdict(LockOwner("ann", "gpu3", 4711, 1.7e9, mark["started"])), "token": "0"}
+    since = "2026-11-30T09:00:00+00:00"
+    mark = {"process": 4711, "machine": "gpu3", "started": since}
+    owner = {**asdict(LockOwner("ann", "gpu3", 4711, 1.7e9, since)), "token": "0"}
     url = "memory://commands/elsewhere"
     fill(url, {"unfinished.json": json.dumps(mark).encode(), ".owner.json": json.dumps(owner).encode()})
     done = benchbench("status", url, cwd=place)

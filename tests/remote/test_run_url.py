@@ -76,4 +76,6 @@ def test_secrets_are_in_nothing_that_is_shown(user: str, password: str) -> None:
 
 def test_one_place_has_one_copy() -> None:
     assert RunURL.of("s3://bucket/run/").key == RunURL.of("s3://bucket/run").key
-    assert RunURL.of("s3://bucket/run").key != RunURL.of("s3://bucket/run2").key
+    assert RunURL.of("s3://bucket/a/b").key != RunURL.of("s3://bucket/a-b").key
+    assert RunURL.of("s3://bucket/runs/a").key.startswith("s3-bucket-runs-a-")
+    assert len(RunURL.of(f"s3://bucket/{'long/' * 100}run").key) < 80

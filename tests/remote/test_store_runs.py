@@ -178,7 +178,7 @@ def test_a_run_that_lost_its_lock_stops_and_sends_nothing(tmp_path: Path) -> Non
 def test_a_store_that_fails_for_a_while_delays_and_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url, failures = f"memory://{tmp_path.name}/a", []
+    url, failures = f"memory://{tmp_path.name}/a", list[int]()
     send = WorkingCopy.send
 
     def failing(self: WorkingCopy, *arguments: Any, **how: Any) -> None:
