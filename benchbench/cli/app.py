@@ -33,6 +33,7 @@ from .output import put, screen
 from .parsing import named, number, parse_item, two
 from .report import report_command
 from .status import status_command
+from .url_places import place_of
 from .validate import validate_command
 
 app = typer.Typer(
@@ -77,6 +78,7 @@ def benchbench(
 
 @app.command("run", cls=Once)
 def run_command(
+    context: typer.Context,
     study: Annotated[Path | None, typer.Argument(help=STUDY)] = None,
     suite: Annotated[
         str | None, typer.Option(help="A named study; options and the study file's keys take the place of its own")
@@ -136,7 +138,8 @@ def run_command(
         return
     how["take_over"] = take_over
     with compared_with(study, folder):
-        run_study(final_study, folder, verbose=verbose, report=not no_report, budget=budget, **how)
+        shown = place_of(context, "out", folder)
+        run_study(final_study, folder, shown, verbose=verbose, report=not no_report, budget=budget, **how)
 
 
 def _listed(target: str | None, twins: str | None, layers: str | None) -> dict[str, Any]:

@@ -159,11 +159,19 @@ def study_of(
 
 
 def run_study(
-    study: Any, out: Path, *, verbose: bool = False, report: bool = True, budget: str | None = None, **how: bool
+    study: Any,
+    out: Path,
+    place: str,
+    *,
+    verbose: bool = False,
+    report: bool = True,
+    budget: str | None = None,
+    **how: bool,
 ) -> None:
     """Run the study, and print its answer, its work and where its report is.
 
     Args:
+        place: what the folder is called.
         verbose: print every number.
         report: whether the page is written.
         budget: a time to keep to.
@@ -192,11 +200,11 @@ def run_study(
         progress.stop()
     console.print(done.printed(verbose=verbose))
     console.print(work(done.record.info))
-    page = out / "report.html"
-    shown = f"Report: {page}" if report else f"No report: benchbench report {out} writes it"
-    if not report and page.exists():
-        shown = f"{page} is as it was before this run: benchbench report {out} writes it anew"
-    console.print(f"{shown}   Tables: {out / 'tables'}", soft_wrap=True)
+    page = f"{place}/report.html"
+    shown = f"Report: {page}" if report else f"No report: benchbench report {place} writes it"
+    if not report and (out / "report.html").exists():
+        shown = f"{page} is as it was before this run: benchbench report {place} writes it anew"
+    console.print(f"{shown}   Tables: {place}/tables", soft_wrap=True)
     if done.failed:
         where = "the report and in results.parquet" if report else "results.parquet"
         console.print(f"{plural(done.failed, 'row')} failed: the reasons are in {where}", style="bold red")

@@ -45,6 +45,17 @@ def urls_among(command: str, params: dict[str, Any], words: Mapping[str, Any]) -
     return urls
 
 
+def place_of(context: Any, name: str, folder: Path) -> str:
+    """How a run's folder is shown: by its URL, where the command line has one.
+
+    Args:
+        context: of the command.
+        name: of the parameter.
+        folder: where the run is on this machine.
+    """
+    return without_secrets(context.meta.get(META, {}).get(name, "")) or str(folder)
+
+
 @contextmanager
 def at_hand(command: str, params: dict[str, Any], urls: Mapping[str, str]) -> Iterator[None]:
     """Within the block the parameters that are URLs are folders of this machine; what is written there is sent.

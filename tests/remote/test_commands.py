@@ -36,6 +36,7 @@ def url(place: Path) -> str:
         patch.setenv("BENCHBENCH_CACHE", str(place / "cache of the run"))
         done = run(place, "study.yaml", "--out", url, "--no-report")
     assert done.returncode == 0, done.stderr
+    assert f"No report: benchbench report {url} writes it   Tables: {url}/tables" in done.stdout
     assert f"Stored: {url}" in done.stdout
     return url
 
@@ -53,7 +54,7 @@ def test_the_run_is_there_and_nowhere_else(place: Path, url: str) -> None:
 def test_status(place: Path, url: str, cache: Path) -> None:
     done = benchbench("status", url, "--json", cwd=place)
     status = json.loads(done.stdout)
-    assert (status["state"], status["rows_done"]) == ("finished", 24)
+    assert (status["folder"], status["state"], status["rows_done"]) == (url, "finished", 24)
     assert not list(cache.rglob("*.zip"))  # a status needs no results
 
 
@@ -101,6 +102,7 @@ def test_a_merge_of_two_runs_in_a_store(place: Path, url: str) -> None:
     done = benchbench("merge", url, url, "--out", out, cwd=place)
     assert done.returncode == 0, done.stderr
     assert f"Stored: {out}" in done.stdout
+    assert done.stdout.startswith(f"{out}: 24 rows")
     assert "results.parquet" in contents(out)
     again = benchbench("merge", url, url, "--out", out, cwd=place)
     assert (again.returncode, f"{out}: the folder is not empty" in again.stderr) == (2, True), again.stderr
