@@ -33,7 +33,6 @@ from .output import put, screen
 from .parsing import named, number, parse_item, two
 from .report import report_command
 from .status import status_command
-from .url_places import place_of
 from .validate import validate_command
 
 app = typer.Typer(
@@ -138,8 +137,7 @@ def run_command(
         return
     how["take_over"] = take_over
     with compared_with(study, folder):
-        shown = place_of(context, "out", folder)
-        run_study(final_study, folder, shown, verbose=verbose, report=not no_report, budget=budget, **how)
+        run_study(final_study, folder, context, verbose=verbose, report=not no_report, budget=budget, **how)
 
 
 def _listed(target: str | None, twins: str | None, layers: str | None) -> dict[str, Any]:

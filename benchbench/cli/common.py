@@ -20,7 +20,7 @@ from ..remote.run_url import without_secrets
 from .again import is_run, keys_of
 from .output import screen
 from .parsing import items, number
-from .url_places import META, at_hand, urls_among
+from .url_places import META, at_hand, place_of, urls_among
 
 _OTHER = "Give another --out"
 _RUNS = (
@@ -161,7 +161,7 @@ def study_of(
 def run_study(
     study: Any,
     out: Path,
-    place: str,
+    context: Any,
     *,
     verbose: bool = False,
     report: bool = True,
@@ -171,7 +171,7 @@ def run_study(
     """Run the study, and print its answer, its work and where its report is.
 
     Args:
-        place: what the folder is called.
+        context: of the command.
         verbose: print every number.
         report: whether the page is written.
         budget: a time to keep to.
@@ -200,6 +200,7 @@ def run_study(
         progress.stop()
     console.print(done.printed(verbose=verbose))
     console.print(work(done.record.info))
+    place = place_of(context, "out", out)
     page = f"{place}/report.html"
     shown = f"Report: {page}" if report else f"No report: benchbench report {place} writes it"
     if not report and (out / "report.html").exists():
