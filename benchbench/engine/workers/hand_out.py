@@ -30,8 +30,8 @@ class WorkerPool(Protocol):
     def submit(self, job: ShardJob) -> None:
         """Give a shard to a worker."""
 
-    def next(self) -> tuple[ShardJob, ShardResult | WorkerLost]:
-        """Wait for a shard that was submitted, whichever is done first.
+    def next(self) -> tuple[ShardJob, ShardResult | WorkerLost] | None:
+        """Wait for a shard that was submitted, whichever is done first; None: a worker has come, so there is more room.
 
         Raises:
             BenchError: the work failed for a reason that ends the run.
@@ -94,11 +94,15 @@ def hand_out(
     running, computed = 0, 0
     while True:
         for number in () if stop.number else queue.ready(running, pool.room):
-            pool.submit(ShardJob(number, desk.store.packs_with(_cells(tasks[number]))))
+            names = frozenset(_cells(tasks[number]))
+            pool.submit(ShardJob(number, desk.store.packs_with(names), names & desk.store.retries.written))
             running += 1
         if not running:
             break
-        job, result = pool.next()
+        answer = pool.next()
+        if answer is None:
+            continue
+        job, result = answer
         running -= 1
         if isinstance(result, WorkerLost):
             warn(f"{result.reason}. Its shard is tried again")

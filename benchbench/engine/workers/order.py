@@ -13,6 +13,7 @@ from ...cost.ledger import Ledger, Passes
 from ...errors import BenchError
 from ...registry.importing import load_file, user_files
 from ...study.spec import StudySpec
+from .agreement import Agreement
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +24,7 @@ class WorkOrder:
         study: the pickled study.
         files: the user's Python files that the study needs; a worker imports them first.
         model: which of the study's networks, from 0.
-        predictions: of every shard, the name of its pack: a worker has to find the same.
+        agreement: what a worker has to find as the command did.
         forced: whether cells that failed twice in the same way are tried again.
         threads: of torch, in each worker; None leaves the number to torch.
         time_limit: seconds that a call of a plugin may take for a batch; None: no limit.
@@ -33,7 +34,7 @@ class WorkOrder:
     study: bytes
     files: tuple[str, ...]
     model: int
-    predictions: tuple[str, ...]
+    agreement: Agreement
     forced: bool
     threads: int | None
     time_limit: float | None = None
@@ -55,14 +56,25 @@ def pickled(study: StudySpec) -> bytes:
     """The study for another process. What the user defined in a script or notebook is sent as code.
 
     Raises:
-        BenchError: a part of it, such as a network with a lambda's lock or an open file, cannot be sent.
+        BenchError: a part of it has something that cannot be sent: a lock, an open file, a generator, a connection.
     """
     try:
         return bytes(cloudpickle.dumps(study))
     except Exception as error:
         message = f"the study cannot be sent to another process: {type(error).__name__}: {error}"
         hint = "Give networks and data by name or as FILE.py:function, or leave out --processes and --engine"
-        raise BenchError(message, where="engine", hint=hint) from error
+        raise BenchError(message, where=_unsendable(study), hint=hint) from error
+
+
+def _unsendable(study: StudySpec) -> str:
+    """The key and the name of what cannot be sent."""
+    for key in ("models", "datasets", "methods", "metrics"):
+        for choice in getattr(study, key):
+            try:
+                cloudpickle.dumps(choice)
+            except Exception:
+                return f"{key}: {choice.label}"
+    return "engine"
 
 
 def files_of(study: bytes) -> tuple[str, ...]:
@@ -75,10 +87,17 @@ def files_of(study: bytes) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class ShardJob:
-    """A shard to be worked on: its place among the network's tasks, and by file name the packs with cells of it."""
+    """A shard to be worked on.
+
+    Attributes:
+        index: its place among the network's tasks.
+        packs: by file name, those with cells of it.
+        written: its cells that this run has written already: each is tried once a run.
+    """
 
     index: int
     packs: Mapping[str, bytes]
+    written: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +111,6 @@ class ShardResult:
         settled: cells that failed twice and were left as they are.
         told: what plugins did that spoilt no number, by who and the first words.
         batch: images in a forward pass at the end.
-        seconds: of wall time in the worker.
     """
 
     parts: Mapping[str, bytes]
@@ -103,7 +121,6 @@ class ShardResult:
     settled: frozenset[str]
     told: Mapping[tuple[str, str], str]
     batch: int
-    seconds: float
 
 
 @dataclass(frozen=True)

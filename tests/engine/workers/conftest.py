@@ -22,7 +22,7 @@ class PoolHere:
     """A pool of one worker in this process, which is lost wherever ``loses`` says so.
 
     Attributes:
-        order_of_answers: takes the place of the submitted shard that is answered next.
+        newest_first: whether the shard that was submitted last is answered first.
         given: the shards in the order in which they were worked on.
     """
 
@@ -53,19 +53,25 @@ class PoolHere:
 
 
 class PoolsHere(list[PoolHere]):
-    """The pools that were opened, and how the next one behaves."""
+    """The pools that were opened, and how the next one behaves.
+
+    Attributes:
+        before: happens after the order was made and before the worker reads it.
+    """
 
     loses: Callable[[int, int], bool] = staticmethod(lambda index, time: False)
+    before: Callable[[], None] = staticmethod(lambda: None)
     newest_first = False
 
     def open(self, order: WorkOrder, size: int) -> PoolHere:
+        self.before()
         self.append(PoolHere(order, self.loses, self.newest_first))
         return self[-1]
 
 
 @pytest.fixture
 def pools_here(monkeypatch: pytest.MonkeyPatch) -> PoolsHere:
-    """Instead of processes: workers in this process. Eight images are four shards."""
+    """Instead of processes: workers in this process. Six images are three shards."""
     opened = PoolsHere()
     monkeypatch.setattr(pools, "LocalPool", opened.open)
     monkeypatch.setattr(plan, "SHARD", 2)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from torch import Tensor
 
 from benchbench.engine.runner import run
 from benchbench.engine.workers.hand_out import MOST_LOSSES
 from benchbench.errors import BenchError
 from benchbench.registry import METHODS, method
+from benchbench.registry.importing import load_file, user_files
 from benchbench.results.record import Record
 from benchbench.types import Layer
 
@@ -84,22 +87,71 @@ def test_a_deadly_shard_ends_the_run_after_the_others(images: Tensor, tmp_path: 
     assert (again.results["status"] == "ok").all()
 
 
-def test_a_failing_method_has_its_rows_and_is_tried_twice(
-    images: Tensor, tmp_path: Path, pools_here: PoolsHere
-) -> None:
-    calls = []
+def test_what_fails_is_tried_once_a_run(images: Tensor, tmp_path: Path, pools_here: PoolsHere) -> None:
+    """Also where a second time follows, for the maps that are derived; an image that fails is one of the shard's."""
+    calls: list[int] = []
+    images = torch.cat([torch.full_like(images[:1], torch.nan), images[1:]])
 
     @method("breaks_in_workers", needs="gradient")
     def breaks_in_workers(layer: Layer) -> Tensor:
         calls.append(1)
         raise ValueError("broken")
 
-    try:
-        names = ["gradcam", "breaks_in_workers"]
+    def three_runs(folder: Path, **keys: Any) -> tuple[Record, list[int]]:
+        """What they leave, and the calls of each."""
+        names, counts = ["gradcam", "dataset-mean", "breaks_in_workers"], []
         for _ in range(3):
-            record = done(images, tmp_path, processes=2, methods=names, metrics=["sparseness"])
-        failed = record.results[record.results["method"] == "breaks_in_workers"]
-        assert failed["reason"].str.contains("ValueError: broken").all()
-        assert len(pools_here) == 2  # the third run has nothing to try
+            calls.clear()
+            record = done(images, folder, methods=names, metrics=["sparseness"], **keys)
+            counts.append(len(calls))
+        return record, counts
+
+    try:
+        alone, once = three_runs(tmp_path / "alone")
+        shared, counts = three_runs(tmp_path / "shared", processes=2)
+        assert counts == once
+        assert once[1:] == [once[0], 0]  # the third run has nothing to try
+        failed = shared.results[shared.results["method"] == "breaks_in_workers"]
+        assert failed["reason"].str.contains("ValueError: broken|not finite").all()
+        assert shared.results.equals(alone.results)
+        assert len(pools_here) == 2
     finally:
         METHODS.remove("breaks_in_workers")
+
+
+CODE = '''
+from torch import Tensor
+from benchbench.registry import method
+from benchbench.types import Layer
+
+
+@method("edited_file", needs="gradient")
+def edited_file(layer: Layer) -> Tensor:
+    """The gradient."""
+    return layer.gradient.{reduce}.sum(1)
+'''
+
+
+def test_a_file_that_was_edited_during_the_run_is_refused(
+    images: Tensor, tmp_path: Path, pools_here: PoolsHere, planted: None
+) -> None:
+    """Its maps would be stored under the name of the code that the command has."""
+    file = tmp_path / "mine.py"
+
+    def write(reduce: str) -> str:
+        """As a worker imports it, which has not done so before."""
+        METHODS.remove("edited_file")
+        for name in [name for name, path in user_files(sys.modules).items() if path == file]:
+            del sys.modules[name]
+        file.write_text(CODE.format(reduce=reduce))
+        return str(load_file(file).__name__)
+
+    write("abs()")
+    keys: dict[str, Any] = {"methods": ["edited_file"], "metrics": ["sparseness"], "processes": 2}
+    pools_here.before = lambda: str(write("square()")) and None
+    with pytest.raises(BenchError, match="a worker has other code or other files of method edited_file"):
+        done(images, tmp_path / "run", **keys)
+    pools_here.before = lambda: str(write("square()")) and None  # another import of what the command has
+    first = done(images, tmp_path / "run", **keys)
+    pools_here.before = lambda: None
+    assert first.results.equals(done(images, tmp_path / "alone", **{**keys, "processes": 1}).results)
