@@ -14,7 +14,6 @@ import pytest
 
 from benchbench.engine.runner import run
 from benchbench.engine.workers.order import files_of, pickled
-from benchbench.engine.workers.ray_pool import fitting
 from benchbench.engine.workers.worker import worker_device
 from benchbench.errors import BenchError
 from benchbench.registry import METHODS
@@ -23,6 +22,7 @@ from benchbench.results.record import Record
 from benchbench.study.spec import StudySpec
 
 IMAGES = 70  # three shards
+MANY = {"samples": 8 * 32 + 1, "processes": 5}  # nine shards, and room for two workers
 PLUGIN = '''
 """A method whose first call does something to its process."""
 from __future__ import annotations
@@ -94,8 +94,9 @@ def test_a_killed_process_costs_nothing(plugin: Callable[[str, str], Path], tmp_
     assert shared.equals(rows("lethal_here", tmp_path / "alone"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
+    """Of one node; a test that adds nodes removes them."""
     ray: Any = pytest.importorskip("ray")
     from ray.cluster_utils import Cluster
 
@@ -106,6 +107,7 @@ def cluster() -> Iterator[Any]:
 
 
 def test_a_killed_node_costs_nothing(cluster: Any, plugin: Callable[[str, str], Path], tmp_path: Path) -> None:
+    """Also where more shards wait than workers are there, and more workers were asked for than the cluster holds."""
     node = cluster.add_node(num_cpus=1)
     mark = plugin("lingers", "time.sleep(2)")
 
@@ -116,21 +118,15 @@ def test_a_killed_node_costs_nothing(cluster: Any, plugin: Callable[[str, str], 
 
     killer = threading.Thread(target=kill, daemon=True)
     killer.start()
-    shared = rows("lingers", tmp_path / "shared", engine="ray", ray_address=cluster.address)
+    shared = rows("lingers", tmp_path / "shared", engine="ray", ray_address=cluster.address, **MANY)
     killer.join(60)
     assert not killer.is_alive()
-    assert shared.equals(rows("lingers", tmp_path / "alone"))
+    assert shared.equals(rows("lingers", tmp_path / "alone", samples=MANY["samples"]))
 
 
 def test_a_cluster_without_room_is_refused(cluster: Any, tmp_path: Path) -> None:
-    with pytest.raises(BenchError, match=r"no worker fits into the Ray cluster, which has CPU 1\. Change num_cpus"):
+    with pytest.raises(BenchError, match=r"no worker fits into a machine of the Ray cluster: CPU 1\. Change num_cpus"):
         rows("gradcam++", tmp_path, engine="ray", ray_address=cluster.address, num_cpus=2)
-
-
-def test_how_many_workers_fit() -> None:
-    assert fitting({"CPU": 8.0, "GPU": 2.0}, {"num_cpus": 1, "num_gpus": 0.5}) == 4
-    assert fitting({"CPU": 3.0}, {"num_cpus": 2, "num_gpus": 0}) == 1
-    assert fitting({"CPU": 3.0}, {"num_cpus": 1, "num_gpus": 1}) == 0
 
 
 def test_the_workers_of_a_machine_share_out_its_gpus() -> None:
