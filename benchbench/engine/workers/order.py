@@ -13,7 +13,7 @@ from ...cost.ledger import Ledger, Passes
 from ...errors import BenchError
 from ...registry.importing import load_file, user_files
 from ...study.spec import StudySpec
-from .agreement import Agreement
+from .command_plan import CommandPlan
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +24,7 @@ class WorkOrder:
         study: the pickled study.
         files: the user's Python files that the study needs; a worker imports them first.
         model: which of the study's networks, from 0.
-        agreement: what a worker has to find as the command did.
+        plan: what a worker has to find as the command did.
         forced: whether cells that failed twice in the same way are tried again.
         threads: of torch, in each worker; None leaves the number to torch.
         time_limit: seconds that a call of a plugin may take for a batch; None: no limit.
@@ -34,7 +34,7 @@ class WorkOrder:
     study: bytes
     files: tuple[str, ...]
     model: int
-    agreement: Agreement
+    plan: CommandPlan
     forced: bool
     threads: int | None
     time_limit: float | None = None

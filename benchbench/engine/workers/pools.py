@@ -14,7 +14,7 @@ from ..missing_cells import needs_work
 from ..setup import ModelPlan
 from ..shard import RunContext
 from ..stopping import StopRequest
-from .agreement import Agreement
+from .command_plan import CommandPlan
 from .hand_out import Keep, WorkerPool, hand_out
 from .local_pool import LocalPool
 from .order import WorkOrder, files_of, pickled
@@ -77,7 +77,7 @@ def _pool(study: StudySpec, plan: ModelPlan, forced: bool) -> WorkerPool:
         sent,
         files_of(sent),
         [choice.label for choice in study.models].index(plan.model.name),
-        Agreement.of(study, plan.tasks),
+        CommandPlan.of(study, plan.tasks),
         forced,
         worker_threads(study),
         study.time_limit or (RAY_TIME_LIMIT if study.engine == "ray" else None),

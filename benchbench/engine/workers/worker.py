@@ -57,16 +57,16 @@ class ShardWorker:
         """``slot``: the worker's number on its machine, from 0; it chooses the GPU where the order says so.
 
         Raises:
-            BenchError: the device, the code, the network or the data are not those of the command; see ``Agreement``.
+            BenchError: the device, the code, the network or the data are not those of the command; see ``CommandPlan``.
         """
         if order.threads is not None:
             torch.set_num_threads(order.threads)
         keep_memory()
-        study = order.agreement.with_code_here(order.read_study())
+        study = order.plan.with_code_here(order.read_study())
         self._study, self._order = study, order
         gpus = torch.cuda.device_count()
         choose = partial(worker_device, study, slot, gpus) if order.gpu_slots else partial(device_of, study)
-        self._device = order.agreement.device_here(choose)
+        self._device = order.plan.device_here(choose)
         self._passes = Passes()
         with ExitStack() as opened:
             opened.enter_context(deterministic_cudnn())
@@ -74,7 +74,7 @@ class ShardWorker:
                 self._loaded = load(study.models[order.model], study, self._device)
             opened.enter_context(eval_frozen(self._loaded.network))
             where = f"models: {study.models[order.model].label}"
-            order.agreement.refuse_other(self._loaded.plan.tasks, where)
+            order.plan.refuse_other(self._loaded.plan.tasks, where)
             self._folder = Path(opened.enter_context(TemporaryDirectory(prefix="benchbench-worker-")))
             store = Store(self._folder)
             networks = NetworkWatch([self._loaded.network, self._loaded.prepared.network])

@@ -30,7 +30,7 @@ _NO_GPU_HERE = "Set device: cpu, or start the command on a machine with a GPU"
 
 
 @dataclass(frozen=True)
-class Agreement:
+class CommandPlan:
     """What the command has found.
 
     Attributes:
@@ -50,7 +50,7 @@ class Agreement:
     modules: frozenset[str]
 
     @classmethod
-    def of(cls, study: StudySpec, tasks: Sequence[Task]) -> Agreement:
+    def of(cls, study: StudySpec, tasks: Sequence[Task]) -> CommandPlan:
         """Of a network's shards in this process; there is at least one."""
         names = [[name for _, name in _cells(task)] for task in tasks]
         return cls(

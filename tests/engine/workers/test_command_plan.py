@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from benchbench.engine.setup import load
-from benchbench.engine.workers import agreement as module
-from benchbench.engine.workers.agreement import Agreement
+from benchbench.engine.workers import command_plan as module
+from benchbench.engine.workers.command_plan import CommandPlan
 from benchbench.engine.workers.order import pickled
 from benchbench.errors import BenchError
 from benchbench.registry import METHODS, METRICS, Registry, method
@@ -39,19 +39,19 @@ class Sides:
 
     sent: bytes
     plan: tuple[Task, ...]
-    agreement: Agreement
+    command: CommandPlan
 
     def meet(self) -> StudySpec:
         """As a worker does, which has the data and the network of the command."""
-        here = self.agreement.with_code_here(loads(self.sent))
-        self.agreement.refuse_other([tasks(task.shard, here) for task in self.plan], "models: net")
+        here = self.command.with_code_here(loads(self.sent))
+        self.command.refuse_other([tasks(task.shard, here) for task in self.plan], "models: net")
         return here
 
 
 def sides(images: Tensor, **keys: Any) -> Sides:
     asked = study(images, **keys)
     plan = load(asked.models[0], asked, torch.device("cpu")).plan.tasks
-    return Sides(pickled(asked), plan, Agreement.of(asked, plan))
+    return Sides(pickled(asked), plan, CommandPlan.of(asked, plan))
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +140,7 @@ def test_code_that_was_sent_may_use_the_same_modules_alone(images: Tensor, helpe
 
 def test_other_libraries_and_other_data_are_refused(met: Sides, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(BenchError, match="a worker has another network or other data"):
-        replace(met, plan=met.plan[:-1], agreement=met.agreement).meet()
+        replace(met, plan=met.plan[:-1]).meet()
     monkeypatch.setattr(module, "engine_digest", lambda: "another")
     with pytest.raises(BenchError, match="a worker has another version of benchbench or its libraries"):
         met.meet()
@@ -161,11 +161,11 @@ def test_the_devices_are_of_one_type(
 ) -> None:
     """``worker``: its device; "" if it asks for a GPU where there is none."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: bool(worker))
-    agreed = replace(met.agreement, device=command)
+    plan = replace(met.command, device=command)
     if not told:
-        assert agreed.device_here(lambda: torch.device(worker)) == torch.device(worker)
+        assert plan.device_here(lambda: torch.device(worker)) == torch.device(worker)
         return
     with pytest.raises(BenchError, match=told) as error:
-        agreed.device_here(lambda: torch.device(worker))
+        plan.device_here(lambda: torch.device(worker))
     assert error.value.where == "device"
     assert "device: cpu" in error.value.hint
