@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache
 from pathlib import Path
 from pickle import dumps, loads
+from shutil import rmtree
 from tempfile import TemporaryDirectory
 
 from filelock import FileLock, Timeout
 from loky import ProcessPoolExecutor
 
+from ...containment.hang_record import HangRecord, LastCall, last_call
 from ...errors import message_of
-from .order import ShardJob, ShardResult, WorkerLost, WorkOrder
+from .order import ShardJob, ShardResult, WorkerLost, WorkOrder, lost_worker
 from .worker import ShardWorker, end_with_command, ignore_signals
 
 _ORDER = "order"
@@ -24,7 +27,10 @@ SLOT_WAIT = 10.0  # seconds until a process whose slot stays locked shares anoth
 
 
 class LocalPool:
-    """So many processes. If one of them is killed, all are started anew: the shards that they had are lost."""
+    """So many processes. If one of them is killed, all are started anew: the shards that they had are lost.
+
+    Each has a record of its calls in the folder of its shard, which is read when the processes have ended.
+    """
 
     def __init__(self, order: WorkOrder, size: int) -> None:
         self._folder = TemporaryDirectory(prefix="benchbench-order-")
@@ -34,6 +40,7 @@ class LocalPool:
         self._size, self._threads = size, order.threads
         self._executor = self._started()
         self._begun: dict[Future[ShardResult], tuple[ShardJob, ProcessPoolExecutor]] = {}
+        self._calls: dict[int, LastCall] = {}  # by shard that was lost, where its process ended
 
     def _started(self) -> ProcessPoolExecutor:
         """Without the user's ``__main__``, which may have no guard."""
@@ -60,11 +67,24 @@ class LocalPool:
         if not isinstance(error, BrokenProcessPool):
             return job, future.result()
         if executor is self._executor:
-            self._restart()
-        return job, WorkerLost(f"a process was killed: {message_of(error)[:120]}")
+            self._restart(job)
+        return job, lost_worker(job, self._calls, f"a process was killed: {message_of(error)[:120]}")
 
-    def _restart(self) -> None:
+    def _last_calls(self, shards: Iterable[int]) -> dict[int, LastCall]:
+        """Of the shards that a process had begun, the call in which it ended."""
+        calls: dict[int, LastCall] = {}
+        for number in shards:
+            folder = _record_folder(self._order, number)
+            if (call := last_call(folder)) is not None:
+                calls[number] = call
+            rmtree(folder, ignore_errors=True)
+        return calls
+
+    def _restart(self, *taken: ShardJob) -> None:
+        """Start the processes anew, and read where the old ones ended; ``taken``: jobs that are not in the list."""
         self._executor.shutdown(kill_workers=True)
+        jobs = (*taken, *(job for job, _ in self._begun.values()))
+        self._calls = self._last_calls(job.index for job in jobs)
         self._executor = self._started()
 
     def close(self) -> None:
@@ -80,8 +100,15 @@ def begin() -> None:
 
 def work_on(order: str, job: ShardJob) -> ShardResult:
     """In a process of the pool; ``order``: the file that holds it."""
-    worker, _ = _worker_of(order)
-    return worker.work(job)
+    folder = _record_folder(order, job.index)
+    folder.mkdir(exist_ok=True)
+    with HangRecord(folder).kept() as record:
+        worker, _ = _worker_of(order)
+        return worker.work(job, record)
+
+
+def _record_folder(order: str, shard: int) -> Path:
+    return Path(order).parent / f"shard-{shard}"
 
 
 @lru_cache(maxsize=1)

@@ -3,32 +3,39 @@
 from __future__ import annotations
 
 import importlib
-import math
 import os
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
-from functools import cached_property
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import cached_property, partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from ...containment.hang_record import LastCall
 from ...errors import BenchError, message_of
-from .order import ShardJob, ShardResult, WorkerLost, WorkOrder
+from .cluster_room import fitting, listed
+from .mailbox import Mailbox, ToldRecord
+from .order import ShardJob, ShardResult, WorkerLost, WorkOrder, lost_worker
 from .worker import ShardWorker, ignore_signals
 
 _INSTALL = "Install it: pip install 'benchbench-saliency[ray]'"
 AHEAD = 2  # shards that an actor has at once: one that it works on and one that waits
 PATIENCE = 600.0  # seconds that a run waits while no actor is there: the machines may be busy, or start first
+ANSWER = 30.0  # seconds that the mailbox has for an answer
 
 
 class RayPool:
     """Actors with the network in memory. An actor that ends, or whose machine does, is replaced.
 
     A cluster may have no room for an actor, now or ever, and Ray does not say so. An actor is given shards when it has
-    answered that it is there; until then the others work.
+    answered that it is there; until then the others work. An actor that ends itself, as a call hangs, leaves a word in
+    a mailbox on the command's machine.
 
     Args:
         order: what the actors work on.
-        size: how many actors at most; None: as many as fit into the cluster's machines at the start.
+        size: how many actors at most; None: as many as fit into the cluster, which may grow and shrink meanwhile.
         needs: what an actor takes of the cluster: ``num_cpus``, ``num_gpus``.
         address: of a cluster; None: that of RAY_ADDRESS, or else a cluster of this machine that ends with the run.
 
@@ -47,15 +54,28 @@ class RayPool:
         self._begun: dict[Any, tuple[ShardJob, Any]] = {}
         self._starting: dict[Any, Any] = {}  # actors by their answer that they are there
         self._waiting: deque[ShardJob] = deque()  # submitted while no actor was there
-        self._last_loss = ""
+        self._ended: dict[Any, dict[int, LastCall]] = {}  # by actor that ended, in which call of which shard
+        self._failed, self._last_loss = 0, ""  # actors that ended as they started
         self._until = time.monotonic() + PATIENCE
-        machines = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
-        fits = sum(fitting(machine, needs) for machine in machines)
-        if not fits:
-            message = f"no worker fits into a machine of the Ray cluster: {_listed(machines)}"
+        self._size = size
+        if not self._fitting():
+            message = f"no worker fits into a machine of the Ray cluster: {listed(self._machines())}"
             self.close()
             raise BenchError(message, where="engine: ray", hint="Change num_cpus and num_gpus, or add a machine")
-        self._size = size or fits
+        self._mailbox = self._opened_mailbox()
+
+    def _machines(self) -> list[Mapping[str, float]]:
+        return [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
+
+    def _fitting(self) -> int:
+        """How many actors the cluster holds now."""
+        return sum(fitting(machine, self._needs) for machine in self._machines())
+
+    def _opened_mailbox(self) -> Any:
+        """On this machine, as others may end."""
+        strategies = importlib.import_module("ray.util.scheduling_strategies")
+        here = strategies.NodeAffinitySchedulingStrategy(self._ray.get_runtime_context().get_node_id(), soft=True)
+        return self._ray.remote(num_cpus=0, max_restarts=-1, scheduling_strategy=here)(Mailbox).remote()
 
     def _connect(self, address: str | None) -> bool:
         """Whether a cluster was connected to; not where the process has one already."""
@@ -98,8 +118,10 @@ class RayPool:
         return self._result(answers[0])
 
     def _start(self) -> None:
-        while len(self._load) + len(self._starting) < max(1, self._size):
-            actor = self._actor.remote(self._order)
+        """Ask for the actors that are lacking; one that has no room waits, and starts when there is."""
+        wanted = max(1, (self._size or self._fitting()) - self._failed)
+        while len(self._load) + len(self._starting) < wanted:
+            actor = self._actor.remote(self._order, self._mailbox)
             self._starting[actor.ready.remote()] = actor
 
     def _join(self, answer: Any) -> None:
@@ -119,7 +141,7 @@ class RayPool:
                 message = f"a worker on Ray does not start: {message_of(error)}"
                 raise BenchError(message, where="engine: ray", hint=hint) from None
             self._last_loss = message_of(error)[:160]
-            self._size -= 1
+            self._failed += 1
             return
         self._load[actor] = 0
         self._give()
@@ -132,21 +154,31 @@ class RayPool:
             raise error.cause if isinstance(error.cause, Exception) else error from None
         except self._ray.exceptions.RayError as error:  # its process or machine is gone
             if self._load.pop(actor, None) is not None:
+                with_it = [other.index for other, its in self._begun.values() if its == actor]
+                self._ended[actor] = self._last_calls([job.index, *with_it])
                 self._ray.kill(actor)  # where the result alone was lost, the actor still lives
                 self._until = time.monotonic() + PATIENCE
-            return job, WorkerLost(f"a worker on Ray ended: {message_of(error)[:160]}")
+            return job, lost_worker(job, self._ended[actor], f"a worker on Ray ended: {message_of(error)[:160]}")
         if actor in self._load:  # an actor that has ended may have finished a shard before
             self._load[actor] -= 1
         return job, result
 
+    def _last_calls(self, shards: list[int]) -> dict[int, LastCall]:
+        calls: dict[int, LastCall] = {}
+        with suppress(self._ray.exceptions.RayError):
+            calls = self._ray.get(self._mailbox.take.remote(shards), timeout=ANSWER)
+        return calls
+
     def _no_worker(self) -> BenchError:
-        free = _listed([self._ray.available_resources()])
+        free = listed([self._ray.available_resources()])
         last = f". The last one ended as it started: {self._last_loss}" if self._last_loss else ""
         message = f"no worker started on the Ray cluster in {PATIENCE:g} s; free: {free}{last}"
         hint = "Wait until the cluster has room, or change num_cpus and num_gpus. The same command continues the run"
         return BenchError(message, where="engine: ray", hint=hint)
 
     def close(self) -> None:
+        if "_mailbox" in vars(self):
+            self._ray.kill(self._mailbox)
         for actor in (*self._load, *self._starting.values()):
             self._ray.kill(actor)
         if self._started:
@@ -154,49 +186,35 @@ class RayPool:
 
 
 class RayWorker:
-    """A worker in an actor. It loads the network at its first shard, so that what fails there reaches the run."""
+    """A worker in an actor. It loads the network at its first shard, so that what fails there reaches the run.
 
-    def __init__(self, order: WorkOrder) -> None:
+    Args:
+        mailbox: the actor that is told of calls.
+    """
+
+    def __init__(self, order: WorkOrder, mailbox: Any) -> None:
         ignore_signals()
-        self._order = order
+        self._order, self._mailbox = order, mailbox
+        self._folder = TemporaryDirectory(prefix="benchbench-record-")
 
     def ready(self) -> None:
         """Answers when the actor is there."""
 
     def work(self, job: ShardJob) -> ShardResult:
         """As ``ShardWorker.work``."""
-        return self._worker.work(job)
+        tell = partial(self._tell, job.index)
+        with ToldRecord(Path(self._folder.name), tell, every=job.announced).kept() as record:
+            return self._worker.work(job, record)
+
+    def _tell(self, shard: int, call: LastCall) -> None:
+        """Returns when the mailbox has it; a mailbox that is gone is no reason to fail."""
+        ray = _imported()
+        with suppress(ray.exceptions.RayError):
+            ray.get(self._mailbox.put.remote(shard, call), timeout=ANSWER)
 
     @cached_property
     def _worker(self) -> ShardWorker:
         return ShardWorker(self._order)
-
-
-def fitting(machine: Mapping[str, float], needs: Mapping[str, float]) -> int:
-    """How many workers a machine holds. A worker has a part of one GPU, or whole GPUs, and never parts of two.
-
-    Args:
-        machine: its resources, as Ray has them: ``CPU``, ``GPU``. needs: of a worker: ``num_cpus``, ``num_gpus``.
-    """
-    cpus, gpus = needs["num_cpus"], needs["num_gpus"]
-    counts = [_times(machine.get("CPU", 0), cpus)] if cpus else []
-    if gpus >= 1:
-        counts.append(_times(machine.get("GPU", 0), gpus))
-    elif gpus:
-        counts.append(int(machine.get("GPU", 0)) * _times(1, gpus))
-    return min(counts)
-
-
-def _times(amount: float, need: float) -> int:
-    """How often it is in there; 1.2 holds 0.4 three times, which floating point would not say."""
-    return math.floor(amount / need + 1e-6)
-
-
-def _listed(machines: Iterable[Mapping[str, float]]) -> str:
-    """``CPU 4, GPU 1; CPU 8``."""
-    kinds = ("CPU", "GPU")
-    each = (", ".join(f"{kind} {machine[kind]:g}" for kind in kinds if kind in machine) for machine in machines)
-    return "; ".join(dict.fromkeys(text or "CPU 0" for text in each))
 
 
 def _imported() -> Any:

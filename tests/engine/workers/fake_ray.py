@@ -104,6 +104,8 @@ class FakeRay:
             raise error or DiedError("the actor died")
         return answer.job
 
-    def kill(self, actor: FakeActor) -> None:
-        actor.alive = False
-        self.killed.append(actor.number)
+    def kill(self, actor: FakeActor | None) -> None:
+        """None: the mailbox."""
+        if actor is not None:
+            actor.alive = False
+            self.killed.append(actor.number)

@@ -70,7 +70,7 @@ def test_a_process_that_is_killed_between_two_shards(executors: list[Executor]) 
     lost = answers[0]
     assert isinstance(lost, WorkerLost)
     assert lost.reason == "a process was killed: a process was killed"
-    assert answers[1] == ShardJob(1, {})
+    assert cast(Any, answers[1]).index == 1  # the executor answers with the job
     assert len(executors) == 2
     assert not executors[1].closed
     pool.close()
@@ -94,9 +94,10 @@ def test_a_worker_outlives_a_signal(number: signal.Signals, handlers: None) -> N
 
 def test_a_worker_ends_when_the_command_does(monkeypatch: pytest.MonkeyPatch) -> None:
     """However that ends: nobody else would end it."""
-    parents, codes = [7, 7, 1], []
+    parents = [7, 7, 1]
+    codes: list[int] = []
     monkeypatch.setattr(worker, "LOOK", 0.0)
-    monkeypatch.setattr(worker.os, "getppid", lambda: parents.pop(0))
+    monkeypatch.setattr(os, "getppid", lambda: parents.pop(0))
     monkeypatch.setattr(worker, "end_process", codes.append)
     worker._wait_for_end(7)
     assert codes == [1]
