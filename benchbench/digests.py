@@ -22,7 +22,7 @@ def source_digest(function: Callable[..., Any]) -> str:
     """Of the function's file, or of its bytecode where it has none; and of the user's own modules that it names."""
     plain = inspect.unwrap(function)
     checksum = hashlib.sha256(_of_function(plain))
-    for path in sorted(_users_modules(plain)):
+    for path in sorted(users_modules(plain)):
         checksum.update(path.read_bytes())
     return checksum.hexdigest()[:16]
 
@@ -54,13 +54,14 @@ def _of_code(code: CodeType) -> bytes:
     return b"|".join([code.co_code, names, *constants])
 
 
-def _users_modules(function: Callable[..., Any]) -> Iterator[Path]:
+def users_modules(function: Callable[..., Any]) -> Iterator[Path]:
     """Files of the modules that the function's module names, that these name, and so on.
 
     Of benchbench only the helpers of its methods and metrics are among them, installed or not: the rest of it is in
     the engine's digest. No file of another library is.
     """
-    seen, unread = {_resolved(function.__code__.co_filename)}, [getattr(function, "__globals__", {})]
+    plain: Any = inspect.unwrap(function)
+    seen, unread = {_resolved(plain.__code__.co_filename)}, [getattr(plain, "__globals__", {})]
     while unread:
         for value in list(unread.pop().values()):
             path, names = _origin_of(value)

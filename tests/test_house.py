@@ -36,7 +36,7 @@ FLOORS = [
     ["network", "datasets", "regression", "methods", "metrics", "viz"],
     ["attribution", "evaluation", "reports"],
     ["engine"],
-    ["suites", "audit"],
+    ["suites", "audit", "remote"],
     ["api"],
     ["testing", "cli"],
 ]
@@ -53,7 +53,7 @@ MAY = {
     "stats": GROUND | {"results"},
 }
 NO_TORCH = {"registry", "results", "stats", "reports", "cli", "regression", "digests", "errors", "files", "formatting"}
-NO_TORCH |= {"paths", "processors", "seeds", "vocabulary", "pytest_plugin"}
+NO_TORCH |= {"paths", "processors", "remote", "seeds", "vocabulary", "pytest_plugin"}
 
 TORCHLESS_FILES = {("study", "spec.py"), ("study", "study_file.py"), ("engine", "progress.py"), ("engine", "tables.py")}
 

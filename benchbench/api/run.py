@@ -12,6 +12,7 @@ from ..engine.unfinished_run import read_run
 from ..errors import BenchError, nearest
 from ..paths import expanded
 from ..regression import Baseline, Checked, Tolerances, check
+from ..remote.run_places import local_copy
 from ..reports import leaderboard_files as tables
 from ..reports.html.refresh import refresh
 from ..results.disturbance_scores import read_trials
@@ -56,10 +57,13 @@ class Run(RunComparisons):
 
         A run that goes on, was stopped or was killed has what is finished; ``unfinished`` says how much that is.
 
+        Args:
+            folder: a path, or the URL of a run in a store, of which a working copy is fetched: see docs/scale.md.
+
         Raises:
-            BenchError: it is not one, or no shard of it is finished.
+            BenchError: it is not one, or no shard of it is finished; or the store cannot be read.
         """
-        return cls(read_run(folder))
+        return cls(read_run(local_copy(folder)))
 
     def compare(
         self, method: str | None = None, other: str | None = None, *, margin: float | None = None

@@ -12,7 +12,7 @@ from ..engine.estimate import Estimate, estimate
 from ..engine.progress import Progress, interactive
 from ..engine.runner import run
 from ..engine.stopping import Stopped, stoppable
-from ..paths import expanded
+from ..remote.run_places import place_to_read, run_place
 from ..reports.checks import reliability
 from ..reports.leaderboard.short_answer import work
 from ..results.run_folder import has_tables
@@ -93,7 +93,8 @@ class Study(StudySpec):
         or datasets, this study extends them; methods and metrics that this study does not name are kept.
 
         Args:
-            out: the run's folder.
+            out: the run's folder, or the URL of one in a store (``s3://bucket/runs/a``; see docs/scale.md). Of a URL,
+                ``Run.folder`` is the working copy on this machine.
             progress: where a bar and the warnings are shown. None (default) shows them where standard error is a
                 terminal, and in a notebook; True shows the warnings anywhere; False shows nothing; or an object with
                 the methods of ``benchbench.engine.progress.Progress``.
@@ -116,15 +117,16 @@ class Study(StudySpec):
         how = {"overwrite": overwrite, "retry_failed": retry_failed, "take_over": take_over}
         limit = None if budget is None else budget_seconds(budget)
         if progress is not None and not isinstance(progress, bool):
-            return self._run(Path(out), progress, report, how, limit)
+            return self._run(out, progress, report, how, limit)
         bar = interactive(progress)
-        done = self._run(Path(out), bar, report, how, limit)
+        done = self._run(out, bar, report, how, limit)
         bar.tell(f"{work(done.record.info)}. print(run) shows the answer.")
         return done
 
-    def _run(self, out: Path, told: Progress, report: bool, how: Mapping[str, bool], seconds: float | None) -> Run:
-        folder = expanded(out)
-        with stoppable():
+    def _run(
+        self, out: str | Path, told: Progress, report: bool, how: Mapping[str, bool], seconds: float | None
+    ) -> Run:
+        with stoppable(), run_place(out, told.warn, take_over=how["take_over"]) as folder:
             try:
                 kept_to = None if seconds is None else self._within(folder, seconds, told, how)
                 study = self if kept_to is None else fitted(self, kept_to)
@@ -168,7 +170,8 @@ class Study(StudySpec):
             >>> work.maps, work.maps_there, work.scores
             (2, 0, 2)
         """
-        return dry_run(self, expanded(out), overwrite=overwrite, retry_failed=retry_failed)
+        with place_to_read(out, new=True) as folder:
+            return dry_run(self, folder, overwrite=overwrite, retry_failed=retry_failed)
 
     def estimate(
         self,
@@ -185,7 +188,8 @@ class Study(StudySpec):
         Raises:
             BenchError: as ``run`` would.
         """
-        return estimate(self, expanded(out), progress, overwrite=overwrite, retry_failed=retry_failed)
+        with place_to_read(out, new=True) as folder:
+            return estimate(self, folder, progress, overwrite=overwrite, retry_failed=retry_failed)
 
     def reliability(
         self,
@@ -209,14 +213,13 @@ class Study(StudySpec):
             BenchError: the request cannot be met.
         """
         study = with_levels(self, levels)
-        folder = expanded(out)
         told = interactive(progress) if progress is None or isinstance(progress, bool) else progress
-        with stoppable():
+        with stoppable(), run_place(out, told.warn, take_over=take_over) as folder:
             try:
                 run(study, folder, told, overwrite=overwrite, retry_failed=retry_failed, take_over=take_over)
                 disturb(study, folder, disturbances or Disturbances(), told)
             finally:
                 told.stop()
-        done = Run.load(folder)
-        reliability.write_tables(done.reliability(), done.folder / "tables")
+            done = Run.load(folder)
+            reliability.write_tables(done.reliability(), done.folder / "tables")
         return done

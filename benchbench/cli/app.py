@@ -23,7 +23,7 @@ from ..reports.rendering import rendered
 from .again import compared_with, folder_again, is_run
 from .audit import audit_command
 from .common import Once, run_study, study_of
-from .estimate import STUDY, Budget, DryRun, estimate_command, folder_of, show_dry_run
+from .estimate import OUT, STUDY, Budget, DryRun, estimate_command, folder_of, show_dry_run
 from .explain import NAMES, explain_command
 from .export import export_command
 from .gate import baseline_command, check_command
@@ -52,7 +52,7 @@ _OVERWRITE = "Keep only this study's results, even if the folder holds another s
 Overwrite = Annotated[bool, typer.Option("--overwrite", help=_OVERWRITE)]
 _RETRY = "Also retry cells that failed twice in the same way; cells that failed once are always retried"
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help=_RETRY)]
-_TAKE_OVER = "Take the folder from a dead run of another machine, on a file system without locks"
+_TAKE_OVER = "Take the folder from a dead run of another machine, on a file system without locks or in a store"
 TakeOver = Annotated[bool, typer.Option("--take-over", help=_TAKE_OVER)]
 _NO_REPORT = "Write results and tables, but no report.html; benchbench report RUN writes it from the results"
 NoReport = Annotated[bool, typer.Option("--no-report", help=_NO_REPORT)]
@@ -77,6 +77,7 @@ def benchbench(
 
 @app.command("run", cls=Once)
 def run_command(
+    context: typer.Context,
     study: Annotated[Path | None, typer.Argument(help=STUDY)] = None,
     suite: Annotated[
         str | None, typer.Option(help="A named study; options and the study file's keys take the place of its own")
@@ -108,7 +109,7 @@ def run_command(
         list[Path] | None,
         typer.Option("--plugin", "--plugins", help="A Python file that registers methods or metrics"),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="The run's folder; runs/NAME by default")] = None,
+    out: Annotated[Path | None, typer.Option(help=OUT)] = None,
     overwrite: Overwrite = False,
     retry_failed: RetryFailed = False,
     take_over: TakeOver = False,
@@ -136,7 +137,7 @@ def run_command(
         return
     how["take_over"] = take_over
     with compared_with(study, folder):
-        run_study(final_study, folder, verbose=verbose, report=not no_report, budget=budget, **how)
+        run_study(final_study, folder, context, verbose=verbose, report=not no_report, budget=budget, **how)
 
 
 def _listed(target: str | None, twins: str | None, layers: str | None) -> dict[str, Any]:

@@ -16,9 +16,11 @@ from typer.core import TyperCommand
 from ..errors import BenchError
 from ..formatting import plural
 from ..paths import expanded
+from ..remote.run_url import without_secrets
 from .again import is_run, keys_of
 from .output import screen
 from .parsing import items, number
+from .url_places import META, at_hand, place_of, urls_among
 
 _OTHER = "Give another --out"
 _RUNS = (
@@ -29,7 +31,7 @@ _RUNS = (
 
 class Once(TyperCommand):
     """A command that refuses an option given twice, of which the last alone would count, and an output that is one of
-    its inputs; it expands its paths, and ends in one line when it is stopped.
+    its inputs; it expands its paths, works on the copies of runs at URLs, and ends in one line when it is stopped.
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -38,13 +40,15 @@ class Once(TyperCommand):
         Raises:
             BenchError: an option that takes one value is given twice; both are shown. Or --out is what is read.
         """
-        _, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        words, _, order = self.make_parser(ctx).parse_args(args=list(args))
         for i, option in enumerate(order):
             if option in order[:i] and not getattr(option, "multiple", False) and option.nargs == 1:
                 spellings = [*option.opts, *option.secondary_opts]
                 hint = "Give it once, its values separated by commas" if _lists(option) else "Remove one of them"
-                raise BenchError(f"it is given twice: {_shown(args, spellings)}", where=spellings[0], hint=hint)
+                shown = without_secrets(_shown(args, spellings))
+                raise BenchError(f"it is given twice: {shown}", where=spellings[0], hint=hint)
         rest = super().parse_args(ctx, args)
+        ctx.meta[META] = urls_among(self.name or "", ctx.params, words)
         ctx.params = {name: _home(value) for name, value in ctx.params.items()}
         refuse_overwriting(ctx.params)
         return rest
@@ -57,7 +61,7 @@ class Once(TyperCommand):
         from ..engine.stopping import Stopped, deadly_signals
 
         try:
-            with deadly_signals():
+            with deadly_signals(), at_hand(self.name or "", ctx.params, ctx.meta[META]):
                 result = super().invoke(ctx)
                 sys.stdout.flush()
         except KeyboardInterrupt as stop:
@@ -155,11 +159,19 @@ def study_of(
 
 
 def run_study(
-    study: Any, out: Path, *, verbose: bool = False, report: bool = True, budget: str | None = None, **how: bool
+    study: Any,
+    out: Path,
+    context: Any,
+    *,
+    verbose: bool = False,
+    report: bool = True,
+    budget: str | None = None,
+    **how: bool,
 ) -> None:
     """Run the study, and print its answer, its work and where its report is.
 
     Args:
+        context: of the command.
         verbose: print every number.
         report: whether the page is written.
         budget: a time to keep to.
@@ -188,11 +200,12 @@ def run_study(
         progress.stop()
     console.print(done.printed(verbose=verbose))
     console.print(work(done.record.info))
-    page = out / "report.html"
-    shown = f"Report: {page}" if report else f"No report: benchbench report {out} writes it"
-    if not report and page.exists():
-        shown = f"{page} is as it was before this run: benchbench report {out} writes it anew"
-    console.print(f"{shown}   Tables: {out / 'tables'}", soft_wrap=True)
+    place = place_of(context, "out", out)
+    page = f"{place}/report.html"
+    shown = f"Report: {page}" if report else f"No report: benchbench report {place} writes it"
+    if not report and (out / "report.html").exists():
+        shown = f"{page} is as it was before this run: benchbench report {place} writes it anew"
+    console.print(f"{shown}   Tables: {place}/tables", soft_wrap=True)
     if done.failed:
         where = "the report and in results.parquet" if report else "results.parquet"
         console.print(f"{plural(done.failed, 'row')} failed: the reasons are in {where}", style="bold red")

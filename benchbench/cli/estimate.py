@@ -12,6 +12,7 @@ from .common import study_of
 from .output import screen
 
 STUDY = "A study file, or RUN/run.json to do a run again; default: the embedded study"
+OUT = "The run's folder, or a URL such as s3://bucket/run; runs/NAME by default"
 _DRY_RUN = "Load and plan, and say what would be computed; compute and write nothing"
 DryRun = Annotated[bool, typer.Option("--dry-run", help=_DRY_RUN)]
 _BUDGET = "A time such as 30m, 2h or 90s: take as many images as fit, by an estimate on this machine"

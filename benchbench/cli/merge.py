@@ -9,9 +9,11 @@ import typer
 
 from ..errors import safe
 from ..formatting import plural
+from .url_places import place_of
 
 
 def merge_command(
+    context: typer.Context,
     run_a: Annotated[Path, typer.Argument(help="A run's folder")],
     run_b: Annotated[Path, typer.Argument(help="The folder of the run to join with it")],
     out: Annotated[Path, typer.Option(help="The folder of the joined run, which must be new")],
@@ -21,7 +23,8 @@ def merge_command(
     from ..results.record import Record
 
     merged = merge_runs(Record.load(run_a), Record.load(run_b), out)
-    print(f"{out}: {plural(merged.rows, 'row')} of {plural(merged.images, 'image')}")
+    place = place_of(context, "out", out)
+    print(f"{place}: {plural(merged.rows, 'row')} of {plural(merged.images, 'image')}")
     for note in merged.notes:
         print(f"WARNING: {safe(note)}")
-    print(f"Its report: benchbench report {out}")
+    print(f"Its report: benchbench report {place}")

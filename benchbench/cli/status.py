@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from .url_places import place_of
+
 
 def status_command(
+    context: typer.Context,
     run: Annotated[Path, typer.Argument(help="A run's folder")],
     as_json: Annotated[bool, typer.Option("--json", help="As JSON")] = False,
 ) -> None:
@@ -19,7 +23,7 @@ def status_command(
     """
     from ..results.run_status import run_status
 
-    status = run_status(run)
+    status = replace(run_status(run), folder=place_of(context, "run", run))
     print(json.dumps(status.plain(), indent=1) if as_json else "\n".join(status.lines()))
     if status.state not in ("running", "finished"):
         raise typer.Exit(1)

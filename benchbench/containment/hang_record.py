@@ -3,6 +3,8 @@
 The first line names the call that runs now; it is written over at each call. Behind it stands what Python printed when
 the call was given up, by the run itself, or by the C library's watchdog of ``faulthandler`` where the call did not let
 any other thread run. The next run moves the name to a list, and goes on without that code.
+
+A worker has such a file too, for the shard that it works on; the command reads it if the worker ends.
 """
 
 from __future__ import annotations
@@ -11,8 +13,9 @@ import faulthandler
 import io
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
@@ -23,6 +26,31 @@ _LINE = 1000  # bytes of the first line
 Hung: TypeAlias = dict[str, str]  # by who, why it is called no more
 
 
+@dataclass(frozen=True)
+class LastCall:
+    """The call in which a process ended.
+
+    Attributes:
+        who: whose call; "" between two calls.
+        reason: why the code is called no more if the call was given up.
+        given_up: whether it was.
+    """
+
+    who: str
+    reason: str
+    given_up: bool
+
+
+def last_call(folder: Path) -> LastCall | None:
+    """What the record in a folder names; None where there is none."""
+    try:
+        data = (folder / CALL).read_bytes()
+        line = json.loads(data[:_LINE])
+        return LastCall(str(line["who"]), str(line["reason"]), len(data) > _LINE and bool(line["who"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 class HangRecord:
     """The record of one run's folder.
 
@@ -30,13 +58,17 @@ class HangRecord:
         folder: of the run, which nobody else writes into.
         forget: whether code that hung before is called again.
 
+    Attributes:
+        hung: the code that is called no more.
+
     Example:
         >>> import tempfile
         >>> from pathlib import Path
         >>> from benchbench.containment.hang_record import HangRecord
         >>> folder = Path(tempfile.mkdtemp())
         >>> with HangRecord(folder).kept() as record:
-        ...     record.note("method slow")
+        ...     with record.call("method slow"):
+        ...         pass
         >>> HangRecord(folder).hung
         {}
     """
@@ -44,10 +76,11 @@ class HangRecord:
     def __init__(self, folder: Path, *, forget: bool = False) -> None:
         self._folder = folder
         self._handle: io.RawIOBase | None = None
+        self._now = ("", "")
         if forget:
             (folder / LIST).unlink(missing_ok=True)
             (folder / CALL).unlink(missing_ok=True)
-        self.hung: Mapping[str, str] = self._read()
+        self.hung: Hung = self._read()
 
     @contextmanager
     def kept(self) -> Iterator[HangRecord]:
@@ -62,6 +95,23 @@ class HangRecord:
                 self._handle = None
                 (self._folder / CALL).unlink(missing_ok=True)
 
+    @contextmanager
+    def call(self, who: str, reason: str = "", seconds: float | None = None) -> Iterator[None]:
+        """The block is the code's.
+
+        Args:
+            reason: why it is called no more if the block has to be given up.
+            seconds: after which the process ends, with a traceback in the record, if the block lets no thread run.
+        """
+        before, self._now = self._now, (who, reason)
+        self.note(*self._now)
+        try:
+            with self._watched(seconds):
+                yield
+        finally:
+            self._now = before
+            self.note(*before)
+
     def note(self, who: str, reason: str = "") -> None:
         """A call begins. It takes microseconds: the file is open, and need not survive the machine."""
         if self._handle is not None:
@@ -71,9 +121,8 @@ class HangRecord:
             self._handle.seek(_LINE)
 
     @contextmanager
-    def watched(self, seconds: float) -> Iterator[None]:
-        """The process ends, with a traceback in the record, if the block takes longer and lets no thread run."""
-        if self._handle is None:
+    def _watched(self, seconds: float | None) -> Iterator[None]:
+        if self._handle is None or seconds is None:
             yield
             return
         faulthandler.dump_traceback_later(seconds, exit=True, file=self._handle)
@@ -87,17 +136,20 @@ class HangRecord:
         if self._handle is not None:
             faulthandler.dump_traceback(self._handle)
 
+    def add(self, who: str, reason: str) -> None:
+        """The code is called no more, by the next run neither."""
+        self.hung[who] = reason
+        write(self._folder / LIST, lambda file: file.write(json.dumps(self.hung, indent=1).encode()))
+
     def _read(self) -> Hung:
         """What hung in earlier runs; the last one's record joins the list."""
-        hung: Hung = {}
+        self.hung = {}
         with suppress(OSError, ValueError):
             listed = json.loads((self._folder / LIST).read_text())
-            hung = {str(who): str(reason) for who, reason in listed.items()}
-        with suppress(OSError, ValueError):
-            data = (self._folder / CALL).read_bytes()
-            if len(data) > _LINE and (last := json.loads(data[:_LINE]))["who"]:
-                hung[str(last["who"])] = str(last["reason"])
-                write(self._folder / LIST, lambda file: file.write(json.dumps(hung, indent=1).encode()))
+            self.hung = {str(who): str(reason) for who, reason in listed.items()}
+        last = last_call(self._folder)
         with suppress(OSError):
+            if last is not None and last.given_up:
+                self.add(last.who, last.reason)
             os.unlink(self._folder / CALL)
-        return hung
+        return self.hung

@@ -16,12 +16,14 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ..errors import BenchError
 
 T = TypeVar("T")
+MOST_LATE = 3  # interruptions that can come while an alarm is stopped, and one more
 AGAIN = 0.5  # seconds until code that swallowed the exception is interrupted again
 
 
@@ -82,14 +84,20 @@ class _Alarm:
 
     def stop(self) -> None:
         """No interruption comes after this. Calling it again does nothing."""
+        for _ in range(MOST_LATE):
+            with suppress(TimeUp):
+                self._end()
+                return
+
+    def _end(self) -> None:
+        """Raises TimeUp where an interruption comes meanwhile."""
         self._ended.set()
         if self._before is not None:
             self._before.put_back()
             self._before = None
         if self._watcher.ident is not None:
             self._watcher.join()  # it may be about to interrupt
-        if not self._by_signal:
-            _raise_in(self._target, None)  # takes back what was not raised yet
+        _look_for_interruptions()
 
     def _watch(self) -> None:
         if self._ended.wait(self._seconds):
@@ -130,7 +138,16 @@ class _Timer:
             signal.setitimer(signal.ITIMER_REAL, max(left, 1e-3), self.again)
 
 
-def _raise_in(thread: int, kind: type[BaseException] | None) -> None:
-    """Python raises it in the thread before its next line; None takes back what was to be raised."""
-    raised = None if kind is None else ctypes.py_object(kind)
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), raised)
+def _raise_in(thread: int, kind: type[BaseException]) -> None:
+    """Python raises it in the thread before its next line.
+
+    It is not to be taken back: Python 3.11 then believes for ever that something is to be raised, looks for it at every
+    call, and stands still as soon as somebody traces.
+    """
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(kind))
+
+
+def _look_for_interruptions() -> None:
+    """What is to be raised in this thread is raised now: Python looks at each call, and at each end of a loop."""
+    for _ in range(2):
+        pass

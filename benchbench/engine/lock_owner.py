@@ -78,9 +78,17 @@ def _user() -> str:
 def owner_of(folder: Path) -> LockOwner | None:
     """Who has the folder, or had it when it died; None where nobody is known."""
     try:
-        owner = LockOwner(**json.loads(read(folder / FILE)))
+        return written_owner(read(folder / FILE))
+    except (OSError, ValueError):
+        return None
+
+
+def written_owner(content: bytes) -> LockOwner | None:
+    """The owner that a file names; None where it names none."""
+    try:
+        owner = LockOwner(**json.loads(content))
         datetime.fromisoformat(owner.since)
-    except (OSError, ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError, RecursionError):
         return None
     return owner
 

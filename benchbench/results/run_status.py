@@ -22,6 +22,7 @@ from .run_folder import INFO, UNFINISHED, read_info
 from .run_log import last_events
 
 RunState: TypeAlias = Literal["running", "finished", "interrupted", "failed", "dead"]
+COPY = ".copy.json"  # in a folder that is the working copy of a store: its owner is the store's
 _LOCK, _OWNER = ".lock", ".owner.json"
 _CLOCKS = 2.0  # seconds by which a process may seem younger than what it wrote
 _WHAT_TO_DO: Mapping[RunState, str] = {
@@ -159,7 +160,9 @@ def writer_is_alive(folder: Path, mark: Mapping[str, Any]) -> bool:
 
 
 def _lock_is_held(folder: Path) -> bool:
-    """Whether a process holds the folder's lock; False where that cannot be known."""
+    """Whether a process holds the folder's lock; False where that cannot be known. A copy has its owner's name."""
+    if (folder / COPY).exists() and (folder / _OWNER).exists():
+        return True
     try:
         import fcntl
     except ImportError:  # Windows

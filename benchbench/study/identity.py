@@ -22,6 +22,7 @@ NO_NUMBERS = (
         "metrics/",
         "methods/",
         "regression/",
+        "remote/",
         "reports/",
         "results/",
         "stats/",

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 import torch
@@ -79,8 +81,12 @@ def test_work_in_time_gives_its_result_and_its_errors() -> None:
     assert limited(lambda: 7, 60, 30, never) == 7
     with pytest.raises(ZeroDivisionError):
         limited(lambda: 1 / 0, 60, 30, never)
-    with pytest.raises(KeyboardInterrupt):
-        limited(lambda: signal.raise_signal(signal.SIGINT), 60, 30, never)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a process in the background ignores it
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            limited(lambda: signal.raise_signal(signal.SIGINT), 60, 30, never)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_what_cannot_be_interrupted_is_given_up_after_the_grace() -> None:
@@ -107,6 +113,50 @@ def test_results_at_the_limit_are_a_result_or_an_error() -> None:
         except TookTooLong:
             continue
     time.sleep(0.01)
+
+
+@pytest.mark.parametrize("limit", [0.003, 60])
+def test_nothing_of_another_thread_s_interruptions_stays(limit: float) -> None:
+    """Whenever the time is up, nothing comes after the call, and nobody who traces the process stands still."""
+    strays: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            for delay in range(30):
+                with suppress(TookTooLong):
+                    limited(lambda wait=0.001 + delay * 1e-4: time.sleep(wait), limit, 30, never)  # type: ignore[misc]
+            time.sleep(0.01)
+        except BaseException as error:
+            strays.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join(30)
+    assert not strays
+
+
+TRACED = """
+import sys, threading, time
+from benchbench.containment.time_limit import TookTooLong, limited
+def run():
+    for delay in range(30):
+        try:
+            limited(lambda: time.sleep(0.001 + delay * 1e-4), LIMIT, 30, lambda: None)
+        except TookTooLong:
+            pass
+thread = threading.Thread(target=run)
+thread.start()
+thread.join()
+sys.settrace(lambda *_: None)
+print(*map(lambda number: number + 1, range(3)))
+"""
+
+
+@pytest.mark.parametrize("limit", ["0.003", "60"])
+def test_who_traces_the_process_afterwards_does_not_stand_still(limit: str) -> None:
+    """As Python 3.11 does where an exception for another thread was announced and taken back."""
+    command = [sys.executable, "-c", TRACED.replace("LIMIT", limit)]
+    assert subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout == "1 2 3\n"
 
 
 def test_the_handler_of_whoever_calls_is_put_back() -> None:

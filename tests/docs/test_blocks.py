@@ -116,6 +116,7 @@ def registries() -> Iterator[None]:
 @pytest.mark.usefixtures("registries")
 @pytest.mark.parametrize("block", PYTHON, ids=lambda b: b.name)
 def test_python(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCHBENCH_CACHE", str(tmp_path / "copies"))  # of runs at URLs
     monkeypatch.setattr("benchbench.api.study.Disturbances", lambda: Disturbances(1))  # five draws take a minute more
     if block.page == "docs/testing-a-method.md":
         for each in PYTHON:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import os
 import re
 import shlex
 import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +18,7 @@ import typer
 import yaml
 
 from benchbench.cli.app import app
+from benchbench.study.plan import SHARD
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "scale"
 SBATCH = EXAMPLES / "benchbench.sbatch"
@@ -45,6 +51,77 @@ def test_the_shell_reads_the_slurm_script() -> None:
     assert any("--signal=B:TERM@" in line for line in head)  # the run is told in time to finish its shard
 
 
+COMMANDS = {
+    "scontrol": "echo m1; echo m2",
+    "sleep": "",
+    "ray": "",
+    "hostname": "echo 10.0.0.1",
+    "srun": 'while [[ "$1" == --* ]]; do shift; done; exec "$@"',
+}
+PATIENT = """
+trap 'echo told >> log' TERM
+echo "$@" > log
+until grep -q told log; do read -t 0.05 -u 3 || true; done
+for each in 1 2 3 4; do read -t 0.05 -u 3 || true; done
+echo tables >> log
+exit 143
+"""
+
+
+@dataclass(frozen=True)
+class Job:
+    """The Slurm script, which runs where every command is a test's."""
+
+    process: subprocess.Popen[bytes]
+    folder: Path
+
+    @property
+    def log(self) -> list[str]:
+        file = self.folder / "log"
+        return file.read_text().splitlines() if file.exists() else []
+
+    def wait_for(self, line: str) -> None:
+        until = time.monotonic() + 60
+        while line not in self.log and self.process.poll() is None and time.monotonic() < until:
+            time.sleep(0.02)
+        assert line in self.log
+
+
+@pytest.fixture
+def submit(tmp_path: Path) -> Callable[[str], Job]:
+    """Starts the script; a text is what ``benchbench`` does there."""
+
+    def started(benchbench: str) -> Job:
+        for name, script in {**COMMANDS, "benchbench": f"exec 3<> <(:)\n{benchbench}"}.items():
+            file = tmp_path / "bin" / name
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(f"#!/bin/bash\n{script}\n")
+            file.chmod(0o755)
+        slurm = {"SLURM_JOB_NODELIST": "m[1-2]", "SLURM_CPUS_PER_TASK": "4", "SLURM_NNODES": "2"}
+        path = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"
+        environment = {**os.environ, **slurm, "PATH": path}
+        return Job(subprocess.Popen(["bash", SBATCH, "study.yaml"], cwd=tmp_path, env=environment), tmp_path)
+
+    return started
+
+
+def test_the_slurm_script_waits_for_the_tables_however_often_it_is_told(submit: Callable[[str], Job]) -> None:
+    """Slurm sends SIGTERM to the script alone, and ends whatever runs when the script has ended."""
+    job = submit(PATIENT)
+    call = "run study.yaml --engine ray --ray-address 10.0.0.1:6379 --num-gpus 1 --num-cpus 4"
+    job.wait_for(call)
+    job.process.terminate()
+    job.wait_for("told")
+    job.process.terminate()
+    assert job.process.wait(60) == 143
+    assert job.log[-1] == "tables"
+
+
+@pytest.mark.parametrize("code", [0, 1, 3])
+def test_the_slurm_script_ends_as_the_run_does(code: int, submit: Callable[[str], Job]) -> None:
+    assert submit(f"exit {code}").process.wait(60) == code
+
+
 def test_kubernetes_reads_the_job() -> None:
     job = yaml.safe_load(RAY_JOB.read_text())
     assert (job["apiVersion"], job["kind"]) == ("ray.io/v1", "RayJob")
@@ -55,3 +132,21 @@ def test_kubernetes_reads_the_job() -> None:
         mounted = {mount["name"] for mount in spec["containers"][0]["volumeMounts"]}
         assert mounted == {volume["name"] for volume in spec["volumes"]}
         assert spec["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == "1"
+
+
+def test_the_worked_example_follows_from_its_formula() -> None:
+    """The table of what 50,000 images cost, from the values of the table of letters."""
+    page = (EXAMPLES.parent / "scale.md").read_text()
+    values = {m[1]: float(m[2].replace(",", "")) for m in re.finditer(r"^\| (\w) \| [^|]* \| ([\d.,]+) \|", page, re.M)}
+    shards, workers, written, sent = (values[letter] for letter in "SNws")
+    assert shards == math.ceil(50_000 / SHARD)
+    rows = re.findall(r"^\| ([\d.,]+(?: \| [\d.,]+){5}) \|$", page, re.MULTILINE)
+    assert len(rows) == 5
+    for row in rows:
+        seconds, working, writing, hours, traffic, served = (float(each.replace(",", "")) for each in row.split(" | "))
+        assert working == round(math.ceil(shards / workers) * seconds / 3600, 2)
+        assert writing == round(shards * written / 3600, 2)
+        longest = max(math.ceil(shards / workers) * seconds, shards * written)
+        assert hours == round(workers * longest / 3600)
+        assert traffic == round(workers * sent / max(seconds, workers * written), 1)
+        assert served == round(seconds / written)

@@ -326,6 +326,7 @@ def test_values_stay_in_their_range(seed: int) -> None:
         seen = Seen(
             logit.sigmoid(), logit, (logit > 0).float(), torch.rand(2, generator=generator), torch.randn(2),
             torch.rand(2, 16, 16, generator=generator), None, torch.rand(2, 4, 4, generator=generator), inputs,
+            rival_probability=torch.rand(2, count, 4, generator=generator) * (1 - logit.sigmoid())[..., None] / 4,
         )  # fmt: skip
         value = torch.as_tensor(plugin.function(seen, **params).value)
         low, high = plugin.range

@@ -234,10 +234,10 @@ def test_a_wrapper_of_c_code_has_a_file_too() -> None:
 def test_helpers_of_the_package_count_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise a folder would keep scores of the helper that an upgrade replaced."""
     function = METRICS["pointing_game"].function
-    here = {path.name for path in digests._users_modules(function)}
+    here = {path.name for path in digests.users_modules(function)}
     installed = str(Path(digests.__file__).resolve().parents[1])
     monkeypatch.setattr(digests, "_LIBRARIES", (*digests._LIBRARIES, installed))
-    assert {path.name for path in digests._users_modules(function)} == here == {"_regions.py", "_correlation.py"}
+    assert {path.name for path in digests.users_modules(function)} == here == {"_regions.py", "_correlation.py"}
 
 
 def test_code_without_a_file_is_told_apart() -> None:

@@ -15,7 +15,6 @@ import pandas as pd
 import pytest
 
 import benchbench as bb
-from benchbench.cli.merge import merge_command
 from benchbench.errors import BenchError
 from benchbench.results.bundle import opened, write_bundle
 from benchbench.results.joined_info import joined_accuracy, joined_info
@@ -25,6 +24,7 @@ from benchbench.results.record import Record, units_of
 from benchbench.results.run_folder import info_digest
 from benchbench.results.whole_values import NotJoined
 
+from ..cli.commands import benchbench
 from ..engine.test_watch import pictures, study
 
 
@@ -253,9 +253,7 @@ def test_a_folder_that_is_not_empty_is_left_alone(place: Path, tmp_path: Path) -
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 
-def test_what_the_command_prints_of_a_received_run_is_safe(
-    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_the_command_prints_of_a_received_run_is_safe(place: Path, tmp_path: Path) -> None:
     """A name that is no Unicode would end the command with a traceback."""
     received = tmp_path / "received"
     shutil.copytree(place / "layer", received)
@@ -263,5 +261,6 @@ def test_what_the_command_prints_of_a_received_run_is_safe(
     info.pop("digest")
     info["versions"]["to\udc1brch"] = "1"
     (received / "run.json").write_text(json.dumps({**info, "digest": info_digest(info)}))
-    merge_command(place / "grad", received, tmp_path / "out")
-    assert "WARNING: the joined runs have other versions of to\\udc1brch" in capsys.readouterr().out
+    done = benchbench("merge", place / "grad", received, "--out", tmp_path / "out", cwd=tmp_path)
+    assert "WARNING: the joined runs have other versions of to\\udc1brch" in done.stdout
+    assert done.returncode == 0, done.stderr

@@ -49,7 +49,7 @@ WRONG = [
     ({"target": -1}, "target: cannot read -1. Use predicted, label, a class"),
     ({"device": "tpu"}, "device: unknown device 'tpu'. Use auto, cpu, cuda, or cuda:1"),
     ({"device": "mps"}, "device: mps has no float64, in which maps are normalised and ranked. Use cpu"),
-    ({"engine": "ray"}, "engine: Input should be 'local'"),
+    ({"engine": "spark"}, "engine: Input should be 'local' or 'ray'"),
     ({"layers": 3}, "layers: "),
     ({"layers": []}, "layers: the list is empty"),
     ({"layers": {"net": []}}, "layers: the list is empty"),

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import cloudpickle
 
+from ...containment.hang_record import LastCall
 from ...cost.ledger import Ledger, Passes
 from ...errors import BenchError
 from ...registry.importing import load_file, user_files
 from ...study.spec import StudySpec
+from .command_plan import CommandPlan
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,21 +25,23 @@ class WorkOrder:
         study: the pickled study.
         files: the user's Python files that the study needs; a worker imports them first.
         model: which of the study's networks, from 0.
-        predictions: of every shard, the name of its pack: a worker has to find the same.
+        plan: what a worker has to find as the command did.
         forced: whether cells that failed twice in the same way are tried again.
         threads: of torch, in each worker; None leaves the number to torch.
         time_limit: seconds that a call of a plugin may take for a batch; None: no limit.
         gpu_slots: whether the workers of one machine share out its GPUs among themselves.
+        grace: seconds until a call that cannot be interrupted ends the worker; see ``PluginWatch``.
     """
 
     study: bytes
     files: tuple[str, ...]
     model: int
-    predictions: tuple[str, ...]
+    plan: CommandPlan
     forced: bool
     threads: int | None
     time_limit: float | None = None
     gpu_slots: bool = False
+    grace: float | None = None
 
     def read_study(self) -> StudySpec:
         """The study, in another process.
@@ -55,14 +59,25 @@ def pickled(study: StudySpec) -> bytes:
     """The study for another process. What the user defined in a script or notebook is sent as code.
 
     Raises:
-        BenchError: a part of it, such as a network with a lambda's lock or an open file, cannot be sent.
+        BenchError: a part of it has something that cannot be sent: a lock, an open file, a generator, a connection.
     """
     try:
         return bytes(cloudpickle.dumps(study))
     except Exception as error:
         message = f"the study cannot be sent to another process: {type(error).__name__}: {error}"
         hint = "Give networks and data by name or as FILE.py:function, or leave out --processes and --engine"
-        raise BenchError(message, where="engine", hint=hint) from error
+        raise BenchError(message, where=_unsendable(study), hint=hint) from error
+
+
+def _unsendable(study: StudySpec) -> str:
+    """The key and the name of what cannot be sent."""
+    for key in ("models", "datasets", "methods", "metrics"):
+        for choice in getattr(study, key):
+            try:
+                cloudpickle.dumps(choice)
+            except Exception:
+                return f"{key}: {choice.label}"
+    return "engine"
 
 
 def files_of(study: bytes) -> tuple[str, ...]:
@@ -75,10 +90,22 @@ def files_of(study: bytes) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class ShardJob:
-    """A shard to be worked on: its place among the network's tasks, and by file name the packs with cells of it."""
+    """A shard to be worked on.
+
+    Attributes:
+        index: its place among the network's tasks.
+        packs: by file name, those with cells of it.
+        written: its cells that this run has written already: each is tried once a run.
+        given_up: by plugin, why it is not called.
+        announced: whether a worker that has no disk in common with the command tells it of each call beforehand. That
+            takes a millisecond, so it is done for shards that ended a worker.
+    """
 
     index: int
     packs: Mapping[str, bytes]
+    written: frozenset[str] = frozenset()
+    given_up: Mapping[str, str] = field(default_factory=dict)
+    announced: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +119,6 @@ class ShardResult:
         settled: cells that failed twice and were left as they are.
         told: what plugins did that spoilt no number, by who and the first words.
         batch: images in a forward pass at the end.
-        seconds: of wall time in the worker.
     """
 
     parts: Mapping[str, bytes]
@@ -103,11 +129,29 @@ class ShardResult:
     settled: frozenset[str]
     told: Mapping[tuple[str, str], str]
     batch: int
-    seconds: float
 
 
 @dataclass(frozen=True)
 class WorkerLost:
-    """A worker ended while it worked on a shard; ``reason``: as far as it is known."""
+    """A worker ended while it had a shard.
+
+    Attributes:
+        reason: as far as it is known.
+        call: the call of a plugin in which it ended, as far as that is known.
+        suspected: whether the shard may have ended it; not where another shard did.
+    """
 
     reason: str
+    call: LastCall | None = None
+    suspected: bool = True
+
+
+def lost_worker(job: ShardJob, calls: Mapping[int, LastCall], reason: str) -> WorkerLost:
+    """What is known of a shard that was lost together with others.
+
+    Args:
+        calls: by shard that was begun, the call in which its worker ended, as far as they are known. If a call was
+            given up, its shard is the one that ended a worker; else any shard that was begun may be.
+    """
+    guilty = {number for number, call in calls.items() if call.given_up} or set(calls) or {job.index}
+    return WorkerLost(reason, calls.get(job.index), job.index in guilty)

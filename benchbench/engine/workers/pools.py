@@ -14,12 +14,14 @@ from ..missing_cells import needs_work
 from ..setup import ModelPlan
 from ..shard import RunContext
 from ..stopping import StopRequest
+from .command_plan import CommandPlan
 from .hand_out import Keep, WorkerPool, hand_out
 from .local_pool import LocalPool
 from .order import WorkOrder, files_of, pickled
 from .ray_pool import RayPool
 
 RAY_TIME_LIMIT = 600.0  # seconds, where the study gives no limit: nobody looks at the machines of a cluster
+GRACE: float | None = None  # seconds, see ``WorkOrder``; None: as in a run without workers
 
 
 @dataclass(eq=False)
@@ -76,11 +78,12 @@ def _pool(study: StudySpec, plan: ModelPlan, forced: bool) -> WorkerPool:
         sent,
         files_of(sent),
         [choice.label for choice in study.models].index(plan.model.name),
-        tuple(task.predictions for task in plan.tasks),
+        CommandPlan.of(study, plan.tasks),
         forced,
         worker_threads(study),
         study.time_limit or (RAY_TIME_LIMIT if study.engine == "ray" else None),
         gpu_slots=study.engine == "local",
+        grace=GRACE,
     )
     if study.engine == "local":
         return LocalPool(order, study.processes or 1)

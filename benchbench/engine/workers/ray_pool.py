@@ -4,29 +4,43 @@ from __future__ import annotations
 
 import importlib
 import os
+import time
+from collections import deque
 from collections.abc import Mapping
-from functools import cached_property
+from contextlib import suppress
+from functools import cached_property, partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from ...containment.hang_record import LastCall
 from ...errors import BenchError, message_of
-from .order import ShardJob, ShardResult, WorkerLost, WorkOrder
+from .cluster_room import fitting, listed
+from .mailbox import Mailbox, ToldRecord
+from .order import ShardJob, ShardResult, WorkerLost, WorkOrder, lost_worker
 from .worker import ShardWorker, ignore_signals
 
 _INSTALL = "Install it: pip install 'benchbench-saliency[ray]'"
 AHEAD = 2  # shards that an actor has at once: one that it works on and one that waits
+PATIENCE = 600.0  # seconds that a run waits while no actor is there: the machines may be busy, or start first
+ANSWER = 30.0  # seconds that the mailbox has for an answer
 
 
 class RayPool:
     """Actors with the network in memory. An actor that ends, or whose machine does, is replaced.
 
+    A cluster may have no room for an actor, now or ever, and Ray does not say so. An actor is given shards when it has
+    answered that it is there; until then the others work. An actor that ends itself, as a call hangs, leaves a word in
+    a mailbox on the command's machine.
+
     Args:
         order: what the actors work on.
-        size: how many actors; None: as many as fit into the cluster at the start.
+        size: how many actors at most; None: as many as fit into the cluster, which may grow and shrink meanwhile.
         needs: what an actor takes of the cluster: ``num_cpus``, ``num_gpus``.
         address: of a cluster; None: that of RAY_ADDRESS, or else a cluster of this machine that ends with the run.
 
     Raises:
-        BenchError: Ray is not installed, there is no cluster at the address, or no actor fits into it.
+        BenchError: Ray is not installed, there is no cluster at the address, or no machine has room for an actor.
     """
 
     def __init__(
@@ -38,11 +52,30 @@ class RayPool:
         self._order = self._ray.put(order)
         self._load: dict[Any, int] = {}  # by actor, how many shards it has
         self._begun: dict[Any, tuple[ShardJob, Any]] = {}
-        self._size = size or fitting(self._ray.cluster_resources(), needs)
-        if not fitting(self._ray.cluster_resources(), needs):
-            message = f"no worker fits into the Ray cluster, which has {_listed(self._ray.cluster_resources())}"
+        self._starting: dict[Any, Any] = {}  # actors by their answer that they are there
+        self._waiting: deque[ShardJob] = deque()  # submitted while no actor was there
+        self._ended: dict[Any, dict[int, LastCall]] = {}  # by actor that ended, in which call of which shard
+        self._failed, self._last_loss = 0, ""  # actors that ended as they started
+        self._until = time.monotonic() + PATIENCE
+        self._size = size
+        if not self._fitting():
+            message = f"no worker fits into a machine of the Ray cluster: {listed(self._machines())}"
             self.close()
             raise BenchError(message, where="engine: ray", hint="Change num_cpus and num_gpus, or add a machine")
+        self._mailbox = self._opened_mailbox()
+
+    def _machines(self) -> list[Mapping[str, float]]:
+        return [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
+
+    def _fitting(self) -> int:
+        """How many actors the cluster holds now."""
+        return sum(fitting(machine, self._needs) for machine in self._machines())
+
+    def _opened_mailbox(self) -> Any:
+        """On this machine, as others may end."""
+        strategies = importlib.import_module("ray.util.scheduling_strategies")
+        here = strategies.NodeAffinitySchedulingStrategy(self._ray.get_runtime_context().get_node_id(), soft=True)
+        return self._ray.remote(num_cpus=0, max_restarts=-1, scheduling_strategy=here)(Mailbox).remote()
 
     def _connect(self, address: str | None) -> bool:
         """Whether a cluster was connected to; not where the process has one already."""
@@ -58,68 +91,130 @@ class RayPool:
 
     @property
     def room(self) -> int:
-        return AHEAD * self._size
+        """For the actors that are there; a first shard can wait for the first of them."""
+        return AHEAD * max(1, len(self._load))
 
     def submit(self, job: ShardJob) -> None:
-        actor = self._idlest()
-        self._load[actor] += 1
-        self._begun[actor.work.remote(job)] = job, actor
+        self._waiting.append(job)
+        self._give()
 
-    def _idlest(self) -> Any:
-        idlest = min(self._load, key=self._load.__getitem__, default=None)
-        if idlest is None or (self._load[idlest] and len(self._load) < self._size):
-            idlest = self._actor.remote(self._order)
-            self._load[idlest] = 0
-        return idlest
+    def _give(self) -> None:
+        """Hand the shards that wait to the actors that have least to do."""
+        while self._waiting and self._load:
+            actor = min(self._load, key=self._load.__getitem__)
+            job = self._waiting.popleft()
+            self._load[actor] += 1
+            self._begun[actor.work.remote(job)] = job, actor
 
-    def next(self) -> tuple[ShardJob, ShardResult | WorkerLost]:
-        (reference, *_), _ = self._ray.wait(list(self._begun), num_returns=1)
-        job, actor = self._begun.pop(reference)
+    def next(self) -> tuple[ShardJob, ShardResult | WorkerLost] | None:
+        self._start()
+        wait = None if self._load else max(0.0, self._until - time.monotonic())
+        answers, _ = self._ray.wait([*self._starting, *self._begun], num_returns=1, timeout=wait)
+        if not answers:
+            raise self._no_worker()
+        if answers[0] in self._starting:
+            self._join(answers[0])
+            return None
+        return self._result(answers[0])
+
+    def _start(self) -> None:
+        """Ask for the actors that are lacking; one that has no room waits, and starts when there is."""
+        wanted = max(1, (self._size or self._fitting()) - self._failed)
+        while len(self._load) + len(self._starting) < wanted:
+            actor = self._actor.remote(self._order, self._mailbox)
+            self._starting[actor.ready.remote()] = actor
+
+    def _join(self, answer: Any) -> None:
+        """An actor is there, or ended before it was.
+
+        An actor that ended so is replaced if there is no other: its machine may be short of memory.
+
+        Raises:
+            BenchError: the actor's code fails on its machine.
+        """
+        actor = self._starting.pop(answer)
         try:
-            result: ShardResult = self._ray.get(reference)
+            self._ray.get(answer)
+        except self._ray.exceptions.RayError as error:
+            if isinstance(error, self._ray.exceptions.RayTaskError) or getattr(error, "actor_init_failed", False):
+                hint = "Every machine needs the same Python and benchbench as the command"
+                message = f"a worker on Ray does not start: {message_of(error)}"
+                raise BenchError(message, where="engine: ray", hint=hint) from None
+            self._last_loss = message_of(error)[:160]
+            self._failed += 1
+            return
+        self._load[actor] = 0
+        self._give()
+
+    def _result(self, answer: Any) -> tuple[ShardJob, ShardResult | WorkerLost]:
+        job, actor = self._begun.pop(answer)
+        try:
+            result: ShardResult = self._ray.get(answer)
         except self._ray.exceptions.RayTaskError as error:  # raised by the work
             raise error.cause if isinstance(error.cause, Exception) else error from None
         except self._ray.exceptions.RayError as error:  # its process or machine is gone
-            self._load.pop(actor, None)
-            return job, WorkerLost(f"a worker on Ray ended: {message_of(error)[:160]}")
-        self._load[actor] -= 1
+            if self._load.pop(actor, None) is not None:
+                with_it = [other.index for other, its in self._begun.values() if its == actor]
+                self._ended[actor] = self._last_calls([job.index, *with_it])
+                self._ray.kill(actor)  # where the result alone was lost, the actor still lives
+                self._until = time.monotonic() + PATIENCE
+            return job, lost_worker(job, self._ended[actor], f"a worker on Ray ended: {message_of(error)[:160]}")
+        if actor in self._load:  # an actor that has ended may have finished a shard before
+            self._load[actor] -= 1
         return job, result
 
+    def _last_calls(self, shards: list[int]) -> dict[int, LastCall]:
+        calls: dict[int, LastCall] = {}
+        with suppress(self._ray.exceptions.RayError):
+            calls = self._ray.get(self._mailbox.take.remote(shards), timeout=ANSWER)
+        return calls
+
+    def _no_worker(self) -> BenchError:
+        free = listed([self._ray.available_resources()])
+        last = f". The last one ended as it started: {self._last_loss}" if self._last_loss else ""
+        message = f"no worker started on the Ray cluster in {PATIENCE:g} s; free: {free}{last}"
+        hint = "Wait until the cluster has room, or change num_cpus and num_gpus. The same command continues the run"
+        return BenchError(message, where="engine: ray", hint=hint)
+
     def close(self) -> None:
-        for actor in self._load:
+        if "_mailbox" in vars(self):
+            self._ray.kill(self._mailbox)
+        for actor in (*self._load, *self._starting.values()):
             self._ray.kill(actor)
         if self._started:
             self._ray.shutdown()
 
 
 class RayWorker:
-    """A worker in an actor. It loads the network at its first shard, so that what fails there reaches the run."""
+    """A worker in an actor. It loads the network at its first shard, so that what fails there reaches the run.
 
-    def __init__(self, order: WorkOrder) -> None:
+    Args:
+        mailbox: the actor that is told of calls.
+    """
+
+    def __init__(self, order: WorkOrder, mailbox: Any) -> None:
         ignore_signals()
-        self._order = order
+        self._order, self._mailbox = order, mailbox
+        self._folder = TemporaryDirectory(prefix="benchbench-record-")
+
+    def ready(self) -> None:
+        """Answers when the actor is there."""
 
     def work(self, job: ShardJob) -> ShardResult:
         """As ``ShardWorker.work``."""
-        return self._worker.work(job)
+        tell = partial(self._tell, job.index)
+        with ToldRecord(Path(self._folder.name), tell, every=job.announced).kept() as record:
+            return self._worker.work(job, record)
+
+    def _tell(self, shard: int, call: LastCall) -> None:
+        """Returns when the mailbox has it; a mailbox that is gone is no reason to fail."""
+        ray = _imported()
+        with suppress(ray.exceptions.RayError):
+            ray.get(self._mailbox.put.remote(shard, call), timeout=ANSWER)
 
     @cached_property
     def _worker(self) -> ShardWorker:
         return ShardWorker(self._order)
-
-
-def fitting(resources: Mapping[str, float], needs: Mapping[str, float]) -> int:
-    """How many workers a cluster holds.
-
-    Args:
-        resources: of the cluster, as Ray has them: ``CPU``, ``GPU``. needs: of a worker: ``num_cpus``, ``num_gpus``.
-    """
-    names = {"num_cpus": "CPU", "num_gpus": "GPU"}
-    return min(int(resources.get(names[key], 0) / need) for key, need in needs.items() if need)
-
-
-def _listed(amounts: Mapping[str, float]) -> str:
-    return ", ".join(f"{key} {value:g}" for key, value in amounts.items() if key in ("CPU", "GPU") or "num" in key)
 
 
 def _imported() -> Any:

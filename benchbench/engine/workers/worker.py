@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from os import _exit as end_process  # taken now: it is refused while a plugin runs
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Thread
 
 import torch
 
+from ...containment.hang_record import HangRecord
 from ...containment.network_watch import NetworkWatch
 from ...containment.plugin_watch import PluginWatch
 from ...cost.allocator import keep_memory
 from ...cost.ledger import Ledger, Passes
-from ...errors import BenchError
 from ...network.capture import eval_frozen
 from ...plugin_guard import no_exit
 from ...results.retries import Retries
@@ -30,6 +33,7 @@ from ..setup import load
 from ..shard import run_shard
 from .order import ShardJob, ShardResult, WorkOrder
 
+LOOK = 1.0  # seconds between two looks at whether the command is alive
 _GUARD = partial(no_exit, "code that the run calls")
 
 
@@ -54,25 +58,28 @@ class ShardWorker:
         """``slot``: the worker's number on its machine, from 0; it chooses the GPU where the order says so.
 
         Raises:
-            BenchError: this process finds another plan than the one that gave the order.
+            BenchError: the device, the code, the network or the data are not those of the command; see ``CommandPlan``.
         """
         if order.threads is not None:
             torch.set_num_threads(order.threads)
         keep_memory()
-        study = order.read_study()
+        study = order.plan.with_code_here(order.read_study())
         self._study, self._order = study, order
-        self._device = worker_device(study, slot, torch.cuda.device_count()) if order.gpu_slots else device_of(study)
+        gpus = torch.cuda.device_count()
+        choose = partial(worker_device, study, slot, gpus) if order.gpu_slots else partial(device_of, study)
+        self._device = order.plan.device_here(choose)
         self._passes = Passes()
         with ExitStack() as opened:
             opened.enter_context(deterministic_cudnn())
             with _GUARD():
                 self._loaded = load(study.models[order.model], study, self._device)
             opened.enter_context(eval_frozen(self._loaded.network))
-            self._check_plan()
+            where = f"models: {study.models[order.model].label}"
+            order.plan.refuse_other(self._loaded.plan.tasks, where)
             self._folder = Path(opened.enter_context(TemporaryDirectory(prefix="benchbench-worker-")))
             store = Store(self._folder)
             networks = NetworkWatch([self._loaded.network, self._loaded.prepared.network])
-            calls = PluginWatch(order.time_limit, networks)
+            calls = PluginWatch(order.time_limit, networks, grace=order.grace, quiet=True)
             loader = Loader(store, 0)
             self._desk = desk_of(
                 self._loaded, study, store, self._device, loader, self._ledger(), calls, lambda _: None
@@ -82,25 +89,22 @@ class ShardWorker:
     def _ledger(self) -> Ledger:
         return Ledger(self._passes, shares_costs(self._study))
 
-    def _check_plan(self) -> None:
-        mine = tuple(task.predictions for task in self._loaded.plan.tasks)
-        if mine != self._order.predictions:
-            label = self._study.models[self._order.model].label
-            hint = "Workers need the same network, data, benchbench and libraries as the command that starts them"
-            raise BenchError("a worker has another network or other data", where=f"models: {label}", hint=hint)
-
-    def work(self, job: ShardJob) -> ShardResult:
+    def work(self, job: ShardJob, record: HangRecord | None = None) -> ShardResult:
         """Compute what a shard lacks.
+
+        Args:
+            record: where calls of plugins are noted; it is kept by the caller.
 
         Raises:
             BenchError: a method writes into what it shares with others.
             RuntimeError: out of memory with a single image.
         """
-        start = time.perf_counter()
         task, before = self._loaded.plan.tasks[job.index], Passes(**vars(self._passes))
-        store = self._store_with(job.packs)
+        store = self._store_with(job)
         scorer = self._desk.scorer
         scorer.ledger = self._ledger()
+        scorer.watch.record = record or HangRecord(self._folder)
+        scorer.watch.record.hung.update(job.given_up)
         loader = Loader(store, self._study.workers)
         try:
             with _GUARD():
@@ -118,27 +122,40 @@ class ShardWorker:
             frozenset(store.retries.settled),
             scorer.watch.notes,
             scorer.batch,
-            time.perf_counter() - start,
         )
 
-    def _store_with(self, packs: Mapping[str, bytes]) -> WorkerStore:
-        """A store that has these packs alone."""
+    def _store_with(self, job: ShardJob) -> WorkerStore:
+        """A store that has the packs of the job alone."""
         cells = self._folder / CELLS
         cells.mkdir(exist_ok=True)
         for old in cells.iterdir():
             old.unlink()
-        for name, content in packs.items():
+        for name, content in job.packs.items():
             (cells / name).write_bytes(content)
-        return WorkerStore(self._folder, Retries(self._order.forced))
+        return WorkerStore(self._folder, Retries(self._order.forced, set(job.written)))
 
     def close(self) -> None:
         self._open.close()
 
 
 def ignore_signals() -> None:
-    """A terminal sends Ctrl-C to the workers too; the command alone decides what follows, and ends them."""
-    for number in (signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)):
+    """Ctrl-C of a terminal, and SIGTERM of a service manager, reach the workers too.
+
+    The command alone decides what follows, and ends the workers, for which it needs no signal that they could ignore.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGINT)):
         signal.signal(number, signal.SIG_IGN)
+
+
+def end_with_command() -> None:
+    """This process ends when the one that started it does, however that ends."""
+    Thread(target=_wait_for_end, args=(os.getppid(),), name="benchbench-parent", daemon=True).start()
+
+
+def _wait_for_end(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(LOOK)
+    end_process(1)
 
 
 def worker_device(study: StudySpec, slot: int, gpus: int) -> torch.device:
