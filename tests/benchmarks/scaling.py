@@ -164,8 +164,9 @@ def measure(engine: str, workers: int, *, latency: float = LATENCY, steps: int =
         each[shards] - each[workers] for each in (arrivals.clock, arrivals.computing, arrivals.children)
     )
     start = arrivals.clock[workers] - arrivals.began - workers * took / counted
-    per_shard = (each / counted for each in (computing, children))
-    return Scaled(engine, workers, counted, counted / took, start, *per_shard, stored // shards)
+    return Scaled(
+        engine, workers, counted, counted / took, start, computing / counted, children / counted, stored // shards
+    )
 
 
 def scaling_section(rows: Sequence[dict[str, Any]], writer: dict[str, Any], latency: float, cores: int) -> list[str]:
@@ -190,7 +191,7 @@ def scaling_section(rows: Sequence[dict[str, Any]], writer: dict[str, Any], late
             numbers = f"{row['rate']:.2f} | {100 * share:.0f} % | {row['start']:.0f}"
             lines.append(f"| {row['workers']}, {NAMES[engine]} | {numbers} | {_seconds(row)} |")
     last = WriterCost(**writer)
-    bound = 1 / last.computing
+    bound = 1 / last.seconds
     return [
         *lines,
         "",
@@ -198,9 +199,9 @@ def scaling_section(rows: Sequence[dict[str, Any]], writer: dict[str, Any], late
         "shards a second come near the number of processors, the machine is full, and more workers cannot do more.",
         "",
         f"A shard of a large study ({last.cells} cells with curves, maps of four layers and photographs: "
-        f"{last.sent / 1e6:.1f} MB sent, {last.stored / 1e6:.1f} MB in the folder) takes {last.computing:.2f} s of a "
-        f"processor in the command. So the command keeps up with {bound:.0f} shards a second, or with "
-        f"{60 * bound:,.0f} workers if a shard takes a worker a minute.",
+        f"{last.sent / 1e6:.1f} MB sent, {last.stored / 1e6:.1f} MB in the folder) takes the command "
+        f"{last.seconds:.2f} s, of which {last.computing:.2f} s of a processor. So the command keeps up with "
+        f"{bound:.1f} shards a second, or with {60 * bound:,.0f} workers if a shard takes a worker a minute.",
     ]
 
 
@@ -219,7 +220,7 @@ def main() -> None:
             rows.append(asdict(measure(engine, workers)))
             print(json.dumps(rows[-1]), flush=True)
     cores = psutil.cpu_count() or 1
-    result = {"rows": rows, "writer": asdict(writer_cost()), "latency": LATENCY, "cores": cores}
+    result: dict[str, Any] = {"rows": rows, "writer": asdict(writer_cost()), "latency": LATENCY, "cores": cores}
     Path(sys.argv[1]).write_text(json.dumps(result, indent=1))
     print("\n".join(scaling_section(**result)))
 

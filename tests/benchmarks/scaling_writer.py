@@ -97,11 +97,7 @@ def writer_cost(
         stored = sum(path.stat().st_size for path in (folder / "cells").iterdir())
     sent = sum(map(len, results))
     return WriterCost(
-        shards,
-        computed // shards,
-        *(round(each / shards, 5) for each in (seconds, computing)),
-        sent // shards,
-        stored // shards,
+        shards, computed // shards, seconds / shards, computing / shards, sent // shards, stored // shards
     )
 
 

@@ -26,6 +26,7 @@ from tests.benchmarks import (
 )
 from tests.benchmarks.cases import CASES
 from tests.benchmarks.growth_figure import growth_section
+from tests.benchmarks.scaling_writer import WriterCost
 
 ROOT = performance.PAGE.parents[1]
 SMALL: dict[str, Any] = {"samples": 2, "methods": 1, "layers": 1, "steps": 2, "size": 32}
@@ -40,7 +41,7 @@ LONG: dict[str, Any] = {
 }
 SCALED: dict[str, Any] = {
     "rows": [asdict(scaling.Scaled("ray", 2, 8, 0.4, 9.0, 0.01, 0.1, 60_000))],
-    "writer": asdict(scaling.WriterCost(12, 880, 0.2, 0.1, 16_000_000, 12_000_000)),
+    "writer": asdict(WriterCost(12, 880, 0.2, 0.1, 16_000_000, 12_000_000)),
     "latency": 0.2,
     "cores": 2,
 }

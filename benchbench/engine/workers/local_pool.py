@@ -49,8 +49,8 @@ class LocalPool:
 
     @property
     def room(self) -> int:
-        """A shard more than there are processes, so that none waits."""
-        return self._size + 1
+        """Twice as many shards as there are processes, so that none waits while the command writes."""
+        return 2 * self._size
 
     def submit(self, job: ShardJob) -> None:
         try:
