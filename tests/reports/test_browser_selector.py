@@ -88,7 +88,7 @@ def test_the_gallery_and_the_points_follow(heard: Heard) -> None:
     choose(tab, "Data", "cutouts")
     choose(tab, "Layer", "stage3")
     assert tab.locator("#gallery-count").inner_text().startswith("othernet · cutouts: ")
-    label = tab.locator("#gallery-photos canvas").first.get_attribute("aria-label")
+    label = tab.locator("#gallery-photos img.map").first.get_attribute("alt")
     assert " at stage3 on " in label
     assert tab.locator("#points-summary").inner_text().startswith("othernet · cutouts · stage3: ")
 
