@@ -34,8 +34,8 @@ class ImageCurves:
         """What images.js reads: to four digits of the greatest number; for looking, not for computing."""
         largest = float(np.nanmax(np.abs(self.y)))
         digits = 4 - (math.ceil(math.log10(largest)) if largest > 0 else 0)
-        rounded = np.round(self.y, digits)
-        y = np.where(np.isnan(rounded), None, rounded + 0.0).tolist()  # type: ignore[call-overload]
+        images = (np.round(self.y, digits) + 0.0).tolist()  # no -0.0
+        y = [[[None if height != height else height for height in line] for line in image] for image in images]
         return {"x": np.round(self.x, 6).tolist(), "y": y}
 
     @property

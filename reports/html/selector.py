@@ -55,9 +55,7 @@ def family_of(metric: Metric) -> str:
     return metric.family or "not stated"
 
 
-def _within(
-    blocks: Iterable[Block], layer: str, models: tuple[str, ...], datasets: tuple[str, ...]
-) -> dict[str, str]:
+def _within(blocks: Iterable[Block], layer: str, models: tuple[str, ...], datasets: tuple[str, ...]) -> dict[str, str]:
     """The networks and the data that have a layer."""
     here = [(block.model, block.dataset) for block in blocks if block.layer == layer]
     places = {

@@ -178,7 +178,9 @@ def test_curves_of_an_image_are_the_tables_to_four_digits(plain: Record) -> None
     y = np.array(drawn[1]["y"], dtype=float)
     rows = plain.curves[(plain.curves["layer"] == "stage4") & (plain.curves["metric"] == "insertion")]
     for (sample, method), curve in rows.groupby(["sample", "method"]):
-        np.testing.assert_allclose(y[samples.index(sample), names.index(method)], curve.sort_values("x")["y"], atol=5e-5)
+        np.testing.assert_allclose(
+            y[samples.index(sample), names.index(method)], curve.sort_values("x")["y"], atol=5e-5
+        )
     assert np.isnan(y[0, names.index("cam")]).all(), "cam has no curve"
     weight = curves_at(plain, "stage4")[1].weight
     assert 0.3 * weight < len(packed_json(drawn[1])) < weight

@@ -37,4 +37,9 @@ def test_marks_are_those_of_the_sorted_numbers(rows: list[list[float]], judged: 
 def test_three_methods_and_a_control() -> None:
     marks, notes = marks_of([[np.array([[0.2, 0.9, 0.5, 1.0]])]], [1], [True, True, True, False])
     shown = [notes[place] for place in marks[0][0][0]]
-    assert shown == [("worst", " (worst)", " (worst, 3 of 3)"), ("best", " (best)", " (best, 1 of 3)"), ("", "", " (2 of 3)"), PLAIN]
+    assert shown == [
+        ("worst", " (worst)", " (worst, 3 of 3)"),
+        ("best", " (best)", " (best, 1 of 3)"),
+        ("", "", " (2 of 3)"),
+        PLAIN,
+    ]

@@ -95,7 +95,9 @@ def test_a_browser_lays_out_a_small_part_of_it(browser: Any, large_page: Path) -
     heard = visit(browser, large_page)
     count = heard.tab.evaluate("document.querySelectorAll('*').length")
     assert count < 9_000, "not a figure per photo and method, which would be 4,000 of ten elements each"
-    assert heard.tab.locator("#gallery-photos img.map").count() == 2 * 2, "the two methods that are least alike, on two photos"
+    assert heard.tab.locator("#gallery-photos img.map").count() == 2 * 2, (
+        "the two methods that are least alike, on two photos"
+    )
     heard.tab.locator("#gallery-methods summary").click()
     heard.tab.locator("#gallery-methods").get_by_role("button", name="All").click()
     heard.tab.locator("#gallery-controls [name=order]").select_option("maps disagree most first")
