@@ -214,7 +214,7 @@ def test_a_picture_is_enlarged(browser: Any, page: Path, plain: Record) -> None:
     (kept,) = gallery(board_of(plain))["sets"]
     first, second = (kept["methods"][at]["name"] for at in kept["start"][1:])
     figure = tab.locator("#gallery-photos figure", has=tab.get_by_text(second, exact=True)).first
-    assert figure.locator("img").bounding_box()["width"] >= 200
+    assert figure.locator("img.map").bounding_box()["width"] >= 200
     figure.locator("button").click()
     expect(large).to_be_visible()
     assert large.locator("h3 bdi").inner_text() == "photo-00"
@@ -241,6 +241,24 @@ def test_a_picture_is_enlarged(browser: Any, page: Path, plain: Record) -> None:
     tab.keyboard.press("Escape")
     expect(large).to_be_hidden()
     assert tab.evaluate("document.activeElement.matches('button.frame')")
+    assert heard.complaints == []
+    tab.close()
+
+
+def test_a_map_of_the_first_screen_opens_in_its_setting(browser: Any, many_page: Path) -> None:
+    heard = visit(browser, many_page)
+    tab, large = heard.tab, heard.tab.locator("#gallery-large")
+    for label in ("Network", "Data", "Layer"):
+        tab.locator("#selector").get_by_label(label).select_option("all")
+    assert tab.locator("#gallery-count").inner_text().startswith("tinynet · photos: ")
+    button = tab.locator(".contrasts:visible").nth(6).locator("button").nth(1)
+    words = re.fullmatch(r"Map of (.+) over photograph (.+)", button.locator("img").get_attribute("alt"))
+    assert words is not None
+    button.click()
+    assert large.locator("h3 bdi").inner_text() == words[2]
+    assert large.locator("[name=method]").evaluate("box => box.selectedOptions[0].text") == words[1]
+    assert large.locator("img.map").get_attribute("alt").startswith(f"Map of {words[1]} at stage3 on {words[2]}: ")
+    assert tab.locator("#gallery-count").inner_text().startswith("othernet · cutouts: ")
     assert heard.complaints == []
     tab.close()
 

@@ -32,7 +32,7 @@ const images = () => ({
     const alt = map ? "" : `Photo ${sample}${name ? `: no map of ${name}` : `; ${caption}`}`;
     const label = `Map of ${name} at ${this.set.layers[layer]} on ${sample}: ${words}`;
     const over = [{ kind: "map", src: map, alt: label }, { kind: "outline", src: outline, alt: "" }];
-    return [{ ...data.photos[photo], alt }, ...over.filter(({ src }) => src)];
+    return [{ alt }, ...over.filter(({ src }) => src)].map((each) => ({ ...data.photos[photo], ...each }));
   },
 
   // What stands under a map: why there is none, and its numbers; of the large one all of them, with ranks.
