@@ -43,26 +43,31 @@ LAYOUT: Json = {  # of every chart
     "legend": {"orientation": "h"},  # of a saved figure
     "template": {"layout": {"xaxis": AXIS, "yaxis": AXIS}},
 }
-POINTS: Json = {  # of images: what points.js adds its numbers to
-    "layout": LAYOUT,
+EQUAL: Json = {  # the line on which both axes are equal
+    "type": "line",
+    "xref": "paper",
+    "yref": "paper",
+    "x0": 0,
+    "y0": 0,
+    "x1": 1,
+    "y1": 1,
+    "line": {"color": GREY, "dash": "dash", "width": 1},
+}
+POINTS: Json = {  # of images: what images.js adds its numbers to; layouts for two metrics, and for one
+    "layouts": [LAYOUT, {**LAYOUT, "yaxis": {"matches": "x"}, "shapes": [EQUAL]}],
     "trace": {
         "mode": "markers",
-        "hoverinfo": "text",
+        "hovertemplate": "%{text}: x %{x:.3f}, y %{y:.3f}<extra></extra>",
         "marker": {"color": COLOURS[0], "size": 11, "line": {"color": COLOURS[0], "width": 1.4}},
     },
-    "equal": {
-        "type": "line",
-        "xref": "paper",
-        "yref": "paper",
-        "x0": 0,
-        "y0": 0,
-        "x1": 1,
-        "y1": 1,
-        "line": {"color": GREY, "dash": "dash", "width": 1},
-    },
 }
-IMAGE_LINES: Json = {  # the curves of one image: what gallery.js adds its numbers to
-    "chosen": {"mode": "lines", "line": {"color": COLOURS[0], "width": 2.5}, "hovertemplate": "%{y:.3f} at %{x:.2f}"},
+IMAGE_LINES: Json = {  # the curves of one image: what images.js adds its numbers to
+    "chosen": {
+        "mode": "lines",
+        "zorder": 1,  # over the others
+        "line": {"color": COLOURS[0], "width": 2.5},
+        "hovertemplate": "%{y:.3f} at %{x:.2f}",
+    },
     "other": {"mode": "lines", "line": {"color": GREY, "width": 1}, "opacity": 0.6, "hovertemplate": "%{y:.3f}"},
     "layout": {
         **LAYOUT,

@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from ...results.audit_rows import AuditReport
 from ..checks.audit_tables import HEADS, READING, cells_of, other_lines, small
-from .document import asset, policy, scripts_of
+from .document import SORTING, asset, policy, scripts_of
 from .environment import environment
 
 _STYLES = ("base.css", "board.css", "audit.css", "narrow.css", "print.css")
@@ -14,7 +14,7 @@ _STYLES = ("base.css", "board.css", "audit.css", "narrow.css", "print.css")
 
 def audit_page(report: AuditReport) -> str:
     """The page's HTML. Every text is escaped; a policy in the page forbids any request."""
-    scripts = scripts_of("sort.js")
+    scripts = scripts_of(*SORTING)
     rows = [(row, cells_of(row)) for row in report.rows]
     return (
         environment()

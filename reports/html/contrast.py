@@ -22,9 +22,10 @@ OPACITY = 0.55
 
 @dataclass(frozen=True)
 class MapThumbnail:
-    """One method's map over the photograph: a JPEG as a data address."""
+    """One method's map over the photograph: a JPEG as a data address; ``place``: the method's in the gallery."""
 
     method: str
+    place: int
     uri: str
 
 
@@ -51,9 +52,11 @@ class Contrast:
 
 @dataclass(frozen=True)
 class BlockContrasts:
-    """The photographs of one setting."""
+    """The photographs of one setting; ``set`` and ``layer`` are the places in the gallery."""
 
     block: Block
+    set: int
+    layer: int
     contrasts: tuple[Contrast, ...]
 
 
@@ -80,7 +83,9 @@ def _contrast(images: ImageSet, layer: str, place: int) -> Contrast | None:
     file = str(images.photos["file"].iloc[place])
     photo = thumbnail(images.board.record, file, SIDE)
     chosen = [(names[at], saliency) for at in pair if (saliency := maps[at]) is not None]
-    first, second = (MapThumbnail(name, _uri(_over(photo, saliency))) for name, saliency in chosen)
+    first, second = (
+        MapThumbnail(name, images.methods.index(name), _uri(_over(photo, saliency))) for name, saliency in chosen
+    )
     return Contrast(sample, place, _uri(photo), photo.width, photo.height, (first, second), float(matrix[pair]))
 
 

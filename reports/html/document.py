@@ -22,8 +22,9 @@ from .gallery import MOST_BYTES, colour_steps, gallery
 from .page import Page
 from .page_key import page_key
 
-SCRIPTS = (
-    "unpack.js", "sort.js", "charts.js", "downloads.js", "gallery.js", "points.js", "every.js", "paper.js",
+SORTING = ("sort.js", "sortable.min.js")
+SCRIPTS = (  # Alpine starts by itself: after what it calls, and before the first setting is told
+    "unpack.js", *SORTING, "charts.js", "downloads.js", "images.js", "every.js", "paper.js", "alpine-csp.min.js",
     "selector.js",
 )  # fmt: skip
 # narrow screens and paper come last: they overrule the others
@@ -65,9 +66,8 @@ def render(marked: Marked, tables: str = "") -> str:
     )
     left = max(0, min(MOST_BYTES, int(0.9 * (MOST - len(page.encode())))))
     drawn = gallery(board, left)
-    return page.replace(
-        _SLOT, templates.get_template("_gallery.html.j2").render(**shown, gallery=drawn, colour_steps=colour_steps())
-    )
+    shown |= {"curves": drawn.pop("curves"), "gallery": drawn, "colour_steps": colour_steps()}
+    return page.replace(_SLOT, templates.get_template("_gallery.html.j2").render(**shown))
 
 
 @dataclass(frozen=True)
@@ -103,5 +103,6 @@ def policy(scripts: tuple[Script, ...]) -> str:
 
 @cache
 def asset(name: str) -> str:
-    """The text of a file among the templates."""
-    return (files("benchbench.reports.html") / "templates" / name).read_text(encoding="utf-8")
+    """The text of a file among the templates, or of a library."""
+    folder = "vendor" if name.endswith(".min.js") else "templates"
+    return (files("benchbench.reports.html") / folder / name).read_text(encoding="utf-8")

@@ -8,6 +8,8 @@ import json
 from base64 import b64encode
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from ...results.record import Record
@@ -46,3 +48,10 @@ def jpeg(picture: Image.Image, quality: int) -> bytes:
 def jpeg_uri(data: bytes) -> str:
     """A JPEG as a data address."""
     return f"data:image/jpeg;base64,{base64_text(data)}"
+
+
+def png_uri(levels: npt.NDArray[np.uint8]) -> str:
+    """A grey PNG of 256 levels (h, w) as a data address."""
+    out = io.BytesIO()
+    Image.fromarray(levels).save(out, "PNG", optimize=True)
+    return f"data:image/png;base64,{base64_text(out.getvalue())}"

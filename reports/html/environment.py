@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from functools import cache
 from typing import Any
 
@@ -66,6 +67,7 @@ def environment() -> Environment:
         share=share,
         first_sentence=first_sentence,
         packed=packed_json,
+        shell=shlex.quote,
         file_name=file_name,
     )
     return templates

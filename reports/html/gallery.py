@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeAlias
 
@@ -15,26 +15,30 @@ from ...results.record import Record
 from ...results.schema import FloatArray
 from ...stats import QUALITY, reduced
 from ..escape import one_line
-from ..figures.plotly_parts import IMAGE_LINES
-from ..leaderboard.board import Board
+from ..figures.plotly_parts import IMAGE_LINES, POINTS, plotly_text
+from ..leaderboard.board import Board, Metric
 from ..number_format import USUAL, fixed
-from .embedded import COLOURS, base64_text, jpeg, jpeg_uri, thumbnail
+from .embedded import COLOURS, jpeg, jpeg_uri, png_uri, thumbnail
 from .image_curves import ImageCurves
 from .image_orders import order_keys, photo_orders
-from .images import ImageSet
-from .outline import outline
+from .images import ImageSet, places_of
+from .outline import outline_uri
 
 MOST_PHOTOS = 200  # pictures of one network and data
 FEWEST_PHOTOS = 4
 MOST_BYTES = 9_000_000  # of the page, for thumbnails and maps
 SIDES = (224, 112, 56, 28)  # maps with a longer side are averaged down to the first of these that fits
 SIDE = 224
+FEW, NUMBERS, OPACITY = 2, 4, 60  # photos, numbers under a map and the maps' opacity in %, at first
+PNG = 75  # bytes of a grey PNG beyond its cells and rows
 
 Json: TypeAlias = dict[str, Any]
 
 
 def gallery(board: Board, most_bytes: int = MOST_BYTES) -> Json:
-    """What gallery.js reads: the metrics, the orders of photos, the photos once each, and a set per model and dataset.
+    """What images.js reads: the metrics, the orders of photos, the photos once each, and a set per model and dataset.
+
+    ``curves``, by set, layer and metric, lie apart in the page, compressed.
 
     It takes ``most_bytes`` at most, but for the fewest photos: numbers a third, where they need more, the last images
     have none; curves of images a sixth, or there are none; of what is left maps lose resolution first, then the last
@@ -47,23 +51,37 @@ def gallery(board: Board, most_bytes: int = MOST_BYTES) -> Json:
     curve_bytes = sum(curve.weight for layers in curves for drawn in layers for curve in drawn)
     left_out = curve_bytes > most_bytes // 6
     side, counts = _fit(sets, shelf, counts, most_bytes - numbers - (0 if left_out else curve_bytes))
-    entries = [
-        {**_set(each, shelf, count, side), "curves": [[] if left_out else [c.json for c in drawn] for drawn in layers]}
-        for each, count, layers in zip(sets, counts, curves, strict=True)
-    ]
-    metrics: list[Json] = [
-        {"title": title, "arrow": metric.arrow, "higher": metric.higher}
-        for metric, title in zip(board.of(QUALITY), titles(board), strict=True)
-    ]
+    entries = [_set(each, shelf, count, side) for each, count in zip(sets, counts, strict=True)]
+    drawn = [[{} if left_out else {c.metric: c.json for c in layer} for layer in layers] for layers in curves]
+    metrics = [_metric(*pair) for pair in zip(board.of(QUALITY), titles(board), strict=True)]
     higher = [(metric["title"], metric["higher"]) for metric in metrics]
     orders = [asdict(order) for order in photo_orders(higher, any(each.share for each in sets))]
-    curved = sorted({curve["metric"] for entry in entries for layer in entry["curves"] for curve in layer})
-    look = {"lines": IMAGE_LINES, "left_out": left_out, "curved": curved}
-    return {"metrics": metrics, "orders": orders, **look, "photos": shelf.photos, "sets": entries}
+    curved = sorted({metric for layers in drawn for layer in layers for metric in layer})
+    look = {"lines": IMAGE_LINES, "points": POINTS, "left_out": left_out, "curved": curved, "curves": drawn}
+    first = _first(entries[0], len(metrics), curved) if entries else {}
+    return {"metrics": metrics, "orders": orders, **look, "first": first, "photos": shelf.photos, "sets": entries}
+
+
+def _metric(metric: Metric, title: str) -> Json:
+    """``words`` stand behind a number, ``name`` is for HTML and ``label`` for Plotly."""
+    name = f"{title} {metric.arrow}"
+    names = {"title": title, "words": f"{metric.arrow} {title}", "name": name, "label": plotly_text(name)}
+    return {**names, "arrow": metric.arrow, "higher": metric.higher}
+
+
+def _first(entry: Json, metrics: int, curved: Sequence[int]) -> Json:
+    """What the gallery and the points show first, and how."""
+    metric, *pair = entry["start"]
+    x, y = ({"method": method, "metric": metric} for method in pair)
+    layers, numbers = list(range(len(entry["layers"]))), list(range(min(metrics, NUMBERS)))
+    thumbnails = {"layers": layers, "methods": pair, "metrics": numbers, "order": 0, "shown": FEW, "opacity": OPACITY}
+    place = {"image": 0, "layer": 0, "method": 0}
+    large = {"open": place, "curve": curved[0] if curved else 0, "largeOpacity": OPACITY}
+    return {**thumbnails, **large, "x": x, "y": y, "listed": False}
 
 
 def _image_sets(board: Board, most_bytes: int) -> list[ImageSet]:
-    pairs = list(_pairs(board.record.photos))
+    pairs = places_of(board.record.photos)
     every = [ImageSet(board, model, dataset, len(board.record.photos)) for model, dataset in pairs]
     sets = [each for each in every if each.layers]
     most = max(FEWEST_PHOTOS, most_bytes // max(1, sum(each.weight for each in sets)))
@@ -113,21 +131,16 @@ class _Shelf:
         return self._read[file]
 
     def outline(self, file: str) -> str:
-        """The border of the object's mask, in pixels of the thumbnail; empty without a mask."""
+        """The border of the object's mask over the thumbnail, as the address of a picture; empty without a mask."""
         if file not in self._outlines:
             mask = self._record.mask(file)
             _, width, height = self.thumbnail(file)
-            self._outlines[file] = outline(mask, width, height) if mask else ""
+            self._outlines[file] = outline_uri(mask, width, height) if mask else ""
         return self._outlines[file]
 
     def _thumbnail(self, file: str) -> tuple[bytes, int, int]:
         picture = thumbnail(self._record, file, SIDE)
         return jpeg(picture, 82), picture.width, picture.height
-
-
-def _pairs(photos: pd.DataFrame) -> Iterator[tuple[str, str]]:
-    for model, dataset in photos[["model", "dataset"]].drop_duplicates().itertuples(index=False, name=None):
-        yield str(model), str(dataset)
 
 
 def _fit(sets: Sequence[ImageSet], shelf: _Shelf, counts: Sequence[int], most: int) -> tuple[int, list[int]]:
@@ -152,17 +165,15 @@ def _bytes(sets: Sequence[ImageSet], shelf: _Shelf, counts: Sequence[int], side:
             total += 0 if data in seen else 4 * len(data) // 3 + 80
             total += len(shelf.outline(str(file)))
             seen.add(data)
-        total += sum(4 * min(cells, side * side) // 3 + 64 for cells in each.sizes(count))
+        total += sum(4 * (min(cells, side * side) + min(cells, side) + PNG) // 3 + 64 for cells in each.sizes(count))
     return total
 
 
 @dataclass(frozen=True)
 class _Plate:
-    """A map as the page has it."""
+    """A map as the page has it: the address of a grey picture, and what it shows in words."""
 
-    code: str
-    height: int
-    width: int
+    uri: str
     words: str
 
 
@@ -182,22 +193,30 @@ def _set(images: ImageSet, shelf: _Shelf, count: int, side: int) -> Json:
         "network": one_line(images.model),
         "data": one_line(images.dataset),
         "layers": [one_line(layer) for layer in images.layers],
-        "methods": [{"name": one_line(name), "control": name in images.board.controls} for name in images.methods],
+        "methods": [_method(name, name in images.board.controls) for name in images.methods],
         "images": [_image(row, shelf, at < count) for at, row in enumerate(rows)],
         "pictured": count,
         "total": images.total,
         "side": side if images.largest > side else 0,
-        "maps": [[plate.code, plate.height, plate.width, plate.words] for plate in plates],
+        "maps": [[plate.uri, plate.words] for plate in plates],
         "places": places,
         "keys": order_keys(images, count),
         **images.tables(count),
     }
 
 
+def _method(name: str, control: bool) -> Json:
+    """Its name for HTML and, as ``label``, for Plotly; ``kind`` is a class of CSS."""
+    return {"name": one_line(name), "label": plotly_text(one_line(name)), "kind": "control" if control else ""}
+
+
 def _image(row: Mapping[Any, Any], shelf: _Shelf, pictured: bool) -> Json:
     """An image of a set: ``photo`` is the place of its thumbnail, where it has one; ``outline`` that of its object."""
     probability = None if pd.isna(row["probability"]) else round(float(row["probability"]), 6)
-    image = {"sample": one_line(str(row["sample"])), "caption": _caption(row), "probability": probability}
+    sample = one_line(str(row["sample"]))
+    symbol = "circle" if pictured else "circle-open"  # among the points
+    names = {"sample": sample, "label": plotly_text(sample), "caption": _caption(row)}
+    image = {**names, "symbol": symbol, "probability": probability}
     if pictured:
         image["photo"] = shelf.put(str(row["file"]))
         if border := shelf.outline(str(row["file"])):
@@ -231,7 +250,7 @@ def _plate(saliency: FloatArray, side: int) -> _Plate:
     low, high = float(small.min()), float(small.max())
     scaled = (small - low) / (high - low) if high > low else np.zeros_like(small)
     levels = np.round(scaled * 255).astype(np.uint8)
-    return _Plate(base64_text(levels.tobytes()), height, width, _words(levels))
+    return _Plate(png_uri(levels), _words(levels))
 
 
 def _words(levels: npt.NDArray[np.uint8]) -> str:

@@ -26,12 +26,14 @@ class PhotoOrder:
         key: the place of its numbers in ``order_keys``.
         sign: 1 if the least number comes first, -1 if the greatest does.
         say: what the number is, in words; empty where the page does not show it.
+        digits: of the number, after the point.
     """
 
     name: str
     key: int
     sign: int = 1
     say: str = ""
+    digits: int = 3
 
 
 def photo_orders(metrics: Sequence[tuple[str, bool]], with_shares: bool) -> list[PhotoOrder]:
@@ -46,7 +48,7 @@ def photo_orders(metrics: Sequence[tuple[str, bool]], with_shares: bool) -> list
         PhotoOrder("by name", NAME),
         PhotoOrder("maps disagree most first", DISAGREEMENT, -1, "disagreement of the methods"),
         PhotoOrder("least probable class first", PROBABILITY),
-        PhotoOrder("most failures first", FAILURES, -1, "failed values:"),
+        PhotoOrder("most failures first", FAILURES, -1, "failed values:", 0),
     ]
     if with_shares:
         share = "share of the image that the object covers"

@@ -16,8 +16,8 @@ from ...stats import QUALITY
 from ..escape import one_line
 from ..leaderboard.board import Board
 from .disagreement import correlations, disagreement, least_alike
-from .embedded import base64_text
 from .image_curves import ImageCurves, image_curves
+from .image_marks import marks_of
 
 Key: TypeAlias = tuple[str, str, str]  # sample, layer, method
 OPEN = 64  # files of maps at a time, whatever a run has
@@ -45,10 +45,10 @@ class ImageSet:
 
     @property
     def weight(self) -> int:
-        """Bytes in the page of an image's numbers, names and places: 8 a value, as base64, and 9 a key to sort by."""
+        """Bytes in the page of an image's numbers, names and places: 12 a value with its mark, 9 a sort key."""
         here = len(self.layers) * len(self.methods)
         keys = 2 * len(self.metrics) * (len(self.layers) + 1)
-        return here * len(self.metrics) * 32 // 3 + here * 6 + keys * 9 + 200
+        return here * len(self.metrics) * 12 + here * 6 + keys * 9 + 200
 
     @cached_property
     def samples(self) -> list[str]:
@@ -84,14 +84,19 @@ class ImageSet:
     def tables(self, count: int) -> dict[str, Any]:
         """What can be drawn: by layer, then image (then method), in the order of this set's names.
 
-        ``values``: by layer and metric, float64 of (images, methods) as base64, NaN without, None where none has one;
+        ``values``: by layer and metric, numbers of (images, methods) to seven digits, None where there is none;
+        ``marks``: like them, places in ``notes``: what says whether it is the best or the worst, in CSS and in words;
         ``start``: the metric and the two methods that are shown first: those whose maps are least alike;
         ``why``: reasons there is no map or no number, by ``layer,image,method``, as places in ``reasons``.
         """
         reasons: dict[str, int] = {}
         why = {key: reasons.setdefault(reason, len(reasons)) for key, reason in self._reasons()}
+        values = [[self.values(layer, *metric) for metric in self.metrics] for layer in self.layers]
+        marks, notes = marks_of(values, self._signs, [name not in self.board.controls for name in self.methods])
         return {
-            "values": [[_packed(self.values(layer, *metric)) for metric in self.metrics] for layer in self.layers],
+            "values": [[_numbers(numbers) for numbers in metrics] for metrics in values],
+            "marks": marks,
+            "notes": notes,
             "start": self._start(min(count, START)),
             "reasons": list(reasons),
             "why": why,
@@ -114,6 +119,11 @@ class ImageSet:
     @cached_property
     def metrics(self) -> list[tuple[str, str]]:
         return [(metric.name, metric.protocol) for metric in self.board.of(QUALITY)]
+
+    @property
+    def _signs(self) -> list[int]:
+        """Of each metric: 1 where more is better, else -1."""
+        return [1 if metric.higher else -1 for metric in self.board.of(QUALITY)]
 
     @cached_property
     def _rows(self) -> pd.DataFrame:
@@ -205,7 +215,12 @@ class ImageSet:
         return selected
 
 
-def _packed(values: npt.NDArray[np.float64]) -> str | None:
-    if np.isnan(values).all():
-        return None
-    return base64_text(values.astype("<f8").tobytes())
+def places_of(photos: pd.DataFrame) -> list[tuple[str, str]]:
+    """Each network and data that a run's photos are of, in their order."""
+    pairs = photos[["model", "dataset"]].drop_duplicates().itertuples(index=False, name=None)
+    return [(str(model), str(dataset)) for model, dataset in pairs]
+
+
+def _numbers(values: npt.NDArray[np.float64]) -> list[list[float | None]]:
+    """To seven digits; None for NaN."""
+    return [[None if value != value else float(f"{value:.7g}") for value in row] for row in values.tolist()]

@@ -24,7 +24,7 @@ from ..leaderboard.orders import RANKED
 from .contrast import BlockContrasts, contrasts
 from .downloads import failures
 from .heat import HeatCell, heat_rows
-from .images import ImageSet
+from .images import ImageSet, places_of
 from .images_needed import ImagesNeeded, images_needed
 from .selector import families_offered
 
@@ -104,17 +104,19 @@ class Opening:
     @cached_property
     def contrasts(self) -> tuple[BlockContrasts, ...]:
         """The photographs on which the methods disagree most, for the first settings that have photographs."""
-        photos = self.board.record.photos[["model", "dataset"]].drop_duplicates()
-        places = {(str(model), str(dataset)) for model, dataset in photos.itertuples(index=False, name=None)}
-        blocks = [block for block in self.board.blocks if (block.model, block.dataset) in places][:MOST_CONTRASTS]
-        return tuple(each for _, group in groupby(blocks, _place) for each in self._contrasts(list(group)))
+        known = set(map(_place, self.board.blocks))
+        places = [place for place in places_of(self.board.record.photos) if place in known]
+        blocks = [block for block in self.board.blocks if _place(block) in places][:MOST_CONTRASTS]
+        groups = groupby(blocks, _place)
+        return tuple(each for place, group in groups for each in self._contrasts(places.index(place), list(group)))
 
-    def _contrasts(self, blocks: Sequence[Block]) -> Iterator[BlockContrasts]:
+    def _contrasts(self, number: int, blocks: Sequence[Block]) -> Iterator[BlockContrasts]:
         """Of the layers of one network and data, whose files of maps are open meanwhile."""
         images = ImageSet(self.board, blocks[0].model, blocks[0].dataset, MOST_PHOTOS)
         for block in blocks:
             values = images.disagreements(block.layer, len(images.photos))
-            yield BlockContrasts(block, contrasts(images, block.layer, values))
+            drawn = contrasts(images, block.layer, values)
+            yield BlockContrasts(block, number, images.layers.index(block.layer), drawn)
 
     @cached_property
     def images_needed(self) -> tuple[ImagesNeeded, ...]:

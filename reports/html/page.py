@@ -13,7 +13,7 @@ from ...formatting import plural
 from ...results.unfinished import caution_of
 from ...stats import COST, QUALITY, curve_bands, curve_differences, measured
 from ...vocabulary import QUALITY_MEANS
-from ..figures import agreement, charts, curves, depth, pareto, plotly_parts
+from ..figures import agreement, charts, curves, depth, pareto
 from ..figures.style import Look, looks
 from ..leaderboard.board import Block, Board, Cell, Metric, Row
 from ..leaderboard.costs import CostTable, cost_tables
@@ -232,11 +232,6 @@ class Page:
         """Values of all images together, where there are any."""
         rows = self.board.record.pooled
         return _records(rows[rows["n"] > 0])
-
-    @property
-    def points_look(self) -> plotly_parts.Json:
-        """How the scatter of images is drawn."""
-        return plotly_parts.POINTS
 
     @property
     def study(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ...stats import QUALITY
-from ..leaderboard.board import Board, Metric
+from ..leaderboard.board import Block, Board, Metric
 
 FEW_SETTINGS = 2  # networks x data x layers that a page shows below each other
 
@@ -17,12 +17,14 @@ class Filter:
 
     Attributes:
         first: the place of the name that the page opens with; -1 for all of them.
+        within: of each name, the places in other filters (by key) with which it can be chosen, ``-1`` for all of them.
     """
 
     key: str
     legend: str
     names: tuple[str, ...]
     first: int
+    within: tuple[dict[str, str], ...] = ()
 
 
 def filters(board: Board) -> tuple[Filter, ...]:
@@ -37,7 +39,7 @@ def filters(board: Board) -> tuple[Filter, ...]:
     choices = (
         Filter("network", "Network", models, first),
         Filter("data", "Data", datasets, first),
-        Filter("layer", "Layer", layers, last),
+        Filter("layer", "Layer", layers, last, tuple(_within(blocks, layer, models, datasets) for layer in layers)),
         Filter("family", "Metrics", _once(map(family_of, board.of(QUALITY))), -1),
     )
     return tuple(each for each in choices if len(each.names) > 1)
@@ -51,6 +53,16 @@ def families_offered(board: Board) -> tuple[str, ...]:
 def family_of(metric: Metric) -> str:
     """The family that the selector shows a metric under."""
     return metric.family or "not stated"
+
+
+def _within(blocks: Iterable[Block], layer: str, models: tuple[str, ...], datasets: tuple[str, ...]) -> dict[str, str]:
+    """The networks and the data that have a layer."""
+    here = [(block.model, block.dataset) for block in blocks if block.layer == layer]
+    places = {
+        "network": {models.index(model) for model, _ in here},
+        "data": {datasets.index(dataset) for _, dataset in here},
+    }
+    return {key: " ".join(map(str, [-1, *sorted(numbers)])) for key, numbers in places.items()}
 
 
 def _once(names: Iterable[str]) -> tuple[str, ...]:

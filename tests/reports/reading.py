@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 from base64 import b64decode
 from dataclasses import dataclass, field
 from functools import cached_property
 from html.parser import HTMLParser
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
 
 LOADING = {"src", "srcset", "data", "poster", "background", "action", "formaction", "ping"}
 VOID = {"meta", "link", "img", "input", "br", "hr", "col"}
@@ -87,6 +92,13 @@ def section(root: Element, name: str) -> Element:
     """The section under the heading of that id."""
     (element,) = [e for e in root.all("section") if e.attributes.get("aria-labelledby") == name]
     return element
+
+
+def levels(uri: str) -> npt.NDArray[np.uint8]:
+    """The grey levels (h, w) of a map's address."""
+    with Image.open(io.BytesIO(b64decode(uri.partition(",")[2]))) as picture:
+        assert picture.mode == "L"
+        return np.array(picture)
 
 
 def packed_json(root: Element, id: str) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import re
-from base64 import b64decode
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +18,14 @@ from benchbench.reports.leaderboard.marks import Marked
 from benchbench.results.record import Record
 
 from .chromium import visit
+from .reading import levels
 
 pytestmark = pytest.mark.browser
 
 
 def column(tab: Any, number: int, body: str = "tbody:first-of-type") -> list[str]:
-    cells = tab.locator(f"#leaderboard-tables table.board >> nth=0 >> {body} >> tr >> :nth-child({number})[data-value]")
-    return [cell.get_attribute("data-value") or "" for cell in cells.all()]
+    cells = tab.locator(f"#leaderboard-tables table.board >> nth=0 >> {body} >> tr >> :nth-child({number})[data-sort]")
+    return [cell.get_attribute("data-sort") or "" for cell in cells.all()]
 
 
 def test_no_complaint_and_no_request_but_the_file(browser: Any, page: Path) -> None:
@@ -87,7 +87,7 @@ def test_every_heading_sorts(browser: Any, page: Path) -> None:
 _COLUMN = """button => {
   const at = button.closest('th').cellIndex;
   const rows = button.closest('table').querySelector('tbody:not(.label)').rows;
-  return [...rows].map((row) => row.cells[at].dataset.value ?? row.cells[at].textContent.trim());
+  return [...rows].map((row) => row.cells[at].dataset.sort ?? row.cells[at].textContent.trim());
 }"""
 
 
@@ -126,13 +126,13 @@ def fade(tab: Any, percent: int) -> None:
 def test_opacity_and_layer_change_what_is_drawn(browser: Any, page: Path) -> None:
     tab = visit(browser, page).tab
     choose_layer(tab, "stage4")
-    canvas = tab.locator("#gallery-photos canvas:visible").first
+    saliency = tab.locator("#gallery-photos img.map:visible").first
     fade(tab, 25)
-    assert canvas.evaluate("element => getComputedStyle(element).opacity") == "0.25"
-    drawn, label = canvas.evaluate("element => element.toDataURL()"), canvas.get_attribute("aria-label")
+    assert saliency.evaluate("element => getComputedStyle(element).opacity") == "0.25"
+    drawn, label = saliency.get_attribute("src"), saliency.get_attribute("alt")
     assert "strongest in the" in label
     choose_layer(tab, "stage3")
-    assert canvas.evaluate("element => element.toDataURL()") != drawn
+    assert saliency.get_attribute("src") != drawn
     assert tab.locator("#gallery-photos article").count() == 2
     tab.locator("#gallery-more").click()
     assert tab.locator("#gallery-photos article").count() == 4
@@ -148,11 +148,10 @@ def test_maps_are_drawn_as_the_engine_upsamples_them(browser: Any, page: Path) -
     tab.locator("#gallery-methods").get_by_role("button", name="All").click()
     kept = json.loads(tab.locator("#gallery-data").evaluate("element => element.textContent"))["sets"][0]
     method = [m["name"] for m in kept["methods"]].index("gradcam")
-    code, height, width, _ = kept["maps"][kept["places"][-1][0][method]]
-    small = np.frombuffer(b64decode(code), np.uint8).reshape(height, width).astype(np.float32)
-    canvas = tab.locator("#gallery-photos article").first.locator("figure").nth(1 + method).locator("canvas")
-    canvas.evaluate("c => Object.assign(c.closest('figure').style, { width: '224px', contain: 'layout' })")
-    with Image.open(io.BytesIO(canvas.screenshot())) as shot:
+    small = levels(kept["maps"][kept["places"][-1][0][method]][0]).astype(np.float32)
+    saliency = tab.locator("#gallery-photos article").first.locator("figure").nth(1 + method).locator("img.map")
+    saliency.evaluate("c => Object.assign(c.closest('figure').style, { width: '224px', contain: 'layout' })")
+    with Image.open(io.BytesIO(saliency.screenshot())) as shot:
         drawn = np.asarray(shot.convert("RGB"), dtype=np.float64)
     large = np.asarray(Image.fromarray(small).resize(drawn.shape[1::-1], Image.Resampling.BILINEAR))
     wanted = mpl.colormaps["inferno"](large / 255)[..., :3] * 255

@@ -101,14 +101,18 @@ def test_hostile_names_are_only_text_in_files(browser: Any, hostile_page: Path) 
 
 
 def test_paper_opens_what_is_said_once(browser: Any, page: Path) -> None:
-    """The study, and not the tables that repeat what a figure and the leaderboard say."""
-    tab = visit(browser, page).tab
-    tab.evaluate("dispatchEvent(new Event('beforeprint'))")
-    assert tab.locator("section[aria-labelledby=provenance] details[open]").count() == 2
-    assert tab.locator("details.fold:not([open])").count() == 0
-    assert tab.locator("details.again").count() > 3
-    assert tab.locator("details.again[open]").count() == 0
+    """The study, and not the tables that repeat what a figure and the leaderboard say; by styles alone."""
+    context = browser.new_context(java_script_enabled=False)
+    tab = context.new_page()
+    tab.goto(page.as_uri())
+    study = tab.locator("section[aria-labelledby=provenance] pre")
+    assert not study.is_visible()
     tab.emulate_media(media="print")
+    assert study.is_visible()
+    assert study.bounding_box()["height"] > 100
+    folded = tab.locator("section:not([aria-labelledby=paper]) details.fold > :not(summary, script, .save)")
+    assert folded.count() > 5
+    assert [part.inner_html()[:80] for part in folded.all() if part.bounding_box() is None] == []
+    assert tab.locator("details.again").count() > 3
     assert tab.locator("details.again:visible").count() == 0
-    assert tab.locator("section[aria-labelledby=provenance] pre").is_visible()
-    tab.close()
+    context.close()

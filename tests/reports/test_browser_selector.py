@@ -82,13 +82,27 @@ def test_a_choice_drives_every_section(heard: Heard) -> None:
     assert [shown(tab, name) for name in SECTIONS] == [8, 8, 4, 8]
 
 
+def test_a_network_without_a_layer_takes_its_last_one(heard: Heard) -> None:
+    """Both networks of the page have both layers; here the second has lost one."""
+    layer = heard.tab.locator("#selector").get_by_label("Layer")
+    options = layer.locator("option:not(:first-child)")
+    assert [option.get_attribute("data-network") for option in options.all()] == ["-1 0 1", "-1 0 1"]
+    options.nth(1).evaluate("option => { option.dataset.network = '-1 0' }")
+    choose(heard.tab, "Network", "othernet")
+    assert layer.evaluate("box => box.value") == "stage3"
+    assert options.nth(1).is_disabled()
+    assert setting(heard.tab)["layer"] == "stage3"
+    choose(heard.tab, "Network", "tinynet")
+    assert options.nth(1).is_enabled()
+
+
 def test_the_gallery_and_the_points_follow(heard: Heard) -> None:
     tab = heard.tab
     choose(tab, "Network", "othernet")
     choose(tab, "Data", "cutouts")
     choose(tab, "Layer", "stage3")
     assert tab.locator("#gallery-count").inner_text().startswith("othernet · cutouts: ")
-    label = tab.locator("#gallery-photos canvas").first.get_attribute("aria-label")
+    label = tab.locator("#gallery-photos img.map").first.get_attribute("alt")
     assert " at stage3 on " in label
     assert tab.locator("#points-summary").inner_text().startswith("othernet · cutouts · stage3: ")
 

@@ -19,7 +19,7 @@ SECTION = "section.suite"
 def show_all(tab: Any) -> None:
     """Only this section and the answer, with everything open and every chart drawn."""
     tab.evaluate(
-        "document.querySelectorAll('main > section:not(.suite):not(.answer)').forEach((part) => part.remove())"
+        "document.querySelectorAll('main > section:not(.suite, .answer), main > div').forEach((part) => part.remove())"
     )
     tab.evaluate("document.querySelectorAll('.suite details').forEach((part) => (part.open = true))")
     for figure in tab.locator(f"{SECTION} figure.chart").all():
@@ -46,9 +46,9 @@ def test_the_selector_chooses_the_setting(browser: Any, asked_page: Path) -> Non
     tab.locator("#selector [data-key=layer]").select_option("stage4")
     assert [table.is_visible() for table in tables.all()] == [True, False, True], "that without a setting stays"
     first = tables.first.locator("tbody:first-of-type")
-    names = [row.get_attribute("data-value") for row in first.locator("th").all()]
+    names = [row.get_attribute("data-sort") for row in first.locator("th").all()]
     tables.first.get_by_role("button", name="Saturation").click()
-    assert [row.get_attribute("data-value") for row in first.locator("th").all()] == [*names[2:], names[1], names[0]]
+    assert [row.get_attribute("data-sort") for row in first.locator("th").all()] == [*names[2:], names[1], names[0]]
     tab.close()
 
 

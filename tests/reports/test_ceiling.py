@@ -111,7 +111,7 @@ def test_tables_for_readers_show_it_with_a_stamp(run: bb.Run) -> None:
     assert page.count(f'<span class="span">{text}</span>') >= 1
     stamp = 'optimised by the ceiling<span class="hidden">: Ceiling of insertion (segments=20)</span>'
     assert page.count(stamp) == 1, "under one of two protocols, and not over deletion"
-    assert page.count('<input type="checkbox" name="--share">') == 1
+    assert page.count('<input type="checkbox" name="--share" value="">') == 1
 
 
 def test_the_terminal_and_the_listing_say_it(run: bb.Run) -> None:

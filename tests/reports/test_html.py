@@ -100,7 +100,7 @@ def check_rows(lines: list[Element], metrics: Sequence[Metric], tidy: pd.DataFra
     rows = [tr for tr in lines if tr.all("td")]
     assert len(rows) == 7
     for tr in rows:
-        method = tr.all("th")[0].attributes["data-value"]
+        method = tr.all("th")[0].attributes["data-sort"]
         for metric, td in zip(metrics, tr.all("td"), strict=True):
             here = tidy[(tidy["method"] == method) & (tidy["metric"] == metric.name)]
             (row,) = here.to_dict("records")
@@ -112,7 +112,7 @@ def check_cell(td: Element, row: dict[Any, Any], decimals: int) -> None:
         assert words(td.text).startswith("n/a")
         assert td.attributes["title"] == CAM_REASON
         return
-    assert float(td.attributes["data-value"]) == row["mean"]
+    assert float(td.attributes["data-sort"]) == row["mean"]
     text = words(td.text)
     assert text.startswith(fixed(row["mean"], decimals))
     if pd.notna(row["low"]):
@@ -215,7 +215,7 @@ def test_each_number_by_depth_is_the_tables(root: Element, plain: Record) -> Non
             method = words(tr.all("th")[0].text).removesuffix(" control")
             for layer, td in zip(("stage3", "stage4"), tr.all("td"), strict=True):
                 here = tidy[(tidy["layer"] == layer) & (tidy["method"] == method) & (tidy["metric"] == metric.name)]
-                assert td.attributes["data-value"] == (str(here["mean"].iloc[0]) if here["n"].iloc[0] else "")
+                assert td.attributes["data-sort"] == (str(here["mean"].iloc[0]) if here["n"].iloc[0] else "")
 
 
 def test_the_matrix_is_the_agreement(root: Element, plain: Record) -> None:

@@ -22,7 +22,7 @@ from benchbench.results.store import Store
 
 from .chromium import visit
 from .fake import Fake, fake_record
-from .reading import Element, packed_json, read, section, words
+from .reading import Element, levels, packed_json, read, section, words
 from .shared import marked_of
 
 METHODS, PHOTOS = 18, 200  # and two controls
@@ -59,7 +59,7 @@ def test_every_photo_and_map_is_there_once(large_page: Path) -> None:
     assert only["side"] == 0
     assert np.shape(only["places"]) == (1, PHOTOS, METHODS + 2)
     assert len(only["maps"]) > PHOTOS * (METHODS + 2) - 5, "but for two that are equal at 256 levels by chance"
-    assert {(height, width) for _, height, width, _ in only["maps"]} == {(7, 7)}
+    assert {levels(uri).shape for uri, _ in only["maps"]} == {(7, 7)}
 
 
 def test_the_first_screen_says_how_many_methods_it_left_out(large_page: Path) -> None:
@@ -95,11 +95,13 @@ def test_a_browser_lays_out_a_small_part_of_it(browser: Any, large_page: Path) -
     heard = visit(browser, large_page)
     count = heard.tab.evaluate("document.querySelectorAll('*').length")
     assert count < 9_000, "not a figure per photo and method, which would be 4,000 of ten elements each"
-    assert heard.tab.locator("canvas").count() == 2 * 2, "the two methods that are least alike, on two photos"
+    assert heard.tab.locator("#gallery-photos img.map").count() == 2 * 2, (
+        "the two methods that are least alike, on two photos"
+    )
     heard.tab.locator("#gallery-methods summary").click()
     heard.tab.locator("#gallery-methods").get_by_role("button", name="All").click()
     heard.tab.locator("#gallery-controls [name=order]").select_option("maps disagree most first")
-    assert heard.tab.locator("canvas").count() == 2 * (METHODS + 2)
+    assert heard.tab.locator("#gallery-photos img.map").count() == 2 * (METHODS + 2)
     assert heard.complaints == []
     heard.tab.close()
 

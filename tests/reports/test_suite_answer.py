@@ -121,14 +121,14 @@ def test_every_verdict_is_in_its_cell(asked: Record) -> None:
 
 
 def check_row(tr: Element, rows: pd.DataFrame) -> str:
-    method = tr.all("th")[0].attributes["data-value"]
+    method = tr.all("th")[0].attributes["data-sort"]
     for question, td in zip(QUESTIONS, tr.all("td"), strict=True):
         (row,) = rows[(rows["method"] == method) & (rows["question"] == question.name)].to_dict("records")
         text = words(td.text)
         if row["status"] == "not_applicable":
-            assert (text, td.attributes["title"], td.attributes["data-value"]) == ("not applicable", CAM_REASON, "")
+            assert (text, td.attributes["title"], td.attributes["data-sort"]) == ("not applicable", CAM_REASON, "")
             continue
-        assert float(td.attributes["data-value"]) == row["score"]
+        assert float(td.attributes["data-sort"]) == row["score"]
         verdict = {True: "✓ passes", False: "✗ fails"}.get(row["passes"], "? not clear")
         assert text.startswith(f"{row['score']:.2f} {verdict}")
         if row["low"] != "":

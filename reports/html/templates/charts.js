@@ -3,12 +3,12 @@ let library;
 const plotly = () => (library ??= unpacked("plotly-bundle").then(() => Plotly));
 
 // Draws when the element comes near the window, and again when its width changes. `chart` answers Plotly's data and
-// layout for a width, now or later; `ready` is called once. What is answered draws again.
+// layout for a width, now or later; `ready` is called once. What is answered draws again what is drawn.
 function draw(element, chart, ready = () => {}) {
   async function again() {
-    const [{ react }, width, isFirst] = [await plotly(), element.clientWidth, !element.data];
+    const [width, isFirst] = [element.clientWidth, !element.data];
     if (!width) return;
-    const { data, layout } = await chart(width);
+    const [{ react }, { data, layout }] = [await plotly(), await chart(width)];
     await react(element, data, { ...layout, width }, { displayModeBar: false });
     if (isFirst) ready();
   }
@@ -16,7 +16,7 @@ function draw(element, chart, ready = () => {}) {
   const come = ([{ isIntersecting }]) => isIntersecting && (near.disconnect(), resized.observe(element));
   const near = new IntersectionObserver(come, { rootMargin: "800px" });
   near.observe(element);
-  return again;
+  return () => element.data && again();
 }
 
 // What the form chooses: a view, and methods. All have their bands where they are few, else the best and the lit one.
@@ -33,24 +33,16 @@ for (const figure of document.querySelectorAll("figure.chart")) {
   const [plot, form, script] = [".live", "form", "script"].map((part) => figure.querySelector(part));
   const chart = packedJson(script);
   let lit = -1;
+  const light = (series) => series !== lit && ((lit = series), again());
   const again = draw(plot, async (width) => plotted(await chart(), new FormData(form), lit, width), () => {
     figure.classList.add("drawn");
     figure.querySelector(".scroll").removeAttribute("tabindex"); // the picture is for screen readers and paper now
     plot.on("plotly_hover", ({ points: [{ data }] }) => light(data.series));
     plot.on("plotly_unhover", () => light(-1));
   });
-  const light = (series) => series !== lit && ((lit = series), again());
+  form.addEventListener("change", again);
   const over = ({ target }) => light(Number(target.closest("[data-series]")?.dataset.series ?? -1));
   for (const name of ["pointerover", "focusin"]) form.addEventListener(name, over);
   for (const name of ["pointerleave", "focusout"]) form.addEventListener(name, () => light(-1));
-  form.addEventListener("change", again);
 }
-
-// The chart of a figure as it is shown, with a legend, as SVG; null where none is drawn.
-async function svg(figure) {
-  const { data, layout } = figure.querySelector(".live") ?? {};
-  if (!data) return null;
-  const options = { format: "svg", imageDataOnly: true, width: layout.width, height: layout.height };
-  return (await plotly()).toImage({ data, layout: { ...layout, showlegend: true } }, options);
-}
-globalThis.charts = { draw, svg };
+globalThis.charts = { draw, plotly };
