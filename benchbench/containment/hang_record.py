@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeAlias
 
-from ..files import write
+from ..files import read, write
 
 CALL, LIST = "call-in-progress.txt", "given-up.json"
 _LINE = 1000  # bytes of the first line
@@ -52,7 +52,7 @@ class HangRecord:
     @contextmanager
     def kept(self) -> Iterator[HangRecord]:
         """The record is written in the block, and removed after it, as nothing hung."""
-        with (self._folder / CALL).open("w+b", buffering=0) as file:
+        with (self._folder / CALL).open("x+b", buffering=0) as file:
             self._handle = file
             self.note("")
             file.seek(_LINE)
@@ -91,10 +91,10 @@ class HangRecord:
         """What hung in earlier runs; the last one's record joins the list."""
         hung: Hung = {}
         with suppress(OSError, ValueError):
-            listed = json.loads((self._folder / LIST).read_text())
+            listed = json.loads(read(self._folder / LIST))
             hung = {str(who): str(reason) for who, reason in listed.items()}
         with suppress(OSError, ValueError):
-            data = (self._folder / CALL).read_bytes()
+            data = read(self._folder / CALL)
             if len(data) > _LINE and (last := json.loads(data[:_LINE]))["who"]:
                 hung[str(last["who"])] = str(last["reason"])
                 write(self._folder / LIST, lambda file: file.write(json.dumps(hung, indent=1).encode()))

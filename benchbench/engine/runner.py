@@ -29,7 +29,7 @@ from ..study.spec import ModelChoice, StudySpec
 from ..types import CostShare
 from . import result_rows
 from .before_run import first_info
-from .dataset_maps import derive
+from .dataset_maps import derive, stale_cells
 from .desk import desk_of, shares_costs
 from .device import deterministic_cudnn, device_of
 from .input_check import input_suspicions
@@ -120,6 +120,7 @@ def _run(study: StudySpec, store: Store, watch: Watch, before: Mapping[str, Any]
     info = first_info(study, known, store, before, device)
     for caution in info["warnings"]:
         watch.warn(caution)
+    store.drop(stale_cells([task for plan in plans for task in plan.tasks], store))
     write_plan(store.folder, study, plans, info)
     watch.plan(known.work(store), tally.passes, known.unit)
     suspicions: list[str] = []

@@ -82,7 +82,6 @@ NO_NUMBERS = (
     *("engine/row_keys.py", "engine/runner.py", "engine/result_rows.py", "engine/workers/"),
     *(
         "engine/before_run.py",
-        "engine/lock_owner.py",
         "engine/run_errors.py",
         "engine/run_info.py",
         "engine/run_plan.py",

@@ -23,6 +23,7 @@ from ...attribution.reexplain import explain_shown, reexplain
 from ...containment.plugin_watch import PluginWatch
 from ...digests import digest
 from ...engine import result_rows
+from ...engine.dataset_maps import source_of
 from ...engine.device import deterministic_cudnn, device_of
 from ...engine.lock import locked
 from ...engine.progress import Progress, Silent
@@ -181,8 +182,8 @@ def _table(plan: ModelPlan, each: Disturbance, desk: RunContext, stop: StopReque
     for task in plan.tasks:
         if stop.number:
             raise Stopped(stop.number, "stopped among the disturbances")
-        cells = [replace(cell, name=digest("disturbed", cell.name, vars(each))) for cell in _method_cells(task)]
-        answers = digest("answers", task.predictions, vars(each))
+        cells = [replace(cell, name=_name(task, cell, each, desk.store)) for cell in _method_cells(task)]
+        answers = digest("answers", task.predictions, vars(each), _failed(task.predictions, desk.store))
         _work(task, cells, answers, each, desk)
         tasks.append(replace(task, metrics=tuple(cells)))
         kept |= {(task.shard.dataset_name, i): k for i, k in desk.store.read_cell(answers)["kept"].items()}
@@ -191,6 +192,19 @@ def _table(plan: ModelPlan, each: Disturbance, desk: RunContext, stop: StopReque
     stayed = [kept.get(key) for key in zip(rows["dataset"], rows["sample"], strict=True)]
     columns = {"on": each.on, "strength": each.strength, "size": each.size, "draw": each.draw}
     return rows.assign(**columns, kept=pd.array(stayed, dtype="boolean"))
+
+
+def _name(task: Task, cell: MetricCell, each: Disturbance, store: Store) -> str:
+    """Of a disturbed cell: another one if an image or a map that failed was made since, or a derived map made anew."""
+    failed = [_failed(name, store) for name in (task.predictions, cell.maps.name)]
+    source = source_of(cell.maps.name, store) if cell.maps.base else ""
+    return digest("disturbed", cell.name, vars(each), *failed, source)
+
+
+def _failed(name: str, store: Store) -> list[str]:
+    """The samples of a cell that failed."""
+    known = store.outcome(name)
+    return sorted(known.reasons) if known else []
 
 
 def _work(task: Task, cells: Sequence[MetricCell], answers: str, each: Disturbance, desk: RunContext) -> None:
