@@ -18,7 +18,7 @@ from .hard_exit import no_hard_exit
 from .leftovers import LeftoverWatch
 from .memory_watch import MemoryWatch
 from .network_watch import NetworkWatch
-from .process_settings import HABITS, put_back, read_all
+from .process_settings import HABITS, SETTINGS, put_back, read_all
 from .random_state import random_states_kept, set_random_states, state_marks, used_devices
 from .time_limit import TookTooLong, limited
 
@@ -88,7 +88,7 @@ class PluginWatch:
         """
         self._refuse(who, place)
         spoiled = ""
-        before = read_all(HABITS)
+        before, settings = read_all(HABITS), read_all(SETTINGS)
         try:
             with ExitStack() as stack:
                 stack.enter_context(no_hard_exit(who))
@@ -97,6 +97,7 @@ class PluginWatch:
                 stack.enter_context(self._apart(who, seed))
                 result = self._in_time(who, place, work, calls)
         finally:
+            put_back(SETTINGS, settings)  # where the time was up while the plugin's own guard did that
             if changed := put_back(HABITS, before):
                 self.tell(who, f"leaves changed, and benchbench put back: {', '.join(changed)}")
             if self.networks is not None and (self._careful or who in self._suspects):

@@ -1,4 +1,4 @@
-"""A Study to a run's folder: the only one who calls networks."""
+"""A Study to a run's folder: networks are called here, or by the workers that this starts."""
 
 from __future__ import annotations
 
@@ -146,7 +146,8 @@ def _run(study: StudySpec, store: Store, watch: Watch, before: Mapping[str, Any]
             "--retry-failed retries them"
         )
     if stop.number:
-        raise Stopped(stop.number, f"stopped after {progress_of(whole) or 'the last shard'}, of which the tables are")
+        finished = progress_of(whole) or "all shards"
+        raise Stopped(stop.number, f"stopped: {finished} are finished, and the tables contain them")
 
 
 def _load_again(choice: ModelChoice, plan: ModelPlan, study: StudySpec, device: torch.device) -> LoadedModel:

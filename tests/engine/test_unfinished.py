@@ -94,7 +94,7 @@ def _signal(number: int = signal.SIGINT) -> Callable[[], None]:
 def _stop(folder: Path, shard: int = 2, *, report: bool = False, **keys: Any) -> str:
     """Ctrl-C when a shard has begun; what the run says of it."""
     progress = Interrupting(shard, _signal())
-    with pytest.raises(Stopped, match="of which the tables are") as caught:
+    with pytest.raises(Stopped, match="are finished, and the tables contain them") as caught:
         _study(**keys).run(folder, progress=progress, report=report)
     assert "a second one stops at once" in progress.told
     return str(caught.value)
@@ -113,7 +113,10 @@ def part(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as context:
         context.setattr("benchbench.study.plan.SHARD", 2)
         folder = tmp_path_factory.mktemp("part")
-        assert _stop(folder, report=True) == "stopped after 2 of 3 shards, 0 of 2 costs, of which the tables are"
+        assert (
+            _stop(folder, report=True)
+            == "stopped: 2 of 3 shards, 0 of 2 costs are finished, and the tables contain them"
+        )
     return folder
 
 
