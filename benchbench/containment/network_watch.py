@@ -164,7 +164,7 @@ class NetworkWatch:
 
 
 def state_of(network: nn.Module) -> tuple[Any, ...]:
-    """What a network's numbers depend on, to be compared, without a copy of it: checksums of values, modes and hooks."""
+    """What a network's numbers depend on, to be compared without a copy: checksums of values, modes and hooks."""
     tensors = [_checksum(tensor) for tensor in (*network.parameters(), *network.buffers())]
     hooks = [tuple(tuple(getattr(module, name)) for name in _HOOKS) for module in network.modules()]
     return tensors, [module.training for module in network.modules()], hooks

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from os import _exit as end_process  # taken now: it is refused while a plugin runs
 from typing import TypeVar
@@ -25,7 +25,7 @@ from .time_limit import TookTooLong, limited
 T = TypeVar("T")
 PATIENCE = 3  # calls in a row that take too long, until there are no more of them
 GRACE = 30.0  # seconds, at least; otherwise the limit itself
-STUCK = "took longer than time_limit and could not be interrupted, so that the run ended"
+STUCK = "took longer than time_limit and could not be interrupted, so that its process ended"
 
 
 class Spoils(BenchError):  # noqa: N818 - what the plugin does
@@ -50,6 +50,7 @@ class PluginWatch:
         record: where a call that cannot be interrupted is noted.
         warn: what is told when it happens.
         grace: seconds until a call that cannot be interrupted ends the process; by default the limit, or 30.
+        quiet: whether somebody else says why the process ended.
 
     Example:
         >>> from benchbench.containment.plugin_watch import PluginWatch
@@ -63,6 +64,7 @@ class PluginWatch:
     record: HangRecord | None = None
     warn: Callable[[str], None] = lambda _: None
     grace: float | None = None
+    quiet: bool = False
     _careful: bool = False  # whether the networks are compared after each call
     _probe: Callable[[], object] | None = None
     _told: dict[tuple[str, str], str] = field(default_factory=dict)  # by who and the first words
@@ -181,7 +183,8 @@ class PluginWatch:
 
     def _in_time(self, who: str, place: str, work: Callable[[], T], calls: int) -> T:
         if self.seconds is None:
-            return work()
+            with self._recorded(who):
+                return work()
         seconds = self.seconds * calls
         grace = max(GRACE, self.seconds) if self.grace is None else self.grace
         keys = (who, f"{who} at {place}")
@@ -196,20 +199,18 @@ class PluginWatch:
             self._late[key] = 0
         return result
 
-    @contextmanager
-    def _recorded(self, who: str, seconds: float) -> Iterator[None]:
-        if self.record is None:
-            yield
-            return
-        self.record.note(who, STUCK)
-        with self.record.watched(seconds):
-            yield
-        self.record.note("")
+    def _recorded(self, who: str, seconds: float | None = None) -> AbstractContextManager[None]:
+        return nullcontext() if self.record is None else self.record.call(who, STUCK, seconds)
 
     def _end(self, who: str) -> None:
         """The process ends at once: the thread of the study is in a call that nothing ends."""
         if self.record is not None:
             self.record.give_up()
+        if not self.quiet:
+            self._explain_end(who)
+        end_process(1)
+
+    def _explain_end(self, who: str) -> None:
         show = "\x1b[?25h\n" if sys.stderr.isatty() else ""  # the progress bar hid the cursor
         print(
             f"{show}benchbench: {who} took longer than time_limit: {self.seconds:g} s in a call that nothing can "
@@ -217,7 +218,6 @@ class PluginWatch:
             file=sys.stderr,
             flush=True,
         )
-        end_process(1)
 
 
 def _finished(result: T) -> T:

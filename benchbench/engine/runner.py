@@ -37,6 +37,7 @@ from .lock import locked
 from .method_cost import measure_cost
 from .missing_cells import missing_cells
 from .model_survey import survey
+from .plugin_marks import plugin_marks
 from .progress import Progress, Silent
 from .provenance import titles_of
 from .run_errors import as_bench_errors as as_bench_errors
@@ -125,7 +126,8 @@ def _run(study: StudySpec, store: Store, watch: Watch, before: Mapping[str, Any]
     watch.plan(known.work(store), tally.passes, known.unit)
     suspicions: list[str] = []
     with stop.patient(told_once(watch, "this shard is finished, then the tables are written")):
-        with deterministic_cudnn(), HangRecord(store.folder, forget=store.retries.forced).kept() as record:
+        hangs = HangRecord(store.folder, forget=store.retries.forced, marks=plugin_marks(study, plans))
+        with deterministic_cudnn(), hangs.kept() as record:
             for choice, plan in zip(study.models, plans, strict=True):
                 if stop.number:
                     break

@@ -73,6 +73,7 @@ NO_NUMBERS = (
         "engine/missing_cells.py",
         "engine/model_survey.py",
         "engine/planned_work.py",
+        "engine/plugin_marks.py",
         "engine/progress.py",
         "engine/provenance.py",
         "engine/speed.py",

@@ -264,7 +264,7 @@ def test_a_call_that_nothing_interrupts_ends_the_run_and_the_next_one_goes_on_wi
     assert switch.calls == 0  # in this process
     status = done.table.groupby("method")["status"].first().to_dict()
     assert status == {"gradcam": "ok", "switch": "failed"}
-    reason = "method switch took longer than time_limit and could not be interrupted, so that the run ended"
+    reason = "method switch took longer than time_limit and could not be interrupted, so that its process ended"
     assert done.table["reason"].str.startswith(reason).sum() == len(pictures)
     assert not (tmp_path / "run" / CALL).exists()
     switch.mended = True

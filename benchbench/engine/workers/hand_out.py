@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol, TypeAlias
 
+from ...containment.hang_record import HangRecord
 from ...errors import BenchError
 from ...study.plan import Task
 from ..missing_cells import needs_work
 from ..run_errors import refuse_removed
 from ..shard import RunContext
 from ..stopping import StopRequest
+from .failed_shard import write_failures
+from .losses import MOST_LOSSES, Losses
 from .order import ShardJob, ShardResult, WorkerLost
 
 Keep: TypeAlias = Callable[[Task, Callable[[], int]], int]
-MOST_LOSSES = 3  # of workers on one shard
 
 
 class WorkerPool(Protocol):
@@ -47,8 +49,6 @@ class _Queue:
 
     fresh: deque[int]
     suspects: deque[int] = field(default_factory=deque)
-    losses: Counter[int] = field(default_factory=Counter)
-    reasons: dict[int, str] = field(default_factory=dict)
 
     def ready(self, running: int, room: int) -> Iterator[int]:
         """The shards to be submitted now."""
@@ -59,16 +59,6 @@ class _Queue:
         while self.fresh and running < room:
             yield self.fresh.popleft()
             running += 1
-
-    def lost(self, number: int, reason: str) -> None:
-        self.losses[number] += 1
-        self.reasons[number] = reason
-        if self.losses[number] < MOST_LOSSES:
-            self.suspects.append(number)
-
-    @property
-    def deadly(self) -> list[int]:
-        return [number for number, count in self.losses.items() if count >= MOST_LOSSES]
 
 
 def hand_out(
@@ -87,27 +77,36 @@ def hand_out(
         keep: is given a task and what writes its results, calls that, and returns its count of cells.
 
     Raises:
-        BenchError: a shard ended ``MOST_LOSSES`` workers, which is said when all others are done; or the work of a
-            shard failed for a reason that ends the run.
+        BenchError: a shard ended ``MOST_LOSSES`` workers, and none has come back yet: it is not the shard then. Or the
+            work of a shard failed for a reason that ends the run.
     """
     queue = _Queue(deque(number for number, task in enumerate(tasks) if needs_work(task, desk.store)))
-    running, computed = 0, 0
+    losses = Losses(desk.scorer.watch.record or HangRecord(desk.store.folder), warn)
+    running, computed, returned = 0, 0, 0
     while True:
         for number in () if stop.number else queue.ready(running, pool.room):
-            pool.submit(ShardJob(number, desk.store.packs_with(_cells(tasks[number]))))
+            packs = desk.store.packs_with(_cells(tasks[number]))
+            pool.submit(ShardJob(number, packs, losses.given_up(number), losses.tried_before(number)))
             running += 1
         if not running:
-            break
+            return computed
         job, result = pool.next()
         running -= 1
-        if isinstance(result, WorkerLost):
-            warn(f"{result.reason}. Its shard is tried again")
-            queue.lost(job.index, result.reason)
-            continue
+        task = tasks[job.index]
         refuse_removed(desk.store.folder)
-        computed += keep(tasks[job.index], partial(_keep, tasks[job.index], result, desk))
-    _refuse_deadly([tasks[number] for number in queue.deadly], list(queue.reasons.values()))
-    return computed
+        if isinstance(result, ShardResult):
+            computed += keep(task, partial(_keep, task, result, desk))
+            returned += 1
+            continue
+        match losses.follow(job.index, result):
+            case "again":
+                queue.fresh.appendleft(job.index)
+            case "alone":
+                queue.suspects.append(job.index)
+            case "never":
+                if not returned:
+                    raise _no_worker_lasts(task, result)
+                computed += keep(task, partial(_fail, task, result, desk, warn))
 
 
 def _cells(task: Task) -> Iterator[str]:
@@ -117,14 +116,24 @@ def _cells(task: Task) -> Iterator[str]:
     yield from (cell.name for cell in task.metrics)
 
 
-def _refuse_deadly(tasks: Sequence[Task], reasons: Sequence[str]) -> None:
-    if not tasks:
-        return
-    shard = tasks[0].shard
-    where = f"{shard.dataset_name}, images {shard.ids[0]} to {shard.ids[-1]}"
-    more = f", and {len(tasks) - 1} more shards" if len(tasks) > 1 else ""
-    hint = "All other shards are done and kept. Memory may be short: start fewer workers, or give a smaller batch"
-    raise BenchError(f"{MOST_LOSSES} workers ended on this shard{more} ({reasons[-1]})", where=where, hint=hint)
+def _place(task: Task) -> str:
+    return f"{task.shard.dataset_name}, images {task.shard.ids[0]} to {task.shard.ids[-1]}"
+
+
+def _no_worker_lasts(task: Task, lost: WorkerLost) -> BenchError:
+    hint = "Memory may be short: start fewer workers, or give a smaller batch"
+    message = f"{MOST_LOSSES} workers ended on this shard, and no shard has come back ({lost.reason})"
+    return BenchError(message, where=_place(task), hint=hint)
+
+
+def _fail(task: Task, lost: WorkerLost, desk: RunContext, warn: Callable[[str], None]) -> int:
+    """Write failed rows for whatever a shard lacks; how many cells that are."""
+    warn(f"{MOST_LOSSES} workers ended on {_place(task)}, whose rows fail ({lost.reason})")
+    return write_failures(
+        task,
+        desk.store,
+        f"{MOST_LOSSES} workers ended on the images of this shard (memory ran out, or something crashed)",
+    )
 
 
 def _keep(task: Task, result: ShardResult, desk: RunContext) -> int:

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache
 from pathlib import Path
 from pickle import dumps, loads
+from shutil import rmtree
 from tempfile import TemporaryDirectory
 
 from loky import ProcessPoolExecutor
 
+from ...containment.hang_record import HangRecord, LastCall, last_call
 from ...errors import message_of
-from .order import ShardJob, ShardResult, WorkerLost, WorkOrder
+from .order import ShardJob, ShardResult, WorkerLost, WorkOrder, lost_worker
 from .worker import ShardWorker, ignore_signals
 
 _ORDER = "order"
 
 
 class LocalPool:
-    """So many processes. If one of them is killed, all are started anew: the shards that they had are lost."""
+    """So many processes. If one of them is killed, all are started anew: the shards that they had are lost.
+
+    Each has a record of its calls in the folder of its shard, which is read when the processes have ended.
+    """
 
     def __init__(self, order: WorkOrder, size: int) -> None:
         self._folder = TemporaryDirectory(prefix="benchbench-order-")
@@ -29,6 +35,7 @@ class LocalPool:
         self._size, self._threads = size, order.threads
         self._executor = self._started()
         self._begun: dict[Future[ShardResult], tuple[ShardJob, ProcessPoolExecutor]] = {}
+        self._calls: dict[int, LastCall] = {}  # by shard that was lost, where its process ended
 
     def _started(self) -> ProcessPoolExecutor:
         """Without the user's ``__main__``, which may have no guard."""
@@ -52,8 +59,19 @@ class LocalPool:
             return job, future.result()
         if executor is self._executor:
             executor.shutdown(kill_workers=True)
+            self._calls = self._last_calls([job.index, *(lost.index for lost, _ in self._begun.values())])
             self._executor = self._started()
-        return job, WorkerLost(f"a process was killed: {message_of(error)[:120]}")
+        return job, lost_worker(job, self._calls, f"a process was killed: {message_of(error)[:120]}")
+
+    def _last_calls(self, shards: Iterable[int]) -> dict[int, LastCall]:
+        """Of the shards that a process had begun, the call in which it ended."""
+        calls: dict[int, LastCall] = {}
+        for number in shards:
+            folder = _record_folder(self._order, number)
+            if (call := last_call(folder)) is not None:
+                calls[number] = call
+            rmtree(folder, ignore_errors=True)
+        return calls
 
     def close(self) -> None:
         self._executor.shutdown(kill_workers=True)
@@ -62,7 +80,14 @@ class LocalPool:
 
 def work_on(order: str, job: ShardJob) -> ShardResult:
     """In a process of the pool; ``order``: the file that holds it."""
-    return _worker_of(order).work(job)
+    folder = _record_folder(order, job.index)
+    folder.mkdir(exist_ok=True)
+    with HangRecord(folder).kept() as record:
+        return _worker_of(order).work(job, record)
+
+
+def _record_folder(order: str, shard: int) -> Path:
+    return Path(order).parent / f"shard-{shard}"
 
 
 @lru_cache(maxsize=1)

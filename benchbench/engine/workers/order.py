@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import cloudpickle
 
+from ...containment.hang_record import LastCall
 from ...cost.ledger import Ledger, Passes
 from ...errors import BenchError
 from ...registry.importing import load_file, user_files
@@ -28,6 +29,7 @@ class WorkOrder:
         threads: of torch, in each worker; None leaves the number to torch.
         time_limit: seconds that a call of a plugin may take for a batch; None: no limit.
         gpu_slots: whether the workers of one machine share out its GPUs among themselves.
+        grace: seconds until a call that cannot be interrupted ends the worker; see ``PluginWatch``.
     """
 
     study: bytes
@@ -38,6 +40,7 @@ class WorkOrder:
     threads: int | None
     time_limit: float | None = None
     gpu_slots: bool = False
+    grace: float | None = None
 
     def read_study(self) -> StudySpec:
         """The study, in another process.
@@ -75,10 +78,20 @@ def files_of(study: bytes) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class ShardJob:
-    """A shard to be worked on: its place among the network's tasks, and by file name the packs with cells of it."""
+    """A shard to be worked on.
+
+    Attributes:
+        index: its place among the network's tasks.
+        packs: by file name, those with cells of it.
+        given_up: by plugin, why it is not called.
+        announced: whether a worker that has no disk in common with the command tells it of each call beforehand. That
+            takes a millisecond, so it is done for shards that ended a worker.
+    """
 
     index: int
     packs: Mapping[str, bytes]
+    given_up: Mapping[str, str] = field(default_factory=dict)
+    announced: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +121,25 @@ class ShardResult:
 
 @dataclass(frozen=True)
 class WorkerLost:
-    """A worker ended while it worked on a shard; ``reason``: as far as it is known."""
+    """A worker ended while it had a shard.
+
+    Attributes:
+        reason: as far as it is known.
+        call: the call of a plugin in which it ended, as far as that is known.
+        suspected: whether the shard may have ended it; not where another shard did.
+    """
 
     reason: str
+    call: LastCall | None = None
+    suspected: bool = True
+
+
+def lost_worker(job: ShardJob, calls: Mapping[int, LastCall], reason: str) -> WorkerLost:
+    """What is known of a shard that was lost together with others.
+
+    Args:
+        calls: by shard that was begun, the call in which its worker ended, as far as they are known. If a call was
+            given up, its shard is the one that ended a worker; else any shard that was begun may be.
+    """
+    guilty = {number for number, call in calls.items() if call.given_up} or set(calls) or {job.index}
+    return WorkerLost(reason, calls.get(job.index), job.index in guilty)

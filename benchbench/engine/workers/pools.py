@@ -20,6 +20,7 @@ from .order import WorkOrder, files_of, pickled
 from .ray_pool import RayPool
 
 RAY_TIME_LIMIT = 600.0  # seconds, where the study gives no limit: nobody looks at the machines of a cluster
+GRACE: float | None = None  # seconds, see ``WorkOrder``; None: as in a run without workers
 
 
 @dataclass(eq=False)
@@ -81,6 +82,7 @@ def _pool(study: StudySpec, plan: ModelPlan, forced: bool) -> WorkerPool:
         worker_threads(study),
         study.time_limit or (RAY_TIME_LIMIT if study.engine == "ray" else None),
         gpu_slots=study.engine == "local",
+        grace=GRACE,
     )
     if study.engine == "local":
         return LocalPool(order, study.processes or 1)

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 
 import torch
 
+from ...containment.hang_record import HangRecord
 from ...containment.network_watch import NetworkWatch
 from ...containment.plugin_watch import PluginWatch
 from ...cost.allocator import keep_memory
@@ -72,7 +73,7 @@ class ShardWorker:
             self._folder = Path(opened.enter_context(TemporaryDirectory(prefix="benchbench-worker-")))
             store = Store(self._folder)
             networks = NetworkWatch([self._loaded.network, self._loaded.prepared.network])
-            calls = PluginWatch(order.time_limit, networks)
+            calls = PluginWatch(order.time_limit, networks, grace=order.grace, quiet=True)
             loader = Loader(store, 0)
             self._desk = desk_of(
                 self._loaded, study, store, self._device, loader, self._ledger(), calls, lambda _: None
@@ -89,8 +90,11 @@ class ShardWorker:
             hint = "Workers need the same network, data, benchbench and libraries as the command that starts them"
             raise BenchError("a worker has another network or other data", where=f"models: {label}", hint=hint)
 
-    def work(self, job: ShardJob) -> ShardResult:
+    def work(self, job: ShardJob, record: HangRecord | None = None) -> ShardResult:
         """Compute what a shard lacks.
+
+        Args:
+            record: where calls of plugins are noted; it is kept by the caller.
 
         Raises:
             BenchError: a method writes into what it shares with others.
@@ -101,6 +105,8 @@ class ShardWorker:
         store = self._store_with(job.packs)
         scorer = self._desk.scorer
         scorer.ledger = self._ledger()
+        scorer.watch.record = record or HangRecord(self._folder)
+        scorer.watch.record.hung.update(job.given_up)
         loader = Loader(store, self._study.workers)
         try:
             with _GUARD():

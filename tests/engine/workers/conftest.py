@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 from torch import Tensor
@@ -17,9 +17,12 @@ from benchbench.study.spec import StudySpec
 
 from ...networks import Pooled, seeded
 
+Loses: TypeAlias = Callable[[ShardJob, int], WorkerLost | None]
+LOST = WorkerLost("a test took the worker")
+
 
 class PoolHere:
-    """A pool of one worker in this process, which is lost wherever ``loses`` says so.
+    """A pool of one worker in this process, which is lost wherever ``loses`` says so: of a job, and which time it is.
 
     Attributes:
         order_of_answers: takes the place of the submitted shard that is answered next.
@@ -28,7 +31,7 @@ class PoolHere:
 
     started = 0
 
-    def __init__(self, order: WorkOrder, loses: Callable[[int, int], bool], newest_first: bool) -> None:
+    def __init__(self, order: WorkOrder, loses: Loses, newest_first: bool) -> None:
         self.worker = ShardWorker(order)
         self.loses, self.newest_first = loses, newest_first
         self.jobs: deque[ShardJob] = deque()
@@ -44,9 +47,8 @@ class PoolHere:
     def next(self) -> tuple[ShardJob, ShardResult | WorkerLost]:
         job = self.jobs.pop() if self.newest_first else self.jobs.popleft()
         self.given.append(job.index)
-        if self.loses(job.index, self.given.count(job.index)):
-            return job, WorkerLost("a test took the worker")
-        return job, self.worker.work(job)
+        lost = self.loses(job, self.given.count(job.index))
+        return job, lost or self.worker.work(job)
 
     def close(self) -> None:
         self.worker.close()
@@ -55,7 +57,7 @@ class PoolHere:
 class PoolsHere(list[PoolHere]):
     """The pools that were opened, and how the next one behaves."""
 
-    loses: Callable[[int, int], bool] = staticmethod(lambda index, time: False)
+    loses: Loses = staticmethod(lambda job, time: None)
     newest_first = False
 
     def open(self, order: WorkOrder, size: int) -> PoolHere:
@@ -65,7 +67,7 @@ class PoolsHere(list[PoolHere]):
 
 @pytest.fixture
 def pools_here(monkeypatch: pytest.MonkeyPatch) -> PoolsHere:
-    """Instead of processes: workers in this process. Eight images are four shards."""
+    """Instead of processes: workers in this process. Six images are three shards."""
     opened = PoolsHere()
     monkeypatch.setattr(pools, "LocalPool", opened.open)
     monkeypatch.setattr(plan, "SHARD", 2)

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from benchbench.engine.runner import run
+from benchbench.engine.workers import pools
 from benchbench.engine.workers.order import files_of, pickled
 from benchbench.engine.workers.ray_pool import fitting
 from benchbench.engine.workers.worker import worker_device
@@ -26,6 +27,7 @@ IMAGES = 70  # three shards
 PLUGIN = '''
 """A method whose first call does something to its process."""
 from __future__ import annotations
+import ctypes
 import os
 import signal
 import time
@@ -46,6 +48,11 @@ def lethal(layer: Layer) -> Tensor:
     return layer.gradient.abs().sum(1)
 '''
 KILL = "os.kill(os.getpid(), signal.SIGKILL)"
+LOCK = "MARK.unlink(); lock = ctypes.create_string_buffer(99); [{library}(None).pthread_mutex_lock(lock) for _ in 'ab']"
+LIMIT = 4.0  # seconds
+HUNG = (
+    "took longer than time_limit and could not be interrupted, so that its process ended. --retry-failed calls it again"
+)
 
 
 def study(name: str, **keys: Any) -> StudySpec:
@@ -87,11 +94,23 @@ def rows(name: str, folder: Path, **keys: Any) -> pd.DataFrame:
     return Record.load(folder).results
 
 
-def test_a_killed_process_costs_nothing(plugin: Callable[[str, str], Path], tmp_path: Path) -> None:
-    mark = plugin("lethal_here", KILL)
-    shared = rows("lethal_here", tmp_path / "shared", processes=2)
+def assert_hung_alone(shared: pd.DataFrame, hung: str, alone: pd.DataFrame) -> None:
+    """All rows of the method that hung failed with its reason; the others are those of one process."""
+    its = shared["method"] == hung
+    assert set(shared["reason"][its]) == {f"method {hung} {HUNG}"}
+    assert shared[~its].reset_index(drop=True).equals(alone)
+
+
+def test_a_killed_process_costs_nothing_and_a_call_that_hangs_its_method_alone(
+    plugin: Callable[[str, str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It hangs so that no other thread of the process runs."""
+    monkeypatch.setattr(pools, "GRACE", 0.2)
+    mark, _ = plugin("lethal_here", KILL), plugin("stuck_here", LOCK.format(library="ctypes.PyDLL"))
+    keys = {"methods": ["gradcam", "lethal_here", "stuck_here"], "time_limit": LIMIT}
+    shared = rows("lethal_here", tmp_path / "shared", processes=2, **keys)
     assert int(mark.read_text()) != os.getpid()
-    assert shared.equals(rows("lethal_here", tmp_path / "alone"))
+    assert_hung_alone(shared, "stuck_here", rows("lethal_here", tmp_path / "alone"))
 
 
 @pytest.fixture
@@ -99,15 +118,21 @@ def cluster() -> Iterator[Any]:
     ray: Any = pytest.importorskip("ray")
     from ray.cluster_utils import Cluster
 
-    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    quick = {"health_check_initial_delay_ms": 1000, "health_check_period_ms": 500, "health_check_timeout_ms": 2000}
+    head = {"num_cpus": 1, "include_dashboard": False, "_system_config": quick}  # a node's end is seen soon
+    nodes = Cluster(initialize_head=True, head_node_args=head)
     yield nodes
     ray.shutdown()
     nodes.shutdown()
 
 
-def test_a_killed_node_costs_nothing(cluster: Any, plugin: Callable[[str, str], Path], tmp_path: Path) -> None:
+def test_a_killed_node_costs_nothing_and_a_call_that_hangs_its_method_alone(
+    cluster: Any, plugin: Callable[[str, str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pools, "GRACE", 0.2)
     node = cluster.add_node(num_cpus=1)
-    mark = plugin("lingers", "time.sleep(2)")
+    mark, _ = plugin("lingers", "time.sleep(2)"), plugin("stuck_there", LOCK.format(library="ctypes.CDLL"))
+    keys = {"methods": ["gradcam", "lingers", "stuck_there"], "time_limit": LIMIT}
 
     def kill() -> None:
         while not mark.exists():
@@ -116,10 +141,10 @@ def test_a_killed_node_costs_nothing(cluster: Any, plugin: Callable[[str, str], 
 
     killer = threading.Thread(target=kill, daemon=True)
     killer.start()
-    shared = rows("lingers", tmp_path / "shared", engine="ray", ray_address=cluster.address)
+    shared = rows("lingers", tmp_path / "shared", engine="ray", ray_address=cluster.address, **keys)
     killer.join(60)
     assert not killer.is_alive()
-    assert shared.equals(rows("lingers", tmp_path / "alone"))
+    assert_hung_alone(shared, "stuck_there", rows("lingers", tmp_path / "alone"))
 
 
 def test_a_cluster_without_room_is_refused(cluster: Any, tmp_path: Path) -> None:
