@@ -132,6 +132,13 @@ class NetworkWatch:
         self._tensors = [_TensorState.of(tensor) for tensor in tensors]
         self.own: frozenset[Aspect] = frozenset()
 
+    def with_more(self, networks: Sequence[nn.Module]) -> NetworkWatch:
+        """A watch of these networks too, as they are now."""
+        watch = NetworkWatch(networks)
+        watch._tensors, watch._modules = [*self._tensors, *watch._tensors], [*self._modules, *watch._modules]
+        watch.own = self.own
+        return watch
+
     def changes(self) -> frozenset[Aspect]:
         """What is not as it was, without what the networks change themselves."""
         found = {(what, i) for i, state in enumerate(self._tensors) for what in state.changed()}

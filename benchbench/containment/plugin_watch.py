@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from os import _exit as end_process  # taken now: it is refused while a plugin runs
 from typing import TypeVar
 
 import torch
+from torch import nn
 
 from ..errors import BenchError
 from .hang_record import HangRecord
@@ -70,6 +71,8 @@ class PluginWatch:
     _told: dict[tuple[str, str], str] = field(default_factory=dict)  # by who and the first words
     _late: Counter[str] = field(default_factory=Counter)  # by who, and by who and where: calls in a row
     _suspects: set[str] = field(default_factory=set)  # the networks are compared after each of their calls
+
+    _beside: bool = False  # whether a network of ``also`` was spoilt in this batch
 
     def __post_init__(self) -> None:
         self._leftovers, self._memory = LeftoverWatch(self.tell), MemoryWatch(self.tell)
@@ -137,10 +140,32 @@ class PluginWatch:
     def end_batch(self) -> bool:
         """Whether a plugin spoilt a network in this batch. It is put back; the batch is to be worked on again."""
         self._memory.end_batch()
+        spoiled, beside = self._settled(), self._beside
+        self._beside = False
+        return (bool(spoiled) or beside) and not self._careful
+
+    def _settled(self) -> str:
         spoiled = "" if self.networks is None else self.networks.settle(self._probe)
         if spoiled and self._careful:
             self.tell("code beside the study", f"changes {spoiled} of a network while it runs: numbers may be wrong")
-        return bool(spoiled) and not self._careful
+        return spoiled
+
+    @contextmanager
+    def also(self, networks: Sequence[nn.Module], probe: Callable[[], object]) -> Iterator[None]:
+        """In the block networks are compared that were made for it, as copies with other weights.
+
+        Args:
+            probe: sends an image through them, as that of ``begin_batch`` does through the others.
+        """
+        before = self.networks, self._probe
+        usual = self._probe or (lambda: None)
+        self.networks = (self.networks or NetworkWatch([])).with_more(networks)
+        self._probe = lambda: (usual(), probe())
+        try:
+            yield
+            self._beside |= bool(self._settled())
+        finally:
+            self.networks, self._probe = before
 
     @contextmanager
     def carefully(self, probe: Callable[[], object] | None = None) -> Iterator[None]:
