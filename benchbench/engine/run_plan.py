@@ -68,8 +68,8 @@ def write_plan(folder: Path, study: StudySpec, plans: Sequence[ModelPlan], info:
         "models": [_model_entry(plan) for plan in plans],
     }
     plain = json.loads(json.dumps(content, default=str, allow_nan=False))
-    data = json.dumps({**plain, "digest": info_digest(plain)}).encode()
-    write(folder / UNFINISHED, lambda file: file.write(data))
+    text = json.dumps({**plain, "digest": info_digest(plain)})
+    write(folder / UNFINISHED, lambda file: file.write(text.encode()))
 
 
 def unmark(folder: Path) -> None:

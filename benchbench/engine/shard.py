@@ -82,9 +82,8 @@ def run_shard(task: Task, desk: RunContext) -> int:
         BenchError: a method writes into what it shares with others. Nothing of the task is stored.
         RuntimeError: out of memory with a single image.
     """
-    lacking = missing_cells(
-        task, desk.store
-    )  # now: an earlier task may have made it, for the same network by another name
+    # now: an earlier task may have made it, for the same network by another name
+    lacking = missing_cells(task, desk.store)
     predicted = stored_predictions(task, desk.store)
     if is_complete(lacking, predicted, desk.store):
         return 0
@@ -130,10 +129,7 @@ def _run_batch(job: _ShardJob, chunk: ImageBatch, number: int) -> Sequence[Image
 
 
 def watched_batch(desk: RunContext, chunk: ImageBatch, work: Callable[[], T]) -> T:
-    """What the work on a batch gives.
-
-    Where a plugin spoilt the network, the work is done again, and the network is compared after each call.
-    """
+    """What the work gives; if a plugin spoilt the network, it is done again, and the network compared at each call."""
     scorer = desk.scorer
     scorer.watch.begin_batch(partial(scorer.probe, desk.network, chunk.images))
     result = work()

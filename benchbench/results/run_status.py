@@ -127,7 +127,8 @@ def _state(folder: Path, events: Sequence[Mapping[str, Any]]) -> RunState:
         return "running"  # also again, and before its work is planned, or while a suite is asked
     last = events[-1] if events else {}
     outcome = last.get("outcome") if last.get("event") == "end" else ""
-    return outcome if outcome in ("finished", "interrupted", "failed") else "dead"
+    known: tuple[RunState, ...] = ("finished", "interrupted", "failed")
+    return next((state for state in known if state == outcome), "dead")
 
 
 def _of_events(

@@ -194,12 +194,12 @@ def _undisturbed(images: Tensor, photos: Photos, folder: Path) -> pd.DataFrame:
     return done(images, folder, datasets={"data": photos}, **METRICS_OF_FLAKY).results
 
 
-@pytest.mark.parametrize("reason", ["maps", "images", "both"])
+@pytest.mark.parametrize("reason", ["maps", "maps and images"])
 def test_what_fails_and_is_made_later_joins_the_mean(
     reason: str, images: Tensor, photos: Photos, failing: set[int], tmp_path: Path
 ) -> None:
     """Of both shards, or of one alone."""
-    failing |= {1, 4} if reason != "images" else set()
+    failing |= {1, 4}
     photos.unreadable |= {5} if reason != "maps" else set()
     first = _undisturbed(images, photos, tmp_path / "a")
     assert (first["status"] == "failed").sum() == 2 * (len(failing) + 2 * len(photos.unreadable))
