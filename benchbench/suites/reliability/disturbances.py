@@ -147,20 +147,20 @@ def _tables(
     """The tables of one network, one for each disturbance; and what plugins did that spoilt no number."""
     loaded = load(choice, study, device)
     progress.start(_estimate(loaded.plan, disturbances))
-    loader = Loader(store, study.workers)
     hangs = HangRecord(store.folder, marks=plugin_marks(study, [loaded.plan]))
-    networks = NetworkWatch([loaded.network, loaded.prepared.network])
-    watch = PluginWatch(study.time_limit, networks, hangs, progress.warn)
-    scorer, references = _scorer(loaded, watch, progress), ReferenceImages(study.seed)
-    desk = RunContext(study, loaded.network, store, scorer, device, loader, references)
-    frames = []
-    try:
-        with hangs.kept(), eval_frozen(loaded.network):
+    with hangs.kept(), eval_frozen(loaded.network):
+        networks = NetworkWatch([loaded.network, loaded.prepared.network])  # as they are in the block
+        watch = PluginWatch(study.time_limit, networks, hangs, progress.warn)
+        loader = Loader(store, study.workers)
+        scorer, references = _scorer(loaded, watch, progress), ReferenceImages(study.seed)
+        desk = RunContext(study, loaded.network, store, scorer, device, loader, references)
+        frames = []
+        try:
             for each in disturbances.all():
                 progress.say(f"{loaded.plan.model.name}: {each.strength} noise on {each.on}, draw {each.draw}")
                 frames.append(_table(loaded.plan, each, desk, stop))
-    finally:
-        loader.close()
+        finally:
+            loader.close()
     return frames, watch.told()
 
 
