@@ -97,7 +97,7 @@ def test_a_dead_run_of_this_machine_loses_the_folder(tmp_path: Path) -> None:
 def test_a_process_with_a_dead_one_s_number_is_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lock, "_has_locks", lambda _: False)
     warned: list[str] = []
-    _put(tmp_path, replace(LockOwner.me(), began=birth(os.getppid())))
+    _put(tmp_path, replace(LockOwner.me(), began=f"{birth(os.getpid())}0"))
     with locked(tmp_path, warned.append):
         pass
     assert "the lock of a dead run is removed" in warned[0]

@@ -95,7 +95,7 @@ def test_a_run_whose_process_is_gone_is_dead(tmp_path: Path) -> None:
 
 
 def test_a_process_that_has_taken_over_the_number_is_another(tmp_path: Path) -> None:
-    begun(tmp_path, began=birth(os.getppid()))
+    begun(tmp_path, began=f"{birth(os.getpid())}0")
     assert of(tmp_path).state == "dead"
 
 

@@ -295,7 +295,6 @@ def _small(images: Tensor) -> Tensor:
 SPOILS: dict[str, Callable[[Pooled], object]] = {
     "weights": lambda network: network.fc.weight.data.mul_(-1),
     "hook": lambda network: network.relu.register_forward_hook(lambda _module, _inputs, output: output * 0),
-    "mode": lambda network: network.train(),
 }
 
 
