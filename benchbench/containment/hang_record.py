@@ -62,6 +62,7 @@ class HangRecord:
         folder: of the run, which nobody else writes into.
         forget: whether code that hung before is called again.
         marks: by who, what changes with the code and its time limit: code that hung with another mark is called again.
+            None: marks are not compared.
 
     Attributes:
         hung: the code that is called no more.
@@ -79,7 +80,8 @@ class HangRecord:
     """
 
     def __init__(self, folder: Path, *, forget: bool = False, marks: Mapping[str, str] | None = None) -> None:
-        self._folder, self._marks = folder, marks or {}
+        self._folder, self._marks = folder, marks
+        self._noted: dict[str, str] = {}  # by who hung, its mark then
         self._handle: io.RawIOBase | None = None
         self._now = ("", "")
         if forget:
@@ -145,21 +147,28 @@ class HangRecord:
     def add(self, who: str, reason: str) -> None:
         """The code is called no more, by the next run neither."""
         self.hung[who] = reason
-        plain = {who: {"reason": reason, "mark": self._mark(who)} for who, reason in self.hung.items()}
+        self._noted[who] = self._mark(who)
+        plain = {
+            who: {"reason": reason, "mark": self._noted.get(who, self._mark(who))} for who, reason in self.hung.items()
+        }
         write(self._folder / LIST, lambda file: file.write(json.dumps(plain, indent=1).encode()))
 
     def _mark(self, who: str) -> str:
-        return self._marks.get(who, "")
+        return (self._marks or {}).get(who, "")
+
+    def _is_as_it_was(self, who: str, mark: str) -> bool:
+        return self._marks is None or self._mark(who) == mark
 
     def _read(self) -> Hung:
         """What hung in earlier runs; the last one's record joins the list."""
         self.hung = {}
         with suppress(*_NO_RECORD):
-            listed = json.loads(read(self._folder / LIST)).items()
-            self.hung = {who: str(each["reason"]) for who, each in listed if each["mark"] == self._mark(who)}
+            for who, each in json.loads(read(self._folder / LIST)).items():
+                if self._is_as_it_was(who, each["mark"]):
+                    self.hung[who], self._noted[who] = str(each["reason"]), str(each["mark"])
         last = last_call(self._folder)
         with suppress(OSError):
-            if last is not None and last.given_up and last.mark == self._mark(last.who):
+            if last is not None and last.given_up and self._is_as_it_was(last.who, last.mark):
                 self.add(last.who, last.reason)
             os.unlink(self._folder / CALL)
         return self.hung

@@ -35,6 +35,7 @@ def test_it_is_called_again_when_its_mark_is_another(who: str, tmp_path: Path) -
     assert HangRecord(tmp_path, marks=MARKS).hung == {who: "hangs"}
     assert HangRecord(tmp_path, marks=MARKS).hung == {who: "hangs"}, "from the list"
     mended = {**MARKS, who: "mended"}
+    assert HangRecord(tmp_path).hung == {who: "hangs"}, "marks are not compared"
     assert HangRecord(tmp_path, marks=mended).hung == {}
     _hang(tmp_path, "metric other", mended)
     assert HangRecord(tmp_path, marks=mended).hung == {"metric other": "hangs"}
