@@ -71,7 +71,7 @@ kill: $(STAMP)
 again: $(STAMP)
 	$(BIN)/python -m tests.guard.again
 
-# beside the peers, alone on the machine: 25 minutes on two fast cores, 70 on slow ones; writes docs/performance.md and its figure
+# beside the peers, alone on the machine: 40 minutes on two fast cores, 85 on slow ones; writes docs/performance.md and its figure
 bench: $(STAMP) $(PEERS)
 	mkdir -p .benchmarks
 	status=0; $(BIN)/python -m pytest -q tests/benchmarks/test_peers.py --override-ini addopts= \
@@ -80,8 +80,10 @@ bench: $(STAMP) $(PEERS)
 	$(BIN)/python -m tests.benchmarks.growth .benchmarks/growth.json && \
 	$(BIN)/python -m tests.benchmarks.bookkeeping .benchmarks/bookkeeping.json && \
 	$(BIN)/python -m tests.benchmarks.large_run .benchmarks/large.json && \
+	$(BIN)/python -m tests.benchmarks.long_runs .benchmarks/long.json && \
+	$(BIN)/python -m tests.benchmarks.scaling .benchmarks/scaling.json && \
 	$(BIN)/python -m tests.benchmarks.performance .benchmarks/peers.json .benchmarks/growth.json .benchmarks/plain.json \
-		.benchmarks/bookkeeping.json .benchmarks/large.json && exit $$status
+		.benchmarks/bookkeeping.json .benchmarks/large.json .benchmarks/long.json .benchmarks/scaling.json && exit $$status
 
 # the methods' pages under docs/methods, with the picture of all on one photograph: about four minutes
 pages: $(STAMP)

@@ -68,7 +68,7 @@ def plan_of(size: Size) -> list[Task]:
 def write_packs(folder: Path, size: Size) -> None:
     """The packs of every shard, as the engine would have left them."""
     store, random = Store(folder), np.random.default_rng(0)
-    photo = _photo(random)
+    photo = photo_of(random)
     levels = random.uniform(0.2, 0.5, size.methods)
     for task in plan_of(size):
         with store.pack(task.predictions) as pack:
@@ -112,7 +112,7 @@ def _scores(metric: str, ids: Sequence[str], values: np.ndarray) -> dict[str, An
     }
 
 
-def _photo(random: np.random.Generator) -> bytes:
+def photo_of(random: np.random.Generator) -> bytes:
     picture = Image.fromarray(random.integers(0, 255, (14, 14, 3), dtype=np.uint8)).resize((224, 224))
     out = io.BytesIO()
     picture.save(out, format="JPEG", quality=88)

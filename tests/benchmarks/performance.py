@@ -1,8 +1,8 @@
 """docs/performance.md of what `make bench` saw.
 
-`python -m tests.benchmarks.performance PEERS GROWTH PLAIN BOOKS LARGE [PAGE]`.
+`python -m tests.benchmarks.performance PEERS GROWTH PLAIN BOOKS LARGE LONG SCALING [PAGE]`.
 
-Every number of the page comes from those files. The tables are printed too. A sixth argument is another page.
+Every number of the page comes from those files. The tables are printed too. An eighth argument is another page.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from .bookkeeping import bookkeeping_section
 from .cases import CASES
 from .growth_figure import growth_section
 from .large_run import large_section
+from .long_runs import flat_section
+from .scaling import scaling_section
 from .scenes import BATCH, SIZE, Case, Row
 
 PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
@@ -240,11 +242,14 @@ def main() -> None:
             continue
         show(times)
         body += section(times, plain[times.case.key])
-    page = Path(sys.argv[6]) if len(sys.argv) > 6 else PAGE
+    page = Path(sys.argv[8]) if len(sys.argv) > 8 else PAGE
     growth = growth_section(json.loads(Path(sys.argv[2]).read_text()), page.with_suffix(".svg"))
     books = bookkeeping_section(**json.loads(Path(sys.argv[4]).read_text()))
     large = large_section(**json.loads(Path(sys.argv[5]).read_text()))
-    lines = [*head(_machine(report), report["datetime"]), *body, *growth, "", *books, "", *large]
+    long = flat_section(**json.loads(Path(sys.argv[6]).read_text()))
+    scaling = scaling_section(**json.loads(Path(sys.argv[7]).read_text()))
+    top = head(_machine(report), report["datetime"])
+    lines = [*top, *body, *growth, "", *books, "", *large, "", *long, "", *scaling]
     page.write_text("\n".join(lines).rstrip() + "\n")
 
 

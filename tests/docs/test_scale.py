@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
 import subprocess
@@ -13,6 +14,7 @@ import typer
 import yaml
 
 from benchbench.cli.app import app
+from benchbench.study.plan import SHARD
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "scale"
 SBATCH = EXAMPLES / "benchbench.sbatch"
@@ -55,3 +57,21 @@ def test_kubernetes_reads_the_job() -> None:
         mounted = {mount["name"] for mount in spec["containers"][0]["volumeMounts"]}
         assert mounted == {volume["name"] for volume in spec["volumes"]}
         assert spec["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == "1"
+
+
+def test_the_worked_example_follows_from_its_formula() -> None:
+    """The table of what 50,000 images cost, from the values of the table of letters."""
+    page = (EXAMPLES.parent / "scale.md").read_text()
+    values = {m[1]: float(m[2].replace(",", "")) for m in re.finditer(r"^\| (\w) \| [^|]* \| ([\d.,]+) \|", page, re.M)}
+    shards, workers, written, sent = (values[letter] for letter in "SNws")
+    assert shards == math.ceil(50_000 / SHARD)
+    rows = re.findall(r"^\| ([\d.,]+(?: \| [\d.,]+){5}) \|$", page, re.MULTILINE)
+    assert len(rows) == 5
+    for row in rows:
+        seconds, working, writing, hours, traffic, served = (float(each.replace(",", "")) for each in row.split(" | "))
+        assert working == round(math.ceil(shards / workers) * seconds / 3600, 2)
+        assert writing == round(shards * written / 3600, 2)
+        longest = max(math.ceil(shards / workers) * seconds, shards * written)
+        assert hours == round(workers * longest / 3600)
+        assert traffic == round(workers * sent / max(seconds, workers * written), 1)
+        assert served == round(seconds / written)

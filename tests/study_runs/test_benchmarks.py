@@ -14,12 +14,37 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.benchmarks import bookkeeping, busy_machine, growth, large_reading, large_run, performance
+from tests.benchmarks import (
+    bookkeeping,
+    busy_machine,
+    growth,
+    large_reading,
+    large_run,
+    long_runs,
+    performance,
+    scaling,
+)
 from tests.benchmarks.cases import CASES
 from tests.benchmarks.growth_figure import growth_section
+from tests.benchmarks.scaling_writer import WriterCost
 
 ROOT = performance.PAGE.parents[1]
 SMALL: dict[str, Any] = {"samples": 2, "methods": 1, "layers": 1, "steps": 2, "size": 32}
+STANDING = {"shards": 1, "tensors": 20, "files": 9, "bytes": 100_000_000}
+LONG: dict[str, Any] = {
+    "images": 32,
+    "seconds": 1.0,
+    "again": 0.5,
+    "run_files": 9,
+    "per_shard": {"tensors": 0.0, "files": 0.0, "bytes": 2e3},
+    "standings": [STANDING],
+}
+SCALED: dict[str, Any] = {
+    "rows": [asdict(scaling.Scaled("ray", 2, 8, 0.4, 9.0, 0.01, 0.1, 60_000))],
+    "writer": asdict(WriterCost(12, 880, 0.2, 0.1, 16_000_000, 12_000_000)),
+    "latency": 0.2,
+    "cores": 2,
+}
 COUNTS = {"files": 1, "cells": 3, "curve_points": 0, "page": 1}
 
 
@@ -49,6 +74,13 @@ def test_what_a_large_run_takes(tmp_path: Path) -> None:
     )
     assert "360 rows of results, 3,480 points of curves, 26 cells with maps and photographs in 2 files" in text
     assert "NOT met" not in text
+
+
+def test_a_long_run_that_grows_misses_its_goals() -> None:
+    flat, leaks = LONG["per_shard"], {"tensors": 1.0, "files": 0.0, "bytes": 1e6}
+    texts = ["\n".join(long_runs.flat_section(**{**LONG, "per_shard": grows})) for grows in (flat, leaks)]
+    assert [text.count("NOT met") for text in texts] == [0, 2]
+    assert "+2.0 kB (goal met: at most 100 kB), which is +3 MB in a run of 50,000 images" in texts[0]
 
 
 def test_beside_busy_processes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,8 +121,8 @@ def test_the_benchmark_beside_the_peers_and_its_page(tmp_path: Path, monkeypatch
         done = subprocess.run(command, cwd=ROOT, env=settings, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
 
-    names = ("peers", "plain", "growth", "books", "large")
-    peers, plain, growths, books, large = (str(tmp_path / f"{name}.json") for name in names)
+    names = ("peers", "plain", "growth", "books", "large", "long", "scaling")
+    peers, plain, growths, books, large, long, scaled = (str(tmp_path / f"{name}.json") for name in names)
     options = ("-q", "-p", "no:cacheprovider", "--override-ini", "addopts=", f"--benchmark-json={peers}")
     python("pytest", "tests/benchmarks/test_peers.py", *options)
     python("tests.benchmarks.plain_eager", plain)
@@ -100,18 +132,19 @@ def test_the_benchmark_beside_the_peers_and_its_page(tmp_path: Path, monkeypatch
     steps = [{"name": name, "seconds": 1.0, "computing": 1.0, "peak": 1, "counts": COUNTS} for name in large_run.WORDS]
     size = {"images": 2, "methods": 1, "metrics": 1}
     Path(large).write_text(json.dumps({"size": size, "steps": steps}), encoding="utf-8")
+    Path(long).write_text(json.dumps(LONG), encoding="utf-8")
+    Path(scaled).write_text(json.dumps(SCALED), encoding="utf-8")
     point = growth.Point("samples", **SMALL)
     row = {**growth.measure(point), "seconds": 1.0}
     rows = [{**row, "axis": p.axis, "series": p.series, "at": p.at} for _, p in pages()]
     Path(growths).write_text(json.dumps(rows), encoding="utf-8")
-    monkeypatch.setattr(
-        sys, "argv", ["performance", peers, growths, plain, books, large, str(tmp_path / "performance.md")]
-    )
+    files = (peers, growths, plain, books, large, long, scaled, str(tmp_path / "performance.md"))
+    monkeypatch.setattr(sys, "argv", ["performance", *files])
     performance.main()
     text = (tmp_path / "performance.md").read_text(encoding="utf-8")
     assert [line for line in text.splitlines() if line.startswith("| ") and "not measured" in line] == []
     assert "Not measured" not in text
-    assert text.count("\n## ") == len(CASES) + 3
+    assert text.count("\n## ") == len(CASES) + 5
 
 
 def pages() -> list[tuple[int, growth.Point]]:
