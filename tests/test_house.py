@@ -219,6 +219,7 @@ BESIDE = {  # these make numbers, and write, describe or pool them too
     "evaluation.pooled": {"stats.resampling"},
     "suites.reliability.disturbances": {
         "engine.lock",
+        "engine.plugin_marks",
         "engine.progress",
         "engine.runner",
         "engine.result_rows",

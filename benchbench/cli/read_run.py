@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from ..errors import safe
 from ..results.record import Record
 from ..results.run_folder import UNFINISHED
 from ..results.unfinished import caution_of
@@ -23,5 +24,5 @@ def read_record(folder: Path) -> Record:
     else:
         record = Record.load(folder)
     if caution := caution_of(record.info):
-        print(f"WARNING: {folder}: {caution}", file=sys.stderr)
+        print(safe(f"WARNING: {folder}: {caution}"), file=sys.stderr)
     return record

@@ -13,16 +13,17 @@ import faulthandler
 import io
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from ..files import write
+from ..files import read, write
 
 CALL, LIST = "call-in-progress.txt", "given-up.json"
 _LINE = 1000  # bytes of the first line
+_NO_RECORD = (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError)  # of a file that is none
 Hung: TypeAlias = dict[str, str]  # by who, why it is called no more
 
 
@@ -34,20 +35,23 @@ class LastCall:
         who: whose call; "" between two calls.
         reason: why the code is called no more if the call was given up.
         given_up: whether it was.
+        mark: of the code as it was then, see ``HangRecord``.
     """
 
     who: str
     reason: str
     given_up: bool
+    mark: str = ""
 
 
 def last_call(folder: Path) -> LastCall | None:
     """What the record in a folder names; None where there is none."""
     try:
-        data = (folder / CALL).read_bytes()
+        data = read(folder / CALL)
         line = json.loads(data[:_LINE])
-        return LastCall(str(line["who"]), str(line["reason"]), len(data) > _LINE and bool(line["who"]))
-    except (OSError, ValueError, KeyError, TypeError):
+        given_up = len(data) > _LINE and bool(line["who"])
+        return LastCall(str(line["who"]), str(line["reason"]), given_up, str(line.get("mark", "")))
+    except _NO_RECORD:
         return None
 
 
@@ -57,6 +61,8 @@ class HangRecord:
     Args:
         folder: of the run, which nobody else writes into.
         forget: whether code that hung before is called again.
+        marks: by who, what changes with the code and its time limit: code that hung with another mark is called again.
+            None: marks are not compared.
 
     Attributes:
         hung: the code that is called no more.
@@ -73,8 +79,9 @@ class HangRecord:
         {}
     """
 
-    def __init__(self, folder: Path, *, forget: bool = False) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, *, forget: bool = False, marks: Mapping[str, str] | None = None) -> None:
+        self._folder, self._marks = folder, marks
+        self._noted: dict[str, str] = {}  # by who hung, its mark then
         self._handle: io.RawIOBase | None = None
         self._now = ("", "")
         if forget:
@@ -85,7 +92,7 @@ class HangRecord:
     @contextmanager
     def kept(self) -> Iterator[HangRecord]:
         """The record is written in the block, and removed after it, as nothing hung."""
-        with (self._folder / CALL).open("w+b", buffering=0) as file:
+        with (self._folder / CALL).open("x+b", buffering=0) as file:
             self._handle = file
             self.note("")
             file.seek(_LINE)
@@ -115,7 +122,8 @@ class HangRecord:
     def note(self, who: str, reason: str = "") -> None:
         """A call begins. It takes microseconds: the file is open, and need not survive the machine."""
         if self._handle is not None:
-            line = json.dumps({"who": who, "reason": reason}).encode()[: _LINE - 1]
+            plain = {"who": who, "reason": reason, "mark": self._mark(who)}
+            line = json.dumps(plain).encode()[: _LINE - 1]
             self._handle.seek(0)
             self._handle.write(line.ljust(_LINE - 1) + b"\n")
             self._handle.seek(_LINE)
@@ -139,17 +147,28 @@ class HangRecord:
     def add(self, who: str, reason: str) -> None:
         """The code is called no more, by the next run neither."""
         self.hung[who] = reason
-        write(self._folder / LIST, lambda file: file.write(json.dumps(self.hung, indent=1).encode()))
+        self._noted[who] = self._mark(who)
+        plain = {
+            who: {"reason": reason, "mark": self._noted.get(who, self._mark(who))} for who, reason in self.hung.items()
+        }
+        write(self._folder / LIST, lambda file: file.write(json.dumps(plain, indent=1).encode()))
+
+    def _mark(self, who: str) -> str:
+        return (self._marks or {}).get(who, "")
+
+    def _is_as_it_was(self, who: str, mark: str) -> bool:
+        return self._marks is None or self._mark(who) == mark
 
     def _read(self) -> Hung:
         """What hung in earlier runs; the last one's record joins the list."""
         self.hung = {}
-        with suppress(OSError, ValueError):
-            listed = json.loads((self._folder / LIST).read_text())
-            self.hung = {str(who): str(reason) for who, reason in listed.items()}
+        with suppress(*_NO_RECORD):
+            for who, each in json.loads(read(self._folder / LIST)).items():
+                if self._is_as_it_was(who, each["mark"]):
+                    self.hung[who], self._noted[who] = str(each["reason"]), str(each["mark"])
         last = last_call(self._folder)
         with suppress(OSError):
-            if last is not None and last.given_up:
+            if last is not None and last.given_up and self._is_as_it_was(last.who, last.mark):
                 self.add(last.who, last.reason)
             os.unlink(self._folder / CALL)
         return self.hung

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeAlias
+from zlib import crc32
 
 import torch
 from torch import Tensor, nn
@@ -131,6 +132,13 @@ class NetworkWatch:
         self._tensors = [_TensorState.of(tensor) for tensor in tensors]
         self.own: frozenset[Aspect] = frozenset()
 
+    def with_more(self, networks: Sequence[nn.Module]) -> NetworkWatch:
+        """A watch of these networks too, as they are now."""
+        watch = NetworkWatch(networks)
+        watch._tensors, watch._modules = [*self._tensors, *watch._tensors], [*self._modules, *watch._modules]
+        watch.own = self.own
+        return watch
+
     def changes(self) -> frozenset[Aspect]:
         """What is not as it was, without what the networks change themselves."""
         found = {(what, i) for i, state in enumerate(self._tensors) for what in state.changed()}
@@ -160,6 +168,20 @@ class NetworkWatch:
                 probe()
             self.own |= self.changes()
         return ", ".join(sorted({what for what, _ in changes - self.own}))
+
+
+def state_of(network: nn.Module) -> tuple[Any, ...]:
+    """What a network's numbers depend on, to be compared without a copy: checksums of values, modes and hooks."""
+    tensors = [_checksum(tensor) for tensor in (*network.parameters(), *network.buffers())]
+    hooks = [tuple(tuple(getattr(module, name)) for name in _HOOKS) for module in network.modules()]
+    return tensors, [module.training for module in network.modules()], hooks
+
+
+def _checksum(tensor: Tensor) -> tuple[Any, ...]:
+    flat = tensor.detach().reshape(-1)
+    if not flat.numel() or flat.is_quantized or flat.is_meta:
+        return (tensor.shape,)
+    return tensor.shape, tensor.dtype, crc32(flat.contiguous().view(torch.uint8).cpu().numpy().data)
 
 
 def _once(items: Iterable[Any]) -> list[Any]:

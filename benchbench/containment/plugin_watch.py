@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from os import _exit as end_process  # taken now: it is refused while a plugin runs
 from typing import TypeVar
 
 import torch
+from torch import nn
 
 from ..errors import BenchError
 from .hang_record import HangRecord
@@ -18,7 +19,7 @@ from .hard_exit import no_hard_exit
 from .leftovers import LeftoverWatch
 from .memory_watch import MemoryWatch
 from .network_watch import NetworkWatch
-from .process_settings import HABITS, put_back, read_all
+from .process_settings import HABITS, SETTINGS, put_back, read_all
 from .random_state import random_states_kept, set_random_states, state_marks, used_devices
 from .time_limit import TookTooLong, limited
 
@@ -71,6 +72,8 @@ class PluginWatch:
     _late: Counter[str] = field(default_factory=Counter)  # by who, and by who and where: calls in a row
     _suspects: set[str] = field(default_factory=set)  # the networks are compared after each of their calls
 
+    _beside: bool = False  # whether a network of ``also`` was spoilt in this batch
+
     def __post_init__(self) -> None:
         self._leftovers, self._memory = LeftoverWatch(self.tell), MemoryWatch(self.tell)
 
@@ -90,7 +93,7 @@ class PluginWatch:
         """
         self._refuse(who, place)
         spoiled = ""
-        before = read_all(HABITS)
+        before, settings = read_all(HABITS), read_all(SETTINGS)
         try:
             with ExitStack() as stack:
                 stack.enter_context(no_hard_exit(who))
@@ -99,6 +102,7 @@ class PluginWatch:
                 stack.enter_context(self._apart(who, seed))
                 result = self._in_time(who, place, work, calls)
         finally:
+            put_back(SETTINGS, settings)  # where the time was up while the plugin's own guard did that
             if changed := put_back(HABITS, before):
                 self.tell(who, f"leaves changed, and benchbench put back: {', '.join(changed)}")
             if self.networks is not None and (self._careful or who in self._suspects):
@@ -136,10 +140,32 @@ class PluginWatch:
     def end_batch(self) -> bool:
         """Whether a plugin spoilt a network in this batch. It is put back; the batch is to be worked on again."""
         self._memory.end_batch()
+        spoiled, beside = self._settled(), self._beside
+        self._beside = False
+        return (bool(spoiled) or beside) and not self._careful
+
+    def _settled(self) -> str:
         spoiled = "" if self.networks is None else self.networks.settle(self._probe)
         if spoiled and self._careful:
             self.tell("code beside the study", f"changes {spoiled} of a network while it runs: numbers may be wrong")
-        return bool(spoiled) and not self._careful
+        return spoiled
+
+    @contextmanager
+    def also(self, networks: Sequence[nn.Module], probe: Callable[[], object]) -> Iterator[None]:
+        """In the block networks are compared that were made for it, as copies with other weights.
+
+        Args:
+            probe: sends an image through them, as that of ``begin_batch`` does through the others.
+        """
+        before = self.networks, self._probe
+        usual = self._probe or (lambda: None)
+        self.networks = (self.networks or NetworkWatch([])).with_more(networks)
+        self._probe = lambda: (usual(), probe())
+        try:
+            yield
+            self._beside |= bool(self._settled())
+        finally:
+            self.networks, self._probe = before
 
     @contextmanager
     def carefully(self, probe: Callable[[], object] | None = None) -> Iterator[None]:

@@ -13,6 +13,7 @@ from ..study.plan import Shard
 from ..study.spec import StudySpec
 from ..types import Dataset, Sample
 from . import cautions
+from .sample_loader import read_sample
 
 Test: TypeAlias = Callable[[Sample], bool]
 _ASKED: dict[
@@ -92,6 +93,6 @@ def _samples(dataset: Dataset, indices: Sequence[int]) -> Iterator[Sample]:
     """The readable ones."""
     for index in indices:
         try:
-            yield dataset[index]
+            yield read_sample(dataset, index)
         except BenchError:
             continue  # its rows will say why

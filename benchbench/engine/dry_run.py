@@ -22,6 +22,7 @@ from ..results.store import Store
 from ..study.extension import extended, refuse_changed, refuse_other_answers
 from ..study.spec import StudySpec
 from ..types import INPUT
+from .dataset_maps import stale_cells
 from .device import device_of
 from .missing_cells import missing_cells
 from .model_survey import Loading, ModelSurvey, survey
@@ -138,6 +139,7 @@ def dry_run(study: StudySpec, folder: Path, *, overwrite: bool = False, retry_fa
         described = describe(whole, about, known.plans[0].datasets, known.shards)
         refuse_other_answers(store.read_info(), described, folder)
         refuse_changed(before, described, folder)
+        store.forget(stale_cells((task for plan in known.plans for task in plan.tasks), store))
         work = known.work(store)
     map_bytes = sum(_map_bytes(plan, store, sizes.sides[plan.model.name]) for plan in known.plans)
     held = 0 if before is None else int(before["study"]["samples"])

@@ -24,6 +24,7 @@ from .dry_run import DryRun, dry_run
 from .planned_work import PlannedWork
 from .progress import Progress, Silent
 from .runner import run
+from .stopping import Stopped
 from .time_left import Piece
 
 ENOUGH = 15.0  # seconds that a batch may take
@@ -161,7 +162,7 @@ def estimate(
     plan = dry_run(study, folder, overwrite=overwrite, retry_failed=retry_failed)
     with tempfile.TemporaryDirectory() as scratch:
         whole = plan.survey.work(Store(Path(scratch) / "nothing"))
-        measured = _measured(plan, Path(scratch), told)
+        measured = _measured_or_stopped(plan, Path(scratch), told)
     shards = _shard_parts(plan.work, whole)
     units = _units(measured, whole)
     alone = [piece for piece in plan.work.pieces if _is_cost(piece)]
@@ -220,6 +221,18 @@ def _units(measured: MeasuredBatch, whole: PlannedWork) -> dict[str, float]:
             seconds[network] = seconds.get(network, 0.0) + spent
             weights[network] = weights.get(network, 0.0) + piece.weight
     return {network: seconds[network] / weight if weight else 0.0 for network, weight in weights.items()}
+
+
+def _measured_or_stopped(plan: DryRun, scratch: Path, progress: Progress) -> MeasuredBatch:
+    """As ``_measured``. A signal stops the estimate, of which nothing stays: a trial's tables are nobody's.
+
+    Raises:
+        Stopped: a signal came.
+    """
+    try:
+        return _measured(plan, scratch, progress)
+    except Stopped as stop:
+        raise Stopped(stop.number) from None
 
 
 def _measured(plan: DryRun, scratch: Path, progress: Progress) -> MeasuredBatch:

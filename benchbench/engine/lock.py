@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,10 +13,11 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ..errors import BenchError
+from ..results.lock_owner import FILE, LOCK, evict, owner_of, sign, sign_first, unsign
 from ..results.run_folder import INFO, UNFINISHED
-from .lock_owner import FILE, evict, owner_of, sign, sign_first, unsign
 
-_LOCK = ".lock"
+_MOMENT = 1.0  # seconds: ``benchbench status`` holds the lock for less
+_TURN = 0.01  # seconds
 _OTHER = "Give another --out"
 _NO_LOCKS = {getattr(errno, name) for name in ("ENOSYS", "ENOTSUP", "EOPNOTSUPP", "ENOLCK", "EINVAL")}
 
@@ -45,9 +47,11 @@ def locked(folder: Path, warn: Callable[[str], None], *, take_over: bool = False
     try:
         yield
     finally:
-        unsign(folder)
-        if lock is not None:
-            lock.release()
+        try:
+            unsign(folder)
+        finally:
+            if lock is not None:
+                lock.release()
 
 
 def _has_locks(folder: Path) -> bool:
@@ -67,9 +71,11 @@ def _has_locks(folder: Path) -> bool:
 
 
 def _locked_by_system(folder: Path) -> FileLock:
-    lock = FileLock(folder / _LOCK, timeout=0)
+    lock = FileLock(folder / LOCK, timeout=0)
+    owner = owner_of(folder)
+    at_work = owner is not None and owner.here and not owner.dead
     try:
-        lock.acquire()
+        lock.acquire(timeout=0 if at_work else _MOMENT)
     except Timeout:
         raise _taken(folder, "Wait for it, or give another --out") from None
     try:
@@ -97,6 +103,7 @@ def _lock_by_name(folder: Path, warn: Callable[[str], None], take_over: bool) ->
         else:
             raise _taken(folder, "Wait for it, or give another --out. If that process is dead: --take-over")
         evict(folder, owner)
+        time.sleep(_TURN)  # somebody else may be about to remove it
 
 
 def _taken(folder: Path, hint: str) -> BenchError:

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..digests import digest
 from ..errors import BenchError, NotApplicable
-from ..files import Damaged, publish, read
+from ..files import Damaged, read, write
 from ..registry import MethodPlugin, MetricPlugin
 from ..results.run_folder import UNFINISHED, info_digest, plainly
 from ..study.identity import identity
@@ -53,7 +53,7 @@ def write_plan(folder: Path, study: StudySpec, plans: Sequence[ModelPlan], info:
         info: what run.json will say, as far as it is known.
 
     Raises:
-        BenchError: it cannot be written there.
+        OSError: it cannot be written there.
     """
     networks, data = titles_of(study)
     content = {
@@ -68,7 +68,8 @@ def write_plan(folder: Path, study: StudySpec, plans: Sequence[ModelPlan], info:
         "models": [_model_entry(plan) for plan in plans],
     }
     plain = json.loads(json.dumps(content, default=str, allow_nan=False))
-    publish(folder / UNFINISHED, json.dumps({**plain, "digest": info_digest(plain)}))
+    text = json.dumps({**plain, "digest": info_digest(plain)})
+    write(folder / UNFINISHED, lambda file: file.write(text.encode()))
 
 
 def unmark(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""A Study to a run's folder: the only one who calls networks."""
+"""A Study to a run's folder: networks are called here, or by the workers that this starts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from ..study.spec import ModelChoice, StudySpec
 from ..types import CostShare
 from . import result_rows
 from .before_run import first_info
-from .dataset_maps import derive
+from .dataset_maps import derive, stale_cells
 from .desk import desk_of, shares_costs
 from .device import deterministic_cudnn, device_of
 from .input_check import input_suspicions
@@ -37,6 +37,7 @@ from .lock import locked
 from .method_cost import measure_cost
 from .missing_cells import missing_cells
 from .model_survey import survey
+from .plugin_marks import plugin_marks
 from .progress import Progress, Silent
 from .provenance import titles_of
 from .run_errors import as_bench_errors as as_bench_errors
@@ -120,11 +121,13 @@ def _run(study: StudySpec, store: Store, watch: Watch, before: Mapping[str, Any]
     info = first_info(study, known, store, before, device)
     for caution in info["warnings"]:
         watch.warn(caution)
+    store.drop(stale_cells([task for plan in plans for task in plan.tasks], store))
     write_plan(store.folder, study, plans, info)
     watch.plan(known.work(store), tally.passes, known.unit)
     suspicions: list[str] = []
     with stop.patient(told_once(watch, "this shard is finished, then the tables are written")):
-        with deterministic_cudnn(), HangRecord(store.folder, forget=store.retries.forced).kept() as record:
+        hangs = HangRecord(store.folder, forget=store.retries.forced, marks=plugin_marks(study, plans))
+        with deterministic_cudnn(), hangs.kept() as record:
             for choice, plan in zip(study.models, plans, strict=True):
                 if stop.number:
                     break
@@ -145,7 +148,8 @@ def _run(study: StudySpec, store: Store, watch: Watch, before: Mapping[str, Any]
             "--retry-failed retries them"
         )
     if stop.number:
-        raise Stopped(stop.number, f"stopped after {progress_of(whole) or 'the last shard'}, of which the tables are")
+        finished = progress_of(whole) or "all shards"
+        raise Stopped(stop.number, f"stopped: {finished} are finished, and the tables contain them")
 
 
 def _load_again(choice: ModelChoice, plan: ModelPlan, study: StudySpec, device: torch.device) -> LoadedModel:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -36,6 +36,8 @@ from ..vocabulary import Status
 from .missing_cells import MissingCells, drawn, is_complete, missing_cells, stored_predictions
 from .reference_images import ReferenceImages
 from .sample_loader import Loader, chunks
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,9 +82,8 @@ def run_shard(task: Task, desk: RunContext) -> int:
         BenchError: a method writes into what it shares with others. Nothing of the task is stored.
         RuntimeError: out of memory with a single image.
     """
-    lacking = missing_cells(
-        task, desk.store
-    )  # now: an earlier task may have made it, for the same network by another name
+    # now: an earlier task may have made it, for the same network by another name
+    lacking = missing_cells(task, desk.store)
     predicted = stored_predictions(task, desk.store)
     if is_complete(lacking, predicted, desk.store):
         return 0
@@ -123,19 +124,21 @@ def _fill(task: Task, lacking: MissingCells, pages: _CellDrafts, pack: Draft, de
 
 
 def _run_batch(job: _ShardJob, chunk: ImageBatch, number: int) -> Sequence[ImageBatch]:
-    """Work on a batch; if the network fails on it, returns its images, each to be tried alone.
+    """Work on a batch; if the network fails on it, returns its images, each to be tried alone."""
+    return watched_batch(job.desk, chunk, partial(_work_batch, job, chunk, number))
 
-    Where a plugin spoilt the network, all of the batch is worked on again, and the network is compared after each call.
-    """
-    scorer = job.desk.scorer
-    scorer.watch.begin_batch(partial(scorer.probe, job.desk.network, chunk.images))
-    rest = _work_batch(job, chunk, number)
+
+def watched_batch(desk: RunContext, chunk: ImageBatch, work: Callable[[], T]) -> T:
+    """What the work gives; if a plugin spoilt the network, it is done again, and the network compared at each call."""
+    scorer = desk.scorer
+    scorer.watch.begin_batch(partial(scorer.probe, desk.network, chunk.images))
+    result = work()
     if scorer.watch.end_batch():
         scorer.forget()
         with scorer.watch.carefully():
-            rest = _work_batch(job, chunk, number)
+            result = work()
             scorer.watch.end_batch()
-    return rest
+    return result
 
 
 def _work_batch(job: _ShardJob, chunk: ImageBatch, number: int) -> Sequence[ImageBatch]:
@@ -195,7 +198,7 @@ def _work_chunk(
                 fresh[cell.name] = explain(cell, batch, chunk.ids, chunk.masks, desk.study.seed, job.pool)
         _note_maps(cell, chunk, number, fresh[cell.name], pages, job.pack)
     wanted = dict.fromkeys(cell.maps.name for cell in job.lacking.metrics)
-    ready = {name: fresh.get(name) or stored(name, chunk, desk) for name in wanted}
+    ready = {name: fresh.get(name) or stored(name, chunk.ids, desk) for name in wanted}
     original = reference_batch(chunk, pages.predictions, job.shard, desk, job.pool)
     reexplained = reexplain(job.lacking.metrics, ready, original)
     merge(pages.scores, evaluate(job.lacking.metrics, ready, original, reexplained, partial(explainer_of, original)))
@@ -299,10 +302,10 @@ def _note_maps(cell: MapCell, chunk: ImageBatch, number: int, maps: MapBatch, pa
         }
 
 
-def stored(name: str, chunk: ImageBatch, desk: RunContext) -> MapBatch:
-    """Maps that an earlier run left, in the order of the chunk."""
+def stored(name: str, ids: Sequence[str], desk: RunContext) -> MapBatch:
+    """Maps that an earlier run left, in the order of the images."""
     cell = desk.store.read_cell(name)["samples"]
-    entries = [cell[i] for i in chunk.ids]
+    entries = [cell[i] for i in ids]
     reasons = tuple(entry["reason"] for entry in entries)
     statuses: tuple[Status, ...] = tuple(entry["status"] for entry in entries)
     files = {entry["file"]: desk.store.read_maps(entry["file"]) for entry in entries if entry["file"]}

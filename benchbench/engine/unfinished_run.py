@@ -13,12 +13,12 @@ from ..cost.ledger import Passes
 from ..errors import BenchError
 from ..formatting import plural
 from ..paths import expanded
+from ..results.lock_owner import owner_of
 from ..results.record import Record
-from ..results.run_folder import UNFINISHED
+from ..results.run_folder import UNFINISHED, plainly
 from ..results.schema import SEEDS, typed
 from ..results.store import Store
 from . import result_rows
-from .lock_owner import owner_of
 from .result_rows import Tables
 from .run_info import is_empty, run_info, unfinished_part
 from .run_plan import RunPlan, read_plan
@@ -36,7 +36,8 @@ def read_run(folder: str | Path) -> Record:
     if not (folder / UNFINISHED).exists():
         return Record.load(folder)
     plan = read_plan(folder)
-    run_tables = result_rows.tables(plan.tasks, plan.costs, plan.study, Store(folder), {})
+    with plainly(folder):
+        run_tables = result_rows.tables(plan.tasks, plan.costs, plan.study, Store(folder), {})
     if run_tables.lacking_shards and is_empty(run_tables):
         hint = "Wait for it, or run it again"
         message = f"none of the run's {plural(len(plan.tasks), 'shard')} is finished yet"

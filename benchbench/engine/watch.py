@@ -133,12 +133,13 @@ class Watch:
         if piece is None:
             return work()
         lacking = missing_cells(task, store)
+        rows_of_an_image = len(lacking.metrics) + (_skipped(task) if store.wants(task.predictions) else 0)
         with self._timed(piece.key, since) as taken:
             done = work()
             taken["counts"] = bool(done)
-        counted = taken.pop("counts")
+        del taken["counts"]  # which is of the time left alone
         self._shards = (min(self._shards[0] + (sweep == 1), self._shards[1]), self._shards[1])
-        failed, reasons = _failures(task, lacking, store)
+        failed, reasons = _failures(task, lacking, rows_of_an_image, store)
         shard = task.shard
         place = {"network": shard.model.name, "dataset": shard.dataset_name, "images": len(shard.indices)}
         rows = len(shard.indices) * len(lacking.metrics)
@@ -146,7 +147,7 @@ class Watch:
         event = "shard" if sweep == 1 else "derived shard"
         self.log.write(event, **place, **made, **taken, **_memory(), **self._seconds_left())
         self._look(now=True)
-        return done if counted else 0
+        return done
 
     def cost(self, cell: CostCell, work: Callable[[], object]) -> None:
         """Measure what a method costs alone."""
@@ -269,11 +270,20 @@ def watched(study: StudySpec, folder: Path, progress: Progress) -> Iterator[Watc
         log.write("end", **ended)
 
 
-def _failures(task: Task, lacking: MissingCells, store: Store) -> tuple[int, list[str]]:
-    """How many rows of the cells failed, and some of the reasons."""
+def _skipped(task: Task) -> int:
+    """How many metrics are of maps that do not apply: of an image that failed their rows failed too."""
+    return sum(bool(cell.maps.skip) for cell in task.metrics)
+
+
+def _failures(task: Task, lacking: MissingCells, rows_of_an_image: int, store: Store) -> tuple[int, list[str]]:
+    """How many rows of the cells that were lacking failed, and some of the reasons.
+
+    Args:
+        rows_of_an_image: of an image that the network has no answer for, how many rows are new.
+    """
     reasons: dict[str, None] = {}
     failed = 0
-    for name, rows in [(task.predictions, len(task.metrics)), *((cell.name, 1) for cell in lacking.metrics)]:
+    for name, rows in [(task.predictions, rows_of_an_image), *((cell.name, 1) for cell in lacking.metrics)]:
         cell = store.outcome(name)
         if cell is not None:
             failed += rows * len(cell.reasons)

@@ -12,11 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..containment.network_watch import NetworkWatch
 from ..containment.plain_tensor import plain
 from ..containment.plugin_watch import PluginWatch, Spoils
 from ..errors import BenchError, safe
 from ..failures import Failure, isolate
-from ..plugin_guard import Kept, contained
+from ..plugin_guard import contained
 from ..study.spec import MetricChoice
 from ..types import Pixels, Scored, Seen
 from .declared_needs import lend
@@ -133,14 +134,14 @@ def _scored(metric: MetricChoice, seen: Seen) -> Scored:
     """
     who = f"metric {metric.name}"
     lent_seen = lend(_copied(seen, metric.plugin.function.__module__), metric.name, metric.plugin.needs)
-    kept = Kept(seen.explainer.network) if seen.explainer is not None else None
+    watch = NetworkWatch([seen.explainer.network]) if seen.explainer is not None else None
     try:
         with contained(who):
             scored = metric.plugin.function(lent_seen, **metric.params)
     finally:
-        spoiled = kept is not None and kept.put_back()
+        spoiled = "" if watch is None else watch.settle(None)
     if spoiled:
-        raise Spoils(f"{who} leaves weights, modes or hooks of the network changed", hint="Work on a deep copy")
+        raise Spoils(f"{who} leaves {spoiled} of the network changed", hint="Work on a deep copy")
     if not isinstance(scored, Scored):
         raise BenchError(f"{who} returned {type(scored).__name__}", hint="Return a Scored")
     return scored

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
+from ..containment.network_watch import state_of
 from ..cost.ledger import Passes, count_forwards
 from ..errors import NotApplicable
 from ..failures import as_bench_error
-from ..plugin_guard import state_of
 from .behind_layer import Rest
 from .capture import eval_frozen
 from .scorer import Scorer

@@ -10,10 +10,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ..containment.network_watch import state_of
 from ..cost.ledger import Passes, count_forwards
 from ..errors import NotApplicable
 from ..failures import as_bench_error
-from ..plugin_guard import state_of
 from ..types.token_grid import Layout
 
 _HOOKS = {

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from ..engine.lock_owner import FILE
 from ..errors import BenchError
 from ..files import publish
+from ..results.lock_owner import FILE
 from ..results.store import CELLS
 from .object_folder import ObjectFolder, StoreFailure, is_name
 from .run_url import RunURL, is_url, local_path

@@ -11,8 +11,8 @@ import uuid
 from collections.abc import Callable
 from dataclasses import asdict
 
-from ..engine.lock_owner import FILE, LockOwner, written_owner
 from ..errors import BenchError
+from ..results.lock_owner import FILE, LockOwner
 from .object_folder import ObjectFolder
 
 _TRIES = 5
@@ -107,4 +107,4 @@ def owner_in(content: bytes) -> LockOwner | None:
         mark.pop("token")
     except (ValueError, RecursionError, AttributeError, KeyError, TypeError):
         return None
-    return written_owner(json.dumps(mark).encode())
+    return LockOwner.read(mark)

@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 from ..errors import BenchError
 from ..files import Damaged, publish, read
+from ..results.lock_owner import COPY
 from ..results.run_folder import INFO, UNFINISHED
-from ..results.run_status import COPY
 from ..results.store import CELLS
 from .object_folder import ObjectFolder, StoredObject, is_name
 

@@ -76,6 +76,15 @@ class PackFolder:
         """
         self._rewrite(pack, {owner(part) for part in parts}, parts, notes)
 
+    def discard(self, pack: str, owners: Collection[str]) -> None:
+        """Remove from a pack what belongs to these owners.
+
+        Raises:
+            Damaged: a part that is to stay is not what was written.
+            OSError: the pack cannot be written.
+        """
+        self._rewrite(pack, owners, {}, {})
+
     def mend(self) -> list[str]:
         """Take out what is not what was written, and what belongs to it. Every part is read.
 

@@ -66,12 +66,13 @@ class Retries:
 
     def counted(self, name: str, cell: dict[str, Any], find: Callable[[str], Outcome | None]) -> dict[str, Any]:
         """The cell to be written, with how often it failed like this; ``find`` tells of the cell that was there."""
+        again = name in self.written  # as what a shard lacks is computed in two sweeps: one try of this run
         self.written.add(name)
         now = reasons(cell)
         if not now:
             return cell
         before = find(name)
-        return {**cell, TRIES: 1 + before.tries if before is not None and before.reasons == now else 1}
+        return {**cell, TRIES: before.tries + (not again) if before is not None and before.reasons == now else 1}
 
 
 def outcome(cell: Mapping[str, Any]) -> Outcome:

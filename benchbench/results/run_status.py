@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import platform
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -12,19 +10,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-import psutil
-
 from ..errors import BenchError
-from ..files import Damaged, read
 from ..formatting import duration, plural
 from ..paths import expanded
+from .lock_owner import LockOwner, is_written, owner_of
 from .run_folder import INFO, UNFINISHED, read_info
 from .run_log import last_events
 
 RunState: TypeAlias = Literal["running", "finished", "interrupted", "failed", "dead"]
-COPY = ".copy.json"  # in a folder that is the working copy of a store: its owner is the store's
-_LOCK, _OWNER = ".lock", ".owner.json"
-_CLOCKS = 2.0  # seconds by which a process may seem younger than what it wrote
 _WHAT_TO_DO: Mapping[RunState, str] = {
     "interrupted": "the same command continues",
     "failed": "the same command tries again; finished work is kept",
@@ -116,91 +109,30 @@ def run_status(folder: str | Path) -> RunStatus:
         BenchError: the folder holds no run.
     """
     place = expanded(folder)
-    events, mark = last_events(place), _mark(place)
-    if not events and mark is None and not (place / INFO).is_file():
-        if _lock_is_held(place):
-            return _of_events(place, [], {}, "running")
+    events, begun = last_events(place), os.path.lexists(place / UNFINISHED)
+    if not events and not begun and not (place / INFO).is_file():
+        if is_written(place):
+            return _of_events(place, [], owner_of(place), "running")
         hint = "Give the folder that benchbench run writes"
         raise BenchError(f"{place} is not the folder of a run", where="status", hint=hint)
-    if not events and mark is None:
+    if not events and not begun:
         return _of_info(place)
-    state = _state(place, events, mark or {})
-    status = _of_events(place, events, mark or {}, state)
+    state = _state(place, events)
+    status = _of_events(place, events, owner_of(place), state)
     return status if state != "finished" else _with_table(status, place)
 
 
-def _state(folder: Path, events: Sequence[Mapping[str, Any]], mark: Mapping[str, Any]) -> RunState:
+def _state(folder: Path, events: Sequence[Mapping[str, Any]]) -> RunState:
+    if is_written(folder):
+        return "running"  # also again, and before its work is planned, or while a suite is asked
     last = events[-1] if events else {}
-    if last.get("event") == "end":
-        outcome = last.get("outcome")
-        if _lock_is_held(folder):
-            return "running"  # again, and before its work is planned, or while a suite is asked
-        return outcome if outcome in ("finished", "interrupted", "failed") else "dead"
-    return "running" if writer_is_alive(folder, mark or _first(events, "start")) else "dead"
-
-
-def writer_is_alive(folder: Path, mark: Mapping[str, Any]) -> bool:
-    """Whether the process that writes into a run's folder still runs.
-
-    On this machine the process is looked up. Elsewhere the lock says it: it is looked at for a moment, shared, which
-    no running run notices.
-
-    Args:
-        mark: what the run wrote of itself: ``process``, and ``machine`` or ``host``; ``started`` or ``time``.
-    """
-    process, machine = mark.get("process"), mark.get("host", mark.get("machine"))
-    if type(process) is not int or machine != platform.node():
-        return _lock_is_held(folder)
-    began = _time_of(mark.get("time", mark.get("since", mark.get("started"))))
-    try:
-        born = psutil.Process(process).create_time()
-    except (psutil.Error, ValueError, OverflowError):
-        return False
-    return began is None or born <= began.timestamp() + _CLOCKS
-
-
-def _lock_is_held(folder: Path) -> bool:
-    """Whether a process holds the folder's lock; False where that cannot be known. A copy has its owner's name."""
-    if (folder / COPY).exists() and (folder / _OWNER).exists():
-        return True
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        return False
-    try:
-        handle = os.open(folder / _LOCK, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
-    except OSError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    finally:
-        os.close(handle)
-    return False
-
-
-def _mark(folder: Path) -> dict[str, Any] | None:
-    """What a run writes of itself while it runs, also as the owner of the folder; None where no run is unfinished."""
-    mark = _keys_of(folder / UNFINISHED)
-    return mark if mark is None else {**mark, **(_keys_of(folder / _OWNER) or {})}
-
-
-def _keys_of(path: Path) -> dict[str, Any] | None:
-    """What a file of JSON says; None where it is not there, and nothing where it is no mapping."""
-    try:
-        keys = json.loads(read(path))
-    except (OSError, Damaged):
-        return None
-    except (ValueError, RecursionError):
-        return {}
-    return keys if isinstance(keys, dict) else {}
+    outcome = last.get("outcome") if last.get("event") == "end" else ""
+    known: tuple[RunState, ...] = ("finished", "interrupted", "failed")
+    return next((state for state in known if state == outcome), "dead")
 
 
 def _of_events(
-    folder: Path, events: Sequence[Mapping[str, Any]], mark: Mapping[str, Any], state: RunState
+    folder: Path, events: Sequence[Mapping[str, Any]], owner: LockOwner | None, state: RunState
 ) -> RunStatus:
     start, plan, end = (_first(events, name) for name in ("start", "plan", "end"))
     shards = [event for event in events if event.get("event") == "shard"]
@@ -211,15 +143,15 @@ def _of_events(
         (e for e in reversed(events) if isinstance(e.get("seconds_left"), (int, float))), {}
     )
     since = _seconds_since(last)
-    process = mark.get("process", start.get("process"))
+    process = owner.process if owner is not None else start.get("process")
     return RunStatus(
         str(folder),
         state,
         _count(last, "run"),
-        str(start.get("time", mark.get("started", ""))),
+        str(start.get("time", owner.since if owner is not None else "")),
         str(end.get("time", "")),
         process if type(process) is int else None,
-        str(mark.get("host", mark.get("machine", start.get("machine", "")))),
+        owner.host if owner is not None else str(start.get("machine", "")),
         _count(plan, "shards_there") + len(shards),
         _count(plan, "shards"),
         _count(plan, "rows_there") + sum(_count(part, "rows") for part in parts),

@@ -140,6 +140,25 @@ class Store:
         if draft.parts:
             self.packs.publish(f"{name}{SUFFIX}", draft.parts, draft.notes())
 
+    def drop(self, cells: Iterable[str]) -> None:
+        """Remove cells from their packs, with their maps; pack by pack, in the order of the cells.
+
+        Raises:
+            Damaged: a part of a pack that is to stay is not what was written.
+            OSError: a pack cannot be written.
+        """
+        owners: dict[str, set[str]] = {}
+        for cell in cells:
+            if (pack := self.packs.places.get(_text(cell))) is not None:
+                owners.setdefault(pack, set()).add(cell)
+        for pack, names in owners.items():
+            self.packs.discard(pack, names)
+
+    def forget(self, cells: Iterable[str]) -> None:
+        """Treat cells as absent, and leave their packs as they are."""
+        for cell in cells:
+            self.packs.places.pop(_text(cell), None)
+
     def packs_with(self, cells: Iterable[str]) -> dict[str, bytes]:
         """The packs that have any of these cells, for another process: by file name, as they are."""
         names = {pack for cell in cells if (pack := self.packs.places.get(_text(cell))) is not None}

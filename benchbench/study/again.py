@@ -15,10 +15,7 @@ from .extension import chosen_method, chosen_metric
 from .spec import StudySpec
 
 _USER = "benchbench_user_"  # the modules of users' files, see registry/importing.py
-_KEYS = (
-    *("layers", "target", "score", "probability", "samples", "seed", "device", "engine", "batch", "precision"),
-    *("compile", "workers", "signed", "suite"),
-)
+_NAMED = ("models", "datasets", "methods", "metrics")  # are read in another way than the other keys
 
 
 def sources(study: StudySpec) -> dict[str, Any]:
@@ -82,4 +79,5 @@ def keys_again(path: Path) -> dict[str, Any]:
     named = {kind: known.get(kind, study[kind]) for kind in ("models", "datasets")}
     methods = [chosen_method(entry) for entry in info["methods"]]
     metrics = [chosen_metric(entry) for entry in info["metrics"]]
-    return {**{key: study[key] for key in _KEYS if key in study}, **named, "methods": methods, "metrics": metrics}
+    plain = {key: study[key] for key in StudySpec.model_fields if key in study and key not in _NAMED}
+    return {**plain, **named, "methods": methods, "metrics": metrics}

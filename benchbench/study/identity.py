@@ -74,6 +74,7 @@ NO_NUMBERS = (
         "engine/missing_cells.py",
         "engine/model_survey.py",
         "engine/planned_work.py",
+        "engine/plugin_marks.py",
         "engine/progress.py",
         "engine/provenance.py",
         "engine/speed.py",
@@ -83,7 +84,6 @@ NO_NUMBERS = (
     *("engine/row_keys.py", "engine/runner.py", "engine/result_rows.py", "engine/workers/"),
     *(
         "engine/before_run.py",
-        "engine/lock_owner.py",
         "engine/run_errors.py",
         "engine/run_info.py",
         "engine/run_plan.py",

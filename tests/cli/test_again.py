@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchbench.results.record import Record
+from benchbench.results.store import Store
+from benchbench.study.again import keys_again
+from benchbench.study.spec import StudySpec
 from tests.sessions import registries_restored
 
 from .commands import Done, benchbench
@@ -59,6 +63,48 @@ def test_a_run_is_done_again_from_its_own_words(place: Path) -> None:
     assert now.info["work"]["cells_computed"] == then.info["work"]["cells_computed"]
     assert "nothing differs in versions, device, weights, data and code" in done.stdout
     assert f"{len(then.results)} of {len(then.results)} values are the same" in done.stdout
+
+
+KEYS: dict[str, Any] = {
+    "layers": ["relu"],
+    "target": 2,
+    "samples": 3,
+    "seed": 9,
+    "device": "cpu",
+    "engine": "ray",
+    "processes": 3,
+    "num_cpus": 2.0,
+    "num_gpus": 0.5,
+    "ray_address": "ray://head:10001",
+    "batch": 4,
+    "score": "probability",
+    "probability": "sigmoid",
+    "precision": "bf16",
+    "compile": True,
+    "workers": 1,
+    "time_limit": 30.0,
+    "signed": True,
+    "twins": ["inverted"],
+    "suite": "localisation",
+}
+
+
+def test_every_key_of_a_study_is_read_again(place: Path, tmp_path: Path) -> None:
+    """Those that choose networks, data, methods and metrics are read in another way."""
+    assert KEYS.keys() == StudySpec.model_fields.keys() - {"models", "datasets", "methods", "metrics"}
+    info = Record.load(place / "first").info
+    for key, value in KEYS.items():
+        defaults = {name: field.default for name, field in StudySpec.model_fields.items()}
+        assert value != defaults[key], key
+    study = StudySpec(models=["small"], datasets=["noise"], methods=["gradcam"], metrics=["deletion"], **KEYS)
+    Store(tmp_path).write_results({}, {**info, "study": study.plain(), "files": {}})
+    again = keys_again(tmp_path / "run.json")
+    assert KEYS.keys() <= again.keys()
+    read = StudySpec(**again)
+    for key in KEYS.keys() - {"suite"}:
+        assert getattr(read, key) == getattr(study, key), key
+    assert read.suite is not None
+    assert read.suite.plain == "localisation"
 
 
 def test_what_differs_is_said(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

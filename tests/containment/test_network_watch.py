@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchbench.containment.network_watch import NetworkWatch
+from benchbench.containment.network_watch import NetworkWatch, state_of
 
 from ..networks import Pooled, seeded
 
@@ -111,3 +111,32 @@ def test_several_networks_and_kinds_of_memory() -> None:
     assert watch.settle(None) == "weights or buffers"
     after = [network.conv.weight.detach() for network in (first, second, third)]
     assert all(torch.equal(*pair) for pair in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_more_networks_are_watched_beside_those_that_were(which: int) -> None:
+    networks = [seeded(Pooled), seeded(Pooled, seed=1)]
+    watch = NetworkWatch(networks[:1])
+    more = watch.with_more(networks[1:])
+    before = state_of(networks[which])
+    networks[which].conv.weight.data.zero_()
+    networks[which].train(not networks[which].training)
+    assert {what for what, _ in more.changes()} == {"weights or buffers", "training modes"}
+    assert bool(watch.changes()) == (which == 0)
+    assert more.settle(None) == "training modes, weights or buffers"
+    assert state_of(networks[which]) == before
+
+
+def test_a_state_tells_values_modes_and_hooks_apart() -> None:
+    network = seeded(Pooled)
+    states = [state_of(network)]
+    for change in (
+        lambda: network.fc.bias.data.view(-1)[0].add_(1e-6),
+        lambda: network.train(),
+        lambda: network.conv.register_forward_hook(lambda *_: None),
+        lambda: network.conv.register_full_backward_pre_hook(lambda *_: None),
+    ):
+        change()
+        states.append(state_of(network))
+    assert all(states[i] != states[j] for i in range(len(states)) for j in range(i))
+    assert state_of(seeded(Pooled)) == states[0]

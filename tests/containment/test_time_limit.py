@@ -10,11 +10,15 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 import pytest
 import torch
 
+from benchbench import plugin_guard
+from benchbench.containment.plugin_watch import PluginWatch
 from benchbench.containment.time_limit import TimeUp, TookTooLong, limited
+from benchbench.plugin_guard import contained
 
 SOON = 0.05
 
@@ -56,6 +60,26 @@ def test_a_hang_ends(name: str) -> None:
     assert time.monotonic() - before < 10
     assert signal.getsignal(signal.SIGALRM) == handler
     assert "time limit" not in {thread.name for thread in threading.enumerate()}
+
+
+@pytest.mark.parametrize("change", [torch.set_num_threads, torch.set_default_dtype], ids=["threads", "dtype"])
+def test_a_setting_that_is_not_put_back_in_time_is_put_back_after_it(
+    change: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the time is up while the guard of a plugin's call restores what the plugin set."""
+    before = torch.get_num_threads(), torch.get_default_dtype()
+
+    def late(*_: object) -> list[str]:
+        raise TimeUp
+
+    def call() -> None:
+        with contained("method mine"):
+            change(3 if change is torch.set_num_threads else torch.float64)
+
+    monkeypatch.setattr(plugin_guard, "put_back", late)
+    with pytest.raises(TookTooLong):
+        PluginWatch(seconds=60).call("method mine", "layer4", call, seed=0)
+    assert (torch.get_num_threads(), torch.get_default_dtype()) == before
 
 
 def test_except_exception_does_not_swallow_it() -> None:

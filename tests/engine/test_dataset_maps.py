@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from torch import Tensor
 
 import benchbench as bb
+from benchbench.engine.dry_run import dry_run
 from benchbench.engine.runner import run
 from benchbench.errors import BenchError, NotApplicable
 from benchbench.registry import METHODS, method
+from benchbench.registry.method_parameter import AnyMethod, Method
 from benchbench.results.record import Record
 from benchbench.study import plan
 from benchbench.testing import check_method
-from benchbench.types import Layer
+from benchbench.types import Layer, Sample
 
 from ..networks import Pooled, seeded
 from ..packs import lose
@@ -142,3 +146,122 @@ def test_where_it_cannot_stand(images: Tensor, tmp_path: Path) -> None:
 def test_of_a_method_that_does_not_apply(images: Tensor, tmp_path: Path) -> None:
     record = done(images, tmp_path, methods=[{"name": "dataset-mean", "of": "legrad"}], metrics=METRICS)
     assert set(record.results["status"]) == {"not_applicable"}
+
+
+METRICS_OF_FLAKY: dict[str, Any] = {"methods": ["flaky", {"name": "dataset-mean", "of": "flaky"}], "metrics": METRICS}
+
+
+class Photos:
+    """The images as somebody's data set; those whose indices are in ``unreadable`` raise now."""
+
+    name, about = "data", {"source": "here"}
+
+    def __init__(self, images: Tensor) -> None:
+        self.ids, self.images, self.unreadable = [str(i) for i in range(len(images))], images, set[int]()
+
+    def __getitem__(self, index: int) -> Sample:
+        if index in self.unreadable:
+            raise ValueError("no such image today")
+        return Sample(self.ids[index], self.images[index], index)
+
+    def fingerprint(self, index: int) -> str:
+        return str(index)
+
+
+@pytest.fixture
+def failing(images: Tensor) -> Iterator[set[int]]:
+    """The images whose maps by ``flaky`` fail now."""
+    now: set[int] = set()
+
+    @method("flaky", needs="activation")
+    def plugin(layer: Layer) -> Tensor:
+        """The mean activation."""
+        maps = layer.activation.mean(1)
+        for i in now:
+            maps[(layer.images.mean((1, 2, 3)) - images[i].mean()).abs() < 1e-5] = float("nan")
+        return maps
+
+    yield now
+    METHODS.remove("flaky")
+
+
+@pytest.fixture
+def photos(images: Tensor) -> Photos:
+    return Photos(images)
+
+
+def _undisturbed(images: Tensor, photos: Photos, folder: Path) -> pd.DataFrame:
+    return done(images, folder, datasets={"data": photos}, **METRICS_OF_FLAKY).results
+
+
+@pytest.mark.parametrize("reason", ["maps", "maps and images"])
+def test_what_fails_and_is_made_later_joins_the_mean(
+    reason: str, images: Tensor, photos: Photos, failing: set[int], tmp_path: Path
+) -> None:
+    """Of both shards, or of one alone."""
+    failing |= {1, 4}
+    photos.unreadable |= {5} if reason != "maps" else set()
+    first = _undisturbed(images, photos, tmp_path / "a")
+    assert (first["status"] == "failed").sum() == 2 * (len(failing) + 2 * len(photos.unreadable))
+    failing.clear()
+    photos.unreadable.clear()
+    again = done(images, tmp_path / "a", datasets={"data": photos}, **METRICS_OF_FLAKY)
+    pd.testing.assert_frame_equal(again.results, _undisturbed(images, photos, tmp_path / "b"))
+    means = maps_of(again, "dataset-mean(of=flaky)")
+    np.testing.assert_allclose(means, np.stack([mean_by_hand(maps_of(again, "flaky"))] * 6), atol=1e-6)
+    same = (first["value"] == again.results["value"]) & (first["method"] != "flaky")
+    assert not same.any(), "every score of the mean is of the new one"
+
+
+def test_a_study_without_the_mean_made_the_maps(
+    images: Tensor, photos: Photos, failing: set[int], tmp_path: Path
+) -> None:
+    """The mean's cells outlive it in the folder, and are of fewer maps than there are now."""
+    keys: dict[str, Any] = {"datasets": {"data": photos}, "metrics": METRICS}
+    failing.add(1)
+    done(images, tmp_path / "a", **{**keys, **METRICS_OF_FLAKY})
+    failing.clear()
+    done(images, tmp_path / "a", methods=["flaky"], overwrite=True, **keys)
+    again = done(images, tmp_path / "a", overwrite=True, **{**keys, **METRICS_OF_FLAKY})
+    pd.testing.assert_frame_equal(again.results, _undisturbed(images, photos, tmp_path / "b"))
+
+
+def test_what_fails_again_settles(images: Tensor, photos: Photos, failing: set[int], tmp_path: Path) -> None:
+    failing.add(1)
+    photos.unreadable.add(4)
+    first = _undisturbed(images, photos, tmp_path)
+    pd.testing.assert_frame_equal(_undisturbed(images, photos, tmp_path), first)
+    third = done(images, tmp_path, datasets={"data": photos}, **METRICS_OF_FLAKY)
+    assert third.info["work"]["cells_computed"] == 0
+    pd.testing.assert_frame_equal(third.results, first)
+
+
+def test_what_is_to_be_made_again_is_in_the_plan(
+    images: Tensor, photos: Photos, failing: set[int], tmp_path: Path
+) -> None:
+    failing.add(1)
+    _undisturbed(images, photos, tmp_path)
+    failing.clear()
+    planned = dry_run(study(images, datasets={"data": photos}, **METRICS_OF_FLAKY), tmp_path).work.missing
+    again = done(images, tmp_path, datasets={"data": photos}, **METRICS_OF_FLAKY)
+    assert planned == again.info["work"]["cells_computed"] == 1 + 2 + 2 + 2 * 2
+
+
+def test_a_mean_that_fails_and_is_made_later(images: Tensor, tmp_path: Path) -> None:
+    broken = [True]
+
+    @method("broken-mean", needs="dataset", control=True)
+    def plugin(maps: Tensor, *, of: AnyMethod = Method("gradcam")) -> Tensor:  # noqa: B008
+        """The mean, or nothing."""
+        return maps.mean(0) * (float("nan") if broken[0] else 1)
+
+    keys: dict[str, Any] = {"methods": ["gradcam", "broken-mean"], "metrics": METRICS}
+    try:
+        first = done(images, tmp_path / "a", **keys)
+        assert set(first.results[first.results["method"] == "broken-mean"]["status"]) == {"failed"}
+        broken[0] = False
+        again = done(images, tmp_path / "a", **keys)
+        pd.testing.assert_frame_equal(again.results, done(images, tmp_path / "b", **keys).results)
+        assert (again.results["status"] == "ok").all()
+    finally:
+        METHODS.remove("broken-mean")

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 import benchbench as bb
+from benchbench.engine.shard import run_shard
 from benchbench.engine.stopping import SIGNALS, Stopped
 from benchbench.engine.unfinished_run import read_run
 from benchbench.errors import BenchError
@@ -94,7 +95,7 @@ def _signal(number: int = signal.SIGINT) -> Callable[[], None]:
 def _stop(folder: Path, shard: int = 2, *, report: bool = False, **keys: Any) -> str:
     """Ctrl-C when a shard has begun; what the run says of it."""
     progress = Interrupting(shard, _signal())
-    with pytest.raises(Stopped, match="of which the tables are") as caught:
+    with pytest.raises(Stopped, match="are finished, and the tables contain them") as caught:
         _study(**keys).run(folder, progress=progress, report=report)
     assert "a second one stops at once" in progress.told
     return str(caught.value)
@@ -113,7 +114,10 @@ def part(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as context:
         context.setattr("benchbench.study.plan.SHARD", 2)
         folder = tmp_path_factory.mktemp("part")
-        assert _stop(folder, report=True) == "stopped after 2 of 3 shards, 0 of 2 costs, of which the tables are"
+        assert (
+            _stop(folder, report=True)
+            == "stopped: 2 of 3 shards, 0 of 2 costs are finished, and the tables contain them"
+        )
     return folder
 
 
@@ -247,6 +251,45 @@ def test_other_signals_are_sent_again_when_the_tables_are_there(number: int, tmp
         signal.signal(number, before)
     assert heard == ["1 of 3 shards"]
     assert caught.value.exit_code == 128 + number
+
+
+def test_a_stopped_estimate_says_nothing_of_tables(tmp_path: Path) -> None:
+    """The folder's report and tables are an earlier run's, and stay as they are."""
+    (tmp_path / "run").mkdir()
+    _study(metrics=["sparseness"]).run(tmp_path / "run", progress=False, report=False)
+    page = tmp_path / "run" / "report.html"
+    page.write_text("mine")
+
+    class Early(Told):
+        def say(self, what: str) -> None:
+            if what.startswith("measuring"):
+                patch.setattr("benchbench.engine.runner.run_shard", stopped)
+
+    def stopped(*arguments: Any) -> int:
+        signal.raise_signal(signal.SIGINT)
+        return run_shard(*arguments)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Stopped) as caught:
+        _study(metrics=["sparseness", "deletion"]).run(tmp_path / "run", progress=Early(), budget="1h")
+    assert (str(caught.value), caught.value.orderly, caught.value.number) == ("", False, signal.SIGINT)
+    assert page.read_text() == "mine"
+
+
+def test_a_photograph_that_is_gone_is_told_in_one_line(tmp_path: Path) -> None:
+    """Of a run that was extended and killed: a shard that grew has photographs in the pack of the smaller one."""
+
+    def killed() -> None:
+        raise ZeroDivisionError
+
+    _study(samples=3, metrics=["sparseness"]).run(tmp_path, report=False, progress=False)
+    old = list((tmp_path / "cells").iterdir())
+    with pytest.raises(ZeroDivisionError):
+        _study(samples=5, metrics=["sparseness"]).run(tmp_path, report=False, progress=Interrupting(3, killed))
+    assert bb.Run.load(tmp_path).unfinished == "2 of 3 shards"
+    for path in old:
+        path.write_bytes(b"damaged")
+    with pytest.raises(BenchError, match=r"cannot be read: .* is in no pack\. Run it again"):
+        bb.Run.load(tmp_path)
 
 
 def test_a_signal_that_is_ignored_stays_ignored(tmp_path: Path) -> None:

@@ -163,6 +163,38 @@ def test_failed_rows_are_counted_with_their_reasons(tmp_path: Path) -> None:
     assert run_status(tmp_path).failed_rows == run.failed
 
 
+class _Photos:
+    """Forty images, two of which cannot be read."""
+
+    name, about = "data", {"source": "here"}
+
+    def __init__(self) -> None:
+        self.ids, self.images = [str(i) for i in range(40)], pictures()
+
+    def __getitem__(self, index: int) -> bb.Sample:
+        if index in (20, 30):
+            raise ValueError("no such image")
+        return bb.Sample(self.ids[index], self.images[index], index)
+
+    def fingerprint(self, index: int) -> str:
+        return str(index)
+
+
+def test_images_that_failed_are_counted_once(tmp_path: Path) -> None:
+    """Also with maps that are made of a whole data set, methods that do not apply, and a study that grows."""
+    keys: dict[str, Any] = {
+        "datasets": {"data": _Photos()},
+        "methods": ["gradcam", {"name": "dataset-mean", "of": "gradcam"}, "legrad"],
+    }
+    before = 0
+    for number, metrics in enumerate([["sparseness"], ["sparseness", "average_drop"]], 1):
+        run = study(metrics=metrics, **keys).run(tmp_path, report=False)
+        events = [event for event in events_of(tmp_path, number) if event["event"] in ("shard", "derived shard")]
+        assert sum(event["failed_rows"] for event in events) == run.failed - (before if number == 1 else 0)
+        assert run.failed == 2 * 3 * len(metrics)
+        before = run.failed
+
+
 def test_several_networks_are_compared_before_they_run(tmp_path: Path) -> None:
     shown = Shown()
     two = study(models={"one": seeded(Pooled), "two": seeded(Pooled, seed=1)}, datasets={"data": pictures(4)})

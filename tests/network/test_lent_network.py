@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from benchbench.containment.network_watch import state_of
 from benchbench.cost.ledger import Passes
 from benchbench.errors import NotApplicable
 from benchbench.network.lent_network import CHANGED_VALUES, LentNetwork
-from benchbench.plugin_guard import state_of
 from benchbench.types.token_grid import Layout
 
 from ..networks import Pooled, seeded

@@ -12,9 +12,9 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from benchbench.results.lock_owner import LockOwner
 
 import benchbench as bb
-from benchbench.engine.lock_owner import LockOwner
 from benchbench.errors import BenchError
 from benchbench.remote.object_folder import ObjectFolder, StoreFailure
 from benchbench.remote.run_places import place_to_read, run_place

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,30 +16,38 @@ import pytest
 from filelock import FileLock
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from benchbench.cli.app import app
 from benchbench.errors import BenchError
+from benchbench.results.lock_owner import FILE, LockOwner, birth
+from benchbench.results.run_folder import UNFINISHED
 from benchbench.results.run_log import LOG, RunLog
 from benchbench.results.run_status import RunStatus, run_status
 
 SHARD = {"network": "net", "dataset": "d", "images": 32, "rows": 64, "failed_rows": 1, "seconds": 2.0}
 
 
-def begun(folder: Path, process: int | None = None, machine: str = "", started: str = "") -> RunLog:
+def begun(folder: Path, process: int | None = None, machine: str = "", began: str = "") -> RunLog:
     """A run with 3 of 10 shards there, one more done, a warning, and two minutes left."""
-    mark = {
-        "process": os.getpid() if process is None else process,
-        "machine": machine or platform.node(),
-        "started": started or datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-    (folder / "unfinished.json").write_text(json.dumps(mark))
+    owner = LockOwner.me()
+    owner = replace(owner, process=process or owner.process, host=machine or owner.host, began=began or owner.began)
+    (folder / FILE).write_text(json.dumps(asdict(owner)))
+    (folder / UNFINISHED).write_text("{}")
     log = RunLog(folder, lambda _: None)
     log.open()
-    log.write("start", process=mark["process"], machine=mark["machine"])
+    log.write("start", process=owner.process, machine=owner.host)
     log.write("plan", shards=10, shards_there=3, rows=640, rows_there=192)
     log.write("work", work="Net on data")
     log.write("warning", warning="careful")
     log.write("shard", **SHARD, seconds_left=120.0)
     return log
+
+
+def ended(folder: Path, outcome: str, **values: Any) -> None:
+    """The run's last line; its process gives the folder back."""
+    begun(folder).write("end", outcome=outcome, **values)
+    (folder / FILE).unlink()
 
 
 def of(folder: Path) -> RunStatus:
@@ -68,7 +77,7 @@ def test_a_run_that_runs(tmp_path: Path) -> None:
 )
 def test_a_run_that_ended(outcome: str, advice: str, tmp_path: Path) -> None:
     reason = "no disk" if outcome == "failed" else ""
-    begun(tmp_path).write("end", outcome=outcome, seconds=3.0, **({"reason": reason} if reason else {}))
+    ended(tmp_path, outcome, seconds=3.0, **({"reason": reason} if reason else {}))
     status = of(tmp_path)
     assert (status.state, status.seconds_left, status.reason) == (outcome, None, reason)
     assert advice in status.lines()[0]
@@ -86,8 +95,7 @@ def test_a_run_whose_process_is_gone_is_dead(tmp_path: Path) -> None:
 
 
 def test_a_process_that_has_taken_over_the_number_is_another(tmp_path: Path) -> None:
-    before = datetime.now(UTC) - timedelta(days=400)
-    begun(tmp_path, started=before.isoformat(timespec="seconds"))
+    begun(tmp_path, began=f"{birth(os.getpid())}0")
     assert of(tmp_path).state == "dead"
 
 
@@ -102,7 +110,7 @@ def test_of_another_machine_the_lock_decides(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs flock")
 def test_a_folder_whose_run_ended_and_that_is_locked_runs_again(tmp_path: Path) -> None:
-    begun(tmp_path).write("end", outcome="finished")
+    ended(tmp_path, "finished")
     assert of(tmp_path).state == "finished"
     with FileLock(tmp_path / ".lock"):
         assert of(tmp_path).state == "running"
@@ -112,6 +120,15 @@ def test_a_folder_whose_run_ended_and_that_is_locked_runs_again(tmp_path: Path) 
 def test_a_run_that_has_not_written_yet_runs(tmp_path: Path) -> None:
     with FileLock(tmp_path / ".lock"):
         assert of(tmp_path).state == "running"
+
+
+def test_where_the_system_has_no_locks_the_owner_s_process_decides(tmp_path: Path) -> None:
+    """Of a run into a folder whose last run ended, and that has not written a line yet."""
+    log = begun(tmp_path)
+    log.write("end", outcome="finished")
+    assert of(tmp_path).state == "running"
+    (tmp_path / FILE).unlink()
+    assert of(tmp_path).state == "finished"
 
 
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
@@ -141,3 +158,15 @@ def test_no_log_makes_it_fall_over(tmp_path_factory: pytest.TempPathFactory, eve
         run_status(folder).lines()
     except BenchError:
         return
+
+
+@pytest.mark.parametrize("keys", [{"work": "\x1b[2Jgone"}, {"reason": "\x1b]0;title\x07"}, {"work": "\x9b31m"}])
+def test_a_foreign_folder_does_not_command_the_terminal(keys: dict[str, str], tmp_path: Path) -> None:
+    log = begun(tmp_path)
+    (tmp_path / FILE).unlink()
+    log.write("start", process=2, **keys)
+    log.write("end", outcome="failed", **keys)
+    for arguments in ([], ["--json"]):
+        shown = CliRunner().invoke(app, ["status", str(tmp_path), *arguments]).output
+        assert str(tmp_path) in shown
+        assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", shown)

@@ -16,8 +16,9 @@ import torch
 from torch import Tensor, nn
 
 import benchbench as bb
+from benchbench.containment.network_watch import state_of
 from benchbench.errors import BenchError, NotApplicable
-from benchbench.plugin_guard import SETTINGS, Kept, contained, state_of
+from benchbench.plugin_guard import SETTINGS, contained
 from benchbench.registry import method, metric
 from benchbench.registry.method_parameter import Method
 from benchbench.types import Layer, Sample, Scored, Seen
@@ -443,15 +444,3 @@ def test_contained_puts_back_also_where_the_code_raises() -> None:
     assert torch.get_default_dtype() is torch.float32
     with pytest.raises(KeyboardInterrupt), contained("this"):
         raise KeyboardInterrupt
-
-
-def test_kept_puts_a_network_back() -> None:
-    network = seeded(Pooled)
-    before, kept = state_of(network), Kept(network)
-    assert not kept.put_back()
-    _zero(network)
-    _hook(network)
-    network.train()
-    assert state_of(network) != before
-    assert kept.put_back()
-    assert state_of(network) == before

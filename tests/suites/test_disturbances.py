@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,16 @@ from typer.testing import CliRunner
 
 import benchbench as bb
 from benchbench.cli.app import app
+from benchbench.containment.network_watch import state_of
 from benchbench.errors import BenchError
 from benchbench.network.randomise import with_noisy_weights
+from benchbench.registry import method as registered_method
+from benchbench.registry import metric
 from benchbench.seeds import sample_seeds
 from benchbench.stats.metric_reliability import levels_of
 from benchbench.suites.reliability.disturbances import FIRST, Disturbance, Disturbances, disturb
 from benchbench.suites.reliability.levels import CONTROLS, LEVELS, with_levels
+from benchbench.types import Layer, Scored, Seen
 from benchbench.types.views import NoisyWeights
 
 from ..helpers import map_of, normalised
@@ -280,3 +286,112 @@ def test_the_command(tmp_path: Path) -> None:
     wrong = CliRunner().invoke(app, ["reliability", str(file), "--weights", "much"])
     assert isinstance(wrong.exception, BenchError)
     assert "Give two numbers" in str(wrong.exception)
+
+
+def _small(images: Tensor) -> Tensor:
+    return images[:4, :, ::4, ::4]
+
+
+SPOILS: dict[str, Callable[[Pooled], object]] = {
+    "weights": lambda network: network.fc.weight.data.mul_(-1),
+    "hook": lambda network: network.relu.register_forward_hook(lambda _module, _inputs, output: output * 0),
+}
+
+
+def _rows(folder: Path) -> pd.DataFrame:
+    return pd.read_parquet(folder / "reliability.parquet")
+
+
+@pytest.mark.usefixtures("planted")
+def test_a_method_that_spoils_networks_costs_its_own_rows(images: Tensor, tmp_path: Path) -> None:
+    """Also networks with noisy weights, which are made for one disturbance."""
+    kind = [""]
+
+    class Exposed(Pooled):
+        """A network that a plugin finds wherever a copy of it is."""
+
+    @registered_method("spoils", needs="activation")
+    def spoils(layer: Layer) -> Tensor:
+        """Leaves every such network changed."""
+        for network in [each for each in gc.get_objects() if type(each) is Exposed] if kind[0] else ():
+            SPOILS[kind[0]](network)
+        return layer.activation.mean(1)
+
+    def disturbed(name: str) -> pd.DataFrame:
+        kind[0] = name
+        network = seeded(Exposed)
+        before = state_of(network)
+        asked = study(_small(images), models={"net": network}, methods=["spoils", "gradcam"], metrics=["average_drop"])
+        asked.run(tmp_path / f"run {name}", report=False)
+        disturb(asked, tmp_path / f"run {name}", Disturbances(1))
+        assert state_of(network) == before
+        return _rows(tmp_path / f"run {name}").set_index("method")
+
+    sound = disturbed("")
+    for name in SPOILS:
+        spoilt = disturbed(name)
+        pd.testing.assert_frame_equal(sound.loc[["gradcam"]], spoilt.loc[["gradcam"]])
+        own = spoilt.loc[["spoils"]]
+        assert set(own["status"]) == {"failed"}
+        assert own["reason"].str.contains("of the network changed").all()
+
+
+@pytest.mark.usefixtures("planted")
+def test_what_failed_and_is_made_later_is_disturbed(images: Tensor, tmp_path: Path) -> None:
+    """Images and maps, also where their failure has settled, and the mean that is made of them."""
+    failing = [True]
+
+    class Photos:
+        name, about, ids = "data", {"source": "here"}, [str(i) for i in range(4)]
+
+        def __getitem__(self, index: int) -> bb.Sample:
+            if failing[0] and index == 2:
+                raise ValueError("no such image")
+            return bb.Sample(self.ids[index], _small(images)[index], index)
+
+        def fingerprint(self, index: int) -> str:
+            return str(index)
+
+    @registered_method("flaky", needs="activation")
+    def flaky(layer: Layer) -> Tensor:
+        """Fails on an image."""
+        maps = layer.activation.mean(1)
+        if failing[0]:
+            maps[(layer.images.mean((1, 2, 3)) - _small(images)[1].mean()).abs() < 1e-5] = float("nan")
+        return maps
+
+    methods = ["flaky", {"name": "dataset-mean", "of": "flaky"}]
+    asked = study(images, datasets={"data": Photos()}, methods=methods, metrics=["average_drop"])
+
+    def disturbed(folder: Path) -> None:
+        asked.run(folder, report=False, retry_failed=True)
+        disturb(asked, folder, Disturbances(1))
+
+    for _ in range(2):
+        disturbed(tmp_path / "a")
+    assert (_rows(tmp_path / "a")["status"] == "failed").any()
+    failing[0] = False
+    disturbed(tmp_path / "a")
+    disturbed(tmp_path / "b")
+    pd.testing.assert_frame_equal(_rows(tmp_path / "a"), _rows(tmp_path / "b"))
+    assert (_rows(tmp_path / "a")["status"] == "ok").all()
+    assert _rows(tmp_path / "a")["kept"].notna().all()
+
+
+@pytest.mark.usefixtures("planted")
+def test_what_a_plugin_leaves_is_in_the_run(images: Tensor, tmp_path: Path) -> None:
+    @metric("drawing", higher_is_better=True, needs="map", protocols={"only": {}})
+    def drawing(seen: Seen) -> Scored:
+        """Draws from the global random state while it is disturbed."""
+        if disturbed[0]:
+            torch.rand(1)
+        return Scored(seen.map.flatten(1).mean(1))
+
+    disturbed = [False]
+    asked = study(_small(images), methods=["gradcam"], metrics=["drawing"])
+    run = asked.run(tmp_path, report=False)
+    words = "metric drawing draws from or seeds the global random state"
+    assert not any(words in each for each in run.record.info["warnings"])
+    disturbed[0] = True
+    disturb(asked, tmp_path, Disturbances(1))
+    assert sum(words in each for each in bb.Run.load(tmp_path).record.info["warnings"]) == 1

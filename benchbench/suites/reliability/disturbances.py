@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,17 +21,21 @@ import torch
 from ...attribution.apply_view import RandomisedNetworks, ViewBatch, apply_view
 from ...attribution.explainer import explainer_of
 from ...attribution.reexplain import explain_shown, reexplain
+from ...containment.hang_record import HangRecord
+from ...containment.network_watch import NetworkWatch
 from ...containment.plugin_watch import PluginWatch
 from ...digests import digest
 from ...engine import result_rows
+from ...engine.dataset_maps import source_of
 from ...engine.device import deterministic_cudnn, device_of
 from ...engine.lock import locked
+from ...engine.plugin_marks import plugin_marks
 from ...engine.progress import Progress, Silent
 from ...engine.reference_images import ReferenceImages
 from ...engine.runner import as_bench_errors
 from ...engine.sample_loader import Loader, chunks
 from ...engine.setup import PROOF_IMAGES, LoadedModel, ModelPlan, load
-from ...engine.shard import RunContext, reference_batch, stored
+from ...engine.shard import RunContext, reference_batch, stored, watched_batch
 from ...engine.stopping import Stopped, StopRequest, stoppable, told_once
 from ...errors import BenchError
 from ...evaluation.evaluate import evaluate, merge
@@ -119,11 +124,15 @@ def disturb(study: StudySpec, folder: Path, disturbances: Disturbances, progress
         deterministic_cudnn(),
         stop.patient(tell),
     ):
+        remains: list[str] = []
         for choice in study.models:
-            frames += _tables(choice, study, disturbances, store, device, progress, stop)
+            tables, told = _tables(choice, study, disturbances, store, device, progress, stop)
+            frames += tables
+            remains += told
             gc.collect()  # one network in memory at a time
         info = Record.load(folder).info
-        store.write_results({FILE: pd.concat(frames, ignore_index=True)}, info)
+        warnings = list(dict.fromkeys([*info["warnings"], *remains]))
+        store.write_results({FILE: pd.concat(frames, ignore_index=True)}, {**info, "warnings": warnings})
 
 
 def _tables(
@@ -134,29 +143,31 @@ def _tables(
     device: torch.device,
     progress: Progress,
     stop: StopRequest,
-) -> list[pd.DataFrame]:
-    """The tables of one network, one for each disturbance."""
+) -> tuple[list[pd.DataFrame], list[str]]:
+    """The tables of one network, one for each disturbance; and what plugins did that spoilt no number."""
     loaded = load(choice, study, device)
     progress.start(_estimate(loaded.plan, disturbances))
-    loader = Loader(store, study.workers)
-    scorer, references = _scorer(loaded, study, progress), ReferenceImages(study.seed)
-    desk = RunContext(study, loaded.network, store, scorer, device, loader, references)
-    frames = []
-    try:
-        with eval_frozen(loaded.network):
+    hangs = HangRecord(store.folder, marks=plugin_marks(study, [loaded.plan]))
+    with hangs.kept(), eval_frozen(loaded.network):
+        networks = NetworkWatch([loaded.network, loaded.prepared.network])  # as they are in the block
+        watch = PluginWatch(study.time_limit, networks, hangs, progress.warn)
+        loader = Loader(store, study.workers)
+        scorer, references = _scorer(loaded, watch, progress), ReferenceImages(study.seed)
+        desk = RunContext(study, loaded.network, store, scorer, device, loader, references)
+        frames = []
+        try:
             for each in disturbances.all():
                 progress.say(f"{loaded.plan.model.name}: {each.strength} noise on {each.on}, draw {each.draw}")
                 frames.append(_table(loaded.plan, each, desk, stop))
-    finally:
-        loader.close()
-    return frames
+        finally:
+            loader.close()
+    return frames, watch.told()
 
 
-def _scorer(loaded: LoadedModel, study: StudySpec, progress: Progress) -> Scorer:
+def _scorer(loaded: LoadedModel, watch: PluginWatch, progress: Progress) -> Scorer:
     prepared, batch = loaded.prepared, loaded.plan.sizing.batch
     activation = loaded.plan.model.settings.get("score", "softmax")
     arguments = (prepared.network, batch, prepared.used)
-    watch = PluginWatch(study.time_limit, warn=progress.warn)
     return Scorer(*arguments, advance=progress.advance, padded=prepared.compiled, activation=activation, watch=watch)
 
 
@@ -181,8 +192,8 @@ def _table(plan: ModelPlan, each: Disturbance, desk: RunContext, stop: StopReque
     for task in plan.tasks:
         if stop.number:
             raise Stopped(stop.number, "stopped among the disturbances")
-        cells = [replace(cell, name=digest("disturbed", cell.name, vars(each))) for cell in _method_cells(task)]
-        answers = digest("answers", task.predictions, vars(each))
+        cells = [replace(cell, name=_name(task, cell, each, desk.store)) for cell in _method_cells(task)]
+        answers = digest("answers", task.predictions, vars(each), _failed(task.predictions, desk.store))
         _work(task, cells, answers, each, desk)
         tasks.append(replace(task, metrics=tuple(cells)))
         kept |= {(task.shard.dataset_name, i): k for i, k in desk.store.read_cell(answers)["kept"].items()}
@@ -191,6 +202,19 @@ def _table(plan: ModelPlan, each: Disturbance, desk: RunContext, stop: StopReque
     stayed = [kept.get(key) for key in zip(rows["dataset"], rows["sample"], strict=True)]
     columns = {"on": each.on, "strength": each.strength, "size": each.size, "draw": each.draw}
     return rows.assign(**columns, kept=pd.array(stayed, dtype="boolean"))
+
+
+def _name(task: Task, cell: MetricCell, each: Disturbance, store: Store) -> str:
+    """Of a disturbed cell: another one if an image or a map that failed was made since, or a derived map made anew."""
+    failed = [_failed(name, store) for name in (task.predictions, cell.maps.name)]
+    source = source_of(cell.maps.name, store) if cell.maps.base else ""
+    return digest("disturbed", cell.name, vars(each), *failed, source)
+
+
+def _failed(name: str, store: Store) -> list[str]:
+    """The samples of a cell that failed."""
+    known = store.outcome(name)
+    return sorted(known.reasons) if known else []
 
 
 def _work(task: Task, cells: Sequence[MetricCell], answers: str, each: Disturbance, desk: RunContext) -> None:
@@ -205,7 +229,8 @@ def _work(task: Task, cells: Sequence[MetricCell], answers: str, each: Disturban
     samples = [s for s in desk.loader.load(task.shard).samples if not predicted[s.id]["reason"]]
 
     def work(chunk: ImageBatch) -> Sequence[ImageBatch]:
-        stayed, scores = _score(task, lacking, chunk, predicted, each, desk)
+        score = partial(_score, task, lacking, chunk, predicted, each, desk)
+        stayed, scores = watched_batch(desk, chunk, score)
         merge(pages, scores)
         kept.update(zip(chunk.ids, stayed, strict=True))
         return ()
@@ -232,6 +257,24 @@ def _score(
     if all(shown.reasons):
         entries = {i: {"value": None, "status": "not_applicable", "reason": shown.reasons[0]} for i in chunk.ids}
         return [None] * len(chunk.ids), {cell.name: {"samples": dict(entries)} for cell in cells}
+    with _compared(shown, each, desk):
+        return _scores_of_shown(cells, shown, original, each, desk)
+
+
+@contextmanager
+def _compared(shown: ViewBatch, each: Disturbance, desk: RunContext) -> Iterator[None]:
+    """In the block a network with noisy weights is compared as the study's own are."""
+    if each.on == "input":
+        yield
+        return
+    probe = partial(shown.scorer.probe, shown.network, shown.images)
+    with desk.scorer.watch.also([shown.network, shown.scorer.network], probe):
+        yield
+
+
+def _scores_of_shown(
+    cells: Sequence[MetricCell], shown: ViewBatch, original: ReferenceBatch, each: Disturbance, desk: RunContext
+) -> tuple[list[bool | None], dict[str, dict[str, Any]]]:
     anew = [cell for cell in cells if each.on == "weights" or {"reexplain", "network"} & cell.metric.plugin.needs]
     fixed = [cell for cell in cells if cell not in anew]
     explained = explain_shown(shown, list({cell.maps.name: cell.maps for cell in anew}.values()))
@@ -240,7 +283,9 @@ def _score(
         original, network=shown.network, scorer=shown.scorer, pixels=then, masks=shown.masks, predicted=explained.likely
     )
     reexplained = reexplain(anew, explained.maps, now)
-    before: dict[str, MapBatch] = {name: stored(name, chunk, desk) for name in {cell.maps.name for cell in fixed}}
+    before: dict[str, MapBatch] = {
+        name: stored(name, original.ids, desk) for name in {cell.maps.name for cell in fixed}
+    }
     pages = evaluate(anew, explained.maps, now, reexplained, partial(explainer_of, now))
     pages |= evaluate(fixed, before, now, {}, partial(explainer_of, now))
     pairs = zip(explained.likely.tolist(), original.predicted.tolist(), strict=True)
