@@ -26,7 +26,7 @@ from benchbench.results.pack import read_pack
 from .stores import AtEachShard, contents, fill, objects, rows, study
 
 OWNER = ".owner.json"
-ELSEWHERE = LockOwner("ann", "gpu3", 4711, 1.7e9, "2026-11-30T09:00:00+00:00")
+ELSEWHERE = LockOwner("ann", "gpu3", 4711, "1700000000.00", "2026-11-30T09:00:00+00:00")
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +141,7 @@ def test_a_second_writer_is_refused(base: str, tmp_path: Path, monkeypatch: pyte
 
 
 def test_the_lock_of_a_dead_process_of_this_machine_is_removed(base: str) -> None:
-    dead = LockOwner("ann", platform.node(), 2**22 + 5, 1.7e9, "2026-11-30T09:00:00+00:00")
+    dead = LockOwner("ann", platform.node(), 2**22 + 5, "1700000000.00", "2026-11-30T09:00:00+00:00")
     fill(f"{base}/a", {OWNER: lock_of(dead)})
     told: list[str] = []
     with run_place(f"{base}/a", told.append):
