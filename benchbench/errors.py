@@ -8,6 +8,11 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
+# what a terminal obeys and what reorders a line: control characters and bidirectional marks, and line separators
+UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_BREAK = re.compile(r"\s*[\t\n\v\f\r]\s*")
+_MOST, _MOST_OF_HINT = 1_500, 4_000  # letters of an error's parts; a hint may list every name that there is
+
 
 class BenchError(Exception):
     """A request that cannot be met, told in one line.
@@ -28,7 +33,7 @@ class BenchError(Exception):
 
     def __init__(self, what: str, *, where: str = "", hint: str = "") -> None:
         super().__init__(what, where, hint)
-        self.what, self.where, self.hint = safe(what), safe(where), safe(hint)
+        self.what, self.where, self.hint = _one_line(what), _one_line(where), _one_line(hint, _MOST_OF_HINT)
 
     def __reduce__(self) -> tuple[object, ...]:
         """So that it survives the way from another process."""
@@ -62,8 +67,15 @@ class NotApplicable(BenchError):  # noqa: N818 - an answer, not a mistake
 
 
 def safe(text: str) -> str:
-    """The text with what is no Unicode, as of a file's name in another encoding, as escapes."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    """The text with what is no Unicode, as of a file's name in another encoding, and ``UNSEEN`` as escapes."""
+    known = text.encode("utf-8", "backslashreplace").decode()
+    return UNSEEN.sub(lambda match: match[0].encode("unicode_escape").decode(), known)
+
+
+def _one_line(text: str, most: int = _MOST) -> str:
+    """``safe``, in one line; of a very long text the beginning."""
+    end = f" ... ({len(text):,} letters)" if len(text) > most else ""
+    return safe(_BREAK.sub(" ", text[:most])) + end
 
 
 def message_of(error: BaseException) -> str:

@@ -31,7 +31,7 @@ from .choices import ModelChoice as ModelChoice
 from .choices import SuiteChoice as SuiteChoice
 from .method_lists import with_added
 from .scores import with_scores
-from .study_file import is_named, name_and_params, read_each, user_name
+from .study_file import PlainLoader, is_named, name_and_params, read_each, user_name
 from .study_file import read_yaml as read_yaml
 from .subset import Subset, subset_in
 
@@ -89,6 +89,8 @@ class StudySpec(BaseModel):
             super().__init__(**with_added(with_scores(_of_suite(keys), read_method), read_method))
         except ValidationError as error:
             raise _plainly(error, type(self).model_fields) from None
+        except RecursionError:
+            raise BenchError("it is nested too deeply", where="study", hint="A study has three levels") from None
 
     @classmethod
     def from_yaml(cls, path: str | Path, **overrides: Any) -> Self:
@@ -232,8 +234,8 @@ def _named_model(item: Any) -> ModelChoice:
 def _scalar(value: Any) -> Any:
     """A number or a truth value that the command line gave as text: one's own function may have no types."""
     try:
-        read = yaml.safe_load(value) if isinstance(value, str) else value
-    except yaml.YAMLError:
+        read = yaml.load(value, PlainLoader) if isinstance(value, str) else value  # which makes plain values alone
+    except (yaml.YAMLError, RecursionError):
         return value
     return read if isinstance(read, (bool, int, float)) else value
 
