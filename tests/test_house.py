@@ -25,6 +25,7 @@ FILES = (
     "formatting",
     "paths",
     "per_image",
+    "picture_file",
     "plugin_guard",
     "processors",
     "seeds",
@@ -53,7 +54,7 @@ MAY = {
     "stats": GROUND | {"results"},
 }
 NO_TORCH = {"registry", "results", "stats", "reports", "cli", "regression", "digests", "errors", "files", "formatting"}
-NO_TORCH |= {"paths", "processors", "seeds", "vocabulary", "pytest_plugin"}
+NO_TORCH |= {"paths", "picture_file", "processors", "seeds", "vocabulary", "pytest_plugin"}
 
 TORCHLESS_FILES = {("study", "spec.py"), ("study", "study_file.py"), ("engine", "progress.py"), ("engine", "tables.py")}
 

@@ -56,7 +56,9 @@ def _refuse_packed(path: Path) -> None:
     """Raises BenchError of a zip that holds more bytes than it has: torch.save stores without compression."""
     try:
         with zipfile.ZipFile(path) as archive:
-            read = [member for member in archive.infolist() if "/code/" not in member.filename]  # TorchScript's, refused
+            read = [
+                member for member in archive.infolist() if "/code/" not in member.filename
+            ]  # TorchScript's, refused
             held = sum(member.file_size for member in read)
     except Exception:  # it is no zip, or a broken one, which torch says below
         return
@@ -169,9 +171,7 @@ def _converted(path: Path) -> str:
 
 def _quoted(name: str | Path) -> str:
     """A path as a text of Python: whatever its letters are, they are no code."""
-    safe = (
-        letter if letter.isprintable() and letter not in '"\\' else f"\\U{ord(letter):08x}" for letter in str(name)
-    )
+    safe = (letter if letter.isprintable() and letter not in '"\\' else f"\\U{ord(letter):08x}" for letter in str(name))
     return f'"{"".join(safe)}"'
 
 

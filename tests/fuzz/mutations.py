@@ -1,4 +1,4 @@
-"""Valid inputs made invalid: bytes that are changed, cut, repeated or lost; values of a tree that are of another kind."""
+"""Valid inputs made invalid: bytes that are changed, cut or repeated; values of a tree that are of another kind."""
 
 from __future__ import annotations
 
@@ -10,9 +10,31 @@ from typing import Any
 from hypothesis import strategies as st
 
 Path = tuple[Any, ...]
-ODD_BYTES = (b"", b"\0", b"\xff" * 9, b"\x80\x04cos\nsystem\n", b"../../x", b"\x1b]0;x\x07", b"9" * 40, b"{" * 50, b"\r\n\n")
+ODD_BYTES = (
+    b"",
+    b"\0",
+    b"\xff" * 9,
+    b"\x80\x04cos\nsystem\n",
+    b"../../x",
+    b"\x1b]0;x\x07",
+    b"9" * 40,
+    b"{" * 50,
+    b"\r\n\n",
+)
 ODD_TEXTS = (
-    *("", " ", "x", "../../x", "/etc/passwd", "a\0b", "\x1b[31mred", "\u202eevil", "\ud800", "=1+1", "<script>x</script>"),
+    *(
+        "",
+        " ",
+        "x",
+        "../../x",
+        "/etc/passwd",
+        "a\0b",
+        "\x1b[31mred",
+        "\u202eevil",
+        "\ud800",
+        "=1+1",
+        "<script>x</script>",
+    ),
     *("\\input{x}", "{{7*7}}", "%s%n", "x" * 5000, "nan", "1e999", "~nobody/x", "٣", "²"),
 )
 _DEEP: Any = 0

@@ -179,7 +179,9 @@ def test_a_pickle_that_is_a_bomb_is_not_unpacked(file: Path) -> None:
     refused(load, file)
 
 
-@pytest.mark.parametrize("name", counted("checkpoints.names", ['a"); import os; ("', "a\x1b[31m", "\u202etp", "a\nb", "$(x)"]))
+@pytest.mark.parametrize(
+    "name", counted("checkpoints.names", ['a"); import os; ("', "a\x1b[31m", "\u202etp", "a\nb", "$(x)"])
+)
 def test_no_name_of_a_file_adds_to_the_lines_that_convert_it(name: str, tmp_path: Path) -> None:
     path = tmp_path / f"{name}.pth"
     path.write_bytes(SHAPES["alone"](HARMS["open"](tmp_path / "proof")))
