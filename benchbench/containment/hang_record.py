@@ -16,10 +16,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeAlias
 
-from ..files import write
+from ..files import read, write
 
 CALL, LIST = "call-in-progress.txt", "given-up.json"
 _LINE = 1000  # bytes of the first line
+_NO_RECORD = (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError)  # of a file that is none
 Hung: TypeAlias = dict[str, str]  # by who, why it is called no more
 
 
@@ -90,11 +91,11 @@ class HangRecord:
     def _read(self) -> Hung:
         """What hung in earlier runs; the last one's record joins the list."""
         hung: Hung = {}
-        with suppress(OSError, ValueError):
-            listed = json.loads((self._folder / LIST).read_text())
+        with suppress(*_NO_RECORD):
+            listed = json.loads(read(self._folder / LIST))
             hung = {str(who): str(reason) for who, reason in listed.items()}
-        with suppress(OSError, ValueError):
-            data = (self._folder / CALL).read_bytes()
+        with suppress(*_NO_RECORD):
+            data = read(self._folder / CALL)
             if len(data) > _LINE and (last := json.loads(data[:_LINE]))["who"]:
                 hung[str(last["who"])] = str(last["reason"])
                 write(self._folder / LIST, lambda file: file.write(json.dumps(hung, indent=1).encode()))

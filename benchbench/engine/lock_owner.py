@@ -13,9 +13,12 @@ from pathlib import Path
 
 import psutil
 
+from ..errors import safe
 from ..files import ASIDE, publish, read
 
 FILE = ".owner.json"
+_MOST = 2**31  # of the ids of processes
+_END = 1e12  # seconds since 1970, beyond which no process began
 _CLOCK = 2.0  # seconds by which two readings of when a process began may differ
 
 
@@ -65,7 +68,8 @@ class LockOwner:
         age = f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
         local = since.astimezone()
         day = "" if local.date() == datetime.now().astimezone().date() else f"{local:%Y-%m-%d} "
-        return f"process {self.process} of {self.user} on host {self.host}, since {day}{local:%H:%M} ({age} ago)"
+        who = safe(f"{self.user} on host {self.host}")
+        return f"process {self.process} of {who}, since {day}{local:%H:%M} ({age} ago)"
 
 
 def _user() -> str:
@@ -79,10 +83,14 @@ def owner_of(folder: Path) -> LockOwner | None:
     """Who has the folder, or had it when it died; None where nobody is known."""
     try:
         owner = LockOwner(**json.loads(read(folder / FILE)))
-        datetime.fromisoformat(owner.since)
-    except (OSError, ValueError, TypeError, RecursionError):
+        since = datetime.fromisoformat(owner.since)
+        since.astimezone()
+    except (OSError, ValueError, TypeError, OverflowError, RecursionError):
         return None
-    return owner
+    texts = isinstance(owner.user, str) and isinstance(owner.host, str)
+    numbers = type(owner.process) is int and 0 < owner.process < _MOST
+    numbers = numbers and type(owner.began) in (int, float) and abs(owner.began) < _END
+    return owner if texts and numbers and since.tzinfo else None
 
 
 def sign(folder: Path) -> None:

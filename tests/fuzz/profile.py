@@ -28,7 +28,7 @@ def tries(count: int) -> Callable[[Any], Any]:
     return decorated
 
 
-def counted(test: str, cases: list[Any]) -> list[Any]:
-    """The cases of a parametrised test, which are counted."""
-    COUNTS[test] = len(cases)
+def counted(test: str, cases: list[Any], each: int = 1) -> list[Any]:
+    """The cases of a parametrised test, which are counted: ``each`` inputs in a case."""
+    COUNTS[test] = len(cases) * each
     return cases
