@@ -68,8 +68,12 @@ class NotApplicable(BenchError):  # noqa: N818 - an answer, not a mistake
 
 def safe(text: str) -> str:
     """The text with what is no Unicode, as of a file's name in another encoding, and ``UNSEEN`` as escapes."""
-    known = text.encode("utf-8", "backslashreplace").decode()
-    return UNSEEN.sub(lambda match: match[0].encode("unicode_escape").decode(), known)
+    return UNSEEN.sub(lambda match: match[0].encode("unicode_escape").decode(), unicode(text))
+
+
+def unicode(text: str) -> str:
+    """The text with what is no Unicode as escapes: it can be written into a file."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _one_line(text: str, most: int = _MOST) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 import zlib
@@ -22,6 +23,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 import numpy as np
 
 from ..files import Damaged, opened, write
+from .array_file import checked_maps
 from .schema import FloatArray
 
 SUFFIX = ".zip"
@@ -32,6 +34,7 @@ _DIGEST_BYTES = 64  # at the file's end
 _AT_ONCE = 1 << 20
 FRAME = ""  # in place of a part: what is around the parts
 _HEADER_BYTES = 30  # of a member, in front of its name
+_MOST_TEXT = 1 << 30  # bytes of a part that is text
 _LEVEL = 1  # of deflate: text is written often and read often
 
 
@@ -137,11 +140,36 @@ def read_pack(path: Path) -> Pack:
         raise Damaged(f"{path.name} is not what was written")
     try:
         content = json.loads(index)
-        parts = {name: Part(*part) for name, part in content["parts"].items()}
-        notes = dict(content["notes"])
+        parts = {name: _part(part, length) for name, part in content["parts"].items()}
+        notes = {name: _note(note) for name, note in content["notes"].items()}
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise Damaged(f"{path.name} has no index that benchbench wrote") from None
     return Pack(path, parts, notes, stamp)
+
+
+def _part(fields: Any, length: int) -> Part:
+    """A part of an index, within a file of ``length`` bytes.
+
+    Raises:
+        ValueError, TypeError: it is none.
+    """
+    part = Part(*fields)
+    numbers = (part.start, part.stored, part.size)
+    if any(type(number) is not int or number < 0 for number in numbers) or part.start + part.stored > length:
+        raise ValueError("it lies outside the file")
+    return part
+
+
+def _note(note: Any) -> Any:
+    """What an index notes of a cell that failed: reasons by sample, and how often.
+
+    Raises:
+        ValueError, TypeError: it is anything else.
+    """
+    reasons, tries = note["reasons"], note["tries"]
+    if type(tries) is not int or not all(isinstance(reason, str) for reason in reasons.values()):
+        raise ValueError("it is no note of a cell")
+    return note
 
 
 def write_pack(path: Path, parts: Mapping[str, Callable[[], bytes]], notes: Mapping[str, Any]) -> Pack:
@@ -221,7 +249,7 @@ def _digest_of(name: str, content: bytes) -> str:
 def _inflated(stored: bytes, size: int) -> bytes:
     """The content of ``size`` bytes; never more, whatever the stored bytes say."""
     try:
-        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(stored, size)
+        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(stored, min(max(size, 1), _MOST_TEXT))  # 0 is no limit
     except zlib.error:
         return b""
 
@@ -247,5 +275,7 @@ def mapped(pack: Pack, name: str) -> FloatArray:
         shape, by_columns, kind = read(file)
         if kind != np.float32:
             raise Damaged(f"{pack.path.name}/{name} holds {kind}, not float32")
+        if file.tell() - part.start + math.prod(shape) * kind.itemsize > part.stored:
+            raise Damaged(f"{pack.path.name}/{name} is shorter than it says")
         maps: FloatArray = np.memmap(file, kind, "r", file.tell(), shape, "F" if by_columns else "C")
-    return maps
+    return checked_maps(maps, name)

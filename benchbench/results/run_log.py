@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ..errors import safe
+from ..errors import unicode
 from ..files import Damaged, read
 
 LOG = "log.jsonl"
@@ -107,10 +107,10 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return round(value, 6) if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {safe(str(key)): plain(each) for key, each in value.items()}
+        return {unicode(str(key)): plain(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(each) for each in value]
-    text = safe(str(value))
+    text = unicode(str(value))
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 

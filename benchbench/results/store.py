@@ -19,6 +19,7 @@ import pandas as pd
 
 from ..errors import BenchError
 from ..files import ASIDE, Damaged, read, refuse_folder, remove, write
+from .array_file import maps_of
 from .cell_file import is_sound, read_cell_file, write_cell_file
 from .pack import SUFFIX
 from .pack_folder import PackFolder
@@ -167,8 +168,7 @@ class Store:
             OSError: their pack cannot be read.
         """
         pack, _, part = self.place(name).partition("/")
-        maps: FloatArray = np.load(io.BytesIO(self.packs.read(pack, part)), allow_pickle=False)
-        return maps
+        return maps_of(self.packs.read(pack, part), name)
 
     def has_photo(self, name: str, masked: bool = False) -> bool:
         """Whether a photograph is here, and its mask where it is ``masked``."""

@@ -64,7 +64,11 @@ class Subset(BaseModel):
         parts = classes.split(",") if isinstance(classes, str) else classes
         listed = list(parts) if isinstance(parts, (list, tuple)) else [parts]
         texts = [part.strip() if isinstance(part, str) else part for part in listed]
-        return tuple(int(part) if isinstance(part, str) and part.isascii() and part.isdigit() else part for part in texts if part != "")
+        return tuple(
+            int(part) if isinstance(part, str) and part.isascii() and part.isdigit() else part
+            for part in texts
+            if part != ""
+        )
 
     @field_validator("ids", mode="after")
     @classmethod
