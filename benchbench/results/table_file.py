@@ -1,4 +1,4 @@
-"""A run's table read from its bytes, which may be anyone's: no more rows than a run has, and no name it does not know."""
+"""A run's table read from its bytes, which may be anyone's: of as many rows as a run has, and of names it knows."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 TIMES = int(os.environ.get("BENCHBENCH_FUZZ", "1"))  # as many inputs as in the tests
 COUNTS: dict[str, int] = {}  # by test, how many inputs it tries
@@ -22,6 +22,7 @@ def tries(count: int) -> Callable[[Any], Any]:
             derandomize=TIMES == 1,
             database=None,
             deadline=None,
+            phases=[Phase.explicit, Phase.generate],
             suppress_health_check=list(HealthCheck),
         )(test)
 

@@ -32,7 +32,12 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 SPEC = bb.ModelSpec("net", nn.Flatten(), bb.Preprocess(resize=8, crop=8))
 ROWS = "file,label,group\na.png,0,x\nb.png,1,x\nc.png,2,\n"
 TABLE = "file,label,mask,group,x0,y0,x1,y1\na.png,cat,m.png,x,0,0,4,4\nb.png,dog,,,1,1,3,3\na.png,cat,,,0,0,2,2\n"
-NAMES = ["cat\ndog\nbird\n", "index,name\n0,cat\n1,dog\n", '{"0": ["n1", "cat"], "1": ["n2", "dog"]}', '{"a": 0, "b": 1}']
+NAMES = [
+    "cat\ndog\nbird\n",
+    "index,name\n0,cat\n1,dog\n",
+    '{"0": ["n1", "cat"], "1": ["n2", "dog"]}',
+    '{"a": 0, "b": 1}',
+]
 
 
 def _folder(root: Path) -> None:
@@ -116,7 +121,20 @@ def test_changed_trees_of_coco(data: st.DataObject, roots: dict[str, Path]) -> N
         path.write_text(whole)
 
 
-CELLS = ["../a.png", "/etc/passwd", "a.png\0", "~/a.png", "=1+1", "\x1b[2J", "\u202ea", "9" * 5000, "²", "nan", "inf", "-1"]
+CELLS = [
+    "../a.png",
+    "/etc/passwd",
+    "a.png\0",
+    "~/a.png",
+    "=1+1",
+    "\x1b[2J",
+    "\u202ea",
+    "9" * 5000,
+    "²",
+    "nan",
+    "inf",
+    "-1",
+]
 CELLS += ["1e400", "<b>", "x" * 40_000, "'\"", "9" * 30]
 
 
@@ -145,8 +163,22 @@ def test_changed_class_names(content: bytes, suffix: str, tmp_path_factory: pyte
     outcome(read_class_names, path)
 
 
-HARMFUL = ["[" * 5000, '{"a": ' * 5000, "9" * 5000, "[" + "9" * 5000 + "]", '{"²": "a", "1": "b"}', '{"x": NaN, "y": 1}']
-HARMFUL += ['{"٣": "a", "0": "b"}', "²,a\n1,b\n", '{"a": 1e999, "b": 1}', '{"a": true, "b": false}', '["a", null]', "[[], {}]"]
+HARMFUL = [
+    "[" * 5000,
+    '{"a": ' * 5000,
+    "9" * 5000,
+    "[" + "9" * 5000 + "]",
+    '{"²": "a", "1": "b"}',
+    '{"x": NaN, "y": 1}',
+]
+HARMFUL += [
+    '{"٣": "a", "0": "b"}',
+    "²,a\n1,b\n",
+    '{"a": 1e999, "b": 1}',
+    '{"a": true, "b": false}',
+    '["a", null]',
+    "[[], {}]",
+]
 
 
 @pytest.mark.parametrize("suffix", ["txt", "csv", "json"])
@@ -189,7 +221,14 @@ def test_odd_lists_of_samples(content: bytes, roots: dict[str, Path], tmp_path: 
     outcome(_listed_ids, data, Subset(ids=tmp_path / "ids.txt"))
 
 
-NAMES_OF_FILES = [b"\xff\xfe.png", b"a\nb.png", b"\x1b[31m.png", "\u202egnp.png".encode(), b"=1+1.png", b"<img src=x>.png"]
+NAMES_OF_FILES = [
+    b"\xff\xfe.png",
+    b"a\nb.png",
+    b"\x1b[31m.png",
+    "\u202egnp.png".encode(),
+    b"=1+1.png",
+    b"<img src=x>.png",
+]
 NAMES_OF_FILES += [b"-rf.png", b"a'b\".png", b"x" * 200 + b".png", b"$(id).png", b"%00.png", b"\\..\\a.png"]
 
 

@@ -34,7 +34,11 @@ from .profile import counted, tries
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 SMALL = Fake(
-    layers=["last"], methods=["gradcam", "scorecam"], controls=["random"], quality=("deletion",), samples=("a", "b", "c")
+    layers=["last"],
+    methods=["gradcam", "scorecam"],
+    controls=["random"],
+    quality=("deletion",),
+    samples=("a", "b", "c"),
 )
 TABLES = ("results.parquet", "curves.parquet", "maps/index.parquet", "photos/index.parquet")
 
@@ -120,7 +124,17 @@ def test_a_forged_run_json(data: st.DataObject, run: Path, suite: Path) -> None:
         status(folder)
 
 
-NAMES = ["../../x", "/etc/passwd", "cells/../../x", "a\0b", "suite/../x.png", "..", ".owner.json", "a" * 300, "x\\..\\y"]
+NAMES = [
+    "../../x",
+    "/etc/passwd",
+    "cells/../../x",
+    "a\0b",
+    "suite/../x.png",
+    "..",
+    ".owner.json",
+    "a" * 300,
+    "x\\..\\y",
+]
 
 
 @pytest.mark.parametrize("name", counted("runs.names", NAMES))
@@ -165,7 +179,9 @@ def test_a_forged_table(data: st.DataObject, run: Path) -> None:
     rows = pd.read_parquet(run / name)
     column = data.draw(st.sampled_from(list(rows.columns)))
     kind = data.draw(st.sampled_from(["cell", "column", "lost", "rows", "more", "bytes"]))
-    value = data.draw(st.sampled_from([*ODD_TEXTS, None, 0, -1, 10**18, 1e308, float("inf"), float("nan"), b"\0", True]))
+    value = data.draw(
+        st.sampled_from([*ODD_TEXTS, None, 0, -1, 10**18, 1e308, float("inf"), float("nan"), b"\0", True])
+    )
     change: dict[str, Callable[[pd.DataFrame], Any]] = {
         "cell": _cell(column, value),
         "column": lambda table: table.assign(**{column: [value] * len(table)}),
