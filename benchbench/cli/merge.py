@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ..formatting import plural
+from .output import say
 
 
 def merge_command(
@@ -20,7 +21,7 @@ def merge_command(
     from ..results.record import Record
 
     merged = merge_runs(Record.load(run_a), Record.load(run_b), out)
-    print(f"{out}: {plural(merged.rows, 'row')} of {plural(merged.images, 'image')}")
+    say(f"{out}: {plural(merged.rows, 'row')} of {plural(merged.images, 'image')}")
     for note in merged.notes:
-        print(f"WARNING: {note}")
-    print(f"Its report: benchbench report {out}")
+        say(f"WARNING: {note}")
+    say(f"Its report: benchbench report {out}")

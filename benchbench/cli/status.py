@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from .output import say
+
 
 def status_command(
     run: Annotated[Path, typer.Argument(help="A run's folder")],
@@ -20,6 +22,6 @@ def status_command(
     from ..results.run_status import run_status
 
     status = run_status(run)
-    print(json.dumps(status.plain(), indent=1) if as_json else "\n".join(status.lines()))
+    say(json.dumps(status.plain(), indent=1) if as_json else "\n".join(status.lines()))
     if status.state not in ("running", "finished"):
         raise typer.Exit(1)

@@ -9,7 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import BenchError
+from pydantic import TypeAdapter
+
+from ..errors import BenchError, message_of, safe_json
 from ..formatting import plural
 
 KINDS = {
@@ -165,7 +167,7 @@ class AuditReport:
     def to_json(self) -> str:
         """The report as JSON; a number that is not known is null."""
         plain = {"format": FORMAT, **asdict(self)}
-        return json.dumps(plain, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+        return safe_json(json.dumps(plain, indent=1, allow_nan=False, ensure_ascii=False)) + "\n"
 
     @property
     def summary(self) -> str:
@@ -203,11 +205,12 @@ class AuditReport:
             fields: dict[str, Any] = {
                 key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()
             }
-            return cls(rows=rows, **fields)
+            return TypeAdapter(cls).validate_python({"rows": rows, **fields}, strict=True)
         except OSError as error:
             raise BenchError(f"the audit cannot be read: {error.strerror}", where=str(path), hint=hint) from None
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise BenchError("the file is no audit", where=str(path), hint=hint) from None
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            message = f"the file is no audit: {message_of(error)}"
+            raise BenchError(message, where=str(path), hint=hint) from None
 
 
 def _row(plain: dict[str, Any]) -> AuditRow:
