@@ -86,4 +86,5 @@ def check_protocols(protocols: Any, where: str) -> None:
     if not protocols:
         raise BenchError("protocols is empty", where=where, hint=hint)
     for name in protocols:
-        check_name("protocol", name)
+        if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_NAME or not name.isprintable():
+            raise BenchError(f"the protocol {str(name)[:80]!r} is not a valid name", where=where, hint=hint)

@@ -141,7 +141,7 @@ CELLS += ["1e400", "<b>", "x" * 40_000, "'\"", "9" * 30]
 PLACES = [("labels", column) for column in range(3)] + [("csv", column) for column in range(8)]
 
 
-@pytest.mark.parametrize("kind, column", counted("data.cells", PLACES, each=len(CELLS)))
+@pytest.mark.parametrize(("kind", "column"), counted("data.cells", PLACES, each=len(CELLS)))
 def test_odd_cells(column: int, kind: str, roots: dict[str, Path]) -> None:
     text = TABLE if kind == "csv" else ROWS
     path = roots[kind] / "table.csv"
@@ -191,7 +191,8 @@ def test_harmful_class_names(text: str, suffix: str, tmp_path: Path) -> None:
 
 LAUGHS = "".join(f'<!ENTITY a{i} "{f"&a{i - 1};" * 10}">' for i in range(1, 12))
 XML = [
-    f'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY a0 "ha">{LAUGHS}]><annotation><object><name>&a11;</name></object></annotation>',
+    f'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY a0 "ha">{LAUGHS}]><annotation><object><name>&a11;</name></object>'
+    "</annotation>",
     '<?xml version="1.0"?><!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><annotation><object><name>&x;</name>'
     "<bndbox><xmin>0</xmin><ymin>0</ymin><xmax>1</xmax><ymax>1</ymax></bndbox></object></annotation>",
     '<?xml version="1.0" encoding="nosuch"?><annotation/>',
