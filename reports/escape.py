@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..errors import UNSEEN
 
-_INVISIBLE = re.compile(f"(?![\t\n]){UNSEEN.pattern}")
+_INVISIBLE = re.compile(f"(?![\t\n]){UNSEEN.pattern}|[\ud800-\udfff]")  # halves of letters too
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # the last are their full-width forms
 _BLANK = " \u00a0\u200b\ufeff"  # what a spreadsheet may leave out in front of a formula
 _LATEX = {

@@ -58,16 +58,28 @@ def typed_table(data: bytes, name: str, columns: dict[str, str], info: Mapping[s
         raise Damaged(f"{name} is not as benchbench writes it: {message_of(error)}") from None
     for column, kind in _KNOWN.items():
         if column in columns:
-            _refuse_unknown(table[column], {entry["name"] for entry in info[kind]}, f"{name}: {column}")
+            _refuse_unknown(set(table[column].unique()), {entry["name"] for entry in info[kind]}, f"{name}: {column}")
+    if "metric" in columns:
+        wholes = set(map(_whole, table["metric"].unique()))
+        _refuse_unknown(wholes, {entry["name"] for entry in info["metrics"]}, f"{name}: metric")
+        protocols = {entry["protocol"] for entry in info["metrics"]}
+        _refuse_unknown(set(table["protocol"].unique()), protocols, f"{name}: protocol")
+    if "status" in columns and table.empty:
+        raise Damaged(f"{name} has no row")
     if "status" in columns:
-        _refuse_unknown(table["status"], set(STATUSES), f"{name}: status")
+        _refuse_unknown(set(table["status"].unique()), set(STATUSES), f"{name}: status")
     for column, kind in columns.items():
         if kind == "float64" and np.isinf(table[column].to_numpy()).any():
             raise Damaged(f"{name}: {column} has a number that is not finite")
     return table
 
 
-def _refuse_unknown(column: pd.Series[Any], known: set[str], where: str) -> None:
-    unknown = set(column.unique()) - known
+def _refuse_unknown(names: set[Any], known: set[str], where: str) -> None:
+    unknown = names - known
     if unknown:
         raise Damaged(f"{where} names {str(unknown.pop())[:80]!r}, which the run does not have")
+
+
+def _whole(metric: Any) -> Any:
+    """The metric whose part a row is about: of ``runtime.q1`` it is ``runtime``."""
+    return metric.partition(".")[0] if isinstance(metric, str) else metric

@@ -161,7 +161,8 @@ def test_the_page(records: list[Record]) -> None:
             assert not element.tag.startswith("zz")
             assert not any(name.startswith(("zz", "on")) for name in element.attributes)
             places = [element.attributes.get(name, "") for name in ("href", "src", "action", "data")]
-            assert not any("zz" in place.split("#")[0] or place.startswith("javascript") for place in places)
+            addresses = [place for place in places if not place.startswith(("data:image/", "#"))]
+            assert not any("zz" in address or address.startswith("javascript") for address in addresses)
             if element.tag in ("script", "style"):
                 assert "<zz" not in element.text
 
@@ -181,7 +182,7 @@ def test_the_tables(records: list[Record], tmp_path: Path) -> None:
                 assert "<zz" not in text
                 assert "](javascript" not in text.replace("\\]", "")
             if path.suffix in (".tex", ".bib"):
-                assert "\\zz" not in text
+                assert "\\zz" not in text, (path.name, text[text.index("\\zz") - 300 :][:400])
                 assert "^^" not in text
                 assert not UNQUOTED.search(text), (path.name, UNQUOTED.search(text))
 
