@@ -34,7 +34,8 @@ class PlainLoader(yaml.SafeLoader):
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         """As PyYAML does, which lets what is no date, number or truth value raise whatever comes of it."""
         try:
-            return super().construct_object(node, deep)
+            value = super().construct_object(node, deep)
+            return value if not isinstance(value, str) else value.encode().decode()  # half a letter is a ValueError
         except (ValueError, OverflowError, AttributeError, KeyError, TypeError):
             kind = node.tag.rpartition(":")[2]
             raise yaml.YAMLError(f"it is no {kind}: {str(node.value)[:80]!r}\n{node.start_mark}") from None

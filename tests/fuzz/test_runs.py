@@ -172,7 +172,7 @@ def _cell(column: str, value: Any) -> Callable[[pd.DataFrame], pd.DataFrame]:
     return change
 
 
-@tries(120)
+@tries(60)
 @given(data=st.data())
 def test_a_forged_table(data: st.DataObject, run: Path) -> None:
     name = data.draw(st.sampled_from(TABLES))
