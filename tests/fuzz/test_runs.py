@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -267,7 +268,7 @@ def test_forged_maps(kind: str, run: Path, tmp_path: Path) -> None:
     parts = {name: record._packs.read(path.name, name) for name in dict.fromkeys(names)}
     forged = {**parts, part: _arrays(proof)[kind]}
     try:
-        write_pack(path, {name: lambda content=content: content for name, content in forged.items()}, {})
+        write_pack(path, {name: partial(bytes, content) for name, content in forged.items()}, {})
         result = outcome(shown, run)
         assert isinstance(result, Exception) or kind == "bad"
         outcome(write_bundle, run, tmp_path / "out.zip")
