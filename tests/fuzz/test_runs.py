@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,22 +15,18 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.console import Console
 
 from benchbench.cli.read_run import read_record
-from benchbench.cli.status import status_command
-from benchbench.reports.leaderboard.marks import Marked
-from benchbench.reports.terminal.overview import Overview
 from benchbench.results.bundle import write_bundle
 from benchbench.results.pack import write_pack
-from benchbench.results.run_folder import info_digest
 
 from ..reports.fake import PACK, Fake, fake_record, map_file
 from ..reports.suite_answers import asked_record
 from . import pictures
-from .mutations import ODD_TEXTS, ODD_VALUES, changed_bytes, changed_trees
-from .outcomes import assert_clear, outcome, refused
+from .mutations import ODD_TEXTS, changed_bytes, changed_trees
+from .outcomes import outcome, refused
 from .profile import counted, tries
+from .run_files import changed, sealed, shown, status
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 SMALL = Fake(
@@ -52,48 +47,6 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return asked_record(tmp_path_factory.mktemp("suite")).folder
-
-
-@contextmanager
-def changed(folder: Path, **files: bytes) -> Iterator[None]:
-    """While it lasts, files of the folder have another content."""
-    before = {name: (folder / name).read_bytes() for name in files}
-    try:
-        for name, content in files.items():
-            (folder / name).write_bytes(content)
-        yield
-    finally:
-        for name, content in before.items():
-            (folder / name).write_bytes(content)
-
-
-def sealed(info: Any) -> bytes:
-    """run.json with the digest of what it says."""
-    plain = {key: value for key, value in info.items() if key != "digest"} if isinstance(info, dict) else info
-    if isinstance(plain, dict):
-        plain = {**plain, "digest": info_digest(plain)}
-    return json.dumps(plain).encode()
-
-
-def shown(folder: Path) -> str:
-    """What the command report shows first: the record, its leaderboard, and the text for a terminal."""
-    marked = Marked.of(read_record(folder))
-    console = Console(file=io.StringIO(), width=100)
-    console.print(Overview(marked))
-    for file, row in zip(marked.board.record.maps["file"], marked.board.record.maps["row"], strict=True):
-        marked.board.record.map(file, int(row))
-    for file in marked.board.record.photos["file"]:
-        marked.board.record.photo(file)
-    return str(console.file.getvalue())  # type: ignore[attr-defined]
-
-
-def status(folder: Path) -> None:
-    try:
-        status_command(folder)
-        status_command(folder, as_json=True)
-    except BaseException as end:
-        if type(end).__name__ != "Exit":
-            raise
 
 
 def test_the_folders_are_valid(run: Path, suite: Path) -> None:
@@ -289,65 +242,3 @@ def test_forged_photographs(name: str, run: Path) -> None:
     assert isinstance(outcome(thumbnail, Forged(), "a.jpg", 20), Exception)
     if not name.startswith(("text", "profile")):
         refused(outline, pictures.bombs()[name], 10, 10)
-
-
-LIVE = {
-    "format": 1,
-    "started": "2026-01-02T03:04:05+00:00",
-    "process": 123,
-    "machine": "host",
-    "host": "host",
-    "since": "2026-01-02T03:04:05+00:00",
-    "time": "2026-01-02T03:04:05+00:00",
-    "user": "ann",
-    "began": 1.0,
-    "info": {"warnings": []},
-    "seed": 0,
-    "networks": {},
-    "data": {},
-    "methods": {"gradcam": "Grad-CAM"},
-    "metrics": [],
-    "models": [],
-}
-EVENTS = [
-    {"event": "start", "run": 1, "time": "2026-01-02T03:04:05+00:00", "process": 1, "machine": "host"},
-    {"event": "plan", "run": 1, "time": "2026-01-02T03:04:06+00:00", "shards": 3, "rows": 9, "shards_there": 1},
-    {"event": "shard", "run": 1, "time": "2026-01-02T03:04:07+00:00", "rows": 3, "seconds_left": 5.0, "work": "x"},
-    {"event": "warning", "run": 1, "time": "2026-01-02T03:04:08+00:00", "warning": "w"},
-]
-
-
-@tries(120)
-@given(data=st.data())
-def test_what_a_run_says_of_itself_while_it_runs(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
-    from benchbench.engine.lock_owner import owner_of
-    from benchbench.results.run_log import LOG
-
-    folder = tmp_path_factory.getbasetemp() / "live"
-    folder.mkdir(exist_ok=True)
-    plan, owner = data.draw(changed_trees(LIVE)), data.draw(changed_trees(LIVE))
-    keys = ("user", "host", "process", "began", "since")
-    owner = {key: owner[key] for key in keys if key in owner} if isinstance(owner, dict) else owner
-    events = data.draw(changed_trees(EVENTS))
-    (folder / "unfinished.json").write_bytes(sealed(plan))
-    (folder / ".owner.json").write_text(json.dumps(owner))
-    lines = [json.dumps(event) for event in events] if isinstance(events, list) else [json.dumps(events)]
-    (folder / LOG).write_text("\n".join(lines))
-    outcome(status, folder)
-    found = owner_of(folder)
-    if found is not None:
-        assert_clear(str(found))
-        _ = found.dead, found.here
-    outcome(shown, folder)
-
-
-@pytest.mark.parametrize("value", counted("runs.given-up", [*ODD_VALUES]))
-def test_odd_records_of_what_hung(value: Any, tmp_path: Path) -> None:
-    from benchbench.containment.hang_record import CALL, LIST, HangRecord
-
-    text = json.dumps(value)
-    (tmp_path / LIST).write_text(text)
-    (tmp_path / CALL).write_text(text.ljust(1000)[:1000] + "more")
-    for who, reason in HangRecord(tmp_path).hung.items():
-        assert isinstance(who, str)
-        assert isinstance(reason, str)
