@@ -161,14 +161,8 @@ def metric(
     where = check_name("metric", name)
     words = {"title": title, "unit": unit, "paper": paper, "family": family, "equation": equation, "truth": truth}
     check_fields(where, words, {"higher_is_better": higher_is_better, "ranks_only": ranks_only})
-    wanted = known_words(needs, METRIC_NEEDS, where)
+    wanted = _needs_of_metric(needs, rivals is not None, where)
     range = check_range(range, where)
-    if wanted & _MEASURED and not wanted <= {"cost", "passes"} and wanted != {"shared"}:
-        message = f"needs {' and '.join(sorted(wanted))} together: what a method takes has no value per image"
-        raise BenchError(message, where=where, hint="Make two metrics of it")
-    if ("rivals" in wanted) != (rivals is not None) or wanted & {"rivals", "probes"} == {"rivals"}:
-        hint = 'Give rivals= and the needs "rivals" and "probes", or none of them'
-        raise BenchError('the need "rivals" goes with rivals= and the need "probes"', where=where, hint=hint)
     check_protocols(protocols, where)
     if family not in FAMILIES:
         raise BenchError(f"unknown family {family!r}", where=where, hint=nearest(family, FAMILIES))
@@ -199,6 +193,18 @@ def metric(
             truth=truth,
         ),
     )
+
+
+def _needs_of_metric(needs: str | Iterable[str], rivals: bool, where: str) -> frozenset[str]:
+    """What a metric needs, if it can be had together."""
+    wanted = known_words(needs, METRIC_NEEDS, where)
+    if wanted & _MEASURED and not wanted <= {"cost", "passes"} and wanted != {"shared"}:
+        message = f"needs {' and '.join(sorted(wanted))} together: what a method takes has no value per image"
+        raise BenchError(message, where=where, hint="Make two metrics of it")
+    if ("rivals" in wanted) != rivals or wanted & {"rivals", "probes"} == {"rivals"}:
+        hint = 'Give rivals= and the needs "rivals" and "probes", or none of them'
+        raise BenchError('the need "rivals" goes with rivals= and the need "probes"', where=where, hint=hint)
+    return wanted
 
 
 def model(name: str, *, title: str = "", paper: str = "") -> Callable[[F], F]:

@@ -141,7 +141,7 @@ def read_pack(path: Path) -> Pack:
     try:
         content = json.loads(index)
         parts = {name: _part(part, length) for name, part in content["parts"].items()}
-        notes = {name: _note(note) for name, note in content["notes"].items()}
+        notes = dict(content["notes"])
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise Damaged(f"{path.name} has no index that benchbench wrote") from None
     return Pack(path, parts, notes, stamp)
@@ -158,18 +158,6 @@ def _part(fields: Any, length: int) -> Part:
     if any(type(number) is not int or number < 0 for number in numbers) or part.start + part.stored > length:
         raise ValueError("it lies outside the file")
     return part
-
-
-def _note(note: Any) -> Any:
-    """What an index notes of a cell that failed: reasons by sample, and how often.
-
-    Raises:
-        ValueError, TypeError: it is anything else.
-    """
-    reasons, tries = note["reasons"], note["tries"]
-    if type(tries) is not int or not all(isinstance(reason, str) for reason in reasons.values()):
-        raise ValueError("it is no note of a cell")
-    return note
 
 
 def write_pack(path: Path, parts: Mapping[str, Callable[[], bytes]], notes: Mapping[str, Any]) -> Pack:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..files import Damaged
+
 TRIES = "tries"  # of a cell that failed: how often it did so with the same reasons
 
 
@@ -27,8 +29,17 @@ class Outcome:
 
     @classmethod
     def noted(cls, note: Mapping[str, Any] | None) -> Outcome:
-        """Of what a pack keeps of a cell."""
-        return cls(note["reasons"], note[TRIES]) if note else SOUND
+        """Of what a pack keeps of a cell.
+
+        Raises:
+            Damaged: it is anything else.
+        """
+        if not note:
+            return SOUND
+        failed = note.get("reasons") if isinstance(note, Mapping) else None
+        if not isinstance(failed, Mapping) or type(note.get(TRIES)) is not int:
+            raise Damaged("what is noted of a cell is not what was written")
+        return cls(failed, note[TRIES])
 
 
 SOUND = Outcome({}, 1)

@@ -99,7 +99,10 @@ class Store:
     def outcome(self, name: str) -> Outcome | None:
         """What is known of a cell, without reading it where it is in a pack; None if it is absent or damaged."""
         if _text(name) in self.packs.places:
-            return Outcome.noted(self.packs.note(_text(name)))
+            try:
+                return Outcome.noted(self.packs.note(_text(name)))
+            except Damaged:
+                return None  # it is computed again
         known = self.outcomes.get(name)
         if known is None and name in self._files:
             try:
