@@ -97,7 +97,7 @@ def test_the_layouts_are_valid(kind: str, roots: dict[str, Path]) -> None:
     assert len(outcome(read, kind, roots[kind]).ids)
 
 
-@tries(220)
+@tries(140)
 @given(data=st.data())
 def test_changed_annotations(data: st.DataObject, roots: dict[str, Path]) -> None:
     kind = data.draw(st.sampled_from(list(KINDS)))

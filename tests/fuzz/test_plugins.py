@@ -163,7 +163,7 @@ FILES += [
 ]
 
 
-@tries(40)
+@tries(12)
 @given(content=changed_bytes([FILE]))
 def test_changed_files(content: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("plugin") / "plugin.py"

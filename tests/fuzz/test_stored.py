@@ -123,7 +123,7 @@ def compare(path: Path, record: Record) -> None:
             render(checked, format)
 
 
-@tries(130)
+@tries(70)
 @given(data=st.data())
 def test_a_forged_baseline(
     data: st.DataObject, record: Record, baseline: dict[str, Any], tmp_path_factory: pytest.TempPathFactory

@@ -104,7 +104,7 @@ def test_the_study_is_valid(file: Path) -> None:
     assert outcome(validate, file) is None
 
 
-@tries(200)
+@tries(140)
 @given(tree=changed_trees(STUDY))
 def test_a_changed_study(tree: Any, file: Path) -> None:
     try:
