@@ -9,6 +9,8 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, settings
 
 TIMES = int(os.environ.get("BENCHBENCH_FUZZ", "1"))  # as many inputs as in the tests
+# to shrink an input that shows a fault takes long
+_PHASES = [Phase.explicit, Phase.generate] if TIMES == 1 else [Phase.generate, Phase.shrink]
 COUNTS: dict[str, int] = {}  # by test, how many inputs it tries
 
 
@@ -22,7 +24,7 @@ def tries(count: int) -> Callable[[Any], Any]:
             derandomize=TIMES == 1,
             database=None,
             deadline=None,
-            phases=[Phase.explicit, Phase.generate],
+            phases=_PHASES,
             suppress_health_check=list(HealthCheck),
         )(test)
 
