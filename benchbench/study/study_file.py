@@ -111,6 +111,15 @@ def _twice(loader: PlainLoader, node: yaml.Node, seen: set[int]) -> Iterator[tup
             yield from _twice(loader, value_node, seen)
 
 
+def scalar_of(value: Any) -> Any:
+    """A number or a truth value that the command line gave as text: one's own function may have no types."""
+    try:
+        read = yaml.load(value, PlainLoader) if isinstance(value, str) else value  # which makes plain values alone
+    except (yaml.YAMLError, RecursionError):
+        return value
+    return read if isinstance(read, (bool, int, float)) else value
+
+
 def read_each(
     key: str, entries: Any, make: Any, members: Callable[[Any], Iterable[Any]] = lambda item: (item,)
 ) -> tuple[Any, ...]:
