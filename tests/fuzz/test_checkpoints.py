@@ -88,7 +88,7 @@ def test_the_files_are_valid(content: bytes, file: Path) -> None:
     assert not isinstance(load(file), bb.BenchError)
 
 
-@tries(150)
+@tries(70)
 @given(content=changed_bytes(VALID))
 def test_changed_bytes(content: bytes, file: Path) -> None:
     file.write_bytes(content)

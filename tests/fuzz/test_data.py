@@ -97,7 +97,7 @@ def test_the_layouts_are_valid(kind: str, roots: dict[str, Path]) -> None:
     assert len(outcome(read, kind, roots[kind]).ids)
 
 
-@tries(140)
+@tries(70)
 @given(data=st.data())
 def test_changed_annotations(data: st.DataObject, roots: dict[str, Path]) -> None:
     kind = data.draw(st.sampled_from(list(KINDS)))
@@ -110,7 +110,7 @@ def test_changed_annotations(data: st.DataObject, roots: dict[str, Path]) -> Non
         path.write_bytes(whole)
 
 
-@tries(60)
+@tries(30)
 @given(data=st.data())
 def test_changed_trees_of_coco(data: st.DataObject, roots: dict[str, Path]) -> None:
     path = roots["coco"] / KINDS["coco"][2]
@@ -156,7 +156,7 @@ def test_odd_cells(column: int, kind: str, roots: dict[str, Path]) -> None:
             path.write_text(text)
 
 
-@tries(120)
+@tries(60)
 @given(content=changed_bytes([text.encode() for text in NAMES]), suffix=st.sampled_from(["txt", "csv", "tsv", "json"]))
 def test_changed_class_names(content: bytes, suffix: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.getbasetemp() / f"names.{suffix}"

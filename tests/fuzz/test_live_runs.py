@@ -46,7 +46,7 @@ EVENTS = [
 ]
 
 
-@tries(80)
+@tries(40)
 @given(data=st.data())
 def test_what_a_run_says_of_itself_while_it_runs(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.getbasetemp() / "live"

@@ -52,7 +52,7 @@ NAMES = st.one_of(
 )
 
 
-@tries(200)
+@tries(80)
 @given(name=NAMES)
 def test_what_writes_names(name: str) -> None:
     """Each writer of names, alone: nothing that it writes is markup, a command or a formula of the name's."""
@@ -201,7 +201,7 @@ def _is_number(text: str) -> bool:
 
 def test_the_terminal(records: list[Record]) -> None:
     for record in records:
-        for verbose in (False, True):
+        for verbose in (False, True) if TIMES > 1 else (True,):
             out = io.StringIO()
             plain_console(file=out, width=120).print(Overview(Marked.of(record), verbose))
             assert not UNSEEN.search(out.getvalue().replace("\n", ""))

@@ -36,7 +36,7 @@ def read(root: Path) -> Any:
     return data[0], data.fingerprint(0)
 
 
-@tries(160)
+@tries(80)
 @given(content=changed_bytes(pictures.VALID))
 def test_changed_photographs(content: bytes, root: Path) -> None:
     (root / "photos/a.png").write_bytes(content)
@@ -44,7 +44,7 @@ def test_changed_photographs(content: bytes, root: Path) -> None:
     outcome(read, root)
 
 
-@tries(100)
+@tries(50)
 @given(content=changed_bytes([pictures.mask(), *pictures.VALID]))
 def test_changed_masks(content: bytes, root: Path) -> None:
     (root / "photos/a.png").write_bytes(pictures.saved("PNG"))

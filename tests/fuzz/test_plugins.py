@@ -84,7 +84,7 @@ def register(kind: str, keys: dict[str, Any]) -> None:
         _ = [line for entry in entries[-2:] for line in listing.short_lines([entry])]
 
 
-@tries(90)
+@tries(50)
 @given(data=st.data())
 def test_odd_metadata(data: st.DataObject) -> None:
     kind, keys = data.draw(st.sampled_from([("method", METHOD), ("metric", METRIC)]))
@@ -163,7 +163,7 @@ FILES += [
 ]
 
 
-@tries(12)
+@tries(6)
 @given(content=changed_bytes([FILE]))
 def test_changed_files(content: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("plugin") / "plugin.py"

@@ -54,7 +54,7 @@ def test_the_folders_are_valid(run: Path, suite: Path) -> None:
     assert outcome(shown, suite)
 
 
-@tries(40)
+@tries(25)
 @given(data=st.data())
 def test_changed_bytes(data: st.DataObject, run: Path) -> None:
     """Of any file: the digests tell."""
@@ -66,7 +66,7 @@ def test_changed_bytes(data: st.DataObject, run: Path) -> None:
         assert isinstance(result, Exception) or content == whole or name.startswith("cells")
 
 
-@tries(40)
+@tries(20)
 @given(data=st.data())
 def test_a_forged_run_json(data: st.DataObject, run: Path, suite: Path) -> None:
     folder = data.draw(st.sampled_from([run, suite]))
@@ -126,7 +126,7 @@ def _cell(column: str, value: Any) -> Callable[[pd.DataFrame], pd.DataFrame]:
     return change
 
 
-@tries(35)
+@tries(16)
 @given(data=st.data())
 def test_a_forged_table(data: st.DataObject, run: Path) -> None:
     name = data.draw(st.sampled_from(TABLES))

@@ -48,7 +48,7 @@ def open_bundle(path: Path) -> Record:
         return Record.load(folder)
 
 
-@tries(120)
+@tries(60)
 @given(data=st.data())
 def test_changed_bytes_of_a_bundle(data: st.DataObject, bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.getbasetemp() / "changed.zip"
@@ -123,7 +123,7 @@ def compare(path: Path, record: Record) -> None:
             render(checked, format)
 
 
-@tries(70)
+@tries(40)
 @given(data=st.data())
 def test_a_forged_baseline(
     data: st.DataObject, record: Record, baseline: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
@@ -150,7 +150,7 @@ READERS: dict[str, tuple[Callable[[Path], Any], Any]] = {
 }
 
 
-@tries(110)
+@tries(60)
 @given(data=st.data())
 def test_forged_audits_and_snapshots(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
     read, valid = READERS[data.draw(st.sampled_from(list(READERS)))]
