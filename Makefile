@@ -10,7 +10,7 @@ WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 
 GUARDED := embedded methods middle small metrics odd dense variants libraries
 
-.PHONY: demo test lint types guard guard-update guard-run suites proof kill again bench pages audit zoo bias clean
+.PHONY: demo test lint types guard guard-update guard-run suites proof kill fuzz again bench pages audit zoo bias clean
 
 demo: $(DEMO)
 	$(BIN)/benchbench run
@@ -66,6 +66,10 @@ proof: $(STAMP)
 # stops 100 runs at random moments, by each signal and inside writes, and continues each to the rows of an undisturbed run; about five minutes
 kill: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.kills.driver 100
+
+# twenty times the malformed inputs of the tests, and random ones: studies, images, weights, run folders, names (docs/trust.md)
+fuzz: $(STAMP)
+	OMP_NUM_THREADS=1 BENCHBENCH_FUZZ=20 $(BIN)/python -m pytest -q -n $(WORKERS) tests/fuzz
 
 # fifty re-runs of the same code in other ways, none of which may fail; writes docs/gate-again.md; about forty minutes
 again: $(STAMP)

@@ -76,6 +76,11 @@ def unicode(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
+def safe_json(text: str) -> str:
+    """JSON with what a terminal obeys, or what reorders a line, as JSON's escapes: it stands in texts alone."""
+    return re.sub(rf"(?!\n){UNSEEN.pattern}", lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
 def _one_line(text: str, most: int = _MOST) -> str:
     """``safe``, in one line; of a very long text the beginning."""
     end = f" ... ({len(text):,} letters)" if len(text) > most else ""

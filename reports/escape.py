@@ -8,7 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029]")
+from ..errors import UNSEEN
+
+_INVISIBLE = re.compile(f"(?![\t\n]){UNSEEN.pattern}|[\ud800-\udfff]")  # halves of letters too
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # the last are their full-width forms
+_BLANK = " \u00a0\u200b\ufeff"  # what a spreadsheet may leave out in front of a formula
 _LATEX = {
     "\\": r"\textbackslash{}",
     "{": r"\{",
@@ -102,20 +106,22 @@ def breaking_pieces(text: str, most: int = 12) -> list[str]:
 def markdown(text: str) -> str:
     """The text for a Markdown table's cell: no markup, no HTML, no column border."""
     safe = one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"(https?|ftp)://", r"\1&#58;//", _MARKDOWN.sub(r"\\\1", safe))
+    linkless = re.sub(r"(?i)\b(www)\.", r"\1&#46;", _MARKDOWN.sub(r"\\\1", safe))
+    return re.sub(r"(?i)(https?|ftp)://", r"\1&#58;//", linkless)
 
 
 def csv(rows: pd.DataFrame) -> str:
-    """The rows as CSV. A text that a spreadsheet would run as a formula has an apostrophe in front.
+    """The rows as CSV. A text that a spreadsheet would run as a formula has an apostrophe in front, also a heading.
 
-    A carriage return, which ends a row for some, becomes a space.
+    A carriage return, which ends a row for some, becomes a space; control characters are shown as ``visible`` does.
     """
-    texts = rows.select_dtypes(include=["object", "string"]).columns
-    return rows.assign(**{name: rows[name].map(_inert) for name in texts}).to_csv(index=False, lineterminator="\n")
+    texts = rows.select_dtypes(include=["object", "string", "category"]).columns
+    inert = rows.assign(**{name: rows[name].astype(object).map(_inert) for name in texts})
+    return inert.rename(columns=_inert).to_csv(index=False, lineterminator="\n")
 
 
 def _inert(value: Any) -> Any:
     if not isinstance(value, str):
         return value
-    text = value.replace("\r", " ")
-    return f"'{text}" if text.lstrip(" ").startswith(("=", "+", "-", "@", "\t")) else text
+    text = visible(value.replace("\r", " "))
+    return f"'{text}" if text.startswith(("\t", "\n")) or text.lstrip(_BLANK).startswith(_FORMULA) else text

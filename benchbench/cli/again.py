@@ -9,6 +9,8 @@ from typing import Any
 
 import typer
 
+from .output import say
+
 
 def is_run(study: Path | None) -> bool:
     """Whether a study's file is the run.json of a run."""
@@ -51,7 +53,7 @@ def _show(study: Path | None, out: Path) -> None:
 
     then, now = Record.load(study.parent), Record.load(out)
     found = differences(then.info, now.info)
-    print(f"Compared with {study.parent}:")
+    say(f"Compared with {study.parent}:")
     for each in found or ["nothing differs in versions, device, weights, data and code"]:
-        print(f"  {each}")
-    print(f"  {same_values(then, now)}")
+        say(f"  {each}")
+    say(f"  {same_values(then, now)}")

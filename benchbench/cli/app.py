@@ -17,6 +17,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..console import plain_console
 from ..errors import BenchError, folded
 from ..processors import wait_asleep
 from ..reports.rendering import rendered
@@ -29,7 +30,7 @@ from .export import export_command
 from .gate import baseline_command, check_command
 from .merge import merge_command
 from .options import Layers, NumCpus, NumGpus, Processes, RayAddress, Score, TimeLimit
-from .output import put, screen
+from .output import put, say, screen
 from .parsing import named, number, parse_item, two
 from .report import report_command
 from .status import status_command
@@ -62,7 +63,7 @@ def _version(show: bool) -> None:
     if show:
         from importlib.metadata import version
 
-        print(f"benchbench {version('benchbench-saliency')}")
+        say(f"benchbench {version('benchbench-saliency')}")
         raise typer.Exit
 
 
@@ -173,8 +174,6 @@ def reliability_command(
     take_over: TakeOver = False,
 ) -> None:
     """Test which metrics are reliable on a study's networks and data: noisy maps, controls and disturbances."""
-    from rich.console import Console
-
     from ..engine.progress import Terminal
     from ..reports.checks import reliability
     from ..suites.reliability.disturbances import Disturbances
@@ -184,14 +183,14 @@ def reliability_command(
     single = {"samples": samples, "seed": seed, "device": device}
     final_study = study_of(study, plugin, listed, single, {})
     folder = out or Path("runs") / f"{study.stem if study else 'default'}-reliability"
-    progress = Terminal(Console(stderr=True))
+    progress = Terminal(plain_console(stderr=True))
     try:
         how = {"overwrite": overwrite, "retry_failed": retry_failed, "take_over": take_over}
         done = final_study.reliability(folder, disturbances=disturbances, progress=progress, **how)
     finally:
         progress.stop()
     screen().print(reliability.terminal(done.reliability()))
-    print(f"Tables: {folder / 'tables' / 'reliability.md'}")
+    say(f"Tables: {folder / 'tables' / 'reliability.md'}")
     if done.failed:
         raise typer.Exit(1)
 
@@ -270,10 +269,10 @@ def list_command(
     entries = listing.named_entries(known[kind], kind, name) if name else listing.entries(known[kind], kind)
     if as_json:
         plain = [listing.short_entry(entry) for entry in entries] if short else entries
-        print(json.dumps(plain, indent=1, default=str))
+        say(json.dumps(plain, indent=1, default=str))
         return
     if short:
-        print(*listing.short_lines(entries), sep="\n")
+        say(*listing.short_lines(entries))
         return
     for entry in entries:
         listing.show(entry)
@@ -298,11 +297,11 @@ def new_command(
     if existing is not None:
         raise BenchError(f"there is a method {existing!r} already", hint="Take another name")
     file, test, *study = written = new_method(name, folder, gate=gate)
-    print(*written, sep="\n")
+    say(*written)
     arguments = study[0] if study else f"--methods gradcam,{name}"
-    print(f"Try it: benchbench run {arguments} --plugin {file}   Test it: pytest {test}")
+    say(f"Try it: benchbench run {arguments} --plugin {file}   Test it: pytest {test}")
     if study:
-        print("Write its baseline, now and after each intended change: pytest --benchbench-update")
+        say("Write its baseline, now and after each intended change: pytest --benchbench-update")
 
 
 def main() -> None:
@@ -315,8 +314,8 @@ def main() -> None:
     try:
         app()
     except KeyboardInterrupt:  # before the command has its handlers
-        print("benchbench: stopped", file=sys.stderr)
+        say("benchbench: stopped", error=True)
         sys.exit(130)
     except (BenchError, OSError) as error:  # an OSError says what and where: a full disk, a folder that is a file
-        print(f"benchbench: {error}", file=sys.stderr)
+        say(f"benchbench: {error}", error=True)
         sys.exit(2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +10,7 @@ import typer
 from ..errors import BenchError, nearest
 from ..files import publish
 from ..reports.rendering import rendered
-from .output import put
+from .output import put, say
 from .parsing import items, labels
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ def audit_command(
     _show(report, format, out)
     failing = report.failing(kinds, before)
     fixed = () if before is None else report.fixed_since(before)
-    print(*failing_lines(failing, fixed), sep="\n", file=sys.stderr)
+    say(*failing_lines(failing, fixed), error=True)
     if failing:
         raise typer.Exit(1)
 
@@ -75,7 +74,7 @@ def _kinds(fail_on: str) -> tuple[str, ...]:
 
 
 def _told(what: str) -> None:
-    print(what, file=sys.stderr)
+    say(what, error=True)
 
 
 def _show(report: AuditReport, format: str | None, out: Path | None) -> None:
@@ -86,8 +85,8 @@ def _show(report: AuditReport, format: str | None, out: Path | None) -> None:
         put(rendered(renderable(report)) if format in (None, "table") else text_of(report, format), None)
         return
     for each in _FILES if format in (None, "table") else (format,):
-        print(publish(out / _FILES[each], text_of(report, each), parents=True))
-    print(report.summary)
+        say(publish(out / _FILES[each], text_of(report, each), parents=True))
+    say(report.summary)
 
 
 def text_of(report: AuditReport, format: str) -> str:

@@ -13,12 +13,13 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
+from ..console import plain_console
 from ..errors import BenchError
 from ..formatting import plural
 from ..paths import expanded
 from ..remote.run_url import without_secrets
 from .again import is_run, keys_of
-from .output import screen
+from .output import say, screen
 from .parsing import items, number
 from .url_places import META, at_hand, place_of, urls_among
 
@@ -67,7 +68,7 @@ class Once(TyperCommand):
         except KeyboardInterrupt as stop:
             signal.signal(signal.SIGINT, signal.SIG_DFL)  # a thread that hangs keeps the interpreter from ending
             kept = "; finished work is kept, and the same command continues from there" if self.name in _RUNS else ""
-            print(f"benchbench: {str(stop) or 'stopped'}{kept}", file=sys.stderr)
+            say(f"benchbench: {str(stop) or 'stopped'}{kept}", error=True)
             sys.exit(stop.exit_code if isinstance(stop, Stopped) else 130)
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -177,8 +178,6 @@ def run_study(
         budget: a time to keep to.
         how: of ``Study.run``.
     """
-    from rich.console import Console
-
     from ..api.run import Run
     from ..engine.progress import Terminal
     from ..engine.stopping import Stopped
@@ -187,7 +186,7 @@ def run_study(
     from ..results.run_folder import has_tables
 
     console = screen(highlight=False, markup=False)
-    progress = Terminal(Console(stderr=True))
+    progress = Terminal(plain_console(stderr=True))
     try:
         done = study.run(out, progress=progress, report=report, budget=budget, **how)
         if not report:

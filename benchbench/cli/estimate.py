@@ -8,8 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
+from ..console import plain_console
 from .common import study_of
-from .output import screen
+from .output import say, screen
 
 STUDY = "A study file, or RUN/run.json to do a run again; default: the embedded study"
 OUT = "The run's folder, or a URL such as s3://bucket/run; runs/NAME by default"
@@ -31,12 +32,10 @@ def estimate_command(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON")] = False,
 ) -> None:
     """Estimate a run's forward passes, time and disk space on this machine, from a measured batch; nothing is kept."""
-    from rich.console import Console
-
     from ..engine.progress import Terminal
 
     final_study = study_of(study, plugin, {}, {"samples": samples}, {})
-    progress = Terminal(Console(stderr=True))
+    progress = Terminal(plain_console(stderr=True))
     try:
         estimate = final_study.estimate(folder_of(study, out), progress=progress)
     finally:
@@ -57,15 +56,15 @@ def show_dry_run(study: Any, folder: Path, **how: bool) -> None:
         how: of ``Study.dry_run``.
     """
     plan = study.dry_run(folder, **how)
-    print("Dry run: nothing is computed, and nothing is written.")
+    say("Dry run: nothing is computed, and nothing is written.")
     show(plan, as_json=False)
     for caution in plan.cautions:
-        print(f"WARNING: {caution}")
+        say(f"WARNING: {caution}")
 
 
 def show(plan: Any, as_json: bool) -> None:
     """Print a plan or an estimate, as lines or as JSON."""
     if as_json:
-        print(json.dumps(plan.plain(), indent=1))
+        say(json.dumps(plan.plain(), indent=1))
         return
     screen(highlight=False, markup=False, soft_wrap=True).print("\n".join(plan.lines()))

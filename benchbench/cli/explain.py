@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from .output import say
 from .parsing import items, number, parse_item
 
 DEMO = "efficientnet_lite0"  # whose weights come with a package
@@ -37,5 +37,5 @@ def explain_command(
     illustration = illustrate(images, parse_item(model), items(methods), layer, number(target))
     path = illustration.overlay.save(out)
     if illustration.warning:
-        print(f"WARNING: {illustration.warning}", file=sys.stderr)
-    print("\n".join([*illustration.lines, str(path)]))
+        say(f"WARNING: {illustration.warning}", error=True)
+    say("\n".join([*illustration.lines, str(path)]))

@@ -9,6 +9,7 @@ import typer
 
 from ..errors import BenchError
 from ..formatting import size
+from .output import say
 
 
 def export_command(
@@ -21,5 +22,5 @@ def export_command(
     if out.suffix != ".zip":
         raise BenchError(f"{out} does not end in .zip", where="--out", hint="Give --out FILE.zip")
     digest = write_bundle(run, out)
-    print(f"{out} ({size(out.stat().st_size)}, SHA-256 {digest})")
-    print(f"Its report: benchbench report {out}")
+    say(f"{out} ({size(out.stat().st_size)}, SHA-256 {digest})")
+    say(f"Its report: benchbench report {out}")

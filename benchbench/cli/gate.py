@@ -9,7 +9,7 @@ import typer
 
 from ..errors import BenchError, nearest
 from ..reports.rendering import rendered
-from .output import put
+from .output import put, say
 from .parsing import labels
 
 
@@ -21,7 +21,7 @@ def baseline_command(
     from ..regression import Baseline
     from .read_run import read_record
 
-    print(Baseline.of(read_record(run)).save(out))
+    say(Baseline.of(read_record(run)).save(out))
 
 
 def check_command(
@@ -58,6 +58,6 @@ def check_command(
     result = check(read_record(run), then, limits, methods=labels(methods), metrics=labels(metrics))
     put(rendered(renderable(result)) if format == "table" else render(result, format), out)
     if out is not None:
-        print(verdict(result))
+        say(verdict(result))
     if not result.ok:
         raise typer.Exit(1)

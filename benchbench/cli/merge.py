@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from ..errors import safe
 from ..formatting import plural
+from .output import say
 from .url_places import place_of
 
 
@@ -24,7 +24,7 @@ def merge_command(
 
     merged = merge_runs(Record.load(run_a), Record.load(run_b), out)
     place = place_of(context, "out", out)
-    print(f"{place}: {plural(merged.rows, 'row')} of {plural(merged.images, 'image')}")
+    say(f"{place}: {plural(merged.rows, 'row')} of {plural(merged.images, 'image')}")
     for note in merged.notes:
-        print(f"WARNING: {safe(note)}")
-    print(f"Its report: benchbench report {place}")
+        say(f"WARNING: {note}")
+    say(f"Its report: benchbench report {place}")

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ..console import plain_console, safe_lines
 from ..files import publish
 
 
@@ -15,13 +16,16 @@ def screen(**options: Any) -> Any:
     Args:
         options: the Console's own.
     """
-    from rich.console import Console
 
-    class Screen(Console):
-        def on_broken_pipe(self) -> None:
-            raise BrokenPipeError  # rich would exit with code 1
+    def gone() -> None:
+        raise BrokenPipeError  # rich would exit with code 1
 
-    return Screen(**options)
+    return plain_console(**options, closed=gone)
+
+
+def say(*lines: object, error: bool = False) -> None:
+    """Print lines, on standard error if they are ``error``; nothing in them is a command to the terminal."""
+    print(safe_lines("\n".join(map(str, lines))), file=sys.stderr if error else sys.stdout)
 
 
 def put(text: str, out: Path | None) -> None:
@@ -33,4 +37,4 @@ def put(text: str, out: Path | None) -> None:
     if out is None:
         sys.stdout.write(text)
         return
-    print(publish(out, text))
+    say(publish(out, text))

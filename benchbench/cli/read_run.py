@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
-from ..errors import safe
 from ..results.record import Record
 from ..results.run_folder import UNFINISHED
 from ..results.unfinished import caution_of
+from .output import say
 
 
 def read_record(folder: Path) -> Record:
@@ -24,5 +23,5 @@ def read_record(folder: Path) -> Record:
     else:
         record = Record.load(folder)
     if caution := caution_of(record.info):
-        print(safe(f"WARNING: {folder}: {caution}"), file=sys.stderr)
+        say(f"WARNING: {folder}: {caution}", error=True)
     return record

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import BenchError
-from .output import put
+from .output import put, say
 from .parsing import labels
 from .table_names import read_names
 
@@ -94,11 +94,11 @@ def _write(run: Path, format: str, out: Path | None, options: TableOptions) -> N
     bib = _bib(out) if options.cite else None
     marked = Marked.of(read_record(run))
     if format == "html":
-        print(document.write(marked, out or run / "report.html", tables.tables_digest(run / "tables")))
+        say(document.write(marked, out or run / "report.html", tables.tables_digest(run / "tables")))
         return
     if format == "pdf":
         shown = selected(marked, options.selection) if options.selection.options else marked
-        print("\n".join(map(str, pdf.write_figures(shown, out or run / "figures"))))
+        say("\n".join(map(str, pdf.write_figures(shown, out or run / "figures"))))
         return
     put(tables.render_table(marked, format, options), out)
     if bib is not None:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from .output import say
 from .url_places import place_of
 
 
@@ -21,10 +22,9 @@ def status_command(
 
     The exit code is 0 of a run that runs or is finished, and 1 of one that was interrupted, failed or died.
     """
-    from ..errors import safe
     from ..results.run_status import run_status
 
     status = replace(run_status(run), folder=place_of(context, "run", run))
-    print(json.dumps(status.plain(), indent=1) if as_json else "\n".join(map(safe, status.lines())))
+    say(json.dumps(status.plain(), indent=1) if as_json else "\n".join(status.lines()))
     if status.state not in ("running", "finished"):
         raise typer.Exit(1)

@@ -7,6 +7,7 @@ from pathlib import Path
 import yaml
 
 from ..errors import BenchError
+from ..study.study_file import PlainLoader
 
 _LONGEST = 80  # letters of a name
 _BYTES = 1_000_000
@@ -23,7 +24,7 @@ def read_names(path: Path) -> dict[str, str]:
     if path.stat().st_size > _BYTES:
         raise BenchError(f"it has more than {_BYTES:,} bytes", where=str(path), hint="Give a file of names")
     try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), yaml.SafeLoader)
+        root = yaml.compose(path.read_text(encoding="utf-8"), PlainLoader)
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise BenchError(f"not readable as YAML: {reason}", where=str(path)) from None

@@ -11,7 +11,7 @@ import typer
 
 from ..errors import BenchError
 from .common import study_of
-from .output import screen
+from .output import say, screen
 
 
 def validate_command(
@@ -31,7 +31,7 @@ def validate_command(
             raise BenchError(f"no such file or folder: {path}", where=where, hint="Correct the path")
     name = str(study) if study else "the embedded study"
     if not load:
-        print(f"OK: {name}. Names, parameters and files are right; networks and data were not loaded")
+        say(f"OK: {name}. Names, parameters and files are right; networks and data were not loaded")
         return
     with tempfile.TemporaryDirectory() as scratch:
         plan = final_study.dry_run(Path(scratch) / "run")

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, ProgressColumn, Task, TextColumn, TimeElaps
 from rich.progress import Progress as Bars
 from rich.text import Text
 
+from ..console import plain_console
 from ..formatting import duration, plural
 from .time_left import Outlook
 
@@ -180,7 +181,7 @@ def interactive(wanted: bool | None) -> Notebook | Terminal | Silent:
         wanted: None tells it where standard error is a terminal, or in a notebook; True tells it anywhere, without a
             bar where there is no terminal; False tells nothing.
     """
-    console = Console(stderr=True)
+    console: Console = plain_console(stderr=True)
     if wanted is False or (wanted is None and not (console.is_jupyter or console.is_terminal)):
         return Silent()
     return Notebook() if console.is_jupyter else Terminal(console)

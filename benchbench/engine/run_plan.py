@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ..digests import digest
-from ..errors import BenchError, NotApplicable
+from ..errors import BenchError, NotApplicable, raised
 from ..files import Damaged, read, write
 from ..registry import MethodPlugin, MetricPlugin
 from ..results.run_folder import UNFINISHED, info_digest, plainly
@@ -87,8 +88,34 @@ def read_plan(folder: Path) -> RunPlan:
         plain = json.loads(read(folder / UNFINISHED))
         if not isinstance(plain, dict) or plain.pop("digest", None) != info_digest(plain):
             raise Damaged(f"{UNFINISHED} is not what was written, or another version of benchbench wrote it")
-    if plain["format"] != FORMAT:
+    if plain.get("format") != FORMAT:
         raise BenchError("another version of benchbench began this run", where=str(folder), hint="Run it again")
+    with fitting(folder):
+        return _plan(plain)
+
+
+@contextmanager
+def fitting(folder: Path) -> Iterator[None]:
+    """The block puts together what a run's plan and cells say; what does not fit together is a BenchError.
+
+    Digests tell that each is as it was written, not that this version of benchbench wrote it.
+    """
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        message = f"the plan and the cells are not as benchbench writes them: {raised(error)}"
+        raise BenchError(message, where=str(folder), hint="Run it again") from error
+
+
+def _plan(plain: Mapping[str, Any]) -> RunPlan:
+    """The plan that a file of this version says.
+
+    Raises:
+        BenchError, LookupError, TypeError, ValueError, AttributeError: it is none.
+    """
+    started = datetime.fromisoformat(plain["started"])
+    if started.tzinfo is None:
+        raise ValueError("the run began at no known time")
     methods = {label: _method(label, title) for label, title in plain["methods"].items()}
     metrics = [_metric(entry) for entry in plain["metrics"]]
     tasks: list[Task] = []

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ..datasets import as_dataset
 from ..datasets.sources.serial import serial
 from ..errors import BenchError
+from ..failures import as_bench_error
 from ..models.grid_cells import division_of
 from ..models.load import load_model
 from ..models.preprocess import fitted
@@ -77,7 +78,7 @@ def ready_dataset(choice: DatasetChoice, spec: ModelSpec, score: Activation) -> 
         raise BenchError(message, where=f"datasets: {choice.label}", hint="Use {name: mosaics, of: ...}")
     first = (returning_logits(spec, _blank(spec), score),) if needed else ()
     try:
-        with contained("the dataset"):
+        with contained("the dataset"), as_bench_error("the data cannot be read"):
             return serial(as_dataset(choice.label, choice.plugin.function(*first, **choice.params)))
     except BenchError as error:
         raise error.at(f"datasets: {choice.label}") from None

@@ -13,6 +13,7 @@ from ..cost.ledger import Passes
 from ..errors import BenchError
 from ..formatting import plural
 from ..paths import expanded
+from ..results.info_shape import refuse_other_shape
 from ..results.lock_owner import owner_of
 from ..results.record import Record
 from ..results.run_folder import UNFINISHED, plainly
@@ -21,7 +22,7 @@ from ..results.store import Store
 from . import result_rows
 from .result_rows import Tables
 from .run_info import is_empty, run_info, unfinished_part
-from .run_plan import RunPlan, read_plan
+from .run_plan import RunPlan, fitting, read_plan
 
 
 def read_run(folder: str | Path) -> Record:
@@ -36,15 +37,18 @@ def read_run(folder: str | Path) -> Record:
     if not (folder / UNFINISHED).exists():
         return Record.load(folder)
     plan = read_plan(folder)
-    with plainly(folder):
+    with plainly(folder), fitting(folder):
         run_tables = result_rows.tables(plan.tasks, plan.costs, plan.study, Store(folder), {})
+        info = _info(plan, run_tables, folder)
     if run_tables.lacking_shards and is_empty(run_tables):
         hint = "Wait for it, or run it again"
         message = f"none of the run's {plural(len(plan.tasks), 'shard')} is finished yet"
         raise BenchError(message, where=str(folder), hint=hint)
+    with plainly(folder):
+        refuse_other_shape(info)
     return _MadeRecord(
         folder,
-        _info(plan, run_tables, folder),
+        info,
         run_tables.results,
         run_tables.curves,
         run_tables.maps,

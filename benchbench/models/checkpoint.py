@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from ..errors import BenchError
@@ -15,6 +16,7 @@ from ..paths import expanded
 from .checkpoint_file import INSIDE, SAVE, read_file
 from .weights_fit import WeightsFit, fit_weights, mismatch, unwrapped
 
+_SMALL = 100_000_000  # bytes that tensors may have beyond ten times their file: expanded buffers
 NEARLY = 0.9  # share of the tensors that fit from which no other architecture is looked for
 
 
@@ -94,11 +96,25 @@ def read_checkpoint(path: Path) -> Checkpoint:
         what = f"the keys {', '.join(map(str, list(held)[:6]))}" if isinstance(held, Mapping) else type(held).__name__
         raise BenchError(f"{path} does not hold a state dict, but {what}", where="weights", hint=SAVE)
     first, *others = sorted(found, key=_rank)
+    _refuse_unheld(path, found[first])
     if _rank(first)[0] == len(INSIDE) and others:
         listed = join_words(found)
         hint = "Save the state_dict() of the one you mean"
         raise BenchError(f"{path} holds several state dicts: {listed}", where="weights", hint=hint)
     return Checkpoint(path, found[first], first, tuple(place for place in others if _rank(place)[0] < len(INSIDE)))
+
+
+def _refuse_unheld(path: Path, weights: Mapping[str, Tensor]) -> None:
+    """Raises BenchError of tensors whose numbers the file does not hold, or that no network has as weights."""
+    for name, tensor in weights.items():
+        kind = "on the device meta" if tensor.is_meta else "sparse" if tensor.layout != torch.strided else ""
+        kind = kind or ("complex" if tensor.is_complex() else "")
+        if kind:
+            raise BenchError(f"the tensor {name} of {path} is {kind}", where="weights", hint=SAVE)
+    size = sum(tensor.numel() * tensor.element_size() for tensor in weights.values())
+    if size > 10 * path.stat().st_size + _SMALL:
+        message = f"the tensors of {path} have {size:,} bytes, of which the file holds {path.stat().st_size:,}"
+        raise BenchError(message, where="weights", hint=f"Save them as they are, not expanded. {SAVE}")
 
 
 def _state_dicts(held: Any, place: str = "") -> list[tuple[str, dict[str, Tensor]]]:

@@ -12,6 +12,7 @@ from ..errors import BenchError
 from ..paths import expanded
 
 _NAMES = ("name", "class_name", "classname", "class", "label", "category", "description")
+_MOST_DIGITS = 10
 _WAYS = "Give a line for each class, a CSV with a column of names, or JSON: a list, {index: name}, or {name: index}"
 
 
@@ -34,7 +35,7 @@ def read_class_names(path: str | Path) -> tuple[str, ...]:
     try:
         text = file.read_text(encoding="utf-8-sig")
         names = _of_text(text, file.suffix.lower(), str(path))
-    except (UnicodeDecodeError, json.JSONDecodeError, csv.Error) as error:
+    except (OSError, ValueError, RecursionError, csv.Error) as error:
         raise _error(f"{path} cannot be read: {error}", _WAYS) from None
     if len(names) < 2 or not all(names):
         what = f"has {len(names)} names" if len(names) < 2 else f"has no name for class {names.index('')}"
@@ -64,11 +65,16 @@ def _of_json(value: Any, path: str) -> list[str]:
         return [_name(each) for each in value]
     if not isinstance(value, Mapping):
         raise _error(f"{path} holds {type(value).__name__}", _WAYS)
-    if all(str(key).isdigit() for key in value):
+    if all(_is_index(str(key)) for key in value):
         return _ordered([(int(key), _name(each)) for key, each in value.items()], path)
-    if all(isinstance(each, int) for each in value.values()):
+    if all(type(each) is int for each in value.values()):
         return _ordered([(index, str(key)) for key, index in value.items()], path)
     raise _error(f"{path} is neither {{index: name}} nor {{name: index}}", _WAYS)
+
+
+def _is_index(text: str) -> bool:
+    """Whether it is written as the index of a class: other digits than 0 to 9 are letters of a name."""
+    return text.isascii() and text.isdigit() and len(text) < _MOST_DIGITS
 
 
 def _name(value: Any) -> str:
@@ -95,7 +101,7 @@ def _of_rows(rows: list[list[str]], path: str) -> list[str]:
     titled = any(cell in (*_NAMES, "index", "id", "idx", "class_id", "class_index") for cell in header)
     body = rows[1:] if titled else rows
     columns = list(zip(*body, strict=True))
-    numbered = [i for i, column in enumerate(columns) if column and all(cell.isdigit() for cell in column)]
+    numbered = [i for i, column in enumerate(columns) if column and all(map(_is_index, column))]
     named = [i for i in range(len(columns)) if i not in numbered]
     if not named:
         raise _error(f"{path} has no column of names", _WAYS)

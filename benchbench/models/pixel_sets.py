@@ -10,12 +10,12 @@ from typing import TypeAlias
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 from torch.nn import functional as F
 
 from ..errors import BenchError
 from ..paths import expanded
+from ..picture_file import read_picture
 
 PixelScore: TypeAlias = Callable[[Tensor], Tensor]
 _HINT = "Use won, x,y for a point, x0,y0,x1,y1 for a box (fractions of the network's input, 0 to 1), or a mask's PATH"
@@ -156,10 +156,10 @@ def _mask_of(path: Path) -> Tensor:
     if not path.is_file():
         raise BenchError(f"{str(path)!r} is no set of pixels, and no such file", where="pixels", hint=_HINT)
     try:
-        with Image.open(path) as image:
-            mask = torch.from_numpy(np.array(image.convert("L")) > 0)
-    except (OSError, UnidentifiedImageError):
-        raise BenchError(f"{path} is not a readable image", where="pixels", hint="Give a mask, such as a PNG") from None
+        mask = read_picture(path, lambda image: torch.from_numpy(np.array(image.convert("L")) > 0))
+    except BenchError as error:
+        message = f"{path} is not a readable image: {error.what}"
+        raise BenchError(message, where="pixels", hint="Give a mask, such as a PNG") from None
     if not mask.any():
         raise BenchError(f"the mask {path} is black", where="pixels", hint="Paint the pixels of the set white")
     return mask

@@ -20,7 +20,8 @@ from .class_names import read_class_names
 from .load import IMAGENET, imagenet_classes
 
 INIT_SEED = 0
-Count: TypeAlias = Annotated[int, Field(ge=1, le=1_000_000)]
+MOST_CLASSES = 1_000_000
+Count: TypeAlias = Annotated[int, Field(ge=1, le=MOST_CLASSES)]
 Classes: TypeAlias = Annotated[Count | Path | None, Field(union_mode="left_to_right")]
 
 
@@ -93,6 +94,9 @@ def with_weights(architecture: Architecture, weights: str, classes: int | Path |
 
 def _checked(count: int, names: tuple[str, ...], weights: str, file: int | Path | None) -> int:
     """The number of classes, if the names are as many; a single logit stands for two."""
+    if not 1 <= count <= MOST_CLASSES:
+        message = f"{weights} has a head of {count:,} classes"
+        raise BenchError(message, where="weights", hint=f"Give weights of 1 to {MOST_CLASSES:,} classes")
     if names and len(names) != (2 if count == 1 else count):
         message = f"{weights} has {count} classes, and {file} names {len(names)}"
         raise BenchError(message, where="classes", hint="Give the names of the network's outputs, in their order")

@@ -13,6 +13,7 @@ from ..vocabulary import METRIC_NEEDS as METRIC_NEEDS
 from ..vocabulary import NEEDS as NEEDS
 from ..vocabulary import TRUTHS as TRUTHS
 from .importing import load_file as load_file
+from .metadata import check_fields, check_name, check_protocols, check_range, known_words, word_set
 from .plugin import DatasetPlugin as DatasetPlugin
 from .plugin import MethodPlugin as MethodPlugin
 from .plugin import MetricPlugin as MetricPlugin
@@ -71,11 +72,15 @@ def method(
         >>> bb.explain(network, images, method="activation-mean", layer="features").shape
         torch.Size([2, 1, 32, 32])
     """
-    wanted = _known(needs, NEEDS, f"method {name}")
-    goals = _set(optimises)
+    where = check_name("method", name)
+    check_fields(
+        where, {"title": title, "paper": paper, "fails": fails, "fixed_score": fixed_score}, {"control": control}
+    )
+    wanted = known_words(needs, NEEDS, where)
+    goals = word_set(optimises, where, "metric")
     if goals and not control:
         hint = "Use control=True: a method that is made to win a metric cannot be ranked by it"
-        raise BenchError("optimises= is of controls alone", where=f"method {name}", hint=hint)
+        raise BenchError("optimises= is of controls alone", where=where, hint=hint)
     return _adder(
         METHODS,
         lambda f: _titled(MethodPlugin(name, f, paper, title, wanted, control, fails, goals, fixed_score=fixed_score)),
@@ -153,21 +158,17 @@ def metric(
         ...     \"\"\"The standard deviation of the map's values.\"\"\"
         ...     return bb.Scored(seen.map.flatten(1).std(1))
     """
-    wanted = _known(needs, METRIC_NEEDS, f"metric {name}")
-    if wanted & _MEASURED and not wanted <= {"cost", "passes"} and wanted != {"shared"}:
-        message = f"needs {' and '.join(sorted(wanted))} together: what a method takes has no value per image"
-        raise BenchError(message, where=f"metric {name}", hint="Make two metrics of it")
-    if ("rivals" in wanted) != (rivals is not None) or wanted & {"rivals", "probes"} == {"rivals"}:
-        hint = 'Give rivals= and the needs "rivals" and "probes", or none of them'
-        raise BenchError('the need "rivals" goes with rivals= and the need "probes"', where=f"metric {name}", hint=hint)
-    if not protocols:
-        hint = 'Name one, such as protocols={"default": {}}'
-        raise BenchError("protocols is empty", where=f"metric {name}", hint=hint)
+    where = check_name("metric", name)
+    words = {"title": title, "unit": unit, "paper": paper, "family": family, "equation": equation, "truth": truth}
+    check_fields(where, words, {"higher_is_better": higher_is_better, "ranks_only": ranks_only})
+    wanted = _needs_of_metric(needs, rivals is not None, where)
+    range = check_range(range, where)
+    check_protocols(protocols, where)
     if family not in FAMILIES:
-        raise BenchError(f"unknown family {family!r}", where=f"metric {name}", hint=nearest(family, FAMILIES))
+        raise BenchError(f"unknown family {family!r}", where=where, hint=nearest(family, FAMILIES))
     title, truth = title or name.replace("_", " "), truth or _truth_of(wanted)
     if truth and truth not in TRUTHS:
-        raise BenchError(f"unknown truth {truth!r}", where=f"metric {name}", hint=nearest(truth, TRUTHS))
+        raise BenchError(f"unknown truth {truth!r}", where=where, hint=nearest(truth, TRUTHS))
     return _adder(
         METRICS,
         lambda f: MetricPlugin(
@@ -194,6 +195,18 @@ def metric(
     )
 
 
+def _needs_of_metric(needs: str | Iterable[str], rivals: bool, where: str) -> frozenset[str]:
+    """What a metric needs, if it can be had together."""
+    wanted = known_words(needs, METRIC_NEEDS, where)
+    if wanted & _MEASURED and not wanted <= {"cost", "passes"} and wanted != {"shared"}:
+        message = f"needs {' and '.join(sorted(wanted))} together: what a method takes has no value per image"
+        raise BenchError(message, where=where, hint="Make two metrics of it")
+    if ("rivals" in wanted) != rivals or wanted & {"rivals", "probes"} == {"rivals"}:
+        hint = 'Give rivals= and the needs "rivals" and "probes", or none of them'
+        raise BenchError('the need "rivals" goes with rivals= and the need "probes"', where=where, hint=hint)
+    return wanted
+
+
 def model(name: str, *, title: str = "", paper: str = "") -> Callable[[F], F]:
     """Register a network: a function that returns a ModelSpec or an nn.Module.
 
@@ -211,6 +224,7 @@ def model(name: str, *, title: str = "", paper: str = "") -> Callable[[F], F]:
         ...     \"\"\"A linear layer on pooled pixels.\"\"\"
         ...     return torch.nn.Sequential(torch.nn.AvgPool2d(32), torch.nn.Flatten(), torch.nn.Linear(3, classes))
     """
+    check_fields(f"model {name}", {"title": title, "paper": paper}, {})
     return _adder(MODELS, lambda f: _titled(ModelPlugin(name, f, paper, title)))
 
 
@@ -232,7 +246,10 @@ def dataset(name: str, *, needs: str | Iterable[str] = (), title: str = "", pape
         ...     \"\"\"Two images of noise.\"\"\"
         ...     return torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(seed)), [0, 1]
     """
-    return _adder(DATASETS, lambda f: _titled(DatasetPlugin(name, f, paper, title, _set(needs))))
+    check_fields(f"dataset {name}", {"title": title, "paper": paper}, {})
+    return _adder(
+        DATASETS, lambda f: _titled(DatasetPlugin(name, f, paper, title, word_set(needs, f"dataset {name}", "need")))
+    )
 
 
 def suite(
@@ -262,6 +279,7 @@ def suite(
         >>> bb.Study(suite="quick-look", models={"mine": network}, datasets={"val": (images, labels)}).samples
         8
     """
+    check_fields(f"suite {name}", {"title": title, "paper": paper}, {})
     return _adder(SUITES, lambda f: SuitePlugin(name, f, paper, title, keys=keys))
 
 
@@ -293,13 +311,3 @@ def _titled(plugin: P) -> P:
             hint = nearest(name, plugin.parameters) if plugin.parameters else "It has no parameters"
             raise BenchError(f"the title names the parameter {name!r}", where=plugin.name, hint=hint)
     return plugin
-
-
-def _known(needs: str | Iterable[str], words: Mapping[str, str], where: str) -> frozenset[str]:
-    for need in _set(needs) - set(words):
-        raise BenchError(f"unknown need {need!r}", where=where, hint=nearest(need, words))
-    return _set(needs)
-
-
-def _set(needs: str | Iterable[str]) -> frozenset[str]:
-    return frozenset([needs] if isinstance(needs, str) else needs)

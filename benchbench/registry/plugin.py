@@ -13,7 +13,7 @@ from string import Formatter
 from typing import Any
 
 from ..digests import source_digest
-from ..errors import BenchError, nearest, raised
+from ..errors import BenchError, nearest, raised, safe
 from ..formatting import join_words, with_score
 from ..vocabulary import LOGIT
 from . import method_score
@@ -85,7 +85,7 @@ class Plugin:
         """The name, with the parameters that differ from their defaults: ``scorecam(variant=torchcam)``."""
         known = self.parameters
         differing = [f"{k}={v}" for k, v in sorted(params.items()) if k in known and v != known[k].default]
-        return f"{self.name}({', '.join(differing)})" if differing else self.name
+        return safe(f"{self.name}({', '.join(differing)})" if differing else self.name)
 
     def display_name(self, params: Mapping[str, Any]) -> str:
         """The name for reports: the title, its {fields} filled in, and the other parameters that are not defaults.
@@ -100,7 +100,7 @@ class Plugin:
         )
         shown = {k: v for k, v in sorted(params.items()) if k in known and k not in fields_of_title}
         differing = [f"{k}={_shown(v)}" for k, v in shown.items() if v != known[k].default and not isinstance(v, Path)]
-        return f"{title} ({', '.join(differing)})" if differing else title
+        return safe(f"{title} ({', '.join(differing)})" if differing else title)
 
 
 def _shown(value: Any) -> str:

@@ -14,11 +14,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from ..errors import BenchError, meant, nearest_by_family
+from ..errors import BenchError, meant, nearest_by_family, raised
 from ..vocabulary import FAMILIES as FAMILIES
 from ..vocabulary import METRIC_NEEDS as METRIC_NEEDS
 from ..vocabulary import NEEDS as NEEDS
 from .importing import load_file as load_file
+from .metadata import check_name
 from .plugin import DatasetPlugin as DatasetPlugin
 from .plugin import MethodPlugin as MethodPlugin
 from .plugin import MetricPlugin as MetricPlugin
@@ -72,14 +73,13 @@ class Registry(Generic[P]):
         Raises:
             BenchError: the name is taken; both places are named.
         """
+        check_name(self.kind, plugin.name)
         old = self._plugins.get(plugin.name)
         if old is not None:
             raise BenchError(
                 f"{self.kind} {plugin.name!r} is registered twice: {old.origin} and {plugin.origin}",
                 hint="Rename one of them",
             )
-        if set(plugin.name) & set(".@:,"):
-            raise BenchError(f"{self.kind} {plugin.name!r} has one of . @ : , in its name", hint="Choose another name")
         _ = plugin.source_digest  # of the code as it is now
         self._plugins[plugin.name] = plugin
 
@@ -208,12 +208,11 @@ _FAMILIES = {
 def _load_entry(entry: importlib.metadata.EntryPoint, kind: str) -> None:
     try:
         entry.load()
-    except BenchError:
+    except (BenchError, KeyboardInterrupt):
         raise
-    except Exception as error:
+    except BaseException as error:  # sys.exit too
         owner = entry.dist.name if entry.dist else "an installed package"
         raise BenchError(
-            f"the {kind} plugin {entry.name!r} of {owner} ({entry.value}) fails to import: "
-            f"{type(error).__name__}: {error}",
+            f"the {kind} plugin {entry.name!r} of {owner} ({entry.value}) fails to import: {raised(error)}",
             hint=f"Fix it, or remove it with: pip uninstall {owner}",
         ) from error

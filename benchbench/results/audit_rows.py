@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-from ..errors import BenchError
+from pydantic import TypeAdapter
+
+from ..errors import BenchError, message_of, safe_json
 from ..formatting import plural
 
 KINDS = {
@@ -165,7 +166,7 @@ class AuditReport:
     def to_json(self) -> str:
         """The report as JSON; a number that is not known is null."""
         plain = {"format": FORMAT, **asdict(self)}
-        return json.dumps(plain, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+        return safe_json(json.dumps(plain, indent=1, allow_nan=False, ensure_ascii=False)) + "\n"
 
     @property
     def summary(self) -> str:
@@ -199,19 +200,11 @@ class AuditReport:
             plain = json.loads(path.read_text(encoding="utf-8"))
             if plain.pop("format") != FORMAT:
                 raise BenchError("the audit is of another format", where=str(path), hint=hint)
-            rows = tuple(_row(each) for each in plain.pop("rows"))
-            fields: dict[str, Any] = {
-                key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()
-            }
-            return cls(rows=rows, **fields)
+            report = TypeAdapter(cls).validate_python(plain)
+            report.to_json()  # what cannot be written is no audit: a number that is not finite
+            return report
         except OSError as error:
             raise BenchError(f"the audit cannot be read: {error.strerror}", where=str(path), hint=hint) from None
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise BenchError("the file is no audit", where=str(path), hint=hint) from None
-
-
-def _row(plain: dict[str, Any]) -> AuditRow:
-    findings = tuple(AuditFinding(**each) for each in plain.pop("findings"))
-    places = tuple(AuditedPlace(**each) for each in plain.pop("places"))
-    costs = {key: None if plain[key] is None else AuditCost(**plain[key]) for key in ("cost", "our_cost")}
-    return AuditRow(**{**plain, **costs}, findings=findings, places=places)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            message = f"the file is no audit: {message_of(error)}"
+            raise BenchError(message, where=str(path), hint=hint) from None

@@ -7,7 +7,6 @@ import json
 import re
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -16,6 +15,7 @@ from typing import Any, BinaryIO
 
 from ..errors import BenchError
 from ..files import Damaged, read, write
+from .info_shape import FILE
 from .pack import read_pack
 from .picture_files import picture_packs
 from .record import Record
@@ -28,8 +28,11 @@ FORMAT = "benchbench run 1"
 MOST_BYTES = 64 * 2**30  # of the files of a bundle
 _MOST_OF_MANIFEST = 200_000_000
 _MOST_FILES = 2_000_000
+_FEW_BYTES = 20_000_000
 _STAMP = (1980, 1, 1, 0, 0, 0)  # the same run gives the same bytes
-_NAME = re.compile(r"(cells/|maps/|photos/|suite/)?[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
+_NAME = re.compile(FILE.removesuffix(r"\z"))
+_RATIO = 300  # of a bundle's files to its own size: a run's numbers and pictures shrink less
+_WAYS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _HINT = "Ask for the file again: benchbench export RUN --out FILE.zip writes it"
 
 
@@ -123,29 +126,33 @@ def opened(path: Path) -> Iterator[Path]:
         BenchError: the file is no bundle, or anything in it is not what was exported.
     """
     with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch) / path.stem
+        folder = Path(scratch) / (path.stem.strip(".") or "run")
         folder.mkdir()
         try:
             with zipfile.ZipFile(path) as bundle:
-                for name, digest in _manifest(bundle).items():
+                for name, digest in _manifest(bundle, path.stat().st_size).items():
                     _extract(bundle, name, digest, folder)
-        except (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
+        except Exception as error:  # whatever broken bytes lead zipfile to, and Damaged
             message = " ".join(str(error).split()) or type(error).__name__
             raise BenchError(f"it is not an exported run: {message}", where=str(path), hint=_HINT) from None
         yield folder
 
 
-def _manifest(bundle: zipfile.ZipFile) -> Mapping[str, str]:
+def _manifest(bundle: zipfile.ZipFile, packed: int) -> Mapping[str, str]:
     """By name, the digest of every file.
+
+    Args:
+        packed: how many bytes the bundle has.
 
     Raises:
         Damaged: it does not list exactly the files of the bundle, or a name or a size is out of bounds.
     """
     infos = bundle.infolist()
-    if any(info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for info in infos):
-        raise Damaged("a file in it is packed in a way that benchbench does not use")
-    if len(infos) > _MOST_FILES or sum(info.file_size for info in infos) > MOST_BYTES:
-        raise Damaged("it is too large")
+    size = sum(info.file_size for info in infos)
+    if len(infos) > _MOST_FILES or size > min(MOST_BYTES, _FEW_BYTES + _RATIO * packed):
+        raise Damaged(f"it is too large: {size:,} bytes of {len(infos):,} files")
+    if any(info.compress_type not in _WAYS for info in infos):
+        raise Damaged("it is packed in a way that benchbench does not use")
     names = [info.filename for info in infos]
     if MANIFEST not in names or bundle.getinfo(MANIFEST).file_size > _MOST_OF_MANIFEST:
         raise Damaged(f"it has no {MANIFEST}")

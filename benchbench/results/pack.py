@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 import zlib
@@ -22,6 +23,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 import numpy as np
 
 from ..files import Damaged, opened, write
+from .array_file import checked_maps
 from .schema import FloatArray
 
 SUFFIX = ".zip"
@@ -32,8 +34,8 @@ _DIGEST_BYTES = 64  # at the file's end
 _AT_ONCE = 1 << 20
 FRAME = ""  # in place of a part: what is around the parts
 _HEADER_BYTES = 30  # of a member, in front of its name
+_MOST_TEXT = 1 << 30  # bytes of a part that is text
 _LEVEL = 1  # of deflate: text is written often and read often
-_MOST_TEXT = 1 << 30  # bytes of a text, of which a few can say that they are many
 
 
 class Part(NamedTuple):
@@ -251,7 +253,7 @@ def _inflated(stored: bytes, size: int) -> bytes:
     if not size:
         return b""  # zlib takes 0 for no limit
     try:
-        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(stored, size)
+        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(stored, min(size, _MOST_TEXT))
     except zlib.error:
         return b""
 
@@ -277,5 +279,7 @@ def mapped(pack: Pack, name: str) -> FloatArray:
         shape, by_columns, kind = read(file)
         if kind != np.float32:
             raise Damaged(f"{pack.path.name}/{name} holds {kind}, not float32")
+        if file.tell() - part.start + math.prod(shape) * kind.itemsize > part.stored:
+            raise Damaged(f"{pack.path.name}/{name} is shorter than it says")
         maps: FloatArray = np.memmap(file, kind, "r", file.tell(), shape, "F" if by_columns else "C")
-    return maps
+    return checked_maps(maps, name)

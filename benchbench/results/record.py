@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,12 +15,14 @@ import pandas as pd
 from ..files import Damaged
 from ..paths import expanded
 from ..vocabulary import INPUT
+from .array_file import maps_of
 from .pack import SUFFIX, mapped
 from .pack_folder import PackFolder
-from .run_folder import checked_info, plainly, read_table, refuse_unfinished
+from .run_folder import checked_info, plainly, read_typed, refuse_unfinished
 from .schema import CURVES, MAPS, MISSING, PHOTOS, POOLED, RESULTS, SEEDS, FloatArray, typed
 from .store import CELLS, mask_of
 
+_PACK = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,90}}{re.escape(SUFFIX)}")
 SMALL = 1 << 18  # bytes of a file of maps that is kept in memory
 SMALL_FILES = 256  # that are kept
 
@@ -144,10 +146,10 @@ class Record:
         return cls(
             folder,
             info,
-            typed(read_table(folder, info, "results.parquet"), RESULTS),
-            typed(read_table(folder, info, "curves.parquet"), CURVES),
-            typed(read_table(folder, info, "maps/index.parquet"), MAPS),
-            typed(read_table(folder, info, "photos/index.parquet"), PHOTOS),
+            read_typed(folder, info, "results.parquet", RESULTS),
+            read_typed(folder, info, "curves.parquet", CURVES),
+            read_typed(folder, info, "maps/index.parquet", MAPS),
+            read_typed(folder, info, "photos/index.parquet", PHOTOS),
         )
 
     @property
@@ -157,7 +159,7 @@ class Record:
         Raises:
             BenchError: it cannot be read.
         """
-        return typed(read_table(self.folder, self.info, "pooled.parquet"), POOLED)
+        return read_typed(self.folder, self.info, "pooled.parquet", POOLED)
 
     @property
     def seeds(self) -> pd.DataFrame:
@@ -168,7 +170,7 @@ class Record:
         """
         if not self.info["study"].get("suite") or "seeds.parquet" not in self.info.get("files", {}):
             return typed(pd.DataFrame(), SEEDS)
-        return typed(read_table(self.folder, self.info, "seeds.parquet"), SEEDS)
+        return read_typed(self.folder, self.info, "seeds.parquet", SEEDS)
 
     def map(self, file: str, row: int) -> FloatArray:
         """One saliency map (h, w), at layer resolution and not normalised.
@@ -176,7 +178,11 @@ class Record:
         Raises:
             BenchError: the file is not what the run wrote.
         """
-        return np.array(self.stack(file)[row])  # a view would keep the file open
+        maps = self.stack(file)
+        with plainly(self.folder):
+            if not 0 <= row < len(maps):
+                raise Damaged(f"{file} has no map {row}")
+        return np.array(maps[row])  # a view would keep the file open
 
     def stack(self, file: str) -> FloatArray:
         """A file's maps (n, h, w). Large ones are read from disk as they are looked at; the file is open meanwhile.
@@ -198,7 +204,7 @@ class Record:
                 return mapped(index, part)
             while len(self._small) >= SMALL_FILES:
                 self._small.pop(next(iter(self._small)))
-            maps: FloatArray = np.load(io.BytesIO(content), allow_pickle=False)
+            maps = maps_of(content, file)
             maps.flags.writeable = False
             return self._small.setdefault(key, maps)
 
@@ -235,7 +241,7 @@ class Record:
     def _place(self, file: str) -> tuple[str, str]:
         """The pack and the part that a table names."""
         pack, _, part = file.partition("/")
-        if not pack.endswith(SUFFIX) or not part or "/" in part or self._packs.folder.is_symlink():
+        if not _PACK.fullmatch(pack) or not part or "/" in part or self._packs.folder.is_symlink():
             raise Damaged(f"{file} is not in the run's folder")
         return pack, part
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +13,8 @@ import pandas as pd
 
 from ..errors import BenchError, message_of
 from ..files import Damaged, read
+from .info_shape import refuse_other_shape
+from .table_file import table_of, typed_table
 
 INFO = "run.json"
 UNFINISHED = "unfinished.json"  # the plan of a run, from its start until its tables are written
@@ -45,6 +46,7 @@ def read_info(folder: Path) -> dict[str, Any]:
         what = f"the folder has format {info.get('format', 1)}, which benchbench {info.get('benchbench')} wrote"
         hint = "Run the study into a new folder, or read it with that version"
         raise BenchError(f"{what}; this version has format {FORMAT}", where=str(folder), hint=hint)
+    refuse_other_shape(info)
     return info
 
 
@@ -54,7 +56,7 @@ def info_digest(info: Mapping[str, Any]) -> str:
 
 
 def read_table(folder: Path, info: Mapping[str, Any], name: str) -> pd.DataFrame:
-    """A table of a run.
+    """A table of a run, of any columns.
 
     Args:
         info: run.json, which has the table's digest.
@@ -63,12 +65,38 @@ def read_table(folder: Path, info: Mapping[str, Any], name: str) -> pd.DataFrame
         BenchError: it is not what the run wrote.
     """
     with plainly(folder):
-        if (folder / name).parent.is_symlink():
-            raise Damaged(f"{Path(name).parent} is a link")
-        data = read(folder / name)
-        if hashlib.sha256(data).hexdigest() != info.get("files", {}).get(name):
-            raise Damaged(f"{name} is not what the run wrote")
-        return pd.read_parquet(io.BytesIO(data))
+        return table_of(read_known(folder, info, name), name)
+
+
+def read_typed(folder: Path, info: Mapping[str, Any], name: str, columns: dict[str, str]) -> pd.DataFrame:
+    """A table of a run by its columns in schema.py.
+
+    Args:
+        info: run.json, which has the table's digest, and every name that may stand in it.
+
+    Raises:
+        BenchError: it is not what the run wrote.
+    """
+    with plainly(folder):
+        return typed_table(read_known(folder, info, name), name, columns, info)
+
+
+def read_known(folder: Path, info: Mapping[str, Any], name: str) -> bytes:
+    """A file of a run whose digest run.json has.
+
+    Raises:
+        Damaged: it is not what the run wrote.
+        OSError: it cannot be read.
+    """
+    seal = info.get("files", {}).get(name)  # names of run.json lead nowhere out of the folder
+    if seal is None:
+        raise Damaged(f"run.json does not know {name}")
+    if (folder / name).parent.is_symlink():
+        raise Damaged(f"{Path(name).parent} is a link")
+    data = read(folder / name)
+    if hashlib.sha256(data).hexdigest() != seal:
+        raise Damaged(f"{name} is not what the run wrote")
+    return data
 
 
 def checked_info(folder: Path) -> dict[str, Any]:

@@ -19,6 +19,7 @@ import pandas as pd
 
 from ..errors import BenchError
 from ..files import ASIDE, Damaged, read, refuse_folder, remove, write
+from .array_file import maps_of
 from .cell_file import is_sound, read_cell_file, write_cell_file
 from .pack import SUFFIX
 from .pack_folder import PackFolder
@@ -98,7 +99,10 @@ class Store:
     def outcome(self, name: str) -> Outcome | None:
         """What is known of a cell, without reading it where it is in a pack; None if it is absent or damaged."""
         if _text(name) in self.packs.places:
-            return Outcome.noted(self.packs.note(_text(name)))
+            try:
+                return Outcome.noted(self.packs.note(_text(name)))
+            except Damaged:
+                return None  # it is computed again
         known = self.outcomes.get(name)
         if known is None and name in self._files:
             try:
@@ -186,8 +190,7 @@ class Store:
             OSError: their pack cannot be read.
         """
         pack, _, part = self.place(name).partition("/")
-        maps: FloatArray = np.load(io.BytesIO(self.packs.read(pack, part)), allow_pickle=False)
-        return maps
+        return maps_of(self.packs.read(pack, part), name)
 
     def has_photo(self, name: str, masked: bool = False) -> bool:
         """Whether a photograph is here, and its mask where it is ``masked``."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
@@ -10,9 +9,8 @@ from typing import Any, Literal, TypeAlias
 import pandas as pd
 
 from ..errors import BenchError
-from ..files import Damaged, read
 from .record import Record
-from .run_folder import plainly, read_table
+from .run_folder import plainly, read_known, read_table
 from .schema import typed
 from .store import Store
 
@@ -261,7 +259,4 @@ def read_answer(record: Record, words: Mapping[str, Any]) -> SuiteAnswer:
 
 def _picture(record: Record, name: str) -> bytes:
     with plainly(record.folder):
-        data = read(record.folder / name)
-        if hashlib.sha256(data).hexdigest() != record.info["files"].get(name):
-            raise Damaged(f"{name} is not what the run wrote")
-        return data
+        return read_known(record.folder, record.info, name)

@@ -30,8 +30,10 @@ def with_added(keys: dict[str, Any], read: Callable[[Any], MethodChoice]) -> dic
     methods: Sequence[MethodChoice] = read_each("methods", keys["methods"], read)
     if keys.get("signed") is True:
         methods = with_signs(methods)
-    names = [twins] if isinstance(twins, str) else list(twins)
-    return {**keys, "twins": tuple(names), "methods": with_twins(methods, names)}
+    names = [twins] if isinstance(twins, str) else twins
+    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+        raise BenchError(f"cannot read {twins!r}", where="twins", hint="Give a list of controls: [inverted, blurred]")
+    return {**keys, "twins": tuple(names), "methods": with_twins(methods, list(names))}
 
 
 def with_signs(methods: Sequence[MethodChoice]) -> tuple[MethodChoice, ...]:

@@ -43,11 +43,13 @@ def read_scores(score: Any) -> str | tuple[str, ...]:
     if not isinstance(parts, (list, tuple)) or not parts:
         raise BenchError(f"cannot read {score!r}", where=SCORE, hint=f"Use {', '.join(SCORES)}, or a list of them")
     for i, part in enumerate(parts):
+        if not isinstance(part, str):
+            raise BenchError(f"cannot read {part!r}", where=SCORE, hint=f"Use {', '.join(SCORES)}, or a list of them")
         if part in PROBABILITIES:
             message = f"{part} says what makes probabilities of logits, not what is explained"
             raise BenchError(message, where=SCORE, hint=_AS_PROBABILITY.format(part))
         if part not in SCORES:
-            raise BenchError(f"unknown score {part!r}", where=SCORE, hint=nearest(str(part), SCORES))
+            raise BenchError(f"unknown score {part!r}", where=SCORE, hint=nearest(part, SCORES))
         if part in parts[:i]:
             raise BenchError(f"{part} is given twice", where=SCORE, hint="Remove one of them")
     return tuple(parts) if len(parts) > 1 else str(parts[0])

@@ -8,10 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from ..errors import BenchError, meant, nearest
+from ..errors import BenchError, meant, nearest, safe
 from ..paths import expanded
 from ..registry import (
     DATASETS,
@@ -31,7 +30,7 @@ from .choices import ModelChoice as ModelChoice
 from .choices import SuiteChoice as SuiteChoice
 from .method_lists import with_added
 from .scores import with_scores
-from .study_file import is_named, name_and_params, read_each, user_name
+from .study_file import is_named, name_and_params, read_each, scalar_of, user_name
 from .study_file import read_yaml as read_yaml
 from .subset import Subset, subset_in
 
@@ -89,6 +88,8 @@ class StudySpec(BaseModel):
             super().__init__(**with_added(with_scores(_of_suite(keys), read_method), read_method))
         except ValidationError as error:
             raise _plainly(error, type(self).model_fields) from None
+        except RecursionError:
+            raise BenchError("it is nested too deeply", where="study", hint="A study has three levels") from None
 
     @classmethod
     def from_yaml(cls, path: str | Path, **overrides: Any) -> Self:
@@ -223,19 +224,10 @@ def _named_model(item: Any) -> ModelChoice:
         builder = getattr(load_file(file), function, None)
         if not callable(builder):
             raise BenchError(f"{file} has no function {function!r}", hint="Give FILE.py:function")
-        params = {key: _scalar(value) for key, value in params.items()}
-        arguments = ", ".join(f"{k}={v}" for k, v in sorted(params.items()))
+        params = {key: scalar_of(value) for key, value in params.items()}
+        arguments = safe(", ".join(f"{k}={v}" for k, v in sorted(params.items())))
         return ModelChoice(f"{function}({arguments})" if arguments else function, params, value=builder)
     return ModelChoice(*_registered(MODELS, item))
-
-
-def _scalar(value: Any) -> Any:
-    """A number or a truth value that the command line gave as text: one's own function may have no types."""
-    try:
-        read = yaml.safe_load(value) if isinstance(value, str) else value
-    except yaml.YAMLError:
-        return value
-    return read if isinstance(read, (bool, int, float)) else value
 
 
 def _dataset(item: Any) -> DatasetChoice:

@@ -17,6 +17,30 @@ _BYTES = 4_000_000
 _LONGEST = 80  # letters of a user's name for something
 
 
+class PlainLoader(yaml.SafeLoader):
+    """PyYAML's loader of plain values, which says where a value is wrong, and reads no more than ``MOST`` of them."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.count = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """As PyYAML does; the size is known before all is read."""
+        self.count += 1
+        if self.count > MOST:
+            raise yaml.YAMLError(f"it has more than {MOST:,} keys and values")
+        return super().compose_node(parent, index)
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """As PyYAML does, which lets what is no date, number or truth value raise whatever comes of it."""
+        try:
+            value = super().construct_object(node, deep)
+            return value if not isinstance(value, str) else value.encode().decode()  # half a letter is a ValueError
+        except (ValueError, OverflowError, AttributeError, KeyError, TypeError):
+            kind = node.tag.rpartition(":")[2]
+            raise yaml.YAMLError(f"it is no {kind}: {str(node.value)[:80]!r}\n{node.start_mark}") from None
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """A study file's keys.
 
@@ -41,7 +65,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def _once(text: str, where: str) -> Any:
-    loader = yaml.SafeLoader(text)
+    loader = PlainLoader(text)
     try:
         root = loader.get_single_node()
         if root is None:
@@ -68,7 +92,7 @@ def _size(node: yaml.Node, known: dict[int, int]) -> int:
     return known[id(node)]
 
 
-def _twice(loader: yaml.SafeLoader, node: yaml.Node, seen: set[int]) -> Iterator[tuple[yaml.Node, yaml.Node, Any]]:
+def _twice(loader: PlainLoader, node: yaml.Node, seen: set[int]) -> Iterator[tuple[yaml.Node, yaml.Node, Any]]:
     """Every key that stands twice in one mapping, at any depth: its two nodes and the key."""
     if id(node) in seen:
         return
@@ -85,6 +109,15 @@ def _twice(loader: yaml.SafeLoader, node: yaml.Node, seen: set[int]) -> Iterator
                     yield before[key], key_node, key
                 before[key] = key_node
             yield from _twice(loader, value_node, seen)
+
+
+def scalar_of(value: Any) -> Any:
+    """A number or a truth value that the command line gave as text: one's own function may have no types."""
+    try:
+        read = yaml.load(value, PlainLoader) if isinstance(value, str) else value  # which makes plain values alone
+    except (yaml.YAMLError, RecursionError):
+        return value
+    return read if isinstance(read, (bool, int, float)) else value
 
 
 def read_each(
@@ -154,7 +187,7 @@ def user_name(item: Any) -> tuple[str, Any]:
 
 
 def _checked_name(name: Any) -> str:
-    text = " ".join(safe(name).split()) if isinstance(name, str) else ""
+    text = safe(" ".join(name.split())) if isinstance(name, str) else ""
     if not text or len(text) > _LONGEST:
         raise BenchError(f"cannot take {name!r} as a name", hint=f"Give a text of 1 to {_LONGEST} letters")
     return text

@@ -64,7 +64,7 @@ class Subset(BaseModel):
         parts = classes.split(",") if isinstance(classes, str) else classes
         listed = list(parts) if isinstance(parts, (list, tuple)) else [parts]
         texts = [part.strip() if isinstance(part, str) else part for part in listed]
-        return tuple(int(part) if isinstance(part, str) and part.isdigit() else part for part in texts if part != "")
+        return tuple(int(part) if _is_number(part) else part for part in texts if part != "")
 
     @field_validator("ids", mode="after")
     @classmethod
@@ -107,6 +107,11 @@ class Subset(BaseModel):
             f"ids of {self.ids.name}" if self.ids else "",
         ]
         return ", ".join(part for part in parts if part)
+
+
+def _is_number(part: Any) -> bool:
+    """Whether it is a text of the digits 0 to 9; other digits are letters of a name."""
+    return isinstance(part, str) and part.isascii() and part.isdigit() and len(part) < 10
 
 
 KEYS = ("classes", "per_class", "right_only", "confidence", "min_area", "max_area", "ids")

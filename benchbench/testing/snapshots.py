@@ -77,7 +77,7 @@ def read(path: Path) -> dict[str, tuple[tuple[int, int], Array]]:
     except FileNotFoundError:
         hint = "Run pytest --benchbench-update, look at what it wrote, and commit it"
         raise BenchError("there is no snapshot yet", where=str(path), hint=hint) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BenchError(f"the snapshot cannot be read: {error}", where=str(path), hint=_AGAIN) from None
     try:
         if content["snapshot"] != FORMAT:

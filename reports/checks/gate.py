@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ...errors import BenchError, nearest
+from ...errors import BenchError, nearest, safe_json
 from ...regression import Change, Checked
 from ..escape import markdown, one_line
 from .junit import junit
@@ -35,7 +35,8 @@ def render(checked: Checked, format: str) -> str:
         case "junit":
             return junit(checked, describe)
         case "json":
-            return json.dumps(_plain(checked), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+            text = json.dumps(_plain(checked), indent=1, allow_nan=False, ensure_ascii=False)
+            return safe_json(text) + "\n"
     raise BenchError(f"unknown format {format!r}", where="--format", hint=nearest(format, FORMATS))
 
 

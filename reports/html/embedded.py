@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from ...picture_file import read_picture
 from ...results.record import Record
 
 COLOURS = "inferno"  # of maps
@@ -33,8 +34,7 @@ def packed_json(value: Any) -> str:
 
 def thumbnail(record: Record, file: str, side: int) -> Image.Image:
     """A photograph of the run, neither side longer than ``side`` pixels."""
-    with Image.open(io.BytesIO(record.photo(file))) as opened:
-        picture = opened.convert("RGB")
+    picture = read_picture(record.photo(file), lambda image: image.convert("RGB"), formats=["JPEG"], name=file)
     picture.thumbnail((side, side))
     return picture
 

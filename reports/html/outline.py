@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 from urllib.parse import quote
 
@@ -10,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from contourpy import contour_generator
 from PIL import Image
+
+from ...picture_file import read_picture
 
 SIDE = 72  # cells of the longer side, on which the outline is drawn
 
@@ -20,10 +21,10 @@ def outline(mask: bytes, width: int, height: int) -> str:
     Args:
         mask: a black and white PNG, in the frame of the photograph.
     """
-    with Image.open(io.BytesIO(mask)) as opened:
-        scale = min(1.0, SIDE / max(opened.size))
-        size = (max(1, round(opened.width * scale)), max(1, round(opened.height * scale)))
-        shares = np.asarray(opened.convert("L").resize(size, Image.Resampling.BOX), dtype=np.float64) / 255
+    grey = read_picture(mask, lambda image: image.convert("L"), formats=["PNG"], name="the mask")
+    scale = min(1.0, SIDE / max(grey.size))
+    size = (max(1, round(grey.width * scale)), max(1, round(grey.height * scale)))
+    shares = np.asarray(grey.resize(size, Image.Resampling.BOX), dtype=np.float64) / 255
     padded = np.pad(shares, 1)  # so that the border closes at the picture's edge
     lines: Any = contour_generator(z=padded, line_type="Separate").lines(0.5)
     steps = np.array([width / size[0], height / size[1]])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,8 +9,9 @@ from functools import cached_property
 from typing import Any
 
 import pandas as pd
-from PIL import Image, UnidentifiedImageError
 
+from ...errors import BenchError
+from ...picture_file import read_picture
 from ...results.suite_answer import FOLDER, SuiteAnswer, SuitePicture, SuiteTable
 from ..escape import csv
 from ..figures.style import Look
@@ -185,13 +185,14 @@ def _cell(value: Any, digits: int, exponent: bool) -> TableCell:
 
 def _picture(picture: SuitePicture) -> PictureView:
     file, words = f"{FOLDER}/{picture.name}.png", (picture.name, picture.title, picture.caption)
+    few = len(picture.png) <= MOST_PNG
     try:
-        with Image.open(io.BytesIO(picture.png)) as opened:
-            width, height = opened.size
-            if len(picture.png) <= MOST_PNG:
-                return PictureView(*words, f"data:image/png;base64,{base64_text(picture.png)}", width, height, file)
-            small = opened.convert("RGB")
-    except (UnidentifiedImageError, OSError):
+        small = read_picture(
+            picture.png, lambda image: image.copy() if few else image.convert("RGB"), formats=["PNG"], name=file
+        )
+    except BenchError:
         return PictureView(*words, "", 0, 0, file)
+    if few:
+        return PictureView(*words, f"data:image/png;base64,{base64_text(picture.png)}", *small.size, file)
     small.thumbnail((WIDEST, WIDEST * 4))
     return PictureView(*words, jpeg_uri(jpeg(small, 85)), *small.size, file)

@@ -109,7 +109,9 @@ def test_python_can_ask_for_it(tmp_path: Path, capfd: pytest.CaptureFixture[str]
 def test_a_terminal_shows_a_bar_by_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     out = io.StringIO()
     monkeypatch.setattr(
-        progress_module, "Console", lambda stderr: Console(file=out, force_terminal=True, width=100, color_system=None)
+        progress_module,
+        "plain_console",
+        lambda stderr: Console(file=out, force_terminal=True, width=100, color_system=None),
     )
     assert isinstance(interactive(None), Terminal)
     study().run(tmp_path)
@@ -127,7 +129,8 @@ def test_a_name_is_no_markup_in_the_bar() -> None:
 
 def test_the_bar_ends_where_the_run_cannot_be_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     out, stopped = io.StringIO(), []
-    monkeypatch.setattr(progress_module, "Console", lambda stderr: Console(file=out, force_terminal=True, width=100))
+    console = Console(file=out, force_terminal=True, width=100)
+    monkeypatch.setattr(progress_module, "plain_console", lambda stderr: console)
     monkeypatch.setattr(Terminal, "stop", lambda self: stopped.append(self._bars.stop()))
     (tmp_path / "file").write_text("mine")
     with pytest.raises((bb.BenchError, OSError)):

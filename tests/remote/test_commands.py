@@ -9,8 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from benchbench.results.lock_owner import LockOwner
 
+from benchbench.results.lock_owner import LockOwner
 from tests.cli.commands import Done, benchbench
 from tests.cli.test_watching import PLUGIN, STUDY
 from tests.sessions import registries_restored

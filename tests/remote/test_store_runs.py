@@ -12,7 +12,6 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from benchbench.results.lock_owner import LockOwner
 
 import benchbench as bb
 from benchbench.errors import BenchError
@@ -21,6 +20,7 @@ from benchbench.remote.run_places import place_to_read, run_place
 from benchbench.remote.store_lock import LostLock, StoreLock
 from benchbench.remote.uploads import Uploads
 from benchbench.remote.working_copy import WorkingCopy
+from benchbench.results.lock_owner import LockOwner
 from benchbench.results.pack import read_pack
 
 from .stores import AtEachShard, contents, fill, objects, rows, study

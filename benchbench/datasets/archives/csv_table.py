@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from ...registry import dataset
 from ..sources.files import Files, Item
 from ..sources.truth import Box
 
+_INDEX = re.compile(r"[0-9]{1,9}")  # longer ones are dates and serial numbers: names
 _CORNERS = ("x0", "y0", "x1", "y1")
 _HEADER = "Its first line names the columns: file, and any of label, mask, group, x0, y0, x1, y1"
 
@@ -101,7 +103,7 @@ def _rows(table: Path, file: str) -> list[tuple[int, dict[str, str]]]:
 def _classes(labels: Sequence[str]) -> tuple[str, ...]:
     """The names in sorted order; none where all labels are numbers."""
     known = {label for label in labels if label}
-    return () if all(label.isascii() and label.isdigit() for label in known) else tuple(sorted(known))
+    return () if all(_INDEX.fullmatch(label) for label in known) else tuple(sorted(known))
 
 
 def _there(path: Path, where: str) -> Path:

@@ -8,16 +8,16 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 from torch import Tensor
 
 from ...errors import BenchError
+from ...picture_file import FORMATS as FORMATS
+from ...picture_file import MAX_PIXELS as MAX_PIXELS
+from ...picture_file import read_picture
 
 T = TypeVar("T")
 
-MAX_PIXELS = 50_000_000  # takes some 0.8 GB to decode; more than any usual camera's
-# JPEG opens MPO too. Not EPS: opening one starts Ghostscript.
-FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF", "PPM")
 _WHITE = (255, 255, 255, 255)
 
 
@@ -126,28 +126,7 @@ def _transparent(image: Image.Image) -> bool:
 
 
 def _guarded(path: Path, convert: Callable[[Image.Image], T], most: int = MAX_PIXELS) -> T:
-    try:
-        if path.stat().st_size == 0:
-            raise BenchError("the file is empty (0 bytes)")
-        with Image.open(path, formats=FORMATS) as image:
-            _check_size(image, most)
-            return convert(_upright(image))
-    except BenchError as error:
-        raise error.at(path.name) from None
-    except FileNotFoundError:
-        reason = "there is no such file"
-    except UnidentifiedImageError:
-        reason = f"the file is not an image of a known format ({', '.join(FORMATS)})"
-    except Image.DecompressionBombError:
-        reason = _too_large(most)
-    except Exception as error:  # a decoder raises whatever broken bytes lead it to
-        reason = f"the file cannot be decoded: {type(error).__name__}: {error}"
-    raise BenchError(reason, where=path.name)
-
-
-def _check_size(image: Image.Image, most: int) -> None:
-    if image.width * image.height > most:
-        raise BenchError(_too_large(most), hint="Scale it down; a dataset of files takes max_pixels: NUMBER")
+    return read_picture(path, lambda image: convert(_upright(image)), most)
 
 
 def _upright(image: Image.Image) -> Image.Image:
@@ -155,7 +134,3 @@ def _upright(image: Image.Image) -> Image.Image:
     upright = ImageOps.exif_transpose(image)
     upright.format = image.format  # lost in the copy, and the only sign of what "I" pixels mean
     return upright
-
-
-def _too_large(most: int) -> str:
-    return f"the image has more than {most:,} pixels"

@@ -107,8 +107,9 @@ def file_bytes(path: Path) -> bytes:
     """
     try:
         return path.read_bytes()
-    except OSError as error:
-        raise BenchError(f"the file cannot be read: {error.strerror}", where=path.name) from None
+    except (OSError, ValueError) as error:  # a name that a file cannot have is a ValueError
+        reason = getattr(error, "strerror", None) or error
+        raise BenchError(f"the file cannot be read: {reason}", where=path.name) from None
 
 
 def sized(mask: Tensor, size: tuple[int, int], where: str) -> Tensor:

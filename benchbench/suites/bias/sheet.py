@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import torch
 from PIL import Image
 
+from ...picture_file import read_picture
 from ...results.record import Record, with_network_table
 from ...results.suite_answer import SuitePicture
 from ...viz.overlay import laid
@@ -86,7 +86,9 @@ def _photo(record: Record, model: str, dataset: str, sample: str) -> Mapping[str
 
 def _picture(record: Record, photo: Mapping[str, object]) -> Image.Image:
     """The image as the network saw it."""
-    return enlarged(Image.open(io.BytesIO(record.photo(str(photo["file"])))).convert("RGB"))
+    return enlarged(
+        read_picture(record.photo(str(photo["file"])), lambda image: image.convert("RGB"), formats=["JPEG"])
+    )
 
 
 def _map(record: Record, model: str, dataset: str, sample: str, method: str) -> torch.Tensor:

@@ -1,0 +1,219 @@
+"""The shape of run.json: what must be there, and of which kind, so that no reader of a foreign run meets anything else.
+
+A digest tells that a file is as it was written, not who wrote it. Keys beyond these are left alone.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..files import Damaged
+
+Texts = list[str]
+TextOf = dict[str, str]
+Count = Annotated[int, Field(ge=0, lt=2**53)]
+FILE = r"^(cells/|maps/|photos/|suite/)?[A-Za-z0-9][A-Za-z0-9._-]{0,120}\z"  # of a run's folder: it leads nowhere else
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][A-Za-z0-9_-]{0,90}\z")]
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(strict=True, extra="allow", protected_namespaces=())
+
+
+class _Scoring(_Shape):
+    prepared: bool
+    captures: bool = False
+    difference: float | None
+    probability_difference: float | None = None
+    reason: str
+    precision: str
+    compiled: bool
+
+
+class _Model(_Shape):
+    name: str
+    title: str = ""
+    weights: str
+    fingerprint: str
+    state: str = ""
+    warning: str = ""
+    note: str = ""
+    preprocess: dict[str, Any]
+    layers: Texts
+    parameters: Count
+    classes: Count
+    scoring: _Scoring
+
+
+class _Data(_Shape):
+    name: str
+    title: str = ""
+    available: Count
+    used: Count
+    fingerprint: str
+    samples: TextOf
+    about: TextOf
+    copies: TextOf = {}
+    groups: TextOf = {}
+
+
+class _Method(_Shape):
+    name: str
+    title: str = ""
+    renamed: bool = False
+    spelling: str = ""
+    plugin: str
+    summary: str
+    paper: str
+    control: bool
+    optimises: Texts = []
+    parameters: dict[str, Any]
+    needs: Texts
+    code: str = ""
+    note: str = ""
+    library: str = ""
+
+
+class _Metric(_Shape):
+    name: str
+    protocol: str
+    title: str
+    user_title: str = ""
+    summary: str
+    paper: str
+    higher_is_better: bool
+    unit: str
+    family: str
+    range: Annotated[list[float | None], Field(min_length=2, max_length=2)]
+    parameters: dict[str, Any]
+    needs: Texts
+    truth: str = ""
+    code: str = ""
+
+
+class _Device(_Shape):
+    kind: str
+    name: str
+    threads: int | None = None
+
+
+class _Accuracy(_Shape):
+    model: str
+    dataset: str
+    right: Count
+    labelled: Count
+
+
+class _Batch(_Shape):
+    batch: Count
+    chosen: bool
+    bytes_per_image: Count | None = None
+    at_end: Count | None = None
+
+
+class _Work(_Shape):
+    forwards: Count
+    backwards: Count
+    probes_asked: Count
+    probes_scored: Count
+    maps_asked: Count = 0
+    maps_scored: Count = 0
+    cells_computed: Count
+    cells_reused: Count
+    batches: dict[str, _Batch] = {}
+
+
+class _Question(_Shape):
+    name: str
+    title: str
+    text: str
+    threshold: float
+    source: str = ""
+    range: Annotated[list[float], Field(min_length=2, max_length=2)]
+
+
+class _Table(_Shape):
+    name: Name
+    title: str
+    note: str
+    headings: TextOf
+
+
+class _Chart(_Shape):
+    name: Name
+    title: str
+    caption: str
+    table: str
+    kind: Annotated[str, Field(pattern="^(lines|bars|points)$")]
+    x: str
+    y: str
+    series: str
+    panels: str
+    low: str
+    high: str
+
+
+class _Picture(_Shape):
+    name: Name
+    title: str
+    caption: str
+
+
+class _Suite(_Shape):
+    title: str = ""
+    summary: str = ""
+    paper: str = ""
+    key: str
+    sentence: str
+    findings: Texts
+    notes: Texts
+    questions: list[_Question]
+    tables: list[_Table]
+    charts: list[_Chart]
+    pictures: list[_Picture]
+
+
+class _Unfinished(_Shape):
+    shards: Count
+    of: Count
+    derived: bool
+    costs: Count
+    of_costs: Count
+    owner: str = ""
+
+
+class _Info(_Shape):
+    benchbench: str
+    created: str
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    seed: int
+    study: dict[str, Any]
+    versions: TextOf
+    device: _Device
+    models: list[_Model]
+    datasets: list[_Data]
+    methods: list[_Method]
+    metrics: list[_Metric]
+    accuracy: list[_Accuracy]
+    warnings: Texts
+    counts: dict[str, Count]
+    work: _Work
+    files: dict[Annotated[str, Field(pattern=FILE)], str] = {}
+    suite: _Suite | None = None
+    unfinished: _Unfinished | None = None
+
+
+def refuse_other_shape(info: dict[str, Any]) -> None:
+    """Raises Damaged of what is no run.json: the first key that is wrong is named."""
+    try:
+        _Info.model_validate(info)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise Damaged(f"run.json is not as benchbench writes it: {place}: {first['msg']}") from None
+    for kind in ("models", "datasets", "methods"):
+        names = [entry["name"] for entry in info[kind]]
+        if len(set(names)) < len(names):
+            raise Damaged(f"run.json is not as benchbench writes it: {kind}: a name stands twice")
