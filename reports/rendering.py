@@ -13,4 +13,4 @@ def rendered(shown: Any) -> str:
     console = plain_console(width=None if sys.stdout.isatty() else 80)
     with console.capture() as captured:
         console.print(shown)
-    return captured.get()
+    return str(captured.get())

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from rich.console import Console
@@ -31,6 +32,9 @@ def changed(folder: Path, **files: bytes) -> Iterator[None]:
             (folder / name).write_bytes(content)
 
 
+NO_URLS: Any = SimpleNamespace(meta={})  # the context of a command line without URLs
+
+
 def sealed(info: Any) -> bytes:
     """run.json with the digest of what it says."""
     plain = {key: value for key, value in info.items() if key != "digest"} if isinstance(info, dict) else info
@@ -53,8 +57,8 @@ def shown(folder: Path) -> str:
 
 def status(folder: Path) -> None:
     try:
-        status_command(folder)
-        status_command(folder, as_json=True)
+        status_command(NO_URLS, folder)
+        status_command(NO_URLS, folder, as_json=True)
     except BaseException as end:
         if type(end).__name__ != "Exit":
             raise

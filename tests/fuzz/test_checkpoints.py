@@ -188,6 +188,11 @@ def test_no_name_of_a_file_adds_to_the_lines_that_convert_it(name: str, tmp_path
     hint = refused(load, path).hint
     code = hint.partition("convert it in Python: ")[2]
     loaded: list[str] = []
-    fake = type("torch", (), {"load": lambda p, **_: loaded.append(p) or network(), "save": lambda *_: None})
+
+    def opened(path: str, **_: Any) -> nn.Module:
+        loaded.append(path)
+        return network()
+
+    fake = type("torch", (), {"load": opened, "save": lambda *_: None})
     exec(code, {"torch": fake})
     assert loaded == [str(path)]

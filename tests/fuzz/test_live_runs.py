@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from benchbench.engine.lock_owner import owner_of
 from hypothesis import given
 from hypothesis import strategies as st
 
 from benchbench.containment.hang_record import CALL, LIST, HangRecord
+from benchbench.results.lock_owner import owner_of
 from benchbench.results.run_log import LOG
 
 from .mutations import ODD_VALUES, changed_trees

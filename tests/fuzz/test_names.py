@@ -92,7 +92,7 @@ def forged(tree: Any, count: Iterator[int]) -> Any:
     return f"{HARM}{next(count)}" if isinstance(tree, str) else tree
 
 
-KEPT = (
+KEPT: tuple[str, ...] = (
     "files",
     "created",
     "needs",

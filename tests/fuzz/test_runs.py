@@ -126,6 +126,12 @@ def _cell(column: str, value: Any) -> Callable[[pd.DataFrame], pd.DataFrame]:
     return change
 
 
+def _with_column(table: pd.DataFrame, column: str, value: Any) -> pd.DataFrame:
+    changed = table.copy()
+    changed[column] = [value] * len(table)
+    return changed
+
+
 @tries(16)
 @given(data=st.data())
 def test_a_forged_table(data: st.DataObject, run: Path) -> None:
@@ -138,7 +144,7 @@ def test_a_forged_table(data: st.DataObject, run: Path) -> None:
     )
     change: dict[str, Callable[[pd.DataFrame], Any]] = {
         "cell": _cell(column, value),
-        "column": lambda table: table.assign(**{column: [value] * len(table)}),
+        "column": lambda table: _with_column(table, column, value),
         "lost": lambda table: table.drop(columns=column),
         "rows": lambda table: table[:0],
         "more": lambda table: pd.concat([table, table]),
