@@ -16,6 +16,7 @@ from .schema import STATUSES, typed
 MOST_ROWS = 200_000_000
 _ROWS_PER_BYTE, _FEW_ROWS = 64, 1_000_000  # a table of less than one byte for so many rows is no run's
 _BYTES_PER_BYTE, _FEW_BYTES = 300, 1 << 28
+_PLACE = ("sample", "file", "row")  # of a map: none has a map without them
 _KNOWN = {"model": "models", "dataset": "datasets", "method": "methods"}  # columns, and the lists of run.json
 
 
@@ -68,6 +69,9 @@ def typed_table(data: bytes, name: str, columns: dict[str, str], info: Mapping[s
         raise Damaged(f"{name} has no row")
     if "status" in columns:
         _refuse_unknown(set(table["status"].unique()), set(STATUSES), f"{name}: status")
+    for column in _PLACE if "row" in columns else ():
+        if table[column].isna().any():
+            raise Damaged(f"{name} has a row without {column}")
     for column, kind in columns.items():
         if kind == "float64" and np.isinf(table[column].to_numpy()).any():
             raise Damaged(f"{name}: {column} has a number that is not finite")

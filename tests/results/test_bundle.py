@@ -192,7 +192,7 @@ def test_no_file_from_outside_of_a_run_is_exported(folder: Path, tmp_path: Path,
     (tmp_path / "secret").write_text("secret")
     path = name.replace("ABSOLUTE", str(tmp_path / "secret"))
     seal = hashlib.sha256(b"secret").hexdigest()
-    with pytest.raises(BenchError, match="is no name of a run's file|run.json is not as benchbench writes it: files"):
+    with pytest.raises(BenchError, match=r"is no name of a run's file|run\.json is not as benchbench writes it: files"):
         write_bundle(with_files(folder, tmp_path / "run", {path: seal}), tmp_path / "out.zip")
     assert not (tmp_path / "out.zip").exists()
 
