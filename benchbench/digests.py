@@ -27,6 +27,17 @@ def source_digest(function: Callable[..., Any]) -> str:
     return checksum.hexdigest()[:16]
 
 
+def contents_of(params: Mapping[str, Any]) -> dict[str, Any]:
+    """What numbers depend on of parameters: of a file its content, of a plugin its name, code and parameters."""
+    return {key: _content(value) for key, value in params.items()}
+
+
+def _content(value: Any) -> Any:
+    if isinstance(value, Path):
+        return hashlib.sha256(value.read_bytes()).hexdigest() if value.is_file() else str(value)
+    return getattr(value, "identity", value)
+
+
 def class_digest(kind: type) -> str:
     """Of the class's file; of its functions' bytecode where it has none (a notebook)."""
     try:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import BeforeValidator, InstanceOf
 
+from ..digests import contents_of
 from ..errors import BenchError
 from ..vocabulary import LOGIT
 from . import METHODS, MethodPlugin
@@ -56,8 +57,7 @@ class Method:
     @property
     def identity(self) -> tuple[Any, ...]:
         """What its numbers depend on."""
-        parameters = {key: getattr(value, "identity", value) for key, value in self.params.items()}
-        return self.plugin.name, self.plugin.source_digest, parameters
+        return self.plugin.name, self.plugin.source_digest, contents_of(self.params)
 
 
 def read_method(source: Any) -> Method:

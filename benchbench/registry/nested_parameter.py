@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import BeforeValidator, InstanceOf
 
+from ..digests import contents_of
 from ..errors import BenchError
 from . import DATASETS, MODELS
 from .plugin import Plugin
@@ -61,8 +62,7 @@ class NestedPlugin:
     @property
     def identity(self) -> tuple[Any, ...]:
         """What its numbers depend on."""
-        parameters = {key: getattr(value, "identity", value) for key, value in self.params.items()}
-        return self.plugin.name, self.plugin.source_digest, parameters
+        return self.plugin.name, self.plugin.source_digest, contents_of(self.params)
 
 
 class NestedModel(NestedPlugin):

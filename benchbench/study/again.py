@@ -70,6 +70,9 @@ def keys_again(path: Path) -> dict[str, Any]:
         BenchError: it is no run.json, a network or data were given in Python, or something is not there any more.
     """
     info = checked_info(path.parent)
+    if "merged" in info:
+        hint = "Do each of them again from its own run.json, and join them: benchbench merge"
+        raise BenchError("these are runs that were joined, and no study is all of them", where=str(path), hint=hint)
     known, study = info.get("again", {}), info["study"]
     if known.get("python"):
         message = f"{', '.join(known['python'])}: given in Python, and cannot be read from {INFO}"

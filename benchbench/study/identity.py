@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ..digests import contents_of
 from ..registry.plugin import Plugin
 
 # No number comes from these: they ask, keep, compare and show. Whatever is not listed is in the engine's digest.
@@ -98,14 +99,7 @@ NUMBERS = ("suites/reliability/disturbances.py",)  # of the suites, the one whos
 
 def identity(plugin: Plugin, params: Mapping[str, Any]) -> tuple[Any, ...]:
     """What a plugin's numbers depend on; of a parameter that is a file, its content."""
-    contents = {key: _content(value) for key, value in params.items()}
-    return plugin.name, plugin.source_digest, contents
-
-
-def _content(value: Any) -> Any:
-    if isinstance(value, Path):
-        return hashlib.sha256(value.read_bytes()).hexdigest() if value.is_file() else str(value)
-    return getattr(value, "identity", value)
+    return plugin.name, plugin.source_digest, contents_of(params)
 
 
 @cache

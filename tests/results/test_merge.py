@@ -23,6 +23,7 @@ from benchbench.results.merge import merge_runs
 from benchbench.results.record import Record, units_of
 from benchbench.results.run_folder import info_digest
 from benchbench.results.whole_values import NotJoined
+from benchbench.study.again import keys_again
 
 from ..cli.commands import benchbench
 from ..engine.test_watch import pictures, study
@@ -57,6 +58,8 @@ def test_the_report_of_a_joined_run_is_made(place: Path, tmp_path: Path) -> None
         again = merge_runs(Record.load(folder), Record.load(place / "layer"), tmp_path / "again")
     assert again.rows == len(run.table), "a joined run can be exported, and joined again"
     assert len(Record.load(tmp_path / "again").info["merged"]) == 3
+    with pytest.raises(BenchError, match=r"runs that were joined.*benchbench merge"):
+        keys_again(tmp_path / "again" / "run.json")
 
 
 def test_work_that_no_run_did_is_not_measured(place: Path, tmp_path: Path) -> None:

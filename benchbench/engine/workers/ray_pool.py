@@ -81,6 +81,7 @@ class RayPool:
         """Whether a cluster was connected to; not where the process has one already."""
         if self._ray.is_initialized():
             return False
+        address = address or os.environ.get("RAY_ADDRESS") or "local"  # without one, Ray joins a cluster that it finds
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would send statistics to its makers
         try:
             self._ray.init(address=address, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
