@@ -66,6 +66,7 @@ proof: $(STAMP)
 # stops 100 runs at random moments, by each signal and inside writes, and continues each to the rows of an undisturbed run; about five minutes
 kill: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.kills.driver 100
+	OMP_NUM_THREADS=1 BENCHBENCH_SLOW=1 $(BIN)/python -m pytest -q -p no:cacheprovider tests/engine/workers/test_processes.py
 
 # twenty times the malformed inputs of the tests, and random ones: studies, images, weights, run folders, names (docs/trust.md)
 fuzz: $(STAMP)

@@ -102,6 +102,8 @@ def fitting(folder: Path) -> Iterator[None]:
     """
     try:
         yield
+    except Damaged:
+        raise
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
         message = f"the plan and the cells are not as benchbench writes them: {raised(error)}"
         raise BenchError(message, where=str(folder), hint="Run it again") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -15,6 +16,7 @@ import pytest
 
 import benchbench as bb
 from benchbench.errors import BenchError
+from benchbench.remote import uploads
 from benchbench.remote.object_folder import ObjectFolder, StoreFailure
 from benchbench.remote.run_places import place_to_read, run_place
 from benchbench.remote.store_lock import LostLock, StoreLock
@@ -157,14 +159,16 @@ def test_a_lock_that_is_none_is_not_removed(base: str) -> None:
         assert contents(f"{base}/a")[OWNER] == content
 
 
-def test_a_run_that_lost_its_lock_stops_and_sends_nothing(tmp_path: Path) -> None:
+def test_a_run_that_lost_its_lock_stops_and_sends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "_LOCK_EVERY", 0.0)
     url = f"memory://{tmp_path.name}/a"
     theirs = lock_of(ELSEWHERE)
 
     def act(count: int) -> None:
         if count == 1:
             fill(url, {OWNER: theirs, "run.json": b"theirs"})
-            time.sleep(0.3)  # the interrupt comes when this thread has its turn
+            while "benchbench uploads" in {thread.name for thread in threading.enumerate()}:
+                time.sleep(0.01)  # the interrupt comes when this thread has its turn
 
     shown = AtEachShard(act)
     lost = pytest.raises(LostLock, match="no longer has the folder: process 4711 of ann on host gpu3")

@@ -48,6 +48,7 @@ def test_the_selector_chooses_the_setting(browser: Any, asked_page: Path) -> Non
     first = tables.first.locator("tbody:first-of-type")
     names = [row.get_attribute("data-sort") for row in first.locator("th").all()]
     tables.first.get_by_role("button", name="Saturation").click()
+    tables.first.locator("th[aria-sort=descending], th[aria-sort=ascending]").first.wait_for()
     assert [row.get_attribute("data-sort") for row in first.locator("th").all()] == [*names[2:], names[1], names[0]]
     tab.close()
 

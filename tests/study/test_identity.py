@@ -24,7 +24,11 @@ def test_a_parameter_that_is_a_file_counts_by_its_content(where: str, tmp_path: 
 
     file = tmp_path / "weights.txt"
     of: dict[str, Any] = {"name": "read from a file", "file": str(file)}
-    params = {"alone": {"file": str(file)}, "inside": {"of": of}, "two deep": {"of": {"name": "smoothed", "of": of}}}
+    params: dict[str, dict[str, Any]] = {
+        "alone": {"file": str(file)},
+        "inside": {"of": of},
+        "two deep": {"of": {"name": "smoothed", "of": of}},
+    }
     plugin = METHODS[NESTED[where]]
 
     def now() -> Any:
