@@ -20,6 +20,7 @@ from ..cost.ledger import Passes, User
 from ..errors import BenchError
 from ..network.capture import eval_frozen
 from ..plugin_guard import no_exit
+from ..results.lock_owner import STOP
 from ..results.retries import Retries
 from ..results.store import Store
 from ..results.unfinished import progress_of
@@ -125,7 +126,8 @@ def _run(study: StudySpec, store: Store, watch: Watch, before: Mapping[str, Any]
     write_plan(store.folder, study, plans, info)
     watch.plan(known.work(store), tally.passes, known.unit)
     suspicions: list[str] = []
-    with stop.patient(told_once(watch, "this shard is finished, then the tables are written")):
+    patient = stop.patient(told_once(watch, "this shard is finished, then the tables are written"))
+    with patient, stop.asked_by(store.folder / STOP):
         hangs = HangRecord(store.folder, forget=store.retries.forced, marks=plugin_marks(study, plans))
         with deterministic_cudnn(), hangs.kept() as record:
             for choice, plan in zip(study.models, plans, strict=True):

@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 
 from .progress import Progress
@@ -43,13 +44,30 @@ class StopRequest:
     """The handler of a run's signals, and what they have asked for so far.
 
     Attributes:
-        number: of the first signal; 0 where none came.
         deadly: the second signal ends the process, whatever it does. For commands; a notebook has other work to lose.
     """
 
     def __init__(self, deadly: bool = False) -> None:
-        self.number, self.deadly = 0, deadly
+        self.deadly = deadly
+        self._number = 0
         self._patience: list[Callable[[], None]] = []
+        self._files: list[Path] = []
+
+    @property
+    def number(self) -> int:
+        """Of the first signal, or of Ctrl-C where a file asked for the stop; 0 where nobody did."""
+        if not self._number and any(file.exists() for file in self._files):
+            self._number = int(signal.SIGINT)
+        return self._number
+
+    @contextmanager
+    def asked_by(self, file: Path) -> Iterator[None]:
+        """Within the block the file asks for a stop as soon as it is there: of a run in any thread."""
+        self._files.append(file)
+        try:
+            yield
+        finally:
+            self._files.pop()
 
     @contextmanager
     def patient(self, tell: Callable[[], None]) -> Iterator[None]:
@@ -61,7 +79,7 @@ class StopRequest:
             self._patience.pop()
 
     def __call__(self, number: int, _: FrameType | None) -> None:
-        first, self.number = not self.number, self.number or number
+        first, self._number = not self._number, self._number or number
         if first and self._patience:
             with suppress(Exception):  # a stream that was written to when the signal came takes no second writer
                 self._patience[-1]()

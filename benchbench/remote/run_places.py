@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from ..errors import BenchError
 from ..files import publish
-from ..results.lock_owner import FILE
+from ..results.lock_owner import FILE, STOP
 from ..results.store import CELLS
 from .object_folder import ObjectFolder, StoreFailure, is_name
 from .run_url import RunURL, is_url, local_path
@@ -64,6 +64,7 @@ def run_place(
             with FileLock(home / _FETCH):
                 copy.fetch()
                 (copy.folder / FILE).unlink(missing_ok=True)
+                (copy.folder / STOP).unlink(missing_ok=True)
             uploads.begin()
             yield from _sent(uploads, copy, warn)
         finally:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import _thread
 import threading
 import time
 from collections.abc import Callable
 
 from ..errors import BenchError, message_of
+from ..results.lock_owner import STOP
 from ..results.run_log import LOG, OLDER
 from .object_folder import StoreFailure
 from .store_lock import LostLock, StoreLock
@@ -91,7 +91,7 @@ class Uploads:
                 pause, troubled = self._pause, False
             except LostLock as error:
                 self.lost = error
-                _thread.interrupt_main()
+                (self._copy.folder / STOP).touch()
                 return
             except (BenchError, OSError) as error:
                 if not troubled:

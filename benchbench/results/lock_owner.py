@@ -21,6 +21,7 @@ from ..errors import safe
 from ..files import ASIDE, read, write
 
 FILE = ".owner.json"
+STOP = ".stop"  # a file that asks the run which writes into the folder to stop after its shard
 COPY = ".copy.json"  # in a folder that is the working copy of a store: its owner is the store's
 LOCK = ".lock"  # the file that is locked where the file system has locks
 _PROC = Path("/proc")

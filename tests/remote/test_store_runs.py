@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -159,7 +160,11 @@ def test_a_lock_that_is_none_is_not_removed(base: str) -> None:
         assert contents(f"{base}/a")[OWNER] == content
 
 
-def test_a_run_that_lost_its_lock_stops_and_sends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("interrupts", [signal.default_int_handler, signal.SIG_IGN])
+def test_a_run_that_lost_its_lock_stops_and_sends_nothing(
+    interrupts: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also in the background of a shell, where Ctrl-C is ignored."""
     monkeypatch.setattr(uploads, "_LOCK_EVERY", 0.0)
     url = f"memory://{tmp_path.name}/a"
     theirs = lock_of(ELSEWHERE)
@@ -168,12 +173,16 @@ def test_a_run_that_lost_its_lock_stops_and_sends_nothing(tmp_path: Path, monkey
         if count == 1:
             fill(url, {OWNER: theirs, "run.json": b"theirs"})
             while "benchbench uploads" in {thread.name for thread in threading.enumerate()}:
-                time.sleep(0.01)  # the interrupt comes when this thread has its turn
+                time.sleep(0.01)
 
     shown = AtEachShard(act)
     lost = pytest.raises(LostLock, match="no longer has the folder: process 4711 of ann on host gpu3")
-    with lost, run_place(url, pause=0.01) as folder:
-        study().run(folder, report=False, progress=shown)
+    before = signal.signal(signal.SIGINT, interrupts)
+    try:
+        with lost, run_place(url, pause=0.01) as folder:
+            study().run(folder, report=False, progress=shown)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert shown.count == 2
     assert contents(url)["run.json"] == b"theirs"
     assert contents(url)[OWNER] == theirs
