@@ -35,7 +35,7 @@ METHODS = ["gradcam", "mean-activation", "center", "random", "uniform"]
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> bb.Run:
     folder = tmp_path_factory.mktemp("bias") / "run"
-    study = bb.Study(suite="bias", models=NETWORKS, methods=METHODS, samples=12)
+    study = bb.Study(suite="bias", models=NETWORKS, methods=METHODS, samples=8)
     return study.run(folder, report=False)
 
 
@@ -72,7 +72,7 @@ def test_reliance_is_the_change_that_the_swap_makes(answer: SuiteAnswer, run: bb
             changes.append(before - after)
         rows = shares(answer)
         row = rows[(rows["model"] == name) & (rows["method"] == "gradcam")].iloc[0]
-        assert row["n"] == len(samples) == 12
+        assert row["n"] == len(samples) == 8
         assert row["reliance"] == pytest.approx(np.abs(changes).mean(), abs=1e-5)
         assert row["signed"] == pytest.approx(np.mean(changes), abs=1e-5)
 
