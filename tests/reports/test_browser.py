@@ -139,6 +139,12 @@ def test_opacity_and_layer_change_what_is_drawn(browser: Any, page: Path) -> Non
     tab.close()
 
 
+ON_THE_GRID = """map => {
+  const { x, y } = map.getBoundingClientRect();
+  map.closest("figure").style.translate = `${Math.round(x) - x}px ${Math.round(y) - y}px`;
+}"""  # what stands above decides which part of a pixel an edge covers
+
+
 def test_maps_are_drawn_as_the_engine_upsamples_them(browser: Any, page: Path) -> None:
     """Every pixel on the screen: min-max, bilinear with half-pixel centres (Pillow's too), colour."""
     tab = visit(browser, page).tab
@@ -151,6 +157,7 @@ def test_maps_are_drawn_as_the_engine_upsamples_them(browser: Any, page: Path) -
     small = levels(kept["maps"][kept["places"][-1][0][method]][0]).astype(np.float32)
     saliency = tab.locator("#gallery-photos article").first.locator("figure").nth(1 + method).locator("img.map")
     saliency.evaluate("c => Object.assign(c.closest('figure').style, { width: '224px', contain: 'layout' })")
+    saliency.evaluate(ON_THE_GRID)
     with Image.open(io.BytesIO(saliency.screenshot())) as shot:
         drawn = np.asarray(shot.convert("RGB"), dtype=np.float64)
     large = np.asarray(Image.fromarray(small).resize(drawn.shape[1::-1], Image.Resampling.BILINEAR))
