@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...formatting import plural
+from ..figures.family_ranks import MOST_METHODS
 from ..leaderboard.heat_matrix import HeatMatrix
 from ..number_format import fixed
-
-MOST_METHODS = 12
 
 
 @dataclass(frozen=True)

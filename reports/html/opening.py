@@ -95,11 +95,15 @@ class Opening:
         """The first methods of the matrix, each with its cells."""
         return heat_rows(self.heat)
 
-    @cached_property
-    def left_out(self) -> str:
-        """``the first 12 of 14 methods`` where the first screen has not all of them, else empty."""
-        shown, known = len(self.heat_rows), len(self.heat.methods)
-        return "" if shown == known else f"the first {shown} of {known} methods"
+    @property
+    def heat_part(self) -> str:
+        """Which methods the heat map has, see ``_part``."""
+        return _part(self.heat.methods)
+
+    @property
+    def dots_part(self) -> str:
+        """Which methods the mean ranks are drawn of, see ``_part``."""
+        return _part(self._family_ranks.methods)
 
     @cached_property
     def contrasts(self) -> tuple[BlockContrasts, ...]:
@@ -142,3 +146,9 @@ class Opening:
 
 def _place(block: Block) -> tuple[str, str]:
     return block.model, block.dataset
+
+
+def _part(methods: Sequence[str]) -> str:
+    """``the first 12 of 14 methods`` where the first screen has not all of them, else empty."""
+    known = len(methods)
+    return f"the first {family_ranks.MOST_METHODS} of {known} methods" if known > family_ranks.MOST_METHODS else ""
