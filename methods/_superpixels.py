@@ -14,7 +14,7 @@ from torch import Tensor
 
 from benchbench.types import Layer
 
-from ..perturbation.parts import slic_segments
+from ..perturbation.superpixels import slic_segments
 from ._hidden import Hiding, hiding
 
 Array: TypeAlias = NDArray[np.float64]

@@ -6,7 +6,6 @@ import gc
 import os
 
 os.environ.setdefault("MPLBACKEND", "Agg")
-gc.disable()  # until all tests are collected: nothing of 12,000 tests is garbage
 
 from collections.abc import Iterator
 from typing import Any
@@ -19,10 +18,11 @@ from benchbench.registry import DATASETS, METHODS, METRICS, MODELS, SUITES, Regi
 
 pytest_plugins = ["pytester"]  # sessions of pytest inside a test
 torch.set_num_threads(1)
+gc.disable()  # until all tests are collected
 
 
 def pytest_collection_finish() -> None:
-    """What has been collected lives to the end: the garbage collector need not visit it again, a twelfth of the time."""
+    """The collected tests live to the end. The garbage collector would visit them often: a twelfth of the time."""
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
     gc.enable()

@@ -15,7 +15,7 @@ from torch import Tensor
 from ..datasets.sources.decode import decode
 from ..engine.study_sources import check_target, ready_spec, returning_logits, with_target_score
 from ..errors import BenchError
-from ..failures import as_bench_error
+from ..failure_policy import as_bench_error
 from ..models.preprocess import denormalise, prepare
 from ..network.capture import eval_frozen
 from ..network.custom_score import activation_of, is_scored

@@ -15,7 +15,7 @@ from ..attribution.method_call import run_method
 from ..attribution.rounding import doubted, made_of_rounding
 from ..datasets.sources.input_kinds import ImageForms, each_batch, parts_of, stacked
 from ..errors import BenchError, NotApplicable
-from ..failures import as_bench_error
+from ..failure_policy import as_bench_error
 from ..maps.normalise import saliency
 from ..network.capture import eval_frozen
 from ..network.checks import check_logits, check_network

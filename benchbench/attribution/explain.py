@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..containment.plugin_watch import Spoils
 from ..errors import BenchError
-from ..failures import Failure, isolate
+from ..failure_policy import Failure, isolate
 from ..maps.map_batch import MapBatch
 from ..network.hookable_copy import forget_spoiled
 from ..network.lent_network import CHANGED_VALUES

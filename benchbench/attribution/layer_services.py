@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import BenchError, NotApplicable
-from ..failures import try_batch
+from ..failure_policy import try_batch
 from ..network.attention import attentions
 from ..network.behind_layer import Rest, check_copies, cut, rest
 from ..network.capture import NO_GRADIENT, WHY, Capture, GradientsWanted, capture, eval_frozen, wanted_by_score, widened

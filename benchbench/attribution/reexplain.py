@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ..errors import BenchError
-from ..failures import Failure, isolate
+from ..failure_policy import Failure, isolate
 from ..maps.map_batch import MapBatch
 from ..network.reference_batch import ReferenceBatch
 from ..network.scorer import TargetScores, target_scores

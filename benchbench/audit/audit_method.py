@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ..containment.returned_maps import checked_maps
-from ..failures import Failure, attempt
+from ..failure_policy import Failure, attempt
 from ..plugin_guard import no_exit, seeded
 from ..registry import METHODS
 from ..results.audit_rows import AuditCost, AuditedPlace, AuditRow

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ..datasets.builtin.shapes import shapes
 from ..engine.study_sources import ready_spec, returning_logits
 from ..errors import BenchError
-from ..failures import as_bench_error
+from ..failure_policy import as_bench_error
 from ..models.preprocess import prepare
 from ..network.capture import eval_frozen, layout_at
 from ..network.layers import finer_stages, resolve

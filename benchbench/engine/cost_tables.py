@@ -9,7 +9,7 @@ from functools import partial
 
 from ..containment.plugin_watch import PluginWatch
 from ..cost.ledger import User
-from ..failures import Failure, attempt
+from ..failure_policy import Failure, attempt
 from ..files import Damaged
 from ..plugin_guard import contained
 from ..results.schema import MISSING

@@ -14,7 +14,7 @@ from ..containment.plugin_watch import PluginWatch
 from ..containment.returned_maps import checked_maps, most_numbers
 from ..digests import digest
 from ..errors import BenchError
-from ..failures import Failure, attempt
+from ..failure_policy import Failure, attempt
 from ..files import Damaged
 from ..maps.health import health
 from ..plugin_guard import contained

@@ -12,7 +12,7 @@ import torch
 
 from ..cost.allocator import keep_memory
 from ..errors import BenchError
-from ..failures import Failure, attempt
+from ..failure_policy import Failure, attempt
 from ..formatting import join_some, plural, size
 from ..network.capture import capture
 from ..plugin_guard import no_exit

@@ -22,7 +22,7 @@ from scipy.stats import binom
 from torch import Tensor
 
 from ..digests import digest
-from ..failures import Failure, attempt
+from ..failure_policy import Failure, attempt
 from ..models.input_readings import InputReading, of_photographs, of_tensors
 from ..network.custom_score import is_scored
 from ..study.plan import Shard

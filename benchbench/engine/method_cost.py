@@ -13,7 +13,7 @@ from ..attribution.method_maps import captured_layer, method_maps
 from ..cost.ledger import Passes
 from ..cost.measure import counted, measure, timed
 from ..errors import BenchError
-from ..failures import Failure, attempt, halved
+from ..failure_policy import Failure, attempt, halved
 from ..network.custom_score import is_scored
 from ..network.scorer import Scorer
 from ..network.targets import chooser

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import BenchError, NotApplicable
-from ..failures import Failure, attempt
+from ..failure_policy import Failure, attempt
 from ..models.load import answers, fingerprint
 from ..network.attention import attentions
 from ..network.capture import capture

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import BenchError
-from ..failures import out_of_memory
+from ..failure_policy import out_of_memory
 from ..files import Damaged
 from ..results.run_folder import UNFINISHED
 from ..study.spec import StudySpec

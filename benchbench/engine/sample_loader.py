@@ -18,7 +18,7 @@ from torch import Tensor
 from ..datasets.sources.accept import as_label
 from ..digests import digest
 from ..errors import BenchError, message_of
-from ..failures import as_bench_error
+from ..failure_policy import as_bench_error
 from ..maps.box_region import filled
 from ..models.boxes import check_boxes, clipped, framed_boxes
 from ..models.preprocess import denormalise, prepare

@@ -12,7 +12,7 @@ from torch import nn
 
 from ..datasets.sources.class_match import on_outputs
 from ..errors import BenchError
-from ..failures import as_bench_error
+from ..failure_policy import as_bench_error
 from ..network.assumptions import broken_promises
 from ..network.custom_score import activation_of, is_scored, protect_inputs
 from ..network.fast_copy import Prepared, prepare

@@ -18,7 +18,7 @@ from ..attribution.reexplain import reexplain
 from ..cost.ledger import User
 from ..errors import BenchError
 from ..evaluation.evaluate import evaluate, merge
-from ..failures import Failure, attempt, in_pieces
+from ..failure_policy import Failure, attempt, in_pieces
 from ..maps.box_region import filled
 from ..maps.health import health
 from ..maps.map_batch import MapBatch

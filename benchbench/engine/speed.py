@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..cost.measure import synchronise
 from ..errors import BenchError
-from ..failures import Failure, attempt
+from ..failure_policy import Failure, attempt
 from ..network.capture import eval_frozen
 from ..network.fast_copy import channels_last
 from ..plugin_guard import random_states_kept

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ..datasets import as_dataset
 from ..datasets.sources.serial import serial
 from ..errors import BenchError
-from ..failures import as_bench_error
+from ..failure_policy import as_bench_error
 from ..models.grid_cells import division_of
 from ..models.load import load_model
 from ..models.preprocess import fitted

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-from ..failures import Failure, isolate
+from ..failure_policy import Failure, isolate
 from ..maps.map_batch import MapBatch
 from ..maps.normalise import saliency
 from ..network.reference_batch import ReferenceBatch

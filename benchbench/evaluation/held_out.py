@@ -12,7 +12,7 @@ import numpy as np
 
 from ..containment.plugin_watch import PluginWatch
 from ..errors import BenchError
-from ..failures import Failure, attempt
+from ..failure_policy import Failure, attempt
 from ..plugin_guard import contained
 from ..study.plan import MetricCell, Task
 from .cell_reader import CellReader

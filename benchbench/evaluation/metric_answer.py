@@ -16,7 +16,7 @@ from ..containment.network_watch import NetworkWatch
 from ..containment.plain_tensor import plain
 from ..containment.plugin_watch import PluginWatch, Spoils
 from ..errors import BenchError, safe
-from ..failures import Failure, isolate
+from ..failure_policy import Failure, isolate
 from ..plugin_guard import contained
 from ..study.spec import MetricChoice
 from ..types import Pixels, Scored, Seen

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from ..containment.plugin_watch import PluginWatch
-from ..failures import Failure, attempt
+from ..failure_policy import Failure, attempt
 from ..plugin_guard import contained
 from ..results.schema import POOLED, typed
 from ..stats.resampling import CONFIDENCE, Array, draws

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ..digests import class_digest
 from ..errors import BenchError
-from ..failures import as_bench_error
+from ..failure_policy import as_bench_error
 from ..plugin_guard import contained
 from ..registry.importing import calling
 from ..types import ModelSpec

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from ..errors import BenchError
 from ..paths import expanded
-from ..picture_file import read_picture
+from ..untrusted_picture import read_picture
 
 PixelScore: TypeAlias = Callable[[Tensor], Tensor]
 _HINT = "Use won, x,y for a point, x0,y0,x1,y1 for a box (fractions of the network's input, 0 to 1), or a mask's PATH"

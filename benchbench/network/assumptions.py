@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..failures import Failure, attempt, halved
+from ..failure_policy import Failure, attempt, halved
 from .capture import eval_frozen
 from .checks import check_logits
 from .outputs import ends_in_sigmoid

@@ -20,7 +20,7 @@ from ..types import Attention, AttentionGradient
 from ..types.token_grid import Grid, Layout
 from .capture import eval_frozen, hook, widened
 from .checks import check_logits
-from .patch_sampling import token_grid
+from .patch_sampling import layout_of_tokens
 
 
 def attentions(
@@ -140,7 +140,7 @@ def _grid(kept: list[Tensor], images: int, reading: Reading) -> Layout:
     count = kept[0].shape[-1]
     if any(len(w) != images or w.shape[-2:] != (count, count) for w in kept):
         raise NotApplicable("its attention is not among all patches of the image (windows, or pooled tokens)")
-    grid = token_grid(count, reading)
+    grid = layout_of_tokens(count, reading)
     if grid is None:
         raise NotApplicable("its attention is not among all patches of the image (windows, or pooled tokens)")
     return grid

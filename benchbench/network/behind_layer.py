@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from ..errors import BenchError
-from ..failures import Failure, attempt
+from ..failure_policy import Failure, attempt
 from ..types import INPUT
 from ..types.token_grid import Layout
 from .capture import eval_frozen, hook, layout_at, module_of, widened

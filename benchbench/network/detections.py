@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import NotApplicable
-from ..failures import try_batch
+from ..failure_policy import try_batch
 from ..types import Pictures
 from ..types.detections import Detections
 from .capture import eval_frozen

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from ..containment.network_watch import state_of
 from ..cost.ledger import Passes, count_forwards
 from ..errors import NotApplicable
-from ..failures import as_bench_error
+from ..failure_policy import as_bench_error
 from .behind_layer import Rest
 from .capture import eval_frozen
 from .scorer import Scorer

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ..containment.network_watch import state_of
 from ..cost.ledger import Passes, count_forwards
 from ..errors import NotApplicable
-from ..failures import as_bench_error
+from ..failure_policy import as_bench_error
 from ..types.token_grid import Layout
 
 _HOOKS = {

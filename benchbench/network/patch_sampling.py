@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..errors import NotApplicable
-from ..failures import as_bench_error
+from ..failure_policy import as_bench_error
 from ..tracing.find_layout import Tokens, layout_of
 from ..tracing.reading import Reading, read
 from ..types.token_grid import Layout
@@ -22,7 +22,7 @@ from .masked_scores import score_pictures
 from .scorer import Scorer, TargetScores
 
 
-def token_grid(count: int, reading: Reading) -> Layout | None:
+def layout_of_tokens(count: int, reading: Reading) -> Layout | None:
     """Where ``count`` tokens lie: as the operations that made them tell; else a class token before a square grid."""
     grid = reading.grid(count)
     return grid or layout_of((1, count, 1), reading.size, Tokens(frozenset({1}), reading.tokens.grid))
@@ -46,7 +46,7 @@ def block_tokens(network: nn.Module, images: Tensor, reading: Reading) -> tuple[
         check_logits(network(images), images)
     shapes = {tuple(output.shape[:-1]) if isinstance(output, Tensor) else () for output in outputs}
     shape = next(iter(shapes))
-    grid = token_grid(shape[1], reading) if len(shapes) == 1 and len(shape) == 2 else None
+    grid = layout_of_tokens(shape[1], reading) if len(shapes) == 1 and len(shape) == 2 else None
     if grid is None or shape[0] != len(images):
         raise NotApplicable("its blocks do not return one token for each patch of the image")
     return widened(torch.cat(outputs, -1)), grid

@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from ..failures import Failure, attempt
+from ..failure_policy import Failure, attempt
 from ..tracing.reading import Reading, read
 from .capture import Capture, capture, eval_frozen
 from .fast_copy import TOLERANCE, channels_last

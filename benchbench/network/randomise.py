@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import NotApplicable
-from ..failures import as_bench_error
+from ..failure_policy import as_bench_error
 from ..seeds import derived
 from ..types.views import NoisyWeights, RandomWeights
 from .capture import eval_frozen, module_of

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ..containment.plugin_watch import PluginWatch
 from ..cost.ledger import Ledger
 from ..cost.ledger import Passes as Passes
-from ..failures import try_batch
+from ..failure_policy import try_batch
 from ..plugin_guard import no_exit
 from ..tracing.reading import Reading
 from ..types import Activation

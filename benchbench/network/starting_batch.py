@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ..cost.allocator import free_bytes
 from ..cost.measure import peak_bytes
-from ..failures import Failure, attempt
+from ..failure_policy import Failure, attempt
 from .capture import eval_frozen
 
 SHARE = 0.5  # of what is free: the rest is for maps, perturbed images, and others

@@ -15,6 +15,7 @@ from ..errors import BenchError
 from ..seeds import derived
 from ..types import Pixels
 from ..types.probes import PIXELS
+from .superpixels import segments_of
 
 _NAMED = re.compile(r"(grid|slic)-([1-9]\d*)")
 
@@ -100,7 +101,7 @@ def _parts_in(name: str, pixels: Pixels) -> Parts:
     if named[1] == "grid":
         labels = grid(size, int(named[2])).to(device).expand(count, *size)
     else:
-        labels = superpixels(pixels, int(named[2])).to(device)
+        labels = segments_of(pixels, int(named[2])).to(device)
     return Parts(labels, labels.flatten(1).amax(1) + 1, pixels.seeds, size)
 
 
@@ -130,31 +131,6 @@ def _cells(size: tuple[int, int], shape: tuple[int, int]) -> Tensor:
     """(H, W): the number of each pixel's cell of a grid of this shape, row by row."""
     rows, columns = (torch.arange(side) * cells // side for side, cells in zip(size, shape, strict=True))
     return rows[:, None] * shape[1] + columns
-
-
-def superpixels(pixels: Pixels, wanted: int) -> Tensor:
-    """(B, H, W): SLIC's segments, numbered from 0, of each image in [0, 1]: see ``slic_segments``."""
-    shown = pixels.images * pixels.std[:, None, None] + pixels.mean[:, None, None]
-    return slic_segments(shown.clamp(0, 1) if shown.shape[1] in (1, 3) else shown, wanted)  # CIELAB is defined there
-
-
-def slic_segments(shown: Tensor, wanted: int) -> Tensor:
-    """(B, H, W): SLIC's segments, numbered from 0, of each picture (B, C, H, W), about ``wanted`` of them.
-
-    Distances of colours are CIELAB's where the picture is RGB or grey, with values in [0, 1]. Pictures of other
-    channels have distances in their own values: the mean square over the channels, times 100, which is the range of
-    CIELAB's lightness.
-    """
-    from skimage.segmentation import slic  # half a second to import, and few studies need it
-
-    labels = []
-    for image in shown.permute(0, 2, 3, 1).cpu().double().numpy():
-        channels = image.shape[2]
-        image, colour = (np.repeat(image, 3, axis=2) if channels == 1 else image), channels in (1, 3)
-        compactness = 10 if colour else 0.1 * np.sqrt(channels)  # SLIC scales values to [0, 1], where L reaches 100
-        segments = slic(image, n_segments=wanted, compactness=compactness, start_label=0, convert2lab=colour)
-        labels.append(torch.from_numpy(np.unique(segments, return_inverse=True)[1].reshape(segments.shape)))
-    return torch.stack(labels)
 
 
 def _uniform(seed: int, index: int, count: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

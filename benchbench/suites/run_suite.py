@@ -12,7 +12,7 @@ from ..engine.lock import locked
 from ..engine.progress import Progress
 from ..engine.runner import as_bench_errors
 from ..errors import BenchError
-from ..failures import as_bench_error
+from ..failure_policy import as_bench_error
 from ..paths import expanded
 from ..plugin_guard import no_exit
 from ..results.record import Record

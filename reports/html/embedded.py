@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ...picture_file import read_picture
 from ...results.record import Record
+from ...untrusted_picture import read_picture
 
 COLOURS = "inferno"  # of maps
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from contourpy import contour_generator
 from PIL import Image
 
-from ...picture_file import read_picture
+from ...untrusted_picture import read_picture
 
 SIDE = 72  # cells of the longer side, on which the outline is drawn
 

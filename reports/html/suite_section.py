@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 
 from ...errors import BenchError
-from ...picture_file import read_picture
 from ...results.suite_answer import FOLDER, SuiteAnswer, SuitePicture, SuiteTable
+from ...untrusted_picture import read_picture
 from ..escape import csv
 from ..figures.style import Look
 from ..figures.suite_charts import DrawnChart, drawn_charts

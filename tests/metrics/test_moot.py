@@ -13,7 +13,7 @@ from benchbench.errors import BenchError
 from benchbench.evaluation.degenerate import SETTLED, UNFILLED
 from benchbench.metrics.region_removal import least_of
 from benchbench.perturbation.apply_probe import above
-from benchbench.perturbation.parts import superpixels
+from benchbench.perturbation.superpixels import segments_of
 from benchbench.registry import METRICS, metric
 from benchbench.study.requests import probes_of
 from benchbench.study.spec import read_metric
@@ -91,7 +91,7 @@ def noisy(count: int = 5) -> Tensor:
 def test_irof_of_one_superpixel() -> None:
     case = tried("irof")
     segments = Pixels(noisy(), (0,) * 5, torch.tensor([0.485] * 3), torch.tensor([0.229] * 3))
-    assert superpixels(segments, 60).amax((1, 2)).tolist() == [0] * 5, "SLIC makes one of noise"
+    assert segments_of(segments, 60).amax((1, 2)).tolist() == [0] * 5, "SLIC makes one of noise"
     noise = replace(case, images=noisy())
     for maps in (case.maps, -case.maps):
         assert reasons(noise.entries(maps=maps)) == {SETTLED}

@@ -18,7 +18,7 @@ from benchbench.errors import BenchError
 from benchbench.models.preprocess import colours, denormalise, fitted, prepare
 from benchbench.perturbation.corruptions import jpeg, noisy, pixel_distance
 from benchbench.perturbation.fills import FILLS, GREY, fill_grey, fill_mean, fill_noisy_linear, whole
-from benchbench.perturbation.parts import superpixels
+from benchbench.perturbation.superpixels import segments_of
 from benchbench.types import Pixels, Preprocess
 from benchbench.types.views import Noisy
 
@@ -174,7 +174,7 @@ def test_superpixels_follow_the_values_of_any_channels(channels: int) -> None:
     images = torch.zeros(1, channels, 48, 48)
     images[:, -1, :, 20:] = 1
     pixels = Pixels(images - 0.5, (0,), torch.full((channels,), 0.5), torch.ones(channels))
-    segments = superpixels(pixels, 16)[0]
+    segments = segments_of(pixels, 16)[0]
     assert len(set(segments.flatten().tolist())) > 8
     assert not set(segments[:, :20].flatten().tolist()) & set(segments[:, 20:].flatten().tolist())
 

@@ -12,9 +12,9 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from ...errors import BenchError
-from ...picture_file import FORMATS as FORMATS
-from ...picture_file import MAX_PIXELS as MAX_PIXELS
-from ...picture_file import read_picture
+from ...untrusted_picture import FORMATS as FORMATS
+from ...untrusted_picture import MAX_PIXELS as MAX_PIXELS
+from ...untrusted_picture import read_picture
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...engine.sample_loader import load_sample
 from ...errors import BenchError
-from ...failures import as_bench_error
+from ...failure_policy import as_bench_error
 from ...models.preprocess import prepare
 from ...plugin_guard import no_exit
 from ...types import Dataset, Preprocess, Sample

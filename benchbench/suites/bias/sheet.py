@@ -8,9 +8,9 @@ import pandas as pd
 import torch
 from PIL import Image
 
-from ...picture_file import read_picture
 from ...results.record import Record, with_network_table
 from ...results.suite_answer import SuitePicture
+from ...untrusted_picture import read_picture
 from ...viz.overlay import laid
 from ..map_sheet import SheetRow, enlarged, sheet
 from ..shown_names import ShownNames

@@ -19,7 +19,7 @@ from ...engine.device import device_of
 from ...engine.progress import Progress
 from ...engine.setup import LoadedModel, load
 from ...errors import BenchError, NotApplicable
-from ...failures import as_bench_error
+from ...failure_policy import as_bench_error
 from ...maps.normalise import saliency
 from ...network.scorer import Scorer
 from ...registry import suite

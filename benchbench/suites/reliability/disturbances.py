@@ -39,7 +39,7 @@ from ...engine.shard import RunContext, reference_batch, stored, watched_batch
 from ...engine.stopping import Stopped, StopRequest, stoppable, told_once
 from ...errors import BenchError
 from ...evaluation.evaluate import evaluate, merge
-from ...failures import in_pieces
+from ...failure_policy import in_pieces
 from ...maps.map_batch import MapBatch
 from ...network.capture import eval_frozen
 from ...network.fast_copy import prepare

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from ...failures import Failure, attempt
+from ...failure_policy import Failure, attempt
 from ...results.suite_answer import Question
 from ...study.choices import MethodChoice
 from ..verdict_rows import absent_row, exact_row, mean_row

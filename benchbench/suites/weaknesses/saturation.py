@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ...attribution.method_maps import method_maps
 from ...errors import NotApplicable
-from ...failures import Failure, attempt
+from ...failure_policy import Failure, attempt
 from ...maps.normalise import saliency
 from ...network.capture import eval_frozen
 from ...seeds import sample_seeds

@@ -12,7 +12,7 @@ from torch import Tensor
 from ...engine.sample_loader import load_sample
 from ...engine.setup import ModelPlan
 from ...errors import BenchError
-from ...failures import as_bench_error
+from ...failure_policy import as_bench_error
 from ...models.preprocess import prepare
 from ...study.plan import Shard
 from ...types import Preprocess, Sample

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from benchbench.errors import BenchError, NotApplicable
-from benchbench.failures import Failure, as_bench_error, attempt, halved, in_pieces, isolate, try_batch
+from benchbench.failure_policy import Failure, as_bench_error, attempt, halved, in_pieces, isolate, try_batch
 
 ROOT = Path(__file__).parent.parent
 SHORT = [MemoryError(), torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("DefaultCPUAllocator: not enough")]
@@ -59,7 +59,7 @@ def test_any_other_error_is_a_failure_with_its_reason(error: Exception, contain_
         assert failure.reason == str(error)
     else:
         assert failure.reason.startswith(type(error).__name__)
-        assert "(test_failures.py:" in failure.reason
+        assert "(test_failure_policy.py:" in failure.reason
 
 
 def test_work_that_returns_is_neither_tried_again_nor_changed() -> None:
@@ -213,13 +213,21 @@ def test_what_the_users_network_raises_is_told_in_its_place() -> None:
 
 def test_who_else_asks_whether_memory_ran_out() -> None:
     """One place for the policy: besides it, only the end of a run asks, which says it to the user."""
-    assert files_with("out_of_memory(") | files_with("OutOfMemoryError") == {"failures.py", "engine/run_errors.py"}
+    assert files_with("out_of_memory(") | files_with("OutOfMemoryError") == {
+        "failure_policy.py",
+        "engine/run_errors.py",
+    }
 
 
 def test_who_else_catches_every_exception() -> None:
     """What is no part of a study's work: reading files and plugins, and what has another way if it fails."""
     files = {"datasets/sources/torch_dataset.py", "models/checkpoint_file.py"}
-    files |= {"datasets/archives/hugging_face.py", "picture_file.py", "remote/object_folder.py", "results/bundle.py"}
+    files |= {
+        "datasets/archives/hugging_face.py",
+        "untrusted_picture.py",
+        "remote/object_folder.py",
+        "results/bundle.py",
+    }
     files |= {"results/array_file.py", "results/table_file.py"}
     plugins = {"registry/library.py", "registry/plugin.py", "testing/session_runs.py"}
     other_ways = {
@@ -229,7 +237,9 @@ def test_who_else_catches_every_exception() -> None:
         "models/disconnect.py",
         "engine/workers/order.py",
     }
-    assert files_with("except Exception") == {"failures.py", "engine/run_errors.py"} | files | plugins | other_ways
+    assert (
+        files_with("except Exception") == {"failure_policy.py", "engine/run_errors.py"} | files | plugins | other_ways
+    )
 
 
 def files_with(text: str) -> set[str]:
