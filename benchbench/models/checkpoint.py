@@ -1,4 +1,4 @@
-"""The weights in a checkpoint, put into a network: what was taken, and what does not fit (prefixes: ``weights_fit``)."""
+"""The weights in a checkpoint, put into a network: what was taken, what does not fit. Prefixes: ``weights_fit``."""
 
 from __future__ import annotations
 
